@@ -1,0 +1,78 @@
+//! The image on bare hardware: the order of boot, and the loop.
+//!
+//! Everything runs in ring 0 in one address space; what keeps it apart is Rust's types, and page
+//! tables that refuse writes to code and execution of data. Modules that must be unsafe say so in
+//! their first line.
+
+mod boot;
+mod console;
+mod cpu;
+mod device;
+mod machine;
+mod memory;
+mod selftest;
+mod serve;
+
+use core::fmt;
+use core::panic::PanicInfo;
+
+use runtime_config::cmdline::Config;
+use runtime_config::verdict::{Exit, PANIC_PREFIX};
+
+pub use boot::entry::StartInfo;
+pub use machine::BareMachine;
+pub use memory::buffers::{WindowBuffer, WindowBuffers};
+
+use boot::info::BootInfo;
+use cpu::{apic, clock, segments, traps};
+use device::{exit, serial};
+use memory::{selfcheck, window};
+
+/// Boots and never returns: the service's loop, or the image's own tests.
+pub fn run(start_info: StartInfo) -> ! {
+    serial::init();
+    let info = BootInfo::copy(start_info).unwrap_or_else(|error| refuse(error));
+    let config = Config::parse_lenient(info.command_line(), |error| {
+        console::raw(format_args!("WARN boot: {error}"));
+    });
+    console::init(config.log);
+    let free = memory::init(&info.memory).unwrap_or_else(|error| refuse(error));
+    segments::load();
+    traps::load();
+    selfcheck::run().unwrap_or_else(|error| refuse(error));
+    apic::init().unwrap_or_else(|error| refuse(error));
+    let (tsc, source) = clock::init().unwrap_or_else(|error| refuse(error));
+    let vm = window::init(&free, &config).unwrap_or_else(|error| refuse(error));
+    log::info!(
+        target: "boot",
+        "{} KiB of memory, {} KiB for regions, TSC {tsc} by {source}, window {:?}",
+        info.memory.bytes() >> 10,
+        free.bytes() >> 10,
+        vm.window(),
+    );
+    // Both ways are compiled and checked in every build; the other one is left out when linking.
+    if cfg!(feature = "selftest") {
+        exit::leave(selftest::run(vm, &config))
+    }
+    serve::run(vm, &config)
+}
+
+/// Says why the machine cannot run the image, and leaves.
+fn refuse(reason: impl fmt::Display) -> ! {
+    console::raw(format_args!("ERROR boot: {reason}"));
+    exit::leave(Exit::Refused)
+}
+
+/// Prints what a panic says, on one line, and leaves.
+pub fn panic(info: &PanicInfo<'_>) -> ! {
+    match info.location() {
+        Some(place) => console::raw(format_args!(
+            "{PANIC_PREFIX} {}:{}: {}",
+            place.file(),
+            place.line(),
+            info.message()
+        )),
+        None => console::raw(format_args!("{PANIC_PREFIX} {}", info.message())),
+    }
+    exit::leave(Exit::Panic)
+}

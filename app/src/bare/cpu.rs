@@ -1,0 +1,15 @@
+//! The processor: segments, traps, recoverable accesses, interrupts, time.
+
+pub(crate) mod access;
+pub(crate) mod apic;
+pub(crate) mod clock;
+pub(crate) mod control;
+pub(crate) mod fault;
+pub(crate) mod fixups;
+pub(crate) mod idle;
+pub(crate) mod random;
+pub(crate) mod segments;
+pub(crate) mod strings;
+pub(crate) mod stubs;
+pub(crate) mod traps;
+pub(crate) mod vectors;

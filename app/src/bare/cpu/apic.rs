@@ -1,0 +1,88 @@
+//! The local APIC: acknowledges interrupts and wakes a sleeping CPU.
+//!
+//! xAPIC only, as TCG has no x2APIC. The two 8259s stay masked.
+
+#![expect(unsafe_code, reason = "writes the ports of the 8259s and an MSR")]
+
+use spin::Once;
+use x86_64::instructions::port::PortWriteOnly;
+use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
+
+use crate::bare::cpu::vectors;
+use crate::bare::device::registers::Registers;
+use crate::bare::memory::tables::MapError;
+use crate::platform::span::Span;
+
+// Offsets: Intel SDM volume 3, "Local APIC Register Address Map".
+const ID: u64 = 0x20;
+const TASK_PRIORITY: u64 = 0x80;
+const END_OF_INTERRUPT: u64 = 0xb0;
+const SPURIOUS_VECTOR: u64 = 0xf0;
+const LVT_TIMER: u64 = 0x320;
+const LVT_LINT0: u64 = 0x350;
+const LVT_LINT1: u64 = 0x360;
+const LVT_ERROR: u64 = 0x370;
+const INITIAL_COUNT: u64 = 0x380;
+const CURRENT_COUNT: u64 = 0x390;
+const DIVIDE: u64 = 0x3e0;
+
+const LVT_MASKED: u32 = 1 << 16;
+const SOFTWARE_ENABLE: u32 = 1 << 8;
+/// Encoding of "divide by 16": a 32-bit count at 1 GHz then lasts a minute.
+const DIVIDE_BY_16: u32 = 0b0011;
+
+static REGISTERS: Once<Registers> = Once::new();
+
+/// Enables this CPU's local APIC, with every source masked except its timer.
+///
+/// # Errors
+///
+/// Its registers cannot be mapped.
+pub(crate) fn init() -> Result<(), MapError> {
+    mask_8259s();
+    let (base, flags) = ApicBase::read();
+    // SAFETY: only sets the enable bit at the address that it has.
+    unsafe { ApicBase::write(base, flags | ApicBaseFlags::LAPIC_ENABLE) };
+    let span = Span::from_bytes(base.start_address().as_u64(), 4096);
+    let registers = *REGISTERS.try_call_once(|| Registers::map(span))?;
+    for entry in [LVT_LINT0, LVT_LINT1, LVT_ERROR] {
+        registers.write(entry, LVT_MASKED);
+    }
+    registers.write(LVT_TIMER, u32::from(vectors::TIMER));
+    registers.write(DIVIDE, DIVIDE_BY_16);
+    registers.write(INITIAL_COUNT, 0_u32);
+    registers.write(TASK_PRIORITY, 0_u32);
+    registers.write(SPURIOUS_VECTOR, SOFTWARE_ENABLE | u32::from(vectors::SPURIOUS));
+    Ok(())
+}
+
+fn mask_8259s() {
+    for port in [0x21, 0xa1] {
+        // SAFETY: masks all lines of one controller; nobody waits for them.
+        unsafe { PortWriteOnly::<u8>::new(port).write(0xff) };
+    }
+}
+
+fn registers() -> Registers {
+    *REGISTERS.get().expect("the local APIC is set up before the first interrupt")
+}
+
+/// This CPU's identifier on the interrupt bus.
+pub(crate) fn id() -> u32 {
+    registers().read::<u32>(ID) >> 24
+}
+
+/// Ends the interrupt in service.
+pub(crate) fn acknowledge() {
+    registers().write(END_OF_INTERRUPT, 0_u32);
+}
+
+/// Starts the timer: one interrupt after `ticks` ticks, none for 0.
+pub(crate) fn start_timer(ticks: u32) {
+    registers().write(INITIAL_COUNT, ticks);
+}
+
+/// Ticks until the timer's interrupt.
+pub(crate) fn timer_left() -> u32 {
+    registers().read(CURRENT_COUNT)
+}

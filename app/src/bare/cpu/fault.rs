@@ -1,0 +1,68 @@
+//! The end of a trap that nobody recovers from: one line, then out.
+
+use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use runtime_config::verdict::{Exit, FAULT_PREFIX};
+
+use crate::bare::console;
+use crate::bare::cpu::stubs::TrapFrame;
+use crate::bare::cpu::vectors;
+use crate::bare::device::exit;
+use crate::bare::memory::{image, stacks, window};
+
+/// Set by the first fault; one that happens while its line is written leaves at once.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// Prints the trap with whose address it was, and leaves.
+///
+/// # Context
+///
+/// Any trap. Takes no lock and allocates nothing.
+pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
+    if !STOPPING.swap(true, Ordering::Relaxed) {
+        console::raw(format_args!(
+            "{FAULT_PREFIX} {} address={address:#x} rip={:#x} error={:#x} rsp={:#x} vector={} {}",
+            vectors::mnemonic(frame.vector),
+            frame.rip,
+            frame.error,
+            frame.rsp,
+            frame.vector,
+            Attribution { vector: frame.vector, address },
+        ));
+    }
+    exit::leave(Exit::Fault)
+}
+
+/// Names the owner of an address.
+pub(crate) struct Attribution {
+    /// The trap: only some have an address.
+    pub(crate) vector: u64,
+    /// What CR2 said.
+    pub(crate) address: u64,
+}
+
+impl fmt::Display for Attribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.address;
+        if let Some(name) = stacks::guard_at(address) {
+            return write!(f, "stack overflow of {name}");
+        }
+        match self.vector {
+            vectors::PAGE_FAULT => {}
+            vectors::GENERAL_PROTECTION => return f.write_str("not canonical, or a bad segment"),
+            _ => return f.write_str("no address"),
+        }
+        if address < 4096 {
+            return f.write_str("null page");
+        }
+        for (name, span) in
+            [("image text", image::text()), ("image rodata", image::rodata()), ("image data", image::data())]
+        {
+            if span.holds(address) {
+                return f.write_str(name);
+            }
+        }
+        window::attribute(address, f)
+    }
+}

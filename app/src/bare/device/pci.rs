@@ -1,0 +1,49 @@
+//! PCI configuration space through the legacy ports: there without any table, on every machine
+//! with PCI.
+
+#![expect(unsafe_code, reason = "reads and writes I/O ports")]
+
+use spin::Mutex;
+use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
+use x86_64::instructions::port::{Port, PortWriteOnly};
+
+const ADDRESS: u16 = 0xcf8;
+const DATA: u16 = 0xcfc;
+const ENABLE: u32 = 1 << 31;
+
+/// The two ports belong together.
+static PORTS: Mutex<()> = Mutex::new(());
+
+/// Reaches the first 256 bytes of every function's configuration space.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PortAccess;
+
+fn select(device: DeviceFunction, offset: u8) {
+    let function = u32::from(device.bus) << 16
+        | u32::from(device.device) << 11
+        | u32::from(device.function) << 8;
+    let address = ENABLE | function | u32::from(offset & !3);
+    // SAFETY: only selects what the data port shows, under the lock.
+    unsafe { PortWriteOnly::<u32>::new(ADDRESS).write(address) };
+}
+
+impl ConfigurationAccess for PortAccess {
+    fn read_word(&self, device: DeviceFunction, offset: u8) -> u32 {
+        let _ports = PORTS.lock();
+        select(device, offset);
+        // SAFETY: reading a configuration register has no effect on the image's memory.
+        unsafe { Port::<u32>::new(DATA).read() }
+    }
+
+    fn write_word(&mut self, device: DeviceFunction, offset: u8, data: u32) {
+        let _ports = PORTS.lock();
+        select(device, offset);
+        // SAFETY: drivers write to their own device's registers; where BARs may lie is checked
+        // when they are mapped.
+        unsafe { Port::<u32>::new(DATA).write(data) };
+    }
+
+    unsafe fn unsafe_clone(&self) -> Self {
+        *self
+    }
+}

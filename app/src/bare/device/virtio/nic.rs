@@ -1,0 +1,129 @@
+//! The device as a whole: found, set up, and given to the network stack.
+
+use core::fmt;
+
+use smoltcp::phy::{Device, DeviceCapabilities, Medium};
+use smoltcp::time::Instant;
+use virtio_drivers::transport::pci::bus::{DeviceFunction, PciRoot};
+use virtio_drivers::transport::pci::{PciTransport, virtio_device_type};
+use virtio_drivers::transport::{DeviceStatus, DeviceType, Transport};
+
+use crate::bare::device::pci::PortAccess;
+use crate::bare::device::virtio::doorbell::Rings;
+use crate::bare::device::virtio::error::NicError;
+use crate::bare::device::virtio::hal::DirectHal;
+use crate::bare::device::virtio::msix;
+use crate::bare::device::virtio::packets::{FRAME_BYTES_MAX, RING};
+use crate::bare::device::virtio::receive::{RECEIVE_RING, Receive, Received};
+use crate::bare::device::virtio::transmit::{Slot, TRANSMIT_RING, Transmit};
+use crate::net::Nic;
+use crate::platform::bars::{self, Aperture};
+use crate::platform::virtio_pci::Layout;
+
+/// VIRTIO_NET_F_MAC: the device has an address.
+const FEATURE_MAC: u64 = 1 << 5;
+/// VIRTIO_F_VERSION_1.
+const FEATURE_VERSION_1: u64 = 1 << 32;
+
+/// A virtio network device that is live.
+pub(crate) struct VirtioNic {
+    receive: Receive,
+    transmit: Transmit,
+    mac: [u8; 6],
+    /// Resets the device when it is dropped, so it must go last.
+    transport: PciTransport,
+}
+
+impl VirtioNic {
+    /// Finds the first virtio network device on PCI bus 0 and sets it up.
+    pub(crate) fn try_new() -> Result<Self, NicError> {
+        let mut root = PciRoot::new(PortAccess);
+        let device = find(&root).ok_or(NicError::Absent)?;
+        let bars = bars::assign(&mut root, device, &mut Aperture::PC.clone())?;
+        let layout = Layout::read(&root, &PortAccess, device, &bars)?;
+        let rings = Rings::map(&layout)?;
+        msix::enable(layout.msix.ok_or(NicError::NoMsix)?, device)?;
+
+        let transport = PciTransport::new::<DirectHal, _>(&mut root, device);
+        let mut transport = transport.map_err(|_| NicError::Transport)?;
+        negotiate(&mut transport)?;
+        let mac = transport.read_config_space(0)?;
+        let receive = Receive::try_new(&mut transport, || rings.doorbell(RECEIVE_RING))?;
+        let transmit = Transmit::try_new(&mut transport, || rings.doorbell(TRANSMIT_RING))?;
+        if !rings.set_interrupt(RECEIVE_RING, msix::RECEIVE_ENTRY) {
+            return Err(NicError::NoMsix);
+        }
+        transport.finish_init();
+        let mut nic = Self { receive, transmit, mac, transport };
+        nic.receive.fill();
+        nic.receive.kick();
+        Ok(nic)
+    }
+}
+
+fn find(root: &PciRoot<PortAccess>) -> Option<DeviceFunction> {
+    let is_network = |info: &_| virtio_device_type(info) == Some(DeviceType::Network);
+    root.enumerate_bus(0).find(|(_, info)| is_network(info)).map(|(device, _)| device)
+}
+
+/// Resets the device and agrees on what both can: an address, and virtio 1. The event index is left
+/// out: without it the device says by one flag whether it wants doorbells at all.
+fn negotiate(transport: &mut PciTransport) -> Result<(), NicError> {
+    let known = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
+    transport.set_status(DeviceStatus::empty());
+    transport.set_status(known);
+    let offered = transport.read_device_features();
+    if offered & FEATURE_VERSION_1 == 0 {
+        return Err(NicError::Legacy);
+    }
+    transport.write_driver_features(offered & (FEATURE_MAC | FEATURE_VERSION_1));
+    transport.set_status(known | DeviceStatus::FEATURES_OK);
+    if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
+        return Err(NicError::Features);
+    }
+    Ok(())
+}
+
+impl Device for VirtioNic {
+    type RxToken<'a> = Received<'a>;
+    type TxToken<'a> = Slot<'a>;
+
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Slot<'_>)> {
+        // The slot first: a packet that was taken and cannot be answered would be lost.
+        let slot = self.transmit.take()?;
+        Some((self.receive.take()?, slot))
+    }
+
+    fn transmit(&mut self, _now: Instant) -> Option<Slot<'_>> {
+        self.transmit.take()
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = FRAME_BYTES_MAX;
+        capabilities.max_burst_size = Some(RING);
+        capabilities
+    }
+}
+
+impl Nic for VirtioNic {
+    fn mac(&self) -> [u8; 6] {
+        self.mac
+    }
+
+    fn kick(&mut self) {
+        self.receive.kick();
+        self.transmit.kick();
+    }
+
+    fn pending(&self) -> bool {
+        self.receive.pending()
+    }
+}
+
+impl fmt::Debug for VirtioNic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VirtioNic({:?}, {:02x?})", self.transport.device_type(), self.mac)
+    }
+}

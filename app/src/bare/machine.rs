@@ -1,0 +1,115 @@
+//! The seam of the `vmalloc` crate on hardware: direct map, recoverable accesses, `invlpg`, CR3.
+
+#![expect(unsafe_code, reason = "implements the traits that promise what the hardware does")]
+
+use core::ptr::NonNull;
+
+use vmalloc::{
+    Access, AccessKind, CpuId, Cpus, Fault, Frame, Machine, Page, PhysicalMemory, TlbControl,
+};
+use x86_64::VirtAddr;
+use x86_64::instructions::tlb;
+
+use crate::bare::cpu::{access, control};
+use crate::bare::memory::{direct, walk};
+
+/// The machine that the image runs on. One CPU so far.
+#[derive(Debug)]
+pub struct BareMachine {
+    root: Frame,
+}
+
+impl BareMachine {
+    /// The machine with the tables that this CPU runs on.
+    pub(crate) fn new() -> Self {
+        Self { root: Frame::containing_address(control::root()) }
+    }
+}
+
+// SAFETY: the memory handed to the crate is RAM from the loader's map that nobody else owns, and
+// all of it is mapped at offset 0, writable, for ever; frames are 4096 bytes and distinct.
+unsafe impl PhysicalMemory for BareMachine {
+    fn pointer(&self, frame: Frame) -> NonNull<u8> {
+        NonNull::new(direct::pointer(frame.start_address().as_u64()))
+            .expect("frame 0 is no free memory")
+    }
+}
+
+fn fault(address: u64, kind: AccessKind) -> Fault {
+    Fault { address: VirtAddr::new_truncate(address), kind }
+}
+
+// SAFETY: plain loads and stores at the addresses named, translated by the tables below CR3, which
+// is `root`; each is in the table of fix-ups, so a fault returns.
+unsafe impl Access for BareMachine {
+    fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
+        let done = access::read(address.as_u64(), bytes);
+        if done == bytes.len() {
+            return Ok(());
+        }
+        Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Read))
+    }
+
+    fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
+        // SAFETY: callers of the trait write to regions, which hold nothing of the image.
+        let done = unsafe { access::write(address.as_u64(), bytes) };
+        if done == bytes.len() {
+            return Ok(());
+        }
+        Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Write))
+    }
+
+    fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
+        let bytes = usize::try_from(length).unwrap_or(usize::MAX);
+        // SAFETY: as in `write`.
+        let done = unsafe { access::fill(address.as_u64(), bytes, byte) };
+        if done == bytes {
+            return Ok(());
+        }
+        Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Write))
+    }
+
+    fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
+        let is_allowed = match kind {
+            AccessKind::Read => access::can_read(address.as_u64()),
+            AccessKind::Write => access::can_write(address.as_u64()),
+            AccessKind::Execute => {
+                walk::translate(address.as_u64()).is_some_and(|leaf| leaf.is_executable)
+            }
+        };
+        if is_allowed { Ok(()) } else { Err(fault(address.as_u64(), kind)) }
+    }
+}
+
+// SAFETY: no entry is global and PCIDs are off, so a CR3 reload drops every translation and the
+// paging-structure caches; `invlpg` drops the page and all of those caches.
+unsafe impl TlbControl for BareMachine {
+    fn flush_page(&self, page: Page) {
+        tlb::flush(page.start_address());
+    }
+
+    fn flush_all(&self) {
+        tlb::flush_all();
+    }
+}
+
+// SAFETY: only the boot CPU runs.
+unsafe impl Cpus for BareMachine {
+    fn count(&self) -> u32 {
+        1
+    }
+
+    fn current(&self) -> CpuId {
+        CpuId(0)
+    }
+
+    fn runs(&self, cpu: CpuId) -> bool {
+        cpu == CpuId(0)
+    }
+}
+
+impl Machine for BareMachine {
+    fn root(&self) -> Frame {
+        self.root
+    }
+}

@@ -1,0 +1,40 @@
+//! Where the image itself lies, as the link script says.
+
+#![expect(unsafe_code, reason = "declares the symbols of the link script")]
+
+use crate::platform::span::Span;
+
+unsafe extern "C" {
+    static image_start: u8;
+    static image_end: u8;
+    static image_text_start: u8;
+    static image_text_end: u8;
+    static image_rodata_start: u8;
+    static image_rodata_end: u8;
+    static image_data_start: u8;
+    static image_data_end: u8;
+}
+
+fn between(start: *const u8, end: *const u8) -> Span {
+    Span::new(start.addr() as u64, end.addr() as u64)
+}
+
+/// Everything, from the first byte of text to the last of bss.
+pub(crate) fn whole() -> Span {
+    between(&raw const image_start, &raw const image_end)
+}
+
+/// Code, in whole pages.
+pub(crate) fn text() -> Span {
+    between(&raw const image_text_start, &raw const image_text_end)
+}
+
+/// Constants, in whole pages.
+pub(crate) fn rodata() -> Span {
+    between(&raw const image_rodata_start, &raw const image_rodata_end)
+}
+
+/// Variables and stacks, in whole pages.
+pub(crate) fn data() -> Span {
+    between(&raw const image_data_start, &raw const image_data_end)
+}

@@ -1,0 +1,92 @@
+//! The one window of the image, and whose an address in it is.
+
+use core::fmt;
+
+use arrayvec::ArrayVec;
+use runtime_config::cmdline;
+use runtime_config::layout::{WINDOW_BYTES, WINDOW_START};
+use spin::Once;
+use vmalloc::{
+    Config, Frame, FrameRange, Page, PageCount, PageRange, SetupError, SiteKind, Vmalloc,
+};
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::bare::machine::BareMachine;
+use crate::platform::memory_map::{MemoryMap, SPANS_MAX};
+
+static WINDOW: Once<Vmalloc<BareMachine>> = Once::new();
+
+const PAGE_BYTES: u64 = 4096;
+/// One frame in this many is kept from clients where the command line does not say otherwise.
+const RESERVE_PART: u64 = 128;
+/// And at least these: the buffers of 64 clients grow into them.
+const RESERVE_FRAMES_MIN: u64 = 256;
+
+/// Hands all of `memory` to the window.
+///
+/// # Errors
+///
+/// See [`SetupError`].
+pub(crate) fn init(
+    memory: &MemoryMap,
+    config: &cmdline::Config,
+) -> Result<&'static Vmalloc<BareMachine>, SetupError> {
+    let ranges: ArrayVec<FrameRange, SPANS_MAX> = memory
+        .spans()
+        .iter()
+        .map(|span| span.inward(PAGE_BYTES))
+        .filter(|span| !span.is_empty())
+        .map(|span| FrameRange {
+            start: Frame::containing_address(PhysAddr::new(span.start)),
+            count: span.bytes() / PAGE_BYTES,
+        })
+        .collect();
+    let frames: u64 = ranges.iter().map(|range| range.count).sum();
+    let start = Page::containing_address(VirtAddr::new(WINDOW_START));
+    let window = PageCount::covering(WINDOW_BYTES)
+        .and_then(|count| PageRange::try_new(start, count))
+        .expect("the layout's window lies in the higher half");
+    WINDOW.try_call_once(|| {
+        let mut setup = Config::new(window, &ranges);
+        setup.regions = u32::try_from(config.regions).unwrap_or(0);
+        setup.reserve = match config.reserve_frames as u64 {
+            0 => (frames / RESERVE_PART).max(RESERVE_FRAMES_MIN),
+            chosen => chosen,
+        };
+        Vmalloc::try_new(BareMachine::new(), &setup)
+    })
+}
+
+/// The window, `None` before [`init`].
+///
+/// # Context
+///
+/// Anywhere: takes no lock.
+pub(crate) fn get() -> Option<&'static Vmalloc<BareMachine>> {
+    WINDOW.get()
+}
+
+/// Writes whose an address is.
+///
+/// # Context
+///
+/// Anywhere: takes no lock and allocates nothing.
+pub(crate) fn attribute(address: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (Some(window), Ok(address)) = (get(), VirtAddr::try_new(address)) else {
+        return f.write_str("outside the window");
+    };
+    let site = window.locate(address);
+    let kind = match site.kind {
+        SiteKind::Outside => return f.write_str("outside the window"),
+        SiteKind::Free => return f.write_str("free part of the window"),
+        SiteKind::Busy => "region",
+        SiteKind::Guard => "guard of region",
+        SiteKind::Lazy => "freed region",
+    };
+    match site.region {
+        Some(info) => {
+            write!(f, "{kind} {} caller={} distance={}", info.id, info.caller, site.distance)
+        }
+        None => f.write_str(kind),
+    }
+}

@@ -1,0 +1,48 @@
+//! What went wrong in a test, and the checks that say so.
+
+use core::fmt;
+use core::panic::Location;
+
+/// A check that did not hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failure {
+    what: &'static str,
+    numbers: [u64; 2],
+    place: &'static Location<'static>,
+}
+
+impl Failure {
+    /// Says what went wrong, with two numbers that a person needs.
+    #[track_caller]
+    pub(super) fn new(what: &'static str, numbers: [u64; 2]) -> Self {
+        Self { what, numbers, place: Location::caller() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, numbers: [first, second], place } = self;
+        write!(f, "{what} ({first:#x}, {second:#x}) at {}:{}", place.file(), place.line())
+    }
+}
+
+/// Fails unless `holds`.
+#[track_caller]
+pub(super) fn ensure(holds: bool, what: &'static str) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::new(what, [0, 0])) }
+}
+
+/// Fails unless both are the same.
+#[track_caller]
+pub(super) fn same(found: u64, expected: u64, what: &'static str) -> Result<(), Failure> {
+    if found == expected { Ok(()) } else { Err(Failure::new(what, [found, expected])) }
+}
+
+/// The value, or a failure in its place.
+#[track_caller]
+pub(super) fn value<T, E>(result: Result<T, E>, what: &'static str) -> Result<T, Failure> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(_) => Err(Failure::new(what, [0, 0])),
+    }
+}

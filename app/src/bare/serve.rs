@@ -1,0 +1,32 @@
+//! The loop that serves clients.
+
+use vmalloc::Vmalloc;
+
+use runtime_config::cmdline::Config;
+
+use crate::bare::cpu::{clock, idle, random};
+use crate::bare::device::virtio::nic::VirtioNic;
+use crate::bare::machine::BareMachine;
+use crate::bare::memory::buffers::WindowBuffers;
+use crate::bare::refuse;
+use crate::server::{Server, Turn};
+
+/// Serves for ever: turns while there is something to do, sleep where there is not.
+///
+/// # Context
+///
+/// With interrupts off; they are on only inside the sleep.
+pub(crate) fn run(vm: &'static Vmalloc<BareMachine>, config: &Config) -> ! {
+    let nic = VirtioNic::try_new().unwrap_or_else(|error| refuse(error));
+    log::info!(target: "net", "{nic:?}");
+    let server = Server::new(nic, vm, WindowBuffers, config, random::seed());
+    let mut server = server.unwrap_or_else(|error| refuse(error)).with_clock(clock::now_us);
+    log::info!(target: "boot", "serving after {} us", clock::now_us());
+    loop {
+        let now_us = clock::now_us();
+        if let Turn::Idle { wake_us } = server.turn(now_us) {
+            let sleep_us = wake_us.map(|wake_us| wake_us.saturating_sub(now_us));
+            idle::sleep(sleep_us, || server.stack().pending());
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The image's entry and panic handler. Everything else is the library's.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+/// Enters the image with the loader's records.
+#[cfg(target_os = "none")]
+#[expect(unsafe_code, reason = "the entry code calls it by its symbol")]
+#[unsafe(no_mangle)]
+extern "C" fn image_main(start_info: app::bare::StartInfo) -> ! {
+    app::bare::run(start_info)
+}
+
+#[cfg(target_os = "none")]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    app::bare::panic(info)
+}
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    println!("this is a kernel image; use `cargo xtask run`");
+}

@@ -1,0 +1,17 @@
+//! TCP over a network device: numbered lines of bytes, nothing about what they mean.
+//!
+//! [`Stack`] owns the device and smoltcp's interface and moves packets, one at a time. Its
+//! [`Sockets`] are all made at boot, with their buffers: some listen, some carry a line, the rest
+//! are idle. The network stack has no backlog, so whenever a listener has taken a connection the
+//! next one is armed before the next packet is looked at. [`Addressing`] finds the address.
+
+mod address;
+mod nic;
+mod sockets;
+mod stack;
+
+pub use address::Addressing;
+pub use nic::Nic;
+pub use sockets::{Line, Received, Sockets};
+pub use stack::Stack;
+

@@ -1,0 +1,10 @@
+//! What the image must know of its machine and can work out without touching it: the memory map,
+//! BARs, PCI capabilities, rates of clocks. Pure, so the host tests it.
+
+pub mod bars;
+#[cfg(test)]
+mod fake_pci;
+pub mod memory_map;
+pub mod rate;
+pub mod span;
+pub mod virtio_pci;

@@ -1,0 +1,149 @@
+//! BARs: where a device's registers lie, and a place for those that firmware left at 0.
+//!
+//! SeaBIOS assigns BARs, qboot and the loaders of Cloud Hypervisor and Firecracker need not.
+
+use core::fmt;
+
+use virtio_drivers::transport::pci::bus::{
+    BarInfo, Command, ConfigurationAccess, DeviceFunction, PciError, PciRoot,
+};
+
+use crate::platform::span::Span;
+
+/// How many BARs a device has.
+pub const BARS: usize = 6;
+
+/// Addresses that no RAM and no fixed device uses, handed out from the low end.
+#[derive(Clone, Copy, Debug)]
+pub struct Aperture {
+    free: Span,
+}
+
+impl Aperture {
+    /// All machines of QEMU keep RAM below it and the APICs above.
+    pub const PC: Self = Self { free: Span::new(0xe800_0000, 0xfe00_0000) };
+
+    /// Takes a naturally aligned run; `bytes` is a power of two.
+    fn take(&mut self, bytes: u64) -> Result<u64, BarError> {
+        let start = self.free.start.next_multiple_of(bytes);
+        let end = start.checked_add(bytes).filter(|end| *end <= self.free.end);
+        self.free.start = end.ok_or(BarError::Full { bytes })?;
+        Ok(start)
+    }
+}
+
+/// Where each BAR's registers lie; `None` where there are none, or in I/O space.
+pub type Bars = [Option<Span>; BARS];
+
+/// Gives every memory BAR that is at 0 a place, and lets the device answer and write to memory.
+///
+/// # Errors
+///
+/// - [`BarError::Kind`]: a BAR is of a kind that PCI does not know.
+/// - [`BarError::Full`]: the aperture has no room.
+pub fn assign<C: ConfigurationAccess>(
+    root: &mut PciRoot<C>,
+    device: DeviceFunction,
+    aperture: &mut Aperture,
+) -> Result<Bars, BarError> {
+    let mut bars = [None; BARS];
+    for (index, info) in root.bars(device)?.into_iter().enumerate() {
+        let Some(info) = info else { continue };
+        let Some((mut address, bytes)) = info.memory_address_size() else { continue };
+        if address == 0 {
+            address = aperture.take(bytes)?;
+            place(root, device, index, &info, address);
+        }
+        bars[index] = Some(Span::from_bytes(address, bytes));
+    }
+    let (_, command) = root.get_status_command(device);
+    root.set_command(device, command | Command::MEMORY_SPACE | Command::BUS_MASTER);
+    Ok(bars)
+}
+
+fn place<C: ConfigurationAccess>(
+    root: &mut PciRoot<C>,
+    device: DeviceFunction,
+    index: usize,
+    info: &BarInfo,
+    address: u64,
+) {
+    let index = u8::try_from(index).unwrap_or(u8::MAX);
+    if info.takes_two_entries() {
+        root.set_bar_64(device, index, address);
+    } else {
+        root.set_bar_32(device, index, u32::try_from(address).unwrap_or(u32::MAX));
+    }
+}
+
+/// Why a device's BARs cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BarError {
+    /// A BAR is of a kind that PCI does not know.
+    Kind,
+    /// The aperture has no room.
+    Full {
+        /// What was asked for.
+        bytes: u64,
+    },
+}
+
+impl From<PciError> for BarError {
+    fn from(error: PciError) -> Self {
+        match error {
+            PciError::InvalidBarType => Self::Kind,
+        }
+    }
+}
+
+impl fmt::Display for BarError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind => write!(f, "a BAR is of an unknown kind"),
+            Self::Full { bytes } => write!(f, "no addresses are left for a BAR of {bytes} bytes"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::fake_pci::FakeFunction;
+
+    const COMMAND: usize = 1;
+    const BAR0: usize = 4;
+
+    #[test]
+    fn bars_at_zero_get_a_place() {
+        let function = FakeFunction::new();
+        function.add_bar_32(1, 0x1000);
+        function.add_bar_64(4, 0x4000);
+        let bars = assign(&mut function.root(), FakeFunction::ADDRESS, &mut Aperture::PC.clone());
+        let bars = bars.unwrap();
+        assert_eq!(bars[1], Some(Span::from_bytes(0xe800_0000, 0x1000)));
+        assert_eq!(bars[4], Some(Span::from_bytes(0xe800_4000, 0x4000)));
+        assert_eq!(bars[0], None);
+        assert_eq!(function.word(BAR0 + 1), 0xe800_0000);
+        assert_eq!(function.word(BAR0 + 4) & !0xf, 0xe800_4000);
+        assert_eq!(function.word(BAR0 + 5), 0);
+        assert_eq!(function.word(COMMAND) & 6, 6);
+    }
+
+    #[test]
+    fn firmware_is_believed() {
+        let function = FakeFunction::new();
+        function.add_bar_64(4, 0x4000);
+        function.set_word(BAR0 + 4, 0xc);
+        function.set_word(BAR0 + 5, 0x38);
+        let bars = assign(&mut function.root(), FakeFunction::ADDRESS, &mut Aperture::PC.clone());
+        assert_eq!(bars.unwrap()[4], Some(Span::from_bytes(0x38_0000_0000, 0x4000)));
+    }
+
+    #[test]
+    fn a_bar_that_does_not_fit_is_an_error() {
+        let function = FakeFunction::new();
+        function.add_bar_32(0, 1 << 30);
+        let bars = assign(&mut function.root(), FakeFunction::ADDRESS, &mut Aperture::PC.clone());
+        assert_eq!(bars.unwrap_err(), BarError::Full { bytes: 1 << 30 });
+    }
+}

@@ -1,0 +1,75 @@
+//! Frequencies, and the arithmetic between ticks and microseconds.
+
+use core::fmt;
+
+/// A frequency above 0.
+///
+/// Holding one proves that neither conversion divides by 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    hz: u64,
+    /// Microseconds per tick, times 2^32: a multiplication is ten times faster than a division.
+    micros_per_tick: u64,
+}
+
+impl Rate {
+    /// Makes a rate of at least 1 kHz, `None` below.
+    #[must_use]
+    pub const fn from_hz(hz: u64) -> Option<Self> {
+        if hz < 1000 {
+            return None;
+        }
+        Some(Self { hz, micros_per_tick: (1_000_000 << 32) / hz })
+    }
+
+    /// The frequency.
+    #[must_use]
+    pub const fn hz(self) -> u64 {
+        self.hz
+    }
+
+    /// How long `ticks` last, in microseconds, rounded down.
+    #[must_use]
+    pub const fn micros(self, ticks: u64) -> u64 {
+        saturate((ticks as u128 * self.micros_per_tick as u128) >> 32)
+    }
+
+    /// How many ticks `micros` microseconds last, rounded down.
+    #[must_use]
+    pub const fn ticks(self, micros: u64) -> u64 {
+        saturate(micros as u128 * self.hz as u128 / 1_000_000)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the comparison comes first")]
+const fn saturate(value: u128) -> u64 {
+    if value > u64::MAX as u128 { u64::MAX } else { value as u64 }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} MHz", self.hz / 1_000_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversions_agree() {
+        let rate = Rate::from_hz(2_500_000_000).unwrap();
+        assert_eq!(rate.ticks(1_000), 2_500_000);
+        let micros = rate.micros(rate.ticks(3_600_000_000));
+        assert!((3_599_990_000..=3_600_000_000).contains(&micros), "{micros}");
+    }
+
+    #[test]
+    fn extremes_do_not_wrap() {
+        let slow = Rate::from_hz(1000).unwrap();
+        assert_eq!(slow.micros(u64::MAX), u64::MAX);
+        let fast = Rate::from_hz(u64::MAX).unwrap();
+        assert_eq!(fast.ticks(u64::MAX), u64::MAX);
+        assert!(Rate::from_hz(999).is_none());
+    }
+}

@@ -1,0 +1,126 @@
+//! Half-open runs of physical bytes.
+
+use core::fmt;
+
+/// Bytes from `start` up to, not including, `end`. Empty where `start == end`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first byte.
+    pub start: u64,
+    /// One past the last byte; never below `start`.
+    pub end: u64,
+}
+
+impl Span {
+    /// Makes a run; an end below the start makes it empty.
+    #[must_use]
+    pub const fn new(start: u64, end: u64) -> Self {
+        Self { start, end: if end < start { start } else { end } }
+    }
+
+    /// Makes a run of `bytes` bytes; what leaves 64 bits is cut off.
+    #[must_use]
+    pub const fn from_bytes(start: u64, bytes: u64) -> Self {
+        Self { start, end: start.saturating_add(bytes) }
+    }
+
+    /// How many bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.end - self.start
+    }
+
+    /// Whether there is no byte.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether the byte at `address` belongs to it.
+    #[must_use]
+    pub const fn holds(self, address: u64) -> bool {
+        self.start <= address && address < self.end
+    }
+
+    /// Whether the two share a byte.
+    #[must_use]
+    pub const fn overlaps(self, other: Self) -> bool {
+        !self.intersection(other).is_empty()
+    }
+
+    /// What both have.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        let start = if self.start > other.start { self.start } else { other.start };
+        let end = if self.end < other.end { self.end } else { other.end };
+        Self::new(start, end)
+    }
+
+    /// What lies below and above `hole`; either may be empty.
+    #[must_use]
+    pub const fn without(self, hole: Self) -> [Self; 2] {
+        if !self.overlaps(hole) {
+            return [self, Self::new(self.end, self.end)];
+        }
+        [Self::new(self.start, hole.start), Self::new(hole.end, self.end)]
+    }
+
+    /// The largest run of whole units inside; `unit` is a power of two.
+    #[must_use]
+    pub const fn inward(self, unit: u64) -> Self {
+        let Some(start) = self.start.checked_next_multiple_of(unit) else {
+            return Self::new(self.end, self.end);
+        };
+        Self::new(start, self.end & !(unit - 1))
+    }
+
+    /// The smallest run of whole units around; `unit` is a power of two.
+    #[must_use]
+    pub const fn outward(self, unit: u64) -> Self {
+        let end = match self.end.checked_next_multiple_of(unit) {
+            Some(end) => end,
+            None => !(unit - 1),
+        };
+        Self::new(self.start & !(unit - 1), end)
+    }
+
+    /// The first byte of every unit; `unit` divides start and end.
+    pub fn steps(self, unit: u64) -> impl Iterator<Item = u64> {
+        (0..self.bytes() / unit).map(move |step| self.start + step * unit)
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}-{:#x}", self.start, self.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_never_lie_below_starts() {
+        assert!(Span::new(5, 3).is_empty());
+        assert_eq!(Span::from_bytes(u64::MAX - 1, 10).end, u64::MAX);
+        assert!(Span::new(u64::MAX - 5, u64::MAX).inward(4096).is_empty());
+    }
+
+    #[test]
+    fn a_hole_leaves_two_sides() {
+        let span = Span::new(10, 20);
+        assert_eq!(span.without(Span::new(12, 15)), [Span::new(10, 12), Span::new(15, 20)]);
+        assert_eq!(span.without(Span::new(0, 30)).map(Span::is_empty), [true, true]);
+        assert_eq!(span.without(Span::new(20, 30))[0], span);
+        assert_eq!(span.without(Span::new(5, 15)), [Span::new(10, 10), Span::new(15, 20)]);
+    }
+
+    #[test]
+    fn rounding_goes_in_or_out() {
+        let span = Span::new(0x1001, 0x3fff);
+        assert_eq!(span.inward(0x1000), Span::new(0x2000, 0x3000));
+        assert_eq!(span.outward(0x1000), Span::new(0x1000, 0x4000));
+        assert_eq!(span.outward(0x1000).steps(0x1000).count(), 3);
+    }
+}

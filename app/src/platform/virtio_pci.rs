@@ -1,0 +1,189 @@
+//! Where a virtio device on PCI keeps the registers that its driver needs after set-up: doorbells
+//! and the table of interrupts.
+//!
+//! # Source
+//!
+//! Virtio 1.2, "Virtio Structure PCI Capabilities"; PCI Local Bus 3.0, "MSI-X Capability and Table
+//! Structure".
+
+use core::fmt;
+
+use virtio_drivers::transport::pci::bus::{
+    CapabilityInfo, ConfigurationAccess, DeviceFunction, PciRoot,
+};
+use virtio_drivers::transport::pci::{VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_PCI_CAP_NOTIFY_CFG};
+
+use crate::platform::bars::Bars;
+use crate::platform::span::Span;
+
+const CAPABILITY_VENDOR: u8 = 0x09;
+const CAPABILITY_MSIX: u8 = 0x11;
+/// In the upper half of the MSI-X capability's first word.
+const MSIX_ENABLE: u32 = 1 << 31;
+const MSIX_FUNCTION_MASK: u32 = 1 << 30;
+/// Bytes of an entry of the MSI-X table.
+const MSIX_ENTRY_BYTES: u64 = 16;
+
+/// The parts of a device's registers, as physical addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The common configuration, where queues are selected.
+    pub common: Span,
+    /// The doorbells of all queues.
+    pub notify: Span,
+    /// Bytes between two doorbells.
+    pub notify_stride: u32,
+    /// The table of interrupts, `None` where the device has only the wire.
+    pub msix: Option<Msix>,
+}
+
+/// The table of interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Msix {
+    /// Where the capability is in the configuration space.
+    pub capability: u8,
+    /// All its entries.
+    pub table: Span,
+}
+
+impl Layout {
+    /// Reads the capabilities of a device whose BARs have addresses.
+    ///
+    /// # Errors
+    ///
+    /// See [`LayoutError`].
+    pub fn read<C: ConfigurationAccess>(
+        root: &PciRoot<C>,
+        access: &C,
+        device: DeviceFunction,
+        bars: &Bars,
+    ) -> Result<Self, LayoutError> {
+        let mut common = None;
+        let mut notify = None;
+        let mut msix = None;
+        for capability in root.capabilities(device) {
+            let word = |offset: u8| access.read_word(device, capability.offset + offset);
+            match (capability.id, kind(&capability)) {
+                (CAPABILITY_VENDOR, VIRTIO_PCI_CAP_COMMON_CFG) if common.is_none() => {
+                    common = Some(part(bars, word(4), word(8).into(), word(12).into())?);
+                }
+                (CAPABILITY_VENDOR, VIRTIO_PCI_CAP_NOTIFY_CFG) if notify.is_none() => {
+                    let span = part(bars, word(4), word(8).into(), word(12).into())?;
+                    notify = Some((span, word(16)));
+                }
+                (CAPABILITY_MSIX, _) => {
+                    let entries = u64::from(capability.private_header & 0x7ff) + 1;
+                    let (bar, offset) = (word(4) & 7, u64::from(word(4) & !7));
+                    let table = part(bars, bar, offset, entries * MSIX_ENTRY_BYTES)?;
+                    msix = Some(Msix { capability: capability.offset, table });
+                }
+                _ => {}
+            }
+        }
+        let common = common.ok_or(LayoutError::Missing { part: "common configuration" })?;
+        let (notify, notify_stride) = notify.ok_or(LayoutError::Missing { part: "doorbells" })?;
+        Ok(Self { common, notify, notify_stride, msix })
+    }
+}
+
+/// The kind of a vendor capability: its second header byte.
+fn kind(capability: &CapabilityInfo) -> u8 {
+    capability.private_header.to_be_bytes()[0]
+}
+
+fn part(bars: &Bars, bar: u32, offset: u64, bytes: u64) -> Result<Span, LayoutError> {
+    let bar = bar & 0xff;
+    let whole = usize::try_from(bar).ok().and_then(|bar| bars.get(bar).copied().flatten());
+    let whole = whole.ok_or(LayoutError::NoBar { bar })?;
+    let part = Span::from_bytes(whole.start.saturating_add(offset), bytes);
+    if part.intersection(whole) != part {
+        return Err(LayoutError::Outside { part, whole });
+    }
+    Ok(part)
+}
+
+impl Msix {
+    /// Makes the device use its table instead of the wire.
+    pub fn enable<C: ConfigurationAccess>(self, access: &mut C, device: DeviceFunction) {
+        let control = access.read_word(device, self.capability);
+        let control = (control | MSIX_ENABLE) & !MSIX_FUNCTION_MASK;
+        access.write_word(device, self.capability, control);
+    }
+}
+
+/// Why a device's registers cannot be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayoutError {
+    /// A capability that every device must have is not there.
+    Missing {
+        /// What it would describe.
+        part: &'static str,
+    },
+    /// A capability names a BAR that has no memory.
+    NoBar {
+        /// Its number.
+        bar: u32,
+    },
+    /// A capability leaves its BAR.
+    Outside {
+        /// What it names.
+        part: Span,
+        /// The BAR.
+        whole: Span,
+    },
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { part } => write!(f, "the device describes no {part}"),
+            Self::NoBar { bar } => write!(f, "BAR {bar} has no memory"),
+            Self::Outside { part, whole } => write!(f, "{part:?} leaves its BAR {whole:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::fake_pci::FakeFunction;
+
+    /// The capabilities of QEMU's virtio-net-pci.
+    fn qemu() -> (FakeFunction, Bars) {
+        let function = FakeFunction::new();
+        function.add_capability(0x98 / 4, &[0x8003_0011, 1, 0x801]);
+        function.add_capability(0x64 / 4, &[0x0214_0009, 4, 0x3000, 0x1000, 4]);
+        function.add_capability(0x40 / 4, &[0x0110_0009, 4, 0, 0x1000]);
+        let mut bars = [None; 6];
+        bars[1] = Some(Span::from_bytes(0xfebf_1000, 0x1000));
+        bars[4] = Some(Span::from_bytes(0xfe00_0000, 0x4000));
+        (function, bars)
+    }
+
+    fn read(function: &FakeFunction, bars: &Bars) -> Result<Layout, LayoutError> {
+        Layout::read(&function.root(), function, FakeFunction::ADDRESS, bars)
+    }
+
+    #[test]
+    fn parts_are_found() {
+        let (function, bars) = qemu();
+        let layout = read(&function, &bars).unwrap();
+        assert_eq!(layout.common, Span::from_bytes(0xfe00_0000, 0x1000));
+        assert_eq!(layout.notify, Span::from_bytes(0xfe00_3000, 0x1000));
+        assert_eq!(layout.notify_stride, 4);
+        let msix = layout.msix.unwrap();
+        assert_eq!(msix.capability, 0x98);
+        assert_eq!(msix.table, Span::from_bytes(0xfebf_1000, 64));
+    }
+
+    #[test]
+    fn a_part_outside_its_bar_is_an_error() {
+        let (function, mut bars) = qemu();
+        bars[4] = Some(Span::from_bytes(0xfe00_0000, 0x2000));
+        assert!(matches!(read(&function, &bars), Err(LayoutError::Outside { .. })));
+        bars[4] = None;
+        assert_eq!(read(&function, &bars), Err(LayoutError::NoBar { bar: 4 }));
+        let bare = FakeFunction::new();
+        assert!(matches!(read(&bare, &bars), Err(LayoutError::Missing { .. })));
+    }
+}

@@ -1,0 +1,21 @@
+//! RESP2: requests out of bytes, replies into bytes.
+//!
+//! [`parse`] looks at the bytes of one connection and says what stands at their front; it keeps no
+//! state between calls, so a request cut at any byte is simply looked at again. Its arguments are
+//! ranges into those bytes: nothing is copied. [`Discard`] skips a request that is too large to be
+//! held. [`Reply`] appends to a fixed buffer and goes on counting when it is full.
+
+mod arguments;
+mod discard;
+mod error;
+mod inline;
+mod number;
+mod parse;
+mod reply;
+
+pub use arguments::{Arguments, Ranges};
+pub use discard::{Discard, Progress};
+pub use error::ProtocolError;
+pub use number::{decimal, signed};
+pub use parse::{Limits, Oversize, Parsed, parse};
+pub use reply::{Mark, Reply};

@@ -1,0 +1,79 @@
+//! The arguments of one request, as ranges into the bytes that hold it.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Room for the arguments of one request. Reserved once, used for every request.
+#[derive(Debug)]
+pub struct Ranges {
+    ranges: Vec<(u32, u32)>,
+    limit: usize,
+}
+
+impl Ranges {
+    /// Reserves room for `limit` arguments.
+    #[must_use]
+    pub fn with_limit(limit: usize) -> Self {
+        Self { ranges: Vec::with_capacity(limit), limit }
+    }
+
+    /// Looks the ranges up in the bytes that they were made from.
+    #[must_use]
+    pub fn within<'a>(&'a self, bytes: &'a [u8]) -> Arguments<'a> {
+        Arguments { bytes, ranges: &self.ranges }
+    }
+
+    /// How many arguments there may be.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.ranges.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// Adds an argument; `false` where there is no room.
+    pub(super) fn push(&mut self, range: Range<usize>) -> bool {
+        let (Ok(start), Ok(end)) = (u32::try_from(range.start), u32::try_from(range.end)) else {
+            return false;
+        };
+        if self.ranges.len() == self.limit {
+            return false;
+        }
+        self.ranges.push((start, end));
+        true
+    }
+}
+
+/// The arguments of one request; the first is the command's name.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments<'a> {
+    bytes: &'a [u8],
+    ranges: &'a [(u32, u32)],
+}
+
+impl<'a> Arguments<'a> {
+    /// How many there are, with the name.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// One of them; 0 is the name.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        let &(start, end) = self.ranges.get(index)?;
+        self.bytes.get(start as usize..end as usize)
+    }
+
+    /// All of them, with the name.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let arguments = *self;
+        (0..arguments.count()).filter_map(move |index| arguments.get(index))
+    }
+}

@@ -1,0 +1,191 @@
+//! What stands at the front of a connection's bytes.
+
+use core::ops::Range;
+
+use super::arguments::Ranges;
+use super::error::ProtocolError;
+use super::inline::{self, LineError};
+use super::number;
+
+/// Longest header line that is waited for: `*`, a sign, 19 digits and some slack. Redis waits for
+/// 64 KiB of them, which no valid header needs.
+const HEADER_BYTES_MAX: usize = 64;
+
+/// What a connection may send.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest inline request.
+    pub inline_bytes: usize,
+    /// Longest bulk string.
+    pub bulk_bytes: usize,
+    /// Bytes that can be held: a request with an argument that ends beyond them is
+    /// [`Parsed::Oversize`]. At least an inline request and its line end.
+    pub held_bytes: usize,
+}
+
+/// What stands at the front of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// Nothing whole yet.
+    Incomplete,
+    /// A request without arguments: an empty line, `*0`, `*-1`. It gets no reply.
+    Empty {
+        /// Bytes to step over.
+        consumed: usize,
+    },
+    /// A whole request; its arguments are in the ranges.
+    Request {
+        /// Bytes to step over once it was served.
+        consumed: usize,
+    },
+    /// A request with an argument that cannot be held; those before it are in the ranges.
+    Oversize(Oversize),
+    /// Nothing that follows can be understood.
+    Broken(ProtocolError),
+}
+
+/// Where a request stops fitting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Oversize {
+    /// Bytes before the argument's first byte.
+    pub consumed: usize,
+    /// Bytes of the argument, `None` where its header has not been read.
+    pub length: Option<usize>,
+    /// Arguments of the request that follow it.
+    pub following: usize,
+}
+
+/// Parses the request at the front of `bytes`. The bytes change only where an inline request is
+/// whole: its quotes are removed in place.
+pub fn parse(bytes: &mut [u8], limits: &Limits, arguments: &mut Ranges) -> Parsed {
+    arguments.clear();
+    let result = match bytes.first() {
+        None => return Parsed::Incomplete,
+        Some(b'*') => multibulk(bytes, limits, arguments),
+        Some(_) => line(bytes, limits, arguments),
+    };
+    result.unwrap_or_else(Parsed::Broken)
+}
+
+fn line(
+    bytes: &mut [u8],
+    limits: &Limits,
+    arguments: &mut Ranges,
+) -> Result<Parsed, ProtocolError> {
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+        return if bytes.len() > limits.inline_bytes {
+            Err(ProtocolError::InlineTooLong)
+        } else {
+            Ok(Parsed::Incomplete)
+        };
+    };
+    if end > limits.inline_bytes {
+        return Err(ProtocolError::InlineTooLong);
+    }
+    let text = &mut bytes[..end];
+    let text = match text.split_last_mut() {
+        Some((b'\r', rest)) => rest,
+        _ => text,
+    };
+    match inline::split(text, arguments) {
+        Ok(()) if arguments.is_empty() => Ok(Parsed::Empty { consumed: end + 1 }),
+        Ok(()) => Ok(Parsed::Request { consumed: end + 1 }),
+        Err(LineError::Quotes) => Err(ProtocolError::UnbalancedQuotes),
+        Err(LineError::TooMany) => Err(ProtocolError::MultibulkLength),
+    }
+}
+
+fn multibulk(
+    bytes: &[u8],
+    limits: &Limits,
+    arguments: &mut Ranges,
+) -> Result<Parsed, ProtocolError> {
+    let Some(header) = header(bytes, 0) else {
+        return incomplete(bytes, 0, ProtocolError::MultibulkCountTooLong);
+    };
+    let count = number::signed(&bytes[header.digits]).ok_or(ProtocolError::MultibulkLength)?;
+    if count <= 0 {
+        return Ok(Parsed::Empty { consumed: header.end });
+    }
+    let count = usize::try_from(count)
+        .ok()
+        .filter(|count| *count <= arguments.limit())
+        .ok_or(ProtocolError::MultibulkLength)?;
+    let mut position = header.end;
+    for index in 0..count {
+        let (start, length) = match bulk_header(bytes, position, limits.bulk_bytes)? {
+            Some(found) => found,
+            // A header that would itself end beyond what can be held: an oversize request whose
+            // next argument is not known yet.
+            None if position + HEADER_BYTES_MAX > limits.held_bytes => {
+                return Ok(Parsed::Oversize(Oversize {
+                    consumed: position,
+                    length: None,
+                    following: count - index,
+                }));
+            }
+            None => return Ok(Parsed::Incomplete),
+        };
+        let end = start + length;
+        if end + 2 > limits.held_bytes {
+            let following = count - index - 1;
+            let length = Some(length);
+            return Ok(Parsed::Oversize(Oversize { consumed: start, length, following }));
+        }
+        if end + 2 > bytes.len() {
+            return Ok(Parsed::Incomplete);
+        }
+        if !arguments.push(start..end) {
+            return Err(ProtocolError::MultibulkLength);
+        }
+        position = end + 2;
+    }
+    Ok(Parsed::Request { consumed: position })
+}
+
+/// Reads the header of a bulk string at `position`: where its bytes start, and how many they are.
+/// `None` where it is not whole yet.
+pub(super) fn bulk_header(
+    bytes: &[u8],
+    position: usize,
+    bulk_bytes: usize,
+) -> Result<Option<(usize, usize)>, ProtocolError> {
+    match bytes.get(position) {
+        None => return Ok(None),
+        Some(b'$') => {}
+        Some(&found) => return Err(ProtocolError::ExpectedDollar { found }),
+    }
+    let Some(header) = header(bytes, position) else {
+        return incomplete(bytes, position, ProtocolError::BulkCountTooLong).map(|_| None);
+    };
+    let length = number::signed(&bytes[header.digits])
+        .and_then(|length| usize::try_from(length).ok())
+        .filter(|length| *length <= bulk_bytes)
+        .ok_or(ProtocolError::BulkLength)?;
+    Ok(Some((header.end, length)))
+}
+
+struct Header {
+    digits: Range<usize>,
+    end: usize,
+}
+
+/// Finds the line that starts with a type byte at `position`. As in Redis, the byte after the CR
+/// is taken for the LF without a look.
+fn header(bytes: &[u8], position: usize) -> Option<Header> {
+    let start = position + 1;
+    let length = bytes.get(start..)?.iter().position(|byte| *byte == b'\r')?;
+    let end = start + length + 2;
+    (end <= bytes.len()).then_some(Header { digits: start..start + length, end })
+}
+
+fn incomplete(
+    bytes: &[u8],
+    position: usize,
+    too_long: ProtocolError,
+) -> Result<Parsed, ProtocolError> {
+    if bytes.len() - position > HEADER_BYTES_MAX { Err(too_long) } else { Ok(Parsed::Incomplete) }
+}
+
+#[cfg(test)]
+mod tests;

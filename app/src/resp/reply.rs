@@ -1,0 +1,299 @@
+//! Writing replies.
+
+use core::fmt::{self, Write};
+
+/// Digits of the largest number, its sign and the line end.
+const HEADER_BYTES_MAX: usize = 24;
+
+/// Bytes that can be put before something written already.
+const PREPENDED_BYTES_MAX: usize = 64;
+
+/// Appends replies to a buffer and counts on where it is full.
+///
+/// A reply that did not fit is known by [`overflowed`](Self::overflowed); the caller then takes it
+/// back to a [`Mark`] and asks for it again with a larger buffer.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    buffer: &'a mut [u8],
+    /// Bytes written, or that would have been.
+    length: usize,
+}
+
+/// A place in a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(usize);
+
+impl<'a> Reply<'a> {
+    /// Writes from the front of `buffer`.
+    pub fn new(buffer: &'a mut [u8]) -> Self {
+        Self { buffer, length: 0 }
+    }
+
+    /// Bytes written, or that would have been if the buffer were larger.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Whether something did not fit.
+    #[must_use]
+    pub fn overflowed(&self) -> bool {
+        self.length > self.buffer.len()
+    }
+
+    /// The place that has been reached.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.length)
+    }
+
+    /// Takes back everything behind the mark.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.length = mark.0;
+    }
+
+    /// Appends bytes as they are.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(room) = self.buffer.get_mut(self.length..end) {
+            room.copy_from_slice(bytes);
+        }
+        self.length = end;
+    }
+
+    /// A simple string. The text has no line end.
+    pub fn status(&mut self, text: &str) {
+        self.raw(b"+");
+        self.raw(text.as_bytes());
+        self.raw(b"\r\n");
+    }
+
+    /// A simple string, formatted.
+    pub fn status_of(&mut self, text: fmt::Arguments<'_>) {
+        self.line(b"+", text);
+    }
+
+    /// An error; its first word is its code.
+    pub fn error(&mut self, text: fmt::Arguments<'_>) {
+        self.line(b"-", text);
+    }
+
+    /// An error of bytes that a client sent; line ends become spaces, as in Redis.
+    pub fn error_of_bytes(&mut self, parts: &[&[u8]]) {
+        self.raw(b"-");
+        for byte in parts.iter().copied().flatten() {
+            self.raw(&[if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }]);
+        }
+        self.raw(b"\r\n");
+    }
+
+    /// An integer.
+    pub fn integer(&mut self, value: u64) {
+        self.header(b':', value);
+    }
+
+    /// The null bulk string.
+    pub fn null(&mut self) {
+        self.raw(b"$-1\r\n");
+    }
+
+    /// The null array.
+    pub fn null_array(&mut self) {
+        self.raw(b"*-1\r\n");
+    }
+
+    /// The header of an array; its items follow.
+    pub fn array(&mut self, items: usize) {
+        self.header(b'*', items as u64);
+    }
+
+    /// A bulk string.
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.header(b'$', bytes.len() as u64);
+        self.raw(bytes);
+        self.raw(b"\r\n");
+    }
+
+    /// A bulk string, formatted.
+    pub fn bulk_of(&mut self, text: fmt::Arguments<'_>) {
+        self.bulk_by(|reply| {
+            // Writing to a reply cannot fail.
+            let _ = reply.write_fmt(text);
+        });
+    }
+
+    /// A bulk string that `fill` appends piece by piece.
+    pub fn bulk_by(&mut self, fill: impl FnOnce(&mut Self)) {
+        let start = self.length;
+        fill(self);
+        let length = self.length - start;
+        self.insert_header(start, b'$', length as u64);
+        self.raw(b"\r\n");
+    }
+
+    /// A bulk string of `length` bytes that `fill` writes in place; it is not called where they do
+    /// not fit.
+    ///
+    /// # Errors
+    ///
+    /// What `fill` says; the reply is as it was before.
+    pub fn bulk_in_place<E>(
+        &mut self,
+        length: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mark = self.mark();
+        self.header(b'$', length as u64);
+        let start = self.length;
+        if let Some(room) = self.buffer.get_mut(start..start + length)
+            && let Err(error) = fill(room)
+        {
+            self.rewind(mark);
+            return Err(error);
+        }
+        self.length = start + length;
+        self.raw(b"\r\n");
+        Ok(())
+    }
+
+    /// An array of as many items as `fill` says that it has appended.
+    pub fn array_by(&mut self, fill: impl FnOnce(&mut Self) -> usize) {
+        let start = self.length;
+        let items = fill(self);
+        self.insert_header(start, b'*', items as u64);
+    }
+
+    /// Puts what `fill` writes, at most 64 bytes, before everything behind the mark.
+    pub fn prepend(&mut self, mark: Mark, fill: impl FnOnce(&mut Reply<'_>)) {
+        let mut buffer = [0; PREPENDED_BYTES_MAX];
+        let mut front = Reply::new(&mut buffer);
+        fill(&mut front);
+        let length = front.length().min(PREPENDED_BYTES_MAX);
+        self.insert(mark.0, &buffer[..length]);
+    }
+
+    fn line(&mut self, kind: &[u8], text: fmt::Arguments<'_>) {
+        self.raw(kind);
+        let start = self.length;
+        // Writing to a reply cannot fail.
+        let _ = self.write_fmt(text);
+        if let Some(line) = self.buffer.get_mut(start..self.length) {
+            for byte in line.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')) {
+                *byte = b' ';
+            }
+        }
+        self.raw(b"\r\n");
+    }
+
+    fn header(&mut self, kind: u8, value: u64) {
+        let mut digits = [0; HEADER_BYTES_MAX];
+        let start = format_header(&mut digits, kind, value);
+        self.raw(&digits[start..]);
+    }
+
+    /// Puts a header before what was written since `start`.
+    fn insert_header(&mut self, start: usize, kind: u8, value: u64) {
+        let mut digits = [0; HEADER_BYTES_MAX];
+        let first = format_header(&mut digits, kind, value);
+        self.insert(start, &digits[first..]);
+    }
+
+    fn insert(&mut self, start: usize, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if end <= self.buffer.len() {
+            self.buffer.copy_within(start..self.length, start + bytes.len());
+            self.buffer[start..start + bytes.len()].copy_from_slice(bytes);
+        }
+        self.length = end;
+    }
+}
+
+impl Write for Reply<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.raw(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Formats `kind`, the number and the line end at the end of `buffer`; returns where they start.
+/// By hand, because every reply has one.
+fn format_header(buffer: &mut [u8; HEADER_BYTES_MAX], kind: u8, mut value: u64) -> usize {
+    let mut at = HEADER_BYTES_MAX - 2;
+    buffer[at..].copy_from_slice(b"\r\n");
+    loop {
+        at -= 1;
+        #[expect(clippy::cast_possible_truncation, reason = "a digit is below 10")]
+        let digit = (value % 10) as u8;
+        buffer[at] = b'0' + digit;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    at -= 1;
+    buffer[at] = kind;
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(room: usize, write: impl FnOnce(&mut Reply<'_>)) -> (Vec<u8>, usize) {
+        let mut buffer = vec![0; room];
+        let mut reply = Reply::new(&mut buffer);
+        write(&mut reply);
+        let length = reply.length();
+        buffer.truncate(length);
+        (buffer, length)
+    }
+
+    #[test]
+    fn every_kind() {
+        let (bytes, _) = written(200, |reply| {
+            reply.array(7);
+            reply.status("OK");
+            reply.error(format_args!("ERR {}", "a\nb"));
+            reply.integer(u64::MAX);
+            reply.integer(0);
+            reply.null();
+            reply.bulk(b"x\r\n");
+            reply.bulk_of(format_args!("{}-{}", 1, 2));
+            reply.array_by(|reply| {
+                reply.integer(1);
+                1
+            });
+        });
+        let expected = "*7\r\n+OK\r\n-ERR a b\r\n:18446744073709551615\r\n:0\r\n$-1\r\n\
+                        $3\r\nx\r\n\r\n$3\r\n1-2\r\n*1\r\n:1\r\n";
+        assert_eq!(String::from_utf8_lossy(&bytes), expected);
+    }
+
+    #[test]
+    fn a_full_buffer_is_counted_past_its_end() {
+        for room in 0..12 {
+            let (_, length) = written(room, |reply| {
+                reply.bulk_by(|reply| reply.raw(b"abcdef"));
+            });
+            assert_eq!(length, 12);
+        }
+        let (bytes, _) = written(12, |reply| reply.bulk_by(|reply| reply.raw(b"abcdef")));
+        assert_eq!(bytes, b"$6\r\nabcdef\r\n");
+        let (bytes, _) = written(12, |reply| {
+            let mark = reply.mark();
+            reply.integer(1);
+            reply.prepend(mark, |reply| reply.array(1));
+        });
+        assert_eq!(bytes, b"*1\r\n:1\r\n");
+    }
+
+    #[test]
+    fn a_failed_fill_leaves_nothing() {
+        let (bytes, _) = written(100, |reply| {
+            reply.integer(1);
+            assert_eq!(reply.bulk_in_place(10, |_| Err("no")), Err("no"));
+            assert_eq!(reply.bulk_in_place(1000, |_| Err("not called")), Ok(()));
+        });
+        assert!(bytes.starts_with(b":1\r\n"));
+    }
+}

@@ -1,0 +1,188 @@
+//! The loop: packets in, requests served, packets out, one turn at a time.
+//!
+//! A turn never blocks and never does more than a slice of long work, so that one client cannot
+//! keep the others waiting. Order of a turn: packets one by one, new connections, every client's
+//! bytes and requests, what connections that have ended left behind, packets out, one kick.
+//!
+//! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a reply
+//! too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
+
+mod client;
+mod input;
+mod output;
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use runtime_config::cmdline::Config;
+use smoltcp::time::Instant;
+use vmalloc::{Machine, Vmalloc};
+
+use crate::buffers::{Buffers, Shortage};
+use crate::net::{Nic, Stack};
+use crate::resp::{Limits, Ranges};
+use crate::service::{Budget, Service};
+
+use client::{Client, Fate, Shared};
+
+/// Bytes that the input holds beyond an inline request: the headers of a multi-bulk request and
+/// its small arguments.
+const INPUT_SLACK_BYTES: usize = 4096;
+
+/// An argument of so many bytes fits into the input, however short inline requests may be.
+const ARGUMENT_BYTES: usize = 64 << 10;
+
+/// What a connection beyond the limit is told, as in Redis.
+const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
+
+/// What the caller of a turn does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Take the next turn at once.
+    Busy,
+    /// Sleep until the network device interrupts, or until a time.
+    Idle {
+        /// When the next turn is due; `None` is never.
+        wake_us: Option<u64>,
+    },
+}
+
+/// The service on a network device.
+pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
+    stack: Stack<N>,
+    service: Service<M>,
+    buffers: B,
+    clients: Vec<Client<B::Buffer>>,
+    ranges: Ranges,
+    limits: Limits,
+    /// Connections so far; the number of the last one.
+    connections: u64,
+    /// The client that is served first in the next turn.
+    first: usize,
+}
+
+impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
+    /// Takes all memory that the clients will need and begins to listen.
+    ///
+    /// `seed` makes sequence numbers and hashes unpredictable.
+    ///
+    /// # Errors
+    ///
+    /// A buffer could not be had.
+    pub fn new(
+        nic: N,
+        vm: &'static Vmalloc<M>,
+        buffers: B,
+        config: &Config,
+        seed: u64,
+    ) -> Result<Self, Shortage> {
+        let limits = Limits {
+            inline_bytes: config.inline_bytes,
+            bulk_bytes: config.bulk_bytes,
+            held_bytes: config.inline_bytes.max(ARGUMENT_BYTES) + INPUT_SLACK_BYTES,
+        };
+        let mut clients = Vec::with_capacity(config.clients);
+        for _ in 0..config.clients {
+            clients.push(Client::try_new(&buffers, &limits)?);
+        }
+        Ok(Self {
+            stack: Stack::try_new(nic, &buffers, config, seed)?,
+            service: Service::try_new(vm, &buffers, config, seed.rotate_left(17))?,
+            buffers,
+            clients,
+            ranges: Ranges::with_limit(config.arguments),
+            limits,
+            connections: 0,
+            first: 0,
+        })
+    }
+
+    /// Lets durations inside a turn be measured, with a clock in microseconds: without it `VCHECK`
+    /// says 0.
+    #[must_use]
+    pub fn with_clock(mut self, clock: fn() -> u64) -> Self {
+        self.service.set_clock(clock);
+        self
+    }
+
+    /// The network.
+    pub fn stack(&mut self) -> &mut Stack<N> {
+        &mut self.stack
+    }
+
+    /// Takes one turn. `now_us` never goes back.
+    pub fn turn(&mut self, now_us: u64) -> Turn {
+        let now = Instant::from_micros(i64::try_from(now_us).unwrap_or(i64::MAX));
+        self.service.set_now(now_us);
+        let mut budget = Budget::of_a_turn();
+        let mut busy = self.stack.receive(now);
+        busy |= self.accept(now);
+        busy |= self.serve(now, &mut budget);
+        busy |= self.service.reap(&mut budget);
+        self.stack.transmit(now);
+        if busy || self.stack.pending() || !self.service.is_reaped() {
+            return Turn::Busy;
+        }
+        let wake = self.stack.wake_at(now);
+        Turn::Idle { wake_us: wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0)) }
+    }
+
+    /// Gives new connections a client's place, or tells them that there is none.
+    fn accept(&mut self, now: Instant) -> bool {
+        let mut accepted = false;
+        while let Some(line) = self.stack.sockets().accept(now) {
+            accepted = true;
+            let counters = &mut self.service.counters;
+            let place = self.clients.iter_mut().find(|client| client.line().is_none());
+            if let Some(client) = place {
+                self.connections += 1;
+                client.begin(line, self.connections);
+                counters.connections += 1;
+                counters.clients += 1;
+                counters.clients_peak = counters.clients_peak.max(counters.clients);
+            } else {
+                counters.connections_refused += 1;
+                let sockets = self.stack.sockets();
+                // A connection that has gone already needs no answer.
+                let _ = sockets.send(line, TOO_MANY_CLIENTS);
+                sockets.close(line, now);
+            }
+        }
+        accepted
+    }
+
+    /// Gives every client its share of the turn; who comes first changes from turn to turn.
+    fn serve(&mut self, now: Instant, budget: &mut Budget) -> bool {
+        let mut busy = false;
+        self.first = (self.first + 1) % self.clients.len().max(1);
+        let (front, back) = self.clients.split_at_mut(self.first);
+        for client in back.iter_mut().chain(front) {
+            let Some(line) = client.line() else { continue };
+            let mut shared = Shared {
+                service: &mut self.service,
+                sockets: self.stack.sockets(),
+                buffers: &self.buffers,
+                ranges: &mut self.ranges,
+                limits: &self.limits,
+            };
+            let fate = client.turn(&mut shared, budget);
+            busy |= fate != Fate::Idle;
+            if matches!(fate, Fate::Closed | Fate::Lost) {
+                client.end(&mut self.service);
+                self.stack.sockets().close(line, now);
+                self.service.counters.clients -= 1;
+                self.service.counters.connections_lost += u64::from(fate == Fate::Lost);
+            }
+        }
+        busy
+    }
+}
+
+impl<N: Nic, M: Machine, B: Buffers> fmt::Debug for Server<N, M, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("stack", &self.stack)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,324 @@
+//! One connection: its bytes in, its requests, its bytes out.
+
+use vmalloc::Machine;
+
+use super::input::Input;
+use super::output::{Output, Written};
+use crate::buffers::{self, Buffers, Shortage};
+use crate::net::{Line, Received, Sockets};
+use crate::resp::{self, Discard, Limits, Oversize, Parsed, Progress, ProtocolError, Ranges};
+use crate::service::{self, Budget, Failure, Flow, Served, Service, Session};
+
+/// Bytes of replies that are kept for a client that reads slowly, before it is not read from.
+const OUTPUT_BYTES: usize = 64 << 10;
+
+/// Requests of one client in one turn: with 64 clients that send as fast as they can a turn takes
+/// about 2 ms.
+const REQUESTS_MAX: u32 = 64;
+
+/// Bytes by which a reply may grow between the two times that it is made: its own buffer appears
+/// in the report, and counters gain a digit.
+const SPILL_SLACK_BYTES: usize = 4096;
+
+/// What the next bytes of a connection are.
+#[derive(Debug)]
+enum Phase {
+    /// Requests.
+    Requests,
+    /// The rest of a request that could not be held.
+    Discard(Discard),
+    /// The data of a large write.
+    Stream,
+}
+
+/// A place for a connection, with its buffers.
+#[derive(Debug)]
+pub(super) struct Client<T> {
+    line: Option<Line>,
+    session: Session,
+    input: Input,
+    output: Output<T>,
+    phase: Phase,
+    /// The peer will send no more.
+    is_finished: bool,
+}
+
+/// What all clients share.
+#[derive(Debug)]
+pub(super) struct Shared<'a, M: Machine + 'static, B> {
+    pub(super) service: &'a mut Service<M>,
+    pub(super) sockets: &'a mut Sockets,
+    pub(super) buffers: &'a B,
+    pub(super) ranges: &'a mut Ranges,
+    pub(super) limits: &'a Limits,
+}
+
+/// What became of a client in a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Nothing happened.
+    Idle,
+    /// Something was done, and there may be more.
+    Busy,
+    /// Everything was sent, and the connection is to be closed.
+    Closed,
+    /// The connection is gone.
+    Lost,
+}
+
+impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
+    pub(super) fn try_new<B: Buffers>(buffers: &B, limits: &Limits) -> Result<Self, Shortage> {
+        let input = buffers::take_forever(buffers, "net/in", limits.held_bytes)?;
+        let output = buffers::take_forever(buffers, "net/out", OUTPUT_BYTES)?;
+        Ok(Self {
+            line: None,
+            session: Session::new(0),
+            input: Input::new(input),
+            output: Output::new(output),
+            phase: Phase::Requests,
+            is_finished: false,
+        })
+    }
+
+    /// The connection, if there is one.
+    pub(super) fn line(&self) -> Option<Line> {
+        self.line
+    }
+
+    /// Begins with a connection.
+    pub(super) fn begin(&mut self, line: Line, number: u64) {
+        self.line = Some(line);
+        self.session = Session::new(number);
+        self.phase = Phase::Requests;
+        self.is_finished = false;
+    }
+
+    /// Ends with the connection: its buffers are empty, its regions are the service's to free.
+    pub(super) fn end<M: Machine>(&mut self, service: &mut Service<M>) {
+        service.end(&mut self.session);
+        self.line = None;
+        self.input.clear();
+        self.output.clear();
+    }
+
+    /// Does one turn's work: sends, receives and serves until there is nothing to do, the output
+    /// is full, or the client has had its share.
+    pub(super) fn turn<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        budget: &mut Budget,
+    ) -> Fate {
+        let Some(line) = self.line else { return Fate::Idle };
+        if shared.sockets.is_gone(line) {
+            return Fate::Lost;
+        }
+        let mut requests = REQUESTS_MAX;
+        let mut fate = Fate::Idle;
+        loop {
+            let Some(received) = self.receive(shared, line) else { return Fate::Lost };
+            let served = self.serve(shared, budget, &mut requests);
+            let Some(sent) = self.send(shared, line) else { return Fate::Lost };
+            if self.session.is_closing() && self.output.is_empty() {
+                return Fate::Closed;
+            }
+            if !(received || served || sent) {
+                return if self.session.is_busy() { Fate::Busy } else { fate };
+            }
+            fate = Fate::Busy;
+            if requests == 0 || self.session.is_busy() || self.session.is_closing() {
+                return fate;
+            }
+        }
+    }
+
+    /// Moves what has come into the input. `None` where the connection is gone.
+    fn receive<M: Machine, B>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        line: Line,
+    ) -> Option<bool> {
+        // A connection whose output is full is not read from.
+        if self.is_finished || self.session.is_closing() || !self.output.has_room() {
+            return Some(false);
+        }
+        let room = self.input.room();
+        if room.is_empty() {
+            return Some(false);
+        }
+        match shared.sockets.receive(line, room) {
+            Received::Bytes(bytes) => {
+                self.input.add(bytes);
+                shared.service.counters.bytes_received += bytes as u64;
+                Some(bytes > 0)
+            }
+            Received::Finished => {
+                self.is_finished = true;
+                Some(true)
+            }
+            Received::Gone => None,
+        }
+    }
+
+    fn send<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, line: Line) -> Option<bool> {
+        let sent = self.output.send(|bytes| shared.sockets.send(line, bytes))?;
+        shared.service.counters.bytes_sent += sent as u64;
+        Some(sent > 0)
+    }
+
+    /// Serves what is in the input. Returns whether anything was done.
+    fn serve<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        budget: &mut Budget,
+        requests: &mut u32,
+    ) -> bool {
+        let mut served = false;
+        while *requests > 0 && !self.session.is_closing() && self.output.has_room() {
+            if self.session.is_busy() {
+                let (service, session) = (&mut *shared.service, &mut self.session);
+                let mut stepped = false;
+                self.output.write(|reply| stepped = service.step(session, reply, budget));
+                served |= stepped;
+                if self.session.is_busy() {
+                    break;
+                }
+                continue;
+            }
+            *requests -= 1;
+            let progressed = match &mut self.phase {
+                Phase::Requests => self.request(shared),
+                Phase::Discard(_) => self.discard(shared),
+                Phase::Stream => self.stream(shared),
+            };
+            if !progressed {
+                if self.is_finished {
+                    // What is left can never become whole.
+                    self.session.close();
+                }
+                break;
+            }
+            served = true;
+        }
+        served
+    }
+
+    /// Serves one request. Returns whether there was one.
+    fn request<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
+        match resp::parse(self.input.bytes(), shared.limits, shared.ranges) {
+            Parsed::Incomplete => return false,
+            Parsed::Empty { consumed } => self.input.consume(consumed),
+            Parsed::Request { consumed } => {
+                shared.service.counters.commands += 1;
+                self.answer(shared);
+                self.input.consume(consumed);
+            }
+            Parsed::Oversize(oversize) => self.oversize(shared, &oversize),
+            Parsed::Broken(error) => self.break_off(shared, error),
+        }
+        true
+    }
+
+    /// Answers the request that was parsed, in a buffer of its own where the reply is large.
+    fn answer<M: Machine, B: Buffers<Buffer = T>>(&mut self, shared: &mut Shared<'_, M, B>) {
+        let arguments = shared.ranges.within(self.input.bytes());
+        let (service, session) = (&mut *shared.service, &mut self.session);
+        let written =
+            self.output.write(|reply| service::serve(service, session, arguments, reply));
+        let Written::TooLarge(needed, Served { hint }) = written else { return };
+
+        let limit = service.reply_bytes_max();
+        if needed > limit {
+            self.refuse(shared, &Failure::ReplyLimit(limit, hint));
+            return;
+        }
+        let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
+            self.refuse(shared, &Failure::ReplyMemory(needed));
+            return;
+        };
+        let again = |reply: &mut resp::Reply<'_>| service::serve(service, session, arguments, reply);
+        if self.output.write_spilled(buffer, again) {
+            shared.service.counters.replies_spilled += 1;
+        } else {
+            self.refuse(shared, &Failure::ReplyLimit(limit, hint));
+        }
+    }
+
+    /// Begins with a request that cannot be held: a large write is served as it comes, all else
+    /// is refused and thrown away.
+    fn oversize<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, oversize: &Oversize) {
+        shared.service.counters.commands += 1;
+        let arguments = shared.ranges.within(self.input.bytes());
+        let (service, session) = (&mut *shared.service, &mut self.session);
+        let mut opened = None;
+        if let (Some(length), 0) = (oversize.length, oversize.following) {
+            self.output.write(|reply| {
+                opened = service::open_stream(service, session, arguments, length, reply);
+            });
+        }
+        if opened.is_none() {
+            let failure = Failure::ArgumentLimit(oversize.length, shared.limits.held_bytes);
+            self.refuse(shared, &failure);
+        }
+        self.phase = match opened {
+            Some(true) => Phase::Stream,
+            _ => Phase::Discard(Discard::new(oversize, shared.limits.bulk_bytes)),
+        };
+        self.input.consume(oversize.consumed);
+    }
+
+    fn discard<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
+        let Phase::Discard(discard) = &mut self.phase else { return false };
+        match discard.step(self.input.bytes()) {
+            Progress::Pending { consumed } => {
+                self.input.consume(consumed);
+                consumed > 0
+            }
+            Progress::Done { consumed } => {
+                self.input.consume(consumed);
+                self.phase = Phase::Requests;
+                true
+            }
+            Progress::Broken(error) => {
+                self.break_off(shared, error);
+                true
+            }
+        }
+    }
+
+    fn stream<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
+        let bytes = self.input.bytes();
+        if bytes.is_empty() {
+            return false;
+        }
+        let (service, session) = (&mut *shared.service, &mut self.session);
+        let mut flow = Flow::Taken(0);
+        self.output.write(|reply| flow = service.feed(session, bytes, reply));
+        let bulk_bytes = shared.limits.bulk_bytes;
+        match flow {
+            Flow::Taken(bytes) => self.input.consume(bytes),
+            Flow::Ended(bytes) => {
+                self.input.consume(bytes);
+                self.phase = Phase::Discard(Discard::rest_of_last(0, bulk_bytes));
+            }
+            Flow::Failed(remaining) => {
+                self.phase = Phase::Discard(Discard::rest_of_last(remaining, bulk_bytes));
+            }
+        }
+        true
+    }
+
+    /// Says what is wrong with the bytes, and asks for the end.
+    fn break_off<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, error: ProtocolError) {
+        shared.service.counters.protocol_errors += 1;
+        self.output.write(|reply| error.reply(reply));
+        self.session.close();
+    }
+
+    fn refuse<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, failure: &Failure) {
+        let service = &mut *shared.service;
+        self.output.write(|reply| service.refuse(failure, reply));
+    }
+}

@@ -1,0 +1,159 @@
+//! Replies that are not sent yet.
+
+use crate::resp::Reply;
+
+/// Room that must be left before a request is served: every reply but the large ones fits, and
+/// what makes a large one changes nothing, so it can be asked for again.
+const SMALL_REPLY_BYTES: usize = 1024;
+
+/// A fixed buffer, and behind it at most one larger buffer for one large reply.
+#[derive(Debug)]
+pub(super) struct Output<T> {
+    fixed: &'static mut [u8],
+    start: usize,
+    end: usize,
+    spill: Option<Spill<T>>,
+}
+
+#[derive(Debug)]
+struct Spill<T> {
+    buffer: T,
+    start: usize,
+    end: usize,
+}
+
+/// What writing a reply came to.
+#[derive(Debug)]
+pub(super) enum Written<R> {
+    /// It is in the output.
+    Whole,
+    /// It did not fit, and nothing of it is there: it needs so many bytes.
+    TooLarge(usize, R),
+}
+
+impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
+    pub(super) fn new(fixed: &'static mut [u8]) -> Self {
+        Self { fixed, start: 0, end: 0, spill: None }
+    }
+
+    /// Whether a request may be served. One with a large reply unsent is not served.
+    pub(super) fn has_room(&mut self) -> bool {
+        if self.fixed.len() - self.end < SMALL_REPLY_BYTES && self.start > 0 {
+            self.fixed.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        self.spill.is_none() && self.fixed.len() - self.end >= SMALL_REPLY_BYTES
+    }
+
+    /// Whether everything was sent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end && self.spill.is_none()
+    }
+
+    /// Appends a reply.
+    pub(super) fn write<R>(&mut self, reply: impl FnOnce(&mut Reply<'_>) -> R) -> Written<R> {
+        let mut room = Reply::new(&mut self.fixed[self.end..]);
+        let result = reply(&mut room);
+        if room.overflowed() {
+            return Written::TooLarge(room.length(), result);
+        }
+        self.end += room.length();
+        Written::Whole
+    }
+
+    /// Appends a large reply in a buffer of its own, which is dropped once it was sent. `false`
+    /// where it does not fit there either; nothing of it is left then.
+    pub(super) fn write_spilled<R>(
+        &mut self,
+        mut buffer: T,
+        reply: impl FnOnce(&mut Reply<'_>) -> R,
+    ) -> bool {
+        let mut room = Reply::new(buffer.as_mut());
+        reply(&mut room);
+        if room.overflowed() {
+            return false;
+        }
+        let end = room.length();
+        self.spill = Some(Spill { buffer, start: 0, end });
+        true
+    }
+
+    /// Sends what `send` takes, in order. Returns how many bytes, or `None` where it fails.
+    pub(super) fn send(&mut self, mut send: impl FnMut(&[u8]) -> Option<usize>) -> Option<usize> {
+        let mut sent = 0;
+        if self.start < self.end {
+            sent = send(&self.fixed[self.start..self.end])?;
+            self.start += sent;
+            if self.start < self.end {
+                return Some(sent);
+            }
+            self.start = 0;
+            self.end = 0;
+        }
+        if let Some(spill) = &mut self.spill {
+            let bytes = send(&spill.buffer.as_ref()[spill.start..spill.end])?;
+            spill.start += bytes;
+            sent += bytes;
+            if spill.start == spill.end {
+                self.spill = None;
+            }
+        }
+        Some(sent)
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+        self.spill = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(bytes: usize) -> Output<Vec<u8>> {
+        Output::new(vec![0; bytes].leak())
+    }
+
+    #[test]
+    fn a_large_reply_comes_after_the_small_ones() {
+        let mut output = output(2048);
+        assert!(matches!(output.write(|reply| reply.integer(1)), Written::Whole));
+        let large = [b'x'; 5000];
+        let Written::TooLarge(needed, ()) = output.write(|reply| reply.bulk(&large)) else {
+            panic!("5000 bytes do not fit")
+        };
+        assert!(!output.write_spilled(vec![0; needed - 1], |reply| reply.bulk(&large)));
+        assert!(output.has_room(), "a reply that did not fit is not there");
+        assert!(output.write_spilled(vec![0; needed], |reply| reply.bulk(&large)));
+        assert!(!output.has_room());
+
+        let mut sent = Vec::new();
+        while !output.is_empty() {
+            output.send(|bytes| {
+                let part = bytes.len().min(300);
+                sent.extend_from_slice(&bytes[..part]);
+                Some(part)
+            });
+        }
+        assert_eq!(&sent[..11], b":1\r\n$5000\r\n");
+        assert_eq!(sent.len(), 4 + needed);
+        assert!(output.has_room());
+    }
+
+    #[test]
+    fn a_full_output_refuses_requests_until_it_is_sent() {
+        let mut output = output(2048);
+        let mut replies = 0;
+        while output.has_room() {
+            output.write(|reply| reply.bulk(&[b'x'; 100]));
+            replies += 1;
+        }
+        assert_eq!(replies, 10);
+        output.send(|bytes| Some(bytes.len() / 2));
+        assert!(output.has_room());
+    }
+}

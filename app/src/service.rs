@@ -1,0 +1,158 @@
+//! The service: what each request does to the window.
+//!
+//! [`Service`] holds what outlives a connection: the [`ledger`](Ledger) of clients' regions, their
+//! [`Names`], the [`Counters`]. A [`Session`] is what belongs to one connection. [`serve`] looks a
+//! request up in the one [`table`] of commands and answers it. Nothing here allocates per request,
+//! knows the network, or takes longer than a slice: what does is a [`Job`] that is stepped.
+
+mod allocate;
+mod audit;
+mod bytes;
+mod call;
+mod config;
+mod counters;
+mod entries;
+mod failure;
+mod free;
+mod glob;
+mod info;
+mod job;
+mod ledger;
+mod names;
+mod options;
+mod probe;
+mod records;
+mod report;
+mod session;
+mod size;
+mod stream;
+pub mod table;
+
+pub use call::{Call, Served, serve};
+pub use counters::Counters;
+pub use failure::{Failure, Word};
+pub use job::{Budget, Job};
+pub use ledger::{Ledger, List};
+pub use names::{NameIndex, Names};
+pub use session::Session;
+pub use stream::{Flow, Stream, open_stream};
+
+use core::mem;
+
+use runtime_config::cmdline::Config;
+use vmalloc::{Machine, RegionId, RegionInfo, Vmalloc};
+
+use crate::buffers::{Buffers, Shortage};
+
+/// What the image's reports call a region that a client has; its own have names of their own.
+const CLIENT: &str = "client";
+
+/// What outlives a connection.
+#[derive(Debug)]
+pub struct Service<M: Machine + 'static> {
+    vm: &'static Vmalloc<M>,
+    config: Config,
+    ledger: Ledger,
+    names: Names,
+    /// Regions of sessions that have ended, to be freed in slices.
+    orphans: List,
+    /// What the reports say of the traffic.
+    pub counters: Counters,
+    now_us: u64,
+    clock: Option<fn() -> u64>,
+}
+
+impl<M: Machine> Service<M> {
+    /// Takes all that the service will ever keep.
+    ///
+    /// # Errors
+    ///
+    /// A buffer could not be had.
+    pub fn try_new<B: Buffers>(
+        vm: &'static Vmalloc<M>,
+        buffers: &B,
+        config: &Config,
+        seed: u64,
+    ) -> Result<Self, Shortage> {
+        Ok(Self {
+            vm,
+            config: *config,
+            ledger: Ledger::try_new(buffers, vm.region_limit())?,
+            names: Names::try_new(buffers, config.names, seed)?,
+            orphans: List::default(),
+            counters: Counters::default(),
+            now_us: 0,
+            clock: None,
+        })
+    }
+
+    /// Lets durations inside a turn be measured, with a clock in microseconds.
+    pub fn set_clock(&mut self, clock: fn() -> u64) {
+        self.clock = Some(clock);
+    }
+
+    /// Tells the time of the turn.
+    pub fn set_now(&mut self, now_us: u64) {
+        self.now_us = now_us;
+    }
+
+    /// The window that is served.
+    #[must_use]
+    pub fn vm(&self) -> &'static Vmalloc<M> {
+        self.vm
+    }
+
+    /// Ends a session: its regions are freed from now on, a slice at a time.
+    pub fn end(&mut self, session: &mut Session) {
+        self.ledger.splice(&mut self.orphans, &mut session.regions);
+        session.job = None;
+        session.stream = None;
+    }
+
+    /// Frees what sessions that have ended left behind, as far as the budget goes. Returns whether
+    /// anything was done.
+    pub fn reap(&mut self, budget: &mut Budget) -> bool {
+        let mut orphans = mem::take(&mut self.orphans);
+        let mut reaped = false;
+        while !budget.is_spent()
+            && let Some(id) = self.ledger.first(&orphans)
+        {
+            reaped = true;
+            match self.release(&mut orphans, id) {
+                Some(info) => budget.spend(info.range.count().get() + 1),
+                // Freed by other means than the service: only the note is left.
+                None => drop(self.ledger.remove(&mut orphans, id)),
+            }
+        }
+        self.orphans = orphans;
+        reaped
+    }
+
+    /// Whether nothing is left to reap.
+    #[must_use]
+    pub fn is_reaped(&self) -> bool {
+        self.orphans.is_empty()
+    }
+
+    /// Frees a region and forgets all that was noted of it; `None` where it was gone already.
+    ///
+    /// A region without a name is in `list`: that of the session that asks, or the orphans.
+    fn release(&mut self, list: &mut List, id: RegionId) -> Option<RegionInfo> {
+        let info = self.vm.vfree(id).ok()?;
+        if let Some(name) = self.ledger.remove(list, id) {
+            self.names.remove(name);
+        }
+        Some(info)
+    }
+
+    /// Microseconds that pass while something runs; 0 without a clock.
+    fn timed<T>(&self, run: impl FnOnce() -> T) -> (T, u64) {
+        let Some(clock) = self.clock else { return (run(), 0) };
+        let start = clock();
+        let result = run();
+        (result, clock().saturating_sub(start))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! `VREAD` and `VWRITE`: bytes of a region, through the mapping that the client was given.
+
+use vmalloc::{Machine, RegionInfo};
+
+use super::Service;
+use super::call::Call;
+use super::failure::Failure;
+
+/// `VREAD <r> offset length`
+pub(super) fn vread<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let info = call.service.region(call.session, call.argument(1))?;
+    let offset = call.size(2, "an offset is a number of bytes")?;
+    let length = call.size(3, "a length is a number of bytes")?;
+    call.service.check_range(&info, offset, length)?;
+    let limit = call.output_bytes;
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= limit)
+        .ok_or(Failure::ReplyLimit(limit, ""))?;
+    let machine = call.service.vm.machine();
+    let read = |bytes: &mut [u8]| machine.read(info.range.address() + offset, bytes);
+    call.reply.bulk_in_place(length, read).map_err(|fault| {
+        call.service.fault(&info, fault.address - info.range.address(), "read")
+    })
+}
+
+/// `VWRITE <r> offset data`: data that fits in the input buffer. What does not is a
+/// [`Stream`](super::Stream).
+pub(super) fn vwrite<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let info = call.service.region(call.session, call.argument(1))?;
+    let offset = call.size(2, "an offset is a number of bytes")?;
+    let data = call.argument(3);
+    call.service.check_range(&info, offset, data.len() as u64)?;
+    call.service.write(&info, offset, data)?;
+    call.reply.integer(data.len() as u64);
+    Ok(())
+}
+
+impl<M: Machine> Service<M> {
+    /// Whether the bytes lie in what was requested, also where the last page goes on.
+    pub(super) fn check_range(
+        &self,
+        info: &RegionInfo,
+        offset: u64,
+        length: u64,
+    ) -> Result<(), Failure> {
+        match offset.checked_add(length) {
+            Some(end) if end <= info.requested => Ok(()),
+            _ => Err(Failure::Range {
+                place: self.place(info.id),
+                offset,
+                length,
+                requested: info.requested,
+            }),
+        }
+    }
+
+    /// Writes bytes whose range was checked.
+    pub(super) fn write(
+        &self,
+        info: &RegionInfo,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<(), Failure> {
+        let written = self.vm.machine().write(info.range.address() + offset, data);
+        written.map_err(|fault| self.fault(info, fault.address - info.range.address(), "write"))
+    }
+
+    fn fault(&self, info: &RegionInfo, offset: u64, access: &'static str) -> Failure {
+        Failure::Fault { place: self.place(info.id), offset, access }
+    }
+}

@@ -1,0 +1,188 @@
+//! One request: looked up, checked, served, answered.
+
+use arrayvec::ArrayString;
+use vmalloc::{Machine, RegionId, RegionInfo};
+
+use super::failure::{Failure, Place, Word};
+use super::session::Session;
+use super::table::{Command, Commands};
+use super::{CLIENT, Service};
+use crate::resp::{self, Arguments, Reply};
+
+/// Bytes of a reply around its payload: a bulk string of the largest size is still a reply.
+const FRAMING_BYTES: usize = 64;
+
+/// How much of a request the error about an unknown command repeats, as in Redis.
+const ECHOED_BYTES_MAX: usize = 128;
+
+/// A request being served.
+#[derive(Debug)]
+pub struct Call<'a, 'r, M: Machine + 'static> {
+    /// What outlives the connection.
+    pub(super) service: &'a mut Service<M>,
+    /// What belongs to the connection.
+    pub(super) session: &'a mut Session,
+    /// The command's name and its arguments.
+    pub(super) arguments: Arguments<'a>,
+    /// Where the answer goes.
+    pub(super) reply: &'a mut Reply<'r>,
+    /// Bytes that a reply may have.
+    pub(super) output_bytes: usize,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// What to say where the reply is larger than the output may be.
+    pub hint: &'static str,
+}
+
+/// Serves a request. Its reply may [overflow](Reply::overflowed): then nothing but replying was
+/// done, and the request can be served again with more room.
+pub fn serve<M: Machine>(
+    service: &mut Service<M>,
+    session: &mut Session,
+    arguments: Arguments<'_>,
+    reply: &mut Reply<'_>,
+) -> Served {
+    let name = arguments.get(0).unwrap_or_default();
+    let Some(command) = Commands::<M>::find(name) else {
+        service.counters.errors += 1;
+        unknown(arguments, reply);
+        return Served { hint: "" };
+    };
+    if !command.takes(arguments.count()) {
+        service.counters.errors += 1;
+        wrong_count(command, reply);
+        return Served { hint: "" };
+    }
+    let mark = reply.mark();
+    let output_bytes = service.config.output_bytes;
+    let mut call = Call { service, session, arguments, reply, output_bytes };
+    let result = (command.handler)(&mut call);
+    if result.is_err() {
+        reply.rewind(mark);
+    }
+    service.answer(result, reply);
+    Served { hint: command.hint }
+}
+
+impl<M: Machine> Service<M> {
+    /// Bytes that a reply may have.
+    #[must_use]
+    pub fn reply_bytes_max(&self) -> usize {
+        self.config.output_bytes + FRAMING_BYTES
+    }
+
+    /// Writes the error of a request that failed.
+    pub(super) fn answer(&mut self, result: Result<(), Failure>, reply: &mut Reply<'_>) {
+        if let Err(failure) = result {
+            self.refuse(&failure, reply);
+        }
+    }
+
+    /// Writes an error.
+    pub fn refuse(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
+        self.counters.errors += 1;
+        reply.error(format_args!("{failure}"));
+    }
+
+    /// A region as errors name it.
+    pub(super) fn place(&self, id: RegionId) -> Place {
+        let name = self.ledger.name(id).map_or("", |name| self.names.text(name));
+        Place { id, name: ArrayString::from(name).unwrap_or_default() }
+    }
+
+    /// Reads `<r>`: an id, or `@` and a name.
+    pub(super) fn id(&self, text: &[u8]) -> Result<RegionId, Failure> {
+        if let Some(name) = text.strip_prefix(b"@") {
+            let index = self.names.find(name);
+            let id = index.and_then(|index| self.names.id(index));
+            return id.ok_or_else(|| Failure::NoName(Word::new(name)));
+        }
+        let invalid = || Failure::Invalid("a region is an id or @name", Word::new(text));
+        let raw = resp::decimal(text).ok_or_else(invalid)?;
+        RegionId::from_raw(raw)
+            .ok_or(Failure::NoRegion(vmalloc::RegionError::Unknown { id: raw }))
+    }
+
+    /// What is known of a client's region, whoever owns it.
+    pub(super) fn any_region(&self, text: &[u8]) -> Result<RegionInfo, Failure> {
+        let id = self.id(text)?;
+        let info = self.vm.info(id)?;
+        if info.caller == CLIENT && !self.ledger.is_ready(id) {
+            return Err(Failure::NotUsable(id));
+        }
+        Ok(info)
+    }
+
+    /// What is known of a region that the session may use: its own, or one with a name.
+    pub(super) fn region(&self, session: &Session, text: &[u8]) -> Result<RegionInfo, Failure> {
+        let info = self.any_region(text)?;
+        if info.system || info.caller != CLIENT {
+            return Err(Failure::System(info.id, info.caller));
+        }
+        if info.owner != 0 && info.owner != session.number {
+            return Err(Failure::NotOwner(info.id));
+        }
+        Ok(info)
+    }
+}
+
+impl<'a, M: Machine> Call<'a, '_, M> {
+    /// An argument; its presence was checked with the arity, an absent one is empty.
+    pub(super) fn argument(&self, index: usize) -> &'a [u8] {
+        self.arguments.get(index).unwrap_or_default()
+    }
+
+    /// Whether the reply is already larger than it may be: no use in going on.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.reply.length() > self.output_bytes + FRAMING_BYTES
+    }
+
+    /// Reads a plain number.
+    pub(super) fn number(&self, index: usize, what: &'static str) -> Result<u64, Failure> {
+        let text = self.argument(index);
+        resp::decimal(text).ok_or_else(|| Failure::Invalid(what, Word::new(text)))
+    }
+
+    /// Reads a number of bytes.
+    pub(super) fn size(&self, index: usize, what: &'static str) -> Result<u64, Failure> {
+        let text = self.argument(index);
+        super::size::parse(text).ok_or_else(|| Failure::Invalid(what, Word::new(text)))
+    }
+}
+
+/// Redis' wording, byte for byte: what a client sent may be anything.
+fn unknown(arguments: Arguments<'_>, reply: &mut Reply<'_>) {
+    let mut echoed = [0; 2 * ECHOED_BYTES_MAX + 8];
+    let mut length = 0;
+    for argument in arguments.iter().skip(1) {
+        if length >= ECHOED_BYTES_MAX {
+            break;
+        }
+        let room = ECHOED_BYTES_MAX - length;
+        for part in [b"'", c_string(argument, room), b"' "] {
+            echoed[length..length + part.len()].copy_from_slice(part);
+            length += part.len();
+        }
+    }
+    let name = c_string(arguments.get(0).unwrap_or_default(), ECHOED_BYTES_MAX);
+    let echoed = &echoed[..length];
+    reply.error_of_bytes(&[b"ERR unknown command '", name, b"', with args beginning with: ", echoed]);
+}
+
+/// What C prints of bytes: at most so many, and nothing from a NUL on.
+fn c_string(bytes: &[u8], limit: usize) -> &[u8] {
+    let end = bytes.iter().take(limit).position(|byte| *byte == 0);
+    &bytes[..end.unwrap_or(bytes.len().min(limit))]
+}
+
+fn wrong_count<M: Machine>(command: &Command<M>, reply: &mut Reply<'_>) {
+    let mut name = ArrayString::<32>::new();
+    for character in command.name.chars() {
+        // Names of commands are shorter than that.
+        let _ = name.try_push(character.to_ascii_lowercase());
+    }
+    reply.error(format_args!("ERR wrong number of arguments for '{name}' command"));
+}

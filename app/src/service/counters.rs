@@ -1,0 +1,83 @@
+//! What is counted of the traffic, and the one table of all counters.
+
+use vmalloc::{Machine, Row};
+
+use super::Service;
+use super::call::Call;
+use super::failure::{Failure, Word};
+
+/// Counters of the traffic since boot, except where a docstring says otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Clients that are connected now.
+    pub clients: u64,
+    /// The most that ever were.
+    pub clients_peak: u64,
+    /// Connections that were accepted.
+    pub connections: u64,
+    /// Connections beyond the limit of clients, told so and closed.
+    pub connections_refused: u64,
+    /// Connections that were reset or timed out.
+    pub connections_lost: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
+    /// Bytes sent.
+    pub bytes_sent: u64,
+    /// Requests served, with those that were refused.
+    pub commands: u64,
+    /// Requests that were answered with an error.
+    pub errors: u64,
+    /// Connections closed because their bytes made no sense.
+    pub protocol_errors: u64,
+    /// Replies that needed a buffer of their own.
+    pub replies_spilled: u64,
+}
+
+impl<M: Machine> Service<M> {
+    /// Goes through the one table of counters: the window's, then the service's.
+    pub(super) fn for_each_row(&self, row: impl FnMut(Row)) {
+        self.vm.stats().rows().chain(self.own_rows()).for_each(row);
+    }
+
+    fn own_rows(&self) -> [Row; 13] {
+        let counters = &self.counters;
+        let row = |section, name, value| Row { section, name, value };
+        [
+            row("service", "regions", self.ledger.count()),
+            row("service", "names", self.names.count() as u64),
+            row("service", "commands", counters.commands),
+            row("service", "errors", counters.errors),
+            row("service", "protocol_errors", counters.protocol_errors),
+            row("service", "replies_spilled", counters.replies_spilled),
+            row("net", "clients", counters.clients),
+            row("net", "clients_peak", counters.clients_peak),
+            row("net", "connections", counters.connections),
+            row("net", "connections_refused", counters.connections_refused),
+            row("net", "connections_lost", counters.connections_lost),
+            row("net", "bytes_received", counters.bytes_received),
+            row("net", "bytes_sent", counters.bytes_sent),
+        ]
+    }
+}
+
+/// `VSTATS [section]`: a map of names and values.
+pub(super) fn vstats<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let section = call.arguments.get(1);
+    let wanted = |row: &Row| {
+        section.is_none_or(|section| section.eq_ignore_ascii_case(row.section.as_bytes()))
+    };
+    let mark = call.reply.mark();
+    let mut items = 0;
+    call.service.for_each_row(|row| {
+        if wanted(&row) {
+            call.reply.bulk(row.name.as_bytes());
+            call.reply.integer(row.value);
+            items += 2;
+        }
+    });
+    if items == 0 {
+        return Err(Failure::Invalid("a section of VSTATS", Word::new(call.argument(1))));
+    }
+    call.reply.prepend(mark, |reply| reply.array(items));
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! `VPTE` and `VWALK`: what the real page tables say.
+
+use vmalloc::{Entry, Machine, PAGE_BYTES};
+use x86_64::VirtAddr;
+
+use super::call::Call;
+use super::failure::{Failure, Word};
+use super::size;
+use crate::resp::Reply;
+
+/// `VPTE <r> [offset pages]`: a row `va level pa flags` for each page.
+pub(super) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let info = call.service.region(call.session, call.argument(1))?;
+    let mapped = info.range.count().get();
+    let (first, count) = match call.arguments.count() {
+        2 => (0, mapped),
+        4 => {
+            let offset = call.size(2, "an offset is a number of bytes")?;
+            (offset / PAGE_BYTES, call.number(3, "pages are a number")?)
+        }
+        _ => return Err(Failure::Malformed("VPTE takes a region, or a region, offset and pages")),
+    };
+    if first.checked_add(count).is_none_or(|end| end > mapped) {
+        return Err(Failure::Range {
+            place: call.service.place(info.id),
+            offset: first.saturating_mul(PAGE_BYTES),
+            length: count.saturating_mul(PAGE_BYTES),
+            requested: info.requested,
+        });
+    }
+    call.reply.array(usize::try_from(count).unwrap_or(usize::MAX));
+    for page in first..first + count {
+        let address = info.range.address() + page * PAGE_BYTES;
+        let walk = call.service.vm.walk(address);
+        let (level, entry) = match walk.last() {
+            Some((level, entry)) => (level, Some(entry)),
+            None => (4, None),
+        };
+        row(call.reply, format_args!("{address:#018x} {level}"), entry);
+        if call.is_hopeless() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// `VWALK address`: a row `level pa flags` for each of the four levels.
+pub(super) fn vwalk<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let address = address(call.argument(1))?;
+    let walk = call.service.vm.walk(address);
+    call.reply.array(walk.entries.len());
+    for (level, entry) in (1..=walk.entries.len()).rev().zip(walk.entries) {
+        row(call.reply, format_args!("{level}"), entry);
+    }
+    Ok(())
+}
+
+fn row(reply: &mut Reply<'_>, front: core::fmt::Arguments<'_>, entry: Option<Entry>) {
+    match entry.filter(|entry| entry.is_present()) {
+        Some(entry) => {
+            let frame = entry.frame().start_address().as_u64();
+            reply.bulk_of(format_args!("{front} {frame:#018x} {entry}"));
+        }
+        None => reply.bulk_of(format_args!("{front} - -")),
+    }
+}
+
+/// Reads an address that a CPU can hold.
+pub(super) fn address(text: &[u8]) -> Result<VirtAddr, Failure> {
+    let invalid = || Failure::Invalid("an address is canonical, as 0x… or decimal", Word::new(text));
+    let address = size::parse_address(text).ok_or_else(invalid)?;
+    VirtAddr::try_new(address).map_err(|_| invalid())
+}

@@ -1,0 +1,196 @@
+//! Why a request was refused, and the one place that says so.
+
+use core::fmt::{self, Write};
+
+use arrayvec::{ArrayString, ArrayVec};
+use runtime_config::limits::NAME_BYTES_MAX;
+use vmalloc::{AllocateError, RegionError, RegionId, RequestError};
+
+use super::size::Human;
+
+/// How much of a client's own text an error repeats.
+const WORD_BYTES_MAX: usize = 64;
+
+/// A client's own text, cut and made printable, to be repeated in an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word(ArrayVec<u8, WORD_BYTES_MAX>);
+
+impl Word {
+    /// Takes the front of a text.
+    #[must_use]
+    pub fn new(text: &[u8]) -> Self {
+        Self(text.iter().copied().take(WORD_BYTES_MAX).collect())
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| match byte {
+            b' ' | b'!'..=b'~' => f.write_char(char::from(*byte)),
+            _ => f.write_char('?'),
+        })
+    }
+}
+
+/// A region as errors and probes name it: `region=1 name=buf`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its id.
+    pub id: RegionId,
+    /// Its name; empty where it has none.
+    pub name: ArrayString<NAME_BYTES_MAX>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "region={}", self.id)?;
+        if self.name.is_empty() { Ok(()) } else { write!(f, " name={}", self.name) }
+    }
+}
+
+/// Why a request was refused. Nothing has changed, except where it says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// An argument is not what it must be: what it is for, and what it was.
+    Invalid(&'static str, Word),
+    /// The same, where the text says it all.
+    Malformed(&'static str),
+    /// An option that is planned and not served yet.
+    NotServed(&'static str),
+    /// An option that there is none of.
+    Option(Word),
+    /// A request that can never be built.
+    Request(RequestError),
+    /// The library refused; with the size as the client wrote it.
+    Allocate(AllocateError, Word),
+    /// A limit of the service on how many of something there may be.
+    Quota(&'static str, usize),
+    /// No such region: the id, as given.
+    NoRegion(RegionError),
+    /// The id names a region that is not usable.
+    NotUsable(RegionId),
+    /// No region has this name.
+    NoName(Word),
+    /// The name is another region's.
+    Exists(Place),
+    /// The region belongs to another connection.
+    NotOwner(RegionId),
+    /// The region belongs to the image itself.
+    System(RegionId, &'static str),
+    /// The bytes do not all lie in the region.
+    Range {
+        /// The region.
+        place: Place,
+        /// The first byte.
+        offset: u64,
+        /// How many.
+        length: u64,
+        /// What the region has.
+        requested: u64,
+    },
+    /// The hardware refused an access to the region. Bytes before the offset may have changed.
+    Fault {
+        /// The region.
+        place: Place,
+        /// The byte that was refused.
+        offset: u64,
+        /// What was tried: `read` or `write`.
+        access: &'static str,
+    },
+    /// A reply is larger than the output may be; a hint says what to use instead.
+    ReplyLimit(usize, &'static str),
+    /// An argument is larger than can be held.
+    ArgumentLimit(Option<usize>, usize),
+    /// No memory for a reply of so many bytes.
+    ReplyMemory(usize),
+    /// The audit found so many violations.
+    Violations(ArrayString<400>),
+    /// An error of Redis' own, word for word after `ERR`.
+    Redis(&'static str),
+    /// A subcommand that there is none of: the command, and what was given.
+    Subcommand(&'static str, Word),
+    /// `HELLO` with a version other than 2.
+    Protocol,
+}
+
+impl Failure {
+    /// Whether the request failed only because something was used up for now: `SOFT` turns that
+    /// into a null.
+    #[must_use]
+    pub fn is_capacity(&self) -> bool {
+        match self {
+            Self::Allocate(error, _) => !matches!(error, AllocateError::TooBig { .. }),
+            Self::Quota(..) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The line of the reply, from its code on.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(what, word) => write!(f, "INVAL {what}, not '{word}'"),
+            Self::Malformed(what) => write!(f, "INVAL {what}"),
+            Self::NotServed(name) => write!(f, "INVAL option {name} is not served yet"),
+            Self::Option(word) => write!(f, "INVAL unknown option '{word}'"),
+            Self::Request(error) => write!(f, "INVAL {error}"),
+            Self::Allocate(error, size) => allocate(f, error, size),
+            Self::Quota(what, limit) => write!(f, "QUOTA {what} all {limit} taken"),
+            Self::NoRegion(error) => write!(f, "NOENT {error}"),
+            Self::NotUsable(id) => write!(f, "NOENT no region {id}"),
+            Self::NoName(word) => write!(f, "NOENT no region named {word}"),
+            Self::Exists(place) => write!(f, "EXISTS {place}"),
+            Self::NotOwner(id) => write!(f, "PERM region {id} belongs to another connection"),
+            Self::System(id, caller) => write!(f, "PERM region {id} is the image's own {caller}"),
+            Self::Range { place, offset, length, requested } => {
+                write!(f, "RANGE {place} offset={offset} length={length} requested={requested}")
+            }
+            Self::Fault { place, offset, access } => {
+                write!(f, "FAULT {place} offset={offset} access={access}")
+            }
+            Self::ReplyLimit(limit, hint) => write!(f, "LIMIT reply exceeds {limit} bytes{hint}"),
+            Self::ArgumentLimit(Some(bytes), limit) => {
+                write!(f, "LIMIT argument of {bytes} bytes does not fit in {limit}")
+            }
+            Self::ArgumentLimit(None, limit) => {
+                write!(f, "LIMIT arguments do not fit in {limit} bytes")
+            }
+            Self::ReplyMemory(bytes) => write!(f, "NOMEM no room for a reply of {bytes} bytes"),
+            Self::Violations(text) => write!(f, "VIOLATION {text}"),
+            Self::Redis(text) => write!(f, "ERR {text}"),
+            Self::Subcommand(command, word) => {
+                write!(f, "ERR unknown subcommand '{word}'. Try {command} HELP.")
+            }
+            Self::Protocol => f.write_str("NOPROTO unsupported protocol version"),
+        }
+    }
+}
+
+/// Turns the library's errors into codes.
+fn allocate(f: &mut fmt::Formatter<'_>, error: &AllocateError, size: &Word) -> fmt::Result {
+    match *error {
+        AllocateError::TooBig { usable, .. } => {
+            write!(f, "TOOBIG {size} exceeds {} of usable memory", Human(usable))
+        }
+        AllocateError::FramesExhausted { requested, available } => {
+            write!(f, "NOMEM need {requested} pages, {available} free")
+        }
+        AllocateError::WindowExhausted { requested, largest_gap } => {
+            write!(f, "NOVA need {requested}, largest gap {largest_gap}")
+        }
+        AllocateError::RegionsExhausted { limit } => write!(f, "QUOTA regions all {limit} taken"),
+    }
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<RegionError> for Failure {
+    fn from(error: RegionError) -> Self {
+        Self::NoRegion(error)
+    }
+}

@@ -1,0 +1,38 @@
+//! `VFREE`.
+
+use vmalloc::Machine;
+
+use super::call::Call;
+use super::failure::Failure;
+
+/// `VFREE [STRICT] <r> [<r> …]`: all of them are checked before the first is freed. A region that
+/// is gone already counts as none, so that a retry is safe; with `STRICT` it is an error.
+pub(super) fn vfree<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let strict = call.argument(1).eq_ignore_ascii_case(b"STRICT");
+    let first = if strict { 2 } else { 1 };
+    if call.arguments.count() == first {
+        return Err(Failure::Malformed("STRICT needs a region"));
+    }
+    for text in call.arguments.iter().skip(first) {
+        match call.service.region(call.session, text) {
+            Err(failure) if strict || !is_gone(&failure) => return Err(failure),
+            _ => {}
+        }
+    }
+    let mut freed = 0;
+    for text in call.arguments.iter().skip(first) {
+        // A region that was named twice is gone the second time.
+        if let Ok(id) = call.service.id(text)
+            && call.service.ledger.is_ready(id)
+            && call.service.release(&mut call.session.regions, id).is_some()
+        {
+            freed += 1;
+        }
+    }
+    call.reply.integer(freed);
+    Ok(())
+}
+
+fn is_gone(failure: &Failure) -> bool {
+    matches!(failure, Failure::NoRegion(_) | Failure::NotUsable(_) | Failure::NoName(_))
+}

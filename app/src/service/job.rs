@@ -1,0 +1,102 @@
+//! Work that is too long for one turn: it is done in slices, and its connection waits.
+
+use vmalloc::{Machine, Protection, RegionInfo};
+
+use super::allocate::{self, Naming};
+use super::failure::Failure;
+use super::session::Session;
+use super::Service;
+use crate::resp::Reply;
+
+/// Pages that long work may touch in one turn, over all connections: 1 MiB is zeroed in a quarter
+/// of a millisecond on slow machines.
+const SLICE_PAGES: u64 = 256;
+
+/// What is left of a turn's long work.
+#[derive(Debug)]
+pub struct Budget(u64);
+
+impl Budget {
+    /// The budget of one turn.
+    #[must_use]
+    pub fn of_a_turn() -> Self {
+        Self(SLICE_PAGES)
+    }
+
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// Takes so many pages, or what is left.
+    pub fn spend(&mut self, pages: u64) {
+        self.0 = self.0.saturating_sub(pages);
+    }
+}
+
+/// A region that is being zeroed. Nobody may use it yet.
+#[derive(Debug)]
+pub struct Job {
+    info: RegionInfo,
+    naming: Naming,
+    /// Pages that are zero already.
+    done: u64,
+}
+
+impl Job {
+    /// Whether a region is better zeroed in slices. The service writes only what is writable.
+    pub(super) fn is_worth(pages: u64, protection: Protection) -> bool {
+        pages > SLICE_PAGES && protection == Protection::ReadWrite
+    }
+
+    /// Begins to zero a region.
+    pub(super) fn new(info: RegionInfo, naming: Naming) -> Self {
+        Self { info, naming, done: 0 }
+    }
+}
+
+impl<M: Machine> Service<M> {
+    /// Goes on with a session's job, as far as the budget goes; its reply comes with its end.
+    /// Returns whether anything was done.
+    pub fn step(
+        &mut self,
+        session: &mut Session,
+        reply: &mut Reply<'_>,
+        budget: &mut Budget,
+    ) -> bool {
+        let Some(mut job) = session.job.take() else { return false };
+        if budget.is_spent() {
+            session.job = Some(job);
+            return false;
+        }
+        match self.zero_slice(&mut job, budget) {
+            Ok(true) => {
+                let result = allocate::publish(self, session, &job.info, &job.naming, reply);
+                self.answer(result, reply);
+            }
+            Ok(false) => session.job = Some(job),
+            Err(failure) => {
+                self.release(&mut session.regions, job.info.id);
+                self.answer(Err(failure), reply);
+            }
+        }
+        true
+    }
+
+    /// Zeroes what the budget allows; `true` when all is zero.
+    fn zero_slice(&self, job: &mut Job, budget: &mut Budget) -> Result<bool, Failure> {
+        let pages = job.info.range.count().get();
+        let slice = budget.0.min(pages - job.done);
+        budget.spend(slice);
+        let address = job.info.range.address() + job.done * vmalloc::PAGE_BYTES;
+        let length = slice * vmalloc::PAGE_BYTES;
+        self.vm.machine().fill(address, length, 0).map_err(|fault| Failure::Fault {
+            place: self.place(job.info.id),
+            offset: fault.address - job.info.range.address(),
+            access: "write",
+        })?;
+        job.done += slice;
+        Ok(job.done == pages)
+    }
+}

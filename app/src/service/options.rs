@@ -1,0 +1,77 @@
+//! The options of `VMALLOC`.
+
+use vmalloc::Protection;
+
+use super::failure::{Failure, Word};
+use super::names::Names;
+use super::size;
+
+/// What a request for a region says besides its size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Options<'a> {
+    /// Bytes to align to.
+    pub(super) align: Option<u64>,
+    pub(super) protection: Protection,
+    /// Checked: see [`Names::is_valid`].
+    pub(super) name: Option<&'a [u8]>,
+    pub(super) replace: bool,
+    pub(super) soft: bool,
+}
+
+/// Planned, and refused by name until they work.
+const NOT_SERVED: [&str; 5] = ["NODE", "HUGE", "LEASE", "PERSIST", "IDEM"];
+
+impl<'a> Options<'a> {
+    /// Reads the words after the size.
+    pub(super) fn parse(mut words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Failure> {
+        let mut options = Self::default();
+        while let Some(word) = words.next() {
+            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+            let mut value = || words.next().ok_or(Failure::Malformed("an option has no value"));
+            if is("ALIGN") {
+                options.align = Some(align(value()?)?);
+            } else if is("PROT") {
+                options.protection = protection(value()?)?;
+            } else if is("NAME") {
+                options.name = Some(name(value()?)?);
+            } else if is("REPLACE") {
+                options.replace = true;
+            } else if is("SOFT") {
+                options.soft = true;
+            } else if is("ZERO") || is("NOZERO") {
+                // Memory that a client can read is zeroed before it changes hands, always.
+            } else if let Some(name) = NOT_SERVED.iter().find(|name| is(name)) {
+                return Err(Failure::NotServed(name));
+            } else {
+                return Err(Failure::Option(Word::new(word)));
+            }
+        }
+        if options.replace && options.name.is_none() {
+            return Err(Failure::Malformed("REPLACE needs a NAME"));
+        }
+        Ok(options)
+    }
+}
+
+fn align(text: &[u8]) -> Result<u64, Failure> {
+    let invalid = || Failure::Invalid("ALIGN is a number of bytes", Word::new(text));
+    size::parse(text).ok_or_else(invalid)
+}
+
+fn protection(text: &[u8]) -> Result<Protection, Failure> {
+    if text.eq_ignore_ascii_case(b"rw") {
+        Ok(Protection::ReadWrite)
+    } else if text.eq_ignore_ascii_case(b"ro") {
+        Ok(Protection::ReadOnly)
+    } else {
+        Err(Failure::Invalid("PROT is rw or ro", Word::new(text)))
+    }
+}
+
+fn name(text: &[u8]) -> Result<&[u8], Failure> {
+    if Names::is_valid(text) {
+        return Ok(text);
+    }
+    let what = "a name is 1 to 64 graphic ASCII bytes without @, \" and \\";
+    Err(Failure::Invalid(what, Word::new(text)))
+}

@@ -1,0 +1,203 @@
+//! `VINFO`, `VLIST` and `VMALLOCINFO`: what is in the window.
+
+use core::fmt::{self, Write};
+
+use arrayvec::ArrayString;
+use runtime_config::limits::NAME_BYTES_MAX;
+use vmalloc::{Machine, Protection, RegionInfo, RegionState};
+use x86_64::VirtAddr;
+
+use super::call::Call;
+use super::failure::{Failure, Word};
+use super::{CLIENT, Service, size};
+
+/// Rows of a `VLIST` that does not say how many.
+const LIST_COUNT: u64 = 100;
+
+/// `VINFO <r>`: a map of names and values.
+pub(super) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let info = call.service.any_region(call.argument(1))?;
+    let service = &*call.service;
+    let name = service.ledger.name(info.id).map_or("", |name| service.names.text(name));
+    let born_us = service.ledger.born_us(info.id).unwrap_or(0);
+    let age_s = service.now_us.saturating_sub(born_us) / 1_000_000;
+    let reply = &mut *call.reply;
+    reply.array_by(|reply| {
+        let mut items = 0;
+        let mut text = |key: &str, value: fmt::Arguments<'_>| {
+            reply.bulk(key.as_bytes());
+            reply.bulk_of(value);
+            items += 2;
+        };
+        text("name", format_args!("{name}"));
+        text("address", format_args!("{:#x}", info.range.address()));
+        text("end", format_args!("{:#x}", info.range.end()));
+        text("prot", format_args!("{}", protection(info.protection)));
+        text("flags", format_args!("{}", if info.system { "vmalloc system" } else { "vmalloc" }));
+        text("caller", format_args!("{}", info.caller));
+        let mut number = |key: fmt::Arguments<'_>, value: u64| {
+            reply.bulk_of(key);
+            reply.integer(value);
+            items += 2;
+        };
+        number(format_args!("id"), info.id.get());
+        number(format_args!("size"), info.range.count().bytes());
+        number(format_args!("requested"), info.requested);
+        number(format_args!("pages"), info.range.count().get());
+        number(format_args!("huge"), 0);
+        for (node, frames) in info.frames_per_node.iter().enumerate() {
+            number(format_args!("N{node}"), *frames);
+        }
+        number(format_args!("owner"), info.owner);
+        number(format_args!("age"), age_s);
+        items
+    });
+    Ok(())
+}
+
+/// `VLIST [CURSOR c] [COUNT n] [STATE busy|lazy|all]`: the next cursor and rows by address.
+pub(super) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let listing = Listing::parse(call.arguments.iter().skip(1))?;
+    let service = &*call.service;
+    let output_bytes = call.output_bytes;
+    let mut from = Some(listing.from);
+    let mut rows = 0;
+    let mark = call.reply.mark();
+    call.reply.array_by(|reply| {
+        while rows < listing.count && reply.length() <= output_bytes {
+            let Some(info) = from.and_then(|from| service.vm.next_region(from)) else {
+                from = None;
+                break;
+            };
+            from = VirtAddr::try_new(info.range.end().as_u64()).ok();
+            if listing.shows(&info) {
+                service.list_row(&info, reply);
+                rows += 1;
+            }
+        }
+        usize::try_from(rows).unwrap_or(usize::MAX)
+    });
+    // A cursor is the address to go on from; 0 is the end, as in SCAN.
+    let cursor = from.filter(|from| service.vm.next_region(*from).is_some());
+    call.reply.prepend(mark, |reply| {
+        reply.array(2);
+        match cursor {
+            Some(cursor) => reply.bulk_of(format_args!("{:#x}", cursor)),
+            None => reply.bulk(b"0"),
+        }
+    });
+    Ok(())
+}
+
+/// What a `VLIST` is to show.
+struct Listing {
+    from: VirtAddr,
+    count: u64,
+    busy: bool,
+    lazy: bool,
+}
+
+impl Listing {
+    fn parse<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Failure> {
+        let mut listing =
+            Self { from: VirtAddr::zero(), count: LIST_COUNT, busy: true, lazy: true };
+        while let Some(word) = words.next() {
+            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+            if !(is("CURSOR") || is("COUNT") || is("STATE")) {
+                return Err(if is("OWNER") {
+                    Failure::NotServed("OWNER")
+                } else {
+                    Failure::Option(Word::new(word))
+                });
+            }
+            let value = words.next().ok_or(Failure::Malformed("an option has no value"))?;
+            let invalid = |what| Failure::Invalid(what, Word::new(value));
+            if is("CURSOR") {
+                let address = size::parse_address(value);
+                listing.from = address
+                    .and_then(|address| VirtAddr::try_new(address).ok())
+                    .ok_or_else(|| invalid("CURSOR is 0 or what VLIST gave"))?;
+            } else if is("COUNT") {
+                let count = crate::resp::decimal(value).filter(|count| *count > 0);
+                listing.count = count.ok_or_else(|| invalid("COUNT is a number above 0"))?;
+            } else {
+                let names = [("busy", true, false), ("lazy", false, true), ("all", true, true)];
+                let state = names
+                    .into_iter()
+                    .find(|(name, ..)| value.eq_ignore_ascii_case(name.as_bytes()));
+                (_, listing.busy, listing.lazy) =
+                    state.ok_or_else(|| invalid("STATE is busy, lazy or all"))?;
+            }
+        }
+        Ok(listing)
+    }
+
+    fn shows(&self, info: &RegionInfo) -> bool {
+        match info.state {
+            RegionState::Busy => self.busy,
+            RegionState::Lazy => self.lazy,
+        }
+    }
+}
+
+/// `VMALLOCINFO`: text in the grammar of Linux's `/proc/vmallocinfo`.
+pub(super) fn vmallocinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    if call.arguments.count() > 1 {
+        return Err(if call.argument(1).eq_ignore_ascii_case(b"EXT") {
+            Failure::NotServed("EXT")
+        } else {
+            Failure::Option(Word::new(call.argument(1)))
+        });
+    }
+    let service = &*call.service;
+    let output_bytes = call.output_bytes;
+    call.reply.bulk_by(|reply| {
+        let mut from = service.vm.window().address();
+        while let Some(info) = service.vm.next_region(from) {
+            // Writing to a reply cannot fail.
+            let _ = info.write_row(&service.caller(&info), reply);
+            from = info.range.end();
+            if reply.length() > output_bytes {
+                break;
+            }
+        }
+    });
+    Ok(())
+}
+
+impl<M: Machine> Service<M> {
+    /// Who asked for a region: its name, its client, or the image's own code.
+    pub(super) fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_BYTES_MAX> {
+        let mut text = ArrayString::new();
+        let name = self.ledger.name(info.id).map(|name| self.names.text(name));
+        // Names fit; a caller of the image's own that does not is cut.
+        let _ = match name {
+            Some(name) => text.write_str(name),
+            None if info.caller == CLIENT => write!(text, "{CLIENT}/{}", info.owner),
+            None => text.write_str(info.caller),
+        };
+        text
+    }
+
+    /// Id, caller, address, mapped bytes, requested bytes, protection and state.
+    fn list_row(&self, info: &RegionInfo, reply: &mut crate::resp::Reply<'_>) {
+        reply.array(7);
+        reply.integer(info.id.get());
+        reply.bulk(self.caller(info).as_bytes());
+        reply.bulk_of(format_args!("{:#x}", info.range.address()));
+        reply.integer(info.range.count().bytes());
+        reply.integer(info.requested);
+        reply.bulk(protection(info.protection).as_bytes());
+        reply.bulk(match info.state {
+            RegionState::Busy => b"busy",
+            RegionState::Lazy => b"lazy",
+        });
+    }
+}
+
+fn protection(protection: Protection) -> &'static str {
+    match protection {
+        Protection::ReadOnly => "ro",
+        Protection::ReadWrite => "rw",
+    }
+}

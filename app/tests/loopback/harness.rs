@@ -1,0 +1,273 @@
+//! A server, a cable and as many clients as a test wants.
+
+use app::buffers::HeapBuffers;
+use app::server::{Server, Turn};
+use runtime_config::cmdline::Config;
+use smoltcp::iface::{self, Interface, SocketHandle, SocketSet};
+use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
+use smoltcp::time::Instant;
+use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
+use vmalloc::sim::{self, SimMachine};
+use vmalloc::{self as library, Vmalloc};
+
+use crate::value::Value;
+use crate::wire::{self, End};
+
+/// Steps without an event after which a test has failed: 10 s of simulated time.
+const PATIENCE: usize = 200_000;
+
+const STEP_US: u64 = 50;
+
+/// Frames of the simulated machine, where a test does not say.
+const FRAMES: u64 = 4096;
+
+const WINDOW_PAGES: u64 = 1 << 20;
+
+/// Everything a test needs.
+pub(crate) struct World {
+    pub(crate) server: Server<End, SimMachine, HeapBuffers>,
+    pub(crate) vm: &'static Vmalloc<SimMachine>,
+    interface: Interface,
+    sockets: SocketSet<'static>,
+    pub(crate) end: End,
+    now_us: u64,
+    port: u16,
+    last: Turn,
+}
+
+/// A client's connection, and what it has received and not looked at.
+pub(crate) struct Client {
+    handle: SocketHandle,
+    received: Vec<u8>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with("", FRAMES)
+    }
+
+    /// A server with a command line and so many frames.
+    pub(crate) fn with(line: &str, frames: u64) -> Self {
+        let config = Config::parse(line).unwrap();
+        let machine = SimMachine::new(frames, 1);
+        let memory = machine.memory();
+        let layout = library::Config::new(sim::window(WINDOW_PAGES), &memory);
+        let vm = Box::leak(Box::new(Vmalloc::try_new(machine, &layout).unwrap()));
+        let (near, mut far) = wire::cable();
+        let server = Server::new(near, vm, HeapBuffers, &config, 0x5eed).unwrap();
+
+        let settings = iface::Config::new(HardwareAddress::Ip);
+        let mut interface = Interface::new(settings, &mut far, Instant::ZERO);
+        interface.update_ip_addrs(|addresses| {
+            addresses.push(IpCidr::new(IpAddress::v4(10, 0, 2, 2), 24)).unwrap();
+        });
+        let sockets = SocketSet::new(Vec::new());
+        let last = Turn::Busy;
+        Self { server, vm, interface, sockets, end: far, now_us: 0, port: 50_000, last }
+    }
+
+    /// One turn of the server and one poll of the clients.
+    pub(crate) fn step(&mut self) {
+        self.last = self.server.turn(self.now_us);
+        let now = self.now();
+        self.interface.poll(now, &mut self.end, &mut self.sockets);
+        self.now_us += STEP_US;
+    }
+
+    /// Turns until the server has nothing to do and no packet is on its way.
+    pub(crate) fn settle(&mut self) {
+        let mut quiet = 0;
+        for _ in 0..PATIENCE {
+            self.step();
+            quiet = if self.last == Turn::Busy { 0 } else { quiet + 1 };
+            if quiet > 20 {
+                return;
+            }
+        }
+        panic!("the server never comes to rest");
+    }
+
+    /// Lets time pass in larger steps.
+    pub(crate) fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds * 10 {
+            self.step();
+            self.now_us += 100_000;
+        }
+    }
+
+    /// A turn of the server with nobody at the other end.
+    pub(crate) fn silent_step(&mut self, us: u64) {
+        self.last = self.server.turn(self.now_us);
+        self.end.drop_incoming();
+        self.now_us += us;
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::from_micros(i64::try_from(self.now_us).unwrap())
+    }
+
+    /// What the last turn said.
+    pub(crate) fn last_turn(&self) -> Turn {
+        self.last
+    }
+
+    /// Begins a connection without waiting for it.
+    pub(crate) fn dial(&mut self) -> Client {
+        let buffer = || SocketBuffer::new(vec![0; 65_535]);
+        let mut socket = Socket::new(buffer(), buffer());
+        socket.set_nagle_enabled(false);
+        socket.set_ack_delay(None);
+        self.port += 1;
+        let remote = (IpAddress::v4(10, 0, 2, 15), 7379);
+        socket.connect(self.interface.context(), remote, self.port).unwrap();
+        Client { handle: self.sockets.add(socket), received: Vec::new() }
+    }
+
+    pub(crate) fn connect(&mut self) -> Client {
+        let client = self.dial();
+        self.wait("a connection", |world| world.socket(&client).may_send());
+        client
+    }
+
+    pub(crate) fn socket(&mut self, client: &Client) -> &mut Socket<'static> {
+        self.sockets.get_mut(client.handle)
+    }
+
+    /// Steps until something holds.
+    pub(crate) fn wait(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..PATIENCE {
+            if holds(self) {
+                return;
+            }
+            self.step();
+        }
+        panic!("waited in vain for {what}");
+    }
+
+    /// Sends bytes as they are, and reads what comes meanwhile.
+    pub(crate) fn send(&mut self, client: &mut Client, mut bytes: &[u8]) {
+        for _ in 0..PATIENCE {
+            let sent = self.socket(client).send_slice(bytes).unwrap();
+            bytes = &bytes[sent..];
+            if bytes.is_empty() {
+                return;
+            }
+            self.step();
+            self.drain(client);
+        }
+        panic!("the server takes no more");
+    }
+
+    /// Sends bytes without reading anything, as far as they are taken. Returns how many.
+    pub(crate) fn push(&mut self, client: &Client, bytes: &[u8]) -> usize {
+        self.socket(client).send_slice(bytes).unwrap_or(0)
+    }
+
+    fn drain(&mut self, client: &mut Client) {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = self.socket(client).recv_slice(&mut buffer) {
+            client.received.extend_from_slice(&buffer[..length]);
+        }
+    }
+
+    /// The next reply.
+    pub(crate) fn reply(&mut self, client: &mut Client) -> Value {
+        let mut seen = usize::MAX;
+        for _ in 0..PATIENCE {
+            self.drain(client);
+            // A large reply is not parsed again before more of it has come.
+            if client.received.len() != seen {
+                seen = client.received.len();
+                if let Some((value, length)) = Value::read(&client.received) {
+                    client.received.drain(..length);
+                    return value;
+                }
+            }
+            self.step();
+        }
+        panic!("no reply, but {:?}", String::from_utf8_lossy(&client.received));
+    }
+
+    /// What has come and was not looked at, raw.
+    pub(crate) fn raw(&mut self, client: &mut Client) -> Vec<u8> {
+        self.settle();
+        self.drain(client);
+        std::mem::take(&mut client.received)
+    }
+
+    /// Sends a multi-bulk request and waits for its reply.
+    pub(crate) fn request(&mut self, client: &mut Client, arguments: &[&[u8]]) -> Value {
+        let bytes = multibulk(arguments);
+        self.send(client, &bytes);
+        self.reply(client)
+    }
+
+    /// Sends words, as a person would, and waits for the reply.
+    pub(crate) fn ask(&mut self, client: &mut Client, line: &str) -> Value {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        self.request(client, &words)
+    }
+
+    /// Sends words and expects an error; its text.
+    pub(crate) fn error(&mut self, client: &mut Client, line: &str) -> String {
+        match self.ask(client, line) {
+            Value::Error(text) => text,
+            other => panic!("{line:?} answers {other:?}"),
+        }
+    }
+
+    /// Sends words and expects anything but an error.
+    pub(crate) fn ok(&mut self, client: &mut Client, line: &str) -> Value {
+        match self.ask(client, line) {
+            Value::Error(text) => panic!("{line:?} answers {text:?}"),
+            other => other,
+        }
+    }
+
+    /// Whether the server has ended the connection, after some time.
+    pub(crate) fn is_closed(&mut self, client: &Client) -> bool {
+        self.settle();
+        let socket = self.socket(client);
+        !matches!(socket.state(), State::Established | State::SynSent | State::FinWait2)
+    }
+
+    pub(crate) fn close(&mut self, client: &Client) {
+        self.socket(client).close();
+    }
+
+    /// Vanishes with a RST.
+    pub(crate) fn reset(&mut self, client: &Client) {
+        self.socket(client).abort();
+    }
+
+    /// The counter of that name.
+    pub(crate) fn counter(&mut self, client: &mut Client, name: &str) -> u64 {
+        self.ok(client, "VSTATS").field(name).integer()
+    }
+
+    /// Audits the window and the service's notes; the text of the reply.
+    pub(crate) fn check(&mut self, client: &mut Client) -> String {
+        let text = self.ok(client, "VCHECK").text();
+        assert!(text.starts_with("OK areas="), "{text}");
+        text
+    }
+
+    /// Sends nothing and expects nothing: another client's PING shows that the server lives.
+    pub(crate) fn assert_alive(&mut self) {
+        let mut client = self.connect();
+        assert_eq!(self.ask(&mut client, "PING"), Value::Status("PONG".into()));
+        self.close(&client);
+        self.settle();
+    }
+}
+
+/// A request as client libraries send it.
+pub(crate) fn multibulk(arguments: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
+    for argument in arguments {
+        bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+        bytes.extend_from_slice(argument);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}

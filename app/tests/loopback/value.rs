@@ -1,0 +1,76 @@
+//! Replies, read by code that shares nothing with the service's own.
+
+/// One reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Status(String),
+    Error(String),
+    Integer(u64),
+    Bulk(Vec<u8>),
+    Array(Vec<Value>),
+    Null,
+}
+
+impl Value {
+    /// Reads one reply from the front; how long it was, or `None` where it is not whole.
+    pub(crate) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
+        let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+        let line = String::from_utf8_lossy(&bytes[1..end]).into_owned();
+        let start = end + 2;
+        let value = match bytes[0] {
+            b'+' => Self::Status(line),
+            b'-' => Self::Error(line),
+            b':' => Self::Integer(line.parse().unwrap()),
+            b'$' if line == "-1" => Self::Null,
+            b'*' if line == "-1" => Self::Null,
+            b'$' => {
+                let length: usize = line.parse().unwrap();
+                let body = bytes.get(start..start + length + 2)?;
+                assert_eq!(&body[length..], b"\r\n", "a bulk string ends with its line");
+                return Some((Self::Bulk(body[..length].to_vec()), start + length + 2));
+            }
+            b'*' => {
+                let mut position = start;
+                let mut items = Vec::new();
+                for _ in 0..line.parse().unwrap() {
+                    let (item, length) = Self::read(&bytes[position..])?;
+                    items.push(item);
+                    position += length;
+                }
+                return Some((Self::Array(items), position));
+            }
+            other => panic!("a reply begins with {:?}", char::from(other)),
+        };
+        Some((value, start))
+    }
+
+    /// The text of a status, an error or a bulk string.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Status(text) | Self::Error(text) => text.clone(),
+            Self::Bulk(bytes) => String::from_utf8(bytes.clone()).unwrap(),
+            other => panic!("no text: {other:?}"),
+        }
+    }
+
+    pub(crate) fn integer(&self) -> u64 {
+        match self {
+            Self::Integer(value) => *value,
+            other => panic!("no integer: {other:?}"),
+        }
+    }
+
+    pub(crate) fn items(&self) -> &[Self] {
+        match self {
+            Self::Array(items) => items,
+            other => panic!("no array: {other:?}"),
+        }
+    }
+
+    /// The value that follows a name in a flat map.
+    pub(crate) fn field(&self, name: &str) -> &Self {
+        let mut pairs = self.items().chunks(2);
+        let pair = pairs.find(|pair| pair[0] == Self::Bulk(name.into()));
+        &pair.unwrap_or_else(|| panic!("no field {name} in {self:?}"))[1]
+    }
+}

@@ -1,0 +1,114 @@
+//! The kernel command line: parsed by the image, written by the host tool.
+//!
+//! A line is words of the form `key=value`, separated by spaces; of a repeated key the last word
+//! counts, as in Linux. [`keys::KEYS`] is the one table of keys: the parser, the writer, `CONFIG
+//! GET` and the help text read it. `Display` writes only what differs from the default, and
+//! parsing that gives the same [`Config`].
+
+pub mod address;
+pub mod error;
+pub mod keys;
+pub mod text;
+
+use core::fmt;
+
+use crate::console::LogLevel;
+use crate::{limits, ports};
+
+pub use address::IpConfig;
+pub use error::{Error, Reason};
+pub use keys::{KEYS, Key, Value};
+pub use text::Filter;
+
+/// Everything that can be set at boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How the guest gets its address.
+    pub ip: IpConfig,
+    /// TCP port of the RESP service.
+    pub resp_port: u16,
+    /// Threshold of the log.
+    pub log: LogLevel,
+    /// Clients at once.
+    pub clients: usize,
+    /// Regions at once; 0 means as many as the memory can hold.
+    pub regions: usize,
+    /// Named regions at once.
+    pub names: usize,
+    /// Longest bulk string of a request, in bytes.
+    pub bulk_bytes: usize,
+    /// Longest inline request, in bytes.
+    pub inline_bytes: usize,
+    /// Arguments of one request.
+    pub arguments: usize,
+    /// Unsent reply bytes of one client.
+    pub output_bytes: usize,
+    /// Frames that no client can take; 0 means that the image chooses.
+    pub reserve_frames: usize,
+    /// Which of its own tests a self-test image runs: those whose name contains this.
+    pub selftest: Filter,
+}
+
+impl Config {
+    /// What an empty command line means.
+    pub const DEFAULT: Self = Self {
+        ip: IpConfig::Dhcp,
+        resp_port: ports::RESP,
+        log: LogLevel::Info,
+        clients: limits::CLIENTS_DEFAULT,
+        regions: limits::REGIONS_DEFAULT,
+        names: limits::NAMES_DEFAULT,
+        bulk_bytes: limits::BULK_BYTES_DEFAULT,
+        inline_bytes: limits::INLINE_BYTES_DEFAULT,
+        arguments: limits::ARGUMENTS_DEFAULT,
+        output_bytes: limits::OUTPUT_BYTES_DEFAULT,
+        reserve_frames: limits::RESERVE_FRAMES_DEFAULT,
+        selftest: Filter::EMPTY,
+    };
+
+    /// Parses a line and refuses the first bad word; for a tool that can still ask.
+    ///
+    /// # Errors
+    /// The first word that is unknown, malformed or out of bounds.
+    pub fn parse(line: &str) -> Result<Self, Error<'_>> {
+        let mut first = None;
+        let config = Self::parse_lenient(line, |error| first = first.or(Some(error)));
+        first.map_or(Ok(config), Err)
+    }
+
+    /// Parses a line, hands every bad word to `report` and leaves that key as it was.
+    ///
+    /// For the image, which must come up and say what it did not understand.
+    pub fn parse_lenient<'a>(line: &'a str, mut report: impl FnMut(Error<'a>)) -> Self {
+        let mut config = Self::DEFAULT;
+        for word in line.split_ascii_whitespace() {
+            if let Err(error) = keys::apply(&mut config, word) {
+                report(error);
+            }
+        }
+        config
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for key in KEYS {
+            let value = key.value(self);
+            if value != key.value(&Self::DEFAULT) {
+                write!(f, "{separator}{}={value}", key.name)?;
+                separator = " ";
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

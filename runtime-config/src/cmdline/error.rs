@@ -1,0 +1,77 @@
+//! What can be wrong with one word of the command line.
+
+use core::fmt;
+
+use super::text;
+
+/// A word that was not understood; it changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Error<'a> {
+    /// The part before the `=`, or the whole word.
+    pub key: &'a str,
+    /// The part behind the `=`.
+    pub value: &'a str,
+    /// What is wrong.
+    pub reason: Reason,
+}
+
+/// What is wrong with a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no such key.
+    UnknownKey,
+    /// The word has no `=`.
+    NoValue,
+    /// The value is no plain decimal number.
+    NotNumber,
+    /// The number is below its limit.
+    BelowMin {
+        /// The least value that is taken.
+        min: usize,
+    },
+    /// The number is above its limit.
+    AboveMax {
+        /// The greatest value that is taken.
+        max: usize,
+    },
+    /// The value is no address.
+    NotAddress,
+    /// The value is no log level.
+    NotLevel,
+    /// The text is longer than [`text::FILTER_BYTES_MAX`].
+    TooLong,
+}
+
+impl fmt::Display for Error<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, value, reason } = self;
+        match reason {
+            Reason::UnknownKey => write!(f, "unknown key {key}"),
+            Reason::NoValue => write!(f, "{key} has no value, write {key}=…"),
+            Reason::NotNumber => write!(f, "{key}={value} is not a decimal number"),
+            Reason::BelowMin { min } => write!(f, "{key}={value} is below {min}"),
+            Reason::AboveMax { max } => write!(f, "{key}={value} is above {max}"),
+            Reason::NotAddress => {
+                write!(
+                    f,
+                    "{key}={value} is neither dhcp nor A.B.C.D/PREFIX[,GATEWAY]"
+                )
+            }
+            Reason::NotLevel => {
+                write!(
+                    f,
+                    "{key}={value} is not one of off, error, warn, info, debug, trace"
+                )
+            }
+            Reason::TooLong => {
+                write!(
+                    f,
+                    "{key}={value} is longer than {} bytes",
+                    text::FILTER_BYTES_MAX
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error<'_> {}

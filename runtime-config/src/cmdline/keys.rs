@@ -1,0 +1,234 @@
+//! The one table of keys, and how each is read from and written to a [`Config`].
+
+use core::fmt;
+
+use super::{Config, Error, Filter, IpConfig, Reason};
+use crate::console::LogLevel;
+use crate::limits;
+
+/// One key of the command line.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The word before the `=`.
+    pub name: &'static str,
+    /// One clause for help texts.
+    pub docs: &'static str,
+    /// What its values are and where they are kept.
+    pub kind: Kind,
+}
+
+/// What the values of a key are.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// `dhcp` or a static address: [`Config::ip`].
+    Ip,
+    /// A level: [`Config::log`].
+    Level,
+    /// A short text: [`Config::selftest`].
+    Filter,
+    /// A plain decimal number within bounds.
+    Number {
+        /// The least value that is taken.
+        min: usize,
+        /// The greatest value that is taken.
+        max: usize,
+        /// Reads the field.
+        read: fn(&Config) -> usize,
+        /// Writes the field; called with a number within the bounds only.
+        write: fn(&mut Config, usize),
+    },
+}
+
+/// The value of one key; `Display` writes it as the command line has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Of `ip`.
+    Ip(IpConfig),
+    /// Of `log`.
+    Level(LogLevel),
+    /// Of `selftest`.
+    Filter(Filter),
+    /// Of a numeric key.
+    Number(usize),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(ip) => ip.fmt(f),
+            Self::Level(level) => level.fmt(f),
+            Self::Filter(filter) => filter.fmt(f),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+/// Every key, in the order in which they are written and listed.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "ip",
+        docs: "dhcp, or a static A.B.C.D/PREFIX[,GATEWAY]",
+        kind: Kind::Ip,
+    },
+    Key {
+        name: "resp",
+        docs: "TCP port of the RESP service",
+        kind: Kind::Number {
+            min: 1,
+            max: 65_535,
+            read: |config| usize::from(config.resp_port),
+            // The bounds above are those of the type.
+            write: |config, port| config.resp_port = u16::try_from(port).unwrap_or(u16::MAX),
+        },
+    },
+    Key {
+        name: "log",
+        docs: "off, error, warn, info, debug or trace",
+        kind: Kind::Level,
+    },
+    Key {
+        name: "clients",
+        docs: "clients at once",
+        kind: Kind::Number {
+            min: limits::CLIENTS_MIN,
+            max: limits::CLIENTS_MAX,
+            read: |config| config.clients,
+            write: |config, count| config.clients = count,
+        },
+    },
+    Key {
+        name: "regions",
+        docs: "regions at once, 0 for as many as the memory can hold",
+        kind: Kind::Number {
+            min: 0,
+            max: limits::REGIONS_MAX,
+            read: |config| config.regions,
+            write: |config, count| config.regions = count,
+        },
+    },
+    Key {
+        name: "names",
+        docs: "named regions at once",
+        kind: Kind::Number {
+            min: limits::NAMES_MIN,
+            max: limits::NAMES_MAX,
+            read: |config| config.names,
+            write: |config, count| config.names = count,
+        },
+    },
+    Key {
+        name: "bulk",
+        docs: "longest bulk string of a request in bytes",
+        kind: Kind::Number {
+            min: limits::BULK_BYTES_MIN,
+            max: limits::BULK_BYTES_MAX,
+            read: |config| config.bulk_bytes,
+            write: |config, bytes| config.bulk_bytes = bytes,
+        },
+    },
+    Key {
+        name: "inline",
+        docs: "longest inline request in bytes",
+        kind: Kind::Number {
+            min: limits::INLINE_BYTES_MIN,
+            max: limits::INLINE_BYTES_MAX,
+            read: |config| config.inline_bytes,
+            write: |config, bytes| config.inline_bytes = bytes,
+        },
+    },
+    Key {
+        name: "args",
+        docs: "arguments of one request",
+        kind: Kind::Number {
+            min: limits::ARGUMENTS_MIN,
+            max: limits::ARGUMENTS_MAX,
+            read: |config| config.arguments,
+            write: |config, count| config.arguments = count,
+        },
+    },
+    Key {
+        name: "output",
+        docs: "unsent reply bytes of one client",
+        kind: Kind::Number {
+            min: limits::OUTPUT_BYTES_MIN,
+            max: limits::OUTPUT_BYTES_MAX,
+            read: |config| config.output_bytes,
+            write: |config, bytes| config.output_bytes = bytes,
+        },
+    },
+    Key {
+        name: "reserve",
+        docs: "frames that no client can take, 0 for automatic",
+        kind: Kind::Number {
+            min: 0,
+            max: limits::RESERVE_FRAMES_MAX,
+            read: |config| config.reserve_frames,
+            write: |config, count| config.reserve_frames = count,
+        },
+    },
+    Key {
+        name: "selftest",
+        docs: "part of the names of the tests that a self-test image runs",
+        kind: Kind::Filter,
+    },
+];
+
+impl Key {
+    /// Looks a key up by its name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// Returns the value that a configuration has for this key.
+    #[must_use]
+    pub fn value(&self, config: &Config) -> Value {
+        match self.kind {
+            Kind::Ip => Value::Ip(config.ip),
+            Kind::Level => Value::Level(config.log),
+            Kind::Filter => Value::Filter(config.selftest),
+            Kind::Number { read, .. } => Value::Number(read(config)),
+        }
+    }
+
+    fn set(&self, config: &mut Config, text: &str) -> Result<(), Reason> {
+        match self.kind {
+            Kind::Ip => config.ip = text.parse().map_err(|_| Reason::NotAddress)?,
+            Kind::Level => config.log = text.parse().map_err(|_| Reason::NotLevel)?,
+            Kind::Filter => config.selftest = Filter::from_text(text).ok_or(Reason::TooLong)?,
+            Kind::Number {
+                min, max, write, ..
+            } => write(config, parse_number(text, min, max)?),
+        }
+        Ok(())
+    }
+}
+
+/// Applies one word to a configuration; on `Err` it is unchanged.
+pub(super) fn apply<'a>(config: &mut Config, word: &'a str) -> Result<(), Error<'a>> {
+    let (name, text) = word.split_once('=').unwrap_or((word, ""));
+    let error = |reason| Error {
+        key: name,
+        value: text,
+        reason,
+    };
+    let key = Key::find(name).ok_or_else(|| error(Reason::UnknownKey))?;
+    if name.len() == word.len() {
+        return Err(error(Reason::NoValue));
+    }
+    key.set(config, text).map_err(error)
+}
+
+/// Parses digits only: no sign, no suffix, no overflow.
+fn parse_number(text: &str, min: usize, max: usize) -> Result<usize, Reason> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Reason::NotNumber);
+    }
+    // Digits that do not fit a machine word are above every limit.
+    let number = text.parse().map_err(|_| Reason::AboveMax { max })?;
+    match number {
+        _ if number < min => Err(Reason::BelowMin { min }),
+        _ if number > max => Err(Reason::AboveMax { max }),
+        _ => Ok(number),
+    }
+}

@@ -1,0 +1,126 @@
+//! Round trips and refusals of the command line.
+
+use core::net::Ipv4Addr;
+
+use super::keys::Kind;
+use super::*;
+
+fn errors(line: &str) -> Vec<String> {
+    let mut errors = Vec::new();
+    Config::parse_lenient(line, |error| errors.push(error.to_string()));
+    errors
+}
+
+#[test]
+fn empty_line_is_the_default() {
+    assert_eq!(Config::parse(""), Ok(Config::DEFAULT));
+    assert_eq!(Config::DEFAULT.to_string(), "");
+}
+
+#[test]
+fn every_key_round_trips() {
+    let config = Config {
+        ip: IpConfig::Static {
+            address: Ipv4Addr::new(192, 168, 7, 2),
+            prefix: 24,
+            gateway: Some(Ipv4Addr::new(192, 168, 7, 1)),
+        },
+        resp_port: 1,
+        log: LogLevel::Trace,
+        clients: 2,
+        regions: 3,
+        names: 4,
+        bulk_bytes: 5000,
+        inline_bytes: 600,
+        arguments: 70,
+        output_bytes: 80_000,
+        reserve_frames: 9,
+        selftest: Filter::from_text("paging").unwrap(),
+    };
+    let line = config.to_string();
+    assert_eq!(
+        line.split(' ').count(),
+        KEYS.len(),
+        "a key is missing from the test: {line}"
+    );
+    assert_eq!(Config::parse(&line), Ok(config));
+}
+
+#[test]
+fn every_bound_is_taken_and_its_neighbour_refused() {
+    for key in KEYS {
+        let Kind::Number { min, max, read, .. } = key.kind else {
+            continue;
+        };
+        for bound in [min, max] {
+            let line = format!("{}={bound}", key.name);
+            assert_eq!(
+                Config::parse(&line).map(|config| read(&config)),
+                Ok(bound),
+                "{line}"
+            );
+        }
+        let above = format!("{}={}", key.name, max + 1);
+        assert_eq!(
+            Config::parse(&above).unwrap_err().reason,
+            Reason::AboveMax { max }
+        );
+        if let Some(below) = min.checked_sub(1) {
+            let below = format!("{}={below}", key.name);
+            assert_eq!(
+                Config::parse(&below).unwrap_err().reason,
+                Reason::BelowMin { min }
+            );
+        }
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    for (index, key) in KEYS.iter().enumerate() {
+        assert!(
+            KEYS[..index].iter().all(|other| other.name != key.name),
+            "{}",
+            key.name
+        );
+    }
+}
+
+#[test]
+fn the_last_word_counts() {
+    assert_eq!(Config::parse("clients=2  clients=3").unwrap().clients, 3);
+}
+
+#[test]
+fn bad_words_are_named_and_change_nothing() {
+    let line = "clients=0 quiet speed=9 log=loud resp=+1 regions=99999999999999999999999 ip=1.2 \
+                clients names=";
+    assert_eq!(
+        errors(line),
+        [
+            "clients=0 is below 1",
+            "unknown key quiet",
+            "unknown key speed",
+            "log=loud is not one of off, error, warn, info, debug, trace",
+            "resp=+1 is not a decimal number",
+            "regions=99999999999999999999999 is above 16777215",
+            "ip=1.2 is neither dhcp nor A.B.C.D/PREFIX[,GATEWAY]",
+            "clients has no value, write clients=…",
+            "names= is not a decimal number",
+        ]
+    );
+    assert_eq!(Config::parse_lenient(line, |_| ()), Config::DEFAULT);
+}
+
+#[test]
+fn good_words_beside_bad_ones_count() {
+    let mut count = 0;
+    let config = Config::parse_lenient("nonsense clients=5", |_| count += 1);
+    assert_eq!((config.clients, count), (5, 1));
+}
+
+#[test]
+fn long_filter_is_refused() {
+    let line = format!("selftest={}", "x".repeat(65));
+    assert_eq!(Config::parse(&line).unwrap_err().reason, Reason::TooLong);
+}

@@ -1,0 +1,126 @@
+//! The shape of a line on the serial console.
+//!
+//! The image writes one log record per line: the level's word in capitals, a space, the target, a
+//! colon, the message, as in `WARN net: no DHCP answer`. Lines without a level are written raw:
+//! test results, fault lines and panics. The host tool shows warnings and above, and raw lines.
+
+use core::fmt;
+use core::str::FromStr;
+
+/// Severity of a log record, and the threshold `log=` of the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing is logged.
+    Off,
+    /// The image cannot do what it was asked to.
+    Error,
+    /// It goes on, but a person should know.
+    Warn,
+    /// Milestones: boot, addresses, ports.
+    Info,
+    /// Decisions.
+    Debug,
+    /// Packets and steps.
+    Trace,
+}
+
+impl LogLevel {
+    /// Every level, least verbose first.
+    pub const ALL: [Self; 6] = [
+        Self::Off,
+        Self::Error,
+        Self::Warn,
+        Self::Info,
+        Self::Debug,
+        Self::Trace,
+    ];
+
+    /// Returns the word of the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Says that a word is none of the six levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownLevel;
+
+impl fmt::Display for UnknownLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not one of off, error, warn, info, debug, trace")
+    }
+}
+
+impl core::error::Error for UnknownLevel {}
+
+impl FromStr for LogLevel {
+    type Err = UnknownLevel;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        Self::ALL
+            .into_iter()
+            .find(|level| level.name() == text)
+            .ok_or(UnknownLevel)
+    }
+}
+
+/// Returns the level of a log line, `None` for a raw line.
+#[must_use]
+pub fn level_of(line: &str) -> Option<LogLevel> {
+    let word = line.split([' ', ':']).next()?;
+    LogLevel::ALL
+        .into_iter()
+        .find(|level| *level != LogLevel::Off && level.name().eq_ignore_ascii_case(word))
+        .filter(|_| word.bytes().all(|byte| byte.is_ascii_uppercase()))
+}
+
+/// Says whether a line belongs on a terminal that shows records up to `threshold`.
+#[must_use]
+pub fn is_shown(line: &str, threshold: LogLevel) -> bool {
+    level_of(line).is_none_or(|level| level <= threshold)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_round_trip() {
+        for level in LogLevel::ALL {
+            assert_eq!(level.name().parse(), Ok(level));
+        }
+        assert_eq!("WARN".parse::<LogLevel>(), Err(UnknownLevel));
+    }
+
+    #[test]
+    fn level_is_the_first_word_in_capitals() {
+        assert_eq!(level_of("WARN net: no DHCP answer"), Some(LogLevel::Warn));
+        assert_eq!(level_of("INFO  boot: 512 MiB"), Some(LogLevel::Info));
+        assert_eq!(level_of("warn: not ours"), None);
+        assert_eq!(level_of("test paging ... ok"), None);
+        assert_eq!(level_of("OFF"), None);
+        assert_eq!(level_of(""), None);
+    }
+
+    #[test]
+    fn raw_lines_are_always_shown() {
+        assert!(is_shown("FAULT #PF", LogLevel::Warn));
+        assert!(is_shown("ERROR heap: full", LogLevel::Warn));
+        assert!(!is_shown("INFO boot: 1 CPU", LogLevel::Warn));
+        assert!(is_shown("INFO boot: 1 CPU", LogLevel::Trace));
+    }
+}

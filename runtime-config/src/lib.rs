@@ -1,0 +1,20 @@
+//! What the image and the host tool must agree on.
+//!
+//! The image is built for bare metal and the host tool for Linux, so neither can depend on the
+//! other. Everything that both read or write lives here, once: the kernel command line
+//! ([`cmdline`]), limits ([`limits`]), ports and addresses ([`ports`]), the address-space layout
+//! ([`layout`]), the shape of a line on the serial console ([`console`]) and what counts as a
+//! passed run of the guest's own tests ([`verdict`]).
+//!
+//! The crate holds facts and their parsers. It allocates nothing, touches no hardware and has no
+//! dependency. Defaults that only the library needs stay in `vmalloc`.
+
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+pub mod cmdline;
+pub mod console;
+pub mod layout;
+pub mod limits;
+pub mod ports;
+pub mod verdict;

@@ -1,0 +1,101 @@
+//! Every limit of the service, with its reason.
+//!
+//! `*_DEFAULT` is what the image uses without a word on the command line, `*_MIN` and `*_MAX` are
+//! the bounds that [`crate::cmdline`] accepts. The rest is fixed.
+
+/// Bytes in a KiB.
+pub const KIB: usize = 1024;
+/// Bytes in a MiB.
+pub const MIB: usize = 1024 * KIB;
+/// Bytes in a GiB.
+pub const GIB: usize = 1024 * MIB;
+
+/// Least memory of a guest: below it the buffers of 64 clients and the frame metadata leave
+/// nothing to allocate, so the image refuses with a message.
+pub const MEMORY_BYTES_MIN: usize = 64 * MIB;
+
+/// Clients at once. All that they need is taken at boot.
+pub const CLIENTS_DEFAULT: usize = 64;
+/// One client is enough to work.
+pub const CLIENTS_MIN: usize = 1;
+/// Every packet scans every socket, so a request costs three times as much with 1000 of them.
+pub const CLIENTS_MAX: usize = 1024;
+
+/// Listening sockets beyond the clients: the network stack has no backlog, a SYN that finds no
+/// listener is reset. With one packet taken at a time 16 are enough for 200 simultaneous SYNs.
+pub const SPARE_LISTENERS: usize = 16;
+
+/// Regions at once; 0 means as many as the memory can hold.
+pub const REGIONS_DEFAULT: usize = 0;
+/// A region id has 24 bits for the slot, and slot 0 is nobody's.
+pub const REGIONS_MAX: usize = (1 << 24) - 1;
+
+/// Named regions at once.
+pub const NAMES_DEFAULT: usize = 16_384;
+/// A table of no names would refuse every `NAME`.
+pub const NAMES_MIN: usize = 1;
+/// A name costs about 100 bytes of table: 1 Mi of them is 100 MiB.
+pub const NAMES_MAX: usize = 1 << 20;
+/// Longest name of a region: reports stay one line of a terminal.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// Longest bulk string of a request.
+pub const BULK_BYTES_DEFAULT: usize = 16 * MIB;
+/// `redis-cli` sends its own probes as bulks; shorter limits break every client.
+pub const BULK_BYTES_MIN: usize = KIB;
+/// Redis' own limit (`proto-max-bulk-len`).
+pub const BULK_BYTES_MAX: usize = 512 * MIB;
+
+/// Longest inline request line, as in Redis.
+pub const INLINE_BYTES_DEFAULT: usize = 64 * KIB;
+/// An inline line must hold the longest command with a name.
+pub const INLINE_BYTES_MIN: usize = 256;
+/// Every client owns a buffer of this size.
+pub const INLINE_BYTES_MAX: usize = MIB;
+
+/// Arguments of one request.
+pub const ARGUMENTS_DEFAULT: usize = 1024;
+/// The longest form of `VMALLOC` has 16.
+pub const ARGUMENTS_MIN: usize = 32;
+/// Redis' own limit (`*1048576`).
+pub const ARGUMENTS_MAX: usize = 1 << 20;
+
+/// Unsent reply bytes of one client; a client above it is not read from.
+pub const OUTPUT_BYTES_DEFAULT: usize = MIB;
+/// One reply to the longest `VREAD` of a page must fit.
+pub const OUTPUT_BYTES_MIN: usize = 64 * KIB;
+/// Beyond it one slow client could take a small guest's memory.
+pub const OUTPUT_BYTES_MAX: usize = 64 * MIB;
+
+/// Frames that no client can take, kept for page tables, network and metadata; 0 means that the
+/// image chooses by the size of its memory.
+pub const RESERVE_FRAMES_DEFAULT: usize = 0;
+/// 64 GiB of frames: more than any guest needs to keep back.
+pub const RESERVE_FRAMES_MAX: usize = 1 << 24;
+
+/// Longest kernel command line; the image copies it into a buffer of this size.
+pub const COMMAND_LINE_BYTES_MAX: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_lie_between_their_bounds() {
+        for (default, min, max) in [
+            (CLIENTS_DEFAULT, CLIENTS_MIN, CLIENTS_MAX),
+            (REGIONS_DEFAULT, 0, REGIONS_MAX),
+            (NAMES_DEFAULT, NAMES_MIN, NAMES_MAX),
+            (BULK_BYTES_DEFAULT, BULK_BYTES_MIN, BULK_BYTES_MAX),
+            (INLINE_BYTES_DEFAULT, INLINE_BYTES_MIN, INLINE_BYTES_MAX),
+            (ARGUMENTS_DEFAULT, ARGUMENTS_MIN, ARGUMENTS_MAX),
+            (OUTPUT_BYTES_DEFAULT, OUTPUT_BYTES_MIN, OUTPUT_BYTES_MAX),
+            (RESERVE_FRAMES_DEFAULT, 0, RESERVE_FRAMES_MAX),
+        ] {
+            assert!(
+                min <= default && default <= max,
+                "{min} <= {default} <= {max}"
+            );
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! The order of steps of every verb, and nothing else.
+
+use core::fmt;
+
+use spin::Mutex;
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::area::FreeTree;
+use crate::error::{AllocateError, RegionError, RequestError};
+use crate::frame::{Buddy, FrameChain, FrameRange, Shortage};
+use crate::inject::{Injector, Reservation};
+use crate::machine::Machine;
+use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
+use crate::paging::{Entry, Tables, Walk};
+use crate::purge::Unmapped;
+use crate::region::slots::Slots;
+use crate::region::{Region, RegionId, RegionInfo, RegionState};
+use crate::request::Request;
+use crate::setup::{Config, Parts};
+use crate::stats::Counters;
+use crate::tlb::Generations;
+
+/// A window, its frames and its regions.
+///
+/// Shared by all code of a kernel: every method takes `&self`. Unless a method says otherwise it
+/// takes locks and may flush, so it must not be called from interrupt or fault handlers.
+pub struct Vmalloc<M: Machine> {
+    pub(crate) machine: M,
+    pub(crate) window: PageRange,
+    pub(crate) frames: Buddy,
+    pub(crate) areas: Mutex<FreeTree>,
+    pub(crate) slots: Slots,
+    pub(crate) tables: Tables,
+    pub(crate) tlb: Generations,
+    /// Held while one purge runs: purges are totally ordered.
+    pub(crate) purging: Mutex<()>,
+    pub(crate) counters: Counters,
+    pub(crate) frames_total: u64,
+    pub(crate) frames_slabs: u64,
+    pub(crate) frames_reserve: u64,
+    /// Bytes that clients can have at most.
+    usable: u64,
+    injector: Injector,
+}
+
+/// Why the verbs that take a plain size failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VmallocError {
+    /// The size cannot be asked for.
+    Request(RequestError),
+    /// The region cannot be had now.
+    Allocate(AllocateError),
+}
+
+impl fmt::Display for VmallocError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::Allocate(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for VmallocError {}
+
+impl<M: Machine> Vmalloc<M> {
+    pub(crate) fn from_parts(machine: M, config: &Config<'_>, parts: Parts) -> Self {
+        let free = parts.frames.free_count();
+        Self {
+            machine,
+            window: config.window,
+            frames: parts.frames,
+            areas: Mutex::new(parts.areas),
+            slots: parts.slots,
+            tables: parts.tables,
+            tlb: Generations::default(),
+            purging: Mutex::new(()),
+            counters: Counters::default(),
+            frames_total: parts.frames_total,
+            frames_slabs: parts.frames_slabs,
+            frames_reserve: config.reserve,
+            usable: free.saturating_sub(config.reserve) * PAGE_BYTES,
+            injector: Injector::default(),
+        }
+    }
+
+    /// The seam that the window was set up with.
+    #[must_use]
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// The addresses that the crate owns.
+    #[must_use]
+    pub fn window(&self) -> PageRange {
+        self.window
+    }
+
+    /// How many regions may live at once: slots are numbered from 1 to this.
+    #[must_use]
+    pub fn region_limit(&self) -> u32 {
+        self.slots.limit()
+    }
+
+    /// Allocates `bytes` bytes with undefined contents, rounded up to pages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::try_new`] and [`allocate`](Self::allocate).
+    pub fn vmalloc(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
+        let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
+        self.allocate(&request).map_err(VmallocError::Allocate)
+    }
+
+    /// Allocates `bytes` bytes that read as zeros, rounded up to pages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::try_new`] and [`allocate`](Self::allocate).
+    pub fn vzalloc(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
+        let request = Request::try_new(bytes)
+            .map_err(VmallocError::Request)?
+            .zeroed();
+        self.allocate(&request).map_err(VmallocError::Allocate)
+    }
+
+    /// Allocates a region.
+    ///
+    /// # Shape
+    ///
+    /// Pages at adjacent addresses on frames from anywhere, with one unmapped guard page behind.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has changed after any of them.
+    ///
+    /// - [`AllocateError::TooBig`]: more than clients could ever have.
+    /// - [`AllocateError::RegionsExhausted`]: no region slot is free.
+    /// - [`AllocateError::WindowExhausted`]: no run of addresses is long enough.
+    /// - [`AllocateError::FramesExhausted`]: too few frames for the pages or the tables.
+    ///
+    /// # Complexity
+    ///
+    /// O(log n) in the free runs, O(pages).
+    pub fn allocate(&self, request: &Request) -> Result<Region<'_, M>, AllocateError> {
+        let result = self.reserve_and_commit(request);
+        let counters = &self.counters;
+        match &result {
+            Ok(info) => {
+                Counters::add(&counters.allocations, 1);
+                Counters::add(self.living(info), 1);
+                Counters::add(&counters.pages_mapped, info.range.count().get());
+            }
+            Err(_) => Counters::add(&counters.allocations_failed, 1),
+        }
+        result.map(|info| Region::new(self, info))
+    }
+
+    /// Takes all that can run out, in the order slot, addresses, frames, tables, and only then
+    /// stores the first entry.
+    fn reserve_and_commit(&self, request: &Request) -> Result<RegionInfo, AllocateError> {
+        let pages = request.pages();
+        if !request.is_system() && pages.bytes() > self.usable {
+            let (requested, usable) = (request.requested(), self.usable);
+            return Err(AllocateError::TooBig { requested, usable });
+        }
+        let slot = self.reserve_slot(request.is_system())?;
+        let reserved = self.reserve_behind(request);
+        let (range, mut frames) = match reserved {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                self.slots.untake(slot, request.is_system());
+                return Err(error);
+            }
+        };
+
+        // From here on nothing can fail.
+        if request.is_zeroed() {
+            for frame in frames.frames(self.frames.metas()) {
+                self.machine.zero(self.frames.frame(frame));
+            }
+        }
+        let record = self.slots.slot(slot);
+        record.build(request, range);
+        let id = RegionId::new(slot, record.generation());
+        let rights = Entry::rights(request.wanted_protection());
+        self.tables.commit(
+            &self.machine,
+            &self.frames,
+            range,
+            &mut frames,
+            rights,
+            id.get(),
+        );
+        record.publish();
+        Ok(self.slots.read(id).expect("nobody else knows the id yet"))
+    }
+
+    fn reserve_slot(&self, system: bool) -> Result<u32, AllocateError> {
+        let exhausted = AllocateError::RegionsExhausted {
+            limit: self.slots.limit(),
+        };
+        if self.injector.fails(Reservation::Region) {
+            return Err(exhausted);
+        }
+        self.slots.take(system).ok_or(exhausted)
+    }
+
+    /// Takes addresses, frames and tables, or none of them.
+    fn reserve_behind(&self, request: &Request) -> Result<(PageRange, FrameChain), AllocateError> {
+        let range = self.reserve_area(request)?;
+        let reserve = if request.is_system() {
+            0
+        } else {
+            self.frames_reserve
+        };
+        let result = self
+            .reserve_frames(request.pages().get(), reserve)
+            .and_then(|frames| self.reserve_tables(range, frames));
+        match result {
+            Ok(frames) => Ok((range, frames)),
+            Err(Shortage {
+                requested,
+                available,
+            }) => {
+                self.release_area(range);
+                Err(AllocateError::FramesExhausted {
+                    requested,
+                    available,
+                })
+            }
+        }
+    }
+
+    fn reserve_area(&self, request: &Request) -> Result<PageRange, AllocateError> {
+        let with_guard = request.pages().checked_add(PageCount::ONE);
+        let requested = with_guard.expect("a request leaves room for its guard");
+        let mut areas = self.areas.lock();
+        let injected = self.injector.fails(Reservation::Area);
+        let found = if injected {
+            None
+        } else {
+            areas.take(requested.get(), request.alignment().get())
+        };
+        let Some(start) = found else {
+            let gap = PageCount::from_pages(areas.largest()).unwrap_or(PageCount::MAX);
+            return Err(AllocateError::WindowExhausted {
+                requested,
+                largest_gap: gap,
+            });
+        };
+        let offset = start - self.window.address().as_u64() / PAGE_BYTES;
+        let offset = PageCount::from_pages(offset).expect("the run lies in the window");
+        Ok(PageRange::within(self.window, offset, request.pages()))
+    }
+
+    fn release_area(&self, range: PageRange) {
+        let start = range.address().as_u64() / PAGE_BYTES;
+        self.areas.lock().put(start, range.count().get() + 1);
+    }
+
+    fn reserve_frames(&self, count: u64, reserve: u64) -> Result<FrameChain, Shortage> {
+        if self.injector.fails(Reservation::Frame) {
+            return Err(Shortage {
+                requested: count,
+                available: self.frames.free_count(),
+            });
+        }
+        self.frames.take(count, reserve)
+    }
+
+    /// Makes the tables over `range`; on a shortage all frames go back, those of the pages too.
+    fn reserve_tables(&self, range: PageRange, frames: FrameChain) -> Result<FrameChain, Shortage> {
+        let mut stash = FrameChain::new();
+        loop {
+            let reserved = self
+                .tables
+                .reserve(&self.machine, &self.frames, range, &mut stash);
+            let Err(needed) = reserved else {
+                // A table that another CPU made meanwhile leaves its frame over.
+                self.frames.put(stash);
+                return Ok(frames);
+            };
+            while stash.count() < needed {
+                match self.reserve_table_frame() {
+                    Ok(frame) => stash.append(self.frames.metas(), frame),
+                    Err(shortage) => {
+                        self.frames.put(stash);
+                        self.frames.put(frames);
+                        return Err(shortage);
+                    }
+                }
+            }
+        }
+    }
+
+    fn reserve_table_frame(&self) -> Result<FrameChain, Shortage> {
+        if self.injector.fails(Reservation::Table) {
+            return Err(Shortage {
+                requested: 1,
+                available: self.frames.free_count(),
+            });
+        }
+        self.frames.take(1, 0)
+    }
+
+    /// Frees a region by its id and says what it was.
+    ///
+    /// # Errors
+    ///
+    /// [`RegionError::Unknown`] and [`RegionError::Gone`], without effect on anybody else: ids are
+    /// never reused, and of two callers that free the same region one wins.
+    ///
+    /// # Complexity
+    ///
+    /// O(pages), and a flush.
+    pub fn vfree(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
+        let info = self.slots.claim(id).inspect_err(|_| {
+            Counters::add(&self.counters.frees_refused, 1);
+        })?;
+        let frames = self.tables.clear(&self.machine, &self.frames, info.range);
+        Counters::add(&self.counters.frees, 1);
+        Counters::sub(self.living(&info), 1);
+        Counters::sub(&self.counters.pages_mapped, info.range.count().get());
+        self.retire(Unmapped::new(info, frames));
+        Ok(info)
+    }
+
+    /// Frees the region that starts at an address: for callers that keep pointers, not ids.
+    ///
+    /// # Errors
+    ///
+    /// [`RegionError::NotRegionStart`] for every other address, inside a region, in a guard or
+    /// free; [`RegionError::Gone`] if another CPU frees the region first.
+    pub fn vfree_at(&self, start: VirtAddr) -> Result<RegionInfo, RegionError> {
+        let region = self.locate(start).region;
+        let found = region.filter(|info| info.state == RegionState::Busy);
+        match found {
+            Some(info) if info.range.address() == start => self.vfree(info.id),
+            _ => {
+                Counters::add(&self.counters.frees_refused, 1);
+                let region_start = found.map_or(0, |info| info.range.address().as_u64());
+                Err(RegionError::NotRegionStart {
+                    address: start.as_u64(),
+                    region_start,
+                })
+            }
+        }
+    }
+
+    /// Says what is known of a living region.
+    ///
+    /// # Errors
+    ///
+    /// [`RegionError::Unknown`] and [`RegionError::Gone`].
+    ///
+    /// # Context
+    ///
+    /// Takes no lock.
+    pub fn info(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
+        self.slots.known(id)?;
+        let info = self
+            .slots
+            .read(id)
+            .filter(|info| info.state == RegionState::Busy);
+        info.ok_or(RegionError::Gone { id })
+    }
+
+    /// Walks the real tables.
+    ///
+    /// # Context
+    ///
+    /// Takes no lock: a fault handler may call it.
+    #[must_use]
+    pub fn walk(&self, address: VirtAddr) -> Walk {
+        self.tables.walk(&self.machine, address)
+    }
+
+    /// The physical address behind an address, from the real tables.
+    #[must_use]
+    pub fn translate(&self, address: VirtAddr) -> Option<PhysAddr> {
+        self.walk(address).translation()
+    }
+
+    /// The pages of a region with their entries, in order.
+    pub fn entries(&self, info: &RegionInfo) -> impl Iterator<Item = (Page, Walk)> {
+        info.range
+            .pages()
+            .map(|page| (page, self.walk(page.start_address())))
+    }
+
+    /// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. The number is
+    /// rounded up to a power of two; the frames read as zeros.
+    #[must_use = "a run that is dropped is lost"]
+    pub fn take_run(&self, frames: u64) -> Option<FrameRange> {
+        let run = self.frames.take_run(frames)?;
+        for offset in 0..run.count {
+            self.machine.zero(run.start + offset);
+        }
+        Counters::add(&self.counters.frames_heap, run.count);
+        Some(run)
+    }
+
+    /// Makes the `number`-th reservation of a kind from now fail, once; 0 takes that back.
+    pub fn inject(&self, kind: Reservation, number: u32) {
+        self.injector.arm(kind, number);
+    }
+
+    fn living(&self, info: &RegionInfo) -> &core::sync::atomic::AtomicU64 {
+        if info.system {
+            &self.counters.areas_system
+        } else {
+            &self.counters.areas
+        }
+    }
+}
+
+impl<M: Machine> fmt::Debug for Vmalloc<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vmalloc")
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}

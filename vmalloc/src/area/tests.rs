@@ -1,0 +1,120 @@
+//! The tree beside a sorted list that does everything the slow way.
+
+use std::vec::Vec;
+
+use super::tree::FreeTree;
+use crate::raw::Slab;
+use crate::sim::SimMachine;
+
+const PAGES: u64 = 600;
+const START: u64 = 0x1000;
+
+fn tree(machine: &SimMachine, regions: u32) -> FreeTree {
+    let slab = Slab::carve(machine, machine.memory()[0].start, FreeTree::nodes(regions));
+    FreeTree::new(slab, START, PAGES)
+}
+
+/// Free runs in order, touching ones joined.
+struct Naive(Vec<(u64, u64)>);
+
+impl Naive {
+    fn fits(&self, length: u64, align: u64) -> Vec<u64> {
+        let starts = self.0.iter().filter_map(|(start, run)| {
+            let first = start.next_multiple_of(align);
+            (first + length <= start + run).then_some(first)
+        });
+        starts.collect()
+    }
+
+    fn cut(&mut self, start: u64, length: u64) {
+        let holds = |run: &(u64, u64)| run.0 <= start && start + length <= run.0 + run.1;
+        let at = self
+            .0
+            .iter()
+            .position(holds)
+            .expect("taken from a free run");
+        let (first, run) = self.0.remove(at);
+        let parts = [
+            (first, start - first),
+            (start + length, first + run - start - length),
+        ];
+        self.0.extend(parts.into_iter().filter(|part| part.1 > 0));
+        self.0.sort_unstable();
+    }
+
+    fn put(&mut self, start: u64, length: u64) {
+        self.0.push((start, length));
+        self.0.sort_unstable();
+        let mut joined: Vec<(u64, u64)> = Vec::new();
+        for (start, length) in self.0.drain(..) {
+            match joined.last_mut() {
+                Some(last) if last.0 + last.1 == start => last.1 += length,
+                _ => joined.push((start, length)),
+            }
+        }
+        self.0 = joined;
+    }
+}
+
+#[test]
+fn takes_the_lowest_fit_and_joins_both_sides() {
+    let machine = SimMachine::new(16, 1);
+    let mut tree = tree(&machine, 400);
+    let mut naive = Naive(std::vec![(START, PAGES)]);
+    let mut taken: Vec<(u64, u64)> = Vec::new();
+    let mut state = 7u64;
+    let mut random = |end: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % end
+    };
+    for step in 0..20_000 {
+        if random(2) == 0 && !taken.is_empty() {
+            let at = usize::try_from(random(taken.len() as u64)).unwrap();
+            let (start, length) = taken.swap_remove(at);
+            tree.put(start, length);
+            naive.put(start, length);
+        } else {
+            let (length, align) = (2 + random(9), 1 << random(5));
+            let fits = naive.fits(length, align);
+            let Some(start) = tree.take(length, align) else {
+                assert!(fits.is_empty(), "step {step}: {length} at {align}");
+                continue;
+            };
+            assert!(fits.contains(&start), "step {step}");
+            assert!(align > 1 || fits[0] == start, "step {step}: not the lowest");
+            naive.cut(start, length);
+            taken.push((start, length));
+        }
+        tree.audit()
+            .unwrap_or_else(|what| panic!("step {step}: {what}"));
+        let largest = naive.0.iter().map(|run| run.1).max().unwrap_or(0);
+        assert_eq!(tree.largest(), largest, "step {step}");
+        let mut from = 0;
+        for run in &naive.0 {
+            assert_eq!(tree.next_from(from), Some(*run), "step {step}");
+            from = run.0 + run.1;
+        }
+        assert_eq!(tree.next_from(from), None, "step {step}");
+    }
+}
+
+#[test]
+fn an_aligned_request_finds_the_only_run_that_fits_exactly() {
+    let machine = SimMachine::new(16, 1);
+    let mut tree = tree(&machine, 400);
+    // Leaves only [START + 64, START + 72): aligned to 64, and not a page longer than needed.
+    assert_eq!(tree.take(PAGES, 1), Some(START));
+    tree.put(START + 64, 8);
+    assert_eq!(tree.take(8, 64), Some(START + 64));
+    assert_eq!(tree.take(1, 1), None);
+}
+
+#[test]
+#[should_panic(expected = "are free already")]
+fn a_run_cannot_be_put_back_twice() {
+    let machine = SimMachine::new(16, 1);
+    let mut tree = tree(&machine, 400);
+    tree.put(START + 3, 1);
+}

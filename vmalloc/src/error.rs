@@ -1,0 +1,187 @@
+//! One error per public verb, each variant with the numbers that a person needs.
+
+use core::fmt;
+
+use crate::page::PageCount;
+use crate::region::RegionId;
+
+/// Why a [`Request`](crate::Request) cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// Nothing was asked for.
+    ZeroSize,
+    /// Pages and guard have no 64-bit size.
+    SizeOverflow {
+        /// What was asked for.
+        bytes: u64,
+    },
+    /// Not a power of two.
+    Alignment {
+        /// What was asked for.
+        bytes: u64,
+    },
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ZeroSize => write!(f, "size 0"),
+            Self::SizeOverflow { bytes } => write!(f, "size {bytes} overflows"),
+            Self::Alignment { bytes } => write!(f, "alignment {bytes} is not a power of two"),
+        }
+    }
+}
+
+/// Why a region could not be allocated. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllocateError {
+    /// More than could ever be served.
+    TooBig {
+        /// Bytes asked for.
+        requested: u64,
+        /// Bytes that clients could have if nothing else were allocated.
+        usable: u64,
+    },
+    /// Not enough free frames for the pages, the tables above them and the reserve.
+    FramesExhausted {
+        /// Frames that were needed when the search gave up.
+        requested: u64,
+        /// Frames that were free to this caller.
+        available: u64,
+    },
+    /// No free run of addresses holds pages, guard and alignment.
+    WindowExhausted {
+        /// Pages with their guard.
+        requested: PageCount,
+        /// The longest free run.
+        largest_gap: PageCount,
+    },
+    /// Every region slot is taken.
+    RegionsExhausted {
+        /// How many there are.
+        limit: u32,
+    },
+}
+
+impl fmt::Display for AllocateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooBig { requested, usable } => {
+                write!(f, "{requested} bytes exceed {usable} of usable memory")
+            }
+            Self::FramesExhausted {
+                requested,
+                available,
+            } => {
+                write!(f, "need {requested} frames, {available} free")
+            }
+            Self::WindowExhausted {
+                requested,
+                largest_gap,
+            } => {
+                write!(
+                    f,
+                    "need {requested} of addresses, largest gap {largest_gap}"
+                )
+            }
+            Self::RegionsExhausted { limit } => write!(f, "all {limit} region slots are taken"),
+        }
+    }
+}
+
+/// Why a region could not be freed or named. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionError {
+    /// No region has, or ever had, this id.
+    Unknown {
+        /// The id as given.
+        id: u64,
+    },
+    /// The region is gone: freed already, or being freed by another CPU right now.
+    Gone {
+        /// The id as given.
+        id: RegionId,
+    },
+    /// The address is not the first byte of a region.
+    NotRegionStart {
+        /// The address as given.
+        address: u64,
+        /// Where the region starts that it lies in or behind, or 0 where there is none.
+        region_start: u64,
+    },
+}
+
+impl fmt::Display for RegionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { id } => write!(f, "no region {id}"),
+            Self::Gone { id } => write!(f, "region {id} is gone"),
+            Self::NotRegionStart {
+                address,
+                region_start,
+            } => {
+                write!(
+                    f,
+                    "{address:#x} is not a region's start, nearest is {region_start:#x}"
+                )
+            }
+        }
+    }
+}
+
+/// Why a window could not be set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetupError {
+    /// The window is empty, not in the higher half, or not canonical.
+    Window {
+        /// Its first address.
+        start: u64,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// No run of frames is long enough for the crate's own records.
+    Memory {
+        /// Frames needed in one run.
+        needed: u64,
+        /// The longest run there is.
+        longest: u64,
+    },
+    /// A level-4 entry of the window is taken already.
+    Occupied {
+        /// The first address that the entry covers.
+        address: u64,
+    },
+    /// More CPUs than the crate keeps generations for.
+    Cpus {
+        /// How many the machine has.
+        count: u32,
+        /// How many there may be.
+        limit: u32,
+    },
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Window { start, bytes } => {
+                write!(
+                    f,
+                    "window {start:#x} of {bytes} bytes is not in the higher half"
+                )
+            }
+            Self::Memory { needed, longest } => {
+                write!(
+                    f,
+                    "records need {needed} frames in a run, longest has {longest}"
+                )
+            }
+            Self::Occupied { address } => write!(f, "level-4 entry of {address:#x} is taken"),
+            Self::Cpus { count, limit } => write!(f, "{count} CPUs, limit {limit}"),
+        }
+    }
+}
+
+impl core::error::Error for RequestError {}
+impl core::error::Error for AllocateError {}
+impl core::error::Error for RegionError {}
+impl core::error::Error for SetupError {}

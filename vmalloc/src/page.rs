@@ -1,0 +1,177 @@
+//! Pages, frames, and runs of pages with checked arithmetic.
+
+use core::fmt;
+
+use x86_64::VirtAddr;
+use x86_64::structures::paging::{self, PhysFrame, Size4KiB};
+
+/// 4 KiB of virtual memory.
+pub type Page = paging::Page<Size4KiB>;
+
+/// 4 KiB of physical memory.
+pub type Frame = PhysFrame<Size4KiB>;
+
+/// Bytes in a page and in a frame.
+pub const PAGE_BYTES: u64 = 4096;
+
+/// A number of pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PageCount(u64);
+
+impl PageCount {
+    /// No page at all.
+    pub const ZERO: Self = Self(0);
+
+    /// One page: also the size of every guard.
+    pub const ONE: Self = Self(1);
+
+    /// The most pages whose bytes still fit in 64 bits.
+    pub const MAX: Self = Self(u64::MAX / PAGE_BYTES);
+
+    /// Makes a count, if its bytes fit in 64 bits.
+    #[must_use]
+    pub const fn from_pages(pages: u64) -> Option<Self> {
+        if pages <= Self::MAX.0 {
+            Some(Self(pages))
+        } else {
+            None
+        }
+    }
+
+    /// Counts the pages that hold `bytes`, rounding up. Every 64-bit size has an answer.
+    #[must_use]
+    pub const fn covering(bytes: u64) -> Option<Self> {
+        Self::from_pages(bytes.div_ceil(PAGE_BYTES))
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The same in bytes. Cannot overflow: see [`MAX`](Self::MAX).
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.0 * PAGE_BYTES
+    }
+
+    /// Adds, if the sum is still a count.
+    #[must_use]
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        Self::from_pages(self.0 + other.0)
+    }
+}
+
+impl fmt::Display for PageCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} pages", self.0)
+    }
+}
+
+/// A half-open run of pages that lies whole in one half of the address space.
+///
+/// Holding one proves that neither its start nor its end wraps or leaves the canonical addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PageRange {
+    start: Page,
+    count: PageCount,
+}
+
+impl PageRange {
+    /// Makes the run of `count` pages from `start`, if all of it is canonical.
+    #[must_use]
+    pub fn try_new(start: Page, count: PageCount) -> Option<Self> {
+        let first = start.start_address().as_u64();
+        let past = first.checked_add(count.bytes())?;
+        // The end may be one past the last canonical address only where that is canonical too.
+        let end = VirtAddr::try_new(past).ok()?;
+        (first >> 63 == end.as_u64() >> 63).then_some(Self { start, count })
+    }
+
+    /// Makes a run that is known to lie in a run already proven.
+    pub(crate) fn within(outer: Self, offset: PageCount, count: PageCount) -> Self {
+        assert!(
+            offset.0 + count.0 <= outer.count.0,
+            "pages {}+{} leave a run of {}",
+            offset.0,
+            count.0,
+            outer.count.0
+        );
+        Self {
+            start: outer.start + offset.0,
+            count,
+        }
+    }
+
+    /// The first page.
+    #[must_use]
+    pub fn start(self) -> Page {
+        self.start
+    }
+
+    /// How many pages.
+    #[must_use]
+    pub fn count(self) -> PageCount {
+        self.count
+    }
+
+    /// The address of the first byte.
+    #[must_use]
+    pub fn address(self) -> VirtAddr {
+        self.start.start_address()
+    }
+
+    /// The address one past the last byte.
+    #[must_use]
+    pub fn end(self) -> VirtAddr {
+        self.address() + self.count.bytes()
+    }
+
+    /// Whether the address lies in the run.
+    #[must_use]
+    pub fn holds(self, address: VirtAddr) -> bool {
+        self.address() <= address && address < self.end()
+    }
+
+    /// The pages in order.
+    pub fn pages(self) -> impl Iterator<Item = Page> {
+        (0..self.count.0).map(move |offset| self.start + offset)
+    }
+}
+
+impl fmt::Debug for PageRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}-{:#x}", self.address(), self.end())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(address: u64) -> Page {
+        Page::containing_address(VirtAddr::new(address))
+    }
+
+    #[test]
+    fn sizes_round_up_and_never_wrap() {
+        assert_eq!(PageCount::covering(0), Some(PageCount::ZERO));
+        assert_eq!(PageCount::covering(1), Some(PageCount::ONE));
+        assert_eq!(PageCount::covering(4096), Some(PageCount::ONE));
+        assert_eq!(PageCount::covering(4097).unwrap().get(), 2);
+        assert_eq!(PageCount::covering(u64::MAX), None);
+        assert_eq!(PageCount::MAX.checked_add(PageCount::ONE), None);
+    }
+
+    #[test]
+    fn a_run_may_not_leave_its_half() {
+        let low_end = page(0x0000_7fff_ffff_f000);
+        assert!(PageRange::try_new(low_end, PageCount::ONE).is_none());
+        let high_end = page(0xffff_ffff_ffff_f000);
+        assert!(PageRange::try_new(high_end, PageCount::ONE).is_none());
+        let run = PageRange::try_new(page(0xffff_c900_0000_0000), PageCount::ONE).unwrap();
+        assert!(run.holds(VirtAddr::new(0xffff_c900_0000_0fff)));
+        assert!(!run.holds(run.end()));
+    }
+}

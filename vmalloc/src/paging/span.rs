@@ -1,0 +1,69 @@
+//! Cuts a range of pages at the borders of leaf tables.
+
+use x86_64::structures::paging::PageTableIndex;
+
+use crate::page::{Page, PageRange};
+
+/// The part of a range that one leaf table covers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    /// The first page of the part.
+    pub(crate) page: Page,
+    /// Its place in the leaf table.
+    pub(crate) first: usize,
+    /// How many pages: 1 to 512.
+    pub(crate) count: usize,
+}
+
+impl Span {
+    /// The places in the leaf table.
+    pub(crate) fn places(&self) -> core::ops::Range<usize> {
+        self.first..self.first + self.count
+    }
+}
+
+/// The parts of a range in address order.
+pub(crate) fn spans(range: PageRange) -> impl Iterator<Item = Span> {
+    let (mut page, mut left) = (range.start(), range.count().get());
+    core::iter::from_fn(move || {
+        if left == 0 {
+            return None;
+        }
+        let first = usize::from(page.p1_index());
+        let count = (512 - first).min(usize::try_from(left).unwrap_or(usize::MAX));
+        let span = Span { page, first, count };
+        left -= count as u64;
+        if left > 0 {
+            page += count as u64;
+        }
+        Some(span)
+    })
+}
+
+/// The place of a page in its table of the given level, 4 to 1.
+pub(crate) fn index(page: Page, level: u8) -> usize {
+    let index: PageTableIndex = match level {
+        4 => page.p4_index(),
+        3 => page.p3_index(),
+        2 => page.p2_index(),
+        _ => page.p1_index(),
+    };
+    usize::from(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::PageCount;
+    use std::vec::Vec;
+    use x86_64::VirtAddr;
+
+    #[test]
+    fn a_range_is_cut_where_leaf_tables_end() {
+        let start = Page::containing_address(VirtAddr::new(0xffff_c900_001f_e000));
+        let count = PageCount::from_pages(2 + 512 + 1).unwrap();
+        let range = PageRange::try_new(start, count).unwrap();
+        let cut: Vec<_> = spans(range).map(|span| (span.first, span.count)).collect();
+        assert_eq!(cut, [(510, 2), (0, 512), (0, 1)]);
+    }
+}

@@ -1,0 +1,128 @@
+//! The only place that turns frames into memory: slabs of records and the default clearing loop.
+#![expect(
+    unsafe_code,
+    reason = "records and frames live in memory that no Rust object owns"
+)]
+
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU64;
+
+use crate::machine::PhysicalMemory;
+use crate::page::{Frame, PAGE_BYTES};
+
+const WORDS: usize = 512;
+const FRAME_BYTES: usize = WORDS * size_of::<u64>();
+
+/// Clears a frame word by word: the fastest loop where `rep stosb` is slow.
+pub(crate) fn zero_frame(frame: NonNull<u8>) {
+    let words = frame.cast::<u64>();
+    for index in 0..WORDS {
+        // SAFETY: `PhysicalMemory::pointer` promises 4096 writable bytes at this address.
+        let word = unsafe { words.add(index) };
+        // SAFETY: the same, and the pointer is aligned to 4096.
+        unsafe { word.write(0) };
+    }
+}
+
+/// Types whose all-zero bytes are a valid value and that need no drop.
+///
+/// # Safety
+///
+/// An implementor promises exactly that.
+pub(crate) unsafe trait Zeroable {}
+
+// SAFETY: plain integers and atomics.
+unsafe impl Zeroable for u8 {}
+// SAFETY: the record is made of atomic integers only.
+unsafe impl Zeroable for crate::frame::meta::FrameMeta {}
+// SAFETY: the record is made of atomic integers only.
+unsafe impl Zeroable for crate::region::slot::Slot {}
+// SAFETY: the node is made of integers only.
+unsafe impl Zeroable for crate::area::node::Node {}
+
+/// A fixed array of records in frames that were taken for good when the window was set up.
+pub(crate) struct Slab<T> {
+    base: NonNull<T>,
+    length: usize,
+}
+
+// SAFETY: a slab owns its records as a boxed slice would.
+unsafe impl<T: Send> Send for Slab<T> {}
+// SAFETY: shared access gives `&T` only.
+unsafe impl<T: Sync> Sync for Slab<T> {}
+
+impl<T: Zeroable> Slab<T> {
+    /// Frames that `length` records take.
+    pub(crate) fn frames(length: usize) -> u64 {
+        ((length * size_of::<T>()) as u64).div_ceil(PAGE_BYTES)
+    }
+
+    /// Makes the slab in a run of frames that starts at `first` and has
+    /// [`frames(length)`](Self::frames) frames, which the caller gives away.
+    pub(crate) fn carve<P: PhysicalMemory>(memory: &P, first: Frame, length: usize) -> Self {
+        assert!(
+            align_of::<T>() as u64 <= PAGE_BYTES,
+            "a record's alignment exceeds a frame's"
+        );
+        let base = memory.pointer(first);
+        for (offset, number) in (0..Self::frames(length)).enumerate() {
+            let here = memory.pointer(first + number);
+            let expected = base.as_ptr().wrapping_add(FRAME_BYTES * offset);
+            assert_eq!(
+                here.as_ptr(),
+                expected,
+                "adjacent frames must be adjacent in memory"
+            );
+            zero_frame(here);
+        }
+        Self {
+            base: base.cast(),
+            length,
+        }
+    }
+}
+
+impl<T> Deref for Slab<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: `carve` was given the frames for good, cleared them, and zeros are a valid `T`.
+        unsafe { core::slice::from_raw_parts(self.base.as_ptr(), self.length) }
+    }
+}
+
+impl<T> DerefMut for Slab<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as above; `&mut self` makes the access exclusive.
+        unsafe { core::slice::from_raw_parts_mut(self.base.as_ptr(), self.length) }
+    }
+}
+
+impl<T> fmt::Debug for Slab<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slab({} records)", self.length)
+    }
+}
+
+/// The 512 words of a frame that is used as a table. The MMU writes some of them on its own, so
+/// they are only ever touched as atomics.
+pub(crate) fn words<P: PhysicalMemory>(memory: &P, frame: Frame) -> &[AtomicU64; WORDS] {
+    // SAFETY: `PhysicalMemory::pointer` promises 4096 readable and writable bytes, aligned, as long
+    // as the machine lives; atomics allow that others read and write them meanwhile.
+    unsafe { memory.pointer(frame).cast::<[AtomicU64; WORDS]>().as_ref() }
+}
+
+/// Puts a static string together again that was taken apart into two words.
+///
+/// # Safety
+///
+/// Both words come from the same `&'static str`.
+pub(crate) unsafe fn static_str(address: usize, length: usize) -> &'static str {
+    let bytes = core::ptr::with_exposed_provenance::<u8>(address);
+    // SAFETY: the caller vouches that address and length belong together.
+    let bytes = unsafe { core::slice::from_raw_parts(bytes, length) };
+    // SAFETY: they were a `str`.
+    unsafe { core::str::from_utf8_unchecked(bytes) }
+}

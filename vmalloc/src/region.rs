@@ -1,0 +1,189 @@
+//! Regions: ids that are never reused, what is known of each, and the owner that frees on drop.
+
+pub(crate) mod slot;
+pub(crate) mod slots;
+
+use core::fmt;
+
+use x86_64::VirtAddr;
+
+use crate::NODES;
+use crate::allocator::Vmalloc;
+use crate::error::RegionError;
+use crate::machine::Machine;
+use crate::page::{PageCount, PageRange};
+use crate::request::Protection;
+
+const SLOT_BITS: u32 = 24;
+const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
+
+/// Generations have 29 bits, so that an id stays below 2^53 and every client's number holds it.
+pub(crate) const GENERATION_MAX: u32 = (1 << 29) - 1;
+
+/// The most regions that can live at once.
+pub const REGIONS_MAX: u32 = (1 << SLOT_BITS) - 1;
+
+/// Names one region for ever: a slot, from 1, and how often the slot was used before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegionId(u64);
+
+impl RegionId {
+    pub(crate) fn new(slot: u32, generation: u32) -> Self {
+        debug_assert!((1..=REGIONS_MAX).contains(&slot) && generation <= GENERATION_MAX);
+        Self(u64::from(generation) << SLOT_BITS | u64::from(slot))
+    }
+
+    /// Takes a number that may be an id; whether a region has it is not known yet.
+    #[must_use]
+    pub fn from_raw(raw: u64) -> Option<Self> {
+        (raw & SLOT_MASK != 0 && raw >> 53 == 0).then_some(Self(raw))
+    }
+
+    /// The number, below 2^53.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The slot: dense, from 1.
+    #[must_use]
+    pub fn slot(self) -> u32 {
+        (self.0 & SLOT_MASK) as u32
+    }
+
+    /// How many regions had the slot before.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "29 bits")]
+    pub fn generation(self) -> u32 {
+        (self.0 >> SLOT_BITS) as u32
+    }
+}
+
+impl fmt::Display for RegionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for RegionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What a region's addresses are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionState {
+    /// Handed out.
+    Busy,
+    /// Unmapped, and not yet acknowledged by every TLB.
+    Lazy,
+}
+
+/// What is known of a region, as it was when it was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct RegionInfo {
+    /// Its id.
+    pub id: RegionId,
+    /// Its pages, without the guard page behind them.
+    pub range: PageRange,
+    /// The bytes that were asked for.
+    pub requested: u64,
+    /// What the pages may be used for.
+    pub protection: Protection,
+    /// The code that asked.
+    pub caller: &'static str,
+    /// The caller's own tag.
+    pub owner: u64,
+    /// What its addresses are worth.
+    pub state: RegionState,
+    /// Whether it is the kernel's own.
+    pub system: bool,
+    /// Frames by NUMA node.
+    pub frames_per_node: [u64; NODES],
+}
+
+impl RegionInfo {
+    /// The pages with the guard: what the region takes of the window.
+    ///
+    /// # Panics
+    ///
+    /// Never for what the crate has handed out: every region's guard lies in the window.
+    #[must_use]
+    pub fn with_guard(&self) -> PageRange {
+        let count = PageCount::from_pages(self.range.count().get() + 1);
+        count
+            .and_then(|count| PageRange::try_new(self.range.start(), count))
+            .expect("a region's guard lies in the window")
+    }
+}
+
+/// A region that is freed when this is dropped.
+///
+/// Holding one proves that the region lives and that nobody else frees it by accident: an id can
+/// be copied, this cannot.
+#[must_use = "a region that is not held is freed at once"]
+pub struct Region<'v, M: Machine> {
+    vmalloc: &'v Vmalloc<M>,
+    info: RegionInfo,
+}
+
+impl<'v, M: Machine> Region<'v, M> {
+    pub(crate) fn new(vmalloc: &'v Vmalloc<M>, info: RegionInfo) -> Self {
+        Self { vmalloc, info }
+    }
+
+    /// Takes over a region that [`into_raw`](Self::into_raw) let go.
+    ///
+    /// # Errors
+    ///
+    /// [`RegionError`]: there is no such region any more.
+    pub fn from_raw(vmalloc: &'v Vmalloc<M>, id: RegionId) -> Result<Self, RegionError> {
+        vmalloc.info(id).map(|info| Self { vmalloc, info })
+    }
+
+    /// Lets the region live on without an owner; [`Vmalloc::vfree`] frees it by the id.
+    #[must_use = "the id is the only way to free the region"]
+    pub fn into_raw(self) -> RegionId {
+        let id = self.info.id;
+        core::mem::forget(self);
+        id
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> RegionId {
+        self.info.id
+    }
+
+    /// The first byte.
+    #[must_use]
+    pub fn address(&self) -> VirtAddr {
+        self.info.range.address()
+    }
+
+    /// The bytes that are mapped: the request rounded up to pages.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.info.range.count().bytes()
+    }
+
+    /// All that is known of it.
+    #[must_use]
+    pub fn info(&self) -> &RegionInfo {
+        &self.info
+    }
+}
+
+impl<M: Machine> Drop for Region<'_, M> {
+    fn drop(&mut self) {
+        // Whoever freed it by its id was first: then there is nothing left to do.
+        let _ = self.vmalloc.vfree(self.info.id);
+    }
+}
+
+impl<M: Machine> fmt::Debug for Region<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.info.fmt(f)
+    }
+}

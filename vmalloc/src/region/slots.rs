@@ -1,0 +1,206 @@
+//! All slots: which are free, and in what order they are used again.
+
+use spin::Mutex;
+
+use super::slot::Slot;
+use super::{GENERATION_MAX, RegionId, RegionInfo};
+use crate::error::RegionError;
+use crate::raw::Slab;
+
+/// The slots of a window, numbered from 1.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    slab: Slab<Slot>,
+    free: Mutex<Free>,
+}
+
+/// Slots below `low` and above `high` have been used; of those the freed ones wait in a queue,
+/// oldest first, one for each end.
+#[derive(Debug)]
+struct Free {
+    low: u32,
+    high: u32,
+    clients: Queue,
+    system: Queue,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    head: u32,
+    tail: u32,
+}
+
+impl Queue {
+    fn push(&mut self, slots: &Slots, slot: u32) {
+        slots.slot(slot).set_next(0);
+        if self.head == 0 {
+            self.head = slot;
+        } else {
+            slots.slot(self.tail).set_next(slot);
+        }
+        self.tail = slot;
+    }
+
+    fn pop(&mut self, slots: &Slots) -> Option<u32> {
+        let slot = self.head;
+        if slot == 0 {
+            return None;
+        }
+        self.head = slots.slot(slot).next();
+        Some(slot)
+    }
+}
+
+impl Slots {
+    pub(crate) fn new(slab: Slab<Slot>) -> Self {
+        let (clients, system) = (Queue::default(), Queue::default());
+        let free = Mutex::new(Free {
+            low: 1,
+            high: 0,
+            clients,
+            system,
+        });
+        let slots = Self { slab, free };
+        slots.free.lock().high = slots.limit();
+        slots
+    }
+
+    /// How many there are.
+    pub(crate) fn limit(&self) -> u32 {
+        u32::try_from(self.slab.len()).expect("the number of slots was checked")
+    }
+
+    /// The slot of a number that is known to be one.
+    pub(crate) fn slot(&self, slot: u32) -> &Slot {
+        &self.slab[slot as usize - 1]
+    }
+
+    /// Takes a free slot: the one that was freed first, else one that was never used, from the
+    /// low end for clients and from the high end for the system.
+    pub(crate) fn take(&self, system: bool) -> Option<u32> {
+        let mut free = self.free.lock();
+        let free = &mut *free;
+        let queue = if system {
+            &mut free.system
+        } else {
+            &mut free.clients
+        };
+        if let Some(slot) = queue.pop(self) {
+            return Some(slot);
+        }
+        if free.low > free.high {
+            return None;
+        }
+        if system {
+            free.high -= 1;
+            Some(free.high + 1)
+        } else {
+            free.low += 1;
+            Some(free.low - 1)
+        }
+    }
+
+    /// Gives a slot back that was taken and never published: its generation was not used.
+    pub(crate) fn untake(&self, slot: u32, system: bool) {
+        let mut free = self.free.lock();
+        let queue = if system {
+            &mut free.system
+        } else {
+            &mut free.clients
+        };
+        // At the head: the next to be taken is the same again, so nothing has changed.
+        let head = core::mem::replace(&mut queue.head, slot);
+        self.slot(slot).set_next(head);
+        if head == 0 {
+            queue.tail = slot;
+        }
+    }
+
+    /// Ends the generation of a slot and queues it, unless its generations are used up.
+    pub(crate) fn put(&self, slot: u32, system: bool) {
+        if self.slot(slot).generation() == GENERATION_MAX {
+            // Lazy for ever would show in reports: end it, but never queue it again.
+            self.slot(slot).retire();
+            return;
+        }
+        self.slot(slot).retire();
+        let mut free = self.free.lock();
+        let queue = if system {
+            &mut free.system
+        } else {
+            &mut free.clients
+        };
+        queue.push(self, slot);
+    }
+
+    /// What an id names, busy or lazy.
+    pub(crate) fn read(&self, id: RegionId) -> Option<RegionInfo> {
+        let slot = self.slab.get(id.slot() as usize - 1)?;
+        slot.read(id.slot()).filter(|info| info.id == id)
+    }
+
+    /// Claims a busy region for freeing.
+    ///
+    /// # Errors
+    ///
+    /// `Unknown` where no region ever had the id, `Gone` where it is freed or being freed.
+    pub(crate) fn claim(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
+        let slot = self.known(id)?;
+        if !slot.claim(id.generation()) {
+            return Err(RegionError::Gone { id });
+        }
+        Ok(slot
+            .read(id.slot())
+            .expect("a claimed slot stays lazy until it is purged"))
+    }
+
+    /// The slot of an id that a region has or had.
+    pub(crate) fn known(&self, id: RegionId) -> Result<&Slot, RegionError> {
+        let unknown = RegionError::Unknown { id: id.get() };
+        let slot = self.slab.get(id.slot() as usize - 1).ok_or(unknown)?;
+        // A generation that is free or being built has never been shown to anybody.
+        let shown = slot.generation() > id.generation() || slot.read(id.slot()).is_some();
+        if id.generation() <= slot.generation() && shown {
+            Ok(slot)
+        } else {
+            Err(unknown)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::SimMachine;
+    use crate::{Config, Vmalloc};
+
+    #[test]
+    fn ids_count_from_one_and_are_never_used_twice() {
+        let machine = SimMachine::new(128, 1);
+        let memory = machine.memory();
+        let vm = Vmalloc::try_new(machine, &Config::new(crate::sim::window(64), &memory)).unwrap();
+        let first = vm.vmalloc(1).unwrap().into_raw();
+        let second = vm.vmalloc(1).unwrap().into_raw();
+        assert_eq!((first.get(), second.get()), (1, 2));
+        vm.vfree(first).unwrap();
+        let third = vm.vmalloc(1).unwrap().into_raw();
+        assert_eq!(
+            third.get(),
+            1 << 24 | 1,
+            "the oldest free slot in its next generation"
+        );
+        assert!(vm.vfree(first).is_err());
+        assert!(vm.info(third).is_ok());
+    }
+
+    #[test]
+    fn a_slot_whose_generations_are_used_up_is_never_used_again() {
+        let machine = SimMachine::new(128, 1);
+        let slots = Slots::new(Slab::carve(&machine, machine.memory()[0].start, 2));
+        let slot = slots.take(false).unwrap();
+        slots.slot(slot).set_generation(GENERATION_MAX);
+        slots.put(slot, false);
+        assert_eq!(slots.take(false), Some(slot + 1));
+        assert_eq!(slots.take(false), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! Physical memory at addresses that no pointer has, with poison in what is free.
+#![expect(
+    unsafe_code,
+    reason = "frames are handed out as raw pointers, as on hardware"
+)]
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::collections::HashSet;
+use std::ptr::NonNull;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use x86_64::PhysAddr;
+
+use super::SimMachine;
+use crate::frame::FrameRange;
+use crate::machine::PhysicalMemory;
+use crate::page::{Frame, PAGE_BYTES};
+
+/// Bit 51 is physical only: as a pointer it is not canonical.
+const BASE: u64 = 0x0008_0000_0000_0000;
+
+/// Every byte of a frame that nobody has. As an entry it is present, and points nowhere.
+const POISON: u64 = 0xa5a5_a5a5_a5a5_a5a5;
+
+const WORDS: usize = 512;
+
+/// The frames.
+#[derive(Debug)]
+pub(super) struct Memory {
+    bytes: NonNull<u8>,
+    frames: u64,
+    /// Freed and not cleared since. Some may have been handed out again as they were.
+    freed: Mutex<HashSet<u64>>,
+}
+
+// SAFETY: the bytes are only touched through atomics or under the crate's ownership of frames.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+fn bytes(frames: u64) -> usize {
+    usize::try_from(frames * PAGE_BYTES).expect("the host has that much memory")
+}
+
+impl Memory {
+    pub(super) fn new(frames: u64) -> Self {
+        assert!(frames > 1, "the root table takes a frame");
+        let layout = Self::layout(frames);
+        // SAFETY: the layout has a size above 0.
+        let bytes = unsafe { alloc(layout) };
+        let bytes = NonNull::new(bytes).unwrap_or_else(|| handle_alloc_error(layout));
+        let memory = Self {
+            bytes,
+            frames,
+            freed: Mutex::default(),
+        };
+        for number in 0..frames {
+            memory.fill(number, if number == 0 { 0 } else { POISON });
+        }
+        memory
+    }
+
+    fn layout(frames: u64) -> Layout {
+        Layout::from_size_align(bytes(frames), bytes(1)).expect("a page is a power of two")
+    }
+
+    pub(super) fn root(&self) -> Frame {
+        Frame::containing_address(PhysAddr::new(BASE))
+    }
+
+    pub(super) fn free(&self) -> FrameRange {
+        FrameRange {
+            start: self.root() + 1,
+            count: self.frames - 1,
+        }
+    }
+
+    /// The words of a frame.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such frame: the MMU or the crate followed an entry that points nowhere.
+    pub(super) fn words(&self, frame: Frame) -> &[AtomicU64; WORDS] {
+        // SAFETY: `pointer` is inside the allocation, aligned to a frame.
+        unsafe { self.pointer(frame).cast().as_ref() }
+    }
+
+    fn pointer(&self, frame: Frame) -> NonNull<u8> {
+        let number = self
+            .number(frame)
+            .unwrap_or_else(|| panic!("no memory at {frame:?}"));
+        // SAFETY: the number was checked against the size of the allocation.
+        unsafe { self.bytes.add(bytes(number)) }
+    }
+
+    fn number(&self, frame: Frame) -> Option<u64> {
+        let offset = frame.start_address().as_u64().checked_sub(BASE)? / PAGE_BYTES;
+        (offset < self.frames).then_some(offset)
+    }
+
+    fn fill(&self, number: u64, word: u64) {
+        for place in self.words(self.root() + number) {
+            place.store(word, Ordering::Relaxed);
+        }
+    }
+
+    /// A freed frame whose poison is broken, unless it is in use again.
+    pub(super) fn spoilt(&self, in_use: impl Fn(Frame) -> bool) -> Option<Frame> {
+        let freed = self.freed.lock().expect("no test panics inside");
+        let mut freed = freed.iter().map(|number| self.root() + *number);
+        freed.find(|frame| {
+            let words = self.words(*frame);
+            words
+                .iter()
+                .any(|word| word.load(Ordering::Relaxed) != POISON)
+                && !in_use(*frame)
+        })
+    }
+
+    /// The frame is cleared, so its poison is gone rightly.
+    fn own(&self, frame: Frame) {
+        let number = self
+            .number(frame)
+            .unwrap_or_else(|| panic!("no memory at {frame:?}"));
+        self.freed
+            .lock()
+            .expect("no test panics inside")
+            .remove(&number);
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: the allocation was made with the same layout.
+        unsafe { dealloc(self.bytes.as_ptr(), Self::layout(self.frames)) };
+    }
+}
+
+// SAFETY: every frame of `memory()` and the root lie in one allocation, side by side, aligned, as
+// long as the machine lives.
+unsafe impl PhysicalMemory for SimMachine {
+    const RETIRES: bool = true;
+
+    fn pointer(&self, frame: Frame) -> NonNull<u8> {
+        self.memory.pointer(frame)
+    }
+
+    fn zero(&self, frame: Frame) {
+        self.wander();
+        self.memory.own(frame);
+        for word in self.memory.words(frame) {
+            word.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn retire(&self, frame: Frame) {
+        self.wander();
+        let number = self
+            .memory
+            .number(frame)
+            .unwrap_or_else(|| panic!("no memory at {frame:?}"));
+        self.memory.fill(number, POISON);
+        self.memory
+            .freed
+            .lock()
+            .expect("no test panics inside")
+            .insert(number);
+    }
+}

@@ -1,0 +1,98 @@
+//! The walk that the hardware makes.
+//!
+//! # Source
+//!
+//! Intel SDM volume 3, "4-Level Paging" and "Accessed and Dirty Flags". Written from there alone:
+//! bit positions are not taken from the crate's own entries.
+
+use std::sync::atomic::Ordering;
+
+use x86_64::PhysAddr;
+
+use super::memory::Memory;
+use crate::page::{Frame, Page};
+
+const PRESENT: u64 = 1 << 0;
+const WRITE: u64 = 1 << 1;
+const ACCESSED: u64 = 1 << 5;
+const DIRTY: u64 = 1 << 6;
+const LARGE: u64 = 1 << 7;
+const NO_EXECUTE: u64 = 1 << 63;
+const FRAME: u64 = 0x000f_ffff_ffff_f000;
+
+/// What a finished walk allows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Translation {
+    pub(super) frame: Frame,
+    pub(super) write: bool,
+    pub(super) execute: bool,
+}
+
+/// A table that a walk can start from: the entry above it has been used before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    /// The level of the table, 4 to 1.
+    pub(super) level: u32,
+    pub(super) table: Frame,
+    pub(super) write: bool,
+    pub(super) execute: bool,
+}
+
+/// Walks from a table down to the leaf and sets accessed bits on the way. `seen` hears of every
+/// table that was reached, as paging-structure caches do. `None` is a page fault.
+pub(super) fn walk(
+    memory: &Memory,
+    page: Page,
+    start: Start,
+    mut seen: impl FnMut(Start),
+) -> Option<Translation> {
+    let address = page.start_address().as_u64();
+    let mut here = start;
+    loop {
+        let index = (address >> (12 + 9 * (here.level - 1))) & 0x1ff;
+        let word = &memory.words(here.table)[index as usize];
+        let entry = word.load(Ordering::Acquire);
+        if entry & PRESENT == 0 {
+            return None;
+        }
+        assert!(
+            here.level == 1 || entry & LARGE == 0,
+            "a large entry at {address:#x}: {entry:#x}"
+        );
+        word.fetch_or(ACCESSED, Ordering::Relaxed);
+        let write = here.write && entry & WRITE != 0;
+        let execute = here.execute && entry & NO_EXECUTE == 0;
+        let frame = Frame::containing_address(PhysAddr::new(entry & FRAME));
+        if here.level == 1 {
+            return Some(Translation {
+                frame,
+                write,
+                execute,
+            });
+        }
+        here = Start {
+            level: here.level - 1,
+            table: frame,
+            write,
+            execute,
+        };
+        seen(here);
+    }
+}
+
+/// Sets the dirty bit of a page's leaf, as the first store through a translation does.
+pub(super) fn dirty(memory: &Memory, page: Page, root: Frame) {
+    let address = page.start_address().as_u64();
+    let mut table = root;
+    for level in [4, 3, 2, 1] {
+        let word = &memory.words(table)[((address >> (12 + 9 * (level - 1))) & 0x1ff) as usize];
+        let entry = word.load(Ordering::Acquire);
+        if entry & PRESENT == 0 {
+            return;
+        }
+        if level == 1 {
+            word.fetch_or(DIRTY, Ordering::Relaxed);
+        }
+        table = Frame::containing_address(PhysAddr::new(entry & FRAME));
+    }
+}

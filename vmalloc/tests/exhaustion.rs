@@ -1,0 +1,134 @@
+//! Every reservation fails once, at every place where it can, and nothing has changed.
+
+use vmalloc::sim::{self, SimMachine};
+use vmalloc::{AllocateError, Config, RegionId, Request, Reservation, Stats, Vmalloc};
+
+/// A region that needs tables of every level: its pages lie over a border of leaf tables.
+const BYTES: u64 = 700 * 4096;
+
+fn machine() -> Vmalloc<SimMachine> {
+    let machine = SimMachine::new(2_000, 1);
+    let memory = machine.memory();
+    let config = Config::new(sim::window(10_000), &memory);
+    Vmalloc::try_new(machine, &config).expect("the memory holds the records")
+}
+
+fn snapshot(vm: &Vmalloc<SimMachine>) -> Stats {
+    let audit = vm.check();
+    let violations: Vec<_> = audit.violations().collect();
+    assert!(audit.is_sound(), "{violations:?}");
+    Stats {
+        allocations_failed: 0,
+        ..vm.stats()
+    }
+}
+
+/// Fails the n-th reservation for n = 1, 2, … until the request is served, and returns n.
+fn fail_until_served(request: &Request, kind: Reservation) -> u32 {
+    let untouched = machine();
+    let expected = untouched.allocate(request).expect("nothing fails");
+    let vm = machine();
+    for number in 1.. {
+        let before = snapshot(&vm);
+        vm.inject(kind, number);
+        match vm.allocate(request) {
+            Ok(region) => {
+                assert_eq!(region.id(), expected.id(), "a failure used an id up");
+                assert_eq!(
+                    region.address(),
+                    expected.address(),
+                    "a failure used addresses up"
+                );
+                vm.inject(kind, 0);
+                drop(region);
+                assert_eq!(snapshot(&vm).frames_free, before.frames_free);
+                return number;
+            }
+            Err(error) => {
+                let fits = match kind {
+                    Reservation::Region => matches!(error, AllocateError::RegionsExhausted { .. }),
+                    Reservation::Area => matches!(error, AllocateError::WindowExhausted { .. }),
+                    Reservation::Frame | Reservation::Table => {
+                        matches!(error, AllocateError::FramesExhausted { .. })
+                    }
+                };
+                assert!(fits, "{kind:?} {number}: {error}");
+                let after = snapshot(&vm);
+                assert_eq!(
+                    format!("{after:?}"),
+                    format!("{before:?}"),
+                    "{kind:?} {number}"
+                );
+            }
+        }
+    }
+    unreachable!("the numbers do not end")
+}
+
+fn every_kind(request: &Request) {
+    // 700 pages from the window's start: one level-2 table, two leaf tables, two indexes.
+    let places = [
+        (Reservation::Region, 1),
+        (Reservation::Area, 1),
+        (Reservation::Frame, 1),
+    ];
+    for (kind, count) in places.into_iter().chain([(Reservation::Table, 5)]) {
+        assert_eq!(fail_until_served(request, kind), count + 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn vmalloc_fails_cleanly_at_every_reservation() {
+    every_kind(&Request::try_new(BYTES).unwrap());
+}
+
+#[test]
+fn vzalloc_fails_cleanly_at_every_reservation() {
+    every_kind(&Request::try_new(BYTES).unwrap().zeroed());
+}
+
+#[test]
+fn all_memory_but_the_tables_can_be_had_from_single_frames() {
+    let vm = machine();
+    let mut singles = Vec::new();
+    while let Ok(region) = vm.vmalloc(1) {
+        singles.push(region.into_raw());
+    }
+    assert!(matches!(
+        vm.allocate(&Request::try_new(1).unwrap()),
+        Err(AllocateError::FramesExhausted { .. })
+    ));
+    let every_second: Vec<RegionId> = singles.iter().copied().step_by(2).collect();
+    for id in &every_second {
+        vm.vfree(*id).expect("held");
+    }
+    let free = vm.stats().frames_free;
+    // The rest lies in the first pages of the window; new tables may be needed behind them.
+    let tables = 2 * (free / 512 + 2);
+    let region = vm
+        .vzalloc((free - tables) * 4096)
+        .expect("scattered frames are enough");
+    assert!(vm.check().is_sound());
+    drop(region);
+}
+
+#[test]
+fn a_reserve_is_kept_from_clients_and_not_from_the_system() {
+    let machine = SimMachine::new(300, 1);
+    let memory = machine.memory();
+    let config = Config {
+        reserve: 20,
+        ..Config::new(sim::window(4_000), &memory)
+    };
+    let vm = Vmalloc::try_new(machine, &config).expect("the memory holds the records");
+    while let Ok(region) = vm.vmalloc(1) {
+        let _ = region.into_raw();
+    }
+    let left = vm.stats().frames_free;
+    assert!(
+        (15..=20).contains(&left),
+        "{left} frames left of 20 and what tables took"
+    );
+    let system = Request::try_new(4096).unwrap().system().caller("heap");
+    assert!(vm.allocate(&system).is_ok());
+}

@@ -1,0 +1,161 @@
+//! KVM or TCG: what runs the guest's instructions, and why.
+//!
+//! A `/dev/kvm` that opens is not enough: there are machines where it opens, creates CPUs and
+//! runs them a thousand times slower than QEMU's translator. So KVM is chosen only where the
+//! processor shows that it can, and kept only if the guest answers in time.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::AccelRequest;
+
+/// How long a guest under KVM may take to its first PONG before TCG is tried: a hundred times
+/// what it needs on real hardware.
+pub(crate) const TRIAL: Duration = Duration::from_secs(10);
+
+/// What runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accel {
+    /// Hardware virtualization.
+    Kvm,
+    /// QEMU's translator, one thread per CPU.
+    Tcg,
+}
+
+impl Accel {
+    /// The value of QEMU's `-accel`.
+    pub(crate) fn argument(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg,thread=multi",
+        }
+    }
+}
+
+impl fmt::Display for Accel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+        })
+    }
+}
+
+/// A choice with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// What to start with.
+    pub(crate) accel: Accel,
+    /// Whether TCG is to be tried when this one is too slow.
+    pub(crate) on_trial: bool,
+    /// Why, as a clause.
+    pub(crate) why: String,
+}
+
+/// Chooses by what was asked for and what the machine shows.
+pub(crate) fn choose(request: AccelRequest) -> Choice {
+    let asked = |accel| Choice {
+        accel,
+        on_trial: false,
+        why: "asked for".to_owned(),
+    };
+    match request {
+        AccelRequest::Kvm => asked(Accel::Kvm),
+        AccelRequest::Tcg => asked(Accel::Tcg),
+        AccelRequest::Auto => judge(open_kvm(), shows_virtualization()),
+    }
+}
+
+/// Says after a failed trial why TCG is used.
+pub(crate) fn after_trial() -> Choice {
+    let why = format!("under KVM no PONG came within {} s", TRIAL.as_secs());
+    Choice {
+        accel: Accel::Tcg,
+        on_trial: false,
+        why,
+    }
+}
+
+fn judge(device: Result<(), ErrorKind>, virtualization: bool) -> Choice {
+    let tcg = |why: &str| Choice {
+        accel: Accel::Tcg,
+        on_trial: false,
+        why: why.to_owned(),
+    };
+    match device {
+        Err(ErrorKind::NotFound) => tcg("there is no /dev/kvm"),
+        Err(ErrorKind::PermissionDenied) => {
+            tcg("no access to /dev/kvm; mend it with: sudo usermod -aG kvm $USER, then log in anew")
+        }
+        Err(kind) => tcg(&format!("/dev/kvm does not open: {kind}")),
+        Ok(()) if !virtualization => {
+            tcg("/dev/kvm opens, but the processor shows neither vmx nor svm")
+        }
+        Ok(()) => Choice {
+            accel: Accel::Kvm,
+            on_trial: true,
+            why: "/dev/kvm opens and the processor can".to_owned(),
+        },
+    }
+}
+
+fn open_kvm() -> Result<(), ErrorKind> {
+    let opened = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm");
+    opened.map(|_| ()).map_err(|error| error.kind())
+}
+
+fn shows_virtualization() -> bool {
+    let modules = ["/sys/module/kvm_intel", "/sys/module/kvm_amd"];
+    modules.iter().any(|module| Path::new(module).exists())
+        || has_flag(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default())
+}
+
+fn has_flag(cpuinfo: &str) -> bool {
+    cpuinfo
+        .lines()
+        .filter(|line| line.starts_with("flags"))
+        .any(|line| {
+            line.split_ascii_whitespace()
+                .any(|flag| flag == "vmx" || flag == "svm")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_opens_is_not_enough() {
+        assert_eq!(judge(Ok(()), false).accel, Accel::Tcg);
+        let kvm = judge(Ok(()), true);
+        assert_eq!((kvm.accel, kvm.on_trial), (Accel::Kvm, true));
+    }
+
+    #[test]
+    fn every_refusal_has_a_reason() {
+        assert_eq!(
+            judge(Err(ErrorKind::NotFound), true).why,
+            "there is no /dev/kvm"
+        );
+        let denied = judge(Err(ErrorKind::PermissionDenied), true);
+        assert!(denied.why.contains("usermod"), "{}", denied.why);
+        assert!(after_trial().why.contains("10 s"));
+    }
+
+    #[test]
+    fn flags_are_whole_words() {
+        assert!(has_flag("flags\t\t: fpu vmx sse\n"));
+        assert!(!has_flag("flags\t\t: fpu vmxext sse\nbugs: svm\n"));
+    }
+
+    #[test]
+    fn a_request_is_obeyed() {
+        assert_eq!(choose(AccelRequest::Tcg).accel, Accel::Tcg);
+        assert!(!choose(AccelRequest::Kvm).on_trial);
+    }
+}

@@ -1,0 +1,217 @@
+//! The command line of the tool.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use runtime_config::console::LogLevel;
+use runtime_config::ports;
+
+/// Builds, boots, queries and tests the vmalloc image.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    /// Shows the output of compilers and tests also when they succeed.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Boots the image in QEMU and keeps it until Ctrl-C; sets up what is missing.
+    Run(RunOptions),
+    /// Ends a guest that was started with --detach.
+    Stop(StopOptions),
+    /// Sends one command to a running guest and prints the reply as redis-cli does.
+    Query(QueryOptions),
+    /// Builds the image.
+    Build(BuildOptions),
+    /// Runs every check; the last line is `N passed, N failed, N skipped`.
+    Test(TestOptions),
+    /// Says what this machine has and what it lacks; changes nothing.
+    Doctor,
+    /// Plants known faults, one at a time, and expects the tests to catch each.
+    Mutate(MutateOptions),
+}
+
+/// How a guest is started; shared by `run` and the tests.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MachineOptions {
+    /// Virtual CPUs.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) smp: u32,
+    /// Guest memory, at least 64M.
+    #[arg(long, default_value = "512M")]
+    pub(crate) memory: String,
+    /// What runs the guest's instructions.
+    #[arg(long, value_enum, default_value_t = AccelRequest::Auto)]
+    pub(crate) accel: AccelRequest,
+    /// How the guest reaches the host.
+    #[arg(long, value_enum, default_value_t = NetRequest::Auto)]
+    pub(crate) net: NetRequest,
+    /// More words for the kernel command line, as in "clients=128 names=1000".
+    #[arg(long, default_value = "", value_name = "STR")]
+    pub(crate) append: String,
+    /// Log level of the guest; also shows its whole log here.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<LogLevel>,
+    /// Seconds from the start of the guest to its first PONG.
+    #[arg(long, default_value_t = 60, value_name = "S")]
+    pub(crate) timeout: u64,
+    /// The QEMU to use; otherwise $QEMU, then qemu-system-x86_64.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) qemu: Option<PathBuf>,
+    /// QEMU's machine type.
+    #[arg(long, default_value = "q35")]
+    pub(crate) machine: String,
+}
+
+/// Options of `run`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunOptions {
+    /// Returns after the first PONG and leaves the guest running.
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Name of the guest: its files are in target/run/NAME.
+    #[arg(long, default_value = "default")]
+    pub(crate) name: String,
+    /// Port of the RESP service on this host, 0 for a free one.
+    #[arg(long, default_value_t = ports::RESP, value_name = "P")]
+    pub(crate) port: u16,
+    /// Port of the HTTP reports on this host; not served yet.
+    #[arg(long, value_name = "P")]
+    pub(crate) http_port: Option<u16>,
+    /// Prints what would be done, and does nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) machine: MachineOptions,
+}
+
+/// Options of `stop`.
+#[derive(Args, Debug)]
+pub(crate) struct StopOptions {
+    /// Name of the guest.
+    #[arg(long, default_value = "default")]
+    pub(crate) name: String,
+}
+
+/// Options of `query`.
+#[derive(Args, Debug)]
+pub(crate) struct QueryOptions {
+    /// Name of the guest.
+    #[arg(long, default_value = "default")]
+    pub(crate) name: String,
+    /// Prints strings as they are, without quotes and numbers.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// The command and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Options of `build`.
+#[derive(Args, Debug)]
+pub(crate) struct BuildOptions {
+    /// Builds the image that runs its own tests and leaves.
+    #[arg(long)]
+    pub(crate) selftest: bool,
+}
+
+/// Options of `test`.
+#[derive(Args, Debug)]
+pub(crate) struct TestOptions {
+    /// The layers to run; all of them when none is named.
+    #[arg(value_enum)]
+    pub(crate) layers: Vec<LayerName>,
+    /// Runs only the tests of the tcp layer whose name contains this.
+    #[arg(long, default_value = "", value_name = "PART")]
+    pub(crate) filter: String,
+}
+
+/// Options of `mutate`.
+#[derive(Args, Debug)]
+pub(crate) struct MutateOptions {
+    /// Parts of the names of the patches; all of them when none is given.
+    pub(crate) patches: Vec<String>,
+}
+
+/// The layers of the tests, in the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LayerName {
+    /// Format, clippy and rustdoc, for the host and for the image.
+    Lints,
+    /// Unit and documentation tests.
+    Unit,
+    /// The library on a simulated machine.
+    Model,
+    /// The service over a loopback network, without QEMU.
+    Loopback,
+    /// The image's own tests, in QEMU.
+    Image,
+    /// The image as clients see it.
+    Tcp,
+}
+
+/// The choice of `--accel`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AccelRequest {
+    /// KVM where it really works, else TCG.
+    Auto,
+    /// Hardware virtualization.
+    Kvm,
+    /// QEMU's translator.
+    Tcg,
+}
+
+/// The choice of `--net`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NetRequest {
+    /// passt where it is installed, else QEMU's user network.
+    Auto,
+    /// QEMU's user network: fine for a few clients.
+    User,
+    /// passt: for load.
+    Passt,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn query_keeps_every_word_of_the_command() {
+        let cli = Cli::parse_from(["xtask", "query", "--name", "a", "VREAD", "@x", "0", "--raw"]);
+        let Verb::Query(query) = cli.verb else {
+            panic!("not a query")
+        };
+        assert_eq!(query.command, ["VREAD", "@x", "0", "--raw"]);
+        assert!(!query.raw);
+    }
+
+    #[test]
+    fn run_has_the_documented_defaults() {
+        let Verb::Run(run) = Cli::parse_from(["xtask", "run"]).verb else {
+            panic!("not a run")
+        };
+        assert_eq!(
+            (run.port, run.name.as_str(), run.machine.timeout),
+            (7379, "default", 60)
+        );
+        assert_eq!(
+            (run.machine.memory.as_str(), run.machine.machine.as_str()),
+            ("512M", "q35")
+        );
+    }
+}

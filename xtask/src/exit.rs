@@ -1,0 +1,87 @@
+//! The exit codes of the tool, and the errors that choose one.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | the thing asked for failed: an error reply, a failed test, a surviving mutation, a build |
+//! | 2 | the command line is wrong |
+//! | 3 | something is missing on this machine; the command that a person can run was printed |
+//! | 4 | the guest did not come up, or ended by itself |
+//! | 5 | the name or the port is taken, or nothing of that name runs |
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Why the tool ends, where that is more than "it failed".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// An option has a value that cannot be used.
+    Usage,
+    /// A person must install something.
+    Missing,
+    /// The guest died, or said no PONG in time.
+    Guest,
+    /// A name or port is taken, or a name does not run.
+    Taken,
+}
+
+impl Cause {
+    fn code(self) -> u8 {
+        match self {
+            Self::Usage => 2,
+            Self::Missing => 3,
+            Self::Guest => 4,
+            Self::Taken => 5,
+        }
+    }
+}
+
+/// An error with an exit code of its own.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    cause: Cause,
+    message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Makes an error that ends the tool with the cause's code.
+pub(crate) fn failure(cause: Cause, message: impl Into<String>) -> anyhow::Error {
+    Failure {
+        cause,
+        message: message.into(),
+    }
+    .into()
+}
+
+/// Returns the cause of an error, `None` for a plain failure.
+pub(crate) fn cause_of(error: &anyhow::Error) -> Option<Cause> {
+    error.downcast_ref::<Failure>().map(|failure| failure.cause)
+}
+
+/// Prints the error, if any, and chooses the exit code.
+pub(crate) fn code_of(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        cause_of(&error).map_or(ExitCode::FAILURE, |cause| ExitCode::from(cause.code()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_survives_context() {
+        let error = failure(Cause::Missing, "no QEMU").context("run");
+        assert_eq!(cause_of(&error), Some(Cause::Missing));
+        assert_eq!(format!("{error:#}"), "run: no QEMU");
+        assert_eq!(cause_of(&anyhow::anyhow!("plain")), None);
+    }
+}

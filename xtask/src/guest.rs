@@ -1,0 +1,213 @@
+//! A running guest: QEMU, its network helper, and the wait for its first PONG.
+
+mod autopsy;
+pub(crate) mod plan;
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::exit::{self, Cause};
+use crate::instance::{Instance, Ports};
+use crate::network::Network;
+use crate::process;
+use crate::resp::client;
+use crate::sys::{self, Bond};
+
+pub(crate) use plan::Plan;
+
+/// How long QEMU may take to end when it is asked to.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// Between two looks at a process or a port.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A guest and its helper. Dropping it ends both, unless it was released.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    plan: Plan,
+    instance: Rc<Instance>,
+    qemu: Child,
+    passt: Option<Child>,
+    started: Instant,
+    released: bool,
+}
+
+/// Why no PONG came.
+#[derive(Debug)]
+pub(crate) enum NoPong {
+    /// QEMU ended.
+    Died(ExitStatus),
+    /// The time was over.
+    Late,
+    /// A person wants to end it.
+    Interrupted,
+}
+
+impl Guest {
+    /// Starts QEMU and, where the plan says so, passt.
+    pub(crate) fn start(plan: Plan, instance: Rc<Instance>, bond: Bond) -> anyhow::Result<Self> {
+        let _ = std::fs::remove_file(instance.serial());
+        let pair = match plan.network {
+            Some(Network::Passt) => Some(UnixStream::pair().context("a socket pair")?),
+            Some(Network::User) | None => None,
+        };
+        let ends = pair
+            .as_ref()
+            .map(|(near, far)| (near.as_raw_fd(), far.as_raw_fd()));
+        let (passt, qemu) = plan.commands(&instance.serial(), ends);
+        let path = instance.path("qemu.cmd");
+        std::fs::write(&path, plan::script(passt.as_ref(), &qemu))
+            .with_context(|| path.display().to_string())?;
+        let mut passt = match (passt, ends) {
+            (Some(command), Some((_, far))) => {
+                Some(spawn(command, &instance, "passt.log", bond, &[far])?)
+            }
+            _ => None,
+        };
+        let mut inherit = vec![instance.lock_descriptor()];
+        inherit.extend(ends.map(|(near, _)| near));
+        let qemu = spawn(qemu, &instance, "qemu.log", bond, &inherit).inspect_err(|_| {
+            end(passt.as_mut());
+        })?;
+        Ok(Self {
+            plan,
+            instance,
+            qemu,
+            passt,
+            started: Instant::now(),
+            released: false,
+        })
+    }
+
+    /// Waits for the first PONG and publishes the ports; `tick` says whether to give up.
+    pub(crate) fn wait_for_pong(
+        &mut self,
+        limit: Duration,
+        mut tick: impl FnMut() -> bool,
+    ) -> anyhow::Result<Result<Duration, NoPong>> {
+        let mut patience = Duration::from_millis(100);
+        loop {
+            if let Some(status) = self.qemu.try_wait()? {
+                return Ok(Err(NoPong::Died(status)));
+            }
+            if tick() {
+                return Ok(Err(NoPong::Interrupted));
+            }
+            if client::pongs(self.plan.host, patience) {
+                self.instance.publish(&self.ports())?;
+                return Ok(Ok(self.started.elapsed()));
+            }
+            if self.started.elapsed() > limit {
+                return Ok(Err(NoPong::Late));
+            }
+            // A slow guest needs more time for one answer than the first look gives it.
+            patience = (patience * 5 / 4).min(Duration::from_secs(2));
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until QEMU ends by itself, `None` when the time is over.
+    pub(crate) fn wait_for_end(&mut self, limit: Duration) -> anyhow::Result<Option<ExitStatus>> {
+        process::wait(&mut self.qemu, limit).context("waiting for QEMU")
+    }
+
+    /// Looks whether QEMU has ended.
+    pub(crate) fn try_wait(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        self.qemu.try_wait().context("looking at QEMU")
+    }
+
+    /// Leaves the guest running when the tool ends.
+    pub(crate) fn release(mut self) {
+        self.released = true;
+    }
+
+    /// What it was started with.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Its folder.
+    pub(crate) fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// The content of its `ports.json`.
+    pub(crate) fn ports(&self) -> Ports {
+        Ports {
+            resp: self.plan.host,
+            http: None,
+            pid: self.qemu.id(),
+            accel: self.plan.accel.to_string(),
+        }
+    }
+
+    /// Makes the error for a guest that did not come up.
+    pub(crate) fn explain(&self, reason: &NoPong, limit: Duration) -> anyhow::Error {
+        let what = match reason {
+            NoPong::Died(status) => autopsy::meaning(*status),
+            NoPong::Late => format!("no PONG within {} s", limit.as_secs()),
+            NoPong::Interrupted => "interrupted".to_owned(),
+        };
+        exit::failure(
+            Cause::Guest,
+            format!("{what}{}", autopsy::last_words(&self.instance)),
+        )
+    }
+
+    /// Makes the error for a guest that came up and ended by itself.
+    pub(crate) fn explain_end(&self, status: ExitStatus) -> anyhow::Error {
+        self.explain(&NoPong::Died(status), Duration::ZERO)
+    }
+
+    fn stop(&mut self) {
+        self.instance.forget_ports();
+        let _ = sys::kill(self.qemu.id(), libc::SIGTERM);
+        if !matches!(process::wait(&mut self.qemu, STOP_LIMIT), Ok(Some(_))) {
+            end(Some(&mut self.qemu));
+        }
+        // passt ends by itself when QEMU closes its end of the pair.
+        if let Some(passt) = &mut self.passt
+            && !matches!(process::wait(passt, STOP_LIMIT), Ok(Some(_)))
+        {
+            end(Some(passt));
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if !self.released {
+            self.stop();
+        }
+    }
+}
+
+fn spawn(
+    mut command: Command,
+    instance: &Instance,
+    log: &str,
+    bond: Bond,
+    inherit: &[i32],
+) -> anyhow::Result<Child> {
+    let log = File::create(instance.path(log))?;
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    sys::bind(&mut command, bond, inherit);
+    command
+        .spawn()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))
+}
+
+fn end(child: Option<&mut Child>) {
+    if let Some(child) = child {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}

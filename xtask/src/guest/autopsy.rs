@@ -1,0 +1,68 @@
+//! What a guest that ended has to say.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use runtime_config::verdict::Exit;
+
+use crate::instance::Instance;
+
+/// Lines of a log that are shown.
+const LINES_SHOWN: usize = 20;
+
+/// Says what an exit status of QEMU means.
+pub(super) fn meaning(status: ExitStatus) -> String {
+    let Some(code) = status.code() else {
+        return format!("signal {} ended QEMU", status.signal().unwrap_or_default());
+    };
+    match (code, Exit::from_qemu_code(code)) {
+        (_, Some(exit)) => format!("exit code {code}: {}", exit.meaning()),
+        (0, None) => "exit code 0: the guest reset itself or a triple fault did".to_owned(),
+        (1, None) => "exit code 1: QEMU refused to start the guest".to_owned(),
+        (_, None) => format!("exit code {code}: the guest wrote it to the debug-exit port"),
+    }
+}
+
+/// Returns the ends of the logs, each under its path, with a newline before each.
+pub(super) fn last_words(instance: &Instance) -> String {
+    ["qemu.log", "passt.log", "serial.log"]
+        .iter()
+        .map(|file| instance.path(file))
+        .filter_map(|path| {
+            let bytes = std::fs::read(&path).ok()?;
+            let text = String::from_utf8_lossy(&bytes);
+            (!text.trim().is_empty())
+                .then(|| format!("\n--- {}\n{}", path.display(), tail(text.trim_end())))
+        })
+        .collect()
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_meanings() {
+        let text = |code: i32| meaning(ExitStatus::from_raw(code << 8));
+        assert_eq!(text(37), "exit code 37: the guest panicked");
+        assert!(text(0).contains("triple fault"));
+        assert!(text(1).contains("refused"));
+        assert_eq!(meaning(ExitStatus::from_raw(9)), "signal 9 ended QEMU");
+    }
+
+    #[test]
+    fn tails_are_short() {
+        let text = (0..100)
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert_eq!(tail(&text).lines().count(), LINES_SHOWN);
+        assert!(tail(&text).ends_with("99"));
+        assert_eq!(tail("one"), "one");
+    }
+}

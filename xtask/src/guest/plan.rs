@@ -1,0 +1,182 @@
+//! Everything that is decided before a guest starts.
+
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use runtime_config::cmdline::Config;
+use runtime_config::limits;
+
+use crate::accel::Accel;
+use crate::cli::MachineOptions;
+use crate::exit::{self, Cause};
+use crate::network::Network;
+use crate::qemu::{Line, Netdev};
+use crate::{passt, process};
+
+/// The decisions.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// QEMU.
+    pub(crate) qemu: PathBuf,
+    /// The image.
+    pub(crate) image: PathBuf,
+    /// Machine type.
+    pub(crate) machine: String,
+    /// Memory, as in `512M`.
+    pub(crate) memory: String,
+    /// Virtual CPUs.
+    pub(crate) smp: u32,
+    /// What runs the instructions.
+    pub(crate) accel: Accel,
+    /// Where packets go; `None` is a guest without a network device.
+    pub(crate) network: Option<Network>,
+    /// The kernel command line.
+    pub(crate) append: String,
+    /// Where the host listens.
+    pub(crate) host: SocketAddr,
+    /// Where the guest listens.
+    pub(crate) guest_port: u16,
+}
+
+impl Plan {
+    /// Writes the commands of passt and QEMU; `ends` are QEMU's and passt's end of the pair.
+    pub(super) fn commands(
+        &self,
+        serial: &Path,
+        ends: Option<(RawFd, RawFd)>,
+    ) -> (Option<Command>, Command) {
+        let netdev = match (self.network, ends) {
+            (None, _) => Netdev::None,
+            (Some(Network::Passt), Some((near, _))) => Netdev::Stream(near),
+            (Some(_), _) => Netdev::User {
+                host: self.host,
+                guest: self.guest_port,
+            },
+        };
+        let line = Line {
+            qemu: &self.qemu,
+            machine: &self.machine,
+            accel: self.accel,
+            memory: &self.memory,
+            smp: self.smp,
+            image: &self.image,
+            append: &self.append,
+            serial,
+            netdev,
+        };
+        let passt = ends.map(|(_, far)| {
+            let program = process::find("passt").unwrap_or_else(|| PathBuf::from("passt"));
+            passt::command(&program, far, self.host, self.guest_port)
+        });
+        (passt, line.command())
+    }
+
+    /// Writes the content of `qemu.cmd` for a guest that is not started.
+    pub(crate) fn preview(&self, serial: &Path) -> String {
+        let ends = (self.network == Some(Network::Passt)).then_some((3, 4));
+        let (passt, qemu) = self.commands(serial, ends);
+        script(passt.as_ref(), &qemu)
+    }
+}
+
+/// Writes the exact lines, one per process.
+pub(super) fn script(passt: Option<&Command>, qemu: &Command) -> String {
+    let qemu = process::show(qemu);
+    match passt {
+        None => format!("{qemu}\n"),
+        Some(passt) => format!(
+            "# -F and addr.str are the two ends of one socket pair.\n{}\n{qemu}\n",
+            process::show(passt)
+        ),
+    }
+}
+
+/// Composes the kernel command line and checks every word before anything is built.
+///
+/// # Errors
+/// A word that the image would not understand, or a line that is too long for it.
+pub(crate) fn command_line(options: &MachineOptions) -> anyhow::Result<(String, Config)> {
+    let level = options.log.map(|level| format!("log={level}"));
+    let words: Vec<_> = level
+        .as_deref()
+        .into_iter()
+        .chain(options.append.split_whitespace())
+        .collect();
+    let line = words.join(" ");
+    if line.len() >= limits::COMMAND_LINE_BYTES_MAX {
+        let message = format!("--append has {} bytes, too many for the image", line.len());
+        return Err(exit::failure(Cause::Usage, message));
+    }
+    let config = Config::parse(&line)
+        .map_err(|error| exit::failure(Cause::Usage, format!("--append: {error}")))?;
+    Ok((line, config))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+
+    fn options(words: &[&str]) -> MachineOptions {
+        let words = ["xtask", "run"].iter().chain(words);
+        let Verb::Run(run) = Cli::parse_from(words).verb else {
+            panic!("not a run")
+        };
+        run.machine
+    }
+
+    #[test]
+    fn words_of_the_person_come_last() {
+        let options = options(&["--log", "debug", "--append", "clients=9  resp=7000"]);
+        let (line, config) = command_line(&options).unwrap();
+        assert_eq!(line, "log=debug clients=9 resp=7000");
+        assert_eq!((config.clients, config.resp_port), (9, 7000));
+    }
+
+    #[test]
+    fn words_that_the_image_does_not_know_are_refused() {
+        let error = command_line(&options(&["--append", "client=9"])).unwrap_err();
+        assert_eq!(exit::cause_of(&error), Some(Cause::Usage));
+        assert_eq!(error.to_string(), "--append: unknown key client");
+    }
+
+    #[test]
+    fn the_script_has_a_line_per_process() {
+        let plan = Plan {
+            qemu: "qemu".into(),
+            image: "app.elf".into(),
+            machine: "q35".to_owned(),
+            memory: "64M".to_owned(),
+            smp: 1,
+            accel: Accel::Tcg,
+            network: Some(Network::Passt),
+            append: String::new(),
+            host: "127.0.0.1:7001".parse().unwrap(),
+            guest_port: 7379,
+        };
+        let serial = Path::new("serial.log");
+        let lines = plan.preview(serial);
+        assert_eq!(lines.lines().count(), 3, "{lines}");
+        assert!(
+            lines.contains("addr.str=3") && lines.contains("-F 4"),
+            "{lines}"
+        );
+        let user = Plan {
+            network: Some(Network::User),
+            ..plan.clone()
+        };
+        assert!(
+            user.preview(serial)
+                .contains("hostfwd=tcp:127.0.0.1:7001-:7379")
+        );
+        let bare = Plan {
+            network: None,
+            ..plan
+        };
+        assert_eq!(bare.preview(serial).lines().count(), 1);
+    }
+}

@@ -1,0 +1,204 @@
+//! A guest with a name: its folder `target/run/NAME`, its lock and its `ports.json`.
+//!
+//! The lock is an advisory lock on the file `lock`. The tool takes it and QEMU inherits it, so it
+//! is held exactly as long as one of them lives, and no stale pid has to be guessed at.
+
+mod ports_file;
+
+use std::fs::{self, File, TryLockError};
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::exit::{self, Cause};
+use crate::workspace::Workspace;
+
+pub(crate) use ports_file::Ports;
+
+/// A claimed name. Holding one proves that no other guest of this name lives.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    name: String,
+    folder: PathBuf,
+    lock: File,
+}
+
+impl Instance {
+    /// Claims a name.
+    ///
+    /// # Errors
+    /// The name is no plain word, or a guest of this name lives; its ports are in the message.
+    pub(crate) fn claim(workspace: &Workspace, name: &str) -> anyhow::Result<Self> {
+        let folder = folder(workspace, name)?;
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let lock = open_lock(&folder)?;
+        if !try_lock(&lock)? {
+            return Err(exit::failure(Cause::Taken, describe_live(&folder, name)));
+        }
+        let instance = Self {
+            name: name.to_owned(),
+            folder,
+            lock,
+        };
+        instance.forget_ports();
+        Ok(instance)
+    }
+
+    /// The name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file in the folder.
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    /// The serial console's file.
+    pub(crate) fn serial(&self) -> PathBuf {
+        self.path("serial.log")
+    }
+
+    /// The open lock file, for the guest to inherit.
+    pub(crate) fn lock_descriptor(&self) -> RawFd {
+        self.lock.as_raw_fd()
+    }
+
+    /// Publishes where the guest can be reached.
+    pub(crate) fn publish(&self, ports: &Ports) -> anyhow::Result<()> {
+        let path = self.path("ports.json");
+        fs::write(&path, ports.to_json()).with_context(|| path.display().to_string())
+    }
+
+    /// Says whether `ports.json` is still there; `stop` removes it before it ends the guest.
+    pub(crate) fn is_published(&self) -> bool {
+        self.path("ports.json").exists()
+    }
+
+    /// Takes `ports.json` away, if there is one.
+    pub(crate) fn forget_ports(&self) {
+        let _ = fs::remove_file(self.path("ports.json"));
+    }
+}
+
+/// The folder of a name.
+///
+/// # Errors
+/// The name would lead out of `target/run`, or is hard to type.
+pub(crate) fn folder(workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+        let message = format!("{name:?} is no name: letters, digits, '-', '_' and '.' make one");
+        return Err(exit::failure(Cause::Usage, message));
+    }
+    Ok(workspace.path("target/run").join(name))
+}
+
+/// Returns where a live guest can be reached, `None` when none of that name answers.
+pub(crate) fn find_live(workspace: &Workspace, name: &str) -> anyhow::Result<Option<Ports>> {
+    let folder = folder(workspace, name)?;
+    if !is_locked(&folder)? {
+        return Ok(None);
+    }
+    Ok(read_ports(&folder))
+}
+
+/// Returns where a live guest can be reached.
+///
+/// # Errors
+/// No guest of that name lives.
+pub(crate) fn expect_live(workspace: &Workspace, name: &str) -> anyhow::Result<Ports> {
+    find_live(workspace, name)?.ok_or_else(|| {
+        exit::failure(
+            Cause::Taken,
+            format!("no guest {name} runs; start one with: cargo xtask run"),
+        )
+    })
+}
+
+/// Says whether the tool or the guest of a name lives.
+pub(crate) fn is_locked(folder: &Path) -> anyhow::Result<bool> {
+    if !folder.join("lock").exists() {
+        return Ok(false);
+    }
+    Ok(!try_lock(&open_lock(folder)?)?)
+}
+
+fn open_lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join("lock");
+    let mut options = File::options();
+    options.create(true).read(true).write(true).truncate(false);
+    options
+        .open(&path)
+        .with_context(|| path.display().to_string())
+}
+
+fn try_lock(lock: &File) -> anyhow::Result<bool> {
+    match lock.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error).context("the lock of the guest's folder"),
+    }
+}
+
+fn read_ports(folder: &Path) -> Option<Ports> {
+    Ports::from_json(&fs::read_to_string(folder.join("ports.json")).ok()?)
+}
+
+fn describe_live(folder: &Path, name: &str) -> String {
+    match read_ports(folder) {
+        Some(ports) => format!(
+            "{name} runs already: RESP on {}, pid {}; end it with: cargo xtask stop --name {name}, \
+             or start another with --name",
+            ports.resp, ports.pid
+        ),
+        None => format!("{name} is being started by another call of the tool"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace(name: &str) -> Workspace {
+        let root = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+        Workspace::at(&root)
+    }
+
+    #[test]
+    fn a_name_is_claimed_once() {
+        let workspace = workspace("claim");
+        let first = Instance::claim(&workspace, "a").unwrap();
+        let ports = Ports {
+            resp: "127.0.0.1:7001".parse().unwrap(),
+            http: None,
+            pid: 7,
+            accel: "tcg".to_owned(),
+        };
+        first.publish(&ports).unwrap();
+        let error = Instance::claim(&workspace, "a").unwrap_err();
+        assert_eq!(exit::cause_of(&error), Some(Cause::Taken));
+        assert!(error.to_string().contains("127.0.0.1:7001"), "{error}");
+        assert_eq!(find_live(&workspace, "a").unwrap(), Some(ports));
+        assert!(Instance::claim(&workspace, "b").is_ok());
+        drop(first);
+        assert_eq!(find_live(&workspace, "a").unwrap(), None);
+        assert!(!Instance::claim(&workspace, "a").unwrap().is_published());
+        fs::remove_dir_all(workspace.root()).unwrap();
+    }
+
+    #[test]
+    fn names_stay_in_their_folder() {
+        let workspace = workspace("names");
+        for name in ["", ".", "..", "a/b", "a b", ".hidden"] {
+            assert!(folder(&workspace, name).is_err(), "{name}");
+        }
+        assert!(folder(&workspace, "load-2.x_y").is_ok());
+    }
+}

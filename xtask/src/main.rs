@@ -1,0 +1,49 @@
+//! `cargo xtask`: builds, boots, queries and tests the image.
+//!
+//! One file per verb, named as the verb; the nouns beside them are what several verbs need.
+
+mod accel;
+mod build;
+mod cli;
+mod doctor;
+mod exit;
+mod guest;
+mod instance;
+mod mutate;
+mod network;
+mod passt;
+mod process;
+mod provision;
+mod qemu;
+mod query;
+mod resp;
+mod run;
+mod stop;
+mod sys;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Verb};
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    exit::code_of(act(Cli::parse()))
+}
+
+fn act(cli: Cli) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    process::set_verbose(cli.verbose);
+    match cli.verb {
+        Verb::Run(options) => run::run(&workspace, &options),
+        Verb::Stop(options) => stop::stop(&workspace, &options),
+        Verb::Query(options) => query::query(&workspace, &options),
+        Verb::Build(options) => build::build(&workspace, &options),
+        Verb::Test(options) => test::test(&workspace, &options),
+        Verb::Doctor => doctor::doctor(&workspace),
+        Verb::Mutate(options) => mutate::mutate(&workspace, &options),
+    }
+}

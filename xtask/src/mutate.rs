@@ -1,0 +1,94 @@
+//! `cargo xtask mutate`: known faults, planted one at a time in a copy of the workspace.
+//!
+//! Each patch in `vmalloc/mutations/` is one fault. Its header says which layer of the tests must
+//! catch it (`# test: model`) and why it matters (`# why: …`). A fault that no test catches, a
+//! patch that does not apply and one that does not compile all fail the verb: none of them shows
+//! that the tests see anything.
+
+mod copy;
+mod patch;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use crate::cli::{LayerName, MutateOptions};
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+use crate::{process, test};
+
+use patch::Patch;
+
+/// Runs the verb.
+pub(crate) fn mutate(workspace: &Workspace, options: &MutateOptions) -> anyhow::Result<ExitCode> {
+    let patches = patch::load(&workspace.path("vmalloc/mutations"), &options.patches)?;
+    let toolchain = Toolchain::ensure(workspace)?;
+    let copy = Workspace::at(&workspace.path("target/mutate/tree"));
+    check_baseline(workspace, &copy, &toolchain, &patches)?;
+    let mut survivors = 0;
+    for patch in &patches {
+        process::announce("Mutate", &format!("{}: {}", patch.name, patch.why));
+        let outcome = plant(workspace, &copy, &toolchain, patch);
+        survivors += usize::from(outcome.is_err());
+        match outcome {
+            Ok(test) => println!(
+                "caught    {}  by {}: {test}",
+                patch.name,
+                test::name(patch.layer)
+            ),
+            Err(error) => println!("SURVIVED  {}: {error:#}", patch.name),
+        }
+    }
+    println!("{} caught, {survivors} survived", patches.len() - survivors);
+    Ok(if survivors == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Proves that the tests pass without a fault: else a failure would prove nothing.
+fn check_baseline(
+    workspace: &Workspace,
+    tree: &Workspace,
+    toolchain: &Toolchain,
+    patches: &[Patch],
+) -> anyhow::Result<()> {
+    copy::refresh(workspace, tree)?;
+    let mut layers: Vec<LayerName> = Vec::new();
+    for patch in patches {
+        if !layers.contains(&patch.layer) {
+            layers.push(patch.layer);
+        }
+    }
+    for layer in layers {
+        let name = test::name(layer);
+        process::announce("Baseline", &format!("{name}, without a fault"));
+        test::prepare_layer(tree, toolchain, layer)?;
+        if let Some(failure) = test::run_layer(tree, toolchain, layer, "").failures.first() {
+            bail!("{name} fails without a fault: {failure}");
+        }
+    }
+    Ok(())
+}
+
+/// Plants a fault and returns the test that caught it.
+fn plant(
+    workspace: &Workspace,
+    tree: &Workspace,
+    toolchain: &Toolchain,
+    patch: &Patch,
+) -> anyhow::Result<String> {
+    copy::refresh(workspace, tree)?;
+    patch.apply(tree)?;
+    test::prepare_layer(tree, toolchain, patch.layer).context("with the patch")?;
+    let tally = test::run_layer(tree, toolchain, patch.layer, "");
+    match tally.failures.into_iter().next() {
+        Some(first) => Ok(first.lines().next().unwrap_or_default().to_owned()),
+        None => bail!(
+            "{} tests of {} passed",
+            tally.passed,
+            test::name(patch.layer)
+        ),
+    }
+}

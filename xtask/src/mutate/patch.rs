@@ -1,0 +1,144 @@
+//! A patch with its header.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+
+use crate::cli::LayerName;
+use crate::process;
+use crate::workspace::Workspace;
+
+/// One fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Patch {
+    /// File name without its ending.
+    pub(super) name: String,
+    /// The layer that must catch it.
+    pub(super) layer: LayerName,
+    /// Why it matters.
+    pub(super) why: String,
+    path: PathBuf,
+}
+
+/// Reads the patches of a folder whose names contain one of the parts, in order of their names.
+///
+/// # Errors
+/// A header is incomplete, or nothing matches.
+pub(super) fn load(folder: &Path, parts: &[String]) -> anyhow::Result<Vec<Patch>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut paths: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "patch"))
+        .collect();
+    paths.sort();
+    let mut patches = Vec::new();
+    for path in paths {
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if parts.is_empty() || parts.iter().any(|part| name.contains(part)) {
+            let text = std::fs::read_to_string(&path)?;
+            let (layer, why) = header(&text).with_context(|| path.display().to_string())?;
+            patches.push(Patch {
+                name,
+                layer,
+                why,
+                path,
+            });
+        }
+    }
+    if patches.is_empty() {
+        bail!("no patch in {} matches", folder.display());
+    }
+    Ok(patches)
+}
+
+/// Reads the lines before the diff.
+fn header(text: &str) -> anyhow::Result<(LayerName, String)> {
+    let lines = || text.lines().take_while(|line| !line.starts_with("--- "));
+    let value = |key: &str| {
+        lines()
+            .find_map(|line| line.strip_prefix(key))
+            .map(str::trim)
+    };
+    let word = value("# test:").context("no line `# test: LAYER` before the diff")?;
+    let why = value("# why:").context("no line `# why: …` before the diff")?;
+    // A layer may be followed by the name of the test that is expected.
+    let layer = word.split_whitespace().next().unwrap_or_default();
+    let layer = LayerName::from_str(layer, true).map_err(anyhow::Error::msg)?;
+    Ok((layer, why.to_owned()))
+}
+
+impl Patch {
+    /// Applies it to a copy of the workspace.
+    pub(super) fn apply(&self, tree: &Workspace) -> anyhow::Result<()> {
+        let mut command = Command::new("git");
+        command.current_dir(tree.root());
+        // The copy lies inside a checkout; git would apply a patch relative to that, and leave
+        // out files that it does not find there.
+        let ceiling = tree.root().parent().unwrap_or(tree.root());
+        command
+            .env("GIT_CEILING_DIRECTORIES", ceiling)
+            .env_remove("GIT_DIR");
+        command
+            .args(["apply", "--whitespace=nowarn"])
+            .arg(&self.path);
+        process::succeed(&mut command)
+            .context("the patch does not apply")
+            .map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_name_the_layer() {
+        let text = "# test: model stale\n# why: a stale entry\n--- a/x\n+++ b/x\n";
+        assert_eq!(
+            header(text).unwrap(),
+            (LayerName::Model, "a stale entry".to_owned())
+        );
+    }
+
+    #[test]
+    fn incomplete_headers_are_refused() {
+        for text in [
+            "",
+            "# test: model\n",
+            "# why: x\n",
+            "# test: moon\n# why: x\n",
+        ] {
+            assert!(header(text).is_err(), "{text:?}");
+        }
+        assert!(header("--- a/x\n# test: model\n# why: x\n").is_err());
+    }
+
+    #[test]
+    fn a_patch_applies_inside_a_checkout() {
+        let root = Workspace::find().unwrap().path("target/xtask-patch-test");
+        let _ = std::fs::remove_dir_all(&root);
+        std::fs::create_dir_all(root.join("tree/d")).unwrap();
+        std::fs::write(root.join("tree/d/f"), "one\n").unwrap();
+        let path = root.join("p.patch");
+        std::fs::write(
+            &path,
+            "# test: unit\n# why: x\n--- a/d/f\n+++ b/d/f\n@@ -1 +1 @@\n-one\n+two\n",
+        )
+        .unwrap();
+        let patches = load(&root, &[]).unwrap();
+        let tree = Workspace::at(&root.join("tree"));
+        patches[0].apply(&tree).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(root.join("tree/d/f")).unwrap(),
+            "two\n"
+        );
+        assert!(patches[0].apply(&tree).is_err(), "a patch applies once");
+        std::fs::remove_dir_all(&root).unwrap();
+    }
+}

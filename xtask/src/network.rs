@@ -1,0 +1,146 @@
+//! How the guest reaches the host: passt or QEMU's user network.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use anyhow::Context;
+
+use crate::cli::NetRequest;
+use crate::exit::{self, Cause};
+use crate::process;
+
+/// The way of packets between host and guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// QEMU's own: nothing to install, a listen backlog of 1.
+    User,
+    /// A helper process with real sockets.
+    Passt,
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "QEMU's user network",
+            Self::Passt => "passt",
+        })
+    }
+}
+
+/// A choice with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// What is used.
+    pub(crate) network: Network,
+    /// Why and what that means, as a clause.
+    pub(crate) why: String,
+}
+
+const USER_MEANS: &str = "its listen backlog is 1, so many clients at once may hang";
+
+/// Chooses by what was asked for and what the machine has.
+///
+/// # Errors
+/// passt was asked for and cannot work.
+pub(crate) fn choose(request: NetRequest) -> anyhow::Result<Choice> {
+    let installed = process::find("passt").is_some();
+    let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+    judge(request, installed, has_default_route(&routes))
+}
+
+fn judge(request: NetRequest, installed: bool, routed: bool) -> anyhow::Result<Choice> {
+    let obstacle = match (installed, routed) {
+        (false, _) => Some("passt is not installed"),
+        (true, false) => Some("passt needs a default route and this host has none"),
+        (true, true) => None,
+    };
+    match (request, obstacle) {
+        (NetRequest::User, _) => Ok(Choice {
+            network: Network::User,
+            why: format!("asked for; {USER_MEANS}"),
+        }),
+        (_, None) => Ok(Choice {
+            network: Network::Passt,
+            why: "takes load".to_owned(),
+        }),
+        (NetRequest::Auto, Some(obstacle)) => Ok(Choice {
+            network: Network::User,
+            why: format!("{obstacle}; {USER_MEANS}"),
+        }),
+        (NetRequest::Passt, Some(obstacle)) => Err(exit::failure(Cause::Missing, obstacle)),
+    }
+}
+
+/// Says whether the kernel's table of routes has one to 0.0.0.0/0.
+fn has_default_route(routes: &str) -> bool {
+    routes.lines().skip(1).any(|line| {
+        let fields: Vec<_> = line.split_ascii_whitespace().collect();
+        fields.get(1) == Some(&"00000000") && fields.get(7) == Some(&"00000000")
+    })
+}
+
+/// Reserves nothing, but proves that a port of this host was free a moment ago; 0 picks one.
+///
+/// # Errors
+/// The port is taken: passt would ignore that and serve nothing.
+pub(crate) fn free_port(port: u16) -> anyhow::Result<SocketAddr> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = TcpListener::bind(address).map_err(|error| {
+        let message = format!("port {port} on this host: {error}; take a free one with --port 0");
+        exit::failure(Cause::Taken, message)
+    })?;
+    listener.local_addr().context("the port of a socket")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n";
+
+    #[test]
+    fn auto_prefers_passt_and_says_what_user_means() {
+        assert_eq!(
+            judge(NetRequest::Auto, true, true).unwrap().network,
+            Network::Passt
+        );
+        let user = judge(NetRequest::Auto, false, true).unwrap();
+        assert_eq!(user.network, Network::User);
+        assert!(user.why.contains("backlog is 1"), "{}", user.why);
+        assert!(
+            judge(NetRequest::Auto, true, false)
+                .unwrap()
+                .why
+                .contains("default route")
+        );
+    }
+
+    #[test]
+    fn a_request_that_cannot_work_is_refused() {
+        assert!(judge(NetRequest::Passt, false, true).is_err());
+        assert!(judge(NetRequest::Passt, true, false).is_err());
+        assert_eq!(
+            judge(NetRequest::User, true, true).unwrap().network,
+            Network::User
+        );
+    }
+
+    #[test]
+    fn default_routes_are_recognized() {
+        let row = "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
+        assert!(has_default_route(&format!("{HEADER}{row}")));
+        assert!(!has_default_route(HEADER));
+        let narrow = "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
+        assert!(!has_default_route(&format!("{HEADER}{narrow}")));
+    }
+
+    #[test]
+    fn taken_ports_are_named() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = free_port(port).unwrap_err();
+        assert_eq!(exit::cause_of(&error), Some(Cause::Taken));
+        assert!(error.to_string().contains("--port 0"), "{error}");
+        assert_ne!(free_port(0).unwrap().port(), 0);
+    }
+}

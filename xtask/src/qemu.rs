@@ -1,0 +1,221 @@
+//! QEMU: where it is, and its command line.
+
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use runtime_config::ports;
+
+use crate::accel::Accel;
+use crate::exit::{self, Cause};
+use crate::process;
+use crate::provision::{self, Removals};
+
+/// QEMU, the network helper and the clients that the tests use.
+pub(crate) const PACKAGES: &[&str] = &["qemu-system-x86", "passt", "redis-tools"];
+
+/// The oldest version with `-netdev stream`.
+const VERSION_MIN: (u32, u32) = (7, 2);
+
+/// Looks for QEMU: the option, `$QEMU`, the path.
+///
+/// # Errors
+/// One was named that does not exist, or the one that is found is too old.
+pub(crate) fn find(option: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+    let named = option
+        .map(Path::to_path_buf)
+        .or_else(|| std::env::var_os("QEMU").map(Into::into));
+    let Some(named) = named else {
+        return process::find("qemu-system-x86_64").map(checked).transpose();
+    };
+    let found = process::find(&named)
+        .ok_or_else(|| exit::failure(Cause::Missing, format!("there is no {}", named.display())))?;
+    checked(found).map(Some)
+}
+
+/// Looks for QEMU and installs it where there is none.
+pub(crate) fn ensure(option: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(qemu) = find(option)? {
+        return Ok(qemu);
+    }
+    provision::install(
+        PACKAGES,
+        "QEMU and test clients, about a minute",
+        Removals::Named,
+    )?;
+    find(option)?
+        .ok_or_else(|| exit::failure(Cause::Missing, "the QEMU just installed is not found"))
+}
+
+fn checked(qemu: PathBuf) -> anyhow::Result<PathBuf> {
+    let text = process::ask(&qemu, &["--version"]).unwrap_or_default();
+    match version_of(&text) {
+        Some(version) if version >= VERSION_MIN => Ok(qemu),
+        Some((major, minor)) => {
+            let message = format!("{} is {major}.{minor}, 7.2 is needed", qemu.display());
+            Err(exit::failure(Cause::Missing, message))
+        }
+        None => {
+            let message = format!("{} does not say its version", qemu.display());
+            Err(exit::failure(Cause::Missing, message))
+        }
+    }
+}
+
+/// Reads `QEMU emulator version 7.2.22 (…)`.
+fn version_of(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split("version ").nth(1)?.split('.');
+    Some((
+        numbers.next()?.parse().ok()?,
+        numbers.next()?.trim().parse().ok()?,
+    ))
+}
+
+/// Where QEMU sends the guest's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Netdev {
+    /// Nowhere: the guest has no network device.
+    None,
+    /// Its own user network, with one forwarded port.
+    User {
+        /// Where the host listens.
+        host: SocketAddr,
+        /// Where the guest listens.
+        guest: u16,
+    },
+    /// One end of a socket pair.
+    Stream(RawFd),
+}
+
+/// Everything that QEMU is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Line<'a> {
+    /// The program.
+    pub(crate) qemu: &'a Path,
+    /// Machine type.
+    pub(crate) machine: &'a str,
+    /// What runs the instructions.
+    pub(crate) accel: Accel,
+    /// As in `512M`.
+    pub(crate) memory: &'a str,
+    /// Virtual CPUs.
+    pub(crate) smp: u32,
+    /// The image.
+    pub(crate) image: &'a Path,
+    /// The kernel command line.
+    pub(crate) append: &'a str,
+    /// The file that gets the serial console.
+    pub(crate) serial: &'a Path,
+    /// Where packets go.
+    pub(crate) netdev: Netdev,
+}
+
+impl Line<'_> {
+    /// Writes the command.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(self.qemu);
+        command.args([
+            "-M",
+            self.machine,
+            "-cpu",
+            "max",
+            "-accel",
+            self.accel.argument(),
+        ]);
+        command.args([
+            "-m",
+            self.memory,
+            "-smp",
+            &self.smp.to_string(),
+            "-nodefaults",
+        ]);
+        command
+            .args(["-display", "none", "-no-reboot", "-kernel"])
+            .arg(self.image);
+        if !self.append.is_empty() {
+            command.args(["-append", self.append]);
+        }
+        command
+            .arg("-serial")
+            .arg(format!("file:{}", self.serial.display()));
+        let (base, size) = (ports::DEBUG_EXIT_IO, ports::DEBUG_EXIT_IO_SIZE);
+        command.args([
+            "-device",
+            &format!("isa-debug-exit,iobase={base:#x},iosize={size:#x}"),
+        ]);
+        if let Some(netdev) = self.netdev.argument() {
+            command.args(["-netdev", &netdev, "-device"]);
+            // Without a boot ROM: the firmware has nothing to boot from the network.
+            command.arg("virtio-net-pci,netdev=n0,disable-legacy=on,romfile=");
+        }
+        command
+    }
+}
+
+impl Netdev {
+    fn argument(self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::User { host, guest } => Some(format!(
+                "user,id=n0,hostfwd=tcp:{}:{}-:{guest}",
+                host.ip(),
+                host.port()
+            )),
+            Self::Stream(descriptor) => Some(format!(
+                "stream,id=n0,server=off,addr.type=fd,addr.str={descriptor}"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(netdev: Netdev, append: &str) -> String {
+        let line = Line {
+            qemu: Path::new("qemu-system-x86_64"),
+            machine: "q35",
+            accel: Accel::Tcg,
+            memory: "512M",
+            smp: 2,
+            image: Path::new("app.elf"),
+            append,
+            serial: Path::new("/tmp/serial.log"),
+            netdev,
+        };
+        process::show(&line.command())
+    }
+
+    #[test]
+    fn the_whole_line() {
+        let host = "127.0.0.1:7001".parse().unwrap();
+        assert_eq!(
+            line(Netdev::User { host, guest: 7379 }, "log=debug clients=9"),
+            "qemu-system-x86_64 -M q35 -cpu max -accel tcg,thread=multi -m 512M -smp 2 \
+             -nodefaults -display none -no-reboot -kernel app.elf -append 'log=debug clients=9' \
+             -serial file:/tmp/serial.log -device isa-debug-exit,iobase=0xf4,iosize=0x4 \
+             -netdev user,id=n0,hostfwd=tcp:127.0.0.1:7001-:7379 \
+             -device virtio-net-pci,netdev=n0,disable-legacy=on,romfile="
+        );
+    }
+
+    #[test]
+    fn parts_that_are_not_wanted_are_left_out() {
+        let bare = line(Netdev::None, "");
+        assert!(
+            !bare.contains("-append") && !bare.contains("netdev"),
+            "{bare}"
+        );
+        assert!(line(Netdev::Stream(7), "").contains("addr.type=fd,addr.str=7"));
+    }
+
+    #[test]
+    fn versions_are_read() {
+        let text = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright";
+        assert_eq!(version_of(text), Some((7, 2)));
+        assert_eq!(version_of("QEMU emulator version 10.0\n"), Some((10, 0)));
+        assert_eq!(version_of("bash: 7.2"), None);
+    }
+}

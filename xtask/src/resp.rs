@@ -1,0 +1,148 @@
+//! The client half of RESP2. The image has its own server half, so that the two check each other.
+
+pub(crate) mod client;
+mod print;
+
+use std::io::{self, BufRead, Read};
+
+pub(crate) use client::Client;
+
+/// Deepest nesting of arrays that is read: the deepest reply of the service has 3.
+const DEPTH_MAX: usize = 16;
+/// Longest bulk string that is read, Redis' own limit.
+const BULK_BYTES_MAX: u64 = 512 << 20;
+/// Longest line that is read.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// One reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// `+OK`.
+    Status(String),
+    /// `-NOMEM need 4096 pages`.
+    Error(String),
+    /// `:7`.
+    Integer(i64),
+    /// `$3`, or null.
+    Bulk(Option<Vec<u8>>),
+    /// `*2`, or null.
+    Array(Option<Vec<Self>>),
+}
+
+impl Reply {
+    /// Reads one reply.
+    ///
+    /// # Errors
+    /// The connection failed or ended, or the bytes are no RESP2.
+    pub(crate) fn read(source: &mut impl BufRead) -> io::Result<Self> {
+        read(source, DEPTH_MAX)
+    }
+
+    /// Prints as redis-cli does on a terminal, with a newline at the end.
+    pub(crate) fn terminal(&self) -> String {
+        print::terminal(self)
+    }
+
+    /// Prints as `redis-cli --raw` does, with a newline at the end.
+    pub(crate) fn raw(&self) -> Vec<u8> {
+        let mut bytes = print::raw(self);
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Says whether the server refused the command.
+    pub(crate) fn is_error(&self) -> bool {
+        matches!(self, Self::Error(_))
+    }
+}
+
+/// Writes a command as an array of bulk strings.
+pub(crate) fn encode<T: AsRef<[u8]>>(words: &[T]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        let word = word.as_ref();
+        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
+fn read(source: &mut impl BufRead, depth: usize) -> io::Result<Reply> {
+    let line = read_line(source)?;
+    let (kind, rest) = line
+        .split_at_checked(1)
+        .ok_or_else(|| invalid("an empty line"))?;
+    match kind {
+        "+" => Ok(Reply::Status(rest.to_owned())),
+        "-" => Ok(Reply::Error(rest.to_owned())),
+        ":" => Ok(Reply::Integer(number(rest)?)),
+        "$" => Ok(Reply::Bulk(
+            length(rest)?
+                .map(|bytes| read_bulk(source, bytes))
+                .transpose()?,
+        )),
+        "*" => Ok(Reply::Array(
+            length(rest)?
+                .map(|count| read_array(source, count, depth))
+                .transpose()?,
+        )),
+        _ => Err(invalid(&format!("a reply that begins with {kind:?}"))),
+    }
+}
+
+fn read_array(source: &mut impl BufRead, count: u64, depth: usize) -> io::Result<Vec<Reply>> {
+    let depth = depth
+        .checked_sub(1)
+        .ok_or_else(|| invalid("arrays nested too deep"))?;
+    (0..count).map(|_| read(source, depth)).collect()
+}
+
+fn read_bulk(source: &mut impl BufRead, length: u64) -> io::Result<Vec<u8>> {
+    if length > BULK_BYTES_MAX {
+        return Err(invalid(&format!("a bulk string of {length} bytes")));
+    }
+    let mut bytes = Vec::new();
+    source.take(length + 2).read_to_end(&mut bytes)?;
+    if !bytes.ends_with(b"\r\n") || bytes.len() as u64 != length + 2 {
+        return Err(invalid("a bulk string without its end"));
+    }
+    bytes.truncate(bytes.len() - 2);
+    Ok(bytes)
+}
+
+fn read_line(source: &mut impl BufRead) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    source.take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)?;
+    match bytes.strip_suffix(b"\r\n") {
+        Some(line) => Ok(String::from_utf8_lossy(line).into_owned()),
+        None if bytes.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+        None => Err(invalid("a line without its end")),
+    }
+}
+
+/// Reads a length: `-1` is null, other negative numbers are errors.
+fn length(text: &str) -> io::Result<Option<u64>> {
+    match number(text)? {
+        -1 => Ok(None),
+        length => length
+            .try_into()
+            .map(Some)
+            .map_err(|_| invalid("a negative length")),
+    }
+}
+
+fn number(text: &str) -> io::Result<i64> {
+    text.parse()
+        .map_err(|_| invalid(&format!("{text:?} for a number")))
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("the server sent {what}"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

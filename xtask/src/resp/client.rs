@@ -1,0 +1,77 @@
+//! A connection to the service.
+
+use std::io::{self, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::{Reply, encode};
+
+/// How long a connect may take; the host accepts for a guest that is up.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long one reply may take: longer than any single command of the service.
+const REPLY_LIMIT: Duration = Duration::from_secs(60);
+
+/// A connection that sends commands and reads replies.
+#[derive(Debug)]
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Nobody listens, or not in time.
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        Self::from_stream(TcpStream::connect_timeout(&address, CONNECT_LIMIT)?)
+    }
+
+    /// Takes a stream that was opened with options of its own.
+    ///
+    /// # Errors
+    /// The stream takes no options.
+    pub(crate) fn from_stream(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(REPLY_LIMIT))?;
+        stream.set_write_timeout(Some(REPLY_LIMIT))?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
+    }
+
+    /// Sends a command and reads its reply.
+    ///
+    /// # Errors
+    /// The connection failed; an error reply is no error here.
+    pub(crate) fn call<T: AsRef<[u8]>>(&mut self, words: &[T]) -> io::Result<Reply> {
+        self.send(&encode(words))?;
+        self.receive()
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Reads one reply.
+    ///
+    /// # Errors
+    /// The connection failed or ended, or the time is over.
+    pub(crate) fn receive(&mut self) -> io::Result<Reply> {
+        Reply::read(&mut self.stream)
+    }
+}
+
+/// Says whether a server answers a PING in time.
+pub(crate) fn pongs(address: SocketAddr, limit: Duration) -> bool {
+    let attempt = || -> io::Result<Reply> {
+        let mut stream = TcpStream::connect_timeout(&address, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.write_all(&encode(&["PING"]))?;
+        Reply::read(&mut BufReader::new(stream))
+    };
+    attempt().is_ok_and(|reply| reply == Reply::Status("PONG".to_owned()))
+}

@@ -1,0 +1,181 @@
+//! `cargo xtask run`: from a bare machine to a PONG.
+
+mod banner;
+mod tail;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use runtime_config::console::LogLevel;
+
+use crate::accel::{self, Accel};
+use crate::build::{self, Image};
+use crate::cli::RunOptions;
+use crate::exit::{self, Cause};
+use crate::guest::{Guest, NoPong, Plan, plan};
+use crate::instance::{self, Instance};
+use crate::sys::{Bond, Signals};
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+use crate::{network, process, qemu};
+
+use tail::Tail;
+
+/// Between two looks at the console while the guest runs.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Runs the verb.
+pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCode> {
+    if options.http_port.is_some() {
+        return Err(exit::failure(
+            Cause::Usage,
+            "--http-port: HTTP is not served yet",
+        ));
+    }
+    if options.dry_run {
+        return preview(workspace, options);
+    }
+    let instance = Rc::new(Instance::claim(workspace, &options.name)?);
+    let host = network::free_port(options.port)?;
+    plan::command_line(&options.machine)?;
+    let toolchain = Toolchain::ensure(workspace)?;
+    let qemu = qemu::ensure(options.machine.qemu.as_deref())?;
+    let image = build::compile(workspace, &toolchain, Image::Service)?;
+    let network = network::choose(options.machine.net)?;
+    let accel = accel::choose(options.machine.accel);
+    let plan = Plan {
+        host,
+        network: Some(network.network),
+        ..draft(options, qemu, image, accel.accel)?
+    };
+    let (guest, accel, signals) = boot(options, plan, &instance, accel)?;
+    let Some((mut guest, pong)) = guest else {
+        return Ok(ExitCode::from(130));
+    };
+    banner::print(workspace, options, &guest, pong, &accel, &network);
+    if options.detach {
+        guest.release();
+        return Ok(ExitCode::SUCCESS);
+    }
+    watch(&mut guest, &signals, threshold(options))
+}
+
+/// Fills in what does not depend on the host's network.
+fn draft(
+    options: &RunOptions,
+    qemu: PathBuf,
+    image: PathBuf,
+    accel: Accel,
+) -> anyhow::Result<Plan> {
+    let (append, config) = plan::command_line(&options.machine)?;
+    Ok(Plan {
+        qemu,
+        image,
+        machine: options.machine.machine.clone(),
+        memory: options.machine.memory.clone(),
+        smp: options.machine.smp,
+        accel,
+        network: None,
+        append,
+        host: ([127, 0, 0, 1], options.port).into(),
+        guest_port: config.resp_port,
+    })
+}
+
+type Booted = (Option<(Guest, Duration)>, accel::Choice, Signals);
+
+/// Starts the guest and waits for its PONG, under KVM on trial and then under TCG.
+fn boot(
+    options: &RunOptions,
+    mut plan: Plan,
+    instance: &Rc<Instance>,
+    mut accel: accel::Choice,
+) -> anyhow::Result<Booted> {
+    let bond = if options.detach {
+        Bond::Released
+    } else {
+        Bond::Own
+    };
+    let full = Duration::from_secs(options.machine.timeout);
+    let signals = Signals::block();
+    loop {
+        process::announce(
+            "Boot",
+            &format!("under {}, at most {} s", accel.accel, full.as_secs()),
+        );
+        let limit = if accel.on_trial {
+            full.min(accel::TRIAL)
+        } else {
+            full
+        };
+        plan.accel = accel.accel;
+        let mut tail = Tail::new(&instance.serial(), threshold(options));
+        let mut guest = Guest::start(plan.clone(), Rc::clone(instance), bond)?;
+        let outcome = guest.wait_for_pong(limit, || {
+            tail.print_new();
+            signals.wait(Duration::ZERO)
+        })?;
+        tail.print_new();
+        match outcome {
+            Ok(pong) => return Ok((Some((guest, pong)), accel, signals)),
+            Err(NoPong::Interrupted) => return Ok((None, accel, signals)),
+            Err(_) if accel.on_trial => {
+                accel = accel::after_trial();
+                process::announce("", &accel.why);
+            }
+            Err(reason) => return Err(guest.explain(&reason, limit)),
+        }
+    }
+}
+
+/// Shows the console until the guest ends or a person ends it.
+fn watch(guest: &mut Guest, signals: &Signals, threshold: LogLevel) -> anyhow::Result<ExitCode> {
+    let mut tail = Tail::at_end(&guest.instance().serial(), threshold);
+    loop {
+        let asked = signals.wait(LOOK);
+        tail.print_new();
+        if asked {
+            process::announce("Stop", guest.instance().name());
+            return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(status) = guest.try_wait()? {
+            tail.print_new();
+            if !guest.instance().is_published() {
+                process::announce("Stopped", "by cargo xtask stop");
+                return Ok(ExitCode::SUCCESS);
+            }
+            return Err(guest.explain_end(status));
+        }
+    }
+}
+
+/// Warnings only, so that the banner stays in sight, unless a level was asked for.
+fn threshold(options: &RunOptions) -> LogLevel {
+    options.machine.log.unwrap_or(LogLevel::Warn)
+}
+
+fn preview(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCode> {
+    let folder = instance::folder(workspace, &options.name)?;
+    let network = network::choose(options.machine.net)?;
+    let accel = accel::choose(options.machine.accel);
+    let missing = "to be installed".to_owned();
+    let toolchain = Toolchain::find(workspace)?.map_or(missing.clone(), |found| found.describe());
+    let qemu = qemu::find(options.machine.qemu.as_deref())?;
+    let shown = qemu
+        .as_ref()
+        .map_or(missing, |path| path.display().to_string());
+    let qemu = qemu.unwrap_or_else(|| PathBuf::from("qemu-system-x86_64"));
+    let image = Image::Service.path(workspace);
+    let plan = Plan {
+        network: Some(network.network),
+        ..draft(options, qemu, image, accel.accel)?
+    };
+    println!("  compiler  {toolchain}");
+    println!("      qemu  {shown}");
+    println!("     accel  {}: {}", accel.accel, accel.why);
+    println!("   network  {}: {}", network.network, network.why);
+    print!("{}", plan.preview(&folder.join("serial.log")));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,89 @@
+//! The console file, shown as it grows.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use runtime_config::console::{self, LogLevel};
+
+/// A place in the console file.
+#[derive(Debug)]
+pub(super) struct Tail {
+    path: PathBuf,
+    threshold: LogLevel,
+    offset: u64,
+    partial: Vec<u8>,
+}
+
+impl Tail {
+    /// Shows the file from its beginning; it need not exist yet.
+    pub(super) fn new(path: &Path, threshold: LogLevel) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            threshold,
+            offset: 0,
+            partial: Vec::new(),
+        }
+    }
+
+    /// Shows what comes from now on.
+    pub(super) fn at_end(path: &Path, threshold: LogLevel) -> Self {
+        let offset = std::fs::metadata(path).map_or(0, |file| file.len());
+        Self {
+            offset,
+            ..Self::new(path, threshold)
+        }
+    }
+
+    /// Prints the whole lines that are new and important enough.
+    pub(super) fn print_new(&mut self) {
+        for line in self.new_lines() {
+            eprintln!("{line}");
+        }
+    }
+
+    fn new_lines(&mut self) -> Vec<String> {
+        let mut bytes = std::mem::take(&mut self.partial);
+        // A file that is not there yet has no lines yet.
+        let _ = self.read_on(&mut bytes);
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |index| index + 1);
+        self.partial = bytes.split_off(whole);
+        String::from_utf8_lossy(&bytes)
+            .lines()
+            .filter(|line| !line.trim().is_empty() && console::is_shown(line, self.threshold))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn read_on(&mut self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.offset))?;
+        self.offset += file.read_to_end(bytes)? as u64;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_shown_once_whole_and_filtered() {
+        let path = std::env::temp_dir().join(format!("xtask-tail-{}", std::process::id()));
+        let mut tail = Tail::new(&path, LogLevel::Warn);
+        assert!(tail.new_lines().is_empty());
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"INFO boot: up\r\nWARN net: slow\r\nFAU")
+            .unwrap();
+        assert_eq!(tail.new_lines(), ["WARN net: slow"]);
+        file.write_all(b"LT #PF\r\n").unwrap();
+        assert_eq!(tail.new_lines(), ["FAULT #PF"]);
+        assert!(Tail::at_end(&path, LogLevel::Trace).new_lines().is_empty());
+        std::fs::remove_file(&path).unwrap();
+    }
+}

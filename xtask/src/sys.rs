@@ -1,0 +1,140 @@
+//! The few system calls that `std` does not offer, each behind a safe function.
+#![expect(
+    unsafe_code,
+    reason = "system calls: prctl, kill, sigtimedwait, setsockopt, geteuid"
+)]
+
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+/// Says whether the tool may install packages by itself.
+pub(crate) fn is_root() -> bool {
+    // SAFETY: geteuid has no arguments and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// What a child process gets from the tool beside its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bond {
+    /// It is killed when the tool ends, however that happens, and shares Ctrl-C with it.
+    Shared,
+    /// It is killed when the tool ends, but Ctrl-C goes to the tool alone.
+    Own,
+    /// It outlives the tool, in a session of its own.
+    Released,
+}
+
+/// Ties a command to the life of this process and hands open files on to it.
+///
+/// The bond is to the calling *thread*: call it from the main thread, or from one that waits for
+/// the child. A program that changes its user loses the bond.
+pub(crate) fn bind(command: &mut Command, bond: Bond, inherit: &[RawFd]) {
+    let parent = std::process::id().cast_signed();
+    let inherit = inherit.to_vec();
+    let prepare = move || prepare_child(parent, bond, &inherit);
+    // SAFETY: `prepare_child` runs between fork and exec. It makes system calls that are
+    // async-signal-safe, reads memory that was filled before the fork, and allocates nothing.
+    unsafe { command.pre_exec(prepare) };
+}
+
+fn prepare_child(parent: i32, bond: Bond, inherit: &[RawFd]) -> io::Result<()> {
+    for &descriptor in inherit {
+        // SAFETY: F_SETFD changes a flag of a descriptor that the caller keeps open.
+        check(unsafe { libc::fcntl(descriptor, libc::F_SETFD, 0) })?;
+    }
+    match bond {
+        Bond::Shared => {}
+        // SAFETY: setpgid(0, 0) concerns the calling process only.
+        Bond::Own => check(unsafe { libc::setpgid(0, 0) })?,
+        Bond::Released => {
+            // SAFETY: setsid has no arguments; it concerns the calling process only.
+            check(unsafe { libc::setsid() })?;
+            return Ok(());
+        }
+    }
+    // SAFETY: PR_SET_PDEATHSIG takes a signal number and concerns the calling process only.
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+    // SAFETY: getppid has no arguments and cannot fail.
+    if unsafe { libc::getppid() } != parent {
+        // The tool died before the bond was tied.
+        return Err(io::ErrorKind::Interrupted.into());
+    }
+    Ok(())
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn kill(pid: u32, signal: libc::c_int) -> io::Result<()> {
+    // SAFETY: kill takes two numbers; the caller has verified whose pid this is.
+    check(unsafe { libc::kill(pid.cast_signed(), signal) })
+}
+
+/// Makes the close of a connection a reset instead of a farewell.
+pub(crate) fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    let size = libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap_or(0);
+    // SAFETY: the pointer and the size describe `linger`, which lives until the call returns.
+    check(unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const linger).cast(),
+            size,
+        )
+    })
+}
+
+/// The signals that ask the tool to end, held back so that it can take its guest down first.
+///
+/// Holding a value proves that they are blocked in the thread that made it; children start with
+/// an empty mask.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    set: libc::sigset_t,
+}
+
+impl Signals {
+    /// Blocks SIGINT, SIGTERM and SIGHUP, and SIGCHLD, which ends a wait early.
+    pub(crate) fn block() -> Self {
+        let mut set = std::mem::MaybeUninit::uninit();
+        // SAFETY: sigemptyset initializes the set that it is given.
+        unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+        // SAFETY: initialized by the line above.
+        let mut set = unsafe { set.assume_init() };
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD] {
+            // SAFETY: the set is initialized and the numbers are valid signals.
+            unsafe { libc::sigaddset(&raw mut set, signal) };
+        }
+        // SAFETY: reads the set; a null pointer for the old mask is allowed.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+        Self { set }
+    }
+
+    /// Waits until a signal comes or the time is over; says whether one asked the tool to end.
+    pub(crate) fn wait(&self, limit: Duration) -> bool {
+        let limit = libc::timespec {
+            tv_sec: limit.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
+        };
+        // SAFETY: both pointers are valid for the call; a null siginfo is allowed.
+        let signal = unsafe {
+            libc::sigtimedwait(&raw const self.set, std::ptr::null_mut(), &raw const limit)
+        };
+        [libc::SIGINT, libc::SIGTERM, libc::SIGHUP].contains(&signal)
+    }
+}

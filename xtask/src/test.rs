@@ -1,0 +1,128 @@
+//! `cargo xtask test`: every check, layer by layer.
+//!
+//! The last line is `N passed, N failed, N skipped`. A layer without a test has failed: a pattern
+//! that matches nothing must not look like success. Where `CI` is set a skipped test has failed.
+
+mod image;
+mod libtest;
+mod lints;
+mod suites;
+pub(crate) mod tally;
+mod tcp;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::ValueEnum;
+
+use crate::cli::{LayerName, TestOptions};
+use crate::process;
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+use tally::Tally;
+
+/// Runs the verb.
+pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Result<ExitCode> {
+    let all = LayerName::value_variants();
+    let layers = if options.layers.is_empty() {
+        all
+    } else {
+        &options.layers
+    };
+    let toolchain = Toolchain::ensure(workspace)?;
+    let mut rows = Vec::new();
+    for &layer in layers {
+        process::announce("Test", &format!("{} ({})", name(layer), about(layer)));
+        let start = Instant::now();
+        let tally = run_layer(workspace, &toolchain, layer, &options.filter);
+        for failure in &tally.failures {
+            eprintln!("    FAILED  {}: {failure}", name(layer));
+        }
+        for skip in &tally.skips {
+            eprintln!("   skipped  {}: {skip}", name(layer));
+        }
+        rows.push((layer, tally, start.elapsed()));
+    }
+    println!(
+        "\n{:>10}  {:>7} {:>7} {:>7} {:>7}",
+        "layer", "passed", "failed", "skipped", "time"
+    );
+    let mut sum = Tally::default();
+    for (layer, tally, time) in rows {
+        let (passed, failed, skipped) = tally.counts();
+        let seconds = time.as_secs();
+        println!(
+            "{:>10}  {passed:>7} {failed:>7} {skipped:>7} {seconds:>5} s",
+            name(layer)
+        );
+        sum.add(tally);
+    }
+    let (passed, failed, skipped) = sum.counts();
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    let strict = std::env::var_os("CI").is_some();
+    let good = failed == 0 && (skipped == 0 || !strict);
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs one layer; what keeps it from running is its failure.
+pub(crate) fn run_layer(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    layer: LayerName,
+    filter: &str,
+) -> Tally {
+    let result = match layer {
+        LayerName::Lints => lints::run(workspace, toolchain),
+        LayerName::Unit => suites::unit(workspace),
+        LayerName::Model => suites::model(workspace),
+        LayerName::Loopback => suites::loopback(workspace),
+        LayerName::Image => image::run(workspace, toolchain),
+        LayerName::Tcp => tcp::run(workspace, toolchain, filter),
+    };
+    let tally = result.unwrap_or_else(|error| Tally::failure(format!("{error:#}")));
+    if tally.is_empty() {
+        Tally::failure("no test ran".to_owned())
+    } else {
+        tally
+    }
+}
+
+/// Builds what a layer runs, so that a compile error is told from a failed test.
+pub(crate) fn prepare_layer(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    layer: LayerName,
+) -> anyhow::Result<()> {
+    match layer {
+        LayerName::Lints => Ok(()),
+        LayerName::Unit | LayerName::Model | LayerName::Loopback => {
+            suites::compile(workspace, layer)
+        }
+        LayerName::Image => image::compile(workspace, toolchain).map(|_| ()),
+        LayerName::Tcp => tcp::compile(workspace, toolchain).map(|_| ()),
+    }
+}
+
+/// The word of a layer on the command line.
+pub(crate) fn name(layer: LayerName) -> String {
+    layer
+        .to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
+}
+
+fn about(layer: LayerName) -> &'static str {
+    match layer {
+        LayerName::Lints => "format, clippy and rustdoc; about a minute",
+        LayerName::Unit => "unit and documentation tests; about a minute",
+        LayerName::Model => "the library on a simulated machine; some minutes",
+        LayerName::Loopback => "the service without QEMU; about a minute",
+        LayerName::Image => "the image's own tests in QEMU; about a minute",
+        LayerName::Tcp => "the image as clients see it; some minutes",
+    }
+}

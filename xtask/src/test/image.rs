@@ -1,0 +1,119 @@
+//! The layer that runs inside the image: a self-test build, alone in QEMU.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::bail;
+use runtime_config::verdict::{self, Verdict};
+
+use super::tally::Tally;
+use crate::accel;
+use crate::build::{self, Image};
+use crate::cli::AccelRequest;
+use crate::guest::{Guest, Plan};
+use crate::instance::Instance;
+use crate::network::{self, Network};
+use crate::qemu;
+use crate::sys::Bond;
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+/// The longest that the image's own tests may take.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// Builds the self-test image.
+pub(super) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
+    build::compile(workspace, toolchain, Image::SelfTest)
+}
+
+/// Boots it and judges what it says.
+pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<Tally> {
+    let plan = Plan {
+        qemu: qemu::ensure(None)?,
+        image: compile(workspace, toolchain)?,
+        machine: "q35".to_owned(),
+        memory: "256M".to_owned(),
+        smp: 1,
+        // A guest without a service has no PONG to put KVM on trial with.
+        accel: accel::choose(AccelRequest::Tcg).accel,
+        network: Some(Network::User),
+        append: String::new(),
+        host: network::free_port(0)?,
+        guest_port: runtime_config::ports::RESP,
+    };
+    let instance = Rc::new(Instance::claim(workspace, "test-image")?);
+    let mut guest = Guest::start(plan, Rc::clone(&instance), Bond::Own)?;
+    let status = guest.wait_for_end(LIMIT)?;
+    drop(guest);
+    let serial = std::fs::read(instance.serial())?;
+    let serial = String::from_utf8_lossy(&serial);
+    tally(status.and_then(|status| status.code()), &serial, || {
+        workspace.show(&instance.serial())
+    })
+}
+
+fn tally(exit_code: Option<i32>, serial: &str, log: impl Fn() -> String) -> anyhow::Result<Tally> {
+    let failed = || verdict::test_lines(serial).filter(|line| !line.passed);
+    match Verdict::judge(exit_code, serial) {
+        Verdict::Passed { tests } => Ok(Tally {
+            passed: tests,
+            ..Tally::default()
+        }),
+        Verdict::Failed { passed, .. } => Ok(Tally {
+            passed,
+            failures: failed()
+                .map(|line| format!("{} (see {})", line.name, log()))
+                .collect(),
+            skips: Vec::new(),
+        }),
+        Verdict::Broken(broken) => {
+            let words = serial
+                .lines()
+                .filter(|line| is_last_word(line))
+                .collect::<Vec<_>>();
+            let names = failed().map(|line| line.name).collect::<Vec<_>>().join(" ");
+            bail!("{names} {broken}; {} (see {})", words.join("; "), log())
+        }
+    }
+}
+
+fn is_last_word(line: &str) -> bool {
+    [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX]
+        .iter()
+        .any(|prefix| line.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log() -> String {
+        "serial.log".to_owned()
+    }
+
+    #[test]
+    fn a_passed_run_counts_its_tests() {
+        let serial = "selftest: 1 tests\ntest a ... ok\nselftest: 1 passed, 0 failed\n";
+        assert_eq!(tally(Some(33), serial, log).unwrap().counts(), (1, 0, 0));
+    }
+
+    #[test]
+    fn a_failed_run_names_its_tests() {
+        let serial = "selftest: 2 tests\ntest a ... ok\ntest wp ... FAILED\n\
+                      selftest: 1 passed, 1 failed\n";
+        let tally = tally(Some(35), serial, log).unwrap();
+        assert_eq!(tally.counts(), (1, 1, 0));
+        assert_eq!(tally.failures, ["wp (see serial.log)"]);
+    }
+
+    #[test]
+    fn a_broken_run_shows_its_last_words() {
+        let serial = "selftest: 2 tests\ntest a ... ok\nPANIC src/x.rs:1: no\n";
+        let error = tally(Some(37), serial, log).unwrap_err().to_string();
+        assert!(
+            error.contains("exit code 37") && error.contains("PANIC src/x.rs"),
+            "{error}"
+        );
+    }
+}

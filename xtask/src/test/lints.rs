@@ -1,0 +1,116 @@
+//! The layer that reads the code: rustfmt, clippy and rustdoc, for the host and for the image.
+
+use std::process::Command;
+
+use super::tally::{Skip, Tally};
+use crate::process;
+use crate::toolchain::{self, Toolchain};
+use crate::workspace::Workspace;
+
+/// Runs every lint, also after one has failed.
+pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<Tally> {
+    let strict = workspace.lint_minors()?;
+    let host = Rigor::of(toolchain::host_minor()?, &strict);
+    let image = Rigor::of(toolchain.minor(), &strict);
+    let mut tally = Tally::default();
+    tally.record("rustfmt", with("rustfmt", &mut format(workspace)));
+    tally.record(
+        "clippy host",
+        with("clippy-driver", &mut host_clippy(workspace, host)),
+    );
+    tally.record("rustdoc host", run_one(&mut host_doc(workspace, host)));
+    for features in [None, Some("selftest")] {
+        let name = features.unwrap_or("image");
+        let mut clippy = toolchain.cargo(workspace, "clippy");
+        select(&mut clippy, features);
+        image.clippy(&mut clippy);
+        tally.record(&format!("clippy {name}"), run_one(&mut clippy));
+        let mut doc = toolchain.cargo(workspace, "doc");
+        select(doc.args(["--no-deps", "--lib"]), features);
+        image.rustdoc(&mut doc);
+        tally.record(&format!("rustdoc {name}"), run_one(&mut doc));
+    }
+    Ok(tally)
+}
+
+/// Whether warnings are errors: only with the compilers that the lints were written for, because
+/// every new one brings new lints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rigor {
+    Errors,
+    Warnings,
+}
+
+impl Rigor {
+    fn of(minor: u32, strict: &[u32]) -> Self {
+        if strict.contains(&minor) {
+            return Self::Errors;
+        }
+        process::announce(
+            "",
+            &format!("rustc 1.{minor} is not in lint-rustc: warnings pass"),
+        );
+        Self::Warnings
+    }
+
+    fn clippy(self, command: &mut Command) {
+        if self == Self::Errors {
+            command.args(["--", "-D", "warnings"]);
+        }
+    }
+
+    fn rustdoc(self, command: &mut Command) {
+        if self == Self::Errors {
+            command.env("RUSTDOCFLAGS", "-D warnings");
+        }
+    }
+}
+
+fn format(workspace: &Workspace) -> Command {
+    let mut command = toolchain::host_cargo(workspace, "fmt");
+    command.args(["--all", "--check"]);
+    command
+}
+
+fn host_clippy(workspace: &Workspace, rigor: Rigor) -> Command {
+    let mut command = toolchain::host_cargo(workspace, "clippy");
+    command.args(["--workspace", "--all-targets"]);
+    rigor.clippy(&mut command);
+    command
+}
+
+fn host_doc(workspace: &Workspace, rigor: Rigor) -> Command {
+    let mut command = toolchain::host_cargo(workspace, "doc");
+    command.args(["--workspace", "--no-deps"]);
+    rigor.rustdoc(&mut command);
+    command
+}
+
+fn select(command: &mut Command, features: Option<&str>) {
+    if let Some(features) = features {
+        command.args(["--features", features]);
+    }
+}
+
+fn run_one(command: &mut Command) -> anyhow::Result<()> {
+    process::succeed(command).map(|_| ())
+}
+
+/// Runs a lint whose program may not be there: rustup's minimal profile has neither.
+fn with(program: &str, command: &mut Command) -> anyhow::Result<()> {
+    if process::ask(program, &["--version"]).is_none() {
+        return Err(Skip("rustup component add rustfmt clippy").into());
+    }
+    run_one(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_errors_for_known_compilers_only() {
+        assert_eq!(Rigor::of(95, &[95, 96]), Rigor::Errors);
+        assert_eq!(Rigor::of(97, &[95, 96]), Rigor::Warnings);
+    }
+}

@@ -1,0 +1,186 @@
+//! The layer that is a client: each case gets a fresh image on a free port, or drives the tool.
+//!
+//! A new case is one line in [`CASES`] and a function in a file beside it.
+
+mod bad_input;
+mod benchmark;
+mod clients;
+mod conversation;
+mod grammar;
+mod lifecycle;
+mod nomem;
+mod redis_cli;
+mod reports;
+mod scatter;
+mod subject;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::tally::Tally;
+use crate::build::{self, Image};
+use crate::process;
+use crate::provision::{self, Removals};
+use crate::qemu;
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+use subject::Subject;
+
+/// One test.
+struct Case {
+    name: &'static str,
+    drive: Drive,
+}
+
+/// What a test gets.
+#[derive(Clone, Copy)]
+enum Drive {
+    /// A fresh image.
+    Guest {
+        memory: &'static str,
+        append: &'static str,
+        run: fn(&Subject) -> anyhow::Result<()>,
+    },
+    /// The tool itself.
+    Tool(fn(&Workspace) -> anyhow::Result<()>),
+}
+
+/// More clients than the 64 of a test, so that the one that checks is served too.
+const MANY_CLIENTS: &str = "clients=72";
+
+const CASES: &[Case] = &[
+    guest("redis-cli gets a PONG", redis_cli::ping),
+    guest("redis-cli and query print alike", redis_cli::agree),
+    guest("the README's conversation", conversation::run),
+    guest("bad input has typed errors", bad_input::run),
+    guest("frames are scattered and come back", scatter::run),
+    sized(
+        "memory can be used up again and again",
+        "128M",
+        "",
+        nomem::run,
+    ),
+    guest("redis-benchmark with SOFT", benchmark::soft),
+    guest("redis-benchmark without SOFT", benchmark::hard),
+    guest("redis-benchmark without pipelining", benchmark::unpipelined),
+    sized(
+        "64 idle clients and one that works",
+        "512M",
+        MANY_CLIENTS,
+        clients::idle,
+    ),
+    sized(
+        "64 clients that vanish by RST",
+        "512M",
+        MANY_CLIENTS,
+        clients::reset,
+    ),
+    tool("stop ends a detached guest", lifecycle::stop),
+    tool("a name runs once", lifecycle::claimed),
+    tool("Ctrl-C ends the guest", lifecycle::interrupt),
+    tool(
+        "kill -9 of the tool ends the guest",
+        lifecycle::kill_running,
+    ),
+    tool(
+        "kill -9 during the boot ends the guest",
+        lifecycle::kill_booting,
+    ),
+    tool("a taken port is named", lifecycle::taken_port),
+];
+
+const fn guest(name: &'static str, run: fn(&Subject) -> anyhow::Result<()>) -> Case {
+    sized(name, "512M", "", run)
+}
+
+const fn sized(
+    name: &'static str,
+    memory: &'static str,
+    append: &'static str,
+    run: fn(&Subject) -> anyhow::Result<()>,
+) -> Case {
+    Case {
+        name,
+        drive: Drive::Guest {
+            memory,
+            append,
+            run,
+        },
+    }
+}
+
+const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> Case {
+    Case {
+        name,
+        drive: Drive::Tool(run),
+    }
+}
+
+/// Builds the image.
+pub(super) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
+    build::compile(workspace, toolchain, Image::Service)
+}
+
+/// Runs the cases whose names contain a text.
+pub(super) fn run(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    filter: &str,
+) -> anyhow::Result<Tally> {
+    let qemu = qemu::ensure(None)?;
+    if process::find("redis-cli").is_none() {
+        // Where it cannot be installed, the cases that need it are skipped.
+        if let Err(error) = provision::install(
+            &["redis-tools", "passt"],
+            "clients of the tests",
+            Removals::Named,
+        ) {
+            process::announce("", &format!("{error:#}"));
+        }
+    }
+    let image = compile(workspace, toolchain)?;
+    let mut tally = Tally::default();
+    for case in CASES.iter().filter(|case| case.name.contains(filter)) {
+        let start = Instant::now();
+        let outcome = run_case(workspace, &qemu, &image, case);
+        let word = if outcome.is_ok() { "ok" } else { "not ok" };
+        process::announce(
+            word,
+            &format!("{} ({:.1} s)", case.name, start.elapsed().as_secs_f64()),
+        );
+        tally.record(case.name, outcome);
+    }
+    Ok(tally)
+}
+
+fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> anyhow::Result<()> {
+    match case.drive {
+        Drive::Tool(run) => run(workspace),
+        Drive::Guest {
+            memory,
+            append,
+            run,
+        } => {
+            let mut subject = Subject::boot(workspace, qemu, image, memory, append)?;
+            let outcome = run(&subject);
+            subject.judge(outcome)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        for (index, case) in CASES.iter().enumerate() {
+            assert!(
+                CASES[..index].iter().all(|other| other.name != case.name),
+                "{}",
+                case.name
+            );
+        }
+    }
+}

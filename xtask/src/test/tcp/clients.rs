@@ -1,0 +1,115 @@
+//! Many clients: idle ones, and ones that vanish.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::reports;
+use super::subject::Subject;
+use crate::resp::{Client, Reply, client, encode};
+use crate::sys;
+
+const CLIENTS: usize = 64;
+const REGIONS: usize = 100;
+/// One answer beside 64 idle clients.
+const PONG_LIMIT: Duration = Duration::from_secs(5);
+
+/// 64 connections do nothing; one allocates, writes, reads, and a new one is served.
+pub(super) fn idle(subject: &Subject) -> anyhow::Result<()> {
+    let mut idle = Vec::new();
+    for number in 0..CLIENTS {
+        let mut client = subject
+            .connect()
+            .with_context(|| format!("client {number}"))?;
+        // A connection counts when the image has answered on it: the host accepts for it.
+        ping(&mut client).with_context(|| format!("client {number}"))?;
+        idle.push(client);
+    }
+    let mut worker = subject.connect()?;
+    let before = reports::check(&mut worker)?;
+    let start = Instant::now();
+    for round in 0..200_u64 {
+        let region = reports::allocated(worker.call(&["VZALLOC", "64K"])?)?;
+        let (id, text) = (region.id.to_string(), round.to_string());
+        worker.call(&["VWRITE", &id, "40000", &text])?;
+        let read = worker.call(&["VREAD", &id, "40000", &text.len().to_string()])?;
+        ensure!(
+            read == Reply::Bulk(Some(text.into_bytes())),
+            "{}",
+            read.terminal()
+        );
+        reports::free(&mut worker, &[region.id])?;
+    }
+    ensure!(
+        start.elapsed() < PONG_LIMIT * 10,
+        "200 rounds took {:?}",
+        start.elapsed()
+    );
+    for (number, client) in idle.iter_mut().enumerate() {
+        ping(client).with_context(|| format!("client {number} afterwards"))?;
+    }
+    drop(idle);
+    subject.settle(&mut worker, &before)
+}
+
+/// 64 connections allocate and are reset in the middle of what they do.
+pub(super) fn reset(subject: &Subject) -> anyhow::Result<()> {
+    let mut observer = subject.connect()?;
+    let before = reports::check(&mut observer)?;
+    let mut streams = Vec::new();
+    for number in 0..CLIENTS {
+        let stream = TcpStream::connect(subject.address())?;
+        sys::reset_on_close(&stream)?;
+        let mut client = Client::from_stream(stream)?;
+        client.send(&encode(&["VMALLOC", "4096"]).repeat(REGIONS))?;
+        for _ in 0..REGIONS {
+            reports::allocated(client.receive()?).with_context(|| format!("client {number}"))?;
+        }
+        streams.push(client);
+    }
+    let during = reports::check(&mut observer)?;
+    let made = during.number("areas")? - before.number("areas")?;
+    ensure!(
+        made == (CLIENTS * REGIONS) as u64,
+        "{made} areas for {CLIENTS} clients"
+    );
+    for client in &mut streams {
+        // Half a request is under way when the reset comes.
+        client.send(b"*2\r\n$7\r\nVMALLOC\r\n$4\r\n40")?;
+    }
+    drop(streams);
+    subject.settle(&mut observer, &before)?;
+    ensure!(
+        client::pongs(subject.address(), PONG_LIMIT),
+        "no PONG for a new client"
+    );
+    // The sockets of the vanished clients serve again.
+    let mut again = Vec::new();
+    for number in 0..CLIENTS {
+        let mut stream = TcpStream::connect(subject.address())?;
+        stream.write_all(b"PING\r\n")?;
+        let mut client = Client::from_stream(stream)?;
+        let reply = client
+            .receive()
+            .with_context(|| format!("client {number} of the next 64"))?;
+        ensure!(
+            reply == Reply::Status("PONG".to_owned()),
+            "{}",
+            reply.terminal()
+        );
+        again.push(client);
+    }
+    Ok(())
+}
+
+fn ping(client: &mut Client) -> anyhow::Result<()> {
+    let reply = client.call(&["PING"])?;
+    ensure!(
+        reply == Reply::Status("PONG".to_owned()),
+        "{}",
+        reply.terminal().trim_end()
+    );
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! The README's conversation, line by line.
+//!
+//! It is a fenced block marked `conversation`. A line `> COMMAND` is sent on one connection, the
+//! lines up to the next one are its reply as redis-cli prints it. `$ redis-cli …` begins a new
+//! connection, or, with a command behind its options, sends that one. `…` stands for any text
+//! within a line; alone in a line, for any lines.
+
+use anyhow::{Context, bail, ensure};
+
+use super::subject::Subject;
+use crate::resp::Client;
+
+/// A command and the lines it must print.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Step {
+    /// As written.
+    line: String,
+    words: Vec<Vec<u8>>,
+    fresh: bool,
+    raw: bool,
+    expected: Vec<String>,
+}
+
+/// Runs the conversation against a fresh image.
+pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+    let readme = std::fs::read_to_string(subject.file("README.md")).context("README.md")?;
+    let steps = parse(block(&readme)?)?;
+    ensure!(
+        steps.iter().any(|step| !step.words.is_empty()),
+        "no command in the conversation"
+    );
+    let mut client = subject.connect()?;
+    for step in &steps {
+        if step.fresh {
+            client = subject.connect()?;
+        }
+        if !step.words.is_empty() {
+            compare(step, &answer(&mut client, step)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn answer(client: &mut Client, step: &Step) -> anyhow::Result<Vec<String>> {
+    let reply = client
+        .call(&step.words)
+        .with_context(|| step.line.clone())?;
+    let text = if step.raw {
+        String::from_utf8_lossy(&reply.raw()).trim_end().to_owned()
+    } else {
+        reply.terminal()
+    };
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+fn compare(step: &Step, actual: &[String]) -> anyhow::Result<()> {
+    if lines_match(&step.expected, actual) {
+        return Ok(());
+    }
+    bail!(
+        "{}\nexpected:\n{}\nactual:\n{}",
+        step.line,
+        step.expected.join("\n"),
+        actual.join("\n")
+    )
+}
+
+fn block(readme: &str) -> anyhow::Result<&str> {
+    let start = readme
+        .find("\n```conversation\n")
+        .context("README.md has no conversation")?;
+    let text = &readme[start + "\n```conversation\n".len()..];
+    Ok(&text[..text.find("\n```").context("the conversation has no end")?])
+}
+
+fn parse(block: &str) -> anyhow::Result<Vec<Step>> {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in block.lines() {
+        if let Some(command) = line.strip_prefix("> ") {
+            let words = split(command).with_context(|| line.to_owned())?;
+            steps.push(Step {
+                line: line.to_owned(),
+                words,
+                ..Step::default()
+            });
+        } else if let Some(shell) = line.strip_prefix("$ ") {
+            steps.push(shell_step(line, shell)?);
+        } else {
+            let step = steps
+                .last_mut()
+                .with_context(|| format!("no command before {line:?}"))?;
+            step.expected.push(line.trim_end().to_owned());
+        }
+    }
+    Ok(steps)
+}
+
+/// Reads `redis-cli -p 7379 --raw VMALLOCINFO`.
+fn shell_step(line: &str, shell: &str) -> anyhow::Result<Step> {
+    let mut words = split(shell)?.into_iter();
+    ensure!(
+        words.next().as_deref() == Some(b"redis-cli"),
+        "not a redis-cli: {line}"
+    );
+    let mut step = Step {
+        line: line.to_owned(),
+        fresh: true,
+        ..Step::default()
+    };
+    while let Some(word) = words.next() {
+        match word.as_slice() {
+            b"-p" => drop(words.next()),
+            b"--raw" => step.raw = true,
+            _ => {
+                step.words.push(word);
+                step.words.extend(words.by_ref());
+            }
+        }
+    }
+    Ok(step)
+}
+
+/// Splits a line into words as redis-cli does: double quotes with escapes, single quotes without.
+fn split(line: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let (word, after) = match first {
+            '"' => double_quoted(&rest[1..])?,
+            '\'' => {
+                let (word, after) = rest[1..].split_once('\'').context("an open quote")?;
+                (word.as_bytes().to_vec(), after)
+            }
+            _ => {
+                let end = rest.find(' ').unwrap_or(rest.len());
+                (rest.as_bytes()[..end].to_vec(), &rest[end..])
+            }
+        };
+        words.push(word);
+        ensure!(
+            after.is_empty() || after.starts_with(' '),
+            "text behind a quote"
+        );
+        rest = after.trim_start();
+    }
+    Ok(words)
+}
+
+fn double_quoted(text: &str) -> anyhow::Result<(Vec<u8>, &str)> {
+    let mut word = Vec::new();
+    let mut rest = text;
+    loop {
+        let mut chars = rest.chars();
+        match chars.next().context("an open quote")? {
+            '"' => return Ok((word, chars.as_str())),
+            '\\' => {
+                let escaped = chars.next().context("an open escape")?;
+                if escaped == 'x' {
+                    let digits = chars.as_str().get(..2).context("a short \\x")?;
+                    word.push(u8::from_str_radix(digits, 16)?);
+                    rest = &chars.as_str()[2..];
+                    continue;
+                }
+                word.push(match escaped {
+                    'n' => b'\n',
+                    'r' => b'\r',
+                    't' => b'\t',
+                    other => u8::try_from(other)?,
+                });
+            }
+            other => word.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+        rest = chars.as_str();
+    }
+}
+
+/// Matches lines; an expected `…` alone stands for any number of them.
+fn lines_match(expected: &[String], actual: &[String]) -> bool {
+    match expected.split_first() {
+        None => actual.is_empty(),
+        Some((first, rest)) if first == "…" => {
+            (0..=actual.len()).any(|skipped| lines_match(rest, &actual[skipped..]))
+        }
+        Some((first, rest)) => actual
+            .split_first()
+            .is_some_and(|(line, after)| text_matches(first, line) && lines_match(rest, after)),
+    }
+}
+
+/// Matches one text; `…` stands for anything.
+pub(super) fn text_matches(expected: &str, actual: &str) -> bool {
+    match expected.split_once('…') {
+        None => expected == actual,
+        Some((before, after)) => actual.strip_prefix(before).is_some_and(|rest| {
+            rest.char_indices()
+                .map(|(index, _)| index)
+                .chain([rest.len()])
+                .any(|index| text_matches(after, &rest[index..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(lines: &[&str]) -> Vec<String> {
+        lines.iter().map(|line| (*line).to_owned()).collect()
+    }
+
+    #[test]
+    fn wildcards_match_within_a_line() {
+        assert!(text_matches("OK areas=0 …us=…", "OK areas=0 lazy=3 us=412"));
+        assert!(text_matches("…", ""));
+        assert!(!text_matches("OK …", "NO OK 1"));
+        assert!(!text_matches("a…b", "ab c"));
+        assert!(text_matches("plain", "plain") && !text_matches("plain", "plain "));
+    }
+
+    #[test]
+    fn a_lone_wildcard_matches_lines() {
+        let expected = strings(&["a", "…", "c"]);
+        assert!(lines_match(&expected, &strings(&["a", "c"])));
+        assert!(lines_match(&expected, &strings(&["a", "b", "b", "c"])));
+        assert!(!lines_match(&expected, &strings(&["a", "b"])));
+        assert!(!lines_match(&strings(&["a"]), &strings(&["a", "b"])));
+    }
+
+    #[test]
+    fn words_are_split_as_redis_cli_does() {
+        let words = split(r#"VWRITE  @buf 9998 "ab\"c\x00\n" 'x y'"#).unwrap();
+        let expected: [&[u8]; 5] = [b"VWRITE", b"@buf", b"9998", b"ab\"c\0\n", b"x y"];
+        assert_eq!(words, expected);
+        assert!(split("\"open").is_err() && split("\"a\"b").is_err());
+    }
+
+    #[test]
+    fn the_block_is_found_and_parsed() {
+        let readme = "# x\n```conversation\n$ redis-cli -p 7379\n> VFREE @a\n(integer) 1\n\
+                      $ redis-cli -p 7379 --raw VMALLOCINFO\n0x…\n…\n```\nmore\n";
+        let steps = parse(block(readme).unwrap()).unwrap();
+        assert_eq!(steps.len(), 3);
+        assert!(steps[0].fresh && steps[0].words.is_empty());
+        assert_eq!(steps[1].expected, ["(integer) 1"]);
+        assert!(steps[2].raw && steps[2].fresh);
+        assert_eq!(steps[2].words, [b"VMALLOCINFO"]);
+        assert_eq!(steps[2].expected, ["0x…", "…"]);
+        assert!(block("no block").is_err());
+    }
+}

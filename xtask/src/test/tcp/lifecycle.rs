@@ -1,0 +1,244 @@
+//! The tool itself: a guest never outlives what was promised.
+
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::instance::{self, Ports};
+use crate::process;
+use crate::resp::client;
+use crate::sys::{self, Bond};
+use crate::workspace::Workspace;
+
+const NAME: &str = "test-tool";
+/// Build and boot.
+const UP_LIMIT: Duration = Duration::from_secs(180);
+const DOWN_LIMIT: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// `run --detach`, `query`, `stop`: every process is gone, and so is `ports.json`.
+pub(super) fn stop(workspace: &Workspace) -> anyhow::Result<()> {
+    let output = tool(&["run", "--detach", "--name", NAME, "--port", "0"])?;
+    ensure!(output.status.success(), "run: {}", text(&output.stderr));
+    let ports = instance::expect_live(workspace, NAME)?;
+    ensure!(
+        client::pongs(ports.resp, Duration::from_secs(5)),
+        "no PONG after run --detach"
+    );
+    let query = tool(&["query", "--name", NAME, "PING"])?;
+    ensure!(
+        query.status.success() && query.stdout == b"PONG\n",
+        "query: {}",
+        text(&query.stdout)
+    );
+    let refused = tool(&["query", "--name", NAME, "VMALLOC", "0"])?;
+    ensure!(
+        refused.status.code() == Some(1),
+        "query of an error: {}",
+        refused.status
+    );
+    ensure!(
+        text(&refused.stdout).starts_with("(error) INVAL"),
+        "{}",
+        text(&refused.stdout)
+    );
+    let stopped = tool(&["stop", "--name", NAME])?;
+    ensure!(stopped.status.success(), "stop: {}", text(&stopped.stderr));
+    expect_gone(workspace, &ports)?;
+    let again = tool(&["stop", "--name", NAME])?;
+    ensure!(
+        again.status.code() == Some(5),
+        "stop of nothing: {}",
+        again.status
+    );
+    Ok(())
+}
+
+/// A second `run` of a live name fails and says where the first one is.
+pub(super) fn claimed(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut first = start(&[])?;
+    let outcome = wait_up(workspace, &mut first).and_then(|ports| {
+        let second = tool(&["run", "--name", NAME, "--port", "0"])?;
+        ensure!(
+            second.status.code() == Some(5),
+            "the second run: {}",
+            second.status
+        );
+        let message = text(&second.stderr);
+        ensure!(
+            message.contains(&ports.resp.to_string()),
+            "no ports in {message}"
+        );
+        Ok(ports)
+    });
+    let ports = end(first, libc::SIGTERM, outcome)?;
+    expect_gone(workspace, &ports)
+}
+
+/// Ctrl-C is SIGINT; the tool ends well and nothing is left.
+pub(super) fn interrupt(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut child = start(&[])?;
+    let outcome = wait_up(workspace, &mut child);
+    let ports = end(child, libc::SIGINT, outcome)?;
+    expect_gone(workspace, &ports)
+}
+
+/// SIGKILL leaves the tool no chance to clean up.
+pub(super) fn kill_running(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut child = start(&[])?;
+    let outcome = wait_up(workspace, &mut child);
+    let ports = end(child, libc::SIGKILL, outcome)?;
+    expect_gone(workspace, &ports)
+}
+
+/// The same while the guest has not answered yet.
+pub(super) fn kill_booting(workspace: &Workspace) -> anyhow::Result<()> {
+    let folder = instance::folder(workspace, NAME)?;
+    let commands = folder.join("qemu.cmd");
+    let _ = std::fs::remove_file(&commands);
+    let mut child = start(&[])?;
+    let outcome = wait_for(&mut child, || Ok(commands.exists().then_some(())));
+    end(child, libc::SIGKILL, outcome)?;
+    expect_silence(&folder, None)
+}
+
+/// A port that is taken is named before anything is built.
+pub(super) fn taken_port(_workspace: &Workspace) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let port = listener.local_addr()?.port().to_string();
+    let output = tool(&["run", "--name", NAME, "--port", &port])?;
+    ensure!(
+        output.status.code() == Some(5),
+        "run on a taken port: {}",
+        output.status
+    );
+    let message = text(&output.stderr);
+    ensure!(
+        message.contains(&port) && message.contains("--port 0"),
+        "{message}"
+    );
+    Ok(())
+}
+
+fn tool(arguments: &[&str]) -> anyhow::Result<std::process::Output> {
+    let mut command = Command::new(std::env::current_exe()?);
+    process::capture_within(command.args(arguments), UP_LIMIT)
+}
+
+fn start(more: &[&str]) -> anyhow::Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["run", "--name", NAME, "--port", "0"])
+        .args(more);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    sys::bind(&mut command, Bond::Own, &[]);
+    command.spawn().context("cannot start the tool")
+}
+
+fn wait_up(workspace: &Workspace, child: &mut Child) -> anyhow::Result<Ports> {
+    wait_for(child, || instance::find_live(workspace, NAME))
+}
+
+fn wait_for<T>(
+    child: &mut Child,
+    mut look: impl FnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
+    let deadline = Instant::now() + UP_LIMIT;
+    while Instant::now() < deadline {
+        if let Some(found) = look()? {
+            return Ok(found);
+        }
+        if let Some(status) = child.try_wait()? {
+            bail!("the tool ended: {status}");
+        }
+        std::thread::sleep(LOOK);
+    }
+    bail!("not up within {} s", UP_LIMIT.as_secs())
+}
+
+/// Sends a signal to the tool and checks how it ends; on a failure it is ended all the same.
+fn end<T>(mut child: Child, signal: i32, outcome: anyhow::Result<T>) -> anyhow::Result<T> {
+    sys::kill(child.id(), signal)?;
+    let status = process::wait(&mut child, DOWN_LIMIT)?;
+    if status.is_none() {
+        child.kill()?;
+        child.wait()?;
+    }
+    let found = outcome?;
+    let status = status.context("the tool does not end")?;
+    match signal {
+        libc::SIGKILL => ensure!(status.signal() == Some(signal), "the tool ended: {status}"),
+        _ => ensure!(status.success(), "the tool ended: {status}"),
+    }
+    Ok(found)
+}
+
+fn expect_gone(workspace: &Workspace, ports: &Ports) -> anyhow::Result<()> {
+    let folder = instance::folder(workspace, NAME)?;
+    expect_silence(&folder, Some(ports))?;
+    ensure!(
+        instance::find_live(workspace, NAME)?.is_none(),
+        "the name still lives"
+    );
+    let free = TcpListener::bind(ports.resp);
+    ensure!(free.is_ok(), "the port is still taken");
+    Ok(())
+}
+
+/// Waits until no QEMU and no passt of this folder is left.
+fn expect_silence(folder: &Path, ports: Option<&Ports>) -> anyhow::Result<()> {
+    let deadline = Instant::now() + DOWN_LIMIT;
+    let serial = folder.join("serial.log").display().to_string();
+    let port = passt_port(folder, ports);
+    loop {
+        let left = processes(|line| {
+            line.contains(&serial) || port.as_ref().is_some_and(|port| line.contains(port))
+        })?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("still there: {}", left.join("; "));
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// The word by which passt of this guest is known.
+fn passt_port(folder: &Path, ports: Option<&Ports>) -> Option<String> {
+    if let Some(ports) = ports {
+        return Some(format!("{}/{}:", ports.resp.ip(), ports.resp.port()));
+    }
+    let commands = std::fs::read_to_string(folder.join("qemu.cmd")).ok()?;
+    let words = commands.split_whitespace();
+    words
+        .skip_while(|word| *word != "-t")
+        .nth(1)
+        .map(str::to_owned)
+}
+
+/// Lists the command lines that match, without the test's own.
+fn processes(matches: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else {
+            continue;
+        };
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if matches(&line) {
+            found.push(line);
+        }
+    }
+    Ok(found)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}

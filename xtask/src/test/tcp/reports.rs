@@ -1,0 +1,196 @@
+//! The image's reports, as far as tests read them.
+
+use std::fmt;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::resp::{Client, Reply};
+
+/// The line of a `VCHECK` that found nothing wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Audit {
+    line: String,
+}
+
+impl Audit {
+    fn parse(line: &str) -> anyhow::Result<Self> {
+        ensure!(line.starts_with("OK "), "VCHECK answers {line}");
+        Ok(Self {
+            line: line.to_owned(),
+        })
+    }
+
+    /// Returns a number of the line, as in `areas=0`.
+    pub(super) fn number(&self, name: &str) -> anyhow::Result<u64> {
+        let words = self.line.split(' ').filter_map(|word| word.split_once('='));
+        let value = words
+            .into_iter()
+            .find_map(|(key, value)| (key == name).then_some(value));
+        value
+            .and_then(|value| value.parse().ok())
+            .with_context(|| format!("no {name}= in {}", self.line))
+    }
+
+    /// Frames and tables in use.
+    pub(super) fn footprint(&self) -> anyhow::Result<(u64, u64)> {
+        Ok((self.number("frames_used")?, self.number("table_pages")?))
+    }
+
+    /// Says whether everything was given back that was not held before.
+    pub(super) fn holds_no_more_than(&self, before: &Self) -> bool {
+        ["areas", "frames_used", "table_pages"].iter().all(|name| {
+            matches!((self.number(name), before.number(name)), (Ok(now), Ok(then)) if now <= then)
+        })
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+/// Audits the image.
+///
+/// # Errors
+/// It found something wrong.
+pub(super) fn check(client: &mut Client) -> anyhow::Result<Audit> {
+    Audit::parse(&text(client.call(&["VCHECK"])?)?)
+}
+
+/// Flushes and releases everything that waits for it.
+pub(super) fn purge(client: &mut Client) -> anyhow::Result<()> {
+    let reply = client.call(&["VPURGE", "SYNC"])?;
+    ensure!(
+        !reply.is_error(),
+        "VPURGE SYNC answers {}",
+        reply.terminal().trim_end()
+    );
+    Ok(())
+}
+
+/// Reads a counter of `VSTATS`.
+pub(super) fn stat(client: &mut Client, name: &str) -> anyhow::Result<u64> {
+    let reply = client.call(&["VSTATS"])?;
+    let Reply::Array(Some(items)) = reply else {
+        bail!("VSTATS answers {}", reply.terminal().trim_end());
+    };
+    for pair in items.chunks_exact(2) {
+        let [key, value] = pair else { continue };
+        if text(key.clone())? == name {
+            return integer(value.clone());
+        }
+    }
+    bail!("VSTATS has no {name}")
+}
+
+/// Takes a status or a bulk string.
+pub(super) fn text(reply: Reply) -> anyhow::Result<String> {
+    match reply {
+        Reply::Status(text) => Ok(text),
+        Reply::Bulk(Some(bytes)) => Ok(String::from_utf8(bytes)?),
+        other => bail!("a text was expected, not {}", other.terminal().trim_end()),
+    }
+}
+
+/// Takes an integer, or a text that is one.
+pub(super) fn integer(reply: Reply) -> anyhow::Result<u64> {
+    match reply {
+        Reply::Integer(number) => Ok(u64::try_from(number)?),
+        other => {
+            let text = text(other)?;
+            text.parse()
+                .with_context(|| format!("a number was expected, not {text}"))
+        }
+    }
+}
+
+/// Takes an address, as in `0xffffc90000000000`.
+pub(super) fn address(reply: Reply) -> anyhow::Result<u64> {
+    let text = text(reply)?;
+    let digits = text
+        .strip_prefix("0x")
+        .with_context(|| format!("no address: {text}"))?;
+    u64::from_str_radix(digits, 16).with_context(|| format!("no address: {text}"))
+}
+
+/// Takes an array.
+pub(super) fn array(reply: Reply) -> anyhow::Result<Vec<Reply>> {
+    match reply {
+        Reply::Array(Some(items)) => Ok(items),
+        other => bail!("an array was expected, not {}", other.terminal().trim_end()),
+    }
+}
+
+/// What an allocation answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Allocated {
+    /// The region's id.
+    pub(super) id: u64,
+    /// Its first byte.
+    pub(super) start: u64,
+    /// Its mapped bytes.
+    pub(super) bytes: u64,
+}
+
+/// Takes the reply of `VMALLOC` and `VZALLOC`.
+pub(super) fn allocated(reply: Reply) -> anyhow::Result<Allocated> {
+    let items = array(reply)?;
+    let [id, start, bytes] = <[Reply; 3]>::try_from(items)
+        .map_err(|items| anyhow::anyhow!("{} items for an allocation", items.len()))?;
+    Ok(Allocated {
+        id: integer(id)?,
+        start: address(start)?,
+        bytes: integer(bytes)?,
+    })
+}
+
+/// Frees regions by their ids, many in one command.
+pub(super) fn free(client: &mut Client, ids: &[u64]) -> anyhow::Result<()> {
+    /// Below the service's limit of 1024 arguments.
+    const AT_ONCE: usize = 1000;
+    for part in ids.chunks(AT_ONCE) {
+        let mut words = vec!["VFREE".to_owned()];
+        words.extend(part.iter().map(u64::to_string));
+        let freed = integer(client.call(&words)?)?;
+        ensure!(
+            freed == part.len() as u64,
+            "{freed} of {} were freed",
+            part.len()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "OK areas=0 lazy=3 frames_used=312 table_pages=7 generation=19 us=412";
+
+    #[test]
+    fn audits_have_numbers() {
+        let audit = Audit::parse(LINE).unwrap();
+        assert_eq!(audit.footprint().unwrap(), (312, 7));
+        assert!(audit.number("frames").is_err());
+        assert!(Audit::parse("VIOLATION 3").is_err());
+        let more = Audit::parse(&LINE.replace("312", "313")).unwrap();
+        assert!(audit.holds_no_more_than(&more) && !more.holds_no_more_than(&audit));
+    }
+
+    #[test]
+    fn allocations_are_triples() {
+        let reply = Reply::Array(Some(vec![
+            Reply::Integer(1),
+            Reply::Bulk(Some(b"0xffffc90000010000".to_vec())),
+            Reply::Integer(12288),
+        ]));
+        let expected = Allocated {
+            id: 1,
+            start: 0xffff_c900_0001_0000,
+            bytes: 12288,
+        };
+        assert_eq!(allocated(reply).unwrap(), expected);
+        assert!(allocated(Reply::Error("NOMEM".to_owned())).is_err());
+    }
+}

@@ -1,0 +1,218 @@
+//! A region of scattered frames, seen through the image's own page tables; and all of it back.
+
+use anyhow::{Context, ensure};
+
+use super::subject::Subject;
+use super::{grammar, reports};
+use crate::resp::{Client, Reply, encode};
+
+const PAGE_BYTES: u64 = 4096;
+/// The pages of 1 MiB.
+const PAGES: usize = 256;
+const PASSES: usize = 3;
+/// Commands that are sent before their replies are read.
+const BATCH: usize = 256;
+/// Regions that leave room for the test's own: a 64th of the memory stays free.
+const SPARED: u64 = 64;
+
+/// Fills the memory, frees every second region, and allocates 1 MiB from the holes.
+pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+    let mut client = subject.connect()?;
+    let before = reports::check(&mut client)?;
+    for pass in 0..PASSES {
+        one_pass(&mut client).with_context(|| format!("pass {pass}"))?;
+        reports::purge(&mut client)?;
+        let after = reports::check(&mut client)?;
+        // The first pass may leave caches behind; from then on nothing may grow.
+        if pass > 0 {
+            let (then, now) = (before.footprint()?, after.footprint()?);
+            ensure!(
+                now == then,
+                "pass {pass}: frames and tables {now:?}, {then:?} at first"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn one_pass(client: &mut Client) -> anyhow::Result<()> {
+    let ids = fill(client)?;
+    let (holes, kept): (Vec<_>, Vec<_>) = ids.iter().enumerate().partition(|(i, _)| i % 2 == 0);
+    let only_ids = |pairs: Vec<(usize, &u64)>| pairs.into_iter().map(|(_, id)| *id).collect();
+    let (holes, kept): (Vec<u64>, Vec<u64>) = (only_ids(holes), only_ids(kept));
+    reports::free(client, &holes)?;
+    reports::purge(client)?;
+
+    let region = reports::allocated(client.call(&["VZALLOC", "1M", "NAME", "demo"])?)?;
+    check_entries(client, region)?;
+    check_bytes(client)?;
+    check_report(client, region)?;
+    check_guard(client, region)?;
+
+    ensure!(
+        reports::integer(client.call(&["VFREE", "@demo"])?)? == 1,
+        "demo was not freed"
+    );
+    reports::free(client, &kept)
+}
+
+/// Allocates single pages until nearly no frame is left.
+fn fill(client: &mut Client) -> anyhow::Result<Vec<u64>> {
+    let free = reports::stat(client, "frames_free")?;
+    let wanted = usize::try_from(free - free / SPARED)?;
+    let mut ids = Vec::with_capacity(wanted);
+    while ids.len() < wanted {
+        let batch = BATCH.min(wanted - ids.len());
+        client.send(&encode(&["VMALLOC", "4096"]).repeat(batch))?;
+        let mut refused = None;
+        for _ in 0..batch {
+            match client.receive()? {
+                Reply::Error(error) => refused = Some(error),
+                reply => ids.push(reports::allocated(reply)?.id),
+            }
+        }
+        if let Some(error) = refused {
+            ensure!(error.starts_with("NOMEM "), "{error}");
+            break;
+        }
+    }
+    ensure!(
+        ids.len() * 100 >= wanted * 90,
+        "{} of {wanted} pages",
+        ids.len()
+    );
+    Ok(ids)
+}
+
+fn check_entries(client: &mut Client, region: reports::Allocated) -> anyhow::Result<()> {
+    let rows = reports::array(client.call(&["VPTE", "@demo"])?)?;
+    ensure!(rows.len() == PAGES, "VPTE shows {} entries", rows.len());
+    let mut frames = Vec::new();
+    for (index, row) in rows.into_iter().enumerate() {
+        let mut fields = reports::array(row)?.into_iter();
+        let mut next = || fields.next().context("a row of VPTE has 4 fields");
+        let (page, level, frame) = (
+            reports::address(next()?)?,
+            reports::integer(next()?)?,
+            reports::address(next()?)?,
+        );
+        next()?;
+        ensure!(
+            page == region.start + index as u64 * PAGE_BYTES,
+            "entry {index} is of {page:#x}"
+        );
+        ensure!(
+            level == 1 && frame % PAGE_BYTES == 0 && frame != 0,
+            "level {level}, {frame:#x}"
+        );
+        frames.push(frame);
+    }
+    let apart = frames
+        .windows(2)
+        .filter(|pair| pair[0].abs_diff(pair[1]) != PAGE_BYTES)
+        .count();
+    ensure!(
+        apart * 10 >= (PAGES - 1) * 9,
+        "only {apart} of {} neighbours are apart",
+        PAGES - 1
+    );
+    frames.sort_unstable();
+    frames.dedup();
+    ensure!(
+        frames.len() == PAGES,
+        "{} frames behind {PAGES} pages",
+        frames.len()
+    );
+    Ok(())
+}
+
+/// Fresh memory is zero; what is written is read back, page by page and across pages.
+fn check_bytes(client: &mut Client) -> anyhow::Result<()> {
+    let size = PAGES * usize::try_from(PAGE_BYTES)?;
+    let half = size / 2;
+    let read = |client: &mut Client, offset: usize, length: usize| -> anyhow::Result<Vec<u8>> {
+        let reply = client.call(&["VREAD", "@demo", &offset.to_string(), &length.to_string()])?;
+        match reply {
+            Reply::Bulk(Some(bytes)) => Ok(bytes),
+            other => anyhow::bail!("VREAD answers {}", other.terminal().trim_end()),
+        }
+    };
+    ensure!(
+        read(client, 0, half)?.iter().all(|byte| *byte == 0),
+        "fresh memory is not zero"
+    );
+    // A pattern without a period of a page, so that swapped pages show.
+    let pattern: Vec<u8> = (0..size)
+        .map(|index| (index % 251).to_le_bytes()[0])
+        .collect();
+    for (offset, part) in [(0, &pattern[..half]), (half, &pattern[half..])] {
+        let offset = offset.to_string();
+        let words: [&[u8]; 4] = [b"VWRITE", b"@demo", offset.as_bytes(), part];
+        ensure!(
+            reports::integer(client.call(&words)?)? == part.len() as u64,
+            "a short write"
+        );
+    }
+    ensure!(
+        read(client, 0, half)? == pattern[..half],
+        "the first half differs"
+    );
+    ensure!(
+        read(client, half, half)? == pattern[half..],
+        "the second half differs"
+    );
+    Ok(())
+}
+
+fn check_report(client: &mut Client, region: reports::Allocated) -> anyhow::Result<()> {
+    let reply = client.call(&["VMALLOCINFO"])?;
+    if let Reply::Error(error) = &reply {
+        // A report of every single page may be longer than a reply may be.
+        ensure!(error.starts_with("LIMIT "), "VMALLOCINFO answers {error}");
+        return check_list(client, region);
+    }
+    let rows = grammar::parse(&reports::text(reply)?)?;
+    let row = rows
+        .iter()
+        .find(|row| row.start == region.start)
+        .context("demo is not listed")?;
+    ensure!(
+        row.pages == Some(PAGES as u64),
+        "demo has {:?} pages",
+        row.pages
+    );
+    ensure!(
+        row.end - row.start == (PAGES as u64 + 1) * PAGE_BYTES,
+        "no guard behind demo"
+    );
+    Ok(())
+}
+
+/// `VLIST` from the region's own address shows it first.
+fn check_list(client: &mut Client, region: reports::Allocated) -> anyhow::Result<()> {
+    let cursor = format!("{:#x}", region.start);
+    let reply = client.call(&["VLIST", "CURSOR", &cursor, "COUNT", "1"])?;
+    let text = reply.terminal();
+    ensure!(
+        text.contains(&cursor) && text.contains("demo"),
+        "VLIST answers {text}"
+    );
+    Ok(())
+}
+
+/// A real access behind the region faults, is attributed, and the image lives on.
+fn check_guard(client: &mut Client, region: reports::Allocated) -> anyhow::Result<()> {
+    let guard = format!("{:#x}", region.start + region.bytes);
+    for access in ["r", "w"] {
+        let answer = reports::text(client.call(&["VPROBE", &guard, access])?)?;
+        let named = format!("region={} name=demo", region.id);
+        ensure!(
+            answer.starts_with("fault guard ") && answer.contains(&named),
+            "VPROBE {access} of the guard answers {answer}"
+        );
+    }
+    let last = format!("{:#x}", region.start + region.bytes - 1);
+    let answer = reports::text(client.call(&["VPROBE", &last, "r"])?)?;
+    ensure!(answer == "ok", "VPROBE of the last byte answers {answer}");
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! A fresh image under test.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use runtime_config::{ports, verdict};
+
+use crate::accel::Accel;
+use crate::cli::NetRequest;
+use crate::guest::{Guest, Plan};
+use crate::instance::Instance;
+use crate::network::{self, Network};
+use crate::resp::Client;
+use crate::sys::Bond;
+use crate::workspace::Workspace;
+
+use super::reports::Audit;
+
+/// From the start of QEMU to the first PONG.
+const BOOT_LIMIT: Duration = Duration::from_secs(60);
+/// How long the image may take to give back what a client left behind.
+const SETTLE_LIMIT: Duration = Duration::from_secs(20);
+
+/// A guest that has answered a PING.
+pub(super) struct Subject {
+    guest: Guest,
+    network: Network,
+    root: PathBuf,
+}
+
+impl Subject {
+    /// Boots an image on a free port. Under TCG: the same everywhere.
+    pub(super) fn boot(
+        workspace: &Workspace,
+        qemu: &Path,
+        image: &Path,
+        memory: &str,
+        append: &str,
+    ) -> anyhow::Result<Self> {
+        let network = network::choose(NetRequest::Auto)?.network;
+        let plan = Plan {
+            qemu: qemu.to_path_buf(),
+            image: image.to_path_buf(),
+            machine: "q35".to_owned(),
+            memory: memory.to_owned(),
+            smp: 1,
+            accel: Accel::Tcg,
+            network: Some(network),
+            append: append.to_owned(),
+            host: network::free_port(0)?,
+            guest_port: ports::RESP,
+        };
+        let instance = Rc::new(Instance::claim(workspace, "test-tcp")?);
+        let mut guest = Guest::start(plan, instance, Bond::Own)?;
+        if let Err(reason) = guest.wait_for_pong(BOOT_LIMIT, || false)? {
+            return Err(guest.explain(&reason, BOOT_LIMIT));
+        }
+        Ok(Self {
+            guest,
+            network,
+            root: workspace.root().to_path_buf(),
+        })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.guest.plan().host
+    }
+
+    /// How it reaches the host.
+    pub(super) fn network(&self) -> Network {
+        self.network
+    }
+
+    /// A file of the workspace.
+    pub(super) fn file(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// A new connection.
+    pub(super) fn connect(&self) -> anyhow::Result<Client> {
+        Client::connect(self.address()).context("cannot connect")
+    }
+
+    /// Waits until the image has as many areas, frames and tables in use as it had before.
+    pub(super) fn settle(&self, client: &mut Client, before: &Audit) -> anyhow::Result<()> {
+        let deadline = Instant::now() + SETTLE_LIMIT;
+        loop {
+            super::reports::purge(client)?;
+            let now = super::reports::check(client)?;
+            if now.holds_no_more_than(before) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("{now} after {} s, {before} before", SETTLE_LIMIT.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Adds to the outcome of a test what the image itself has to say: it lives, it answers, and
+    /// its console shows neither fault nor panic.
+    pub(super) fn judge(&mut self, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+        if let Some(status) = self.guest.try_wait()? {
+            let death = self.guest.explain_end(status);
+            return Err(match outcome {
+                Ok(()) => death,
+                Err(error) => error.context(format!("{death:#}")),
+            });
+        }
+        outcome?;
+        let mut client = self.connect()?;
+        super::reports::check(&mut client).context("after the test")?;
+        let serial = std::fs::read(self.guest.instance().serial())?;
+        let serial = String::from_utf8_lossy(&serial);
+        let bad = [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX];
+        if let Some(line) = serial
+            .lines()
+            .find(|line| bad.iter().any(|word| line.starts_with(word)))
+        {
+            bail!("the console says: {line}");
+        }
+        Ok(())
+    }
+}

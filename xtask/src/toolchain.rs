@@ -1,0 +1,210 @@
+//! The compiler of the image: who has a `core` for bare x86_64, and how it is called.
+//!
+//! In this order: the active toolchain with the target installed; with its library sources; the
+//! same two for Debian's packages in `/usr/bin`; then whatever can be installed.
+
+mod environment;
+pub(crate) mod install;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::process;
+use crate::workspace::{self, Workspace};
+
+/// The target of the image.
+pub(crate) const TARGET: &str = "x86_64-unknown-none";
+
+const DEBIAN_BIN: &str = "/usr/bin";
+
+/// Where a compiler comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The one that compiles the host tool.
+    Active,
+    /// Debian's packages, beside a rustup.
+    Debian,
+}
+
+/// How a compiler gets its `core`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Core {
+    /// The target is installed.
+    Installed,
+    /// It is built from the library sources.
+    FromSource,
+}
+
+/// A compiler that can build the image. Holding one proves that its `core` was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Toolchain {
+    origin: Origin,
+    core: Core,
+    minor: u32,
+}
+
+impl Toolchain {
+    /// Looks for a compiler; changes nothing.
+    pub(crate) fn find(workspace: &Workspace) -> anyhow::Result<Option<Self>> {
+        let msrv = workspace.msrv_minor()?;
+        let candidates = [
+            (Origin::Active, active_rustc()),
+            (Origin::Debian, debian("rustc")),
+        ];
+        Ok(candidates
+            .into_iter()
+            .find_map(|(origin, rustc)| probe(origin, &rustc, msrv)))
+    }
+
+    /// Looks for a compiler and installs one where there is none.
+    pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Self> {
+        if let Some(toolchain) = Self::find(workspace)? {
+            return Ok(toolchain);
+        }
+        install::install(workspace)?;
+        Self::find(workspace)?.context("the compiler that was just installed is not found")
+    }
+
+    /// Says in a clause what was found.
+    pub(crate) fn describe(&self) -> String {
+        let owner = match self.origin {
+            Origin::Active => "the active rustc",
+            Origin::Debian => "Debian's rustc",
+        };
+        let core = match self.core {
+            Core::Installed => "with the target installed",
+            Core::FromSource => "with core built from its sources",
+        };
+        format!("{owner} 1.{} {core}", self.minor)
+    }
+
+    /// The minor version of this rustc 1.x.
+    pub(crate) fn minor(&self) -> u32 {
+        self.minor
+    }
+
+    /// A cargo command for the image: `rustc`, `clippy` or `doc`, with the flags that all three
+    /// share, so that they also share their target folder.
+    pub(crate) fn cargo(&self, workspace: &Workspace, verb: &str) -> Command {
+        let mut command = match (self.origin, verb) {
+            (Origin::Active, _) => Command::new(environment::active_cargo()),
+            // Debian's cargo would look for subcommands in the user's own folder first.
+            (Origin::Debian, "clippy") => Command::new(debian("cargo-clippy")),
+            (Origin::Debian, _) => Command::new(debian("cargo")),
+        };
+        environment::scrub(&mut command, self.origin);
+        if self.origin == Origin::Debian {
+            command.env("CARGO", debian("cargo"));
+            command.env("RUSTC", debian("rustc"));
+            command.env("RUSTDOC", debian("rustdoc"));
+        }
+        command
+            .current_dir(workspace.root())
+            .arg(verb)
+            .args(["--target", TARGET]);
+        command.args(["--release", "--package", "app", "--target-dir"]);
+        command.arg(workspace.path("target/image"));
+        command.env("CARGO_ENCODED_RUSTFLAGS", image_flags().join("\u{1f}"));
+        if self.core == Core::FromSource {
+            command.env("RUSTC_BOOTSTRAP", "1");
+            command.args(["-Zbuild-std=core,alloc"]);
+            command.args(["-Zbuild-std-features=compiler-builtins-mem"]);
+        }
+        command
+    }
+}
+
+/// The compiler flags of everything in the image.
+fn image_flags() -> Vec<&'static str> {
+    // One static ELF, linked low; the default code model reaches all of it. Frame pointers make
+    // backtraces possible, also through optimized code.
+    let mut flags = vec!["-Crelocation-model=static", "-Cforce-frame-pointers=yes"];
+    // Debian's rustc has no rust-lld. One linker for all compilers is one layout for all.
+    if process::find("ld").is_some() {
+        flags.extend(["-Clinker=ld", "-Clinker-flavor=ld"]);
+    }
+    flags
+}
+
+/// The flags of the last step, for `cargo rustc --bin app`.
+///
+/// # Errors
+/// The link script cannot be read.
+pub(crate) fn link_flags(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
+    let script = workspace.path("app/src/bare/boot/link.ld");
+    let content = std::fs::read(&script).with_context(|| script.display().to_string())?;
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    Ok(vec![
+        format!("-Clink-arg=-T{}", script.display()),
+        // A section that the script does not name would land behind `.bss`.
+        "-Clink-arg=--orphan-handling=error".to_owned(),
+        "-Clink-arg=--build-id=none".to_owned(),
+        // cargo does not look into the script; with this it links again when the script changes.
+        format!("--cfg=link_script=\"{:016x}\"", hasher.finish()),
+    ])
+}
+
+/// The rustc that belongs to the cargo which started the tool.
+fn active_rustc() -> PathBuf {
+    std::env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from)
+}
+
+fn debian(program: &str) -> PathBuf {
+    Path::new(DEBIAN_BIN).join(program)
+}
+
+fn probe(origin: Origin, rustc: &Path, msrv: u32) -> Option<Toolchain> {
+    let minor = minor(rustc)?;
+    if minor < msrv {
+        return None;
+    }
+    let core = find_core(rustc)?;
+    let complete = origin == Origin::Active || debian("cargo").is_file();
+    complete.then_some(Toolchain {
+        origin,
+        core,
+        minor,
+    })
+}
+
+/// Returns the minor version of a rustc 1.x, `None` where there is none.
+pub(crate) fn minor(rustc: &Path) -> Option<u32> {
+    workspace::minor_of(process::ask(rustc, &["--version"])?.strip_prefix("rustc ")?)
+}
+
+fn find_core(rustc: &Path) -> Option<Core> {
+    let libraries = process::ask(rustc, &["--print", "target-libdir", "--target", TARGET])?;
+    if has_core(Path::new(libraries.trim())) {
+        return Some(Core::Installed);
+    }
+    let sysroot = process::ask(rustc, &["--print", "sysroot"])?;
+    let sources = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library");
+    (sources.join("core/src/lib.rs").is_file() && sources.join("Cargo.lock").is_file())
+        .then_some(Core::FromSource)
+}
+
+fn has_core(libraries: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(libraries) else {
+        return false;
+    };
+    entries
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
+}
+
+/// A cargo command for what runs on the host.
+pub(crate) fn host_cargo(workspace: &Workspace, verb: &str) -> Command {
+    let mut command = Command::new(environment::active_cargo());
+    environment::scrub_crate(&mut command);
+    command.current_dir(workspace.root()).arg(verb);
+    command
+}
+
+/// The minor version of the rustc that compiles for the host.
+pub(crate) fn host_minor() -> anyhow::Result<u32> {
+    minor(&active_rustc()).context("no rustc is found")
+}
