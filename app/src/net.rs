@@ -14,4 +14,3 @@ pub use address::Addressing;
 pub use nic::Nic;
 pub use sockets::{Line, Received, Sockets};
 pub use stack::Stack;
-

@@ -118,9 +118,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// As [`Request::try_new`] and [`allocate`](Self::allocate).
     pub fn vzalloc(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
-        let request = Request::try_new(bytes)
-            .map_err(VmallocError::Request)?
-            .zeroed();
+        let request = Request::try_new(bytes).map_err(VmallocError::Request)?.zeroed();
         self.allocate(&request).map_err(VmallocError::Allocate)
     }
 
@@ -184,22 +182,13 @@ impl<M: Machine> Vmalloc<M> {
         record.build(request, range);
         let id = RegionId::new(slot, record.generation());
         let rights = Entry::rights(request.wanted_protection());
-        self.tables.commit(
-            &self.machine,
-            &self.frames,
-            range,
-            &mut frames,
-            rights,
-            id.get(),
-        );
+        self.tables.commit(&self.machine, &self.frames, range, &mut frames, rights, id.get());
         record.publish();
         Ok(self.slots.read(id).expect("nobody else knows the id yet"))
     }
 
     fn reserve_slot(&self, system: bool) -> Result<u32, AllocateError> {
-        let exhausted = AllocateError::RegionsExhausted {
-            limit: self.slots.limit(),
-        };
+        let exhausted = AllocateError::RegionsExhausted { limit: self.slots.limit() };
         if self.injector.fails(Reservation::Region) {
             return Err(exhausted);
         }
@@ -209,25 +198,15 @@ impl<M: Machine> Vmalloc<M> {
     /// Takes addresses, frames and tables, or none of them.
     fn reserve_behind(&self, request: &Request) -> Result<(PageRange, FrameChain), AllocateError> {
         let range = self.reserve_area(request)?;
-        let reserve = if request.is_system() {
-            0
-        } else {
-            self.frames_reserve
-        };
+        let reserve = if request.is_system() { 0 } else { self.frames_reserve };
         let result = self
             .reserve_frames(request.pages().get(), reserve)
             .and_then(|frames| self.reserve_tables(range, frames));
         match result {
             Ok(frames) => Ok((range, frames)),
-            Err(Shortage {
-                requested,
-                available,
-            }) => {
+            Err(Shortage { requested, available }) => {
                 self.release_area(range);
-                Err(AllocateError::FramesExhausted {
-                    requested,
-                    available,
-                })
+                Err(AllocateError::FramesExhausted { requested, available })
             }
         }
     }
@@ -237,17 +216,11 @@ impl<M: Machine> Vmalloc<M> {
         let requested = with_guard.expect("a request leaves room for its guard");
         let mut areas = self.areas.lock();
         let injected = self.injector.fails(Reservation::Area);
-        let found = if injected {
-            None
-        } else {
-            areas.take(requested.get(), request.alignment().get())
-        };
+        let found =
+            if injected { None } else { areas.take(requested.get(), request.alignment().get()) };
         let Some(start) = found else {
             let gap = PageCount::from_pages(areas.largest()).unwrap_or(PageCount::MAX);
-            return Err(AllocateError::WindowExhausted {
-                requested,
-                largest_gap: gap,
-            });
+            return Err(AllocateError::WindowExhausted { requested, largest_gap: gap });
         };
         let offset = start - self.window.address().as_u64() / PAGE_BYTES;
         let offset = PageCount::from_pages(offset).expect("the run lies in the window");
@@ -261,10 +234,7 @@ impl<M: Machine> Vmalloc<M> {
 
     fn reserve_frames(&self, count: u64, reserve: u64) -> Result<FrameChain, Shortage> {
         if self.injector.fails(Reservation::Frame) {
-            return Err(Shortage {
-                requested: count,
-                available: self.frames.free_count(),
-            });
+            return Err(Shortage { requested: count, available: self.frames.free_count() });
         }
         self.frames.take(count, reserve)
     }
@@ -273,9 +243,7 @@ impl<M: Machine> Vmalloc<M> {
     fn reserve_tables(&self, range: PageRange, frames: FrameChain) -> Result<FrameChain, Shortage> {
         let mut stash = FrameChain::new();
         loop {
-            let reserved = self
-                .tables
-                .reserve(&self.machine, &self.frames, range, &mut stash);
+            let reserved = self.tables.reserve(&self.machine, &self.frames, range, &mut stash);
             let Err(needed) = reserved else {
                 // A table that another CPU made meanwhile leaves its frame over.
                 self.frames.put(stash);
@@ -296,10 +264,7 @@ impl<M: Machine> Vmalloc<M> {
 
     fn reserve_table_frame(&self) -> Result<FrameChain, Shortage> {
         if self.injector.fails(Reservation::Table) {
-            return Err(Shortage {
-                requested: 1,
-                available: self.frames.free_count(),
-            });
+            return Err(Shortage { requested: 1, available: self.frames.free_count() });
         }
         self.frames.take(1, 0)
     }
@@ -340,10 +305,7 @@ impl<M: Machine> Vmalloc<M> {
             _ => {
                 Counters::add(&self.counters.frees_refused, 1);
                 let region_start = found.map_or(0, |info| info.range.address().as_u64());
-                Err(RegionError::NotRegionStart {
-                    address: start.as_u64(),
-                    region_start,
-                })
+                Err(RegionError::NotRegionStart { address: start.as_u64(), region_start })
             }
         }
     }
@@ -359,10 +321,7 @@ impl<M: Machine> Vmalloc<M> {
     /// Takes no lock.
     pub fn info(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
         self.slots.known(id)?;
-        let info = self
-            .slots
-            .read(id)
-            .filter(|info| info.state == RegionState::Busy);
+        let info = self.slots.read(id).filter(|info| info.state == RegionState::Busy);
         info.ok_or(RegionError::Gone { id })
     }
 
@@ -384,9 +343,7 @@ impl<M: Machine> Vmalloc<M> {
 
     /// The pages of a region with their entries, in order.
     pub fn entries(&self, info: &RegionInfo) -> impl Iterator<Item = (Page, Walk)> {
-        info.range
-            .pages()
-            .map(|page| (page, self.walk(page.start_address())))
+        info.range.pages().map(|page| (page, self.walk(page.start_address())))
     }
 
     /// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. The number is
@@ -407,18 +364,12 @@ impl<M: Machine> Vmalloc<M> {
     }
 
     fn living(&self, info: &RegionInfo) -> &core::sync::atomic::AtomicU64 {
-        if info.system {
-            &self.counters.areas_system
-        } else {
-            &self.counters.areas
-        }
+        if info.system { &self.counters.areas_system } else { &self.counters.areas }
     }
 }
 
 impl<M: Machine> fmt::Debug for Vmalloc<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vmalloc")
-            .field("window", &self.window)
-            .finish_non_exhaustive()
+        f.debug_struct("Vmalloc").field("window", &self.window).finish_non_exhaustive()
     }
 }

@@ -137,9 +137,7 @@ impl<M: Machine> Vmalloc<M> {
                 continue;
             }
             let page = Page::containing_address(VirtAddr::new(here));
-            let info = self
-                .region_of(page)
-                .filter(|info| info.range.start() == page);
+            let info = self.region_of(page).filter(|info| info.range.start() == page);
             let Some(info) = info else {
                 audit.note("addresses are neither free nor a region's", here);
                 return;
@@ -147,24 +145,14 @@ impl<M: Machine> Vmalloc<M> {
             if info.state == RegionState::Lazy {
                 audit.note("a lazy area at rest", here);
             }
-            (clients, system) = (
-                clients + u64::from(!info.system),
-                system + u64::from(info.system),
-            );
+            (clients, system) =
+                (clients + u64::from(!info.system), system + u64::from(info.system));
             here = info.with_guard().end().as_u64();
         }
         audit.expect(here == end, "the last area leaves the window", here);
-        audit.expect(
-            clients == audit.areas,
-            "the number of regions is wrong",
-            clients,
-        );
+        audit.expect(clients == audit.areas, "the number of regions is wrong", clients);
         let counted = Counters::get(&self.counters.areas_system);
-        audit.expect(
-            system == counted,
-            "the number of the kernel's regions is wrong",
-            system,
-        );
+        audit.expect(system == counted, "the number of the kernel's regions is wrong", system);
     }
 
     /// Every leaf belongs to a busy region, every page of a region has a leaf, every count is what
@@ -185,17 +173,9 @@ impl<M: Machine> Vmalloc<M> {
             page = inside.then(|| Page::containing_address(VirtAddr::new_truncate(next)));
         }
         let mapped = Counters::get(&self.counters.pages_mapped);
-        audit.expect(
-            found.pages == mapped,
-            "the number of mapped pages is wrong",
-            found.pages,
-        );
+        audit.expect(found.pages == mapped, "the number of mapped pages is wrong", found.pages);
         let made = self.tables.made();
-        audit.expect(
-            found.tables == made.tables,
-            "the number of tables is wrong",
-            found.tables,
-        );
+        audit.expect(found.tables == made.tables, "the number of tables is wrong", found.tables);
         audit.expect(
             found.indexes == made.indexes,
             "the number of indexes is wrong",
@@ -214,37 +194,17 @@ impl<M: Machine> Vmalloc<M> {
         page: Page,
     ) {
         let at = entry_address(page);
-        let Some(meta) = self
-            .frames
-            .index(table)
-            .map(|index| self.frames.meta(index))
-        else {
+        let Some(meta) = self.frames.index(table).map(|index| self.frames.meta(index)) else {
             audit.note("a table is not a managed frame", at);
             return;
         };
-        audit.expect(
-            meta.state() == FrameState::Table,
-            "a table's frame is in another state",
-            at,
-        );
-        audit.expect(
-            meta.mark(),
-            "a frame is used twice",
-            table.start_address().as_u64(),
-        );
+        audit.expect(meta.state() == FrameState::Table, "a table's frame is in another state", at);
+        audit.expect(meta.mark(), "a frame is used twice", table.start_address().as_u64());
         found.tables += 1;
         if level == 1 {
             let index = self.frames.meta(meta.other());
-            audit.expect(
-                index.state() == FrameState::Index,
-                "a leaf table has no index",
-                at,
-            );
-            audit.expect(
-                index.mark(),
-                "a frame is used twice",
-                u64::from(meta.other().0),
-            );
+            audit.expect(index.state() == FrameState::Index, "a leaf table has no index", at);
+            audit.expect(index.mark(), "a frame is used twice", u64::from(meta.other().0));
             found.indexes += 1;
         }
         let mut used = 0;
@@ -255,11 +215,7 @@ impl<M: Machine> Vmalloc<M> {
             let entry = Entry::from_raw(word.load(core::sync::atomic::Ordering::Acquire));
             let address = VirtAddr::new_truncate(base + index as u64 * covers);
             if !entry.is_present() {
-                audit.expect(
-                    entry.raw() == 0,
-                    "an absent entry is not empty",
-                    address.as_u64(),
-                );
+                audit.expect(entry.raw() == 0, "an absent entry is not empty", address.as_u64());
                 continue;
             }
             used += 1;
@@ -277,40 +233,23 @@ impl<M: Machine> Vmalloc<M> {
 
     fn check_leaf(&self, audit: &mut Audit, entry: Entry, page: Page) {
         let at = entry_address(page);
-        let info = self
-            .region_of(page)
-            .filter(|info| info.range.holds(page.start_address()));
+        let info = self.region_of(page).filter(|info| info.range.holds(page.start_address()));
         match info {
             Some(info) => {
                 let rights = Entry::rights(info.protection);
                 let status = PageTableFlags::ACCESSED | PageTableFlags::DIRTY;
                 let flags = entry.flags().difference(status).bits();
-                audit.expect(
-                    flags == rights,
-                    "a page has other rights than its region",
-                    at,
-                );
+                audit.expect(flags == rights, "a page has other rights than its region", at);
             }
             None => audit.note("a page is mapped that belongs to no region", at),
         }
         let global = entry.flags().contains(PageTableFlags::GLOBAL);
         audit.expect(!global, "a page is global", at);
-        audit.expect(
-            !entry.is_writable_and_executable(),
-            "a page is writable and executable",
-            at,
-        );
-        let meta = self
-            .frames
-            .index(entry.frame())
-            .map(|index| self.frames.meta(index));
+        audit.expect(!entry.is_writable_and_executable(), "a page is writable and executable", at);
+        let meta = self.frames.index(entry.frame()).map(|index| self.frames.meta(index));
         match meta {
             Some(meta) => {
-                audit.expect(
-                    meta.state() == FrameState::Mapped,
-                    "a mapped frame is not ours",
-                    at,
-                );
+                audit.expect(meta.state() == FrameState::Mapped, "a mapped frame is not ours", at);
                 audit.expect(meta.mark(), "a frame is used twice", at);
             }
             None => audit.note("a page maps a frame that is not managed", at),
@@ -327,52 +266,18 @@ impl<M: Machine> Vmalloc<M> {
             sums[meta.state() as usize] += 1;
             meta.unmark();
         }
-        let [
-            boot,
-            free,
-            in_flight,
-            mapped,
-            lazy,
-            tables,
-            indexes,
-            slabs,
-            heap,
-        ] = sums;
-        audit.expect(
-            free == self.frames.free_count(),
-            "the number of free frames is wrong",
-            free,
-        );
+        let [boot, free, in_flight, mapped, lazy, tables, indexes, slabs, heap] = sums;
+        audit.expect(free == self.frames.free_count(), "the number of free frames is wrong", free);
         audit.expect(in_flight == 0, "frames are on their way at rest", in_flight);
         audit.expect(mapped == found.pages, "mapped frames have no page", mapped);
         audit.expect(lazy == 0, "lazy frames at rest", lazy);
-        audit.expect(
-            tables == found.tables,
-            "table frames are in no tree",
-            tables,
-        );
-        audit.expect(
-            indexes == found.indexes,
-            "index frames are in no tree",
-            indexes,
-        );
-        audit.expect(
-            slabs == self.frames_slabs,
-            "the number of record frames is wrong",
-            slabs,
-        );
+        audit.expect(tables == found.tables, "table frames are in no tree", tables);
+        audit.expect(indexes == found.indexes, "index frames are in no tree", indexes);
+        audit.expect(slabs == self.frames_slabs, "the number of record frames is wrong", slabs);
         let heap_counted = Counters::get(&self.counters.frames_heap);
-        audit.expect(
-            heap == heap_counted,
-            "the number of heap frames is wrong",
-            heap,
-        );
+        audit.expect(heap == heap_counted, "the number of heap frames is wrong", heap);
         let all: u64 = sums.iter().sum();
-        audit.expect(
-            all - boot == self.frames_total,
-            "frames were lost",
-            all - boot,
-        );
+        audit.expect(all - boot == self.frames_total, "frames were lost", all - boot);
     }
 }
 

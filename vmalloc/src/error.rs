@@ -69,20 +69,11 @@ impl fmt::Display for AllocateError {
             Self::TooBig { requested, usable } => {
                 write!(f, "{requested} bytes exceed {usable} of usable memory")
             }
-            Self::FramesExhausted {
-                requested,
-                available,
-            } => {
+            Self::FramesExhausted { requested, available } => {
                 write!(f, "need {requested} frames, {available} free")
             }
-            Self::WindowExhausted {
-                requested,
-                largest_gap,
-            } => {
-                write!(
-                    f,
-                    "need {requested} of addresses, largest gap {largest_gap}"
-                )
+            Self::WindowExhausted { requested, largest_gap } => {
+                write!(f, "need {requested} of addresses, largest gap {largest_gap}")
             }
             Self::RegionsExhausted { limit } => write!(f, "all {limit} region slots are taken"),
         }
@@ -116,14 +107,8 @@ impl fmt::Display for RegionError {
         match self {
             Self::Unknown { id } => write!(f, "no region {id}"),
             Self::Gone { id } => write!(f, "region {id} is gone"),
-            Self::NotRegionStart {
-                address,
-                region_start,
-            } => {
-                write!(
-                    f,
-                    "{address:#x} is not a region's start, nearest is {region_start:#x}"
-                )
+            Self::NotRegionStart { address, region_start } => {
+                write!(f, "{address:#x} is not a region's start, nearest is {region_start:#x}")
             }
         }
     }
@@ -164,16 +149,10 @@ impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Window { start, bytes } => {
-                write!(
-                    f,
-                    "window {start:#x} of {bytes} bytes is not in the higher half"
-                )
+                write!(f, "window {start:#x} of {bytes} bytes is not in the higher half")
             }
             Self::Memory { needed, longest } => {
-                write!(
-                    f,
-                    "records need {needed} frames in a run, longest has {longest}"
-                )
+                write!(f, "records need {needed} frames in a run, longest has {longest}")
             }
             Self::Occupied { address } => write!(f, "level-4 entry of {address:#x} is taken"),
             Self::Cpus { count, limit } => write!(f, "{count} CPUs, limit {limit}"),

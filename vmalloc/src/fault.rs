@@ -45,29 +45,19 @@ impl<M: Machine> Vmalloc<M> {
     /// O(1): two walks at most.
     #[must_use]
     pub fn locate(&self, address: VirtAddr) -> FaultSite {
-        let nowhere = |kind| FaultSite {
-            kind,
-            region: None,
-            distance: 0,
-        };
+        let nowhere = |kind| FaultSite { kind, region: None, distance: 0 };
         if !self.window.holds(address) {
             return nowhere(SiteKind::Outside);
         }
         let page = Page::containing_address(address);
-        let here = self
-            .region_of(page)
-            .filter(|info| info.range.holds(address));
+        let here = self.region_of(page).filter(|info| info.range.holds(address));
         if let Some(info) = here {
             let kind = match info.state {
                 RegionState::Busy => SiteKind::Busy,
                 RegionState::Lazy => SiteKind::Lazy,
             };
             let distance = address - info.range.address();
-            return FaultSite {
-                kind,
-                region: Some(info),
-                distance,
-            };
+            return FaultSite { kind, region: Some(info), distance };
         }
         // A guard has no index entry of its own: the page before it names the region.
         let before = (page > self.window.start()).then(|| page - 1);
@@ -80,11 +70,7 @@ impl<M: Machine> Vmalloc<M> {
                     RegionState::Busy => SiteKind::Guard,
                     RegionState::Lazy => SiteKind::Lazy,
                 };
-                FaultSite {
-                    kind,
-                    region: Some(info),
-                    distance: address - info.range.end(),
-                }
+                FaultSite { kind, region: Some(info), distance: address - info.range.end() }
             }
             None => nowhere(SiteKind::Free),
         }

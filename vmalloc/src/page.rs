@@ -31,11 +31,7 @@ impl PageCount {
     /// Makes a count, if its bytes fit in 64 bits.
     #[must_use]
     pub const fn from_pages(pages: u64) -> Option<Self> {
-        if pages <= Self::MAX.0 {
-            Some(Self(pages))
-        } else {
-            None
-        }
+        if pages <= Self::MAX.0 { Some(Self(pages)) } else { None }
     }
 
     /// Counts the pages that hold `bytes`, rounding up. Every 64-bit size has an answer.
@@ -98,10 +94,7 @@ impl PageRange {
             count.0,
             outer.count.0
         );
-        Self {
-            start: outer.start + offset.0,
-            count,
-        }
+        Self { start: outer.start + offset.0, count }
     }
 
     /// The first page.

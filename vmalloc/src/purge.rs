@@ -41,12 +41,7 @@ pub(crate) struct Unmapped {
 impl Unmapped {
     /// Takes charge of a claimed region's pages, addresses and frames.
     pub(crate) fn new(region: RegionInfo, frames: FrameChain) -> Self {
-        Self {
-            flush: region.range,
-            addresses: region.with_guard(),
-            frames,
-            region,
-        }
+        Self { flush: region.range, addresses: region.with_guard(), frames, region }
     }
 }
 
@@ -54,12 +49,7 @@ impl<M: Machine> Vmalloc<M> {
     /// Flushes, and then releases what the record holds.
     pub(crate) fn retire(&self, record: Unmapped) -> Purged {
         let turn = self.purging.lock();
-        let Unmapped {
-            flush,
-            addresses,
-            frames,
-            region,
-        } = record;
+        let Unmapped { flush, addresses, frames, region } = record;
         // Unlinked before the flush, freed after it: the flush drops cached upper entries too.
         let tables = self.tables.detach(&self.machine, &self.frames, flush);
         let kind = self.tlb.flush(&self.machine);
@@ -70,24 +60,14 @@ impl<M: Machine> Vmalloc<M> {
         self.release(frames);
         self.release(tables);
         let pages = addresses.count().get();
-        self.areas
-            .lock()
-            .put(addresses.start().start_address().as_u64() >> 12, pages);
+        self.areas.lock().put(addresses.start().start_address().as_u64() >> 12, pages);
         self.slots.put(region.id.slot(), region.system);
-        Purged {
-            areas: 1,
-            pages,
-            flush: kind,
-        }
+        Purged { areas: 1, pages, flush: kind }
     }
 
     /// Purges what is lazy. Every free is followed by its flush, so nothing ever waits.
     pub fn purge(&self) -> Purged {
-        Purged {
-            areas: 0,
-            pages: 0,
-            flush: FlushKind::None,
-        }
+        Purged { areas: 0, pages: 0, flush: FlushKind::None }
     }
 
     /// Puts frames back that no translation reaches.

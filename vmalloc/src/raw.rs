@@ -1,8 +1,5 @@
 //! The only place that turns frames into memory: slabs of records and the default clearing loop.
-#![expect(
-    unsafe_code,
-    reason = "records and frames live in memory that no Rust object owns"
-)]
+#![expect(unsafe_code, reason = "records and frames live in memory that no Rust object owns")]
 
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -62,25 +59,15 @@ impl<T: Zeroable> Slab<T> {
     /// Makes the slab in a run of frames that starts at `first` and has
     /// [`frames(length)`](Self::frames) frames, which the caller gives away.
     pub(crate) fn carve<P: PhysicalMemory>(memory: &P, first: Frame, length: usize) -> Self {
-        assert!(
-            align_of::<T>() as u64 <= PAGE_BYTES,
-            "a record's alignment exceeds a frame's"
-        );
+        assert!(align_of::<T>() as u64 <= PAGE_BYTES, "a record's alignment exceeds a frame's");
         let base = memory.pointer(first);
         for (offset, number) in (0..Self::frames(length)).enumerate() {
             let here = memory.pointer(first + number);
             let expected = base.as_ptr().wrapping_add(FRAME_BYTES * offset);
-            assert_eq!(
-                here.as_ptr(),
-                expected,
-                "adjacent frames must be adjacent in memory"
-            );
+            assert_eq!(here.as_ptr(), expected, "adjacent frames must be adjacent in memory");
             zero_frame(here);
         }
-        Self {
-            base: base.cast(),
-            length,
-        }
+        Self { base: base.cast(), length }
     }
 }
 

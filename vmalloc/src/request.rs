@@ -157,10 +157,7 @@ mod tests {
     fn alignments_are_powers_of_two() {
         let request = Request::try_new(1).unwrap();
         for bytes in [0, 3, 4097, u64::MAX] {
-            assert_eq!(
-                request.align(bytes).unwrap_err(),
-                RequestError::Alignment { bytes }
-            );
+            assert_eq!(request.align(bytes).unwrap_err(), RequestError::Alignment { bytes });
         }
         assert_eq!(request.align(1).unwrap().alignment(), PageCount::ONE);
         assert_eq!(request.align(1 << 63).unwrap().alignment().bytes(), 1 << 63);

@@ -35,12 +35,7 @@ impl<'a> Config<'a> {
     /// As many regions as frames, and no reserve.
     #[must_use]
     pub fn new(window: PageRange, memory: &'a [FrameRange]) -> Self {
-        Self {
-            window,
-            memory,
-            regions: 0,
-            reserve: 0,
-        }
+        Self { window, memory, regions: 0, reserve: 0 }
     }
 
     fn frames(&self) -> u64 {
@@ -48,26 +43,15 @@ impl<'a> Config<'a> {
     }
 
     fn region_limit(&self) -> u32 {
-        let wanted = if self.regions == 0 {
-            self.frames()
-        } else {
-            u64::from(self.regions)
-        };
-        u32::try_from(wanted)
-            .unwrap_or(REGIONS_MAX)
-            .min(REGIONS_MAX)
+        let wanted = if self.regions == 0 { self.frames() } else { u64::from(self.regions) };
+        u32::try_from(wanted).unwrap_or(REGIONS_MAX).min(REGIONS_MAX)
     }
 
     /// The lowest frame, rounded down to the largest block, and the frames up to the highest.
     fn span(&self) -> (Frame, u64) {
         let numbers = |run: &FrameRange| run.start.start_address().as_u64() / PAGE_BYTES;
         let first = self.memory.iter().map(numbers).min().unwrap_or(0) >> ORDER_MAX << ORDER_MAX;
-        let end = self
-            .memory
-            .iter()
-            .map(|run| numbers(run) + run.count)
-            .max()
-            .unwrap_or(0);
+        let end = self.memory.iter().map(|run| numbers(run) + run.count).max().unwrap_or(0);
         let base = Frame::containing_address(PhysAddr::new(first * PAGE_BYTES));
         (base, end.saturating_sub(first))
     }
@@ -114,17 +98,11 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
 
     let mut carver = Carver { next: home.start };
     let metas = Slab::carve(machine, carver.run::<FrameMeta>(metas), metas);
-    let slots = Slab::carve(
-        machine,
-        carver.run::<Slot>(regions as usize),
-        regions as usize,
-    );
+    let slots = Slab::carve(machine, carver.run::<Slot>(regions as usize), regions as usize);
     let nodes = Slab::carve(machine, carver.run::<crate::area::node::Node>(nodes), nodes);
     let frames = Buddy::new(base, metas);
     for offset in 0..needed {
-        let frame = frames
-            .index(home.start + offset)
-            .expect("the records lie in the span");
+        let frame = frames.index(home.start + offset).expect("the records lie in the span");
         frames.meta(frame).set_state(FrameState::Slab);
     }
     for run in config.memory {
@@ -140,9 +118,7 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
     })?;
     tables
         .make_upper(machine, &frames, &mut stash)
-        .map_err(|address| SetupError::Occupied {
-            address: address.as_u64(),
-        })?;
+        .map_err(|address| SetupError::Occupied { address: address.as_u64() })?;
     let start = config.window.address().as_u64() / PAGE_BYTES;
     Ok(Parts {
         frames,
@@ -161,10 +137,7 @@ fn check<M: Machine>(machine: &M, config: &Config<'_>) -> Result<(), SetupError>
         return Err(SetupError::Window { start, bytes });
     }
     if machine.count() > CPUS_MAX {
-        return Err(SetupError::Cpus {
-            count: machine.count(),
-            limit: CPUS_MAX,
-        });
+        return Err(SetupError::Cpus { count: machine.count(), limit: CPUS_MAX });
     }
     Ok(())
 }
@@ -174,11 +147,7 @@ fn free_run(frames: &Buddy, start: Frame, count: u64) {
     let (mut here, mut left) = (start, count);
     while left > 0 {
         let first: FrameIndex = frames.index(here).expect("the memory lies in the span");
-        let aligned = if first.0 == 0 {
-            ORDER_MAX
-        } else {
-            first.0.trailing_zeros()
-        };
+        let aligned = if first.0 == 0 { ORDER_MAX } else { first.0.trailing_zeros() };
         let order = aligned.min(left.ilog2()).min(ORDER_MAX);
         frames.put_block(first, order);
         here += 1 << order;
@@ -221,9 +190,6 @@ mod tests {
         let second = set_up(&machine, &Config::new(window, &memory)).err();
         let address = window.address().as_u64() >> 39 << 39;
         assert_eq!(second, Some(SetupError::Occupied { address }));
-        assert_eq!(
-            first.tables.walk(&machine, window.address()).entries[0],
-            before
-        );
+        assert_eq!(first.tables.walk(&machine, window.address()).entries[0], before);
     }
 }

@@ -91,10 +91,7 @@ impl SimMachine {
     /// If a thread has panicked inside the machine.
     pub fn speculate(&self, seed: u64, pages: u64) {
         let mut speculation = self.speculation.lock().expect("no test panics inside");
-        *speculation = Speculation {
-            state: seed | 1,
-            pages,
-        };
+        *speculation = Speculation { state: seed | 1, pages };
     }
 
     /// The translations that a CPU's TLB holds.

@@ -97,11 +97,7 @@ impl Stats {
 
     /// The table of counters, in the order in which reports show them.
     pub fn rows(&self) -> impl Iterator<Item = Row> {
-        let row = |section, name, value| Row {
-            section,
-            name,
-            value,
-        };
+        let row = |section, name, value| Row { section, name, value };
         [
             row("vmalloc", "allocations", self.allocations),
             row("vmalloc", "allocations_failed", self.allocations_failed),

@@ -17,10 +17,7 @@ fn snapshot(vm: &Vmalloc<SimMachine>) -> Stats {
     let audit = vm.check();
     let violations: Vec<_> = audit.violations().collect();
     assert!(audit.is_sound(), "{violations:?}");
-    Stats {
-        allocations_failed: 0,
-        ..vm.stats()
-    }
+    Stats { allocations_failed: 0, ..vm.stats() }
 }
 
 /// Fails the n-th reservation for n = 1, 2, … until the request is served, and returns n.
@@ -34,11 +31,7 @@ fn fail_until_served(request: &Request, kind: Reservation) -> u32 {
         match vm.allocate(request) {
             Ok(region) => {
                 assert_eq!(region.id(), expected.id(), "a failure used an id up");
-                assert_eq!(
-                    region.address(),
-                    expected.address(),
-                    "a failure used addresses up"
-                );
+                assert_eq!(region.address(), expected.address(), "a failure used addresses up");
                 vm.inject(kind, 0);
                 drop(region);
                 assert_eq!(snapshot(&vm).frames_free, before.frames_free);
@@ -54,11 +47,7 @@ fn fail_until_served(request: &Request, kind: Reservation) -> u32 {
                 };
                 assert!(fits, "{kind:?} {number}: {error}");
                 let after = snapshot(&vm);
-                assert_eq!(
-                    format!("{after:?}"),
-                    format!("{before:?}"),
-                    "{kind:?} {number}"
-                );
+                assert_eq!(format!("{after:?}"), format!("{before:?}"), "{kind:?} {number}");
             }
         }
     }
@@ -67,11 +56,7 @@ fn fail_until_served(request: &Request, kind: Reservation) -> u32 {
 
 fn every_kind(request: &Request) {
     // 700 pages from the window's start: one level-2 table, two leaf tables, two indexes.
-    let places = [
-        (Reservation::Region, 1),
-        (Reservation::Area, 1),
-        (Reservation::Frame, 1),
-    ];
+    let places = [(Reservation::Region, 1), (Reservation::Area, 1), (Reservation::Frame, 1)];
     for (kind, count) in places.into_iter().chain([(Reservation::Table, 5)]) {
         assert_eq!(fail_until_served(request, kind), count + 1, "{kind:?}");
     }
@@ -105,9 +90,7 @@ fn all_memory_but_the_tables_can_be_had_from_single_frames() {
     let free = vm.stats().frames_free;
     // The rest lies in the first pages of the window; new tables may be needed behind them.
     let tables = 2 * (free / 512 + 2);
-    let region = vm
-        .vzalloc((free - tables) * 4096)
-        .expect("scattered frames are enough");
+    let region = vm.vzalloc((free - tables) * 4096).expect("scattered frames are enough");
     assert!(vm.check().is_sound());
     drop(region);
 }
@@ -116,19 +99,13 @@ fn all_memory_but_the_tables_can_be_had_from_single_frames() {
 fn a_reserve_is_kept_from_clients_and_not_from_the_system() {
     let machine = SimMachine::new(300, 1);
     let memory = machine.memory();
-    let config = Config {
-        reserve: 20,
-        ..Config::new(sim::window(4_000), &memory)
-    };
+    let config = Config { reserve: 20, ..Config::new(sim::window(4_000), &memory) };
     let vm = Vmalloc::try_new(machine, &config).expect("the memory holds the records");
     while let Ok(region) = vm.vmalloc(1) {
         let _ = region.into_raw();
     }
     let left = vm.stats().frames_free;
-    assert!(
-        (15..=20).contains(&left),
-        "{left} frames left of 20 and what tables took"
-    );
+    assert!((15..=20).contains(&left), "{left} frames left of 20 and what tables took");
     let system = Request::try_new(4096).unwrap().system().caller("heap");
     assert!(vm.allocate(&system).is_ok());
 }

@@ -18,20 +18,15 @@ use random::Random;
 use world::World;
 
 const STEPS: u32 = 5_000;
-const SEEDS: [u64; 20] = [
-    1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2584, 4181, 6765, 10946,
-];
+const SEEDS: [u64; 20] =
+    [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2584, 4181, 6765, 10946];
 
 fn run(seed: u64) {
     let mut random = Random::new(seed);
     let mut world = World::new(&mut random);
     for step in 0..STEPS {
         let what = world.step(&mut random);
-        world.verify(
-            &mut random,
-            step % 64 == 0,
-            &format!("seed {seed}, step {step}: {what}"),
-        );
+        world.verify(&mut random, step % 64 == 0, &format!("seed {seed}, step {step}: {what}"));
     }
     world.finish(&format!("seed {seed}, the end"));
 }

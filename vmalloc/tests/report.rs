@@ -13,8 +13,7 @@ fn machine() -> Vmalloc<SimMachine> {
 fn rows(vm: &Vmalloc<SimMachine>) -> String {
     let (mut text, mut from) = (String::new(), vm.window().address());
     while let Some(info) = vm.next_region(from) {
-        info.write_row(info.caller, &mut text)
-            .expect("a string takes all");
+        info.write_row(info.caller, &mut text).expect("a string takes all");
         from = info.with_guard().end();
     }
     text
@@ -48,10 +47,7 @@ fn the_systems_regions_do_not_use_up_low_ids() {
 #[test]
 fn a_walk_shows_the_rights_of_a_region() {
     let vm = machine();
-    let request = Request::try_new(4096)
-        .unwrap()
-        .protection(Protection::ReadOnly)
-        .zeroed();
+    let request = Request::try_new(4096).unwrap().protection(Protection::ReadOnly).zeroed();
     let region = vm.allocate(&request).unwrap();
     let walk = vm.walk(region.address());
     assert_eq!(walk.last().unwrap().0, 1);
@@ -60,16 +56,9 @@ fn a_walk_shows_the_rights_of_a_region() {
     assert_eq!(physical.as_u64() & 0xfff, 7);
     let machine = vm.machine();
     assert!(machine.probe(region.address(), AccessKind::Write).is_err());
-    assert!(
-        machine
-            .probe(region.address(), AccessKind::Execute)
-            .is_err()
-    );
+    assert!(machine.probe(region.address(), AccessKind::Execute).is_err());
     machine.probe(region.address(), AccessKind::Read).unwrap();
-    assert_eq!(
-        vm.walk(region.address()).entries[3].unwrap().to_string(),
-        "P A NX"
-    );
+    assert_eq!(vm.walk(region.address()).entries[3].unwrap().to_string(), "P A NX");
     assert_eq!(vm.translate(region.address() + region.bytes()), None);
 }
 
@@ -89,10 +78,7 @@ fn every_address_has_a_site() {
         assert_eq!(site.region.unwrap().id, id);
     }
     assert_eq!(vm.locate(start + 12288u64).kind, SiteKind::Free);
-    assert_eq!(
-        vm.locate(x86_64::VirtAddr::new(0x1000)).kind,
-        SiteKind::Outside
-    );
+    assert_eq!(vm.locate(x86_64::VirtAddr::new(0x1000)).kind, SiteKind::Outside);
     drop(region);
     assert_eq!(vm.locate(start).kind, SiteKind::Free);
     assert_eq!(vm.locate(start + 8192u64).kind, SiteKind::Free);
@@ -109,18 +95,12 @@ fn counters_count() {
     assert_eq!(value("allocations_failed"), 1);
     assert_eq!(value("areas"), 1);
     assert_eq!(value("pages_mapped"), 2);
-    assert_eq!(
-        value("frames_used") + value("frames_free"),
-        value("frames_total")
-    );
+    assert_eq!(value("frames_used") + value("frames_free"), value("frames_total"));
     vm.vfree(region).unwrap();
     assert!(vm.vfree(region).is_err());
     let stats = vm.stats();
     let value = |name| stats.rows().find(|row| row.name == name).unwrap().value;
-    assert_eq!(
-        (value("frees"), value("frees_refused"), value("areas")),
-        (1, 1, 0)
-    );
+    assert_eq!((value("frees"), value("frees_refused"), value("areas")), (1, 1, 0));
     assert_eq!(value("flushes_full"), 1);
 }
 

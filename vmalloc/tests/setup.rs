@@ -20,23 +20,14 @@ fn a_window_must_lie_in_the_higher_half() {
     for (address, pages) in [(0x10_0000, 8), (sim::WINDOW_START, 0)] {
         let error = set_up(SimMachine::new(64, 1), window_at(address, pages)).unwrap_err();
         let bytes = pages * 4096;
-        assert_eq!(
-            error,
-            SetupError::Window {
-                start: address,
-                bytes
-            }
-        );
+        assert_eq!(error, SetupError::Window { start: address, bytes });
     }
 }
 
 #[test]
 fn the_records_need_a_run_of_frames() {
     let error = set_up(SimMachine::new(2, 1), sim::window(8)).unwrap_err();
-    assert!(
-        matches!(error, SetupError::Memory { needed, longest: 1 } if needed > 1),
-        "{error}"
-    );
+    assert!(matches!(error, SetupError::Memory { needed, longest: 1 } if needed > 1), "{error}");
 }
 
 #[test]
@@ -54,11 +45,7 @@ fn a_window_over_several_upper_entries_works_at_every_border() {
     assert_eq!(tables, 2, "an upper table for each level-4 entry");
     let region = vm.vzalloc(5 * 4096).unwrap();
     assert_eq!(region.address().as_u64(), border - 2 * 4096);
-    assert!(
-        vm.check().is_sound(),
-        "{:?}",
-        vm.check().violations().collect::<Vec<_>>()
-    );
+    assert!(vm.check().is_sound(), "{:?}", vm.check().violations().collect::<Vec<_>>());
     let guard = region.address() + region.bytes();
     assert_eq!(vm.locate(guard).kind, SiteKind::Guard);
     drop(region);
@@ -71,10 +58,7 @@ fn the_whole_window_can_be_handed_out_to_its_last_page() {
     let vm = set_up(SimMachine::new(200, 1), sim::window(20)).unwrap();
     let first = vm.vmalloc(9 * 4096).unwrap();
     let second = vm.vmalloc(9 * 4096).unwrap();
-    assert_eq!(
-        second.address() + second.bytes() + 4096u64,
-        vm.window().end()
-    );
+    assert_eq!(second.address() + second.bytes() + 4096u64, vm.window().end());
     assert_eq!(vm.stats().pages_free, 0);
     assert_eq!(vm.locate(vm.window().end()).kind, SiteKind::Outside);
     assert_eq!(vm.locate(vm.window().end() - 1u64).kind, SiteKind::Guard);

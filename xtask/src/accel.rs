@@ -56,11 +56,7 @@ pub(crate) struct Choice {
 
 /// Chooses by what was asked for and what the machine shows.
 pub(crate) fn choose(request: AccelRequest) -> Choice {
-    let asked = |accel| Choice {
-        accel,
-        on_trial: false,
-        why: "asked for".to_owned(),
-    };
+    let asked = |accel| Choice { accel, on_trial: false, why: "asked for".to_owned() };
     match request {
         AccelRequest::Kvm => asked(Accel::Kvm),
         AccelRequest::Tcg => asked(Accel::Tcg),
@@ -71,19 +67,11 @@ pub(crate) fn choose(request: AccelRequest) -> Choice {
 /// Says after a failed trial why TCG is used.
 pub(crate) fn after_trial() -> Choice {
     let why = format!("under KVM no PONG came within {} s", TRIAL.as_secs());
-    Choice {
-        accel: Accel::Tcg,
-        on_trial: false,
-        why,
-    }
+    Choice { accel: Accel::Tcg, on_trial: false, why }
 }
 
 fn judge(device: Result<(), ErrorKind>, virtualization: bool) -> Choice {
-    let tcg = |why: &str| Choice {
-        accel: Accel::Tcg,
-        on_trial: false,
-        why: why.to_owned(),
-    };
+    let tcg = |why: &str| Choice { accel: Accel::Tcg, on_trial: false, why: why.to_owned() };
     match device {
         Err(ErrorKind::NotFound) => tcg("there is no /dev/kvm"),
         Err(ErrorKind::PermissionDenied) => {
@@ -102,10 +90,7 @@ fn judge(device: Result<(), ErrorKind>, virtualization: bool) -> Choice {
 }
 
 fn open_kvm() -> Result<(), ErrorKind> {
-    let opened = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/kvm");
+    let opened = std::fs::File::options().read(true).write(true).open("/dev/kvm");
     opened.map(|_| ()).map_err(|error| error.kind())
 }
 
@@ -119,10 +104,7 @@ fn has_flag(cpuinfo: &str) -> bool {
     cpuinfo
         .lines()
         .filter(|line| line.starts_with("flags"))
-        .any(|line| {
-            line.split_ascii_whitespace()
-                .any(|flag| flag == "vmx" || flag == "svm")
-        })
+        .any(|line| line.split_ascii_whitespace().any(|flag| flag == "vmx" || flag == "svm"))
 }
 
 #[cfg(test)]
@@ -138,10 +120,7 @@ mod tests {
 
     #[test]
     fn every_refusal_has_a_reason() {
-        assert_eq!(
-            judge(Err(ErrorKind::NotFound), true).why,
-            "there is no /dev/kvm"
-        );
+        assert_eq!(judge(Err(ErrorKind::NotFound), true).why, "there is no /dev/kvm");
         let denied = judge(Err(ErrorKind::PermissionDenied), true);
         assert!(denied.why.contains("usermod"), "{}", denied.why);
         assert!(after_trial().why.contains("10 s"));

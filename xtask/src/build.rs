@@ -38,11 +38,7 @@ impl Image {
 
 /// Runs the verb.
 pub(crate) fn build(workspace: &Workspace, options: &BuildOptions) -> anyhow::Result<ExitCode> {
-    let image = if options.selftest {
-        Image::SelfTest
-    } else {
-        Image::Service
-    };
+    let image = if options.selftest { Image::SelfTest } else { Image::Service };
     let toolchain = Toolchain::ensure(workspace)?;
     let elf = compile(workspace, &toolchain, image)?;
     let bytes = std::fs::metadata(&elf)?.len();
@@ -57,11 +53,7 @@ pub(crate) fn compile(
     image: Image,
 ) -> anyhow::Result<PathBuf> {
     let first = !workspace.path("target/image").join(TARGET).is_dir();
-    let time = if first {
-        ", about a minute the first time"
-    } else {
-        ""
-    };
+    let time = if first { ", about a minute the first time" } else { "" };
     let how = toolchain.describe();
     process::announce("Build", &format!("{} by {how}{time}", image.name()));
     let mut command = toolchain.cargo(workspace, "rustc");
@@ -71,10 +63,7 @@ pub(crate) fn compile(
     }
     command.arg("--").args(toolchain::link_flags(workspace)?);
     process::succeed(&mut command).context("the image does not build")?;
-    let built = workspace
-        .path("target/image")
-        .join(TARGET)
-        .join("release/app");
+    let built = workspace.path("target/image").join(TARGET).join("release/app");
     let elf = image.path(workspace);
     publish(&built, &elf)?;
     Ok(elf)

@@ -193,25 +193,15 @@ mod tests {
     #[test]
     fn query_keeps_every_word_of_the_command() {
         let cli = Cli::parse_from(["xtask", "query", "--name", "a", "VREAD", "@x", "0", "--raw"]);
-        let Verb::Query(query) = cli.verb else {
-            panic!("not a query")
-        };
+        let Verb::Query(query) = cli.verb else { panic!("not a query") };
         assert_eq!(query.command, ["VREAD", "@x", "0", "--raw"]);
         assert!(!query.raw);
     }
 
     #[test]
     fn run_has_the_documented_defaults() {
-        let Verb::Run(run) = Cli::parse_from(["xtask", "run"]).verb else {
-            panic!("not a run")
-        };
-        assert_eq!(
-            (run.port, run.name.as_str(), run.machine.timeout),
-            (7379, "default", 60)
-        );
-        assert_eq!(
-            (run.machine.memory.as_str(), run.machine.machine.as_str()),
-            ("512M", "q35")
-        );
+        let Verb::Run(run) = Cli::parse_from(["xtask", "run"]).verb else { panic!("not a run") };
+        assert_eq!((run.port, run.name.as_str(), run.machine.timeout), (7379, "default", 60));
+        assert_eq!((run.machine.memory.as_str(), run.machine.machine.as_str()), ("512M", "q35"));
     }
 }

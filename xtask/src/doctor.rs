@@ -28,72 +28,35 @@ pub(crate) fn doctor(workspace: &Workspace) -> anyhow::Result<ExitCode> {
     }
     println!("{}", notes()?);
     let healthy = findings.iter().all(|finding| finding.result.is_ok());
-    Ok(if healthy {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(3)
-    })
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
 fn examine(workspace: &Workspace) -> anyhow::Result<Vec<Finding>> {
     let compiler = Toolchain::find(workspace)?;
     let msrv = workspace.msrv_minor()?;
-    let compiler = compiler
-        .map(|found| found.describe())
-        .ok_or_else(|| install::advice(msrv));
+    let compiler = compiler.map(|found| found.describe()).ok_or_else(|| install::advice(msrv));
     let qemu = match qemu::find(None) {
         Ok(Some(path)) => Ok(path.display().to_string()),
         Ok(None) => Err(provision::command_line(qemu::PACKAGES)),
         Err(error) => Err(error.to_string()),
     };
     Ok(vec![
-        Finding {
-            what: "host compiler",
-            result: host_compiler(workspace)?,
-        },
-        Finding {
-            what: "image compiler",
-            result: compiler,
-        },
-        Finding {
-            what: "linker",
-            result: program("ld", &["binutils"]),
-        },
-        Finding {
-            what: "rustfmt",
-            result: component("rustfmt"),
-        },
-        Finding {
-            what: "clippy",
-            result: component("clippy-driver"),
-        },
-        Finding {
-            what: "qemu",
-            result: qemu,
-        },
-        Finding {
-            what: "passt",
-            result: program("passt", &["passt"]),
-        },
-        Finding {
-            what: "redis-cli",
-            result: program("redis-cli", &["redis-tools"]),
-        },
-        Finding {
-            what: "redis-benchmark",
-            result: program("redis-benchmark", &["redis-tools"]),
-        },
+        Finding { what: "host compiler", result: host_compiler(workspace)? },
+        Finding { what: "image compiler", result: compiler },
+        Finding { what: "linker", result: program("ld", &["binutils"]) },
+        Finding { what: "rustfmt", result: component("rustfmt") },
+        Finding { what: "clippy", result: component("clippy-driver") },
+        Finding { what: "qemu", result: qemu },
+        Finding { what: "passt", result: program("passt", &["passt"]) },
+        Finding { what: "redis-cli", result: program("redis-cli", &["redis-tools"]) },
+        Finding { what: "redis-benchmark", result: program("redis-benchmark", &["redis-tools"]) },
     ])
 }
 
 fn host_compiler(workspace: &Workspace) -> anyhow::Result<Result<String, String>> {
     let minor = toolchain::host_minor()?;
     let strict = workspace.lint_minors()?.contains(&minor);
-    let lints = if strict {
-        "warnings are errors"
-    } else {
-        "warnings stay warnings"
-    };
+    let lints = if strict { "warnings are errors" } else { "warnings stay warnings" };
     Ok(Ok(format!("rustc 1.{minor}; in the tests {lints}")))
 }
 

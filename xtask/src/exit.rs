@@ -53,11 +53,7 @@ impl std::error::Error for Failure {}
 
 /// Makes an error that ends the tool with the cause's code.
 pub(crate) fn failure(cause: Cause, message: impl Into<String>) -> anyhow::Error {
-    Failure {
-        cause,
-        message: message.into(),
-    }
-    .into()
+    Failure { cause, message: message.into() }.into()
 }
 
 /// Returns the cause of an error, `None` for a plain failure.

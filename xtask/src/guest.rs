@@ -56,9 +56,7 @@ impl Guest {
             Some(Network::Passt) => Some(UnixStream::pair().context("a socket pair")?),
             Some(Network::User) | None => None,
         };
-        let ends = pair
-            .as_ref()
-            .map(|(near, far)| (near.as_raw_fd(), far.as_raw_fd()));
+        let ends = pair.as_ref().map(|(near, far)| (near.as_raw_fd(), far.as_raw_fd()));
         let (passt, qemu) = plan.commands(&instance.serial(), ends);
         let path = instance.path("qemu.cmd");
         std::fs::write(&path, plan::script(passt.as_ref(), &qemu))
@@ -74,14 +72,7 @@ impl Guest {
         let qemu = spawn(qemu, &instance, "qemu.log", bond, &inherit).inspect_err(|_| {
             end(passt.as_mut());
         })?;
-        Ok(Self {
-            plan,
-            instance,
-            qemu,
-            passt,
-            started: Instant::now(),
-            released: false,
-        })
+        Ok(Self { plan, instance, qemu, passt, started: Instant::now(), released: false })
     }
 
     /// Waits for the first PONG and publishes the ports; `tick` says whether to give up.
@@ -153,10 +144,7 @@ impl Guest {
             NoPong::Late => format!("no PONG within {} s", limit.as_secs()),
             NoPong::Interrupted => "interrupted".to_owned(),
         };
-        exit::failure(
-            Cause::Guest,
-            format!("{what}{}", autopsy::last_words(&self.instance)),
-        )
+        exit::failure(Cause::Guest, format!("{what}{}", autopsy::last_words(&self.instance)))
     }
 
     /// Makes the error for a guest that came up and ended by itself.
@@ -195,14 +183,9 @@ fn spawn(
     inherit: &[i32],
 ) -> anyhow::Result<Child> {
     let log = File::create(instance.path(log))?;
-    command
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log);
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     sys::bind(&mut command, bond, inherit);
-    command
-        .spawn()
-        .with_context(|| format!("cannot start {}", command.get_program().display()))
+    command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))
 }
 
 fn end(child: Option<&mut Child>) {

@@ -36,11 +36,7 @@ impl Instance {
         if !try_lock(&lock)? {
             return Err(exit::failure(Cause::Taken, describe_live(&folder, name)));
         }
-        let instance = Self {
-            name: name.to_owned(),
-            folder,
-            lock,
-        };
+        let instance = Self { name: name.to_owned(), folder, lock };
         instance.forget_ports();
         Ok(instance)
     }
@@ -134,9 +130,7 @@ fn open_lock(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("lock");
     let mut options = File::options();
     options.create(true).read(true).write(true).truncate(false);
-    options
-        .open(&path)
-        .with_context(|| path.display().to_string())
+    options.open(&path).with_context(|| path.display().to_string())
 }
 
 fn try_lock(lock: &File) -> anyhow::Result<bool> {

@@ -31,20 +31,14 @@ pub(crate) fn mutate(workspace: &Workspace, options: &MutateOptions) -> anyhow::
         let outcome = plant(workspace, &copy, &toolchain, patch);
         survivors += usize::from(outcome.is_err());
         match outcome {
-            Ok(test) => println!(
-                "caught    {}  by {}: {test}",
-                patch.name,
-                test::name(patch.layer)
-            ),
+            Ok(test) => {
+                println!("caught    {}  by {}: {test}", patch.name, test::name(patch.layer))
+            }
             Err(error) => println!("SURVIVED  {}: {error:#}", patch.name),
         }
     }
     println!("{} caught, {survivors} survived", patches.len() - survivors);
-    Ok(if survivors == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Proves that the tests pass without a fault: else a failure would prove nothing.
@@ -85,10 +79,6 @@ fn plant(
     let tally = test::run_layer(tree, toolchain, patch.layer, "");
     match tally.failures.into_iter().next() {
         Some(first) => Ok(first.lines().next().unwrap_or_default().to_owned()),
-        None => bail!(
-            "{} tests of {} passed",
-            tally.passed,
-            test::name(patch.layer)
-        ),
+        None => bail!("{} tests of {} passed", tally.passed, test::name(patch.layer)),
     }
 }

@@ -55,18 +55,13 @@ fn judge(request: NetRequest, installed: bool, routed: bool) -> anyhow::Result<C
         (true, true) => None,
     };
     match (request, obstacle) {
-        (NetRequest::User, _) => Ok(Choice {
-            network: Network::User,
-            why: format!("asked for; {USER_MEANS}"),
-        }),
-        (_, None) => Ok(Choice {
-            network: Network::Passt,
-            why: "takes load".to_owned(),
-        }),
-        (NetRequest::Auto, Some(obstacle)) => Ok(Choice {
-            network: Network::User,
-            why: format!("{obstacle}; {USER_MEANS}"),
-        }),
+        (NetRequest::User, _) => {
+            Ok(Choice { network: Network::User, why: format!("asked for; {USER_MEANS}") })
+        }
+        (_, None) => Ok(Choice { network: Network::Passt, why: "takes load".to_owned() }),
+        (NetRequest::Auto, Some(obstacle)) => {
+            Ok(Choice { network: Network::User, why: format!("{obstacle}; {USER_MEANS}") })
+        }
         (NetRequest::Passt, Some(obstacle)) => Err(exit::failure(Cause::Missing, obstacle)),
     }
 }
@@ -100,29 +95,18 @@ mod tests {
 
     #[test]
     fn auto_prefers_passt_and_says_what_user_means() {
-        assert_eq!(
-            judge(NetRequest::Auto, true, true).unwrap().network,
-            Network::Passt
-        );
+        assert_eq!(judge(NetRequest::Auto, true, true).unwrap().network, Network::Passt);
         let user = judge(NetRequest::Auto, false, true).unwrap();
         assert_eq!(user.network, Network::User);
         assert!(user.why.contains("backlog is 1"), "{}", user.why);
-        assert!(
-            judge(NetRequest::Auto, true, false)
-                .unwrap()
-                .why
-                .contains("default route")
-        );
+        assert!(judge(NetRequest::Auto, true, false).unwrap().why.contains("default route"));
     }
 
     #[test]
     fn a_request_that_cannot_work_is_refused() {
         assert!(judge(NetRequest::Passt, false, true).is_err());
         assert!(judge(NetRequest::Passt, true, false).is_err());
-        assert_eq!(
-            judge(NetRequest::User, true, true).unwrap().network,
-            Network::User
-        );
+        assert_eq!(judge(NetRequest::User, true, true).unwrap().network, Network::User);
     }
 
     #[test]

@@ -29,12 +29,7 @@ mod tests {
 
     #[test]
     fn the_command_forwards_one_port() {
-        let command = command(
-            Path::new("passt"),
-            5,
-            "127.0.0.1:7001".parse().unwrap(),
-            7379,
-        );
+        let command = command(Path::new("passt"), 5, "127.0.0.1:7001".parse().unwrap(), 7379);
         assert_eq!(
             process::show(&command),
             "passt -f -q -F 5 -a 10.0.2.15 -n 255.255.255.0 -g 10.0.2.2 -t 127.0.0.1/7001:7379"

@@ -44,36 +44,22 @@ pub(crate) fn capture(command: &mut Command) -> anyhow::Result<Output> {
 /// The command cannot run, or a signal ended it: ours when the time was over.
 pub(crate) fn capture_within(command: &mut Command, limit: Duration) -> anyhow::Result<Output> {
     sys::bind(command, Bond::Shared, &[]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot run {}", show(command)))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot run {}", show(command)))?;
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
     if wait(&mut child, limit)?.is_none() {
         child.kill()?;
     }
     let status = child.wait()?;
-    let output = Output {
-        status,
-        stdout: joined(stdout),
-        stderr: joined(stderr),
-    };
+    let output = Output { status, stdout: joined(stdout), stderr: joined(stderr) };
     if is_verbose() {
         eprintln!("$ {}", show(command));
         print_output(&output)?;
     }
     if output.status.code().is_none() {
         print_output(&output)?;
-        bail!(
-            "{}: {}, at most {} s",
-            show(command),
-            output.status,
-            limit.as_secs()
-        );
+        bail!("{}: {}, at most {} s", show(command), output.status, limit.as_secs());
     }
     Ok(output)
 }
@@ -121,9 +107,7 @@ pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<Output> {
 /// Runs a command with the terminal as its own, so that it can ask a person.
 pub(crate) fn converse(command: &mut Command) -> anyhow::Result<()> {
     sys::bind(command, Bond::Shared, &[]);
-    let status = command
-        .status()
-        .with_context(|| format!("cannot run {}", show(command)))?;
+    let status = command.status().with_context(|| format!("cannot run {}", show(command)))?;
     if !status.success() {
         bail!("{}: {status}", show(command));
     }
@@ -140,14 +124,8 @@ pub(crate) fn print_output(output: &Output) -> anyhow::Result<()> {
 
 /// Returns the text that a command prints, `None` when it cannot run or fails.
 pub(crate) fn ask(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program.as_ref())
-        .args(arguments)
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = Command::new(program.as_ref()).args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Finds a program in `PATH`; a name with a slash is taken as it is.
@@ -157,18 +135,13 @@ pub(crate) fn find(program: impl AsRef<Path>) -> Option<PathBuf> {
         return program.is_file().then(|| program.to_path_buf());
     }
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Writes a command as a person could type it.
 pub(crate) fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| quote(&word.to_string_lossy()))
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| quote(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
 /// Quotes a word for a shell, where it needs that.
@@ -206,6 +179,18 @@ mod tests {
         let limit = Duration::from_millis(50);
         let error = capture_within(Command::new("sleep").arg("60"), limit).unwrap_err();
         assert!(error.to_string().contains("sleep 60"), "{error}");
+    }
+
+    #[test]
+    fn children_can_be_ended_while_signals_are_held_back() {
+        let _signals = sys::Signals::block();
+        let mut command = Command::new("sleep");
+        sys::bind(command.arg("60"), Bond::Own, &[]);
+        let mut child = command.spawn().unwrap();
+        sys::kill(child.id(), libc::SIGTERM).unwrap();
+        let status = wait(&mut child, Duration::from_secs(5)).unwrap();
+        let _ = child.kill();
+        assert!(status.is_some(), "SIGTERM did not reach the child");
     }
 
     #[test]

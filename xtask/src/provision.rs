@@ -19,10 +19,7 @@ pub(crate) enum Removals {
 
 /// Writes the command for a person.
 pub(crate) fn command_line(packages: &[&str]) -> String {
-    format!(
-        "sudo apt-get install --no-install-recommends {}",
-        packages.join(" ")
-    )
+    format!("sudo apt-get install --no-install-recommends {}", packages.join(" "))
 }
 
 /// Installs packages: at once as root, after one question by sudo, never without a terminal.
@@ -37,10 +34,7 @@ pub(crate) fn install(packages: &[&str], why: &str, removals: Removals) -> anyho
     match (removed.is_empty(), removals) {
         (true, _) => arguments.push("--no-remove"),
         (false, Removals::Named) => {
-            process::announce(
-                "",
-                &format!("removes {}, which conflicts", removed.join(", ")),
-            );
+            process::announce("", &format!("removes {}, which conflicts", removed.join(", ")));
         }
         (false, Removals::Refused) => {
             let message = format!(
@@ -53,9 +47,7 @@ pub(crate) fn install(packages: &[&str], why: &str, removals: Removals) -> anyho
         }
     }
     arguments.extend(packages);
-    helper
-        .run(&arguments)
-        .with_context(|| format!("try {}", command_line(packages)))
+    helper.run(&arguments).with_context(|| format!("try {}", command_line(packages)))
 }
 
 /// Who runs the package manager.
@@ -80,13 +72,9 @@ impl Helper {
             return Ok(Self::Root);
         }
         if !std::io::stdin().is_terminal() {
-            return Err(missing(
-                "missing, and there is no terminal to ask for a password",
-            ));
+            return Err(missing("missing, and there is no terminal to ask for a password"));
         }
-        process::find("sudo")
-            .map(|_| Self::Sudo)
-            .ok_or_else(|| missing("missing, and no sudo"))
+        process::find("sudo").map(|_| Self::Sudo).ok_or_else(|| missing("missing, and no sudo"))
     }
 
     fn run(self, arguments: &[&str]) -> anyhow::Result<()> {
@@ -99,9 +87,7 @@ impl Helper {
         }
         command.env("DEBIAN_FRONTEND", "noninteractive");
         // Another installation may be under way; it is waited for.
-        command
-            .args(["-q", "-o", "DPkg::Lock::Timeout=600"])
-            .args(arguments);
+        command.args(["-q", "-o", "DPkg::Lock::Timeout=600"]).args(arguments);
         match self {
             Self::Root => process::succeed(&mut command).map(|_| ()),
             Self::Sudo => process::converse(&mut command),
@@ -111,23 +97,16 @@ impl Helper {
 
 fn simulate(packages: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new("apt-get");
-    command
-        .args(["install", "--simulate", "--no-install-recommends"])
-        .args(packages);
+    command.args(["install", "--simulate", "--no-install-recommends"]).args(packages);
     let output = process::succeed(&mut command).with_context(|| {
-        format!(
-            "the package lists do not have it; try {}",
-            command_line(packages)
-        )
+        format!("the package lists do not have it; try {}", command_line(packages))
     })?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Names the packages that a simulated installation takes away.
 fn removed_by(plan: &str) -> Vec<&str> {
-    plan.lines()
-        .filter_map(|line| line.strip_prefix("Remv ")?.split(' ').next())
-        .collect()
+    plan.lines().filter_map(|line| line.strip_prefix("Remv ")?.split(' ').next()).collect()
 }
 
 #[cfg(test)]

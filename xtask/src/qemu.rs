@@ -23,9 +23,7 @@ const VERSION_MIN: (u32, u32) = (7, 2);
 /// # Errors
 /// One was named that does not exist, or the one that is found is too old.
 pub(crate) fn find(option: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
-    let named = option
-        .map(Path::to_path_buf)
-        .or_else(|| std::env::var_os("QEMU").map(Into::into));
+    let named = option.map(Path::to_path_buf).or_else(|| std::env::var_os("QEMU").map(Into::into));
     let Some(named) = named else {
         return process::find("qemu-system-x86_64").map(checked).transpose();
     };
@@ -39,11 +37,7 @@ pub(crate) fn ensure(option: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(qemu) = find(option)? {
         return Ok(qemu);
     }
-    provision::install(
-        PACKAGES,
-        "QEMU and test clients, about a minute",
-        Removals::Named,
-    )?;
+    provision::install(PACKAGES, "QEMU and test clients, about a minute", Removals::Named)?;
     find(option)?
         .ok_or_else(|| exit::failure(Cause::Missing, "the QEMU just installed is not found"))
 }
@@ -66,10 +60,7 @@ fn checked(qemu: PathBuf) -> anyhow::Result<PathBuf> {
 /// Reads `QEMU emulator version 7.2.22 (…)`.
 fn version_of(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.split("version ").nth(1)?.split('.');
-    Some((
-        numbers.next()?.parse().ok()?,
-        numbers.next()?.trim().parse().ok()?,
-    ))
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.trim().parse().ok()?))
 }
 
 /// Where QEMU sends the guest's packets.
@@ -115,35 +106,15 @@ impl Line<'_> {
     /// Writes the command.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(self.qemu);
-        command.args([
-            "-M",
-            self.machine,
-            "-cpu",
-            "max",
-            "-accel",
-            self.accel.argument(),
-        ]);
-        command.args([
-            "-m",
-            self.memory,
-            "-smp",
-            &self.smp.to_string(),
-            "-nodefaults",
-        ]);
-        command
-            .args(["-display", "none", "-no-reboot", "-kernel"])
-            .arg(self.image);
+        command.args(["-M", self.machine, "-cpu", "max", "-accel", self.accel.argument()]);
+        command.args(["-m", self.memory, "-smp", &self.smp.to_string(), "-nodefaults"]);
+        command.args(["-display", "none", "-no-reboot", "-kernel"]).arg(self.image);
         if !self.append.is_empty() {
             command.args(["-append", self.append]);
         }
-        command
-            .arg("-serial")
-            .arg(format!("file:{}", self.serial.display()));
+        command.arg("-serial").arg(format!("file:{}", self.serial.display()));
         let (base, size) = (ports::DEBUG_EXIT_IO, ports::DEBUG_EXIT_IO_SIZE);
-        command.args([
-            "-device",
-            &format!("isa-debug-exit,iobase={base:#x},iosize={size:#x}"),
-        ]);
+        command.args(["-device", &format!("isa-debug-exit,iobase={base:#x},iosize={size:#x}")]);
         if let Some(netdev) = self.netdev.argument() {
             command.args(["-netdev", &netdev, "-device"]);
             // Without a boot ROM: the firmware has nothing to boot from the network.
@@ -157,14 +128,12 @@ impl Netdev {
     fn argument(self) -> Option<String> {
         match self {
             Self::None => None,
-            Self::User { host, guest } => Some(format!(
-                "user,id=n0,hostfwd=tcp:{}:{}-:{guest}",
-                host.ip(),
-                host.port()
-            )),
-            Self::Stream(descriptor) => Some(format!(
-                "stream,id=n0,server=off,addr.type=fd,addr.str={descriptor}"
-            )),
+            Self::User { host, guest } => {
+                Some(format!("user,id=n0,hostfwd=tcp:{}:{}-:{guest}", host.ip(), host.port()))
+            }
+            Self::Stream(descriptor) => {
+                Some(format!("stream,id=n0,server=off,addr.type=fd,addr.str={descriptor}"))
+            }
         }
     }
 }
@@ -204,10 +173,7 @@ mod tests {
     #[test]
     fn parts_that_are_not_wanted_are_left_out() {
         let bare = line(Netdev::None, "");
-        assert!(
-            !bare.contains("-append") && !bare.contains("netdev"),
-            "{bare}"
-        );
+        assert!(!bare.contains("-append") && !bare.contains("netdev"), "{bare}");
         assert!(line(Netdev::Stream(7), "").contains("addr.type=fd,addr.str=7"));
     }
 

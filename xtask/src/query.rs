@@ -18,15 +18,7 @@ pub(crate) fn query(workspace: &Workspace, options: &QueryOptions) -> anyhow::Re
     let mut client =
         Client::connect(ports.resp).with_context(|| format!("cannot connect to {}", ports.resp))?;
     let reply = client.call(&words).context("no reply")?;
-    let text = if options.raw {
-        reply.raw()
-    } else {
-        reply.terminal().into_bytes()
-    };
+    let text = if options.raw { reply.raw() } else { reply.terminal().into_bytes() };
     std::io::stdout().write_all(&text)?;
-    Ok(if reply.is_error() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if reply.is_error() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -70,31 +70,21 @@ pub(crate) fn encode<T: AsRef<[u8]>>(words: &[T]) -> Vec<u8> {
 
 fn read(source: &mut impl BufRead, depth: usize) -> io::Result<Reply> {
     let line = read_line(source)?;
-    let (kind, rest) = line
-        .split_at_checked(1)
-        .ok_or_else(|| invalid("an empty line"))?;
+    let (kind, rest) = line.split_at_checked(1).ok_or_else(|| invalid("an empty line"))?;
     match kind {
         "+" => Ok(Reply::Status(rest.to_owned())),
         "-" => Ok(Reply::Error(rest.to_owned())),
         ":" => Ok(Reply::Integer(number(rest)?)),
-        "$" => Ok(Reply::Bulk(
-            length(rest)?
-                .map(|bytes| read_bulk(source, bytes))
-                .transpose()?,
-        )),
+        "$" => Ok(Reply::Bulk(length(rest)?.map(|bytes| read_bulk(source, bytes)).transpose()?)),
         "*" => Ok(Reply::Array(
-            length(rest)?
-                .map(|count| read_array(source, count, depth))
-                .transpose()?,
+            length(rest)?.map(|count| read_array(source, count, depth)).transpose()?,
         )),
         _ => Err(invalid(&format!("a reply that begins with {kind:?}"))),
     }
 }
 
 fn read_array(source: &mut impl BufRead, count: u64, depth: usize) -> io::Result<Vec<Reply>> {
-    let depth = depth
-        .checked_sub(1)
-        .ok_or_else(|| invalid("arrays nested too deep"))?;
+    let depth = depth.checked_sub(1).ok_or_else(|| invalid("arrays nested too deep"))?;
     (0..count).map(|_| read(source, depth)).collect()
 }
 
@@ -125,23 +115,16 @@ fn read_line(source: &mut impl BufRead) -> io::Result<String> {
 fn length(text: &str) -> io::Result<Option<u64>> {
     match number(text)? {
         -1 => Ok(None),
-        length => length
-            .try_into()
-            .map(Some)
-            .map_err(|_| invalid("a negative length")),
+        length => length.try_into().map(Some).map_err(|_| invalid("a negative length")),
     }
 }
 
 fn number(text: &str) -> io::Result<i64> {
-    text.parse()
-        .map_err(|_| invalid(&format!("{text:?} for a number")))
+    text.parse().map_err(|_| invalid(&format!("{text:?} for a number")))
 }
 
 fn invalid(what: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("the server sent {what}"),
-    )
+    io::Error::new(io::ErrorKind::InvalidData, format!("the server sent {what}"))
 }
 
 #[cfg(test)]

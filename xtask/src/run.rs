@@ -29,10 +29,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Runs the verb.
 pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCode> {
     if options.http_port.is_some() {
-        return Err(exit::failure(
-            Cause::Usage,
-            "--http-port: HTTP is not served yet",
-        ));
+        return Err(exit::failure(Cause::Usage, "--http-port: HTTP is not served yet"));
     }
     if options.dry_run {
         return preview(workspace, options);
@@ -45,11 +42,8 @@ pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result
     let image = build::compile(workspace, &toolchain, Image::Service)?;
     let network = network::choose(options.machine.net)?;
     let accel = accel::choose(options.machine.accel);
-    let plan = Plan {
-        host,
-        network: Some(network.network),
-        ..draft(options, qemu, image, accel.accel)?
-    };
+    let plan =
+        Plan { host, network: Some(network.network), ..draft(options, qemu, image, accel.accel)? };
     let (guest, accel, signals) = boot(options, plan, &instance, accel)?;
     let Some((mut guest, pong)) = guest else {
         return Ok(ExitCode::from(130));
@@ -93,23 +87,12 @@ fn boot(
     instance: &Rc<Instance>,
     mut accel: accel::Choice,
 ) -> anyhow::Result<Booted> {
-    let bond = if options.detach {
-        Bond::Released
-    } else {
-        Bond::Own
-    };
+    let bond = if options.detach { Bond::Released } else { Bond::Own };
     let full = Duration::from_secs(options.machine.timeout);
     let signals = Signals::block();
     loop {
-        process::announce(
-            "Boot",
-            &format!("under {}, at most {} s", accel.accel, full.as_secs()),
-        );
-        let limit = if accel.on_trial {
-            full.min(accel::TRIAL)
-        } else {
-            full
-        };
+        process::announce("Boot", &format!("under {}, at most {} s", accel.accel, full.as_secs()));
+        let limit = if accel.on_trial { full.min(accel::TRIAL) } else { full };
         plan.accel = accel.accel;
         let mut tail = Tail::new(&instance.serial(), threshold(options));
         let mut guest = Guest::start(plan.clone(), Rc::clone(instance), bond)?;
@@ -163,15 +146,10 @@ fn preview(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCo
     let missing = "to be installed".to_owned();
     let toolchain = Toolchain::find(workspace)?.map_or(missing.clone(), |found| found.describe());
     let qemu = qemu::find(options.machine.qemu.as_deref())?;
-    let shown = qemu
-        .as_ref()
-        .map_or(missing, |path| path.display().to_string());
+    let shown = qemu.as_ref().map_or(missing, |path| path.display().to_string());
     let qemu = qemu.unwrap_or_else(|| PathBuf::from("qemu-system-x86_64"));
     let image = Image::Service.path(workspace);
-    let plan = Plan {
-        network: Some(network.network),
-        ..draft(options, qemu, image, accel.accel)?
-    };
+    let plan = Plan { network: Some(network.network), ..draft(options, qemu, image, accel.accel)? };
     println!("  compiler  {toolchain}");
     println!("      qemu  {shown}");
     println!("     accel  {}: {}", accel.accel, accel.why);

@@ -24,10 +24,7 @@ pub(crate) fn stop(workspace: &Workspace, options: &StopOptions) -> anyhow::Resu
     let folder = instance::folder(workspace, name)?;
     let line = std::fs::read(format!("/proc/{}/cmdline", ports.pid)).unwrap_or_default();
     if !is_ours(&line, &folder) {
-        let message = format!(
-            "pid {} is not the guest {name}; nothing was ended",
-            ports.pid
-        );
+        let message = format!("pid {} is not the guest {name}; nothing was ended", ports.pid);
         return Err(exit::failure(Cause::Taken, message));
     }
     // A `run` in another terminal takes the missing file as a sign that this is wanted.
@@ -46,8 +43,7 @@ pub(crate) fn stop(workspace: &Workspace, options: &StopOptions) -> anyhow::Resu
 /// Says whether a command line is of a QEMU that writes its console into this folder.
 fn is_ours(line: &[u8], folder: &Path) -> bool {
     let serial = format!("file:{}", folder.join("serial.log").display());
-    line.split(|byte| *byte == 0)
-        .any(|word| word == serial.as_bytes())
+    line.split(|byte| *byte == 0).any(|word| word == serial.as_bytes())
 }
 
 /// Waits until neither the guest nor the tool that started it holds the lock.

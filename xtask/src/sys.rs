@@ -1,8 +1,5 @@
 //! The few system calls that `std` does not offer, each behind a safe function.
-#![expect(
-    unsafe_code,
-    reason = "system calls: prctl, kill, sigtimedwait, setsockopt, geteuid"
-)]
+#![expect(unsafe_code, reason = "system calls: prctl, kill, sigtimedwait, setsockopt, geteuid")]
 
 use std::io;
 use std::net::TcpStream;
@@ -42,6 +39,7 @@ pub(crate) fn bind(command: &mut Command, bond: Bond, inherit: &[RawFd]) {
 }
 
 fn prepare_child(parent: i32, bond: Bond, inherit: &[RawFd]) -> io::Result<()> {
+    clear_signal_mask();
     for &descriptor in inherit {
         // SAFETY: F_SETFD changes a flag of a descriptor that the caller keeps open.
         check(unsafe { libc::fcntl(descriptor, libc::F_SETFD, 0) })?;
@@ -66,12 +64,17 @@ fn prepare_child(parent: i32, bond: Bond, inherit: &[RawFd]) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets a child be ended by signals that the tool holds back for itself.
+fn clear_signal_mask() {
+    let mut set = std::mem::MaybeUninit::uninit();
+    // SAFETY: sigemptyset initializes the set that it is given.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: reads the set, which the line above has initialized; a null old mask is allowed.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set.as_ptr(), std::ptr::null_mut()) };
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Sends a signal to a process.
@@ -82,10 +85,7 @@ pub(crate) fn kill(pid: u32, signal: libc::c_int) -> io::Result<()> {
 
 /// Makes the close of a connection a reset instead of a farewell.
 pub(crate) fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     let size = libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap_or(0);
     // SAFETY: the pointer and the size describe `linger`, which lives until the call returns.
     check(unsafe {
@@ -101,8 +101,8 @@ pub(crate) fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
 
 /// The signals that ask the tool to end, held back so that it can take its guest down first.
 ///
-/// Holding a value proves that they are blocked in the thread that made it; children start with
-/// an empty mask.
+/// Holding a value proves that they are blocked in the thread that made it; [`bind`] lifts that
+/// for children.
 #[derive(Debug)]
 pub(crate) struct Signals {
     set: libc::sigset_t,

@@ -25,17 +25,14 @@ use tally::Tally;
 /// Runs the verb.
 pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Result<ExitCode> {
     let all = LayerName::value_variants();
-    let layers = if options.layers.is_empty() {
-        all
-    } else {
-        &options.layers
-    };
+    let layers = if options.layers.is_empty() { all } else { &options.layers };
     let toolchain = Toolchain::ensure(workspace)?;
     let mut rows = Vec::new();
     for &layer in layers {
         process::announce("Test", &format!("{} ({})", name(layer), about(layer)));
         let start = Instant::now();
         let tally = run_layer(workspace, &toolchain, layer, &options.filter);
+        eprint!("{}", tally.transcript);
         for failure in &tally.failures {
             eprintln!("    FAILED  {}: {failure}", name(layer));
         }
@@ -44,29 +41,19 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
         }
         rows.push((layer, tally, start.elapsed()));
     }
-    println!(
-        "\n{:>10}  {:>7} {:>7} {:>7} {:>7}",
-        "layer", "passed", "failed", "skipped", "time"
-    );
+    println!("\n{:>10}  {:>7} {:>7} {:>7} {:>7}", "layer", "passed", "failed", "skipped", "time");
     let mut sum = Tally::default();
     for (layer, tally, time) in rows {
         let (passed, failed, skipped) = tally.counts();
         let seconds = time.as_secs();
-        println!(
-            "{:>10}  {passed:>7} {failed:>7} {skipped:>7} {seconds:>5} s",
-            name(layer)
-        );
+        println!("{:>10}  {passed:>7} {failed:>7} {skipped:>7} {seconds:>5} s", name(layer));
         sum.add(tally);
     }
     let (passed, failed, skipped) = sum.counts();
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     let strict = std::env::var_os("CI").is_some();
     let good = failed == 0 && (skipped == 0 || !strict);
-    Ok(if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs one layer; what keeps it from running is its failure.
@@ -85,11 +72,7 @@ pub(crate) fn run_layer(
         LayerName::Tcp => tcp::run(workspace, toolchain, filter),
     };
     let tally = result.unwrap_or_else(|error| Tally::failure(format!("{error:#}")));
-    if tally.is_empty() {
-        Tally::failure("no test ran".to_owned())
-    } else {
-        tally
-    }
+    if tally.is_empty() { Tally::failure("no test ran".to_owned()) } else { tally }
 }
 
 /// Builds what a layer runs, so that a compile error is told from a failed test.
@@ -110,10 +93,7 @@ pub(crate) fn prepare_layer(
 
 /// The word of a layer on the command line.
 pub(crate) fn name(layer: LayerName) -> String {
-    layer
-        .to_possible_value()
-        .map(|value| value.get_name().to_owned())
-        .unwrap_or_default()
+    layer.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 fn about(layer: LayerName) -> &'static str {

@@ -50,13 +50,8 @@ impl Toolchain {
     /// Looks for a compiler; changes nothing.
     pub(crate) fn find(workspace: &Workspace) -> anyhow::Result<Option<Self>> {
         let msrv = workspace.msrv_minor()?;
-        let candidates = [
-            (Origin::Active, active_rustc()),
-            (Origin::Debian, debian("rustc")),
-        ];
-        Ok(candidates
-            .into_iter()
-            .find_map(|(origin, rustc)| probe(origin, &rustc, msrv)))
+        let candidates = [(Origin::Active, active_rustc()), (Origin::Debian, debian("rustc"))];
+        Ok(candidates.into_iter().find_map(|(origin, rustc)| probe(origin, &rustc, msrv)))
     }
 
     /// Looks for a compiler and installs one where there is none.
@@ -101,10 +96,7 @@ impl Toolchain {
             command.env("RUSTC", debian("rustc"));
             command.env("RUSTDOC", debian("rustdoc"));
         }
-        command
-            .current_dir(workspace.root())
-            .arg(verb)
-            .args(["--target", TARGET]);
+        command.current_dir(workspace.root()).arg(verb).args(["--target", TARGET]);
         command.args(["--release", "--package", "app", "--target-dir"]);
         command.arg(workspace.path("target/image"));
         command.env("CARGO_ENCODED_RUSTFLAGS", image_flags().join("\u{1f}"));
@@ -164,11 +156,7 @@ fn probe(origin: Origin, rustc: &Path, msrv: u32) -> Option<Toolchain> {
     }
     let core = find_core(rustc)?;
     let complete = origin == Origin::Active || debian("cargo").is_file();
-    complete.then_some(Toolchain {
-        origin,
-        core,
-        minor,
-    })
+    complete.then_some(Toolchain { origin, core, minor })
 }
 
 /// Returns the minor version of a rustc 1.x, `None` where there is none.
@@ -191,9 +179,7 @@ fn has_core(libraries: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(libraries) else {
         return false;
     };
-    entries
-        .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
+    entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
 }
 
 /// A cargo command for what runs on the host.

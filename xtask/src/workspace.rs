@@ -16,17 +16,13 @@ impl Workspace {
         // `cargo xtask` says where the manifest is now; the compiled-in place serves a direct call.
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest
-            .parent()
-            .context("the tool lies outside of a workspace")?;
+        let root = manifest.parent().context("the tool lies outside of a workspace")?;
         Ok(Self::at(root))
     }
 
     /// Takes a folder as a workspace; for copies of it.
     pub(crate) fn at(root: &Path) -> Self {
-        Self {
-            root: root.to_path_buf(),
-        }
+        Self { root: root.to_path_buf() }
     }
 
     /// The root folder.
@@ -41,10 +37,7 @@ impl Workspace {
 
     /// A path as a person types it in the root folder.
     pub(crate) fn show(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root)
-            .unwrap_or(path)
-            .display()
-            .to_string()
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
     /// The least minor version of rustc 1.x that compiles the workspace.
@@ -58,11 +51,7 @@ impl Workspace {
     pub(crate) fn lint_minors(&self) -> anyhow::Result<Vec<u32>> {
         let manifest = self.manifest()?;
         let list = value_of(&manifest, "lint-rustc").context("no lint-rustc")?;
-        Ok(list
-            .trim_matches(['[', ']'])
-            .split(',')
-            .filter_map(minor_of)
-            .collect())
+        Ok(list.trim_matches(['[', ']']).split(',').filter_map(minor_of).collect())
     }
 
     fn manifest(&self) -> anyhow::Result<String> {
@@ -73,22 +62,15 @@ impl Workspace {
 
 /// Returns what stands behind `key =`. The manifest is ours: one key per line.
 fn value_of<'a>(manifest: &'a str, key: &str) -> Option<&'a str> {
-    manifest.lines().find_map(|line| {
-        Some(
-            line.strip_prefix(key)?
-                .trim_start()
-                .strip_prefix('=')?
-                .trim(),
-        )
-    })
+    manifest
+        .lines()
+        .find_map(|line| Some(line.strip_prefix(key)?.trim_start().strip_prefix('=')?.trim()))
 }
 
 /// Returns the 91 of `"1.91"`, of `1.91.0` and of `1.91.0+dfsg1-1`.
 pub(crate) fn minor_of(version: &str) -> Option<u32> {
     let rest = version.trim().trim_matches('"').strip_prefix("1.")?;
-    let digits = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest[..digits].parse().ok()
 }
 

@@ -20,7 +20,10 @@ impl Log for SerialLog {
 
     fn log(&self, record: &Record<'_>) {
         let _line = LINE.lock();
-        raw(format_args!("{} {}: {}", record.level(), record.target(), record.args()));
+        // The crate's own name says nothing on its own console.
+        let target = record.target();
+        let target = target.strip_prefix("app::").unwrap_or(target);
+        raw(format_args!("{} {target}: {}", record.level(), record.args()));
     }
 
     fn flush(&self) {}

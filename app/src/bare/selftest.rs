@@ -4,8 +4,8 @@
 //! when the command line names them.
 
 mod access;
-mod crash;
 mod cpu;
+mod crash;
 mod failure;
 mod protection;
 mod region;

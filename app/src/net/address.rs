@@ -21,6 +21,8 @@ const DISCOVER_EVERY: Duration = Duration::from_secs(1);
 pub struct Addressing {
     dhcp: Option<SocketHandle>,
     fallback_at: Option<Instant>,
+    /// DHCP has answered.
+    is_leased: bool,
 }
 
 impl Addressing {
@@ -36,11 +38,11 @@ impl Addressing {
         match *config {
             IpConfig::Static { address, prefix, gateway } => {
                 assign(interface, Ipv4Cidr::new(address, prefix), gateway);
-                Self { dhcp: None, fallback_at: None }
+                Self { dhcp: None, fallback_at: None, is_leased: false }
             }
             IpConfig::Dhcp if medium != Medium::Ethernet => {
                 assign_fallback(interface);
-                Self { dhcp: None, fallback_at: None }
+                Self { dhcp: None, fallback_at: None, is_leased: false }
             }
             IpConfig::Dhcp => {
                 let mut socket = dhcpv4::Socket::new();
@@ -48,7 +50,7 @@ impl Addressing {
                 retry.discover_timeout = DISCOVER_EVERY;
                 socket.set_retry_config(retry);
                 let dhcp = Some(sockets.add(socket));
-                Self { dhcp, fallback_at: Some(now + FALLBACK_AFTER) }
+                Self { dhcp, fallback_at: Some(now + FALLBACK_AFTER), is_leased: false }
             }
         }
     }
@@ -59,15 +61,17 @@ impl Addressing {
         match sockets.get_mut::<dhcpv4::Socket<'_>>(handle).poll() {
             Some(dhcpv4::Event::Configured(lease)) => {
                 self.fallback_at = None;
+                self.is_leased = true;
                 // A renewal must not touch the address: smoltcp forgets its neighbours with it.
                 if interface.ipv4_addr() != Some(lease.address.address()) {
                     assign(interface, lease.address, lease.router);
                 }
             }
-            Some(dhcpv4::Event::Deconfigured) => {
+            // smoltcp says so at the start too.
+            Some(dhcpv4::Event::Deconfigured) if self.is_leased => {
                 log::warn!("DHCP lease lost, the address stays");
             }
-            None => {}
+            Some(dhcpv4::Event::Deconfigured) | None => {}
         }
         if self.fallback_at.is_some_and(|at| at <= now) {
             self.fallback_at = None;
@@ -97,7 +101,9 @@ fn assign(interface: &mut Interface, address: Ipv4Cidr, gateway: Option<Ipv4Addr
     let routes = interface.routes_mut();
     routes.remove_default_ipv4_route();
     match gateway.map(|gateway| routes.add_default_ipv4_route(gateway)) {
-        Some(Ok(_)) => log::info!("address {address}, gateway {}", gateway.unwrap_or(address.address())),
+        Some(Ok(_)) => {
+            log::info!("address {address}, gateway {}", gateway.unwrap_or(address.address()))
+        }
         Some(Err(_)) => log::warn!("address {address}, no room for a default route"),
         None => log::info!("address {address}, no gateway"),
     }

@@ -74,8 +74,7 @@ impl Sockets {
         for _ in 0..count {
             let receive = buffers::take_forever(buffers, "net/rx", RECEIVE_BYTES)?;
             let send = buffers::take_forever(buffers, "net/tx", SEND_BYTES)?;
-            let socket =
-                Socket::new(tcp::SocketBuffer::new(receive), tcp::SocketBuffer::new(send));
+            let socket = Socket::new(tcp::SocketBuffer::new(receive), tcp::SocketBuffer::new(send));
             handles.push(set.add(socket));
         }
         let mut sockets = Self {
@@ -117,8 +116,8 @@ impl Sockets {
     /// Takes a socket that only waits for time to pass; one that is still in a handshake only
     /// where nothing else listens.
     fn reclaim(&mut self) -> Option<usize> {
-        let waits = (0..self.closing.len())
-            .find(|at| self.state(self.closing[*at].0) == State::TimeWait);
+        let waits =
+            (0..self.closing.len()).find(|at| self.state(self.closing[*at].0) == State::TimeWait);
         if let Some(at) = waits {
             return Some(self.closing.remove(at).0);
         }

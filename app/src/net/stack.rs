@@ -45,8 +45,7 @@ impl<N: Nic> Stack<N> {
         let now = Instant::ZERO;
         let mut interface = Interface::new(settings, &mut nic, now);
         let mut sockets = Sockets::try_new(buffers, config)?;
-        let addressing =
-            Addressing::new(&config.ip, medium, &mut interface, sockets.set(), now);
+        let addressing = Addressing::new(&config.ip, medium, &mut interface, sockets.set(), now);
         Ok(Self { nic, interface, sockets, addressing })
     }
 

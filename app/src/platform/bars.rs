@@ -49,7 +49,9 @@ pub fn assign<C: ConfigurationAccess>(
     let mut bars = [None; BARS];
     for (index, info) in root.bars(device)?.into_iter().enumerate() {
         let Some(info) = info else { continue };
-        let Some((mut address, bytes)) = info.memory_address_size() else { continue };
+        let Some((mut address, bytes)) = info.memory_address_size() else {
+            continue;
+        };
         if address == 0 {
             address = aperture.take(bytes)?;
             place(root, device, index, &info, address);

@@ -22,8 +22,7 @@ pub(crate) struct FakeFunction(Rc<RefCell<State>>);
 
 impl FakeFunction {
     /// Where it sits.
-    pub(crate) const ADDRESS: DeviceFunction =
-        DeviceFunction { bus: 0, device: 2, function: 0 };
+    pub(crate) const ADDRESS: DeviceFunction = DeviceFunction { bus: 0, device: 2, function: 0 };
 
     pub(crate) fn new() -> Self {
         let mut writable = [0; WORDS];

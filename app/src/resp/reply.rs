@@ -222,7 +222,6 @@ fn format_header(buffer: &mut [u8; HEADER_BYTES_MAX], kind: u8, mut value: u64) 
     buffer[at..].copy_from_slice(b"\r\n");
     loop {
         at -= 1;
-        #[expect(clippy::cast_possible_truncation, reason = "a digit is below 10")]
         let digit = (value % 10) as u8;
         buffer[at] = b'0' + digit;
         value /= 10;

@@ -225,24 +225,24 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     fn answer<M: Machine, B: Buffers<Buffer = T>>(&mut self, shared: &mut Shared<'_, M, B>) {
         let arguments = shared.ranges.within(self.input.bytes());
         let (service, session) = (&mut *shared.service, &mut self.session);
-        let written =
-            self.output.write(|reply| service::serve(service, session, arguments, reply));
+        let written = self.output.write(|reply| service::serve(service, session, arguments, reply));
         let Written::TooLarge(needed, Served { hint }) = written else { return };
 
-        let limit = service.reply_bytes_max();
-        if needed > limit {
-            self.refuse(shared, &Failure::ReplyLimit(limit, hint));
+        let too_large = service.reply_limit(hint);
+        if needed > service.reply_bytes_max() {
+            self.refuse(shared, &too_large);
             return;
         }
         let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
             self.refuse(shared, &Failure::ReplyMemory(needed));
             return;
         };
-        let again = |reply: &mut resp::Reply<'_>| service::serve(service, session, arguments, reply);
+        let again =
+            |reply: &mut resp::Reply<'_>| service::serve(service, session, arguments, reply);
         if self.output.write_spilled(buffer, again) {
             shared.service.counters.replies_spilled += 1;
         } else {
-            self.refuse(shared, &Failure::ReplyLimit(limit, hint));
+            self.refuse(shared, &too_large);
         }
     }
 

@@ -33,7 +33,8 @@ pub(super) fn vmalloc<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fail
 
 fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Result<(), Failure> {
     let text = call.argument(1);
-    let invalid = || Failure::Invalid("a size is bytes with optional K, M, G or T", Word::new(text));
+    let invalid =
+        || Failure::Invalid("a size is bytes with optional K, M, G or T", Word::new(text));
     let bytes = size::parse(text).ok_or_else(invalid)?;
     let naming = Naming {
         // Names that are valid fit.
@@ -60,10 +61,8 @@ impl<M: Machine> Call<'_, '_, M> {
     /// What the library is asked for. A region with a name belongs to nobody.
     fn request(&self, bytes: u64, options: &Options<'_>) -> Result<Request, Failure> {
         let owner = if options.name.is_some() { 0 } else { self.session.number };
-        let mut request = Request::try_new(bytes)?
-            .caller(CLIENT)
-            .owner(owner)
-            .protection(options.protection);
+        let mut request =
+            Request::try_new(bytes)?.caller(CLIENT).owner(owner).protection(options.protection);
         if let Some(align) = options.align {
             request = request.align(align)?;
         }

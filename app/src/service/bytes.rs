@@ -12,16 +12,16 @@ pub(super) fn vread<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     let offset = call.size(2, "an offset is a number of bytes")?;
     let length = call.size(3, "a length is a number of bytes")?;
     call.service.check_range(&info, offset, length)?;
-    let limit = call.output_bytes;
+    let limit = call.service.config.output_bytes;
     let length = usize::try_from(length)
         .ok()
         .filter(|length| *length <= limit)
-        .ok_or(Failure::ReplyLimit(limit, ""))?;
+        .ok_or_else(|| call.service.reply_limit(""))?;
     let machine = call.service.vm.machine();
     let read = |bytes: &mut [u8]| machine.read(info.range.address() + offset, bytes);
-    call.reply.bulk_in_place(length, read).map_err(|fault| {
-        call.service.fault(&info, fault.address - info.range.address(), "read")
-    })
+    call.reply
+        .bulk_in_place(length, read)
+        .map_err(|fault| call.service.fault(&info, fault.address - info.range.address(), "read"))
 }
 
 /// `VWRITE <r> offset data`: data that fits in the input buffer. What does not is a
@@ -56,12 +56,7 @@ impl<M: Machine> Service<M> {
     }
 
     /// Writes bytes whose range was checked.
-    pub(super) fn write(
-        &self,
-        info: &RegionInfo,
-        offset: u64,
-        data: &[u8],
-    ) -> Result<(), Failure> {
+    pub(super) fn write(&self, info: &RegionInfo, offset: u64, data: &[u8]) -> Result<(), Failure> {
         let written = self.vm.machine().write(info.range.address() + offset, data);
         written.map_err(|fault| self.fault(info, fault.address - info.range.address(), "write"))
     }

@@ -26,8 +26,8 @@ pub struct Call<'a, 'r, M: Machine + 'static> {
     pub(super) arguments: Arguments<'a>,
     /// Where the answer goes.
     pub(super) reply: &'a mut Reply<'r>,
-    /// Bytes that a reply may have.
-    pub(super) output_bytes: usize,
+    /// Bytes that a reply may have: [`Service::reply_bytes_max`].
+    pub(super) reply_bytes_max: usize,
 }
 
 /// What became of a request.
@@ -57,8 +57,8 @@ pub fn serve<M: Machine>(
         return Served { hint: "" };
     }
     let mark = reply.mark();
-    let output_bytes = service.config.output_bytes;
-    let mut call = Call { service, session, arguments, reply, output_bytes };
+    let reply_bytes_max = service.reply_bytes_max();
+    let mut call = Call { service, session, arguments, reply, reply_bytes_max };
     let result = (command.handler)(&mut call);
     if result.is_err() {
         reply.rewind(mark);
@@ -68,6 +68,12 @@ pub fn serve<M: Machine>(
 }
 
 impl<M: Machine> Service<M> {
+    /// The error about a reply that is larger than that, with a hint what to use instead.
+    #[must_use]
+    pub fn reply_limit(&self, hint: &'static str) -> Failure {
+        Failure::ReplyLimit(self.config.output_bytes, hint)
+    }
+
     /// Bytes that a reply may have.
     #[must_use]
     pub fn reply_bytes_max(&self) -> usize {
@@ -102,8 +108,7 @@ impl<M: Machine> Service<M> {
         }
         let invalid = || Failure::Invalid("a region is an id or @name", Word::new(text));
         let raw = resp::decimal(text).ok_or_else(invalid)?;
-        RegionId::from_raw(raw)
-            .ok_or(Failure::NoRegion(vmalloc::RegionError::Unknown { id: raw }))
+        RegionId::from_raw(raw).ok_or(Failure::NoRegion(vmalloc::RegionError::Unknown { id: raw }))
     }
 
     /// What is known of a client's region, whoever owns it.
@@ -137,7 +142,7 @@ impl<'a, M: Machine> Call<'a, '_, M> {
 
     /// Whether the reply is already larger than it may be: no use in going on.
     pub(super) fn is_hopeless(&self) -> bool {
-        self.reply.length() > self.output_bytes + FRAMING_BYTES
+        self.reply.length() > self.reply_bytes_max
     }
 
     /// Reads a plain number.
@@ -169,7 +174,12 @@ fn unknown(arguments: Arguments<'_>, reply: &mut Reply<'_>) {
     }
     let name = c_string(arguments.get(0).unwrap_or_default(), ECHOED_BYTES_MAX);
     let echoed = &echoed[..length];
-    reply.error_of_bytes(&[b"ERR unknown command '", name, b"', with args beginning with: ", echoed]);
+    reply.error_of_bytes(&[
+        b"ERR unknown command '",
+        name,
+        b"', with args beginning with: ",
+        echoed,
+    ]);
 }
 
 /// What C prints of bytes: at most so many, and nothing from a NUL on.

@@ -20,9 +20,8 @@ pub(super) fn config<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
         return Err(Failure::Redis("wrong number of arguments for 'config|get' command"));
     }
     let patterns = call.arguments;
-    let wanted = |name: &str| {
-        patterns.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes()))
-    };
+    let wanted =
+        |name: &str| patterns.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes()));
     let config = &call.service.config;
     call.reply.array_by(|reply| {
         let mut items = 0;

@@ -103,8 +103,6 @@ pub enum Failure {
     ArgumentLimit(Option<usize>, usize),
     /// No memory for a reply of so many bytes.
     ReplyMemory(usize),
-    /// The audit found so many violations.
-    Violations(ArrayString<400>),
     /// An error of Redis' own, word for word after `ERR`.
     Redis(&'static str),
     /// A subcommand that there is none of: the command, and what was given.
@@ -157,7 +155,6 @@ impl fmt::Display for Failure {
                 write!(f, "LIMIT arguments do not fit in {limit} bytes")
             }
             Self::ReplyMemory(bytes) => write!(f, "NOMEM no room for a reply of {bytes} bytes"),
-            Self::Violations(text) => write!(f, "VIOLATION {text}"),
             Self::Redis(text) => write!(f, "ERR {text}"),
             Self::Subcommand(command, word) => {
                 write!(f, "ERR unknown subcommand '{word}'. Try {command} HELP.")

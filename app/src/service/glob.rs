@@ -74,16 +74,32 @@ mod tests {
     #[test]
     fn patterns() {
         let yes = [
-            ("*", ""), ("*", "save"), ("s*e", "save"), ("SAVE", "save"), ("s?ve", "save"),
-            ("[r-t]ave", "save"), ("[^x]ave", "save"), (r"\s\ave", "save"), ("**a*", "save"),
-            ("*-*", "a-b"), (r"a\*", "a*"), ("[a", "a"),
+            ("*", ""),
+            ("*", "save"),
+            ("s*e", "save"),
+            ("SAVE", "save"),
+            ("s?ve", "save"),
+            ("[r-t]ave", "save"),
+            ("[^x]ave", "save"),
+            (r"\s\ave", "save"),
+            ("**a*", "save"),
+            ("*-*", "a-b"),
+            (r"a\*", "a*"),
+            ("[a", "a"),
         ];
         for (pattern, text) in yes {
             assert!(matches(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");
         }
         let no = [
-            ("", "a"), ("save", "saved"), ("saved", "save"), ("?", ""), ("[^s]ave", "save"),
-            ("[a-c]ave", "save"), (r"a\*", "ab"), ("*x", "save"), ("[", "a"),
+            ("", "a"),
+            ("save", "saved"),
+            ("saved", "save"),
+            ("?", ""),
+            ("[^s]ave", "save"),
+            ("[a-c]ave", "save"),
+            (r"a\*", "ab"),
+            ("*x", "save"),
+            ("[", "a"),
         ];
         for (pattern, text) in no {
             assert!(!matches(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");

@@ -2,10 +2,10 @@
 
 use vmalloc::{Machine, Protection, RegionInfo};
 
+use super::Service;
 use super::allocate::{self, Naming};
 use super::failure::Failure;
 use super::session::Session;
-use super::Service;
 use crate::resp::Reply;
 
 /// Pages that long work may touch in one turn, over all connections: 1 MiB is zeroed in a quarter

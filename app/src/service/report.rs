@@ -10,6 +10,7 @@ use x86_64::VirtAddr;
 use super::call::Call;
 use super::failure::{Failure, Word};
 use super::{CLIENT, Service, size};
+use crate::resp::{self, Reply};
 
 /// Rows of a `VLIST` that does not say how many.
 const LIST_COUNT: u64 = 100;
@@ -21,50 +22,60 @@ pub(super) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     let name = service.ledger.name(info.id).map_or("", |name| service.names.text(name));
     let born_us = service.ledger.born_us(info.id).unwrap_or(0);
     let age_s = service.now_us.saturating_sub(born_us) / 1_000_000;
-    let reply = &mut *call.reply;
-    reply.array_by(|reply| {
-        let mut items = 0;
-        let mut text = |key: &str, value: fmt::Arguments<'_>| {
-            reply.bulk(key.as_bytes());
-            reply.bulk_of(value);
-            items += 2;
-        };
-        text("name", format_args!("{name}"));
-        text("address", format_args!("{:#x}", info.range.address()));
-        text("end", format_args!("{:#x}", info.range.end()));
-        text("prot", format_args!("{}", protection(info.protection)));
-        text("flags", format_args!("{}", if info.system { "vmalloc system" } else { "vmalloc" }));
-        text("caller", format_args!("{}", info.caller));
-        let mut number = |key: fmt::Arguments<'_>, value: u64| {
-            reply.bulk_of(key);
-            reply.integer(value);
-            items += 2;
-        };
-        number(format_args!("id"), info.id.get());
-        number(format_args!("size"), info.range.count().bytes());
-        number(format_args!("requested"), info.requested);
-        number(format_args!("pages"), info.range.count().get());
-        number(format_args!("huge"), 0);
+    call.reply.array_by(|reply| {
+        let mut fields = Fields { reply, items: 0 };
+        fields.number(format_args!("id"), info.id.get());
+        fields.text("name", format_args!("{name}"));
+        fields.text("address", format_args!("{:#x}", info.range.address()));
+        fields.text("end", format_args!("{:#x}", info.range.end()));
+        fields.number(format_args!("size"), info.range.count().bytes());
+        fields.number(format_args!("requested"), info.requested);
+        fields.number(format_args!("pages"), info.range.count().get());
+        fields.number(format_args!("huge"), 0);
+        fields.text("prot", format_args!("{}", protection(info.protection)));
+        let flags = if info.system { "vmalloc system" } else { "vmalloc" };
+        fields.text("flags", format_args!("{flags}"));
         for (node, frames) in info.frames_per_node.iter().enumerate() {
-            number(format_args!("N{node}"), *frames);
+            fields.number(format_args!("N{node}"), *frames);
         }
-        number(format_args!("owner"), info.owner);
-        number(format_args!("age"), age_s);
-        items
+        fields.number(format_args!("owner"), info.owner);
+        fields.text("caller", format_args!("{}", info.caller));
+        fields.number(format_args!("age"), age_s);
+        fields.items
     });
     Ok(())
+}
+
+/// Names and values of a flat map.
+struct Fields<'a, 'r> {
+    reply: &'a mut Reply<'r>,
+    items: usize,
+}
+
+impl Fields<'_, '_> {
+    fn text(&mut self, name: &str, value: fmt::Arguments<'_>) {
+        self.reply.bulk(name.as_bytes());
+        self.reply.bulk_of(value);
+        self.items += 2;
+    }
+
+    fn number(&mut self, name: fmt::Arguments<'_>, value: u64) {
+        self.reply.bulk_of(name);
+        self.reply.integer(value);
+        self.items += 2;
+    }
 }
 
 /// `VLIST [CURSOR c] [COUNT n] [STATE busy|lazy|all]`: the next cursor and rows by address.
 pub(super) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let listing = Listing::parse(call.arguments.iter().skip(1))?;
     let service = &*call.service;
-    let output_bytes = call.output_bytes;
+    let reply_bytes_max = call.reply_bytes_max;
     let mut from = Some(listing.from);
     let mut rows = 0;
     let mark = call.reply.mark();
     call.reply.array_by(|reply| {
-        while rows < listing.count && reply.length() <= output_bytes {
+        while rows < listing.count && reply.length() <= reply_bytes_max {
             let Some(info) = from.and_then(|from| service.vm.next_region(from)) else {
                 from = None;
                 break;
@@ -118,7 +129,7 @@ impl Listing {
                     .and_then(|address| VirtAddr::try_new(address).ok())
                     .ok_or_else(|| invalid("CURSOR is 0 or what VLIST gave"))?;
             } else if is("COUNT") {
-                let count = crate::resp::decimal(value).filter(|count| *count > 0);
+                let count = resp::decimal(value).filter(|count| *count > 0);
                 listing.count = count.ok_or_else(|| invalid("COUNT is a number above 0"))?;
             } else {
                 let names = [("busy", true, false), ("lazy", false, true), ("all", true, true)];
@@ -150,14 +161,14 @@ pub(super) fn vmallocinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), 
         });
     }
     let service = &*call.service;
-    let output_bytes = call.output_bytes;
+    let reply_bytes_max = call.reply_bytes_max;
     call.reply.bulk_by(|reply| {
         let mut from = service.vm.window().address();
         while let Some(info) = service.vm.next_region(from) {
             // Writing to a reply cannot fail.
             let _ = info.write_row(&service.caller(&info), reply);
             from = info.range.end();
-            if reply.length() > output_bytes {
+            if reply.length() > reply_bytes_max {
                 break;
             }
         }
@@ -180,7 +191,7 @@ impl<M: Machine> Service<M> {
     }
 
     /// Id, caller, address, mapped bytes, requested bytes, protection and state.
-    fn list_row(&self, info: &RegionInfo, reply: &mut crate::resp::Reply<'_>) {
+    fn list_row(&self, info: &RegionInfo, reply: &mut Reply<'_>) {
         reply.array(7);
         reply.integer(info.id.get());
         reply.bulk(self.caller(info).as_bytes());

@@ -9,6 +9,7 @@ use super::job::Job;
 use super::ledger::List;
 use super::stream::Stream;
 use super::table;
+use crate::resp;
 
 /// Longest name that `CLIENT SETNAME` takes. Redis has no limit but its bulk strings.
 const CLIENT_NAME_BYTES_MAX: usize = 64;
@@ -81,7 +82,7 @@ pub(super) fn echo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
 
 /// `SELECT index`: there is one database.
 pub(super) fn select<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    match crate::resp::signed(call.argument(1)) {
+    match resp::signed(call.argument(1)) {
         Some(0) => call.reply.status("OK"),
         Some(_) => return Err(Failure::Redis("DB index is out of range")),
         None => return Err(Failure::Redis("value is not an integer or out of range")),
@@ -98,7 +99,8 @@ pub(super) fn quit<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
 
 /// `POST` and `HOST:` are no commands: a browser was sent here by somebody else's page.
 pub(super) fn refuse_http<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    log::warn!("connection {} speaks HTTP, closed", call.session.number);
+    // Not a warning: whoever can connect could fill the console with it.
+    log::debug!("connection {} speaks HTTP, closed", call.session.number);
     call.session.close();
     Ok(())
 }
@@ -106,7 +108,7 @@ pub(super) fn refuse_http<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), 
 /// `HELLO [version [SETNAME name]]`
 pub(super) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if call.arguments.count() > 1 {
-        match crate::resp::signed(call.argument(1)) {
+        match resp::signed(call.argument(1)) {
             Some(2) => {}
             Some(_) => return Err(Failure::Protocol),
             None => {

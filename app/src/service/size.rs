@@ -53,7 +53,8 @@ mod tests {
         assert_eq!(parse(b"4k"), Some(4096));
         assert_eq!(parse(b"16777215T"), Some(16_777_215 << 40));
         assert_eq!(parse(b"18446744073709551615"), Some(u64::MAX));
-        for text in ["", "K", "-1", "+1", "1 ", "1KB", "1.5M", "16777216T", "18446744073709551616"] {
+        for text in ["", "K", "-1", "+1", "1 ", "1KB", "1.5M", "16777216T", "18446744073709551616"]
+        {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
     }

@@ -38,8 +38,8 @@ pub fn open_stream<M: Machine>(
     if !is_write || arguments.count() != 3 {
         return None;
     }
-    let output_bytes = service.config.output_bytes;
-    let call = Call { service, session, arguments, reply, output_bytes };
+    let reply_bytes_max = service.reply_bytes_max();
+    let call = Call { service, session, arguments, reply, reply_bytes_max };
     match check(&call, length as u64) {
         Ok(stream) => {
             session.stream = Some(stream);
@@ -74,19 +74,16 @@ pub enum Flow {
 
 impl<M: Machine> Service<M> {
     /// Writes what has come of a session's stream.
-    pub fn feed(
-        &mut self,
-        session: &mut Session,
-        bytes: &[u8],
-        reply: &mut Reply<'_>,
-    ) -> Flow {
+    pub fn feed(&mut self, session: &mut Session, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
         let Some(mut stream) = session.stream.take() else { return Flow::Taken(0) };
         let length = usize::try_from(stream.remaining).map_or(bytes.len(), |r| r.min(bytes.len()));
         let piece = &bytes[..length];
         let at = stream.offset + (stream.length - stream.remaining);
-        let written = self.vm.info(stream.id).map_err(Failure::from).and_then(|info| {
-            self.write(&info, at, piece)
-        });
+        let written = self
+            .vm
+            .info(stream.id)
+            .map_err(Failure::from)
+            .and_then(|info| self.write(&info, at, piece));
         if let Err(failure) = written {
             self.refuse(&failure, reply);
             return Flow::Failed(usize::try_from(stream.remaining).unwrap_or(usize::MAX));

@@ -32,7 +32,10 @@ fn protocol_errors_close_their_own_connection() {
         (b"*1025\r\n", "invalid multibulk length"),
         (b"*2147483648\r\n", "invalid multibulk length"),
         (&[b'*'; 100], "too big mbulk count string"),
-        (b"*1\r\n$0000000000000000000000000000000000000000000000000000000000000000000000", "too big bulk count string"),
+        (
+            b"*1\r\n$0000000000000000000000000000000000000000000000000000000000000000000000",
+            "too big bulk count string",
+        ),
     ];
     for (bytes, text) in cases {
         let (reply, closed) = answer(&mut world, bytes);
@@ -142,7 +145,7 @@ fn more_than_there_is() {
     let mut world = World::new();
     let mut client = world.connect();
     let before = world.check(&mut client);
-    let usable = world.counter(&mut client, "frames_free") * 4096 >> 20;
+    let usable = (world.counter(&mut client, "frames_free") * 4096) >> 20;
     assert_eq!(
         world.error(&mut client, "VMALLOC 1T"),
         format!("TOOBIG 1T exceeds {usable}M of usable memory")
@@ -183,9 +186,15 @@ fn regions_that_are_not_there() {
         ("VFREE -1", "INVAL a region is an id or @name, not '-1'"),
         ("VPTE 77", "NOENT no region 77"),
         ("VPROBE 0xzz r", "INVAL an address is canonical, as 0x… or decimal, not '0xzz'"),
-        ("VPROBE 0x800000000000 r", "INVAL an address is canonical, as 0x… or decimal, not '0x800000000000'"),
+        (
+            "VPROBE 0x800000000000 r",
+            "INVAL an address is canonical, as 0x… or decimal, not '0x800000000000'",
+        ),
         ("VPROBE 4096 q", "INVAL an access is r, w or x, not 'q'"),
-        ("VWALK 0x800000000000", "INVAL an address is canonical, as 0x… or decimal, not '0x800000000000'"),
+        (
+            "VWALK 0x800000000000",
+            "INVAL an address is canonical, as 0x… or decimal, not '0x800000000000'",
+        ),
         ("VLIST COUNT 0", "INVAL COUNT is a number above 0, not '0'"),
         ("VLIST STATE odd", "INVAL STATE is busy, lazy or all, not 'odd'"),
         ("VLIST CURSOR x", "INVAL CURSOR is 0 or what VLIST gave, not 'x'"),
@@ -202,7 +211,10 @@ fn regions_that_are_not_there() {
     }
     let id = world.ok(&mut client, "VMALLOC 1").items()[0].integer();
     assert_eq!(world.ok(&mut client, &format!("VFREE {id} {id}")), Value::Integer(1));
-    assert_eq!(world.error(&mut client, &format!("VINFO {id}")), format!("NOENT region {id} is gone"));
+    assert_eq!(
+        world.error(&mut client, &format!("VINFO {id}")),
+        format!("NOENT region {id} is gone")
+    );
     assert_eq!(
         world.error(&mut client, &format!("VFREE STRICT {id}")),
         format!("NOENT region {id} is gone")

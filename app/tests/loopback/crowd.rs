@@ -1,1 +1,118 @@
+//! Many clients at once.
 
+use crate::harness::{Client, World};
+use crate::value::Value;
+
+fn pong() -> Value {
+    Value::Status("PONG".into())
+}
+
+#[test]
+fn sixty_four_clients_and_one_too_many() {
+    let mut world = World::with("", 8192);
+    let mut clients: Vec<Client> = (0..64).map(|_| world.connect()).collect();
+    let mut late = world.connect();
+    assert_eq!(
+        world.raw(&mut late),
+        b"-ERR max number of clients reached\r\n",
+        "the 65th is told so"
+    );
+    assert!(world.is_closed(&late));
+    for client in &mut clients {
+        assert_eq!(world.ask(client, "PING"), pong());
+    }
+    // A place that is given up is given again.
+    let gone = clients.pop().unwrap();
+    world.close(&gone);
+    world.settle();
+    let mut next = world.connect();
+    assert_eq!(world.ask(&mut next, "PING"), pong());
+    assert_eq!(world.counter(&mut next, "connections_refused"), 1);
+    assert_eq!(world.counter(&mut next, "clients"), 64);
+}
+
+#[test]
+fn sixty_four_that_dial_at_the_same_instant() {
+    let mut world = World::with("", 8192);
+    let mut clients: Vec<Client> = (0..64).map(|_| world.dial()).collect();
+    for client in &mut clients {
+        world.wait("a connection", |world| world.socket(client).may_send());
+        assert_eq!(world.ask(client, "PING"), pong());
+    }
+}
+
+#[test]
+fn sixty_four_that_vanish_with_a_hundred_regions_each() {
+    let mut world = World::with("", 20_000);
+    let mut witness = world.connect();
+    let before = counts(&world.check(&mut witness));
+    for round in 0..2 {
+        let mut clients: Vec<Client> = (0..63).map(|_| world.connect()).collect();
+        for client in &mut clients {
+            world.send(client, b"VMALLOC 4096\r\n".repeat(100).as_slice());
+        }
+        for client in &mut clients {
+            for _ in 0..100 {
+                assert!(matches!(world.reply(client), Value::Array(_)));
+            }
+        }
+        assert!(world.check(&mut witness).starts_with("OK areas=6300 "));
+        for client in &clients {
+            world.reset(client);
+        }
+        world.settle();
+        assert_eq!(counts(&world.check(&mut witness)), before, "round {round}");
+    }
+}
+
+#[test]
+fn idle_clients_cost_the_one_that_works_nothing_but_time() {
+    let mut world = World::with("", 8192);
+    let _idle: Vec<Client> = (0..63).map(|_| world.connect()).collect();
+    let mut busy = world.connect();
+    for round in 0..200 {
+        world.ok(&mut busy, &format!("VMALLOC 4096 NAME k:{} REPLACE", round % 7));
+    }
+    assert_eq!(world.ask(&mut busy, "DBSIZE"), Value::Integer(7));
+}
+
+#[test]
+fn half_open_handshakes_do_not_lock_the_door() {
+    let mut world = World::with("clients=4", 1024);
+    for _ in 0..200 {
+        let client = world.dial();
+        // Its SYN goes out; whatever comes back is lost, and it forgets the connection.
+        world.send_only();
+        world.reset(&client);
+        world.forget(client);
+        world.silent_step(50);
+    }
+    let mut client = world.connect();
+    assert_eq!(world.ask(&mut client, "PING"), pong());
+}
+
+#[test]
+fn more_connections_than_sockets_one_after_the_other() {
+    let mut world = World::with("clients=2", 1024);
+    for number in 0..300 {
+        let mut client = world.connect();
+        assert_eq!(world.ask(&mut client, "PING"), pong());
+        match number % 3 {
+            0 => world.close(&client),
+            1 => world.reset(&client),
+            _ => {
+                world.ask(&mut client, "QUIT");
+                world.wait("the end", |world| !world.socket(&client).may_recv());
+                world.close(&client);
+            }
+        }
+        world.settle();
+        world.forget(client);
+    }
+    let mut client = world.connect();
+    assert_eq!(world.counter(&mut client, "connections"), 301);
+}
+
+fn counts(text: &str) -> String {
+    text.split(" generation").next().unwrap().to_owned()
+}

@@ -1,1 +1,195 @@
+//! Requests and replies larger than any buffer, and clients that do not read.
 
+use crate::harness::{World, multibulk};
+use crate::value::Value;
+
+/// Bytes that repeat late, so that a piece at the wrong place is seen.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|at| u8::try_from((at * 31 + at / 251) % 256).unwrap()).collect()
+}
+
+#[test]
+fn a_write_of_sixteen_megabytes_and_its_reads() {
+    let mut world = World::with("", 8192);
+    let mut client = world.connect();
+    world.ok(&mut client, "VMALLOC 17M NAME big");
+    let data = pattern(16 << 20);
+    let reply = world.request(&mut client, &[b"VWRITE", b"@big", b"1000", &data]);
+    assert_eq!(reply, Value::Integer(16 << 20));
+    for start in (0..16usize << 20).step_by(1 << 20) {
+        let line = format!("VREAD @big {} 1M", start + 1000);
+        let expected = Value::Bulk(data[start..start + (1 << 20)].to_vec());
+        assert!(world.ok(&mut client, &line) == expected, "{line}");
+    }
+    assert_eq!(world.ok(&mut client, "VREAD @big 0 1000"), Value::Bulk(vec![0; 1000]));
+    assert_eq!(
+        world.error(&mut client, "VREAD @big 0 1048577"),
+        "LIMIT reply exceeds 1048576 bytes"
+    );
+    assert_eq!(world.counter(&mut client, "replies_spilled"), 16);
+    world.check(&mut client);
+}
+
+#[test]
+fn a_large_write_that_is_refused_is_thrown_away() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    let mut other = world.connect();
+    world.ok(&mut client, "VMALLOC 100K NAME small");
+    world.ok(&mut client, "VMALLOC 1M PROT ro NAME fixed");
+    world.ok(&mut other, "VMALLOC 1M");
+    let data = pattern(200_000);
+    let cases: [(&[u8], &[u8], &str); 5] = [
+        (b"@small", b"0", "RANGE region=1 name=small offset=0 length=200000 requested=102400"),
+        (b"@none", b"0", "NOENT no region named none"),
+        (b"3", b"0", "PERM region 3 belongs to another connection"),
+        (b"@small", b"x", "INVAL an offset is a number of bytes, not 'x'"),
+        (b"@fixed", b"5", "FAULT region=2 name=fixed offset=5 access=write"),
+    ];
+    for (region, offset, expected) in cases {
+        let reply = world.request(&mut client, &[b"VWRITE", region, offset, &data]);
+        assert_eq!(reply, Value::Error(expected.into()));
+        assert_eq!(world.ask(&mut client, "PING"), Value::Status("PONG".into()));
+    }
+    assert_eq!(world.ok(&mut client, "VREAD @small 0 4"), Value::Bulk(vec![0; 4]));
+}
+
+#[test]
+fn a_region_that_is_freed_while_it_is_written() {
+    let mut world = World::new();
+    let mut writer = world.connect();
+    let mut other = world.connect();
+    world.ok(&mut writer, "VMALLOC 1M NAME a");
+    let request = multibulk(&[b"VWRITE", b"@a", b"0", &pattern(1 << 20)]);
+    world.send(&mut writer, &request[..500_000]);
+    world.settle();
+    world.ok(&mut other, "VFREE @a");
+    // The same addresses, somebody else's bytes.
+    world.ok(&mut other, "VMALLOC 1M NAME b");
+    world.send(&mut writer, &request[500_000..]);
+    assert_eq!(world.reply(&mut writer), Value::Error("NOENT region 1 is gone".into()));
+    assert_eq!(world.ask(&mut writer, "PING"), Value::Status("PONG".into()));
+    assert_eq!(world.ok(&mut other, "VREAD @b 600000 100"), Value::Bulk(vec![0; 100]));
+    world.check(&mut other);
+}
+
+#[test]
+fn a_connection_that_ends_in_the_midst_of_a_large_write() {
+    let mut world = World::new();
+    let mut witness = world.connect();
+    let mut writer = world.connect();
+    world.ok(&mut writer, "VMALLOC 1M");
+    let request = multibulk(&[b"VWRITE", b"1", b"0", &pattern(1 << 20)]);
+    world.send(&mut writer, &request[..500_000]);
+    world.close(&writer);
+    world.settle();
+    assert!(world.check(&mut witness).starts_with("OK areas=0 "));
+}
+
+#[test]
+fn zeroing_is_sliced() {
+    let mut world = World::with("", 20_000);
+    let mut client = world.connect();
+    let mut other = world.connect();
+    // Old contents that must not show.
+    world.ok(&mut client, "VMALLOC 70M NAME a");
+    let data = pattern(1 << 20);
+    for at in [0usize, 33, 69] {
+        let offset = format!("{at}M");
+        world.request(&mut client, &[b"VWRITE", b"@a", offset.as_bytes(), &data]);
+    }
+    world.ok(&mut client, "VFREE @a");
+
+    world.send(&mut client, b"VMALLOC 70M NAME b\r\n");
+    let mut answered = 0;
+    world.step();
+    world.step();
+    assert_eq!(world.error(&mut other, "VREAD 16777217 0 1"), "NOENT no region 16777217");
+    while world.received(&mut client) == 0 {
+        assert_eq!(world.ask(&mut other, "PING"), Value::Status("PONG".into()));
+        answered += 1;
+    }
+    assert!(answered > 10, "{answered} PINGs while 70 MB were zeroed");
+    world.reply(&mut client);
+    for at in 0..70 {
+        let line = format!("VREAD @b {at}M 1M");
+        assert!(world.ok(&mut client, &line) == Value::Bulk(vec![0; 1 << 20]), "{line}");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_not_read_from() {
+    let mut world = World::new();
+    let mut witness = world.connect();
+    let before = world.counter(&mut witness, "frames_free");
+    let mut client = world.connect();
+    world.ok(&mut client, "VMALLOC 1M NAME a");
+    let request = b"VREAD @a 0 100000\r\n".repeat(1000);
+    let mut taken = 0;
+    for _ in 0..5000 {
+        taken += world.push(&client, &request[taken.min(request.len())..]);
+        world.step();
+    }
+    world.settle();
+    let served = world.counter(&mut witness, "commands");
+    assert!(served < 20, "{served} requests served for a client that does not read");
+    let waiting = world.socket(&client).send_queue();
+    assert!(taken == request.len() || waiting > 0);
+
+    // It reads at last, and gets everything, in order.
+    let mut replies = 0;
+    while replies < 1000 {
+        assert!(world.reply(&mut client) == Value::Bulk(vec![0; 100_000]));
+        replies += 1;
+        if taken < request.len() {
+            taken += world.push(&client, &request[taken..]);
+        }
+    }
+    world.ok(&mut client, "VFREE @a");
+    world.close(&client);
+    world.settle();
+    assert_eq!(world.counter(&mut witness, "frames_free"), before);
+}
+
+#[test]
+fn a_reply_that_no_buffer_holds_is_refused() {
+    let mut world = World::with("output=65536", 16_384);
+    let mut client = world.connect();
+    world.ok(&mut client, "VMALLOC 20M NAME a");
+    assert_eq!(
+        world.error(&mut client, "VPTE @a"),
+        "LIMIT reply exceeds 65536 bytes, use offset and pages"
+    );
+    assert_eq!(world.ok(&mut client, "VPTE @a 0 100").items().len(), 100);
+    for _ in 0..1200 {
+        world.ok(&mut client, "VMALLOC 1");
+    }
+    assert_eq!(
+        world.error(&mut client, "VMALLOCINFO"),
+        "LIMIT reply exceeds 65536 bytes, use VLIST"
+    );
+    assert_eq!(
+        world.error(&mut client, "VLIST COUNT 5000"),
+        "LIMIT reply exceeds 65536 bytes, use a smaller COUNT"
+    );
+    assert_eq!(world.ask(&mut client, "PING"), Value::Status("PONG".into()));
+}
+
+#[test]
+fn large_and_small_replies_keep_their_order() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    let mut bytes = Vec::new();
+    for number in 0..100 {
+        let text = vec![b'a' + number % 26; 1 + usize::from(number % 5) * 16_000];
+        bytes.extend(multibulk(&[b"ECHO", &text]));
+        bytes.extend(multibulk(&[b"ECHO", &[number]]));
+    }
+    // Sent whole before anything is read would be a deadlock of the client's own making.
+    world.send(&mut client, &bytes);
+    for number in 0..100 {
+        let text = vec![b'a' + number % 26; 1 + usize::from(number % 5) * 16_000];
+        assert!(world.reply(&mut client) == Value::Bulk(text), "{number}");
+        assert_eq!(world.reply(&mut client), Value::Bulk(vec![number]));
+    }
+}

@@ -27,7 +27,10 @@ fn replace_frees_the_old_region_after_the_new_one_is_there() {
     world.ok(&mut client, "VWRITE @a 0 old");
     let new = id(&world.ok(&mut client, "VMALLOC 8192 NAME a REPLACE"));
     assert_ne!(old, new);
-    assert_eq!(world.error(&mut client, &format!("VINFO {old}")), format!("NOENT region {old} is gone"));
+    assert_eq!(
+        world.error(&mut client, &format!("VINFO {old}")),
+        format!("NOENT region {old} is gone")
+    );
     assert_eq!(world.ok(&mut client, "VREAD @a 0 3"), Value::Bulk(vec![0; 3]));
     assert_eq!(world.ok(&mut client, "VINFO @a").field("id"), &Value::Integer(new));
     assert_eq!(world.ask(&mut client, "DBSIZE"), Value::Integer(1));

@@ -29,3 +29,91 @@ fn ten_thousand_requests_in_one_go() {
         assert_eq!(world.reply(&mut client), Value::Bulk(number.to_string().into()));
     }
 }
+
+#[test]
+fn what_redis_benchmark_asks_first() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    let pair = |name: &str, value: &str| {
+        Value::Array(vec![Value::Bulk(name.into()), Value::Bulk(value.into())])
+    };
+    assert_eq!(world.ask(&mut client, "CONFIG GET save"), pair("save", ""));
+    assert_eq!(world.ask(&mut client, "CONFIG GET appendonly"), pair("appendonly", "no"));
+    assert_eq!(world.ask(&mut client, "CONFIG GET clients"), pair("clients", "64"));
+    let all = world.ok(&mut client, "CONFIG GET *");
+    for key in runtime_config::cmdline::KEYS {
+        all.field(key.name);
+    }
+    assert_eq!(world.ask(&mut client, "CONFIG GET b?l[a-l]"), pair("bulk", "16777216"));
+    assert_eq!(world.ask(&mut client, "CONFIG GET nothing"), Value::Array(Vec::new()));
+    assert_eq!(
+        world.error(&mut client, "CONFIG SET save x"),
+        "ERR unknown subcommand 'SET'. Try CONFIG HELP."
+    );
+}
+
+#[test]
+fn what_client_libraries_ask_first() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    assert_eq!(world.error(&mut client, "HELLO 3"), "NOPROTO unsupported protocol version");
+    let hello = world.ok(&mut client, "HELLO 2 SETNAME me");
+    assert_eq!(hello.field("proto"), &Value::Integer(2));
+    assert_eq!(hello.field("server").text(), "vmalloc");
+    assert_eq!(world.ok(&mut client, "CLIENT GETNAME").text(), "me");
+    assert_eq!(world.ok(&mut client, "CLIENT ID"), Value::Integer(1));
+    for line in ["CLIENT SETINFO LIB-NAME x", "CLIENT SETNAME you", "SELECT 0"] {
+        assert_eq!(world.ok(&mut client, line), Value::Status("OK".into()), "{line}");
+    }
+    assert_eq!(world.error(&mut client, "SELECT 1"), "ERR DB index is out of range");
+    assert_eq!(
+        world.error(&mut client, "CLIENT FOO"),
+        "ERR unknown subcommand 'FOO'. Try CLIENT HELP."
+    );
+    assert_eq!(world.ok(&mut client, "COMMAND"), Value::Array(Vec::new()));
+    assert_eq!(world.ok(&mut client, "COMMAND DOCS"), Value::Array(Vec::new()));
+    let count = world.ok(&mut client, "COMMAND COUNT").integer();
+    assert_eq!(world.ok(&mut client, "COMMAND LIST").items().len() as u64, count);
+    let info = world.ok(&mut client, "INFO").text();
+    for line in ["redis_version:7.0", "loading:0\r\n", "connected_clients:1\r\n", "used_memory:"] {
+        assert!(info.contains(line), "{line}");
+    }
+}
+
+#[test]
+fn quit_answers_first() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    world.send(&mut client, b"PING\r\nQUIT\r\nPING\r\n");
+    assert_eq!(world.raw(&mut client), b"+PONG\r\n+OK\r\n");
+    assert!(world.is_closed(&client));
+}
+
+#[test]
+fn a_half_closed_connection_gets_its_replies() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    world.send(&mut client, &b"ECHO abcdefgh\r\n".repeat(5000));
+    world.close(&client);
+    let mut replies = world.raw(&mut client);
+    // The window was shut once; the server's probe finds it open again.
+    world.pass(2);
+    replies.extend(world.raw(&mut client));
+    assert_eq!(replies.len(), 14 * 5000);
+    assert!(replies == b"$8\r\nabcdefgh\r\n".repeat(5000));
+}
+
+#[test]
+fn the_readme_names_every_command_about_regions() {
+    let readme = include_str!("../../../README.md");
+    let mut world = World::new();
+    let mut client = world.connect();
+    for name in world.ok(&mut client, "COMMAND LIST").items() {
+        let name = name.text();
+        let known = [format!("`{name} "), format!("`{name}`")];
+        assert!(
+            !name.starts_with('V') || known.iter().any(|known| readme.contains(known)),
+            "the README lacks {name}"
+        );
+    }
+}

@@ -1,7 +1,9 @@
 //! Replies, read by code that shares nothing with the service's own.
 
+use std::fmt;
+
 /// One reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Value {
     Status(String),
     Error(String),
@@ -9,6 +11,23 @@ pub(crate) enum Value {
     Bulk(Vec<u8>),
     Array(Vec<Value>),
     Null,
+}
+
+/// Bulk strings are shown as text, and cut.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(text) => write!(f, "+{text}"),
+            Self::Error(text) => write!(f, "-{text}"),
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Bulk(bytes) if bytes.len() > 200 => {
+                write!(f, "{:?}... of {}", bytes[..200].escape_ascii().to_string(), bytes.len())
+            }
+            Self::Bulk(bytes) => write!(f, "{:?}", bytes.escape_ascii().to_string()),
+            Self::Array(items) => items.fmt(f),
+            Self::Null => f.write_str("null"),
+        }
+    }
 }
 
 impl Value {

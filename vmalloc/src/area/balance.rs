@@ -25,11 +25,7 @@ impl Shape {
     /// Recomputes one node; true if its largest run has changed.
     fn recompute(&mut self, id: NodeId) -> bool {
         let node = self.nodes.get(id);
-        let below = self
-            .nodes
-            .get(node.left)
-            .largest
-            .max(self.nodes.get(node.right).largest);
+        let below = self.nodes.get(node.left).largest.max(self.nodes.get(node.right).largest);
         let largest = node.length.max(below);
         core::mem::replace(&mut self.nodes.edit(id).largest, largest) != largest
     }
@@ -49,11 +45,7 @@ impl Shape {
 
     fn set_child(&mut self, id: NodeId, right: bool, child: NodeId) {
         let node = self.nodes.edit(id);
-        if right {
-            node.right = child
-        } else {
-            node.left = child
-        }
+        if right { node.right = child } else { node.left = child }
     }
 
     /// Puts `new` where `old` hangs.

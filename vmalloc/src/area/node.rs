@@ -42,11 +42,7 @@ pub(crate) struct Nodes {
 
 impl Nodes {
     pub(crate) fn new(slab: Slab<Node>) -> Self {
-        Self {
-            slab,
-            unused: NIL,
-            fresh: 1,
-        }
+        Self { slab, unused: NIL, fresh: 1 }
     }
 
     pub(crate) fn get(&self, id: NodeId) -> &Node {
@@ -68,13 +64,7 @@ impl Nodes {
             self.unused = self.get(id).parent;
             id
         };
-        *self.edit(id) = Node {
-            start,
-            length,
-            largest: length,
-            red: 1,
-            ..Node::default()
-        };
+        *self.edit(id) = Node { start, length, largest: length, red: 1, ..Node::default() };
         id
     }
 

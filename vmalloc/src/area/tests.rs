@@ -28,16 +28,9 @@ impl Naive {
 
     fn cut(&mut self, start: u64, length: u64) {
         let holds = |run: &(u64, u64)| run.0 <= start && start + length <= run.0 + run.1;
-        let at = self
-            .0
-            .iter()
-            .position(holds)
-            .expect("taken from a free run");
+        let at = self.0.iter().position(holds).expect("taken from a free run");
         let (first, run) = self.0.remove(at);
-        let parts = [
-            (first, start - first),
-            (start + length, first + run - start - length),
-        ];
+        let parts = [(first, start - first), (start + length, first + run - start - length)];
         self.0.extend(parts.into_iter().filter(|part| part.1 > 0));
         self.0.sort_unstable();
     }
@@ -64,9 +57,7 @@ fn takes_the_lowest_fit_and_joins_both_sides() {
     let mut taken: Vec<(u64, u64)> = Vec::new();
     let mut state = 7u64;
     let mut random = |end: u64| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (state >> 33) % end
     };
     for step in 0..20_000 {
@@ -87,8 +78,7 @@ fn takes_the_lowest_fit_and_joins_both_sides() {
             naive.cut(start, length);
             taken.push((start, length));
         }
-        tree.audit()
-            .unwrap_or_else(|what| panic!("step {step}: {what}"));
+        tree.audit().unwrap_or_else(|what| panic!("step {step}: {what}"));
         let largest = naive.0.iter().map(|run| run.1).max().unwrap_or(0);
         assert_eq!(tree.largest(), largest, "step {step}");
         let mut from = 0;

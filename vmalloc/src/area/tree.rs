@@ -20,10 +20,7 @@ impl FreeTree {
 
     /// Starts with one free run.
     pub(crate) fn new(slab: Slab<Node>, start: u64, length: u64) -> Self {
-        let shape = Shape {
-            nodes: Nodes::new(slab),
-            root: NIL,
-        };
+        let shape = Shape { nodes: Nodes::new(slab), root: NIL };
         let mut tree = Self { shape, free: 0 };
         tree.put(start, length);
         tree
@@ -151,18 +148,10 @@ impl FreeTree {
             (true, true) => {
                 let more = length + self.node(after).length;
                 self.shape.remove(after);
-                self.resize(
-                    before,
-                    self.node(before).start,
-                    self.node(before).length + more,
-                );
+                self.resize(before, self.node(before).start, self.node(before).length + more);
             }
             (true, false) => {
-                self.resize(
-                    before,
-                    self.node(before).start,
-                    self.node(before).length + length,
-                );
+                self.resize(before, self.node(before).start, self.node(before).length + length);
             }
             (false, true) => self.resize(after, start, self.node(after).length + length),
             (false, false) => {
@@ -194,11 +183,7 @@ impl FreeTree {
     /// The first free run that starts at or above a page number.
     pub(crate) fn next_from(&self, start: u64) -> Option<(u64, u64)> {
         let (before, after) = self.neighbours(start);
-        let found = if before != NIL && self.node(before).start == start {
-            before
-        } else {
-            after
-        };
+        let found = if before != NIL && self.node(before).start == start { before } else { after };
         (found != NIL).then(|| (self.node(found).start, self.node(found).length))
     }
 
@@ -211,10 +196,6 @@ impl FreeTree {
             sum += self.node(here).length;
             here = self.shape.next(here);
         }
-        if sum == self.free {
-            Ok(())
-        } else {
-            Err("the free pages differ from the tree")
-        }
+        if sum == self.free { Ok(()) } else { Err("the free pages differ from the tree") }
     }
 }

@@ -38,15 +38,8 @@ struct Lists {
 impl Buddy {
     /// Starts with no free frame; `base` is the frame of record 0, aligned to the largest block.
     pub(crate) fn new(base: Frame, metas: Slab<FrameMeta>) -> Self {
-        let lists = Lists {
-            heads: [FrameIndex::NONE; ORDERS],
-            free: 0,
-        };
-        Self {
-            base,
-            metas,
-            lists: Mutex::new(lists),
-        }
+        let lists = Lists { heads: [FrameIndex::NONE; ORDERS], free: 0 };
+        Self { base, metas, lists: Mutex::new(lists) }
     }
 
     /// The records.
@@ -85,17 +78,12 @@ impl Buddy {
         let mut lists = self.lists.lock();
         let available = lists.free.saturating_sub(reserve);
         if available < count {
-            return Err(Shortage {
-                requested: count,
-                available,
-            });
+            return Err(Shortage { requested: count, available });
         }
         let mut chain = FrameChain::new();
         while chain.count() < count {
             let wanted = count - chain.count();
-            let smallest = lists
-                .smallest(0)
-                .expect("the free count says that a block is there");
+            let smallest = lists.smallest(0).expect("the free count says that a block is there");
             let (block, order) = lists.take_block(&self.metas, smallest, wanted);
             for offset in 0..1 << order {
                 let frame = FrameIndex(block.0 + offset);
@@ -114,10 +102,7 @@ impl Buddy {
         for offset in 0..1 << order {
             self.metas[(block.0 + offset) as usize].set_state(FrameState::Heap);
         }
-        Some(FrameRange {
-            start: self.frame(block),
-            count: 1 << order,
-        })
+        Some(FrameRange { start: self.frame(block), count: 1 << order })
     }
 
     /// Puts a chain back, merging neighbours.

@@ -14,11 +14,7 @@ pub(crate) struct FrameChain {
 impl FrameChain {
     /// A chain of nothing.
     pub(crate) const fn new() -> Self {
-        Self {
-            head: FrameIndex::NONE,
-            tail: FrameIndex::NONE,
-            count: 0,
-        }
+        Self { head: FrameIndex::NONE, tail: FrameIndex::NONE, count: 0 }
     }
 
     pub(crate) fn count(&self) -> u64 {

@@ -86,10 +86,7 @@ impl FrameMeta {
 
     /// Makes it the first frame of a free block.
     pub(crate) fn set_free_head(&self, order: u32) {
-        self.word.store(
-            FrameState::Free as u32 | HEAD_BIT | order << ORDER_SHIFT,
-            Relaxed,
-        );
+        self.word.store(FrameState::Free as u32 | HEAD_BIT | order << ORDER_SHIFT, Relaxed);
     }
 
     /// The order, if this is the first frame of a free block.
@@ -111,10 +108,7 @@ impl FrameMeta {
     /// Lowers the count and returns what is left.
     pub(crate) fn sub_count(&self, number: usize) -> usize {
         let count = self.count();
-        assert!(
-            number <= count,
-            "a table of {count} entries cannot lose {number}"
-        );
+        assert!(number <= count, "a table of {count} entries cannot lose {number}");
         self.set_count(count - number);
         count - number
     }
@@ -123,8 +117,7 @@ impl FrameMeta {
     fn set_count(&self, count: usize) {
         assert!(count <= 512, "a table cannot hold {count} entries");
         let rest = self.word.load(Relaxed) & !(u32::MAX << COUNT_SHIFT);
-        self.word
-            .store(rest | (count as u32) << COUNT_SHIFT, Relaxed);
+        self.word.store(rest | (count as u32) << COUNT_SHIFT, Relaxed);
     }
 
     /// Sets the audit's mark; false if it was set already.
@@ -135,8 +128,7 @@ impl FrameMeta {
     }
 
     pub(crate) fn unmark(&self) {
-        self.word
-            .store(self.word.load(Relaxed) & !MARK_BIT, Relaxed);
+        self.word.store(self.word.load(Relaxed) & !MARK_BIT, Relaxed);
     }
 
     pub(crate) fn next(&self) -> FrameIndex {

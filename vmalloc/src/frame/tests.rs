@@ -38,11 +38,7 @@ fn all_frames_can_be_taken_and_merge_again() {
         buddy.put(chain);
         buddy.audit().unwrap();
     }
-    assert_eq!(
-        buddy.meta(FrameIndex(0)).free_order(),
-        Some(ORDER_MAX),
-        "all has merged"
-    );
+    assert_eq!(buddy.meta(FrameIndex(0)).free_order(), Some(ORDER_MAX), "all has merged");
 }
 
 #[test]
@@ -62,15 +58,8 @@ fn single_frames_are_used_up_before_a_block_is_broken() {
         }
     }
     let chain = buddy.take(u64::from(FRAMES / 4), 0).unwrap();
-    assert!(
-        chain
-            .frames(buddy.metas())
-            .all(|frame| frame.0 < FRAMES / 2 && frame.0 % 2 == 0)
-    );
-    assert!(
-        buddy.take_run(u64::from(FRAMES / 2)).is_some(),
-        "the second half is whole"
-    );
+    assert!(chain.frames(buddy.metas()).all(|frame| frame.0 < FRAMES / 2 && frame.0 % 2 == 0));
+    assert!(buddy.take_run(u64::from(FRAMES / 2)).is_some(), "the second half is whole");
     assert_eq!(buddy.free_count(), 0);
     buddy.put(chain);
 }
@@ -94,9 +83,6 @@ fn a_run_lies_side_by_side_and_is_rounded_up() {
     let first = buddy.index(run.start).unwrap();
     assert_eq!(first.0 % 8, 0);
     for offset in 0..8 {
-        assert_eq!(
-            buddy.meta(FrameIndex(first.0 + offset)).state(),
-            FrameState::Heap
-        );
+        assert_eq!(buddy.meta(FrameIndex(first.0 + offset)).state(), FrameState::Heap);
     }
 }

@@ -95,9 +95,7 @@ impl fmt::Display for Entry {
         if !self.is_present() {
             return f.write_str("-");
         }
-        let mut words = NAMES
-            .iter()
-            .filter(|(flag, _)| self.flags().contains(*flag));
+        let mut words = NAMES.iter().filter(|(flag, _)| self.flags().contains(*flag));
         if let Some((_, word)) = words.next() {
             f.write_str(word)?;
         }

@@ -53,11 +53,7 @@ fn read(slot: &AtomicU64) -> Entry {
 impl Tables {
     /// Speaks for the tables of `window` below `root`; none is made yet.
     pub(crate) fn new(root: Frame, window: PageRange) -> Self {
-        Self {
-            root,
-            window,
-            made: Mutex::new(Made::default()),
-        }
+        Self { root, window, made: Mutex::new(Made::default()) }
     }
 
     /// How many frames the tables take now.
@@ -108,11 +104,7 @@ impl Tables {
                 middle = Some(key);
                 continue;
             };
-            missing += if Self::child(memory, table, span.page, 2).is_none() {
-                2
-            } else {
-                0
-            };
+            missing += if Self::child(memory, table, span.page, 2).is_none() { 2 } else { 0 };
         }
         missing
     }
@@ -141,10 +133,7 @@ impl Tables {
         Ok(())
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one private step with all it works on"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "one private step with all it works on")]
     fn child_or_make<P: PhysicalMemory>(
         &self,
         memory: &P,
@@ -187,9 +176,7 @@ impl Tables {
         state: FrameState,
         made: &mut Made,
     ) -> FrameIndex {
-        let table = stash
-            .pop(frames.metas())
-            .expect("the stash was counted before");
+        let table = stash.pop(frames.metas()).expect("the stash was counted before");
         frames.meta(table).set_state(state);
         // Zeroed here, before any entry points to it: a walk must never see an old byte.
         memory.zero(frames.frame(table));
@@ -212,13 +199,9 @@ impl Tables {
         id: u64,
     ) {
         for span in spans(range) {
-            let (leaf, ids) = self
-                .leaf(memory, frames, span.page)
-                .expect("reserved before");
+            let (leaf, ids) = self.leaf(memory, frames, span.page).expect("reserved before");
             for at in span.places() {
-                let frame = chain
-                    .pop(frames.metas())
-                    .expect("one frame was taken for each page");
+                let frame = chain.pop(frames.metas()).expect("one frame was taken for each page");
                 frames.meta(frame).set_state(FrameState::Mapped);
                 // Relaxed: the entry below is the publication.
                 ids[at].store(id, Ordering::Relaxed);
@@ -237,9 +220,7 @@ impl Tables {
     ) -> FrameChain {
         let mut chain = FrameChain::new();
         for span in spans(range) {
-            let (leaf, _) = self
-                .leaf(memory, frames, span.page)
-                .expect("a region has its tables");
+            let (leaf, _) = self.leaf(memory, frames, span.page).expect("a region has its tables");
             for slot in &leaf[span.places()] {
                 let entry = read(slot);
                 slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
@@ -293,9 +274,7 @@ impl Tables {
         chain: &mut FrameChain,
     ) {
         let slot = &raw::words(memory, parent)[index(span.page, level)];
-        let child = frames
-            .index(read(slot).frame())
-            .expect("tables are managed frames");
+        let child = frames.index(read(slot).frame()).expect("tables are managed frames");
         slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
         chain.push(frames.metas(), child, FrameState::Lazy);
     }

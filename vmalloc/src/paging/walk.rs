@@ -17,9 +17,7 @@ impl Walk {
     /// The entry that decides, with its level: the lowest one there is.
     #[must_use]
     pub fn last(&self) -> Option<(u8, Entry)> {
-        (1..=4)
-            .zip(self.entries.iter().rev())
-            .find_map(|(level, entry)| Some((level, (*entry)?)))
+        (1..=4).zip(self.entries.iter().rev()).find_map(|(level, entry)| Some((level, (*entry)?)))
     }
 
     /// The physical address, if every level is present.

@@ -3,10 +3,7 @@
 //! The stamp joins generation and state. Fields are written only in the state `Building`, and a
 //! generation is built once, so two equal stamps around the fields prove that the fields belong
 //! to the generation.
-#![expect(
-    unsafe_code,
-    reason = "puts the caller's name together again after the stamp is checked"
-)]
+#![expect(unsafe_code, reason = "puts the caller's name together again after the stamp is checked")]
 
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
@@ -35,10 +32,7 @@ fn stamp(generation: u32, stage: Stage) -> u64 {
     u64::from(generation) << STAGE_BITS | stage as u64
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a stamp's upper bits are a u32"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a stamp's upper bits are a u32")]
 fn generation_of(stamp: u64) -> u32 {
     (stamp >> STAGE_BITS) as u32
 }
@@ -67,25 +61,18 @@ impl Slot {
 
     /// Notes what is being built; readers see nothing of it yet.
     pub(crate) fn build(&self, request: &Request, range: PageRange) {
-        self.stamp
-            .store(stamp(self.generation(), Stage::Building), Ordering::Relaxed);
+        self.stamp.store(stamp(self.generation(), Stage::Building), Ordering::Relaxed);
         // Release: pairs with the Acquire fence in `read`; a reader that sees a field sees the stamp.
         fence(Ordering::Release);
         let mut pages = range.count().get();
         pages |= if request.is_system() { SYSTEM } else { 0 };
-        pages |= if request.wanted_protection() == Protection::ReadOnly {
-            READ_ONLY
-        } else {
-            0
-        };
+        pages |= if request.wanted_protection() == Protection::ReadOnly { READ_ONLY } else { 0 };
         let caller = request.caller_name();
-        self.address
-            .store(range.address().as_u64(), Ordering::Relaxed);
+        self.address.store(range.address().as_u64(), Ordering::Relaxed);
         self.pages.store(pages, Ordering::Relaxed);
         self.requested.store(request.requested(), Ordering::Relaxed);
         self.owner.store(request.owner_tag(), Ordering::Relaxed);
-        self.caller
-            .store(caller.as_ptr().expose_provenance(), Ordering::Relaxed);
+        self.caller.store(caller.as_ptr().expose_provenance(), Ordering::Relaxed);
         let length = u32::try_from(caller.len()).expect("a caller's name is short");
         self.caller_length.store(length, Ordering::Relaxed);
     }
@@ -93,28 +80,21 @@ impl Slot {
     /// Shows the region to readers.
     pub(crate) fn publish(&self) {
         // Release: pairs with the Acquire in `read`.
-        self.stamp
-            .store(stamp(self.generation(), Stage::Busy), Ordering::Release);
+        self.stamp.store(stamp(self.generation(), Stage::Busy), Ordering::Release);
     }
 
     /// Claims the generation for freeing. Of several callers one wins.
     pub(crate) fn claim(&self, generation: u32) -> bool {
-        let (busy, lazy) = (
-            stamp(generation, Stage::Busy),
-            stamp(generation, Stage::Lazy),
-        );
+        let (busy, lazy) = (stamp(generation, Stage::Busy), stamp(generation, Stage::Lazy));
         // AcqRel: the winner sees all that was published and is seen to have won.
-        self.stamp
-            .compare_exchange(busy, lazy, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        self.stamp.compare_exchange(busy, lazy, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Ends the generation; the next one starts free.
     pub(crate) fn retire(&self) {
         let next = self.generation() + 1;
         // Release: whoever builds next has seen the end of this one.
-        self.stamp
-            .store(stamp(next, Stage::Free), Ordering::Release);
+        self.stamp.store(stamp(next, Stage::Free), Ordering::Release);
     }
 
     /// What the slot holds, if it is busy or lazy. Takes no lock.
@@ -164,8 +144,7 @@ impl Slot {
     /// Lets a test start late in a slot's life.
     #[cfg(test)]
     pub(crate) fn set_generation(&self, generation: u32) {
-        self.stamp
-            .store(stamp(generation, Stage::Free), Ordering::Release);
+        self.stamp.store(stamp(generation, Stage::Free), Ordering::Release);
     }
 
     pub(crate) fn next(&self) -> u32 {

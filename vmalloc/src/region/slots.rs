@@ -54,12 +54,7 @@ impl Queue {
 impl Slots {
     pub(crate) fn new(slab: Slab<Slot>) -> Self {
         let (clients, system) = (Queue::default(), Queue::default());
-        let free = Mutex::new(Free {
-            low: 1,
-            high: 0,
-            clients,
-            system,
-        });
+        let free = Mutex::new(Free { low: 1, high: 0, clients, system });
         let slots = Self { slab, free };
         slots.free.lock().high = slots.limit();
         slots
@@ -80,11 +75,7 @@ impl Slots {
     pub(crate) fn take(&self, system: bool) -> Option<u32> {
         let mut free = self.free.lock();
         let free = &mut *free;
-        let queue = if system {
-            &mut free.system
-        } else {
-            &mut free.clients
-        };
+        let queue = if system { &mut free.system } else { &mut free.clients };
         if let Some(slot) = queue.pop(self) {
             return Some(slot);
         }
@@ -103,11 +94,7 @@ impl Slots {
     /// Gives a slot back that was taken and never published: its generation was not used.
     pub(crate) fn untake(&self, slot: u32, system: bool) {
         let mut free = self.free.lock();
-        let queue = if system {
-            &mut free.system
-        } else {
-            &mut free.clients
-        };
+        let queue = if system { &mut free.system } else { &mut free.clients };
         // At the head: the next to be taken is the same again, so nothing has changed.
         let head = core::mem::replace(&mut queue.head, slot);
         self.slot(slot).set_next(head);
@@ -125,11 +112,7 @@ impl Slots {
         }
         self.slot(slot).retire();
         let mut free = self.free.lock();
-        let queue = if system {
-            &mut free.system
-        } else {
-            &mut free.clients
-        };
+        let queue = if system { &mut free.system } else { &mut free.clients };
         queue.push(self, slot);
     }
 
@@ -149,9 +132,7 @@ impl Slots {
         if !slot.claim(id.generation()) {
             return Err(RegionError::Gone { id });
         }
-        Ok(slot
-            .read(id.slot())
-            .expect("a claimed slot stays lazy until it is purged"))
+        Ok(slot.read(id.slot()).expect("a claimed slot stays lazy until it is purged"))
     }
 
     /// The slot of an id that a region has or had.
@@ -160,11 +141,7 @@ impl Slots {
         let slot = self.slab.get(id.slot() as usize - 1).ok_or(unknown)?;
         // A generation that is free or being built has never been shown to anybody.
         let shown = slot.generation() > id.generation() || slot.read(id.slot()).is_some();
-        if id.generation() <= slot.generation() && shown {
-            Ok(slot)
-        } else {
-            Err(unknown)
-        }
+        if id.generation() <= slot.generation() && shown { Ok(slot) } else { Err(unknown) }
     }
 }
 
@@ -184,11 +161,7 @@ mod tests {
         assert_eq!((first.get(), second.get()), (1, 2));
         vm.vfree(first).unwrap();
         let third = vm.vmalloc(1).unwrap().into_raw();
-        assert_eq!(
-            third.get(),
-            1 << 24 | 1,
-            "the oldest free slot in its next generation"
-        );
+        assert_eq!(third.get(), 1 << 24 | 1, "the oldest free slot in its next generation");
         assert!(vm.vfree(first).is_err());
         assert!(vm.info(third).is_ok());
     }

@@ -48,11 +48,7 @@ impl SimMachine {
             let here = VirtAddr::new_truncate(address.as_u64().wrapping_add(done));
             let translation = self.translate(CpuId(0), here, kind)?;
             if kind == AccessKind::Write {
-                walker::dirty(
-                    &self.memory,
-                    Page::containing_address(here),
-                    self.memory.root(),
-                );
+                walker::dirty(&self.memory, Page::containing_address(here), self.memory.root());
             }
             let words = self.memory.words(translation.frame);
             let first = here.as_u64() & 0xfff;
@@ -83,9 +79,7 @@ unsafe impl Access for SimMachine {
     }
 
     fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
-        self.bytes(address, bytes.len() as u64, AccessKind::Write, |at, _| {
-            Some(bytes[at as usize])
-        })
+        self.bytes(address, bytes.len() as u64, AccessKind::Write, |at, _| Some(bytes[at as usize]))
     }
 
     fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {

@@ -1,8 +1,5 @@
 //! Physical memory at addresses that no pointer has, with poison in what is free.
-#![expect(
-    unsafe_code,
-    reason = "frames are handed out as raw pointers, as on hardware"
-)]
+#![expect(unsafe_code, reason = "frames are handed out as raw pointers, as on hardware")]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::HashSet;
@@ -50,11 +47,7 @@ impl Memory {
         // SAFETY: the layout has a size above 0.
         let bytes = unsafe { alloc(layout) };
         let bytes = NonNull::new(bytes).unwrap_or_else(|| handle_alloc_error(layout));
-        let memory = Self {
-            bytes,
-            frames,
-            freed: Mutex::default(),
-        };
+        let memory = Self { bytes, frames, freed: Mutex::default() };
         for number in 0..frames {
             memory.fill(number, if number == 0 { 0 } else { POISON });
         }
@@ -70,10 +63,7 @@ impl Memory {
     }
 
     pub(super) fn free(&self) -> FrameRange {
-        FrameRange {
-            start: self.root() + 1,
-            count: self.frames - 1,
-        }
+        FrameRange { start: self.root() + 1, count: self.frames - 1 }
     }
 
     /// The words of a frame.
@@ -87,9 +77,7 @@ impl Memory {
     }
 
     fn pointer(&self, frame: Frame) -> NonNull<u8> {
-        let number = self
-            .number(frame)
-            .unwrap_or_else(|| panic!("no memory at {frame:?}"));
+        let number = self.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
         // SAFETY: the number was checked against the size of the allocation.
         unsafe { self.bytes.add(bytes(number)) }
     }
@@ -111,22 +99,14 @@ impl Memory {
         let mut freed = freed.iter().map(|number| self.root() + *number);
         freed.find(|frame| {
             let words = self.words(*frame);
-            words
-                .iter()
-                .any(|word| word.load(Ordering::Relaxed) != POISON)
-                && !in_use(*frame)
+            words.iter().any(|word| word.load(Ordering::Relaxed) != POISON) && !in_use(*frame)
         })
     }
 
     /// The frame is cleared, so its poison is gone rightly.
     fn own(&self, frame: Frame) {
-        let number = self
-            .number(frame)
-            .unwrap_or_else(|| panic!("no memory at {frame:?}"));
-        self.freed
-            .lock()
-            .expect("no test panics inside")
-            .remove(&number);
+        let number = self.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
+        self.freed.lock().expect("no test panics inside").remove(&number);
     }
 }
 
@@ -156,15 +136,8 @@ unsafe impl PhysicalMemory for SimMachine {
 
     fn retire(&self, frame: Frame) {
         self.wander();
-        let number = self
-            .memory
-            .number(frame)
-            .unwrap_or_else(|| panic!("no memory at {frame:?}"));
+        let number = self.memory.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
         self.memory.fill(number, POISON);
-        self.memory
-            .freed
-            .lock()
-            .expect("no test panics inside")
-            .insert(number);
+        self.memory.freed.lock().expect("no test panics inside").insert(number);
     }
 }

@@ -31,12 +31,7 @@ impl Caches {
         if let Some(known) = self.leaves.get(&page) {
             return Some(*known);
         }
-        let root = Start {
-            level: 4,
-            table: memory.root(),
-            write: true,
-            execute: true,
-        };
+        let root = Start { level: 4, table: memory.root(), write: true, execute: true };
         let nearest = (1..=3).find_map(|level| self.tables.get(&key(level, page)).copied());
         let tables = &mut self.tables;
         let translation = walker::walk(memory, page, nearest.unwrap_or(root), |seen| {
@@ -64,9 +59,6 @@ impl Caches {
     }
 
     pub(super) fn translations(&self) -> Vec<(Page, Frame)> {
-        self.leaves
-            .iter()
-            .map(|(page, translation)| (*page, translation.frame))
-            .collect()
+        self.leaves.iter().map(|(page, translation)| (*page, translation.frame)).collect()
     }
 }

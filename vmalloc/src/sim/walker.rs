@@ -55,27 +55,15 @@ pub(super) fn walk(
         if entry & PRESENT == 0 {
             return None;
         }
-        assert!(
-            here.level == 1 || entry & LARGE == 0,
-            "a large entry at {address:#x}: {entry:#x}"
-        );
+        assert!(here.level == 1 || entry & LARGE == 0, "a large entry at {address:#x}: {entry:#x}");
         word.fetch_or(ACCESSED, Ordering::Relaxed);
         let write = here.write && entry & WRITE != 0;
         let execute = here.execute && entry & NO_EXECUTE == 0;
         let frame = Frame::containing_address(PhysAddr::new(entry & FRAME));
         if here.level == 1 {
-            return Some(Translation {
-                frame,
-                write,
-                execute,
-            });
+            return Some(Translation { frame, write, execute });
         }
-        here = Start {
-            level: here.level - 1,
-            table: frame,
-            write,
-            execute,
-        };
+        here = Start { level: here.level - 1, table: frame, write, execute };
         seen(here);
     }
 }

@@ -36,19 +36,10 @@ impl World {
         machine.speculate(random.next(), window);
         let memory = machine.memory();
         let regions = if random.one_in(2) { 40 } else { 0 };
-        let config = Config {
-            regions,
-            ..Config::new(sim::window(window), &memory)
-        };
+        let config = Config { regions, ..Config::new(sim::window(window), &memory) };
         let vm = Vmalloc::try_new(machine, &config).expect("the memory holds the records");
         let at_rest = vm.stats();
-        Self {
-            vm,
-            window,
-            held: BTreeMap::new(),
-            gone: Vec::new(),
-            at_rest,
-        }
+        Self { vm, window, held: BTreeMap::new(), gone: Vec::new(), at_rest }
     }
 
     /// Does one thing and says what.
@@ -69,11 +60,7 @@ impl World {
             _ => 1 + random.below(8),
         };
         let bytes = (pages - 1) * PAGE_BYTES + 1 + random.below(PAGE_BYTES);
-        let align = if random.one_in(4) {
-            PAGE_BYTES << random.below(7)
-        } else {
-            1
-        };
+        let align = if random.one_in(4) { PAGE_BYTES << random.below(7) } else { 1 };
         let mut request = Request::try_new(bytes).unwrap().align(align).unwrap();
         if random.one_in(2) {
             request = request.zeroed();
@@ -136,10 +123,7 @@ impl World {
             }
             AllocateError::FramesExhausted { .. } => {
                 let tables = 2 * (pages / 512 + 2) + 2;
-                assert!(
-                    before.frames_free < pages + tables,
-                    "{what}: {error}, {before:?}"
-                );
+                assert!(before.frames_free < pages + tables, "{what}: {error}, {before:?}");
             }
             AllocateError::WindowExhausted { .. } => {
                 assert_eq!(self.gaps(pages + 1, align).next(), None, "{what}: {error}");
@@ -153,10 +137,7 @@ impl World {
     /// Where `pages` pages would fit, lowest first, by the model's own list.
     fn gaps(&self, pages: u64, align: u64) -> impl Iterator<Item = u64> {
         let end = sim::WINDOW_START + self.window * PAGE_BYTES;
-        let ends = self
-            .held
-            .iter()
-            .map(|(start, held)| start + (held.pages + 1) * PAGE_BYTES);
+        let ends = self.held.iter().map(|(start, held)| start + (held.pages + 1) * PAGE_BYTES);
         let from = std::iter::once(sim::WINDOW_START).chain(ends);
         let to = self.held.keys().copied().chain(std::iter::once(end));
         from.zip(to).filter_map(move |(from, to)| {
@@ -202,10 +183,7 @@ impl World {
         // Every page is in the TLB before it is unmapped.
         for page in 0..held.pages {
             let at = VirtAddr::new(start + page * PAGE_BYTES);
-            self.vm
-                .machine()
-                .probe(at, AccessKind::Read)
-                .expect("mapped until it is freed");
+            self.vm.machine().probe(at, AccessKind::Read).expect("mapped until it is freed");
         }
         let freed = if random.one_in(2) {
             self.vm.vfree(held.id)
@@ -223,16 +201,8 @@ impl World {
         let what = "free wrongly".to_owned();
         if !self.gone.is_empty() {
             let id = self.gone[random.below(self.gone.len() as u64) as usize];
-            assert_eq!(
-                self.vm.vfree(id).unwrap_err(),
-                RegionError::Gone { id },
-                "{what}"
-            );
-            assert_eq!(
-                self.vm.info(id).unwrap_err(),
-                RegionError::Gone { id },
-                "{what}"
-            );
+            assert_eq!(self.vm.vfree(id).unwrap_err(), RegionError::Gone { id }, "{what}");
+            assert_eq!(self.vm.info(id).unwrap_err(), RegionError::Gone { id }, "{what}");
         }
         let never = RegionId::from_raw(1 << 40 | 1).expect("a possible id");
         let error = RegionError::Unknown { id: never.get() };
@@ -240,10 +210,7 @@ impl World {
         if let Some(start) = self.pick(random) {
             let inside = start + 1 + random.below(self.held[&start].pages * PAGE_BYTES);
             let error = self.vm.vfree_at(VirtAddr::new(inside)).unwrap_err();
-            let expected = RegionError::NotRegionStart {
-                address: inside,
-                region_start: start,
-            };
+            let expected = RegionError::NotRegionStart { address: inside, region_start: start };
             assert_eq!(error, expected, "{what}");
         }
         self.assert_unchanged(&before, &what);
@@ -271,10 +238,7 @@ impl World {
 
     fn assert_zero(&self, start: u64, pages: u64, what: &str) {
         let mut bytes = vec![1; (pages * PAGE_BYTES) as usize];
-        self.vm
-            .machine()
-            .read(VirtAddr::new(start), &mut bytes)
-            .expect("mapped");
+        self.vm.machine().read(VirtAddr::new(start), &mut bytes).expect("mapped");
         assert!(bytes.iter().all(|byte| *byte == 0), "{what}: not zero");
     }
 
@@ -292,17 +256,9 @@ impl World {
         self.verify_list(what);
         let mapped = self.verify_frames(what);
         self.verify_tlbs(what);
-        assert_eq!(
-            self.vm.machine().spoilt(&mapped),
-            None,
-            "{what}: a free frame was written"
-        );
+        assert_eq!(self.vm.machine().spoilt(&mapped), None, "{what}: a free frame was written");
         let some = self.pick(random);
-        for (start, held) in self
-            .held
-            .iter()
-            .filter(|(start, _)| all || Some(**start) == some)
-        {
+        for (start, held) in self.held.iter().filter(|(start, _)| all || Some(**start) == some) {
             self.verify_region(*start, held, what);
         }
     }
@@ -311,10 +267,7 @@ impl World {
     fn verify_list(&self, what: &str) {
         let mut from = self.vm.window().address();
         for (start, held) in &self.held {
-            let info = self
-                .vm
-                .next_region(from)
-                .unwrap_or_else(|| panic!("{what}: list short"));
+            let info = self.vm.next_region(from).unwrap_or_else(|| panic!("{what}: list short"));
             assert_eq!(info.range.address().as_u64(), *start, "{what}: list");
             assert_eq!(info.id, held.id, "{what}: list");
             assert_eq!(info.requested, held.requested, "{what}: list");
@@ -329,10 +282,7 @@ impl World {
         for (start, held) in &self.held {
             for page in 0..held.pages {
                 let at = VirtAddr::new(start + page * PAGE_BYTES);
-                let physical = self
-                    .vm
-                    .translate(at)
-                    .unwrap_or_else(|| panic!("{what}: {at:?}"));
+                let physical = self.vm.translate(at).unwrap_or_else(|| panic!("{what}: {at:?}"));
                 let frame = Frame::containing_address(physical);
                 assert!(frames.insert(frame), "{what}: {frame:?} is in two places");
             }
@@ -344,10 +294,7 @@ impl World {
     fn verify_tlbs(&self, what: &str) {
         for (page, frame) in self.vm.machine().translations(CpuId(0)) {
             let page: Page = page;
-            let now = self
-                .vm
-                .translate(page.start_address())
-                .map(Frame::containing_address);
+            let now = self.vm.translate(page.start_address()).map(Frame::containing_address);
             assert_eq!(now, Some(frame), "{what}: stale translation of {page:?}");
         }
     }
@@ -379,17 +326,8 @@ impl World {
         }
         self.verify(&mut Random::new(1), true, what);
         let now = self.vm.stats();
-        assert_eq!(
-            now.frames_free, self.at_rest.frames_free,
-            "{what}: frames are missing"
-        );
-        assert_eq!(
-            now.table_pages, self.at_rest.table_pages,
-            "{what}: tables are left"
-        );
-        assert_eq!(
-            now.pages_free, self.at_rest.pages_free,
-            "{what}: addresses are missing"
-        );
+        assert_eq!(now.frames_free, self.at_rest.frames_free, "{what}: frames are missing");
+        assert_eq!(now.table_pages, self.at_rest.table_pages, "{what}: tables are left");
+        assert_eq!(now.pages_free, self.at_rest.pages_free, "{what}: addresses are missing");
     }
 }

@@ -31,10 +31,18 @@ pub(super) fn last_words(instance: &Instance) -> String {
         .filter_map(|path| {
             let bytes = std::fs::read(&path).ok()?;
             let text = String::from_utf8_lossy(&bytes);
+            let text = text.lines().filter(|line| !is_noise(line)).collect::<Vec<_>>().join("\n");
             (!text.trim().is_empty())
                 .then(|| format!("\n--- {}\n{}", path.display(), tail(text.trim_end())))
         })
         .collect()
+}
+
+/// What passt says of itself in any case, as root and without a system log.
+fn is_noise(line: &str) -> bool {
+    line.is_empty()
+        || line.starts_with("Failed to send ") && line.ends_with(" bytes to syslog")
+        || line.starts_with("Don't run as root.")
 }
 
 fn tail(text: &str) -> String {
@@ -57,10 +65,7 @@ mod tests {
 
     #[test]
     fn tails_are_short() {
-        let text = (0..100)
-            .map(|n| n.to_string())
-            .collect::<Vec<_>>()
-            .join("\n");
+        let text = (0..100).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
         assert_eq!(tail(&text).lines().count(), LINES_SHOWN);
         assert!(tail(&text).ends_with("99"));
         assert_eq!(tail("one"), "one");

@@ -50,10 +50,7 @@ impl Plan {
         let netdev = match (self.network, ends) {
             (None, _) => Netdev::None,
             (Some(Network::Passt), Some((near, _))) => Netdev::Stream(near),
-            (Some(_), _) => Netdev::User {
-                host: self.host,
-                guest: self.guest_port,
-            },
+            (Some(_), _) => Netdev::User { host: self.host, guest: self.guest_port },
         };
         let line = Line {
             qemu: &self.qemu,
@@ -99,11 +96,8 @@ pub(super) fn script(passt: Option<&Command>, qemu: &Command) -> String {
 /// A word that the image would not understand, or a line that is too long for it.
 pub(crate) fn command_line(options: &MachineOptions) -> anyhow::Result<(String, Config)> {
     let level = options.log.map(|level| format!("log={level}"));
-    let words: Vec<_> = level
-        .as_deref()
-        .into_iter()
-        .chain(options.append.split_whitespace())
-        .collect();
+    let words: Vec<_> =
+        level.as_deref().into_iter().chain(options.append.split_whitespace()).collect();
     let line = words.join(" ");
     if line.len() >= limits::COMMAND_LINE_BYTES_MAX {
         let message = format!("--append has {} bytes, too many for the image", line.len());
@@ -123,9 +117,7 @@ mod tests {
 
     fn options(words: &[&str]) -> MachineOptions {
         let words = ["xtask", "run"].iter().chain(words);
-        let Verb::Run(run) = Cli::parse_from(words).verb else {
-            panic!("not a run")
-        };
+        let Verb::Run(run) = Cli::parse_from(words).verb else { panic!("not a run") };
         run.machine
     }
 
@@ -161,22 +153,10 @@ mod tests {
         let serial = Path::new("serial.log");
         let lines = plan.preview(serial);
         assert_eq!(lines.lines().count(), 3, "{lines}");
-        assert!(
-            lines.contains("addr.str=3") && lines.contains("-F 4"),
-            "{lines}"
-        );
-        let user = Plan {
-            network: Some(Network::User),
-            ..plan.clone()
-        };
-        assert!(
-            user.preview(serial)
-                .contains("hostfwd=tcp:127.0.0.1:7001-:7379")
-        );
-        let bare = Plan {
-            network: None,
-            ..plan
-        };
+        assert!(lines.contains("addr.str=3") && lines.contains("-F 4"), "{lines}");
+        let user = Plan { network: Some(Network::User), ..plan.clone() };
+        assert!(user.preview(serial).contains("hostfwd=tcp:127.0.0.1:7001-:7379"));
+        let bare = Plan { network: None, ..plan };
         assert_eq!(bare.preview(serial).lines().count(), 1);
     }
 }

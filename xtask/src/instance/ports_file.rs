@@ -18,9 +18,7 @@ pub(crate) struct Ports {
 impl Ports {
     /// Writes the one line of the file.
     pub(crate) fn to_json(&self) -> String {
-        let http = self
-            .http
-            .map_or_else(|| "null".to_owned(), |http| format!("\"{http}\""));
+        let http = self.http.map_or_else(|| "null".to_owned(), |http| format!("\"{http}\""));
         format!(
             "{{\"resp\":\"{}\",\"http\":{http},\"pid\":{},\"accel\":\"{}\"}}\n",
             self.resp, self.pid, self.accel
@@ -55,12 +53,7 @@ mod tests {
     fn the_file_round_trips() {
         let resp = "127.0.0.1:7379".parse().unwrap();
         for http in [None, Some("127.0.0.1:8080".parse().unwrap())] {
-            let ports = Ports {
-                resp,
-                http,
-                pid: 42,
-                accel: "tcg".to_owned(),
-            };
+            let ports = Ports { resp, http, pid: 42, accel: "tcg".to_owned() };
             assert_eq!(Ports::from_json(&ports.to_json()), Some(ports));
         }
         assert_eq!(Ports::from_json("{\"resp\":\"127.0.0.1:7379\""), None);
@@ -70,12 +63,7 @@ mod tests {
     #[test]
     fn the_file_is_as_documented() {
         let resp = "127.0.0.1:7379".parse().unwrap();
-        let ports = Ports {
-            resp,
-            http: None,
-            pid: 42,
-            accel: "tcg".to_owned(),
-        };
+        let ports = Ports { resp, http: None, pid: 42, accel: "tcg".to_owned() };
         let text = "{\"resp\":\"127.0.0.1:7379\",\"http\":null,\"pid\":42,\"accel\":\"tcg\"}\n";
         assert_eq!(ports.to_json(), text);
     }

@@ -24,23 +24,12 @@ pub(super) fn refresh(from: &Workspace, to: &Workspace) -> anyhow::Result<()> {
 fn tracked(workspace: &Workspace) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut command = Command::new("git");
     command.current_dir(workspace.root());
-    command.args([
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "-z",
-    ]);
+    command.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
     let output = process::succeed(&mut command).context("the workspace is no git checkout")?;
     let text = String::from_utf8(output.stdout).context("a path is no UTF-8")?;
-    let paths = text
-        .split('\0')
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from);
+    let paths = text.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from);
     // A file that was deleted but is still in the index is not there to be copied.
-    Ok(paths
-        .filter(|path| workspace.path(path).is_file())
-        .collect())
+    Ok(paths.filter(|path| workspace.path(path).is_file()).collect())
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {

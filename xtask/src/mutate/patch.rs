@@ -35,20 +35,11 @@ pub(super) fn load(folder: &Path, parts: &[String]) -> anyhow::Result<Vec<Patch>
     paths.sort();
     let mut patches = Vec::new();
     for path in paths {
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if parts.is_empty() || parts.iter().any(|part| name.contains(part)) {
             let text = std::fs::read_to_string(&path)?;
             let (layer, why) = header(&text).with_context(|| path.display().to_string())?;
-            patches.push(Patch {
-                name,
-                layer,
-                why,
-                path,
-            });
+            patches.push(Patch { name, layer, why, path });
         }
     }
     if patches.is_empty() {
@@ -60,11 +51,7 @@ pub(super) fn load(folder: &Path, parts: &[String]) -> anyhow::Result<Vec<Patch>
 /// Reads the lines before the diff.
 fn header(text: &str) -> anyhow::Result<(LayerName, String)> {
     let lines = || text.lines().take_while(|line| !line.starts_with("--- "));
-    let value = |key: &str| {
-        lines()
-            .find_map(|line| line.strip_prefix(key))
-            .map(str::trim)
-    };
+    let value = |key: &str| lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
     let word = value("# test:").context("no line `# test: LAYER` before the diff")?;
     let why = value("# why:").context("no line `# why: …` before the diff")?;
     // A layer may be followed by the name of the test that is expected.
@@ -81,15 +68,9 @@ impl Patch {
         // The copy lies inside a checkout; git would apply a patch relative to that, and leave
         // out files that it does not find there.
         let ceiling = tree.root().parent().unwrap_or(tree.root());
-        command
-            .env("GIT_CEILING_DIRECTORIES", ceiling)
-            .env_remove("GIT_DIR");
-        command
-            .args(["apply", "--whitespace=nowarn"])
-            .arg(&self.path);
-        process::succeed(&mut command)
-            .context("the patch does not apply")
-            .map(|_| ())
+        command.env("GIT_CEILING_DIRECTORIES", ceiling).env_remove("GIT_DIR");
+        command.args(["apply", "--whitespace=nowarn"]).arg(&self.path);
+        process::succeed(&mut command).context("the patch does not apply").map(|_| ())
     }
 }
 
@@ -100,20 +81,12 @@ mod tests {
     #[test]
     fn headers_name_the_layer() {
         let text = "# test: model stale\n# why: a stale entry\n--- a/x\n+++ b/x\n";
-        assert_eq!(
-            header(text).unwrap(),
-            (LayerName::Model, "a stale entry".to_owned())
-        );
+        assert_eq!(header(text).unwrap(), (LayerName::Model, "a stale entry".to_owned()));
     }
 
     #[test]
     fn incomplete_headers_are_refused() {
-        for text in [
-            "",
-            "# test: model\n",
-            "# why: x\n",
-            "# test: moon\n# why: x\n",
-        ] {
+        for text in ["", "# test: model\n", "# why: x\n", "# test: moon\n# why: x\n"] {
             assert!(header(text).is_err(), "{text:?}");
         }
         assert!(header("--- a/x\n# test: model\n# why: x\n").is_err());
@@ -134,10 +107,7 @@ mod tests {
         let patches = load(&root, &[]).unwrap();
         let tree = Workspace::at(&root.join("tree"));
         patches[0].apply(&tree).unwrap();
-        assert_eq!(
-            std::fs::read_to_string(root.join("tree/d/f")).unwrap(),
-            "two\n"
-        );
+        assert_eq!(std::fs::read_to_string(root.join("tree/d/f")).unwrap(), "two\n");
         assert!(patches[0].apply(&tree).is_err(), "a patch applies once");
         std::fs::remove_dir_all(&root).unwrap();
     }

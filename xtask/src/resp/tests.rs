@@ -14,10 +14,7 @@ fn printed(bytes: &[u8]) -> String {
 
 #[test]
 fn commands_are_arrays_of_bulks() {
-    assert_eq!(
-        encode(&["VREAD", "@x"]),
-        b"*2\r\n$5\r\nVREAD\r\n$2\r\n@x\r\n"
-    );
+    assert_eq!(encode(&["VREAD", "@x"]), b"*2\r\n$5\r\nVREAD\r\n$2\r\n@x\r\n");
     assert_eq!(encode(&[b"\r\n".as_slice()]), b"*1\r\n$2\r\n\r\n\r\n");
 }
 
@@ -42,10 +39,7 @@ fn strings_are_escaped() {
 
 #[test]
 fn arrays_are_numbered_and_nested() {
-    assert_eq!(
-        printed(b"*2\r\n:1\r\n$1\r\na\r\n"),
-        "1) (integer) 1\n2) \"a\"\n"
-    );
+    assert_eq!(printed(b"*2\r\n:1\r\n$1\r\na\r\n"), "1) (integer) 1\n2) \"a\"\n");
     assert_eq!(
         printed(b"*2\r\n*2\r\n:1\r\n:2\r\n*0\r\n"),
         "1) 1) (integer) 1\n   2) (integer) 2\n2) (empty array)\n"
@@ -63,10 +57,7 @@ fn numbers_are_aligned_from_ten_on() {
 
 #[test]
 fn raw_prints_the_bytes() {
-    assert_eq!(
-        parse(b"*2\r\n:1\r\n$1\r\n\xff\r\n").unwrap().raw(),
-        b"1\n\xff\n"
-    );
+    assert_eq!(parse(b"*2\r\n:1\r\n$1\r\n\xff\r\n").unwrap().raw(), b"1\n\xff\n");
     assert_eq!(parse(b"-ERR no\r\n").unwrap().raw(), b"ERR no\n\n");
     assert_eq!(parse(b"$-1\r\n").unwrap().raw(), b"\n");
 }
@@ -85,11 +76,7 @@ fn broken_replies_are_errors() {
         b"$99999999999\r\n",
         b"*1\r\n",
     ] {
-        assert!(
-            parse(bytes).is_err(),
-            "{:?}",
-            String::from_utf8_lossy(bytes)
-        );
+        assert!(parse(bytes).is_err(), "{:?}", String::from_utf8_lossy(bytes));
     }
     assert!(parse(&b"*1\r\n".repeat(DEPTH_MAX + 1)).is_err());
 }

@@ -17,26 +17,13 @@ pub(super) fn print(
     network: &network::Choice,
 ) {
     let instance = guest.instance();
-    let named = if options.name == "default" {
-        ""
-    } else {
-        &format!(" --name {}", options.name)
-    };
+    let named = if options.name == "default" { "" } else { &format!(" --name {}", options.name) };
     println!("\nvmalloc is up: PONG after {:.2} s", pong.as_secs_f64());
     row("accel", &format!("{}: {}", accel.accel, accel.why));
     row("network", &format!("{}: {}", network.network, network.why));
     row("RESP", &guest.plan().host.to_string());
-    row(
-        "files",
-        &format!(
-            "{}: serial.log qemu.cmd ports.json",
-            workspace.show(instance.folder())
-        ),
-    );
-    for line in std::fs::read_to_string(instance.path("qemu.cmd"))
-        .unwrap_or_default()
-        .lines()
-    {
+    row("files", &format!("{}: serial.log qemu.cmd ports.json", workspace.show(instance.folder())));
+    for line in std::fs::read_to_string(instance.path("qemu.cmd")).unwrap_or_default().lines() {
         row("", line);
     }
     for (index, command) in examples(guest.plan().host.port(), named).iter().enumerate() {
@@ -52,14 +39,8 @@ fn row(label: &str, text: &str) {
 
 fn examples(port: u16, named: &str) -> [String; 3] {
     let (client, raw) = match process::find("redis-cli") {
-        Some(_) => (
-            format!("redis-cli -p {port}"),
-            format!("redis-cli -p {port} --raw"),
-        ),
-        None => (
-            format!("cargo xtask query{named}"),
-            format!("cargo xtask query{named} --raw"),
-        ),
+        Some(_) => (format!("redis-cli -p {port}"), format!("redis-cli -p {port} --raw")),
+        None => (format!("cargo xtask query{named}"), format!("cargo xtask query{named} --raw")),
     };
     [
         format!("{client} VZALLOC 10000 NAME buf"),

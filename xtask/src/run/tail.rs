@@ -18,21 +18,13 @@ pub(super) struct Tail {
 impl Tail {
     /// Shows the file from its beginning; it need not exist yet.
     pub(super) fn new(path: &Path, threshold: LogLevel) -> Self {
-        Self {
-            path: path.to_path_buf(),
-            threshold,
-            offset: 0,
-            partial: Vec::new(),
-        }
+        Self { path: path.to_path_buf(), threshold, offset: 0, partial: Vec::new() }
     }
 
     /// Shows what comes from now on.
     pub(super) fn at_end(path: &Path, threshold: LogLevel) -> Self {
         let offset = std::fs::metadata(path).map_or(0, |file| file.len());
-        Self {
-            offset,
-            ..Self::new(path, threshold)
-        }
+        Self { offset, ..Self::new(path, threshold) }
     }
 
     /// Prints the whole lines that are new and important enough.
@@ -46,10 +38,7 @@ impl Tail {
         let mut bytes = std::mem::take(&mut self.partial);
         // A file that is not there yet has no lines yet.
         let _ = self.read_on(&mut bytes);
-        let whole = bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |index| index + 1);
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |index| index + 1);
         self.partial = bytes.split_off(whole);
         String::from_utf8_lossy(&bytes)
             .lines()
@@ -78,8 +67,7 @@ mod tests {
         let mut tail = Tail::new(&path, LogLevel::Warn);
         assert!(tail.new_lines().is_empty());
         let mut file = File::create(&path).unwrap();
-        file.write_all(b"INFO boot: up\r\nWARN net: slow\r\nFAU")
-            .unwrap();
+        file.write_all(b"INFO boot: up\r\nWARN net: slow\r\nFAU").unwrap();
         assert_eq!(tail.new_lines(), ["WARN net: slow"]);
         file.write_all(b"LT #PF\r\n").unwrap();
         assert_eq!(tail.new_lines(), ["FAULT #PF"]);

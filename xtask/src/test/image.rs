@@ -48,30 +48,20 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Resul
     drop(guest);
     let serial = std::fs::read(instance.serial())?;
     let serial = String::from_utf8_lossy(&serial);
-    tally(status.and_then(|status| status.code()), &serial, || {
-        workspace.show(&instance.serial())
-    })
+    tally(status.and_then(|status| status.code()), &serial, || workspace.show(&instance.serial()))
 }
 
 fn tally(exit_code: Option<i32>, serial: &str, log: impl Fn() -> String) -> anyhow::Result<Tally> {
     let failed = || verdict::test_lines(serial).filter(|line| !line.passed);
     match Verdict::judge(exit_code, serial) {
-        Verdict::Passed { tests } => Ok(Tally {
-            passed: tests,
-            ..Tally::default()
-        }),
+        Verdict::Passed { tests } => Ok(Tally { passed: tests, ..Tally::default() }),
         Verdict::Failed { passed, .. } => Ok(Tally {
             passed,
-            failures: failed()
-                .map(|line| format!("{} (see {})", line.name, log()))
-                .collect(),
-            skips: Vec::new(),
+            failures: failed().map(|line| format!("{} (see {})", line.name, log())).collect(),
+            ..Tally::default()
         }),
         Verdict::Broken(broken) => {
-            let words = serial
-                .lines()
-                .filter(|line| is_last_word(line))
-                .collect::<Vec<_>>();
+            let words = serial.lines().filter(|line| is_last_word(line)).collect::<Vec<_>>();
             let names = failed().map(|line| line.name).collect::<Vec<_>>().join(" ");
             bail!("{names} {broken}; {} (see {})", words.join("; "), log())
         }
@@ -79,9 +69,7 @@ fn tally(exit_code: Option<i32>, serial: &str, log: impl Fn() -> String) -> anyh
 }
 
 fn is_last_word(line: &str) -> bool {
-    [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX]
-        .iter()
-        .any(|prefix| line.starts_with(prefix))
+    [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX].iter().any(|prefix| line.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -111,9 +99,6 @@ mod tests {
     fn a_broken_run_shows_its_last_words() {
         let serial = "selftest: 2 tests\ntest a ... ok\nPANIC src/x.rs:1: no\n";
         let error = tally(Some(37), serial, log).unwrap_err().to_string();
-        assert!(
-            error.contains("exit code 37") && error.contains("PANIC src/x.rs"),
-            "{error}"
-        );
+        assert!(error.contains("exit code 37") && error.contains("PANIC src/x.rs"), "{error}");
     }
 }

@@ -21,9 +21,7 @@ pub(super) fn parse(stdout: &str) -> Tally {
 
 /// Says how many failures the summaries admit to.
 pub(super) fn failed(stdout: &str) -> usize {
-    let summaries = stdout
-        .lines()
-        .filter_map(|line| line.strip_prefix("test result: "));
+    let summaries = stdout.lines().filter_map(|line| line.strip_prefix("test result: "));
     summaries.map(|summary| count(summary, "failed")).sum()
 }
 

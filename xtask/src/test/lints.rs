@@ -14,10 +14,7 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Resul
     let image = Rigor::of(toolchain.minor(), &strict);
     let mut tally = Tally::default();
     tally.record("rustfmt", with("rustfmt", &mut format(workspace)));
-    tally.record(
-        "clippy host",
-        with("clippy-driver", &mut host_clippy(workspace, host)),
-    );
+    tally.record("clippy host", with("clippy-driver", &mut host_clippy(workspace, host)));
     tally.record("rustdoc host", run_one(&mut host_doc(workspace, host)));
     for features in [None, Some("selftest")] {
         let name = features.unwrap_or("image");
@@ -46,10 +43,7 @@ impl Rigor {
         if strict.contains(&minor) {
             return Self::Errors;
         }
-        process::announce(
-            "",
-            &format!("rustc 1.{minor} is not in lint-rustc: warnings pass"),
-        );
+        process::announce("", &format!("rustc 1.{minor} is not in lint-rustc: warnings pass"));
         Self::Warnings
     }
 

@@ -12,26 +12,9 @@ use crate::{process, toolchain};
 
 /// Arguments of `cargo test`, one run each.
 const UNIT: &[&[&str]] = &[
-    &[
-        "-p",
-        "runtime-config",
-        "-p",
-        "vmalloc",
-        "-p",
-        "xtask",
-        "--lib",
-        "--bins",
-    ],
+    &["-p", "runtime-config", "-p", "vmalloc", "-p", "xtask", "--lib", "--bins"],
     &["-p", "app", "--lib"],
-    &[
-        "-p",
-        "runtime-config",
-        "-p",
-        "vmalloc",
-        "-p",
-        "app",
-        "--doc",
-    ],
+    &["-p", "runtime-config", "-p", "vmalloc", "-p", "app", "--doc"],
 ];
 const MODEL: &[&[&str]] = &[&["-p", "vmalloc", "--test", "*"]];
 const LOOPBACK: &[&[&str]] = &[&["-p", "app", "--test", "*"]];
@@ -59,10 +42,7 @@ pub(super) fn compile(workspace: &Workspace, layer: LayerName) -> anyhow::Result
         _ => UNIT,
     };
     // Documentation tests cannot be compiled apart from their run.
-    for arguments in runs
-        .iter()
-        .filter(|arguments| !arguments.contains(&"--doc"))
-    {
+    for arguments in runs.iter().filter(|arguments| !arguments.contains(&"--doc")) {
         let mut command = cargo_test(workspace, arguments);
         process::succeed(command.arg("--no-run")).context("the tests do not compile")?;
     }
@@ -88,7 +68,7 @@ fn run_once(workspace: &Workspace, arguments: &[&str]) -> anyhow::Result<Tally> 
         tally.failures.push(what);
     }
     if !tally.failures.is_empty() && !process::is_verbose() {
-        process::print_output(&output)?;
+        tally.transcript = String::from_utf8_lossy(&output.stderr).into_owned() + &stdout;
     }
     Ok(tally)
 }

@@ -9,15 +9,14 @@ pub(crate) struct Tally {
     pub(crate) failures: Vec<String>,
     /// Names of the tests that did not run, with reasons.
     pub(crate) skips: Vec<String>,
+    /// What the failed ones printed, where nobody has shown it yet.
+    pub(crate) transcript: String,
 }
 
 impl Tally {
     /// One failure.
     pub(crate) fn failure(what: String) -> Self {
-        Self {
-            failures: vec![what],
-            ..Self::default()
-        }
+        Self { failures: vec![what], ..Self::default() }
     }
 
     /// Passed, failed, skipped.
@@ -35,6 +34,7 @@ impl Tally {
         self.passed += other.passed;
         self.failures.extend(other.failures);
         self.skips.extend(other.skips);
+        self.transcript.push_str(&other.transcript);
     }
 
     /// Adds the outcome of one test.

@@ -37,11 +37,7 @@ struct Case {
 #[derive(Clone, Copy)]
 enum Drive {
     /// A fresh image.
-    Guest {
-        memory: &'static str,
-        append: &'static str,
-        run: fn(&Subject) -> anyhow::Result<()>,
-    },
+    Guest { memory: &'static str, append: &'static str, run: fn(&Subject) -> anyhow::Result<()> },
     /// The tool itself.
     Tool(fn(&Workspace) -> anyhow::Result<()>),
 }
@@ -55,38 +51,17 @@ const CASES: &[Case] = &[
     guest("the README's conversation", conversation::run),
     guest("bad input has typed errors", bad_input::run),
     guest("frames are scattered and come back", scatter::run),
-    sized(
-        "memory can be used up again and again",
-        "128M",
-        "",
-        nomem::run,
-    ),
+    sized("memory can be used up again and again", "128M", "", nomem::run),
     guest("redis-benchmark with SOFT", benchmark::soft),
     guest("redis-benchmark without SOFT", benchmark::hard),
     guest("redis-benchmark without pipelining", benchmark::unpipelined),
-    sized(
-        "64 idle clients and one that works",
-        "512M",
-        MANY_CLIENTS,
-        clients::idle,
-    ),
-    sized(
-        "64 clients that vanish by RST",
-        "512M",
-        MANY_CLIENTS,
-        clients::reset,
-    ),
+    sized("64 idle clients and one that works", "512M", MANY_CLIENTS, clients::idle),
+    sized("64 clients that vanish by RST", "512M", MANY_CLIENTS, clients::reset),
     tool("stop ends a detached guest", lifecycle::stop),
     tool("a name runs once", lifecycle::claimed),
     tool("Ctrl-C ends the guest", lifecycle::interrupt),
-    tool(
-        "kill -9 of the tool ends the guest",
-        lifecycle::kill_running,
-    ),
-    tool(
-        "kill -9 during the boot ends the guest",
-        lifecycle::kill_booting,
-    ),
+    tool("kill -9 of the tool ends the guest", lifecycle::kill_running),
+    tool("kill -9 during the boot ends the guest", lifecycle::kill_booting),
     tool("a taken port is named", lifecycle::taken_port),
 ];
 
@@ -100,21 +75,11 @@ const fn sized(
     append: &'static str,
     run: fn(&Subject) -> anyhow::Result<()>,
 ) -> Case {
-    Case {
-        name,
-        drive: Drive::Guest {
-            memory,
-            append,
-            run,
-        },
-    }
+    Case { name, drive: Drive::Guest { memory, append, run } }
 }
 
 const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> Case {
-    Case {
-        name,
-        drive: Drive::Tool(run),
-    }
+    Case { name, drive: Drive::Tool(run) }
 }
 
 /// Builds the image.
@@ -131,11 +96,9 @@ pub(super) fn run(
     let qemu = qemu::ensure(None)?;
     if process::find("redis-cli").is_none() {
         // Where it cannot be installed, the cases that need it are skipped.
-        if let Err(error) = provision::install(
-            &["redis-tools", "passt"],
-            "clients of the tests",
-            Removals::Named,
-        ) {
+        if let Err(error) =
+            provision::install(&["redis-tools", "passt"], "clients of the tests", Removals::Named)
+        {
             process::announce("", &format!("{error:#}"));
         }
     }
@@ -145,10 +108,7 @@ pub(super) fn run(
         let start = Instant::now();
         let outcome = run_case(workspace, &qemu, &image, case);
         let word = if outcome.is_ok() { "ok" } else { "not ok" };
-        process::announce(
-            word,
-            &format!("{} ({:.1} s)", case.name, start.elapsed().as_secs_f64()),
-        );
+        process::announce(word, &format!("{} ({:.1} s)", case.name, start.elapsed().as_secs_f64()));
         tally.record(case.name, outcome);
     }
     Ok(tally)
@@ -157,11 +117,7 @@ pub(super) fn run(
 fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> anyhow::Result<()> {
     match case.drive {
         Drive::Tool(run) => run(workspace),
-        Drive::Guest {
-            memory,
-            append,
-            run,
-        } => {
+        Drive::Guest { memory, append, run } => {
             let mut subject = Subject::boot(workspace, qemu, image, memory, append)?;
             let outcome = run(&subject);
             subject.judge(outcome)
@@ -176,11 +132,7 @@ mod tests {
     #[test]
     fn names_are_unique() {
         for (index, case) in CASES.iter().enumerate() {
-            assert!(
-                CASES[..index].iter().all(|other| other.name != case.name),
-                "{}",
-                case.name
-            );
+            assert!(CASES[..index].iter().all(|other| other.name != case.name), "{}", case.name);
         }
     }
 }

@@ -6,14 +6,8 @@ use std::process::Command;
 use super::Origin;
 
 /// A person's settings; everything else that begins with `CARGO` belongs to the outer call.
-const KEPT: &[&str] = &[
-    "CARGO_HOME",
-    "CARGO_HTTP_",
-    "CARGO_NET_",
-    "CARGO_REGISTR",
-    "CARGO_TERM_",
-    "CARGO_SOURCE_",
-];
+const KEPT: &[&str] =
+    &["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_TERM_", "CARGO_SOURCE_"];
 
 /// The cargo that started the tool.
 pub(super) fn active_cargo() -> OsString {
@@ -56,12 +50,7 @@ mod tests {
 
     #[test]
     fn the_outer_call_does_not_leak() {
-        for name in [
-            "CARGO",
-            "CARGO_TARGET_DIR",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "RUSTC_WRAPPER",
-        ] {
+        for name in ["CARGO", "CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER"] {
             assert!(steers(name, Origin::Active), "{name}");
             assert!(steers(name, Origin::Debian), "{name}");
         }
@@ -71,13 +60,7 @@ mod tests {
 
     #[test]
     fn settings_of_the_person_stay() {
-        for name in [
-            "CARGO_HOME",
-            "CARGO_HTTP_PROXY",
-            "CARGO_NET_OFFLINE",
-            "PATH",
-            "HOME",
-        ] {
+        for name in ["CARGO_HOME", "CARGO_HTTP_PROXY", "CARGO_NET_OFFLINE", "PATH", "HOME"] {
             assert!(!steers(name, Origin::Debian), "{name}");
         }
     }

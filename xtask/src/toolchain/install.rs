@@ -43,9 +43,7 @@ fn may_not_download() -> bool {
 /// Returns the minor version of the rustc that Debian would install.
 fn candidate() -> Option<u32> {
     let policy = process::ask("apt-cache", &["policy", PACKAGES[0]])?;
-    policy
-        .lines()
-        .find_map(|line| workspace::minor_of(line.trim().strip_prefix("Candidate:")?))
+    policy.lines().find_map(|line| workspace::minor_of(line.trim().strip_prefix("Candidate:")?))
 }
 
 /// The commands that a person can run.

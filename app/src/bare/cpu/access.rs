@@ -195,9 +195,8 @@ pub(crate) fn read(source: u64, target: &mut [u8]) -> usize {
     let done = (blocks - left) * BLOCK_BYTES;
     let rest = &mut target[done..];
     // SAFETY: `rest` is good for its length; the loads from `source` may fault.
-    let missing = unsafe {
-        load_bytes(rest.as_mut_ptr(), source.wrapping_add(done as u64), rest.len())
-    };
+    let missing =
+        unsafe { load_bytes(rest.as_mut_ptr(), source.wrapping_add(done as u64), rest.len()) };
     target.len() - missing
 }
 
@@ -214,9 +213,8 @@ pub(crate) unsafe fn write(target: u64, source: &[u8]) -> usize {
     let done = (blocks - left) * BLOCK_BYTES;
     let rest = &source[done..];
     // SAFETY: as above.
-    let missing = unsafe {
-        store_bytes(target.wrapping_add(done as u64), rest.as_ptr(), rest.len())
-    };
+    let missing =
+        unsafe { store_bytes(target.wrapping_add(done as u64), rest.as_ptr(), rest.len()) };
     source.len() - missing
 }
 

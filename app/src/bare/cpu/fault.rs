@@ -56,9 +56,11 @@ impl fmt::Display for Attribution {
         if address < 4096 {
             return f.write_str("null page");
         }
-        for (name, span) in
-            [("image text", image::text()), ("image rodata", image::rodata()), ("image data", image::data())]
-        {
+        for (name, span) in [
+            ("image text", image::text()),
+            ("image rodata", image::rodata()),
+            ("image data", image::data()),
+        ] {
             if span.holds(address) {
                 return f.write_str(name);
             }

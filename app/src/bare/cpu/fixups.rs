@@ -1,6 +1,6 @@
 //! The table of instructions that may fault, with the place to go on when they do.
 //!
-//! An entry is two addresses, written by the assembly of [`access`](crate::bare::cpu::access) into
+//! An entry is two addresses, written by the assembly of [`access`] into
 //! a section of its own. An access that is not in the table stops the image.
 
 #![expect(unsafe_code, reason = "reads the table that the link script delimits")]

@@ -13,7 +13,10 @@ use crate::bare::cpu::{apic, fault, fixups, vectors};
 
 static TABLE: Once<InterruptDescriptorTable> = Once::new();
 
-fn set<F>(entry: &mut Entry<F>, handler: extern "C" fn()) -> &mut x86_64::structures::idt::EntryOptions {
+fn set<F>(
+    entry: &mut Entry<F>,
+    handler: extern "C" fn(),
+) -> &mut x86_64::structures::idt::EntryOptions {
     let address = VirtAddr::new(handler as usize as u64);
     // SAFETY: the entries in `stubs` are made for exactly this: they save every register, know
     // whether their vector pushes an error code, and return by `iretq`.

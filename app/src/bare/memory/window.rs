@@ -84,6 +84,9 @@ pub(crate) fn attribute(address: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result
         SiteKind::Lazy => "freed region",
     };
     match site.region {
+        Some(info) if info.caller.is_empty() => {
+            write!(f, "{kind} {} distance={}", info.id, site.distance)
+        }
         Some(info) => {
             write!(f, "{kind} {} caller={} distance={}", info.id, info.caller, site.distance)
         }

@@ -12,7 +12,7 @@ use crate::bare::selftest::{Bench, Outcome};
 const BYTES: usize = 4096 + 77;
 
 fn pattern() -> [u8; BYTES] {
-    array::from_fn(|index| (index % 251) as u8)
+    array::from_fn(|index| (index % 251).to_le_bytes()[0])
 }
 
 pub(super) fn faults_name_the_exact_byte(bench: Bench) -> Outcome {

@@ -165,8 +165,8 @@ pub(super) fn frames_return(bench: Bench) -> Outcome {
     // The first pass may take what stays for good.
     for pass in 0..3 {
         let regions: Result<Regions, _> =
-            (1..200).map(|pages| bench.vm.vmalloc(pages * 4096)).collect();
-        drop(value(regions, "199 regions")?);
+            (1..100).map(|pages| bench.vm.vmalloc(pages * 4096)).collect();
+        drop(value(regions, "99 regions")?);
         let after = used();
         if pass > 0 {
             same(after.0, before.0, "frames in use")?;

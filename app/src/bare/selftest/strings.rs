@@ -9,7 +9,7 @@ use crate::bare::selftest::{Bench, Outcome};
 const SPACE: usize = 256;
 
 fn numbered() -> [u8; SPACE] {
-    array::from_fn(|index| (index % 251) as u8)
+    array::from_fn(|index| (index % 251).to_le_bytes()[0])
 }
 
 /// Lengths around every loop's edge.

@@ -27,10 +27,9 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     for row in rows::all() {
         match exchange(subject, &row) {
             Ok(actual) if text_matches(&row.reply, &actual) => {}
-            Ok(actual) => wrong.push(format!(
-                "{}: expected {:?}, got {actual:?}",
-                row.about, row.reply
-            )),
+            Ok(actual) => {
+                wrong.push(format!("{}: expected {:?}, got {actual:?}", row.about, row.reply))
+            }
             Err(error) => wrong.push(format!("{}: {error:#}", row.about)),
         }
         let pong = witness.call(&["PING"])?;
@@ -76,10 +75,7 @@ fn read_until(stream: &mut TcpStream, wanted: &[u8]) -> anyhow::Result<Vec<u8>> 
                 return Ok(bytes);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                bail!(
-                    "no more within {LIMIT:?} after {:?}",
-                    String::from_utf8_lossy(&bytes)
-                )
+                bail!("no more within {LIMIT:?} after {:?}", String::from_utf8_lossy(&bytes))
             }
             Err(error) => return Err(error.into()),
         }

@@ -42,43 +42,19 @@ fn load(subject: &Subject, depth: &str, requests: u64, more: &[&str]) -> anyhow:
     let mut client = subject.connect()?;
     let before = Counts::read(&mut client)?;
     let mut command = Command::new("redis-benchmark");
-    command.args([
-        "-p",
-        &subject.address().port().to_string(),
-        "-q",
-        "-c",
-        CLIENTS,
-        "-P",
-        depth,
-    ]);
+    command.args(["-p", &subject.address().port().to_string(), "-q", "-c", CLIENTS, "-P", depth]);
     command.args(["-n", &requests.to_string(), "-r", NAMES]);
-    command
-        .args(["VMALLOC", "4096", "NAME", "k:__rand_int__", "REPLACE"])
-        .args(more);
+    command.args(["VMALLOC", "4096", "NAME", "k:__rand_int__", "REPLACE"]).args(more);
     let output = process::capture_within(&mut command, LIMIT)?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let line = text
-        .split(['\r', '\n'])
-        .map(str::trim)
-        .rfind(|line| !line.is_empty());
+    let line = text.split(['\r', '\n']).map(str::trim).rfind(|line| !line.is_empty());
     process::announce("", line.unwrap_or("redis-benchmark printed nothing"));
-    ensure!(
-        output.status.success(),
-        "redis-benchmark: {}\n{text}",
-        output.status
-    );
+    ensure!(output.status.success(), "redis-benchmark: {}\n{text}", output.status);
 
     let after = Counts::read(&mut client)?;
     let made = after.allocations - before.allocations;
-    ensure!(
-        made == requests,
-        "{made} allocations for {requests} requests"
-    );
-    ensure!(
-        after.failed == before.failed,
-        "{} failed",
-        after.failed - before.failed
-    );
+    ensure!(made == requests, "{made} allocations for {requests} requests");
+    ensure!(after.failed == before.failed, "{} failed", after.failed - before.failed);
     ensure!((900..=1000).contains(&after.names), "{} names", after.names);
     reports::check(&mut client).map(|_| ())
 }

@@ -20,9 +20,7 @@ const PONG_LIMIT: Duration = Duration::from_secs(5);
 pub(super) fn idle(subject: &Subject) -> anyhow::Result<()> {
     let mut idle = Vec::new();
     for number in 0..CLIENTS {
-        let mut client = subject
-            .connect()
-            .with_context(|| format!("client {number}"))?;
+        let mut client = subject.connect().with_context(|| format!("client {number}"))?;
         // A connection counts when the image has answered on it: the host accepts for it.
         ping(&mut client).with_context(|| format!("client {number}"))?;
         idle.push(client);
@@ -35,18 +33,10 @@ pub(super) fn idle(subject: &Subject) -> anyhow::Result<()> {
         let (id, text) = (region.id.to_string(), round.to_string());
         worker.call(&["VWRITE", &id, "40000", &text])?;
         let read = worker.call(&["VREAD", &id, "40000", &text.len().to_string()])?;
-        ensure!(
-            read == Reply::Bulk(Some(text.into_bytes())),
-            "{}",
-            read.terminal()
-        );
+        ensure!(read == Reply::Bulk(Some(text.into_bytes())), "{}", read.terminal());
         reports::free(&mut worker, &[region.id])?;
     }
-    ensure!(
-        start.elapsed() < PONG_LIMIT * 10,
-        "200 rounds took {:?}",
-        start.elapsed()
-    );
+    ensure!(start.elapsed() < PONG_LIMIT * 10, "200 rounds took {:?}", start.elapsed());
     for (number, client) in idle.iter_mut().enumerate() {
         ping(client).with_context(|| format!("client {number} afterwards"))?;
     }
@@ -71,34 +61,22 @@ pub(super) fn reset(subject: &Subject) -> anyhow::Result<()> {
     }
     let during = reports::check(&mut observer)?;
     let made = during.number("areas")? - before.number("areas")?;
-    ensure!(
-        made == (CLIENTS * REGIONS) as u64,
-        "{made} areas for {CLIENTS} clients"
-    );
+    ensure!(made == (CLIENTS * REGIONS) as u64, "{made} areas for {CLIENTS} clients");
     for client in &mut streams {
         // Half a request is under way when the reset comes.
         client.send(b"*2\r\n$7\r\nVMALLOC\r\n$4\r\n40")?;
     }
     drop(streams);
     subject.settle(&mut observer, &before)?;
-    ensure!(
-        client::pongs(subject.address(), PONG_LIMIT),
-        "no PONG for a new client"
-    );
+    ensure!(client::pongs(subject.address(), PONG_LIMIT), "no PONG for a new client");
     // The sockets of the vanished clients serve again.
     let mut again = Vec::new();
     for number in 0..CLIENTS {
         let mut stream = TcpStream::connect(subject.address())?;
         stream.write_all(b"PING\r\n")?;
         let mut client = Client::from_stream(stream)?;
-        let reply = client
-            .receive()
-            .with_context(|| format!("client {number} of the next 64"))?;
-        ensure!(
-            reply == Reply::Status("PONG".to_owned()),
-            "{}",
-            reply.terminal()
-        );
+        let reply = client.receive().with_context(|| format!("client {number} of the next 64"))?;
+        ensure!(reply == Reply::Status("PONG".to_owned()), "{}", reply.terminal());
         again.push(client);
     }
     Ok(())
@@ -106,10 +84,6 @@ pub(super) fn reset(subject: &Subject) -> anyhow::Result<()> {
 
 fn ping(client: &mut Client) -> anyhow::Result<()> {
     let reply = client.call(&["PING"])?;
-    ensure!(
-        reply == Reply::Status("PONG".to_owned()),
-        "{}",
-        reply.terminal().trim_end()
-    );
+    ensure!(reply == Reply::Status("PONG".to_owned()), "{}", reply.terminal().trim_end());
     Ok(())
 }

@@ -25,10 +25,7 @@ struct Step {
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let readme = std::fs::read_to_string(subject.file("README.md")).context("README.md")?;
     let steps = parse(block(&readme)?)?;
-    ensure!(
-        steps.iter().any(|step| !step.words.is_empty()),
-        "no command in the conversation"
-    );
+    ensure!(steps.iter().any(|step| !step.words.is_empty()), "no command in the conversation");
     let mut client = subject.connect()?;
     for step in &steps {
         if step.fresh {
@@ -42,9 +39,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
 }
 
 fn answer(client: &mut Client, step: &Step) -> anyhow::Result<Vec<String>> {
-    let reply = client
-        .call(&step.words)
-        .with_context(|| step.line.clone())?;
+    let reply = client.call(&step.words).with_context(|| step.line.clone())?;
     let text = if step.raw {
         String::from_utf8_lossy(&reply.raw()).trim_end().to_owned()
     } else {
@@ -57,18 +52,11 @@ fn compare(step: &Step, actual: &[String]) -> anyhow::Result<()> {
     if lines_match(&step.expected, actual) {
         return Ok(());
     }
-    bail!(
-        "{}\nexpected:\n{}\nactual:\n{}",
-        step.line,
-        step.expected.join("\n"),
-        actual.join("\n")
-    )
+    bail!("{}\nexpected:\n{}\nactual:\n{}", step.line, step.expected.join("\n"), actual.join("\n"))
 }
 
 fn block(readme: &str) -> anyhow::Result<&str> {
-    let start = readme
-        .find("\n```conversation\n")
-        .context("README.md has no conversation")?;
+    let start = readme.find("\n```conversation\n").context("README.md has no conversation")?;
     let text = &readme[start + "\n```conversation\n".len()..];
     Ok(&text[..text.find("\n```").context("the conversation has no end")?])
 }
@@ -78,17 +66,11 @@ fn parse(block: &str) -> anyhow::Result<Vec<Step>> {
     for line in block.lines() {
         if let Some(command) = line.strip_prefix("> ") {
             let words = split(command).with_context(|| line.to_owned())?;
-            steps.push(Step {
-                line: line.to_owned(),
-                words,
-                ..Step::default()
-            });
+            steps.push(Step { line: line.to_owned(), words, ..Step::default() });
         } else if let Some(shell) = line.strip_prefix("$ ") {
             steps.push(shell_step(line, shell)?);
         } else {
-            let step = steps
-                .last_mut()
-                .with_context(|| format!("no command before {line:?}"))?;
+            let step = steps.last_mut().with_context(|| format!("no command before {line:?}"))?;
             step.expected.push(line.trim_end().to_owned());
         }
     }
@@ -98,15 +80,8 @@ fn parse(block: &str) -> anyhow::Result<Vec<Step>> {
 /// Reads `redis-cli -p 7379 --raw VMALLOCINFO`.
 fn shell_step(line: &str, shell: &str) -> anyhow::Result<Step> {
     let mut words = split(shell)?.into_iter();
-    ensure!(
-        words.next().as_deref() == Some(b"redis-cli"),
-        "not a redis-cli: {line}"
-    );
-    let mut step = Step {
-        line: line.to_owned(),
-        fresh: true,
-        ..Step::default()
-    };
+    ensure!(words.next().as_deref() == Some(b"redis-cli"), "not a redis-cli: {line}");
+    let mut step = Step { line: line.to_owned(), fresh: true, ..Step::default() };
     while let Some(word) = words.next() {
         match word.as_slice() {
             b"-p" => drop(words.next()),
@@ -137,10 +112,7 @@ fn split(line: &str) -> anyhow::Result<Vec<Vec<u8>>> {
             }
         };
         words.push(word);
-        ensure!(
-            after.is_empty() || after.starts_with(' '),
-            "text behind a quote"
-        );
+        ensure!(after.is_empty() || after.starts_with(' '), "text behind a quote");
         rest = after.trim_start();
     }
     Ok(words)

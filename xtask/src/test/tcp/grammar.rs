@@ -17,19 +17,14 @@ pub(super) struct Row {
 
 /// Parses a report and checks every row.
 pub(super) fn parse(report: &str) -> anyhow::Result<Vec<Row>> {
-    report
-        .lines()
-        .map(|line| row(line).with_context(|| line.to_owned()))
-        .collect()
+    report.lines().map(|line| row(line).with_context(|| line.to_owned())).collect()
 }
 
 fn row(line: &str) -> anyhow::Result<Row> {
     let (range, rest) = line.split_at_checked(37).context("too short")?;
     let (start, end) = range.split_once('-').context("no range")?;
     let (start, end) = (address(start)?, address(end)?);
-    let rest = rest
-        .strip_prefix(' ')
-        .context("no space behind the range")?;
+    let rest = rest.strip_prefix(' ').context("no space behind the range")?;
     let width = rest
         .char_indices()
         .find(|(index, c)| {
@@ -40,23 +35,13 @@ fn row(line: &str) -> anyhow::Result<Row> {
     let (size, tail) = rest.split_at(width);
     ensure!(size.len() >= 7, "the size has {} columns", size.len());
     let size: u64 = size.trim_start().parse().context("the size")?;
-    ensure!(
-        end.checked_sub(start) == Some(size),
-        "the size is not that of the range"
-    );
+    ensure!(end.checked_sub(start) == Some(size), "the size is not that of the range");
     if tail == " unpurged vm_area" {
-        return Ok(Row {
-            start,
-            end,
-            pages: None,
-        });
+        return Ok(Row { start, end, pages: None });
     }
     let pages = words(tail)?;
     if let Some(pages) = pages {
-        ensure!(
-            (pages + 1) * PAGE_BYTES == size,
-            "{pages} pages and a guard are not {size}"
-        );
+        ensure!((pages + 1) * PAGE_BYTES == size, "{pages} pages and a guard are not {size}");
     }
     Ok(Row { start, end, pages })
 }
@@ -64,19 +49,13 @@ fn row(line: &str) -> anyhow::Result<Row> {
 fn address(text: &str) -> anyhow::Result<u64> {
     let digits = text.strip_prefix("0x").context("no 0x")?;
     let plain = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    ensure!(
-        digits.len() == 16 && digits.bytes().all(plain),
-        "no address: {text}"
-    );
+    ensure!(digits.len() == 16 && digits.bytes().all(plain), "no address: {text}");
     Ok(u64::from_str_radix(digits, 16)?)
 }
 
 /// Parses `( \S+)?( pages=\d+)?( vmalloc)?( vmap)?( vpages)?( N\d+=\d+)*`.
 fn words(tail: &str) -> anyhow::Result<Option<u64>> {
-    ensure!(
-        tail.is_empty() || tail.starts_with(' '),
-        "no space behind the size"
-    );
+    ensure!(tail.is_empty() || tail.starts_with(' '), "no space behind the size");
     let mut words = tail.split(' ').skip(1).peekable();
     let is_known = |word: &str| {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
@@ -89,14 +68,9 @@ fn words(tail: &str) -> anyhow::Result<Option<u64>> {
         words.next_if_eq(&flag);
     }
     for word in words {
-        ensure!(
-            word.starts_with('N') && is_known(word),
-            "{word:?} has no place there"
-        );
+        ensure!(word.starts_with('N') && is_known(word), "{word:?} has no place there");
     }
-    Ok(pages
-        .map(|word| word["pages=".len()..].parse())
-        .transpose()?)
+    Ok(pages.map(|word| word["pages=".len()..].parse()).transpose()?)
 }
 
 fn is_number(text: &str) -> bool {
@@ -112,7 +86,7 @@ mod tests {
         let report = "0xffffc90000000000-0xffffc90000009000   36864 net/rx pages=8 vmalloc N0=8\n\
                       0xffffc90000010000-0xffffc90000014000   16384 unpurged vm_area\n\
                       0xffffc90000014000-0xffffc90000016000    8192 pages=1 vmalloc N0=1 N1=0\n\
-                      0xffffc90000016000-0xffffc94000017000 1073745920 buf pages=262144 vmalloc\n\
+                      0xffffc90000016000-0xffffc90040017000 1073745920 buf pages=262144 vmalloc\n\
                       0xffffc90000016000-0xffffc90000017000    4096\n";
         let rows = parse(report).unwrap();
         let pages: Vec<_> = rows.iter().map(|row| row.pages).collect();

@@ -25,36 +25,17 @@ pub(super) fn stop(workspace: &Workspace) -> anyhow::Result<()> {
     let output = tool(&["run", "--detach", "--name", NAME, "--port", "0"])?;
     ensure!(output.status.success(), "run: {}", text(&output.stderr));
     let ports = instance::expect_live(workspace, NAME)?;
-    ensure!(
-        client::pongs(ports.resp, Duration::from_secs(5)),
-        "no PONG after run --detach"
-    );
+    ensure!(client::pongs(ports.resp, Duration::from_secs(5)), "no PONG after run --detach");
     let query = tool(&["query", "--name", NAME, "PING"])?;
-    ensure!(
-        query.status.success() && query.stdout == b"PONG\n",
-        "query: {}",
-        text(&query.stdout)
-    );
+    ensure!(query.status.success() && query.stdout == b"PONG\n", "query: {}", text(&query.stdout));
     let refused = tool(&["query", "--name", NAME, "VMALLOC", "0"])?;
-    ensure!(
-        refused.status.code() == Some(1),
-        "query of an error: {}",
-        refused.status
-    );
-    ensure!(
-        text(&refused.stdout).starts_with("(error) INVAL"),
-        "{}",
-        text(&refused.stdout)
-    );
+    ensure!(refused.status.code() == Some(1), "query of an error: {}", refused.status);
+    ensure!(text(&refused.stdout).starts_with("(error) INVAL"), "{}", text(&refused.stdout));
     let stopped = tool(&["stop", "--name", NAME])?;
     ensure!(stopped.status.success(), "stop: {}", text(&stopped.stderr));
     expect_gone(workspace, &ports)?;
     let again = tool(&["stop", "--name", NAME])?;
-    ensure!(
-        again.status.code() == Some(5),
-        "stop of nothing: {}",
-        again.status
-    );
+    ensure!(again.status.code() == Some(5), "stop of nothing: {}", again.status);
     Ok(())
 }
 
@@ -63,16 +44,9 @@ pub(super) fn claimed(workspace: &Workspace) -> anyhow::Result<()> {
     let mut first = start(&[])?;
     let outcome = wait_up(workspace, &mut first).and_then(|ports| {
         let second = tool(&["run", "--name", NAME, "--port", "0"])?;
-        ensure!(
-            second.status.code() == Some(5),
-            "the second run: {}",
-            second.status
-        );
+        ensure!(second.status.code() == Some(5), "the second run: {}", second.status);
         let message = text(&second.stderr);
-        ensure!(
-            message.contains(&ports.resp.to_string()),
-            "no ports in {message}"
-        );
+        ensure!(message.contains(&ports.resp.to_string()), "no ports in {message}");
         Ok(ports)
     });
     let ports = end(first, libc::SIGTERM, outcome)?;
@@ -111,16 +85,9 @@ pub(super) fn taken_port(_workspace: &Workspace) -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port().to_string();
     let output = tool(&["run", "--name", NAME, "--port", &port])?;
-    ensure!(
-        output.status.code() == Some(5),
-        "run on a taken port: {}",
-        output.status
-    );
+    ensure!(output.status.code() == Some(5), "run on a taken port: {}", output.status);
     let message = text(&output.stderr);
-    ensure!(
-        message.contains(&port) && message.contains("--port 0"),
-        "{message}"
-    );
+    ensure!(message.contains(&port) && message.contains("--port 0"), "{message}");
     Ok(())
 }
 
@@ -131,13 +98,8 @@ fn tool(arguments: &[&str]) -> anyhow::Result<std::process::Output> {
 
 fn start(more: &[&str]) -> anyhow::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
-    command
-        .args(["run", "--name", NAME, "--port", "0"])
-        .args(more);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(["run", "--name", NAME, "--port", "0"]).args(more);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     sys::bind(&mut command, Bond::Own, &[]);
     command.spawn().context("cannot start the tool")
 }
@@ -165,13 +127,15 @@ fn wait_for<T>(
 
 /// Sends a signal to the tool and checks how it ends; on a failure it is ended all the same.
 fn end<T>(mut child: Child, signal: i32, outcome: anyhow::Result<T>) -> anyhow::Result<T> {
-    sys::kill(child.id(), signal)?;
+    // A tool that has ended by itself has a better reason in its outcome.
+    let sent = sys::kill(child.id(), signal);
     let status = process::wait(&mut child, DOWN_LIMIT)?;
     if status.is_none() {
         child.kill()?;
         child.wait()?;
     }
     let found = outcome?;
+    sent?;
     let status = status.context("the tool does not end")?;
     match signal {
         libc::SIGKILL => ensure!(status.signal() == Some(signal), "the tool ended: {status}"),
@@ -183,10 +147,7 @@ fn end<T>(mut child: Child, signal: i32, outcome: anyhow::Result<T>) -> anyhow::
 fn expect_gone(workspace: &Workspace, ports: &Ports) -> anyhow::Result<()> {
     let folder = instance::folder(workspace, NAME)?;
     expect_silence(&folder, Some(ports))?;
-    ensure!(
-        instance::find_live(workspace, NAME)?.is_none(),
-        "the name still lives"
-    );
+    ensure!(instance::find_live(workspace, NAME)?.is_none(), "the name still lives");
     let free = TcpListener::bind(ports.resp);
     ensure!(free.is_ok(), "the port is still taken");
     Ok(())
@@ -218,10 +179,7 @@ fn passt_port(folder: &Path, ports: Option<&Ports>) -> Option<String> {
     }
     let commands = std::fs::read_to_string(folder.join("qemu.cmd")).ok()?;
     let words = commands.split_whitespace();
-    words
-        .skip_while(|word| *word != "-t")
-        .nth(1)
-        .map(str::to_owned)
+    words.skip_while(|word| *word != "-t").nth(1).map(str::to_owned)
 }
 
 /// Lists the command lines that match, without the test's own.

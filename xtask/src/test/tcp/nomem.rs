@@ -20,10 +20,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
             (0, _) => {}
             (_, None) => second = Some(count),
             (_, Some(second)) => {
-                ensure!(
-                    count == second,
-                    "{count} regions in round {round}, {second} in round 1"
-                );
+                ensure!(count == second, "{count} regions in round {round}, {second} in round 1");
             }
         }
     }

@@ -41,10 +41,7 @@ pub(super) fn agree(subject: &Subject) -> anyhow::Result<()> {
         }
         let ours = subject.connect()?.call(command)?.terminal();
         // redis-cli adds an empty line behind an error, as this one did not come from a terminal.
-        ensure!(
-            theirs.trim_end() == ours.trim_end(),
-            "{command:?}: {theirs:?} and {ours:?}"
-        );
+        ensure!(theirs.trim_end() == ours.trim_end(), "{command:?}: {theirs:?} and {ours:?}");
     }
     Ok(())
 }
@@ -54,9 +51,7 @@ fn redis_cli(subject: &Subject, words: &[&str]) -> anyhow::Result<String> {
         return Err(Skip("redis-cli is not installed").into());
     }
     let mut command = Command::new("redis-cli");
-    command
-        .args(["--no-raw", "-p", &subject.address().port().to_string()])
-        .args(words);
+    command.args(["--no-raw", "-p", &subject.address().port().to_string()]).args(words);
     let output = process::capture_within(&mut command, LIMIT)?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

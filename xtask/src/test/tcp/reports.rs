@@ -15,17 +15,13 @@ pub(super) struct Audit {
 impl Audit {
     fn parse(line: &str) -> anyhow::Result<Self> {
         ensure!(line.starts_with("OK "), "VCHECK answers {line}");
-        Ok(Self {
-            line: line.to_owned(),
-        })
+        Ok(Self { line: line.to_owned() })
     }
 
     /// Returns a number of the line, as in `areas=0`.
     pub(super) fn number(&self, name: &str) -> anyhow::Result<u64> {
         let words = self.line.split(' ').filter_map(|word| word.split_once('='));
-        let value = words
-            .into_iter()
-            .find_map(|(key, value)| (key == name).then_some(value));
+        let value = words.into_iter().find_map(|(key, value)| (key == name).then_some(value));
         value
             .and_then(|value| value.parse().ok())
             .with_context(|| format!("no {name}= in {}", self.line))
@@ -61,11 +57,7 @@ pub(super) fn check(client: &mut Client) -> anyhow::Result<Audit> {
 /// Flushes and releases everything that waits for it.
 pub(super) fn purge(client: &mut Client) -> anyhow::Result<()> {
     let reply = client.call(&["VPURGE", "SYNC"])?;
-    ensure!(
-        !reply.is_error(),
-        "VPURGE SYNC answers {}",
-        reply.terminal().trim_end()
-    );
+    ensure!(!reply.is_error(), "VPURGE SYNC answers {}", reply.terminal().trim_end());
     Ok(())
 }
 
@@ -99,8 +91,7 @@ pub(super) fn integer(reply: Reply) -> anyhow::Result<u64> {
         Reply::Integer(number) => Ok(u64::try_from(number)?),
         other => {
             let text = text(other)?;
-            text.parse()
-                .with_context(|| format!("a number was expected, not {text}"))
+            text.parse().with_context(|| format!("a number was expected, not {text}"))
         }
     }
 }
@@ -108,9 +99,7 @@ pub(super) fn integer(reply: Reply) -> anyhow::Result<u64> {
 /// Takes an address, as in `0xffffc90000000000`.
 pub(super) fn address(reply: Reply) -> anyhow::Result<u64> {
     let text = text(reply)?;
-    let digits = text
-        .strip_prefix("0x")
-        .with_context(|| format!("no address: {text}"))?;
+    let digits = text.strip_prefix("0x").with_context(|| format!("no address: {text}"))?;
     u64::from_str_radix(digits, 16).with_context(|| format!("no address: {text}"))
 }
 
@@ -138,11 +127,7 @@ pub(super) fn allocated(reply: Reply) -> anyhow::Result<Allocated> {
     let items = array(reply)?;
     let [id, start, bytes] = <[Reply; 3]>::try_from(items)
         .map_err(|items| anyhow::anyhow!("{} items for an allocation", items.len()))?;
-    Ok(Allocated {
-        id: integer(id)?,
-        start: address(start)?,
-        bytes: integer(bytes)?,
-    })
+    Ok(Allocated { id: integer(id)?, start: address(start)?, bytes: integer(bytes)? })
 }
 
 /// Frees regions by their ids, many in one command.
@@ -153,11 +138,7 @@ pub(super) fn free(client: &mut Client, ids: &[u64]) -> anyhow::Result<()> {
         let mut words = vec!["VFREE".to_owned()];
         words.extend(part.iter().map(u64::to_string));
         let freed = integer(client.call(&words)?)?;
-        ensure!(
-            freed == part.len() as u64,
-            "{freed} of {} were freed",
-            part.len()
-        );
+        ensure!(freed == part.len() as u64, "{freed} of {} were freed", part.len());
     }
     Ok(())
 }
@@ -185,11 +166,7 @@ mod tests {
             Reply::Bulk(Some(b"0xffffc90000010000".to_vec())),
             Reply::Integer(12288),
         ]));
-        let expected = Allocated {
-            id: 1,
-            start: 0xffff_c900_0001_0000,
-            bytes: 12288,
-        };
+        let expected = Allocated { id: 1, start: 0xffff_c900_0001_0000, bytes: 12288 };
         assert_eq!(allocated(reply).unwrap(), expected);
         assert!(allocated(Reply::Error("NOMEM".to_owned())).is_err());
     }

@@ -26,10 +26,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
         // The first pass may leave caches behind; from then on nothing may grow.
         if pass > 0 {
             let (then, now) = (before.footprint()?, after.footprint()?);
-            ensure!(
-                now == then,
-                "pass {pass}: frames and tables {now:?}, {then:?} at first"
-            );
+            ensure!(now == then, "pass {pass}: frames and tables {now:?}, {then:?} at first");
         }
     }
     Ok(())
@@ -49,10 +46,7 @@ fn one_pass(client: &mut Client) -> anyhow::Result<()> {
     check_report(client, region)?;
     check_guard(client, region)?;
 
-    ensure!(
-        reports::integer(client.call(&["VFREE", "@demo"])?)? == 1,
-        "demo was not freed"
-    );
+    ensure!(reports::integer(client.call(&["VFREE", "@demo"])?)? == 1, "demo was not freed");
     reports::free(client, &kept)
 }
 
@@ -76,11 +70,7 @@ fn fill(client: &mut Client) -> anyhow::Result<Vec<u64>> {
             break;
         }
     }
-    ensure!(
-        ids.len() * 100 >= wanted * 90,
-        "{} of {wanted} pages",
-        ids.len()
-    );
+    ensure!(ids.len() * 100 >= wanted * 90, "{} of {wanted} pages", ids.len());
     Ok(ids)
 }
 
@@ -91,38 +81,18 @@ fn check_entries(client: &mut Client, region: reports::Allocated) -> anyhow::Res
     for (index, row) in rows.into_iter().enumerate() {
         let mut fields = reports::array(row)?.into_iter();
         let mut next = || fields.next().context("a row of VPTE has 4 fields");
-        let (page, level, frame) = (
-            reports::address(next()?)?,
-            reports::integer(next()?)?,
-            reports::address(next()?)?,
-        );
+        let (page, level, frame) =
+            (reports::address(next()?)?, reports::integer(next()?)?, reports::address(next()?)?);
         next()?;
-        ensure!(
-            page == region.start + index as u64 * PAGE_BYTES,
-            "entry {index} is of {page:#x}"
-        );
-        ensure!(
-            level == 1 && frame % PAGE_BYTES == 0 && frame != 0,
-            "level {level}, {frame:#x}"
-        );
+        ensure!(page == region.start + index as u64 * PAGE_BYTES, "entry {index} is of {page:#x}");
+        ensure!(level == 1 && frame % PAGE_BYTES == 0 && frame != 0, "level {level}, {frame:#x}");
         frames.push(frame);
     }
-    let apart = frames
-        .windows(2)
-        .filter(|pair| pair[0].abs_diff(pair[1]) != PAGE_BYTES)
-        .count();
-    ensure!(
-        apart * 10 >= (PAGES - 1) * 9,
-        "only {apart} of {} neighbours are apart",
-        PAGES - 1
-    );
+    let apart = frames.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) != PAGE_BYTES).count();
+    ensure!(apart * 10 >= (PAGES - 1) * 9, "only {apart} of {} neighbours are apart", PAGES - 1);
     frames.sort_unstable();
     frames.dedup();
-    ensure!(
-        frames.len() == PAGES,
-        "{} frames behind {PAGES} pages",
-        frames.len()
-    );
+    ensure!(frames.len() == PAGES, "{} frames behind {PAGES} pages", frames.len());
     Ok(())
 }
 
@@ -137,30 +107,16 @@ fn check_bytes(client: &mut Client) -> anyhow::Result<()> {
             other => anyhow::bail!("VREAD answers {}", other.terminal().trim_end()),
         }
     };
-    ensure!(
-        read(client, 0, half)?.iter().all(|byte| *byte == 0),
-        "fresh memory is not zero"
-    );
+    ensure!(read(client, 0, half)?.iter().all(|byte| *byte == 0), "fresh memory is not zero");
     // A pattern without a period of a page, so that swapped pages show.
-    let pattern: Vec<u8> = (0..size)
-        .map(|index| (index % 251).to_le_bytes()[0])
-        .collect();
+    let pattern: Vec<u8> = (0..size).map(|index| (index % 251).to_le_bytes()[0]).collect();
     for (offset, part) in [(0, &pattern[..half]), (half, &pattern[half..])] {
         let offset = offset.to_string();
         let words: [&[u8]; 4] = [b"VWRITE", b"@demo", offset.as_bytes(), part];
-        ensure!(
-            reports::integer(client.call(&words)?)? == part.len() as u64,
-            "a short write"
-        );
+        ensure!(reports::integer(client.call(&words)?)? == part.len() as u64, "a short write");
     }
-    ensure!(
-        read(client, 0, half)? == pattern[..half],
-        "the first half differs"
-    );
-    ensure!(
-        read(client, half, half)? == pattern[half..],
-        "the second half differs"
-    );
+    ensure!(read(client, 0, half)? == pattern[..half], "the first half differs");
+    ensure!(read(client, half, half)? == pattern[half..], "the second half differs");
     Ok(())
 }
 
@@ -172,19 +128,9 @@ fn check_report(client: &mut Client, region: reports::Allocated) -> anyhow::Resu
         return check_list(client, region);
     }
     let rows = grammar::parse(&reports::text(reply)?)?;
-    let row = rows
-        .iter()
-        .find(|row| row.start == region.start)
-        .context("demo is not listed")?;
-    ensure!(
-        row.pages == Some(PAGES as u64),
-        "demo has {:?} pages",
-        row.pages
-    );
-    ensure!(
-        row.end - row.start == (PAGES as u64 + 1) * PAGE_BYTES,
-        "no guard behind demo"
-    );
+    let row = rows.iter().find(|row| row.start == region.start).context("demo is not listed")?;
+    ensure!(row.pages == Some(PAGES as u64), "demo has {:?} pages", row.pages);
+    ensure!(row.end - row.start == (PAGES as u64 + 1) * PAGE_BYTES, "no guard behind demo");
     Ok(())
 }
 
@@ -193,10 +139,7 @@ fn check_list(client: &mut Client, region: reports::Allocated) -> anyhow::Result
     let cursor = format!("{:#x}", region.start);
     let reply = client.call(&["VLIST", "CURSOR", &cursor, "COUNT", "1"])?;
     let text = reply.terminal();
-    ensure!(
-        text.contains(&cursor) && text.contains("demo"),
-        "VLIST answers {text}"
-    );
+    ensure!(text.contains(&cursor) && text.contains("demo"), "VLIST answers {text}");
     Ok(())
 }
 

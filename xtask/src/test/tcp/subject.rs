@@ -58,11 +58,7 @@ impl Subject {
         if let Err(reason) = guest.wait_for_pong(BOOT_LIMIT, || false)? {
             return Err(guest.explain(&reason, BOOT_LIMIT));
         }
-        Ok(Self {
-            guest,
-            network,
-            root: workspace.root().to_path_buf(),
-        })
+        Ok(Self { guest, network, root: workspace.root().to_path_buf() })
     }
 
     /// Where it listens.
@@ -117,9 +113,8 @@ impl Subject {
         let serial = std::fs::read(self.guest.instance().serial())?;
         let serial = String::from_utf8_lossy(&serial);
         let bad = [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX];
-        if let Some(line) = serial
-            .lines()
-            .find(|line| bad.iter().any(|word| line.starts_with(word)))
+        if let Some(line) =
+            serial.lines().find(|line| bad.iter().any(|word| line.starts_with(word)))
         {
             bail!("the console says: {line}");
         }

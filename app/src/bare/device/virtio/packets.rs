@@ -52,11 +52,11 @@ impl Packets {
     pub(crate) fn buffer(&mut self, index: u16) -> &mut [u8] {
         let index = usize::from(index);
         assert!(index < RING, "packet buffer {index} of {RING}");
-        // SAFETY: 1. the run has RING buffers and the index is below. 2. The run was zeroed, so
-        // every byte has a value. 3. It is exclusive: `&mut self`, and the ring takes the buffer
-        // from its owner only when it is full or empty.
-        unsafe {
-            slice::from_raw_parts_mut(self.start.add(index * BUFFER_BYTES).as_ptr(), BUFFER_BYTES)
-        }
+        // SAFETY: the run has RING buffers and the index is below.
+        let start = unsafe { self.start.add(index * BUFFER_BYTES) };
+        // SAFETY: 1. the bytes lie in the run. 2. It was zeroed, so every byte has a value. 3. It
+        // is exclusive: `&mut self`, and the device has a buffer only while its owner leaves it
+        // alone.
+        unsafe { slice::from_raw_parts_mut(start.as_ptr(), BUFFER_BYTES) }
     }
 }

@@ -26,16 +26,8 @@ pub(super) struct Row {
 const REFUSED: &[(&str, &str, &str)] = &[
     ("size 0", "VMALLOC 0", "INVAL size 0"),
     ("size 0, zeroed", "VZALLOC 0", "INVAL size 0"),
-    (
-        "a negative size",
-        "VMALLOC -1",
-        "INVAL a size is bytes with optional K, M, G or T, not '-1'",
-    ),
-    (
-        "a sign",
-        "VMALLOC +1",
-        "INVAL a size is bytes with optional K, M, G or T, not '+1'",
-    ),
+    ("a negative size", "VMALLOC -1", "INVAL a size is bytes with optional K, M, G or T, not '-1'"),
+    ("a sign", "VMALLOC +1", "INVAL a size is bytes with optional K, M, G or T, not '+1'"),
     (
         "text behind a size",
         "VMALLOC 4Kx",
@@ -56,87 +48,27 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "VMALLOC 18446744073709551615",
         "INVAL size 18446744073709551615 overflows",
     ),
-    (
-        "more than the memory",
-        "VMALLOC 1T",
-        "TOOBIG 1T exceeds … of usable memory",
-    ),
-    (
-        "an alignment of 0",
-        "VMALLOC 1 ALIGN 0",
-        "INVAL alignment 0 is not a power of two",
-    ),
-    (
-        "an alignment of 3",
-        "VMALLOC 1 ALIGN 3",
-        "INVAL alignment 3 is not a power of two",
-    ),
-    (
-        "an alignment that is none",
-        "VMALLOC 1 ALIGN x",
-        "INVAL ALIGN is a number of bytes, not 'x'",
-    ),
-    (
-        "an option without its value",
-        "VMALLOC 1 ALIGN",
-        "INVAL an option has no value",
-    ),
-    (
-        "an unknown option",
-        "VMALLOC 1 FAST",
-        "INVAL unknown option 'FAST'",
-    ),
-    (
-        "an unknown protection",
-        "VMALLOC 1 PROT wx",
-        "INVAL PROT is rw or ro, not 'wx'",
-    ),
-    (
-        "REPLACE of nothing",
-        "VMALLOC 1 REPLACE",
-        "INVAL REPLACE needs a NAME",
-    ),
+    ("more than the memory", "VMALLOC 1T", "TOOBIG 1T exceeds … of usable memory"),
+    ("an alignment of 0", "VMALLOC 1 ALIGN 0", "INVAL alignment 0 is not a power of two"),
+    ("an alignment of 3", "VMALLOC 1 ALIGN 3", "INVAL alignment 3 is not a power of two"),
+    ("an alignment that is none", "VMALLOC 1 ALIGN x", "INVAL ALIGN is a number of bytes, not 'x'"),
+    ("an option without its value", "VMALLOC 1 ALIGN", "INVAL an option has no value"),
+    ("an unknown option", "VMALLOC 1 FAST", "INVAL unknown option 'FAST'"),
+    ("an unknown protection", "VMALLOC 1 PROT wx", "INVAL PROT is rw or ro, not 'wx'"),
+    ("REPLACE of nothing", "VMALLOC 1 REPLACE", "INVAL REPLACE needs a NAME"),
     (
         "a name with an @",
         "VMALLOC 1 NAME a@b",
         "INVAL a name is 1 to 64 graphic ASCII bytes without @, \" and \\, not 'a@b'",
     ),
-    (
-        "an id that never was",
-        "VREAD 16777216001 0 1",
-        "NOENT no region 16777216001",
-    ),
+    ("an id that never was", "VREAD 16777216001 0 1", "NOENT no region 16777216001"),
     ("an id of 0", "VINFO 0", "NOENT no region 0"),
-    (
-        "an id that is none",
-        "VINFO x",
-        "INVAL a region is an id or @name, not 'x'",
-    ),
-    (
-        "a negative id",
-        "VFREE -1",
-        "INVAL a region is an id or @name, not '-1'",
-    ),
-    (
-        "a name that never was",
-        "VINFO @nobody",
-        "NOENT no region named nobody",
-    ),
-    (
-        "a strict free of nothing",
-        "VFREE STRICT 16777216001",
-        "NOENT no region 16777216001",
-    ),
-    (
-        "too few arguments",
-        "VMALLOC",
-        "ERR wrong number of arguments for 'vmalloc' command",
-    ),
-    (
-        "far too few arguments",
-        "VREAD",
-        "ERR wrong number of arguments for 'vread' command",
-    ),
+    ("an id that is none", "VINFO x", "INVAL a region is an id or @name, not 'x'"),
+    ("a negative id", "VFREE -1", "INVAL a region is an id or @name, not '-1'"),
+    ("a name that never was", "VINFO @nobody", "NOENT no region named nobody"),
+    ("a strict free of nothing", "VFREE STRICT 16777216001", "NOENT no region 16777216001"),
+    ("too few arguments", "VMALLOC", "ERR wrong number of arguments for 'vmalloc' command"),
+    ("far too few arguments", "VREAD", "ERR wrong number of arguments for 'vread' command"),
     (
         "an unknown command",
         "NOSUCH a b",
@@ -152,44 +84,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
 
 /// Bytes that break the protocol, with the end of the error that each gets.
 const BROKEN: &[(&str, &[u8], &str)] = &[
-    (
-        "a bulk of gigabytes",
-        b"*1\r\n$9999999999\r\n",
-        "invalid bulk length",
-    ),
+    ("a bulk of gigabytes", b"*1\r\n$9999999999\r\n", "invalid bulk length"),
     ("a negative bulk", b"*1\r\n$-5\r\n", "invalid bulk length"),
     ("a null bulk", b"*1\r\n$-1\r\n", "invalid bulk length"),
-    (
-        "a bulk length that is none",
-        b"*1\r\n$x\r\n",
-        "invalid bulk length",
-    ),
-    (
-        "an array of gigabytes",
-        b"*9999999999\r\n",
-        "invalid multibulk length",
-    ),
+    ("a bulk length that is none", b"*1\r\n$x\r\n", "invalid bulk length"),
+    ("an array of gigabytes", b"*9999999999\r\n", "invalid multibulk length"),
     ("an array of words", b"*x\r\n", "invalid multibulk length"),
-    (
-        "more arguments than allowed",
-        b"*1025\r\n",
-        "invalid multibulk length",
-    ),
-    (
-        "an argument without its header",
-        b"*1\r\nPING\r\n",
-        "expected '$', got 'P'",
-    ),
-    (
-        "an open quote",
-        b"PING \"abc\r\n",
-        "unbalanced quotes in request",
-    ),
-    (
-        "text behind a quote",
-        b"PING \"abc\"d\r\n",
-        "unbalanced quotes in request",
-    ),
+    ("more arguments than allowed", b"*1025\r\n", "invalid multibulk length"),
+    ("an argument without its header", b"*1\r\nPING\r\n", "expected '$', got 'P'"),
+    ("an open quote", b"PING \"abc\r\n", "unbalanced quotes in request"),
+    ("text behind a quote", b"PING \"abc\"d\r\n", "unbalanced quotes in request"),
 ];
 
 /// All rows.
@@ -218,10 +122,7 @@ pub(super) fn all() -> Vec<Row> {
 fn regions() -> Vec<Row> {
     let row = |about, reply: &str, requests: &[&str]| Row {
         about,
-        bytes: requests
-            .iter()
-            .flat_map(|line| format!("{line}\r\n").into_bytes())
-            .collect(),
+        bytes: requests.iter().flat_map(|line| format!("{line}\r\n").into_bytes()).collect(),
         reply: reply.to_owned(),
         end: End::Stays,
     };
@@ -234,11 +135,7 @@ fn regions() -> Vec<Row> {
     let make = "VMALLOC 100 NAME bad";
     let free = "VFREE @bad";
     vec![
-        row(
-            "a read past the end",
-            &range("99", "2"),
-            &[make, "VREAD @bad 99 2", free],
-        ),
+        row("a read past the end", &range("99", "2"), &[make, "VREAD @bad 99 2", free]),
         row(
             "a read within the page, past the end",
             &range("4000", "1"),
@@ -254,11 +151,7 @@ fn regions() -> Vec<Row> {
             &range("18446744073709551615", "2"),
             &[make, "VREAD @bad 18446744073709551615 2", free],
         ),
-        row(
-            "a write past the end",
-            &range("98", "3"),
-            &[make, "VWRITE @bad 98 abc", free],
-        ),
+        row("a write past the end", &range("98", "3"), &[make, "VWRITE @bad 98 abc", free]),
         row(
             "a name that is taken",
             &format!("{made}-EXISTS region=… name=bad\r\n:1\r\n"),
@@ -283,11 +176,7 @@ fn streams() -> Vec<Row> {
         reply: reply.to_owned(),
         end: End::Closes,
     };
-    let garbage: Vec<u8> = (0..=255)
-        .filter(|byte| *byte != b'\n')
-        .cycle()
-        .take(70_000)
-        .collect();
+    let garbage: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').cycle().take(70_000).collect();
     let too_long = "-ERR Protocol error: too big inline request\r\n";
     vec![
         closes("an endless line", vec![b'a'; 70_000], too_long),
@@ -323,11 +212,7 @@ mod tests {
     fn rows_are_told_apart_by_their_names() {
         let rows = all();
         for (index, row) in rows.iter().enumerate() {
-            assert!(
-                rows[..index].iter().all(|other| other.about != row.about),
-                "{}",
-                row.about
-            );
+            assert!(rows[..index].iter().all(|other| other.about != row.about), "{}", row.about);
         }
     }
 }
