@@ -47,6 +47,10 @@ use crate::buffers::{Buffers, Shortage};
 /// What the image's reports call a region that a client has; its own have names of their own.
 const CLIENT: &str = "client";
 
+/// Time after which a turn takes on no further requests. What is under way then, and packets, may
+/// take as long again.
+const TURN_US: u64 = 1000;
+
 /// What outlives a connection.
 #[derive(Debug)]
 pub struct Service<M: Machine + 'static> {
@@ -94,6 +98,12 @@ impl<M: Machine> Service<M> {
     /// Tells the time of the turn.
     pub fn set_now(&mut self, now_us: u64) {
         self.now_us = now_us;
+    }
+
+    /// Whether the turn has taken so long that others should have theirs. Without a clock never.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.clock.is_some_and(|clock| clock().saturating_sub(self.now_us) > TURN_US)
     }
 
     /// The window that is served.

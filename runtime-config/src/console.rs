@@ -26,14 +26,8 @@ pub enum LogLevel {
 
 impl LogLevel {
     /// Every level, least verbose first.
-    pub const ALL: [Self; 6] = [
-        Self::Off,
-        Self::Error,
-        Self::Warn,
-        Self::Info,
-        Self::Debug,
-        Self::Trace,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
     /// Returns the word of the command line.
     #[must_use]
@@ -71,10 +65,7 @@ impl FromStr for LogLevel {
     type Err = UnknownLevel;
 
     fn from_str(text: &str) -> Result<Self, UnknownLevel> {
-        Self::ALL
-            .into_iter()
-            .find(|level| level.name() == text)
-            .ok_or(UnknownLevel)
+        Self::ALL.into_iter().find(|level| level.name() == text).ok_or(UnknownLevel)
     }
 }
 

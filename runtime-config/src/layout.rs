@@ -56,10 +56,6 @@ mod tests {
         ] {
             assert_eq!(size % PAGE_BYTES, 0);
         }
-        assert_eq!(
-            AP_TRAMPOLINE_ADDRESS & !0xff000,
-            0,
-            "a SIPI vector is one byte of pages"
-        );
+        assert_eq!(AP_TRAMPOLINE_ADDRESS & !0xff000, 0, "a SIPI vector is one byte of pages");
     }
 }

@@ -92,10 +92,7 @@ mod tests {
             (OUTPUT_BYTES_DEFAULT, OUTPUT_BYTES_MIN, OUTPUT_BYTES_MAX),
             (RESERVE_FRAMES_DEFAULT, 0, RESERVE_FRAMES_MAX),
         ] {
-            assert!(
-                min <= default && default <= max,
-                "{min} <= {default} <= {max}"
-            );
+            assert!(min <= default && default <= max, "{min} <= {default} <= {max}");
         }
     }
 }

@@ -26,13 +26,8 @@ pub enum Exit {
 
 impl Exit {
     /// Every way to leave.
-    pub const ALL: [Self; 5] = [
-        Self::Success,
-        Self::Failure,
-        Self::Panic,
-        Self::Fault,
-        Self::Refused,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Success, Self::Failure, Self::Panic, Self::Fault, Self::Refused];
 
     /// Returns the byte to write to the debug-exit port.
     #[must_use]
@@ -97,12 +92,7 @@ pub struct TestLine<'a> {
 
 impl fmt::Display for TestLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "test {} ... {}",
-            self.name,
-            if self.passed { "ok" } else { "FAILED" }
-        )
+        write!(f, "test {} ... {}", self.name, if self.passed { "ok" } else { "FAILED" })
     }
 }
 
@@ -131,11 +121,7 @@ pub struct Footer {
 
 impl fmt::Display for Footer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{SELFTEST_PREFIX} {} passed, {} failed",
-            self.passed, self.failed
-        )
+        write!(f, "{SELFTEST_PREFIX} {} passed, {} failed", self.passed, self.failed)
     }
 }
 
@@ -205,13 +191,7 @@ impl fmt::Display for Break {
             Self::NoFooter { announced, results } => {
                 write!(f, "no footer: {results} results of {announced} tests")
             }
-            Self::Mismatch {
-                announced,
-                passed,
-                failed,
-                footer,
-                exit_code,
-            } => write!(
+            Self::Mismatch { announced, passed, failed, footer, exit_code } => write!(
                 f,
                 "{announced} announced, {passed} ok and {failed} FAILED seen, {} and {} in the \
                  footer, exit code {exit_code}",
@@ -238,10 +218,7 @@ fn judge(exit_code: Option<i32>, serial: &str) -> Result<Verdict, Break> {
     if !expected.contains(&exit_code) {
         return Err(Break::ExitCode(exit_code));
     }
-    let announced = serial
-        .lines()
-        .find_map(parse_announcement)
-        .ok_or(Break::NoAnnouncement)?;
+    let announced = serial.lines().find_map(parse_announcement).ok_or(Break::NoAnnouncement)?;
     if announced == 0 {
         return Err(Break::NoTests);
     }
@@ -250,10 +227,7 @@ fn judge(exit_code: Option<i32>, serial: &str) -> Result<Verdict, Break> {
     let footer = serial
         .lines()
         .find_map(parse_footer)
-        .ok_or(Break::NoFooter {
-            announced,
-            results: passed + failed,
-        })?;
+        .ok_or(Break::NoFooter { announced, results: passed + failed })?;
     let claims_success = exit_code == Exit::Success.qemu_code();
     let agrees = footer == Footer { passed, failed }
         && announced == passed + failed
@@ -261,13 +235,7 @@ fn judge(exit_code: Option<i32>, serial: &str) -> Result<Verdict, Break> {
     match (agrees, claims_success) {
         (true, true) => Ok(Verdict::Passed { tests: passed }),
         (true, false) => Ok(Verdict::Failed { passed, failed }),
-        (false, _) => Err(Break::Mismatch {
-            announced,
-            passed,
-            failed,
-            footer,
-            exit_code,
-        }),
+        (false, _) => Err(Break::Mismatch { announced, passed, failed, footer, exit_code }),
     }
 }
 
@@ -277,20 +245,11 @@ pub fn test_lines(serial: &str) -> impl Iterator<Item = TestLine<'_>> {
 }
 
 fn parse_announcement(line: &str) -> Option<usize> {
-    line.trim()
-        .strip_prefix(SELFTEST_PREFIX)?
-        .trim()
-        .strip_suffix(" tests")?
-        .parse()
-        .ok()
+    line.trim().strip_prefix(SELFTEST_PREFIX)?.trim().strip_suffix(" tests")?.parse().ok()
 }
 
 fn parse_footer(line: &str) -> Option<Footer> {
-    let (passed, failed) = line
-        .trim()
-        .strip_prefix(SELFTEST_PREFIX)?
-        .trim()
-        .split_once(", ")?;
+    let (passed, failed) = line.trim().strip_prefix(SELFTEST_PREFIX)?.trim().split_once(", ")?;
     let passed = passed.strip_suffix(" passed")?.parse().ok()?;
     let failed = failed.strip_suffix(" failed")?.parse().ok()?;
     Some(Footer { passed, failed })

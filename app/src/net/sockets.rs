@@ -113,8 +113,8 @@ impl Sockets {
         }
     }
 
-    /// Takes a socket that only waits for time to pass; one that is still in a handshake only
-    /// where nothing else listens.
+    /// Takes a socket that only waits for time to pass. Where nothing listens any more, the oldest
+    /// handshake or closing connection has to go.
     fn reclaim(&mut self) -> Option<usize> {
         let waits =
             (0..self.closing.len()).find(|at| self.state(self.closing[*at].0) == State::TimeWait);
@@ -124,13 +124,12 @@ impl Sockets {
         if !self.listening.is_empty() {
             return None;
         }
-        let index = if self.handshaking.is_empty() {
-            if self.closing.is_empty() {
-                return None;
-            }
-            self.closing.remove(0).0
-        } else {
-            self.handshaking.remove(0)
+        let half_open = (0..self.handshaking.len())
+            .find(|at| self.state(self.handshaking[*at]) == State::SynReceived);
+        let index = match half_open {
+            Some(at) => self.handshaking.remove(at),
+            None if self.closing.is_empty() => return None,
+            None => self.closing.remove(0).0,
         };
         self.socket(index).abort();
         Some(index)
@@ -172,7 +171,9 @@ impl Sockets {
 
     /// When [`sweep`](Self::sweep) has something to do without a packet.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        self.closing.iter().map(|(_, patience)| *patience).min()
+        // TIME-WAIT ends by itself.
+        let due = self.closing.iter().filter(|(index, _)| self.state(*index) != State::TimeWait);
+        due.map(|(_, patience)| *patience).min()
     }
 
     /// A connection that has come, if there is one.

@@ -113,6 +113,50 @@ fn more_connections_than_sockets_one_after_the_other() {
     assert_eq!(world.counter(&mut client, "connections"), 301);
 }
 
+#[test]
+fn a_turn_that_takes_too_long_leaves_the_rest_to_the_next() {
+    let mut world = World::new().with_clock(|| u64::MAX);
+    let mut greedy = [world.connect(), world.connect()];
+    let mut modest = world.connect();
+    for client in &mut greedy {
+        world.send(client, b"PING\r\n".repeat(800).as_slice());
+    }
+    world.send(&mut modest, b"PING\r\n");
+    let mut turns = 0;
+    while world.received(&mut modest) == 0 {
+        world.step();
+        turns += 1;
+    }
+    assert!(turns < 10, "an answer after {turns} turns");
+    for client in &mut greedy {
+        assert!(world.received(client) < 100 * 7, "four requests a turn are served");
+    }
+    for client in &mut greedy {
+        for _ in 0..800 {
+            assert_eq!(world.reply(client), pong());
+        }
+    }
+}
+
+#[test]
+fn a_server_at_rest_sleeps() {
+    let mut world = World::new();
+    let mut idle = world.connect();
+    assert_eq!(world.ask(&mut idle, "PING"), pong());
+    // One that was closed here waits in TIME-WAIT, one that never answers the FIN lingers.
+    let mut left = world.connect();
+    world.ask(&mut left, "QUIT");
+    // It takes its time, so that TIME-WAIT outlasts the patience of a closing connection.
+    world.sleep(5);
+    world.close(&left);
+    let mut stuck = world.connect();
+    world.ask(&mut stuck, "QUIT");
+    world.settle();
+    let turns = world.sleep(60);
+    assert!(turns < 60, "{turns} turns in a minute with nothing to do");
+    assert_eq!(world.ask(&mut idle, "PING"), pong());
+}
+
 fn counts(text: &str) -> String {
     text.split(" generation").next().unwrap().to_owned()
 }

@@ -66,6 +66,11 @@ impl World {
         Self { server, vm, interface, sockets, end: far, now_us: 0, port: 50_000, last }
     }
 
+    /// The same with a clock to measure turns.
+    pub(crate) fn with_clock(self, clock: fn() -> u64) -> Self {
+        Self { server: self.server.with_clock(clock), ..self }
+    }
+
     /// One turn of the server and one poll of the clients.
     pub(crate) fn step(&mut self) {
         self.last = self.server.turn(self.now_us);
@@ -93,6 +98,24 @@ impl World {
             self.step();
             self.now_us += 100_000;
         }
+    }
+
+    /// Lets time pass as the image does, sleeping when the server says so. Returns how many turns
+    /// it took.
+    pub(crate) fn sleep(&mut self, seconds: u64) -> u64 {
+        let end = self.now_us + seconds * 1_000_000;
+        let mut turns = 0;
+        while self.now_us < end {
+            self.step();
+            turns += 1;
+            let client = self.interface.poll_at(self.now(), &self.sockets);
+            let client = client.and_then(|at| u64::try_from(at.total_micros()).ok());
+            if let Turn::Idle { wake_us } = self.last {
+                let next = [wake_us, client].into_iter().flatten().min();
+                self.now_us = self.now_us.max(next.unwrap_or(end).min(end));
+            }
+        }
+        turns
     }
 
     /// A turn of the server with nobody at the other end.

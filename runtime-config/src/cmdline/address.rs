@@ -53,16 +53,8 @@ impl fmt::Display for IpConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dhcp => f.write_str("dhcp"),
-            Self::Static {
-                address,
-                prefix,
-                gateway: None,
-            } => write!(f, "{address}/{prefix}"),
-            Self::Static {
-                address,
-                prefix,
-                gateway: Some(gateway),
-            } => {
+            Self::Static { address, prefix, gateway: None } => write!(f, "{address}/{prefix}"),
+            Self::Static { address, prefix, gateway: Some(gateway) } => {
                 write!(f, "{address}/{prefix},{gateway}")
             }
         }
@@ -75,27 +67,15 @@ mod tests {
 
     #[test]
     fn addresses_round_trip() {
-        for text in [
-            "dhcp",
-            "10.0.2.15/24",
-            "10.0.2.15/24,10.0.2.2",
-            "1.2.3.4/32",
-        ] {
+        for text in ["dhcp", "10.0.2.15/24", "10.0.2.15/24,10.0.2.2", "1.2.3.4/32"] {
             assert_eq!(text.parse::<IpConfig>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn bad_addresses_are_refused() {
-        for text in [
-            "",
-            "DHCP",
-            "10.0.2.15",
-            "10.0.2/24",
-            "1.2.3.4/0",
-            "1.2.3.4/33",
-            "1.2.3.4/24,",
-        ] {
+        for text in ["", "DHCP", "10.0.2.15", "10.0.2/24", "1.2.3.4/0", "1.2.3.4/33", "1.2.3.4/24,"]
+        {
             assert_eq!(text.parse::<IpConfig>(), Err(BadAddress), "{text}");
         }
     }

@@ -52,23 +52,13 @@ impl fmt::Display for Error<'_> {
             Reason::BelowMin { min } => write!(f, "{key}={value} is below {min}"),
             Reason::AboveMax { max } => write!(f, "{key}={value} is above {max}"),
             Reason::NotAddress => {
-                write!(
-                    f,
-                    "{key}={value} is neither dhcp nor A.B.C.D/PREFIX[,GATEWAY]"
-                )
+                write!(f, "{key}={value} is neither dhcp nor A.B.C.D/PREFIX[,GATEWAY]")
             }
             Reason::NotLevel => {
-                write!(
-                    f,
-                    "{key}={value} is not one of off, error, warn, info, debug, trace"
-                )
+                write!(f, "{key}={value} is not one of off, error, warn, info, debug, trace")
             }
             Reason::TooLong => {
-                write!(
-                    f,
-                    "{key}={value} is longer than {} bytes",
-                    text::FILTER_BYTES_MAX
-                )
+                write!(f, "{key}={value} is longer than {} bytes", text::FILTER_BYTES_MAX)
             }
         }
     }

@@ -65,11 +65,7 @@ impl fmt::Display for Value {
 
 /// Every key, in the order in which they are written and listed.
 pub const KEYS: &[Key] = &[
-    Key {
-        name: "ip",
-        docs: "dhcp, or a static A.B.C.D/PREFIX[,GATEWAY]",
-        kind: Kind::Ip,
-    },
+    Key { name: "ip", docs: "dhcp, or a static A.B.C.D/PREFIX[,GATEWAY]", kind: Kind::Ip },
     Key {
         name: "resp",
         docs: "TCP port of the RESP service",
@@ -81,11 +77,7 @@ pub const KEYS: &[Key] = &[
             write: |config, port| config.resp_port = u16::try_from(port).unwrap_or(u16::MAX),
         },
     },
-    Key {
-        name: "log",
-        docs: "off, error, warn, info, debug or trace",
-        kind: Kind::Level,
-    },
+    Key { name: "log", docs: "off, error, warn, info, debug or trace", kind: Kind::Level },
     Key {
         name: "clients",
         docs: "clients at once",
@@ -196,9 +188,7 @@ impl Key {
             Kind::Ip => config.ip = text.parse().map_err(|_| Reason::NotAddress)?,
             Kind::Level => config.log = text.parse().map_err(|_| Reason::NotLevel)?,
             Kind::Filter => config.selftest = Filter::from_text(text).ok_or(Reason::TooLong)?,
-            Kind::Number {
-                min, max, write, ..
-            } => write(config, parse_number(text, min, max)?),
+            Kind::Number { min, max, write, .. } => write(config, parse_number(text, min, max)?),
         }
         Ok(())
     }
@@ -207,11 +197,7 @@ impl Key {
 /// Applies one word to a configuration; on `Err` it is unchanged.
 pub(super) fn apply<'a>(config: &mut Config, word: &'a str) -> Result<(), Error<'a>> {
     let (name, text) = word.split_once('=').unwrap_or((word, ""));
-    let error = |reason| Error {
-        key: name,
-        value: text,
-        reason,
-    };
+    let error = |reason| Error { key: name, value: text, reason };
     let key = Key::find(name).ok_or_else(|| error(Reason::UnknownKey))?;
     if name.len() == word.len() {
         return Err(error(Reason::NoValue));

@@ -38,11 +38,7 @@ fn every_key_round_trips() {
         selftest: Filter::from_text("paging").unwrap(),
     };
     let line = config.to_string();
-    assert_eq!(
-        line.split(' ').count(),
-        KEYS.len(),
-        "a key is missing from the test: {line}"
-    );
+    assert_eq!(line.split(' ').count(), KEYS.len(), "a key is missing from the test: {line}");
     assert_eq!(Config::parse(&line), Ok(config));
 }
 
@@ -54,23 +50,13 @@ fn every_bound_is_taken_and_its_neighbour_refused() {
         };
         for bound in [min, max] {
             let line = format!("{}={bound}", key.name);
-            assert_eq!(
-                Config::parse(&line).map(|config| read(&config)),
-                Ok(bound),
-                "{line}"
-            );
+            assert_eq!(Config::parse(&line).map(|config| read(&config)), Ok(bound), "{line}");
         }
         let above = format!("{}={}", key.name, max + 1);
-        assert_eq!(
-            Config::parse(&above).unwrap_err().reason,
-            Reason::AboveMax { max }
-        );
+        assert_eq!(Config::parse(&above).unwrap_err().reason, Reason::AboveMax { max });
         if let Some(below) = min.checked_sub(1) {
             let below = format!("{}={below}", key.name);
-            assert_eq!(
-                Config::parse(&below).unwrap_err().reason,
-                Reason::BelowMin { min }
-            );
+            assert_eq!(Config::parse(&below).unwrap_err().reason, Reason::BelowMin { min });
         }
     }
 }
@@ -78,11 +64,7 @@ fn every_bound_is_taken_and_its_neighbour_refused() {
 #[test]
 fn names_are_unique() {
     for (index, key) in KEYS.iter().enumerate() {
-        assert!(
-            KEYS[..index].iter().all(|other| other.name != key.name),
-            "{}",
-            key.name
-        );
+        assert!(KEYS[..index].iter().all(|other| other.name != key.name), "{}", key.name);
     }
 }
 

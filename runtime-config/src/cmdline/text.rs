@@ -14,19 +14,13 @@ pub struct Filter {
 
 impl Filter {
     /// The filter that matches every test.
-    pub const EMPTY: Self = Self {
-        bytes: [0; FILTER_BYTES_MAX],
-        length: 0,
-    };
+    pub const EMPTY: Self = Self { bytes: [0; FILTER_BYTES_MAX], length: 0 };
 
     /// Copies a text, `None` when it has more than [`FILTER_BYTES_MAX`] bytes.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         let mut filter = Self::EMPTY;
-        filter
-            .bytes
-            .get_mut(..text.len())?
-            .copy_from_slice(text.as_bytes());
+        filter.bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
         filter.length = text.len();
         Some(filter)
     }

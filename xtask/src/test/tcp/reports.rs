@@ -98,7 +98,11 @@ pub(super) fn integer(reply: Reply) -> anyhow::Result<u64> {
 
 /// Takes an address, as in `0xffffc90000000000`.
 pub(super) fn address(reply: Reply) -> anyhow::Result<u64> {
-    let text = text(reply)?;
+    parse_address(&text(reply)?)
+}
+
+/// Reads an address, as in `0xffffc90000000000`.
+pub(super) fn parse_address(text: &str) -> anyhow::Result<u64> {
     let digits = text.strip_prefix("0x").with_context(|| format!("no address: {text}"))?;
     u64::from_str_radix(digits, 16).with_context(|| format!("no address: {text}"))
 }
