@@ -17,7 +17,7 @@ use core::fmt;
 use core::panic::PanicInfo;
 
 use runtime_config::cmdline::Config;
-use runtime_config::verdict::{Exit, PANIC_PREFIX};
+use runtime_config::verdict::{Exit, PANIC_PREFIX, REFUSAL_PREFIX};
 use vmalloc::Vmalloc;
 
 pub use boot::entry::StartInfo;
@@ -68,7 +68,7 @@ fn boot(start_info: StartInfo) -> (&'static Vmalloc<BareMachine>, Config) {
 
 /// Says why the machine cannot run the image, and leaves.
 fn refuse(reason: impl fmt::Display) -> ! {
-    console::raw(format_args!("ERROR boot: {reason}"));
+    console::raw(format_args!("{REFUSAL_PREFIX} {reason}"));
     exit::leave(Exit::Refused)
 }
 

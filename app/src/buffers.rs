@@ -1,7 +1,8 @@
 //! Where large buffers come from.
 //!
-//! The image takes every one from its own window, so that it is its own first customer and each
-//! buffer has a guard behind it; on the host they are vectors.
+//! The image takes every one from its own window, so that it is its own first customer; on the
+//! host they are vectors. Buffers of one kind that live as long as the image share one region, so
+//! that a report shows a row for each kind.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -47,6 +48,22 @@ pub fn take_forever<B: Buffers>(
 ) -> Result<&'static mut [u8], Shortage> {
     let buffer = buffers.take(caller, bytes).ok_or(Shortage { caller, bytes })?;
     Ok(Box::leak(Box::new(buffer)).as_mut())
+}
+
+/// Takes `count` buffers of `bytes` bytes each, cut from one that is never given back.
+///
+/// # Errors
+///
+/// The whole could not be had.
+pub fn share_out<B: Buffers>(
+    buffers: &B,
+    caller: &'static str,
+    count: usize,
+    bytes: usize,
+) -> Result<impl Iterator<Item = &'static mut [u8]> + use<B>, Shortage> {
+    let whole = count.saturating_mul(bytes);
+    let all = take_forever(buffers, caller, whole)?;
+    Ok(all.chunks_exact_mut(bytes))
 }
 
 /// Takes buffers from the global allocator. For the host.

@@ -81,10 +81,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             bulk_bytes: config.bulk_bytes,
             held_bytes: config.inline_bytes.max(ARGUMENT_BYTES) + INPUT_SLACK_BYTES,
         };
-        let mut clients = Vec::with_capacity(config.clients);
-        for _ in 0..config.clients {
-            clients.push(Client::try_new(&buffers, &limits)?);
-        }
+        let clients = Client::places(&buffers, config.clients, &limits)?;
         Ok(Self {
             stack: Stack::try_new(nic, &buffers, config, seed)?,
             service: Service::try_new(vm, &buffers, config, seed.rotate_left(17))?,

@@ -65,6 +65,9 @@ impl Exit {
 pub const FAULT_PREFIX: &str = "FAULT";
 /// First word of the line that a panic prints: `PANIC file:line: message`.
 pub const PANIC_PREFIX: &str = "PANIC";
+
+/// Starts the line in which the image says why it cannot run on this machine.
+pub const REFUSAL_PREFIX: &str = "REFUSED";
 /// First word of the announcement and of the footer.
 pub const SELFTEST_PREFIX: &str = "selftest:";
 

@@ -158,7 +158,7 @@ impl<M: Machine> Vmalloc<M> {
     /// stores the first entry.
     fn reserve_and_commit(&self, request: &Request) -> Result<RegionInfo, AllocateError> {
         let pages = request.pages();
-        if !request.is_system() && pages.bytes() > self.usable {
+        if !request.may_take_reserve() && pages.bytes() > self.usable {
             let (requested, usable) = (request.requested(), self.usable);
             return Err(AllocateError::TooBig { requested, usable });
         }
@@ -198,7 +198,7 @@ impl<M: Machine> Vmalloc<M> {
     /// Takes addresses, frames and tables, or none of them.
     fn reserve_behind(&self, request: &Request) -> Result<(PageRange, FrameChain), AllocateError> {
         let range = self.reserve_area(request)?;
-        let reserve = if request.is_system() { 0 } else { self.frames_reserve };
+        let reserve = if request.may_take_reserve() { 0 } else { self.frames_reserve };
         let result = self
             .reserve_frames(request.pages().get(), reserve)
             .and_then(|frames| self.reserve_tables(range, frames));

@@ -24,6 +24,7 @@ pub struct Request {
     align: PageCount,
     zeroed: bool,
     system: bool,
+    reserve: bool,
     protection: Protection,
     caller: &'static str,
     owner: u64,
@@ -49,6 +50,7 @@ impl Request {
             align: PageCount::ONE,
             zeroed: false,
             system: false,
+            reserve: false,
             protection: Protection::default(),
             caller: "",
             owner: 0,
@@ -97,11 +99,19 @@ impl Request {
         self
     }
 
-    /// Marks the region as the kernel's own: it may use the reserve of frames, and its slot comes
-    /// from the far end, so that the ids that others see start at 1.
+    /// Marks the region as the kernel's own: its slot comes from the far end, so that the ids that
+    /// others see start at 1.
     #[must_use]
     pub fn system(mut self) -> Self {
         self.system = true;
+        self
+    }
+
+    /// Lets the region take frames of the reserve: for what must not fail because clients have
+    /// taken all the rest.
+    #[must_use]
+    pub fn with_reserve(mut self) -> Self {
+        self.reserve = true;
         self
     }
 
@@ -123,6 +133,10 @@ impl Request {
 
     pub(crate) fn is_system(&self) -> bool {
         self.system
+    }
+
+    pub(crate) fn may_take_reserve(&self) -> bool {
+        self.reserve
     }
 
     pub(crate) fn wanted_protection(&self) -> Protection {

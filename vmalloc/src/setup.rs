@@ -27,7 +27,7 @@ pub struct Config<'a> {
     pub memory: &'a [FrameRange],
     /// How many regions may live at once; 0 means one for each frame of `memory`.
     pub regions: u32,
-    /// Frames that only tables and the kernel's own regions may take.
+    /// Frames that only tables, and requests that say so, may take.
     pub reserve: u64,
 }
 

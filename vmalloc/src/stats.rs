@@ -72,7 +72,7 @@ pub struct Stats {
     pub frames_total: u64,
     /// Frames that nobody has.
     pub frames_free: u64,
-    /// Frames kept from clients.
+    /// Frames kept for tables, and for requests that may take them.
     pub frames_reserve: u64,
     /// Frames of the crate's own records.
     pub frames_slabs: u64,

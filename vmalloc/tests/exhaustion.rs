@@ -96,7 +96,7 @@ fn all_memory_but_the_tables_can_be_had_from_single_frames() {
 }
 
 #[test]
-fn a_reserve_is_kept_from_clients_and_not_from_the_system() {
+fn a_reserve_is_left_but_to_those_who_may_take_it() {
     let machine = SimMachine::new(300, 1);
     let memory = machine.memory();
     let config = Config { reserve: 20, ..Config::new(sim::window(4_000), &memory) };
@@ -106,6 +106,6 @@ fn a_reserve_is_kept_from_clients_and_not_from_the_system() {
     }
     let left = vm.stats().frames_free;
     assert!((15..=20).contains(&left), "{left} frames left of 20 and what tables took");
-    let system = Request::try_new(4096).unwrap().system().caller("heap");
+    let system = Request::try_new(4096).unwrap().with_reserve();
     assert!(vm.allocate(&system).is_ok());
 }

@@ -71,9 +71,9 @@ impl Sockets {
         // One more for DHCP.
         let mut set = SocketSet::new(Vec::with_capacity(count + 1));
         let mut handles = Vec::with_capacity(count);
-        for _ in 0..count {
-            let receive = buffers::take_forever(buffers, "net/rx", RECEIVE_BYTES)?;
-            let send = buffers::take_forever(buffers, "net/tx", SEND_BYTES)?;
+        let receive = buffers::share_out(buffers, "net/rx", count, RECEIVE_BYTES)?;
+        let send = buffers::share_out(buffers, "net/tx", count, SEND_BYTES)?;
+        for (receive, send) in receive.zip(send) {
             let socket = Socket::new(tcp::SocketBuffer::new(receive), tcp::SocketBuffer::new(send));
             handles.push(set.add(socket));
         }

@@ -1,5 +1,7 @@
 //! One connection: its bytes in, its requests, its bytes out.
 
+use alloc::vec::Vec;
+
 use vmalloc::Machine;
 
 use super::input::Input;
@@ -76,10 +78,23 @@ pub(super) enum Fate {
 }
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    pub(super) fn try_new<B: Buffers>(buffers: &B, limits: &Limits) -> Result<Self, Shortage> {
-        let input = buffers::take_forever(buffers, "net/in", limits.held_bytes)?;
-        let output = buffers::take_forever(buffers, "net/out", OUTPUT_BYTES)?;
-        Ok(Self {
+    /// Makes a place for each of `count` connections.
+    ///
+    /// # Errors
+    ///
+    /// A buffer could not be had.
+    pub(super) fn places<B: Buffers>(
+        buffers: &B,
+        count: usize,
+        limits: &Limits,
+    ) -> Result<Vec<Self>, Shortage> {
+        let inputs = buffers::share_out(buffers, "net/in", count, limits.held_bytes)?;
+        let outputs = buffers::share_out(buffers, "net/out", count, OUTPUT_BYTES)?;
+        Ok(inputs.zip(outputs).map(|(input, output)| Self::new(input, output)).collect())
+    }
+
+    fn new(input: &'static mut [u8], output: &'static mut [u8]) -> Self {
+        Self {
             line: None,
             session: Session::new(0),
             input: Input::new(input),
@@ -87,7 +102,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             phase: Phase::Requests,
             is_finished: false,
             held_turns: 0,
-        })
+        }
     }
 
     /// The connection, if there is one.

@@ -69,7 +69,8 @@ fn tally(exit_code: Option<i32>, serial: &str, log: impl Fn() -> String) -> anyh
 }
 
 fn is_last_word(line: &str) -> bool {
-    [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX].iter().any(|prefix| line.starts_with(prefix))
+    let prefixes = [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX, verdict::REFUSAL_PREFIX];
+    prefixes.iter().any(|prefix| line.starts_with(prefix))
 }
 
 #[cfg(test)]

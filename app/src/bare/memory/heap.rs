@@ -32,7 +32,8 @@ unsafe impl Source for WindowSource {
         let bytes = layout.size().checked_add(layout.align() + OVERHEAD_BYTES).ok_or(())?;
         let request = Request::try_new(bytes.max(STEP_BYTES) as u64).map_err(drop)?;
         let window = window::get().ok_or(())?;
-        let region = window.allocate(&request.system().caller("heap")).map_err(drop)?;
+        let region =
+            window.allocate(&request.system().with_reserve().caller("heap")).map_err(drop)?;
         let start = region.address().as_mut_ptr();
         let bytes = usize::try_from(region.bytes()).map_err(drop)?;
         // The region is the heap's for good.
