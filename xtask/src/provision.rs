@@ -22,6 +22,11 @@ pub(crate) fn command_line(packages: &[&str]) -> String {
     format!("sudo apt-get install --no-install-recommends {}", packages.join(" "))
 }
 
+/// Fetches the package lists, with the rights that installing `packages` would need.
+pub(crate) fn refresh(packages: &[&str]) -> anyhow::Result<()> {
+    Helper::choose(packages)?.run(&["update"])
+}
+
 /// Installs packages: at once as root, after one question by sudo, never without a terminal.
 pub(crate) fn install(packages: &[&str], why: &str, removals: Removals) -> anyhow::Result<()> {
     let helper = Helper::choose(packages)?;

@@ -16,7 +16,12 @@ pub(super) fn install(workspace: &Workspace) -> anyhow::Result<()> {
         return Ok(());
     }
     let msrv = workspace.msrv_minor()?;
-    if candidate().is_some_and(|minor| minor >= msrv) {
+    // A machine that has never fetched the package lists knows of no candidate.
+    let candidate = candidate().or_else(|| {
+        provision::refresh(PACKAGES).ok()?;
+        candidate()
+    });
+    if candidate.is_some_and(|minor| minor >= msrv) {
         let purpose = "a compiler for the image, about a minute";
         return provision::install(PACKAGES, purpose, Removals::Refused);
     }
