@@ -10,12 +10,13 @@ pub const MIB: usize = 1024 * KIB;
 /// Bytes in a GiB.
 pub const GIB: usize = 1024 * MIB;
 
-/// Least memory of a guest: below it the buffers of 64 clients and the frame metadata leave
+/// Least memory of a guest: below it the buffers of the clients and the frame metadata leave
 /// nothing to allocate, so the image refuses with a message.
 pub const MEMORY_BYTES_MIN: usize = 64 * MIB;
 
-/// Clients at once. All that they need is taken at boot.
-pub const CLIENTS_DEFAULT: usize = 64;
+/// Clients at once: 64 that may all be idle, and room for those who look after them. All that they
+/// need is taken at boot.
+pub const CLIENTS_DEFAULT: usize = 80;
 /// One client is enough to work.
 pub const CLIENTS_MIN: usize = 1;
 /// Every packet scans every socket, so a request costs three times as much with 1000 of them.

@@ -22,6 +22,7 @@
 //! This module knows neither areas nor TLBs.
 
 pub(crate) mod entry;
+mod lookup;
 pub(crate) mod span;
 pub(crate) mod tables;
 pub(crate) mod walk;

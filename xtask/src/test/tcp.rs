@@ -37,13 +37,10 @@ struct Case {
 #[derive(Clone, Copy)]
 enum Drive {
     /// A fresh image.
-    Guest { memory: &'static str, append: &'static str, run: fn(&Subject) -> anyhow::Result<()> },
+    Guest { memory: &'static str, run: fn(&Subject) -> anyhow::Result<()> },
     /// The tool itself.
     Tool(fn(&Workspace) -> anyhow::Result<()>),
 }
-
-/// More clients than the 64 of a test, so that the one that checks is served too.
-const MANY_CLIENTS: &str = "clients=72";
 
 const CASES: &[Case] = &[
     guest("redis-cli gets a PONG", redis_cli::ping),
@@ -51,12 +48,12 @@ const CASES: &[Case] = &[
     guest("the README's conversation", conversation::run),
     guest("bad input has typed errors", bad_input::run),
     guest("frames are scattered and come back", scatter::run),
-    sized("memory can be used up again and again", "128M", "", nomem::run),
+    sized("memory can be used up again and again", "128M", nomem::run),
     guest("redis-benchmark with SOFT", benchmark::soft),
     guest("redis-benchmark without SOFT", benchmark::hard),
     guest("redis-benchmark without pipelining", benchmark::unpipelined),
-    sized("64 idle clients and one that works", "512M", MANY_CLIENTS, clients::idle),
-    sized("64 clients that vanish by RST", "512M", MANY_CLIENTS, clients::reset),
+    guest("64 idle clients and one that works", clients::idle),
+    guest("64 clients that vanish by RST", clients::reset),
     tool("stop ends a detached guest", lifecycle::stop),
     tool("a name runs once", lifecycle::claimed),
     tool("Ctrl-C ends the guest", lifecycle::interrupt),
@@ -66,16 +63,15 @@ const CASES: &[Case] = &[
 ];
 
 const fn guest(name: &'static str, run: fn(&Subject) -> anyhow::Result<()>) -> Case {
-    sized(name, "512M", "", run)
+    sized(name, "512M", run)
 }
 
 const fn sized(
     name: &'static str,
     memory: &'static str,
-    append: &'static str,
     run: fn(&Subject) -> anyhow::Result<()>,
 ) -> Case {
-    Case { name, drive: Drive::Guest { memory, append, run } }
+    Case { name, drive: Drive::Guest { memory, run } }
 }
 
 const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> Case {
@@ -117,8 +113,8 @@ pub(super) fn run(
 fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> anyhow::Result<()> {
     match case.drive {
         Drive::Tool(run) => run(workspace),
-        Drive::Guest { memory, append, run } => {
-            let mut subject = Subject::boot(workspace, qemu, image, memory, append)?;
+        Drive::Guest { memory, run } => {
+            let mut subject = Subject::boot(workspace, qemu, image, memory)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }

@@ -19,7 +19,7 @@ static WINDOW: Once<Vmalloc<BareMachine>> = Once::new();
 const PAGE_BYTES: u64 = 4096;
 /// One frame in this many is kept from clients where the command line does not say otherwise.
 const RESERVE_PART: u64 = 128;
-/// And at least these: the buffers of 64 clients grow into them.
+/// And at least these, for page tables and the heap.
 const RESERVE_FRAMES_MIN: u64 = 256;
 
 /// Hands all of `memory` to the window.

@@ -148,8 +148,12 @@ fn expect_gone(workspace: &Workspace, ports: &Ports) -> anyhow::Result<()> {
     let folder = instance::folder(workspace, NAME)?;
     expect_silence(&folder, Some(ports))?;
     ensure!(instance::find_live(workspace, NAME)?.is_none(), "the name still lives");
-    let free = TcpListener::bind(ports.resp);
-    ensure!(free.is_ok(), "the port is still taken");
+    // A process that is dying has no command line any more, but may still hold its sockets.
+    let deadline = Instant::now() + DOWN_LIMIT;
+    while TcpListener::bind(ports.resp).is_err() {
+        ensure!(Instant::now() < deadline, "the port is still taken");
+        std::thread::sleep(LOOK);
+    }
     Ok(())
 }
 

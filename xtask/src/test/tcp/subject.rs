@@ -38,7 +38,6 @@ impl Subject {
         qemu: &Path,
         image: &Path,
         memory: &str,
-        append: &str,
     ) -> anyhow::Result<Self> {
         let network = network::choose(NetRequest::Auto)?.network;
         let plan = Plan {
@@ -49,7 +48,7 @@ impl Subject {
             smp: 1,
             accel: Accel::Tcg,
             network: Some(network),
-            append: append.to_owned(),
+            append: String::new(),
             host: network::free_port(0)?,
             guest_port: ports::RESP,
         };
