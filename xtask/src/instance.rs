@@ -8,6 +8,7 @@ mod ports_file;
 use std::fs::{self, File, TryLockError};
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -15,6 +16,11 @@ use crate::exit::{self, Cause};
 use crate::workspace::Workspace;
 
 pub(crate) use ports_file::Ports;
+
+/// How long a guest that was killed may hold its lock.
+const DEATH_LIMIT: Duration = Duration::from_millis(500);
+/// Between two looks at a lock.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A claimed name. Holding one proves that no other guest of this name lives.
 #[derive(Debug)]
@@ -33,7 +39,7 @@ impl Instance {
         let folder = folder(workspace, name)?;
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let lock = open_lock(&folder)?;
-        if !try_lock(&lock)? {
+        if !lock_within(&lock, DEATH_LIMIT)? {
             return Err(exit::failure(Cause::Taken, describe_live(&folder, name)));
         }
         let instance = Self { name: name.to_owned(), folder, lock };
@@ -138,6 +144,18 @@ fn try_lock(lock: &File) -> anyhow::Result<bool> {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error).context("the lock of the guest's folder"),
+    }
+}
+
+/// Waits a moment for a guest that was just killed: the kernel takes its memory down first.
+fn lock_within(lock: &File, limit: Duration) -> anyhow::Result<bool> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let taken = try_lock(lock)?;
+        if taken || Instant::now() > deadline {
+            return Ok(taken);
+        }
+        std::thread::sleep(LOOK);
     }
 }
 
