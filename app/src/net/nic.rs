@@ -19,4 +19,7 @@ pub trait Nic: Device {
 
     /// Whether a packet waits to be received.
     fn pending(&self) -> bool;
+
+    /// Whether the device still has all that was queued, so that nothing can be sent or received.
+    fn is_full(&self) -> bool;
 }

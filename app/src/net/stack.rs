@@ -4,7 +4,7 @@ use core::fmt;
 
 use runtime_config::cmdline::Config;
 use smoltcp::iface::{self, Interface, PollIngressSingleResult, PollResult};
-use smoltcp::time::Instant;
+use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::Ipv4Address;
 
 use super::address::Addressing;
@@ -14,6 +14,9 @@ use crate::buffers::{Buffers, Shortage};
 
 /// Packets looked at before anything else is done: what a device's ring holds.
 const INGRESS_MAX: usize = 256;
+
+/// How long a device that takes nothing is left alone: it may never take anything again.
+const FULL_WAIT: Duration = Duration::from_millis(1);
 
 /// Rounds of egress in one turn; each sends at most one segment per socket. Enough to empty a
 /// socket's buffer, and a bound for a device that never fills up.
@@ -85,14 +88,17 @@ impl<N: Nic> Stack<N> {
 
     /// When the stack has something to do without a packet; `None` is never.
     pub fn wake_at(&mut self, now: Instant) -> Option<Instant> {
+        if self.nic.is_full() {
+            return Some(now + FULL_WAIT);
+        }
         let sockets = self.interface.poll_at(now, self.sockets.set());
         [sockets, self.addressing.wake_at(), self.sockets.wake_at()].into_iter().flatten().min()
     }
 
-    /// Whether a packet waits.
+    /// Whether a packet waits that can be received now.
     #[must_use]
     pub fn pending(&self) -> bool {
-        self.nic.pending()
+        self.nic.pending() && !self.nic.is_full()
     }
 
     /// The lines.

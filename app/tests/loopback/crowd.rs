@@ -9,7 +9,7 @@ fn pong() -> Value {
 
 #[test]
 fn sixty_four_clients_and_one_too_many() {
-    let mut world = World::with("", 8192);
+    let mut world = World::with("clients=64", 8192);
     let mut clients: Vec<Client> = (0..64).map(|_| world.connect()).collect();
     let mut late = world.connect();
     assert_eq!(
@@ -33,7 +33,7 @@ fn sixty_four_clients_and_one_too_many() {
 
 #[test]
 fn sixty_four_that_dial_at_the_same_instant() {
-    let mut world = World::with("", 8192);
+    let mut world = World::with("clients=64", 8192);
     let mut clients: Vec<Client> = (0..64).map(|_| world.dial()).collect();
     for client in &mut clients {
         world.wait("a connection", |world| world.socket(client).may_send());
@@ -155,6 +155,22 @@ fn a_server_at_rest_sleeps() {
     let turns = world.sleep(60);
     assert!(turns < 60, "{turns} turns in a minute with nothing to do");
     assert_eq!(world.ask(&mut idle, "PING"), pong());
+}
+
+#[test]
+fn a_server_whose_device_takes_nothing_sleeps_and_goes_on() {
+    let mut world = World::new();
+    let mut clients: Vec<_> = (0..4).map(|_| world.connect()).collect();
+    world.ok(&mut clients[0], "VMALLOC 60000 NAME large");
+    for client in &clients {
+        world.push(client, b"VREAD @large 0 60000\r\n");
+    }
+    world.send_only();
+    let turns = world.stall(2);
+    assert!(turns < 4_000, "{turns} turns in 2 s with a full ring");
+    for client in &mut clients {
+        assert_eq!(world.reply(client), Value::Bulk(vec![0; 60_000]));
+    }
 }
 
 fn counts(text: &str) -> String {

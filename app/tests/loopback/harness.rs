@@ -118,6 +118,21 @@ impl World {
         turns
     }
 
+    /// Lets time pass with a cable that takes nothing more. Returns how many turns it took.
+    pub(crate) fn stall(&mut self, seconds: u64) -> u64 {
+        let end = self.now_us + seconds * 1_000_000;
+        let mut turns = 0;
+        while self.now_us < end {
+            self.last = self.server.turn(self.now_us);
+            turns += 1;
+            self.now_us += STEP_US;
+            if let Turn::Idle { wake_us: Some(wake_us) } = self.last {
+                self.now_us = self.now_us.max(wake_us);
+            }
+        }
+        turns
+    }
+
     /// A turn of the server with nobody at the other end.
     pub(crate) fn silent_step(&mut self, us: u64) {
         self.last = self.server.turn(self.now_us);

@@ -96,4 +96,8 @@ impl Nic for End {
     fn pending(&self) -> bool {
         !self.incoming.borrow().is_empty()
     }
+
+    fn is_full(&self) -> bool {
+        self.outgoing.borrow().len() >= RING
+    }
 }

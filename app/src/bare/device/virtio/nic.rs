@@ -120,6 +120,10 @@ impl Nic for VirtioNic {
     fn pending(&self) -> bool {
         self.receive.pending()
     }
+
+    fn is_full(&self) -> bool {
+        self.transmit.is_full()
+    }
 }
 
 impl fmt::Debug for VirtioNic {

@@ -69,6 +69,11 @@ impl Transmit {
         (!self.free.is_empty()).then_some(Slot { ring: self })
     }
 
+    /// Whether the device has every buffer.
+    pub(crate) fn is_full(&self) -> bool {
+        self.free.is_empty() && !self.queue.can_pop()
+    }
+
     fn send(&mut self, buffer: u16, bytes: u16) {
         let memory = &self.packets.buffer(buffer)[..usize::from(bytes)];
         // SAFETY: the buffer is not touched again until `reap` has got its descriptor back.
