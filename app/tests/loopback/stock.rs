@@ -39,7 +39,7 @@ fn what_redis_benchmark_asks_first() {
     };
     assert_eq!(world.ask(&mut client, "CONFIG GET save"), pair("save", ""));
     assert_eq!(world.ask(&mut client, "CONFIG GET appendonly"), pair("appendonly", "no"));
-    assert_eq!(world.ask(&mut client, "CONFIG GET clients"), pair("clients", "64"));
+    assert_eq!(world.ask(&mut client, "CONFIG GET clients"), pair("clients", "80"));
     let all = world.ok(&mut client, "CONFIG GET *");
     for key in runtime_config::cmdline::KEYS {
         all.field(key.name);
