@@ -37,7 +37,7 @@ struct Case {
 #[derive(Clone, Copy)]
 enum Drive {
     /// A fresh image.
-    Guest { memory: &'static str, run: fn(&Subject) -> anyhow::Result<()> },
+    Guest(fn(&Subject) -> anyhow::Result<()>),
     /// The tool itself.
     Tool(fn(&Workspace) -> anyhow::Result<()>),
 }
@@ -48,7 +48,7 @@ const CASES: &[Case] = &[
     guest("the README's conversation", conversation::run),
     guest("bad input has typed errors", bad_input::run),
     guest("frames are scattered and come back", scatter::run),
-    sized("memory can be used up again and again", "128M", nomem::run),
+    guest("memory can be used up again and again", nomem::run),
     guest("redis-benchmark with SOFT", benchmark::soft),
     guest("redis-benchmark without SOFT", benchmark::hard),
     guest("redis-benchmark without pipelining", benchmark::unpipelined),
@@ -63,15 +63,7 @@ const CASES: &[Case] = &[
 ];
 
 const fn guest(name: &'static str, run: fn(&Subject) -> anyhow::Result<()>) -> Case {
-    sized(name, "512M", run)
-}
-
-const fn sized(
-    name: &'static str,
-    memory: &'static str,
-    run: fn(&Subject) -> anyhow::Result<()>,
-) -> Case {
-    Case { name, drive: Drive::Guest { memory, run } }
+    Case { name, drive: Drive::Guest(run) }
 }
 
 const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> Case {
@@ -113,8 +105,8 @@ pub(super) fn run(
 fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> anyhow::Result<()> {
     match case.drive {
         Drive::Tool(run) => run(workspace),
-        Drive::Guest { memory, run } => {
-            let mut subject = Subject::boot(workspace, qemu, image, memory)?;
+        Drive::Guest(run) => {
+            let mut subject = Subject::boot(workspace, qemu, image)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }

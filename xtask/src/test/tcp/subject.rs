@@ -33,18 +33,13 @@ pub(super) struct Subject {
 
 impl Subject {
     /// Boots an image on a free port. Under TCG: the same everywhere.
-    pub(super) fn boot(
-        workspace: &Workspace,
-        qemu: &Path,
-        image: &Path,
-        memory: &str,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn boot(workspace: &Workspace, qemu: &Path, image: &Path) -> anyhow::Result<Self> {
         let network = network::choose(NetRequest::Auto)?.network;
         let plan = Plan {
             qemu: qemu.to_path_buf(),
             image: image.to_path_buf(),
             machine: "q35".to_owned(),
-            memory: memory.to_owned(),
+            memory: "512M".to_owned(),
             smp: 1,
             accel: Accel::Tcg,
             network: Some(network),
