@@ -1,8 +1,8 @@
 //! The loop: packets in, requests served, packets out, one turn at a time.
 //!
 //! A turn never blocks and never does more than a slice of long work, so that one client cannot
-//! keep the others waiting. Order of a turn: packets one by one, new connections, every client's
-//! bytes and requests, what connections that have ended left behind, packets out, one kick.
+//! keep the others waiting. Order of a turn: packets one by one, every client's bytes and requests,
+//! new connections, what connections that have ended left behind, packets out, one kick.
 //!
 //! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a reply
 //! too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
@@ -113,8 +113,9 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self.service.set_now(now_us);
         let mut budget = Budget::of_a_turn();
         let mut busy = self.stack.receive(now);
-        busy |= self.accept(now);
+        // Those who leave make room for those who come.
         busy |= self.serve(now, &mut budget);
+        busy |= self.accept(now);
         busy |= self.service.reap(&mut budget);
         self.stack.transmit(now);
         if busy || self.stack.pending() || !self.service.is_reaped() {

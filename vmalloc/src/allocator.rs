@@ -15,6 +15,7 @@ use crate::machine::Machine;
 use crate::page::{PAGE_BYTES, Page, PageRange};
 use crate::paging::{Entry, Tables, Walk};
 use crate::purge::Unmapped;
+use crate::region::slot::Stage;
 use crate::region::slots::Slots;
 use crate::region::{Region, RegionId, RegionInfo, RegionState};
 use crate::request::Request;
@@ -189,18 +190,23 @@ impl<M: Machine> Vmalloc<M> {
         Ok(self.slots.read(id).expect("nobody else knows the id yet"))
     }
 
-    /// Frees a region by its id and says what it was.
+    /// Frees a region that [`Region::into_raw`] let go, by its id, and says what it was.
     ///
     /// # Errors
     ///
-    /// [`RegionError::Unknown`] and [`RegionError::Gone`], without effect on anybody else: ids are
-    /// never reused, and of two callers that free the same region one wins.
+    /// [`RegionError::Unknown`], [`RegionError::Gone`] and [`RegionError::Owned`], without effect on
+    /// anybody else: ids are never reused, and of two callers that free the same region one wins.
     ///
     /// # Complexity
     ///
     /// O(pages), and a flush.
     pub fn vfree(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
-        let info = self.slots.claim(id).inspect_err(|_| {
+        self.free(id, Stage::Loose)
+    }
+
+    /// Frees a region in a stage that says who may.
+    pub(crate) fn free(&self, id: RegionId, from: Stage) -> Result<RegionInfo, RegionError> {
+        let info = self.slots.claim(id, from).inspect_err(|_| {
             Counters::add(&self.counters.frees_refused, 1);
         })?;
         let frames = self.tables.clear(&self.machine, &self.frames, info.range);

@@ -53,6 +53,8 @@ pub enum AllocateError {
     WindowExhausted {
         /// Pages with their guard.
         requested: PageCount,
+        /// The alignment of the first page.
+        align: PageCount,
         /// The longest free run.
         largest_gap: PageCount,
     },
@@ -72,8 +74,8 @@ impl fmt::Display for AllocateError {
             Self::FramesExhausted { requested, available } => {
                 write!(f, "need {requested} frames, {available} free")
             }
-            Self::WindowExhausted { requested, largest_gap } => {
-                write!(f, "need {requested} of addresses, largest gap {largest_gap}")
+            Self::WindowExhausted { requested, align, largest_gap } => {
+                write!(f, "need {requested} at a multiple of {align}, largest gap {largest_gap}")
             }
             Self::RegionsExhausted { limit } => write!(f, "all {limit} region slots are taken"),
         }
@@ -93,6 +95,11 @@ pub enum RegionError {
         /// The id as given.
         id: RegionId,
     },
+    /// A [`Region`](crate::Region) owns it, and frees it when it is dropped.
+    Owned {
+        /// The id as given.
+        id: RegionId,
+    },
     /// The address is not the first byte of a region.
     NotRegionStart {
         /// The address as given.
@@ -107,6 +114,7 @@ impl fmt::Display for RegionError {
         match self {
             Self::Unknown { id } => write!(f, "no region {id}"),
             Self::Gone { id } => write!(f, "region {id} is gone"),
+            Self::Owned { id } => write!(f, "region {id} has an owner"),
             Self::NotRegionStart { address, region_start } => {
                 write!(f, "{address:#x} is not a region's start, nearest is {region_start:#x}")
             }

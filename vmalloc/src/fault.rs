@@ -123,7 +123,9 @@ impl<M: Machine> Vmalloc<M> {
                     return starts;
                 }
             }
-            address = page.start_address().as_u64() + (512 - first as u64) * PAGE_BYTES;
+            // The window's end may be the end of the address space but for one page.
+            let step = (512 - first as u64) * PAGE_BYTES;
+            address = page.start_address().as_u64().checked_add(step)?;
         }
         None
     }

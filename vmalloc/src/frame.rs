@@ -21,5 +21,5 @@ pub struct FrameRange {
 }
 
 pub(crate) use buddy::{Buddy, Shortage};
-pub(crate) use chain::FrameChain;
+pub(crate) use chain::{FrameChain, LazyFrames};
 pub(crate) use meta::{FrameIndex, FrameState};

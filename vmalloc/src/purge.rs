@@ -1,11 +1,11 @@
 //! From unmapped to free: the only holder of addresses and frames between the two.
 //!
-//! Whatever is unmapped ends up in an [`Unmapped`] record. Nothing outside this module can take it
-//! apart, and [`Vmalloc::retire`] does so only after the flush: reusing a frame or an address that
-//! a TLB may still know does not compile elsewhere.
+//! Whatever is unmapped ends up in an [`Unmapped`] record, which nothing outside this module can
+//! take apart. Its frames are [`LazyFrames`]: they can be had only in exchange for the proof of a
+//! flush, so putting back a frame that a TLB may still know does not compile.
 
 use crate::allocator::Vmalloc;
-use crate::frame::FrameChain;
+use crate::frame::{FrameChain, LazyFrames};
 use crate::machine::Machine;
 use crate::page::PageRange;
 use crate::region::RegionInfo;
@@ -33,14 +33,14 @@ pub(crate) struct Unmapped {
     /// Addresses to release, with the guard.
     addresses: PageRange,
     /// The frames that were behind the pages.
-    frames: FrameChain,
+    frames: LazyFrames,
     /// The region that ends.
     region: RegionInfo,
 }
 
 impl Unmapped {
     /// Takes charge of a claimed region's pages, addresses and frames.
-    pub(crate) fn new(region: RegionInfo, frames: FrameChain) -> Self {
+    pub(crate) fn new(region: RegionInfo, frames: LazyFrames) -> Self {
         Self { flush: region.range, addresses: region.with_guard(), frames, region }
     }
 }
@@ -52,17 +52,17 @@ impl<M: Machine> Vmalloc<M> {
         let Unmapped { flush, addresses, frames, region } = record;
         // Unlinked before the flush, freed after it: the flush drops cached upper entries too.
         let tables = self.tables.detach(&self.machine, &self.frames, flush);
-        let kind = self.tlb.flush(&self.machine);
+        let flushed = self.tlb.flush(&self.machine);
         drop(turn);
 
         Counters::add(&self.counters.flushes_full, 1);
         Counters::add(&self.counters.purges, 1);
-        self.release(frames);
-        self.release(tables);
+        self.release(frames.release(&flushed));
+        self.release(tables.release(&flushed));
         let pages = addresses.count().get();
         self.areas.lock().put(addresses.start().start_address().as_u64() >> 12, pages);
         self.slots.put(region.id.slot(), region.system);
-        Purged { areas: 1, pages, flush: kind }
+        Purged { areas: 1, pages, flush: FlushKind::Full }
     }
 
     /// Purges what is lazy. Every free is followed by its flush, so nothing ever waits.

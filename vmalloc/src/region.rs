@@ -12,6 +12,7 @@ use crate::allocator::Vmalloc;
 use crate::error::RegionError;
 use crate::machine::Machine;
 use crate::page::{PageCount, PageRange};
+use crate::region::slot::Stage;
 use crate::request::Protection;
 
 const SLOT_BITS: u32 = 24;
@@ -120,8 +121,7 @@ impl RegionInfo {
 
 /// A region that is freed when this is dropped.
 ///
-/// Holding one proves that the region lives and that nobody else frees it by accident: an id can
-/// be copied, this cannot.
+/// Holding one proves that the region lives: while it has an owner nobody frees it by its id.
 #[must_use = "a region that is not held is freed at once"]
 pub struct Region<'v, M: Machine> {
     vmalloc: &'v Vmalloc<M>,
@@ -137,8 +137,9 @@ impl<'v, M: Machine> Region<'v, M> {
     ///
     /// # Errors
     ///
-    /// [`RegionError`]: there is no such region any more.
+    /// [`RegionError`]: there is no such region any more, or somebody else owns it.
     pub fn from_raw(vmalloc: &'v Vmalloc<M>, id: RegionId) -> Result<Self, RegionError> {
+        vmalloc.slots.step(id, Stage::Loose, Stage::Owned)?;
         vmalloc.info(id).map(|info| Self { vmalloc, info })
     }
 
@@ -146,6 +147,8 @@ impl<'v, M: Machine> Region<'v, M> {
     #[must_use = "the id is the only way to free the region"]
     pub fn into_raw(self) -> RegionId {
         let id = self.info.id;
+        let loose = self.vmalloc.slots.step(id, Stage::Owned, Stage::Loose);
+        debug_assert_eq!(loose, Ok(()), "only the owner changes what it owns");
         core::mem::forget(self);
         id
     }
@@ -168,6 +171,20 @@ impl<'v, M: Machine> Region<'v, M> {
         self.info.range.count().bytes()
     }
 
+    /// Fills `count` pages from page `first` with zeros, through their frames: it works whatever
+    /// the pages may be used for. For regions too long to be zeroed while they are allocated.
+    ///
+    /// # Panics
+    ///
+    /// If the pages leave the region.
+    pub fn zero(&self, first: PageCount, count: PageCount) {
+        for page in PageRange::within(self.info.range, first, count).pages() {
+            let walk = self.vmalloc.walk(page.start_address());
+            let (_, leaf) = walk.last().filter(|(level, _)| *level == 1).expect("pages are mapped");
+            self.vmalloc.machine().zero(leaf.frame());
+        }
+    }
+
     /// All that is known of it.
     #[must_use]
     pub fn info(&self) -> &RegionInfo {
@@ -177,8 +194,8 @@ impl<'v, M: Machine> Region<'v, M> {
 
 impl<M: Machine> Drop for Region<'_, M> {
     fn drop(&mut self) {
-        // Whoever freed it by its id was first: then there is nothing left to do.
-        let _ = self.vmalloc.vfree(self.info.id);
+        let freed = self.vmalloc.free(self.info.id, Stage::Owned);
+        debug_assert!(freed.is_ok(), "only the owner frees what it owns");
     }
 }
 

@@ -110,6 +110,13 @@ impl SimMachine {
         self.memory.spoilt(|frame| mapped.contains(&frame))
     }
 
+    /// A frame that is freed must be out of every CPU's reach.
+    fn assert_forgotten(&self, frame: Frame) {
+        for caches in self.cpus.lock().expect("no test panics inside").iter() {
+            assert!(!caches.reach(frame), "{frame:?} is freed, and a CPU still reaches it");
+        }
+    }
+
     /// One speculative walk, perhaps.
     fn wander(&self) {
         let (page, chance) = {
@@ -141,6 +148,8 @@ unsafe impl TlbControl for SimMachine {
     fn flush_all(&self) {
         self.wander();
         self.cpus.lock().expect("no test panics inside")[0].drop_all();
+        // What is linked after the flush is remembered again at once.
+        self.wander();
     }
 }
 

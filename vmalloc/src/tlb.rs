@@ -22,6 +22,10 @@ pub enum FlushKind {
     Full,
 }
 
+/// The proof that everything unmapped before it was made is unreachable now.
+#[derive(Debug)]
+pub(crate) struct Flushed(());
+
 /// Counts the flushes.
 #[derive(Debug, Default)]
 pub(crate) struct Generations(AtomicU64);
@@ -33,11 +37,11 @@ impl Generations {
     }
 
     /// Drops every translation that was made from entries as they stood before the call.
-    pub(crate) fn flush<T: TlbControl>(&self, machine: &T) -> FlushKind {
+    pub(crate) fn flush<T: TlbControl>(&self, machine: &T) -> Flushed {
         // The cleared entries must be in memory before any CPU reads the new generation.
         fence(Ordering::SeqCst);
         self.0.fetch_add(1, Ordering::Relaxed);
         machine.flush_all();
-        FlushKind::Full
+        Flushed(())
     }
 }

@@ -1,7 +1,7 @@
 //! Rows, lists, walks and counters say what is there.
 
 use vmalloc::sim::{self, SimMachine};
-use vmalloc::{Access, AccessKind, Config, Protection, Request, SiteKind, Vmalloc};
+use vmalloc::{Access, AccessKind, Config, Protection, RegionError, Request, SiteKind, Vmalloc};
 
 fn machine() -> Vmalloc<SimMachine> {
     let machine = SimMachine::new(400, 1);
@@ -107,7 +107,13 @@ fn counters_count() {
 #[test]
 fn a_region_given_up_lives_until_it_is_taken_back() {
     let vm = machine();
-    let id = vm.vzalloc(1).unwrap().into_raw();
+    let region = vm.vzalloc(1).unwrap();
+    let id = region.id();
+    // While it has an owner nobody else frees it or becomes one.
+    assert_eq!(vm.vfree(id).unwrap_err(), RegionError::Owned { id });
+    assert_eq!(vm.vfree_at(region.address()).unwrap_err(), RegionError::Owned { id });
+    assert_eq!(vmalloc::Region::from_raw(&vm, id).unwrap_err(), RegionError::Owned { id });
+    assert_eq!(region.into_raw(), id);
     let region = vmalloc::Region::from_raw(&vm, id).unwrap();
     assert_eq!(region.id(), id);
     drop(region);

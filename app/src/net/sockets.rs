@@ -17,10 +17,10 @@ use crate::buffers::{self, Buffers, Shortage};
 
 /// Bytes of a receive buffer: the window that a client sees. A request that is larger is drained
 /// while it comes.
-const RECEIVE_BYTES: usize = 32 << 10;
+const RECEIVE_BYTES: usize = 16 << 10;
 
 /// Bytes of a send buffer: what may be on its way to one client.
-const SEND_BYTES: usize = 32 << 10;
+const SEND_BYTES: usize = 16 << 10;
 
 /// An idle client is asked whether it still lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -67,7 +67,8 @@ impl Sockets {
     ///
     /// A buffer could not be had.
     pub fn try_new<B: Buffers>(buffers: &B, config: &Config) -> Result<Self, Shortage> {
-        let count = config.clients + limits::SPARE_LISTENERS;
+        // As many clients may come while the sockets of those who went are still closing.
+        let count = 2 * config.clients + limits::SPARE_LISTENERS;
         // One more for DHCP.
         let mut set = SocketSet::new(Vec::with_capacity(count + 1));
         let mut handles = Vec::with_capacity(count);

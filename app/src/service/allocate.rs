@@ -67,12 +67,12 @@ impl<M: Machine> Call<'_, '_, M> {
             request = request.align(align)?;
         }
         let pages = bytes.div_ceil(vmalloc::PAGE_BYTES);
-        Ok(if Job::is_worth(pages, options.protection) { request } else { request.zeroed() })
+        Ok(if Job::is_worth(pages) { request } else { request.zeroed() })
     }
 }
 
 fn is_sliced(info: &RegionInfo) -> bool {
-    Job::is_worth(info.range.count().get(), info.protection)
+    Job::is_worth(info.range.count().get())
 }
 
 impl<M: Machine> Service<M> {

@@ -173,8 +173,8 @@ fn allocate(f: &mut fmt::Formatter<'_>, error: &AllocateError, size: &Word) -> f
         AllocateError::FramesExhausted { requested, available } => {
             write!(f, "NOMEM need {requested} pages, {available} free")
         }
-        AllocateError::WindowExhausted { requested, largest_gap } => {
-            write!(f, "NOVA need {requested}, largest gap {largest_gap}")
+        AllocateError::WindowExhausted { requested, align, largest_gap } => {
+            write!(f, "NOVA need {requested} aligned to {align}, largest gap {largest_gap}")
         }
         AllocateError::RegionsExhausted { limit } => write!(f, "QUOTA regions all {limit} taken"),
     }

@@ -1,6 +1,6 @@
 //! Work that is too long for one turn: it is done in slices, and its connection waits.
 
-use vmalloc::{Machine, Protection, RegionInfo};
+use vmalloc::{Machine, PageCount, Region, RegionInfo};
 
 use super::Service;
 use super::allocate::{self, Naming};
@@ -45,9 +45,9 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether a region is better zeroed in slices. The service writes only what is writable.
-    pub(super) fn is_worth(pages: u64, protection: Protection) -> bool {
-        pages > SLICE_PAGES && protection == Protection::ReadWrite
+    /// Whether a region is better zeroed in slices.
+    pub(super) fn is_worth(pages: u64) -> bool {
+        pages > SLICE_PAGES
     }
 
     /// Begins to zero a region.
@@ -89,13 +89,11 @@ impl<M: Machine> Service<M> {
         let pages = job.info.range.count().get();
         let slice = budget.0.min(pages - job.done);
         budget.spend(slice);
-        let address = job.info.range.address() + job.done * vmalloc::PAGE_BYTES;
-        let length = slice * vmalloc::PAGE_BYTES;
-        self.vm.machine().fill(address, length, 0).map_err(|fault| Failure::Fault {
-            place: self.place(job.info.id),
-            offset: fault.address - job.info.range.address(),
-            access: "write",
-        })?;
+        let [first, count] =
+            [job.done, slice].map(|n| PageCount::from_pages(n).unwrap_or_default());
+        let region = Region::from_raw(self.vm, job.info.id)?;
+        region.zero(first, count);
+        let _ = region.into_raw();
         job.done += slice;
         Ok(job.done == pages)
     }

@@ -158,6 +158,27 @@ fn a_server_at_rest_sleeps() {
 }
 
 #[test]
+fn as_many_come_at_the_moment_when_fifty_leave() {
+    let mut world = World::with("", 8192);
+    for _ in 0..5 {
+        let old: Vec<Client> = (0..50).map(|_| world.connect()).collect();
+        for client in &old {
+            world.close(client);
+        }
+        let mut new: Vec<Client> = (0..50).map(|_| world.dial()).collect();
+        for client in &mut new {
+            world.wait("a connection", |world| world.socket(client).may_send());
+            assert_eq!(world.ask(client, "PING"), pong());
+        }
+        for client in &new {
+            world.close(client);
+        }
+        world.settle();
+        new.into_iter().chain(old).for_each(|client| world.forget(client));
+    }
+}
+
+#[test]
 fn a_server_whose_device_takes_nothing_sleeps_and_goes_on() {
     let mut world = World::new();
     let mut clients: Vec<_> = (0..4).map(|_| world.connect()).collect();

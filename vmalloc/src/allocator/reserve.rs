@@ -46,7 +46,8 @@ impl<M: Machine> Vmalloc<M> {
             if injected { None } else { areas.take(requested.get(), request.alignment().get()) };
         let Some(start) = found else {
             let gap = PageCount::from_pages(areas.largest()).unwrap_or(PageCount::MAX);
-            return Err(AllocateError::WindowExhausted { requested, largest_gap: gap });
+            let align = request.alignment();
+            return Err(AllocateError::WindowExhausted { requested, align, largest_gap: gap });
         };
         let offset = start - self.window.address().as_u64() / PAGE_BYTES;
         let offset = PageCount::from_pages(offset).expect("the run lies in the window");

@@ -1,6 +1,28 @@
 //! Frames on their way, linked through their records: taken, moved and handed on whole.
 
 use super::meta::{FrameIndex, FrameMeta, FrameState};
+use crate::tlb::Flushed;
+
+/// Frames that were mapped or linked, and that a TLB may still know. They become a [`FrameChain`]
+/// only in exchange for a [`Flushed`].
+#[derive(Debug)]
+#[must_use = "dropping lazy frames loses them"]
+pub(crate) struct LazyFrames(FrameChain);
+
+impl LazyFrames {
+    pub(crate) const fn new() -> Self {
+        Self(FrameChain::new())
+    }
+
+    pub(crate) fn push(&mut self, metas: &[FrameMeta], frame: FrameIndex) {
+        self.0.push(metas, frame, FrameState::Lazy);
+    }
+
+    /// The frames, which no translation reaches any more.
+    pub(crate) fn release(self, _flushed: &Flushed) -> FrameChain {
+        self.0
+    }
+}
 
 /// A run of frames that belongs to whoever holds it. Not `Clone`: a frame is in one place.
 #[derive(Debug)]

@@ -66,7 +66,8 @@ const ORDER_SHIFT: u32 = 8;
 const COUNT_SHIFT: u32 = 16;
 
 /// The record. All fields are atomic because reports read them without a lock; a writer holds the
-/// lock that the state belongs to, so `Relaxed` has no partner and needs none.
+/// lock that the state belongs to, so `Relaxed` has no partner and needs none. The audit's mark
+/// alone is set without a lock.
 #[derive(Debug)]
 pub(crate) struct FrameMeta {
     word: AtomicU32,
@@ -122,13 +123,11 @@ impl FrameMeta {
 
     /// Sets the audit's mark; false if it was set already.
     pub(crate) fn mark(&self) -> bool {
-        let word = self.word.load(Relaxed);
-        self.word.store(word | MARK_BIT, Relaxed);
-        word & MARK_BIT == 0
+        self.word.fetch_or(MARK_BIT, Relaxed) & MARK_BIT == 0
     }
 
     pub(crate) fn unmark(&self) {
-        self.word.store(self.word.load(Relaxed) & !MARK_BIT, Relaxed);
+        self.word.fetch_and(!MARK_BIT, Relaxed);
     }
 
     pub(crate) fn next(&self) -> FrameIndex {

@@ -8,7 +8,7 @@ use x86_64::VirtAddr;
 
 use super::entry::Entry;
 use super::span::{Span, index, spans};
-use crate::frame::{Buddy, FrameChain, FrameIndex, FrameState};
+use crate::frame::{Buddy, FrameChain, FrameIndex, FrameState, LazyFrames};
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, Page, PageRange};
 use crate::raw;
@@ -208,15 +208,14 @@ impl Tables {
         }
     }
 
-    /// Takes the entries of a range out and returns its frames as one chain. They may be reused
-    /// only after every TLB has been flushed.
+    /// Takes the entries of a range out and returns its frames.
     pub(crate) fn clear<P: PhysicalMemory>(
         &self,
         memory: &P,
         frames: &Buddy,
         range: PageRange,
-    ) -> FrameChain {
-        let mut chain = FrameChain::new();
+    ) -> LazyFrames {
+        let mut lazy = LazyFrames::new();
         for span in spans(range) {
             let (leaf, _) = self.leaf(memory, frames, span.page).expect("a region has its tables");
             for slot in &leaf[span.places()] {
@@ -224,10 +223,10 @@ impl Tables {
                 slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
                 let frame = frames.index(entry.frame()).filter(|_| entry.is_present());
                 let frame = frame.expect("every page of a region maps a managed frame");
-                chain.push(frames.metas(), frame, FrameState::Lazy);
+                lazy.push(frames.metas(), frame);
             }
         }
-        chain
+        lazy
     }
 
     /// Lowers the counts over a cleared range and unlinks the tables that are empty now. They may
@@ -237,8 +236,8 @@ impl Tables {
         memory: &P,
         frames: &Buddy,
         range: PageRange,
-    ) -> FrameChain {
-        let mut chain = FrameChain::new();
+    ) -> LazyFrames {
+        let mut lazy = LazyFrames::new();
         let mut made = self.made.lock();
         for span in spans(range) {
             let upper = Self::child(memory, self.root, span.page, 4);
@@ -251,15 +250,15 @@ impl Tables {
             made.indexes -= 1;
             made.tables -= 1;
             let ids = Self::meta(frames, leaf).other();
-            chain.push(frames.metas(), ids, FrameState::Lazy);
-            self.unlink(memory, frames, middle, &span, 2, &mut chain);
+            lazy.push(frames.metas(), ids);
+            self.unlink(memory, frames, middle, &span, 2, &mut lazy);
             if Self::meta(frames, middle).sub_count(1) == 0 {
                 made.tables -= 1;
-                self.unlink(memory, frames, upper, &span, 3, &mut chain);
+                self.unlink(memory, frames, upper, &span, 3, &mut lazy);
                 Self::meta(frames, upper).sub_count(1);
             }
         }
-        chain
+        lazy
     }
 
     fn unlink<P: PhysicalMemory>(
@@ -269,12 +268,12 @@ impl Tables {
         parent: Frame,
         span: &Span,
         level: u8,
-        chain: &mut FrameChain,
+        lazy: &mut LazyFrames,
     ) {
         let slot = &raw::words(memory, parent)[index(span.page, level)];
         let child = frames.index(read(slot).frame()).expect("tables are managed frames");
         slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
-        chain.push(frames.metas(), child, FrameState::Lazy);
+        lazy.push(frames.metas(), child);
     }
 
     fn meta(frames: &Buddy, table: Frame) -> &crate::frame::meta::FrameMeta {

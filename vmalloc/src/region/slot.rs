@@ -20,11 +20,14 @@ use crate::request::{Protection, Request};
 pub(crate) enum Stage {
     Free = 0,
     Building,
-    Busy,
+    /// Busy, and a [`Region`](super::Region) frees it.
+    Owned,
+    /// Busy, and whoever knows the id may free it.
+    Loose,
     Lazy,
 }
 
-const STAGE_BITS: u32 = 2;
+const STAGE_BITS: u32 = 3;
 const SYSTEM: u64 = 1 << 63;
 const READ_ONLY: u64 = 1 << 62;
 
@@ -59,6 +62,13 @@ impl Slot {
         generation_of(self.stamp.load(Ordering::Acquire))
     }
 
+    /// Whether a region has been published in this generation, now or before. One that is free or
+    /// being built has never been shown to anybody.
+    pub(crate) fn has_shown(&self, generation: u32) -> bool {
+        // Acquire: pairs with `publish`. One load decides: the slot may change right after.
+        self.stamp.load(Ordering::Acquire) >= stamp(generation, Stage::Owned)
+    }
+
     /// Notes what is being built; readers see nothing of it yet.
     pub(crate) fn build(&self, request: &Request, range: PageRange) {
         self.stamp.store(stamp(self.generation(), Stage::Building), Ordering::Relaxed);
@@ -80,14 +90,19 @@ impl Slot {
     /// Shows the region to readers.
     pub(crate) fn publish(&self) {
         // Release: pairs with the Acquire in `read`.
-        self.stamp.store(stamp(self.generation(), Stage::Busy), Ordering::Release);
+        self.stamp.store(stamp(self.generation(), Stage::Owned), Ordering::Release);
     }
 
-    /// Claims the generation for freeing. Of several callers one wins.
-    pub(crate) fn claim(&self, generation: u32) -> bool {
-        let (busy, lazy) = (stamp(generation, Stage::Busy), stamp(generation, Stage::Lazy));
+    /// Takes the generation from one stage to another. Of several callers one wins.
+    pub(crate) fn step(&self, generation: u32, from: Stage, to: Stage) -> bool {
+        let (from, to) = (stamp(generation, from), stamp(generation, to));
         // AcqRel: the winner sees all that was published and is seen to have won.
-        self.stamp.compare_exchange(busy, lazy, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.stamp.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Whether the generation is in a stage now.
+    pub(crate) fn is_in(&self, generation: u32, stage: Stage) -> bool {
+        self.stamp.load(Ordering::Acquire) == stamp(generation, stage)
     }
 
     /// Ends the generation; the next one starts free.
@@ -102,7 +117,8 @@ impl Slot {
         // Acquire: pairs with `publish`.
         let before = self.stamp.load(Ordering::Acquire);
         let generation = generation_of(before);
-        let state = if before == stamp(generation, Stage::Busy) {
+        let busy = [Stage::Owned, Stage::Loose].map(|stage| stamp(generation, stage));
+        let state = if busy.contains(&before) {
             RegionState::Busy
         } else if before == stamp(generation, Stage::Lazy) {
             RegionState::Lazy

@@ -2,7 +2,7 @@
 
 use spin::Mutex;
 
-use super::slot::Slot;
+use super::slot::{Slot, Stage};
 use super::{GENERATION_MAX, RegionId, RegionInfo};
 use crate::error::RegionError;
 use crate::raw::Slab;
@@ -80,7 +80,9 @@ impl Slots {
             return Some(slot);
         }
         if free.low > free.high {
-            return None;
+            // All have been used: what one side has freed serves the other.
+            let other = if system { &mut free.clients } else { &mut free.system };
+            return other.pop(self);
         }
         if system {
             free.high -= 1;
@@ -122,26 +124,38 @@ impl Slots {
         slot.read(id.slot()).filter(|info| info.id == id)
     }
 
-    /// Claims a busy region for freeing.
+    /// Claims a busy region for freeing, as its owner or by its id.
     ///
     /// # Errors
     ///
-    /// `Unknown` where no region ever had the id, `Gone` where it is freed or being freed.
-    pub(crate) fn claim(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
+    /// `Unknown` where no region ever had the id, `Gone` where it is freed or being freed, `Owned`
+    /// where somebody else is its owner.
+    pub(crate) fn claim(&self, id: RegionId, from: Stage) -> Result<RegionInfo, RegionError> {
+        self.step(id, from, Stage::Lazy)?;
+        Ok(self.read(id).expect("a claimed slot stays lazy until it is purged"))
+    }
+
+    /// Takes a region from one stage to another.
+    ///
+    /// # Errors
+    ///
+    /// As [`claim`](Self::claim).
+    pub(crate) fn step(&self, id: RegionId, from: Stage, to: Stage) -> Result<(), RegionError> {
         let slot = self.known(id)?;
-        if !slot.claim(id.generation()) {
-            return Err(RegionError::Gone { id });
+        if slot.step(id.generation(), from, to) {
+            Ok(())
+        } else if from == Stage::Loose && slot.is_in(id.generation(), Stage::Owned) {
+            Err(RegionError::Owned { id })
+        } else {
+            Err(RegionError::Gone { id })
         }
-        Ok(slot.read(id.slot()).expect("a claimed slot stays lazy until it is purged"))
     }
 
     /// The slot of an id that a region has or had.
     pub(crate) fn known(&self, id: RegionId) -> Result<&Slot, RegionError> {
         let unknown = RegionError::Unknown { id: id.get() };
         let slot = self.slab.get(id.slot() as usize - 1).ok_or(unknown)?;
-        // A generation that is free or being built has never been shown to anybody.
-        let shown = slot.generation() > id.generation() || slot.read(id.slot()).is_some();
-        if id.generation() <= slot.generation() && shown { Ok(slot) } else { Err(unknown) }
+        if slot.has_shown(id.generation()) { Ok(slot) } else { Err(unknown) }
     }
 }
 

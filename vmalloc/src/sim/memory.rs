@@ -136,6 +136,7 @@ unsafe impl PhysicalMemory for SimMachine {
 
     fn retire(&self, frame: Frame) {
         self.wander();
+        self.assert_forgotten(frame);
         let number = self.memory.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
         self.memory.fill(number, POISON);
         self.memory.freed.lock().expect("no test panics inside").insert(number);

@@ -58,6 +58,12 @@ impl Caches {
         self.tables.clear();
     }
 
+    /// Whether a page or a table is remembered on this frame.
+    pub(super) fn reach(&self, frame: Frame) -> bool {
+        self.leaves.values().any(|translation| translation.frame == frame)
+            || self.tables.values().any(|start| start.table == frame)
+    }
+
     pub(super) fn translations(&self) -> Vec<(Page, Frame)> {
         self.leaves.iter().map(|(page, translation)| (*page, translation.frame)).collect()
     }

@@ -52,6 +52,7 @@ const CASES: &[Case] = &[
     guest("redis-benchmark with SOFT", benchmark::soft),
     guest("redis-benchmark without SOFT", benchmark::hard),
     guest("redis-benchmark without pipelining", benchmark::unpipelined),
+    guest("redis-benchmark with its own tests", benchmark::stock),
     guest("64 idle clients and one that works", clients::idle),
     guest("64 clients that vanish by RST", clients::reset),
     tool("stop ends a detached guest", lifecycle::stop),

@@ -14,6 +14,7 @@ use crate::test::tally::Skip;
 
 const LIMIT: Duration = Duration::from_secs(180);
 const CLIENTS: &str = "50";
+const STOCK_ROUNDS: usize = 6;
 /// Different names: with 1000 of them a random choice leaves some untouched.
 const NAMES: &str = "1000";
 
@@ -32,13 +33,34 @@ pub(super) fn unpipelined(subject: &Subject) -> anyhow::Result<()> {
     load(subject, "1", 50_000, &["SOFT"])
 }
 
-fn load(subject: &Subject, depth: &str, requests: u64, more: &[&str]) -> anyhow::Result<()> {
+/// Its own tests, one behind the other: 50 clients leave, and 50 others come at the same moment.
+pub(super) fn stock(subject: &Subject) -> anyhow::Result<()> {
+    require(subject)?;
+    for _ in 0..STOCK_ROUNDS {
+        let mut command = Command::new("redis-benchmark");
+        command.args(["-p", &subject.address().port().to_string(), "-q", "-c", CLIENTS]);
+        command.args(["-t", "ping", "-n", "5000"]);
+        let output = process::capture_within(&mut command, LIMIT)?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "redis-benchmark: {}\n{text}", output.status);
+    }
+    let mut client = subject.connect()?;
+    ensure!(reports::stat(&mut client, "connections_refused")? == 0, "a client was refused");
+    reports::check(&mut client).map(|_| ())
+}
+
+fn require(subject: &Subject) -> anyhow::Result<()> {
     if process::find("redis-benchmark").is_none() {
         return Err(Skip("redis-benchmark is not installed").into());
     }
     if subject.network() != Network::Passt {
         return Err(Skip("50 clients at once need passt").into());
     }
+    Ok(())
+}
+
+fn load(subject: &Subject, depth: &str, requests: u64, more: &[&str]) -> anyhow::Result<()> {
+    require(subject)?;
     let mut client = subject.connect()?;
     let before = Counts::read(&mut client)?;
     let mut command = Command::new("redis-benchmark");
