@@ -15,6 +15,7 @@ use crate::machine::Machine;
 use crate::page::{PAGE_BYTES, Page, PageRange};
 use crate::paging::{Entry, Tables, Walk};
 use crate::purge::Unmapped;
+use crate::raw;
 use crate::region::slot::Stage;
 use crate::region::slots::Slots;
 use crate::region::{Region, RegionId, RegionInfo, RegionState};
@@ -178,7 +179,7 @@ impl<M: Machine> Vmalloc<M> {
         // From here on nothing can fail.
         if request.is_zeroed() {
             for frame in frames.frames(self.frames.metas()) {
-                self.machine.zero(self.frames.frame(frame));
+                raw::clear(&self.machine, self.frames.frame(frame));
             }
         }
         let record = self.slots.slot(slot);
@@ -278,7 +279,7 @@ impl<M: Machine> Vmalloc<M> {
     pub fn take_run(&self, frames: u64) -> Option<FrameRange> {
         let run = self.frames.take_run(frames)?;
         for offset in 0..run.count {
-            self.machine.zero(run.start + offset);
+            raw::clear(&self.machine, run.start + offset);
         }
         Counters::add(&self.counters.frames_heap, run.count);
         Some(run)

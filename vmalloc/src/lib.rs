@@ -11,11 +11,9 @@
 //! # Examples
 //!
 //! ```
-//! use vmalloc::{sim, Access, Config, Vmalloc};
+//! use vmalloc::{sim, Access};
 //!
-//! let machine = sim::SimMachine::new(256, 1);
-//! let memory = machine.memory();
-//! let vm = Vmalloc::try_new(machine, &Config::new(sim::window(1024), &memory))?;
+//! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
 //!
 //! let region = vm.vzalloc(10_000)?;
 //! vm.machine().write(region.address() + 9_996u64, b"tail").unwrap();

@@ -51,7 +51,11 @@ pub unsafe trait PhysicalMemory {
     fn pointer(&self, frame: Frame) -> NonNull<u8>;
 
     /// Fills the frame with zeros. Override it with the machine's fastest way.
-    fn zero(&self, frame: Frame) {
+    ///
+    /// # Safety
+    ///
+    /// The frame's contents are the caller's to change.
+    unsafe fn zero(&self, frame: Frame) {
         crate::raw::zero_frame(self.pointer(frame));
     }
 

@@ -23,6 +23,13 @@ pub(crate) fn zero_frame(frame: NonNull<u8>) {
     }
 }
 
+/// Clears a frame that the crate has taken: for a table, or for the pages of a region whose owner
+/// asks for it.
+pub(crate) fn clear<P: PhysicalMemory>(memory: &P, frame: Frame) {
+    // SAFETY: callers hold the frame in a chain, or hold the region whose page it is.
+    unsafe { memory.zero(frame) };
+}
+
 /// Types whose all-zero bytes are a valid value and that need no drop.
 ///
 /// # Safety

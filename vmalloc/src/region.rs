@@ -12,6 +12,7 @@ use crate::allocator::Vmalloc;
 use crate::error::RegionError;
 use crate::machine::Machine;
 use crate::page::{PageCount, PageRange};
+use crate::raw;
 use crate::region::slot::Stage;
 use crate::request::Protection;
 
@@ -181,7 +182,7 @@ impl<'v, M: Machine> Region<'v, M> {
         for page in PageRange::within(self.info.range, first, count).pages() {
             let walk = self.vmalloc.walk(page.start_address());
             let (_, leaf) = walk.last().filter(|(level, _)| *level == 1).expect("pages are mapped");
-            self.vmalloc.machine().zero(leaf.frame());
+            raw::clear(self.vmalloc.machine(), leaf.frame());
         }
     }
 

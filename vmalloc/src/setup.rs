@@ -1,4 +1,5 @@
 //! Set-up: where the window lies, and what the crate keeps for itself.
+#![expect(unsafe_code, reason = "the memory that is handed over must be free")]
 
 use x86_64::PhysAddr;
 
@@ -166,10 +167,15 @@ impl<M: Machine> Vmalloc<M> {
     /// - [`SetupError::Occupied`]: the root has an entry where the window lies. Nothing is entered.
     /// - [`SetupError::Cpus`]: the machine has more than one CPU.
     ///
+    /// # Safety
+    ///
+    /// The memory is free RAM that nobody else uses, and is given away for good: its runs do not
+    /// overlap, and no other window is set up on them.
+    ///
     /// # Context
     ///
     /// Once, at boot, with the level-4 table of [`Machine::root`] loaded or about to be.
-    pub fn try_new(machine: M, config: &Config<'_>) -> Result<Self, SetupError> {
+    pub unsafe fn try_new(machine: M, config: &Config<'_>) -> Result<Self, SetupError> {
         let parts = set_up(&machine, config)?;
         Ok(Self::from_parts(machine, config, parts))
     }

@@ -20,9 +20,12 @@ use std::vec::Vec;
 
 use x86_64::VirtAddr;
 
+use crate::allocator::Vmalloc;
+use crate::error::SetupError;
 use crate::frame::FrameRange;
 use crate::machine::{CpuId, Cpus, Machine, TlbControl};
 use crate::page::{Frame, Page, PageCount, PageRange};
+use crate::setup::Config;
 
 use memory::Memory;
 use mmu::Caches;
@@ -78,9 +81,28 @@ impl SimMachine {
         }
     }
 
-    /// The memory to hand to [`Config`](crate::Config): all but the root table.
-    #[must_use]
-    pub fn memory(&self) -> [FrameRange; 1] {
+    /// Sets a window up on all of the machine's memory, with limits as in [`Config`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Vmalloc::try_new`].
+    pub fn set_up(
+        self,
+        window: PageRange,
+        regions: u32,
+        reserve: u64,
+    ) -> Result<Vmalloc<Self>, SetupError> {
+        let memory = self.memory();
+        let config = Config { regions, reserve, ..Config::new(window, &memory) };
+        #[expect(unsafe_code, reason = "gives the memory away")]
+        // SAFETY: the machine is moved into the window, and its memory with it.
+        unsafe {
+            Vmalloc::try_new(self, &config)
+        }
+    }
+
+    /// All frames but the root table.
+    pub(crate) fn memory(&self) -> [FrameRange; 1] {
         [self.memory.free()]
     }
 

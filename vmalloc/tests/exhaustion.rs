@@ -1,16 +1,14 @@
 //! Every reservation fails once, at every place where it can, and nothing has changed.
 
 use vmalloc::sim::{self, SimMachine};
-use vmalloc::{AllocateError, Config, RegionId, Request, Reservation, Stats, Vmalloc};
+use vmalloc::{AllocateError, RegionId, Request, Reservation, Stats, Vmalloc};
 
 /// A region that needs tables of every level: its pages lie over a border of leaf tables.
 const BYTES: u64 = 700 * 4096;
 
 fn machine() -> Vmalloc<SimMachine> {
-    let machine = SimMachine::new(2_000, 1);
-    let memory = machine.memory();
-    let config = Config::new(sim::window(10_000), &memory);
-    Vmalloc::try_new(machine, &config).expect("the memory holds the records")
+    let vm = SimMachine::new(2_000, 1).set_up(sim::window(10_000), 0, 0);
+    vm.expect("the memory holds the records")
 }
 
 fn snapshot(vm: &Vmalloc<SimMachine>) -> Stats {
@@ -97,15 +95,25 @@ fn all_memory_but_the_tables_can_be_had_from_single_frames() {
 
 #[test]
 fn a_reserve_is_left_but_to_those_who_may_take_it() {
-    let machine = SimMachine::new(300, 1);
-    let memory = machine.memory();
-    let config = Config { reserve: 20, ..Config::new(sim::window(4_000), &memory) };
-    let vm = Vmalloc::try_new(machine, &config).expect("the memory holds the records");
+    let vm = SimMachine::new(300, 1).set_up(sim::window(4_000), 0, 20);
+    let vm = vm.expect("the memory holds the records");
     while let Ok(region) = vm.vmalloc(1) {
         let _ = region.into_raw();
     }
     let left = vm.stats().frames_free;
     assert!((15..=20).contains(&left), "{left} frames left of 20 and what tables took");
     let system = Request::try_new(4096).unwrap().with_reserve();
+    assert!(vm.allocate(&system).is_ok());
+}
+
+#[test]
+fn slots_that_one_side_has_freed_serve_the_other() {
+    let vm = SimMachine::new(300, 1).set_up(sim::window(4_000), 8, 0);
+    let vm = vm.expect("the memory holds the records");
+    let all: Vec<_> = (0..8).map(|_| vm.vmalloc(1).unwrap()).collect();
+    let system = Request::try_new(1).unwrap().system();
+    let limit = AllocateError::RegionsExhausted { limit: 8 };
+    assert_eq!(vm.allocate(&system).unwrap_err(), limit);
+    drop(all);
     assert!(vm.allocate(&system).is_ok());
 }

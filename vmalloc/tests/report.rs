@@ -1,13 +1,11 @@
 //! Rows, lists, walks and counters say what is there.
 
 use vmalloc::sim::{self, SimMachine};
-use vmalloc::{Access, AccessKind, Config, Protection, RegionError, Request, SiteKind, Vmalloc};
+use vmalloc::{Access, AccessKind, Protection, RegionError, Request, SiteKind, Vmalloc};
 
 fn machine() -> Vmalloc<SimMachine> {
-    let machine = SimMachine::new(400, 1);
-    let memory = machine.memory();
-    let config = Config::new(sim::window(4_000), &memory);
-    Vmalloc::try_new(machine, &config).expect("the memory holds the records")
+    let vm = SimMachine::new(400, 1).set_up(sim::window(4_000), 0, 0);
+    vm.expect("the memory holds the records")
 }
 
 fn rows(vm: &Vmalloc<SimMachine>) -> String {

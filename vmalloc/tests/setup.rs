@@ -1,12 +1,11 @@
 //! What set-up refuses, and what it leaves alone.
 
 use vmalloc::sim::{self, SimMachine};
-use vmalloc::{Config, Page, PageCount, PageRange, Reservation, SetupError, SiteKind, Vmalloc};
+use vmalloc::{Page, PageCount, PageRange, Reservation, SetupError, SiteKind, Vmalloc};
 use x86_64::VirtAddr;
 
 fn set_up(machine: SimMachine, window: PageRange) -> Result<Vmalloc<SimMachine>, SetupError> {
-    let memory = machine.memory();
-    Vmalloc::try_new(machine, &Config::new(window, &memory))
+    machine.set_up(window, 0, 0)
 }
 
 fn window_at(address: u64, pages: u64) -> PageRange {
@@ -73,4 +72,13 @@ fn an_injected_failure_happens_once() {
     drop(vm.vmalloc(1).unwrap());
     assert!(vm.vmalloc(1).is_err());
     drop(vm.vmalloc(1).unwrap());
+}
+
+#[test]
+fn a_window_at_the_end_of_the_addresses_is_listed_to_its_end() {
+    let vm = set_up(SimMachine::new(200, 1), window_at(0xffff_ffff_ffe0_0000, 500)).unwrap();
+    let region = vm.vmalloc(1).unwrap();
+    let found = vm.next_region(vm.window().address()).unwrap();
+    assert_eq!(found.id, region.id());
+    assert!(vm.next_region(found.with_guard().end()).is_none());
 }

@@ -4,6 +4,7 @@
 
 use core::ptr::NonNull;
 
+use runtime_config::layout::{WINDOW_BYTES, WINDOW_START};
 use vmalloc::{
     Access, AccessKind, CpuId, Cpus, Fault, Frame, Machine, Page, PhysicalMemory, TlbControl,
 };
@@ -35,6 +36,12 @@ unsafe impl PhysicalMemory for BareMachine {
     }
 }
 
+/// Stores by address are for the window alone: nothing else may be changed from outside its module.
+fn is_in_window(address: VirtAddr, length: u64) -> bool {
+    let offset = address.as_u64().wrapping_sub(WINDOW_START);
+    offset < WINDOW_BYTES && length <= WINDOW_BYTES - offset
+}
+
 fn fault(address: u64, kind: AccessKind) -> Fault {
     Fault { address: VirtAddr::new_truncate(address), kind }
 }
@@ -51,7 +58,11 @@ unsafe impl Access for BareMachine {
     }
 
     fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
-        // SAFETY: callers of the trait write to regions, which hold nothing of the image.
+        if !is_in_window(address, bytes.len() as u64) {
+            return Err(fault(address.as_u64(), AccessKind::Write));
+        }
+        // SAFETY: the bytes lie in the window, so in a region or nowhere. The service writes to
+        // clients' regions only and refuses the image's own.
         let done = unsafe { access::write(address.as_u64(), bytes) };
         if done == bytes.len() {
             return Ok(());
@@ -60,6 +71,9 @@ unsafe impl Access for BareMachine {
     }
 
     fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
+        if !is_in_window(address, length) {
+            return Err(fault(address.as_u64(), AccessKind::Write));
+        }
         let bytes = usize::try_from(length).unwrap_or(usize::MAX);
         // SAFETY: as in `write`.
         let done = unsafe { access::fill(address.as_u64(), bytes, byte) };
@@ -72,7 +86,7 @@ unsafe impl Access for BareMachine {
     fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
         let is_allowed = match kind {
             AccessKind::Read => access::can_read(address.as_u64()),
-            AccessKind::Write => access::can_write(address.as_u64()),
+            AccessKind::Write => is_in_window(address, 1) && access::can_write(address.as_u64()),
             AccessKind::Execute => {
                 walk::translate(address.as_u64()).is_some_and(|leaf| leaf.is_executable)
             }

@@ -7,8 +7,8 @@ use smoltcp::iface::{self, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
+use vmalloc::Vmalloc;
 use vmalloc::sim::{self, SimMachine};
-use vmalloc::{self as library, Vmalloc};
 
 use crate::value::Value;
 use crate::wire::{self, End};
@@ -49,10 +49,8 @@ impl World {
     /// A server with a command line and so many frames.
     pub(crate) fn with(line: &str, frames: u64) -> Self {
         let config = Config::parse(line).unwrap();
-        let machine = SimMachine::new(frames, 1);
-        let memory = machine.memory();
-        let layout = library::Config::new(sim::window(WINDOW_PAGES), &memory);
-        let vm = Box::leak(Box::new(Vmalloc::try_new(machine, &layout).unwrap()));
+        let vm = SimMachine::new(frames, 1).set_up(sim::window(WINDOW_PAGES), 0, 0);
+        let vm = Box::leak(Box::new(vm.unwrap()));
         let (near, mut far) = wire::cable();
         let server = Server::new(near, vm, HeapBuffers, &config, 0x5eed).unwrap();
 

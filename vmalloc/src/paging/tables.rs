@@ -177,7 +177,7 @@ impl Tables {
         let table = stash.pop(frames.metas()).expect("the stash was counted before");
         frames.meta(table).set_state(state);
         // Zeroed here, before any entry points to it: a walk must never see an old byte.
-        memory.zero(frames.frame(table));
+        raw::clear(memory, frames.frame(table));
         match state {
             FrameState::Index => made.indexes += 1,
             _ => made.tables += 1,

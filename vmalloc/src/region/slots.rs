@@ -162,14 +162,11 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::SimMachine;
-    use crate::{Config, Vmalloc};
+    use crate::sim::{self, SimMachine};
 
     #[test]
     fn ids_count_from_one_and_are_never_used_twice() {
-        let machine = SimMachine::new(128, 1);
-        let memory = machine.memory();
-        let vm = Vmalloc::try_new(machine, &Config::new(crate::sim::window(64), &memory)).unwrap();
+        let vm = SimMachine::new(128, 1).set_up(sim::window(64), 0, 0).unwrap();
         let first = vm.vmalloc(1).unwrap().into_raw();
         let second = vm.vmalloc(1).unwrap().into_raw();
         assert_eq!((first.get(), second.get()), (1, 2));

@@ -126,7 +126,7 @@ unsafe impl PhysicalMemory for SimMachine {
         self.memory.pointer(frame)
     }
 
-    fn zero(&self, frame: Frame) {
+    unsafe fn zero(&self, frame: Frame) {
         self.wander();
         self.memory.own(frame);
         for word in self.memory.words(frame) {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, AllocateError, Config, CpuId, Frame, PAGE_BYTES, Page, Protection,
-    RegionError, RegionId, Request, Reservation, SiteKind, Stats, Vmalloc,
+    Access, AccessKind, AllocateError, CpuId, Frame, PAGE_BYTES, Page, Protection, RegionError,
+    RegionId, Request, Reservation, SiteKind, Stats, Vmalloc,
 };
 use x86_64::VirtAddr;
 
@@ -34,10 +34,9 @@ impl World {
         let machine = SimMachine::new(200 + random.below(400), 1);
         let window = [300, 1_500, 5_000][random.below(3) as usize];
         machine.speculate(random.next(), window);
-        let memory = machine.memory();
         let regions = if random.one_in(2) { 40 } else { 0 };
-        let config = Config { regions, ..Config::new(sim::window(window), &memory) };
-        let vm = Vmalloc::try_new(machine, &config).expect("the memory holds the records");
+        let vm = machine.set_up(sim::window(window), regions, 0);
+        let vm = vm.expect("the memory holds the records");
         let at_rest = vm.stats();
         Self { vm, window, held: BTreeMap::new(), gone: Vec::new(), at_rest }
     }

@@ -1,5 +1,7 @@
 //! The one window of the image, and whose an address in it is.
 
+#![expect(unsafe_code, reason = "gives the memory away")]
+
 use core::fmt;
 
 use arrayvec::ArrayVec;
@@ -53,7 +55,9 @@ pub(crate) fn init(
             0 => (frames / RESERVE_PART).max(RESERVE_FRAMES_MIN),
             chosen => chosen,
         };
-        Vmalloc::try_new(BareMachine::new(), &setup)
+        // SAFETY: the memory map leaves out the image, its tables and all that the loader keeps,
+        // and this runs once.
+        unsafe { Vmalloc::try_new(BareMachine::new(), &setup) }
     })
 }
 
