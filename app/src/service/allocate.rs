@@ -33,8 +33,9 @@ pub(super) fn vmalloc<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fail
 
 fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Result<(), Failure> {
     let text = call.argument(1);
-    let invalid =
-        || Failure::Invalid("a size is bytes with optional K, M, G or T", Word::new(text));
+    let invalid = || {
+        Failure::Invalid("a size is bytes below 2^64, with optional K, M, G or T", Word::new(text))
+    };
     let bytes = size::parse(text).ok_or_else(invalid)?;
     let naming = Naming {
         // Names that are valid fit.

@@ -67,8 +67,12 @@ fn row(reply: &mut Reply<'_>, front: core::fmt::Arguments<'_>, entry: Option<Ent
 
 /// Reads an address that a CPU can hold.
 pub(super) fn address(text: &[u8]) -> Result<VirtAddr, Failure> {
-    let invalid =
-        || Failure::Invalid("an address is canonical, as 0x… or decimal", Word::new(text));
+    let invalid = || {
+        Failure::Invalid(
+            "an address is canonical, hexadecimal with 0x, or decimal",
+            Word::new(text),
+        )
+    };
     let address = size::parse_address(text).ok_or_else(invalid)?;
     VirtAddr::try_new(address).map_err(|_| invalid())
 }

@@ -55,6 +55,8 @@ pub enum Failure {
     Invalid(&'static str, Word),
     /// The same, where the text says it all.
     Malformed(&'static str),
+    /// An option is the last word, and takes one more.
+    NoValue(Word),
     /// An option that is planned and not served yet.
     NotServed(&'static str),
     /// An option that there is none of.
@@ -130,6 +132,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Invalid(what, word) => write!(f, "INVAL {what}, not '{word}'"),
             Self::Malformed(what) => write!(f, "INVAL {what}"),
+            Self::NoValue(option) => write!(f, "INVAL option {option} has no value"),
             Self::NotServed(name) => write!(f, "INVAL option {name} is not served yet"),
             Self::Option(word) => write!(f, "INVAL unknown option '{word}'"),
             Self::Request(error) => write!(f, "INVAL {error}"),

@@ -27,7 +27,7 @@ impl<'a> Options<'a> {
         let mut options = Self::default();
         while let Some(word) = words.next() {
             let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-            let mut value = || words.next().ok_or(Failure::Malformed("an option has no value"));
+            let mut value = || words.next().ok_or_else(|| Failure::NoValue(Word::new(word)));
             if is("ALIGN") {
                 options.align = Some(align(value()?)?);
             } else if is("PROT") {

@@ -121,7 +121,7 @@ impl Listing {
                     Failure::Option(Word::new(word))
                 });
             }
-            let value = words.next().ok_or(Failure::Malformed("an option has no value"))?;
+            let value = words.next().ok_or_else(|| Failure::NoValue(Word::new(word)))?;
             let invalid = |what| Failure::Invalid(what, Word::new(value));
             if is("CURSOR") {
                 let address = size::parse_address(value);

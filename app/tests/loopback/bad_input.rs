@@ -106,7 +106,7 @@ fn sizes_alignments_and_options() {
     let mut world = World::new();
     let mut client = world.connect();
     let before = world.check(&mut client);
-    let size = "INVAL a size is bytes with optional K, M, G or T, not";
+    let size = "INVAL a size is bytes below 2^64, with optional K, M, G or T, not";
     let name = "INVAL a name is 1 to 64 graphic ASCII bytes without @, \" and \\, not";
     let long = "n".repeat(65);
     let cases = [
@@ -121,7 +121,7 @@ fn sizes_alignments_and_options() {
         ("VMALLOC 1 ALIGN 0", "INVAL alignment 0 is not a power of two".to_owned()),
         ("VMALLOC 1 ALIGN 3", "INVAL alignment 3 is not a power of two".to_owned()),
         ("VMALLOC 1 ALIGN x", "INVAL ALIGN is a number of bytes, not 'x'".to_owned()),
-        ("VMALLOC 1 ALIGN", "INVAL an option has no value".to_owned()),
+        ("VMALLOC 1 ALIGN", "INVAL option ALIGN has no value".to_owned()),
         ("VMALLOC 1 PROT rx", "INVAL PROT is rw or ro, not 'rx'".to_owned()),
         ("VMALLOC 1 COLOR red", "INVAL unknown option 'COLOR'".to_owned()),
         ("VMALLOC 1 NODE 0", "INVAL option NODE is not served yet".to_owned()),
@@ -185,15 +185,15 @@ fn regions_that_are_not_there() {
         ("VFREE x", "INVAL a region is an id or @name, not 'x'"),
         ("VFREE -1", "INVAL a region is an id or @name, not '-1'"),
         ("VPTE 77", "NOENT no region 77"),
-        ("VPROBE 0xzz r", "INVAL an address is canonical, as 0x… or decimal, not '0xzz'"),
+        ("VPROBE 0xzz r", "INVAL an address is canonical, hexadecimal with 0x, or decimal, not '0xzz'"),
         (
             "VPROBE 0x800000000000 r",
-            "INVAL an address is canonical, as 0x… or decimal, not '0x800000000000'",
+            "INVAL an address is canonical, hexadecimal with 0x, or decimal, not '0x800000000000'",
         ),
         ("VPROBE 4096 q", "INVAL an access is r, w or x, not 'q'"),
         (
             "VWALK 0x800000000000",
-            "INVAL an address is canonical, as 0x… or decimal, not '0x800000000000'",
+            "INVAL an address is canonical, hexadecimal with 0x, or decimal, not '0x800000000000'",
         ),
         ("VLIST COUNT 0", "INVAL COUNT is a number above 0, not '0'"),
         ("VLIST STATE odd", "INVAL STATE is busy, lazy or all, not 'odd'"),

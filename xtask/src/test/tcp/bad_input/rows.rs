@@ -26,22 +26,30 @@ pub(super) struct Row {
 const REFUSED: &[(&str, &str, &str)] = &[
     ("size 0", "VMALLOC 0", "INVAL size 0"),
     ("size 0, zeroed", "VZALLOC 0", "INVAL size 0"),
-    ("a negative size", "VMALLOC -1", "INVAL a size is bytes with optional K, M, G or T, not '-1'"),
-    ("a sign", "VMALLOC +1", "INVAL a size is bytes with optional K, M, G or T, not '+1'"),
+    (
+        "a negative size",
+        "VMALLOC -1",
+        "INVAL a size is bytes below 2^64, with optional K, M, G or T, not '-1'",
+    ),
+    (
+        "a sign",
+        "VMALLOC +1",
+        "INVAL a size is bytes below 2^64, with optional K, M, G or T, not '+1'",
+    ),
     (
         "text behind a size",
         "VMALLOC 4Kx",
-        "INVAL a size is bytes with optional K, M, G or T, not '4Kx'",
+        "INVAL a size is bytes below 2^64, with optional K, M, G or T, not '4Kx'",
     ),
     (
         "a size of more than 64 bits",
         "VMALLOC 18446744073709551616",
-        "INVAL a size is bytes with optional K, M, G or T, not '18446744073709551616'",
+        "INVAL a size is bytes below 2^64, with optional K, M, G or T, not '18446744073709551616'",
     ),
     (
         "a size that its unit makes too large",
         "VMALLOC 16777216T",
-        "INVAL a size is bytes with optional K, M, G or T, not '16777216T'",
+        "INVAL a size is bytes below 2^64, with optional K, M, G or T, not '16777216T'",
     ),
     (
         "a size whose guard overflows",
@@ -52,7 +60,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("an alignment of 0", "VMALLOC 1 ALIGN 0", "INVAL alignment 0 is not a power of two"),
     ("an alignment of 3", "VMALLOC 1 ALIGN 3", "INVAL alignment 3 is not a power of two"),
     ("an alignment that is none", "VMALLOC 1 ALIGN x", "INVAL ALIGN is a number of bytes, not 'x'"),
-    ("an option without its value", "VMALLOC 1 ALIGN", "INVAL an option has no value"),
+    ("an option without its value", "VMALLOC 1 ALIGN", "INVAL option ALIGN has no value"),
     ("an unknown option", "VMALLOC 1 FAST", "INVAL unknown option 'FAST'"),
     ("an unknown protection", "VMALLOC 1 PROT wx", "INVAL PROT is rw or ro, not 'wx'"),
     ("REPLACE of nothing", "VMALLOC 1 REPLACE", "INVAL REPLACE needs a NAME"),
