@@ -151,6 +151,12 @@ impl<M: Machine> Vmalloc<M> {
         }
         audit.expect(here == end, "the last area leaves the window", here);
         audit.expect(clients == audit.areas, "the number of regions is wrong", clients);
+        match self.slots.audit() {
+            Ok(living) => {
+                audit.expect(living == clients + system, "a region has no addresses", living);
+            }
+            Err(what) => audit.note(what, 0),
+        }
         let counted = Counters::get(&self.counters.areas_system);
         audit.expect(system == counted, "the number of the kernel's regions is wrong", system);
     }
@@ -202,9 +208,11 @@ impl<M: Machine> Vmalloc<M> {
         audit.expect(meta.mark(), "a frame is used twice", table.start_address().as_u64());
         found.tables += 1;
         if level == 1 {
-            let index = self.frames.meta(meta.other());
-            audit.expect(index.state() == FrameState::Index, "a leaf table has no index", at);
-            audit.expect(index.mark(), "a frame is used twice", u64::from(meta.other().0));
+            let index = self.frames.metas().get(meta.other().at());
+            match index.filter(|index| index.state() == FrameState::Index) {
+                Some(index) => audit.expect(index.mark(), "a frame is used twice", at),
+                None => audit.note("a leaf table has no index", at),
+            }
             found.indexes += 1;
         }
         let mut used = 0;
@@ -221,6 +229,9 @@ impl<M: Machine> Vmalloc<M> {
             used += 1;
             let below = Page::containing_address(address);
             if level > 1 {
+                let flags = entry.flags().difference(PageTableFlags::ACCESSED);
+                let plain = PageTableFlags::PRESENT | PageTableFlags::WRITABLE;
+                audit.expect(flags == plain, "a table's entry has other rights", address.as_u64());
                 self.check_table(audit, found, entry.frame(), level - 1, below);
             } else {
                 found.pages += 1;
@@ -229,19 +240,20 @@ impl<M: Machine> Vmalloc<M> {
         }
         // A leaf table at rest counts the pages that are mapped below it.
         audit.expect(meta.count() == used, "a table's count is wrong", at);
+        audit.expect(level == 3 || used > 0, "an empty table is linked", at);
     }
 
     fn check_leaf(&self, audit: &mut Audit, entry: Entry, page: Page) {
         let at = entry_address(page);
         let info = self.region_of(page).filter(|info| info.range.holds(page.start_address()));
-        match info {
+        match info.filter(|info| info.state == RegionState::Busy) {
             Some(info) => {
                 let rights = Entry::rights(info.protection);
                 let status = PageTableFlags::ACCESSED | PageTableFlags::DIRTY;
                 let flags = entry.flags().difference(status).bits();
                 audit.expect(flags == rights, "a page has other rights than its region", at);
             }
-            None => audit.note("a page is mapped that belongs to no region", at),
+            None => audit.note("a page is mapped that belongs to no busy region", at),
         }
         let global = entry.flags().contains(PageTableFlags::GLOBAL);
         audit.expect(!global, "a page is global", at);

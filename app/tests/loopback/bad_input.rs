@@ -185,7 +185,10 @@ fn regions_that_are_not_there() {
         ("VFREE x", "INVAL a region is an id or @name, not 'x'"),
         ("VFREE -1", "INVAL a region is an id or @name, not '-1'"),
         ("VPTE 77", "NOENT no region 77"),
-        ("VPROBE 0xzz r", "INVAL an address is canonical, hexadecimal with 0x, or decimal, not '0xzz'"),
+        (
+            "VPROBE 0xzz r",
+            "INVAL an address is canonical, hexadecimal with 0x, or decimal, not '0xzz'",
+        ),
         (
             "VPROBE 0x800000000000 r",
             "INVAL an address is canonical, hexadecimal with 0x, or decimal, not '0x800000000000'",

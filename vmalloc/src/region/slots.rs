@@ -151,6 +151,35 @@ impl Slots {
         }
     }
 
+    /// Counts the regions that live or are lazy.
+    ///
+    /// # Errors
+    ///
+    /// A slot that was used is neither a region's nor queued, or is both.
+    pub(crate) fn audit(&self) -> Result<u64, &'static str> {
+        let free = self.free.lock();
+        let (mut living, mut resting) = (0, 0u64);
+        for slot in (1..free.low).chain(free.high + 1..=self.limit()) {
+            let is_retired = self.slot(slot).generation() > GENERATION_MAX;
+            match self.slot(slot).read(slot) {
+                Some(_) => living += 1,
+                None => resting += u64::from(!is_retired),
+            }
+        }
+        let mut queued = 0;
+        for queue in [&free.clients, &free.system] {
+            let mut here = queue.head;
+            while here != 0 {
+                queued += 1;
+                if queued > resting {
+                    return Err("a slot is queued that a region has, or twice");
+                }
+                here = self.slot(here).next();
+            }
+        }
+        if queued == resting { Ok(living) } else { Err("a free slot is in no queue") }
+    }
+
     /// The slot of an id that a region has or had.
     pub(crate) fn known(&self, id: RegionId) -> Result<&Slot, RegionError> {
         let unknown = RegionError::Unknown { id: id.get() };

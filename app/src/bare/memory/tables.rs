@@ -52,7 +52,7 @@ static TABLES: Mutex<Option<Tables>> = Mutex::new(None);
 pub(crate) fn pool_frames(ram: &MemoryMap) -> u64 {
     let level_2 = ram.end().div_ceil(ENTRIES * LARGE_BYTES);
     let level_3 = level_2.div_ceil(ENTRIES);
-    let fine = DIRECT_MAP_FINE_BYTES / LARGE_BYTES;
+    let fine = fine_end() / LARGE_BYTES;
     // Either end of every run may need a table of small pages.
     let ends = 2 * ram.spans().len().min(SPANS_MAX) as u64;
     1 + level_3 + level_2 + fine + ends + DEVICE_TABLES
