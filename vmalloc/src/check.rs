@@ -151,6 +151,7 @@ impl<M: Machine> Vmalloc<M> {
         }
         audit.expect(here == end, "the last area leaves the window", here);
         audit.expect(clients == audit.areas, "the number of regions is wrong", clients);
+        drop(areas);
         match self.slots.audit() {
             Ok(living) => {
                 audit.expect(living == clients + system, "a region has no addresses", living);
