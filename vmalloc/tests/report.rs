@@ -1,7 +1,7 @@
 //! Rows, lists, walks and counters say what is there.
 
 use vmalloc::sim::{self, SimMachine};
-use vmalloc::{Access, AccessKind, Protection, RegionError, Request, SiteKind, Vmalloc};
+use vmalloc::{Access, AccessKind, PageCount, Protection, RegionError, Request, SiteKind, Vmalloc};
 
 fn machine() -> Vmalloc<SimMachine> {
     let vm = SimMachine::new(400, 1).set_up(sim::window(4_000), 0, 0);
@@ -116,4 +116,19 @@ fn a_region_given_up_lives_until_it_is_taken_back() {
     assert_eq!(region.id(), id);
     drop(region);
     assert!(vmalloc::Region::from_raw(&vm, id).is_err());
+}
+
+#[test]
+fn an_owner_zeroes_any_part_of_what_nobody_may_write() {
+    let vm = machine();
+    let request = Request::try_new(3 * 4096).unwrap().protection(Protection::ReadOnly);
+    let region = vm.allocate(&request).unwrap();
+    let page = |number: u64| {
+        let mut bytes = [1; 4096];
+        vm.machine().read(region.address() + number * 4096, &mut bytes).unwrap();
+        bytes.iter().all(|byte| *byte == 0)
+    };
+    assert_eq!([0, 1, 2].map(page), [false; 3], "fresh frames hold poison");
+    region.zero(PageCount::ONE, PageCount::ONE);
+    assert_eq!([0, 1, 2].map(page), [false, true, false]);
 }

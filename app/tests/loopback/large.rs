@@ -189,3 +189,20 @@ fn large_and_small_replies_keep_their_order() {
         assert_eq!(world.reply(&mut client), Value::Bulk(vec![number]));
     }
 }
+
+#[test]
+fn a_large_region_is_zeroed_in_slices_whatever_its_rights() {
+    for rights in ["rw", "ro"] {
+        let mut world = World::with("", 8192);
+        let mut large = world.connect();
+        let mut small = world.connect();
+        world.send(&mut large, format!("VMALLOC 16M PROT {rights} NAME r\r\n").as_bytes());
+        assert_eq!(world.ask(&mut small, "PING"), Value::Status("PONG".into()));
+        assert_eq!(world.received(&mut large), 0, "{rights}: 4096 pages in one turn");
+        assert!(matches!(world.reply(&mut large), Value::Array(_)));
+        for start in (0..16usize << 20).step_by(1 << 20) {
+            let read = world.ok(&mut small, &format!("VREAD @r {start} 1M"));
+            assert!(read == Value::Bulk(vec![0; 1 << 20]), "{rights}: not zero behind {start}");
+        }
+    }
+}
