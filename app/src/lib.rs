@@ -17,3 +17,4 @@ pub mod platform;
 pub mod resp;
 pub mod server;
 pub mod service;
+pub mod switches;

@@ -2,7 +2,8 @@
 //!
 //! A turn never blocks and never does more than a slice of long work, so that one client cannot
 //! keep the others waiting. Order of a turn: packets one by one, every client's bytes and requests,
-//! new connections, what connections that have ended left behind, packets out, one kick.
+//! new connections, what connections that have ended left behind, packets out, one kick. A turn
+//! with nothing to do releases what waits for a flush.
 //!
 //! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a reply
 //! too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
@@ -32,6 +33,10 @@ const INPUT_SLACK_BYTES: usize = 4096;
 /// An argument of so many bytes fits into the input, however short inline requests may be.
 const ARGUMENT_BYTES: usize = 64 << 10;
 
+/// Between two purges of a loop that has nothing else to do. A client that waits for each reply lets
+/// the loop run dry after every request, and must not pay for a flush each time.
+const PURGE_PAUSE_US: u64 = 10_000;
+
 /// What a connection beyond the limit is told, as in Redis.
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 
@@ -59,6 +64,8 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     connections: u64,
     /// The client that is served first in the next turn.
     first: usize,
+    /// Before it no purge is tried.
+    purge_at_us: u64,
 }
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
@@ -91,6 +98,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             limits,
             connections: 0,
             first: 0,
+            purge_at_us: 0,
         })
     }
 
@@ -111,6 +119,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     pub fn turn(&mut self, now_us: u64) -> Turn {
         let now = Instant::from_micros(i64::try_from(now_us).unwrap_or(i64::MAX));
         self.service.set_now(now_us);
+        // Spares another CPU the interrupt.
+        self.service.vm().acknowledge();
         let mut budget = Budget::of_a_turn();
         let mut busy = self.stack.receive(now);
         // Those who leave make room for those who come.
@@ -122,7 +132,18 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             return Turn::Busy;
         }
         let wake = self.stack.wake_at(now);
-        Turn::Idle { wake_us: wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0)) }
+        let wake = wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0));
+        Turn::Idle { wake_us: [wake, self.purge(now_us)].into_iter().flatten().min() }
+    }
+
+    /// Purges, unless it was tried just now: then returns when to try again.
+    fn purge(&mut self, now_us: u64) -> Option<u64> {
+        if now_us < self.purge_at_us {
+            return Some(self.purge_at_us);
+        }
+        self.purge_at_us = now_us + PURGE_PAUSE_US;
+        self.service.vm().purge();
+        None
     }
 
     /// Gives new connections a client's place, or tells them that there is none.

@@ -40,7 +40,7 @@ pub use stream::{Flow, Stream, open_stream};
 use core::mem;
 
 use runtime_config::cmdline::Config;
-use vmalloc::{Machine, RegionId, RegionInfo, Vmalloc};
+use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Vmalloc};
 
 use crate::buffers::{Buffers, Shortage};
 
@@ -129,9 +129,11 @@ impl<M: Machine> Service<M> {
         {
             reaped = true;
             match self.release(&mut orphans, id) {
-                Some(info) => budget.spend(info.range.count().get() + 1),
+                Ok(info) => budget.spend(info.range.count().get() + 1),
+                // Asked again in the next turn.
+                Err(RegionError::Changing { .. }) => break,
                 // Freed by other means than the service: only the note is left.
-                None => drop(self.ledger.remove(&mut orphans, id)),
+                Err(_) => drop(self.ledger.remove(&mut orphans, id)),
             }
         }
         self.orphans = orphans;
@@ -144,15 +146,15 @@ impl<M: Machine> Service<M> {
         self.orphans.is_empty()
     }
 
-    /// Frees a region and forgets all that was noted of it; `None` where it was gone already.
+    /// Frees a region and forgets all that was noted of it; after an error nothing has changed.
     ///
     /// A region without a name is in `list`: that of the session that asks, or the orphans.
-    fn release(&mut self, list: &mut List, id: RegionId) -> Option<RegionInfo> {
-        let info = self.vm.vfree(id).ok()?;
+    fn release(&mut self, list: &mut List, id: RegionId) -> Result<RegionInfo, RegionError> {
+        let info = self.vm.vfree(id)?;
         if let Some(name) = self.ledger.remove(list, id) {
             self.names.remove(name);
         }
-        Some(info)
+        Ok(info)
     }
 
     /// Microseconds that pass while something runs; 0 without a clock.

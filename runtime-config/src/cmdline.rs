@@ -6,6 +6,7 @@
 //! parsing that gives the same [`Config`].
 
 pub mod address;
+pub mod choice;
 pub mod error;
 pub mod keys;
 pub mod text;
@@ -16,6 +17,7 @@ use crate::console::LogLevel;
 use crate::{limits, ports};
 
 pub use address::IpConfig;
+pub use choice::{Flush, Frames, Pools, Realloc};
 pub use error::{Error, Reason};
 pub use keys::{KEYS, Key, Value};
 pub use text::Filter;
@@ -45,6 +47,14 @@ pub struct Config {
     pub output_bytes: usize,
     /// Frames that no client can take; 0 means that the image chooses.
     pub reserve_frames: usize,
+    /// When what is freed is flushed.
+    pub flush: Flush,
+    /// When the frames of what is freed may be used again.
+    pub frames: Frames,
+    /// How a region gets to a new place.
+    pub realloc: Realloc,
+    /// Whether freed areas rest in pools.
+    pub pools: Pools,
     /// Which of its own tests a self-test image runs: those whose name contains this.
     pub selftest: Filter,
 }
@@ -63,6 +73,10 @@ impl Config {
         arguments: limits::ARGUMENTS_DEFAULT,
         output_bytes: limits::OUTPUT_BYTES_DEFAULT,
         reserve_frames: limits::RESERVE_FRAMES_DEFAULT,
+        flush: Flush::Lazy,
+        frames: Frames::Strict,
+        realloc: Realloc::Move,
+        pools: Pools::On,
         selftest: Filter::EMPTY,
     };
 

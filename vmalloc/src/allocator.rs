@@ -1,44 +1,62 @@
 //! The order of steps of every verb, and nothing else.
 
+mod large;
+pub(crate) mod map;
+pub(crate) mod protect;
+mod ready;
 mod reserve;
+pub(crate) mod resize;
+mod zeroed;
 
 use core::fmt;
 
-use spin::Mutex;
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::area::FreeTree;
+use crate::area::Areas;
 use crate::error::{AllocateError, RegionError, RequestError};
-use crate::frame::{Buddy, FrameRange};
+use crate::frame::{FrameRange, Frames, LazyFrames};
 use crate::inject::{Injector, Reservation};
-use crate::machine::Machine;
-use crate::page::{PAGE_BYTES, Page, PageRange};
-use crate::paging::{Entry, Tables, Walk};
-use crate::purge::Unmapped;
-use crate::raw;
-use crate::region::slot::Stage;
+use crate::lazy::LazyList;
+use crate::machine::{CpuId, Machine};
+use crate::page::{Frame, PAGE_BYTES, Page, PageCount, PageRange};
+use crate::paging::{self, Entry, Mapping, Tables, Walk};
+use crate::raw::{self, Slab};
+use crate::region::slot::{Stage, Traits};
 use crate::region::slots::Slots;
 use crate::region::{Region, RegionId, RegionInfo, RegionState};
-use crate::request::Request;
+use crate::request::{Huge, Request};
 use crate::setup::{Config, Parts};
-use crate::stats::Counters;
-use crate::tlb::Generations;
+use crate::stats::{Counters, Tally};
+use crate::switches::Switches;
+use crate::tlb::{Coherence, FlushReason};
+use crate::trace::{Ring, TraceOp, TraceRecord};
 
 /// A window, its frames and its regions.
 ///
-/// Shared by all code of a kernel: every method takes `&self`. Unless a method says otherwise it
-/// takes locks and may flush, so it must not be called from interrupt or fault handlers.
+/// Shared by all code of a kernel: every method takes `&self`, and any CPU may free what another has
+/// allocated. Holding one proves that the window's upper tables are entered in [`Machine::root`].
+///
+/// # Context
+///
+/// Unless a method says otherwise it takes spin locks and may wait for other CPUs: for threads with
+/// interrupts on that hold no lock which others take with interrupts off, not for interrupt or fault
+/// handlers. While a method waits for other CPUs it must not be moved to another CPU.
 pub struct Vmalloc<M: Machine> {
     pub(crate) machine: M,
     pub(crate) window: PageRange,
-    pub(crate) frames: Buddy,
-    pub(crate) areas: Mutex<FreeTree>,
-    pub(crate) slots: Slots,
+    pub(crate) frames: Frames,
+    pub(crate) areas: Areas,
     pub(crate) tables: Tables,
-    pub(crate) tlb: Generations,
-    /// Held while one purge runs: purges are totally ordered.
-    pub(crate) purging: Mutex<()>,
+    pub(crate) tlb: Coherence,
+    /// What waits for a purge, by the CPU that freed it.
+    pub(crate) lazies: Slab<LazyList>,
+    /// The pages that may wait on one CPU's list.
+    pub(crate) lazy_limit: u64,
+    /// Regions that are to be unmapped by whoever purges next.
+    pub(crate) deferred: LazyList,
     pub(crate) counters: Counters,
+    pub(crate) ring: Ring,
+    pub(crate) switches: Switches,
     pub(crate) frames_total: u64,
     pub(crate) frames_slabs: u64,
     pub(crate) frames_reserve: u64,
@@ -47,7 +65,7 @@ pub struct Vmalloc<M: Machine> {
     injector: Injector,
 }
 
-/// Why the verbs that take a plain size failed.
+/// Why the verbs that take a plain size failed. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VmallocError {
     /// The size cannot be asked for.
@@ -70,16 +88,20 @@ impl core::error::Error for VmallocError {}
 impl<M: Machine> Vmalloc<M> {
     pub(crate) fn from_parts(machine: M, config: &Config<'_>, parts: Parts) -> Self {
         let free = parts.frames.free_count();
+        let lazy_limit = crate::purge::lazy_limit(machine.count(), parts.frames_total);
         Self {
             machine,
             window: config.window,
             frames: parts.frames,
-            areas: Mutex::new(parts.areas),
-            slots: parts.slots,
+            areas: parts.areas,
             tables: parts.tables,
-            tlb: Generations::default(),
-            purging: Mutex::new(()),
-            counters: Counters::default(),
+            tlb: parts.tlb,
+            lazies: parts.lazies,
+            lazy_limit,
+            deferred: LazyList::new(),
+            counters: Counters::new(parts.tallies),
+            ring: parts.ring,
+            switches: Switches::default(),
             frames_total: parts.frames_total,
             frames_slabs: parts.frames_slabs,
             frames_reserve: config.reserve,
@@ -103,134 +125,369 @@ impl<M: Machine> Vmalloc<M> {
     /// How many regions may live at once: slots are numbered from 1 to this.
     #[must_use]
     pub fn region_limit(&self) -> u32 {
-        self.slots.limit()
+        self.slots().limit()
     }
 
-    /// Allocates `bytes` bytes with undefined contents, rounded up to pages.
+    #[inline]
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.areas.slots
+    }
+
+    #[inline]
+    pub(crate) fn lazy(&self, cpu: CpuId) -> &LazyList {
+        &self.lazies[cpu.0 as usize]
+    }
+
+    #[inline]
+    pub(crate) fn tally(&self, cpu: CpuId) -> &Tally {
+        self.counters.tally(cpu)
+    }
+
+    /// Allocates `bytes` bytes with undefined contents.
+    ///
+    /// # Shape
+    ///
+    /// As [`allocate`](Self::allocate): whole pages that can be read and written, aligned to a page.
     ///
     /// # Errors
     ///
     /// As [`Request::try_new`] and [`allocate`](Self::allocate).
+    ///
+    /// # Context
+    ///
+    /// Takes locks, and may wait for other CPUs before it fails: for threads with interrupts on.
+    ///
+    /// # Complexity
+    ///
+    /// As [`allocate`](Self::allocate).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vmalloc::sim;
+    ///
+    /// let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+    /// let region = vm.vmalloc(5_000)?;
+    /// assert_eq!((region.bytes(), region.info().requested), (8_192, 5_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
     pub fn vmalloc(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
+        let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
+        let cpu = self.machine.current();
+        if request.pages() == PageCount::ONE
+            && let Some(region) = self.make_page(cpu, &request)
+        {
+            return Ok(region);
+        }
+        self.vmalloc_anew(bytes)
+    }
+
+    /// Not handed the request, which so never has to be in memory.
+    #[inline(never)]
+    fn vmalloc_anew(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
         let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
         self.allocate(&request).map_err(VmallocError::Allocate)
     }
 
-    /// Allocates `bytes` bytes that read as zeros, rounded up to pages.
+    /// Allocates `bytes` bytes that read as zeros, up to the end of the last page.
+    ///
+    /// # Shape
+    ///
+    /// As [`vmalloc`](Self::vmalloc), but zeroed.
     ///
     /// # Errors
     ///
     /// As [`Request::try_new`] and [`allocate`](Self::allocate).
+    ///
+    /// # Context
+    ///
+    /// Takes locks, and may wait for other CPUs before it fails: for threads with interrupts on.
+    ///
+    /// # Complexity
+    ///
+    /// As [`allocate`](Self::allocate); every frame that [`fill_zeroed`](Self::fill_zeroed) has not
+    /// cleared before is cleared now.
     pub fn vzalloc(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
         let request = Request::try_new(bytes).map_err(VmallocError::Request)?.zeroed();
         self.allocate(&request).map_err(VmallocError::Allocate)
+    }
+
+    /// Allocates `bytes` bytes with undefined contents on frames of a NUMA node, and of others where
+    /// that has too few.
+    ///
+    /// # Shape
+    ///
+    /// As [`vmalloc`](Self::vmalloc). [`frames_per_node`](Self::frames_per_node) says what it got.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::try_new`], [`Request::prefer_node`] and [`allocate`](Self::allocate).
+    ///
+    /// # Context
+    ///
+    /// Takes locks, and may wait for other CPUs before it fails: for threads with interrupts on.
+    pub fn vmalloc_node(&self, bytes: u64, node: u32) -> Result<Region<'_, M>, VmallocError> {
+        let request = Request::try_new(bytes).and_then(|request| request.prefer_node(node));
+        self.allocate(&request.map_err(VmallocError::Request)?).map_err(VmallocError::Allocate)
     }
 
     /// Allocates a region.
     ///
     /// # Shape
     ///
-    /// Pages at adjacent addresses on frames from anywhere, with one unmapped guard page behind.
+    /// Whole pages at adjacent addresses on frames from anywhere, aligned to at least a page, with one
+    /// unmapped guard page behind. Contents are undefined unless the request says
+    /// [`zeroed`](Request::zeroed).
     ///
     /// # Errors
     ///
-    /// Nothing has changed after any of them.
+    /// Nothing has changed after any of them. Before one of the last three is reported, all that
+    /// is lazy has been purged, all that was kept for speed given back, and the request tried again.
     ///
     /// - [`AllocateError::TooBig`]: more than clients could ever have.
     /// - [`AllocateError::RegionsExhausted`]: no region slot is free.
     /// - [`AllocateError::WindowExhausted`]: no run of addresses is long enough.
     /// - [`AllocateError::FramesExhausted`]: too few frames for the pages or the tables.
     ///
+    /// # Context
+    ///
+    /// Takes locks, and may wait for other CPUs before it fails: for threads with interrupts on.
+    ///
     /// # Complexity
     ///
-    /// O(log n) in the free runs, O(pages).
+    /// O(pages), and O(log n) in the free runs where no pool has the length. O(n) for an alignment
+    /// above a page, before exhaustion is reported.
+    ///
+    /// # Source
+    ///
+    /// Linux's `__vmalloc_node_range`.
+    #[inline]
     pub fn allocate(&self, request: &Request) -> Result<Region<'_, M>, AllocateError> {
-        let result = self.reserve_and_commit(request);
-        let counters = &self.counters;
-        match &result {
-            Ok(info) => {
-                Counters::add(&counters.allocations, 1);
-                Counters::add(self.living(info), 1);
-                Counters::add(&counters.pages_mapped, info.range.count().get());
-            }
-            Err(_) => Counters::add(&counters.allocations_failed, 1),
+        let cpu = self.machine.current();
+        match self.make_of_ready(cpu, request) {
+            Some(region) => Ok(region),
+            None => self.allocate_anew(cpu, request),
         }
-        result.map(|info| Region::new(self, info))
     }
 
-    /// Takes all that can run out, in the order slot, addresses, frames, tables, and only then
+    /// Allocates the long way, and once more with all that was kept back, if anything was.
+    #[inline(never)]
+    fn allocate_anew(&self, cpu: CpuId, request: &Request) -> Result<Region<'_, M>, AllocateError> {
+        let result = self.retry(|| self.reserve_and_commit(cpu, request));
+        self.trace(|| TraceRecord::allocate(request, result.as_ref().ok().copied()));
+        match result {
+            Ok((id, range)) => {
+                self.tally(cpu).allocated(range.count().get(), request.is_system());
+                Ok(Region::new(self, id, range))
+            }
+            Err(error) => {
+                Counters::add(&self.counters.allocations_failed, 1);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes all that can run out, in the order slot and addresses, frames, tables, and only then
     /// stores the first entry.
-    fn reserve_and_commit(&self, request: &Request) -> Result<RegionInfo, AllocateError> {
+    #[inline(never)]
+    fn reserve_and_commit(
+        &self,
+        cpu: CpuId,
+        request: &Request,
+    ) -> Result<(RegionId, PageRange), AllocateError> {
         let pages = request.pages();
-        if !request.may_take_reserve() && pages.bytes() > self.usable {
+        if pages.bytes() > self.usable && !request.may_take_reserve() {
             let (requested, usable) = (request.requested(), self.usable);
             return Err(AllocateError::TooBig { requested, usable });
         }
-        let slot = self.reserve_slot(request.is_system())?;
-        let reserved = self.reserve_behind(request);
-        let (range, mut frames) = match reserved {
-            Ok(reserved) => reserved,
-            Err(error) => {
-                self.slots.untake(slot, request.is_system());
-                return Err(error);
-            }
+        let (area, range) = self.reserve_area(cpu, request)?;
+        let mapping =
+            Mapping { rights: Entry::rights(request.wanted_protection()), slot: area.slot };
+        let traits = Traits {
+            system: request.is_system(),
+            zeroed: request.is_zeroed(),
+            protection: request.wanted_protection(),
+            align: request.alignment().get().trailing_zeros(),
+            ..Traits::default()
         };
-
-        // From here on nothing can fail.
-        if request.is_zeroed() {
-            for frame in frames.frames(self.frames.metas()) {
-                raw::clear(&self.machine, self.frames.frame(frame));
-            }
+        let record = self.slots().slot(area.slot);
+        if request.wanted_huge() != Huge::Never {
+            let backing = self.reserve_large_backing(cpu, request, area, range)?;
+            // From here on nothing can fail.
+            record.build(request, range, Traits { large: backing.has_large(), ..traits });
+            self.commit_large(range, backing, mapping);
+        } else {
+            let (mut frames, leaf) = self.reserve_backing(cpu, request, area, range)?;
+            // From here on nothing can fail.
+            record.build(request, range, traits);
+            let buddy = &self.frames.buddy;
+            self.tables.commit(&self.machine, buddy, range, leaf, &mut frames, mapping);
         }
-        let record = self.slots.slot(slot);
-        record.build(request, range);
-        let id = RegionId::new(slot, record.generation());
-        let rights = Entry::rights(request.wanted_protection());
-        self.tables.commit(&self.machine, &self.frames, range, &mut frames, rights, id.get());
-        record.publish();
-        Ok(self.slots.read(id).expect("nobody else knows the id yet"))
+        let generation = record.publish(Stage::Owned);
+        Ok((RegionId::new(area.slot, generation), range))
     }
 
     /// Frees a region that [`Region::into_raw`] let go, by its id, and says what it was.
     ///
+    /// Its pages are unmapped when this returns. Addresses and frames are free after the next purge; a
+    /// CPU that has not flushed until then may still reach the old frames, which are nobody else's.
+    ///
     /// # Errors
     ///
-    /// [`RegionError::Unknown`], [`RegionError::Gone`] and [`RegionError::Owned`], without effect on
-    /// anybody else: ids are never reused, and of two callers that free the same region one wins.
+    /// Without effect on anybody else: ids are never reused, and of two callers that free the same
+    /// region one wins.
+    ///
+    /// - [`RegionError::Unknown`]: no region has, or had, this id.
+    /// - [`RegionError::Gone`]: it is freed already.
+    /// - [`RegionError::Owned`]: a [`Region`] owns it.
+    /// - [`RegionError::Changing`]: somebody resizes it or changes its rights.
+    ///
+    /// # Context
+    ///
+    /// Takes locks; waits for other CPUs if enough is lazy: for threads with interrupts on. In an
+    /// interrupt handler call [`free_deferred`](Self::free_deferred).
     ///
     /// # Complexity
     ///
-    /// O(pages), and a flush.
+    /// O(pages). The flush is shared with other frees.
     pub fn vfree(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
-        self.free(id, Stage::Loose)
+        let info = self.info(id);
+        // A region that is gone is refused there, as everywhere.
+        self.free(id, Stage::Loose)?;
+        info
     }
 
     /// Frees a region in a stage that says who may.
-    pub(crate) fn free(&self, id: RegionId, from: Stage) -> Result<RegionInfo, RegionError> {
-        let info = self.slots.claim(id, from).inspect_err(|_| {
-            Counters::add(&self.counters.frees_refused, 1);
-        })?;
-        let frames = self.tables.clear(&self.machine, &self.frames, info.range);
-        Counters::add(&self.counters.frees, 1);
-        Counters::sub(self.living(&info), 1);
-        Counters::sub(&self.counters.pages_mapped, info.range.count().get());
-        self.retire(Unmapped::new(info, frames));
-        Ok(info)
+    #[inline]
+    pub(crate) fn free(&self, id: RegionId, from: Stage) -> Result<(), RegionError> {
+        let claimed = self.slots().claim(id, from, Stage::Lazy);
+        // After the claim and before anything is released: no allocation that lives on it is
+        // noted before.
+        self.trace(|| self.trace_of_free(id, claimed.is_ok()));
+        let record = match claimed {
+            Ok(record) => record,
+            Err(error) => return Err(self.refused(error)),
+        };
+        let cpu = self.machine.current();
+        let extent = record.extent();
+        if extent.is_plain_page() && self.switches.frames_wait() {
+            self.tally(cpu).freed(1, extent.is_system());
+            let frame = self.unmap_page(record.page());
+            record.set_frames((frame, frame));
+            self.wait(cpu, id.slot(), record, extent);
+        } else {
+            self.free_pages(cpu, id.slot());
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn free_pages(&self, cpu: CpuId, slot: u32) {
+        let frames = self.unmap_on(cpu, slot);
+        self.retire(cpu, slot, frames);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refused(&self, error: RegionError) -> RegionError {
+        self.refuse();
+        error
+    }
+
+    /// Frees a region like [`vfree`](Self::vfree), later: whoever purges next unmaps it.
+    ///
+    /// Until then it stays mapped. It starts no purge by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`vfree`](Self::vfree).
+    ///
+    /// # Context
+    ///
+    /// Takes no lock and waits for nobody: the only verb that frees in an interrupt handler.
+    ///
+    /// # Complexity
+    ///
+    /// O(1).
+    ///
+    /// # Source
+    ///
+    /// Linux's `vfree_atomic`.
+    pub fn free_deferred(&self, id: RegionId) -> Result<(), RegionError> {
+        let slots = self.slots();
+        let claimed = slots.step(id, Stage::Loose, Stage::Deferred);
+        self.trace(|| self.trace_of_free(id, claimed.is_ok()));
+        claimed.inspect_err(|_| self.refuse())?;
+        let pages = slots.slot(id.slot()).addresses().1;
+        self.deferred.push(slots, id.slot(), pages);
+        Ok(())
+    }
+
+    fn trace_of_free(&self, id: RegionId, succeeded: bool) -> TraceRecord {
+        let bytes = if succeeded { self.slots().slot(id.slot()).requested() } else { 0 };
+        TraceRecord { bytes, ..TraceRecord::named(TraceOp::Free, id, succeeded) }
+    }
+
+    /// Takes the entries of a claimed slot out.
+    pub(crate) fn unmap(&self, slot: u32) -> LazyFrames {
+        self.unmap_on(self.machine.current(), slot)
+    }
+
+    /// As [`unmap`](Self::unmap), for who knows the CPU.
+    #[inline]
+    fn unmap_on(&self, cpu: CpuId, slot: u32) -> LazyFrames {
+        let record = self.slots().slot(slot);
+        let (range, extent) = (record.range(), record.extent());
+        self.tally(cpu).freed(extent.pages(), extent.is_system());
+        if extent.is_mapped() {
+            return self.unmap_foreign(range);
+        }
+        self.clear(range, record.traits())
+    }
+
+    /// Takes the entries of a range out, of whatever size.
+    pub(crate) fn clear(&self, range: PageRange, traits: Traits) -> LazyFrames {
+        if traits.large {
+            return self.tables.clear_large(&self.machine, &self.frames.buddy, range);
+        }
+        self.tables.clear(&self.machine, &self.frames.buddy, range)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unmap_foreign(&self, range: PageRange) -> LazyFrames {
+        self.tables.clear_foreign(&self.machine, &self.frames.buddy, range);
+        LazyFrames::new()
+    }
+
+    #[cold]
+    fn refuse(&self) {
+        Counters::add(&self.counters.frees_refused, 1);
     }
 
     /// Frees the region that starts at an address: for callers that keep pointers, not ids.
     ///
     /// # Errors
     ///
-    /// [`RegionError::NotRegionStart`] for every other address, inside a region, in a guard or
-    /// free; [`RegionError::Gone`] if another CPU frees the region first.
+    /// - [`RegionError::NotRegionStart`]: every other address, inside a region, in a guard or free.
+    /// - As [`vfree`](Self::vfree) for the region that starts there.
+    ///
+    /// # Context
+    ///
+    /// As [`vfree`](Self::vfree).
+    ///
+    /// # Complexity
+    ///
+    /// As [`vfree`](Self::vfree) and [`locate`](Self::locate).
     pub fn vfree_at(&self, start: VirtAddr) -> Result<RegionInfo, RegionError> {
         let region = self.locate(start).region;
         let found = region.filter(|info| info.state == RegionState::Busy);
         match found {
             Some(info) if info.range.address() == start => self.vfree(info.id),
             _ => {
-                Counters::add(&self.counters.frees_refused, 1);
+                self.trace(|| TraceRecord::free_at(start));
+                self.refuse();
                 let region_start = found.map_or(0, |info| info.range.address().as_u64());
                 Err(RegionError::NotRegionStart { address: start.as_u64(), region_start })
             }
@@ -241,43 +498,94 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Errors
     ///
-    /// [`RegionError::Unknown`] and [`RegionError::Gone`].
+    /// - [`RegionError::Unknown`]: no region has, or had, this id.
+    /// - [`RegionError::Gone`]: it is freed.
     ///
     /// # Context
     ///
-    /// Takes no lock.
+    /// Anywhere: takes no lock.
+    ///
+    /// # Complexity
+    ///
+    /// O(1).
     pub fn info(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
-        self.slots.known(id)?;
-        let info = self.slots.read(id).filter(|info| info.state == RegionState::Busy);
+        self.slots().known(id)?;
+        let info = self.slots().read(id).filter(|info| info.state == RegionState::Busy);
         info.ok_or(RegionError::Gone { id })
     }
 
-    /// Walks the real tables.
+    /// Walks the real tables and returns every entry on the way. Works for any address, not only the
+    /// window's.
     ///
     /// # Context
     ///
-    /// Takes no lock: a fault handler may call it.
+    /// Anywhere, fault handlers too: takes no lock.
+    ///
+    /// # Complexity
+    ///
+    /// O(1).
     #[must_use]
     pub fn walk(&self, address: VirtAddr) -> Walk {
-        self.tables.walk(&self.machine, address)
+        self.machine.without_interrupts(|| self.tables.walk(&self.machine, address))
     }
 
-    /// The physical address behind an address, from the real tables.
+    /// The physical address behind an address, from the real tables; `None` where nothing is present.
+    ///
+    /// # Context
+    ///
+    /// As [`walk`](Self::walk).
+    ///
+    /// # Source
+    ///
+    /// Linux's `vmalloc_to_page`.
     #[must_use]
     pub fn translate(&self, address: VirtAddr) -> Option<PhysAddr> {
         self.walk(address).translation()
     }
 
-    /// The pages of a region with their entries, in order.
+    /// The pages of a region with their entries, in order, each walked when it is asked for.
+    ///
+    /// # Context
+    ///
+    /// As [`walk`](Self::walk). A region that is freed or resized meanwhile shows what is there by then.
     pub fn entries(&self, info: &RegionInfo) -> impl Iterator<Item = (Page, Walk)> {
         info.range.pages().map(|page| (page, self.walk(page.start_address())))
     }
 
-    /// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. The number is
-    /// rounded up to a power of two; the frames read as zeros.
+    /// The frame behind a page, also where its rights keep the hardware from it.
+    pub(crate) fn frame_of(&self, page: Page) -> Option<Frame> {
+        let (level, leaf) = self.walk(page.start_address()).last()?;
+        leaf.has_frame().then(|| paging::large::frame_of(leaf, level, page))
+    }
+
+    /// Fills pages of a region with zeros through their frames.
+    pub(crate) fn zero_pages(&self, pages: PageRange) {
+        for page in pages.pages() {
+            raw::clear(&self.machine, self.frame_of(page).expect("pages have frames"));
+        }
+    }
+
+    /// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. They are not mapped,
+    /// and never come back.
+    ///
+    /// # Shape
+    ///
+    /// A power of two of frames, rounded up, at most 1024, physically aligned to its size; they read as
+    /// zeros. `None` where no such block is free.
+    ///
+    /// # Context
+    ///
+    /// Takes locks, and may wait for other CPUs before it fails: for threads with interrupts on.
+    ///
+    /// # Complexity
+    ///
+    /// O(frames).
     #[must_use = "a run that is dropped is lost"]
     pub fn take_run(&self, frames: u64) -> Option<FrameRange> {
-        let run = self.frames.take_run(frames)?;
+        let run = self.frames.take_run(frames).or_else(|| {
+            self.reclaim_for(FlushReason::Exhausted);
+            self.frames.take_run(frames)
+        })?;
         for offset in 0..run.count {
             raw::clear(&self.machine, run.start + offset);
         }
@@ -285,13 +593,57 @@ impl<M: Machine> Vmalloc<M> {
         Some(run)
     }
 
-    /// Makes the `number`-th reservation of a kind from now fail, once; 0 takes that back.
-    pub fn inject(&self, kind: Reservation, number: u32) {
-        self.injector.arm(kind, number);
+    /// Flushes what the calling CPU has not flushed yet: what the handler of
+    /// [`TlbControl::interrupt`](crate::TlbControl::interrupt) does, and what a loop may do at
+    /// every turn to spare itself the interrupt.
+    ///
+    /// # Context
+    ///
+    /// Anywhere, and it may interrupt itself: takes no lock, and runs in
+    /// [`Cpus::without_interrupts`](crate::Cpus::without_interrupts).
+    ///
+    /// # Complexity
+    ///
+    /// O(1): nothing, at most 33 pages, or everything.
+    pub fn acknowledge(&self) {
+        self.machine.without_interrupts(|| {
+            self.tlb.acknowledge(&self.machine, self.machine.current());
+        });
     }
 
-    fn living(&self, info: &RegionInfo) -> &core::sync::atomic::AtomicU64 {
-        if info.system { &self.counters.areas_system } else { &self.counters.areas }
+    /// Says that the calling CPU is about to sleep: flushes need not wait for it, but for those that
+    /// free page tables.
+    ///
+    /// Until [`leave_idle`](Self::leave_idle) it touches no window memory that may change meanwhile,
+    /// and neither do its interrupt handlers. It must look for work once more after this and before it
+    /// really sleeps.
+    ///
+    /// # Context
+    ///
+    /// With interrupts off, and off until the CPU sleeps. Takes no lock.
+    pub fn enter_idle(&self) {
+        self.tlb.halt(self.machine.current());
+    }
+
+    /// Says that the calling CPU is awake, and flushes what it has slept through. A CPU that
+    /// starts calls it before it runs on tables that have the window in them: until then nobody waits
+    /// for it.
+    ///
+    /// # Context
+    ///
+    /// Takes no lock. The CPU must not change in the midst of it.
+    pub fn leave_idle(&self) {
+        self.tlb.wake(&self.machine, self.machine.current());
+    }
+
+    /// Makes the `number`-th reservation of a kind from now fail, once; 0 takes that back. For tests of
+    /// what a kernel does then. A request that fails so is not tried again.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock. Not exact while several CPUs allocate.
+    pub fn inject(&self, kind: Reservation, number: u32) {
+        self.injector.arm(kind, number);
     }
 }
 

@@ -20,6 +20,18 @@ pub enum RequestError {
         /// What was asked for.
         bytes: u64,
     },
+    /// Leaves of 2 MiB must be used, and the size holds none.
+    TooSmallForHuge {
+        /// What was asked for.
+        bytes: u64,
+    },
+    /// A NUMA node that the crate does not count.
+    Node {
+        /// What was asked for.
+        node: u32,
+        /// Nodes are below this.
+        limit: usize,
+    },
 }
 
 impl fmt::Display for RequestError {
@@ -28,6 +40,8 @@ impl fmt::Display for RequestError {
             Self::ZeroSize => write!(f, "size 0"),
             Self::SizeOverflow { bytes } => write!(f, "size {bytes} overflows"),
             Self::Alignment { bytes } => write!(f, "alignment {bytes} is not a power of two"),
+            Self::TooSmallForHuge { bytes } => write!(f, "size {bytes} is less than 2 MiB"),
+            Self::Node { node, limit } => write!(f, "node {node}, limit {limit}"),
         }
     }
 }
@@ -82,7 +96,7 @@ impl fmt::Display for AllocateError {
     }
 }
 
-/// Why a region could not be freed or named. Nothing has changed.
+/// Why a region could not be freed, named, resized or given other rights. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionError {
     /// No region has, or ever had, this id.
@@ -97,6 +111,11 @@ pub enum RegionError {
     },
     /// A [`Region`](crate::Region) owns it, and frees it when it is dropped.
     Owned {
+        /// The id as given.
+        id: RegionId,
+    },
+    /// Somebody is resizing it or changing its rights right now.
+    Changing {
         /// The id as given.
         id: RegionId,
     },
@@ -115,12 +134,48 @@ impl fmt::Display for RegionError {
             Self::Unknown { id } => write!(f, "no region {id}"),
             Self::Gone { id } => write!(f, "region {id} is gone"),
             Self::Owned { id } => write!(f, "region {id} has an owner"),
+            Self::Changing { id } => write!(f, "region {id} is being changed"),
             Self::NotRegionStart { address, region_start } => {
                 write!(f, "{address:#x} is not a region's start, nearest is {region_start:#x}")
             }
         }
     }
 }
+
+/// Why a region could not be resized. It is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResizeError {
+    /// The size cannot be asked for.
+    Request(RequestError),
+    /// There is no such region, or it is not the caller's.
+    Region(RegionError),
+    /// What it needs cannot be had now.
+    Allocate(AllocateError),
+    /// The addresses behind it are taken, and it must not move.
+    MustMove {
+        /// Pages that it would have.
+        requested: PageCount,
+    },
+    /// Its frames are the caller's: there are no others to give it.
+    Mapped {
+        /// The id as given.
+        id: RegionId,
+    },
+}
+
+impl fmt::Display for ResizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::Region(error) => error.fmt(f),
+            Self::Allocate(error) => error.fmt(f),
+            Self::MustMove { requested } => write!(f, "no room for {requested} in place"),
+            Self::Mapped { id } => write!(f, "region {id} maps frames of its caller"),
+        }
+    }
+}
+
+impl core::error::Error for ResizeError {}
 
 /// Why a window could not be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +199,20 @@ pub enum SetupError {
         /// The first address that the entry covers.
         address: u64,
     },
+    /// Memory lies too far apart for the crate's frame numbers.
+    Span {
+        /// Frames from the lowest to the highest.
+        frames: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// Memory of a NUMA node that the crate does not count.
+    Node {
+        /// The node.
+        node: u32,
+        /// How many there may be.
+        limit: usize,
+    },
     /// More CPUs than the crate keeps generations for.
     Cpus {
         /// How many the machine has.
@@ -163,6 +232,10 @@ impl fmt::Display for SetupError {
                 write!(f, "records need {needed} frames in a run, longest has {longest}")
             }
             Self::Occupied { address } => write!(f, "level-4 entry of {address:#x} is taken"),
+            Self::Span { frames, limit } => {
+                write!(f, "memory spans {frames} frames, limit {limit}")
+            }
+            Self::Node { node, limit } => write!(f, "memory of node {node}, limit {limit}"),
             Self::Cpus { count, limit } => write!(f, "{count} CPUs, limit {limit}"),
         }
     }

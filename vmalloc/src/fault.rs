@@ -5,7 +5,7 @@ use x86_64::VirtAddr;
 use crate::allocator::Vmalloc;
 use crate::machine::Machine;
 use crate::page::{PAGE_BYTES, Page};
-use crate::region::{RegionId, RegionInfo, RegionState};
+use crate::region::{RegionInfo, RegionState};
 
 /// The kind of place that an address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum SiteKind {
     Lazy,
 }
 
-/// What lies at an address.
+/// What lies at an address, when it was asked: a region may come or go right after.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultSite {
     /// The kind of place.
@@ -38,11 +38,29 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Context
     ///
-    /// Takes no lock and allocates nothing: a fault handler may call it.
+    /// Anywhere, fault handlers too: takes no lock and allocates nothing.
     ///
     /// # Complexity
     ///
-    /// O(1): two walks at most.
+    /// O(1): two walks at most; for an address that nothing is known of, and while something is
+    /// lazy, one look at each slot.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vmalloc::{sim, SiteKind};
+    ///
+    /// let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+    /// let region = vm.vmalloc(4_096)?;
+    /// let (start, past) = (region.address(), region.address() + region.bytes());
+    /// assert_eq!(vm.locate(start + 5u64).kind, SiteKind::Busy);
+    /// assert_eq!(vm.locate(past + 5u64).kind, SiteKind::Guard);
+    /// drop(region);
+    /// assert_eq!(vm.locate(start).kind, SiteKind::Lazy);
+    /// vm.purge();
+    /// assert_eq!(vm.locate(start).kind, SiteKind::Free);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn locate(&self, address: VirtAddr) -> FaultSite {
         let nowhere = |kind| FaultSite { kind, region: None, distance: 0 };
@@ -50,7 +68,10 @@ impl<M: Machine> Vmalloc<M> {
             return nowhere(SiteKind::Outside);
         }
         let page = Page::containing_address(address);
-        let here = self.region_of(page).filter(|info| info.range.holds(address));
+        let holds = |info: &RegionInfo| info.range.holds(address);
+        // The pages of a tail are lazy, but its first one is a guard again.
+        let owns = |info: &RegionInfo| !info.is_tail || info.range.start() != page;
+        let here = self.region_of(page).filter(|info| holds(info) && owns(info));
         if let Some(info) = here {
             let kind = match info.state {
                 RegionState::Busy => SiteKind::Busy,
@@ -72,15 +93,45 @@ impl<M: Machine> Vmalloc<M> {
                 };
                 FaultSite { kind, region: Some(info), distance: address - info.range.end() }
             }
-            None => nowhere(SiteKind::Free),
+            None => self.lazy_at(address).unwrap_or(nowhere(SiteKind::Free)),
         }
     }
 
-    /// The busy region whose pages hold an address.
+    /// What a region has lost by shrinking or moving is named by no index: only the slots know.
+    fn lazy_at(&self, address: VirtAddr) -> Option<FaultSite> {
+        let info = self.next_lazy(0, |info| info.with_guard().holds(address))?;
+        let distance = address - info.range.address();
+        Some(FaultSite { kind: SiteKind::Lazy, region: Some(info), distance })
+    }
+
+    /// The first lazy area whose slot lies above `slot` and that `wanted` picks.
+    pub(crate) fn next_lazy(
+        &self,
+        slot: u32,
+        wanted: impl Fn(&RegionInfo) -> bool,
+    ) -> Option<RegionInfo> {
+        if self.lazies.iter().all(|list| list.areas() == 0) {
+            return None;
+        }
+        // A listing's cursor may come from anywhere, so the slot may be any number.
+        (slot.saturating_add(1)..=self.region_limit())
+            .filter_map(|slot| self.slots().slot(slot).read(slot))
+            .find(|info| info.state == RegionState::Lazy && wanted(info))
+    }
+
+    /// The busy region whose pages hold an address; a guard is in no region.
     ///
     /// # Context
     ///
     /// As [`locate`](Self::locate).
+    ///
+    /// # Complexity
+    ///
+    /// As [`locate`](Self::locate).
+    ///
+    /// # Source
+    ///
+    /// Linux's `find_vm_area`.
     #[must_use]
     pub fn find(&self, address: VirtAddr) -> Option<RegionInfo> {
         let site = self.locate(address);
@@ -90,15 +141,17 @@ impl<M: Machine> Vmalloc<M> {
     /// The region that the index names for a page. It may have ended, or lie elsewhere by now:
     /// the caller compares its range.
     pub(crate) fn region_of(&self, page: Page) -> Option<RegionInfo> {
-        let id = self.tables.id(&self.machine, &self.frames, page);
-        self.slots.read(RegionId::from_raw(id)?)
+        let machine = &self.machine;
+        let slot =
+            machine.without_interrupts(|| self.tables.slot_of(machine, &self.frames.buddy, page));
+        (slot != 0).then(|| self.slots().slot(slot).read(slot)).flatten()
     }
 
-    /// The first region, busy or lazy, that starts at or above an address.
+    /// The first living region that starts at or above an address.
     ///
     /// # Context
     ///
-    /// Takes no lock. Regions that come and go meanwhile may or may not be seen.
+    /// Anywhere: takes no lock. Regions that come and go meanwhile may or may not be seen.
     ///
     /// # Complexity
     ///
@@ -106,27 +159,37 @@ impl<M: Machine> Vmalloc<M> {
     #[must_use]
     pub fn next_region(&self, from: VirtAddr) -> Option<RegionInfo> {
         let from = from.max(self.window.address());
+        let (machine, frames) = (&self.machine, &self.frames.buddy);
         let mut address = from.as_u64();
         while address < self.window.end().as_u64() {
             let page = Page::containing_address(VirtAddr::new(address));
-            let Some((_, ids)) = self.tables.leaf(&self.machine, &self.frames, page) else {
-                address = self.tables.next_made(&self.machine, page)?;
-                continue;
-            };
-            let first = usize::from(page.p1_index());
-            for (offset, id) in ids[first..].iter().enumerate() {
-                let page = page + offset as u64;
-                let id = RegionId::from_raw(id.load(core::sync::atomic::Ordering::Relaxed));
-                let info = id.and_then(|id| self.slots.read(id));
-                let starts = info.filter(|info| info.range.start() == page);
-                if starts.is_some_and(|info| info.range.address() >= from) {
-                    return starts;
+            let found = machine.without_interrupts(|| {
+                let mut slots = self.tables.slots_from(machine, frames, page)?;
+                Some(slots.find_map(|(page, slot)| self.starting_at(page, slot, from)))
+            });
+            match found {
+                Some(Some(info)) => return Some(info),
+                Some(None) => {
+                    // The window's end may be the end of the address space but for one page.
+                    let step = (512 - u64::from(page.p1_index())) * PAGE_BYTES;
+                    address = page.start_address().as_u64().checked_add(step)?;
+                }
+                None => {
+                    address =
+                        machine.without_interrupts(|| self.tables.next_made(machine, page))?;
                 }
             }
-            // The window's end may be the end of the address space but for one page.
-            let step = (512 - first as u64) * PAGE_BYTES;
-            address = page.start_address().as_u64().checked_add(step)?;
         }
         None
+    }
+
+    /// The living region of a slot, if it starts at this page and not below `from`.
+    fn starting_at(&self, page: Page, slot: u32, from: VirtAddr) -> Option<RegionInfo> {
+        if slot == 0 {
+            return None;
+        }
+        let info = self.slots().slot(slot).read(slot)?;
+        let starts = info.range.start() == page && info.range.address() >= from;
+        (starts && info.state == RegionState::Busy).then_some(info)
     }
 }

@@ -1,11 +1,13 @@
-//! Physical frames: who has which, and a buddy allocator for those that nobody has.
+//! Physical frames: who has which, and where those come from that somebody wants.
 //!
 //! The records lie beside the memory, never inside it: a free frame's bytes are not touched, and a
 //! stray write through an old mapping cannot corrupt a list. This module knows no virtual addresses.
 
 pub(crate) mod buddy;
 pub(crate) mod chain;
+pub(crate) mod magazine;
 pub(crate) mod meta;
+pub(crate) mod supply;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +20,10 @@ pub struct FrameRange {
     pub start: Frame,
     /// How many.
     pub count: u64,
+    /// The NUMA node that they belong to, below [`NODES`](crate::NODES).
+    pub node: u32,
 }
 
-pub(crate) use buddy::{Buddy, Shortage};
 pub(crate) use chain::{FrameChain, LazyFrames};
-pub(crate) use meta::{FrameIndex, FrameState};
+pub(crate) use meta::{FrameIndex, FrameState, Owners};
+pub(crate) use supply::{Frames, Shortage, Wish};

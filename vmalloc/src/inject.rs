@@ -1,8 +1,9 @@
 //! Makes the n-th reservation of a kind fail, so that every way back can be tried.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// What can run out while a region is being allocated, in the order in which it is taken.
+/// What can run out while a region is being allocated, in the order in which it is taken:
+/// [`Vmalloc::inject`](crate::Vmalloc::inject) makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reservation {
     /// A region slot.
@@ -22,22 +23,46 @@ impl Reservation {
 
 /// Counts down to the failures that were asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Injector([AtomicU32; 4]);
+pub(crate) struct Injector {
+    left: [AtomicU32; 4],
+    fired: AtomicBool,
+    /// Whether any number may be above 0.
+    armed: AtomicBool,
+}
 
 impl Injector {
     /// Makes the `number`-th reservation from now fail, once; 0 takes that back.
     pub(crate) fn arm(&self, kind: Reservation, number: u32) {
-        self.0[kind as usize].store(number, Relaxed);
+        self.left[kind as usize].store(number, Relaxed);
+        self.fired.store(false, Relaxed);
+        let is_armed = self.left.iter().any(|left| left.load(Relaxed) > 0);
+        self.armed.store(is_armed, Relaxed);
+    }
+
+    /// Whether some reservation may have to fail: who makes several at once need not ask about each.
+    #[inline]
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.load(Relaxed)
     }
 
     /// Whether this reservation must fail. Not exact while several CPUs count down at once.
+    #[inline]
     pub(crate) fn fails(&self, kind: Reservation) -> bool {
-        let counter = &self.0[kind as usize];
+        let counter = &self.left[kind as usize];
         let left = counter.load(Relaxed);
         if left == 0 {
             return false;
         }
         counter.store(left - 1, Relaxed);
+        if left == 1 {
+            self.fired.store(true, Relaxed);
+        }
         left == 1
+    }
+
+    /// Whether a reservation was made to fail since this was asked last: it must not be tried
+    /// again, or nobody would see it.
+    pub(crate) fn has_fired(&self) -> bool {
+        self.fired.swap(false, Relaxed)
     }
 }

@@ -1,37 +1,253 @@
 //! Virtually contiguous kernel memory from scattered physical frames.
 //!
-//! A [`Vmalloc`] owns a window of the higher half and some frames. [`Vmalloc::vmalloc`] takes a run
-//! of addresses and as many frames as it needs from wherever they lie, maps them with page tables
-//! of its own, and leaves an unmapped guard page behind them. [`Vmalloc::vfree`] unmaps, and
-//! neither addresses nor frames are used again before the TLB has been flushed.
+//! A [`Vmalloc`] owns a *window* of the higher half and some physical memory. [`Vmalloc::vmalloc`]
+//! takes a run of addresses and as many frames as it needs from wherever they lie, maps them with page
+//! tables of its own, and leaves an unmapped *guard page* behind them. [`Vmalloc::vfree`] unmaps;
+//! neither addresses nor frames are used again before every CPU has flushed its TLB.
 //!
-//! The kernel lends the crate four small traits, joined in [`Machine`]; with the feature `sim` the
-//! crate brings a machine for the host, with an MMU and TLBs that remember what they should not.
+//! The kernel lends the crate four small traits, joined in [`Machine`]: where a frame can be reached,
+//! how mapped memory is read and written, how a TLB is flushed, which CPUs there are. The crate asks
+//! for nothing else: no allocator, no threads, no clock. `PORTING.md` says what a kernel must bring,
+//! `DESIGN.md` why things are as they are.
 //!
-//! # Examples
+//! # A first region
+//!
+//! With the feature `sim` the crate brings a machine for the host, with an MMU and TLBs that remember
+//! what they should not. All examples here run on it; on hardware only the set-up differs.
 //!
 //! ```
-//! use vmalloc::{sim, Access};
+//! use vmalloc::{sim, Access, SiteKind};
 //!
+//! // 256 frames, one CPU, a window of 1024 pages; as many regions as frames, and no reserve.
 //! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
 //!
 //! let region = vm.vzalloc(10_000)?;
-//! vm.machine().write(region.address() + 9_996u64, b"tail").unwrap();
 //! assert_eq!(region.bytes(), 12_288);
+//! vm.machine().write(region.address() + 9_996u64, b"tail").unwrap();
 //!
-//! // The page behind the region belongs to nobody.
+//! // The page behind the region belongs to nobody, and says whose guard it is.
 //! let guard = region.address() + region.bytes();
 //! assert!(vm.machine().write(guard, b"x").is_err());
-//! assert_eq!(vm.locate(guard).kind, vmalloc::SiteKind::Guard);
+//! let site = vm.locate(guard + 7u64);
+//! assert_eq!((site.kind, site.distance), (SiteKind::Guard, 7));
+//! assert_eq!(site.region.unwrap().id, region.id());
 //!
 //! drop(region);
 //! assert!(vm.check().is_sound());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Regions and ids
+//!
+//! A [`Region`] frees on drop; while it has an owner, nobody frees it by its id. [`Region::into_raw`]
+//! gives it to whoever knows the id, as C's interface has it: [`Vmalloc::vfree`] by the id,
+//! [`Vmalloc::vfree_at`] by the first address. An id is never used for a second region, so a late or
+//! double free is an error and hurts nobody.
+//!
+//! A [`Request`] says more than a size: alignment, zeroed or not, rights, NUMA node, large pages, a
+//! name and a tag for reports. One that could never be served cannot be built.
+//!
+//! ```
+//! use vmalloc::{sim, Protection, RegionError, Request};
+//!
+//! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+//! let request = Request::try_new(5_000)?.align(65_536)?.zeroed().caller("log").owner(7);
+//! let id = vm.allocate(&request)?.into_raw();
+//!
+//! let info = vm.info(id)?;
+//! assert!(info.range.address().is_aligned(65_536u64));
+//! assert_eq!((info.requested, info.range.count().get()), (5_000, 2));
+//! assert_eq!((info.caller, info.owner, info.protection), ("log", 7, Protection::ReadWrite));
+//!
+//! vm.vfree(id)?;
+//! assert_eq!(vm.vfree(id).unwrap_err(), RegionError::Gone { id });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Another size
+//!
+//! [`Region::resize`] and [`Vmalloc::vrealloc`] move page-table entries, not bytes. A shrink gives the
+//! last frames back; a growth takes the addresses behind the region where they are free, and else moves
+//! the region to other addresses on the frames that it has. On an error the region is as it was.
+//!
+//! ```
+//! use vmalloc::{sim, Access, Resize, Resized};
+//!
+//! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+//! let mut region = vm.vzalloc(4_096)?;
+//! vm.machine().write(region.address(), b"first bytes stay").unwrap();
+//!
+//! assert_eq!(region.resize(&Resize::to(12_288))?, Resized::Grown);
+//! let neighbour = vm.vmalloc(4_096)?;
+//! assert_eq!(region.resize(&Resize::to(20_480))?, Resized::Moved);
+//! assert_eq!(region.resize(&Resize::to(4_096))?, Resized::Shrunk);
+//!
+//! let mut bytes = [0; 16];
+//! vm.machine().read(region.address(), &mut bytes).unwrap();
+//! assert_eq!(&bytes, b"first bytes stay");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Rights
+//!
+//! [`Region::protect`] and [`Vmalloc::protect`] change what pages may be used for. When they return,
+//! every CPU obeys. No [`Protection`] is both writable and executable: code is written first and made
+//! executable then. [`Protection::None`] keeps the contents.
+//!
+//! ```
+//! use vmalloc::{sim, Access, AccessKind, Protection};
+//!
+//! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+//! let code = vm.vmalloc(4_096)?;
+//! vm.machine().write(code.address(), &[0xc3]).unwrap();
+//! code.protect(Protection::ReadExecute)?;
+//! vm.machine().probe(code.address(), AccessKind::Execute).unwrap();
+//! assert!(vm.machine().write(code.address(), &[0xcc]).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Lazy frees and the purge
+//!
+//! A free takes the entries out and puts the region on a list of its CPU: its addresses and frames are
+//! *lazy*. A *purge* takes all lists, makes every CPU flush once, and only then gives addresses and
+//! frames back, so that many frees share a flush. It happens by itself when enough has gathered, and
+//! before a request fails; [`Vmalloc::purge`] asks for it. [`FlushMode::Eager`] flushes at every free.
+//!
+//! # Many CPUs
+//!
+//! Every method takes `&self`. A CPU that starts calls [`Vmalloc::leave_idle`] before it touches the
+//! window. It answers a flush in the handler of [`TlbControl::interrupt`], by
+//! [`Vmalloc::acknowledge`]; one that calls this in its loop is spared the interrupt, and so is one that
+//! sleeps between [`Vmalloc::enter_idle`] and [`Vmalloc::leave_idle`].
+//!
+//! ```
+//! use vmalloc::{sim, Access, AccessKind, CpuId};
+//!
+//! let vm = sim::SimMachine::new(256, 2).set_up(sim::window(1024), 0, 0)?;
+//! let on = |cpu| vm.machine().on(CpuId(cpu));
+//! on(1);
+//! vm.leave_idle();
+//!
+//! // CPU 1 has the page in its TLB when CPU 0 frees it.
+//! let region = vm.vmalloc(4_096)?;
+//! let address = region.address();
+//! vm.machine().probe(address, AccessKind::Read).unwrap();
+//! on(0);
+//! let free = vm.stats().frames_free;
+//! drop(region);
+//!
+//! // CPU 1 still reaches the frame. So it belongs to nobody else yet.
+//! on(1);
+//! vm.machine().probe(address, AccessKind::Read).unwrap();
+//! assert_eq!(vm.stats().frames_free, free);
+//!
+//! on(0);
+//! assert_eq!(vm.purge().areas, 1);
+//! assert_eq!(vm.stats().frames_free, free + 1);
+//! on(1);
+//! assert!(vm.machine().probe(address, AccessKind::Read).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Too little memory
+//!
+//! All that can run out, a slot for the region, addresses, frames, frames for tables, is taken before
+//! the first entry is stored: after an error nothing has changed. Before an error is reported all that
+//! is lazy is purged, all that is kept for speed is given back, and the request is tried once more.
+//! [`Config::reserve`] keeps frames for those who must not fail, [`Request::with_reserve`];
+//! [`Vmalloc::inject`] makes any reservation fail, for tests.
+//!
+//! ```
+//! use vmalloc::{sim, AllocateError, Request, VmallocError};
+//!
+//! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 20)?;
+//! let mut regions = Vec::new();
+//! let error = loop {
+//!     match vm.vmalloc(4_096) {
+//!         Ok(region) => regions.push(region),
+//!         Err(error) => break error,
+//!     }
+//! };
+//! assert!(matches!(error, VmallocError::Allocate(AllocateError::FramesExhausted { .. })));
+//! assert!(vm.allocate(&Request::try_new(4_096)?.with_reserve()).is_ok());
+//!
+//! // What is freed is lazy, and is had back without being asked for.
+//! regions.pop();
+//! assert!(vm.vmalloc(4_096).is_ok());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Frames of the caller
+//!
+//! [`Vmalloc::vmap`] maps frames that the caller has; [`Vmalloc::vunmap`] returns when no CPU reaches
+//! them any more, [`Vmalloc::vunmap_lazy`] at once, with a [`FlushTicket`] to ask for that later.
+//!
+//! # Reports
+//!
+//! [`Vmalloc::next_area`] and [`Vmalloc::write_row`] list all regions in the format of Linux's
+//! `/proc/vmallocinfo`, [`Vmalloc::walk`] shows the real entries of an address, [`Vmalloc::locate`] what
+//! lies at it, [`Vmalloc::stats`] the counters. [`Vmalloc::check`] compares every structure with every
+//! other. The [`trace`] notes what callers did, to be done again elsewhere.
+//!
+//! ```
+//! use vmalloc::{sim, Cursor, Request};
+//!
+//! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+//! let region = vm.allocate(&Request::try_new(5_000)?.caller("log"))?;
+//! let (mut text, mut cursor) = (String::new(), Cursor::START);
+//! while let Some((info, next)) = vm.next_area(cursor) {
+//!     vm.write_row(&info, info.caller, &mut text)?;
+//!     cursor = next;
+//! }
+//! // End and size include the guard.
+//! assert_eq!(text, "0xffffc90000000000-0xffffc90000003000   12288 log pages=2 vmalloc N0=2\n");
+//!
+//! let leaf = vm.walk(region.address()).entries[3].unwrap();
+//! assert_eq!(leaf.to_string(), "P W NX");
+//! assert!(vm.check().is_sound());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # For those who know Linux
+//!
+//! | Linux | here |
+//! |---|---|
+//! | `vmalloc` | [`Vmalloc::vmalloc`]; with more wishes [`Request`] and [`Vmalloc::allocate`] |
+//! | `vzalloc` | [`Vmalloc::vzalloc`], [`Request::zeroed`] |
+//! | `vmalloc_node` | [`Vmalloc::vmalloc_node`], [`Request::prefer_node`], [`Request::only_node`] |
+//! | `vzalloc_node` | [`Request::zeroed`] with [`Request::prefer_node`] |
+//! | `vrealloc` | [`Region::resize`], [`Vmalloc::vrealloc`]: entries move, and a shrink frees frames |
+//! | `vfree` | dropping a [`Region`]; [`Vmalloc::vfree`] by id, [`Vmalloc::vfree_at`] by address |
+//! | `vfree_atomic` | [`Vmalloc::free_deferred`] |
+//! | `vmap` | [`Vmalloc::vmap`] |
+//! | `vunmap` | [`Vmalloc::vunmap`], or dropping the [`Region`] |
+//! | `vm_map_ram`, `vm_unmap_ram` | [`Vmalloc::vmap`], [`Vmalloc::vunmap_lazy`]: the pools make them cheap enough |
+//! | `find_vm_area` | [`Vmalloc::find`]; guards and freed areas too: [`Vmalloc::locate`] |
+//! | `vmalloc_to_page` | [`Vmalloc::translate`]; all levels: [`Vmalloc::walk`] |
+//! | `is_vmalloc_addr` | [`Vmalloc::window`] and [`PageRange::holds`] |
+//! | `set_memory_ro`, `_rw`, `_x`, `_np` | [`Vmalloc::protect`], [`Region::protect`]: a whole region at once |
+//! | `vm_unmap_aliases` | [`Vmalloc::purge`] |
+//! | `/proc/vmallocinfo` | [`Vmalloc::next_area`], [`Vmalloc::write_row`] |
+//! | `VM_ALLOW_HUGE_VMAP` | [`Huge::Try`]; [`Huge::Must`] fails instead of falling back |
+//! | `lazy_max_pages` | the same 32 MiB for each doubling of the CPUs, but at most 1/16 of all frames |
+//! | `remap_vmalloc_range` | none: there are no user mappings |
+//! | `ioremap` | [`Vmalloc::vmap`] by frames, which need not be RAM; the entries say nothing of caching |
+//!
+//! # Features
+//!
+//! - none by default: `no_std`, without an allocator.
+//! - `sim`: the module `sim`, a machine on the host for tests. Needs `std`.
+//! - `allocator-api2`: the module `collections`, an allocator for collections that live in the window.
+//! - `bench`: what the crate's own benchmark needs of its inside. Not for anybody else.
+//!
 //! # What it does not do
 //!
-//! No demand paging, no user mappings, no memory for DMA: a region's frames are scattered.
+//! - No demand paging, no user mappings, no sparse regions.
+//! - No memory for DMA: a region's frames are scattered. [`Vmalloc::take_run`] has neighbouring ones.
+//! - No memory types: no entry is uncached or write-combining.
+//! - No pages of 1 GiB, and four levels of tables only.
+//! - Rights and sizes are a whole region's.
+//! - W^X is a promise about each mapping, not about other mappings of the same frames.
 
 #![no_std]
 
@@ -40,11 +256,19 @@ extern crate std;
 
 mod allocator;
 mod area;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod check;
+#[cfg(feature = "allocator-api2")]
+pub mod collections;
 mod error;
 mod fault;
 mod frame;
 mod inject;
+mod lazy;
+#[cfg(all(test, loom))]
+mod loom;
 mod machine;
 mod page;
 mod paging;
@@ -57,14 +281,25 @@ mod setup;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod stats;
+mod switches;
+mod sync;
 mod tlb;
+pub mod trace;
 
-/// NUMA nodes that frames are counted by.
-pub const NODES: usize = 1;
+/// The README's example, which must run too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
+/// NUMA nodes that frames are counted by: [`FrameRange::node`] is below this.
+pub const NODES: usize = 4;
+
+pub use allocator::map::FlushTicket;
+pub use allocator::protect::FaultVerdict;
+pub use allocator::resize::{Resize, Resized};
 pub use allocator::{Vmalloc, VmallocError};
 pub use check::{Audit, Violation};
-pub use error::{AllocateError, RegionError, RequestError, SetupError};
+pub use error::{AllocateError, RegionError, RequestError, ResizeError, SetupError};
 pub use fault::{FaultSite, SiteKind};
 pub use frame::FrameRange;
 pub use inject::Reservation;
@@ -73,7 +308,9 @@ pub use page::{Frame, PAGE_BYTES, Page, PageCount, PageRange};
 pub use paging::{Entry, Walk};
 pub use purge::Purged;
 pub use region::{REGIONS_MAX, Region, RegionId, RegionInfo, RegionState};
-pub use request::{Protection, Request};
+pub use report::Cursor;
+pub use request::{Huge, Protection, Request};
 pub use setup::Config;
 pub use stats::{Row, Stats};
-pub use tlb::FlushKind;
+pub use switches::{FlushMode, FrameMode, PoolMode, ReallocMode};
+pub use tlb::{FlushKind, FlushReason};

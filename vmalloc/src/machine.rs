@@ -1,8 +1,8 @@
 //! The seam between the crate and the hardware: four small traits and the [`Machine`] that joins them.
 //!
-//! A kernel implements them once; [`sim`](crate#features) implements them on the host. Methods take `&self`
-//! because a machine is shared by all CPUs. The crate asks nothing else of its surroundings: no
-//! allocator, no threads, no clock.
+//! A kernel implements them once; the feature [`sim`](crate#features) implements them on the host.
+//! Methods take `&self` because a machine is shared by all CPUs. The crate asks nothing else of its
+//! surroundings: no allocator, no threads, no clock. `PORTING.md` goes through them.
 #![expect(unsafe_code, reason = "implementing the seam is a promise")]
 
 use core::ptr::NonNull;
@@ -11,7 +11,7 @@ use x86_64::VirtAddr;
 
 use crate::page::{Frame, Page};
 
-/// Dense number of a CPU, from 0. Not the hardware's identifier.
+/// Dense number of a CPU, from 0 to [`Cpus::count`] without it. Not the hardware's identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CpuId(pub u32);
 
@@ -43,6 +43,11 @@ pub struct Fault {
 /// [`Vmalloc::try_new`](crate::Vmalloc::try_new), and for every page table below
 /// [`Machine::root`], the pointer is valid for reads and writes of 4096 bytes as long as the
 /// machine lives, is aligned to 4096, always the same, and that distinct frames do not overlap.
+///
+/// # Context
+///
+/// Called by every verb, with locks held and with interrupts off: it takes no lock and does not wait.
+/// The frames of one run of memory must lie side by side: the crate's records are put there.
 pub unsafe trait PhysicalMemory {
     /// Whether [`retire`](Self::retire) wants to hear of every freed frame.
     const RETIRES: bool = false;
@@ -54,19 +59,23 @@ pub unsafe trait PhysicalMemory {
     ///
     /// # Safety
     ///
-    /// The frame's contents are the caller's to change.
+    /// The frame's contents are the caller's to change, and [`pointer`](Self::pointer) serves it.
     unsafe fn zero(&self, frame: Frame) {
         crate::raw::zero_frame(self.pointer(frame));
     }
 
-    /// Hears that the frame has gone back to the free frames; a debugging machine poisons it.
-    /// Called only where [`RETIRES`](Self::RETIRES) is true.
-    fn retire(&self, frame: Frame) {
-        let _ = frame;
+    /// Hears that the frame has gone back to the free frames, `zeroed` if it reads as zeros; a
+    /// debugging machine poisons it if it does not. Called only where [`RETIRES`](Self::RETIRES) is
+    /// true.
+    fn retire(&self, frame: Frame, zeroed: bool) {
+        let _ = (frame, zeroed);
     }
 }
 
 /// Reads and writes mapped memory through the CPU's own translation, and survives a fault.
+///
+/// The crate itself does not call it: it is for those who read and write regions by address, and for
+/// tests, on any machine.
 ///
 /// # Safety
 ///
@@ -109,35 +118,83 @@ pub unsafe trait Access {
 ///
 /// An implementor promises that on return of a flush the calling CPU holds no translation of what
 /// was named, neither in its TLB nor in its paging-structure caches, that was made from entries as
-/// they stood before the call.
+/// they stood before the call, whatever its PCID.
+///
+/// # Context
+///
+/// Flushes are called from the handler of [`interrupt`](Self::interrupt) too: they take no lock.
+///
+/// # Source
+///
+/// Intel SDM volume 3, "Invalidation of TLBs and Paging-Structure Caches".
 pub unsafe trait TlbControl {
-    /// Invalidates one page on the calling CPU.
+    /// Invalidates one page on the calling CPU, large or small, and all of its paging-structure caches:
+    /// `invlpg` where PCIDs are off.
     fn flush_page(&self, page: Page);
 
-    /// Invalidates everything on the calling CPU.
+    /// Invalidates everything on the calling CPU: loading CR3 where PCIDs are off and no entry of the
+    /// window is global.
     fn flush_all(&self);
+
+    /// Makes another CPU call [`Vmalloc::acknowledge`](crate::Vmalloc::acknowledge) soon, by an
+    /// interrupt that wakes it if it sleeps. Its handler sees all that the caller stored before:
+    /// where sending is no store that stays in order, as with an x2APIC, a fence comes first.
+    fn interrupt(&self, cpu: CpuId);
 }
 
 /// Knows the CPUs.
 ///
 /// # Safety
 ///
-/// An implementor promises that [`count`](Self::count) never changes, that
-/// [`current`](Self::current) is below it, and that a CPU for which [`runs`](Self::runs) is false
-/// flushes everything before it next touches the window.
+/// An implementor promises that
+///
+/// 1. [`count`](Self::count) never changes, and [`current`](Self::current) is below it;
+/// 2. no interrupt of [`TlbControl::interrupt`] is handled on a CPU inside
+///    [`without_interrupts`](Self::without_interrupts), and the code inside is neither preempted nor
+///    moved to another CPU.
 pub unsafe trait Cpus {
-    /// How many CPUs there are.
+    /// How many CPUs there are, at most 64. Nobody waits for one that has not called
+    /// [`Vmalloc::leave_idle`](crate::Vmalloc::leave_idle) yet: it does so before it runs on tables that
+    /// have the window in them.
     fn count(&self) -> u32;
 
-    /// The CPU that asks. A hint only: the caller may be moved right after.
+    /// The CPU that asks. A hint for lists; exact only inside interrupt handlers and
+    /// [`without_interrupts`](Self::without_interrupts), where nobody is moved.
     fn current(&self) -> CpuId;
 
-    /// Whether the CPU may hold or make translations now.
-    fn runs(&self, cpu: CpuId) -> bool;
+    /// The NUMA node that a CPU's memory should come from.
+    fn node(&self, cpu: CpuId) -> u32 {
+        let _ = cpu;
+        0
+    }
+
+    /// A tick count for the [trace](crate::trace): any unit, monotonic per CPU.
+    fn now(&self) -> u64 {
+        0
+    }
+
+    /// Does something short that no interrupt may cut in two: a flush, or at most a walk over one leaf
+    /// table. May be nested.
+    fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R
+    where
+        Self: Sized;
+
+    /// Waits a little for another CPU, for the `turn`-th time in a row from 0; false if that has
+    /// lasted long enough and `cpu` must be taken for one that does not answer. About a second is
+    /// right: what was to be released stays lazy then.
+    ///
+    /// `handler` is what an interrupted CPU runs. Hardware ignores it; a machine that plays all CPUs
+    /// on one thread calls it in the place of one of them.
+    ///
+    /// # Context
+    ///
+    /// One CPU waits at a time, and for one other at a time.
+    fn wait(&self, cpu: CpuId, turn: u64, handler: &dyn Fn()) -> bool;
 }
 
 /// All that the crate needs of the hardware.
 pub trait Machine: PhysicalMemory + Access + TlbControl + Cpus {
-    /// The frame of the level-4 table that every CPU runs on.
+    /// The frame of the level-4 table that the window's tables hang from. A CPU on another one has the
+    /// same level-4 entries where the window lies.
     fn root(&self) -> Frame;
 }

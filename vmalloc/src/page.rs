@@ -85,7 +85,15 @@ impl PageRange {
         (first >> 63 == end.as_u64() >> 63).then_some(Self { start, count })
     }
 
+    /// Makes a run again that was proven before.
+    #[inline]
+    pub(crate) fn proven(start: Page, count: PageCount) -> Self {
+        debug_assert!(Self::try_new(start, count).is_some());
+        Self { start, count }
+    }
+
     /// Makes a run that is known to lie in a run already proven.
+    #[inline]
     pub(crate) fn within(outer: Self, offset: PageCount, count: PageCount) -> Self {
         assert!(
             offset.0 + count.0 <= outer.count.0,
@@ -94,7 +102,10 @@ impl PageRange {
             count.0,
             outer.count.0
         );
-        Self { start: outer.start + offset.0, count }
+        // The sum is canonical, since it lies in a run; the operator would check it again.
+        let address = outer.address().as_u64() + offset.bytes();
+        let start = Page::containing_address(VirtAddr::new_truncate(address));
+        Self { start, count }
     }
 
     /// The first page.

@@ -5,28 +5,36 @@
 //! The level-3 tables of the window are made at set-up and stay. Below them:
 //!
 //! 1. [`Tables::reserve`] makes every table that a range needs and raises the counts, under the
-//!    lock. A new table is zeroed before the entry that publishes it is stored. After it nothing
-//!    can fail.
-//! 2. [`Tables::commit`] stores the entries, and [`Tables::clear`] takes them out again. Neither
-//!    takes the lock: the range belongs to the caller, and its count pins the tables.
-//! 3. [`Tables::detach`] lowers the counts and unlinks tables that reached 0. They come back as a
-//!    chain that may be freed only after the flush that follows.
+//!    lock; [`Tables::pin`] does it without, where the only table is there and is in use. A new
+//!    table is zeroed before the entry that publishes it is stored. After it nothing can fail.
+//! 2. `leaf.rs` stores the entries, takes them out, moves and changes them. It takes no lock: the
+//!    range belongs to the caller, and its count pins the tables.
+//! 3. `reclaim.rs` lowers the counts. Of the tables that reached 0 a few stay, the others are
+//!    unlinked, and freed after the shootdown that follows.
 //!
-//! Beside each leaf table lies an index: the id of the region that each page belongs to, stored
-//! when the page is mapped and never cleared. That makes address to region one walk, without a
-//! lock: the id is believed only if its slot still holds the address.
+//! A leaf table is either all one region's, or has an index beside it: the slot of the region that
+//! each page belongs to, stored when the page is mapped and never cleared. That makes address to
+//! region one walk, without a lock: a slot is believed only if its range holds the address.
 //!
-//! A walk without the lock reads only frames that are tables, or were until the last flush: no
-//! walk lasts over a flush of its own CPU.
+//! A walk without the lock reads only frames that are tables, or were until the last shootdown:
+//! nobody answers a shootdown inside a walk.
+//!
+//! Level-2 entries may be leaves of 2 MiB: `large.rs`.
 //!
 //! This module knows neither areas nor TLBs.
 
 pub(crate) mod entry;
+pub(crate) mod large;
+pub(crate) mod leaf;
 mod lookup;
+pub(crate) mod reclaim;
+mod relocate;
 pub(crate) mod span;
 pub(crate) mod tables;
 pub(crate) mod walk;
 
 pub use entry::Entry;
-pub(crate) use tables::Tables;
+pub(crate) use leaf::Mapping;
+pub(crate) use reclaim::Detaching;
+pub(crate) use tables::{Pinned, Stash, Tables};
 pub use walk::Walk;

@@ -1,18 +1,35 @@
 //! From unmapped to free: the only holder of addresses and frames between the two.
 //!
-//! Whatever is unmapped ends up in an [`Unmapped`] record, which nothing outside this module can
-//! take apart. Its frames are [`LazyFrames`]: they can be had only in exchange for the proof of a
-//! flush, so putting back a frame that a TLB may still know does not compile.
+//! Whatever is unmapped is noted in a slot, and the slot goes on a lazy list, from which only this
+//! module takes it. Its frames are [`LazyFrames`]: they can be had only in exchange for the proof
+//! of a shootdown, so putting back a frame that a TLB may still know does not compile.
+//!
+//! A purge takes every list whole, and flushes everything if a list that it has taken already is
+//! filled again meanwhile. So whatever was unmapped before something that it releases is flushed
+//! with it: frames that were moved to other addresses and freed there are out of reach by the old
+//! addresses too.
 
 use crate::allocator::Vmalloc;
 use crate::frame::{FrameChain, LazyFrames};
-use crate::machine::Machine;
-use crate::page::PageRange;
-use crate::region::RegionInfo;
+use crate::lazy::{LazyList, records_from, slots_from};
+use crate::machine::{CpuId, Machine};
+use crate::paging::Detaching;
+use crate::region::slot::{Extent, Slot, Stage};
+use crate::setup::CPUS_MAX;
 use crate::stats::Counters;
-use crate::tlb::FlushKind;
+use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, Turn};
+use crate::trace::TraceRecord;
 
-/// What a purge released.
+/// Addresses that may be lazy for each doubling of the number of CPUs: 32 MiB in pages.
+const LAZY_PAGES: u64 = 8192;
+
+/// Of all frames, the part that may be lazy.
+const LAZY_PART: u64 = 16;
+
+/// How often a flush that cannot be put off is begun again.
+const WAITS_MAX: u32 = 30;
+
+/// What a purge released; nothing, where a CPU has not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purged {
     /// Areas whose addresses are free again.
@@ -23,60 +40,259 @@ pub struct Purged {
     pub flush: FlushKind,
 }
 
-/// The three parts of what a free leaves behind. They differ in principle: a region that shrinks
-/// will unmap other pages than the addresses that it releases.
-#[derive(Debug)]
-#[must_use = "dropping the record loses its addresses and frames"]
-pub(crate) struct Unmapped {
-    /// Pages whose translations must go.
-    flush: PageRange,
-    /// Addresses to release, with the guard.
-    addresses: PageRange,
-    /// The frames that were behind the pages.
-    frames: LazyFrames,
-    /// The region that ends.
-    region: RegionInfo,
+/// The pages that may wait on one CPU's list before it purges.
+pub(crate) fn lazy_limit(cpus: u32, frames: u64) -> u64 {
+    let doublings = u64::from(u32::BITS - cpus.leading_zeros());
+    (LAZY_PAGES * doublings).min(frames / LAZY_PART) / u64::from(cpus)
 }
 
-impl Unmapped {
-    /// Takes charge of a claimed region's pages, addresses and frames.
-    pub(crate) fn new(region: RegionInfo, frames: LazyFrames) -> Self {
-        Self { flush: region.range, addresses: region.with_guard(), frames, region }
-    }
-}
+/// Every CPU's list as it was taken: the first slot of each.
+struct Taken([u32; CPUS_MAX as usize]);
 
 impl<M: Machine> Vmalloc<M> {
-    /// Flushes, and then releases what the record holds.
-    pub(crate) fn retire(&self, record: Unmapped) -> Purged {
-        let turn = self.purging.lock();
-        let Unmapped { flush, addresses, frames, region } = record;
-        // Unlinked before the flush, freed after it: the flush drops cached upper entries too.
-        let tables = self.tables.detach(&self.machine, &self.frames, flush);
-        let flushed = self.tlb.flush(&self.machine);
-        drop(turn);
-
-        Counters::add(&self.counters.flushes_full, 1);
-        Counters::add(&self.counters.purges, 1);
-        self.release(frames.release(&flushed));
-        self.release(tables.release(&flushed));
-        let pages = addresses.count().get();
-        self.areas.lock().put(addresses.start().start_address().as_u64() >> 12, pages);
-        self.slots.put(region.id.slot(), region.system);
-        Purged { areas: 1, pages, flush: FlushKind::Full }
+    /// Notes the frames of a slot that is lazy now and puts it on this CPU's list; purges if enough
+    /// waits there.
+    #[inline]
+    pub(crate) fn retire(&self, cpu: CpuId, slot: u32, frames: LazyFrames) {
+        let record = self.slots().slot(slot);
+        if self.switches.frames_wait() {
+            record.set_frames(frames.note());
+        } else {
+            record.set_frames(LazyFrames::new().note());
+            self.release_mixed(cpu, frames.release_unflushed());
+        }
+        self.wait(cpu, slot, record, record.extent());
     }
 
-    /// Purges what is lazy. Every free is followed by its flush, so nothing ever waits.
+    /// Puts a slot whose frames are noted on this CPU's list; purges if enough waits there.
+    #[inline]
+    pub(crate) fn wait(&self, cpu: CpuId, slot: u32, record: &Slot, extent: Extent) {
+        let waiting = self.lazy(cpu).push_record(slot, record, extent.length());
+        if waiting > self.lazy_limit || self.switches.is_eager() {
+            self.purge_after_free();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn purge_after_free(&self) {
+        let is_eager = self.switches.is_eager();
+        self.purge_for(if is_eager { FlushReason::Eager } else { FlushReason::Lazy });
+    }
+
+    /// Flushes all that is lazy, on every CPU, and frees it; regions whose free was put off first.
+    ///
+    /// If a CPU does not answer in the machine's time, everything stays lazy and nothing is released;
+    /// [`Stats::laggards`](crate::Stats::laggards) counts that.
+    ///
+    /// # Context
+    ///
+    /// Waits for other CPUs and interrupts them. For code with interrupts on, outside of handlers.
+    ///
+    /// # Complexity
+    ///
+    /// O(areas that are lazy, and leaf tables over them), and a shootdown; O(frames) with several NUMA
+    /// nodes, and for frames that the magazines have no room for.
+    ///
+    /// # Source
+    ///
+    /// Linux's `vm_unmap_aliases`.
     pub fn purge(&self) -> Purged {
-        Purged { areas: 0, pages: 0, flush: FlushKind::None }
+        self.trace(TraceRecord::purge);
+        self.purge_for(FlushReason::Demand)
     }
 
-    /// Puts frames back that no translation reaches.
-    pub(crate) fn release(&self, chain: FrameChain) {
-        if M::RETIRES {
-            for frame in chain.frames(self.frames.metas()) {
-                self.machine.retire(self.frames.frame(frame));
+    pub(crate) fn purge_for(&self, reason: FlushReason) -> Purged {
+        let cpu = self.machine.current();
+        let turn = self.tlb.take_turn(&self.machine);
+        self.purge_in(cpu, &turn, reason, false)
+    }
+
+    /// Makes every CPU drop what the plan names, before this returns.
+    ///
+    /// # Panics
+    ///
+    /// If a CPU does not answer for [`WAITS_MAX`] times the machine's patience: the caller has
+    /// promised that no CPU goes on with the old translations, and cannot take that back.
+    pub(crate) fn flush_now(&self, plan: &Plan, reason: FlushReason) {
+        let turn = self.tlb.take_turn(&self.machine);
+        self.counters.shootdown(reason, plan);
+        let mut failed = None;
+        for _ in 0..WAITS_MAX {
+            match self.tlb.shoot(&self.machine, &turn, plan, false) {
+                Ok(_) => return,
+                Err(laggard) => failed = Some(laggard),
             }
         }
-        self.frames.put(chain);
+        panic!("{failed:?} does not answer a flush that cannot wait");
+    }
+
+    /// Gives back all that is kept for speed: purges, empties pools and magazines, and frees the
+    /// tables that were kept empty. Every verb does this by itself before it reports a lack of memory.
+    ///
+    /// # Context
+    ///
+    /// As [`purge`](Self::purge).
+    pub fn reclaim(&self) -> Purged {
+        self.reclaim_for(FlushReason::Demand)
+    }
+
+    pub(crate) fn reclaim_for(&self, reason: FlushReason) -> Purged {
+        let cpu = self.machine.current();
+        let turn = self.tlb.take_turn(&self.machine);
+        let purged = self.purge_in(cpu, &turn, reason, true);
+        drop(turn);
+        self.areas.drain();
+        self.frames.drain();
+        purged
+    }
+
+    fn purge_in(
+        &self,
+        cpu: CpuId,
+        turn: &Turn<'_>,
+        reason: FlushReason,
+        everything: bool,
+    ) -> Purged {
+        self.unmap_deferred(cpu);
+        let (taken, mut plan) = self.take_lists(everything);
+        let unlinked = self.tables.has_unlinked();
+        if unlinked && plan.is_empty() {
+            // What CPUs remember of tables goes with any flush, but there must be one.
+            plan = Plan::full();
+        }
+        if taken.is_none() && !unlinked {
+            return Purged { areas: 0, pages: 0, flush: FlushKind::None };
+        }
+        Counters::add(&self.counters.purges, 1);
+        self.counters.shootdown(reason, &plan);
+        let taken = taken.unwrap_or(Taken([0; CPUS_MAX as usize]));
+        match self.tlb.shoot(&self.machine, turn, &plan, unlinked) {
+            Ok(flushed) => {
+                let (areas, pages) = self.release_lists(&taken, &flushed);
+                let freed = self.tables.free_unlinked(&self.machine, &self.frames.buddy, &flushed);
+                self.release_zeroed(freed.tables);
+                self.release(cpu, freed.indexes);
+                Purged { areas, pages, flush: plan.kind() }
+            }
+            Err(_) => {
+                // It stays lazy: the next purge asks every CPU again.
+                self.return_lists(&taken);
+                Purged { areas: 0, pages: 0, flush: plan.kind() }
+            }
+        }
+    }
+
+    /// Takes every CPU's list, lowers the tables' counts, and plans the flush.
+    fn take_lists(&self, everything: bool) -> (Option<Taken>, Plan) {
+        let mut taken = Taken([0; CPUS_MAX as usize]);
+        let mut plan = Plan::new();
+        if !LazyList::take_all(&self.lazies, &mut taken.0) {
+            plan = Plan::full();
+        }
+        let mut detaching = self.tables.detaching();
+        for first in taken.0 {
+            self.detach_list(first, &mut plan, &mut detaching);
+        }
+        detaching.settle(&self.machine, &self.frames.buddy);
+        if everything {
+            detaching.unlink_cached(&self.machine, &self.frames.buddy);
+        }
+        let found = taken.0.iter().any(|first| *first != 0);
+        (found.then_some(taken), plan)
+    }
+
+    #[inline(never)]
+    fn detach_list(&self, first: u32, plan: &mut Plan, detaching: &mut Detaching<'_>) {
+        for (_, record) in records_from(self.slots(), first) {
+            if !plan.is_full() {
+                plan.add(record.range());
+            }
+            // Lowered before the flush, so that tables which end with this are freed by it.
+            if !record.detach() {
+                detaching.lower(&self.machine, &self.frames.buddy, record.range());
+            }
+        }
+    }
+
+    /// Frees what was taken, now that no CPU reaches it.
+    fn release_lists(&self, taken: &Taken, flushed: &Flushed) -> (u64, u64) {
+        let (mut areas, mut pages) = (0, 0);
+        for (number, (list, first)) in (0..).zip(self.lazies.iter().zip(taken.0)) {
+            if first != 0 {
+                let (areas_here, pages_here) = self.release_list(CpuId(number), first, flushed);
+                list.settle(areas_here, pages_here);
+                (areas, pages) = (areas + areas_here, pages + pages_here);
+            }
+        }
+        (areas, pages)
+    }
+
+    #[inline(never)]
+    fn release_list(&self, cpu: CpuId, first: u32, flushed: &Flushed) -> (u64, u64) {
+        let (mut areas, mut pages) = (0, 0);
+        let mut frames = FrameChain::new();
+        let mut putting = self.areas.putting(cpu);
+        for (slot, record) in records_from(self.slots(), first) {
+            let extent = record.extent();
+            let lazy = LazyFrames::noted(record.frames(), extent.pages());
+            let chain = lazy.release(flushed);
+            if extent.is_large() {
+                self.release_mixed(cpu, chain);
+            } else {
+                frames.append(self.frames.buddy.metas(), chain);
+            }
+            areas += 1;
+            pages += extent.length();
+            putting.put(slot, record, extent);
+        }
+        drop(putting);
+        self.release(cpu, frames);
+        (areas, pages)
+    }
+
+    /// Puts what was taken back on the lists.
+    fn return_lists(&self, taken: &Taken) {
+        for (list, first) in self.lazies.iter().zip(taken.0) {
+            for slot in slots_from(self.slots(), first) {
+                let pages = self.slots().slot(slot).addresses().1;
+                list.push(self.slots(), slot, pages);
+                list.settle(1, pages);
+            }
+        }
+    }
+
+    /// Unmaps the regions whose freeing was put off.
+    fn unmap_deferred(&self, cpu: CpuId) {
+        for slot in slots_from(self.slots(), self.deferred.take()) {
+            let record = self.slots().slot(slot);
+            let is_mine = record.step(record.generation(), Stage::Deferred, Stage::Lazy);
+            assert!(is_mine, "slot {slot} was put off and is something else now");
+            self.deferred.settle(1, record.addresses().1);
+            let frames = self.unmap(slot);
+            record.set_frames(frames.note());
+            self.lazy(cpu).push(self.slots(), slot, record.addresses().1);
+        }
+    }
+
+    /// Puts single frames back that no translation reaches.
+    #[inline(never)]
+    pub(crate) fn release(&self, cpu: CpuId, chain: FrameChain) {
+        if M::RETIRES {
+            for frame in chain.frames(self.frames.buddy.metas()) {
+                self.machine.retire(self.frames.buddy.frame(frame), false);
+            }
+        }
+        self.frames.put(cpu, chain);
+    }
+
+    /// Puts frames back that no translation reaches and that read as zeros.
+    pub(crate) fn release_zeroed(&self, chain: FrameChain) {
+        if M::RETIRES {
+            for frame in chain.frames(self.frames.buddy.metas()) {
+                self.machine.retire(self.frames.buddy.frame(frame), true);
+            }
+        }
+        self.frames.put_zeroed(chain);
     }
 }

@@ -4,7 +4,7 @@
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, PAGE_BYTES};
@@ -30,6 +30,18 @@ pub(crate) fn clear<P: PhysicalMemory>(memory: &P, frame: Frame) {
     unsafe { memory.zero(frame) };
 }
 
+/// Clears a part of a frame that belongs to a region whose owner asks for it.
+pub(crate) fn clear_part<P: PhysicalMemory>(memory: &P, frame: Frame, part: core::ops::Range<u64>) {
+    let base = memory.pointer(frame);
+    for offset in part {
+        let offset = usize::try_from(offset.min(PAGE_BYTES - 1)).unwrap_or(0);
+        // SAFETY: the offset lies in the frame's 4096 bytes.
+        let byte = unsafe { base.add(offset) };
+        // SAFETY: `PhysicalMemory::pointer` promises that it can be written.
+        unsafe { byte.write(0) };
+    }
+}
+
 /// Types whose all-zero bytes are a valid value and that need no drop.
 ///
 /// # Safety
@@ -37,14 +49,18 @@ pub(crate) fn clear<P: PhysicalMemory>(memory: &P, frame: Frame) {
 /// An implementor promises exactly that.
 pub(crate) unsafe trait Zeroable {}
 
-// SAFETY: plain integers and atomics.
+// SAFETY: a plain integer.
 unsafe impl Zeroable for u8 {}
+// SAFETY: a plain integer.
+unsafe impl Zeroable for u32 {}
 // SAFETY: the record is made of atomic integers only.
 unsafe impl Zeroable for crate::frame::meta::FrameMeta {}
 // SAFETY: the record is made of atomic integers only.
 unsafe impl Zeroable for crate::region::slot::Slot {}
 // SAFETY: the node is made of integers only.
 unsafe impl Zeroable for crate::area::node::Node {}
+// SAFETY: the entry is made of atomic integers only.
+unsafe impl Zeroable for crate::trace::ring::Entry {}
 
 /// A fixed array of records in frames that were taken for good when the window was set up.
 pub(crate) struct Slab<T> {
@@ -67,6 +83,8 @@ impl<T: Zeroable> Slab<T> {
     /// [`frames(length)`](Self::frames) frames, which the caller gives away.
     pub(crate) fn carve<P: PhysicalMemory>(memory: &P, first: Frame, length: usize) -> Self {
         assert!(align_of::<T>() as u64 <= PAGE_BYTES, "a record's alignment exceeds a frame's");
+        let is_checked = cfg!(all(test, loom));
+        assert!(!is_checked, "the zeros of a model checker's atomic mean nothing");
         let base = memory.pointer(first);
         for (offset, number) in (0..Self::frames(length)).enumerate() {
             let here = memory.pointer(first + number);
@@ -75,6 +93,48 @@ impl<T: Zeroable> Slab<T> {
             zero_frame(here);
         }
         Self { base: base.cast(), length }
+    }
+}
+
+impl<T> Slab<T> {
+    /// Frames that `length` records take, of any type.
+    pub(crate) fn frames_for(length: usize) -> u64 {
+        ((length * size_of::<T>()) as u64).div_ceil(PAGE_BYTES)
+    }
+
+    /// Makes a slab as [`carve`](Self::carve) does, of records whose zeros mean nothing.
+    pub(crate) fn carve_with<P: PhysicalMemory>(
+        memory: &P,
+        first: Frame,
+        length: usize,
+        make: impl Fn(usize) -> T,
+    ) -> Self {
+        let base = Slab::<u8>::carve(memory, first, length * size_of::<T>()).base.cast::<T>();
+        assert!(align_of::<T>() as u64 <= PAGE_BYTES, "a record's alignment exceeds a frame's");
+        for index in 0..length {
+            // SAFETY: the bytes carved hold `length` records.
+            let place = unsafe { base.add(index) };
+            // SAFETY: the place is aligned, inside the slab, and nobody else knows it yet.
+            unsafe { place.write(make(index)) };
+        }
+        Self { base, length }
+    }
+}
+
+#[cfg(all(test, loom))]
+impl<T> From<std::vec::Vec<T>> for Slab<T> {
+    fn from(records: std::vec::Vec<T>) -> Self {
+        let length = records.len();
+        Self { base: NonNull::from(records.leak()).cast(), length }
+    }
+}
+
+#[cfg(all(test, loom))]
+impl<T> Drop for Slab<T> {
+    fn drop(&mut self) {
+        let records = NonNull::slice_from_raw_parts(self.base, self.length);
+        // SAFETY: `carve` refuses, so the records were leaked by `from`.
+        drop(unsafe { std::boxed::Box::from_raw(records.as_ptr()) });
     }
 }
 
@@ -106,6 +166,21 @@ pub(crate) fn words<P: PhysicalMemory>(memory: &P, frame: Frame) -> &[AtomicU64;
     // SAFETY: `PhysicalMemory::pointer` promises 4096 readable and writable bytes, aligned, as long
     // as the machine lives; atomics allow that others read and write them meanwhile.
     unsafe { memory.pointer(frame).cast::<[AtomicU64; WORDS]>().as_ref() }
+}
+
+/// The numbers in a frame that is used as an index: two for each page of a leaf table would fit,
+/// one is used.
+pub(crate) fn numbers<P: PhysicalMemory>(memory: &P, frame: Frame) -> &[AtomicU32; WORDS] {
+    // SAFETY: as in `words`; the array is half as long.
+    unsafe { memory.pointer(frame).cast::<[AtomicU32; WORDS]>().as_ref() }
+}
+
+/// Copies a frame that the caller may read to one that it has taken.
+pub(crate) fn copy<P: PhysicalMemory>(memory: &P, from: Frame, to: Frame) {
+    let (from, to) = (memory.pointer(from).cast::<u64>(), memory.pointer(to).cast::<u64>());
+    // SAFETY: `PhysicalMemory::pointer` promises 4096 bytes at each, and distinct frames do not
+    // overlap.
+    unsafe { to.copy_from_nonoverlapping(from, WORDS) };
 }
 
 /// Puts a static string together again that was taken apart into two words.

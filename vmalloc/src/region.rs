@@ -7,12 +7,10 @@ use core::fmt;
 
 use x86_64::VirtAddr;
 
-use crate::NODES;
 use crate::allocator::Vmalloc;
 use crate::error::RegionError;
 use crate::machine::Machine;
 use crate::page::{PageCount, PageRange};
-use crate::raw;
 use crate::region::slot::Stage;
 use crate::request::Protection;
 
@@ -26,6 +24,8 @@ pub(crate) const GENERATION_MAX: u32 = (1 << 29) - 1;
 pub const REGIONS_MAX: u32 = (1 << SLOT_BITS) - 1;
 
 /// Names one region for ever: a slot, from 1, and how often the slot was used before.
+///
+/// Holding one proves nothing about the region: it may be gone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegionId(u64);
 
@@ -41,7 +41,7 @@ impl RegionId {
         (raw & SLOT_MASK != 0 && raw >> 53 == 0).then_some(Self(raw))
     }
 
-    /// The number, below 2^53.
+    /// The number, below 2^53: every client's number type holds it.
     #[must_use]
     pub fn get(self) -> u64 {
         self.0
@@ -101,55 +101,73 @@ pub struct RegionInfo {
     pub state: RegionState,
     /// Whether it is the kernel's own.
     pub system: bool,
-    /// Frames by NUMA node.
-    pub frames_per_node: [u64; NODES],
+    /// Whether its frames are the caller's: made by [`Vmalloc::vmap`].
+    pub is_mapped: bool,
+    /// Whether it is what a region has lost by shrinking.
+    pub(crate) is_tail: bool,
 }
 
 impl RegionInfo {
     /// The pages with the guard: what the region takes of the window.
-    ///
-    /// # Panics
-    ///
-    /// Never for what the crate has handed out: every region's guard lies in the window.
     #[must_use]
     pub fn with_guard(&self) -> PageRange {
-        let count = PageCount::from_pages(self.range.count().get() + 1);
-        count
-            .and_then(|count| PageRange::try_new(self.range.start(), count))
-            .expect("a region's guard lies in the window")
+        let pages = self.range.count().get();
+        if self.is_tail {
+            // Its first page is the guard of the region that goes on.
+            let count = PageCount::from_pages(pages).unwrap_or(PageCount::MAX);
+            return PageRange::proven(self.range.start() + 1, count);
+        }
+        let count = PageCount::from_pages(pages + 1).unwrap_or(PageCount::MAX);
+        PageRange::proven(self.range.start(), count)
     }
 }
 
 /// A region that is freed when this is dropped.
 ///
 /// Holding one proves that the region lives: while it has an owner nobody frees it by its id.
+///
+/// # Context
+///
+/// Dropping it is [`Vmalloc::vfree`]: for threads with interrupts on, not for handlers.
 #[must_use = "a region that is not held is freed at once"]
 pub struct Region<'v, M: Machine> {
     vmalloc: &'v Vmalloc<M>,
-    info: RegionInfo,
+    id: RegionId,
+    range: PageRange,
 }
 
 impl<'v, M: Machine> Region<'v, M> {
-    pub(crate) fn new(vmalloc: &'v Vmalloc<M>, info: RegionInfo) -> Self {
-        Self { vmalloc, info }
+    pub(crate) fn new(vmalloc: &'v Vmalloc<M>, id: RegionId, range: PageRange) -> Self {
+        Self { vmalloc, id, range }
     }
 
     /// Takes over a region that [`into_raw`](Self::into_raw) let go.
     ///
     /// # Errors
     ///
-    /// [`RegionError`]: there is no such region any more, or somebody else owns it.
+    /// - [`RegionError::Unknown`]: no region has, or had, this id.
+    /// - [`RegionError::Gone`]: it is freed.
+    /// - [`RegionError::Owned`]: somebody else owns it.
+    /// - [`RegionError::Changing`]: somebody resizes it or changes its rights.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock.
     pub fn from_raw(vmalloc: &'v Vmalloc<M>, id: RegionId) -> Result<Self, RegionError> {
-        vmalloc.slots.step(id, Stage::Loose, Stage::Owned)?;
-        vmalloc.info(id).map(|info| Self { vmalloc, info })
+        vmalloc.slots().step(id, Stage::Loose, Stage::Owned)?;
+        Ok(Self { vmalloc, id, range: vmalloc.slots().slot(id.slot()).range() })
     }
 
     /// Lets the region live on without an owner; [`Vmalloc::vfree`] frees it by the id.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock.
     #[must_use = "the id is the only way to free the region"]
     pub fn into_raw(self) -> RegionId {
-        let id = self.info.id;
-        let loose = self.vmalloc.slots.step(id, Stage::Owned, Stage::Loose);
+        let loose = self.vmalloc.slots().step(self.id, Stage::Owned, Stage::Loose);
         debug_assert_eq!(loose, Ok(()), "only the owner changes what it owns");
+        let id = self.id;
         core::mem::forget(self);
         id
     }
@@ -157,19 +175,25 @@ impl<'v, M: Machine> Region<'v, M> {
     /// The id.
     #[must_use]
     pub fn id(&self) -> RegionId {
-        self.info.id
+        self.id
     }
 
     /// The first byte.
     #[must_use]
     pub fn address(&self) -> VirtAddr {
-        self.info.range.address()
+        self.range.address()
     }
 
-    /// The bytes that are mapped: the request rounded up to pages.
+    /// The bytes that are mapped: the request rounded up to pages, without the guard.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.info.range.count().bytes()
+        self.range.count().bytes()
+    }
+
+    /// The pages, without the guard page behind them.
+    #[must_use]
+    pub fn range(&self) -> PageRange {
+        self.range
     }
 
     /// Fills `count` pages from page `first` with zeros, through their frames: it works whatever
@@ -177,31 +201,50 @@ impl<'v, M: Machine> Region<'v, M> {
     ///
     /// # Panics
     ///
-    /// If the pages leave the region.
+    /// If the pages leave the region, or map frames of the caller: those may be no memory at all.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock.
+    ///
+    /// # Complexity
+    ///
+    /// O(count).
     pub fn zero(&self, first: PageCount, count: PageCount) {
-        for page in PageRange::within(self.info.range, first, count).pages() {
-            let walk = self.vmalloc.walk(page.start_address());
-            let (_, leaf) = walk.last().filter(|(level, _)| *level == 1).expect("pages are mapped");
-            raw::clear(self.vmalloc.machine(), leaf.frame());
-        }
+        let is_mapped = self.vmalloc.slots().slot(self.id.slot()).traits().mapped;
+        assert!(!is_mapped, "region {} maps frames of its caller", self.id);
+        self.vmalloc.zero_pages(PageRange::within(self.range, first, count));
+    }
+
+    pub(crate) fn vmalloc(&self) -> &'v Vmalloc<M> {
+        self.vmalloc
+    }
+
+    /// Looks its pages up again, which a resize has changed.
+    pub(crate) fn refresh(&mut self) {
+        self.range = self.vmalloc.slots().slot(self.id.slot()).range();
     }
 
     /// All that is known of it.
+    ///
+    /// # Panics
+    ///
+    /// Never: what has an owner lives.
     #[must_use]
-    pub fn info(&self) -> &RegionInfo {
-        &self.info
+    pub fn info(&self) -> RegionInfo {
+        self.vmalloc.info(self.id).expect("what has an owner lives")
     }
 }
 
 impl<M: Machine> Drop for Region<'_, M> {
     fn drop(&mut self) {
-        let freed = self.vmalloc.free(self.info.id, Stage::Owned);
+        let freed = self.vmalloc.free(self.id, Stage::Owned);
         debug_assert!(freed.is_ok(), "only the owner frees what it owns");
     }
 }
 
 impl<M: Machine> fmt::Debug for Region<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.info.fmt(f)
+        write!(f, "Region({} at {:?})", self.id, self.range)
     }
 }

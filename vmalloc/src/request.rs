@@ -1,16 +1,48 @@
 //! What a caller asks for. A request that can never be served cannot be built.
 
+use crate::NODES;
 use crate::error::RequestError;
 use crate::page::{PAGE_BYTES, PageCount};
+use crate::paging::large::LARGE_PAGES;
 
-/// What the pages of a region may be used for. All of them refuse execution.
+/// What the pages of a region may be used for. None of them can be written and executed: a region
+/// of code is written first and made executable then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Protection {
     /// Loads only.
-    ReadOnly,
+    ReadOnly = 0,
     /// Loads and stores.
     #[default]
     ReadWrite,
+    /// Loads and instruction fetches.
+    ReadExecute,
+    /// Nothing: every touch faults, and the contents stay.
+    None,
+}
+
+impl Protection {
+    /// The protection of a number that one was cast to; `None` for every other.
+    pub(crate) fn from_number(number: u64) -> Self {
+        match number {
+            0 => Self::ReadOnly,
+            1 => Self::ReadWrite,
+            2 => Self::ReadExecute,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Whether a region may, or must, be mapped by leaves of 2 MiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Huge {
+    /// Pages of 4 KiB only.
+    #[default]
+    Never,
+    /// 2 MiB at once wherever addresses and frames allow it, and 4 KiB elsewhere.
+    Try,
+    /// 2 MiB at once for every whole 2 MiB, or an error; only the rest has pages of 4 KiB.
+    Must,
 }
 
 /// A checked request for a region.
@@ -26,17 +58,21 @@ pub struct Request {
     system: bool,
     reserve: bool,
     protection: Protection,
+    huge: Huge,
+    /// The node, and whether no other will do.
+    node: Option<(u32, bool)>,
     caller: &'static str,
     owner: u64,
 }
 
 impl Request {
-    /// Asks for `bytes` bytes, rounded up to pages.
+    /// Asks for `bytes` bytes, rounded up to pages: not zeroed, to be read and written, on any frames.
     ///
     /// # Errors
     ///
     /// - [`RequestError::ZeroSize`]: `bytes` is 0.
     /// - [`RequestError::SizeOverflow`]: pages and guard have no 64-bit size.
+    #[inline]
     pub fn try_new(bytes: u64) -> Result<Self, RequestError> {
         if bytes == 0 {
             return Err(RequestError::ZeroSize);
@@ -52,12 +88,29 @@ impl Request {
             system: false,
             reserve: false,
             protection: Protection::default(),
+            huge: Huge::default(),
+            node: None,
             caller: "",
             owner: 0,
         })
     }
 
+    /// Asks for `count` elements of `size` bytes each.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_new`](Self::try_new), and [`RequestError::SizeOverflow`] where the product does not
+    /// fit in 64 bits: the size that is then named is the largest there is.
+    pub fn for_array(count: u64, size: u64) -> Result<Self, RequestError> {
+        let overflow = RequestError::SizeOverflow { bytes: u64::MAX };
+        Self::try_new(count.checked_mul(size).ok_or(overflow)?)
+    }
+
     /// Aligns the first byte to `bytes`; below a page means a page.
+    ///
+    /// # Units
+    ///
+    /// Bytes, a power of two.
     ///
     /// # Errors
     ///
@@ -85,6 +138,44 @@ impl Request {
         self
     }
 
+    /// Asks for large leaves. A region that has room for one starts at a multiple of 2 MiB, unless
+    /// it only tries and there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::TooSmallForHuge`]: leaves of 2 MiB must be used, and none fits in.
+    ///
+    /// # Source
+    ///
+    /// Linux's `VM_ALLOW_HUGE_VMAP`, for [`Huge::Try`].
+    pub fn huge(mut self, huge: Huge) -> Result<Self, RequestError> {
+        if huge == Huge::Must && self.pages.get() < LARGE_PAGES {
+            return Err(RequestError::TooSmallForHuge { bytes: self.bytes });
+        }
+        self.huge = huge;
+        Ok(self)
+    }
+
+    /// Asks for frames of a NUMA node first, and for others where it has too few.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Node`]: the crate counts no such node.
+    pub fn prefer_node(mut self, node: u32) -> Result<Self, RequestError> {
+        self.node = Some((known_node(node)?, false));
+        Ok(self)
+    }
+
+    /// Asks for frames of this NUMA node and no other; page tables may lie elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`prefer_node`](Self::prefer_node).
+    pub fn only_node(mut self, node: u32) -> Result<Self, RequestError> {
+        self.node = Some((known_node(node)?, true));
+        Ok(self)
+    }
+
     /// Names the code that asks, as reports print it. The empty name prints as none.
     #[must_use]
     pub fn caller(mut self, caller: &'static str) -> Self {
@@ -108,48 +199,80 @@ impl Request {
     }
 
     /// Lets the region take frames of the reserve: for what must not fail because clients have
-    /// taken all the rest.
+    /// taken all the rest. Growing it later does not.
     #[must_use]
     pub fn with_reserve(mut self) -> Self {
         self.reserve = true;
         self
     }
 
+    #[inline]
     pub(crate) fn pages(&self) -> PageCount {
         self.pages
     }
 
+    #[inline]
     pub(crate) fn requested(&self) -> u64 {
         self.bytes
     }
 
+    #[inline]
     pub(crate) fn alignment(&self) -> PageCount {
         self.align
     }
 
+    #[inline]
     pub(crate) fn is_zeroed(&self) -> bool {
         self.zeroed
     }
 
+    #[inline]
     pub(crate) fn is_system(&self) -> bool {
         self.system
     }
 
+    #[inline]
     pub(crate) fn may_take_reserve(&self) -> bool {
         self.reserve
     }
 
+    #[inline]
     pub(crate) fn wanted_protection(&self) -> Protection {
         self.protection
     }
 
+    /// Whether large leaves could be used, and whether they must.
+    pub(crate) fn wanted_huge(&self) -> Huge {
+        if self.pages.get() < LARGE_PAGES { Huge::Never } else { self.huge }
+    }
+
+    /// Whether any page-sized frames will do, for a region that is not the kernel's own.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        let any_frames = self.node.is_none() && self.huge == Huge::Never;
+        any_frames && !self.system && !self.zeroed
+    }
+
+    pub(crate) fn wanted_node(&self) -> Option<(u32, bool)> {
+        self.node
+    }
+
+    #[inline]
     pub(crate) fn caller_name(&self) -> &'static str {
         self.caller
     }
 
+    #[inline]
     pub(crate) fn owner_tag(&self) -> u64 {
         self.owner
     }
+}
+
+fn known_node(node: u32) -> Result<u32, RequestError> {
+    if node as usize >= NODES {
+        return Err(RequestError::Node { node, limit: NODES });
+    }
+    Ok(node)
 }
 
 #[cfg(test)]
@@ -165,6 +288,16 @@ mod tests {
         );
         assert!(Request::try_new(1 << 63).is_ok());
         assert_eq!(Request::try_new(4097).unwrap().pages().get(), 2);
+    }
+
+    #[test]
+    fn arrays_are_multiplied_without_wrapping() {
+        assert_eq!(Request::for_array(3, 4096).unwrap().requested(), 3 * 4096);
+        assert_eq!(Request::for_array(0, 8).unwrap_err(), RequestError::ZeroSize);
+        let overflow = RequestError::SizeOverflow { bytes: u64::MAX };
+        for (count, size) in [(1 << 32, 1 << 32), (u64::MAX, 2), (u64::MAX, u64::MAX)] {
+            assert_eq!(Request::for_array(count, size).unwrap_err(), overflow);
+        }
     }
 
     #[test]

@@ -3,40 +3,68 @@
 
 use x86_64::PhysAddr;
 
+use crate::NODES;
 use crate::allocator::Vmalloc;
-use crate::area::FreeTree;
+use crate::area::areas::{LENGTH_MIN, POOL_LENGTH_MAX, SHELF_LENGTH_MAX};
+use crate::area::node::Node;
+use crate::area::pool::Pool;
+use crate::area::{Areas, FreeTree};
 use crate::error::SetupError;
-use crate::frame::buddy::ORDER_MAX;
+use crate::frame::buddy::{Buddy, ORDER_MAX};
+use crate::frame::magazine::Magazine;
 use crate::frame::meta::FrameMeta;
-use crate::frame::{Buddy, FrameIndex, FrameRange, FrameState};
+use crate::frame::{FrameIndex, FrameRange, FrameState, Frames};
+use crate::lazy::LazyList;
 use crate::machine::Machine;
 use crate::page::{Frame, PAGE_BYTES, PageRange};
-use crate::paging::Tables;
-use crate::raw::Slab;
+use crate::paging::{Stash, Tables};
+use crate::raw::{Slab, Zeroable};
 use crate::region::REGIONS_MAX;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
-use crate::tlb::CPUS_MAX;
+use crate::stats::Tally;
+use crate::tlb::Coherence;
+use crate::tlb::seat::Seat;
+use crate::trace::ring::{Entry, Ring};
 
 /// What a kernel decides when it sets the window up.
+///
+/// # Examples
+///
+/// ```
+/// use vmalloc::{sim, Config, Frame, FrameRange};
+/// use x86_64::PhysAddr;
+///
+/// let start = Frame::containing_address(PhysAddr::new(0x10_0000));
+/// let memory = [FrameRange { start, count: 1_000, node: 0 }];
+/// let config = Config { regions: 500, reserve: 16, ..Config::new(sim::window(1 << 20), &memory) };
+/// assert_eq!(config.memory.len(), 1);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Config<'a> {
     /// The addresses that the crate owns, in the higher half. Whole level-4 entries are best: the
     /// crate takes every level-4 entry that the window touches.
     pub window: PageRange,
-    /// Free memory. The runs do not overlap and belong to nobody else.
+    /// Free memory. The runs do not overlap and belong to nobody else. The crate's records are taken
+    /// out of the longest: 16 bytes for each frame between the lowest and the highest, 104 for each
+    /// region. All of it lies within 8 TiB.
     pub memory: &'a [FrameRange],
-    /// How many regions may live at once; 0 means one for each frame of `memory`.
+    /// How many regions may live at once, those that are lazy or at rest too; 0 means one for each
+    /// frame of `memory`. At most [`REGIONS_MAX`].
     pub regions: u32,
-    /// Frames that only tables, and requests that say so, may take.
+    /// Frames that only tables, and requests that say so, may take: [`Request::with_reserve`].
+    ///
+    /// [`Request::with_reserve`]: crate::Request::with_reserve
     pub reserve: u64,
+    /// Records that the [trace](crate::trace) keeps, rounded up to a power of two; 0 means no trace.
+    pub trace: u32,
 }
 
 impl<'a> Config<'a> {
-    /// As many regions as frames, and no reserve.
+    /// As many regions as frames, no reserve, and no trace.
     #[must_use]
     pub fn new(window: PageRange, memory: &'a [FrameRange]) -> Self {
-        Self { window, memory, regions: 0, reserve: 0 }
+        Self { window, memory, regions: 0, reserve: 0, trace: 0 }
     }
 
     fn frames(&self) -> u64 {
@@ -58,25 +86,89 @@ impl<'a> Config<'a> {
     }
 }
 
+/// Frames from the lowest to the highest: their numbers have 31 bits, 8 TiB.
+const SPAN_MAX: u64 = 1 << 31;
+
+/// CPUs that a window can have.
+pub(crate) const CPUS_MAX: u32 = 64;
+
 /// Hands out the frames of the run that the records are carved from, one slab after the other.
-struct Carver {
+struct Carver<'m, M> {
+    machine: &'m M,
     next: Frame,
 }
 
-impl Carver {
-    fn run<T: crate::raw::Zeroable>(&mut self, length: usize) -> Frame {
+impl<M: Machine> Carver<'_, M> {
+    fn run<T>(&mut self, length: usize) -> Frame {
         let first = self.next;
-        self.next += Slab::<T>::frames(length);
+        self.next += Slab::<T>::frames_for(length);
         first
+    }
+
+    fn zeroed<T: Zeroable>(&mut self, length: usize) -> Slab<T> {
+        let first = self.run::<T>(length);
+        Slab::carve(self.machine, first, length)
+    }
+
+    fn made<T>(&mut self, length: usize, make: impl Fn(usize) -> T) -> Slab<T> {
+        let first = self.run::<T>(length);
+        Slab::carve_with(self.machine, first, length, make)
     }
 }
 
+/// How many records of each kind there are.
+struct Sizes {
+    frames: usize,
+    regions: u32,
+    cpus: usize,
+    /// Sizes that the shelf tells apart.
+    shelf: usize,
+    /// Entries of the trace.
+    trace: usize,
+}
+
+impl Sizes {
+    fn new<M: Machine>(machine: &M, config: &Config<'_>) -> Self {
+        let window = config.window.count().get();
+        let longest = Areas::limit(window, 0, 1).pages.min(SHELF_LENGTH_MAX);
+        Self {
+            frames: usize::try_from(config.span().1).expect("the memory has addresses"),
+            regions: config.region_limit(),
+            cpus: machine.count() as usize,
+            shelf: usize::try_from(longest.saturating_sub(POOL_LENGTH_MAX)).unwrap_or(0),
+            trace: Ring::entries(config.trace),
+        }
+    }
+
+    /// Frames for all of them.
+    fn needed(&self) -> u64 {
+        Slab::<FrameMeta>::frames_for(self.frames)
+            + Slab::<Slot>::frames_for(self.regions as usize)
+            + Slab::<Node>::frames_for(FreeTree::nodes(self.regions))
+            + Slab::<Magazine>::frames_for(self.cpus)
+            + Slab::<LazyList>::frames_for(self.cpus)
+            + Slab::<Seat>::frames_for(self.cpus)
+            + Slab::<Tally>::frames_for(self.cpus)
+            + Slab::<Pool>::frames_for(self.cpus)
+            + Slab::<u32>::frames_for(POOL_SIZES) * self.cpus as u64
+            + Slab::<u32>::frames_for(self.shelf)
+            + Slab::<Entry>::frames_for(self.trace)
+    }
+}
+
+/// Sizes that a CPU's pool tells apart.
+#[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
+const POOL_SIZES: usize = (POOL_LENGTH_MAX - LENGTH_MIN + 1) as usize;
+
 /// What set-up makes, before it becomes a [`Vmalloc`].
 pub(crate) struct Parts {
-    pub(crate) frames: Buddy,
-    pub(crate) slots: Slots,
-    pub(crate) areas: FreeTree,
+    pub(crate) frames: Frames,
+    pub(crate) areas: Areas,
     pub(crate) tables: Tables,
+    pub(crate) tlb: Coherence,
+    pub(crate) lazies: Slab<LazyList>,
+    pub(crate) tallies: Slab<Tally>,
+    pub(crate) ring: Ring,
     pub(crate) frames_total: u64,
     pub(crate) frames_slabs: u64,
 }
@@ -84,51 +176,94 @@ pub(crate) struct Parts {
 /// Carves the records, frees the rest of the memory, and makes the window's upper tables.
 pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Parts, SetupError> {
     check(machine, config)?;
-    let (base, span) = config.span();
-    let regions = config.region_limit();
-    let metas = usize::try_from(span).expect("the memory has addresses");
-    let nodes = FreeTree::nodes(regions);
-    let needed = Slab::<FrameMeta>::frames(metas)
-        + Slab::<Slot>::frames(regions as usize)
-        + Slab::<crate::area::node::Node>::frames(nodes);
+    let sizes = Sizes::new(machine, config);
+    let needed = sizes.needed();
     let home = config.memory.iter().max_by_key(|run| run.count);
     let longest = home.map_or(0, |run| run.count);
     let Some(home) = home.filter(|run| run.count > needed) else {
         return Err(SetupError::Memory { needed, longest });
     };
 
-    let mut carver = Carver { next: home.start };
-    let metas = Slab::carve(machine, carver.run::<FrameMeta>(metas), metas);
-    let slots = Slab::carve(machine, carver.run::<Slot>(regions as usize), regions as usize);
-    let nodes = Slab::carve(machine, carver.run::<crate::area::node::Node>(nodes), nodes);
-    let frames = Buddy::new(base, metas);
-    for offset in 0..needed {
-        let frame = frames.index(home.start + offset).expect("the records lie in the span");
-        frames.meta(frame).set_state(FrameState::Slab);
-    }
-    for run in config.memory {
-        let slabs = if run.start == home.start { needed } else { 0 };
-        free_run(&frames, run.start + slabs, run.count - slabs);
-    }
+    let mut carver = Carver { machine, next: home.start };
+    let metas = carver.zeroed::<FrameMeta>(sizes.frames);
+    let buddy = hand_over(metas, config, home.start, needed);
+    let slots = Slots::new(carver.zeroed::<Slot>(sizes.regions as usize));
+    let start = config.window.address().as_u64() / PAGE_BYTES;
+    let window = config.window.count().get();
+    let tree = carver.zeroed::<Node>(FreeTree::nodes(sizes.regions));
+    let tree = FreeTree::new(tree, start, window);
+    let magazines = carver.made(sizes.cpus, |_| Magazine::new());
+    let lazies = carver.made(sizes.cpus, |_| LazyList::new());
+    let me = machine.current().0 as usize;
+    // Every other CPU has not started until it says that it has.
+    let seats = carver.made(sizes.cpus, |cpu| Seat::new(cpu == me));
+    let tallies = carver.made(sizes.cpus, |_| Tally::default());
+    let areas = make_areas(&mut carver, &sizes, tree, slots, window);
+    let ring = Ring::new(carver.zeroed::<Entry>(sizes.trace));
 
     let tables = Tables::new(machine.root(), config.window);
     let upper = Tables::upper_entries(config.window).len() as u64;
-    let mut stash = frames.take(upper, 0).map_err(|short| SetupError::Memory {
-        needed: short.requested,
-        longest: short.available,
-    })?;
+    let mut stash = Stash { plain: buddy.take(home.node as usize, upper), ..Stash::new() };
+    if stash.count() < upper {
+        let needed = needed + upper;
+        return Err(SetupError::Memory { needed, longest });
+    }
     tables
-        .make_upper(machine, &frames, &mut stash)
+        .make_upper(machine, &buddy, &mut stash)
         .map_err(|address| SetupError::Occupied { address: address.as_u64() })?;
-    let start = config.window.address().as_u64() / PAGE_BYTES;
+    let nodes = config.memory.iter().map(|run| run.node as usize + 1).max().unwrap_or(1);
     Ok(Parts {
-        frames,
-        slots: Slots::new(slots),
-        areas: FreeTree::new(nodes, start, config.window.count().get()),
+        frames: Frames::new(buddy, magazines, config.frames(), nodes),
+        areas,
         tables,
+        tlb: Coherence::new(seats),
+        lazies,
+        tallies,
+        ring,
         frames_total: config.frames(),
         frames_slabs: needed,
     })
+}
+
+/// Frees all memory but the first `slabs` frames from `home` on, which the records have.
+fn hand_over(metas: Slab<FrameMeta>, config: &Config<'_>, home: Frame, slabs: u64) -> Buddy {
+    let buddy = Buddy::new(config.span().0, metas);
+    for run in config.memory {
+        for offset in 0..run.count {
+            let frame = buddy.index(run.start + offset).expect("the memory lies in the span");
+            buddy.meta(frame).set_node(run.node);
+        }
+    }
+    for offset in 0..slabs {
+        let frame = buddy.index(home + offset).expect("the records lie in the span");
+        buddy.meta(frame).set_state(FrameState::Slab);
+    }
+    for run in config.memory {
+        let slabs = if run.start == home { slabs } else { 0 };
+        free_run(&buddy, run.start + slabs, run.count - slabs);
+    }
+    buddy
+}
+
+fn make_areas<M: Machine>(
+    carver: &mut Carver<'_, M>,
+    sizes: &Sizes,
+    tree: FreeTree,
+    slots: Slots,
+    window: u64,
+) -> Areas {
+    let limit = Areas::limit(window, sizes.regions, sizes.cpus as u64);
+    // One after the other: each pool's stacks lie in frames of their own.
+    let first = carver.next;
+    carver.next += Slab::<u32>::frames_for(POOL_SIZES) * sizes.cpus as u64;
+    let machine = carver.machine;
+    let pools = carver.made(sizes.cpus, |cpu| {
+        let home = first + Slab::<u32>::frames_for(POOL_SIZES) * cpu as u64;
+        Pool::new(LENGTH_MIN, Slab::carve(machine, home, POOL_SIZES), limit)
+    });
+    let shelf = carver.zeroed::<u32>(sizes.shelf);
+    let limit = Areas::limit(window, sizes.regions, 1);
+    Areas::new(tree, slots, pools, Pool::new(POOL_LENGTH_MAX + 1, shelf, limit))
 }
 
 fn check<M: Machine>(machine: &M, config: &Config<'_>) -> Result<(), SetupError> {
@@ -139,6 +274,12 @@ fn check<M: Machine>(machine: &M, config: &Config<'_>) -> Result<(), SetupError>
     }
     if machine.count() > CPUS_MAX {
         return Err(SetupError::Cpus { count: machine.count(), limit: CPUS_MAX });
+    }
+    if config.span().1 > SPAN_MAX {
+        return Err(SetupError::Span { frames: config.span().1, limit: SPAN_MAX });
+    }
+    if let Some(run) = config.memory.iter().find(|run| run.node as usize >= NODES) {
+        return Err(SetupError::Node { node: run.node, limit: NODES });
     }
     Ok(())
 }
@@ -162,10 +303,17 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Errors
     ///
+    /// No entry has been made then.
+    ///
     /// - [`SetupError::Window`]: the window is empty or not in the higher half.
     /// - [`SetupError::Memory`]: no run of frames holds the records.
-    /// - [`SetupError::Occupied`]: the root has an entry where the window lies. Nothing is entered.
-    /// - [`SetupError::Cpus`]: the machine has more than one CPU.
+    /// - [`SetupError::Occupied`]: the root has an entry where the window lies.
+    /// - [`SetupError::Cpus`]: the machine has more CPUs than the crate keeps records for.
+    /// - [`SetupError::Node`]: memory of a node that the crate does not count.
+    ///
+    /// # Panics
+    ///
+    /// If adjacent frames of the longest run are not adjacent where the machine reaches them.
     ///
     /// # Safety
     ///
@@ -174,7 +322,12 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Context
     ///
-    /// Once, at boot, with the level-4 table of [`Machine::root`] loaded or about to be.
+    /// Once, at boot, with the level-4 table of [`Machine::root`] loaded or about to be. The calling CPU
+    /// counts as awake, all others as asleep: see [`leave_idle`](Self::leave_idle).
+    ///
+    /// # Complexity
+    ///
+    /// O(frames).
     pub unsafe fn try_new(machine: M, config: &Config<'_>) -> Result<Self, SetupError> {
         let parts = set_up(&machine, config)?;
         Ok(Self::from_parts(machine, config, parts))

@@ -14,8 +14,10 @@ mod memory;
 mod mmu;
 mod walker;
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::vec::Vec;
 
 use x86_64::VirtAddr;
@@ -33,7 +35,7 @@ use mmu::Caches;
 /// Where [`window`] starts: as in the image.
 pub const WINDOW_START: u64 = 0xffff_c900_0000_0000;
 
-/// A window of so many pages.
+/// A window of so many pages, from [`WINDOW_START`].
 ///
 /// # Panics
 ///
@@ -45,13 +47,55 @@ pub fn window(pages: u64) -> PageRange {
     PageRange::try_new(start, count).expect("a window lies in the upper half")
 }
 
-/// Physical memory, an MMU and TLBs.
+/// Physical memory, an MMU and TLBs: a [`Machine`] on the host.
+///
+/// One thread plays all CPUs: [`on`](Self::on) says which one it is. Threads of a test may also be a
+/// CPU each: [`become_cpu`](Self::become_cpu). All CPUs but 0 count as asleep until they have called
+/// [`Vmalloc::leave_idle`].
+///
+/// # Examples
+///
+/// ```
+/// use vmalloc::{sim::{self, SimMachine}, Access, CpuId};
+///
+/// let vm = SimMachine::new(256, 2).set_up(sim::window(1024), 0, 0)?;
+/// let region = vm.vzalloc(4_096)?;
+/// vm.machine().write(region.address(), b"by CPU 0").unwrap();
+/// vm.machine().on(CpuId(1));
+/// vm.leave_idle();
+/// let mut bytes = [0; 8];
+/// vm.machine().read(region.address(), &mut bytes).unwrap();
+/// assert_eq!(&bytes, b"by CPU 0");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SimMachine {
     memory: Memory,
     cpus: Mutex<Vec<Caches>>,
+    /// The CPU that the test's thread plays, where the thread is none for good.
+    current: AtomicU32,
+    /// Interrupts that have been sent and not handled.
+    pending: Mutex<HashSet<u32>>,
+    /// A CPU that never answers.
+    deaf: AtomicU32,
+    /// CPUs that sleep: they touch no memory, and walk all the same.
+    asleep: Mutex<HashSet<u32>>,
+    /// Whether every CPU is a thread of its own, which answers for itself.
+    threads: AtomicBool,
+    /// CPUs' NUMA nodes: a CPU's number modulo this.
+    nodes: u32,
     speculation: Mutex<Speculation>,
 }
+
+std::thread_local! {
+    static CPU: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// No CPU.
+const NOBODY: u32 = u32::MAX;
+
+/// Turns that a waiting CPU gives one that does not answer.
+const PATIENCE: u64 = 100;
 
 /// Where and how eagerly the machine walks on its own.
 #[derive(Debug, Default)]
@@ -72,13 +116,81 @@ impl Speculation {
 
 impl SimMachine {
     /// Makes `frames` frames of memory, of which one is the root table, and `cpus` CPUs.
+    ///
+    /// # Panics
+    ///
+    /// If `frames` is below 2, or the host has not that much memory.
     #[must_use]
     pub fn new(frames: u64, cpus: u32) -> Self {
         Self {
             memory: Memory::new(frames),
             cpus: Mutex::new((0..cpus).map(|_| Caches::default()).collect()),
-            speculation: Mutex::new(Speculation::default()),
+            current: AtomicU32::new(0),
+            pending: Mutex::default(),
+            deaf: AtomicU32::new(NOBODY),
+            asleep: Mutex::default(),
+            threads: AtomicBool::new(false),
+            nodes: 1,
+            speculation: Mutex::new(Speculation { state: 1, pages: 0 }),
         }
+    }
+
+    /// Parts the memory into a run for each of so many NUMA nodes; a CPU's node is its number modulo
+    /// theirs.
+    #[must_use]
+    pub fn with_nodes(mut self, nodes: u32) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Goes on as another CPU.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such CPU.
+    pub fn on(&self, cpu: CpuId) {
+        assert!(cpu.0 < self.count(), "there is no {cpu:?}");
+        self.current.store(cpu.0, Ordering::SeqCst);
+    }
+
+    /// Makes the calling thread a CPU for good; every CPU must then be a thread, which answers for
+    /// itself by [`Vmalloc::acknowledge`] or sleeps.
+    pub fn become_cpu(&self, cpu: CpuId) {
+        CPU.set(Some(cpu.0));
+        self.threads.store(true, Ordering::SeqCst);
+    }
+
+    /// Says that the current CPU sleeps, between [`Vmalloc::enter_idle`] and
+    /// [`Vmalloc::leave_idle`], or that it is awake: a sleeping CPU may remember a frame that is
+    /// free, but no table that is.
+    ///
+    /// # Panics
+    ///
+    /// If a thread has panicked inside the machine.
+    pub fn set_asleep(&self, asleep: bool) {
+        let mut sleepers = self.asleep.lock().expect("no test panics inside");
+        let cpu = self.current().0;
+        if asleep {
+            sleepers.insert(cpu)
+        } else {
+            sleepers.remove(&cpu)
+        };
+    }
+
+    /// From now on this CPU answers no interrupt; `None` gives it its ears back. Whoever waits for it
+    /// gives up after 100 turns, or at once where the CPUs are threads.
+    pub fn deafen(&self, cpu: Option<CpuId>) {
+        self.deaf.store(cpu.map_or(NOBODY, |cpu| cpu.0), Ordering::SeqCst);
+    }
+
+    /// Whether an interrupt waits to be handled by a CPU.
+    ///
+    /// # Panics
+    ///
+    /// If a thread has panicked inside the machine.
+    #[must_use]
+    pub fn is_interrupted(&self, cpu: CpuId) -> bool {
+        self.pending.lock().expect("no test panics inside").contains(&cpu.0)
     }
 
     /// Sets a window up on all of the machine's memory, with limits as in [`Config`].
@@ -92,8 +204,25 @@ impl SimMachine {
         regions: u32,
         reserve: u64,
     ) -> Result<Vmalloc<Self>, SetupError> {
+        self.set_up_with(window, |config| {
+            config.regions = regions;
+            config.reserve = reserve;
+        })
+    }
+
+    /// Sets a window up on all of the machine's memory, after `adjust` has changed the limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vmalloc::try_new`].
+    pub fn set_up_with(
+        self,
+        window: PageRange,
+        adjust: impl FnOnce(&mut Config<'_>),
+    ) -> Result<Vmalloc<Self>, SetupError> {
         let memory = self.memory();
-        let config = Config { regions, reserve, ..Config::new(window, &memory) };
+        let mut config = Config::new(window, &memory);
+        adjust(&mut config);
         #[expect(unsafe_code, reason = "gives the memory away")]
         // SAFETY: the machine is moved into the window, and its memory with it.
         unsafe {
@@ -101,9 +230,16 @@ impl SimMachine {
         }
     }
 
-    /// All frames but the root table.
-    pub(crate) fn memory(&self) -> [FrameRange; 1] {
-        [self.memory.free()]
+    /// All frames but the root table, in as many runs as there are nodes.
+    pub(crate) fn memory(&self) -> Vec<FrameRange> {
+        let all = self.memory.free();
+        let part = all.count / u64::from(self.nodes);
+        let runs = (0..self.nodes).map(|node| FrameRange {
+            start: all.start + part * u64::from(node),
+            count: if node + 1 == self.nodes { all.count - part * u64::from(node) } else { part },
+            node,
+        });
+        runs.collect()
     }
 
     /// From now on walks speculatively in the first `pages` of the window, after `seed`.
@@ -116,7 +252,7 @@ impl SimMachine {
         *speculation = Speculation { state: seed | 1, pages };
     }
 
-    /// The translations that a CPU's TLB holds.
+    /// The translations that a CPU's TLB holds, in no order.
     ///
     /// # Panics
     ///
@@ -134,12 +270,16 @@ impl SimMachine {
 
     /// A frame that is freed must be out of every CPU's reach.
     fn assert_forgotten(&self, frame: Frame) {
-        for caches in self.cpus.lock().expect("no test panics inside").iter() {
-            assert!(!caches.reach(frame), "{frame:?} is freed, and a CPU still reaches it");
+        let asleep = self.asleep.lock().expect("no test panics inside");
+        let cpus = self.cpus.lock().expect("no test panics inside");
+        for (cpu, caches) in (0..).zip(cpus.iter()) {
+            assert!(!caches.knows_table(frame), "{frame:?} is freed, CPU {cpu} walks it");
+            let is_awake = !asleep.contains(&cpu);
+            assert!(!is_awake || !caches.maps(frame), "{frame:?} is freed, CPU {cpu} reaches it");
         }
     }
 
-    /// One speculative walk, perhaps.
+    /// One speculative walk of every CPU, perhaps.
     fn wander(&self) {
         let (page, chance) = {
             let mut speculation = self.speculation.lock().expect("no test panics inside");
@@ -157,6 +297,32 @@ impl SimMachine {
             }
         }
     }
+
+    fn with_caches<R>(&self, work: impl FnOnce(&mut Caches) -> R) -> R {
+        let cpu = self.current().0 as usize;
+        work(&mut self.cpus.lock().expect("no test panics inside")[cpu])
+    }
+
+    /// Handles the interrupt of one CPU that waits for it, chosen by the seed.
+    fn deliver(&self, handler: &dyn Fn()) {
+        let chosen = {
+            let mut pending = self.pending.lock().expect("no test panics inside");
+            let mut waiting: Vec<u32> = pending.iter().copied().collect();
+            waiting.sort_unstable();
+            waiting.retain(|cpu| *cpu != self.deaf.load(Ordering::SeqCst));
+            if waiting.is_empty() {
+                return;
+            }
+            let random = self.speculation.lock().expect("no test panics inside").next();
+            let chosen = waiting[usize::try_from(random).unwrap_or(0) % waiting.len()];
+            pending.remove(&chosen);
+            chosen
+        };
+        let me = self.current.swap(chosen, Ordering::SeqCst);
+        handler();
+        self.current.store(me, Ordering::SeqCst);
+        self.wander();
+    }
 }
 
 #[expect(unsafe_code, reason = "the seam's traits are promises")]
@@ -164,30 +330,48 @@ impl SimMachine {
 unsafe impl TlbControl for SimMachine {
     fn flush_page(&self, page: Page) {
         self.wander();
-        self.cpus.lock().expect("no test panics inside")[0].drop_page(page);
+        self.with_caches(|caches| caches.drop_page(page));
     }
 
     fn flush_all(&self) {
         self.wander();
-        self.cpus.lock().expect("no test panics inside")[0].drop_all();
+        self.with_caches(Caches::drop_all);
         // What is linked after the flush is remembered again at once.
         self.wander();
+    }
+
+    fn interrupt(&self, cpu: CpuId) {
+        self.pending.lock().expect("no test panics inside").insert(cpu.0);
     }
 }
 
 #[expect(unsafe_code, reason = "the seam's traits are promises")]
-// SAFETY: the number of CPUs is fixed, and all of them run.
+// SAFETY: the number of CPUs is fixed, and interrupts are handled in `wait` only.
 unsafe impl Cpus for SimMachine {
     fn count(&self) -> u32 {
         u32::try_from(self.cpus.lock().expect("no test panics inside").len()).unwrap_or(u32::MAX)
     }
 
     fn current(&self) -> CpuId {
-        CpuId(0)
+        CpuId(CPU.get().unwrap_or_else(|| self.current.load(Ordering::SeqCst)))
     }
 
-    fn runs(&self, _cpu: CpuId) -> bool {
-        true
+    fn node(&self, cpu: CpuId) -> u32 {
+        cpu.0 % self.nodes
+    }
+
+    fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    fn wait(&self, cpu: CpuId, turn: u64, handler: &dyn Fn()) -> bool {
+        if self.threads.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+            return cpu.0 != self.deaf.load(Ordering::SeqCst);
+        }
+        self.wander();
+        self.deliver(handler);
+        turn < PATIENCE
     }
 }
 

@@ -1,32 +1,132 @@
 //! Counters, and the one table that every report renders.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
+use crate::NODES;
 use crate::allocator::Vmalloc;
-use crate::machine::Machine;
+use crate::allocator::resize::Resized;
+use crate::lazy::LazyList;
+use crate::machine::{CpuId, Machine};
+use crate::raw::Slab;
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::tlb::{FlushKind, FlushReason, Plan};
+
+/// What one CPU has done, on a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct Tally {
+    allocations: AtomicU64,
+    system_allocations: AtomicU64,
+    pages_mapped: AtomicU64,
+    frees: AtomicU64,
+    system_frees: AtomicU64,
+    pages_unmapped: AtomicU64,
+}
+
+impl Tally {
+    /// Counts a region that was made.
+    #[inline]
+    pub(crate) fn allocated(&self, pages: u64, system: bool) {
+        Counters::add(&self.allocations, 1);
+        Counters::add(&self.pages_mapped, pages);
+        if system {
+            Counters::add(&self.system_allocations, 1);
+        }
+    }
+
+    /// Counts a region that was unmapped.
+    #[inline]
+    pub(crate) fn freed(&self, pages: u64, system: bool) {
+        Counters::add(&self.frees, 1);
+        Counters::add(&self.pages_unmapped, pages);
+        if system {
+            Counters::add(&self.system_frees, 1);
+        }
+    }
+
+    /// Counts pages that a region has gained.
+    pub(crate) fn grew(&self, pages: u64) {
+        Counters::add(&self.pages_mapped, pages);
+    }
+
+    /// Counts pages that a region has lost.
+    pub(crate) fn shrank(&self, pages: u64) {
+        Counters::add(&self.pages_unmapped, pages);
+    }
+}
 
 /// What is counted while it happens.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counters {
-    pub(crate) allocations: AtomicU64,
+    tallies: Slab<Tally>,
     pub(crate) allocations_failed: AtomicU64,
-    pub(crate) frees: AtomicU64,
     pub(crate) frees_refused: AtomicU64,
-    pub(crate) areas: AtomicU64,
-    pub(crate) areas_system: AtomicU64,
-    pub(crate) pages_mapped: AtomicU64,
     pub(crate) purges: AtomicU64,
-    pub(crate) flushes_full: AtomicU64,
     pub(crate) frames_heap: AtomicU64,
+    pub(crate) zeroed_hits: AtomicU64,
+    pub(crate) zeroed_misses: AtomicU64,
+    pub(crate) faults_spurious: AtomicU64,
+    resizes: [AtomicU64; Resized::ALL.len()],
+    shootdowns_full: AtomicU64,
+    shootdowns_pages: AtomicU64,
+    reasons: [AtomicU64; FlushReason::ALL.len()],
 }
 
 impl Counters {
-    pub(crate) fn add(counter: &AtomicU64, number: u64) {
-        counter.fetch_add(number, Relaxed);
+    pub(crate) fn new(tallies: Slab<Tally>) -> Self {
+        Self {
+            tallies,
+            allocations_failed: AtomicU64::new(0),
+            frees_refused: AtomicU64::new(0),
+            purges: AtomicU64::new(0),
+            frames_heap: AtomicU64::new(0),
+            zeroed_hits: AtomicU64::new(0),
+            zeroed_misses: AtomicU64::new(0),
+            faults_spurious: AtomicU64::new(0),
+            resizes: Default::default(),
+            shootdowns_full: AtomicU64::new(0),
+            shootdowns_pages: AtomicU64::new(0),
+            reasons: Default::default(),
+        }
     }
 
-    pub(crate) fn sub(counter: &AtomicU64, number: u64) {
-        counter.fetch_sub(number, Relaxed);
+    /// What a CPU has done.
+    #[inline]
+    pub(crate) fn tally(&self, cpu: CpuId) -> &Tally {
+        &self.tallies[cpu.0 as usize]
+    }
+
+    /// Counts a region that was resized.
+    pub(crate) fn resized(&self, how: Resized) {
+        Self::add(&self.resizes[how as usize], 1);
+    }
+
+    /// Counts a shootdown by kind and reason.
+    pub(crate) fn shootdown(&self, reason: FlushReason, plan: &Plan) {
+        let kind = match plan.kind() {
+            FlushKind::None => return,
+            FlushKind::Pages => &self.shootdowns_pages,
+            FlushKind::Full => &self.shootdowns_full,
+        };
+        Self::add(kind, 1);
+        Self::add(&self.reasons[reason as usize], 1);
+    }
+
+    fn sum(&self, counter: impl Fn(&Tally) -> &AtomicU64) -> u64 {
+        self.tallies.iter().map(|tally| Self::get(counter(tally))).sum()
+    }
+
+    /// Regions that live: clients', the kernel's own; and the pages of both.
+    pub(crate) fn living(&self) -> (u64, u64, u64) {
+        // Each CPU's frees are read before any allocation, so no difference is below 0 at rest.
+        let (frees, system_frees) = (self.sum(|t| &t.frees), self.sum(|t| &t.system_frees));
+        let unmapped = self.sum(|t| &t.pages_unmapped);
+        let system = self.sum(|t| &t.system_allocations).wrapping_sub(system_frees);
+        let all = self.sum(|t| &t.allocations).wrapping_sub(frees);
+        (all.wrapping_sub(system), system, self.sum(|t| &t.pages_mapped).wrapping_sub(unmapped))
+    }
+
+    #[inline]
+    pub(crate) fn add(counter: &AtomicU64, number: u64) {
+        counter.fetch_add(number, Relaxed);
     }
 
     pub(crate) fn get(counter: &AtomicU64) -> u64 {
@@ -66,12 +166,18 @@ pub struct Stats {
     pub pages_mapped: u64,
     /// Pages of the window that belong to nobody.
     pub pages_free: u64,
-    /// The longest run of them.
+    /// The longest run of them that no pool has a part of.
     pub largest_gap_pages: u64,
+    /// Pages of areas that rest in pools.
+    pub pages_pooled: u64,
+    /// Pages of areas that wait for a flush, with guards.
+    pub pages_lazy: u64,
     /// Frames handed to the crate.
     pub frames_total: u64,
     /// Frames that nobody has.
     pub frames_free: u64,
+    /// Frames that nobody has, by NUMA node.
+    pub frames_free_by_node: [u64; NODES],
     /// Frames kept for tables, and for requests that may take them.
     pub frames_reserve: u64,
     /// Frames of the crate's own records.
@@ -82,8 +188,38 @@ pub struct Stats {
     pub table_pages: u64,
     /// Purges since set-up.
     pub purges: u64,
-    /// Full flushes since set-up.
+    /// Shootdowns of everything since set-up.
+    pub shootdowns_full: u64,
+    /// Shootdowns of single pages since set-up.
+    pub shootdowns_pages: u64,
+    /// Shootdowns by reason, in the order of [`FlushReason::ALL`].
+    pub shootdowns: [u64; FlushReason::ALL.len()],
+    /// Full flushes of all CPUs.
     pub flushes_full: u64,
+    /// Times that a CPU flushed page by page.
+    pub flushes_by_page: u64,
+    /// Pages that were flushed so.
+    pub flushed_pages: u64,
+    /// Interrupts sent to CPUs that had not flushed by themselves.
+    pub interrupts: u64,
+    /// CPUs that were not waited for because they slept.
+    pub cpus_skipped: u64,
+    /// Times that a CPU did not answer in time.
+    pub laggards: u64,
+    /// The number of the last CPU that did not; 0 as well where there was none.
+    pub last_laggard: u64,
+    /// Frames that read as zeros and wait for who wants such.
+    pub frames_zeroed: u64,
+    /// Zeroed frames that were ready when they were wanted.
+    pub zeroed_hits: u64,
+    /// Frames that had to be cleared while their owner waited.
+    pub zeroed_misses: u64,
+    /// Empty page tables that are kept.
+    pub table_pages_cached: u64,
+    /// Resizes by how they ended, in the order of [`Resized::ALL`].
+    pub resizes: [u64; Resized::ALL.len()],
+    /// Faults that the entries do not explain any more.
+    pub faults_spurious: u64,
     /// The flush that was begun last.
     pub generation: u64,
 }
@@ -98,6 +234,14 @@ impl Stats {
     /// The table of counters, in the order in which reports show them.
     pub fn rows(&self) -> impl Iterator<Item = Row> {
         let row = |section, name, value| Row { section, name, value };
+        let reasons = FlushReason::ALL
+            .into_iter()
+            .zip(self.shootdowns)
+            .map(move |(reason, value)| row("tlb", reason.name(), value));
+        let resizes = Resized::ALL
+            .into_iter()
+            .zip(self.resizes)
+            .map(move |(how, value)| row("vmalloc", how.counter(), value));
         [
             row("vmalloc", "allocations", self.allocations),
             row("vmalloc", "allocations_failed", self.allocations_failed),
@@ -109,49 +253,92 @@ impl Stats {
             row("vmalloc", "pages_mapped", self.pages_mapped),
             row("vmalloc", "pages_free", self.pages_free),
             row("vmalloc", "largest_gap_pages", self.largest_gap_pages),
+            row("vmalloc", "pages_pooled", self.pages_pooled),
+            row("vmalloc", "pages_lazy", self.pages_lazy),
             row("vmalloc", "table_pages", self.table_pages),
+            row("vmalloc", "table_pages_cached", self.table_pages_cached),
+            row("vmalloc", "faults_spurious", self.faults_spurious),
             row("frames", "frames_total", self.frames_total),
             row("frames", "frames_free", self.frames_free),
             row("frames", "frames_used", self.frames_used()),
             row("frames", "frames_reserve", self.frames_reserve),
             row("frames", "frames_slabs", self.frames_slabs),
             row("frames", "frames_heap", self.frames_heap),
+            row("frames", "frames_zeroed", self.frames_zeroed),
+            row("frames", "zeroed_hits", self.zeroed_hits),
+            row("frames", "zeroed_misses", self.zeroed_misses),
             row("tlb", "purges", self.purges),
+            row("tlb", "shootdowns_full", self.shootdowns_full),
+            row("tlb", "shootdowns_pages", self.shootdowns_pages),
             row("tlb", "flushes_full", self.flushes_full),
+            row("tlb", "flushes_by_page", self.flushes_by_page),
+            row("tlb", "flushed_pages", self.flushed_pages),
+            row("tlb", "interrupts", self.interrupts),
+            row("tlb", "cpus_skipped", self.cpus_skipped),
+            row("tlb", "laggards", self.laggards),
+            row("tlb", "last_laggard", self.last_laggard),
             row("tlb", "generation", self.generation),
         ]
         .into_iter()
+        .chain(reasons)
+        .chain(resizes)
     }
 }
 
 impl<M: Machine> Vmalloc<M> {
     /// Reads all counters.
+    ///
+    /// # Context
+    ///
+    /// Takes locks, one part after the other, and waits for no CPU: for threads.
+    ///
+    /// # Complexity
+    ///
+    /// O(CPUs).
     #[must_use]
     pub fn stats(&self) -> Stats {
         let counters = &self.counters;
-        let (pages_free, largest_gap_pages) = {
-            let areas = self.areas.lock();
-            (areas.free(), areas.largest())
-        };
+        let (areas, areas_system, pages_mapped) = counters.living();
+        let made = self.tables.made();
+        let local = self.tlb.local();
+        let get = Counters::get;
         Stats {
-            allocations: Counters::get(&counters.allocations),
-            allocations_failed: Counters::get(&counters.allocations_failed),
-            frees: Counters::get(&counters.frees),
-            frees_refused: Counters::get(&counters.frees_refused),
-            areas: Counters::get(&counters.areas),
-            areas_system: Counters::get(&counters.areas_system),
-            areas_lazy: 0,
-            pages_mapped: Counters::get(&counters.pages_mapped),
-            pages_free,
-            largest_gap_pages,
+            allocations: counters.sum(|tally| &tally.allocations),
+            allocations_failed: get(&counters.allocations_failed),
+            frees: counters.sum(|tally| &tally.frees),
+            frees_refused: get(&counters.frees_refused),
+            areas,
+            areas_system,
+            areas_lazy: self.lazies.iter().map(LazyList::areas).sum(),
+            pages_mapped,
+            pages_free: self.areas.free(),
+            pages_pooled: self.areas.held().pages,
+            pages_lazy: self.lazies.iter().map(LazyList::pages).sum(),
+            largest_gap_pages: self.areas.largest(),
             frames_total: self.frames_total,
             frames_free: self.frames.free_count(),
+            frames_free_by_node: core::array::from_fn(|node| self.frames.free_on(node)),
             frames_reserve: self.frames_reserve,
             frames_slabs: self.frames_slabs,
-            frames_heap: Counters::get(&counters.frames_heap),
-            table_pages: self.tables.made().frames(),
-            purges: Counters::get(&counters.purges),
-            flushes_full: Counters::get(&counters.flushes_full),
+            frames_heap: get(&counters.frames_heap),
+            table_pages: made.frames(),
+            table_pages_cached: made.cached,
+            purges: get(&counters.purges),
+            shootdowns_full: get(&counters.shootdowns_full),
+            shootdowns_pages: get(&counters.shootdowns_pages),
+            shootdowns: core::array::from_fn(|reason| get(&counters.reasons[reason])),
+            flushes_full: local.full,
+            flushes_by_page: local.by_page,
+            flushed_pages: local.pages,
+            interrupts: get(&self.tlb.interrupts),
+            cpus_skipped: get(&self.tlb.skipped),
+            laggards: get(&self.tlb.laggards),
+            last_laggard: get(&self.tlb.last_laggard),
+            frames_zeroed: self.frames.zeroed_count(),
+            zeroed_hits: get(&counters.zeroed_hits),
+            zeroed_misses: get(&counters.zeroed_misses),
+            resizes: core::array::from_fn(|how| get(&counters.resizes[how])),
+            faults_spurious: get(&counters.faults_spurious),
             generation: self.tlb.current(),
         }
     }

@@ -1,7 +1,9 @@
 //! Rows, lists, walks and counters say what is there.
 
 use vmalloc::sim::{self, SimMachine};
-use vmalloc::{Access, AccessKind, PageCount, Protection, RegionError, Request, SiteKind, Vmalloc};
+use vmalloc::{
+    Access, AccessKind, Cursor, PageCount, Protection, RegionError, Request, SiteKind, Vmalloc,
+};
 
 fn machine() -> Vmalloc<SimMachine> {
     let vm = SimMachine::new(400, 1).set_up(sim::window(4_000), 0, 0);
@@ -11,7 +13,7 @@ fn machine() -> Vmalloc<SimMachine> {
 fn rows(vm: &Vmalloc<SimMachine>) -> String {
     let (mut text, mut from) = (String::new(), vm.window().address());
     while let Some(info) = vm.next_region(from) {
-        info.write_row(info.caller, &mut text).expect("a string takes all");
+        vm.write_row(&info, info.caller, &mut text).expect("a string takes all");
         from = info.with_guard().end();
     }
     text
@@ -30,7 +32,24 @@ fn rows_are_those_of_vmallocinfo() {
 ";
     assert_eq!(rows(&vm), expected);
     drop((heap, plain));
+    // What is freed waits for its flush, and is listed after what lives.
+    let (first, _) = vm.next_area(Cursor::START).unwrap();
+    let mut row = String::new();
+    vm.write_row(&first, "", &mut row).unwrap();
+    assert!(row.ends_with(" unpurged vm_area\n"), "{row}");
     assert_eq!(rows(&vm), "");
+    vm.purge();
+    assert!(vm.next_area(Cursor::START).is_none());
+}
+
+#[test]
+fn a_cursor_from_anywhere_ends_the_listing() {
+    let vm = machine();
+    drop(vm.vmalloc(1).unwrap());
+    for raw in [u64::from(u32::MAX) - 1, u64::from(u32::MAX), u64::from(vm.region_limit())] {
+        assert!(vm.next_area(Cursor::from_raw(raw)).is_none(), "{raw:#x}");
+    }
+    assert!(vm.next_area(Cursor::LAZY).is_some());
 }
 
 #[test]
@@ -78,6 +97,9 @@ fn every_address_has_a_site() {
     assert_eq!(vm.locate(start + 12288u64).kind, SiteKind::Free);
     assert_eq!(vm.locate(x86_64::VirtAddr::new(0x1000)).kind, SiteKind::Outside);
     drop(region);
+    assert_eq!(vm.locate(start).kind, SiteKind::Lazy);
+    assert_eq!(vm.locate(start + 8192u64).kind, SiteKind::Lazy);
+    vm.purge();
     assert_eq!(vm.locate(start).kind, SiteKind::Free);
     assert_eq!(vm.locate(start + 8192u64).kind, SiteKind::Free);
 }
@@ -99,7 +121,13 @@ fn counters_count() {
     let stats = vm.stats();
     let value = |name| stats.rows().find(|row| row.name == name).unwrap().value;
     assert_eq!((value("frees"), value("frees_refused"), value("areas")), (1, 1, 0));
-    assert_eq!(value("flushes_full"), 1);
+    assert_eq!(value("areas_lazy"), 1);
+    vm.purge();
+    let stats = vm.stats();
+    let value = |name| stats.rows().find(|row| row.name == name).unwrap().value;
+    // Two pages are flushed one by one.
+    assert_eq!((value("shootdowns_pages"), value("flushed_pages")), (1, 2));
+    assert_eq!((value("shootdowns_demand"), value("areas_lazy")), (1, 0));
 }
 
 #[test]

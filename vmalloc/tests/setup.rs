@@ -30,9 +30,11 @@ fn the_records_need_a_run_of_frames() {
 }
 
 #[test]
-fn more_than_one_cpu_is_refused_until_it_is_safe() {
-    let error = set_up(SimMachine::new(64, 2), sim::window(8)).unwrap_err();
-    assert_eq!(error, SetupError::Cpus { count: 2, limit: 1 });
+fn more_cpus_or_nodes_than_there_are_records_for_are_refused() {
+    let error = set_up(SimMachine::new(64, 65), sim::window(8)).unwrap_err();
+    assert_eq!(error, SetupError::Cpus { count: 65, limit: 64 });
+    let error = set_up(SimMachine::new(64, 1).with_nodes(5), sim::window(8)).unwrap_err();
+    assert_eq!(error, SetupError::Node { node: 4, limit: 4 });
 }
 
 #[test]
@@ -48,6 +50,7 @@ fn a_window_over_several_upper_entries_works_at_every_border() {
     let guard = region.address() + region.bytes();
     assert_eq!(vm.locate(guard).kind, SiteKind::Guard);
     drop(region);
+    vm.reclaim();
     assert_eq!(vm.stats().table_pages, tables);
     assert!(vm.check().is_sound());
 }
@@ -62,6 +65,7 @@ fn the_whole_window_can_be_handed_out_to_its_last_page() {
     assert_eq!(vm.locate(vm.window().end()).kind, SiteKind::Outside);
     assert_eq!(vm.locate(vm.window().end() - 1u64).kind, SiteKind::Guard);
     drop((first, second));
+    vm.purge();
     assert_eq!(vm.stats().pages_free, 20);
 }
 

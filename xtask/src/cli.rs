@@ -128,7 +128,8 @@ pub(crate) struct TestOptions {
     /// The layers to run; all of them when none is named.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
-    /// Runs only the tests of the tcp layer whose name contains this.
+    /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom and tcp
+    /// layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
 }
@@ -149,6 +150,8 @@ pub(crate) enum LayerName {
     Unit,
     /// The library on a simulated machine.
     Model,
+    /// The library's lock-free parts under the loom model checker.
+    Loom,
     /// The service over a loopback network, without QEMU.
     Loopback,
     /// The image's own tests, in QEMU.

@@ -1,7 +1,8 @@
 //! `cargo xtask mutate`: known faults, planted one at a time in a copy of the workspace.
 //!
 //! Each patch in `vmalloc/mutations/` is one fault. Its header says which layer of the tests must
-//! catch it (`# test: model`) and why it matters (`# why: …`). A fault that no test catches, a
+//! catch it, and which test of that layer (`# test: model resize::a_shrink`), and why it matters
+//! (`# why: …`). A fault that no test catches, a
 //! patch that does not apply and one that does not compile all fail the verb: none of them shows
 //! that the tests see anything.
 
@@ -58,7 +59,7 @@ fn check_baseline(
     for layer in layers {
         let name = test::name(layer);
         process::announce("Baseline", &format!("{name}, without a fault"));
-        test::prepare_layer(tree, toolchain, layer)?;
+        test::prepare_layer(tree, toolchain, layer, "")?;
         if let Some(failure) = test::run_layer(tree, toolchain, layer, "").failures.first() {
             bail!("{name} fails without a fault: {failure}");
         }
@@ -75,10 +76,14 @@ fn plant(
 ) -> anyhow::Result<String> {
     copy::refresh(workspace, tree)?;
     patch.apply(tree)?;
-    test::prepare_layer(tree, toolchain, patch.layer).context("with the patch")?;
-    let tally = test::run_layer(tree, toolchain, patch.layer, "");
-    match tally.failures.into_iter().next() {
-        Some(first) => Ok(first.lines().next().unwrap_or_default().to_owned()),
-        None => bail!("{} tests of {} passed", tally.passed, test::name(patch.layer)),
+    test::prepare_layer(tree, toolchain, patch.layer, &patch.test).context("with the patch")?;
+    let tally = test::run_layer(tree, toolchain, patch.layer, &patch.test);
+    // The expected test must be among those that fail: a name that matches nothing is no catch.
+    let expected = patch.test.rsplit("::").next().unwrap_or_default();
+    let first = tally.failures.iter().find(|failure| failure.contains(expected));
+    match (first, tally.failures.first()) {
+        (Some(first), _) => Ok(first.lines().next().unwrap_or_default().to_owned()),
+        (None, Some(other)) => bail!("{expected} does not fail, but {other}"),
+        (None, None) => bail!("{} tests of {} passed", tally.passed, test::name(patch.layer)),
     }
 }

@@ -65,8 +65,9 @@ pub(crate) fn run_layer(
 ) -> Tally {
     let result = match layer {
         LayerName::Lints => lints::run(workspace, toolchain),
-        LayerName::Unit => suites::unit(workspace),
-        LayerName::Model => suites::model(workspace),
+        LayerName::Unit => suites::unit(workspace, filter),
+        LayerName::Model => suites::model(workspace, filter),
+        LayerName::Loom => suites::loom(workspace, filter),
         LayerName::Loopback => suites::loopback(workspace),
         LayerName::Image => image::run(workspace, toolchain),
         LayerName::Tcp => tcp::run(workspace, toolchain, filter),
@@ -80,11 +81,12 @@ pub(crate) fn prepare_layer(
     workspace: &Workspace,
     toolchain: &Toolchain,
     layer: LayerName,
+    filter: &str,
 ) -> anyhow::Result<()> {
     match layer {
         LayerName::Lints => Ok(()),
-        LayerName::Unit | LayerName::Model | LayerName::Loopback => {
-            suites::compile(workspace, layer)
+        LayerName::Unit | LayerName::Model | LayerName::Loom | LayerName::Loopback => {
+            suites::compile(workspace, layer, filter)
         }
         LayerName::Image => image::compile(workspace, toolchain).map(|_| ()),
         LayerName::Tcp => tcp::compile(workspace, toolchain).map(|_| ()),
@@ -101,6 +103,7 @@ fn about(layer: LayerName) -> &'static str {
         LayerName::Lints => "format, clippy and rustdoc; about a minute",
         LayerName::Unit => "unit and documentation tests; about a minute",
         LayerName::Model => "the library on a simulated machine; some minutes",
+        LayerName::Loom => "the lock-free parts in every order; about a minute",
         LayerName::Loopback => "the service without QEMU; about a minute",
         LayerName::Image => "the image's own tests in QEMU; about a minute",
         LayerName::Tcp => "the image as clients see it; some minutes",

@@ -1,4 +1,5 @@
-//! The seam of the `vmalloc` crate on hardware: direct map, recoverable accesses, `invlpg`, CR3.
+//! The seam of the `vmalloc` crate on hardware: direct map, recoverable accesses, `invlpg`, CR3,
+//! the interrupt flag.
 
 #![expect(unsafe_code, reason = "implements the traits that promise what the hardware does")]
 
@@ -9,7 +10,7 @@ use vmalloc::{
     Access, AccessKind, CpuId, Cpus, Fault, Frame, Machine, Page, PhysicalMemory, TlbControl,
 };
 use x86_64::VirtAddr;
-use x86_64::instructions::tlb;
+use x86_64::instructions::{interrupts, tlb};
 
 use crate::bare::cpu::{access, control};
 use crate::bare::memory::{direct, walk};
@@ -105,9 +106,14 @@ unsafe impl TlbControl for BareMachine {
     fn flush_all(&self) {
         tlb::flush_all();
     }
+
+    fn interrupt(&self, cpu: CpuId) {
+        unreachable!("{cpu:?} was asked to flush, and only the boot CPU runs");
+    }
 }
 
-// SAFETY: only the boot CPU runs.
+// SAFETY: 1. only the boot CPU runs. 2. `without_interrupts` clears the interrupt flag, so what it
+// runs is cut in two by faults and NMIs only, which acknowledge no flush.
 unsafe impl Cpus for BareMachine {
     fn count(&self) -> u32 {
         1
@@ -117,8 +123,14 @@ unsafe impl Cpus for BareMachine {
         CpuId(0)
     }
 
-    fn runs(&self, cpu: CpuId) -> bool {
-        cpu == CpuId(0)
+    fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
+        interrupts::without_interrupts(work)
+    }
+
+    fn wait(&self, _cpu: CpuId, _turn: u64, _handler: &dyn Fn()) -> bool {
+        // Nobody waits while one CPU runs; with more, a bound by the clock belongs here.
+        core::hint::spin_loop();
+        true
     }
 }
 

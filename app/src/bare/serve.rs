@@ -26,7 +26,11 @@ pub(crate) fn run(vm: &'static Vmalloc<BareMachine>, config: &Config) -> ! {
         let now_us = clock::now_us();
         if let Turn::Idle { wake_us } = server.turn(now_us) {
             let sleep_us = wake_us.map(|wake_us| wake_us.saturating_sub(now_us));
+            // What is touched from here on, stack, heap and rings, is mapped for ever: a flush that
+            // does not wait for this CPU is about none of it.
+            vm.enter_idle();
             idle::sleep(sleep_us, || server.stack().pending());
+            vm.leave_idle();
         }
     }
 }

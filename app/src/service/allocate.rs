@@ -48,7 +48,7 @@ fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Re
     let service = &mut *call.service;
     let refused = |error| Failure::Allocate(error, Word::new(text));
     let region = service.vm.allocate(&request).map_err(refused)?;
-    let info = *region.info();
+    let info = region.info();
     service.ledger.insert(&mut call.session.regions, region.into_raw(), service.now_us);
 
     if is_sliced(&info) {
@@ -107,7 +107,8 @@ pub(super) fn publish<M: Machine>(
     reply: &mut Reply<'_>,
 ) -> Result<(), Failure> {
     if let Err(failure) = service.check_name(naming) {
-        service.release(&mut session.regions, info.id);
+        // Nobody else knows the id yet, so nobody keeps it from being freed.
+        let _ = service.release(&mut session.regions, info.id);
         return Err(failure);
     }
     if !naming.name.is_empty() {
@@ -132,7 +133,8 @@ impl<M: Machine> Service<M> {
                 self.ledger.set_name(list, info.id, index);
                 if let Some(old) = old {
                     self.ledger.clear_name(old);
-                    self.release(list, old);
+                    // What is gone need not be freed, and nobody changes regions during a request.
+                    let _ = self.release(list, old);
                 }
             }
             None => {

@@ -44,17 +44,21 @@ pub(super) fn vcheck<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
     Ok(())
 }
 
-/// `VPURGE [SYNC]`: areas, pages, kind of flush.
+/// `VPURGE [SYNC]`: areas, pages, kind of flush. With `SYNC` all that is kept for speed is given back
+/// too: pooled addresses, empty tables.
 pub(super) fn vpurge<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    if call.arguments.count() > 1 && !call.argument(1).eq_ignore_ascii_case(b"SYNC") {
-        return Err(Failure::Option(Word::new(call.argument(1))));
-    }
-    let purged = call.service.vm.purge();
+    let vm = call.service.vm;
+    let purged = match call.arguments.get(1) {
+        None => vm.purge(),
+        Some(option) if option.eq_ignore_ascii_case(b"SYNC") => vm.reclaim(),
+        Some(option) => return Err(Failure::Option(Word::new(option))),
+    };
     call.reply.array(3);
     call.reply.integer(purged.areas);
     call.reply.integer(purged.pages);
     call.reply.bulk(match purged.flush {
         FlushKind::None => b"none",
+        FlushKind::Pages => b"pages",
         FlushKind::Full => b"full",
     });
     Ok(())

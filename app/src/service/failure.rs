@@ -69,6 +69,8 @@ pub enum Failure {
     Quota(&'static str, usize),
     /// No such region: the id, as given.
     NoRegion(RegionError),
+    /// The region is being resized or gets other rights; the request may be tried again.
+    Changing(RegionId),
     /// The id names a region that is not usable.
     NotUsable(RegionId),
     /// No region has this name.
@@ -139,6 +141,7 @@ impl fmt::Display for Failure {
             Self::Allocate(error, size) => allocate(f, error, size),
             Self::Quota(what, limit) => write!(f, "QUOTA {what} all {limit} taken"),
             Self::NoRegion(error) => write!(f, "NOENT {error}"),
+            Self::Changing(id) => write!(f, "BUSY region {id} is being changed"),
             Self::NotUsable(id) => write!(f, "NOENT no region {id}"),
             Self::NoName(word) => write!(f, "NOENT no region named {word}"),
             Self::Exists(place) => write!(f, "EXISTS {place}"),
@@ -191,6 +194,12 @@ impl From<RequestError> for Failure {
 
 impl From<RegionError> for Failure {
     fn from(error: RegionError) -> Self {
-        Self::NoRegion(error)
+        match error {
+            RegionError::Changing { id } => Self::Changing(id),
+            RegionError::Unknown { .. }
+            | RegionError::Gone { .. }
+            | RegionError::Owned { .. }
+            | RegionError::NotRegionStart { .. } => Self::NoRegion(error),
+        }
     }
 }

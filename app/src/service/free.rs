@@ -1,6 +1,6 @@
 //! `VFREE`.
 
-use vmalloc::Machine;
+use vmalloc::{Machine, RegionError};
 
 use super::call::Call;
 use super::failure::Failure;
@@ -22,17 +22,22 @@ pub(super) fn vfree<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     let mut freed = 0;
     for text in call.arguments.iter().skip(first) {
         // A region that was named twice is gone the second time.
-        if let Ok(id) = call.service.id(text)
-            && call.service.ledger.is_ready(id)
-            && call.service.release(&mut call.session.regions, id).is_some()
-        {
-            freed += 1;
+        let Ok(id) = call.service.id(text) else { continue };
+        if !call.service.ledger.is_ready(id) {
+            continue;
+        }
+        match call.service.release(&mut call.session.regions, id) {
+            Ok(_) => freed += 1,
+            // Those before it are freed; asked again, they count as gone.
+            Err(error @ RegionError::Changing { .. }) => return Err(error.into()),
+            Err(_) => {}
         }
     }
     call.reply.integer(freed);
     Ok(())
 }
 
-fn is_gone(failure: &Failure) -> bool {
+/// Whether there is nothing left to free.
+pub(super) fn is_gone(failure: &Failure) -> bool {
     matches!(failure, Failure::NoRegion(_) | Failure::NotUsable(_) | Failure::NoName(_))
 }

@@ -77,7 +77,8 @@ impl<M: Machine> Service<M> {
             }
             Ok(false) => session.job = Some(job),
             Err(failure) => {
-                self.release(&mut session.regions, job.info.id);
+                // What failed is that the region is gone.
+                let _ = self.release(&mut session.regions, job.info.id);
                 self.answer(Err(failure), reply);
             }
         }

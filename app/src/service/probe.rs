@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display};
 
-use vmalloc::{AccessKind, FaultSite, Machine, Page, SiteKind, Walk};
+use vmalloc::{AccessKind, FaultSite, Machine, Page, Protection, SiteKind, Walk};
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags;
 
@@ -62,12 +62,14 @@ struct Attribution<'a, M: Machine + 'static> {
 
 impl<M: Machine> Display for Attribution<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_closed = self.site.region.is_some_and(|info| info.protection == Protection::None);
         let kind = match (self.site.kind, self.kind) {
             (SiteKind::Outside, _) => "outside",
             (SiteKind::Free, _) => "free",
             (SiteKind::Guard, _) => "guard",
             (SiteKind::Lazy, _) => "lazy",
             (SiteKind::Busy, AccessKind::Read) => "not-present",
+            (SiteKind::Busy, _) if is_closed => "not-present",
             (SiteKind::Busy, AccessKind::Write) => "read-only",
             (SiteKind::Busy, AccessKind::Execute) => "no-execute",
         };

@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use arrayvec::ArrayString;
 use runtime_config::limits::NAME_BYTES_MAX;
-use vmalloc::{Machine, Protection, RegionInfo, RegionState};
+use vmalloc::{Cursor, Machine, Protection, REGIONS_MAX, RegionInfo, RegionState};
 use x86_64::VirtAddr;
 
 use super::call::Call;
@@ -35,8 +35,9 @@ pub(super) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
         fields.text("prot", format_args!("{}", protection(info.protection)));
         let flags = if info.system { "vmalloc system" } else { "vmalloc" };
         fields.text("flags", format_args!("{flags}"));
-        for (node, frames) in info.frames_per_node.iter().enumerate() {
-            fields.number(format_args!("N{node}"), *frames);
+        let nodes = service.vm.frames_per_node(&info).into_iter().enumerate();
+        for (node, frames) in nodes.filter(|(_, frames)| *frames > 0) {
+            fields.number(format_args!("N{node}"), frames);
         }
         fields.number(format_args!("owner"), info.owner);
         fields.text("caller", format_args!("{}", info.caller));
@@ -66,34 +67,36 @@ impl Fields<'_, '_> {
     }
 }
 
-/// `VLIST [CURSOR c] [COUNT n] [STATE busy|lazy|all]`: the next cursor and rows by address.
+/// `VLIST [CURSOR c] [COUNT n] [STATE busy|lazy|all]`: the next cursor and rows, the living regions
+/// by address and then what waits for a flush by slot.
+///
+/// A cursor is the number of a [`Cursor`] in hexadecimal; 0 is the beginning in a request and the
+/// end in a reply, as in `SCAN`. No page goes on from [`Cursor::LAZY`], whose number is 0.
 pub(super) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let listing = Listing::parse(call.arguments.iter().skip(1))?;
     let service = &*call.service;
     let reply_bytes_max = call.reply_bytes_max;
-    let mut from = Some(listing.from);
+    let mut cursor = Some(listing.from);
     let mut rows = 0;
     let mark = call.reply.mark();
     call.reply.array_by(|reply| {
-        while rows < listing.count && reply.length() <= reply_bytes_max {
-            let Some(info) = from.and_then(|from| service.vm.next_region(from)) else {
-                from = None;
+        while let Some(from) = cursor {
+            let area = service.vm.next_area(from).filter(|(info, _)| listing.shows(info));
+            if area.is_some() && (rows == listing.count || reply.length() > reply_bytes_max) {
                 break;
-            };
-            from = VirtAddr::try_new(info.range.end().as_u64()).ok();
-            if listing.shows(&info) {
+            }
+            cursor = area.map(|(info, next)| {
                 service.list_row(&info, reply);
                 rows += 1;
-            }
+                next
+            });
         }
         usize::try_from(rows).unwrap_or(usize::MAX)
     });
-    // A cursor is the address to go on from; 0 is the end, as in SCAN.
-    let cursor = from.filter(|from| service.vm.next_region(*from).is_some());
     call.reply.prepend(mark, |reply| {
         reply.array(2);
         match cursor {
-            Some(cursor) => reply.bulk_of(format_args!("{:#x}", cursor)),
+            Some(cursor) => reply.bulk_of(format_args!("{:#x}", cursor.get())),
             None => reply.bulk(b"0"),
         }
     });
@@ -102,7 +105,7 @@ pub(super) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
 
 /// What a `VLIST` is to show.
 struct Listing {
-    from: VirtAddr,
+    from: Cursor,
     count: u64,
     busy: bool,
     lazy: bool,
@@ -110,8 +113,7 @@ struct Listing {
 
 impl Listing {
     fn parse<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Failure> {
-        let mut listing =
-            Self { from: VirtAddr::zero(), count: LIST_COUNT, busy: true, lazy: true };
+        let mut listing = Self { from: Cursor::START, count: LIST_COUNT, busy: true, lazy: true };
         while let Some(word) = words.next() {
             let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
             if !(is("CURSOR") || is("COUNT") || is("STATE")) {
@@ -124,9 +126,9 @@ impl Listing {
             let value = words.next().ok_or_else(|| Failure::NoValue(Word::new(word)))?;
             let invalid = |what| Failure::Invalid(what, Word::new(value));
             if is("CURSOR") {
-                let address = size::parse_address(value);
-                listing.from = address
-                    .and_then(|address| VirtAddr::try_new(address).ok())
+                let number = size::parse_address(value);
+                listing.from = number
+                    .and_then(cursor)
                     .ok_or_else(|| invalid("CURSOR is 0 or what VLIST gave"))?;
             } else if is("COUNT") {
                 let count = resp::decimal(value).filter(|count| *count > 0);
@@ -140,9 +142,14 @@ impl Listing {
                     state.ok_or_else(|| invalid("STATE is busy, lazy or all"))?;
             }
         }
+        if !listing.busy && is_living(listing.from) {
+            listing.from = Cursor::LAZY;
+        }
         Ok(listing)
     }
 
+    /// Whether the area has a row. What does not ends the listing: the living come first, and a
+    /// listing without them begins behind them.
     fn shows(&self, info: &RegionInfo) -> bool {
         match info.state {
             RegionState::Busy => self.busy,
@@ -151,7 +158,23 @@ impl Listing {
     }
 }
 
-/// `VMALLOCINFO`: text in the grammar of Linux's `/proc/vmallocinfo`.
+/// Reads a cursor: 0, an address of the higher half, or a slot.
+fn cursor(number: u64) -> Option<Cursor> {
+    let is_address = number >> 63 != 0 && VirtAddr::try_new(number).is_ok();
+    match number {
+        0 => Some(Cursor::START),
+        _ if is_address || number <= u64::from(REGIONS_MAX) => Some(Cursor::from_raw(number)),
+        _ => None,
+    }
+}
+
+/// Whether a cursor stands before or among the living regions.
+fn is_living(cursor: Cursor) -> bool {
+    cursor.get() >> 63 != 0
+}
+
+/// `VMALLOCINFO`: text in the grammar of Linux's `/proc/vmallocinfo`; what waits for a flush comes
+/// last.
 pub(super) fn vmallocinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if call.arguments.count() > 1 {
         return Err(if call.argument(1).eq_ignore_ascii_case(b"EXT") {
@@ -163,11 +186,11 @@ pub(super) fn vmallocinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), 
     let service = &*call.service;
     let reply_bytes_max = call.reply_bytes_max;
     call.reply.bulk_by(|reply| {
-        let mut from = service.vm.window().address();
-        while let Some(info) = service.vm.next_region(from) {
+        let mut cursor = Cursor::START;
+        while let Some((info, next)) = service.vm.next_area(cursor) {
             // Writing to a reply cannot fail.
-            let _ = info.write_row(&service.caller(&info), reply);
-            from = info.range.end();
+            let _ = service.vm.write_row(&info, &service.caller(&info), reply);
+            cursor = next;
             if reply.length() > reply_bytes_max {
                 break;
             }
@@ -210,5 +233,7 @@ fn protection(protection: Protection) -> &'static str {
     match protection {
         Protection::ReadOnly => "ro",
         Protection::ReadWrite => "rw",
+        Protection::ReadExecute => "rx",
+        Protection::None => "none",
     }
 }

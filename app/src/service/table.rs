@@ -90,8 +90,8 @@ impl<M: Machine + 'static> Commands<M> {
             "VLIST",
             -1,
             "[CURSOR c] [COUNT n] [STATE busy|lazy|all]",
-            "regions by address: the next cursor, and rows of id, caller, address, mapped and \
-             requested bytes, protection, state",
+            "regions by address, then what waits for a flush: the next cursor (0 is the end), and \
+             rows of id, caller, address, mapped and requested bytes, protection, state",
             report::vlist,
         )
         .hint(", use a smaller COUNT"),
@@ -124,7 +124,8 @@ impl<M: Machine + 'static> Commands<M> {
             "VPURGE",
             -1,
             "[SYNC]",
-            "flushes what was freed: areas, pages, kind of flush",
+            "flushes and releases what was freed: areas, pages, none|pages|full; with SYNC also \
+             what is kept for speed",
             audit::vpurge,
         ),
         Command::new("VSTATS", -1, "[section]", "every counter", counters::vstats),

@@ -162,6 +162,7 @@ fn more_than_there_is() {
     assert_eq!(world.ok(&mut client, "VMALLOC 10M SOFT"), Value::Null);
     assert!(world.error(&mut client, "VMALLOC 1 ALIGN 1T").starts_with("NOVA need "));
     world.ok(&mut client, "VFREE 1");
+    world.purge(&mut client);
     assert_eq!(counts(&world.check(&mut client)), counts(&before));
 }
 
@@ -199,6 +200,7 @@ fn regions_that_are_not_there() {
             "INVAL an address is canonical, hexadecimal with 0x, or decimal, not '0x800000000000'",
         ),
         ("VLIST COUNT 0", "INVAL COUNT is a number above 0, not '0'"),
+        ("VLIST CURSOR 0xfffffffff", "INVAL CURSOR is 0 or what VLIST gave, not '0xfffffffff'"),
         ("VLIST STATE odd", "INVAL STATE is busy, lazy or all, not 'odd'"),
         ("VLIST CURSOR x", "INVAL CURSOR is 0 or what VLIST gave, not 'x'"),
         ("VLIST FOO", "INVAL unknown option 'FOO'"),

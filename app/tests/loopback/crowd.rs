@@ -61,6 +61,7 @@ fn sixty_four_that_vanish_with_a_hundred_regions_each() {
             world.reset(client);
         }
         world.settle();
+        world.purge(&mut witness);
         assert_eq!(counts(&world.check(&mut witness)), before, "round {round}");
     }
 }

@@ -2,6 +2,7 @@
 
 use app::buffers::HeapBuffers;
 use app::server::{Server, Turn};
+use app::switches;
 use runtime_config::cmdline::Config;
 use smoltcp::iface::{self, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
@@ -51,6 +52,7 @@ impl World {
         let config = Config::parse(line).unwrap();
         let vm = SimMachine::new(frames, 1).set_up(sim::window(WINDOW_PAGES), 0, 0);
         let vm = Box::leak(Box::new(vm.unwrap()));
+        switches::apply(vm, &config);
         let (near, mut far) = wire::cable();
         let server = Server::new(near, vm, HeapBuffers, &config, 0x5eed).unwrap();
 
@@ -136,6 +138,10 @@ impl World {
         self.last = self.server.turn(self.now_us);
         self.end.drop_incoming();
         self.now_us += us;
+    }
+
+    pub(crate) fn now_us(&self) -> u64 {
+        self.now_us
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -295,6 +301,11 @@ impl World {
     /// The counter of that name.
     pub(crate) fn counter(&mut self, client: &mut Client, name: &str) -> u64 {
         self.ok(client, "VSTATS").field(name).integer()
+    }
+
+    /// Gives back what was freed, and what is kept for speed.
+    pub(crate) fn purge(&mut self, client: &mut Client) {
+        self.ok(client, "VPURGE SYNC");
     }
 
     /// Audits the window and the service's notes; the text of the reply.

@@ -144,6 +144,7 @@ fn a_client_that_does_not_read_is_not_read_from() {
     world.reset(&client);
     world.ok(&mut witness, "VFREE @a");
     world.settle();
+    world.purge(&mut witness);
     assert_eq!(world.counter(&mut witness, "frames_free"), before);
 }
 

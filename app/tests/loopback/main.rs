@@ -9,6 +9,7 @@ mod bad_input;
 mod crowd;
 mod cuts;
 mod large;
+mod lazy;
 mod names;
 mod ownership;
 mod regions;

@@ -64,6 +64,7 @@ fn what_is_left(end: impl Fn(&mut World, &mut crate::harness::Client)) {
     world.settle();
     assert!(world.check(&mut witness).starts_with("OK areas=1 "));
     world.ok(&mut witness, "VFREE @kept");
+    world.purge(&mut witness);
     assert_eq!(world.counter(&mut witness, "frames_free"), before);
     assert_eq!(world.counter(&mut witness, "clients"), 1);
 }

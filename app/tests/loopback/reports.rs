@@ -1,6 +1,8 @@
 //! Reports: their shape, and that they agree with each other.
 
-use crate::harness::World;
+use vmalloc::Protection;
+
+use crate::harness::{Client, World};
 use crate::value::Value;
 
 /// Whether a line is in the grammar of `/proc/vmallocinfo`: range, size in seven columns, then
@@ -219,14 +221,109 @@ fn counters_agree() {
     assert!(one.starts_with("# Frames\r\nframes_total:"), "{one}");
 }
 
+/// Text of the bulk strings of a purge's reply: areas, pages, kind of flush.
+fn purged(reply: &Value) -> (u64, u64, String) {
+    let [areas, pages, kind] = reply.items() else { panic!("{reply:?}") };
+    (areas.integer(), pages.integer(), kind.text())
+}
+
 #[test]
 fn a_purge_says_what_it_did() {
     let mut world = World::new();
     let mut client = world.connect();
-    world.ok(&mut client, "VMALLOC 1");
-    world.ok(&mut client, "VFREE 1");
     for line in ["VPURGE", "VPURGE SYNC"] {
-        assert_eq!(world.ok(&mut client, line).items().len(), 3);
+        world.ok(&mut client, line);
+        assert_eq!(purged(&world.ok(&mut client, line)), (0, 0, "none".into()), "{line}");
+        world.ok(&mut client, "VMALLOC 1 NAME a");
+        world.ok(&mut client, "VMALLOC 4096 NAME b");
+        assert_eq!(world.ok(&mut client, "VFREE @a @b"), Value::Integer(2));
+        assert!(world.check(&mut client).starts_with("OK areas=0 lazy=2 "));
+        assert_eq!(purged(&world.ok(&mut client, line)), (2, 4, "pages".into()), "{line}");
+        // With their guards 34 pages are more than are worth flushing one by one.
+        world.ok(&mut client, "VMALLOC 160K NAME a");
+        world.ok(&mut client, "VFREE @a");
+        assert_eq!(purged(&world.ok(&mut client, line)), (1, 41, "full".into()), "{line}");
+        assert!(world.check(&mut client).starts_with("OK areas=0 lazy=0 "));
     }
-    assert!(world.check(&mut client).starts_with("OK areas=0 lazy=0 "));
+    let stats = world.ok(&mut client, "VSTATS");
+    assert_eq!(stats.field("table_pages_cached"), &Value::Integer(0), "SYNC keeps nothing");
+}
+
+#[test]
+fn what_waits_for_a_flush_is_listed_behind_the_living() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    for name in ["a", "b", "c", "d"] {
+        world.ok(&mut client, &format!("VMALLOC 5000 NAME {name}"));
+    }
+    world.ok(&mut client, "VPURGE");
+    world.ok(&mut client, "VFREE @a @c");
+    let text = world.ok(&mut client, "VMALLOCINFO").text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 4);
+    for line in &lines {
+        assert!(is_row(line), "{line}");
+    }
+    assert!(lines[0].contains(" b ") && lines[1].contains(" d "), "{text}");
+    for (line, start) in lines[2..].iter().zip(["0xffffc90000000000", "0xffffc90000006000"]) {
+        assert!(line.starts_with(start) && line.ends_with(" 12288 unpurged vm_area"), "{line}");
+    }
+
+    let ids = |world: &mut World, client: &mut Client, state: &str, cursor: &str| {
+        let mut cursor = cursor.to_owned();
+        let mut ids = Vec::new();
+        loop {
+            let line = format!("VLIST CURSOR {cursor} COUNT 1 STATE {state}");
+            let reply = world.ok(client, &line);
+            let [next, rows] = reply.items() else { panic!("{reply:?}") };
+            for row in rows.items() {
+                let row = row.items();
+                ids.push(row[0].integer());
+                let expected = if [1, 3].contains(&row[0].integer()) { "lazy" } else { "busy" };
+                assert_eq!((row[3].integer(), row[6].text()), (8192, expected.into()), "{line}");
+            }
+            assert!(rows.items().len() <= 1, "{line}");
+            cursor = next.text();
+            if cursor == "0" {
+                return ids;
+            }
+            assert_eq!(rows.items().len(), 1, "a page in between is full: {line}");
+        }
+    };
+    assert_eq!(ids(&mut world, &mut client, "all", "0"), [2, 4, 1, 3]);
+    assert_eq!(ids(&mut world, &mut client, "busy", "0"), [2, 4]);
+    assert_eq!(ids(&mut world, &mut client, "lazy", "0"), [1, 3]);
+    // Cursors of the living and of what waits.
+    assert_eq!(ids(&mut world, &mut client, "all", "0xffffc90000004000"), [4, 1, 3]);
+    assert_eq!(ids(&mut world, &mut client, "lazy", "0xffffc90000004000"), [1, 3]);
+    assert_eq!(ids(&mut world, &mut client, "all", "0x1"), [3]);
+    assert_eq!(ids(&mut world, &mut client, "busy", "0x1"), [0; 0]);
+    world.ok(&mut client, "VPURGE");
+    assert_eq!(ids(&mut world, &mut client, "all", "0"), [2, 4]);
+}
+
+#[test]
+fn all_rights_have_names() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    let rights = [
+        (Protection::ReadOnly, "ro", ["ok", "read-only", "no-execute"]),
+        (Protection::ReadWrite, "rw", ["ok", "ok", "no-execute"]),
+        (Protection::ReadExecute, "rx", ["ok", "read-only", "ok"]),
+        (Protection::None, "none", ["not-present"; 3]),
+    ];
+    for (protection, name, probes) in rights {
+        let request = vmalloc::Request::try_new(4096).unwrap().system().caller("own");
+        let region = world.vm.allocate(&request.protection(protection)).unwrap();
+        let address = region.address();
+        let id = region.into_raw();
+        assert_eq!(world.ok(&mut client, &format!("VINFO {id}")).field("prot").text(), name);
+        let list = world.ok(&mut client, &format!("VLIST CURSOR {address:#x} COUNT 1"));
+        assert_eq!(list.items()[1].items()[0].items()[5].text(), name);
+        for (access, expected) in ["r", "w", "x"].into_iter().zip(probes) {
+            let text = world.ok(&mut client, &format!("VPROBE {address:#x} {access}")).text();
+            let kind = text.split(' ').take(2).last().unwrap();
+            assert_eq!(kind, expected, "{name} {access}: {text}");
+        }
+    }
 }

@@ -38,6 +38,11 @@ pub enum Reason {
     NotAddress,
     /// The value is no log level.
     NotLevel,
+    /// The value is none of a few words.
+    NotWord {
+        /// Those that are taken.
+        words: &'static [&'static str],
+    },
     /// The text is longer than [`text::FILTER_BYTES_MAX`].
     TooLong,
 }
@@ -56,6 +61,13 @@ impl fmt::Display for Error<'_> {
             }
             Reason::NotLevel => {
                 write!(f, "{key}={value} is not one of off, error, warn, info, debug, trace")
+            }
+            Reason::NotWord { words } => {
+                write!(f, "{key}={value} is not one of ")?;
+                words.iter().enumerate().try_for_each(|(index, word)| {
+                    let separator = if index == 0 { "" } else { ", " };
+                    write!(f, "{separator}{word}")
+                })
             }
             Reason::TooLong => {
                 write!(f, "{key}={value} is longer than {} bytes", text::FILTER_BYTES_MAX)

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Config, Error, Filter, IpConfig, Reason};
+use super::{Config, Error, Filter, Flush, Frames, IpConfig, Pools, Realloc, Reason};
 use crate::console::LogLevel;
 use crate::limits;
 
@@ -26,6 +26,15 @@ pub enum Kind {
     Level,
     /// A short text: [`Config::selftest`].
     Filter,
+    /// One of a few words.
+    Choice {
+        /// The words.
+        words: &'static [&'static str],
+        /// Reads the field, as an index of `words`.
+        read: fn(&Config) -> usize,
+        /// Writes the field; called with an index of `words` only.
+        write: fn(&mut Config, usize),
+    },
     /// A plain decimal number within bounds.
     Number {
         /// The least value that is taken.
@@ -48,6 +57,8 @@ pub enum Value {
     Level(LogLevel),
     /// Of `selftest`.
     Filter(Filter),
+    /// Of a choice.
+    Word(&'static str),
     /// Of a numeric key.
     Number(usize),
 }
@@ -58,6 +69,7 @@ impl fmt::Display for Value {
             Self::Ip(ip) => ip.fmt(f),
             Self::Level(level) => level.fmt(f),
             Self::Filter(filter) => filter.fmt(f),
+            Self::Word(word) => f.write_str(word),
             Self::Number(number) => number.fmt(f),
         }
     }
@@ -159,6 +171,42 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "vm.flush",
+        docs: "lazy lets many frees share a flush, eager flushes at every free",
+        kind: Kind::Choice {
+            words: &["lazy", "eager"],
+            read: |config| config.flush as usize,
+            write: |config, word| config.flush = [Flush::Lazy, Flush::Eager][word],
+        },
+    },
+    Key {
+        name: "vm.frames",
+        docs: "strict reuses frames after the flush, linux at once",
+        kind: Kind::Choice {
+            words: &["strict", "linux"],
+            read: |config| config.frames as usize,
+            write: |config, word| config.frames = [Frames::Strict, Frames::Linux][word],
+        },
+    },
+    Key {
+        name: "vm.realloc",
+        docs: "move moves page-table entries, copy copies bytes",
+        kind: Kind::Choice {
+            words: &["move", "copy"],
+            read: |config| config.realloc as usize,
+            write: |config, word| config.realloc = [Realloc::Move, Realloc::Copy][word],
+        },
+    },
+    Key {
+        name: "vm.pools",
+        docs: "on keeps freed areas by size, off gives all to the tree",
+        kind: Kind::Choice {
+            words: &["on", "off"],
+            read: |config| config.pools as usize,
+            write: |config, word| config.pools = [Pools::On, Pools::Off][word],
+        },
+    },
+    Key {
         name: "selftest",
         docs: "part of the names of the tests that a self-test image runs",
         kind: Kind::Filter,
@@ -179,6 +227,7 @@ impl Key {
             Kind::Ip => Value::Ip(config.ip),
             Kind::Level => Value::Level(config.log),
             Kind::Filter => Value::Filter(config.selftest),
+            Kind::Choice { words, read, .. } => Value::Word(words[read(config)]),
             Kind::Number { read, .. } => Value::Number(read(config)),
         }
     }
@@ -188,6 +237,10 @@ impl Key {
             Kind::Ip => config.ip = text.parse().map_err(|_| Reason::NotAddress)?,
             Kind::Level => config.log = text.parse().map_err(|_| Reason::NotLevel)?,
             Kind::Filter => config.selftest = Filter::from_text(text).ok_or(Reason::TooLong)?,
+            Kind::Choice { words, write, .. } => {
+                let index = words.iter().position(|word| *word == text);
+                write(config, index.ok_or(Reason::NotWord { words })?);
+            }
             Kind::Number { min, max, write, .. } => write(config, parse_number(text, min, max)?),
         }
         Ok(())

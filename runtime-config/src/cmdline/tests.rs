@@ -35,6 +35,10 @@ fn every_key_round_trips() {
         arguments: 70,
         output_bytes: 80_000,
         reserve_frames: 9,
+        flush: Flush::Eager,
+        frames: Frames::Linux,
+        realloc: Realloc::Copy,
+        pools: Pools::Off,
         selftest: Filter::from_text("paging").unwrap(),
     };
     let line = config.to_string();
@@ -62,6 +66,24 @@ fn every_bound_is_taken_and_its_neighbour_refused() {
 }
 
 #[test]
+fn every_word_of_a_choice_round_trips() {
+    for key in KEYS {
+        let Kind::Choice { words, .. } = key.kind else {
+            continue;
+        };
+        for word in words {
+            let line = format!("{}={word}", key.name);
+            let config = Config::parse(&line).unwrap();
+            assert_eq!(key.value(&config), Value::Word(word), "{line}");
+            let is_default = config == Config::DEFAULT;
+            assert_eq!(config.to_string(), if is_default { "" } else { &line });
+        }
+        let line = format!("{}={}", key.name, words[0].to_uppercase());
+        assert_eq!(Config::parse(&line).unwrap_err().reason, Reason::NotWord { words });
+    }
+}
+
+#[test]
 fn names_are_unique() {
     for (index, key) in KEYS.iter().enumerate() {
         assert!(KEYS[..index].iter().all(|other| other.name != key.name), "{}", key.name);
@@ -76,7 +98,7 @@ fn the_last_word_counts() {
 #[test]
 fn bad_words_are_named_and_change_nothing() {
     let line = "clients=0 quiet speed=9 log=loud resp=+1 regions=99999999999999999999999 ip=1.2 \
-                clients names=";
+                clients names= vm.flush=never";
     assert_eq!(
         errors(line),
         [
@@ -89,6 +111,7 @@ fn bad_words_are_named_and_change_nothing() {
             "ip=1.2 is neither dhcp nor A.B.C.D/PREFIX[,GATEWAY]",
             "clients has no value, write clients=…",
             "names= is not a decimal number",
+            "vm.flush=never is not one of lazy, eager",
         ]
     );
     assert_eq!(Config::parse_lenient(line, |_| ()), Config::DEFAULT);

@@ -1,98 +1,258 @@
 //! Takes what can run out: all of it, or none.
 
 use crate::allocator::Vmalloc;
+use crate::area::{Area, Fit, NoArea};
 use crate::error::AllocateError;
-use crate::frame::{FrameChain, Shortage};
+use crate::frame::supply::Supply;
+use crate::frame::{FrameChain, Shortage, Wish};
 use crate::inject::Reservation;
-use crate::machine::Machine;
+use crate::machine::{CpuId, Machine};
 use crate::page::{PAGE_BYTES, PageCount, PageRange};
-use crate::request::Request;
+use crate::paging::large::LARGE_PAGES;
+use crate::paging::{Pinned, Stash};
+use crate::raw;
+use crate::request::{Huge, Request};
+use crate::stats::Counters;
 
 impl<M: Machine> Vmalloc<M> {
-    /// Takes a region slot.
+    /// Whether something is kept back that could help a request that found nothing. An injected
+    /// failure is not to be helped.
+    pub(super) fn can_reclaim(&self) -> bool {
+        !self.injector.has_fired()
+            && (self.lazies.iter().any(|list| list.pages() > 0)
+                || self.deferred.areas() > 0
+                || self.areas.held().areas > 0
+                || self.frames.waiting() > 0
+                || self.tables.made().cached > 0)
+    }
+
+    /// Takes a slot and addresses.
+    #[inline]
+    pub(super) fn reserve_area(
+        &self,
+        cpu: CpuId,
+        request: &Request,
+    ) -> Result<(Area, PageRange), AllocateError> {
+        let with_guard = request.pages().checked_add(PageCount::ONE);
+        let requested = with_guard.expect("a request leaves room for its guard");
+        let align = request.alignment();
+        let fit = Fit {
+            length: requested.get(),
+            align: align.get(),
+            phase: 0,
+            system: request.is_system(),
+        };
+        let first = match request.wanted_huge() {
+            Huge::Never => fit,
+            _ => Fit { align: fit.align.max(LARGE_PAGES), ..fit },
+        };
+        let area = self.reserve_fit(cpu, &first).or_else(|none| match none {
+            NoArea::Addresses if request.wanted_huge() == Huge::Try => self.reserve_fit(cpu, &fit),
+            none => Err(none),
+        });
+        match area {
+            Ok(area) => Ok((area, self.pages_at(area.start, request.pages()))),
+            Err(none) => Err(self.no_area(none, &first)),
+        }
+    }
+
+    /// The error for what does not fit.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn no_area(&self, none: NoArea, fit: &Fit) -> AllocateError {
+        let pages = |count| PageCount::from_pages(count).unwrap_or(PageCount::MAX);
+        match none {
+            NoArea::Slot => AllocateError::RegionsExhausted { limit: self.slots().limit() },
+            NoArea::Addresses => AllocateError::WindowExhausted {
+                requested: pages(fit.length),
+                align: pages(fit.align),
+                largest_gap: pages(self.areas.largest()),
+            },
+        }
+    }
+
+    /// Takes a slot alone.
     pub(super) fn reserve_slot(&self, system: bool) -> Result<u32, AllocateError> {
-        let exhausted = AllocateError::RegionsExhausted { limit: self.slots.limit() };
+        let exhausted = AllocateError::RegionsExhausted { limit: self.slots().limit() };
         if self.injector.fails(Reservation::Region) {
             return Err(exhausted);
         }
-        self.slots.take(system).ok_or(exhausted)
+        self.slots().take(system).ok_or(exhausted)
     }
 
-    /// Takes addresses, frames and tables, or none of them.
-    pub(super) fn reserve_behind(
+    /// Takes exactly these addresses, without a slot.
+    pub(super) fn reserve_at(&self, start: u64, length: u64) -> Result<(), NoArea> {
+        let is_free = !self.injector.fails(Reservation::Area) && self.areas.take_at(start, length);
+        if is_free { Ok(()) } else { Err(NoArea::Addresses) }
+    }
+
+    /// Takes a slot and addresses that fit.
+    #[inline]
+    pub(super) fn reserve_fit(&self, cpu: CpuId, fit: &Fit) -> Result<Area, NoArea> {
+        if self.injector.fails(Reservation::Region) {
+            return Err(NoArea::Slot);
+        }
+        if self.injector.fails(Reservation::Area) {
+            return Err(NoArea::Addresses);
+        }
+        self.areas.take(cpu, fit)
+    }
+
+    /// The pages from a page number of the window on.
+    #[inline]
+    pub(super) fn pages_at(&self, start: u64, count: PageCount) -> PageRange {
+        let offset = start - self.window.address().as_u64() / PAGE_BYTES;
+        let offset = PageCount::from_pages(offset).expect("the area lies in the window");
+        PageRange::within(self.window, offset, count)
+    }
+
+    /// Takes frames and tables for an area that is in hand, or gives the area back. The table is
+    /// that of a range which has only one.
+    #[inline]
+    pub(super) fn reserve_backing(
         &self,
+        cpu: CpuId,
         request: &Request,
-    ) -> Result<(PageRange, FrameChain), AllocateError> {
-        let range = self.reserve_area(request)?;
-        let reserve = if request.may_take_reserve() { 0 } else { self.frames_reserve };
-        let result = self
-            .reserve_frames(request.pages().get(), reserve)
-            .and_then(|frames| self.reserve_tables(range, frames));
-        match result {
-            Ok(frames) => Ok((range, frames)),
-            Err(Shortage { requested, available }) => {
-                self.release_area(range);
-                Err(AllocateError::FramesExhausted { requested, available })
+        area: Area,
+        range: PageRange,
+    ) -> Result<(FrameChain, Option<Pinned>), AllocateError> {
+        let wish = self.wish_of(cpu, request);
+        let frames = match self.reserve_frames(cpu, range.count().get(), &wish) {
+            Ok(frames) => frames,
+            Err(shortage) => return Err(self.no_backing(cpu, request, area, shortage)),
+        };
+        match self.reserve_tables(cpu, range, area.slot) {
+            Ok(leaf) => Ok((self.clean(frames, request.is_zeroed()), leaf)),
+            Err(shortage) => {
+                self.frames.put(cpu, frames.plain);
+                self.frames.put_zeroed(frames.zeroed);
+                Err(self.no_backing(cpu, request, area, shortage))
             }
         }
     }
 
-    fn reserve_area(&self, request: &Request) -> Result<PageRange, AllocateError> {
-        let with_guard = request.pages().checked_add(PageCount::ONE);
-        let requested = with_guard.expect("a request leaves room for its guard");
-        let mut areas = self.areas.lock();
-        let injected = self.injector.fails(Reservation::Area);
-        let found =
-            if injected { None } else { areas.take(requested.get(), request.alignment().get()) };
-        let Some(start) = found else {
-            let gap = PageCount::from_pages(areas.largest()).unwrap_or(PageCount::MAX);
-            let align = request.alignment();
-            return Err(AllocateError::WindowExhausted { requested, align, largest_gap: gap });
-        };
-        let offset = start - self.window.address().as_u64() / PAGE_BYTES;
-        let offset = PageCount::from_pages(offset).expect("the run lies in the window");
-        Ok(PageRange::within(self.window, offset, request.pages()))
+    /// Gives an area back behind which nothing can be mapped.
+    #[cold]
+    #[inline(never)]
+    fn no_backing(
+        &self,
+        cpu: CpuId,
+        request: &Request,
+        area: Area,
+        shortage: Shortage,
+    ) -> AllocateError {
+        self.areas.untake(cpu, area, request.is_system());
+        let Shortage { requested, available } = shortage;
+        AllocateError::FramesExhausted { requested, available }
     }
 
-    fn release_area(&self, range: PageRange) {
-        let start = range.address().as_u64() / PAGE_BYTES;
-        self.areas.lock().put(start, range.count().get() + 1);
+    /// Any frames, the CPU's own first.
+    #[inline]
+    pub(super) fn wish(&self, cpu: CpuId) -> Wish {
+        let (node, nodes) = (self.machine.node(cpu) as usize, self.frames.nodes());
+        // A CPU's node may have no memory.
+        let node = if node < nodes { node } else { node % nodes };
+        Wish { node, named: false, only: false, zeroed: false, reserve: 0 }
     }
 
-    fn reserve_frames(&self, count: u64, reserve: u64) -> Result<FrameChain, Shortage> {
+    /// The frames that a request asks for.
+    pub(super) fn wish_of(&self, cpu: CpuId, request: &Request) -> Wish {
+        let reserve = if request.may_take_reserve() { 0 } else { self.frames_reserve };
+        let plain = Wish { zeroed: request.is_zeroed(), reserve, ..self.wish(cpu) };
+        match request.wanted_node() {
+            None => plain,
+            Some((node, only)) => Wish { node: node as usize, named: true, only, ..plain },
+        }
+    }
+
+    /// Clears what must read as zeros and does not yet, and joins it with what does.
+    #[inline]
+    pub(super) fn clean(&self, frames: Supply, zeroed: bool) -> FrameChain {
+        if zeroed {
+            self.clear_frames(&frames);
+        }
+        let Supply { plain: mut all, zeroed: ready } = frames;
+        all.append(self.frames.buddy.metas(), ready);
+        all
+    }
+
+    #[inline(never)]
+    fn clear_frames(&self, Supply { plain, zeroed }: &Supply) {
+        for frame in plain.frames(self.frames.buddy.metas()) {
+            raw::clear(&self.machine, self.frames.buddy.frame(frame));
+        }
+        Counters::add(&self.counters.zeroed_hits, zeroed.count());
+        Counters::add(&self.counters.zeroed_misses, plain.count());
+    }
+
+    /// Takes the frames behind pages.
+    #[inline]
+    pub(super) fn reserve_frames(
+        &self,
+        cpu: CpuId,
+        count: u64,
+        wish: &Wish,
+    ) -> Result<Supply, Shortage> {
         if self.injector.fails(Reservation::Frame) {
             return Err(Shortage { requested: count, available: self.frames.free_count() });
         }
-        self.frames.take(count, reserve)
+        self.frames.take(cpu, count, wish)
     }
 
-    /// Makes the tables over `range`; on a shortage all frames go back, those of the pages too.
-    fn reserve_tables(&self, range: PageRange, frames: FrameChain) -> Result<FrameChain, Shortage> {
-        let mut stash = FrameChain::new();
-        loop {
-            let reserved = self.tables.reserve(&self.machine, &self.frames, range, &mut stash);
-            let Err(needed) = reserved else {
-                // A table that another CPU made meanwhile leaves its frame over.
-                self.frames.put(stash);
-                return Ok(frames);
-            };
-            while stash.count() < needed {
-                match self.reserve_table_frame() {
-                    Ok(frame) => stash.append(self.frames.metas(), frame),
-                    Err(shortage) => {
-                        self.frames.put(stash);
-                        self.frames.put(frames);
-                        return Err(shortage);
+    /// Makes the tables over `range`, or takes no frame.
+    #[inline]
+    pub(super) fn reserve_tables(
+        &self,
+        cpu: CpuId,
+        range: PageRange,
+        slot: u32,
+    ) -> Result<Option<Pinned>, Shortage> {
+        match self.tables.pin(&self.machine, &self.frames.buddy, range) {
+            Some(leaf) => Ok(Some(leaf)),
+            None => self.make_tables(cpu, range, slot).map(|()| None),
+        }
+    }
+
+    #[inline(never)]
+    fn make_tables(&self, cpu: CpuId, range: PageRange, slot: u32) -> Result<(), Shortage> {
+        let (machine, frames) = (&self.machine, &self.frames.buddy);
+        self.with_stash(cpu, |stash| self.tables.reserve(machine, frames, range, slot, stash))
+    }
+
+    /// Tries until the frames for tables are enough, or there are no more.
+    pub(super) fn with_stash(
+        &self,
+        cpu: CpuId,
+        attempt: impl Fn(&mut Stash) -> Result<(), u64>,
+    ) -> Result<(), Shortage> {
+        let mut stash = Stash::new();
+        let result = loop {
+            match attempt(&mut stash) {
+                Ok(()) => break Ok(()),
+                Err(needed) => {
+                    if let Err(shortage) = self.fill_stash(cpu, needed, &mut stash) {
+                        break Err(shortage);
                     }
                 }
             }
-        }
+        };
+        // A table that another CPU made meanwhile leaves its frame over.
+        self.frames.put(cpu, stash.plain);
+        self.frames.put_zeroed(stash.zeroed);
+        result
     }
 
-    fn reserve_table_frame(&self) -> Result<FrameChain, Shortage> {
-        if self.injector.fails(Reservation::Table) {
-            return Err(Shortage { requested: 1, available: self.frames.free_count() });
+    fn fill_stash(&self, cpu: CpuId, needed: u64, stash: &mut Stash) -> Result<(), Shortage> {
+        let metas = self.frames.buddy.metas();
+        let wish = Wish { zeroed: true, ..self.wish(cpu) };
+        while stash.count() < needed {
+            if self.injector.fails(Reservation::Table) {
+                return Err(Shortage { requested: needed, available: self.frames.free_count() });
+            }
+            let frame = self.frames.take(cpu, 1, &wish)?;
+            stash.plain.append(metas, frame.plain);
+            stash.zeroed.append(metas, frame.zeroed);
         }
-        self.frames.take(1, 0)
+        Ok(())
     }
 }

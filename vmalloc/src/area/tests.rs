@@ -18,12 +18,16 @@ fn tree(machine: &SimMachine, regions: u32) -> FreeTree {
 struct Naive(Vec<(u64, u64)>);
 
 impl Naive {
-    fn fits(&self, length: u64, align: u64) -> Vec<u64> {
+    fn fits(&self, length: u64, align: u64, phase: u64) -> Vec<u64> {
         let starts = self.0.iter().filter_map(|(start, run)| {
-            let first = start.next_multiple_of(align);
+            let first = (*start..).find(|first| first % align == phase % align)?;
             (first + length <= start + run).then_some(first)
         });
         starts.collect()
+    }
+
+    fn holds(&self, start: u64, length: u64) -> bool {
+        self.0.iter().any(|run| run.0 <= start && start + length <= run.0 + run.1)
     }
 
     fn cut(&mut self, start: u64, length: u64) {
@@ -68,8 +72,20 @@ fn takes_the_lowest_fit_and_joins_both_sides() {
             naive.put(start, length);
         } else {
             let (length, align) = (2 + random(9), 1 << random(5));
-            let fits = naive.fits(length, align);
-            let Some(start) = tree.take(length, align) else {
+            let phase = if random(2) == 0 { 0 } else { random(64) };
+            let fits = naive.fits(length, align, phase);
+            if random(4) == 0 {
+                // Exactly here: taken if and only if it is free.
+                let start = START + random(PAGES);
+                let is_free = naive.holds(start, length);
+                assert_eq!(tree.take_at(start, length), is_free, "step {step}");
+                if is_free {
+                    naive.cut(start, length);
+                    taken.push((start, length));
+                }
+                continue;
+            }
+            let Some(start) = tree.take(length, align, phase) else {
                 assert!(fits.is_empty(), "step {step}: {length} at {align}");
                 continue;
             };
@@ -95,10 +111,10 @@ fn an_aligned_request_finds_the_only_run_that_fits_exactly() {
     let machine = SimMachine::new(16, 1);
     let mut tree = tree(&machine, 400);
     // Leaves only [START + 64, START + 72): aligned to 64, and not a page longer than needed.
-    assert_eq!(tree.take(PAGES, 1), Some(START));
+    assert_eq!(tree.take(PAGES, 1, 0), Some(START));
     tree.put(START + 64, 8);
-    assert_eq!(tree.take(8, 64), Some(START + 64));
-    assert_eq!(tree.take(1, 1), None);
+    assert_eq!(tree.take(8, 64, 0), Some(START + 64));
+    assert_eq!(tree.take(1, 1, 0), None);
 }
 
 #[test]

@@ -40,24 +40,35 @@ impl FreeTree {
         self.shape.nodes.get(id)
     }
 
-    /// Takes `length` pages from a page number that `align` divides: the lowest run that holds
-    /// them at every phase, and if there is none, the lowest that holds them at its own.
+    /// Takes `length` pages that start `phase` pages behind a multiple of `align`, a power of two:
+    /// the lowest run that holds them wherever it starts, and if there is none, the lowest that
+    /// holds them where it does.
     ///
     /// # Complexity
     ///
     /// O(log n); only before exhaustion is reported for `align` above 1, O(n).
-    pub(crate) fn take(&mut self, length: u64, align: u64) -> Option<u64> {
+    pub(crate) fn take(&mut self, length: u64, align: u64, phase: u64) -> Option<u64> {
         let roomy = length.checked_add(align - 1);
         let found = match roomy.and_then(|roomy| self.lowest(roomy)) {
             Some(found) => found,
-            None if align > 1 => self.lowest_aligned(self.shape.root, length, align)?,
+            None if align > 1 => self.lowest_aligned(self.shape.root, length, align, phase)?,
             None => return None,
         };
-        let node = *self.node(found);
-        let start = Self::aligned(&node, length, align)?;
+        let start = Self::aligned(self.node(found), length, align, phase)?;
         self.cut(found, start, length);
         self.free -= length;
         Some(start)
+    }
+
+    /// Takes exactly the `length` pages from `start`, if all of them are free.
+    pub(crate) fn take_at(&mut self, start: u64, length: u64) -> bool {
+        let (found, _) = self.neighbours(start);
+        let holds = found != NIL && start + length <= self.node(found).end();
+        if holds {
+            self.cut(found, start, length);
+            self.free -= length;
+        }
+        holds
     }
 
     /// The lowest node of at least `length` pages.
@@ -78,20 +89,21 @@ impl FreeTree {
         }
     }
 
-    /// The lowest node that holds `length` aligned pages.
-    fn lowest_aligned(&self, id: NodeId, length: u64, align: u64) -> Option<NodeId> {
+    /// The lowest node that holds `length` pages at their phase.
+    fn lowest_aligned(&self, id: NodeId, length: u64, align: u64, phase: u64) -> Option<NodeId> {
         let node = self.node(id);
         if id == NIL || node.largest < length {
             return None;
         }
-        self.lowest_aligned(node.left, length, align)
-            .or_else(|| Self::aligned(node, length, align).map(|_| id))
-            .or_else(|| self.lowest_aligned(node.right, length, align))
+        self.lowest_aligned(node.left, length, align, phase)
+            .or_else(|| Self::aligned(node, length, align, phase).map(|_| id))
+            .or_else(|| self.lowest_aligned(node.right, length, align, phase))
     }
 
-    /// Where `length` aligned pages start in a run.
-    fn aligned(node: &Node, length: u64, align: u64) -> Option<u64> {
-        let start = node.start.checked_next_multiple_of(align)?;
+    /// Where `length` pages at their phase start in a run.
+    fn aligned(node: &Node, length: u64, align: u64, phase: u64) -> Option<u64> {
+        let ahead = phase.wrapping_sub(node.start) & (align - 1);
+        let start = node.start.checked_add(ahead)?;
         let end = start.checked_add(length)?;
         (end <= node.end()).then_some(start)
     }

@@ -3,30 +3,29 @@
 //! Requests take the smallest blocks first, so scattered single frames are used up before a large
 //! block is broken: no request needs two frames that are neighbours.
 
-use spin::Mutex;
+use core::sync::atomic::{AtomicU64, Ordering};
 
+use x86_64::PhysAddr;
+
+use super::FrameChain;
 use super::meta::{FrameIndex, FrameMeta, FrameState};
-use super::{FrameChain, FrameRange};
-use crate::page::Frame;
+use crate::NODES;
+use crate::page::{Frame, PAGE_BYTES};
 use crate::raw::Slab;
+use crate::sync::Mutex;
 
 /// Blocks of up to 2^10 frames: 4 MiB.
 pub(crate) const ORDER_MAX: u32 = 10;
 const ORDERS: usize = ORDER_MAX as usize + 1;
 
-/// Fewer frames were free than were needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shortage {
-    pub(crate) requested: u64,
-    pub(crate) available: u64,
-}
-
-/// The records of all frames and the free blocks among them.
+/// The records of all frames and the free blocks among them, by NUMA node.
 #[derive(Debug)]
 pub(crate) struct Buddy {
-    base: Frame,
+    base: u64,
     metas: Slab<FrameMeta>,
-    lists: Mutex<Lists>,
+    nodes: [Mutex<Lists>; NODES],
+    /// Free frames of all nodes, for who asks without a lock.
+    free: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -38,89 +37,118 @@ struct Lists {
 impl Buddy {
     /// Starts with no free frame; `base` is the frame of record 0, aligned to the largest block.
     pub(crate) fn new(base: Frame, metas: Slab<FrameMeta>) -> Self {
-        let lists = Lists { heads: [FrameIndex::NONE; ORDERS], free: 0 };
-        Self { base, metas, lists: Mutex::new(lists) }
+        let nodes = core::array::from_fn(|_| {
+            Mutex::new(Lists { heads: [FrameIndex::NONE; ORDERS], free: 0 })
+        });
+        let base = base.start_address().as_u64() / PAGE_BYTES;
+        Self { base, metas, nodes, free: AtomicU64::new(0) }
     }
 
     /// The records.
+    #[inline]
     pub(crate) fn metas(&self) -> &[FrameMeta] {
         &self.metas
     }
 
     /// The record of one frame.
+    #[inline]
     pub(crate) fn meta(&self, frame: FrameIndex) -> &FrameMeta {
         &self.metas[frame.at()]
     }
 
+    #[inline]
     pub(crate) fn frame(&self, index: FrameIndex) -> Frame {
-        self.base + u64::from(index.0)
+        let number = self.base + u64::from(index.0);
+        Frame::containing_address(PhysAddr::new_truncate(number * PAGE_BYTES))
     }
 
     /// The index of a frame, if it lies in the managed span.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "records are numbered in 32 bits")]
     pub(crate) fn index(&self, frame: Frame) -> Option<FrameIndex> {
-        if frame < self.base {
-            return None;
-        }
-        let index = u32::try_from(frame - self.base).ok()?;
-        ((index as usize) < self.metas.len()).then_some(FrameIndex(index))
+        let number = frame.start_address().as_u64() / PAGE_BYTES;
+        let index = number.wrapping_sub(self.base);
+        (index < self.metas.len() as u64).then_some(FrameIndex(index as u32))
     }
 
     pub(crate) fn free_count(&self) -> u64 {
-        self.lists.lock().free
+        // Relaxed here and below: a number that may be old when it is read.
+        self.free.load(Ordering::Relaxed)
     }
 
-    /// Takes `count` frames that need not be neighbours, and leaves `reserve` frames to others.
-    ///
-    /// # Errors
-    ///
-    /// [`Shortage`] when fewer are free; nothing has changed.
-    pub(crate) fn take(&self, count: u64, reserve: u64) -> Result<FrameChain, Shortage> {
-        let mut lists = self.lists.lock();
-        let available = lists.free.saturating_sub(reserve);
-        if available < count {
-            return Err(Shortage { requested: count, available });
-        }
+    /// Free frames of one node.
+    pub(crate) fn free_on(&self, node: usize) -> u64 {
+        self.nodes[node].lock().free
+    }
+
+    /// Takes up to `count` frames of a node, which need not be neighbours.
+    pub(crate) fn take(&self, node: usize, count: u64) -> FrameChain {
+        let mut lists = self.nodes[node].lock();
         let mut chain = FrameChain::new();
         while chain.count() < count {
             let wanted = count - chain.count();
-            let smallest = lists.smallest(0).expect("the free count says that a block is there");
+            let Some(smallest) = lists.smallest(0) else { break };
             let (block, order) = lists.take_block(&self.metas, smallest, wanted);
-            for offset in 0..1 << order {
+            // From the last one down: a chain's neighbours are best neighbours in memory.
+            for offset in (0..1 << order).rev() {
                 let frame = FrameIndex(block.0 + offset);
-                chain.push(&self.metas, frame, FrameState::InFlight);
+                self.metas[frame.at()].set_state(FrameState::Taken);
+                chain.push(&self.metas, frame, 1);
             }
         }
-        Ok(chain)
+        self.free.fetch_sub(chain.count(), Ordering::Relaxed);
+        chain
     }
 
-    /// Takes a run of neighbouring frames, a power of two long, for the kernel itself.
-    pub(crate) fn take_run(&self, count: u64) -> Option<FrameRange> {
-        let order = count.checked_next_power_of_two()?.trailing_zeros();
-        let mut lists = self.lists.lock();
+    /// Takes `2^order` neighbouring frames of a node.
+    pub(crate) fn take_block(
+        &self,
+        node: usize,
+        order: u32,
+        state: FrameState,
+    ) -> Option<FrameIndex> {
+        let mut lists = self.nodes[node].lock();
         let found = lists.smallest(order)?;
         let (block, order) = lists.take_block(&self.metas, found, 1 << order);
         for offset in 0..1 << order {
-            self.metas[(block.0 + offset) as usize].set_state(FrameState::Heap);
+            self.metas[(block.0 + offset) as usize].set_state(state);
         }
-        Some(FrameRange { start: self.frame(block), count: 1 << order })
+        self.free.fetch_sub(1 << order, Ordering::Relaxed);
+        Some(block)
     }
 
     /// Puts a chain back, merging neighbours.
     pub(crate) fn put(&self, mut chain: FrameChain) {
-        let mut lists = self.lists.lock();
+        let count = chain.count();
+        let mut node = NODES;
+        let mut lists = None;
         while let Some(frame) = chain.pop(&self.metas) {
+            let home = self.meta(frame).node();
+            if home != node {
+                // One lock at a time: the last node's goes before the next one's comes.
+                drop(lists.take());
+                lists = Some(self.nodes[home].lock());
+                node = home;
+            }
+            let lists = lists.as_mut().expect("locked above");
             lists.put_block(&self.metas, frame, 0);
         }
+        self.free.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Puts one block of `2^order` frames back, or hands it over for the first time.
     pub(crate) fn put_block(&self, first: FrameIndex, order: u32) {
-        self.lists.lock().put_block(&self.metas, first, order);
+        self.nodes[self.meta(first).node()].lock().put_block(&self.metas, first, order);
+        self.free.fetch_add(1 << order, Ordering::Relaxed);
     }
 
     /// Compares the lists with the records: every free frame in exactly one block.
     pub(crate) fn audit(&self) -> Result<(), (FrameIndex, &'static str)> {
-        let lists = self.lists.lock();
+        (0..NODES).try_for_each(|node| self.audit_node(node))
+    }
+
+    fn audit_node(&self, node: usize) -> Result<(), (FrameIndex, &'static str)> {
+        let lists = self.nodes[node].lock();
         let mut listed = 0;
         for (order, head) in lists.heads.iter().enumerate() {
             let (mut here, mut before) = (*head, FrameIndex::NONE);
@@ -128,6 +156,9 @@ impl Buddy {
                 let meta = self.meta(here);
                 if meta.free_order() != u32::try_from(order).ok() {
                     return Err((here, "a listed block has another order"));
+                }
+                if meta.node() != node {
+                    return Err((here, "a block is listed for another node"));
                 }
                 if meta.other() != before {
                     return Err((here, "a block's back link is wrong"));
@@ -176,7 +207,10 @@ impl Lists {
         }
         while order < ORDER_MAX {
             let buddy = FrameIndex(block.0 ^ (1 << order));
-            if metas.get(buddy.at()).and_then(FrameMeta::free_order) != Some(order) {
+            let is_free = |meta: &&FrameMeta| {
+                meta.free_order() == Some(order) && meta.node() == metas[block.at()].node()
+            };
+            if metas.get(buddy.at()).filter(is_free).is_none() {
                 break;
             }
             self.unlink(metas, buddy, order);

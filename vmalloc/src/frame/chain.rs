@@ -1,10 +1,11 @@
 //! Frames on their way, linked through their records: taken, moved and handed on whole.
 
 use super::meta::{FrameIndex, FrameMeta, FrameState};
+use crate::paging::large::LARGE_PAGES;
 use crate::tlb::Flushed;
 
-/// Frames that were mapped or linked, and that a TLB may still know. They become a [`FrameChain`]
-/// only in exchange for a [`Flushed`].
+/// Frames that were mapped, and that a TLB may still know. They become a [`FrameChain`] only in
+/// exchange for a [`Flushed`].
 #[derive(Debug)]
 #[must_use = "dropping lazy frames loses them"]
 pub(crate) struct LazyFrames(FrameChain);
@@ -14,17 +15,55 @@ impl LazyFrames {
         Self(FrameChain::new())
     }
 
-    pub(crate) fn push(&mut self, metas: &[FrameMeta], frame: FrameIndex) {
-        self.0.push(metas, frame, FrameState::Lazy);
+    pub(crate) fn push(&mut self, metas: &[FrameMeta], frame: FrameIndex, count: u64) {
+        self.0.push(metas, frame, count);
+    }
+
+    /// Adds others at the front, whole.
+    pub(crate) fn append(&mut self, metas: &[FrameMeta], other: Self) {
+        self.0.append(metas, other.0);
+    }
+
+    /// Adds neighbouring frames at the front, the lowest first.
+    #[inline]
+    pub(crate) fn push_run(&mut self, metas: &[FrameMeta], first: FrameIndex, count: usize) {
+        self.0.push_run(metas, first, count);
+    }
+
+    /// The ends, to be noted in a slot until [`noted`](Self::noted) puts them together again.
+    #[inline]
+    pub(crate) fn note(self) -> (FrameIndex, FrameIndex) {
+        (self.0.head, self.0.tail)
+    }
+
+    /// The chain of `count` frames whose ends were noted.
+    #[inline]
+    pub(crate) fn noted((head, tail): (FrameIndex, FrameIndex), count: u64) -> Self {
+        let count = if head == FrameIndex::NONE { 0 } else { count };
+        Self(FrameChain { head, tail, count })
     }
 
     /// The frames, which no translation reaches any more.
+    #[inline]
     pub(crate) fn release(self, _flushed: &Flushed) -> FrameChain {
         self.0
     }
+
+    /// The frames, which translations may still reach: as Linux does it, for comparison only.
+    pub(crate) fn release_unflushed(self) -> FrameChain {
+        self.0
+    }
+
+    /// The first frames of what is held, for the audit.
+    pub(crate) fn frames<'a>(
+        &self,
+        metas: &'a [FrameMeta],
+    ) -> impl Iterator<Item = FrameIndex> + 'a {
+        self.0.frames(metas)
+    }
 }
 
-/// A run of frames that belongs to whoever holds it. Not `Clone`: a frame is in one place.
+/// Frames that belong to whoever holds the chain. Not `Clone`: a frame is in one place.
 #[derive(Debug)]
 #[must_use = "dropping a chain loses its frames"]
 pub(crate) struct FrameChain {
@@ -39,25 +78,85 @@ impl FrameChain {
         Self { head: FrameIndex::NONE, tail: FrameIndex::NONE, count: 0 }
     }
 
+    /// A chain of one frame.
+    pub(crate) const fn single(frame: FrameIndex) -> Self {
+        Self { head: frame, tail: frame, count: 1 }
+    }
+
+    /// How many frames, those inside large blocks too.
+    #[inline]
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Adds a frame at the end, in the given state.
-    pub(crate) fn push(&mut self, metas: &[FrameMeta], frame: FrameIndex, state: FrameState) {
-        let meta = &metas[frame.at()];
-        meta.set_state(state);
-        meta.set_next(FrameIndex::NONE);
+    /// Adds a frame at the front, which may stand for a block of `count`.
+    #[inline]
+    pub(crate) fn push(&mut self, metas: &[FrameMeta], frame: FrameIndex, count: u64) {
         if self.count == 0 {
-            self.head = frame;
-        } else {
-            metas[self.tail.at()].set_next(frame);
+            self.tail = frame;
         }
-        self.tail = frame;
-        self.count += 1;
+        metas[frame.at()].set_next(self.head);
+        self.head = frame;
+        self.count += count;
     }
 
-    /// Takes the first frame off; its state is the taker's to set.
+    /// Adds neighbouring frames at the front, the lowest first.
+    #[inline]
+    fn push_run(&mut self, metas: &[FrameMeta], first: FrameIndex, count: usize) {
+        let run = &metas[first.at()..first.at() + count];
+        let Some((last, before)) = run.split_last() else { return };
+        for (meta, next) in before.iter().zip(first.0 + 1..) {
+            meta.set_next(FrameIndex(next));
+        }
+        last.set_next(self.head);
+        if self.count == 0 {
+            #[expect(clippy::cast_possible_truncation, reason = "frames are numbered in 32 bits")]
+            let more = before.len() as u32;
+            self.tail = FrameIndex(first.0 + more);
+        }
+        self.head = first;
+        self.count += count as u64;
+    }
+
+    /// Takes a frame off for each of `places` and calls `each` with both, the frame by its place in
+    /// `metas`, for a chain that has no blocks.
+    ///
+    /// Most frames are followed by their neighbours in memory. Comparing with the neighbour instead
+    /// of following the link keeps one frame's load from waiting for the one before.
+    #[inline]
+    pub(crate) fn pop_each<T>(
+        &mut self,
+        metas: &[FrameMeta],
+        places: &[T],
+        each: impl Fn(&T, usize),
+    ) {
+        if let [place] = places {
+            let frame = self.pop(metas).expect("one frame was taken for each page");
+            each(place, frame.at());
+            return;
+        }
+        let left = self.count.checked_sub(places.len() as u64);
+        self.count = left.expect("one frame was taken for each page");
+        let mut rest = places;
+        while !rest.is_empty() {
+            let first = self.head.at();
+            let run = rest.len().min(metas.len() - first);
+            let mut done = 0;
+            for (place, meta) in rest[..run].iter().zip(&metas[first..first + run]) {
+                each(place, first + done);
+                let ahead = meta.next().at().wrapping_sub(first);
+                done += 1;
+                if ahead != done {
+                    break;
+                }
+            }
+            self.head = metas[first + done - 1].next();
+            rest = &rest[done..];
+        }
+    }
+
+    /// Takes the first frame off a chain that has no blocks.
+    #[inline(always)]
     pub(crate) fn pop(&mut self, metas: &[FrameMeta]) -> Option<FrameIndex> {
         if self.count == 0 {
             return None;
@@ -68,7 +167,84 @@ impl FrameChain {
         Some(frame)
     }
 
-    /// Adds another chain at the end, whole.
+    /// Takes the first block off a chain that has nothing else.
+    pub(crate) fn pop_block(&mut self, metas: &[FrameMeta]) -> Option<FrameIndex> {
+        if self.count == 0 {
+            return None;
+        }
+        let block = self.head;
+        self.head = metas[block.at()].next();
+        self.count -= LARGE_PAGES;
+        Some(block)
+    }
+
+    /// Parts single frames from the blocks of 512.
+    pub(crate) fn without_blocks(self, metas: &[FrameMeta]) -> (Self, Self) {
+        let (mut singles, mut blocks) = (Self::new(), Self::new());
+        let Self { head: mut here, mut count, .. } = self;
+        while count > 0 {
+            let meta = &metas[here.at()];
+            let next = meta.next();
+            if meta.state() == FrameState::Large {
+                blocks.push(metas, here, LARGE_PAGES);
+                count -= LARGE_PAGES;
+            } else {
+                singles.push(metas, here, 1);
+                count -= 1;
+            }
+            here = next;
+        }
+        (singles, blocks)
+    }
+
+    /// Takes the first `count` frames off a chain that has no blocks.
+    ///
+    /// # Complexity
+    ///
+    /// O(count), but for a whole chain.
+    #[inline]
+    pub(crate) fn split(&mut self, metas: &[FrameMeta], count: u64) -> Self {
+        if count == 0 {
+            return Self::new();
+        }
+        if count >= self.count {
+            return core::mem::replace(self, Self::new());
+        }
+        self.part(metas, count)
+    }
+
+    /// Takes the first `count` frames off a chain that has no blocks and is not shorter.
+    #[inline]
+    pub(crate) fn part(&mut self, metas: &[FrameMeta], count: u64) -> Self {
+        let head = self.head;
+        let tail = if count == 1 { head } else { self.follow(metas, count - 1) };
+        self.head = metas[tail.at()].next();
+        self.count -= count;
+        Self { head, tail, count }
+    }
+
+    /// The frame behind so many links, found as in [`pop_each`](Self::pop_each).
+    fn follow(&self, metas: &[FrameMeta], links: u64) -> FrameIndex {
+        #[expect(clippy::cast_possible_truncation, reason = "frames are numbered in 32 bits")]
+        let (mut here, mut left) = (self.head, links as usize);
+        while left > 0 {
+            let first = here.at();
+            let run = left.min(metas.len() - first);
+            let mut frame = first;
+            for meta in &metas[first..first + run] {
+                frame += 1;
+                if meta.next().at() != frame {
+                    break;
+                }
+            }
+            here = metas[frame - 1].next();
+            left -= frame - first;
+        }
+        here
+    }
+
+    /// Adds another chain at the front, whole.
+    #[inline]
     pub(crate) fn append(&mut self, metas: &[FrameMeta], other: Self) {
         if other.count == 0 {
             return;
@@ -77,20 +253,24 @@ impl FrameChain {
             *self = other;
             return;
         }
-        metas[self.tail.at()].set_next(other.head);
-        self.tail = other.tail;
+        metas[other.tail.at()].set_next(self.head);
+        self.head = other.head;
         self.count += other.count;
     }
 
-    /// The frames in order, still held.
+    /// The frames in order, still held; of a block the first frame only.
     pub(crate) fn frames<'a>(
         &self,
         metas: &'a [FrameMeta],
     ) -> impl Iterator<Item = FrameIndex> + 'a {
-        let (mut here, mut left) = (self.head, self.count);
+        let (mut here, last) = (self.head, self.tail);
+        let mut is_over = self.count == 0;
         core::iter::from_fn(move || {
-            left = left.checked_sub(1)?;
+            if is_over {
+                return None;
+            }
             let frame = here;
+            is_over = frame == last;
             here = metas[frame.at()].next();
             Some(frame)
         })

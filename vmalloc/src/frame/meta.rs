@@ -1,12 +1,17 @@
-//! One record for each frame: its state, and links whose meaning depends on the state.
+//! One record for each frame: its state, and fields whose meaning depends on the state.
 //!
-//! | state | `next` | `other` | `count` |
+//! | state | `next` | `other` | `place` |
 //! |---|---|---|---|
 //! | free block's first frame | next block of the order | previous block | |
-//! | in a chain | next frame of the chain | | |
-//! | table | | frame of its index | pages or tables below it |
+//! | taken, on a chain | next frame of the chain | | |
+//! | large block's first frame | next frame of the chain | slot of its region | |
+//! | leaf table | next unlinked table | who has its pages: [`Owners`] | which 2 MiB it covers |
+//! | upper table | next unlinked table | | which entry points to it |
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::sync::{
+    AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// A frame's number counted from the lowest frame of the managed span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +22,7 @@ impl FrameIndex {
     pub(crate) const NONE: Self = Self(u32::MAX);
 
     /// As an index into the records.
+    #[inline]
     pub(crate) fn at(self) -> usize {
         self.0 as usize
     }
@@ -30,12 +36,11 @@ pub(crate) enum FrameState {
     Boot = 0,
     /// Free, in a block of the buddy.
     Free,
-    /// Taken, on its way to a use or back.
-    InFlight,
-    /// Behind a present entry of a region.
-    Mapped,
-    /// Unmapped, not yet acknowledged by every TLB.
-    Lazy,
+    /// Out of the buddy, one by one: mapped, lazy, or ready in a magazine. Which of them is said by
+    /// where it is found: an entry, a record's chain, a magazine.
+    Taken,
+    /// The first of 512 frames that one large leaf maps; the others are [`Taken`](Self::Taken).
+    Large,
     /// A page table of the window.
     Table,
     /// The region index beside a leaf table.
@@ -47,32 +52,48 @@ pub(crate) enum FrameState {
 }
 
 /// All states, in the order of their numbers.
-pub(crate) const STATES: [FrameState; 9] = [
+pub(crate) const STATES: [FrameState; 8] = [
     FrameState::Boot,
     FrameState::Free,
-    FrameState::InFlight,
-    FrameState::Mapped,
-    FrameState::Lazy,
+    FrameState::Taken,
+    FrameState::Large,
     FrameState::Table,
     FrameState::Index,
     FrameState::Slab,
     FrameState::Heap,
 ];
 
+/// Whose pages a leaf table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owners {
+    /// One region's, by its slot: no index is needed.
+    Sole(u32),
+    /// Several regions': the index in this frame names the slot of each page.
+    Index(FrameIndex),
+}
+
 const STATE_BITS: u32 = 0xf;
 const HEAD_BIT: u32 = 1 << 4;
 const MARK_BIT: u32 = 1 << 5;
-const ORDER_SHIFT: u32 = 8;
-const COUNT_SHIFT: u32 = 16;
+const ORDER_SHIFT: u32 = 6;
+const ORDER_BITS: u32 = 0xf;
+const LISTED_BIT: u32 = 1 << 10;
+const COUNT_SHIFT: u32 = 12;
+const COUNT_BITS: u32 = 0x3ff;
+const NODE_SHIFT: u32 = 24;
 
-/// The record. All fields are atomic because reports read them without a lock; a writer holds the
-/// lock that the state belongs to, so `Relaxed` has no partner and needs none. The audit's mark
-/// alone is set without a lock.
-#[derive(Debug)]
+/// Tells an index's frame from a slot in `other`: slots have 24 bits.
+const INDEX_BIT: u32 = 1 << 31;
+
+/// The record. All fields are atomic because reports read them without a lock. Where no other
+/// partner is named, a writer owns the frame or holds the lock that the state belongs to, so
+/// `Relaxed` has no partner and needs none.
+#[derive(Debug, Default)]
 pub(crate) struct FrameMeta {
     word: AtomicU32,
     next: AtomicU32,
     other: AtomicU32,
+    place: AtomicU32,
 }
 
 impl FrameMeta {
@@ -82,43 +103,81 @@ impl FrameMeta {
 
     /// Sets the state and forgets order, count and mark.
     pub(crate) fn set_state(&self, state: FrameState) {
-        self.word.store(state as u32, Relaxed);
+        let node = self.word.load(Relaxed) >> NODE_SHIFT << NODE_SHIFT;
+        self.word.store(node | state as u32, Relaxed);
+    }
+
+    /// The NUMA node.
+    pub(crate) fn node(&self) -> usize {
+        (self.word.load(Relaxed) >> NODE_SHIFT) as usize
+    }
+
+    /// Sets the node, once.
+    pub(crate) fn set_node(&self, node: u32) {
+        let rest = self.word.load(Relaxed) & ((1 << NODE_SHIFT) - 1);
+        self.word.store(rest | node << NODE_SHIFT, Relaxed);
     }
 
     /// Makes it the first frame of a free block.
     pub(crate) fn set_free_head(&self, order: u32) {
-        self.word.store(FrameState::Free as u32 | HEAD_BIT | order << ORDER_SHIFT, Relaxed);
+        self.set_state(FrameState::Free);
+        self.word.fetch_or(HEAD_BIT | order << ORDER_SHIFT, Relaxed);
     }
 
     /// The order, if this is the first frame of a free block.
     pub(crate) fn free_order(&self) -> Option<u32> {
         let word = self.word.load(Relaxed);
         (word & STATE_BITS == FrameState::Free as u32 && word & HEAD_BIT != 0)
-            .then_some((word >> ORDER_SHIFT) & 0xff)
+            .then_some(word >> ORDER_SHIFT & ORDER_BITS)
     }
 
-    /// How many pages of areas (leaf) or tables (above) hang below this table: 0 to 512.
+    /// How many pages of areas (leaf) or entries (above) this table holds: 0 to 512.
+    #[inline]
     pub(crate) fn count(&self) -> usize {
-        (self.word.load(Relaxed) >> COUNT_SHIFT) as usize
+        (self.word.load(Acquire) >> COUNT_SHIFT & COUNT_BITS) as usize
     }
 
+    /// Raises the count. The tables' lock is held.
+    #[inline]
     pub(crate) fn add_count(&self, number: usize) {
-        self.set_count(self.count() + number);
+        // Release: pairs with the Acquire in `pin`: who joins sees the table linked.
+        let before = self.word.fetch_add(Self::shifted(number), Release);
+        let count = (before >> COUNT_SHIFT & COUNT_BITS) as usize + number;
+        assert!(count <= 512, "a table cannot hold {count} entries");
+    }
+
+    /// Raises the count of a leaf table that has one already, without the lock: false if it is 0,
+    /// because a table at 0 may be about to go.
+    #[inline]
+    pub(crate) fn pin(&self, number: usize) -> bool {
+        let mut word = self.word.load(Relaxed);
+        loop {
+            let count = word >> COUNT_SHIFT & COUNT_BITS;
+            if word & STATE_BITS != FrameState::Table as u32 || count == 0 {
+                return false;
+            }
+            let more = word + Self::shifted(number);
+            // Acquire: pairs with the Release in `sub_count`, the last word of whoever had it.
+            match self.word.compare_exchange_weak(word, more, Acquire, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
     }
 
     /// Lowers the count and returns what is left.
+    #[inline]
     pub(crate) fn sub_count(&self, number: usize) -> usize {
-        let count = self.count();
+        // Release: pairs with the Acquire in `pin` and `count`.
+        let before = self.word.fetch_sub(Self::shifted(number), Release);
+        let count = (before >> COUNT_SHIFT & COUNT_BITS) as usize;
         assert!(number <= count, "a table of {count} entries cannot lose {number}");
-        self.set_count(count - number);
         count - number
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "at most 512")]
-    fn set_count(&self, count: usize) {
-        assert!(count <= 512, "a table cannot hold {count} entries");
-        let rest = self.word.load(Relaxed) & !(u32::MAX << COUNT_SHIFT);
-        self.word.store(rest | (count as u32) << COUNT_SHIFT, Relaxed);
+    fn shifted(count: usize) -> u32 {
+        (count as u32) << COUNT_SHIFT
     }
 
     /// Sets the audit's mark; false if it was set already.
@@ -126,14 +185,27 @@ impl FrameMeta {
         self.word.fetch_or(MARK_BIT, Relaxed) & MARK_BIT == 0
     }
 
-    pub(crate) fn unmark(&self) {
-        self.word.fetch_and(!MARK_BIT, Relaxed);
+    /// Takes the mark off; true if it was set.
+    pub(crate) fn unmark(&self) -> bool {
+        self.word.fetch_and(!MARK_BIT, Relaxed) & MARK_BIT != 0
     }
 
+    /// Notes that the table is on the list of unlinked ones; false if it was already.
+    pub(crate) fn list(&self) -> bool {
+        self.word.fetch_or(LISTED_BIT, Relaxed) & LISTED_BIT == 0
+    }
+
+    /// Notes that the table is on no list any more.
+    pub(crate) fn unlist(&self) {
+        self.word.fetch_and(!LISTED_BIT, Relaxed);
+    }
+
+    #[inline]
     pub(crate) fn next(&self) -> FrameIndex {
         FrameIndex(self.next.load(Relaxed))
     }
 
+    #[inline]
     pub(crate) fn set_next(&self, next: FrameIndex) {
         self.next.store(next.0, Relaxed);
     }
@@ -144,5 +216,34 @@ impl FrameMeta {
 
     pub(crate) fn set_other(&self, other: FrameIndex) {
         self.other.store(other.0, Relaxed);
+    }
+
+    /// Whose pages this leaf table holds.
+    #[inline]
+    pub(crate) fn owners(&self) -> Owners {
+        // Acquire: pairs with `set_owners`, so an index is seen filled.
+        let other = self.other.load(Acquire);
+        match other & INDEX_BIT {
+            0 => Owners::Sole(other),
+            _ => Owners::Index(FrameIndex(other & !INDEX_BIT)),
+        }
+    }
+
+    /// Says whose pages this leaf table holds.
+    pub(crate) fn set_owners(&self, owners: Owners) {
+        let other = match owners {
+            Owners::Sole(slot) => slot,
+            Owners::Index(frame) => frame.0 | INDEX_BIT,
+        };
+        // Release: pairs with `owners`.
+        self.other.store(other, Release);
+    }
+
+    pub(crate) fn place(&self) -> u32 {
+        self.place.load(Relaxed)
+    }
+
+    pub(crate) fn set_place(&self, place: u32) {
+        self.place.store(place, Relaxed);
     }
 }

@@ -9,10 +9,16 @@ use core::fmt;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
-use crate::page::Frame;
+use crate::page::{Frame, PAGE_BYTES};
 use crate::request::Protection;
 
 const ADDRESS_BITS: u64 = 0x000f_ffff_ffff_f000;
+
+/// In an entry that is not present, which the hardware ignores: a leaf that keeps its frame.
+const KEPT: u64 = 1 << 9;
+
+/// In an entry that is not present: a table that is on its way out.
+const UNLINKED: u64 = 1 << 10;
 
 /// An entry as it was read once. The hardware may have changed the table since.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,11 +46,19 @@ impl Entry {
         Self(frame.start_address().as_u64() | flags.bits())
     }
 
+    /// The same table, taken out of the hardware's sight; whoever needs it here may put it back
+    /// as long as it has not been freed.
+    pub(crate) fn unlinked(frame: Frame) -> Self {
+        Self(frame.start_address().as_u64() | UNLINKED)
+    }
+
     /// The rights of a leaf, without an address.
     pub(crate) fn rights(protection: Protection) -> u64 {
         let flags = match protection {
             Protection::ReadOnly => Flags::PRESENT | Flags::NO_EXECUTE,
             Protection::ReadWrite => Flags::PRESENT | Flags::NO_EXECUTE | Flags::WRITABLE,
+            Protection::ReadExecute => Flags::PRESENT,
+            Protection::None => return KEPT,
         };
         flags.bits()
     }
@@ -52,6 +66,34 @@ impl Entry {
     /// Maps a frame with [`rights`](Self::rights).
     pub(crate) fn leaf(frame: Frame, rights: u64) -> Self {
         Self(frame.start_address().as_u64() | rights)
+    }
+
+    /// Maps 512 adjacent frames, from the first one on.
+    pub(crate) fn large(frame: Frame, rights: u64) -> Self {
+        Self(frame.start_address().as_u64() | rights | Flags::HUGE_PAGE.bits())
+    }
+
+    /// Whether this entry of an upper table is a leaf, present or kept.
+    pub(crate) fn is_large(self) -> bool {
+        self.has_frame() && self.0 & Flags::HUGE_PAGE.bits() != 0
+    }
+
+    /// The rights of a large leaf, for small ones in its place.
+    pub(crate) fn small_rights(self) -> u64 {
+        let status = Flags::ACCESSED | Flags::DIRTY | Flags::HUGE_PAGE;
+        self.0 & !ADDRESS_BITS & !status.bits()
+    }
+
+    /// The same leaf of the frame that lies `frames` frames further up in the same memory.
+    #[inline]
+    pub(crate) fn further(self, frames: u64) -> Self {
+        Self(self.0 + frames * PAGE_BYTES)
+    }
+
+    /// The same leaf with other [`rights`](Self::rights).
+    pub(crate) fn with_rights(self, rights: u64) -> Self {
+        let size = self.0 & Flags::HUGE_PAGE.bits();
+        Self(self.0 & ADDRESS_BITS | rights | size)
     }
 
     /// The bits that are flags.
@@ -66,15 +108,48 @@ impl Entry {
         self.flags().contains(Flags::PRESENT)
     }
 
-    /// The frame that a present entry points to.
+    /// Whether the entry says which frame lies here, though the hardware may not use it.
+    pub(crate) fn has_frame(self) -> bool {
+        self.0 & (Flags::PRESENT.bits() | KEPT) != 0
+    }
+
+    /// Whether it is a table that was taken out of the hardware's sight.
+    pub(crate) fn is_unlinked(self) -> bool {
+        !self.is_present() && self.0 & UNLINKED != 0
+    }
+
+    /// The frame that an entry points to.
     #[must_use]
     pub fn frame(self) -> Frame {
         Frame::containing_address(PhysAddr::new_truncate(self.0 & ADDRESS_BITS))
     }
 
+    /// Whether a present entry lets the memory be written.
+    pub(crate) fn is_writable(self) -> bool {
+        self.flags().contains(Flags::WRITABLE)
+    }
+
+    /// Whether a present entry lets code be run.
+    pub(crate) fn is_executable(self) -> bool {
+        !self.flags().contains(Flags::NO_EXECUTE)
+    }
+
+    /// Whether both entries say the same, whatever the hardware noted.
+    #[inline]
+    pub(crate) fn is_like(self, other: Self) -> bool {
+        let noted = Flags::ACCESSED.bits() | Flags::DIRTY.bits();
+        (self.0 ^ other.0) & !noted == 0
+    }
+
+    /// Whether the leaf has exactly these [`rights`](Self::rights), whatever the hardware noted.
+    pub(crate) fn has_rights(self, rights: u64) -> bool {
+        let status = Flags::ACCESSED | Flags::DIRTY | Flags::HUGE_PAGE;
+        self.0 & !ADDRESS_BITS & !status.bits() == rights
+    }
+
     /// Whether the entry lets code be run that can also be written.
     pub(crate) fn is_writable_and_executable(self) -> bool {
-        self.flags().contains(Flags::WRITABLE) && !self.flags().contains(Flags::NO_EXECUTE)
+        self.is_writable() && self.is_executable()
     }
 }
 
@@ -117,6 +192,10 @@ mod tests {
     #[test]
     fn leaves_refuse_execution_and_are_not_global() {
         let frame = Frame::containing_address(PhysAddr::new(0x1234_5000));
+        let absent = Entry::leaf(frame, Entry::rights(Protection::None));
+        assert!(!absent.is_present() && absent.has_frame() && absent.frame() == frame);
+        let code = Entry::leaf(frame, Entry::rights(Protection::ReadExecute));
+        assert!(!code.is_writable_and_executable() && !code.flags().contains(Flags::NO_EXECUTE));
         for protection in [Protection::ReadOnly, Protection::ReadWrite] {
             let leaf = Entry::leaf(frame, Entry::rights(protection));
             assert!(leaf.is_present() && leaf.flags().contains(Flags::NO_EXECUTE));

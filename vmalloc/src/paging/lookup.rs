@@ -1,38 +1,64 @@
 //! Reads the tables without their lock.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags;
 
 use super::span::index;
-use super::tables::{Tables, read};
+use super::tables::{Tables, made_entry, meta, read};
 use super::walk::Walk;
-use crate::frame::Buddy;
+use crate::frame::Owners;
+use crate::frame::buddy::Buddy;
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, Page};
 use crate::raw;
 
 impl Tables {
-    /// The leaf table over a page and the index beside it, if they are there.
-    pub(crate) fn leaf<'m, P: PhysicalMemory>(
-        &self,
-        memory: &'m P,
-        frames: &Buddy,
-        page: Page,
-    ) -> Option<(&'m [AtomicU64; 512], &'m [AtomicU64; 512])> {
+    /// The leaf table over a page, if it is there.
+    #[inline]
+    pub(crate) fn leaf_table<P: PhysicalMemory>(&self, memory: &P, page: Page) -> Option<Frame> {
         let mut table = self.root;
         for level in [4, 3, 2] {
             table = Self::child(memory, table, page, level)?;
         }
-        let ids = frames.frame(frames.meta(frames.index(table)?).other());
-        Some((raw::words(memory, table), raw::words(memory, ids)))
+        Some(table)
     }
 
-    /// The id in the index of a page, which may be stale; 0 where there never was one.
-    pub(crate) fn id<P: PhysicalMemory>(&self, memory: &P, frames: &Buddy, page: Page) -> u64 {
-        self.leaf(memory, frames, page)
-            .map_or(0, |(_, ids)| ids[index(page, 1)].load(Ordering::Relaxed))
+    /// The slot that the index names for a page, which may be stale; 0 where there never was one.
+    pub(crate) fn slot_of<P: PhysicalMemory>(&self, memory: &P, frames: &Buddy, page: Page) -> u32 {
+        let Some(table) = self.leaf_table(memory, page) else {
+            return self.large_slot(memory, frames, page).unwrap_or(0);
+        };
+        match meta(frames, table).owners() {
+            Owners::Sole(slot) => slot,
+            Owners::Index(ids) => {
+                let ids = raw::numbers(memory, frames.frame(ids));
+                ids[index(page, 1)].load(Ordering::Relaxed)
+            }
+        }
+    }
+
+    /// The slots that the index names from a page to the end of its leaf table; none where there
+    /// is no table.
+    pub(crate) fn slots_from<'m, P: PhysicalMemory>(
+        &self,
+        memory: &'m P,
+        frames: &Buddy,
+        page: Page,
+    ) -> Option<impl Iterator<Item = (Page, u32)> + use<'m, P>> {
+        let (sole, ids) = match self.leaf_table(memory, page) {
+            None => (self.large_slot(memory, frames, page)?, None),
+            Some(table) => match meta(frames, table).owners() {
+                Owners::Sole(slot) => (slot, None),
+                Owners::Index(ids) => (0, Some(raw::numbers(memory, frames.frame(ids)))),
+            },
+        };
+        let first = index(page, 1);
+        Some((first..512).map(move |at| {
+            let slot = ids.map_or(sole, |ids| ids[at].load(Ordering::Relaxed));
+            (page + (at - first) as u64, slot)
+        }))
     }
 
     /// The entries that an address passes. Works for every address, not only the window's.
@@ -52,6 +78,7 @@ impl Tables {
     }
 
     /// The table that the entry for `page` in a table of `level` points to.
+    #[inline]
     pub(crate) fn child<P: PhysicalMemory>(
         memory: &P,
         table: Frame,
@@ -59,7 +86,7 @@ impl Tables {
         level: u8,
     ) -> Option<Frame> {
         let entry = read(&raw::words(memory, table)[index(page, level)]);
-        entry.is_present().then(|| entry.frame())
+        (entry.is_present() && !entry.is_large()).then(|| entry.frame())
     }
 
     /// The level-4 table.
@@ -67,7 +94,8 @@ impl Tables {
         self.root
     }
 
-    /// The first address at or above `page` that has a leaf table, if the window has one there.
+    /// The first address at or above `page` that has a leaf table or a large leaf, if the window has one
+    /// there.
     pub(crate) fn next_made<P: PhysicalMemory>(&self, memory: &P, page: Page) -> Option<u64> {
         let mut address = page.start_address().as_u64();
         let end = self.window.end().as_u64();
@@ -77,6 +105,7 @@ impl Tables {
             for (level, shift) in [(4, 39), (3, 30), (2, 21)] {
                 match Self::child(memory, table, here, level) {
                     Some(child) => table = child,
+                    None if level == 2 && made_entry(memory, table, here, 2).is_large() => {}
                     None => {
                         gap = Some(1u64 << shift);
                         break;

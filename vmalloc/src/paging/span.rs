@@ -16,7 +16,16 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// The whole range, if one leaf table covers it.
+    #[inline]
+    pub(crate) fn only(range: PageRange) -> Option<Self> {
+        let first = usize::from(range.start().p1_index());
+        let count = usize::try_from(range.count().get()).ok()?;
+        (count <= 512 - first).then_some(Self { page: range.start(), first, count })
+    }
+
     /// The places in the leaf table.
+    #[inline]
     pub(crate) fn places(&self) -> core::ops::Range<usize> {
         self.first..self.first + self.count
     }
@@ -41,6 +50,7 @@ pub(crate) fn spans(range: PageRange) -> impl Iterator<Item = Span> {
 }
 
 /// The place of a page in its table of the given level, 4 to 1.
+#[inline]
 pub(crate) fn index(page: Page, level: u8) -> usize {
     let index: PageTableIndex = match level {
         4 => page.p4_index(),

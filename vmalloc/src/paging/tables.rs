@@ -1,17 +1,20 @@
-//! The tables themselves: made, filled, emptied, taken out.
+//! The tables themselves: made, linked, counted.
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use spin::Mutex;
 use x86_64::VirtAddr;
 
 use super::entry::Entry;
+use super::reclaim::{Cached, Unlinked};
 use super::span::{Span, index, spans};
-use crate::frame::{Buddy, FrameChain, FrameIndex, FrameState, LazyFrames};
-use crate::machine::PhysicalMemory;
+use crate::frame::buddy::Buddy;
+use crate::frame::meta::FrameMeta;
+use crate::frame::{FrameChain, FrameIndex, FrameState, Owners};
+use crate::machine::{Cpus, PhysicalMemory};
 use crate::page::{Frame, Page, PageRange};
 use crate::raw;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The page tables of the window, below a level-4 table that belongs to the kernel.
 #[derive(Debug)]
@@ -21,31 +24,89 @@ pub(crate) struct Tables {
     made: Mutex<Made>,
 }
 
-/// How many frames the tables take.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the lock protects: which tables there are.
+#[derive(Debug, Default)]
 pub(crate) struct Made {
-    /// Tables of levels 3 to 1.
+    /// Tables of levels 3 to 1, those on their way out too.
     pub(crate) tables: u64,
     /// Indexes beside leaf tables.
     pub(crate) indexes: u64,
+    /// Leaf tables that hold nothing and stay for whoever comes next.
+    pub(super) cached: Cached,
+    /// Tables on their way out.
+    pub(super) unlinked: Unlinked,
 }
 
-impl Made {
+/// How many frames the tables take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TableCount {
+    pub(crate) tables: u64,
+    pub(crate) indexes: u64,
+    pub(crate) cached: u64,
+}
+
+impl TableCount {
     /// All frames.
     pub(crate) fn frames(self) -> u64 {
         self.tables + self.indexes
     }
 }
 
+/// Frames for tables, in hand before the first table is made.
+#[derive(Debug)]
+#[must_use = "dropping a stash loses its frames"]
+pub(crate) struct Stash {
+    /// Contents undefined.
+    pub(crate) plain: FrameChain,
+    /// All zero.
+    pub(crate) zeroed: FrameChain,
+}
+
+impl Stash {
+    pub(crate) const fn new() -> Self {
+        Self { plain: FrameChain::new(), zeroed: FrameChain::new() }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.plain.count() + self.zeroed.count()
+    }
+
+    /// Takes a frame and clears it if it needs that.
+    fn pop<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) -> FrameIndex {
+        if let Some(frame) = self.zeroed.pop(frames.metas()) {
+            return frame;
+        }
+        let frame = self.plain.pop(frames.metas()).expect("the stash was counted before");
+        raw::clear(memory, frames.frame(frame));
+        frame
+    }
+}
+
+/// The leaf table over a range that has only one, kept by its count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pinned {
+    pub(super) table: Frame,
+    /// Whose its pages are. An index that is made while the table is pinned starts with the slot
+    /// that had all of it, so it is right that nothing is noted there.
+    pub(super) owners: Owners,
+}
+
 /// Stores an entry so that whatever it points to is seen first by whoever follows it.
-fn publish(slot: &AtomicU64, entry: Entry) {
+#[inline]
+pub(super) fn publish(slot: &AtomicU64, entry: Entry) {
     // Release: its partner is the hardware walk, and the Acquire in `read`.
     slot.store(entry.raw(), Ordering::Release);
 }
 
+#[inline]
 pub(super) fn read(slot: &AtomicU64) -> Entry {
     // Acquire: pairs with `publish`, so a table is seen zeroed.
     Entry::from_raw(slot.load(Ordering::Acquire))
+}
+
+#[inline]
+pub(super) fn meta(frames: &Buddy, table: Frame) -> &FrameMeta {
+    frames.meta(frames.index(table).expect("tables are managed frames"))
 }
 
 impl Tables {
@@ -55,8 +116,17 @@ impl Tables {
     }
 
     /// How many frames the tables take now.
-    pub(crate) fn made(&self) -> Made {
-        *self.made.lock()
+    pub(crate) fn made(&self) -> TableCount {
+        let made = self.made.lock();
+        TableCount {
+            tables: made.tables,
+            indexes: made.indexes,
+            cached: made.cached.count() as u64,
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Made> {
+        self.made.lock()
     }
 
     /// The level-4 entries that the window covers: one level-3 table each.
@@ -74,37 +144,96 @@ impl Tables {
         &self,
         memory: &P,
         frames: &Buddy,
-        stash: &mut FrameChain,
+        stash: &mut Stash,
     ) -> Result<(), VirtAddr> {
         let root = raw::words(memory, self.root);
         let entries = Self::upper_entries(self.window);
         if let Some(taken) = entries.clone().find(|at| read(&root[*at]) != Entry::ABSENT) {
             return Err(VirtAddr::new_truncate((taken as u64) << 39));
         }
+        let mut made = self.made.lock();
         for at in entries {
-            let table = self.make(memory, frames, stash, FrameState::Table);
+            let table = made.make(memory, frames, stash, FrameState::Table);
             publish(&root[at], Entry::table(frames.frame(table)));
         }
         Ok(())
     }
 
-    /// Frames that must be taken before [`reserve`](Self::reserve) can succeed, as things stand.
-    fn missing<P: PhysicalMemory>(&self, memory: &P, range: PageRange) -> u64 {
+    /// The level-3 table over a page.
+    pub(super) fn upper<P: PhysicalMemory>(&self, memory: &P, page: Page) -> Frame {
+        let entry = read(&raw::words(memory, self.root)[index(page, 4)]);
+        assert!(entry.is_present(), "the upper tables of the window are made at set-up");
+        entry.frame()
+    }
+
+    /// Frames that must be in hand before [`reserve`](Self::reserve) can succeed, as things stand.
+    fn missing<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        range: PageRange,
+        slot: u32,
+    ) -> u64 {
         let mut missing = 0;
-        let mut middle = None;
+        let mut made = None;
         for span in spans(range) {
-            let upper = Self::child(memory, self.root, span.page, 4)
-                .expect("the upper tables of the window are made at set-up");
-            let Some(table) = Self::child(memory, upper, span.page, 3) else {
+            let upper = self.upper(memory, span.page);
+            let Some(middle) = made_child(memory, upper, span.page, 3) else {
                 // A new level-2 table serves all spans below the same level-3 entry.
                 let key = span.page.start_address().as_u64() >> 30;
-                missing += if middle == Some(key) { 2 } else { 3 };
-                middle = Some(key);
+                missing += if made == Some(key) { 1 } else { 2 };
+                made = Some(key);
                 continue;
             };
-            missing += if Self::child(memory, table, span.page, 2).is_none() { 2 } else { 0 };
+            missing += match made_child(memory, middle, span.page, 2) {
+                None => 1,
+                Some(leaf) => u64::from(needs_index(meta(frames, leaf), slot)),
+            };
         }
         missing
+    }
+
+    /// Raises the count of the only leaf table over a range, if it is there and needs nothing:
+    /// without the lock.
+    #[inline]
+    pub(crate) fn pin<M: PhysicalMemory + Cpus>(
+        &self,
+        machine: &M,
+        frames: &Buddy,
+        range: PageRange,
+    ) -> Option<Pinned> {
+        let Span { page, count, .. } = Span::only(range)?;
+        // A table that is unlinked while it is walked is not freed before this CPU has answered
+        // for it, and here it cannot be interrupted to do so.
+        machine.without_interrupts(move || self.pin_walked(machine, frames, page, count))
+    }
+
+    /// As [`pin`](Self::pin), for one page.
+    #[inline(always)]
+    pub(crate) fn pin_page<M: PhysicalMemory + Cpus>(
+        &self,
+        machine: &M,
+        frames: &Buddy,
+        page: Page,
+    ) -> Option<Pinned> {
+        machine.without_interrupts(move || self.pin_walked(machine, frames, page, 1))
+    }
+
+    #[inline(always)]
+    fn pin_walked<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        page: Page,
+        count: usize,
+    ) -> Option<Pinned> {
+        let table = self.leaf_table(memory, page)?;
+        let meta = meta(frames, table);
+        // A table keeps its index as long as it is one. A sole owner may change whenever the count
+        // has been at 0, which nobody sees here: such tables are for who has the lock.
+        let owners = meta.owners();
+        let fits = matches!(owners, Owners::Index(_));
+        (fits && meta.pin(count)).then_some(Pinned { table, owners })
     }
 
     /// Makes every table over `range` out of `stash` and raises the counts. If the stash is too
@@ -114,169 +243,133 @@ impl Tables {
         memory: &P,
         frames: &Buddy,
         range: PageRange,
-        stash: &mut FrameChain,
+        slot: u32,
+        stash: &mut Stash,
     ) -> Result<(), u64> {
         let mut made = self.made.lock();
-        let missing = self.missing(memory, range);
+        let missing = self.missing(memory, frames, range, slot);
         if missing > stash.count() {
             return Err(missing);
         }
         for span in spans(range) {
-            let upper = Self::child(memory, self.root, span.page, 4)
-                .expect("the upper tables of the window are made at set-up");
-            let middle = self.child_or_make(memory, frames, upper, &span, 3, stash, &mut made);
-            let leaf = self.child_or_make(memory, frames, middle, &span, 2, stash, &mut made);
-            Self::meta(frames, leaf).add_count(span.count);
+            let upper = self.upper(memory, span.page);
+            let middle = made.child(memory, frames, upper, &span, 3, stash);
+            let leaf = made.child(memory, frames, middle, &span, 2, stash);
+            made.join(memory, frames, leaf, slot, stash);
+            meta(frames, leaf).add_count(span.count);
         }
         Ok(())
     }
+}
 
-    #[expect(clippy::too_many_arguments, reason = "one private step with all it works on")]
-    fn child_or_make<P: PhysicalMemory>(
-        &self,
+/// Which entry of all those of its level is the one over a page.
+#[expect(clippy::cast_possible_truncation, reason = "27 bits of 48 - 21")]
+pub(super) fn place(page: Page, level: u8) -> u32 {
+    (page.start_address().as_u64() << 16 >> 16 >> (3 + 9 * u32::from(level))) as u32
+}
+
+/// The entry over a page in a table of a level.
+pub(super) fn made_entry<P: PhysicalMemory>(
+    memory: &P,
+    table: Frame,
+    page: Page,
+    level: u8,
+) -> Entry {
+    read(&raw::words(memory, table)[index(page, level)])
+}
+
+/// The table that an entry points to, linked or on its way out.
+pub(super) fn made_child<P: PhysicalMemory>(
+    memory: &P,
+    table: Frame,
+    page: Page,
+    level: u8,
+) -> Option<Frame> {
+    let entry = made_entry(memory, table, page, level);
+    let is_table = (entry.is_present() && !entry.is_large()) || entry.is_unlinked();
+    is_table.then(|| entry.frame())
+}
+
+/// Whether a leaf table must get an index before this slot can have pages in it.
+pub(super) fn needs_index(leaf: &FrameMeta, slot: u32) -> bool {
+    matches!(leaf.owners(), Owners::Sole(other) if other != slot) && leaf.count() > 0
+}
+
+impl Made {
+    pub(super) fn make<P: PhysicalMemory>(
+        &mut self,
         memory: &P,
         frames: &Buddy,
-        parent: Frame,
-        span: &Span,
-        level: u8,
-        stash: &mut FrameChain,
-        made: &mut Made,
-    ) -> Frame {
-        if let Some(child) = Self::child(memory, parent, span.page, level) {
-            return child;
-        }
-        let table = self.make_counted(memory, frames, stash, FrameState::Table, made);
-        if level == 2 {
-            let ids = self.make_counted(memory, frames, stash, FrameState::Index, made);
-            frames.meta(table).set_other(ids);
-        }
-        Self::meta(frames, parent).add_count(1);
-        let slot = &raw::words(memory, parent)[index(span.page, level)];
-        publish(slot, Entry::table(frames.frame(table)));
-        frames.frame(table)
-    }
-
-    fn make<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        stash: &mut FrameChain,
+        stash: &mut Stash,
         state: FrameState,
     ) -> FrameIndex {
-        self.make_counted(memory, frames, stash, state, &mut self.made.lock())
-    }
-
-    fn make_counted<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        stash: &mut FrameChain,
-        state: FrameState,
-        made: &mut Made,
-    ) -> FrameIndex {
-        let table = stash.pop(frames.metas()).expect("the stash was counted before");
+        // Zeroed before any entry points to it: a walk must never see an old byte.
+        let table = stash.pop(memory, frames);
         frames.meta(table).set_state(state);
-        // Zeroed here, before any entry points to it: a walk must never see an old byte.
-        raw::clear(memory, frames.frame(table));
         match state {
-            FrameState::Index => made.indexes += 1,
-            _ => made.tables += 1,
+            FrameState::Index => self.indexes += 1,
+            _ => self.tables += 1,
         }
         table
     }
 
-    /// Stores the entries of a reserved range, taking one frame of the chain for each page, and
-    /// notes in the index that the pages belong to region `id`.
-    pub(crate) fn commit<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-        chain: &mut FrameChain,
-        rights: u64,
-        id: u64,
-    ) {
-        for span in spans(range) {
-            let (leaf, ids) = self.leaf(memory, frames, span.page).expect("reserved before");
-            for at in span.places() {
-                let frame = chain.pop(frames.metas()).expect("one frame was taken for each page");
-                frames.meta(frame).set_state(FrameState::Mapped);
-                // Relaxed: the entry below is the publication.
-                ids[at].store(id, Ordering::Relaxed);
-                publish(&leaf[at], Entry::leaf(frames.frame(frame), rights));
-            }
-        }
-    }
-
-    /// Takes the entries of a range out and returns its frames.
-    pub(crate) fn clear<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-    ) -> LazyFrames {
-        let mut lazy = LazyFrames::new();
-        for span in spans(range) {
-            let (leaf, _) = self.leaf(memory, frames, span.page).expect("a region has its tables");
-            for slot in &leaf[span.places()] {
-                let entry = read(slot);
-                slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
-                let frame = frames.index(entry.frame()).filter(|_| entry.is_present());
-                let frame = frame.expect("every page of a region maps a managed frame");
-                lazy.push(frames.metas(), frame);
-            }
-        }
-        lazy
-    }
-
-    /// Lowers the counts over a cleared range and unlinks the tables that are empty now. They may
-    /// be reused only after every CPU has dropped its translations.
-    pub(crate) fn detach<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-    ) -> LazyFrames {
-        let mut lazy = LazyFrames::new();
-        let mut made = self.made.lock();
-        for span in spans(range) {
-            let upper = Self::child(memory, self.root, span.page, 4);
-            let upper = upper.expect("the upper tables of the window stay");
-            let middle = Self::child(memory, upper, span.page, 3).expect("pinned by its count");
-            let leaf = Self::child(memory, middle, span.page, 2).expect("pinned by its count");
-            if Self::meta(frames, leaf).sub_count(span.count) > 0 {
-                continue;
-            }
-            made.indexes -= 1;
-            made.tables -= 1;
-            let ids = Self::meta(frames, leaf).other();
-            lazy.push(frames.metas(), ids);
-            self.unlink(memory, frames, middle, &span, 2, &mut lazy);
-            if Self::meta(frames, middle).sub_count(1) == 0 {
-                made.tables -= 1;
-                self.unlink(memory, frames, upper, &span, 3, &mut lazy);
-                Self::meta(frames, upper).sub_count(1);
-            }
-        }
-        lazy
-    }
-
-    fn unlink<P: PhysicalMemory>(
-        &self,
+    /// The table below an entry: the one that is there, one on its way out that stays after all,
+    /// or a new one.
+    pub(super) fn child<P: PhysicalMemory>(
+        &mut self,
         memory: &P,
         frames: &Buddy,
         parent: Frame,
         span: &Span,
         level: u8,
-        lazy: &mut LazyFrames,
-    ) {
+        stash: &mut Stash,
+    ) -> Frame {
         let slot = &raw::words(memory, parent)[index(span.page, level)];
-        let child = frames.index(read(slot).frame()).expect("tables are managed frames");
-        slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
-        lazy.push(frames.metas(), child);
+        let entry = read(slot);
+        if entry.is_present() {
+            return entry.frame();
+        }
+        meta(frames, parent).add_count(1);
+        if entry.is_unlinked() {
+            // Nobody can tell it from a table that was never gone: it is the same frame.
+            publish(slot, Entry::table(entry.frame()));
+            return entry.frame();
+        }
+        let table = self.make(memory, frames, stash, FrameState::Table);
+        #[expect(clippy::cast_possible_truncation, reason = "27 bits of 48 - 21")]
+        let place =
+            (span.page.start_address().as_u64() << 16 >> 16 >> (3 + 9 * u32::from(level))) as u32;
+        frames.meta(table).set_place(place);
+        frames.meta(table).set_owners(Owners::Sole(0));
+        publish(slot, Entry::table(frames.frame(table)));
+        frames.frame(table)
     }
 
-    fn meta(frames: &Buddy, table: Frame) -> &crate::frame::meta::FrameMeta {
-        frames.meta(frames.index(table).expect("tables are managed frames"))
+    /// Lets a slot have pages in a leaf table, with an index if it is not the only one.
+    pub(super) fn join<P: PhysicalMemory>(
+        &mut self,
+        memory: &P,
+        frames: &Buddy,
+        leaf: Frame,
+        slot: u32,
+        stash: &mut Stash,
+    ) {
+        let meta = meta(frames, leaf);
+        let Owners::Sole(other) = meta.owners() else {
+            if meta.count() == 0 {
+                self.cached.remove(frames.index(leaf));
+            }
+            return;
+        };
+        if meta.count() == 0 {
+            self.cached.remove(frames.index(leaf));
+            meta.set_owners(Owners::Sole(slot));
+        } else if other != slot {
+            let ids = self.make(memory, frames, stash, FrameState::Index);
+            for number in raw::numbers(memory, frames.frame(ids)) {
+                number.store(other, Ordering::Relaxed);
+            }
+            meta.set_owners(Owners::Index(ids));
+        }
     }
 }

@@ -1,62 +1,194 @@
 //! One slot: a record that is read without a lock.
 //!
-//! The stamp joins generation and state. Fields are written only in the state `Building`, and a
-//! generation is built once, so two equal stamps around the fields prove that the fields belong
-//! to the generation.
+//! The stamp joins generation, version and stage. Fields are written only in the stages `Building`
+//! and `Rewriting`, and every write ends in another version, so two equal stamps around the fields
+//! prove that the fields belong together.
+//!
+//! A slot has more than one life: it describes a region, then what is lazy of it, and then it may
+//! rest in a pool with its addresses, until both are handed out again.
 #![expect(unsafe_code, reason = "puts the caller's name together again after the stamp is checked")]
-
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use x86_64::VirtAddr;
 
 use super::{RegionId, RegionInfo, RegionState};
-use crate::page::{Page, PageCount, PageRange};
+use crate::frame::FrameIndex;
+use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
 use crate::raw;
 use crate::request::{Protection, Request};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
 
 /// The life of a slot's generation, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub(crate) enum Stage {
+    /// Free, or at rest in a pool with its addresses.
     Free = 0,
+    /// The fields are being written; nobody has been shown the generation.
     Building,
+    /// The fields are being written again.
+    Rewriting,
     /// Busy, and a [`Region`](super::Region) frees it.
     Owned,
     /// Busy, and whoever knows the id may free it.
     Loose,
+    /// As `Owned`, while somebody resizes it or changes its rights.
+    OwnedChanging,
+    /// As `Loose`, while somebody resizes it or changes its rights.
+    LooseChanging,
+    /// Loose, and to be freed by whoever purges next.
+    Deferred,
+    /// Unmapped, and not yet acknowledged by every TLB.
     Lazy,
 }
 
-const STAGE_BITS: u32 = 3;
+impl Stage {
+    /// The stage of a busy region that is being changed.
+    pub(crate) fn changing(self) -> Self {
+        if self == Self::Owned { Self::OwnedChanging } else { Self::LooseChanging }
+    }
+}
+
+const STAGE_BITS: u32 = 8;
+const STAGE_MASK: u64 = (1 << STAGE_BITS) - 1;
+const VERSION: u64 = 1 << STAGE_BITS;
+const VERSION_BITS: u64 = 0xffff << STAGE_BITS;
+const GENERATION_SHIFT: u32 = 24;
+
 const SYSTEM: u64 = 1 << 63;
-const READ_ONLY: u64 = 1 << 62;
+const ZEROED: u64 = 1 << 62;
+const MAPPED: u64 = 1 << 61;
+const TAIL: u64 = 1 << 60;
+const LARGE: u64 = 1 << 59;
+const DETACHED: u64 = 1 << 58;
+const PROTECTION_SHIFT: u32 = 56;
+const PROTECTION_BITS: u64 = 3 << PROTECTION_SHIFT;
+const ALIGN_SHIFT: u32 = 50;
+const ALIGN_BITS: u64 = 0x3f << ALIGN_SHIFT;
+const PAGES: u64 = (1 << ALIGN_SHIFT) - 1;
 
 fn stamp(generation: u32, stage: Stage) -> u64 {
-    u64::from(generation) << STAGE_BITS | stage as u64
+    u64::from(generation) << GENERATION_SHIFT | stage as u64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a stamp's upper bits are a u32")]
+#[expect(clippy::cast_possible_truncation, reason = "a generation has 32 bits")]
 fn generation_of(stamp: u64) -> u32 {
-    (stamp >> STAGE_BITS) as u32
+    (stamp >> GENERATION_SHIFT) as u32
 }
 
-/// The record.
-#[derive(Debug)]
+/// What the pages of a region are, beside their number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traits {
+    pub(crate) system: bool,
+    /// What is added must read as zeros.
+    pub(crate) zeroed: bool,
+    /// The frames are the caller's.
+    pub(crate) mapped: bool,
+    /// The record is the end of a region that goes on: its first page is that region's guard now.
+    pub(crate) tail: bool,
+    /// Some leaves are large.
+    pub(crate) large: bool,
+    pub(crate) protection: Protection,
+    /// The logarithm of the alignment in pages.
+    pub(crate) align: u32,
+}
+
+impl Traits {
+    #[inline]
+    fn bits(self) -> u64 {
+        let flag = |set: bool, bit: u64| if set { bit } else { 0 };
+        flag(self.system, SYSTEM)
+            | flag(self.zeroed, ZEROED)
+            | flag(self.mapped, MAPPED)
+            | flag(self.tail, TAIL)
+            | flag(self.large, LARGE)
+            | (self.protection as u64) << PROTECTION_SHIFT
+            | u64::from(self.align) << ALIGN_SHIFT
+    }
+
+    #[inline]
+    fn from_bits(bits: u64) -> Self {
+        Self {
+            system: bits & SYSTEM != 0,
+            zeroed: bits & ZEROED != 0,
+            mapped: bits & MAPPED != 0,
+            tail: bits & TAIL != 0,
+            large: bits & LARGE != 0,
+            protection: Protection::from_number((bits & PROTECTION_BITS) >> PROTECTION_SHIFT),
+            align: ((bits & ALIGN_BITS) >> ALIGN_SHIFT) as u32,
+        }
+    }
+}
+
+/// The pages of a slot and what they are, for whoever has the slot to itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent(u64);
+
+impl Extent {
+    /// Pages that are or were mapped.
+    #[inline]
+    pub(crate) fn pages(self) -> u64 {
+        self.0 & PAGES
+    }
+
+    /// Pages of addresses: as [`Slot::addresses`] has it.
+    #[inline]
+    pub(crate) fn length(self) -> u64 {
+        self.pages() + u64::from(self.0 & TAIL == 0)
+    }
+
+    /// Whether the region is the kernel's own.
+    #[inline]
+    pub(crate) fn is_system(self) -> bool {
+        self.0 & SYSTEM != 0
+    }
+
+    /// Whether it is one page, on a frame of the crate's.
+    #[inline]
+    pub(crate) fn is_plain_page(self) -> bool {
+        self.0 & (PAGES | MAPPED) == 1
+    }
+
+    /// Whether some leaves are large.
+    #[inline]
+    pub(crate) fn is_large(self) -> bool {
+        self.0 & LARGE != 0
+    }
+
+    /// Whether the frames are the caller's.
+    #[inline]
+    pub(crate) fn is_mapped(self) -> bool {
+        self.0 & MAPPED != 0
+    }
+}
+
+/// How often a reader tries again while the fields are being written.
+const READS_MAX: u32 = 1000;
+
+/// The fields changed while they were read.
+struct Rewritten;
+
+/// The record: one cache line.
+#[derive(Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct Slot {
     stamp: AtomicU64,
     address: AtomicU64,
-    /// Pages, with [`SYSTEM`] and [`READ_ONLY`].
+    /// Pages, with [`Traits`] above them.
     pages: AtomicU64,
     requested: AtomicU64,
     owner: AtomicU64,
     caller: AtomicUsize,
     caller_length: AtomicU32,
-    /// The next slot in the queue of those to be used again.
+    /// The next slot of whichever list the slot is on.
     next: AtomicU32,
+    /// The ends of the chain of lazy frames.
+    first_frame: AtomicU32,
+    last_frame: AtomicU32,
 }
 
 impl Slot {
     /// The generation that the slot is in.
+    #[inline]
     pub(crate) fn generation(&self) -> u32 {
         // Acquire: pairs with the Release of the stores below.
         generation_of(self.stamp.load(Ordering::Acquire))
@@ -66,20 +198,28 @@ impl Slot {
     /// being built has never been shown to anybody.
     pub(crate) fn has_shown(&self, generation: u32) -> bool {
         // Acquire: pairs with `publish`. One load decides: the slot may change right after.
-        self.stamp.load(Ordering::Acquire) >= stamp(generation, Stage::Owned)
+        let now = self.stamp.load(Ordering::Acquire);
+        let (here, stage) = (generation_of(now), now & STAGE_MASK);
+        here > generation || here == generation && stage >= Stage::Rewriting as u64
+    }
+
+    /// Hides the fields from readers until the next [`publish`](Self::publish).
+    #[inline]
+    fn hide(&self, stage: Stage) {
+        let now = self.stamp.load(Ordering::Relaxed);
+        let version = (now + VERSION) & VERSION_BITS;
+        self.stamp.store(stamp(generation_of(now), stage) | version, Ordering::Relaxed);
+        // Release: pairs with the Acquire fence in `read`; a reader that sees a field sees the stamp.
+        fence(Ordering::Release);
     }
 
     /// Notes what is being built; readers see nothing of it yet.
-    pub(crate) fn build(&self, request: &Request, range: PageRange) {
-        self.stamp.store(stamp(self.generation(), Stage::Building), Ordering::Relaxed);
-        // Release: pairs with the Acquire fence in `read`; a reader that sees a field sees the stamp.
-        fence(Ordering::Release);
-        let mut pages = range.count().get();
-        pages |= if request.is_system() { SYSTEM } else { 0 };
-        pages |= if request.wanted_protection() == Protection::ReadOnly { READ_ONLY } else { 0 };
+    #[inline(always)]
+    pub(crate) fn build(&self, request: &Request, range: PageRange, traits: Traits) {
+        self.hide(Stage::Building);
         let caller = request.caller_name();
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
-        self.pages.store(pages, Ordering::Relaxed);
+        self.pages.store(range.count().get() | traits.bits(), Ordering::Relaxed);
         self.requested.store(request.requested(), Ordering::Relaxed);
         self.owner.store(request.owner_tag(), Ordering::Relaxed);
         self.caller.store(caller.as_ptr().expose_provenance(), Ordering::Relaxed);
@@ -87,43 +227,181 @@ impl Slot {
         self.caller_length.store(length, Ordering::Relaxed);
     }
 
-    /// Shows the region to readers.
-    pub(crate) fn publish(&self) {
+    /// Notes what a resized region is now; `stage` is shown again with another version.
+    pub(crate) fn rebuild(&self, requested: u64, range: PageRange, traits: Traits, stage: Stage) {
+        self.hide(Stage::Rewriting);
+        self.address.store(range.address().as_u64(), Ordering::Relaxed);
+        self.pages.store(range.count().get() | traits.bits(), Ordering::Relaxed);
+        self.requested.store(requested, Ordering::Relaxed);
+        self.publish(stage);
+    }
+
+    /// Describes a part of another region that is lazy from now on.
+    pub(crate) fn bury(&self, of: &Self, range: PageRange, traits: Traits) {
+        self.hide(Stage::Building);
+        self.address.store(range.address().as_u64(), Ordering::Relaxed);
+        self.pages.store(range.count().get() | traits.bits(), Ordering::Relaxed);
+        self.requested.store(range.count().bytes(), Ordering::Relaxed);
+        self.owner.store(of.owner.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.caller.store(of.caller.load(Ordering::Relaxed), Ordering::Relaxed);
+        let length = of.caller_length.load(Ordering::Relaxed);
+        self.caller_length.store(length, Ordering::Relaxed);
+        self.publish(Stage::Lazy);
+    }
+
+    /// Shows the fields to readers, and returns the generation.
+    #[inline]
+    pub(crate) fn publish(&self, stage: Stage) -> u32 {
+        let now = self.stamp.load(Ordering::Relaxed);
         // Release: pairs with the Acquire in `read`.
-        self.stamp.store(stamp(self.generation(), Stage::Owned), Ordering::Release);
+        self.stamp.store(now & !STAGE_MASK | stage as u64, Ordering::Release);
+        generation_of(now)
     }
 
     /// Takes the generation from one stage to another. Of several callers one wins.
+    #[inline]
     pub(crate) fn step(&self, generation: u32, from: Stage, to: Stage) -> bool {
-        let (from, to) = (stamp(generation, from), stamp(generation, to));
+        let now = self.stamp.load(Ordering::Relaxed);
+        if generation_of(now) != generation || now & STAGE_MASK != from as u64 {
+            return false;
+        }
+        let then = now & !STAGE_MASK | to as u64;
         // AcqRel: the winner sees all that was published and is seen to have won.
-        self.stamp.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.stamp.compare_exchange(now, then, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Whether the generation is in a stage now.
-    pub(crate) fn is_in(&self, generation: u32, stage: Stage) -> bool {
-        self.stamp.load(Ordering::Acquire) == stamp(generation, stage)
+    /// The stage, if the slot is in this generation.
+    pub(crate) fn stage(&self, generation: u32) -> Option<u64> {
+        let now = self.stamp.load(Ordering::Acquire);
+        (generation_of(now) == generation).then_some(now & STAGE_MASK)
     }
 
     /// Ends the generation; the next one starts free.
-    pub(crate) fn retire(&self) {
+    #[inline]
+    pub(crate) fn retire(&self) -> u32 {
         let next = self.generation() + 1;
         // Release: whoever builds next has seen the end of this one.
         self.stamp.store(stamp(next, Stage::Free), Ordering::Release);
+        // Release: pairs with the Acquire fence in `read`; `set_addresses` may follow.
+        fence(Ordering::Release);
+        next
+    }
+
+    /// The pages, for whoever has the slot to itself.
+    #[inline]
+    pub(crate) fn range(&self) -> PageRange {
+        let address = VirtAddr::new_truncate(self.address.load(Ordering::Relaxed));
+        let pages = self.pages.load(Ordering::Relaxed) & PAGES;
+        let count = PageCount::from_pages(pages).unwrap_or(PageCount::ZERO);
+        PageRange::proven(Page::containing_address(address), count)
+    }
+
+    /// What the pages are, for whoever has the slot to itself.
+    #[inline]
+    pub(crate) fn traits(&self) -> Traits {
+        Traits::from_bits(self.pages.load(Ordering::Relaxed))
+    }
+
+    /// The bytes that were asked for.
+    pub(crate) fn requested(&self) -> u64 {
+        self.requested.load(Ordering::Relaxed)
+    }
+
+    /// The addresses that the slot stands for while it is lazy or at rest, as page number and
+    /// length: a tail's first page belongs to the region in front of it.
+    #[inline]
+    pub(crate) fn addresses(&self) -> (u64, u64) {
+        let start = self.address.load(Ordering::Relaxed) / PAGE_BYTES;
+        let word = self.pages.load(Ordering::Relaxed);
+        let pages = word & PAGES;
+        if word & TAIL == 0 { (start, pages + 1) } else { (start + 1, pages) }
+    }
+
+    /// The first page, for whoever has the slot to itself.
+    #[inline]
+    pub(crate) fn page(&self) -> Page {
+        let address = VirtAddr::new_truncate(self.address.load(Ordering::Relaxed));
+        Page::containing_address(address)
+    }
+
+    /// What the slot stands for while it is lazy, read once.
+    #[inline]
+    pub(crate) fn extent(&self) -> Extent {
+        Extent(self.pages.load(Ordering::Relaxed))
+    }
+
+    /// Makes a slot whose generation has ended stand for its addresses alone.
+    #[inline]
+    pub(crate) fn strip(&self, extent: Extent) {
+        if extent.0 & TAIL == 0 {
+            self.pages.store(extent.pages(), Ordering::Relaxed);
+        } else {
+            let (start, length) = self.addresses();
+            self.set_addresses(start, length);
+        }
+    }
+
+    /// Notes addresses while the slot is in nobody else's hands.
+    #[inline]
+    pub(crate) fn set_addresses(&self, start: u64, length: u64) {
+        self.address.store(start * PAGE_BYTES, Ordering::Relaxed);
+        self.pages.store(length - 1, Ordering::Relaxed);
+    }
+
+    /// Notes that the tables count its pages no more; true if that was noted before.
+    #[inline]
+    pub(crate) fn detach(&self) -> bool {
+        // Not one step, and relaxed: only a purge does this, and purges are totally ordered.
+        let word = self.pages.load(Ordering::Relaxed);
+        self.pages.store(word | DETACHED, Ordering::Relaxed);
+        word & DETACHED != 0
+    }
+
+    /// Whether the tables count its pages no more.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.pages.load(Ordering::Relaxed) & DETACHED != 0
+    }
+
+    /// The ends of the chain of lazy frames.
+    #[inline]
+    pub(crate) fn frames(&self) -> (FrameIndex, FrameIndex) {
+        let first = FrameIndex(self.first_frame.load(Ordering::Relaxed));
+        (first, FrameIndex(self.last_frame.load(Ordering::Relaxed)))
+    }
+
+    /// Notes the ends of the chain of lazy frames.
+    #[inline]
+    pub(crate) fn set_frames(&self, (first, last): (FrameIndex, FrameIndex)) {
+        self.first_frame.store(first.0, Ordering::Relaxed);
+        self.last_frame.store(last.0, Ordering::Relaxed);
     }
 
     /// What the slot holds, if it is busy or lazy. Takes no lock.
+    ///
+    /// Bound: waits for somebody who is writing a few words, and not for ever.
     pub(crate) fn read(&self, slot: u32) -> Option<RegionInfo> {
+        for _ in 0..READS_MAX {
+            match self.try_read(slot) {
+                Ok(info) => return info,
+                Err(Rewritten) => spin_loop(),
+            }
+        }
+        None
+    }
+
+    fn try_read(&self, slot: u32) -> Result<Option<RegionInfo>, Rewritten> {
         // Acquire: pairs with `publish`.
         let before = self.stamp.load(Ordering::Acquire);
         let generation = generation_of(before);
-        let busy = [Stage::Owned, Stage::Loose].map(|stage| stamp(generation, stage));
-        let state = if busy.contains(&before) {
-            RegionState::Busy
-        } else if before == stamp(generation, Stage::Lazy) {
+        let stage = before & STAGE_MASK;
+        let state = if stage == Stage::Lazy as u64 {
             RegionState::Lazy
+        } else if stage >= Stage::Owned as u64 {
+            RegionState::Busy
+        } else if stage == Stage::Rewriting as u64 {
+            return Err(Rewritten);
         } else {
-            return None;
+            return Ok(None);
         };
         let address = self.address.load(Ordering::Relaxed);
         let pages = self.pages.load(Ordering::Relaxed);
@@ -131,30 +409,29 @@ impl Slot {
         let owner = self.owner.load(Ordering::Relaxed);
         let caller = self.caller.load(Ordering::Relaxed);
         let caller_length = self.caller_length.load(Ordering::Relaxed);
-        // Acquire: pairs with the Release fence in `build`.
+        // Acquire: pairs with the Release fence in `hide`.
         fence(Ordering::Acquire);
         let after = self.stamp.load(Ordering::Relaxed);
-        if generation_of(after) != generation {
-            return None;
+        if after & !STAGE_MASK != before & !STAGE_MASK {
+            return Err(Rewritten);
         }
-        // SAFETY: both words were stored in this generation by `build`, from one static string.
+        // SAFETY: both words were stored in this generation, from one static string.
         let caller = unsafe { raw::static_str(caller, caller_length as usize) };
-        let count = PageCount::from_pages(pages & !(SYSTEM | READ_ONLY))?;
+        let count = PageCount::from_pages(pages & PAGES).unwrap_or(PageCount::ZERO);
         let start = Page::containing_address(VirtAddr::new_truncate(address));
-        Some(RegionInfo {
+        let traits = Traits::from_bits(pages);
+        Ok(Some(RegionInfo {
             id: RegionId::new(slot, generation),
-            range: PageRange::try_new(start, count)?,
+            range: PageRange::proven(start, count),
             requested,
-            protection: match pages & READ_ONLY {
-                0 => Protection::ReadWrite,
-                _ => Protection::ReadOnly,
-            },
+            protection: traits.protection,
             caller,
             owner,
             state,
-            system: pages & SYSTEM != 0,
-            frames_per_node: [count.get()],
-        })
+            system: traits.system,
+            is_mapped: traits.mapped,
+            is_tail: traits.tail,
+        }))
     }
 
     /// Lets a test start late in a slot's life.
@@ -163,10 +440,12 @@ impl Slot {
         self.stamp.store(stamp(generation, Stage::Free), Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn next(&self) -> u32 {
         self.next.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn set_next(&self, next: u32) {
         self.next.store(next, Ordering::Relaxed);
     }

@@ -1,11 +1,10 @@
 //! All slots: which are free, and in what order they are used again.
 
-use spin::Mutex;
-
 use super::slot::{Slot, Stage};
 use super::{GENERATION_MAX, RegionId, RegionInfo};
 use crate::error::RegionError;
 use crate::raw::Slab;
+use crate::sync::Mutex;
 
 /// The slots of a window, numbered from 1.
 #[derive(Debug)]
@@ -66,6 +65,7 @@ impl Slots {
     }
 
     /// The slot of a number that is known to be one.
+    #[inline]
     pub(crate) fn slot(&self, slot: u32) -> &Slot {
         &self.slab[slot as usize - 1]
     }
@@ -105,14 +105,8 @@ impl Slots {
         }
     }
 
-    /// Ends the generation of a slot and queues it, unless its generations are used up.
+    /// Queues a slot whose generation has ended.
     pub(crate) fn put(&self, slot: u32, system: bool) {
-        if self.slot(slot).generation() == GENERATION_MAX {
-            // Lazy for ever would show in reports: end it, but never queue it again.
-            self.slot(slot).retire();
-            return;
-        }
-        self.slot(slot).retire();
         let mut free = self.free.lock();
         let queue = if system { &mut free.system } else { &mut free.clients };
         queue.push(self, slot);
@@ -124,30 +118,44 @@ impl Slots {
         slot.read(id.slot()).filter(|info| info.id == id)
     }
 
-    /// Claims a busy region for freeing, as its owner or by its id.
-    ///
-    /// # Errors
-    ///
-    /// `Unknown` where no region ever had the id, `Gone` where it is freed or being freed, `Owned`
-    /// where somebody else is its owner.
-    pub(crate) fn claim(&self, id: RegionId, from: Stage) -> Result<RegionInfo, RegionError> {
-        self.step(id, from, Stage::Lazy)?;
-        Ok(self.read(id).expect("a claimed slot stays lazy until it is purged"))
-    }
-
     /// Takes a region from one stage to another.
     ///
     /// # Errors
     ///
-    /// As [`claim`](Self::claim).
+    /// `Unknown` where no region ever had the id, `Gone` where it is freed or being freed, `Owned`
+    /// where somebody else is its owner, `Changing` where somebody resizes it.
+    #[inline]
     pub(crate) fn step(&self, id: RegionId, from: Stage, to: Stage) -> Result<(), RegionError> {
-        let slot = self.known(id)?;
-        if slot.step(id.generation(), from, to) {
-            Ok(())
-        } else if from == Stage::Loose && slot.is_in(id.generation(), Stage::Owned) {
-            Err(RegionError::Owned { id })
+        self.claim(id, from, to).map(|_| ())
+    }
+
+    /// As [`step`](Self::step), and returns the region's slot.
+    #[inline(always)]
+    pub(crate) fn claim(&self, id: RegionId, from: Stage, to: Stage) -> Result<&Slot, RegionError> {
+        match self.slab.get(id.slot() as usize - 1) {
+            Some(slot) if slot.step(id.generation(), from, to) => Ok(slot),
+            _ => Err(self.why_not(id, from)),
+        }
+    }
+
+    /// Why a region could not be taken from a stage.
+    #[cold]
+    #[inline(never)]
+    fn why_not(&self, id: RegionId, from: Stage) -> RegionError {
+        let slot = match self.known(id) {
+            Ok(slot) => slot,
+            Err(unknown) => return unknown,
+        };
+        let is_in = |stage: Stage| slot.stage(id.generation()) == Some(stage as u64);
+        if from == Stage::Loose && is_in(Stage::Owned) {
+            RegionError::Owned { id }
+        } else if [Stage::OwnedChanging, Stage::LooseChanging, Stage::Rewriting]
+            .into_iter()
+            .any(is_in)
+        {
+            RegionError::Changing { id }
         } else {
-            Err(RegionError::Gone { id })
+            RegionError::Gone { id }
         }
     }
 
@@ -155,8 +163,9 @@ impl Slots {
     ///
     /// # Errors
     ///
-    /// A slot that was used is neither a region's nor queued, or is both.
-    pub(crate) fn audit(&self) -> Result<u64, &'static str> {
+    /// A slot that was used is neither a region's nor queued nor one of the `pooled` ones, or is
+    /// two of these.
+    pub(crate) fn audit(&self, pooled: u64) -> Result<u64, &'static str> {
         let free = self.free.lock();
         let (mut living, mut resting) = (0, 0u64);
         for slot in (1..free.low).chain(free.high + 1..=self.limit()) {
@@ -177,7 +186,7 @@ impl Slots {
                 here = self.slot(here).next();
             }
         }
-        if queued == resting { Ok(living) } else { Err("a free slot is in no queue") }
+        if queued + pooled == resting { Ok(living) } else { Err("a free slot is in no queue") }
     }
 
     /// The slot of an id that a region has or had.
@@ -200,6 +209,7 @@ mod tests {
         let second = vm.vmalloc(1).unwrap().into_raw();
         assert_eq!((first.get(), second.get()), (1, 2));
         vm.vfree(first).unwrap();
+        vm.purge();
         let third = vm.vmalloc(1).unwrap().into_raw();
         assert_eq!(third.get(), 1 << 24 | 1, "the oldest free slot in its next generation");
         assert!(vm.vfree(first).is_err());
@@ -212,7 +222,7 @@ mod tests {
         let slots = Slots::new(Slab::carve(&machine, machine.memory()[0].start, 2));
         let slot = slots.take(false).unwrap();
         slots.slot(slot).set_generation(GENERATION_MAX);
-        slots.put(slot, false);
+        assert!(slots.slot(slot).retire() > GENERATION_MAX);
         assert_eq!(slots.take(false), Some(slot + 1));
         assert_eq!(slots.take(false), None);
     }

@@ -11,7 +11,7 @@ use x86_64::VirtAddr;
 
 use super::SimMachine;
 use super::walker::{self, Translation};
-use crate::machine::{Access, AccessKind, CpuId, Fault};
+use crate::machine::{Access, AccessKind, CpuId, Cpus, Fault};
 use crate::page::Page;
 
 impl SimMachine {
@@ -46,7 +46,7 @@ impl SimMachine {
         let mut done = 0;
         while done < length {
             let here = VirtAddr::new_truncate(address.as_u64().wrapping_add(done));
-            let translation = self.translate(CpuId(0), here, kind)?;
+            let translation = self.translate(self.current(), here, kind)?;
             if kind == AccessKind::Write {
                 walker::dirty(&self.memory, Page::containing_address(here), self.memory.root());
             }
@@ -87,6 +87,6 @@ unsafe impl Access for SimMachine {
     }
 
     fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
-        self.translate(CpuId(0), address, kind).map(|_| ())
+        self.translate(self.current(), address, kind).map(|_| ())
     }
 }

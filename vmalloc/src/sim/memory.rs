@@ -63,7 +63,7 @@ impl Memory {
     }
 
     pub(super) fn free(&self) -> FrameRange {
-        FrameRange { start: self.root() + 1, count: self.frames - 1 }
+        FrameRange { start: self.root() + 1, count: self.frames - 1, node: 0 }
     }
 
     /// The words of a frame.
@@ -134,10 +134,16 @@ unsafe impl PhysicalMemory for SimMachine {
         }
     }
 
-    fn retire(&self, frame: Frame) {
+    fn retire(&self, frame: Frame, zeroed: bool) {
         self.wander();
         self.assert_forgotten(frame);
         let number = self.memory.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
+        if zeroed {
+            let words = self.memory.words(frame);
+            let is_zero = words.iter().all(|word| word.load(Ordering::Relaxed) == 0);
+            assert!(is_zero, "{frame:?} is said to be zero, and is not");
+            return;
+        }
         self.memory.fill(number, POISON);
         self.memory.freed.lock().expect("no test panics inside").insert(number);
     }

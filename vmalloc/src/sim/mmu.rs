@@ -43,13 +43,18 @@ impl Caches {
 
     /// Forgets a page's translation, and all upper entries, as `invlpg` does.
     pub(super) fn drop_page(&mut self, page: Page) {
-        self.leaves.remove(&page);
+        self.drop_leaf(page);
         self.tables.clear();
     }
 
     /// Forgets a page's translation only: what a fault does before it is reported.
     pub(super) fn drop_leaf(&mut self, page: Page) {
-        self.leaves.remove(&page);
+        let Some(known) = self.leaves.remove(&page) else { return };
+        if known.large {
+            // One entry of the hardware, of which each page was remembered when it was used.
+            let number = |page: Page| page.start_address().as_u64() >> 21;
+            self.leaves.retain(|other, known| !known.large || number(*other) != number(page));
+        }
     }
 
     /// Forgets everything, as loading CR3 does where no page is global.
@@ -58,10 +63,14 @@ impl Caches {
         self.tables.clear();
     }
 
-    /// Whether a page or a table is remembered on this frame.
-    pub(super) fn reach(&self, frame: Frame) -> bool {
+    /// Whether a page is remembered on this frame.
+    pub(super) fn maps(&self, frame: Frame) -> bool {
         self.leaves.values().any(|translation| translation.frame == frame)
-            || self.tables.values().any(|start| start.table == frame)
+    }
+
+    /// Whether the frame is remembered as a table.
+    pub(super) fn knows_table(&self, frame: Frame) -> bool {
+        self.tables.values().any(|start| start.table == frame)
     }
 
     pub(super) fn translations(&self) -> Vec<(Page, Frame)> {

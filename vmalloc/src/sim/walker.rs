@@ -26,6 +26,8 @@ pub(super) struct Translation {
     pub(super) frame: Frame,
     pub(super) write: bool,
     pub(super) execute: bool,
+    /// Whether the leaf maps 2 MiB.
+    pub(super) large: bool,
 }
 
 /// A table that a walk can start from: the entry above it has been used before.
@@ -55,13 +57,19 @@ pub(super) fn walk(
         if entry & PRESENT == 0 {
             return None;
         }
-        assert!(here.level == 1 || entry & LARGE == 0, "a large entry at {address:#x}: {entry:#x}");
+        let large = here.level == 2 && entry & LARGE != 0;
+        assert!(large || here.level == 1 || entry & LARGE == 0, "{entry:#x} at {address:#x}");
         word.fetch_or(ACCESSED, Ordering::Relaxed);
         let write = here.write && entry & WRITE != 0;
         let execute = here.execute && entry & NO_EXECUTE == 0;
         let frame = Frame::containing_address(PhysAddr::new(entry & FRAME));
+        if large {
+            assert!(frame.start_address().is_aligned(2u64 << 20), "{entry:#x} at {address:#x}");
+            let frame = frame + (address >> 12 & 0x1ff);
+            return Some(Translation { frame, write, execute, large });
+        }
         if here.level == 1 {
-            return Some(Translation { frame, write, execute });
+            return Some(Translation { frame, write, execute, large });
         }
         here = Start { level: here.level - 1, table: frame, write, execute };
         seen(here);
@@ -78,8 +86,9 @@ pub(super) fn dirty(memory: &Memory, page: Page, root: Frame) {
         if entry & PRESENT == 0 {
             return;
         }
-        if level == 1 {
+        if level == 1 || entry & LARGE != 0 {
             word.fetch_or(DIRTY, Ordering::Relaxed);
+            return;
         }
         table = Frame::containing_address(PhysAddr::new(entry & FRAME));
     }

@@ -14,14 +14,4 @@ impl Random {
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
-
-    /// A number below `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 32) % end
-    }
-
-    /// True once in `number` times.
-    pub(crate) fn one_in(&mut self, number: u64) -> bool {
-        self.below(number) == 0
-    }
 }

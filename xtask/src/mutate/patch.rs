@@ -17,6 +17,9 @@ pub(super) struct Patch {
     pub(super) name: String,
     /// The layer that must catch it.
     pub(super) layer: LayerName,
+    /// The test that is expected to catch it, as a filter of the layer: `FILE::NAME` in the model
+    /// layer. All of the layer when it is empty.
+    pub(super) test: String,
     /// Why it matters.
     pub(super) why: String,
     path: PathBuf,
@@ -38,8 +41,9 @@ pub(super) fn load(folder: &Path, parts: &[String]) -> anyhow::Result<Vec<Patch>
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if parts.is_empty() || parts.iter().any(|part| name.contains(part)) {
             let text = std::fs::read_to_string(&path)?;
-            let (layer, why) = header(&text).with_context(|| path.display().to_string())?;
-            patches.push(Patch { name, layer, why, path });
+            let header = header(&text).with_context(|| path.display().to_string())?;
+            let Header { layer, test, why } = header;
+            patches.push(Patch { name, layer, test, why, path });
         }
     }
     if patches.is_empty() {
@@ -48,16 +52,25 @@ pub(super) fn load(folder: &Path, parts: &[String]) -> anyhow::Result<Vec<Patch>
     Ok(patches)
 }
 
+/// The lines before the diff.
+#[derive(Debug, PartialEq, Eq)]
+struct Header {
+    layer: LayerName,
+    test: String,
+    why: String,
+}
+
 /// Reads the lines before the diff.
-fn header(text: &str) -> anyhow::Result<(LayerName, String)> {
+fn header(text: &str) -> anyhow::Result<Header> {
     let lines = || text.lines().take_while(|line| !line.starts_with("--- "));
     let value = |key: &str| lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
     let word = value("# test:").context("no line `# test: LAYER` before the diff")?;
     let why = value("# why:").context("no line `# why: …` before the diff")?;
-    // A layer may be followed by the name of the test that is expected.
-    let layer = word.split_whitespace().next().unwrap_or_default();
+    let mut words = word.split_whitespace();
+    let layer = words.next().unwrap_or_default();
     let layer = LayerName::from_str(layer, true).map_err(anyhow::Error::msg)?;
-    Ok((layer, why.to_owned()))
+    let test = words.next().unwrap_or_default().to_owned();
+    Ok(Header { layer, test, why: why.to_owned() })
 }
 
 impl Patch {
@@ -80,8 +93,9 @@ mod tests {
 
     #[test]
     fn headers_name_the_layer() {
-        let text = "# test: model stale\n# why: a stale entry\n--- a/x\n+++ b/x\n";
-        assert_eq!(header(text).unwrap(), (LayerName::Model, "a stale entry".to_owned()));
+        let text = "# test: model free::stale\n# why: a stale entry\n--- a/x\n+++ b/x\n";
+        let (test, why) = ("free::stale".to_owned(), "a stale entry".to_owned());
+        assert_eq!(header(text).unwrap(), Header { layer: LayerName::Model, test, why });
     }
 
     #[test]

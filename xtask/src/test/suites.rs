@@ -19,24 +19,41 @@ const UNIT: &[&[&str]] = &[
 const MODEL: &[&[&str]] = &[&["-p", "vmalloc", "--test", "*"]];
 const LOOPBACK: &[&[&str]] = &[&["-p", "app", "--test", "*"]];
 
-/// Unit and documentation tests.
-pub(super) fn unit(workspace: &Workspace) -> anyhow::Result<Tally> {
-    run(workspace, UNIT)
+/// Unit and documentation tests whose name holds `filter`.
+pub(super) fn unit(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
+    run(workspace, UNIT, filter)
 }
 
-/// The library on a simulated machine.
-pub(super) fn model(workspace: &Workspace) -> anyhow::Result<Tally> {
-    run(workspace, MODEL)
+/// The library on a simulated machine: all tests, or those of `FILE::PART`.
+pub(super) fn model(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
+    match filter.split_once("::") {
+        Some((file, part)) => run_once(workspace, &["-p", "vmalloc", "--test", file], part),
+        None => run(workspace, MODEL, filter),
+    }
+}
+
+/// The library's lock-free parts under the loom model checker, which needs a build of its own.
+pub(super) fn loom(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
+    // Several filters would mean any of them.
+    let part = if filter.is_empty() { "loom" } else { filter };
+    tally_of(loom_test(workspace).args(["--", part]))
 }
 
 /// The service over a loopback network.
 pub(super) fn loopback(workspace: &Workspace) -> anyhow::Result<Tally> {
-    run(workspace, LOOPBACK)
+    run(workspace, LOOPBACK, "")
 }
 
 /// Compiles the tests of a layer without running them.
-pub(super) fn compile(workspace: &Workspace, layer: LayerName) -> anyhow::Result<()> {
-    let runs = match layer {
+pub(super) fn compile(workspace: &Workspace, layer: LayerName, filter: &str) -> anyhow::Result<()> {
+    if layer == LayerName::Loom {
+        process::succeed(loom_test(workspace).arg("--no-run"))?;
+        return Ok(());
+    }
+    let file = filter.split_once("::").map(|(file, _)| ["-p", "vmalloc", "--test", file]);
+    let one = file.as_ref().map(|arguments| [&arguments[..]]);
+    let runs: &[&[&str]] = match layer {
+        LayerName::Model if one.is_some() => one.as_ref().map_or(MODEL, |one| one),
         LayerName::Model => MODEL,
         LayerName::Loopback => LOOPBACK,
         _ => UNIT,
@@ -49,28 +66,38 @@ pub(super) fn compile(workspace: &Workspace, layer: LayerName) -> anyhow::Result
     Ok(())
 }
 
-fn run(workspace: &Workspace, runs: &[&[&str]]) -> anyhow::Result<Tally> {
+fn run(workspace: &Workspace, runs: &[&[&str]], filter: &str) -> anyhow::Result<Tally> {
     let mut sum = Tally::default();
     for arguments in runs {
-        sum.add(run_once(workspace, arguments)?);
+        sum.add(run_once(workspace, arguments, filter)?);
     }
     Ok(sum)
 }
 
-fn run_once(workspace: &Workspace, arguments: &[&str]) -> anyhow::Result<Tally> {
-    let mut command = cargo_test(workspace, arguments);
-    let output = process::capture(&mut command)?;
+fn run_once(workspace: &Workspace, arguments: &[&str], filter: &str) -> anyhow::Result<Tally> {
+    tally_of(cargo_test(workspace, arguments).args(["--", filter]))
+}
+
+fn tally_of(command: &mut Command) -> anyhow::Result<Tally> {
+    let output = process::capture(command)?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let mut tally = libtest::parse(&stdout);
     // A harness that was killed, or did not compile, has printed no summary with a failure.
     if !output.status.success() && libtest::failed(&stdout) == 0 {
-        let what = format!("{}: {}", process::show(&command), output.status);
+        let what = format!("{}: {}", process::show(command), output.status);
         tally.failures.push(what);
     }
     if !tally.failures.is_empty() && !process::is_verbose() {
         tally.transcript = String::from_utf8_lossy(&output.stderr).into_owned() + &stdout;
     }
     Ok(tally)
+}
+
+fn loom_test(workspace: &Workspace) -> Command {
+    let mut command = cargo_test(workspace, &["-p", "vmalloc", "--lib", "--release"]);
+    command.env("RUSTFLAGS", "--cfg loom");
+    command.env("CARGO_TARGET_DIR", workspace.path("target/loom"));
+    command
 }
 
 fn cargo_test(workspace: &Workspace, arguments: &[&str]) -> Command {

@@ -6,6 +6,7 @@ mod bad_input;
 mod benchmark;
 mod clients;
 mod conversation;
+mod flush;
 mod grammar;
 mod lifecycle;
 mod nomem;
@@ -36,8 +37,8 @@ struct Case {
 /// What a test gets.
 #[derive(Clone, Copy)]
 enum Drive {
-    /// A fresh image.
-    Guest(fn(&Subject) -> anyhow::Result<()>),
+    /// A fresh image with a kernel command line.
+    Guest(&'static str, fn(&Subject) -> anyhow::Result<()>),
     /// The tool itself.
     Tool(fn(&Workspace) -> anyhow::Result<()>),
 }
@@ -48,6 +49,8 @@ const CASES: &[Case] = &[
     guest("the README's conversation", conversation::run),
     guest("bad input has typed errors", bad_input::run),
     guest("frames are scattered and come back", scatter::run),
+    guest("what was freed is flushed at rest", flush::at_rest),
+    guest_with("the command line reaches the library", flush::EAGER, flush::eager),
     guest("memory can be used up again and again", nomem::run),
     guest("redis-benchmark with SOFT", benchmark::soft),
     guest("redis-benchmark without SOFT", benchmark::hard),
@@ -64,7 +67,15 @@ const CASES: &[Case] = &[
 ];
 
 const fn guest(name: &'static str, run: fn(&Subject) -> anyhow::Result<()>) -> Case {
-    Case { name, drive: Drive::Guest(run) }
+    guest_with(name, "", run)
+}
+
+const fn guest_with(
+    name: &'static str,
+    line: &'static str,
+    run: fn(&Subject) -> anyhow::Result<()>,
+) -> Case {
+    Case { name, drive: Drive::Guest(line, run) }
 }
 
 const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> Case {
@@ -106,8 +117,8 @@ pub(super) fn run(
 fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> anyhow::Result<()> {
     match case.drive {
         Drive::Tool(run) => run(workspace),
-        Drive::Guest(run) => {
-            let mut subject = Subject::boot(workspace, qemu, image)?;
+        Drive::Guest(line, run) => {
+            let mut subject = Subject::boot(workspace, qemu, image, line)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }

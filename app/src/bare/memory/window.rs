@@ -15,6 +15,7 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use crate::bare::machine::BareMachine;
 use crate::platform::memory_map::{MemoryMap, SPANS_MAX};
+use crate::switches;
 
 static WINDOW: Once<Vmalloc<BareMachine>> = Once::new();
 
@@ -24,7 +25,7 @@ const RESERVE_PART: u64 = 128;
 /// And at least these, for page tables and the heap.
 const RESERVE_FRAMES_MIN: u64 = 256;
 
-/// Hands all of `memory` to the window.
+/// Hands all of `memory` to the window, and sets its modes.
 ///
 /// # Errors
 ///
@@ -41,15 +42,16 @@ pub(crate) fn init(
         .map(|span| FrameRange {
             start: Frame::containing_address(PhysAddr::new(span.start)),
             count: span.bytes() / PAGE_BYTES,
+            node: 0,
         })
         .collect();
     let frames: u64 = ranges.iter().map(|range| range.count).sum();
     let start = Page::containing_address(VirtAddr::new(WINDOW_START));
-    let window = PageCount::covering(WINDOW_BYTES)
+    let pages = PageCount::covering(WINDOW_BYTES)
         .and_then(|count| PageRange::try_new(start, count))
         .expect("the layout's window lies in the higher half");
-    WINDOW.try_call_once(|| {
-        let mut setup = Config::new(window, &ranges);
+    let window = WINDOW.try_call_once(|| {
+        let mut setup = Config::new(pages, &ranges);
         setup.regions = u32::try_from(config.regions).unwrap_or(0);
         setup.reserve = match config.reserve_frames as u64 {
             0 => (frames / RESERVE_PART).max(RESERVE_FRAMES_MIN),
@@ -58,7 +60,9 @@ pub(crate) fn init(
         // SAFETY: the memory map leaves out the image, its tables and all that the loader keeps,
         // and this runs once.
         unsafe { Vmalloc::try_new(BareMachine::new(), &setup) }
-    })
+    })?;
+    switches::apply(window, config);
+    Ok(window)
 }
 
 /// The window, `None` before [`init`].

@@ -2,6 +2,9 @@
 
 use alloc::vec::Vec;
 
+use vmalloc::Cpus;
+use x86_64::instructions::interrupts;
+
 use crate::bare::cpu::{clock, idle};
 use crate::bare::selftest::failure::{Failure, ensure, value};
 use crate::bare::selftest::{Bench, Outcome};
@@ -42,6 +45,16 @@ pub(super) fn work_prevents_a_sleep(_bench: Bench) -> Outcome {
     idle::sleep(None, || true);
     idle::sleep(Some(0), || false);
     ensure(clock::now_us() - start < 500_000, "a CPU with work does not sleep")
+}
+
+/// The seam leaves the interrupt flag as it finds it, and clear in between.
+pub(super) fn interrupts_wait(bench: Bench) -> Outcome {
+    let are_on = || bench.vm.machine().without_interrupts(interrupts::are_enabled);
+    ensure(!are_on() && !interrupts::are_enabled(), "interrupts that are off stay off")?;
+    interrupts::enable();
+    let (inside, behind) = (are_on(), interrupts::are_enabled());
+    interrupts::disable();
+    ensure(!inside && behind, "interrupts that are on come back")
 }
 
 pub(super) fn the_heap_grows(bench: Bench) -> Outcome {

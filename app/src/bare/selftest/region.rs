@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use vmalloc::{Access, Protection, Region, Request, SiteKind};
+use vmalloc::{Access, FlushMode, Protection, Region, Request, SiteKind};
 use x86_64::VirtAddr;
 
 use crate::bare::cpu::access;
@@ -14,8 +14,10 @@ use crate::bare::selftest::{Bench, Outcome};
 type Regions = Vec<Region<'static, BareMachine>>;
 
 /// Fills part of memory with single pages and frees every second one, so that no two free frames
-/// among them are neighbours.
+/// among them are neighbours; they are the next ones to be taken.
 fn fragment(bench: Bench, pages: usize) -> Result<Regions, Failure> {
+    // What others have freed goes back to the end of the line.
+    bench.vm.reclaim();
     let mut regions = Regions::with_capacity(pages);
     for _ in 0..pages {
         regions.push(value(bench.vm.vmalloc(4096), "one page")?);
@@ -38,7 +40,7 @@ fn write_and_read(bench: Bench, region: &Region<'_, BareMachine>) -> Outcome {
     let machine = bench.vm.machine();
     let last_word = 4096 - 8_u64;
     let places = || {
-        let pages = region.info().range.pages().map(|page| page.start_address());
+        let pages = region.range().pages().map(|page| page.start_address());
         pages.flat_map(|start| [start, start + last_word])
     };
     for place in places() {
@@ -58,8 +60,7 @@ pub(super) fn frames_are_scattered(bench: Bench) -> Outcome {
     let holes = fragment(bench, 2048)?;
     let region = value(bench.vm.vmalloc(256 * 4096), "256 pages")?;
     let frames: Vec<u64> = region
-        .info()
-        .range
+        .range()
         .pages()
         .filter_map(|page| walk::translate(page.start_address().as_u64()))
         .map(|found| found.physical >> 12)
@@ -113,7 +114,7 @@ pub(super) fn zeroed_means_zero(bench: Bench) -> Outcome {
         bench.vm.purge();
         let clean = value(bench.vm.vzalloc(BYTES - 100), "64 pages")?;
         let mut page = [0xff; 4096];
-        for start in clean.info().range.pages().map(|page| page.start_address()) {
+        for start in clean.range().pages().map(|page| page.start_address()) {
             value(bench.vm.machine().read(start, &mut page), "read")?;
             ensure(page.iter().all(|byte| *byte == 0), "zeroed memory holds something")?;
         }
@@ -123,41 +124,86 @@ pub(super) fn zeroed_means_zero(bench: Bench) -> Outcome {
 
 pub(super) fn freed_pages_fault(bench: Bench) -> Outcome {
     let region = value(bench.vm.vmalloc(4 * 4096), "four pages")?;
-    let info = *region.info();
+    let info = region.info();
     write_and_read(bench, &region)?;
     let id = region.into_raw();
     value(bench.vm.vfree(id), "free")?;
     ensure(bench.vm.vfree(id).is_err(), "a second free is refused")?;
+    let guard = info.range.end();
+    for address in [info.range.address(), guard - 1, guard] {
+        let site = bench.vm.locate(address);
+        ensure(site.kind == SiteKind::Lazy, "what was freed waits for its flush")?;
+        same(site.region.map_or(0, |info| info.id.get()), id.get(), "the region that waits")?;
+    }
     bench.vm.purge();
     for page in info.range.pages() {
         let address = page.start_address().as_u64();
         ensure(!access::can_read(address), "a freed page can be read")?;
         ensure(walk::translate(address).is_none(), "a freed page has an entry")?;
+        ensure(bench.vm.locate(page.start_address()).kind == SiteKind::Free, "a purged page")?;
     }
     Ok(())
 }
 
-/// Reads, so that the TLB has the translation; frees; and reads again at once.
+/// Reads, so that the TLB has the translation; frees and purges; and reads again at once.
 pub(super) fn no_stale_translation(bench: Bench) -> Outcome {
+    free_and_touch(bench, || {
+        bench.vm.purge();
+    })
+}
+
+/// With eager flushes the purge is part of the free.
+pub(super) fn eager_frees_fault_at_once(bench: Bench) -> Outcome {
+    bench.vm.set_flush_mode(FlushMode::Eager);
+    let outcome = free_and_touch(bench, || ());
+    bench.vm.set_flush_mode(FlushMode::default());
+    outcome
+}
+
+fn free_and_touch(bench: Bench, flush: impl Fn()) -> Outcome {
     for _ in 0..50 {
         let region = value(bench.vm.vmalloc(8 * 4096), "eight pages")?;
-        let pages = region.info().range;
+        let pages = region.range();
         for page in pages.pages() {
             ensure(access::can_write(page.start_address().as_u64()), "a region can be written")?;
         }
         drop(region);
-        bench.vm.purge();
+        flush();
         for page in pages.pages() {
             let address = page.start_address().as_u64();
             ensure(!access::can_read(address), "a stale translation was used")?;
+            ensure(bench.vm.locate(page.start_address()).kind == SiteKind::Free, "a freed page")?;
         }
     }
     Ok(())
 }
 
+/// What many frees have in common is their flush.
+pub(super) fn frees_share_flushes(bench: Bench) -> Outcome {
+    const FREES: u64 = 3000;
+    bench.vm.purge();
+    let before = bench.vm.stats();
+    for _ in 0..FREES {
+        let region = value(bench.vm.vmalloc(3 * 4096), "three pages")?;
+        ensure(access::can_write(region.address().as_u64()), "a region can be written")?;
+    }
+    let after = bench.vm.stats();
+    same(after.frees - before.frees, FREES, "frees")?;
+    let full = after.flushes_full - before.flushes_full;
+    let by_page = after.flushes_by_page - before.flushes_by_page;
+    if (full + by_page) * 100 > FREES {
+        return Err(Failure::new("full flushes, and flushes by page", [full, by_page]));
+    }
+    // So many areas are more than may wait.
+    ensure(full > 0, "the limit of what may wait")?;
+    ensure(after.areas_lazy > 0, "the last ones still wait")?;
+    bench.vm.purge();
+    same(bench.vm.stats().areas_lazy, 0, "areas that wait after a purge")
+}
+
 pub(super) fn frames_return(bench: Bench) -> Outcome {
     let used = || {
-        bench.vm.purge();
+        bench.vm.reclaim();
         let stats = bench.vm.stats();
         (stats.frames_used(), stats.table_pages)
     };

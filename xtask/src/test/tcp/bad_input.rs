@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Sends every row and compares every reply.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut witness = subject.connect()?;
-    let before = reports::check(&mut witness)?;
+    let before = reports::baseline(&mut witness)?;
     let mut wrong = Vec::new();
     for row in rows::all() {
         match exchange(subject, &row) {

@@ -17,6 +17,8 @@ const CLIENTS: &str = "50";
 const STOCK_ROUNDS: usize = 6;
 /// Different names: with 1000 of them a random choice leaves some untouched.
 const NAMES: &str = "1000";
+/// Frees share a flush: a purge every 10 ms, and requests that take 1 ms at the very most.
+const REQUESTS_OF_A_PURGE: u64 = 10;
 
 /// 200,000 replacements, 16 in flight; capacity failures would be nulls.
 pub(super) fn soft(subject: &Subject) -> anyhow::Result<()> {
@@ -78,6 +80,9 @@ fn load(subject: &Subject, depth: &str, requests: u64, more: &[&str]) -> anyhow:
     ensure!(made == requests, "{made} allocations for {requests} requests");
     ensure!(after.failed == before.failed, "{} failed", after.failed - before.failed);
     ensure!((900..=1000).contains(&after.names), "{} names", after.names);
+    // Also where the loop runs dry after every request.
+    let purges = after.purges - before.purges;
+    ensure!(purges * REQUESTS_OF_A_PURGE < requests, "{purges} purges for {requests} requests");
     reports::check(&mut client).map(|_| ())
 }
 
@@ -85,6 +90,7 @@ struct Counts {
     allocations: u64,
     failed: u64,
     names: u64,
+    purges: u64,
 }
 
 impl Counts {
@@ -93,6 +99,7 @@ impl Counts {
             allocations: reports::stat(client, "allocations")?,
             failed: reports::stat(client, "allocations_failed")?,
             names: reports::integer(client.call(&["DBSIZE"])?)?,
+            purges: reports::stat(client, "purges")?,
         })
     }
 }

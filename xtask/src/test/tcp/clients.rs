@@ -26,7 +26,7 @@ pub(super) fn idle(subject: &Subject) -> anyhow::Result<()> {
         idle.push(client);
     }
     let mut worker = subject.connect()?;
-    let before = reports::check(&mut worker)?;
+    let before = reports::baseline(&mut worker)?;
     let start = Instant::now();
     for round in 0..200_u64 {
         let region = reports::allocated(worker.call(&["VZALLOC", "64K"])?)?;
@@ -47,7 +47,7 @@ pub(super) fn idle(subject: &Subject) -> anyhow::Result<()> {
 /// 64 connections allocate and are reset in the middle of what they do.
 pub(super) fn reset(subject: &Subject) -> anyhow::Result<()> {
     let mut observer = subject.connect()?;
-    let before = reports::check(&mut observer)?;
+    let before = reports::baseline(&mut observer)?;
     let mut streams = Vec::new();
     for number in 0..CLIENTS {
         let stream = TcpStream::connect(subject.address())?;

@@ -18,7 +18,7 @@ const SPARED: u64 = 64;
 /// Fills the memory, frees every second region, and allocates 1 MiB from the holes.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
-    let before = reports::check(&mut client)?;
+    let before = reports::baseline(&mut client)?;
     for pass in 0..PASSES {
         one_pass(&mut client).with_context(|| format!("pass {pass}"))?;
         reports::purge(&mut client)?;

@@ -32,8 +32,13 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Boots an image on a free port. Under TCG: the same everywhere.
-    pub(super) fn boot(workspace: &Workspace, qemu: &Path, image: &Path) -> anyhow::Result<Self> {
+    /// Boots an image with a kernel command line on a free port. Under TCG: the same everywhere.
+    pub(super) fn boot(
+        workspace: &Workspace,
+        qemu: &Path,
+        image: &Path,
+        line: &str,
+    ) -> anyhow::Result<Self> {
         let network = network::choose(NetRequest::Auto)?.network;
         let plan = Plan {
             qemu: qemu.to_path_buf(),
@@ -43,7 +48,7 @@ impl Subject {
             smp: 1,
             accel: Accel::Tcg,
             network: Some(network),
-            append: String::new(),
+            append: line.to_owned(),
             host: network::free_port(0)?,
             guest_port: ports::RESP,
         };

@@ -1,0 +1,24 @@
+//! What the command line chooses of the library, told to the library.
+
+use runtime_config::cmdline::{Config, Flush, Frames, Pools, Realloc};
+use vmalloc::{FlushMode, FrameMode, Machine, PoolMode, ReallocMode, Vmalloc};
+
+/// Sets a window's modes as the command line has them.
+pub fn apply<M: Machine>(vm: &Vmalloc<M>, config: &Config) {
+    vm.set_flush_mode(match config.flush {
+        Flush::Lazy => FlushMode::Lazy,
+        Flush::Eager => FlushMode::Eager,
+    });
+    vm.set_frame_mode(match config.frames {
+        Frames::Strict => FrameMode::Strict,
+        Frames::Linux => FrameMode::Linux,
+    });
+    vm.set_realloc_mode(match config.realloc {
+        Realloc::Move => ReallocMode::Move,
+        Realloc::Copy => ReallocMode::Copy,
+    });
+    vm.set_pool_mode(match config.pools {
+        Pools::On => PoolMode::On,
+        Pools::Off => PoolMode::Off,
+    });
+}

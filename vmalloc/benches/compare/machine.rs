@@ -1,0 +1,175 @@
+//! The seam on plain memory of the host: no TLB, no poison, nothing but the crate to measure.
+#![expect(unsafe_code, reason = "implementing the seam is a promise")]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+use vmalloc::{
+    Access, AccessKind, Config, CpuId, Cpus, Fault, Frame, FrameRange, Machine, PAGE_BYTES, Page,
+    PhysicalMemory, SetupError, TlbControl, Vmalloc, sim,
+};
+use x86_64::{PhysAddr, VirtAddr};
+
+thread_local! {
+    static CPU: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Frames from physical address 0 on, in one allocation that starts as zeros.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    base: NonNull<u8>,
+    frames: u64,
+}
+
+// SAFETY: the bytes are only touched by whoever owns their frame.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    pub(crate) fn new(frames: u64) -> Self {
+        let layout = Self::layout(frames);
+        assert!(layout.size() > 0, "memory has frames");
+        // SAFETY: the layout has a size above 0.
+        let base = unsafe { alloc_zeroed(layout) };
+        Self { base: NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout)), frames }
+    }
+
+    fn layout(frames: u64) -> Layout {
+        let bytes = usize::try_from(frames * PAGE_BYTES).expect("the host has 64 bits");
+        Layout::from_size_align(bytes, 4096).expect("a page is a power of two")
+    }
+
+    /// The address of frame 0.
+    pub(crate) fn base(&self) -> VirtAddr {
+        VirtAddr::from_ptr(self.base.as_ptr())
+    }
+
+    /// A frame by its number.
+    pub(crate) fn frame(&self, number: u64) -> Frame {
+        assert!(number < self.frames, "no frame {number} of {}", self.frames);
+        Frame::containing_address(PhysAddr::new(number * PAGE_BYTES))
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: the allocation was made with the same layout.
+        unsafe { dealloc(self.base.as_ptr(), Self::layout(self.frames)) };
+    }
+}
+
+/// Memory and some CPUs. A thread is CPU 0 until it [says](Self::become_cpu) another.
+#[derive(Debug)]
+pub(crate) struct BenchMachine {
+    memory: Memory,
+    cpus: u32,
+}
+
+impl BenchMachine {
+    /// Makes `frames` frames, of which the first is the root table.
+    pub(crate) fn new(frames: u64, cpus: u32) -> Self {
+        Self { memory: Memory::new(frames), cpus }
+    }
+
+    /// Makes the calling thread a CPU.
+    pub(crate) fn become_cpu(cpu: CpuId) {
+        CPU.set(cpu.0);
+    }
+
+    /// Sets a window up on all frames but the root.
+    pub(crate) fn set_up(self, pages: u64, regions: u32) -> Result<Vmalloc<Self>, SetupError> {
+        let memory =
+            [FrameRange { start: self.memory.frame(1), count: self.memory.frames - 1, node: 0 }];
+        let config = Config { regions, ..Config::new(sim::window(pages), &memory) };
+        // SAFETY: the machine is moved into the window, and its memory with it.
+        unsafe { Vmalloc::try_new(self, &config) }
+    }
+}
+
+/// Slots of a window that is measured for its addresses.
+const SLOTS: u32 = 1 << 20;
+
+/// A window for its addresses alone: memory for the records, and none behind the areas.
+pub(crate) fn for_addresses(window_pages: u64, areas: u32) -> Vmalloc<BenchMachine> {
+    // Slots as a machine of 4 GiB has them, one for each frame: areas at rest keep theirs. What is
+    // too much is never touched.
+    let slots = SLOTS.max(2 * areas);
+    let frames = 1024 + u64::from(slots) / 16;
+    let set_up = BenchMachine::new(frames, 1).set_up(window_pages, slots);
+    set_up.expect("the memory holds the records")
+}
+
+// SAFETY: all frames lie in one allocation, side by side, aligned, as long as the machine lives.
+unsafe impl PhysicalMemory for BenchMachine {
+    fn pointer(&self, frame: Frame) -> NonNull<u8> {
+        let offset = frame.start_address().as_u64();
+        debug_assert!(offset / PAGE_BYTES < self.memory.frames, "no memory at {frame:?}");
+        #[expect(clippy::cast_possible_truncation, reason = "the host has 64 bits")]
+        // SAFETY: the crate has no frames but those of `set_up`, and the root.
+        unsafe {
+            self.memory.base.add(offset as usize)
+        }
+    }
+
+    unsafe fn zero(&self, frame: Frame) {
+        // SAFETY: the frame is 4096 bytes of the allocation, and the caller's to change.
+        unsafe { self.pointer(frame).write_bytes(0, 4096) };
+    }
+}
+
+// SAFETY: every access is refused, and none touches anything.
+unsafe impl Access for BenchMachine {
+    fn read(&self, address: VirtAddr, _bytes: &mut [u8]) -> Result<(), Fault> {
+        Err(Fault { address, kind: AccessKind::Read })
+    }
+
+    fn write(&self, address: VirtAddr, _bytes: &[u8]) -> Result<(), Fault> {
+        Err(Fault { address, kind: AccessKind::Write })
+    }
+
+    fn fill(&self, address: VirtAddr, _length: u64, _byte: u8) -> Result<(), Fault> {
+        Err(Fault { address, kind: AccessKind::Write })
+    }
+
+    fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
+        Err(Fault { address, kind })
+    }
+}
+
+// SAFETY: nothing is ever translated, so there is nothing to forget.
+unsafe impl TlbControl for BenchMachine {
+    fn flush_page(&self, _page: Page) {}
+
+    fn flush_all(&self) {}
+
+    fn interrupt(&self, _cpu: CpuId) {}
+}
+
+// SAFETY: the number of CPUs is fixed, threads choose theirs below it, and nothing interrupts them.
+unsafe impl Cpus for BenchMachine {
+    fn count(&self) -> u32 {
+        self.cpus
+    }
+
+    fn current(&self) -> CpuId {
+        CpuId(CPU.get())
+    }
+
+    #[inline(always)]
+    fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    fn wait(&self, _cpu: CpuId, _turn: u64, _handler: &dyn Fn()) -> bool {
+        std::hint::spin_loop();
+        true
+    }
+}
+
+impl Machine for BenchMachine {
+    fn root(&self) -> Frame {
+        self.memory.frame(0)
+    }
+}

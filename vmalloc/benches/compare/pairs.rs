@@ -1,0 +1,62 @@
+//! Whole pairs: a region is allocated and freed.
+
+use vmalloc::{PAGE_BYTES, Region, Vmalloc};
+
+use crate::machine::BenchMachine;
+use crate::mapping::per_page;
+use crate::settings::Settings;
+use crate::table::Table;
+use crate::timing;
+
+/// From one page to eight leaf tables.
+const SIZES: [u64; 6] = [1, 4, 16, 64, 256, 4096];
+
+/// 256 MiB: memory for the largest pair on each CPU, and for what is lazy meanwhile.
+const FRAMES: u64 = 1 << 16;
+
+const WINDOW_PAGES: u64 = 1 << 24;
+
+/// As many region slots as frames: the default.
+const REGIONS: u32 = 0;
+
+/// What a row is about.
+pub(crate) fn name(pages: u64) -> String {
+    format!("allocate and free, {pages} {}", if pages == 1 { "page" } else { "pages" })
+}
+
+pub(crate) fn measure(settings: &Settings, table: &mut Table) {
+    for pages in SIZES {
+        let pair = format!("{}, ns", name(pages));
+        let page = format!("{}, ns per page", name(pages));
+        if !table.wants(&pair) && !table.wants(&page) {
+            continue;
+        }
+        let vmalloc = window(1).expect("one CPU is always allowed");
+        let _neighbour = neighbour(&vmalloc);
+        let times =
+            timing::alternate(settings, &mut [Box::new(|steps| run(&vmalloc, pages, steps))]);
+        table.row(&pair, Some(times[0]), None);
+        if pages > 1 {
+            table.row(&page, Some(per_page(times[0], pages)), None);
+        }
+    }
+}
+
+/// A window on a machine with so many CPUs.
+pub(crate) fn window(cpus: u32) -> Result<Vmalloc<BenchMachine>, vmalloc::SetupError> {
+    BenchMachine::new(FRAMES, cpus).set_up(WINDOW_PAGES, REGIONS)
+}
+
+/// A region in the window's first leaf table, as any kernel has: without it a pair of one page
+/// would make three tables and drop them.
+pub(crate) fn neighbour(vmalloc: &Vmalloc<BenchMachine>) -> Region<'_, BenchMachine> {
+    vmalloc.vmalloc(PAGE_BYTES).expect("the window is new")
+}
+
+/// Allocates and frees as often as it is told.
+pub(crate) fn run(vmalloc: &Vmalloc<BenchMachine>, pages: u64, steps: u64) {
+    for _ in 0..steps {
+        let region = vmalloc.vmalloc(pages * PAGE_BYTES).expect("there is room for one");
+        std::hint::black_box(region.address());
+    }
+}

@@ -1,0 +1,405 @@
+//! A kernel's side of the crate: the four traits on hardware, and where each is called.
+//!
+//! [`ToyMachine`] and all that follows it up to [`demonstrate`] is what a small x86_64 kernel brings.
+//! It is compiled, not run: a host has no business with CR3. What runs is [`demonstrate`], on the
+//! machine that the crate brings for the host:
+//!
+//! ```text
+//! cargo run -p vmalloc --example kernel
+//! ```
+//!
+//! `PORTING.md` goes through this file.
+#![expect(unsafe_code, reason = "the seam's traits are promises about hardware")]
+
+use core::arch::x86_64::_rdtsc;
+use core::arch::{asm, naked_asm};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use vmalloc::{
+    Access, AccessKind, Config, CpuId, Cpus, Cursor, Fault, FaultVerdict, Frame, FrameRange,
+    Machine, Page, PageCount, PageRange, PhysicalMemory, SetupError, TlbControl, Vmalloc,
+};
+use x86_64::instructions::{interrupts, tlb};
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr2, Cr3, Cr4, Cr4Flags, Efer, EferFlags};
+use x86_64::registers::model_specific::Msr;
+use x86_64::structures::paging::PageTableIndex;
+use x86_64::{PhysAddr, VirtAddr};
+
+/// All RAM is mapped here, at a fixed offset.
+const DIRECT_MAP: u64 = 0xffff_8880_0000_0000;
+
+/// The window: 64 level-4 entries that nobody else uses.
+const WINDOW: u64 = 0xffff_c900_0000_0000;
+const LEVEL_4_ENTRIES: usize = 64;
+const WINDOW_PAGES: u64 = (LEVEL_4_ENTRIES as u64) << 27;
+
+/// The bits of an entry that are an address.
+const FRAME_BITS: u64 = 0x000f_ffff_ffff_f000;
+
+/// The interrupt that asks a CPU to flush.
+const SHOOTDOWN_VECTOR: u64 = 0xfd;
+
+/// Ticks of the time-stamp counter that a CPU gets to answer: about a second.
+const PATIENCE_TICKS: u64 = 3_000_000_000;
+
+/// What the crate asks of the hardware.
+#[derive(Debug)]
+struct ToyMachine {
+    root: Frame,
+    /// The local APIC's id of each CPU, by the kernel's own dense number.
+    apic_ids: &'static [u32],
+    /// When the wait for a CPU began. One is enough: shootdowns wait one after the other.
+    waiting_since: AtomicU64,
+}
+
+// SAFETY: `boot` is given RAM that the direct map covers, writable and for ever; the map is linear,
+// so frames are 4096 bytes, aligned, and distinct ones do not overlap.
+unsafe impl PhysicalMemory for ToyMachine {
+    fn pointer(&self, frame: Frame) -> NonNull<u8> {
+        let address = VirtAddr::new(DIRECT_MAP + frame.start_address().as_u64());
+        let pointer = address.as_mut_ptr();
+        NonNull::new(pointer).expect("the direct map does not start at 0")
+    }
+}
+
+/// Copies up to the first fault and returns how many bytes are left: [`fix_up`] makes the handler go
+/// on behind the instruction.
+///
+/// # Safety
+///
+/// The bytes that are written belong to the caller, or are in the window and in no Rust object.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn copy_until_fault(to: *mut u8, from: *const u8, bytes: usize) -> usize {
+    naked_asm!(
+        "mov rcx, rdx",
+        ".globl toy_copy, toy_copy_end",
+        "toy_copy: rep movsb",
+        "toy_copy_end: mov rax, rcx",
+        "ret",
+    )
+}
+
+/// Stores what is there already, without losing what others store meanwhile; 0 unless it faulted.
+///
+/// # Safety
+///
+/// As [`copy_until_fault`].
+#[unsafe(naked)]
+unsafe extern "sysv64" fn touch_until_fault(at: *mut u8) -> u32 {
+    naked_asm!(
+        "mov eax, 1",
+        ".globl toy_touch, toy_touch_end",
+        "toy_touch: lock add byte ptr [rdi], 0",
+        "xor eax, eax",
+        "toy_touch_end: ret",
+    )
+}
+
+/// Where execution goes on after a fault of an instruction that may fault.
+fn fix_up(instruction: u64) -> Option<u64> {
+    unsafe extern "C" {
+        static toy_copy: u8;
+        static toy_copy_end: u8;
+        static toy_touch: u8;
+        static toy_touch_end: u8;
+    }
+    let pairs = [
+        (&raw const toy_copy, &raw const toy_copy_end),
+        (&raw const toy_touch, &raw const toy_touch_end),
+    ];
+    let found = pairs.into_iter().find(|(here, _)| here.addr() as u64 == instruction);
+    found.map(|(_, behind)| behind.addr() as u64)
+}
+
+/// Turns what a copy has left into the seam's answer.
+fn answer(start: VirtAddr, bytes: usize, left: usize, kind: AccessKind) -> Result<(), Fault> {
+    if left == 0 {
+        return Ok(());
+    }
+    let done = (bytes - left) as u64;
+    Err(Fault { address: VirtAddr::new_truncate(start.as_u64().wrapping_add(done)), kind })
+}
+
+fn is_in_window(address: VirtAddr, bytes: u64) -> bool {
+    let offset = address.as_u64().wrapping_sub(WINDOW);
+    offset < WINDOW_PAGES * 4096 && bytes <= WINDOW_PAGES * 4096 - offset
+}
+
+// SAFETY: plain accesses at the addresses named, by the CPU's own translation; CR3 holds `root` or a
+// table with the same entries for the window. A refused access is in the table of fix-ups.
+unsafe impl Access for ToyMachine {
+    fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
+        // SAFETY: only `bytes` are written.
+        let left = unsafe { copy_until_fault(bytes.as_mut_ptr(), address.as_ptr(), bytes.len()) };
+        answer(address, bytes.len(), left, AccessKind::Read)
+    }
+
+    fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
+        // Whoever holds a `Vmalloc` may call this: it must not reach the kernel's own memory.
+        if !is_in_window(address, bytes.len() as u64) {
+            return Err(Fault { address, kind: AccessKind::Write });
+        }
+        // SAFETY: the bytes lie in the window, where this kernel keeps no Rust object.
+        let left = unsafe { copy_until_fault(address.as_mut_ptr(), bytes.as_ptr(), bytes.len()) };
+        answer(address, bytes.len(), left, AccessKind::Write)
+    }
+
+    fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
+        let page = [byte; 4096];
+        let mut done = 0;
+        while done < length {
+            let count = usize::try_from(length - done).unwrap_or(4096).min(4096);
+            self.write(address + done, &page[..count])?;
+            done += count as u64;
+        }
+        Ok(())
+    }
+
+    fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
+        let is_allowed = match kind {
+            AccessKind::Read => return self.read(address, &mut [0]),
+            // SAFETY: the byte lies in the window, where this kernel keeps no Rust object.
+            AccessKind::Write if is_in_window(address, 1) => unsafe {
+                touch_until_fault(address.as_mut_ptr()) == 0
+            },
+            AccessKind::Write => false,
+            AccessKind::Execute => self.may_execute(address.as_u64()),
+        };
+        if is_allowed { Ok(()) } else { Err(Fault { address, kind }) }
+    }
+}
+
+impl ToyMachine {
+    /// What the entries say of an instruction fetch: nothing is executed to find out.
+    fn may_execute(&self, address: u64) -> bool {
+        let mut table = self.root;
+        for shift in [39, 30, 21, 12] {
+            // SAFETY: the direct map has all tables; the hardware sets accessed bits meanwhile.
+            let words = unsafe { self.pointer(table).cast::<[AtomicU64; 512]>().as_ref() };
+            let entry = words[usize::from(index(address >> shift))].load(Ordering::Acquire);
+            if entry & 1 == 0 || entry >> 63 != 0 {
+                return false;
+            }
+            if entry & 1 << 7 != 0 {
+                return true;
+            }
+            table = Frame::containing_address(PhysAddr::new_truncate(entry & FRAME_BITS));
+        }
+        true
+    }
+}
+
+fn index(number: u64) -> PageTableIndex {
+    PageTableIndex::new_truncate((number & 511) as u16)
+}
+
+// SAFETY: no entry of the window is global and `protect_cpu` has seen PCIDs off, so loading CR3 drops
+// every translation and the paging-structure caches; `invlpg` drops a page and those caches.
+unsafe impl TlbControl for ToyMachine {
+    fn flush_page(&self, page: Page) {
+        tlb::flush(page.start_address());
+    }
+
+    fn flush_all(&self) {
+        tlb::flush_all();
+    }
+
+    fn interrupt(&self, cpu: CpuId) {
+        let apic_id = u64::from(self.apic_ids[cpu.0 as usize]);
+        // The write below is not serialising, and must not pass the stores before it, which the other
+        // CPU is interrupted for.
+        // SAFETY: changes nothing but the order of accesses.
+        unsafe { asm!("mfence", "lfence", options(nostack, preserves_flags)) };
+        // SAFETY: x2APIC mode is on; the vector's gate leads to `on_shootdown`. Delivery is fixed,
+        // and also wakes a CPU from `hlt`.
+        unsafe { Msr::new(0x830).write(apic_id << 32 | SHOOTDOWN_VECTOR) };
+    }
+}
+
+// SAFETY: the number of CPUs is that of a static slice; each CPU's GS base leads to its record, which
+// begins with its number; the shootdown's vector is maskable.
+unsafe impl Cpus for ToyMachine {
+    fn count(&self) -> u32 {
+        u32::try_from(self.apic_ids.len()).expect("the APIC has 32-bit ids")
+    }
+
+    fn current(&self) -> CpuId {
+        let number: u32;
+        // SAFETY: GS base was set when the CPU started, before anything of the crate was called.
+        unsafe { asm!("mov {:e}, gs:[0]", out(reg) number, options(nostack, preserves_flags)) };
+        CpuId(number)
+    }
+
+    fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
+        // The scheduler runs in interrupts: nobody is preempted or moved in here.
+        interrupts::without_interrupts(work)
+    }
+
+    fn wait(&self, _cpu: CpuId, turn: u64, _handler: &dyn Fn()) -> bool {
+        // SAFETY: every x86_64 CPU has the counter, and this kernel leaves it to ring 0.
+        let now = unsafe { _rdtsc() };
+        if turn == 0 {
+            self.waiting_since.store(now, Ordering::Relaxed);
+        }
+        core::hint::spin_loop();
+        now.wrapping_sub(self.waiting_since.load(Ordering::Relaxed)) < PATIENCE_TICKS
+    }
+}
+
+impl Machine for ToyMachine {
+    fn root(&self) -> Frame {
+        self.root
+    }
+}
+
+/// What every CPU does before its first touch of the window.
+fn protect_cpu() {
+    // SAFETY: makes the CPU refuse more: ring 0 must not write where an entry says read-only.
+    unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
+    // SAFETY: without it bit 63 of an entry is a reserved bit, and every leaf faults.
+    unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };
+    let flags = Cr4::read();
+    assert!(!flags.contains(Cr4Flags::PCID), "`flush_all` loads CR3, which spares other PCIDs");
+    assert!(!flags.contains(Cr4Flags::L5_PAGING), "the crate walks four levels");
+}
+
+/// Sets the window up, on the first CPU.
+///
+/// # Safety
+///
+/// The memory is free RAM that is given away for good.
+unsafe fn boot(
+    memory: &[FrameRange],
+    apic_ids: &'static [u32],
+) -> Result<Vmalloc<ToyMachine>, SetupError> {
+    protect_cpu();
+    let start = Page::containing_address(VirtAddr::new(WINDOW));
+    let count = PageCount::from_pages(WINDOW_PAGES).expect("64 level-4 entries");
+    let window = PageRange::try_new(start, count).expect("64 level-4 entries of the higher half");
+    let machine = ToyMachine { root: Cr3::read().0, apic_ids, waiting_since: AtomicU64::new(0) };
+    let config = Config { reserve: 256, ..Config::new(window, memory) };
+    // SAFETY: the caller gives the memory away.
+    unsafe { Vmalloc::try_new(machine, &config) }
+}
+
+/// Gives another address space the window: once, since these entries never change again.
+fn share_window(vm: &Vmalloc<ToyMachine>, other_root: Frame) {
+    let table = |frame| vm.machine().pointer(frame).cast::<[AtomicU64; 512]>();
+    // SAFETY: a level-4 table in RAM; the hardware may set accessed bits meanwhile.
+    let from = unsafe { table(vm.machine().root()).as_ref() };
+    // SAFETY: the same.
+    let to = unsafe { table(other_root).as_ref() };
+    let first = usize::from(vm.window().start().p4_index());
+    for index in first..first + LEVEL_4_ENTRIES {
+        to[index].store(from[index].load(Ordering::Acquire), Ordering::Release);
+    }
+}
+
+/// Where another CPU begins, on a stack outside the window.
+fn start_other_cpu(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) -> ! {
+    protect_cpu();
+    // Before the table is loaded: from then on the CPU may walk in the window on its own.
+    vm.leave_idle();
+    // SAFETY: the boot CPU runs on the same table.
+    unsafe { Cr3::write(vm.machine().root(), Cr3::read().1) };
+    interrupts::enable();
+    loop {
+        idle(vm, has_work);
+    }
+}
+
+/// Sleeps until there is work. Nothing between the two calls touches the window, and neither does an
+/// interrupt handler that may run there.
+fn idle(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) {
+    interrupts::disable();
+    vm.enter_idle();
+    // Once more, now that no flush waits for this CPU.
+    if has_work() {
+        interrupts::enable();
+    } else {
+        interrupts::enable_and_hlt();
+    }
+    vm.leave_idle();
+    // Nobody else wants the CPU: what somebody will want zeroed can be cleared now, a little.
+    vm.fill_zeroed(8);
+}
+
+/// The handler of [`SHOOTDOWN_VECTOR`].
+extern "C" fn on_shootdown(vm: &Vmalloc<ToyMachine>) {
+    vm.acknowledge();
+    // SAFETY: x2APIC mode is on; ends the interrupt.
+    unsafe { Msr::new(0x80b).write(0) };
+}
+
+/// The handler of page faults, on a stack that is mapped: a stack in the window cannot take the fault
+/// of its own guard page, so a double fault needs a stack of its own (IST). False if nothing can be
+/// done.
+fn on_page_fault(vm: &Vmalloc<ToyMachine>, error_code: u64, instruction: &mut u64) -> bool {
+    let address = VirtAddr::new_truncate(Cr2::read_raw());
+    // From ring 3, or a reserved bit: that is no matter of the window's rights.
+    let is_ours = error_code & (1 << 2 | 1 << 3) == 0;
+    let kind = match (error_code & 1 << 4 != 0, error_code & 1 << 1 != 0) {
+        (true, _) => AccessKind::Execute,
+        (false, true) => AccessKind::Write,
+        (false, false) => AccessKind::Read,
+    };
+    // First of all: a CPU may have remembered less than the entries allow by now.
+    let verdict = is_ours.then(|| vm.on_fault(address, kind));
+    if matches!(verdict, Some(FaultVerdict::Spurious)) {
+        return true;
+    }
+    if let Some(behind) = fix_up(*instruction) {
+        *instruction = behind;
+        return true;
+    }
+    if let Some(FaultVerdict::Refused(site)) = verdict {
+        // The name of the guard's region says who has run over its end.
+        log(format_args!("{kind:?} at {address:?}: {site:?}"));
+    }
+    false
+}
+
+/// A kernel's log takes no lock on this path.
+fn log(_line: core::fmt::Arguments<'_>) {}
+
+/// What the crate looks like from inside a kernel, whatever the machine.
+fn demonstrate<M: Machine>(vm: &Vmalloc<M>) -> Result<String, Box<dyn std::error::Error>> {
+    let stack = vm.vmalloc(16 << 10)?;
+    let guard = stack.address() + stack.bytes();
+    assert!(vm.machine().probe(guard, AccessKind::Write).is_err(), "the guard faults");
+    let log = vm.vzalloc(10_000)?;
+    vm.machine()
+        .write(log.address(), b"written through the mapping")
+        .map_err(|f| format!("{f:?}"))?;
+    drop(stack);
+
+    let (mut rows, mut cursor) = (String::new(), Cursor::START);
+    while let Some((info, next)) = vm.next_area(cursor) {
+        vm.write_row(&info, info.caller, &mut rows)?;
+        cursor = next;
+    }
+    vm.purge();
+    assert!(vm.check().is_sound());
+    Ok(rows)
+}
+
+/// The kernel's functions, so that the compiler keeps them: their addresses are taken, never called.
+fn kernel() -> [*const (); 6] {
+    [
+        boot as *const (),
+        demonstrate::<ToyMachine> as *const (),
+        share_window as *const (),
+        start_other_cpu as *const (),
+        on_shootdown as *const (),
+        on_page_fault as *const (),
+    ]
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    core::hint::black_box(kernel());
+    let machine = vmalloc::sim::SimMachine::new(256, 2);
+    let vm = machine.set_up(vmalloc::sim::window(1024), 0, 0)?;
+    print!("{}", demonstrate(&vm)?);
+    Ok(())
+}

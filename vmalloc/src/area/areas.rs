@@ -1,0 +1,307 @@
+//! All addresses that belong to nobody: pools of exact sizes in front of one tree.
+
+use super::FreeTree;
+use super::pool::{Held, Pool};
+use crate::lazy::slots_from;
+use crate::machine::CpuId;
+use crate::raw::Slab;
+use crate::region::GENERATION_MAX;
+use crate::region::slot::{Extent, Slot};
+use crate::region::slots::Slots;
+use crate::sync::{AtomicBool, Mutex, Ordering};
+
+/// The longest area that a CPU's pool holds, in pages with the guard.
+pub(crate) const POOL_LENGTH_MAX: u64 = 257;
+
+/// The longest area that the shelf holds, in pages with the guard.
+pub(crate) const SHELF_LENGTH_MAX: u64 = 4097;
+
+/// No area is shorter: a page and its guard.
+pub(crate) const LENGTH_MIN: u64 = 2;
+
+/// Of the window and of the slots, the part that all pools, and the shelf, may each hold.
+const HELD_PART: u64 = 8;
+
+/// A reserved run of addresses, with the slot that describes it.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "an area that is dropped is lost"]
+pub(crate) struct Area {
+    pub(crate) slot: u32,
+    /// The first page's number.
+    pub(crate) start: u64,
+    /// Pages with the guard.
+    pub(crate) length: u64,
+    is_pooled: bool,
+}
+
+/// What is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fit {
+    /// Pages with the guard.
+    pub(crate) length: u64,
+    /// In pages, a power of two.
+    pub(crate) align: u64,
+    /// Pages behind a multiple of `align`.
+    pub(crate) phase: u64,
+    /// Whether the region is the kernel's own.
+    pub(crate) system: bool,
+}
+
+/// Why there is no area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoArea {
+    Slot,
+    Addresses,
+}
+
+/// Free addresses and free slots.
+#[derive(Debug)]
+pub(crate) struct Areas {
+    tree: Mutex<FreeTree>,
+    pub(crate) slots: Slots,
+    /// One for each CPU: a CPU number is a hint, any CPU can empty any pool.
+    pools: Slab<Pool>,
+    /// Longer areas, shared.
+    shelf: Pool,
+    pooling: AtomicBool,
+}
+
+impl Areas {
+    /// What each of `parts` pools over a window may hold.
+    pub(crate) fn limit(window_pages: u64, regions: u32, parts: u64) -> Held {
+        let part = HELD_PART * parts;
+        Held { areas: u64::from(regions) / part, pages: window_pages / part }
+    }
+
+    pub(crate) fn new(tree: FreeTree, slots: Slots, pools: Slab<Pool>, shelf: Pool) -> Self {
+        Self { tree: Mutex::new(tree), slots, pools, shelf, pooling: AtomicBool::new(true) }
+    }
+
+    /// Chooses whether freed areas rest in pools.
+    pub(crate) fn set_pooling(&self, on: bool) {
+        self.pooling.store(on, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn pool(&self, cpu: CpuId, length: u64) -> &Pool {
+        if length > POOL_LENGTH_MAX {
+            return &self.shelf;
+        }
+        &self.pools[cpu.0 as usize]
+    }
+
+    #[inline]
+    fn is_pooling(&self) -> bool {
+        self.pooling.load(Ordering::Relaxed)
+    }
+
+    /// Takes a slot and addresses.
+    #[inline]
+    pub(crate) fn take(&self, cpu: CpuId, fit: &Fit) -> Result<Area, NoArea> {
+        if !fit.system
+            && fit.phase == 0
+            && let Some((slot, record)) = self.take_ready(cpu, fit.length, fit.align)
+        {
+            let start = record.addresses().0;
+            return Ok(Area { slot, start, length: fit.length, is_pooled: true });
+        }
+        self.take_new(fit)
+    }
+
+    /// Takes a client's slot and addresses out of a pool.
+    #[inline(always)]
+    pub(crate) fn take_ready(&self, cpu: CpuId, length: u64, align: u64) -> Option<(u32, &Slot)> {
+        if !self.is_pooling() {
+            return None;
+        }
+        self.pool(cpu, length).take(&self.slots, length, align)
+    }
+
+    /// As [`untake`](Self::untake), for what [`take_ready`](Self::take_ready) took.
+    pub(crate) fn untake_ready(&self, cpu: CpuId, slot: u32) {
+        let (start, length) = self.slots.slot(slot).addresses();
+        self.untake(cpu, Area { slot, start, length, is_pooled: true }, false);
+    }
+
+    /// Takes a slot from the queues and addresses from the tree.
+    #[inline(never)]
+    fn take_new(&self, fit: &Fit) -> Result<Area, NoArea> {
+        let slot = self.slots.take(fit.system).ok_or(NoArea::Slot)?;
+        let Some(start) = self.tree.lock().take(fit.length, fit.align, fit.phase) else {
+            self.slots.untake(slot, fit.system);
+            return Err(NoArea::Addresses);
+        };
+        Ok(Area { slot, start, length: fit.length, is_pooled: false })
+    }
+
+    /// Takes exactly these addresses, without a slot, if they are free.
+    pub(crate) fn take_at(&self, start: u64, length: u64) -> bool {
+        self.tree.lock().take_at(start, length)
+    }
+
+    /// Gives addresses back that were taken without a slot.
+    pub(crate) fn put_at(&self, start: u64, length: u64) {
+        self.tree.lock().put(start, length);
+    }
+
+    /// Gives back what was taken and never shown: the next one to take gets the same again.
+    pub(crate) fn untake(&self, cpu: CpuId, area: Area, system: bool) {
+        let pool = self.pool(cpu, area.length);
+        if area.is_pooled && pool.put(&self.slots, area.slot, area.length) {
+            return;
+        }
+        self.put_at(area.start, area.length);
+        self.slots.untake(area.slot, system);
+    }
+
+    /// Ends the life of a slot. If its area may not rest in a pool, puts it where neighbours are
+    /// joined.
+    #[inline]
+    fn may_rest(&self, slot: u32, record: &Slot, extent: Extent) -> bool {
+        let is_usable = record.retire() <= GENERATION_MAX;
+        let may_rest = is_usable && !extent.is_system() && self.is_pooling();
+        if !(may_rest && extent.length() >= LENGTH_MIN) {
+            self.put_joined(slot, is_usable);
+            return false;
+        }
+        record.strip(extent);
+        true
+    }
+
+    /// Begins to give back many areas.
+    #[inline]
+    pub(crate) fn putting(&self, cpu: CpuId) -> Putting<'_> {
+        Putting { areas: self, cpu, length: 0, count: 0, first: 0, last: 0 }
+    }
+
+    /// Puts an area where neighbours are joined; its slot can be used again if `is_usable`.
+    #[cold]
+    #[inline(never)]
+    fn put_joined(&self, slot: u32, is_usable: bool) {
+        let record = self.slots.slot(slot);
+        let (start, length) = record.addresses();
+        // Asked before others can have the slot.
+        let system = record.extent().is_system();
+        self.put_at(start, length);
+        if is_usable {
+            self.slots.put(slot, system);
+        }
+    }
+
+    /// Joins all that rests in pools with its neighbours.
+    pub(crate) fn drain(&self) {
+        for pool in self.pools.iter().chain([&self.shelf]) {
+            let mut from = 0;
+            while let Some(slot) = pool.take_any(&self.slots, &mut from) {
+                let (start, length) = self.slots.slot(slot).addresses();
+                self.put_at(start, length);
+                self.slots.put(slot, false);
+            }
+        }
+    }
+
+    /// How much rests in pools.
+    pub(crate) fn held(&self) -> Held {
+        let mut sum = Held::default();
+        for pool in self.pools.iter().chain([&self.shelf]) {
+            let held = pool.held();
+            sum.areas += held.areas;
+            sum.pages += held.pages;
+        }
+        sum
+    }
+
+    /// Free pages, those at rest too.
+    pub(crate) fn free(&self) -> u64 {
+        // One lock at a time.
+        let free = self.tree.lock().free();
+        free + self.held().pages
+    }
+
+    /// The longest free run that no pool holds a part of.
+    pub(crate) fn largest(&self) -> u64 {
+        self.tree.lock().largest()
+    }
+
+    /// Checks tree and pools against themselves and calls `each` with every free run and whether it
+    /// rests in a pool; those of the tree come first and in order.
+    pub(crate) fn audit(&self, mut each: impl FnMut(u64, u64, bool)) -> Result<(), &'static str> {
+        {
+            let tree = self.tree.lock();
+            tree.audit()?;
+            let mut from = 0;
+            while let Some((start, length)) = tree.next_from(from) {
+                each(start, length, false);
+                from = start + length;
+            }
+        }
+        for pool in self.pools.iter().chain([&self.shelf]) {
+            pool.audit(&self.slots, |start, length| each(start, length, true))?;
+        }
+        Ok(())
+    }
+}
+
+/// Areas on their way back. Those of one size that follow each other are linked first, so that a
+/// pool is locked once for all of them.
+#[derive(Debug)]
+pub(crate) struct Putting<'a> {
+    areas: &'a Areas,
+    cpu: CpuId,
+    /// The size of those that are linked.
+    length: u64,
+    count: u64,
+    first: u32,
+    last: u32,
+}
+
+impl Putting<'_> {
+    /// Ends the life of a slot and gives its addresses back, at the latest when this is dropped.
+    #[inline]
+    pub(crate) fn put(&mut self, slot: u32, record: &Slot, extent: Extent) {
+        if !self.areas.may_rest(slot, record, extent) {
+            return;
+        }
+        let length = extent.length();
+        if length != self.length {
+            self.settle();
+            (self.length, self.last) = (length, slot);
+        }
+        record.set_next(self.first);
+        self.first = slot;
+        self.count += 1;
+    }
+
+    /// Puts what is linked to rest.
+    #[inline(never)]
+    fn settle(&mut self) {
+        if self.count == 0 {
+            return;
+        }
+        let Self { areas, length, count, first, last, .. } = *self;
+        let pool = areas.pool(self.cpu, length);
+        if !pool.put_chain(&areas.slots, (first, last), count, length) {
+            self.settle_singly();
+        }
+        (self.length, self.first, self.count) = (0, 0, 0);
+    }
+
+    /// Puts as much of it to rest as the pool may hold, and the others where they are joined.
+    #[cold]
+    #[inline(never)]
+    fn settle_singly(&self) {
+        let pool = self.areas.pool(self.cpu, self.length);
+        for slot in slots_from(&self.areas.slots, self.first) {
+            if !pool.put(&self.areas.slots, slot, self.length) {
+                self.areas.put_joined(slot, true);
+            }
+        }
+    }
+}
+
+impl Drop for Putting<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.settle();
+    }
+}

@@ -1,0 +1,149 @@
+//! Areas at rest by exact size: taken again in a few steps, and not joined with their neighbours
+//! until the addresses are needed.
+//!
+//! An area at rest keeps its slot, so taking it takes both.
+
+use crate::raw::Slab;
+use crate::region::slot::Slot;
+use crate::region::slots::Slots;
+use crate::sync::Mutex;
+
+/// Areas of some sizes, each size a stack: the last one put is the first one taken.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    /// The smallest size, in pages with the guard.
+    smallest: u64,
+    rest: Mutex<Rest>,
+}
+
+#[derive(Debug)]
+struct Rest {
+    /// The slot on top of each size's stack; 0 where there is none.
+    tops: Slab<u32>,
+    held: Held,
+    limit: Held,
+}
+
+/// How much is at rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) areas: u64,
+    /// With their guards.
+    pub(crate) pages: u64,
+}
+
+impl Pool {
+    /// Holds areas of `smallest` pages and a size more for each further one of `tops`.
+    pub(crate) fn new(smallest: u64, tops: Slab<u32>, limit: Held) -> Self {
+        let rest = Rest { tops, held: Held::default(), limit };
+        Self { smallest, rest: Mutex::new(rest) }
+    }
+
+    /// Takes the area of exactly `length` pages that was put last, if it starts at a multiple of
+    /// `align` pages.
+    #[inline(always)]
+    pub(crate) fn take<'s>(
+        &self,
+        slots: &'s Slots,
+        length: u64,
+        align: u64,
+    ) -> Option<(u32, &'s Slot)> {
+        let size = usize::try_from(length.checked_sub(self.smallest)?).ok()?;
+        let mut rest = self.rest.lock();
+        let rest = &mut *rest;
+        let top = rest.tops.get_mut(size)?;
+        let slot = *top;
+        if slot == 0 {
+            return None;
+        }
+        let record = slots.slot(slot);
+        if align > 1 && record.addresses().0 & (align - 1) != 0 {
+            return None;
+        }
+        *top = record.next();
+        rest.held.areas -= 1;
+        rest.held.pages -= length;
+        Some((slot, record))
+    }
+
+    /// Puts an area to rest; false if its size has no place here or enough is held.
+    #[inline]
+    pub(crate) fn put(&self, slots: &Slots, slot: u32, length: u64) -> bool {
+        self.put_chain(slots, (slot, slot), 1, length)
+    }
+
+    /// Puts `count` areas of one size to rest, which are linked from the first one to the last one;
+    /// false if their size has no place here or too much would be held.
+    #[inline]
+    pub(crate) fn put_chain(
+        &self,
+        slots: &Slots,
+        (first, last): (u32, u32),
+        count: u64,
+        length: u64,
+    ) -> bool {
+        let Some(size) = length.checked_sub(self.smallest) else { return false };
+        let mut rest = self.rest.lock();
+        let rest = &mut *rest;
+        let held = Held { areas: rest.held.areas + count, pages: rest.held.pages + count * length };
+        let is_full = held.areas > rest.limit.areas || held.pages > rest.limit.pages;
+        let top = usize::try_from(size).ok().and_then(|size| rest.tops.get_mut(size));
+        let Some(top) = top.filter(|_| !is_full) else { return false };
+        slots.slot(last).set_next(*top);
+        *top = first;
+        rest.held = held;
+        true
+    }
+
+    /// Takes any area, the smallest first; `from` is where the search goes on.
+    pub(crate) fn take_any(&self, slots: &Slots, from: &mut usize) -> Option<u32> {
+        let mut rest = self.rest.lock();
+        let rest = &mut *rest;
+        if rest.held.areas == 0 {
+            return None;
+        }
+        while *from < rest.tops.len() {
+            let slot = rest.tops[*from];
+            if slot != 0 {
+                rest.tops[*from] = slots.slot(slot).next();
+                rest.held.areas -= 1;
+                rest.held.pages -= self.smallest + *from as u64;
+                return Some(slot);
+            }
+            *from += 1;
+        }
+        None
+    }
+
+    /// How much is at rest.
+    pub(crate) fn held(&self) -> Held {
+        self.rest.lock().held
+    }
+
+    /// Compares the stacks with what is said to be held, and calls `each` with every area.
+    pub(crate) fn audit(
+        &self,
+        slots: &Slots,
+        mut each: impl FnMut(u64, u64),
+    ) -> Result<(), &'static str> {
+        let rest = self.rest.lock();
+        let mut found = Held::default();
+        for (size, top) in rest.tops.iter().enumerate() {
+            let mut slot = *top;
+            while slot != 0 {
+                let (start, length) = slots.slot(slot).addresses();
+                if length != self.smallest + size as u64 {
+                    return Err("an area at rest has another size");
+                }
+                found.areas += 1;
+                found.pages += length;
+                if found.areas > rest.held.areas {
+                    return Err("more areas are at rest than are counted");
+                }
+                each(start, length);
+                slot = slots.slot(slot).next();
+            }
+        }
+        if found == rest.held { Ok(()) } else { Err("the areas at rest are counted wrong") }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the benchmark needs of the crate's inside, and nothing else. Not a part of the interface.
+//!
+//! All that a benchmark measures below the public verbs goes through this file.
+
+use crate::allocator::Vmalloc;
+use crate::area::Fit;
+use crate::frame::FrameChain;
+use crate::machine::{CpuId, Machine};
+use crate::page::{PageCount, PageRange};
+use crate::paging::{Entry, Mapping};
+use crate::request::Protection;
+
+/// Addresses that were taken, with the slot that stands for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    /// What [`Addresses::put`] finds the area by.
+    pub handle: u32,
+    /// The first page number.
+    pub start: u64,
+}
+
+/// The addresses of a window, without frames and entries.
+#[derive(Debug)]
+pub struct Addresses<M: Machine>(Vmalloc<M>);
+
+impl<M: Machine> Addresses<M> {
+    /// Takes a window over, of which nothing else is used.
+    #[must_use]
+    pub fn new(vmalloc: Vmalloc<M>) -> Self {
+        Self(vmalloc)
+    }
+
+    /// Takes a slot and a run of pages with a guard.
+    #[inline]
+    pub fn take(&mut self, pages: u32) -> Option<Area> {
+        let fit = Fit { length: u64::from(pages) + 1, align: 1, phase: 0, system: false };
+        let area = self.0.areas.take(CpuId(0), &fit).ok()?;
+        self.0.slots().slot(area.slot).set_addresses(area.start, area.length);
+        Some(Area { handle: area.slot, start: area.start })
+    }
+
+    /// Puts both back.
+    #[inline]
+    pub fn put(&mut self, area: Area) {
+        let record = self.0.slots().slot(area.handle);
+        self.0.areas.putting(CpuId(0)).put(area.handle, record, record.extent());
+    }
+}
+
+/// A range whose tables stay, and frames to map there: the part of a pair that page tables are.
+///
+/// The tables' counts are not touched, which are a step for every leaf table: a region pins the
+/// tables, and a full table cannot be counted twice.
+#[derive(Debug)]
+pub struct Pages<M: Machine> {
+    vmalloc: Vmalloc<M>,
+    range: PageRange,
+    slot: u32,
+    frames: FrameChain,
+}
+
+impl<M: Machine> Pages<M> {
+    /// Makes a region of `pages` pages and takes its frames out.
+    ///
+    /// # Panics
+    ///
+    /// If the window has no room for the region.
+    #[must_use]
+    pub fn new(vmalloc: Vmalloc<M>, pages: PageCount) -> Self {
+        let id = vmalloc.vmalloc(pages.bytes()).expect("the window is new").into_raw();
+        let range = vmalloc.info(id).expect("nobody has freed it").range;
+        let frames = Self::take_out(&vmalloc, range);
+        Self { vmalloc, range, slot: id.slot(), frames }
+    }
+
+    fn take_out(vmalloc: &Vmalloc<M>, range: PageRange) -> FrameChain {
+        let Vmalloc { tables, machine, frames, .. } = vmalloc;
+        tables.clear(machine, &frames.buddy, range).release_unflushed()
+    }
+
+    /// Stores an entry for each page.
+    ///
+    /// # Panics
+    ///
+    /// If they are mapped.
+    pub fn map(&mut self) {
+        let Vmalloc { tables, machine, frames, .. } = &self.vmalloc;
+        let rights = Entry::rights(Protection::ReadWrite);
+        let mapping = Mapping { rights, slot: self.slot };
+        let chain = &mut self.frames;
+        tables.commit(machine, &frames.buddy, self.range, None, chain, mapping);
+    }
+
+    /// Takes the entries out again.
+    ///
+    /// # Panics
+    ///
+    /// If they are not mapped.
+    pub fn unmap(&mut self) {
+        self.frames = Self::take_out(&self.vmalloc, self.range);
+    }
+}

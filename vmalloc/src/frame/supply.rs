@@ -1,0 +1,299 @@
+//! Where frames come from and go to: magazine, zeroed pool, buddy.
+
+use super::buddy::Buddy;
+use super::magazine::Magazine;
+use super::meta::{FrameIndex, FrameState};
+use super::{FrameChain, FrameRange};
+use crate::NODES;
+use crate::machine::CpuId;
+use crate::paging::large::LARGE_PAGES;
+use crate::raw::Slab;
+use crate::sync::Mutex;
+
+/// Frames that a magazine may always hold.
+const MAGAZINE_MIN: u64 = 64;
+
+/// Of all frames, the part that the magazines together may hold.
+const MAGAZINES_PART: u64 = 16;
+
+/// A large leaf's frames as a block of the buddy.
+const LARGE_ORDER: u32 = LARGE_PAGES.trailing_zeros();
+
+/// Fewer frames were free than were needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    pub(crate) requested: u64,
+    pub(crate) available: u64,
+}
+
+/// Which frames are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    /// The node that is asked first.
+    pub(crate) node: usize,
+    /// Whether the request names that node, so that the CPU's own frames are no substitute.
+    pub(crate) named: bool,
+    /// Whether no other node will do.
+    pub(crate) only: bool,
+    /// Whether zeroed frames are better.
+    pub(crate) zeroed: bool,
+    /// Free frames that must be left to others.
+    pub(crate) reserve: u64,
+}
+
+/// Frames in hand.
+#[derive(Debug)]
+#[must_use = "dropping frames loses them"]
+pub(crate) struct Supply {
+    /// Contents undefined.
+    pub(crate) plain: FrameChain,
+    /// All zero.
+    pub(crate) zeroed: FrameChain,
+}
+
+/// All frames.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    pub(crate) buddy: Buddy,
+    magazines: Slab<Magazine>,
+    magazine_limit: u64,
+    zeroed: [Mutex<FrameChain>; NODES],
+    /// Nodes that have frames are below this.
+    nodes: usize,
+}
+
+impl Frames {
+    pub(crate) fn new(buddy: Buddy, magazines: Slab<Magazine>, total: u64, nodes: usize) -> Self {
+        let limit = (total / MAGAZINES_PART / magazines.len() as u64).max(MAGAZINE_MIN);
+        let zeroed = core::array::from_fn(|_| Mutex::new(FrameChain::new()));
+        Self { buddy, magazines, magazine_limit: limit, zeroed, nodes }
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes
+    }
+
+    #[inline]
+    fn magazine(&self, cpu: CpuId) -> &Magazine {
+        &self.magazines[cpu.0 as usize]
+    }
+
+    /// Takes `count` frames that need not be neighbours.
+    ///
+    /// # Errors
+    ///
+    /// [`Shortage`] when fewer are free; nothing has changed but where they wait.
+    #[inline]
+    pub(crate) fn take(&self, cpu: CpuId, count: u64, wish: &Wish) -> Result<Supply, Shortage> {
+        // Where the buddy holds the reserve, what waits elsewhere is for everybody.
+        if self.buddy.free_count() < wish.reserve {
+            let available = self.free_count().saturating_sub(wish.reserve);
+            if available < count {
+                return Err(Shortage { requested: count, available });
+            }
+        }
+        if wish.zeroed || wish.named {
+            return self.take_wished(cpu, count, wish);
+        }
+        let plain = self.magazine(cpu).take(self.buddy.metas(), count);
+        let supply = Supply { plain, zeroed: FrameChain::new() };
+        if supply.plain.count() == count {
+            return Ok(supply);
+        }
+        self.complete(cpu, count, wish, supply)
+    }
+
+    /// Takes one of the CPU's own frames.
+    #[inline(always)]
+    pub(crate) fn take_one(&self, cpu: CpuId) -> Option<FrameIndex> {
+        self.magazine(cpu).take_one(self.buddy.metas())
+    }
+
+    /// Takes `count` of the CPU's own frames, or none.
+    #[inline]
+    pub(crate) fn take_ready(&self, cpu: CpuId, count: u64) -> Option<FrameChain> {
+        self.magazine(cpu).take_all(self.buddy.metas(), count)
+    }
+
+    /// Takes frames of which the CPU's own are not the best.
+    #[inline(never)]
+    fn take_wished(&self, cpu: CpuId, count: u64, wish: &Wish) -> Result<Supply, Shortage> {
+        let metas = self.buddy.metas();
+        let mut supply = Supply { plain: FrameChain::new(), zeroed: FrameChain::new() };
+        if wish.zeroed {
+            supply.zeroed = self.zeroed[wish.node].lock().split(metas, count);
+        }
+        let wanted = count - supply.zeroed.count();
+        if !wish.named && wanted > 0 {
+            supply.plain = self.magazine(cpu).take(metas, wanted);
+        }
+        self.complete(cpu, count, wish, supply)
+    }
+
+    /// Takes from the buddy what is still missing of `count` frames.
+    #[inline(never)]
+    fn complete(
+        &self,
+        cpu: CpuId,
+        count: u64,
+        wish: &Wish,
+        mut supply: Supply,
+    ) -> Result<Supply, Shortage> {
+        let metas = self.buddy.metas();
+        let wanted = count - supply.zeroed.count() - supply.plain.count();
+        if wanted == 0 {
+            return Ok(supply);
+        }
+        match self.take_more(wanted, wish) {
+            Ok(more) => {
+                supply.plain.append(metas, more);
+                Ok(supply)
+            }
+            Err(available) => {
+                let available = available + supply.plain.count() + supply.zeroed.count();
+                self.put(cpu, supply.plain);
+                self.put_zeroed(supply.zeroed);
+                Err(Shortage { requested: count, available })
+            }
+        }
+    }
+
+    /// Takes from the buddy, node by node; on a shortage says how many there were.
+    fn take_more(&self, count: u64, wish: &Wish) -> Result<FrameChain, u64> {
+        let metas = self.buddy.metas();
+        if wish.reserve > 0 {
+            let free = self.buddy.free_count().saturating_sub(wish.reserve);
+            if free < count {
+                return Err(free);
+            }
+        }
+        // Asked before the first frame is taken: a request that is much too big costs nothing.
+        let there = if wish.only { self.buddy.free_on(wish.node) } else { self.buddy.free_count() };
+        if there < count {
+            return Err(there);
+        }
+        let mut chain = self.buddy.take(wish.node, count);
+        let others = (0..self.nodes).filter(|node| *node != wish.node && !wish.only);
+        for node in others {
+            if chain.count() < count {
+                chain.append(metas, self.buddy.take(node, count - chain.count()));
+            }
+        }
+        if chain.count() == count {
+            return Ok(chain);
+        }
+        let available = chain.count();
+        self.buddy.put(chain);
+        Err(available)
+    }
+
+    /// Puts single frames back: with one node whole, else each to its node.
+    pub(crate) fn put(&self, cpu: CpuId, chain: FrameChain) {
+        if chain.count() == 0 {
+            return;
+        }
+        if self.nodes > 1 {
+            self.buddy.put(chain);
+            return;
+        }
+        let limit = self.magazine_limit;
+        self.buddy.put(self.magazine(cpu).put(self.buddy.metas(), chain, limit));
+    }
+
+    /// Puts frames back that read as zeros.
+    pub(crate) fn put_zeroed(&self, mut chain: FrameChain) {
+        let metas = self.buddy.metas();
+        if self.nodes == 1 {
+            self.zeroed[0].lock().append(metas, chain);
+            return;
+        }
+        while let Some(frame) = chain.pop(metas) {
+            self.zeroed[self.buddy.meta(frame).node()].lock().push(metas, frame, 1);
+        }
+    }
+
+    /// Puts what waits in magazines and zeroed pools back into the buddy.
+    pub(crate) fn drain(&self) {
+        for magazine in self.magazines.iter() {
+            self.buddy.put(magazine.drain());
+        }
+        for zeroed in &self.zeroed {
+            let chain = core::mem::replace(&mut *zeroed.lock(), FrameChain::new());
+            self.buddy.put(chain);
+        }
+    }
+
+    /// Takes a run of neighbouring frames for the kernel itself: a power of two of them, from any
+    /// node.
+    pub(crate) fn take_run(&self, count: u64) -> Option<FrameRange> {
+        let order = count.checked_next_power_of_two()?.trailing_zeros();
+        let block =
+            (0..self.nodes).find_map(|n| self.buddy.take_block(n, order, FrameState::Heap))?;
+        #[expect(clippy::cast_possible_truncation, reason = "nodes are few")]
+        let node = self.buddy.meta(block).node() as u32;
+        Some(FrameRange { start: self.buddy.frame(block), count: 1 << order, node })
+    }
+
+    /// Takes up to `count` blocks of 512 adjacent frames.
+    pub(crate) fn take_large(&self, count: u64, wish: &Wish) -> FrameChain {
+        let mut blocks = FrameChain::new();
+        let others = (0..self.nodes).filter(|node| *node != wish.node && !wish.only);
+        for node in core::iter::once(wish.node).chain(others) {
+            while blocks.count() < count * LARGE_PAGES {
+                let needed = wish.reserve + LARGE_PAGES;
+                if wish.reserve > 0 && self.buddy.free_count() < needed {
+                    return blocks;
+                }
+                let Some(block) = self.buddy.take_block(node, LARGE_ORDER, FrameState::Taken)
+                else {
+                    break;
+                };
+                self.buddy.meta(block).set_state(FrameState::Large);
+                blocks.push(self.buddy.metas(), block, LARGE_PAGES);
+            }
+        }
+        blocks
+    }
+
+    /// Puts blocks of 512 frames back.
+    pub(crate) fn put_large(&self, mut blocks: FrameChain) {
+        while let Some(block) = blocks.pop_block(self.buddy.metas()) {
+            self.buddy.put_block(block, LARGE_ORDER);
+        }
+    }
+
+    /// Frames that read as zeros and wait.
+    pub(crate) fn zeroed_count(&self) -> u64 {
+        self.zeroed.iter().map(|zeroed| zeroed.lock().count()).sum()
+    }
+
+    /// Frames that wait in magazines and zeroed pools.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.magazines.iter().map(Magazine::count).sum::<u64>() + self.zeroed_count()
+    }
+
+    /// Frames that nobody has.
+    pub(crate) fn free_count(&self) -> u64 {
+        self.buddy.free_count() + self.waiting()
+    }
+
+    /// Frames of one node that nobody has.
+    pub(crate) fn free_on(&self, node: usize) -> u64 {
+        if self.nodes == 1 {
+            return if node == 0 { self.free_count() } else { 0 };
+        }
+        let zeroed = self.zeroed[node].lock().count();
+        self.buddy.free_on(node) + zeroed
+    }
+
+    /// Calls `each` with every frame that waits in a magazine or a zeroed pool.
+    pub(crate) fn each_waiting(&self, mut each: impl FnMut(FrameIndex)) {
+        for magazine in self.magazines.iter() {
+            magazine.each(self.buddy.metas(), &mut each);
+        }
+        for zeroed in &self.zeroed {
+            zeroed.lock().frames(self.buddy.metas()).for_each(&mut each);
+        }
+    }
+}

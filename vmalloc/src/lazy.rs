@@ -1,0 +1,121 @@
+//! Lists of slots that wait for a purge: pushed without a lock, taken whole.
+//!
+//! Since nobody takes a single slot out, a list can be a stack behind one atomic: there is no ABA.
+
+use crate::region::slot::Slot;
+use crate::region::slots::Slots;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+/// Pages are counted below this bit, areas from it on: a window has fewer than 2^36 pages, and
+/// there are fewer than 2^24 slots.
+const AREAS_SHIFT: u32 = 40;
+
+/// What one CPU has put there.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct LazyList {
+    top: AtomicU32,
+    /// Areas and pages in one word, so that counting both is one step.
+    waiting: AtomicU64,
+}
+
+fn word(areas: u64, pages: u64) -> u64 {
+    areas << AREAS_SHIFT | pages
+}
+
+fn pages_of(word: u64) -> u64 {
+    word & ((1 << AREAS_SHIFT) - 1)
+}
+
+impl LazyList {
+    pub(crate) fn new() -> Self {
+        Self { top: AtomicU32::new(0), waiting: AtomicU64::new(0) }
+    }
+
+    /// Adds a slot that nobody else has, and says how many pages wait here now.
+    #[inline]
+    pub(crate) fn push(&self, slots: &Slots, slot: u32, pages: u64) -> u64 {
+        self.push_record(slot, slots.slot(slot), pages)
+    }
+
+    /// As [`push`](Self::push), with the slot's record.
+    #[inline]
+    pub(crate) fn push_record(&self, slot: u32, record: &Slot, pages: u64) -> u64 {
+        let more = word(1, pages);
+        let waiting = pages_of(self.waiting.fetch_add(more, Ordering::Relaxed) + more);
+        let mut top = self.top.load(Ordering::Relaxed);
+        loop {
+            record.set_next(top);
+            // Release: pairs with the Acquire in `take`: the record and the cleared entries are
+            // seen by who purges.
+            match self.top.compare_exchange_weak(top, slot, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return waiting,
+                Err(now) => top = now,
+            }
+        }
+    }
+
+    /// Takes all slots: the first, which leads to the others; 0 if there is none.
+    pub(crate) fn take(&self) -> u32 {
+        if self.top.load(Ordering::Relaxed) == 0 {
+            return 0;
+        }
+        // Acquire: pairs with `push`.
+        self.top.swap(0, Ordering::Acquire)
+    }
+
+    /// Takes every list, and leaves the first slot of each in `firsts`. False if something was put on
+    /// a list that had been taken already: it may be older than what another list gave, and what was
+    /// unmapped before something that is released must be flushed with it.
+    pub(crate) fn take_all(lists: &[Self], firsts: &mut [u32]) -> bool {
+        for (list, first) in lists.iter().zip(firsts) {
+            *first = list.take();
+        }
+        // Relaxed: the Acquire in `take` has shown all that was pushed before what it took.
+        lists.iter().all(|list| list.top.load(Ordering::Relaxed) == 0)
+    }
+
+    /// Says that so much of what was taken waits no more.
+    pub(crate) fn settle(&self, areas: u64, pages: u64) {
+        self.waiting.fetch_sub(word(areas, pages), Ordering::Relaxed);
+    }
+
+    /// Areas that wait, those that are being purged too.
+    pub(crate) fn areas(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed) >> AREAS_SHIFT
+    }
+
+    /// Their pages with guards.
+    pub(crate) fn pages(&self) -> u64 {
+        pages_of(self.waiting.load(Ordering::Relaxed))
+    }
+}
+
+/// The slots from `first` on, each asked for its successor before it is handed out.
+#[inline]
+pub(crate) fn slots_from(slots: &Slots, first: u32) -> impl Iterator<Item = u32> {
+    let mut next = first;
+    core::iter::from_fn(move || {
+        let slot = next;
+        if slot == 0 {
+            return None;
+        }
+        next = slots.slot(slot).next();
+        Some(slot)
+    })
+}
+
+/// As [`slots_from`], with the records.
+#[inline]
+pub(crate) fn records_from(slots: &Slots, first: u32) -> impl Iterator<Item = (u32, &Slot)> {
+    let mut next = first;
+    core::iter::from_fn(move || {
+        let slot = next;
+        if slot == 0 {
+            return None;
+        }
+        let record = slots.slot(slot);
+        next = record.next();
+        Some((slot, record))
+    })
+}

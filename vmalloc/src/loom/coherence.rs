@@ -1,0 +1,209 @@
+//! A frame that is given away after a shootdown is reached by nobody through an old translation.
+
+use loom::sync::Arc;
+use loom::thread;
+use std::vec;
+
+use super::check;
+use super::world::{Cpu, Nested, World};
+use crate::lazy::LazyList;
+use crate::raw::Slab;
+use crate::region::slot::Slot;
+use crate::region::slots::Slots;
+
+/// Starts a CPU that does something and then answers interrupts until the end.
+fn start(world: &Arc<World>, id: u32, work: impl Fn(&Cpu) + 'static) -> thread::JoinHandle<()> {
+    let world = Arc::clone(world);
+    thread::spawn(move || {
+        let cpu = Cpu::new(&world, id);
+        work(&cpu);
+        cpu.serve();
+    })
+}
+
+/// Lets CPU 0 do something to the end.
+fn run(world: &Arc<World>, work: impl Fn(&Cpu) + 'static) {
+    let shared = Arc::clone(world);
+    super::run(move || work(&Cpu::new(&shared, 0)));
+    world.end();
+}
+
+/// Unmaps a page, flushes it and gives its frame away.
+fn free(cpu: &Cpu, page: usize) {
+    cpu.world.unmap(page);
+    cpu.shoot(&[page], false).unwrap();
+    cpu.world.reuse(page);
+}
+
+#[test]
+fn a_cpu_that_polls() {
+    check(|| {
+        let world = Arc::new(World::new(2));
+        let other = start(&world, 1, |cpu| {
+            for _ in 0..2 {
+                cpu.touch(0);
+                cpu.acknowledge();
+            }
+            cpu.touch(0);
+        });
+        run(&world, |cpu| free(cpu, 0));
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_cpu_that_is_interrupted() {
+    check(|| {
+        let world = Arc::new(World::new(2));
+        let other = start(&world, 1, |cpu| {
+            for _ in 0..2 {
+                cpu.touch(0);
+                cpu.interrupted();
+            }
+            cpu.touch(0);
+        });
+        run(&world, |cpu| free(cpu, 0));
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn two_cpus_that_shoot_at_each_other() {
+    check(|| {
+        let world = Arc::new(World::new(2));
+        let other = start(&world, 1, |cpu| {
+            cpu.touch(0);
+            free(cpu, 1);
+            cpu.touch(0);
+        });
+        run(&world, |cpu| {
+            cpu.touch(1);
+            free(cpu, 0);
+            cpu.touch(1);
+            // The other one may still wait for this one.
+            cpu.halt();
+        });
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_page_that_a_third_cpu_has_unmapped() {
+    check(|| {
+        let world = Arc::new(World::new(2));
+        let lists = Arc::new((LazyList::new(), Slots::new(Slab::from(vec![Slot::default()]))));
+        let other = start(&world, 1, |cpu| {
+            cpu.touch(0);
+            cpu.acknowledge();
+            cpu.touch(0);
+        });
+        // It has no TLB of interest, so it is a thread and not a CPU.
+        let unmapper = {
+            let (world, lists) = (Arc::clone(&world), Arc::clone(&lists));
+            thread::spawn(move || {
+                world.unmap(0);
+                lists.0.push(&lists.1, 1, 1);
+            })
+        };
+        run(&world, move |cpu| {
+            if lists.0.take() != 0 {
+                cpu.shoot(&[0], false).unwrap();
+                cpu.world.reuse(0);
+            }
+        });
+        unmapper.join().unwrap();
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_cpu_that_sleeps() {
+    check(|| {
+        let world = Arc::new(World::new(2));
+        let other = start(&world, 1, |cpu| {
+            cpu.touch(0);
+            cpu.halt();
+            cpu.wake();
+            cpu.touch(0);
+            cpu.halt();
+        });
+        run(&world, |cpu| free(cpu, 0));
+        other.join().unwrap();
+    });
+}
+
+/// Two generations in a row, each with a plan of one page.
+fn free_both(cpu: &Cpu) {
+    cpu.world.unmap(0);
+    let first = cpu.shoot(&[0], false);
+    if first.is_ok() {
+        cpu.world.reuse(0);
+    }
+    cpu.world.unmap(1);
+    if cpu.shoot(&[1], false).is_ok() {
+        cpu.world.reuse(1);
+        if first.is_err() {
+            // What an earlier shootdown has not finished goes with a later one.
+            cpu.world.reuse(0);
+        }
+    }
+}
+
+#[test]
+fn plans_of_two_generations_and_a_cpu_that_sleeps() {
+    check(|| {
+        let world = Arc::new(World::new(2));
+        let other = start(&world, 1, |cpu| {
+            cpu.halt();
+            cpu.wake();
+            cpu.touch_all();
+            cpu.acknowledge();
+            cpu.touch_all();
+        });
+        run(&world, free_both);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn plans_of_two_generations_and_a_cpu_that_lags() {
+    check(|| {
+        let world = Arc::new(World::impatient(2));
+        let other = start(&world, 1, |cpu| {
+            cpu.acknowledge();
+            cpu.touch_all();
+            cpu.acknowledge();
+            cpu.touch_all();
+        });
+        run(&world, free_both);
+        other.join().unwrap();
+    });
+}
+
+/// A handler interrupts the poll: what it has flushed stays flushed, and what the poll publishes
+/// afterwards is not more than the poll has flushed.
+fn a_poll_that_is_interrupted(when: Nested) {
+    check(move || {
+        let world = Arc::new(World::impatient(2));
+        let other = start(&world, 1, move |cpu| {
+            cpu.nested.set(when);
+            cpu.acknowledge();
+            // The handler has published what it has read, and the poll has not taken it back.
+            assert!(cpu.world.tlb.seen(cpu.id) >= cpu.handled.get());
+            cpu.touch_all();
+        });
+        run(&world, free_both);
+        other.join().unwrap();
+        assert!(world.tlb.audit().is_ok());
+    });
+}
+
+#[test]
+fn a_poll_that_is_interrupted_before_it_flushes() {
+    a_poll_that_is_interrupted(Nested::BeforeFlush);
+}
+
+#[test]
+fn a_poll_that_is_interrupted_after_it_has_flushed() {
+    a_poll_that_is_interrupted(Nested::AfterFlush);
+}

@@ -1,0 +1,99 @@
+//! A slot is never read as a mix of two records, and of two that claim it one wins.
+
+use loom::sync::Arc;
+use loom::thread;
+use x86_64::VirtAddr;
+
+use super::{check, run};
+use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
+use crate::region::slot::{Slot, Stage, Traits};
+use crate::request::Request;
+
+const WINDOW: u64 = 0xffff_c000_0000_0000;
+
+/// A region whose place, size and bytes are all told by `pages`.
+fn range(pages: u64) -> PageRange {
+    let start = Page::containing_address(VirtAddr::new(WINDOW)) + pages;
+    PageRange::proven(start, PageCount::from_pages(pages).unwrap())
+}
+
+fn build(slot: &Slot, pages: u64, traits: Traits) {
+    let request = Request::try_new(pages * PAGE_BYTES).unwrap();
+    slot.build(&request, range(pages), traits);
+    slot.publish(Stage::Owned);
+}
+
+/// Reads the slot; its pages, if it holds something.
+fn read(slot: &Slot, is_tail: bool) -> Option<(u64, u32)> {
+    let info = slot.read(1)?;
+    let pages = info.requested / PAGE_BYTES;
+    assert_eq!((info.range, info.is_tail), (range(pages), is_tail), "a mixed record");
+    Some((pages, info.id.generation()))
+}
+
+#[test]
+fn one_that_writes_and_one_that_reads() {
+    check(|| {
+        let slot = Arc::new(Slot::default());
+        build(&slot, 1, Traits::default());
+        let writer = {
+            let slot = Arc::clone(&slot);
+            thread::spawn(move || {
+                for pages in [2, 3] {
+                    let traits = Traits::default();
+                    slot.rebuild(pages * PAGE_BYTES, range(pages), traits, Stage::Owned);
+                }
+            })
+        };
+        let reader = Arc::clone(&slot);
+        run(move || {
+            let (first, _) = read(&reader, false).unwrap();
+            let (second, _) = read(&reader, false).unwrap();
+            assert!(first <= second, "a record that was gone");
+        });
+        writer.join().unwrap();
+        assert_eq!(read(&slot, false), Some((3, 0)));
+    });
+}
+
+#[test]
+fn a_slot_that_goes_to_its_next_life() {
+    check(|| {
+        let slot = Arc::new(Slot::default());
+        let traits = Traits { tail: true, ..Traits::default() };
+        build(&slot, 1, traits);
+        let writer = {
+            let slot = Arc::clone(&slot);
+            thread::spawn(move || {
+                assert!(slot.step(0, Stage::Owned, Stage::Lazy));
+                let (start, length) = slot.addresses();
+                slot.retire();
+                slot.set_addresses(start, length);
+                build(&slot, 2, traits);
+            })
+        };
+        let reader = Arc::clone(&slot);
+        run(move || {
+            if let Some((pages, generation)) = read(&reader, true) {
+                assert_eq!(pages, u64::from(generation) + 1, "a record of another generation");
+            }
+        });
+        writer.join().unwrap();
+        assert_eq!(read(&slot, true), Some((2, 1)));
+    });
+}
+
+#[test]
+fn two_that_claim() {
+    check(|| {
+        let slot = Arc::new(Slot::default());
+        build(&slot, 1, Traits::default());
+        let claim = |to| {
+            let slot = Arc::clone(&slot);
+            thread::spawn(move || slot.step(0, Stage::Owned, to))
+        };
+        let claims = [Stage::OwnedChanging, Stage::Deferred, Stage::Lazy].map(claim);
+        let winners = claims.map(|claim| claim.join().unwrap());
+        assert_eq!(winners.iter().filter(|wins| **wins).count(), 1);
+    });
+}

@@ -1,0 +1,249 @@
+//! The hardware of the models: two pages, what they are mapped to, and TLBs that remember as much
+//! as they may.
+
+use core::cell::Cell;
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread;
+use std::vec::Vec;
+use x86_64::VirtAddr;
+
+use crate::machine::{CpuId, Cpus, TlbControl};
+use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
+use crate::raw::Slab;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::tlb::seat::Seat;
+use crate::tlb::{Coherence, Flushed, Laggard, Plan};
+
+pub(super) const PAGES: usize = 2;
+
+const WINDOW: u64 = 0xffff_c000_0000_0000;
+
+/// Memory that is used without atomics: the checker objects if a use is not ordered against a
+/// change.
+pub(super) struct Contents(UnsafeCell<()>);
+
+// SAFETY: the cell holds nothing; a race is what the checker is to find.
+unsafe impl Sync for Contents {}
+
+impl Contents {
+    pub(super) fn new() -> Self {
+        Self(UnsafeCell::new(()))
+    }
+
+    /// Uses it as who has it may.
+    pub(super) fn touch(&self) {
+        self.0.with(|_| ());
+    }
+
+    /// Hands it to somebody else.
+    pub(super) fn reuse(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
+/// What the CPUs share.
+pub(super) struct World {
+    pub(super) tlb: Coherence,
+    /// The page-table entries: 1 while the page is mapped to the frame of its number.
+    entries: [AtomicU64; PAGES],
+    frames: [Contents; PAGES],
+    /// CPUs that an interrupt was sent to.
+    mail: Vec<AtomicBool>,
+    /// Turns for which a CPU waits for another.
+    patience: u64,
+    done: AtomicBool,
+}
+
+impl World {
+    /// All pages are mapped, all CPUs are awake, and they wait for each other for ever.
+    pub(super) fn new(cpus: usize) -> Self {
+        let seats = (0..cpus).map(|_| Seat::new(true)).collect::<Vec<_>>();
+        Self {
+            tlb: Coherence::new(Slab::from(seats)),
+            entries: core::array::from_fn(|_| AtomicU64::new(1)),
+            frames: core::array::from_fn(|_| Contents::new()),
+            mail: (0..cpus).map(|_| AtomicBool::new(false)).collect(),
+            patience: u64::MAX,
+            done: AtomicBool::new(false),
+        }
+    }
+
+    /// As [`new`](Self::new), but a CPU that does not answer soon is a laggard.
+    pub(super) fn impatient(cpus: usize) -> Self {
+        Self { patience: 1, ..Self::new(cpus) }
+    }
+
+    /// Says that nobody will be asked for anything any more.
+    pub(super) fn end(&self) {
+        self.done.store(true, Ordering::Relaxed);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Takes the entry of a page out.
+    pub(super) fn unmap(&self, page: usize) {
+        // Release: as `paging::tables::publish`.
+        self.entries[page].store(0, Ordering::Release);
+    }
+
+    /// Gives the frame that a page was mapped to away.
+    pub(super) fn reuse(&self, page: usize) {
+        self.frames[page].reuse();
+    }
+}
+
+/// When an interrupt hits a CPU that is answering already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nested {
+    Never,
+    BeforeFlush,
+    AfterFlush,
+}
+
+/// One CPU: the thread that it runs.
+pub(super) struct Cpu {
+    pub(super) id: CpuId,
+    pub(super) world: Arc<World>,
+    /// Pages whose translation it remembers.
+    cached: [Cell<bool>; PAGES],
+    pub(super) nested: Cell<Nested>,
+    /// What the nested handler has published.
+    pub(super) handled: Cell<u64>,
+    asleep: Cell<bool>,
+}
+
+impl Cpu {
+    /// A CPU that remembers all that it can walk to.
+    pub(super) fn new(world: &Arc<World>, id: u32) -> Self {
+        let cached = core::array::from_fn(|_| Cell::new(false));
+        let nested = Cell::new(Nested::Never);
+        let (handled, asleep) = (Cell::new(0), Cell::new(false));
+        let cpu = Self { id: CpuId(id), world: Arc::clone(world), cached, nested, handled, asleep };
+        (0..PAGES).for_each(|page| cpu.walk(page));
+        cpu
+    }
+
+    /// Drops a translation. While a CPU that is awake holds it, the frame is nobody else's.
+    fn forget(&self, page: usize) {
+        if self.cached[page].get() && !self.asleep.get() {
+            self.world.frames[page].touch();
+        }
+        // Speculation may look for it again at once.
+        self.walk(page);
+    }
+
+    fn walk(&self, page: usize) {
+        // Relaxed: a walk is ordered by nothing but the flush in front of it.
+        self.cached[page].set(self.world.entries[page].load(Ordering::Relaxed) == 1);
+    }
+
+    /// Uses a page: by the translation that is remembered, else by what the entry says.
+    pub(super) fn touch(&self, page: usize) {
+        if !self.cached[page].get() {
+            self.walk(page);
+        }
+        if self.cached[page].get() {
+            self.world.frames[page].touch();
+        }
+    }
+
+    pub(super) fn touch_all(&self) {
+        (0..PAGES).for_each(|page| self.touch(page));
+    }
+
+    pub(super) fn acknowledge(&self) {
+        self.world.tlb.acknowledge(self, self.id);
+    }
+
+    pub(super) fn halt(&self) {
+        self.asleep.set(true);
+        self.world.tlb.halt(self.id);
+    }
+
+    pub(super) fn wake(&self) {
+        self.world.tlb.wake(self, self.id);
+        self.asleep.set(false);
+    }
+
+    /// Handles an interrupt, if there is one.
+    pub(super) fn interrupted(&self) {
+        let mail = &self.world.mail[self.id.0 as usize];
+        // Acquire: pairs with `interrupt`, as the seam promises.
+        if mail.load(Ordering::Relaxed) && mail.swap(false, Ordering::Acquire) {
+            self.acknowledge();
+        }
+    }
+
+    /// Answers interrupts until nobody sends any more.
+    pub(super) fn serve(&self) {
+        while !self.world.has_ended() {
+            self.interrupted();
+            thread::yield_now();
+        }
+    }
+
+    /// Makes every CPU forget the pages.
+    pub(super) fn shoot(&self, pages: &[usize], everyone: bool) -> Result<Flushed, Laggard> {
+        let mut plan = Plan::new();
+        for page in pages {
+            let start = Page::containing_address(VirtAddr::new(WINDOW)) + *page as u64;
+            plan.add(PageRange::proven(start, PageCount::from_pages(1).unwrap()));
+        }
+        let turn = self.world.tlb.take_turn(self);
+        self.world.tlb.shoot(self, &turn, &plan, everyone)
+    }
+
+    fn nest(&self, when: Nested) {
+        if self.nested.get() == when {
+            self.nested.set(Nested::Never);
+            self.acknowledge();
+            self.handled.set(self.world.tlb.seen(self.id));
+        }
+    }
+}
+
+// SAFETY: a page is forgotten before it is looked for again.
+unsafe impl TlbControl for Cpu {
+    fn flush_page(&self, page: Page) {
+        self.nest(Nested::BeforeFlush);
+        let page = (page.start_address().as_u64() - WINDOW) / PAGE_BYTES;
+        self.forget(usize::try_from(page).unwrap());
+        self.nest(Nested::AfterFlush);
+    }
+
+    fn flush_all(&self) {
+        self.nest(Nested::BeforeFlush);
+        (0..PAGES).for_each(|page| self.forget(page));
+        self.nest(Nested::AfterFlush);
+    }
+
+    fn interrupt(&self, cpu: CpuId) {
+        // Release: pairs with `interrupted`. A swap, because the checker orders two stores only if
+        // one has seen the other.
+        self.world.mail[cpu.0 as usize].swap(true, Ordering::Release);
+    }
+}
+
+// SAFETY: one thread is one CPU, and handles interrupts only where it says so.
+unsafe impl Cpus for Cpu {
+    fn count(&self) -> u32 {
+        u32::try_from(self.world.mail.len()).unwrap()
+    }
+
+    fn current(&self) -> CpuId {
+        self.id
+    }
+
+    fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    fn wait(&self, _cpu: CpuId, turn: u64, _handler: &dyn Fn()) -> bool {
+        thread::yield_now();
+        turn < self.world.patience
+    }
+}

@@ -1,0 +1,300 @@
+//! The entries of a range that somebody has: stored, taken out, moved, changed.
+//!
+//! None of this takes the lock: the range belongs to the caller, and its count pins the tables.
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use super::entry::Entry;
+use super::span::{Span, index, spans};
+use super::tables::{Pinned, Tables, meta, publish, read};
+use crate::frame::buddy::Buddy;
+use crate::frame::{FrameChain, FrameIndex, LazyFrames, Owners};
+use crate::machine::PhysicalMemory;
+use crate::page::{Frame, Page, PageRange};
+use crate::raw;
+
+/// One leaf table over a part of a range, with the index beside it if there is one.
+struct Leaf<'m> {
+    entries: &'m [AtomicU64],
+    ids: Option<&'m [AtomicU32]>,
+}
+
+/// The rights and the owner of pages that are being mapped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mapping {
+    /// As [`Entry::rights`] makes them.
+    pub(crate) rights: u64,
+    pub(crate) slot: u32,
+}
+
+impl Tables {
+    fn part<'m, P: PhysicalMemory>(
+        &self,
+        memory: &'m P,
+        frames: &Buddy,
+        span: &Span,
+        pinned: Option<Pinned>,
+    ) -> Leaf<'m> {
+        let pinned = pinned.unwrap_or_else(|| {
+            let table = self.leaf_of(memory, span);
+            Pinned { table, owners: meta(frames, table).owners() }
+        });
+        Leaf::new(memory, frames, span, pinned)
+    }
+
+    #[inline]
+    fn leaf_of<P: PhysicalMemory>(&self, memory: &P, span: &Span) -> Frame {
+        self.leaf_table(memory, span.page).expect("a range that somebody has has its tables")
+    }
+
+    /// The entries alone.
+    #[inline]
+    fn entries<'m, P: PhysicalMemory>(&self, memory: &'m P, span: &Span) -> &'m [AtomicU64] {
+        &raw::words(memory, self.leaf_of(memory, span))[span.places()]
+    }
+
+    /// Stores the entries of a reserved range, taking one frame of the chain for each page, and
+    /// notes in the index whose they are. `first` is the table over a range that has only one.
+    #[inline]
+    pub(crate) fn commit<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        range: PageRange,
+        first: Option<Pinned>,
+        chain: &mut FrameChain,
+        mapping: Mapping,
+    ) {
+        match first.zip(Span::only(range)) {
+            Some((pinned, span)) => {
+                Leaf::new(memory, frames, &span, pinned).fill(frames, chain, mapping);
+            }
+            None => self.commit_parts(memory, frames, range, chain, mapping),
+        }
+    }
+
+    #[inline(never)]
+    fn commit_parts<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        range: PageRange,
+        chain: &mut FrameChain,
+        mapping: Mapping,
+    ) {
+        for span in spans(range) {
+            self.part(memory, frames, &span, None).fill(frames, chain, mapping);
+        }
+    }
+
+    /// As [`commit`](Self::commit), for one page.
+    #[inline(always)]
+    pub(crate) fn commit_page<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        page: Page,
+        Pinned { table, owners }: Pinned,
+        frame: FrameIndex,
+        Mapping { rights, slot }: Mapping,
+    ) {
+        let at = index(page, 1);
+        if let Owners::Index(ids) = owners {
+            // Relaxed: as in `own`.
+            raw::numbers(memory, frames.frame(ids))[at].store(slot, Ordering::Relaxed);
+        }
+        publish(&raw::words(memory, table)[at], Entry::leaf(frames.frame(frame), rights));
+    }
+
+    /// As [`clear`](Self::clear), for one page.
+    #[inline(always)]
+    pub(crate) fn clear_page<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        page: Page,
+    ) -> FrameIndex {
+        let table = self.leaf_table(memory, page).expect("a page that is mapped has its tables");
+        let entry = take(&raw::words(memory, table)[index(page, 1)]);
+        let frame = frames.index(entry.frame()).filter(|_| entry.has_frame());
+        frame.expect("every page of a region maps a managed frame")
+    }
+
+    /// Stores entries for frames that the caller has.
+    pub(crate) fn commit_foreign<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        range: PageRange,
+        foreign: &[Frame],
+        mapping: Mapping,
+    ) {
+        let mut foreign = foreign.iter();
+        for span in spans(range) {
+            let leaf = self.part(memory, frames, &span, None);
+            leaf.own(mapping.slot);
+            for (slot, frame) in leaf.entries.iter().zip(&mut foreign) {
+                publish(slot, Entry::leaf(*frame, mapping.rights));
+            }
+        }
+    }
+
+    /// Takes the entries of a range out and returns its frames.
+    #[inline]
+    pub(crate) fn clear<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        range: PageRange,
+    ) -> LazyFrames {
+        let mut lazy = LazyFrames::new();
+        match Span::only(range) {
+            Some(span) => take_out(self.entries(memory, &span), frames, &mut lazy),
+            None => self.clear_parts(memory, frames, range, &mut lazy),
+        }
+        lazy
+    }
+
+    #[inline(never)]
+    fn clear_parts<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        range: PageRange,
+        lazy: &mut LazyFrames,
+    ) {
+        for span in spans(range) {
+            take_out(self.entries(memory, &span), frames, lazy);
+        }
+    }
+
+    /// Takes the entries of a range out whose frames belong to somebody else.
+    pub(crate) fn clear_foreign<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        _frames: &Buddy,
+        range: PageRange,
+    ) {
+        for span in spans(range) {
+            for slot in self.entries(memory, &span) {
+                slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Gives every page of a range other rights.
+    pub(crate) fn protect<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        _frames: &Buddy,
+        range: PageRange,
+        rights: u64,
+    ) {
+        for span in spans(range) {
+            for slot in self.entries(memory, &span) {
+                // An accessed or dirty bit that the hardware sets in between is lost; nobody asks.
+                publish(slot, read(slot).with_rights(rights));
+            }
+        }
+    }
+
+    /// The entries of a span that somebody has.
+    pub(super) fn entries_of<'m, P: PhysicalMemory>(
+        &self,
+        memory: &'m P,
+        frames: &Buddy,
+        span: &Span,
+    ) -> &'m [AtomicU64] {
+        self.part(memory, frames, span, None).entries
+    }
+
+    /// The entries of a reserved span, noted as this slot's.
+    pub(super) fn places<'m, P: PhysicalMemory>(
+        &self,
+        memory: &'m P,
+        frames: &Buddy,
+        span: &Span,
+        slot: u32,
+    ) -> &'m [AtomicU64] {
+        let leaf = self.part(memory, frames, span, None);
+        leaf.own(slot);
+        leaf.entries
+    }
+}
+
+/// Takes entries out and adds their frames to what is lazy.
+#[inline(always)]
+fn take_out(places: &[AtomicU64], frames: &Buddy, lazy: &mut LazyFrames) {
+    let mut rest = places;
+    while let Some((place, behind)) = rest.split_first() {
+        let entry = take(place);
+        let frame = frames.index(entry.frame()).filter(|_| entry.has_frame());
+        let frame = frame.expect("every page of a region maps a managed frame");
+        if behind.is_empty() {
+            lazy.push(frames.metas(), frame, 1);
+            return;
+        }
+        let more = take_neighbours(behind, entry);
+        lazy.push_run(frames.metas(), frame, 1 + more);
+        rest = &behind[more..];
+    }
+}
+
+#[inline]
+fn take(place: &AtomicU64) -> Entry {
+    let entry = read(place);
+    place.store(Entry::ABSENT.raw(), Ordering::Relaxed);
+    entry
+}
+
+/// Takes the entries out that map the frames behind that of `before`, and says how many they are:
+/// most frames are neighbours, and of neighbours only the first must be looked up.
+#[inline]
+fn take_neighbours(places: &[AtomicU64], before: Entry) -> usize {
+    let mut expected = before;
+    for (number, place) in places.iter().enumerate() {
+        expected = expected.further(1);
+        if !read(place).is_like(expected) {
+            return number;
+        }
+        place.store(Entry::ABSENT.raw(), Ordering::Relaxed);
+    }
+    places.len()
+}
+
+impl<'m> Leaf<'m> {
+    #[inline(always)]
+    fn new<P: PhysicalMemory>(
+        memory: &'m P,
+        frames: &Buddy,
+        span: &Span,
+        Pinned { table, owners }: Pinned,
+    ) -> Self {
+        let ids = match owners {
+            Owners::Sole(_) => None,
+            Owners::Index(ids) => Some(&raw::numbers(memory, frames.frame(ids))[span.places()]),
+        };
+        Self { entries: &raw::words(memory, table)[span.places()], ids }
+    }
+
+    /// Notes whose the pages are.
+    #[inline]
+    fn own(&self, slot: u32) {
+        // Relaxed: the entry that follows is the publication, and a reader believes nothing else
+        // than the slot's own range.
+        let Some(ids) = self.ids else { return };
+        for id in ids {
+            id.store(slot, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes whose the pages are, and maps a frame of the chain behind each.
+    #[inline(always)]
+    fn fill(&self, frames: &Buddy, chain: &mut FrameChain, mapping: Mapping) {
+        self.own(mapping.slot);
+        let lowest = Entry::leaf(frames.frame(FrameIndex(0)), mapping.rights);
+        chain.pop_each(frames.metas(), self.entries, |place, frame| {
+            publish(place, lowest.further(frame as u64));
+        });
+    }
+}

@@ -1,0 +1,242 @@
+//! Tables that hold nothing any more: a few stay, the others go.
+//!
+//! A table goes in three steps. It is unlinked: its entry keeps the frame, out of the hardware's
+//! sight. A shootdown makes every CPU forget it, halted ones too. Then it is freed, unless somebody
+//! needed it in between and linked it again: since that is the same frame, no CPU can tell.
+
+use super::entry::Entry;
+use super::span::{Span, index, spans};
+use super::tables::{Made, Tables, made_child, meta, publish, read};
+use crate::frame::buddy::Buddy;
+use crate::frame::{FrameChain, FrameIndex, Owners};
+use crate::machine::PhysicalMemory;
+use crate::page::{Frame, Page, PageRange};
+use crate::raw;
+use crate::sync::MutexGuard;
+use crate::tlb::Flushed;
+use x86_64::VirtAddr;
+
+/// Empty leaf tables that stay, so that a region that comes and goes does not make its table anew
+/// each time.
+pub(crate) const TABLES_CACHED: usize = 16;
+
+/// The empty leaf tables that stay.
+#[derive(Debug, Default)]
+pub(super) struct Cached {
+    tables: [Option<FrameIndex>; TABLES_CACHED],
+}
+
+impl Cached {
+    pub(super) fn count(&self) -> usize {
+        self.tables.iter().flatten().count()
+    }
+
+    pub(super) fn remove(&mut self, table: Option<FrameIndex>) {
+        if let Some(place) = self.tables.iter_mut().find(|place| **place == table) {
+            *place = None;
+        }
+    }
+
+    fn put(&mut self, table: FrameIndex) -> bool {
+        let place = self.tables.iter_mut().find(|place| place.is_none());
+        place.map(|place| *place = Some(table)).is_some()
+    }
+
+    fn take(&mut self) -> Option<FrameIndex> {
+        self.tables.iter_mut().find_map(Option::take)
+    }
+}
+
+/// Tables that have been unlinked, linked through their records; leaves are freed before the tables
+/// above them.
+#[derive(Debug)]
+pub(super) struct Unlinked {
+    leaves: FrameIndex,
+    middles: FrameIndex,
+}
+
+impl Default for Unlinked {
+    fn default() -> Self {
+        Self { leaves: FrameIndex::NONE, middles: FrameIndex::NONE }
+    }
+}
+
+/// Frames of tables that no CPU knows any more.
+#[derive(Debug)]
+#[must_use = "dropping freed tables loses their frames"]
+pub(crate) struct FreedTables {
+    /// They read as zeros.
+    pub(crate) tables: FrameChain,
+    pub(crate) indexes: FrameChain,
+}
+
+/// Lowers counts, under the lock.
+pub(crate) struct Detaching<'t> {
+    tables: &'t Tables,
+    made: MutexGuard<'t, Made>,
+    /// The leaf table that was found last: areas that are freed together lie together.
+    last: Option<Lowered>,
+}
+
+/// A leaf table, and by how many pages its count has yet to be lowered.
+struct Lowered {
+    /// Which 2 MiB it covers.
+    place: u64,
+    leaf: Frame,
+    pages: usize,
+}
+
+impl Tables {
+    /// Begins to lower counts.
+    pub(crate) fn detaching(&self) -> Detaching<'_> {
+        Detaching { tables: self, made: self.lock(), last: None }
+    }
+
+    /// Whether tables wait for a shootdown.
+    pub(crate) fn has_unlinked(&self) -> bool {
+        self.lock().unlinked.is_any()
+    }
+
+    /// Frees the tables that have been unlinked and that nobody has linked again.
+    pub(crate) fn free_unlinked<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        _flushed: &Flushed,
+    ) -> FreedTables {
+        let mut made = self.lock();
+        let mut freed = FreedTables { tables: FrameChain::new(), indexes: FrameChain::new() };
+        let Unlinked { leaves, middles } = core::mem::take(&mut made.unlinked);
+        for (mut here, level) in [(leaves, 2), (middles, 3)] {
+            while here != FrameIndex::NONE {
+                let meta = frames.meta(here);
+                let next = meta.next();
+                meta.unlist();
+                let address = u64::from(meta.place()) << (3 + 9 * u32::from(level));
+                let page = Page::containing_address(VirtAddr::new_truncate(address));
+                let mut parent = self.upper(memory, page);
+                if level == 2 {
+                    parent = made_child(memory, parent, page, 3).expect("freed after its children");
+                }
+                let slot = &raw::words(memory, parent)[index(page, level)];
+                if read(slot).is_unlinked() {
+                    publish(slot, Entry::ABSENT);
+                    made.tables -= 1;
+                    if let (2, Owners::Index(ids)) = (level, meta.owners()) {
+                        made.indexes -= 1;
+                        frames.meta(ids).set_state(crate::frame::FrameState::Taken);
+                        freed.indexes.push(frames.metas(), ids, 1);
+                    }
+                    meta.set_state(crate::frame::FrameState::Taken);
+                    freed.tables.push(frames.metas(), here, 1);
+                }
+                here = next;
+            }
+        }
+        freed
+    }
+}
+
+impl Unlinked {
+    fn is_any(&self) -> bool {
+        self.leaves != FrameIndex::NONE || self.middles != FrameIndex::NONE
+    }
+}
+
+impl Detaching<'_> {
+    /// Lowers the counts over a range that holds nothing any more. What the last leaf table is
+    /// lowered by waits for [`settle`](Self::settle): areas that are freed together lie together.
+    /// Tables that are empty then stay, or are unlinked.
+    #[inline]
+    pub(crate) fn lower<P: PhysicalMemory>(
+        &mut self,
+        memory: &P,
+        frames: &Buddy,
+        range: PageRange,
+    ) {
+        match Span::only(range) {
+            Some(span) => self.lower_span(memory, frames, &span),
+            None => spans(range).for_each(|span| self.lower_span(memory, frames, &span)),
+        }
+    }
+
+    #[inline]
+    fn lower_span<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy, span: &Span) {
+        let place = span.page.start_address().as_u64() >> 21;
+        match &mut self.last {
+            Some(last) if last.place == place => last.pages += span.count,
+            _ => {
+                self.settle(memory, frames);
+                let leaf = self.leaf(memory, frames, span);
+                self.last = leaf.map(|leaf| Lowered { place, leaf, pages: span.count });
+            }
+        }
+    }
+
+    /// Lowers the count of the last leaf table by what it still has to lose.
+    #[inline(never)]
+    pub(crate) fn settle<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) {
+        let Some(last) = &mut self.last else { return };
+        let (leaf, pages) = (last.leaf, core::mem::take(&mut last.pages));
+        if pages > 0 && meta(frames, leaf).sub_count(pages) == 0 {
+            self.last = None;
+            let leaf = frames.index(leaf).expect("tables are managed frames");
+            if !self.made.cached.put(leaf) {
+                self.unlink_leaf(memory, frames, leaf);
+            }
+        }
+    }
+
+    /// The leaf table of a span; none where it has moved away with all its pages.
+    fn leaf<P: PhysicalMemory>(
+        &mut self,
+        memory: &P,
+        frames: &Buddy,
+        span: &Span,
+    ) -> Option<Frame> {
+        let upper = self.tables.upper(memory, span.page);
+        let middle = Tables::child(memory, upper, span.page, 3)?;
+        let leaf = Tables::child(memory, middle, span.page, 2);
+        if leaf.is_none() && meta(frames, middle).count() == 0 {
+            self.unlink_middle(memory, frames, middle);
+        }
+        leaf
+    }
+
+    /// Unlinks the empty tables that have stayed.
+    pub(crate) fn unlink_cached<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) {
+        while let Some(leaf) = self.made.cached.take() {
+            self.unlink_leaf(memory, frames, leaf);
+        }
+    }
+
+    fn unlink_leaf<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy, leaf: FrameIndex) {
+        let address = u64::from(frames.meta(leaf).place()) << 21;
+        let page = Page::containing_address(VirtAddr::new_truncate(address));
+        let upper = self.tables.upper(memory, page);
+        let middle = Tables::child(memory, upper, page, 3).expect("pinned by its count");
+        let slot = &raw::words(memory, middle)[index(page, 2)];
+        publish(slot, Entry::unlinked(frames.frame(leaf)));
+        // One that was linked again may be listed still.
+        if frames.meta(leaf).list() {
+            frames.meta(leaf).set_next(self.made.unlinked.leaves);
+            self.made.unlinked.leaves = leaf;
+        }
+        if meta(frames, middle).sub_count(1) == 0 {
+            self.unlink_middle(memory, frames, middle);
+        }
+    }
+
+    fn unlink_middle<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy, middle: Frame) {
+        let middle = frames.index(middle).expect("tables are managed frames");
+        let address = u64::from(frames.meta(middle).place()) << 30;
+        let page = Page::containing_address(VirtAddr::new_truncate(address));
+        let upper = self.tables.upper(memory, page);
+        publish(&raw::words(memory, upper)[index(page, 3)], Entry::unlinked(frames.frame(middle)));
+        meta(frames, upper).sub_count(1);
+        if frames.meta(middle).list() {
+            frames.meta(middle).set_next(self.made.unlinked.middles);
+            self.made.unlinked.middles = middle;
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Moves a range of pages to other addresses: whole leaf tables by one entry, the rest page by page.
+//!
+//! For a moment both addresses map the frames. They belong to one region, so nobody sees another's.
+
+use core::sync::atomic::Ordering;
+
+use super::entry::Entry;
+use super::span::{Span, index, spans};
+use super::tables::{Stash, Tables, made_child, meta, needs_index, place, publish, read};
+use crate::frame::buddy::Buddy;
+use crate::machine::PhysicalMemory;
+use crate::page::{Frame, Page, PageCount, PageRange};
+use crate::raw;
+
+/// Where each page of a range comes from.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    from: PageRange,
+    to: PageRange,
+}
+
+impl Way {
+    /// The old place of a page, if it had one.
+    fn source(self, page: Page) -> Option<Page> {
+        let offset = page - self.to.start();
+        (offset < self.from.count().get()).then(|| self.from.start() + offset)
+    }
+
+    /// The old place of a span that is a whole leaf table here and there.
+    fn whole(self, span: &Span) -> Option<Page> {
+        let source = self.source(span.page)?;
+        let last = span.page + (span.count as u64 - 1);
+        let is_whole = span.count == 512 && u64::from(source.p1_index()) == 0;
+        (is_whole && self.source(last).is_some()).then_some(source)
+    }
+}
+
+impl Tables {
+    /// Makes the tables over `to`, as [`reserve`](Self::reserve) does, but for those that can move
+    /// there whole from `from`: these have moved when this returns. If the stash is too short,
+    /// changes nothing and says how many frames it must hold.
+    pub(crate) fn relocate<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        from: PageRange,
+        to: PageRange,
+        slot: u32,
+        stash: &mut Stash,
+    ) -> Result<(), u64> {
+        let way = Way { from, to };
+        let mut made = self.lock();
+        let missing = self.missing_on_way(memory, frames, way, slot);
+        if missing > stash.count() {
+            return Err(missing);
+        }
+        for span in spans(to) {
+            let upper = self.upper(memory, span.page);
+            let middle = made.child(memory, frames, upper, &span, 3, stash);
+            if let Some(source) = self.movable(memory, way, &span, Some(middle)) {
+                self.move_table(memory, frames, source, &span, middle);
+                continue;
+            }
+            let leaf = made.child(memory, frames, middle, &span, 2, stash);
+            made.join(memory, frames, leaf, slot, stash);
+            meta(frames, leaf).add_count(span.count);
+        }
+        Ok(())
+    }
+
+    /// How many large leaves of `from` cannot move whole, as things stand.
+    pub(crate) fn stuck_larges<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        from: PageRange,
+        to: PageRange,
+    ) -> u64 {
+        let _made = self.lock();
+        let way = Way { from, to };
+        let moving = spans(to).filter(|span| {
+            let middle = made_child(memory, self.upper(memory, span.page), span.page, 3);
+            let source = self.movable(memory, way, span, middle);
+            source.is_some_and(|source| self.large_leaf(memory, source).is_some())
+        });
+        self.larges(memory, from) - moving.count() as u64
+    }
+
+    /// Frames that [`relocate`](Self::relocate) needs, as things stand.
+    pub(crate) fn missing_for_move<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        from: PageRange,
+        to: PageRange,
+        slot: u32,
+    ) -> u64 {
+        let _made = self.lock();
+        self.missing_on_way(memory, frames, Way { from, to }, slot)
+    }
+
+    /// Where the leaf table of a span comes from whole: only to a place where none was since the
+    /// last shootdown, so that no CPU remembers another one there.
+    fn movable<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        way: Way,
+        span: &Span,
+        middle: Option<Frame>,
+    ) -> Option<Page> {
+        let source = way.whole(span)?;
+        let is_vacant = middle.is_none_or(|middle| {
+            read(&raw::words(memory, middle)[index(span.page, 2)]) == Entry::ABSENT
+        });
+        is_vacant.then_some(source)
+    }
+
+    fn missing_on_way<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        way: Way,
+        slot: u32,
+    ) -> u64 {
+        let (mut missing, mut made) = (0, None);
+        for span in spans(way.to) {
+            let upper = self.upper(memory, span.page);
+            let middle = made_child(memory, upper, span.page, 3);
+            if middle.is_none() {
+                let key = span.page.start_address().as_u64() >> 30;
+                missing += u64::from(made != Some(key));
+                made = Some(key);
+            }
+            if self.movable(memory, way, &span, middle).is_some() {
+                continue;
+            }
+            let leaf = middle.and_then(|middle| made_child(memory, middle, span.page, 2));
+            missing += leaf.map_or(1, |leaf| u64::from(needs_index(meta(frames, leaf), slot)));
+        }
+        missing
+    }
+
+    /// Links the leaf table of `source` over a span, and unlinks it where it was. The old table
+    /// above may be empty now: it goes when the old addresses do.
+    fn move_table<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        source: Page,
+        span: &Span,
+        middle: Frame,
+    ) {
+        let upper = self.upper(memory, source);
+        let old_middle = Self::child(memory, upper, source, 3).expect("pinned by its count");
+        let old = &raw::words(memory, old_middle)[index(source, 2)];
+        let entry = read(old);
+        publish(&raw::words(memory, middle)[index(span.page, 2)], entry);
+        old.store(Entry::ABSENT.raw(), Ordering::Relaxed);
+        if !entry.is_large() {
+            meta(frames, entry.frame()).set_place(place(span.page, 2));
+        }
+        meta(frames, middle).add_count(1);
+        meta(frames, old_middle).sub_count(1);
+    }
+
+    /// Moves the entries of `from`, but for those that have moved with their tables, to the first
+    /// pages of `to`.
+    pub(crate) fn move_entries<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        from: PageRange,
+        to: PageRange,
+        slot: u32,
+    ) {
+        let way = Way { from, to };
+        for span in spans(PageRange::within(to, PageCount::ZERO, from.count())) {
+            let source = way.source(span.page).expect("these pages had a place");
+            // A large leaf that could not move whole was split before.
+            if way.whole(&span).is_some() && self.leaf_table(memory, source).is_none() {
+                continue;
+            }
+            let count = PageCount::from_pages(span.count as u64).expect("at most 512");
+            let offset = PageCount::from_pages(source - from.start()).expect("inside the range");
+            let mut places = self.places(memory, frames, &span, slot);
+            for old in spans(PageRange::within(from, offset, count)) {
+                let entries = self.entries_of(memory, frames, &old);
+                let (here, rest) = places.split_at(entries.len());
+                for (place, old) in here.iter().zip(entries) {
+                    publish(place, read(old));
+                    old.store(Entry::ABSENT.raw(), Ordering::Relaxed);
+                }
+                places = rest;
+            }
+        }
+    }
+}

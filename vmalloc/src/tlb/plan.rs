@@ -1,0 +1,127 @@
+//! Which translations a shootdown must drop: a few pages one by one, or everything.
+
+use x86_64::VirtAddr;
+
+use super::FlushKind;
+use crate::page::{Page, PageRange};
+use crate::sync::{AtomicU64, Ordering, fence};
+
+/// Pages that are flushed one by one; for more, everything is cheaper.
+pub(crate) const PAGES_MAX: usize = 33;
+
+/// What must go, while it is being collected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pages: [u64; PAGES_MAX],
+    /// Above [`PAGES_MAX`] it means everything.
+    count: usize,
+}
+
+impl Plan {
+    /// Nothing yet.
+    pub(crate) const fn new() -> Self {
+        Self { pages: [0; PAGES_MAX], count: 0 }
+    }
+
+    /// Everything.
+    pub(crate) const fn full() -> Self {
+        Self { pages: [0; PAGES_MAX], count: PAGES_MAX + 1 }
+    }
+
+    /// Whether more pages can only mean everything.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count > PAGES_MAX
+    }
+
+    /// Whether there is nothing to flush.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How a CPU that follows it flushes.
+    pub(crate) fn kind(&self) -> FlushKind {
+        match self.count {
+            0 => FlushKind::None,
+            1..=PAGES_MAX => FlushKind::Pages,
+            _ => FlushKind::Full,
+        }
+    }
+
+    /// Adds the pages of a range.
+    #[inline]
+    pub(crate) fn add(&mut self, range: PageRange) {
+        if !self.is_full() {
+            self.add_strides(range, 1);
+        }
+    }
+
+    /// Adds the leaves of a range, each of `stride` pages: a large one is dropped by any address.
+    pub(crate) fn add_strides(&mut self, range: PageRange, stride: u64) {
+        let leaves = range.count().get().div_ceil(stride);
+        if self.is_full() || leaves > (PAGES_MAX - self.count) as u64 {
+            *self = Self::full();
+            return;
+        }
+        for leaf in 0..leaves {
+            self.pages[self.count] = (range.start() + leaf * stride).start_address().as_u64();
+            self.count += 1;
+        }
+    }
+}
+
+/// The plan of the last generation, where every CPU can read it.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    /// The generation that the plan belongs to; 0 while it is being written.
+    generation: AtomicU64,
+    count: AtomicU64,
+    pages: [AtomicU64; PAGES_MAX],
+}
+
+impl Posted {
+    pub(crate) fn new() -> Self {
+        Self {
+            generation: AtomicU64::new(0),
+            count: AtomicU64::new(0),
+            pages: core::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    /// Writes the plan of a generation that is about to begin.
+    pub(crate) fn post(&self, generation: u64, plan: &Plan) {
+        self.generation.store(0, Ordering::Relaxed);
+        // Release: pairs with the Acquire fence in `read`; who sees a new page sees the 0.
+        fence(Ordering::Release);
+        self.count.store(plan.count as u64, Ordering::Relaxed);
+        if !plan.is_full() {
+            for (place, page) in self.pages.iter().zip(&plan.pages[..plan.count]) {
+                place.store(*page, Ordering::Relaxed);
+            }
+        }
+        // Release: pairs with the Acquire in `read`.
+        self.generation.store(generation, Ordering::Release);
+    }
+
+    /// The pages of a generation's plan, unless it means everything or is another one's by now.
+    pub(crate) fn read(&self, generation: u64) -> Option<impl Iterator<Item = Page>> {
+        // Acquire: pairs with the Release at the end of `post`.
+        if self.generation.load(Ordering::Acquire) != generation {
+            return None;
+        }
+        let count = usize::try_from(self.count.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        if count > PAGES_MAX {
+            return None;
+        }
+        let mut pages = [0; PAGES_MAX];
+        for (page, place) in pages.iter_mut().zip(&self.pages[..count]) {
+            *page = place.load(Ordering::Relaxed);
+        }
+        // Acquire: pairs with the Release fence in `post`.
+        fence(Ordering::Acquire);
+        if self.generation.load(Ordering::Relaxed) != generation {
+            return None;
+        }
+        let page = |page| Page::containing_address(VirtAddr::new_truncate(page));
+        Some(pages.into_iter().take(count).map(page))
+    }
+}

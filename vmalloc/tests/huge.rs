@@ -1,0 +1,211 @@
+//! Leaves of 2 MiB: where they are used, what they fall back to, and how they are split.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    reason = "pages of a test are few, and a test may panic"
+)]
+
+use vmalloc::sim::{self, SimMachine};
+use vmalloc::{
+    Access, AccessKind, AllocateError, CpuId, Huge, PAGE_BYTES, Protection, RegionId, Request,
+    RequestError, Reservation, Resize, Resized, Vmalloc,
+};
+use x86_64::VirtAddr;
+
+const MIB: u64 = 1 << 20;
+
+fn machine(frames: u64, window: u64) -> Vmalloc<SimMachine> {
+    let vm = SimMachine::new(frames, 2).set_up(sim::window(window), 64, 0);
+    let vm = vm.expect("the memory holds the records");
+    vm.machine().on(CpuId(1));
+    vm.leave_idle();
+    vm.machine().on(CpuId(0));
+    vm
+}
+
+fn sound(vm: &Vmalloc<SimMachine>) {
+    let audit = vm.check();
+    let violations: Vec<_> = audit.violations().map(|v| v.to_string()).collect();
+    assert!(audit.is_sound(), "{violations:?}");
+}
+
+fn request(bytes: u64, huge: Huge) -> Request {
+    Request::try_new(bytes).unwrap().huge(huge).unwrap()
+}
+
+/// How many of a region's pages have a leaf of level 2 and of level 1.
+fn levels(vm: &Vmalloc<SimMachine>, id: RegionId) -> (usize, usize) {
+    let info = vm.info(id).unwrap();
+    let level =
+        |level| vm.entries(&info).filter(|(_, walk)| walk.last().unwrap().0 == level).count();
+    (level(2), level(1))
+}
+
+fn sign(vm: &Vmalloc<SimMachine>, start: VirtAddr, pages: u64) {
+    for page in 0..pages {
+        vm.machine().write(start + page * PAGE_BYTES + 100, &page.to_le_bytes()).unwrap();
+    }
+}
+
+fn assert_signed(vm: &Vmalloc<SimMachine>, start: VirtAddr, pages: u64) {
+    for cpu in [0, 1] {
+        vm.machine().on(CpuId(cpu));
+        for page in 0..pages {
+            let mut word = [0; 8];
+            vm.machine().read(start + page * PAGE_BYTES + 100, &mut word).unwrap();
+            assert_eq!(u64::from_le_bytes(word), page, "page {page} on CPU {cpu}");
+        }
+    }
+    vm.machine().on(CpuId(0));
+}
+
+#[test]
+fn whole_2_mib_are_large_and_the_rest_is_small() {
+    let vm = machine(6_000, 20_000);
+    let before = vm.stats();
+    let region = vm.allocate(&request(5 * MIB, Huge::Try).zeroed()).unwrap();
+    assert!(region.address().is_aligned(2 * MIB));
+    assert_eq!(levels(&vm, region.id()), (1024, 256));
+    let mut bytes = vec![1; 5 * MIB as usize];
+    vm.machine().read(region.address(), &mut bytes).unwrap();
+    assert!(bytes.iter().all(|byte| *byte == 0));
+    sign(&vm, region.address(), 1280);
+    assert_signed(&vm, region.address(), 1280);
+    let middle = region.address() + 3 * MIB;
+    assert_eq!(vm.find(middle).map(|info| info.id), Some(region.id()));
+    assert_eq!(vm.next_region(vm.window().address()).unwrap().id, region.id());
+    sound(&vm);
+    drop(region);
+    sound(&vm);
+    vm.reclaim();
+    sound(&vm);
+    assert_eq!(vm.stats().frames_free, before.frames_free);
+    assert_eq!(vm.stats().table_pages, before.table_pages);
+}
+
+#[test]
+fn what_only_tries_takes_small_pages_where_no_block_is_whole() {
+    let vm = SimMachine::new(2_200, 1).set_up(sim::window(20_000), 0, 0).unwrap();
+    // Every second frame is taken: no two are neighbours.
+    let mut singles = Vec::new();
+    while let Ok(region) = vm.vmalloc(1) {
+        singles.push(region.into_raw());
+    }
+    for id in singles.iter().step_by(2) {
+        vm.vfree(*id).unwrap();
+    }
+    let error = vm.allocate(&request(2 * MIB, Huge::Must)).unwrap_err();
+    assert!(matches!(error, AllocateError::FramesExhausted { .. }), "{error}");
+    sound(&vm);
+    let region = vm.allocate(&request(2 * MIB, Huge::Try)).unwrap();
+    assert_eq!(levels(&vm, region.id()), (0, 512));
+    sound(&vm);
+}
+
+#[test]
+fn what_must_be_large_is_or_fails() {
+    let vm = machine(6_000, 20_000);
+    let error = Request::try_new(2 * MIB - PAGE_BYTES).unwrap().huge(Huge::Must).unwrap_err();
+    assert_eq!(error, RequestError::TooSmallForHuge { bytes: 2 * MIB - PAGE_BYTES });
+    // An empty table that is kept lies where the large leaf must go.
+    drop(vm.vmalloc(PAGE_BYTES).unwrap());
+    vm.purge();
+    assert_eq!(vm.stats().table_pages_cached, 1);
+    let region = vm.allocate(&request(2 * MIB, Huge::Must)).unwrap();
+    assert_eq!(levels(&vm, region.id()), (512, 0));
+    sound(&vm);
+}
+
+#[test]
+fn rights_of_large_leaves_change_on_every_cpu() {
+    let vm = machine(6_000, 20_000);
+    let region = vm.allocate(&request(3 * MIB, Huge::Must)).unwrap();
+    sign(&vm, region.address(), 768);
+    assert_signed(&vm, region.address(), 768);
+    region.protect(Protection::ReadOnly).unwrap();
+    for cpu in [0, 1] {
+        vm.machine().on(CpuId(cpu));
+        for offset in [0, 2 * MIB - 1, 2 * MIB, 3 * MIB - 1] {
+            let address = region.address() + offset;
+            assert!(vm.machine().probe(address, AccessKind::Write).is_err(), "CPU {cpu}");
+        }
+    }
+    assert_eq!(levels(&vm, region.id()), (512, 256), "nothing was split");
+    region.protect(Protection::None).unwrap();
+    assert!(vm.machine().probe(region.address(), AccessKind::Read).is_err());
+    sound(&vm);
+    region.protect(Protection::ReadWrite).unwrap();
+    assert_signed(&vm, region.address(), 768);
+    sound(&vm);
+}
+
+#[test]
+fn a_shrink_splits_the_leaf_that_its_end_lies_in() {
+    let vm = machine(6_000, 20_000);
+    let mut region = vm.allocate(&request(6 * MIB, Huge::Must)).unwrap();
+    sign(&vm, region.address(), 1536);
+    assert_signed(&vm, region.address(), 1536);
+    let free = vm.stats().frames_free;
+    assert_eq!(region.resize(&Resize::to(3 * MIB)), Ok(Resized::Shrunk));
+    assert_eq!(levels(&vm, region.id()), (512, 256));
+    assert_signed(&vm, region.address(), 768);
+    let guard = region.address() + 3 * MIB;
+    for cpu in [0, 1] {
+        vm.machine().on(CpuId(cpu));
+        assert!(vm.machine().probe(guard, AccessKind::Read).is_err(), "CPU {cpu}");
+    }
+    vm.machine().on(CpuId(0));
+    sound(&vm);
+    vm.purge();
+    assert_eq!(vm.stats().frames_free, free + 768 - 1, "the table of the split is new");
+    sound(&vm);
+    drop(region);
+    vm.reclaim();
+    sound(&vm);
+}
+
+#[test]
+fn large_leaves_move_whole_or_are_split() {
+    for window in [20_000, 2_700] {
+        let vm = machine(8_000, window);
+        let mut region = vm.allocate(&request(4 * MIB, Huge::Must)).unwrap();
+        let _behind = vm.vmalloc(PAGE_BYTES).unwrap();
+        sign(&vm, region.address(), 1024);
+        assert_signed(&vm, region.address(), 1024);
+        let old = region.address();
+        // The smaller window holds the new size at another phase only.
+        let pages = if window == 20_000 { 1100 } else { 1500 };
+        assert_eq!(region.resize(&Resize::to(pages * PAGE_BYTES)), Ok(Resized::Moved));
+        let (large, small) = levels(&vm, region.id());
+        let expected = if window == 20_000 { (1024, 76) } else { (0, 1500) };
+        assert_eq!((large, small), expected, "window of {window}");
+        assert_signed(&vm, region.address(), 1024);
+        sound(&vm);
+        vm.purge();
+        assert!(vm.machine().probe(old, AccessKind::Read).is_err());
+        sound(&vm);
+        drop(region);
+        vm.reclaim();
+        sound(&vm);
+    }
+}
+
+#[test]
+fn a_large_request_that_fails_changes_nothing() {
+    for kind in Reservation::ALL {
+        for number in 1.. {
+            let vm = machine(6_000, 20_000);
+            let before = vm.stats();
+            vm.inject(kind, number);
+            let result = vm.allocate(&request(5 * MIB, Huge::Must).zeroed());
+            if result.is_ok() {
+                break;
+            }
+            let after = vm.stats();
+            assert_eq!(after.frames_free, before.frames_free, "{kind:?} {number}");
+            assert_eq!(after.table_pages, before.table_pages, "{kind:?} {number}");
+            assert_eq!(after.pages_free, before.pages_free, "{kind:?} {number}");
+            sound(&vm);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Which CPU it is, who sleeps, and who does not answer.
+
+use vmalloc::{CpuId, Cpus};
+
+use super::World;
+
+impl World<'_> {
+    pub(super) fn current(&self) -> u32 {
+        self.vm.machine().current().0
+    }
+
+    /// Goes on as another CPU; the one before may go to sleep.
+    pub(super) fn go_on(&mut self, cpu: u32, sleep: bool) {
+        let (before, next) = (self.current(), cpu % self.shape.cpus);
+        if sleep && before != next {
+            self.vm.enter_idle();
+            self.vm.machine().set_asleep(true);
+            self.asleep[before as usize] = true;
+        }
+        self.vm.machine().on(CpuId(next));
+        self.wake(next);
+    }
+
+    /// Wakes the CPU that is the current one.
+    fn wake(&mut self, cpu: u32) {
+        if self.asleep[cpu as usize] {
+            self.vm.leave_idle();
+            self.vm.machine().set_asleep(false);
+            self.asleep[cpu as usize] = false;
+        }
+    }
+
+    pub(super) fn deafen(&mut self, cpu: u32, steps: u32) {
+        let cpu = cpu % self.shape.cpus;
+        self.vm.machine().deafen(Some(CpuId(cpu)));
+        self.deaf = Some((cpu, steps));
+    }
+
+    pub(super) fn tire_of_deafness(&mut self) {
+        self.deaf = match self.deaf {
+            Some((cpu, steps)) if steps > 1 => Some((cpu, steps - 1)),
+            Some(_) => {
+                self.vm.machine().deafen(None);
+                None
+            }
+            None => None,
+        };
+    }
+
+    /// Whether a flush that cannot wait would have to wait for ever.
+    pub(super) fn must_not_wait(&self) -> bool {
+        self.deaf.is_some_and(|(cpu, _)| cpu != self.current() && !self.asleep[cpu as usize])
+    }
+
+    pub(super) fn wake_all(&mut self) {
+        self.vm.machine().deafen(None);
+        self.deaf = None;
+        for cpu in 0..self.shape.cpus {
+            self.vm.machine().on(CpuId(cpu));
+            self.wake(cpu);
+        }
+    }
+
+    /// Does something as the first CPU from `cpu` on that is awake.
+    pub(super) fn on_awake(&self, cpu: u32, work: impl FnOnce()) {
+        let me = self.vm.machine().current();
+        let awake = (0..self.shape.cpus).map(|offset| (cpu + offset) % self.shape.cpus);
+        let awake = awake.into_iter().find(|cpu| !self.asleep[*cpu as usize]);
+        self.vm.machine().on(CpuId(awake.expect("the current CPU is awake")));
+        work();
+        self.vm.machine().on(me);
+    }
+
+    /// Does something as every CPU that is awake.
+    pub(super) fn everywhere(&self, work: impl Fn(CpuId)) {
+        let me = self.vm.machine().current();
+        for cpu in (0..self.shape.cpus).filter(|cpu| !self.asleep[*cpu as usize]) {
+            self.vm.machine().on(CpuId(cpu));
+            work(CpuId(cpu));
+        }
+        self.vm.machine().on(me);
+    }
+}

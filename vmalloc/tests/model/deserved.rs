@@ -1,0 +1,67 @@
+//! Errors are right only if the request could not be served.
+
+use vmalloc::{AllocateError, PAGE_BYTES};
+
+use super::World;
+use crate::op::Wanted;
+
+/// What a request needs.
+pub(super) struct Need {
+    /// Pages at adjacent addresses, without the guard.
+    pub(super) pages: u64,
+    pub(super) align: u64,
+    pub(super) frames: u64,
+    pub(super) only: Option<u32>,
+    pub(super) may_take_reserve: bool,
+}
+
+impl Need {
+    pub(super) fn of(wanted: &Wanted) -> Self {
+        let pages = wanted.size.pages;
+        Self {
+            pages,
+            align: PAGE_BYTES << wanted.align,
+            frames: pages,
+            only: wanted.node.filter(|(_, only)| *only).map(|(node, _)| node),
+            may_take_reserve: wanted.reserve,
+        }
+    }
+}
+
+/// Frames that tables over so many pages take at most.
+pub(super) fn tables_for(pages: u64) -> u64 {
+    2 * (pages / 512 + 2) + 2
+}
+
+impl World<'_> {
+    /// Nothing that is lazy or kept for speed could have helped: it must have been tried.
+    pub(super) fn assert_deserved(&self, error: AllocateError, need: &Need) {
+        let stats = self.vm.stats();
+        if let AllocateError::TooBig { usable, .. } = error {
+            assert!(!need.may_take_reserve && need.pages * PAGE_BYTES > usable, "{error}");
+            return;
+        }
+        if self.deaf.is_some() {
+            return;
+        }
+        assert_eq!((stats.areas_lazy, stats.pages_pooled), (0, 0), "{error}: not all was tried");
+        assert!(!self.held.values().any(|held| held.deferred), "{error}: a free was put off");
+        match error {
+            AllocateError::TooBig { .. } => {}
+            AllocateError::FramesExhausted { .. } => {
+                let reserve = if need.may_take_reserve { 0 } else { self.shape.reserve };
+                let is_short = stats.frames_free < need.frames + tables_for(need.pages) + reserve;
+                let on = |node: u32| stats.frames_free_by_node[node as usize];
+                let is_node_short = need.only.is_some_and(|node| on(node) < need.frames);
+                assert!(is_short || is_node_short, "{error}: {} are free", stats.frames_free);
+            }
+            AllocateError::WindowExhausted { .. } => {
+                let fit = self.gaps(need.pages + 1, need.align).next();
+                assert_eq!(fit, None, "{error}");
+            }
+            AllocateError::RegionsExhausted { limit } => {
+                assert_eq!(self.held.len(), limit as usize, "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A listing that goes on while what it lists changes.
+
+use std::collections::{BTreeMap, HashSet};
+
+use vmalloc::{Cursor, RegionId, RegionState};
+
+use super::World;
+
+/// What was seen so far, and what must be seen still.
+pub(super) struct Listing {
+    cursor: Cursor,
+    /// Regions that have lived at the same address since the listing began.
+    unseen: BTreeMap<RegionId, u64>,
+    seen: HashSet<(RegionId, u64)>,
+    /// The slot of the last lazy area.
+    lazy: u32,
+}
+
+impl World<'_> {
+    /// Lists the next `areas` areas; begins again after the last.
+    pub(super) fn list(&mut self, areas: u32) {
+        let begin = || Listing {
+            cursor: Cursor::START,
+            unseen: self.held.iter().map(|(start, held)| (held.id, *start)).collect(),
+            seen: HashSet::new(),
+            lazy: 0,
+        };
+        let mut listing = self.listing.take().unwrap_or_else(begin);
+        for _ in 0..areas {
+            let cursor = Cursor::from_raw(listing.cursor.get());
+            let Some((info, next)) = self.vm.next_area(cursor) else {
+                assert!(listing.unseen.is_empty(), "never listed: {:?}", listing.unseen);
+                return;
+            };
+            let place = (info.id, info.range.address().as_u64());
+            if info.state == RegionState::Busy {
+                assert!(listing.seen.insert(place), "{info:?} is listed twice");
+                assert_eq!(self.held.get(&place.1).map(|held| held.id), Some(info.id));
+                assert_eq!(listing.lazy, 0, "{info:?} comes after what is lazy");
+                listing.unseen.remove(&info.id);
+            } else {
+                assert!(listing.unseen.is_empty(), "never listed: {:?}", listing.unseen);
+                assert!(info.id.slot() > listing.lazy, "{info:?} is listed twice");
+                listing.lazy = info.id.slot();
+            }
+            listing.cursor = next;
+        }
+        self.listing = Some(listing);
+    }
+
+    /// What has gone or moved need not be seen.
+    pub(super) fn settle_listing(&mut self) {
+        if let Some(listing) = &mut self.listing {
+            listing
+                .unseen
+                .retain(|id, start| self.held.get(start).is_some_and(|held| held.id == *id));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The machine and the window that operations are tried on: small enough that everything runs out.
+
+use vmalloc::sim::{self, SimMachine};
+use vmalloc::{CpuId, Vmalloc};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) cpus: u32,
+    pub(crate) nodes: u32,
+    pub(crate) frames: u64,
+    /// Pages.
+    pub(crate) window: u64,
+    /// 0 means one for each frame.
+    pub(crate) regions: u32,
+    pub(crate) reserve: u64,
+    pub(crate) seed: u64,
+}
+
+impl Shape {
+    /// Every number is a shape.
+    pub(crate) fn from_word(word: u64) -> Self {
+        let mut rest = word;
+        let mut below = |end: u64| {
+            let digit = rest % end;
+            rest /= end;
+            digit
+        };
+        let cpus = 1 + below(4) as u32;
+        let nodes = 1 + below(2) as u32;
+        // A window of many GiB has more than one table of every level.
+        let window = [300, 1_500, 5_000, 1 << 20][below(4) as usize];
+        let regions = [0, 40, 0, 14][below(4) as usize];
+        let reserve = [0, 0, 20][below(3) as usize];
+        let frames = if below(8) == 7 { 1_600 } else { 260 + below(340) };
+        Self { cpus, nodes, frames, window, regions, reserve, seed: word ^ rest }
+    }
+
+    /// Sets the window up; every CPU is awake, and the first is the current one.
+    pub(crate) fn set_up(&self) -> Vmalloc<SimMachine> {
+        let machine = SimMachine::new(self.frames, self.cpus).with_nodes(self.nodes);
+        machine.speculate(self.seed, self.window.min(5_000));
+        let vm = machine.set_up(sim::window(self.window), self.regions, self.reserve);
+        let vm = vm.expect("the memory holds the records");
+        for cpu in (0..self.cpus).rev() {
+            vm.machine().on(CpuId(cpu));
+            vm.leave_idle();
+        }
+        vm
+    }
+}

@@ -1,0 +1,287 @@
+//! The verbs beside allocate, resize and protect: maps, nodes, deferred frees, zeroed frames,
+//! switches, sleepers and laggards.
+#![expect(unsafe_code, reason = "maps frames of its own")]
+
+use vmalloc::sim::{self, SimMachine};
+use vmalloc::{
+    Access, AccessKind, AllocateError, CpuId, FlushKind, FlushMode, PAGE_BYTES, Protection,
+    RegionError, Request, RequestError, Reservation, SiteKind, Vmalloc,
+};
+
+fn machine(cpus: u32) -> Vmalloc<SimMachine> {
+    let vm = SimMachine::new(600, cpus).set_up(sim::window(4_000), 0, 0);
+    let vm = vm.expect("the memory holds the records");
+    for cpu in (0..cpus).rev() {
+        vm.machine().on(CpuId(cpu));
+        vm.leave_idle();
+    }
+    vm
+}
+
+fn sound(vm: &Vmalloc<SimMachine>) {
+    let audit = vm.check();
+    let violations: Vec<_> = audit.violations().map(|v| v.to_string()).collect();
+    assert!(audit.is_sound(), "{violations:?}");
+}
+
+#[test]
+fn frames_of_the_caller_are_mapped_in_order_and_stay_the_callers() {
+    let vm = machine(2);
+    let run = vm.take_run(4).unwrap();
+    let frames = [run.start + 3, run.start, run.start + 2];
+    // SAFETY: the run is this test's.
+    let region = unsafe { vm.vmap(&frames, Protection::ReadWrite, "test") }.unwrap();
+    for (page, frame) in region.range().pages().zip(frames) {
+        assert_eq!(vm.translate(page.start_address()), Some(frame.start_address()));
+    }
+    vm.machine().write(region.address(), b"mapped").unwrap();
+    assert_eq!(vm.locate(region.address() + region.bytes()).kind, SiteKind::Guard);
+    let mut row = String::new();
+    vm.write_row(&region.info(), "test", &mut row).unwrap();
+    assert!(row.contains(" test pages=3 vmap\n"), "{row}");
+    sound(&vm);
+    let (free, address) = (vm.stats().frames_free, region.address());
+    vm.vunmap(region);
+    for cpu in [0, 1] {
+        vm.machine().on(CpuId(cpu));
+        assert!(vm.machine().probe(address, AccessKind::Read).is_err());
+    }
+    vm.reclaim();
+    assert!(vm.stats().frames_free >= free, "tables came back, and no frame of the caller");
+    sound(&vm);
+}
+
+#[test]
+fn a_ticket_is_redeemed_by_a_purge_and_by_nothing_less() {
+    let vm = machine(2);
+    let run = vm.take_run(1).unwrap();
+    let other = vm.vmalloc(1).unwrap();
+    // SAFETY: the run is this test's.
+    let region = unsafe { vm.vmap(&[run.start], Protection::ReadWrite, "") }.unwrap();
+    let ticket = vm.vunmap_lazy(region);
+    assert!(!vm.is_flushed(ticket));
+    // This flushes one page of another region.
+    other.protect(Protection::ReadOnly).unwrap();
+    assert!(!vm.is_flushed(ticket));
+    vm.purge();
+    assert!(vm.is_flushed(ticket));
+}
+
+#[test]
+fn a_ticket_for_what_is_flushed_already_is_redeemed() {
+    let vm = machine(2);
+    vm.set_flush_mode(FlushMode::Eager);
+    let run = vm.take_run(1).unwrap();
+    // SAFETY: the run is this test's.
+    let region = unsafe { vm.vmap(&[run.start], Protection::ReadWrite, "") }.unwrap();
+    let ticket = vm.vunmap_lazy(region);
+    // Nothing is lazy, so no purge would ever redeem it.
+    assert!(vm.is_flushed(ticket));
+    // The next life of the slot does not take that back.
+    let _next = vm.vmalloc(1).unwrap();
+    assert!(vm.is_flushed(ticket));
+}
+
+#[test]
+fn a_map_that_fails_changes_nothing() {
+    let vm = machine(1);
+    let run = vm.take_run(1).unwrap();
+    let before = vm.stats();
+    for kind in [Reservation::Region, Reservation::Area, Reservation::Table] {
+        vm.inject(kind, 1);
+        // SAFETY: the run is this test's.
+        let mapped = unsafe { vm.vmap(&[run.start], Protection::ReadOnly, "") };
+        assert!(mapped.is_err(), "{kind:?}");
+        let after = vm.stats();
+        assert_eq!((after.frames_free, after.pages_free), (before.frames_free, before.pages_free));
+        sound(&vm);
+    }
+    // SAFETY: there is nothing to map.
+    let none = unsafe { vm.vmap(&[], Protection::ReadOnly, "") };
+    assert!(matches!(none, Err(AllocateError::TooBig { requested: 0, .. })));
+}
+
+#[test]
+fn nodes_are_preferred_or_insisted_on() {
+    let vm = SimMachine::new(600, 2).with_nodes(2).set_up(sim::window(4_000), 0, 0).unwrap();
+    let on = |node| {
+        let region = vm.vmalloc_node(8 * PAGE_BYTES, node).unwrap();
+        vm.frames_per_node(&region.info())
+    };
+    assert_eq!((on(0), on(1)), ([8, 0, 0, 0], [0, 8, 0, 0]));
+    vm.purge();
+    let free = vm.stats().frames_free_by_node[1];
+    let all = Request::try_new((free + 8) * PAGE_BYTES).unwrap();
+    let error = vm.allocate(&all.only_node(1).unwrap()).unwrap_err();
+    assert!(matches!(error, AllocateError::FramesExhausted { .. }), "{error}");
+    let region = vm.allocate(&all.prefer_node(1).unwrap()).unwrap();
+    let counts = vm.frames_per_node(&region.info());
+    assert!(counts[0] > 0 && counts[1] > counts[0], "{counts:?}");
+    assert_eq!(counts[0] + counts[1], free + 8);
+    let mut row = String::new();
+    vm.write_row(&region.info(), "", &mut row).unwrap();
+    assert!(row.contains(&format!(" N0={} N1={}\n", counts[0], counts[1])), "{row}");
+    drop(region);
+    vm.reclaim();
+    sound(&vm);
+    let error = Request::try_new(1).unwrap().only_node(4).unwrap_err();
+    assert_eq!(error, RequestError::Node { node: 4, limit: 4 });
+}
+
+#[test]
+fn a_deferred_free_happens_at_the_next_purge() {
+    let vm = machine(2);
+    let id = vm.vmalloc(3 * PAGE_BYTES).unwrap().into_raw();
+    let address = vm.info(id).unwrap().range.address();
+    vm.free_deferred(id).unwrap();
+    assert_eq!(vm.free_deferred(id).unwrap_err(), RegionError::Gone { id });
+    assert_eq!(vm.vfree(id).unwrap_err(), RegionError::Gone { id });
+    vm.machine().probe(address, AccessKind::Read).expect("it is mapped still");
+    vm.purge();
+    assert!(vm.machine().probe(address, AccessKind::Read).is_err());
+    assert_eq!(vm.info(id).unwrap_err(), RegionError::Gone { id });
+    sound(&vm);
+}
+
+#[test]
+fn frames_cleared_ahead_are_taken_by_who_wants_zeros() {
+    let vm = machine(1);
+    assert_eq!(vm.fill_zeroed(10), 10);
+    assert_eq!(vm.stats().frames_zeroed, 10);
+    sound(&vm);
+    let region = vm.vzalloc(12 * PAGE_BYTES).unwrap();
+    let stats = vm.stats();
+    assert_eq!((stats.zeroed_hits, stats.zeroed_misses), (10, 2));
+    let mut bytes = vec![1; 12 * 4096];
+    vm.machine().read(region.address(), &mut bytes).unwrap();
+    assert!(bytes.iter().all(|byte| *byte == 0));
+    // Who does not care gets others, as long as there are others.
+    let _neighbour = vm.vmalloc(PAGE_BYTES).unwrap();
+    vm.fill_zeroed(5);
+    let ready = vm.stats().frames_zeroed;
+    drop(vm.vmalloc(PAGE_BYTES).unwrap());
+    assert_eq!(vm.stats().frames_zeroed, ready);
+    sound(&vm);
+}
+
+#[test]
+fn an_eager_window_faults_at_once() {
+    let vm = machine(2);
+    vm.set_flush_mode(FlushMode::Eager);
+    let region = vm.vmalloc(PAGE_BYTES).unwrap();
+    let address = region.address();
+    vm.machine().on(CpuId(1));
+    vm.machine().probe(address, AccessKind::Read).unwrap();
+    vm.machine().on(CpuId(0));
+    drop(region);
+    for cpu in [0, 1] {
+        vm.machine().on(CpuId(cpu));
+        assert!(vm.machine().probe(address, AccessKind::Read).is_err(), "CPU {cpu}");
+    }
+    assert_eq!(vm.stats().areas_lazy, 0);
+}
+
+#[test]
+fn a_sleeper_is_not_interrupted_but_flushes_when_it_wakes() {
+    let vm = machine(2);
+    let region = vm.vmalloc(PAGE_BYTES).unwrap();
+    let address = region.address();
+    vm.machine().on(CpuId(1));
+    vm.machine().probe(address, AccessKind::Read).unwrap();
+    vm.enter_idle();
+    vm.machine().set_asleep(true);
+    vm.machine().on(CpuId(0));
+    let before = vm.stats();
+    drop(region);
+    assert_eq!(vm.purge().areas, 1);
+    let after = vm.stats();
+    assert_eq!(after.interrupts, before.interrupts);
+    assert_eq!(after.cpus_skipped, before.cpus_skipped + 1);
+    vm.machine().on(CpuId(1));
+    vm.leave_idle();
+    vm.machine().set_asleep(false);
+    assert!(vm.machine().probe(address, AccessKind::Read).is_err());
+}
+
+#[test]
+fn a_sleeper_is_interrupted_before_a_table_is_freed() {
+    let vm = machine(2);
+    // A leaf table of its own, far from what stays.
+    let region = vm.vmalloc(PAGE_BYTES).unwrap();
+    let address = region.address();
+    vm.machine().on(CpuId(1));
+    vm.machine().probe(address, AccessKind::Read).unwrap();
+    vm.enter_idle();
+    vm.machine().set_asleep(true);
+    vm.machine().on(CpuId(0));
+    let before = vm.stats();
+    drop(region);
+    // The machine checks that no CPU remembers a table that is freed, asleep or not.
+    vm.reclaim();
+    let after = vm.stats();
+    assert_eq!(after.interrupts, before.interrupts + 1);
+    assert!(after.table_pages < before.table_pages);
+}
+
+#[test]
+fn a_cpu_that_does_not_answer_is_counted_and_its_memory_stays_lazy() {
+    let vm = machine(2);
+    let region = vm.vmalloc(PAGE_BYTES).unwrap();
+    let address = region.address();
+    vm.machine().on(CpuId(1));
+    vm.machine().probe(address, AccessKind::Read).unwrap();
+    vm.machine().deafen(Some(CpuId(1)));
+    vm.machine().on(CpuId(0));
+    let free = vm.stats().frames_free;
+    drop(region);
+    let purged = vm.purge();
+    assert_eq!((purged.areas, purged.pages), (0, 0));
+    let stats = vm.stats();
+    assert_eq!((stats.laggards, stats.areas_lazy, stats.frames_free), (1, 1, free));
+    sound(&vm);
+    vm.machine().deafen(None);
+    let purged = vm.purge();
+    assert_eq!((purged.areas, purged.flush), (1, FlushKind::Pages));
+    assert_eq!((vm.stats().areas_lazy, vm.stats().frames_free), (0, free + 1));
+    vm.machine().on(CpuId(1));
+    assert!(vm.machine().probe(address, AccessKind::Read).is_err());
+    sound(&vm);
+}
+
+#[test]
+fn a_cpu_two_generations_behind_does_not_follow_the_last_plan() {
+    let vm = machine(2);
+    let [first, second] = [vm.vmalloc(1).unwrap(), vm.vmalloc(1).unwrap()];
+    let addresses = [first.address(), second.address()];
+    vm.machine().on(CpuId(1));
+    for address in addresses {
+        vm.machine().probe(address, AccessKind::Read).unwrap();
+    }
+    vm.enter_idle();
+    vm.machine().set_asleep(true);
+    vm.machine().on(CpuId(0));
+    for region in [first, second] {
+        drop(region);
+        assert_eq!(vm.purge().flush, FlushKind::Pages);
+    }
+    vm.machine().on(CpuId(1));
+    vm.leave_idle();
+    vm.machine().set_asleep(false);
+    for address in addresses {
+        assert!(vm.machine().probe(address, AccessKind::Read).is_err());
+    }
+}
+
+#[test]
+fn what_is_lazy_is_bounded_and_flushes_are_shared() {
+    let vm = SimMachine::new(3_000, 1).set_up(sim::window(60_000), 0, 0).unwrap();
+    let total = vm.stats().frames_total;
+    for _ in 0..2_000 {
+        drop(vm.vmalloc(3 * PAGE_BYTES).unwrap());
+        assert!(vm.stats().pages_lazy <= total / 16 + 4, "{}", vm.stats().pages_lazy);
+    }
+    let stats = vm.stats();
+    assert!(stats.purges >= 2_000 * 4 / (total / 16 + 4), "{} purges", stats.purges);
+    assert!(stats.purges <= 100, "{} purges for 2000 frees", stats.purges);
+    assert_eq!(stats.shootdowns[0], stats.purges, "all of them because enough was lazy");
+}
