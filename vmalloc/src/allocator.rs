@@ -14,12 +14,12 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use crate::area::Areas;
 use crate::error::{AllocateError, RegionError, RequestError};
-use crate::frame::{FrameRange, Frames, LazyFrames};
+use crate::frame::{FrameIndex, FrameRange, Frames, LazyFrames};
 use crate::inject::{Injector, Reservation};
 use crate::lazy::LazyList;
 use crate::machine::{CpuId, Machine};
-use crate::page::{Frame, PAGE_BYTES, Page, PageCount, PageRange};
-use crate::paging::{self, Entry, Mapping, Tables, Walk};
+use crate::page::{Frame, PAGE_BYTES, Page, PageRange};
+use crate::paging::{self, Entry, Mapping, Pinned, Tables, Walk};
 use crate::raw::{self, Slab};
 use crate::region::slot::{Stage, Traits};
 use crate::region::slots::Slots;
@@ -173,10 +173,8 @@ impl<M: Machine> Vmalloc<M> {
     /// ```
     #[inline]
     pub fn vmalloc(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
-        let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
-        let cpu = self.machine.current();
-        if request.pages() == PageCount::ONE
-            && let Some(region) = self.make_page(cpu, &request)
+        if (1..=PAGE_BYTES).contains(&bytes)
+            && let Some(region) = self.make_page(self.machine.current(), bytes)
         {
             return Ok(region);
         }
@@ -315,12 +313,14 @@ impl<M: Machine> Vmalloc<M> {
         if request.wanted_huge() != Huge::Never {
             let backing = self.reserve_large_backing(cpu, request, area, range)?;
             // From here on nothing can fail.
-            record.build(request, range, Traits { large: backing.has_large(), ..traits });
+            let traits = Traits { large: backing.has_large(), ..traits };
+            record.build(request, range, traits, self.only_leaf(range));
             self.commit_large(range, backing, mapping);
         } else {
             let (mut frames, leaf) = self.reserve_backing(cpu, request, area, range)?;
             // From here on nothing can fail.
-            record.build(request, range, traits);
+            let noted = leaf.map_or_else(|| self.only_leaf(range), Pinned::leaf);
+            record.build(request, range, traits, noted);
             let buddy = &self.frames.buddy;
             self.tables.commit(&self.machine, buddy, range, leaf, &mut frames, mapping);
         }
@@ -373,9 +373,9 @@ impl<M: Machine> Vmalloc<M> {
         let extent = record.extent();
         if extent.is_plain_page() && self.switches.frames_wait() {
             self.tally(cpu).freed(1, extent.is_system());
-            let frame = self.unmap_page(record.page());
+            let frame = self.unmap_page(record);
             record.set_frames((frame, frame));
-            self.wait(cpu, id.slot(), record, extent);
+            self.wait(cpu, id.slot(), record, 2);
         } else {
             self.free_pages(cpu, id.slot());
         }
@@ -443,15 +443,22 @@ impl<M: Machine> Vmalloc<M> {
         if extent.is_mapped() {
             return self.unmap_foreign(range);
         }
-        self.clear(range, record.traits())
+        self.clear(range, extent.is_large(), record.leaf())
     }
 
-    /// Takes the entries of a range out, of whatever size.
-    pub(crate) fn clear(&self, range: PageRange, traits: Traits) -> LazyFrames {
-        if traits.large {
+    /// Takes the entries of a range out, of whatever size. `leaf` is the table over all of a range
+    /// that has only one, or none.
+    #[inline]
+    pub(crate) fn clear(&self, range: PageRange, large: bool, leaf: FrameIndex) -> LazyFrames {
+        if large {
             return self.tables.clear_large(&self.machine, &self.frames.buddy, range);
         }
-        self.tables.clear(&self.machine, &self.frames.buddy, range)
+        self.tables.clear(&self.machine, &self.frames.buddy, range, leaf)
+    }
+
+    /// The leaf table over a range that has only one: what a slot notes.
+    pub(crate) fn only_leaf(&self, range: PageRange) -> FrameIndex {
+        self.tables.only_leaf(&self.machine, &self.frames.buddy, range)
     }
 
     #[cold]

@@ -35,15 +35,16 @@ impl<M: Machine> Addresses<M> {
     pub fn take(&mut self, pages: u32) -> Option<Area> {
         let fit = Fit { length: u64::from(pages) + 1, align: 1, phase: 0, system: false };
         let area = self.0.areas.take(CpuId(0), &fit).ok()?;
-        self.0.slots().slot(area.slot).set_addresses(area.start, area.length);
+        let record = self.0.slots().slot(area.slot);
+        record.set_addresses(area.start, area.length);
+        record.set_frames(FrameChain::new().note());
         Some(Area { handle: area.slot, start: area.start })
     }
 
     /// Puts both back.
     #[inline]
     pub fn put(&mut self, area: Area) {
-        let record = self.0.slots().slot(area.handle);
-        self.0.areas.putting(CpuId(0)).put(area.handle, record, record.extent());
+        self.0.areas.put(CpuId(0), area.handle);
     }
 }
 
@@ -69,13 +70,13 @@ impl<M: Machine> Pages<M> {
     pub fn new(vmalloc: Vmalloc<M>, pages: PageCount) -> Self {
         let id = vmalloc.vmalloc(pages.bytes()).expect("the window is new").into_raw();
         let range = vmalloc.info(id).expect("nobody has freed it").range;
-        let frames = Self::take_out(&vmalloc, range);
+        let frames = Self::take_out(&vmalloc, range, id.slot());
         Self { vmalloc, range, slot: id.slot(), frames }
     }
 
-    fn take_out(vmalloc: &Vmalloc<M>, range: PageRange) -> FrameChain {
-        let Vmalloc { tables, machine, frames, .. } = vmalloc;
-        tables.clear(machine, &frames.buddy, range).release_unflushed()
+    fn take_out(vmalloc: &Vmalloc<M>, range: PageRange, slot: u32) -> FrameChain {
+        let noted = vmalloc.slots().slot(slot).leaf();
+        vmalloc.clear(range, false, noted).release_unflushed()
     }
 
     /// Stores an entry for each page.
@@ -97,6 +98,6 @@ impl<M: Machine> Pages<M> {
     ///
     /// If they are not mapped.
     pub fn unmap(&mut self) {
-        self.frames = Self::take_out(&self.vmalloc, self.range);
+        self.frames = Self::take_out(&self.vmalloc, self.range, self.slot);
     }
 }

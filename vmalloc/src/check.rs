@@ -177,8 +177,8 @@ impl<M: Machine> Vmalloc<M> {
         let mut here = window;
         let (mut clients, mut system) = (0, 0);
         let mut region = self.next_region(self.window.address());
-        let walked = self.areas.audit(|start, length, is_pooled| {
-            if is_pooled {
+        let walked = self.areas.audit(|start, length, frames| {
+            if frames.is_some() {
                 return;
             }
             self.check_up_to(audit, &mut rest, &mut here, &mut region, start, |is_system| {
@@ -193,8 +193,8 @@ impl<M: Machine> Vmalloc<M> {
             audit.note(what, 0);
         }
         let (mut resting, mut pooled) = (Runs::default(), 0);
-        let _ = self.areas.audit(|start, length, is_pooled| {
-            if is_pooled {
+        let _ = self.areas.audit(|start, length, frames| {
+            if frames.is_some() {
                 resting.add(start - window, length);
                 pooled += 1;
             }
@@ -282,8 +282,22 @@ impl<M: Machine> Vmalloc<M> {
         audit.expect(indexes == made.indexes, "the number of indexes is wrong", indexes);
         audit.expect(empty == made.cached, "an empty table is linked", empty);
         let lazy = self.lazy_pages_counted();
+        self.check_noted_leaves(audit);
         let small = pages - found.large;
         audit.expect(found.counted == small + lazy, "the tables' counts are wrong", found.counted);
+    }
+
+    /// The leaf table that a region notes is the one that its pages are counted in.
+    fn check_noted_leaves(&self, audit: &mut Audit) {
+        for slot in 1..=self.region_limit() {
+            let record = self.slots().slot(slot);
+            let leaf = record.leaf();
+            let is_counted = record.read(slot).is_some() && !record.is_detached();
+            if is_counted && leaf != FrameIndex::NONE {
+                let is_right = leaf == self.only_leaf(record.range());
+                audit.expect(is_right, "a region notes another leaf table", slot.into());
+            }
+        }
     }
 
     /// Pages that are lazy and that leaf tables still count.
@@ -461,6 +475,11 @@ impl<M: Machine> Vmalloc<M> {
         }
         self.frames.each_waiting(|frame| {
             self.check_taken(audit, Some(frame), buddy.frame(frame).start_address().as_u64());
+        });
+        let _ = self.areas.audit(|start, _, frames| {
+            for frame in frames.iter().flat_map(|frames| frames.frames(buddy.metas())) {
+                self.check_taken(audit, Some(frame), start * PAGE_BYTES);
+            }
         });
         let mut sums = [0u64; STATES.len()];
         for (number, meta) in (0u64..).zip(buddy.metas()) {

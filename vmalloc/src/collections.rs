@@ -6,7 +6,7 @@
 //! The simulator's addresses are not the host's, so this cannot be tried there; a kernel says by
 //! [`Direct`] that its window's addresses are real.
 //!
-//! ```ignore
+//! ```text
 //! // Not run here: the simulator's addresses cannot be dereferenced.
 //! let mut samples = allocator_api2::vec::Vec::new_in(InWindow(&vm));
 //! samples.extend(0..1_000_000u64);

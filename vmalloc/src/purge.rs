@@ -10,7 +10,7 @@
 //! addresses too.
 
 use crate::allocator::Vmalloc;
-use crate::frame::{FrameChain, LazyFrames};
+use crate::frame::{FrameChain, FrameIndex, LazyFrames};
 use crate::lazy::{LazyList, records_from, slots_from};
 use crate::machine::{CpuId, Machine};
 use crate::paging::Detaching;
@@ -61,13 +61,13 @@ impl<M: Machine> Vmalloc<M> {
             record.set_frames(LazyFrames::new().note());
             self.release_mixed(cpu, frames.release_unflushed());
         }
-        self.wait(cpu, slot, record, record.extent());
+        self.wait(cpu, slot, record, record.extent().length());
     }
 
     /// Puts a slot whose frames are noted on this CPU's list; purges if enough waits there.
     #[inline]
-    pub(crate) fn wait(&self, cpu: CpuId, slot: u32, record: &Slot, extent: Extent) {
-        let waiting = self.lazy(cpu).push_record(slot, record, extent.length());
+    pub(crate) fn wait(&self, cpu: CpuId, slot: u32, record: &Slot, length: u64) {
+        let waiting = self.lazy(cpu).push_record(slot, record, length);
         if waiting > self.lazy_limit || self.switches.is_eager() {
             self.purge_after_free();
         }
@@ -142,7 +142,7 @@ impl<M: Machine> Vmalloc<M> {
         let turn = self.tlb.take_turn(&self.machine);
         let purged = self.purge_in(cpu, &turn, reason, true);
         drop(turn);
-        self.areas.drain();
+        self.frames.put(cpu, self.areas.drain(self.frames.buddy.metas()));
         self.frames.drain();
         purged
     }
@@ -204,13 +204,19 @@ impl<M: Machine> Vmalloc<M> {
 
     #[inline(never)]
     fn detach_list(&self, first: u32, plan: &mut Plan, detaching: &mut Detaching<'_>) {
+        let (machine, buddy) = (&self.machine, &self.frames.buddy);
         for (_, record) in records_from(self.slots(), first) {
             if !plan.is_full() {
                 plan.add(record.range());
             }
+            let extent = record.extent();
+            if extent.is_detached() {
+                continue;
+            }
             // Lowered before the flush, so that tables which end with this are freed by it.
-            if !record.detach() {
-                detaching.lower(&self.machine, &self.frames.buddy, record.range());
+            match record.leaf() {
+                FrameIndex::NONE => detaching.lower(machine, buddy, record.range()),
+                leaf => detaching.lower_noted(machine, buddy, leaf, extent.pages()),
             }
         }
     }
@@ -230,31 +236,39 @@ impl<M: Machine> Vmalloc<M> {
 
     #[inline(never)]
     fn release_list(&self, cpu: CpuId, first: u32, flushed: &Flushed) -> (u64, u64) {
-        let (mut areas, mut pages) = (0, 0);
-        let mut frames = FrameChain::new();
-        let mut putting = self.areas.putting(cpu);
+        let metas = self.frames.buddy.metas();
+        let mut putting = self.areas.putting(cpu, metas, self.frames.rest_limit(), flushed);
         for (slot, record) in records_from(self.slots(), first) {
             let extent = record.extent();
-            let lazy = LazyFrames::noted(record.frames(), extent.pages());
-            let chain = lazy.release(flushed);
-            if extent.is_large() {
-                self.release_mixed(cpu, chain);
-            } else {
-                frames.append(self.frames.buddy.metas(), chain);
+            if extent.is_large() || M::RETIRES {
+                self.release_noted(cpu, record, extent, flushed);
             }
-            areas += 1;
-            pages += extent.length();
             putting.put(slot, record, extent);
         }
-        drop(putting);
-        self.release(cpu, frames);
+        let (areas, pages, frames) = putting.finish();
+        self.frames.put(cpu, frames);
         (areas, pages)
+    }
+
+    /// Frees the blocks that a slot notes, and says of single frames that no translation reaches
+    /// them: these may rest.
+    #[cold]
+    #[inline(never)]
+    fn release_noted(&self, cpu: CpuId, record: &Slot, extent: Extent, flushed: &Flushed) {
+        let chain = LazyFrames::noted(record.frames(), extent.pages()).release(flushed);
+        if extent.is_large() {
+            self.release_mixed(cpu, chain);
+            record.set_frames(FrameChain::new().note());
+        } else {
+            self.retire_frames(&chain);
+        }
     }
 
     /// Puts what was taken back on the lists.
     fn return_lists(&self, taken: &Taken) {
         for (list, first) in self.lazies.iter().zip(taken.0) {
             for slot in slots_from(self.slots(), first) {
+                self.slots().slot(slot).detach();
                 let pages = self.slots().slot(slot).addresses().1;
                 list.push(self.slots(), slot, pages);
                 list.settle(1, pages);
@@ -278,12 +292,18 @@ impl<M: Machine> Vmalloc<M> {
     /// Puts single frames back that no translation reaches.
     #[inline(never)]
     pub(crate) fn release(&self, cpu: CpuId, chain: FrameChain) {
+        self.retire_frames(&chain);
+        self.frames.put(cpu, chain);
+    }
+
+    /// Says of single frames that no translation reaches them.
+    #[inline]
+    fn retire_frames(&self, chain: &FrameChain) {
         if M::RETIRES {
             for frame in chain.frames(self.frames.buddy.metas()) {
                 self.machine.retire(self.frames.buddy.frame(frame), false);
             }
         }
-        self.frames.put(cpu, chain);
     }
 
     /// Puts frames back that no translation reaches and that read as zeros.
@@ -294,5 +314,21 @@ impl<M: Machine> Vmalloc<M> {
             }
         }
         self.frames.put_zeroed(chain);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_wait_grows_with_the_cpus_and_is_shared_by_them() {
+        let much = 1 << 30;
+        assert_eq!(
+            [1, 2, 3, 4, 8].map(|cpus| lazy_limit(cpus, much)),
+            [8192, 8192, 5461, 6144, 4096]
+        );
+        // With little memory the frames are what limits it.
+        assert_eq!([1, 2, 4].map(|cpus| lazy_limit(cpus, 1600)), [100, 50, 25]);
     }
 }

@@ -300,6 +300,7 @@ impl<M: Machine> Vmalloc<M> {
         let counters = &self.counters;
         let (areas, areas_system, pages_mapped) = counters.living();
         let made = self.tables.made();
+        let resting = self.areas.held().frames;
         let local = self.tlb.local();
         let get = Counters::get;
         Stats {
@@ -316,8 +317,11 @@ impl<M: Machine> Vmalloc<M> {
             pages_lazy: self.lazies.iter().map(LazyList::pages).sum(),
             largest_gap_pages: self.areas.largest(),
             frames_total: self.frames_total,
-            frames_free: self.frames.free_count(),
-            frames_free_by_node: core::array::from_fn(|node| self.frames.free_on(node)),
+            frames_free: self.frames.free_count() + resting,
+            frames_free_by_node: core::array::from_fn(|node| {
+                // Frames rest with areas only where there is no other node.
+                self.frames.free_on(node) + if node == 0 { resting } else { 0 }
+            }),
             frames_reserve: self.frames_reserve,
             frames_slabs: self.frames_slabs,
             frames_heap: get(&counters.frames_heap),

@@ -103,7 +103,8 @@ impl<M: Machine> Vmalloc<M> {
     pub fn set_pool_mode(&self, mode: PoolMode) {
         self.areas.set_pooling(mode == PoolMode::On);
         if mode == PoolMode::Off {
-            self.areas.drain();
+            let cpu = self.machine.current();
+            self.frames.put(cpu, self.areas.drain(self.frames.buddy.metas()));
         }
     }
 }

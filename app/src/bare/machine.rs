@@ -134,6 +134,9 @@ unsafe impl Cpus for BareMachine {
     }
 }
 
+// SAFETY: every CPU runs on the tables below `root`.
+unsafe impl vmalloc::collections::Direct for BareMachine {}
+
 impl Machine for BareMachine {
     fn root(&self) -> Frame {
         self.root

@@ -4,6 +4,7 @@
 //! when the command line names them.
 
 mod access;
+mod change;
 mod cpu;
 mod crash;
 mod failure;
@@ -73,6 +74,10 @@ const TESTS: &[Test] = &[
     test("region::frames_return", region::frames_return),
     test("region::all_memory", region::all_memory_is_one_region),
     test("region::churn", region::churn_leaves_no_trace),
+    test("change::moved", change::moved_regions_keep_their_frames),
+    test("change::rights", change::rights_change_at_once),
+    test("change::large", change::large_leaves_translate_and_split),
+    test("change::collections", change::collections_live_in_the_window),
     test("region::audit", region::the_audit_is_sound),
 ];
 

@@ -83,7 +83,7 @@ impl<'a> Scenario<'a> {
             Self::Pairs { pages } => {
                 let vmalloc = pairs::window(1).expect("one CPU is always allowed");
                 let _neighbour = pairs::neighbour(&vmalloc);
-                pairs::run(&vmalloc, pages, 1000);
+                pairs::run(&vmalloc, pages, 20_000);
                 counted_part(&mut || pairs::run(&vmalloc, pages, steps));
             }
         }

@@ -65,8 +65,7 @@ impl<M: Machine> Vmalloc<M> {
         must: bool,
     ) -> Result<FrameChain, Shortage> {
         let whole = range.count().get() / LARGE_PAGES;
-        let shortage =
-            Shortage { requested: range.count().get(), available: self.frames.free_count() };
+        let shortage = Shortage { requested: range.count().get(), available: self.frames_free() };
         if self.injector.fails(Reservation::Frame) {
             return Err(shortage);
         }

@@ -82,7 +82,8 @@ impl<M: Machine> Vmalloc<M> {
         // From here on nothing can fail.
         let protection = request.wanted_protection();
         let record = self.slots().slot(area.slot);
-        record.build(request, range, Traits { mapped: true, protection, ..Traits::default() });
+        let traits = Traits { mapped: true, protection, ..Traits::default() };
+        record.build(request, range, traits, self.only_leaf(range));
         let mapping = Mapping { rights: Entry::rights(protection), slot: area.slot };
         let buddy = &self.frames.buddy;
         self.tables.commit_foreign(&self.machine, buddy, range, frames, mapping);

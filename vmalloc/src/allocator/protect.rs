@@ -74,7 +74,7 @@ impl<M: Machine> Vmalloc<M> {
                 self.tables.protect(machine, buddy, range, rights);
             }
             let now = Traits { protection, ..traits };
-            record.rebuild(record.requested(), range, now, stage.changing());
+            record.rebuild(record.requested(), range, now, record.leaf(), stage.changing());
             let mut plan = Plan::new();
             plan.add(range);
             self.flush_now(&plan, FlushReason::Protection);

@@ -7,109 +7,250 @@
 use super::Vmalloc;
 use crate::frame::{FrameChain, FrameIndex};
 use crate::machine::{CpuId, Machine};
-use crate::page::{Page, PageCount, PageRange};
+use crate::page::{PageCount, PageRange};
 use crate::paging::span::Span;
-use crate::paging::{Entry, Mapping};
+use crate::paging::{Entry, Mapping, Pinned};
 use crate::region::slot::{Slot, Stage, Traits};
 use crate::region::{Region, RegionId};
-use crate::request::Request;
+use crate::request::{Protection, Request};
 use crate::trace::TraceRecord;
 
 impl<M: Machine> Vmalloc<M> {
+    /// Whether so many pages can be had as fast as it goes.
     #[inline(always)]
-    fn knows(&self, request: &Request) -> bool {
-        // Where the buddy holds the reserve, what waits in magazines is for everybody.
-        request.is_plain()
-            && request.pages().bytes() <= self.usable
+    fn is_at_ease(&self, pages: PageCount) -> bool {
+        // Where the buddy holds the reserve, what waits in magazines and pools is for everybody.
+        pages.bytes() <= self.usable
             && self.frames.buddy.free_count() >= self.frames_reserve
             && !self.injector.is_armed()
     }
 
-    /// As [`make_of_ready`](Self::make_of_ready), for a request of one page. Inlined once, into the
-    /// verb that is called most: elsewhere a chain of one frame is good enough.
+    /// As [`make_of_ready`](Self::make_of_ready), for a request that names at most a page's bytes
+    /// and nothing else. Inlined once, into the verb that is called most: elsewhere a chain of one
+    /// frame is good enough.
     #[inline(always)]
-    pub(super) fn make_page(&self, cpu: CpuId, request: &Request) -> Option<Region<'_, M>> {
-        if !self.knows(request) {
+    pub(super) fn make_page(&self, cpu: CpuId, bytes: u64) -> Option<Region<'_, M>> {
+        if !self.is_at_ease(PageCount::ONE) {
             return None;
         }
-        let (slot, record) = self.areas.take_ready(cpu, 2, request.alignment().get())?;
-        let Some(frame) = self.frames.take_one(cpu) else {
-            self.put_ready(cpu, slot, FrameChain::new());
-            return None;
+        let (slot, record) = self.areas.take_ready(cpu, 2, 1)?;
+        let frame = match record.frames().0 {
+            FrameIndex::NONE => self.take_frame(cpu, slot)?,
+            rested => rested,
         };
         // At rest the record stands for the addresses that it will have.
         let page = record.page();
         let frames = &self.frames.buddy;
-        let Some(leaf) = self.tables.pin_page(&self.machine, frames, page) else {
+        let range = PageRange::proven(page, PageCount::ONE);
+        let noted = record.leaf();
+        let Some(leaf) = self.tables.pin_noted(&self.machine, frames, noted, range, slot) else {
             self.put_ready(cpu, slot, FrameChain::single(frame));
             return None;
         };
-        let range = PageRange::proven(page, PageCount::ONE);
-        let mapping = build(record, request, range, slot);
+        record.build_page(bytes, leaf.leaf());
+        let mapping = Mapping { rights: Entry::rights(Protection::default()), slot };
         self.tables.commit_page(&self.machine, frames, page, leaf, frame, mapping);
-        Some(self.show(cpu, request, record, slot, range))
+        let id = RegionId::new(slot, record.publish(Stage::Owned));
+        self.trace(|| {
+            let request = Request::try_new(bytes).expect("a page can be asked for");
+            TraceRecord::allocate(&request, Some((id, range)))
+        });
+        self.tally(cpu).allocated(1, false);
+        Some(Region::new(self, id, range))
+    }
+
+    /// Takes a frame for an area that is in hand, or puts the area back.
+    #[inline(never)]
+    fn take_frame(&self, cpu: CpuId, slot: u32) -> Option<FrameIndex> {
+        let frame = self.frames.take_one(cpu);
+        if frame.is_none() {
+            self.put_ready(cpu, slot, FrameChain::new());
+        }
+        frame
     }
 
     /// Allocates out of what is ready, or changes nothing.
     #[inline(never)]
     pub(super) fn make_of_ready(&self, cpu: CpuId, request: &Request) -> Option<Region<'_, M>> {
         let pages = request.pages().get();
-        if !self.knows(request) {
+        if !request.is_plain() || !self.is_at_ease(request.pages()) {
             return None;
         }
         let (slot, record) = self.areas.take_ready(cpu, pages + 1, request.alignment().get())?;
         let range = record.range();
-        // Asked before frames are counted off: a range over two tables is for the long way.
-        let chain = Span::only(range).and_then(|_| self.frames.take_ready(cpu, pages));
+        let chain = match record.rested() {
+            chain if chain.count() == pages => Some(chain),
+            // Asked before frames are counted off: a range over two tables is for the long way.
+            _ => Span::only(range).and_then(|_| self.frames.take_ready(cpu, pages)),
+        };
         let Some(mut chain) = chain else {
             self.put_ready(cpu, slot, FrameChain::new());
             return None;
         };
         let frames = &self.frames.buddy;
-        let Some(leaf) = self.tables.pin(&self.machine, frames, range) else {
+        let noted = record.leaf();
+        let Some(leaf) = self.tables.pin_noted(&self.machine, frames, noted, range, slot) else {
             self.put_ready(cpu, slot, chain);
             return None;
         };
-        let mapping = build(record, request, range, slot);
+        let mapping = build(record, request, range, slot, leaf);
         self.tables.commit(&self.machine, frames, range, Some(leaf), &mut chain, mapping);
-        Some(self.show(cpu, request, record, slot, range))
-    }
-
-    #[inline(always)]
-    fn show(
-        &self,
-        cpu: CpuId,
-        request: &Request,
-        record: &Slot,
-        slot: u32,
-        range: PageRange,
-    ) -> Region<'_, M> {
         let id = RegionId::new(slot, record.publish(Stage::Owned));
         self.trace(|| TraceRecord::allocate(request, Some((id, range))));
-        self.tally(cpu).allocated(range.count().get(), false);
-        Region::new(self, id, range)
+        self.tally(cpu).allocated(pages, false);
+        Some(Region::new(self, id, range))
     }
 
     /// Puts back what was taken, where the next one to take finds it again.
     #[cold]
     #[inline(never)]
     fn put_ready(&self, cpu: CpuId, slot: u32, chain: FrameChain) {
+        self.slots().slot(slot).set_frames(FrameChain::new().note());
         self.frames.put(cpu, chain);
         self.areas.untake_ready(cpu, slot);
     }
 
     /// Takes the entry of a region of one page out, whose slot is claimed.
     #[inline(always)]
-    pub(super) fn unmap_page(&self, page: Page) -> FrameIndex {
-        self.tables.clear_page(&self.machine, &self.frames.buddy, page)
+    pub(super) fn unmap_page(&self, record: &Slot) -> FrameIndex {
+        self.tables.clear_page(&self.machine, &self.frames.buddy, record.page(), record.leaf())
     }
 }
 
 /// Notes what is being built, and says how it is mapped.
 #[inline(always)]
-fn build(record: &Slot, request: &Request, range: PageRange, slot: u32) -> Mapping {
+fn build(record: &Slot, request: &Request, range: PageRange, slot: u32, leaf: Pinned) -> Mapping {
     let protection = request.wanted_protection();
     let align = request.alignment().get().trailing_zeros();
-    record.build(request, range, Traits { protection, align, ..Traits::default() });
+    let traits = Traits { protection, align, ..Traits::default() };
+    record.build(request, range, traits, leaf.leaf());
     Mapping { rights: Entry::rights(protection), slot }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::allocator::Vmalloc;
+    use crate::frame::{FrameIndex, FrameState};
+    use crate::page::{PAGE_BYTES, PageCount, PageRange};
+    use crate::region::Region;
+    use crate::sim::{self, SimMachine};
+
+    fn machine() -> Vmalloc<SimMachine> {
+        SimMachine::new(2_000, 1).set_up(sim::window(4_000), 0, 0).unwrap()
+    }
+
+    fn leaf_of(vm: &Vmalloc<SimMachine>, region: &Region<'_, SimMachine>) -> FrameIndex {
+        vm.slots().slot(region.id().slot()).leaf()
+    }
+
+    /// The first page of a region, pinned by a note, and which table that was.
+    fn pin(vm: &Vmalloc<SimMachine>, region: &Region<'_, SimMachine>, note: FrameIndex) {
+        let page = PageRange::within(region.range(), PageCount::ZERO, PageCount::ONE);
+        let (frames, slot) = (&vm.frames.buddy, region.id().slot());
+        let before = frames.meta(leaf_of(vm, region)).count();
+        let pinned = vm.tables.pin_noted(&vm.machine, frames, note, page, slot);
+        assert_eq!(pinned.expect("the table is there").leaf(), leaf_of(vm, region));
+        assert_eq!(frames.meta(leaf_of(vm, region)).count(), before + 1);
+        frames.meta(leaf_of(vm, region)).sub_count(1);
+    }
+
+    #[test]
+    fn a_note_of_another_table_is_not_believed() {
+        let vm = machine();
+        let here = vm.vmalloc(PAGE_BYTES).unwrap();
+        let _other = vm.vmalloc(PAGE_BYTES).unwrap();
+        let _between = vm.vmalloc(512 * PAGE_BYTES).unwrap();
+        let there = vm.vmalloc(PAGE_BYTES).unwrap();
+        let (leaf, elsewhere) = (leaf_of(&vm, &here), leaf_of(&vm, &there));
+        assert_ne!(leaf, elsewhere);
+        let frames = &vm.frames.buddy;
+        let walk = vm.walk(here.address());
+        let upper = walk.entries[1].and_then(|entry| frames.index(entry.frame())).unwrap();
+        let data = walk.entries[3].and_then(|entry| frames.index(entry.frame())).unwrap();
+        assert_eq!(frames.meta(upper).state(), FrameState::Table);
+        for note in [leaf, elsewhere, upper, data, FrameIndex(0), FrameIndex::NONE] {
+            pin(&vm, &here, note);
+        }
+        assert!(vm.check().is_sound());
+    }
+
+    #[test]
+    fn a_note_of_a_table_that_is_gone_is_not_believed() {
+        let vm = machine();
+        let _first = vm.vmalloc(PAGE_BYTES).unwrap();
+        let between = vm.vmalloc(512 * PAGE_BYTES).unwrap();
+        let gone = vm.vmalloc(PAGE_BYTES).unwrap();
+        let (leaf, slot) = (leaf_of(&vm, &gone), gone.id().slot());
+        drop(gone);
+        drop(between);
+        vm.reclaim();
+        assert_ne!(vm.frames.buddy.meta(leaf).state(), FrameState::Table);
+        assert_eq!(vm.slots().slot(slot).leaf(), leaf, "nobody takes the note away");
+        let all: std::vec::Vec<_> = (0..700).map(|_| vm.vmalloc(PAGE_BYTES).unwrap()).collect();
+        assert!(vm.check().is_sound());
+        drop(all);
+        assert!(vm.check().is_sound());
+    }
+
+    #[test]
+    fn a_full_table_that_moved_is_not_pinned() {
+        let vm = machine();
+        let here = vm.vmalloc(PAGE_BYTES).unwrap();
+        let meta = vm.frames.buddy.meta(leaf_of(&vm, &here));
+        let (place, count) = (meta.place(), meta.count());
+        assert!(meta.pinnable(place, 512 - count).is_some());
+        assert!(meta.pinnable(place, 513 - count).is_none());
+        assert!(meta.pinnable(place + 1, 1).is_none());
+    }
+
+    #[test]
+    fn frames_at_rest_are_counted_taken_again_and_drained() {
+        let vm = machine();
+        let before = vm.stats();
+        let region = vm.vmalloc(3 * PAGE_BYTES).unwrap();
+        let frames = |region: &Region<'_, SimMachine>| {
+            let frames = region.range().pages().map(|page| vm.frame_of(page).unwrap());
+            frames.collect::<std::collections::BTreeSet<_>>()
+        };
+        let (page, first) = (region.range().start(), frames(&region));
+        drop(region);
+        vm.purge();
+        assert_eq!(vm.areas.held().frames, 3);
+        let now = vm.stats();
+        assert_eq!(now.frames_free + now.table_pages, before.frames_free + before.table_pages);
+        assert_eq!(vm.stats().frames_free_by_node[0], vm.stats().frames_free);
+        assert!(vm.check().is_sound());
+
+        let again = vm.vmalloc(3 * PAGE_BYTES).unwrap();
+        assert_eq!((again.range().start(), frames(&again)), (page, first));
+        assert_eq!(vm.areas.held().frames, 0);
+        drop(again);
+        vm.purge();
+
+        // Who wants the addresses alone leaves the frames to others.
+        let zeroed = vm.vzalloc(3 * PAGE_BYTES).unwrap();
+        assert_eq!((zeroed.range().start(), vm.areas.held().frames), (page, 0));
+        assert!(vm.check().is_sound());
+        drop(zeroed);
+        vm.purge();
+        assert_eq!(vm.areas.held().frames, 3);
+        vm.reclaim();
+        assert_eq!(vm.areas.held().frames, 0);
+        assert_eq!(vm.stats().frames_free, vm.frames.buddy.free_count());
+        assert!(vm.check().is_sound());
+    }
+
+    #[test]
+    fn no_more_frames_rest_than_a_magazine_holds() {
+        let vm = machine();
+        let limit = vm.frames.rest_limit();
+        let count = limit / 10 + 4;
+        let all: std::vec::Vec<_> =
+            (0..count).map(|_| vm.vmalloc(10 * PAGE_BYTES).unwrap()).collect();
+        drop(all);
+        vm.purge();
+        assert!(vm.areas.held().frames <= limit);
+        assert_eq!(vm.areas.held().areas, count);
+        assert!(vm.check().is_sound());
+    }
 }

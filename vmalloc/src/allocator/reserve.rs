@@ -26,6 +26,11 @@ impl<M: Machine> Vmalloc<M> {
                 || self.tables.made().cached > 0)
     }
 
+    /// Frames that nobody has, those at rest with areas too.
+    pub(super) fn frames_free(&self) -> u64 {
+        self.frames.free_count() + self.areas.held().frames
+    }
+
     /// Takes a slot and addresses.
     #[inline]
     pub(super) fn reserve_area(
@@ -86,7 +91,8 @@ impl<M: Machine> Vmalloc<M> {
         if is_free { Ok(()) } else { Err(NoArea::Addresses) }
     }
 
-    /// Takes a slot and addresses that fit.
+    /// Takes a slot and addresses that fit. Frames that rested with them are ready for the next one
+    /// to ask.
     #[inline]
     pub(super) fn reserve_fit(&self, cpu: CpuId, fit: &Fit) -> Result<Area, NoArea> {
         if self.injector.fails(Reservation::Region) {
@@ -95,7 +101,11 @@ impl<M: Machine> Vmalloc<M> {
         if self.injector.fails(Reservation::Area) {
             return Err(NoArea::Addresses);
         }
-        self.areas.take(cpu, fit)
+        let area = self.areas.take(cpu, fit)?;
+        if area.is_pooled() {
+            self.frames.put(cpu, self.slots().slot(area.slot).take_rested());
+        }
+        Ok(area)
     }
 
     /// The pages from a page number of the window on.
@@ -194,7 +204,7 @@ impl<M: Machine> Vmalloc<M> {
         wish: &Wish,
     ) -> Result<Supply, Shortage> {
         if self.injector.fails(Reservation::Frame) {
-            return Err(Shortage { requested: count, available: self.frames.free_count() });
+            return Err(Shortage { requested: count, available: self.frames_free() });
         }
         self.frames.take(cpu, count, wish)
     }
@@ -207,7 +217,7 @@ impl<M: Machine> Vmalloc<M> {
         range: PageRange,
         slot: u32,
     ) -> Result<Option<Pinned>, Shortage> {
-        match self.tables.pin(&self.machine, &self.frames.buddy, range) {
+        match self.tables.pin(&self.machine, &self.frames.buddy, range, slot) {
             Some(leaf) => Ok(Some(leaf)),
             None => self.make_tables(cpu, range, slot).map(|()| None),
         }
@@ -247,7 +257,7 @@ impl<M: Machine> Vmalloc<M> {
         let wish = Wish { zeroed: true, ..self.wish(cpu) };
         while stash.count() < needed {
             if self.injector.fails(Reservation::Table) {
-                return Err(Shortage { requested: needed, available: self.frames.free_count() });
+                return Err(Shortage { requested: needed, available: self.frames_free() });
             }
             let frame = self.frames.take(cpu, 1, &wish)?;
             stash.plain.append(metas, frame.plain);

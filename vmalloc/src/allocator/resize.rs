@@ -222,7 +222,7 @@ impl<M: Machine> Vmalloc<M> {
         let (old, new) = (change.old.count(), change.pages);
         if new == old {
             self.clear_slack(change, wish);
-            change.record.rebuild(change.bytes, change.old, change.traits, change.stage);
+            self.rebuild(change, change.old);
             return Ok(Resized::Same);
         }
         if new < old {
@@ -305,8 +305,8 @@ impl<M: Machine> Vmalloc<M> {
         }
 
         // From here on nothing can fail.
-        let frames = self.clear(lost, traits);
-        record.rebuild(change.bytes, kept, traits, change.stage);
+        let frames = self.clear(lost, traits.large, record.leaf());
+        self.rebuild(change, kept);
         let traits = Traits { tail: true, ..traits };
         self.slots().slot(tail).bury(record, lost, traits);
         self.tally(cpu).shrank(gone.get());
@@ -351,7 +351,8 @@ impl<M: Machine> Vmalloc<M> {
 
     /// Shows the region with its new pages, still as one that is being changed.
     fn rebuild(&self, change: &Change<'_>, range: PageRange) {
-        change.record.rebuild(change.bytes, range, change.traits, change.stage);
+        let leaf = self.only_leaf(range);
+        change.record.rebuild(change.bytes, range, change.traits, leaf, change.stage);
     }
 
     /// Takes frames and tables for pages that are added to a region.
@@ -473,7 +474,7 @@ impl<M: Machine> Vmalloc<M> {
             let frame = |page| self.frame_of(page).expect("pages have frames");
             raw::copy(&self.machine, frame(from), frame(to));
         }
-        let frames = self.clear(old, change.traits);
+        let frames = self.clear(old, change.traits.large, change.record.leaf());
         self.rebuild(change, range);
         self.bury_old_place(change, area, frames);
         Ok(Resized::Copied)

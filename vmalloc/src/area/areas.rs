@@ -2,13 +2,16 @@
 
 use super::FreeTree;
 use super::pool::{Held, Pool};
-use crate::lazy::slots_from;
+use crate::frame::FrameChain;
+use crate::frame::meta::FrameMeta;
+use crate::lazy::records_from;
 use crate::machine::CpuId;
 use crate::raw::Slab;
 use crate::region::GENERATION_MAX;
 use crate::region::slot::{Extent, Slot};
 use crate::region::slots::Slots;
 use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::tlb::Flushed;
 
 /// The longest area that a CPU's pool holds, in pages with the guard.
 pub(crate) const POOL_LENGTH_MAX: u64 = 257;
@@ -32,6 +35,14 @@ pub(crate) struct Area {
     /// Pages with the guard.
     pub(crate) length: u64,
     is_pooled: bool,
+}
+
+impl Area {
+    /// Whether it has rested in a pool.
+    #[inline]
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.is_pooled
+    }
 }
 
 /// What is wanted.
@@ -70,7 +81,7 @@ impl Areas {
     /// What each of `parts` pools over a window may hold.
     pub(crate) fn limit(window_pages: u64, regions: u32, parts: u64) -> Held {
         let part = HELD_PART * parts;
-        Held { areas: u64::from(regions) / part, pages: window_pages / part }
+        Held { areas: u64::from(regions) / part, pages: window_pages / part, frames: 0 }
     }
 
     pub(crate) fn new(tree: FreeTree, slots: Slots, pools: Slab<Pool>, shelf: Pool) -> Self {
@@ -95,7 +106,8 @@ impl Areas {
         self.pooling.load(Ordering::Relaxed)
     }
 
-    /// Takes a slot and addresses.
+    /// Takes a slot and addresses. An area from a pool may have frames, which
+    /// [`Slot::take_rested`] gives.
     #[inline]
     pub(crate) fn take(&self, cpu: CpuId, fit: &Fit) -> Result<Area, NoArea> {
         if !fit.system
@@ -154,24 +166,56 @@ impl Areas {
         self.slots.untake(area.slot, system);
     }
 
-    /// Ends the life of a slot. If its area may not rest in a pool, puts it where neighbours are
-    /// joined.
+    /// Ends the life of a slot without frames and gives its addresses back: a purge of one.
+    #[cfg(feature = "bench")]
     #[inline]
-    fn may_rest(&self, slot: u32, record: &Slot, extent: Extent) -> bool {
+    pub(crate) fn put(&self, cpu: CpuId, slot: u32) {
+        let record = self.slots.slot(slot);
+        let extent = record.extent();
         let is_usable = record.retire() <= GENERATION_MAX;
-        let may_rest = is_usable && !extent.is_system() && self.is_pooling();
-        if !(may_rest && extent.length() >= LENGTH_MIN) {
+        if !(is_usable && self.may_rest(extent)) {
             self.put_joined(slot, is_usable);
-            return false;
+            return;
         }
         record.strip(extent);
-        true
+        let length = extent.length();
+        if !self.pool(cpu, length).put(&self.slots, slot, length) {
+            self.put_joined(slot, true);
+        }
     }
 
-    /// Begins to give back many areas.
+    /// Whether an area may rest in a pool; others go where neighbours are joined.
     #[inline]
-    pub(crate) fn putting(&self, cpu: CpuId) -> Putting<'_> {
-        Putting { areas: self, cpu, length: 0, count: 0, first: 0, last: 0 }
+    fn may_rest(&self, extent: Extent) -> bool {
+        !extent.is_system() && self.is_pooling() && extent.length() >= LENGTH_MIN
+    }
+
+    /// Begins to give back many areas, with which up to `limit` frames for each pool may rest: what
+    /// their slots note was lazy, and has been flushed.
+    #[inline]
+    pub(crate) fn putting<'a>(
+        &'a self,
+        cpu: CpuId,
+        metas: &'a [FrameMeta],
+        limit: u64,
+        _flushed: &Flushed,
+    ) -> Putting<'a> {
+        let (room, room_before, length, count, first, last) = (0, 0, 0, 0, 0, 0);
+        Putting {
+            areas: self,
+            cpu,
+            metas,
+            limit,
+            room,
+            room_before,
+            length,
+            count,
+            first,
+            last,
+            areas_put: 0,
+            pages_put: 0,
+            surplus: FrameChain::new(),
+        }
     }
 
     /// Puts an area where neighbours are joined; its slot can be used again if `is_usable`.
@@ -188,16 +232,20 @@ impl Areas {
         }
     }
 
-    /// Joins all that rests in pools with its neighbours.
-    pub(crate) fn drain(&self) {
+    /// Joins all that rests in pools with its neighbours, and returns the frames that rested there.
+    pub(crate) fn drain(&self, metas: &[FrameMeta]) -> FrameChain {
+        let mut frames = FrameChain::new();
         for pool in self.pools.iter().chain([&self.shelf]) {
             let mut from = 0;
             while let Some(slot) = pool.take_any(&self.slots, &mut from) {
-                let (start, length) = self.slots.slot(slot).addresses();
+                let record = self.slots.slot(slot);
+                let (start, length) = record.addresses();
+                frames.append(metas, record.take_rested());
                 self.put_at(start, length);
                 self.slots.put(slot, false);
             }
         }
+        frames
     }
 
     /// How much rests in pools.
@@ -207,6 +255,7 @@ impl Areas {
             let held = pool.held();
             sum.areas += held.areas;
             sum.pages += held.pages;
+            sum.frames += held.frames;
         }
         sum
     }
@@ -223,85 +272,155 @@ impl Areas {
         self.tree.lock().largest()
     }
 
-    /// Checks tree and pools against themselves and calls `each` with every free run and whether it
-    /// rests in a pool; those of the tree come first and in order.
-    pub(crate) fn audit(&self, mut each: impl FnMut(u64, u64, bool)) -> Result<(), &'static str> {
+    /// Checks tree and pools against themselves and calls `each` with every free run, and with the
+    /// frames that rest with it in a pool; those of the tree come first and in order.
+    pub(crate) fn audit(
+        &self,
+        mut each: impl FnMut(u64, u64, Option<FrameChain>),
+    ) -> Result<(), &'static str> {
         {
             let tree = self.tree.lock();
             tree.audit()?;
             let mut from = 0;
             while let Some((start, length)) = tree.next_from(from) {
-                each(start, length, false);
+                each(start, length, None);
                 from = start + length;
             }
         }
         for pool in self.pools.iter().chain([&self.shelf]) {
-            pool.audit(&self.slots, |start, length| each(start, length, true))?;
+            pool.audit(&self.slots, |start, length, frames| each(start, length, Some(frames)))?;
         }
         Ok(())
     }
 }
 
-/// Areas on their way back. Those of one size that follow each other are linked first, so that a
-/// pool is locked once for all of them.
+/// Areas on their way back, with their frames. Those of one size that follow each other are linked
+/// first, so that a pool is locked once for all of them.
 #[derive(Debug)]
+#[must_use = "dropping areas loses them"]
 pub(crate) struct Putting<'a> {
     areas: &'a Areas,
     cpu: CpuId,
+    metas: &'a [FrameMeta],
+    /// Frames that may rest in one pool, and those that still may with the areas that are linked.
+    limit: u64,
+    room: u64,
+    room_before: u64,
     /// The size of those that are linked.
     length: u64,
     count: u64,
     first: u32,
     last: u32,
+    /// What was put, without those that are linked.
+    areas_put: u64,
+    pages_put: u64,
+    /// Frames of areas that rest without them, or nowhere.
+    surplus: FrameChain,
 }
 
 impl Putting<'_> {
-    /// Ends the life of a slot and gives its addresses back, at the latest when this is dropped.
-    #[inline]
+    /// Ends the life of a slot and gives its addresses and the single frames that it notes back, at
+    /// the latest at the [end](Self::finish).
+    #[inline(always)]
     pub(crate) fn put(&mut self, slot: u32, record: &Slot, extent: Extent) {
-        if !self.areas.may_rest(slot, record, extent) {
+        let pages = extent.pages();
+        let is_alike = extent.is_plain() && pages + 1 == self.length && record.has_frames();
+        if is_alike && pages <= self.room && record.retire_before(GENERATION_MAX) {
+            // As the one before. The frames stay noted.
+            self.room -= pages;
+            self.link(slot, record);
             return;
         }
-        let length = extent.length();
-        if length != self.length {
-            self.settle();
-            (self.length, self.last) = (length, slot);
-        }
+        self.put_other(slot, record, extent);
+    }
+
+    #[inline(always)]
+    fn link(&mut self, slot: u32, record: &Slot) {
         record.set_next(self.first);
         self.first = slot;
         self.count += 1;
     }
 
-    /// Puts what is linked to rest.
     #[inline(never)]
+    fn put_other(&mut self, slot: u32, record: &Slot, extent: Extent) {
+        let frames = record.rested();
+        let (length, count) = (extent.length(), frames.count());
+        let is_usable = record.retire() <= GENERATION_MAX;
+        if !(is_usable && self.areas.may_rest(extent)) {
+            self.part(record, frames);
+            self.areas.put_joined(slot, is_usable);
+            self.areas_put += 1;
+            self.pages_put += length;
+            return;
+        }
+        if length != self.length {
+            self.begin(slot, length);
+        }
+        // A tail has as many frames as addresses, and its own are not among them.
+        if count + 1 == length && count <= self.room {
+            // They stay noted.
+            self.room -= count;
+        } else {
+            self.part(record, frames);
+        }
+        record.strip(extent);
+        self.link(slot, record);
+    }
+
+    /// Keeps the frames of an area that rests without them, or nowhere.
+    #[inline(never)]
+    fn part(&mut self, record: &Slot, frames: FrameChain) {
+        self.surplus.append(self.metas, frames);
+        record.set_frames(FrameChain::new().note());
+    }
+
+    /// Begins with another size.
+    #[inline(never)]
+    fn begin(&mut self, last: u32, length: u64) {
+        self.settle();
+        (self.length, self.last) = (length, last);
+        // Only a purge puts frames to rest, and purges are totally ordered: there may be more room
+        // by the time that these are put, but not less.
+        self.room_before =
+            self.limit.saturating_sub(self.areas.pool(self.cpu, length).held().frames);
+        self.room = self.room_before;
+    }
+
+    /// Puts what is linked to rest.
     fn settle(&mut self) {
         if self.count == 0 {
             return;
         }
         let Self { areas, length, count, first, last, .. } = *self;
+        let frames = self.room_before - self.room;
+        self.areas_put += count;
+        self.pages_put += count * length;
         let pool = areas.pool(self.cpu, length);
-        if !pool.put_chain(&areas.slots, (first, last), count, length) {
+        let more = Held { areas: count, pages: count * length, frames };
+        if !pool.put_chain(&areas.slots, (first, last), more, length) {
             self.settle_singly();
         }
-        (self.length, self.first, self.count) = (0, 0, 0);
+        (self.length, self.first, self.count, self.room) = (0, 0, 0, 0);
     }
 
     /// Puts as much of it to rest as the pool may hold, and the others where they are joined.
     #[cold]
     #[inline(never)]
-    fn settle_singly(&self) {
-        let pool = self.areas.pool(self.cpu, self.length);
-        for slot in slots_from(&self.areas.slots, self.first) {
-            if !pool.put(&self.areas.slots, slot, self.length) {
-                self.areas.put_joined(slot, true);
+    fn settle_singly(&mut self) {
+        let areas = self.areas;
+        let pool = areas.pool(self.cpu, self.length);
+        for (slot, record) in records_from(&areas.slots, self.first) {
+            if !pool.put_backed(&areas.slots, slot, self.length) {
+                self.surplus.append(self.metas, record.take_rested());
+                areas.put_joined(slot, true);
             }
         }
     }
-}
 
-impl Drop for Putting<'_> {
-    #[inline]
-    fn drop(&mut self) {
+    /// Puts the last ones to rest, and says how many areas and pages were put and which frames do
+    /// not rest.
+    pub(crate) fn finish(mut self) -> (u64, u64, FrameChain) {
         self.settle();
+        (self.areas_put, self.pages_put, self.surplus)
     }
 }

@@ -1,8 +1,10 @@
 //! Areas at rest by exact size: taken again in a few steps, and not joined with their neighbours
 //! until the addresses are needed.
 //!
-//! An area at rest keeps its slot, so taking it takes both.
+//! An area at rest keeps its slot, so taking it takes both. It may keep its frames too, noted there
+//! as they were while they were lazy.
 
+use crate::frame::FrameChain;
 use crate::raw::Slab;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
@@ -10,6 +12,7 @@ use crate::sync::Mutex;
 
 /// Areas of some sizes, each size a stack: the last one put is the first one taken.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Pool {
     /// The smallest size, in pages with the guard.
     smallest: u64,
@@ -30,6 +33,8 @@ pub(crate) struct Held {
     pub(crate) areas: u64,
     /// With their guards.
     pub(crate) pages: u64,
+    /// Frames that rest with them.
+    pub(crate) frames: u64,
 }
 
 impl Pool {
@@ -40,7 +45,7 @@ impl Pool {
     }
 
     /// Takes the area of exactly `length` pages that was put last, if it starts at a multiple of
-    /// `align` pages.
+    /// `align` pages. Its frames are the caller's too, if it has any.
     #[inline(always)]
     pub(crate) fn take<'s>(
         &self,
@@ -63,29 +68,43 @@ impl Pool {
         *top = record.next();
         rest.held.areas -= 1;
         rest.held.pages -= length;
+        if record.has_frames() {
+            rest.held.frames -= length - 1;
+        }
         Some((slot, record))
     }
 
-    /// Puts an area to rest; false if its size has no place here or enough is held.
+    /// Puts an area without frames to rest; false if its size has no place here or enough is held.
     #[inline]
     pub(crate) fn put(&self, slots: &Slots, slot: u32, length: u64) -> bool {
-        self.put_chain(slots, (slot, slot), 1, length)
+        self.put_chain(slots, (slot, slot), Held { areas: 1, pages: length, frames: 0 }, length)
     }
 
-    /// Puts `count` areas of one size to rest, which are linked from the first one to the last one;
-    /// false if their size has no place here or too much would be held.
-    #[inline]
+    /// As [`put`](Self::put), with the frames that are noted.
+    pub(crate) fn put_backed(&self, slots: &Slots, slot: u32, length: u64) -> bool {
+        let frames = slots.slot(slot).rested().count();
+        self.put_chain(slots, (slot, slot), Held { areas: 1, pages: length, frames }, length)
+    }
+
+    /// Puts areas of one size to rest, which are linked from the first one to the last one; false
+    /// if their size has no place here or too much would be held. How many frames may rest is for
+    /// the caller to know.
+    #[inline(always)]
     pub(crate) fn put_chain(
         &self,
         slots: &Slots,
         (first, last): (u32, u32),
-        count: u64,
+        more: Held,
         length: u64,
     ) -> bool {
         let Some(size) = length.checked_sub(self.smallest) else { return false };
         let mut rest = self.rest.lock();
         let rest = &mut *rest;
-        let held = Held { areas: rest.held.areas + count, pages: rest.held.pages + count * length };
+        let held = Held {
+            areas: rest.held.areas + more.areas,
+            pages: rest.held.pages + more.pages,
+            frames: rest.held.frames + more.frames,
+        };
         let is_full = held.areas > rest.limit.areas || held.pages > rest.limit.pages;
         let top = usize::try_from(size).ok().and_then(|size| rest.tops.get_mut(size));
         let Some(top) = top.filter(|_| !is_full) else { return false };
@@ -95,7 +114,7 @@ impl Pool {
         true
     }
 
-    /// Takes any area, the smallest first; `from` is where the search goes on.
+    /// Takes any area and its frames, the smallest first; `from` is where the search goes on.
     pub(crate) fn take_any(&self, slots: &Slots, from: &mut usize) -> Option<u32> {
         let mut rest = self.rest.lock();
         let rest = &mut *rest;
@@ -107,7 +126,11 @@ impl Pool {
             if slot != 0 {
                 rest.tops[*from] = slots.slot(slot).next();
                 rest.held.areas -= 1;
-                rest.held.pages -= self.smallest + *from as u64;
+                let length = self.smallest + *from as u64;
+                rest.held.pages -= length;
+                if slots.slot(slot).has_frames() {
+                    rest.held.frames -= length - 1;
+                }
                 return Some(slot);
             }
             *from += 1;
@@ -120,11 +143,12 @@ impl Pool {
         self.rest.lock().held
     }
 
-    /// Compares the stacks with what is said to be held, and calls `each` with every area.
+    /// Compares the stacks with what is said to be held, and calls `each` with every area and its
+    /// frames.
     pub(crate) fn audit(
         &self,
         slots: &Slots,
-        mut each: impl FnMut(u64, u64),
+        mut each: impl FnMut(u64, u64, FrameChain),
     ) -> Result<(), &'static str> {
         let rest = self.rest.lock();
         let mut found = Held::default();
@@ -140,7 +164,9 @@ impl Pool {
                 if found.areas > rest.held.areas {
                     return Err("more areas are at rest than are counted");
                 }
-                each(start, length);
+                let frames = slots.slot(slot).rested();
+                found.frames += frames.count();
+                each(start, length, frames);
                 slot = slots.slot(slot).next();
             }
         }

@@ -11,6 +11,7 @@ use crate::frame::FrameState;
 use crate::machine::CpuId;
 use crate::page::{PAGE_BYTES, Page};
 use crate::raw;
+use crate::region::slot::Stage;
 use crate::region::{Region, RegionId};
 use crate::sim::{self, SimMachine};
 
@@ -144,4 +145,17 @@ fn more_violations_than_are_kept_are_counted() {
     let first: String = std::format!("{}", audit.violations().next().unwrap());
     assert!(first.contains(" at 0xffffc900000"), "{first}");
     let _: RegionId = held.into_raw();
+}
+
+#[test]
+fn a_note_of_another_leaf_table_is_found() {
+    let vm = machine();
+    let [first, second] = [region(&vm), region(&vm)];
+    let data = vm.frame_of(second.range().start()).and_then(|frame| vm.frames.buddy.index(frame));
+    let slot = vm.slots().slot(first.id().slot());
+    let (range, traits, noted) = (slot.range(), slot.traits(), slot.leaf());
+    let bytes = slot.requested();
+    slot.rebuild(bytes, range, traits, data.unwrap(), Stage::Owned);
+    assert_found(&vm, "a region notes another leaf table");
+    slot.rebuild(bytes, range, traits, noted, Stage::Owned);
 }

@@ -33,14 +33,13 @@ impl LazyFrames {
     /// The ends, to be noted in a slot until [`noted`](Self::noted) puts them together again.
     #[inline]
     pub(crate) fn note(self) -> (FrameIndex, FrameIndex) {
-        (self.0.head, self.0.tail)
+        self.0.note()
     }
 
     /// The chain of `count` frames whose ends were noted.
     #[inline]
     pub(crate) fn noted((head, tail): (FrameIndex, FrameIndex), count: u64) -> Self {
-        let count = if head == FrameIndex::NONE { 0 } else { count };
-        Self(FrameChain { head, tail, count })
+        Self(FrameChain::noted((head, tail), count))
     }
 
     /// The frames, which no translation reaches any more.
@@ -81,6 +80,19 @@ impl FrameChain {
     /// A chain of one frame.
     pub(crate) const fn single(frame: FrameIndex) -> Self {
         Self { head: frame, tail: frame, count: 1 }
+    }
+
+    /// The ends, to be noted in the slot of an area at rest.
+    #[inline]
+    pub(crate) fn note(self) -> (FrameIndex, FrameIndex) {
+        (self.head, self.tail)
+    }
+
+    /// The chain of `count` frames whose ends were noted.
+    #[inline]
+    pub(crate) fn noted((head, tail): (FrameIndex, FrameIndex), count: u64) -> Self {
+        let count = if head == FrameIndex::NONE { 0 } else { count };
+        Self { head, tail, count }
     }
 
     /// How many frames, those inside large blocks too.

@@ -85,6 +85,13 @@ const NODE_SHIFT: u32 = 24;
 /// Tells an index's frame from a slot in `other`: slots have 24 bits.
 const INDEX_BIT: u32 = 1 << 31;
 
+/// Whether a table counts something, and so much more has room.
+#[inline]
+fn has_room(word: u32, number: usize) -> bool {
+    let count = (word >> COUNT_SHIFT & COUNT_BITS) as usize;
+    count.wrapping_sub(1) < 512usize.wrapping_sub(number)
+}
+
 /// The record. All fields are atomic because reports read them without a lock. Where no other
 /// partner is named, a writer owns the frame or holds the lock that the state belongs to, so
 /// `Relaxed` has no partner and needs none.
@@ -146,21 +153,28 @@ impl FrameMeta {
         assert!(count <= 512, "a table cannot hold {count} entries");
     }
 
-    /// Raises the count of a leaf table that has one already, without the lock: false if it is 0,
-    /// because a table at 0 may be about to go.
+    /// What [`pin`](Self::pin) needs to raise the count of a leaf table: none if the frame is no
+    /// table, if it lies elsewhere, if its count is 0, because it may be about to go, and if it has
+    /// no room, which is so only where a full one has moved.
     #[inline]
-    pub(crate) fn pin(&self, number: usize) -> bool {
-        let mut word = self.word.load(Relaxed);
+    pub(crate) fn pinnable(&self, place: u32, number: usize) -> Option<u32> {
+        // Acquire: pairs with the Release in `add_count`; who sees a count sees the place.
+        let word = self.word.load(Acquire);
+        let is_table = word & STATE_BITS == FrameState::Table as u32;
+        let is_there = is_table && self.place() == place;
+        (is_there && has_room(word, number)).then_some(word)
+    }
+
+    /// Raises the count of a leaf table that has one already, without the lock.
+    #[inline]
+    pub(crate) fn pin(&self, mut word: u32, number: usize) -> bool {
         loop {
-            let count = word >> COUNT_SHIFT & COUNT_BITS;
-            if word & STATE_BITS != FrameState::Table as u32 || count == 0 {
-                return false;
-            }
             let more = word + Self::shifted(number);
             // Acquire: pairs with the Release in `sub_count`, the last word of whoever had it.
-            match self.word.compare_exchange_weak(word, more, Acquire, Relaxed) {
+            match self.word.compare_exchange_weak(word, more, Acquire, Acquire) {
                 Ok(_) => return true,
-                Err(now) => word = now,
+                Err(now) if has_room(now, number) => word = now,
+                Err(_) => return false,
             }
         }
     }

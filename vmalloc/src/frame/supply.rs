@@ -224,6 +224,12 @@ impl Frames {
         }
     }
 
+    /// The frames that may rest with the areas of a pool: as many as in a magazine, and like there
+    /// with one node only.
+    pub(crate) fn rest_limit(&self) -> u64 {
+        if self.nodes == 1 { self.magazine_limit } else { 0 }
+    }
+
     /// Takes a run of neighbouring frames for the kernel itself: a power of two of them, from any
     /// node.
     pub(crate) fn take_run(&self, count: u64) -> Option<FrameRange> {

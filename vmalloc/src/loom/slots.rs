@@ -5,6 +5,7 @@ use loom::thread;
 use x86_64::VirtAddr;
 
 use super::{check, run};
+use crate::frame::FrameIndex;
 use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
 use crate::region::slot::{Slot, Stage, Traits};
 use crate::request::Request;
@@ -19,7 +20,7 @@ fn range(pages: u64) -> PageRange {
 
 fn build(slot: &Slot, pages: u64, traits: Traits) {
     let request = Request::try_new(pages * PAGE_BYTES).unwrap();
-    slot.build(&request, range(pages), traits);
+    slot.build(&request, range(pages), traits, FrameIndex::NONE);
     slot.publish(Stage::Owned);
 }
 
@@ -41,7 +42,13 @@ fn one_that_writes_and_one_that_reads() {
             thread::spawn(move || {
                 for pages in [2, 3] {
                     let traits = Traits::default();
-                    slot.rebuild(pages * PAGE_BYTES, range(pages), traits, Stage::Owned);
+                    slot.rebuild(
+                        pages * PAGE_BYTES,
+                        range(pages),
+                        traits,
+                        FrameIndex::NONE,
+                        Stage::Owned,
+                    );
                 }
             })
         };

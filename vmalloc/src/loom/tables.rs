@@ -38,7 +38,11 @@ impl Table {
 
     /// As `Tables::pin`.
     fn pin(&self, cpu: &Cpu) -> bool {
-        cpu.without_interrupts(|| self.entry.load(Ordering::Acquire) == LINKED && self.meta.pin(1))
+        cpu.without_interrupts(|| {
+            let is_linked = self.entry.load(Ordering::Acquire) == LINKED;
+            let word = self.meta.pinnable(self.meta.place(), 1).filter(|_| is_linked);
+            word.is_some_and(|word| self.meta.pin(word, 1))
+        })
     }
 
     /// As `Tables::reserve`: false where a new table would have to be made.

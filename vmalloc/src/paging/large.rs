@@ -151,7 +151,8 @@ impl Tables {
         let mut lazy = LazyFrames::new();
         for span in spans(range) {
             let Some(leaf) = self.large_leaf(memory, span.page) else {
-                let part = self.clear(memory, frames, part_of(range, &span));
+                let part = part_of(range, &span);
+                let part = self.clear(memory, frames, part, FrameIndex::NONE);
                 lazy.append(frames.metas(), part);
                 continue;
             };

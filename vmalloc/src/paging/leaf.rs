@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::entry::Entry;
 use super::span::{Span, index, spans};
-use super::tables::{Pinned, Tables, meta, publish, read};
+use super::tables::{Pinned, Tables, publish, read};
 use crate::frame::buddy::Buddy;
 use crate::frame::{FrameChain, FrameIndex, LazyFrames, Owners};
 use crate::machine::PhysicalMemory;
@@ -36,8 +36,9 @@ impl Tables {
         pinned: Option<Pinned>,
     ) -> Leaf<'m> {
         let pinned = pinned.unwrap_or_else(|| {
-            let table = self.leaf_of(memory, span);
-            Pinned { table, owners: meta(frames, table).owners() }
+            let table =
+                frames.index(self.leaf_of(memory, span)).expect("tables are managed frames");
+            Pinned { table, owners: frames.meta(table).owners() }
         });
         Leaf::new(memory, frames, span, pinned)
     }
@@ -103,7 +104,14 @@ impl Tables {
             // Relaxed: as in `own`.
             raw::numbers(memory, frames.frame(ids))[at].store(slot, Ordering::Relaxed);
         }
-        publish(&raw::words(memory, table)[at], Entry::leaf(frames.frame(frame), rights));
+        let place = &raw::words(memory, frames.frame(table))[at];
+        publish(place, Entry::leaf(frames.frame(frame), rights));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn mapped_leaf<P: PhysicalMemory>(&self, memory: &P, page: Page) -> Frame {
+        self.leaf_table(memory, page).expect("a page that is mapped has its tables")
     }
 
     /// As [`clear`](Self::clear), for one page.
@@ -113,8 +121,12 @@ impl Tables {
         memory: &P,
         frames: &Buddy,
         page: Page,
+        leaf: FrameIndex,
     ) -> FrameIndex {
-        let table = self.leaf_table(memory, page).expect("a page that is mapped has its tables");
+        let table = match leaf {
+            FrameIndex::NONE => self.mapped_leaf(memory, page),
+            leaf => frames.frame(leaf),
+        };
         let entry = take(&raw::words(memory, table)[index(page, 1)]);
         let frame = frames.index(entry.frame()).filter(|_| entry.has_frame());
         frame.expect("every page of a region maps a managed frame")
@@ -139,17 +151,22 @@ impl Tables {
         }
     }
 
-    /// Takes the entries of a range out and returns its frames.
+    /// Takes the entries of a range out and returns its frames. `leaf` is the table over a range
+    /// that has only one, if it is known.
     #[inline]
     pub(crate) fn clear<P: PhysicalMemory>(
         &self,
         memory: &P,
         frames: &Buddy,
         range: PageRange,
+        leaf: FrameIndex,
     ) -> LazyFrames {
         let mut lazy = LazyFrames::new();
-        match Span::only(range) {
-            Some(span) => take_out(self.entries(memory, &span), frames, &mut lazy),
+        match Span::only(range).filter(|_| leaf != FrameIndex::NONE) {
+            Some(span) => {
+                let entries = &raw::words(memory, frames.frame(leaf))[span.places()];
+                take_out(entries, frames, &mut lazy);
+            }
             None => self.clear_parts(memory, frames, range, &mut lazy),
         }
         lazy
@@ -274,7 +291,7 @@ impl<'m> Leaf<'m> {
             Owners::Sole(_) => None,
             Owners::Index(ids) => Some(&raw::numbers(memory, frames.frame(ids))[span.places()]),
         };
-        Self { entries: &raw::words(memory, table)[span.places()], ids }
+        Self { entries: &raw::words(memory, frames.frame(table))[span.places()], ids }
     }
 
     /// Notes whose the pages are.

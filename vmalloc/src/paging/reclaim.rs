@@ -80,10 +80,8 @@ pub(crate) struct Detaching<'t> {
 
 /// A leaf table, and by how many pages its count has yet to be lowered.
 struct Lowered {
-    /// Which 2 MiB it covers.
-    place: u64,
-    leaf: Frame,
-    pages: usize,
+    leaf: FrameIndex,
+    pages: u64,
 }
 
 impl Tables {
@@ -147,28 +145,35 @@ impl Detaching<'_> {
     /// Lowers the counts over a range that holds nothing any more. What the last leaf table is
     /// lowered by waits for [`settle`](Self::settle): areas that are freed together lie together.
     /// Tables that are empty then stay, or are unlinked.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn lower<P: PhysicalMemory>(
         &mut self,
         memory: &P,
         frames: &Buddy,
         range: PageRange,
     ) {
-        match Span::only(range) {
-            Some(span) => self.lower_span(memory, frames, &span),
-            None => spans(range).for_each(|span| self.lower_span(memory, frames, &span)),
+        for span in spans(range) {
+            if let Some(leaf) = self.leaf(memory, frames, &span) {
+                let leaf = frames.index(leaf).expect("tables are managed frames");
+                self.lower_noted(memory, frames, leaf, span.count as u64);
+            }
         }
     }
 
+    /// As [`lower`](Self::lower), for pages of one leaf table, which is known.
     #[inline]
-    fn lower_span<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy, span: &Span) {
-        let place = span.page.start_address().as_u64() >> 21;
+    pub(crate) fn lower_noted<P: PhysicalMemory>(
+        &mut self,
+        memory: &P,
+        frames: &Buddy,
+        leaf: FrameIndex,
+        pages: u64,
+    ) {
         match &mut self.last {
-            Some(last) if last.place == place => last.pages += span.count,
+            Some(last) if last.leaf == leaf => last.pages += pages,
             _ => {
                 self.settle(memory, frames);
-                let leaf = self.leaf(memory, frames, span);
-                self.last = leaf.map(|leaf| Lowered { place, leaf, pages: span.count });
+                self.last = Some(Lowered { leaf, pages });
             }
         }
     }
@@ -178,9 +183,9 @@ impl Detaching<'_> {
     pub(crate) fn settle<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) {
         let Some(last) = &mut self.last else { return };
         let (leaf, pages) = (last.leaf, core::mem::take(&mut last.pages));
-        if pages > 0 && meta(frames, leaf).sub_count(pages) == 0 {
+        let pages = usize::try_from(pages).expect("a table counts at most 512");
+        if pages > 0 && frames.meta(leaf).sub_count(pages) == 0 {
             self.last = None;
-            let leaf = frames.index(leaf).expect("tables are managed frames");
             if !self.made.cached.put(leaf) {
                 self.unlink_leaf(memory, frames, leaf);
             }

@@ -85,10 +85,18 @@ impl Stash {
 /// The leaf table over a range that has only one, kept by its count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pinned {
-    pub(super) table: Frame,
+    pub(super) table: FrameIndex,
     /// Whose its pages are. An index that is made while the table is pinned starts with the slot
     /// that had all of it, so it is right that nothing is noted there.
     pub(super) owners: Owners,
+}
+
+impl Pinned {
+    /// The table, to be noted with the region.
+    #[inline]
+    pub(crate) fn leaf(self) -> FrameIndex {
+        self.table
+    }
 }
 
 /// Stores an entry so that whatever it points to is seen first by whoever follows it.
@@ -195,45 +203,97 @@ impl Tables {
 
     /// Raises the count of the only leaf table over a range, if it is there and needs nothing:
     /// without the lock.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn pin<M: PhysicalMemory + Cpus>(
         &self,
         machine: &M,
         frames: &Buddy,
         range: PageRange,
+        slot: u32,
     ) -> Option<Pinned> {
-        let Span { page, count, .. } = Span::only(range)?;
+        let span = Span::only(range)?;
         // A table that is unlinked while it is walked is not freed before this CPU has answered
         // for it, and here it cannot be interrupted to do so.
-        machine.without_interrupts(move || self.pin_walked(machine, frames, page, count))
+        let pinned = machine.without_interrupts(|| {
+            let table = frames.index(self.leaf_table(machine, span.page)?)?;
+            pin_table(frames.meta(table), table, &span, slot)
+        })?;
+        self.keep(machine, frames, frames.meta(pinned.table), pinned, &span)
     }
 
-    /// As [`pin`](Self::pin), for one page.
+    /// As [`pin`](Self::pin), of the table that is noted where the range had one: it need not be
+    /// there any more.
+    ///
+    /// The frame is asked first whether it is a table with a count. From then on it stays one: a
+    /// table is freed by a shootdown that was begun after its count fell to 0, and this CPU does
+    /// not answer before the end of the work. A table's place is noted before its count rises for
+    /// the first time, and changes only where a full table moves whole. One that has moved has
+    /// another place, and one that is full cannot be pinned.
     #[inline(always)]
-    pub(crate) fn pin_page<M: PhysicalMemory + Cpus>(
+    pub(crate) fn pin_noted<M: PhysicalMemory + Cpus>(
         &self,
         machine: &M,
         frames: &Buddy,
-        page: Page,
+        leaf: FrameIndex,
+        range: PageRange,
+        slot: u32,
     ) -> Option<Pinned> {
-        machine.without_interrupts(move || self.pin_walked(machine, frames, page, 1))
+        let span = Span::only(range)?;
+        let pinned = frames.metas().get(leaf.at()).and_then(|meta| {
+            let pinned = machine.without_interrupts(|| pin_table(meta, leaf, &span, slot))?;
+            self.keep(machine, frames, meta, pinned, &span)
+        });
+        match pinned {
+            Some(pinned) => Some(pinned),
+            None => self.pin(machine, frames, range, slot),
+        }
     }
 
+    /// Keeps a table that was pinned, if it still is what it was before.
     #[inline(always)]
-    fn pin_walked<P: PhysicalMemory>(
+    fn keep<P: PhysicalMemory>(
         &self,
         memory: &P,
         frames: &Buddy,
-        page: Page,
-        count: usize,
+        meta: &FrameMeta,
+        pinned: Pinned,
+        span: &Span,
     ) -> Option<Pinned> {
-        let table = self.leaf_table(memory, page)?;
-        let meta = meta(frames, table);
-        // A table keeps its index as long as it is one. A sole owner may change whenever the count
-        // has been at 0, which nobody sees here: such tables are for who has the lock.
-        let owners = meta.owners();
-        let fits = matches!(owners, Owners::Index(_));
-        (fits && meta.pin(count)).then_some(Pinned { table, owners })
+        // While it was looked at, its count may have fallen to 0 and risen again: then it may be
+        // another region's, or elsewhere. From now on it cannot become so.
+        let is_indexed = matches!(pinned.owners, Owners::Index(_));
+        // An index stays as long as its table.
+        let is_same = is_indexed || meta.owners() == pinned.owners;
+        if is_same && meta.place() == place(span.page, 2) {
+            return Some(pinned);
+        }
+        self.unpin(memory, frames, pinned.table, span.count);
+        None
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unpin<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        table: FrameIndex,
+        count: usize,
+    ) {
+        let mut detaching = self.detaching();
+        detaching.lower_noted(memory, frames, table, count as u64);
+        detaching.settle(memory, frames);
+    }
+
+    /// The leaf table over a range that has only one and is counted there.
+    pub(crate) fn only_leaf<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        range: PageRange,
+    ) -> FrameIndex {
+        let leaf = Span::only(range).and_then(|span| self.leaf_table(memory, span.page));
+        leaf.and_then(|leaf| frames.index(leaf)).unwrap_or(FrameIndex::NONE)
     }
 
     /// Makes every table over `range` out of `stash` and raises the counts. If the stash is too
@@ -260,6 +320,15 @@ impl Tables {
         }
         Ok(())
     }
+}
+
+/// Raises the count of a leaf table over a span that has one, if a slot can have pages in it.
+#[inline(always)]
+fn pin_table(meta: &FrameMeta, table: FrameIndex, span: &Span, slot: u32) -> Option<Pinned> {
+    let word = meta.pinnable(place(span.page, 2), span.count)?;
+    let owners = meta.owners();
+    let fits = matches!(owners, Owners::Index(_)) || owners == Owners::Sole(slot);
+    (fits && meta.pin(word, span.count)).then_some(Pinned { table, owners })
 }
 
 /// Which entry of all those of its level is the one over a page.

@@ -1,8 +1,8 @@
 //! One slot: a record that is read without a lock.
 //!
-//! The stamp joins generation, version and stage. Fields are written only in the stages `Building`
-//! and `Rewriting`, and every write ends in another version, so two equal stamps around the fields
-//! prove that the fields belong together.
+//! The stamp joins generation, version and stage. Fields are written only in the stage `Free`, of a
+//! generation that nobody has been shown, and in the stage `Rewriting`, which ends in another
+//! version. So two equal stamps around the fields prove that the fields belong together.
 //!
 //! A slot has more than one life: it describes a region, then what is lazy of it, and then it may
 //! rest in a pool with its addresses, until both are handed out again.
@@ -11,7 +11,7 @@
 use x86_64::VirtAddr;
 
 use super::{RegionId, RegionInfo, RegionState};
-use crate::frame::FrameIndex;
+use crate::frame::{FrameChain, FrameIndex};
 use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
 use crate::raw;
 use crate::request::{Protection, Request};
@@ -21,10 +21,9 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub(crate) enum Stage {
-    /// Free, or at rest in a pool with its addresses.
+    /// Free, at rest in a pool with its addresses, or being built: nobody has been shown the
+    /// generation.
     Free = 0,
-    /// The fields are being written; nobody has been shown the generation.
-    Building,
     /// The fields are being written again.
     Rewriting,
     /// Busy, and a [`Region`](super::Region) frees it.
@@ -64,7 +63,21 @@ const PROTECTION_SHIFT: u32 = 56;
 const PROTECTION_BITS: u64 = 3 << PROTECTION_SHIFT;
 const ALIGN_SHIFT: u32 = 50;
 const ALIGN_BITS: u64 = 0x3f << ALIGN_SHIFT;
-const PAGES: u64 = (1 << ALIGN_SHIFT) - 1;
+/// Bytes of the last page that were not asked for: always less than a page.
+const SLACK_SHIFT: u32 = 38;
+const SLACK_BITS: u64 = 0xfff << SLACK_SHIFT;
+const PAGES: u64 = (1 << SLACK_SHIFT) - 1;
+
+/// The pages of a region and the bytes of them that were asked for.
+#[inline]
+fn size_bits(pages: u64, requested: u64) -> u64 {
+    pages | (pages * PAGE_BYTES - requested) << SLACK_SHIFT
+}
+
+/// The bytes that were asked for.
+fn requested_of(word: u64) -> u64 {
+    (word & PAGES) * PAGE_BYTES - ((word & SLACK_BITS) >> SLACK_SHIFT)
+}
 
 fn stamp(generation: u32, stage: Stage) -> u64 {
     u64::from(generation) << GENERATION_SHIFT | stage as u64
@@ -148,6 +161,19 @@ impl Extent {
         self.0 & (PAGES | MAPPED) == 1
     }
 
+    /// Whether it is pages on frames of the crate's, single ones, with their own guard, and not the
+    /// kernel's.
+    #[inline]
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 & (SYSTEM | MAPPED | TAIL | LARGE) == 0
+    }
+
+    /// Whether the tables count its pages no more.
+    #[inline]
+    pub(crate) fn is_detached(self) -> bool {
+        self.0 & DETACHED != 0
+    }
+
     /// Whether some leaves are large.
     #[inline]
     pub(crate) fn is_large(self) -> bool {
@@ -173,17 +199,18 @@ struct Rewritten;
 pub(crate) struct Slot {
     stamp: AtomicU64,
     address: AtomicU64,
-    /// Pages, with [`Traits`] above them.
+    /// Pages, with their slack and [`Traits`] above them.
     pages: AtomicU64,
-    requested: AtomicU64,
     owner: AtomicU64,
     caller: AtomicUsize,
     caller_length: AtomicU32,
     /// The next slot of whichever list the slot is on.
     next: AtomicU32,
-    /// The ends of the chain of lazy frames.
+    /// The ends of the chain of frames that are lazy or at rest.
     first_frame: AtomicU32,
     last_frame: AtomicU32,
+    /// The leaf table that counts all pages, if there is only one and it is known.
+    leaf: AtomicU32,
 }
 
 impl Slot {
@@ -209,39 +236,77 @@ impl Slot {
         let now = self.stamp.load(Ordering::Relaxed);
         let version = (now + VERSION) & VERSION_BITS;
         self.stamp.store(stamp(generation_of(now), stage) | version, Ordering::Relaxed);
+        Self::fence_stamp();
+    }
+
+    /// Parts the stamp, of this generation or of the next one, from the fields that are written
+    /// after it.
+    #[inline]
+    fn fence_stamp() {
         // Release: pairs with the Acquire fence in `read`; a reader that sees a field sees the stamp.
+        // Where it was `retire` that stored it, on whatever CPU, the lock by which the slot came
+        // here orders that before.
         fence(Ordering::Release);
     }
 
     /// Notes what is being built; readers see nothing of it yet.
     #[inline(always)]
-    pub(crate) fn build(&self, request: &Request, range: PageRange, traits: Traits) {
-        self.hide(Stage::Building);
+    pub(crate) fn build(
+        &self,
+        request: &Request,
+        range: PageRange,
+        traits: Traits,
+        leaf: FrameIndex,
+    ) {
+        Self::fence_stamp();
         let caller = request.caller_name();
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
-        self.pages.store(range.count().get() | traits.bits(), Ordering::Relaxed);
-        self.requested.store(request.requested(), Ordering::Relaxed);
+        let size = size_bits(range.count().get(), request.requested());
+        self.pages.store(size | traits.bits(), Ordering::Relaxed);
+        self.leaf.store(leaf.0, Ordering::Relaxed);
         self.owner.store(request.owner_tag(), Ordering::Relaxed);
         self.caller.store(caller.as_ptr().expose_provenance(), Ordering::Relaxed);
         let length = u32::try_from(caller.len()).expect("a caller's name is short");
         self.caller_length.store(length, Ordering::Relaxed);
     }
 
+    /// As [`build`](Self::build), of a page at the address where the slot is at rest, for a request
+    /// that names nothing but its bytes.
+    #[inline(always)]
+    pub(crate) fn build_page(&self, bytes: u64, leaf: FrameIndex) {
+        Self::fence_stamp();
+        let word = size_bits(1, bytes) | Traits::default().bits();
+        self.pages.store(word, Ordering::Relaxed);
+        self.leaf.store(leaf.0, Ordering::Relaxed);
+        self.owner.store(0, Ordering::Relaxed);
+        self.caller.store("".as_ptr().expose_provenance(), Ordering::Relaxed);
+        self.caller_length.store(0, Ordering::Relaxed);
+    }
+
     /// Notes what a resized region is now; `stage` is shown again with another version.
-    pub(crate) fn rebuild(&self, requested: u64, range: PageRange, traits: Traits, stage: Stage) {
+    pub(crate) fn rebuild(
+        &self,
+        requested: u64,
+        range: PageRange,
+        traits: Traits,
+        leaf: FrameIndex,
+        stage: Stage,
+    ) {
         self.hide(Stage::Rewriting);
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
-        self.pages.store(range.count().get() | traits.bits(), Ordering::Relaxed);
-        self.requested.store(requested, Ordering::Relaxed);
+        let size = size_bits(range.count().get(), requested);
+        self.pages.store(size | traits.bits(), Ordering::Relaxed);
+        self.leaf.store(leaf.0, Ordering::Relaxed);
         self.publish(stage);
     }
 
-    /// Describes a part of another region that is lazy from now on.
+    /// Describes a part of another region that is lazy from now on. Its tables may have moved away
+    /// or be more than one: whoever needs them walks.
     pub(crate) fn bury(&self, of: &Self, range: PageRange, traits: Traits) {
-        self.hide(Stage::Building);
+        Self::fence_stamp();
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
         self.pages.store(range.count().get() | traits.bits(), Ordering::Relaxed);
-        self.requested.store(range.count().bytes(), Ordering::Relaxed);
+        self.leaf.store(FrameIndex::NONE.0, Ordering::Relaxed);
         self.owner.store(of.owner.load(Ordering::Relaxed), Ordering::Relaxed);
         self.caller.store(of.caller.load(Ordering::Relaxed), Ordering::Relaxed);
         let length = of.caller_length.load(Ordering::Relaxed);
@@ -287,6 +352,18 @@ impl Slot {
         next
     }
 
+    /// As [`retire`](Self::retire), of a generation below `last`: false, and nothing, if it is not.
+    #[inline]
+    pub(crate) fn retire_before(&self, last: u32) -> bool {
+        let generation = self.generation();
+        if generation >= last {
+            return false;
+        }
+        // Release: as in `retire`.
+        self.stamp.store(stamp(generation + 1, Stage::Free), Ordering::Release);
+        true
+    }
+
     /// The pages, for whoever has the slot to itself.
     #[inline]
     pub(crate) fn range(&self) -> PageRange {
@@ -304,7 +381,15 @@ impl Slot {
 
     /// The bytes that were asked for.
     pub(crate) fn requested(&self) -> u64 {
-        self.requested.load(Ordering::Relaxed)
+        requested_of(self.pages.load(Ordering::Relaxed))
+    }
+
+    /// The leaf table over all pages, or none. While a region is busy, or lazy and still counted,
+    /// its own count keeps the table where it is, so this is right. At rest it is where the table
+    /// was: [`Tables::pin_noted`](crate::paging::Tables::pin_noted) asks whether it still is.
+    #[inline]
+    pub(crate) fn leaf(&self) -> FrameIndex {
+        FrameIndex(self.leaf.load(Ordering::Relaxed))
     }
 
     /// The addresses that the slot stands for while it is lazy or at rest, as page number and
@@ -330,12 +415,11 @@ impl Slot {
         Extent(self.pages.load(Ordering::Relaxed))
     }
 
-    /// Makes a slot whose generation has ended stand for its addresses alone.
+    /// Makes a slot whose generation has ended stand for its addresses alone. What else its word
+    /// says stays until it is built again: nobody asks.
     #[inline]
     pub(crate) fn strip(&self, extent: Extent) {
-        if extent.0 & TAIL == 0 {
-            self.pages.store(extent.pages(), Ordering::Relaxed);
-        } else {
+        if extent.0 & TAIL != 0 {
             let (start, length) = self.addresses();
             self.set_addresses(start, length);
         }
@@ -348,16 +432,15 @@ impl Slot {
         self.pages.store(length - 1, Ordering::Relaxed);
     }
 
-    /// Notes that the tables count its pages no more; true if that was noted before.
-    #[inline]
-    pub(crate) fn detach(&self) -> bool {
+    /// Notes that the tables count its pages no more.
+    pub(crate) fn detach(&self) {
         // Not one step, and relaxed: only a purge does this, and purges are totally ordered.
         let word = self.pages.load(Ordering::Relaxed);
         self.pages.store(word | DETACHED, Ordering::Relaxed);
-        word & DETACHED != 0
     }
 
-    /// Whether the tables count its pages no more.
+    /// Whether the tables count its pages no more, though it is lazy.
+    #[inline]
     pub(crate) fn is_detached(&self) -> bool {
         self.pages.load(Ordering::Relaxed) & DETACHED != 0
     }
@@ -374,6 +457,24 @@ impl Slot {
     pub(crate) fn set_frames(&self, (first, last): (FrameIndex, FrameIndex)) {
         self.first_frame.store(first.0, Ordering::Relaxed);
         self.last_frame.store(last.0, Ordering::Relaxed);
+    }
+
+    /// Whether frames are noted.
+    #[inline]
+    pub(crate) fn has_frames(&self) -> bool {
+        self.first_frame.load(Ordering::Relaxed) != FrameIndex::NONE.0
+    }
+
+    /// The frames of an area at rest, if it has kept them: as many as it has pages.
+    pub(crate) fn rested(&self) -> FrameChain {
+        FrameChain::noted(self.frames(), self.pages.load(Ordering::Relaxed) & PAGES)
+    }
+
+    /// Takes the frames of an area that was at rest away.
+    pub(crate) fn take_rested(&self) -> FrameChain {
+        let frames = self.rested();
+        self.set_frames(FrameChain::new().note());
+        frames
     }
 
     /// What the slot holds, if it is busy or lazy. Takes no lock.
@@ -405,7 +506,6 @@ impl Slot {
         };
         let address = self.address.load(Ordering::Relaxed);
         let pages = self.pages.load(Ordering::Relaxed);
-        let requested = self.requested.load(Ordering::Relaxed);
         let owner = self.owner.load(Ordering::Relaxed);
         let caller = self.caller.load(Ordering::Relaxed);
         let caller_length = self.caller_length.load(Ordering::Relaxed);
@@ -423,7 +523,7 @@ impl Slot {
         Ok(Some(RegionInfo {
             id: RegionId::new(slot, generation),
             range: PageRange::proven(start, count),
-            requested,
+            requested: requested_of(pages),
             protection: traits.protection,
             caller,
             owner,
