@@ -13,6 +13,7 @@ use core::fmt;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::area::Areas;
+use crate::area::areas::LENGTH_MIN;
 use crate::error::{AllocateError, RegionError, RequestError};
 use crate::frame::{FrameIndex, FrameRange, Frames, LazyFrames};
 use crate::inject::{Injector, Reservation};
@@ -21,7 +22,7 @@ use crate::machine::{CpuId, Machine};
 use crate::page::{Frame, PAGE_BYTES, Page, PageRange};
 use crate::paging::{self, Entry, Mapping, Pinned, Tables, Walk};
 use crate::raw::{self, Slab};
-use crate::region::slot::{Stage, Traits};
+use crate::region::slot::{Slot, Stage, Traits};
 use crate::region::slots::Slots;
 use crate::region::{Region, RegionId, RegionInfo, RegionState};
 use crate::request::{Huge, Request};
@@ -173,10 +174,8 @@ impl<M: Machine> Vmalloc<M> {
     /// ```
     #[inline]
     pub fn vmalloc(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
-        if (1..=PAGE_BYTES).contains(&bytes)
-            && let Some(region) = self.make_page(self.machine.current(), bytes)
-        {
-            return Ok(region);
+        if (1..=PAGE_BYTES).contains(&bytes) {
+            return self.make_page(bytes);
         }
         self.vmalloc_anew(bytes)
     }
@@ -369,17 +368,44 @@ impl<M: Machine> Vmalloc<M> {
             Ok(record) => record,
             Err(error) => return Err(self.refused(error)),
         };
-        let cpu = self.machine.current();
-        let extent = record.extent();
-        if extent.is_plain_page() && self.switches.frames_wait() {
-            self.tally(cpu).freed(1, extent.is_system());
-            let frame = self.unmap_page(record);
-            record.set_frames((frame, frame));
-            self.wait(cpu, id.slot(), record, 2);
-        } else {
-            self.free_pages(cpu, id.slot());
-        }
+        self.free_claimed(id, record);
         Ok(())
+    }
+
+    /// Frees a region for its owner.
+    #[inline]
+    pub(crate) fn free_owned(&self, id: RegionId) {
+        if !self.ring.is_on()
+            && let Some(record) = self.slots().claim_owned(id)
+        {
+            return self.free_claimed(id, record);
+        }
+        self.free_owned_anyhow(id);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn free_owned_anyhow(&self, id: RegionId) {
+        let freed = self.free(id, Stage::Owned);
+        debug_assert!(freed.is_ok(), "only the owner frees what it owns");
+    }
+
+    /// Frees a region that is claimed. Whatever is not done here is called last, so that the short
+    /// way has nothing to keep across a call.
+    #[inline(always)]
+    fn free_claimed(&self, id: RegionId, record: &Slot) {
+        let cpu = self.machine.current();
+        let leaf = record.leaf();
+        let is_short = record.extent().is_plain_page() && leaf != FrameIndex::NONE;
+        if !is_short || self.switches.free_otherwise() {
+            return self.free_pages(cpu, id.slot());
+        }
+        self.tally(cpu).freed_page();
+        let frame = self.unmap_page(record, leaf);
+        record.set_frames((frame, frame));
+        if self.lazy(cpu).push_record(id.slot(), record, LENGTH_MIN) > self.lazy_limit {
+            self.purge_after_free();
+        }
     }
 
     #[inline(never)]

@@ -36,5 +36,5 @@ pub(crate) mod walk;
 pub use entry::Entry;
 pub(crate) use leaf::Mapping;
 pub(crate) use reclaim::Detaching;
-pub(crate) use tables::{Pinned, Stash, Tables};
+pub(crate) use tables::{NotPinned, Pinned, Stash, Tables};
 pub use walk::Walk;

@@ -75,7 +75,7 @@ impl<M: Machine> Vmalloc<M> {
 
     #[cold]
     #[inline(never)]
-    fn purge_after_free(&self) {
+    pub(crate) fn purge_after_free(&self) {
         let is_eager = self.switches.is_eager();
         self.purge_for(if is_eager { FlushReason::Eager } else { FlushReason::Lazy });
     }
@@ -192,7 +192,8 @@ impl<M: Machine> Vmalloc<M> {
         }
         let mut detaching = self.tables.detaching();
         for first in taken.0 {
-            self.detach_list(first, &mut plan, &mut detaching);
+            self.plan_list(first, &mut plan);
+            self.detach_list(first, &mut detaching);
         }
         detaching.settle(&self.machine, &self.frames.buddy);
         if everything {
@@ -202,13 +203,21 @@ impl<M: Machine> Vmalloc<M> {
         (found.then_some(taken), plan)
     }
 
+    /// Plans the flush of a list, whose records are looked at only until everything is flushed.
+    fn plan_list(&self, first: u32, plan: &mut Plan) {
+        for (_, record) in records_from(self.slots(), first) {
+            if plan.is_full() {
+                return;
+            }
+            plan.add(record.range());
+        }
+    }
+
+    /// Lowers the tables' counts for a list.
     #[inline(never)]
-    fn detach_list(&self, first: u32, plan: &mut Plan, detaching: &mut Detaching<'_>) {
+    fn detach_list(&self, first: u32, detaching: &mut Detaching<'_>) {
         let (machine, buddy) = (&self.machine, &self.frames.buddy);
         for (_, record) in records_from(self.slots(), first) {
-            if !plan.is_full() {
-                plan.add(record.range());
-            }
             let extent = record.extent();
             if extent.is_detached() {
                 continue;
@@ -240,6 +249,9 @@ impl<M: Machine> Vmalloc<M> {
         let mut putting = self.areas.putting(cpu, metas, self.frames.rest_limit(), flushed);
         for (slot, record) in records_from(self.slots(), first) {
             let extent = record.extent();
+            if !M::RETIRES && putting.put_alike(slot, record, extent) {
+                continue;
+            }
             if extent.is_large() || M::RETIRES {
                 self.release_noted(cpu, record, extent, flushed);
             }

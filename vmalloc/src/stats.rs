@@ -19,6 +19,9 @@ pub(crate) struct Tally {
     frees: AtomicU64,
     system_frees: AtomicU64,
     pages_unmapped: AtomicU64,
+    /// Clients' regions of one page, which are most, are counted here alone: in one step.
+    pages_made: AtomicU64,
+    pages_freed: AtomicU64,
 }
 
 impl Tally {
@@ -40,6 +43,18 @@ impl Tally {
         if system {
             Counters::add(&self.system_frees, 1);
         }
+    }
+
+    /// As [`allocated`](Self::allocated), of a client's page.
+    #[inline]
+    pub(crate) fn allocated_page(&self) {
+        Counters::add(&self.pages_made, 1);
+    }
+
+    /// As [`freed`](Self::freed), of a client's page.
+    #[inline]
+    pub(crate) fn freed_page(&self) {
+        Counters::add(&self.pages_freed, 1);
     }
 
     /// Counts pages that a region has gained.
@@ -117,11 +132,25 @@ impl Counters {
     /// Regions that live: clients', the kernel's own; and the pages of both.
     pub(crate) fn living(&self) -> (u64, u64, u64) {
         // Each CPU's frees are read before any allocation, so no difference is below 0 at rest.
+        let pages_freed = self.sum(|t| &t.pages_freed);
         let (frees, system_frees) = (self.sum(|t| &t.frees), self.sum(|t| &t.system_frees));
         let unmapped = self.sum(|t| &t.pages_unmapped);
         let system = self.sum(|t| &t.system_allocations).wrapping_sub(system_frees);
         let all = self.sum(|t| &t.allocations).wrapping_sub(frees);
-        (all.wrapping_sub(system), system, self.sum(|t| &t.pages_mapped).wrapping_sub(unmapped))
+        let mapped = self.sum(|t| &t.pages_mapped).wrapping_sub(unmapped);
+        let pages = self.sum(|t| &t.pages_made).wrapping_sub(pages_freed);
+        let clients = all.wrapping_sub(system).wrapping_add(pages);
+        (clients, system, mapped.wrapping_add(pages))
+    }
+
+    /// Regions that were made.
+    fn allocations(&self) -> u64 {
+        self.sum(|t| &t.allocations) + self.sum(|t| &t.pages_made)
+    }
+
+    /// Regions that were freed.
+    fn frees(&self) -> u64 {
+        self.sum(|t| &t.frees) + self.sum(|t| &t.pages_freed)
     }
 
     #[inline]
@@ -304,9 +333,9 @@ impl<M: Machine> Vmalloc<M> {
         let local = self.tlb.local();
         let get = Counters::get;
         Stats {
-            allocations: counters.sum(|tally| &tally.allocations),
+            allocations: counters.allocations(),
             allocations_failed: get(&counters.allocations_failed),
-            frees: counters.sum(|tally| &tally.frees),
+            frees: counters.frees(),
             frees_refused: get(&counters.frees_refused),
             areas,
             areas_system,

@@ -2,7 +2,7 @@
 
 use crate::allocator::Vmalloc;
 use crate::machine::Machine;
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
 /// When what is freed is flushed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,18 +47,35 @@ pub enum PoolMode {
 /// The choices that are kept here; the pools keep their own.
 #[derive(Debug, Default)]
 pub(crate) struct Switches {
-    eager: AtomicBool,
-    linux_frames: AtomicBool,
+    /// `EAGER` and `LINUX_FRAMES`: what every free asks, in one word.
+    free: AtomicU32,
     copy: AtomicBool,
 }
 
+const EAGER: u32 = 1;
+const LINUX_FRAMES: u32 = 2;
+
 impl Switches {
     pub(crate) fn is_eager(&self) -> bool {
-        self.eager.load(Ordering::Relaxed)
+        self.free.load(Ordering::Relaxed) & EAGER != 0
     }
 
     pub(crate) fn frames_wait(&self) -> bool {
-        !self.linux_frames.load(Ordering::Relaxed)
+        self.free.load(Ordering::Relaxed) & LINUX_FRAMES == 0
+    }
+
+    /// Whether a free does anything else than the defaults say.
+    #[inline]
+    pub(crate) fn free_otherwise(&self) -> bool {
+        self.free.load(Ordering::Relaxed) != 0
+    }
+
+    fn set_free(&self, bit: u32, on: bool) {
+        if on {
+            self.free.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            self.free.fetch_and(!bit, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn copies(&self) -> bool {
@@ -73,7 +90,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// Anywhere: takes no lock.
     pub fn set_flush_mode(&self, mode: FlushMode) {
-        self.switches.eager.store(mode == FlushMode::Eager, Ordering::Relaxed);
+        self.switches.set_free(EAGER, mode == FlushMode::Eager);
     }
 
     /// Chooses when frames may be used again. [`FrameMode::Linux`] gives up the promise that no CPU
@@ -83,7 +100,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// Anywhere: takes no lock.
     pub fn set_frame_mode(&self, mode: FrameMode) {
-        self.switches.linux_frames.store(mode == FrameMode::Linux, Ordering::Relaxed);
+        self.switches.set_free(LINUX_FRAMES, mode == FrameMode::Linux);
     }
 
     /// Chooses how regions get to a new place.

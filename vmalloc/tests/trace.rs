@@ -5,7 +5,7 @@
     reason = "numbers are cut to what a field holds, and a test may panic"
 )]
 
-#[path = "trace/random.rs"]
+#[path = "model/random.rs"]
 mod random;
 
 use std::thread;
@@ -17,6 +17,18 @@ use vmalloc::{
     Audit, CpuId, Protection, Region, RegionId, Request, Reservation, Row, Stats, Vmalloc,
 };
 use x86_64::VirtAddr;
+
+impl Random {
+    /// A number below `end`.
+    fn below(&mut self, end: u64) -> u64 {
+        (self.next() >> 32) % end
+    }
+
+    /// True once in `number` times.
+    fn one_in(&mut self, number: u64) -> bool {
+        self.below(number) == 0
+    }
+}
 
 const PAGES: u64 = 600;
 const STEPS: u32 = 3_000;

@@ -1,6 +1,7 @@
 //! Whole pairs on two CPUs at once.
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -57,15 +58,32 @@ fn steps_in_slice(settings: &Settings, vmalloc: &Vmalloc<BenchMachine>, pages: u
     }
 }
 
+/// Pairs between two looks at what others ask for: a microsecond or two, as an interrupt takes.
+const BURST: u64 = 16;
+
 /// The first `cpus` CPUs do `steps` pairs each, from the same moment on.
 fn throughput(vmalloc: &Vmalloc<BenchMachine>, pages: u64, steps: u64, cpus: u32) -> f64 {
-    let gate = Barrier::new(cpus as usize);
+    let (gate, done) = (Barrier::new(cpus as usize), AtomicU32::new(0));
     let work = |cpu| {
         BenchMachine::become_cpu(CpuId(cpu));
+        vmalloc.leave_idle();
         gate.wait();
         let start = Instant::now();
-        pairs::run(vmalloc, pages, steps);
-        timing::per_step(start.elapsed(), steps)
+        // Nothing interrupts a thread: it looks now and then whether it is asked to flush.
+        for _ in 0..steps / BURST {
+            pairs::run(vmalloc, pages, BURST);
+            vmalloc.acknowledge();
+        }
+        pairs::run(vmalloc, pages, steps % BURST);
+        let elapsed = start.elapsed();
+        // And goes on to answer until the others have done their part.
+        done.fetch_add(1, Ordering::AcqRel);
+        while done.load(Ordering::Acquire) < cpus {
+            vmalloc.acknowledge();
+            std::hint::spin_loop();
+        }
+        vmalloc.enter_idle();
+        timing::per_step(elapsed, steps)
     };
     thread::scope(|scope| {
         let work = &work;

@@ -4,12 +4,12 @@
 //!
 //! For [`Vmalloc::vmalloc`] one page is written out: a chain of one frame costs more than the frame.
 
-use super::Vmalloc;
+use super::{Vmalloc, VmallocError};
 use crate::frame::{FrameChain, FrameIndex};
 use crate::machine::{CpuId, Machine};
-use crate::page::{PageCount, PageRange};
+use crate::page::{Page, PageCount, PageRange};
 use crate::paging::span::Span;
-use crate::paging::{Entry, Mapping, Pinned};
+use crate::paging::{Entry, Mapping, NotPinned, Pinned};
 use crate::region::slot::{Slot, Stage, Traits};
 use crate::region::{Region, RegionId};
 use crate::request::{Protection, Request};
@@ -25,48 +25,68 @@ impl<M: Machine> Vmalloc<M> {
             && !self.injector.is_armed()
     }
 
-    /// As [`make_of_ready`](Self::make_of_ready), for a request that names at most a page's bytes
-    /// and nothing else. Inlined once, into the verb that is called most: elsewhere a chain of one
-    /// frame is good enough.
-    #[inline(always)]
-    pub(super) fn make_page(&self, cpu: CpuId, bytes: u64) -> Option<Region<'_, M>> {
+    /// Allocates a page for a request that names at most a page's bytes and nothing else: the
+    /// verb that is called most. Elsewhere a chain of one frame is good enough.
+    ///
+    /// Whatever is not done here is called last, so that there is nothing to keep across a call.
+    #[inline(never)]
+    pub(super) fn make_page(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
         if !self.is_at_ease(PageCount::ONE) {
-            return None;
+            return self.vmalloc_anew(bytes);
         }
-        let (slot, record) = self.areas.take_ready(cpu, 2, 1)?;
-        let frame = match record.frames().0 {
-            FrameIndex::NONE => self.take_frame(cpu, slot)?,
-            rested => rested,
+        let cpu = self.machine.current();
+        let Some((slot, record, frame)) = self.areas.take_page(cpu) else {
+            return self.vmalloc_anew(bytes);
         };
         // At rest the record stands for the addresses that it will have.
-        let page = record.page();
+        let (page, noted) = (record.page(), record.leaf());
         let frames = &self.frames.buddy;
-        let range = PageRange::proven(page, PageCount::ONE);
-        let noted = record.leaf();
-        let Some(leaf) = self.tables.pin_noted(&self.machine, frames, noted, range, slot) else {
-            self.put_ready(cpu, slot, FrameChain::single(frame));
-            return None;
+        let leaf = match self.tables.pin_page(&self.machine, frames, noted, page, slot) {
+            Ok(leaf) => leaf,
+            Err(why) => return self.make_page_elsewhere(cpu, slot, why, bytes),
         };
         record.build_page(bytes, leaf.leaf());
         let mapping = Mapping { rights: Entry::rights(Protection::default()), slot };
         self.tables.commit_page(&self.machine, frames, page, leaf, frame, mapping);
         let id = RegionId::new(slot, record.publish(Stage::Owned));
-        self.trace(|| {
-            let request = Request::try_new(bytes).expect("a page can be asked for");
-            TraceRecord::allocate(&request, Some((id, range)))
-        });
-        self.tally(cpu).allocated(1, false);
-        Some(Region::new(self, id, range))
+        self.tally(cpu).allocated_page();
+        if self.ring.is_on() {
+            return self.trace_page(bytes, id, page);
+        }
+        Ok(Region::new(self, id, PageRange::proven(page, PageCount::ONE)))
     }
 
-    /// Takes a frame for an area that is in hand, or puts the area back.
+    /// Notes a page that was allocated.
+    #[cold]
     #[inline(never)]
-    fn take_frame(&self, cpu: CpuId, slot: u32) -> Option<FrameIndex> {
-        let frame = self.frames.take_one(cpu);
-        if frame.is_none() {
-            self.put_ready(cpu, slot, FrameChain::new());
+    fn trace_page(
+        &self,
+        bytes: u64,
+        id: RegionId,
+        page: Page,
+    ) -> Result<Region<'_, M>, VmallocError> {
+        let range = PageRange::proven(page, PageCount::ONE);
+        let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
+        self.trace(|| TraceRecord::allocate(&request, Some((id, range))));
+        Ok(Region::new(self, id, range))
+    }
+
+    /// Puts an area and its frame back whose table is not the one that is noted, and begins anew.
+    #[cold]
+    #[inline(never)]
+    fn make_page_elsewhere(
+        &self,
+        cpu: CpuId,
+        slot: u32,
+        why: NotPinned,
+        bytes: u64,
+    ) -> Result<Region<'_, M>, VmallocError> {
+        let record = self.slots().slot(slot);
+        if let NotPinned::Moved = why {
+            self.tables.unpin(&self.machine, &self.frames.buddy, record.leaf(), 1);
         }
-        frame
+        self.put_ready(cpu, slot, record.rested());
+        self.vmalloc_anew(bytes)
     }
 
     /// Allocates out of what is ready, or changes nothing.
@@ -110,10 +130,10 @@ impl<M: Machine> Vmalloc<M> {
         self.areas.untake_ready(cpu, slot);
     }
 
-    /// Takes the entry of a region of one page out, whose slot is claimed.
+    /// Takes the entry of a region of one page out, whose slot is claimed and notes its table.
     #[inline(always)]
-    pub(super) fn unmap_page(&self, record: &Slot) -> FrameIndex {
-        self.tables.clear_page(&self.machine, &self.frames.buddy, record.page(), record.leaf())
+    pub(super) fn unmap_page(&self, record: &Slot, leaf: FrameIndex) -> FrameIndex {
+        self.tables.clear_page(&self.machine, &self.frames.buddy, record.page(), leaf)
     }
 }
 

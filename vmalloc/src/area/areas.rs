@@ -2,8 +2,8 @@
 
 use super::FreeTree;
 use super::pool::{Held, Pool};
-use crate::frame::FrameChain;
 use crate::frame::meta::FrameMeta;
+use crate::frame::{FrameChain, FrameIndex};
 use crate::lazy::records_from;
 use crate::machine::CpuId;
 use crate::raw::Slab;
@@ -127,6 +127,15 @@ impl Areas {
             return None;
         }
         self.pool(cpu, length).take(&self.slots, length, align)
+    }
+
+    /// As [`take_ready`](Self::take_ready), of a page that has kept its frame.
+    #[inline(always)]
+    pub(crate) fn take_page(&self, cpu: CpuId) -> Option<(u32, &Slot, FrameIndex)> {
+        if !self.is_pooling() {
+            return None;
+        }
+        self.pools[cpu.0 as usize].take_smallest(&self.slots)
     }
 
     /// As [`untake`](Self::untake), for what [`take_ready`](Self::take_ready) took.
@@ -323,15 +332,23 @@ impl Putting<'_> {
     /// the latest at the [end](Self::finish).
     #[inline(always)]
     pub(crate) fn put(&mut self, slot: u32, record: &Slot, extent: Extent) {
+        if !self.put_alike(slot, record, extent) {
+            self.put_other(slot, record, extent);
+        }
+    }
+
+    /// As [`put`](Self::put), of a plain area that is as the one before; false, and nothing, if it
+    /// is not. Its frames stay noted.
+    #[inline(always)]
+    pub(crate) fn put_alike(&mut self, slot: u32, record: &Slot, extent: Extent) -> bool {
         let pages = extent.pages();
         let is_alike = extent.is_plain() && pages + 1 == self.length && record.has_frames();
         if is_alike && pages <= self.room && record.retire_before(GENERATION_MAX) {
-            // As the one before. The frames stay noted.
             self.room -= pages;
             self.link(slot, record);
-            return;
+            return true;
         }
-        self.put_other(slot, record, extent);
+        false
     }
 
     #[inline(always)]

@@ -4,7 +4,8 @@
 //! An area at rest keeps its slot, so taking it takes both. It may keep its frames too, noted there
 //! as they were while they were lazy.
 
-use crate::frame::FrameChain;
+use super::areas::LENGTH_MIN;
+use crate::frame::{FrameChain, FrameIndex};
 use crate::raw::Slab;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
@@ -72,6 +73,30 @@ impl Pool {
             rest.held.frames -= length - 1;
         }
         Some((slot, record))
+    }
+
+    /// As [`take`](Self::take), of the smallest size and with its frames, of which the first is
+    /// returned. None as well if somebody else is at the pool: it waits for nobody.
+    #[inline(always)]
+    pub(crate) fn take_smallest<'s>(
+        &self,
+        slots: &'s Slots,
+    ) -> Option<(u32, &'s Slot, FrameIndex)> {
+        debug_assert_eq!(self.smallest, LENGTH_MIN);
+        let mut rest = self.rest.try_lock()?;
+        let rest = &mut *rest;
+        let top = rest.tops.first_mut()?;
+        let slot = *top;
+        let record = slots.get(slot)?;
+        let frame = record.first_frame();
+        if frame == FrameIndex::NONE {
+            return None;
+        }
+        *top = record.next();
+        rest.held.areas -= 1;
+        rest.held.pages -= LENGTH_MIN;
+        rest.held.frames -= LENGTH_MIN - 1;
+        Some((slot, record, frame))
     }
 
     /// Puts an area without frames to rest; false if its size has no place here or enough is held.

@@ -77,11 +77,6 @@ impl FrameChain {
         Self { head: FrameIndex::NONE, tail: FrameIndex::NONE, count: 0 }
     }
 
-    /// A chain of one frame.
-    pub(crate) const fn single(frame: FrameIndex) -> Self {
-        Self { head: frame, tail: frame, count: 1 }
-    }
-
     /// The ends, to be noted in the slot of an area at rest.
     #[inline]
     pub(crate) fn note(self) -> (FrameIndex, FrameIndex) {

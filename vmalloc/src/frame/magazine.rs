@@ -27,12 +27,6 @@ impl Magazine {
         self.0.lock().split(metas, count)
     }
 
-    /// Takes the first frame.
-    #[inline(always)]
-    pub(crate) fn take_one(&self, metas: &[FrameMeta]) -> Option<FrameIndex> {
-        self.0.lock().pop(metas)
-    }
-
     /// Takes `count` frames, or none.
     #[inline]
     pub(crate) fn take_all(&self, metas: &[FrameMeta], count: u64) -> Option<FrameChain> {

@@ -104,12 +104,6 @@ impl Frames {
         self.complete(cpu, count, wish, supply)
     }
 
-    /// Takes one of the CPU's own frames.
-    #[inline(always)]
-    pub(crate) fn take_one(&self, cpu: CpuId) -> Option<FrameIndex> {
-        self.magazine(cpu).take_one(self.buddy.metas())
-    }
-
     /// Takes `count` of the CPU's own frames, or none.
     #[inline]
     pub(crate) fn take_ready(&self, cpu: CpuId, count: u64) -> Option<FrameChain> {

@@ -108,13 +108,7 @@ impl Tables {
         publish(place, Entry::leaf(frames.frame(frame), rights));
     }
 
-    #[cold]
-    #[inline(never)]
-    fn mapped_leaf<P: PhysicalMemory>(&self, memory: &P, page: Page) -> Frame {
-        self.leaf_table(memory, page).expect("a page that is mapped has its tables")
-    }
-
-    /// As [`clear`](Self::clear), for one page.
+    /// As [`clear`](Self::clear), for one page whose table is known.
     #[inline(always)]
     pub(crate) fn clear_page<P: PhysicalMemory>(
         &self,
@@ -123,13 +117,11 @@ impl Tables {
         page: Page,
         leaf: FrameIndex,
     ) -> FrameIndex {
-        let table = match leaf {
-            FrameIndex::NONE => self.mapped_leaf(memory, page),
-            leaf => frames.frame(leaf),
-        };
-        let entry = take(&raw::words(memory, table)[index(page, 1)]);
-        let frame = frames.index(entry.frame()).filter(|_| entry.has_frame());
-        frame.expect("every page of a region maps a managed frame")
+        let entry = take(&raw::words(memory, frames.frame(leaf))[index(page, 1)]);
+        let frame =
+            frames.index(entry.frame()).expect("every page of a region maps a managed frame");
+        assert!(entry.has_frame(), "every page of a region is mapped");
+        frame
     }
 
     /// Stores entries for frames that the caller has.

@@ -75,19 +75,23 @@ pub(crate) struct Detaching<'t> {
     tables: &'t Tables,
     made: MutexGuard<'t, Made>,
     /// The leaf table that was found last: areas that are freed together lie together.
-    last: Option<Lowered>,
+    last: Lowered,
 }
 
-/// A leaf table, and by how many pages its count has yet to be lowered.
+/// A leaf table, or none, and by how many pages its count has yet to be lowered.
 struct Lowered {
     leaf: FrameIndex,
     pages: u64,
 }
 
+impl Lowered {
+    const NONE: Self = Self { leaf: FrameIndex::NONE, pages: 0 };
+}
+
 impl Tables {
     /// Begins to lower counts.
     pub(crate) fn detaching(&self) -> Detaching<'_> {
-        Detaching { tables: self, made: self.lock(), last: None }
+        Detaching { tables: self, made: self.lock(), last: Lowered::NONE }
     }
 
     /// Whether tables wait for a shootdown.
@@ -169,23 +173,21 @@ impl Detaching<'_> {
         leaf: FrameIndex,
         pages: u64,
     ) {
-        match &mut self.last {
-            Some(last) if last.leaf == leaf => last.pages += pages,
-            _ => {
-                self.settle(memory, frames);
-                self.last = Some(Lowered { leaf, pages });
-            }
+        if self.last.leaf == leaf {
+            self.last.pages += pages;
+        } else {
+            self.settle(memory, frames);
+            self.last = Lowered { leaf, pages };
         }
     }
 
     /// Lowers the count of the last leaf table by what it still has to lose.
     #[inline(never)]
     pub(crate) fn settle<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) {
-        let Some(last) = &mut self.last else { return };
-        let (leaf, pages) = (last.leaf, core::mem::take(&mut last.pages));
+        let (leaf, pages) = (self.last.leaf, core::mem::take(&mut self.last.pages));
         let pages = usize::try_from(pages).expect("a table counts at most 512");
         if pages > 0 && frames.meta(leaf).sub_count(pages) == 0 {
-            self.last = None;
+            self.last = Lowered::NONE;
             if !self.made.cached.put(leaf) {
                 self.unlink_leaf(memory, frames, leaf);
             }

@@ -91,6 +91,15 @@ pub(crate) struct Pinned {
     pub(super) owners: Owners,
 }
 
+/// Why the table that was noted is not pinned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NotPinned {
+    /// Its count is as it was.
+    Never,
+    /// Its count was raised, and must be lowered: see [`unpin`](Tables::unpin).
+    Moved,
+}
+
 impl Pinned {
     /// The table, to be noted with the region.
     #[inline]
@@ -249,6 +258,23 @@ impl Tables {
         }
     }
 
+    /// As [`pin_noted`](Self::pin_noted), for one page, and nothing if the note is wrong.
+    #[inline(always)]
+    pub(crate) fn pin_page<C: Cpus>(
+        &self,
+        cpus: &C,
+        frames: &Buddy,
+        leaf: FrameIndex,
+        page: Page,
+        slot: u32,
+    ) -> Result<Pinned, NotPinned> {
+        let span = Span { page, first: index(page, 1), count: 1 };
+        let meta = frames.metas().get(leaf.at()).ok_or(NotPinned::Never)?;
+        let pinned = cpus.without_interrupts(|| pin_table(meta, leaf, &span, slot));
+        let pinned = pinned.ok_or(NotPinned::Never)?;
+        if is_kept(meta, pinned, page) { Ok(pinned) } else { Err(NotPinned::Moved) }
+    }
+
     /// Keeps a table that was pinned, if it still is what it was before.
     #[inline(always)]
     fn keep<P: PhysicalMemory>(
@@ -259,21 +285,17 @@ impl Tables {
         pinned: Pinned,
         span: &Span,
     ) -> Option<Pinned> {
-        // While it was looked at, its count may have fallen to 0 and risen again: then it may be
-        // another region's, or elsewhere. From now on it cannot become so.
-        let is_indexed = matches!(pinned.owners, Owners::Index(_));
-        // An index stays as long as its table.
-        let is_same = is_indexed || meta.owners() == pinned.owners;
-        if is_same && meta.place() == place(span.page, 2) {
+        if is_kept(meta, pinned, span.page) {
             return Some(pinned);
         }
         self.unpin(memory, frames, pinned.table, span.count);
         None
     }
 
+    /// Takes back that a table's count was raised.
     #[cold]
     #[inline(never)]
-    fn unpin<P: PhysicalMemory>(
+    pub(crate) fn unpin<P: PhysicalMemory>(
         &self,
         memory: &P,
         frames: &Buddy,
@@ -329,6 +351,17 @@ fn pin_table(meta: &FrameMeta, table: FrameIndex, span: &Span, slot: u32) -> Opt
     let owners = meta.owners();
     let fits = matches!(owners, Owners::Index(_)) || owners == Owners::Sole(slot);
     (fits && meta.pin(word, span.count)).then_some(Pinned { table, owners })
+}
+
+/// Whether a table that was pinned still is what it was before. While it was looked at, its count
+/// may have fallen to 0 and risen again: then it may be another region's, or elsewhere. From now on
+/// it cannot become so.
+#[inline(always)]
+fn is_kept(meta: &FrameMeta, pinned: Pinned, page: Page) -> bool {
+    let is_indexed = matches!(pinned.owners, Owners::Index(_));
+    // An index stays as long as its table.
+    let is_same = is_indexed || meta.owners() == pinned.owners;
+    is_same && meta.place() == place(page, 2)
 }
 
 /// Which entry of all those of its level is the one over a page.

@@ -155,10 +155,10 @@ impl Extent {
         self.0 & SYSTEM != 0
     }
 
-    /// Whether it is one page, on a frame of the crate's.
+    /// Whether it is one page, on a frame of the crate's, and not the kernel's.
     #[inline]
     pub(crate) fn is_plain_page(self) -> bool {
-        self.0 & (PAGES | MAPPED) == 1
+        self.0 & (PAGES | MAPPED | SYSTEM) == 1
     }
 
     /// Whether it is pages on frames of the crate's, single ones, with their own guard, and not the
@@ -459,10 +459,16 @@ impl Slot {
         self.last_frame.store(last.0, Ordering::Relaxed);
     }
 
+    /// The first frame of the chain, or none.
+    #[inline]
+    pub(crate) fn first_frame(&self) -> FrameIndex {
+        FrameIndex(self.first_frame.load(Ordering::Relaxed))
+    }
+
     /// Whether frames are noted.
     #[inline]
     pub(crate) fn has_frames(&self) -> bool {
-        self.first_frame.load(Ordering::Relaxed) != FrameIndex::NONE.0
+        self.first_frame() != FrameIndex::NONE
     }
 
     /// The frames of an area at rest, if it has kept them: as many as it has pages.

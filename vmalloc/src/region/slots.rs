@@ -70,6 +70,12 @@ impl Slots {
         &self.slab[slot as usize - 1]
     }
 
+    /// The slot of a number, or none: 0 is no slot's.
+    #[inline]
+    pub(crate) fn get(&self, slot: u32) -> Option<&Slot> {
+        self.slab.get((slot as usize).wrapping_sub(1))
+    }
+
     /// Takes a free slot: the one that was freed first, else one that was never used, from the
     /// low end for clients and from the high end for the system.
     pub(crate) fn take(&self, system: bool) -> Option<u32> {
@@ -136,6 +142,13 @@ impl Slots {
             Some(slot) if slot.step(id.generation(), from, to) => Ok(slot),
             _ => Err(self.why_not(id, from)),
         }
+    }
+
+    /// As [`claim`](Self::claim), for the owner, who asks nothing.
+    #[inline(always)]
+    pub(crate) fn claim_owned(&self, id: RegionId) -> Option<&Slot> {
+        let slot = self.slab.get(id.slot() as usize - 1)?;
+        if slot.step(id.generation(), Stage::Owned, Stage::Lazy) { Some(slot) } else { None }
     }
 
     /// Why a region could not be taken from a stage.
