@@ -1,7 +1,9 @@
 //! The order of steps of every verb, and nothing else.
 
 mod large;
+mod lookup;
 pub(crate) mod map;
+mod presence;
 pub(crate) mod protect;
 mod ready;
 mod reserve;
@@ -10,7 +12,7 @@ mod zeroed;
 
 use core::fmt;
 
-use x86_64::{PhysAddr, VirtAddr};
+use x86_64::VirtAddr;
 
 use crate::area::Areas;
 use crate::area::areas::LENGTH_MIN;
@@ -19,8 +21,8 @@ use crate::frame::{FrameIndex, FrameRange, Frames, LazyFrames};
 use crate::inject::{Injector, Reservation};
 use crate::lazy::LazyList;
 use crate::machine::{CpuId, Machine};
-use crate::page::{Frame, PAGE_BYTES, Page, PageRange};
-use crate::paging::{self, Entry, Mapping, Pinned, Tables, Walk};
+use crate::page::{PAGE_BYTES, PageRange};
+use crate::paging::{Entry, Mapping, Pinned, Tables};
 use crate::raw::{self, Slab};
 use crate::region::slot::{Slot, Stage, Traits};
 use crate::region::slots::Slots;
@@ -527,77 +529,6 @@ impl<M: Machine> Vmalloc<M> {
         }
     }
 
-    /// Says what is known of a living region.
-    ///
-    /// # Errors
-    ///
-    /// - [`RegionError::Unknown`]: no region has, or had, this id.
-    /// - [`RegionError::Gone`]: it is freed.
-    ///
-    /// # Context
-    ///
-    /// Anywhere: takes no lock.
-    ///
-    /// # Complexity
-    ///
-    /// O(1).
-    pub fn info(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
-        self.slots().known(id)?;
-        let info = self.slots().read(id).filter(|info| info.state == RegionState::Busy);
-        info.ok_or(RegionError::Gone { id })
-    }
-
-    /// Walks the real tables and returns every entry on the way. Works for any address, not only the
-    /// window's.
-    ///
-    /// # Context
-    ///
-    /// Anywhere, fault handlers too: takes no lock.
-    ///
-    /// # Complexity
-    ///
-    /// O(1).
-    #[must_use]
-    pub fn walk(&self, address: VirtAddr) -> Walk {
-        self.machine.without_interrupts(|| self.tables.walk(&self.machine, address))
-    }
-
-    /// The physical address behind an address, from the real tables; `None` where nothing is present.
-    ///
-    /// # Context
-    ///
-    /// As [`walk`](Self::walk).
-    ///
-    /// # Source
-    ///
-    /// Linux's `vmalloc_to_page`.
-    #[must_use]
-    pub fn translate(&self, address: VirtAddr) -> Option<PhysAddr> {
-        self.walk(address).translation()
-    }
-
-    /// The pages of a region with their entries, in order, each walked when it is asked for.
-    ///
-    /// # Context
-    ///
-    /// As [`walk`](Self::walk). A region that is freed or resized meanwhile shows what is there by then.
-    pub fn entries(&self, info: &RegionInfo) -> impl Iterator<Item = (Page, Walk)> {
-        info.range.pages().map(|page| (page, self.walk(page.start_address())))
-    }
-
-    /// The frame behind a page, also where its rights keep the hardware from it.
-    pub(crate) fn frame_of(&self, page: Page) -> Option<Frame> {
-        let (level, leaf) = self.walk(page.start_address()).last()?;
-        leaf.has_frame().then(|| paging::large::frame_of(leaf, level, page))
-    }
-
-    /// Fills pages of a region with zeros through their frames.
-    pub(crate) fn zero_pages(&self, pages: PageRange) {
-        for page in pages.pages() {
-            raw::clear(&self.machine, self.frame_of(page).expect("pages have frames"));
-        }
-    }
-
     /// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. They are not mapped,
     /// and never come back.
     ///
@@ -624,49 +555,6 @@ impl<M: Machine> Vmalloc<M> {
         }
         Counters::add(&self.counters.frames_heap, run.count);
         Some(run)
-    }
-
-    /// Flushes what the calling CPU has not flushed yet: what the handler of
-    /// [`TlbControl::interrupt`](crate::TlbControl::interrupt) does, and what a loop may do at
-    /// every turn to spare itself the interrupt.
-    ///
-    /// # Context
-    ///
-    /// Anywhere, and it may interrupt itself: takes no lock, and runs in
-    /// [`Cpus::without_interrupts`](crate::Cpus::without_interrupts).
-    ///
-    /// # Complexity
-    ///
-    /// O(1): nothing, at most 33 pages, or everything.
-    pub fn acknowledge(&self) {
-        self.machine.without_interrupts(|| {
-            self.tlb.acknowledge(&self.machine, self.machine.current());
-        });
-    }
-
-    /// Says that the calling CPU is about to sleep: flushes need not wait for it, but for those that
-    /// free page tables.
-    ///
-    /// Until [`leave_idle`](Self::leave_idle) it touches no window memory that may change meanwhile,
-    /// and neither do its interrupt handlers. It must look for work once more after this and before it
-    /// really sleeps.
-    ///
-    /// # Context
-    ///
-    /// With interrupts off, and off until the CPU sleeps. Takes no lock.
-    pub fn enter_idle(&self) {
-        self.tlb.halt(self.machine.current());
-    }
-
-    /// Says that the calling CPU is awake, and flushes what it has slept through. A CPU that
-    /// starts calls it before it runs on tables that have the window in them: until then nobody waits
-    /// for it.
-    ///
-    /// # Context
-    ///
-    /// Takes no lock. The CPU must not change in the midst of it.
-    pub fn leave_idle(&self) {
-        self.tlb.wake(&self.machine, self.machine.current());
     }
 
     /// Makes the `number`-th reservation of a kind from now fail, once; 0 takes that back. For tests of
