@@ -43,7 +43,7 @@ use crate::trace::{Ring, TraceOp, TraceRecord};
 ///
 /// Unless a method says otherwise it takes spin locks and may wait for other CPUs: for threads with
 /// interrupts on that hold no lock which others take with interrupts off, not for interrupt or fault
-/// handlers. While a method waits for other CPUs it must not be moved to another CPU.
+/// handlers.
 pub struct Vmalloc<M: Machine> {
     pub(crate) machine: M,
     pub(crate) window: PageRange,

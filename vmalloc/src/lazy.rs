@@ -91,21 +91,8 @@ impl LazyList {
     }
 }
 
-/// The slots from `first` on, each asked for its successor before it is handed out.
-#[inline]
-pub(crate) fn slots_from(slots: &Slots, first: u32) -> impl Iterator<Item = u32> {
-    let mut next = first;
-    core::iter::from_fn(move || {
-        let slot = next;
-        if slot == 0 {
-            return None;
-        }
-        next = slots.slot(slot).next();
-        Some(slot)
-    })
-}
-
-/// As [`slots_from`], with the records.
+/// The slots from `first` on with their records, each asked for its successor before it is handed
+/// out.
 #[inline]
 pub(crate) fn records_from(slots: &Slots, first: u32) -> impl Iterator<Item = (u32, &Slot)> {
     let mut next = first;

@@ -14,6 +14,9 @@ pub type Frame = PhysFrame<Size4KiB>;
 /// Bytes in a page and in a frame.
 pub const PAGE_BYTES: u64 = 4096;
 
+/// Pages, and frames, of a large leaf.
+pub(crate) const LARGE_PAGES: u64 = 512;
+
 /// A number of pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageCount(u64);

@@ -11,7 +11,7 @@
 
 use crate::allocator::Vmalloc;
 use crate::frame::{FrameChain, FrameIndex, LazyFrames};
-use crate::lazy::{LazyList, records_from, slots_from};
+use crate::lazy::{LazyList, records_from};
 use crate::machine::{CpuId, Machine};
 use crate::paging::Detaching;
 use crate::region::slot::{Extent, Slot, Stage};
@@ -279,9 +279,9 @@ impl<M: Machine> Vmalloc<M> {
     /// Puts what was taken back on the lists.
     fn return_lists(&self, taken: &Taken) {
         for (list, first) in self.lazies.iter().zip(taken.0) {
-            for slot in slots_from(self.slots(), first) {
-                self.slots().slot(slot).detach();
-                let pages = self.slots().slot(slot).addresses().1;
+            for (slot, record) in records_from(self.slots(), first) {
+                record.detach();
+                let pages = record.addresses().1;
                 list.push(self.slots(), slot, pages);
                 list.settle(1, pages);
             }
@@ -290,8 +290,7 @@ impl<M: Machine> Vmalloc<M> {
 
     /// Unmaps the regions whose freeing was put off.
     fn unmap_deferred(&self, cpu: CpuId) {
-        for slot in slots_from(self.slots(), self.deferred.take()) {
-            let record = self.slots().slot(slot);
+        for (slot, record) in records_from(self.slots(), self.deferred.take()) {
             let is_mine = record.step(record.generation(), Stage::Deferred, Stage::Lazy);
             assert!(is_mine, "slot {slot} was put off and is something else now");
             self.deferred.settle(1, record.addresses().1);

@@ -2,8 +2,7 @@
 
 use crate::NODES;
 use crate::error::RequestError;
-use crate::page::{PAGE_BYTES, PageCount};
-use crate::paging::large::LARGE_PAGES;
+use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount};
 
 /// What the pages of a region may be used for. None of them can be written and executed: a region
 /// of code is written first and made executable then.

@@ -4,7 +4,7 @@
 use crate::allocator::Vmalloc;
 use crate::error::AllocateError;
 use crate::machine::Machine;
-use crate::page::{Frame, PAGE_BYTES};
+use crate::page::{Frame, PAGE_BYTES, PageRange};
 use crate::paging::{Entry, Mapping};
 use crate::region::slot::{Stage, Traits};
 use crate::region::{Region, RegionId};
@@ -37,12 +37,10 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Safety
     ///
-    /// 1. The frames belong to the caller, who does with them what `protection` allows until
-    ///    [`vunmap`](Self::vunmap) has returned, or the ticket of
-    ///    [`vunmap_lazy`](Self::vunmap_lazy) is redeemed, or, where the region is just dropped, until
-    ///    the next purge. They need not be RAM that the crate knows.
-    /// 2. Where [`PhysicalMemory::pointer`](crate::PhysicalMemory::pointer) does not serve them,
-    ///    [`Region::zero`] is not called.
+    /// The frames belong to the caller, who does with them what `protection` allows until
+    /// [`vunmap`](Self::vunmap) has returned, or the ticket of [`vunmap_lazy`](Self::vunmap_lazy) is
+    /// redeemed, or, where the region is just dropped, until the next purge. They need not be RAM
+    /// that the crate knows.
     ///
     /// # Context
     ///
@@ -70,7 +68,7 @@ impl<M: Machine> Vmalloc<M> {
         &self,
         request: &Request,
         frames: &[Frame],
-    ) -> Result<(RegionId, crate::page::PageRange), AllocateError> {
+    ) -> Result<(RegionId, PageRange), AllocateError> {
         let cpu = self.machine.current();
         let (area, range) = self.reserve_area(cpu, request)?;
         if let Err(shortage) = self.reserve_tables(cpu, range, area.slot) {

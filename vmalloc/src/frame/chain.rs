@@ -1,7 +1,7 @@
 //! Frames on their way, linked through their records: taken, moved and handed on whole.
 
 use super::meta::{FrameIndex, FrameMeta, FrameState};
-use crate::paging::large::LARGE_PAGES;
+use crate::page::LARGE_PAGES;
 use crate::tlb::Flushed;
 
 /// Frames that were mapped, and that a TLB may still know. They become a [`FrameChain`] only in

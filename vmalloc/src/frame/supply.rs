@@ -6,7 +6,7 @@ use super::meta::{FrameIndex, FrameState};
 use super::{FrameChain, FrameRange};
 use crate::NODES;
 use crate::machine::CpuId;
-use crate::paging::large::LARGE_PAGES;
+use crate::page::LARGE_PAGES;
 use crate::raw::Slab;
 use crate::sync::Mutex;
 

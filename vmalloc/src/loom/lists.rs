@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use super::world::Contents;
 use super::{check, run};
-use crate::lazy::{LazyList, slots_from};
+use crate::lazy::{LazyList, records_from};
 use crate::raw::Slab;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
@@ -36,7 +36,7 @@ impl Lists {
     }
 
     fn take(&self, found: &mut [u32; PUSHERS]) {
-        for slot in slots_from(&self.slots, self.list.take()) {
+        for (slot, _) in records_from(&self.slots, self.list.take()) {
             let at = slot as usize - 1;
             self.contents[at].touch();
             found[at] += 1;

@@ -8,15 +8,12 @@ use core::sync::atomic::Ordering;
 use super::entry::Entry;
 use super::leaf::Mapping;
 use super::span::{Span, index, spans};
-use super::tables::{Stash, Tables, made_child, made_entry, meta, needs_index, publish};
+use super::tables::{Stash, Tables, made_child, made_entry, meta, needs_index, place, publish};
 use crate::frame::buddy::Buddy;
 use crate::frame::{FrameChain, FrameIndex, FrameState, LazyFrames, Owners};
 use crate::machine::PhysicalMemory;
-use crate::page::{Frame, Page, PageCount, PageRange};
+use crate::page::{Frame, LARGE_PAGES, Page, PageCount, PageRange};
 use crate::raw;
-
-/// Pages, and frames, of a large leaf.
-pub(crate) const LARGE_PAGES: u64 = 512;
 
 impl Tables {
     /// The large leaf over a page, if there is one.
@@ -218,7 +215,7 @@ impl Tables {
             let slot = frames.meta(block).other().0;
             let table = made.make(memory, frames, stash, FrameState::Table);
             let meta = frames.meta(table);
-            meta.set_place(super::tables::place(span.page, 2));
+            meta.set_place(place(span.page, 2));
             meta.set_owners(Owners::Sole(slot));
             meta.add_count(512);
             frames.meta(block).set_state(FrameState::Taken);

@@ -4,17 +4,18 @@
 //! sight. A shootdown makes every CPU forget it, halted ones too. Then it is freed, unless somebody
 //! needed it in between and linked it again: since that is the same frame, no CPU can tell.
 
+use x86_64::VirtAddr;
+
 use super::entry::Entry;
 use super::span::{Span, index, spans};
 use super::tables::{Made, Tables, made_child, meta, publish, read};
 use crate::frame::buddy::Buddy;
-use crate::frame::{FrameChain, FrameIndex, Owners};
+use crate::frame::{FrameChain, FrameIndex, FrameState, Owners};
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, Page, PageRange};
 use crate::raw;
 use crate::sync::MutexGuard;
 use crate::tlb::Flushed;
-use x86_64::VirtAddr;
 
 /// Empty leaf tables that stay, so that a region that comes and goes does not make its table anew
 /// each time.
@@ -126,10 +127,10 @@ impl Tables {
                     made.tables -= 1;
                     if let (2, Owners::Index(ids)) = (level, meta.owners()) {
                         made.indexes -= 1;
-                        frames.meta(ids).set_state(crate::frame::FrameState::Taken);
+                        frames.meta(ids).set_state(FrameState::Taken);
                         freed.indexes.push(frames.metas(), ids, 1);
                     }
-                    meta.set_state(crate::frame::FrameState::Taken);
+                    meta.set_state(FrameState::Taken);
                     freed.tables.push(frames.metas(), here, 1);
                 }
                 here = next;

@@ -438,10 +438,7 @@ impl Made {
             return entry.frame();
         }
         let table = self.make(memory, frames, stash, FrameState::Table);
-        #[expect(clippy::cast_possible_truncation, reason = "27 bits of 48 - 21")]
-        let place =
-            (span.page.start_address().as_u64() << 16 >> 16 >> (3 + 9 * u32::from(level))) as u32;
-        frames.meta(table).set_place(place);
+        frames.meta(table).set_place(place(span.page, level));
         frames.meta(table).set_owners(Owners::Sole(0));
         publish(slot, Entry::table(frames.frame(table)));
         frames.frame(table)
