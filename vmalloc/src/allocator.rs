@@ -1,38 +1,38 @@
 //! The order of steps of every verb, and nothing else.
 
+mod free;
 mod large;
 mod lookup;
 pub(crate) mod map;
 mod presence;
 pub(crate) mod protect;
 mod ready;
+mod relocate;
 mod reserve;
 pub(crate) mod resize;
 mod zeroed;
 
 use core::fmt;
 
-use x86_64::VirtAddr;
-
 use crate::area::Areas;
-use crate::area::areas::LENGTH_MIN;
-use crate::error::{AllocateError, RegionError, RequestError};
-use crate::frame::{FrameIndex, FrameRange, Frames, LazyFrames};
+use crate::error::{AllocateError, RequestError};
+use crate::frame::{FrameIndex, FrameRange, Frames};
 use crate::inject::{Injector, Reservation};
 use crate::lazy::LazyList;
 use crate::machine::{CpuId, Machine};
 use crate::page::{PAGE_BYTES, PageRange};
 use crate::paging::{Entry, Mapping, Pinned, Tables};
 use crate::raw::{self, Slab};
-use crate::region::slot::{Slot, Stage, Traits};
+use crate::region::extent::Traits;
 use crate::region::slots::Slots;
-use crate::region::{Region, RegionId, RegionInfo, RegionState};
+use crate::region::stage::Stage;
+use crate::region::{Region, RegionId};
 use crate::request::{Huge, Request};
 use crate::setup::{Config, Parts};
 use crate::stats::{Counters, Tally};
 use crate::switches::Switches;
 use crate::tlb::{Coherence, FlushReason};
-use crate::trace::{Ring, TraceOp, TraceRecord};
+use crate::trace::{Ring, TraceRecord};
 
 /// A window, its frames and its regions.
 ///
@@ -329,204 +329,9 @@ impl<M: Machine> Vmalloc<M> {
         Ok((RegionId::new(area.slot, generation), range))
     }
 
-    /// Frees a region that [`Region::into_raw`] let go, by its id, and says what it was.
-    ///
-    /// Its pages are unmapped when this returns. Addresses and frames are free after the next purge; a
-    /// CPU that has not flushed until then may still reach the old frames, which are nobody else's.
-    ///
-    /// # Errors
-    ///
-    /// Without effect on anybody else: ids are never reused, and of two callers that free the same
-    /// region one wins.
-    ///
-    /// - [`RegionError::Unknown`]: no region has, or had, this id.
-    /// - [`RegionError::Gone`]: it is freed already.
-    /// - [`RegionError::Owned`]: a [`Region`] owns it.
-    /// - [`RegionError::Changing`]: somebody resizes it or changes its rights.
-    ///
-    /// # Context
-    ///
-    /// Takes locks; waits for other CPUs if enough is lazy: for threads with interrupts on. In an
-    /// interrupt handler call [`free_deferred`](Self::free_deferred).
-    ///
-    /// # Complexity
-    ///
-    /// O(pages). The flush is shared with other frees.
-    pub fn vfree(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
-        let info = self.info(id);
-        // A region that is gone is refused there, as everywhere.
-        self.free(id, Stage::Loose)?;
-        info
-    }
-
-    /// Frees a region in a stage that says who may.
-    #[inline]
-    pub(crate) fn free(&self, id: RegionId, from: Stage) -> Result<(), RegionError> {
-        let claimed = self.slots().claim(id, from, Stage::Lazy);
-        // After the claim and before anything is released: no allocation that lives on it is
-        // noted before.
-        self.trace(|| self.trace_of_free(id, claimed.is_ok()));
-        let record = match claimed {
-            Ok(record) => record,
-            Err(error) => return Err(self.refused(error)),
-        };
-        self.free_claimed(id, record);
-        Ok(())
-    }
-
-    /// Frees a region for its owner.
-    #[inline]
-    pub(crate) fn free_owned(&self, id: RegionId) {
-        if !self.ring.is_on()
-            && let Some(record) = self.slots().claim_owned(id)
-        {
-            return self.free_claimed(id, record);
-        }
-        self.free_owned_anyhow(id);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn free_owned_anyhow(&self, id: RegionId) {
-        let freed = self.free(id, Stage::Owned);
-        debug_assert!(freed.is_ok(), "only the owner frees what it owns");
-    }
-
-    /// Frees a region that is claimed. Whatever is not done here is called last, so that the short
-    /// way has nothing to keep across a call.
-    #[inline(always)]
-    fn free_claimed(&self, id: RegionId, record: &Slot) {
-        let cpu = self.machine.current();
-        let leaf = record.leaf();
-        let is_short = record.extent().is_plain_page() && leaf != FrameIndex::NONE;
-        if !is_short || self.switches.free_otherwise() {
-            return self.free_pages(cpu, id.slot());
-        }
-        self.tally(cpu).freed_page();
-        let frame = self.unmap_page(record, leaf);
-        record.set_frames((frame, frame));
-        if self.lazy(cpu).push_record(id.slot(), record, LENGTH_MIN) > self.lazy_limit {
-            self.purge_after_free();
-        }
-    }
-
-    #[inline(never)]
-    fn free_pages(&self, cpu: CpuId, slot: u32) {
-        let frames = self.unmap_on(cpu, slot);
-        self.retire(cpu, slot, frames);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refused(&self, error: RegionError) -> RegionError {
-        self.refuse();
-        error
-    }
-
-    /// Frees a region like [`vfree`](Self::vfree), later: whoever purges next unmaps it.
-    ///
-    /// Until then it stays mapped. It starts no purge by itself.
-    ///
-    /// # Errors
-    ///
-    /// As [`vfree`](Self::vfree).
-    ///
-    /// # Context
-    ///
-    /// Takes no lock and waits for nobody: the only verb that frees in an interrupt handler.
-    ///
-    /// # Complexity
-    ///
-    /// O(1).
-    ///
-    /// # Source
-    ///
-    /// Linux's `vfree_atomic`.
-    pub fn free_deferred(&self, id: RegionId) -> Result<(), RegionError> {
-        let slots = self.slots();
-        let claimed = slots.step(id, Stage::Loose, Stage::Deferred);
-        self.trace(|| self.trace_of_free(id, claimed.is_ok()));
-        claimed.inspect_err(|_| self.refuse())?;
-        let pages = slots.slot(id.slot()).addresses().1;
-        self.deferred.push(slots, id.slot(), pages);
-        Ok(())
-    }
-
-    fn trace_of_free(&self, id: RegionId, succeeded: bool) -> TraceRecord {
-        let bytes = if succeeded { self.slots().slot(id.slot()).requested() } else { 0 };
-        TraceRecord { bytes, ..TraceRecord::named(TraceOp::Free, id, succeeded) }
-    }
-
-    /// Takes the entries of a claimed slot out.
-    pub(crate) fn unmap(&self, slot: u32) -> LazyFrames {
-        self.unmap_on(self.machine.current(), slot)
-    }
-
-    /// As [`unmap`](Self::unmap), for who knows the CPU.
-    #[inline]
-    fn unmap_on(&self, cpu: CpuId, slot: u32) -> LazyFrames {
-        let record = self.slots().slot(slot);
-        let (range, extent) = (record.range(), record.extent());
-        self.tally(cpu).freed(extent.pages(), extent.is_system());
-        if extent.is_mapped() {
-            return self.unmap_foreign(range);
-        }
-        self.clear(range, extent.is_large(), record.leaf())
-    }
-
-    /// Takes the entries of a range out, of whatever size. `leaf` is the table over all of a range
-    /// that has only one, or none.
-    #[inline]
-    pub(crate) fn clear(&self, range: PageRange, large: bool, leaf: FrameIndex) -> LazyFrames {
-        if large {
-            return self.tables.clear_large(&self.machine, &self.frames.buddy, range);
-        }
-        self.tables.clear(&self.machine, &self.frames.buddy, range, leaf)
-    }
-
     /// The leaf table over a range that has only one: what a slot notes.
     pub(crate) fn only_leaf(&self, range: PageRange) -> FrameIndex {
         self.tables.only_leaf(&self.machine, &self.frames.buddy, range)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn unmap_foreign(&self, range: PageRange) -> LazyFrames {
-        self.tables.clear_foreign(&self.machine, &self.frames.buddy, range);
-        LazyFrames::new()
-    }
-
-    #[cold]
-    fn refuse(&self) {
-        Counters::add(&self.counters.frees_refused, 1);
-    }
-
-    /// Frees the region that starts at an address: for callers that keep pointers, not ids.
-    ///
-    /// # Errors
-    ///
-    /// - [`RegionError::NotRegionStart`]: every other address, inside a region, in a guard or free.
-    /// - As [`vfree`](Self::vfree) for the region that starts there.
-    ///
-    /// # Context
-    ///
-    /// As [`vfree`](Self::vfree).
-    ///
-    /// # Complexity
-    ///
-    /// As [`vfree`](Self::vfree) and [`locate`](Self::locate).
-    pub fn vfree_at(&self, start: VirtAddr) -> Result<RegionInfo, RegionError> {
-        let region = self.locate(start).region;
-        let found = region.filter(|info| info.state == RegionState::Busy);
-        match found {
-            Some(info) if info.range.address() == start => self.vfree(info.id),
-            _ => {
-                self.trace(|| TraceRecord::free_at(start));
-                self.refuse();
-                let region_start = found.map_or(0, |info| info.range.address().as_u64());
-                Err(RegionError::NotRegionStart { address: start.as_u64(), region_start })
-            }
-        }
     }
 
     /// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. They are not mapped,

@@ -7,6 +7,7 @@ pub(crate) mod areas;
 pub(crate) mod balance;
 pub(crate) mod node;
 pub(crate) mod pool;
+mod putting;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tree;

@@ -277,6 +277,7 @@ mod raw;
 mod region;
 mod report;
 mod request;
+mod resize;
 mod setup;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -296,7 +297,6 @@ pub const NODES: usize = 4;
 
 pub use allocator::map::FlushTicket;
 pub use allocator::protect::FaultVerdict;
-pub use allocator::resize::{Resize, Resized};
 pub use allocator::{Vmalloc, VmallocError};
 pub use check::{Audit, Violation};
 pub use error::{AllocateError, RegionError, RequestError, ResizeError, SetupError};
@@ -310,6 +310,7 @@ pub use purge::Purged;
 pub use region::{REGIONS_MAX, Region, RegionId, RegionInfo, RegionState};
 pub use report::Cursor;
 pub use request::{Huge, Protection, Request};
+pub use resize::{Resize, Resized};
 pub use setup::Config;
 pub use stats::{Row, Stats};
 pub use switches::{FlushMode, FrameMode, PoolMode, ReallocMode};

@@ -27,6 +27,7 @@ pub(crate) mod entry;
 pub(crate) mod large;
 pub(crate) mod leaf;
 mod lookup;
+pub(crate) mod pin;
 pub(crate) mod reclaim;
 mod relocate;
 pub(crate) mod span;
@@ -35,6 +36,7 @@ pub(crate) mod walk;
 
 pub use entry::Entry;
 pub(crate) use leaf::Mapping;
+pub(crate) use pin::{NotPinned, Pinned};
 pub(crate) use reclaim::Detaching;
-pub(crate) use tables::{NotPinned, Pinned, Stash, Tables};
+pub(crate) use tables::{Stash, Tables};
 pub use walk::Walk;

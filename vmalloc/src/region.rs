@@ -1,7 +1,9 @@
 //! Regions: ids that are never reused, what is known of each, and the owner that frees on drop.
 
+pub(crate) mod extent;
 pub(crate) mod slot;
 pub(crate) mod slots;
+pub(crate) mod stage;
 
 use core::fmt;
 
@@ -11,7 +13,7 @@ use crate::allocator::Vmalloc;
 use crate::error::RegionError;
 use crate::machine::Machine;
 use crate::page::{PageCount, PageRange};
-use crate::region::slot::Stage;
+use crate::region::stage::Stage;
 use crate::request::Protection;
 
 const SLOT_BITS: u32 = 24;

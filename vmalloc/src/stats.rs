@@ -2,10 +2,10 @@
 
 use crate::NODES;
 use crate::allocator::Vmalloc;
-use crate::allocator::resize::Resized;
 use crate::lazy::LazyList;
 use crate::machine::{CpuId, Machine};
 use crate::raw::Slab;
+use crate::resize::Resized;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use crate::tlb::{FlushKind, FlushReason, Plan};
 

@@ -1,117 +1,34 @@
 //! `vrealloc`: the same, shrunk, grown in place, or moved; entries move, bytes do not.
 
 use crate::allocator::Vmalloc;
-use crate::area::{Area, Fit, NoArea};
 use crate::error::{AllocateError, RegionError, ResizeError};
-use crate::frame::{FrameChain, LazyFrames, Shortage, Wish};
+use crate::frame::{FrameChain, Shortage, Wish};
 use crate::machine::{CpuId, Machine};
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount, PageRange};
-use crate::paging::{Entry, Mapping, Stash};
+use crate::paging::{Entry, Mapping};
 use crate::raw;
-use crate::region::slot::{Slot, Stage, Traits};
+use crate::region::extent::Traits;
+use crate::region::slot::Slot;
+use crate::region::stage::Stage;
 use crate::region::{Region, RegionId, RegionInfo};
 use crate::request::Request;
-use crate::switches::ReallocMode;
+use crate::resize::{Resize, Resized};
 use crate::tlb::{FlushReason, Plan};
 use crate::trace::{TraceOp, TraceRecord};
 
-/// How a region came to its new size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum Resized {
-    /// It has as many pages as before.
-    Same,
-    /// Its last pages are gone.
-    Shrunk,
-    /// It has more pages behind those it had.
-    Grown,
-    /// It lies elsewhere, on the frames that it had.
-    Moved,
-    /// It lies elsewhere, on other frames that its bytes were copied to.
-    Copied,
-}
-
-impl Resized {
-    /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Same, Self::Shrunk, Self::Grown, Self::Moved, Self::Copied];
-
-    /// As one word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Same => "same",
-            Self::Shrunk => "shrunk",
-            Self::Grown => "grown",
-            Self::Moved => "moved",
-            Self::Copied => "copied",
-        }
-    }
-
-    /// The name of the counter of such resizes.
-    pub(crate) fn counter(self) -> &'static str {
-        match self {
-            Self::Same => "resizes_same",
-            Self::Shrunk => "resizes_shrunk",
-            Self::Grown => "resizes_grown",
-            Self::Moved => "resizes_moved",
-            Self::Copied => "resizes_copied",
-        }
-    }
-}
-
-/// A wish for another size: in bytes, and how it may be come to.
-#[derive(Clone, Copy, Debug)]
-pub struct Resize {
-    bytes: u64,
-    in_place: bool,
-    copy: bool,
-    zeroed: bool,
-}
-
-impl Resize {
-    /// Asks for `bytes` bytes, rounded up to pages.
-    #[must_use]
-    pub fn to(bytes: u64) -> Self {
-        Self { bytes, in_place: false, copy: false, zeroed: false }
-    }
-
-    /// Refuses to move: [`ResizeError::MustMove`] where the addresses behind are taken.
-    #[must_use]
-    pub fn in_place(mut self) -> Self {
-        self.in_place = true;
-        self
-    }
-
-    /// Chooses what happens where the region must move: [`ReallocMode::Copy`] copies its bytes to
-    /// other frames. The switch of all resizes is
-    /// [`set_realloc_mode`](Vmalloc::set_realloc_mode).
-    #[must_use]
-    pub fn mode(mut self, mode: ReallocMode) -> Self {
-        self.copy = mode == ReallocMode::Copy;
-        self
-    }
-
-    /// Wants what is added to read as zeros, whatever the region was allocated with.
-    #[must_use]
-    pub fn zeroed(mut self) -> Self {
-        self.zeroed = true;
-        self
-    }
-}
-
 /// A claimed region and what it is to become.
-struct Change<'s> {
-    cpu: CpuId,
-    slot: u32,
-    record: &'s Slot,
-    old: PageRange,
+pub(super) struct Change<'s> {
+    pub(super) cpu: CpuId,
+    pub(super) slot: u32,
+    pub(super) record: &'s Slot,
+    pub(super) old: PageRange,
     /// Pages that it shall have.
-    pages: PageCount,
+    pub(super) pages: PageCount,
     /// Bytes that it shall have, and those that it had.
-    bytes: u64,
-    requested: u64,
-    traits: Traits,
-    stage: Stage,
+    pub(super) bytes: u64,
+    pub(super) requested: u64,
+    pub(super) traits: Traits,
+    pub(super) stage: Stage,
 }
 
 impl<M: Machine> Vmalloc<M> {
@@ -339,23 +256,23 @@ impl<M: Machine> Vmalloc<M> {
     }
 
     /// The pages of a range behind its first `kept`.
-    fn added(&self, range: PageRange, kept: PageCount) -> PageRange {
+    pub(super) fn added(&self, range: PageRange, kept: PageCount) -> PageRange {
         let more = range.count().get() - kept.get();
         PageRange::within(range, kept, PageCount::from_pages(more).unwrap_or(PageCount::ZERO))
     }
 
-    fn mapping(&self, change: &Change<'_>) -> Mapping {
+    pub(super) fn mapping(&self, change: &Change<'_>) -> Mapping {
         Mapping { rights: Entry::rights(change.traits.protection), slot: change.slot }
     }
 
     /// Shows the region with its new pages, still as one that is being changed.
-    fn rebuild(&self, change: &Change<'_>, range: PageRange) {
+    pub(super) fn rebuild(&self, change: &Change<'_>, range: PageRange) {
         let leaf = self.only_leaf(range);
         change.record.rebuild(change.bytes, range, change.traits, leaf, change.stage);
     }
 
     /// Takes frames and tables for pages that are added to a region.
-    fn reserve_more(
+    pub(super) fn reserve_more(
         &self,
         cpu: CpuId,
         added: PageRange,
@@ -373,114 +290,9 @@ impl<M: Machine> Vmalloc<M> {
             }
         }
     }
-
-    /// Takes addresses for all pages: where whole leaf tables can move if there are such, else
-    /// anywhere.
-    fn reserve_new_place(&self, change: &Change<'_>) -> Result<(Area, PageRange), AllocateError> {
-        let align = 1u64 << change.traits.align;
-        let length = change.pages.get() + 1;
-        let system = change.traits.system;
-        let anywhere = Fit { length, align, phase: 0, system };
-        let start = change.old.address().as_u64() / PAGE_BYTES;
-        let coarse = align.max(512);
-        let same_phase = Fit { align: coarse, phase: start & (coarse - 1), ..anywhere };
-        let first = if change.old.count().get() >= 512 { same_phase } else { anywhere };
-        let area = self.reserve_fit(change.cpu, &first).or_else(|none| match none {
-            NoArea::Addresses if first.align != anywhere.align => {
-                self.reserve_fit(change.cpu, &anywhere)
-            }
-            none => Err(none),
-        });
-        let area = area.map_err(|none| self.no_area(none, &anywhere))?;
-        Ok((area, self.pages_at(area.start, change.pages)))
-    }
-
-    /// Moves the entries to other addresses and maps more pages behind them.
-    fn relocate(&self, change: &Change<'_>, zeroed: bool) -> Result<Resized, AllocateError> {
-        let Change { cpu, old, slot, .. } = *change;
-        let (area, range) = self.reserve_new_place(change)?;
-        let more = range.count().get() - old.count().get();
-        let wish = Wish { zeroed, reserve: self.frames_reserve, ..self.wish(cpu) };
-        let supply = self.reserve_frames(cpu, more, &wish).and_then(|supply| {
-            // Whole leaf tables have moved when this returns: it is the last thing that can fail.
-            match self.move_tables(change, range) {
-                Ok(()) => Ok(supply),
-                Err(shortage) => {
-                    self.frames.put(cpu, supply.plain);
-                    self.frames.put_zeroed(supply.zeroed);
-                    Err(shortage)
-                }
-            }
-        });
-        let supply = supply.map_err(|shortage| {
-            self.areas.untake(cpu, area, change.traits.system);
-            exhausted(shortage)
-        })?;
-
-        // From here on nothing can fail.
-        let mut frames = self.clean(supply, zeroed);
-        let buddy = &self.frames.buddy;
-        self.tables.move_entries(&self.machine, buddy, old, range, slot);
-        let added = self.added(range, old.count());
-        let mapping = self.mapping(change);
-        self.tables.commit(&self.machine, buddy, added, None, &mut frames, mapping);
-        self.rebuild(change, range);
-        self.bury_old_place(change, area, LazyFrames::new());
-        Ok(Resized::Moved)
-    }
-
-    /// The old addresses become lazy: before the region can be freed by anybody, so that no purge
-    /// releases its frames without having flushed them.
-    fn bury_old_place(&self, change: &Change<'_>, area: Area, frames: LazyFrames) {
-        let traits = Traits { align: 0, ..change.traits };
-        self.slots().slot(area.slot).bury(change.record, change.old, traits);
-        self.retire(change.cpu, area.slot, frames);
-    }
-
-    /// Makes the tables over the new range, and moves whole ones of the old. Large leaves that
-    /// cannot move whole are split before.
-    fn move_tables(&self, change: &Change<'_>, new: PageRange) -> Result<(), Shortage> {
-        let Change { cpu, old, slot, .. } = *change;
-        let (machine, buddy) = (&self.machine, &self.frames.buddy);
-        self.with_stash(cpu, |stash: &mut Stash| {
-            let is_stuck = change.traits.large && self.tables.stuck_larges(machine, old, new) > 0;
-            if is_stuck {
-                let larges = self.tables.larges(machine, old);
-                let needed = larges + self.tables.missing_for_move(machine, buddy, old, new, slot);
-                if stash.count() < needed {
-                    return Err(needed);
-                }
-                self.tables.split(machine, buddy, old, stash);
-                self.flush_now(&Plan::full(), FlushReason::Split);
-            }
-            self.tables.relocate(machine, buddy, old, new, slot, stash)
-        })
-    }
-
-    /// Copies the bytes to other frames at other addresses: what others do, to compare with.
-    fn copy(&self, change: &Change<'_>, zeroed: bool) -> Result<Resized, AllocateError> {
-        let Change { cpu, old, slot, .. } = *change;
-        let (area, range) = self.reserve_new_place(change)?;
-        let reserved = self.reserve_more(cpu, range, slot, zeroed);
-        let mut frames =
-            reserved.inspect_err(|_| self.areas.untake(cpu, area, change.traits.system))?;
-
-        // From here on nothing can fail.
-        let mapping = self.mapping(change);
-        let buddy = &self.frames.buddy;
-        self.tables.commit(&self.machine, buddy, range, None, &mut frames, mapping);
-        for (from, to) in old.pages().zip(range.pages()) {
-            let frame = |page| self.frame_of(page).expect("pages have frames");
-            raw::copy(&self.machine, frame(from), frame(to));
-        }
-        let frames = self.clear(old, change.traits.large, change.record.leaf());
-        self.rebuild(change, range);
-        self.bury_old_place(change, area, frames);
-        Ok(Resized::Copied)
-    }
 }
 
-fn exhausted(shortage: Shortage) -> AllocateError {
+pub(super) fn exhausted(shortage: Shortage) -> AllocateError {
     let Shortage { requested, available } = shortage;
     AllocateError::FramesExhausted { requested, available }
 }

@@ -2,13 +2,14 @@
 
 use super::FreeTree;
 use super::pool::{Held, Pool};
+use super::putting::Putting;
 use crate::frame::meta::FrameMeta;
 use crate::frame::{FrameChain, FrameIndex};
-use crate::lazy::records_from;
 use crate::machine::CpuId;
 use crate::raw::Slab;
 use crate::region::GENERATION_MAX;
-use crate::region::slot::{Extent, Slot};
+use crate::region::extent::Extent;
+use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::tlb::Flushed;
@@ -94,7 +95,7 @@ impl Areas {
     }
 
     #[inline]
-    fn pool(&self, cpu: CpuId, length: u64) -> &Pool {
+    pub(super) fn pool(&self, cpu: CpuId, length: u64) -> &Pool {
         if length > POOL_LENGTH_MAX {
             return &self.shelf;
         }
@@ -195,7 +196,7 @@ impl Areas {
 
     /// Whether an area may rest in a pool; others go where neighbours are joined.
     #[inline]
-    fn may_rest(&self, extent: Extent) -> bool {
+    pub(super) fn may_rest(&self, extent: Extent) -> bool {
         !extent.is_system() && self.is_pooling() && extent.length() >= LENGTH_MIN
     }
 
@@ -209,28 +210,13 @@ impl Areas {
         limit: u64,
         _flushed: &Flushed,
     ) -> Putting<'a> {
-        let (room, room_before, length, count, first, last) = (0, 0, 0, 0, 0, 0);
-        Putting {
-            areas: self,
-            cpu,
-            metas,
-            limit,
-            room,
-            room_before,
-            length,
-            count,
-            first,
-            last,
-            areas_put: 0,
-            pages_put: 0,
-            surplus: FrameChain::new(),
-        }
+        Putting::new(self, cpu, metas, limit)
     }
 
     /// Puts an area where neighbours are joined; its slot can be used again if `is_usable`.
     #[cold]
     #[inline(never)]
-    fn put_joined(&self, slot: u32, is_usable: bool) {
+    pub(super) fn put_joined(&self, slot: u32, is_usable: bool) {
         let record = self.slots.slot(slot);
         let (start, length) = record.addresses();
         // Asked before others can have the slot.
@@ -300,144 +286,5 @@ impl Areas {
             pool.audit(&self.slots, |start, length, frames| each(start, length, Some(frames)))?;
         }
         Ok(())
-    }
-}
-
-/// Areas on their way back, with their frames. Those of one size that follow each other are linked
-/// first, so that a pool is locked once for all of them.
-#[derive(Debug)]
-#[must_use = "dropping areas loses them"]
-pub(crate) struct Putting<'a> {
-    areas: &'a Areas,
-    cpu: CpuId,
-    metas: &'a [FrameMeta],
-    /// Frames that may rest in one pool, and those that still may with the areas that are linked.
-    limit: u64,
-    room: u64,
-    room_before: u64,
-    /// The size of those that are linked.
-    length: u64,
-    count: u64,
-    first: u32,
-    last: u32,
-    /// What was put, without those that are linked.
-    areas_put: u64,
-    pages_put: u64,
-    /// Frames of areas that rest without them, or nowhere.
-    surplus: FrameChain,
-}
-
-impl Putting<'_> {
-    /// Ends the life of a slot and gives its addresses and the single frames that it notes back, at
-    /// the latest at the [end](Self::finish).
-    #[inline(always)]
-    pub(crate) fn put(&mut self, slot: u32, record: &Slot, extent: Extent) {
-        if !self.put_alike(slot, record, extent) {
-            self.put_other(slot, record, extent);
-        }
-    }
-
-    /// As [`put`](Self::put), of a plain area that is as the one before; false, and nothing, if it
-    /// is not. Its frames stay noted.
-    #[inline(always)]
-    pub(crate) fn put_alike(&mut self, slot: u32, record: &Slot, extent: Extent) -> bool {
-        let pages = extent.pages();
-        let is_alike = extent.is_plain() && pages + 1 == self.length && record.has_frames();
-        if is_alike && pages <= self.room && record.retire_before(GENERATION_MAX) {
-            self.room -= pages;
-            self.link(slot, record);
-            return true;
-        }
-        false
-    }
-
-    #[inline(always)]
-    fn link(&mut self, slot: u32, record: &Slot) {
-        record.set_next(self.first);
-        self.first = slot;
-        self.count += 1;
-    }
-
-    #[inline(never)]
-    fn put_other(&mut self, slot: u32, record: &Slot, extent: Extent) {
-        let frames = record.rested();
-        let (length, count) = (extent.length(), frames.count());
-        let is_usable = record.retire() <= GENERATION_MAX;
-        if !(is_usable && self.areas.may_rest(extent)) {
-            self.part(record, frames);
-            self.areas.put_joined(slot, is_usable);
-            self.areas_put += 1;
-            self.pages_put += length;
-            return;
-        }
-        if length != self.length {
-            self.begin(slot, length);
-        }
-        // A tail has as many frames as addresses, and its own are not among them.
-        if count + 1 == length && count <= self.room {
-            // They stay noted.
-            self.room -= count;
-        } else {
-            self.part(record, frames);
-        }
-        record.strip(extent);
-        self.link(slot, record);
-    }
-
-    /// Keeps the frames of an area that rests without them, or nowhere.
-    #[inline(never)]
-    fn part(&mut self, record: &Slot, frames: FrameChain) {
-        self.surplus.append(self.metas, frames);
-        record.set_frames(FrameChain::new().note());
-    }
-
-    /// Begins with another size.
-    #[inline(never)]
-    fn begin(&mut self, last: u32, length: u64) {
-        self.settle();
-        (self.length, self.last) = (length, last);
-        // Only a purge puts frames to rest, and purges are totally ordered: there may be more room
-        // by the time that these are put, but not less.
-        self.room_before =
-            self.limit.saturating_sub(self.areas.pool(self.cpu, length).held().frames);
-        self.room = self.room_before;
-    }
-
-    /// Puts what is linked to rest.
-    fn settle(&mut self) {
-        if self.count == 0 {
-            return;
-        }
-        let Self { areas, length, count, first, last, .. } = *self;
-        let frames = self.room_before - self.room;
-        self.areas_put += count;
-        self.pages_put += count * length;
-        let pool = areas.pool(self.cpu, length);
-        let more = Held { areas: count, pages: count * length, frames };
-        if !pool.put_chain(&areas.slots, (first, last), more, length) {
-            self.settle_singly();
-        }
-        (self.length, self.first, self.count, self.room) = (0, 0, 0, 0);
-    }
-
-    /// Puts as much of it to rest as the pool may hold, and the others where they are joined.
-    #[cold]
-    #[inline(never)]
-    fn settle_singly(&mut self) {
-        let areas = self.areas;
-        let pool = areas.pool(self.cpu, self.length);
-        for (slot, record) in records_from(&areas.slots, self.first) {
-            if !pool.put_backed(&areas.slots, slot, self.length) {
-                self.surplus.append(self.metas, record.take_rested());
-                areas.put_joined(slot, true);
-            }
-        }
-    }
-
-    /// Puts the last ones to rest, and says how many areas and pages were put and which frames do
-    /// not rest.
-    pub(crate) fn finish(mut self) -> (u64, u64, FrameChain) {
-        self.settle();
-        (self.areas_put, self.pages_put, self.surplus)
     }
 }

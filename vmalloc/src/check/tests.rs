@@ -11,7 +11,7 @@ use crate::frame::FrameState;
 use crate::machine::CpuId;
 use crate::page::{PAGE_BYTES, Page};
 use crate::raw;
-use crate::region::slot::Stage;
+use crate::region::stage::Stage;
 use crate::region::{Region, RegionId};
 use crate::sim::{self, SimMachine};
 

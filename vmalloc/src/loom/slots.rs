@@ -7,7 +7,9 @@ use x86_64::VirtAddr;
 use super::{check, run};
 use crate::frame::FrameIndex;
 use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
-use crate::region::slot::{Slot, Stage, Traits};
+use crate::region::extent::Traits;
+use crate::region::slot::Slot;
+use crate::region::stage::Stage;
 use crate::request::Request;
 
 const WINDOW: u64 = 0xffff_c000_0000_0000;

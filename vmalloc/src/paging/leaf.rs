@@ -5,8 +5,9 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::entry::Entry;
+use super::pin::Pinned;
 use super::span::{Span, index, spans};
-use super::tables::{Pinned, Tables, publish, read};
+use super::tables::{Tables, publish, read};
 use crate::frame::buddy::Buddy;
 use crate::frame::{FrameChain, FrameIndex, LazyFrames, Owners};
 use crate::machine::PhysicalMemory;

@@ -10,74 +10,20 @@
 
 use x86_64::VirtAddr;
 
+use super::extent::{Extent, Traits};
+use super::stage::Stage;
 use super::{RegionId, RegionInfo, RegionState};
 use crate::frame::{FrameChain, FrameIndex};
 use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
 use crate::raw;
-use crate::request::{Protection, Request};
+use crate::request::Request;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
-
-/// The life of a slot's generation, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u64)]
-pub(crate) enum Stage {
-    /// Free, at rest in a pool with its addresses, or being built: nobody has been shown the
-    /// generation.
-    Free = 0,
-    /// The fields are being written again.
-    Rewriting,
-    /// Busy, and a [`Region`](super::Region) frees it.
-    Owned,
-    /// Busy, and whoever knows the id may free it.
-    Loose,
-    /// As `Owned`, while somebody resizes it or changes its rights.
-    OwnedChanging,
-    /// As `Loose`, while somebody resizes it or changes its rights.
-    LooseChanging,
-    /// Loose, and to be freed by whoever purges next.
-    Deferred,
-    /// Unmapped, and not yet acknowledged by every TLB.
-    Lazy,
-}
-
-impl Stage {
-    /// The stage of a busy region that is being changed.
-    pub(crate) fn changing(self) -> Self {
-        if self == Self::Owned { Self::OwnedChanging } else { Self::LooseChanging }
-    }
-}
 
 const STAGE_BITS: u32 = 8;
 const STAGE_MASK: u64 = (1 << STAGE_BITS) - 1;
 const VERSION: u64 = 1 << STAGE_BITS;
 const VERSION_BITS: u64 = 0xffff << STAGE_BITS;
 const GENERATION_SHIFT: u32 = 24;
-
-const SYSTEM: u64 = 1 << 63;
-const ZEROED: u64 = 1 << 62;
-const MAPPED: u64 = 1 << 61;
-const TAIL: u64 = 1 << 60;
-const LARGE: u64 = 1 << 59;
-const DETACHED: u64 = 1 << 58;
-const PROTECTION_SHIFT: u32 = 56;
-const PROTECTION_BITS: u64 = 3 << PROTECTION_SHIFT;
-const ALIGN_SHIFT: u32 = 50;
-const ALIGN_BITS: u64 = 0x3f << ALIGN_SHIFT;
-/// Bytes of the last page that were not asked for: always less than a page.
-const SLACK_SHIFT: u32 = 38;
-const SLACK_BITS: u64 = 0xfff << SLACK_SHIFT;
-const PAGES: u64 = (1 << SLACK_SHIFT) - 1;
-
-/// The pages of a region and the bytes of them that were asked for.
-#[inline]
-fn size_bits(pages: u64, requested: u64) -> u64 {
-    pages | (pages * PAGE_BYTES - requested) << SLACK_SHIFT
-}
-
-/// The bytes that were asked for.
-fn requested_of(word: u64) -> u64 {
-    (word & PAGES) * PAGE_BYTES - ((word & SLACK_BITS) >> SLACK_SHIFT)
-}
 
 fn stamp(generation: u32, stage: Stage) -> u64 {
     u64::from(generation) << GENERATION_SHIFT | stage as u64
@@ -86,105 +32,6 @@ fn stamp(generation: u32, stage: Stage) -> u64 {
 #[expect(clippy::cast_possible_truncation, reason = "a generation has 32 bits")]
 fn generation_of(stamp: u64) -> u32 {
     (stamp >> GENERATION_SHIFT) as u32
-}
-
-/// What the pages of a region are, beside their number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Traits {
-    pub(crate) system: bool,
-    /// What is added must read as zeros.
-    pub(crate) zeroed: bool,
-    /// The frames are the caller's.
-    pub(crate) mapped: bool,
-    /// The record is the end of a region that goes on: its first page is that region's guard now.
-    pub(crate) tail: bool,
-    /// Some leaves are large.
-    pub(crate) large: bool,
-    pub(crate) protection: Protection,
-    /// The logarithm of the alignment in pages.
-    pub(crate) align: u32,
-}
-
-impl Traits {
-    #[inline]
-    fn bits(self) -> u64 {
-        let flag = |set: bool, bit: u64| if set { bit } else { 0 };
-        flag(self.system, SYSTEM)
-            | flag(self.zeroed, ZEROED)
-            | flag(self.mapped, MAPPED)
-            | flag(self.tail, TAIL)
-            | flag(self.large, LARGE)
-            | (self.protection as u64) << PROTECTION_SHIFT
-            | u64::from(self.align) << ALIGN_SHIFT
-    }
-
-    #[inline]
-    fn from_bits(bits: u64) -> Self {
-        Self {
-            system: bits & SYSTEM != 0,
-            zeroed: bits & ZEROED != 0,
-            mapped: bits & MAPPED != 0,
-            tail: bits & TAIL != 0,
-            large: bits & LARGE != 0,
-            protection: Protection::from_number((bits & PROTECTION_BITS) >> PROTECTION_SHIFT),
-            align: ((bits & ALIGN_BITS) >> ALIGN_SHIFT) as u32,
-        }
-    }
-}
-
-/// The pages of a slot and what they are, for whoever has the slot to itself.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Extent(u64);
-
-impl Extent {
-    /// Pages that are or were mapped.
-    #[inline]
-    pub(crate) fn pages(self) -> u64 {
-        self.0 & PAGES
-    }
-
-    /// Pages of addresses: as [`Slot::addresses`] has it.
-    #[inline]
-    pub(crate) fn length(self) -> u64 {
-        self.pages() + u64::from(self.0 & TAIL == 0)
-    }
-
-    /// Whether the region is the kernel's own.
-    #[inline]
-    pub(crate) fn is_system(self) -> bool {
-        self.0 & SYSTEM != 0
-    }
-
-    /// Whether it is one page, on a frame of the crate's, and not the kernel's.
-    #[inline]
-    pub(crate) fn is_plain_page(self) -> bool {
-        self.0 & (PAGES | MAPPED | SYSTEM) == 1
-    }
-
-    /// Whether it is pages on frames of the crate's, single ones, with their own guard, and not the
-    /// kernel's.
-    #[inline]
-    pub(crate) fn is_plain(self) -> bool {
-        self.0 & (SYSTEM | MAPPED | TAIL | LARGE) == 0
-    }
-
-    /// Whether the tables count its pages no more.
-    #[inline]
-    pub(crate) fn is_detached(self) -> bool {
-        self.0 & DETACHED != 0
-    }
-
-    /// Whether some leaves are large.
-    #[inline]
-    pub(crate) fn is_large(self) -> bool {
-        self.0 & LARGE != 0
-    }
-
-    /// Whether the frames are the caller's.
-    #[inline]
-    pub(crate) fn is_mapped(self) -> bool {
-        self.0 & MAPPED != 0
-    }
 }
 
 /// How often a reader tries again while the fields are being written.
@@ -199,8 +46,8 @@ struct Rewritten;
 pub(crate) struct Slot {
     stamp: AtomicU64,
     address: AtomicU64,
-    /// Pages, with their slack and [`Traits`] above them.
-    pages: AtomicU64,
+    /// The word of an [`Extent`].
+    extent: AtomicU64,
     owner: AtomicU64,
     caller: AtomicUsize,
     caller_length: AtomicU32,
@@ -261,8 +108,7 @@ impl Slot {
         Self::fence_stamp();
         let caller = request.caller_name();
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
-        let size = size_bits(range.count().get(), request.requested());
-        self.pages.store(size | traits.bits(), Ordering::Relaxed);
+        self.set_extent(Extent::new(range.count().get(), request.requested(), traits));
         self.leaf.store(leaf.0, Ordering::Relaxed);
         self.owner.store(request.owner_tag(), Ordering::Relaxed);
         self.caller.store(caller.as_ptr().expose_provenance(), Ordering::Relaxed);
@@ -275,8 +121,7 @@ impl Slot {
     #[inline(always)]
     pub(crate) fn build_page(&self, bytes: u64, leaf: FrameIndex) {
         Self::fence_stamp();
-        let word = size_bits(1, bytes) | Traits::default().bits();
-        self.pages.store(word, Ordering::Relaxed);
+        self.set_extent(Extent::new(1, bytes, Traits::default()));
         self.leaf.store(leaf.0, Ordering::Relaxed);
         self.owner.store(0, Ordering::Relaxed);
         self.caller.store("".as_ptr().expose_provenance(), Ordering::Relaxed);
@@ -294,8 +139,7 @@ impl Slot {
     ) {
         self.hide(Stage::Rewriting);
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
-        let size = size_bits(range.count().get(), requested);
-        self.pages.store(size | traits.bits(), Ordering::Relaxed);
+        self.set_extent(Extent::new(range.count().get(), requested, traits));
         self.leaf.store(leaf.0, Ordering::Relaxed);
         self.publish(stage);
     }
@@ -305,7 +149,7 @@ impl Slot {
     pub(crate) fn bury(&self, of: &Self, range: PageRange, traits: Traits) {
         Self::fence_stamp();
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
-        self.pages.store(range.count().get() | traits.bits(), Ordering::Relaxed);
+        self.set_extent(Extent::whole(range.count().get(), traits));
         self.leaf.store(FrameIndex::NONE.0, Ordering::Relaxed);
         self.owner.store(of.owner.load(Ordering::Relaxed), Ordering::Relaxed);
         self.caller.store(of.caller.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -367,21 +211,19 @@ impl Slot {
     /// The pages, for whoever has the slot to itself.
     #[inline]
     pub(crate) fn range(&self) -> PageRange {
-        let address = VirtAddr::new_truncate(self.address.load(Ordering::Relaxed));
-        let pages = self.pages.load(Ordering::Relaxed) & PAGES;
-        let count = PageCount::from_pages(pages).unwrap_or(PageCount::ZERO);
-        PageRange::proven(Page::containing_address(address), count)
+        let count = PageCount::from_pages(self.extent().pages()).unwrap_or(PageCount::ZERO);
+        PageRange::proven(self.page(), count)
     }
 
     /// What the pages are, for whoever has the slot to itself.
     #[inline]
     pub(crate) fn traits(&self) -> Traits {
-        Traits::from_bits(self.pages.load(Ordering::Relaxed))
+        self.extent().traits()
     }
 
     /// The bytes that were asked for.
     pub(crate) fn requested(&self) -> u64 {
-        requested_of(self.pages.load(Ordering::Relaxed))
+        self.extent().requested()
     }
 
     /// The leaf table over all pages, or none. While a region is busy, or lazy and still counted,
@@ -397,9 +239,8 @@ impl Slot {
     #[inline]
     pub(crate) fn addresses(&self) -> (u64, u64) {
         let start = self.address.load(Ordering::Relaxed) / PAGE_BYTES;
-        let word = self.pages.load(Ordering::Relaxed);
-        let pages = word & PAGES;
-        if word & TAIL == 0 { (start, pages + 1) } else { (start + 1, pages) }
+        let extent = self.extent();
+        (start + u64::from(extent.is_tail()), extent.length())
     }
 
     /// The first page, for whoever has the slot to itself.
@@ -409,17 +250,22 @@ impl Slot {
         Page::containing_address(address)
     }
 
-    /// What the slot stands for while it is lazy, read once.
+    /// The pages and what they are, read once, for whoever has the slot to itself.
     #[inline]
     pub(crate) fn extent(&self) -> Extent {
-        Extent(self.pages.load(Ordering::Relaxed))
+        Extent::from_word(self.extent.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    fn set_extent(&self, extent: Extent) {
+        self.extent.store(extent.word(), Ordering::Relaxed);
     }
 
     /// Makes a slot whose generation has ended stand for its addresses alone. What else its word
     /// says stays until it is built again: nobody asks.
     #[inline]
     pub(crate) fn strip(&self, extent: Extent) {
-        if extent.0 & TAIL != 0 {
+        if extent.is_tail() {
             let (start, length) = self.addresses();
             self.set_addresses(start, length);
         }
@@ -429,20 +275,13 @@ impl Slot {
     #[inline]
     pub(crate) fn set_addresses(&self, start: u64, length: u64) {
         self.address.store(start * PAGE_BYTES, Ordering::Relaxed);
-        self.pages.store(length - 1, Ordering::Relaxed);
+        self.set_extent(Extent::whole(length - 1, Traits::default()));
     }
 
     /// Notes that the tables count its pages no more.
     pub(crate) fn detach(&self) {
         // Not one step, and relaxed: only a purge does this, and purges are totally ordered.
-        let word = self.pages.load(Ordering::Relaxed);
-        self.pages.store(word | DETACHED, Ordering::Relaxed);
-    }
-
-    /// Whether the tables count its pages no more, though it is lazy.
-    #[inline]
-    pub(crate) fn is_detached(&self) -> bool {
-        self.pages.load(Ordering::Relaxed) & DETACHED != 0
+        self.set_extent(self.extent().detached());
     }
 
     /// The ends of the chain of lazy frames.
@@ -473,7 +312,7 @@ impl Slot {
 
     /// The frames of an area at rest, if it has kept them: as many as it has pages.
     pub(crate) fn rested(&self) -> FrameChain {
-        FrameChain::noted(self.frames(), self.pages.load(Ordering::Relaxed) & PAGES)
+        FrameChain::noted(self.frames(), self.extent().pages())
     }
 
     /// Takes the frames of an area that was at rest away.
@@ -511,7 +350,7 @@ impl Slot {
             return Ok(None);
         };
         let address = self.address.load(Ordering::Relaxed);
-        let pages = self.pages.load(Ordering::Relaxed);
+        let extent = self.extent();
         let owner = self.owner.load(Ordering::Relaxed);
         let caller = self.caller.load(Ordering::Relaxed);
         let caller_length = self.caller_length.load(Ordering::Relaxed);
@@ -523,13 +362,13 @@ impl Slot {
         }
         // SAFETY: both words were stored in this generation, from one static string.
         let caller = unsafe { raw::static_str(caller, caller_length as usize) };
-        let count = PageCount::from_pages(pages & PAGES).unwrap_or(PageCount::ZERO);
+        let count = PageCount::from_pages(extent.pages()).unwrap_or(PageCount::ZERO);
         let start = Page::containing_address(VirtAddr::new_truncate(address));
-        let traits = Traits::from_bits(pages);
+        let traits = extent.traits();
         Ok(Some(RegionInfo {
             id: RegionId::new(slot, generation),
             range: PageRange::proven(start, count),
-            requested: requested_of(pages),
+            requested: extent.requested(),
             protection: traits.protection,
             caller,
             owner,

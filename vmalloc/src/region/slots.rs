@@ -1,6 +1,7 @@
 //! All slots: which are free, and in what order they are used again.
 
-use super::slot::{Slot, Stage};
+use super::slot::Slot;
+use super::stage::Stage;
 use super::{GENERATION_MAX, RegionId, RegionInfo};
 use crate::error::RegionError;
 use crate::raw::Slab;

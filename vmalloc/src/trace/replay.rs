@@ -7,10 +7,10 @@ use x86_64::VirtAddr;
 
 use super::{TraceFlags, TraceOp, TraceRecord};
 use crate::allocator::Vmalloc;
-use crate::allocator::resize::Resize;
 use crate::machine::Machine;
 use crate::region::{Region, RegionId};
 use crate::request::Request;
+use crate::resize::Resize;
 use crate::stats::Stats;
 
 /// How a replay went.

@@ -1,0 +1,85 @@
+//! What an audit says.
+
+use core::fmt;
+
+use crate::stats::Stats;
+
+/// Violations that an audit keeps; further ones are only counted.
+const KEPT: usize = 16;
+
+/// Something that must not be, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What is wrong.
+    pub what: &'static str,
+    /// Where: an address, a frame's number or a count.
+    pub at: u64,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:#x}", self.what, self.at)
+    }
+}
+
+/// What an audit found: the first violations, how many there are, and the totals that it compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Audit {
+    kept: [Option<Violation>; KEPT],
+    count: usize,
+    /// Regions that live, without the kernel's own.
+    pub areas: u64,
+    /// Areas that wait for a flush.
+    pub areas_lazy: u64,
+    /// Frames that somebody has.
+    pub frames_used: u64,
+    /// Frames of page tables and their indexes.
+    pub table_pages: u64,
+    /// The flush that was begun last.
+    pub generation: u64,
+}
+
+impl Audit {
+    /// Nothing found yet, and the totals of now.
+    pub(super) fn of(stats: &Stats) -> Self {
+        Self {
+            kept: [None; KEPT],
+            count: 0,
+            areas: stats.areas,
+            areas_lazy: stats.areas_lazy,
+            frames_used: stats.frames_used(),
+            table_pages: stats.table_pages,
+            generation: stats.generation,
+        }
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many things are wrong.
+    #[must_use]
+    pub fn violation_count(&self) -> usize {
+        self.count
+    }
+
+    /// The first of them, at most 16.
+    pub fn violations(&self) -> impl Iterator<Item = Violation> {
+        self.kept.into_iter().flatten()
+    }
+
+    pub(super) fn note(&mut self, what: &'static str, at: u64) {
+        if let Some(place) = self.kept.get_mut(self.count) {
+            *place = Some(Violation { what, at });
+        }
+        self.count += 1;
+    }
+
+    pub(super) fn expect(&mut self, holds: bool, what: &'static str, at: u64) {
+        if !holds {
+            self.note(what, at);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Leaf tables kept by their counts, without the lock.
+
+use super::span::{Span, index};
+use super::tables::{Tables, place};
+use crate::frame::buddy::Buddy;
+use crate::frame::meta::FrameMeta;
+use crate::frame::{FrameIndex, Owners};
+use crate::machine::{Cpus, PhysicalMemory};
+use crate::page::{Page, PageRange};
+
+/// The leaf table over a range that has only one, kept by its count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pinned {
+    pub(super) table: FrameIndex,
+    /// Whose its pages are. An index that is made while the table is pinned starts with the slot
+    /// that had all of it, so it is right that nothing is noted there.
+    pub(super) owners: Owners,
+}
+
+/// Why the table that was noted is not pinned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NotPinned {
+    /// Its count is as it was.
+    Never,
+    /// Its count was raised, and must be lowered: see [`unpin`](Tables::unpin).
+    Moved,
+}
+
+impl Pinned {
+    /// The table, to be noted with the region.
+    #[inline]
+    pub(crate) fn leaf(self) -> FrameIndex {
+        self.table
+    }
+}
+
+impl Tables {
+    /// Raises the count of the only leaf table over a range, if it is there and needs nothing:
+    /// without the lock.
+    #[inline(never)]
+    pub(crate) fn pin<M: PhysicalMemory + Cpus>(
+        &self,
+        machine: &M,
+        frames: &Buddy,
+        range: PageRange,
+        slot: u32,
+    ) -> Option<Pinned> {
+        let span = Span::only(range)?;
+        // A table that is unlinked while it is walked is not freed before this CPU has answered
+        // for it, and here it cannot be interrupted to do so.
+        let pinned = machine.without_interrupts(|| {
+            let table = frames.index(self.leaf_table(machine, span.page)?)?;
+            pin_table(frames.meta(table), table, &span, slot)
+        })?;
+        self.keep(machine, frames, frames.meta(pinned.table), pinned, &span)
+    }
+
+    /// As [`pin`](Self::pin), of the table that is noted where the range had one: it need not be
+    /// there any more.
+    ///
+    /// The frame is asked first whether it is a table with a count. From then on it stays one: a
+    /// table is freed by a shootdown that was begun after its count fell to 0, and this CPU does
+    /// not answer before the end of the work. A table's place is noted before its count rises for
+    /// the first time, and changes only where a full table moves whole. One that has moved has
+    /// another place, and one that is full cannot be pinned.
+    #[inline(always)]
+    pub(crate) fn pin_noted<M: PhysicalMemory + Cpus>(
+        &self,
+        machine: &M,
+        frames: &Buddy,
+        leaf: FrameIndex,
+        range: PageRange,
+        slot: u32,
+    ) -> Option<Pinned> {
+        let span = Span::only(range)?;
+        let pinned = frames.metas().get(leaf.at()).and_then(|meta| {
+            let pinned = machine.without_interrupts(|| pin_table(meta, leaf, &span, slot))?;
+            self.keep(machine, frames, meta, pinned, &span)
+        });
+        match pinned {
+            Some(pinned) => Some(pinned),
+            None => self.pin(machine, frames, range, slot),
+        }
+    }
+
+    /// As [`pin_noted`](Self::pin_noted), for one page, and nothing if the note is wrong.
+    #[inline(always)]
+    pub(crate) fn pin_page<C: Cpus>(
+        &self,
+        cpus: &C,
+        frames: &Buddy,
+        leaf: FrameIndex,
+        page: Page,
+        slot: u32,
+    ) -> Result<Pinned, NotPinned> {
+        let span = Span { page, first: index(page, 1), count: 1 };
+        let meta = frames.metas().get(leaf.at()).ok_or(NotPinned::Never)?;
+        let pinned = cpus.without_interrupts(|| pin_table(meta, leaf, &span, slot));
+        let pinned = pinned.ok_or(NotPinned::Never)?;
+        if is_kept(meta, pinned, page) { Ok(pinned) } else { Err(NotPinned::Moved) }
+    }
+
+    /// Keeps a table that was pinned, if it still is what it was before.
+    #[inline(always)]
+    fn keep<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        meta: &FrameMeta,
+        pinned: Pinned,
+        span: &Span,
+    ) -> Option<Pinned> {
+        if is_kept(meta, pinned, span.page) {
+            return Some(pinned);
+        }
+        self.unpin(memory, frames, pinned.table, span.count);
+        None
+    }
+
+    /// Takes back that a table's count was raised.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unpin<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        table: FrameIndex,
+        count: usize,
+    ) {
+        let mut detaching = self.detaching();
+        detaching.lower_noted(memory, frames, table, count as u64);
+        detaching.settle(memory, frames);
+    }
+}
+
+/// Raises the count of a leaf table over a span that has one, if a slot can have pages in it.
+#[inline(always)]
+fn pin_table(meta: &FrameMeta, table: FrameIndex, span: &Span, slot: u32) -> Option<Pinned> {
+    let word = meta.pinnable(place(span.page, 2), span.count)?;
+    let owners = meta.owners();
+    let fits = matches!(owners, Owners::Index(_)) || owners == Owners::Sole(slot);
+    (fits && meta.pin(word, span.count)).then_some(Pinned { table, owners })
+}
+
+/// Whether a table that was pinned still is what it was before. While it was looked at, its count
+/// may have fallen to 0 and risen again: then it may be another region's, or elsewhere. From now on
+/// it cannot become so.
+#[inline(always)]
+fn is_kept(meta: &FrameMeta, pinned: Pinned, page: Page) -> bool {
+    let is_indexed = matches!(pinned.owners, Owners::Index(_));
+    // An index stays as long as its table.
+    let is_same = is_indexed || meta.owners() == pinned.owners;
+    is_same && meta.place() == place(page, 2)
+}

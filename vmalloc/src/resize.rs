@@ -1,0 +1,87 @@
+//! What is asked of a resize, and what became of it.
+
+use crate::switches::ReallocMode;
+
+/// How a region came to its new size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Resized {
+    /// It has as many pages as before.
+    Same,
+    /// Its last pages are gone.
+    Shrunk,
+    /// It has more pages behind those it had.
+    Grown,
+    /// It lies elsewhere, on the frames that it had.
+    Moved,
+    /// It lies elsewhere, on other frames that its bytes were copied to.
+    Copied,
+}
+
+impl Resized {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Same, Self::Shrunk, Self::Grown, Self::Moved, Self::Copied];
+
+    /// As one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Shrunk => "shrunk",
+            Self::Grown => "grown",
+            Self::Moved => "moved",
+            Self::Copied => "copied",
+        }
+    }
+
+    /// The name of the counter of such resizes.
+    pub(crate) fn counter(self) -> &'static str {
+        match self {
+            Self::Same => "resizes_same",
+            Self::Shrunk => "resizes_shrunk",
+            Self::Grown => "resizes_grown",
+            Self::Moved => "resizes_moved",
+            Self::Copied => "resizes_copied",
+        }
+    }
+}
+
+/// A wish for another size: in bytes, and how it may be come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Resize {
+    pub(crate) bytes: u64,
+    pub(crate) in_place: bool,
+    pub(crate) copy: bool,
+    pub(crate) zeroed: bool,
+}
+
+impl Resize {
+    /// Asks for `bytes` bytes, rounded up to pages.
+    #[must_use]
+    pub fn to(bytes: u64) -> Self {
+        Self { bytes, in_place: false, copy: false, zeroed: false }
+    }
+
+    /// Refuses to move: [`ResizeError::MustMove`] where the addresses behind are taken.
+    #[must_use]
+    pub fn in_place(mut self) -> Self {
+        self.in_place = true;
+        self
+    }
+
+    /// Chooses what happens where the region must move: [`ReallocMode::Copy`] copies its bytes to
+    /// other frames. The switch of all resizes is
+    /// [`set_realloc_mode`](Vmalloc::set_realloc_mode).
+    #[must_use]
+    pub fn mode(mut self, mode: ReallocMode) -> Self {
+        self.copy = mode == ReallocMode::Copy;
+        self
+    }
+
+    /// Wants what is added to read as zeros, whatever the region was allocated with.
+    #[must_use]
+    pub fn zeroed(mut self) -> Self {
+        self.zeroed = true;
+        self
+    }
+}
