@@ -4,12 +4,17 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, AllocateError, CpuId, FlushKind, FlushMode, PAGE_BYTES, Protection,
-    RegionError, Request, RequestError, Reservation, SiteKind, Vmalloc,
+    Access, AccessKind, AllocateError, CpuId, FlushKind, FlushMode, Frame, PAGE_BYTES,
+    PhysicalMemory, Protection, RegionError, Request, RequestError, Reservation, SiteKind, Stats,
+    Vmalloc,
 };
 
 fn machine(cpus: u32) -> Vmalloc<SimMachine> {
-    let vm = SimMachine::new(600, cpus).set_up(sim::window(4_000), 0, 0);
+    machine_of(600, cpus)
+}
+
+fn machine_of(frames: u64, cpus: u32) -> Vmalloc<SimMachine> {
+    let vm = SimMachine::new(frames, cpus).set_up(sim::window(4_000), 0, 0);
     let vm = vm.expect("the memory holds the records");
     for cpu in (0..cpus).rev() {
         vm.machine().on(CpuId(cpu));
@@ -232,11 +237,12 @@ fn a_cpu_that_does_not_answer_is_counted_and_its_memory_stays_lazy() {
     vm.machine().probe(address, AccessKind::Read).unwrap();
     vm.machine().deafen(Some(CpuId(1)));
     vm.machine().on(CpuId(0));
-    let free = vm.stats().frames_free;
+    let (free, interrupts) = (vm.stats().frames_free, vm.stats().interrupts);
     drop(region);
     let purged = vm.purge();
     assert_eq!((purged.areas, purged.pages), (0, 0));
     let stats = vm.stats();
+    assert_eq!(stats.interrupts, interrupts + 1, "one is enough, however long it takes");
     assert_eq!((stats.laggards, stats.areas_lazy, stats.frames_free), (1, 1, free));
     sound(&vm);
     vm.machine().deafen(None);
@@ -260,13 +266,17 @@ fn a_cpu_two_generations_behind_does_not_follow_the_last_plan() {
     vm.enter_idle();
     vm.machine().set_asleep(true);
     vm.machine().on(CpuId(0));
+    let flushes = |stats: Stats| (stats.flushes_full, stats.flushes_by_page);
+    let (full, by_page) = flushes(vm.stats());
     for region in [first, second] {
         drop(region);
         assert_eq!(vm.purge().flush, FlushKind::Pages);
     }
+    assert_eq!(flushes(vm.stats()), (full, by_page + 2));
     vm.machine().on(CpuId(1));
     vm.leave_idle();
     vm.machine().set_asleep(false);
+    assert_eq!(flushes(vm.stats()), (full + 1, by_page + 2));
     for address in addresses {
         assert!(vm.machine().probe(address, AccessKind::Read).is_err());
     }
@@ -284,4 +294,61 @@ fn what_is_lazy_is_bounded_and_flushes_are_shared() {
     assert!(stats.purges >= 2_000 * 4 / (total / 16 + 4), "{} purges", stats.purges);
     assert!(stats.purges <= 100, "{} purges for 2000 frees", stats.purges);
     assert_eq!(stats.shootdowns[0], stats.purges, "all of them because enough was lazy");
+}
+
+#[test]
+fn a_page_that_rested_is_mapped_again() {
+    let vm = machine(1);
+    let other = vm.vmalloc(PAGE_BYTES).unwrap();
+    let region = vm.vmalloc(100).unwrap();
+    let address = region.address();
+    let frame = vm.translate(address);
+    drop(region);
+    assert_eq!(vm.purge().areas, 1);
+    assert_eq!(vm.translate(address), None);
+    let again = vm.vmalloc(200).unwrap();
+    assert_eq!((again.address(), vm.translate(address)), (address, frame));
+    vm.machine().write(address, b"mapped").unwrap();
+    assert_eq!(vm.locate(address).region.unwrap().id, again.id());
+    assert_eq!(vm.locate(other.address()).region.unwrap().id, other.id());
+    sound(&vm);
+}
+
+#[test]
+fn a_purge_frees_what_every_cpu_has_freed() {
+    let vm = machine_of(20_000, 2);
+    let regions: Vec<_> = (0..5).map(|_| vm.vmalloc(3 * PAGE_BYTES).unwrap()).collect();
+    let long = vm.vmalloc(300 * PAGE_BYTES).unwrap();
+    for (number, region) in (0..).zip(regions) {
+        vm.machine().on(CpuId(u32::from(number > 1)));
+        drop(region);
+    }
+    drop(long);
+    vm.machine().on(CpuId(0));
+    let purged = vm.purge();
+    assert_eq!((purged.areas, purged.pages), (6, 5 * 4 + 301));
+    // All of it rests, by the CPU that freed it, and what is too long for that with all others'.
+    assert_eq!(vm.stats().pages_pooled, 5 * 4 + 301);
+    sound(&vm);
+    vm.reclaim();
+    assert_eq!(vm.stats().pages_pooled, 0);
+}
+
+#[test]
+fn the_machine_hears_of_every_frame_that_is_freed() {
+    let vm = machine(1);
+    let regions = [1, 1, 3, 3].map(|pages| vm.vmalloc(pages * PAGE_BYTES).unwrap());
+    let pages = regions.iter().flat_map(|region| region.range().pages());
+    let physical = pages.map(|page| vm.translate(page.start_address()).unwrap());
+    let frames: Vec<_> = physical.map(Frame::containing_address).collect();
+    drop(regions);
+    vm.purge();
+    for frame in frames {
+        // SAFETY: none: the machine must find that a freed frame was written to.
+        unsafe { vm.machine().pointer(frame).write(1) };
+        assert_eq!(vm.machine().spoilt(&[].into()), Some(frame));
+        // SAFETY: the poison, as it was.
+        unsafe { vm.machine().pointer(frame).write(0xa5) };
+        assert_eq!(vm.machine().spoilt(&[].into()), None);
+    }
 }

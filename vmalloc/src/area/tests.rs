@@ -2,8 +2,12 @@
 
 use std::vec::Vec;
 
+use super::balance::Shape;
+use super::node::NIL;
+use super::pool::{Held, Pool};
 use super::tree::FreeTree;
 use crate::raw::Slab;
+use crate::region::slots::Slots;
 use crate::sim::SimMachine;
 
 const PAGES: u64 = 600;
@@ -123,4 +127,112 @@ fn a_run_cannot_be_put_back_twice() {
     let machine = SimMachine::new(16, 1);
     let mut tree = tree(&machine, 400);
     tree.put(START + 3, 1);
+}
+
+#[test]
+fn the_audit_sees_every_damage_to_the_tree() {
+    type Damage = fn(&mut Shape);
+    let damages: [(&str, Damage); 7] = [
+        ("a free run is empty", |shape| {
+            let root = shape.root;
+            shape.nodes.edit(root).length = 0;
+        }),
+        ("free runs are out of order or touch", |shape| {
+            let root = shape.root;
+            let (start, left) = (shape.nodes.get(root).start, shape.nodes.get(root).left);
+            let left = shape.nodes.edit(left);
+            left.start = start - left.length;
+        }),
+        ("free runs are out of order or touch", |shape| {
+            let right = shape.nodes.get(shape.root).right;
+            shape.nodes.edit(right).parent = NIL;
+        }),
+        ("the largest run of a subtree is wrong", |shape| {
+            let right = shape.nodes.get(shape.root).right;
+            shape.nodes.edit(right).largest += 1;
+        }),
+        ("a red node has a red child", |shape| {
+            let root = shape.root;
+            let (left, right) = (shape.nodes.get(root).left, shape.nodes.get(root).right);
+            for node in [root, left, right] {
+                shape.nodes.edit(node).red = 1;
+            }
+        }),
+        ("black heights differ", |shape| {
+            let left = shape.nodes.get(shape.root).left;
+            shape.nodes.edit(left).red ^= 1;
+        }),
+        ("the free pages differ from the tree", |shape| {
+            // The last run is no ancestor's largest.
+            let mut last = shape.root;
+            while shape.nodes.get(last).right != NIL {
+                last = shape.nodes.get(last).right;
+            }
+            shape.nodes.edit(last).length += 1;
+            shape.refresh(last);
+        }),
+    ];
+    for (expected, damage) in damages {
+        let machine = SimMachine::new(16, 1);
+        let mut tree = tree(&machine, 400);
+        assert_eq!(tree.take(PAGES, 1, 0), Some(START));
+        for run in 0..7 {
+            tree.put(START + run * 16, 4);
+        }
+        assert_eq!(tree.audit(), Ok(()));
+        damage(tree.shape());
+        assert_eq!(tree.audit(), Err(expected));
+    }
+}
+
+/// Areas at rest, each in a slot of its own, for areas of 2 to 9 pages.
+fn pool(machine: &SimMachine, limit: Held) -> (Pool, Slots) {
+    let first = machine.memory()[0].start;
+    let slots = Slots::new(Slab::carve(machine, first, 16));
+    let tops = Slab::carve(machine, first + 2, 8);
+    (Pool::new(2, tops, limit), slots)
+}
+
+fn put(pool: &Pool, slots: &Slots, start: u64, length: u64) -> bool {
+    let slot = slots.take(false).unwrap();
+    slots.slot(slot).set_addresses(start, length);
+    let frames = crate::frame::FrameChain::new().note();
+    slots.slot(slot).set_frames(frames);
+    pool.put(slots, slot, length)
+}
+
+#[test]
+fn a_pool_holds_as_many_areas_and_pages_as_it_may() {
+    let machine = SimMachine::new(16, 1);
+    let limit = |areas, pages| Held { areas, pages, frames: 0 };
+    let (by_pages, slots) = pool(&machine, limit(9, 7));
+    assert!(put(&by_pages, &slots, 100, 3) && put(&by_pages, &slots, 200, 4));
+    assert!(!put(&by_pages, &slots, 300, 2), "a page more than it may");
+    assert_eq!(by_pages.held(), limit(2, 7));
+
+    let (by_areas, slots) = pool(&machine, limit(2, 100));
+    assert!(put(&by_areas, &slots, 100, 2) && put(&by_areas, &slots, 200, 9));
+    assert!(!put(&by_areas, &slots, 300, 2), "an area more than it may");
+    assert_eq!(by_areas.held(), limit(2, 11));
+
+    let (by_size, slots) = pool(&machine, limit(9, 100));
+    assert!(!put(&by_size, &slots, 100, 1), "smaller than the smallest");
+    assert!(!put(&by_size, &slots, 100, 10), "larger than the largest");
+    assert_eq!(by_size.held(), limit(0, 0));
+}
+
+#[test]
+fn a_pool_gives_the_last_area_of_a_size_that_is_aligned_enough() {
+    let machine = SimMachine::new(16, 1);
+    let (pool, slots) = pool(&machine, Held { areas: 9, pages: 100, frames: 0 });
+    assert!(put(&pool, &slots, 64, 3) && put(&pool, &slots, 68, 3) && put(&pool, &slots, 104, 5));
+    let start = |(_, record): (u32, &crate::region::slot::Slot)| record.addresses().0;
+    assert_eq!(pool.take(&slots, 4, 1).map(start), None);
+    assert_eq!(pool.take(&slots, 3, 8).map(start), None, "the one on top begins at 68");
+    assert_eq!(pool.take(&slots, 3, 4).map(start), Some(68));
+    assert_eq!(pool.take(&slots, 3, 8).map(start), Some(64));
+    assert_eq!(pool.held(), Held { areas: 1, pages: 5, frames: 0 });
+    let mut from = 0;
+    assert_eq!(pool.take_any(&slots, &mut from), Some(3));
+    assert_eq!(pool.take_any(&slots, &mut from), None);
 }

@@ -199,6 +199,12 @@ impl FreeTree {
         (found != NIL).then(|| (self.node(found).start, self.node(found).length))
     }
 
+    /// Lets a test damage it.
+    #[cfg(test)]
+    pub(super) fn shape(&mut self) -> &mut Shape {
+        &mut self.shape
+    }
+
     /// Checks the tree against itself.
     pub(crate) fn audit(&self) -> Result<(), &'static str> {
         self.shape.audit(self.shape.root)?;
