@@ -25,7 +25,7 @@ pub use machine::BareMachine;
 pub use memory::buffers::{WindowBuffer, WindowBuffers};
 
 use boot::info::BootInfo;
-use cpu::{apic, clock, segments, traps};
+use cpu::{apic, clock, local, others, segments, traps};
 use device::{exit, serial};
 use memory::{selfcheck, window};
 
@@ -44,7 +44,8 @@ pub fn run(start_info: StartInfo) -> ! {
 fn boot(start_info: StartInfo) -> (&'static Vmalloc<BareMachine>, Config) {
     serial::init();
     // From here on a fault says what it is.
-    segments::load();
+    local::load_boot();
+    segments::load_boot();
     traps::load();
     let info = BootInfo::copy(start_info).unwrap_or_else(|error| refuse(error));
     let config = Config::parse_lenient(info.command_line(), |error| {
@@ -55,10 +56,11 @@ fn boot(start_info: StartInfo) -> (&'static Vmalloc<BareMachine>, Config) {
     selfcheck::run().unwrap_or_else(|error| refuse(error));
     apic::init().unwrap_or_else(|error| refuse(error));
     let (tsc, source) = clock::init().unwrap_or_else(|error| refuse(error));
-    let vm = window::init(&free, &config).unwrap_or_else(|error| refuse(error));
+    let vm = window::init(&free, &config, info.topology).unwrap_or_else(|error| refuse(error));
+    let cpus = others::start(vm).unwrap_or_else(|error| refuse(error));
     log::info!(
         target: "boot",
-        "{} KiB of memory, {} KiB for regions, TSC {tsc} by {source}, window {:?}",
+        "{cpus} CPUs, {} KiB of memory, {} KiB for regions, TSC {tsc} by {source}, window {:?}",
         info.memory.bytes() >> 10,
         free.bytes() >> 10,
         vm.window(),

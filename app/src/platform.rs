@@ -7,4 +7,5 @@ mod fake_pci;
 pub mod memory_map;
 pub mod rate;
 pub mod span;
+pub mod topology;
 pub mod virtio_pci;

@@ -14,6 +14,9 @@ pub const GIB: usize = 1024 * MIB;
 /// nothing to allocate, so the image refuses with a message.
 pub const MEMORY_BYTES_MIN: usize = 64 * MIB;
 
+/// CPUs that the image uses: what the library knows. Further ones stay where the firmware left them.
+pub const CPUS_MAX: usize = 64;
+
 /// Clients at once: 64 that may all be idle, and room for those who look after them. All that they
 /// need is taken at boot.
 pub const CLIENTS_DEFAULT: usize = 80;

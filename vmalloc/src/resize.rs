@@ -62,7 +62,8 @@ impl Resize {
         Self { bytes, in_place: false, copy: false, zeroed: false }
     }
 
-    /// Refuses to move: [`ResizeError::MustMove`] where the addresses behind are taken.
+    /// Refuses to move: [`ResizeError::MustMove`](crate::ResizeError::MustMove) where the addresses behind
+    /// are taken.
     #[must_use]
     pub fn in_place(mut self) -> Self {
         self.in_place = true;
@@ -71,7 +72,7 @@ impl Resize {
 
     /// Chooses what happens where the region must move: [`ReallocMode::Copy`] copies its bytes to
     /// other frames. The switch of all resizes is
-    /// [`set_realloc_mode`](Vmalloc::set_realloc_mode).
+    /// [`set_realloc_mode`](crate::Vmalloc::set_realloc_mode).
     #[must_use]
     pub fn mode(mut self, mode: ReallocMode) -> Self {
         self.copy = mode == ReallocMode::Copy;

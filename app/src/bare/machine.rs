@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "implements the traits that promise what the hardware does")]
 
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use runtime_config::layout::{WINDOW_BYTES, WINDOW_START};
 use vmalloc::{
@@ -12,19 +13,39 @@ use vmalloc::{
 use x86_64::VirtAddr;
 use x86_64::instructions::{interrupts, tlb};
 
-use crate::bare::cpu::{access, control};
+use crate::bare::cpu::{access, apic, clock, control, local, vectors};
 use crate::bare::memory::{direct, walk};
+use crate::platform::topology::Topology;
 
-/// The machine that the image runs on. One CPU so far.
+/// The longest that a CPU may take to answer a flush.
+const PATIENCE_US: u64 = 1_000_000;
+
+/// The machine that the image runs on.
 #[derive(Debug)]
 pub struct BareMachine {
     root: Frame,
+    topology: Topology,
+    /// When the CPU that waits for another one has begun to; one waits at a time.
+    waiting_since_us: AtomicU64,
 }
 
 impl BareMachine {
     /// The machine with the tables that this CPU runs on.
-    pub(crate) fn new() -> Self {
-        Self { root: Frame::containing_address(control::root()) }
+    pub(crate) fn new(topology: Topology) -> Self {
+        let root = Frame::containing_address(control::root());
+        Self { root, topology, waiting_since_us: AtomicU64::new(0) }
+    }
+
+    /// The CPUs of the machine.
+    pub(crate) fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Interrupts a CPU. All that was stored before is seen by its handler: the command is an
+    /// uncached store, which drains those before it.
+    pub(crate) fn send(&self, cpu: CpuId, vector: u8) {
+        let identifier = self.topology.identifiers()[cpu.0 as usize];
+        interrupts::without_interrupts(|| apic::interrupt(identifier, vector));
     }
 }
 
@@ -108,29 +129,34 @@ unsafe impl TlbControl for BareMachine {
     }
 
     fn interrupt(&self, cpu: CpuId) {
-        unreachable!("{cpu:?} was asked to flush, and only the boot CPU runs");
+        self.send(cpu, vectors::FLUSH);
     }
 }
 
-// SAFETY: 1. only the boot CPU runs. 2. `without_interrupts` clears the interrupt flag, so what it
+// SAFETY: 1. the list of CPUs never changes, and each that runs has its number from it. 2.
+// `without_interrupts` clears the interrupt flag, so what it
 // runs is cut in two by faults and NMIs only, which acknowledge no flush.
 unsafe impl Cpus for BareMachine {
     fn count(&self) -> u32 {
-        1
+        self.topology.count()
     }
 
+    #[inline(always)]
     fn current(&self) -> CpuId {
-        CpuId(0)
+        CpuId(local::number())
     }
 
     fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
         interrupts::without_interrupts(work)
     }
 
-    fn wait(&self, _cpu: CpuId, _turn: u64, _handler: &dyn Fn()) -> bool {
-        // Nobody waits while one CPU runs; with more, a bound by the clock belongs here.
+    fn wait(&self, _cpu: CpuId, turn: u64, _handler: &dyn Fn()) -> bool {
+        let now_us = clock::now_us();
+        if turn == 0 {
+            self.waiting_since_us.store(now_us, Ordering::Relaxed);
+        }
         core::hint::spin_loop();
-        true
+        now_us.saturating_sub(self.waiting_since_us.load(Ordering::Relaxed)) < PATIENCE_US
     }
 }
 

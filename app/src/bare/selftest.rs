@@ -5,8 +5,10 @@
 
 mod access;
 mod change;
+mod coherence;
 mod cpu;
 mod crash;
+mod crew;
 mod failure;
 mod protection;
 mod region;
@@ -78,6 +80,11 @@ const TESTS: &[Test] = &[
     test("change::rights", change::rights_change_at_once),
     test("change::large", change::large_leaves_translate_and_split),
     test("change::collections", change::collections_live_in_the_window),
+    test("coherence::numbers", coherence::every_cpu_works_under_its_number),
+    test("coherence::stale_tlb", coherence::no_stale_translation),
+    test("coherence::rights", coherence::rights_hold_everywhere_on_return),
+    test("coherence::tables", coherence::tables_go_while_others_walk),
+    test("coherence::one_free", coherence::one_of_many_frees_wins),
     test("region::audit", region::the_audit_is_sound),
 ];
 

@@ -15,7 +15,7 @@ use crate::stats::Counters;
 use crate::trace::{TraceOp, TraceRecord};
 
 impl<M: Machine> Vmalloc<M> {
-    /// Frees a region that [`Region::into_raw`] let go, by its id, and says what it was.
+    /// Frees a region that [`Region::into_raw`](crate::Region::into_raw) let go, by its id, and says what it was.
     ///
     /// Its pages are unmapped when this returns. Addresses and frames are free after the next purge; a
     /// CPU that has not flushed until then may still reach the old frames, which are nobody else's.
@@ -27,7 +27,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// - [`RegionError::Unknown`]: no region has, or had, this id.
     /// - [`RegionError::Gone`]: it is freed already.
-    /// - [`RegionError::Owned`]: a [`Region`] owns it.
+    /// - [`RegionError::Owned`]: a [`Region`](crate::Region) owns it.
     /// - [`RegionError::Changing`]: somebody resizes it or changes its rights.
     ///
     /// # Context

@@ -7,7 +7,6 @@ use crate::frame::meta::FrameMeta;
 use crate::frame::{FrameChain, FrameIndex};
 use crate::machine::CpuId;
 use crate::raw::Slab;
-use crate::region::GENERATION_MAX;
 use crate::region::extent::Extent;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
@@ -182,7 +181,7 @@ impl Areas {
     pub(crate) fn put(&self, cpu: CpuId, slot: u32) {
         let record = self.slots.slot(slot);
         let extent = record.extent();
-        let is_usable = record.retire() <= GENERATION_MAX;
+        let is_usable = record.retire() <= crate::region::GENERATION_MAX;
         if !(is_usable && self.may_rest(extent)) {
             self.put_joined(slot, is_usable);
             return;

@@ -1,4 +1,5 @@
-//! The layer that runs inside the image: a self-test build, alone in QEMU.
+//! The layer that runs inside the image: a self-test build, alone in QEMU, with one CPU and with
+//! two.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -21,20 +22,35 @@ use crate::workspace::Workspace;
 
 /// The longest that the image's own tests may take.
 const LIMIT: Duration = Duration::from_secs(180);
+/// CPUs of the guests that it boots.
+const CPUS: [u32; 2] = [1, 2];
 
 /// Builds the self-test image.
 pub(super) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
     build::compile(workspace, toolchain, Image::SelfTest)
 }
 
-/// Boots it and judges what it says.
+/// Boots it with each number of CPUs and judges what it says.
 pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<Tally> {
+    let image = compile(workspace, toolchain)?;
+    let mut all = Tally::default();
+    for cpus in CPUS {
+        let mut tally = boot(workspace, image.clone(), cpus)?;
+        for failure in &mut tally.failures {
+            *failure = format!("{cpus} CPU(s): {failure}");
+        }
+        all.add(tally);
+    }
+    Ok(all)
+}
+
+fn boot(workspace: &Workspace, image: PathBuf, smp: u32) -> anyhow::Result<Tally> {
     let plan = Plan {
         qemu: qemu::ensure(None)?,
-        image: compile(workspace, toolchain)?,
+        image,
         machine: "q35".to_owned(),
         memory: "256M".to_owned(),
-        smp: 1,
+        smp,
         // A guest without a service has no PONG to put KVM on trial with.
         accel: accel::choose(AccelRequest::Tcg).accel,
         network: Some(Network::User),
@@ -42,7 +58,7 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Resul
         host: network::free_port(0)?,
         guest_port: runtime_config::ports::RESP,
     };
-    let instance = Rc::new(Instance::claim(workspace, "test-image")?);
+    let instance = Rc::new(Instance::claim(workspace, &format!("test-image-{smp}"))?);
     let mut guest = Guest::start(plan, Rc::clone(&instance), Bond::Own)?;
     let status = guest.wait_for_end(LIMIT)?;
     drop(guest);

@@ -9,18 +9,22 @@ use pvh::start_info::reader::StartInfoReader;
 use pvh::start_info::{MemmapTableEntry, MemmapType};
 use runtime_config::limits::COMMAND_LINE_BYTES_MAX;
 
+use crate::bare::boot::acpi;
 use crate::bare::boot::entry::StartInfo;
 use crate::platform::memory_map::{Kind, MemoryMap};
 use crate::platform::span::Span;
+use crate::platform::topology::Topology;
 
 /// The entry code maps this much; the loader's records must lie below.
-const MAPPED_BYTES: u64 = 4 << 30;
+pub(super) const MAPPED_BYTES: u64 = 4 << 30;
 
 /// A copy of the loader's records. Nothing in it points into memory.
 #[derive(Debug)]
 pub(crate) struct BootInfo {
     /// RAM as the firmware reports it, nothing of ours taken out yet.
     pub(crate) memory: MemoryMap,
+    /// The CPUs that the firmware names.
+    pub(crate) topology: Topology,
     command_line: ArrayVec<u8, COMMAND_LINE_BYTES_MAX>,
 }
 
@@ -53,6 +57,7 @@ impl BootInfo {
         let kept = command_line.len().min(COMMAND_LINE_BYTES_MAX);
         Ok(Self {
             memory: MemoryMap::from_entries(reader.memmap().iter().map(entry)),
+            topology: acpi::topology(raw.rsdp_paddr),
             command_line: command_line[..kept].iter().copied().collect(),
         })
     }

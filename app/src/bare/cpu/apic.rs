@@ -18,6 +18,8 @@ const ID: u64 = 0x20;
 const TASK_PRIORITY: u64 = 0x80;
 const END_OF_INTERRUPT: u64 = 0xb0;
 const SPURIOUS_VECTOR: u64 = 0xf0;
+const COMMAND_LOW: u64 = 0x300;
+const COMMAND_HIGH: u64 = 0x310;
 const LVT_TIMER: u64 = 0x320;
 const LVT_LINT0: u64 = 0x350;
 const LVT_LINT1: u64 = 0x360;
@@ -26,6 +28,15 @@ const INITIAL_COUNT: u64 = 0x380;
 const CURRENT_COUNT: u64 = 0x390;
 const DIVIDE: u64 = 0x3e0;
 
+/// In the command: the last one is still on its way.
+const PENDING: u32 = 1 << 12;
+/// In the command: a level that is raised, as INIT wants it.
+const ASSERT: u32 = 1 << 14;
+const INIT: u32 = 5 << 8;
+const STARTUP: u32 = 6 << 8;
+/// Reads of the command until it is sent: far more than any bus takes.
+const SEND_READS_MAX: u32 = 1_000_000;
+
 const LVT_MASKED: u32 = 1 << 16;
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 /// Encoding of "divide by 16": a 32-bit count at 1 GHz then lasts a minute.
@@ -33,18 +44,21 @@ const DIVIDE_BY_16: u32 = 0b0011;
 
 static REGISTERS: Once<Registers> = Once::new();
 
-/// Enables this CPU's local APIC, with every source masked except its timer.
+/// Enables this CPU's local APIC, with every source masked except its timer. All CPUs have theirs
+/// at the same address.
 ///
 /// # Errors
 ///
 /// Its registers cannot be mapped.
 pub(crate) fn init() -> Result<(), MapError> {
-    mask_8259s();
     let (base, flags) = ApicBase::read();
     // SAFETY: only sets the enable bit at the address that it has.
     unsafe { ApicBase::write(base, flags | ApicBaseFlags::LAPIC_ENABLE) };
     let span = Span::from_bytes(base.start_address().as_u64(), 4096);
-    let registers = *REGISTERS.try_call_once(|| Registers::map(span))?;
+    let registers = *REGISTERS.try_call_once(|| {
+        mask_8259s();
+        Registers::map(span)
+    })?;
     for entry in [LVT_LINT0, LVT_LINT1, LVT_ERROR] {
         registers.write(entry, LVT_MASKED);
     }
@@ -70,6 +84,39 @@ fn registers() -> Registers {
 /// This CPU's identifier on the interrupt bus.
 pub(crate) fn id() -> u32 {
     registers().read::<u32>(ID) >> 24
+}
+
+/// Interrupts another CPU.
+///
+/// # Context
+///
+/// With interrupts off: the two halves of the command belong together.
+pub(crate) fn interrupt(identifier: u32, vector: u8) {
+    send(identifier, ASSERT | u32::from(vector));
+}
+
+/// Makes another CPU wait for its [`start`].
+pub(crate) fn reset(identifier: u32) {
+    send(identifier, ASSERT | INIT);
+}
+
+/// Starts a CPU that was reset, in real mode at a page below 1 MiB.
+pub(crate) fn start(identifier: u32, page: u64) {
+    let vector = u8::try_from(page >> 12).expect("a CPU starts below 1 MiB");
+    send(identifier, ASSERT | STARTUP | u32::from(vector));
+}
+
+/// Bound: [`SEND_READS_MAX`] reads; a command that is still pending then is lost, and whoever waits
+/// for its effect says so.
+fn send(identifier: u32, command: u32) {
+    let registers = registers();
+    for _ in 0..SEND_READS_MAX {
+        if registers.read::<u32>(COMMAND_LOW) & PENDING == 0 {
+            break;
+        }
+    }
+    registers.write(COMMAND_HIGH, identifier << 24);
+    registers.write(COMMAND_LOW, command);
 }
 
 /// Ends the interrupt in service.

@@ -145,6 +145,24 @@ pub(crate) fn now_us() -> u64 {
     CLOCK.get().map_or(0, |clock| clock.tsc.micros(ticks().saturating_sub(clock.start)))
 }
 
+/// Waits until something has happened, at most `us` microseconds, and says whether it has.
+///
+/// # Context
+///
+/// For short waits at boot and in tests: it spins.
+pub(crate) fn wait(us: u64, has_happened: impl Fn() -> bool) -> bool {
+    let start_us = now_us();
+    loop {
+        if has_happened() {
+            return true;
+        }
+        if now_us() - start_us >= us {
+            return false;
+        }
+        core::hint::spin_loop();
+    }
+}
+
 /// Timer ticks that last `us` microseconds: at least 1, at most what the timer can count.
 pub(crate) fn timer_ticks(us: u64) -> u32 {
     let ticks = CLOCK.get().map_or(1, |clock| clock.timer.ticks(us));

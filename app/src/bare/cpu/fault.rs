@@ -7,7 +7,7 @@ use runtime_config::verdict::{Exit, FAULT_PREFIX};
 
 use crate::bare::console;
 use crate::bare::cpu::stubs::TrapFrame;
-use crate::bare::cpu::vectors;
+use crate::bare::cpu::{local, vectors};
 use crate::bare::device::exit;
 use crate::bare::memory::{image, stacks, window};
 
@@ -45,6 +45,9 @@ pub(crate) struct Attribution {
 impl fmt::Display for Attribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address;
+        if local::get().is_below_stack(address) {
+            return write!(f, "stack overflow of cpu{}", local::number());
+        }
         if let Some(name) = stacks::guard_at(address) {
             return write!(f, "stack overflow of {name}");
         }

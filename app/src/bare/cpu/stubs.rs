@@ -109,6 +109,7 @@ entries! {
     bare: divide_error = 0, debug = 1, nmi = 2, breakpoint = 3, overflow = 4, bound_range = 5,
         invalid_opcode = 6, device_not_available = 7, x87 = 16, machine_check = 18, simd = 19,
         virtualization = 20, timer = vectors::TIMER as u32, network = vectors::NETWORK as u32,
+        flush = vectors::FLUSH as u32, work = vectors::WORK as u32,
         spurious = vectors::SPURIOUS as u32;
     error: double_fault = 8, invalid_tss = 10, segment_not_present = 11, stack_segment = 12,
         general_protection = 13, page_fault = 14, alignment_check = 17, control_protection = 21,

@@ -10,6 +10,7 @@ use x86_64::structures::idt::{Entry, InterruptDescriptorTable};
 use crate::bare::cpu::segments::{DOUBLE_FAULT_SLOT, MACHINE_CHECK_SLOT, NMI_SLOT};
 use crate::bare::cpu::stubs::{self, TrapFrame};
 use crate::bare::cpu::{apic, fault, fixups, vectors};
+use crate::bare::memory::window;
 
 static TABLE: Once<InterruptDescriptorTable> = Once::new();
 
@@ -44,6 +45,8 @@ fn table() -> InterruptDescriptorTable {
     set(&mut table.cp_protection_exception, stubs::control_protection);
     set(&mut table[vectors::TIMER], stubs::timer);
     set(&mut table[vectors::NETWORK], stubs::network);
+    set(&mut table[vectors::FLUSH], stubs::flush);
+    set(&mut table[vectors::WORK], stubs::work);
     set(&mut table[vectors::SPURIOUS], stubs::spurious);
     for (entry, slot) in [
         (set(&mut table.double_fault, stubs::double_fault), DOUBLE_FAULT_SLOT),
@@ -85,11 +88,17 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
                 fault::stop(frame, 0);
             }
         }
-        vector if vector == u64::from(vectors::TIMER) || vector == u64::from(vectors::NETWORK) => {
+        vector => match u8::try_from(vector) {
             // They only end a `hlt`; the loop looks for itself what there is to do.
-            apic::acknowledge();
-        }
-        vector if vector == u64::from(vectors::SPURIOUS) => {}
-        _ => fault::stop(frame, Cr2::read_raw()),
+            Ok(vectors::TIMER | vectors::NETWORK | vectors::WORK) => apic::acknowledge(),
+            Ok(vectors::FLUSH) => {
+                if let Some(vm) = window::get() {
+                    vm.acknowledge();
+                }
+                apic::acknowledge();
+            }
+            Ok(vectors::SPURIOUS) => {}
+            _ => fault::stop(frame, Cr2::read_raw()),
+        },
     }
 }

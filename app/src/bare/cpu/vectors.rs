@@ -4,6 +4,10 @@
 pub(crate) const TIMER: u8 = 0x40;
 /// Received packets: ends a sleep.
 pub(crate) const NETWORK: u8 = 0x41;
+/// Another CPU wants this one to flush.
+pub(crate) const FLUSH: u8 = 0x42;
+/// Another CPU has left work: ends a sleep.
+pub(crate) const WORK: u8 = 0x43;
 /// What the local APIC raises when an interrupt has vanished; wants no acknowledgement.
 pub(crate) const SPURIOUS: u8 = 0xff;
 

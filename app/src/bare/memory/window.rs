@@ -15,6 +15,7 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use crate::bare::machine::BareMachine;
 use crate::platform::memory_map::{MemoryMap, SPANS_MAX};
+use crate::platform::topology::Topology;
 use crate::switches;
 
 static WINDOW: Once<Vmalloc<BareMachine>> = Once::new();
@@ -33,6 +34,7 @@ const RESERVE_FRAMES_MIN: u64 = 256;
 pub(crate) fn init(
     memory: &MemoryMap,
     config: &cmdline::Config,
+    topology: Topology,
 ) -> Result<&'static Vmalloc<BareMachine>, SetupError> {
     let ranges: ArrayVec<FrameRange, SPANS_MAX> = memory
         .spans()
@@ -59,7 +61,7 @@ pub(crate) fn init(
         };
         // SAFETY: the memory map leaves out the image, its tables and all that the loader keeps,
         // and this runs once.
-        unsafe { Vmalloc::try_new(BareMachine::new(), &setup) }
+        unsafe { Vmalloc::try_new(BareMachine::new(topology), &setup) }
     })?;
     switches::apply(window, config);
     Ok(window)

@@ -1,0 +1,75 @@
+//! The other CPUs, put to work by a test, and how long they work.
+
+use vmalloc::{CpuId, Cpus, Vmalloc};
+
+use crate::bare::cpu::clock;
+use crate::bare::cpu::worker::{self, Work};
+use crate::bare::machine::BareMachine;
+use crate::bare::selftest::Bench;
+use crate::bare::selftest::failure::{Failure, ensure};
+
+/// The longest that a piece of work may go on after it was told to end.
+const PATIENCE_US: u64 = 5_000_000;
+
+/// How often something is tried.
+pub(super) struct Rounds {
+    /// So often, and not more.
+    pub(super) most: u64,
+    /// At least so often, however long it takes.
+    pub(super) least: u64,
+    /// And no longer than this where there are not just two CPUs.
+    pub(super) us: u64,
+}
+
+impl Rounds {
+    /// Runs the rounds, up to the first that fails.
+    pub(super) fn run(
+        self,
+        bench: Bench,
+        mut round: impl FnMut() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let start_us = clock::now_us();
+        let may_stop = bench.vm.machine().count() != 2;
+        for number in 0..self.most {
+            if may_stop && number >= self.least && clock::now_us() - start_us > self.us {
+                break;
+            }
+            round()?;
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of the CPUs beside the boot CPU.
+pub(super) fn others(bench: Bench) -> impl Iterator<Item = CpuId> {
+    (1..bench.vm.machine().count()).map(CpuId)
+}
+
+/// Leaves the same work for every other CPU; its argument is the CPU's number.
+pub(super) fn begin(
+    bench: Bench,
+    run: fn(&'static Vmalloc<BareMachine>, usize),
+) -> Result<(), Failure> {
+    for cpu in others(bench) {
+        let work = Work { run, argument: cpu.0 as usize };
+        ensure(worker::leave(bench.vm, cpu, work), "a CPU is at work already")?;
+    }
+    Ok(())
+}
+
+/// Waits until every other CPU has done its work.
+pub(super) fn end(bench: Bench) -> Result<(), Failure> {
+    for cpu in others(bench) {
+        let is_done = wait(bench, PATIENCE_US, || worker::desk(cpu).is_clear());
+        ensure(is_done, "a CPU does not come to an end")?;
+    }
+    Ok(())
+}
+
+/// As [`clock::wait`], and answers the flushes of others meanwhile: interrupts are off here.
+pub(super) fn wait(bench: Bench, us: u64, has_happened: impl Fn() -> bool) -> bool {
+    clock::wait(us, || {
+        bench.vm.acknowledge();
+        has_happened()
+    })
+}
