@@ -352,3 +352,24 @@ fn the_machine_hears_of_every_frame_that_is_freed() {
         assert_eq!(vm.machine().spoilt(&[].into()), None);
     }
 }
+
+#[test]
+fn nobody_waits_for_a_cpu_that_has_not_started() {
+    let vm = SimMachine::new(600, 3).set_up(sim::window(4_000), 0, 0).unwrap();
+    vm.leave_idle();
+    drop(vm.vmalloc(PAGE_BYTES).unwrap());
+    vm.reclaim();
+    assert_eq!((vm.stats().interrupts, vm.stats().cpus_skipped), (0, 0));
+    assert_eq!(vm.stats().areas_lazy, 0);
+}
+
+#[test]
+fn a_purge_of_nothing_flushes_nothing() {
+    let vm = machine(2);
+    drop(vm.vmalloc(PAGE_BYTES).unwrap());
+    assert_eq!(vm.purge().flush, FlushKind::Pages);
+    let generation = vm.check().generation;
+    let purged = vm.purge();
+    assert_eq!((purged.areas, purged.pages, purged.flush), (0, 0, FlushKind::None));
+    assert_eq!(vm.check().generation, generation);
+}

@@ -246,3 +246,22 @@ impl fmt::Debug for Turn<'_> {
         f.write_str("Turn")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::SimMachine;
+
+    #[test]
+    fn the_audit_sees_a_cpu_that_is_ahead() {
+        let machine = SimMachine::new(16, 2);
+        let first = machine.memory()[0].start;
+        let seats = Slab::carve_with(&machine, first, 2, |_| Seat::new(true));
+        let coherence = Coherence::new(seats);
+        assert_eq!(coherence.audit(), Ok(()));
+        coherence.seat(CpuId(1)).seen.store(1, Ordering::Relaxed);
+        assert_eq!(coherence.audit(), Err("a CPU has seen a flush that has not begun"));
+        coherence.begin(&Plan::full());
+        assert_eq!(coherence.audit(), Ok(()));
+    }
+}

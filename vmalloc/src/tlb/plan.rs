@@ -125,3 +125,54 @@ impl Posted {
         Some(pages.into_iter().take(count).map(page))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::PageCount;
+    use crate::sim;
+
+    fn range(first: u64, pages: u64) -> PageRange {
+        let (offset, count) = (PageCount::from_pages(first), PageCount::from_pages(pages));
+        PageRange::within(sim::window(100_000), offset.unwrap(), count.unwrap())
+    }
+
+    fn posted(plan: &Plan) -> Option<std::vec::Vec<u64>> {
+        let posted = Posted::new();
+        posted.post(7, plan);
+        let start = sim::window(1).start();
+        posted.read(7).map(|pages| pages.map(|page| page - start).collect())
+    }
+
+    #[test]
+    fn a_plan_names_pages_as_long_as_they_are_few() {
+        let mut plan = Plan::new();
+        assert!(plan.is_empty() && plan.kind() == FlushKind::None);
+        plan.add(range(3, 30));
+        plan.add(range(70, 3));
+        assert!(!plan.is_empty() && !plan.is_full() && plan.kind() == FlushKind::Pages);
+        let expected: std::vec::Vec<u64> = (3..33).chain(70..73).collect();
+        assert_eq!(posted(&plan), Some(expected));
+        plan.add(range(90, 1));
+        assert!(plan.is_full() && plan.kind() == FlushKind::Full);
+        assert_eq!(posted(&plan), None);
+        plan.add(range(91, 1));
+        assert!(plan.is_full());
+    }
+
+    #[test]
+    fn a_large_leaf_is_one_page_of_a_plan() {
+        let mut plan = Plan::new();
+        plan.add_strides(range(512, 3 * 512), 512);
+        assert_eq!(posted(&plan), Some(std::vec![512, 1024, 1536]));
+    }
+
+    #[test]
+    fn a_plan_is_one_generations() {
+        let (posted, mut plan) = (Posted::new(), Plan::new());
+        plan.add(range(0, 1));
+        posted.post(3, &plan);
+        assert!(posted.read(2).is_none() && posted.read(4).is_none());
+        assert_eq!(posted.read(3).map(Iterator::count), Some(1));
+    }
+}
