@@ -60,7 +60,8 @@ fn boot(start_info: StartInfo) -> (&'static Vmalloc<BareMachine>, Config) {
     let cpus = others::start(vm).unwrap_or_else(|error| refuse(error));
     log::info!(
         target: "boot",
-        "{cpus} CPUs, {} KiB of memory, {} KiB for regions, TSC {tsc} by {source}, window {:?}",
+        "{cpus} CPUs, {} nodes, {} KiB of memory, {} KiB for regions, TSC {tsc} by {source}, window {:?}",
+        vm.nodes(),
         info.memory.bytes() >> 10,
         free.bytes() >> 10,
         vm.window(),

@@ -7,5 +7,6 @@ mod fake_pci;
 pub mod memory_map;
 pub mod rate;
 pub mod span;
+pub mod srat;
 pub mod topology;
 pub mod virtio_pci;

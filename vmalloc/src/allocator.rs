@@ -131,6 +131,13 @@ impl<M: Machine> Vmalloc<M> {
         self.slots().limit()
     }
 
+    /// How many NUMA nodes there are: one more than the highest that memory was handed over for.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "at most 4")]
+    pub fn nodes(&self) -> u32 {
+        self.frames.nodes() as u32
+    }
+
     #[inline]
     pub(crate) fn slots(&self) -> &Slots {
         &self.areas.slots

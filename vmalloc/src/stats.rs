@@ -205,6 +205,8 @@ pub struct Stats {
     pub frames_total: u64,
     /// Frames that nobody has.
     pub frames_free: u64,
+    /// NUMA nodes that the memory lies in, and that are below the highest of them.
+    pub nodes: u32,
     /// Frames that nobody has, by NUMA node.
     pub frames_free_by_node: [u64; NODES],
     /// Frames kept for tables, and for requests that may take them.
@@ -253,6 +255,10 @@ pub struct Stats {
     pub generation: u64,
 }
 
+/// What the rows of [`Stats::frames_free_by_node`] are called.
+const NODE_ROWS: [&str; NODES] =
+    ["frames_free_node0", "frames_free_node1", "frames_free_node2", "frames_free_node3"];
+
 impl Stats {
     /// Frames that somebody has, the crate's own among them.
     #[must_use]
@@ -267,6 +273,11 @@ impl Stats {
             .into_iter()
             .zip(self.shootdowns)
             .map(move |(reason, value)| row("tlb", reason.name(), value));
+        let nodes = NODE_ROWS
+            .into_iter()
+            .zip(self.frames_free_by_node)
+            .take(self.nodes as usize)
+            .map(move |(name, value)| row("frames", name, value));
         let resizes = Resized::ALL
             .into_iter()
             .zip(self.resizes)
@@ -309,6 +320,7 @@ impl Stats {
             row("tlb", "generation", self.generation),
         ]
         .into_iter()
+        .chain(nodes)
         .chain(reasons)
         .chain(resizes)
     }
@@ -347,6 +359,7 @@ impl<M: Machine> Vmalloc<M> {
             largest_gap_pages: self.areas.largest(),
             frames_total: self.frames_total,
             frames_free: self.frames.free_count() + resting,
+            nodes: self.nodes(),
             frames_free_by_node: core::array::from_fn(|node| {
                 // Frames rest with areas only where there is no other node.
                 self.frames.free_on(node) + if node == 0 { resting } else { 0 }

@@ -44,6 +44,9 @@ pub(crate) struct MachineOptions {
     /// Virtual CPUs.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) smp: u32,
+    /// NUMA nodes, with equal parts of memory and CPUs.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4))]
+    pub(crate) numa: u32,
     /// Guest memory, at least 64M.
     #[arg(long, default_value = "512M")]
     pub(crate) memory: String,

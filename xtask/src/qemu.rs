@@ -1,5 +1,7 @@
 //! QEMU: where it is, and its command line.
 
+pub(crate) mod numa;
+
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -92,6 +94,8 @@ pub(crate) struct Line<'a> {
     pub(crate) memory: &'a str,
     /// Virtual CPUs.
     pub(crate) smp: u32,
+    /// NUMA nodes.
+    pub(crate) numa: u32,
     /// The image.
     pub(crate) image: &'a Path,
     /// The kernel command line.
@@ -108,6 +112,7 @@ impl Line<'_> {
         let mut command = Command::new(self.qemu);
         command.args(["-M", self.machine, "-cpu", "max", "-accel", self.accel.argument()]);
         command.args(["-m", self.memory, "-smp", &self.smp.to_string(), "-nodefaults"]);
+        command.args(numa::arguments(self.memory, self.smp, self.numa));
         command.args(["-display", "none", "-no-reboot", "-kernel"]).arg(self.image);
         if !self.append.is_empty() {
             command.args(["-append", self.append]);
@@ -149,6 +154,7 @@ mod tests {
             accel: Accel::Tcg,
             memory: "512M",
             smp: 2,
+            numa: 1,
             image: Path::new("app.elf"),
             append,
             serial: Path::new("/tmp/serial.log"),

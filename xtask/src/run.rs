@@ -64,12 +64,18 @@ fn draft(
     accel: Accel,
 ) -> anyhow::Result<Plan> {
     let (append, config) = plan::command_line(&options.machine)?;
+    let machine = &options.machine;
+    if qemu::numa::parts(&machine.memory, machine.numa).is_none() {
+        let message = format!("--memory {} has no {} parts", machine.memory, machine.numa);
+        return Err(exit::failure(Cause::Usage, message));
+    }
     Ok(Plan {
         qemu,
         image,
         machine: options.machine.machine.clone(),
         memory: options.machine.memory.clone(),
         smp: options.machine.smp,
+        numa: options.machine.numa,
         accel,
         network: None,
         append,

@@ -44,7 +44,7 @@ impl BareMachine {
     /// Interrupts a CPU. All that was stored before is seen by its handler: the command is an
     /// uncached store, which drains those before it.
     pub(crate) fn send(&self, cpu: CpuId, vector: u8) {
-        let identifier = self.topology.identifiers()[cpu.0 as usize];
+        let identifier = self.topology.cpus()[cpu.0 as usize].identifier;
         interrupts::without_interrupts(|| apic::interrupt(identifier, vector));
     }
 }
@@ -137,8 +137,13 @@ unsafe impl TlbControl for BareMachine {
 // `without_interrupts` clears the interrupt flag, so what it
 // runs is cut in two by faults and NMIs only, which acknowledge no flush.
 unsafe impl Cpus for BareMachine {
+    #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
     fn count(&self) -> u32 {
-        self.topology.count()
+        self.topology.cpus().len() as u32
+    }
+
+    fn node(&self, cpu: CpuId) -> u32 {
+        self.topology.cpus()[cpu.0 as usize].node
     }
 
     #[inline(always)]

@@ -10,6 +10,7 @@ mod cpu;
 mod crash;
 mod crew;
 mod failure;
+mod nodes;
 mod protection;
 mod region;
 mod strings;
@@ -80,6 +81,9 @@ const TESTS: &[Test] = &[
     test("change::rights", change::rights_change_at_once),
     test("change::large", change::large_leaves_translate_and_split),
     test("change::collections", change::collections_live_in_the_window),
+    test("nodes::named", nodes::a_named_node_gives_its_frames),
+    test("nodes::all", nodes::all_nodes_together_have_all_memory),
+    test("nodes::own", nodes::who_names_no_node_gets_its_own),
     test("coherence::numbers", coherence::every_cpu_works_under_its_number),
     test("coherence::stale_tlb", coherence::no_stale_translation),
     test("coherence::rights", coherence::rights_hold_everywhere_on_return),

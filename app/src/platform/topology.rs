@@ -1,44 +1,116 @@
-//! Which CPUs there are, by the numbers that the image gives them.
+//! Which CPUs there are, by the numbers that the image gives them, and which node each of them and
+//! each piece of memory belongs to.
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::CPUS_MAX;
+use vmalloc::NODES;
+
+use crate::platform::memory_map::SPANS_MAX;
+use crate::platform::span::Span;
+use crate::platform::srat::Affinity;
 
 /// The highest identifier that an interrupt can be sent to; the next one means all CPUs.
 const IDENTIFIER_MAX: u32 = 254;
 
-/// The CPUs in the order of their numbers. The one that boots is number 0.
+/// A CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cpu {
+    /// What the interrupt bus calls it.
+    pub identifier: u32,
+    /// Its node.
+    pub node: u32,
+}
+
+/// The CPUs in the order of their numbers, and where memory belongs. The CPU that boots is number
+/// 0; without a word of the firmware all is node 0.
 #[derive(Clone, Debug)]
 pub struct Topology {
-    identifiers: ArrayVec<u32, CPUS_MAX>,
+    cpus: ArrayVec<Cpu, CPUS_MAX>,
+    memory: ArrayVec<(Span, u32), SPANS_MAX>,
+    /// The firmware's domains in the order in which they came up: a domain's place is its node.
+    domains: ArrayVec<u32, NODES>,
 }
 
 impl Topology {
     /// Starts with the CPU that boots, by its identifier on the interrupt bus.
     #[must_use]
     pub fn new(boot: u32) -> Self {
-        Self { identifiers: ArrayVec::from_iter([boot]) }
+        let cpus = ArrayVec::from_iter([Cpu { identifier: boot, node: 0 }]);
+        Self { cpus, memory: ArrayVec::new(), domains: ArrayVec::new() }
     }
 
     /// Adds a CPU; one that is known already, that no interrupt reaches or that is one too many
     /// is left out.
     pub fn add(&mut self, identifier: u32) {
-        if identifier <= IDENTIFIER_MAX && !self.identifiers.contains(&identifier) {
+        let is_known = self.cpus.iter().any(|cpu| cpu.identifier == identifier);
+        if identifier <= IDENTIFIER_MAX && !is_known {
             // One too many stays where the firmware left it.
-            let _ = self.identifiers.try_push(identifier);
+            let _ = self.cpus.try_push(Cpu { identifier, node: 0 });
         }
     }
 
-    /// How many CPUs.
-    #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
-    pub fn count(&self) -> u32 {
-        self.identifiers.len() as u32
+    /// Notes what the firmware says of a CPU that was added, or of memory.
+    pub fn place(&mut self, affinity: Affinity) {
+        match affinity {
+            Affinity::Cpu { identifier, domain } => {
+                let node = self.node(domain);
+                let cpu = self.cpus.iter_mut().find(|cpu| cpu.identifier == identifier);
+                if let Some(cpu) = cpu {
+                    cpu.node = node;
+                }
+            }
+            Affinity::Memory { span, domain } => {
+                let node = self.node(domain);
+                // One too many stays in node 0.
+                let _ = self.memory.try_push((span, node));
+            }
+        }
     }
 
-    /// The identifiers in the order of the CPUs' numbers.
+    /// The node of a domain. More domains than the library has nodes share the last one.
+    #[expect(clippy::cast_possible_truncation, reason = "there are 4 nodes")]
+    fn node(&mut self, domain: u32) -> u32 {
+        let known = self.domains.iter().position(|known| *known == domain);
+        let place = known.unwrap_or_else(|| {
+            let place = self.domains.len().min(NODES - 1);
+            let _ = self.domains.try_push(domain);
+            place
+        });
+        place as u32
+    }
+
+    /// The CPUs in the order of their numbers.
     #[must_use]
-    pub fn identifiers(&self) -> &[u32] {
-        &self.identifiers
+    pub fn cpus(&self) -> &[Cpu] {
+        &self.cpus
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.domains.len().max(1)
+    }
+
+    /// Cuts a run of memory where its node changes.
+    pub fn parts(&self, span: Span) -> impl Iterator<Item = (Span, u32)> {
+        let mut rest = span;
+        core::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let here = self.memory.iter().find(|(memory, _)| memory.holds(rest.start));
+            let (end, node) = match here {
+                Some((memory, node)) => (memory.end, *node),
+                // Nobody's: up to where somebody's begins.
+                None => {
+                    let starts = self.memory.iter().map(|(memory, _)| memory.start);
+                    (starts.filter(|start| *start > rest.start).min().unwrap_or(u64::MAX), 0)
+                }
+            };
+            let part = rest.intersection(Span::new(rest.start, end));
+            rest = Span::new(part.end, rest.end);
+            Some((part, node))
+        })
     }
 }
 
@@ -46,23 +118,60 @@ impl Topology {
 mod tests {
     use super::*;
 
+    fn identifiers(topology: &Topology) -> Vec<u32> {
+        topology.cpus().iter().map(|cpu| cpu.identifier).collect()
+    }
+
     #[test]
     fn the_cpu_that_boots_is_number_0_wherever_it_is_listed() {
         let mut topology = Topology::new(4);
         for identifier in [0, 2, 4, 6, 2] {
             topology.add(identifier);
         }
-        assert_eq!(topology.identifiers(), [4, 0, 2, 6]);
+        assert_eq!(identifiers(&topology), [4, 0, 2, 6]);
     }
 
     #[test]
     fn what_no_interrupt_reaches_and_what_is_too_many_is_left_out() {
         let mut topology = Topology::new(0);
         topology.add(255);
-        assert_eq!(topology.count(), 1);
+        assert_eq!(topology.cpus().len(), 1);
         for identifier in 0..100 {
             topology.add(identifier);
         }
-        assert_eq!(topology.count(), 64);
+        assert_eq!(topology.cpus().len(), 64);
+    }
+
+    #[test]
+    fn domains_become_nodes_in_the_order_in_which_they_come_up() {
+        let mut topology = Topology::new(0);
+        topology.add(1);
+        for (identifier, domain) in [(0, 7), (1, 3), (9, 3)] {
+            topology.place(Affinity::Cpu { identifier, domain });
+        }
+        let nodes: Vec<_> = topology.cpus().iter().map(|cpu| cpu.node).collect();
+        assert_eq!((nodes, topology.nodes()), (vec![0, 1], 2));
+        for domain in 10..20 {
+            topology.place(Affinity::Memory { span: Span::new(0, 1), domain });
+        }
+        assert_eq!(topology.nodes(), NODES);
+        assert_eq!(topology.memory.last(), Some(&(Span::new(0, 1), 3)));
+    }
+
+    #[test]
+    fn memory_is_cut_where_its_node_changes() {
+        let mut topology = Topology::new(0);
+        for (start, end, domain) in [(10, 20, 0), (20, 30, 1), (40, 50, 1)] {
+            topology.place(Affinity::Memory { span: Span::new(start, end), domain });
+        }
+        let parts = |start, end| {
+            let parts = topology.parts(Span::new(start, end));
+            parts.map(|(span, node)| (span.start, span.end, node)).collect::<Vec<_>>()
+        };
+        assert_eq!(parts(12, 18), [(12, 18, 0)]);
+        assert_eq!(parts(15, 25), [(15, 20, 0), (20, 25, 1)]);
+        let all = [(5, 10, 0), (10, 20, 0), (20, 30, 1), (30, 40, 0), (40, 50, 1), (50, 60, 0)];
+        assert_eq!(parts(5, 60), all);
+        assert_eq!(parts(7, 7), []);
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Naming {
     replace: bool,
 }
 
-/// `VMALLOC size [ALIGN a] [ZERO|NOZERO] [PROT rw|ro] [NAME k [REPLACE]] [SOFT]`
+/// `VMALLOC size [ALIGN a] [ZERO|NOZERO] [NODE n] [PROT rw|ro] [NAME k [REPLACE]] [SOFT]`
 pub(super) fn vmalloc<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let options = Options::parse(call.arguments.iter().skip(2))?;
     match allocate(call, &options) {
@@ -66,6 +66,13 @@ impl<M: Machine> Call<'_, '_, M> {
             Request::try_new(bytes)?.caller(CLIENT).owner(owner).protection(options.protection);
         if let Some(align) = options.align {
             request = request.align(align)?;
+        }
+        if let Some(node) = options.node {
+            let limit = self.service.vm.nodes();
+            if node >= limit {
+                return Err(Failure::NoNode { node, limit });
+            }
+            request = request.prefer_node(node)?;
         }
         let pages = bytes.div_ceil(vmalloc::PAGE_BYTES);
         Ok(if Job::is_worth(pages) { request } else { request.zeroed() })

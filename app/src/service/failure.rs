@@ -63,6 +63,13 @@ pub enum Failure {
     Option(Word),
     /// A request that can never be built.
     Request(RequestError),
+    /// The machine has no such node.
+    NoNode {
+        /// What was asked for.
+        node: u32,
+        /// Nodes are below this.
+        limit: u32,
+    },
     /// The library refused; with the size as the client wrote it.
     Allocate(AllocateError, Word),
     /// A limit of the service on how many of something there may be.
@@ -138,6 +145,7 @@ impl fmt::Display for Failure {
             Self::NotServed(name) => write!(f, "INVAL option {name} is not served yet"),
             Self::Option(word) => write!(f, "INVAL unknown option '{word}'"),
             Self::Request(error) => write!(f, "INVAL {error}"),
+            Self::NoNode { node, limit } => write!(f, "NONODE node {node}, nodes {limit}"),
             Self::Allocate(error, size) => allocate(f, error, size),
             Self::Quota(what, limit) => write!(f, "QUOTA {what} all {limit} taken"),
             Self::NoRegion(error) => write!(f, "NOENT {error}"),

@@ -5,12 +5,15 @@ use vmalloc::Protection;
 use super::failure::{Failure, Word};
 use super::names::Names;
 use super::size;
+use crate::resp;
 
 /// What a request for a region says besides its size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options<'a> {
     /// Bytes to align to.
     pub(super) align: Option<u64>,
+    /// The node to take frames from, as long as it has some.
+    pub(super) node: Option<u32>,
     pub(super) protection: Protection,
     /// Checked: see [`Names::is_valid`].
     pub(super) name: Option<&'a [u8]>,
@@ -19,7 +22,7 @@ pub(super) struct Options<'a> {
 }
 
 /// Planned, and refused by name until they work.
-const NOT_SERVED: [&str; 5] = ["NODE", "HUGE", "LEASE", "PERSIST", "IDEM"];
+const NOT_SERVED: [&str; 4] = ["HUGE", "LEASE", "PERSIST", "IDEM"];
 
 impl<'a> Options<'a> {
     /// Reads the words after the size.
@@ -30,6 +33,8 @@ impl<'a> Options<'a> {
             let mut value = || words.next().ok_or_else(|| Failure::NoValue(Word::new(word)));
             if is("ALIGN") {
                 options.align = Some(align(value()?)?);
+            } else if is("NODE") {
+                options.node = Some(node(value()?)?);
             } else if is("PROT") {
                 options.protection = protection(value()?)?;
             } else if is("NAME") {
@@ -56,6 +61,11 @@ impl<'a> Options<'a> {
 fn align(text: &[u8]) -> Result<u64, Failure> {
     let invalid = || Failure::Invalid("ALIGN is a number of bytes", Word::new(text));
     size::parse(text).ok_or_else(invalid)
+}
+
+fn node(text: &[u8]) -> Result<u32, Failure> {
+    let number = resp::decimal(text).and_then(|node| u32::try_from(node).ok());
+    number.ok_or_else(|| Failure::Invalid("NODE is the number of a node", Word::new(text)))
 }
 
 fn protection(text: &[u8]) -> Result<Protection, Failure> {

@@ -12,7 +12,7 @@ fn the_conversation() {
     };
     // The window starts where nothing of the image's own lies; here it is empty.
     assert_eq!(
-        world.ok(&mut client, "VZALLOC 10000 ALIGN 64K NAME buf"),
+        world.ok(&mut client, "VZALLOC 10000 ALIGN 64K NODE 0 NAME buf"),
         region(1, "0xffffc90000000000", 12288)
     );
     assert_eq!(

@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) memory: String,
     /// Virtual CPUs.
     pub(crate) smp: u32,
+    /// NUMA nodes.
+    pub(crate) numa: u32,
     /// What runs the instructions.
     pub(crate) accel: Accel,
     /// Where packets go; `None` is a guest without a network device.
@@ -58,6 +60,7 @@ impl Plan {
             accel: self.accel,
             memory: &self.memory,
             smp: self.smp,
+            numa: self.numa,
             image: &self.image,
             append: &self.append,
             serial,
@@ -144,6 +147,7 @@ mod tests {
             machine: "q35".to_owned(),
             memory: "64M".to_owned(),
             smp: 1,
+            numa: 1,
             accel: Accel::Tcg,
             network: Some(Network::Passt),
             append: String::new(),

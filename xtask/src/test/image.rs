@@ -1,5 +1,5 @@
-//! The layer that runs inside the image: a self-test build, alone in QEMU, with one CPU and with
-//! two.
+//! The layer that runs inside the image: a self-test build, alone in QEMU, on machines with one CPU,
+//! two, and two nodes.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -22,49 +22,68 @@ use crate::workspace::Workspace;
 
 /// The longest that the image's own tests may take.
 const LIMIT: Duration = Duration::from_secs(180);
-/// CPUs of the guests that it boots.
-const CPUS: [u32; 2] = [1, 2];
+
+/// A guest.
+#[derive(Clone, Copy, Debug)]
+struct Machine {
+    cpus: u32,
+    nodes: u32,
+    /// The tests that it runs: those whose name contains it.
+    tests: &'static str,
+}
+
+/// All guests.
+const MACHINES: [Machine; 3] = [
+    Machine { cpus: 1, nodes: 1, tests: "" },
+    Machine { cpus: 2, nodes: 1, tests: "" },
+    Machine { cpus: 2, nodes: 2, tests: "nodes" },
+];
 
 /// Builds the self-test image.
 pub(super) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
     build::compile(workspace, toolchain, Image::SelfTest)
 }
 
-/// Boots it with each number of CPUs and judges what it says.
+/// Boots it on each machine and judges what it says.
 pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<Tally> {
     let image = compile(workspace, toolchain)?;
     let mut all = Tally::default();
-    for cpus in CPUS {
-        let mut tally = boot(workspace, image.clone(), cpus)?;
-        for failure in &mut tally.failures {
-            *failure = format!("{cpus} CPU(s): {failure}");
-        }
-        all.add(tally);
+    for machine in MACHINES {
+        all.add(boot(workspace, image.clone(), machine)?);
     }
     Ok(all)
 }
 
-fn boot(workspace: &Workspace, image: PathBuf, smp: u32) -> anyhow::Result<Tally> {
+fn boot(workspace: &Workspace, image: PathBuf, machine: Machine) -> anyhow::Result<Tally> {
+    let Machine { cpus, nodes, tests } = machine;
     let plan = Plan {
         qemu: qemu::ensure(None)?,
         image,
         machine: "q35".to_owned(),
         memory: "256M".to_owned(),
-        smp,
+        smp: cpus,
+        numa: nodes,
         // A guest without a service has no PONG to put KVM on trial with.
         accel: accel::choose(AccelRequest::Tcg).accel,
         network: Some(Network::User),
-        append: String::new(),
+        append: if tests.is_empty() { String::new() } else { format!("selftest={tests}") },
         host: network::free_port(0)?,
         guest_port: runtime_config::ports::RESP,
     };
-    let instance = Rc::new(Instance::claim(workspace, &format!("test-image-{smp}"))?);
+    let instance = Rc::new(Instance::claim(workspace, &format!("test-image-{cpus}-{nodes}"))?);
     let mut guest = Guest::start(plan, Rc::clone(&instance), Bond::Own)?;
     let status = guest.wait_for_end(LIMIT)?;
     drop(guest);
     let serial = std::fs::read(instance.serial())?;
     let serial = String::from_utf8_lossy(&serial);
-    tally(status.and_then(|status| status.code()), &serial, || workspace.show(&instance.serial()))
+    let log = || workspace.show(&instance.serial());
+    let mut tally = tally(status.and_then(|status| status.code()), &serial, log)?;
+    // A CPU that does not start would only make the tests easier.
+    let machine = format!("{cpus} CPUs, {nodes} nodes");
+    if !serial.contains(&machine) {
+        tally.failures.push(format!("not {machine} (see {})", log()));
+    }
+    Ok(tally)
 }
 
 fn tally(exit_code: Option<i32>, serial: &str, log: impl Fn() -> String) -> anyhow::Result<Tally> {

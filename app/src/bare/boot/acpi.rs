@@ -1,20 +1,23 @@
-//! The firmware's tables: which CPUs there are.
+//! The firmware's tables: which CPUs there are, and what belongs to which node.
 
 #![expect(unsafe_code, reason = "follows the physical addresses of the firmware's tables")]
 
 use core::ptr::NonNull;
+use core::slice;
 
 use acpi::madt::{Madt, MadtEntry};
-use acpi::{AcpiHandler, AcpiTables, PhysicalMapping};
+use acpi::sdt::{SdtHeader, Signature};
+use acpi::{AcpiHandler, AcpiTable, AcpiTables, PhysicalMapping};
 use raw_cpuid::CpuId;
 
 use crate::bare::boot::info::MAPPED_BYTES;
+use crate::platform::srat;
 use crate::platform::topology::Topology;
 
 /// In the flags of a CPU's entry: it can be used.
 const ENABLED: u32 = 1;
 
-/// Finds the CPUs. Without tables there is the one that boots.
+/// Finds the CPUs and the nodes. Without tables there is the CPU that boots, and one node.
 ///
 /// # Context
 ///
@@ -29,7 +32,20 @@ pub(super) fn topology(rsdp: u64) -> Topology {
     }
     // SAFETY: the loader says that the tables begin here, and the crate checks their sums.
     let tables = unsafe { AcpiTables::from_rsdp(EarlyMap, start) };
-    let Ok(madt) = tables.and_then(|tables| tables.find_table::<Madt>()) else { return topology };
+    let Ok(tables) = tables else { return topology };
+    if let Ok(madt) = tables.find_table::<Madt>() {
+        add_cpus(&mut topology, &madt);
+    }
+    if let Ok(srat) = tables.find_table::<Srat>() {
+        let start = srat.virtual_start().as_ptr().cast::<u8>();
+        // SAFETY: the whole table is mapped, and nobody writes to it.
+        let bytes = unsafe { slice::from_raw_parts(start, srat.region_length()) };
+        srat::affinities(bytes).for_each(|affinity| topology.place(affinity));
+    }
+    topology
+}
+
+fn add_cpus(topology: &mut Topology, madt: &PhysicalMapping<EarlyMap, Madt>) {
     for entry in madt.get().entries() {
         let (identifier, flags) = match entry {
             MadtEntry::LocalApic(entry) => (entry.apic_id.into(), entry.flags),
@@ -40,7 +56,20 @@ pub(super) fn topology(rsdp: u64) -> Topology {
             topology.add(identifier);
         }
     }
-    topology
+}
+
+/// The header of the table of nodes, whose entries are read by hand: the crate takes their length
+/// for 16 bits.
+#[repr(transparent)]
+struct Srat(SdtHeader);
+
+// SAFETY: the table begins with its header.
+unsafe impl AcpiTable for Srat {
+    const SIGNATURE: Signature = Signature::SRAT;
+
+    fn header(&self) -> &SdtHeader {
+        &self.0
+    }
 }
 
 /// The first 4 GiB at their own addresses.

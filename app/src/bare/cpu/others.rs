@@ -44,15 +44,16 @@ pub(crate) struct Other {
 /// Once, on the boot CPU, before anything of the window is freed.
 pub(crate) fn start(vm: &'static Vmalloc<BareMachine>) -> Result<u32, AllocateError> {
     let mut running = 1;
-    for (number, identifier) in (0..).zip(vm.machine().topology().identifiers()).skip(1) {
+    for (number, cpu) in (0..).zip(vm.machine().topology().cpus()).skip(1) {
+        let identifier = cpu.identifier;
         let (other, stack) = prepare(vm, number)?;
         trampoline::prepare(stack, other);
-        apic::reset(*identifier);
+        apic::reset(identifier);
         clock::wait(RESET_US, || false);
         // Twice, as the manual wants it; a CPU that runs takes no notice of the second.
-        apic::start(*identifier, AP_TRAMPOLINE_ADDRESS);
+        apic::start(identifier, AP_TRAMPOLINE_ADDRESS);
         if !clock::wait(START_US, || other.is_up.load(Ordering::Acquire)) {
-            apic::start(*identifier, AP_TRAMPOLINE_ADDRESS);
+            apic::start(identifier, AP_TRAMPOLINE_ADDRESS);
         }
         if clock::wait(PATIENCE_US, || other.is_up.load(Ordering::Acquire)) {
             running += 1;

@@ -41,11 +41,13 @@ pub(crate) fn init(
         .iter()
         .map(|span| span.inward(PAGE_BYTES))
         .filter(|span| !span.is_empty())
-        .map(|span| FrameRange {
+        .flat_map(|span| topology.parts(span))
+        .map(|(span, node)| FrameRange {
             start: Frame::containing_address(PhysAddr::new(span.start)),
             count: span.bytes() / PAGE_BYTES,
-            node: 0,
+            node,
         })
+        .take(SPANS_MAX)
         .collect();
     let frames: u64 = ranges.iter().map(|range| range.count).sum();
     let start = Page::containing_address(VirtAddr::new(WINDOW_START));

@@ -46,6 +46,7 @@ impl Subject {
             machine: "q35".to_owned(),
             memory: "512M".to_owned(),
             smp: 1,
+            numa: 1,
             accel: Accel::Tcg,
             network: Some(network),
             append: line.to_owned(),
