@@ -7,8 +7,8 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, AllocateError, CpuId, Huge, PAGE_BYTES, Protection, RegionId, Request,
-    RequestError, Reservation, Resize, Resized, Vmalloc,
+    Access, AccessKind, AllocateError, CpuId, Cursor, Huge, PAGE_BYTES, Protection, RegionId,
+    Request, RequestError, Reservation, Resize, Resized, Vmalloc,
 };
 use x86_64::VirtAddr;
 
@@ -57,6 +57,20 @@ fn assert_signed(vm: &Vmalloc<SimMachine>, start: VirtAddr, pages: u64) {
         }
     }
     vm.machine().on(CpuId(0));
+}
+
+#[test]
+fn a_report_finds_regions_that_have_large_leaves_only() {
+    let vm = machine(6_000, 20_000);
+    // Anything small in front would be found on the way.
+    let regions = [(); 2].map(|()| vm.allocate(&request(4 * MIB, Huge::Must)).unwrap());
+    let mut cursor = Cursor::START;
+    for region in &regions {
+        let (info, next) = vm.next_area(cursor).unwrap();
+        assert_eq!(info.id, region.id());
+        cursor = next;
+    }
+    sound(&vm);
 }
 
 #[test]

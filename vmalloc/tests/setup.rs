@@ -56,6 +56,16 @@ fn a_window_over_several_upper_entries_works_at_every_border() {
 }
 
 #[test]
+fn a_window_that_ends_at_an_upper_border_needs_nothing_behind_it() {
+    let border = sim::WINDOW_START + (1 << 39);
+    let vm = set_up(SimMachine::new(200, 1), window_at(border - 8 * 4096, 8)).unwrap();
+    assert_eq!(vm.stats().table_pages, 1);
+    let region = vm.vzalloc(7 * 4096).unwrap();
+    assert_eq!(region.address().as_u64(), border - 8 * 4096);
+    assert!(vm.check().is_sound());
+}
+
+#[test]
 fn the_whole_window_can_be_handed_out_to_its_last_page() {
     let vm = set_up(SimMachine::new(200, 1), sim::window(20)).unwrap();
     let first = vm.vmalloc(9 * 4096).unwrap();

@@ -5,8 +5,8 @@
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
     Access, AccessKind, AllocateError, CpuId, FlushKind, FlushMode, Frame, PAGE_BYTES,
-    PhysicalMemory, Protection, RegionError, Request, RequestError, Reservation, SiteKind, Stats,
-    Vmalloc,
+    PhysicalMemory, PoolMode, Protection, RegionError, Request, RequestError, Reservation,
+    SiteKind, Stats, Vmalloc,
 };
 
 fn machine(cpus: u32) -> Vmalloc<SimMachine> {
@@ -332,6 +332,28 @@ fn a_purge_frees_what_every_cpu_has_freed() {
     sound(&vm);
     vm.reclaim();
     assert_eq!(vm.stats().pages_pooled, 0);
+}
+
+#[test]
+fn as_much_rests_as_may_and_nothing_that_must_not() {
+    let vm = machine_of(20_000, 2);
+    let free_many = || {
+        let regions: Vec<_> = (0..100).map(|_| vm.vmalloc(3 * PAGE_BYTES).unwrap()).collect();
+        drop(regions);
+        assert_eq!(vm.purge().areas, 100);
+    };
+    free_many();
+    // Two CPUs share an eighth of the window of 4,000 pages: 250 for each are 62 areas of 4.
+    assert_eq!(vm.stats().pages_pooled, 62 * 4);
+    sound(&vm);
+    vm.set_pool_mode(PoolMode::Off);
+    assert_eq!(vm.stats().pages_pooled, 0);
+    free_many();
+    assert_eq!(vm.stats().pages_pooled, 0);
+    vm.set_pool_mode(PoolMode::On);
+    drop(vm.allocate(&Request::try_new(PAGE_BYTES).unwrap().system()).unwrap());
+    assert_eq!((vm.purge().areas, vm.stats().pages_pooled), (1, 0), "the kernel's own");
+    sound(&vm);
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(crate) mod local;
 pub(crate) mod others;
 pub(crate) mod random;
 pub(crate) mod segments;
+pub(crate) mod spurious;
 pub(crate) mod strings;
 pub(crate) mod stubs;
 pub(crate) mod traps;

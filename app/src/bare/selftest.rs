@@ -10,6 +10,7 @@ mod cpu;
 mod crash;
 mod crew;
 mod failure;
+mod faults;
 mod nodes;
 mod protection;
 mod region;
@@ -81,6 +82,8 @@ const TESTS: &[Test] = &[
     test("change::rights", change::rights_change_at_once),
     test("change::large", change::large_leaves_translate_and_split),
     test("change::collections", change::collections_live_in_the_window),
+    test("faults::over", faults::what_is_allowed_by_now_is_tried_again),
+    test("faults::repeated", faults::a_fault_that_comes_again_and_again_is_one),
     test("nodes::named", nodes::a_named_node_gives_its_frames),
     test("nodes::all", nodes::all_nodes_together_have_all_memory),
     test("nodes::own", nodes::who_names_no_node_gets_its_own),

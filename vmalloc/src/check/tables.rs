@@ -108,6 +108,10 @@ impl<M: Machine> Vmalloc<M> {
         audit.expect(meta.state() == FrameState::Table, "a table's frame is in another state", at);
         audit.expect(meta.mark(), "a frame is used twice", table.start_address().as_u64());
         found.tables += 1;
+        if level < 3 {
+            let place = paging::tables::place(page, level + 1);
+            audit.expect(meta.place() == place, "a table lies elsewhere than it notes", at);
+        }
         if level == 1 {
             self.check_owners(audit, found, meta, at);
         }

@@ -223,7 +223,7 @@ impl Tables {
 
 /// Which entry of all those of its level is the one over a page.
 #[expect(clippy::cast_possible_truncation, reason = "27 bits of 48 - 21")]
-pub(super) fn place(page: Page, level: u8) -> u32 {
+pub(crate) fn place(page: Page, level: u8) -> u32 {
     (page.start_address().as_u64() << 16 >> 16 >> (3 + 9 * u32::from(level))) as u32
 }
 

@@ -22,12 +22,13 @@ static STOPPING: AtomicBool = AtomicBool::new(false);
 pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
     if !STOPPING.swap(true, Ordering::Relaxed) {
         console::raw(format_args!(
-            "{FAULT_PREFIX} {} address={address:#x} rip={:#x} error={:#x} rsp={:#x} vector={} {}",
+            "{FAULT_PREFIX} {} address={address:#x} rip={:#x} error={:#x} rsp={:#x} vector={} cpu={} {}",
             vectors::mnemonic(frame.vector),
             frame.rip,
             frame.error,
             frame.rsp,
             frame.vector,
+            local::number(),
             Attribution { vector: frame.vector, address },
         ));
     }

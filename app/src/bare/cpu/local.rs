@@ -8,6 +8,7 @@ use runtime_config::layout::STACK_GUARD_BYTES;
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::GsBase;
 
+use crate::bare::cpu::spurious::Retries;
 use crate::platform::span::Span;
 
 /// The record of one CPU.
@@ -18,6 +19,8 @@ pub(crate) struct Local {
     number: u32,
     /// The bytes of its stack; the page below them is not mapped.
     stack: Span,
+    /// Its page faults that were tried again.
+    pub(crate) retries: Retries,
 }
 
 /// The boot CPU's, whose stack is the image's own.
@@ -26,7 +29,7 @@ static BOOT: Local = Local::new(0, Span::new(0, 0));
 impl Local {
     /// Describes CPU `number`.
     pub(crate) const fn new(number: u32, stack: Span) -> Self {
-        Self { number, stack }
+        Self { number, stack, retries: Retries::new() }
     }
 
     /// Whether an address lies on the unmapped page below the stack.

@@ -9,7 +9,7 @@ use x86_64::structures::idt::{Entry, InterruptDescriptorTable};
 
 use crate::bare::cpu::segments::{DOUBLE_FAULT_SLOT, MACHINE_CHECK_SLOT, NMI_SLOT};
 use crate::bare::cpu::stubs::{self, TrapFrame};
-use crate::bare::cpu::{apic, fault, fixups, vectors};
+use crate::bare::cpu::{apic, fault, fixups, spurious, vectors};
 use crate::bare::memory::window;
 
 static TABLE: Once<InterruptDescriptorTable> = Once::new();
@@ -79,7 +79,7 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
         vectors::PAGE_FAULT => {
             // Read at once: a nested fault overwrites it.
             let address = Cr2::read_raw();
-            if !fixups::recover(frame, Some(address)) {
+            if !spurious::is_over(frame, address) && !fixups::recover(frame, Some(address)) {
                 fault::stop(frame, address);
             }
         }

@@ -100,7 +100,8 @@ pub(crate) fn attribute(address: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result
             write!(f, "{kind} {} distance={}", info.id, site.distance)
         }
         Some(info) => {
-            write!(f, "{kind} {} caller={} distance={}", info.id, info.caller, site.distance)
+            let (caller, owner) = (info.caller, info.owner);
+            write!(f, "{kind} {} caller={caller} owner={owner} distance={}", info.id, site.distance)
         }
         None => f.write_str(kind),
     }

@@ -19,8 +19,7 @@ use crate::bare::selftest::crew::{self, Rounds};
 use crate::bare::selftest::failure::{Failure, ensure, same, value};
 use crate::bare::selftest::{Bench, Outcome};
 
-/// Rounds of each test. Where more CPUs run than a small host has, they take turns for milliseconds,
-/// and time ends a test.
+/// Rounds of each test.
 const STALE: Rounds = Rounds { most: 100_000, least: 1_000, us: 20_000_000 };
 const RIGHTS: Rounds = Rounds { most: 1_000, least: 20, us: 5_000_000 };
 const TABLES: Rounds = Rounds { most: 1_000, least: 20, us: 5_000_000 };
@@ -119,7 +118,7 @@ pub(super) fn no_stale_translation(bench: Bench) -> Outcome {
 fn many_rounds(bench: Bench, first: Region<'_, BareMachine>) -> Outcome {
     let mut page = Some(first);
     let (mut rounds, mut reused) = (0, 0);
-    STALE.run(bench, || {
+    STALE.run(|| {
         let old = match page.take() {
             Some(page) => page,
             // Zeroed: a reader that still has the address may find it mapped again.
@@ -171,7 +170,7 @@ pub(super) fn rights_hold_everywhere_on_return(bench: Bench) -> Outcome {
     let address = region.address();
     store(bench, address, OURS)?;
     with_readers(bench, address, || {
-        RIGHTS.run(bench, || {
+        RIGHTS.run(|| {
             await_readers(bench)?;
             value(region.protect(Protection::ReadOnly), "read-only")?;
             // Nobody can write any more: what is changed by another way stays.
@@ -204,7 +203,7 @@ pub(super) fn tables_go_while_others_walk(bench: Bench) -> Outcome {
     let before = bench.vm.stats().table_pages;
     ADDRESS.store(stays.address().as_u64(), Ordering::Release);
     crew::begin(bench, walk_to_the_address)?;
-    let outcome = TABLES.run(bench, || one_table(bench, &request));
+    let outcome = TABLES.run(|| one_table(bench, &request));
     ADDRESS.store(0, Ordering::Release);
     crew::end(bench)?;
     drop(stays);
@@ -246,7 +245,7 @@ static WINNERS: AtomicU64 = AtomicU64::new(0);
 pub(super) fn one_of_many_frees_wins(bench: Bench) -> Outcome {
     WANTED.store(u64::MAX, Ordering::Release);
     crew::begin(bench, free_what_is_wanted)?;
-    let outcome = FREES.run(bench, || one_free(bench));
+    let outcome = FREES.run(|| one_free(bench));
     WANTED.store(0, Ordering::Release);
     crew::end(bench)?;
     bench.vm.purge();

@@ -1,0 +1,33 @@
+//! Page faults that are over by the time that they are looked at.
+
+use crate::bare::cpu::spurious;
+use crate::bare::cpu::stubs::TrapFrame;
+use crate::bare::selftest::failure::{ensure, same, value};
+use crate::bare::selftest::{Bench, Outcome};
+
+/// A fault with an error code, as the processor would report it.
+fn fault(error: u64) -> TrapFrame {
+    TrapFrame { registers: [0; 15], vector: 14, error, rip: 0, cs: 0, rflags: 0, rsp: 0, ss: 0 }
+}
+
+pub(super) fn what_is_allowed_by_now_is_tried_again(bench: Bench) -> Outcome {
+    const READ: u64 = 0;
+    const WRITE: u64 = 1 << 1;
+    const FETCH: u64 = 1 << 4;
+    let region = value(bench.vm.vmalloc(4096), "a page")?;
+    let (address, before) = (region.address().as_u64(), bench.vm.stats().faults_spurious);
+    ensure(spurious::is_over(&fault(READ), address), "a read that is allowed")?;
+    ensure(spurious::is_over(&fault(WRITE), address), "a write that is allowed")?;
+    ensure(!spurious::is_over(&fault(FETCH), address), "a fetch that is refused")?;
+    ensure(!spurious::is_over(&fault(READ), address + 4096), "a guard")?;
+    ensure(!spurious::is_over(&fault(READ), 0x1000), "an address outside the window")?;
+    same(bench.vm.stats().faults_spurious, before + 2, "faults that were over")
+}
+
+pub(super) fn a_fault_that_comes_again_and_again_is_one(bench: Bench) -> Outcome {
+    let region = value(bench.vm.vmalloc(4096), "a page")?;
+    let address = region.address().as_u64();
+    let tries = (0..1000).take_while(|_| spurious::is_over(&fault(0), address)).count();
+    ensure(tries >= 10, "an access is tried again a few times")?;
+    ensure(tries < 1000, "an access is not tried again for ever")
+}
