@@ -32,6 +32,8 @@ pub(crate) mod reclaim;
 mod relocate;
 pub(crate) mod span;
 pub(crate) mod tables;
+#[cfg(test)]
+mod tests;
 pub(crate) mod walk;
 
 pub use entry::Entry;

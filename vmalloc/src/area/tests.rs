@@ -2,6 +2,7 @@
 
 use std::vec::Vec;
 
+use super::Areas;
 use super::balance::Shape;
 use super::node::NIL;
 use super::pool::{Held, Pool};
@@ -235,4 +236,9 @@ fn a_pool_gives_the_last_area_of_a_size_that_is_aligned_enough() {
     let mut from = 0;
     assert_eq!(pool.take_any(&slots, &mut from), Some(3));
     assert_eq!(pool.take_any(&slots, &mut from), None);
+}
+
+#[test]
+fn pools_share_an_eighth_of_the_window_and_of_the_slots() {
+    assert_eq!(Areas::limit(8_000, 800, 2), Held { areas: 50, pages: 500, frames: 0 });
 }

@@ -152,3 +152,30 @@ fn is_kept(meta: &FrameMeta, pinned: Pinned, page: Page) -> bool {
     let is_same = is_indexed || meta.owners() == pinned.owners;
     is_same && meta.place() == place(page, 2)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::PAGE_BYTES;
+    use crate::sim::{self, SimMachine};
+
+    /// While a table was looked at it may have become another region's, or have moved away.
+    #[test]
+    fn a_table_is_kept_only_if_it_is_what_it_was() {
+        let vm = SimMachine::new(256, 1).set_up(sim::window(2_000), 0, 0).unwrap();
+        let region = vm.vmalloc(3 * PAGE_BYTES).unwrap();
+        let page = region.range().start();
+        let table = vm.only_leaf(region.range());
+        let meta = vm.frames.buddy.meta(table);
+        let pinned = |owners| Pinned { table, owners };
+        let (owners, there) = (meta.owners(), meta.place());
+        assert!(is_kept(meta, pinned(owners), page));
+        assert!(!is_kept(meta, pinned(Owners::Sole(77)), page), "another region's by now");
+        assert!(is_kept(meta, pinned(Owners::Index(table)), page), "an index stays");
+        meta.set_place(there + 1);
+        assert!(!is_kept(meta, pinned(owners), page), "elsewhere by now");
+        assert!(!is_kept(meta, pinned(Owners::Index(table)), page), "elsewhere by now");
+        meta.set_place(there);
+        assert!(vm.check().is_sound());
+    }
+}

@@ -1,0 +1,99 @@
+//! Tables are made of exactly as many frames as are asked for before.
+
+use super::Stash;
+use crate::allocator::Vmalloc;
+use crate::page::{LARGE_PAGES, PageCount, PageRange};
+use crate::sim::{self, SimMachine};
+
+/// Pages below one entry of level 3.
+const GIB_PAGES: u64 = 512 * 512;
+
+fn machine() -> Vmalloc<SimMachine> {
+    SimMachine::new(600, 1).set_up(sim::window(4 * GIB_PAGES), 0, 0).unwrap()
+}
+
+fn range(first: u64, pages: u64) -> PageRange {
+    let (offset, count) = (PageCount::from_pages(first), PageCount::from_pages(pages));
+    PageRange::within(sim::window(4 * GIB_PAGES), offset.unwrap(), count.unwrap())
+}
+
+/// Tries without a frame, then with as many as were asked for, and says how many those were. None may
+/// be left.
+fn exactly(
+    vm: &Vmalloc<SimMachine>,
+    mut reserve: impl FnMut(&mut Stash) -> Result<(), u64>,
+) -> u64 {
+    let mut stash = Stash::new();
+    let needed = reserve(&mut stash).err().unwrap_or(0);
+    if needed > 0 {
+        stash.plain = vm.frames.buddy.take(0, needed);
+        assert_eq!(reserve(&mut stash), Ok(()), "with {needed} frames");
+    }
+    assert_eq!(stash.count(), 0, "of {needed} frames");
+    needed
+}
+
+#[test]
+fn small_leaves_need_the_tables_that_are_not_there() {
+    let vm = machine();
+    let (machine, frames) = (&vm.machine, &vm.frames.buddy);
+    let cases = [
+        // A table of level 2 and one of level 1.
+        (range(0, 10), 1, 2),
+        // The same region's; another one's, with an index; and one more.
+        (range(10, 10), 1, 0),
+        (range(20, 10), 2, 1),
+        (range(30, 10), 3, 0),
+        // Three leaf tables, then over a border of level 3, then behind it.
+        (range(512 * 3 - 5, 600), 4, 3),
+        (range(GIB_PAGES - 5, 10), 5, 3),
+        (range(GIB_PAGES + 512 * 5, 512 * 3), 6, 3),
+        (range(2 * GIB_PAGES, 1024), 7, 3),
+    ];
+    for (range, slot, expected) in cases {
+        let needed = exactly(&vm, |stash| vm.tables.reserve(machine, frames, range, slot, stash));
+        assert_eq!(needed, expected, "{range:?}");
+    }
+}
+
+#[test]
+fn large_leaves_need_tables_above_them_only() {
+    let vm = machine();
+    let (machine, frames) = (&vm.machine, &vm.frames.buddy);
+    let cases = [
+        // A table of level 2 alone; nothing; a leaf table for a tail; one at both ends.
+        (range(0, 3 * LARGE_PAGES), 1, 3, 1),
+        (range(3 * LARGE_PAGES, 2 * LARGE_PAGES), 2, 2, 0),
+        (range(6 * LARGE_PAGES, 2 * LARGE_PAGES + 7), 3, 2, 1),
+        (range(10 * LARGE_PAGES - 4, 2 * LARGE_PAGES + 8), 4, 2, 2),
+        // Fewer large ones than would fit, behind a border of level 3.
+        (range(GIB_PAGES, 4 * LARGE_PAGES), 5, 1, 4),
+        (range(2 * GIB_PAGES - LARGE_PAGES, 2 * LARGE_PAGES), 6, 2, 1),
+    ];
+    for (range, slot, larges, expected) in cases {
+        let needed = exactly(&vm, |stash| {
+            vm.tables.reserve_large(machine, frames, range, slot, larges, stash)
+        });
+        assert_eq!(needed, expected, "{range:?}");
+    }
+}
+
+#[test]
+fn a_move_needs_tables_where_none_can_move_to() {
+    let cases = [
+        // At equal phase whole tables move: to new ones of level 2, and with an end that does not move.
+        (range(0, 1024), range(GIB_PAGES, 1024), 1),
+        (range(0, 1024), range(GIB_PAGES, 1030), 2),
+        (range(0, 1024 + 3), range(2 * GIB_PAGES - 512, 1024 + 3), 3),
+        // At another phase none does.
+        (range(0, 1024), range(GIB_PAGES + 1, 1024), 4),
+    ];
+    for (from, to, expected) in cases {
+        let vm = machine();
+        let (machine, frames) = (&vm.machine, &vm.frames.buddy);
+        exactly(&vm, |stash| vm.tables.reserve(machine, frames, from, 1, stash));
+        let said = vm.tables.missing_for_move(machine, frames, from, to, 1);
+        let needed = exactly(&vm, |stash| vm.tables.relocate(machine, frames, from, to, 1, stash));
+        assert_eq!((said, needed), (expected, expected), "{from:?} to {to:?}");
+    }
+}
