@@ -11,6 +11,7 @@ extern crate alloc;
 
 #[cfg(target_os = "none")]
 pub mod bare;
+pub mod bench;
 pub mod buffers;
 pub mod net;
 pub mod platform;

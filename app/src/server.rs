@@ -19,6 +19,7 @@ use runtime_config::cmdline::Config;
 use smoltcp::time::Instant;
 use vmalloc::{Machine, Vmalloc};
 
+use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
 use crate::net::{Nic, Stack};
 use crate::resp::{Limits, Ranges};
@@ -107,6 +108,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     #[must_use]
     pub fn with_clock(mut self, clock: fn() -> u64) -> Self {
         self.service.set_clock(clock);
+        self
+    }
+
+    /// Lends the service more CPUs than the one that calls: without them `VBENCH` has one.
+    #[must_use]
+    pub fn with_crew(mut self, crew: Crew<M>) -> Self {
+        self.service.set_crew(crew);
         self
     }
 

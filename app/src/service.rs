@@ -7,6 +7,7 @@
 
 mod allocate;
 mod audit;
+mod bench;
 mod bytes;
 mod call;
 mod config;
@@ -42,6 +43,7 @@ use core::mem;
 use runtime_config::cmdline::Config;
 use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Vmalloc};
 
+use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
 
 /// What the image's reports call a region that a client has; its own have names of their own.
@@ -64,6 +66,7 @@ pub struct Service<M: Machine + 'static> {
     pub counters: Counters,
     now_us: u64,
     clock: Option<fn() -> u64>,
+    crew: Option<Crew<M>>,
 }
 
 impl<M: Machine> Service<M> {
@@ -87,12 +90,18 @@ impl<M: Machine> Service<M> {
             counters: Counters::default(),
             now_us: 0,
             clock: None,
+            crew: None,
         })
     }
 
     /// Lets durations inside a turn be measured, with a clock in microseconds.
     pub fn set_clock(&mut self, clock: fn() -> u64) {
         self.clock = Some(clock);
+    }
+
+    /// Lends more CPUs than the one that calls.
+    pub fn set_crew(&mut self, crew: Crew<M>) {
+        self.crew = Some(crew);
     }
 
     /// Tells the time of the turn.

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use runtime_config::cmdline::Config;
 use vmalloc::Vmalloc;
 
-use crate::bare::cpu::{clock, idle, random};
+use crate::bare::cpu::{clock, idle, random, worker};
 use crate::bare::device::virtio::nic::VirtioNic;
 use crate::bare::machine::BareMachine;
 use crate::bare::memory::buffers::WindowBuffers;
@@ -42,5 +42,10 @@ fn set_up(vm: &'static Vmalloc<BareMachine>, config: &Config) -> Box<BareServer>
     let nic = VirtioNic::try_new().unwrap_or_else(|error| refuse(error));
     log::info!(target: "net", "{nic:?}");
     let server = Server::new(nic, vm, WindowBuffers, config, random::seed());
-    Box::new(server.unwrap_or_else(|error| refuse(error)).with_clock(clock::now_us))
+    Box::new(
+        server
+            .unwrap_or_else(|error| refuse(error))
+            .with_clock(clock::now_us)
+            .with_crew(worker::together),
+    )
 }

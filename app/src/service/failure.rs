@@ -114,6 +114,8 @@ pub enum Failure {
     ArgumentLimit(Option<usize>, usize),
     /// No memory for a reply of so many bytes.
     ReplyMemory(usize),
+    /// Something that there is one of is in use.
+    Busy(&'static str),
     /// An error of Redis' own, word for word after `ERR`.
     Redis(&'static str),
     /// A subcommand that there is none of: the command, and what was given.
@@ -169,6 +171,7 @@ impl fmt::Display for Failure {
                 write!(f, "LIMIT arguments do not fit in {limit} bytes")
             }
             Self::ReplyMemory(bytes) => write!(f, "NOMEM no room for a reply of {bytes} bytes"),
+            Self::Busy(what) => write!(f, "BUSY {what}"),
             Self::Redis(text) => write!(f, "ERR {text}"),
             Self::Subcommand(command, word) => {
                 write!(f, "ERR unknown subcommand '{word}'. Try {command} HELP.")

@@ -8,7 +8,7 @@ use vmalloc::Machine;
 use super::call::Call;
 use super::failure::Failure;
 use super::{
-    allocate, audit, bytes, config, counters, entries, free, info, probe, report, session,
+    allocate, audit, bench, bytes, config, counters, entries, free, info, probe, report, session,
 };
 
 type Handler<M> = fn(&mut Call<'_, '_, M>) -> Result<(), Failure>;
@@ -70,7 +70,7 @@ impl<M: Machine + 'static> Commands<M> {
         Command::new(
             "VMALLOC",
             -2,
-            "size [ALIGN a] [ZERO|NOZERO] [PROT rw|ro] [NAME k [REPLACE]] [SOFT]",
+            "size [ALIGN a] [ZERO|NOZERO] [NODE n] [PROT rw|ro] [NAME k [REPLACE]] [SOFT]",
             "allocates a region, always zeroed: id, address, mapped bytes",
             allocate::vmalloc,
         ),
@@ -127,6 +127,13 @@ impl<M: Machine + 'static> Commands<M> {
             "flushes and releases what was freed: areas, pages, none|pages|full; with SYNC also \
              what is kept for speed",
             audit::vpurge,
+        ),
+        Command::new(
+            "VBENCH",
+            -2,
+            "all|name|mask [CPUS n] [LOOPS n] [PAGES n]",
+            "runs workloads of Linux's test_vmalloc on n CPUs; nothing else is served meanwhile",
+            bench::vbench,
         ),
         Command::new("VSTATS", -1, "[section]", "every counter", counters::vstats),
         Command::new("DBSIZE", 1, "", "regions with a name", info::dbsize),

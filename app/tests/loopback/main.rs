@@ -6,6 +6,7 @@ mod value;
 mod wire;
 
 mod bad_input;
+mod bench;
 mod crowd;
 mod cuts;
 mod large;

@@ -101,7 +101,9 @@ pub(crate) extern "C" fn main(other: &'static Other) -> ! {
     vm.leave_idle();
     apic::init().unwrap_or_else(|error| refuse(error));
     selfcheck::run().unwrap_or_else(|error| refuse(error));
+    let desk = worker::desk(CpuId(local::number()));
+    desk.open();
     // Release: who sees it may interrupt this CPU.
     other.is_up.store(true, Ordering::Release);
-    worker::run(vm, worker::desk(CpuId(local::number())))
+    worker::run(vm, desk)
 }

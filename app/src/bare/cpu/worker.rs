@@ -1,6 +1,6 @@
 //! What the CPUs beside the boot CPU do: work that is left on their desks, and sleep.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use runtime_config::limits::CPUS_MAX;
 use spin::Mutex;
@@ -21,6 +21,8 @@ pub(crate) struct Work {
 
 /// Where work for one CPU lies.
 pub(crate) struct Desk {
+    /// Whether its CPU runs.
+    is_open: AtomicBool,
     work: Mutex<Option<Work>>,
     /// Pieces that were left here, and pieces that are done.
     left: AtomicU32,
@@ -36,7 +38,17 @@ pub(crate) fn desk(cpu: CpuId) -> &'static Desk {
 
 impl Desk {
     const fn new() -> Self {
-        Self { work: Mutex::new(None), left: AtomicU32::new(0), done: AtomicU32::new(0) }
+        Self {
+            is_open: AtomicBool::new(false),
+            work: Mutex::new(None),
+            left: AtomicU32::new(0),
+            done: AtomicU32::new(0),
+        }
+    }
+
+    /// Says that its CPU runs.
+    pub(crate) fn open(&self) {
+        self.is_open.store(true, Ordering::Release);
     }
 
     fn take(&self) -> Option<Work> {
@@ -50,20 +62,43 @@ impl Desk {
     }
 }
 
-/// Leaves work for another CPU and wakes it; false if it still has some.
+/// Leaves work for another CPU and wakes it; false if it still has some, or does not run.
 ///
 /// # Context
 ///
 /// On one CPU, the boot CPU: two that ask at once could both find the desk clear.
 pub(crate) fn leave(vm: &Vmalloc<BareMachine>, cpu: CpuId, work: Work) -> bool {
     let desk = desk(cpu);
-    if !desk.is_clear() {
+    if !desk.is_open.load(Ordering::Acquire) || !desk.is_clear() {
         return false;
     }
     *desk.work.lock() = Some(work);
     desk.left.fetch_add(1, Ordering::Relaxed);
     vm.machine().send(cpu, vectors::WORK);
     true
+}
+
+/// Has the first `cpus` CPUs do the same at once, and returns when all have ended. CPU 0 is one of
+/// them, with interrupts on: it answers flushes as the others do.
+///
+/// # Context
+///
+/// On the boot CPU, with interrupts off. Bound: that of the work.
+pub(crate) fn together(
+    vm: &'static Vmalloc<BareMachine>,
+    cpus: u32,
+    run: fn(&'static Vmalloc<BareMachine>, usize),
+) {
+    for cpu in (1..cpus).map(CpuId) {
+        // One that does not run takes no part.
+        let _ = leave(vm, cpu, Work { run, argument: cpu.0 as usize });
+    }
+    interrupts::enable();
+    run(vm, 0);
+    while !(1..cpus).all(|cpu| desk(CpuId(cpu)).is_clear()) {
+        core::hint::spin_loop();
+    }
+    interrupts::disable();
 }
 
 /// Works and sleeps for ever.

@@ -1,0 +1,138 @@
+//! `VBENCH`: the peer suite, in the words of Linux's summary.
+
+use core::fmt::{self, Display, Write};
+
+use vmalloc::{Machine, Stats};
+
+use super::call::Call;
+use super::failure::{Failure, Word};
+use crate::bench::{self, Outcome, Plan, WORKLOADS, Workload};
+use crate::resp;
+
+const LOOPS_DEFAULT: u64 = 10_000;
+const LOOPS_MAX: u64 = 100_000_000;
+const PAGES_MAX: u64 = 4096;
+/// All loops of one call take no longer: nobody else is served meanwhile.
+const US_MAX: u64 = 10_000_000;
+
+/// What is wished for beside the workloads.
+struct Options {
+    cpus: u64,
+    loops: u64,
+    pages: u64,
+}
+
+/// `VBENCH all|name|mask [CPUS n] [LOOPS n] [PAGES n]`: a line for each workload and CPU, and what
+/// the workload did to tables and TLBs. It is run again where its reply finds no room at first.
+pub(super) fn vbench<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let mask = mask(call.argument(1))?;
+    let service = &*call.service;
+    let crew = service.crew.unwrap_or(bench::alone);
+    let limit = service.crew.map_or(1, |_| service.vm.machine().count());
+    let options = Options::parse(call.arguments.iter().skip(2), limit.into())?;
+    let chosen = || (0..).zip(WORKLOADS).filter(|(_, workload)| workload.mask & mask != 0);
+    let us = US_MAX / chosen().count().max(1) as u64;
+    let mut result = Ok(());
+    call.reply.bulk_by(|reply| {
+        for (number, workload) in chosen() {
+            let Options { loops, pages, .. } = options;
+            let cpus = u32::try_from(options.cpus).unwrap_or(limit);
+            let clock = service.clock.unwrap_or(|| 0);
+            let plan = Plan { workload: number, cpus, loops, pages, us, clock };
+            let before = service.vm.stats();
+            let Some(outcomes) = bench::run(service.vm, crew, plan) else {
+                result = Err(Failure::Busy("another VBENCH runs"));
+                return;
+            };
+            for (cpu, outcome) in outcomes.iter().take(cpus as usize).enumerate() {
+                let outcome = *outcome;
+                // Writing to a reply cannot fail.
+                let _ = write!(reply, "{}", Summary { workload, cpu, outcome });
+            }
+            let _ = write!(reply, "{}", Effect { before, after: service.vm.stats() });
+        }
+    });
+    result
+}
+
+/// Reads which workloads are meant: as a set of bits.
+fn mask(text: &[u8]) -> Result<u32, Failure> {
+    if text.eq_ignore_ascii_case(b"all") {
+        return Ok(u32::MAX);
+    }
+    if let Some(named) = WORKLOADS.iter().find(|workload| workload.name.as_bytes() == text) {
+        return Ok(named.mask);
+    }
+    let known: u32 = WORKLOADS.iter().map(|workload| workload.mask).sum();
+    let bits = resp::decimal(text).and_then(|bits| u32::try_from(bits).ok());
+    bits.filter(|bits| *bits != 0 && bits & !known == 0).ok_or_else(|| {
+        Failure::Invalid(
+            "a workload is all, a name, or bits of 1 to 64, 1024, 4096",
+            Word::new(text),
+        )
+    })
+}
+
+impl Options {
+    fn parse<'a>(mut words: impl Iterator<Item = &'a [u8]>, cpus: u64) -> Result<Self, Failure> {
+        let mut options = Self { cpus: 1, loops: LOOPS_DEFAULT, pages: 1 };
+        while let Some(word) = words.next() {
+            let (place, limit, what) = if word.eq_ignore_ascii_case(b"CPUS") {
+                (&mut options.cpus, cpus, "CPUS is 1 to the number of CPUs")
+            } else if word.eq_ignore_ascii_case(b"LOOPS") {
+                (&mut options.loops, LOOPS_MAX, "LOOPS is 1 to 100000000")
+            } else if word.eq_ignore_ascii_case(b"PAGES") {
+                (&mut options.pages, PAGES_MAX, "PAGES is 1 to 4096")
+            } else {
+                return Err(Failure::Option(Word::new(word)));
+            };
+            let value = words.next().ok_or_else(|| Failure::NoValue(Word::new(word)))?;
+            let number = resp::decimal(value).filter(|number| (1..=limit).contains(number));
+            *place = number.ok_or_else(|| Failure::Invalid(what, Word::new(value)))?;
+        }
+        Ok(options)
+    }
+}
+
+/// A line as Linux writes it, and what it lacks.
+struct Summary {
+    workload: Workload,
+    cpu: usize,
+    outcome: Outcome,
+}
+
+impl Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Outcome { loops, us, failed, scale } = self.outcome;
+        let ns = (us * 1000).checked_div(loops).unwrap_or(0);
+        let (passed, failed) = (u32::from(!failed), u32::from(failed));
+        let Self { workload: Workload { name, .. }, cpu, .. } = self;
+        writeln!(
+            f,
+            "Summary: {name} passed: {passed} failed: {failed} repeat: 1 loops: {loops} \
+             avg: {us} usec cpu: {cpu} ns: {ns} scale: {scale}"
+        )
+    }
+}
+
+/// What the counters say of a round.
+struct Effect {
+    before: Stats,
+    after: Stats,
+}
+
+impl Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { before, after } = self;
+        writeln!(
+            f,
+            "Effect: purges: {} full: {} pages: {} interrupts: {} tables: {} to {}",
+            after.purges - before.purges,
+            after.shootdowns_full - before.shootdowns_full,
+            after.shootdowns_pages - before.shootdowns_pages,
+            after.interrupts - before.interrupts,
+            before.table_pages,
+            after.table_pages,
+        )
+    }
+}
