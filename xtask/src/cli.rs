@@ -128,9 +128,12 @@ pub(crate) struct BuildOptions {
 /// Options of `test`.
 #[derive(Args, Debug)]
 pub(crate) struct TestOptions {
-    /// The layers to run; all of them when none is named.
+    /// The layers to run; all of them but `boots` when none is named.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
+    /// Runs what takes longer too: the image's own tests on 4 CPUs, and 50 boots in a row.
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom and tcp
     /// layers.
     #[arg(long, default_value = "", value_name = "PART")]
@@ -161,6 +164,8 @@ pub(crate) enum LayerName {
     Image,
     /// The image as clients see it.
     Tcp,
+    /// Boots in a row, each of which must answer.
+    Boots,
 }
 
 /// The choice of `--accel`.

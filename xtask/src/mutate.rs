@@ -60,7 +60,7 @@ fn check_baseline(
         let name = test::name(layer);
         process::announce("Baseline", &format!("{name}, without a fault"));
         test::prepare_layer(tree, toolchain, layer, "")?;
-        if let Some(failure) = test::run_layer(tree, toolchain, layer, "").failures.first() {
+        if let Some(failure) = test::run_layer(tree, toolchain, layer, "", false).failures.first() {
             bail!("{name} fails without a fault: {failure}");
         }
     }
@@ -77,7 +77,7 @@ fn plant(
     copy::refresh(workspace, tree)?;
     patch.apply(tree)?;
     test::prepare_layer(tree, toolchain, patch.layer, &patch.test).context("with the patch")?;
-    let tally = test::run_layer(tree, toolchain, patch.layer, &patch.test);
+    let tally = test::run_layer(tree, toolchain, patch.layer, &patch.test, false);
     // The expected test must be among those that fail: a name that matches nothing is no catch.
     let expected = patch.test.rsplit("::").next().unwrap_or_default();
     let first = tally.failures.iter().find(|failure| failure.contains(expected));

@@ -24,14 +24,17 @@ use tally::Tally;
 
 /// Runs the verb.
 pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Result<ExitCode> {
-    let all = LayerName::value_variants();
-    let layers = if options.layers.is_empty() { all } else { &options.layers };
+    let layers = match &options.layers[..] {
+        [] if options.all => LayerName::value_variants().to_vec(),
+        [] => LayerName::value_variants().iter().copied().filter(is_short).collect(),
+        named => named.to_vec(),
+    };
     let toolchain = Toolchain::ensure(workspace)?;
     let mut rows = Vec::new();
-    for &layer in layers {
+    for layer in layers {
         process::announce("Test", &format!("{} ({})", name(layer), about(layer)));
         let start = Instant::now();
-        let tally = run_layer(workspace, &toolchain, layer, &options.filter);
+        let tally = run_layer(workspace, &toolchain, layer, &options.filter, options.all);
         eprint!("{}", tally.transcript);
         for failure in &tally.failures {
             eprintln!("    FAILED  {}: {failure}", name(layer));
@@ -62,6 +65,7 @@ pub(crate) fn run_layer(
     toolchain: &Toolchain,
     layer: LayerName,
     filter: &str,
+    all: bool,
 ) -> Tally {
     let result = match layer {
         LayerName::Lints => lints::run(workspace, toolchain),
@@ -69,8 +73,9 @@ pub(crate) fn run_layer(
         LayerName::Model => suites::model(workspace, filter),
         LayerName::Loom => suites::loom(workspace, filter),
         LayerName::Loopback => suites::loopback(workspace),
-        LayerName::Image => image::run(workspace, toolchain),
+        LayerName::Image => image::run(workspace, toolchain, all),
         LayerName::Tcp => tcp::run(workspace, toolchain, filter),
+        LayerName::Boots => tcp::boots::run(workspace, toolchain),
     };
     let tally = result.unwrap_or_else(|error| Tally::failure(format!("{error:#}")));
     if tally.is_empty() { Tally::failure("no test ran".to_owned()) } else { tally }
@@ -89,8 +94,13 @@ pub(crate) fn prepare_layer(
             suites::compile(workspace, layer, filter)
         }
         LayerName::Image => image::compile(workspace, toolchain).map(|_| ()),
-        LayerName::Tcp => tcp::compile(workspace, toolchain).map(|_| ()),
+        LayerName::Tcp | LayerName::Boots => tcp::compile(workspace, toolchain).map(|_| ()),
     }
+}
+
+/// Whether a layer runs without being asked for.
+fn is_short(layer: &LayerName) -> bool {
+    *layer != LayerName::Boots
 }
 
 /// The word of a layer on the command line.
@@ -107,5 +117,6 @@ fn about(layer: LayerName) -> &'static str {
         LayerName::Loopback => "the service without QEMU; about a minute",
         LayerName::Image => "the image's own tests in QEMU; about a minute",
         LayerName::Tcp => "the image as clients see it; some minutes",
+        LayerName::Boots => "50 boots in a row; about a minute",
     }
 }

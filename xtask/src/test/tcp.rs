@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod benchmark;
+pub(super) mod boots;
 mod clients;
 mod conversation;
 mod flush;
@@ -118,7 +119,7 @@ fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> an
     match case.drive {
         Drive::Tool(run) => run(workspace),
         Drive::Guest(line, run) => {
-            let mut subject = Subject::boot(workspace, qemu, image, line)?;
+            let mut subject = Subject::boot(workspace, qemu, image, line, 1)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }

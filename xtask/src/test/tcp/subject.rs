@@ -32,12 +32,14 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Boots an image with a kernel command line on a free port. Under TCG: the same everywhere.
+    /// Boots an image with a kernel command line and so many CPUs on a free port. Under TCG: the same
+    /// everywhere.
     pub(super) fn boot(
         workspace: &Workspace,
         qemu: &Path,
         image: &Path,
         line: &str,
+        smp: u32,
     ) -> anyhow::Result<Self> {
         let network = network::choose(NetRequest::Auto)?.network;
         let plan = Plan {
@@ -45,7 +47,7 @@ impl Subject {
             image: image.to_path_buf(),
             machine: "q35".to_owned(),
             memory: "512M".to_owned(),
-            smp: 1,
+            smp,
             numa: 1,
             accel: Accel::Tcg,
             network: Some(network),

@@ -1,0 +1,40 @@
+//! The layer that boots, and boots again: what goes wrong once in twenty times is seen here.
+
+use anyhow::ensure;
+
+use super::subject::Subject;
+use super::{compile, reports};
+use crate::qemu;
+use crate::test::tally::Tally;
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+/// How often.
+const BOOTS: u32 = 50;
+/// More than one, because it is the others that may fail to start.
+const CPUS: u32 = 2;
+
+/// Boots the image again and again. Each must answer, with all of its CPUs, and be sound.
+pub(in crate::test) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<Tally> {
+    let image = compile(workspace, toolchain)?;
+    let qemu = qemu::ensure(None)?;
+    let mut tally = Tally::default();
+    for number in 1..=BOOTS {
+        let booted = Subject::boot(workspace, &qemu, &image, "", CPUS);
+        let outcome = booted.and_then(|mut subject| {
+            let outcome = answer(&subject);
+            subject.judge(outcome)
+        });
+        tally.record(&format!("boot {number}"), outcome);
+    }
+    Ok(tally)
+}
+
+fn answer(subject: &Subject) -> anyhow::Result<()> {
+    let mut client = subject.connect()?;
+    let reply = client.call(&["VBENCH", "1", "LOOPS", "100", "CPUS", &CPUS.to_string()])?;
+    let text = reports::text(reply)?;
+    let passed = text.matches(" passed: 1 failed: 0 ").count();
+    ensure!(passed == CPUS as usize, "VBENCH answers {text}");
+    Ok(())
+}
