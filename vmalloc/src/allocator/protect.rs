@@ -115,11 +115,28 @@ impl<M: Machine> Vmalloc<M> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_fault(&self, address: VirtAddr, kind: AccessKind) -> FaultVerdict {
-        if self.window.holds(address) && allows(&self.walk(address), kind) {
-            Counters::add(&self.counters.faults_spurious, 1);
+        if self.is_spurious(address, kind) {
             return FaultVerdict::Spurious;
         }
         FaultVerdict::Refused(self.locate(address))
+    }
+
+    /// Whether the entries allow by now what a page fault has refused: the first half of
+    /// [`on_fault`](Self::on_fault), for who asks of each fault and has no use for its place.
+    ///
+    /// # Context
+    ///
+    /// Takes no lock and allocates nothing: for fault handlers.
+    ///
+    /// # Complexity
+    ///
+    /// O(1).
+    pub fn is_spurious(&self, address: VirtAddr, kind: AccessKind) -> bool {
+        let is_over = self.window.holds(address) && allows(&self.walk(address), kind);
+        if is_over {
+            Counters::add(&self.counters.faults_spurious, 1);
+        }
+        is_over
     }
 }
 

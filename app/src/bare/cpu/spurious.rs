@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use vmalloc::{AccessKind, FaultVerdict};
+use vmalloc::AccessKind;
 use x86_64::VirtAddr;
 
 use crate::bare::cpu::stubs::TrapFrame;
@@ -12,6 +12,8 @@ use crate::bare::memory::window;
 
 // In the error code of a page fault.
 const ERROR_WRITE: u64 = 1 << 1;
+/// An entry has a bit that must be 0: no try again helps.
+const ERROR_RESERVED: u64 = 1 << 3;
 const ERROR_FETCH: u64 = 1 << 4;
 
 /// Tries in a row of one access before it counts as refused, whatever the entries say.
@@ -52,7 +54,7 @@ impl Retries {
 /// The handler of page faults, with interrupts off: takes no lock.
 pub(crate) fn is_over(frame: &TrapFrame, address: u64) -> bool {
     let (Some(vm), Ok(place)) = (window::get(), VirtAddr::try_new(address)) else { return false };
-    if !vm.window().holds(place) {
+    if frame.error & ERROR_RESERVED != 0 {
         return false;
     }
     let kind = if frame.error & ERROR_FETCH != 0 {
@@ -62,6 +64,5 @@ pub(crate) fn is_over(frame: &TrapFrame, address: u64) -> bool {
     } else {
         AccessKind::Read
     };
-    let is_allowed = matches!(vm.on_fault(place, kind), FaultVerdict::Spurious);
-    is_allowed && local::get().retries.may_retry(address)
+    vm.is_spurious(place, kind) && local::get().retries.may_retry(address)
 }

@@ -13,12 +13,14 @@ fn fault(error: u64) -> TrapFrame {
 pub(super) fn what_is_allowed_by_now_is_tried_again(bench: Bench) -> Outcome {
     const READ: u64 = 0;
     const WRITE: u64 = 1 << 1;
+    const RESERVED: u64 = 1 << 3;
     const FETCH: u64 = 1 << 4;
     let region = value(bench.vm.vmalloc(4096), "a page")?;
     let (address, before) = (region.address().as_u64(), bench.vm.stats().faults_spurious);
     ensure(spurious::is_over(&fault(READ), address), "a read that is allowed")?;
     ensure(spurious::is_over(&fault(WRITE), address), "a write that is allowed")?;
     ensure(!spurious::is_over(&fault(FETCH), address), "a fetch that is refused")?;
+    ensure(!spurious::is_over(&fault(RESERVED), address), "an entry that is broken")?;
     ensure(!spurious::is_over(&fault(READ), address + 4096), "a guard")?;
     ensure(!spurious::is_over(&fault(READ), 0x1000), "an address outside the window")?;
     same(bench.vm.stats().faults_spurious, before + 2, "faults that were over")
