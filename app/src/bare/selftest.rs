@@ -13,8 +13,10 @@ mod failure;
 mod faults;
 mod nodes;
 mod protection;
+mod readers;
 mod region;
 mod strings;
+mod together;
 mod translation;
 
 use runtime_config::cmdline::Config;
@@ -87,11 +89,11 @@ const TESTS: &[Test] = &[
     test("nodes::named", nodes::a_named_node_gives_its_frames),
     test("nodes::all", nodes::all_nodes_together_have_all_memory),
     test("nodes::own", nodes::who_names_no_node_gets_its_own),
-    test("coherence::numbers", coherence::every_cpu_works_under_its_number),
+    test("together::numbers", together::every_cpu_works_under_its_number),
     test("coherence::stale_tlb", coherence::no_stale_translation),
     test("coherence::rights", coherence::rights_hold_everywhere_on_return),
-    test("coherence::tables", coherence::tables_go_while_others_walk),
-    test("coherence::one_free", coherence::one_of_many_frees_wins),
+    test("together::tables", together::tables_go_while_others_walk),
+    test("together::one_free", together::one_of_many_frees_wins),
     test("region::audit", region::the_audit_is_sound),
 ];
 
