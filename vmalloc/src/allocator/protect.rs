@@ -122,7 +122,7 @@ impl<M: Machine> Vmalloc<M> {
     }
 
     /// Whether the entries allow by now what a page fault has refused: the first half of
-    /// [`on_fault`](Self::on_fault), for who asks of each fault and has no use for its place.
+    /// [`on_fault`](Self::on_fault), for handlers that survive many faults and name few.
     ///
     /// # Context
     ///
