@@ -8,6 +8,7 @@ use vmalloc::{
     PhysicalMemory, PoolMode, Protection, RegionError, Request, RequestError, Reservation,
     SiteKind, Stats, Vmalloc,
 };
+use x86_64::VirtAddr;
 
 fn machine(cpus: u32) -> Vmalloc<SimMachine> {
     machine_of(600, cpus)
@@ -186,16 +187,23 @@ fn an_eager_window_faults_at_once() {
     assert_eq!(vm.stats().areas_lazy, 0);
 }
 
+/// CPU 1 takes up translations and goes to sleep; CPU 0 goes on.
+fn remember_and_sleep(vm: &Vmalloc<SimMachine>, addresses: &[VirtAddr]) {
+    vm.machine().on(CpuId(1));
+    for address in addresses {
+        vm.machine().probe(*address, AccessKind::Read).expect("a page that is mapped");
+    }
+    vm.enter_idle();
+    vm.machine().set_asleep(true);
+    vm.machine().on(CpuId(0));
+}
+
 #[test]
 fn a_sleeper_is_not_interrupted_but_flushes_when_it_wakes() {
     let vm = machine(2);
     let region = vm.vmalloc(PAGE_BYTES).unwrap();
     let address = region.address();
-    vm.machine().on(CpuId(1));
-    vm.machine().probe(address, AccessKind::Read).unwrap();
-    vm.enter_idle();
-    vm.machine().set_asleep(true);
-    vm.machine().on(CpuId(0));
+    remember_and_sleep(&vm, &[address]);
     let before = vm.stats();
     drop(region);
     assert_eq!(vm.purge().areas, 1);
@@ -214,11 +222,7 @@ fn a_sleeper_is_interrupted_before_a_table_is_freed() {
     // A leaf table of its own, far from what stays.
     let region = vm.vmalloc(PAGE_BYTES).unwrap();
     let address = region.address();
-    vm.machine().on(CpuId(1));
-    vm.machine().probe(address, AccessKind::Read).unwrap();
-    vm.enter_idle();
-    vm.machine().set_asleep(true);
-    vm.machine().on(CpuId(0));
+    remember_and_sleep(&vm, &[address]);
     let before = vm.stats();
     drop(region);
     // The machine checks that no CPU remembers a table that is freed, asleep or not.
@@ -259,13 +263,7 @@ fn a_cpu_two_generations_behind_does_not_follow_the_last_plan() {
     let vm = machine(2);
     let [first, second] = [vm.vmalloc(1).unwrap(), vm.vmalloc(1).unwrap()];
     let addresses = [first.address(), second.address()];
-    vm.machine().on(CpuId(1));
-    for address in addresses {
-        vm.machine().probe(address, AccessKind::Read).unwrap();
-    }
-    vm.enter_idle();
-    vm.machine().set_asleep(true);
-    vm.machine().on(CpuId(0));
+    remember_and_sleep(&vm, &addresses);
     let flushes = |stats: Stats| (stats.flushes_full, stats.flushes_by_page);
     let (full, by_page) = flushes(vm.stats());
     for region in [first, second] {

@@ -134,8 +134,8 @@ unsafe impl TlbControl for BareMachine {
 }
 
 // SAFETY: 1. the list of CPUs never changes, and each that runs has its number from it. 2.
-// `without_interrupts` clears the interrupt flag, so what it
-// runs is cut in two by faults and NMIs only, which acknowledge no flush.
+// `without_interrupts` clears the interrupt flag, so what it runs is cut in two by faults and NMIs
+// only, which acknowledge no flush; and nothing ever moves to another CPU.
 unsafe impl Cpus for BareMachine {
     #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
     fn count(&self) -> u32 {

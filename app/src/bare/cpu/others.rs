@@ -33,7 +33,8 @@ pub(crate) struct Other {
 }
 
 /// Starts every CPU that the firmware names, and returns how many run now. One that does not start
-/// in its time is named in the log; nobody waits for it then.
+/// in its time is named in the log and is the last that is tried: it may come later, and what it
+/// takes over then is still its own. Nobody waits for it.
 ///
 /// # Errors
 ///
@@ -55,11 +56,11 @@ pub(crate) fn start(vm: &'static Vmalloc<BareMachine>) -> Result<u32, AllocateEr
         if !clock::wait(START_US, || other.is_up.load(Ordering::Acquire)) {
             apic::start(identifier, AP_TRAMPOLINE_ADDRESS);
         }
-        if clock::wait(PATIENCE_US, || other.is_up.load(Ordering::Acquire)) {
-            running += 1;
-        } else {
+        if !clock::wait(PATIENCE_US, || other.is_up.load(Ordering::Acquire)) {
             log::warn!(target: "boot", "CPU {number} (identifier {identifier}) does not start");
+            break;
         }
+        running += 1;
     }
     Ok(running)
 }

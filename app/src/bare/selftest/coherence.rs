@@ -17,6 +17,7 @@ const STALE: Rounds = Rounds { most: 100_000, least: 1_000, us: 20_000_000 };
 /// On two CPUs all of them, unless the host is very busy.
 const STALE_ON_TWO: Rounds = Rounds { us: 120_000_000, ..STALE };
 const RIGHTS: Rounds = Rounds { most: 1_000, least: 20, us: 5_000_000 };
+
 pub(super) fn no_stale_translation(bench: Bench) -> Outcome {
     // Neither frames nor addresses rest: the next region gets the frame that was freed last.
     bench.vm.set_pool_mode(PoolMode::Off);
