@@ -229,7 +229,7 @@
 //! | `vm_unmap_aliases` | [`Vmalloc::purge`] |
 //! | `/proc/vmallocinfo` | [`Vmalloc::next_area`], [`Vmalloc::write_row`] |
 //! | `VM_ALLOW_HUGE_VMAP` | [`Huge::Try`]; [`Huge::Must`] fails instead of falling back |
-//! | `lazy_max_pages` | the same 32 MiB for each doubling of the CPUs, but at most 1/16 of all frames |
+//! | `lazy_max_pages` | the same 32 MiB, and as much again for each doubling of the CPUs, but at most 1/16 of all frames |
 //! | `remap_vmalloc_range` | none: there are no user mappings |
 //! | `ioremap` | [`Vmalloc::vmap`] by frames, which need not be RAM; the entries say nothing of caching |
 //!

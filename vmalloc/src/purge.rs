@@ -22,7 +22,8 @@ use crate::stats::Counters;
 use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, Turn};
 use crate::trace::TraceRecord;
 
-/// Addresses that may be lazy for each doubling of the number of CPUs: 32 MiB in pages.
+/// Addresses that may be lazy on one CPU, and as many again for each doubling of the CPUs: 32 MiB in
+/// pages.
 const LAZY_PAGES: u64 = 8192;
 
 /// Of all frames, the part that may be lazy.

@@ -310,6 +310,7 @@ impl<M: Machine> Vmalloc<M> {
     /// - [`SetupError::Occupied`]: the root has an entry where the window lies.
     /// - [`SetupError::Cpus`]: the machine has more CPUs than the crate keeps records for.
     /// - [`SetupError::Node`]: memory of a node that the crate does not count.
+    /// - [`SetupError::Span`]: the runs lie further apart than the crate can number.
     ///
     /// # Panics
     ///
@@ -323,7 +324,7 @@ impl<M: Machine> Vmalloc<M> {
     /// # Context
     ///
     /// Once, at boot, with the level-4 table of [`Machine::root`] loaded or about to be. The calling CPU
-    /// counts as awake, all others as asleep: see [`leave_idle`](Self::leave_idle).
+    /// counts as awake, all others as not started: see [`leave_idle`](Self::leave_idle).
     ///
     /// # Complexity
     ///

@@ -50,8 +50,8 @@ pub fn window(pages: u64) -> PageRange {
 /// Physical memory, an MMU and TLBs: a [`Machine`] on the host.
 ///
 /// One thread plays all CPUs: [`on`](Self::on) says which one it is. Threads of a test may also be a
-/// CPU each: [`become_cpu`](Self::become_cpu). All CPUs but 0 count as asleep until they have called
-/// [`Vmalloc::leave_idle`].
+/// CPU each: [`become_cpu`](Self::become_cpu). All CPUs but 0 count as not started until they
+/// have called [`Vmalloc::leave_idle`].
 ///
 /// # Examples
 ///

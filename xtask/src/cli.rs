@@ -128,7 +128,7 @@ pub(crate) struct BuildOptions {
 /// Options of `test`.
 #[derive(Args, Debug)]
 pub(crate) struct TestOptions {
-    /// The layers to run; all of them but `boots` when none is named.
+    /// The layers to run; when none is named all of them, `boots` with --all only.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
     /// Runs what takes longer too: the image's own tests on 4 CPUs, and 50 boots in a row.

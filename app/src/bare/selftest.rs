@@ -85,6 +85,7 @@ const TESTS: &[Test] = &[
     test("change::large", change::large_leaves_translate_and_split),
     test("change::collections", change::collections_live_in_the_window),
     test("faults::over", faults::what_is_allowed_by_now_is_tried_again),
+    test("faults::handler", faults::the_handler_asks_first),
     test("faults::repeated", faults::a_fault_that_comes_again_and_again_is_one),
     test("nodes::named", nodes::a_named_node_gives_its_frames),
     test("nodes::all", nodes::all_nodes_together_have_all_memory),

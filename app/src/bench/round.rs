@@ -52,8 +52,9 @@ pub struct Outcome {
     pub scale: u64,
 }
 
-/// The plan of the round that runs.
-static PLAN: Mutex<Option<Plan>> = Mutex::new(None);
+/// The plan of the round that runs, and the frames that were free before it: all CPUs share them
+/// alike, whoever comes first.
+static PLAN: Mutex<Option<(Plan, u64)>> = Mutex::new(None);
 /// CPUs that are ready to begin, so that all begin together.
 static READY: AtomicU32 = AtomicU32::new(0);
 static OUTCOMES: Mutex<[Outcome; CPUS_MAX]> = Mutex::new([Outcome::NONE; CPUS_MAX]);
@@ -77,7 +78,7 @@ pub fn run<M: Machine>(
         if place.is_some() {
             return None;
         }
-        *place = Some(plan);
+        *place = Some((plan, vm.stats().frames_free));
     }
     READY.store(0, Ordering::Relaxed);
     *OUTCOMES.lock() = [Outcome::NONE; CPUS_MAX];
@@ -89,7 +90,7 @@ pub fn run<M: Machine>(
 
 /// One CPU's part.
 fn take_part<M: Machine>(vm: &'static Vmalloc<M>, cpu: usize) {
-    let Some(plan) = *PLAN.lock() else { return };
+    let Some((plan, free)) = *PLAN.lock() else { return };
     let start_us = (plan.clock)();
     READY.fetch_add(1, Ordering::AcqRel);
     while READY.load(Ordering::Acquire) < plan.cpus && (plan.clock)() - start_us < READY_US {
@@ -97,7 +98,7 @@ fn take_part<M: Machine>(vm: &'static Vmalloc<M>, cpu: usize) {
         vm.acknowledge();
         core::hint::spin_loop();
     }
-    let mut work = Work::new(vm, plan, cpu as u64);
+    let mut work = Work::new(vm, plan, free, cpu as u64);
     WORKLOADS[plan.workload].run(&mut work);
     OUTCOMES.lock()[cpu] = work.outcome;
 }

@@ -71,6 +71,8 @@ impl<E: core::error::Error> From<E> for Refused {
 pub(super) struct Work<M: Machine + 'static> {
     vm: &'static Vmalloc<M>,
     plan: Plan,
+    /// Frames that were free before the round.
+    free: u64,
     random: u64,
     pub(super) outcome: Outcome,
 }
@@ -103,9 +105,9 @@ impl Workload {
 }
 
 impl<M: Machine> Work<M> {
-    pub(super) fn new(vm: &'static Vmalloc<M>, plan: Plan, cpu: u64) -> Self {
+    pub(super) fn new(vm: &'static Vmalloc<M>, plan: Plan, free: u64, cpu: u64) -> Self {
         let outcome = Outcome { scale: 100, ..Outcome::default() };
-        Self { vm, plan, random: cpu + 1, outcome }
+        Self { vm, plan, free, random: cpu + 1, outcome }
     }
 
     /// A number that nobody needs to guess: each CPU has its own row of them, the same every time.
@@ -157,7 +159,7 @@ impl<M: Machine> Work<M> {
 
     /// As many of `wanted` pages as there is memory for, if that is a quarter at least.
     fn scale(&mut self, wanted: u64) -> Result<u64, Refused> {
-        let share = self.vm.stats().frames_free * 3 / 4 / u64::from(self.plan.cpus);
+        let share = self.free * 3 / 4 / u64::from(self.plan.cpus);
         let pages = wanted.min(share);
         self.outcome.scale = pages * 100 / wanted;
         if pages * 4 < wanted { Err(Refused) } else { Ok(pages) }

@@ -85,12 +85,6 @@ impl Topology {
         &self.cpus
     }
 
-    /// How many nodes there are.
-    #[must_use]
-    pub fn nodes(&self) -> usize {
-        self.domains.len().max(1)
-    }
-
     /// Cuts a run of memory where its node changes.
     pub fn parts(&self, span: Span) -> impl Iterator<Item = (Span, u32)> {
         let mut rest = span;
@@ -150,11 +144,11 @@ mod tests {
             topology.place(Affinity::Cpu { identifier, domain });
         }
         let nodes: Vec<_> = topology.cpus().iter().map(|cpu| cpu.node).collect();
-        assert_eq!((nodes, topology.nodes()), (vec![0, 1], 2));
+        assert_eq!((nodes, topology.domains.len()), (vec![0, 1], 2));
         for domain in 10..20 {
             topology.place(Affinity::Memory { span: Span::new(0, 1), domain });
         }
-        assert_eq!(topology.nodes(), NODES);
+        assert_eq!(topology.domains.len(), NODES);
         assert_eq!(topology.memory.last(), Some(&(Span::new(0, 1), 3)));
     }
 

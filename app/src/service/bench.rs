@@ -12,7 +12,8 @@ use crate::resp;
 const LOOPS_DEFAULT: u64 = 10_000;
 const LOOPS_MAX: u64 = 100_000_000;
 const PAGES_MAX: u64 = 4096;
-/// All loops of one call take no longer: nobody else is served meanwhile.
+/// All loops of one call together, because nobody else is served meanwhile. What a workload holds
+/// beside its loop is not in it.
 const US_MAX: u64 = 10_000_000;
 
 /// What is wished for beside the workloads.

@@ -1,5 +1,5 @@
 //! The layer that runs inside the image: a self-test build, alone in QEMU, on machines with one CPU,
-//! two, and two nodes.
+//! two, two nodes, and with `--all` four CPUs.
 
 use std::path::PathBuf;
 use std::rc::Rc;

@@ -10,7 +10,7 @@
 #![expect(unsafe_code, reason = "the first instructions of a CPU, in assembly")]
 
 use core::arch::naked_asm;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 
 use runtime_config::layout::AP_TRAMPOLINE_ADDRESS;
 use x86_64::VirtAddr;
@@ -37,8 +37,9 @@ pub(crate) fn prepare(stack: VirtAddr, other: &'static Other) {
     let root = u32::try_from(control::root().as_u64());
     ROOT.store(root.expect("the first tables lie below 4 GiB"), Ordering::Relaxed);
     STACK.store(stack.as_u64(), Ordering::Relaxed);
-    // Release: the interrupt that starts the CPU is sent after all this.
-    OTHER.store(core::ptr::from_ref(other).cast_mut(), Ordering::Release);
+    OTHER.store(core::ptr::from_ref(other).cast_mut(), Ordering::Relaxed);
+    // All of it is in memory before the command that starts the CPU is written.
+    fence(Ordering::SeqCst);
 }
 
 /// Runs at [`AP_TRAMPOLINE_ADDRESS`], as a copy: its own labels are counted from there.

@@ -1,9 +1,10 @@
 //! The end of a trap that nobody recovers from: one line, then out.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use runtime_config::verdict::{Exit, FAULT_PREFIX};
+use x86_64::instructions::{hlt, interrupts};
 
 use crate::bare::console;
 use crate::bare::cpu::stubs::TrapFrame;
@@ -11,8 +12,8 @@ use crate::bare::cpu::{local, vectors};
 use crate::bare::device::exit;
 use crate::bare::memory::{image, stacks, window};
 
-/// Set by the first fault; one that happens while its line is written leaves at once.
-static STOPPING: AtomicBool = AtomicBool::new(false);
+/// The CPU that stops the image; one more than any where none does.
+static STOPPING: AtomicU32 = AtomicU32::new(u32::MAX);
 
 /// Prints the trap with whose address it was, and leaves.
 ///
@@ -20,7 +21,15 @@ static STOPPING: AtomicBool = AtomicBool::new(false);
 ///
 /// Any trap. Takes no lock and allocates nothing.
 pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
-    if !STOPPING.swap(true, Ordering::Relaxed) {
+    let me = local::number();
+    let first = STOPPING.compare_exchange(u32::MAX, me, Ordering::Relaxed, Ordering::Relaxed).err();
+    // A line that another CPU writes is not to be cut off.
+    while first.is_some_and(|first| first != me) {
+        interrupts::disable();
+        hlt();
+    }
+    // A fault of this CPU while its line is written leaves at once.
+    if first.is_none() {
         console::raw(format_args!(
             "{FAULT_PREFIX} {} address={address:#x} rip={:#x} error={:#x} rsp={:#x} vector={} cpu={} {}",
             vectors::mnemonic(frame.vector),
@@ -28,7 +37,7 @@ pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
             frame.error,
             frame.rsp,
             frame.vector,
-            local::number(),
+            me,
             Attribution { vector: frame.vector, address },
         ));
     }

@@ -39,9 +39,9 @@ pub(crate) fn init(
     let ranges: ArrayVec<FrameRange, SPANS_MAX> = memory
         .spans()
         .iter()
-        .map(|span| span.inward(PAGE_BYTES))
-        .filter(|span| !span.is_empty())
-        .flat_map(|span| topology.parts(span))
+        .flat_map(|span| topology.parts(*span))
+        .map(|(span, node)| (span.inward(PAGE_BYTES), node))
+        .filter(|(span, _)| !span.is_empty())
         .map(|(span, node)| FrameRange {
             start: Frame::containing_address(PhysAddr::new(span.start)),
             count: span.bytes() / PAGE_BYTES,

@@ -1,5 +1,7 @@
 //! The other CPUs, put to work by a test, and how long they work.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use vmalloc::{CpuId, Cpus, Vmalloc};
 
 use crate::bare::cpu::clock;
@@ -40,6 +42,21 @@ impl Rounds {
 /// The numbers of the CPUs beside the boot CPU.
 pub(super) fn others(bench: Bench) -> impl Iterator<Item = CpuId> {
     (1..bench.vm.machine().count()).map(CpuId)
+}
+
+/// Has every other CPU work while something is done here. They end, whatever comes of it, when `stop`
+/// is 0.
+pub(super) fn during(
+    bench: Bench,
+    run: fn(&'static Vmalloc<BareMachine>, usize),
+    stop: &AtomicU64,
+    work: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let outcome = begin(bench, run).and_then(|()| work());
+    stop.store(0, Ordering::Release);
+    let ended = end(bench);
+    // The first failure says more.
+    outcome.and(ended)
 }
 
 /// Leaves the same work for every other CPU; its argument is the CPU's number.

@@ -84,11 +84,7 @@ pub(super) fn with_readers(bench: Bench, at: VirtAddr, work: impl FnOnce() -> Ou
     ADDRESS.store(at.as_u64(), Ordering::Release);
     FOREIGN.store(0, Ordering::Relaxed);
     FAULTS.store(0, Ordering::Relaxed);
-    crew::begin(bench, use_the_address)?;
-    let outcome = work();
-    ADDRESS.store(0, Ordering::Release);
-    crew::end(bench)?;
-    outcome
+    crew::during(bench, use_the_address, &ADDRESS, work)
 }
 
 /// Writes a byte by the direct map.

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use vmalloc::{Cpus, RegionError, RegionId, Request, Vmalloc};
 use x86_64::VirtAddr;
 
+use crate::bare::cpu::apic;
 use crate::bare::machine::BareMachine;
 use crate::bare::selftest::crew::{self, Rounds};
 use crate::bare::selftest::failure::{ensure, same, value};
@@ -22,12 +23,9 @@ pub(super) fn tables_go_while_others_walk(bench: Bench) -> Outcome {
     let stays = value(bench.vm.vmalloc(4096), "a page")?;
     let before = bench.vm.stats().table_pages;
     ADDRESS.store(stays.address().as_u64(), Ordering::Release);
-    crew::begin(bench, walk_to_the_address)?;
-    let outcome = TABLES.run(|| one_table(bench, &request));
-    ADDRESS.store(0, Ordering::Release);
-    crew::end(bench)?;
+    let rounds = || TABLES.run(|| one_table(bench, &request));
+    crew::during(bench, walk_to_the_address, &ADDRESS, rounds)?;
     drop(stays);
-    outcome?;
     bench.vm.reclaim();
     ensure(bench.vm.stats().table_pages <= before, "tables have not come back")?;
     ensure(bench.vm.check().is_sound(), "the audit finds something")
@@ -64,12 +62,10 @@ static WINNERS: AtomicU64 = AtomicU64::new(0);
 
 pub(super) fn one_of_many_frees_wins(bench: Bench) -> Outcome {
     WANTED.store(u64::MAX, Ordering::Release);
-    crew::begin(bench, free_what_is_wanted)?;
-    let outcome = FREES.run(|| one_free(bench));
-    WANTED.store(0, Ordering::Release);
-    crew::end(bench)?;
+    let rounds = || FREES.run(|| one_free(bench));
+    crew::during(bench, free_what_is_wanted, &WANTED, rounds)?;
     bench.vm.purge();
-    outcome
+    Ok(())
 }
 
 fn one_free(bench: Bench) -> Outcome {
@@ -113,7 +109,9 @@ pub(super) fn every_cpu_works_under_its_number(bench: Bench) -> Outcome {
         TURNS[cpu.0 as usize].store(0, Ordering::Relaxed);
     }
     crew::begin(bench, |vm, cpu| {
-        let is_right = vm.machine().current().0 as usize == cpu;
+        // The hardware knows who it is.
+        let is_right = vm.machine().current().0 as usize == cpu
+            && apic::id() == vm.machine().topology().cpus()[cpu].identifier;
         TURNS[cpu].store(u64::from(is_right), Ordering::Release);
     })?;
     crew::end(bench)?;
