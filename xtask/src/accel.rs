@@ -22,6 +22,8 @@ pub(crate) enum Accel {
     Kvm,
     /// QEMU's translator, one thread per CPU.
     Tcg,
+    /// QEMU's translator, whose clock goes on by a nanosecond with every instruction of the guest.
+    Counted,
 }
 
 impl Accel {
@@ -30,6 +32,16 @@ impl Accel {
         match self {
             Self::Kvm => "kvm",
             Self::Tcg => "tcg,thread=multi",
+            Self::Counted => "tcg,thread=single",
+        }
+    }
+
+    /// What else QEMU is told.
+    pub(crate) fn more(self) -> &'static [&'static str] {
+        match self {
+            Self::Kvm | Self::Tcg => &[],
+            // Nobody sleeps until a time comes: the clock jumps there.
+            Self::Counted => &["-icount", "shift=0,sleep=off"],
         }
     }
 }
@@ -39,6 +51,7 @@ impl fmt::Display for Accel {
         f.write_str(match self {
             Self::Kvm => "kvm",
             Self::Tcg => "tcg",
+            Self::Counted => "tcg that counts instructions",
         })
     }
 }

@@ -32,6 +32,8 @@ pub(crate) enum Verb {
     Build(BuildOptions),
     /// Runs every check; the last line is `N passed, N failed, N skipped`.
     Test(TestOptions),
+    /// Measures the image, alone or beside Linux; prints a table.
+    Bench(BenchOptions),
     /// Says what this machine has and what it lacks; changes nothing.
     Doctor,
     /// Plants known faults, one at a time, and expects the tests to catch each.
@@ -71,6 +73,9 @@ pub(crate) struct MachineOptions {
     /// QEMU's machine type.
     #[arg(long, default_value = "q35")]
     pub(crate) machine: String,
+    /// What runs before the image.
+    #[arg(long, value_enum, default_value_t = FirmwareRequest::Auto)]
+    pub(crate) firmware: FirmwareRequest,
 }
 
 /// Options of `run`.
@@ -140,6 +145,67 @@ pub(crate) struct TestOptions {
     pub(crate) filter: String,
 }
 
+/// Options of `bench`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchOptions {
+    /// What is measured.
+    #[command(subcommand)]
+    pub(crate) what: Bench,
+}
+
+/// What `bench` measures.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// The workloads of VBENCH in the image.
+    Guest(BenchGuestOptions),
+    /// The same workloads in the image and in Debian's Linux 6.12, in turns on the same QEMU.
+    Linux(BenchLinuxOptions),
+    /// From the start of QEMU to the first PONG: the image, and Debian's Linux with Redis.
+    Boot(BenchBootOptions),
+}
+
+/// Options of `bench guest`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchGuestOptions {
+    /// CPUs that work at once.
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) smp: u32,
+    /// Guest memory.
+    #[arg(long, default_value = "2G")]
+    pub(crate) memory: String,
+    /// The longest that a workload goes on, in milliseconds.
+    #[arg(long, default_value_t = 500, value_name = "MS")]
+    pub(crate) ms: u32,
+    /// Measures again with each switch of the library the other way: what each promise costs.
+    #[arg(long)]
+    pub(crate) compare: bool,
+}
+
+/// Options of `bench linux`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchLinuxOptions {
+    /// How often each of the two is booted and measured; the medians count.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) rounds: u32,
+    /// The longest that a workload goes on, in milliseconds.
+    #[arg(long, default_value_t = 300, value_name = "MS")]
+    pub(crate) ms: u32,
+    /// Also writes the rows to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// Options of `bench boot`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchBootOptions {
+    /// How often the image is booted; Linux is booted after each fourth time.
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=999))]
+    pub(crate) boots: u32,
+    /// Also writes the rows to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
 /// Options of `mutate`.
 #[derive(Args, Debug)]
 pub(crate) struct MutateOptions {
@@ -188,6 +254,17 @@ pub(crate) enum NetRequest {
     User,
     /// passt: for load.
     Passt,
+}
+
+/// The choice of `--firmware`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FirmwareRequest {
+    /// qboot where QEMU has it and the machine is q35 or pc, else the machine's own.
+    Auto,
+    /// qboot, the quickest.
+    Qboot,
+    /// The machine's own: SeaBIOS for q35.
+    Own,
 }
 
 #[cfg(test)]

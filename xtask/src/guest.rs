@@ -81,7 +81,7 @@ impl Guest {
         limit: Duration,
         mut tick: impl FnMut() -> bool,
     ) -> anyhow::Result<Result<Duration, NoPong>> {
-        let mut patience = Duration::from_millis(100);
+        let mut patience = Duration::from_millis(10);
         loop {
             if let Some(status) = self.qemu.try_wait()? {
                 return Ok(Err(NoPong::Died(status)));

@@ -3,12 +3,14 @@
 //! One file per verb, named as the verb; the nouns beside them are what several verbs need.
 
 mod accel;
+mod bench;
 mod build;
 mod cli;
 mod doctor;
 mod exit;
 mod guest;
 mod instance;
+mod linux;
 mod mutate;
 mod network;
 mod passt;
@@ -43,6 +45,7 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Query(options) => query::query(&workspace, &options),
         Verb::Build(options) => build::build(&workspace, &options),
         Verb::Test(options) => test::test(&workspace, &options),
+        Verb::Bench(options) => bench::bench(&workspace, &options.what),
         Verb::Doctor => doctor::doctor(&workspace),
         Verb::Mutate(options) => mutate::mutate(&workspace, &options),
     }

@@ -1,5 +1,6 @@
 //! QEMU: where it is, and its command line.
 
+pub(crate) mod firmware;
 pub(crate) mod numa;
 
 use std::net::SocketAddr;
@@ -16,6 +17,9 @@ use crate::provision::{self, Removals};
 
 /// QEMU, the network helper and the clients that the tests use.
 pub(crate) const PACKAGES: &[&str] = &["qemu-system-x86", "passt", "redis-tools"];
+
+/// All that QEMU can do, or the host.
+pub(crate) const CPU: &str = "max";
 
 /// The oldest version with `-netdev stream`.
 const VERSION_MIN: (u32, u32) = (7, 2);
@@ -88,6 +92,8 @@ pub(crate) struct Line<'a> {
     pub(crate) qemu: &'a Path,
     /// Machine type.
     pub(crate) machine: &'a str,
+    /// QEMU's name of the processor.
+    pub(crate) cpu: &'a str,
     /// What runs the instructions.
     pub(crate) accel: Accel,
     /// As in `512M`.
@@ -96,8 +102,12 @@ pub(crate) struct Line<'a> {
     pub(crate) smp: u32,
     /// NUMA nodes.
     pub(crate) numa: u32,
-    /// The image.
+    /// The firmware; `None` is the machine's own.
+    pub(crate) firmware: Option<&'a Path>,
+    /// The image, or a kernel.
     pub(crate) image: &'a Path,
+    /// The files that a kernel begins with.
+    pub(crate) initrd: Option<&'a Path>,
     /// The kernel command line.
     pub(crate) append: &'a str,
     /// The file that gets the serial console.
@@ -110,10 +120,17 @@ impl Line<'_> {
     /// Writes the command.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(self.qemu);
-        command.args(["-M", self.machine, "-cpu", "max", "-accel", self.accel.argument()]);
+        command.args(["-M", self.machine, "-cpu", self.cpu, "-accel", self.accel.argument()]);
+        command.args(self.accel.more());
+        if let Some(firmware) = self.firmware {
+            command.arg("-bios").arg(firmware);
+        }
         command.args(["-m", self.memory, "-smp", &self.smp.to_string(), "-nodefaults"]);
         command.args(numa::arguments(self.memory, self.smp, self.numa));
         command.args(["-display", "none", "-no-reboot", "-kernel"]).arg(self.image);
+        if let Some(initrd) = self.initrd {
+            command.arg("-initrd").arg(initrd);
+        }
         if !self.append.is_empty() {
             command.args(["-append", self.append]);
         }
@@ -151,11 +168,14 @@ mod tests {
         let line = Line {
             qemu: Path::new("qemu-system-x86_64"),
             machine: "q35",
+            cpu: CPU,
             accel: Accel::Tcg,
             memory: "512M",
             smp: 2,
             numa: 1,
+            firmware: None,
             image: Path::new("app.elf"),
+            initrd: None,
             append,
             serial: Path::new("/tmp/serial.log"),
             netdev,
@@ -181,6 +201,30 @@ mod tests {
         let bare = line(Netdev::None, "");
         assert!(!bare.contains("-append") && !bare.contains("netdev"), "{bare}");
         assert!(line(Netdev::Stream(7), "").contains("addr.type=fd,addr.str=7"));
+    }
+
+    #[test]
+    fn another_kernel_brings_its_files() {
+        let line = Line {
+            qemu: Path::new("qemu-system-x86_64"),
+            machine: "q35",
+            cpu: CPU,
+            accel: Accel::Counted,
+            memory: "2G",
+            smp: 1,
+            numa: 1,
+            firmware: Some(Path::new("qboot.rom")),
+            image: Path::new("vmlinuz"),
+            initrd: Some(Path::new("files.cpio")),
+            append: "quiet",
+            serial: Path::new("serial.log"),
+            netdev: Netdev::None,
+        };
+        let line = process::show(&line.command());
+        assert!(
+            line.contains("-accel tcg,thread=single -icount shift=0,sleep=off -bios qboot.rom")
+        );
+        assert!(line.contains("-kernel vmlinuz -initrd files.cpio -append quiet"), "{line}");
     }
 
     #[test]

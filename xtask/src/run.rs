@@ -16,10 +16,11 @@ use crate::cli::RunOptions;
 use crate::exit::{self, Cause};
 use crate::guest::{Guest, NoPong, Plan, plan};
 use crate::instance::{self, Instance};
+use crate::qemu::{self, firmware};
 use crate::sys::{Bond, Signals};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{network, process, qemu};
+use crate::{network, process};
 
 use tail::Tail;
 
@@ -70,9 +71,12 @@ fn draft(
         return Err(exit::failure(Cause::Usage, message));
     }
     Ok(Plan {
+        firmware: firmware::choose(machine.firmware, &qemu, &machine.machine)?,
         qemu,
         image,
+        initrd: None,
         machine: options.machine.machine.clone(),
+        cpu: qemu::CPU,
         memory: options.machine.memory.clone(),
         smp: options.machine.smp,
         numa: options.machine.numa,

@@ -1,14 +1,15 @@
-//! The workloads.
+//! The workloads, and what their loops have in common.
 
-#![expect(unsafe_code, reason = "maps frames a second time")]
+mod change;
+mod crowd;
+mod map;
+mod pairs;
 
-use arrayvec::ArrayVec;
-use vmalloc::{Frame, Machine, PAGE_BYTES, Protection, Region, Request, Resize, Vmalloc};
+use vmalloc::{Machine, PAGE_BYTES, Region, Vmalloc};
 
-use super::held::Held;
 use super::round::{Outcome, Plan};
 
-/// A workload, by its name and bit in Linux's suite.
+/// A workload, by its name and bit in Linux's suite, or above those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workload {
     /// Its bit.
@@ -29,11 +30,15 @@ enum Kind {
     AlignShift,
     MapRam,
     Resize,
+    Pair,
+    ZeroedPair,
+    Growth,
+    Clear,
 }
 
 /// All of them. Those that Linux has besides are about its per-CPU allocator, its RCU and its
-/// allocation flags.
-pub const WORKLOADS: [Workload; 9] = [
+/// allocation flags. The last four are no part of its suite.
+pub const WORKLOADS: [Workload; 13] = [
     Workload { mask: 1, name: "fix_size_alloc_test", kind: Kind::FixSize },
     Workload { mask: 2, name: "full_fit_alloc_test", kind: Kind::FullFit },
     Workload { mask: 4, name: "long_busy_list_alloc_test", kind: Kind::LongBusyList },
@@ -43,16 +48,12 @@ pub const WORKLOADS: [Workload; 9] = [
     Workload { mask: 64, name: "align_shift_alloc_test", kind: Kind::AlignShift },
     Workload { mask: 1024, name: "vm_map_ram_test", kind: Kind::MapRam },
     Workload { mask: 4096, name: "vrealloc_test", kind: Kind::Resize },
+    Workload { mask: 1 << 16, name: "pair_test", kind: Kind::Pair },
+    Workload { mask: 1 << 17, name: "zeroed_pair_test", kind: Kind::ZeroedPair },
+    Workload { mask: 1 << 18, name: "growth_test", kind: Kind::Growth },
+    Workload { mask: 1 << 19, name: "clear_test", kind: Kind::Clear },
 ];
 
-/// Holes of a page that [`Kind::FullFit`] makes, for each doubling of the CPUs.
-const HOLES: u64 = 8192;
-/// Pages that [`Kind::LongBusyList`] holds.
-const BUSY: u64 = 15_000;
-/// Twice the alignment of a stack.
-const STACK_ALIGN: u64 = 32 << 10;
-/// The most frames that are mapped a second time.
-const FRAMES_MAX: usize = 512;
 /// Loops between two looks at the clock.
 const LOOPS_TIMED: u64 = 16;
 
@@ -83,22 +84,20 @@ impl Workload {
         let result = match self.kind {
             Kind::FixSize => {
                 let pages = work.plan.pages;
-                work.measure(|work| work.pair(pages))
+                work.measure(|work| work.written_pair(pages))
             }
             Kind::FullFit => work.full_fit(),
             Kind::LongBusyList => work.long_busy_list(),
-            Kind::RandomSize => work.measure(|work| {
-                let pages = 1 + work.random() % 100;
-                work.pair(pages)
-            }),
-            Kind::FixAlign => work.measure(|work| work.aligned_pair(5, STACK_ALIGN)),
-            Kind::RandomSizeAlign => work.measure(|work| {
-                let byte = work.random() % 256;
-                work.aligned_pair(byte % 10 + 1, 1 << (byte % 23))
-            }),
+            Kind::RandomSize => work.measure(Work::random_pair),
+            Kind::FixAlign => work.measure(|work| work.aligned_pair(5, pairs::STACK_ALIGN)),
+            Kind::RandomSizeAlign => work.measure(Work::random_aligned_pair),
             Kind::AlignShift => work.align_shift(),
             Kind::MapRam => work.map_ram(),
-            Kind::Resize => work.measure(Work::resize),
+            Kind::Resize => work.measure(|work| work.resize()),
+            Kind::Pair => work.measure(|work| work.pair()),
+            Kind::ZeroedPair => work.measure(|work| work.zeroed_pair()),
+            Kind::Growth => work.measure(|work| work.growth()),
+            Kind::Clear => work.clear(),
         };
         work.outcome.failed = result.is_err();
     }
@@ -144,101 +143,5 @@ impl<M: Machine> Work<M> {
 
     fn write(&self, region: &Region<'_, M>, byte: u8) -> Step {
         self.vm.machine().write(region.address(), &[byte]).map_err(|_fault| Refused)
-    }
-
-    fn pair(&self, pages: u64) -> Step {
-        let region = self.allocate(pages)?;
-        self.write(&region, 0)
-    }
-
-    fn aligned_pair(&self, pages: u64, align: u64) -> Step {
-        let request = Request::try_new(pages * PAGE_BYTES)?.zeroed().align(align)?;
-        drop(self.vm.allocate(&request)?);
-        Ok(())
-    }
-
-    /// As many of `wanted` pages as there is memory for, if that is a quarter at least.
-    fn scale(&mut self, wanted: u64) -> Result<u64, Refused> {
-        let share = self.free * 3 / 4 / u64::from(self.plan.cpus);
-        let pages = wanted.min(share);
-        self.outcome.scale = pages * 100 / wanted;
-        if pages * 4 < wanted { Err(Refused) } else { Ok(pages) }
-    }
-
-    fn hold(&self, held: &mut Held<M>) -> Step {
-        if held.push(self.allocate(1)?) { Ok(()) } else { Err(Refused) }
-    }
-
-    /// Holes of just a page, and pages that fit in them.
-    fn full_fit(&mut self) -> Step {
-        let doublings = u64::from(u32::BITS - self.vm.machine().count().leading_zeros());
-        let pages = self.scale(2 * doublings * HOLES)?;
-        let mut stay = Held::new(self.vm);
-        let mut go = Held::new(self.vm);
-        for _ in 0..pages / 2 {
-            self.hold(&mut stay)?;
-            self.hold(&mut go)?;
-        }
-        drop(go);
-        self.measure(|work| work.pair(1))
-    }
-
-    /// Long and short regions beside many that live.
-    fn long_busy_list(&mut self) -> Step {
-        let pages = self.scale(BUSY)?;
-        let mut held = Held::new(self.vm);
-        for _ in 0..pages {
-            self.hold(&mut held)?;
-        }
-        self.measure(|work| {
-            let long = work.allocate(100)?;
-            let short = work.allocate(1)?;
-            work.write(&long, 0)?;
-            work.write(&short, 0)
-        })
-    }
-
-    /// Every power of two as an alignment: the large ones must be refused.
-    fn align_shift(&mut self) -> Step {
-        let mut shift = 0;
-        let loops = core::mem::replace(&mut self.plan.loops, 64);
-        let result = self.measure(|work| {
-            shift += 1;
-            work.aligned_pair(1, 1 << (shift - 1))
-        });
-        self.plan.loops = loops;
-        result
-    }
-
-    /// Frames that are mapped a second time for a moment.
-    fn map_ram(&mut self) -> Step {
-        let region = self.allocate(self.plan.pages.min(FRAMES_MAX as u64))?;
-        let physical = region.range().pages().map(|page| self.vm.translate(page.start_address()));
-        let frames: ArrayVec<Frame, FRAMES_MAX> =
-            physical.flatten().map(Frame::containing_address).collect();
-        self.measure(|work| {
-            // SAFETY: the frames are `region`'s, which lives until the loop is over; nobody refers to
-            // its bytes, and what is unmapped lazily is flushed before they are anybody else's.
-            let map = unsafe { work.vm.vmap(&frames, Protection::ReadWrite, "bench") }?;
-            work.write(&map, b'a')?;
-            // The frames stay ours.
-            let _ticket = work.vm.vunmap_lazy(map);
-            Ok(())
-        })
-    }
-
-    /// Growth and shrinking by which the first byte lives.
-    fn resize(&mut self) -> Step {
-        let mut region = self.allocate(1)?;
-        self.write(&region, b'a')?;
-        for bytes in [4 * PAGE_BYTES, PAGE_BYTES, PAGE_BYTES / 2, PAGE_BYTES] {
-            region.resize(&Resize::to(bytes))?;
-            let mut byte = [0];
-            let read = self.vm.machine().read(region.address(), &mut byte);
-            if read.is_err() || byte != *b"a" {
-                return Err(Refused);
-            }
-        }
-        Ok(())
     }
 }

@@ -21,9 +21,11 @@ struct Options {
     cpus: u64,
     loops: u64,
     pages: u64,
+    /// The longest that each workload may take.
+    ms: u64,
 }
 
-/// `VBENCH all|name|mask [CPUS n] [LOOPS n] [PAGES n]`: a line for each workload and CPU, and what
+/// `VBENCH all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]`: a line for each workload and CPU, and what
 /// the workload did to tables and TLBs. It is run again where its reply finds no room at first.
 pub(super) fn vbench<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let mask = mask(call.argument(1))?;
@@ -32,7 +34,7 @@ pub(super) fn vbench<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
     let limit = service.crew.map_or(1, |_| service.vm.machine().count());
     let options = Options::parse(call.arguments.iter().skip(2), limit.into())?;
     let chosen = || (0..).zip(WORKLOADS).filter(|(_, workload)| workload.mask & mask != 0);
-    let us = US_MAX / chosen().count().max(1) as u64;
+    let us = (US_MAX / chosen().count().max(1) as u64).min(options.ms * 1000);
     let mut result = Ok(());
     call.reply.bulk_by(|reply| {
         for (number, workload) in chosen() {
@@ -67,16 +69,13 @@ fn mask(text: &[u8]) -> Result<u32, Failure> {
     let known: u32 = WORKLOADS.iter().map(|workload| workload.mask).sum();
     let bits = resp::decimal(text).and_then(|bits| u32::try_from(bits).ok());
     bits.filter(|bits| *bits != 0 && bits & !known == 0).ok_or_else(|| {
-        Failure::Invalid(
-            "a workload is all, a name, or bits of 1 to 64, 1024, 4096",
-            Word::new(text),
-        )
+        Failure::Invalid("a workload is all, a name, or the sum of some masks", Word::new(text))
     })
 }
 
 impl Options {
     fn parse<'a>(mut words: impl Iterator<Item = &'a [u8]>, cpus: u64) -> Result<Self, Failure> {
-        let mut options = Self { cpus: 1, loops: LOOPS_DEFAULT, pages: 1 };
+        let mut options = Self { cpus: 1, loops: LOOPS_DEFAULT, pages: 1, ms: US_MAX / 1000 };
         while let Some(word) = words.next() {
             let (place, limit, what) = if word.eq_ignore_ascii_case(b"CPUS") {
                 (&mut options.cpus, cpus, "CPUS is 1 to the number of CPUs")
@@ -84,6 +83,8 @@ impl Options {
                 (&mut options.loops, LOOPS_MAX, "LOOPS is 1 to 100000000")
             } else if word.eq_ignore_ascii_case(b"PAGES") {
                 (&mut options.pages, PAGES_MAX, "PAGES is 1 to 4096")
+            } else if word.eq_ignore_ascii_case(b"MS") {
+                (&mut options.ms, US_MAX / 1000, "MS is 1 to 10000")
             } else {
                 return Err(Failure::Option(Word::new(word)));
             };

@@ -20,10 +20,10 @@ fn the_suite_runs_by_name_by_mask_and_whole() {
     let some = world.ok(&mut client, "VBENCH 17 LOOPS 2").text();
     assert_eq!(names(&some), ["fix_size_alloc_test", "fix_align_alloc_test"]);
     let all = world.ok(&mut client, "VBENCH all LOOPS 2").text();
-    assert_eq!(names(&all).len(), 9, "{all}");
+    assert_eq!(names(&all).len(), 13, "{all}");
     assert!(world.ok(&mut client, "VCHECK").text().starts_with("OK areas=0 "));
 
-    let workload = "INVAL a workload is all, a name, or bits of 1 to 64, 1024, 4096, not";
+    let workload = "INVAL a workload is all, a name, or the sum of some masks, not";
     for (line, expected) in [
         ("VBENCH 0", format!("{workload} '0'")),
         ("VBENCH 128", format!("{workload} '128'")),
@@ -32,6 +32,7 @@ fn the_suite_runs_by_name_by_mask_and_whole() {
         ("VBENCH 1 CPUS 0", "INVAL CPUS is 1 to the number of CPUs, not '0'".to_owned()),
         ("VBENCH 1 LOOPS 0", "INVAL LOOPS is 1 to 100000000, not '0'".to_owned()),
         ("VBENCH 1 PAGES 4097", "INVAL PAGES is 1 to 4096, not '4097'".to_owned()),
+        ("VBENCH 1 MS 0", "INVAL MS is 1 to 10000, not '0'".to_owned()),
         ("VBENCH 1 PAGES", "INVAL option PAGES has no value".to_owned()),
         ("VBENCH 1 FAST 1", "INVAL unknown option 'FAST'".to_owned()),
     ] {

@@ -20,10 +20,16 @@ use crate::{passt, process};
 pub(crate) struct Plan {
     /// QEMU.
     pub(crate) qemu: PathBuf,
-    /// The image.
+    /// The firmware; `None` is the machine's own.
+    pub(crate) firmware: Option<PathBuf>,
+    /// The image, or a kernel.
     pub(crate) image: PathBuf,
+    /// The files that a kernel begins with.
+    pub(crate) initrd: Option<PathBuf>,
     /// Machine type.
     pub(crate) machine: String,
+    /// QEMU's name of the processor.
+    pub(crate) cpu: &'static str,
     /// Memory, as in `512M`.
     pub(crate) memory: String,
     /// Virtual CPUs.
@@ -57,11 +63,14 @@ impl Plan {
         let line = Line {
             qemu: &self.qemu,
             machine: &self.machine,
+            cpu: self.cpu,
             accel: self.accel,
             memory: &self.memory,
             smp: self.smp,
             numa: self.numa,
+            firmware: self.firmware.as_deref(),
             image: &self.image,
+            initrd: self.initrd.as_deref(),
             append: &self.append,
             serial,
             netdev,
@@ -117,6 +126,7 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Verb};
+    use crate::qemu;
 
     fn options(words: &[&str]) -> MachineOptions {
         let words = ["xtask", "run"].iter().chain(words);
@@ -143,8 +153,11 @@ mod tests {
     fn the_script_has_a_line_per_process() {
         let plan = Plan {
             qemu: "qemu".into(),
+            firmware: None,
             image: "app.elf".into(),
+            initrd: None,
             machine: "q35".to_owned(),
+            cpu: qemu::CPU,
             memory: "64M".to_owned(),
             smp: 1,
             numa: 1,

@@ -11,11 +11,11 @@ use runtime_config::verdict::{self, Verdict};
 use super::tally::Tally;
 use crate::accel;
 use crate::build::{self, Image};
-use crate::cli::AccelRequest;
+use crate::cli::{AccelRequest, FirmwareRequest};
 use crate::guest::{Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Network};
-use crate::qemu;
+use crate::qemu::{self, firmware};
 use crate::sys::Bond;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -28,16 +28,18 @@ const LIMIT: Duration = Duration::from_secs(300);
 struct Machine {
     cpus: u32,
     nodes: u32,
+    /// qboot leaves devices without addresses, SeaBIOS does not.
+    firmware: FirmwareRequest,
     /// The tests that it runs: those whose name contains it.
     tests: &'static str,
 }
 
 /// All guests, the quick ones first.
 const MACHINES: [Machine; 4] = [
-    Machine { cpus: 1, nodes: 1, tests: "" },
-    Machine { cpus: 2, nodes: 1, tests: "" },
-    Machine { cpus: 2, nodes: 2, tests: "nodes" },
-    Machine { cpus: 4, nodes: 1, tests: "" },
+    Machine { cpus: 1, nodes: 1, firmware: FirmwareRequest::Own, tests: "" },
+    Machine { cpus: 2, nodes: 1, firmware: FirmwareRequest::Auto, tests: "" },
+    Machine { cpus: 2, nodes: 2, firmware: FirmwareRequest::Auto, tests: "nodes" },
+    Machine { cpus: 4, nodes: 1, firmware: FirmwareRequest::Own, tests: "" },
 ];
 
 /// Those of them that every run of the tests boots.
@@ -63,11 +65,15 @@ pub(super) fn run(
 }
 
 fn boot(workspace: &Workspace, image: PathBuf, machine: Machine) -> anyhow::Result<Tally> {
-    let Machine { cpus, nodes, tests } = machine;
+    let Machine { cpus, nodes, firmware, tests } = machine;
+    let qemu = qemu::ensure(None)?;
     let plan = Plan {
-        qemu: qemu::ensure(None)?,
+        firmware: firmware::choose(firmware, &qemu, "q35")?,
+        qemu,
         image,
+        initrd: None,
         machine: "q35".to_owned(),
+        cpu: qemu::CPU,
         memory: "256M".to_owned(),
         smp: cpus,
         numa: nodes,

@@ -17,7 +17,7 @@ use crate::bare::memory::{selfcheck, window};
 use crate::bare::refuse;
 use crate::platform::span::Span;
 
-/// What the manual says to wait after a reset.
+/// What the manual says to wait after a reset: for processors with an APIC chip of their own.
 const RESET_US: u64 = 10_000;
 /// And after the first start, before the second one.
 const START_US: u64 = 200;
@@ -45,12 +45,13 @@ pub(crate) struct Other {
 /// Once, on the boot CPU, before anything of the window is freed.
 pub(crate) fn start(vm: &'static Vmalloc<BareMachine>) -> Result<u32, AllocateError> {
     let mut running = 1;
+    let reset_us = if is_quick() { 0 } else { RESET_US };
     for (number, cpu) in (0..).zip(vm.machine().topology().cpus()).skip(1) {
         let identifier = cpu.identifier;
         let (other, stack) = prepare(vm, number)?;
         trampoline::prepare(stack, other);
         apic::reset(identifier);
-        clock::wait(RESET_US, || false);
+        clock::wait(reset_us, || false);
         // Twice, as the manual wants it; a CPU that runs takes no notice of the second.
         apic::start(identifier, AP_TRAMPOLINE_ADDRESS);
         if !clock::wait(START_US, || other.is_up.load(Ordering::Acquire)) {
@@ -63,6 +64,18 @@ pub(crate) fn start(vm: &'static Vmalloc<BareMachine>) -> Result<u32, AllocateEr
         running += 1;
     }
     Ok(running)
+}
+
+/// Whether a CPU can be started right after its reset: so it is in the families that have the APIC
+/// in the processor and have ever had 64 bits, but for Intel's family 15.
+fn is_quick() -> bool {
+    let cpuid = raw_cpuid::CpuId::new();
+    let family = cpuid.get_feature_info().map_or(0, |info| info.family_id());
+    cpuid.get_vendor_info().is_some_and(|vendor| match vendor.as_str() {
+        "GenuineIntel" => family == 6,
+        "AuthenticAMD" | "HygonGenuine" => family >= 15,
+        _ => false,
+    })
 }
 
 /// Makes a CPU's stacks and records. They stay for ever.

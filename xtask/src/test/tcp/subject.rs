@@ -9,10 +9,11 @@ use anyhow::{Context, bail};
 use runtime_config::{ports, verdict};
 
 use crate::accel::Accel;
-use crate::cli::NetRequest;
+use crate::cli::{FirmwareRequest, NetRequest};
 use crate::guest::{Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Network};
+use crate::qemu::{self, firmware};
 use crate::resp::Client;
 use crate::sys::Bond;
 use crate::workspace::Workspace;
@@ -36,16 +37,19 @@ impl Subject {
     /// everywhere.
     pub(super) fn boot(
         workspace: &Workspace,
-        qemu: &Path,
+        program: &Path,
         image: &Path,
         line: &str,
         smp: u32,
     ) -> anyhow::Result<Self> {
         let network = network::choose(NetRequest::Auto)?.network;
         let plan = Plan {
-            qemu: qemu.to_path_buf(),
+            firmware: firmware::choose(FirmwareRequest::Auto, program, "q35")?,
+            qemu: program.to_path_buf(),
             image: image.to_path_buf(),
+            initrd: None,
             machine: "q35".to_owned(),
+            cpu: qemu::CPU,
             memory: "512M".to_owned(),
             smp,
             numa: 1,

@@ -1,0 +1,32 @@
+//! `cargo xtask bench`: the image measured, alone or beside Linux.
+//!
+//! All compare within one run, in turns on the same QEMU, because machines differ and are noisy.
+
+mod boot;
+mod figures;
+mod guest;
+mod image;
+mod linux;
+mod peer;
+mod rows;
+mod workloads;
+
+use std::process::ExitCode;
+
+use crate::cli::Bench;
+use crate::workspace::Workspace;
+
+/// Runs the verb.
+pub(crate) fn bench(workspace: &Workspace, what: &Bench) -> anyhow::Result<ExitCode> {
+    match what {
+        Bench::Guest(options) => guest::guest(workspace, options),
+        Bench::Linux(options) => linux::linux(workspace, options),
+        Bench::Boot(options) => boot::boot(workspace, options),
+    }
+}
+
+/// The host's load, as it says it: what else ran while it was measured.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or("unknown").to_owned()
+}

@@ -1,0 +1,63 @@
+//! `cargo xtask bench boot`: from the start of QEMU to the first PONG.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::figures::median;
+use super::image::{self, Setting};
+use super::rows::{self, Row};
+use crate::accel::Accel;
+use crate::cli::BenchBootOptions;
+use crate::guest::Plan;
+use crate::linux::Linux;
+use crate::process;
+use crate::workspace::Workspace;
+
+/// Boots of the image for each of Linux, which takes so much longer.
+const BOOTS_PER_PEER: u32 = 4;
+/// Where Redis listens.
+const REDIS: u16 = 6379;
+
+/// Runs the verb.
+pub(super) fn boot(workspace: &Workspace, options: &BenchBootOptions) -> anyhow::Result<ExitCode> {
+    let linux = Linux::ensure(workspace)?;
+    let setting = Setting { memory: "512M", cpus: 2, accel: Accel::Tcg, append: "" };
+    let ours = image::plan(workspace, &setting)?;
+    let (files, line) = linux.redis()?;
+    let peer = Plan {
+        image: linux.kernel(),
+        initrd: Some(files),
+        append: line,
+        guest_port: REDIS,
+        ..ours.clone()
+    };
+    let what = format!("{} boots, load {}", options.boots, super::load());
+    process::announce("Measure", &what);
+    let (mut ours_ms, mut peer_ms) = (Vec::new(), Vec::new());
+    for number in 0..options.boots {
+        ours_ms.push(ms(workspace, &ours)?);
+        if number % BOOTS_PER_PEER == 0 {
+            peer_ms.push(ms(workspace, &peer)?);
+        }
+    }
+    println!(
+        "{}, 2 CPUs, QEMU's user network; load {} at the end; boots {} and {}",
+        image::firmware_name(&ours),
+        super::load(),
+        ours_ms.len(),
+        peer_ms.len()
+    );
+    let (ours, peer) = (median(ours_ms).context("no boot")?, median(peer_ms));
+    let rows = [Row::cost("start of QEMU to the first PONG, median".to_owned(), "ms", ours, peer)];
+    rows::print(&rows, "Linux with Redis");
+    if let Some(path) = &options.json {
+        rows::write(&rows, path)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ms(workspace: &Workspace, plan: &Plan) -> anyhow::Result<f64> {
+    let (_guest, after) = image::boot(workspace, plan.clone())?;
+    Ok(after.as_secs_f64() * 1e3)
+}

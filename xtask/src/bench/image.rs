@@ -1,0 +1,131 @@
+//! The image under measurement.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use runtime_config::ports;
+
+use super::figures::Sample;
+use super::workloads::Workload;
+use crate::accel::Accel;
+use crate::build::{self, Image};
+use crate::cli::FirmwareRequest;
+use crate::guest::{Guest, Plan};
+use crate::instance::Instance;
+use crate::network::{self, Network};
+use crate::qemu::{self, firmware};
+use crate::resp::{Client, Reply};
+use crate::sys::Bond;
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+/// From the start of QEMU to the first PONG, of Linux too.
+const PONG_LIMIT: Duration = Duration::from_secs(120);
+/// More loops than there is time for.
+const LOOPS: &str = "100000000";
+
+/// What a guest is started with; the rest is the same for all.
+#[derive(Clone, Debug)]
+pub(super) struct Setting<'a> {
+    pub(super) memory: &'a str,
+    pub(super) cpus: u32,
+    pub(super) accel: Accel,
+    pub(super) append: &'a str,
+}
+
+/// The plan of the image: on QEMU's own network, which takes no processor while nobody talks.
+pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Result<Plan> {
+    let toolchain = Toolchain::ensure(workspace)?;
+    let qemu = qemu::ensure(None)?;
+    Ok(Plan {
+        firmware: firmware::choose(FirmwareRequest::Auto, &qemu, "q35")?,
+        qemu,
+        image: build::compile(workspace, &toolchain, Image::Service)?,
+        initrd: None,
+        machine: "q35".to_owned(),
+        cpu: qemu::CPU,
+        memory: setting.memory.to_owned(),
+        smp: setting.cpus,
+        numa: 1,
+        accel: setting.accel,
+        network: Some(Network::User),
+        append: setting.append.to_owned(),
+        host: network::free_port(0)?,
+        guest_port: ports::RESP,
+    })
+}
+
+/// Starts a guest and waits for its PONG: how long that took.
+pub(super) fn boot(workspace: &Workspace, plan: Plan) -> anyhow::Result<(Guest, Duration)> {
+    let plan = Plan { host: network::free_port(0)?, ..plan };
+    let instance = Rc::new(Instance::claim(workspace, "bench")?);
+    let mut guest = Guest::start(plan, instance, Bond::Own)?;
+    match guest.wait_for_pong(PONG_LIMIT, || false)? {
+        Ok(after) => Ok((guest, after)),
+        Err(reason) => Err(guest.explain(&reason, PONG_LIMIT)),
+    }
+}
+
+/// Runs a workload in the image.
+pub(super) fn measure(
+    client: &mut Client,
+    workload: &Workload,
+    cpus: u32,
+    ms: u32,
+) -> anyhow::Result<Vec<Sample>> {
+    let text = vbench(client, workload.name, workload.pages, cpus, ms)?;
+    let lines = text.lines().filter(|line| line.starts_with("Summary: "));
+    let sample = |line: &str| {
+        let us = word(line, "avg:")?;
+        Some(Sample::new(workload.name, workload.pages, cpus, word(line, "loops:")?, us * 1e3))
+    };
+    let is_whole = |line: &&str| line.contains(" passed: 1 ") && line.contains(" scale: 100");
+    let samples: Vec<_> = lines.filter(is_whole).filter_map(sample).collect();
+    if samples.len() != cpus as usize {
+        bail!("{} on {cpus} CPUs: {text}", workload.name);
+    }
+    Ok(samples)
+}
+
+/// Asks for a workload.
+pub(super) fn vbench(
+    client: &mut Client,
+    name: &str,
+    pages: u64,
+    cpus: u32,
+    ms: u32,
+) -> anyhow::Result<String> {
+    let [pages, cpus, ms] = [pages, cpus.into(), ms.into()].map(|number| number.to_string());
+    let words = ["VBENCH", name, "LOOPS", LOOPS, "PAGES", &pages, "CPUS", &cpus, "MS", &ms];
+    match client.call(&words)? {
+        Reply::Bulk(Some(bytes)) => String::from_utf8(bytes).context("VBENCH"),
+        other => bail!("VBENCH answers {other:?}"),
+    }
+}
+
+/// The number behind a word.
+pub(super) fn word(line: &str, word: &str) -> Option<f64> {
+    let mut words = line.split_whitespace();
+    words.find(|found| *found == word)?;
+    words.next()?.parse().ok()
+}
+
+/// The name of what a machine boots with.
+pub(super) fn firmware_name(plan: &Plan) -> String {
+    let name = plan.firmware.as_deref().and_then(Path::file_name);
+    name.map_or_else(|| "QEMU's own firmware".to_owned(), |name| name.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_behind_their_words() {
+        let line = "Summary: a passed: 1 failed: 0 loops: 25 avg: 70 usec cpu: 0";
+        assert_eq!((word(line, "loops:"), word(line, "avg:")), (Some(25.0), Some(70.0)));
+        assert_eq!(word(line, "ns:"), None);
+    }
+}

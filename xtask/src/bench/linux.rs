@@ -1,0 +1,109 @@
+//! `cargo xtask bench linux`: the same workloads here and there, in turns.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::figures::{Figures, Sample};
+use super::image::{self, Setting};
+use super::peer;
+use super::rows::{self, Row};
+use super::workloads::{BOTH, CLEAR, SCALING, ZEROED};
+use crate::accel::Accel;
+use crate::cli::BenchLinuxOptions;
+use crate::guest::Plan;
+use crate::linux::Linux;
+use crate::process;
+use crate::resp::Client;
+use crate::workspace::Workspace;
+
+const MEMORY: &str = "2G";
+/// A processor without quick string instructions: QEMU's are slow, and Linux clears pages by them.
+const WITHOUT_STRINGS: &str = "max,-erms";
+
+/// Both systems.
+#[derive(Default)]
+struct Both {
+    ours: Figures,
+    peer: Figures,
+}
+
+/// Runs the verb.
+pub(super) fn linux(
+    workspace: &Workspace,
+    options: &BenchLinuxOptions,
+) -> anyhow::Result<ExitCode> {
+    let linux = Linux::ensure(workspace)?;
+    let timed = plan(workspace, 2, Accel::Tcg)?;
+    let mut times = Both::default();
+    for round in 1..=options.rounds {
+        let what = format!("round {round} of {}, load {}", options.rounds, super::load());
+        process::announce("Measure", &what);
+        times.peer.add(peer::measure(workspace, &linux, &timed, "1,2", options.ms)?);
+        times.ours.add(ours(workspace, &timed, &[1, 2], options.ms)?);
+    }
+    process::announce("Measure", "Linux on a processor without quick string instructions");
+    let plain = Plan { cpu: WITHOUT_STRINGS, ..timed };
+    let mut slow = Figures::default();
+    slow.add(peer::measure(workspace, &linux, &plain, "1", options.ms)?);
+    process::announce("Measure", "instructions, on one CPU");
+    let counted = plan(workspace, 1, Accel::Counted)?;
+    let mut counts = Both::default();
+    // A tenth of the time: of instructions every loop takes as many.
+    let ms = (options.ms / 10).max(10);
+    counts.peer.add(peer::measure(workspace, &linux, &counted, "1", ms)?);
+    counts.ours.add(ours(workspace, &counted, &[1], ms)?);
+
+    let rows = rows(&times, &slow, &counts).context("a workload was not measured")?;
+    let kernel = linux.version();
+    println!("QEMU under TCG, {MEMORY}, medians of {}, Linux {kernel}", options.rounds);
+    rows::print(&rows, "Linux");
+    if let Some(path) = &options.json {
+        rows::write(&rows, path)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn plan(workspace: &Workspace, cpus: u32, accel: Accel) -> anyhow::Result<Plan> {
+    image::plan(workspace, &Setting { memory: MEMORY, cpus, accel, append: "" })
+}
+
+/// Boots the image and has it do everything.
+fn ours(workspace: &Workspace, plan: &Plan, cpus: &[u32], ms: u32) -> anyhow::Result<Vec<Sample>> {
+    let (guest, _) = image::boot(workspace, plan.clone())?;
+    let mut client = Client::connect(guest.plan().host)?;
+    let mut samples = Vec::new();
+    for &cpus in cpus {
+        for workload in BOTH.iter().chain([&CLEAR]) {
+            samples.extend(image::measure(&mut client, workload, cpus, ms)?);
+        }
+    }
+    Ok(samples)
+}
+
+fn rows(times: &Both, slow: &Figures, counts: &Both) -> Option<Vec<Row>> {
+    let mut rows = Vec::new();
+    for workload in &BOTH {
+        let (ours, peer) = (times.ours.ns(workload)?, times.peer.ns(workload)?);
+        rows.push(Row::cost(workload.title.to_owned(), "ns", ours, Some(peer)));
+    }
+    let (zeroed, slow) = (times.ours.ns(&ZEROED)?, slow.ns(&ZEROED)?);
+    let name = format!("{}, Linux without erms", ZEROED.title);
+    rows.push(Row::cost(name, "ns", zeroed, Some(slow)));
+    let part = times.ours.ns(&CLEAR)? / zeroed;
+    rows.push(Row::yield_of(format!("{}: part of {}", CLEAR.title, ZEROED.title), "", part, None));
+    for workload in &BOTH {
+        let (ours, peer) = (times.ours.rate(workload, 2)?, times.peer.rate(workload, 2)?);
+        rows.push(Row::yield_of(format!("{}, 2 CPUs", workload.title), "/s", ours, Some(peer)));
+    }
+    let scaling = |system: &Figures| Some(system.rate(&SCALING, 2)? / system.rate(&SCALING, 1)?);
+    let (ours, peer) = (scaling(&times.ours)?, scaling(&times.peer)?);
+    let name = format!("{}, 2 CPUs over 1", SCALING.title);
+    rows.push(Row::yield_of(name, "times", ours, Some(peer)));
+    for workload in &BOTH {
+        // The clock of this guest goes on by a nanosecond with every instruction.
+        let (ours, peer) = (counts.ours.ns(workload)?, counts.peer.ns(workload)?);
+        rows.push(Row::cost(workload.title.to_owned(), "instructions", ours, Some(peer)));
+    }
+    Some(rows)
+}

@@ -1,0 +1,112 @@
+//! The rows that a measurement ends in: as a table for people, as JSON for programs.
+
+use std::path::Path;
+
+use anyhow::Context;
+use comfy_table::{CellAlignment, Table, presets};
+
+/// One figure, and the peer's where there is one.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Row {
+    /// What was measured.
+    pub(super) name: String,
+    /// In what.
+    pub(super) unit: &'static str,
+    /// The image's.
+    pub(super) ours: f64,
+    /// The peer's.
+    pub(super) peer: Option<f64>,
+    /// How many times better the image is.
+    pub(super) ratio: Option<f64>,
+}
+
+impl Row {
+    /// A row whose smaller figure is the better one.
+    pub(super) fn cost(name: String, unit: &'static str, ours: f64, peer: Option<f64>) -> Self {
+        Self { name, unit, ours, peer, ratio: peer.map(|peer| peer / ours) }
+    }
+
+    /// A row whose larger figure is the better one.
+    pub(super) fn yield_of(name: String, unit: &'static str, ours: f64, peer: Option<f64>) -> Self {
+        Self { name, unit, ours, peer, ratio: peer.map(|peer| ours / peer) }
+    }
+
+    fn to_json(&self) -> String {
+        let number = |value: Option<f64>| match value {
+            Some(value) if value.is_finite() => format!("{value:.3}"),
+            _ => "null".to_owned(),
+        };
+        format!(
+            "{{\"name\":\"{}\",\"unit\":\"{}\",\"ours\":{},\"peer\":{},\"ratio\":{}}}",
+            self.name,
+            self.unit,
+            number(Some(self.ours)),
+            number(self.peer),
+            number(self.ratio)
+        )
+    }
+}
+
+/// Prints the rows.
+pub(super) fn print(rows: &[Row], peer: &str) {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["", "unit", "image", peer, "times better"]);
+    for row in rows {
+        let peer = row.peer.map_or_else(String::new, show);
+        let ratio = row.ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+        table.add_row([row.name.clone(), row.unit.to_owned(), show(row.ours), peer, ratio]);
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!("{table}");
+}
+
+/// Writes the rows to a file.
+pub(super) fn write(rows: &[Row], path: &Path) -> anyhow::Result<()> {
+    let lines = rows.iter().map(Row::to_json).collect::<Vec<_>>().join(",\n");
+    std::fs::write(path, format!("[\n{lines}\n]\n")).with_context(|| path.display().to_string())
+}
+
+/// Three digits at least, and thousands in groups.
+fn show(value: f64) -> String {
+    if value < 100.0 {
+        return format!("{value:.2}");
+    }
+    let digits = format!("{value:.0}");
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_better_one_has_the_larger_ratio() {
+        let cost = Row::cost("a".to_owned(), "ns", 10.0, Some(200.0));
+        assert_eq!(cost.ratio, Some(20.0));
+        assert_eq!(Row::yield_of("b".to_owned(), "/s", 10.0, Some(5.0)).ratio, Some(2.0));
+        assert_eq!(
+            cost.to_json(),
+            "{\"name\":\"a\",\"unit\":\"ns\",\"ours\":10.000,\"peer\":200.000,\"ratio\":20.000}"
+        );
+        let alone = Row::cost("c".to_owned(), "ns", 1.5, None);
+        assert!(alone.to_json().ends_with("\"peer\":null,\"ratio\":null}"));
+    }
+
+    #[test]
+    fn numbers_can_be_read() {
+        assert_eq!(
+            [0.456, 99.9, 379.2, 1_234_567.0].map(show),
+            ["0.46", "99.90", "379", "1,234,567"]
+        );
+    }
+}

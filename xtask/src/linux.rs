@@ -1,0 +1,94 @@
+//! Debian's Linux as a guest beside the image: its packages, our module in it, and its files.
+//!
+//! Nothing is installed: the packages are unpacked below `target/linux`, because a kernel that is
+//! installed becomes the one that the host boots.
+
+mod archive;
+mod packages;
+mod programs;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::process;
+use crate::workspace::Workspace;
+
+use archive::Archive;
+
+/// What every Linux guest is told: pages are not cleared that nobody wants cleared, nothing is paid
+/// for what other machines leak, and code lies where it always lies.
+const COMMAND_LINE: &str = "console=ttyS0 init_on_alloc=0 mitigations=off nokaslr";
+
+/// A kernel that is unpacked.
+#[derive(Debug)]
+pub(crate) struct Linux {
+    version: String,
+    /// The root of its packages.
+    root: PathBuf,
+    /// What is built for it.
+    work: PathBuf,
+    /// Our sources.
+    sources: PathBuf,
+}
+
+impl Linux {
+    /// Unpacks the kernel, unless that has been done.
+    ///
+    /// # Errors
+    /// The packages, or the compiler for them, cannot be had.
+    pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Self> {
+        let version = packages::version()?;
+        let folder = workspace.path("target/linux").join(&version);
+        let (root, work) = (folder.join("root"), folder.join("work"));
+        packages::unpack(&version, &root)?;
+        std::fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
+        Ok(Self { version, root, work, sources: workspace.path("xtask/linux-bench") })
+    }
+
+    /// The kernel's version.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The kernel that QEMU boots.
+    pub(crate) fn kernel(&self) -> PathBuf {
+        self.root.join("boot").join(format!("vmlinuz-{}", self.version))
+    }
+
+    /// Builds the module, and packs what a guest needs that loads it. `parameters` are the module's.
+    pub(crate) fn bench(&self, parameters: &str) -> anyhow::Result<(PathBuf, String)> {
+        process::announce("Build", &format!("the module for Linux {}", self.version));
+        let module = programs::module(&self.version, &self.root, &self.sources, &self.work)?;
+        let mut files = Archive::default();
+        files.add("init", &self.init()?, archive::EXECUTABLE)?;
+        files.add("vmbench.ko", &module, archive::PLAIN)?;
+        let path = files.write(&self.work.join("bench.cpio"))?;
+        Ok((path, format!("{COMMAND_LINE} -- bench {parameters}")))
+    }
+
+    /// Packs what a guest needs that becomes the host's Redis.
+    pub(crate) fn redis(&self) -> anyhow::Result<(PathBuf, String)> {
+        let mut files = Archive::default();
+        files.add("init", &self.init()?, archive::EXECUTABLE)?;
+        for (name, path) in packages::drivers(&self.version, &self.root) {
+            files.add(&format!("{name}.ko.xz"), &path, archive::PLAIN)?;
+        }
+        let server = programs::redis()?;
+        files.add("redis-server", &server, archive::EXECUTABLE)?;
+        for library in programs::libraries(&server)? {
+            let name = library.display().to_string();
+            files.add(name.trim_start_matches('/'), &library, archive::EXECUTABLE)?;
+        }
+        let path = files.write(&self.work.join("redis.cpio"))?;
+        Ok((path, format!("{COMMAND_LINE} -- redis")))
+    }
+
+    fn init(&self) -> anyhow::Result<PathBuf> {
+        programs::init(&self.sources, &self.work)
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| path.display().to_string())
+}

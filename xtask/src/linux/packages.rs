@@ -1,0 +1,126 @@
+//! The packages of the kernel, fetched and unpacked.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::exit::{self, Cause};
+use crate::{process, provision};
+
+/// The package that names the newest kernel of the series.
+const SERIES: &str = "linux-image-6.12-cloud-amd64";
+/// How a kernel's name ends.
+const FLAVOUR: &str = "-cloud-amd64";
+/// Stands where everything is unpacked.
+const STAMP: &str = ".unpacked";
+
+/// The newest version, as in `6.12.1+deb12-cloud-amd64`.
+///
+/// # Errors
+/// The package lists do not have it.
+pub(super) fn version() -> anyhow::Result<String> {
+    let ask = || process::ask("apt-cache", &["depends", SERIES]);
+    let found = || ask().as_deref().and_then(version_of).map(str::to_owned);
+    if let Some(version) = found() {
+        return Ok(version);
+    }
+    // The lists may never have been fetched.
+    let refreshed = provision::refresh(&[SERIES]);
+    found().ok_or_else(|| {
+        let why = refreshed.err().map(|error| format!(" ({error:#})")).unwrap_or_default();
+        let message = format!("Linux cannot be had: no package {SERIES} in the package lists{why}");
+        exit::failure(Cause::Missing, message)
+    })
+}
+
+/// Reads `  Depends: linux-image-VERSION`.
+fn version_of(text: &str) -> Option<&str> {
+    let mut depends = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+    depends.find_map(|name| name.strip_prefix("linux-image-").filter(|v| v.ends_with(FLAVOUR)))
+}
+
+/// Fetches and unpacks what a kernel is and what is built for it needs.
+pub(super) fn unpack(version: &str, root: &Path) -> anyhow::Result<()> {
+    if root.join(STAMP).exists() {
+        return Ok(());
+    }
+    let plain = version.trim_end_matches(FLAVOUR);
+    let packages = [
+        format!("linux-image-{version}"),
+        format!("linux-headers-{version}"),
+        format!("linux-headers-{plain}-common"),
+        format!("linux-kbuild-{plain}"),
+    ];
+    process::announce("Fetch", &format!("Linux {version} (50 MB, unpacked below target/linux)"));
+    let fetched = root.with_file_name("packages");
+    for folder in [root, &fetched] {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    let mut command = Command::new("apt-get");
+    command.arg("download").args(&packages).current_dir(&fetched);
+    process::succeed(&mut command).map_err(|error| {
+        let message = format!("Linux {version} cannot be had: {error:#}");
+        exit::failure(Cause::Missing, message)
+    })?;
+    for entry in std::fs::read_dir(&fetched)? {
+        let package = entry?.path();
+        process::succeed(Command::new("dpkg-deb").arg("-x").args([&package, root]))?;
+    }
+    settle(version, root)?;
+    std::fs::remove_dir_all(&fetched)?;
+    Ok(std::fs::write(root.join(STAMP), "")?)
+}
+
+/// The folder that modules are built with.
+pub(super) fn headers(version: &str, root: &Path) -> PathBuf {
+    root.join("usr/src").join(format!("linux-headers-{version}"))
+}
+
+/// Makes the headers work where they are.
+fn settle(version: &str, root: &Path) -> anyhow::Result<()> {
+    let headers = headers(version, root);
+    let makefile = headers.join("Makefile");
+    let text =
+        std::fs::read_to_string(&makefile).with_context(|| makefile.display().to_string())?;
+    let sources = format!("include {}/usr/src/", root.display());
+    std::fs::write(&makefile, text.replace("include /usr/src/", &sources))?;
+    // Only for debuggers, which want another tool.
+    let _ = std::fs::remove_file(headers.join("vmlinux"));
+    Ok(())
+}
+
+/// The modules that a virtio network device needs, in the order in which they are loaded.
+pub(super) fn drivers(version: &str, root: &Path) -> [(&'static str, PathBuf); 3] {
+    let kernel = root.join("lib/modules").join(version).join("kernel");
+    [
+        ("failover", kernel.join("net/core/failover.ko.xz")),
+        ("net_failover", kernel.join("drivers/net/net_failover.ko.xz")),
+        ("virtio_net", kernel.join("drivers/net/virtio_net.ko.xz")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_what_the_series_depends_on() {
+        let text =
+            "linux-image-6.12-cloud-amd64\n  Depends: linux-image-6.12.9+deb12-cloud-amd64\n";
+        assert_eq!(version_of(text), Some("6.12.9+deb12-cloud-amd64"));
+        assert_eq!(version_of("linux-image-6.12-cloud-amd64\n"), None);
+    }
+
+    #[test]
+    fn the_makefile_is_sent_to_the_unpacked_sources() {
+        let root = std::env::temp_dir().join(format!("xtask-linux-{}", std::process::id()));
+        let headers = headers("6.12-x", &root);
+        std::fs::create_dir_all(&headers).unwrap();
+        std::fs::write(headers.join("Makefile"), "include /usr/src/common/Makefile\n").unwrap();
+        settle("6.12-x", &root).unwrap();
+        let text = std::fs::read_to_string(headers.join("Makefile")).unwrap();
+        assert_eq!(text, format!("include {}/usr/src/common/Makefile\n", root.display()));
+        std::fs::remove_dir_all(root).unwrap();
+    }
+}

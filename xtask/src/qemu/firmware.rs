@@ -1,0 +1,58 @@
+//! What runs before the image: QEMU's own choice, or qboot, which is done in a tenth of the time.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::FirmwareRequest;
+use crate::exit::{self, Cause};
+use crate::process;
+
+/// The machines that qboot is for; others have their own.
+const MACHINES: [&str; 2] = ["q35", "pc"];
+
+/// Chooses the firmware; `None` is the machine's own.
+///
+/// # Errors
+/// qboot was asked for and is not there.
+pub(crate) fn choose(
+    request: FirmwareRequest,
+    qemu: &Path,
+    machine: &str,
+) -> anyhow::Result<Option<PathBuf>> {
+    let is_for = MACHINES.contains(&machine.split(',').next().unwrap_or_default());
+    let found = || find(&process::ask(qemu, &["-L", "help"]).unwrap_or_default());
+    match request {
+        FirmwareRequest::Own => Ok(None),
+        FirmwareRequest::Auto => Ok(found().filter(|_| is_for)),
+        FirmwareRequest::Qboot => found().map(Some).ok_or_else(|| {
+            exit::failure(Cause::Missing, "there is no qboot.rom in QEMU's folders")
+        }),
+    }
+}
+
+/// Looks through the folders that QEMU names, one a line.
+fn find(folders: &str) -> Option<PathBuf> {
+    folders.lines().map(|folder| Path::new(folder).join("qboot.rom")).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_folder_that_has_it_counts() {
+        let root = std::env::temp_dir().join(format!("xtask-firmware-{}", std::process::id()));
+        std::fs::create_dir_all(&root).unwrap();
+        std::fs::write(root.join("qboot.rom"), "").unwrap();
+        let folders = format!("/nowhere\n{}\n", root.display());
+        assert_eq!(find(&folders), Some(root.join("qboot.rom")));
+        assert_eq!(find("/nowhere\n"), None);
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_machine_with_firmware_of_its_own_keeps_it() {
+        let choose = |request, machine| choose(request, Path::new("true"), machine).unwrap();
+        assert_eq!(choose(FirmwareRequest::Own, "q35"), None);
+        assert_eq!(choose(FirmwareRequest::Auto, "microvm"), None);
+    }
+}
