@@ -11,6 +11,7 @@
 mod client;
 mod input;
 mod output;
+pub mod position;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -23,9 +24,10 @@ use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
 use crate::net::{Nic, Stack};
 use crate::resp::{Limits, Ranges};
-use crate::service::{Budget, Service};
+use crate::service::{Budget, Lend, Service};
 
 use client::{Client, Fate, Shared};
+use position::Position;
 
 /// Bytes that the input holds beyond an inline request: the headers of a multi-bulk request and
 /// its small arguments.
@@ -34,9 +36,9 @@ const INPUT_SLACK_BYTES: usize = 4096;
 /// An argument of so many bytes fits into the input, however short inline requests may be.
 const ARGUMENT_BYTES: usize = 64 << 10;
 
-/// Between two purges of a loop that has nothing else to do. A client that waits for each reply lets
+/// Between two purges by a loop that has nothing else to do. A client that waits for each reply lets
 /// the loop run dry after every request, and must not pay for a flush each time.
-const PURGE_PAUSE_US: u64 = 10_000;
+const TIDY_PAUSE_US: u64 = 10_000;
 
 /// What a connection beyond the limit is told, as in Redis.
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
@@ -65,8 +67,8 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     connections: u64,
     /// The client that is served first in the next turn.
     first: usize,
-    /// Before it no purge is tried.
-    purge_at_us: u64,
+    /// Before it nothing is tidied up.
+    tidy_at_us: u64,
 }
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
@@ -99,7 +101,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             limits,
             connections: 0,
             first: 0,
-            purge_at_us: 0,
+            tidy_at_us: 0,
         })
     }
 
@@ -118,6 +120,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self
     }
 
+    /// Lets long work be done on other CPUs: without them this one does it in slices, or in one go.
+    #[must_use]
+    pub fn with_lend(mut self, lend: Lend<M>) -> Self {
+        self.service.set_lend(lend);
+        self
+    }
+
     /// The network.
     pub fn stack(&mut self) -> &mut Stack<N> {
         &mut self.stack
@@ -125,33 +134,45 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
 
     /// Takes one turn. `now_us` never goes back.
     pub fn turn(&mut self, now_us: u64) -> Turn {
+        position::begin_turn();
+        let turn = self.take_turn(now_us);
+        Position::Asleep.note();
+        self.service.note_turn();
+        turn
+    }
+
+    fn take_turn(&mut self, now_us: u64) -> Turn {
         let now = Instant::from_micros(i64::try_from(now_us).unwrap_or(i64::MAX));
         self.service.set_now(now_us);
         // Spares another CPU the interrupt.
         self.service.vm().acknowledge();
         let mut budget = Budget::of_a_turn();
-        let mut busy = self.stack.receive(now);
+        let mut busy = self.service.collect() | self.stack.receive(now);
+        Position::Serve.note();
         // Those who leave make room for those who come.
         busy |= self.serve(now, &mut budget);
+        Position::Accept.note();
         busy |= self.accept(now);
+        Position::Reap.note();
         busy |= self.service.reap(&mut budget);
+        Position::Transmit.note();
         self.stack.transmit(now);
         if busy || self.stack.pending() || !self.service.is_reaped() {
             return Turn::Busy;
         }
         let wake = self.stack.wake_at(now);
         let wake = wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0));
-        Turn::Idle { wake_us: [wake, self.purge(now_us)].into_iter().flatten().min() }
+        Turn::Idle { wake_us: [wake, self.tidy(now_us)].into_iter().flatten().min() }
     }
 
-    /// Purges, unless it was tried just now: then returns when to try again.
-    fn purge(&mut self, now_us: u64) -> Option<u64> {
-        if now_us < self.purge_at_us {
-            return Some(self.purge_at_us);
+    /// Tidies up, unless that was tried just now; returns when to try again, if at all.
+    fn tidy(&mut self, now_us: u64) -> Option<u64> {
+        if now_us < self.tidy_at_us {
+            return Some(self.tidy_at_us);
         }
-        self.purge_at_us = now_us + PURGE_PAUSE_US;
-        self.service.vm().purge();
-        None
+        Position::Tidy.note();
+        self.tidy_at_us = now_us + TIDY_PAUSE_US;
+        self.service.tidy().then_some(self.tidy_at_us)
     }
 
     /// Gives new connections a client's place, or tells them that there is none.

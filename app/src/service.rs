@@ -3,16 +3,19 @@
 //! [`Service`] holds what outlives a connection: the [`ledger`](Ledger) of clients' regions, their
 //! [`Names`], the [`Counters`]. A [`Session`] is what belongs to one connection. [`serve`] looks a
 //! request up in the one [`table`] of commands and answers it. Nothing here allocates per request,
-//! knows the network, or takes longer than a slice: what does is a [`Job`] that is stepped.
+//! knows the network, or takes longer than a slice: what does is a job, which is stepped or done by
+//! another CPU while its connection waits.
 
 mod allocate;
 mod audit;
+mod away;
 mod bench;
 mod bytes;
 mod call;
 mod config;
 mod counters;
 mod entries;
+mod errand;
 mod failure;
 mod free;
 mod glob;
@@ -30,9 +33,10 @@ mod stream;
 pub mod table;
 
 pub use call::{Call, Served, serve};
-pub use counters::Counters;
+pub use counters::{Counters, TURN_LONG_US};
+pub use errand::Lend;
 pub use failure::{Failure, Word};
-pub use job::{Budget, Job};
+pub use job::Budget;
 pub use ledger::{Ledger, List};
 pub use names::{NameIndex, Names};
 pub use session::Session;
@@ -40,11 +44,17 @@ pub use stream::{Flow, Stream, open_stream};
 
 use core::mem;
 
+use arrayvec::ArrayVec;
 use runtime_config::cmdline::Config;
+use runtime_config::limits::CPUS_MAX;
 use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Vmalloc};
 
 use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
+
+use away::Chores;
+use errand::{Errands, Ticket};
+use job::Job;
 
 /// What the image's reports call a region that a client has; its own have names of their own.
 const CLIENT: &str = "client";
@@ -67,6 +77,14 @@ pub struct Service<M: Machine + 'static> {
     now_us: u64,
     clock: Option<fn() -> u64>,
     crew: Option<Crew<M>>,
+    errands: Errands<M>,
+    chores: Chores,
+    /// Errands whose sessions have ended.
+    abandoned: ArrayVec<Ticket, CPUS_MAX>,
+    /// The session that waits until no errand is under way.
+    held_for: Option<u64>,
+    /// Whether an audit is under way: nothing may be allocated or freed.
+    is_checking: bool,
 }
 
 impl<M: Machine> Service<M> {
@@ -91,6 +109,11 @@ impl<M: Machine> Service<M> {
             now_us: 0,
             clock: None,
             crew: None,
+            errands: Errands::new(),
+            chores: Chores::default(),
+            abandoned: ArrayVec::new(),
+            held_for: None,
+            is_checking: false,
         })
     }
 
@@ -102,6 +125,11 @@ impl<M: Machine> Service<M> {
     /// Lends more CPUs than the one that calls.
     pub fn set_crew(&mut self, crew: Crew<M>) {
         self.crew = Some(crew);
+    }
+
+    /// Lets long work be done on other CPUs.
+    pub fn set_lend(&mut self, lend: Lend<M>) {
+        self.errands.set_lend(lend);
     }
 
     /// Tells the time of the turn.
@@ -124,18 +152,31 @@ impl<M: Machine> Service<M> {
     /// Ends a session: its regions are freed from now on, a slice at a time.
     pub fn end(&mut self, session: &mut Session) {
         self.ledger.splice(&mut self.orphans, &mut session.regions);
-        session.job = None;
         session.stream = None;
+        if let Some(Job::Away(ticket, _)) = session.job.take() {
+            // There is room: no more are under way than there are CPUs.
+            self.abandoned.push(ticket);
+        }
+        self.held_for = self.held_for.filter(|number| *number != session.number);
     }
 
     /// Frees what sessions that have ended left behind, as far as the budget goes. Returns whether
     /// anything was done.
     pub fn reap(&mut self, budget: &mut Budget) -> bool {
+        if self.is_checking {
+            return false;
+        }
         let mut orphans = mem::take(&mut self.orphans);
         let mut reaped = false;
         while !budget.is_spent()
             && let Some(id) = self.ledger.first(&orphans)
         {
+            if let Ok(info) = self.vm.info(id)
+                && self.is_freed_away(&info)
+            {
+                reaped |= self.send_to_free(info);
+                break;
+            }
             reaped = true;
             match self.release(&mut orphans, id) {
                 Ok(info) => budget.spend(info.range.count().get() + 1),
@@ -149,10 +190,21 @@ impl<M: Machine> Service<M> {
         reaped
     }
 
-    /// Whether nothing is left to reap.
+    /// Whether nothing is left to reap, or nothing before another CPU has done its part.
     #[must_use]
     pub fn is_reaped(&self) -> bool {
-        self.orphans.is_empty()
+        self.orphans.is_empty() || !self.errands.is_idle()
+    }
+
+    /// Whether an audit is under way, during which nothing may be allocated or freed.
+    #[must_use]
+    pub fn is_checking(&self) -> bool {
+        self.is_checking
+    }
+
+    /// Lets a session's request wait, unserved.
+    pub fn put_off(&self, session: &mut Session) {
+        session.job = Some(Job::Wait);
     }
 
     /// Frees a region and forgets all that was noted of it; after an error nothing has changed.

@@ -205,8 +205,10 @@ impl Request {
         self
     }
 
+    /// The pages of the region, without its guard.
+    #[must_use]
     #[inline]
-    pub(crate) fn pages(&self) -> PageCount {
+    pub fn pages(&self) -> PageCount {
         self.pages
     }
 

@@ -9,6 +9,7 @@ mod image;
 mod linux;
 mod peer;
 mod rows;
+mod turns;
 mod workloads;
 
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ pub(crate) fn bench(workspace: &Workspace, what: &Bench) -> anyhow::Result<ExitC
     match what {
         Bench::Guest(options) => guest::guest(workspace, options),
         Bench::Linux(options) => linux::linux(workspace, options),
+        Bench::Turns(options) => turns::turns(workspace, options),
         Bench::Boot(options) => boot::boot(workspace, options),
     }
 }

@@ -160,6 +160,8 @@ pub(crate) enum Bench {
     Guest(BenchGuestOptions),
     /// The same workloads in the image and in Debian's Linux 6.12, in turns on the same QEMU.
     Linux(BenchLinuxOptions),
+    /// How long a turn of the image's loop takes while another client uses 1 GiB.
+    Turns(BenchTurnsOptions),
     /// From the start of QEMU to the first PONG: the image, and Debian's Linux with Redis.
     Boot(BenchBootOptions),
 }
@@ -193,6 +195,17 @@ pub(crate) struct BenchLinuxOptions {
     /// Also writes the rows to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+/// Options of `bench turns`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchTurnsOptions {
+    /// CPUs: with more than one, the others do the long work.
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) smp: u32,
+    /// How long.
+    #[arg(long, default_value_t = 20, value_name = "S")]
+    pub(crate) seconds: u64,
 }
 
 /// Options of `bench boot`.

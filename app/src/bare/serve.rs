@@ -42,10 +42,11 @@ fn set_up(vm: &'static Vmalloc<BareMachine>, config: &Config) -> Box<BareServer>
     let nic = VirtioNic::try_new().unwrap_or_else(|error| refuse(error));
     log::info!(target: "net", "{nic:?}");
     let server = Server::new(nic, vm, WindowBuffers, config, random::seed());
-    Box::new(
+    let server = server.unwrap_or_else(|error| refuse(error)).with_clock(clock::now_us);
+    // Nobody may be waited for who will never come.
+    Box::new(if worker::is_any_open() {
+        server.with_crew(worker::together).with_lend(worker::lend)
+    } else {
         server
-            .unwrap_or_else(|error| refuse(error))
-            .with_clock(clock::now_us)
-            .with_crew(worker::together),
-    )
+    })
 }

@@ -153,7 +153,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 return Fate::Closed;
             }
             if !(received || served || sent) {
-                return if self.session.is_busy() { Fate::Busy } else { fate };
+                let is_working = self.session.is_busy() && !self.session.is_away();
+                return if is_working { Fate::Busy } else { fate };
             }
             fate = Fate::Busy;
             if requests == 0 || self.session.is_busy() || self.session.is_closing() {
@@ -230,7 +231,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 Phase::Stream => self.stream(shared),
             };
             if !progressed {
-                if self.is_finished {
+                if self.is_finished && !self.session.is_busy() {
                     // What is left can never become whole.
                     self.session.close();
                 }
@@ -250,8 +251,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Parsed::Incomplete => return false,
             Parsed::Empty { consumed } => self.input.consume(consumed),
             Parsed::Request { consumed } => {
-                shared.service.counters.commands += 1;
                 self.answer(shared);
+                if self.session.is_waiting() {
+                    return false;
+                }
+                shared.service.counters.commands += 1;
                 self.input.consume(consumed);
             }
             Parsed::Oversize(oversize) => self.oversize(shared, &oversize),
@@ -270,6 +274,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let too_large = service.reply_limit(hint);
         if needed > service.reply_bytes_max() {
             self.refuse(shared, &too_large);
+            return;
+        }
+        if service.is_checking() {
+            service.put_off(session);
             return;
         }
         let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {

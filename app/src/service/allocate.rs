@@ -2,11 +2,13 @@
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::NAME_BYTES_MAX;
-use vmalloc::{Machine, RegionInfo, Request};
+use vmalloc::{Machine, RegionId, RegionInfo, Request};
 
+use super::away::Then;
 use super::call::Call;
 use super::failure::{Failure, Word};
-use super::job::Job;
+use super::job::{Job, Zeroing};
+use super::ledger::List;
 use super::options::Options;
 use super::session::Session;
 use super::{CLIENT, Service, size};
@@ -37,7 +39,7 @@ fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Re
         Failure::Invalid("a size is bytes below 2^64, with optional K, M, G or T", Word::new(text))
     };
     let bytes = size::parse(text).ok_or_else(invalid)?;
-    let naming = Naming {
+    let mut naming = Naming {
         // Names that are valid fit.
         name: options.name.unwrap_or_default().try_into().unwrap_or_default(),
         replace: options.replace,
@@ -45,14 +47,22 @@ fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Re
     call.service.check_name(&naming)?;
     let request = call.request(bytes, options)?;
 
+    if is_sliced(&request) {
+        let then = Then::Publish { naming, text: Word::new(text), soft: options.soft };
+        let Some(then) = call.service.send_to_allocate(call.session, request, then) else {
+            return Ok(());
+        };
+        let Then::Publish { naming: here, .. } = then else { return Ok(()) };
+        naming = here;
+    }
     let service = &mut *call.service;
     let refused = |error| Failure::Allocate(error, Word::new(text));
     let region = service.vm.allocate(&request).map_err(refused)?;
     let info = region.info();
     service.ledger.insert(&mut call.session.regions, region.into_raw(), service.now_us);
 
-    if is_sliced(&info) {
-        call.session.job = Some(Job::new(info, naming));
+    if is_sliced(&request) {
+        call.session.job = Some(Job::Zero(Zeroing::new(info, naming)));
         return Ok(());
     }
     publish(service, call.session, &info, &naming, call.reply)
@@ -74,13 +84,12 @@ impl<M: Machine> Call<'_, '_, M> {
             }
             request = request.prefer_node(node)?;
         }
-        let pages = bytes.div_ceil(vmalloc::PAGE_BYTES);
-        Ok(if Job::is_worth(pages) { request } else { request.zeroed() })
+        Ok(if is_sliced(&request) { request } else { request.zeroed() })
     }
 }
 
-fn is_sliced(info: &RegionInfo) -> bool {
-    Job::is_worth(info.range.count().get())
+fn is_sliced(request: &Request) -> bool {
+    Zeroing::is_worth(request.pages().get())
 }
 
 impl<M: Machine> Service<M> {
@@ -130,6 +139,16 @@ pub(super) fn publish<M: Machine>(
 }
 
 impl<M: Machine> Service<M> {
+    /// Frees a region that has lost its name, a large one elsewhere and later.
+    fn replaced(&mut self, list: &mut List, old: RegionId) {
+        if self.vm.info(old).is_ok_and(|info| self.is_freed_away(&info)) {
+            self.ledger.hand_over(&mut self.orphans, old);
+            return;
+        }
+        // What is gone need not be freed, and nobody changes regions during a request.
+        let _ = self.release(list, old);
+    }
+
     /// Gives a name that was checked, and frees the region that had it.
     fn name(&mut self, session: &mut Session, info: &RegionInfo, naming: &Naming) {
         let list = &mut session.regions;
@@ -140,8 +159,7 @@ impl<M: Machine> Service<M> {
                 self.ledger.set_name(list, info.id, index);
                 if let Some(old) = old {
                     self.ledger.clear_name(old);
-                    // What is gone need not be freed, and nobody changes regions during a request.
-                    let _ = self.release(list, old);
+                    self.replaced(list, old);
                 }
             }
             None => {

@@ -3,10 +3,14 @@
 use core::fmt::Write;
 
 use arrayvec::ArrayString;
-use vmalloc::{FlushKind, Machine};
+use vmalloc::{Audit, FlushKind, Machine};
 
+use super::Service;
+use super::away::Then;
 use super::call::Call;
+use super::errand::Errand;
 use super::failure::{Failure, Word};
+use crate::resp::Reply;
 
 /// Bytes that the violations of one audit may take: the reply stays small.
 const VIOLATION_BYTES_MAX: usize = 400;
@@ -20,11 +24,34 @@ pub(super) fn vcheck<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
             Failure::Option(Word::new(call.argument(1)))
         });
     }
-    let service = &*call.service;
+    let service = &mut *call.service;
+    if service.errands.can_be_sent() {
+        if !service.hold(call.session) {
+            return Ok(());
+        }
+        let start_us = service.clock.map_or(0, |clock| clock());
+        if service.send(call.session, Errand::Check, Then::Tell { start_us }) {
+            service.is_checking = true;
+            return Ok(());
+        }
+        // Nobody runs who could be sent.
+        call.session.job = None;
+    }
     let (audit, us) = service.timed(|| service.vm.check());
+    tell(service, &audit, us, call.reply);
+    Ok(())
+}
+
+/// Says what an audit found, here or on another CPU.
+pub(super) fn tell<M: Machine>(
+    service: &mut Service<M>,
+    audit: &Audit,
+    us: u64,
+    reply: &mut Reply<'_>,
+) {
     let noted = service.ledger.count();
     if !audit.is_sound() || noted != audit.areas {
-        call.service.counters.errors += 1;
+        service.counters.errors += 1;
         let mut text = ArrayString::<VIOLATION_BYTES_MAX>::new();
         // What does not fit is cut: the first violation counts most.
         let _ = write!(text, "count={}", audit.violation_count());
@@ -34,14 +61,13 @@ pub(super) fn vcheck<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
         for violation in audit.violations() {
             let _ = write!(text, "; {violation}");
         }
-        call.reply.error(format_args!("VIOLATION {text}"));
-        return Ok(());
+        reply.error(format_args!("VIOLATION {text}"));
+        return;
     }
-    call.reply.status_of(format_args!(
+    reply.status_of(format_args!(
         "OK areas={} lazy={} frames_used={} table_pages={} generation={} us={us}",
         audit.areas, audit.areas_lazy, audit.frames_used, audit.table_pages, audit.generation
     ));
-    Ok(())
 }
 
 /// `VPURGE [SYNC]`: areas, pages, kind of flush. With `SYNC` all that is kept for speed is given back

@@ -29,6 +29,10 @@ struct Options {
 /// the workload did to tables and TLBs. It is run again where its reply finds no room at first.
 pub(super) fn vbench<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let mask = mask(call.argument(1))?;
+    // The CPUs that it wants may be sent elsewhere.
+    if !call.service.hold(call.session) {
+        return Ok(());
+    }
     let service = &*call.service;
     let crew = service.crew.unwrap_or(bench::alone);
     let limit = service.crew.map_or(1, |_| service.vm.machine().count());

@@ -56,6 +56,10 @@ pub fn serve<M: Machine>(
         wrong_count(command, reply);
         return Served { hint: "" };
     }
+    if service.is_checking && !command.is_light {
+        service.put_off(session);
+        return Served { hint: "" };
+    }
     let mark = reply.mark();
     let reply_bytes_max = service.reply_bytes_max();
     let mut call = Call { service, session, arguments, reply, reply_bytes_max };

@@ -6,6 +6,9 @@ use super::Service;
 use super::call::Call;
 use super::failure::{Failure, Word};
 
+/// A turn that lasts longer keeps other clients waiting for longer than they should.
+pub const TURN_LONG_US: u64 = 2_000;
+
 /// Counters of the traffic since boot, except where a docstring says otherwise.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
@@ -31,15 +34,30 @@ pub struct Counters {
     pub protocol_errors: u64,
     /// Replies that needed a buffer of their own.
     pub replies_spilled: u64,
+    /// Turns of the loop, those that lasted longer than [`TURN_LONG_US`], and the longest in
+    /// microseconds. Without a clock none is long.
+    pub turns: u64,
+    /// See [`turns`](Self::turns).
+    pub turns_long: u64,
+    /// See [`turns`](Self::turns).
+    pub turn_us_max: u64,
 }
 
 impl<M: Machine> Service<M> {
+    /// Notes the turn that ends now.
+    pub fn note_turn(&mut self) {
+        let us = self.clock.map_or(0, |clock| clock().saturating_sub(self.now_us));
+        self.counters.turns += 1;
+        self.counters.turns_long += u64::from(us > TURN_LONG_US);
+        self.counters.turn_us_max = self.counters.turn_us_max.max(us);
+    }
+
     /// Goes through the one table of counters: the window's, then the service's.
     pub(super) fn for_each_row(&self, row: impl FnMut(Row)) {
         self.vm.stats().rows().chain(self.own_rows()).for_each(row);
     }
 
-    fn own_rows(&self) -> [Row; 13] {
+    fn own_rows(&self) -> [Row; 17] {
         let counters = &self.counters;
         let row = |section, name, value| Row { section, name, value };
         [
@@ -49,6 +67,10 @@ impl<M: Machine> Service<M> {
             row("service", "errors", counters.errors),
             row("service", "protocol_errors", counters.protocol_errors),
             row("service", "replies_spilled", counters.replies_spilled),
+            row("service", "errands", self.errands.sent),
+            row("service", "turns", counters.turns),
+            row("service", "turns_long", counters.turns_long),
+            row("service", "turn_us_max", counters.turn_us_max),
             row("net", "clients", counters.clients),
             row("net", "clients_peak", counters.clients_peak),
             row("net", "connections", counters.connections),

@@ -2,7 +2,9 @@
 
 use vmalloc::{Machine, RegionError};
 
+use super::away::Then;
 use super::call::Call;
+use super::errand::Errand;
 use super::failure::Failure;
 
 /// `VFREE [STRICT] <r> [<r> …]`: all of them are checked before the first is freed. A region that
@@ -18,6 +20,17 @@ pub(super) fn vfree<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
             Err(failure) if strict || !is_gone(&failure) => return Err(failure),
             _ => {}
         }
+    }
+    if call.arguments.count() == first + 1
+        && let Ok(id) = call.service.id(call.argument(first))
+        && call.service.ledger.is_ready(id)
+        && let Ok(info) = call.service.vm.info(id)
+        && call.service.is_freed_away(&info)
+    {
+        if call.service.send(call.session, Errand::Free(id), Then::Forget(info)) {
+            call.service.ledger.set_unready(id);
+        }
+        return Ok(());
     }
     let mut freed = 0;
     for text in call.arguments.iter().skip(first) {

@@ -1,9 +1,12 @@
-//! Work that is too long for one turn: it is done in slices, and its connection waits.
+//! Work that is too long for one turn: it is done in slices or by another CPU, and its connection
+//! waits.
 
 use vmalloc::{Machine, PageCount, Region, RegionInfo};
 
 use super::Service;
 use super::allocate::{self, Naming};
+use super::away::Then;
+use super::errand::Ticket;
 use super::failure::Failure;
 use super::session::Session;
 use crate::resp::Reply;
@@ -35,17 +38,28 @@ impl Budget {
     }
 }
 
+/// What a session waits for.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Its region, which is being zeroed here.
+    Zero(Zeroing),
+    /// What another CPU does, and what follows.
+    Away(Ticket, Then),
+    /// A moment at which its request can be served: it is still to be looked at.
+    Wait,
+}
+
 /// A region that is being zeroed. Nobody may use it yet.
 #[derive(Debug)]
-pub struct Job {
+pub(super) struct Zeroing {
     info: RegionInfo,
     naming: Naming,
     /// Pages that are zero already.
     done: u64,
 }
 
-impl Job {
-    /// Whether a region is better zeroed in slices.
+impl Zeroing {
+    /// Whether a region is better zeroed in slices, or elsewhere.
     pub(super) fn is_worth(pages: u64) -> bool {
         pages > SLICE_PAGES
     }
@@ -65,28 +79,53 @@ impl<M: Machine> Service<M> {
         reply: &mut Reply<'_>,
         budget: &mut Budget,
     ) -> bool {
-        let Some(mut job) = session.job.take() else { return false };
-        if budget.is_spent() {
-            session.job = Some(job);
-            return false;
+        match session.job.take() {
+            // What waited is looked at again.
+            None | Some(Job::Wait) => false,
+            Some(Job::Away(ticket, then)) => match self.errands.fetch(ticket) {
+                Ok(outcome) => {
+                    self.follow(session, then, outcome, reply);
+                    true
+                }
+                Err(ticket) => {
+                    session.job = Some(Job::Away(ticket, then));
+                    false
+                }
+            },
+            Some(Job::Zero(zeroing)) if budget.is_spent() || self.is_checking => {
+                session.job = Some(Job::Zero(zeroing));
+                false
+            }
+            Some(Job::Zero(zeroing)) => {
+                self.zero(session, zeroing, reply, budget);
+                true
+            }
         }
+    }
+
+    fn zero(
+        &mut self,
+        session: &mut Session,
+        mut job: Zeroing,
+        reply: &mut Reply<'_>,
+        budget: &mut Budget,
+    ) {
         match self.zero_slice(&mut job, budget) {
             Ok(true) => {
                 let result = allocate::publish(self, session, &job.info, &job.naming, reply);
                 self.answer(result, reply);
             }
-            Ok(false) => session.job = Some(job),
+            Ok(false) => session.job = Some(Job::Zero(job)),
             Err(failure) => {
                 // What failed is that the region is gone.
                 let _ = self.release(&mut session.regions, job.info.id);
                 self.answer(Err(failure), reply);
             }
         }
-        true
     }
 
     /// Zeroes what the budget allows; `true` when all is zero.
-    fn zero_slice(&self, job: &mut Job, budget: &mut Budget) -> Result<bool, Failure> {
+    fn zero_slice(&self, job: &mut Zeroing, budget: &mut Budget) -> Result<bool, Failure> {
         let pages = job.info.range.count().get();
         let slice = budget.0.min(pages - job.done);
         budget.spend(slice);

@@ -94,6 +94,21 @@ impl Ledger {
         }
     }
 
+    /// Puts a region that has no name, and is in no list, on one; nobody may use it any more.
+    pub fn hand_over(&mut self, list: &mut List, id: RegionId) {
+        if self.holds(id) {
+            self.set_unready(id);
+            self.link(list, id.slot());
+        }
+    }
+
+    /// Lets nobody use the region from now on.
+    pub fn set_unready(&mut self, id: RegionId) {
+        if self.holds(id) {
+            self.records.set_u32(id.slot() as usize, STATE, STATE_FRESH);
+        }
+    }
+
     /// Takes the region's name away, and gives it to nobody.
     pub fn clear_name(&mut self, id: RegionId) {
         if self.holds(id) {

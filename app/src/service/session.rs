@@ -52,6 +52,18 @@ impl Session {
         self.job.is_some()
     }
 
+    /// Whether its request was not begun, and is to be served again.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.job, Some(Job::Wait))
+    }
+
+    /// Whether it waits for another CPU: there is nothing to do here before that says so.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self.job, Some(Job::Away(..) | Job::Wait))
+    }
+
     /// Whether the connection is to be closed after what was replied.
     #[must_use]
     pub fn is_closing(&self) -> bool {

@@ -23,6 +23,8 @@ pub struct Command<M: Machine + 'static> {
     pub syntax: &'static str,
     /// One clause for the README.
     pub summary: &'static str,
+    /// Whether it neither allocates nor frees: it is served during an audit too.
+    pub(super) is_light: bool,
     /// What to say when its reply is too large.
     pub(super) hint: &'static str,
     /// Serves it.
@@ -37,7 +39,12 @@ impl<M: Machine> Command<M> {
         summary: &'static str,
         handler: Handler<M>,
     ) -> Self {
-        Self { name, arity, syntax, summary, hint: "", handler }
+        Self { name, arity, syntax, summary, is_light: false, hint: "", handler }
+    }
+
+    const fn light(mut self) -> Self {
+        self.is_light = true;
+        self
     }
 
     const fn hint(mut self, hint: &'static str) -> Self {
@@ -75,9 +82,12 @@ impl<M: Machine + 'static> Commands<M> {
             allocate::vmalloc,
         ),
         Command::new("VFREE", -2, "[STRICT] r [r ...]", "frees regions: how many", free::vfree),
-        Command::new("PING", -1, "[message]", "answers PONG, or the message", session::ping),
-        Command::new("VREAD", 4, "r offset length", "reads bytes of a region", bytes::vread),
-        Command::new("VWRITE", 4, "r offset data", "writes bytes of a region", bytes::vwrite),
+        Command::new("PING", -1, "[message]", "answers PONG, or the message", session::ping)
+            .light(),
+        Command::new("VREAD", 4, "r offset length", "reads bytes of a region", bytes::vread)
+            .light(),
+        Command::new("VWRITE", 4, "r offset data", "writes bytes of a region", bytes::vwrite)
+            .light(),
         Command::new(
             "VZALLOC",
             -2,
@@ -85,7 +95,7 @@ impl<M: Machine + 'static> Commands<M> {
             "the same as VMALLOC: every region is zeroed",
             allocate::vmalloc,
         ),
-        Command::new("VINFO", 2, "r", "what is known of a region", report::vinfo),
+        Command::new("VINFO", 2, "r", "what is known of a region", report::vinfo).light(),
         Command::new(
             "VLIST",
             -1,
@@ -131,26 +141,29 @@ impl<M: Machine + 'static> Commands<M> {
         Command::new(
             "VBENCH",
             -2,
-            "all|name|mask [CPUS n] [LOOPS n] [PAGES n]",
+            "all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]",
             "runs workloads of Linux's test_vmalloc on n CPUs; nothing else is served meanwhile",
             bench::vbench,
         ),
-        Command::new("VSTATS", -1, "[section]", "every counter", counters::vstats),
-        Command::new("DBSIZE", 1, "", "regions with a name", info::dbsize),
-        Command::new("ECHO", 2, "message", "answers the message", session::echo),
-        Command::new("INFO", -1, "[section ...]", "counters as Redis prints them", info::info),
-        Command::new("HELLO", -1, "[2 [SETNAME name]]", "greets; RESP2 only", session::hello),
+        Command::new("VSTATS", -1, "[section]", "every counter", counters::vstats).light(),
+        Command::new("DBSIZE", 1, "", "regions with a name", info::dbsize).light(),
+        Command::new("ECHO", 2, "message", "answers the message", session::echo).light(),
+        Command::new("INFO", -1, "[section ...]", "counters as Redis prints them", info::info)
+            .light(),
+        Command::new("HELLO", -1, "[2 [SETNAME name]]", "greets; RESP2 only", session::hello)
+            .light(),
         Command::new(
             "CLIENT",
             -2,
             "ID|GETNAME|SETNAME name|SETINFO attribute value",
             "this connection's number and name",
             session::client,
-        ),
-        Command::new("CONFIG", -2, "GET pattern [pattern ...]", "settings", config::config),
-        Command::new("COMMAND", -1, "[COUNT|LIST]", "this table's names", session::command),
-        Command::new("SELECT", 2, "index", "accepts database 0", session::select),
-        Command::new("QUIT", -1, "", "closes the connection", session::quit),
+        )
+        .light(),
+        Command::new("CONFIG", -2, "GET pattern [pattern ...]", "settings", config::config).light(),
+        Command::new("COMMAND", -1, "[COUNT|LIST]", "this table's names", session::command).light(),
+        Command::new("SELECT", 2, "index", "accepts database 0", session::select).light(),
+        Command::new("QUIT", -1, "", "closes the connection", session::quit).light(),
     ];
 
     /// What a browser sends. They are no commands, and not in the table.

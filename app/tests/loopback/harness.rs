@@ -1,5 +1,7 @@
 //! A server, a cable and as many clients as a test wants.
 
+use std::cell::{Cell, RefCell};
+
 use app::buffers::HeapBuffers;
 use app::server::{Server, Turn};
 use app::switches;
@@ -8,8 +10,8 @@ use smoltcp::iface::{self, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
-use vmalloc::Vmalloc;
 use vmalloc::sim::{self, SimMachine};
+use vmalloc::{CpuId, Vmalloc};
 
 use crate::value::Value;
 use crate::wire::{self, End};
@@ -36,6 +38,28 @@ pub(crate) struct World {
     last: Turn,
 }
 
+/// What another CPU was lent for, and steps until it does that.
+type Errand = (fn(&'static Vmalloc<SimMachine>, usize), usize, u32);
+
+std::thread_local! {
+    /// One place for each of the other CPUs.
+    static HELPERS: RefCell<Vec<Option<Errand>>> = const { RefCell::new(Vec::new()) };
+    /// Steps that an errand takes.
+    static DELAY: Cell<u32> = const { Cell::new(0) };
+}
+
+fn lend(
+    _vm: &'static Vmalloc<SimMachine>,
+    work: fn(&'static Vmalloc<SimMachine>, usize),
+    argument: usize,
+) -> bool {
+    HELPERS.with_borrow_mut(|helpers| {
+        let Some(place) = helpers.iter_mut().find(|place| place.is_none()) else { return false };
+        *place = Some((work, argument, DELAY.get()));
+        true
+    })
+}
+
 /// A client's connection, and what it has received and not looked at.
 pub(crate) struct Client {
     handle: SocketHandle,
@@ -49,8 +73,20 @@ impl World {
 
     /// A server with a command line and so many frames.
     pub(crate) fn with(line: &str, frames: u64) -> Self {
+        Self::with_cpus(line, frames, 1)
+    }
+
+    /// A server with other CPUs that take so many steps for each errand.
+    pub(crate) fn with_helpers(frames: u64, helpers: u32, steps: u32) -> Self {
+        DELAY.set(steps);
+        HELPERS.set(vec![None; helpers as usize]);
+        let world = Self::with_cpus("", frames, 1 + helpers);
+        Self { server: world.server.with_lend(lend), ..world }
+    }
+
+    fn with_cpus(line: &str, frames: u64, cpus: u32) -> Self {
         let config = Config::parse(line).unwrap();
-        let vm = SimMachine::new(frames, 1).set_up(sim::window(WINDOW_PAGES), 0, 0);
+        let vm = SimMachine::new(frames, cpus).set_up(sim::window(WINDOW_PAGES), 0, 0);
         let vm = Box::leak(Box::new(vm.unwrap()));
         switches::apply(vm, &config);
         let (near, mut far) = wire::cable();
@@ -73,10 +109,36 @@ impl World {
 
     /// One turn of the server and one poll of the clients.
     pub(crate) fn step(&mut self) {
+        self.help();
         self.last = self.server.turn(self.now_us);
         let now = self.now();
         self.interface.poll(now, &mut self.end, &mut self.sockets);
         self.now_us += STEP_US;
+    }
+
+    /// Lets the other CPUs go on.
+    fn help(&mut self) {
+        for (cpu, number) in (1..).zip(0..HELPERS.with_borrow(Vec::len)) {
+            let place = HELPERS.with_borrow(|helpers| helpers[number]);
+            let next = match place {
+                Some((work, argument, 0)) => {
+                    self.vm.machine().on(CpuId(cpu));
+                    self.vm.leave_idle();
+                    work(self.vm, argument);
+                    self.vm.enter_idle();
+                    self.vm.machine().on(CpuId(0));
+                    None
+                }
+                Some((work, argument, left)) => Some((work, argument, left - 1)),
+                None => None,
+            };
+            HELPERS.with_borrow_mut(|helpers| helpers[number] = next);
+        }
+    }
+
+    /// Whether another CPU has something to do.
+    pub(crate) fn is_away(&self) -> bool {
+        HELPERS.with_borrow(|helpers| helpers.iter().any(Option::is_some))
     }
 
     /// Turns until the server has nothing to do and no packet is on its way.

@@ -5,6 +5,7 @@ mod harness;
 mod value;
 mod wire;
 
+mod away;
 mod bad_input;
 mod bench;
 mod crowd;

@@ -17,6 +17,8 @@ use crate::sync::Mutex;
 /// Blocks of up to 2^10 frames: 4 MiB.
 pub(crate) const ORDER_MAX: u32 = 10;
 const ORDERS: usize = ORDER_MAX as usize + 1;
+/// The most frames that go in or out before the lock is let go for others.
+pub(crate) const PART_FRAMES: u64 = 1024;
 
 /// The records of all frames and the free blocks among them, by NUMA node.
 #[derive(Debug)]
@@ -124,7 +126,7 @@ impl Buddy {
         let mut lists = None;
         while let Some(frame) = chain.pop(&self.metas) {
             let home = self.meta(frame).node();
-            if home != node {
+            if home != node || chain.count().is_multiple_of(PART_FRAMES) {
                 // One lock at a time: the last node's goes before the next one's comes.
                 drop(lists.take());
                 lists = Some(self.nodes[home].lock());

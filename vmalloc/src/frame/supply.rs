@@ -1,6 +1,6 @@
 //! Where frames come from and go to: magazine, zeroed pool, buddy.
 
-use super::buddy::Buddy;
+use super::buddy::{Buddy, PART_FRAMES};
 use super::magazine::Magazine;
 use super::meta::{FrameIndex, FrameState};
 use super::{FrameChain, FrameRange};
@@ -167,11 +167,18 @@ impl Frames {
         if there < count {
             return Err(there);
         }
-        let mut chain = self.buddy.take(wish.node, count);
+        let mut chain = FrameChain::new();
         let others = (0..self.nodes).filter(|node| *node != wish.node && !wish.only);
-        for node in others {
-            if chain.count() < count {
-                chain.append(metas, self.buddy.take(node, count - chain.count()));
+        for node in core::iter::once(wish.node).chain(others) {
+            while chain.count() < count {
+                // The lock is let go between parts: other CPUs take and put meanwhile.
+                let part = (count - chain.count()).min(PART_FRAMES);
+                let taken = self.buddy.take(node, part);
+                let is_last = taken.count() < part;
+                chain.append(metas, taken);
+                if is_last {
+                    break;
+                }
             }
         }
         if chain.count() == count {

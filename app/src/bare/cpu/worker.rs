@@ -4,11 +4,16 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use runtime_config::limits::CPUS_MAX;
 use spin::Mutex;
-use vmalloc::{CpuId, Vmalloc};
+use vmalloc::{CpuId, Cpus, Vmalloc};
 use x86_64::instructions::interrupts;
 
-use crate::bare::cpu::vectors;
+use crate::bare::console;
+use crate::bare::cpu::{apic, clock, vectors};
 use crate::bare::machine::BareMachine;
+use crate::server::position::Watchdog;
+
+/// Between two looks at the loop.
+const WATCH_US: u64 = 1_000_000;
 
 /// A piece of work: a function and a number for it.
 #[derive(Clone, Copy)]
@@ -62,6 +67,11 @@ impl Desk {
     }
 }
 
+/// Whether any CPU beside the boot CPU runs.
+pub(crate) fn is_any_open() -> bool {
+    DESKS.iter().any(|desk| desk.is_open.load(Ordering::Acquire))
+}
+
 /// Leaves work for another CPU and wakes it; false if it still has some, or does not run.
 ///
 /// # Context
@@ -76,6 +86,19 @@ pub(crate) fn leave(vm: &Vmalloc<BareMachine>, cpu: CpuId, work: Work) -> bool {
     desk.left.fetch_add(1, Ordering::Relaxed);
     vm.machine().send(cpu, vectors::WORK);
     true
+}
+
+/// Has any other CPU that has time do something; false if none has.
+///
+/// # Context
+///
+/// As [`leave`].
+pub(crate) fn lend(
+    vm: &'static Vmalloc<BareMachine>,
+    run: fn(&'static Vmalloc<BareMachine>, usize),
+    argument: usize,
+) -> bool {
+    (1..vm.machine().count()).any(|cpu| leave(vm, CpuId(cpu), Work { run, argument }))
 }
 
 /// Has the first `cpus` CPUs do the same at once, and returns when all have ended. CPU 0 is one of
@@ -101,16 +124,26 @@ pub(crate) fn together(
     interrupts::disable();
 }
 
-/// Works and sleeps for ever.
+/// Works and sleeps for ever. CPU 1 looks once a second whether the boot CPU's loop turns.
 pub(crate) fn run(vm: &'static Vmalloc<BareMachine>, desk: &'static Desk) -> ! {
+    let mut watchdog = (vm.machine().current() == CpuId(1)).then(Watchdog::default);
     loop {
+        if let Some(stall) = watchdog.as_mut().and_then(|watchdog| watchdog.look(clock::now_us())) {
+            // Past the console's lock: the boot CPU may have stopped with it.
+            console::raw(format_args!("WARN watchdog: {stall}"));
+        }
         interrupts::enable();
         while let Some(work) = desk.take() {
             (work.run)(vm, work.argument);
             // Release: pairs with `is_clear`.
             desk.done.fetch_add(1, Ordering::Release);
+            // The boot CPU may sleep until this is done.
+            vm.machine().send(CpuId(0), vectors::WORK);
         }
         interrupts::disable();
+        if watchdog.is_some() {
+            apic::start_timer(clock::timer_ticks(WATCH_US));
+        }
         vm.enter_idle();
         // Work that is left after this look interrupts the halt.
         if desk.work.lock().is_none() {

@@ -1,0 +1,155 @@
+//! Where the loop is, for whoever looks from another CPU.
+//!
+//! One loop per image: the position is a static, and noting it is a store.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A part of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Position {
+    /// Between two turns.
+    Asleep,
+    /// Taking packets in.
+    Receive,
+    /// Serving clients.
+    Serve,
+    /// Taking new connections.
+    Accept,
+    /// Freeing what connections left behind.
+    Reap,
+    /// Sending packets.
+    Transmit,
+    /// Tidying up.
+    Tidy,
+}
+
+const ALL: [Position; 7] = [
+    Position::Asleep,
+    Position::Receive,
+    Position::Serve,
+    Position::Accept,
+    Position::Reap,
+    Position::Transmit,
+    Position::Tidy,
+];
+
+static POSITION: AtomicU32 = AtomicU32::new(Position::Asleep as u32);
+static TURNS: AtomicU64 = AtomicU64::new(0);
+
+/// A loop that does not turn is worth a word after this time, and after each doubling of it.
+const STALL_US: u64 = 2_000_000;
+
+impl Position {
+    /// Notes that the loop is here now.
+    // Relaxed, here and below: what is seen may be a moment old, and stands for nothing else.
+    pub(super) fn note(self) {
+        POSITION.store(self as u32, Ordering::Relaxed);
+    }
+
+    fn last() -> Self {
+        ALL.get(POSITION.load(Ordering::Relaxed) as usize).copied().unwrap_or(Self::Asleep)
+    }
+}
+
+/// Notes that a turn begins.
+pub(super) fn begin_turn() {
+    TURNS.fetch_add(1, Ordering::Relaxed);
+    Position::Receive.note();
+}
+
+/// A look at the loop from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    turns: u64,
+    position: Position,
+}
+
+/// Says when the loop does not turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Watchdog {
+    seen: Option<(Look, u64)>,
+    /// How long it has to last before the next word.
+    next_us: u64,
+}
+
+/// A turn that does not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// How long it has lasted at least, in microseconds.
+    pub us: u64,
+    /// Where it was seen last.
+    pub position: Position,
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ms, position) = (self.us / 1000, self.position);
+        write!(f, "the loop has not turned for {ms} ms, last seen at {position:?}")
+    }
+}
+
+impl Watchdog {
+    /// Looks at the loop. A stall is named once, and again when it has lasted twice as long.
+    pub fn look(&mut self, now_us: u64) -> Option<Stall> {
+        let look = Look { turns: TURNS.load(Ordering::Relaxed), position: Position::last() };
+        self.judge(look, now_us)
+    }
+
+    fn judge(&mut self, look: Look, now_us: u64) -> Option<Stall> {
+        let since_us = match self.seen {
+            Some((seen, since_us)) if seen.turns == look.turns => since_us,
+            _ => {
+                self.seen = Some((look, now_us));
+                self.next_us = STALL_US;
+                return None;
+            }
+        };
+        let us = now_us.saturating_sub(since_us);
+        if look.position == Position::Asleep || us < self.next_us {
+            return None;
+        }
+        self.next_us = us * 2;
+        Some(Stall { us, position: look.position })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVE: Position = Position::Serve;
+
+    #[test]
+    fn a_turn_that_does_not_end_is_named_and_named_again() {
+        let mut dog = Watchdog::default();
+        let mut look = |turns, position, s: u64| dog.judge(Look { turns, position }, s * 1_000_000);
+        assert_eq!(look(7, SERVE, 10), None);
+        assert_eq!(look(7, SERVE, 11), None);
+        assert_eq!(look(7, SERVE, 12), Some(Stall { us: 2_000_000, position: SERVE }));
+        assert_eq!(look(7, SERVE, 13), None);
+        let reap = Position::Reap;
+        assert_eq!(look(7, reap, 14), Some(Stall { us: 4_000_000, position: reap }));
+        assert_eq!(look(8, SERVE, 15), None);
+        assert_eq!(look(8, SERVE, 16), None);
+        assert_eq!(look(8, SERVE, 17), Some(Stall { us: 2_000_000, position: SERVE }));
+    }
+
+    #[test]
+    fn sleep_is_no_stall() {
+        let mut dog = Watchdog::default();
+        let look = Look { turns: 7, position: Position::Asleep };
+        assert!((0..100).all(|s| dog.judge(look, s * 1_000_000).is_none()));
+    }
+
+    #[test]
+    fn positions_are_numbered() {
+        for position in ALL {
+            assert_eq!(ALL[position as usize], position);
+        }
+        let stall = Stall { us: 2_000_500, position: SERVE };
+        let text = "the loop has not turned for 2000 ms, last seen at Serve";
+        assert_eq!(stall.to_string(), text);
+    }
+}

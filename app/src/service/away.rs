@@ -1,0 +1,232 @@
+//! What a connection waits for while another CPU does it, and what follows.
+
+use vmalloc::{Machine, RegionError, RegionInfo, Request};
+
+use super::Service;
+use super::allocate::{self, Naming};
+use super::audit;
+use super::errand::{Errand, Outcome, Ticket};
+use super::failure::{Failure, Word};
+use super::job::Job;
+use super::session::Session;
+use crate::resp::Reply;
+
+/// Regions with more pages are better freed elsewhere: this CPU would do nothing else for too long.
+const FREE_PAGES: u64 = 4096;
+
+/// Frames that are cleared in one errand.
+const FILL_FRAMES: u64 = 256;
+/// The most cleared frames that are kept: 16 MiB, or this part of all.
+const FILLED_FRAMES_MAX: u64 = 4096;
+const FILLED_PART: u64 = 64;
+
+/// What follows when an errand is done.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// The region is given to the client.
+    Publish {
+        /// How it is called.
+        naming: Naming,
+        /// Its size, as the client wrote it.
+        text: Word,
+        /// Whether a lack is a null.
+        soft: bool,
+    },
+    /// The region is forgotten.
+    Forget(RegionInfo),
+    /// The client is told what the audit found.
+    Tell {
+        /// When it began.
+        start_us: u64,
+    },
+}
+
+/// Errands that no connection waits for.
+#[derive(Debug, Default)]
+pub(super) struct Chores {
+    /// A purge, or the clearing of frames.
+    tidying: Option<Ticket>,
+    /// A region of a connection that has gone.
+    freeing: Option<(Ticket, RegionInfo)>,
+}
+
+impl<M: Machine> Service<M> {
+    /// Whether a region is better freed elsewhere, and somebody could be sent.
+    pub(super) fn is_freed_away(&self, info: &RegionInfo) -> bool {
+        self.errands.can_be_sent() && info.range.count().get() > FREE_PAGES
+    }
+
+    /// Sends somebody for a session; false if it must wait until somebody has time, and be asked
+    /// again.
+    pub(super) fn send(&mut self, session: &mut Session, errand: Errand, then: Then) -> bool {
+        let ticket = if self.is_held_for_another(session) {
+            None
+        } else {
+            self.errands.send(self.vm, errand)
+        };
+        let is_sent = ticket.is_some();
+        session.job = Some(ticket.map_or(Job::Wait, |ticket| Job::Away(ticket, then)));
+        is_sent
+    }
+
+    /// Sends somebody to allocate, unless all are busy and the region is small enough to be zeroed
+    /// here in slices: then returns what follows.
+    pub(super) fn send_to_allocate(
+        &mut self,
+        session: &mut Session,
+        request: Request,
+        then: Then,
+    ) -> Option<Then> {
+        let pages = request.pages().get();
+        let is_free = !self.is_held_for_another(session);
+        let errand = Errand::Allocate(request.zeroed());
+        match is_free.then(|| self.errands.send(self.vm, errand)).flatten() {
+            Some(ticket) => session.job = Some(Job::Away(ticket, then)),
+            None if self.errands.can_be_sent() && pages > FREE_PAGES => {
+                session.job = Some(Job::Wait);
+            }
+            None => return Some(then),
+        }
+        None
+    }
+
+    /// Whether another session waits until nobody is under way.
+    fn is_held_for_another(&self, session: &Session) -> bool {
+        self.held_for.is_some_and(|number| number != session.number)
+    }
+
+    /// Whether nobody is under way; if somebody is, nobody else is sent before this session has
+    /// had its turn.
+    pub(super) fn hold(&mut self, session: &mut Session) -> bool {
+        if self.is_held_for_another(session) || !self.errands.is_idle() {
+            self.held_for = self.held_for.or(Some(session.number));
+            session.job = Some(Job::Wait);
+            return false;
+        }
+        self.held_for = None;
+        true
+    }
+
+    /// Does what follows an errand.
+    pub(super) fn follow(
+        &mut self,
+        session: &mut Session,
+        then: Then,
+        outcome: Outcome,
+        reply: &mut Reply<'_>,
+    ) {
+        let result = match (then, outcome) {
+            (Then::Publish { naming, .. }, Outcome::Allocated(Ok(info))) => {
+                self.ledger.insert(&mut session.regions, info.id, self.now_us);
+                allocate::publish(self, session, &info, &naming, reply)
+            }
+            (Then::Publish { text, soft, .. }, Outcome::Allocated(Err(error))) => {
+                match Failure::Allocate(error, text) {
+                    failure if soft && failure.is_capacity() => {
+                        reply.null_array();
+                        Ok(())
+                    }
+                    failure => Err(failure),
+                }
+            }
+            (Then::Forget(info), Outcome::Freed(result)) => {
+                let result = self.forget(session, &info, result);
+                result.map(|()| reply.integer(1))
+            }
+            (Then::Tell { start_us }, Outcome::Checked(audit)) => {
+                self.is_checking = false;
+                let us = self.clock.map_or(0, |clock| clock().saturating_sub(start_us));
+                audit::tell(self, &audit, us, reply);
+                Ok(())
+            }
+            (then, outcome) => unreachable!("{outcome:?} is no answer for {then:?}"),
+        };
+        self.answer(result, reply);
+    }
+
+    fn forget(
+        &mut self,
+        session: &mut Session,
+        info: &RegionInfo,
+        result: Result<RegionInfo, RegionError>,
+    ) -> Result<(), Failure> {
+        if let Err(error @ RegionError::Changing { .. }) = result {
+            self.ledger.set_ready(info.id);
+            return Err(error.into());
+        }
+        if let Some(name) = self.ledger.remove(&mut session.regions, info.id) {
+            self.names.remove(name);
+        }
+        Ok(())
+    }
+
+    /// Goes on with an errand whose session has ended: its region is an orphan. The ticket back if it
+    /// is still under way.
+    pub(super) fn abandon(&mut self, ticket: Ticket) -> Option<Ticket> {
+        match self.errands.fetch(ticket) {
+            Err(ticket) => return Some(ticket),
+            Ok(Outcome::Allocated(Ok(info))) => {
+                self.ledger.insert(&mut self.orphans, info.id, self.now_us);
+            }
+            // What was freed is noted among the orphans, which are asked for it again.
+            Ok(Outcome::Freed(_) | Outcome::Allocated(Err(_)) | Outcome::Done) => {}
+            Ok(Outcome::Checked(_)) => self.is_checking = false,
+        }
+        None
+    }
+
+    /// Fetches what nobody waits for. Returns whether anything was done.
+    pub fn collect(&mut self) -> bool {
+        let before = self.errands.is_idle();
+        if let Some(ticket) = self.chores.tidying.take() {
+            self.chores.tidying = self.errands.fetch(ticket).err();
+        }
+        if let Some((ticket, info)) = self.chores.freeing.take() {
+            match self.errands.fetch(ticket) {
+                Err(ticket) => self.chores.freeing = Some((ticket, info)),
+                Ok(Outcome::Freed(Err(RegionError::Changing { .. }))) => {}
+                Ok(_) => {
+                    if let Some(name) = self.ledger.remove(&mut self.orphans, info.id) {
+                        self.names.remove(name);
+                    }
+                }
+            }
+        }
+        let abandoned = core::mem::take(&mut self.abandoned);
+        self.abandoned = abandoned.into_iter().filter_map(|ticket| self.abandon(ticket)).collect();
+        before != self.errands.is_idle()
+    }
+
+    /// Sends somebody to free an orphan. Returns whether that was done.
+    pub(super) fn send_to_free(&mut self, info: RegionInfo) -> bool {
+        if self.held_for.is_some() || self.chores.freeing.is_some() {
+            return false;
+        }
+        let ticket = self.errands.send(self.vm, Errand::Free(info.id));
+        self.chores.freeing = ticket.map(|ticket| (ticket, info));
+        self.chores.freeing.is_some()
+    }
+
+    /// Does what can be done while nobody asks for anything: releases what waits for a flush, then
+    /// clears frames ahead of time on another CPU. Returns whether there is more.
+    pub fn tidy(&mut self) -> bool {
+        if self.is_checking || self.held_for.is_some() || self.chores.tidying.is_some() {
+            return false;
+        }
+        if !self.errands.can_be_sent() {
+            self.vm.purge();
+            return false;
+        }
+        let stats = self.vm.stats();
+        let filled = (stats.frames_total / FILLED_PART).min(FILLED_FRAMES_MAX);
+        let errand = if stats.pages_lazy > 0 {
+            Errand::Purge
+        } else if stats.frames_zeroed + FILL_FRAMES <= filled {
+            Errand::Fill(FILL_FRAMES)
+        } else {
+            return false;
+        };
+        self.chores.tidying = self.errands.send(self.vm, errand);
+        true
+    }
+}

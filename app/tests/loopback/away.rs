@@ -1,0 +1,194 @@
+//! Long work that other CPUs do while the first one serves.
+
+use crate::harness::{Client, World, multibulk};
+use crate::value::Value;
+
+/// Steps that an errand takes: long enough for others to be served meanwhile.
+const STEPS: u32 = 40;
+/// Frames of the machine.
+const FRAMES: u64 = 20_000;
+
+fn world() -> (World, Client, Client) {
+    let mut world = World::with_helpers(FRAMES, 1, STEPS);
+    let (one, other) = (world.connect(), world.connect());
+    rest(&mut world);
+    (world, one, other)
+}
+
+/// Until nothing is left to tidy up: that is tried every 10 ms.
+fn rest(world: &mut World) {
+    for _ in 0..2_000 {
+        world.step();
+    }
+    assert!(!world.is_away());
+}
+
+fn begin(world: &mut World, client: &mut Client, line: &str) {
+    let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+    world.send(client, &multibulk(&words));
+    for _ in 0..5 {
+        world.step();
+    }
+}
+
+/// Nothing has come for the one, and the other is answered.
+fn is_served_meanwhile(world: &mut World, one: &mut Client, other: &mut Client) {
+    assert!(world.is_away(), "the second CPU has something to do");
+    assert_eq!(world.ok(other, "PING").text(), "PONG");
+    assert!(world.is_away() && world.received(one) == 0, "only then is it done");
+}
+
+#[test]
+fn a_large_region_is_made_elsewhere_and_others_are_served() {
+    let (mut world, mut one, mut other) = world();
+    begin(&mut world, &mut one, "VMALLOC 4M NAME big");
+    is_served_meanwhile(&mut world, &mut one, &mut other);
+    assert_eq!(world.reply(&mut one).items()[2].integer(), 4 << 20);
+    let bytes = world.ok(&mut one, "VREAD @big 4190208 4096");
+    assert_eq!(bytes, Value::Bulk(vec![0; 4096]));
+    world.check(&mut other);
+}
+
+#[test]
+fn what_cannot_be_had_is_refused_as_ever() {
+    let (mut world, mut one, _) = world();
+    world.ok(&mut one, "VMALLOC 50M");
+    assert!(world.error(&mut one, "VMALLOC 30M").starts_with("NOMEM "));
+    assert_eq!(world.ok(&mut one, "VMALLOC 30M SOFT"), Value::Null);
+    assert!(world.error(&mut one, "VMALLOC 1T").starts_with("TOOBIG 1T "));
+    world.ok(&mut one, "VMALLOC 4K NAME here");
+    assert!(world.error(&mut one, "VMALLOC 4M NAME here").starts_with("EXISTS "));
+    assert!(world.check(&mut one).starts_with("OK areas=2 "));
+}
+
+#[test]
+fn a_name_that_is_taken_meanwhile_is_not_given_twice() {
+    let (mut world, mut one, mut other) = world();
+    begin(&mut world, &mut one, "VMALLOC 4M NAME both");
+    world.ok(&mut other, "VMALLOC 4K NAME both");
+    assert!(matches!(world.reply(&mut one), Value::Error(text) if text.starts_with("EXISTS ")));
+    assert!(world.check(&mut one).starts_with("OK areas=1 "));
+}
+
+#[test]
+fn a_large_region_is_freed_elsewhere_and_nobody_uses_it_meanwhile() {
+    let (mut world, mut one, mut other) = world();
+    world.ok(&mut one, "VMALLOC 20M NAME big");
+    begin(&mut world, &mut one, "VFREE @big");
+    is_served_meanwhile(&mut world, &mut one, &mut other);
+    assert!(world.error(&mut other, "VREAD @big 0 1").starts_with("NOENT "));
+    assert_eq!(world.ok(&mut other, "VFREE @big").integer(), 0);
+    assert_eq!(world.reply(&mut one).integer(), 1);
+    assert!(world.check(&mut other).starts_with("OK areas=0 "));
+    assert_eq!(world.ok(&mut other, "DBSIZE").integer(), 0);
+}
+
+#[test]
+fn a_large_region_that_is_replaced_goes_later() {
+    let (mut world, mut one, mut other) = world();
+    let old = world.ok(&mut one, "VMALLOC 20M NAME k").items()[0].integer();
+    let new = world.ok(&mut one, "VMALLOC 4K NAME k REPLACE").items()[0].integer();
+    assert!(world.error(&mut other, &format!("VREAD {old} 0 1")).starts_with("NOENT "));
+    assert_eq!(world.ok(&mut other, "VINFO @k").field("id").integer(), new);
+    rest(&mut world);
+    assert!(world.check(&mut other).starts_with("OK areas=1 "));
+}
+
+#[test]
+fn who_leaves_meanwhile_leaves_nothing() {
+    for line in ["VMALLOC 4M", "VFREE 0", "VCHECK"] {
+        let (mut world, mut one, mut other) = world();
+        let id = world.ok(&mut one, "VMALLOC 20M").items()[0].integer();
+        let line = line.replace("VFREE 0", &format!("VFREE {id}"));
+        begin(&mut world, &mut one, &line);
+        assert!(world.is_away(), "{line}");
+        world.reset(&one);
+        rest(&mut world);
+        assert!(world.check(&mut other).starts_with("OK areas=0 "), "{line}");
+        world.ok(&mut other, "VMALLOC 20M");
+    }
+}
+
+#[test]
+fn who_cannot_be_served_yet_waits_its_turn() {
+    let (mut world, mut one, mut other) = world();
+    begin(&mut world, &mut one, "VMALLOC 20M NAME a");
+    begin(&mut world, &mut other, "VMALLOC 20M NAME b");
+    assert_eq!(world.reply(&mut one).items()[2].integer(), 20 << 20);
+    assert_eq!(world.reply(&mut other).items()[2].integer(), 20 << 20);
+    // Small enough to be zeroed here while the second CPU has something else to do.
+    begin(&mut world, &mut one, "VMALLOC 20M");
+    assert_eq!(world.ok(&mut other, "VMALLOC 4M").items()[2].integer(), 4 << 20);
+    assert!(world.is_away());
+    world.reply(&mut one);
+    assert!(world.check(&mut one).starts_with("OK areas=4 "));
+}
+
+#[test]
+fn during_an_audit_nothing_is_allocated_or_freed_and_light_commands_are_served() {
+    let (mut world, mut one, mut other) = world();
+    let mut third = world.connect();
+    world.ok(&mut one, "VMALLOC 8K NAME a");
+    begin(&mut world, &mut one, "VCHECK");
+    is_served_meanwhile(&mut world, &mut one, &mut other);
+    begin(&mut world, &mut other, "VMALLOC 4K NAME b");
+    begin(&mut world, &mut third, "VFREE @a");
+    assert!(world.is_away());
+    assert_eq!((world.received(&mut other), world.received(&mut third)), (0, 0));
+    let text = world.reply(&mut one).text();
+    assert!(text.starts_with("OK areas=1 "), "{text}");
+    assert_eq!(world.reply(&mut other).items()[2].integer(), 4096);
+    assert_eq!(world.reply(&mut third).integer(), 1);
+}
+
+#[test]
+fn an_audit_is_not_put_off_for_ever() {
+    let mut world = World::with_helpers(FRAMES, 2, STEPS);
+    let mut auditor = world.connect();
+    let (mut one, mut other) = (world.connect(), world.connect());
+    rest(&mut world);
+    // Two that come by turns, so that there is always somebody under way.
+    let pairs = "VMALLOC 8M NAME NAME REPLACE\r\n".repeat(200);
+    world.send(&mut one, pairs.replace("NAME NAME", "NAME a").as_bytes());
+    for _ in 0..STEPS / 2 {
+        world.step();
+    }
+    world.send(&mut other, pairs.replace("NAME NAME", "NAME b").as_bytes());
+    begin(&mut world, &mut auditor, "VCHECK");
+    for _ in 0..5 * STEPS {
+        world.step();
+    }
+    assert!(world.received(&mut auditor) > 0, "those who come after the audit wait for it");
+    assert!(world.received(&mut one) < 100 * 40, "they are not done");
+}
+
+#[test]
+fn who_waits_to_audit_and_leaves_holds_nobody_up() {
+    let (mut world, mut one, mut other) = world();
+    begin(&mut world, &mut one, "VMALLOC 20M");
+    begin(&mut world, &mut other, "VCHECK");
+    world.reset(&other);
+    world.reply(&mut one);
+    world.ok(&mut one, "VMALLOC 20M");
+}
+
+#[test]
+fn frames_are_cleared_ahead_of_time_and_used() {
+    let (mut world, mut one, _) = world();
+    let filled = world.counter(&mut one, "frames_zeroed");
+    assert!(filled >= 256, "{filled}");
+    world.ok(&mut one, "VMALLOC 40K");
+    assert_eq!(world.counter(&mut one, "zeroed_hits"), 10);
+    world.check(&mut one);
+}
+
+#[test]
+fn a_benchmark_waits_until_the_second_cpu_has_time() {
+    let (mut world, mut one, mut other) = world();
+    begin(&mut world, &mut one, "VMALLOC 20M");
+    begin(&mut world, &mut other, "VBENCH 1 LOOPS 2");
+    assert!(world.is_away() && world.received(&mut other) == 0);
+    world.reply(&mut one);
+    let text = world.reply(&mut other).text();
+    assert!(text.contains("passed: 1"), "{text}");
+}

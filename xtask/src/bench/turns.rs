@@ -1,0 +1,132 @@
+//! `cargo xtask bench turns`: whether one client's gigabyte keeps others waiting.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use super::image::{self, Setting};
+use crate::accel::Accel;
+use crate::cli::BenchTurnsOptions;
+use crate::process;
+use crate::resp::{Client, Reply};
+use crate::workspace::Workspace;
+
+/// What the other client does, again and again: memory is allocated, zeroed, read, checked, freed.
+const CHURN: [&[&str]; 4] = [
+    &["VMALLOC", "1G", "NAME", "big"],
+    &["VREAD", "@big", "1073741823", "1"],
+    &["VCHECK"],
+    &["VFREE", "@big"],
+];
+
+/// Turns of the image's loop.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turns {
+    all: u64,
+    long: u64,
+}
+
+/// Runs the verb.
+pub(super) fn turns(
+    workspace: &Workspace,
+    options: &BenchTurnsOptions,
+) -> anyhow::Result<ExitCode> {
+    let setting = Setting { memory: "2G", cpus: options.smp, accel: Accel::Tcg, append: "" };
+    let (guest, _) = image::boot(workspace, image::plan(workspace, &setting)?)?;
+    let address = guest.plan().host;
+    let mut client = Client::connect(address)?;
+    // The first time the host has to find the memory.
+    churn_once(&mut client)?;
+    let before = read(&mut client)?;
+    process::announce("Measure", &format!("{} s, load {}", options.seconds, super::load()));
+    let is_over = AtomicBool::new(false);
+    let (pings, rounds) = std::thread::scope(|scope| {
+        let churn = scope.spawn(|| churn(address, &is_over));
+        let pings = ping(address, Duration::from_secs(options.seconds));
+        is_over.store(true, Ordering::Relaxed);
+        let rounds = churn.join().map_err(|_| anyhow::anyhow!("the other client panicked"))?;
+        anyhow::Ok((pings?, rounds?))
+    })?;
+    let after = read(&mut client)?;
+    let (all, long) = (after.all - before.all, after.long - before.long);
+    ensure!(all > 0 && !pings.is_empty(), "nothing was measured");
+    let at = |part: usize| pings[(pings.len() - 1) * part / 1000].as_micros();
+    println!("{} CPUs, load {} at the end, {rounds} rounds of 1 GiB", options.smp, super::load());
+    println!("turns {all}, over 2 ms {long}: in a thousand {}", per_thousand(long, all));
+    println!(
+        "PING {}: p50 {} us, p99 {} us, p99.9 {} us, max {} us",
+        pings.len(),
+        at(500),
+        at(990),
+        at(999),
+        at(1000)
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn per_thousand(part: u64, all: u64) -> String {
+    let hundredths = part * 100_000 / all;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+fn churn(address: SocketAddr, is_over: &AtomicBool) -> anyhow::Result<u32> {
+    let mut client = Client::connect(address)?;
+    let mut rounds = 0;
+    while !is_over.load(Ordering::Relaxed) {
+        churn_once(&mut client)?;
+        rounds += 1;
+    }
+    Ok(rounds)
+}
+
+fn churn_once(client: &mut Client) -> anyhow::Result<()> {
+    for words in CHURN {
+        if let Reply::Error(text) = client.call(words)? {
+            bail!("{} answers {text}", words.join(" "));
+        }
+    }
+    Ok(())
+}
+
+/// How long each answer took, the shortest first.
+fn ping(address: SocketAddr, time: Duration) -> anyhow::Result<Vec<Duration>> {
+    let mut client = Client::connect(address)?;
+    let (start, mut all) = (Instant::now(), Vec::new());
+    while start.elapsed() < time {
+        let sent = Instant::now();
+        client.call(&["PING"])?;
+        all.push(sent.elapsed());
+    }
+    all.sort_unstable();
+    Ok(all)
+}
+
+fn read(client: &mut Client) -> anyhow::Result<Turns> {
+    let Reply::Array(Some(items)) = client.call(&["VSTATS", "service"])? else {
+        bail!("VSTATS answers no map");
+    };
+    let number = |name: &str| {
+        let pairs = items.chunks_exact(2).find_map(|pair| match pair {
+            [Reply::Bulk(Some(key)), Reply::Integer(value)] if key == name.as_bytes() => {
+                Some(*value)
+            }
+            _ => None,
+        });
+        pairs.and_then(|value| u64::try_from(value).ok()).with_context(|| format!("no {name}"))
+    };
+    Ok(Turns { all: number("turns")?, long: number("turns_long")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_shown_in_thousandths() {
+        assert_eq!(per_thousand(1, 1000), "1.00");
+        assert_eq!(per_thousand(3, 40_000), "0.07");
+    }
+}
