@@ -25,7 +25,7 @@ pub use machine::BareMachine;
 pub use memory::buffers::{WindowBuffer, WindowBuffers};
 
 use boot::info::BootInfo;
-use cpu::{apic, clock, local, others, segments, traps};
+use cpu::{apic, backtrace, clock, control, local, others, segments, traps};
 use device::{exit, serial};
 use memory::{selfcheck, window};
 
@@ -86,5 +86,6 @@ pub fn panic(info: &PanicInfo<'_>) -> ! {
         )),
         None => console::raw(format_args!("{PANIC_PREFIX} {}", info.message())),
     }
+    backtrace::print(None, control::stack_pointer());
     exit::leave(Exit::Panic)
 }

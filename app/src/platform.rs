@@ -2,6 +2,7 @@
 //! BARs, PCI capabilities, rates of clocks. Pure, so the host tests it.
 
 pub mod bars;
+pub mod call_site;
 #[cfg(test)]
 mod fake_pci;
 pub mod memory_map;

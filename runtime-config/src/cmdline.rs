@@ -57,6 +57,8 @@ pub struct Config {
     pub pools: Pools,
     /// Which of its own tests a self-test image runs: those whose name contains this.
     pub selftest: Filter,
+    /// Seconds that the self-test for stale translations goes on; 0 leaves it its number of rounds.
+    pub selftest_seconds: usize,
 }
 
 impl Config {
@@ -78,6 +80,7 @@ impl Config {
         realloc: Realloc::Move,
         pools: Pools::On,
         selftest: Filter::EMPTY,
+        selftest_seconds: 0,
     };
 
     /// Parses a line and refuses the first bad word; for a tool that can still ask.

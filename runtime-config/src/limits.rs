@@ -77,6 +77,9 @@ pub const RESERVE_FRAMES_DEFAULT: usize = 0;
 /// 64 GiB of frames: more than any guest needs to keep back.
 pub const RESERVE_FRAMES_MAX: usize = 1 << 24;
 
+/// The longest that a self-test may be told to go on, in seconds: the host tool waits 300.
+pub const SELFTEST_SECONDS_MAX: usize = 240;
+
 /// Longest kernel command line; the image copies it into a buffer of this size.
 pub const COMMAND_LINE_BYTES_MAX: usize = 2048;
 

@@ -63,6 +63,9 @@ impl Exit {
 /// First word of the line that attributes a fatal CPU exception:
 /// `FAULT #PF address=0x… rip=0x… error=0x… …`.
 pub const FAULT_PREFIX: &str = "FAULT";
+/// First word of the line behind a fault or a panic that says how the CPU came there:
+/// `BACKTRACE rip=0x… 0x… 0x…`, where it was and where it would have returned to, the nearest first.
+pub const BACKTRACE_PREFIX: &str = "BACKTRACE";
 /// First word of the line that a panic prints: `PANIC file:line: message`.
 pub const PANIC_PREFIX: &str = "PANIC";
 

@@ -78,6 +78,7 @@ pub(crate) struct Counters {
     pub(crate) frames_heap: AtomicU64,
     pub(crate) zeroed_hits: AtomicU64,
     pub(crate) zeroed_misses: AtomicU64,
+    pub(crate) faults_recovered: AtomicU64,
     pub(crate) faults_spurious: AtomicU64,
     resizes: [AtomicU64; Resized::ALL.len()],
     shootdowns_full: AtomicU64,
@@ -95,6 +96,7 @@ impl Counters {
             frames_heap: AtomicU64::new(0),
             zeroed_hits: AtomicU64::new(0),
             zeroed_misses: AtomicU64::new(0),
+            faults_recovered: AtomicU64::new(0),
             faults_spurious: AtomicU64::new(0),
             resizes: Default::default(),
             shootdowns_full: AtomicU64::new(0),
@@ -249,6 +251,9 @@ pub struct Stats {
     pub table_pages_cached: u64,
     /// Resizes by how they ended, in the order of [`Resized::ALL`].
     pub resizes: [u64; Resized::ALL.len()],
+    /// Faults that their accesses survived, as the kernel's handler
+    /// [noted](crate::Vmalloc::note_recovered) them.
+    pub faults_recovered: u64,
     /// Faults that the entries do not explain any more.
     pub faults_spurious: u64,
     /// The flush that was begun last.
@@ -297,6 +302,7 @@ impl Stats {
             row("vmalloc", "pages_lazy", self.pages_lazy),
             row("vmalloc", "table_pages", self.table_pages),
             row("vmalloc", "table_pages_cached", self.table_pages_cached),
+            row("vmalloc", "faults_recovered", self.faults_recovered),
             row("vmalloc", "faults_spurious", self.faults_spurious),
             row("frames", "frames_total", self.frames_total),
             row("frames", "frames_free", self.frames_free),
@@ -384,6 +390,7 @@ impl<M: Machine> Vmalloc<M> {
             zeroed_hits: get(&counters.zeroed_hits),
             zeroed_misses: get(&counters.zeroed_misses),
             resizes: core::array::from_fn(|how| get(&counters.resizes[how])),
+            faults_recovered: get(&counters.faults_recovered),
             faults_spurious: get(&counters.faults_spurious),
             generation: self.tlb.current(),
         }

@@ -32,6 +32,8 @@ pub(crate) enum Verb {
     Build(BuildOptions),
     /// Runs every check; the last line is `N passed, N failed, N skipped`.
     Test(TestOptions),
+    /// Runs the image's own tests on this machine, and prints one report to be pasted.
+    Selftest(SelftestOptions),
     /// Measures the image, alone or beside Linux; prints a table.
     Bench(BenchOptions),
     /// Says what this machine has and what it lacks; changes nothing.
@@ -143,6 +145,20 @@ pub(crate) struct TestOptions {
     /// layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
+}
+
+/// Options of `selftest`.
+#[derive(Args, Debug)]
+pub(crate) struct SelftestOptions {
+    /// What runs the guest's instructions; KVM is not put on trial here.
+    #[arg(long, value_enum, default_value_t = AccelRequest::Tcg)]
+    pub(crate) accel: AccelRequest,
+    /// CPUs of the test for stale translations, at the end.
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) smp: u32,
+    /// How long that test goes on.
+    #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub(crate) seconds: u32,
 }
 
 /// Options of `bench`.

@@ -20,7 +20,9 @@ mod qemu;
 mod query;
 mod resp;
 mod run;
+mod selftest;
 mod stop;
+mod symbols;
 mod sys;
 mod test;
 mod toolchain;
@@ -45,6 +47,7 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Query(options) => query::query(&workspace, &options),
         Verb::Build(options) => build::build(&workspace, &options),
         Verb::Test(options) => test::test(&workspace, &options),
+        Verb::Selftest(options) => selftest::selftest(&workspace, &options),
         Verb::Bench(options) => bench::bench(&workspace, &options.what),
         Verb::Doctor => doctor::doctor(&workspace),
         Verb::Mutate(options) => mutate::mutate(&workspace, &options),

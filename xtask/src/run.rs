@@ -104,7 +104,7 @@ fn boot(
         process::announce("Boot", &format!("under {}, at most {} s", accel.accel, full.as_secs()));
         let limit = if accel.on_trial { full.min(accel::TRIAL) } else { full };
         plan.accel = accel.accel;
-        let mut tail = Tail::new(&instance.serial(), threshold(options));
+        let mut tail = Tail::new(&instance.serial(), &plan.image, threshold(options));
         let mut guest = Guest::start(plan.clone(), Rc::clone(instance), bond)?;
         let outcome = guest.wait_for_pong(limit, || {
             tail.print_new();
@@ -125,7 +125,7 @@ fn boot(
 
 /// Shows the console until the guest ends or a person ends it.
 fn watch(guest: &mut Guest, signals: &Signals, threshold: LogLevel) -> anyhow::Result<ExitCode> {
-    let mut tail = Tail::at_end(&guest.instance().serial(), threshold);
+    let mut tail = Tail::at_end(&guest.instance().serial(), &guest.plan().image, threshold);
     loop {
         let asked = signals.wait(LOOK);
         tail.print_new();

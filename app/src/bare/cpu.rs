@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod apic;
+pub(crate) mod backtrace;
 pub(crate) mod clock;
 pub(crate) mod control;
 pub(crate) mod fault;

@@ -11,6 +11,7 @@ mod crash;
 mod crew;
 mod failure;
 mod faults;
+mod kinds;
 mod nodes;
 mod protection;
 mod readers;
@@ -32,6 +33,8 @@ use failure::Failure;
 #[derive(Clone, Copy)]
 struct Bench {
     vm: &'static Vmalloc<BareMachine>,
+    /// How long the test for stale translations goes on; 0 is its own measure.
+    seconds: u64,
 }
 
 type Outcome = Result<(), Failure>;
@@ -87,6 +90,7 @@ const TESTS: &[Test] = &[
     test("faults::over", faults::what_is_allowed_by_now_is_tried_again),
     test("faults::handler", faults::the_handler_asks_first),
     test("faults::repeated", faults::a_fault_that_comes_again_and_again_is_one),
+    test("faults::kinds", kinds::every_cpu_survives_and_names_every_kind),
     test("nodes::named", nodes::a_named_node_gives_its_frames),
     test("nodes::all", nodes::all_nodes_together_have_all_memory),
     test("nodes::own", nodes::who_names_no_node_gets_its_own),
@@ -105,7 +109,7 @@ pub(crate) fn run(vm: &'static Vmalloc<BareMachine>, config: &Config) -> Exit {
     console::raw(format_args!("{}", Announcement { tests: chosen().count() }));
     let mut footer = Footer { passed: 0, failed: 0 };
     for test in chosen() {
-        let outcome = (test.run)(Bench { vm });
+        let outcome = (test.run)(Bench { vm, seconds: config.selftest_seconds as u64 });
         if let Err(failure) = outcome {
             console::raw(format_args!("{}: {failure}", test.name));
             footer.failed += 1;

@@ -211,6 +211,16 @@ pub const KEYS: &[Key] = &[
         docs: "part of the names of the tests that a self-test image runs",
         kind: Kind::Filter,
     },
+    Key {
+        name: "selftest.seconds",
+        docs: "how long its test for stale translations goes on, 0 for a number of rounds",
+        kind: Kind::Number {
+            min: 0,
+            max: limits::SELFTEST_SECONDS_MAX,
+            read: |config| config.selftest_seconds,
+            write: |config, seconds| config.selftest_seconds = seconds,
+        },
+    },
 ];
 
 impl Key {

@@ -40,6 +40,7 @@ fn every_key_round_trips() {
         realloc: Realloc::Copy,
         pools: Pools::Off,
         selftest: Filter::from_text("paging").unwrap(),
+        selftest_seconds: 60,
     };
     let line = config.to_string();
     assert_eq!(line.split(' ').count(), KEYS.len(), "a key is missing from the test: {line}");

@@ -140,6 +140,18 @@ impl<M: Machine> Vmalloc<M> {
     }
 }
 
+impl<M: Machine> Vmalloc<M> {
+    /// Counts a fault that its access survives: for the kernel's handler, so that
+    /// [`Stats`](crate::Stats) tells of it.
+    ///
+    /// # Context
+    ///
+    /// Takes no lock and allocates nothing: for fault handlers.
+    pub fn note_recovered(&self) {
+        Counters::add(&self.counters.faults_recovered, 1);
+    }
+}
+
 /// Whether the entries allow an access.
 fn allows(walk: &Walk, kind: AccessKind) -> bool {
     let Some((_, leaf)) = walk.last().filter(|(_, entry)| entry.is_present()) else {

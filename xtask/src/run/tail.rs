@@ -6,31 +6,37 @@ use std::path::{Path, PathBuf};
 
 use runtime_config::console::{self, LogLevel};
 
+use crate::symbols::Symbols;
+
 /// A place in the console file.
-#[derive(Debug)]
 pub(super) struct Tail {
     path: PathBuf,
+    symbols: Symbols,
     threshold: LogLevel,
     offset: u64,
     partial: Vec<u8>,
 }
 
 impl Tail {
-    /// Shows the file from its beginning; it need not exist yet.
-    pub(super) fn new(path: &Path, threshold: LogLevel) -> Self {
-        Self { path: path.to_path_buf(), threshold, offset: 0, partial: Vec::new() }
+    /// Shows the file from its beginning; it need not exist yet. Backtraces are about `image`.
+    pub(super) fn new(path: &Path, image: &Path, threshold: LogLevel) -> Self {
+        let symbols = Symbols::of(image);
+        Self { path: path.to_path_buf(), symbols, threshold, offset: 0, partial: Vec::new() }
     }
 
     /// Shows what comes from now on.
-    pub(super) fn at_end(path: &Path, threshold: LogLevel) -> Self {
+    pub(super) fn at_end(path: &Path, image: &Path, threshold: LogLevel) -> Self {
         let offset = std::fs::metadata(path).map_or(0, |file| file.len());
-        Self { offset, ..Self::new(path, threshold) }
+        Self { offset, ..Self::new(path, image, threshold) }
     }
 
-    /// Prints the whole lines that are new and important enough.
+    /// Prints the whole lines that are new and important enough, and the names behind backtraces.
     pub(super) fn print_new(&mut self) {
         for line in self.new_lines() {
             eprintln!("{line}");
+            for name in self.symbols.expand(&line) {
+                eprintln!("{name}");
+            }
         }
     }
 
@@ -64,14 +70,14 @@ mod tests {
     #[test]
     fn lines_are_shown_once_whole_and_filtered() {
         let path = std::env::temp_dir().join(format!("xtask-tail-{}", std::process::id()));
-        let mut tail = Tail::new(&path, LogLevel::Warn);
+        let mut tail = Tail::new(&path, Path::new("app.elf"), LogLevel::Warn);
         assert!(tail.new_lines().is_empty());
         let mut file = File::create(&path).unwrap();
         file.write_all(b"INFO boot: up\r\nWARN net: slow\r\nFAU").unwrap();
         assert_eq!(tail.new_lines(), ["WARN net: slow"]);
         file.write_all(b"LT #PF\r\n").unwrap();
         assert_eq!(tail.new_lines(), ["FAULT #PF"]);
-        assert!(Tail::at_end(&path, LogLevel::Trace).new_lines().is_empty());
+        assert!(Tail::at_end(&path, Path::new("app.elf"), LogLevel::Trace).new_lines().is_empty());
         std::fs::remove_file(&path).unwrap();
     }
 }

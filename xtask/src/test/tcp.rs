@@ -9,6 +9,7 @@ mod clients;
 mod conversation;
 mod flush;
 mod grammar;
+mod helpers;
 mod lifecycle;
 mod nomem;
 mod redis_cli;
@@ -38,8 +39,8 @@ struct Case {
 /// What a test gets.
 #[derive(Clone, Copy)]
 enum Drive {
-    /// A fresh image with a kernel command line.
-    Guest(&'static str, fn(&Subject) -> anyhow::Result<()>),
+    /// A fresh image with a kernel command line and so many CPUs.
+    Guest(&'static str, u32, fn(&Subject) -> anyhow::Result<()>),
     /// The tool itself.
     Tool(fn(&Workspace) -> anyhow::Result<()>),
 }
@@ -52,6 +53,8 @@ const CASES: &[Case] = &[
     guest("frames are scattered and come back", scatter::run),
     guest("what was freed is flushed at rest", flush::at_rest),
     guest_with("the command line reaches the library", flush::EAGER, flush::eager),
+    guest_on(2, "long work is done by another CPU", helpers::long_work),
+    guest_on(2, "a loop that stands is named", helpers::watchdog),
     guest("memory can be used up again and again", nomem::run),
     guest("redis-benchmark with SOFT", benchmark::soft),
     guest("redis-benchmark without SOFT", benchmark::hard),
@@ -76,7 +79,11 @@ const fn guest_with(
     line: &'static str,
     run: fn(&Subject) -> anyhow::Result<()>,
 ) -> Case {
-    Case { name, drive: Drive::Guest(line, run) }
+    Case { name, drive: Drive::Guest(line, 1, run) }
+}
+
+const fn guest_on(cpus: u32, name: &'static str, run: fn(&Subject) -> anyhow::Result<()>) -> Case {
+    Case { name, drive: Drive::Guest("", cpus, run) }
 }
 
 const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> Case {
@@ -118,8 +125,8 @@ pub(super) fn run(
 fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> anyhow::Result<()> {
     match case.drive {
         Drive::Tool(run) => run(workspace),
-        Drive::Guest(line, run) => {
-            let mut subject = Subject::boot(workspace, qemu, image, line, 1)?;
+        Drive::Guest(line, cpus, run) => {
+            let mut subject = Subject::boot(workspace, qemu, image, line, cpus)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }

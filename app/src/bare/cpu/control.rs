@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "writes control registers")]
 
+use core::arch::asm;
+
 use x86_64::PhysAddr;
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr3Flags, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{Efer, EferFlags};
@@ -30,6 +32,15 @@ pub(crate) fn protect() {
 pub(crate) unsafe fn load_root(root: PhysAddr) {
     // SAFETY: the caller answers for the tables.
     unsafe { Cr3::write(PhysFrame::containing_address(root), Cr3Flags::empty()) };
+}
+
+/// Where the stack of this CPU ends now.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> u64 {
+    let address;
+    // SAFETY: only reads the register.
+    unsafe { asm!("mov {}, rsp", out(reg) address, options(nomem, nostack, preserves_flags)) };
+    address
 }
 
 /// The physical address of the level-4 table that this CPU walks.

@@ -8,7 +8,7 @@ use x86_64::instructions::{hlt, interrupts};
 
 use crate::bare::console;
 use crate::bare::cpu::stubs::TrapFrame;
-use crate::bare::cpu::{local, vectors};
+use crate::bare::cpu::{backtrace, local, vectors};
 use crate::bare::device::exit;
 use crate::bare::memory::{image, stacks, window};
 
@@ -40,6 +40,7 @@ pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
             me,
             Attribution { vector: frame.vector, address },
         ));
+        backtrace::print(Some(frame.rip), frame.rsp);
     }
     exit::leave(Exit::Fault)
 }

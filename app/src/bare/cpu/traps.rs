@@ -69,6 +69,15 @@ pub(crate) fn load() {
     TABLE.call_once(table).load();
 }
 
+/// Lets the access go on with an error, if it can; counted.
+fn is_recovered(frame: &mut TrapFrame, address: Option<u64>) -> bool {
+    let is_recovered = fixups::recover(frame, address);
+    if is_recovered && let Some(vm) = window::get() {
+        vm.note_recovered();
+    }
+    is_recovered
+}
+
 /// Decides what a trap does; a return resumes at `frame.rip`.
 ///
 /// # Context
@@ -79,12 +88,12 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
         vectors::PAGE_FAULT => {
             // Read at once: a nested fault overwrites it.
             let address = Cr2::read_raw();
-            if !spurious::is_over(frame, address) && !fixups::recover(frame, Some(address)) {
+            if !spurious::is_over(frame, address) && !is_recovered(frame, Some(address)) {
                 fault::stop(frame, address);
             }
         }
         vectors::GENERAL_PROTECTION => {
-            if !fixups::recover(frame, None) {
+            if !is_recovered(frame, None) {
                 fault::stop(frame, 0);
             }
         }

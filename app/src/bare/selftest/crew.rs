@@ -28,13 +28,15 @@ impl Rounds {
     /// Runs the rounds, up to the first that fails.
     pub(super) fn run(self, mut round: impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
         let start_us = clock::now_us();
-        for number in 0..self.most {
-            if number >= self.least && clock::now_us() - start_us > self.us {
-                log::info!(target: "selftest", "{number} of {} rounds, for want of time", self.most);
+        let mut done = 0;
+        while done < self.most {
+            if done >= self.least && clock::now_us() - start_us > self.us {
                 break;
             }
             round()?;
+            done += 1;
         }
+        log::info!(target: "selftest", "{done} rounds in {} ms", (clock::now_us() - start_us) / 1000);
         Ok(())
     }
 }
@@ -57,6 +59,17 @@ pub(super) fn during(
     let ended = end(bench);
     // The first failure says more.
     outcome.and(ended)
+}
+
+/// Has one other CPU do something, and waits until it has.
+pub(super) fn leave(
+    bench: Bench,
+    cpu: CpuId,
+    run: fn(&'static Vmalloc<BareMachine>, usize),
+) -> Result<(), Failure> {
+    ensure(worker::leave(bench.vm, cpu, Work { run, argument: 0 }), "a CPU is at work already")?;
+    let is_done = wait(bench, PATIENCE_US, || worker::desk(cpu).is_clear());
+    ensure(is_done, "a CPU does not come to an end")
 }
 
 /// Leaves the same work for every other CPU; its argument is the CPU's number.

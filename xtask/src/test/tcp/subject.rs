@@ -82,6 +82,12 @@ impl Subject {
         self.root.join(path)
     }
 
+    /// All that it has written to its console.
+    pub(super) fn console(&self) -> anyhow::Result<String> {
+        let serial = std::fs::read(self.guest.instance().serial())?;
+        Ok(String::from_utf8_lossy(&serial).into_owned())
+    }
+
     /// A new connection.
     pub(super) fn connect(&self) -> anyhow::Result<Client> {
         Client::connect(self.address()).context("cannot connect")
@@ -116,8 +122,7 @@ impl Subject {
         outcome?;
         let mut client = self.connect()?;
         super::reports::check(&mut client).context("after the test")?;
-        let serial = std::fs::read(self.guest.instance().serial())?;
-        let serial = String::from_utf8_lossy(&serial);
+        let serial = self.console()?;
         let bad = [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX];
         if let Some(line) =
             serial.lines().find(|line| bad.iter().any(|word| line.starts_with(word)))

@@ -1,0 +1,142 @@
+//! `cargo xtask selftest`: the image's own tests on this machine, as one report to be pasted.
+
+pub(crate) mod machine;
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use runtime_config::verdict::{self, Verdict};
+
+use crate::accel;
+use crate::build::{self, Image};
+use crate::cli::{FirmwareRequest, SelftestOptions};
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+use crate::{process, qemu};
+
+use machine::{Machine, Run};
+
+/// The test that goes on for as long as it is told to.
+const STALE: &str = "coherence::stale_tlb";
+
+/// Runs the verb; code 1 if a test failed.
+pub(crate) fn selftest(
+    workspace: &Workspace,
+    options: &SelftestOptions,
+) -> anyhow::Result<ExitCode> {
+    let toolchain = Toolchain::ensure(workspace)?;
+    let image = build::compile(workspace, &toolchain, Image::SelfTest)?;
+    let choice = accel::choose(options.accel);
+    let mut report = head(&choice)?;
+    let mut is_good = true;
+    let stale = format!("selftest={STALE} selftest.seconds={}", options.seconds);
+    let runs = [(1, ""), (2, ""), (options.smp, stale.as_str())];
+    for (cpus, append) in runs {
+        let machine = Machine {
+            cpus,
+            nodes: 1,
+            accel: choice.accel,
+            firmware: FirmwareRequest::Auto,
+            append,
+        };
+        let what = if append.is_empty() { "all tests" } else { STALE };
+        process::announce("Test", &format!("{what} on {cpus} CPUs under {}", choice.accel));
+        let run = machine.run(workspace, &image, "selftest")?;
+        let (line, passed) = judge(&run, machine.is_in(&run));
+        is_good &= passed;
+        let _ = writeln!(report, "{cpus} CPUs, {what}: {line}");
+        for line in run.serial.lines().filter(|line| is_telling(line)) {
+            let _ = writeln!(report, "    {line}");
+        }
+    }
+    let _ = writeln!(report, "{}", if is_good { "PASSED" } else { "FAILED" });
+    print!("{report}");
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What it ran on.
+fn head(choice: &accel::Choice) -> anyhow::Result<String> {
+    let qemu = process::ask(qemu::ensure(None)?, &["--version"]).unwrap_or_default();
+    let kernel = process::ask("uname", &["-sr"]).unwrap_or_default();
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(format!(
+        "vmalloc {} selftest\nhost: {}, {threads} threads, {}\n{}\naccel: {}, {}\n",
+        env!("CARGO_PKG_VERSION"),
+        model(&cpuinfo),
+        kernel.trim(),
+        qemu.lines().next().unwrap_or("QEMU of unknown version"),
+        choice.accel,
+        choice.why
+    ))
+}
+
+fn model(cpuinfo: &str) -> &str {
+    let line = cpuinfo.lines().find(|line| line.starts_with("model name"));
+    line.and_then(|line| line.split_once(':')).map_or("unknown processor", |(_, name)| name.trim())
+}
+
+/// Says in a line what became of a run, and whether that is well.
+fn judge(run: &Run, has_all_cpus: bool) -> (String, bool) {
+    let (line, passed) = match Verdict::judge(run.exit_code, &run.serial) {
+        Verdict::Passed { tests } => (format!("{tests} passed"), true),
+        Verdict::Failed { passed, failed } => {
+            (format!("{passed} passed, {failed} failed (see {})", run.log), false)
+        }
+        Verdict::Broken(broken) => (format!("{broken} (see {})", run.log), false),
+    };
+    let seconds = run.time.as_secs_f64();
+    if has_all_cpus {
+        (format!("{line} in {seconds:.1} s"), passed)
+    } else {
+        (format!("{line} in {seconds:.1} s, but not with all CPUs"), false)
+    }
+}
+
+/// Lines of the console that say more than that a test passed.
+fn is_telling(line: &str) -> bool {
+    let words = [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX, verdict::REFUSAL_PREFIX];
+    line.starts_with("INFO selftest")
+        || line.starts_with("INFO boot")
+        || line.starts_with("WARN")
+        || words.iter().any(|word| line.starts_with(word))
+        || verdict::test_lines(line).any(|line| !line.passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn run(exit_code: i32, serial: &str) -> Run {
+        Run {
+            exit_code: Some(exit_code),
+            serial: serial.to_owned(),
+            log: "serial.log".to_owned(),
+            time: Duration::from_millis(1500),
+        }
+    }
+
+    #[test]
+    fn a_run_is_judged_by_code_and_console() {
+        let serial = "selftest: 1 tests\ntest a ... ok\nselftest: 1 passed, 0 failed\n";
+        assert_eq!(judge(&run(33, serial), true), ("1 passed in 1.5 s".to_owned(), true));
+        assert!(!judge(&run(33, serial), false).1);
+        assert!(!judge(&run(0, serial), true).1);
+        let failed = "selftest: 1 tests\ntest a ... FAILED\nselftest: 0 passed, 1 failed\n";
+        assert!(judge(&run(35, failed), true).0.starts_with("0 passed, 1 failed (see serial.log)"));
+    }
+
+    #[test]
+    fn the_processor_is_named() {
+        assert_eq!(model("x: 1\nmodel name\t: Some CPU @ 2 GHz\n"), "Some CPU @ 2 GHz");
+        assert_eq!(model(""), "unknown processor");
+    }
+
+    #[test]
+    fn what_passed_says_nothing_more() {
+        assert!(!is_telling("test a ... ok") && is_telling("test a ... FAILED"));
+        assert!(is_telling("PANIC src/x.rs:1: no") && !is_telling("INFO net: up"));
+    }
+}

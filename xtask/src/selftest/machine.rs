@@ -1,0 +1,89 @@
+//! A guest that runs the image's own tests and leaves.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::accel::Accel;
+use crate::cli::FirmwareRequest;
+use crate::guest::{Guest, Plan};
+use crate::instance::Instance;
+use crate::network::{self, Network};
+use crate::qemu::{self, firmware};
+use crate::sys::Bond;
+use crate::workspace::Workspace;
+
+/// The longest that the image's own tests may take.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What it has and what it runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine<'a> {
+    pub(crate) cpus: u32,
+    pub(crate) nodes: u32,
+    pub(crate) accel: Accel,
+    /// qboot leaves devices without addresses, SeaBIOS does not.
+    pub(crate) firmware: FirmwareRequest,
+    /// The kernel command line.
+    pub(crate) append: &'a str,
+}
+
+/// What it left.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// QEMU's exit code; `None` if it had to be killed.
+    pub(crate) exit_code: Option<i32>,
+    /// All that it wrote to its console.
+    pub(crate) serial: String,
+    /// Where that is, as a person types it.
+    pub(crate) log: String,
+    /// How long it took.
+    pub(crate) time: Duration,
+}
+
+impl Machine<'_> {
+    /// Boots a self-test image under a name of its own and waits for its end.
+    pub(crate) fn run(
+        &self,
+        workspace: &Workspace,
+        image: &Path,
+        name: &str,
+    ) -> anyhow::Result<Run> {
+        let qemu = qemu::ensure(None)?;
+        let plan = Plan {
+            firmware: firmware::choose(self.firmware, &qemu, "q35")?,
+            qemu,
+            image: image.to_path_buf(),
+            initrd: None,
+            machine: "q35".to_owned(),
+            cpu: qemu::CPU,
+            memory: "256M".to_owned(),
+            smp: self.cpus,
+            numa: self.nodes,
+            accel: self.accel,
+            network: Some(Network::User),
+            append: self.append.to_owned(),
+            host: network::free_port(0)?,
+            guest_port: runtime_config::ports::RESP,
+        };
+        let instance = Rc::new(Instance::claim(workspace, name)?);
+        let start = Instant::now();
+        let mut guest = Guest::start(plan, Rc::clone(&instance), Bond::Own)?;
+        let status = guest.wait_for_end(LIMIT)?;
+        let time = start.elapsed();
+        drop(guest);
+        let serial = std::fs::read(instance.serial())?;
+        Ok(Run {
+            exit_code: status.and_then(|status| status.code()),
+            serial: String::from_utf8_lossy(&serial).into_owned(),
+            log: workspace.show(&instance.serial()),
+            time,
+        })
+    }
+
+    /// Whether the image found the machine that it was given: a CPU that does not start would only
+    /// make the tests easier.
+    pub(crate) fn is_in(&self, run: &Run) -> bool {
+        run.serial.contains(&format!("{} CPUs, {} nodes", self.cpus, self.nodes))
+    }
+}

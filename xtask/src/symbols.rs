@@ -1,0 +1,104 @@
+//! Backtraces with names: what the image prints as addresses, looked up in its ELF.
+
+use std::path::{Path, PathBuf};
+
+use addr2line::Loader;
+use runtime_config::verdict::BACKTRACE_PREFIX;
+
+/// The symbols of an image, read when the first backtrace comes.
+pub(crate) struct Symbols {
+    image: PathBuf,
+    loader: Option<Loader>,
+}
+
+/// An address of a backtrace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Address {
+    /// Where the CPU was.
+    Here(u64),
+    /// Where it would have returned to: the call stands before it.
+    Return(u64),
+}
+
+impl Symbols {
+    /// The symbols of this image.
+    pub(crate) fn of(image: &Path) -> Self {
+        Self { image: image.to_path_buf(), loader: None }
+    }
+
+    /// The lines to show behind a line of the console: none, unless it is a backtrace.
+    pub(crate) fn expand(&mut self, line: &str) -> Vec<String> {
+        let Some(addresses) = line.strip_prefix(BACKTRACE_PREFIX) else { return Vec::new() };
+        if self.loader.is_none() {
+            self.loader = Loader::new(&self.image).ok();
+        }
+        let Some(loader) = &self.loader else {
+            return vec![format!("    (no symbols in {})", self.image.display())];
+        };
+        addresses.split_whitespace().filter_map(parse).flat_map(|a| frames(loader, a)).collect()
+    }
+}
+
+fn parse(word: &str) -> Option<Address> {
+    let number = |text: &str| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok();
+    match word.strip_prefix("rip=") {
+        Some(here) => number(here).map(Address::Here),
+        None => number(word).map(Address::Return),
+    }
+}
+
+/// The functions at an address, the innermost first where calls were inlined.
+fn frames(loader: &Loader, address: Address) -> Vec<String> {
+    let (shown, place) = match address {
+        Address::Here(here) => (here, here),
+        Address::Return(after) => (after, after.saturating_sub(1)),
+    };
+    let mut lines = Vec::new();
+    if let Ok(mut found) = loader.find_frames(place) {
+        while let Ok(Some(frame)) = found.next() {
+            let function = frame.function.as_ref().and_then(|name| name.demangle().ok());
+            let function = function.map_or_else(|| "?".to_owned(), std::borrow::Cow::into_owned);
+            let place =
+                frame.location.and_then(|at| Some(format!("{}:{}", here(at.file?), at.line?)));
+            lines.push(format!("    {shown:#x} {function} {}", place.unwrap_or_default()));
+        }
+    }
+    if lines.is_empty() {
+        let symbol = loader.find_symbol(place).unwrap_or("?");
+        lines.push(format!("    {shown:#x} {symbol}"));
+    }
+    lines
+}
+
+/// A file of this workspace by its path in it.
+fn here(file: &str) -> String {
+    let root = std::env::current_dir().unwrap_or_default();
+    Path::new(file).strip_prefix(root).map_or(file.to_owned(), |file| file.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read() {
+        assert_eq!(parse("rip=0x20"), Some(Address::Here(0x20)));
+        assert_eq!(parse("0x21"), Some(Address::Return(0x21)));
+        assert_eq!(parse("21"), None);
+    }
+
+    #[test]
+    fn only_backtraces_are_expanded() {
+        let mut symbols = Symbols::of(Path::new("/no/such/image"));
+        assert!(symbols.expand("FAULT #PF rip=0x20").is_empty());
+        assert_eq!(symbols.expand("BACKTRACE rip=0x20"), ["    (no symbols in /no/such/image)"]);
+    }
+
+    #[test]
+    fn what_has_no_name_is_shown_all_the_same() {
+        // This very test is an ELF with symbols, and not so large.
+        let mut symbols = Symbols::of(&std::env::current_exe().unwrap());
+        let expanded = symbols.expand("BACKTRACE rip=0xffffffff00000000 word");
+        assert_eq!(expanded, ["    0xffffffff00000000 ?"]);
+    }
+}

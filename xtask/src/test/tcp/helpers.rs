@@ -1,0 +1,60 @@
+//! Two CPUs: what the second one does while the first one answers.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::reports;
+use super::subject::Subject;
+use crate::resp::encode;
+
+/// For a busy host.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Regions over 16 MiB are allocated, zeroed and freed elsewhere.
+const LARGE: &str = "64M";
+
+/// Long work is done by the other CPU, and other clients are answered meanwhile.
+pub(super) fn long_work(subject: &Subject) -> anyhow::Result<()> {
+    let (mut one, mut other) = (subject.connect()?, subject.connect()?);
+    let before = reports::stat(&mut one, "errands")?;
+    for words in [&["VMALLOC", LARGE, "NAME", "a"][..], &["VCHECK"], &["VFREE", "@a"]] {
+        one.send(&encode(words))?;
+        let reply = reports::text(other.call(&["ECHO", words[0]])?)?;
+        ensure!(reply == words[0], "ECHO answers {reply}");
+        let reply = one.receive()?;
+        ensure!(!format!("{reply:?}").contains("Error"), "{words:?} answers {reply:?}");
+    }
+    let errands = reports::stat(&mut one, "errands")? - before;
+    ensure!(errands >= 3, "{errands} errands for three long commands");
+    // A client that goes meanwhile leaves nothing.
+    one.send(&encode(&["VMALLOC", LARGE]))?;
+    drop(one);
+    let deadline = Instant::now() + LIMIT;
+    while reports::check(&mut other)?.number("areas")? > 0 {
+        ensure!(Instant::now() < deadline, "what a client left is not freed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    while reports::stat(&mut other, "frames_zeroed")? < 1000 {
+        ensure!(Instant::now() < deadline, "no frames are cleared ahead of time");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let hits = reports::stat(&mut other, "zeroed_hits")?;
+    reports::allocated(other.call(&["VMALLOC", "40K", "NAME", "b"])?)?;
+    let hits = reports::stat(&mut other, "zeroed_hits")? - hits;
+    ensure!(hits == 10, "{hits} of 10 frames were cleared before");
+    Ok(())
+}
+
+/// A loop that does not turn is named by the other CPU.
+pub(super) fn watchdog(subject: &Subject) -> anyhow::Result<()> {
+    let mut client = subject.connect()?;
+    let words = ["VBENCH", "pair_test", "CPUS", "1", "LOOPS", "100000000", "MS", "4000"];
+    reports::text(client.call(&words)?)?;
+    let serial = subject.console()?;
+    let line = serial.lines().find(|line| line.starts_with("WARN watchdog: "));
+    let line = line.context("no word of a loop that stood for four seconds")?;
+    ensure!(line.ends_with("last seen at Serve"), "{line}");
+    let long = reports::stat(&mut client, "turns_long")?;
+    ensure!(long > 0, "no long turn was counted");
+    Ok(())
+}
