@@ -16,7 +16,7 @@ use core::fmt;
 
 use crate::area::Areas;
 use crate::error::{AllocateError, RequestError};
-use crate::frame::{FrameIndex, FrameRange, Frames};
+use crate::frame::{FrameChain, FrameIndex, FrameRange, Frames};
 use crate::inject::{Injector, Reservation};
 use crate::lazy::LazyList;
 use crate::machine::{CpuId, Machine};
@@ -183,10 +183,7 @@ impl<M: Machine> Vmalloc<M> {
     /// ```
     #[inline]
     pub fn vmalloc(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
-        if (1..=PAGE_BYTES).contains(&bytes) {
-            return self.make_page(bytes);
-        }
-        self.vmalloc_anew(bytes)
+        self.make_again(bytes)
     }
 
     /// Not handed the request, which so never has to be in memory.
@@ -322,13 +319,13 @@ impl<M: Machine> Vmalloc<M> {
             let backing = self.reserve_large_backing(cpu, request, area, range)?;
             // From here on nothing can fail.
             let traits = Traits { large: backing.has_large(), ..traits };
-            record.build(request, range, traits, self.only_leaf(range));
+            record.build(request, range, traits, self.only_leaf(range), FrameChain::new().ends());
             self.commit_large(range, backing, mapping);
         } else {
             let (mut frames, leaf) = self.reserve_backing(cpu, request, area, range)?;
             // From here on nothing can fail.
             let noted = leaf.map_or_else(|| self.only_leaf(range), Pinned::leaf);
-            record.build(request, range, traits, noted);
+            record.build(request, range, traits, noted, frames.ends());
             let buddy = &self.frames.buddy;
             self.tables.commit(&self.machine, buddy, range, leaf, &mut frames, mapping);
         }

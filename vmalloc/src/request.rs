@@ -250,8 +250,7 @@ impl Request {
     /// Whether any page-sized frames will do, for a region that is not the kernel's own.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        let any_frames = self.node.is_none() && self.huge == Huge::Never;
-        any_frames && !self.system && !self.zeroed
+        self.node.is_none() && self.huge == Huge::Never && !self.system
     }
 
     pub(crate) fn wanted_node(&self) -> Option<(u32, bool)> {

@@ -45,16 +45,24 @@ impl Tally {
         }
     }
 
-    /// As [`allocated`](Self::allocated), of a client's page.
-    #[inline]
-    pub(crate) fn allocated_page(&self) {
-        Counters::add(&self.pages_made, 1);
+    /// As [`allocated`](Self::allocated), of a client's: one that is a page is counted in one step.
+    #[inline(always)]
+    pub(crate) fn allocated_plain(&self, pages: u64) {
+        if pages == 1 {
+            Counters::add(&self.pages_made, 1);
+        } else {
+            self.allocated(pages, false);
+        }
     }
 
-    /// As [`freed`](Self::freed), of a client's page.
-    #[inline]
-    pub(crate) fn freed_page(&self) {
-        Counters::add(&self.pages_freed, 1);
+    /// As [`freed`](Self::freed), of a client's.
+    #[inline(always)]
+    pub(crate) fn freed_plain(&self, pages: u64) {
+        if pages == 1 {
+            Counters::add(&self.pages_freed, 1);
+        } else {
+            self.freed(pages, false);
+        }
     }
 
     /// Counts pages that a region has gained.

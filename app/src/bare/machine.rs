@@ -14,7 +14,7 @@ use x86_64::VirtAddr;
 use x86_64::instructions::{interrupts, tlb};
 
 use crate::bare::cpu::{access, apic, clock, control, local, vectors};
-use crate::bare::memory::{direct, walk};
+use crate::bare::memory::{direct, walk, window};
 use crate::platform::topology::Topology;
 
 /// The longest that a CPU may take to answer a flush.
@@ -133,9 +133,19 @@ unsafe impl TlbControl for BareMachine {
     }
 }
 
+/// Makes the flush that came while it was masked.
+#[cold]
+#[inline(never)]
+fn flush_late() {
+    local::forget_asked();
+    if let Some(vm) = window::get() {
+        vm.acknowledge();
+    }
+}
+
 // SAFETY: 1. the list of CPUs never changes, and each that runs has its number from it. 2.
-// `without_interrupts` clears the interrupt flag, so what it runs is cut in two by faults and NMIs
-// only, which acknowledge no flush; and nothing ever moves to another CPU.
+// `without_interrupts` makes the handler of flushes put them off; no other handler flushes, and
+// nothing is preempted or moves to another CPU.
 unsafe impl Cpus for BareMachine {
     #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
     fn count(&self) -> u32 {
@@ -151,8 +161,14 @@ unsafe impl Cpus for BareMachine {
         CpuId(local::number())
     }
 
+    #[inline(always)]
     fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
-        interrupts::without_interrupts(work)
+        let was_masked = local::mask();
+        let result = work();
+        if !was_masked && local::unmask() {
+            flush_late();
+        }
+        result
     }
 
     fn wait(&self, _cpu: CpuId, turn: u64, _handler: &dyn Fn()) -> bool {

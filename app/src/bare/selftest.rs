@@ -67,7 +67,7 @@ const TESTS: &[Test] = &[
     test("cpu::clock", cpu::the_clock_runs),
     test("cpu::sleep", cpu::the_timer_ends_a_sleep),
     test("cpu::sleep_with_work", cpu::work_prevents_a_sleep),
-    test("cpu::interrupts", cpu::interrupts_wait),
+    test("cpu::flushes_wait", cpu::flushes_wait),
     test("cpu::heap", cpu::the_heap_grows),
     test("translation::image", translation::sections_have_their_rights),
     test("translation::direct_map", translation::ram_is_mapped_large),

@@ -3,11 +3,11 @@
 use x86_64::VirtAddr;
 
 use super::Vmalloc;
-use crate::area::areas::LENGTH_MIN;
 use crate::error::RegionError;
 use crate::frame::{FrameIndex, LazyFrames};
 use crate::machine::{CpuId, Machine};
 use crate::page::PageRange;
+use crate::paging::span::Span;
 use crate::region::slot::Slot;
 use crate::region::stage::Stage;
 use crate::region::{RegionId, RegionInfo, RegionState};
@@ -84,14 +84,15 @@ impl<M: Machine> Vmalloc<M> {
     fn free_claimed(&self, id: RegionId, record: &Slot) {
         let cpu = self.machine.current();
         let leaf = record.leaf();
-        let is_short = record.extent().is_plain_page() && leaf != FrameIndex::NONE;
+        let (extent, is_noted) = (record.extent(), leaf != FrameIndex::NONE && record.has_frames());
+        let is_short = extent.is_plain() && is_noted;
         if !is_short || self.switches.free_otherwise() {
             return self.free_pages(cpu, id.slot());
         }
-        self.tally(cpu).freed_page();
-        let frame = self.unmap_page(record, leaf);
-        record.set_frames((frame, frame));
-        if self.lazy(cpu).push_record(id.slot(), record, LENGTH_MIN) > self.lazy_limit {
+        let (pages, span) = (extent.pages(), Span::within_one(record.range()));
+        self.tally(cpu).freed_plain(pages);
+        self.tables.wipe_span(&self.machine, &self.frames.buddy, &span, leaf);
+        if self.lazy(cpu).push_record(id.slot(), record, pages + 1) > self.lazy_limit {
             self.purge_after_free();
         }
     }
@@ -157,6 +158,11 @@ impl<M: Machine> Vmalloc<M> {
         if extent.is_mapped() {
             return self.unmap_foreign(range);
         }
+        if record.has_frames() {
+            // What the entries say is known: they need not be read.
+            self.tables.wipe(&self.machine, &self.frames.buddy, range, record.leaf());
+            return LazyFrames::noted(record.frames(), extent.pages());
+        }
         self.clear(range, extent.is_large(), record.leaf())
     }
 
@@ -173,7 +179,7 @@ impl<M: Machine> Vmalloc<M> {
     #[cold]
     #[inline(never)]
     fn unmap_foreign(&self, range: PageRange) -> LazyFrames {
-        self.tables.clear_foreign(&self.machine, &self.frames.buddy, range);
+        self.tables.clear_foreign(&self.machine, range);
         LazyFrames::new()
     }
 

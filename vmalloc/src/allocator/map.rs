@@ -3,6 +3,7 @@
 
 use crate::allocator::Vmalloc;
 use crate::error::AllocateError;
+use crate::frame::FrameChain;
 use crate::machine::Machine;
 use crate::page::{Frame, PAGE_BYTES, PageRange};
 use crate::paging::{Entry, Mapping};
@@ -82,7 +83,7 @@ impl<M: Machine> Vmalloc<M> {
         let protection = request.wanted_protection();
         let record = self.slots().slot(area.slot);
         let traits = Traits { mapped: true, protection, ..Traits::default() };
-        record.build(request, range, traits, self.only_leaf(range));
+        record.build(request, range, traits, self.only_leaf(range), FrameChain::new().ends());
         let mapping = Mapping { rights: Entry::rights(protection), slot: area.slot };
         let buddy = &self.frames.buddy;
         self.tables.commit_foreign(&self.machine, buddy, range, frames, mapping);

@@ -1,13 +1,13 @@
-//! The short ways: an area from the CPU's pool, frames from its magazine, and a leaf table that is
-//! there; and back. Nearly every request goes them. Whatever they do not know is left to the long
-//! way, which begins anew.
+//! The short ways: an area from the CPU's pool, frames that have stayed with it or from the CPU's
+//! magazine, and a leaf table that is there; and back. Nearly every request goes them. Whatever they do
+//! not know is left to the long way, which begins anew.
 //!
-//! For [`Vmalloc::vmalloc`] one page is written out: a chain of one frame costs more than the frame.
+//! [`Vmalloc::vmalloc`] has the shortest: an area that comes back just as it was, with its frames.
 
 use super::{Vmalloc, VmallocError};
 use crate::frame::{FrameChain, FrameIndex};
 use crate::machine::{CpuId, Machine};
-use crate::page::{Page, PageCount, PageRange};
+use crate::page::{PageCount, PageRange};
 use crate::paging::span::Span;
 use crate::paging::{Entry, Mapping, NotPinned, Pinned};
 use crate::region::extent::Traits;
@@ -27,56 +27,57 @@ impl<M: Machine> Vmalloc<M> {
             && !self.injector.is_armed()
     }
 
-    /// Allocates a page for a request that names at most a page's bytes and nothing else: the
-    /// verb that is called most. Elsewhere a chain of one frame is good enough.
+    /// Allocates for a request that names its bytes and nothing else: the verb that is called most.
     ///
     /// Whatever is not done here is called last, so that there is nothing to keep across a call.
     #[inline(never)]
-    pub(super) fn make_page(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
-        if !self.is_at_ease(PageCount::ONE) {
+    pub(super) fn make_again(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
+        // None is below every pool; more than all memory is for the long way to refuse.
+        let count = PageCount::covering(bytes).unwrap_or_default();
+        if !self.is_at_ease(count) {
             return self.vmalloc_anew(bytes);
         }
-        let cpu = self.machine.current();
-        let Some((slot, record, frame)) = self.areas.take_page(cpu) else {
+        let (cpu, pages) = (self.machine.current(), count.get());
+        let Some((slot, record, frame)) = self.areas.take_backed(cpu, pages + 1) else {
             return self.vmalloc_anew(bytes);
         };
         // At rest the record stands for the addresses that it will have.
-        let (page, noted) = (record.page(), record.leaf());
+        let range = PageRange::proven(record.page(), count);
         let frames = &self.frames.buddy;
-        let leaf = match self.tables.pin_page(&self.machine, frames, noted, page, slot) {
+        let span = Span::within_one(range);
+        let leaf = match self.tables.pin_span(&self.machine, frames, record.leaf(), &span, slot) {
             Ok(leaf) => leaf,
-            Err(why) => return self.make_page_elsewhere(cpu, slot, why, bytes),
+            Err(why) => return self.make_elsewhere(cpu, slot, why, bytes),
         };
-        record.build_page(bytes, leaf.leaf());
+        record.build_again(pages, bytes, leaf.leaf());
         let mapping = Mapping { rights: Entry::rights(Protection::default()), slot };
-        self.tables.commit_page(&self.machine, frames, page, leaf, frame, mapping);
+        self.tables.commit_again(&self.machine, frames, &span, leaf, frame, mapping);
         let id = RegionId::new(slot, record.publish(Stage::Owned));
-        self.tally(cpu).allocated_page();
+        self.tally(cpu).allocated_plain(pages);
         if self.ring.is_on() {
-            return self.trace_page(bytes, id, page);
+            return self.trace_plain(bytes, id, range);
         }
-        Ok(Region::new(self, id, PageRange::proven(page, PageCount::ONE)))
+        Ok(Region::new(self, id, range))
     }
 
-    /// Notes a page that was allocated.
+    /// Notes a region that was allocated.
     #[cold]
     #[inline(never)]
-    fn trace_page(
+    fn trace_plain(
         &self,
         bytes: u64,
         id: RegionId,
-        page: Page,
+        range: PageRange,
     ) -> Result<Region<'_, M>, VmallocError> {
-        let range = PageRange::proven(page, PageCount::ONE);
         let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
         self.trace(|| TraceRecord::allocate(&request, Some((id, range))));
         Ok(Region::new(self, id, range))
     }
 
-    /// Puts an area and its frame back whose table is not the one that is noted, and begins anew.
+    /// Puts an area and its frames back whose table is not the one that is noted, and begins anew.
     #[cold]
     #[inline(never)]
-    fn make_page_elsewhere(
+    fn make_elsewhere(
         &self,
         cpu: CpuId,
         slot: u32,
@@ -85,7 +86,8 @@ impl<M: Machine> Vmalloc<M> {
     ) -> Result<Region<'_, M>, VmallocError> {
         let record = self.slots().slot(slot);
         if let NotPinned::Moved = why {
-            self.tables.unpin(&self.machine, &self.frames.buddy, record.leaf(), 1);
+            let pages = record.range().count().get();
+            self.tables.unpin(&self.machine, &self.frames.buddy, record.leaf(), pages);
         }
         self.put_ready(cpu, slot, record.rested());
         self.vmalloc_anew(bytes)
@@ -96,6 +98,10 @@ impl<M: Machine> Vmalloc<M> {
     pub(super) fn make_of_ready(&self, cpu: CpuId, request: &Request) -> Option<Region<'_, M>> {
         let pages = request.pages().get();
         if !request.is_plain() || !self.is_at_ease(request.pages()) {
+            return None;
+        }
+        // Frames that were cleared ahead of time are worth the long way.
+        if request.is_zeroed() && self.frames.has_zeroed(pages) {
             return None;
         }
         let (slot, record) = self.areas.take_ready(cpu, pages + 1, request.alignment().get())?;
@@ -115,7 +121,10 @@ impl<M: Machine> Vmalloc<M> {
             self.put_ready(cpu, slot, chain);
             return None;
         };
-        let mapping = build(record, request, range, slot, leaf);
+        if request.is_zeroed() {
+            self.clear_frames(&chain);
+        }
+        let mapping = build(record, request, range, slot, (leaf, chain.ends()));
         self.tables.commit(&self.machine, frames, range, Some(leaf), &mut chain, mapping);
         let id = RegionId::new(slot, record.publish(Stage::Owned));
         self.trace(|| TraceRecord::allocate(request, Some((id, range))));
@@ -131,29 +140,33 @@ impl<M: Machine> Vmalloc<M> {
         self.frames.put(cpu, chain);
         self.areas.untake_ready(cpu, slot);
     }
-
-    /// Takes the entry of a region of one page out, whose slot is claimed and notes its table.
-    #[inline(always)]
-    pub(super) fn unmap_page(&self, record: &Slot, leaf: FrameIndex) -> FrameIndex {
-        self.tables.clear_page(&self.machine, &self.frames.buddy, record.page(), leaf)
-    }
 }
 
 /// Notes what is being built, and says how it is mapped.
 #[inline(always)]
-fn build(record: &Slot, request: &Request, range: PageRange, slot: u32, leaf: Pinned) -> Mapping {
+fn build(
+    record: &Slot,
+    request: &Request,
+    range: PageRange,
+    slot: u32,
+    (leaf, frames): (Pinned, (FrameIndex, FrameIndex)),
+) -> Mapping {
     let protection = request.wanted_protection();
     let align = request.alignment().get().trailing_zeros();
-    let traits = Traits { protection, align, ..Traits::default() };
-    record.build(request, range, traits, leaf.leaf());
+    let zeroed = request.is_zeroed();
+    let traits = Traits { zeroed, protection, align, ..Traits::default() };
+    record.build(request, range, traits, leaf.leaf(), frames);
     Mapping { rights: Entry::rights(protection), slot }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::allocator::Vmalloc;
-    use crate::frame::{FrameIndex, FrameState};
+    use core::sync::atomic::Ordering;
+
+    use crate::frame::{FrameIndex, FrameState, Owners};
     use crate::page::{PAGE_BYTES, PageCount, PageRange};
+    use crate::raw;
     use crate::region::Region;
     use crate::sim::{self, SimMachine};
 
@@ -263,7 +276,31 @@ mod tests {
     }
 
     #[test]
-    fn no_more_frames_rest_than_a_magazine_holds() {
+    fn an_index_that_was_made_anew_names_every_page_again() {
+        let vm = machine();
+        let _neighbour = vm.vmalloc(PAGE_BYTES).unwrap();
+        let region = vm.vmalloc(3 * PAGE_BYTES).unwrap();
+        let (slot, leaf, range) = (region.id().slot(), leaf_of(&vm, &region), region.range());
+        drop(region);
+        vm.purge();
+        // As a table has it that was freed meanwhile and made again, on the same frame, for others.
+        let buddy = &vm.frames.buddy;
+        let Owners::Index(ids) = buddy.meta(leaf).owners() else { panic!("two regions share it") };
+        let ids = raw::numbers(&vm.machine, buddy.frame(ids));
+        for page in range.pages() {
+            ids[usize::from(page.p1_index())].store(slot + 1, Ordering::Relaxed);
+        }
+        let again = vm.vmalloc(3 * PAGE_BYTES).unwrap();
+        assert_eq!((again.id().slot(), again.range()), (slot, range));
+        for page in range.pages() {
+            let region = vm.locate(page.start_address()).region;
+            assert_eq!(region.map(|info| info.id), Some(again.id()));
+        }
+        assert!(vm.check().is_sound());
+    }
+
+    #[test]
+    fn no_more_frames_rest_than_may() {
         let vm = machine();
         let limit = vm.frames.rest_limit();
         let count = limit / 10 + 4;

@@ -178,19 +178,20 @@ impl<M: Machine> Vmalloc<M> {
     #[inline]
     pub(super) fn clean(&self, frames: Supply, zeroed: bool) -> FrameChain {
         if zeroed {
-            self.clear_frames(&frames);
+            self.clear_frames(&frames.plain);
+            Counters::add(&self.counters.zeroed_hits, frames.zeroed.count());
         }
         let Supply { plain: mut all, zeroed: ready } = frames;
         all.append(self.frames.buddy.metas(), ready);
         all
     }
 
+    /// Clears frames while their owner waits.
     #[inline(never)]
-    fn clear_frames(&self, Supply { plain, zeroed }: &Supply) {
+    pub(super) fn clear_frames(&self, plain: &FrameChain) {
         for frame in plain.frames(self.frames.buddy.metas()) {
             raw::clear(&self.machine, self.frames.buddy.frame(frame));
         }
-        Counters::add(&self.counters.zeroed_hits, zeroed.count());
         Counters::add(&self.counters.zeroed_misses, plain.count());
     }
 

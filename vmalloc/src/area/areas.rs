@@ -129,13 +129,13 @@ impl Areas {
         self.pool(cpu, length).take(&self.slots, length, align)
     }
 
-    /// As [`take_ready`](Self::take_ready), of a page that has kept its frame.
+    /// As [`take_ready`](Self::take_ready), of an area that has kept its frames; the first of them.
     #[inline(always)]
-    pub(crate) fn take_page(&self, cpu: CpuId) -> Option<(u32, &Slot, FrameIndex)> {
+    pub(crate) fn take_backed(&self, cpu: CpuId, length: u64) -> Option<(u32, &Slot, FrameIndex)> {
         if !self.is_pooling() {
             return None;
         }
-        self.pools[cpu.0 as usize].take_smallest(&self.slots)
+        self.pool(cpu, length).take_backed(&self.slots, length)
     }
 
     /// As [`untake`](Self::untake), for what [`take_ready`](Self::take_ready) took.

@@ -4,7 +4,6 @@
 //! An area at rest keeps its slot, so taking it takes both. It may keep its frames too, noted there
 //! as they were while they were lazy.
 
-use super::areas::LENGTH_MIN;
 use crate::frame::{FrameChain, FrameIndex};
 use crate::raw::Slab;
 use crate::region::slot::Slot;
@@ -75,17 +74,18 @@ impl Pool {
         Some((slot, record))
     }
 
-    /// As [`take`](Self::take), of the smallest size and with its frames, of which the first is
-    /// returned. None as well if somebody else is at the pool: it waits for nobody.
+    /// As [`take`](Self::take), of an area that has kept its frames, of which the first is returned.
+    /// None as well if somebody else is at the pool: it waits for nobody.
     #[inline(always)]
-    pub(crate) fn take_smallest<'s>(
+    pub(crate) fn take_backed<'s>(
         &self,
         slots: &'s Slots,
+        length: u64,
     ) -> Option<(u32, &'s Slot, FrameIndex)> {
-        debug_assert_eq!(self.smallest, LENGTH_MIN);
+        let size = usize::try_from(length.checked_sub(self.smallest)?).ok()?;
         let mut rest = self.rest.try_lock()?;
         let rest = &mut *rest;
-        let top = rest.tops.first_mut()?;
+        let top = rest.tops.get_mut(size)?;
         let slot = *top;
         let record = slots.get(slot)?;
         let frame = record.first_frame();
@@ -94,8 +94,8 @@ impl Pool {
         }
         *top = record.next();
         rest.held.areas -= 1;
-        rest.held.pages -= LENGTH_MIN;
-        rest.held.frames -= LENGTH_MIN - 1;
+        rest.held.pages -= length;
+        rest.held.frames -= length - 1;
         Some((slot, record, frame))
     }
 

@@ -10,6 +10,20 @@ use crate::region::RegionState;
 use crate::stats::Counters;
 
 impl<M: Machine> Vmalloc<M> {
+    /// The frames that a living region notes are those that its entries name: a free believes it.
+    fn check_chain(&self, audit: &mut Audit, slot: u32) {
+        let record = self.slots().slot(slot);
+        let busy = record.read(slot).filter(|info| info.state == RegionState::Busy);
+        let Some(info) = busy.filter(|_| record.has_frames()) else { return };
+        let noted = LazyFrames::noted(record.frames(), info.range.count().get());
+        let is_same = noted
+            .frames(self.frames.buddy.metas())
+            .map(|frame| Some(self.frames.buddy.frame(frame)))
+            .eq(info.range.pages().map(|page| self.frame_of(page)));
+        let at = info.range.address().as_u64();
+        audit.expect(is_same, "a region notes other frames than its entries", at);
+    }
+
     /// Every frame is in one state and in one place, and all add up to what was handed over.
     pub(super) fn check_frames(&self, audit: &mut Audit) {
         let buddy = &self.frames.buddy;
@@ -18,6 +32,7 @@ impl<M: Machine> Vmalloc<M> {
         }
         for slot in 1..=self.region_limit() {
             let record = self.slots().slot(slot);
+            self.check_chain(audit, slot);
             let info = record.read(slot).filter(|info| info.state == RegionState::Lazy);
             if let Some(info) = info {
                 let lazy = LazyFrames::noted(record.frames(), info.range.count().get());

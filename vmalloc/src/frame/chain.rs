@@ -83,6 +83,12 @@ impl FrameChain {
         (self.head, self.tail)
     }
 
+    /// The ends, while the frames stay where they are: a chain that is mapped keeps its links.
+    #[inline]
+    pub(crate) fn ends(&self) -> (FrameIndex, FrameIndex) {
+        (self.head, self.tail)
+    }
+
     /// The chain of `count` frames whose ends were noted.
     #[inline]
     pub(crate) fn noted((head, tail): (FrameIndex, FrameIndex), count: u64) -> Self {
@@ -126,10 +132,7 @@ impl FrameChain {
     }
 
     /// Takes a frame off for each of `places` and calls `each` with both, the frame by its place in
-    /// `metas`, for a chain that has no blocks.
-    ///
-    /// Most frames are followed by their neighbours in memory. Comparing with the neighbour instead
-    /// of following the link keeps one frame's load from waiting for the one before.
+    /// `metas`, for a chain that has no blocks. The links stay as they are.
     #[inline]
     pub(crate) fn pop_each<T>(
         &mut self,
@@ -137,29 +140,14 @@ impl FrameChain {
         places: &[T],
         each: impl Fn(&T, usize),
     ) {
-        if let [place] = places {
-            let frame = self.pop(metas).expect("one frame was taken for each page");
-            each(place, frame.at());
-            return;
-        }
         let left = self.count.checked_sub(places.len() as u64);
         self.count = left.expect("one frame was taken for each page");
-        let mut rest = places;
-        while !rest.is_empty() {
-            let first = self.head.at();
-            let run = rest.len().min(metas.len() - first);
-            let mut done = 0;
-            for (place, meta) in rest[..run].iter().zip(&metas[first..first + run]) {
-                each(place, first + done);
-                let ahead = meta.next().at().wrapping_sub(first);
-                done += 1;
-                if ahead != done {
-                    break;
-                }
-            }
-            self.head = metas[first + done - 1].next();
-            rest = &rest[done..];
+        let mut here = self.head;
+        for place in places {
+            each(place, here.at());
+            here = metas[here.at()].next();
         }
+        self.head = here;
     }
 
     /// Takes the first frame off a chain that has no blocks.
@@ -230,7 +218,10 @@ impl FrameChain {
         Self { head, tail, count }
     }
 
-    /// The frame behind so many links, found as in [`pop_each`](Self::pop_each).
+    /// The frame behind so many links.
+    ///
+    /// Most frames are followed by their neighbours in memory. Comparing with the neighbour instead
+    /// of following the link keeps one frame's load from waiting for the one before.
     fn follow(&self, metas: &[FrameMeta], links: u64) -> FrameIndex {
         #[expect(clippy::cast_possible_truncation, reason = "frames are numbered in 32 bits")]
         let (mut here, mut left) = (self.head, links as usize);

@@ -8,7 +8,7 @@ use crate::NODES;
 use crate::machine::CpuId;
 use crate::page::LARGE_PAGES;
 use crate::raw::Slab;
-use crate::sync::Mutex;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// Frames that a magazine may always hold.
 const MAGAZINE_MIN: u64 = 64;
@@ -58,6 +58,8 @@ pub(crate) struct Frames {
     magazines: Slab<Magazine>,
     magazine_limit: u64,
     zeroed: [Mutex<FrameChain>; NODES],
+    /// How many frames wait in them, for who asks without a lock.
+    zeroed_ready: AtomicU64,
     /// Nodes that have frames are below this.
     nodes: usize,
 }
@@ -66,7 +68,8 @@ impl Frames {
     pub(crate) fn new(buddy: Buddy, magazines: Slab<Magazine>, total: u64, nodes: usize) -> Self {
         let limit = (total / MAGAZINES_PART / magazines.len() as u64).max(MAGAZINE_MIN);
         let zeroed = core::array::from_fn(|_| Mutex::new(FrameChain::new()));
-        Self { buddy, magazines, magazine_limit: limit, zeroed, nodes }
+        let zeroed_ready = AtomicU64::new(0);
+        Self { buddy, magazines, magazine_limit: limit, zeroed, zeroed_ready, nodes }
     }
 
     /// How many nodes there are.
@@ -117,6 +120,7 @@ impl Frames {
         let mut supply = Supply { plain: FrameChain::new(), zeroed: FrameChain::new() };
         if wish.zeroed {
             supply.zeroed = self.zeroed[wish.node].lock().split(metas, count);
+            self.zeroed_ready.fetch_sub(supply.zeroed.count(), Ordering::Relaxed);
         }
         let wanted = count - supply.zeroed.count();
         if !wish.named && wanted > 0 {
@@ -205,6 +209,9 @@ impl Frames {
     /// Puts frames back that read as zeros.
     pub(crate) fn put_zeroed(&self, mut chain: FrameChain) {
         let metas = self.buddy.metas();
+        // Relaxed, as everywhere: a number that may be old when it is read. Raised first, so that it
+        // never falls below 0.
+        self.zeroed_ready.fetch_add(chain.count(), Ordering::Relaxed);
         if self.nodes == 1 {
             self.zeroed[0].lock().append(metas, chain);
             return;
@@ -221,14 +228,15 @@ impl Frames {
         }
         for zeroed in &self.zeroed {
             let chain = core::mem::replace(&mut *zeroed.lock(), FrameChain::new());
+            self.zeroed_ready.fetch_sub(chain.count(), Ordering::Relaxed);
             self.buddy.put(chain);
         }
     }
 
-    /// The frames that may rest with the areas of a pool: as many as in a magazine, and like there
-    /// with one node only.
+    /// The frames that may rest with the areas of a pool: twice as many as in a magazine, so that
+    /// requests of many sizes find theirs, and like there with one node only.
     pub(crate) fn rest_limit(&self) -> u64 {
-        if self.nodes == 1 { self.magazine_limit } else { 0 }
+        if self.nodes == 1 { 2 * self.magazine_limit } else { 0 }
     }
 
     /// Takes a run of neighbouring frames for the kernel itself: a power of two of them, from any
@@ -268,6 +276,12 @@ impl Frames {
         while let Some(block) = blocks.pop_block(self.buddy.metas()) {
             self.buddy.put_block(block, LARGE_ORDER);
         }
+    }
+
+    /// Whether so many frames that read as zeros wait, or did a moment ago.
+    #[inline]
+    pub(crate) fn has_zeroed(&self, count: u64) -> bool {
+        self.zeroed_ready.load(Ordering::Relaxed) >= count
     }
 
     /// Frames that read as zeros and wait.

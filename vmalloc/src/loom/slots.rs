@@ -22,7 +22,13 @@ fn range(pages: u64) -> PageRange {
 
 fn build(slot: &Slot, pages: u64, traits: Traits) {
     let request = Request::try_new(pages * PAGE_BYTES).unwrap();
-    slot.build(&request, range(pages), traits, FrameIndex::NONE);
+    slot.build(
+        &request,
+        range(pages),
+        traits,
+        FrameIndex::NONE,
+        (FrameIndex::NONE, FrameIndex::NONE),
+    );
     slot.publish(Stage::Owned);
 }
 

@@ -6,12 +6,12 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::entry::Entry;
 use super::pin::Pinned;
-use super::span::{Span, index, spans};
+use super::span::{Span, spans};
 use super::tables::{Tables, publish, read};
 use crate::frame::buddy::Buddy;
 use crate::frame::{FrameChain, FrameIndex, LazyFrames, Owners};
 use crate::machine::PhysicalMemory;
-use crate::page::{Frame, Page, PageRange};
+use crate::page::{Frame, PageRange};
 use crate::raw;
 
 /// One leaf table over a part of a range, with the index beside it if there is one.
@@ -89,40 +89,45 @@ impl Tables {
         }
     }
 
-    /// As [`commit`](Self::commit), for one page.
+    /// As [`commit`](Self::commit), of the frames from `first` on, for a slot that had just these
+    /// pages when it was mapped last.
     #[inline(always)]
-    pub(crate) fn commit_page<P: PhysicalMemory>(
+    pub(crate) fn commit_again<P: PhysicalMemory>(
         &self,
         memory: &P,
         frames: &Buddy,
-        page: Page,
-        Pinned { table, owners }: Pinned,
-        frame: FrameIndex,
+        span: &Span,
+        pinned: Pinned,
+        first: FrameIndex,
         Mapping { rights, slot }: Mapping,
     ) {
-        let at = index(page, 1);
-        if let Owners::Index(ids) = owners {
-            // Relaxed: as in `own`.
-            raw::numbers(memory, frames.frame(ids))[at].store(slot, Ordering::Relaxed);
+        let leaf = Leaf::new(memory, frames, span, pinned);
+        // An index lives as long as its table, and nobody else has had these pages since: if it
+        // still names the slot at the first one, it does at all of them.
+        if leaf.ids.is_some_and(|ids| ids[0].load(Ordering::Relaxed) != slot) {
+            leaf.own(slot);
         }
-        let place = &raw::words(memory, frames.frame(table))[at];
-        publish(place, Entry::leaf(frames.frame(frame), rights));
+        let lowest = Entry::leaf(frames.frame(FrameIndex(0)), rights);
+        if let [place] = leaf.entries {
+            return publish(place, lowest.further(u64::from(first.0)));
+        }
+        let (metas, mut here) = (frames.metas(), first);
+        for place in leaf.entries {
+            publish(place, lowest.further(u64::from(here.0)));
+            here = metas[here.at()].next();
+        }
     }
 
-    /// As [`clear`](Self::clear), for one page whose table is known.
+    /// As [`wipe`](Self::wipe), of a range whose only table is known.
     #[inline(always)]
-    pub(crate) fn clear_page<P: PhysicalMemory>(
+    pub(crate) fn wipe_span<P: PhysicalMemory>(
         &self,
         memory: &P,
         frames: &Buddy,
-        page: Page,
+        span: &Span,
         leaf: FrameIndex,
-    ) -> FrameIndex {
-        let entry = take(&raw::words(memory, frames.frame(leaf))[index(page, 1)]);
-        let frame =
-            frames.index(entry.frame()).expect("every page of a region maps a managed frame");
-        assert!(entry.has_frame(), "every page of a region is mapped");
-        frame
+    ) {
+        wipe(&raw::words(memory, frames.frame(leaf))[span.places()]);
     }
 
     /// Stores entries for frames that the caller has.
@@ -165,6 +170,29 @@ impl Tables {
         lazy
     }
 
+    /// Takes the entries of a range out whose frames are known. `leaf` is as for
+    /// [`clear`](Self::clear).
+    #[inline]
+    pub(crate) fn wipe<P: PhysicalMemory>(
+        &self,
+        memory: &P,
+        frames: &Buddy,
+        range: PageRange,
+        leaf: FrameIndex,
+    ) {
+        match Span::only(range).filter(|_| leaf != FrameIndex::NONE) {
+            Some(span) => self.wipe_span(memory, frames, &span, leaf),
+            None => self.wipe_parts(memory, range),
+        }
+    }
+
+    #[inline(never)]
+    fn wipe_parts<P: PhysicalMemory>(&self, memory: &P, range: PageRange) {
+        for span in spans(range) {
+            wipe(self.entries(memory, &span));
+        }
+    }
+
     #[inline(never)]
     fn clear_parts<P: PhysicalMemory>(
         &self,
@@ -179,17 +207,8 @@ impl Tables {
     }
 
     /// Takes the entries of a range out whose frames belong to somebody else.
-    pub(crate) fn clear_foreign<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        _frames: &Buddy,
-        range: PageRange,
-    ) {
-        for span in spans(range) {
-            for slot in self.entries(memory, &span) {
-                slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
-            }
-        }
+    pub(crate) fn clear_foreign<P: PhysicalMemory>(&self, memory: &P, range: PageRange) {
+        self.wipe_parts(memory, range);
     }
 
     /// Gives every page of a range other rights.
@@ -229,6 +248,18 @@ impl Tables {
         let leaf = self.part(memory, frames, span, None);
         leaf.own(slot);
         leaf.entries
+    }
+}
+
+/// Takes entries out, whatever they say.
+#[inline(always)]
+fn wipe(places: &[AtomicU64]) {
+    // A loop costs more than the page that most regions are.
+    if let [place] = places {
+        return place.store(Entry::ABSENT.raw(), Ordering::Relaxed);
+    }
+    for place in places {
+        place.store(Entry::ABSENT.raw(), Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Leaf tables kept by their counts, without the lock.
 
-use super::span::{Span, index};
+use super::span::Span;
 use super::tables::{Tables, place};
 use crate::frame::buddy::Buddy;
 use crate::frame::meta::FrameMeta;
@@ -83,21 +83,20 @@ impl Tables {
         }
     }
 
-    /// As [`pin_noted`](Self::pin_noted), for one page, and nothing if the note is wrong.
+    /// As [`pin_noted`](Self::pin_noted), and nothing if the note is wrong.
     #[inline(always)]
-    pub(crate) fn pin_page<C: Cpus>(
+    pub(crate) fn pin_span<C: Cpus>(
         &self,
         cpus: &C,
         frames: &Buddy,
         leaf: FrameIndex,
-        page: Page,
+        span: &Span,
         slot: u32,
     ) -> Result<Pinned, NotPinned> {
-        let span = Span { page, first: index(page, 1), count: 1 };
         let meta = frames.metas().get(leaf.at()).ok_or(NotPinned::Never)?;
-        let pinned = cpus.without_interrupts(|| pin_table(meta, leaf, &span, slot));
+        let pinned = cpus.without_interrupts(|| pin_table(meta, leaf, span, slot));
         let pinned = pinned.ok_or(NotPinned::Never)?;
-        if is_kept(meta, pinned, page) { Ok(pinned) } else { Err(NotPinned::Moved) }
+        if is_kept(meta, pinned, span.page) { Ok(pinned) } else { Err(NotPinned::Moved) }
     }
 
     /// Keeps a table that was pinned, if it still is what it was before.
@@ -113,7 +112,7 @@ impl Tables {
         if is_kept(meta, pinned, span.page) {
             return Some(pinned);
         }
-        self.unpin(memory, frames, pinned.table, span.count);
+        self.unpin(memory, frames, pinned.table, span.count as u64);
         None
     }
 
@@ -125,10 +124,10 @@ impl Tables {
         memory: &P,
         frames: &Buddy,
         table: FrameIndex,
-        count: usize,
+        count: u64,
     ) {
         let mut detaching = self.detaching();
-        detaching.lower_noted(memory, frames, table, count as u64);
+        detaching.lower_noted(memory, frames, table, count);
         detaching.settle(memory, frames);
     }
 }

@@ -17,14 +17,22 @@ use crate::raw;
 use crate::sync::MutexGuard;
 use crate::tlb::Flushed;
 
-/// Empty leaf tables that stay, so that a region that comes and goes does not make its table anew
-/// each time.
-pub(crate) const TABLES_CACHED: usize = 16;
+/// Empty leaf tables that stay, so that regions that come and go do not make their tables anew each
+/// time: as many as a purge empties on a few CPUs, each of which lets pages of 16 tables wait.
+pub(crate) const TABLES_CACHED: usize = 64;
 
-/// The empty leaf tables that stay.
-#[derive(Debug, Default)]
+/// The empty leaf tables that stay: those that were emptied last.
+#[derive(Debug)]
 pub(super) struct Cached {
     tables: [Option<FrameIndex>; TABLES_CACHED],
+    /// The place that is given up next.
+    next: usize,
+}
+
+impl Default for Cached {
+    fn default() -> Self {
+        Self { tables: [None; TABLES_CACHED], next: 0 }
+    }
 }
 
 impl Cached {
@@ -38,9 +46,15 @@ impl Cached {
         }
     }
 
-    fn put(&mut self, table: FrameIndex) -> bool {
-        let place = self.tables.iter_mut().find(|place| place.is_none());
-        place.map(|place| *place = Some(table)).is_some()
+    /// Lets a table stay; the one that has to go for it, if there is no room.
+    fn put(&mut self, table: FrameIndex) -> Option<FrameIndex> {
+        if let Some(place) = self.tables.iter_mut().find(|place| place.is_none()) {
+            *place = Some(table);
+            return None;
+        }
+        let place = self.next;
+        self.next = (place + 1) % TABLES_CACHED;
+        self.tables[place].replace(table)
     }
 
     fn take(&mut self) -> Option<FrameIndex> {
@@ -189,8 +203,8 @@ impl Detaching<'_> {
         let pages = usize::try_from(pages).expect("a table counts at most 512");
         if pages > 0 && frames.meta(leaf).sub_count(pages) == 0 {
             self.last = Lowered::NONE;
-            if !self.made.cached.put(leaf) {
-                self.unlink_leaf(memory, frames, leaf);
+            if let Some(oldest) = self.made.cached.put(leaf) {
+                self.unlink_leaf(memory, frames, oldest);
             }
         }
     }

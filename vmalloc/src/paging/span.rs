@@ -24,6 +24,15 @@ impl Span {
         (count <= 512 - first).then_some(Self { page: range.start(), first, count })
     }
 
+    /// A range of which a note says that one leaf table covers it. A note that is wrong gives a span
+    /// that no table has room for, and [`places`](Self::places) that no table has.
+    #[inline]
+    pub(crate) fn within_one(range: PageRange) -> Self {
+        let first = usize::from(range.start().p1_index());
+        let count = usize::try_from(range.count().get()).unwrap_or(usize::MAX);
+        Self { page: range.start(), first, count }
+    }
+
     /// The places in the leaf table.
     #[inline]
     pub(crate) fn places(&self) -> core::ops::Range<usize> {

@@ -129,12 +129,6 @@ impl Extent {
         self.0 & SYSTEM != 0
     }
 
-    /// Whether it is one page, on a frame of the crate's, and not the kernel's.
-    #[inline]
-    pub(crate) fn is_plain_page(self) -> bool {
-        self.0 & (PAGES | MAPPED | SYSTEM) == 1
-    }
-
     /// Whether it is pages on frames of the crate's, single ones, with their own guard, and not the
     /// kernel's.
     #[inline]

@@ -53,7 +53,8 @@ pub(crate) struct Slot {
     caller_length: AtomicU32,
     /// The next slot of whichever list the slot is on.
     next: AtomicU32,
-    /// The ends of the chain of frames that are lazy or at rest.
+    /// The ends of the chain of all frames, lazy or at rest; of a region that lives too, unless its
+    /// frames are the caller's, or in blocks, or others by now than it was made with.
     first_frame: AtomicU32,
     last_frame: AtomicU32,
     /// The leaf table that counts all pages, if there is only one and it is known.
@@ -104,31 +105,34 @@ impl Slot {
         range: PageRange,
         traits: Traits,
         leaf: FrameIndex,
+        frames: (FrameIndex, FrameIndex),
     ) {
         Self::fence_stamp();
         let caller = request.caller_name();
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
         self.set_extent(Extent::new(range.count().get(), request.requested(), traits));
         self.leaf.store(leaf.0, Ordering::Relaxed);
+        self.set_frames(frames);
         self.owner.store(request.owner_tag(), Ordering::Relaxed);
         self.caller.store(caller.as_ptr().expose_provenance(), Ordering::Relaxed);
         let length = u32::try_from(caller.len()).expect("a caller's name is short");
         self.caller_length.store(length, Ordering::Relaxed);
     }
 
-    /// As [`build`](Self::build), of a page at the address where the slot is at rest, for a request
-    /// that names nothing but its bytes.
+    /// As [`build`](Self::build), of pages at the address where the slot is at rest and on the frames
+    /// that it notes, for a request that names nothing but its bytes.
     #[inline(always)]
-    pub(crate) fn build_page(&self, bytes: u64, leaf: FrameIndex) {
+    pub(crate) fn build_again(&self, pages: u64, bytes: u64, leaf: FrameIndex) {
         Self::fence_stamp();
-        self.set_extent(Extent::new(1, bytes, Traits::default()));
+        self.set_extent(Extent::new(pages, bytes, Traits::default()));
         self.leaf.store(leaf.0, Ordering::Relaxed);
         self.owner.store(0, Ordering::Relaxed);
         self.caller.store("".as_ptr().expose_provenance(), Ordering::Relaxed);
         self.caller_length.store(0, Ordering::Relaxed);
     }
 
-    /// Notes what a resized region is now; `stage` is shown again with another version.
+    /// Notes what a resized region is now, whose frames are no chain any more; `stage` is shown again
+    /// with another version.
     pub(crate) fn rebuild(
         &self,
         requested: u64,
@@ -141,6 +145,7 @@ impl Slot {
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
         self.set_extent(Extent::new(range.count().get(), requested, traits));
         self.leaf.store(leaf.0, Ordering::Relaxed);
+        self.set_frames((FrameIndex::NONE, FrameIndex::NONE));
         self.publish(stage);
     }
 
@@ -310,7 +315,7 @@ impl Slot {
         self.first_frame() != FrameIndex::NONE
     }
 
-    /// The frames of an area at rest, if it has kept them: as many as it has pages.
+    /// The frames that are noted: as many as it has pages, or none.
     pub(crate) fn rested(&self) -> FrameChain {
         FrameChain::noted(self.frames(), self.extent().pages())
     }

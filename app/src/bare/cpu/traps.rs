@@ -9,7 +9,7 @@ use x86_64::structures::idt::{Entry, InterruptDescriptorTable};
 
 use crate::bare::cpu::segments::{DOUBLE_FAULT_SLOT, MACHINE_CHECK_SLOT, NMI_SLOT};
 use crate::bare::cpu::stubs::{self, TrapFrame};
-use crate::bare::cpu::{apic, fault, fixups, spurious, vectors};
+use crate::bare::cpu::{apic, fault, fixups, local, spurious, vectors};
 use crate::bare::memory::window;
 
 static TABLE: Once<InterruptDescriptorTable> = Once::new();
@@ -101,7 +101,9 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
             // They only end a `hlt`; the loop looks for itself what there is to do.
             Ok(vectors::TIMER | vectors::NETWORK | vectors::WORK) => apic::acknowledge(),
             Ok(vectors::FLUSH) => {
-                if let Some(vm) = window::get() {
+                if local::may_flush()
+                    && let Some(vm) = window::get()
+                {
                     vm.acknowledge();
                 }
                 apic::acknowledge();

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use vmalloc::Cpus;
+use vmalloc::{Cpus, TlbControl};
 use x86_64::instructions::interrupts;
 
-use crate::bare::cpu::{clock, idle};
+use crate::bare::cpu::{clock, idle, local};
 use crate::bare::selftest::failure::{Failure, ensure, value};
 use crate::bare::selftest::{Bench, Outcome};
 
@@ -47,14 +47,28 @@ pub(super) fn work_prevents_a_sleep(_bench: Bench) -> Outcome {
     ensure(clock::now_us() - start < 500_000, "a CPU with work does not sleep")
 }
 
-/// The seam leaves the interrupt flag as it finds it, and clear in between.
-pub(super) fn interrupts_wait(bench: Bench) -> Outcome {
-    let are_on = || bench.vm.machine().without_interrupts(interrupts::are_enabled);
-    ensure(!are_on() && !interrupts::are_enabled(), "interrupts that are off stay off")?;
+/// A flush that another CPU asks for waits for what the seam does without interrupts, also where that
+/// is nested, and is made then. This CPU asks itself.
+pub(super) fn flushes_wait(bench: Bench) -> Outcome {
+    let machine = bench.vm.machine();
+    let ask = || {
+        machine.interrupt(machine.current());
+        // Long enough: it is this CPU's own.
+        clock::wait(1_000, || false);
+    };
     interrupts::enable();
-    let (inside, behind) = (are_on(), interrupts::are_enabled());
+    let inside = machine.without_interrupts(|| {
+        ask();
+        machine.without_interrupts(|| ());
+        local::is_asked()
+    });
+    let behind = local::is_asked();
+    ask();
+    let outside = local::is_asked();
     interrupts::disable();
-    ensure(!inside && behind, "interrupts that are on come back")
+    ensure(inside, "a flush waits")?;
+    ensure(!behind, "a flush that waited is made")?;
+    ensure(!outside, "other flushes are made at once")
 }
 
 pub(super) fn the_heap_grows(bench: Bench) -> Outcome {

@@ -1,6 +1,6 @@
 //! Regions whose size or contents change.
 
-use vmalloc::{Machine, PAGE_BYTES, PageCount, Resize};
+use vmalloc::{Machine, PAGE_BYTES, Resize};
 
 use super::{Refused, Step, Work};
 
@@ -32,20 +32,5 @@ impl<M: Machine> Work<M> {
             region.resize(&Resize::to(bytes))?;
         }
         Ok(())
-    }
-
-    /// The clearing of pages alone, on frames that come and go as those of pairs do: what a zeroed
-    /// pair costs at least.
-    pub(super) fn clear(&mut self) -> Step {
-        let mut us = 0;
-        let result = self.measure(|work| {
-            let region = work.allocate(work.plan.pages)?;
-            let start_us = (work.plan.clock)();
-            region.zero(PageCount::default(), region.range().count());
-            us += (work.plan.clock)() - start_us;
-            Ok(())
-        });
-        self.outcome.us = us;
-        result
     }
 }
