@@ -3,12 +3,12 @@
 use core::fmt::Write;
 
 use arrayvec::ArrayString;
-use vmalloc::{Audit, FlushKind, Machine};
+use vmalloc::{Audit, FlushKind, Machine, Purged};
 
 use super::Service;
 use super::away::Then;
 use super::call::Call;
-use super::errand::Errand;
+use super::errand::{self, Errand};
 use super::failure::{Failure, Word};
 use crate::resp::Reply;
 
@@ -73,19 +73,29 @@ pub(super) fn tell<M: Machine>(
 /// `VPURGE [SYNC]`: areas, pages, kind of flush. With `SYNC` all that is kept for speed is given back
 /// too: pooled addresses, empty tables.
 pub(super) fn vpurge<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let vm = call.service.vm;
-    let purged = match call.arguments.get(1) {
-        None => vm.purge(),
-        Some(option) if option.eq_ignore_ascii_case(b"SYNC") => vm.reclaim(),
+    let everything = match call.arguments.get(1) {
+        None => false,
+        Some(option) if option.eq_ignore_ascii_case(b"SYNC") => true,
         Some(option) => return Err(Failure::Option(Word::new(option))),
     };
-    call.reply.array(3);
-    call.reply.integer(purged.areas);
-    call.reply.integer(purged.pages);
-    call.reply.bulk(match purged.flush {
+    let service = &mut *call.service;
+    if service.errands.can_be_sent() {
+        // Who must wait for others is served again.
+        let _ = service.send(call.session, Errand::Purge { everything }, Then::Count);
+        return Ok(());
+    }
+    count(&errand::purge(service.vm, everything), call.reply);
+    Ok(())
+}
+
+/// Says what was released, here or on another CPU.
+pub(super) fn count(purged: &Purged, reply: &mut Reply<'_>) {
+    reply.array(3);
+    reply.integer(purged.areas);
+    reply.integer(purged.pages);
+    reply.bulk(match purged.flush {
         FlushKind::None => b"none",
         FlushKind::Pages => b"pages",
         FlushKind::Full => b"full",
     });
-    Ok(())
 }

@@ -39,6 +39,8 @@ pub(super) enum Then {
         /// When it began.
         start_us: u64,
     },
+    /// The client is told what was released.
+    Count,
 }
 
 /// Errands that no connection waits for.
@@ -139,6 +141,10 @@ impl<M: Machine> Service<M> {
                 audit::tell(self, &audit, us, reply);
                 Ok(())
             }
+            (Then::Count, Outcome::Purged(purged)) => {
+                audit::count(&purged, reply);
+                Ok(())
+            }
             (then, outcome) => unreachable!("{outcome:?} is no answer for {then:?}"),
         };
         self.answer(result, reply);
@@ -169,7 +175,8 @@ impl<M: Machine> Service<M> {
                 self.ledger.insert(&mut self.orphans, info.id, self.now_us);
             }
             // What was freed is noted among the orphans, which are asked for it again.
-            Ok(Outcome::Freed(_) | Outcome::Allocated(Err(_)) | Outcome::Done) => {}
+            Ok(Outcome::Freed(_) | Outcome::Allocated(Err(_))) => {}
+            Ok(Outcome::Purged(_) | Outcome::Done) => {}
             Ok(Outcome::Checked(_)) => self.is_checking = false,
         }
         None
@@ -220,7 +227,7 @@ impl<M: Machine> Service<M> {
         let stats = self.vm.stats();
         let filled = (stats.frames_total / FILLED_PART).min(FILLED_FRAMES_MAX);
         let errand = if stats.pages_lazy > 0 {
-            Errand::Purge
+            Errand::Purge { everything: false }
         } else if stats.frames_zeroed + FILL_FRAMES <= filled {
             Errand::Fill(FILL_FRAMES)
         } else {

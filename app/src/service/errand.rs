@@ -8,7 +8,9 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 use runtime_config::limits::CPUS_MAX;
 use spin::Mutex;
-use vmalloc::{AllocateError, Audit, Machine, RegionError, RegionId, RegionInfo, Request, Vmalloc};
+use vmalloc::{
+    AllocateError, Audit, Machine, Purged, RegionError, RegionId, RegionInfo, Request, Vmalloc,
+};
 
 /// Has another CPU call `work` with a number; false if none has time.
 pub type Lend<M> =
@@ -23,8 +25,11 @@ pub(super) enum Errand {
     Free(RegionId),
     /// Audit everything.
     Check,
-    /// Flush and release what waits.
-    Purge,
+    /// Flush and release what waits, and all that is kept for speed if so.
+    Purge {
+        /// Whether what is kept goes too.
+        everything: bool,
+    },
     /// Clear so many frames ahead of time.
     Fill(u64),
 }
@@ -36,6 +41,7 @@ pub(super) enum Outcome {
     Allocated(Result<RegionInfo, AllocateError>),
     Freed(Result<RegionInfo, RegionError>),
     Checked(Audit),
+    Purged(Purged),
     Done,
 }
 
@@ -148,6 +154,11 @@ fn run<M: Machine>(vm: &'static Vmalloc<M>, number: usize) {
     place.state.store(DONE, Ordering::Release);
 }
 
+/// Purges, and gives all back that is kept for speed if so.
+pub(super) fn purge<M: Machine>(vm: &Vmalloc<M>, everything: bool) -> Purged {
+    if everything { vm.reclaim() } else { vm.purge() }
+}
+
 fn act<M: Machine>(vm: &'static Vmalloc<M>, errand: Errand) -> Outcome {
     match errand {
         Errand::Allocate(request) => Outcome::Allocated(vm.allocate(&request).map(|region| {
@@ -157,10 +168,7 @@ fn act<M: Machine>(vm: &'static Vmalloc<M>, errand: Errand) -> Outcome {
         })),
         Errand::Free(id) => Outcome::Freed(vm.vfree(id)),
         Errand::Check => Outcome::Checked(vm.check()),
-        Errand::Purge => {
-            vm.purge();
-            Outcome::Done
-        }
+        Errand::Purge { everything } => Outcome::Purged(purge(vm, everything)),
         Errand::Fill(frames) => {
             vm.fill_zeroed(frames);
             Outcome::Done

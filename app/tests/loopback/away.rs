@@ -192,3 +192,15 @@ fn a_benchmark_waits_until_the_second_cpu_has_time() {
     let text = world.reply(&mut other).text();
     assert!(text.contains("passed: 1"), "{text}");
 }
+
+#[test]
+fn a_purge_is_made_elsewhere() {
+    let (mut world, mut one, mut other) = world();
+    world.ok(&mut one, "VMALLOC 8K NAME a");
+    world.ok(&mut one, "VFREE @a");
+    begin(&mut world, &mut one, "VPURGE SYNC");
+    is_served_meanwhile(&mut world, &mut one, &mut other);
+    let items = world.reply(&mut one).items().to_vec();
+    assert_eq!((items[0].integer(), items[1].integer()), (1, 3));
+    assert_eq!(world.counter(&mut other, "areas_lazy"), 0);
+}
