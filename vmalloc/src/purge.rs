@@ -76,11 +76,25 @@ impl<M: Machine> Vmalloc<M> {
         }
     }
 
+    /// Purges because this CPU's share is exceeded, or because every free has to. While another CPU
+    /// purges, which releases what waits here too, nobody waits for it until twice the share is there.
     #[cold]
     #[inline(never)]
     pub(crate) fn purge_after_free(&self) {
-        let is_eager = self.switches.is_eager();
-        self.purge_for(if is_eager { FlushReason::Eager } else { FlushReason::Lazy });
+        if self.switches.is_eager() {
+            self.purge_for(FlushReason::Eager);
+            return;
+        }
+        let cpu = self.machine.current();
+        let list = self.lazy(cpu);
+        let turn = match self.tlb.try_turn() {
+            Some(turn) => turn,
+            None if list.pages() <= 2 * self.lazy_limit => return,
+            None => self.tlb.take_turn(&self.machine),
+        };
+        if list.pages() > self.lazy_limit {
+            self.purge_in(cpu, &turn, FlushReason::Lazy, false);
+        }
     }
 
     /// Flushes all that is lazy, on every CPU, and frees it; regions whose free was put off first.

@@ -116,14 +116,19 @@ impl Coherence {
         });
     }
 
+    /// The right to begin a shootdown, if nobody has it.
+    pub(crate) fn try_turn(&self) -> Option<Turn<'_>> {
+        self.turn.try_lock().map(|guard| Turn { _guard: guard })
+    }
+
     /// Waits for the right to begin a shootdown, and answers others meanwhile.
     ///
     /// Bound: every turn ends, because who has it waits for each CPU only as long as the machine
     /// says.
     pub(crate) fn take_turn<M: TlbControl + Cpus>(&self, machine: &M) -> Turn<'_> {
         loop {
-            if let Some(guard) = self.turn.try_lock() {
-                return Turn { _guard: guard };
+            if let Some(turn) = self.try_turn() {
+                return turn;
             }
             self.answer(machine);
             spin_loop();

@@ -18,6 +18,8 @@ use crate::resp::Client;
 use crate::workspace::Workspace;
 
 const MEMORY: &str = "2G";
+/// How often one CPU and two are compared in the same image.
+const TURNS: u32 = 5;
 /// A processor without quick string instructions: QEMU's are slow, and Linux clears pages by them.
 const WITHOUT_STRINGS: &str = "max,-erms";
 
@@ -42,6 +44,8 @@ pub(super) fn linux(
         times.peer.add(peer::measure(workspace, &linux, &timed, "1,2", options.ms)?);
         times.ours.add(ours(workspace, &timed, &[1, 2], options.ms)?);
     }
+    process::announce("Measure", "one CPU and two by turns");
+    let scaling = by_turns(workspace, &timed, options.ms)?;
     process::announce("Measure", "Linux on a processor without quick string instructions");
     let plain = Plan { cpu: WITHOUT_STRINGS, ..timed };
     let mut slow = Figures::default();
@@ -54,7 +58,7 @@ pub(super) fn linux(
     counts.peer.add(peer::measure(workspace, &linux, &counted, "1", ms)?);
     counts.ours.add(ours(workspace, &counted, &[1], ms)?);
 
-    let rows = rows(&times, &slow, &counts).context("a workload was not measured")?;
+    let rows = rows(&times, &scaling, &slow, &counts).context("a workload was not measured")?;
     let kernel = linux.version();
     println!("QEMU under TCG, {MEMORY}, medians of {}, Linux {kernel}", options.rounds);
     rows::print(&rows, "Linux");
@@ -81,7 +85,20 @@ fn ours(workspace: &Workspace, plan: &Plan, cpus: &[u32], ms: u32) -> anyhow::Re
     Ok(samples)
 }
 
-fn rows(times: &Both, slow: &Figures, counts: &Both) -> Option<Vec<Row>> {
+/// Has the image do one workload on one CPU and on two, again and again.
+fn by_turns(workspace: &Workspace, plan: &Plan, ms: u32) -> anyhow::Result<Figures> {
+    let (guest, _) = image::boot(workspace, plan.clone())?;
+    let mut client = Client::connect(guest.plan().host)?;
+    let mut figures = Figures::default();
+    for _ in 0..TURNS {
+        let mut both = image::measure(&mut client, &SCALING, 1, ms)?;
+        both.extend(image::measure(&mut client, &SCALING, 2, ms)?);
+        figures.add(both);
+    }
+    Ok(figures)
+}
+
+fn rows(times: &Both, turns: &Figures, slow: &Figures, counts: &Both) -> Option<Vec<Row>> {
     let mut rows = Vec::new();
     for workload in &BOTH {
         let (ours, peer) = (times.ours.ns(workload)?, times.peer.ns(workload)?);
@@ -97,7 +114,7 @@ fn rows(times: &Both, slow: &Figures, counts: &Both) -> Option<Vec<Row>> {
         rows.push(Row::yield_of(format!("{}, 2 CPUs", workload.title), "/s", ours, Some(peer)));
     }
     let scaling = |system: &Figures| Some(system.rate(&SCALING, 2)? / system.rate(&SCALING, 1)?);
-    let (ours, peer) = (scaling(&times.ours)?, scaling(&times.peer)?);
+    let (ours, peer) = (scaling(turns)?, scaling(&times.peer)?);
     let name = format!("{}, 2 CPUs over 1", SCALING.title);
     rows.push(Row::yield_of(name, "times", ours, Some(peer)));
     for workload in &BOTH {
