@@ -153,6 +153,11 @@ pub unsafe trait TlbControl {
 ///    [`without_interrupts`](Self::without_interrupts), and the code inside is neither preempted nor
 ///    moved to another CPU.
 pub unsafe trait Cpus {
+    /// Whether code is never preempted nor moved to another CPU, and no interrupt handler calls the
+    /// crate but for [`Vmalloc::acknowledge`](crate::Vmalloc::acknowledge): then what a CPU counts for
+    /// itself needs no atomic step.
+    const IS_ALONE: bool = false;
+
     /// How many CPUs there are, at most 64. Nobody waits for one that has not called
     /// [`Vmalloc::leave_idle`](crate::Vmalloc::leave_idle) yet: it does so before it runs on tables that
     /// have the window in them.

@@ -3,7 +3,7 @@
 use crate::NODES;
 use crate::allocator::Vmalloc;
 use crate::lazy::LazyList;
-use crate::machine::{CpuId, Machine};
+use crate::machine::{CpuId, Cpus, Machine};
 use crate::raw::Slab;
 use crate::resize::Resized;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
@@ -47,21 +47,23 @@ impl Tally {
 
     /// As [`allocated`](Self::allocated), of a client's: one that is a page is counted in one step.
     #[inline(always)]
-    pub(crate) fn allocated_plain(&self, pages: u64) {
+    pub(crate) fn allocated_plain<C: Cpus>(&self, pages: u64) {
         if pages == 1 {
-            Counters::add(&self.pages_made, 1);
+            count::<C>(&self.pages_made, 1);
         } else {
-            self.allocated(pages, false);
+            count::<C>(&self.allocations, 1);
+            count::<C>(&self.pages_mapped, pages);
         }
     }
 
     /// As [`freed`](Self::freed), of a client's.
     #[inline(always)]
-    pub(crate) fn freed_plain(&self, pages: u64) {
+    pub(crate) fn freed_plain<C: Cpus>(&self, pages: u64) {
         if pages == 1 {
-            Counters::add(&self.pages_freed, 1);
+            count::<C>(&self.pages_freed, 1);
         } else {
-            self.freed(pages, false);
+            count::<C>(&self.frees, 1);
+            count::<C>(&self.pages_unmapped, pages);
         }
     }
 
@@ -73,6 +75,16 @@ impl Tally {
     /// Counts pages that a region has lost.
     pub(crate) fn shrank(&self, pages: u64) {
         Counters::add(&self.pages_unmapped, pages);
+    }
+}
+
+/// Adds to a counter of the CPU that runs this, in one step unless it is alone with it.
+#[inline(always)]
+fn count<C: Cpus>(counter: &AtomicU64, number: u64) {
+    if C::IS_ALONE {
+        counter.store(counter.load(Relaxed).wrapping_add(number), Relaxed);
+    } else {
+        Counters::add(counter, number);
     }
 }
 

@@ -23,8 +23,10 @@ pub(crate) use plan::Plan;
 
 /// How long QEMU may take to end when it is asked to.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-/// Between two looks at a process or a port.
-const LOOK: Duration = Duration::from_millis(10);
+/// How long one PING may wait for its PONG: a guest that boots in a tenth of a second is to be seen
+/// when it is up, and one that needs minutes is not to be asked too quickly.
+const PATIENCE_MIN: Duration = Duration::from_millis(4);
+const PATIENCE_MAX: Duration = Duration::from_secs(2);
 
 /// A guest and its helper. Dropping it ends both, unless it was released.
 #[derive(Debug)]
@@ -81,7 +83,6 @@ impl Guest {
         limit: Duration,
         mut tick: impl FnMut() -> bool,
     ) -> anyhow::Result<Result<Duration, NoPong>> {
-        let mut patience = Duration::from_millis(10);
         loop {
             if let Some(status) = self.qemu.try_wait()? {
                 return Ok(Err(NoPong::Died(status)));
@@ -89,6 +90,8 @@ impl Guest {
             if tick() {
                 return Ok(Err(NoPong::Interrupted));
             }
+            // A slow guest needs more time for one answer than the first looks give it.
+            let patience = (self.started.elapsed() / 10).clamp(PATIENCE_MIN, PATIENCE_MAX);
             if client::pongs(self.plan.host, patience) {
                 self.instance.publish(&self.ports())?;
                 return Ok(Ok(self.started.elapsed()));
@@ -96,9 +99,7 @@ impl Guest {
             if self.started.elapsed() > limit {
                 return Ok(Err(NoPong::Late));
             }
-            // A slow guest needs more time for one answer than the first look gives it.
-            patience = (patience * 5 / 4).min(Duration::from_secs(2));
-            std::thread::sleep(LOOK);
+            std::thread::sleep(PATIENCE_MIN);
         }
     }
 

@@ -145,8 +145,10 @@ fn flush_late() {
 
 // SAFETY: 1. the list of CPUs never changes, and each that runs has its number from it. 2.
 // `without_interrupts` makes the handler of flushes put them off; no other handler flushes, and
-// nothing is preempted or moves to another CPU.
+// nothing is preempted or moves to another CPU, and no handler calls the crate but to acknowledge.
 unsafe impl Cpus for BareMachine {
+    const IS_ALONE: bool = true;
+
     #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
     fn count(&self) -> u32 {
         self.topology.cpus().len() as u32

@@ -90,7 +90,7 @@ impl<M: Machine> Vmalloc<M> {
             return self.free_pages(cpu, id.slot());
         }
         let (pages, span) = (extent.pages(), Span::within_one(record.range()));
-        self.tally(cpu).freed_plain(pages);
+        self.tally(cpu).freed_plain::<M>(pages);
         self.tables.wipe_span(&self.machine, &self.frames.buddy, &span, leaf);
         if self.lazy(cpu).push_record(id.slot(), record, pages + 1) > self.lazy_limit {
             self.purge_after_free();

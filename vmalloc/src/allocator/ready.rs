@@ -53,7 +53,7 @@ impl<M: Machine> Vmalloc<M> {
         let mapping = Mapping { rights: Entry::rights(Protection::default()), slot };
         self.tables.commit_again(&self.machine, frames, &span, leaf, frame, mapping);
         let id = RegionId::new(slot, record.publish(Stage::Owned));
-        self.tally(cpu).allocated_plain(pages);
+        self.tally(cpu).allocated_plain::<M>(pages);
         if self.ring.is_on() {
             return self.trace_plain(bytes, id, range);
         }
