@@ -24,6 +24,6 @@ pub struct FrameRange {
     pub node: u32,
 }
 
-pub(crate) use chain::{FrameChain, LazyFrames};
+pub(crate) use chain::{FrameChain, LazyFrames, along};
 pub(crate) use meta::{FrameIndex, FrameState, Owners};
 pub(crate) use supply::{Frames, Shortage, Wish};

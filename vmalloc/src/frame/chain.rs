@@ -62,6 +62,36 @@ impl LazyFrames {
     }
 }
 
+/// Calls `each` with every one of `places` and the frame that it gets, by its place in `metas`, of those
+/// linked from `head` on. Returns the frame behind them.
+///
+/// Most frames are followed by their neighbours in memory. Comparing with the neighbour instead of
+/// following the link keeps one frame's load from waiting for the one before.
+#[inline(always)]
+pub(crate) fn along<T>(
+    metas: &[FrameMeta],
+    head: FrameIndex,
+    places: &[T],
+    each: impl Fn(&T, usize),
+) -> FrameIndex {
+    let (mut here, mut rest) = (head, places);
+    while !rest.is_empty() {
+        let first = here.at();
+        let run = rest.len().min(metas.len() - first);
+        let mut done = 0;
+        for (place, meta) in rest[..run].iter().zip(&metas[first..first + run]) {
+            each(place, first + done);
+            done += 1;
+            if meta.next().at().wrapping_sub(first) != done {
+                break;
+            }
+        }
+        here = metas[first + done - 1].next();
+        rest = &rest[done..];
+    }
+    here
+}
+
 /// Frames that belong to whoever holds the chain. Not `Clone`: a frame is in one place.
 #[derive(Debug)]
 #[must_use = "dropping a chain loses its frames"]
@@ -142,12 +172,7 @@ impl FrameChain {
     ) {
         let left = self.count.checked_sub(places.len() as u64);
         self.count = left.expect("one frame was taken for each page");
-        let mut here = self.head;
-        for place in places {
-            each(place, here.at());
-            here = metas[here.at()].next();
-        }
-        self.head = here;
+        self.head = along(metas, self.head, places, each);
     }
 
     /// Takes the first frame off a chain that has no blocks.
@@ -218,10 +243,7 @@ impl FrameChain {
         Self { head, tail, count }
     }
 
-    /// The frame behind so many links.
-    ///
-    /// Most frames are followed by their neighbours in memory. Comparing with the neighbour instead
-    /// of following the link keeps one frame's load from waiting for the one before.
+    /// The frame behind so many links, found as in [`along`].
     fn follow(&self, metas: &[FrameMeta], links: u64) -> FrameIndex {
         #[expect(clippy::cast_possible_truncation, reason = "frames are numbered in 32 bits")]
         let (mut here, mut left) = (self.head, links as usize);

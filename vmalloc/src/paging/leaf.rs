@@ -9,10 +9,13 @@ use super::pin::Pinned;
 use super::span::{Span, spans};
 use super::tables::{Tables, publish, read};
 use crate::frame::buddy::Buddy;
-use crate::frame::{FrameChain, FrameIndex, LazyFrames, Owners};
+use crate::frame::{FrameChain, FrameIndex, LazyFrames, Owners, along};
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, PageRange};
 use crate::raw;
+
+/// Links that are quicker followed one by one than as runs.
+const LINKS_MAX: usize = 16;
 
 /// One leaf table over a part of a range, with the index beside it if there is one.
 struct Leaf<'m> {
@@ -111,7 +114,14 @@ impl Tables {
         if let [place] = leaf.entries {
             return publish(place, lowest.further(u64::from(first.0)));
         }
-        let (metas, mut here) = (frames.metas(), first);
+        let metas = frames.metas();
+        if leaf.entries.len() > LINKS_MAX {
+            along(metas, first, leaf.entries, |place, frame| {
+                publish(place, lowest.further(frame as u64));
+            });
+            return;
+        }
+        let mut here = first;
         for place in leaf.entries {
             publish(place, lowest.further(u64::from(here.0)));
             here = metas[here.at()].next();
