@@ -105,27 +105,23 @@ fn is_telling(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    fn run(exit_code: i32, serial: &str) -> Run {
-        Run {
-            exit_code: Some(exit_code),
-            serial: serial.to_owned(),
-            log: "serial.log".to_owned(),
-            time: Duration::from_millis(1500),
-        }
-    }
 
     #[test]
     fn a_run_is_judged_by_code_and_console() {
         let serial = "selftest: 1 tests\ntest a ... ok\nselftest: 1 passed, 0 failed\n";
-        assert_eq!(judge(&run(33, serial), true), ("1 passed in 1.5 s".to_owned(), true));
-        assert!(!judge(&run(33, serial), false).1);
-        assert!(!judge(&run(0, serial), true).1);
+        assert_eq!(
+            judge(&Run::that_left(33, serial), true),
+            ("1 passed in 1.5 s".to_owned(), true)
+        );
+        assert!(!judge(&Run::that_left(33, serial), false).1);
+        assert!(!judge(&Run::that_left(0, serial), true).1);
         let failed = "selftest: 1 tests\ntest a ... FAILED\nselftest: 0 passed, 1 failed\n";
-        assert!(judge(&run(35, failed), true).0.starts_with("0 passed, 1 failed (see serial.log)"));
+        assert!(
+            judge(&Run::that_left(35, failed), true)
+                .0
+                .starts_with("0 passed, 1 failed (see serial.log)")
+        );
     }
 
     #[test]

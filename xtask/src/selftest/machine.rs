@@ -41,6 +41,19 @@ pub(crate) struct Run {
     pub(crate) time: Duration,
 }
 
+#[cfg(test)]
+impl Run {
+    /// A run that left so much, for tests of who judges.
+    pub(crate) fn that_left(exit_code: i32, serial: &str) -> Self {
+        Self {
+            exit_code: Some(exit_code),
+            serial: serial.to_owned(),
+            log: "serial.log".to_owned(),
+            time: Duration::from_millis(1500),
+        }
+    }
+}
+
 impl Machine<'_> {
     /// Boots a self-test image under a name of its own and waits for its end.
     pub(crate) fn run(

@@ -94,26 +94,17 @@ fn is_last_word(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn run(exit_code: i32, serial: &str) -> Run {
-        Run {
-            exit_code: Some(exit_code),
-            serial: serial.to_owned(),
-            log: "serial.log".to_owned(),
-            time: std::time::Duration::ZERO,
-        }
-    }
-
     #[test]
     fn a_passed_run_counts_its_tests() {
         let serial = "selftest: 1 tests\ntest a ... ok\nselftest: 1 passed, 0 failed\n";
-        assert_eq!(tally(&run(33, serial)).unwrap().counts(), (1, 0, 0));
+        assert_eq!(tally(&Run::that_left(33, serial)).unwrap().counts(), (1, 0, 0));
     }
 
     #[test]
     fn a_failed_run_names_its_tests() {
         let serial = "selftest: 2 tests\ntest a ... ok\ntest wp ... FAILED\n\
                       selftest: 1 passed, 1 failed\n";
-        let tally = tally(&run(35, serial)).unwrap();
+        let tally = tally(&Run::that_left(35, serial)).unwrap();
         assert_eq!(tally.counts(), (1, 1, 0));
         assert_eq!(tally.failures, ["wp (see serial.log)"]);
     }
@@ -121,7 +112,7 @@ mod tests {
     #[test]
     fn a_broken_run_shows_its_last_words() {
         let serial = "selftest: 2 tests\ntest a ... ok\nPANIC src/x.rs:1: no\n";
-        let error = tally(&run(37, serial)).unwrap_err().to_string();
+        let error = tally(&Run::that_left(37, serial)).unwrap_err().to_string();
         assert!(error.contains("exit code 37") && error.contains("PANIC src/x.rs"), "{error}");
     }
 }
