@@ -52,7 +52,7 @@ use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Vmalloc};
 use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
 
-use away::Chores;
+use away::{Chores, Then};
 use errand::{Errands, Ticket};
 use job::Job;
 
@@ -80,7 +80,7 @@ pub struct Service<M: Machine + 'static> {
     errands: Errands<M>,
     chores: Chores,
     /// Errands whose sessions have ended.
-    abandoned: ArrayVec<Ticket, CPUS_MAX>,
+    abandoned: ArrayVec<(Ticket, Then), CPUS_MAX>,
     /// The session that waits until no errand is under way.
     held_for: Option<u64>,
     /// Whether an audit is under way: nothing may be allocated or freed.
@@ -153,9 +153,9 @@ impl<M: Machine> Service<M> {
     pub fn end(&mut self, session: &mut Session) {
         self.ledger.splice(&mut self.orphans, &mut session.regions);
         session.stream = None;
-        if let Some(Job::Away(ticket, _)) = session.job.take() {
+        if let Some(Job::Away(ticket, then)) = session.job.take() {
             // There is room: no more are under way than there are CPUs.
-            self.abandoned.push(ticket);
+            self.abandoned.push((ticket, then));
         }
         self.held_for = self.held_for.filter(|number| *number != session.number);
     }

@@ -166,20 +166,29 @@ impl<M: Machine> Service<M> {
         Ok(())
     }
 
-    /// Goes on with an errand whose session has ended: its region is an orphan. The ticket back if it
+    /// Goes on with an errand whose session has ended: its regions are orphans. The errand back if it
     /// is still under way.
-    pub(super) fn abandon(&mut self, ticket: Ticket) -> Option<Ticket> {
-        match self.errands.fetch(ticket) {
-            Err(ticket) => return Some(ticket),
-            Ok(Outcome::Allocated(Ok(info))) => {
+    fn abandon(&mut self, (ticket, then): (Ticket, Then)) -> Option<(Ticket, Then)> {
+        match (self.errands.fetch(ticket), then) {
+            (Err(ticket), then) => return Some((ticket, then)),
+            (Ok(Outcome::Allocated(Ok(info))), _) => {
                 self.ledger.insert(&mut self.orphans, info.id, self.now_us);
             }
-            // What was freed is noted among the orphans, which are asked for it again.
-            Ok(Outcome::Freed(_) | Outcome::Allocated(Err(_))) => {}
-            Ok(Outcome::Purged(_) | Outcome::Done) => {}
-            Ok(Outcome::Checked(_)) => self.is_checking = false,
+            (Ok(Outcome::Freed(Err(RegionError::Changing { .. }))), Then::Forget(info)) => {
+                self.ledger.set_ready(info.id);
+            }
+            (Ok(Outcome::Freed(_)), Then::Forget(info)) => self.forget_orphan(&info),
+            (Ok(Outcome::Checked(_)), _) => self.is_checking = false,
+            (Ok(_), _) => {}
         }
         None
+    }
+
+    /// Forgets a region that is freed and belongs to no session any more.
+    fn forget_orphan(&mut self, info: &RegionInfo) {
+        if let Some(name) = self.ledger.remove(&mut self.orphans, info.id) {
+            self.names.remove(name);
+        }
     }
 
     /// Fetches what nobody waits for. Returns whether anything was done.
@@ -192,15 +201,11 @@ impl<M: Machine> Service<M> {
             match self.errands.fetch(ticket) {
                 Err(ticket) => self.chores.freeing = Some((ticket, info)),
                 Ok(Outcome::Freed(Err(RegionError::Changing { .. }))) => {}
-                Ok(_) => {
-                    if let Some(name) = self.ledger.remove(&mut self.orphans, info.id) {
-                        self.names.remove(name);
-                    }
-                }
+                Ok(_) => self.forget_orphan(&info),
             }
         }
         let abandoned = core::mem::take(&mut self.abandoned);
-        self.abandoned = abandoned.into_iter().filter_map(|ticket| self.abandon(ticket)).collect();
+        self.abandoned = abandoned.into_iter().filter_map(|errand| self.abandon(errand)).collect();
         before != self.errands.is_idle()
     }
 

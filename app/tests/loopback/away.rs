@@ -110,6 +110,32 @@ fn who_leaves_meanwhile_leaves_nothing() {
 }
 
 #[test]
+fn a_name_goes_with_its_region_also_when_its_client_goes_first() {
+    let (mut world, mut one, mut other) = world();
+    world.ok(&mut one, "VMALLOC 20M NAME big");
+    begin(&mut world, &mut one, "VFREE @big");
+    assert!(world.is_away());
+    world.reset(&one);
+    rest(&mut world);
+    assert_eq!(world.ok(&mut other, "DBSIZE").integer(), 0);
+    assert!(world.check(&mut other).starts_with("OK areas=0 "));
+}
+
+#[test]
+fn a_name_is_given_anew_while_its_region_is_being_freed() {
+    let (mut world, mut one, mut other) = world();
+    world.ok(&mut one, "VMALLOC 20M NAME k");
+    begin(&mut world, &mut one, "VFREE @k");
+    assert!(world.is_away());
+    world.ok(&mut other, "VMALLOC 4K NAME k REPLACE");
+    assert_eq!(world.reply(&mut one).integer(), 1);
+    rest(&mut world);
+    world.settle();
+    assert_eq!(world.ok(&mut other, "VFREE @k").integer(), 1);
+    assert!(world.check(&mut other).starts_with("OK areas=0 "));
+}
+
+#[test]
 fn who_cannot_be_served_yet_waits_its_turn() {
     let (mut world, mut one, mut other) = world();
     begin(&mut world, &mut one, "VMALLOC 20M NAME a");
