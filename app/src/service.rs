@@ -174,7 +174,7 @@ impl<M: Machine> Service<M> {
             if let Ok(info) = self.vm.info(id)
                 && self.is_freed_away(&info)
             {
-                reaped |= self.send_to_free(info);
+                reaped |= self.send_to_free(&mut orphans, id);
                 break;
             }
             reaped = true;
@@ -183,7 +183,7 @@ impl<M: Machine> Service<M> {
                 // Asked again in the next turn.
                 Err(RegionError::Changing { .. }) => break,
                 // Freed by other means than the service: only the note is left.
-                Err(_) => drop(self.ledger.remove(&mut orphans, id)),
+                Err(_) => self.forget(&mut orphans, id),
             }
         }
         self.orphans = orphans;
@@ -212,10 +212,15 @@ impl<M: Machine> Service<M> {
     /// A region without a name is in `list`: that of the session that asks, or the orphans.
     fn release(&mut self, list: &mut List, id: RegionId) -> Result<RegionInfo, RegionError> {
         let info = self.vm.vfree(id)?;
+        self.forget(list, id);
+        Ok(info)
+    }
+
+    /// Forgets all that was noted of a region.
+    fn forget(&mut self, list: &mut List, id: RegionId) {
         if let Some(name) = self.ledger.remove(list, id) {
             self.names.remove(name);
         }
-        Ok(info)
     }
 
     /// Microseconds that pass while something runs; 0 without a clock.

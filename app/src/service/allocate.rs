@@ -141,10 +141,6 @@ pub(super) fn publish<M: Machine>(
 impl<M: Machine> Service<M> {
     /// Frees a region that has lost its name, a large one elsewhere and later.
     fn replaced(&mut self, list: &mut List, old: RegionId) {
-        if !self.ledger.is_ready(old) {
-            // Somebody is freeing it already, and forgets it then.
-            return;
-        }
         if self.vm.info(old).is_ok_and(|info| self.is_freed_away(&info)) {
             self.ledger.hand_over(&mut self.orphans, old);
             return;

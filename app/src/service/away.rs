@@ -1,6 +1,6 @@
 //! What a connection waits for while another CPU does it, and what follows.
 
-use vmalloc::{Machine, RegionError, RegionInfo, Request};
+use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Request};
 
 use super::Service;
 use super::allocate::{self, Naming};
@@ -8,6 +8,7 @@ use super::audit;
 use super::errand::{Errand, Outcome, Ticket};
 use super::failure::{Failure, Word};
 use super::job::Job;
+use super::ledger::List;
 use super::session::Session;
 use crate::resp::Reply;
 
@@ -32,8 +33,9 @@ pub(super) enum Then {
         /// Whether a lack is a null.
         soft: bool,
     },
-    /// The region is forgotten.
-    Forget(RegionInfo),
+    /// The client is told that the region is free. It was forgotten when somebody was sent: from
+    /// then on its slot may be another's at any time.
+    Answer(RegionId),
     /// The client is told what the audit found.
     Tell {
         /// When it began.
@@ -49,7 +51,7 @@ pub(super) struct Chores {
     /// A purge, or the clearing of frames.
     tidying: Option<Ticket>,
     /// A region of a connection that has gone.
-    freeing: Option<(Ticket, RegionInfo)>,
+    freeing: Option<(Ticket, RegionId)>,
 }
 
 impl<M: Machine> Service<M> {
@@ -131,9 +133,10 @@ impl<M: Machine> Service<M> {
                     failure => Err(failure),
                 }
             }
-            (Then::Forget(info), Outcome::Freed(result)) => {
-                let result = self.forget(session, &info, result);
-                result.map(|()| reply.integer(1))
+            (Then::Answer(id), Outcome::Freed(result)) => {
+                self.freed(id, result);
+                reply.integer(1);
+                Ok(())
             }
             (Then::Tell { start_us }, Outcome::Checked(audit)) => {
                 self.is_checking = false;
@@ -150,20 +153,12 @@ impl<M: Machine> Service<M> {
         self.answer(result, reply);
     }
 
-    fn forget(
-        &mut self,
-        session: &mut Session,
-        info: &RegionInfo,
-        result: Result<RegionInfo, RegionError>,
-    ) -> Result<(), Failure> {
-        if let Err(error @ RegionError::Changing { .. }) = result {
-            self.ledger.set_ready(info.id);
-            return Err(error.into());
+    /// Takes note of a region that was freed elsewhere. One that was being changed is nobody's by
+    /// now, and is freed later.
+    fn freed(&mut self, id: RegionId, result: Result<RegionInfo, RegionError>) {
+        if let Err(RegionError::Changing { .. }) = result {
+            self.ledger.insert(&mut self.orphans, id, self.now_us);
         }
-        if let Some(name) = self.ledger.remove(&mut session.regions, info.id) {
-            self.names.remove(name);
-        }
-        Ok(())
     }
 
     /// Goes on with an errand whose session has ended: its regions are orphans. The errand back if it
@@ -174,21 +169,11 @@ impl<M: Machine> Service<M> {
             (Ok(Outcome::Allocated(Ok(info))), _) => {
                 self.ledger.insert(&mut self.orphans, info.id, self.now_us);
             }
-            (Ok(Outcome::Freed(Err(RegionError::Changing { .. }))), Then::Forget(info)) => {
-                self.ledger.set_ready(info.id);
-            }
-            (Ok(Outcome::Freed(_)), Then::Forget(info)) => self.forget_orphan(&info),
+            (Ok(Outcome::Freed(result)), Then::Answer(id)) => self.freed(id, result),
             (Ok(Outcome::Checked(_)), _) => self.is_checking = false,
             (Ok(_), _) => {}
         }
         None
-    }
-
-    /// Forgets a region that is freed and belongs to no session any more.
-    fn forget_orphan(&mut self, info: &RegionInfo) {
-        if let Some(name) = self.ledger.remove(&mut self.orphans, info.id) {
-            self.names.remove(name);
-        }
     }
 
     /// Fetches what nobody waits for. Returns whether anything was done.
@@ -197,11 +182,11 @@ impl<M: Machine> Service<M> {
         if let Some(ticket) = self.chores.tidying.take() {
             self.chores.tidying = self.errands.fetch(ticket).err();
         }
-        if let Some((ticket, info)) = self.chores.freeing.take() {
+        if let Some((ticket, id)) = self.chores.freeing.take() {
             match self.errands.fetch(ticket) {
-                Err(ticket) => self.chores.freeing = Some((ticket, info)),
-                Ok(Outcome::Freed(Err(RegionError::Changing { .. }))) => {}
-                Ok(_) => self.forget_orphan(&info),
+                Err(ticket) => self.chores.freeing = Some((ticket, id)),
+                Ok(Outcome::Freed(result)) => self.freed(id, result),
+                Ok(other) => unreachable!("{other:?} is no answer for a region to be freed"),
             }
         }
         let abandoned = core::mem::take(&mut self.abandoned);
@@ -210,13 +195,14 @@ impl<M: Machine> Service<M> {
     }
 
     /// Sends somebody to free an orphan. Returns whether that was done.
-    pub(super) fn send_to_free(&mut self, info: RegionInfo) -> bool {
+    pub(super) fn send_to_free(&mut self, orphans: &mut List, id: RegionId) -> bool {
         if self.held_for.is_some() || self.chores.freeing.is_some() {
             return false;
         }
-        let ticket = self.errands.send(self.vm, Errand::Free(info.id));
-        self.chores.freeing = ticket.map(|ticket| (ticket, info));
-        self.chores.freeing.is_some()
+        let Some(ticket) = self.errands.send(self.vm, Errand::Free(id)) else { return false };
+        self.forget(orphans, id);
+        self.chores.freeing = Some((ticket, id));
+        true
     }
 
     /// Does what can be done while nobody asks for anything: releases what waits for a flush, then

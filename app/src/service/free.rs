@@ -27,8 +27,8 @@ pub(super) fn vfree<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
         && let Ok(info) = call.service.vm.info(id)
         && call.service.is_freed_away(&info)
     {
-        if call.service.send(call.session, Errand::Free(id), Then::Forget(info)) {
-            call.service.ledger.set_unready(id);
+        if call.service.send(call.session, Errand::Free(id), Then::Answer(id)) {
+            call.service.forget(&mut call.session.regions, id);
         }
         return Ok(());
     }

@@ -62,10 +62,14 @@ impl Ledger {
 
     /// Notes a new region in a session's list. Nobody may use it before it is
     /// [ready](Self::set_ready).
+    ///
+    /// # Panics
+    ///
+    /// The slot's last region was not [removed](Self::remove): lists would lead to another's.
     pub fn insert(&mut self, list: &mut List, id: RegionId, now_us: u64) {
         let slot = id.slot() as usize;
         debug_assert!(slot < self.records.count(), "slot {slot} is beyond the ledger");
-        *self.records.record_mut(slot) = [0; RECORD_BYTES];
+        assert_eq!(self.records.u64(slot, ID), 0, "the slot of region {id} is noted already");
         self.records.set_u64(slot, ID, id.get());
         self.records.set_u64(slot, BORN_US, now_us);
         self.records.set_u32(slot, STATE, STATE_FRESH);
@@ -97,15 +101,8 @@ impl Ledger {
     /// Puts a region that has no name, and is in no list, on one; nobody may use it any more.
     pub fn hand_over(&mut self, list: &mut List, id: RegionId) {
         if self.holds(id) {
-            self.set_unready(id);
-            self.link(list, id.slot());
-        }
-    }
-
-    /// Lets nobody use the region from now on.
-    pub fn set_unready(&mut self, id: RegionId) {
-        if self.holds(id) {
             self.records.set_u32(id.slot() as usize, STATE, STATE_FRESH);
+            self.link(list, id.slot());
         }
     }
 

@@ -9,7 +9,7 @@ const STEPS: u32 = 40;
 const FRAMES: u64 = 20_000;
 
 fn world() -> (World, Client, Client) {
-    let mut world = World::with_helpers(FRAMES, 1, STEPS);
+    let mut world = World::with_helpers("", FRAMES, 1, STEPS);
     let (one, other) = (world.connect(), world.connect());
     rest(&mut world);
     (world, one, other)
@@ -81,6 +81,35 @@ fn a_large_region_is_freed_elsewhere_and_nobody_uses_it_meanwhile() {
     assert_eq!(world.reply(&mut one).integer(), 1);
     assert!(world.check(&mut other).starts_with("OK areas=0 "));
     assert_eq!(world.ok(&mut other, "DBSIZE").integer(), 0);
+}
+
+#[test]
+fn the_slot_of_a_region_that_is_freed_elsewhere_is_another_s_at_once() {
+    for name in ["", " NAME k"] {
+        let mut world = World::with_helpers("regions=2", FRAMES, 1, STEPS);
+        // The first to connect is the first to be served in a turn.
+        let (mut other, mut one) = (world.connect(), world.connect());
+        rest(&mut world);
+        let id = world.ok(&mut one, &format!("VMALLOC 20M{name}")).items()[0].integer();
+        world.ok(&mut one, "VMALLOC 4K NAME filler");
+        begin(&mut world, &mut one, &format!("VFREE {id}"));
+        assert_eq!(world.ok(&mut other, "VMALLOC 4K NAME k REPLACE SOFT"), Value::Null);
+        // The request is on its way when the other CPU is done, and is served before that is known.
+        let words = "VMALLOC 4K NAME k REPLACE".split(' ').map(str::as_bytes);
+        world.send(&mut other, &multibulk(&words.collect::<Vec<_>>()));
+        world.step();
+        while world.is_away() {
+            world.help();
+        }
+        assert_eq!(world.reply(&mut other).items()[2].integer(), 4096);
+        assert_eq!(world.reply(&mut one).integer(), 1);
+        assert!(world.check(&mut other).starts_with("OK areas=2 "));
+        assert_eq!(world.ok(&mut other, "DBSIZE").integer(), 2);
+        world.reset(&one);
+        rest(&mut world);
+        assert_eq!(world.ok(&mut other, "VFREE @k @filler").integer(), 2);
+        assert!(world.check(&mut other).starts_with("OK areas=0 "));
+    }
 }
 
 #[test]
@@ -169,7 +198,7 @@ fn during_an_audit_nothing_is_allocated_or_freed_and_light_commands_are_served()
 
 #[test]
 fn an_audit_is_not_put_off_for_ever() {
-    let mut world = World::with_helpers(FRAMES, 2, STEPS);
+    let mut world = World::with_helpers("", FRAMES, 2, STEPS);
     let mut auditor = world.connect();
     let (mut one, mut other) = (world.connect(), world.connect());
     rest(&mut world);

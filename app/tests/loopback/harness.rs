@@ -77,16 +77,17 @@ impl World {
     }
 
     /// A server with other CPUs that take so many steps for each errand.
-    pub(crate) fn with_helpers(frames: u64, helpers: u32, steps: u32) -> Self {
+    pub(crate) fn with_helpers(line: &str, frames: u64, helpers: u32, steps: u32) -> Self {
         DELAY.set(steps);
         HELPERS.set(vec![None; helpers as usize]);
-        let world = Self::with_cpus("", frames, 1 + helpers);
+        let world = Self::with_cpus(line, frames, 1 + helpers);
         Self { server: world.server.with_lend(lend), ..world }
     }
 
     fn with_cpus(line: &str, frames: u64, cpus: u32) -> Self {
         let config = Config::parse(line).unwrap();
-        let vm = SimMachine::new(frames, cpus).set_up(sim::window(WINDOW_PAGES), 0, 0);
+        let regions = u32::try_from(config.regions).unwrap();
+        let vm = SimMachine::new(frames, cpus).set_up(sim::window(WINDOW_PAGES), regions, 0);
         let vm = Box::leak(Box::new(vm.unwrap()));
         switches::apply(vm, &config);
         let (near, mut far) = wire::cable();
@@ -117,7 +118,7 @@ impl World {
     }
 
     /// Lets the other CPUs go on.
-    fn help(&mut self) {
+    pub(crate) fn help(&mut self) {
         for (cpu, number) in (1..).zip(0..HELPERS.with_borrow(Vec::len)) {
             let place = HELPERS.with_borrow(|helpers| helpers[number]);
             let next = match place {
