@@ -162,7 +162,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         }
         let wake = self.stack.wake_at(now);
         let wake = wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0));
-        Turn::Idle { wake_us: [wake, self.tidy(now_us)].into_iter().flatten().min() }
+        let due = [wake, self.service.wake_at(), self.tidy(now_us)];
+        Turn::Idle { wake_us: due.into_iter().flatten().min() }
     }
 
     /// Tidies up, unless that was tried just now; returns when to try again, if at all.
@@ -180,16 +181,18 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         let mut accepted = false;
         while let Some(line) = self.stack.sockets().accept(now) {
             accepted = true;
-            let counters = &mut self.service.counters;
+            let peer = self.stack.sockets().peer(line);
             let place = self.clients.iter_mut().find(|client| client.line().is_none());
             if let Some(client) = place {
                 self.connections += 1;
                 client.begin(line, self.connections);
+                self.service.arrive(client.session(), peer);
+                let counters = &mut self.service.counters;
                 counters.connections += 1;
                 counters.clients += 1;
                 counters.clients_peak = counters.clients_peak.max(counters.clients);
             } else {
-                counters.connections_refused += 1;
+                self.service.counters.connections_refused += 1;
                 let sockets = self.stack.sockets();
                 // A connection that has gone already needs no answer.
                 let _ = sockets.send(line, TOO_MANY_CLIENTS);

@@ -8,25 +8,39 @@
 
 mod allocate;
 mod audit;
+mod auth;
 mod away;
+mod batch;
 mod bench;
 mod bytes;
 mod call;
+mod client;
+mod command;
 mod config;
 mod counters;
 mod entries;
 mod errand;
 mod failure;
+mod fill;
 mod free;
 mod glob;
 mod info;
+mod inject;
 mod job;
-mod ledger;
+mod keys;
+mod lease;
+mod leases;
+pub mod ledger;
 mod names;
+mod naming;
 mod options;
 mod probe;
+mod protect;
+mod quota;
 mod records;
 mod report;
+mod resize;
+mod roster;
 mod session;
 mod size;
 mod stream;
@@ -37,16 +51,14 @@ pub use counters::{Counters, TURN_LONG_US};
 pub use errand::Lend;
 pub use failure::{Failure, Word};
 pub use job::Budget;
-pub use ledger::{Ledger, List};
+pub use ledger::{Ledger, List, State, Usage};
 pub use names::{NameIndex, Names};
 pub use session::Session;
 pub use stream::{Flow, Stream, open_stream};
 
-use core::mem;
-
 use arrayvec::ArrayVec;
 use runtime_config::cmdline::Config;
-use runtime_config::limits::CPUS_MAX;
+use runtime_config::limits::{self, CPUS_MAX};
 use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Vmalloc};
 
 use crate::bench::Crew;
@@ -55,6 +67,9 @@ use crate::buffers::{Buffers, Shortage};
 use away::{Chores, Then};
 use errand::{Errands, Ticket};
 use job::Job;
+use leases::Leases;
+use quota::Quotas;
+use roster::Roster;
 
 /// What the image's reports call a region that a client has; its own have names of their own.
 const CLIENT: &str = "client";
@@ -70,8 +85,9 @@ pub struct Service<M: Machine + 'static> {
     config: Config,
     ledger: Ledger,
     names: Names,
-    /// Regions of sessions that have ended, to be freed in slices.
-    orphans: List,
+    leases: Leases,
+    quotas: Quotas,
+    roster: Roster,
     /// What the reports say of the traffic.
     pub counters: Counters,
     now_us: u64,
@@ -102,9 +118,11 @@ impl<M: Machine> Service<M> {
         Ok(Self {
             vm,
             config: *config,
-            ledger: Ledger::try_new(buffers, vm.region_limit())?,
+            ledger: Ledger::try_new(buffers, vm.region_limit(), config.clients)?,
             names: Names::try_new(buffers, config.names, seed)?,
-            orphans: List::default(),
+            leases: Leases::with_limit(limits::LEASES),
+            quotas: Quotas::new(config),
+            roster: Roster::with_places(config.clients),
             counters: Counters::default(),
             now_us: 0,
             clock: None,
@@ -151,49 +169,62 @@ impl<M: Machine> Service<M> {
 
     /// Ends a session: its regions are freed from now on, a slice at a time.
     pub fn end(&mut self, session: &mut Session) {
-        self.ledger.splice(&mut self.orphans, &mut session.regions);
-        session.stream = None;
-        if let Some(Job::Away(ticket, then)) = session.job.take() {
+        match session.job.take() {
             // There is room: no more are under way than there are CPUs.
-            self.abandoned.push((ticket, then));
+            Some(Job::Away(ticket, then)) => self.abandoned.push((ticket, then)),
+            Some(Job::Grow(growth)) => self.undo(growth),
+            _ => {}
         }
+        self.ledger.abandon(self.ledger.of_place(session.place));
+        session.stream = None;
+        self.roster.leave(session.place);
         self.held_for = self.held_for.filter(|number| *number != session.number);
     }
 
-    /// Frees what sessions that have ended left behind, as far as the budget goes. Returns whether
-    /// anything was done.
+    /// Frees regions whose lease has ended and what sessions that have ended left behind, as far as
+    /// the budget goes. Returns whether anything was done.
     pub fn reap(&mut self, budget: &mut Budget) -> bool {
         if self.is_checking {
             return false;
         }
-        let mut orphans = mem::take(&mut self.orphans);
         let mut reaped = false;
         while !budget.is_spent()
-            && let Some(id) = self.ledger.first(&orphans)
+            && let Some(id) = self.leases.due(&self.ledger, self.now_us)
+        {
+            reaped = true;
+            budget.spend(self.give_up(id) + 1);
+        }
+        while !budget.is_spent()
+            && let Some(id) = self.ledger.first(self.ledger.orphans())
         {
             if let Ok(info) = self.vm.info(id)
                 && self.is_freed_away(&info)
             {
-                reaped |= self.send_to_free(&mut orphans, id);
+                reaped |= self.send_to_free(id);
                 break;
             }
-            reaped = true;
-            match self.release(&mut orphans, id) {
+            match self.release(id) {
                 Ok(info) => budget.spend(info.range.count().get() + 1),
                 // Asked again in the next turn.
                 Err(RegionError::Changing { .. }) => break,
                 // Freed by other means than the service: only the note is left.
-                Err(_) => self.forget(&mut orphans, id),
+                Err(_) => self.forget(id),
             }
+            reaped = true;
         }
-        self.orphans = orphans;
         reaped
+    }
+
+    /// When [`reap`](Self::reap) has something to do that nobody asks for.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<u64> {
+        self.leases.wake_at()
     }
 
     /// Whether nothing is left to reap, or nothing before another CPU has done its part.
     #[must_use]
     pub fn is_reaped(&self) -> bool {
-        self.orphans.is_empty() || !self.errands.is_idle()
+        self.ledger.first(self.ledger.orphans()).is_none() || !self.errands.is_idle()
     }
 
     /// Whether an audit is under way, during which nothing may be allocated or freed.
@@ -208,17 +239,40 @@ impl<M: Machine> Service<M> {
     }
 
     /// Frees a region and forgets all that was noted of it; after an error nothing has changed.
-    ///
-    /// A region without a name is in `list`: that of the session that asks, or the orphans.
-    fn release(&mut self, list: &mut List, id: RegionId) -> Result<RegionInfo, RegionError> {
+    fn release(&mut self, id: RegionId) -> Result<RegionInfo, RegionError> {
         let info = self.vm.vfree(id)?;
-        self.forget(list, id);
+        self.forget(id);
         Ok(info)
     }
 
+    /// Frees a region that nobody shall use any more: at once, or later where it is large or being
+    /// changed. Returns how many pages were freed at once.
+    fn give_up(&mut self, id: RegionId) -> u64 {
+        let info = self.vm.info(id);
+        if !info.is_ok_and(|info| self.is_freed_away(&info)) {
+            match self.release(id) {
+                Ok(info) => return info.range.count().get(),
+                Err(RegionError::Changing { .. }) => {}
+                // Freed by other means than the service.
+                Err(_) => {
+                    self.forget(id);
+                    return 0;
+                }
+            }
+        }
+        if let Some(name) = self.ledger.name(id) {
+            self.names.remove(name);
+            self.ledger.set_name(id, None);
+        }
+        self.ledger.set_state(id, State::Fresh);
+        self.ledger.set_lease(id, 0);
+        self.ledger.move_to(self.ledger.orphans(), id);
+        0
+    }
+
     /// Forgets all that was noted of a region.
-    fn forget(&mut self, list: &mut List, id: RegionId) {
-        if let Some(name) = self.ledger.remove(list, id) {
+    fn forget(&mut self, id: RegionId) {
+        if let Some(name) = self.ledger.remove(id) {
             self.names.remove(name);
         }
     }

@@ -20,7 +20,7 @@ pub use address::IpConfig;
 pub use choice::{Flush, Frames, Pools, Realloc};
 pub use error::{Error, Reason};
 pub use keys::{KEYS, Key, Value};
-pub use text::Filter;
+pub use text::Text;
 
 /// Everything that can be set at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,14 @@ pub struct Config {
     pub regions: usize,
     /// Named regions at once.
     pub names: usize,
+    /// Regions of one connection; 0 means no limit.
+    pub quota_regions: usize,
+    /// Bytes of one connection's regions; 0 means no limit.
+    pub quota_bytes: usize,
+    /// Bytes of all regions with a name; 0 means no limit.
+    pub quota_named: usize,
+    /// What clients must know to be served; empty where there is no password.
+    pub password: Text,
     /// Longest bulk string of a request, in bytes.
     pub bulk_bytes: usize,
     /// Longest inline request, in bytes.
@@ -56,7 +64,7 @@ pub struct Config {
     /// Whether freed areas rest in pools.
     pub pools: Pools,
     /// Which of its own tests a self-test image runs: those whose name contains this.
-    pub selftest: Filter,
+    pub selftest: Text,
     /// Seconds that the self-test for stale translations goes on; 0 leaves it its number of rounds.
     pub selftest_seconds: usize,
 }
@@ -70,6 +78,10 @@ impl Config {
         clients: limits::CLIENTS_DEFAULT,
         regions: limits::REGIONS_DEFAULT,
         names: limits::NAMES_DEFAULT,
+        quota_regions: limits::QUOTA_REGIONS_DEFAULT,
+        quota_bytes: limits::QUOTA_BYTES_DEFAULT,
+        quota_named: limits::QUOTA_BYTES_DEFAULT,
+        password: Text::EMPTY,
         bulk_bytes: limits::BULK_BYTES_DEFAULT,
         inline_bytes: limits::INLINE_BYTES_DEFAULT,
         arguments: limits::ARGUMENTS_DEFAULT,
@@ -79,7 +91,7 @@ impl Config {
         frames: Frames::Strict,
         realloc: Realloc::Move,
         pools: Pools::On,
-        selftest: Filter::EMPTY,
+        selftest: Text::EMPTY,
         selftest_seconds: 0,
     };
 

@@ -43,6 +43,17 @@ pub const NAMES_MAX: usize = 1 << 20;
 /// Longest name of a region: reports stay one line of a terminal.
 pub const NAME_BYTES_MAX: usize = 64;
 
+/// Regions that end by themselves, at once: a lease costs 32 bytes of heap.
+pub const LEASES: usize = 16_384;
+
+/// Regions of one connection; 0 is no limit but [`REGIONS_DEFAULT`]'s.
+pub const QUOTA_REGIONS_DEFAULT: usize = 0;
+/// Bytes of one connection, or of all named regions; 0 is no limit but the memory without the
+/// reserve.
+pub const QUOTA_BYTES_DEFAULT: usize = 0;
+/// 16 TiB: what the notes on a connection can count.
+pub const QUOTA_BYTES_MAX: usize = 1 << 44;
+
 /// Longest bulk string of a request.
 pub const BULK_BYTES_DEFAULT: usize = 16 * MIB;
 /// `redis-cli` sends its own probes as bulks; shorter limits break every client.

@@ -52,14 +52,15 @@ pub struct Resize {
     pub(crate) bytes: u64,
     pub(crate) in_place: bool,
     pub(crate) copy: bool,
-    pub(crate) zeroed: bool,
+    /// `None` is as the region was allocated.
+    pub(crate) zeroed: Option<bool>,
 }
 
 impl Resize {
     /// Asks for `bytes` bytes, rounded up to pages.
     #[must_use]
     pub fn to(bytes: u64) -> Self {
-        Self { bytes, in_place: false, copy: false, zeroed: false }
+        Self { bytes, in_place: false, copy: false, zeroed: None }
     }
 
     /// Refuses to move: [`ResizeError::MustMove`](crate::ResizeError::MustMove) where the addresses behind
@@ -82,7 +83,15 @@ impl Resize {
     /// Wants what is added to read as zeros, whatever the region was allocated with.
     #[must_use]
     pub fn zeroed(mut self) -> Self {
-        self.zeroed = true;
+        self.zeroed = Some(true);
+        self
+    }
+
+    /// Takes what is added as it comes, whatever the region was allocated with: for who clears it
+    /// before anybody reads it.
+    #[must_use]
+    pub fn unzeroed(mut self) -> Self {
+        self.zeroed = Some(false);
         self
     }
 }

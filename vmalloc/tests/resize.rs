@@ -113,6 +113,27 @@ fn growth_in_place_keeps_the_address() {
 }
 
 #[test]
+fn what_is_added_is_cleared_or_not_as_was_wished() {
+    for (wish, expected) in [
+        (Resize::to(4 * PAGE_BYTES), 0),
+        (Resize::to(4 * PAGE_BYTES).zeroed(), 0),
+        (Resize::to(4 * PAGE_BYTES).unzeroed(), 0xaa),
+    ] {
+        let vm = machine(400);
+        // Every frame that is left has been somebody's.
+        let all = vm.vmalloc(300 * PAGE_BYTES).unwrap();
+        vm.machine().fill(all.address(), all.bytes(), 0xaa).unwrap();
+        drop(all);
+        vm.reclaim();
+        let mut region = vm.vzalloc(PAGE_BYTES).unwrap();
+        region.resize(&wish).unwrap();
+        let mut byte = [0];
+        vm.machine().read(region.address() + 2 * PAGE_BYTES, &mut byte).unwrap();
+        assert_eq!(byte, [expected], "{wish:?}");
+    }
+}
+
+#[test]
 fn what_must_not_move_does_not() {
     let vm = machine(400);
     let mut region = vm.vmalloc(2 * PAGE_BYTES).unwrap();

@@ -6,12 +6,14 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::{Ipv4Addr, SocketAddrV4};
 
 use runtime_config::cmdline::Config;
 use runtime_config::limits;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{self, RecvError, Socket, State};
 use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use crate::buffers::{self, Buffers, Shortage};
 
@@ -199,6 +201,15 @@ impl Sockets {
             }
         }
         None
+    }
+
+    /// The other end of a connection.
+    pub fn peer(&self, line: Line) -> SocketAddrV4 {
+        let remote = self.set.get::<Socket<'_>>(self.handles[line.0]).remote_endpoint();
+        let remote = remote.map(|IpEndpoint { addr: IpAddress::Ipv4(address), port }| {
+            SocketAddrV4::new(address, port)
+        });
+        remote.unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))
     }
 
     /// Moves what has come into `buffer`, both parts of a ring that wraps.

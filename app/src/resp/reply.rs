@@ -17,6 +17,8 @@ pub struct Reply<'a> {
     buffer: &'a mut [u8],
     /// Bytes written, or that would have been.
     length: usize,
+    /// The third version has maps and one kind of null.
+    is_resp3: bool,
 }
 
 /// A place in a reply.
@@ -26,7 +28,18 @@ pub struct Mark(usize);
 impl<'a> Reply<'a> {
     /// Writes from the front of `buffer`.
     pub fn new(buffer: &'a mut [u8]) -> Self {
-        Self { buffer, length: 0 }
+        Self { buffer, length: 0, is_resp3: false }
+    }
+
+    /// Chooses the third version of the protocol, or the second.
+    pub fn set_resp3(&mut self, is_resp3: bool) {
+        self.is_resp3 = is_resp3;
+    }
+
+    /// Bytes that still fit.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        self.buffer.len().saturating_sub(self.length) as u64
     }
 
     /// Bytes written, or that would have been if the buffer were larger.
@@ -92,14 +105,48 @@ impl<'a> Reply<'a> {
         self.header(b':', value);
     }
 
-    /// The null bulk string.
-    pub fn null(&mut self) {
-        self.raw(b"$-1\r\n");
+    /// An integer that may be negative.
+    pub fn signed(&mut self, value: i64) {
+        self.line(b":", format_args!("{value}"));
     }
 
-    /// The null array.
+    /// Null in place of a bulk string.
+    pub fn null(&mut self) {
+        self.raw(if self.is_resp3 { b"_\r\n" } else { b"$-1\r\n" });
+    }
+
+    /// Null in place of an array.
     pub fn null_array(&mut self) {
-        self.raw(b"*-1\r\n");
+        self.raw(if self.is_resp3 { b"_\r\n" } else { b"*-1\r\n" });
+    }
+
+    /// The header of a map; its names and values follow, by turns.
+    pub fn map(&mut self, pairs: usize) {
+        if self.is_resp3 {
+            self.header(b'%', pairs as u64);
+        } else {
+            self.array(2 * pairs);
+        }
+    }
+
+    /// A map of as many pairs as `fill` says that it has appended.
+    pub fn map_by(&mut self, fill: impl FnOnce(&mut Self) -> usize) {
+        let start = self.length;
+        let pairs = fill(self) as u64;
+        let (kind, items) = if self.is_resp3 { (b'%', pairs) } else { (b'*', 2 * pairs) };
+        self.insert_header(start, kind, items);
+    }
+
+    /// Text that `fill` appends piece by piece, to be shown as it is.
+    pub fn text_by(&mut self, fill: impl FnOnce(&mut Self)) {
+        let start = self.length;
+        if self.is_resp3 {
+            self.raw(b"txt:");
+        }
+        fill(self);
+        let length = self.length - start;
+        self.insert_header(start, if self.is_resp3 { b'=' } else { b'$' }, length as u64);
+        self.raw(b"\r\n");
     }
 
     /// The header of an array; its items follow.
@@ -167,6 +214,7 @@ impl<'a> Reply<'a> {
     pub fn prepend(&mut self, mark: Mark, fill: impl FnOnce(&mut Reply<'_>)) {
         let mut buffer = [0; PREPENDED_BYTES_MAX];
         let mut front = Reply::new(&mut buffer);
+        front.is_resp3 = self.is_resp3;
         fill(&mut front);
         let length = front.length().min(PREPENDED_BYTES_MAX);
         self.insert(mark.0, &buffer[..length]);

@@ -90,13 +90,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     ) -> Result<Vec<Self>, Shortage> {
         let inputs = buffers::share_out(buffers, "net/in", count, limits.held_bytes)?;
         let outputs = buffers::share_out(buffers, "net/out", count, OUTPUT_BYTES)?;
-        Ok(inputs.zip(outputs).map(|(input, output)| Self::new(input, output)).collect())
+        let places = (0..).zip(inputs.zip(outputs));
+        Ok(places.map(|(place, (input, output))| Self::new(place, input, output)).collect())
     }
 
-    fn new(input: &'static mut [u8], output: &'static mut [u8]) -> Self {
+    fn new(place: u32, input: &'static mut [u8], output: &'static mut [u8]) -> Self {
         Self {
             line: None,
-            session: Session::new(0),
+            session: Session::new(place),
             input: Input::new(input),
             output: Output::new(output),
             phase: Phase::Requests,
@@ -113,10 +114,15 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Begins with a connection.
     pub(super) fn begin(&mut self, line: Line, number: u64) {
         self.line = Some(line);
-        self.session = Session::new(number);
+        self.session.begin(number);
         self.phase = Phase::Requests;
         self.is_finished = false;
         self.held_turns = 0;
+    }
+
+    /// What belongs to it in the service.
+    pub(super) fn session(&self) -> &Session {
+        &self.session
     }
 
     /// Ends with the connection: its buffers are empty, its regions are the service's to free.
@@ -137,6 +143,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let Some(line) = self.line else { return Fate::Idle };
         if shared.sockets.is_gone(line) {
             return Fate::Lost;
+        }
+        if shared.service.is_killed(&self.session) {
+            return Fate::Closed;
         }
         let mut requests = REQUESTS_MAX;
         let mut fate = Fate::Idle;
@@ -258,6 +267,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 shared.service.counters.commands += 1;
                 self.input.consume(consumed);
             }
+            // It may allocate.
+            Parsed::Oversize(_) if shared.service.is_checking() => return false,
             Parsed::Oversize(oversize) => self.oversize(shared, &oversize),
             Parsed::Broken(error) => self.break_off(shared, error),
         }
@@ -345,7 +356,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.output.write(|reply| flow = service.feed(session, bytes, reply));
         let bulk_bytes = shared.limits.bulk_bytes;
         match flow {
-            Flow::Taken(bytes) => self.input.consume(bytes),
+            Flow::Taken(bytes) => {
+                self.input.consume(bytes);
+                return bytes > 0;
+            }
             Flow::Ended(bytes) => {
                 self.input.consume(bytes);
                 self.phase = Phase::Discard(Discard::rest_of_last(0, bulk_bytes));

@@ -17,24 +17,22 @@ const VIOLATION_BYTES_MAX: usize = 400;
 
 /// `VCHECK`: `OK` and counts, or what is wrong. The service's own notes are audited too.
 pub(super) fn vcheck<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    if call.arguments.count() > 1 {
-        return Err(if call.argument(1).eq_ignore_ascii_case(b"FULL") {
-            Failure::NotServed("FULL")
-        } else {
-            Failure::Option(Word::new(call.argument(1)))
-        });
-    }
+    let is_full = match call.arguments.get(1) {
+        None => false,
+        Some(option) if option.eq_ignore_ascii_case(b"FULL") => true,
+        Some(option) => return Err(Failure::Option(Word::new(option))),
+    };
     let service = &mut *call.service;
     if service.errands.can_be_sent() {
         if !service.hold(call.session) {
             return Ok(());
         }
         let start_us = service.clock.map_or(0, |clock| clock());
-        if service.send(call.session, Errand::Check, Then::Tell { start_us }) {
+        if !is_full && service.send(call.session, Errand::Check, Then::Tell { start_us }) {
             service.is_checking = true;
             return Ok(());
         }
-        // Nobody runs who could be sent.
+        // Nobody runs who could be sent, or it is to be made while nobody else does anything.
         call.session.job = None;
     }
     let (audit, us) = service.timed(|| service.vm.check());

@@ -3,12 +3,13 @@
 use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Request};
 
 use super::Service;
-use super::allocate::{self, Naming};
 use super::audit;
 use super::errand::{Errand, Outcome, Ticket};
 use super::failure::{Failure, Word};
 use super::job::Job;
-use super::ledger::List;
+use super::ledger::State;
+use super::naming::Naming;
+use super::resize::After;
 use super::session::Session;
 use crate::resp::Reply;
 
@@ -36,6 +37,10 @@ pub(super) enum Then {
     /// The client is told that the region is free. It was forgotten when somebody was sent: from
     /// then on its slot may be another's at any time.
     Answer(RegionId),
+    /// The region may be used again, with its new size.
+    Resized(RegionId, After),
+    /// The region may be used again, with its new rights.
+    Protected(RegionId),
     /// The client is told what the audit found.
     Tell {
         /// When it began.
@@ -57,7 +62,12 @@ pub(super) struct Chores {
 impl<M: Machine> Service<M> {
     /// Whether a region is better freed elsewhere, and somebody could be sent.
     pub(super) fn is_freed_away(&self, info: &RegionInfo) -> bool {
-        self.errands.can_be_sent() && info.range.count().get() > FREE_PAGES
+        self.is_long_free(info.range.count().get())
+    }
+
+    /// Whether the freeing of so many pages is better done elsewhere.
+    pub(super) fn is_long_free(&self, pages: u64) -> bool {
+        self.errands.can_be_sent() && pages > FREE_PAGES
     }
 
     /// Sends somebody for a session; false if it must wait until somebody has time, and be asked
@@ -121,8 +131,9 @@ impl<M: Machine> Service<M> {
     ) {
         let result = match (then, outcome) {
             (Then::Publish { naming, .. }, Outcome::Allocated(Ok(info))) => {
-                self.ledger.insert(&mut session.regions, info.id, self.now_us);
-                allocate::publish(self, session, &info, &naming, reply)
+                let list = self.ledger.of_place(session.place);
+                self.note(list, &info);
+                self.publish(&info, &naming, reply)
             }
             (Then::Publish { text, soft, .. }, Outcome::Allocated(Err(error))) => {
                 match Failure::Allocate(error, text) {
@@ -137,6 +148,14 @@ impl<M: Machine> Service<M> {
                 self.freed(id, result);
                 reply.integer(1);
                 Ok(())
+            }
+            (Then::Resized(id, after), Outcome::Resized(result)) => {
+                self.resized(session, id, result, after, reply);
+                Ok(())
+            }
+            (Then::Protected(id), Outcome::Protected(result)) => {
+                self.change_ended(id);
+                result.map_err(Failure::from).map(|()| reply.status("OK"))
             }
             (Then::Tell { start_us }, Outcome::Checked(audit)) => {
                 self.is_checking = false;
@@ -153,11 +172,18 @@ impl<M: Machine> Service<M> {
         self.answer(result, reply);
     }
 
+    /// Lets a region be used that was changed, unless its owner has given it up meanwhile.
+    pub(super) fn change_ended(&mut self, id: RegionId) {
+        if self.ledger.state(id) == Some(State::Changing) {
+            self.ledger.set_state(id, State::Ready);
+        }
+    }
+
     /// Takes note of a region that was freed elsewhere. One that was being changed is nobody's by
     /// now, and is freed later.
     fn freed(&mut self, id: RegionId, result: Result<RegionInfo, RegionError>) {
         if let Err(RegionError::Changing { .. }) = result {
-            self.ledger.insert(&mut self.orphans, id, self.now_us);
+            self.ledger.insert(self.ledger.orphans(), id, 0, self.now_us);
         }
     }
 
@@ -167,9 +193,16 @@ impl<M: Machine> Service<M> {
         match (self.errands.fetch(ticket), then) {
             (Err(ticket), then) => return Some((ticket, then)),
             (Ok(Outcome::Allocated(Ok(info))), _) => {
-                self.ledger.insert(&mut self.orphans, info.id, self.now_us);
+                self.note(self.ledger.orphans(), &info);
             }
             (Ok(Outcome::Freed(result)), Then::Answer(id)) => self.freed(id, result),
+            (Ok(Outcome::Resized(result)), Then::Resized(id, _)) => {
+                if let Ok((info, _)) = result {
+                    self.ledger.set_pages(id, info.range.count().get());
+                }
+                self.change_ended(id);
+            }
+            (Ok(_), Then::Protected(id)) => self.change_ended(id),
             (Ok(Outcome::Checked(_)), _) => self.is_checking = false,
             (Ok(_), _) => {}
         }
@@ -195,12 +228,12 @@ impl<M: Machine> Service<M> {
     }
 
     /// Sends somebody to free an orphan. Returns whether that was done.
-    pub(super) fn send_to_free(&mut self, orphans: &mut List, id: RegionId) -> bool {
+    pub(super) fn send_to_free(&mut self, id: RegionId) -> bool {
         if self.held_for.is_some() || self.chores.freeing.is_some() {
             return false;
         }
         let Some(ticket) = self.errands.send(self.vm, Errand::Free(id)) else { return false };
-        self.forget(orphans, id);
+        self.forget(id);
         self.chores.freeing = Some((ticket, id));
         true
     }

@@ -17,11 +17,8 @@ pub(super) fn vread<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
         .ok()
         .filter(|length| *length <= limit)
         .ok_or_else(|| call.service.reply_limit(""))?;
-    let machine = call.service.vm.machine();
-    let read = |bytes: &mut [u8]| machine.read(info.range.address() + offset, bytes);
-    call.reply
-        .bulk_in_place(length, read)
-        .map_err(|fault| call.service.fault(&info, fault.address - info.range.address(), "read"))
+    let service = &*call.service;
+    call.reply.bulk_in_place(length, |bytes| service.read(&info, offset, bytes))
 }
 
 /// `VWRITE <r> offset data`: data that fits in the input buffer. What does not is a
@@ -53,6 +50,29 @@ impl<M: Machine> Service<M> {
                 requested: info.requested,
             }),
         }
+    }
+
+    /// Reads bytes whose range was checked.
+    pub(super) fn read(
+        &self,
+        info: &RegionInfo,
+        offset: u64,
+        bytes: &mut [u8],
+    ) -> Result<(), Failure> {
+        let read = self.vm.machine().read(info.range.address() + offset, bytes);
+        read.map_err(|fault| self.fault(info, fault.address - info.range.address(), "read"))
+    }
+
+    /// Fills bytes whose range was checked.
+    pub(super) fn fill(
+        &self,
+        info: &RegionInfo,
+        offset: u64,
+        length: u64,
+        byte: u8,
+    ) -> Result<(), Failure> {
+        let filled = self.vm.machine().fill(info.range.address() + offset, length, byte);
+        filled.map_err(|fault| self.fault(info, fault.address - info.range.address(), "write"))
     }
 
     /// Writes bytes whose range was checked.

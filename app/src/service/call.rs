@@ -4,7 +4,8 @@ use arrayvec::ArrayString;
 use vmalloc::{Machine, RegionId, RegionInfo};
 
 use super::failure::{Failure, Place, Word};
-use super::session::Session;
+use super::ledger::State;
+use super::session::{Mute, Session};
 use super::table::{Command, Commands};
 use super::{CLIENT, Service};
 use crate::resp::{self, Arguments, Reply};
@@ -45,6 +46,26 @@ pub fn serve<M: Machine>(
     arguments: Arguments<'_>,
     reply: &mut Reply<'_>,
 ) -> Served {
+    if let Some(failure) = session.failure.take() {
+        service.refuse(&failure, reply);
+        return Served { hint: "" };
+    }
+    if session.mute == Mute::Next {
+        session.mute = Mute::This;
+    }
+    reply.set_resp3(session.is_resp3);
+    let mark = reply.mark();
+    let served = serve_one(service, session, arguments, reply);
+    session.muffle(mark, reply);
+    served
+}
+
+fn serve_one<M: Machine>(
+    service: &mut Service<M>,
+    session: &mut Session,
+    arguments: Arguments<'_>,
+    reply: &mut Reply<'_>,
+) -> Served {
     let name = arguments.get(0).unwrap_or_default();
     let Some(command) = Commands::<M>::find(name) else {
         service.counters.errors += 1;
@@ -56,9 +77,17 @@ pub fn serve<M: Machine>(
         wrong_count(command, reply);
         return Served { hint: "" };
     }
+    if let Err(failure) = service.admit(session, command) {
+        service.refuse(&failure, reply);
+        return Served { hint: "" };
+    }
     if service.is_checking && !command.is_light {
         service.put_off(session);
         return Served { hint: "" };
+    }
+    if let Some(guest) = service.roster.at(session.place) {
+        guest.seen_us = service.now_us;
+        guest.command = command.name;
     }
     let mark = reply.mark();
     let reply_bytes_max = service.reply_bytes_max();
@@ -117,17 +146,29 @@ impl<M: Machine> Service<M> {
 
     /// What is known of a client's region, whoever owns it.
     pub(super) fn any_region(&self, text: &[u8]) -> Result<RegionInfo, Failure> {
-        let id = self.id(text)?;
+        self.any(self.id(text)?)
+    }
+
+    pub(super) fn any(&self, id: RegionId) -> Result<RegionInfo, Failure> {
         let info = self.vm.info(id)?;
-        if info.caller == CLIENT && !self.ledger.is_ready(id) {
-            return Err(Failure::NotUsable(id));
+        if info.caller != CLIENT {
+            return Ok(info);
         }
-        Ok(info)
+        match self.ledger.state(id) {
+            Some(State::Ready) => Ok(info),
+            Some(State::Changing) => Err(Failure::Changing(id)),
+            Some(State::Fresh) | None => Err(Failure::NotUsable(id)),
+        }
     }
 
     /// What is known of a region that the session may use: its own, or one with a name.
     pub(super) fn region(&self, session: &Session, text: &[u8]) -> Result<RegionInfo, Failure> {
-        let info = self.any_region(text)?;
+        self.usable(session, self.id(text)?)
+    }
+
+    /// The same by its id.
+    pub(super) fn usable(&self, session: &Session, id: RegionId) -> Result<RegionInfo, Failure> {
+        let info = self.any(id)?;
         if info.system || info.caller != CLIENT {
             return Err(Failure::System(info.id, info.caller));
         }

@@ -1,4 +1,4 @@
-//! `CONFIG GET`: what was set at boot, and two settings of Redis that its tools ask for.
+//! `CONFIG`: what was set at boot, and two settings of Redis that its tools ask for.
 
 use vmalloc::Machine;
 
@@ -10,9 +10,19 @@ use runtime_config::cmdline::KEYS;
 /// Nothing is ever saved; `redis-benchmark` wants to hear that.
 const REDIS_SETTINGS: [(&str, &str); 2] = [("save", ""), ("appendonly", "no")];
 
-/// `CONFIG GET pattern [pattern …]`: a map of names and values.
+/// `CONFIG GET pattern [pattern …]`: a map of names and values. `CONFIG RESETSTAT`.
 pub(super) fn config<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let subcommand = call.argument(1);
+    if subcommand.eq_ignore_ascii_case(b"RESETSTAT") && call.arguments.count() == 2 {
+        call.service.counters.reset();
+        call.reply.status("OK");
+        return Ok(());
+    }
+    if subcommand.eq_ignore_ascii_case(b"SET") && call.arguments.count() > 3 {
+        return Err(Failure::Redis(
+            "CONFIG SET failed - settings are those of the kernel command line",
+        ));
+    }
     if !subcommand.eq_ignore_ascii_case(b"GET") {
         return Err(Failure::Subcommand("CONFIG", Word::new(subcommand)));
     }
@@ -23,23 +33,23 @@ pub(super) fn config<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
     let wanted =
         |name: &str| patterns.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes()));
     let config = &call.service.config;
-    call.reply.array_by(|reply| {
-        let mut items = 0;
+    call.reply.map_by(|reply| {
+        let mut pairs = 0;
         for (name, value) in REDIS_SETTINGS {
             if wanted(name) {
                 reply.bulk(name.as_bytes());
                 reply.bulk(value.as_bytes());
-                items += 2;
+                pairs += 1;
             }
         }
         for key in KEYS {
-            if wanted(key.name) {
+            if wanted(key.name) && !key.is_secret() {
                 reply.bulk(key.name.as_bytes());
                 reply.bulk_of(format_args!("{}", key.value(config)));
-                items += 2;
+                pairs += 1;
             }
         }
-        items
+        pairs
     });
     Ok(())
 }

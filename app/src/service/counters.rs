@@ -43,6 +43,14 @@ pub struct Counters {
     pub turn_us_max: u64,
 }
 
+impl Counters {
+    /// Counts the traffic from 0 again; who is connected stays.
+    pub(super) fn reset(&mut self) {
+        let Self { clients, .. } = *self;
+        *self = Self { clients, clients_peak: clients, ..Self::default() };
+    }
+}
+
 impl<M: Machine> Service<M> {
     /// Notes the turn that ends now.
     pub fn note_turn(&mut self) {
@@ -89,17 +97,17 @@ pub(super) fn vstats<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
         section.is_none_or(|section| section.eq_ignore_ascii_case(row.section.as_bytes()))
     };
     let mark = call.reply.mark();
-    let mut items = 0;
+    let mut pairs = 0;
     call.service.for_each_row(|row| {
         if wanted(&row) {
             call.reply.bulk(row.name.as_bytes());
             call.reply.integer(row.value);
-            items += 2;
+            pairs += 1;
         }
     });
-    if items == 0 {
+    if pairs == 0 {
         return Err(Failure::Invalid("a section of VSTATS", Word::new(call.argument(1))));
     }
-    call.reply.prepend(mark, |reply| reply.array(items));
+    call.reply.prepend(mark, |reply| reply.map(pairs));
     Ok(())
 }

@@ -9,7 +9,8 @@ use core::sync::atomic::{AtomicU8, Ordering};
 use runtime_config::limits::CPUS_MAX;
 use spin::Mutex;
 use vmalloc::{
-    AllocateError, Audit, Machine, Purged, RegionError, RegionId, RegionInfo, Request, Vmalloc,
+    AllocateError, Audit, Machine, Protection, Purged, RegionError, RegionId, RegionInfo, Request,
+    Resize, ResizeError, Resized, Vmalloc,
 };
 
 /// Has another CPU call `work` with a number; false if none has time.
@@ -23,6 +24,10 @@ pub(super) enum Errand {
     Allocate(Request),
     /// Free a region.
     Free(RegionId),
+    /// Resize a region.
+    Resize(RegionId, Resize),
+    /// Change the rights of a region.
+    Protect(RegionId, Protection),
     /// Audit everything.
     Check,
     /// Flush and release what waits, and all that is kept for speed if so.
@@ -40,6 +45,8 @@ pub(super) enum Errand {
 pub(super) enum Outcome {
     Allocated(Result<RegionInfo, AllocateError>),
     Freed(Result<RegionInfo, RegionError>),
+    Resized(Result<(RegionInfo, Resized), ResizeError>),
+    Protected(Result<(), RegionError>),
     Checked(Audit),
     Purged(Purged),
     Done,
@@ -167,6 +174,8 @@ fn act<M: Machine>(vm: &'static Vmalloc<M>, errand: Errand) -> Outcome {
             info
         })),
         Errand::Free(id) => Outcome::Freed(vm.vfree(id)),
+        Errand::Resize(id, wish) => Outcome::Resized(vm.resize(id, &wish)),
+        Errand::Protect(id, protection) => Outcome::Protected(vm.protect(id, protection)),
         Errand::Check => Outcome::Checked(vm.check()),
         Errand::Purge { everything } => Outcome::Purged(purge(vm, everything)),
         Errand::Fill(frames) => {

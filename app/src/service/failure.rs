@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use arrayvec::{ArrayString, ArrayVec};
 use runtime_config::limits::NAME_BYTES_MAX;
-use vmalloc::{AllocateError, RegionError, RegionId, RequestError};
+use vmalloc::{AllocateError, PageCount, RegionError, RegionId, RequestError, ResizeError};
 
 use super::size::Human;
 
@@ -72,8 +72,27 @@ pub enum Failure {
     },
     /// The library refused; with the size as the client wrote it.
     Allocate(AllocateError, Word),
+    /// A region that must not move has no room where it is: pages that it would have.
+    MustMove(PageCount),
+    /// A region of the image itself is not resized.
+    Mapped(RegionId),
     /// A limit of the service on how many of something there may be.
     Quota(&'static str, usize),
+    /// A limit on what one client may have.
+    OverQuota {
+        /// Of what.
+        what: &'static str,
+        /// How much more was asked for.
+        wanted: u64,
+        /// How much there is already.
+        used: u64,
+        /// How much there may be.
+        limit: u64,
+    },
+    /// A mapping would be writable and executable.
+    Wx,
+    /// An error of Redis' own with another first word.
+    Plain(&'static str),
     /// No such region: the id, as given.
     NoRegion(RegionError),
     /// The region is being resized or gets other rights; the request may be tried again.
@@ -131,7 +150,7 @@ impl Failure {
     pub fn is_capacity(&self) -> bool {
         match self {
             Self::Allocate(error, _) => !matches!(error, AllocateError::TooBig { .. }),
-            Self::Quota(..) => true,
+            Self::Quota(..) | Self::OverQuota { .. } => true,
             _ => false,
         }
     }
@@ -149,7 +168,14 @@ impl fmt::Display for Failure {
             Self::Request(error) => write!(f, "INVAL {error}"),
             Self::NoNode { node, limit } => write!(f, "NONODE node {node}, nodes {limit}"),
             Self::Allocate(error, size) => allocate(f, error, size),
+            Self::MustMove(pages) => write!(f, "NOVA need {pages} in place"),
+            Self::Mapped(id) => write!(f, "PERM region {id} maps frames of the image's own"),
             Self::Quota(what, limit) => write!(f, "QUOTA {what} all {limit} taken"),
+            Self::OverQuota { what, wanted, used, limit } => {
+                write!(f, "QUOTA {what} wanted={wanted} used={used} limit={limit}")
+            }
+            Self::Wx => f.write_str("WXVIOLATION a region is writable or executable, not both"),
+            Self::Plain(text) => f.write_str(text),
             Self::NoRegion(error) => write!(f, "NOENT {error}"),
             Self::Changing(id) => write!(f, "BUSY region {id} is being changed"),
             Self::NotUsable(id) => write!(f, "NOENT no region {id}"),
@@ -200,6 +226,25 @@ fn allocate(f: &mut fmt::Formatter<'_>, error: &AllocateError, size: &Word) -> f
 impl From<RequestError> for Failure {
     fn from(error: RequestError) -> Self {
         Self::Request(error)
+    }
+}
+
+impl From<ResizeError> for Failure {
+    fn from(error: ResizeError) -> Self {
+        match error {
+            ResizeError::Request(error) => error.into(),
+            ResizeError::Region(error) => error.into(),
+            ResizeError::Allocate(error) => {
+                let mut size = ArrayString::<24>::new();
+                if let AllocateError::TooBig { requested, .. } = error {
+                    // Twenty digits fit.
+                    let _ = write!(size, "{requested}");
+                }
+                Self::Allocate(error, Word::new(size.as_bytes()))
+            }
+            ResizeError::MustMove { requested } => Self::MustMove(requested),
+            ResizeError::Mapped { id } => Self::Mapped(id),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::away::Then;
 use super::call::Call;
 use super::errand::Errand;
 use super::failure::Failure;
+use super::ledger::State;
 
 /// `VFREE [STRICT] <r> [<r> …]`: all of them are checked before the first is freed. A region that
 /// is gone already counts as none, so that a retry is safe; with `STRICT` it is an error.
@@ -23,12 +24,12 @@ pub(super) fn vfree<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     }
     if call.arguments.count() == first + 1
         && let Ok(id) = call.service.id(call.argument(first))
-        && call.service.ledger.is_ready(id)
+        && call.service.ledger.state(id) == Some(State::Ready)
         && let Ok(info) = call.service.vm.info(id)
         && call.service.is_freed_away(&info)
     {
         if call.service.send(call.session, Errand::Free(id), Then::Answer(id)) {
-            call.service.forget(&mut call.session.regions, id);
+            call.service.forget(id);
         }
         return Ok(());
     }
@@ -36,10 +37,10 @@ pub(super) fn vfree<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     for text in call.arguments.iter().skip(first) {
         // A region that was named twice is gone the second time.
         let Ok(id) = call.service.id(text) else { continue };
-        if !call.service.ledger.is_ready(id) {
+        if call.service.ledger.state(id) != Some(State::Ready) {
             continue;
         }
-        match call.service.release(&mut call.session.regions, id) {
+        match call.service.release(id) {
             Ok(_) => freed += 1,
             // Those before it are freed; asked again, they count as gone.
             Err(error @ RegionError::Changing { .. }) => return Err(error.into()),

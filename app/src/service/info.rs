@@ -28,7 +28,7 @@ pub(super) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
         sections.count() == 1 || sections.iter().skip(1).any(all)
     };
     let service = &*call.service;
-    call.reply.bulk_by(|reply| {
+    call.reply.text_by(|reply| {
         for (section, write) in REDIS_SECTIONS {
             if wanted(section) {
                 let _ = write!(reply, "# {section}\r\n");

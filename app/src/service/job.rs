@@ -1,13 +1,16 @@
 //! Work that is too long for one turn: it is done in slices or by another CPU, and its connection
 //! waits.
 
-use vmalloc::{Machine, PageCount, Region, RegionInfo};
+use vmalloc::{Machine, PageCount, Region, RegionId, RegionInfo};
 
 use super::Service;
-use super::allocate::{self, Naming};
 use super::away::Then;
+use super::batch::Batch;
 use super::errand::Ticket;
 use super::failure::Failure;
+use super::fill::Sweep;
+use super::naming::Naming;
+use super::resize::{After, Growth};
 use super::session::Session;
 use crate::resp::Reply;
 
@@ -32,6 +35,13 @@ impl Budget {
         self.0 == 0
     }
 
+    /// Takes as many of these pages as are left, and says how many that is.
+    pub(super) fn take(&mut self, pages: u64) -> u64 {
+        let taken = self.0.min(pages);
+        self.0 -= taken;
+        taken
+    }
+
     /// Takes so many pages, or what is left.
     pub fn spend(&mut self, pages: u64) {
         self.0 = self.0.saturating_sub(pages);
@@ -43,10 +53,31 @@ impl Budget {
 pub(super) enum Job {
     /// Its region, which is being zeroed here.
     Zero(Zeroing),
+    /// Its region, whose new part is being zeroed here.
+    Grow(Growth),
+    /// Bytes that are being written or summed up.
+    Sweep(Sweep),
+    /// Regions that are being made together.
+    Batch(Batch),
+    /// Its regions, which are being freed: how many were.
+    FreeAll(u64),
     /// What another CPU does, and what follows.
     Away(Ticket, Then),
     /// A moment at which its request can be served: it is still to be looked at.
     Wait,
+}
+
+impl Job {
+    /// Whether its request is served, or served again, only after it: what it does makes that
+    /// possible.
+    pub(super) fn comes_first(&self) -> bool {
+        match self {
+            Self::Wait => true,
+            Self::Away(_, Then::Resized(_, after)) => *after == After::Again,
+            Self::Grow(growth) => growth.after == After::Again,
+            _ => false,
+        }
+    }
 }
 
 /// A region that is being zeroed. Nobody may use it yet.
@@ -79,6 +110,19 @@ impl<M: Machine> Service<M> {
         reply: &mut Reply<'_>,
         budget: &mut Budget,
     ) -> bool {
+        let mark = reply.mark();
+        reply.set_resp3(session.is_resp3);
+        let is_stepped = self.step_job(session, reply, budget);
+        session.muffle(mark, reply);
+        is_stepped
+    }
+
+    fn step_job(
+        &mut self,
+        session: &mut Session,
+        reply: &mut Reply<'_>,
+        budget: &mut Budget,
+    ) -> bool {
         match session.job.take() {
             // What waited is looked at again.
             None | Some(Job::Wait) => false,
@@ -92,14 +136,24 @@ impl<M: Machine> Service<M> {
                     false
                 }
             },
-            Some(Job::Zero(zeroing)) if budget.is_spent() || self.is_checking => {
-                session.job = Some(Job::Zero(zeroing));
+            Some(job) if budget.is_spent() || self.is_checking => {
+                session.job = Some(job);
                 false
             }
             Some(Job::Zero(zeroing)) => {
                 self.zero(session, zeroing, reply, budget);
                 true
             }
+            Some(Job::Grow(growth)) => {
+                self.grow(session, growth, reply, budget);
+                true
+            }
+            Some(Job::Sweep(sweep)) => {
+                self.sweep(session, sweep, reply, budget);
+                true
+            }
+            Some(Job::Batch(batch)) => self.continue_batch(session, batch, reply, budget),
+            Some(Job::FreeAll(freed)) => self.free_all(session, freed, reply, budget),
         }
     }
 
@@ -112,13 +166,13 @@ impl<M: Machine> Service<M> {
     ) {
         match self.zero_slice(&mut job, budget) {
             Ok(true) => {
-                let result = allocate::publish(self, session, &job.info, &job.naming, reply);
+                let result = self.publish(&job.info, &job.naming, reply);
                 self.answer(result, reply);
             }
             Ok(false) => session.job = Some(Job::Zero(job)),
             Err(failure) => {
                 // What failed is that the region is gone.
-                let _ = self.release(&mut session.regions, job.info.id);
+                self.forget(job.info.id);
                 self.answer(Err(failure), reply);
             }
         }
@@ -127,14 +181,18 @@ impl<M: Machine> Service<M> {
     /// Zeroes what the budget allows; `true` when all is zero.
     fn zero_slice(&self, job: &mut Zeroing, budget: &mut Budget) -> Result<bool, Failure> {
         let pages = job.info.range.count().get();
-        let slice = budget.0.min(pages - job.done);
-        budget.spend(slice);
-        let [first, count] =
-            [job.done, slice].map(|n| PageCount::from_pages(n).unwrap_or_default());
-        let region = Region::from_raw(self.vm, job.info.id)?;
-        region.zero(first, count);
-        let _ = region.into_raw();
+        let slice = budget.take(pages - job.done);
+        self.zero_pages(job.info.id, job.done, slice)?;
         job.done += slice;
         Ok(job.done == pages)
+    }
+
+    /// Zeroes some pages of a region.
+    pub(super) fn zero_pages(&self, id: RegionId, first: u64, count: u64) -> Result<(), Failure> {
+        let [first, count] = [first, count].map(|n| PageCount::from_pages(n).unwrap_or_default());
+        let region = Region::from_raw(self.vm, id)?;
+        region.zero(first, count);
+        let _ = region.into_raw();
+        Ok(())
     }
 }

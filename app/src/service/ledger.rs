@@ -1,7 +1,8 @@
 //! What the service notes of each client's region: one record per region slot, made at boot.
 //!
-//! The unnamed regions of one session form a list, linked through the records, so that a dying
-//! connection's regions are found without a search and taken over at once, however many they are.
+//! Every region is in one list: its connection's while it has no name, that of the named ones, or
+//! that of the orphans, which nobody owns any more. A dying connection's regions are found without
+//! a search and taken over at once, however many they are. Each list counts what it holds.
 
 use vmalloc::RegionId;
 
@@ -10,48 +11,96 @@ use super::records::Records;
 use crate::buffers::{Buffers, Shortage};
 
 const ID: usize = 0;
-const BORN_US: usize = 8;
-const NEXT: usize = 16;
-const PREVIOUS: usize = 20;
-const NAME: usize = 24;
-const STATE: usize = 28;
-const RECORD_BYTES: usize = 32;
+/// Microseconds of the clock; 0 is no lease.
+const LEASE_US: usize = 8;
+const BORN_S: usize = 16;
+const NEXT: usize = 20;
+const PREVIOUS: usize = 24;
+const NAME: usize = 28;
+const PAGES: usize = 32;
+/// The list that counts it, and which of that list's owners: after a [`splice`](Ledger::splice) it
+/// is in another list, which counts nothing.
+const LIST: usize = 36;
+const EPOCH: usize = 40;
+const STATE: usize = 44;
+const RECORD_BYTES: usize = 48;
 
-const STATE_FRESH: u32 = 1;
-const STATE_READY: u32 = 2;
+/// What a list has in place of a name: how many regions it counts.
+const COUNT: usize = NAME;
 
-/// Regions that go together, newest first. Slots are linked; 0 is none.
-#[derive(Debug, Default)]
-pub struct List {
-    head: u32,
-    tail: u32,
+/// Whether a region may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum State {
+    /// It is being made, or is on its way out: for all commands it is not there.
+    Fresh = 1,
+    /// It may be used.
+    Ready,
+    /// It is being resized: asked again later, it can be used.
+    Changing,
 }
 
-impl List {
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.head == 0
-    }
+/// Regions that go together, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct List(u32);
+
+/// What a list counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Regions.
+    pub regions: u32,
+    /// Their pages, without guards.
+    pub pages: u32,
 }
 
 /// Notes on clients' regions, by slot.
 #[derive(Debug)]
 pub struct Ledger {
-    /// Index 0 stands for "none" and is never used.
+    /// Index 0 is never used; behind the slots the heads of the lists, which are rings.
     records: Records<RECORD_BYTES>,
+    slots: u32,
     count: u64,
+    leases: usize,
 }
 
 impl Ledger {
-    /// Makes room for every slot there is.
+    /// Makes room for every slot there is, and for the lists of so many connections.
     ///
     /// # Errors
     ///
     /// The buffer could not be had.
-    pub fn try_new<B: Buffers>(buffers: &B, slots: u32) -> Result<Self, Shortage> {
-        let records = Records::try_new(buffers, "service/ledger", slots as usize + 1)?;
-        Ok(Self { records, count: 0 })
+    pub fn try_new<B: Buffers>(
+        buffers: &B,
+        slots: u32,
+        connections: usize,
+    ) -> Result<Self, Shortage> {
+        let heads = slots as usize + 1..slots as usize + 3 + connections;
+        let mut records = Records::try_new(buffers, "service/ledger", heads.end)?;
+        for head in heads {
+            #[expect(clippy::cast_possible_truncation, reason = "slots have 24 bits")]
+            for link in [NEXT, PREVIOUS] {
+                records.set_u32(head, link, head as u32);
+            }
+        }
+        Ok(Self { records, slots, count: 0, leases: 0 })
+    }
+
+    /// The regions that nobody owns any more.
+    #[must_use]
+    pub fn orphans(&self) -> List {
+        List(self.slots + 1)
+    }
+
+    /// The regions that have a name.
+    #[must_use]
+    pub fn named(&self) -> List {
+        List(self.slots + 2)
+    }
+
+    /// The regions of the connection in a place.
+    #[must_use]
+    pub fn of_place(&self, place: u32) -> List {
+        List(self.slots + 3 + place)
     }
 
     /// How many regions are noted.
@@ -60,56 +109,66 @@ impl Ledger {
         self.count
     }
 
-    /// Notes a new region in a session's list. Nobody may use it before it is
-    /// [ready](Self::set_ready).
+    /// What a list holds. The orphans' is not counted.
+    #[must_use]
+    pub fn usage(&self, list: List) -> Usage {
+        Usage { regions: self.get(list.0, COUNT), pages: self.get(list.0, PAGES) }
+    }
+
+    /// Notes a new region. Nobody may use it before its [state](Self::set_state) says so.
     ///
     /// # Panics
     ///
     /// The slot's last region was not [removed](Self::remove): lists would lead to another's.
-    pub fn insert(&mut self, list: &mut List, id: RegionId, now_us: u64) {
+    pub fn insert(&mut self, list: List, id: RegionId, pages: u64, now_us: u64) {
         let slot = id.slot() as usize;
-        debug_assert!(slot < self.records.count(), "slot {slot} is beyond the ledger");
         assert_eq!(self.records.u64(slot, ID), 0, "the slot of region {id} is noted already");
         self.records.set_u64(slot, ID, id.get());
-        self.records.set_u64(slot, BORN_US, now_us);
-        self.records.set_u32(slot, STATE, STATE_FRESH);
+        // 136 years, and 16 TiB.
+        let born_s = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);
+        self.records.set_u32(slot, BORN_S, born_s);
+        self.records.set_u32(slot, PAGES, u32::try_from(pages).unwrap_or(u32::MAX));
+        self.records.set_u32(slot, STATE, State::Fresh as u32);
         self.count += 1;
         self.link(list, id.slot());
     }
 
-    /// Lets the region be used.
-    pub fn set_ready(&mut self, id: RegionId) {
+    /// Says whether the region may be used.
+    pub fn set_state(&mut self, id: RegionId, state: State) {
         if self.holds(id) {
-            self.records.set_u32(id.slot() as usize, STATE, STATE_READY);
+            self.records.set_u32(id.slot() as usize, STATE, state as u32);
         }
     }
 
-    /// Whether the region is noted and may be used.
+    /// Whether the region may be used; `None` where it is not noted.
     #[must_use]
-    pub fn is_ready(&self, id: RegionId) -> bool {
-        self.holds(id) && self.records.u32(id.slot() as usize, STATE) == STATE_READY
+    pub fn state(&self, id: RegionId) -> Option<State> {
+        let known = [State::Fresh, State::Ready, State::Changing];
+        let state = self.get(id.slot(), STATE);
+        known.into_iter().find(|known| self.holds(id) && *known as u32 == state)
     }
 
-    /// Gives the region a name and takes it out of the list: nobody owns it any more.
-    pub fn set_name(&mut self, list: &mut List, id: RegionId, name: NameIndex) {
+    /// Notes how many pages the region has from now on.
+    pub fn set_pages(&mut self, id: RegionId, pages: u64) {
         if self.holds(id) {
-            self.unlink(list, id.slot());
-            self.records.set_u32(id.slot() as usize, NAME, name.get());
+            self.tally(id.slot(), false);
+            self.set(id.slot(), PAGES, u32::try_from(pages).unwrap_or(u32::MAX));
+            self.tally(id.slot(), true);
         }
     }
 
-    /// Puts a region that has no name, and is in no list, on one; nobody may use it any more.
-    pub fn hand_over(&mut self, list: &mut List, id: RegionId) {
+    /// Puts the region in another list.
+    pub fn move_to(&mut self, list: List, id: RegionId) {
         if self.holds(id) {
-            self.records.set_u32(id.slot() as usize, STATE, STATE_FRESH);
+            self.unlink(id.slot());
             self.link(list, id.slot());
         }
     }
 
-    /// Takes the region's name away, and gives it to nobody.
-    pub fn clear_name(&mut self, id: RegionId) {
+    /// Gives the region a name, or takes it away.
+    pub fn set_name(&mut self, id: RegionId, name: Option<NameIndex>) {
         if self.holds(id) {
-            self.records.set_u32(id.slot() as usize, NAME, 0);
+            self.set(id.slot(), NAME, name.map_or(0, NameIndex::get));
         }
     }
 
@@ -119,159 +178,123 @@ impl Ledger {
         if !self.holds(id) {
             return None;
         }
-        NameIndex::new(self.records.u32(id.slot() as usize, NAME))
+        NameIndex::new(self.get(id.slot(), NAME))
     }
 
-    /// When the region was made.
+    /// Sets when the region ends by itself, in microseconds of the clock; 0 is never.
+    pub fn set_lease(&mut self, id: RegionId, until_us: u64) {
+        if self.holds(id) {
+            self.leases -= usize::from(self.lease(id).is_some());
+            self.leases += usize::from(until_us != 0);
+            self.records.set_u64(id.slot() as usize, LEASE_US, until_us);
+        }
+    }
+
+    /// How many regions end by themselves.
     #[must_use]
-    pub fn born_us(&self, id: RegionId) -> Option<u64> {
-        self.holds(id).then(|| self.records.u64(id.slot() as usize, BORN_US))
+    pub fn leases(&self) -> usize {
+        self.leases
     }
 
-    /// Forgets a region, and takes it out of `list` if it has no name. Returns its name.
-    pub fn remove(&mut self, list: &mut List, id: RegionId) -> Option<NameIndex> {
+    /// When the region ends by itself.
+    #[must_use]
+    pub fn lease(&self, id: RegionId) -> Option<u64> {
+        let until_us = self.records.u64(id.slot() as usize, LEASE_US);
+        (self.holds(id) && until_us != 0).then_some(until_us)
+    }
+
+    /// The second in which the region was made.
+    #[must_use]
+    pub fn born_s(&self, id: RegionId) -> Option<u32> {
+        self.holds(id).then(|| self.get(id.slot(), BORN_S))
+    }
+
+    /// Forgets a region. Returns its name.
+    pub fn remove(&mut self, id: RegionId) -> Option<NameIndex> {
         if !self.holds(id) {
             return None;
         }
         let name = self.name(id);
-        let slot = id.slot() as usize;
-        if name.is_none() && self.is_linked(list, id.slot()) {
-            self.unlink(list, id.slot());
-        }
-        *self.records.record_mut(slot) = [0; RECORD_BYTES];
+        self.set_lease(id, 0);
+        self.unlink(id.slot());
+        *self.records.record_mut(id.slot() as usize) = [0; RECORD_BYTES];
         self.count -= 1;
         name
     }
 
     /// The newest region of a list.
     #[must_use]
-    pub fn first(&self, list: &List) -> Option<RegionId> {
-        if list.is_empty() {
-            return None;
-        }
-        RegionId::from_raw(self.records.u64(list.head as usize, ID))
+    pub fn first(&self, list: List) -> Option<RegionId> {
+        RegionId::from_raw(self.records.u64(self.get(list.0, NEXT) as usize, ID))
     }
 
-    /// Moves all of `from` to `to`, at once.
-    pub fn splice(&mut self, to: &mut List, from: &mut List) {
-        if from.is_empty() {
+    /// The region that was put into the list before this one.
+    #[must_use]
+    pub fn next(&self, id: RegionId) -> Option<RegionId> {
+        RegionId::from_raw(self.records.u64(self.get(id.slot(), NEXT) as usize, ID))
+    }
+
+    /// Makes orphans of all regions of a list, at once.
+    pub fn abandon(&mut self, list: List) {
+        let (first, last) = (self.get(list.0, NEXT), self.get(list.0, PREVIOUS));
+        if first == list.0 {
             return;
         }
-        if to.is_empty() {
-            to.tail = from.tail;
-        } else {
-            self.records.set_u32(from.tail as usize, NEXT, to.head);
-            self.records.set_u32(to.head as usize, PREVIOUS, from.tail);
-        }
-        to.head = from.head;
-        *from = List::default();
+        let to = self.orphans().0;
+        let behind = self.get(to, NEXT);
+        self.join(to, first);
+        self.join(last, behind);
+        self.join(list.0, list.0);
+        self.set(list.0, COUNT, 0);
+        self.set(list.0, PAGES, 0);
+        // What its regions say of the list is about its last owner.
+        self.set(list.0, EPOCH, self.get(list.0, EPOCH).wrapping_add(1));
     }
 
     fn holds(&self, id: RegionId) -> bool {
         self.records.u64(id.slot() as usize, ID) == id.get()
     }
 
-    fn is_linked(&self, list: &List, slot: u32) -> bool {
-        list.head == slot || self.records.u32(slot as usize, PREVIOUS) != 0
+    fn link(&mut self, list: List, slot: u32) {
+        let next = self.get(list.0, NEXT);
+        self.join(list.0, slot);
+        self.join(slot, next);
+        self.set(slot, LIST, list.0);
+        self.set(slot, EPOCH, self.get(list.0, EPOCH));
+        self.tally(slot, true);
     }
 
-    fn link(&mut self, list: &mut List, slot: u32) {
-        self.records.set_u32(slot as usize, NEXT, list.head);
-        self.records.set_u32(slot as usize, PREVIOUS, 0);
-        match list.head {
-            0 => list.tail = slot,
-            head => self.records.set_u32(head as usize, PREVIOUS, slot),
-        }
-        list.head = slot;
+    fn unlink(&mut self, slot: u32) {
+        self.tally(slot, false);
+        self.join(self.get(slot, PREVIOUS), self.get(slot, NEXT));
     }
 
-    fn unlink(&mut self, list: &mut List, slot: u32) {
-        let next = self.records.u32(slot as usize, NEXT);
-        let previous = self.records.u32(slot as usize, PREVIOUS);
-        match previous {
-            0 => list.head = next,
-            previous => self.records.set_u32(previous as usize, NEXT, next),
+    fn join(&mut self, one: u32, next: u32) {
+        self.set(one, NEXT, next);
+        self.set(next, PREVIOUS, one);
+    }
+
+    /// Counts a region in its list, or out of it.
+    fn tally(&mut self, slot: u32, is_in: bool) {
+        let (list, pages) = (self.get(slot, LIST), self.get(slot, PAGES));
+        if self.get(list, EPOCH) != self.get(slot, EPOCH) {
+            return;
         }
-        match next {
-            0 => list.tail = previous,
-            next => self.records.set_u32(next as usize, PREVIOUS, previous),
+        for (field, change) in [(COUNT, 1), (PAGES, pages)] {
+            let value = self.get(list, field);
+            let new = if is_in { value.wrapping_add(change) } else { value.wrapping_sub(change) };
+            self.set(list, field, new);
         }
-        self.records.set_u32(slot as usize, NEXT, 0);
-        self.records.set_u32(slot as usize, PREVIOUS, 0);
+    }
+
+    fn get(&self, index: u32, field: usize) -> u32 {
+        self.records.u32(index as usize, field)
+    }
+
+    fn set(&mut self, index: u32, field: usize, value: u32) {
+        self.records.set_u32(index as usize, field, value);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::buffers::HeapBuffers;
-
-    fn id(raw: u64) -> RegionId {
-        RegionId::from_raw(raw).unwrap()
-    }
-
-    fn drain(ledger: &mut Ledger, list: &mut List) -> Vec<u64> {
-        let mut ids = Vec::new();
-        while let Some(id) = ledger.first(list) {
-            ids.push(id.get());
-            ledger.remove(list, id);
-        }
-        assert!(list.is_empty() && list.tail == 0);
-        ids
-    }
-
-    #[test]
-    fn a_list_is_newest_first_and_loses_any_of_its_regions() {
-        let mut ledger = Ledger::try_new(&HeapBuffers, 9).unwrap();
-        let mut list = List::default();
-        for raw in 1..=9 {
-            ledger.insert(&mut list, id(raw), 0);
-        }
-        for raw in [1, 5, 9] {
-            assert_eq!(ledger.remove(&mut list, id(raw)), None);
-        }
-        assert_eq!(ledger.count(), 6);
-        assert_eq!(drain(&mut ledger, &mut list), [8, 7, 6, 4, 3, 2]);
-        assert_eq!(ledger.count(), 0);
-    }
-
-    #[test]
-    fn lists_are_joined_whole() {
-        let mut ledger = Ledger::try_new(&HeapBuffers, 9).unwrap();
-        let (mut one, mut two, mut none) = (List::default(), List::default(), List::default());
-        ledger.insert(&mut one, id(1), 0);
-        ledger.insert(&mut one, id(2), 0);
-        ledger.insert(&mut two, id(3), 0);
-        ledger.insert(&mut two, id(4), 0);
-        ledger.splice(&mut one, &mut none);
-        ledger.splice(&mut one, &mut two);
-        assert!(two.is_empty());
-        ledger.remove(&mut one, id(2));
-        assert_eq!(drain(&mut ledger, &mut one), [4, 3, 1]);
-    }
-
-    #[test]
-    fn another_generation_is_another_region() {
-        let mut ledger = Ledger::try_new(&HeapBuffers, 2).unwrap();
-        let mut list = List::default();
-        ledger.insert(&mut list, id(1), 0);
-        ledger.set_ready(id(1));
-        let later = id(1 << 24 | 1);
-        assert!(ledger.is_ready(id(1)) && !ledger.is_ready(later));
-        assert_eq!(ledger.remove(&mut list, later), None);
-        assert_eq!(ledger.count(), 1);
-        assert_eq!(drain(&mut ledger, &mut list), [1]);
-    }
-
-    #[test]
-    fn a_named_region_belongs_to_no_list() {
-        let mut ledger = Ledger::try_new(&HeapBuffers, 2).unwrap();
-        let mut list = List::default();
-        ledger.insert(&mut list, id(1), 0);
-        let name = NameIndex::new(7).unwrap();
-        ledger.set_name(&mut list, id(1), name);
-        assert!(list.is_empty());
-        assert_eq!(ledger.name(id(1)), Some(name));
-        assert_eq!(ledger.remove(&mut list, id(1)), Some(name));
-    }
-}
+mod tests;

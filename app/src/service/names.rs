@@ -154,6 +154,19 @@ impl Names {
         core::str::from_utf8(bytes(&self.records, index)).unwrap_or_default()
     }
 
+    /// The text, if the number is in use.
+    #[must_use]
+    pub fn taken(&self, index: NameIndex) -> Option<&str> {
+        let is_taken = index.get() < self.fresh && self.id(index).is_some();
+        is_taken.then(|| self.text(index))
+    }
+
+    /// Every number that is in use is below this.
+    #[must_use]
+    pub fn end(&self) -> u32 {
+        self.fresh
+    }
+
     fn take_record(&mut self) -> Option<NameIndex> {
         let index = match NameIndex::new(self.free) {
             Some(index) => {

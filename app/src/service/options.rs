@@ -1,10 +1,9 @@
 //! The options of `VMALLOC`.
 
-use vmalloc::Protection;
+use vmalloc::{Huge, Protection};
 
 use super::failure::{Failure, Word};
-use super::names::Names;
-use super::size;
+use super::{keys, lease, protect, size};
 use crate::resp;
 
 /// What a request for a region says besides its size.
@@ -19,10 +18,13 @@ pub(super) struct Options<'a> {
     pub(super) name: Option<&'a [u8]>,
     pub(super) replace: bool,
     pub(super) soft: bool,
+    pub(super) huge: Huge,
+    /// Milliseconds after which it ends by itself.
+    pub(super) lease_ms: Option<u64>,
 }
 
 /// Planned, and refused by name until they work.
-const NOT_SERVED: [&str; 4] = ["HUGE", "LEASE", "PERSIST", "IDEM"];
+const NOT_SERVED: [&str; 1] = ["IDEM"];
 
 impl<'a> Options<'a> {
     /// Reads the words after the size.
@@ -36,9 +38,15 @@ impl<'a> Options<'a> {
             } else if is("NODE") {
                 options.node = Some(node(value()?)?);
             } else if is("PROT") {
-                options.protection = protection(value()?)?;
+                options.protection = protect::protection(value()?)?;
             } else if is("NAME") {
-                options.name = Some(name(value()?)?);
+                options.name = Some(keys::name(value()?)?);
+            } else if is("LEASE") {
+                options.lease_ms = Some(lease::lease(value()?, 1)?);
+            } else if is("PERSIST") {
+                options.lease_ms = None;
+            } else if is("HUGE") {
+                options.huge = huge(value()?)?;
             } else if is("REPLACE") {
                 options.replace = true;
             } else if is("SOFT") {
@@ -63,25 +71,15 @@ fn align(text: &[u8]) -> Result<u64, Failure> {
     size::parse(text).ok_or_else(invalid)
 }
 
-fn node(text: &[u8]) -> Result<u32, Failure> {
+pub(super) fn node(text: &[u8]) -> Result<u32, Failure> {
     let number = resp::decimal(text).and_then(|node| u32::try_from(node).ok());
     number.ok_or_else(|| Failure::Invalid("NODE is the number of a node", Word::new(text)))
 }
 
-fn protection(text: &[u8]) -> Result<Protection, Failure> {
-    if text.eq_ignore_ascii_case(b"rw") {
-        Ok(Protection::ReadWrite)
-    } else if text.eq_ignore_ascii_case(b"ro") {
-        Ok(Protection::ReadOnly)
-    } else {
-        Err(Failure::Invalid("PROT is rw or ro", Word::new(text)))
-    }
-}
-
-fn name(text: &[u8]) -> Result<&[u8], Failure> {
-    if Names::is_valid(text) {
-        return Ok(text);
-    }
-    let what = "a name is 1 to 64 graphic ASCII bytes without @, \" and \\";
-    Err(Failure::Invalid(what, Word::new(text)))
+fn huge(text: &[u8]) -> Result<Huge, Failure> {
+    let known = [("never", Huge::Never), ("try", Huge::Try), ("must", Huge::Must)];
+    let found = known.into_iter().find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes()));
+    let (_, huge) =
+        found.ok_or_else(|| Failure::Invalid("HUGE is never, try or must", Word::new(text)))?;
+    Ok(huge)
 }

@@ -19,11 +19,6 @@ impl<const SIZE: usize> Records<SIZE> {
         Ok(Self { bytes: buffers::take_forever(buffers, caller, bytes)? })
     }
 
-    /// How many records there are.
-    pub(super) fn count(&self) -> usize {
-        self.bytes.len() / SIZE
-    }
-
     /// One record. Its index is below the count.
     pub(super) fn record(&self, index: usize) -> &[u8; SIZE] {
         self.bytes.as_chunks().0.get(index).unwrap_or(&[0; SIZE])

@@ -12,18 +12,24 @@ use super::failure::{Failure, Word};
 use super::{CLIENT, Service, size};
 use crate::resp::{self, Reply};
 
+/// Bytes that a leaf of the second level maps.
+const LARGE_BYTES: usize = 2 << 20;
+
 /// Rows of a `VLIST` that does not say how many.
 const LIST_COUNT: u64 = 100;
+
+/// Rows of others that one `VLIST` steps over; then a page has fewer rows than were asked for.
+const SKIPPED_MAX: u64 = 1000;
 
 /// `VINFO <r>`: a map of names and values.
 pub(super) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.service.any_region(call.argument(1))?;
     let service = &*call.service;
     let name = service.ledger.name(info.id).map_or("", |name| service.names.text(name));
-    let born_us = service.ledger.born_us(info.id).unwrap_or(0);
-    let age_s = service.now_us.saturating_sub(born_us) / 1_000_000;
-    call.reply.array_by(|reply| {
-        let mut fields = Fields { reply, items: 0 };
+    let born_s = service.ledger.born_s(info.id).map_or(0, u64::from);
+    let age_s = (service.now_us / 1_000_000).saturating_sub(born_s);
+    call.reply.map_by(|reply| {
+        let mut fields = Fields { reply, pairs: 0 };
         fields.number(format_args!("id"), info.id.get());
         fields.text("name", format_args!("{name}"));
         fields.text("address", format_args!("{:#x}", info.range.address()));
@@ -31,7 +37,7 @@ pub(super) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
         fields.number(format_args!("size"), info.range.count().bytes());
         fields.number(format_args!("requested"), info.requested);
         fields.number(format_args!("pages"), info.range.count().get());
-        fields.number(format_args!("huge"), 0);
+        fields.number(format_args!("huge"), service.large_leaves(&info));
         fields.text("prot", format_args!("{}", protection(info.protection)));
         let flags = if info.system { "vmalloc system" } else { "vmalloc" };
         fields.text("flags", format_args!("{flags}"));
@@ -42,7 +48,10 @@ pub(super) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
         fields.number(format_args!("owner"), info.owner);
         fields.text("caller", format_args!("{}", info.caller));
         fields.number(format_args!("age"), age_s);
-        fields.items
+        if let Some(us) = service.lease_left_us(&info) {
+            fields.number(format_args!("lease_ms"), us.div_ceil(1000));
+        }
+        fields.pairs
     });
     Ok(())
 }
@@ -50,24 +59,24 @@ pub(super) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
 /// Names and values of a flat map.
 struct Fields<'a, 'r> {
     reply: &'a mut Reply<'r>,
-    items: usize,
+    pairs: usize,
 }
 
 impl Fields<'_, '_> {
     fn text(&mut self, name: &str, value: fmt::Arguments<'_>) {
         self.reply.bulk(name.as_bytes());
         self.reply.bulk_of(value);
-        self.items += 2;
+        self.pairs += 1;
     }
 
     fn number(&mut self, name: fmt::Arguments<'_>, value: u64) {
         self.reply.bulk_of(name);
         self.reply.integer(value);
-        self.items += 2;
+        self.pairs += 1;
     }
 }
 
-/// `VLIST [CURSOR c] [COUNT n] [STATE busy|lazy|all]`: the next cursor and rows, the living regions
+/// `VLIST [CURSOR c] [COUNT n] [OWNER o] [STATE busy|lazy|all]`: the next cursor and rows, the living regions
 /// by address and then what waits for a flush by slot.
 ///
 /// A cursor is the number of a [`Cursor`] in hexadecimal; 0 is the beginning in a request and the
@@ -77,17 +86,22 @@ pub(super) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     let service = &*call.service;
     let reply_bytes_max = call.reply_bytes_max;
     let mut cursor = Some(listing.from);
-    let mut rows = 0;
+    let (mut rows, mut skipped) = (0, 0);
     let mark = call.reply.mark();
     call.reply.array_by(|reply| {
         while let Some(from) = cursor {
             let area = service.vm.next_area(from).filter(|(info, _)| listing.shows(info));
-            if area.is_some() && (rows == listing.count || reply.length() > reply_bytes_max) {
+            let is_full = rows == listing.count || skipped == SKIPPED_MAX;
+            if area.is_some() && (is_full || reply.length() > reply_bytes_max) {
                 break;
             }
             cursor = area.map(|(info, next)| {
-                service.list_row(&info, reply);
-                rows += 1;
+                if listing.owner.is_none_or(|owner| owner == info.owner && !info.system) {
+                    service.list_row(&info, reply);
+                    rows += 1;
+                } else {
+                    skipped += 1;
+                }
                 next
             });
         }
@@ -107,21 +121,20 @@ pub(super) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
 struct Listing {
     from: Cursor,
     count: u64,
+    /// Whose rows; `None` is everybody's.
+    owner: Option<u64>,
     busy: bool,
     lazy: bool,
 }
 
 impl Listing {
     fn parse<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Failure> {
-        let mut listing = Self { from: Cursor::START, count: LIST_COUNT, busy: true, lazy: true };
+        let mut listing =
+            Self { from: Cursor::START, count: LIST_COUNT, owner: None, busy: true, lazy: true };
         while let Some(word) = words.next() {
             let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-            if !(is("CURSOR") || is("COUNT") || is("STATE")) {
-                return Err(if is("OWNER") {
-                    Failure::NotServed("OWNER")
-                } else {
-                    Failure::Option(Word::new(word))
-                });
+            if !(is("CURSOR") || is("COUNT") || is("STATE") || is("OWNER")) {
+                return Err(Failure::Option(Word::new(word)));
             }
             let value = words.next().ok_or_else(|| Failure::NoValue(Word::new(word)))?;
             let invalid = |what| Failure::Invalid(what, Word::new(value));
@@ -130,6 +143,10 @@ impl Listing {
                 listing.from = number
                     .and_then(cursor)
                     .ok_or_else(|| invalid("CURSOR is 0 or what VLIST gave"))?;
+            } else if is("OWNER") {
+                let owner = resp::decimal(value);
+                listing.owner =
+                    Some(owner.ok_or_else(|| invalid("OWNER is a number, 0 has names"))?);
             } else if is("COUNT") {
                 let count = resp::decimal(value).filter(|count| *count > 0);
                 listing.count = count.ok_or_else(|| invalid("COUNT is a number above 0"))?;
@@ -173,23 +190,25 @@ fn is_living(cursor: Cursor) -> bool {
     cursor.get() >> 63 != 0
 }
 
-/// `VMALLOCINFO`: text in the grammar of Linux's `/proc/vmallocinfo`; what waits for a flush comes
+/// `VMALLOCINFO [EXT]`: text in the grammar of Linux's `/proc/vmallocinfo`; what waits for a flush comes
 /// last.
 pub(super) fn vmallocinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    if call.arguments.count() > 1 {
-        return Err(if call.argument(1).eq_ignore_ascii_case(b"EXT") {
-            Failure::NotServed("EXT")
-        } else {
-            Failure::Option(Word::new(call.argument(1)))
-        });
-    }
+    let is_extended = match call.arguments.get(1) {
+        None => false,
+        Some(option) if option.eq_ignore_ascii_case(b"EXT") => true,
+        Some(option) => return Err(Failure::Option(Word::new(option))),
+    };
     let service = &*call.service;
     let reply_bytes_max = call.reply_bytes_max;
-    call.reply.bulk_by(|reply| {
+    call.reply.text_by(|reply| {
         let mut cursor = Cursor::START;
         while let Some((info, next)) = service.vm.next_area(cursor) {
             // Writing to a reply cannot fail.
-            let _ = service.vm.write_row(&info, &service.caller(&info), reply);
+            if is_extended {
+                let _ = service.write_extended(&info, reply);
+            } else {
+                let _ = service.vm.write_row(&info, &service.caller(&info), reply);
+            }
             cursor = next;
             if reply.length() > reply_bytes_max {
                 break;
@@ -200,6 +219,17 @@ pub(super) fn vmallocinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), 
 }
 
 impl<M: Machine> Service<M> {
+    /// Leaves of 2 MiB that map a region.
+    fn large_leaves(&self, info: &RegionInfo) -> u64 {
+        let first = info.range.address().align_up(LARGE_BYTES as u64).as_u64();
+        let starts = (first..info.range.end().as_u64()).step_by(LARGE_BYTES);
+        let is_large = |start: &u64| {
+            let walk = self.vm.walk(VirtAddr::new(*start));
+            walk.last().is_some_and(|(level, entry)| level == 2 && entry.is_present())
+        };
+        starts.filter(is_large).count() as u64
+    }
+
     /// Who asked for a region: its name, its client, or the image's own code.
     pub(super) fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_BYTES_MAX> {
         let mut text = ArrayString::new();
@@ -211,6 +241,14 @@ impl<M: Machine> Service<M> {
             None => text.write_str(info.caller),
         };
         text
+    }
+
+    /// The row of a region, and behind it what the grammar has no word for.
+    fn write_extended(&self, info: &RegionInfo, reply: &mut Reply<'_>) -> fmt::Result {
+        self.vm.write_row(info, &self.caller(info), &mut WithoutEnd(reply))?;
+        let (id, owner, requested) = (info.id, info.owner, info.requested);
+        let prot = protection(info.protection);
+        writeln!(reply, " id={id} owner={owner} requested={requested} prot={prot}")
     }
 
     /// Id, caller, address, mapped bytes, requested bytes, protection and state.
@@ -226,6 +264,16 @@ impl<M: Machine> Service<M> {
             RegionState::Busy => b"busy",
             RegionState::Lazy => b"lazy",
         });
+    }
+}
+
+/// Leaves line ends out.
+struct WithoutEnd<'a, 'r>(&'a mut Reply<'r>);
+
+impl Write for WithoutEnd<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.raw(text.trim_end_matches('\n').as_bytes());
+        Ok(())
     }
 }
 

@@ -1,49 +1,75 @@
 //! What belongs to one connection, and the commands that are about it alone.
 
-use arrayvec::ArrayVec;
 use vmalloc::Machine;
 
+use super::Service;
 use super::call::Call;
-use super::failure::{Failure, Word};
+use super::failure::Failure;
 use super::job::Job;
-use super::ledger::List;
 use super::stream::Stream;
-use super::table;
-use crate::resp;
+use crate::resp::{self, Mark, Reply};
 
 /// Longest name that `CLIENT SETNAME` takes. Redis has no limit but its bulk strings.
-const CLIENT_NAME_BYTES_MAX: usize = 64;
+pub(super) const CLIENT_NAME_BYTES_MAX: usize = 64;
 
 /// The version that clients are told: that of the Redis whose wording is followed.
 pub(super) const REDIS_VERSION: &str = "7.0.15";
+
+/// Which replies a client does not want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mute {
+    /// It wants all.
+    No,
+    /// Not that of the next request.
+    Next,
+    /// Not that of the request that is served.
+    This,
+    /// None.
+    Always,
+}
 
 /// One connection's state in the service.
 #[derive(Debug)]
 pub struct Session {
     /// Its number: never given twice, and the owner tag of its regions.
     pub(super) number: u64,
-    /// Its regions without a name.
-    pub(super) regions: List,
+    /// Where the notes on it are.
+    pub(super) place: u32,
     /// Work of its last request that is not done yet.
     pub(super) job: Option<Job>,
+    /// Why the request that is served again cannot be served at all.
+    pub(super) failure: Option<Failure>,
     /// A write whose bytes are still coming.
     pub(super) stream: Option<Stream>,
-    name: ArrayVec<u8, CLIENT_NAME_BYTES_MAX>,
+    /// Whether it speaks the third version of the protocol.
+    pub(super) is_resp3: bool,
+    /// Whether it has said the password.
+    pub(super) is_authenticated: bool,
+    /// Which replies it does not want.
+    pub(super) mute: Mute,
     is_closing: bool,
 }
 
 impl Session {
-    /// Begins a session. 0 is nobody's number.
+    /// A session that has not begun, in one of the places for connections.
     #[must_use]
-    pub fn new(number: u64) -> Self {
+    pub fn new(place: u32) -> Self {
         Self {
-            number,
-            regions: List::default(),
+            number: 0,
+            place,
             job: None,
+            failure: None,
             stream: None,
-            name: ArrayVec::new(),
+            is_resp3: false,
+            is_authenticated: false,
+            mute: Mute::No,
             is_closing: false,
         }
+    }
+
+    /// Begins, after the last one in this place has ended. 0 is nobody's number.
+    pub fn begin(&mut self, number: u64) {
+        *self = Self { number, ..Self::new(self.place) };
     }
 
     /// Whether a request is still being worked at: nothing that follows may be served yet.
@@ -55,7 +81,7 @@ impl Session {
     /// Whether its request was not begun, and is to be served again.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        matches!(self.job, Some(Job::Wait))
+        self.job.as_ref().is_some_and(Job::comes_first)
     }
 
     /// Whether it waits for another CPU: there is nothing to do here before that says so.
@@ -68,6 +94,21 @@ impl Session {
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.is_closing
+    }
+
+    /// Takes back a reply that is not wanted, if the request is done.
+    pub(super) fn muffle(&mut self, mark: Mark, reply: &mut Reply<'_>) {
+        if self.is_busy() {
+            return;
+        }
+        match self.mute {
+            Mute::No | Mute::Next => {}
+            Mute::Always => reply.rewind(mark),
+            Mute::This => {
+                reply.rewind(mark);
+                self.mute = Mute::No;
+            }
+        }
     }
 
     /// Asks for the connection to be closed.
@@ -117,11 +158,13 @@ pub(super) fn refuse_http<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), 
     Ok(())
 }
 
-/// `HELLO [version [SETNAME name]]`
+/// `HELLO [2|3 [AUTH default password] [SETNAME name]]`
 pub(super) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let mut is_resp3 = call.session.is_resp3;
     if call.arguments.count() > 1 {
-        match resp::signed(call.argument(1)) {
-            Some(2) => {}
+        is_resp3 = match resp::signed(call.argument(1)) {
+            Some(2) => false,
+            Some(3) => true,
             Some(_) => return Err(Failure::Protocol),
             None => {
                 return Err(Failure::Redis("Protocol version is not an integer or out of range"));
@@ -129,21 +172,41 @@ pub(super) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
         }
     }
     let mut options = call.arguments.iter().skip(2);
+    let mut name = None;
     while let Some(option) = options.next() {
-        match options.next() {
-            Some(name) if option.eq_ignore_ascii_case(b"SETNAME") => {
-                set_name(call.session, name)?;
+        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+        match (options.next(), is("AUTH"), is("SETNAME")) {
+            (Some(user), true, _) => {
+                let password =
+                    options.next().ok_or(Failure::Redis("Syntax error in HELLO option"))?;
+                call.service.authenticate(call.session, user, password)?;
             }
+            (Some(value), _, true) => name = Some(value),
             _ => return Err(Failure::Redis("Syntax error in HELLO option")),
         }
     }
+    if !call.service.is_admitted(call.session) {
+        return Err(Failure::Plain(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
+             AUTH <user> <pass> option can be used to authenticate the client and select the RESP \
+             protocol version at the same time",
+        ));
+    }
+    if let Some(name) = name {
+        set_name(call.service, call.session, name)?;
+    }
+    call.session.is_resp3 = is_resp3;
+    if let Some(guest) = call.service.roster.at(call.session.place) {
+        guest.is_resp3 = is_resp3;
+    }
     let reply = &mut *call.reply;
-    reply.array(14);
+    reply.set_resp3(is_resp3);
+    reply.map(7);
     for (key, value) in [("server", "vmalloc"), ("version", REDIS_VERSION)] {
         reply.bulk(key.as_bytes());
         reply.bulk(value.as_bytes());
     }
-    for (key, value) in [("proto", 2), ("id", call.session.number)] {
+    for (key, value) in [("proto", if is_resp3 { 3 } else { 2 }), ("id", call.session.number)] {
         reply.bulk(key.as_bytes());
         reply.integer(value);
     }
@@ -156,54 +219,35 @@ pub(super) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     Ok(())
 }
 
-/// `CLIENT ID|GETNAME|SETNAME name|SETINFO attribute value`
-pub(super) fn client<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let subcommand = call.argument(1);
-    let is = |name: &str, count: usize| {
-        subcommand.eq_ignore_ascii_case(name.as_bytes()) && call.arguments.count() == count
-    };
-    if is("ID", 2) {
-        call.reply.integer(call.session.number);
-    } else if is("GETNAME", 2) {
-        match call.session.name.as_slice() {
-            [] => call.reply.null(),
-            name => call.reply.bulk(name),
-        }
-    } else if is("SETNAME", 3) {
-        set_name(call.session, call.argument(2))?;
-        call.reply.status("OK");
-    } else if is("SETINFO", 4) {
-        call.reply.status("OK");
-    } else {
-        return Err(Failure::Subcommand("CLIENT", Word::new(subcommand)));
-    }
-    Ok(())
-}
-
-fn set_name(session: &mut Session, name: &[u8]) -> Result<(), Failure> {
+/// Names the connection for those who list them.
+pub(super) fn set_name<M: Machine>(
+    service: &mut Service<M>,
+    session: &Session,
+    name: &[u8],
+) -> Result<(), Failure> {
     if !name.iter().all(u8::is_ascii_graphic) {
         let text = "Client names cannot contain spaces, newlines or special characters.";
         return Err(Failure::Redis(text));
     }
-    session.name = name
+    let name = name
         .try_into()
         .map_err(|_| Failure::Redis("Client names cannot have more than 64 bytes."))?;
+    if let Some(guest) = service.roster.at(session.place) {
+        guest.name = name;
+    }
     Ok(())
 }
 
-/// `COMMAND [COUNT|LIST|DOCS|INFO]`
-pub(super) fn command<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let table = table::Commands::<M>::TABLE;
-    let subcommand = call.arguments.get(1).unwrap_or_default();
-    if subcommand.eq_ignore_ascii_case(b"COUNT") {
-        call.reply.integer(table.len() as u64);
-    } else if subcommand.eq_ignore_ascii_case(b"LIST") {
-        call.reply.array(table.len());
-        for command in table {
-            call.reply.bulk(command.name.as_bytes());
-        }
-    } else {
-        call.reply.array(0);
+/// `RESET`: as a new connection; its regions stay.
+pub(super) fn reset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    call.session.is_resp3 = false;
+    call.session.is_authenticated = false;
+    call.session.mute = Mute::No;
+    call.reply.set_resp3(false);
+    if let Some(guest) = call.service.roster.at(call.session.place) {
+        guest.name.clear();
+        guest.is_resp3 = false;
     }
+    call.reply.status("RESET");
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::failure::{Failure, Word};
 use crate::resp;
 
 /// Reads a size: digits, and at most one suffix. `None` where it is anything else or does not fit.
@@ -14,6 +15,11 @@ pub(super) fn parse(text: &[u8]) -> Option<u64> {
         _ => (text, 0),
     };
     resp::decimal(digits)?.checked_mul(1 << shift)
+}
+
+/// What is said of a text that is no size.
+pub(super) fn invalid(text: &[u8]) -> Failure {
+    Failure::Invalid("a size is bytes below 2^64, with optional K, M, G or T", Word::new(text))
 }
 
 /// Reads an address: hexadecimal with `0x`, or decimal.

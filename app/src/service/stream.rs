@@ -1,12 +1,13 @@
-//! `VWRITE` of more bytes than the input buffer holds: written as they come.
+//! `VWRITE` and `SET` of more bytes than the input buffer holds: written as they come.
 
-use vmalloc::{Machine, RegionId};
+use vmalloc::{Machine, RegionId, Request};
 
-use super::Service;
 use super::call::Call;
-use super::failure::Failure;
+use super::failure::{Failure, Word};
+use super::naming::Naming;
 use super::session::Session;
 use super::table::Commands;
+use super::{CLIENT, Service, keys};
 use crate::resp::{Arguments, Reply};
 
 /// A write whose bytes are still coming.
@@ -20,12 +21,14 @@ pub struct Stream {
     length: u64,
     /// Bytes that have not come yet.
     remaining: u64,
+    /// What a new region is called when all have come; nobody can use it before.
+    naming: Option<Naming>,
 }
 
-/// Begins a `VWRITE` whose data, the last argument, has `length` bytes and does not fit.
+/// Begins a write whose data, the last argument, has `length` bytes and does not fit.
 ///
-/// Returns `false` where the request is something else. Everything is checked first; on an error
-/// the reply has been written and the data is to be thrown away, as it is where this is no write.
+/// Returns `None` where the request is something else, and `false` where the reply has been written
+/// and the data is to be thrown away. Everything is checked first.
 pub fn open_stream<M: Machine>(
     service: &mut Service<M>,
     session: &mut Session,
@@ -33,14 +36,16 @@ pub fn open_stream<M: Machine>(
     length: usize,
     reply: &mut Reply<'_>,
 ) -> Option<bool> {
-    let name = arguments.get(0).unwrap_or_default();
-    let is_write = Commands::<M>::find(name).is_some_and(|command| command.name == "VWRITE");
-    if !is_write || arguments.count() != 3 {
-        return None;
-    }
+    let command = Commands::<M>::find(arguments.get(0).unwrap_or_default())?;
     let reply_bytes_max = service.reply_bytes_max();
-    let call = Call { service, session, arguments, reply, reply_bytes_max };
-    match check(&call, length as u64) {
+    let mut call = Call { service, session, arguments, reply, reply_bytes_max };
+    let admitted = call.service.admit(call.session, command);
+    let opened = match (command.name, arguments.count()) {
+        ("VWRITE", 3) => admitted.and_then(|()| write(&call, length as u64)),
+        ("SET", 2) => admitted.and_then(|()| set(&mut call, length as u64)),
+        _ => return None,
+    };
+    match opened {
         Ok(stream) => {
             session.stream = Some(stream);
             Some(true)
@@ -52,19 +57,33 @@ pub fn open_stream<M: Machine>(
     }
 }
 
-fn check<M: Machine>(call: &Call<'_, '_, M>, length: u64) -> Result<Stream, Failure> {
+fn write<M: Machine>(call: &Call<'_, '_, M>, length: u64) -> Result<Stream, Failure> {
     let info = call.service.region(call.session, call.argument(1))?;
     let offset = call.size(2, "an offset is a number of bytes")?;
     call.service.check_range(&info, offset, length)?;
     // A region that refuses writes says so now, not after the data.
     call.service.write(&info, offset, &[])?;
-    Ok(Stream { id: info.id, offset, length, remaining: length })
+    Ok(Stream { id: info.id, offset, length, remaining: length, naming: None })
+}
+
+/// Makes the region that the bytes will fill.
+fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Stream, Failure> {
+    let naming = Naming::of(keys::name(call.argument(1))?);
+    call.service.check_naming(&naming)?;
+    let request = Request::try_new(length)?.caller(CLIENT);
+    call.service.check_quota(call.session, true, request.pages().get())?;
+    let refused = |error| Failure::Allocate(error, Word::new(b"value"));
+    let region = call.service.vm.allocate(&request).map_err(refused)?;
+    let info = region.info();
+    let _ = region.into_raw();
+    call.service.note(call.service.ledger.of_place(call.session.place), &info);
+    Ok(Stream { id: info.id, offset: 0, length, remaining: length, naming: Some(naming) })
 }
 
 /// What a piece of a stream came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// So many bytes were taken; more must come.
+    /// So many bytes were taken; more must come, or the last ones must wait.
     Taken(usize),
     /// So many bytes were taken, the last ones; the reply has been written.
     Ended(usize),
@@ -77,23 +96,39 @@ impl<M: Machine> Service<M> {
     pub fn feed(&mut self, session: &mut Session, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
         let Some(mut stream) = session.stream.take() else { return Flow::Taken(0) };
         let length = usize::try_from(stream.remaining).map_or(bytes.len(), |r| r.min(bytes.len()));
+        if stream.naming.is_some() && self.is_checking && length as u64 == stream.remaining {
+            // The region that has the name cannot be freed yet.
+            session.stream = Some(stream);
+            return Flow::Taken(0);
+        }
         let piece = &bytes[..length];
         let at = stream.offset + (stream.length - stream.remaining);
         let written = self
             .vm
             .info(stream.id)
             .map_err(Failure::from)
-            .and_then(|info| self.write(&info, at, piece));
-        if let Err(failure) = written {
-            self.refuse(&failure, reply);
-            return Flow::Failed(usize::try_from(stream.remaining).unwrap_or(usize::MAX));
-        }
+            .and_then(|info| self.write(&info, at, piece).map(|()| info));
+        let info = match written {
+            Ok(info) => info,
+            Err(failure) => {
+                self.refuse(&failure, reply);
+                return Flow::Failed(usize::try_from(stream.remaining).unwrap_or(usize::MAX));
+            }
+        };
         stream.remaining -= length as u64;
         if stream.remaining > 0 {
             session.stream = Some(stream);
             return Flow::Taken(length);
         }
-        reply.integer(stream.length);
+        let mark = reply.mark();
+        match stream.naming {
+            None => reply.integer(stream.length),
+            Some(naming) => match self.settle(&info, &naming) {
+                Ok(()) => reply.status("OK"),
+                Err(failure) => self.refuse(&failure, reply),
+            },
+        }
+        session.muffle(mark, reply);
         Flow::Ended(length)
     }
 }

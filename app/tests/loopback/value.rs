@@ -8,6 +8,7 @@ pub(crate) enum Value {
     Status(String),
     Error(String),
     Integer(u64),
+    Negative(i64),
     Bulk(Vec<u8>),
     Array(Vec<Value>),
     Null,
@@ -20,6 +21,7 @@ impl fmt::Debug for Value {
             Self::Status(text) => write!(f, "+{text}"),
             Self::Error(text) => write!(f, "-{text}"),
             Self::Integer(value) => write!(f, "{value}"),
+            Self::Negative(value) => write!(f, "{value}"),
             Self::Bulk(bytes) if bytes.len() > 200 => {
                 write!(f, "{:?}... of {}", bytes[..200].escape_ascii().to_string(), bytes.len())
             }
@@ -39,19 +41,22 @@ impl Value {
         let value = match bytes[0] {
             b'+' => Self::Status(line),
             b'-' => Self::Error(line),
-            b':' => Self::Integer(line.parse().unwrap()),
+            b'_' => Self::Null,
             b'$' if line == "-1" => Self::Null,
             b'*' if line == "-1" => Self::Null,
-            b'$' => {
+            b':' if line.starts_with('-') => Self::Negative(line.parse().unwrap()),
+            b':' => Self::Integer(line.parse().unwrap()),
+            b'$' | b'=' => {
                 let length: usize = line.parse().unwrap();
                 let body = bytes.get(start..start + length + 2)?;
                 assert_eq!(&body[length..], b"\r\n", "a bulk string ends with its line");
                 return Some((Self::Bulk(body[..length].to_vec()), start + length + 2));
             }
-            b'*' => {
+            b'*' | b'%' => {
                 let mut position = start;
                 let mut items = Vec::new();
-                for _ in 0..line.parse().unwrap() {
+                let count: usize = line.parse().unwrap();
+                for _ in 0..if bytes[0] == b'%' { 2 * count } else { count } {
                     let (item, length) = Self::read(&bytes[position..])?;
                     items.push(item);
                     position += length;

@@ -43,7 +43,7 @@ pub enum Reason {
         /// Those that are taken.
         words: &'static [&'static str],
     },
-    /// The text is longer than [`text::FILTER_BYTES_MAX`].
+    /// The text is longer than [`text::TEXT_BYTES_MAX`].
     TooLong,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Error<'_> {
                 })
             }
             Reason::TooLong => {
-                write!(f, "{key}={value} is longer than {} bytes", text::FILTER_BYTES_MAX)
+                write!(f, "{key}={value} is longer than {} bytes", text::TEXT_BYTES_MAX)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Config, Error, Filter, Flush, Frames, IpConfig, Pools, Realloc, Reason};
+use super::{Config, Error, Flush, Frames, IpConfig, Pools, Realloc, Reason, Text};
 use crate::console::LogLevel;
 use crate::limits;
 
@@ -24,8 +24,15 @@ pub enum Kind {
     Ip,
     /// A level: [`Config::log`].
     Level,
-    /// A short text: [`Config::selftest`].
-    Filter,
+    /// A short text.
+    Text {
+        /// Whether nobody who asks is told.
+        is_secret: bool,
+        /// Reads the field.
+        read: fn(&Config) -> Text,
+        /// Writes the field.
+        write: fn(&mut Config, Text),
+    },
     /// One of a few words.
     Choice {
         /// The words.
@@ -55,8 +62,8 @@ pub enum Value {
     Ip(IpConfig),
     /// Of `log`.
     Level(LogLevel),
-    /// Of `selftest`.
-    Filter(Filter),
+    /// Of a text.
+    Text(Text),
     /// Of a choice.
     Word(&'static str),
     /// Of a numeric key.
@@ -68,7 +75,7 @@ impl fmt::Display for Value {
         match self {
             Self::Ip(ip) => ip.fmt(f),
             Self::Level(level) => level.fmt(f),
-            Self::Filter(filter) => filter.fmt(f),
+            Self::Text(text) => text.fmt(f),
             Self::Word(word) => f.write_str(word),
             Self::Number(number) => number.fmt(f),
         }
@@ -118,6 +125,45 @@ pub const KEYS: &[Key] = &[
             max: limits::NAMES_MAX,
             read: |config| config.names,
             write: |config, count| config.names = count,
+        },
+    },
+    Key {
+        name: "quota.regions",
+        docs: "regions of one connection, 0 for no limit",
+        kind: Kind::Number {
+            min: 0,
+            max: limits::REGIONS_MAX,
+            read: |config| config.quota_regions,
+            write: |config, count| config.quota_regions = count,
+        },
+    },
+    Key {
+        name: "quota.bytes",
+        docs: "bytes of one connection's regions, 0 for no limit",
+        kind: Kind::Number {
+            min: 0,
+            max: limits::QUOTA_BYTES_MAX,
+            read: |config| config.quota_bytes,
+            write: |config, bytes| config.quota_bytes = bytes,
+        },
+    },
+    Key {
+        name: "quota.named",
+        docs: "bytes of all regions with a name, 0 for no limit",
+        kind: Kind::Number {
+            min: 0,
+            max: limits::QUOTA_BYTES_MAX,
+            read: |config| config.quota_named,
+            write: |config, bytes| config.quota_named = bytes,
+        },
+    },
+    Key {
+        name: "requirepass",
+        docs: "what clients must say with AUTH before they are served",
+        kind: Kind::Text {
+            is_secret: true,
+            read: |config| config.password,
+            write: |config, text| config.password = text,
         },
     },
     Key {
@@ -209,7 +255,11 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "selftest",
         docs: "part of the names of the tests that a self-test image runs",
-        kind: Kind::Filter,
+        kind: Kind::Text {
+            is_secret: false,
+            read: |config| config.selftest,
+            write: |config, text| config.selftest = text,
+        },
     },
     Key {
         name: "selftest.seconds",
@@ -230,13 +280,19 @@ impl Key {
         KEYS.iter().find(|key| key.name == name)
     }
 
+    /// Whether nobody who asks is told its value.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Text { is_secret: true, .. })
+    }
+
     /// Returns the value that a configuration has for this key.
     #[must_use]
     pub fn value(&self, config: &Config) -> Value {
         match self.kind {
             Kind::Ip => Value::Ip(config.ip),
             Kind::Level => Value::Level(config.log),
-            Kind::Filter => Value::Filter(config.selftest),
+            Kind::Text { read, .. } => Value::Text(read(config)),
             Kind::Choice { words, read, .. } => Value::Word(words[read(config)]),
             Kind::Number { read, .. } => Value::Number(read(config)),
         }
@@ -246,7 +302,9 @@ impl Key {
         match self.kind {
             Kind::Ip => config.ip = text.parse().map_err(|_| Reason::NotAddress)?,
             Kind::Level => config.log = text.parse().map_err(|_| Reason::NotLevel)?,
-            Kind::Filter => config.selftest = Filter::from_text(text).ok_or(Reason::TooLong)?,
+            Kind::Text { write, .. } => {
+                write(config, Text::from_text(text).ok_or(Reason::TooLong)?);
+            }
             Kind::Choice { words, write, .. } => {
                 let index = words.iter().position(|word| *word == text);
                 write(config, index.ok_or(Reason::NotWord { words })?);

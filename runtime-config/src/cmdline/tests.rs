@@ -30,6 +30,10 @@ fn every_key_round_trips() {
         clients: 2,
         regions: 3,
         names: 4,
+        quota_regions: 5,
+        quota_bytes: 6,
+        quota_named: 7,
+        password: Text::from_text("open").unwrap(),
         bulk_bytes: 5000,
         inline_bytes: 600,
         arguments: 70,
@@ -39,7 +43,7 @@ fn every_key_round_trips() {
         frames: Frames::Linux,
         realloc: Realloc::Copy,
         pools: Pools::Off,
-        selftest: Filter::from_text("paging").unwrap(),
+        selftest: Text::from_text("paging").unwrap(),
         selftest_seconds: 60,
     };
     let line = config.to_string();

@@ -2,50 +2,50 @@
 
 use core::fmt;
 
-/// Longest filter in bytes: the name of a test fits.
-pub const FILTER_BYTES_MAX: usize = 64;
+/// Longest text in bytes: the name of a test fits, and a password.
+pub const TEXT_BYTES_MAX: usize = 64;
 
-/// Part of a test's name; the empty filter matches every test.
+/// A text without spaces.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Filter {
-    bytes: [u8; FILTER_BYTES_MAX],
+pub struct Text {
+    bytes: [u8; TEXT_BYTES_MAX],
     length: usize,
 }
 
-impl Filter {
-    /// The filter that matches every test.
-    pub const EMPTY: Self = Self { bytes: [0; FILTER_BYTES_MAX], length: 0 };
+impl Text {
+    /// No text.
+    pub const EMPTY: Self = Self { bytes: [0; TEXT_BYTES_MAX], length: 0 };
 
-    /// Copies a text, `None` when it has more than [`FILTER_BYTES_MAX`] bytes.
+    /// Copies a text, `None` when it has more than [`TEXT_BYTES_MAX`] bytes.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        let mut filter = Self::EMPTY;
-        filter.bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        filter.length = text.len();
-        Some(filter)
+        let mut copy = Self::EMPTY;
+        copy.bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        copy.length = text.len();
+        Some(copy)
     }
 
     /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // A filter is only ever made from a whole `str`.
+        // A text is only ever made from a whole `str`.
         core::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 
-    /// Says whether a test of this name is to run.
+    /// Says whether it is part of a name; the empty text is part of every one.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         name.contains(self.as_str())
     }
 }
 
-impl fmt::Debug for Filter {
+impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
-impl fmt::Display for Filter {
+impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -57,20 +57,20 @@ mod tests {
 
     #[test]
     fn empty_matches_all() {
-        assert!(Filter::EMPTY.matches("paging"));
-        assert_eq!(Filter::EMPTY.as_str(), "");
+        assert!(Text::EMPTY.matches("paging"));
+        assert_eq!(Text::EMPTY.as_str(), "");
     }
 
     #[test]
     fn text_matches_by_part() {
-        let filter = Filter::from_text("guard").unwrap();
-        assert!(filter.matches("paging::guard_faults"));
-        assert!(!filter.matches("paging"));
+        let text = Text::from_text("guard").unwrap();
+        assert!(text.matches("paging::guard_faults"));
+        assert!(!text.matches("paging"));
     }
 
     #[test]
     fn long_text_is_refused() {
-        assert!(Filter::from_text(&"x".repeat(FILTER_BYTES_MAX)).is_some());
-        assert!(Filter::from_text(&"x".repeat(FILTER_BYTES_MAX + 1)).is_none());
+        assert!(Text::from_text(&"x".repeat(TEXT_BYTES_MAX)).is_some());
+        assert!(Text::from_text(&"x".repeat(TEXT_BYTES_MAX + 1)).is_none());
     }
 }

@@ -148,7 +148,7 @@ impl<M: Machine> Vmalloc<M> {
             let (requested, usable) = (wish.bytes, self.usable);
             return Err(ResizeError::Allocate(AllocateError::TooBig { requested, usable }));
         }
-        let is_zeroed = wish.zeroed || change.traits.zeroed;
+        let is_zeroed = wish.zeroed.unwrap_or(change.traits.zeroed);
         let grow = || self.grow_in_place(change, is_zeroed);
         let mut is_grown = self.retry(grow).map_err(ResizeError::Allocate)?;
         if !is_grown && wish.in_place && self.can_reclaim() {
@@ -191,7 +191,7 @@ impl<M: Machine> Vmalloc<M> {
     /// what lay there, if what is added must read as zeros.
     fn clear_slack(&self, change: &Change<'_>, wish: &Resize) {
         let from = change.requested;
-        let is_zeroed = wish.zeroed || change.traits.zeroed;
+        let is_zeroed = wish.zeroed.unwrap_or(change.traits.zeroed);
         if !is_zeroed || from >= change.bytes || from.is_multiple_of(PAGE_BYTES) {
             return;
         }

@@ -62,7 +62,12 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("an alignment that is none", "VMALLOC 1 ALIGN x", "INVAL ALIGN is a number of bytes, not 'x'"),
     ("an option without its value", "VMALLOC 1 ALIGN", "INVAL option ALIGN has no value"),
     ("an unknown option", "VMALLOC 1 FAST", "INVAL unknown option 'FAST'"),
-    ("an unknown protection", "VMALLOC 1 PROT wx", "INVAL PROT is rw or ro, not 'wx'"),
+    ("an unknown protection", "VMALLOC 1 PROT w", "INVAL rights are rw, ro, rx or none, not 'w'"),
+    (
+        "writable and executable",
+        "VMALLOC 1 PROT rwx",
+        "WXVIOLATION a region is writable or executable, not both",
+    ),
     ("REPLACE of nothing", "VMALLOC 1 REPLACE", "INVAL REPLACE needs a NAME"),
     (
         "a name with an @",
@@ -87,7 +92,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "nosuch",
         "ERR unknown command 'nosuch', with args beginning with: ",
     ),
-    ("RESP3", "HELLO 3", "NOPROTO unsupported protocol version"),
+    ("RESP4", "HELLO 4", "NOPROTO unsupported protocol version"),
 ];
 
 /// Bytes that break the protocol, with the end of the error that each gets.

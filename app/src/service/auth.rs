@@ -1,0 +1,84 @@
+//! `AUTH`: who may ask.
+
+use vmalloc::Machine;
+
+use super::Service;
+use super::call::Call;
+use super::failure::Failure;
+use super::session::Session;
+use super::table::Command;
+
+/// The one user there is, as Redis calls him.
+const USER: &[u8] = b"default";
+
+/// `AUTH [default] password`
+pub(super) fn auth<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let (user, password) = match call.arguments.count() {
+        2 => (USER, call.argument(1)),
+        3 => (call.argument(1), call.argument(2)),
+        _ => return Err(Failure::Redis("syntax error")),
+    };
+    call.service.authenticate(call.session, user, password)?;
+    call.reply.status("OK");
+    Ok(())
+}
+
+impl<M: Machine> Service<M> {
+    /// Lets a session be served, if it knows the password.
+    pub(super) fn authenticate(
+        &self,
+        session: &mut Session,
+        user: &[u8],
+        password: &[u8],
+    ) -> Result<(), Failure> {
+        let known = self.config.password.as_str().as_bytes();
+        if known.is_empty() {
+            return Err(Failure::Redis(
+                "AUTH <password> called without any password configured for the default user. Are \
+                 you sure your configuration is correct?",
+            ));
+        }
+        if !(is_same(known, password) && user == USER) {
+            return Err(Failure::Plain(
+                "WRONGPASS invalid username-password pair or user is disabled.",
+            ));
+        }
+        session.is_authenticated = true;
+        Ok(())
+    }
+
+    /// Whether a session may ask for anything.
+    pub(super) fn is_admitted(&self, session: &Session) -> bool {
+        session.is_authenticated || self.config.password.as_str().is_empty()
+    }
+
+    /// Refuses what a session must not ask before it has said the password.
+    pub(super) fn admit(&self, session: &Session, command: &Command<M>) -> Result<(), Failure> {
+        if command.is_open || self.is_admitted(session) {
+            return Ok(());
+        }
+        Err(Failure::Plain("NOAUTH Authentication required."))
+    }
+}
+
+/// Compares in a time that tells nothing of where they differ, only of the length of what was sent.
+fn is_same(known: &[u8], sent: &[u8]) -> bool {
+    let mut difference = known.len() ^ sent.len();
+    for (at, byte) in sent.iter().enumerate() {
+        difference |= usize::from(byte ^ known[at % known.len()]);
+    }
+    core::hint::black_box(difference) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same;
+
+    #[test]
+    fn only_the_same_is_the_same() {
+        assert!(is_same(b"abc", b"abc"));
+        for other in ["", "a", "ab", "abd", "xbc", "abca", "abcabc", "aabbcc"] {
+            assert!(!is_same(b"abc", other.as_bytes()), "{other}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Keys that are read.
+
+use core::ops::Range;
+
+use vmalloc::{Machine, PAGE_BYTES, RegionInfo};
+
+use crate::resp;
+use crate::service::call::Call;
+use crate::service::failure::{Failure, Word};
+
+/// `GET key`
+pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    match call.service.key(call.argument(1))? {
+        Some(info) => reply_bytes(call, &info, 0..info.requested),
+        None => {
+            call.reply.null();
+            Ok(())
+        }
+    }
+}
+
+/// `GETRANGE key start end`: both are counted in; negative ones from the end.
+pub(in crate::service) fn getrange<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let number = |index| {
+        let text = call.argument(index);
+        resp::signed(text).ok_or(Failure::Redis("value is not an integer or out of range"))
+    };
+    let (first, last) = (number(2)?, number(3)?);
+    let Some(info) = call.service.key(call.argument(1))? else {
+        call.reply.bulk(b"");
+        return Ok(());
+    };
+    let from_front = |at: i64| match u64::try_from(at) {
+        Ok(at) => Some(at),
+        Err(_) => info.requested.checked_sub(at.unsigned_abs()),
+    };
+    let start = from_front(first).unwrap_or(0);
+    let end = from_front(last).map_or(0, |last| info.requested.min(last.saturating_add(1)));
+    if start >= end {
+        call.reply.bulk(b"");
+        return Ok(());
+    }
+    reply_bytes(call, &info, start..end)
+}
+
+fn reply_bytes<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    info: &RegionInfo,
+    range: Range<u64>,
+) -> Result<(), Failure> {
+    let length = usize::try_from(range.end - range.start)
+        .ok()
+        .filter(|length| *length <= call.service.config.output_bytes)
+        .ok_or_else(|| call.service.reply_limit(", use GETRANGE"))?;
+    let service = &*call.service;
+    call.reply.bulk_in_place(length, |bytes| service.read(info, range.start, bytes))
+}
+
+/// `STRLEN key`
+pub(in crate::service) fn strlen<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let info = call.service.key(call.argument(1))?;
+    call.reply.integer(info.map_or(0, |info| info.requested));
+    Ok(())
+}
+
+/// `EXISTS key [key …]`: how many are there, as often as they are named.
+pub(in crate::service) fn exists<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let keys = call.arguments.iter().skip(1);
+    let found = keys.filter(|key| call.service.names.find(key).is_some()).count();
+    call.reply.integer(found as u64);
+    Ok(())
+}
+
+/// `TYPE key`
+pub(in crate::service) fn kind<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let is_there = call.service.names.find(call.argument(1)).is_some();
+    call.reply.status(if is_there { "string" } else { "none" });
+    Ok(())
+}
+
+/// `MEMORY USAGE key [SAMPLES n]`: its pages, its guard page, and what its entries take of tables.
+pub(in crate::service) fn memory<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let subcommand = call.argument(1);
+    if !subcommand.eq_ignore_ascii_case(b"USAGE") {
+        return Err(Failure::Subcommand("MEMORY", Word::new(subcommand)));
+    }
+    let options = call.arguments.count();
+    if !(options == 3 || options == 5 && call.argument(3).eq_ignore_ascii_case(b"SAMPLES")) {
+        return Err(Failure::Redis("syntax error"));
+    }
+    match call.service.key(call.argument(2))? {
+        Some(info) => {
+            let pages = info.with_guard().count().get();
+            call.reply.integer(pages * (PAGE_BYTES + size_of::<u64>() as u64));
+        }
+        None => call.reply.null(),
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! Keys that are written, and that go.
+
+use vmalloc::{Machine, Request};
+
+use crate::resp;
+use crate::service::CLIENT;
+use crate::service::call::Call;
+use crate::service::failure::{Failure, Word};
+use crate::service::lease;
+use crate::service::naming::Naming;
+use crate::service::resize::{After, Wish};
+
+/// What follows the value of a `SET`.
+#[derive(Debug, Default)]
+struct Options {
+    only_new: bool,
+    only_old: bool,
+    lease_ms: Option<u64>,
+    keep_lease: bool,
+}
+
+impl Options {
+    fn parse<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Failure> {
+        let mut options = Self::default();
+        while let Some(word) = words.next() {
+            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+            match () {
+                () if is("NX") => options.only_new = true,
+                () if is("XX") => options.only_old = true,
+                () if is("KEEPTTL") => options.keep_lease = true,
+                () if is("EX") || is("PX") => {
+                    let value = words.next().ok_or(Failure::Redis("syntax error"))?;
+                    let unit_ms = if is("EX") { 1000 } else { 1 };
+                    options.lease_ms = Some(lease::lease(value, unit_ms)?);
+                }
+                () => return Err(Failure::Redis("syntax error")),
+            }
+        }
+        if options.only_new && options.only_old || options.keep_lease && options.lease_ms.is_some()
+        {
+            return Err(Failure::Redis("syntax error"));
+        }
+        Ok(options)
+    }
+}
+
+/// `SET key value [NX|XX] [EX seconds|PX milliseconds|KEEPTTL]`: a new region, and the old one is
+/// freed.
+pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let name = super::name(call.argument(1))?;
+    let options = Options::parse(call.arguments.iter().skip(3))?;
+    let naming = Naming::of(name)
+        .condition(options.only_new, options.only_old)
+        .lease(options.lease_ms, options.keep_lease);
+    match make(call, &naming, call.argument(2)) {
+        Ok(()) => call.reply.status("OK"),
+        Err(Failure::Exists(_)) if options.only_new => call.reply.null(),
+        Err(Failure::NoName(_)) if options.only_old => call.reply.null(),
+        Err(failure) => return Err(failure),
+    }
+    Ok(())
+}
+
+/// Makes a region that holds a value.
+fn make<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    naming: &Naming,
+    value: &[u8],
+) -> Result<(), Failure> {
+    call.service.check_naming(naming)?;
+    let (service, place) = (&mut *call.service, call.session.place);
+    // Not zeroed: every byte that can be read is written, and a growth clears the rest.
+    let request = Request::try_new(value.len() as u64)?.caller(CLIENT);
+    service.check_quota(call.session, true, request.pages().get())?;
+    let refused = |error| Failure::Allocate(error, Word::new(b"value"));
+    let region = service.vm.allocate(&request).map_err(refused)?;
+    let info = region.info();
+    let _ = region.into_raw();
+    service.note(service.ledger.of_place(place), &info);
+    if let Err(failure) = service.write(&info, 0, value) {
+        service.give_up(info.id);
+        return Err(failure);
+    }
+    service.settle(&info, naming)
+}
+
+/// `APPEND key value`: how long it is then.
+pub(in crate::service) fn append<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let (key, value) = (call.argument(1), call.argument(2));
+    let info = call.service.key(key)?;
+    let end = info.map_or(0, |info| info.requested);
+    write_at(call, key, end, value)
+}
+
+/// `SETRANGE key offset value`: how long it is then. What was never written is zero.
+pub(in crate::service) fn setrange<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let offset = resp::signed(call.argument(2)).and_then(|offset| u64::try_from(offset).ok());
+    let offset = offset.ok_or(Failure::Redis("offset is out of range"))?;
+    write_at(call, call.argument(1), offset, call.argument(3))
+}
+
+fn write_at<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    key: &[u8],
+    offset: u64,
+    value: &[u8],
+) -> Result<(), Failure> {
+    let end = offset.saturating_add(value.len() as u64);
+    let Some(mut info) = call.service.key(key)? else {
+        if value.is_empty() {
+            call.reply.integer(0);
+            return Ok(());
+        }
+        let naming = Naming::of(super::name(key)?);
+        if offset == 0 {
+            make(call, &naming, value)?;
+            call.reply.integer(end);
+            return Ok(());
+        }
+        // One byte, which grows by what is missing.
+        make(call, &naming, &[0])?;
+        return write_at(call, key, offset, value);
+    };
+    if value.is_empty() {
+        call.reply.integer(info.requested);
+        return Ok(());
+    }
+    // A key that refuses writes is not made larger either.
+    call.service.write(&info, 0, &[])?;
+    if end > info.requested {
+        let wish = Wish::to(end);
+        let Some((now, _)) = call.service.resize(call.session, &info, wish, After::Again)? else {
+            return Ok(());
+        };
+        info = now;
+    }
+    call.service.write(&info, offset, value)?;
+    call.reply.integer(info.requested);
+    Ok(())
+}
+
+/// `DEL key [key …]`, `UNLINK key [key …]`: how many were there. Large ones are freed later.
+pub(in crate::service) fn del<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let mut gone = 0;
+    for key in call.arguments.iter().skip(1) {
+        let found = call.service.names.find(key).and_then(|index| call.service.names.id(index));
+        if let Some(id) = found {
+            call.service.give_up(id);
+            gone += 1;
+        }
+    }
+    call.reply.integer(gone);
+    Ok(())
+}

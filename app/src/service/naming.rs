@@ -1,0 +1,148 @@
+//! From a region that was made to one that its client has: named, leased, told of.
+
+use arrayvec::ArrayVec;
+use runtime_config::limits::NAME_BYTES_MAX;
+use vmalloc::{Machine, RegionInfo};
+
+use super::Service;
+use super::failure::Failure;
+use super::ledger::{List, State};
+use super::options::Options;
+use crate::resp::Reply;
+
+/// What a region is called, and for how long it lives.
+#[derive(Debug, Default)]
+pub(super) struct Naming {
+    /// Empty where it has no name.
+    name: ArrayVec<u8, NAME_BYTES_MAX>,
+    /// Whether the region that has the name may be freed.
+    replace: bool,
+    /// Whether there must be such a region.
+    must_replace: bool,
+    lease_ms: Option<u64>,
+    /// Whether the lease of the region that has the name goes on.
+    keep_lease: bool,
+}
+
+impl Naming {
+    /// What options of `VMALLOC` say.
+    pub(super) fn new(options: &Options<'_>) -> Self {
+        let name = options.name.unwrap_or_default();
+        Self { replace: options.replace, lease_ms: options.lease_ms, ..Self::of(name) }
+    }
+
+    /// A name that was checked.
+    pub(super) fn of(name: &[u8]) -> Self {
+        // Names that are valid fit.
+        Self { name: name.try_into().unwrap_or_default(), replace: true, ..Self::default() }
+    }
+
+    /// Refuses to replace a region, or to do anything else.
+    pub(super) fn condition(mut self, only_new: bool, only_old: bool) -> Self {
+        self.replace = !only_new;
+        self.must_replace = only_old;
+        self
+    }
+
+    /// Sets for how long the region lives.
+    pub(super) fn lease(mut self, lease_ms: Option<u64>, keep: bool) -> Self {
+        self.lease_ms = lease_ms;
+        self.keep_lease = keep;
+        self
+    }
+}
+
+impl<M: Machine> Service<M> {
+    /// Whether the name can be given now, and the lease.
+    pub(super) fn check_naming(&self, naming: &Naming) -> Result<(), Failure> {
+        if naming.lease_ms.is_some() && self.ledger.leases() >= self.leases.limit() {
+            return Err(Failure::Quota("leases", self.leases.limit()));
+        }
+        if naming.name.is_empty() {
+            return Ok(());
+        }
+        match self.names.find(&naming.name) {
+            Some(index) if !naming.replace => match self.names.id(index) {
+                Some(id) => Err(Failure::Exists(self.place(id))),
+                None => Ok(()),
+            },
+            Some(_) => Ok(()),
+            None if naming.must_replace => {
+                Err(Failure::NoName(super::failure::Word::new(&naming.name)))
+            }
+            None if self.names.is_full() => Err(Failure::Quota("names", self.names.limit())),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note of a region that was made for a client, who must not use it yet.
+    pub(super) fn note(&mut self, list: List, info: &RegionInfo) {
+        self.ledger.insert(list, info.id, info.range.count().get(), self.now_us);
+    }
+
+    /// Gives a region to its client: names it, frees what had the name before, and replies.
+    ///
+    /// # Errors
+    ///
+    /// The name was taken meanwhile; the region is freed.
+    pub(super) fn publish(
+        &mut self,
+        info: &RegionInfo,
+        naming: &Naming,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), Failure> {
+        self.settle(info, naming)?;
+        reply.array(3);
+        reply.integer(info.id.get());
+        reply.bulk_of(format_args!("{:#x}", info.range.address()));
+        reply.integer(info.range.count().bytes());
+        Ok(())
+    }
+
+    /// The same without a reply.
+    pub(super) fn settle(&mut self, info: &RegionInfo, naming: &Naming) -> Result<(), Failure> {
+        if let Err(failure) = self.check_naming(naming) {
+            // Nobody else knows the id yet, so nobody keeps it from being freed.
+            self.give_up(info.id);
+            return Err(failure);
+        }
+        let mut until_us = naming.lease_ms.map(|ms| self.deadline(ms));
+        if !naming.name.is_empty() {
+            let old_until_us = self.name(info, naming);
+            until_us = until_us.or(old_until_us.filter(|_| naming.keep_lease));
+        }
+        self.ledger.set_state(info.id, State::Ready);
+        if let Some(until_us) = until_us {
+            // There was room, or has been since the old one is gone.
+            self.leases.set(&mut self.ledger, info.id, until_us);
+        }
+        Ok(())
+    }
+
+    /// Gives a name that was checked, and frees the region that had it. Returns when that would have
+    /// ended.
+    fn name(&mut self, info: &RegionInfo, naming: &Naming) -> Option<u64> {
+        let mut until_us = None;
+        let index = match self.names.find(&naming.name) {
+            Some(index) => {
+                let old = self.names.id(index);
+                self.names.set_id(index, info.id);
+                if let Some(old) = old {
+                    until_us = self.ledger.lease(old);
+                    self.ledger.set_name(old, None);
+                    self.give_up(old);
+                }
+                Some(index)
+            }
+            None => self.names.insert(&naming.name, info.id),
+        };
+        self.ledger.set_name(info.id, index);
+        self.ledger.move_to(self.ledger.named(), info.id);
+        until_us
+    }
+
+    /// When so many milliseconds from now are over.
+    pub(super) fn deadline(&self, ms: u64) -> u64 {
+        self.now_us.saturating_add(ms.saturating_mul(1000))
+    }
+}

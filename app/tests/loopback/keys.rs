@@ -1,0 +1,163 @@
+//! Named regions as the string keys of Redis.
+
+use crate::harness::{World, multibulk};
+use crate::value::Value;
+
+fn bulk(text: &str) -> Value {
+    Value::Bulk(text.into())
+}
+
+#[test]
+fn keys_are_set_and_read() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    let status = |text: &str| Value::Status(text.into());
+    let none = "key value is at least one byte";
+    let _ = none;
+    for (line, expected) in [
+        ("GET k", Value::Null),
+        ("STRLEN k", Value::Integer(0)),
+        ("TYPE k", status("none")),
+        ("SET k hello", status("OK")),
+        ("GET k", bulk("hello")),
+        ("STRLEN k", Value::Integer(5)),
+        ("TYPE k", status("string")),
+        ("EXISTS k k other", Value::Integer(2)),
+        ("GETRANGE k 1 3", bulk("ell")),
+        ("GETRANGE k -3 -1", bulk("llo")),
+        ("GETRANGE k -100 100", bulk("hello")),
+        ("GETRANGE k 3 1", bulk("")),
+        ("GETRANGE k 5 9", bulk("")),
+        ("GETRANGE none 0 9", bulk("")),
+        ("SET k there NX", Value::Null),
+        ("SET none there XX", Value::Null),
+        ("GET k", bulk("hello")),
+        ("SET k there XX", status("OK")),
+        ("SET new there NX", status("OK")),
+        ("APPEND k !", Value::Integer(6)),
+        ("GET k", bulk("there!")),
+        ("SETRANGE k 8 x", Value::Integer(9)),
+        ("GET k", bulk("there!\0\0x")),
+        ("SETRANGE far 3 x", Value::Integer(4)),
+        ("GET far", bulk("\0\0\0x")),
+        ("APPEND more abc", Value::Integer(3)),
+        ("DBSIZE", Value::Integer(4)),
+        ("MEMORY USAGE k", Value::Integer(2 * 4104)),
+        ("MEMORY USAGE none", Value::Null),
+        ("DEL k none far", Value::Integer(2)),
+        ("UNLINK new more", Value::Integer(2)),
+        ("DBSIZE", Value::Integer(0)),
+    ] {
+        assert_eq!(world.ok(&mut client, line), expected, "{line}");
+    }
+    assert!(world.check(&mut client).starts_with("OK areas=0 "));
+}
+
+#[test]
+fn what_is_wrong_is_said_and_changes_nothing() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    world.ok(&mut client, "SET k hello");
+    for (line, expected) in [
+        (
+            "SET a@b x",
+            "INVAL a name is 1 to 64 graphic ASCII bytes without @, \" and \\, not 'a@b'",
+        ),
+        ("SET k x NX XX", "ERR syntax error"),
+        ("SET k x EX", "ERR syntax error"),
+        ("SET k x EX 1 KEEPTTL", "ERR syntax error"),
+        ("SET k x EX 0", "INVAL a lease is between 1 ms and a hundred years, not '0'"),
+        ("GETRANGE k a 1", "ERR value is not an integer or out of range"),
+        ("SETRANGE k -1 x", "ERR offset is out of range"),
+        ("SCAN x", "ERR invalid cursor"),
+        ("SCAN 0 COUNT 0", "ERR syntax error"),
+        ("SCAN 0 MATCH", "ERR syntax error"),
+        ("MEMORY DOCTOR x", "ERR unknown subcommand 'DOCTOR'. Try MEMORY HELP."),
+        ("SETRANGE k 1099511627776 x", "TOOBIG 1099511627777 exceeds"),
+    ] {
+        let error = world.error(&mut client, line);
+        assert!(error.starts_with(expected), "{line}: {error}");
+    }
+    let empty = world.request(&mut client, &[b"SET", b"k", b""]);
+    assert_eq!(empty, Value::Error("INVAL size 0".into()));
+    assert_eq!(world.ok(&mut client, "GET k"), bulk("hello"));
+    assert!(world.check(&mut client).starts_with("OK areas=1 "));
+}
+
+#[test]
+fn large_values_come_and_go() {
+    let mut world = World::new();
+    let (mut one, mut other) = (world.connect(), world.connect());
+    let value: Vec<u8> = (0..700_001_u32).map(|number| (number % 251) as u8).collect();
+    world.ok(&mut one, "SET k old");
+    let request = multibulk(&[b"SET", b"k", &value]);
+    let (front, back) = request.split_at(400_000);
+    world.send(&mut one, front);
+    world.settle();
+    assert_eq!(world.ok(&mut other, "GET k"), bulk("old"), "the new value is not whole");
+    world.send(&mut one, back);
+    assert_eq!(world.reply(&mut one), Value::Status("OK".into()));
+    assert_eq!(world.ok(&mut other, "GET k"), Value::Bulk(value.clone()));
+    // One that does not come to an end leaves nothing.
+    world.send(&mut one, front);
+    world.settle();
+    world.reset(&one);
+    world.settle();
+    assert_eq!(world.ok(&mut other, "GET k"), Value::Bulk(value));
+    assert!(world.check(&mut other).starts_with("OK areas=1 "));
+    world.ok(&mut other, "SETRANGE k 2097151 x");
+    assert_eq!(world.error(&mut other, "GET k"), "LIMIT reply exceeds 1048576 bytes, use GETRANGE");
+    assert_eq!(world.ok(&mut other, "GETRANGE k 2097150 -1"), bulk("\0x"));
+    assert_eq!(world.ok(&mut other, "GETRANGE k 700001 700002"), bulk("\0\0"));
+    world.send(&mut other, &multibulk(&[b"SET", b"a@b", &[b'x'; 100_000]]));
+    assert!(matches!(world.reply(&mut other), Value::Error(text) if text.starts_with("INVAL")));
+}
+
+#[test]
+fn a_growth_that_cannot_be_had_is_answered_once() {
+    for helpers in [0, 1] {
+        let mut world = match helpers {
+            0 => World::with("", 4_000),
+            _ => World::with_helpers("", 4_000, 1, 5),
+        };
+        let mut client = world.connect();
+        world.ok(&mut client, "SET k hello");
+        world.ok(&mut client, "VMALLOC 8M");
+        world.send(&mut client, &multibulk(&[b"SETRANGE", b"k", b"10000000", b"x"]));
+        let reply = world.reply(&mut client);
+        assert!(matches!(&reply, Value::Error(text) if text.starts_with("NOMEM ")), "{reply:?}");
+        assert_eq!(world.ok(&mut client, "GET k"), bulk("hello"));
+        world.ok(&mut client, "SETRANGE k 3000000 x");
+        assert_eq!(world.ok(&mut client, "STRLEN k").integer(), 3_000_001);
+        world.check(&mut client);
+    }
+}
+
+#[test]
+fn a_scan_finds_every_key_once() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    for number in 0..300 {
+        world.ok(&mut client, &format!("SET k:{number} x"));
+    }
+    for number in (0..300).step_by(3) {
+        world.ok(&mut client, &format!("DEL k:{number}"));
+    }
+    let mut found = Vec::new();
+    let mut cursor = "0".to_owned();
+    loop {
+        let page = world.ok(&mut client, &format!("SCAN {cursor} COUNT 7 MATCH k:*"));
+        found.extend(page.items()[1].items().iter().map(Value::text));
+        cursor = page.items()[0].text();
+        if cursor == "0" {
+            break;
+        }
+    }
+    let count = found.len();
+    found.sort();
+    found.dedup();
+    assert_eq!((count, found.len()), (200, 200));
+    let none = world.ok(&mut client, "SCAN 0 COUNT 1000 TYPE hash");
+    assert_eq!(none.items()[1], Value::Array(Vec::new()));
+    assert_eq!(world.ok(&mut client, "SCAN 4294967295").items()[0].text(), "0");
+}

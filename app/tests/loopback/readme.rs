@@ -1,0 +1,49 @@
+//! The README's table of commands is the image's.
+
+use std::fmt::Write;
+use std::{env, fs};
+
+use app::service::table::{Commands, Group};
+use vmalloc::sim::SimMachine;
+
+const BEGIN: &str =
+    "<!-- commands: written by a test, UPDATE_README=1 cargo test -p app readme -->\n";
+const END: &str = "<!-- end of commands -->\n";
+
+fn table() -> String {
+    let mut text = String::new();
+    for group in Group::ALL {
+        let _ = write!(text, "\n| {} | what it does | errors |\n|---|---|---|\n", title(group));
+        let all = Commands::<SimMachine>::TABLE.iter();
+        for command in all.filter(|command| command.group == group) {
+            let syntax = format!("{} {}", command.name, command.syntax).replace('|', "\\|");
+            let (summary, errors) = (command.summary, command.errors);
+            let _ = writeln!(text, "| `{}` | {summary} | {errors} |", syntax.trim_end());
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn title(group: Group) -> &'static str {
+    match group {
+        Group::Region => "regions",
+        Group::Key => "regions with a name, as string keys",
+        Group::Report => "reports and tools",
+        Group::Connection => "connections",
+    }
+}
+
+#[test]
+fn the_readme_has_every_command() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).expect("the README has the table's beginning");
+    let (now, after) = rest.split_once(END).expect("the README has the table's end");
+    let wanted = table();
+    if env::var_os("UPDATE_README").is_some() {
+        fs::write(path, format!("{before}{BEGIN}{wanted}{END}{after}")).unwrap();
+    } else {
+        assert_eq!(now, wanted, "UPDATE_README=1 cargo test -p app readme");
+    }
+}
