@@ -56,7 +56,8 @@ pub use names::{NameIndex, Names};
 pub use session::Session;
 pub use stream::{Flow, Stream, open_stream};
 
-use arrayvec::ArrayVec;
+use alloc::vec::Vec;
+
 use runtime_config::cmdline::Config;
 use runtime_config::limits::{self, CPUS_MAX};
 use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Vmalloc};
@@ -96,7 +97,7 @@ pub struct Service<M: Machine + 'static> {
     errands: Errands<M>,
     chores: Chores,
     /// Errands whose sessions have ended.
-    abandoned: ArrayVec<(Ticket, Then), CPUS_MAX>,
+    abandoned: Vec<(Ticket, Then)>,
     /// The session that waits until no errand is under way.
     held_for: Option<u64>,
     /// Whether an audit is under way: nothing may be allocated or freed.
@@ -129,7 +130,7 @@ impl<M: Machine> Service<M> {
             crew: None,
             errands: Errands::new(),
             chores: Chores::default(),
-            abandoned: ArrayVec::new(),
+            abandoned: Vec::with_capacity(CPUS_MAX),
             held_for: None,
             is_checking: false,
         })

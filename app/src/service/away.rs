@@ -222,8 +222,11 @@ impl<M: Machine> Service<M> {
                 Ok(other) => unreachable!("{other:?} is no answer for a region to be freed"),
             }
         }
-        let abandoned = core::mem::take(&mut self.abandoned);
-        self.abandoned = abandoned.into_iter().filter_map(|errand| self.abandon(errand)).collect();
+        for _ in 0..self.abandoned.len() {
+            let errand = self.abandoned.remove(0);
+            let rest = self.abandon(errand);
+            self.abandoned.extend(rest);
+        }
         before != self.errands.is_idle()
     }
 

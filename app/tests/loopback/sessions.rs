@@ -1,7 +1,6 @@
 //! What belongs to a connection: its protocol, its password, its name.
 
 use crate::harness::World;
-use crate::value::Value;
 
 #[test]
 fn the_third_version_has_maps_and_nulls() {
