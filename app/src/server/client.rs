@@ -260,8 +260,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Parsed::Incomplete => return false,
             Parsed::Empty { consumed } => self.input.consume(consumed),
             Parsed::Request { consumed } => {
-                self.answer(shared);
-                if self.session.is_waiting() {
+                if !self.answer(shared) || self.session.is_waiting() {
                     return false;
                 }
                 shared.service.counters.commands += 1;
@@ -275,25 +274,32 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Answers the request that was parsed, in a buffer of its own where the reply is large.
-    fn answer<M: Machine, B: Buffers<Buffer = T>>(&mut self, shared: &mut Shared<'_, M, B>) {
+    /// Answers the request that was parsed, in a buffer of its own where the reply is large. Returns
+    /// false where it has to wait until what stands before it was sent.
+    fn answer<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
         let arguments = shared.ranges.within(self.input.bytes());
         let (service, session) = (&mut *shared.service, &mut self.session);
         let written = self.output.write(|reply| service::serve(service, session, arguments, reply));
-        let Written::TooLarge(needed, Served { hint }) = written else { return };
+        let Written::TooLarge(needed, Served { hint }) = written else { return true };
+        if self.output.will_have_room(needed) {
+            return false;
+        }
 
         let too_large = service.reply_limit(hint);
         if needed > service.reply_bytes_max() {
             self.refuse(shared, &too_large);
-            return;
+            return true;
         }
         if service.is_checking() {
             service.put_off(session);
-            return;
+            return false;
         }
         let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
             self.refuse(shared, &Failure::ReplyMemory(needed));
-            return;
+            return true;
         };
         let again =
             |reply: &mut resp::Reply<'_>| service::serve(service, session, arguments, reply);
@@ -302,6 +308,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         } else {
             self.refuse(shared, &too_large);
         }
+        true
     }
 
     /// Begins with a request that cannot be held: a large write is served as it comes, all else

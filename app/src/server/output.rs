@@ -12,6 +12,8 @@ pub(super) struct Output<T> {
     fixed: &'static mut [u8],
     start: usize,
     end: usize,
+    /// Room that the next reply needs, as far as is known.
+    wanted: usize,
     spill: Option<Spill<T>>,
 }
 
@@ -33,17 +35,27 @@ pub(super) enum Written<R> {
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
     pub(super) fn new(fixed: &'static mut [u8]) -> Self {
-        Self { fixed, start: 0, end: 0, spill: None }
+        Self { fixed, start: 0, end: 0, wanted: SMALL_REPLY_BYTES, spill: None }
     }
 
     /// Whether a request may be served. One with a large reply unsent is not served.
     pub(super) fn has_room(&mut self) -> bool {
-        if self.fixed.len() - self.end < SMALL_REPLY_BYTES && self.start > 0 {
+        if self.fixed.len() - self.end < self.wanted && self.start > 0 {
             self.fixed.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        self.spill.is_none() && self.fixed.len() - self.end >= SMALL_REPLY_BYTES
+        self.spill.is_none() && self.fixed.len() - self.end >= self.wanted
+    }
+
+    /// Whether a reply of so many bytes fits once what stands before it was sent. Then no request is
+    /// served until it does.
+    pub(super) fn will_have_room(&mut self, needed: usize) -> bool {
+        let will = !self.is_empty() && needed <= self.fixed.len();
+        if will {
+            self.wanted = needed;
+        }
+        will
     }
 
     /// Whether everything was sent.
@@ -59,6 +71,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
             return Written::TooLarge(room.length(), result);
         }
         self.end += room.length();
+        self.wanted = SMALL_REPLY_BYTES;
         Written::Whole
     }
 
@@ -75,6 +88,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
             return false;
         }
         let end = room.length();
+        self.wanted = SMALL_REPLY_BYTES;
         self.spill = Some(Spill { buffer, start: 0, end });
         true
     }
@@ -106,6 +120,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
     pub(super) fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
+        self.wanted = SMALL_REPLY_BYTES;
         self.spill = None;
     }
 }
@@ -142,6 +157,22 @@ mod tests {
         assert_eq!(&sent[..11], b":1\r\n$5000\r\n");
         assert_eq!(sent.len(), 4 + needed);
         assert!(output.has_room());
+    }
+
+    #[test]
+    fn a_reply_that_fits_alone_waits_for_those_before_it() {
+        let mut output = output(4096);
+        output.write(|reply| reply.bulk(&[b'x'; 2000]));
+        let Written::TooLarge(needed, ()) = output.write(|reply| reply.bulk(&[b'x'; 3000])) else {
+            panic!("5000 bytes do not fit")
+        };
+        assert!(!output.will_have_room(4097));
+        assert!(output.will_have_room(needed) && !output.has_room());
+        output.send(|bytes| Some(bytes.len() - 1));
+        assert!(output.has_room(), "one byte is left before it");
+        assert!(matches!(output.write(|reply| reply.bulk(&[b'x'; 3000])), Written::Whole));
+        output.send(|bytes| Some(bytes.len()));
+        assert!(output.is_empty() && !output.will_have_room(10), "nothing to wait for");
     }
 
     #[test]
