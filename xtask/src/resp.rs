@@ -50,6 +50,16 @@ impl Reply {
         bytes
     }
 
+    /// Finds the number behind a name, in a reply of names and values.
+    pub(crate) fn entry(&self, name: &str) -> Option<u64> {
+        let Self::Array(Some(items)) = self else { return None };
+        let value = items.chunks_exact(2).find_map(|pair| match pair {
+            [Self::Bulk(Some(key)), Self::Integer(value)] if key == name.as_bytes() => Some(*value),
+            _ => None,
+        });
+        value.and_then(|value| u64::try_from(value).ok())
+    }
+
     /// Says whether the server refused the command.
     pub(crate) fn is_error(&self) -> bool {
         matches!(self, Self::Error(_))

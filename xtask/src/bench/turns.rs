@@ -105,18 +105,8 @@ fn ping(address: SocketAddr, time: Duration) -> anyhow::Result<Vec<Duration>> {
 }
 
 fn read(client: &mut Client) -> anyhow::Result<Turns> {
-    let Reply::Array(Some(items)) = client.call(&["VSTATS", "service"])? else {
-        bail!("VSTATS answers no map");
-    };
-    let number = |name: &str| {
-        let pairs = items.chunks_exact(2).find_map(|pair| match pair {
-            [Reply::Bulk(Some(key)), Reply::Integer(value)] if key == name.as_bytes() => {
-                Some(*value)
-            }
-            _ => None,
-        });
-        pairs.and_then(|value| u64::try_from(value).ok()).with_context(|| format!("no {name}"))
-    };
+    let reply = client.call(&["VSTATS", "service"])?;
+    let number = |name| reply.entry(name).with_context(|| format!("VSTATS has no {name}"));
     Ok(Turns { all: number("turns")?, long: number("turns_long")? })
 }
 
