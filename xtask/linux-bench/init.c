@@ -3,7 +3,7 @@
  * The first and only process of the Linux guests that the image is compared with.
  *
  *	init bench PARAMETERS	loads /vmbench.ko with these parameters, then ends the guest
- *	init redis		brings the network up at 10.0.2.15 and becomes /redis-server
+ *	init redis ADDRESS	brings the network up at that address and becomes /redis-server
  *
  * The words come from the kernel's command line, after "--".
  */
@@ -76,7 +76,7 @@ static void bring_up(int sock, const char *name)
 		die(name);
 }
 
-static void redis(void)
+static void redis(const char *address)
 {
 	int sock = socket(AF_INET, SOCK_DGRAM, 0);
 
@@ -85,7 +85,7 @@ static void redis(void)
 			die(drivers[i]);
 	if (sock < 0)
 		die("socket");
-	set_address(sock, "eth0", SIOCSIFADDR, "10.0.2.15");
+	set_address(sock, "eth0", SIOCSIFADDR, address);
 	set_address(sock, "eth0", SIOCSIFNETMASK, "255.255.255.0");
 	bring_up(sock, "lo");
 	bring_up(sock, "eth0");
@@ -100,8 +100,8 @@ int main(int count, char **words)
 	for (int i = 1; i < count; i++) {
 		if (!strcmp(words[i], "bench"))
 			bench(count - i - 1, words + i + 1);
-		if (!strcmp(words[i], "redis"))
-			redis();
+		if (!strcmp(words[i], "redis") && i + 1 < count)
+			redis(words[i + 1]);
 	}
-	die("init: neither bench nor redis");
+	die("init: neither bench nor redis with an address");
 }

@@ -9,6 +9,7 @@ mod image;
 mod linux;
 mod peer;
 mod rows;
+mod tcp;
 mod turns;
 mod workloads;
 
@@ -23,6 +24,7 @@ pub(crate) fn bench(workspace: &Workspace, what: &Bench) -> anyhow::Result<ExitC
         Bench::Guest(options) => guest::guest(workspace, options),
         Bench::Linux(options) => linux::linux(workspace, options),
         Bench::Turns(options) => turns::turns(workspace, options),
+        Bench::Tcp(options) => tcp::tcp(workspace, options),
         Bench::Boot(options) => boot::boot(workspace, options),
     }
 }

@@ -178,6 +178,8 @@ pub(crate) enum Bench {
     Linux(BenchLinuxOptions),
     /// How long a turn of the image's loop takes while another client uses 1 GiB.
     Turns(BenchTurnsOptions),
+    /// `redis-benchmark` on the image, on Debian's Redis in a Linux guest, and on Redis on this host.
+    Tcp(BenchTcpOptions),
     /// From the start of QEMU to the first PONG: the image, and Debian's Linux with Redis.
     Boot(BenchBootOptions),
 }
@@ -222,6 +224,32 @@ pub(crate) struct BenchTurnsOptions {
     /// How long.
     #[arg(long, default_value_t = 20, value_name = "S")]
     pub(crate) seconds: u64,
+}
+
+/// Options of `bench tcp`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchTcpOptions {
+    /// CPUs of each guest.
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) smp: u32,
+    /// Memory of each guest.
+    #[arg(long, default_value = "1G")]
+    pub(crate) memory: String,
+    /// How often each is measured, in turns; the medians count.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) rounds: u32,
+    /// About how long one measurement takes, in milliseconds.
+    #[arg(long, default_value_t = 1500, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=10_000))]
+    pub(crate) ms: u32,
+    /// How the guests are reached.
+    #[arg(long, value_enum, default_value_t = LoadNetRequest::Auto)]
+    pub(crate) net: LoadNetRequest,
+    /// Measures only the rows whose name contains this, as in "GET 64 B" or "50 clients, 1 pipelined".
+    #[arg(long, default_value = "", value_name = "PART")]
+    pub(crate) only: String,
+    /// Also writes the rows to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// Options of `bench boot`.
@@ -282,6 +310,17 @@ pub(crate) enum NetRequest {
     /// QEMU's user network: fine for a few clients.
     User,
     /// passt: for load.
+    Passt,
+}
+
+/// The choice of `--net` where guests are under load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LoadNetRequest {
+    /// TAP devices where this user may make them, else passt.
+    Auto,
+    /// TAP devices in a network of their own.
+    Tap,
+    /// passt.
     Passt,
 }
 

@@ -56,7 +56,7 @@ impl Guest {
         let _ = std::fs::remove_file(instance.serial());
         let pair = match plan.network {
             Some(Network::Passt) => Some(UnixStream::pair().context("a socket pair")?),
-            Some(Network::User) | None => None,
+            Some(Network::User | Network::Tap(_)) | None => None,
         };
         let ends = pair.as_ref().map(|(near, far)| (near.as_raw_fd(), far.as_raw_fd()));
         let (passt, qemu) = plan.commands(&instance.serial(), ends);

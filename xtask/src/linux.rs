@@ -7,6 +7,7 @@ mod archive;
 mod packages;
 mod programs;
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -15,6 +16,8 @@ use crate::process;
 use crate::workspace::Workspace;
 
 use archive::Archive;
+
+pub(crate) use programs::redis as redis_server;
 
 /// What every Linux guest is told: pages are not cleared that nobody wants cleared, nothing is paid
 /// for what other machines leak, and code lies where it always lies.
@@ -67,8 +70,8 @@ impl Linux {
         Ok((path, format!("{COMMAND_LINE} -- bench {parameters}")))
     }
 
-    /// Packs what a guest needs that becomes the host's Redis.
-    pub(crate) fn redis(&self) -> anyhow::Result<(PathBuf, String)> {
+    /// Packs what a guest needs that becomes the host's Redis at an address.
+    pub(crate) fn redis(&self, address: Ipv4Addr) -> anyhow::Result<(PathBuf, String)> {
         let mut files = Archive::default();
         files.add("init", &self.init()?, archive::EXECUTABLE)?;
         for (name, path) in packages::drivers(&self.version, &self.root) {
@@ -81,7 +84,7 @@ impl Linux {
             files.add(name.trim_start_matches('/'), &library, archive::EXECUTABLE)?;
         }
         let path = files.write(&self.work.join("redis.cpio"))?;
-        Ok((path, format!("{COMMAND_LINE} -- redis")))
+        Ok((path, format!("{COMMAND_LINE} -- redis {address}")))
     }
 
     fn init(&self) -> anyhow::Result<PathBuf> {

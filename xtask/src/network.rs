@@ -1,4 +1,4 @@
-//! How the guest reaches the host: passt or QEMU's user network.
+//! How the guest reaches the host: passt, QEMU's user network or a TAP device.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -16,6 +16,8 @@ pub(crate) enum Network {
     User,
     /// A helper process with real sockets.
     Passt,
+    /// A TAP device of this name, which whoever plans the guest has made.
+    Tap(&'static str),
 }
 
 impl fmt::Display for Network {
@@ -23,6 +25,7 @@ impl fmt::Display for Network {
         f.write_str(match self {
             Self::User => "QEMU's user network",
             Self::Passt => "passt",
+            Self::Tap(_) => "a TAP device",
         })
     }
 }

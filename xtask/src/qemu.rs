@@ -83,6 +83,8 @@ pub(crate) enum Netdev {
     },
     /// One end of a socket pair.
     Stream(RawFd),
+    /// A TAP device that is there and up.
+    Tap(&'static str),
 }
 
 /// Everything that QEMU is told.
@@ -156,6 +158,9 @@ impl Netdev {
             Self::Stream(descriptor) => {
                 Some(format!("stream,id=n0,server=off,addr.type=fd,addr.str={descriptor}"))
             }
+            Self::Tap(name) => {
+                Some(format!("tap,id=n0,ifname={name},script=no,downscript=no,vhost=off"))
+            }
         }
     }
 }
@@ -201,6 +206,7 @@ mod tests {
         let bare = line(Netdev::None, "");
         assert!(!bare.contains("-append") && !bare.contains("netdev"), "{bare}");
         assert!(line(Netdev::Stream(7), "").contains("addr.type=fd,addr.str=7"));
+        assert!(line(Netdev::Tap("t0"), "").contains("tap,id=n0,ifname=t0,script=no"));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The few system calls that `std` does not offer, each behind a safe function.
-#![expect(unsafe_code, reason = "system calls: prctl, kill, sigtimedwait, setsockopt, geteuid")]
+#![expect(
+    unsafe_code,
+    reason = "system calls: prctl, kill, sigtimedwait, setsockopt, geteuid, unshare"
+)]
 
 use std::io;
 use std::net::TcpStream;
@@ -12,6 +15,13 @@ use std::time::Duration;
 pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid has no arguments and cannot fail.
     unsafe { libc::geteuid() == 0 }
+}
+
+/// Moves the calling thread, and every process that it starts from now on, into a network of their
+/// own with nothing in it. It has no name, so nothing of it is left when the last of them has ended.
+pub(crate) fn leave_network() -> io::Result<()> {
+    // SAFETY: unshare takes a number; CLONE_NEWNET changes the calling thread only.
+    check(unsafe { libc::unshare(libc::CLONE_NEWNET) })
 }
 
 /// What a child process gets from the tool beside its arguments.

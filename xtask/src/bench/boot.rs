@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use runtime_config::ports;
 
 use super::figures::median;
 use super::image::{self, Setting};
@@ -24,7 +25,7 @@ pub(super) fn boot(workspace: &Workspace, options: &BenchBootOptions) -> anyhow:
     let linux = Linux::ensure(workspace)?;
     let setting = Setting { memory: "512M", cpus: 2, accel: Accel::Tcg, append: "" };
     let ours = image::plan(workspace, &setting)?;
-    let (files, line) = linux.redis()?;
+    let (files, line) = linux.redis(ports::GUEST_ADDRESS.into())?;
     let peer = Plan {
         image: linux.kernel(),
         initrd: Some(files),

@@ -59,8 +59,16 @@ pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Resu
 
 /// Starts a guest and waits for its PONG: how long that took.
 pub(super) fn boot(workspace: &Workspace, plan: Plan) -> anyhow::Result<(Guest, Duration)> {
-    let plan = Plan { host: network::free_port(0)?, ..plan };
-    let instance = Rc::new(Instance::claim(workspace, "bench")?);
+    boot_as(workspace, "bench", Plan { host: network::free_port(0)?, ..plan })
+}
+
+/// Starts a guest under a name and waits for its PONG where the plan says.
+pub(super) fn boot_as(
+    workspace: &Workspace,
+    name: &str,
+    plan: Plan,
+) -> anyhow::Result<(Guest, Duration)> {
+    let instance = Rc::new(Instance::claim(workspace, name)?);
     let mut guest = Guest::start(plan, instance, Bond::Own)?;
     match guest.wait_for_pong(PONG_LIMIT, || false)? {
         Ok(after) => Ok((guest, after)),

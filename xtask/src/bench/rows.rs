@@ -12,8 +12,8 @@ pub(super) struct Row {
     pub(super) name: String,
     /// In what.
     pub(super) unit: &'static str,
-    /// The image's.
-    pub(super) ours: f64,
+    /// The image's, where it could be measured.
+    pub(super) ours: Option<f64>,
     /// The peer's.
     pub(super) peer: Option<f64>,
     /// How many times better the image is.
@@ -22,13 +22,25 @@ pub(super) struct Row {
 
 impl Row {
     /// A row whose smaller figure is the better one.
-    pub(super) fn cost(name: String, unit: &'static str, ours: f64, peer: Option<f64>) -> Self {
-        Self { name, unit, ours, peer, ratio: peer.map(|peer| peer / ours) }
+    pub(super) fn cost(
+        name: String,
+        unit: &'static str,
+        ours: impl Into<Option<f64>>,
+        peer: Option<f64>,
+    ) -> Self {
+        let ours = ours.into();
+        Self { name, unit, ours, peer, ratio: quotient(peer, ours) }
     }
 
     /// A row whose larger figure is the better one.
-    pub(super) fn yield_of(name: String, unit: &'static str, ours: f64, peer: Option<f64>) -> Self {
-        Self { name, unit, ours, peer, ratio: peer.map(|peer| ours / peer) }
+    pub(super) fn yield_of(
+        name: String,
+        unit: &'static str,
+        ours: impl Into<Option<f64>>,
+        peer: Option<f64>,
+    ) -> Self {
+        let ours = ours.into();
+        Self { name, unit, ours, peer, ratio: quotient(ours, peer) }
     }
 
     fn to_json(&self) -> String {
@@ -40,7 +52,7 @@ impl Row {
             "{{\"name\":\"{}\",\"unit\":\"{}\",\"ours\":{},\"peer\":{},\"ratio\":{}}}",
             self.name,
             self.unit,
-            number(Some(self.ours)),
+            number(self.ours),
             number(self.peer),
             number(self.ratio)
         )
@@ -53,9 +65,9 @@ pub(super) fn print(rows: &[Row], peer: &str) {
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["", "unit", "image", peer, "times better"]);
     for row in rows {
-        let peer = row.peer.map_or_else(String::new, show);
+        let [ours, peer] = [row.ours, row.peer].map(|value| value.map_or_else(String::new, show));
         let ratio = row.ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-        table.add_row([row.name.clone(), row.unit.to_owned(), show(row.ours), peer, ratio]);
+        table.add_row([row.name.clone(), row.unit.to_owned(), ours, peer, ratio]);
     }
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -69,8 +81,13 @@ pub(super) fn write(rows: &[Row], path: &Path) -> anyhow::Result<()> {
     std::fs::write(path, format!("[\n{lines}\n]\n")).with_context(|| path.display().to_string())
 }
 
+/// One by the other, where both are there.
+pub(super) fn quotient(above: Option<f64>, below: Option<f64>) -> Option<f64> {
+    Some(above? / below?)
+}
+
 /// Three digits at least, and thousands in groups.
-fn show(value: f64) -> String {
+pub(super) fn show(value: f64) -> String {
     if value < 100.0 {
         return format!("{value:.2}");
     }
@@ -100,6 +117,8 @@ mod tests {
         );
         let alone = Row::cost("c".to_owned(), "ns", 1.5, None);
         assert!(alone.to_json().ends_with("\"peer\":null,\"ratio\":null}"));
+        let unserved = Row::yield_of("d".to_owned(), "/s", None, Some(2.0));
+        assert!(unserved.to_json().ends_with("\"ours\":null,\"peer\":2.000,\"ratio\":null}"));
     }
 
     #[test]

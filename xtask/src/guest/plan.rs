@@ -58,7 +58,10 @@ impl Plan {
         let netdev = match (self.network, ends) {
             (None, _) => Netdev::None,
             (Some(Network::Passt), Some((near, _))) => Netdev::Stream(near),
-            (Some(_), _) => Netdev::User { host: self.host, guest: self.guest_port },
+            (Some(Network::Tap(name)), _) => Netdev::Tap(name),
+            (Some(Network::User | Network::Passt), _) => {
+                Netdev::User { host: self.host, guest: self.guest_port }
+            }
         };
         let line = Line {
             qemu: &self.qemu,

@@ -55,7 +55,7 @@ fn ensure_compiler() -> anyhow::Result<()> {
 
 /// Finds the host's Redis. Debian's has one program for the server and the tools, and is the server
 /// under that name.
-pub(super) fn redis() -> anyhow::Result<PathBuf> {
+pub(crate) fn redis() -> anyhow::Result<PathBuf> {
     let find = || ["redis-server", "redis-check-rdb"].into_iter().find_map(process::find);
     if find().is_none() {
         provision::install(qemu::PACKAGES, "Redis for the guest", Removals::Refused)?;

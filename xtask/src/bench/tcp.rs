@@ -1,0 +1,133 @@
+//! `cargo xtask bench tcp`: `redis-benchmark` on the image, on Redis in Linux, and on Redis here.
+//!
+//! All three are alive from the first measurement to the last, and measured by turns.
+
+mod cell;
+mod measure;
+mod native;
+mod results;
+mod sample;
+mod subjects;
+mod table;
+mod wires;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::image::{self, Setting};
+use super::rows;
+use crate::accel::Accel;
+use crate::cli::BenchTcpOptions;
+use crate::exit::{self, Cause};
+use crate::guest::Plan;
+use crate::linux::{self, Linux};
+use crate::process;
+use crate::provision::{self, Removals};
+use crate::workspace::Workspace;
+
+use cell::{Cell, Job, Who};
+use results::Results;
+use subjects::Subjects;
+use wires::Wire;
+
+/// Room for 200 clients and for those who look after them.
+const CLIENTS: &str = "clients=256";
+/// Where Redis listens.
+const REDIS: u16 = 6379;
+
+/// Runs the verb.
+pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::Result<ExitCode> {
+    let cells = cell::cells(&options.only);
+    if cells.is_empty() {
+        let message = format!("--only {:?}: no row has that in its name", options.only);
+        return Err(exit::failure(Cause::Usage, message));
+    }
+    ensure_benchmark()?;
+    let choice = wires::choose(options.net)?;
+    let linux = Linux::ensure(workspace)?;
+    let server = linux::redis_server()?;
+    let plans = plans(workspace, options, &linux, choice.way.wires())?;
+    // From here on nothing can be fetched.
+    choice.way.lay()?;
+    let [image, guest] = plans;
+    let [ours, theirs] = choice.way.wires();
+    let plans = [ours.attach(image)?, theirs.attach(guest)?];
+    let subjects = Subjects::start(workspace, plans, &server)?;
+    let results = run(&subjects, options, &cells)?;
+
+    let (kernel, cpus, memory) = (linux.version(), options.smp, &options.memory);
+    println!("QEMU under TCG, {cpus} CPUs and {memory} for each guest, Linux {kernel}");
+    println!("network: {}, {}; native Redis on loopback", choice.way, choice.why);
+    println!("medians of {}, load {} at the end", options.rounds, super::load());
+    table::print(&results, &cells);
+    rows::print(&table::derived(&results, &cells), "Redis in Linux");
+    for note in results.notes() {
+        println!("{note}");
+    }
+    if let Some(path) = &options.json {
+        rows::write(&table::all(&results, &cells), path)?;
+    }
+    subjects.audit()?;
+    Ok(if results.has_failures() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn ensure_benchmark() -> anyhow::Result<()> {
+    if process::find("redis-benchmark").is_some() {
+        return Ok(());
+    }
+    provision::install(&["redis-tools"], "the load", Removals::Refused)
+}
+
+/// The image, and Linux on the same machine.
+fn plans(
+    workspace: &Workspace,
+    options: &BenchTcpOptions,
+    linux: &Linux,
+    [ours, theirs]: [Wire; 2],
+) -> anyhow::Result<[Plan; 2]> {
+    let append = format!("{CLIENTS} {}", ours.append());
+    let (memory, cpus) = (options.memory.as_str(), options.smp);
+    let setting = Setting { memory, cpus, accel: Accel::Tcg, append: append.trim_end() };
+    let image = image::plan(workspace, &setting)?;
+    let (files, line) = linux.redis(theirs.address())?;
+    let guest = Plan {
+        image: linux.kernel(),
+        initrd: Some(files),
+        append: line,
+        guest_port: REDIS,
+        ..image.clone()
+    };
+    Ok([image, guest])
+}
+
+/// Warms all of them up, and measures them in rounds.
+fn run(subjects: &Subjects, options: &BenchTcpOptions, cells: &[Cell]) -> anyhow::Result<Results> {
+    let mut results = Results::default();
+    for (cell, why) in subjects::refused(subjects, cells)? {
+        results.refuse(Job::beside(cell, Who::Image), &why);
+    }
+    let (jobs, time) = (cell::jobs(cells), Duration::from_millis(options.ms.into()));
+    process::announce("Warm up", &format!("{} measurements, load {}", jobs.len(), super::load()));
+    let mut requests = BTreeMap::new();
+    for &job in jobs.iter().filter(|&&job| results.is_open(job)).collect::<Vec<_>>() {
+        let found = subjects
+            .fill(job)
+            .and_then(|()| measure::requests_for(subjects.address(job.who), job.cell, time));
+        match found {
+            Ok(found) => drop(requests.insert(job, found)),
+            Err(error) => results.add(job, Err(error)),
+        }
+    }
+    for round in 1..=options.rounds {
+        let what = format!("round {round} of {}, load {}", options.rounds, super::load());
+        process::announce("Measure", &what);
+        for (&job, &requests) in jobs.iter().filter_map(|job| requests.get_key_value(job)) {
+            if results.is_open(job) {
+                let sample = subjects.fill(job).and_then(|()| subjects.measure(job, requests));
+                results.add(job, sample);
+            }
+        }
+    }
+    Ok(results)
+}

@@ -1,0 +1,206 @@
+//! What is measured: requests, how many clients send them, and to whom.
+
+use std::fmt;
+
+/// Names that requests choose from.
+pub(super) const NAMES: u32 = 1000;
+/// Clients at once, and how many requests each has under way.
+const CLIENTS: [u32; 3] = [1, 50, 200];
+const DEPTHS: [u32; 2] = [1, 16];
+/// The requests, in the order of the table.
+const REQUESTS: [Request; 7] = [
+    Request::Ping,
+    Request::Vmalloc(4096),
+    Request::Vmalloc(65_536),
+    Request::Set(64),
+    Request::Get(64),
+    Request::Set(16_384),
+    Request::Get(16_384),
+];
+
+/// A request, with its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Request {
+    /// `PING`.
+    Ping,
+    /// `VMALLOC … NAME … REPLACE SOFT`: an allocation, and a free of what had the name.
+    Vmalloc(u32),
+    /// `SET`.
+    Set(u32),
+    /// `GET` of a name that has a value.
+    Get(u32),
+}
+
+impl Request {
+    /// What Redis, which has no `VMALLOC`, is asked for instead.
+    pub(super) fn beside(self) -> Self {
+        match self {
+            Self::Vmalloc(_) => Self::Set(64),
+            other => other,
+        }
+    }
+
+    /// What `redis-benchmark` is told.
+    pub(super) fn arguments(self) -> Vec<String> {
+        let random = ["-r".to_owned(), NAMES.to_string()];
+        let stock = |test: &str, bytes: u32| {
+            [&random[..], &["-d", &bytes.to_string(), "-t", test].map(str::to_owned)].concat()
+        };
+        match self {
+            Self::Ping => ["-t", "ping_mbulk"].map(str::to_owned).to_vec(),
+            Self::Set(bytes) => stock("set", bytes),
+            Self::Get(bytes) => stock("get", bytes),
+            Self::Vmalloc(_) => [&random[..], &self.words("k:__rand_int__")].concat(),
+        }
+    }
+
+    /// The request for one name.
+    pub(super) fn words(self, name: &str) -> Vec<String> {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        match self {
+            Self::Ping => words(&["PING"]),
+            Self::Vmalloc(bytes) => {
+                words(&["VMALLOC", &bytes.to_string(), "NAME", name, "REPLACE", "SOFT"])
+            }
+            Self::Set(bytes) => words(&["SET", name, &"x".repeat(bytes as usize)]),
+            Self::Get(_) => words(&["GET", name]),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, bytes) = match *self {
+            Self::Ping => return f.write_str("PING"),
+            Self::Vmalloc(bytes) => ("VMALLOC", bytes),
+            Self::Set(bytes) => ("SET", bytes),
+            Self::Get(bytes) => ("GET", bytes),
+        };
+        if bytes.is_multiple_of(1024) {
+            write!(f, "{word} {} KiB", bytes / 1024)
+        } else {
+            write!(f, "{word} {bytes} B")
+        }
+    }
+}
+
+/// A request as so many clients send it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Cell {
+    pub(super) request: Request,
+    pub(super) clients: u32,
+    /// Requests of one client under way.
+    pub(super) depth: u32,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request, clients, depth } = self;
+        let plural = if *clients == 1 { "" } else { "s" };
+        write!(f, "{request}, {clients} client{plural}, {depth} pipelined")
+    }
+}
+
+/// All cells whose name contains a part.
+pub(super) fn cells(part: &str) -> Vec<Cell> {
+    let mut all = Vec::new();
+    for request in REQUESTS {
+        for depth in DEPTHS {
+            all.extend(CLIENTS.map(|clients| Cell { request, clients, depth }));
+        }
+    }
+    all.retain(|cell| cell.to_string().contains(part));
+    all
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Who {
+    Image,
+    /// Redis in a Linux guest.
+    Guest,
+    /// Redis on this host.
+    Native,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Image => "image",
+            Self::Guest => "Redis in Linux",
+            Self::Native => "native Redis",
+        })
+    }
+}
+
+/// One measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Job {
+    pub(super) who: Who,
+    pub(super) cell: Cell,
+}
+
+impl Job {
+    /// Who does what beside the image's cell.
+    pub(super) fn beside(cell: Cell, who: Who) -> Self {
+        let request = if who == Who::Image { cell.request } else { cell.request.beside() };
+        Self { who, cell: Cell { request, ..cell } }
+    }
+}
+
+/// The measurements that cells need, each once: by turns the image's, and what stands beside it.
+pub(super) fn jobs(cells: &[Cell]) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for &cell in cells {
+        for who in [Who::Image, Who::Guest, Who::Native] {
+            let job = Job::beside(cell, who);
+            if !jobs.contains(&job) {
+                jobs.push(job);
+            }
+        }
+    }
+    jobs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_the_name_selects() {
+        assert_eq!(cells("").len(), REQUESTS.len() * CLIENTS.len() * DEPTHS.len());
+        let names: Vec<_> = cells("GET 64 B, 50").iter().map(Cell::to_string).collect();
+        assert_eq!(
+            names,
+            ["GET 64 B, 50 clients, 1 pipelined", "GET 64 B, 50 clients, 16 pipelined"]
+        );
+        assert_eq!(cells("PING, 1 client, 1 p").len(), 1);
+        assert!(cells("DEL").is_empty());
+    }
+
+    #[test]
+    fn redis_sets_where_the_image_allocates_and_does_so_once() {
+        let all = jobs(&cells("50 clients, 1 pipelined"));
+        let sets = all.iter().filter(|job| job.cell.request == Request::Set(64));
+        assert_eq!(
+            sets.map(|job| job.who).collect::<Vec<_>>(),
+            [Who::Guest, Who::Native, Who::Image]
+        );
+        let allocations = all.iter().filter(|job| matches!(job.cell.request, Request::Vmalloc(_)));
+        assert!(
+            allocations.clone().count() == 2
+                && allocations.clone().all(|job| job.who == Who::Image)
+        );
+    }
+
+    #[test]
+    fn the_benchmark_is_told_what_the_table_says() {
+        assert_eq!(
+            Request::Vmalloc(4096).arguments().join(" "),
+            "-r 1000 VMALLOC 4096 NAME k:__rand_int__ REPLACE SOFT"
+        );
+        assert_eq!(Request::Get(64).arguments().join(" "), "-r 1000 -d 64 -t get");
+        assert_eq!(Request::Ping.arguments().join(" "), "-t ping_mbulk");
+        assert_eq!(Request::Set(3).words("a"), ["SET", "a", "xxx"]);
+    }
+}

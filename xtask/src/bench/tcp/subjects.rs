@@ -1,0 +1,111 @@
+//! The three that are measured, all alive at once.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+
+use super::cell::{Cell, Job, NAMES, Request, Who};
+use super::measure::measure;
+use super::native::Native;
+use super::sample::Sample;
+use crate::bench::image;
+use crate::guest::{Guest, Plan};
+use crate::resp::{self, Client, Reply};
+use crate::workspace::Workspace;
+
+/// Holding it proves that each of them has answered a PING. Dropping it ends them.
+#[derive(Debug)]
+pub(super) struct Subjects {
+    image: Guest,
+    guest: Guest,
+    native: Native,
+}
+
+impl Subjects {
+    /// Starts them, the guests by these plans.
+    pub(super) fn start(
+        workspace: &Workspace,
+        [image, guest]: [Plan; 2],
+        server: &Path,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            image: image::boot_as(workspace, "bench-image", image)?.0,
+            guest: image::boot_as(workspace, "bench-redis", guest)?.0,
+            native: Native::start(workspace, server)?,
+        })
+    }
+
+    /// Where one of them listens.
+    pub(super) fn address(&self, who: Who) -> SocketAddr {
+        match who {
+            Who::Image => self.image.plan().host,
+            Who::Guest => self.guest.plan().host,
+            Who::Native => self.native.address(),
+        }
+    }
+
+    /// Asks the image for a command: what it answers when it refuses it.
+    pub(super) fn refusal(&self, request: Request) -> anyhow::Result<Option<String>> {
+        match self.connect(Who::Image)?.call(&request.words("probe"))? {
+            // Behind the comma Redis, and so the image, repeats what it was sent.
+            Reply::Error(text) => Ok(text.split(',').next().map(str::to_owned)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Makes one measurement, of an image that lacks nothing.
+    pub(super) fn measure(&self, job: Job, requests: u64) -> anyhow::Result<Sample> {
+        let before = self.lacks(job.who)?;
+        let sample = measure(self.address(job.who), job.cell, requests)?;
+        let lacks = self.lacks(job.who)? - before;
+        // With SOFT they are nulls, which redis-benchmark takes for success.
+        ensure!(lacks == 0, "{lacks} allocations failed");
+        Ok(sample)
+    }
+
+    /// Gives all names of `redis-benchmark` a value, so that every `GET` has something to read.
+    pub(super) fn fill(&self, job: Job) -> anyhow::Result<()> {
+        let Request::Get(bytes) = job.cell.request else { return Ok(()) };
+        let mut client = self.connect(job.who)?;
+        for name in 0..NAMES {
+            let words = Request::Set(bytes).words(&format!("key:{name:012}"));
+            client.send(&resp::encode(&words))?;
+        }
+        for _ in 0..NAMES {
+            let reply = client.receive()?;
+            ensure!(!reply.is_error(), "SET answers {}", reply.terminal().trim_end());
+        }
+        Ok(())
+    }
+
+    /// Has the image audit everything.
+    pub(super) fn audit(&self) -> anyhow::Result<()> {
+        match self.connect(Who::Image)?.call(&["VCHECK"])? {
+            Reply::Status(text) if text.starts_with("OK") => Ok(()),
+            other => bail!("VCHECK answers {}", other.terminal().trim_end()),
+        }
+    }
+
+    /// How many allocations have failed for want of something.
+    fn lacks(&self, who: Who) -> anyhow::Result<u64> {
+        if who != Who::Image {
+            return Ok(0);
+        }
+        let reply = self.connect(who)?.call(&["VSTATS"])?;
+        reply.entry("allocations_failed").context("VSTATS has no allocations_failed")
+    }
+
+    fn connect(&self, who: Who) -> anyhow::Result<Client> {
+        Client::connect(self.address(who)).with_context(|| format!("{who} does not answer"))
+    }
+}
+
+/// Finds out which of some cells the image refuses, each with its answer.
+pub(super) fn refused(subjects: &Subjects, cells: &[Cell]) -> anyhow::Result<Vec<(Cell, String)>> {
+    let mut refused = Vec::new();
+    for &cell in cells {
+        refused.extend(subjects.refusal(cell.request)?.map(|why| (cell, why)));
+    }
+    Ok(refused)
+}

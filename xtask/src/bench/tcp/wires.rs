@@ -1,0 +1,187 @@
+//! How requests reach the guests: TAP devices in a network of their own, or passt.
+//!
+//! The network is this process's and its children's, and has no name: it goes when they end, however
+//! they end, and nothing of the host's network is touched.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::process::Command;
+
+use runtime_config::ports;
+
+use crate::cli::{LoadNetRequest, NetRequest};
+use crate::exit::{self, Cause};
+use crate::guest::Plan;
+use crate::network::{self, Network};
+use crate::{process, sys};
+
+/// A way for the packets of two guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A TAP device each.
+    Taps,
+    /// A passt each.
+    Passt,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Taps => "TAP devices",
+            Self::Passt => "passt",
+        })
+    }
+}
+
+/// A choice with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) way: Way,
+    /// Why and what that means, as a clause.
+    pub(super) why: String,
+}
+
+/// One guest's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// A device, the host's address on it, and the guest's.
+    Tap(&'static str, Ipv4Addr, Ipv4Addr),
+    /// A port of this host.
+    Passt,
+}
+
+/// The image's and the peer's.
+const TAPS: [Wire; 2] = [
+    Wire::Tap("tap0", Ipv4Addr::new(10, 0, 2, 2), Ipv4Addr::new(10, 0, 2, 15)),
+    Wire::Tap("tap1", Ipv4Addr::new(10, 0, 3, 2), Ipv4Addr::new(10, 0, 3, 15)),
+];
+/// Bits of the network part.
+const PREFIX: u8 = 24;
+
+/// Chooses by what was asked for and what this user may do.
+///
+/// # Errors
+/// What was asked for cannot work.
+pub(super) fn choose(request: LoadNetRequest) -> anyhow::Result<Choice> {
+    let choice = judge(request, try_tap)?;
+    if choice.way == Way::Passt {
+        network::choose(NetRequest::Passt)?;
+    }
+    Ok(choice)
+}
+
+fn judge(
+    request: LoadNetRequest,
+    try_tap: impl FnOnce() -> Result<(), String>,
+) -> anyhow::Result<Choice> {
+    let passt = |why| Choice { way: Way::Passt, why };
+    if request == LoadNetRequest::Passt {
+        return Ok(passt("asked for".to_owned()));
+    }
+    match try_tap() {
+        Ok(()) => Ok(Choice {
+            way: Way::Taps,
+            why: "in a network of their own, without vhost".to_owned(),
+        }),
+        Err(why) if request == LoadNetRequest::Auto => Ok(passt(format!("no TAP device: {why}"))),
+        Err(why) => Err(exit::failure(Cause::Missing, format!("no TAP device: {why}"))),
+    }
+}
+
+/// Makes a device in a network that is gone with the command.
+fn try_tap() -> Result<(), String> {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "ip", "tuntap", "add", "dev", "tap0", "mode", "tap"]);
+    let output = process::capture(&mut command).map_err(|error| format!("{error:#}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    output.status.success().then_some(()).ok_or_else(|| said.trim().to_owned())
+}
+
+impl Way {
+    /// The image's wire, and the peer's.
+    pub(super) fn wires(self) -> [Wire; 2] {
+        match self {
+            Self::Taps => TAPS,
+            Self::Passt => [Wire::Passt; 2],
+        }
+    }
+
+    /// Lays the wires. With TAP devices this process leaves the host's network for good.
+    pub(super) fn lay(self) -> anyhow::Result<()> {
+        if self == Self::Passt {
+            return Ok(());
+        }
+        sys::leave_network()?;
+        ip("link set lo up")?;
+        for wire in TAPS {
+            let Wire::Tap(name, host, _) = wire else { continue };
+            ip(&format!("tuntap add dev {name} mode tap"))?;
+            ip(&format!("addr add {host}/{PREFIX} dev {name}"))?;
+            ip(&format!("link set {name} up"))?;
+        }
+        Ok(())
+    }
+}
+
+fn ip(words: &str) -> anyhow::Result<()> {
+    process::succeed(Command::new("ip").args(words.split(' '))).map(|_| ())
+}
+
+impl Wire {
+    /// The guest's address.
+    pub(super) fn address(self) -> Ipv4Addr {
+        match self {
+            Self::Tap(_, _, guest) => guest,
+            Self::Passt => ports::GUEST_ADDRESS.into(),
+        }
+    }
+
+    /// What the image is told of it.
+    pub(super) fn append(self) -> String {
+        match self {
+            Self::Tap(_, _, guest) => format!("ip={guest}/{PREFIX}"),
+            Self::Passt => String::new(),
+        }
+    }
+
+    /// Plans a guest on it.
+    pub(super) fn attach(self, plan: Plan) -> anyhow::Result<Plan> {
+        let (network, host) = match self {
+            Self::Tap(name, _, guest) => (Network::Tap(name), (guest, plan.guest_port).into()),
+            Self::Passt => (Network::Passt, network::free_port(0)?),
+        };
+        Ok(Plan { network: Some(network), host, ..plan })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime_config::cmdline::{Config, IpConfig};
+
+    use super::*;
+
+    #[test]
+    fn taps_come_first_and_a_refusal_is_said() {
+        let refused = || Err("not permitted".to_owned());
+        assert_eq!(judge(LoadNetRequest::Auto, || Ok(())).unwrap().way, Way::Taps);
+        let other = judge(LoadNetRequest::Auto, refused).unwrap();
+        assert_eq!(other.way, Way::Passt);
+        assert!(other.why.contains("not permitted"), "{}", other.why);
+        let error = judge(LoadNetRequest::Tap, refused).unwrap_err();
+        assert_eq!(exit::cause_of(&error), Some(Cause::Missing));
+        assert_eq!(judge(LoadNetRequest::Passt, || Ok(())).unwrap().way, Way::Passt);
+    }
+
+    #[test]
+    fn guests_have_networks_of_their_own_and_the_image_understands_its_words() {
+        let network = |wire: Wire| u32::from(wire.address()) >> (32 - PREFIX);
+        assert_ne!(network(TAPS[0]), network(TAPS[1]));
+        for wire in TAPS {
+            let Wire::Tap(_, host, guest) = wire else { panic!("no TAP") };
+            assert_eq!(u32::from(host) >> (32 - PREFIX), network(wire));
+            let config = Config::parse(&wire.append()).unwrap().ip;
+            let own = IpConfig::Static { address: guest, prefix: PREFIX, gateway: None };
+            assert_eq!(config, own);
+        }
+    }
+}
