@@ -54,12 +54,13 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
     let [ours, theirs] = choice.way.wires();
     let plans = [ours.attach(image)?, theirs.attach(guest)?];
     let subjects = Subjects::start(workspace, plans, &server)?;
+    let load = super::load();
     let results = run(&subjects, options, &cells)?;
 
     let (kernel, cpus, memory) = (linux.version(), options.smp, &options.memory);
-    println!("QEMU under TCG, {cpus} CPUs and {memory} for each guest, Linux {kernel}");
+    println!("QEMU under TCG, each guest with -smp {cpus} and {memory}, Linux {kernel}");
     println!("network: {}, {}; native Redis on loopback", choice.way, choice.why);
-    println!("medians of {}, load {} at the end", options.rounds, super::load());
+    println!("medians of {}, load {load} before and {} after", options.rounds, super::load());
     table::print(&results, &cells);
     rows::print(&table::derived(&results, &cells), "Redis in Linux");
     for note in results.notes() {
