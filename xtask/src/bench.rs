@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use crate::cli::Bench;
 use crate::workspace::Workspace;
 
+pub(crate) use rows::show;
+
 /// Runs the verb.
 pub(crate) fn bench(workspace: &Workspace, what: &Bench) -> anyhow::Result<ExitCode> {
     match what {

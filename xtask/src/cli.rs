@@ -1,11 +1,15 @@
 //! The command line of the tool.
 
+mod load;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use runtime_config::console::LogLevel;
 use runtime_config::ports;
+
+pub(crate) use load::LoadOptions;
 
 /// Builds, boots, queries and tests the vmalloc image.
 #[derive(Debug, Parser)]
@@ -36,13 +40,23 @@ pub(crate) enum Verb {
     Selftest(SelftestOptions),
     /// Measures the image, alone or beside Linux; prints a table.
     Bench(BenchOptions),
+    /// Loads the image with many clients; --verify checks every byte.
+    ///
+    /// Every client keeps so many requests outstanding, and sends the next one when a reply comes.
+    /// With --verify a fresh region must read as zeros, and each one must hold what was written until
+    /// it is freed; live regions, with their guard pages, must never overlap; and no client may get at
+    /// another one's region. Any violation ends with code 1, and so do a lost connection and a reply
+    /// that takes over 10 s. That memory, addresses or regions are used up is counted, and is none.
+    ///
+    /// A guest of its own is on QEMU's user network unless --net says otherwise.
+    Load(LoadOptions),
     /// Says what this machine has and what it lacks; changes nothing.
     Doctor,
     /// Plants known faults, one at a time, and expects the tests to catch each.
     Mutate(MutateOptions),
 }
 
-/// How a guest is started; shared by `run` and the tests.
+/// How a guest is started; shared by `run` and `load`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MachineOptions {
     /// Virtual CPUs.

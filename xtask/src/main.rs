@@ -11,6 +11,7 @@ mod exit;
 mod guest;
 mod instance;
 mod linux;
+mod load;
 mod mutate;
 mod network;
 mod passt;
@@ -49,6 +50,7 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Test(options) => test::test(&workspace, &options),
         Verb::Selftest(options) => selftest::selftest(&workspace, &options),
         Verb::Bench(options) => bench::bench(&workspace, &options.what),
+        Verb::Load(options) => load::load(&workspace, &options),
         Verb::Doctor => doctor::doctor(&workspace),
         Verb::Mutate(options) => mutate::mutate(&workspace, &options),
     }

@@ -1,6 +1,7 @@
 //! The client half of RESP2. The image has its own server half, so that the two check each other.
 
 pub(crate) mod client;
+pub(crate) mod frame;
 mod print;
 
 use std::io::{self, BufRead, Read};

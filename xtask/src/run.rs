@@ -35,6 +35,33 @@ pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result
     if options.dry_run {
         return preview(workspace, options);
     }
+    let Started { guest, accel, network, signals } = start(workspace, options)?;
+    let Some((mut guest, pong)) = guest else {
+        return Ok(ExitCode::from(130));
+    };
+    banner::print(workspace, options, &guest, pong, &accel, &network);
+    if options.detach {
+        guest.release();
+        return Ok(ExitCode::SUCCESS);
+    }
+    watch(&mut guest, &signals, threshold(options))
+}
+
+/// A guest that was started, with how that was done.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// The guest and the time to its PONG, `None` when a person has ended it before.
+    pub(crate) guest: Option<(Guest, Duration)>,
+    /// What runs its instructions.
+    pub(crate) accel: accel::Choice,
+    /// How it reaches the host.
+    pub(crate) network: network::Choice,
+    /// How a person ends it.
+    pub(crate) signals: Signals,
+}
+
+/// Sets up what is missing, builds, and boots to the first PONG.
+pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<Started> {
     let instance = Rc::new(Instance::claim(workspace, &options.name)?);
     let host = network::free_port(options.port)?;
     plan::command_line(&options.machine)?;
@@ -46,15 +73,7 @@ pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result
     let plan =
         Plan { host, network: Some(network.network), ..draft(options, qemu, image, accel.accel)? };
     let (guest, accel, signals) = boot(options, plan, &instance, accel)?;
-    let Some((mut guest, pong)) = guest else {
-        return Ok(ExitCode::from(130));
-    };
-    banner::print(workspace, options, &guest, pong, &accel, &network);
-    if options.detach {
-        guest.release();
-        return Ok(ExitCode::SUCCESS);
-    }
-    watch(&mut guest, &signals, threshold(options))
+    Ok(Started { guest, accel, network, signals })
 }
 
 /// Fills in what does not depend on the host's network.

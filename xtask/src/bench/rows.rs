@@ -87,7 +87,7 @@ pub(super) fn quotient(above: Option<f64>, below: Option<f64>) -> Option<f64> {
 }
 
 /// Three digits at least, and thousands in groups.
-pub(super) fn show(value: f64) -> String {
+pub(crate) fn show(value: f64) -> String {
     if value < 100.0 {
         return format!("{value:.2}");
     }

@@ -11,6 +11,7 @@ mod flush;
 mod grammar;
 mod helpers;
 mod lifecycle;
+mod load;
 mod nomem;
 mod redis_cli;
 mod reports;
@@ -62,6 +63,7 @@ const CASES: &[Case] = &[
     guest("redis-benchmark with its own tests", benchmark::stock),
     guest("64 idle clients and one that works", clients::idle),
     guest("64 clients that vanish by RST", clients::reset),
+    tool("a load whose every byte is checked", load::verified),
     tool("stop ends a detached guest", lifecycle::stop),
     tool("a name runs once", lifecycle::claimed),
     tool("Ctrl-C ends the guest", lifecycle::interrupt),

@@ -1,0 +1,139 @@
+//! `cargo xtask load`: many clients at once, whose every byte can be checked.
+//!
+//! [`drive`](mod@drive) carries bytes between connections and clients. A [`client`] chooses requests
+//! as its [`profile`] says and judges replies: against what its regions must hold ([`pattern`]), where
+//! all regions lie ([`live`]) and whose they are ([`exposed`]). What it finds goes to the [`tally`].
+
+mod answer;
+mod client;
+mod connection;
+mod counters;
+mod drive;
+mod exposed;
+mod guest;
+mod live;
+mod pattern;
+mod plan;
+mod profile;
+mod progress;
+mod random;
+mod region;
+mod report;
+mod request;
+mod shared;
+mod sizes;
+mod tally;
+mod violation;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::cli::LoadOptions;
+use crate::exit::{self, Cause};
+use crate::process;
+use crate::resp::Client;
+use crate::workspace::Workspace;
+
+use plan::Plan;
+use progress::Progress;
+use report::Report;
+
+pub(crate) use profile::Profile;
+pub(crate) use sizes::Sizes;
+
+/// How long a reply may take before the client is given up.
+const STALL: Duration = Duration::from_secs(10);
+
+/// Runs the verb.
+pub(crate) fn load(workspace: &Workspace, options: &LoadOptions) -> anyhow::Result<ExitCode> {
+    let Some(mut guest) = guest::Target::find(workspace, options)? else {
+        return Ok(ExitCode::from(130));
+    };
+    let result = measure(guest.address(), options, guest.is_ours(), || guest.is_interrupted());
+    // A guest that is dead says more than what its clients saw of it.
+    let death = guest.death()?;
+    match (result, death) {
+        (Ok(code), None) => Ok(code),
+        (Ok(_), Some(death)) => Err(anyhow::anyhow!("{death:#}")),
+        (Err(error), None) => Err(error),
+        (Err(error), Some(death)) => Err(error.context(format!("{death:#}"))),
+    }
+}
+
+/// Loads what listens at an address, and prints what it came to.
+///
+/// # Errors
+/// Nobody answers there, or it lacks what the profile needs.
+pub(crate) fn measure(
+    address: SocketAddr,
+    options: &LoadOptions,
+    is_ours: bool,
+    mut is_interrupted: impl FnMut() -> bool,
+) -> anyhow::Result<ExitCode> {
+    let mut observer = Client::connect(address).with_context(|| address.to_string())?;
+    let plan = plan(&mut observer, options)?;
+    let areas = match counters::check(&mut observer) {
+        // Only in an image of our own nobody else comes and goes.
+        Ok(line) => counters::number(&line, "areas=").filter(|_| is_ours),
+        Err(violation) => anyhow::bail!("before the load: {violation}"),
+    };
+    let before = counters::read(&mut observer)?;
+    process::announce("Load", &describe(&plan));
+    let mut progress = Progress::new(plan.duration);
+    let outcome = drive::drive(address, &plan, |elapsed, tally| {
+        progress.show(elapsed, tally);
+        is_interrupted()
+    });
+    progress.finish();
+    let drive::Outcome { worked, mut tally } = outcome?;
+    let after = counters::read(&mut observer).context("after the load");
+    let growth = after.map(|after| counters::growth(&before, &after)).unwrap_or_default();
+    let audit = counters::audit(&mut observer, areas);
+    let audit = audit.map_err(|violation| tally.violate(violation)).ok();
+    let report = Report { plan: &plan, worked, tally: &tally, growth, audit };
+    report.print();
+    if let Some(path) = &options.json {
+        report.write(path)?;
+    }
+    Ok(if tally.violation_count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plan(observer: &mut Client, options: &LoadOptions) -> anyhow::Result<Plan> {
+    let can_resize = counters::serves(observer, "VREALLOC")?;
+    if options.profile == Profile::Resize && !can_resize {
+        let message = "--profile resize: the image does not serve VREALLOC";
+        return Err(exit::failure(Cause::Usage, message));
+    }
+    Ok(Plan {
+        clients: options.clients as usize,
+        pipeline: options.pipeline as usize,
+        duration: Duration::from_secs(options.duration),
+        replies_max: u64::MAX,
+        profile: options.profile,
+        sizes: options.sizes,
+        verify: options.verify,
+        seed: options.seed,
+        can_resize,
+        stall: STALL,
+        prefix: format!("load:{}", std::process::id()),
+    })
+}
+
+fn describe(plan: &Plan) -> String {
+    format!(
+        "{}, {} clients, {} outstanding each, {} s{}",
+        plan.profile.name(),
+        plan.clients,
+        plan.pipeline,
+        plan.duration.as_secs(),
+        if plan.verify { ", every byte checked" } else { "" }
+    )
+}
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! A client: which request comes next, and whether a reply is right. It knows no sockets.
+
+mod judge;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::pattern::Pattern;
+use super::profile::{Choice, Held};
+use super::random::Random;
+use super::region::{Region, Step, Then};
+use super::request::{Attempt, Request};
+use super::shared::{Shared, Stage};
+
+/// One request of so many tries another client's region.
+const INTRUSIONS: u64 = 64;
+/// One region of so many gets a name.
+const NAMES: u64 = 8;
+
+/// A client. At most one request is under way for each of its regions, so that each reply can be judged
+/// by itself; what it keeps outstanding concerns different ones.
+#[derive(Debug)]
+pub(super) struct Client {
+    number: usize,
+    random: Random,
+    serial: u64,
+    regions: BTreeMap<u64, Region>,
+    /// Regions that something must be done with.
+    due: VecDeque<u64>,
+    /// Regions that nothing must be done with.
+    resting: Vec<u64>,
+    /// Requests without a reply, the oldest first.
+    sent: VecDeque<Sent>,
+    /// Whether the last allocation was refused: regions are given up before the next one.
+    is_pressed: bool,
+}
+
+#[derive(Debug)]
+struct Sent {
+    request: Request,
+    at: Instant,
+}
+
+impl Client {
+    /// A client without regions.
+    pub(super) fn new(number: usize, seed: u64) -> Self {
+        Self {
+            number,
+            random: Random::new(seed, number as u64),
+            serial: 0,
+            regions: BTreeMap::new(),
+            due: VecDeque::new(),
+            resting: Vec::new(),
+            sent: VecDeque::new(),
+            is_pressed: false,
+        }
+    }
+
+    /// Which one it is.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Appends as many requests as may be outstanding.
+    pub(super) fn fill(&mut self, shared: &mut Shared, output: &mut Vec<u8>) {
+        while self.sent.len() < shared.plan.pipeline {
+            let Some(request) = self.next(shared) else { return };
+            request.encode(&self.reference(&request), output);
+            self.sent.push_back(Sent { request, at: Instant::now() });
+        }
+    }
+
+    /// Whether nothing is outstanding and nothing is left to free.
+    pub(super) fn is_done(&self) -> bool {
+        self.sent.is_empty() && self.regions.is_empty()
+    }
+
+    /// The oldest request, if it has waited for too long.
+    pub(super) fn stalled(&self, limit: Duration) -> Option<&Request> {
+        let oldest = self.sent.front().filter(|sent| sent.at.elapsed() > limit);
+        oldest.map(|sent| &sent.request)
+    }
+
+    /// The connection ends now: its regions are the image's to free.
+    pub(super) fn leave(&mut self, shared: &mut Shared) {
+        for region in self.regions.values() {
+            shared.live.remove(&region.place);
+            shared.exposed.forget(region.place.id);
+        }
+        for sent in &self.sent {
+            if let Request::Intrude { id, .. } = sent.request {
+                shared.exposed.end(id);
+            }
+        }
+        self.regions.clear();
+        self.sent.clear();
+    }
+
+    fn reference(&self, request: &Request) -> String {
+        let key = match request {
+            Request::Read { key, .. }
+            | Request::Write { key, .. }
+            | Request::Resize { key, .. }
+            | Request::Free { key } => key,
+            Request::Allocate { .. } | Request::Intrude { .. } => return String::new(),
+        };
+        self.regions.get(key).map(Region::reference).unwrap_or_default()
+    }
+
+    /// The next request, `None` where there is none now.
+    fn next(&mut self, shared: &mut Shared) -> Option<Request> {
+        for _ in 0..self.due.len() {
+            let key = self.due.pop_front()?;
+            if let Some(request) = self.go_on(key, shared) {
+                return Some(request);
+            }
+        }
+        match shared.stage {
+            Stage::Work => self.choose(shared),
+            Stage::Finish | Stage::Hurry => self.give_up_one(shared),
+        }
+    }
+
+    /// What must be done with a region.
+    fn go_on(&mut self, key: u64, shared: &mut Shared) -> Option<Request> {
+        let region = self.regions.get_mut(&key)?;
+        if shared.stage == Stage::Hurry {
+            region.step = Step::Free;
+        }
+        match region.step {
+            Step::Check(offset, _) => Some(region.read(offset)),
+            Step::Fill(offset) => Some(region.write(offset)),
+            Step::Free if shared.exposed.withdraw(region.place.id) => {
+                shared.live.remove(&region.place);
+                Some(Request::Free { key })
+            }
+            // Somebody tries it just now: it stays for a while.
+            Step::Free | Step::Rest => {
+                region.step = Step::Rest;
+                self.resting.push(key);
+                None
+            }
+        }
+    }
+
+    /// What the profile says.
+    fn choose(&mut self, shared: &mut Shared) -> Option<Request> {
+        if shared.plan.verify
+            && self.random.is_one_in(INTRUSIONS)
+            && let Some(id) = shared.exposed.begin(self.number, &mut self.random)
+        {
+            return Some(self.intrude(id, shared));
+        }
+        let held = Held { all: self.regions.len(), resting: self.resting.len() };
+        let plan = &shared.plan;
+        let choice = match plan.profile.choose(held, plan.can_resize, &mut self.random) {
+            Choice::Allocate if self.is_pressed && held.resting > 0 => Choice::Free,
+            choice => choice,
+        };
+        let request = match choice {
+            Choice::Allocate => None,
+            Choice::Free => self.give_up_one(shared),
+            Choice::Read => self.read_some(),
+            Choice::Write => self.rewrite(shared),
+            Choice::Resize => self.resize(shared),
+        };
+        // What is tried by others just now cannot go; there is always room for one more.
+        Some(request.unwrap_or_else(|| self.allocate(shared)))
+    }
+
+    fn allocate(&mut self, shared: &Shared) -> Request {
+        self.serial += 1;
+        let has_name = shared.plan.profile.gives_names() && self.random.is_one_in(NAMES);
+        let name = || format!("{}:{}:{}", shared.plan.prefix, self.number, self.serial);
+        let name = has_name.then(name);
+        Request::Allocate { size: shared.plan.sizes.draw(&mut self.random), name }
+    }
+
+    /// Frees a region; with `verify` it is read whole before.
+    fn give_up_one(&mut self, shared: &mut Shared) -> Option<Request> {
+        let key = self.pick()?;
+        let is_checked = shared.plan.verify && shared.stage != Stage::Hurry;
+        let step = if is_checked { Step::Check(0, Then::Free) } else { Step::Free };
+        self.regions.get_mut(&key)?.step = step;
+        self.go_on(key, shared)
+    }
+
+    fn read_some(&mut self) -> Option<Request> {
+        let key = self.pick()?;
+        let region = self.regions.get(&key)?;
+        Some(region.read(self.random.below(region.size)))
+    }
+
+    fn rewrite(&mut self, shared: &mut Shared) -> Option<Request> {
+        let (key, pattern) = (self.pick()?, self.new_pattern(shared));
+        self.regions.get_mut(&key)?.rewrite(pattern);
+        self.go_on(key, shared)
+    }
+
+    fn resize(&mut self, shared: &mut Shared) -> Option<Request> {
+        let key = self.pick()?;
+        let region = self.regions.get(&key)?;
+        if !shared.exposed.withdraw(region.place.id) {
+            self.resting.push(key);
+            return None;
+        }
+        // It may lie elsewhere before the reply says so, and somebody else may get its old place.
+        shared.live.remove(&region.place);
+        Some(Request::Resize { key, size: shared.plan.sizes.draw(&mut self.random) })
+    }
+
+    fn intrude(&mut self, id: u64, shared: &Shared) -> Request {
+        let attempt = match self.random.below(if shared.plan.can_resize { 4 } else { 3 }) {
+            0 => Attempt::Read,
+            1 => Attempt::Write,
+            2 => Attempt::Free,
+            _ => Attempt::Resize,
+        };
+        Request::Intrude { id, attempt }
+    }
+
+    /// Takes one of the resting regions.
+    fn pick(&mut self) -> Option<u64> {
+        let index = self.random.index(self.resting.len())?;
+        Some(self.resting.swap_remove(index))
+    }
+
+    fn new_pattern(&mut self, shared: &Shared) -> Pattern {
+        self.serial += 1;
+        Pattern::new(shared.plan.seed, self.number, self.serial)
+    }
+}

@@ -1,0 +1,201 @@
+//! Whether a reply is right, and what follows from it.
+
+use super::{Client, Sent};
+use crate::load::answer;
+use crate::load::pattern::{Content, Pattern};
+use crate::load::region::{Region, Step, Then};
+use crate::load::request::Request;
+use crate::load::shared::{Shared, Stage};
+use crate::load::violation::Violation;
+use crate::resp::Reply;
+
+impl Client {
+    /// Takes the reply to the oldest request.
+    pub(in crate::load) fn take(&mut self, reply: &Reply, shared: &mut Shared) {
+        let Some(Sent { request, at }) = self.sent.pop_front() else {
+            let violation = unfit("nothing", reply);
+            return shared.tally.violate(violation);
+        };
+        if shared.stage == Stage::Work {
+            let error = match reply {
+                Reply::Error(error) => Some(error.as_str()),
+                _ => None,
+            };
+            shared.tally.reply(request.kind(), at.elapsed(), error);
+        }
+        match request {
+            Request::Allocate { size, ref name } => {
+                self.allocated(reply, &request, size, name.clone(), shared);
+            }
+            Request::Read { key, offset, length } => {
+                self.read(reply, &request, (key, offset, length), shared);
+            }
+            Request::Write { key, offset, length, .. } => {
+                let is_written = is_integer(reply, length);
+                self.expect(is_written, key, reply, &request, shared);
+                self.update(key, |region| match is_written {
+                    true => region.filled(offset + length),
+                    false => region.step = Step::Free,
+                });
+            }
+            Request::Resize { key, size } => self.resized(reply, &request, key, size, shared),
+            Request::Free { key } => {
+                self.expect(is_integer(reply, 1), key, reply, &request, shared);
+                self.regions.remove(&key);
+            }
+            Request::Intrude { id, .. } => {
+                shared.exposed.end(id);
+                if !answer::is_refusal(reply) {
+                    let (request, answer) = (request.to_string(), shown(reply));
+                    shared.tally.violate(Violation::Intrusion { request, answer });
+                }
+            }
+        }
+    }
+
+    fn allocated(
+        &mut self,
+        reply: &Reply,
+        request: &Request,
+        size: u64,
+        name: Option<String>,
+        shared: &mut Shared,
+    ) {
+        self.is_pressed = is_pressure(reply);
+        if self.is_pressed {
+            return;
+        }
+        let Some(place) = answer::allocated(reply, size) else {
+            return shared.tally.violate(unfit(&request.to_string(), reply));
+        };
+        shared.settle(place);
+        let pattern = self.new_pattern(shared);
+        let (key, content, step) = (self.serial, Content::fresh(pattern), unseen(pattern, shared));
+        let region = Region { key, name, place, size, content, step };
+        self.regions.insert(key, region);
+        self.file(key);
+    }
+
+    fn read(
+        &mut self,
+        reply: &Reply,
+        request: &Request,
+        (key, offset, length): (u64, u64, u64),
+        shared: &mut Shared,
+    ) {
+        if is_pressure(reply) {
+            // No room for the reply: asked again.
+            return self.update(key, |_| ());
+        }
+        let bytes = match reply {
+            Reply::Bulk(Some(bytes)) if bytes.len() as u64 == length => Some(bytes),
+            _ => None,
+        };
+        self.expect(bytes.is_some(), key, reply, request, shared);
+        let mut is_right = bytes.is_some();
+        if let (Some(bytes), Some(region), true) =
+            (bytes, self.regions.get(&key), shared.plan.verify)
+        {
+            shared.tally.bytes_checked += length;
+            if let Err(wrong) = region.content.check(offset, bytes) {
+                is_right = false;
+                shared.tally.violate(Violation::Content { place: region.place, wrong });
+            }
+        }
+        let number = self.number;
+        self.update(key, |region| {
+            match is_right {
+                true => region.checked(offset + length),
+                false => region.step = Step::Free,
+            }
+            // Nobody is to blame others for a region that holds the wrong bytes already.
+            if shared.plan.verify && is_right && region.name.is_none() {
+                shared.exposed.expose(number, region.place.id);
+            }
+        });
+    }
+
+    fn resized(
+        &mut self,
+        reply: &Reply,
+        request: &Request,
+        key: u64,
+        size: u64,
+        shared: &mut Shared,
+    ) {
+        let Some(old) = self.regions.get(&key).map(|region| region.place) else { return };
+        let new = answer::resized(reply, &old, size);
+        let is_refused = is_pressure(reply);
+        self.expect(new.is_some() || is_refused, key, reply, request, shared);
+        // What was refused lies where it lay.
+        shared.settle(new.unwrap_or(old));
+        let next = unseen(self.new_pattern(shared), shared);
+        self.is_pressed = is_refused;
+        self.update(key, |region| {
+            if let Some(place) = new {
+                region.resized(place, size);
+            }
+            // A region whose resize was refused must hold what it held.
+            region.step = if new.is_some() || is_refused { next } else { Step::Free };
+        });
+    }
+
+    /// Notes a violation, unless the reply is right.
+    fn expect(
+        &mut self,
+        is_right: bool,
+        key: u64,
+        reply: &Reply,
+        request: &Request,
+        shared: &mut Shared,
+    ) {
+        if is_right {
+            return;
+        }
+        let id = self.regions.get(&key).map_or(0, |region| region.place.id);
+        let violation = unfit(&format!("{request} of region {id}"), reply);
+        shared.tally.violate(violation);
+    }
+
+    /// Changes a region that no request is under way for any more.
+    fn update(&mut self, key: u64, change: impl FnOnce(&mut Region)) {
+        if let Some(region) = self.regions.get_mut(&key) {
+            change(region);
+            self.file(key);
+        }
+    }
+
+    /// Puts a region where the next request is looked for.
+    fn file(&mut self, key: u64) {
+        match self.regions.get(&key).map(|region| region.step) {
+            Some(Step::Rest) => self.resting.push(key),
+            Some(_) => self.due.push_back(key),
+            None => {}
+        }
+    }
+}
+
+/// What comes first for a region whose bytes nobody has seen.
+fn unseen(pattern: Pattern, shared: &Shared) -> Step {
+    if shared.plan.verify { Step::Check(0, Then::Fill(pattern)) } else { Step::Rest }
+}
+
+fn is_integer(reply: &Reply, expected: u64) -> bool {
+    matches!(reply, Reply::Integer(number) if u64::try_from(*number) == Ok(expected))
+}
+
+fn is_pressure(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(error) if answer::is_pressure(error))
+}
+
+fn unfit(request: &str, reply: &Reply) -> Violation {
+    Violation::Answer { request: request.to_owned(), answer: shown(reply) }
+}
+
+/// A reply on one line, without the bytes of regions.
+fn shown(reply: &Reply) -> String {
+    match reply {
+        Reply::Bulk(Some(bytes)) => format!("{} bytes", bytes.len()),
+        other => other.terminal().trim_end().replace('\n', ", "),
+    }
+}

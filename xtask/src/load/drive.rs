@@ -1,0 +1,151 @@
+//! Many connections on one thread, from the first PONG to the last free.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use mio::{Events, Interest, Poll, Token};
+
+use super::client::Client;
+use super::connection::Connection;
+use super::plan::Plan;
+use super::shared::{Shared, Stage};
+use super::tally::Tally;
+use super::violation::Violation;
+
+/// The longest between two looks at the clock.
+const TICK: Duration = Duration::from_millis(50);
+/// How long what clients still have is checked before it is freed.
+const FINISH_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a run came to.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// How long clients worked.
+    pub(super) worked: Duration,
+    /// What was counted.
+    pub(super) tally: Tally,
+}
+
+/// A client and its connection; `None` once it is over.
+type Seat = Option<(Client, Connection)>;
+
+/// Runs a plan. `watch` sees the time and the tally about every [`TICK`], and says whether to end early.
+///
+/// # Errors
+/// A client does not even get its first PONG.
+pub(super) fn drive(
+    address: SocketAddr,
+    plan: &Plan,
+    mut watch: impl FnMut(Duration, &Tally) -> bool,
+) -> anyhow::Result<Outcome> {
+    let mut poll = Poll::new().context("an event queue")?;
+    let mut seats = connect(address, plan, &poll)?;
+    let mut shared = Shared::new(plan.clone());
+    let mut events = Events::with_capacity(1024);
+    let (start, mut ticked) = (Instant::now(), Instant::now());
+    let mut worked = None;
+    for seat in &mut seats {
+        serve(seat, &mut shared, Connection::send);
+    }
+    while seats.iter().any(Option::is_some) {
+        if let Err(error) = poll.poll(&mut events, Some(TICK))
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            return Err(error).context("waiting for events");
+        }
+        for event in &events {
+            serve(&mut seats[event.token().0], &mut shared, Connection::receive);
+        }
+        if worked.is_none() && is_over(&shared, start.elapsed()) {
+            worked = Some(start.elapsed());
+            shared.stage = Stage::Finish;
+        }
+        if ticked.elapsed() < TICK {
+            continue;
+        }
+        ticked = Instant::now();
+        if watch(start.elapsed(), &shared.tally) && worked.is_none() {
+            worked = Some(start.elapsed());
+            shared.stage = Stage::Finish;
+        }
+        if worked.is_some_and(|worked| start.elapsed() > worked + FINISH_LIMIT) {
+            shared.stage = Stage::Hurry;
+        }
+        look_after(&mut seats, &mut shared);
+    }
+    Ok(Outcome { worked: worked.unwrap_or_else(|| start.elapsed()), tally: shared.tally })
+}
+
+fn connect(address: SocketAddr, plan: &Plan, poll: &Poll) -> anyhow::Result<Vec<Seat>> {
+    let both = Interest::READABLE | Interest::WRITABLE;
+    (0..plan.clients)
+        .map(|number| {
+            let mut connection =
+                Connection::open(address).with_context(|| format!("client {number}"))?;
+            poll.registry().register(connection.stream(), Token(number), both)?;
+            Ok(Some((Client::new(number, plan.seed), connection)))
+        })
+        .collect()
+}
+
+fn is_over(shared: &Shared, elapsed: Duration) -> bool {
+    elapsed >= shared.plan.duration || shared.tally.replies() >= shared.plan.replies_max
+}
+
+/// Looks who has waited for too long, and lets those go on who waited for others.
+fn look_after(seats: &mut [Seat], shared: &mut Shared) {
+    for seat in seats {
+        let Some((client, connection)) = seat else { continue };
+        if let Some(request) = client.stalled(shared.plan.stall) {
+            let (client, request) = (client.number(), request.to_string());
+            let (received, unsent) = connection.pending();
+            shared.tally.violate(Violation::Stall { client, request, received, unsent });
+            leave(seat, shared);
+            continue;
+        }
+        serve(seat, shared, Connection::send);
+    }
+}
+
+/// Takes what has come, and sends what comes next.
+fn serve(
+    seat: &mut Seat,
+    shared: &mut Shared,
+    first: impl FnOnce(&mut Connection) -> io::Result<()>,
+) {
+    let Some((client, connection)) = seat else { return };
+    let received = first(connection);
+    // What came before the end counts.
+    let outcome = take_all(client, connection, shared).and(received).and_then(|()| {
+        client.fill(shared, connection.output());
+        connection.send()
+    });
+    let (number, is_done) = (client.number(), client.is_done() && shared.stage != Stage::Work);
+    if let Err(error) = &outcome {
+        let error = error.to_string();
+        shared.tally.violate(Violation::Lost { client: number, error });
+    }
+    if is_done || outcome.is_err() {
+        leave(seat, shared);
+    }
+}
+
+fn take_all(
+    client: &mut Client,
+    connection: &mut Connection,
+    shared: &mut Shared,
+) -> io::Result<()> {
+    while let Some(reply) = connection.reply()? {
+        client.take(&reply, shared);
+    }
+    Ok(())
+}
+
+/// Ends a connection.
+fn leave(seat: &mut Seat, shared: &mut Shared) {
+    if let Some((mut client, _)) = seat.take() {
+        client.leave(shared);
+    }
+}

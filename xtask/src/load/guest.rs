@@ -1,0 +1,118 @@
+//! The guest that is loaded: one that runs, or one of our own.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::cli::{LoadOptions, MachineOptions, NetRequest, RunOptions};
+use crate::guest::{Guest, plan};
+use crate::instance;
+use crate::run;
+use crate::sys::Signals;
+use crate::workspace::Workspace;
+
+/// Connections beside those of the load: whoever looks after it, and others that come by.
+const SPARE_CLIENTS: usize = 8;
+/// The name of a guest of our own.
+const NAME: &str = "load";
+
+/// A guest. One of our own ends when this is dropped, one that ran before goes on.
+#[derive(Debug)]
+pub(super) struct Target {
+    address: SocketAddr,
+    ours: Option<Guest>,
+    signals: Signals,
+}
+
+impl Target {
+    /// Takes the guest that was named, or starts one; `None` when a person ends it meanwhile.
+    pub(super) fn find(
+        workspace: &Workspace,
+        options: &LoadOptions,
+    ) -> anyhow::Result<Option<Self>> {
+        if let Some(name) = &options.name {
+            let address = instance::expect_live(workspace, name)?.resp;
+            return Ok(Some(Self { address, ours: None, signals: Signals::block() }));
+        }
+        let run = RunOptions {
+            detach: false,
+            name: NAME.to_owned(),
+            port: 0,
+            http_port: None,
+            dry_run: false,
+            machine: machine(options)?,
+        };
+        let started = run::start(workspace, &run)?;
+        let signals = started.signals;
+        Ok(started.guest.map(|(guest, _)| Self {
+            address: guest.plan().host,
+            ours: Some(guest),
+            signals,
+        }))
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether nobody else uses it.
+    pub(super) fn is_ours(&self) -> bool {
+        self.ours.is_some()
+    }
+
+    /// Whether a person wants to end the load.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.signals.wait(Duration::ZERO)
+    }
+
+    /// How a guest of our own ended, `None` while it runs.
+    pub(super) fn death(&mut self) -> anyhow::Result<Option<anyhow::Error>> {
+        let Some(guest) = &mut self.ours else { return Ok(None) };
+        Ok(guest.try_wait()?.map(|status| guest.explain_end(status)))
+    }
+}
+
+/// What the guest is started with: it takes as many clients as there are, unless it was told how many.
+///
+/// Clients connect one by one, so QEMU's user network takes any number of them. passt is quicker, but
+/// that of Debian 12 was seen to stop carrying connections that send and receive much at once.
+fn machine(options: &LoadOptions) -> anyhow::Result<MachineOptions> {
+    let mut machine = options.machine.clone();
+    let (_, config) = plan::command_line(&machine)?;
+    let needed = options.clients as usize + SPARE_CLIENTS;
+    if config.clients < needed && !machine.append.contains("clients=") {
+        machine.append.push_str(&format!(" clients={needed}"));
+    }
+    if machine.net == NetRequest::Auto {
+        machine.net = NetRequest::User;
+    }
+    Ok(machine)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+
+    fn append(words: &[&str]) -> String {
+        let words = ["xtask", "load"].iter().chain(words);
+        let Verb::Load(options) = Cli::parse_from(words).verb else { panic!("not a load") };
+        machine(&options).unwrap().append
+    }
+
+    #[test]
+    fn the_image_takes_all_clients() {
+        assert_eq!(append(&[]), "");
+        assert_eq!(append(&["--clients", "200"]), " clients=208");
+        assert_eq!(append(&["--clients", "200", "--append", "clients=9"]), "clients=9");
+    }
+
+    #[test]
+    fn a_guest_that_runs_is_not_given_another_machine() {
+        let parse = |words: &[&str]| Cli::try_parse_from([&["xtask", "load"], words].concat());
+        assert!(parse(&["--name", "a", "--smp", "2"]).is_err());
+        assert!(parse(&["--name", "a", "--clients", "2"]).is_ok());
+    }
+}

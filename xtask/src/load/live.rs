@@ -1,0 +1,98 @@
+//! Where all clients' live regions lie.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::sizes::PAGE;
+
+/// The addresses of a region, with the guard page behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The region's id.
+    pub(super) id: u64,
+    /// Its first byte.
+    pub(super) start: u64,
+    /// Its mapped bytes.
+    pub(super) mapped: u64,
+}
+
+impl Place {
+    fn end(&self) -> u64 {
+        self.start.saturating_add(self.mapped).saturating_add(PAGE)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "region {} at {:#x}-{:#x} with its guard", self.id, self.start, self.end())
+    }
+}
+
+/// The places that are known to be taken.
+///
+/// A place comes in when the reply that names it is read, and goes out before the request that gives
+/// it up is sent. The image takes places earlier and gives them up later than that: so two that are
+/// in here at once were live at once, and no false alarm can come, in whatever order clients are
+/// served.
+#[derive(Debug, Default)]
+pub(super) struct Live(BTreeMap<u64, Place>);
+
+impl Live {
+    /// Takes a place in.
+    ///
+    /// # Errors
+    /// It overlaps this one, and is not taken in.
+    pub(super) fn insert(&mut self, place: Place) -> Result<(), Place> {
+        let before = self.0.range(..place.end()).next_back();
+        match before.filter(|(_, other)| other.end() > place.start) {
+            Some((_, other)) => Err(*other),
+            None => {
+                self.0.insert(place.start, place);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a place out, if it was in.
+    pub(super) fn remove(&mut self, place: &Place) {
+        if self.0.get(&place.start) == Some(place) {
+            self.0.remove(&place.start);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(id: u64, page: u64, pages: u64) -> Place {
+        Place { id, start: page * PAGE, mapped: pages * PAGE }
+    }
+
+    #[test]
+    fn guards_are_nobody_elses() {
+        let mut live = Live::default();
+        live.insert(place(1, 10, 4)).unwrap();
+        // 10 to 13 are mapped, 14 is the guard.
+        live.insert(place(4, 15, 1)).unwrap();
+        live.remove(&place(4, 15, 1));
+        live.insert(place(2, 20, 1)).unwrap();
+        live.insert(place(3, 7, 2)).unwrap();
+        for (page, pages, other) in [(14, 1, 1), (12, 1, 1), (10, 4, 1), (6, 1, 3), (15, 9, 2)] {
+            assert_eq!(live.insert(place(9, page, pages)).unwrap_err().id, other, "at {page}");
+        }
+        // Around all of them.
+        assert!(live.insert(place(9, 1, 100)).is_err());
+    }
+
+    #[test]
+    fn only_what_is_in_goes_out() {
+        let mut live = Live::default();
+        live.insert(place(1, 10, 4)).unwrap();
+        assert!(live.insert(place(2, 10, 4)).is_err());
+        live.remove(&place(2, 10, 4));
+        assert!(live.insert(place(3, 10, 1)).is_err());
+        live.remove(&place(1, 10, 4));
+        live.insert(place(3, 10, 1)).unwrap();
+    }
+}

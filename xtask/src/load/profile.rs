@@ -1,0 +1,166 @@
+//! What clients do: the choice of the next request.
+
+use clap::ValueEnum;
+
+use super::random::Random;
+
+/// A way to use the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// Allocates a region and frees it.
+    AllocFree,
+    /// Keeps about 16 regions of each client alive, and replaces them in any order.
+    Churn,
+    /// Changes the sizes of regions that stay.
+    Resize,
+    /// Writes and reads regions that stay.
+    ReadWrite,
+    /// All of these.
+    Mixed,
+}
+
+/// What is to be done next; with one of the client's regions, unless it is an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// Another region.
+    Allocate,
+    /// A region less.
+    Free,
+    /// A piece of a region is read.
+    Read,
+    /// A region is written anew.
+    Write,
+    /// A region gets another size.
+    Resize,
+}
+
+/// A client's regions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// All of them.
+    pub(super) all: usize,
+    /// Those that no request is under way for.
+    pub(super) resting: usize,
+}
+
+/// How many of a hundred requests are of a kind; the rest allocates and frees, around so many regions.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    reads: u64,
+    writes: u64,
+    resizes: u64,
+    regions: usize,
+}
+
+impl Profile {
+    /// Its name, as it is typed.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::AllocFree => "alloc-free",
+            Self::Churn => "churn",
+            Self::Resize => "resize",
+            Self::ReadWrite => "read-write",
+            Self::Mixed => "mixed",
+        }
+    }
+
+    fn parts(self) -> Parts {
+        let (reads, writes, resizes, regions) = match self {
+            Self::AllocFree => (0, 0, 0, 0),
+            Self::Churn => (0, 0, 0, 16),
+            Self::Resize => (10, 10, 70, 4),
+            Self::ReadWrite => (45, 45, 0, 4),
+            Self::Mixed => (20, 20, 15, 8),
+        };
+        Parts { reads, writes, resizes, regions }
+    }
+
+    /// Whether some regions get names.
+    pub(super) fn gives_names(self) -> bool {
+        self == Self::Mixed
+    }
+
+    /// Chooses. What needs a region is chosen only where one rests.
+    pub(super) fn choose(self, held: Held, can_resize: bool, random: &mut Random) -> Choice {
+        let parts = self.parts();
+        if held.resting == 0 {
+            return Choice::Allocate;
+        }
+        let resizes = if can_resize { parts.resizes } else { 0 };
+        let die = random.below(100);
+        if die < parts.reads {
+            Choice::Read
+        } else if die < parts.reads + parts.writes {
+            Choice::Write
+        } else if die < parts.reads + parts.writes + resizes {
+            Choice::Resize
+        } else {
+            parts.come_or_go(held, random)
+        }
+    }
+}
+
+impl Parts {
+    /// Likelier the fewer there are: none at twice as many, all at none.
+    fn come_or_go(&self, held: Held, random: &mut Random) -> Choice {
+        let place = random.below(2 * self.regions as u64);
+        if place >= held.all as u64 && self.regions > 0 { Choice::Allocate } else { Choice::Free }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Follows a client whose requests are answered at once: how often each was chosen.
+    fn follow(profile: Profile, can_resize: bool) -> ([u32; 5], usize) {
+        let mut random = Random::new(3, 0);
+        let (mut counts, mut all, mut most) = ([0; 5], 0, 0);
+        for _ in 0..10_000 {
+            let choice = profile.choose(Held { all, resting: all }, can_resize, &mut random);
+            let index = match choice {
+                Choice::Allocate => 0,
+                Choice::Free => 1,
+                Choice::Read => 2,
+                Choice::Write => 3,
+                Choice::Resize => 4,
+            };
+            counts[index] += 1;
+            all = all + usize::from(index == 0) - usize::from(index == 1);
+            most = most.max(all);
+        }
+        (counts, most)
+    }
+
+    #[test]
+    fn nothing_is_chosen_that_needs_a_region_where_none_rests() {
+        let mut random = Random::new(1, 0);
+        for profile in Profile::value_variants() {
+            for all in [0, 40] {
+                let choice = profile.choose(Held { all, resting: 0 }, true, &mut random);
+                assert_eq!(choice, Choice::Allocate, "{profile:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn profiles_do_what_they_are_called() {
+        assert_eq!(follow(Profile::AllocFree, true), ([5000, 5000, 0, 0, 0], 1));
+        let ([allocates, frees, reads, writes, resizes], most) = follow(Profile::Churn, true);
+        assert_eq!((reads, writes, resizes), (0, 0, 0));
+        assert!(allocates.abs_diff(frees) < 40 && (16..=32).contains(&most), "{most}");
+        assert!(follow(Profile::Resize, true).0[4] > 6000);
+        assert_eq!(follow(Profile::Mixed, false).0[4], 0);
+        assert!(follow(Profile::Mixed, true).0.iter().all(|count| *count > 1000));
+        let ([_, _, reads, writes, _], most) = follow(Profile::ReadWrite, true);
+        assert!(reads > 4000 && writes > 4000 && most <= 8);
+    }
+
+    #[test]
+    fn names_are_those_of_the_command_line() {
+        for profile in Profile::value_variants() {
+            let typed = profile.to_possible_value().unwrap();
+            assert_eq!(typed.get_name(), profile.name());
+        }
+    }
+}

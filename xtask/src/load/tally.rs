@@ -1,0 +1,150 @@
+//! What is counted of a run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::answer;
+use super::request::Kind;
+use super::violation::Violation;
+
+/// Violations that are kept to be shown; all are counted.
+const SHOWN: usize = 10;
+/// Latencies are kept in microseconds to three digits, up to ten minutes.
+const LATENCY_US_MAX: u64 = 600_000_000;
+const DIGITS: u8 = 3;
+
+/// One kind of request.
+#[derive(Debug)]
+pub(super) struct Figures {
+    /// Replies.
+    pub(super) count: u64,
+    /// Those that were errors.
+    pub(super) errors: u64,
+    /// From the request to its reply, in microseconds.
+    pub(super) latency: Histogram<u64>,
+}
+
+/// All kinds, and what went wrong.
+#[derive(Debug)]
+pub(super) struct Tally {
+    figures: BTreeMap<Kind, Figures>,
+    errors: BTreeMap<String, u64>,
+    violations: Vec<Violation>,
+    violation_count: u64,
+    /// Bytes of regions that were compared with what they must be.
+    pub(super) bytes_checked: u64,
+    /// Regions whose addresses were compared with all others'.
+    pub(super) places_checked: u64,
+}
+
+impl Figures {
+    fn new() -> Self {
+        // The bounds are constants that a histogram takes.
+        let latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, DIGITS);
+        Self { count: 0, errors: 0, latency: latency.expect("a histogram up to ten minutes") }
+    }
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self {
+            figures: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            violations: Vec::new(),
+            violation_count: 0,
+            bytes_checked: 0,
+            places_checked: 0,
+        }
+    }
+
+    /// Counts a reply that came in time.
+    pub(super) fn reply(&mut self, kind: Kind, latency: Duration, error: Option<&str>) {
+        let figures = self.figures.entry(kind).or_insert_with(Figures::new);
+        figures.count += 1;
+        figures.latency.saturating_record(latency.as_micros().try_into().unwrap_or(u64::MAX));
+        if let Some(error) = error {
+            figures.errors += 1;
+            *self.errors.entry(answer::word(error).to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Counts a violation.
+    pub(super) fn violate(&mut self, violation: Violation) {
+        self.violation_count += 1;
+        if self.violations.len() < SHOWN {
+            self.violations.push(violation);
+        }
+    }
+
+    /// The kinds that were sent, as they are reported.
+    pub(super) fn figures(&self) -> impl Iterator<Item = (Kind, &Figures)> {
+        Kind::ALL.into_iter().filter_map(|kind| Some((kind, self.figures.get(&kind)?)))
+    }
+
+    /// All kinds as one.
+    pub(super) fn all(&self) -> Figures {
+        let mut all = Figures::new();
+        for figures in self.figures.values() {
+            all.count += figures.count;
+            all.errors += figures.errors;
+            // All histograms have the same bounds.
+            let added = all.latency.add(&figures.latency);
+            added.expect("histograms of the same bounds");
+        }
+        all
+    }
+
+    /// Replies that were counted.
+    pub(super) fn replies(&self) -> u64 {
+        self.figures.values().map(|figures| figures.count).sum()
+    }
+
+    /// Errors by their first word.
+    pub(super) fn errors(&self) -> &BTreeMap<String, u64> {
+        &self.errors
+    }
+
+    /// How often a promise was broken.
+    pub(super) fn violation_count(&self) -> u64 {
+        self.violation_count
+    }
+
+    /// The first violations.
+    pub(super) fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_counted_by_their_first_word() {
+        let mut tally = Tally::new();
+        for error in [None, Some("NOMEM need 4"), Some("NOMEM need 5"), Some("QUOTA")] {
+            tally.reply(Kind::Allocate, Duration::from_micros(10), error);
+        }
+        tally.reply(Kind::Free, Duration::from_micros(1000), None);
+        let counts = [("NOMEM".to_owned(), 2), ("QUOTA".to_owned(), 1)];
+        assert_eq!(*tally.errors(), BTreeMap::from(counts));
+        assert_eq!((tally.replies(), tally.all().count, tally.all().errors), (5, 5, 3));
+        assert_eq!(tally.all().latency.value_at_quantile(0.5), 10);
+        assert_eq!(tally.all().latency.max(), 1000);
+        let kinds: Vec<_> = tally.figures().map(|(kind, _)| kind).collect();
+        assert_eq!(kinds, [Kind::Allocate, Kind::Free]);
+    }
+
+    #[test]
+    fn all_violations_are_counted_and_the_first_kept() {
+        let mut tally = Tally::new();
+        for number in 0..100 {
+            tally.violate(Violation::Audit(number.to_string()));
+        }
+        assert_eq!((tally.violation_count(), tally.violations().len()), (100, SHOWN));
+        assert_eq!(tally.violations()[0], Violation::Audit("0".to_owned()));
+    }
+}

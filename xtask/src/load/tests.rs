@@ -1,0 +1,112 @@
+//! Whole runs against the fake: one without flaws is clean, and every flaw is found.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::fake::{self, Flaw};
+use super::plan::Plan;
+use super::profile::Profile;
+use super::violation::Violation;
+use super::{drive, tally::Tally};
+
+/// A short run: replies end it, not time.
+pub(super) fn plan(profile: Profile) -> Plan {
+    Plan {
+        clients: 4,
+        pipeline: 3,
+        duration: Duration::from_secs(300),
+        replies_max: 6000,
+        profile,
+        sizes: "1-20K".parse().unwrap(),
+        verify: true,
+        seed: 5,
+        can_resize: true,
+        stall: Duration::from_secs(60),
+        prefix: "t".to_owned(),
+    }
+}
+
+fn run(plan: &Plan, flaw: Flaw) -> Tally {
+    drive::drive(fake::serve(flaw), plan, |_, tally| tally.violation_count() > 20).unwrap().tally
+}
+
+fn first(profile: Profile, flaw: Flaw) -> Violation {
+    let tally = run(&plan(profile), flaw);
+    tally.violations().first().unwrap_or_else(|| panic!("{flaw:?} was not seen")).clone()
+}
+
+#[test]
+fn what_is_right_is_not_blamed() {
+    for profile in Profile::value_variants() {
+        for (pipeline, verify) in [(1, true), (8, true), (3, false)] {
+            let plan = Plan { pipeline, verify, ..plan(*profile) };
+            let tally = run(&plan, Flaw::None);
+            assert_eq!(tally.violations(), [], "{profile:?} {pipeline} {verify}");
+            assert!(tally.replies() >= plan.replies_max);
+            assert_eq!(tally.bytes_checked > 0 && tally.places_checked > 0, verify);
+        }
+    }
+}
+
+#[test]
+fn wrong_bytes_are_found() {
+    for flaw in [Flaw::Dirty, Flaw::Short, Flaw::Shared] {
+        for profile in [Profile::Churn, Profile::ReadWrite, Profile::Mixed] {
+            let violation = first(profile, flaw);
+            assert!(matches!(violation, Violation::Content { .. }), "{flaw:?}: {violation}");
+        }
+    }
+    let violation = first(Profile::AllocFree, Flaw::Dirty);
+    assert!(matches!(violation, Violation::Content { wrong, .. } if wrong.found == 7));
+}
+
+#[test]
+fn wrong_bytes_after_a_resize_are_found() {
+    for flaw in [Flaw::GrownDirty, Flaw::MovedShort] {
+        for profile in [Profile::Resize, Profile::Mixed] {
+            let violation = first(profile, flaw);
+            assert!(matches!(violation, Violation::Content { .. }), "{flaw:?}: {violation}");
+        }
+    }
+}
+
+#[test]
+fn regions_on_one_another_are_found() {
+    let violation = first(Profile::Churn, Flaw::NoGuard);
+    assert!(matches!(violation, Violation::Overlap(..)), "{violation}");
+}
+
+#[test]
+fn doors_that_stand_open_are_found() {
+    for profile in Profile::value_variants() {
+        let tally = run(&plan(*profile), Flaw::Open);
+        let is_found = |found: &Violation| matches!(found, Violation::Intrusion { .. });
+        assert!(tally.violations().iter().any(is_found), "{profile:?}");
+    }
+}
+
+#[test]
+fn refusals_and_lost_connections_are_found() {
+    let violation = first(Profile::Mixed, Flaw::Refuses);
+    assert!(matches!(violation, Violation::Answer { .. }), "{violation}");
+    for flaw in [Flaw::HangsUp, Flaw::Garbled] {
+        let violation = first(Profile::Mixed, flaw);
+        assert!(matches!(violation, Violation::Lost { .. }), "{flaw:?}: {violation}");
+    }
+}
+
+#[test]
+fn a_reply_that_never_comes_ends_the_run() {
+    let plan = Plan { stall: Duration::from_millis(300), pipeline: 1, ..plan(Profile::Churn) };
+    let tally = run(&plan, Flaw::Silent);
+    let stalls = |found: &Violation| matches!(found, Violation::Stall { .. });
+    assert!(tally.violations().iter().any(stalls), "{:?}", tally.violations());
+}
+
+#[test]
+fn a_lack_of_memory_is_counted_and_no_violation() {
+    let tally = run(&plan(Profile::Churn), Flaw::Pressed);
+    assert_eq!(tally.violations(), []);
+    assert!(tally.errors()["NOMEM"] > 10);
+}

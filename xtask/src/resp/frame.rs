@@ -1,0 +1,97 @@
+//! Where a reply ends, in bytes that may stop anywhere.
+
+use std::io;
+
+use super::{BULK_BYTES_MAX, DEPTH_MAX, LINE_BYTES_MAX, invalid, length};
+
+/// Returns how many bytes the first reply has, `None` while it is not whole.
+///
+/// # Errors
+/// The bytes can never become a reply.
+pub(crate) fn whole(bytes: &[u8]) -> io::Result<Option<usize>> {
+    let mut end = 0;
+    // Items that are still to come, of each array that is open.
+    let mut open = vec![1_u64];
+    while let Some(items) = open.last_mut() {
+        if *items == 0 {
+            open.pop();
+            continue;
+        }
+        *items -= 1;
+        let Some(line) = line(&bytes[end..])? else { return Ok(None) };
+        end += line.len() + 2;
+        match line.split_first() {
+            Some((b'$', text)) => end += bulk(text)?,
+            Some((b'*', _)) if open.len() > DEPTH_MAX => {
+                return Err(invalid("arrays nested too deep"));
+            }
+            Some((b'*', text)) => open.push(number(text)?.unwrap_or(0)),
+            _ => {}
+        }
+        if end > bytes.len() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(end))
+}
+
+/// The line that begins here, without its end.
+fn line(bytes: &[u8]) -> io::Result<Option<&[u8]>> {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    match end.map(|end| bytes[..end].strip_suffix(b"\r")) {
+        Some(Some(line)) => Ok(Some(line)),
+        None if (bytes.len() as u64) < LINE_BYTES_MAX => Ok(None),
+        _ => Err(invalid("a line without its end")),
+    }
+}
+
+/// The bytes of a bulk string, with its end.
+fn bulk(text: &[u8]) -> io::Result<usize> {
+    match number(text)? {
+        None => Ok(0),
+        Some(length) if length <= BULK_BYTES_MAX => {
+            usize::try_from(length + 2).map_err(|_| invalid("a bulk string without end"))
+        }
+        Some(length) => Err(invalid(&format!("a bulk string of {length} bytes"))),
+    }
+}
+
+fn number(text: &[u8]) -> io::Result<Option<u64>> {
+    length(&String::from_utf8_lossy(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::Reply;
+
+    #[test]
+    fn a_reply_is_whole_at_its_last_byte() {
+        for reply in [
+            "+OK\r\n",
+            "-ERR no\r\n",
+            ":-7\r\n",
+            "$-1\r\n",
+            "$0\r\n\r\n",
+            "$4\r\na\r\nb\r\n",
+            "*0\r\n",
+            "*-1\r\n",
+            "*2\r\n*2\r\n:1\r\n$1\r\na\r\n*0\r\n",
+        ] {
+            let bytes = [reply, "+next"].concat();
+            for end in 0..reply.len() {
+                assert_eq!(whole(&bytes.as_bytes()[..end]).unwrap(), None, "{reply:?} to {end}");
+            }
+            assert_eq!(whole(bytes.as_bytes()).unwrap(), Some(reply.len()), "{reply:?}");
+            assert!(Reply::read(&mut reply.as_bytes()).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_can_never_be_a_reply_is_an_error() {
+        for bytes in ["+OK\n", "$x\r\n", "$-2\r\n", "*-2\r\n", "$99999999999\r\n"] {
+            assert!(whole(bytes.as_bytes()).is_err(), "{bytes:?}");
+        }
+        assert!(whole("*1\r\n".repeat(DEPTH_MAX + 2).as_bytes()).is_err());
+    }
+}
