@@ -7,10 +7,12 @@
 
 mod address;
 mod nic;
+mod pool;
 mod sockets;
 mod stack;
 
 pub use address::Addressing;
 pub use nic::Nic;
-pub use sockets::{Line, Received, Sockets};
+pub use pool::Counts;
+pub use sockets::{Door, Line, Received, Sockets};
 pub use stack::Stack;

@@ -2,7 +2,7 @@
 //!
 //! A turn never blocks and never does more than a slice of long work, so that one client cannot
 //! keep the others waiting. Order of a turn: packets one by one, every client's bytes and requests,
-//! new connections, what connections that have ended left behind, packets out, one kick. A turn
+//! new connections, the readers of reports, what connections that have ended left behind, packets out, one kick. A turn
 //! with nothing to do releases what waits for a flush.
 //!
 //! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a reply
@@ -12,6 +12,8 @@ mod client;
 mod input;
 mod output;
 pub mod position;
+mod visitor;
+mod visitors;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -22,12 +24,13 @@ use vmalloc::{Machine, Vmalloc};
 
 use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
-use crate::net::{Nic, Stack};
+use crate::net::{Counts, Door, Nic, Stack};
 use crate::resp::{Limits, Ranges};
 use crate::service::{Budget, Lend, Service};
 
 use client::{Client, Fate, Shared};
 use position::Position;
+use visitors::Visitors;
 
 /// Bytes that the input holds beyond an inline request: the headers of a multi-bulk request and
 /// its small arguments.
@@ -61,6 +64,7 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     service: Service<M>,
     buffers: B,
     clients: Vec<Client<B::Buffer>>,
+    visitors: Visitors,
     ranges: Ranges,
     limits: Limits,
     /// Connections so far; the number of the last one.
@@ -92,11 +96,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             held_bytes: config.inline_bytes.max(ARGUMENT_BYTES) + INPUT_SLACK_BYTES,
         };
         let clients = Client::places(&buffers, config.clients, &limits)?;
+        let visitors = Visitors::try_new(&buffers, config)?;
         Ok(Self {
             stack: Stack::try_new(nic, &buffers, config, seed)?,
             service: Service::try_new(vm, &buffers, config, seed.rotate_left(17))?,
             buffers,
             clients,
+            visitors,
             ranges: Ranges::with_limit(config.arguments),
             limits,
             connections: 0,
@@ -153,6 +159,9 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         busy |= self.serve(now, &mut budget);
         Position::Accept.note();
         busy |= self.accept(now);
+        Position::Report.note();
+        self.note_sockets();
+        busy |= self.visitors.turn(&mut self.service, self.stack.sockets(), now);
         Position::Reap.note();
         busy |= self.service.reap(&mut budget);
         Position::Transmit.note();
@@ -162,8 +171,17 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         }
         let wake = self.stack.wake_at(now);
         let wake = wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0));
-        let due = [wake, self.service.wake_at(), self.tidy(now_us)];
-        Turn::Idle { wake_us: due.into_iter().flatten().min() }
+        let wakes = [wake, self.service.wake_at(), self.tidy(now_us), self.visitors.wake_us()];
+        Turn::Idle { wake_us: wakes.into_iter().flatten().min() }
+    }
+
+    /// Tells the service what the sockets are doing, for its reports.
+    fn note_sockets(&mut self) {
+        let sockets = self.stack.sockets();
+        self.service.counters.sockets = [Door::Resp, Door::Http].map(|door| {
+            let Counts { listening, handshaking, open, closing, idle } = sockets.counts(door);
+            [listening, handshaking, open, closing, idle].map(|count| count as u64)
+        });
     }
 
     /// Tidies up, unless that was tried just now; returns when to try again, if at all.
@@ -179,7 +197,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     /// Gives new connections a client's place, or tells them that there is none.
     fn accept(&mut self, now: Instant) -> bool {
         let mut accepted = false;
-        while let Some(line) = self.stack.sockets().accept(now) {
+        while let Some(line) = self.stack.sockets().accept(Door::Resp, now) {
             accepted = true;
             let peer = self.stack.sockets().peer(line);
             let place = self.clients.iter_mut().find(|client| client.line().is_none());

@@ -45,16 +45,19 @@ mod session;
 mod size;
 mod stream;
 pub mod table;
+mod tally;
 
 pub use call::{Call, Served, serve};
-pub use counters::{Counters, TURN_LONG_US};
+pub use counters::{Counters, SOCKET_STATES, TURN_LONG_US};
 pub use errand::Lend;
 pub use failure::{Failure, Word};
 pub use job::Budget;
 pub use ledger::{Ledger, List, State, Usage};
 pub use names::{NameIndex, Names};
+pub use report::{parse_cursor, protection};
 pub use session::Session;
 pub use stream::{Flow, Stream, open_stream};
+pub use tally::{BOUNDS_US, Tally};
 
 use alloc::vec::Vec;
 
@@ -71,6 +74,7 @@ use job::Job;
 use leases::Leases;
 use quota::Quotas;
 use roster::Roster;
+use tally::Tallies;
 
 /// What the image's reports call a region that a client has; its own have names of their own.
 const CLIENT: &str = "client";
@@ -92,6 +96,7 @@ pub struct Service<M: Machine + 'static> {
     /// What the reports say of the traffic.
     pub counters: Counters,
     now_us: u64,
+    tallies: Tallies,
     clock: Option<fn() -> u64>,
     crew: Option<Crew<M>>,
     errands: Errands<M>,
@@ -126,6 +131,7 @@ impl<M: Machine> Service<M> {
             roster: Roster::with_places(config.clients),
             counters: Counters::default(),
             now_us: 0,
+            tallies: Tallies::new(table::Commands::<M>::TABLE.len()),
             clock: None,
             crew: None,
             errands: Errands::new(),
@@ -154,6 +160,12 @@ impl<M: Machine> Service<M> {
     /// Tells the time of the turn.
     pub fn set_now(&mut self, now_us: u64) {
         self.now_us = now_us;
+    }
+
+    /// The time of the turn, in microseconds since boot.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        self.now_us
     }
 
     /// Whether the turn has taken so long that others should have theirs. Without a clock never.

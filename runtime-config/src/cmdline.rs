@@ -29,6 +29,8 @@ pub struct Config {
     pub ip: IpConfig,
     /// TCP port of the RESP service.
     pub resp_port: u16,
+    /// TCP port of the HTTP reports; 0 serves none.
+    pub http_port: u16,
     /// Threshold of the log.
     pub log: LogLevel,
     /// Clients at once.
@@ -74,6 +76,7 @@ impl Config {
     pub const DEFAULT: Self = Self {
         ip: IpConfig::Dhcp,
         resp_port: ports::RESP,
+        http_port: ports::HTTP,
         log: LogLevel::Info,
         clients: limits::CLIENTS_DEFAULT,
         regions: limits::REGIONS_DEFAULT,
@@ -116,6 +119,14 @@ impl Config {
             }
         }
         config
+    }
+}
+
+impl Config {
+    /// Whether HTTP reports are served: two services on one port would be one that answers by chance.
+    #[must_use]
+    pub const fn serves_http(&self) -> bool {
+        self.http_port != 0 && self.http_port != self.resp_port
     }
 }
 

@@ -29,6 +29,14 @@ pub const CLIENTS_MAX: usize = 1024;
 /// listener is reset. With one packet taken at a time 16 are enough for 200 simultaneous SYNs.
 pub const SPARE_LISTENERS: usize = 16;
 
+/// Readers of the HTTP reports at once. They have places, sockets and buffers of their own, so that
+/// neither service can take the other's.
+pub const HTTP_CLIENTS: usize = 8;
+/// Listening sockets for them: a browser opens six connections at once.
+pub const HTTP_LISTENERS: usize = 8;
+/// Longest head of an HTTP request: what every common server takes.
+pub const HTTP_HEAD_BYTES_MAX: usize = 8 * KIB;
+
 /// Regions at once; 0 means as many as the memory can hold.
 pub const REGIONS_DEFAULT: usize = 0;
 /// A region id has 24 bits for the slot, and slot 0 is nobody's.

@@ -312,6 +312,6 @@ pub use report::Cursor;
 pub use request::{Huge, Protection, Request};
 pub use resize::{Resize, Resized};
 pub use setup::Config;
-pub use stats::{Row, Stats};
+pub use stats::{Family, Metric, MetricKind, Row, Stats};
 pub use switches::{FlushMode, FrameMode, PoolMode, ReallocMode};
 pub use tlb::{FlushKind, FlushReason};

@@ -1,5 +1,8 @@
 //! Counters, and the one table that every report renders.
 
+mod row;
+mod table;
+
 use crate::NODES;
 use crate::allocator::Vmalloc;
 use crate::lazy::LazyList;
@@ -8,6 +11,8 @@ use crate::raw::Slab;
 use crate::resize::Resized;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use crate::tlb::{FlushKind, FlushReason, Plan};
+
+pub use row::{Family, Metric, MetricKind, Row};
 
 /// What one CPU has done, on a cache line of its own.
 #[derive(Debug, Default)]
@@ -185,17 +190,6 @@ impl Counters {
     }
 }
 
-/// One line of the table of counters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The part of the system that counts: `vmalloc`, `frames` or `tlb`.
-    pub section: &'static str,
-    /// The counter's name, with its unit where it is not a number of things.
-    pub name: &'static str,
-    /// Its value when the table was made.
-    pub value: u64,
-}
-
 /// All counters at one moment. Each is exact; together they are so only while nothing changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Stats {
@@ -280,75 +274,11 @@ pub struct Stats {
     pub generation: u64,
 }
 
-/// What the rows of [`Stats::frames_free_by_node`] are called.
-const NODE_ROWS: [&str; NODES] =
-    ["frames_free_node0", "frames_free_node1", "frames_free_node2", "frames_free_node3"];
-
 impl Stats {
     /// Frames that somebody has, the crate's own among them.
     #[must_use]
     pub fn frames_used(&self) -> u64 {
         self.frames_total - self.frames_free
-    }
-
-    /// The table of counters, in the order in which reports show them.
-    pub fn rows(&self) -> impl Iterator<Item = Row> {
-        let row = |section, name, value| Row { section, name, value };
-        let reasons = FlushReason::ALL
-            .into_iter()
-            .zip(self.shootdowns)
-            .map(move |(reason, value)| row("tlb", reason.name(), value));
-        let nodes = NODE_ROWS
-            .into_iter()
-            .zip(self.frames_free_by_node)
-            .take(self.nodes as usize)
-            .map(move |(name, value)| row("frames", name, value));
-        let resizes = Resized::ALL
-            .into_iter()
-            .zip(self.resizes)
-            .map(move |(how, value)| row("vmalloc", how.counter(), value));
-        [
-            row("vmalloc", "allocations", self.allocations),
-            row("vmalloc", "allocations_failed", self.allocations_failed),
-            row("vmalloc", "frees", self.frees),
-            row("vmalloc", "frees_refused", self.frees_refused),
-            row("vmalloc", "areas", self.areas),
-            row("vmalloc", "areas_system", self.areas_system),
-            row("vmalloc", "areas_lazy", self.areas_lazy),
-            row("vmalloc", "pages_mapped", self.pages_mapped),
-            row("vmalloc", "pages_free", self.pages_free),
-            row("vmalloc", "largest_gap_pages", self.largest_gap_pages),
-            row("vmalloc", "pages_pooled", self.pages_pooled),
-            row("vmalloc", "pages_lazy", self.pages_lazy),
-            row("vmalloc", "table_pages", self.table_pages),
-            row("vmalloc", "table_pages_cached", self.table_pages_cached),
-            row("vmalloc", "faults_recovered", self.faults_recovered),
-            row("vmalloc", "faults_spurious", self.faults_spurious),
-            row("frames", "frames_total", self.frames_total),
-            row("frames", "frames_free", self.frames_free),
-            row("frames", "frames_used", self.frames_used()),
-            row("frames", "frames_reserve", self.frames_reserve),
-            row("frames", "frames_slabs", self.frames_slabs),
-            row("frames", "frames_heap", self.frames_heap),
-            row("frames", "frames_zeroed", self.frames_zeroed),
-            row("frames", "zeroed_hits", self.zeroed_hits),
-            row("frames", "zeroed_misses", self.zeroed_misses),
-            row("tlb", "purges", self.purges),
-            row("tlb", "shootdowns_full", self.shootdowns_full),
-            row("tlb", "shootdowns_pages", self.shootdowns_pages),
-            row("tlb", "flushes_full", self.flushes_full),
-            row("tlb", "flushes_by_page", self.flushes_by_page),
-            row("tlb", "flushed_pages", self.flushed_pages),
-            row("tlb", "interrupts", self.interrupts),
-            row("tlb", "cpus_skipped", self.cpus_skipped),
-            row("tlb", "laggards", self.laggards),
-            row("tlb", "last_laggard", self.last_laggard),
-            row("tlb", "generation", self.generation),
-        ]
-        .into_iter()
-        .chain(nodes)
-        .chain(reasons)
-        .chain(resizes)
     }
 }
 

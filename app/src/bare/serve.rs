@@ -41,6 +41,9 @@ pub(crate) fn run(vm: &'static Vmalloc<BareMachine>, config: &Config) -> ! {
 fn set_up(vm: &'static Vmalloc<BareMachine>, config: &Config) -> Box<BareServer> {
     let nic = VirtioNic::try_new().unwrap_or_else(|error| refuse(error));
     log::info!(target: "net", "{nic:?}");
+    if config.http_port == config.resp_port {
+        log::warn!(target: "net", "resp and http are the same port, no reports are served");
+    }
     let server = Server::new(nic, vm, WindowBuffers, config, random::seed());
     let server = server.unwrap_or_else(|error| refuse(error)).with_clock(clock::now_us);
     // Nobody may be waited for who will never come.

@@ -1,4 +1,4 @@
-//! Bytes that have come and are not served yet.
+//! Bytes on their way: come and not served yet, or written and not sent.
 
 /// A linear buffer: what is in it is one slice, wherever the network's ring wraps.
 #[derive(Debug)]
@@ -31,6 +31,11 @@ impl Input {
     /// What is there.
     pub(super) fn bytes(&mut self) -> &mut [u8] {
         &mut self.buffer[self.start..self.end]
+    }
+
+    /// Whether nothing is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
     }
 
     /// Steps over what was served.

@@ -17,6 +17,8 @@ pub enum Position {
     Serve,
     /// Taking new connections.
     Accept,
+    /// Writing reports.
+    Report,
     /// Freeing what connections left behind.
     Reap,
     /// Sending packets.
@@ -25,11 +27,12 @@ pub enum Position {
     Tidy,
 }
 
-const ALL: [Position; 7] = [
+const ALL: [Position; 8] = [
     Position::Asleep,
     Position::Receive,
     Position::Serve,
     Position::Accept,
+    Position::Report,
     Position::Reap,
     Position::Transmit,
     Position::Tidy,

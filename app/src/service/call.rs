@@ -67,13 +67,13 @@ fn serve_one<M: Machine>(
     reply: &mut Reply<'_>,
 ) -> Served {
     let name = arguments.get(0).unwrap_or_default();
-    let Some(command) = Commands::<M>::find(name) else {
-        service.counters.errors += 1;
+    let Some((number, command)) = Commands::<M>::find_numbered(name) else {
+        service.refuse_call(Commands::<M>::TABLE.len());
         unknown(arguments, reply);
         return Served { hint: "" };
     };
     if !command.takes(arguments.count()) {
-        service.counters.errors += 1;
+        service.refuse_call(number);
         wrong_count(command, reply);
         return Served { hint: "" };
     }
@@ -89,6 +89,7 @@ fn serve_one<M: Machine>(
         guest.seen_us = service.now_us;
         guest.command = command.name;
     }
+    let begun = service.begin_call(number);
     let mark = reply.mark();
     let reply_bytes_max = service.reply_bytes_max();
     let mut call = Call { service, session, arguments, reply, reply_bytes_max };
@@ -97,6 +98,9 @@ fn serve_one<M: Machine>(
         reply.rewind(mark);
     }
     service.answer(result, reply);
+    if !reply.overflowed() {
+        service.end_call(session, &begun);
+    }
     Served { hint: command.hint }
 }
 

@@ -1,5 +1,7 @@
 //! What is counted of the traffic, and the one table of all counters.
 
+mod table;
+
 use vmalloc::{Machine, Row};
 
 use super::Service;
@@ -41,13 +43,47 @@ pub struct Counters {
     pub turns_long: u64,
     /// See [`turns`](Self::turns).
     pub turn_us_max: u64,
+    /// Faults that `VPROBE` met, in the order of [`HITS`].
+    pub hits: [u64; HITS.len()],
+    /// Sockets of RESP and of HTTP now, in the order of [`SOCKET_STATES`].
+    pub sockets: [[u64; SOCKET_STATES.len()]; 2],
+    /// Readers of the HTTP reports that are connected now.
+    pub http_clients: u64,
+    /// Their connections so far.
+    pub http_connections: u64,
+    /// Those beyond the limit, told so and closed.
+    pub http_refused: u64,
+    /// Those that were closed because nothing came, or nothing was read.
+    pub http_timeouts: u64,
+    /// HTTP requests that were answered.
+    pub http_requests: u64,
+    /// Those that were answered with an error.
+    pub http_errors: u64,
+    /// Bytes of the answers.
+    pub http_bytes_sent: u64,
+}
+
+/// What a probe can meet, as `VPROBE` says it.
+pub(super) const HITS: [&str; 7] =
+    ["guard", "lazy", "free", "not-present", "read-only", "no-execute", "outside"];
+
+/// What a socket can be doing.
+pub const SOCKET_STATES: [&str; 5] = ["listening", "handshaking", "open", "closing", "idle"];
+
+impl Counters {
+    /// Counts a fault that a probe met.
+    pub(super) fn note_hit(&mut self, kind: &str) {
+        if let Some(at) = HITS.iter().position(|hit| *hit == kind) {
+            self.hits[at] += 1;
+        }
+    }
 }
 
 impl Counters {
     /// Counts the traffic from 0 again; who is connected stays.
     pub(super) fn reset(&mut self) {
-        let Self { clients, .. } = *self;
-        *self = Self { clients, clients_peak: clients, ..Self::default() };
+        let Self { clients, http_clients, sockets, .. } = *self;
+        *self = Self { clients, clients_peak: clients, http_clients, sockets, ..Self::default() };
     }
 }
 
@@ -61,32 +97,8 @@ impl<M: Machine> Service<M> {
     }
 
     /// Goes through the one table of counters: the window's, then the service's.
-    pub(super) fn for_each_row(&self, row: impl FnMut(Row)) {
+    pub fn for_each_row(&self, row: impl FnMut(Row)) {
         self.vm.stats().rows().chain(self.own_rows()).for_each(row);
-    }
-
-    fn own_rows(&self) -> [Row; 17] {
-        let counters = &self.counters;
-        let row = |section, name, value| Row { section, name, value };
-        [
-            row("service", "regions", self.ledger.count()),
-            row("service", "names", self.names.count() as u64),
-            row("service", "commands", counters.commands),
-            row("service", "errors", counters.errors),
-            row("service", "protocol_errors", counters.protocol_errors),
-            row("service", "replies_spilled", counters.replies_spilled),
-            row("service", "errands", self.errands.sent),
-            row("service", "turns", counters.turns),
-            row("service", "turns_long", counters.turns_long),
-            row("service", "turn_us_max", counters.turn_us_max),
-            row("net", "clients", counters.clients),
-            row("net", "clients_peak", counters.clients_peak),
-            row("net", "connections", counters.connections),
-            row("net", "connections_refused", counters.connections_refused),
-            row("net", "connections_lost", counters.connections_lost),
-            row("net", "bytes_received", counters.bytes_received),
-            row("net", "bytes_sent", counters.bytes_sent),
-        ]
     }
 }
 

@@ -112,17 +112,14 @@ impl<M: Machine> Service<M> {
     ) -> bool {
         let mark = reply.mark();
         reply.set_resp3(session.is_resp3);
-        let is_stepped = self.step_job(session, reply, budget);
+        let errors = self.counters.errors;
+        let stepped = self.go_on(session, reply, budget);
+        self.end_job(session, errors);
         session.muffle(mark, reply);
-        is_stepped
+        stepped
     }
 
-    fn step_job(
-        &mut self,
-        session: &mut Session,
-        reply: &mut Reply<'_>,
-        budget: &mut Budget,
-    ) -> bool {
+    fn go_on(&mut self, session: &mut Session, reply: &mut Reply<'_>, budget: &mut Budget) -> bool {
         match session.job.take() {
             // What waited is looked at again.
             None | Some(Job::Wait) => false,

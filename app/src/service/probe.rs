@@ -37,7 +37,9 @@ pub(super) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
     }
     let site = vm.locate(address);
     let fault = Attribution { service: call.service, site, address, kind };
+    let hit = fault.kind();
     call.reply.bulk_of(format_args!("{fault}"));
+    call.service.counters.note_hit(hit);
     Ok(())
 }
 
@@ -60,10 +62,11 @@ struct Attribution<'a, M: Machine + 'static> {
     kind: AccessKind,
 }
 
-impl<M: Machine> Display for Attribution<'_, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl<M: Machine> Attribution<'_, M> {
+    /// What was hit: one of [`HITS`](super::counters::HITS).
+    fn kind(&self) -> &'static str {
         let is_closed = self.site.region.is_some_and(|info| info.protection == Protection::None);
-        let kind = match (self.site.kind, self.kind) {
+        match (self.site.kind, self.kind) {
             (SiteKind::Outside, _) => "outside",
             (SiteKind::Free, _) => "free",
             (SiteKind::Guard, _) => "guard",
@@ -72,8 +75,13 @@ impl<M: Machine> Display for Attribution<'_, M> {
             (SiteKind::Busy, _) if is_closed => "not-present",
             (SiteKind::Busy, AccessKind::Write) => "read-only",
             (SiteKind::Busy, AccessKind::Execute) => "no-execute",
-        };
-        write!(f, "fault {kind}")?;
+        }
+    }
+}
+
+impl<M: Machine> Display for Attribution<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fault {}", self.kind())?;
         let Some(info) = &self.site.region else { return Ok(()) };
         write!(f, " {}", self.service.place(info.id))?;
         if info.system {

@@ -139,10 +139,8 @@ impl Listing {
             let value = words.next().ok_or_else(|| Failure::NoValue(Word::new(word)))?;
             let invalid = |what| Failure::Invalid(what, Word::new(value));
             if is("CURSOR") {
-                let number = size::parse_address(value);
-                listing.from = number
-                    .and_then(cursor)
-                    .ok_or_else(|| invalid("CURSOR is 0 or what VLIST gave"))?;
+                listing.from =
+                    parse_cursor(value).ok_or_else(|| invalid("CURSOR is 0 or what VLIST gave"))?;
             } else if is("OWNER") {
                 let owner = resp::decimal(value);
                 listing.owner =
@@ -176,7 +174,9 @@ impl Listing {
 }
 
 /// Reads a cursor: 0, an address of the higher half, or a slot.
-fn cursor(number: u64) -> Option<Cursor> {
+#[must_use]
+pub fn parse_cursor(text: &[u8]) -> Option<Cursor> {
+    let number = size::parse_address(text)?;
     let is_address = number >> 63 != 0 && VirtAddr::try_new(number).is_ok();
     match number {
         0 => Some(Cursor::START),
@@ -231,7 +231,8 @@ impl<M: Machine> Service<M> {
     }
 
     /// Who asked for a region: its name, its client, or the image's own code.
-    pub(super) fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_BYTES_MAX> {
+    #[must_use]
+    pub fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_BYTES_MAX> {
         let mut text = ArrayString::new();
         let name = self.ledger.name(info.id).map(|name| self.names.text(name));
         // Names fit; a caller of the image's own that does not is cut.
@@ -277,7 +278,9 @@ impl Write for WithoutEnd<'_, '_> {
     }
 }
 
-fn protection(protection: Protection) -> &'static str {
+/// The rights of a region, as every report writes them.
+#[must_use]
+pub fn protection(protection: Protection) -> &'static str {
     match protection {
         Protection::ReadOnly => "ro",
         Protection::ReadWrite => "rw",

@@ -39,6 +39,8 @@ pub struct Session {
     pub(super) job: Option<Job>,
     /// Why the request that is served again cannot be served at all.
     pub(super) failure: Option<Failure>,
+    /// The place of that request's command in the table.
+    pub(super) working_at: Option<usize>,
     /// A write whose bytes are still coming.
     pub(super) stream: Option<Stream>,
     /// Whether it speaks the third version of the protocol.
@@ -59,6 +61,7 @@ impl Session {
             place,
             job: None,
             failure: None,
+            working_at: None,
             stream: None,
             is_resp3: false,
             is_authenticated: false,

@@ -52,6 +52,7 @@ pub fn open_stream<M: Machine>(
         }
         Err(failure) => {
             service.refuse(&failure, reply);
+            service.count_stream(command.name, true);
             Some(false)
         }
     }
@@ -95,6 +96,7 @@ impl<M: Machine> Service<M> {
     /// Writes what has come of a session's stream.
     pub fn feed(&mut self, session: &mut Session, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
         let Some(mut stream) = session.stream.take() else { return Flow::Taken(0) };
+        let command = if stream.naming.is_some() { "SET" } else { "VWRITE" };
         let length = usize::try_from(stream.remaining).map_or(bytes.len(), |r| r.min(bytes.len()));
         if stream.naming.is_some() && self.is_checking && length as u64 == stream.remaining {
             // The region that has the name cannot be freed yet.
@@ -112,6 +114,7 @@ impl<M: Machine> Service<M> {
             Ok(info) => info,
             Err(failure) => {
                 self.refuse(&failure, reply);
+                self.count_stream(command, true);
                 return Flow::Failed(usize::try_from(stream.remaining).unwrap_or(usize::MAX));
             }
         };
@@ -121,13 +124,16 @@ impl<M: Machine> Service<M> {
             return Flow::Taken(length);
         }
         let mark = reply.mark();
-        match stream.naming {
-            None => reply.integer(stream.length),
-            Some(naming) => match self.settle(&info, &naming) {
-                Ok(()) => reply.status("OK"),
-                Err(failure) => self.refuse(&failure, reply),
-            },
+        let settled = match &stream.naming {
+            None => Ok(()),
+            Some(naming) => self.settle(&info, naming),
+        };
+        match (&settled, &stream.naming) {
+            (Ok(()), None) => reply.integer(stream.length),
+            (Ok(()), Some(_)) => reply.status("OK"),
+            (Err(failure), _) => self.refuse(failure, reply),
         }
+        self.count_stream(command, settled.is_err());
         session.muffle(mark, reply);
         Flow::Ended(length)
     }

@@ -139,7 +139,12 @@ impl<M: Machine + 'static> Commands<M> {
     /// Looks a command up; case does not matter.
     #[must_use]
     pub fn find(name: &[u8]) -> Option<&'static Command<M>> {
-        let all = Self::TABLE.iter().chain(Self::NOT_OURS);
-        all.into_iter().find(|command| name.eq_ignore_ascii_case(command.name.as_bytes()))
+        Self::find_numbered(name).map(|(_, command)| command)
+    }
+
+    /// As [`find`](Self::find), with its place in the table; what is not ours stands behind it.
+    pub(super) fn find_numbered(name: &[u8]) -> Option<(usize, &'static Command<M>)> {
+        let mut all = Self::TABLE.iter().chain(Self::NOT_OURS).enumerate();
+        all.find(|(_, command)| name.eq_ignore_ascii_case(command.name.as_bytes()))
     }
 }

@@ -6,6 +6,7 @@ use app::buffers::HeapBuffers;
 use app::server::{Server, Turn};
 use app::switches;
 use runtime_config::cmdline::Config;
+use runtime_config::ports;
 use smoltcp::iface::{self, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::Instant;
@@ -213,18 +214,27 @@ impl World {
 
     /// Begins a connection without waiting for it.
     pub(crate) fn dial(&mut self) -> Client {
+        self.dial_to(ports::RESP)
+    }
+
+    /// The same to another port.
+    pub(crate) fn dial_to(&mut self, port: u16) -> Client {
         let buffer = || SocketBuffer::new(vec![0; 65_535]);
         let mut socket = Socket::new(buffer(), buffer());
         socket.set_nagle_enabled(false);
         socket.set_ack_delay(None);
         self.port += 1;
-        let remote = (IpAddress::v4(10, 0, 2, 15), 7379);
+        let remote = (IpAddress::v4(10, 0, 2, 15), port);
         socket.connect(self.interface.context(), remote, self.port).unwrap();
         Client { handle: self.sockets.add(socket), received: Vec::new() }
     }
 
     pub(crate) fn connect(&mut self) -> Client {
-        let client = self.dial();
+        self.connect_to(ports::RESP)
+    }
+
+    pub(crate) fn connect_to(&mut self, port: u16) -> Client {
+        let client = self.dial_to(port);
         self.wait("a connection", |world| world.socket(&client).may_send());
         client
     }
@@ -261,6 +271,18 @@ impl World {
     /// Sends bytes without reading anything, as far as they are taken. Returns how many.
     pub(crate) fn push(&mut self, client: &Client, bytes: &[u8]) -> usize {
         self.socket(client).send_slice(bytes).unwrap_or(0)
+    }
+
+    /// What has come, at most so many bytes of it.
+    pub(crate) fn take(&mut self, client: &mut Client, bytes: usize) -> Vec<u8> {
+        self.drain(client);
+        let bytes = bytes.min(client.received.len());
+        client.received.drain(..bytes).collect()
+    }
+
+    /// Whether the server will send no more.
+    pub(crate) fn has_ended(&mut self, client: &Client) -> bool {
+        !self.socket(client).may_recv()
     }
 
     /// Bytes that have come and were not looked at.

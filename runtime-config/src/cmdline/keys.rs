@@ -96,6 +96,16 @@ pub const KEYS: &[Key] = &[
             write: |config, port| config.resp_port = u16::try_from(port).unwrap_or(u16::MAX),
         },
     },
+    Key {
+        name: "http",
+        docs: "TCP port of the HTTP reports, 0 for none",
+        kind: Kind::Number {
+            min: 0,
+            max: 65_535,
+            read: |config| usize::from(config.http_port),
+            write: |config, port| config.http_port = u16::try_from(port).unwrap_or(u16::MAX),
+        },
+    },
     Key { name: "log", docs: "off, error, warn, info, debug or trace", kind: Kind::Level },
     Key {
         name: "clients",

@@ -26,6 +26,7 @@ fn every_key_round_trips() {
             gateway: Some(Ipv4Addr::new(192, 168, 7, 1)),
         },
         resp_port: 1,
+        http_port: 8,
         log: LogLevel::Trace,
         clients: 2,
         regions: 3,

@@ -1,0 +1,131 @@
+//! `/metrics`: the table of counters in the text format of Prometheus, version 0.0.4.
+
+use core::fmt::Write;
+
+use vmalloc::{Family, Machine, Metric, MetricKind};
+
+use super::room::{Pieces, Room};
+use crate::service::{BOUNDS_US, Service, Tally};
+
+/// The bounds of the classes of times, in seconds.
+const BOUNDS: [&str; BOUNDS_US.len()] = [
+    "1e-06", "2e-06", "5e-06", "1e-05", "2e-05", "5e-05", "0.0001", "0.0002", "0.0005", "0.001",
+    "0.002", "0.01",
+];
+
+const BUILD: &str = "# HELP vmalloc_build_info The image that runs.\n\
+                     # TYPE vmalloc_build_info gauge\n";
+const COMMANDS: &str = "# HELP resp_commands_total Requests by command and result.\n\
+                        # TYPE resp_commands_total counter\n";
+const SECONDS: &str = "# HELP vmalloc_op_seconds How long calls took, of one in 16; of work that \
+                       others do it is the beginning.\n\
+                       # TYPE vmalloc_op_seconds histogram\n";
+
+/// Writes the pieces behind the first `done`.
+pub(super) fn write<M: Machine>(
+    service: &Service<M>,
+    room: &mut Room<'_>,
+    done: &mut usize,
+) -> bool {
+    let mut pieces = Pieces::new(room, done);
+    pieces.piece(|room| {
+        // Writing to a room cannot fail, here and below.
+        let version = env!("CARGO_PKG_VERSION");
+        let _ = writeln!(room, "{BUILD}vmalloc_build_info{{version=\"{version}\"}} 1");
+    });
+    let mut last = None;
+    service.for_each_row(|row| {
+        let Some(metric) = row.metric else { return };
+        let is_new = last != Some(metric.family.name);
+        last = Some(metric.family.name);
+        pieces.piece(|room| {
+            if is_new {
+                header(metric.family, room);
+            }
+            series(&metric, row.value, room);
+        });
+    });
+    pieces.piece(|room| room.raw(COMMANDS.as_bytes()));
+    for (name, tally) in service.tallies() {
+        pieces.piece(|room| {
+            for (result, value) in [("ok", tally.served), ("error", tally.failed)] {
+                let labels = format_args!("{{cmd=\"{name}\",result=\"{result}\"}}");
+                let _ = writeln!(room, "resp_commands_total{labels} {value}");
+            }
+        });
+    }
+    pieces.piece(|room| room.raw(SECONDS.as_bytes()));
+    for (name, tally) in service.tallies() {
+        // Always a piece, so that the others keep their places.
+        pieces.piece(|room| {
+            if tally.timed() > 0 {
+                histogram(name, tally, room);
+            }
+        });
+    }
+    pieces.is_done()
+}
+
+fn header(family: &Family, room: &mut Room<'_>) {
+    let kind = match family.kind {
+        MetricKind::Counter => "counter",
+        MetricKind::Gauge => "gauge",
+    };
+    let Family { name, help, .. } = family;
+    let _ = write!(room, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+}
+
+fn series(metric: &Metric, value: u64, room: &mut Room<'_>) {
+    room.raw(metric.family.name.as_bytes());
+    let labels = metric.labels.iter().filter(|(name, _)| !name.is_empty());
+    let mut separator = "{";
+    for (name, text) in labels {
+        let _ = write!(room, "{separator}{name}=\"{text}\"");
+        separator = ",";
+    }
+    let end = if separator == "," { "}" } else { "" };
+    let _ = writeln!(room, "{end} {value}");
+}
+
+/// One histogram: its buckets hold all that is below them.
+fn histogram(name: &str, tally: &Tally, room: &mut Room<'_>) {
+    let mut sum = 0;
+    for (bound, class) in BOUNDS.iter().zip(tally.classes) {
+        sum += class;
+        let _ = writeln!(room, "vmalloc_op_seconds_bucket{{op=\"{name}\",le=\"{bound}\"}} {sum}");
+    }
+    let timed = tally.timed();
+    let (seconds, us) = (tally.timed_us / 1_000_000, tally.timed_us % 1_000_000);
+    let _ = writeln!(room, "vmalloc_op_seconds_bucket{{op=\"{name}\",le=\"+Inf\"}} {timed}");
+    let _ = writeln!(room, "vmalloc_op_seconds_sum{{op=\"{name}\"}} {seconds}.{us:06}");
+    let _ = writeln!(room, "vmalloc_op_seconds_count{{op=\"{name}\"}} {timed}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_are_the_same_in_both_units() {
+        for (us, seconds) in BOUNDS_US.iter().zip(BOUNDS) {
+            let read: f64 = seconds.parse().unwrap();
+            assert_eq!(format!("{:.6}", read), format!("0.{us:06}"));
+        }
+    }
+
+    #[test]
+    fn a_histogram_adds_up() {
+        let mut tally = Tally { timed_us: 2_000_345, ..Tally::default() };
+        (tally.classes[0], tally.classes[3], tally.classes[12]) = (5, 2, 1);
+        let mut buffer = [0; 2048];
+        let mut room = Room::new(&mut buffer);
+        histogram("VFREE", &tally, &mut room);
+        let length = room.length();
+        let text = str::from_utf8(&buffer[..length]).unwrap();
+        let values: Vec<&str> = text.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+        let expected =
+            ["5", "5", "5", "7", "7", "7", "7", "7", "7", "7", "7", "7", "8", "2.000345", "8"];
+        assert_eq!(values, expected);
+        assert!(text.starts_with("vmalloc_op_seconds_bucket{op=\"VFREE\",le=\"1e-06\"} 5\n"));
+    }
+}

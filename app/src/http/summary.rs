@@ -1,0 +1,61 @@
+//! `/` for those who read text.
+
+use core::fmt::Write;
+
+use vmalloc::Machine;
+
+use super::room::{Pieces, Room};
+use crate::service::Service;
+
+/// Lines: what they are about, and the counters that they show.
+const LINES: &[(&str, &[(&str, &str)])] = &[
+    ("areas", &[("areas", "busy"), ("areas_system", "of the image"), ("areas_lazy", "lazy")]),
+    ("pages", &[("pages_mapped", "mapped"), ("pages_lazy", "lazy"), ("table_pages", "of tables")]),
+    ("frames", &[("frames_used", "used"), ("frames_free", "free"), ("frames_total", "in all")]),
+    ("so far", &[("allocations", "allocations"), ("frees", "frees"), ("purges", "purges")]),
+    ("clients", &[("clients", "connected"), ("commands", "requests"), ("errors", "errors")]),
+];
+
+const REPORTS: &str = "\nreports  /metrics  /vmallocinfo  /healthz  /api/stats.json  \
+                       /api/regions.json\n";
+
+/// Writes the pieces behind the first `done`.
+pub(super) fn write<M: Machine>(
+    service: &Service<M>,
+    room: &mut Room<'_>,
+    done: &mut usize,
+) -> bool {
+    let mut pieces = Pieces::new(room, done);
+    pieces.piece(|room| {
+        let window = service.vm().window();
+        let (version, seconds) = (env!("CARGO_PKG_VERSION"), service.now_us() / 1_000_000);
+        // Writing to a room cannot fail, here and below.
+        let _ = writeln!(room, "vmalloc {version}, up {seconds} s");
+        let (start, end) = (window.address(), window.end());
+        let _ = writeln!(room, "{:>7}  {start:#x}-{end:#x}", "window");
+    });
+    for (label, fields) in LINES {
+        pieces.piece(|room| {
+            let _ = write!(room, "{label:>7}");
+            let mut separator = "  ";
+            for (name, word) in *fields {
+                let _ = write!(room, "{separator}{} {word}", value(service, name));
+                separator = ", ";
+            }
+            room.raw(b"\n");
+        });
+    }
+    pieces.piece(|room| room.raw(REPORTS.as_bytes()));
+    pieces.is_done()
+}
+
+/// The counter of that name.
+fn value<M: Machine>(service: &Service<M>, name: &str) -> u64 {
+    let mut value = 0;
+    service.for_each_row(|row| {
+        if row.name == name {
+            value = row.value;
+        }
+    });
+    value
+}

@@ -1,0 +1,231 @@
+//! The sockets of one port, and what each of them is there for.
+//!
+//! A socket goes round: idle, listening, in a handshake, carrying a line, closing, idle. No step
+//! allocates. A socket in TIME-WAIT is pinned for ten seconds, and a flood of half-open handshakes
+//! could pin all: where nothing idle is left, those are taken for listeners, oldest first. A port
+//! has sockets of its own, so that a flood on one leaves the others as they were.
+
+use alloc::vec::Vec;
+
+use smoltcp::iface::{SocketHandle, SocketSet};
+use smoltcp::socket::tcp::{self, Socket, State};
+use smoltcp::time::{Duration, Instant};
+
+use crate::buffers::{self, Buffers, Shortage};
+
+/// An idle client is asked whether it still lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// A client that has answered nothing for so long is gone.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a connection that was closed here may take to deliver its last bytes.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// Every socket of the interface.
+pub(super) type Set = SocketSet<'static>;
+
+/// What a port needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    /// The port.
+    pub(super) port: u16,
+    /// Its sockets.
+    pub(super) count: usize,
+    /// How many of them listen while there are enough.
+    pub(super) listeners: usize,
+    /// What their receive buffers are called, and their bytes: the window that a client sees.
+    pub(super) receive: (&'static str, usize),
+    /// What their send buffers are called, and their bytes: what may be on its way to one client.
+    pub(super) send: (&'static str, usize),
+}
+
+/// How many sockets are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Waiting for a connection.
+    pub listening: usize,
+    /// In a handshake.
+    pub handshaking: usize,
+    /// Carrying a line.
+    pub open: usize,
+    /// Delivering the last bytes, or in TIME-WAIT.
+    pub closing: usize,
+    /// In no use.
+    pub idle: usize,
+}
+
+/// The sockets of one port.
+#[derive(Debug)]
+pub(super) struct Pool {
+    port: u16,
+    listeners: usize,
+    handles: Vec<SocketHandle>,
+    idle: Vec<usize>,
+    listening: Vec<usize>,
+    /// Oldest first.
+    handshaking: Vec<usize>,
+    /// Oldest first, with the time at which patience ends.
+    closing: Vec<(usize, Instant)>,
+}
+
+impl Pool {
+    /// Makes the sockets and lets some listen.
+    pub(super) fn try_new<B: Buffers>(
+        set: &mut Set,
+        buffers: &B,
+        shape: &Shape,
+    ) -> Result<Self, Shortage> {
+        let count = shape.count;
+        let mut handles = Vec::with_capacity(count);
+        // A port that is not served has no buffers.
+        if count > 0 {
+            let receive = buffers::share_out(buffers, shape.receive.0, count, shape.receive.1)?;
+            let send = buffers::share_out(buffers, shape.send.0, count, shape.send.1)?;
+            for (receive, send) in receive.zip(send) {
+                let [receive, send] = [receive, send].map(tcp::SocketBuffer::new);
+                handles.push(set.add(Socket::new(receive, send)));
+            }
+        }
+        let mut pool = Self {
+            port: shape.port,
+            listeners: shape.listeners,
+            handles,
+            idle: (0..count).rev().collect(),
+            listening: Vec::with_capacity(count),
+            handshaking: Vec::with_capacity(count),
+            closing: Vec::with_capacity(count),
+        };
+        pool.arm(set);
+        Ok(pool)
+    }
+
+    /// A socket by its number.
+    pub(super) fn socket<'a>(&self, set: &'a mut Set, index: usize) -> &'a mut Socket<'static> {
+        set.get_mut(self.handles[index])
+    }
+
+    /// The state of a socket.
+    pub(super) fn state(&self, set: &Set, index: usize) -> State {
+        set.get::<Socket<'_>>(self.handles[index]).state()
+    }
+
+    /// Lets idle sockets listen until there are enough listeners.
+    fn arm(&mut self, set: &mut Set) {
+        while self.listening.len() < self.listeners {
+            let Some(index) = self.idle.pop().or_else(|| self.reclaim(set)) else { return };
+            let port = self.port;
+            let socket = self.socket(set, index);
+            socket.set_nagle_enabled(false);
+            socket.set_ack_delay(None);
+            socket.set_timeout(Some(TIMEOUT));
+            socket.set_keep_alive(Some(KEEP_ALIVE));
+            // The socket is closed and the port is not 0, so this cannot fail.
+            if socket.listen(port).is_ok() {
+                self.listening.push(index);
+            }
+        }
+    }
+
+    /// Takes a socket that only waits for time to pass. Where nothing listens any more, the oldest
+    /// handshake or closing connection has to go.
+    fn reclaim(&mut self, set: &mut Set) -> Option<usize> {
+        let waits = (0..self.closing.len())
+            .find(|at| self.state(set, self.closing[*at].0) == State::TimeWait);
+        if let Some(at) = waits {
+            return Some(self.closing.remove(at).0);
+        }
+        if !self.listening.is_empty() {
+            return None;
+        }
+        let half_open = (0..self.handshaking.len())
+            .find(|at| self.state(set, self.handshaking[*at]) == State::SynReceived);
+        let index = match half_open {
+            Some(at) => self.handshaking.remove(at),
+            None if self.closing.is_empty() => return None,
+            None => self.closing.remove(0).0,
+        };
+        self.socket(set, index).abort();
+        Some(index)
+    }
+
+    /// Finds the listeners that the last packet has used up and arms others.
+    pub(super) fn rearm(&mut self, set: &mut Set) {
+        let mut at = 0;
+        while let Some(&index) = self.listening.get(at) {
+            if self.state(set, index) == State::Listen {
+                at += 1;
+            } else {
+                self.listening.swap_remove(at);
+                self.handshaking.push(index);
+            }
+        }
+        self.arm(set);
+    }
+
+    /// Takes back the sockets whose connections have ended.
+    pub(super) fn sweep(&mut self, set: &mut Set, now: Instant) {
+        let mut at = 0;
+        while let Some(&(index, patience)) = self.closing.get(at) {
+            let socket = self.socket(set, index);
+            // What a closed connection still sends is read, or its FIN would never fit.
+            while matches!(socket.recv(|bytes| (bytes.len(), bytes.len())), Ok(1..)) {}
+            if socket.state() == State::Closed && socket.remote_endpoint().is_none() {
+                self.closing.remove(at);
+                self.idle.push(index);
+                continue;
+            }
+            if patience <= now && socket.state() != State::TimeWait {
+                socket.abort();
+            }
+            at += 1;
+        }
+        self.arm(set);
+    }
+
+    /// When [`sweep`](Self::sweep) has something to do without a packet.
+    pub(super) fn wake_at(&self, set: &Set) -> Option<Instant> {
+        // TIME-WAIT ends by itself.
+        let due =
+            self.closing.iter().filter(|(index, _)| self.state(set, *index) != State::TimeWait);
+        due.map(|(_, patience)| *patience).min()
+    }
+
+    /// A connection that has come, if there is one.
+    pub(super) fn accept(&mut self, set: &Set, now: Instant) -> Option<usize> {
+        let mut at = 0;
+        while let Some(&index) = self.handshaking.get(at) {
+            match self.state(set, index) {
+                State::SynReceived => at += 1,
+                State::Established | State::CloseWait => {
+                    self.handshaking.remove(at);
+                    return Some(index);
+                }
+                // A reset during the handshake makes it listen again.
+                State::Listen => {
+                    self.handshaking.remove(at);
+                    self.listening.push(index);
+                }
+                _ => {
+                    self.handshaking.remove(at);
+                    self.closing.push((index, now + LINGER));
+                }
+            }
+        }
+        None
+    }
+
+    /// Ends a connection after what was sent.
+    pub(super) fn close(&mut self, set: &mut Set, index: usize, now: Instant) {
+        self.socket(set, index).close();
+        self.closing.push((index, now + LINGER));
+    }
+
+    /// How many sockets are in which state.
+    pub(super) fn counts(&self) -> Counts {
+        let [listening, handshaking] = [self.listening.len(), self.handshaking.len()];
+        let [closing, idle] = [self.closing.len(), self.idle.len()];
+        let open = self.handles.len() - listening - handshaking - closing - idle;
+        Counts { listening, handshaking, open, closing, idle }
+    }
+}

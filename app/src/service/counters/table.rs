@@ -1,0 +1,135 @@
+//! The service's own part of the table of counters.
+
+use vmalloc::{Family, Machine, Row};
+
+use super::{Counters, HITS};
+use crate::service::Service;
+
+const UPTIME: &Family = &Family::gauge("uptime_seconds", "Seconds since boot.");
+const REGIONS: &Family = &Family::gauge("service_regions", "Regions that clients have.");
+const NAMES: &Family = &Family::gauge("service_names", "Names of regions.");
+const COMMANDS: &Family = &Family::counter("resp_requests_total", "Requests that were answered.");
+const ERRORS: &Family = &Family::counter("resp_errors_total", "Replies that were errors.");
+const PROTOCOL_ERRORS: &Family = &Family::counter(
+    "resp_protocol_errors_total",
+    "Connections closed because their bytes made no sense.",
+);
+const SPILLED: &Family =
+    &Family::counter("resp_replies_spilled_total", "Replies that needed a buffer of their own.");
+const ERRANDS: &Family =
+    &Family::counter("service_errands_total", "Work that other CPUs were sent to do.");
+const HIT: &Family = &Family::counter("guard_hits_total", "Faults that VPROBE met, by kind.");
+const TURNS: &Family = &Family::counter("loop_turns_total", "Turns of the loop.");
+const TURNS_LONG: &Family =
+    &Family::counter("loop_turns_long_total", "Turns that took more than 2 ms.");
+const CLIENTS: &Family = &Family::gauge("resp_clients", "Clients that are connected.");
+const CLIENTS_PEAK: &Family = &Family::gauge("resp_clients_peak", "The most that ever were.");
+const CONNECTIONS: &Family =
+    &Family::counter("resp_connections_total", "Connections that were accepted.");
+const CONNECTIONS_REFUSED: &Family =
+    &Family::counter("resp_connections_refused_total", "Connections beyond the limit of clients.");
+const CONNECTIONS_LOST: &Family =
+    &Family::counter("resp_connections_lost_total", "Connections that were reset or timed out.");
+const BYTES: &Family = &Family::counter("resp_bytes_total", "Bytes of requests and replies.");
+const SOCKETS: &Family = &Family::gauge("tcp_sockets", "Sockets by service and state.");
+const HTTP_REQUESTS: &Family =
+    &Family::counter("http_requests_total", "HTTP requests that were answered.");
+const HTTP_ERRORS: &Family =
+    &Family::counter("http_errors_total", "Those that were answered with an error.");
+const HTTP_CLIENTS: &Family = &Family::gauge("http_clients", "Connected readers of reports.");
+const HTTP_CONNECTIONS: &Family =
+    &Family::counter("http_connections_total", "Connections that were accepted.");
+const HTTP_REFUSED: &Family =
+    &Family::counter("http_connections_refused_total", "Connections beyond the limit of readers.");
+const HTTP_TIMEOUTS: &Family = &Family::counter(
+    "http_timeouts_total",
+    "Connections closed because nothing came or nothing was read.",
+);
+const HTTP_BYTES: &Family = &Family::counter("http_sent_bytes_total", "Bytes of HTTP answers.");
+
+/// What the rows of [`Counters::hits`] are called.
+const HIT_ROWS: [&str; HITS.len()] = [
+    "probes_guard",
+    "probes_lazy",
+    "probes_free",
+    "probes_not_present",
+    "probes_read_only",
+    "probes_no_execute",
+    "probes_outside",
+];
+
+/// What the rows of [`Counters::sockets`] are called: the service, the state and both.
+const SOCKET_ROWS: [(&str, &str, &str); 10] = [
+    ("resp", "listening", "resp_sockets_listening"),
+    ("resp", "handshaking", "resp_sockets_handshaking"),
+    ("resp", "open", "resp_sockets_open"),
+    ("resp", "closing", "resp_sockets_closing"),
+    ("resp", "idle", "resp_sockets_idle"),
+    ("http", "listening", "http_sockets_listening"),
+    ("http", "handshaking", "http_sockets_handshaking"),
+    ("http", "open", "http_sockets_open"),
+    ("http", "closing", "http_sockets_closing"),
+    ("http", "idle", "http_sockets_idle"),
+];
+
+impl<M: Machine> Service<M> {
+    /// The service's rows.
+    pub(super) fn own_rows(&self) -> impl Iterator<Item = Row> {
+        let row = |name, value, family| Row::new("service", name, value, family);
+        let counters = &self.counters;
+        [
+            row("uptime_seconds", self.now_us / 1_000_000, UPTIME),
+            row("regions", self.ledger.count(), REGIONS),
+            row("names", self.names.count() as u64, NAMES),
+            row("commands", counters.commands, COMMANDS),
+            row("errors", counters.errors, ERRORS),
+            row("protocol_errors", counters.protocol_errors, PROTOCOL_ERRORS),
+            row("replies_spilled", counters.replies_spilled, SPILLED),
+            row("errands", self.errands.sent, ERRANDS),
+            row("turns", counters.turns, TURNS),
+            row("turns_long", counters.turns_long, TURNS_LONG),
+            Row::derived("service", "turn_us_max", counters.turn_us_max),
+        ]
+        .into_iter()
+        .chain(hits(counters))
+        .chain(network(counters))
+        .chain(reports(counters))
+    }
+}
+
+fn hits(counters: &Counters) -> impl Iterator<Item = Row> {
+    let rows = HIT_ROWS.into_iter().zip(HITS).zip(counters.hits);
+    rows.map(|((name, kind), value)| Row::new("service", name, value, HIT).label("kind", kind))
+}
+
+fn network(counters: &Counters) -> impl Iterator<Item = Row> {
+    let row = |name, value, family| Row::new("net", name, value, family);
+    let sockets = SOCKET_ROWS.into_iter().zip(counters.sockets.into_iter().flatten());
+    [
+        row("clients", counters.clients, CLIENTS),
+        row("clients_peak", counters.clients_peak, CLIENTS_PEAK),
+        row("connections", counters.connections, CONNECTIONS),
+        row("connections_refused", counters.connections_refused, CONNECTIONS_REFUSED),
+        row("connections_lost", counters.connections_lost, CONNECTIONS_LOST),
+        row("bytes_received", counters.bytes_received, BYTES).label("direction", "received"),
+        row("bytes_sent", counters.bytes_sent, BYTES).label("direction", "sent"),
+    ]
+    .into_iter()
+    .chain(sockets.map(move |((service, state, name), value)| {
+        row(name, value, SOCKETS).label("service", service).label("state", state)
+    }))
+}
+
+fn reports(counters: &Counters) -> impl Iterator<Item = Row> {
+    let row = |name, value, family| Row::new("http", name, value, family);
+    [
+        row("http_requests", counters.http_requests, HTTP_REQUESTS),
+        row("http_errors", counters.http_errors, HTTP_ERRORS),
+        row("http_clients", counters.http_clients, HTTP_CLIENTS),
+        row("http_connections", counters.http_connections, HTTP_CONNECTIONS),
+        row("http_refused", counters.http_refused, HTTP_REFUSED),
+        row("http_timeouts", counters.http_timeouts, HTTP_TIMEOUTS),
+        row("http_bytes_sent", counters.http_bytes_sent, HTTP_BYTES),
+    ]
+    .into_iter()
+}

@@ -1,0 +1,164 @@
+//! What is counted of each command: how often, how it ended, how long it took.
+//!
+//! A tally stands at the place of its command in the table; behind them is one for what is no
+//! command. Reading the clock for every request would cost more than many requests do, so one call
+//! in [`TIMED_EVERY`] is timed. A time is that of the call itself: of work that another CPU or later
+//! turns do it is the beginning.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use vmalloc::Machine;
+
+use super::Service;
+use super::session::Session;
+use super::table::Commands;
+
+/// One call in so many is timed.
+const TIMED_EVERY: u64 = 16;
+
+/// Upper bounds of the classes of times, in microseconds; a last class has none.
+pub const BOUNDS_US: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 10_000];
+
+/// What is counted of one command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Calls that were served.
+    pub served: u64,
+    /// Calls that were answered with an error.
+    pub failed: u64,
+    /// Timed calls by class.
+    pub classes: [u64; BOUNDS_US.len() + 1],
+    /// How long those took together, in microseconds.
+    pub timed_us: u64,
+}
+
+impl Tally {
+    /// How many calls were timed.
+    #[must_use]
+    pub fn timed(&self) -> u64 {
+        self.classes.iter().sum()
+    }
+
+    fn time(&mut self, us: u64) {
+        let class = BOUNDS_US.iter().position(|bound| us <= *bound);
+        self.classes[class.unwrap_or(BOUNDS_US.len())] += 1;
+        self.timed_us += us;
+    }
+
+    fn count(&mut self, is_failed: bool) {
+        let counter = if is_failed { &mut self.failed } else { &mut self.served };
+        *counter += 1;
+    }
+}
+
+/// Tallies of all commands.
+#[derive(Debug)]
+pub(super) struct Tallies {
+    list: Vec<Tally>,
+    calls: u64,
+}
+
+impl Tallies {
+    /// Begins to count so many commands, and what is none.
+    pub(super) fn new(commands: usize) -> Self {
+        Self { list: vec![Tally::default(); commands + 1], calls: 0 }
+    }
+
+    fn at(&mut self, number: usize) -> &mut Tally {
+        let last = self.list.len() - 1;
+        &mut self.list[number.min(last)]
+    }
+}
+
+/// A call that is being served.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    number: usize,
+    errors: u64,
+    start_us: Option<u64>,
+}
+
+impl<M: Machine> Service<M> {
+    /// Every command's name and what was counted of it, then what was no command.
+    pub fn tallies(&self) -> impl Iterator<Item = (&'static str, &Tally)> {
+        let names = Commands::<M>::TABLE.iter().map(|command| command.name);
+        names.chain(["unknown"]).zip(&self.tallies.list)
+    }
+
+    /// Counts a call that was refused before it was begun.
+    pub(super) fn refuse_call(&mut self, number: usize) {
+        self.counters.errors += 1;
+        self.tallies.at(number).count(true);
+    }
+
+    /// Begins to serve a call.
+    pub(super) fn begin_call(&mut self, number: usize) -> Begun {
+        self.tallies.calls += 1;
+        let is_timed = self.tallies.calls.is_multiple_of(TIMED_EVERY);
+        let start_us = self.clock.filter(|_| is_timed).map(|clock| clock());
+        Begun { number, errors: self.counters.errors, start_us }
+    }
+
+    /// Counts a call that was served; one that goes on is counted when its job ends, and one that
+    /// waits when it is served.
+    pub(super) fn end_call(&mut self, session: &mut Session, begun: &Begun) {
+        if session.is_waiting() {
+            return;
+        }
+        let us = begun.start_us.zip(self.clock).map(|(start, clock)| clock().saturating_sub(start));
+        let is_failed = self.counters.errors > begun.errors;
+        let tally = self.tallies.at(begun.number);
+        if let Some(us) = us {
+            tally.time(us);
+        }
+        if session.is_busy() {
+            session.working_at = Some(begun.number);
+        } else {
+            tally.count(is_failed);
+        }
+    }
+
+    /// Counts the call that a session worked at, where its job has ended; `errors` were counted
+    /// before.
+    pub(super) fn end_job(&mut self, session: &mut Session, errors: u64) {
+        if !session.is_busy()
+            && let Some(number) = session.working_at.take()
+        {
+            let is_failed = self.counters.errors > errors;
+            self.tallies.at(number).count(is_failed);
+        }
+    }
+
+    /// Counts a large write, which no table serves.
+    pub(super) fn count_stream(&mut self, command: &str, is_failed: bool) {
+        let number = Commands::<M>::find_numbered(command.as_bytes());
+        self.tallies.at(number.map_or(usize::MAX, |found| found.0)).count(is_failed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_in_the_first_class_that_holds_it() {
+        let mut tally = Tally::default();
+        for us in [0, 1, 2, 3, 10_000, 10_001, u64::MAX >> 1] {
+            tally.time(us);
+        }
+        assert_eq!(tally.classes, [2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(tally.timed(), 7);
+    }
+
+    #[test]
+    fn what_is_behind_the_table_is_no_command() {
+        let mut tallies = Tallies::new(3);
+        tallies.at(2).count(false);
+        tallies.at(3).count(true);
+        tallies.at(4).count(true);
+        let counts: Vec<_> =
+            tallies.list.iter().map(|tally| (tally.served, tally.failed)).collect();
+        assert_eq!(counts, [(0, 0), (0, 0), (1, 0), (0, 2)]);
+    }
+}

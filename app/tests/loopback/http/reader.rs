@@ -1,0 +1,149 @@
+//! A client that reads answers.
+
+use runtime_config::ports;
+
+use crate::harness::{Client, World};
+
+/// A connection to the reports, and what has come and was not read.
+pub(super) struct Reader {
+    pub(super) client: Client,
+    received: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    fields: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a field.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let field = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
+        field.map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl Reader {
+    pub(super) fn connect(world: &mut World) -> Self {
+        Self { client: world.connect_to(ports::HTTP), received: Vec::new() }
+    }
+
+    pub(super) fn send(&mut self, world: &mut World, text: &str) {
+        world.send(&mut self.client, text.as_bytes());
+    }
+
+    /// Says that nothing else will be asked.
+    pub(super) fn finish(&mut self, world: &mut World) {
+        world.close(&self.client);
+    }
+
+    pub(super) fn get(&mut self, world: &mut World, path: &str) -> Answer {
+        self.ask(world, &format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"))
+    }
+
+    pub(super) fn ask(&mut self, world: &mut World, request: &str) -> Answer {
+        self.send(world, request);
+        self.answer(world)
+    }
+
+    /// The next answer: as long as it says, or as its chunks say.
+    pub(super) fn answer(&mut self, world: &mut World) -> Answer {
+        let mut answer = self.head(world);
+        if answer.field("transfer-encoding") == Some("chunked") {
+            loop {
+                let line = self.line(world);
+                let size = usize::from_str_radix(&line, 16).unwrap();
+                let chunk = self.bytes(world, size);
+                answer.body.extend(chunk);
+                assert_eq!(self.line(world), "", "behind a chunk");
+                if size == 0 {
+                    return answer;
+                }
+            }
+        }
+        let length = answer.field("content-length").expect("no length and no chunks");
+        let length = length.parse().unwrap();
+        answer.body = self.bytes(world, length);
+        answer
+    }
+
+    /// The next answer, which ends with the connection.
+    pub(super) fn answer_to_end(&mut self, world: &mut World) -> Answer {
+        let mut answer = self.head(world);
+        self.wait_for_end(world);
+        answer.body = std::mem::take(&mut self.received);
+        answer
+    }
+
+    /// The head of the next answer.
+    pub(super) fn head(&mut self, world: &mut World) -> Answer {
+        let line = self.line(world);
+        let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split(' ').next());
+        let status = status.and_then(|status| status.parse().ok());
+        let mut answer =
+            Answer { status: status.expect(&line), fields: Vec::new(), body: Vec::new() };
+        loop {
+            let line = self.line(world);
+            let Some((name, value)) = line.split_once(": ") else {
+                assert_eq!(line, "");
+                return answer;
+            };
+            answer.fields.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// Whether nothing has come that was not read.
+    pub(super) fn has_nothing(&mut self, world: &mut World) -> bool {
+        self.collect(world);
+        self.received.is_empty()
+    }
+
+    /// Waits for the end, before which nothing else comes.
+    pub(super) fn expect_end(&mut self, world: &mut World) {
+        self.wait_for_end(world);
+        assert!(self.received.is_empty(), "{:?}", String::from_utf8_lossy(&self.received));
+    }
+
+    fn wait_for_end(&mut self, world: &mut World) {
+        world.wait("the end", |world| {
+            self.collect(world);
+            world.has_ended(&self.client)
+        });
+    }
+
+    fn line(&mut self, world: &mut World) -> String {
+        let mut end = 0;
+        world.wait("a line", |world| {
+            self.collect(world);
+            let found = self.received.windows(2).position(|pair| pair == b"\r\n");
+            end = found.unwrap_or(0);
+            found.is_some()
+        });
+        let line: Vec<u8> = self.received.drain(..end + 2).collect();
+        String::from_utf8(line[..end].to_vec()).unwrap()
+    }
+
+    fn bytes(&mut self, world: &mut World, length: usize) -> Vec<u8> {
+        world.wait("a body", |world| {
+            self.collect(world);
+            self.received.len() >= length
+        });
+        self.received.drain(..length).collect()
+    }
+
+    fn collect(&mut self, world: &mut World) {
+        let bytes = world.take(&mut self.client, usize::MAX);
+        self.received.extend(bytes);
+    }
+}
