@@ -106,7 +106,8 @@ pub(crate) struct RunOptions {
     /// Port of the RESP service on this host, 0 for a free one.
     #[arg(long, default_value_t = ports::RESP, value_name = "P")]
     pub(crate) port: u16,
-    /// Port of the HTTP reports on this host; not served yet.
+    /// Port of the HTTP reports on this host, 0 for a free one [default: 8080 where it is free and
+    /// --port is not given]
     #[arg(long, value_name = "P")]
     pub(crate) http_port: Option<u16>,
     /// Prints what would be done, and does nothing.

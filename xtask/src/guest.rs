@@ -132,7 +132,7 @@ impl Guest {
     pub(crate) fn ports(&self) -> Ports {
         Ports {
             resp: self.plan.host,
-            http: None,
+            http: self.plan.http.map(|http| http.host),
             pid: self.qemu.id(),
             accel: self.plan.accel.to_string(),
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::Context;
+use runtime_config::ports;
 
 use crate::cli::NetRequest;
 use crate::exit::{self, Cause};
@@ -27,6 +28,31 @@ impl fmt::Display for Network {
             Self::Passt => "passt",
             Self::Tap(_) => "a TAP device",
         })
+    }
+}
+
+/// A port of this host whose connections go to the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Forward {
+    /// Where the host listens.
+    pub(crate) host: SocketAddr,
+    /// Where the guest listens.
+    pub(crate) guest: u16,
+}
+
+/// The ports of both services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Forwards {
+    /// RESP.
+    pub(crate) resp: Forward,
+    /// HTTP, where it is reached.
+    pub(crate) http: Option<Forward>,
+}
+
+impl Forwards {
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Forward> {
+        [Some(self.resp), self.http].into_iter().flatten()
     }
 }
 
@@ -82,12 +108,42 @@ fn has_default_route(routes: &str) -> bool {
 /// # Errors
 /// The port is taken: passt would ignore that and serve nothing.
 pub(crate) fn free_port(port: u16) -> anyhow::Result<SocketAddr> {
+    free_port_of(port, "--port")
+}
+
+/// As [`free_port`], for the port that an option is about.
+///
+/// # Errors
+/// As [`free_port`].
+pub(crate) fn free_port_of(port: u16, option: &str) -> anyhow::Result<SocketAddr> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = TcpListener::bind(address).map_err(|error| {
-        let message = format!("port {port} on this host: {error}; take a free one with --port 0");
+        let message = format!("port {port} on this host: {error}; take a free one with {option} 0");
         exit::failure(Cause::Taken, message)
     })?;
     listener.local_addr().context("the port of a socket")
+}
+
+/// Finds a port for the HTTP reports. Without a word it is the usual one, or a free one where that is
+/// taken, or where the RESP port is not the usual one either.
+///
+/// # Errors
+/// The port that was asked for is taken.
+pub(crate) fn http_port(asked: Option<u16>, resp: SocketAddr) -> anyhow::Result<SocketAddr> {
+    if let Some(port) = asked.filter(|port| *port != 0) {
+        return free_port_of(port, "--http-port");
+    }
+    let is_usual = asked.is_none() && resp.port() == ports::RESP;
+    if is_usual && let Ok(address) = free_port_of(ports::HTTP, "--http-port") {
+        return Ok(address);
+    }
+    loop {
+        // Nothing holds the other one yet.
+        let address = free_port_of(0, "--http-port")?;
+        if address != resp {
+            return Ok(address);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -129,5 +185,17 @@ mod tests {
         assert_eq!(exit::cause_of(&error), Some(Cause::Taken));
         assert!(error.to_string().contains("--port 0"), "{error}");
         assert_ne!(free_port(0).unwrap().port(), 0);
+        let error = http_port(Some(port), "127.0.0.1:7379".parse().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("--http-port 0"), "{error}");
+    }
+
+    #[test]
+    fn reports_are_where_they_usually_are_only_beside_the_usual_service() {
+        let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::RESP));
+        let other = SocketAddr::from((Ipv4Addr::LOCALHOST, 7001));
+        assert_ne!(http_port(Some(0), usual).unwrap().port(), ports::HTTP);
+        assert_ne!(http_port(None, other).unwrap().port(), ports::HTTP);
+        // Where somebody has the usual port, a free one is taken.
+        assert_ne!(http_port(None, usual).unwrap().port(), 0);
     }
 }

@@ -4,21 +4,24 @@
 //! moment when passt waits for a QEMU that never comes; with a pair it ends as soon as QEMU does.
 //! That matters because passt changes its user and so loses the bond to the tool.
 
-use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::path::Path;
 use std::process::Command;
 
 use runtime_config::ports;
 
-/// Writes the command that forwards a port of this host to a port of the guest.
-pub(crate) fn command(passt: &Path, descriptor: RawFd, host: SocketAddr, guest: u16) -> Command {
+use crate::network::{Forward, Forwards};
+
+/// Writes the command that forwards ports of this host to ports of the guest.
+pub(crate) fn command(passt: &Path, descriptor: RawFd, forwards: &Forwards) -> Command {
     let text = |address: [u8; 4]| std::net::Ipv4Addr::from(address).to_string();
     let mut command = Command::new(passt);
     command.args(["-f", "-q", "-F", &descriptor.to_string()]);
     command.args(["-a", &text(ports::GUEST_ADDRESS), "-n", "255.255.255.0"]);
     command.args(["-g", &text(ports::GUEST_GATEWAY)]);
-    command.args(["-t", &format!("{}/{}:{guest}", host.ip(), host.port())]);
+    for Forward { host, guest } in forwards.iter() {
+        command.args(["-t", &format!("{}/{}:{guest}", host.ip(), host.port())]);
+    }
     command
 }
 
@@ -28,11 +31,14 @@ mod tests {
     use crate::process;
 
     #[test]
-    fn the_command_forwards_one_port() {
-        let command = command(Path::new("passt"), 5, "127.0.0.1:7001".parse().unwrap(), 7379);
+    fn the_command_forwards_both_ports() {
+        let resp = Forward { host: "127.0.0.1:7001".parse().unwrap(), guest: 7379 };
+        let http = Forward { host: "127.0.0.1:7002".parse().unwrap(), guest: 8080 };
+        let command = command(Path::new("passt"), 5, &Forwards { resp, http: Some(http) });
         assert_eq!(
             process::show(&command),
-            "passt -f -q -F 5 -a 10.0.2.15 -n 255.255.255.0 -g 10.0.2.2 -t 127.0.0.1/7001:7379"
+            "passt -f -q -F 5 -a 10.0.2.15 -n 255.255.255.0 -g 10.0.2.2 -t 127.0.0.1/7001:7379 \
+             -t 127.0.0.1/7002:8080"
         );
     }
 }

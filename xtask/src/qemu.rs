@@ -3,7 +3,6 @@
 pub(crate) mod firmware;
 pub(crate) mod numa;
 
-use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +11,7 @@ use runtime_config::ports;
 
 use crate::accel::Accel;
 use crate::exit::{self, Cause};
+use crate::network::{Forward, Forwards};
 use crate::process;
 use crate::provision::{self, Removals};
 
@@ -74,13 +74,8 @@ fn version_of(text: &str) -> Option<(u32, u32)> {
 pub(crate) enum Netdev {
     /// Nowhere: the guest has no network device.
     None,
-    /// Its own user network, with one forwarded port.
-    User {
-        /// Where the host listens.
-        host: SocketAddr,
-        /// Where the guest listens.
-        guest: u16,
-    },
+    /// Its own user network, with forwarded ports.
+    User(Forwards),
     /// One end of a socket pair.
     Stream(RawFd),
     /// A TAP device that is there and up.
@@ -152,8 +147,12 @@ impl Netdev {
     fn argument(self) -> Option<String> {
         match self {
             Self::None => None,
-            Self::User { host, guest } => {
-                Some(format!("user,id=n0,hostfwd=tcp:{}:{}-:{guest}", host.ip(), host.port()))
+            Self::User(forwards) => {
+                let mut text = "user,id=n0".to_owned();
+                for Forward { host, guest } in forwards.iter() {
+                    text += &format!(",hostfwd=tcp:{}:{}-:{guest}", host.ip(), host.port());
+                }
+                Some(text)
             }
             Self::Stream(descriptor) => {
                 Some(format!("stream,id=n0,server=off,addr.type=fd,addr.str={descriptor}"))
@@ -190,13 +189,14 @@ mod tests {
 
     #[test]
     fn the_whole_line() {
-        let host = "127.0.0.1:7001".parse().unwrap();
+        let resp = Forward { host: "127.0.0.1:7001".parse().unwrap(), guest: 7379 };
+        let http = Forward { host: "127.0.0.1:7002".parse().unwrap(), guest: 8080 };
         assert_eq!(
-            line(Netdev::User { host, guest: 7379 }, "log=debug clients=9"),
+            line(Netdev::User(Forwards { resp, http: Some(http) }), "log=debug clients=9"),
             "qemu-system-x86_64 -M q35 -cpu max -accel tcg,thread=multi -m 512M -smp 2 \
              -nodefaults -display none -no-reboot -kernel app.elf -append 'log=debug clients=9' \
              -serial file:/tmp/serial.log -device isa-debug-exit,iobase=0xf4,iosize=0x4 \
-             -netdev user,id=n0,hostfwd=tcp:127.0.0.1:7001-:7379 \
+             -netdev user,id=n0,hostfwd=tcp:127.0.0.1:7001-:7379,hostfwd=tcp:127.0.0.1:7002-:8080 \
              -device virtio-net-pci,netdev=n0,disable-legacy=on,romfile="
         );
     }

@@ -3,12 +3,15 @@
 mod banner;
 mod tail;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use runtime_config::cmdline::Config;
 use runtime_config::console::LogLevel;
+use runtime_config::ports;
 
 use crate::accel::{self, Accel};
 use crate::build::{self, Image};
@@ -16,6 +19,7 @@ use crate::cli::RunOptions;
 use crate::exit::{self, Cause};
 use crate::guest::{Guest, NoPong, Plan, plan};
 use crate::instance::{self, Instance};
+use crate::network::Forward;
 use crate::qemu::{self, firmware};
 use crate::sys::{Bond, Signals};
 use crate::toolchain::Toolchain;
@@ -29,9 +33,6 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs the verb.
 pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCode> {
-    if options.http_port.is_some() {
-        return Err(exit::failure(Cause::Usage, "--http-port: HTTP is not served yet"));
-    }
     if options.dry_run {
         return preview(workspace, options);
     }
@@ -64,14 +65,15 @@ pub(crate) struct Started {
 pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<Started> {
     let instance = Rc::new(Instance::claim(workspace, &options.name)?);
     let host = network::free_port(options.port)?;
-    plan::command_line(&options.machine)?;
+    let (_, config) = plan::command_line(&options.machine)?;
+    let http = http_forward(options, host, &config)?;
     let toolchain = Toolchain::ensure(workspace)?;
     let qemu = qemu::ensure(options.machine.qemu.as_deref())?;
     let image = build::compile(workspace, &toolchain, Image::Service)?;
     let network = network::choose(options.machine.net)?;
     let accel = accel::choose(options.machine.accel);
-    let plan =
-        Plan { host, network: Some(network.network), ..draft(options, qemu, image, accel.accel)? };
+    let plan = draft(options, qemu, image, accel.accel)?;
+    let plan = Plan { host, http, network: Some(network.network), ..plan };
     let (guest, accel, signals) = boot(options, plan, &instance, accel)?;
     Ok(Started { guest, accel, network, signals })
 }
@@ -104,7 +106,21 @@ fn draft(
         append,
         host: ([127, 0, 0, 1], options.port).into(),
         guest_port: config.resp_port,
+        http: None,
     })
+}
+
+/// Where the HTTP reports are reached; nowhere where the image serves none.
+fn http_forward(
+    options: &RunOptions,
+    resp: SocketAddr,
+    config: &Config,
+) -> anyhow::Result<Option<Forward>> {
+    if !config.serves_http() {
+        return Ok(None);
+    }
+    let host = network::http_port(options.http_port, resp)?;
+    Ok(Some(Forward { host, guest: config.http_port }))
 }
 
 type Booted = (Option<(Guest, Duration)>, accel::Choice, Signals);
@@ -178,7 +194,13 @@ fn preview(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCo
     let shown = qemu.as_ref().map_or(missing, |path| path.display().to_string());
     let qemu = qemu.unwrap_or_else(|| PathBuf::from("qemu-system-x86_64"));
     let image = Image::Service.path(workspace);
-    let plan = Plan { network: Some(network.network), ..draft(options, qemu, image, accel.accel)? };
+    let plan = draft(options, qemu, image, accel.accel)?;
+    let (_, config) = plan::command_line(&options.machine)?;
+    let usual = options.http_port.unwrap_or(ports::HTTP);
+    let http = config
+        .serves_http()
+        .then_some(Forward { host: ([127, 0, 0, 1], usual).into(), guest: config.http_port });
+    let plan = Plan { http, network: Some(network.network), ..plan };
     println!("  compiler  {toolchain}");
     println!("      qemu  {shown}");
     println!("     accel  {}: {}", accel.accel, accel.why);

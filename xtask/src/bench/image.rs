@@ -54,6 +54,7 @@ pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Resu
         append: setting.append.to_owned(),
         host: network::free_port(0)?,
         guest_port: ports::RESP,
+        http: None,
     })
 }
 

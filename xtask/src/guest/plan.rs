@@ -11,7 +11,7 @@ use runtime_config::limits;
 use crate::accel::Accel;
 use crate::cli::MachineOptions;
 use crate::exit::{self, Cause};
-use crate::network::Network;
+use crate::network::{Forward, Forwards, Network};
 use crate::qemu::{Line, Netdev};
 use crate::{passt, process};
 
@@ -46,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) host: SocketAddr,
     /// Where the guest listens.
     pub(crate) guest_port: u16,
+    /// The HTTP reports, where they are reached.
+    pub(crate) http: Option<Forward>,
 }
 
 impl Plan {
@@ -59,9 +61,7 @@ impl Plan {
             (None, _) => Netdev::None,
             (Some(Network::Passt), Some((near, _))) => Netdev::Stream(near),
             (Some(Network::Tap(name)), _) => Netdev::Tap(name),
-            (Some(Network::User | Network::Passt), _) => {
-                Netdev::User { host: self.host, guest: self.guest_port }
-            }
+            (Some(Network::User | Network::Passt), _) => Netdev::User(self.forwards()),
         };
         let line = Line {
             qemu: &self.qemu,
@@ -80,9 +80,13 @@ impl Plan {
         };
         let passt = ends.map(|(_, far)| {
             let program = process::find("passt").unwrap_or_else(|| PathBuf::from("passt"));
-            passt::command(&program, far, self.host, self.guest_port)
+            passt::command(&program, far, &self.forwards())
         });
         (passt, line.command())
+    }
+
+    fn forwards(&self) -> Forwards {
+        Forwards { resp: Forward { host: self.host, guest: self.guest_port }, http: self.http }
     }
 
     /// Writes the content of `qemu.cmd` for a guest that is not started.
@@ -120,6 +124,10 @@ pub(crate) fn command_line(options: &MachineOptions) -> anyhow::Result<(String, 
     }
     let config = Config::parse(&line)
         .map_err(|error| exit::failure(Cause::Usage, format!("--append: {error}")))?;
+    if config.http_port == config.resp_port {
+        let message = "--append: resp and http are the same port";
+        return Err(exit::failure(Cause::Usage, message));
+    }
     Ok((line, config))
 }
 
@@ -150,6 +158,8 @@ mod tests {
         let error = command_line(&options(&["--append", "client=9"])).unwrap_err();
         assert_eq!(exit::cause_of(&error), Some(Cause::Usage));
         assert_eq!(error.to_string(), "--append: unknown key client");
+        let error = command_line(&options(&["--append", "resp=8080"])).unwrap_err();
+        assert_eq!(error.to_string(), "--append: resp and http are the same port");
     }
 
     #[test]
@@ -169,6 +179,7 @@ mod tests {
             append: String::new(),
             host: "127.0.0.1:7001".parse().unwrap(),
             guest_port: 7379,
+            http: None,
         };
         let serial = Path::new("serial.log");
         let lines = plan.preview(serial);

@@ -22,6 +22,9 @@ pub(super) fn print(
     row("accel", &format!("{}: {}", accel.accel, accel.why));
     row("network", &format!("{}: {}", network.network, network.why));
     row("RESP", &guest.plan().host.to_string());
+    if let Some(http) = guest.plan().http {
+        row("HTTP", &format!("curl http://{0}/, or http://{0}/ in a browser", http.host));
+    }
     row("files", &format!("{}: serial.log qemu.cmd ports.json", workspace.show(instance.folder())));
     for line in std::fs::read_to_string(instance.path("qemu.cmd")).unwrap_or_default().lines() {
         row("", line);

@@ -78,6 +78,7 @@ impl Machine<'_> {
             append: self.append.to_owned(),
             host: network::free_port(0)?,
             guest_port: runtime_config::ports::RESP,
+            http: None,
         };
         let instance = Rc::new(Instance::claim(workspace, name)?);
         let start = Instant::now();

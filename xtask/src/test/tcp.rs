@@ -10,6 +10,7 @@ mod conversation;
 mod flush;
 mod grammar;
 mod helpers;
+mod http;
 mod lifecycle;
 mod load;
 mod nomem;
@@ -56,6 +57,8 @@ const CASES: &[Case] = &[
     guest_with("the command line reaches the library", flush::EAGER, flush::eager),
     guest_on(2, "long work is done by another CPU", helpers::long_work),
     guest_on(2, "a loop that stands is named", helpers::watchdog),
+    guest("the HTTP reports say what the commands say", http::read),
+    guest("promtool takes the metrics", http::metrics),
     guest("memory can be used up again and again", nomem::run),
     guest("redis-benchmark with SOFT", benchmark::soft),
     guest("redis-benchmark without SOFT", benchmark::hard),
@@ -108,6 +111,14 @@ pub(super) fn run(
         // Where it cannot be installed, the cases that need it are skipped.
         if let Err(error) =
             provision::install(&["redis-tools", "passt"], "clients of the tests", Removals::Named)
+        {
+            process::announce("", &format!("{error:#}"));
+        }
+    }
+    if process::find("promtool").is_none() {
+        // As above.
+        if let Err(error) =
+            provision::install(&["prometheus"], "its linter reads the metrics", Removals::Named)
         {
             process::announce("", &format!("{error:#}"));
         }

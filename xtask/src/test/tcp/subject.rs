@@ -12,7 +12,7 @@ use crate::accel::Accel;
 use crate::cli::{FirmwareRequest, NetRequest};
 use crate::guest::{Guest, Plan};
 use crate::instance::Instance;
-use crate::network::{self, Network};
+use crate::network::{self, Forward, Network};
 use crate::qemu::{self, firmware};
 use crate::resp::Client;
 use crate::sys::Bond;
@@ -43,6 +43,7 @@ impl Subject {
         smp: u32,
     ) -> anyhow::Result<Self> {
         let network = network::choose(NetRequest::Auto)?.network;
+        let host = network::free_port(0)?;
         let plan = Plan {
             firmware: firmware::choose(FirmwareRequest::Auto, program, "q35")?,
             qemu: program.to_path_buf(),
@@ -56,8 +57,9 @@ impl Subject {
             accel: Accel::Tcg,
             network: Some(network),
             append: line.to_owned(),
-            host: network::free_port(0)?,
+            host,
             guest_port: ports::RESP,
+            http: Some(Forward { host: network::http_port(Some(0), host)?, guest: ports::HTTP }),
         };
         let instance = Rc::new(Instance::claim(workspace, "test-tcp")?);
         let mut guest = Guest::start(plan, instance, Bond::Own)?;
@@ -70,6 +72,11 @@ impl Subject {
     /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.guest.plan().host
+    }
+
+    /// Where its HTTP reports are.
+    pub(super) fn http(&self) -> anyhow::Result<SocketAddr> {
+        self.guest.ports().http.context("no HTTP port")
     }
 
     /// How it reaches the host.

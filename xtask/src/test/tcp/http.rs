@@ -1,0 +1,83 @@
+//! The HTTP reports against the image.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::reports;
+use super::subject::Subject;
+use crate::process;
+use crate::test::tally::Skip;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What `curl` gets, and that the reports agree with the commands.
+pub(super) fn read(subject: &Subject) -> anyhow::Result<()> {
+    let mut client = subject.connect()?;
+    for number in 0..200 {
+        let words =
+            ["VMALLOC".to_owned(), "8K".to_owned(), "NAME".to_owned(), format!("r{number}")];
+        reports::allocated(client.call(&words)?)?;
+    }
+    ensure!(get(subject, "/healthz")? == "ok\n");
+    let text = get(subject, "/")?;
+    ensure!(text.contains("200 busy, "), "the summary is {text}");
+    let listed = reports::text(client.call(&["VMALLOCINFO"])?)?;
+    ensure!(get(subject, "/vmallocinfo")? == listed, "/vmallocinfo is not VMALLOCINFO");
+    let stats = get(subject, "/api/stats.json")?;
+    ensure!(stats.contains("\"areas\":200,"), "the counters are {stats}");
+    let page = get(subject, "/api/regions.json?count=1000")?;
+    ensure!(page.matches("\"state\":\"busy\"").count() == listed.lines().count(), "{page}");
+    let answer = exchange(subject, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nPING")?;
+    ensure!(answer.starts_with("HTTP/1.1 405 "), "POST is answered with {answer}");
+    Ok(())
+}
+
+/// Prometheus' own linter takes `/metrics`.
+pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
+    if process::find("promtool").is_none() {
+        return Err(Skip("promtool is not installed (Debian: prometheus)").into());
+    }
+    let mut client = subject.connect()?;
+    for _ in 0..100 {
+        client.call(&["VMALLOC", "4096", "NAME", "a", "REPLACE"])?;
+    }
+    let metrics = get(subject, "/metrics")?;
+    ensure!(metrics.contains("vmalloc_op_seconds_count{op=\"VMALLOC\"}"), "no call was timed");
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]).stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().context("promtool")?;
+    // Dropped when all is written: promtool reads to the end.
+    child.stdin.take().context("promtool's input")?.write_all(metrics.as_bytes())?;
+    let output = child.wait_with_output()?;
+    let said = [output.stdout, output.stderr].concat();
+    ensure!(
+        output.status.success() && said.is_empty(),
+        "promtool: {}",
+        String::from_utf8_lossy(&said)
+    );
+    Ok(())
+}
+
+/// The body of an answer that must be good.
+fn get(subject: &Subject, path: &str) -> anyhow::Result<String> {
+    let answer =
+        exchange(subject, &format!("GET {path} HTTP/1.0\r\nUser-Agent: curl/8.0\r\n\r\n"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;
+    ensure!(head.starts_with("HTTP/1.1 200 "), "{path} is answered with {head}");
+    Ok(body.to_owned())
+}
+
+/// Sends a request and reads to the end of the connection.
+fn exchange(subject: &Subject, request: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(subject.http()?)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).with_context(|| format!("no end behind {answer:?}"))?;
+    Ok(answer)
+}
