@@ -43,7 +43,7 @@ pub struct Counters {
     pub turns_long: u64,
     /// See [`turns`](Self::turns).
     pub turn_us_max: u64,
-    /// Faults that `VPROBE` met, in the order of [`HITS`].
+    /// Faults that `VPROBE` met, in the order of `HITS`.
     pub hits: [u64; HITS.len()],
     /// Sockets of RESP and of HTTP now, in the order of [`SOCKET_STATES`].
     pub sockets: [[u64; SOCKET_STATES.len()]; 2],
