@@ -45,8 +45,8 @@ pub(crate) enum Verb {
     /// Every client keeps so many requests outstanding, and sends the next one when a reply comes.
     /// With --verify a fresh region must read as zeros, and each one must hold what was written until
     /// it is freed; live regions, with their guard pages, must never overlap; and no client may get at
-    /// another one's region. Any violation ends with code 1, and so do a lost connection and a reply
-    /// that takes over 10 s. That memory, addresses or regions are used up is counted, and is none.
+    /// another one's region. Any violation ends with code 1, and so do a lost connection and a
+    /// client without a reply for 10 s. That memory, addresses or regions are used up is counted, and is none.
     ///
     /// A guest of its own is on QEMU's user network unless --net says otherwise.
     Load(LoadOptions),

@@ -25,7 +25,7 @@ mod sizes;
 mod tally;
 mod violation;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ use crate::workspace::Workspace;
 use plan::Plan;
 use progress::Progress;
 use report::Report;
+use violation::Violation;
 
 pub(crate) use profile::Profile;
 pub(crate) use sizes::Sizes;
@@ -73,7 +74,7 @@ pub(crate) fn measure(
     is_ours: bool,
     mut is_interrupted: impl FnMut() -> bool,
 ) -> anyhow::Result<ExitCode> {
-    let mut observer = Client::connect(address).with_context(|| address.to_string())?;
+    let mut observer = observe(address).with_context(|| address.to_string())?;
     let plan = plan(&mut observer, options)?;
     let areas = match counters::check(&mut observer) {
         // Only in an image of our own nobody else comes and goes.
@@ -90,8 +91,11 @@ pub(crate) fn measure(
     progress.finish();
     let drive::Outcome { worked, mut tally } = outcome?;
     let after = counters::read(&mut observer).context("after the load");
-    let growth = after.map(|after| counters::growth(&before, &after)).unwrap_or_default();
-    let audit = counters::audit(&mut observer, areas);
+    let (growth, audit) = match after {
+        Ok(after) => (counters::growth(&before, &after), counters::audit(&mut observer, areas)),
+        // Who does not answer is not asked again.
+        Err(error) => (Vec::new(), Err(Violation::Audit(format!("{error:#}")))),
+    };
     let audit = audit.map_err(|violation| tally.violate(violation)).ok();
     let report = Report { plan: &plan, worked, tally: &tally, growth, audit };
     report.print();
@@ -99,6 +103,15 @@ pub(crate) fn measure(
         report.write(path)?;
     }
     Ok(if tally.violation_count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A connection that waits for a reply no longer than a client of the load does.
+fn observe(address: SocketAddr) -> std::io::Result<Client> {
+    let stream = TcpStream::connect_timeout(&address, STALL)?;
+    let client = Client::from_stream(stream.try_clone()?)?;
+    // The limit is the socket's, whichever handle it is set by.
+    stream.set_read_timeout(Some(STALL))?;
+    Ok(client)
 }
 
 fn plan(observer: &mut Client, options: &LoadOptions) -> anyhow::Result<Plan> {

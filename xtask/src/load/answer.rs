@@ -82,6 +82,7 @@ mod tests {
             reply(7, "0xf001", 8192, None),
             reply(7, "f000", 8192, None),
             reply(7, "0xf000", 4096, None),
+            reply(7, "0xf000", 12288, None),
             reply(7, "0xf000", 8192, Some("same")),
             Reply::Array(None),
         ] {

@@ -31,6 +31,8 @@ pub(super) struct Client {
     resting: Vec<u64>,
     /// Requests without a reply, the oldest first.
     sent: VecDeque<Sent>,
+    /// When the last reply came.
+    heard: Instant,
     /// Whether the last allocation was refused: regions are given up before the next one.
     is_pressed: bool,
 }
@@ -52,6 +54,7 @@ impl Client {
             due: VecDeque::new(),
             resting: Vec::new(),
             sent: VecDeque::new(),
+            heard: Instant::now(),
             is_pressed: false,
         }
     }
@@ -75,10 +78,16 @@ impl Client {
         self.sent.is_empty() && self.regions.is_empty()
     }
 
-    /// The oldest request, if it has waited for too long.
+    /// The oldest request, if nothing has been heard since it was sent for too long: with many
+    /// outstanding each may wait for the others.
     pub(super) fn stalled(&self, limit: Duration) -> Option<&Request> {
-        let oldest = self.sent.front().filter(|sent| sent.at.elapsed() > limit);
-        oldest.map(|sent| &sent.request)
+        let is_silent = |sent: &&Sent| sent.at.max(self.heard).elapsed() > limit;
+        self.sent.front().filter(is_silent).map(|sent| &sent.request)
+    }
+
+    /// The oldest request.
+    pub(super) fn oldest(&self) -> Option<&Request> {
+        self.sent.front().map(|sent| &sent.request)
     }
 
     /// The connection ends now: its regions are the image's to free.

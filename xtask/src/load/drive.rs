@@ -18,6 +18,8 @@ use super::violation::Violation;
 const TICK: Duration = Duration::from_millis(50);
 /// How long what clients still have is checked before it is freed.
 const FINISH_LIMIT: Duration = Duration::from_secs(5);
+/// How long they may take to leave, slow replies and all.
+const LEAVE_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -70,10 +72,11 @@ pub(super) fn drive(
             worked = Some(start.elapsed());
             shared.stage = Stage::Finish;
         }
-        if worked.is_some_and(|worked| start.elapsed() > worked + FINISH_LIMIT) {
+        let after = worked.map_or(Duration::ZERO, |worked| start.elapsed().saturating_sub(worked));
+        if after > FINISH_LIMIT {
             shared.stage = Stage::Hurry;
         }
-        look_after(&mut seats, &mut shared);
+        look_after(&mut seats, &mut shared, after > LEAVE_LIMIT);
     }
     Ok(Outcome { worked: worked.unwrap_or_else(|| start.elapsed()), tally: shared.tally })
 }
@@ -95,11 +98,13 @@ fn is_over(shared: &Shared, elapsed: Duration) -> bool {
 }
 
 /// Looks who has waited for too long, and lets those go on who waited for others.
-fn look_after(seats: &mut [Seat], shared: &mut Shared) {
+fn look_after(seats: &mut [Seat], shared: &mut Shared, is_late: bool) {
     for seat in seats {
         let Some((client, connection)) = seat else { continue };
-        if let Some(request) = client.stalled(shared.plan.stall) {
-            let (client, request) = (client.number(), request.to_string());
+        let stalled = client.stalled(shared.plan.stall).map(ToString::to_string);
+        let left = || client.oldest().map_or_else(|| "its end".to_owned(), ToString::to_string);
+        if let Some(request) = stalled.or_else(|| is_late.then(left)) {
+            let client = client.number();
             let (received, unsent) = connection.pending();
             shared.tally.violate(Violation::Stall { client, request, received, unsent });
             leave(seat, shared);

@@ -48,6 +48,8 @@ struct Regions {
     made: u64,
     served: u64,
     next: u64,
+    /// Places that were given up: how long, and where.
+    free: Vec<(u64, u64)>,
     live: BTreeMap<u64, Region>,
     names: BTreeMap<String, u64>,
 }
@@ -136,7 +138,9 @@ impl Regions {
             "VREALLOC" => self.resize(flaw, owner, &text(1), number(2)?),
             "VFREE" => {
                 let id = self.find(flaw, owner, &text(1))?;
-                Ok(format!(":{}\r\n", u32::from(self.live.remove(&id).is_some())).into_bytes())
+                let region = self.live.remove(&id).ok_or("NOENT")?;
+                self.give_up(region.start, region.bytes.lock().unwrap().len());
+                Ok(b":1\r\n".to_vec())
             }
             _ => Err("ERR unknown command"),
         }
@@ -189,16 +193,17 @@ impl Regions {
     ) -> Result<Vec<u8>, &'static str> {
         let id = self.find(flaw, owner, text)?;
         let is_time = self.served.is_multiple_of(EVERY);
-        let moved = self.place(size);
-        let region = self.live.get_mut(&id).ok_or("NOENT")?;
-        let mut bytes = region.bytes.lock().unwrap();
+        let place = self.live.get(&id).map(|region| (region.start, Arc::clone(&region.bytes)));
+        let (mut start, bytes) = place.ok_or("NOENT")?;
+        let mut bytes = bytes.lock().unwrap();
         let old = bytes.len();
         bytes.resize(size, 0);
         let how = match pages(size).cmp(&pages(old)) {
             std::cmp::Ordering::Less => "shrunk",
             std::cmp::Ordering::Equal => "same",
             std::cmp::Ordering::Greater => {
-                region.start = moved;
+                self.give_up(start, old);
+                start = self.place(size);
                 "moved"
             }
         };
@@ -208,15 +213,24 @@ impl Regions {
         if flaw == Flaw::MovedShort && how == "moved" {
             bytes[old - 1] = 0;
         }
-        let place = place_of(id, region.start, size);
+        self.live.entry(id).and_modify(|region| region.start = start);
+        let place = place_of(id, start, size);
         Ok(format!("*4\r\n{place}${}\r\n{how}\r\n", how.len()).into_bytes())
     }
 
-    /// Addresses that nobody has had yet.
+    /// Addresses that somebody has just given up, if they fit: those that matter most.
     fn place(&mut self, size: usize) -> u64 {
+        let length = pages(size) + PAGE;
+        if let Some(index) = self.free.iter().rposition(|(free, _)| *free == length) {
+            return self.free.swap_remove(index).1;
+        }
         let start = BASE + self.next;
-        self.next += pages(size) + PAGE;
+        self.next += length;
         start
+    }
+
+    fn give_up(&mut self, start: u64, size: usize) {
+        self.free.push((pages(size) + PAGE, start));
     }
 
     fn find(&self, flaw: Flaw, owner: u64, text: &str) -> Result<u64, &'static str> {

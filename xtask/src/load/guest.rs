@@ -75,7 +75,8 @@ impl Target {
 /// What the guest is started with: it takes as many clients as there are, unless it was told how many.
 ///
 /// Clients connect one by one, so QEMU's user network takes any number of them. passt is quicker, but
-/// that of Debian 12 was seen to stop carrying connections that send and receive much at once.
+/// where a connection sends and receives much at once, the acknowledgements of Debian 12's overtake data
+/// that fills the guest's window; the guest refuses them, and both wait for ever.
 fn machine(options: &LoadOptions) -> anyhow::Result<MachineOptions> {
     let mut machine = options.machine.clone();
     let (_, config) = plan::command_line(&machine)?;

@@ -1,5 +1,7 @@
 //! Whether a reply is right, and what follows from it.
 
+use std::time::Instant;
+
 use super::{Client, Sent};
 use crate::load::answer;
 use crate::load::pattern::{Content, Pattern};
@@ -12,6 +14,7 @@ use crate::resp::Reply;
 impl Client {
     /// Takes the reply to the oldest request.
     pub(in crate::load) fn take(&mut self, reply: &Reply, shared: &mut Shared) {
+        self.heard = Instant::now();
         let Some(Sent { request, at }) = self.sent.pop_front() else {
             let violation = unfit("nothing", reply);
             return shared.tally.violate(violation);
