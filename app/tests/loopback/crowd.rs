@@ -93,6 +93,52 @@ fn half_open_handshakes_do_not_lock_the_door() {
 }
 
 #[test]
+fn a_thousand_half_open_handshakes_cost_nobody_else() {
+    let mut world = World::new();
+    let mut old = world.connect();
+    world.ok(&mut old, "VMALLOC 4096 NAME kept");
+    for number in 0..1000 {
+        let client = world.dial();
+        world.send_only();
+        // Its RST never comes either.
+        world.forget(client);
+        world.silent_step(50);
+        if number % 100 == 99 {
+            assert_eq!(world.ask(&mut old, "PING"), pong(), "after {number}");
+        }
+    }
+    // Who comes in the midst of them is served as well, and the reports are.
+    let mut new = world.connect();
+    assert_eq!(world.ask(&mut new, "PING"), pong());
+    let mut reader = world.connect_to(runtime_config::ports::HTTP);
+    world.send(&mut reader, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.wait("an answer", |world| world.received(&mut reader) > 0);
+    assert_eq!(world.counter(&mut new, "connections_lost"), 0);
+    assert_eq!(world.counter(&mut old, "clients"), 2);
+    let waiting = world.counter(&mut old, "resp_sockets_handshaking");
+    assert!(waiting > 100, "{waiting} handshakes were waiting: the test proves nothing");
+    // Those who never came are given up.
+    world.sleep(90);
+    assert_eq!(world.counter(&mut old, "resp_sockets_handshaking"), 0);
+}
+
+#[test]
+fn two_hundred_that_dial_at_the_same_instant() {
+    let mut world = World::with("clients=200", 16_384);
+    let mut clients: Vec<Client> = (0..200).map(|_| world.dial()).collect();
+    for client in &mut clients {
+        world.wait("a connection", |world| {
+            assert!(world.socket(client).is_open(), "a connection was reset");
+            world.socket(client).may_send()
+        });
+        assert_eq!(world.ask(client, "PING"), pong());
+    }
+    let client = &mut clients[0];
+    assert_eq!(world.counter(client, "connections"), 200);
+    assert_eq!(world.counter(client, "connections_refused"), 0);
+}
+
+#[test]
 fn more_connections_than_sockets_one_after_the_other() {
     let mut world = World::with("clients=2", 1024);
     for number in 0..300 {

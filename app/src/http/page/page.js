@@ -9,7 +9,9 @@ const SHOWN_MAX = 500;
 const HISTORY = 120;
 
 const $ = (id) => document.getElementById(id);
-const state = { stats: null, before: null, regions: [], rates: [], isWhole: true, isPaused: false };
+const state = {
+  stats: null, before: null, regions: [], rates: [], isWhole: true, isPaused: false, zoom: null,
+};
 
 function el(tag, text, className) {
   const node = document.createElement(tag);
@@ -139,7 +141,7 @@ function showTiles() {
     [count(vmalloc.areas_lazy), "lazy", `${size(vmalloc.pages_lazy * stats.page_bytes)}, ${count(tlb.purges)} purges`],
     [Math.round((100 * frames.frames_used) / frames.frames_total) + " %", "of frames used", `${size(frames.frames_free * stats.page_bytes)} free`],
     [stats.rate === undefined ? "–" : count(stats.rate), "requests/s", `${net.clients} clients, ${count(service.commands)} so far`],
-    [bound(p50), "a call, p50", `p99 ${bound(p99)}, one in 16 is timed`],
+    [bound(p50), "a call, p50", `p99 ${bound(p99)}`],
   ];
   $("tiles").replaceChildren(...tiles.map(([value, label, more]) => {
     const tile = el("div", undefined, "tile");
@@ -162,7 +164,7 @@ function showFrames() {
     ["zeroed", "free, zeroed ahead of time", zeroed],
     ["free", "free", frames.frames_free - zeroed],
   ];
-  $("frames-sum").textContent = `${count(frames.frames_used)} of ${count(total)} used, ${frames.frames_reserve} in reserve`;
+  $("frames-sum").textContent = `${count(frames.frames_used)} of ${count(total)} used, ${count(frames.frames_reserve)} in reserve`;
   const bar = el("div", undefined, "bar");
   const rows = el("div", undefined, "rows");
   for (const [kind, label, number] of parts) {
@@ -257,24 +259,27 @@ const LINE = 18;
 const GAP = 5;
 const LABEL = 78;
 
-// Lines of a power of two bytes, so that all of them show everything that is in use.
+// Lines of a power of two bytes, so that all of them show everything that is in use, or the line
+// that was clicked on.
 function scale() {
   const end = state.regions.reduce((end, area) => Math.max(end, area.guard), 1 << 20);
+  if (state.zoom) return { ...state.zoom, end };
   let line = 1 << 16;
   while (end / line > 16) line *= 2;
-  return { line, lines: Math.ceil(end / line), end };
+  return { first: 0, line, lines: Math.ceil(end / line), end };
 }
 
 function drawMap() {
-  const { line, lines, end } = scale();
+  const { first, line, lines, end } = scale();
   const { pen, width, color } = prepare($("map"), lines * (LINE + GAP));
   const across = width - LABEL;
-  const fill = (from, to, name) => {
+  const fill = (start, stop, name) => {
+    const [from, to] = [Math.max(start - first, 0), Math.min(stop - first, lines * line)];
     for (let row = Math.floor(from / line); row * line < to; row += 1) {
       const left = Math.max(from - row * line, 0) / line;
       const right = Math.min(to - row * line, line) / line;
       pen.fillStyle = color(name);
-      pen.fillRect(LABEL + left * across, row * (LINE + GAP), Math.max((right - left) * across, 0.5), LINE);
+      pen.fillRect(LABEL + left * across, row * (LINE + GAP), Math.max((right - left) * across, 1), LINE);
     }
   };
   pen.font = "11px ui-monospace, 'DejaVu Sans Mono', monospace";
@@ -283,7 +288,7 @@ function drawMap() {
     pen.fillStyle = color("free");
     pen.fillRect(LABEL, row * (LINE + GAP), across, LINE);
     pen.fillStyle = color("soft");
-    pen.fillText("+" + size(row * line), 0, row * (LINE + GAP) + LINE / 2);
+    pen.fillText("+" + size(first + row * line), 0, row * (LINE + GAP) + LINE / 2);
   }
   let odd = 0;
   for (const { from, to, guard, region } of state.regions) {
@@ -296,18 +301,36 @@ function drawMap() {
     fill(to, guard, "guard");
   }
   const whole = Number(BigInt(state.stats.window.end) - BigInt(state.stats.window.start));
-  $("scale").textContent =
-    `${state.stats.window.start}, the first ${size(end)} of ${size(whole)}; a line is ${size(line)}`;
+  const part = first || state.zoom
+    ? `${size(lines * line)} from +${size(first)}`
+    : `${state.stats.window.start}, the first ${size(end)} of ${size(whole)}`;
+  $("scale").textContent = `${part}; a line is ${size(line)}`;
+  $("whole").hidden = !state.zoom;
+}
+
+// Shows the line under the pointer in as many lines.
+function zoom(event) {
+  if (!state.stats) return;
+  const { first, line, lines } = scale();
+  const row = Math.floor(event.offsetY / (LINE + GAP));
+  if (row < 0 || row >= lines || line <= 1 << 16) return;
+  state.zoom = { first: first + row * line, line: line / 16, lines: 16 };
+  drawMap();
+}
+
+function showWhole() {
+  state.zoom = null;
+  if (state.stats) drawMap();
 }
 
 function pointAt(event) {
   if (!state.stats) return;
-  const { line, lines } = scale();
+  const { first, line, lines } = scale();
   const across = $("map").clientWidth - LABEL;
   const row = Math.floor(event.offsetY / (LINE + GAP));
   const part = (event.offsetX - LABEL) / across;
   if (part < 0 || part > 1 || row < 0 || row >= lines) return point(null);
-  const at = (row + part) * line;
+  const at = first + (row + part) * line;
   const address = "0x" + (BigInt(state.stats.window.start) + BigInt(Math.floor(at))).toString(16);
   const area = state.regions.find(({ from, guard }) => from <= at && at < guard);
   if (!area) return point(null, `${address}: free`);
@@ -316,7 +339,9 @@ function pointAt(event) {
   point(region, `${address}: ${what} ${region.name || region.id}, ${size(region.pages * state.stats.page_bytes)}`);
 }
 
-function point(region, text = "") {
+const HINT = "Point at the map to see what lies there; click on a line to see it larger.";
+
+function point(region, text = HINT) {
   $("pointed").textContent = text;
   for (const row of document.querySelectorAll("tr.pointed")) row.classList.remove("pointed");
   if (!region) return;
@@ -367,6 +392,8 @@ $("pause").addEventListener("click", () => {
   $("pause").textContent = state.isPaused ? "Go on" : "Pause";
 });
 $("filter").addEventListener("input", () => state.stats && showRegions());
+$("map").addEventListener("click", zoom);
+$("whole").addEventListener("click", showWhole);
 $("map").addEventListener("mousemove", pointAt);
 $("map").addEventListener("mouseleave", () => point(null));
 window.addEventListener("resize", () => state.stats && show());

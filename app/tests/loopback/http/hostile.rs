@@ -98,6 +98,25 @@ fn a_reader_that_does_not_read_holds_nobody_else() {
 }
 
 #[test]
+fn a_long_report_is_spread_over_turns() {
+    let mut world = World::with("", 20_000);
+    let mut client = world.connect();
+    for number in 0..2000 {
+        world.ok(&mut client, &format!("VMALLOC 1 NAME {number}"));
+    }
+    let mut reader = Reader::connect(&mut world);
+    reader.send(&mut world, "GET /vmallocinfo HTTP/1.0\r\n\r\n");
+    let mut turns = 0;
+    while !world.has_ended(&reader.client) {
+        world.step();
+        reader.has_nothing(&mut world);
+        turns += 1;
+    }
+    // 64 rows a turn.
+    assert!(turns > 2000 / 64, "2000 rows in {turns} turns");
+}
+
+#[test]
 fn readers_and_clients_have_places_of_their_own() {
     let mut world = World::with("clients=4", 1024);
     let mut readers: Vec<Reader> = (0..HTTP_CLIENTS).map(|_| Reader::connect(&mut world)).collect();
