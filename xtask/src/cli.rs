@@ -150,10 +150,11 @@ pub(crate) struct BuildOptions {
 /// Options of `test`.
 #[derive(Args, Debug)]
 pub(crate) struct TestOptions {
-    /// The layers to run; when none is named all of them, `boots` with --all only.
+    /// The layers to run; when none is named all of them, `boots` and `browser` with --all only.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
-    /// Runs what takes longer too: the image's own tests on 4 CPUs, and 50 boots in a row.
+    /// Runs what takes longer too: the image's own tests on 4 CPUs, 50 boots in a row, and the page
+    /// in a browser.
     #[arg(long)]
     pub(crate) all: bool,
     /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom and tcp
@@ -304,6 +305,8 @@ pub(crate) enum LayerName {
     Tcp,
     /// Boots in a row, each of which must answer.
     Boots,
+    /// The page in Chromium.
+    Browser,
 }
 
 /// The choice of `--accel`.

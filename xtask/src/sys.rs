@@ -87,6 +87,15 @@ fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Ends a process that was started with [`Bond::Own`], and all that it has started.
+pub(crate) fn kill_group(leader: u32) -> io::Result<()> {
+    // 0 and 1 would be this group and every process.
+    let leader = libc::pid_t::try_from(leader).ok().filter(|leader| *leader > 1);
+    let leader = leader.ok_or(io::ErrorKind::InvalidInput)?;
+    // SAFETY: kill sends a signal; the group is one that the caller has started.
+    check(unsafe { libc::kill(-leader, libc::SIGKILL) })
+}
+
 /// Sends a signal to a process.
 pub(crate) fn kill(pid: u32, signal: libc::c_int) -> io::Result<()> {
     // SAFETY: kill takes two numbers; the caller has verified whose pid this is.

@@ -76,6 +76,7 @@ pub(crate) fn run_layer(
         LayerName::Image => image::run(workspace, toolchain, all),
         LayerName::Tcp => tcp::run(workspace, toolchain, filter),
         LayerName::Boots => tcp::boots::run(workspace, toolchain),
+        LayerName::Browser => tcp::browser::run(workspace, toolchain),
     };
     let tally = result.unwrap_or_else(|error| Tally::failure(format!("{error:#}")));
     if tally.is_empty() { Tally::failure("no test ran".to_owned()) } else { tally }
@@ -94,13 +95,15 @@ pub(crate) fn prepare_layer(
             suites::compile(workspace, layer, filter)
         }
         LayerName::Image => image::compile(workspace, toolchain).map(|_| ()),
-        LayerName::Tcp | LayerName::Boots => tcp::compile(workspace, toolchain).map(|_| ()),
+        LayerName::Tcp | LayerName::Boots | LayerName::Browser => {
+            tcp::compile(workspace, toolchain).map(|_| ())
+        }
     }
 }
 
 /// Whether a layer runs without being asked for.
 fn is_short(layer: &LayerName) -> bool {
-    *layer != LayerName::Boots
+    !matches!(layer, LayerName::Boots | LayerName::Browser)
 }
 
 /// The word of a layer on the command line.
@@ -118,5 +121,6 @@ fn about(layer: LayerName) -> &'static str {
         LayerName::Image => "the image's own tests in QEMU; about a minute",
         LayerName::Tcp => "the image as clients see it; some minutes",
         LayerName::Boots => "50 boots in a row; about a minute",
+        LayerName::Browser => "the page in a browser; some seconds",
     }
 }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod benchmark;
 pub(super) mod boots;
+pub(super) mod browser;
 mod clients;
 mod conversation;
 mod flush;

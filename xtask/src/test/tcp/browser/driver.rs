@@ -1,0 +1,171 @@
+//! Chromium by way of its driver: WebDriver, which is JSON over HTTP.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::sys::{self, Bond};
+
+/// The browser's first start on a busy host.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// What the driver says when it listens.
+const READY: &str = "ChromeDriver was started successfully on port ";
+
+/// A browser with one window. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct Browser {
+    driver: Child,
+    address: SocketAddr,
+    session: String,
+}
+
+impl Browser {
+    /// Starts the driver and a browser without a screen, with a profile of its own below `folder`.
+    pub(super) fn start(driver: &Path, browser: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let profile = folder.join("profile");
+        let _ = std::fs::remove_dir_all(&profile);
+        std::fs::create_dir_all(&profile)?;
+        let mut command = Command::new(driver);
+        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        sys::bind(&mut command, Bond::Own, &[]);
+        let mut child = command.spawn().with_context(|| driver.display().to_string())?;
+        let output = child.stdout.take().context("the driver's output")?;
+        // From here on it is ended when this is dropped.
+        let mut started = Self {
+            driver: child,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            session: String::new(),
+        };
+        started.address.set_port(port(output)?);
+        started.session = started.begin(browser, &profile)?;
+        Ok(started)
+    }
+
+    fn begin(&self, browser: &Path, profile: &Path) -> anyhow::Result<String> {
+        let profile = format!("--user-data-dir={}", profile.display());
+        let mut arguments = vec![
+            "--headless=new",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--window-size=1280,1100",
+        ];
+        arguments.extend(["--hide-scrollbars", &profile]);
+        // Its sandbox does not run as root; the only page that it sees is ours.
+        if sys::is_root() {
+            arguments.push("--no-sandbox");
+        }
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": {"binary": browser, "args": arguments},
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }}});
+        let answer = self.call("POST", "/session", &wanted)?;
+        answer["sessionId"].as_str().map(str::to_owned).context("no session")
+    }
+
+    /// Opens a page.
+    pub(super) fn open(&self, address: &str) -> anyhow::Result<()> {
+        self.post("url", &json!({ "url": address })).map(|_| ())
+    }
+
+    /// What a script in the page returns.
+    pub(super) fn run(&self, script: &str) -> anyhow::Result<Value> {
+        self.post("execute/sync", &json!({"script": script, "args": []}))
+    }
+
+    /// What the browser's console says: errors of scripts, and what the policy has refused.
+    pub(super) fn complaints(&self) -> anyhow::Result<Vec<String>> {
+        let log = self.post("se/log", &json!({"type": "browser"}))?;
+        let rows = log.as_array().context("no log")?;
+        Ok(rows.iter().map(|row| row["message"].to_string()).collect())
+    }
+
+    /// The window as a PNG.
+    pub(super) fn picture(&self) -> anyhow::Result<Vec<u8>> {
+        let path = format!("/session/{}/screenshot", self.session);
+        let text = self.call("GET", &path, &Value::Null)?;
+        STANDARD.decode(text.as_str().unwrap_or_default()).context("no picture")
+    }
+
+    fn post(&self, what: &str, body: &Value) -> anyhow::Result<Value> {
+        self.call("POST", &format!("/session/{}/{what}", self.session), body)
+    }
+
+    /// One request on a connection of its own.
+    fn call(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut stream = TcpStream::connect(self.address).context("the driver")?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )?;
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            match line.trim_end().split_once(':') {
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.trim().parse()?;
+                }
+                None if line.trim_end().is_empty() => break,
+                _ => {}
+            }
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer)?;
+        let mut answer: Value = serde_json::from_slice(&answer)?;
+        let value = answer["value"].take();
+        if let Some(error) = value["error"].as_str() {
+            bail!("{path}: {error}: {}", value["message"]);
+        }
+        Ok(value)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Lets the browser end by itself; what then is left has the driver's group.
+        if !self.session.is_empty() {
+            let _ = self.call("DELETE", &format!("/session/{}", self.session), &Value::Null);
+        }
+        let _ = sys::kill_group(self.driver.id());
+        let _ = self.driver.wait();
+    }
+}
+
+/// The port that the driver has chosen.
+fn port(output: impl Read) -> anyhow::Result<u16> {
+    let mut said = String::new();
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        if let Some(rest) = line.strip_prefix(READY) {
+            return Ok(rest.trim_end_matches('.').parse()?);
+        }
+        said += &line;
+    }
+    bail!("the driver says: {said}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_driver_names_its_port() {
+        let text = format!("Starting ChromeDriver\n{READY}40123.\nmore\n");
+        assert_eq!(port(text.as_bytes()).unwrap(), 40123);
+        assert!(port("Address in use\n".as_bytes()).unwrap_err().to_string().contains("in use"));
+    }
+}
