@@ -140,7 +140,7 @@ function showTiles() {
     [size(vmalloc.pages_mapped * stats.page_bytes), "mapped", `${count(vmalloc.pages_mapped)} pages`],
     [count(vmalloc.areas_lazy), "lazy", `${size(vmalloc.pages_lazy * stats.page_bytes)}, ${count(tlb.purges)} purges`],
     [Math.round((100 * frames.frames_used) / frames.frames_total) + " %", "of frames used", `${size(frames.frames_free * stats.page_bytes)} free`],
-    [stats.rate === undefined ? "–" : count(stats.rate), "requests/s", `${net.clients} clients, ${count(service.commands)} so far`],
+    [stats.rate === undefined ? "–" : count(stats.rate), "requests/s", `${net.clients} connected, ${count(service.commands)} so far`],
     [bound(p50), "a call, p50", `p99 ${bound(p99)}`],
   ];
   $("tiles").replaceChildren(...tiles.map(([value, label, more]) => {
