@@ -32,8 +32,8 @@ pub const SPARE_LISTENERS: usize = 16;
 /// Readers of the HTTP reports at once. They have places, sockets and buffers of their own, so that
 /// neither service can take the other's.
 pub const HTTP_CLIENTS: usize = 8;
-/// Listening sockets for them: a browser opens six connections at once.
-pub const HTTP_LISTENERS: usize = 8;
+/// Listening sockets for them: another is armed after each connection that one has taken.
+pub const HTTP_LISTENERS: usize = 4;
 /// Longest head of an HTTP request: what every common server takes.
 pub const HTTP_HEAD_BYTES_MAX: usize = 8 * KIB;
 

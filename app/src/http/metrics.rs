@@ -34,7 +34,7 @@ pub(super) fn write<M: Machine>(
         let _ = writeln!(room, "{BUILD}vmalloc_build_info{{version=\"{version}\"}} 1");
     });
     let mut last = None;
-    service.for_each_row(|row| {
+    service.for_each_row(&mut |row| {
         let Some(metric) = row.metric else { return };
         let is_new = last != Some(metric.family.name);
         last = Some(metric.family.name);

@@ -17,7 +17,7 @@ pub(super) fn write<M: Machine>(
     let mut pieces = Pieces::new(room, done);
     pieces.piece(|room| front(service, room));
     let mut last = "";
-    service.for_each_row(|row| {
+    service.for_each_row(&mut |row| {
         pieces.piece(|room| {
             let separator = match last {
                 "" => "",

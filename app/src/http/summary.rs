@@ -8,12 +8,12 @@ use super::room::{Pieces, Room};
 use crate::service::Service;
 
 /// Lines: what they are about, and the counters that they show.
-const LINES: &[(&str, &[(&str, &str)])] = &[
-    ("areas", &[("areas", "busy"), ("areas_system", "of the image"), ("areas_lazy", "lazy")]),
-    ("pages", &[("pages_mapped", "mapped"), ("pages_lazy", "lazy"), ("table_pages", "of tables")]),
-    ("frames", &[("frames_used", "used"), ("frames_free", "free"), ("frames_total", "in all")]),
-    ("so far", &[("allocations", "allocations"), ("frees", "frees"), ("purges", "purges")]),
-    ("clients", &[("clients", "connected"), ("commands", "requests"), ("errors", "errors")]),
+const LINES: [(&str, [(&str, &str); 3]); 5] = [
+    ("areas", [("areas", "busy"), ("areas_system", "of the image"), ("areas_lazy", "lazy")]),
+    ("pages", [("pages_mapped", "mapped"), ("pages_lazy", "lazy"), ("table_pages", "of tables")]),
+    ("frames", [("frames_used", "used"), ("frames_free", "free"), ("frames_total", "in all")]),
+    ("so far", [("allocations", "allocations"), ("frees", "frees"), ("purges", "purges")]),
+    ("clients", [("clients", "connected"), ("commands", "requests"), ("errors", "errors")]),
 ];
 
 const REPORTS: &str = "\nreports  /metrics  /vmallocinfo  /healthz  /api/stats.json  \
@@ -34,12 +34,13 @@ pub(super) fn write<M: Machine>(
         let (start, end) = (window.address(), window.end());
         let _ = writeln!(room, "{:>7}  {start:#x}-{end:#x}", "window");
     });
-    for (label, fields) in LINES {
+    let values = values(service);
+    for ((label, fields), values) in LINES.iter().zip(values) {
         pieces.piece(|room| {
             let _ = write!(room, "{label:>7}");
             let mut separator = "  ";
-            for (name, word) in *fields {
-                let _ = write!(room, "{separator}{} {word}", value(service, name));
+            for ((_, word), value) in fields.iter().zip(values) {
+                let _ = write!(room, "{separator}{value} {word}");
                 separator = ", ";
             }
             room.raw(b"\n");
@@ -49,13 +50,15 @@ pub(super) fn write<M: Machine>(
     pieces.is_done()
 }
 
-/// The counter of that name.
-fn value<M: Machine>(service: &Service<M>, name: &str) -> u64 {
-    let mut value = 0;
-    service.for_each_row(|row| {
-        if row.name == name {
-            value = row.value;
+/// The counters of the lines.
+fn values<M: Machine>(service: &Service<M>) -> [[u64; 3]; LINES.len()] {
+    let mut values = [[0; 3]; LINES.len()];
+    service.for_each_row(&mut |row| {
+        for ((_, fields), values) in LINES.iter().zip(&mut values) {
+            if let Some(at) = fields.iter().position(|(name, _)| *name == row.name) {
+                values[at] = row.value;
+            }
         }
     });
-    value
+    values
 }

@@ -97,7 +97,7 @@ impl<M: Machine> Service<M> {
     }
 
     /// Goes through the one table of counters: the window's, then the service's.
-    pub fn for_each_row(&self, row: impl FnMut(Row)) {
+    pub fn for_each_row(&self, row: &mut dyn FnMut(Row)) {
         self.vm.stats().rows().chain(self.own_rows()).for_each(row);
     }
 }
@@ -110,7 +110,7 @@ pub(super) fn vstats<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
     };
     let mark = call.reply.mark();
     let mut pairs = 0;
-    call.service.for_each_row(|row| {
+    call.service.for_each_row(&mut |row| {
         if wanted(&row) {
             call.reply.bulk(row.name.as_bytes());
             call.reply.integer(row.value);

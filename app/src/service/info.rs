@@ -117,7 +117,7 @@ impl<M: Machine> Service<M> {
     /// Every counter, each section under a heading with a capital.
     fn write_counters(&self, wanted: impl Fn(&str) -> bool, reply: &mut Reply<'_>) {
         let mut last = "";
-        self.for_each_row(|row| {
+        self.for_each_row(&mut |row| {
             if !wanted(row.section) {
                 return;
             }
