@@ -16,7 +16,7 @@ mod visitor;
 mod visitors;
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use runtime_config::cmdline::Config;
 use smoltcp::time::Instant;
@@ -71,6 +71,8 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     connections: u64,
     /// The client that is served first in the next turn.
     first: usize,
+    /// Whether an audit was under way in the last turn.
+    was_checking: bool,
     /// Before it nothing is tidied up.
     tidy_at_us: u64,
 }
@@ -107,6 +109,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             limits,
             connections: 0,
             first: 0,
+            was_checking: false,
             tidy_at_us: 0,
         })
     }
@@ -223,10 +226,17 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     /// Gives every client its share of the turn; who comes first changes from turn to turn.
     fn serve(&mut self, now: Instant, budget: &mut Budget) -> bool {
         let mut busy = false;
+        // What is put off during an audit, nothing else recalls.
+        let is_checking = self.service.is_checking();
+        let calls_all = mem::replace(&mut self.was_checking, is_checking) || is_checking;
         self.first = (self.first + 1) % self.clients.len().max(1);
         let (front, back) = self.clients.split_at_mut(self.first);
         for client in back.iter_mut().chain(front) {
             let Some(line) = client.line() else { continue };
+            let is_called = self.stack.sockets().take_awake(line) || calls_all;
+            if !is_called && client.rests(&self.service) {
+                continue;
+            }
             let mut shared = Shared {
                 service: &mut self.service,
                 sockets: self.stack.sockets(),

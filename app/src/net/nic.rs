@@ -17,6 +17,10 @@ pub trait Nic: Device {
     /// that many packets share one doorbell.
     fn kick(&mut self);
 
+    /// The first bytes of the packet that [`receive`](Device::receive) hands out next, at least 64 of
+    /// it if it has as many. What is behind a shorter one's end means nothing.
+    fn front(&mut self) -> Option<&[u8]>;
+
     /// Whether a packet waits to be received.
     fn pending(&self) -> bool;
 

@@ -7,10 +7,10 @@
 
 use alloc::vec::Vec;
 
-use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{self, Socket, State};
 use smoltcp::time::{Duration, Instant};
 
+use super::cells::Cells;
 use crate::buffers::{self, Buffers, Shortage};
 
 /// An idle client is asked whether it still lives.
@@ -21,9 +21,6 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a connection that was closed here may take to deliver its last bytes.
 const LINGER: Duration = Duration::from_secs(10);
-
-/// Every socket of the interface.
-pub(super) type Set = SocketSet<'static>;
 
 /// What a port needs.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +57,8 @@ pub struct Counts {
 pub(super) struct Pool {
     port: u16,
     listeners: usize,
-    handles: Vec<SocketHandle>,
+    /// Their numbers among all sockets.
+    handles: Vec<usize>,
     idle: Vec<usize>,
     listening: Vec<usize>,
     /// Oldest first.
@@ -72,7 +70,7 @@ pub(super) struct Pool {
 impl Pool {
     /// Makes the sockets and lets some listen.
     pub(super) fn try_new<B: Buffers>(
-        set: &mut Set,
+        set: &mut Cells,
         buffers: &B,
         shape: &Shape,
     ) -> Result<Self, Shortage> {
@@ -100,18 +98,23 @@ impl Pool {
         Ok(pool)
     }
 
+    /// The number among all sockets.
+    pub(super) fn number(&self, index: usize) -> usize {
+        self.handles[index]
+    }
+
     /// A socket by its number.
-    pub(super) fn socket<'a>(&self, set: &'a mut Set, index: usize) -> &'a mut Socket<'static> {
+    pub(super) fn socket<'a>(&self, set: &'a mut Cells, index: usize) -> &'a mut Socket<'static> {
         set.get_mut(self.handles[index])
     }
 
     /// The state of a socket.
-    pub(super) fn state(&self, set: &Set, index: usize) -> State {
-        set.get::<Socket<'_>>(self.handles[index]).state()
+    pub(super) fn state(&self, set: &Cells, index: usize) -> State {
+        set.get(self.handles[index]).state()
     }
 
     /// Lets idle sockets listen until there are enough listeners.
-    fn arm(&mut self, set: &mut Set) {
+    fn arm(&mut self, set: &mut Cells) {
         while self.listening.len() < self.listeners {
             let Some(index) = self.idle.pop().or_else(|| self.reclaim(set)) else { return };
             let port = self.port;
@@ -129,7 +132,7 @@ impl Pool {
 
     /// Takes a socket that only waits for time to pass. Where nothing listens any more, the oldest
     /// handshake or closing connection has to go.
-    fn reclaim(&mut self, set: &mut Set) -> Option<usize> {
+    fn reclaim(&mut self, set: &mut Cells) -> Option<usize> {
         let waits = (0..self.closing.len())
             .find(|at| self.state(set, self.closing[*at].0) == State::TimeWait);
         if let Some(at) = waits {
@@ -149,34 +152,41 @@ impl Pool {
         Some(index)
     }
 
-    /// Finds the listeners that the last packet has used up and arms others.
-    pub(super) fn rearm(&mut self, set: &mut Set) {
-        let mut at = 0;
-        while let Some(&index) = self.listening.get(at) {
-            if self.state(set, index) == State::Listen {
-                at += 1;
-            } else {
-                self.listening.swap_remove(at);
-                self.handshaking.push(index);
-            }
+    /// A socket that listens at a port, as its number among all sockets.
+    pub(super) fn listener(&self, port: u16) -> Option<usize> {
+        let index = self.listening.last().filter(|_| port == self.port)?;
+        Some(self.handles[*index])
+    }
+
+    /// Arms another listener where a packet has used that one up.
+    pub(super) fn rearm(&mut self, set: &mut Cells) {
+        if let Some(index) =
+            self.listening.pop_if(|index| set.get(self.handles[*index]).state() != State::Listen)
+        {
+            set.register(self.handles[index]);
+            self.handshaking.push(index);
         }
         self.arm(set);
     }
 
     /// Takes back the sockets whose connections have ended.
-    pub(super) fn sweep(&mut self, set: &mut Set, now: Instant) {
+    pub(super) fn sweep(&mut self, set: &mut Cells, now: Instant) {
         let mut at = 0;
         while let Some(&(index, patience)) = self.closing.get(at) {
-            let socket = self.socket(set, index);
-            // What a closed connection still sends is read, or its FIN would never fit.
-            while matches!(socket.recv(|bytes| (bytes.len(), bytes.len())), Ok(1..)) {}
+            let socket = set.get(self.handles[index]);
             if socket.state() == State::Closed && socket.remote_endpoint().is_none() {
                 self.closing.remove(at);
                 self.idle.push(index);
                 continue;
             }
-            if patience <= now && socket.state() != State::TimeWait {
-                socket.abort();
+            let is_over = patience <= now && socket.state() != State::TimeWait;
+            if socket.can_recv() {
+                // What a closed connection still sends is read, or its FIN would never fit.
+                let socket = self.socket(set, index);
+                while matches!(socket.recv(|bytes| (bytes.len(), bytes.len())), Ok(1..)) {}
+            }
+            if is_over {
+                self.socket(set, index).abort();
             }
             at += 1;
         }
@@ -184,7 +194,7 @@ impl Pool {
     }
 
     /// When [`sweep`](Self::sweep) has something to do without a packet.
-    pub(super) fn wake_at(&self, set: &Set) -> Option<Instant> {
+    pub(super) fn wake_at(&self, set: &Cells) -> Option<Instant> {
         // TIME-WAIT ends by itself.
         let due =
             self.closing.iter().filter(|(index, _)| self.state(set, *index) != State::TimeWait);
@@ -192,7 +202,7 @@ impl Pool {
     }
 
     /// A connection that has come, if there is one.
-    pub(super) fn accept(&mut self, set: &Set, now: Instant) -> Option<usize> {
+    pub(super) fn accept(&mut self, set: &Cells, now: Instant) -> Option<usize> {
         let mut at = 0;
         while let Some(&index) = self.handshaking.get(at) {
             match self.state(set, index) {
@@ -216,7 +226,7 @@ impl Pool {
     }
 
     /// Ends a connection after what was sent.
-    pub(super) fn close(&mut self, set: &mut Set, index: usize, now: Instant) {
+    pub(super) fn close(&mut self, set: &mut Cells, index: usize, now: Instant) {
         self.socket(set, index).close();
         self.closing.push((index, now + LINGER));
     }

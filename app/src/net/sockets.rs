@@ -1,6 +1,5 @@
 //! All TCP sockets, made at boot: those of the RESP service and those of the HTTP reports.
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::net::{Ipv4Addr, SocketAddrV4};
 
@@ -11,7 +10,9 @@ use smoltcp::socket::tcp::{RecvError, Socket, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
-use super::pool::{Counts, Pool, Set, Shape};
+use super::cells::Cells;
+use super::pool::{Counts, Pool, Shape};
+use super::route::Packet;
 use crate::buffers::{Buffers, Shortage};
 
 /// Bytes of a receive buffer of RESP. A request that is larger is drained while it comes.
@@ -54,7 +55,7 @@ pub enum Received {
 
 /// Every socket of both services.
 pub struct Sockets {
-    set: Set,
+    cells: Cells,
     /// In the order of [`DOORS`].
     pools: [Pool; DOORS.len()],
 }
@@ -65,38 +66,59 @@ impl Sockets {
     /// # Errors
     ///
     /// A buffer could not be had.
-    pub fn try_new<B: Buffers>(buffers: &B, config: &Config) -> Result<Self, Shortage> {
+    pub fn try_new<B: Buffers>(buffers: &B, config: &Config, seed: u64) -> Result<Self, Shortage> {
         let shapes = DOORS.map(|door| shape(door, config));
         let count: usize = shapes.iter().map(|shape| shape.count).sum();
-        // One more for DHCP.
-        let mut set = SocketSet::new(Vec::with_capacity(count + 1));
-        let [resp, http] = shapes.map(|shape| Pool::try_new(&mut set, buffers, &shape));
-        Ok(Self { set, pools: [resp?, http?] })
+        let mut cells = Cells::with_capacity(count, seed);
+        let [resp, http] = shapes.map(|shape| Pool::try_new(&mut cells, buffers, &shape));
+        Ok(Self { cells, pools: [resp?, http?] })
     }
 
-    /// The sockets as the interface wants them.
-    pub(super) fn set(&mut self) -> &mut Set {
-        &mut self.set
+    /// The sockets, each in its set.
+    pub(super) fn cells(&mut self) -> &mut Cells {
+        &mut self.cells
     }
 
-    /// Finds the listeners that the last packet has used up and arms others.
+    /// The set that a packet is for: that of its connection, that of a listener for one that begins,
+    /// or that without TCP, where nobody wants it.
+    pub(super) fn set_for(&mut self, packet: Packet) -> &mut SocketSet<'static> {
+        let found = match packet {
+            Packet::Tcp(key, begins) => self.cells.find(key).or_else(|| {
+                let mut listeners = self.pools.iter().filter_map(|pool| pool.listener(key.local));
+                listeners.next().filter(|_| begins)
+            }),
+            Packet::Other => None,
+        };
+        match found {
+            Some(index) => self.cells.set_of(index),
+            None => self.cells.common(),
+        }
+    }
+
+    /// Arms listeners for those that the last packet has used up.
     pub(super) fn rearm(&mut self) {
-        self.pools.iter_mut().for_each(|pool| pool.rearm(&mut self.set));
+        self.pools.iter_mut().for_each(|pool| pool.rearm(&mut self.cells));
+    }
+
+    /// Whether something has happened to the connection since this was asked.
+    pub fn take_awake(&mut self, line: Line) -> bool {
+        let index = self.pools[line.door as usize].number(line.index);
+        self.cells.take_awake(index)
     }
 
     /// Takes back the sockets whose connections have ended.
     pub(super) fn sweep(&mut self, now: Instant) {
-        self.pools.iter_mut().for_each(|pool| pool.sweep(&mut self.set, now));
+        self.pools.iter_mut().for_each(|pool| pool.sweep(&mut self.cells, now));
     }
 
     /// When [`sweep`](Self::sweep) has something to do without a packet.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        self.pools.iter().filter_map(|pool| pool.wake_at(&self.set)).min()
+        self.pools.iter().filter_map(|pool| pool.wake_at(&self.cells)).min()
     }
 
     /// A connection that has come, if there is one.
     pub fn accept(&mut self, door: Door, now: Instant) -> Option<Line> {
-        let index = self.pools[door as usize].accept(&self.set, now)?;
+        let index = self.pools[door as usize].accept(&self.cells, now)?;
         Some(Line { door, index })
     }
 
@@ -121,7 +143,7 @@ impl Sockets {
     /// Whether the connection is gone: reset, or timed out.
     #[must_use]
     pub fn is_gone(&self, line: Line) -> bool {
-        let state = self.pools[line.door as usize].state(&self.set, line.index);
+        let state = self.pools[line.door as usize].state(&self.cells, line.index);
         matches!(state, State::Closed | State::TimeWait | State::Listen)
     }
 
@@ -132,7 +154,7 @@ impl Sockets {
 
     /// Ends a connection after what was sent; the line is no longer valid.
     pub fn close(&mut self, line: Line, now: Instant) {
-        self.pools[line.door as usize].close(&mut self.set, line.index, now);
+        self.pools[line.door as usize].close(&mut self.cells, line.index, now);
     }
 
     /// How many sockets of a port are in which state.
@@ -142,7 +164,7 @@ impl Sockets {
     }
 
     fn socket(&mut self, line: Line) -> &mut Socket<'static> {
-        self.pools[line.door as usize].socket(&mut self.set, line.index)
+        self.pools[line.door as usize].socket(&mut self.cells, line.index)
     }
 }
 
@@ -164,7 +186,7 @@ fn shape(door: Door, config: &Config) -> Shape {
             receive: ("http/rx", HEAD_BYTES),
             send: ("http/tx", SEND_BYTES),
         },
-        // Every packet looks at every socket: those that are closing share with the listeners.
+        // Readers are few: those that are closing share with the listeners.
         Door::Http => Shape {
             port: config.http_port,
             count: limits::HTTP_CLIENTS + limits::HTTP_LISTENERS,

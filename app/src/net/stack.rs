@@ -3,12 +3,14 @@
 use core::fmt;
 
 use runtime_config::cmdline::Config;
-use smoltcp::iface::{self, Interface, PollIngressSingleResult, PollResult};
+use smoltcp::iface::{self, Interface, PollIngressSingleResult};
+use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::Ipv4Address;
 
 use super::address::Addressing;
 use super::nic::Nic;
+use super::route::Packet;
 use super::sockets::Sockets;
 use crate::buffers::{Buffers, Shortage};
 
@@ -18,9 +20,8 @@ const INGRESS_MAX: usize = 256;
 /// How long a device that takes nothing is left alone: it may never take anything again.
 const FULL_WAIT: Duration = Duration::from_millis(1);
 
-/// Rounds of egress in one turn; each sends at most one segment per socket. Enough to empty a
-/// socket's buffer, and a bound for a device that never fills up.
-const EGRESS_ROUNDS_MAX: usize = 64;
+/// Between two looks for connections that have ended.
+const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 
 /// The device, the interface and all sockets.
 pub struct Stack<N: Nic> {
@@ -28,6 +29,8 @@ pub struct Stack<N: Nic> {
     interface: Interface,
     sockets: Sockets,
     addressing: Addressing,
+    medium: Medium,
+    sweep_at: Instant,
 }
 
 impl<N: Nic> Stack<N> {
@@ -47,42 +50,52 @@ impl<N: Nic> Stack<N> {
         settings.random_seed = seed;
         let now = Instant::ZERO;
         let mut interface = Interface::new(settings, &mut nic, now);
-        let mut sockets = Sockets::try_new(buffers, config)?;
-        let addressing = Addressing::new(&config.ip, medium, &mut interface, sockets.set(), now);
-        Ok(Self { nic, interface, sockets, addressing })
+        let mut sockets = Sockets::try_new(buffers, config, seed.rotate_left(31))?;
+        let common = sockets.cells().common();
+        let addressing = Addressing::new(&config.ip, medium, &mut interface, common, now);
+        Ok(Self { nic, interface, sockets, addressing, medium, sweep_at: now })
     }
 
     /// Takes packets one by one, and arms a listener for each that was used up before the next
     /// packet is looked at. Returns whether there was any.
     pub fn receive(&mut self, now: Instant) -> bool {
-        self.sockets.sweep(now);
+        if now >= self.sweep_at {
+            self.sockets.sweep(now);
+            self.sweep_at = now + SWEEP_PAUSE;
+        }
         for taken in 0..INGRESS_MAX {
-            let set = self.sockets.set();
+            let medium = self.medium;
+            let packet = self.nic.front().map(|bytes| Packet::of(bytes, medium));
+            let set = self.sockets.set_for(packet.unwrap_or(Packet::Other));
             match self.interface.poll_ingress_single(now, &mut self.nic, set) {
                 PollIngressSingleResult::None => {
                     if taken > 0 {
-                        self.addressing.poll(&mut self.interface, self.sockets.set(), now);
+                        self.find_address(now);
                     }
                     return taken > 0;
                 }
-                PollIngressSingleResult::PacketProcessed => {}
-                PollIngressSingleResult::SocketStateChanged => self.sockets.rearm(),
+                PollIngressSingleResult::PacketProcessed
+                | PollIngressSingleResult::SocketStateChanged => {}
+            }
+            if matches!(packet, Some(Packet::Tcp(_, true))) {
+                self.sockets.rearm();
             }
         }
         true
     }
 
+    fn find_address(&mut self, now: Instant) {
+        let common = self.sockets.cells().common();
+        self.addressing.poll(&mut self.interface, common, now);
+    }
+
     /// Sends what the sockets have, as far as the device takes it, and kicks the device once.
     pub fn transmit(&mut self, now: Instant) {
         self.interface.poll_maintenance(now);
-        self.addressing.poll(&mut self.interface, self.sockets.set(), now);
-        for _ in 0..EGRESS_ROUNDS_MAX {
-            let set = self.sockets.set();
-            match self.interface.poll_egress(now, &mut self.nic, set) {
-                PollResult::None => break,
-                PollResult::SocketStateChanged => {}
-            }
-        }
+        self.find_address(now);
+        let cells = self.sockets.cells();
+        self.interface.poll_egress(now, &mut self.nic, cells.common());
+        cells.send(&mut self.interface, &mut self.nic, now);
         self.nic.kick();
     }
 
@@ -91,8 +104,12 @@ impl<N: Nic> Stack<N> {
         if self.nic.is_full() {
             return Some(now + FULL_WAIT);
         }
-        let sockets = self.interface.poll_at(now, self.sockets.set());
-        [sockets, self.addressing.wake_at(), self.sockets.wake_at()].into_iter().flatten().min()
+        let cells = self.sockets.cells();
+        let common = self.interface.poll_at(now, cells.common());
+        [common, cells.wake_at(), self.addressing.wake_at(), self.sockets.wake_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether a packet waits that can be received now.

@@ -52,6 +52,8 @@ pub(super) struct Client<T> {
     is_finished: bool,
     /// Turns for which replies have been held back.
     held_turns: u32,
+    /// There was nothing to do in the last turn.
+    rests: bool,
 }
 
 /// What all clients share.
@@ -103,6 +105,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             phase: Phase::Requests,
             is_finished: false,
             held_turns: 0,
+            rests: false,
         }
     }
 
@@ -118,6 +121,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.phase = Phase::Requests;
         self.is_finished = false;
         self.held_turns = 0;
+        self.rests = false;
+    }
+
+    /// Whether it has nothing to do before something happens to its connection.
+    pub(super) fn rests<M: Machine>(&self, service: &Service<M>) -> bool {
+        self.rests && !self.session.is_busy() && !service.is_killed(&self.session)
     }
 
     /// What belongs to it in the service.
@@ -133,9 +142,20 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.output.clear();
     }
 
-    /// Does one turn's work: sends, receives and serves until there is nothing to do, the output
-    /// is full, or the client has had its share.
+    /// Does one turn's work.
     pub(super) fn turn<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        budget: &mut Budget,
+    ) -> Fate {
+        let fate = self.work(shared, budget);
+        self.rests = fate == Fate::Idle;
+        fate
+    }
+
+    /// Sends, receives and serves until there is nothing to do, the output is full, or the client
+    /// has had its share.
+    fn work<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,

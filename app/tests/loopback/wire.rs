@@ -21,13 +21,15 @@ pub(crate) struct End {
     outgoing: Queue,
     /// Kicks so far.
     pub(crate) kicks: usize,
+    /// The packet that comes next, as it was looked at.
+    front: Vec<u8>,
 }
 
 /// Both ends.
 pub(crate) fn cable() -> (End, End) {
     let (one, other) = (Queue::default(), Queue::default());
-    let first = End { incoming: one.clone(), outgoing: other.clone(), kicks: 0 };
-    (first, End { incoming: other, outgoing: one, kicks: 0 })
+    let first = End { incoming: one.clone(), outgoing: other.clone(), kicks: 0, front: Vec::new() };
+    (first, End { incoming: other, outgoing: one, kicks: 0, front: Vec::new() })
 }
 
 impl End {
@@ -91,6 +93,11 @@ impl Nic for End {
 
     fn kick(&mut self) {
         self.kicks += 1;
+    }
+
+    fn front(&mut self) -> Option<&[u8]> {
+        self.front.clone_from(self.incoming.borrow().front()?);
+        Some(&self.front)
     }
 
     fn pending(&self) -> bool {

@@ -117,6 +117,10 @@ impl Nic for VirtioNic {
         self.transmit.kick();
     }
 
+    fn front(&mut self) -> Option<&[u8]> {
+        self.receive.front()
+    }
+
     fn pending(&self) -> bool {
         self.receive.pending()
     }

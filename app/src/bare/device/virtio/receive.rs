@@ -73,6 +73,14 @@ impl Receive {
         self.queue.can_pop()
     }
 
+    /// The buffer of the next packet, behind its header.
+    pub(crate) fn front(&mut self) -> Option<&[u8]> {
+        let descriptor = self.queue.peek_used()?;
+        let buffer = self.buffers[usize::from(descriptor)];
+        // The device has let go of it, and it is not given back before it was taken.
+        Some(&self.packets.buffer(buffer)[HEADER_BYTES..])
+    }
+
     /// Takes the next packet.
     pub(crate) fn take(&mut self) -> Option<Received<'_>> {
         let descriptor = self.queue.peek_used()?;
