@@ -63,25 +63,29 @@ impl<N: Nic> Stack<N> {
             self.sockets.sweep(now);
             self.sweep_at = now + SWEEP_PAUSE;
         }
-        for taken in 0..INGRESS_MAX {
-            let medium = self.medium;
-            let packet = self.nic.front().map(|bytes| Packet::of(bytes, medium));
-            let set = self.sockets.set_for(packet.unwrap_or(Packet::Other));
-            match self.interface.poll_ingress_single(now, &mut self.nic, set) {
-                PollIngressSingleResult::None => {
-                    if taken > 0 {
-                        self.find_address(now);
-                    }
-                    return taken > 0;
-                }
-                PollIngressSingleResult::PacketProcessed
-                | PollIngressSingleResult::SocketStateChanged => {}
+        let mut taken = 0;
+        // A packet that comes between the two looks must not be taken without its route.
+        while taken < INGRESS_MAX
+            && let Some(bytes) = self.nic.front()
+        {
+            let packet = Packet::of(bytes, self.medium);
+            let set = self.sockets.set_for(packet);
+            let result = self.interface.poll_ingress_single(now, &mut self.nic, set);
+            if matches!(result, PollIngressSingleResult::None) {
+                break;
             }
-            if matches!(packet, Some(Packet::Tcp(_, true))) {
-                self.sockets.rearm();
+            taken += 1;
+            match packet {
+                Packet::Tcp(_, true) => self.sockets.rearm(),
+                Packet::Tcp(..) => {}
+                // An answer to ARP, perhaps, that somebody waits for.
+                Packet::Other => self.sockets.cells().touch_waiting(),
             }
         }
-        true
+        if taken > 0 {
+            self.find_address(now);
+        }
+        taken > 0
     }
 
     fn find_address(&mut self, now: Instant) {
