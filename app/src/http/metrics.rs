@@ -48,7 +48,7 @@ pub(super) fn write<M: Machine>(
     pieces.piece(|room| room.raw(COMMANDS.as_bytes()));
     for (name, tally) in service.tallies() {
         pieces.piece(|room| {
-            for (result, value) in [("ok", tally.served), ("error", tally.failed)] {
+            for (result, value) in [("ok", tally.served()), ("error", tally.failed)] {
                 let labels = format_args!("{{cmd=\"{name}\",result=\"{result}\"}}");
                 let _ = writeln!(room, "resp_commands_total{labels} {value}");
             }

@@ -68,7 +68,7 @@ impl core::fmt::Display for Command<'_> {
             f,
             "{{\"name\":{},\"ok\":{},\"error\":{},\"timed_us\":{},\"timed\":{:?}}}",
             Quoted(name),
-            tally.served,
+            tally.served(),
             tally.failed,
             tally.timed_us,
             tally.classes

@@ -89,17 +89,18 @@ fn serve_one<M: Machine>(
         guest.seen_us = service.now_us;
         guest.command = command.name;
     }
-    let begun = service.begin_call(number);
+    let start_us = service.begin_call(number);
     let mark = reply.mark();
     let reply_bytes_max = service.reply_bytes_max();
     let mut call = Call { service, session, arguments, reply, reply_bytes_max };
     let result = (command.handler)(&mut call);
     if result.is_err() {
         reply.rewind(mark);
+        service.fail_call(number);
     }
     service.answer(result, reply);
-    if !reply.overflowed() {
-        service.end_call(session, &begun);
+    if start_us.is_some() || session.is_busy() || reply.overflowed() {
+        service.end_call(session, number, start_us, reply.overflowed());
     }
     Served { hint: command.hint }
 }

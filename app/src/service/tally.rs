@@ -1,8 +1,8 @@
 //! What is counted of each command: how often, how it ended, how long it took.
 //!
 //! A tally stands at the place of its command in the table; behind them is one for what is no
-//! command. Reading the clock for every request would cost more than many requests do, so one call
-//! in [`TIMED_EVERY`] is timed. A time is that of the call itself: of work that another CPU or later
+//! command. Reading the clock for every request would cost more than many requests do, so of each
+//! command one call in [`TIMED_EVERY`] is timed. A time is that of the call itself: of work that another CPU or later
 //! turns do it is the beginning.
 
 use alloc::vec;
@@ -14,7 +14,7 @@ use super::Service;
 use super::session::Session;
 use super::table::Commands;
 
-/// One call in so many is timed.
+/// One call in so many of a command is timed.
 const TIMED_EVERY: u64 = 16;
 
 /// Upper bounds of the classes of times, in microseconds; a last class has none.
@@ -23,9 +23,9 @@ pub const BOUNDS_US: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_0
 /// What is counted of one command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Calls that were served.
-    pub served: u64,
-    /// Calls that were answered with an error.
+    /// Calls.
+    pub calls: u64,
+    /// Those of them that were answered with an error.
     pub failed: u64,
     /// Timed calls by class.
     pub classes: [u64; BOUNDS_US.len() + 1],
@@ -34,6 +34,12 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Calls that were answered with anything else.
+    #[must_use]
+    pub fn served(&self) -> u64 {
+        self.calls.saturating_sub(self.failed)
+    }
+
     /// How many calls were timed.
     #[must_use]
     pub fn timed(&self) -> u64 {
@@ -47,8 +53,8 @@ impl Tally {
     }
 
     fn count(&mut self, is_failed: bool) {
-        let counter = if is_failed { &mut self.failed } else { &mut self.served };
-        *counter += 1;
+        self.calls += 1;
+        self.failed += u64::from(is_failed);
     }
 }
 
@@ -56,27 +62,18 @@ impl Tally {
 #[derive(Debug)]
 pub(super) struct Tallies {
     list: Vec<Tally>,
-    calls: u64,
 }
 
 impl Tallies {
     /// Begins to count so many commands, and what is none.
     pub(super) fn new(commands: usize) -> Self {
-        Self { list: vec![Tally::default(); commands + 1], calls: 0 }
+        Self { list: vec![Tally::default(); commands + 1] }
     }
 
     fn at(&mut self, number: usize) -> &mut Tally {
         let last = self.list.len() - 1;
         &mut self.list[number.min(last)]
     }
-}
-
-/// A call that is being served.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Begun {
-    number: usize,
-    errors: u64,
-    start_us: Option<u64>,
 }
 
 impl<M: Machine> Service<M> {
@@ -92,41 +89,53 @@ impl<M: Machine> Service<M> {
         self.tallies.at(number).count(true);
     }
 
-    /// Begins to serve a call.
-    pub(super) fn begin_call(&mut self, number: usize) -> Begun {
-        self.tallies.calls += 1;
-        let is_timed = self.tallies.calls.is_multiple_of(TIMED_EVERY);
-        let start_us = self.clock.filter(|_| is_timed).map(|clock| clock());
-        Begun { number, errors: self.counters.errors, start_us }
+    /// Counts a call that is about to be served; its beginning, if it is timed. Little is done here:
+    /// a PING takes a microsecond.
+    #[inline]
+    pub(super) fn begin_call(&mut self, number: usize) -> Option<u64> {
+        let tally = self.tallies.at(number);
+        tally.calls += 1;
+        if !tally.calls.is_multiple_of(TIMED_EVERY) {
+            return None;
+        }
+        self.clock.map(|clock| clock())
     }
 
-    /// Counts a call that was served; one that goes on is counted when its job ends, and one that
-    /// waits when it is served.
-    pub(super) fn end_call(&mut self, session: &mut Session, begun: &Begun) {
-        if session.is_waiting() {
+    /// Counts a call that was begun as one that failed.
+    #[cold]
+    pub(super) fn fail_call(&mut self, number: usize) {
+        self.tallies.at(number).failed += 1;
+    }
+
+    /// Ends a call that was timed, goes on, or is to be served again: then it was none.
+    #[cold]
+    pub(super) fn end_call(
+        &mut self,
+        session: &mut Session,
+        number: usize,
+        start_us: Option<u64>,
+        overflowed: bool,
+    ) {
+        let tally = self.tallies.at(number);
+        if overflowed || session.is_waiting() {
+            tally.calls -= 1;
             return;
         }
-        let us = begun.start_us.zip(self.clock).map(|(start, clock)| clock().saturating_sub(start));
-        let is_failed = self.counters.errors > begun.errors;
-        let tally = self.tallies.at(begun.number);
-        if let Some(us) = us {
-            tally.time(us);
+        if let Some((start_us, clock)) = start_us.zip(self.clock) {
+            tally.time(clock().saturating_sub(start_us));
         }
         if session.is_busy() {
-            session.working_at = Some(begun.number);
-        } else {
-            tally.count(is_failed);
+            session.working_at = Some(number);
         }
     }
 
-    /// Counts the call that a session worked at, where its job has ended; `errors` were counted
-    /// before.
+    /// Counts the call that a session worked at as failed, where its job has ended so; `errors` were
+    /// counted before.
     pub(super) fn end_job(&mut self, session: &mut Session, errors: u64) {
         if !session.is_busy()
             && let Some(number) = session.working_at.take()
         {
-            let is_failed = self.counters.errors > errors;
-            self.tallies.at(number).count(is_failed);
+            self.tallies.at(number).failed += u64::from(self.counters.errors > errors);
         }
     }
 
@@ -158,7 +167,7 @@ mod tests {
         tallies.at(3).count(true);
         tallies.at(4).count(true);
         let counts: Vec<_> =
-            tallies.list.iter().map(|tally| (tally.served, tally.failed)).collect();
+            tallies.list.iter().map(|tally| (tally.served(), tally.failed)).collect();
         assert_eq!(counts, [(0, 0), (0, 0), (1, 0), (0, 2)]);
     }
 }
