@@ -250,3 +250,19 @@ fn an_audit_elsewhere_lets_reports_through() {
     assert!(world.is_away(), "the audit took too little time to prove anything");
     assert!(world.reply(&mut client).text().starts_with("OK "));
 }
+
+#[test]
+fn a_call_that_fails_after_some_turns_is_counted_as_failed() {
+    let mut world = World::with("", 20_000);
+    let mut slow = world.connect();
+    let mut quick = world.connect();
+    world.send(&mut slow, b"VMALLOC 40M NAME x\r\n");
+    world.step();
+    world.step();
+    world.ok(&mut quick, "VMALLOC 1 NAME x");
+    assert!(matches!(world.reply(&mut slow), crate::value::Value::Error(_)));
+    let mut reader = Reader::connect(&mut world);
+    let metrics = reader.get(&mut world, "/metrics").text().to_owned();
+    assert_eq!(series(&metrics, "resp_commands_total{cmd=\"VMALLOC\",result=\"ok\"}"), 1);
+    assert_eq!(series(&metrics, "resp_commands_total{cmd=\"VMALLOC\",result=\"error\"}"), 1);
+}
