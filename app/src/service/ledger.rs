@@ -280,17 +280,21 @@ impl Ledger {
         if self.get(list, EPOCH) != self.get(slot, EPOCH) {
             return;
         }
-        for (field, change) in [(COUNT, 1), (PAGES, pages)] {
-            let value = self.get(list, field);
-            let new = if is_in { value.wrapping_add(change) } else { value.wrapping_sub(change) };
-            self.set(list, field, new);
-        }
+        let (count, all) = (self.get(list, COUNT), self.get(list, PAGES));
+        let (count, all) = match is_in {
+            true => (count.wrapping_add(1), all.wrapping_add(pages)),
+            false => (count.wrapping_sub(1), all.wrapping_sub(pages)),
+        };
+        self.set(list, COUNT, count);
+        self.set(list, PAGES, all);
     }
 
+    #[inline]
     fn get(&self, index: u32, field: usize) -> u32 {
         self.records.u32(index as usize, field)
     }
 
+    #[inline]
     fn set(&mut self, index: u32, field: usize, value: u32) {
         self.records.set_u32(index as usize, field, value);
     }

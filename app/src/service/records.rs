@@ -5,7 +5,7 @@ use crate::buffers::{self, Buffers, Shortage};
 /// An array of records of `SIZE` bytes, all zero at first.
 #[derive(Debug)]
 pub(super) struct Records<const SIZE: usize> {
-    bytes: &'static mut [u8],
+    records: &'static mut [[u8; SIZE]],
 }
 
 impl<const SIZE: usize> Records<SIZE> {
@@ -16,12 +16,13 @@ impl<const SIZE: usize> Records<SIZE> {
         count: usize,
     ) -> Result<Self, Shortage> {
         let bytes = count.saturating_mul(SIZE);
-        Ok(Self { bytes: buffers::take_forever(buffers, caller, bytes)? })
+        let bytes = buffers::take_forever(buffers, caller, bytes)?;
+        Ok(Self { records: bytes.as_chunks_mut().0 })
     }
 
     /// One record. Its index is below the count.
     pub(super) fn record(&self, index: usize) -> &[u8; SIZE] {
-        self.bytes.as_chunks().0.get(index).unwrap_or(&[0; SIZE])
+        self.records.get(index).unwrap_or(&[0; SIZE])
     }
 
     /// One record, to be changed. Its index is below the count.
@@ -30,27 +31,31 @@ impl<const SIZE: usize> Records<SIZE> {
     ///
     /// The index is not below the count.
     pub(super) fn record_mut(&mut self, index: usize) -> &mut [u8; SIZE] {
-        &mut self.bytes.as_chunks_mut().0[index]
+        &mut self.records[index]
     }
 
     /// Four bytes of a record as a number.
+    #[inline]
     pub(super) fn u32(&self, index: usize, offset: usize) -> u32 {
         let bytes = self.record(index)[offset..].first_chunk();
         u32::from_le_bytes(*bytes.unwrap_or(&[0; 4]))
     }
 
     /// Sets four bytes of a record.
+    #[inline]
     pub(super) fn set_u32(&mut self, index: usize, offset: usize, value: u32) {
         self.record_mut(index)[offset..][..4].copy_from_slice(&value.to_le_bytes());
     }
 
     /// Eight bytes of a record as a number.
+    #[inline]
     pub(super) fn u64(&self, index: usize, offset: usize) -> u64 {
         let bytes = self.record(index)[offset..].first_chunk();
         u64::from_le_bytes(*bytes.unwrap_or(&[0; 8]))
     }
 
     /// Sets eight bytes of a record.
+    #[inline]
     pub(super) fn set_u64(&mut self, index: usize, offset: usize, value: u64) {
         self.record_mut(index)[offset..][..8].copy_from_slice(&value.to_le_bytes());
     }
