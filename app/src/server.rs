@@ -19,12 +19,13 @@ use alloc::vec::Vec;
 use core::{fmt, mem};
 
 use runtime_config::cmdline::Config;
+use runtime_config::limits;
 use smoltcp::time::Instant;
 use vmalloc::{Machine, Vmalloc};
 
 use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
-use crate::net::{Counts, Door, Nic, Stack};
+use crate::net::{self, Counts, Door, Nic, Stack};
 use crate::resp::{Limits, Ranges};
 use crate::service::{Budget, Lend, Service};
 
@@ -77,6 +78,19 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     tidy_at_us: u64,
 }
 
+/// How many clients a configuration has room for in so much memory: as many as it wants, or what
+/// the buffers of fit into a part of it.
+#[must_use]
+pub fn clients_for(config: &Config, memory_bytes: u64) -> usize {
+    let held = input_bytes(config) + client::OUTPUT_BYTES + net::BYTES_PER_CLIENT;
+    let part = memory_bytes / (limits::CLIENTS_PART * held) as u64;
+    config.clients.min(usize::try_from(part).unwrap_or(usize::MAX)).max(limits::CLIENTS_MIN)
+}
+
+fn input_bytes(config: &Config) -> usize {
+    config.inline_bytes.max(ARGUMENT_BYTES) + INPUT_SLACK_BYTES
+}
+
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     /// Takes all memory that the clients will need and begins to listen.
     ///
@@ -95,7 +109,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         let limits = Limits {
             inline_bytes: config.inline_bytes,
             bulk_bytes: config.bulk_bytes,
-            held_bytes: config.inline_bytes.max(ARGUMENT_BYTES) + INPUT_SLACK_BYTES,
+            held_bytes: input_bytes(config),
         };
         let clients = Client::places(&buffers, config.clients, &limits)?;
         let visitors = Visitors::try_new(&buffers, config)?;

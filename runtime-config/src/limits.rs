@@ -17,12 +17,14 @@ pub const MEMORY_BYTES_MIN: usize = 64 * MIB;
 /// CPUs that the image uses: what the library knows. Further ones stay where the firmware left them.
 pub const CPUS_MAX: usize = 64;
 
-/// Clients at once: 64 that may all be idle, and room for those who look after them. All that they
-/// need is taken at boot.
-pub const CLIENTS_DEFAULT: usize = 80;
+/// Clients at once: 200 that may all be idle, and room for those who look after them. All that they
+/// need is taken at boot, and an image with little memory serves fewer: see [`CLIENTS_PART`].
+pub const CLIENTS_DEFAULT: usize = 256;
+/// The buffers of all clients take no more than this part of the memory.
+pub const CLIENTS_PART: usize = 8;
 /// One client is enough to work.
 pub const CLIENTS_MIN: usize = 1;
-/// Every packet scans every socket, so a request costs three times as much with 1000 of them.
+/// Each takes 200 KiB of buffers.
 pub const CLIENTS_MAX: usize = 1024;
 
 /// Listening sockets beyond the clients: the network stack has no backlog, a SYN that finds no

@@ -3,14 +3,14 @@
 use alloc::boxed::Box;
 
 use runtime_config::cmdline::Config;
-use vmalloc::Vmalloc;
+use vmalloc::{PAGE_BYTES, Vmalloc};
 
 use crate::bare::cpu::{clock, idle, random, worker};
 use crate::bare::device::virtio::nic::VirtioNic;
 use crate::bare::machine::BareMachine;
 use crate::bare::memory::buffers::WindowBuffers;
 use crate::bare::refuse;
-use crate::server::{Server, Turn};
+use crate::server::{self, Server, Turn};
 
 type BareServer = Server<VirtioNic, BareMachine, WindowBuffers>;
 
@@ -44,6 +44,11 @@ fn set_up(vm: &'static Vmalloc<BareMachine>, config: &Config) -> Box<BareServer>
     if config.http_port == config.resp_port {
         log::warn!(target: "net", "resp and http are the same port, no reports are served");
     }
+    let clients = server::clients_for(config, vm.stats().frames_total * PAGE_BYTES);
+    if clients < config.clients {
+        log::info!(target: "net", "memory for {clients} clients, not {}", config.clients);
+    }
+    let config = &Config { clients, ..*config };
     let server = Server::new(nic, vm, WindowBuffers, config, random::seed());
     let server = server.unwrap_or_else(|error| refuse(error)).with_clock(clock::now_us);
     // Nobody may be waited for who will never come.

@@ -21,6 +21,12 @@ const RECEIVE_BYTES: usize = 16 << 10;
 /// Bytes of a send buffer.
 const SEND_BYTES: usize = 16 << 10;
 
+/// Sockets for each client: as many may come while the sockets of those who went are still closing.
+const SOCKETS_PER_CLIENT: usize = 2;
+
+/// Bytes of all buffers that one client more needs.
+pub const BYTES_PER_CLIENT: usize = SOCKETS_PER_CLIENT * (RECEIVE_BYTES + SEND_BYTES);
+
 /// Bytes of a receive buffer of HTTP: heads are small.
 const HEAD_BYTES: usize = 4 << 10;
 
@@ -173,8 +179,7 @@ fn shape(door: Door, config: &Config) -> Shape {
     match door {
         Door::Resp => Shape {
             port: config.resp_port,
-            // As many clients may come while the sockets of those who went are still closing.
-            count: 2 * config.clients + limits::SPARE_LISTENERS,
+            count: SOCKETS_PER_CLIENT * config.clients + limits::SPARE_LISTENERS,
             listeners: limits::SPARE_LISTENERS,
             receive: ("net/rx", RECEIVE_BYTES),
             send: ("net/tx", SEND_BYTES),

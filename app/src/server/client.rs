@@ -12,7 +12,7 @@ use crate::resp::{self, Discard, Limits, Oversize, Parsed, Progress, ProtocolErr
 use crate::service::{self, Budget, Failure, Flow, Served, Service, Session};
 
 /// Bytes of replies that are kept for a client that reads slowly, before it is not read from.
-const OUTPUT_BYTES: usize = 64 << 10;
+pub(super) const OUTPUT_BYTES: usize = 64 << 10;
 
 /// Requests of one client in one turn, where no clock says that the turn is long already.
 const REQUESTS_MAX: u32 = 1024;

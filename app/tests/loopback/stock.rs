@@ -39,7 +39,7 @@ fn what_redis_benchmark_asks_first() {
     };
     assert_eq!(world.ask(&mut client, "CONFIG GET save"), pair("save", ""));
     assert_eq!(world.ask(&mut client, "CONFIG GET appendonly"), pair("appendonly", "no"));
-    assert_eq!(world.ask(&mut client, "CONFIG GET clients"), pair("clients", "80"));
+    assert_eq!(world.ask(&mut client, "CONFIG GET clients"), pair("clients", "256"));
     let all = world.ok(&mut client, "CONFIG GET *");
     for key in runtime_config::cmdline::KEYS {
         let is_told = all.items().contains(&Value::Bulk(key.name.into()));
