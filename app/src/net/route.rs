@@ -40,12 +40,11 @@ impl Packet {
     }
 
     fn read(bytes: &[u8], medium: Medium) -> Option<Self> {
-        let ip = match medium {
-            Medium::Ethernet => {
-                let (header, rest) = bytes.split_at_checked(ETHERNET_BYTES)?;
-                (header[12..] == TYPE_IPV4).then_some(rest)?
-            }
-            _ => bytes,
+        let ip = if medium == Medium::Ethernet {
+            let (header, rest) = bytes.split_at_checked(ETHERNET_BYTES)?;
+            (header[12..] == TYPE_IPV4).then_some(rest)?
+        } else {
+            bytes
         };
         let first = *ip.first()?;
         let is_whole = u16::from_be_bytes([*ip.get(6)?, *ip.get(7)?]) & 0x3fff == 0;
