@@ -115,9 +115,9 @@ fn multibulk(
     for index in 0..count {
         let (start, length) = match bulk_header(bytes, position, limits.bulk_bytes)? {
             Some(found) => found,
-            // A header that would itself end beyond what can be held: an oversize request whose
-            // next argument is not known yet.
-            None if position + HEADER_BYTES_MAX > limits.held_bytes => {
+            // There is no room for the rest of its header: an oversize request whose next argument is
+            // not known yet. While there is room it may still fit.
+            None if bytes.len() >= limits.held_bytes => {
                 return Ok(Parsed::Oversize(Oversize {
                     consumed: position,
                     length: None,

@@ -1,0 +1,108 @@
+//! A connection's buffer: bytes come in pieces, requests are taken from the front.
+
+use app::resp::{self, Discard, Limits, Oversize, Parsed, Progress, Ranges};
+
+/// Arguments that a request may have.
+pub(crate) const ARGUMENTS: usize = 8;
+/// Small, so that little is needed to exceed them.
+pub(crate) const LIMITS: Limits = Limits { inline_bytes: 128, bulk_bytes: 1000, held_bytes: 256 };
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A request.
+    Request(Vec<Vec<u8>>),
+    /// A request that cannot be held, as far as it was.
+    Oversize(Vec<Vec<u8>>),
+    /// The end. Which error it is depends on how much of a line without an end was there, as in Redis.
+    Broken,
+}
+
+/// Feeds bytes cut where `cuts` say, each as a part of 256 of the whole.
+pub(crate) fn feed(bytes: &[u8], cuts: &[u8]) -> Vec<Event> {
+    let mut places: Vec<_> = cuts.iter().map(|cut| bytes.len() * usize::from(*cut) / 256).collect();
+    places.sort_unstable();
+    places.push(bytes.len());
+    let mut feeder = Feeder::new();
+    let mut from = 0;
+    for place in places {
+        feeder.take(&bytes[from..place]);
+        from = place;
+    }
+    feeder.events
+}
+
+/// Feeds bytes one by one.
+pub(crate) fn bytewise(bytes: &[u8]) -> Vec<Event> {
+    let mut feeder = Feeder::new();
+    bytes.iter().for_each(|byte| feeder.take(&[*byte]));
+    feeder.events
+}
+
+struct Feeder {
+    held: Vec<u8>,
+    discard: Option<Discard>,
+    ranges: Ranges,
+    events: Vec<Event>,
+}
+
+impl Feeder {
+    fn new() -> Self {
+        let ranges = Ranges::with_limit(ARGUMENTS);
+        Self { held: Vec::new(), discard: None, ranges, events: Vec::new() }
+    }
+
+    /// Takes a piece, as much at a time as there is room for.
+    fn take(&mut self, mut piece: &[u8]) {
+        while !piece.is_empty() && self.events.last() != Some(&Event::Broken) {
+            let room = LIMITS.held_bytes - self.held.len();
+            assert!(room > 0, "a buffer that is full and of which nothing is taken");
+            let (now, rest) = piece.split_at(room.min(piece.len()));
+            self.held.extend_from_slice(now);
+            piece = rest;
+            while self.step() {}
+        }
+    }
+
+    /// Takes one thing from the front; `false` where more bytes are needed.
+    fn step(&mut self) -> bool {
+        if let Some(discard) = &mut self.discard {
+            let (consumed, is_over) = match discard.step(&self.held) {
+                Progress::Pending { consumed } => (consumed, false),
+                Progress::Done { consumed } => (consumed, true),
+                Progress::Broken(_) => {
+                    self.events.push(Event::Broken);
+                    return false;
+                }
+            };
+            self.held.drain(..consumed);
+            if is_over {
+                self.discard = None;
+            }
+            return is_over || consumed > 0;
+        }
+        let parsed = resp::parse(&mut self.held, &LIMITS, &mut self.ranges);
+        let arguments = || self.ranges.within(&self.held).iter().map(<[u8]>::to_vec).collect();
+        let consumed = match parsed {
+            Parsed::Incomplete => return false,
+            Parsed::Empty { consumed } => consumed,
+            Parsed::Request { consumed } => {
+                self.events.push(Event::Request(arguments()));
+                consumed
+            }
+            Parsed::Oversize(oversize) => {
+                self.events.push(Event::Oversize(arguments()));
+                let Oversize { consumed, .. } = oversize;
+                self.discard = Some(Discard::new(&oversize, LIMITS.bulk_bytes));
+                consumed
+            }
+            Parsed::Broken(_) => {
+                self.events.push(Event::Broken);
+                return false;
+            }
+        };
+        assert!(consumed <= self.held.len(), "{consumed} of {} bytes", self.held.len());
+        self.held.drain(..consumed);
+        true
+    }
+}

@@ -1,0 +1,59 @@
+//! Bytes as a connection sees them: cut anywhere, and beside a Redis codec.
+//!
+//! The fuzz target `requests` runs the same two checks on bytes from anywhere.
+
+mod feed;
+mod oracle;
+
+use proptest::collection::vec;
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+
+/// Arguments of a request, now and then longer than what can be held.
+fn arguments() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let argument = prop_oneof![
+        6 => vec(any::<u8>(), 0..20),
+        2 => vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'$'), Just(b'1')], 0..9),
+        1 => vec(any::<u8>(), 100..400),
+    ];
+    vec(argument, 1..=feed::ARGUMENTS)
+}
+
+/// A piece of what a client may send.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => arguments().prop_map(|arguments| oracle::encode(&arguments)),
+        2 => "(PING|ECHO 'a b'|\"\\\\x41\" c|)\r?\n".prop_map(String::into_bytes),
+        1 => "[*$]-?[0-9]{0,3}\r\n".prop_map(String::into_bytes),
+        1 => vec(any::<u8>(), 0..12),
+    ]
+}
+
+/// Places to cut at, as parts of a whole.
+fn cuts() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..12)
+}
+
+/// Many: a case is a function call. A finding becomes a test of its own, so no seeds are kept.
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn arguments_are_those_of_a_redis_codec(arguments in arguments()) {
+        let bytes = oracle::encode(&arguments);
+        assert_eq!(oracle::decode(&bytes), Some((arguments, bytes.len())));
+        oracle::compare(&bytes);
+    }
+
+    #[test]
+    fn a_cut_changes_nothing(pieces in vec(piece(), 1..6), cuts in cuts()) {
+        let bytes = pieces.concat();
+        oracle::compare(&bytes);
+        let whole = feed::feed(&bytes, &[]);
+        assert_eq!(feed::feed(&bytes, &cuts), whole);
+        assert_eq!(feed::bytewise(&bytes), whole);
+    }
+}

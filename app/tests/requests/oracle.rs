@@ -1,0 +1,52 @@
+//! What a Redis codec makes of the same bytes.
+
+use app::resp::{self, Parsed, Ranges};
+use redis_protocol::resp2::decode;
+use redis_protocol::resp2::types::OwnedFrame;
+
+use super::feed::{ARGUMENTS, LIMITS};
+
+/// Writes a request as an array of bulk strings.
+pub(crate) fn encode(arguments: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
+    for argument in arguments {
+        bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+        bytes.extend_from_slice(argument);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
+/// Lets the codec decode an array of bulk strings at the front: its strings, and how many bytes it has.
+pub(crate) fn decode(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
+    let (OwnedFrame::Array(frames), consumed) = decode::decode(bytes).ok()?? else { return None };
+    let bulk = |frame| match frame {
+        OwnedFrame::BulkString(bytes) => Some(bytes),
+        _ => None,
+    };
+    Some((frames.into_iter().map(bulk).collect::<Option<_>>()?, consumed))
+}
+
+/// Compares what both find at the front, wherever it is written as everybody writes it.
+///
+/// # Panics
+/// They differ.
+pub(crate) fn compare(bytes: &[u8]) {
+    let mut copy = bytes.to_vec();
+    let mut ranges = Ranges::with_limit(ARGUMENTS);
+    let parsed = resp::parse(&mut copy, &LIMITS, &mut ranges);
+    let ours: Vec<_> = ranges.within(&copy).iter().map(<[u8]>::to_vec).collect();
+    let theirs = decode(bytes).filter(|(arguments, _)| bytes.starts_with(&encode(arguments)));
+    match parsed {
+        // `+1` and `01` are numbers to the codec, and any byte is the LF of a header to Redis.
+        Parsed::Request { consumed } if bytes.starts_with(&encode(&ours)) => {
+            assert_eq!(theirs, Some((ours, consumed)));
+        }
+        _ => {
+            let fits = |(arguments, length): &(Vec<Vec<u8>>, usize)| {
+                (1..=ARGUMENTS).contains(&arguments.len()) && *length <= LIMITS.held_bytes
+            };
+            assert_eq!(theirs.filter(fits), None, "{parsed:?}");
+        }
+    }
+}
