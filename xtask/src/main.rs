@@ -27,6 +27,7 @@ mod symbols;
 mod sys;
 mod test;
 mod toolchain;
+mod wires;
 mod workspace;
 
 use std::process::ExitCode;

@@ -1,12 +1,12 @@
 //! The few system calls that `std` does not offer, each behind a safe function.
 #![expect(
     unsafe_code,
-    reason = "system calls: prctl, kill, sigtimedwait, setsockopt, geteuid, unshare"
+    reason = "system calls: prctl, kill, sigtimedwait, socket, setsockopt, geteuid, unshare"
 )]
 
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::{AsRawFd, RawFd};
+use std::net::{TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -116,6 +116,19 @@ pub(crate) fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
             size,
         )
     })
+}
+
+/// Opens a socket whose bytes are whole IPv4 packets; the kernel fills in their checksums and lengths.
+/// Only its sending half means anything.
+pub(crate) fn raw_socket() -> io::Result<UdpSocket> {
+    // SAFETY: socket takes three numbers.
+    let descriptor = unsafe {
+        libc::socket(libc::AF_INET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::IPPROTO_RAW)
+    };
+    check(descriptor)?;
+    // SAFETY: the call above has opened it, and nobody else knows it.
+    let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    Ok(socket.into())
 }
 
 /// The signals that ask the tool to end, held back so that it can take its guest down first.

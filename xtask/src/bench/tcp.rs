@@ -9,7 +9,6 @@ mod results;
 mod sample;
 mod subjects;
 mod table;
-mod wires;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -24,12 +23,12 @@ use crate::guest::Plan;
 use crate::linux::{self, Linux};
 use crate::process;
 use crate::provision::{self, Removals};
+use crate::wires::{self, Wire};
 use crate::workspace::Workspace;
 
 use cell::{Cell, Job, Who};
 use results::Results;
 use subjects::Subjects;
-use wires::Wire;
 
 /// Room for 200 clients and for those who look after them.
 const CLIENTS: &str = "clients=256";

@@ -2,6 +2,7 @@
 //!
 //! A new case is one line in [`CASES`] and a function in a file beside it.
 
+mod abuse;
 mod bad_input;
 mod benchmark;
 pub(super) mod boots;
@@ -25,10 +26,12 @@ use std::time::Instant;
 
 use super::tally::Tally;
 use crate::build::{self, Image};
+use crate::cli::LoadNetRequest;
 use crate::process;
 use crate::provision::{self, Removals};
 use crate::qemu;
 use crate::toolchain::Toolchain;
+use crate::wires::{self, Wire};
 use crate::workspace::Workspace;
 
 use subject::Subject;
@@ -44,6 +47,9 @@ struct Case {
 enum Drive {
     /// A fresh image with a kernel command line and so many CPUs.
     Guest(&'static str, u32, fn(&Subject) -> anyhow::Result<()>),
+    /// A fresh image for hundreds of clients at once, in a network of its own where this user may
+    /// make one, with a kernel command line.
+    Crowd(&'static str, fn(&Subject) -> anyhow::Result<()>),
     /// The tool itself.
     Tool(fn(&Workspace) -> anyhow::Result<()>),
 }
@@ -67,6 +73,10 @@ const CASES: &[Case] = &[
     guest("redis-benchmark with its own tests", benchmark::stock),
     guest("64 idle clients and one that works", clients::idle),
     guest("64 clients that vanish by RST", clients::reset),
+    Case {
+        name: "abuse costs its own connections only",
+        drive: Drive::Crowd(abuse::CLIENTS, abuse::run),
+    },
     tool("a load whose every byte is checked", load::verified),
     tool("stop ends a detached guest", lifecycle::stop),
     tool("a name runs once", lifecycle::claimed),
@@ -139,12 +149,28 @@ pub(super) fn run(
 fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> anyhow::Result<()> {
     match case.drive {
         Drive::Tool(run) => run(workspace),
+        Drive::Crowd(line, run) => apart(|wire| {
+            let mut subject = Subject::boot_on(wire, workspace, qemu, image, line)?;
+            let outcome = run(&subject);
+            subject.judge(outcome)
+        }),
         Drive::Guest(line, cpus, run) => {
             let mut subject = Subject::boot(workspace, qemu, image, line, cpus)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }
     }
+}
+
+/// Runs a test on a thread that leaves the host's network where it may: the others stay.
+fn apart(run: impl FnOnce(Wire) -> anyhow::Result<()> + Send) -> anyhow::Result<()> {
+    let thread = || {
+        let way = wires::choose(LoadNetRequest::Auto)?.way;
+        way.lay()?;
+        run(way.wires()[0])
+    };
+    std::thread::scope(|scope| scope.spawn(thread).join())
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("the test panicked")))
 }
 
 #[cfg(test)]

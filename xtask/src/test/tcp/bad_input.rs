@@ -5,10 +5,10 @@
 mod rows;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::conversation::text_matches;
 use super::reports;
@@ -25,7 +25,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let before = reports::baseline(&mut witness)?;
     let mut wrong = Vec::new();
     for row in rows::all() {
-        match exchange(subject, &row) {
+        match exchange(subject.address(), &row) {
             Ok(actual) if text_matches(&row.reply, &actual) => {}
             Ok(actual) => {
                 wrong.push(format!("{}: expected {:?}, got {actual:?}", row.about, row.reply))
@@ -41,9 +41,18 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     subject.settle(&mut witness, &before)
 }
 
+/// Sends every row that ends its connection, without a look at anybody else.
+pub(super) fn flood(address: SocketAddr) -> anyhow::Result<()> {
+    for row in rows::all().iter().filter(|row| row.end == End::Closes) {
+        let actual = exchange(address, row).with_context(|| row.about)?;
+        ensure!(text_matches(&row.reply, &actual), "{} gets {actual:?}", row.about);
+    }
+    Ok(())
+}
+
 /// Sends a row; returns everything that comes back until the connection ends.
-fn exchange(subject: &Subject, row: &Row) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(subject.address())?;
+fn exchange(address: SocketAddr, row: &Row) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
     // The image may close while the rest is still being sent.

@@ -16,6 +16,7 @@ use crate::network::{self, Forward, Network};
 use crate::qemu::{self, firmware};
 use crate::resp::Client;
 use crate::sys::Bond;
+use crate::wires::Wire;
 use crate::workspace::Workspace;
 
 use super::reports::Audit;
@@ -44,23 +45,40 @@ impl Subject {
     ) -> anyhow::Result<Self> {
         let network = network::choose(NetRequest::Auto)?.network;
         let host = network::free_port(0)?;
+        let http = network::http_port(Some(0), host)?;
+        let base = plan(program, image, host)?;
         let plan = Plan {
-            firmware: firmware::choose(FirmwareRequest::Auto, program, "q35")?,
-            qemu: program.to_path_buf(),
-            image: image.to_path_buf(),
-            initrd: None,
-            machine: "q35".to_owned(),
-            cpu: qemu::CPU,
-            memory: "512M".to_owned(),
             smp,
-            numa: 1,
-            accel: Accel::Tcg,
             network: Some(network),
             append: line.to_owned(),
-            host,
-            guest_port: ports::RESP,
-            http: Some(Forward { host: network::http_port(Some(0), host)?, guest: ports::HTTP }),
+            http: Some(Forward { host: http, guest: ports::HTTP }),
+            ..base
         };
+        Self::start(workspace, plan)
+    }
+
+    /// Boots an image for hundreds of clients at once, on a wire that has been laid. Half of 2 CPUs
+    /// serves.
+    pub(super) fn boot_on(
+        wire: Wire,
+        workspace: &Workspace,
+        program: &Path,
+        image: &Path,
+        line: &str,
+    ) -> anyhow::Result<Self> {
+        let base = plan(program, image, network::free_port(0)?)?;
+        let append = format!("{line} {}", wire.append()).trim().to_owned();
+        let plan = wire.attach(Plan { smp: 2, memory: "1G".to_owned(), append, ..base })?;
+        let host = match plan.network {
+            Some(Network::Tap(_)) => (wire.address(), ports::HTTP).into(),
+            _ => network::http_port(Some(0), plan.host)?,
+        };
+        let http = Some(Forward { host, guest: ports::HTTP });
+        Self::start(workspace, Plan { http, ..plan })
+    }
+
+    fn start(workspace: &Workspace, plan: Plan) -> anyhow::Result<Self> {
+        let network = plan.network.context("a subject without a network")?;
         let instance = Rc::new(Instance::claim(workspace, "test-tcp")?);
         let mut guest = Guest::start(plan, instance, Bond::Own)?;
         if let Err(reason) = guest.wait_for_pong(BOOT_LIMIT, || false)? {
@@ -138,4 +156,25 @@ impl Subject {
         }
         Ok(())
     }
+}
+
+/// What all subjects have.
+fn plan(program: &Path, image: &Path, host: SocketAddr) -> anyhow::Result<Plan> {
+    Ok(Plan {
+        firmware: firmware::choose(FirmwareRequest::Auto, program, "q35")?,
+        qemu: program.to_path_buf(),
+        image: image.to_path_buf(),
+        initrd: None,
+        machine: "q35".to_owned(),
+        cpu: qemu::CPU,
+        memory: "512M".to_owned(),
+        smp: 1,
+        numa: 1,
+        accel: Accel::Tcg,
+        network: None,
+        append: String::new(),
+        host,
+        guest_port: ports::RESP,
+        http: None,
+    })
 }

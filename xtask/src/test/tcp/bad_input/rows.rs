@@ -104,6 +104,8 @@ const BROKEN: &[(&str, &[u8], &str)] = &[
     ("an array of gigabytes", b"*9999999999\r\n", "invalid multibulk length"),
     ("an array of words", b"*x\r\n", "invalid multibulk length"),
     ("more arguments than allowed", b"*1025\r\n", "invalid multibulk length"),
+    ("an array in an array", b"*1\r\n*1\r\n$4\r\nPING\r\n", "expected '$', got '*'"),
+    ("an array without its CR", &[b'*'; 80], "too big mbulk count string"),
     ("an argument without its header", b"*1\r\nPING\r\n", "expected '$', got 'P'"),
     ("an open quote", b"PING \"abc\r\n", "unbalanced quotes in request"),
     ("text behind a quote", b"PING \"abc\"d\r\n", "unbalanced quotes in request"),
@@ -194,8 +196,20 @@ fn streams() -> Vec<Row> {
     vec![
         closes("an endless line", vec![b'a'; 70_000], too_long),
         closes("binary garbage without a line end", garbage, too_long),
+        closes("a line of NULs", vec![0; 70_000], too_long),
+        closes(
+            "a million arguments",
+            [&b"*1000000\r\n"[..], &b"$1\r\nx\r\n".repeat(1_000_000)].concat(),
+            "-ERR Protocol error: invalid multibulk length\r\n",
+        ),
         closes("an HTTP request", b"POST / HTTP/1.1\r\n".to_vec(), ""),
         closes("an HTTP header", b"Host: localhost\r\n".to_vec(), ""),
+        Row {
+            about: "lines without CR, and what stands behind a NUL",
+            bytes: b"PING\n\0\nPING\0x\nPING \"\\x00\"\n".to_vec(),
+            reply: "+PONG\r\n+PONG\r\n$1\r\n\0\r\n".to_owned(),
+            end: End::Stays,
+        },
         Row {
             about: "empty requests are skipped",
             bytes: b"*0\r\n*-1\r\n\r\n*0\r\n".to_vec(),

@@ -17,7 +17,7 @@ use crate::{process, sys};
 
 /// A way for the packets of two guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// A TAP device each.
     Taps,
     /// A passt each.
@@ -35,15 +35,15 @@ impl fmt::Display for Way {
 
 /// A choice with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Choice {
-    pub(super) way: Way,
+pub(crate) struct Choice {
+    pub(crate) way: Way,
     /// Why and what that means, as a clause.
-    pub(super) why: String,
+    pub(crate) why: String,
 }
 
 /// One guest's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wire {
+pub(crate) enum Wire {
     /// A device, the host's address on it, and the guest's.
     Tap(&'static str, Ipv4Addr, Ipv4Addr),
     /// A port of this host.
@@ -62,7 +62,7 @@ const PREFIX: u8 = 24;
 ///
 /// # Errors
 /// What was asked for cannot work.
-pub(super) fn choose(request: LoadNetRequest) -> anyhow::Result<Choice> {
+pub(crate) fn choose(request: LoadNetRequest) -> anyhow::Result<Choice> {
     let choice = judge(request, try_tap)?;
     if choice.way == Way::Passt {
         network::choose(NetRequest::Passt)?;
@@ -99,7 +99,7 @@ fn try_tap() -> Result<(), String> {
 
 impl Way {
     /// The image's wire, and the peer's.
-    pub(super) fn wires(self) -> [Wire; 2] {
+    pub(crate) fn wires(self) -> [Wire; 2] {
         match self {
             Self::Taps => TAPS,
             Self::Passt => [Wire::Passt; 2],
@@ -107,7 +107,7 @@ impl Way {
     }
 
     /// Lays the wires. With TAP devices this process leaves the host's network for good.
-    pub(super) fn lay(self) -> anyhow::Result<()> {
+    pub(crate) fn lay(self) -> anyhow::Result<()> {
         if self == Self::Passt {
             return Ok(());
         }
@@ -129,7 +129,7 @@ fn ip(words: &str) -> anyhow::Result<()> {
 
 impl Wire {
     /// The guest's address.
-    pub(super) fn address(self) -> Ipv4Addr {
+    pub(crate) fn address(self) -> Ipv4Addr {
         match self {
             Self::Tap(_, _, guest) => guest,
             Self::Passt => ports::GUEST_ADDRESS.into(),
@@ -137,7 +137,7 @@ impl Wire {
     }
 
     /// What the image is told of it.
-    pub(super) fn append(self) -> String {
+    pub(crate) fn append(self) -> String {
         match self {
             Self::Tap(_, _, guest) => format!("ip={guest}/{PREFIX}"),
             Self::Passt => String::new(),
@@ -145,7 +145,7 @@ impl Wire {
     }
 
     /// Plans a guest on it.
-    pub(super) fn attach(self, plan: Plan) -> anyhow::Result<Plan> {
+    pub(crate) fn attach(self, plan: Plan) -> anyhow::Result<Plan> {
         let (network, host) = match self {
             Self::Tap(name, _, guest) => (Network::Tap(name), (guest, plan.guest_port).into()),
             Self::Passt => (Network::Passt, network::free_port(0)?),

@@ -1,0 +1,80 @@
+//! Many clients that do what no good client does, and one that works meanwhile.
+//!
+//! What is abused a byte at a time, or with sockets that nobody answers for, is tested without QEMU
+//! too: `cuts`, `large`, `crowd` and `http/hostile` of `app/tests/loopback`.
+
+mod bystander;
+mod flood;
+mod loris;
+mod phase;
+mod pieces;
+mod vanish;
+
+use anyhow::{Context, ensure};
+
+use super::reports;
+use super::subject::Subject;
+use crate::process;
+use crate::resp::Client;
+
+use bystander::Bystander;
+use phase::{Phase, Turns};
+
+/// Room for 200 clients and for those who look after them.
+pub(super) const CLIENTS: &str = "clients=256";
+
+/// What may be above what it was before, in percent.
+const GROWTH_PERCENT: u64 = 10;
+/// One turn of so many may take over 2 ms.
+const TURNS_PER_LONG: u64 = 1000;
+/// Or so many times as many as while nobody does anything: on a busy host the guest's processors stand
+/// still now and then, and the more so the more the abusers themselves take.
+const NOISE: u64 = 10;
+
+/// What is done, in this order.
+const ABUSES: &[(&str, fn(&Subject) -> anyhow::Result<()>)] = &[
+    ("every split of a conversation", pieces::splits),
+    ("broken requests by 8 at once", pieces::broken),
+    ("slow loris on every RESP place", loris::resp),
+    ("slow loris on every HTTP place", loris::http),
+    ("100,000 reports that nobody reads", loris::deaf),
+    ("RST in the middle of bulks", vanish::amid_bulks),
+    ("200 with 500 regions each, gone at once", vanish::with_regions),
+    ("1,000 handshakes that nobody ends", flood::half_open),
+    ("200 that dial at the same instant", flood::dial),
+];
+
+/// Does all of it to one image.
+pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+    let mut observer = subject.connect()?;
+    let before = reports::baseline(&mut observer)?;
+    let held = held(&mut observer)?;
+    let bystander = Bystander::start(subject.address())?;
+    let mut measure = |name, work: &dyn Fn() -> anyhow::Result<()>| {
+        let phase = Phase::measure(name, &mut observer, &bystander, work)?;
+        process::announce("", &phase.to_string());
+        anyhow::Ok(phase.turns)
+    };
+    let mut calm = measure("nothing else", &phase::calm)?;
+    let mut abused = Turns::default();
+    for (name, abuse) in ABUSES {
+        abused += measure(name, &|| abuse(subject)).context(*name)?;
+    }
+    calm += measure("nothing else again", &phase::calm)?;
+    bystander.end()?;
+    process::announce("", &format!("abused: {abused}; else: {calm}"));
+    subject.settle(&mut observer, &before)?;
+    for ((name, then), (_, now)) in held.into_iter().zip(self::held(&mut observer)?) {
+        ensure!(now * 100 <= then * (100 + GROWTH_PERCENT), "{name}: {now}, {then} before");
+    }
+    let is_fluent = abused.long * TURNS_PER_LONG <= abused.all
+        || abused.long * calm.all <= NOISE * calm.long * abused.all;
+    ensure!(is_fluent, "abused: {abused}; else: {calm}");
+    Ok(())
+}
+
+/// Frames of the heap and of what the library notes of regions.
+fn held(observer: &mut Client) -> anyhow::Result<[(&'static str, u64); 2]> {
+    let heap = reports::stat(observer, "frames_heap")?;
+    Ok([("frames_heap", heap), ("frames_slabs", reports::stat(observer, "frames_slabs")?)])
+}

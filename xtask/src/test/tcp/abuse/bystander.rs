@@ -1,0 +1,77 @@
+//! The client that works while others do not.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::reports;
+use crate::resp::{Client, Reply};
+
+/// A client on a thread of its own: a PING, a small region, and so on.
+#[derive(Debug)]
+pub(super) struct Bystander {
+    waits: Arc<Mutex<Waits>>,
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<anyhow::Result<()>>,
+}
+
+/// How long its answers took.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    pub(super) pings: Vec<Duration>,
+    /// A `VMALLOC` with its `VFREE`.
+    pub(super) pairs: Vec<Duration>,
+}
+
+impl Bystander {
+    /// Connects, and begins.
+    pub(super) fn start(address: SocketAddr) -> anyhow::Result<Self> {
+        let mut client = Client::connect(address)?;
+        let waits = Arc::new(Mutex::new(Waits::default()));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (theirs, over) = (Arc::clone(&waits), Arc::clone(&is_over));
+        let work = move || {
+            while !over.load(Ordering::Relaxed) {
+                let (ping, pair) = once(&mut client).context("the client that works")?;
+                let mut waits = theirs.lock().unwrap_or_else(PoisonError::into_inner);
+                waits.pings.push(ping);
+                waits.pairs.push(pair);
+            }
+            Ok(())
+        };
+        Ok(Self { waits, is_over, thread: std::thread::spawn(work) })
+    }
+
+    /// Takes what has been measured since the last time, the shortest first.
+    pub(super) fn take(&self) -> anyhow::Result<Waits> {
+        ensure!(!self.thread.is_finished(), "the client that works gave up");
+        let mut waits =
+            std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
+        waits.pings.sort_unstable();
+        waits.pairs.sort_unstable();
+        Ok(waits)
+    }
+
+    /// Ends it; what went wrong is said here.
+    pub(super) fn end(self) -> anyhow::Result<()> {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread
+            .join()
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("the client that works panicked")))
+    }
+}
+
+fn once(client: &mut Client) -> anyhow::Result<(Duration, Duration)> {
+    let start = Instant::now();
+    let reply = client.call(&["PING"])?;
+    let ping = start.elapsed();
+    ensure!(reply == Reply::Status("PONG".to_owned()), "PING answers {}", reply.terminal());
+    let start = Instant::now();
+    let region = reports::allocated(client.call(&["VMALLOC", "4096"])?)?;
+    reports::free(client, &[region.id])?;
+    Ok((ping, start.elapsed()))
+}

@@ -1,0 +1,101 @@
+//! Many connections at once.
+
+use std::io::{BufReader, Write};
+use std::net::{SocketAddr, SocketAddrV4, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::Subject;
+use super::reports;
+use crate::network::Network;
+use crate::resp::{Reply, encode};
+use crate::sys;
+
+/// Clients that dial at once.
+const CLIENTS: usize = 200;
+const ROUNDS: usize = 5;
+/// Handshakes that nobody ends, and the time between two heaps of them.
+const HALVES: u16 = 1000;
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long the last of them may wait.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// All of them dial before any has an answer: none is refused, and each gets a PONG. Again and again,
+/// while those before them still leave.
+pub(super) fn dial(subject: &Subject) -> anyhow::Result<()> {
+    (0..ROUNDS).try_for_each(|round| dial_once(subject).with_context(|| format!("round {round}")))
+}
+
+fn dial_once(subject: &Subject) -> anyhow::Result<()> {
+    let dialing: Result<Vec<_>, _> =
+        (0..CLIENTS).map(|_| mio::net::TcpStream::connect(subject.address())).collect();
+    let mut streams = Vec::new();
+    for stream in dialing? {
+        let stream = TcpStream::from(stream);
+        stream.set_nonblocking(false)?;
+        stream.set_write_timeout(Some(LIMIT))?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        streams.push(stream);
+    }
+    for (number, stream) in streams.iter_mut().enumerate() {
+        // A socket that still dials waits here until it is through.
+        stream.write_all(&encode(&["PING"])).with_context(|| format!("client {number}"))?;
+    }
+    for (number, stream) in streams.iter().enumerate() {
+        let reply = Reply::read(&mut BufReader::new(stream));
+        let reply = reply.with_context(|| format!("client {number} waits"))?;
+        ensure!(reply == Reply::Status("PONG".to_owned()), "{}", reply.terminal());
+    }
+    Ok(())
+}
+
+/// Handshakes that end with their first packet: who is said to have sent it does not exist.
+pub(super) fn half_open(subject: &Subject) -> anyhow::Result<()> {
+    let (Network::Tap(_), SocketAddr::V4(to)) = (subject.network(), subject.address()) else {
+        // Whoever carries packets here takes whole handshakes only: `crowd` of the loopback tests
+        // has half of them.
+        return Ok(());
+    };
+    let socket = sys::raw_socket().context("a raw socket")?;
+    for number in 0..HALVES {
+        let [_, low] = number.to_be_bytes();
+        let from = SocketAddrV4::new([10, 0, 2, 100 + low % 100].into(), 10_000 + number);
+        socket.send_to(&syn(from, to), to)?;
+        // As many as the device holds come at once.
+        if number % 200 == 199 {
+            std::thread::sleep(PAUSE);
+        }
+    }
+    let halves = reports::stat(&mut subject.connect()?, "resp_sockets_handshaking")?;
+    ensure!(halves > u64::from(HALVES) / 4, "{halves} handshakes are under way");
+    // Those who mean it are served all the same.
+    dial_once(subject)
+}
+
+/// The first packet of a handshake, with the headers of IP and TCP.
+fn syn(from: SocketAddrV4, to: SocketAddrV4) -> [u8; 40] {
+    let mut packet = [0; 40];
+    let (ip, tcp) = packet.split_at_mut(20);
+    // Version and header; the kernel fills in length and checksum. 64 hops, TCP.
+    ip[0] = 0x45;
+    ip[8] = 64;
+    ip[9] = 6;
+    ip[12..16].copy_from_slice(&from.ip().octets());
+    ip[16..20].copy_from_slice(&to.ip().octets());
+    tcp[0..2].copy_from_slice(&from.port().to_be_bytes());
+    tcp[2..4].copy_from_slice(&to.port().to_be_bytes());
+    // Five words of header, SYN, a window.
+    tcp[12] = 5 << 4;
+    tcp[13] = 2;
+    tcp[14..16].copy_from_slice(&1024_u16.to_be_bytes());
+    // The sum is of the segment and of the addresses, protocol and length before it.
+    let words = |bytes: &[u8]| -> u32 {
+        bytes.as_chunks().0.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum()
+    };
+    let sum = words(&ip[12..20]) + words(tcp) + 6 + 20;
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let [.., high, low] = (!((folded & 0xffff) + (folded >> 16))).to_be_bytes();
+    tcp[16..18].copy_from_slice(&[high, low]);
+    packet
+}

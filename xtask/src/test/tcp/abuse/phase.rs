@@ -1,0 +1,112 @@
+//! One abuse, and what others saw of it.
+
+use std::fmt;
+use std::ops::AddAssign;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::bystander::{Bystander, Waits};
+use crate::resp::Client;
+
+/// How long nothing is done, for comparison.
+const CALM: Duration = Duration::from_secs(3);
+
+/// What was measured.
+#[derive(Debug)]
+pub(super) struct Phase {
+    name: &'static str,
+    time: Duration,
+    waits: Waits,
+    /// Turns of the image's loop, by the image's own clock.
+    pub(super) turns: Turns,
+}
+
+/// Turns of the image's loop.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Turns {
+    pub(super) all: u64,
+    /// Over 2 ms.
+    pub(super) long: u64,
+    pub(super) longest_us: u64,
+}
+
+impl Phase {
+    /// Does something while the bystander works.
+    pub(super) fn measure(
+        name: &'static str,
+        observer: &mut Client,
+        bystander: &Bystander,
+        work: &dyn Fn() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let reply = observer.call(&["CONFIG", "RESETSTAT"])?;
+        ensure!(!reply.is_error(), "CONFIG RESETSTAT answers {}", reply.terminal().trim_end());
+        bystander.take()?;
+        let start = Instant::now();
+        let outcome = work();
+        let (time, waits) = (start.elapsed(), bystander.take()?);
+        let turns = Turns::read(observer)?;
+        outcome?;
+        Ok(Self { name, time, waits, turns })
+    }
+}
+
+/// Nothing, for a while.
+pub(super) fn calm() -> anyhow::Result<()> {
+    std::thread::sleep(CALM);
+    Ok(())
+}
+
+impl Turns {
+    fn read(observer: &mut Client) -> anyhow::Result<Self> {
+        let reply = observer.call(&["VSTATS", "service"])?;
+        let number = |name| reply.entry(name).with_context(|| format!("VSTATS has no {name}"));
+        let (all, long) = (number("turns")?, number("turns_long")?);
+        Ok(Self { all, long, longest_us: number("turn_us_max")? })
+    }
+}
+
+impl AddAssign for Turns {
+    fn add_assign(&mut self, other: Self) {
+        self.all += other.all;
+        self.long += other.long;
+        self.longest_us = self.longest_us.max(other.longest_us);
+    }
+}
+
+impl fmt::Display for Turns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { all, long, longest_us } = self;
+        write!(f, "{long} of {all} turns over 2 ms, max {longest_us} us")
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, time, waits, turns } = self;
+        write!(f, "{name}, {:.1} s: ", time.as_secs_f64())?;
+        write!(f, "{} PINGs, {}", waits.pings.len(), quantiles(&waits.pings))?;
+        write!(f, "; VMALLOC and VFREE {}", quantiles(&waits.pairs))?;
+        write!(f, "; {turns}")
+    }
+}
+
+/// p50, p99 and the longest of times in order.
+fn quantiles(sorted: &[Duration]) -> String {
+    let Some(last) = sorted.len().checked_sub(1) else { return "none".to_owned() };
+    let at = |part: usize| sorted[last * part / 100].as_micros();
+    format!("p50 {} us, p99 {} us, max {} us", at(50), at(99), at(100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_what_there_is() {
+        let times: Vec<_> = (1..=101).map(Duration::from_micros).collect();
+        assert_eq!(quantiles(&times), "p50 51 us, p99 100 us, max 101 us");
+        assert_eq!(quantiles(&times[..1]), "p50 1 us, p99 1 us, max 1 us");
+        assert_eq!(quantiles(&[]), "none");
+    }
+}

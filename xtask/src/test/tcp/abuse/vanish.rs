@@ -1,0 +1,75 @@
+//! Clients that are gone in the middle of what they do.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::Subject;
+use super::reports;
+use crate::resp::{Client, encode};
+use crate::sys;
+
+/// Clients at once, and the regions of each.
+const CLIENTS: usize = 200;
+const REGIONS: usize = 500;
+/// Rounds of clients that are cut off within a bulk, and how many these are.
+const ROUNDS: usize = 10;
+const CUT: usize = 50;
+/// Bytes behind the header of a write.
+const BEHIND: usize = 100_000;
+/// How long what they leave may take to go.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Clients whose write of 16 MiB ends in a reset: within its header, and behind more bytes than the
+/// image holds.
+pub(super) fn amid_bulks(subject: &Subject) -> anyhow::Result<()> {
+    let mut owner = subject.connect()?;
+    reports::allocated(owner.call(&["VMALLOC", "16M", "NAME", "target"])?)?;
+    let head = b"*4\r\n$6\r\nVWRITE\r\n$7\r\n@target\r\n$1\r\n0\r\n$16777216\r\n";
+    let whole = [&head[..], &[b'x'; BEHIND]].concat();
+    for round in 0..ROUNDS {
+        let mut clients = Vec::new();
+        for number in 0..CUT {
+            let mut client = Client::from_stream(open(subject)?)?;
+            let part = if number % 2 == 0 { head.len() - 3 } else { whole.len() };
+            let sent = client.send(&whole[..part]);
+            sent.with_context(|| format!("client {number} of round {round}"))?;
+            clients.push(client);
+        }
+    }
+    let freed = reports::integer(owner.call(&["VFREE", "@target"])?)?;
+    ensure!(freed == 1, "a region that was written is gone");
+    Ok(())
+}
+
+/// Clients with many regions without a name, all reset at once.
+pub(super) fn with_regions(subject: &Subject) -> anyhow::Result<()> {
+    let mut clients = Vec::new();
+    for number in 0..CLIENTS {
+        let mut client = Client::from_stream(open(subject)?)?;
+        client.send(&encode(&["VMALLOC", "4096"]).repeat(REGIONS))?;
+        for _ in 0..REGIONS {
+            reports::allocated(client.receive()?).with_context(|| format!("client {number}"))?;
+        }
+        clients.push(client);
+    }
+    let made = reports::stat(&mut subject.connect()?, "regions")?;
+    ensure!(made >= (CLIENTS * REGIONS) as u64, "{made} regions");
+    drop(clients);
+    let mut observer = subject.connect()?;
+    let deadline = Instant::now() + LIMIT;
+    // The bystander's comes and goes.
+    while reports::stat(&mut observer, "regions")? > 1 {
+        ensure!(Instant::now() < deadline, "what the clients left is not freed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// A connection that ends by RST.
+fn open(subject: &Subject) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect(subject.address())?;
+    sys::reset_on_close(&stream)?;
+    Ok(stream)
+}
