@@ -43,9 +43,29 @@ pub(crate) fn capture(command: &mut Command) -> anyhow::Result<Output> {
 /// # Errors
 /// The command cannot run, or a signal ended it: ours when the time was over.
 pub(crate) fn capture_within(command: &mut Command, limit: Duration) -> anyhow::Result<Output> {
+    capture_fed(command.stdin(Stdio::null()), Vec::new(), limit)
+}
+
+/// As [`capture_within`], of a command that reads these bytes.
+///
+/// # Errors
+/// As [`capture_within`].
+pub(crate) fn feed_within(
+    command: &mut Command,
+    input: Vec<u8>,
+    limit: Duration,
+) -> anyhow::Result<Output> {
+    capture_fed(command.stdin(Stdio::piped()), input, limit)
+}
+
+fn capture_fed(command: &mut Command, input: Vec<u8>, limit: Duration) -> anyhow::Result<Output> {
     sys::bind(command, Bond::Shared, &[]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot run {}", show(command)))?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // A command that reads no further says why by itself.
+        std::thread::spawn(move || pipe.write_all(&input));
+    }
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
     if wait(&mut child, limit)?.is_none() {

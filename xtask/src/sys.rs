@@ -1,7 +1,7 @@
 //! The few system calls that `std` does not offer, each behind a safe function.
 #![expect(
     unsafe_code,
-    reason = "system calls: prctl, kill, sigtimedwait, socket, setsockopt, geteuid, unshare"
+    reason = "system calls: prctl, kill, sigtimedwait, socket, setsockopt, geteuid, unshare, openpty"
 )]
 
 use std::io;
@@ -22,6 +22,28 @@ pub(crate) fn is_root() -> bool {
 pub(crate) fn leave_network() -> io::Result<()> {
     // SAFETY: unshare takes a number; CLONE_NEWNET changes the calling thread only.
     check(unsafe { libc::unshare(libc::CLONE_NEWNET) })
+}
+
+/// Opens a terminal of this size: the end that stands for the person, and the program's.
+pub(crate) fn open_terminal(rows: u16, columns: u16) -> io::Result<(OwnedFd, OwnedFd)> {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let (mut person, mut program) = (-1, -1);
+    // SAFETY: two places for descriptors and a size, all of them alive until the call returns; null
+    // pointers mean that nobody wants the name, and that the settings are the usual ones.
+    check(unsafe {
+        libc::openpty(
+            &raw mut person,
+            &raw mut program,
+            std::ptr::null_mut(),
+            std::ptr::null(),
+            &raw const size,
+        )
+    })?;
+    // SAFETY: openpty has just opened it, and nobody else knows of it.
+    let person = unsafe { OwnedFd::from_raw_fd(person) };
+    // SAFETY: as above.
+    let program = unsafe { OwnedFd::from_raw_fd(program) };
+    Ok((person, program))
 }
 
 /// What a child process gets from the tool beside its arguments.

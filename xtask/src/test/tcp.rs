@@ -26,7 +26,7 @@ use std::time::Instant;
 
 use super::tally::Tally;
 use crate::build::{self, Image};
-use crate::cli::LoadNetRequest;
+use crate::cli::{LoadNetRequest, NetRequest};
 use crate::process;
 use crate::provision::{self, Removals};
 use crate::qemu;
@@ -34,7 +34,7 @@ use crate::toolchain::Toolchain;
 use crate::wires::{self, Wire};
 use crate::workspace::Workspace;
 
-use subject::Subject;
+use subject::{Setup, Subject};
 
 /// One test.
 struct Case {
@@ -45,8 +45,8 @@ struct Case {
 /// What a test gets.
 #[derive(Clone, Copy)]
 enum Drive {
-    /// A fresh image with a kernel command line and so many CPUs.
-    Guest(&'static str, u32, fn(&Subject) -> anyhow::Result<()>),
+    /// A fresh image.
+    Guest(Setup, fn(&Subject) -> anyhow::Result<()>),
     /// A fresh image for hundreds of clients at once, in a network of its own where this user may
     /// make one, with a kernel command line.
     Crowd(&'static str, fn(&Subject) -> anyhow::Result<()>),
@@ -57,6 +57,11 @@ enum Drive {
 const CASES: &[Case] = &[
     guest("redis-cli gets a PONG", redis_cli::ping),
     guest("redis-cli and query print alike", redis_cli::agree),
+    guest("redis-cli on a terminal", redis_cli::terminal),
+    guest_by_user("redis-cli over many keys", "", redis_cli::keys),
+    guest("redis-cli with its other options", redis_cli::options),
+    guest_with("redis-cli with a password", redis_cli::PASSWORD_LINE, redis_cli::password),
+    guest_with("every command by redis-cli", redis_cli::PASSWORD_LINE, redis_cli::commands),
     guest("the README's conversation", conversation::run),
     guest("bad input has typed errors", bad_input::run),
     guest("frames are scattered and come back", scatter::run),
@@ -95,11 +100,21 @@ const fn guest_with(
     line: &'static str,
     run: fn(&Subject) -> anyhow::Result<()>,
 ) -> Case {
-    Case { name, drive: Drive::Guest(line, 1, run) }
+    Case { name, drive: Drive::Guest(Setup { line, ..Setup::PLAIN }, run) }
 }
 
 const fn guest_on(cpus: u32, name: &'static str, run: fn(&Subject) -> anyhow::Result<()>) -> Case {
-    Case { name, drive: Drive::Guest("", cpus, run) }
+    Case { name, drive: Drive::Guest(Setup { cpus, ..Setup::PLAIN }, run) }
+}
+
+/// For large pieces and few clients: passt of 2023 may let a connection that carries much stand.
+const fn guest_by_user(
+    name: &'static str,
+    line: &'static str,
+    run: fn(&Subject) -> anyhow::Result<()>,
+) -> Case {
+    let setup = Setup { line, network: NetRequest::User, ..Setup::PLAIN };
+    Case { name, drive: Drive::Guest(setup, run) }
 }
 
 const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> Case {
@@ -154,8 +169,8 @@ fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> an
             let outcome = run(&subject);
             subject.judge(outcome)
         }),
-        Drive::Guest(line, cpus, run) => {
-            let mut subject = Subject::boot(workspace, qemu, image, line, cpus)?;
+        Drive::Guest(setup, run) => {
+            let mut subject = Subject::boot(workspace, qemu, image, setup)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }

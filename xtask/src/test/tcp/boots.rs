@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::subject::Subject;
+use super::subject::{Setup, Subject};
 use super::{compile, reports};
 use crate::qemu;
 use crate::test::tally::Tally;
@@ -18,9 +18,10 @@ const CPUS: u32 = 2;
 pub(in crate::test) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<Tally> {
     let image = compile(workspace, toolchain)?;
     let qemu = qemu::ensure(None)?;
+    let setup = Setup { cpus: CPUS, ..Setup::PLAIN };
     let mut tally = Tally::default();
     for number in 1..=BOOTS {
-        let booted = Subject::boot(workspace, &qemu, &image, "", CPUS);
+        let booted = Subject::boot(workspace, &qemu, &image, setup);
         let outcome = booted.and_then(|mut subject| {
             let outcome = answer(&subject);
             subject.judge(outcome)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 use serde_json::Value;
 
-use super::subject::Subject;
+use super::subject::{Setup, Subject};
 use super::{compile, reports};
 use crate::qemu;
 use crate::test::tally::{Skip, Tally};
@@ -69,7 +69,7 @@ fn drive(
     driver: &Path,
 ) -> anyhow::Result<()> {
     let image = compile(workspace, toolchain)?;
-    let mut subject = Subject::boot(workspace, &qemu::ensure(None)?, &image, "", 1)?;
+    let mut subject = Subject::boot(workspace, &qemu::ensure(None)?, &image, Setup::PLAIN)?;
     let folder = workspace.path("target/run/test-browser");
     let outcome = Browser::start(driver, browser, &folder).and_then(|browser| {
         let outcome = look(&subject, &browser);

@@ -12,10 +12,11 @@ use crate::resp::Client;
 
 /// A command and the lines it must print.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Step {
+pub(super) struct Step {
     /// As written.
-    line: String,
-    words: Vec<Vec<u8>>,
+    pub(super) line: String,
+    /// The command; none where a connection begins without one.
+    pub(super) words: Vec<Vec<u8>>,
     fresh: bool,
     raw: bool,
     expected: Vec<String>,
@@ -48,7 +49,8 @@ fn answer(client: &mut Client, step: &Step) -> anyhow::Result<Vec<String>> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-fn compare(step: &Step, actual: &[String]) -> anyhow::Result<()> {
+/// Says what is wrong with the lines that came.
+pub(super) fn compare(step: &Step, actual: &[String]) -> anyhow::Result<()> {
     if lines_match(&step.expected, actual) {
         return Ok(());
     }
@@ -61,7 +63,8 @@ fn block(readme: &str) -> anyhow::Result<&str> {
     Ok(&text[..text.find("\n```").context("the conversation has no end")?])
 }
 
-fn parse(block: &str) -> anyhow::Result<Vec<Step>> {
+/// Reads the lines of a conversation.
+pub(super) fn parse(block: &str) -> anyhow::Result<Vec<Step>> {
     let mut steps: Vec<Step> = Vec::new();
     for line in block.lines() {
         if let Some(command) = line.strip_prefix("> ") {

@@ -64,7 +64,7 @@ pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
 }
 
 /// The body of an answer that must be good.
-fn get(subject: &Subject, path: &str) -> anyhow::Result<String> {
+pub(super) fn get(subject: &Subject, path: &str) -> anyhow::Result<String> {
     let answer =
         exchange(subject, &format!("GET {path} HTTP/1.0\r\nUser-Agent: curl/8.0\r\n\r\n"))?;
     let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;

@@ -1,5 +1,11 @@
 //! The stock client against the image.
 
+mod commands;
+mod interactive;
+mod keys;
+mod options;
+mod terminal;
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,7 +15,36 @@ use super::subject::Subject;
 use crate::process;
 use crate::test::tally::Skip;
 
-const LIMIT: Duration = Duration::from_secs(30);
+/// For a busy host.
+const LIMIT: Duration = Duration::from_secs(60);
+/// A kernel command line with a password.
+pub(super) const PASSWORD_LINE: &str = "requirepass=open-sesame";
+const PASSWORD: &str = "open-sesame";
+
+/// As a person uses it.
+pub(super) fn terminal(subject: &Subject) -> anyhow::Result<()> {
+    interactive::run(subject)
+}
+
+/// Ten thousand keys are set in one go, listed and measured.
+pub(super) fn keys(subject: &Subject) -> anyhow::Result<()> {
+    keys::run(subject)
+}
+
+/// Its other options.
+pub(super) fn options(subject: &Subject) -> anyhow::Result<()> {
+    options::run(subject)
+}
+
+/// An image with a password.
+pub(super) fn password(subject: &Subject) -> anyhow::Result<()> {
+    options::password(subject)
+}
+
+/// Every command of the image.
+pub(super) fn commands(subject: &Subject) -> anyhow::Result<()> {
+    commands::run(subject)
+}
 
 /// `redis-cli PING`.
 pub(super) fn ping(subject: &Subject) -> anyhow::Result<()> {
@@ -47,11 +82,18 @@ pub(super) fn agree(subject: &Subject) -> anyhow::Result<()> {
 }
 
 fn redis_cli(subject: &Subject, words: &[&str]) -> anyhow::Result<String> {
+    let mut command = command(subject)?;
+    let output = process::capture_within(command.arg("--no-raw").args(words), LIMIT)?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Begins a command line; what a person has set for other servers is left out.
+fn command(subject: &Subject) -> anyhow::Result<Command> {
     if process::find("redis-cli").is_none() {
         return Err(Skip("redis-cli is not installed").into());
     }
     let mut command = Command::new("redis-cli");
-    command.args(["--no-raw", "-p", &subject.address().port().to_string()]).args(words);
-    let output = process::capture_within(&mut command, LIMIT)?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    command.args(["-p", &subject.address().port().to_string()]).env_remove("REDISCLI_AUTH");
+    command.env("REDISCLI_RCFILE", "/dev/null").env("REDISCLI_HISTFILE", "/dev/null");
+    Ok(command)
 }

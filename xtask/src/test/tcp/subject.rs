@@ -26,6 +26,22 @@ const BOOT_LIMIT: Duration = Duration::from_secs(60);
 /// How long the image may take to give back what a client left behind.
 const SETTLE_LIMIT: Duration = Duration::from_secs(20);
 
+/// What an image is booted with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup {
+    /// The kernel command line.
+    pub(super) line: &'static str,
+    /// How many CPUs.
+    pub(super) cpus: u32,
+    /// How it reaches the host.
+    pub(super) network: NetRequest,
+}
+
+impl Setup {
+    /// Nothing out of the ordinary.
+    pub(super) const PLAIN: Self = Self { line: "", cpus: 1, network: NetRequest::Auto };
+}
+
 /// A guest that has answered a PING.
 pub(super) struct Subject {
     guest: Guest,
@@ -34,23 +50,21 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Boots an image with a kernel command line and so many CPUs on a free port. Under TCG: the same
-    /// everywhere.
+    /// Boots an image on a free port. Under TCG: the same everywhere.
     pub(super) fn boot(
         workspace: &Workspace,
         program: &Path,
         image: &Path,
-        line: &str,
-        smp: u32,
+        setup: Setup,
     ) -> anyhow::Result<Self> {
-        let network = network::choose(NetRequest::Auto)?.network;
+        let network = network::choose(setup.network)?.network;
         let host = network::free_port(0)?;
         let http = network::http_port(Some(0), host)?;
         let base = plan(program, image, host)?;
         let plan = Plan {
-            smp,
+            smp: setup.cpus,
             network: Some(network),
-            append: line.to_owned(),
+            append: setup.line.to_owned(),
             http: Some(Forward { host: http, guest: ports::HTTP }),
             ..base
         };
@@ -113,9 +127,14 @@ impl Subject {
         Ok(String::from_utf8_lossy(&serial).into_owned())
     }
 
-    /// A new connection.
+    /// A new connection, which has said the password.
     pub(super) fn connect(&self) -> anyhow::Result<Client> {
-        Client::connect(self.address()).context("cannot connect")
+        let mut client = Client::connect(self.address()).context("cannot connect")?;
+        let mut words = self.guest.plan().append.split(' ');
+        if let Some(password) = words.find_map(|word| word.strip_prefix("requirepass=")) {
+            super::reports::text(client.call(&["AUTH", password])?)?;
+        }
+        Ok(client)
     }
 
     /// Waits until the image has as many areas, frames and tables in use as it had before.

@@ -1,0 +1,49 @@
+//! Every command of the image by the stock client, each with the reply that must come.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use anyhow::{Context, ensure};
+
+use super::{LIMIT, PASSWORD};
+use crate::process;
+use crate::resp::Client;
+use crate::test::tcp::subject::Subject;
+use crate::test::tcp::{conversation, http, reports};
+
+/// In the form of the README's conversation. Each line is a connection of its own.
+const CONVERSATION: &str = include_str!("commands.txt");
+
+/// Sends every line, and looks whether that was every command.
+pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+    let mut told = BTreeSet::new();
+    for step in conversation::parse(CONVERSATION)? {
+        let mut command = super::command(subject)?;
+        command.arg("--no-raw").args(step.words.iter().map(|word| OsStr::from_bytes(word)));
+        let output = process::capture_within(command.env("REDISCLI_AUTH", PASSWORD), LIMIT)?;
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(error.is_empty(), "{}: {error}", step.line);
+        let text = String::from_utf8_lossy(&output.stdout);
+        // An empty line stands behind an error that is not shown on a terminal.
+        let lines: Vec<_> = text.trim_end().lines().map(str::to_owned).collect();
+        conversation::compare(&step, &lines)?;
+        let name = step.words.first().context("a line without a command")?;
+        told.insert(String::from_utf8_lossy(name).to_uppercase());
+    }
+    let names = names(&mut subject.connect()?)?;
+    ensure!(told == names, "not in both: {:?}", told.symmetric_difference(&names));
+    let metrics = http::get(subject, "/metrics")?;
+    for name in names {
+        let counter = format!("resp_commands_total{{cmd=\"{name}\",result=\"ok\"}} ");
+        let count = metrics.lines().find_map(|line| line.strip_prefix(&counter));
+        ensure!(count.is_some_and(|count| count != "0"), "{name} was never served well");
+    }
+    Ok(())
+}
+
+/// What `COMMAND LIST` answers.
+pub(super) fn names(client: &mut Client) -> anyhow::Result<BTreeSet<String>> {
+    let names = reports::array(client.call(&["COMMAND", "LIST"])?)?;
+    names.into_iter().map(reports::text).collect()
+}
