@@ -76,6 +76,8 @@ const CASES: &[Case] = &[
     guest("redis-benchmark without SOFT", benchmark::hard),
     guest("redis-benchmark without pipelining", benchmark::unpipelined),
     guest("redis-benchmark with its own tests", benchmark::stock),
+    guest_with("redis-benchmark with 200 clients", "clients=256", benchmark::many),
+    guest_by_user("redis-benchmark with few clients", "", benchmark::few),
     guest("64 idle clients and one that works", clients::idle),
     guest("64 clients that vanish by RST", clients::reset),
     Case {

@@ -63,8 +63,28 @@ pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How often a command was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Served {
+    /// With a reply.
+    pub(super) good: u64,
+    /// With an error.
+    pub(super) bad: u64,
+}
+
+/// What the counters say of a command.
+pub(super) fn served(subject: &Subject, name: &str) -> anyhow::Result<Served> {
+    let metrics = get(subject, "/metrics")?;
+    let count = |result: &str| {
+        let counter = format!("resp_commands_total{{cmd=\"{name}\",result=\"{result}\"}} ");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(&counter)?.parse().ok());
+        value.with_context(|| format!("no count of {name}"))
+    };
+    Ok(Served { good: count("ok")?, bad: count("error")? })
+}
+
 /// The body of an answer that must be good.
-pub(super) fn get(subject: &Subject, path: &str) -> anyhow::Result<String> {
+fn get(subject: &Subject, path: &str) -> anyhow::Result<String> {
     let answer =
         exchange(subject, &format!("GET {path} HTTP/1.0\r\nUser-Agent: curl/8.0\r\n\r\n"))?;
     let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;

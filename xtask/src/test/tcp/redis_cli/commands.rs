@@ -33,11 +33,9 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     }
     let names = names(&mut subject.connect()?)?;
     ensure!(told == names, "not in both: {:?}", told.symmetric_difference(&names));
-    let metrics = http::get(subject, "/metrics")?;
     for name in names {
-        let counter = format!("resp_commands_total{{cmd=\"{name}\",result=\"ok\"}} ");
-        let count = metrics.lines().find_map(|line| line.strip_prefix(&counter));
-        ensure!(count.is_some_and(|count| count != "0"), "{name} was never served well");
+        let good = http::served(subject, &name)?.good;
+        ensure!(good > 0, "{name} was never served well");
     }
     Ok(())
 }
