@@ -78,14 +78,11 @@ const CASES: &[Case] = &[
     guest("redis-benchmark without SOFT", benchmark::hard),
     guest("redis-benchmark without pipelining", benchmark::unpipelined),
     guest("redis-benchmark with its own tests", benchmark::stock),
-    guest_with("redis-benchmark with 200 clients", "clients=256", benchmark::many),
+    crowd("redis-benchmark with 200 clients", "", benchmark::many),
     guest_by_user("redis-benchmark with few clients", "", benchmark::few),
     guest("64 idle clients and one that works", clients::idle),
     guest("64 clients that vanish by RST", clients::reset),
-    Case {
-        name: "abuse costs its own connections only",
-        drive: Drive::Crowd(abuse::CLIENTS, abuse::run),
-    },
+    crowd("abuse costs its own connections only", abuse::CLIENTS, abuse::run),
     tool("a load whose every byte is checked", load::verified),
     tool("stop ends a detached guest", lifecycle::stop),
     tool("a name runs once", lifecycle::claimed),
@@ -119,6 +116,14 @@ const fn guest_by_user(
 ) -> Case {
     let setup = Setup { line, network: NetRequest::User, ..Setup::PLAIN };
     Case { name, drive: Drive::Guest(setup, run) }
+}
+
+const fn crowd(
+    name: &'static str,
+    line: &'static str,
+    run: fn(&Subject) -> anyhow::Result<()>,
+) -> Case {
+    Case { name, drive: Drive::Crowd(line, run) }
 }
 
 const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> Case {

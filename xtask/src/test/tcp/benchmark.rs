@@ -15,6 +15,7 @@ use crate::test::tally::Skip;
 const LIMIT: Duration = Duration::from_secs(180);
 const CLIENTS: &str = "50";
 const STOCK_ROUNDS: usize = 6;
+const DEEP_ROUNDS: usize = 3;
 /// Different names: with 1000 of them a random choice leaves some untouched.
 const NAMES: &str = "1000";
 /// Frees share a flush: a purge every 10 ms, and requests that take 1 ms at the very most.
@@ -54,13 +55,18 @@ pub(super) fn stock(subject: &Subject) -> anyhow::Result<()> {
 /// What Redis itself says of `-k 0`.
 const OWN_WARNING: &str = "WARNING: Keepalive disabled. ";
 
-/// 200 clients, on one thread and on two. With more in flight for each, some connections that the
-/// clients have closed stay open for the image, where passt of 2023 stands between them.
+/// 200 clients, on one thread and on two, and with 64 requests in flight for each.
 pub(super) fn many(subject: &Subject) -> anyhow::Result<()> {
     require(subject)?;
     let more = ["-c", "200", "-r", "1000"];
     run(subject, &more, "ping,set,get", 20_000)?;
     run(subject, &[&more[..], &["--threads", "2"]].concat(), "set,get", 20_000)?;
+    // passt of 2023 does not pass on that some of them have gone, and the next ones find no place.
+    if subject.network() != Network::Passt {
+        for _ in 0..DEEP_ROUNDS {
+            run(subject, &[&more[..], &["-P", "64"]].concat(), "ping,set,get", 64_000)?;
+        }
+    }
     let csv = run(subject, &["--csv", "-c", "50"], "ping,set,get", 5000)?;
     let lines: Vec<_> = csv.lines().collect();
     ensure!(lines.len() == 5 && lines[0].starts_with("\"test\",\"rps\","), "--csv prints {csv}");
@@ -97,7 +103,9 @@ fn run(subject: &Subject, more: &[&str], tests: &str, requests: u64) -> anyhow::
     };
     let before = served(&names)?;
     let mut command = Command::new("redis-benchmark");
-    command.args(["-p", &subject.address().port().to_string(), "-q", "-t", tests]);
+    let address = subject.address();
+    command.args(["-h", &address.ip().to_string(), "-p", &address.port().to_string()]);
+    command.args(["-q", "-t", tests]);
     command.args(["-n", &requests.to_string()]).args(more);
     let output = process::capture_within(&mut command, LIMIT)?;
     let shown = process::show(&command);
@@ -126,7 +134,7 @@ fn require_program() -> anyhow::Result<()> {
 
 fn require(subject: &Subject) -> anyhow::Result<()> {
     require_program()?;
-    if subject.network() != Network::Passt {
+    if subject.network() == Network::User {
         return Err(Skip("50 clients at once need passt").into());
     }
     Ok(())
