@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn the_image_takes_all_clients() {
         assert_eq!(append(&[]), "");
-        assert_eq!(append(&["--clients", "200"]), " clients=208");
-        assert_eq!(append(&["--clients", "200", "--append", "clients=9"]), "clients=9");
+        assert_eq!(append(&["--clients", "300"]), " clients=308");
+        assert_eq!(append(&["--clients", "300", "--append", "clients=9"]), "clients=9");
     }
 
     #[test]

@@ -31,8 +31,11 @@ const TURNS_PER_LONG: u64 = 1000;
 /// still now and then, and the more so the more the abusers themselves take.
 const NOISE: u64 = 10;
 
+/// Something that is done to an image.
+type Abuse = fn(&Subject) -> anyhow::Result<()>;
+
 /// What is done, in this order.
-const ABUSES: &[(&str, fn(&Subject) -> anyhow::Result<()>)] = &[
+const ABUSES: &[(&str, Abuse)] = &[
     ("every split of a conversation", pieces::splits),
     ("broken requests by 8 at once", pieces::broken),
     ("slow loris on every RESP place", loris::resp),

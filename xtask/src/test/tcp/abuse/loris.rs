@@ -1,6 +1,6 @@
 //! Clients that hold what they have and do nothing with it.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -96,12 +96,7 @@ fn one_line(address: SocketAddr, bytes: &[u8]) -> anyhow::Result<String> {
     stream.set_read_timeout(Some(LIMIT))?;
     stream.write_all(bytes)?;
     let mut line = Vec::new();
-    for byte in stream.bytes() {
-        line.push(byte?);
-        if line.ends_with(b"\n") {
-            break;
-        }
-    }
+    BufReader::new(stream).read_until(b'\n', &mut line)?;
     Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
