@@ -237,15 +237,19 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         accepted
     }
 
-    /// Gives every client its share of the turn; who comes first changes from turn to turn.
+    /// Gives every client its share of the turn; who comes first changes from turn to turn. Where the
+    /// turn is late, those who are left come first in the next one.
     fn serve(&mut self, now: Instant, budget: &mut Budget) -> bool {
         let mut busy = false;
         // What is put off during an audit, nothing else recalls.
         let is_checking = self.service.is_checking();
         let calls_all = mem::replace(&mut self.was_checking, is_checking) || is_checking;
-        self.first = (self.first + 1) % self.clients.len().max(1);
-        let (front, back) = self.clients.split_at_mut(self.first);
-        for client in back.iter_mut().chain(front) {
+        let count = self.clients.len();
+        let first = self.first;
+        self.first = (first + 1) % count.max(1);
+        for step in 0..count {
+            let at = (first + step) % count;
+            let client = &mut self.clients[at];
             let Some(line) = client.line() else { continue };
             let is_called = self.stack.sockets().take_awake(line) || calls_all;
             if !is_called && client.rests(&self.service) {
@@ -265,6 +269,11 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
                 self.stack.sockets().close(line, now);
                 self.service.counters.clients -= 1;
                 self.service.counters.connections_lost += u64::from(fate == Fate::Lost);
+            }
+            if fate != Fate::Idle && self.service.is_late() {
+                self.first = (at + 1) % count;
+                self.was_checking |= calls_all;
+                break;
             }
         }
         busy

@@ -15,9 +15,9 @@ use smoltcp::wire::{IpAddress, IpEndpoint};
 use super::nic::Nic;
 use super::route::{Key, Routes};
 
-/// Rounds of egress in one turn; each sends at most one segment per socket. Enough to empty a
-/// socket's buffer, and a bound for a device that never fills up.
-const ROUNDS_MAX: usize = 64;
+/// Segments that are sent in one turn, over all sockets: as many as a device's ring holds. Those that
+/// are left come first in the next turn.
+const SEGMENTS_MAX: usize = 64;
 
 /// Who waits for a neighbour's address is asked again after at most so long.
 const NEIGHBOR_WAIT: Duration = Duration::from_secs(1);
@@ -146,20 +146,26 @@ impl Cells {
     /// Sends what the sockets have, as far as the device takes it, by turns.
     pub(super) fn send<N: Nic>(&mut self, interface: &mut Interface, nic: &mut N, now: Instant) {
         self.wake_due(now);
-        for _ in 0..ROUNDS_MAX {
+        let mut sent = 0;
+        while !self.dirty.is_empty() {
             let mut at = 0;
             while let Some(&index) = self.dirty.get(at) {
-                if nic.is_full() {
+                if nic.is_full() || sent == SEGMENTS_MAX {
+                    self.dirty.rotate_left(at);
                     return;
                 }
                 let cell = &mut self.cells[index];
                 match interface.poll_egress(now, nic, &mut cell.set) {
                     PollResult::SocketStateChanged => {
                         cell.is_awake = true;
+                        sent += 1;
                         at += 1;
                     }
                     // A device that is full has perhaps not taken it.
-                    PollResult::None if nic.is_full() => return,
+                    PollResult::None if nic.is_full() => {
+                        self.dirty.rotate_left(at);
+                        return;
+                    }
                     PollResult::None => {
                         cell.is_dirty = false;
                         cell.due = interface.poll_at(now, &cell.set).unwrap_or(NEVER);
@@ -168,9 +174,6 @@ impl Cells {
                         self.dirty.swap_remove(at);
                     }
                 }
-            }
-            if self.dirty.is_empty() {
-                return;
             }
         }
     }
