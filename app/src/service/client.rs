@@ -6,7 +6,8 @@ use vmalloc::Machine;
 
 use super::Service;
 use super::call::Call;
-use super::failure::{Failure, Word};
+use super::command;
+use super::failure::Failure;
 use super::roster::{Guest, Line};
 use super::session::{Mute, Session, set_name};
 use crate::resp;
@@ -46,7 +47,7 @@ pub(super) fn client<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
             call.reply.integer(killed);
         }
         () if is("REPLY") && count == 3 => reply(call)?,
-        () => return Err(Failure::Subcommand("CLIENT", Word::new(subcommand))),
+        () => return command::help(call, "CLIENT"),
     }
     Ok(())
 }

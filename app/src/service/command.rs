@@ -12,7 +12,7 @@ use crate::resp::Reply;
 /// The first version that has all of them, for those who ask since when.
 const SINCE: &str = env!("CARGO_PKG_VERSION");
 
-/// `COMMAND [COUNT|LIST|INFO [name …]|DOCS [name …]]`
+/// `COMMAND [COUNT|LIST|INFO [name …]|DOCS [name …]|HELP]`
 pub(super) fn command<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let table = Commands::<M>::TABLE;
     let subcommand = call.arguments.get(1).unwrap_or(b"INFO");
@@ -45,8 +45,24 @@ pub(super) fn command<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fail
             table.iter().filter(wanted).map(|command| docs(command, reply)).count()
         });
     } else {
-        return Err(Failure::Subcommand("COMMAND", Word::new(subcommand)));
+        return help(call, "COMMAND");
     }
+    Ok(())
+}
+
+/// `HELP` of a command that has subcommands; any other that it does not know is an error.
+pub(super) fn help<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    name: &'static str,
+) -> Result<(), Failure> {
+    let subcommand = call.argument(1);
+    let is_asked = subcommand.eq_ignore_ascii_case(b"HELP") && call.arguments.count() == 2;
+    let Some(command) = Commands::<M>::find(name.as_bytes()).filter(|_| is_asked) else {
+        return Err(Failure::Subcommand(name, Word::new(subcommand)));
+    };
+    call.reply.array(2);
+    call.reply.status_of(format_args!("{name} {}", command.syntax));
+    call.reply.status(command.summary);
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 use vmalloc::Machine;
 
 use super::call::Call;
-use super::failure::{Failure, Word};
+use super::command;
+use super::failure::Failure;
 use super::glob;
 use runtime_config::cmdline::KEYS;
 
@@ -24,7 +25,7 @@ pub(super) fn config<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
         ));
     }
     if !subcommand.eq_ignore_ascii_case(b"GET") {
-        return Err(Failure::Subcommand("CONFIG", Word::new(subcommand)));
+        return command::help(call, "CONFIG");
     }
     if call.arguments.count() < 3 {
         return Err(Failure::Redis("wrong number of arguments for 'config|get' command"));

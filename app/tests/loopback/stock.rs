@@ -71,6 +71,11 @@ fn what_client_libraries_ask_first() {
         world.error(&mut client, "CLIENT FOO"),
         "ERR unknown subcommand 'FOO'. Try CLIENT HELP."
     );
+    for name in ["CLIENT", "COMMAND", "CONFIG", "MEMORY"] {
+        let help = world.ok(&mut client, &format!("{name} help"));
+        assert!(help.items()[0].text().starts_with(name), "{name}: {help:?}");
+    }
+    assert_eq!(world.error(&mut client, "MEMORY USAGE"), "ERR syntax error");
     let count = world.ok(&mut client, "COMMAND COUNT").integer();
     for line in ["COMMAND", "COMMAND INFO", "COMMAND LIST"] {
         assert_eq!(world.ok(&mut client, line).items().len() as u64, count, "{line}");

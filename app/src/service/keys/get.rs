@@ -6,7 +6,8 @@ use vmalloc::{Machine, PAGE_BYTES, RegionInfo};
 
 use crate::resp;
 use crate::service::call::Call;
-use crate::service::failure::{Failure, Word};
+use crate::service::command;
+use crate::service::failure::Failure;
 
 /// `GET key`
 pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
@@ -82,7 +83,7 @@ pub(in crate::service) fn kind<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 pub(in crate::service) fn memory<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let subcommand = call.argument(1);
     if !subcommand.eq_ignore_ascii_case(b"USAGE") {
-        return Err(Failure::Subcommand("MEMORY", Word::new(subcommand)));
+        return command::help(call, "MEMORY");
     }
     let options = call.arguments.count();
     if !(options == 3 || options == 5 && call.argument(3).eq_ignore_ascii_case(b"SAMPLES")) {

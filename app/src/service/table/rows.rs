@@ -101,7 +101,7 @@ impl<M: Machine + 'static> Commands<M> {
             .light(),
         Command::new(Key, "DBSIZE", 1, "", "regions with a name", info::dbsize)
             .light(),
-        Command::new(Key, "MEMORY", -3, "USAGE key [SAMPLES n]", "bytes of pages, guard and entries", keys::memory)
+        Command::new(Key, "MEMORY", -2, "USAGE key [SAMPLES n]", "bytes of pages, guard and entries", keys::memory)
             .light()
             .errors("BUSY"),
         Command::new(Key, "EXPIRE", 3, "key seconds", "as VLEASE: 1, or 0 where there is none", lease::expire)
