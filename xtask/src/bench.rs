@@ -32,7 +32,7 @@ pub(crate) fn bench(workspace: &Workspace, what: &Bench) -> anyhow::Result<ExitC
 }
 
 /// The host's load, as it says it: what else ran while it was measured.
-fn load() -> String {
+pub(crate) fn load() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or("unknown").to_owned()
 }

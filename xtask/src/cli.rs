@@ -161,6 +161,11 @@ pub(crate) struct TestOptions {
     /// layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
+    /// Runs no layer, but a load with faults and audits for so many minutes: it must stay right, quick and
+    /// small.
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["layers", "all", "filter"],
+        value_parser = clap::value_parser!(u64).range(1..=1440))]
+    pub(crate) soak: Option<u64>,
 }
 
 /// Options of `selftest`.

@@ -22,6 +22,7 @@ mod report;
 mod request;
 mod shared;
 mod sizes;
+mod soak;
 mod tally;
 mod violation;
 
@@ -44,6 +45,7 @@ use violation::Violation;
 
 pub(crate) use profile::Profile;
 pub(crate) use sizes::Sizes;
+pub(crate) use soak::soak;
 
 /// How long a reply may take before the client is given up.
 const STALL: Duration = Duration::from_secs(10);

@@ -16,6 +16,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 
 use crate::cli::{LayerName, TestOptions};
+use crate::load;
 use crate::process;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -24,6 +25,9 @@ use tally::Tally;
 
 /// Runs the verb.
 pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Result<ExitCode> {
+    if let Some(minutes) = options.soak {
+        return load::soak(workspace, minutes);
+    }
     let layers = match &options.layers[..] {
         [] if options.all => LayerName::value_variants().to_vec(),
         [] => LayerName::value_variants().iter().copied().filter(is_short).collect(),

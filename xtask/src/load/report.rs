@@ -158,7 +158,8 @@ fn float(value: u64) -> f64 {
     value as f64
 }
 
-fn joined<K: std::fmt::Display, V: std::fmt::Display>(
+/// Names and numbers on one line.
+pub(super) fn joined<K: std::fmt::Display, V: std::fmt::Display>(
     pairs: impl Iterator<Item = (K, V)>,
 ) -> String {
     pairs.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")

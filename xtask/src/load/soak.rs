@@ -1,0 +1,118 @@
+//! `cargo xtask test --soak MINUTES`: a load whose every byte is checked, while reservations fail, guards
+//! are touched and the image audits itself; at the end it must be as quick and as small as at first.
+
+mod minder;
+mod samples;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+
+use super::{counters, drive, guest, plan, report};
+use crate::bench;
+use crate::cli::{Cli, LoadOptions, Verb};
+use crate::process;
+use crate::resp::Client;
+use crate::workspace::Workspace;
+
+use minder::Minder;
+use samples::{Pace, Samples};
+
+/// The load, as words of `cargo xtask load`: small enough to leave the image some time for itself.
+const LOAD: [&str; 12] = [
+    "xtask",
+    "load",
+    "--verify",
+    "--profile",
+    "mixed",
+    "--clients",
+    "24",
+    "--pipeline",
+    "2",
+    "--smp",
+    "2",
+    "--sizes",
+];
+const SIZES: &str = "1-128K";
+
+/// Runs the verb.
+pub(crate) fn soak(workspace: &Workspace, minutes: u64) -> anyhow::Result<ExitCode> {
+    let options = options(minutes * 60)?;
+    let Some(mut guest) = guest::Target::find(workspace, &options)? else {
+        return Ok(ExitCode::from(130));
+    };
+    let result = run(&guest, &options);
+    match (result, guest.death()?) {
+        (Ok(code), None) => Ok(code),
+        (Ok(_), Some(death)) => Err(death),
+        (Err(error), None) => Err(error),
+        (Err(error), Some(death)) => Err(error.context(format!("{death:#}"))),
+    }
+}
+
+fn options(seconds: u64) -> anyhow::Result<LoadOptions> {
+    let seconds = seconds.to_string();
+    let words = LOAD.into_iter().chain([SIZES, "--duration", &seconds]);
+    match Cli::try_parse_from(words).context("the words of the load")?.verb {
+        Verb::Load(options) => Ok(options),
+        _ => bail!("the words of the load are another verb's"),
+    }
+}
+
+fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode> {
+    let mut observer = Client::connect(guest.address())?;
+    let plan = plan(&mut observer, options)?;
+    let line =
+        counters::check(&mut observer).map_err(|violation| anyhow::anyhow!("{violation}"))?;
+    let areas = counters::number(&line, "areas=");
+    process::announce("Soak", &format!("{}, load {}", super::describe(&plan), bench::load()));
+    let minder = Minder::start(guest.address())?;
+    let mut pace = Pace::new();
+    let outcome = drive::drive(guest.address(), &plan, |elapsed, tally| {
+        // What comes behind the end is no work.
+        if elapsed < plan.duration && pace.is_due(elapsed) {
+            process::announce("", &pace.take(elapsed, tally));
+        }
+        guest.is_interrupted()
+    })?;
+    let minded = minder.end()?;
+    let mut tally = outcome.tally;
+    minded.violations.into_iter().for_each(|violation| tally.violate(violation));
+    let audit = counters::audit(&mut observer, areas);
+    let audit = audit.map_err(|violation| tally.violate(violation)).unwrap_or_default();
+
+    let samples = Samples { paces: pace.windows, sizes: minded.sizes };
+    println!("{}", samples.table());
+    println!("{}", minded.counts);
+    println!("errors: {}", report::joined(tally.errors().iter()));
+    println!("VCHECK: {audit}");
+    for violation in tally.violations() {
+        println!("VIOLATION {violation}");
+    }
+    let growths = samples.growths();
+    growths.iter().for_each(|growth| println!("GROWTH {growth}"));
+    let (replies, seconds) =
+        (tally.replies(), outcome.worked.max(Duration::from_secs(1)).as_secs());
+    println!(
+        "{replies} requests in {seconds} s, {} bytes verified, {} violations, load {}",
+        tally.bytes_checked,
+        tally.violation_count(),
+        bench::load()
+    );
+    let is_good = tally.violation_count() == 0 && growths.is_empty();
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_load_is_one_that_can_be_asked_for() {
+        let options = options(120).unwrap();
+        assert!(options.verify && options.name.is_none());
+        assert_eq!((options.duration, options.machine.smp), (120, 2));
+    }
+}

@@ -1,0 +1,125 @@
+//! The connection beside the load: it makes reservations fail, touches guards, and audits.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, ensure};
+
+use super::samples::Size;
+use crate::load::random::Random;
+use crate::load::violation::Violation;
+use crate::load::{answer, counters};
+use crate::resp::{Client, Reply};
+
+/// Between two faults.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Between two audits.
+const AUDIT: Duration = Duration::from_secs(10);
+/// What is made to fail, by turns, and the latest that it does.
+const KINDS: [&str; 4] = ["frame", "table", "area", "region"];
+const DELAY: u64 = 200;
+/// One guard of so many faults is touched.
+const PROBES: u64 = 4;
+/// The region whose guard it is.
+const BYTES: u64 = 8192;
+
+/// A thread that looks after the image.
+#[derive(Debug)]
+pub(super) struct Minder {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<anyhow::Result<Minded>>,
+}
+
+/// What it saw.
+#[derive(Debug, Default)]
+pub(super) struct Minded {
+    pub(super) sizes: Vec<Size>,
+    pub(super) violations: Vec<Violation>,
+    pub(super) counts: Counts,
+}
+
+/// What it did.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    faults: u64,
+    probes: u64,
+    audits: u64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { faults, probes, audits } = self;
+        write!(f, "{faults} reservations made to fail, {probes} guards touched, {audits} audits")
+    }
+}
+
+impl Minder {
+    /// Connects, and begins.
+    pub(super) fn start(address: SocketAddr) -> anyhow::Result<Self> {
+        let mut client = Client::connect(address)?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
+        let work = move || mind(&mut client, &over).context("the connection beside the load");
+        Ok(Self { is_over, thread: std::thread::spawn(work) })
+    }
+
+    /// Ends it.
+    pub(super) fn end(self) -> anyhow::Result<Minded> {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| anyhow!("the connection beside the load panicked"))?
+    }
+}
+
+fn mind(client: &mut Client, is_over: &AtomicBool) -> anyhow::Result<Minded> {
+    let (mut minded, mut random) = (Minded::default(), Random::new(1, 0));
+    let mut audited = Instant::now();
+    while !is_over.load(Ordering::Relaxed) {
+        std::thread::sleep(PAUSE);
+        let kind = KINDS[random.index(KINDS.len()).unwrap_or(0)];
+        inject(client, kind, 1 + random.below(DELAY))?;
+        minded.counts.faults += 1;
+        if random.is_one_in(PROBES) && probe(client, &mut minded.violations)? {
+            minded.counts.probes += 1;
+        }
+        if audited.elapsed() >= AUDIT {
+            audited = Instant::now();
+            minded.counts.audits += 1;
+            minded.violations.extend(counters::check(client).err());
+            minded.sizes.push(Size::read(&counters::read(client)?)?);
+        }
+    }
+    KINDS.iter().try_for_each(|kind| inject(client, kind, 0))?;
+    Ok(minded)
+}
+
+fn inject(client: &mut Client, kind: &str, number: u64) -> anyhow::Result<()> {
+    let reply = client.call(&["VINJECT", kind, &number.to_string()])?;
+    ensure!(!reply.is_error(), "VINJECT answers {}", reply.terminal().trim_end());
+    Ok(())
+}
+
+/// Touches the guard of a region of its own; `false` where the region itself could not be had.
+fn probe(client: &mut Client, violations: &mut Vec<Violation>) -> anyhow::Result<bool> {
+    let reply = client.call(&["VMALLOC", &BYTES.to_string()])?;
+    if matches!(&reply, Reply::Error(error) if answer::is_pressure(error)) {
+        return Ok(false);
+    }
+    let place = answer::allocated(&reply, BYTES);
+    let place =
+        place.with_context(|| format!("VMALLOC answers {}", reply.terminal().trim_end()))?;
+    let guard = format!("{:#x}", place.start + place.mapped);
+    let reply = client.call(&["VPROBE", &guard, "w"])?;
+    let wanted = format!("fault guard region={} ", place.id);
+    if !matches!(&reply, Reply::Bulk(Some(text)) if text.starts_with(wanted.as_bytes())) {
+        let (request, answer) =
+            (format!("VPROBE {guard} w"), reply.terminal().trim_end().to_owned());
+        violations.push(Violation::Answer { request, answer });
+    }
+    let reply = client.call(&["VFREE", &place.id.to_string()])?;
+    ensure!(reply == Reply::Integer(1), "VFREE answers {}", reply.terminal().trim_end());
+    Ok(true)
+}
