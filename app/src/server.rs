@@ -264,7 +264,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             };
             let fate = client.turn(&mut shared, budget);
             busy |= fate != Fate::Idle;
-            if matches!(fate, Fate::Closed | Fate::Lost) {
+            let is_over = matches!(fate, Fate::Closed | Fate::Lost);
+            if is_over && !(self.service.is_checking() && client.holds_memory()) {
                 client.end(&mut self.service);
                 self.stack.sockets().close(line, now);
                 self.service.counters.clients -= 1;

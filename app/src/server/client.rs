@@ -134,6 +134,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         &self.session
     }
 
+    /// Whether the end of the connection gives memory back at once.
+    pub(super) fn holds_memory(&self) -> bool {
+        self.output.holds_memory() || self.session.is_growing()
+    }
+
     /// Ends with the connection: its buffers are empty, its regions are the service's to free.
     pub(super) fn end<M: Machine>(&mut self, service: &mut Service<M>) {
         service.end(&mut self.session);
@@ -170,6 +175,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let mut requests = REQUESTS_MAX;
         let mut fate = Fate::Idle;
         loop {
+            // An audit counts what is allocated, on another CPU.
+            if !shared.service.is_checking() {
+                self.output.give_back();
+            }
             let Some(received) = self.receive(shared, line) else { return Fate::Lost };
             let served = self.serve(shared, budget, &mut requests);
             if requests == 0 && self.may_hold() {

@@ -93,7 +93,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         true
     }
 
-    /// Sends what `send` takes, in order. Returns how many bytes, or `None` where it fails.
+    /// Sends what `send` takes, in order. Returns how many bytes, or `None` where it fails. The larger
+    /// buffer is kept until it is [given back](Self::give_back).
     pub(super) fn send(&mut self, mut send: impl FnMut(&[u8]) -> Option<usize>) -> Option<usize> {
         let mut sent = 0;
         if self.start < self.end {
@@ -109,11 +110,18 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
             let bytes = send(&spill.buffer.as_ref()[spill.start..spill.end])?;
             spill.start += bytes;
             sent += bytes;
-            if spill.start == spill.end {
-                self.spill = None;
-            }
         }
         Some(sent)
+    }
+
+    /// Drops the larger buffer once all of it was sent: until then no request is served.
+    pub(super) fn give_back(&mut self) {
+        self.spill.take_if(|spill| spill.start == spill.end);
+    }
+
+    /// Whether there is a larger buffer.
+    pub(super) fn holds_memory(&self) -> bool {
+        self.spill.is_some()
     }
 
     /// Forgets everything.
@@ -153,6 +161,8 @@ mod tests {
                 sent.extend_from_slice(&bytes[..part]);
                 Some(part)
             });
+            assert!(!output.has_room(), "the larger buffer is still there");
+            output.give_back();
         }
         assert_eq!(&sent[..11], b":1\r\n$5000\r\n");
         assert_eq!(sent.len(), 4 + needed);

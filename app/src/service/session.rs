@@ -93,6 +93,12 @@ impl Session {
         matches!(self.job, Some(Job::Away(..) | Job::Wait))
     }
 
+    /// Whether a region of its is being resized in slices: where it ends, that is undone.
+    #[must_use]
+    pub fn is_growing(&self) -> bool {
+        matches!(self.job, Some(Job::Grow(_)))
+    }
+
     /// Whether the connection is to be closed after what was replied.
     #[must_use]
     pub fn is_closing(&self) -> bool {

@@ -197,6 +197,35 @@ fn during_an_audit_nothing_is_allocated_or_freed_and_light_commands_are_served()
 }
 
 #[test]
+fn the_buffer_of_a_large_reply_is_not_given_back_during_an_audit() {
+    for is_reset in [false, true] {
+        let mut world = World::with_helpers("", FRAMES, 1, 10 * STEPS);
+        let (mut one, mut other) = (world.connect(), world.connect());
+        let mut third = world.connect();
+        world.ok(&mut one, "VMALLOC 100000 NAME a");
+        rest(&mut world);
+        begin(&mut world, &mut one, "VREAD @a 0 100000");
+        begin(&mut world, &mut other, "VCHECK");
+        if is_reset {
+            world.reset(&one);
+        } else {
+            assert_eq!(world.reply(&mut one), Value::Bulk(vec![0; 100_000]));
+            begin(&mut world, &mut one, "PING");
+        }
+        // Who has it neither goes nor is served.
+        assert_eq!(world.counter(&mut third, "clients"), 3);
+        assert!(world.is_away(), "the audit goes on");
+        assert!(is_reset || world.received(&mut one) == 0);
+        assert!(world.reply(&mut other).text().starts_with("OK areas=1 "));
+        if !is_reset {
+            assert_eq!(world.reply(&mut one).text(), "PONG");
+        }
+        world.settle();
+        assert_eq!(world.counter(&mut third, "clients"), 3 - u64::from(is_reset));
+    }
+}
+
+#[test]
 fn an_audit_is_not_put_off_for_ever() {
     let mut world = World::with_helpers("", FRAMES, 2, STEPS);
     let mut auditor = world.connect();

@@ -7,7 +7,7 @@ mod samples;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Parser;
 
 use super::{counters, drive, guest, plan, report};
@@ -66,7 +66,7 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     let plan = plan(&mut observer, options)?;
     let line =
         counters::check(&mut observer).map_err(|violation| anyhow::anyhow!("{violation}"))?;
-    let areas = counters::number(&line, "areas=");
+    let (areas, tables) = (counters::number(&line, "areas="), tables_kept(&mut observer)?);
     process::announce("Soak", &format!("{}, load {}", super::describe(&plan), bench::load()));
     let minder = Minder::start(guest.address())?;
     let mut pace = Pace::new();
@@ -88,6 +88,10 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     println!("{}", minded.counts);
     println!("errors: {}", report::joined(tally.errors().iter()));
     println!("VCHECK: {audit}");
+    println!(
+        "pages of tables: {tables} before, {} when all is purged",
+        tables_kept(&mut observer)?
+    );
     for violation in tally.violations() {
         println!("VIOLATION {violation}");
     }
@@ -103,6 +107,13 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     );
     let is_good = tally.violation_count() == 0 && growths.is_empty();
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Pages of tables when nothing waits and nothing is kept for speed.
+fn tables_kept(observer: &mut Client) -> anyhow::Result<i64> {
+    let reply = observer.call(&["VPURGE", "SYNC"])?;
+    ensure!(!reply.is_error(), "VPURGE SYNC answers {}", reply.terminal().trim_end());
+    counters::read(observer)?.remove("table_pages").context("VSTATS has no table_pages")
 }
 
 #[cfg(test)]
