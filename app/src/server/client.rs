@@ -1,6 +1,7 @@
 //! One connection: its bytes in, its requests, its bytes out.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use vmalloc::Machine;
 
@@ -54,6 +55,8 @@ pub(super) struct Client<T> {
     held_turns: u32,
     /// There was nothing to do in the last turn.
     rests: bool,
+    /// The last request was one that may take long.
+    was_long: bool,
 }
 
 /// What all clients share.
@@ -106,6 +109,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             is_finished: false,
             held_turns: 0,
             rests: false,
+            was_long: false,
         }
     }
 
@@ -260,7 +264,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 continue;
             }
             *requests -= 1;
-            if requests.is_multiple_of(REQUESTS_UNTIMED) && shared.service.is_late() {
+            let looks = mem::take(&mut self.was_long) || requests.is_multiple_of(REQUESTS_UNTIMED);
+            if looks && shared.service.is_late() {
                 *requests = 0;
             }
             let progressed = match &mut self.phase {
@@ -311,7 +316,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     ) -> bool {
         let arguments = shared.ranges.within(self.input.bytes());
         let (service, session) = (&mut *shared.service, &mut self.session);
-        let written = self.output.write(|reply| service::serve(service, session, arguments, reply));
+        let mut is_long = false;
+        let written = self.output.write(|reply| {
+            let served = service::serve(service, session, arguments, reply);
+            is_long = !served.hint.is_empty();
+            served
+        });
+        self.was_long = is_long;
         let Written::TooLarge(needed, Served { hint }) = written else { return true };
         if self.output.will_have_room(needed) {
             return false;

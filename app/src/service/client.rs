@@ -31,8 +31,22 @@ pub(super) fn client<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
         }
         () if is("SETINFO") && count == 4 => call.reply.status("OK"),
         () if is("NO-EVICT") && count == 3 => call.reply.status("OK"),
-        () if is("INFO") && count == 2 => list(call, Some(call.session.number)),
-        () if is("LIST") && count == 2 => list(call, None),
+        () if is("INFO") && count == 2 => {
+            let number = call.session.number;
+            list(call, |guest| guest.number == number);
+        }
+        () if is("LIST") && count == 2 => list(call, |_| true),
+        () if is("LIST") && count > 3 && call.argument(2).eq_ignore_ascii_case(b"ID") => {
+            let numbers = call.arguments;
+            list(call, |guest| {
+                numbers.iter().skip(3).any(|text| resp::decimal(text) == Some(guest.number))
+            });
+        }
+        () if is("LIST") && count == 4 && call.argument(2).eq_ignore_ascii_case(b"TYPE") => {
+            let is_normal = call.argument(3).eq_ignore_ascii_case(b"normal");
+            list(call, |_| is_normal);
+        }
+        () if is("LIST") => return Err(Failure::Redis("syntax error")),
         () if is("KILL") && count == 3 => {
             let address = call.argument(2);
             let killed = kill(call, &Wish { address: Some(address), ..Wish::default() });
@@ -52,11 +66,10 @@ pub(super) fn client<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
     Ok(())
 }
 
-fn list<M: Machine>(call: &mut Call<'_, '_, M>, number: Option<u64>) {
+fn list<M: Machine>(call: &mut Call<'_, '_, M>, wanted: impl Fn(&Guest) -> bool) {
     let service = &*call.service;
     call.reply.text_by(|reply| {
-        let wanted = |guest: &&Guest| number.is_none_or(|number| guest.number == number);
-        for guest in service.roster.guests().filter(wanted) {
+        for guest in service.roster.guests().filter(|guest| wanted(guest)) {
             // Writing to a reply cannot fail.
             let _ = writeln!(reply, "{}", Line { guest, now_us: service.now_us });
         }

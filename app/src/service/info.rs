@@ -53,6 +53,7 @@ struct Facts {
     connections_refused: u64,
     commands: u64,
     names: usize,
+    leases: usize,
 }
 
 type Section = (&'static str, fn(&Facts, &mut Reply<'_>));
@@ -87,7 +88,8 @@ const REDIS_SECTIONS: [Section; 6] = [
     }),
     ("Keyspace", |facts, reply| {
         if facts.names > 0 {
-            let _ = write!(reply, "db0:keys={},expires=0,avg_ttl=0\r\n", facts.names);
+            let (keys, expires) = (facts.names, facts.leases);
+            let _ = write!(reply, "db0:keys={keys},expires={expires},avg_ttl=0\r\n");
         }
     }),
 ];
@@ -111,6 +113,7 @@ impl<M: Machine> Service<M> {
             connections_refused: self.counters.connections_refused,
             commands: self.counters.commands,
             names: self.names.count(),
+            leases: self.ledger.leases().min(self.names.count()),
         }
     }
 

@@ -68,6 +68,11 @@ fn connections_are_listed_and_killed() {
     assert_eq!(list.lines().count(), 3, "{list}");
     let line = list.lines().find(|line| line.contains("name=victim")).unwrap();
     assert!(line.starts_with("id=2 addr=10.0.2.2:") && line.contains(" cmd=vmalloc "), "{line}");
+    for (line, count) in [("ID 2", 1), ("ID 1 3 9", 2), ("TYPE normal", 3), ("TYPE replica", 0)] {
+        let list = world.ok(&mut one, &format!("CLIENT LIST {line}")).text();
+        assert_eq!(list.lines().count(), count, "{line}: {list}");
+    }
+    assert_eq!(world.error(&mut one, "CLIENT LIST ID"), "ERR syntax error");
     let info = world.ok(&mut one, "CLIENT INFO").text();
     assert!(
         info.starts_with("id=1 ") && info.contains(" cmd=client user=default resp=2"),
