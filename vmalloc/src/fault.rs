@@ -43,7 +43,7 @@ impl<M: Machine> Vmalloc<M> {
     /// # Complexity
     ///
     /// O(1): two walks at most; for an address that nothing is known of, and while something is
-    /// lazy, one look at each slot.
+    /// lazy, one look at each slot that was ever used.
     ///
     /// # Examples
     ///
@@ -114,7 +114,8 @@ impl<M: Machine> Vmalloc<M> {
             return None;
         }
         // A listing's cursor may come from anywhere, so the slot may be any number.
-        (slot.saturating_add(1)..=self.region_limit())
+        self.slots()
+            .used_above(slot)
             .filter_map(|slot| self.slots().slot(slot).read(slot))
             .find(|info| info.state == RegionState::Lazy && wanted(info))
     }

@@ -51,7 +51,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// As [`next_region`](Self::next_region) for what lives; one look at each slot for what is lazy.
+    /// As [`next_region`](Self::next_region) for what lives; one look at each slot that was ever used for what is
+    /// lazy.
     #[must_use]
     pub fn next_area(&self, cursor: Cursor) -> Option<(RegionInfo, Cursor)> {
         if let Some(info) = cursor.address().and_then(|address| self.next_region(address)) {

@@ -5,21 +5,24 @@ use super::stage::Stage;
 use super::{GENERATION_MAX, RegionId, RegionInfo};
 use crate::error::RegionError;
 use crate::raw::Slab;
-use crate::sync::Mutex;
+use crate::sync::{AtomicU32, Mutex, Ordering};
 
 /// The slots of a window, numbered from 1.
+///
+/// Those below `low` and above `high` have been used. Both are written under the lock of `free` and
+/// read without it, by who then sees what he could know of: a region that is known to him is in a slot
+/// that was taken before.
 #[derive(Debug)]
 pub(crate) struct Slots {
     slab: Slab<Slot>,
+    low: AtomicU32,
+    high: AtomicU32,
     free: Mutex<Free>,
 }
 
-/// Slots below `low` and above `high` have been used; of those the freed ones wait in a queue,
-/// oldest first, one for each end.
+/// The slots that were used and freed, oldest first, in a queue for each end.
 #[derive(Debug)]
 struct Free {
-    low: u32,
-    high: u32,
     clients: Queue,
     system: Queue,
 }
@@ -54,10 +57,9 @@ impl Queue {
 impl Slots {
     pub(crate) fn new(slab: Slab<Slot>) -> Self {
         let (clients, system) = (Queue::default(), Queue::default());
-        let free = Mutex::new(Free { low: 1, high: 0, clients, system });
-        let slots = Self { slab, free };
-        slots.free.lock().high = slots.limit();
-        slots
+        let free = Mutex::new(Free { clients, system });
+        let limit = u32::try_from(slab.len()).expect("the number of slots was checked");
+        Self { slab, low: AtomicU32::new(1), high: AtomicU32::new(limit), free }
     }
 
     /// How many there are.
@@ -86,18 +88,31 @@ impl Slots {
         if let Some(slot) = queue.pop(self) {
             return Some(slot);
         }
-        if free.low > free.high {
+        let (low, high) = self.unused();
+        if low > high {
             // All have been used: what one side has freed serves the other.
             let other = if system { &mut free.clients } else { &mut free.system };
             return other.pop(self);
         }
         if system {
-            free.high -= 1;
-            Some(free.high + 1)
+            self.high.store(high - 1, Ordering::Relaxed);
+            Some(high)
         } else {
-            free.low += 1;
-            Some(free.low - 1)
+            self.low.store(low + 1, Ordering::Relaxed);
+            Some(low)
         }
+    }
+
+    /// The first and the last slot that were never used; crossed when there is none.
+    fn unused(&self) -> (u32, u32) {
+        (self.low.load(Ordering::Relaxed), self.high.load(Ordering::Relaxed))
+    }
+
+    /// The numbers above `after` of slots that have been used: only they can hold anything.
+    pub(crate) fn used_above(&self, after: u32) -> impl Iterator<Item = u32> {
+        let (low, high) = self.unused();
+        let first = after.saturating_add(1);
+        (first..low).chain(first.max(high.saturating_add(1)).max(low)..=self.limit())
     }
 
     /// Gives a slot back that was taken and never published: its generation was not used.
@@ -182,7 +197,7 @@ impl Slots {
     pub(crate) fn audit(&self, pooled: u64) -> Result<u64, &'static str> {
         let free = self.free.lock();
         let (mut living, mut resting) = (0, 0u64);
-        for slot in (1..free.low).chain(free.high + 1..=self.limit()) {
+        for slot in self.used_above(0) {
             let is_retired = self.slot(slot).generation() > GENERATION_MAX;
             match self.slot(slot).read(slot) {
                 Some(_) => living += 1,
@@ -213,6 +228,9 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
     use super::*;
     use crate::sim::{self, SimMachine};
 
@@ -228,6 +246,20 @@ mod tests {
         assert_eq!(third.get(), 1 << 24 | 1, "the oldest free slot in its next generation");
         assert!(vm.vfree(first).is_err());
         assert!(vm.info(third).is_ok());
+    }
+
+    #[test]
+    fn only_slots_that_were_used_are_looked_at() {
+        let machine = SimMachine::new(128, 1);
+        let slots = Slots::new(Slab::carve(&machine, machine.memory()[0].start, 6));
+        let used = |after| slots.used_above(after).collect::<Vec<_>>();
+        assert!(used(0).is_empty());
+        let taken = [false, true, false].map(|system| slots.take(system).unwrap());
+        assert_eq!((taken, used(0)), ([1, 6, 2], vec![1, 2, 6]));
+        assert_eq!((used(1), used(4), used(6)), (vec![2, 6], vec![6], vec![]));
+        assert!(used(u32::MAX).is_empty());
+        let rest = [true, false, false].map(|system| slots.take(system).unwrap());
+        assert_eq!((rest, used(0)), ([5, 3, 4], vec![1, 2, 3, 4, 5, 6]));
     }
 
     #[test]
