@@ -72,6 +72,8 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     connections: u64,
     /// The client that is served first in the next turn.
     first: usize,
+    /// No place from here on has a client.
+    end: usize,
     /// Whether an audit was under way in the last turn.
     was_checking: bool,
     /// Before it nothing is tidied up.
@@ -123,6 +125,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             limits,
             connections: 0,
             first: 0,
+            end: 0,
             was_checking: false,
             tidy_at_us: 0,
         })
@@ -217,8 +220,10 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         while let Some(line) = self.stack.sockets().accept(Door::Resp, now) {
             accepted = true;
             let peer = self.stack.sockets().peer(line);
-            let place = self.clients.iter_mut().find(|client| client.line().is_none());
-            if let Some(client) = place {
+            let mut places = self.clients.iter_mut().enumerate();
+            let place = places.find(|(_, client)| client.line().is_none());
+            if let Some((at, client)) = place {
+                self.end = self.end.max(at + 1);
                 self.connections += 1;
                 client.begin(line, self.connections);
                 self.service.arrive(client.session(), peer);
@@ -244,11 +249,12 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         // What is put off during an audit, nothing else recalls.
         let is_checking = self.service.is_checking();
         let calls_all = mem::replace(&mut self.was_checking, is_checking) || is_checking;
-        let count = self.clients.len();
-        let first = self.first;
-        self.first = (first + 1) % count.max(1);
-        for step in 0..count {
-            let at = (first + step) % count;
+        while self.end > 0 && self.clients[self.end - 1].line().is_none() {
+            self.end -= 1;
+        }
+        let first = if self.first < self.end { self.first } else { 0 };
+        self.first = first + 1;
+        for at in (first..self.end).chain(0..first) {
             let client = &mut self.clients[at];
             let Some(line) = client.line() else { continue };
             let is_called = self.stack.sockets().take_awake(line) || calls_all;
@@ -272,7 +278,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
                 self.service.counters.connections_lost += u64::from(fate == Fate::Lost);
             }
             if fate != Fate::Idle && self.service.is_late() {
-                self.first = (at + 1) % count;
+                self.first = at + 1;
                 self.was_checking |= calls_all;
                 break;
             }

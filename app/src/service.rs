@@ -261,8 +261,7 @@ impl<M: Machine> Service<M> {
     /// Frees a region that nobody shall use any more: at once, or later where it is large or being
     /// changed. Returns how many pages were freed at once.
     fn give_up(&mut self, id: RegionId) -> u64 {
-        let info = self.vm.info(id);
-        if !info.is_ok_and(|info| self.is_freed_away(&info)) {
+        if !self.is_long_free(self.ledger.pages(id)) {
             match self.release(id) {
                 Ok(info) => return info.range.count().get(),
                 Err(RegionError::Changing { .. }) => {}

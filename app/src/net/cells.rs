@@ -34,7 +34,7 @@ struct Cell {
     key: Option<Key>,
     /// It is among those to be asked.
     is_dirty: bool,
-    /// Something has come, or has gone out, that its user has not seen.
+    /// Something has come, or a time is over, that its user has not seen.
     is_awake: bool,
     /// When it has something to do without a packet.
     due: Instant,
@@ -155,25 +155,26 @@ impl Cells {
                     return;
                 }
                 let cell = &mut self.cells[index];
-                match interface.poll_egress(now, nic, &mut cell.set) {
-                    PollResult::SocketStateChanged => {
-                        cell.is_awake = true;
-                        sent += 1;
-                        at += 1;
-                    }
+                let has_sent = match interface.poll_egress(now, nic, &mut cell.set) {
+                    PollResult::SocketStateChanged => true,
                     // A device that is full has perhaps not taken it.
                     PollResult::None if nic.is_full() => {
                         self.dirty.rotate_left(at);
                         return;
                     }
-                    PollResult::None => {
-                        cell.is_dirty = false;
-                        cell.due = interface.poll_at(now, &cell.set).unwrap_or(NEVER);
-                        self.waiting |= cell.due <= now + NEIGHBOR_WAIT;
-                        self.due = self.due.min(cell.due);
-                        self.dirty.swap_remove(at);
-                    }
+                    PollResult::None => false,
+                };
+                sent += usize::from(has_sent);
+                let due = interface.poll_at(now, &cell.set).unwrap_or(NEVER);
+                if has_sent && due <= now {
+                    at += 1;
+                    continue;
                 }
+                cell.is_dirty = false;
+                cell.due = due;
+                self.waiting |= due <= now + NEIGHBOR_WAIT;
+                self.due = self.due.min(due);
+                self.dirty.swap_remove(at);
             }
         }
     }

@@ -146,6 +146,13 @@ impl Sockets {
         }
     }
 
+    /// Whether the peer may still send something.
+    #[must_use]
+    pub fn expects_more(&self, line: Line) -> bool {
+        let index = self.pools[line.door as usize].number(line.index);
+        self.cells.get(index).may_recv()
+    }
+
     /// Whether the connection is gone: reset, or timed out.
     #[must_use]
     pub fn is_gone(&self, line: Line) -> bool {

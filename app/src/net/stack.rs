@@ -15,7 +15,7 @@ use super::sockets::Sockets;
 use crate::buffers::{Buffers, Shortage};
 
 /// Packets looked at before anything else is done. A packet costs five microseconds on slow machines.
-const INGRESS_MAX: usize = 64;
+const INGRESS_MAX: usize = 32;
 
 /// How long a device that takes nothing is left alone: it may never take anything again.
 const FULL_WAIT: Duration = Duration::from_millis(1);

@@ -11,6 +11,9 @@ use super::number;
 /// 64 KiB of them, which no valid header needs.
 const HEADER_BYTES_MAX: usize = 64;
 
+/// Digits of a header that is read in one pass.
+const PLAIN_DIGITS_MAX: usize = 8;
+
 /// What a connection may send.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -100,20 +103,29 @@ fn multibulk(
     limits: &Limits,
     arguments: &mut Ranges,
 ) -> Result<Parsed, ProtocolError> {
-    let Some(header) = header(bytes, 0) else {
-        return incomplete(bytes, 0, ProtocolError::MultibulkCountTooLong);
+    let (mut position, count) = match plain_header(bytes, 0) {
+        Some(found) => found,
+        None => {
+            let Some(header) = header(bytes, 0) else {
+                return incomplete(bytes, 0, ProtocolError::MultibulkCountTooLong);
+            };
+            let count =
+                number::signed(&bytes[header.digits]).ok_or(ProtocolError::MultibulkLength)?;
+            if count <= 0 {
+                return Ok(Parsed::Empty { consumed: header.end });
+            }
+            (header.end, usize::try_from(count).map_err(|_| ProtocolError::MultibulkLength)?)
+        }
     };
-    let count = number::signed(&bytes[header.digits]).ok_or(ProtocolError::MultibulkLength)?;
-    if count <= 0 {
-        return Ok(Parsed::Empty { consumed: header.end });
+    if count > arguments.limit() {
+        return Err(ProtocolError::MultibulkLength);
     }
-    let count = usize::try_from(count)
-        .ok()
-        .filter(|count| *count <= arguments.limit())
-        .ok_or(ProtocolError::MultibulkLength)?;
-    let mut position = header.end;
     for index in 0..count {
-        let (start, length) = match bulk_header(bytes, position, limits.bulk_bytes)? {
+        let header = match plain_bulk(bytes, position, limits.bulk_bytes) {
+            None => bulk_header(bytes, position, limits.bulk_bytes)?,
+            found => found,
+        };
+        let (start, length) = match header {
             Some(found) => found,
             // There is no room for the rest of its header: an oversize request whose next argument is
             // not known yet. While there is room it may still fit.
@@ -163,6 +175,35 @@ pub(super) fn bulk_header(
         .filter(|length| *length <= bulk_bytes)
         .ok_or(ProtocolError::BulkLength)?;
     Ok(Some((header.end, length)))
+}
+
+/// As [`bulk_header`], for nearly all; `None` says nothing.
+#[inline]
+fn plain_bulk(bytes: &[u8], position: usize, bulk_bytes: usize) -> Option<(usize, usize)> {
+    let is_bulk = bytes.get(position) == Some(&b'$');
+    plain_header(bytes, position).filter(|(_, length)| is_bulk && *length <= bulk_bytes)
+}
+
+/// Reads a header as nearly all are: whole, a few digits, no zero or sign in front. Where its line
+/// ends, and its number; `None` says nothing about any other.
+#[inline]
+fn plain_header(bytes: &[u8], position: usize) -> Option<(usize, usize)> {
+    let line = bytes.get(position + 1..)?;
+    let (mut at, mut value) = (0, 0);
+    let end = loop {
+        let byte = *line.get(at)?;
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break byte;
+        }
+        if at == PLAIN_DIGITS_MAX {
+            return None;
+        }
+        value = value * 10 + usize::from(digit);
+        at += 1;
+    };
+    let is_plain = end == b'\r' && value > 0 && line[0] != b'0' && at + 1 < line.len();
+    is_plain.then_some((position + at + 3, value))
 }
 
 struct Header {

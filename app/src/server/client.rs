@@ -53,8 +53,10 @@ pub(super) struct Client<T> {
     is_finished: bool,
     /// Turns for which replies have been held back.
     held_turns: u32,
-    /// There was nothing to do in the last turn.
+    /// Nothing is left to do before something happens to the connection.
     rests: bool,
+    /// All that had come was taken in the last look, and it was not the end.
+    has_drained: bool,
     /// The last request was one that may take long.
     was_long: bool,
 }
@@ -109,6 +111,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             is_finished: false,
             held_turns: 0,
             rests: false,
+            has_drained: false,
             was_long: false,
         }
     }
@@ -158,8 +161,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         budget: &mut Budget,
     ) -> Fate {
         let fate = self.work(shared, budget);
-        self.rests = fate == Fate::Idle;
+        self.rests = fate == Fate::Idle || self.is_done();
         fate
+    }
+
+    /// Whether everything that had come is served and sent.
+    fn is_done(&self) -> bool {
+        let is_open = !(self.is_finished || self.session.is_busy() || self.session.is_closing());
+        is_open && self.has_drained && self.input.is_empty() && self.output.is_empty()
     }
 
     /// Sends, receives and serves until there is nothing to do, the output is full, or the client
@@ -199,7 +208,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 return if is_working { Fate::Busy } else { fate };
             }
             fate = Fate::Busy;
-            if requests == 0 || self.session.is_busy() || self.session.is_closing() {
+            if requests == 0
+                || self.is_done()
+                || self.session.is_busy()
+                || self.session.is_closing()
+            {
                 return fate;
             }
         }
@@ -216,16 +229,19 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
         line: Line,
     ) -> Option<bool> {
+        self.has_drained = false;
         // A connection whose output is full is not read from.
         if self.is_finished || self.session.is_closing() || !self.output.has_room() {
             return Some(false);
         }
         let room = self.input.room();
-        if room.is_empty() {
+        let limit = room.len();
+        if limit == 0 {
             return Some(false);
         }
         match shared.sockets.receive(line, room) {
             Received::Bytes(bytes) => {
+                self.has_drained = bytes < limit && shared.sockets.expects_more(line);
                 self.input.add(bytes);
                 shared.service.counters.bytes_received += bytes as u64;
                 Some(bytes > 0)

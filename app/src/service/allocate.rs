@@ -6,7 +6,7 @@ use super::away::Then;
 use super::call::Call;
 use super::failure::{Failure, Word};
 use super::job::{Job, Zeroing};
-use super::naming::Naming;
+use super::naming::{self, Naming};
 use super::options::{self, Options};
 use super::{CLIENT, size};
 
@@ -38,7 +38,7 @@ fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Re
     let text = call.argument(1);
     let bytes = size::parse(text).ok_or_else(|| size::invalid(text))?;
     let mut naming = Naming::new(options);
-    call.service.check_naming(&naming)?;
+    let taken = call.service.check_naming(&naming)?;
     let request = call.request(bytes, options)?;
     call.service.check_quota(call.session, options.name.is_some(), request.pages().get())?;
 
@@ -61,7 +61,9 @@ fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Re
         call.session.job = Some(Job::Zero(Zeroing::new(info, naming)));
         return Ok(());
     }
-    service.publish(&info, &naming, call.reply)
+    service.hand_over(&info, &naming, taken);
+    naming::tell(&info, call.reply);
+    Ok(())
 }
 
 impl<M: Machine> Call<'_, '_, M> {

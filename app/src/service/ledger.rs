@@ -157,6 +157,12 @@ impl Ledger {
         }
     }
 
+    /// How many pages it has; 0 where it is not noted.
+    #[must_use]
+    pub fn pages(&self, id: RegionId) -> u64 {
+        if self.holds(id) { u64::from(self.get(id.slot(), PAGES)) } else { 0 }
+    }
+
     /// Puts the region in another list.
     pub fn move_to(&mut self, list: List, id: RegionId) {
         if self.holds(id) {

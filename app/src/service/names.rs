@@ -22,6 +22,17 @@ const LENGTH: usize = 12;
 const TEXT: usize = 16;
 const RECORD_BYTES: usize = TEXT + NAME_BYTES_MAX;
 
+/// Which bytes a name may have: every request with a name asks for each of them.
+const IN_NAMES: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        bytes[byte as usize] = !matches!(byte, b'@' | b'"' | b'\\');
+        byte += 1;
+    }
+    bytes
+};
+
 /// The number of a name while it is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameIndex(NonZeroU32);
@@ -78,7 +89,7 @@ impl Names {
     /// that every report stays parseable.
     #[must_use]
     pub fn is_valid(text: &[u8]) -> bool {
-        let fits = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'@' | b'"' | b'\\');
+        let fits = |byte: &u8| IN_NAMES[usize::from(*byte)];
         (1..=NAME_BYTES_MAX).contains(&text.len()) && text.iter().all(fits)
     }
 

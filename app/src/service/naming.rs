@@ -7,6 +7,7 @@ use vmalloc::{Machine, RegionInfo};
 use super::Service;
 use super::failure::Failure;
 use super::ledger::{List, State};
+use super::names::NameIndex;
 use super::options::Options;
 use crate::resp::Reply;
 
@@ -52,26 +53,34 @@ impl Naming {
     }
 }
 
+/// Tells a client of its region.
+pub(super) fn tell(info: &RegionInfo, reply: &mut Reply<'_>) {
+    reply.array(3);
+    reply.integer(info.id.get());
+    reply.bulk_hex(info.range.address().as_u64());
+    reply.integer(info.range.count().bytes());
+}
+
 impl<M: Machine> Service<M> {
-    /// Whether the name can be given now, and the lease.
-    pub(super) fn check_naming(&self, naming: &Naming) -> Result<(), Failure> {
+    /// Whether the name can be given now, and the lease. Where somebody has the name, its number.
+    pub(super) fn check_naming(&self, naming: &Naming) -> Result<Option<NameIndex>, Failure> {
         if naming.lease_ms.is_some() && self.ledger.leases() >= self.leases.limit() {
             return Err(Failure::Quota("leases", self.leases.limit()));
         }
         if naming.name.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         match self.names.find(&naming.name) {
             Some(index) if !naming.replace => match self.names.id(index) {
                 Some(id) => Err(Failure::Exists(self.place(id))),
-                None => Ok(()),
+                None => Ok(Some(index)),
             },
-            Some(_) => Ok(()),
+            Some(index) => Ok(Some(index)),
             None if naming.must_replace => {
                 Err(Failure::NoName(super::failure::Word::new(&naming.name)))
             }
             None if self.names.is_full() => Err(Failure::Quota("names", self.names.limit())),
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 
@@ -92,23 +101,33 @@ impl<M: Machine> Service<M> {
         reply: &mut Reply<'_>,
     ) -> Result<(), Failure> {
         self.settle(info, naming)?;
-        reply.array(3);
-        reply.integer(info.id.get());
-        reply.bulk_of(format_args!("{:#x}", info.range.address()));
-        reply.integer(info.range.count().bytes());
+        tell(info, reply);
         Ok(())
     }
 
     /// The same without a reply.
     pub(super) fn settle(&mut self, info: &RegionInfo, naming: &Naming) -> Result<(), Failure> {
-        if let Err(failure) = self.check_naming(naming) {
-            // Nobody else knows the id yet, so nobody keeps it from being freed.
-            self.give_up(info.id);
-            return Err(failure);
+        match self.check_naming(naming) {
+            Ok(taken) => self.hand_over(info, naming, taken),
+            Err(failure) => {
+                // Nobody else knows the id yet, so nobody keeps it from being freed.
+                self.give_up(info.id);
+                return Err(failure);
+            }
         }
+        Ok(())
+    }
+
+    /// The same right after [`check_naming`](Self::check_naming), with its answer.
+    pub(super) fn hand_over(
+        &mut self,
+        info: &RegionInfo,
+        naming: &Naming,
+        taken: Option<NameIndex>,
+    ) {
         let mut until_us = naming.lease_ms.map(|ms| self.deadline(ms));
         if !naming.name.is_empty() {
-            let old_until_us = self.name(info, naming);
+            let old_until_us = self.name(info, naming, taken);
             until_us = until_us.or(old_until_us.filter(|_| naming.keep_lease));
         }
         self.ledger.set_state(info.id, State::Ready);
@@ -116,14 +135,18 @@ impl<M: Machine> Service<M> {
             // There was room, or has been since the old one is gone.
             self.leases.set(&mut self.ledger, info.id, until_us);
         }
-        Ok(())
     }
 
     /// Gives a name that was checked, and frees the region that had it. Returns when that would have
     /// ended.
-    fn name(&mut self, info: &RegionInfo, naming: &Naming) -> Option<u64> {
+    fn name(
+        &mut self,
+        info: &RegionInfo,
+        naming: &Naming,
+        taken: Option<NameIndex>,
+    ) -> Option<u64> {
         let mut until_us = None;
-        let index = match self.names.find(&naming.name) {
+        let index = match taken {
             Some(index) => {
                 let old = self.names.id(index);
                 self.names.set_id(index, info.id);

@@ -23,46 +23,66 @@ pub(super) struct Options<'a> {
     pub(super) lease_ms: Option<u64>,
 }
 
-/// Planned, and refused by name until they work.
-const NOT_SERVED: [&str; 1] = ["IDEM"];
-
 impl<'a> Options<'a> {
     /// Reads the words after the size.
     pub(super) fn parse(mut words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Failure> {
         let mut options = Self::default();
         while let Some(word) = words.next() {
-            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
             let mut value = || words.next().ok_or_else(|| Failure::NoValue(Word::new(word)));
-            if is("ALIGN") {
-                options.align = Some(align(value()?)?);
-            } else if is("NODE") {
-                options.node = Some(node(value()?)?);
-            } else if is("PROT") {
-                options.protection = protect::protection(value()?)?;
-            } else if is("NAME") {
-                options.name = Some(keys::name(value()?)?);
-            } else if is("LEASE") {
-                options.lease_ms = Some(lease::lease(value()?, 1)?);
-            } else if is("PERSIST") {
-                options.lease_ms = None;
-            } else if is("HUGE") {
-                options.huge = huge(value()?)?;
-            } else if is("REPLACE") {
-                options.replace = true;
-            } else if is("SOFT") {
-                options.soft = true;
-            } else if is("ZERO") || is("NOZERO") {
+            match word::key(word) {
+                word::ALIGN => options.align = Some(align(value()?)?),
+                word::NODE => options.node = Some(node(value()?)?),
+                word::PROT => options.protection = protect::protection(value()?)?,
+                word::NAME => options.name = Some(keys::name(value()?)?),
+                word::LEASE => options.lease_ms = Some(lease::lease(value()?, 1)?),
+                word::PERSIST => options.lease_ms = None,
+                word::HUGE => options.huge = huge(value()?)?,
+                word::REPLACE => options.replace = true,
+                word::SOFT => options.soft = true,
                 // Memory that a client can read is zeroed before it changes hands, always.
-            } else if let Some(name) = NOT_SERVED.iter().find(|name| is(name)) {
-                return Err(Failure::NotServed(name));
-            } else {
-                return Err(Failure::Option(Word::new(word)));
+                word::ZERO | word::NOZERO => {}
+                // Planned, and refused by name until it works.
+                word::IDEM => return Err(Failure::NotServed("IDEM")),
+                _ => return Err(Failure::Option(Word::new(word))),
             }
         }
         if options.replace && options.name.is_none() {
             return Err(Failure::Malformed("REPLACE needs a NAME"));
         }
         Ok(options)
+    }
+}
+
+/// The words, as numbers: every request has some, and a number is compared at once.
+mod word {
+    const CASE: u8 = b'a' - b'A';
+
+    pub(super) const ALIGN: u64 = key(b"ALIGN");
+    pub(super) const HUGE: u64 = key(b"HUGE");
+    pub(super) const IDEM: u64 = key(b"IDEM");
+    pub(super) const LEASE: u64 = key(b"LEASE");
+    pub(super) const NAME: u64 = key(b"NAME");
+    pub(super) const NODE: u64 = key(b"NODE");
+    pub(super) const NOZERO: u64 = key(b"NOZERO");
+    pub(super) const PERSIST: u64 = key(b"PERSIST");
+    pub(super) const PROT: u64 = key(b"PROT");
+    pub(super) const REPLACE: u64 = key(b"REPLACE");
+    pub(super) const SOFT: u64 = key(b"SOFT");
+    pub(super) const ZERO: u64 = key(b"ZERO");
+
+    /// A word behind a bit that says how long it is; 0 where it is longer than any option. Two words
+    /// have the same key where they differ in the bit between capitals and small letters, which is
+    /// their case if one of them is letters.
+    pub(super) const fn key(word: &[u8]) -> u64 {
+        if word.len() > 7 {
+            return 0;
+        }
+        let (mut key, mut at) = (1, 0);
+        while at < word.len() {
+            key = key << 8 | (word[at] & !CASE) as u64;
+            at += 1;
+        }
+        key
     }
 }
 

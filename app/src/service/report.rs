@@ -110,7 +110,7 @@ pub(super) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     call.reply.prepend(mark, |reply| {
         reply.array(2);
         match cursor {
-            Some(cursor) => reply.bulk_of(format_args!("{:#x}", cursor.get())),
+            Some(cursor) => reply.bulk_hex(cursor.get()),
             None => reply.bulk(b"0"),
         }
     });
@@ -257,7 +257,7 @@ impl<M: Machine> Service<M> {
         reply.array(7);
         reply.integer(info.id.get());
         reply.bulk(self.caller(info).as_bytes());
-        reply.bulk_of(format_args!("{:#x}", info.range.address()));
+        reply.bulk_hex(info.range.address().as_u64());
         reply.integer(info.range.count().bytes());
         reply.integer(info.requested);
         reply.bulk(protection(info.protection).as_bytes());

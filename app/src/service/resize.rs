@@ -70,7 +70,7 @@ pub(super) fn vrealloc<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fai
 fn tell(info: &RegionInfo, how: Resized, reply: &mut Reply<'_>) {
     reply.array(4);
     reply.integer(info.id.get());
-    reply.bulk_of(format_args!("{:#x}", info.range.address()));
+    reply.bulk_hex(info.range.address().as_u64());
     reply.integer(info.range.count().bytes());
     reply.bulk(how.name().as_bytes());
 }

@@ -67,7 +67,7 @@ fn make<M: Machine>(
     naming: &Naming,
     value: &[u8],
 ) -> Result<(), Failure> {
-    call.service.check_naming(naming)?;
+    let taken = call.service.check_naming(naming)?;
     let (service, place) = (&mut *call.service, call.session.place);
     // Not zeroed: every byte that can be read is written, and a growth clears the rest.
     let request = Request::try_new(value.len() as u64)?.caller(CLIENT);
@@ -81,7 +81,8 @@ fn make<M: Machine>(
         service.give_up(info.id);
         return Err(failure);
     }
-    service.settle(&info, naming)
+    service.hand_over(&info, naming, taken);
+    Ok(())
 }
 
 /// `APPEND key value`: how long it is then.
