@@ -15,11 +15,12 @@ use super::pool::{Counts, Pool, Shape};
 use super::route::Packet;
 use crate::buffers::{Buffers, Shortage};
 
-/// Bytes of a receive buffer of RESP. A request that is larger is drained while it comes.
-const RECEIVE_BYTES: usize = 16 << 10;
+/// Bytes of a receive buffer of RESP: what a client may send before it has to wait. A value of 16 KiB
+/// with its frame fits; a request that is larger is drained while it comes.
+const RECEIVE_BYTES: usize = 20 << 10;
 
-/// Bytes of a send buffer.
-const SEND_BYTES: usize = 16 << 10;
+/// Bytes of a send buffer, for the same reason.
+const SEND_BYTES: usize = 20 << 10;
 
 /// Sockets for each client: as many may come while the sockets of those who went are still closing.
 const SOCKETS_PER_CLIENT: usize = 2;
