@@ -3,9 +3,11 @@
 
 pub mod bars;
 pub mod call_site;
+pub mod checksum;
 #[cfg(test)]
 mod fake_pci;
 pub mod memory_map;
+pub mod merged;
 pub mod rate;
 pub mod span;
 pub mod srat;

@@ -111,9 +111,8 @@ impl Toolchain {
 
 /// The compiler flags of everything in the image.
 fn image_flags() -> Vec<&'static str> {
-    // One static ELF, linked low; the default code model reaches all of it. Frame pointers make
-    // backtraces possible, also through optimized code.
-    let mut flags = vec!["-Crelocation-model=static", "-Cforce-frame-pointers=yes"];
+    // One static ELF, linked low; the default code model reaches all of it.
+    let mut flags = vec!["-Crelocation-model=static"];
     // Debian's rustc has no rust-lld. One linker for all compilers is one layout for all.
     if process::find("ld").is_some() {
         flags.extend(["-Clinker=ld", "-Clinker-flavor=ld"]);

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use smoltcp::phy::{Device, DeviceCapabilities, Medium};
+use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use virtio_drivers::transport::pci::bus::{DeviceFunction, PciRoot};
 use virtio_drivers::transport::pci::{PciTransport, virtio_device_type};
@@ -20,6 +20,14 @@ use crate::net::Nic;
 use crate::platform::bars::{self, Aperture};
 use crate::platform::virtio_pci::Layout;
 
+/// VIRTIO_NET_F_GUEST_CSUM: the device says of packets in whether their checksums need a look.
+const FEATURE_GUEST_CHECKSUM: u64 = 1 << 1;
+/// VIRTIO_NET_F_GUEST_TSO4: packets in may be as large as IPv4 has them.
+const FEATURE_GUEST_TSO4: u64 = 1 << 7;
+/// VIRTIO_NET_F_MRG_RXBUF: packets in may lie in several buffers.
+const FEATURE_MERGED: u64 = 1 << 15;
+/// What large packets in need; one without the others is of no use.
+const FEATURES_LARGE: u64 = FEATURE_GUEST_CHECKSUM | FEATURE_GUEST_TSO4 | FEATURE_MERGED;
 /// VIRTIO_NET_F_MAC: the device has an address.
 const FEATURE_MAC: u64 = 1 << 5;
 /// VIRTIO_F_VERSION_1.
@@ -30,6 +38,8 @@ pub(crate) struct VirtioNic {
     receive: Receive,
     transmit: Transmit,
     mac: [u8; 6],
+    /// Whether packets in may be large.
+    is_large: bool,
     /// Resets the device when it is dropped, so it must go last.
     transport: PciTransport,
 }
@@ -46,15 +56,15 @@ impl VirtioNic {
 
         let transport = PciTransport::new::<DirectHal, _>(&mut root, device);
         let mut transport = transport.map_err(|_| NicError::Transport)?;
-        negotiate(&mut transport)?;
+        let is_large = negotiate(&mut transport)?;
         let mac = transport.read_config_space(0)?;
-        let receive = Receive::try_new(&mut transport, || rings.doorbell(RECEIVE_RING))?;
+        let receive = Receive::try_new(&mut transport, is_large, || rings.doorbell(RECEIVE_RING))?;
         let transmit = Transmit::try_new(&mut transport, || rings.doorbell(TRANSMIT_RING))?;
         if !rings.set_interrupt(RECEIVE_RING, msix::RECEIVE_ENTRY) {
             return Err(NicError::NoMsix);
         }
         transport.finish_init();
-        let mut nic = Self { receive, transmit, mac, transport };
+        let mut nic = Self { receive, transmit, mac, is_large, transport };
         nic.receive.fill();
         nic.receive.kick();
         Ok(nic)
@@ -66,9 +76,10 @@ fn find(root: &PciRoot<PortAccess>) -> Option<DeviceFunction> {
     root.enumerate_bus(0).find(|(_, info)| is_network(info)).map(|(device, _)| device)
 }
 
-/// Resets the device and agrees on what both can: an address, and virtio 1. The event index is left
-/// out: without it the device says by one flag whether it wants doorbells at all.
-fn negotiate(transport: &mut PciTransport) -> Result<(), NicError> {
+/// Resets the device and agrees on what both can: an address, virtio 1, and large packets in, as which
+/// is returned. The event index is left out: without it the device says by one flag whether it wants
+/// doorbells at all.
+fn negotiate(transport: &mut PciTransport) -> Result<bool, NicError> {
     let known = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
     transport.set_status(DeviceStatus::empty());
     transport.set_status(known);
@@ -76,12 +87,14 @@ fn negotiate(transport: &mut PciTransport) -> Result<(), NicError> {
     if offered & FEATURE_VERSION_1 == 0 {
         return Err(NicError::Legacy);
     }
-    transport.write_driver_features(offered & (FEATURE_MAC | FEATURE_VERSION_1));
+    let is_large = offered & FEATURES_LARGE == FEATURES_LARGE;
+    let large = if is_large { FEATURES_LARGE } else { 0 };
+    transport.write_driver_features(offered & (FEATURE_MAC | FEATURE_VERSION_1) | large);
     transport.set_status(known | DeviceStatus::FEATURES_OK);
     if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
         return Err(NicError::Features);
     }
-    Ok(())
+    Ok(is_large)
 }
 
 impl Device for VirtioNic {
@@ -103,6 +116,10 @@ impl Device for VirtioNic {
         capabilities.medium = Medium::Ethernet;
         capabilities.max_transmission_unit = FRAME_BYTES_MAX;
         capabilities.max_burst_size = Some(RING);
+        if self.is_large {
+            // The receive ring has seen to those of packets in.
+            capabilities.checksum.tcp = Checksum::Tx;
+        }
         capabilities
     }
 }
@@ -132,6 +149,8 @@ impl Nic for VirtioNic {
 
 impl fmt::Debug for VirtioNic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VirtioNic({:?}, {:02x?})", self.transport.device_type(), self.mac)
+        let kind = self.transport.device_type();
+        let packets = if self.is_large { "large" } else { "small" };
+        write!(f, "VirtioNic({kind:?}, {:02x?}, {packets} packets in)", self.mac)
     }
 }

@@ -16,7 +16,11 @@ pub(crate) const RING: usize = 256;
 pub(crate) const BUFFER_BYTES: usize = 2048;
 /// What virtio 1 puts in front of every packet.
 pub(crate) const HEADER_BYTES: usize = 12;
-/// The longest Ethernet frame.
+/// In its first byte: the packet was never outside the machine, and nobody has added up its bytes.
+pub(crate) const NEEDS_CHECKSUM: u8 = 1;
+/// In its first byte: the device has found the checksum right.
+pub(crate) const DATA_VALID: u8 = 2;
+/// The longest Ethernet frame that is sent.
 pub(crate) const FRAME_BYTES_MAX: usize = 1514;
 
 const FRAMES: usize = RING * BUFFER_BYTES / 4096;

@@ -12,7 +12,11 @@ use virtio_drivers::transport::Transport;
 use crate::bare::device::virtio::doorbell::Doorbell;
 use crate::bare::device::virtio::error::NicError;
 use crate::bare::device::virtio::hal::DirectHal;
-use crate::bare::device::virtio::packets::{HEADER_BYTES, Packets, RING, indices};
+use crate::bare::device::virtio::packets::{
+    DATA_VALID, HEADER_BYTES, NEEDS_CHECKSUM, Packets, RING, indices,
+};
+use crate::platform::checksum;
+use crate::platform::merged::Merged;
 
 /// The number of the receive ring.
 pub(crate) const RECEIVE_RING: u16 = 0;
@@ -32,12 +36,16 @@ pub(crate) struct Receive {
     is_busy: bool,
     /// The device interrupts with the next packet.
     is_armed: bool,
+    /// Where packets that lie in several buffers are put together, if there may be some. Then nobody
+    /// behind this looks at checksums.
+    merged: Option<Merged>,
 }
 
 impl Receive {
     /// Sets the ring up, empty.
     pub(crate) fn try_new(
         transport: &mut impl Transport,
+        is_large: bool,
         doorbell: impl FnOnce() -> Doorbell,
     ) -> Result<Self, NicError> {
         let queue = VirtQueue::new(transport, RECEIVE_RING, false, false)?;
@@ -49,6 +57,7 @@ impl Receive {
             is_dirty: false,
             is_busy: false,
             is_armed: true,
+            merged: is_large.then(Merged::default),
         })
     }
 
@@ -70,19 +79,60 @@ impl Receive {
 
     /// Whether a packet waits.
     pub(crate) fn pending(&self) -> bool {
-        self.queue.can_pop()
+        self.queue.can_pop() || self.is_merged()
     }
 
-    /// The buffer of the next packet, behind its header.
+    /// The bytes of the next packet, or its buffer behind the header. Packets before it whose checksums
+    /// are wrong are thrown away.
     pub(crate) fn front(&mut self) -> Option<&[u8]> {
+        while self.merged.is_some() && !self.merge()? {
+            drop(self.take());
+        }
+        if self.is_merged() {
+            return self.merged.as_ref()?.whole();
+        }
         let descriptor = self.queue.peek_used()?;
         let buffer = self.buffers[usize::from(descriptor)];
         // The device has let go of it, and it is not given back before it was taken.
         Some(&self.packets.buffer(buffer)[HEADER_BYTES..])
     }
 
-    /// Takes the next packet.
-    pub(crate) fn take(&mut self) -> Option<Received<'_>> {
+    fn is_merged(&self) -> bool {
+        self.merged.as_ref().is_some_and(|merged| merged.whole().is_some())
+    }
+
+    /// Puts the next packet together if it lies in several buffers, and says whether its checksum is
+    /// right. `None` where not all of it is there.
+    fn merge(&mut self) -> Option<bool> {
+        if self.is_merged() {
+            return Some(true);
+        }
+        let is_new = !self.merged.as_ref()?.is_partial();
+        let descriptor = self.queue.peek_used()?;
+        let memory = self.packets.buffer(self.buffers[usize::from(descriptor)]);
+        let (header, frame) = memory.split_at(HEADER_BYTES);
+        let is_vouched_for = header[0] & (NEEDS_CHECKSUM | DATA_VALID) != 0;
+        let buffers = u16::from_le_bytes([header[10], header[11]]);
+        if is_new && buffers <= 1 {
+            return Some(is_vouched_for || checksum::is_right(frame));
+        }
+        if is_new {
+            self.merged.as_mut()?.begin(buffers, is_vouched_for);
+        }
+        // Only the first buffer of a packet has a header.
+        let mut start = if is_new { HEADER_BYTES } else { 0 };
+        while self.merged.as_ref()?.is_partial() {
+            let (buffer, end) = self.pop()?;
+            let bytes = &self.packets.buffer(buffer)[start..end.max(start)];
+            self.merged.as_mut()?.add(bytes);
+            self.put(buffer);
+            start = 0;
+        }
+        Some(self.merged.as_ref()?.is_sound())
+    }
+
+    /// Takes the next buffer back from the device; where its last byte is.
+    fn pop(&mut self) -> Option<(u16, usize)> {
         let descriptor = self.queue.peek_used()?;
         // A device that names a descriptor it does not have would be broken beyond repair.
         let buffer = self.buffers[usize::from(descriptor)];
@@ -92,7 +142,16 @@ impl Receive {
         let used = unsafe { self.queue.pop_used(descriptor, &[], &mut [memory]) };
         let bytes = used.expect("the descriptor that was just seen") as usize;
         self.is_busy = true;
-        Some(Received { ring: self, buffer, end: bytes.clamp(HEADER_BYTES, room) })
+        Some((buffer, bytes.min(room)))
+    }
+
+    /// Takes the next packet, after [`front`](Self::front) has shown it.
+    pub(crate) fn take(&mut self) -> Option<Received<'_>> {
+        if self.is_merged() {
+            return Some(Received { ring: self, place: Place::Merged });
+        }
+        let (buffer, end) = self.pop()?;
+        Some(Received { ring: self, place: Place::Buffer(buffer, end.max(HEADER_BYTES)) })
     }
 
     /// Ends a turn: tells the device of returned buffers if it waits for some, and asks for an
@@ -120,18 +179,33 @@ impl Receive {
 #[derive(Debug)]
 pub(crate) struct Received<'a> {
     ring: &'a mut Receive,
-    buffer: u16,
-    end: usize,
+    place: Place,
+}
+
+/// Where a packet lies.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// In a buffer, up to its last byte.
+    Buffer(u16, usize),
+    /// Put together from several.
+    Merged,
 }
 
 impl phy::RxToken for Received<'_> {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        read(&self.ring.packets.buffer(self.buffer)[HEADER_BYTES..self.end])
+        let ring = &mut *self.ring;
+        read(match self.place {
+            Place::Buffer(buffer, end) => &ring.packets.buffer(buffer)[HEADER_BYTES..end],
+            Place::Merged => ring.merged.as_ref().and_then(Merged::whole).unwrap_or_default(),
+        })
     }
 }
 
 impl Drop for Received<'_> {
     fn drop(&mut self) {
-        self.ring.put(self.buffer);
+        match self.place {
+            Place::Buffer(buffer, _) => self.ring.put(buffer),
+            Place::Merged => self.ring.merged.iter_mut().for_each(Merged::clear),
+        }
     }
 }
