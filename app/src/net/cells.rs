@@ -125,7 +125,9 @@ impl Cells {
     fn key_of(&self, index: usize) -> Option<Key> {
         let socket = self.get(index);
         let local = socket.local_endpoint()?.port;
-        let IpEndpoint { addr: IpAddress::Ipv4(address), port } = socket.remote_endpoint()?;
+        let IpEndpoint { addr: IpAddress::Ipv4(address), port } = socket.remote_endpoint()? else {
+            return None;
+        };
         Some(Key { address, port, local })
     }
 

@@ -8,7 +8,7 @@ use runtime_config::limits;
 use smoltcp::iface::SocketSet;
 use smoltcp::socket::tcp::{RecvError, Socket, State};
 use smoltcp::time::Instant;
-use smoltcp::wire::{IpAddress, IpEndpoint};
+use smoltcp::wire::IpAddress;
 
 use super::cells::Cells;
 use super::pool::{Counts, Pool, Shape};
@@ -132,8 +132,9 @@ impl Sockets {
     /// The other end of a connection.
     pub fn peer(&mut self, line: Line) -> SocketAddrV4 {
         let remote = self.socket(line).remote_endpoint();
-        let remote = remote.map(|IpEndpoint { addr: IpAddress::Ipv4(address), port }| {
-            SocketAddrV4::new(address, port)
+        let remote = remote.and_then(|remote| match remote.addr {
+            IpAddress::Ipv4(address) => Some(SocketAddrV4::new(address, remote.port)),
+            IpAddress::Ipv6(_) => None,
         });
         remote.unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))
     }

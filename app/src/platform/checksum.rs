@@ -1,8 +1,54 @@
-//! The TCP checksum of a packet for which no device vouches.
+//! TCP checksums that a device takes part in: those it completes, and those it does not vouch for.
 
 use smoltcp::wire::{
-    EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Packet, TcpPacket,
+    EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Address, Ipv4Packet, TcpPacket,
 };
+
+/// Bytes of an Ethernet header.
+const ETHERNET_BYTES: usize = EthernetFrame::<&[u8]>::header_len();
+
+/// Where the checksum stands in a TCP header.
+const CHECKSUM_OFFSET: u16 = 16;
+
+/// What a device needs to complete a checksum, and to cut a packet into segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// The first byte to be added up; all behind it are.
+    pub start: u16,
+    /// Where the result goes, counted from there.
+    pub offset: u16,
+    /// Bytes of all headers.
+    pub headers: u16,
+}
+
+/// Leaves the checksum of an Ethernet frame to the device: puts the sum of what stands in no TCP header
+/// in its place. `None`, and nothing changed, for all but TCP over IPv4.
+pub fn leave(frame: &mut [u8]) -> Option<Partial> {
+    let mut ethernet = EthernetFrame::new_unchecked(frame);
+    if ethernet.check_len().is_err() || ethernet.ethertype() != EthernetProtocol::Ipv4 {
+        return None;
+    }
+    let mut ip = Ipv4Packet::new_checked(ethernet.payload_mut()).ok()?;
+    if ip.version() != 4 || ip.next_header() != IpProtocol::Tcp {
+        return None;
+    }
+    let (header, bytes) = (ip.header_len(), ip.total_len());
+    let [source, target] = [ip.src_addr(), ip.dst_addr()].map(Ipv4Address::to_bits);
+    let sum = pseudo_header(source, target, bytes - u16::from(header));
+    let mut segment = TcpPacket::new_checked(ip.payload_mut()).ok()?;
+    segment.set_checksum(sum);
+    let start = u16::from(header) + u16::try_from(ETHERNET_BYTES).ok()?;
+    let headers = start + u16::from(segment.header_len());
+    Some(Partial { start, offset: CHECKSUM_OFFSET, headers })
+}
+
+/// The sum of addresses, protocol and length, folded.
+fn pseudo_header(source: u32, target: u32, bytes: u16) -> u16 {
+    let halves = |bits: u32| (bits >> 16) + (bits & 0xffff);
+    let sum = halves(source) + halves(target) + u32::from(u8::from(IpProtocol::Tcp));
+    let sum = halves(halves(sum + u32::from(bytes)));
+    u16::try_from(sum).unwrap_or(u16::MAX)
+}
 
 /// Whether the checksum of an Ethernet frame is right, if it is TCP over IPv4: all else is for whoever
 /// reads it. What was not sent may stand behind the packet's end.
@@ -25,7 +71,7 @@ pub fn is_right(frame: &[u8]) -> bool {
 mod tests {
     use smoltcp::phy::ChecksumCapabilities;
     use smoltcp::wire::{
-        EthernetAddress, EthernetRepr, Ipv4Address, Ipv4Repr, TcpControl, TcpRepr, TcpSeqNumber,
+        EthernetAddress, EthernetRepr, Ipv4Repr, TcpControl, TcpRepr, TcpSeqNumber,
     };
 
     use super::*;
@@ -65,6 +111,51 @@ mod tests {
         let mut segment = TcpPacket::new_unchecked(packet.payload_mut());
         tcp.emit(&mut segment, &source.into(), &target.into(), &capabilities);
         bytes
+    }
+
+    /// What a device does with a partial checksum.
+    fn complete(frame: &mut [u8], partial: Partial) {
+        let start = usize::from(partial.start);
+        let mut sum = frame[start..].chunks(2).fold(0u32, |sum, pair| {
+            sum + u32::from(u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]))
+        });
+        while sum > 0xffff {
+            sum = (sum >> 16) + (sum & 0xffff);
+        }
+        let place = start + usize::from(partial.offset);
+        let checksum = !u16::try_from(sum).unwrap();
+        frame[place..place + 2].copy_from_slice(&checksum.to_be_bytes());
+    }
+
+    #[test]
+    fn a_device_completes_what_is_left_to_it() {
+        let long: Vec<u8> = (0..1460u32).map(|at| (at * 7 % 251).to_le_bytes()[0]).collect();
+        for payload in [&b""[..], b"x", b"ping\r\n", &[0xff; 333], &long] {
+            let sound = frame(payload);
+            let mut left = sound.clone();
+            // As smoltcp leaves it where it does not add up.
+            left[50..52].fill(0);
+            let partial = leave(&mut left).unwrap();
+            assert_eq!(partial, Partial { start: 34, offset: 16, headers: 54 });
+            complete(&mut left, partial);
+            assert_eq!(left, sound, "{} bytes", payload.len());
+        }
+    }
+
+    #[test]
+    fn what_is_no_tcp_is_left_alone() {
+        let sound = frame(b"x");
+        for (at, byte) in [(12, 0x86), (14, 0x65), (23, 17)] {
+            let mut other = sound.clone();
+            other[at] = byte;
+            let before = other.clone();
+            assert_eq!(leave(&mut other), None, "byte {at}");
+            assert_eq!(other, before);
+        }
+        for cut in 0..54 {
+            let mut part = sound[..cut].to_vec();
+            assert_eq!(leave(&mut part), None, "cut at {cut}");
+        }
     }
 
     #[test]

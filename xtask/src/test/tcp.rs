@@ -16,6 +16,7 @@ mod http;
 mod lifecycle;
 mod load;
 mod nomem;
+mod packets;
 mod redis_cli;
 mod redis_py;
 mod reports;
@@ -82,6 +83,7 @@ const CASES: &[Case] = &[
     guest_by_user("redis-benchmark with few clients", "", benchmark::few),
     guest("64 idle clients and one that works", clients::idle),
     guest("64 clients that vanish by RST", clients::reset),
+    crowd("packets of every size bring every byte", "", packets::run),
     crowd("abuse costs its own connections only", abuse::CLIENTS, abuse::run),
     tool("a load whose every byte is checked", load::verified),
     tool("stop ends a detached guest", lifecycle::stop),

@@ -1,6 +1,7 @@
 //! The device as a whole: found, set up, and given to the network stack.
 
 use core::fmt;
+use core::num::NonZeroUsize;
 
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
@@ -15,19 +16,27 @@ use crate::bare::device::virtio::hal::DirectHal;
 use crate::bare::device::virtio::msix;
 use crate::bare::device::virtio::packets::{FRAME_BYTES_MAX, RING};
 use crate::bare::device::virtio::receive::{RECEIVE_RING, Receive, Received};
-use crate::bare::device::virtio::transmit::{Slot, TRANSMIT_RING, Transmit};
+use crate::bare::device::virtio::transmit::{LARGE_FRAME_BYTES_MAX, Slot, TRANSMIT_RING, Transmit};
 use crate::net::Nic;
 use crate::platform::bars::{self, Aperture};
 use crate::platform::virtio_pci::Layout;
 
+/// VIRTIO_NET_F_CSUM: the device completes the checksums of packets out.
+const FEATURE_CHECKSUM: u64 = 1 << 0;
 /// VIRTIO_NET_F_GUEST_CSUM: the device says of packets in whether their checksums need a look.
 const FEATURE_GUEST_CHECKSUM: u64 = 1 << 1;
 /// VIRTIO_NET_F_GUEST_TSO4: packets in may be as large as IPv4 has them.
 const FEATURE_GUEST_TSO4: u64 = 1 << 7;
+/// VIRTIO_NET_F_HOST_TSO4: the device cuts packets out that are too large for the network.
+const FEATURE_HOST_TSO4: u64 = 1 << 11;
 /// VIRTIO_NET_F_MRG_RXBUF: packets in may lie in several buffers.
 const FEATURE_MERGED: u64 = 1 << 15;
-/// What large packets in need; one without the others is of no use.
-const FEATURES_LARGE: u64 = FEATURE_GUEST_CHECKSUM | FEATURE_GUEST_TSO4 | FEATURE_MERGED;
+/// What large packets need; one without the others is of no use.
+const FEATURES_LARGE: u64 = FEATURE_CHECKSUM
+    | FEATURE_GUEST_CHECKSUM
+    | FEATURE_GUEST_TSO4
+    | FEATURE_HOST_TSO4
+    | FEATURE_MERGED;
 /// VIRTIO_NET_F_MAC: the device has an address.
 const FEATURE_MAC: u64 = 1 << 5;
 /// VIRTIO_F_VERSION_1.
@@ -38,7 +47,7 @@ pub(crate) struct VirtioNic {
     receive: Receive,
     transmit: Transmit,
     mac: [u8; 6],
-    /// Whether packets in may be large.
+    /// Whether packets may be large.
     is_large: bool,
     /// Resets the device when it is dropped, so it must go last.
     transport: PciTransport,
@@ -59,7 +68,8 @@ impl VirtioNic {
         let is_large = negotiate(&mut transport)?;
         let mac = transport.read_config_space(0)?;
         let receive = Receive::try_new(&mut transport, is_large, || rings.doorbell(RECEIVE_RING))?;
-        let transmit = Transmit::try_new(&mut transport, || rings.doorbell(TRANSMIT_RING))?;
+        let transmit =
+            Transmit::try_new(&mut transport, is_large, || rings.doorbell(TRANSMIT_RING))?;
         if !rings.set_interrupt(RECEIVE_RING, msix::RECEIVE_ENTRY) {
             return Err(NicError::NoMsix);
         }
@@ -76,8 +86,8 @@ fn find(root: &PciRoot<PortAccess>) -> Option<DeviceFunction> {
     root.enumerate_bus(0).find(|(_, info)| is_network(info)).map(|(device, _)| device)
 }
 
-/// Resets the device and agrees on what both can: an address, virtio 1, and large packets in, as which
-/// is returned. The event index is left out: without it the device says by one flag whether it wants
+/// Resets the device and agrees on what both can: an address, virtio 1, and large packets, as which is
+/// returned. The event index is left out: without it the device says by one flag whether it wants
 /// doorbells at all.
 fn negotiate(transport: &mut PciTransport) -> Result<bool, NicError> {
     let known = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
@@ -117,8 +127,9 @@ impl Device for VirtioNic {
         capabilities.max_transmission_unit = FRAME_BYTES_MAX;
         capabilities.max_burst_size = Some(RING);
         if self.is_large {
-            // The receive ring has seen to those of packets in.
-            capabilities.checksum.tcp = Checksum::Tx;
+            // The receive ring sees to those of packets in, the device to those of packets out.
+            capabilities.checksum.tcp = Checksum::None;
+            capabilities.segmentation.tcpv4 = NonZeroUsize::new(LARGE_FRAME_BYTES_MAX);
         }
         capabilities
     }
@@ -151,6 +162,6 @@ impl fmt::Debug for VirtioNic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.transport.device_type();
         let packets = if self.is_large { "large" } else { "small" };
-        write!(f, "VirtioNic({kind:?}, {:02x?}, {packets} packets in)", self.mac)
+        write!(f, "VirtioNic({kind:?}, {:02x?}, {packets} packets)", self.mac)
     }
 }

@@ -13,7 +13,7 @@ use crate::bare::device::virtio::doorbell::Doorbell;
 use crate::bare::device::virtio::error::NicError;
 use crate::bare::device::virtio::hal::DirectHal;
 use crate::bare::device::virtio::packets::{
-    DATA_VALID, HEADER_BYTES, NEEDS_CHECKSUM, Packets, RING, indices,
+    DATA_VALID, HEADER_BYTES, NEEDS_CHECKSUM, Packets, RING, Shape,
 };
 use crate::platform::checksum;
 use crate::platform::merged::Merged;
@@ -51,7 +51,7 @@ impl Receive {
         let queue = VirtQueue::new(transport, RECEIVE_RING, false, false)?;
         Ok(Self {
             queue: Box::new(queue),
-            packets: Packets::try_new()?,
+            packets: Packets::try_new(Shape::SMALL)?,
             buffers: [0; RING],
             doorbell: doorbell(),
             is_dirty: false,
@@ -63,7 +63,7 @@ impl Receive {
 
     /// Gives all buffers to the device, which must be live.
     pub(crate) fn fill(&mut self) {
-        for index in indices() {
+        for index in self.packets.indices() {
             self.put(index);
         }
     }

@@ -3,20 +3,30 @@
 #![expect(unsafe_code, reason = "lends buffers to the device")]
 
 use alloc::boxed::Box;
+use core::num::NonZeroU16;
 use core::sync::atomic::{Ordering, fence};
 
 use arrayvec::ArrayVec;
-use smoltcp::phy;
+use smoltcp::phy::{self, PacketMeta};
 use virtio_drivers::queue::VirtQueue;
 use virtio_drivers::transport::Transport;
 
 use crate::bare::device::virtio::doorbell::Doorbell;
 use crate::bare::device::virtio::error::NicError;
 use crate::bare::device::virtio::hal::DirectHal;
-use crate::bare::device::virtio::packets::{HEADER_BYTES, Packets, RING, indices};
+use crate::bare::device::virtio::packets::{
+    HEADER_BYTES, NEEDS_CHECKSUM, Packets, RING, SEGMENTS_TCP4, Shape,
+};
+use crate::platform::checksum::{self, Partial};
 
 /// The number of the transmit ring.
 pub(crate) const TRANSMIT_RING: u16 = 1;
+
+/// Buffers of packets that the device cuts: one holds all that a client has not acknowledged yet.
+const LARGE: Shape = Shape { count: 128, bytes: 5 * 4096 };
+
+/// The longest Ethernet frame that the device may be given to cut.
+pub(crate) const LARGE_FRAME_BYTES_MAX: usize = LARGE.bytes - HEADER_BYTES;
 
 /// The transmit ring with its buffers.
 #[derive(Debug)]
@@ -29,23 +39,28 @@ pub(crate) struct Transmit {
     sent: [(u16, u16); RING],
     doorbell: Doorbell,
     is_dirty: bool,
+    /// The device completes checksums, and cuts packets.
+    is_large: bool,
 }
 
 impl Transmit {
     /// Sets the ring up, with every buffer free. It never interrupts.
     pub(crate) fn try_new(
         transport: &mut impl Transport,
+        is_large: bool,
         doorbell: impl FnOnce() -> Doorbell,
     ) -> Result<Self, NicError> {
         let mut queue = Box::new(VirtQueue::new(transport, TRANSMIT_RING, false, false)?);
         queue.set_dev_notify(false);
+        let packets = Packets::try_new(if is_large { LARGE } else { Shape::SMALL })?;
         Ok(Self {
             queue,
-            packets: Packets::try_new()?,
-            free: indices().collect(),
+            free: packets.indices().collect(),
+            packets,
             sent: [(0, 0); RING],
             doorbell: doorbell(),
             is_dirty: false,
+            is_large,
         })
     }
 
@@ -66,7 +81,7 @@ impl Transmit {
         if self.free.is_empty() {
             self.reap();
         }
-        (!self.free.is_empty()).then_some(Slot { ring: self })
+        (!self.free.is_empty()).then_some(Slot { ring: self, segment: None })
     }
 
     /// Whether the device has every buffer.
@@ -102,6 +117,8 @@ impl Transmit {
 #[derive(Debug)]
 pub(crate) struct Slot<'a> {
     ring: &'a mut Transmit,
+    /// Bytes of the segments that the device is to cut it into.
+    segment: Option<NonZeroU16>,
 }
 
 impl phy::TxToken for Slot<'_> {
@@ -110,10 +127,27 @@ impl phy::TxToken for Slot<'_> {
         let end = HEADER_BYTES + bytes;
         let sent = u16::try_from(end).expect("a packet fits its buffer");
         let memory = self.ring.packets.buffer(buffer);
-        // No offload: a header of zeros.
-        memory[..HEADER_BYTES].fill(0);
-        let result = write(&mut memory[HEADER_BYTES..end]);
+        let (header, frame) = memory[..end].split_at_mut(HEADER_BYTES);
+        // Zeros where the device has nothing to do.
+        header.fill(0);
+        let result = write(frame);
+        if self.ring.is_large
+            && let Some(Partial { start, offset, headers }) = checksum::leave(frame)
+        {
+            header[0] = NEEDS_CHECKSUM;
+            header[6..8].copy_from_slice(&start.to_le_bytes());
+            header[8..10].copy_from_slice(&offset.to_le_bytes());
+            if let Some(segment) = self.segment {
+                header[1] = SEGMENTS_TCP4;
+                header[2..4].copy_from_slice(&headers.to_le_bytes());
+                header[4..6].copy_from_slice(&segment.get().to_le_bytes());
+            }
+        }
         self.ring.send(buffer, sent);
         result
+    }
+
+    fn set_meta(&mut self, meta: PacketMeta) {
+        self.segment = meta.segmentation_offload_size;
     }
 }

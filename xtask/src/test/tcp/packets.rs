@@ -1,0 +1,56 @@
+//! Values that come and go in packets of every size.
+
+use anyhow::{Context, ensure};
+
+use super::subject::Subject;
+use crate::resp::{Client, Reply, encode};
+
+/// Around what one packet, one buffer of a device, and all that a client may send at once can hold; a
+/// value of the last ones comes in pieces.
+const SIZES: [usize; 14] = [
+    1, 63, 1_400, 1_460, 2_024, 2_036, 4_060, 8_192, 16_384, 20_000, 20_480, 65_000, 65_536,
+    300_000,
+];
+
+/// Values that are on their way at once.
+const AT_ONCE: usize = 4;
+
+/// Sets values and gets them back, byte for byte, one by one and several at once.
+pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+    let mut client = subject.connect()?;
+    for size in SIZES {
+        let values: Vec<_> = (0..AT_ONCE).map(|seed| bytes(size, seed)).collect();
+        let sets = values
+            .iter()
+            .enumerate()
+            .map(|(key, value)| encode(&[b"SET".as_slice(), name(key).as_bytes(), value]));
+        client.send(&sets.collect::<Vec<_>>().concat())?;
+        for _ in &values {
+            let reply = client.receive()?;
+            ensure!(reply == Reply::Status("OK".into()), "SET of {size} bytes: {reply:?}");
+        }
+        let gets = (0..AT_ONCE).map(|key| encode(&["GET", &name(key)]));
+        client.send(&gets.collect::<Vec<_>>().concat())?;
+        for value in &values {
+            same(&mut client, value).with_context(|| format!("GET of {size} bytes"))?;
+        }
+    }
+    Ok(())
+}
+
+fn name(key: usize) -> String {
+    format!("packets:{key}")
+}
+
+/// Bytes that tell where they belong.
+fn bytes(count: usize, seed: usize) -> Vec<u8> {
+    (0..count).map(|at| ((at + seed) * 31 + at / 251).to_le_bytes()[0]).collect()
+}
+
+fn same(client: &mut Client, value: &[u8]) -> anyhow::Result<()> {
+    let Reply::Bulk(Some(found)) = client.receive()? else { anyhow::bail!("no bulk string") };
+    ensure!(found.len() == value.len(), "{} bytes", found.len());
+    let wrong = found.iter().zip(value).position(|(found, value)| found != value);
+    ensure!(wrong.is_none(), "byte {} is wrong", wrong.unwrap_or_default());
+    Ok(())
+}
