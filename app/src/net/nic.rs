@@ -19,6 +19,8 @@ pub trait Nic: Device {
 
     /// The first bytes of the packet that [`receive`](Device::receive) hands out next, at least 64 of
     /// it if it has as many. What is behind a shorter one's end means nothing.
+    ///
+    /// To be asked before each `receive`: here packets that nobody can use are thrown away.
     fn front(&mut self) -> Option<&[u8]>;
 
     /// Whether a packet waits to be received.

@@ -1,19 +1,18 @@
 //! What a Redis codec makes of the same bytes.
 
 use app::resp::{self, Parsed, Ranges};
-use redis_protocol::resp2::decode;
-use redis_protocol::resp2::types::OwnedFrame;
+use redis_protocol::resp2::types::{OwnedFrame, Resp2Frame};
+use redis_protocol::resp2::{decode, encode};
 
 use super::feed::{ARGUMENTS, LIMITS};
 
 /// Writes a request as an array of bulk strings.
 pub(crate) fn encode(arguments: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
-    for argument in arguments {
-        bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-        bytes.extend_from_slice(argument);
-        bytes.extend_from_slice(b"\r\n");
-    }
+    let strings = arguments.iter().cloned().map(OwnedFrame::BulkString);
+    let frame = OwnedFrame::Array(strings.collect());
+    let mut bytes = vec![0; frame.encode_len(false)];
+    let written = encode::encode(&mut bytes, &frame, false);
+    assert_eq!(written.ok(), Some(bytes.len()), "the codec knows how long it is");
     bytes
 }
 

@@ -69,7 +69,7 @@ impl Receive {
     }
 
     fn put(&mut self, buffer: u16) {
-        // SAFETY: the buffer is not touched again until `take` has got its descriptor back.
+        // SAFETY: the buffer is not touched again until the device has used its descriptor.
         let added = unsafe { self.queue.add(&[], &mut [self.packets.buffer(buffer)]) };
         // There are as many descriptors as buffers.
         let descriptor = added.expect("a descriptor for every buffer");
@@ -85,8 +85,16 @@ impl Receive {
     /// The bytes of the next packet, or its buffer behind the header. Packets before it whose checksums
     /// are wrong are thrown away.
     pub(crate) fn front(&mut self) -> Option<&[u8]> {
-        while self.merged.is_some() && !self.merge()? {
-            drop(self.take());
+        if self.merged.is_some() {
+            let mut thrown_away = 0;
+            while !self.merge()? {
+                drop(self.take());
+                thrown_away += 1;
+                if thrown_away == RING {
+                    // A flood of them must not keep the loop from its clients.
+                    return None;
+                }
+            }
         }
         if self.is_merged() {
             return self.merged.as_ref()?.whole();
