@@ -2,8 +2,9 @@
 //!
 //! [`Stack`] owns the device and smoltcp's interface and moves packets, one at a time. Its
 //! [`Sockets`] are all made at boot, with their buffers: some listen, some carry a line, the rest
-//! are idle. Each is in a set of its own, so that a packet costs the same however many there are. The network stack has no backlog, so whenever a listener has taken a connection the
-//! next one is armed before the next packet is looked at. [`Addressing`] finds the address.
+//! are idle. Each is in a set of its own, so that a packet costs the same however many there are. The
+//! network stack has no backlog, so whenever a listener has taken a connection the next one is armed
+//! before the next packet is looked at. [`Addressing`] finds the address.
 
 mod address;
 mod cells;

@@ -2,8 +2,8 @@
 //!
 //! A turn never blocks and never does more than a slice of long work, so that one client cannot
 //! keep the others waiting. Order of a turn: packets one by one, every client's bytes and requests,
-//! new connections, the readers of reports, what connections that have ended left behind, packets out, one kick. A turn
-//! with nothing to do releases what waits for a flush.
+//! new connections, the readers of reports, what connections that have ended left behind, packets
+//! out, one kick. A turn with nothing to do releases what waits for a flush.
 //!
 //! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a reply
 //! too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
@@ -283,6 +283,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
                 break;
             }
         }
+        // An audit that has begun meanwhile may be over in the next turn, and has put off some as well.
+        self.was_checking |= self.service.is_checking();
         busy
     }
 }

@@ -24,7 +24,7 @@ pub const CLIENTS_DEFAULT: usize = 256;
 pub const CLIENTS_PART: usize = 8;
 /// One client is enough to work.
 pub const CLIENTS_MIN: usize = 1;
-/// Each takes 200 KiB of buffers.
+/// Each takes 212 KiB of buffers.
 pub const CLIENTS_MAX: usize = 1024;
 
 /// Listening sockets beyond the clients: the network stack has no backlog, a SYN that finds no

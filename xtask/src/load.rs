@@ -60,9 +60,9 @@ pub(crate) fn load(workspace: &Workspace, options: &LoadOptions) -> anyhow::Resu
     let death = guest.death()?;
     match (result, death) {
         (Ok(code), None) => Ok(code),
-        (Ok(_), Some(death)) => Err(anyhow::anyhow!("{death:#}")),
+        (Ok(_), Some(death)) => Err(death),
         (Err(error), None) => Err(error),
-        (Err(error), Some(death)) => Err(error.context(format!("{death:#}"))),
+        (Err(error), Some(death)) => Err(death.context(format!("{error:#}"))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How requests reach the guests: TAP devices in a network of their own, or passt.
 //!
-//! The network is this process's and its children's, and has no name: it goes when they end, however
+//! The network is this thread's and that of what it starts, and has no name: it goes when they end, however
 //! they end, and nothing of the host's network is touched.
 
 use std::fmt;
@@ -106,7 +106,7 @@ impl Way {
         }
     }
 
-    /// Lays the wires. With TAP devices this process leaves the host's network for good.
+    /// Lays the wires. With TAP devices this thread leaves the host's network for good.
     pub(crate) fn lay(self) -> anyhow::Result<()> {
         if self == Self::Passt {
             return Ok(());

@@ -60,10 +60,11 @@ impl Regions {
                 room.raw(separator);
                 write_row(service, &info, room);
             };
+            // What does not fit was counted all the same.
+            share.spend(service, &info);
             if !room.whole(row) {
                 return false;
             }
-            share.spend(service, &info);
             self.cursor = next;
             self.left -= 1;
             self.part = Part::Row;

@@ -16,6 +16,8 @@ pub(super) fn write<M: Machine>(
     while !share.is_spent() {
         let Some((info, next)) = service.vm().next_area(*cursor) else { return true };
         let caller = service.caller(&info);
+        // What does not fit was counted all the same.
+        share.spend(service, &info);
         let is_written = room.whole(|room| {
             // Writing to a room cannot fail.
             let _ = service.vm().write_row(&info, &caller, room);
@@ -23,7 +25,6 @@ pub(super) fn write<M: Machine>(
         if !is_written {
             return false;
         }
-        share.spend(service, &info);
         *cursor = next;
     }
     false

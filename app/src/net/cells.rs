@@ -15,7 +15,7 @@ use smoltcp::wire::{IpAddress, IpEndpoint};
 use super::nic::Nic;
 use super::route::{Key, Routes};
 
-/// Segments that are sent in one turn, over all sockets: as many as a device's ring holds. Those that
+/// Packets that are sent in one turn, over all sockets: a device's ring holds twice as many. Those that
 /// are left come first in the next turn.
 const SEGMENTS_MAX: usize = 64;
 

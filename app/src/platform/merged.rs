@@ -1,7 +1,7 @@
 //! A packet that a device has laid down in several buffers, one behind the other.
 //!
-//! What a client sends at once comes as one packet of up to 64 KiB where the device can do that: the work
-//! of each packet is done once, and not for each 1,460 bytes.
+//! What a client sends at once comes as one packet of up to 64 KiB where the device can do that: the
+//! work of each packet is done once, and not for each 1,460 bytes.
 
 use alloc::boxed::Box;
 use alloc::vec;

@@ -184,7 +184,10 @@ impl Visitor {
     /// Writes on with the answer.
     fn write<M: Machine>(&mut self, service: &Service<M>, share: &mut Share) -> bool {
         let Some(answer) = &mut self.answer else { return false };
-        let is_empty = self.output.is_empty();
+        if !self.output.is_empty() {
+            // A reader that stands still must not have the same row made in every turn.
+            return false;
+        }
         let mut length = 0;
         if !answer.is_done() {
             length = answer.write(service, self.output.room(), share);
@@ -193,7 +196,7 @@ impl Visitor {
         if answer.is_done() {
             self.is_closing = !answer.keeps_alive;
             self.answer = None;
-        } else if length == 0 && is_empty && !share.is_spent() {
+        } else if length == 0 && !share.is_spent() {
             // A piece that no buffer holds.
             log::warn!("a report has a piece that is too large");
             self.is_closing = true;

@@ -114,6 +114,8 @@ mod tests {
     fn a_guest_that_runs_is_not_given_another_machine() {
         let parse = |words: &[&str]| Cli::try_parse_from([&["xtask", "load"], words].concat());
         assert!(parse(&["--name", "a", "--smp", "2"]).is_err());
+        assert!(parse(&["--machine", "q35"]).is_ok());
+        assert!(parse(&["--name", "a", "--machine", "q35"]).is_err());
         assert!(parse(&["--name", "a", "--clients", "2"]).is_ok());
     }
 }

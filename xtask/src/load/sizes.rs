@@ -48,6 +48,7 @@ fn bytes(text: &str) -> Option<u64> {
         "K" | "k" => 10,
         "M" | "m" => 20,
         "G" | "g" => 30,
+        "T" | "t" => 40,
         _ => return None,
     };
     let plain = digits.bytes().all(|digit| digit.is_ascii_digit());
@@ -64,7 +65,10 @@ mod tests {
         assert_eq!("1-256K".parse(), Ok(Sizes { min: 1, max: 256 << 10 }));
         assert_eq!("4096".parse(), Ok(Sizes { min: 4096, max: 4096 }));
         assert_eq!("1m-2G".parse(), Ok(Sizes { min: 1 << 20, max: 2 << 30 }));
-        for bad in ["", "-", "1-", "0-4", "5-4", "+1-4", "1KB", "1-2X", "1.5K", "1-2-3", "9999G"] {
+        assert_eq!("1-1T".parse(), Ok(Sizes { min: 1, max: 1 << 40 }));
+        for bad in
+            ["", "-", "1-", "0-4", "5-4", "+1-4", "1KB", "1-2X", "1.5K", "1-2-3", "9999G", "2T"]
+        {
             assert!(bad.parse::<Sizes>().is_err(), "{bad}");
         }
     }

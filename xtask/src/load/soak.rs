@@ -51,7 +51,7 @@ pub(crate) fn soak(workspace: &Workspace, minutes: u64) -> anyhow::Result<ExitCo
         (Ok(code), None) => Ok(code),
         (Ok(_), Some(death)) => Err(death),
         (Err(error), None) => Err(error),
-        (Err(error), Some(death)) => Err(error.context(format!("{death:#}"))),
+        (Err(error), Some(death)) => Err(death.context(format!("{error:#}"))),
     }
 }
 
@@ -78,9 +78,14 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
         if elapsed < plan.duration && pace.is_due(elapsed) {
             process::announce("", &pace.take(elapsed, tally));
         }
-        guest.is_interrupted()
-    })?;
+        guest.is_interrupted() || minder.is_finished()
+    });
     let minded = minder.end()?;
+    let outcome = outcome?;
+    if outcome.worked < plan.duration {
+        process::announce("Ended", "before its time: nothing is said of how it grew");
+        return Ok(ExitCode::from(130));
+    }
     let mut tally = outcome.tally;
     minded.violations.into_iter().for_each(|violation| tally.violate(violation));
     let audit = counters::audit(&mut observer, areas);

@@ -45,11 +45,13 @@ impl Subjects {
         }
     }
 
-    /// Asks the image for a command: what it answers when it refuses it.
+    /// Asks the image for a command: what it answers where it does not know it.
     pub(super) fn refusal(&self, request: Request) -> anyhow::Result<Option<String>> {
         match self.connect(Who::Image)?.call(&request.words("probe"))? {
             // Behind the comma Redis, and so the image, repeats what it was sent.
-            Reply::Error(text) => Ok(text.split(',').next().map(str::to_owned)),
+            Reply::Error(text) if text.starts_with("ERR unknown command") => {
+                Ok(text.split(',').next().map(str::to_owned))
+            }
             _ => Ok(None),
         }
     }

@@ -67,6 +67,11 @@ impl Minder {
         Ok(Self { is_over, thread: std::thread::spawn(work) })
     }
 
+    /// Whether it has given up: [`end`](Self::end) says why.
+    pub(super) fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Ends it.
     pub(super) fn end(self) -> anyhow::Result<Minded> {
         self.is_over.store(true, Ordering::Relaxed);

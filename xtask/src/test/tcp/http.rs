@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -48,12 +48,8 @@ pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
     let metrics = get(subject, "/metrics")?;
     ensure!(metrics.contains("vmalloc_op_seconds_count{op=\"VMALLOC\"}"), "no call was timed");
     let mut command = Command::new("promtool");
-    command.args(["check", "metrics"]).stdin(Stdio::piped());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().context("promtool")?;
-    // Dropped when all is written: promtool reads to the end.
-    child.stdin.take().context("promtool's input")?.write_all(metrics.as_bytes())?;
-    let output = child.wait_with_output()?;
+    command.args(["check", "metrics"]);
+    let output = process::feed_within(&mut command, metrics.into_bytes(), LIMIT)?;
     let said = [output.stdout, output.stderr].concat();
     ensure!(
         output.status.success() && said.is_empty(),

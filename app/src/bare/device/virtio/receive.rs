@@ -21,6 +21,10 @@ use crate::platform::merged::Merged;
 /// The number of the receive ring.
 pub(crate) const RECEIVE_RING: u16 = 0;
 
+/// Damaged packets that are thrown away at one look: a flood of them must not keep the loop from its
+/// clients.
+const DAMAGED_MAX: usize = 8;
+
 /// The receive ring with its buffers.
 #[derive(Debug)]
 pub(crate) struct Receive {
@@ -32,7 +36,7 @@ pub(crate) struct Receive {
     doorbell: Doorbell,
     /// Buffers went back since the last kick.
     is_dirty: bool,
-    /// Packets were taken since the last kick.
+    /// Packets were handed out since the last kick.
     is_busy: bool,
     /// The device interrupts with the next packet.
     is_armed: bool,
@@ -88,10 +92,9 @@ impl Receive {
         if self.merged.is_some() {
             let mut thrown_away = 0;
             while !self.merge()? {
-                drop(self.take());
+                self.throw_away()?;
                 thrown_away += 1;
-                if thrown_away == RING {
-                    // A flood of them must not keep the loop from its clients.
+                if thrown_away == DAMAGED_MAX {
                     return None;
                 }
             }
@@ -149,17 +152,30 @@ impl Receive {
         // SAFETY: the same buffer that `put` gave for this descriptor.
         let used = unsafe { self.queue.pop_used(descriptor, &[], &mut [memory]) };
         let bytes = used.expect("the descriptor that was just seen") as usize;
-        self.is_busy = true;
         Some((buffer, bytes.min(room)))
+    }
+
+    /// Gives the next packet back to the device, unread: for who waits for packets none has come.
+    fn throw_away(&mut self) -> Option<()> {
+        if self.is_merged() {
+            self.merged.as_mut()?.clear();
+        } else {
+            let (buffer, _) = self.pop()?;
+            self.put(buffer);
+        }
+        Some(())
     }
 
     /// Takes the next packet, after [`front`](Self::front) has shown it.
     pub(crate) fn take(&mut self) -> Option<Received<'_>> {
-        if self.is_merged() {
-            return Some(Received { ring: self, place: Place::Merged });
-        }
-        let (buffer, end) = self.pop()?;
-        Some(Received { ring: self, place: Place::Buffer(buffer, end.max(HEADER_BYTES)) })
+        let place = if self.is_merged() {
+            Place::Merged
+        } else {
+            let (buffer, end) = self.pop()?;
+            Place::Buffer(buffer, end.max(HEADER_BYTES))
+        };
+        self.is_busy = true;
+        Some(Received { ring: self, place })
     }
 
     /// Ends a turn: tells the device of returned buffers if it waits for some, and asks for an

@@ -22,7 +22,7 @@ use crate::platform::checksum::{self, Partial};
 /// The number of the transmit ring.
 pub(crate) const TRANSMIT_RING: u16 = 1;
 
-/// Buffers of packets that the device cuts: one holds all that a client has not acknowledged yet.
+/// Buffers of packets that the device cuts: one holds a value of 16 KiB with its frame.
 const LARGE: Shape = Shape { count: 128, bytes: 5 * 4096 };
 
 /// The longest Ethernet frame that the device may be given to cut.

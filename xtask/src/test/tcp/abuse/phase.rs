@@ -44,9 +44,9 @@ impl Phase {
         bystander.take()?;
         let start = Instant::now();
         let outcome = work();
-        let (time, waits) = (start.elapsed(), bystander.take()?);
-        let turns = Turns::read(observer)?;
+        let time = start.elapsed();
         outcome?;
+        let (waits, turns) = (bystander.take()?, Turns::read(observer)?);
         Ok(Self { name, time, waits, turns })
     }
 }
