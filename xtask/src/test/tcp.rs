@@ -84,6 +84,7 @@ const CASES: &[Case] = &[
     guest("64 idle clients and one that works", clients::idle),
     guest("64 clients that vanish by RST", clients::reset),
     crowd("packets of every size bring every byte", "", packets::run),
+    crowd("a damaged packet delays nobody", "", abuse::damaged),
     crowd("abuse costs its own connections only", abuse::CLIENTS, abuse::run),
     tool("a load whose every byte is checked", load::verified),
     tool("stop ends a detached guest", lifecycle::stop),

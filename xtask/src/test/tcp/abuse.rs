@@ -17,6 +17,8 @@ use super::subject::Subject;
 use crate::process;
 use crate::resp::Client;
 
+pub(super) use flood::damaged;
+
 use bystander::Bystander;
 use phase::{Phase, Turns};
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, SocketAddrV4, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
@@ -19,6 +19,9 @@ const ROUNDS: usize = 5;
 /// Handshakes that nobody ends, and the time between two heaps of them.
 const HALVES: u16 = 1000;
 const PAUSE: Duration = Duration::from_millis(50);
+/// Segments that are damaged, and how long the image may take to sleep again after each.
+const DAMAGED: u16 = 10;
+const ASLEEP_AGAIN: Duration = Duration::from_millis(5);
 /// How long the last of them may wait.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -73,6 +76,38 @@ pub(super) fn half_open(subject: &Subject) -> anyhow::Result<()> {
     ensure!(halves > u64::from(HALVES) / 4, "{halves} handshakes are under way");
     // Those who mean it are served all the same.
     dial_once(subject)
+}
+
+/// Segments with a wrong checksum, one at a time while the image sleeps: it must be awake for what comes
+/// behind them.
+pub(in crate::test::tcp) fn damaged(subject: &Subject) -> anyhow::Result<()> {
+    let (Network::Tap(_), SocketAddr::V4(to)) = (subject.network(), subject.address()) else {
+        process::announce("", "not done: damaged segments need a TAP device");
+        return Ok(());
+    };
+    let socket = sys::raw_socket().context("a raw socket")?;
+    let mut client = subject.connect()?;
+    let mut ping = || {
+        let start = Instant::now();
+        let reply = client.call(&["PING"])?;
+        ensure!(reply == Reply::Status("PONG".to_owned()), "{}", reply.terminal());
+        Ok(start.elapsed())
+    };
+    let (mut alone, mut behind) = (Duration::ZERO, Duration::ZERO);
+    for number in 0..DAMAGED {
+        std::thread::sleep(PAUSE);
+        alone += ping()?;
+        std::thread::sleep(PAUSE);
+        let mut packet = syn(SocketAddrV4::new([10, 0, 2, 100].into(), 10_000 + number), to);
+        packet[36] ^= 1;
+        socket.send_to(&packet, to)?;
+        std::thread::sleep(ASLEEP_AGAIN);
+        behind += ping()?;
+    }
+    // An image that misses an interrupt sleeps for a second.
+    let limit = 10 * alone + Duration::from_secs(1);
+    ensure!(behind < limit, "{behind:?} behind damaged packets, {alone:?} without");
+    Ok(())
 }
 
 /// The first packet of a handshake, with the headers of IP and TCP.
