@@ -1,4 +1,4 @@
-//! The one table of commands: it feeds dispatch, arity checks, `COMMAND` and the README.
+//! The one table of commands: it feeds dispatch, arity checks, `COMMAND` and `docs/commands.md`.
 
 mod rows;
 
@@ -52,7 +52,7 @@ pub struct Command<M: Machine + 'static> {
     pub group: Group,
     /// What follows the name.
     pub syntax: &'static str,
-    /// One clause for the README.
+    /// One clause for `docs/commands.md`.
     pub summary: &'static str,
     /// The first words of its errors, beside those of every command.
     pub errors: &'static str,

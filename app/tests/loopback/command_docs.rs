@@ -1,4 +1,4 @@
-//! The README's table of commands is the image's.
+//! The table in docs/commands.md is written from the image's table of commands.
 
 use std::fmt::Write;
 use std::{env, fs};
@@ -7,7 +7,7 @@ use app::service::table::{Commands, Group};
 use vmalloc::sim::SimMachine;
 
 const BEGIN: &str =
-    "<!-- commands: written by a test, UPDATE_README=1 cargo test -p app readme -->\n";
+    "<!-- commands: written by a test, UPDATE_DOCS=1 cargo test -p app command_docs -->\n";
 const END: &str = "<!-- end of commands -->\n";
 
 fn table() -> String {
@@ -35,15 +35,15 @@ fn title(group: Group) -> &'static str {
 }
 
 #[test]
-fn the_readme_has_every_command() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let readme = fs::read_to_string(path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("the README has the table's beginning");
-    let (now, after) = rest.split_once(END).expect("the README has the table's end");
+fn the_docs_list_every_command() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/commands.md");
+    let page = fs::read_to_string(path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).expect("the page has the table's beginning");
+    let (now, after) = rest.split_once(END).expect("the page has the table's end");
     let wanted = table();
-    if env::var_os("UPDATE_README").is_some() {
+    if env::var_os("UPDATE_DOCS").is_some() {
         fs::write(path, format!("{before}{BEGIN}{wanted}{END}{after}")).unwrap();
     } else {
-        assert_eq!(now, wanted, "UPDATE_README=1 cargo test -p app readme");
+        assert_eq!(now, wanted, "UPDATE_DOCS=1 cargo test -p app command_docs");
     }
 }
