@@ -1,4 +1,9 @@
 //! `/metrics`: the table of counters in the text format of Prometheus, version 0.0.4.
+//!
+//! Every family begins with `vmalloc_`. Families that had another name in the release before are
+//! written a second time under it: see [`deprecated`].
+
+mod deprecated;
 
 use core::fmt::Write;
 
@@ -15,8 +20,8 @@ const BOUNDS: [&str; BOUNDS_US.len()] = [
 
 const BUILD: &str = "# HELP vmalloc_build_info The image that runs.\n\
                      # TYPE vmalloc_build_info gauge\n";
-const COMMANDS: &str = "# HELP resp_commands_total Requests by command and result.\n\
-                        # TYPE resp_commands_total counter\n";
+const COMMANDS: Family =
+    Family::counter("vmalloc_resp_commands_total", "Requests by command and result.");
 const SECONDS: &str = "# HELP vmalloc_op_seconds How long calls took, of one in 16; of work that \
                        others do it is the beginning.\n\
                        # TYPE vmalloc_op_seconds histogram\n";
@@ -33,50 +38,74 @@ pub(super) fn write<M: Machine>(
         let version = env!("CARGO_PKG_VERSION");
         let _ = writeln!(room, "{BUILD}vmalloc_build_info{{version=\"{version}\"}} 1");
     });
-    let mut last = None;
-    service.for_each_row(&mut |row| {
-        let Some(metric) = row.metric else { return };
-        let is_new = last != Some(metric.family.name);
-        last = Some(metric.family.name);
-        pieces.piece(|room| {
-            if is_new {
-                header(metric.family, room);
-            }
-            series(&metric, row.value, room);
-        });
-    });
-    pieces.piece(|room| room.raw(COMMANDS.as_bytes()));
-    for (name, tally) in service.tallies() {
-        pieces.piece(|room| {
-            for (result, value) in [("ok", tally.served()), ("error", tally.failed)] {
-                let labels = format_args!("{{cmd=\"{name}\",result=\"{result}\"}}");
-                let _ = writeln!(room, "resp_commands_total{labels} {value}");
-            }
-        });
-    }
+    counters(service, &mut pieces, Some);
+    commands(service, &mut pieces, COMMANDS);
     pieces.piece(|room| room.raw(SECONDS.as_bytes()));
     for (name, tally) in service.tallies() {
-        // Always a piece, so that the others keep their places.
+        // A command without a timed call has an empty piece: the number of pieces is constant.
         pieces.piece(|room| {
             if tally.timed() > 0 {
                 histogram(name, tally, room);
             }
         });
     }
+    counters(service, &mut pieces, deprecated::family);
+    if let Some(family) = deprecated::family(COMMANDS) {
+        commands(service, &mut pieces, family);
+    }
     pieces.is_done()
 }
 
-fn header(family: &Family, room: &mut Room<'_>) {
-    let kind = match family.kind {
+/// Writes the families of the table of counters, each under the name that `rename` returns for it.
+/// Families without one are left out.
+fn counters<M: Machine>(
+    service: &Service<M>,
+    pieces: &mut Pieces<'_, '_>,
+    rename: impl Fn(Family) -> Option<Family>,
+) {
+    let mut last = None;
+    service.for_each_row(&mut |row| {
+        let Some(metric) = row.metric else { return };
+        let Some(family) = rename(*metric.family) else { return };
+        let is_new = last != Some(family.name);
+        last = Some(family.name);
+        pieces.piece(|room| {
+            if is_new {
+                header(family, room);
+            }
+            series(family.name, &metric, row.value, room);
+        });
+    });
+}
+
+/// Writes the counts of every command.
+fn commands<M: Machine>(service: &Service<M>, pieces: &mut Pieces<'_, '_>, family: Family) {
+    pieces.piece(|room| header(family, room));
+    for (command, tally) in service.tallies() {
+        pieces.piece(|room| {
+            for (result, value) in [("ok", tally.served()), ("error", tally.failed)] {
+                let labels = format_args!("{{cmd=\"{command}\",result=\"{result}\"}}");
+                let _ = writeln!(room, "{}{labels} {value}", family.name);
+            }
+        });
+    }
+}
+
+fn header(family: Family, room: &mut Room<'_>) {
+    let Family { name, kind, help } = family;
+    let kind = match kind {
         MetricKind::Counter => "counter",
         MetricKind::Gauge => "gauge",
     };
-    let Family { name, help, .. } = family;
-    let _ = write!(room, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    let _ = write!(room, "# HELP {name} ");
+    if deprecated::is_old(name) {
+        let _ = write!(room, "Deprecated, use {}{name}. ", deprecated::PREFIX);
+    }
+    let _ = write!(room, "{help}\n# TYPE {name} {kind}\n");
 }
 
-fn series(metric: &Metric, value: u64, room: &mut Room<'_>) {
-    room.raw(metric.family.name.as_bytes());
+fn series(name: &str, metric: &Metric, value: u64, room: &mut Room<'_>) {
+    room.raw(name.as_bytes());
     let labels = metric.labels.iter().filter(|(name, _)| !name.is_empty());
     let mut separator = "{";
     for (name, text) in labels {

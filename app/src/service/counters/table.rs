@@ -5,47 +5,47 @@ use vmalloc::{Family, Machine, Row};
 use super::{Counters, HITS};
 use crate::service::Service;
 
-const UPTIME: &Family = &Family::gauge("uptime_seconds", "Seconds since boot.");
-const REGIONS: &Family = &Family::gauge("service_regions", "Regions that clients have.");
-const NAMES: &Family = &Family::gauge("service_names", "Names of regions.");
-const COMMANDS: &Family = &Family::counter("resp_requests_total", "Requests that were answered.");
-const ERRORS: &Family = &Family::counter("resp_errors_total", "Replies that were errors.");
+const UPTIME: &Family = &Family::gauge("vmalloc_uptime_seconds", "Seconds since boot.");
+const REGIONS: &Family = &Family::gauge("vmalloc_service_regions", "Regions that clients have.");
+const NAMES: &Family = &Family::gauge("vmalloc_service_names", "Names of regions.");
+const COMMANDS: &Family = &Family::counter("vmalloc_resp_requests_total", "Requests that were answered.");
+const ERRORS: &Family = &Family::counter("vmalloc_resp_errors_total", "Replies that were errors.");
 const PROTOCOL_ERRORS: &Family = &Family::counter(
-    "resp_protocol_errors_total",
+    "vmalloc_resp_protocol_errors_total",
     "Connections closed because their bytes made no sense.",
 );
 const SPILLED: &Family =
-    &Family::counter("resp_replies_spilled_total", "Replies that needed a buffer of their own.");
+    &Family::counter("vmalloc_resp_replies_spilled_total", "Replies that needed a buffer of their own.");
 const ERRANDS: &Family =
-    &Family::counter("service_errands_total", "Work that other CPUs were sent to do.");
-const HIT: &Family = &Family::counter("guard_hits_total", "Faults that VPROBE met, by kind.");
-const TURNS: &Family = &Family::counter("loop_turns_total", "Turns of the loop.");
+    &Family::counter("vmalloc_service_errands_total", "Work that other CPUs were sent to do.");
+const HIT: &Family = &Family::counter("vmalloc_guard_hits_total", "Faults that VPROBE met, by kind.");
+const TURNS: &Family = &Family::counter("vmalloc_loop_turns_total", "Turns of the loop.");
 const TURNS_LONG: &Family =
-    &Family::counter("loop_turns_long_total", "Turns that took more than 2 ms.");
-const CLIENTS: &Family = &Family::gauge("resp_clients", "Clients that are connected.");
-const CLIENTS_PEAK: &Family = &Family::gauge("resp_clients_peak", "The most that ever were.");
+    &Family::counter("vmalloc_loop_turns_long_total", "Turns that took more than 2 ms.");
+const CLIENTS: &Family = &Family::gauge("vmalloc_resp_clients", "Clients that are connected.");
+const CLIENTS_PEAK: &Family = &Family::gauge("vmalloc_resp_clients_peak", "The most that ever were.");
 const CONNECTIONS: &Family =
-    &Family::counter("resp_connections_total", "Connections that were accepted.");
+    &Family::counter("vmalloc_resp_connections_total", "Connections that were accepted.");
 const CONNECTIONS_REFUSED: &Family =
-    &Family::counter("resp_connections_refused_total", "Connections beyond the limit of clients.");
+    &Family::counter("vmalloc_resp_connections_refused_total", "Connections beyond the limit of clients.");
 const CONNECTIONS_LOST: &Family =
-    &Family::counter("resp_connections_lost_total", "Connections that were reset or timed out.");
-const BYTES: &Family = &Family::counter("resp_bytes_total", "Bytes of requests and replies.");
-const SOCKETS: &Family = &Family::gauge("tcp_sockets", "Sockets by service and state.");
+    &Family::counter("vmalloc_resp_connections_lost_total", "Connections that were reset or timed out.");
+const BYTES: &Family = &Family::counter("vmalloc_resp_bytes_total", "Bytes of requests and replies.");
+const SOCKETS: &Family = &Family::gauge("vmalloc_tcp_sockets", "Sockets by service and state.");
 const HTTP_REQUESTS: &Family =
-    &Family::counter("http_requests_total", "HTTP requests that were answered.");
+    &Family::counter("vmalloc_http_requests_total", "HTTP requests that were answered.");
 const HTTP_ERRORS: &Family =
-    &Family::counter("http_errors_total", "Those that were answered with an error.");
-const HTTP_CLIENTS: &Family = &Family::gauge("http_clients", "Connected readers of reports.");
+    &Family::counter("vmalloc_http_errors_total", "Those that were answered with an error.");
+const HTTP_CLIENTS: &Family = &Family::gauge("vmalloc_http_clients", "Connected readers of reports.");
 const HTTP_CONNECTIONS: &Family =
-    &Family::counter("http_connections_total", "Connections that were accepted.");
+    &Family::counter("vmalloc_http_connections_total", "Connections that were accepted.");
 const HTTP_REFUSED: &Family =
-    &Family::counter("http_connections_refused_total", "Connections beyond the limit of readers.");
+    &Family::counter("vmalloc_http_connections_refused_total", "Connections beyond the limit of readers.");
 const HTTP_TIMEOUTS: &Family = &Family::counter(
-    "http_timeouts_total",
+    "vmalloc_http_timeouts_total",
     "Connections closed because nothing came or nothing was read.",
 );
-const HTTP_BYTES: &Family = &Family::counter("http_sent_bytes_total", "Bytes of HTTP answers.");
+const HTTP_BYTES: &Family = &Family::counter("vmalloc_http_sent_bytes_total", "Bytes of HTTP answers.");
 
 /// What the rows of [`Counters::hits`] are called.
 const HIT_ROWS: [&str; HITS.len()] = [

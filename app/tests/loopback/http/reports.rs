@@ -1,6 +1,6 @@
 //! What the reports say, and that they say the same as the commands.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
@@ -115,11 +115,11 @@ fn one_table_feeds_all_reports() {
         ("vmalloc_areas{state=\"busy\"}", "areas"),
         ("vmalloc_ops_total{op=\"allocate\",result=\"ok\"}", "allocations"),
         ("vmalloc_ops_total{op=\"allocate\",result=\"error\"}", "allocations_failed"),
-        ("frames{state=\"free\",node=\"0\"}", "frames_free"),
-        ("pt_pages", "table_pages"),
-        ("guard_hits_total{kind=\"guard\"}", "probes_guard"),
-        ("tcp_sockets{service=\"resp\",state=\"open\"}", "resp_sockets_open"),
-        ("tcp_sockets{service=\"http\",state=\"open\"}", "http_sockets_open"),
+        ("vmalloc_frames{state=\"free\",node=\"0\"}", "frames_free"),
+        ("vmalloc_pt_pages", "table_pages"),
+        ("vmalloc_guard_hits_total{kind=\"guard\"}", "probes_guard"),
+        ("vmalloc_tcp_sockets{service=\"resp\",state=\"open\"}", "resp_sockets_open"),
+        ("vmalloc_tcp_sockets{service=\"http\",state=\"open\"}", "http_sockets_open"),
     ] {
         assert_eq!(series(&metrics, name), named[counter], "{name}");
     }
@@ -160,8 +160,49 @@ fn metrics_are_grouped_and_described() {
             assert!(value.parse::<f64>().is_ok(), "{line}");
         }
     }
-    assert_eq!(series(answer.text(), "resp_commands_total{cmd=\"PING\",result=\"ok\"}"), 40);
+    assert_eq!(series(answer.text(), "vmalloc_resp_commands_total{cmd=\"PING\",result=\"ok\"}"), 40);
     assert_eq!(series(answer.text(), "vmalloc_op_seconds_count{op=\"PING\"}"), 2, "one in 16");
+}
+
+/// Families by name, with their kind and their help text.
+fn families(text: &str) -> BTreeMap<&str, (&str, &str)> {
+    let mut families = BTreeMap::new();
+    for line in text.lines() {
+        if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|it| it.split_once(' ')) {
+            families.insert(name, ("", help));
+        } else if let Some(line) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = line.split_once(' ').unwrap();
+            families.get_mut(name).unwrap().0 = kind;
+        }
+    }
+    families
+}
+
+#[test]
+fn families_have_one_prefix_and_old_names_say_what_replaces_them() {
+    let mut world = World::new().with_clock(|| 7);
+    let mut client = world.connect();
+    world.ok(&mut client, "VMALLOC 10000 NAME a");
+    let mut reader = Reader::connect(&mut world);
+    let text = reader.get(&mut world, "/metrics").text().to_owned();
+    let families = families(&text);
+    let is_old = |name: &&str| !(name.starts_with("vmalloc_") || *name == "process_start_time_seconds");
+    let (old, new): (Vec<&str>, Vec<&str>) = families.keys().copied().partition(is_old);
+    assert_eq!(old.len(), 42, "the families that the release before had under another name");
+    assert!(new.len() > old.len(), "{} names, {} old ones", new.len(), old.len());
+    for name in old {
+        let (kind, help) = families[name];
+        let (new_kind, new_help) = families[format!("vmalloc_{name}").as_str()];
+        assert_eq!(help, format!("Deprecated, use vmalloc_{name}. {new_help}"));
+        assert_eq!(kind, new_kind, "{name}");
+        // The same series with the same values.
+        let rows = |name: &str| -> Vec<String> {
+            let rows = text.lines().filter_map(|line| line.strip_prefix(name));
+            rows.filter(|rest| rest.starts_with(['{', ' '])).map(str::to_owned).collect()
+        };
+        assert!(!rows(name).is_empty(), "{name} has no series");
+        assert_eq!(rows(name), rows(&format!("vmalloc_{name}")), "{name}");
+    }
 }
 
 #[test]
@@ -184,7 +225,7 @@ fn commands_are_counted_by_result() {
         [("VMALLOC", 2, 2), ("VFREE", 1, 0), ("VWRITE", 1, 1), ("VREAD", 1, 0), ("unknown", 0, 1)]
     {
         for (result, value) in [("ok", ok), ("error", error)] {
-            let name = format!("resp_commands_total{{cmd=\"{command}\",result=\"{result}\"}}");
+            let name = format!("vmalloc_resp_commands_total{{cmd=\"{command}\",result=\"{result}\"}}");
             assert_eq!(series(&metrics, &name), value, "{name}");
         }
     }
@@ -263,6 +304,6 @@ fn a_call_that_fails_after_some_turns_is_counted_as_failed() {
     assert!(matches!(world.reply(&mut slow), crate::value::Value::Error(_)));
     let mut reader = Reader::connect(&mut world);
     let metrics = reader.get(&mut world, "/metrics").text().to_owned();
-    assert_eq!(series(&metrics, "resp_commands_total{cmd=\"VMALLOC\",result=\"ok\"}"), 1);
-    assert_eq!(series(&metrics, "resp_commands_total{cmd=\"VMALLOC\",result=\"error\"}"), 1);
+    assert_eq!(series(&metrics, "vmalloc_resp_commands_total{cmd=\"VMALLOC\",result=\"ok\"}"), 1);
+    assert_eq!(series(&metrics, "vmalloc_resp_commands_total{cmd=\"VMALLOC\",result=\"error\"}"), 1);
 }

@@ -72,7 +72,7 @@ pub(super) struct Served {
 pub(super) fn served(subject: &Subject, name: &str) -> anyhow::Result<Served> {
     let metrics = get(subject, "/metrics")?;
     let count = |result: &str| {
-        let counter = format!("resp_commands_total{{cmd=\"{name}\",result=\"{result}\"}} ");
+        let counter = format!("vmalloc_resp_commands_total{{cmd=\"{name}\",result=\"{result}\"}} ");
         let value = metrics.lines().find_map(|line| line.strip_prefix(&counter)?.parse().ok());
         value.with_context(|| format!("no count of {name}"))
     };

@@ -1,0 +1,67 @@
+//! Names of the release before, in which families had no common prefix.
+//!
+//! The families of [`NAMES`] are written under both names for one release; the help text of the old
+//! name says which one to use. A family that is new has one name and no row here.
+
+use vmalloc::Family;
+
+/// The prefix of every family.
+pub(super) const PREFIX: &str = "vmalloc_";
+
+/// Every name that was dropped; the current name is [`PREFIX`] and the old one.
+pub(super) const NAMES: &[&str] = &[
+    "frames",
+    "frames_held",
+    "frames_managed",
+    "frames_zeroed",
+    "frames_zeroed_wanted_total",
+    "guard_hits_total",
+    "http_clients",
+    "http_connections_refused_total",
+    "http_connections_total",
+    "http_errors_total",
+    "http_requests_total",
+    "http_sent_bytes_total",
+    "http_timeouts_total",
+    "loop_turns_long_total",
+    "loop_turns_total",
+    "pt_pages",
+    "pt_pages_cached",
+    "resp_bytes_total",
+    "resp_clients",
+    "resp_clients_peak",
+    "resp_commands_total",
+    "resp_connections_lost_total",
+    "resp_connections_refused_total",
+    "resp_connections_total",
+    "resp_errors_total",
+    "resp_protocol_errors_total",
+    "resp_replies_spilled_total",
+    "resp_requests_total",
+    "service_errands_total",
+    "service_names",
+    "service_regions",
+    "tcp_sockets",
+    "tlb_cpus_skipped_total",
+    "tlb_flushed_pages_total",
+    "tlb_flushes_total",
+    "tlb_generation",
+    "tlb_ipis_total",
+    "tlb_laggards_total",
+    "tlb_last_laggard_cpu",
+    "tlb_shootdowns_by_reason_total",
+    "tlb_shootdowns_total",
+    "uptime_seconds",
+];
+
+/// The family under its old name, where it has one.
+pub(super) fn family(family: Family) -> Option<Family> {
+    let old = family.name.strip_prefix(PREFIX)?;
+    let name = NAMES.iter().copied().find(|name| *name == old)?;
+    Some(Family { name, ..family })
+}
+
+/// Whether a name is one of the release before.
+pub(super) fn is_old(name: &str) -> bool {
+    !name.starts_with(PREFIX)
+}
