@@ -2,18 +2,18 @@
 //!
 //! A turn never blocks and never does more than a slice of long work, so that one client cannot
 //! keep the others waiting. Order of a turn: packets one by one, every client's bytes and requests,
-//! new connections, the readers of reports, what connections that have ended left behind, packets
+//! new connections, HTTP connections, what connections that have ended left behind, packets
 //! out, one kick. A turn with nothing to do releases what waits for a flush.
 //!
 //! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a reply
 //! too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
 
 mod client;
+mod http_connection;
+mod http_connections;
 mod input;
 mod output;
 pub mod position;
-mod visitor;
-mod visitors;
 
 use alloc::vec::Vec;
 use core::{fmt, mem};
@@ -30,8 +30,8 @@ use crate::resp::{Limits, Ranges};
 use crate::service::{Budget, Lend, Service};
 
 use client::{Client, Fate, Shared};
+use http_connections::HttpConnections;
 use position::Position;
-use visitors::Visitors;
 
 /// Bytes that the input holds beyond an inline request: the headers of a multi-bulk request and
 /// its small arguments.
@@ -65,7 +65,7 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     service: Service<M>,
     buffers: B,
     clients: Vec<Client<B::Buffer>>,
-    visitors: Visitors,
+    http_connections: HttpConnections,
     ranges: Ranges,
     limits: Limits,
     /// Connections so far; the number of the last one.
@@ -114,13 +114,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             held_bytes: input_bytes(config),
         };
         let clients = Client::places(&buffers, config.clients, &limits)?;
-        let visitors = Visitors::try_new(&buffers, config)?;
+        let http_connections = HttpConnections::try_new(&buffers, config)?;
         Ok(Self {
             stack: Stack::try_new(nic, &buffers, config, seed)?,
             service: Service::try_new(vm, &buffers, config, seed.rotate_left(17))?,
             buffers,
             clients,
-            visitors,
+            http_connections,
             ranges: Ranges::with_limit(config.arguments),
             limits,
             connections: 0,
@@ -181,7 +181,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         busy |= self.accept(now);
         Position::Report.note();
         self.note_sockets();
-        busy |= self.visitors.turn(&mut self.service, self.stack.sockets(), now);
+        busy |= self.http_connections.turn(&mut self.service, self.stack.sockets(), now);
         Position::Reap.note();
         busy |= self.service.reap(&mut budget);
         Position::Transmit.note();
@@ -191,7 +191,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         }
         let wake = self.stack.wake_at(now);
         let wake = wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0));
-        let wakes = [wake, self.service.wake_at(), self.tidy(now_us), self.visitors.wake_us()];
+        let http = self.http_connections.wake_us();
+        let wakes = [wake, self.service.wake_at(), self.tidy(now_us), http];
         Turn::Idle { wake_us: wakes.into_iter().flatten().min() }
     }
 

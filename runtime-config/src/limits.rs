@@ -31,11 +31,16 @@ pub const CLIENTS_MAX: usize = 1024;
 /// listener is reset. With one packet taken at a time 16 are enough for 200 simultaneous SYNs.
 pub const SPARE_LISTENERS: usize = 16;
 
-/// Readers of the HTTP reports at once. They have places, sockets and buffers of their own, so that
-/// neither service can take the other's.
-pub const HTTP_CLIENTS: usize = 8;
+/// HTTP connections that are served at once. They have places, sockets and buffers of their own, so
+/// that neither service can take the other's. Idle ones give way, so viewers need few of them.
+pub const HTTP_CLIENTS: usize = 16;
+/// Of these, places that only requests for `/metrics` and `/healthz` may be answered in: monitoring
+/// works while other reports take all the rest.
+pub const HTTP_RESERVED: usize = 4;
+/// Sockets of HTTP connections that wait for a place, or are closing.
+pub const HTTP_WAITING: usize = 24;
 /// Listening sockets for them: another is armed after each connection that one has taken.
-pub const HTTP_LISTENERS: usize = 4;
+pub const HTTP_LISTENERS: usize = 8;
 /// Longest head of an HTTP request: what every common server takes.
 pub const HTTP_HEAD_BYTES_MAX: usize = 8 * KIB;
 

@@ -45,6 +45,8 @@ pub struct Content {
     pub kind: &'static str,
     /// Its bytes.
     pub body: Body,
+    /// Whether monitors depend on it: it is answered in reserved places too.
+    pub is_monitoring: bool,
 }
 
 /// A report that is being written: what it is and where it goes on.

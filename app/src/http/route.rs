@@ -34,7 +34,8 @@ pub(super) fn find(target: &str, wants_page: bool) -> Result<Content, Status> {
         "/api/regions.json" => (JSON, Body::Regions(regions(query)?)),
         _ => return Err(Status::NotFound),
     };
-    Ok(Content { kind, body })
+    let is_monitoring = matches!(path, "/metrics" | "/healthz");
+    Ok(Content { kind, body, is_monitoring })
 }
 
 /// Path and query, of a target in origin form or in absolute form.

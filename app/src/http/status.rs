@@ -11,6 +11,8 @@ pub enum Status {
     NotFound,
     /// Reports can be got, and nothing else.
     MethodNotAllowed,
+    /// The head did not come in time.
+    Timeout,
     /// No request has a body.
     BodyRefused,
     /// The head is too long.
@@ -30,6 +32,7 @@ impl Status {
             Self::BadRequest => "400 Bad Request",
             Self::NotFound => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
+            Self::Timeout => "408 Request Timeout",
             Self::BodyRefused => "413 Content Too Large",
             Self::HeadTooLarge => "431 Request Header Fields Too Large",
             Self::Busy => "503 Service Unavailable",
@@ -48,9 +51,10 @@ impl Status {
                  /api/regions.json\n"
             }
             Self::MethodNotAllowed => "reports are read with GET or HEAD\n",
+            Self::Timeout => "the head of the request did not come in time\n",
             Self::BodyRefused => "a request for a report has no body\n",
             Self::HeadTooLarge => "the head of a request has at most 8 KiB and 64 fields\n",
-            Self::Busy => "too many readers, try again\n",
+            Self::Busy => "too many reports are being read, try again in a second\n",
             Self::Version => "HTTP/1.0 and HTTP/1.1 are spoken here\n",
         }
     }

@@ -31,6 +31,9 @@ pub const BYTES_PER_CLIENT: usize = SOCKETS_PER_CLIENT * (RECEIVE_BYTES + SEND_B
 /// Bytes of a receive buffer of HTTP: heads are small.
 const HEAD_BYTES: usize = 4 << 10;
 
+/// Bytes of a send buffer of HTTP: reports are written in pieces anyway.
+const REPORT_BYTES: usize = 16 << 10;
+
 /// A service, by its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
@@ -200,13 +203,12 @@ fn shape(door: Door, config: &Config) -> Shape {
             receive: ("http/rx", HEAD_BYTES),
             send: ("http/tx", SEND_BYTES),
         },
-        // Readers are few: those that are closing share with the listeners.
         Door::Http => Shape {
             port: config.http_port,
-            count: limits::HTTP_CLIENTS + limits::HTTP_LISTENERS,
+            count: limits::HTTP_CLIENTS + limits::HTTP_WAITING + limits::HTTP_LISTENERS,
             listeners: limits::HTTP_LISTENERS,
             receive: ("http/rx", HEAD_BYTES),
-            send: ("http/tx", SEND_BYTES),
+            send: ("http/tx", REPORT_BYTES),
         },
     }
 }

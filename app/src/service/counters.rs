@@ -47,12 +47,14 @@ pub struct Counters {
     pub hits: [u64; HITS.len()],
     /// Sockets of RESP and of HTTP now, in the order of [`SOCKET_STATES`].
     pub sockets: [[u64; SOCKET_STATES.len()]; 2],
-    /// Readers of the HTTP reports that are connected now.
+    /// HTTP connections that have a place now.
     pub http_clients: u64,
     /// Their connections so far.
     pub http_connections: u64,
-    /// Those beyond the limit, told so and closed.
+    /// Those that were refused because all places were taken.
     pub http_refused: u64,
+    /// Those that gave their place to another one: idle, without a head, or without a reader.
+    pub http_evicted: u64,
     /// Those that were closed because nothing came, or nothing was read.
     pub http_timeouts: u64,
     /// HTTP requests that were answered.

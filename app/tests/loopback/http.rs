@@ -1,7 +1,9 @@
 //! The reports over HTTP.
 
 mod hostile;
+mod places;
 mod reader;
+mod refusals;
 mod reports;
 
 use runtime_config::ports;

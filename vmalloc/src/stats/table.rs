@@ -11,22 +11,31 @@ const AREAS: &Family = &Family::gauge("vmalloc_areas", "Areas of addresses by st
 const PAGES: &Family = &Family::gauge("vmalloc_pages", "Pages of the window by state.");
 const GAP: &Family =
     &Family::gauge("vmalloc_largest_gap_pages", "The longest run of pages that belong to nobody.");
-const TABLES: &Family = &Family::gauge("vmalloc_pt_pages", "Frames of page tables and their indexes.");
+const TABLES: &Family =
+    &Family::gauge("vmalloc_pt_pages", "Frames of page tables and their indexes.");
 const TABLES_CACHED: &Family = &Family::gauge("vmalloc_pt_pages_cached", "Empty page tables kept.");
 const FAULTS: &Family = &Family::counter("vmalloc_faults_total", "Page faults that were survived.");
-const FRAMES_MANAGED: &Family = &Family::gauge("vmalloc_frames_managed", "Frames that are handed out.");
+const FRAMES_MANAGED: &Family =
+    &Family::gauge("vmalloc_frames_managed", "Frames that are handed out.");
 const FRAMES: &Family = &Family::gauge("vmalloc_frames", "Frames by state and NUMA node.");
 const FRAMES_HELD: &Family = &Family::gauge("vmalloc_frames_held", "Frames by what holds them.");
-const FRAMES_ZEROED: &Family = &Family::gauge("vmalloc_frames_zeroed", "Free frames that read as zeros.");
-const ZEROED: &Family =
-    &Family::counter("vmalloc_frames_zeroed_wanted_total", "Zeroed frames that were wanted, by result.");
+const FRAMES_ZEROED: &Family =
+    &Family::gauge("vmalloc_frames_zeroed", "Free frames that read as zeros.");
+const ZEROED: &Family = &Family::counter(
+    "vmalloc_frames_zeroed_wanted_total",
+    "Zeroed frames that were wanted, by result.",
+);
 const PURGES: &Family = &Family::counter("vmalloc_purges_total", "Releases of what was lazy.");
-const SHOOTDOWNS: &Family =
-    &Family::counter("vmalloc_tlb_shootdowns_total", "Flushes that all CPUs took part in, by kind.");
+const SHOOTDOWNS: &Family = &Family::counter(
+    "vmalloc_tlb_shootdowns_total",
+    "Flushes that all CPUs took part in, by kind.",
+);
 const REASONS: &Family =
     &Family::counter("vmalloc_tlb_shootdowns_by_reason_total", "The same, by what they were for.");
-const FLUSHES: &Family = &Family::counter("vmalloc_tlb_flushes_total", "Flushes of single CPUs by kind.");
-const FLUSHED: &Family = &Family::counter("vmalloc_tlb_flushed_pages_total", "Pages flushed one by one.");
+const FLUSHES: &Family =
+    &Family::counter("vmalloc_tlb_flushes_total", "Flushes of single CPUs by kind.");
+const FLUSHED: &Family =
+    &Family::counter("vmalloc_tlb_flushed_pages_total", "Pages flushed one by one.");
 const IPIS: &Family = &Family::counter("vmalloc_tlb_ipis_total", "Interrupts sent for a flush.");
 const SKIPPED: &Family =
     &Family::counter("vmalloc_tlb_cpus_skipped_total", "CPUs not waited for because they slept.");
@@ -34,7 +43,8 @@ const LAGGARDS: &Family =
     &Family::counter("vmalloc_tlb_laggards_total", "Times that a CPU did not answer in time.");
 const LAST_LAGGARD: &Family =
     &Family::gauge("vmalloc_tlb_last_laggard_cpu", "The CPU that was late last; 0 if none was.");
-const GENERATION: &Family = &Family::gauge("vmalloc_tlb_generation", "The flush that was begun last.");
+const GENERATION: &Family =
+    &Family::gauge("vmalloc_tlb_generation", "The flush that was begun last.");
 
 /// What the rows of [`Stats::frames_free_by_node`] are called, and the nodes.
 const NODE_ROWS: [(&str, &str); NODES] = [

@@ -74,6 +74,7 @@ const CASES: &[Case] = &[
     guest_on(2, "a loop that stands is named", helpers::watchdog),
     guest("the HTTP reports say what the commands say", http::read),
     guest("promtool takes the metrics", http::metrics),
+    guest("ab reads the metrics beside idle connections", http::crowd),
     guest("memory can be used up again and again", nomem::run),
     guest("redis-benchmark with SOFT", benchmark::soft),
     guest("redis-benchmark without SOFT", benchmark::hard),
@@ -153,10 +154,13 @@ pub(super) fn run(
             process::announce("", &format!("{error:#}"));
         }
     }
-    if process::find("promtool").is_none() {
+    for (program, package, why) in [
+        ("promtool", "prometheus", "its linter reads the metrics"),
+        ("ab", "apache2-utils", "it asks for reports"),
+    ] {
         // As above.
-        if let Err(error) =
-            provision::install(&["prometheus"], "its linter reads the metrics", Removals::Named)
+        if process::find(program).is_none()
+            && let Err(error) = provision::install(&[package], why, Removals::Named)
         {
             process::announce("", &format!("{error:#}"));
         }

@@ -8,44 +8,62 @@ use crate::service::Service;
 const UPTIME: &Family = &Family::gauge("vmalloc_uptime_seconds", "Seconds since boot.");
 const REGIONS: &Family = &Family::gauge("vmalloc_service_regions", "Regions that clients have.");
 const NAMES: &Family = &Family::gauge("vmalloc_service_names", "Names of regions.");
-const COMMANDS: &Family = &Family::counter("vmalloc_resp_requests_total", "Requests that were answered.");
+const COMMANDS: &Family =
+    &Family::counter("vmalloc_resp_requests_total", "Requests that were answered.");
 const ERRORS: &Family = &Family::counter("vmalloc_resp_errors_total", "Replies that were errors.");
 const PROTOCOL_ERRORS: &Family = &Family::counter(
     "vmalloc_resp_protocol_errors_total",
     "Connections closed because their bytes made no sense.",
 );
-const SPILLED: &Family =
-    &Family::counter("vmalloc_resp_replies_spilled_total", "Replies that needed a buffer of their own.");
+const SPILLED: &Family = &Family::counter(
+    "vmalloc_resp_replies_spilled_total",
+    "Replies that needed a buffer of their own.",
+);
 const ERRANDS: &Family =
     &Family::counter("vmalloc_service_errands_total", "Work that other CPUs were sent to do.");
-const HIT: &Family = &Family::counter("vmalloc_guard_hits_total", "Faults that VPROBE met, by kind.");
+const HIT: &Family =
+    &Family::counter("vmalloc_guard_hits_total", "Faults that VPROBE met, by kind.");
 const TURNS: &Family = &Family::counter("vmalloc_loop_turns_total", "Turns of the loop.");
 const TURNS_LONG: &Family =
     &Family::counter("vmalloc_loop_turns_long_total", "Turns that took more than 2 ms.");
 const CLIENTS: &Family = &Family::gauge("vmalloc_resp_clients", "Clients that are connected.");
-const CLIENTS_PEAK: &Family = &Family::gauge("vmalloc_resp_clients_peak", "The most that ever were.");
+const CLIENTS_PEAK: &Family =
+    &Family::gauge("vmalloc_resp_clients_peak", "The most that ever were.");
 const CONNECTIONS: &Family =
     &Family::counter("vmalloc_resp_connections_total", "Connections that were accepted.");
-const CONNECTIONS_REFUSED: &Family =
-    &Family::counter("vmalloc_resp_connections_refused_total", "Connections beyond the limit of clients.");
-const CONNECTIONS_LOST: &Family =
-    &Family::counter("vmalloc_resp_connections_lost_total", "Connections that were reset or timed out.");
-const BYTES: &Family = &Family::counter("vmalloc_resp_bytes_total", "Bytes of requests and replies.");
+const CONNECTIONS_REFUSED: &Family = &Family::counter(
+    "vmalloc_resp_connections_refused_total",
+    "Connections beyond the limit of clients.",
+);
+const CONNECTIONS_LOST: &Family = &Family::counter(
+    "vmalloc_resp_connections_lost_total",
+    "Connections that were reset or timed out.",
+);
+const BYTES: &Family =
+    &Family::counter("vmalloc_resp_bytes_total", "Bytes of requests and replies.");
 const SOCKETS: &Family = &Family::gauge("vmalloc_tcp_sockets", "Sockets by service and state.");
 const HTTP_REQUESTS: &Family =
     &Family::counter("vmalloc_http_requests_total", "HTTP requests that were answered.");
 const HTTP_ERRORS: &Family =
     &Family::counter("vmalloc_http_errors_total", "Those that were answered with an error.");
-const HTTP_CLIENTS: &Family = &Family::gauge("vmalloc_http_clients", "Connected readers of reports.");
+const HTTP_CLIENTS: &Family =
+    &Family::gauge("vmalloc_http_clients", "HTTP connections that have a place.");
 const HTTP_CONNECTIONS: &Family =
     &Family::counter("vmalloc_http_connections_total", "Connections that were accepted.");
-const HTTP_REFUSED: &Family =
-    &Family::counter("vmalloc_http_connections_refused_total", "Connections beyond the limit of readers.");
+const HTTP_REFUSED: &Family = &Family::counter(
+    "vmalloc_http_connections_refused_total",
+    "Connections that were refused because all places were taken.",
+);
+const HTTP_EVICTED: &Family = &Family::counter(
+    "vmalloc_http_connections_evicted_total",
+    "Connections that gave their place to another one.",
+);
 const HTTP_TIMEOUTS: &Family = &Family::counter(
     "vmalloc_http_timeouts_total",
     "Connections closed because nothing came or nothing was read.",
 );
-const HTTP_BYTES: &Family = &Family::counter("vmalloc_http_sent_bytes_total", "Bytes of HTTP answers.");
+const HTTP_BYTES: &Family =
+    &Family::counter("vmalloc_http_sent_bytes_total", "Bytes of HTTP answers.");
 
 /// What the rows of [`Counters::hits`] are called.
 const HIT_ROWS: [&str; HITS.len()] = [
@@ -128,6 +146,7 @@ fn reports(counters: &Counters) -> impl Iterator<Item = Row> {
         row("http_clients", counters.http_clients, HTTP_CLIENTS),
         row("http_connections", counters.http_connections, HTTP_CONNECTIONS),
         row("http_refused", counters.http_refused, HTTP_REFUSED),
+        row("http_evicted", counters.http_evicted, HTTP_EVICTED),
         row("http_timeouts", counters.http_timeouts, HTTP_TIMEOUTS),
         row("http_bytes_sent", counters.http_bytes_sent, HTTP_BYTES),
     ]

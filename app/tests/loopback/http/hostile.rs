@@ -1,6 +1,6 @@
 //! Readers that do not behave cost their own connection only.
 
-use runtime_config::limits::{HTTP_CLIENTS, HTTP_HEAD_BYTES_MAX};
+use runtime_config::limits::HTTP_HEAD_BYTES_MAX;
 use runtime_config::ports;
 
 use super::HEALTH;
@@ -40,7 +40,7 @@ fn a_head_that_never_ends_is_cut_off() {
     let mut bytes = 0;
     // A byte a second is life, and not enough.
     for second in 0..15 {
-        if !world.has_ended(&slow.client) {
+        if slow.has_nothing(&mut world) {
             assert!(second <= 11, "{bytes} bytes in {second} seconds");
             slow.send(&mut world, &HEALTH[bytes..=bytes]);
             bytes += 1;
@@ -49,6 +49,8 @@ fn a_head_that_never_ends_is_cut_off() {
     }
     assert!(bytes >= 9, "cut off after {bytes} seconds");
     silent.expect_end(&mut world);
+    let answer = slow.answer(&mut world);
+    assert_eq!((answer.status, answer.field("connection")), (408, Some("close")));
     slow.expect_end(&mut world);
     assert_eq!(world.counter(&mut witness, "http_timeouts"), 2);
     assert_eq!(world.counter(&mut witness, "http_clients"), 0);
@@ -114,29 +116,6 @@ fn a_long_report_is_spread_over_turns() {
     }
     // 64 rows a turn.
     assert!(turns > 2000 / 64, "2000 rows in {turns} turns");
-}
-
-#[test]
-fn readers_and_clients_have_places_of_their_own() {
-    let mut world = World::with("clients=4", 1024);
-    let mut readers: Vec<Reader> = (0..HTTP_CLIENTS).map(|_| Reader::connect(&mut world)).collect();
-    let mut late = Reader::connect(&mut world);
-    let answer = late.answer(&mut world);
-    assert_eq!((answer.status, answer.field("connection")), (503, Some("close")));
-    late.expect_end(&mut world);
-    let mut clients: Vec<Client> = (0..4).map(|_| world.connect()).collect();
-    for client in &mut clients {
-        assert_eq!(world.ask(client, "PING"), pong());
-    }
-    for reader in &mut readers {
-        assert_eq!(reader.get(&mut world, "/healthz").status, 200);
-    }
-    // A place that is given up is given again.
-    readers.pop().unwrap().finish(&mut world);
-    world.settle();
-    let mut next = Reader::connect(&mut world);
-    assert_eq!(next.get(&mut world, "/healthz").status, 200);
-    assert_eq!(world.counter(&mut clients[0], "http_refused"), 1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A client that reads answers.
 
 use runtime_config::ports;
+use smoltcp::socket::tcp::State;
 
 use crate::harness::{Client, World};
 
@@ -37,6 +38,11 @@ impl Answer {
 impl Reader {
     pub(super) fn connect(world: &mut World) -> Self {
         Self { client: world.connect_to(ports::HTTP), received: Vec::new() }
+    }
+
+    /// Begins a connection without waiting for it.
+    pub(super) fn dial(world: &mut World) -> Self {
+        Self { client: world.dial_to(ports::HTTP), received: Vec::new() }
     }
 
     pub(super) fn send(&mut self, world: &mut World, text: &str) {
@@ -120,6 +126,7 @@ impl Reader {
             self.collect(world);
             world.has_ended(&self.client)
         });
+        assert_ne!(world.socket(&self.client).state(), State::Closed, "the server sent a reset");
     }
 
     fn line(&mut self, world: &mut World) -> String {

@@ -160,7 +160,10 @@ fn metrics_are_grouped_and_described() {
             assert!(value.parse::<f64>().is_ok(), "{line}");
         }
     }
-    assert_eq!(series(answer.text(), "vmalloc_resp_commands_total{cmd=\"PING\",result=\"ok\"}"), 40);
+    assert_eq!(
+        series(answer.text(), "vmalloc_resp_commands_total{cmd=\"PING\",result=\"ok\"}"),
+        40
+    );
     assert_eq!(series(answer.text(), "vmalloc_op_seconds_count{op=\"PING\"}"), 2, "one in 16");
 }
 
@@ -186,7 +189,8 @@ fn families_have_one_prefix_and_old_names_say_what_replaces_them() {
     let mut reader = Reader::connect(&mut world);
     let text = reader.get(&mut world, "/metrics").text().to_owned();
     let families = families(&text);
-    let is_old = |name: &&str| !(name.starts_with("vmalloc_") || *name == "process_start_time_seconds");
+    let is_old =
+        |name: &&str| !(name.starts_with("vmalloc_") || *name == "process_start_time_seconds");
     let (old, new): (Vec<&str>, Vec<&str>) = families.keys().copied().partition(is_old);
     assert_eq!(old.len(), 42, "the families that the release before had under another name");
     assert!(new.len() > old.len(), "{} names, {} old ones", new.len(), old.len());
@@ -225,7 +229,8 @@ fn commands_are_counted_by_result() {
         [("VMALLOC", 2, 2), ("VFREE", 1, 0), ("VWRITE", 1, 1), ("VREAD", 1, 0), ("unknown", 0, 1)]
     {
         for (result, value) in [("ok", ok), ("error", error)] {
-            let name = format!("vmalloc_resp_commands_total{{cmd=\"{command}\",result=\"{result}\"}}");
+            let name =
+                format!("vmalloc_resp_commands_total{{cmd=\"{command}\",result=\"{result}\"}}");
             assert_eq!(series(&metrics, &name), value, "{name}");
         }
     }
@@ -305,5 +310,8 @@ fn a_call_that_fails_after_some_turns_is_counted_as_failed() {
     let mut reader = Reader::connect(&mut world);
     let metrics = reader.get(&mut world, "/metrics").text().to_owned();
     assert_eq!(series(&metrics, "vmalloc_resp_commands_total{cmd=\"VMALLOC\",result=\"ok\"}"), 1);
-    assert_eq!(series(&metrics, "vmalloc_resp_commands_total{cmd=\"VMALLOC\",result=\"error\"}"), 1);
+    assert_eq!(
+        series(&metrics, "vmalloc_resp_commands_total{cmd=\"VMALLOC\",result=\"error\"}"),
+        1
+    );
 }

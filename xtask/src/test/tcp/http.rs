@@ -13,6 +13,10 @@ use crate::process;
 use crate::test::tally::Skip;
 
 const LIMIT: Duration = Duration::from_secs(30);
+/// For 2000 requests on a busy host.
+const CROWD_LIMIT: Duration = Duration::from_secs(180);
+/// Connections that stay open behind an answer.
+const IDLE: usize = 30;
 
 /// What `curl` gets, and that the reports agree with the commands.
 pub(super) fn read(subject: &Subject) -> anyhow::Result<()> {
@@ -56,6 +60,40 @@ pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
         "promtool: {}",
         String::from_utf8_lossy(&said)
     );
+    Ok(())
+}
+
+/// `ab` reads `/metrics` by 12 connections at once beside 30 that are idle: each request is served.
+pub(super) fn crowd(subject: &Subject) -> anyhow::Result<()> {
+    if process::find("ab").is_none() {
+        return Err(Skip("ab is not installed (Debian: apache2-utils)").into());
+    }
+    let address = subject.http()?;
+    let mut idle = Vec::new();
+    for _ in 0..IDLE {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")?;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer)?;
+        ensure!(&answer == b"HTTP/1.1 200", "an idle connection is answered otherwise");
+        idle.push(stream);
+    }
+    let mut command = Command::new("ab");
+    command.args(["-q", "-l", "-c", "12", "-n", "2000", &format!("http://{address}/metrics")]);
+    let output = process::capture_within(&mut command, CROWD_LIMIT)?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    ensure!(output.status.success(), "ab: {}\n{said}", output.status);
+    let number = |name: &str| -> Option<u64> {
+        said.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    };
+    ensure!(
+        number("Complete requests:") == Some(2000)
+            && number("Failed requests:") == Some(0)
+            && number("Non-2xx responses:").is_none(),
+        "ab says: {said}"
+    );
+    drop(idle);
     Ok(())
 }
 

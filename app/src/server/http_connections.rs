@@ -1,0 +1,178 @@
+//! The places of HTTP connections: which connection gets one, and which one gives way.
+//!
+//! A connection waits in its socket until a place is free. While one waits, the places of others are
+//! taken in this order, the oldest first: idle connections, those whose head does not come, those
+//! whose peer does not read. Requests for reports use at most [`REPORTS_MAX`] places at once, so
+//! `/metrics` and `/healthz` always find one.
+
+use alloc::vec::Vec;
+
+use runtime_config::cmdline::Config;
+use runtime_config::limits::{HTTP_CLIENTS, HTTP_HEAD_BYTES_MAX, HTTP_RESERVED, HTTP_WAITING};
+use smoltcp::time::Instant;
+use vmalloc::Machine;
+
+use super::http_connection::{self, HttpConnection, Progress};
+use crate::buffers::{self, Buffers, Shortage};
+use crate::http::Share;
+use crate::net::{Door, Line, Sockets};
+use crate::service::Service;
+
+/// Bytes of an answer that are written and not sent.
+const OUTPUT_BYTES: usize = 32 << 10;
+
+/// Places in which reports may be answered at once.
+const REPORTS_MAX: usize = HTTP_CLIENTS - HTTP_RESERVED;
+
+/// Limit for a connection that waits for a place; then it is refused.
+const WAIT_US: u64 = 5_000_000;
+
+/// Every place, and the connections without one.
+#[derive(Debug)]
+pub(super) struct HttpConnections {
+    places: Vec<HttpConnection>,
+    /// The place that is looked at first in the next turn.
+    first: usize,
+    /// Connections that wait for a place, oldest first, and since when.
+    waiting: Vec<(Line, u64)>,
+}
+
+impl HttpConnections {
+    /// Takes the buffers of all places; none where no reports are served.
+    pub(super) fn try_new<B: Buffers>(buffers: &B, config: &Config) -> Result<Self, Shortage> {
+        if !config.serves_http() {
+            return Ok(Self { places: Vec::new(), first: 0, waiting: Vec::new() });
+        }
+        let inputs = buffers::share_out(buffers, "http/in", HTTP_CLIENTS, HTTP_HEAD_BYTES_MAX)?;
+        let outputs = buffers::share_out(buffers, "http/out", HTTP_CLIENTS, OUTPUT_BYTES)?;
+        let places = inputs.zip(outputs).map(|(input, output)| HttpConnection::new(input, output));
+        let waiting = Vec::with_capacity(HTTP_WAITING);
+        Ok(Self { places: places.collect(), first: 0, waiting })
+    }
+
+    /// Serves every connection, then gives places to new ones. Returns whether there may be more to
+    /// do.
+    pub(super) fn turn<M: Machine>(
+        &mut self,
+        service: &mut Service<M>,
+        sockets: &mut Sockets,
+        now: Instant,
+    ) -> bool {
+        let busy = self.serve(service, sockets, now);
+        busy | self.accept(service, sockets, now)
+    }
+
+    /// When a limit passes.
+    pub(super) fn wake_us(&self) -> Option<u64> {
+        let deadline = self.places.iter().filter_map(HttpConnection::deadline_us).min();
+        let Some((_, since_us)) = self.waiting.first() else { return deadline };
+        let evictable = self.places.iter().filter_map(HttpConnection::evictable_at_us);
+        let evictable = evictable.map(|(at_us, _)| at_us).min();
+        [deadline, evictable, Some(since_us + WAIT_US)].into_iter().flatten().min()
+    }
+
+    fn serve<M: Machine>(
+        &mut self,
+        service: &mut Service<M>,
+        sockets: &mut Sockets,
+        now: Instant,
+    ) -> bool {
+        let mut busy = false;
+        let mut share = Share::of_a_turn();
+        let mut reports = self.places.iter().filter(|place| place.is_reporting()).count();
+        self.first = (self.first + 1) % self.places.len().max(1);
+        let (front, back) = self.places.split_at_mut(self.first);
+        for connection in back.iter_mut().chain(front) {
+            let Some(line) = connection.line() else { continue };
+            let is_awake = sockets.take_awake(line);
+            if connection.rests(is_awake, service.now_us()) {
+                continue;
+            }
+            reports -= usize::from(connection.is_reporting());
+            let progress = connection.turn(service, sockets, &mut share, reports < REPORTS_MAX);
+            reports += usize::from(connection.is_reporting());
+            busy |= progress != Progress::Idle;
+            if progress == Progress::TimedOut {
+                connection.give_up(service, sockets);
+                service.counters.http_timeouts += 1;
+            }
+            if matches!(progress, Progress::Over | Progress::TimedOut) {
+                reports -= usize::from(connection.is_reporting());
+                close(connection, service, sockets, now);
+            }
+        }
+        busy
+    }
+
+    /// Takes connections that have come, and gives places to those that wait.
+    fn accept<M: Machine>(
+        &mut self,
+        service: &mut Service<M>,
+        sockets: &mut Sockets,
+        now: Instant,
+    ) -> bool {
+        let now_us = service.now_us();
+        let mut accepted = false;
+        while self.waiting.len() < HTTP_WAITING
+            && let Some(line) = sockets.accept(Door::Http, now)
+        {
+            self.waiting.push((line, now_us));
+            accepted = true;
+        }
+        while let Some(&(line, since_us)) = self.waiting.first() {
+            if sockets.is_gone(line) {
+                sockets.close(line, now);
+            } else if let Some(place) = self.place(service, sockets, now) {
+                place.begin(line, now_us);
+                service.counters.http_connections += 1;
+                service.counters.http_clients += 1;
+            } else if now_us >= since_us + WAIT_US {
+                http_connection::turn_away(service, sockets, line);
+                sockets.close(line, now);
+                service.counters.http_refused += 1;
+            } else {
+                break;
+            }
+            self.waiting.remove(0);
+            accepted = true;
+        }
+        accepted
+    }
+
+    /// A place that is free, or the one whose connection gives way.
+    fn place<M: Machine>(
+        &mut self,
+        service: &mut Service<M>,
+        sockets: &mut Sockets,
+        now: Instant,
+    ) -> Option<&mut HttpConnection> {
+        if let Some(free) = self.places.iter().position(|place| place.line().is_none()) {
+            return self.places.get_mut(free);
+        }
+        let now_us = service.now_us();
+        let evictable = self.places.iter_mut().filter_map(|place| {
+            let (at_us, rank) = place.evictable_at_us()?;
+            (at_us <= now_us).then_some((rank, place))
+        });
+        let (_, place) = evictable.min_by_key(|(rank, _)| *rank)?;
+        place.give_up(service, sockets);
+        close(place, service, sockets, now);
+        service.counters.http_evicted += 1;
+        Some(place)
+    }
+}
+
+/// Ends a connection and frees its place. The socket delivers what was sent and discards what comes
+/// until the peer has closed too: a reset would take the answer from a peer that still sends.
+fn close<M: Machine>(
+    connection: &mut HttpConnection,
+    service: &mut Service<M>,
+    sockets: &mut Sockets,
+    now: Instant,
+) {
+    if let Some(line) = connection.line() {
+        connection.end();
+        sockets.close(line, now);
+        service.counters.http_clients -= 1;
+    }
+}
