@@ -19,6 +19,7 @@ mod process;
 mod provision;
 mod qemu;
 mod query;
+mod redis;
 mod resp;
 mod run;
 mod selftest;

@@ -79,6 +79,7 @@ pub(crate) fn run_layer(
         LayerName::Loopback => suites::loopback(workspace),
         LayerName::Image => image::run(workspace, toolchain, all),
         LayerName::Tcp => tcp::run(workspace, toolchain, filter),
+        LayerName::Differential => tcp::differential::run(workspace, toolchain, filter),
         LayerName::Boots => tcp::boots::run(workspace, toolchain),
         LayerName::Browser => tcp::browser::run(workspace, toolchain),
     };
@@ -99,7 +100,7 @@ pub(crate) fn prepare_layer(
             suites::compile(workspace, layer, filter)
         }
         LayerName::Image => image::compile(workspace, toolchain).map(|_| ()),
-        LayerName::Tcp | LayerName::Boots | LayerName::Browser => {
+        LayerName::Tcp | LayerName::Differential | LayerName::Boots | LayerName::Browser => {
             tcp::compile(workspace, toolchain).map(|_| ())
         }
     }
@@ -107,7 +108,7 @@ pub(crate) fn prepare_layer(
 
 /// Whether a layer runs without being asked for.
 fn is_short(layer: &LayerName) -> bool {
-    !matches!(layer, LayerName::Boots | LayerName::Browser)
+    !matches!(layer, LayerName::Differential | LayerName::Boots | LayerName::Browser)
 }
 
 /// The word of a layer on the command line.
@@ -124,6 +125,9 @@ fn about(layer: LayerName) -> &'static str {
         LayerName::Loopback => "the service without QEMU; about a minute",
         LayerName::Image => "the image's own tests in QEMU; about a minute",
         LayerName::Tcp => "the image as clients see it; some minutes",
+        LayerName::Differential => {
+            "the replies of Redis and of the image, byte by byte; about a minute"
+        }
         LayerName::Boots => "50 boots in a row; about a minute",
         LayerName::Browser => "the page in a browser; some seconds",
     }

@@ -4,7 +4,6 @@
 
 mod cell;
 mod measure;
-mod native;
 mod results;
 mod sample;
 mod subjects;

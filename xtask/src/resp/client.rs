@@ -71,5 +71,10 @@ pub(crate) fn pongs(address: SocketAddr, limit: Duration) -> bool {
         stream.write_all(&encode(&["PING"]))?;
         Reply::read(&mut BufReader::new(stream))
     };
-    attempt().is_ok_and(|reply| reply == Reply::Status("PONG".to_owned()))
+    attempt().is_ok_and(|reply| match reply {
+        Reply::Status(text) => text == "PONG",
+        // A server with a password says this to everything but AUTH and HELLO.
+        Reply::Error(text) => text.starts_with("NOAUTH "),
+        _ => false,
+    })
 }

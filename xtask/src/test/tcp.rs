@@ -9,6 +9,7 @@ pub(super) mod boots;
 pub(super) mod browser;
 mod clients;
 mod conversation;
+pub(super) mod differential;
 mod flush;
 mod grammar;
 mod helpers;
@@ -22,6 +23,7 @@ mod redis_py;
 mod reports;
 mod scatter;
 mod subject;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

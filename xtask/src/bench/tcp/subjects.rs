@@ -7,10 +7,10 @@ use anyhow::{Context, bail, ensure};
 
 use super::cell::{Cell, Job, NAMES, Request, Who};
 use super::measure::measure;
-use super::native::Native;
 use super::sample::Sample;
 use crate::bench::image;
 use crate::guest::{Guest, Plan};
+use crate::redis::Redis;
 use crate::resp::{self, Client, Reply};
 use crate::workspace::Workspace;
 
@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 pub(super) struct Subjects {
     image: Guest,
     guest: Guest,
-    native: Native,
+    native: Redis,
 }
 
 impl Subjects {
@@ -32,7 +32,7 @@ impl Subjects {
         Ok(Self {
             image: image::boot_as(workspace, "bench-image", image)?.0,
             guest: image::boot_as(workspace, "bench-redis", guest)?.0,
-            native: Native::start(workspace, server)?,
+            native: Redis::start(workspace, "bench-native", server, &[])?,
         })
     }
 

@@ -8,6 +8,7 @@
 use anyhow::{Context, bail, ensure};
 
 use super::subject::Subject;
+use super::words::split;
 use crate::resp::Client;
 
 /// A command and the lines it must print.
@@ -98,57 +99,6 @@ fn shell_step(line: &str, shell: &str) -> anyhow::Result<Step> {
     Ok(step)
 }
 
-/// Splits a line into words as redis-cli does: double quotes with escapes, single quotes without.
-fn split(line: &str) -> anyhow::Result<Vec<Vec<u8>>> {
-    let mut words = Vec::new();
-    let mut rest = line.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let (word, after) = match first {
-            '"' => double_quoted(&rest[1..])?,
-            '\'' => {
-                let (word, after) = rest[1..].split_once('\'').context("an open quote")?;
-                (word.as_bytes().to_vec(), after)
-            }
-            _ => {
-                let end = rest.find(' ').unwrap_or(rest.len());
-                (rest.as_bytes()[..end].to_vec(), &rest[end..])
-            }
-        };
-        words.push(word);
-        ensure!(after.is_empty() || after.starts_with(' '), "text behind a quote");
-        rest = after.trim_start();
-    }
-    Ok(words)
-}
-
-fn double_quoted(text: &str) -> anyhow::Result<(Vec<u8>, &str)> {
-    let mut word = Vec::new();
-    let mut rest = text;
-    loop {
-        let mut chars = rest.chars();
-        match chars.next().context("an open quote")? {
-            '"' => return Ok((word, chars.as_str())),
-            '\\' => {
-                let escaped = chars.next().context("an open escape")?;
-                if escaped == 'x' {
-                    let digits = chars.as_str().get(..2).context("a short \\x")?;
-                    word.push(u8::from_str_radix(digits, 16)?);
-                    rest = &chars.as_str()[2..];
-                    continue;
-                }
-                word.push(match escaped {
-                    'n' => b'\n',
-                    'r' => b'\r',
-                    't' => b'\t',
-                    other => u8::try_from(other)?,
-                });
-            }
-            other => word.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-        rest = chars.as_str();
-    }
-}
-
 /// Matches lines; an expected `…` alone stands for any number of them.
 fn lines_match(expected: &[String], actual: &[String]) -> bool {
     match expected.split_first() {
@@ -199,14 +149,6 @@ mod tests {
         assert!(lines_match(&expected, &strings(&["a", "b", "b", "c"])));
         assert!(!lines_match(&expected, &strings(&["a", "b"])));
         assert!(!lines_match(&strings(&["a"]), &strings(&["a", "b"])));
-    }
-
-    #[test]
-    fn words_are_split_as_redis_cli_does() {
-        let words = split(r#"VWRITE  @buf 9998 "ab\"c\x00\n" 'x y'"#).unwrap();
-        let expected: [&[u8]; 5] = [b"VWRITE", b"@buf", b"9998", b"ab\"c\0\n", b"x y"];
-        assert_eq!(words, expected);
-        assert!(split("\"open").is_err() && split("\"a\"b").is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Redis as a process of this host.
+//! Debian's Redis as a process of this host.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -15,35 +15,41 @@ use crate::resp::client;
 use crate::sys::{self, Bond};
 use crate::workspace::Workspace;
 
-/// How long it may take to its first PONG.
+/// Longest time from the start to the first PONG.
 const PONG_LIMIT: Duration = Duration::from_secs(20);
-/// How long one PING may wait.
+/// Longest wait for one PONG.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// A Redis that has answered. Dropping it ends it.
+/// A Redis server that has answered a PING. Dropping it ends the process.
 #[derive(Debug)]
-pub(super) struct Native {
+pub(crate) struct Redis {
     address: SocketAddr,
     child: Child,
-    /// The name, taken as long as it lives.
+    /// The name, claimed for the life of the process.
     _instance: Instance,
 }
 
-impl Native {
-    /// Starts it on a free port of the loopback device. It keeps nothing on the disk.
-    pub(super) fn start(workspace: &Workspace, server: &Path) -> anyhow::Result<Self> {
-        let instance = Instance::claim(workspace, "bench-native")?;
+impl Redis {
+    /// Starts `server` on a free port of the loopback device, with further options of its own.
+    /// It writes nothing to the disk.
+    pub(crate) fn start(
+        workspace: &Workspace,
+        name: &str,
+        server: &Path,
+        options: &[&str],
+    ) -> anyhow::Result<Self> {
+        let instance = Instance::claim(workspace, name)?;
         let address = network::free_port(0)?;
         let log = File::create(instance.path("redis.log"))?;
         let mut command = Command::new(server);
-        // Debian's has one program for the server and the tools, and is the server under that name.
+        // Debian's package has one program for the server and the tools; its name decides.
         command.arg0("redis-server").current_dir(instance.folder());
         command.args(["--bind", &address.ip().to_string(), "--port", &address.port().to_string()]);
-        command.args(["--save", "", "--appendonly", "no"]);
+        command.args(["--save", "", "--appendonly", "no"]).args(options);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         sys::bind(&mut command, Bond::Own, &[]);
         let child = command.spawn().with_context(|| server.display().to_string())?;
-        let native = Self { address, child, _instance: instance };
+        let redis = Self { address, child, _instance: instance };
         let deadline = Instant::now() + PONG_LIMIT;
         while !client::pongs(address, PATIENCE) {
             if Instant::now() > deadline {
@@ -51,17 +57,18 @@ impl Native {
             }
             std::thread::sleep(PATIENCE);
         }
-        Ok(native)
+        Ok(redis)
     }
 
     /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-impl Drop for Native {
+impl Drop for Redis {
     fn drop(&mut self) {
+        // The process may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

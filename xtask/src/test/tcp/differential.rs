@@ -1,0 +1,238 @@
+//! The layer that asks Debian's Redis and the image the same, and compares every byte of the replies.
+
+mod allowed;
+mod corpus;
+mod frame;
+mod pending;
+mod rule;
+mod step;
+mod talk;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+
+use super::compile;
+use super::subject::{Setup, Subject};
+use crate::cli::NetRequest;
+use crate::linux;
+use crate::process;
+use crate::qemu;
+use crate::redis::Redis;
+use crate::resp::{Client, Reply};
+use crate::test::tally::{Skip, Tally};
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+use allowed::Allowed;
+use corpus::Case;
+use pending::Pending;
+use talk::Exchange;
+
+/// The cases, and the list of the differences that are meant.
+const FOLDER: &str = "xtask/differential";
+/// What Redis is told, so that its limits are the image's.
+const REDIS: &[&str] =
+    &["--databases", "1", "--maxclients", "256", "--proto-max-bulk-len", "16777216"];
+/// The password of the cases with one.
+const PASSWORD: &str = "sesame";
+/// The image's command line for them.
+const PASSWORD_LINE: &str = "requirepass=sesame";
+/// Longest text of a reply in a failure.
+const SHOWN_MAX: usize = 400;
+
+/// Runs the cases whose names contain `filter`.
+pub(in crate::test) fn run(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    filter: &str,
+) -> anyhow::Result<Tally> {
+    let folder = workspace.path(FOLDER);
+    let cases = corpus::load(&folder)?;
+    let chosen: Vec<_> = cases.iter().filter(|case| case.name.contains(filter)).collect();
+    let mut allowed = Allowed::load(&folder.join("allowed"))?;
+    let mut pending = Pending::load(&folder.join("pending"), filter)?;
+    let mut tally = Tally::default();
+    let server = match server() {
+        Ok(server) => server,
+        Err(skip) => {
+            tally.record("Redis", Err(skip.into()));
+            return Ok(tally);
+        }
+    };
+    let image = compile(workspace, toolchain)?;
+    let mut runs = 0;
+    for password in [false, true] {
+        let cases = chosen.iter().copied().filter(|case| case.demands.password == password);
+        let cases: Vec<_> = cases.collect();
+        if !cases.is_empty() {
+            let pair = Pair::start(workspace, &server, &image, password)?;
+            runs += pair.compare(&cases, &mut allowed, &mut pending, &mut tally)?;
+        }
+    }
+    if filter.is_empty() {
+        let unused = allowed.unused().join(", ");
+        let outcome = || {
+            ensure!(unused.is_empty(), "no difference is left for: {unused}");
+            Ok(())
+        };
+        tally.record("the list of allowed differences", outcome());
+    }
+    let what = format!(
+        "{} of {} cases, {runs} runs, {} lines of allowed differences",
+        chosen.len(),
+        cases.len(),
+        allowed.len()
+    );
+    process::announce("", &what);
+    pending.report()?;
+    Ok(tally)
+}
+
+/// Debian's Redis, installed where that is possible.
+fn server() -> Result<PathBuf, Skip> {
+    linux::redis_server().map_err(|error| {
+        process::announce("", &format!("{error:#}"));
+        Skip("redis-server is not installed")
+    })
+}
+
+/// Both servers.
+struct Pair {
+    redis: Redis,
+    image: Subject,
+    password: bool,
+}
+
+impl Pair {
+    fn start(
+        workspace: &Workspace,
+        server: &Path,
+        image: &Path,
+        password: bool,
+    ) -> anyhow::Result<Self> {
+        let options = if password { &["--requirepass", PASSWORD][..] } else { &[] };
+        let options = [REDIS, options].concat();
+        let line = if password { PASSWORD_LINE } else { "" };
+        let setup = Setup { line, network: NetRequest::User, ..Setup::PLAIN };
+        Ok(Self {
+            redis: Redis::start(workspace, "test-redis", server, &options)?,
+            image: Subject::boot(workspace, &qemu::ensure(None)?, image, setup)?,
+            password,
+        })
+    }
+
+    /// Runs cases in each of their protocols; returns the number of runs.
+    fn compare(
+        mut self,
+        cases: &[&Case],
+        allowed: &mut Allowed,
+        pending: &mut Pending,
+        tally: &mut Tally,
+    ) -> anyhow::Result<usize> {
+        let mut runs = 0;
+        for case in cases {
+            for &protocol in &case.demands.protocols {
+                let outcome = self.run(case, protocol, allowed);
+                let outcome = pending.judge(&case.name, outcome);
+                tally.record(&format!("{} [RESP{protocol}]", case.name), outcome);
+                runs += 1;
+            }
+        }
+        tally.record("the image afterwards", self.image.judge(Ok(())));
+        Ok(runs)
+    }
+
+    fn run(&self, case: &Case, protocol: u8, allowed: &mut Allowed) -> anyhow::Result<()> {
+        for address in [self.redis.address(), self.image.address()] {
+            self.clear(address)?;
+        }
+        let redis = talk::hold(self.redis.address(), case, protocol).context("Redis")?;
+        let image = talk::hold(self.image.address(), case, protocol).context("the image")?;
+        differ(&redis, &image, allowed)
+    }
+
+    /// Takes every key away.
+    fn clear(&self, address: SocketAddr) -> anyhow::Result<()> {
+        let mut client = Client::connect(address).context("cannot connect")?;
+        if self.password {
+            client.call(&["AUTH", PASSWORD])?;
+        }
+        let reply = client.call(&["FLUSHALL"])?;
+        // To go when the image has FLUSHALL.
+        if reply.is_error() {
+            while let Reply::Array(Some(page)) = client.call(&["SCAN", "0", "COUNT", "1000"])? {
+                let Some(Reply::Array(Some(keys))) = page.get(1) else { break };
+                let keys = keys.iter().filter_map(|key| match key {
+                    Reply::Bulk(key) => key.clone(),
+                    _ => None,
+                });
+                let keys: Vec<_> = keys.collect();
+                if keys.is_empty() {
+                    break;
+                }
+                client.call(&[vec![b"DEL".to_vec()], keys].concat())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fails with every difference that is not meant.
+fn differ(redis: &[Exchange], image: &[Exchange], allowed: &mut Allowed) -> anyhow::Result<()> {
+    let mut differences = Vec::new();
+    for (theirs, ours) in redis.iter().zip(image) {
+        let (request, right, wrong) = (&theirs.request, theirs.answer.show(), ours.answer.show());
+        if !theirs.answer.alike(&ours.answer, &theirs.rule)
+            && !allowed.takes(request, &right, &wrong)
+        {
+            differences.push(format!(
+                "\n{request}\n    Redis {}\n    image {}",
+                shorten(&right),
+                shorten(&wrong)
+            ));
+        }
+    }
+    if redis.len() != image.len() {
+        differences.push(format!("\n{} answers by Redis, {}", redis.len(), image.len()));
+    }
+    match differences.is_empty() {
+        true => Ok(()),
+        false => bail!("{}", differences.concat()),
+    }
+}
+
+/// The beginning and the end of a long text.
+fn shorten(text: &str) -> String {
+    if text.len() <= SHOWN_MAX {
+        return text.to_owned();
+    }
+    // Escaped bytes are ASCII.
+    let (start, end) = (&text[..SHOWN_MAX / 2], &text[text.len() - SHOWN_MAX / 2..]);
+    format!("{start} … {} bytes … {end}", text.len() - SHOWN_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rule::Rule;
+    use talk::Answer;
+
+    fn exchange(request: &str, answer: &str) -> Exchange {
+        let answer = Answer::Bytes(answer.as_bytes().to_vec());
+        Exchange { request: request.to_owned(), rule: Rule::Exact, answer }
+    }
+
+    #[test]
+    fn one_different_byte_is_a_failure() {
+        let redis = [exchange("PING", "+PONG\r\n"), exchange("GET k", "$-1\r\n")];
+        let mut image = redis.clone();
+        let mut allowed = Allowed::default();
+        differ(&redis, &image, &mut allowed).unwrap();
+        image[1] = exchange("GET k", "*-1\r\n");
+        let error = differ(&redis, &image, &mut allowed).unwrap_err().to_string();
+        assert!(error.contains("GET k\n    Redis $-1\\r\\n\n    image *-1\\r\\n"), "{error}");
+        assert!(differ(&redis, &redis[..1], &mut allowed).is_err(), "an answer is missing");
+    }
+}

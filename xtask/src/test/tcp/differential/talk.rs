@@ -1,0 +1,215 @@
+//! One conversation with one server.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::corpus::Case;
+use super::frame::Frame;
+use super::rule::Rule;
+use super::step::Action;
+use crate::resp;
+
+/// Longest wait for a reply.
+const REPLY_LIMIT: Duration = Duration::from_secs(5);
+/// Longest wait for the reply to the last RESET: a server may rightly be silent.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// The reply to [`RESET`], which every connection ends with: all that precedes it was sent before.
+const RESET_REPLY: &[u8] = b"+RESET\r\n";
+
+/// What came back for a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Whole replies.
+    Bytes(Vec<u8>),
+    /// These bytes, then the end of the connection.
+    Closed(Vec<u8>),
+    /// These bytes, then no more in time.
+    Silent(Vec<u8>),
+    /// These bytes, which are not the protocol.
+    Garbage(Vec<u8>),
+}
+
+/// A request and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Exchange {
+    /// As the case has it.
+    pub(super) request: String,
+    /// How the answer is compared.
+    pub(super) rule: Rule,
+    /// What came back.
+    pub(super) answer: Answer,
+}
+
+/// Holds a conversation in one version of the protocol.
+///
+/// # Errors
+/// The server cannot be reached.
+pub(super) fn hold(
+    address: SocketAddr,
+    case: &Case,
+    protocol: u8,
+) -> anyhow::Result<Vec<Exchange>> {
+    let greets = protocol == 3 && !case.demands.password;
+    let mut lines: Vec<Option<Line>> = Vec::new();
+    let mut exchanges = Vec::new();
+    for step in &case.steps {
+        let (connection, bytes, waits) = match &step.action {
+            Action::Sleep(time) => {
+                std::thread::sleep(*time);
+                continue;
+            }
+            Action::Send { connection, bytes, waits } => (*connection, bytes, *waits),
+        };
+        if lines.len() <= connection {
+            lines.resize_with(connection + 1, || None);
+        }
+        let line = match &mut lines[connection] {
+            Some(line) => line,
+            place => place.insert(Line::open(address, greets)?),
+        };
+        line.send(bytes);
+        line.hurries |= !waits;
+        if !line.hurries {
+            let answer = line.reply(Instant::now() + REPLY_LIMIT);
+            let silent = matches!(answer, Answer::Silent(_) | Answer::Garbage(_));
+            let (request, rule) = (step.text.clone(), step.rule.clone());
+            exchanges.push(Exchange { request, rule, answer });
+            if silent {
+                return Ok(exchanges);
+            }
+        }
+    }
+    for (index, line) in lines.iter_mut().enumerate() {
+        let Some(line) = line else { continue };
+        let request = format!("<the end of connection {}>", index + 1);
+        exchanges.push(Exchange { request, rule: Rule::Exact, answer: line.end() });
+    }
+    Ok(exchanges)
+}
+
+/// A connection.
+struct Line {
+    stream: TcpStream,
+    received: Vec<u8>,
+    /// Whether replies are no longer waited for one by one.
+    hurries: bool,
+    closed: bool,
+}
+
+impl Line {
+    fn open(address: SocketAddr, greets: bool) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, REPLY_LIMIT).context("cannot connect")?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(REPLY_LIMIT))?;
+        let mut line = Self { stream, received: Vec::new(), hurries: false, closed: false };
+        if greets {
+            line.send(&resp::encode(&["HELLO", "3"]));
+            let answer = line.reply(Instant::now() + REPLY_LIMIT);
+            let greeted = matches!(&answer, Answer::Bytes(bytes) if bytes.starts_with(b"%"));
+            ensure!(greeted, "HELLO 3 answers {}", answer.show());
+        }
+        Ok(line)
+    }
+
+    /// Sends bytes. A server that has closed shows that in its answer.
+    fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Reads one reply.
+    fn reply(&mut self, deadline: Instant) -> Answer {
+        loop {
+            match Frame::read(&self.received) {
+                Ok(Some((_, length))) => {
+                    return Answer::Bytes(self.received.drain(..length).collect());
+                }
+                Ok(None) => {}
+                Err(_) => return Answer::Garbage(std::mem::take(&mut self.received)),
+            }
+            if !self.receive(deadline) {
+                return self.rest();
+            }
+        }
+    }
+
+    /// Says RESET, and reads all that comes before the reply to that.
+    fn end(&mut self) -> Answer {
+        self.send(&resp::encode(&["RESET"]));
+        let deadline = Instant::now() + END_LIMIT;
+        loop {
+            if let Some(before) = self.received.strip_suffix(RESET_REPLY) {
+                return Answer::Bytes(before.to_vec());
+            }
+            if !self.receive(deadline) {
+                return self.rest();
+            }
+        }
+    }
+
+    fn rest(&mut self) -> Answer {
+        let bytes = std::mem::take(&mut self.received);
+        if self.closed { Answer::Closed(bytes) } else { Answer::Silent(bytes) }
+    }
+
+    /// Waits for more bytes; false at the end of the connection or of the time.
+    fn receive(&mut self, deadline: Instant) -> bool {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        if self.closed || rest.is_zero() || self.stream.set_read_timeout(Some(rest)).is_err() {
+            return false;
+        }
+        let mut chunk = [0; 65536];
+        match self.stream.read(&mut chunk) {
+            Ok(0) => self.closed = true,
+            Ok(count) => self.received.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => self.closed = true,
+        }
+        !self.closed
+    }
+}
+
+impl Answer {
+    /// Writes it in one line.
+    pub(super) fn show(&self) -> String {
+        let (bytes, end) = match self {
+            Self::Bytes(bytes) => (bytes, ""),
+            Self::Closed(bytes) => (bytes, "<closed>"),
+            Self::Silent(bytes) => (bytes, "<silence>"),
+            Self::Garbage(bytes) => (bytes, "<not the protocol>"),
+        };
+        // Quotes need no escape here.
+        bytes.escape_ascii().to_string().replace("\\'", "'").replace("\\\"", "\"") + end
+    }
+
+    /// Compares two answers by a rule.
+    pub(super) fn alike(&self, other: &Self, rule: &Rule) -> bool {
+        match (self, other) {
+            (Self::Bytes(one), Self::Bytes(other)) if *rule != Rule::Exact => {
+                match (Frame::read(one), Frame::read(other)) {
+                    (Ok(Some((one, _))), Ok(Some((other, _)))) => rule.alike(&one, &other),
+                    _ => false,
+                }
+            }
+            _ => self == other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_rule_each_byte_counts() {
+        let bytes = |text: &str| Answer::Bytes(text.as_bytes().to_vec());
+        assert!(bytes(":1\r\n").alike(&bytes(":1\r\n"), &Rule::Exact));
+        assert!(!bytes(":1\r\n").alike(&bytes(":01\r\n"), &Rule::Exact));
+        assert!(!bytes("").alike(&Answer::Closed(Vec::new()), &Rule::Exact));
+        assert!(bytes(":1\r\n").alike(&bytes(":2\r\n"), &Rule::Near(1)));
+        assert!(!bytes("").alike(&Answer::Silent(Vec::new()), &Rule::Positive));
+    }
+}
