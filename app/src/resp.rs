@@ -2,7 +2,7 @@
 //!
 //! [`parse`] looks at the bytes of one connection and says what stands at their front; it keeps no
 //! state between calls, so a request cut at any byte is simply looked at again. Its arguments are
-//! ranges into those bytes: nothing is copied. [`Discard`] skips a request that is too large to be
+//! ranges into those bytes; only the words of an inline request are copied, without their quotes. [`Discard`] skips a request that is too large to be
 //! held. [`Reply`] appends to a fixed buffer and goes on counting when it is full.
 
 mod arguments;

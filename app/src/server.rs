@@ -121,7 +121,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             buffers,
             clients,
             http_connections,
-            ranges: Ranges::with_limit(config.arguments),
+            ranges: Ranges::with_limit(config.arguments, config.inline_bytes),
             limits,
             connections: 0,
             first: 0,

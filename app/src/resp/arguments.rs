@@ -1,25 +1,34 @@
 //! The arguments of one request, as ranges into the bytes that hold it.
 
 use alloc::vec::Vec;
+use core::mem;
 use core::ops::Range;
+
+use super::inline::{self, LineError};
 
 /// Room for the arguments of one request. Reserved once, used for every request.
 #[derive(Debug)]
 pub struct Ranges {
     ranges: Vec<(u32, u32)>,
     limit: usize,
+    /// The words of an inline request, without their quotes.
+    line: Vec<u8>,
+    /// Whether the ranges are those of the line.
+    is_inline: bool,
 }
 
 impl Ranges {
-    /// Reserves room for `limit` arguments.
+    /// Reserves room for `limit` arguments, and for an inline request of `line_bytes` bytes.
     #[must_use]
-    pub fn with_limit(limit: usize) -> Self {
-        Self { ranges: Vec::with_capacity(limit), limit }
+    pub fn with_limit(limit: usize, line_bytes: usize) -> Self {
+        let (ranges, line) = (Vec::with_capacity(limit), Vec::with_capacity(line_bytes));
+        Self { ranges, limit, line, is_inline: false }
     }
 
     /// Looks the ranges up in the bytes that they were made from.
     #[must_use]
     pub fn within<'a>(&'a self, bytes: &'a [u8]) -> Arguments<'a> {
+        let bytes = if self.is_inline { &self.line } else { bytes };
         Arguments { bytes, ranges: &self.ranges }
     }
 
@@ -31,6 +40,19 @@ impl Ranges {
 
     pub(super) fn clear(&mut self) {
         self.ranges.clear();
+        self.is_inline = false;
+    }
+
+    /// Splits a line into words. The line stays as it is, because a request may be parsed again
+    /// before it is served.
+    pub(super) fn split(&mut self, line: &[u8]) -> Result<(), LineError> {
+        let mut text = mem::take(&mut self.line);
+        text.clear();
+        text.extend_from_slice(line);
+        let result = inline::split(&mut text, self);
+        self.line = text;
+        self.is_inline = true;
+        result
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -140,10 +140,9 @@ mod tests {
     use super::*;
 
     fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, LineError> {
-        let mut line = line.to_vec();
-        let mut ranges = Ranges::with_limit(4);
-        split(&mut line, &mut ranges)?;
-        Ok(ranges.within(&line).iter().map(<[u8]>::to_vec).collect())
+        let mut ranges = Ranges::with_limit(4, 64);
+        ranges.split(line)?;
+        Ok(ranges.within(&[]).iter().map(<[u8]>::to_vec).collect())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::arguments::Ranges;
 use super::error::ProtocolError;
-use super::inline::{self, LineError};
+use super::inline::LineError;
 use super::number;
 
 /// Longest header line that is waited for: `*`, a sign, 19 digits and some slack. Redis waits for
@@ -58,9 +58,8 @@ pub struct Oversize {
     pub following: usize,
 }
 
-/// Parses the request at the front of `bytes`. The bytes change only where an inline request is
-/// whole: its quotes are removed in place.
-pub fn parse(bytes: &mut [u8], limits: &Limits, arguments: &mut Ranges) -> Parsed {
+/// Parses the request at the front of `bytes`.
+pub fn parse(bytes: &[u8], limits: &Limits, arguments: &mut Ranges) -> Parsed {
     arguments.clear();
     let result = match bytes.first() {
         None => return Parsed::Incomplete,
@@ -70,11 +69,7 @@ pub fn parse(bytes: &mut [u8], limits: &Limits, arguments: &mut Ranges) -> Parse
     result.unwrap_or_else(Parsed::Broken)
 }
 
-fn line(
-    bytes: &mut [u8],
-    limits: &Limits,
-    arguments: &mut Ranges,
-) -> Result<Parsed, ProtocolError> {
+fn line(bytes: &[u8], limits: &Limits, arguments: &mut Ranges) -> Result<Parsed, ProtocolError> {
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
         return if bytes.len() > limits.inline_bytes {
             Err(ProtocolError::InlineTooLong)
@@ -85,12 +80,12 @@ fn line(
     if end > limits.inline_bytes {
         return Err(ProtocolError::InlineTooLong);
     }
-    let text = &mut bytes[..end];
-    let text = match text.split_last_mut() {
+    let text = &bytes[..end];
+    let text = match text.split_last() {
         Some((b'\r', rest)) => rest,
         _ => text,
     };
-    match inline::split(text, arguments) {
+    match arguments.split(text) {
         Ok(()) if arguments.is_empty() => Ok(Parsed::Empty { consumed: end + 1 }),
         Ok(()) => Ok(Parsed::Request { consumed: end + 1 }),
         Err(LineError::Quotes) => Err(ProtocolError::UnbalancedQuotes),

@@ -29,8 +29,8 @@ impl Input {
     }
 
     /// What is there.
-    pub(super) fn bytes(&mut self) -> &mut [u8] {
-        &mut self.buffer[self.start..self.end]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
     }
 
     /// Whether nothing is there.

@@ -207,3 +207,20 @@ fn a_large_region_is_zeroed_in_slices_whatever_its_rights() {
         }
     }
 }
+
+#[test]
+fn an_inline_request_that_is_served_again_is_the_same_request() {
+    let mut world = World::with("", 8192);
+    let mut client = world.connect();
+    world.ok(&mut client, "SET r 1");
+    world.send(&mut client, b"SETRANGE   'r'  8000000 \"a\\x20b\" \r\n");
+    assert_eq!(world.reply(&mut client), Value::Integer(8_000_003));
+    assert_eq!(world.ok(&mut client, "GETRANGE r 8000000 -1"), Value::Bulk(b"a b".to_vec()));
+    // The second one waits until the first one's reply was sent.
+    let value = "x".repeat(40_000);
+    let line = format!("ECHO  '{value}'\r\n");
+    world.send(&mut client, line.repeat(3).as_bytes());
+    for _ in 0..3 {
+        assert!(world.reply(&mut client) == Value::Bulk(value.clone().into_bytes()));
+    }
+}

@@ -48,7 +48,7 @@ struct Feeder {
 
 impl Feeder {
     fn new() -> Self {
-        let ranges = Ranges::with_limit(ARGUMENTS);
+        let ranges = Ranges::with_limit(ARGUMENTS, LIMITS.inline_bytes);
         Self { held: Vec::new(), discard: None, ranges, events: Vec::new() }
     }
 
@@ -81,7 +81,7 @@ impl Feeder {
             }
             return is_over || consumed > 0;
         }
-        let parsed = resp::parse(&mut self.held, &LIMITS, &mut self.ranges);
+        let parsed = resp::parse(&self.held, &LIMITS, &mut self.ranges);
         let arguments = || self.ranges.within(&self.held).iter().map(<[u8]>::to_vec).collect();
         let consumed = match parsed {
             Parsed::Incomplete => return false,

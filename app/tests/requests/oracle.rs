@@ -31,10 +31,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
 /// # Panics
 /// They differ.
 pub(crate) fn compare(bytes: &[u8]) {
-    let mut copy = bytes.to_vec();
-    let mut ranges = Ranges::with_limit(ARGUMENTS);
-    let parsed = resp::parse(&mut copy, &LIMITS, &mut ranges);
-    let ours: Vec<_> = ranges.within(&copy).iter().map(<[u8]>::to_vec).collect();
+    let mut ranges = Ranges::with_limit(ARGUMENTS, LIMITS.inline_bytes);
+    let parsed = resp::parse(bytes, &LIMITS, &mut ranges);
+    let ours: Vec<_> = ranges.within(bytes).iter().map(<[u8]>::to_vec).collect();
     let theirs = decode(bytes).filter(|(arguments, _)| bytes.starts_with(&encode(arguments)));
     match parsed {
         // `+1` and `01` are numbers to the codec, and any byte is the LF of a header to Redis.

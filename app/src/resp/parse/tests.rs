@@ -3,10 +3,9 @@ use super::*;
 const LIMITS: Limits = Limits { inline_bytes: 64, bulk_bytes: 1000, held_bytes: 256 };
 
 fn look(bytes: &[u8]) -> (Parsed, Vec<Vec<u8>>) {
-    let mut bytes = bytes.to_vec();
-    let mut ranges = Ranges::with_limit(8);
-    let parsed = parse(&mut bytes, &LIMITS, &mut ranges);
-    let arguments = ranges.within(&bytes).iter().map(<[u8]>::to_vec).collect();
+    let mut ranges = Ranges::with_limit(8, LIMITS.inline_bytes);
+    let parsed = parse(bytes, &LIMITS, &mut ranges);
+    let arguments = ranges.within(bytes).iter().map(<[u8]>::to_vec).collect();
     (parsed, arguments)
 }
 
