@@ -14,6 +14,7 @@ mod http_connections;
 mod input;
 mod output;
 pub mod position;
+mod respond;
 
 use alloc::vec::Vec;
 use core::{fmt, mem};

@@ -38,6 +38,7 @@ mod probe;
 mod protect;
 mod quota;
 mod records;
+mod reply_mode;
 mod report;
 mod resize;
 mod roster;

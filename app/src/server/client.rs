@@ -7,6 +7,7 @@ use vmalloc::Machine;
 
 use super::input::Input;
 use super::output::{Output, Written};
+use super::respond::{respond, respond_spilled};
 use crate::buffers::{self, Buffers, Shortage};
 use crate::net::{Line, Received, Sockets};
 use crate::resp::{self, Discard, Limits, Oversize, Parsed, Progress, ProtocolError, Ranges};
@@ -270,10 +271,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let mut served = false;
         while *requests > 0 && !self.session.is_closing() && self.output.has_room() {
             if self.session.is_busy() {
-                let (service, session) = (&mut *shared.service, &mut self.session);
-                let mut stepped = false;
-                self.output.write(|reply| stepped = service.step(session, reply, budget));
-                served |= stepped;
+                served |= self.step(shared, budget);
                 if self.session.is_busy() {
                     break;
                 }
@@ -301,6 +299,20 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         served
     }
 
+    /// Goes on with the request under way. Returns whether anything was done.
+    fn step<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, budget: &mut Budget) -> bool {
+        let service = &mut *shared.service;
+        let comes_again = self.session.is_waiting();
+        let mut stepped = false;
+        respond(&mut self.output, &mut self.session, |session, reply| {
+            stepped = service.step(session, reply, budget);
+        });
+        if !comes_again && !self.session.is_busy() {
+            self.session.end_request();
+        }
+        stepped
+    }
+
     /// Serves one request. Returns whether there was one.
     fn request<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
@@ -308,13 +320,19 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     ) -> bool {
         match resp::parse(self.input.bytes(), shared.limits, shared.ranges) {
             Parsed::Incomplete => return false,
-            Parsed::Empty { consumed } => self.input.consume(consumed),
+            Parsed::Empty { consumed } => {
+                self.input.consume(consumed);
+                self.session.end_request();
+            }
             Parsed::Request { consumed } => {
                 if !self.answer(shared) || self.session.is_waiting() {
                     return false;
                 }
                 shared.service.counters.commands += 1;
                 self.input.consume(consumed);
+                if !self.session.is_busy() {
+                    self.session.end_request();
+                }
             }
             // It may allocate.
             Parsed::Oversize(_) if shared.service.is_checking() => return false,
@@ -333,7 +351,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let arguments = shared.ranges.within(self.input.bytes());
         let (service, session) = (&mut *shared.service, &mut self.session);
         let mut is_long = false;
-        let written = self.output.write(|reply| {
+        let written = respond(&mut self.output, session, |session, reply| {
             let served = service::serve(service, session, arguments, reply);
             is_long = !served.hint.is_empty();
             served
@@ -357,9 +375,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             self.refuse(shared, &Failure::ReplyMemory(needed));
             return true;
         };
-        let again =
-            |reply: &mut resp::Reply<'_>| service::serve(service, session, arguments, reply);
-        if self.output.write_spilled(buffer, again) {
+        let again = |session: &mut Session, reply: &mut resp::Reply<'_>| {
+            service::serve(service, session, arguments, reply)
+        };
+        if respond_spilled(&mut self.output, buffer, session, again) {
             shared.service.counters.replies_spilled += 1;
         } else {
             self.refuse(shared, &too_large);
@@ -375,7 +394,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let (service, session) = (&mut *shared.service, &mut self.session);
         let mut opened = None;
         if let (Some(length), 0) = (oversize.length, oversize.following) {
-            self.output.write(|reply| {
+            respond(&mut self.output, session, |session, reply| {
                 opened = service::open_stream(service, session, arguments, length, reply);
             });
         }
@@ -400,6 +419,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Progress::Done { consumed } => {
                 self.input.consume(consumed);
                 self.phase = Phase::Requests;
+                self.session.end_request();
                 true
             }
             Progress::Broken(error) => {
@@ -416,7 +436,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
         let (service, session) = (&mut *shared.service, &mut self.session);
         let mut flow = Flow::Taken(0);
-        self.output.write(|reply| flow = service.feed(session, bytes, reply));
+        respond(&mut self.output, session, |session, reply| {
+            flow = service.feed(session, bytes, reply);
+        });
         let bulk_bytes = shared.limits.bulk_bytes;
         match flow {
             Flow::Taken(bytes) => {
@@ -437,12 +459,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Says what is wrong with the bytes, and asks for the end.
     fn break_off<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, error: ProtocolError) {
         shared.service.counters.protocol_errors += 1;
-        self.output.write(|reply| error.reply(reply));
+        respond(&mut self.output, &mut self.session, |_, reply| error.reply(reply));
         self.session.close();
     }
 
     fn refuse<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, failure: &Failure) {
         let service = &mut *shared.service;
-        self.output.write(|reply| service.refuse(failure, reply));
+        respond(&mut self.output, &mut self.session, |_, reply| service.refuse(failure, reply));
     }
 }

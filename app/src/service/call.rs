@@ -5,7 +5,7 @@ use vmalloc::{Machine, RegionId, RegionInfo};
 
 use super::failure::{Failure, Place, Word};
 use super::ledger::State;
-use super::session::{Mute, Session};
+use super::session::Session;
 use super::table::{Command, Commands};
 use super::{CLIENT, Service};
 use crate::resp::{self, Arguments, Reply};
@@ -50,22 +50,6 @@ pub fn serve<M: Machine>(
         service.refuse(&failure, reply);
         return Served { hint: "" };
     }
-    if session.mute == Mute::Next {
-        session.mute = Mute::This;
-    }
-    reply.set_resp3(session.is_resp3);
-    let mark = reply.mark();
-    let served = serve_one(service, session, arguments, reply);
-    session.muffle(mark, reply);
-    served
-}
-
-fn serve_one<M: Machine>(
-    service: &mut Service<M>,
-    session: &mut Session,
-    arguments: Arguments<'_>,
-    reply: &mut Reply<'_>,
-) -> Served {
     let name = arguments.get(0).unwrap_or_default();
     let Some((number, command)) = Commands::<M>::find_numbered(name) else {
         service.refuse_call(Commands::<M>::TABLE.len());
@@ -100,7 +84,9 @@ fn serve_one<M: Machine>(
     }
     service.answer(result, reply);
     if start_us.is_some() || session.is_busy() || reply.overflowed() {
-        service.end_call(session, number, start_us, reply.overflowed());
+        // A reply that is dropped is not asked for again.
+        let comes_again = reply.overflowed() && !session.is_suppressed();
+        service.end_call(session, number, start_us, comes_again);
     }
     Served { hint: command.hint }
 }

@@ -9,7 +9,7 @@ use super::call::Call;
 use super::command;
 use super::failure::Failure;
 use super::roster::{Guest, Line};
-use super::session::{Mute, Session, set_name};
+use super::session::{Session, set_name};
 use crate::resp;
 
 /// `CLIENT ID|GETNAME|SETNAME …|SETINFO …|INFO|LIST|KILL …|NO-EVICT …|REPLY …`
@@ -136,12 +136,12 @@ fn reply<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let word = call.argument(2);
     let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     if is("ON") {
-        call.session.mute = Mute::No;
+        call.session.reply_mode.turn_on();
         call.reply.status("OK");
     } else if is("OFF") {
-        call.session.mute = Mute::Always;
+        call.session.reply_mode.turn_off();
     } else if is("SKIP") {
-        call.session.mute = Mute::Next;
+        call.session.reply_mode.skip_next();
     } else {
         return Err(Failure::Redis("syntax error"));
     }

@@ -110,12 +110,9 @@ impl<M: Machine> Service<M> {
         reply: &mut Reply<'_>,
         budget: &mut Budget,
     ) -> bool {
-        let mark = reply.mark();
-        reply.set_resp3(session.is_resp3);
         let errors = self.counters.errors;
         let stepped = self.go_on(session, reply, budget);
         self.end_job(session, errors);
-        session.muffle(mark, reply);
         stepped
     }
 

@@ -6,27 +6,15 @@ use super::Service;
 use super::call::Call;
 use super::failure::Failure;
 use super::job::Job;
+use super::reply_mode::ReplyMode;
 use super::stream::Stream;
-use crate::resp::{self, Mark, Reply};
+use crate::resp;
 
 /// Longest name that `CLIENT SETNAME` takes. Redis has no limit but its bulk strings.
 pub(super) const CLIENT_NAME_BYTES_MAX: usize = 64;
 
 /// The version that clients are told: that of the Redis whose wording is followed.
 pub(super) const REDIS_VERSION: &str = "7.0.15";
-
-/// Which replies a client does not want.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mute {
-    /// It wants all.
-    No,
-    /// Not that of the next request.
-    Next,
-    /// Not that of the request that is served.
-    This,
-    /// None.
-    Always,
-}
 
 /// One connection's state in the service.
 #[derive(Debug)]
@@ -47,8 +35,8 @@ pub struct Session {
     pub(super) is_resp3: bool,
     /// Whether it has said the password.
     pub(super) is_authenticated: bool,
-    /// Which replies it does not want.
-    pub(super) mute: Mute,
+    /// Which replies it wants.
+    pub(super) reply_mode: ReplyMode,
     is_closing: bool,
 }
 
@@ -65,7 +53,7 @@ impl Session {
             stream: None,
             is_resp3: false,
             is_authenticated: false,
-            mute: Mute::No,
+            reply_mode: ReplyMode::default(),
             is_closing: false,
         }
     }
@@ -105,19 +93,21 @@ impl Session {
         self.is_closing
     }
 
-    /// Takes back a reply that is not wanted, if the request is done.
-    pub(super) fn muffle(&mut self, mark: Mark, reply: &mut Reply<'_>) {
-        if self.is_busy() {
-            return;
-        }
-        match self.mute {
-            Mute::No | Mute::Next => {}
-            Mute::Always => reply.rewind(mark),
-            Mute::This => {
-                reply.rewind(mark);
-                self.mute = Mute::No;
-            }
-        }
+    /// Whether replies are written in the third version of the protocol.
+    #[must_use]
+    pub fn is_resp3(&self) -> bool {
+        self.is_resp3
+    }
+
+    /// Whether the reply of the request under way is not wanted.
+    #[must_use]
+    pub fn is_suppressed(&self) -> bool {
+        self.reply_mode.is_suppressed()
+    }
+
+    /// Says that a request is over: its bytes are consumed, and nothing of its reply is missing.
+    pub fn end_request(&mut self) {
+        self.reply_mode.end_request();
     }
 
     /// Asks for the connection to be closed.
@@ -251,7 +241,7 @@ pub(super) fn set_name<M: Machine>(
 pub(super) fn reset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.session.is_resp3 = false;
     call.session.is_authenticated = false;
-    call.session.mute = Mute::No;
+    call.session.reply_mode.reset();
     call.reply.set_resp3(false);
     if let Some(guest) = call.service.roster.at(call.session.place) {
         guest.name.clear();

@@ -123,7 +123,6 @@ impl<M: Machine> Service<M> {
             session.stream = Some(stream);
             return Flow::Taken(length);
         }
-        let mark = reply.mark();
         let settled = match &stream.naming {
             None => Ok(()),
             Some(naming) => self.settle(&info, naming),
@@ -134,7 +133,6 @@ impl<M: Machine> Service<M> {
             (Err(failure), _) => self.refuse(failure, reply),
         }
         self.count_stream(command, settled.is_err());
-        session.muffle(mark, reply);
         Flow::Ended(length)
     }
 }

@@ -114,10 +114,10 @@ impl<M: Machine> Service<M> {
         session: &mut Session,
         number: usize,
         start_us: Option<u64>,
-        overflowed: bool,
+        comes_again: bool,
     ) {
         let tally = self.tallies.at(number);
-        if overflowed || session.is_waiting() {
+        if comes_again || session.is_waiting() {
             tally.calls -= 1;
             return;
         }

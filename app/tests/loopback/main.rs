@@ -21,6 +21,7 @@ mod names;
 mod ownership;
 mod quotas;
 mod regions;
+mod reply_modes;
 mod reports;
 mod resize;
 mod sessions;

@@ -1,0 +1,45 @@
+//! Where replies enter a connection's output.
+
+use super::output::{Output, Written};
+use crate::resp::Reply;
+use crate::service::Session;
+
+/// Lets `answer` write a reply, or a part of one, into the output.
+pub(super) fn respond<T: AsRef<[u8]> + AsMut<[u8]>, R>(
+    output: &mut Output<T>,
+    session: &mut Session,
+    answer: impl FnOnce(&mut Session, &mut Reply<'_>) -> R,
+) -> Written<R> {
+    output.write(|reply| compose(session, reply, answer))
+}
+
+/// Lets `answer` write a large reply into a buffer of its own. Returns `false` where the reply does
+/// not fit there either; then nothing of it is left.
+pub(super) fn respond_spilled<T: AsRef<[u8]> + AsMut<[u8]>, R>(
+    output: &mut Output<T>,
+    buffer: T,
+    session: &mut Session,
+    answer: impl FnOnce(&mut Session, &mut Reply<'_>) -> R,
+) -> bool {
+    output.write_spilled(buffer, |reply| compose(session, reply, answer))
+}
+
+/// Applies the connection's protocol version and its `CLIENT REPLY` mode.
+///
+/// Every reply passes here, whatever path its request took: served at once, in slices, by an AP,
+/// while its bytes come in, again after a delay, or refused. The mode is read after `answer`,
+/// because `CLIENT REPLY ON` answers although the mode was off. A suppressed reply has no length,
+/// so it never needs a larger buffer.
+fn compose<R>(
+    session: &mut Session,
+    reply: &mut Reply<'_>,
+    answer: impl FnOnce(&mut Session, &mut Reply<'_>) -> R,
+) -> R {
+    reply.set_resp3(session.is_resp3());
+    let mark = reply.mark();
+    let result = answer(session, reply);
+    if session.is_suppressed() {
+        reply.rewind(mark);
+    }
+    result
+}

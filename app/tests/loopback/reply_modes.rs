@@ -1,0 +1,237 @@
+//! `CLIENT REPLY`: the mode holds for every way in which a request is answered.
+
+use runtime_config::ports;
+
+use crate::harness::{World, multibulk};
+use crate::value::Value;
+
+const PING: &[u8] = b"PING\r\n";
+const ON: &[u8] = b"CLIENT REPLY ON\r\n";
+const OFF: &[u8] = b"CLIENT REPLY OFF\r\n";
+const SKIP: &[u8] = b"CLIENT REPLY SKIP\r\n";
+
+/// A way in which a request is answered.
+struct Kind {
+    name: &'static str,
+    /// Sent before, with replies.
+    setup: &'static [&'static str],
+    request: Vec<u8>,
+    /// The front of its reply; `None` where there is none.
+    reply: Option<&'static str>,
+    /// Whether the connection ends with it.
+    ends: bool,
+}
+
+fn kind(
+    name: &'static str,
+    setup: &'static [&'static str],
+    arguments: &[&[u8]],
+    reply: &'static str,
+) -> Kind {
+    Kind { name, setup, request: multibulk(arguments), reply: Some(reply), ends: false }
+}
+
+fn end(name: &'static str, request: &[u8], reply: &'static str) -> Kind {
+    Kind { name, setup: &[], request: request.to_vec(), reply: Some(reply), ends: true }
+}
+
+/// Every path from a request to its reply.
+fn kinds() -> Vec<Kind> {
+    let large = vec![b'x'; 100_000];
+    vec![
+        kind("small", &[], &[b"ECHO", b"a"], "$1\r\na\r\n"),
+        kind("unknown", &[], &[b"NOSUCH"], "-ERR unknown command"),
+        kind("arity", &[], &[b"GET"], "-ERR wrong number of arguments"),
+        kind("null", &[], &[b"GET", b"none"], "$-1\r\n"),
+        kind("other version", &[], &[b"HELLO", b"3"], "%7\r\n"),
+        kind("streamed SET", &[], &[b"SET", b"k", &large], "+OK\r\n"),
+        kind(
+            "streamed VWRITE",
+            &["VMALLOC 200K NAME r"],
+            &[b"VWRITE", b"@r", b"0", &large],
+            ":100000\r\n",
+        ),
+        kind(
+            "stream beyond the end",
+            &["VMALLOC 4K NAME r"],
+            &[b"VWRITE", b"@r", b"0", &large],
+            "-RANGE ",
+        ),
+        kind("stream to no region", &[], &[b"VWRITE", b"@none", b"0", &large], "-NOENT "),
+        kind("large argument", &[], &[b"ECHO", &large, b"more"], "-"),
+        kind(
+            "buffer of its own",
+            &["VMALLOC 500K NAME r"],
+            &[b"VREAD", b"@r", b"0", b"500K"],
+            "$512000\r\n",
+        ),
+        kind(
+            "reply over the limit",
+            &["VMALLOC 2M NAME r"],
+            &[b"VREAD", b"@r", b"0", b"2M"],
+            "-LIMIT ",
+        ),
+        kind(
+            "slices",
+            &["VMALLOC 8M NAME r"],
+            &[b"VFILL", b"@r", b"0", b"8M", b"7"],
+            ":8388608\r\n",
+        ),
+        kind("sliced zeroing", &[], &[b"VMALLOC", b"8M"], "*3\r\n"),
+        kind("batch", &[], &[b"VMALLOCN", b"100", b"4096"], "*100\r\n"),
+        kind("failed batch", &[], &[b"VMALLOCN", b"1000", b"64K"], "-NOMEM "),
+        kind("sliced growth", &["VMALLOC 1M NAME r"], &[b"VREALLOC", b"@r", b"8M"], "*4\r\n"),
+        kind("served again", &["SET r 1"], &[b"SETRANGE", b"r", b"8000000", b"e"], ":8000001\r\n"),
+        kind("refused again", &["SET r 1"], &[b"SETRANGE", b"r", b"40000000", b"e"], "-"),
+        kind("large free", &["VMALLOC 20M NAME r"], &[b"VFREE", b"@r"], ":1\r\n"),
+        kind("purge", &[], &[b"VPURGE", b"SYNC"], "*3\r\n"),
+        kind("audit", &[], &[b"VCHECK"], "+OK areas="),
+        end("QUIT", b"QUIT\r\n", "+OK\r\n"),
+        end("expected '$'", b"*1\r\nX\r\n", "-ERR Protocol error: expected '$', got 'X'\r\n"),
+        end("bulk length", b"*1\r\n$-5\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
+        end(
+            "multibulk length",
+            b"*9999999\r\n",
+            "-ERR Protocol error: invalid multibulk length\r\n",
+        ),
+        end("quotes", b"ECHO \"a\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"),
+        Kind { ends: true, reply: None, ..end("HTTP", b"POST / HTTP/1.1\r\n", "") },
+    ]
+}
+
+/// Requests before the one in question, the replies to them, and whether its own reply is wanted.
+fn modes() -> Vec<(Vec<u8>, &'static str, bool)> {
+    vec![
+        (vec![], "", true),
+        (ON.to_vec(), "+OK\r\n", true),
+        (SKIP.to_vec(), "", false),
+        (OFF.to_vec(), "", false),
+        ([SKIP, SKIP].concat(), "", false),
+        ([OFF, SKIP].concat(), "", false),
+        ([SKIP, OFF].concat(), "", false),
+        ([OFF, SKIP, PING].concat(), "", false),
+        ([SKIP, PING].concat(), "", true),
+        ([OFF, ON].concat(), "+OK\r\n", true),
+        ([SKIP, ON].concat(), "+OK\r\n", true),
+        ([OFF, SKIP, ON].concat(), "+OK\r\n", true),
+    ]
+}
+
+/// Takes the text from the front of what came.
+fn strip(received: &mut Vec<u8>, text: &str, case: &str) {
+    assert!(received.starts_with(text.as_bytes()), "{case}: {}", received.escape_ascii());
+    received.drain(..text.len());
+}
+
+/// Runs one kind in one mode.
+fn run(world: &mut World, kind: &Kind, mode: &(Vec<u8>, &'static str, bool), during_audit: bool) {
+    let (before, replies, is_wanted) = mode;
+    let case = format!("{} after {:?}", kind.name, String::from_utf8_lossy(before));
+    let mut client = world.connect();
+    let mut auditor = world.connect();
+    for line in kind.setup {
+        world.ok(&mut client, line);
+    }
+    if during_audit {
+        world.send(&mut auditor, b"VCHECK\r\n");
+        world.wait("the audit", |world| world.is_away());
+    }
+    // PING shows that a mode ends where it must, ON that the connection goes on.
+    world.send(&mut client, &[before, &kind.request, PING, ON, PING].concat());
+    if during_audit {
+        world.reply(&mut auditor);
+        // What was put off may need another CPU in its turn.
+        (0..300).for_each(|_| world.step());
+    }
+    let mut received = world.raw(&mut client);
+    strip(&mut received, replies, &case);
+    if let Some(reply) = kind.reply.filter(|_| *is_wanted) {
+        assert!(received.starts_with(reply.as_bytes()), "{case}: {}", received.escape_ascii());
+        // `HELLO` answers with a map of pairs, which the reader knows.
+        let (_, length) = Value::read(&received).unwrap();
+        received.drain(..length);
+    }
+    if kind.ends {
+        assert!(world.is_closed(&client), "{case}: open");
+    } else {
+        let is_off = !is_wanted && before.windows(OFF.len()).any(|words| words == OFF);
+        let ping = if is_off { "" } else { "+PONG\r\n" };
+        strip(&mut received, &format!("{ping}+OK\r\n+PONG\r\n"), &case);
+    }
+    assert!(received.is_empty(), "{case}: and {}", received.escape_ascii());
+    world.close(&client);
+    for line in ["DEL k r", "VPURGE SYNC"] {
+        world.ok(&mut auditor, line);
+    }
+    world.close(&auditor);
+    world.settle();
+}
+
+fn run_all(mut world: World, during_audit: bool) {
+    for kind in kinds() {
+        for mode in modes() {
+            run(&mut world, &kind, &mode, during_audit);
+        }
+    }
+}
+
+#[test]
+fn every_mode_with_every_kind_of_request() {
+    run_all(World::with("", 8192), false);
+}
+
+#[test]
+fn every_mode_with_work_for_other_cpus() {
+    run_all(World::with_helpers("", 8192, 1, 5), false);
+}
+
+#[test]
+fn every_mode_with_requests_put_off_by_an_audit() {
+    run_all(World::with_helpers("", 8192, 1, 60), true);
+}
+
+/// What Redis 7.0 answers.
+#[test]
+fn sequences_of_redis() {
+    let cases: [(&[&[u8]], &str); 13] = [
+        (&[SKIP, b"\r\n", PING, PING], "+PONG\r\n+PONG\r\n"),
+        (&[SKIP, b"*0\r\n", PING, PING], "+PONG\r\n+PONG\r\n"),
+        (&[SKIP, b"*-1\r\n", PING, PING], "+PONG\r\n+PONG\r\n"),
+        (&[SKIP, SKIP, PING, PING], "+PONG\r\n"),
+        (&[SKIP, OFF, PING, ON], "+OK\r\n"),
+        (&[SKIP, ON, PING], "+OK\r\n+PONG\r\n"),
+        (&[SKIP, b"CLIENT REPLY maybe\r\n", PING], "+PONG\r\n"),
+        (&[OFF, b"CLIENT REPLY maybe\r\n", ON], "+OK\r\n"),
+        (&[OFF, b"RESET\r\n", PING], "+RESET\r\n+PONG\r\n"),
+        (&[SKIP, b"RESET\r\n", PING], "+PONG\r\n"),
+        (&[OFF, SKIP, PING, ON, PING], "+OK\r\n+PONG\r\n"),
+        (&[OFF, b"HELLO 3\r\n", ON, b"GET none\r\n"], "+OK\r\n_\r\n"),
+        (&[ON, PING], "+OK\r\n+PONG\r\n"),
+    ];
+    let mut world = World::new();
+    for (requests, expected) in cases {
+        let requests = requests.concat();
+        let mut client = world.connect();
+        world.send(&mut client, &requests);
+        let received = String::from_utf8(world.raw(&mut client)).unwrap();
+        assert_eq!(received, expected, "{}", requests.escape_ascii());
+        world.close(&client);
+    }
+}
+
+#[test]
+fn a_suppressed_reply_takes_no_buffer_and_its_call_is_counted_once() {
+    let mut world = World::new();
+    let (mut client, mut witness) = (world.connect(), world.connect());
+    world.ok(&mut client, "VMALLOC 500K NAME r");
+    world.send(&mut client, &[OFF, b"VREAD @r 0 500K\r\n", ON].concat());
+    assert_eq!(world.raw(&mut client), b"+OK\r\n");
+    assert_eq!(world.counter(&mut witness, "replies_spilled"), 0);
+    world.ok(&mut client, "VREAD @r 0 500K");
+    assert_eq!(world.counter(&mut witness, "replies_spilled"), 1);
+    let mut reader = world.connect_to(ports::HTTP);
+    world.send(&mut reader, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let metrics = String::from_utf8(world.raw(&mut reader)).unwrap();
+    let line = metrics.lines().find(|line| line.contains("cmd=\"VREAD\",result=\"ok\""));
+    assert_eq!(line.and_then(|line| line.rsplit(' ').next()), Some("2"), "{line:?}");
+}
