@@ -54,7 +54,7 @@ pub use errand::Lend;
 pub use failure::{Failure, Word};
 pub use job::Budget;
 pub use ledger::{Ledger, List, State, Usage};
-pub use names::{NameIndex, Names};
+pub use names::{NameBuffer, NameIndex, NameText, Names, Shown};
 pub use report::{parse_cursor, protection};
 pub use session::Session;
 pub use stream::{Flow, Stream, open_stream};

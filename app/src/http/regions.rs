@@ -101,7 +101,7 @@ fn write_row<M: Machine>(service: &Service<M>, info: &RegionInfo, room: &mut Roo
         Quoted(&caller),
         info.owner,
         info.system,
-        info.requested,
+        service.requested(info),
         info.range.count().get(),
         service::protection(info.protection),
     );

@@ -172,6 +172,13 @@ impl<'a> Reply<'a> {
         self.raw(b"\r\n");
     }
 
+    /// A bulk string of `length` bytes that come in pieces.
+    pub fn bulk_of_pieces<'p>(&mut self, length: usize, pieces: impl Iterator<Item = &'p [u8]>) {
+        self.header(b'$', length as u64);
+        pieces.for_each(|piece| self.raw(piece));
+        self.raw(b"\r\n");
+    }
+
     /// A bulk string, formatted.
     pub fn bulk_of(&mut self, text: fmt::Arguments<'_>) {
         self.bulk_by(|reply| {

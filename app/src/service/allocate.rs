@@ -37,18 +37,17 @@ pub(super) fn vmalloc_node<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(),
 fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Result<(), Failure> {
     let text = call.argument(1);
     let bytes = size::parse(text).ok_or_else(|| size::invalid(text))?;
-    let mut naming = Naming::new(options);
+    let naming = Naming::new(options);
     let taken = call.service.check_naming(&naming)?;
     let request = call.request(bytes, options)?;
     call.service.check_quota(call.session, options.name.is_some(), request.pages().get())?;
 
     if is_sliced(&request) {
+        let naming = naming.kept();
         let then = Then::Publish { naming, text: Word::new(text), soft: options.soft };
-        let Some(then) = call.service.send_to_allocate(call.session, request, then) else {
+        if call.service.send_to_allocate(call.session, request, then).is_none() {
             return Ok(());
-        };
-        let Then::Publish { naming: here, .. } = then else { return Ok(()) };
-        naming = here;
+        }
     }
     let service = &mut *call.service;
     let refused = |error| Failure::Allocate(error, Word::new(text));
@@ -58,7 +57,7 @@ fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Re
     service.note(service.ledger.of_place(call.session.place), &info);
 
     if is_sliced(&request) {
-        call.session.job = Some(Job::Zero(Zeroing::new(info, naming)));
+        call.session.job = Some(Job::Zero(Zeroing::new(info, naming.kept())));
         return Ok(());
     }
     service.hand_over(&info, &naming, taken);

@@ -8,7 +8,7 @@ use super::errand::{Errand, Outcome, Ticket};
 use super::failure::{Failure, Word};
 use super::job::Job;
 use super::ledger::State;
-use super::naming::Naming;
+use super::naming::{KeptName, Naming};
 use super::resize::After;
 use super::session::Session;
 use crate::resp::Reply;
@@ -24,11 +24,12 @@ const FILLED_PART: u64 = 64;
 
 /// What follows when an errand is done.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one per connection, and the heap is for what stays")]
 pub(super) enum Then {
     /// The region is given to the client.
     Publish {
         /// How it is called.
-        naming: Naming,
+        naming: Naming<KeptName>,
         /// Its size, as the client wrote it.
         text: Word,
         /// Whether a lack is a null.

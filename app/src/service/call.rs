@@ -5,6 +5,7 @@ use vmalloc::{Machine, RegionId, RegionInfo};
 
 use super::failure::{Failure, Place, Word};
 use super::ledger::State;
+use super::names::Shown;
 use super::session::Session;
 use super::table::{Command, Commands};
 use super::{CLIENT, Service};
@@ -119,8 +120,8 @@ impl<M: Machine> Service<M> {
 
     /// A region as errors name it.
     pub(super) fn place(&self, id: RegionId) -> Place {
-        let name = self.ledger.name(id).map_or("", |name| self.names.text(name));
-        Place { id, name: ArrayString::from(name).unwrap_or_default() }
+        let name = self.ledger.name(id).map(|name| self.names.text(name));
+        Place { id, name: name.map(|name| Shown::of_pieces(name.pieces())) }
     }
 
     /// Reads `<r>`: an id, or `@` and a name.
@@ -128,7 +129,7 @@ impl<M: Machine> Service<M> {
         if let Some(name) = text.strip_prefix(b"@") {
             let index = self.names.find(name);
             let id = index.and_then(|index| self.names.id(index));
-            return id.ok_or_else(|| Failure::NoName(Word::new(name)));
+            return id.ok_or_else(|| Failure::NoName(Shown::of(name)));
         }
         let invalid = || Failure::Invalid("a region is an id or @name", Word::new(text));
         let raw = resp::decimal(text).ok_or_else(invalid)?;
@@ -140,16 +141,27 @@ impl<M: Machine> Service<M> {
         self.any(self.id(text)?)
     }
 
+    /// The same by its id. An empty value has no requested bytes, whatever the library says.
     pub(super) fn any(&self, id: RegionId) -> Result<RegionInfo, Failure> {
-        let info = self.vm.info(id)?;
+        let mut info = self.vm.info(id)?;
         if info.caller != CLIENT {
             return Ok(info);
         }
         match self.ledger.state(id) {
-            Some(State::Ready) => Ok(info),
+            Some(State::Ready) => {
+                info.requested = self.requested(&info);
+                Ok(info)
+            }
             Some(State::Changing) => Err(Failure::Changing(id)),
             Some(State::Fresh) | None => Err(Failure::NotUsable(id)),
         }
+    }
+
+    /// Bytes that a region's client can read and write. A region of the library has at least one,
+    /// the value of a key may have none.
+    #[must_use]
+    pub fn requested(&self, info: &RegionInfo) -> u64 {
+        if self.ledger.is_empty(info.id) { 0 } else { info.requested }
     }
 
     /// What is known of a region that the session may use: its own, or one with a name.

@@ -6,6 +6,7 @@ use arrayvec::{ArrayString, ArrayVec};
 use runtime_config::limits::NAME_BYTES_MAX;
 use vmalloc::{AllocateError, PageCount, RegionError, RegionId, RequestError, ResizeError};
 
+use super::names::Shown;
 use super::size::Human;
 
 /// How much of a client's own text an error repeats.
@@ -37,14 +38,14 @@ impl fmt::Display for Word {
 pub struct Place {
     /// Its id.
     pub id: RegionId,
-    /// Its name; empty where it has none.
-    pub name: ArrayString<NAME_BYTES_MAX>,
+    /// Its name, if it has one.
+    pub name: Option<Shown>,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "region={}", self.id)?;
-        if self.name.is_empty() { Ok(()) } else { write!(f, " name={}", self.name) }
+        self.name.iter().try_for_each(|name| write!(f, " name={name}"))
     }
 }
 
@@ -100,7 +101,11 @@ pub enum Failure {
     /// The id names a region that is not usable.
     NotUsable(RegionId),
     /// No region has this name.
-    NoName(Word),
+    NoName(Shown),
+    /// A name, or a key, of so many bytes is longer than any can be.
+    LongName(usize),
+    /// The same in the words of Redis.
+    LongKey(usize),
     /// The name is another region's.
     Exists(Place),
     /// The region belongs to another connection.
@@ -179,7 +184,13 @@ impl fmt::Display for Failure {
             Self::NoRegion(error) => write!(f, "NOENT {error}"),
             Self::Changing(id) => write!(f, "BUSY region {id} is being changed"),
             Self::NotUsable(id) => write!(f, "NOENT no region {id}"),
-            Self::NoName(word) => write!(f, "NOENT no region named {word}"),
+            Self::NoName(name) => write!(f, "NOENT no region named {name}"),
+            Self::LongName(bytes) => {
+                write!(f, "INVAL a name of {bytes} bytes exceeds {NAME_BYTES_MAX}")
+            }
+            Self::LongKey(bytes) => {
+                write!(f, "ERR a key of {bytes} bytes exceeds {NAME_BYTES_MAX}")
+            }
             Self::Exists(place) => write!(f, "EXISTS {place}"),
             Self::NotOwner(id) => write!(f, "PERM region {id} belongs to another connection"),
             Self::System(id, caller) => write!(f, "PERM region {id} is the image's own {caller}"),

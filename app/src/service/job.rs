@@ -9,7 +9,7 @@ use super::batch::Batch;
 use super::errand::Ticket;
 use super::failure::Failure;
 use super::fill::Sweep;
-use super::naming::Naming;
+use super::naming::{KeptName, Naming};
 use super::resize::{After, Growth};
 use super::session::Session;
 use crate::resp::Reply;
@@ -84,7 +84,7 @@ impl Job {
 #[derive(Debug)]
 pub(super) struct Zeroing {
     info: RegionInfo,
-    naming: Naming,
+    naming: Naming<KeptName>,
     /// Pages that are zero already.
     done: u64,
 }
@@ -96,7 +96,7 @@ impl Zeroing {
     }
 
     /// Begins to zero a region.
-    pub(super) fn new(info: RegionInfo, naming: Naming) -> Self {
+    pub(super) fn new(info: RegionInfo, naming: Naming<KeptName>) -> Self {
         Self { info, naming, done: 0 }
     }
 }

@@ -11,7 +11,7 @@ pub(super) use set::{append, del, set, setrange};
 use vmalloc::{Machine, RegionInfo};
 
 use super::Service;
-use super::failure::{Failure, Word};
+use super::failure::Failure;
 use super::names::Names;
 
 impl<M: Machine> Service<M> {
@@ -22,11 +22,7 @@ impl<M: Machine> Service<M> {
     }
 }
 
-/// Checks a key that is to be made.
+/// Checks a key that is to be made: any bytes, as many as a name has.
 pub(super) fn name(text: &[u8]) -> Result<&[u8], Failure> {
-    if Names::is_valid(text) {
-        return Ok(text);
-    }
-    let what = "a name is 1 to 64 graphic ASCII bytes without @, \" and \\";
-    Err(Failure::Invalid(what, Word::new(text)))
+    if Names::is_valid(text) { Ok(text) } else { Err(Failure::LongKey(text.len())) }
 }

@@ -22,8 +22,13 @@ const PAGES: usize = 32;
 /// is in another list, which counts nothing.
 const LIST: usize = 36;
 const EPOCH: usize = 40;
+/// The low byte is the [`State`], the rest what else is so.
 const STATE: usize = 44;
 const RECORD_BYTES: usize = 48;
+
+const STATE_MASK: u32 = 0xff;
+/// Whether the region holds a value of no bytes.
+const EMPTY: u32 = 1 << 8;
 
 /// What a list has in place of a name: how many regions it counts.
 const COUNT: usize = NAME;
@@ -136,7 +141,8 @@ impl Ledger {
     /// Says whether the region may be used.
     pub fn set_state(&mut self, id: RegionId, state: State) {
         if self.holds(id) {
-            self.records.set_u32(id.slot() as usize, STATE, state as u32);
+            let rest = self.get(id.slot(), STATE) & !STATE_MASK;
+            self.set(id.slot(), STATE, rest | state as u32);
         }
     }
 
@@ -144,8 +150,22 @@ impl Ledger {
     #[must_use]
     pub fn state(&self, id: RegionId) -> Option<State> {
         let known = [State::Fresh, State::Ready, State::Changing];
-        let state = self.get(id.slot(), STATE);
+        let state = self.get(id.slot(), STATE) & STATE_MASK;
         known.into_iter().find(|known| self.holds(id) && *known as u32 == state)
+    }
+
+    /// Says whether the region holds a value of no bytes: the library's regions have at least one.
+    pub fn set_empty(&mut self, id: RegionId, is_empty: bool) {
+        if self.holds(id) {
+            let rest = self.get(id.slot(), STATE) & !EMPTY;
+            self.set(id.slot(), STATE, rest | if is_empty { EMPTY } else { 0 });
+        }
+    }
+
+    /// Whether the region holds a value of no bytes.
+    #[must_use]
+    pub fn is_empty(&self, id: RegionId) -> bool {
+        self.holds(id) && self.get(id.slot(), STATE) & EMPTY != 0
     }
 
     /// Notes how many pages the region has from now on.

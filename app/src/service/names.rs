@@ -1,7 +1,15 @@
-//! Names of regions: a table that never grows.
+//! Names of regions: a table that never grows. A name is any bytes, up to a limit.
 //!
-//! Texts lie in fixed records; a hash table of their indexes, twice as large as it need be, finds
-//! them. With half of it always unused it can clean up after removals without allocating.
+//! The first bytes of a name lie in its record, the rest of a long one in [`Parts`]. A hash table
+//! of the records' indexes, twice as large as it need be, finds them: with half of it always unused
+//! it can clean up after removals without allocating.
+
+mod parts;
+mod shown;
+mod text;
+
+pub use shown::Shown;
+pub use text::{NameBuffer, NameText};
 
 use core::fmt;
 use core::hash::Hasher;
@@ -15,23 +23,18 @@ use vmalloc::RegionId;
 
 use super::records::Records;
 use crate::buffers::{Buffers, Shortage};
+use parts::Parts;
 
 const ID: usize = 0;
-const NEXT_FREE: usize = 8;
+/// The first part of a long name; of a free record the next one.
+const NEXT: usize = 8;
+/// How many bytes the name has, the rest included.
 const LENGTH: usize = 12;
 const TEXT: usize = 16;
-const RECORD_BYTES: usize = TEXT + NAME_BYTES_MAX;
-
-/// Which bytes a name may have: every request with a name asks for each of them.
-const IN_NAMES: [bool; 256] = {
-    let mut bytes = [false; 256];
-    let mut byte = b'!';
-    while byte <= b'~' {
-        bytes[byte as usize] = !matches!(byte, b'@' | b'"' | b'\\');
-        byte += 1;
-    }
-    bytes
-};
+/// A line of the cache.
+const RECORD_BYTES: usize = 64;
+/// Bytes of a name in its record: nearly every name has no more.
+const HEAD_BYTES: usize = RECORD_BYTES - TEXT;
 
 /// The number of a name while it is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,7 @@ impl NameIndex {
 pub struct Names {
     /// Index 0 stands for "none".
     records: Records<RECORD_BYTES>,
+    parts: Parts,
     table: HashTable<NameIndex>,
     /// The first record that was given back; 0 where there is none.
     free: u32,
@@ -69,7 +73,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Makes room for `limit` names.
+    /// Makes room for `limit` names, and for as many parts of long ones.
     ///
     /// # Errors
     ///
@@ -77,6 +81,7 @@ impl Names {
     pub fn try_new<B: Buffers>(buffers: &B, limit: usize, seed: u64) -> Result<Self, Shortage> {
         Ok(Self {
             records: Records::try_new(buffers, "service/names", limit + 1)?,
+            parts: Parts::try_new(buffers, limit)?,
             table: HashTable::with_capacity(2 * limit),
             free: 0,
             fresh: 1,
@@ -85,12 +90,10 @@ impl Names {
         })
     }
 
-    /// Whether a text can be a name: 1 to 64 bytes of graphic ASCII without `@`, `"` and `\`, so
-    /// that every report stays parseable.
+    /// Whether bytes can be a name: any can, up to 512 of them.
     #[must_use]
     pub fn is_valid(text: &[u8]) -> bool {
-        let fits = |byte: &u8| IN_NAMES[usize::from(*byte)];
-        (1..=NAME_BYTES_MAX).contains(&text.len()) && text.iter().all(fits)
+        text.len() <= NAME_BYTES_MAX
     }
 
     /// How many there are.
@@ -111,38 +114,56 @@ impl Names {
         self.limit
     }
 
+    /// Whether the end of a name of that length can be kept.
+    #[must_use]
+    pub fn has_room(&self, length: usize) -> bool {
+        length <= HEAD_BYTES || self.parts.has_room(length - HEAD_BYTES)
+    }
+
+    /// Bytes that the ends of all long names can have together.
+    #[must_use]
+    pub fn long_bytes_max(&self) -> usize {
+        self.parts.capacity()
+    }
+
     /// Looks a name up.
     #[must_use]
     pub fn find(&self, text: &[u8]) -> Option<NameIndex> {
-        let records = &self.records;
-        let hash = hash(self.seed, text);
-        self.table.find(hash, |index| bytes(records, *index) == text).copied()
+        if !Self::is_valid(text) {
+            return None;
+        }
+        let hash = hash(self.seed, core::iter::once(text));
+        self.table.find(hash, |index| self.text(*index).is(text)).copied()
     }
 
     /// Takes a name that is valid and not taken; `None` where the table is full.
     pub fn insert(&mut self, text: &[u8], id: RegionId) -> Option<NameIndex> {
         debug_assert!(Self::is_valid(text) && self.find(text).is_none());
-        if self.is_full() {
+        if self.is_full() || !self.has_room(text.len()) {
             return None;
         }
+        let length = u32::try_from(text.len()).ok()?;
+        let (head, rest) = text.split_at(text.len().min(HEAD_BYTES));
+        let first = self.parts.store(rest);
         let index = self.take_record()?;
-        let record = self.records.record_mut(index.at());
-        record[LENGTH] = u8::try_from(text.len()).ok()?;
-        record[TEXT..][..text.len()].copy_from_slice(text);
+        self.records.set_u32(index.at(), NEXT, first);
+        self.records.set_u32(index.at(), LENGTH, length);
+        self.records.record_mut(index.at())[TEXT..][..head.len()].copy_from_slice(head);
         self.set_id(index, id);
-        let (records, seed) = (&self.records, self.seed);
-        let rehash = |index: &NameIndex| hash(seed, bytes(records, *index));
-        self.table.insert_unique(hash(seed, text), index, rehash);
+        let (records, parts, seed) = (&self.records, &self.parts, self.seed);
+        let rehash = |index: &NameIndex| hash(seed, text_of(records, parts, *index).pieces());
+        self.table.insert_unique(hash(seed, core::iter::once(text)), index, rehash);
         Some(index)
     }
 
     /// Gives a name back.
     pub fn remove(&mut self, index: NameIndex) {
-        let hash = hash(self.seed, bytes(&self.records, index));
+        let hash = hash(self.seed, self.text(index).pieces());
         if let Ok(entry) = self.table.find_entry(hash, |other| *other == index) {
             entry.remove();
+            self.parts.release(self.records.u32(index.at(), NEXT));
             *self.records.record_mut(index.at()) = [0; RECORD_BYTES];
-            self.records.set_u32(index.at(), NEXT_FREE, self.free);
+            self.records.set_u32(index.at(), NEXT, self.free);
             self.free = index.get();
         }
     }
@@ -160,14 +181,14 @@ impl Names {
 
     /// The text.
     #[must_use]
-    pub fn text(&self, index: NameIndex) -> &str {
-        // Only graphic ASCII was ever taken.
-        core::str::from_utf8(bytes(&self.records, index)).unwrap_or_default()
+    #[inline]
+    pub fn text(&self, index: NameIndex) -> NameText<'_> {
+        text_of(&self.records, &self.parts, index)
     }
 
     /// The text, if the number is in use.
     #[must_use]
-    pub fn taken(&self, index: NameIndex) -> Option<&str> {
+    pub fn taken(&self, index: NameIndex) -> Option<NameText<'_>> {
         let is_taken = index.get() < self.fresh && self.id(index).is_some();
         is_taken.then(|| self.text(index))
     }
@@ -181,7 +202,7 @@ impl Names {
     fn take_record(&mut self) -> Option<NameIndex> {
         let index = match NameIndex::new(self.free) {
             Some(index) => {
-                self.free = self.records.u32(index.at(), NEXT_FREE);
+                self.free = self.records.u32(index.at(), NEXT);
                 index
             }
             None => {
@@ -193,16 +214,24 @@ impl Names {
     }
 }
 
-fn bytes(records: &Records<RECORD_BYTES>, index: NameIndex) -> &[u8] {
-    let record = records.record(index.at());
-    record[TEXT..].get(..usize::from(record[LENGTH])).unwrap_or_default()
+#[inline]
+fn text_of<'a>(
+    records: &'a Records<RECORD_BYTES>,
+    parts: &'a Parts,
+    index: NameIndex,
+) -> NameText<'a> {
+    let length = records.u32(index.at(), LENGTH) as usize;
+    let head = &records.record(index.at())[TEXT..];
+    let head = head.get(..length).unwrap_or(head);
+    let rest = if length > HEAD_BYTES { records.u32(index.at(), NEXT) } else { 0 };
+    NameText { head, rest, length, parts }
 }
 
-/// Clients choose the names, so the hash is keyed: nobody can aim at one bucket.
-fn hash(seed: u64, text: &[u8]) -> u64 {
+/// Clients choose the names, so the hash is keyed: no client can aim at one bucket.
+fn hash<'a>(seed: u64, pieces: impl Iterator<Item = &'a [u8]>) -> u64 {
     #[expect(deprecated, reason = "as above")]
     let mut hasher = SipHasher::new_with_keys(seed, seed.rotate_left(32) ^ 0x766d_616c_6c6f_6321);
-    hasher.write(text);
+    pieces.for_each(|piece| hasher.write(piece));
     hasher.finish()
 }
 
@@ -224,6 +253,13 @@ mod tests {
         RegionId::from_raw(raw).unwrap()
     }
 
+    fn text(names: &Names, index: NameIndex) -> Vec<u8> {
+        let mut buffer = [0; NAME_BYTES_MAX];
+        let bytes = names.text(index).bytes(&mut buffer).to_vec();
+        assert_eq!(bytes, names.text(index).pieces().collect::<Vec<_>>().concat());
+        bytes
+    }
+
     #[test]
     fn names_are_found_renamed_and_given_back() {
         let mut names = Names::try_new(&HeapBuffers, 2, 7).unwrap();
@@ -231,12 +267,12 @@ mod tests {
         let two = names.insert(b"two", id(2)).unwrap();
         assert!(names.insert(b"three", id(3)).is_none(), "the table is full");
         assert_eq!(names.find(b"one"), Some(one));
-        assert_eq!((names.id(two), names.text(two)), (Some(id(2)), "two"));
+        assert_eq!((names.id(two), text(&names, two)), (Some(id(2)), b"two".to_vec()));
         names.remove(one);
         names.remove(one);
         assert_eq!((names.find(b"one"), names.count()), (None, 1));
         let three = names.insert(b"three", id(3)).unwrap();
-        assert_eq!(names.text(three), "three");
+        assert_eq!(text(&names, three), b"three");
     }
 
     #[test]
@@ -254,13 +290,57 @@ mod tests {
         assert_eq!(names.table.allocation_size(), bytes);
     }
 
+    /// Bytes of every value, in every place, different for each `salt`.
+    fn long(length: usize, salt: usize) -> Vec<u8> {
+        (0..length).map(|at| (at * 7 + salt * 13).to_le_bytes()[0]).collect()
+    }
+
     #[test]
-    fn what_can_be_a_name() {
-        for text in ["a", "k:000000000001", "~!#$%&'()*+,-./:;<=>?[]^_`{|}", &"x".repeat(64)] {
-            assert!(Names::is_valid(text.as_bytes()), "{text}");
+    fn names_of_every_length_are_found_and_given_back() {
+        let mut names = Names::try_new(&HeapBuffers, 2000, 7).unwrap();
+        for salt in 0..2 {
+            let mut taken = Vec::new();
+            for length in 0..=NAME_BYTES_MAX {
+                let name = long(length, salt);
+                if !names.has_room(length) {
+                    assert!(names.insert(&name, id(1)).is_none());
+                    continue;
+                }
+                taken.push((names.insert(&name, id(length as u64 + 1)).unwrap(), name));
+            }
+            for (index, name) in &taken {
+                assert_eq!(names.find(name), Some(*index));
+                assert_eq!(text(&names, *index), *name);
+                assert_eq!(names.id(*index), Some(id(name.len() as u64 + 1)));
+                // A name that differs in its last byte only is another one.
+                let mut other = name.clone();
+                if let Some(last) = other.last_mut() {
+                    *last ^= 0x80;
+                    assert!(!names.text(*index).is(&other), "whatever their hashes say");
+                    assert_eq!(names.find(&other), None);
+                }
+            }
+            for (index, name) in taken {
+                names.remove(index);
+                assert_eq!(names.find(&name), None);
+            }
+            assert_eq!((names.count(), names.parts.has_room(names.long_bytes_max())), (0, true));
         }
-        for text in ["", "a b", "a@b", "a\"", "a\\", "\u{e4}", "a\n", "\0", &"x".repeat(65)] {
-            assert!(!Names::is_valid(text.as_bytes()), "{text}");
+        assert_eq!(names.find(&[b'x'; NAME_BYTES_MAX + 1]), None);
+    }
+
+    #[test]
+    fn long_names_leave_room_for_short_ones() {
+        let mut names = Names::try_new(&HeapBuffers, 16, 7).unwrap();
+        let mut taken = Vec::new();
+        while names.has_room(NAME_BYTES_MAX) {
+            taken.push(names.insert(&long(NAME_BYTES_MAX, taken.len()), id(1)).unwrap());
         }
+        assert_eq!(taken.len(), 2, "8 parts each");
+        assert!(names.insert(&long(NAME_BYTES_MAX, 9), id(1)).is_none());
+        for salt in 2..16 {
+            names.insert(&long(HEAD_BYTES, salt), id(1)).unwrap();
+        }
+        assert!(names.is_full());
     }
 }

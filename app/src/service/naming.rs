@@ -7,15 +7,20 @@ use vmalloc::{Machine, RegionInfo};
 use super::Service;
 use super::failure::Failure;
 use super::ledger::{List, State};
-use super::names::NameIndex;
+use super::names::{NameIndex, Shown};
 use super::options::Options;
 use crate::resp::Reply;
 
+/// A name that outlives its request.
+pub(super) type KeptName = ArrayVec<u8, NAME_BYTES_MAX>;
+
 /// What a region is called, and for how long it lives.
+///
+/// The name is the request's own bytes as long as the request is served, and a copy for work that
+/// takes longer: a name may be long, and most requests need no copy.
 #[derive(Debug, Default)]
-pub(super) struct Naming {
-    /// Empty where it has no name.
-    name: ArrayVec<u8, NAME_BYTES_MAX>,
+pub(super) struct Naming<N> {
+    name: Option<N>,
     /// Whether the region that has the name may be freed.
     replace: bool,
     /// Whether there must be such a region.
@@ -25,17 +30,24 @@ pub(super) struct Naming {
     keep_lease: bool,
 }
 
-impl Naming {
+impl<'a> Naming<&'a [u8]> {
     /// What options of `VMALLOC` say.
-    pub(super) fn new(options: &Options<'_>) -> Self {
-        let name = options.name.unwrap_or_default();
-        Self { replace: options.replace, lease_ms: options.lease_ms, ..Self::of(name) }
+    pub(super) fn new(options: &Options<'a>) -> Self {
+        let Options { name, replace, lease_ms, .. } = *options;
+        Self { name, replace, lease_ms, ..Self::default() }
     }
 
     /// A name that was checked.
-    pub(super) fn of(name: &[u8]) -> Self {
+    pub(super) fn of(name: &'a [u8]) -> Self {
+        Self { name: Some(name), replace: true, ..Self::default() }
+    }
+
+    /// The same with a copy of the name.
+    pub(super) fn kept(&self) -> Naming<KeptName> {
+        let Self { name, replace, must_replace, lease_ms, keep_lease } = *self;
         // Names that are valid fit.
-        Self { name: name.try_into().unwrap_or_default(), replace: true, ..Self::default() }
+        let name = name.map(|name| name.try_into().unwrap_or_default());
+        Naming { name, replace, must_replace, lease_ms, keep_lease }
     }
 
     /// Refuses to replace a region, or to do anything else.
@@ -53,6 +65,20 @@ impl Naming {
     }
 }
 
+impl Naming<KeptName> {
+    /// The same as its request would say it.
+    fn borrowed(&self) -> Naming<&[u8]> {
+        let Self { name, replace, must_replace, lease_ms, keep_lease } = self;
+        Naming {
+            name: name.as_deref(),
+            replace: *replace,
+            must_replace: *must_replace,
+            lease_ms: *lease_ms,
+            keep_lease: *keep_lease,
+        }
+    }
+}
+
 /// Tells a client of its region.
 pub(super) fn tell(info: &RegionInfo, reply: &mut Reply<'_>) {
     reply.array(3);
@@ -63,23 +89,25 @@ pub(super) fn tell(info: &RegionInfo, reply: &mut Reply<'_>) {
 
 impl<M: Machine> Service<M> {
     /// Whether the name can be given now, and the lease. Where somebody has the name, its number.
-    pub(super) fn check_naming(&self, naming: &Naming) -> Result<Option<NameIndex>, Failure> {
+    pub(super) fn check_naming(
+        &self,
+        naming: &Naming<&[u8]>,
+    ) -> Result<Option<NameIndex>, Failure> {
         if naming.lease_ms.is_some() && self.ledger.leases() >= self.leases.limit() {
             return Err(Failure::Quota("leases", self.leases.limit()));
         }
-        if naming.name.is_empty() {
-            return Ok(None);
-        }
-        match self.names.find(&naming.name) {
+        let Some(name) = naming.name else { return Ok(None) };
+        match self.names.find(name) {
             Some(index) if !naming.replace => match self.names.id(index) {
                 Some(id) => Err(Failure::Exists(self.place(id))),
                 None => Ok(Some(index)),
             },
             Some(index) => Ok(Some(index)),
-            None if naming.must_replace => {
-                Err(Failure::NoName(super::failure::Word::new(&naming.name)))
-            }
+            None if naming.must_replace => Err(Failure::NoName(Shown::of(name))),
             None if self.names.is_full() => Err(Failure::Quota("names", self.names.limit())),
+            None if !self.names.has_room(name.len()) => {
+                Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()))
+            }
             None => Ok(None),
         }
     }
@@ -97,7 +125,7 @@ impl<M: Machine> Service<M> {
     pub(super) fn publish(
         &mut self,
         info: &RegionInfo,
-        naming: &Naming,
+        naming: &Naming<KeptName>,
         reply: &mut Reply<'_>,
     ) -> Result<(), Failure> {
         self.settle(info, naming)?;
@@ -106,9 +134,14 @@ impl<M: Machine> Service<M> {
     }
 
     /// The same without a reply.
-    pub(super) fn settle(&mut self, info: &RegionInfo, naming: &Naming) -> Result<(), Failure> {
-        match self.check_naming(naming) {
-            Ok(taken) => self.hand_over(info, naming, taken),
+    pub(super) fn settle(
+        &mut self,
+        info: &RegionInfo,
+        naming: &Naming<KeptName>,
+    ) -> Result<(), Failure> {
+        let naming = naming.borrowed();
+        match self.check_naming(&naming) {
+            Ok(taken) => self.hand_over(info, &naming, taken),
             Err(failure) => {
                 // Nobody else knows the id yet, so nobody keeps it from being freed.
                 self.give_up(info.id);
@@ -122,12 +155,12 @@ impl<M: Machine> Service<M> {
     pub(super) fn hand_over(
         &mut self,
         info: &RegionInfo,
-        naming: &Naming,
+        naming: &Naming<&[u8]>,
         taken: Option<NameIndex>,
     ) {
         let mut until_us = naming.lease_ms.map(|ms| self.deadline(ms));
-        if !naming.name.is_empty() {
-            let old_until_us = self.name(info, naming, taken);
+        if let Some(name) = naming.name {
+            let old_until_us = self.name(info, name, taken);
             until_us = until_us.or(old_until_us.filter(|_| naming.keep_lease));
         }
         self.ledger.set_state(info.id, State::Ready);
@@ -139,12 +172,7 @@ impl<M: Machine> Service<M> {
 
     /// Gives a name that was checked, and frees the region that had it. Returns when that would have
     /// ended.
-    fn name(
-        &mut self,
-        info: &RegionInfo,
-        naming: &Naming,
-        taken: Option<NameIndex>,
-    ) -> Option<u64> {
+    fn name(&mut self, info: &RegionInfo, name: &[u8], taken: Option<NameIndex>) -> Option<u64> {
         let mut until_us = None;
         let index = match taken {
             Some(index) => {
@@ -157,7 +185,7 @@ impl<M: Machine> Service<M> {
                 }
                 Some(index)
             }
-            None => self.names.insert(&naming.name, info.id),
+            None => self.names.insert(name, info.id),
         };
         self.ledger.set_name(info.id, index);
         self.ledger.move_to(self.ledger.named(), info.id);

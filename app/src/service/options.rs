@@ -3,7 +3,8 @@
 use vmalloc::{Huge, Protection};
 
 use super::failure::{Failure, Word};
-use super::{keys, lease, protect, size};
+use super::names::Names;
+use super::{lease, protect, size};
 use crate::resp;
 
 /// What a request for a region says besides its size.
@@ -33,7 +34,7 @@ impl<'a> Options<'a> {
                 word::ALIGN => options.align = Some(align(value()?)?),
                 word::NODE => options.node = Some(node(value()?)?),
                 word::PROT => options.protection = protect::protection(value()?)?,
-                word::NAME => options.name = Some(keys::name(value()?)?),
+                word::NAME => options.name = Some(name(value()?)?),
                 word::LEASE => options.lease_ms = Some(lease::lease(value()?, 1)?),
                 word::PERSIST => options.lease_ms = None,
                 word::HUGE => options.huge = huge(value()?)?,
@@ -84,6 +85,10 @@ mod word {
         }
         key
     }
+}
+
+fn name(text: &[u8]) -> Result<&[u8], Failure> {
+    if Names::is_valid(text) { Ok(text) } else { Err(Failure::LongName(text.len())) }
 }
 
 fn align(text: &[u8]) -> Result<u64, Failure> {

@@ -90,7 +90,7 @@ impl<M: Machine> Display for Attribution<'_, M> {
         let offset = self.address - info.range.address();
         match self.site.kind {
             // Counted from what the client asked for, not from the page's end.
-            SiteKind::Guard => write!(f, " past_end={}", offset - info.requested),
+            SiteKind::Guard => write!(f, " past_end={}", offset - self.service.requested(info)),
             _ => write!(f, " offset={offset}"),
         }
     }

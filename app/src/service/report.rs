@@ -3,12 +3,13 @@
 use core::fmt::{self, Write};
 
 use arrayvec::ArrayString;
-use runtime_config::limits::NAME_BYTES_MAX;
+use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
 use vmalloc::{Cursor, Machine, Protection, REGIONS_MAX, RegionInfo, RegionState};
 use x86_64::VirtAddr;
 
 use super::call::Call;
 use super::failure::{Failure, Word};
+use super::names::{NameText, Shown};
 use super::{CLIENT, Service, size};
 use crate::resp::{self, Reply};
 
@@ -25,13 +26,14 @@ const SKIPPED_MAX: u64 = 1000;
 pub(super) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.service.any_region(call.argument(1))?;
     let service = &*call.service;
-    let name = service.ledger.name(info.id).map_or("", |name| service.names.text(name));
+    let name = service.ledger.name(info.id).map(|name| service.names.text(name));
     let born_s = service.ledger.born_s(info.id).map_or(0, u64::from);
     let age_s = (service.now_us / 1_000_000).saturating_sub(born_s);
     call.reply.map_by(|reply| {
         let mut fields = Fields { reply, pairs: 0 };
         fields.number(format_args!("id"), info.id.get());
-        fields.text("name", format_args!("{name}"));
+        // Raw: a program that wants to ask for `@name` finds every byte here.
+        fields.bytes("name", name);
         fields.text("address", format_args!("{:#x}", info.range.address()));
         fields.text("end", format_args!("{:#x}", info.range.end()));
         fields.number(format_args!("size"), info.range.count().bytes());
@@ -66,6 +68,15 @@ impl Fields<'_, '_> {
     fn text(&mut self, name: &str, value: fmt::Arguments<'_>) {
         self.reply.bulk(name.as_bytes());
         self.reply.bulk_of(value);
+        self.pairs += 1;
+    }
+
+    fn bytes(&mut self, name: &str, value: Option<NameText<'_>>) {
+        self.reply.bulk(name.as_bytes());
+        self.reply.bulk_of_pieces(
+            value.map_or(0, |value| value.length()),
+            value.iter().flat_map(NameText::pieces),
+        );
         self.pairs += 1;
     }
 
@@ -230,16 +241,20 @@ impl<M: Machine> Service<M> {
         starts.filter(is_large).count() as u64
     }
 
-    /// Who asked for a region: its name, its client, or the image's own code.
+    /// Who asked for a region: its name as it is [shown](Shown), its client, or the image's own
+    /// code. One word, never empty for a client's region.
     #[must_use]
-    pub fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_BYTES_MAX> {
-        let mut text = ArrayString::new();
+    pub fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_SHOWN_BYTES_MAX> {
         let name = self.ledger.name(info.id).map(|name| self.names.text(name));
-        // Names fit; a caller of the image's own that does not is cut.
-        let _ = match name {
-            Some(name) => text.write_str(name),
-            None if info.caller == CLIENT => write!(text, "{CLIENT}/{}", info.owner),
-            None => text.write_str(info.caller),
+        if let Some(name) = name {
+            return Shown::of_pieces(name.pieces()).into_inner();
+        }
+        let mut text = ArrayString::new();
+        // A caller of the image's own that does not fit is cut.
+        let _ = if info.caller == CLIENT {
+            write!(text, "{CLIENT}/{}", info.owner)
+        } else {
+            text.write_str(info.caller)
         };
         text
     }
@@ -247,7 +262,7 @@ impl<M: Machine> Service<M> {
     /// The row of a region, and behind it what the grammar has no word for.
     fn write_extended(&self, info: &RegionInfo, reply: &mut Reply<'_>) -> fmt::Result {
         self.vm.write_row(info, &self.caller(info), &mut WithoutEnd(reply))?;
-        let (id, owner, requested) = (info.id, info.owner, info.requested);
+        let (id, owner, requested) = (info.id, info.owner, self.requested(info));
         let prot = protection(info.protection);
         writeln!(reply, " id={id} owner={owner} requested={requested} prot={prot}")
     }
@@ -259,7 +274,7 @@ impl<M: Machine> Service<M> {
         reply.bulk(self.caller(info).as_bytes());
         reply.bulk_hex(info.range.address().as_u64());
         reply.integer(info.range.count().bytes());
-        reply.integer(info.requested);
+        reply.integer(self.requested(info));
         reply.bulk(protection(info.protection).as_bytes());
         reply.bulk(match info.state {
             RegionState::Busy => b"busy",

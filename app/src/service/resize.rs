@@ -114,24 +114,27 @@ impl<M: Machine> Service<M> {
         }
         if !Zeroing::is_worth(added) {
             let (info, how) = self.vm.resize(info.id, &wish.zeroed()).map_err(Failure::from)?;
+            self.ledger.set_empty(info.id, false);
             self.ledger.set_pages(info.id, info.range.count().get());
             return Ok(Some((info, how)));
         }
         // First what is left of its last page, then pages that are zeroed in slices.
         let end = info.range.count().bytes();
+        // What the library knows of an empty value: its one byte is zero.
+        let held = info.requested.max(1);
         self.vm.resize(info.id, &Resize::to(end).zeroed()).map_err(Failure::from)?;
         match self.vm.resize(info.id, &wish.unzeroed()) {
             Ok((_, how)) => {
                 self.ledger.set_pages(info.id, new);
                 self.ledger.set_state(info.id, State::Changing);
-                let requested = info.requested;
+                let requested = held;
                 let growth = Growth { id: info.id, how, next: old, requested, after };
                 session.job = Some(Job::Grow(growth));
                 Ok(None)
             }
             Err(error) => {
                 // As many pages as it has: that cannot fail.
-                let _ = self.vm.resize(info.id, &Resize::to(info.requested));
+                let _ = self.vm.resize(info.id, &Resize::to(held));
                 Err(error.into())
             }
         }
@@ -170,6 +173,7 @@ impl<M: Machine> Service<M> {
         if self.vm.resize(id, &Resize::to(requested)).is_err() {
             // No slot for what a shrink gives back: then the region keeps its new size, and is zero.
             pages = self.vm.info(id).map_or(0, |info| info.range.count().get());
+            self.ledger.set_empty(id, false);
             let _ = self.zero_pages(id, next, pages.saturating_sub(next));
         }
         self.ledger.set_pages(id, pages);
@@ -188,6 +192,7 @@ impl<M: Machine> Service<M> {
         let is_ours = self.ledger.state(id) == Some(State::Changing);
         if let Ok((info, _)) = &result {
             self.ledger.set_pages(id, info.range.count().get());
+            self.ledger.set_empty(id, false);
         }
         self.change_ended(id);
         match result {

@@ -4,7 +4,7 @@ use vmalloc::{Machine, RegionId, Request};
 
 use super::call::Call;
 use super::failure::{Failure, Word};
-use super::naming::Naming;
+use super::naming::{KeptName, Naming};
 use super::session::Session;
 use super::table::Commands;
 use super::{CLIENT, Service, keys};
@@ -22,7 +22,7 @@ pub struct Stream {
     /// Bytes that have not come yet.
     remaining: u64,
     /// What a new region is called when all have come; nobody can use it before.
-    naming: Option<Naming>,
+    naming: Option<Naming<KeptName>>,
 }
 
 /// Begins a write whose data, the last argument, has `length` bytes and does not fit.
@@ -78,7 +78,7 @@ fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Stream, Fa
     let info = region.info();
     let _ = region.into_raw();
     call.service.note(call.service.ledger.of_place(call.session.place), &info);
-    Ok(Stream { id: info.id, offset: 0, length, remaining: length, naming: Some(naming) })
+    Ok(Stream { id: info.id, offset: 0, length, remaining: length, naming: Some(naming.kept()) })
 }
 
 /// What a piece of a stream came to.

@@ -107,8 +107,7 @@ fn sizes_alignments_and_options() {
     let mut client = world.connect();
     let before = world.check(&mut client);
     let size = "INVAL a size is bytes below 2^64, with optional K, M, G or T, not";
-    let name = "INVAL a name is 1 to 64 graphic ASCII bytes without @, \" and \\, not";
-    let long = "n".repeat(65);
+    let long = "n".repeat(513);
     let cases = [
         ("VMALLOC 0", "INVAL size 0".to_owned()),
         ("VMALLOC 18446744073709551615", "INVAL size 18446744073709551615 overflows".to_owned()),
@@ -138,10 +137,7 @@ fn sizes_alignments_and_options() {
         ),
         ("VMALLOC 1 IDEM x", "INVAL option IDEM is not served yet".to_owned()),
         ("VMALLOC 1 REPLACE", "INVAL REPLACE needs a NAME".to_owned()),
-        ("VMALLOC 1 NAME @a", format!("{name} '@a'")),
-        ("VMALLOC 1 NAME a\\", format!("{name} 'a\\'")),
-        ("VMALLOC 1 NAME \u{e4}", format!("{name} '??'")),
-        (&format!("VMALLOC 1 NAME {long}"), format!("{name} '{}'", &long[..64])),
+        (&format!("VMALLOC 1 NAME {long}"), "INVAL a name of 513 bytes exceeds 512".to_owned()),
     ];
     for (line, expected) in cases {
         assert_eq!(world.error(&mut client, line), expected, "{line}");

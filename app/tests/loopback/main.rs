@@ -6,6 +6,7 @@ mod http;
 mod value;
 mod wire;
 
+mod any_bytes;
 mod away;
 mod bad_input;
 mod batch;

@@ -7,7 +7,7 @@ use crate::value::Value;
 
 /// Whether a line is in the grammar of `/proc/vmallocinfo`: range, size in seven columns, then
 /// either `unpurged vm_area` or caller, pages, kinds and frames by node.
-fn is_row(line: &str) -> bool {
+pub(crate) fn is_row(line: &str) -> bool {
     let hex = |text: &str| {
         text.strip_prefix("0x").is_some_and(|digits| {
             digits.len() == 16

@@ -77,6 +77,14 @@ impl Value {
         }
     }
 
+    /// The bytes of a bulk string.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bulk(bytes) => bytes,
+            other => panic!("no bulk string: {other:?}"),
+        }
+    }
+
     pub(crate) fn integer(&self) -> u64 {
         match self {
             Self::Integer(value) => *value,

@@ -1,5 +1,6 @@
 //! `SCAN`: all keys, a page at a time.
 
+use runtime_config::limits::NAME_BYTES_MAX;
 use vmalloc::Machine;
 
 use crate::resp;
@@ -40,12 +41,14 @@ pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     let mut next = start.max(1);
     call.reply.array_by(|reply| {
         let mut found = 0;
+        let mut buffer = [0; NAME_BYTES_MAX];
         for _ in 0..count.min(COUNT_MAX) {
             let text = NameIndex::new(next).and_then(|index| names.taken(index));
             next = next.saturating_add(1);
-            let fits = |text: &&str| pattern.is_none_or(|p| glob::matches(p, text.as_bytes()));
+            let text = text.map(|text| text.bytes(&mut buffer));
+            let fits = |text: &&[u8]| pattern.is_none_or(|p| glob::matches(p, text));
             if let Some(text) = text.filter(fits).filter(|_| is_string) {
-                reply.bulk(text.as_bytes());
+                reply.bulk(text);
                 found += 1;
             }
             if next >= names.end() {

@@ -64,11 +64,14 @@ pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<
 /// Makes a region that holds a value.
 fn make<M: Machine>(
     call: &mut Call<'_, '_, M>,
-    naming: &Naming,
+    naming: &Naming<&[u8]>,
     value: &[u8],
 ) -> Result<(), Failure> {
     let taken = call.service.check_naming(naming)?;
     let (service, place) = (&mut *call.service, call.session.place);
+    // A value of no bytes has a region of one, which is zero.
+    let is_empty = value.is_empty();
+    let value = if is_empty { &[0] } else { value };
     // Not zeroed: every byte that can be read is written, and a growth clears the rest.
     let request = Request::try_new(value.len() as u64)?.caller(CLIENT);
     service.check_quota(call.session, true, request.pages().get())?;
@@ -81,6 +84,7 @@ fn make<M: Machine>(
         service.give_up(info.id);
         return Err(failure);
     }
+    service.ledger.set_empty(info.id, is_empty);
     service.hand_over(&info, naming, taken);
     Ok(())
 }
@@ -88,9 +92,13 @@ fn make<M: Machine>(
 /// `APPEND key value`: how long it is then.
 pub(in crate::service) fn append<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (key, value) = (call.argument(1), call.argument(2));
-    let info = call.service.key(key)?;
-    let end = info.map_or(0, |info| info.requested);
-    write_at(call, key, end, value)
+    if let Some(info) = call.service.key(key)? {
+        return write_at(call, key, info.requested, value);
+    }
+    // Unlike `SETRANGE` it makes a key of no bytes too.
+    make(call, &Naming::of(super::name(key)?), value)?;
+    call.reply.integer(value.len() as u64);
+    Ok(())
 }
 
 /// `SETRANGE key offset value`: how long it is then. What was never written is zero.

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use app::service::Shown;
 use serde_json::Value as Json;
 
 use super::reader::Reader;
+use crate::any_bytes;
 use crate::harness::{Client, World};
 
 /// A name that is HTML, and one with all that a name may have.
@@ -314,4 +316,27 @@ fn a_call_that_fails_after_some_turns_is_counted_as_failed() {
         series(&metrics, "vmalloc_resp_commands_total{cmd=\"VMALLOC\",result=\"error\"}"),
         1
     );
+}
+
+/// JSON is UTF-8, names need not be: every one comes as it is shown elsewhere, and ends no string.
+#[test]
+fn names_of_any_bytes_pass_through_json_and_text() {
+    let mut world = World::with("names=200", 4096);
+    let mut client = world.connect();
+    let keys = any_bytes::keys();
+    for key in &keys {
+        world.request(&mut client, &[b"SET", key, b"x"]);
+    }
+    world.request(&mut client, &[b"SET", b"empty", b""]);
+    let mut reader = Reader::connect(&mut world);
+    let rows = regions(&mut world, &mut reader, 1000);
+    let text = reader.get(&mut world, "/vmallocinfo").text().to_owned();
+    for key in &keys {
+        let shown = Shown::of(key).to_string();
+        let row = rows.iter().find(|row| row["name"] == shown.as_str());
+        assert_eq!(row.unwrap_or_else(|| panic!("no {shown}"))["requested"], 1);
+        assert!(text.contains(&format!(" {shown} pages=1 ")), "{shown}");
+    }
+    let empty = rows.iter().find(|row| row["name"] == "empty").unwrap();
+    assert_eq!((&empty["requested"], &empty["pages"]), (&0.into(), &1.into()));
 }

@@ -70,9 +70,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     ("REPLACE of nothing", "VMALLOC 1 REPLACE", "INVAL REPLACE needs a NAME"),
     (
-        "a name with an @",
-        "VMALLOC 1 NAME a@b",
-        "INVAL a name is 1 to 64 graphic ASCII bytes without @, \" and \\, not 'a@b'",
+        "REPLACE before a NAME without a value",
+        "VMALLOC 1 REPLACE NAME",
+        "INVAL option NAME has no value",
     ),
     ("an id that never was", "VREAD 16777216001 0 1", "NOENT no region 16777216001"),
     ("an id of 0", "VINFO 0", "NOENT no region 0"),
