@@ -7,6 +7,7 @@
 //! before the next packet is looked at. [`Addressing`] finds the address.
 
 mod address;
+mod announce;
 mod cells;
 mod nic;
 mod pool;

@@ -9,6 +9,7 @@ use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::Ipv4Address;
 
 use super::address::Addressing;
+use super::announce::Announcer;
 use super::nic::Nic;
 use super::route::Packet;
 use super::sockets::Sockets;
@@ -29,6 +30,7 @@ pub struct Stack<N: Nic> {
     interface: Interface,
     sockets: Sockets,
     addressing: Addressing,
+    announcer: Announcer,
     medium: Medium,
     sweep_at: Instant,
 }
@@ -53,7 +55,8 @@ impl<N: Nic> Stack<N> {
         let mut sockets = Sockets::try_new(buffers, config, seed.rotate_left(31))?;
         let common = sockets.cells().common();
         let addressing = Addressing::new(&config.ip, medium, &mut interface, common, now);
-        Ok(Self { nic, interface, sockets, addressing, medium, sweep_at: now })
+        let announcer = Announcer::new();
+        Ok(Self { nic, interface, sockets, addressing, announcer, medium, sweep_at: now })
     }
 
     /// Takes packets one by one, and arms a listener for each that was used up before the next
@@ -97,6 +100,7 @@ impl<N: Nic> Stack<N> {
     pub fn transmit(&mut self, now: Instant) {
         self.interface.poll_maintenance(now);
         self.find_address(now);
+        self.announcer.poll(&mut self.nic, self.interface.ipv4_addr(), now);
         let cells = self.sockets.cells();
         self.interface.poll_egress(now, &mut self.nic, cells.common());
         cells.send(&mut self.interface, &mut self.nic, now);
@@ -110,10 +114,9 @@ impl<N: Nic> Stack<N> {
         }
         let cells = self.sockets.cells();
         let common = self.interface.poll_at(now, cells.common());
-        [common, cells.wake_at(), self.addressing.wake_at(), self.sockets.wake_at()]
-            .into_iter()
-            .flatten()
-            .min()
+        let sockets = [cells.wake_at(), self.sockets.wake_at()];
+        let address = [self.addressing.wake_at(), self.announcer.wake_at()];
+        [common].into_iter().chain(sockets).chain(address).flatten().min()
     }
 
     /// Whether a packet waits that can be received now.

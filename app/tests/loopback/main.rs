@@ -7,6 +7,7 @@ mod value;
 mod wire;
 
 mod any_bytes;
+mod announce;
 mod away;
 mod bad_input;
 mod batch;

@@ -1,0 +1,115 @@
+//! Announcements: gratuitous ARP requests that tell the link who has an address now.
+//!
+//! A neighbour with an old entry, a bridge that has not seen the machine, and a relay that learns the
+//! hardware address from the first packet (passt) reach the machine at once. smoltcp answers requests
+//! but makes none for its own address, so the frame is built here and goes to the device directly.
+//! This module does not look whether another machine has the address: the address was configured, or
+//! given by DHCP, and a probe would delay each boot by seconds.
+
+use core::net::Ipv4Addr;
+
+use smoltcp::phy::{Medium, TxToken};
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{
+    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol,
+    EthernetRepr,
+};
+
+use super::nic::Nic;
+
+/// How often an address is announced (RFC 5227, `ANNOUNCE_NUM`).
+const COUNT: u8 = 2;
+
+/// The time between two announcements (RFC 5227, `ANNOUNCE_INTERVAL`).
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Announces the address of the interface, each time that it is another one.
+#[derive(Debug)]
+pub(super) struct Announcer {
+    address: Option<Ipv4Addr>,
+    /// Announcements that are left, and when the next one is due.
+    left: u8,
+    due: Instant,
+}
+
+impl Announcer {
+    /// Has no address to announce yet.
+    pub(super) const fn new() -> Self {
+        Self { address: None, left: 0, due: Instant::ZERO }
+    }
+
+    /// Sends the announcement that is due, if there is one. A device that is full gets it later.
+    pub(super) fn poll<N: Nic>(&mut self, nic: &mut N, address: Option<Ipv4Addr>, now: Instant) {
+        if self.address != address {
+            self.address = address;
+            self.left = COUNT;
+            self.due = now;
+        }
+        if self.left == 0 || now < self.due || nic.is_full() {
+            return;
+        }
+        let Some(address) = address else { return };
+        if nic.capabilities().medium != Medium::Ethernet {
+            self.left = 0;
+            return;
+        }
+        let mac = EthernetAddress(nic.mac());
+        if let Some(token) = nic.transmit(now) {
+            token.consume(frame_bytes(), |bytes| write(bytes, mac, address));
+            self.left -= 1;
+            self.due = now + INTERVAL;
+        }
+    }
+
+    /// When the next announcement is due.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        (self.left > 0 && self.address.is_some()).then_some(self.due)
+    }
+}
+
+/// The request for a machine's own address (RFC 5227 section 3): sender and target are the same.
+fn request(mac: EthernetAddress, address: Ipv4Addr) -> ArpRepr {
+    ArpRepr::EthernetIpv4 {
+        operation: ArpOperation::Request,
+        source_hardware_addr: mac,
+        source_protocol_addr: address,
+        target_hardware_addr: EthernetAddress([0; 6]),
+        target_protocol_addr: address,
+    }
+}
+
+fn frame_bytes() -> usize {
+    let request = request(EthernetAddress::BROADCAST, Ipv4Addr::UNSPECIFIED);
+    EthernetFrame::<&[u8]>::buffer_len(request.buffer_len())
+}
+
+fn write(bytes: &mut [u8], mac: EthernetAddress, address: Ipv4Addr) {
+    let mut frame = EthernetFrame::new_unchecked(bytes);
+    let header = EthernetRepr {
+        src_addr: mac,
+        dst_addr: EthernetAddress::BROADCAST,
+        ethertype: EthernetProtocol::Arp,
+    };
+    header.emit(&mut frame);
+    request(mac, address).emit(&mut ArpPacket::new_unchecked(frame.payload_mut()));
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn the_frame_is_a_request_for_the_own_address() {
+        let mac = EthernetAddress([2, 0, 0, 0, 0, 7]);
+        let address = Ipv4Addr::new(10, 0, 2, 15);
+        let mut bytes = vec![0; frame_bytes()];
+        write(&mut bytes, mac, address);
+        let frame = EthernetFrame::new_checked(&bytes[..]).unwrap();
+        assert_eq!(frame.dst_addr(), EthernetAddress::BROADCAST);
+        assert_eq!((frame.src_addr(), frame.ethertype()), (mac, EthernetProtocol::Arp));
+        let packet = ArpPacket::new_checked(frame.payload()).unwrap();
+        assert_eq!(ArpRepr::parse(&packet).unwrap(), request(mac, address));
+    }
+}
