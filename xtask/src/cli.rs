@@ -331,11 +331,11 @@ pub(crate) enum AccelRequest {
 /// The choice of `--net`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NetRequest {
-    /// passt where it is installed, else QEMU's user network.
+    /// QEMU's user network where its listen backlog can be raised, else passt where it is installed.
     Auto,
-    /// QEMU's user network: fine for a few clients.
+    /// QEMU's user network.
     User,
-    /// passt: for load.
+    /// passt, a helper process.
     Passt,
 }
 

@@ -14,10 +14,10 @@ use anyhow::Context;
 
 use crate::exit::{self, Cause};
 use crate::instance::{Instance, Ports};
-use crate::network::Network;
-use crate::process;
+use crate::network::{Forward, Network};
 use crate::resp::client;
 use crate::sys::{self, Bond};
+use crate::{backlog, process};
 
 pub(crate) use plan::Plan;
 
@@ -93,6 +93,7 @@ impl Guest {
             // A slow guest needs more time for one answer than the first looks give it.
             let patience = (self.started.elapsed() / 10).clamp(PATIENCE_MIN, PATIENCE_MAX);
             if client::pongs(self.plan.host, patience) {
+                self.raise_backlogs();
                 self.instance.publish(&self.ports())?;
                 return Ok(Ok(self.started.elapsed()));
             }
@@ -100,6 +101,21 @@ impl Guest {
                 return Ok(Err(NoPong::Late));
             }
             std::thread::sleep(PATIENCE_MIN);
+        }
+    }
+
+    /// Lets many clients connect at once through QEMU's user network.
+    fn raise_backlogs(&self) {
+        if self.plan.network != Some(Network::User) {
+            return;
+        }
+        for Forward { host, .. } in self.plan.forwards().iter() {
+            if let Err(error) = backlog::raise(self.qemu.id(), host.port()) {
+                process::announce(
+                    "Backlog",
+                    &format!("of port {} stays 1: {error:#}", host.port()),
+                );
+            }
         }
     }
 

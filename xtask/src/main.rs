@@ -3,6 +3,7 @@
 //! One file per verb, named as the verb; the nouns beside them are what several verbs need.
 
 mod accel;
+mod backlog;
 mod bench;
 mod build;
 mod cli;

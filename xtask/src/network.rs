@@ -8,12 +8,12 @@ use runtime_config::ports;
 
 use crate::cli::NetRequest;
 use crate::exit::{self, Cause};
-use crate::process;
+use crate::{backlog, process};
 
 /// The way of packets between host and guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// QEMU's own: nothing to install, a listen backlog of 1.
+    /// QEMU's own: nothing to install. Its listen backlog of 1 is raised where the kernel allows it.
     User,
     /// A helper process with real sockets.
     Passt,
@@ -65,33 +65,54 @@ pub(crate) struct Choice {
     pub(crate) why: String,
 }
 
-const USER_MEANS: &str = "its listen backlog is 1, so many clients at once may hang";
+const SHORT_BACKLOG: &str = "many clients that connect at once wait for seconds";
 
 /// Chooses by what was asked for and what the machine has.
+///
+/// QEMU's user network is the quickest of those measured (`docs/network.md`), once its backlog is
+/// raised. Where that cannot be done, passt is for those who connect many clients at once.
 ///
 /// # Errors
 /// passt was asked for and cannot work.
 pub(crate) fn choose(request: NetRequest) -> anyhow::Result<Choice> {
     let installed = process::find("passt").is_some();
     let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
-    judge(request, installed, has_default_route(&routes))
+    judge(request, backlog::try_copy(), passt_obstacle(installed, has_default_route(&routes)))
 }
 
-fn judge(request: NetRequest, installed: bool, routed: bool) -> anyhow::Result<Choice> {
-    let obstacle = match (installed, routed) {
+fn passt_obstacle(installed: bool, routed: bool) -> Option<&'static str> {
+    match (installed, routed) {
         (false, _) => Some("passt is not installed"),
         (true, false) => Some("passt needs a default route and this host has none"),
         (true, true) => None,
-    };
-    match (request, obstacle) {
-        (NetRequest::User, _) => {
-            Ok(Choice { network: Network::User, why: format!("asked for; {USER_MEANS}") })
+    }
+}
+
+/// Decides by whether QEMU's listening sockets can be copied, and by what passt lacks.
+fn judge(
+    request: NetRequest,
+    copied: Result<(), String>,
+    passt: Option<&str>,
+) -> anyhow::Result<Choice> {
+    let user = |why| Ok(Choice { network: Network::User, why });
+    match (request, copied, passt) {
+        (NetRequest::Passt, _, Some(obstacle)) => Err(exit::failure(Cause::Missing, obstacle)),
+        (NetRequest::Passt, _, None) => {
+            Ok(Choice { network: Network::Passt, why: "asked for".to_owned() })
         }
-        (_, None) => Ok(Choice { network: Network::Passt, why: "takes load".to_owned() }),
-        (NetRequest::Auto, Some(obstacle)) => {
-            Ok(Choice { network: Network::User, why: format!("{obstacle}; {USER_MEANS}") })
+        (NetRequest::User | NetRequest::Auto, Ok(()), _) => {
+            user(format!("its listen backlog is raised to {}", backlog::BACKLOG))
         }
-        (NetRequest::Passt, Some(obstacle)) => Err(exit::failure(Cause::Missing, obstacle)),
+        (NetRequest::Auto, Err(why), None) => Ok(Choice {
+            network: Network::Passt,
+            why: format!("the backlog of QEMU's user network cannot be raised: {why}"),
+        }),
+        (NetRequest::User, Err(why), _) => {
+            user(format!("its listen backlog is 1 ({why}): {SHORT_BACKLOG}"))
+        }
+        (NetRequest::Auto, Err(why), Some(obstacle)) => {
+            user(format!("its listen backlog is 1 ({why}; {obstacle}): {SHORT_BACKLOG}"))
+        }
     }
 }
 
@@ -152,20 +173,40 @@ mod tests {
 
     const HEADER: &str = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n";
 
-    #[test]
-    fn auto_prefers_passt_and_says_what_user_means() {
-        assert_eq!(judge(NetRequest::Auto, true, true).unwrap().network, Network::Passt);
-        let user = judge(NetRequest::Auto, false, true).unwrap();
-        assert_eq!(user.network, Network::User);
-        assert!(user.why.contains("backlog is 1"), "{}", user.why);
-        assert!(judge(NetRequest::Auto, true, false).unwrap().why.contains("default route"));
+    fn refused() -> Result<(), String> {
+        Err("not permitted".to_owned())
     }
 
     #[test]
-    fn a_request_that_cannot_work_is_refused() {
-        assert!(judge(NetRequest::Passt, false, true).is_err());
-        assert!(judge(NetRequest::Passt, true, false).is_err());
-        assert_eq!(judge(NetRequest::User, true, true).unwrap().network, Network::User);
+    fn auto_takes_the_user_network_where_its_backlog_can_be_raised() {
+        for passt in [None, Some("passt is not installed")] {
+            let choice = judge(NetRequest::Auto, Ok(()), passt).unwrap();
+            assert_eq!(choice.network, Network::User);
+            assert!(choice.why.contains("raised to 4096"), "{}", choice.why);
+        }
+    }
+
+    #[test]
+    fn auto_takes_passt_where_the_backlog_stays_short_and_says_what_is_left_without_it() {
+        let choice = judge(NetRequest::Auto, refused(), None).unwrap();
+        assert_eq!(choice.network, Network::Passt);
+        assert!(choice.why.contains("not permitted"), "{}", choice.why);
+        let choice = judge(NetRequest::Auto, refused(), passt_obstacle(true, false)).unwrap();
+        assert_eq!(choice.network, Network::User);
+        for part in ["not permitted", "default route", "wait for seconds"] {
+            assert!(choice.why.contains(part), "{part}: {}", choice.why);
+        }
+    }
+
+    #[test]
+    fn a_request_is_obeyed_or_refused() {
+        assert!(judge(NetRequest::Passt, Ok(()), passt_obstacle(false, true)).is_err());
+        assert!(judge(NetRequest::Passt, Ok(()), passt_obstacle(true, false)).is_err());
+        let choice = judge(NetRequest::Passt, refused(), passt_obstacle(true, true)).unwrap();
+        assert_eq!(choice.network, Network::Passt);
+        let choice = judge(NetRequest::User, refused(), None).unwrap();
+        assert_eq!(choice.network, Network::User);
+        assert!(choice.why.contains("backlog is 1"), "{}", choice.why);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The few system calls that `std` does not offer, each behind a safe function.
 #![expect(
     unsafe_code,
-    reason = "system calls: prctl, kill, sigtimedwait, socket, setsockopt, geteuid, unshare, openpty"
+    reason = "system calls: prctl, kill, sigtimedwait, socket, setsockopt, listen, geteuid, unshare, \
+              openpty, pidfd_open, pidfd_getfd"
 )]
 
 use std::io;
@@ -138,6 +139,28 @@ pub(crate) fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
             size,
         )
     })
+}
+
+/// Copies an open file of another process into this one. The kernel allows it to those who may trace
+/// that process: root, or its parent.
+pub(crate) fn copy_descriptor(pid: u32, descriptor: RawFd) -> io::Result<OwnedFd> {
+    let own = |result: libc::c_long| {
+        let descriptor = RawFd::try_from(result).ok().filter(|descriptor| *descriptor >= 0);
+        let descriptor = descriptor.ok_or_else(io::Error::last_os_error)?;
+        // SAFETY: the system call that gave the number has just opened it, and nobody else knows it.
+        Ok::<_, io::Error>(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    };
+    // SAFETY: pidfd_open takes two numbers.
+    let process = own(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.cast_signed(), 0) })?;
+    // SAFETY: pidfd_getfd takes three numbers; the first is open until the call returns.
+    own(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), descriptor, 0) })
+}
+
+/// Lets a socket listen, with so many connections that wait to be accepted; one that listens already
+/// gets the new number.
+pub(crate) fn listen(socket: &OwnedFd, backlog: i32) -> io::Result<()> {
+    // SAFETY: listen takes two numbers; the first is open until the call returns.
+    check(unsafe { libc::listen(socket.as_raw_fd(), backlog) })
 }
 
 /// Opens a socket whose bytes are whole IPv4 packets; the kernel fills in their checksums and lengths.

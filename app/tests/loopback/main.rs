@@ -6,8 +6,8 @@ mod http;
 mod value;
 mod wire;
 
-mod any_bytes;
 mod announce;
+mod any_bytes;
 mod away;
 mod bad_input;
 mod batch;

@@ -85,7 +85,8 @@ impl Plan {
         (passt, line.command())
     }
 
-    fn forwards(&self) -> Forwards {
+    /// The ports of this host that lead to the guest.
+    pub(super) fn forwards(&self) -> Forwards {
         Forwards { resp: Forward { host: self.host, guest: self.guest_port }, http: self.http }
     }
 
