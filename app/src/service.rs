@@ -40,6 +40,7 @@ mod quota;
 mod records;
 mod reply_mode;
 mod report;
+mod reservation;
 mod resize;
 mod roster;
 mod session;
@@ -69,8 +70,8 @@ use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Vmalloc};
 use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
 
-use away::{Chores, Then};
-use errand::{Errands, Ticket};
+use away::{Abandoned, Chores};
+use errand::Errands;
 use job::Job;
 use leases::Leases;
 use quota::Quotas;
@@ -103,7 +104,9 @@ pub struct Service<M: Machine + 'static> {
     errands: Errands<M>,
     chores: Chores,
     /// Errands whose sessions have ended.
-    abandoned: Vec<(Ticket, Then)>,
+    abandoned: Vec<Abandoned>,
+    /// How many reservations are held.
+    reservations: usize,
     /// The session that waits until no errand is under way.
     held_for: Option<u64>,
     /// Whether an audit is under way: nothing may be allocated or freed.
@@ -138,6 +141,7 @@ impl<M: Machine> Service<M> {
             errands: Errands::new(),
             chores: Chores::default(),
             abandoned: Vec::with_capacity(CPUS_MAX),
+            reservations: 0,
             held_for: None,
             is_checking: false,
         })
@@ -183,15 +187,21 @@ impl<M: Machine> Service<M> {
 
     /// Ends a session: its regions are freed from now on, a slice at a time.
     pub fn end(&mut self, session: &mut Session) {
+        let mut reservation = session.reservation.take();
         match session.job.take() {
             // There is room: no more are under way than there are CPUs.
-            Some(Job::Away(ticket, then)) => self.abandoned.push((ticket, then)),
+            Some(Job::Away(ticket, then)) => {
+                let reservation = reservation.take();
+                self.abandoned.push(Abandoned { ticket, then, reservation });
+            }
             Some(Job::Grow(growth)) => self.undo(growth),
             _ => {}
         }
+        self.give_back(reservation);
         self.ledger.abandon(self.ledger.of_place(session.place));
         session.stream = None;
         self.roster.leave(session.place);
+        self.assert_given_back();
         self.held_for = self.held_for.filter(|number| *number != session.number);
     }
 

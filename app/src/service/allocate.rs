@@ -38,11 +38,11 @@ fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Re
     let text = call.argument(1);
     let bytes = size::parse(text).ok_or_else(|| size::invalid(text))?;
     let naming = Naming::new(options);
-    let taken = call.service.check_naming(&naming)?;
     let request = call.request(bytes, options)?;
-    call.service.check_quota(call.session, options.name.is_some(), request.pages().get())?;
+    let demand = call.service.admit_region(call.session, &naming, request.pages().get())?;
 
     if is_sliced(&request) {
+        call.service.reserve(call.session, &demand)?;
         let naming = naming.kept();
         let then = Then::Publish { naming, text: Word::new(text), soft: options.soft };
         if call.service.send_to_allocate(call.session, request, then).is_none() {
@@ -54,13 +54,12 @@ fn allocate<M: Machine>(call: &mut Call<'_, '_, M>, options: &Options<'_>) -> Re
     let region = service.vm.allocate(&request).map_err(refused)?;
     let info = region.info();
     let _ = region.into_raw();
-    service.note(service.ledger.of_place(call.session.place), &info);
-
     if is_sliced(&request) {
+        service.note_in_flight(service.ledger.of_place(call.session.place), &info);
         call.session.job = Some(Job::Zero(Zeroing::new(info, naming.kept())));
         return Ok(());
     }
-    service.hand_over(&info, &naming, taken);
+    service.hand_over_new(call.session, &info, &naming, &demand);
     naming::tell(&info, call.reply);
     Ok(())
 }

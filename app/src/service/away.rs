@@ -9,6 +9,7 @@ use super::failure::{Failure, Word};
 use super::job::Job;
 use super::ledger::State;
 use super::naming::{KeptName, Naming};
+use super::reservation::Reservation;
 use super::resize::After;
 use super::session::Session;
 use crate::resp::Reply;
@@ -49,6 +50,15 @@ pub(super) enum Then {
     },
     /// The client is told what was released.
     Count,
+}
+
+/// An errand whose session has ended. What its session reserved counts until it is done: until then
+/// it holds memory.
+#[derive(Debug)]
+pub(super) struct Abandoned {
+    pub(super) ticket: Ticket,
+    pub(super) then: Then,
+    pub(super) reservation: Option<Reservation>,
 }
 
 /// Errands that no connection waits for.
@@ -133,8 +143,8 @@ impl<M: Machine> Service<M> {
         let result = match (then, outcome) {
             (Then::Publish { naming, .. }, Outcome::Allocated(Ok(info))) => {
                 let list = self.ledger.of_place(session.place);
-                self.note(list, &info);
-                self.publish(&info, &naming, reply)
+                self.note_in_flight(list, &info);
+                self.publish(session, &info, &naming, reply)
             }
             (Then::Publish { text, soft, .. }, Outcome::Allocated(Err(error))) => {
                 match Failure::Allocate(error, text) {
@@ -190,22 +200,28 @@ impl<M: Machine> Service<M> {
 
     /// Goes on with an errand whose session has ended: its regions are orphans. The errand back if it
     /// is still under way.
-    fn abandon(&mut self, (ticket, then): (Ticket, Then)) -> Option<(Ticket, Then)> {
-        match (self.errands.fetch(ticket), then) {
-            (Err(ticket), then) => return Some((ticket, then)),
-            (Ok(Outcome::Allocated(Ok(info))), _) => {
-                self.note(self.ledger.orphans(), &info);
+    fn abandon(&mut self, abandoned: Abandoned) -> Option<Abandoned> {
+        let Abandoned { ticket, then, reservation } = abandoned;
+        let outcome = match self.errands.fetch(ticket) {
+            Ok(outcome) => outcome,
+            Err(ticket) => return Some(Abandoned { ticket, then, reservation }),
+        };
+        self.give_back(reservation);
+        match (outcome, then) {
+            (Outcome::Allocated(Ok(info)), _) => {
+                let pages = info.range.count().get();
+                self.ledger.insert(self.ledger.orphans(), info.id, pages, self.now_us);
             }
-            (Ok(Outcome::Freed(result)), Then::Answer(id)) => self.freed(id, result),
-            (Ok(Outcome::Resized(result)), Then::Resized(id, _)) => {
+            (Outcome::Freed(result), Then::Answer(id)) => self.freed(id, result),
+            (Outcome::Resized(result), Then::Resized(id, _)) => {
                 if let Ok((info, _)) = result {
                     self.ledger.set_pages(id, info.range.count().get());
                 }
                 self.change_ended(id);
             }
-            (Ok(_), Then::Protected(id)) => self.change_ended(id),
-            (Ok(Outcome::Checked(_)), _) => self.is_checking = false,
-            (Ok(_), _) => {}
+            (_, Then::Protected(id)) => self.change_ended(id),
+            (Outcome::Checked(_), _) => self.is_checking = false,
+            _ => {}
         }
         None
     }
@@ -224,10 +240,11 @@ impl<M: Machine> Service<M> {
             }
         }
         for _ in 0..self.abandoned.len() {
-            let errand = self.abandoned.remove(0);
-            let rest = self.abandon(errand);
+            let abandoned = self.abandoned.remove(0);
+            let rest = self.abandon(abandoned);
             self.abandoned.extend(rest);
         }
+        self.assert_given_back();
         before != self.errands.is_idle()
     }
 

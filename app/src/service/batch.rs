@@ -8,13 +8,14 @@ use super::call::Call;
 use super::failure::{Failure, Word};
 use super::job::{Budget, Job};
 use super::ledger::State;
+use super::naming::Naming;
 use super::options::Options;
 use super::session::Session;
 use super::size;
 use crate::resp::Reply;
 
 /// Regions of one request: their ids fit into a client's output.
-const COUNT_MAX: usize = 1024;
+const COUNT_MAX: u32 = 1024;
 
 /// Bytes of the reply for each: a colon, at most 16 digits, a line end.
 const ID_BYTES_MAX: u64 = 19;
@@ -37,26 +38,34 @@ pub(super) struct Batch {
 /// `VMALLOCN count size [options of VMALLOC] [PARTIAL]`: ids, of all or of none.
 pub(super) fn vmallocn<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let what = "a count is between 1 and 1024";
-    let wanted = call.number(1, what)?;
-    if !(1..=COUNT_MAX as u64).contains(&wanted) {
-        return Err(Failure::Invalid(what, Word::new(call.argument(1))));
-    }
-    let is_partial = |word: &&[u8]| word.eq_ignore_ascii_case(b"PARTIAL");
+    let wanted = u32::try_from(call.number(1, what)?).ok();
+    let wanted = wanted.filter(|wanted| (1..=COUNT_MAX).contains(wanted));
+    let wanted = wanted.ok_or_else(|| Failure::Invalid(what, Word::new(call.argument(1))))?;
+    let says_partial = |word: &&[u8]| word.eq_ignore_ascii_case(b"PARTIAL");
     let words = call.arguments.iter().skip(3);
-    let options = Options::parse(words.filter(|word| !is_partial(word)))?;
+    let options = Options::parse(words.filter(|word| !says_partial(word)))?;
     if options.name.is_some() {
         return Err(Failure::Malformed("VMALLOCN makes regions without a name"));
     }
     let text = call.argument(2);
     let bytes = size::parse(text).ok_or_else(|| size::invalid(text))?;
     let request = call.request(bytes, &options)?;
+    let is_partial = call.arguments.iter().skip(3).any(|word| says_partial(&word));
+    let service = &mut *call.service;
+    let wanted = match service.reserve_batch(call.session, &options, &request, wanted, is_partial) {
+        Err(failure) if options.soft && failure.is_capacity() => {
+            call.reply.null_array();
+            return Ok(());
+        }
+        wanted => wanted?,
+    };
     call.session.job = Some(Job::Batch(Batch {
         request,
         text: Word::new(text),
         lease_ms: options.lease_ms,
-        is_partial: call.arguments.iter().skip(3).any(|word| is_partial(&word)),
+        is_partial,
         soft: options.soft,
-        wanted,
+        wanted: wanted.into(),
         made: 0,
         zeroed: request.pages().get(),
         failure: None,
@@ -71,6 +80,24 @@ pub(super) fn vfreeall<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fai
 }
 
 impl<M: Machine> Service<M> {
+    /// Reserves what `wanted` regions take of the limits, or as many of them as the limits have room
+    /// for if that is enough. Returns how many.
+    fn reserve_batch(
+        &mut self,
+        session: &mut Session,
+        options: &Options<'_>,
+        request: &Request,
+        wanted: u32,
+        is_partial: bool,
+    ) -> Result<u32, Failure> {
+        let one = self.admit_region(session, &Naming::new(options), request.pages().get())?;
+        let count = if is_partial { self.fitting(&one, wanted).max(1) } else { wanted };
+        let demand = one.times(count);
+        self.check(&demand)?;
+        self.reserve(session, &demand)?;
+        Ok(count)
+    }
+
     /// Goes on with a batch. Returns whether anything was done.
     pub(super) fn continue_batch(
         &mut self,
@@ -117,22 +144,20 @@ impl<M: Machine> Service<M> {
             if budget.is_spent() {
                 return false;
             }
-            let made = self.check_quota(session, false, pages).and_then(|()| {
-                let refused = |error| Failure::Allocate(error, batch.text.clone());
-                self.vm.allocate(&batch.request).map_err(refused)
-            });
-            match made {
+            match self.vm.allocate(&batch.request) {
                 Ok(region) => {
                     let info = region.info();
                     let _ = region.into_raw();
-                    self.note(own, &info);
+                    self.note_in_flight(own, &info);
                     batch.made += 1;
                     // What is short was zeroed with its allocation.
                     batch.zeroed =
                         if super::allocate::is_sliced(&batch.request) { 0 } else { pages };
                     budget.spend(pages.min(pages - batch.zeroed + 1));
                 }
-                Err(failure) => batch.failure = Some(failure),
+                Err(error) => {
+                    batch.failure = Some(Failure::Allocate(error, batch.text.clone()));
+                }
             }
         }
     }
@@ -152,24 +177,29 @@ impl<M: Machine> Service<M> {
     /// Lets the newest regions of a session be used, the oldest of them first.
     fn hand_out(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         count: u64,
         lease_ms: Option<u64>,
         reply: &mut Reply<'_>,
     ) {
-        let mut ids = ArrayVec::<RegionId, COUNT_MAX>::new();
-        let mut next = self.ledger.first(self.ledger.of_place(session.place));
+        // The regions count themselves from now on.
+        let reservation = session.reservation.take();
+        self.give_back(reservation);
+        let own = self.ledger.of_place(session.place);
+        let mut ids = ArrayVec::<RegionId, { COUNT_MAX as usize }>::new();
+        let mut next = self.ledger.first(own);
         while let Some(id) = next.filter(|_| (ids.len() as u64) < count) {
             ids.push(id);
             next = self.ledger.next(id);
         }
         reply.array(ids.len());
         for id in ids.into_iter().rev() {
+            self.ledger.move_to(own, id);
             self.ledger.set_state(id, State::Ready);
             if let Some(ms) = lease_ms {
                 let until_us = self.deadline(ms);
-                // Beyond the limit of leases a region ends with its connection.
-                self.leases.set(&mut self.ledger, id, until_us);
+                let is_set = self.leases.set(&mut self.ledger, id, until_us);
+                debug_assert!(is_set, "the demand had room for it");
             }
             reply.integer(id.get());
         }

@@ -89,6 +89,7 @@ pub fn serve<M: Machine>(
         let comes_again = reply.overflowed() && !session.is_suppressed();
         service.end_call(session, number, start_us, comes_again);
     }
+    service.close_reservation(session);
     Served { hint: command.hint }
 }
 

@@ -113,6 +113,7 @@ impl<M: Machine> Service<M> {
         let errors = self.counters.errors;
         let stepped = self.go_on(session, reply, budget);
         self.end_job(session, errors);
+        self.close_reservation(session);
         stepped
     }
 
@@ -160,7 +161,7 @@ impl<M: Machine> Service<M> {
     ) {
         match self.zero_slice(&mut job, budget) {
             Ok(true) => {
-                let result = self.publish(&job.info, &job.naming, reply);
+                let result = self.publish(session, &job.info, &job.naming, reply);
                 self.answer(result, reply);
             }
             Ok(false) => session.job = Some(Job::Zero(job)),

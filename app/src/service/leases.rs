@@ -16,12 +16,14 @@ pub(super) struct Leases {
     /// Microseconds of the clock, and the region.
     heap: BinaryHeap<Reverse<(u64, u64)>>,
     limit: usize,
+    /// Leases of requests in flight.
+    reserved: usize,
 }
 
 impl Leases {
     /// Makes room for so many, and for as many that no longer hold.
     pub(super) fn with_limit(limit: usize) -> Self {
-        Self { heap: BinaryHeap::with_capacity(2 * limit), limit }
+        Self { heap: BinaryHeap::with_capacity(2 * limit), limit, reserved: 0 }
     }
 
     /// How many there may be.
@@ -29,9 +31,24 @@ impl Leases {
         self.limit
     }
 
+    /// How many more regions can have one, beside those that are reserved.
+    pub(super) fn room(&self, ledger: &Ledger) -> usize {
+        self.limit.saturating_sub(ledger.leases() + self.reserved)
+    }
+
+    /// Keeps room for regions of requests in flight.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.reserved += count;
+    }
+
+    /// Gives up room that was kept.
+    pub(super) fn unreserve(&mut self, count: usize) {
+        self.reserved -= count;
+    }
+
     /// Sets a region's deadline; false where there is no room, and nothing has changed.
     pub(super) fn set(&mut self, ledger: &mut Ledger, id: RegionId, until_us: u64) -> bool {
-        if ledger.leases() >= self.limit && ledger.lease(id).is_none() {
+        if self.room(ledger) == 0 && ledger.lease(id).is_none() {
             return false;
         }
         if self.heap.len() >= 2 * self.limit {

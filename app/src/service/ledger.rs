@@ -29,9 +29,16 @@ const RECORD_BYTES: usize = 48;
 const STATE_MASK: u32 = 0xff;
 /// Whether the region holds a value of no bytes.
 const EMPTY: u32 = 1 << 8;
+/// Whether a request in flight replaces the region, and is charged by the difference.
+const CREDITED: u32 = 1 << 9;
 
-/// What a list has in place of a name: how many regions it counts.
+/// The head of a list has a count of regions in place of a name, and of pages in place of a lease.
 const COUNT: usize = NAME;
+const TOTAL_PAGES: usize = LEASE_US;
+
+/// The most pages that one charge counts: no machine has as many, and the sum of the charges of all
+/// connections does not overflow.
+const CHARGE_PAGES_MAX: u64 = 1 << 48;
 
 /// Whether a region may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +62,18 @@ pub struct Usage {
     /// Regions.
     pub regions: u32,
     /// Their pages, without guards.
-    pub pages: u32,
+    pub pages: u64,
+}
+
+/// Regions and pages that a list counts for a request in flight, before any region of its stands in
+/// the list. The ledger that made a charge must get it back.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a charge that is not given back counts for ever"]
+pub struct Charge {
+    list: List,
+    /// Which of the list's owners is charged: the next one begins with nothing.
+    epoch: u32,
+    usage: Usage,
 }
 
 /// Notes on clients' regions, by slot.
@@ -114,10 +132,44 @@ impl Ledger {
         self.count
     }
 
-    /// What a list holds. The orphans' is not counted.
+    /// What a list counts: its regions, and charges. The orphans' is not counted.
     #[must_use]
     pub fn usage(&self, list: List) -> Usage {
-        Usage { regions: self.get(list.0, COUNT), pages: self.get(list.0, PAGES) }
+        let pages = self.records.u64(list.0 as usize, TOTAL_PAGES);
+        Usage { regions: self.get(list.0, COUNT), pages }
+    }
+
+    /// Lets a list count regions and pages that are in flight.
+    pub fn charge(&mut self, list: List, usage: Usage) -> Charge {
+        let usage = Usage { pages: usage.pages.min(CHARGE_PAGES_MAX), ..usage };
+        self.count_in(list.0, usage, true);
+        Charge { list, epoch: self.get(list.0, EPOCH), usage }
+    }
+
+    /// Gives a charge back. It does nothing where the list has another owner by then.
+    pub fn discharge(&mut self, charge: Charge) {
+        let Charge { list, epoch, usage } = charge;
+        if self.get(list.0, EPOCH) == epoch {
+            self.count_in(list.0, usage, false);
+        }
+    }
+
+    /// Marks a region as one whose pages a request in flight is credited with; false where another
+    /// one is already: a region makes room once.
+    pub fn credit(&mut self, id: RegionId) -> bool {
+        let state = self.get(id.slot(), STATE);
+        let is_first = self.holds(id) && state & CREDITED == 0;
+        if is_first {
+            self.set(id.slot(), STATE, state | CREDITED);
+        }
+        is_first
+    }
+
+    /// Takes the mark away, if the region is still there.
+    pub fn uncredit(&mut self, id: RegionId) {
+        if self.holds(id) {
+            self.set(id.slot(), STATE, self.get(id.slot(), STATE) & !CREDITED);
+        }
     }
 
     /// Notes a new region. Nobody may use it before its [state](Self::set_state) says so.
@@ -126,6 +178,23 @@ impl Ledger {
     ///
     /// The slot's last region was not [removed](Self::remove): lists would lead to another's.
     pub fn insert(&mut self, list: List, id: RegionId, pages: u64, now_us: u64) {
+        self.record(id, pages, now_us);
+        self.link(list, id.slot());
+    }
+
+    /// The same for a region in flight: it is found in the list, which does not count it before it
+    /// is [moved](Self::move_to). A [`Charge`] counts it until then.
+    ///
+    /// # Panics
+    ///
+    /// As [`insert`](Self::insert).
+    pub fn insert_in_flight(&mut self, list: List, id: RegionId, pages: u64, now_us: u64) {
+        self.record(id, pages, now_us);
+        self.join_behind(list, id.slot());
+        self.count_by(self.orphans(), id.slot());
+    }
+
+    fn record(&mut self, id: RegionId, pages: u64, now_us: u64) {
         let slot = id.slot() as usize;
         assert_eq!(self.records.u64(slot, ID), 0, "the slot of region {id} is noted already");
         self.records.set_u64(slot, ID, id.get());
@@ -135,7 +204,6 @@ impl Ledger {
         self.records.set_u32(slot, PAGES, u32::try_from(pages).unwrap_or(u32::MAX));
         self.records.set_u32(slot, STATE, State::Fresh as u32);
         self.count += 1;
-        self.link(list, id.slot());
     }
 
     /// Says whether the region may be used.
@@ -262,6 +330,10 @@ impl Ledger {
 
     /// Makes orphans of all regions of a list, at once.
     pub fn abandon(&mut self, list: List) {
+        // What its regions and charges say of the list is about its last owner.
+        self.set(list.0, COUNT, 0);
+        self.records.set_u64(list.0 as usize, TOTAL_PAGES, 0);
+        self.set(list.0, EPOCH, self.get(list.0, EPOCH).wrapping_add(1));
         let (first, last) = (self.get(list.0, NEXT), self.get(list.0, PREVIOUS));
         if first == list.0 {
             return;
@@ -271,10 +343,6 @@ impl Ledger {
         self.join(to, first);
         self.join(last, behind);
         self.join(list.0, list.0);
-        self.set(list.0, COUNT, 0);
-        self.set(list.0, PAGES, 0);
-        // What its regions say of the list is about its last owner.
-        self.set(list.0, EPOCH, self.get(list.0, EPOCH).wrapping_add(1));
     }
 
     fn holds(&self, id: RegionId) -> bool {
@@ -282,9 +350,17 @@ impl Ledger {
     }
 
     fn link(&mut self, list: List, slot: u32) {
+        self.join_behind(list, slot);
+        self.count_by(list, slot);
+    }
+
+    fn join_behind(&mut self, list: List, slot: u32) {
         let next = self.get(list.0, NEXT);
         self.join(list.0, slot);
         self.join(slot, next);
+    }
+
+    fn count_by(&mut self, list: List, slot: u32) {
         self.set(slot, LIST, list.0);
         self.set(slot, EPOCH, self.get(list.0, EPOCH));
         self.tally(slot, true);
@@ -303,16 +379,19 @@ impl Ledger {
     /// Counts a region in its list, or out of it.
     fn tally(&mut self, slot: u32, is_in: bool) {
         let (list, pages) = (self.get(slot, LIST), self.get(slot, PAGES));
-        if self.get(list, EPOCH) != self.get(slot, EPOCH) {
-            return;
+        if self.get(list, EPOCH) == self.get(slot, EPOCH) {
+            self.count_in(list, Usage { regions: 1, pages: pages.into() }, is_in);
         }
-        let (count, all) = (self.get(list, COUNT), self.get(list, PAGES));
+    }
+
+    fn count_in(&mut self, list: u32, usage: Usage, is_in: bool) {
+        let (count, all) = (self.get(list, COUNT), self.records.u64(list as usize, TOTAL_PAGES));
         let (count, all) = match is_in {
-            true => (count.wrapping_add(1), all.wrapping_add(pages)),
-            false => (count.wrapping_sub(1), all.wrapping_sub(pages)),
+            true => (count.wrapping_add(usage.regions), all.wrapping_add(usage.pages)),
+            false => (count.wrapping_sub(usage.regions), all.wrapping_sub(usage.pages)),
         };
         self.set(list, COUNT, count);
-        self.set(list, PAGES, all);
+        self.records.set_u64(list as usize, TOTAL_PAGES, all);
     }
 
     #[inline]

@@ -69,6 +69,8 @@ pub struct Names {
     /// Records below it have been used.
     fresh: u32,
     limit: usize,
+    /// Names of requests in flight.
+    reserved: usize,
     seed: u64,
 }
 
@@ -86,6 +88,7 @@ impl Names {
             free: 0,
             fresh: 1,
             limit,
+            reserved: 0,
             seed,
         })
     }
@@ -102,10 +105,22 @@ impl Names {
         self.table.len()
     }
 
-    /// Whether no other name can be taken.
+    /// Whether no other name can be taken, beside those that are reserved.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.count() >= self.limit
+        self.count() + self.reserved >= self.limit
+    }
+
+    /// Keeps room for a name of that length, which a request in flight will take.
+    pub fn reserve(&mut self, length: usize) {
+        self.reserved += 1;
+        self.parts.reserve(length.saturating_sub(HEAD_BYTES));
+    }
+
+    /// Gives up room that was kept for a name of that length.
+    pub fn unreserve(&mut self, length: usize) {
+        self.reserved -= 1;
+        self.parts.unreserve(length.saturating_sub(HEAD_BYTES));
     }
 
     /// How many there may be.
@@ -114,7 +129,7 @@ impl Names {
         self.limit
     }
 
-    /// Whether the end of a name of that length can be kept.
+    /// Whether the end of a name of that length can be kept, beside those that are reserved.
     #[must_use]
     pub fn has_room(&self, length: usize) -> bool {
         length <= HEAD_BYTES || self.parts.has_room(length - HEAD_BYTES)

@@ -9,6 +9,8 @@ use super::failure::Failure;
 use super::ledger::{List, State};
 use super::names::{NameIndex, Shown};
 use super::options::Options;
+use super::reservation::Demand;
+use super::session::Session;
 use crate::resp::Reply;
 
 /// A name that outlives its request.
@@ -57,6 +59,16 @@ impl<'a> Naming<&'a [u8]> {
         self
     }
 
+    /// The name that the region gets.
+    pub(super) fn name(&self) -> Option<&'a [u8]> {
+        self.name
+    }
+
+    /// For how many milliseconds the region lives, where it does not live for ever.
+    pub(super) fn lease_ms(&self) -> Option<u64> {
+        self.lease_ms
+    }
+
     /// Sets for how long the region lives.
     pub(super) fn lease(mut self, lease_ms: Option<u64>, keep: bool) -> Self {
         self.lease_ms = lease_ms;
@@ -88,14 +100,8 @@ pub(super) fn tell(info: &RegionInfo, reply: &mut Reply<'_>) {
 }
 
 impl<M: Machine> Service<M> {
-    /// Whether the name can be given now, and the lease. Where somebody has the name, its number.
-    pub(super) fn check_naming(
-        &self,
-        naming: &Naming<&[u8]>,
-    ) -> Result<Option<NameIndex>, Failure> {
-        if naming.lease_ms.is_some() && self.ledger.leases() >= self.leases.limit() {
-            return Err(Failure::Quota("leases", self.leases.limit()));
-        }
+    /// Whether the name can be given now. Where a region has the name, the number of the name.
+    pub(super) fn find_name(&self, naming: &Naming<&[u8]>) -> Result<Option<NameIndex>, Failure> {
         let Some(name) = naming.name else { return Ok(None) };
         match self.names.find(name) {
             Some(index) if !naming.replace => match self.names.id(index) {
@@ -104,31 +110,30 @@ impl<M: Machine> Service<M> {
             },
             Some(index) => Ok(Some(index)),
             None if naming.must_replace => Err(Failure::NoName(Shown::of(name))),
-            None if self.names.is_full() => Err(Failure::Quota("names", self.names.limit())),
-            None if !self.names.has_room(name.len()) => {
-                Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()))
-            }
             None => Ok(None),
         }
     }
 
-    /// Takes note of a region that was made for a client, who must not use it yet.
-    pub(super) fn note(&mut self, list: List, info: &RegionInfo) {
-        self.ledger.insert(list, info.id, info.range.count().get(), self.now_us);
+    /// Takes note of a region that was made for a request in flight: its client must not use it yet, and
+    /// the request's reservation counts it.
+    pub(super) fn note_in_flight(&mut self, list: List, info: &RegionInfo) {
+        self.ledger.insert_in_flight(list, info.id, info.range.count().get(), self.now_us);
     }
 
     /// Gives a region to its client: names it, frees what had the name before, and replies.
     ///
     /// # Errors
     ///
-    /// The name was taken meanwhile; the region is freed.
+    /// The name was taken meanwhile, or the room that the region with the name would have made has gone;
+    /// the region is freed.
     pub(super) fn publish(
         &mut self,
+        session: &mut Session,
         info: &RegionInfo,
         naming: &Naming<KeptName>,
         reply: &mut Reply<'_>,
     ) -> Result<(), Failure> {
-        self.settle(info, naming)?;
+        self.settle(session, info, naming)?;
         tell(info, reply);
         Ok(())
     }
@@ -136,12 +141,19 @@ impl<M: Machine> Service<M> {
     /// The same without a reply.
     pub(super) fn settle(
         &mut self,
+        session: &mut Session,
         info: &RegionInfo,
         naming: &Naming<KeptName>,
     ) -> Result<(), Failure> {
+        // The region counts itself from now on.
+        let reservation = session.reservation.take();
+        self.give_back(reservation);
         let naming = naming.borrowed();
-        match self.check_naming(&naming) {
-            Ok(taken) => self.hand_over(info, &naming, taken),
+        match self.admit_region(session, &naming, info.range.count().get()) {
+            Ok(demand) => {
+                self.ledger.move_to(self.ledger.of_place(session.place), info.id);
+                self.hand_over(info, &naming, &demand);
+            }
             Err(failure) => {
                 // Nobody else knows the id yet, so nobody keeps it from being freed.
                 self.give_up(info.id);
@@ -151,22 +163,30 @@ impl<M: Machine> Service<M> {
         Ok(())
     }
 
-    /// The same right after [`check_naming`](Self::check_naming), with its answer.
-    pub(super) fn hand_over(
+    /// Publishes a region that was made and admitted within this turn.
+    pub(super) fn hand_over_new(
         &mut self,
+        session: &Session,
         info: &RegionInfo,
         naming: &Naming<&[u8]>,
-        taken: Option<NameIndex>,
+        demand: &Demand,
     ) {
+        let list = self.ledger.of_place(session.place);
+        self.ledger.insert(list, info.id, info.range.count().get(), self.now_us);
+        self.hand_over(info, naming, demand);
+    }
+
+    /// Names and leases a region that was admitted within this turn, and lets it be used.
+    fn hand_over(&mut self, info: &RegionInfo, naming: &Naming<&[u8]>, demand: &Demand) {
         let mut until_us = naming.lease_ms.map(|ms| self.deadline(ms));
         if let Some(name) = naming.name {
-            let old_until_us = self.name(info, name, taken);
+            let old_until_us = self.name(info, name, demand.taken());
             until_us = until_us.or(old_until_us.filter(|_| naming.keep_lease));
         }
         self.ledger.set_state(info.id, State::Ready);
         if let Some(until_us) = until_us {
-            // There was room, or has been since the old one is gone.
-            self.leases.set(&mut self.ledger, info.id, until_us);
+            let is_set = self.leases.set(&mut self.ledger, info.id, until_us);
+            debug_assert!(is_set, "the demand had room for it");
         }
     }
 

@@ -1,24 +1,23 @@
-//! `VQUOTA`, and what it limits: how much one connection may have, and all named regions together.
+//! `VQUOTA`: how much one connection may have, and all named regions together. Requests in flight count
+//! too: see [`reservation`](super::reservation).
 
 use runtime_config::cmdline::Config;
 use vmalloc::{Machine, PAGE_BYTES};
 
-use super::Service;
 use super::call::Call;
 use super::failure::{Failure, Word};
-use super::ledger::List;
-use super::session::Session;
+use super::ledger::Usage;
 use super::size;
 
 /// Limits; 0 is none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quotas {
     /// Regions of one connection, without a name.
-    regions: u64,
+    pub(super) regions: u64,
     /// Their bytes, in whole pages.
-    bytes: u64,
+    pub(super) bytes: u64,
     /// Bytes of all regions with a name, whoever made them.
-    named_bytes: u64,
+    pub(super) named_bytes: u64,
 }
 
 impl Quotas {
@@ -40,36 +39,6 @@ impl Quotas {
     }
 }
 
-impl<M: Machine> Service<M> {
-    /// Whether a client may have so many pages more, in a new region or in an old one.
-    pub(super) fn check_quota(
-        &self,
-        session: &Session,
-        is_named: bool,
-        pages: u64,
-    ) -> Result<(), Failure> {
-        let Quotas { regions, bytes, named_bytes } = self.quotas;
-        let wanted = pages.saturating_mul(PAGE_BYTES);
-        if is_named {
-            return check("named bytes", wanted, self.bytes_of(self.ledger.named()), named_bytes);
-        }
-        let own = self.ledger.of_place(session.place);
-        check("regions", 1, self.ledger.usage(own).regions.into(), regions)?;
-        check("bytes", wanted, self.bytes_of(own), bytes)
-    }
-
-    fn bytes_of(&self, list: List) -> u64 {
-        u64::from(self.ledger.usage(list).pages) * PAGE_BYTES
-    }
-}
-
-fn check(what: &'static str, wanted: u64, used: u64, limit: u64) -> Result<(), Failure> {
-    if limit == 0 || used.saturating_add(wanted) <= limit {
-        return Ok(());
-    }
-    Err(Failure::OverQuota { what, wanted, used, limit })
-}
-
 /// `VQUOTA [GET | SET REGIONS|BYTES|NAMED n …]`: limits and use, or new limits for everybody.
 pub(super) fn vquota<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let subcommand = call.arguments.get(1).unwrap_or(b"GET");
@@ -77,14 +46,16 @@ pub(super) fn vquota<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
         let service = &*call.service;
         let (own, named) = (service.ledger.of_place(call.session.place), service.ledger.named());
         let quotas = service.quotas;
+        let bytes = |usage: Usage| usage.pages * PAGE_BYTES;
+        let (own, named) = (service.ledger.usage(own), service.ledger.usage(named));
         call.reply.map(6);
         for (name, value) in [
             ("regions", quotas.regions),
-            ("regions_used", service.ledger.usage(own).regions.into()),
+            ("regions_used", own.regions.into()),
             ("bytes", quotas.bytes),
-            ("bytes_used", service.bytes_of(own)),
+            ("bytes_used", bytes(own)),
             ("named", quotas.named_bytes),
-            ("named_used", service.bytes_of(named)),
+            ("named_used", bytes(named)),
         ] {
             call.reply.bulk(name.as_bytes());
             call.reply.integer(value);

@@ -103,10 +103,11 @@ impl<M: Machine> Service<M> {
         let Wish { wish, bytes, is_copy } = wish;
         let (old, new) = (info.range.count().get(), bytes.div_ceil(PAGE_BYTES));
         let added = new.saturating_sub(old);
-        self.check_quota(session, info.owner == 0, added)?;
+        let demand = self.admit_growth(session, info, added)?;
         let is_long = Zeroing::is_worth(added) || is_copy && Zeroing::is_worth(old.min(new));
         if (is_long || self.is_long_free(old.saturating_sub(new))) && self.errands.can_be_sent() {
             let errand = Errand::Resize(info.id, wish.zeroed());
+            self.reserve(session, &demand)?;
             if self.send(session, errand, Then::Resized(info.id, after)) {
                 self.ledger.set_state(info.id, State::Changing);
             }

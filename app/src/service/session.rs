@@ -7,6 +7,7 @@ use super::call::Call;
 use super::failure::Failure;
 use super::job::Job;
 use super::reply_mode::ReplyMode;
+use super::reservation::Reservation;
 use super::stream::Stream;
 use crate::resp;
 
@@ -25,6 +26,8 @@ pub struct Session {
     pub(super) place: u32,
     /// Work of its last request that is not done yet.
     pub(super) job: Option<Job>,
+    /// What its request in flight has taken of the limits.
+    pub(super) reservation: Option<Reservation>,
     /// Why the request that is served again cannot be served at all.
     pub(super) failure: Option<Failure>,
     /// The place of that request's command in the table.
@@ -48,6 +51,7 @@ impl Session {
             number: 0,
             place,
             job: None,
+            reservation: None,
             failure: None,
             working_at: None,
             stream: None,
@@ -60,6 +64,7 @@ impl Session {
 
     /// Begins, after the last one in this place has ended. 0 is nobody's number.
     pub fn begin(&mut self, number: u64) {
+        debug_assert!(self.reservation.is_none(), "the last session gave back what it reserved");
         *self = Self { number, ..Self::new(self.place) };
     }
 
@@ -67,6 +72,12 @@ impl Session {
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.job.is_some()
+    }
+
+    /// Whether it has a request that was begun and is not answered. One that is to be served again from
+    /// its beginning is not in flight.
+    pub(super) fn is_in_flight(&self) -> bool {
+        !matches!(self.job, None | Some(Job::Wait)) || self.stream.is_some()
     }
 
     /// Whether its request was not begun, and is to be served again.

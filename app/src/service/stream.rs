@@ -53,6 +53,7 @@ pub fn open_stream<M: Machine>(
         Err(failure) => {
             service.refuse(&failure, reply);
             service.count_stream(command.name, true);
+            service.close_reservation(session);
             Some(false)
         }
     }
@@ -70,14 +71,14 @@ fn write<M: Machine>(call: &Call<'_, '_, M>, length: u64) -> Result<Stream, Fail
 /// Makes the region that the bytes will fill.
 fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Stream, Failure> {
     let naming = Naming::of(keys::name(call.argument(1))?);
-    call.service.check_naming(&naming)?;
     let request = Request::try_new(length)?.caller(CLIENT);
-    call.service.check_quota(call.session, true, request.pages().get())?;
+    let demand = call.service.admit_region(call.session, &naming, request.pages().get())?;
+    call.service.reserve(call.session, &demand)?;
     let refused = |error| Failure::Allocate(error, Word::new(b"value"));
     let region = call.service.vm.allocate(&request).map_err(refused)?;
     let info = region.info();
     let _ = region.into_raw();
-    call.service.note(call.service.ledger.of_place(call.session.place), &info);
+    call.service.note_in_flight(call.service.ledger.of_place(call.session.place), &info);
     Ok(Stream { id: info.id, offset: 0, length, remaining: length, naming: Some(naming.kept()) })
 }
 
@@ -115,6 +116,7 @@ impl<M: Machine> Service<M> {
             Err(failure) => {
                 self.refuse(&failure, reply);
                 self.count_stream(command, true);
+                self.close_reservation(session);
                 return Flow::Failed(usize::try_from(stream.remaining).unwrap_or(usize::MAX));
             }
         };
@@ -125,7 +127,7 @@ impl<M: Machine> Service<M> {
         }
         let settled = match &stream.naming {
             None => Ok(()),
-            Some(naming) => self.settle(&info, naming),
+            Some(naming) => self.settle(session, &info, naming),
         };
         match (&settled, &stream.naming) {
             (Ok(()), None) => reply.integer(stream.length),
@@ -133,6 +135,7 @@ impl<M: Machine> Service<M> {
             (Err(failure), _) => self.refuse(failure, reply),
         }
         self.count_stream(command, settled.is_err());
+        self.close_reservation(session);
         Flow::Ended(length)
     }
 }

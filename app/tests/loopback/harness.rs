@@ -74,6 +74,7 @@ impl World {
 
     /// A server with a command line and so many frames.
     pub(crate) fn with(line: &str, frames: u64) -> Self {
+        HELPERS.set(Vec::new());
         Self::with_cpus(line, frames, 1)
     }
 

@@ -67,25 +67,24 @@ fn make<M: Machine>(
     naming: &Naming<&[u8]>,
     value: &[u8],
 ) -> Result<(), Failure> {
-    let taken = call.service.check_naming(naming)?;
-    let (service, place) = (&mut *call.service, call.session.place);
+    let service = &mut *call.service;
     // A value of no bytes has a region of one, which is zero.
     let is_empty = value.is_empty();
     let value = if is_empty { &[0] } else { value };
     // Not zeroed: every byte that can be read is written, and a growth clears the rest.
     let request = Request::try_new(value.len() as u64)?.caller(CLIENT);
-    service.check_quota(call.session, true, request.pages().get())?;
+    let demand = service.admit_region(call.session, naming, request.pages().get())?;
     let refused = |error| Failure::Allocate(error, Word::new(b"value"));
     let region = service.vm.allocate(&request).map_err(refused)?;
     let info = region.info();
     let _ = region.into_raw();
-    service.note(service.ledger.of_place(place), &info);
     if let Err(failure) = service.write(&info, 0, value) {
-        service.give_up(info.id);
+        // Nobody else knows it.
+        let _ = service.vm.vfree(info.id);
         return Err(failure);
     }
+    service.hand_over_new(call.session, &info, naming, &demand);
     service.ledger.set_empty(info.id, is_empty);
-    service.hand_over(&info, naming, taken);
     Ok(())
 }
 

@@ -94,3 +94,35 @@ fn a_slot_has_one_region() {
     ledger.insert(list, id(1), 1, 0);
     ledger.insert(list, id(1 << 24 | 1), 1, 0);
 }
+
+#[test]
+fn what_is_in_flight_counts_until_it_is_given_back() {
+    let (mut ledger, [list, _]) = ledger(4);
+    let wanted = Usage { regions: 2, pages: 1 << 40 };
+    let charge = ledger.charge(list, wanted);
+    ledger.insert_in_flight(list, id(1), 5, 0);
+    assert_eq!((ledger.usage(list), ledger.first(list)), (wanted, Some(id(1))));
+    ledger.discharge(charge);
+    assert_eq!(ledger.usage(list), Usage::default());
+    ledger.move_to(list, id(1));
+    assert_eq!(ledger.usage(list), Usage { regions: 1, pages: 5 });
+    // The next owner of a list pays nothing for the last one.
+    let charge = ledger.charge(list, wanted);
+    ledger.abandon(list);
+    ledger.insert(list, id(2), 7, 0);
+    ledger.discharge(charge);
+    assert_eq!(ledger.usage(list), Usage { regions: 1, pages: 7 });
+}
+
+#[test]
+fn a_region_is_credited_once_at_a_time() {
+    let (mut ledger, [list, _]) = ledger(2);
+    ledger.insert(list, id(1), 1, 0);
+    assert!(ledger.credit(id(1)) && !ledger.credit(id(1)));
+    ledger.set_state(id(1), State::Ready);
+    assert_eq!((ledger.state(id(1)), ledger.credit(id(1))), (Some(State::Ready), false));
+    ledger.uncredit(id(1));
+    assert!(ledger.credit(id(1)));
+    ledger.remove(id(1));
+    assert!(!ledger.credit(id(1)), "it is gone");
+}

@@ -20,6 +20,8 @@ pub(super) struct Parts {
     /// Parts below it have been used.
     fresh: u32,
     used: usize,
+    /// Parts for names of requests in flight.
+    reserved: usize,
     limit: usize,
 }
 
@@ -27,12 +29,22 @@ impl Parts {
     /// Takes room for `limit` parts.
     pub(super) fn try_new<B: Buffers>(buffers: &B, limit: usize) -> Result<Self, Shortage> {
         let records = Records::try_new(buffers, "service/names", limit + 1)?;
-        Ok(Self { records, free: 0, fresh: 1, used: 0, limit })
+        Ok(Self { records, free: 0, fresh: 1, used: 0, reserved: 0, limit })
     }
 
-    /// Whether `bytes` more bytes of one name fit.
+    /// Whether `bytes` more bytes of one name fit, beside those that are reserved.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        bytes.div_ceil(PART_BYTES) <= self.limit - self.used
+        bytes.div_ceil(PART_BYTES) <= self.limit - self.used - self.reserved
+    }
+
+    /// Keeps room for as many bytes of one name.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.reserved += bytes.div_ceil(PART_BYTES);
+    }
+
+    /// Gives up room that was kept.
+    pub(super) fn unreserve(&mut self, bytes: usize) {
+        self.reserved -= bytes.div_ceil(PART_BYTES);
     }
 
     /// Bytes that all parts hold.

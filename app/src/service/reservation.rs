@@ -1,0 +1,231 @@
+//! What requests in flight count against the limits of the service.
+//!
+//! A [`Demand`] says how much of each limit a request takes. A request that is served within its turn
+//! checks its demand and publishes its region at once. Any other request takes a [`Reservation`] before
+//! it waits: the regions, bytes, names and leases count from then on, and no request that comes
+//! meanwhile can have them. A session holds at most one reservation. It is given back in one place,
+//! [`Service::close_reservation`], whenever its session has nothing in flight any more: after the reply,
+//! whatever that is, and when the connection ends. A handler that fails has nothing to undo.
+//!
+//! **A replacement is charged by the difference.** A request whose region replaces another one is
+//! credited with the pages of the old region, because publication frees that one. Until publication both
+//! exist, so the memory in use may exceed a limit by the old region, once for each name: a second
+//! request in flight that replaces the same region gets no credit. A credit is checked again at
+//! publication, and where the old region has gone or shrunk meanwhile, the request may be refused then.
+
+use vmalloc::{Machine, PAGE_BYTES, RegionId, RegionInfo};
+
+use super::Service;
+use super::failure::Failure;
+use super::ledger::{Charge, List, Usage};
+use super::names::NameIndex;
+use super::naming::Naming;
+use super::session::Session;
+
+/// How much of each limit a request takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Demand {
+    list: List,
+    is_named: bool,
+    usage: Usage,
+    /// The length of a name that is added.
+    new_name: Option<usize>,
+    /// The number of the name, where the name is there already.
+    taken: Option<NameIndex>,
+    /// The region that has the name, and its pages.
+    replaces: Option<(RegionId, u64)>,
+    leases: usize,
+}
+
+impl Demand {
+    /// The number of the name that the request replaces the region of.
+    pub(super) fn taken(&self) -> Option<NameIndex> {
+        self.taken
+    }
+
+    /// As often as that.
+    pub(super) fn times(self, count: u32) -> Self {
+        let Usage { regions, pages } = self.usage;
+        let pages = pages.saturating_mul(count.into());
+        let usage = Usage { regions: regions.saturating_mul(count), pages };
+        Self { usage, leases: self.leases.saturating_mul(count as usize), ..self }
+    }
+}
+
+/// What a request in flight has taken of the limits.
+#[derive(Debug)]
+#[must_use = "a reservation that is not given back counts for ever"]
+pub(super) struct Reservation {
+    charge: Charge,
+    /// The region that made room.
+    credit: Option<RegionId>,
+    /// The length of a name that is added.
+    new_name: Option<usize>,
+    leases: usize,
+}
+
+impl<M: Machine> Service<M> {
+    /// Whether a new region of so many pages could be published now, and what that takes.
+    pub(super) fn admit_region(
+        &self,
+        session: &Session,
+        naming: &Naming<&[u8]>,
+        pages: u64,
+    ) -> Result<Demand, Failure> {
+        let taken = self.find_name(naming)?;
+        let is_named = naming.name().is_some();
+        let replaces = taken.and_then(|index| self.names.id(index));
+        let leases = usize::from(naming.lease_ms().is_some());
+        let demand = Demand {
+            list: if is_named { self.ledger.named() } else { self.ledger.of_place(session.place) },
+            is_named,
+            usage: Usage { regions: 1, pages },
+            new_name: naming.name().filter(|_| taken.is_none()).map(<[u8]>::len),
+            taken,
+            replaces: replaces.map(|id| (id, self.ledger.pages(id))),
+            // The lease of the old region goes with it.
+            leases: match replaces {
+                Some(id) if self.ledger.lease(id).is_some() => 0,
+                _ => leases,
+            },
+        };
+        self.check(&demand)?;
+        Ok(demand)
+    }
+
+    /// Whether a region may have so many pages more. A shrink always may.
+    pub(super) fn admit_growth(
+        &self,
+        session: &Session,
+        info: &RegionInfo,
+        added: u64,
+    ) -> Result<Demand, Failure> {
+        let is_named = info.owner == 0;
+        let demand = Demand {
+            list: if is_named { self.ledger.named() } else { self.ledger.of_place(session.place) },
+            is_named,
+            usage: Usage { regions: 0, pages: added },
+            new_name: None,
+            taken: None,
+            replaces: None,
+            leases: 0,
+        };
+        self.check(&demand)?;
+        Ok(demand)
+    }
+
+    /// Whether the limits have room for a demand.
+    pub(super) fn check(&self, demand: &Demand) -> Result<(), Failure> {
+        if demand.leases > 0 && self.leases.room(&self.ledger) < demand.leases {
+            return Err(Failure::Quota("leases", self.leases.limit()));
+        }
+        if let Some(length) = demand.new_name {
+            if self.names.is_full() {
+                return Err(Failure::Quota("names", self.names.limit()));
+            }
+            if !self.names.has_room(length) {
+                return Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()));
+            }
+        }
+        let credit = demand.replaces.map_or(0, |(_, pages)| pages);
+        let wanted = demand.usage.pages.saturating_sub(credit).saturating_mul(PAGE_BYTES);
+        let used = self.ledger.usage(demand.list);
+        let used_bytes = used.pages.saturating_mul(PAGE_BYTES);
+        let quotas = &self.quotas;
+        if demand.is_named {
+            return check("named bytes", wanted, used_bytes, quotas.named_bytes);
+        }
+        check("regions", demand.usage.regions.into(), used.regions.into(), quotas.regions)?;
+        check("bytes", wanted, used_bytes, quotas.bytes)
+    }
+
+    /// How many of `count` equal demands the limits have room for.
+    pub(super) fn fitting(&self, demand: &Demand, count: u32) -> u32 {
+        // At most ten steps: the count is one of a request.
+        let (mut fits, mut too_many) = (0, count.saturating_add(1));
+        while too_many - fits > 1 {
+            let middle = fits + (too_many - fits) / 2;
+            match self.check(&demand.times(middle)) {
+                Ok(()) => fits = middle,
+                Err(_) => too_many = middle,
+            }
+        }
+        fits
+    }
+
+    /// Counts a demand from now on, for a request of the session that is in flight.
+    ///
+    /// # Errors
+    ///
+    /// The demand relied on a region that another request in flight replaces too.
+    pub(super) fn reserve(
+        &mut self,
+        session: &mut Session,
+        demand: &Demand,
+    ) -> Result<(), Failure> {
+        debug_assert!(session.reservation.is_none(), "a session has one request in flight");
+        let mut demand = *demand;
+        if let Some((id, _)) = demand.replaces
+            && !self.ledger.credit(id)
+        {
+            demand.replaces = None;
+            self.check(&demand)?;
+        }
+        let credit = demand.replaces.map_or(0, |(_, pages)| pages);
+        let pages = demand.usage.pages.saturating_sub(credit);
+        let regions = if demand.is_named { 0 } else { demand.usage.regions };
+        let charge = self.ledger.charge(demand.list, Usage { regions, pages });
+        if let Some(length) = demand.new_name {
+            self.names.reserve(length);
+        }
+        self.leases.reserve(demand.leases);
+        let credit = demand.replaces.map(|(id, _)| id);
+        let (new_name, leases) = (demand.new_name, demand.leases);
+        session.reservation = Some(Reservation { charge, credit, new_name, leases });
+        self.reservations += 1;
+        Ok(())
+    }
+
+    /// Gives a session's reservation back: what it counted is counted otherwise from now on, or not
+    /// at all.
+    pub(super) fn give_back(&mut self, reservation: Option<Reservation>) {
+        let Some(reservation) = reservation else { return };
+        let Reservation { charge, credit, new_name, leases } = reservation;
+        self.ledger.discharge(charge);
+        if let Some(id) = credit {
+            self.ledger.uncredit(id);
+        }
+        if let Some(length) = new_name {
+            self.names.unreserve(length);
+        }
+        self.leases.unreserve(leases);
+        self.reservations -= 1;
+    }
+
+    /// Gives back what a session has reserved, if it has nothing in flight any more.
+    #[inline]
+    pub(super) fn close_reservation(&mut self, session: &mut Session) {
+        if session.reservation.is_some() && !session.is_in_flight() {
+            let reservation = session.reservation.take();
+            self.give_back(reservation);
+        }
+    }
+
+    /// Checks that nothing is reserved when nobody is left who could give it back.
+    pub(super) fn assert_given_back(&self) {
+        let is_deserted = self.roster.guests().next().is_none() && self.abandoned.is_empty();
+        debug_assert!(
+            !is_deserted || self.reservations == 0,
+            "{} reservations were not given back",
+            self.reservations
+        );
+    }
+}
+
+fn check(what: &'static str, wanted: u64, used: u64, limit: u64) -> Result<(), Failure> {
+    // A request that adds nothing passes a limit that was lowered meanwhile.
+    if limit == 0 || wanted == 0 || used.saturating_add(wanted) <= limit {
+        return Ok(());
+    }
+    Err(Failure::OverQuota { what, wanted, used, limit })
+}
