@@ -221,14 +221,15 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         let mut accepted = false;
         while let Some(line) = self.stack.sockets().accept(Door::Resp, now) {
             accepted = true;
-            let peer = self.stack.sockets().peer(line);
+            let sockets = self.stack.sockets();
+            let ends = [sockets.peer(line), sockets.local(line)];
             let mut places = self.clients.iter_mut().enumerate();
             let place = places.find(|(_, client)| client.line().is_none());
             if let Some((at, client)) = place {
                 self.end = self.end.max(at + 1);
                 self.connections += 1;
                 client.begin(line, self.connections);
-                self.service.arrive(client.session(), peer);
+                self.service.arrive(client.session(), ends);
                 let counters = &mut self.service.counters;
                 counters.connections += 1;
                 counters.clients += 1;

@@ -57,6 +57,7 @@ pub use job::Budget;
 pub use ledger::{Ledger, List, State, Usage};
 pub use names::{NameBuffer, NameIndex, NameText, Names, Shown};
 pub use report::{parse_cursor, protection};
+pub use roster::ClientBuffers;
 pub use session::Session;
 pub use stream::{Flow, Stream, open_stream};
 pub use tally::{BOUNDS_US, Tally};
@@ -135,7 +136,7 @@ impl<M: Machine> Service<M> {
             roster: Roster::with_places(config.clients),
             counters: Counters::default(),
             now_us: 0,
-            tallies: Tallies::new(table::Commands::<M>::TABLE.len()),
+            tallies: Tallies::new(table::Commands::<M>::all().count()),
             clock: None,
             crew: None,
             errands: Errands::new(),

@@ -27,6 +27,15 @@ pub const CLIENTS_MIN: usize = 1;
 /// Each takes 212 KiB of buffers.
 pub const CLIENTS_MAX: usize = 1024;
 
+/// Longest name that `CLIENT SETNAME` takes: each client has room for one. Redis has no limit but
+/// that of its bulk strings, and libraries write what they are into the name.
+pub const CLIENT_NAME_BYTES_MAX: usize = 512;
+/// Longest name and version of a library that `CLIENT SETINFO` takes.
+pub const CLIENT_LIBRARY_BYTES_MAX: usize = 64;
+
+/// Seconds without a packet after which a connection is probed, as `CONFIG GET tcp-keepalive` says.
+pub const KEEP_ALIVE_SECONDS: u64 = 20;
+
 /// Listening sockets beyond the clients: the network stack has no backlog, a SYN that finds no
 /// listener is reset. With one packet taken at a time 16 are enough for 200 simultaneous SYNs.
 pub const SPARE_LISTENERS: usize = 16;

@@ -83,7 +83,7 @@ fn commands<M: Machine>(service: &Service<M>, pieces: &mut Pieces<'_, '_>, famil
     pieces.piece(|room| header(family, room));
     for (command, tally) in service.tallies() {
         pieces.piece(|room| {
-            for (result, value) in [("ok", tally.served()), ("error", tally.failed)] {
+            for (result, value) in [("ok", tally.served()), ("error", tally.errors())] {
                 let labels = format_args!("{{cmd=\"{command}\",result=\"{result}\"}}");
                 let _ = writeln!(room, "{}{labels} {value}", family.name);
             }

@@ -69,7 +69,7 @@ impl core::fmt::Display for Command<'_> {
             "{{\"name\":{},\"ok\":{},\"error\":{},\"timed_us\":{},\"timed\":{:?}}}",
             Quoted(name),
             tally.served(),
-            tally.failed,
+            tally.errors(),
             tally.timed_us,
             tally.classes
         )

@@ -7,6 +7,7 @@
 
 use alloc::vec::Vec;
 
+use runtime_config::limits;
 use smoltcp::socket::tcp::{self, Socket, State};
 use smoltcp::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::cells::Cells;
 use crate::buffers::{self, Buffers, Shortage};
 
 /// An idle client is asked whether it still lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+const KEEP_ALIVE: Duration = Duration::from_secs(limits::KEEP_ALIVE_SECONDS);
 
 /// A client that has answered nothing for so long is gone.
 const TIMEOUT: Duration = Duration::from_secs(60);

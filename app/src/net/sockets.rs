@@ -8,7 +8,7 @@ use runtime_config::limits;
 use smoltcp::iface::SocketSet;
 use smoltcp::socket::tcp::{RecvError, Socket, State};
 use smoltcp::time::Instant;
-use smoltcp::wire::IpAddress;
+use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::cells::Cells;
 use super::pool::{Counts, Pool, Shape};
@@ -134,12 +134,12 @@ impl Sockets {
 
     /// The other end of a connection.
     pub fn peer(&mut self, line: Line) -> SocketAddrV4 {
-        let remote = self.socket(line).remote_endpoint();
-        let remote = remote.and_then(|remote| match remote.addr {
-            IpAddress::Ipv4(address) => Some(SocketAddrV4::new(address, remote.port)),
-            IpAddress::Ipv6(_) => None,
-        });
-        remote.unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))
+        endpoint(self.socket(line).remote_endpoint())
+    }
+
+    /// The server's end of a connection.
+    pub fn local(&mut self, line: Line) -> SocketAddrV4 {
+        endpoint(self.socket(line).local_endpoint())
     }
 
     /// Moves what has come into `buffer`, both parts of a ring that wraps.
@@ -211,6 +211,15 @@ fn shape(door: Door, config: &Config) -> Shape {
             send: ("http/tx", REPORT_BYTES),
         },
     }
+}
+
+/// One end of a connection; 0 where it has gone.
+fn endpoint(endpoint: Option<IpEndpoint>) -> SocketAddrV4 {
+    let address = endpoint.and_then(|endpoint| match endpoint.addr {
+        IpAddress::Ipv4(address) => Some(SocketAddrV4::new(address, endpoint.port)),
+        IpAddress::Ipv6(_) => None,
+    });
+    address.unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))
 }
 
 impl fmt::Debug for Sockets {

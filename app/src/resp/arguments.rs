@@ -86,6 +86,12 @@ impl<'a> Arguments<'a> {
         self.ranges.len()
     }
 
+    /// All but the first `count`: the request that another one contains.
+    #[must_use]
+    pub fn skip(&self, count: usize) -> Self {
+        Self { bytes: self.bytes, ranges: self.ranges.get(count..).unwrap_or_default() }
+    }
+
     /// One of them; 0 is the name.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
@@ -94,7 +100,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// All of them, with the name.
-    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let arguments = *self;
         (0..arguments.count()).filter_map(move |index| arguments.get(index))
     }

@@ -165,6 +165,11 @@ impl<'a> Reply<'a> {
         self.header(b'*', items as u64);
     }
 
+    /// The header of a set; its items follow.
+    pub fn set(&mut self, items: usize) {
+        self.header(if self.is_resp3 { b'~' } else { b'*' }, items as u64);
+    }
+
     /// A bulk string.
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.header(b'$', bytes.len() as u64);

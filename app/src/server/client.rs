@@ -11,7 +11,7 @@ use super::respond::{respond, respond_spilled};
 use crate::buffers::{self, Buffers, Shortage};
 use crate::net::{Line, Received, Sockets};
 use crate::resp::{self, Discard, Limits, Oversize, Parsed, Progress, ProtocolError, Ranges};
-use crate::service::{self, Budget, Failure, Flow, Served, Service, Session};
+use crate::service::{self, Budget, ClientBuffers, Failure, Flow, Served, Service, Session};
 
 /// Bytes of replies that are kept for a client that reads slowly, before it is not read from.
 pub(super) const OUTPUT_BYTES: usize = 64 << 10;
@@ -162,8 +162,16 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         budget: &mut Budget,
     ) -> Fate {
         let fate = self.work(shared, budget);
+        shared.service.note_buffers(&self.session, self.buffers());
         self.rests = fate == Fate::Idle || self.is_done();
         fate
+    }
+
+    /// What is in the buffers.
+    fn buffers(&self) -> ClientBuffers {
+        let (output_size, output, spilled) = self.output.sizes();
+        let (input, input_room) = self.input.sizes();
+        ClientBuffers { input, input_room, output_size, output, spilled }
     }
 
     /// Whether everything that had come is served and sent.

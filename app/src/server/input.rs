@@ -33,6 +33,12 @@ impl Input {
         &self.buffer[self.start..self.end]
     }
 
+    /// Bytes that are there, and bytes that still fit.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        let length = self.end - self.start;
+        (length, self.buffer.len() - length)
+    }
+
     /// Whether nothing is there.
     pub(super) fn is_empty(&self) -> bool {
         self.start == self.end

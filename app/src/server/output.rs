@@ -119,6 +119,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         self.spill.take_if(|spill| spill.start == spill.end);
     }
 
+    /// The size of the fixed buffer, the bytes that wait in it, and the size of the larger buffer.
+    pub(super) fn sizes(&self) -> (usize, usize, usize) {
+        let spilled = self.spill.as_ref().map_or(0, |spill| spill.buffer.as_ref().len());
+        (self.fixed.len(), self.end - self.start, spilled)
+    }
+
     /// Whether there is a larger buffer.
     pub(super) fn holds_memory(&self) -> bool {
         self.spill.is_some()

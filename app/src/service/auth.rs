@@ -1,4 +1,4 @@
-//! `AUTH`: who may ask.
+//! `AUTH`: clients that know the password are served.
 
 use vmalloc::Machine;
 
@@ -8,12 +8,18 @@ use super::failure::Failure;
 use super::session::Session;
 use super::table::Command;
 
-/// The one user there is, as Redis calls him.
-const USER: &[u8] = b"default";
+/// The one user, as Redis calls it.
+pub(super) const USER: &[u8] = b"default";
 
 /// `AUTH [default] password`
 pub(super) fn auth<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (user, password) = match call.arguments.count() {
+        2 if call.service.config.password.as_str().is_empty() => {
+            return Err(Failure::Redis(
+                "AUTH <password> called without any password configured for the default user. Are \
+                 you sure your configuration is correct?",
+            ));
+        }
         2 => (USER, call.argument(1)),
         3 => (call.argument(1), call.argument(2)),
         _ => return Err(Failure::Redis("syntax error")),
@@ -24,7 +30,8 @@ pub(super) fn auth<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
 }
 
 impl<M: Machine> Service<M> {
-    /// Lets a session be served, if it knows the password.
+    /// Lets a session be served, if it knows the password. Without a configured password any is
+    /// right, as for a user of Redis that is flagged `nopass`.
     pub(super) fn authenticate(
         &self,
         session: &mut Session,
@@ -32,13 +39,8 @@ impl<M: Machine> Service<M> {
         password: &[u8],
     ) -> Result<(), Failure> {
         let known = self.config.password.as_str().as_bytes();
-        if known.is_empty() {
-            return Err(Failure::Redis(
-                "AUTH <password> called without any password configured for the default user. Are \
-                 you sure your configuration is correct?",
-            ));
-        }
-        if !(is_same(known, password) && user == USER) {
+        let is_right = known.is_empty() || is_same(known, password);
+        if !(is_right && user == USER) {
             return Err(Failure::Plain(
                 "WRONGPASS invalid username-password pair or user is disabled.",
             ));
@@ -47,14 +49,14 @@ impl<M: Machine> Service<M> {
         Ok(())
     }
 
-    /// Whether a session may ask for anything.
+    /// Whether a session may send any command.
     pub(super) fn is_admitted(&self, session: &Session) -> bool {
         session.is_authenticated || self.config.password.as_str().is_empty()
     }
 
-    /// Refuses what a session must not ask before it has said the password.
+    /// Refuses a command that is not served before the password.
     pub(super) fn admit(&self, session: &Session, command: &Command<M>) -> Result<(), Failure> {
-        if command.is_open || self.is_admitted(session) {
+        if command.flags.are_without_password() || self.is_admitted(session) {
             return Ok(());
         }
         Err(Failure::Plain("NOAUTH Authentication required."))

@@ -7,7 +7,7 @@ use super::failure::{Failure, Place, Word};
 use super::ledger::State;
 use super::names::Shown;
 use super::session::Session;
-use super::table::{Command, Commands};
+use super::table::{Command, Commands, Found};
 use super::{CLIENT, Service};
 use crate::resp::{self, Arguments, Reply};
 
@@ -51,11 +51,18 @@ pub fn serve<M: Machine>(
         service.refuse(&failure, reply);
         return Served { hint: "" };
     }
-    let name = arguments.get(0).unwrap_or_default();
-    let Some((number, command)) = Commands::<M>::find_numbered(name) else {
-        service.refuse_call(Commands::<M>::TABLE.len());
-        unknown(arguments, reply);
-        return Served { hint: "" };
+    let (number, command) = match Commands::<M>::look_up(arguments) {
+        Found::Command(number, command) => (number, command),
+        Found::NoSubcommand(command) => {
+            service.refuse_call(usize::MAX);
+            unknown_subcommand(command, arguments, reply);
+            return Served { hint: "" };
+        }
+        Found::Nothing => {
+            service.refuse_call(usize::MAX);
+            unknown(arguments, reply);
+            return Served { hint: "" };
+        }
     };
     if !command.takes(arguments.count()) {
         service.refuse_call(number);
@@ -63,7 +70,8 @@ pub fn serve<M: Machine>(
         return Served { hint: "" };
     }
     if let Err(failure) = service.admit(session, command) {
-        service.refuse(&failure, reply);
+        service.refuse_call(number);
+        failure.write(reply);
         return Served { hint: "" };
     }
     if service.is_checking && !command.is_light {
@@ -116,7 +124,7 @@ impl<M: Machine> Service<M> {
     /// Writes an error.
     pub fn refuse(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
         self.counters.errors += 1;
-        reply.error(format_args!("{failure}"));
+        failure.write(reply);
     }
 
     /// A region as errors name it.
@@ -229,6 +237,16 @@ fn unknown(arguments: Arguments<'_>, reply: &mut Reply<'_>) {
         b"', with args beginning with: ",
         echoed,
     ]);
+}
+
+fn unknown_subcommand<M: Machine>(
+    command: &Command<M>,
+    arguments: Arguments<'_>,
+    reply: &mut Reply<'_>,
+) {
+    let word = c_string(arguments.get(1).unwrap_or_default(), ECHOED_BYTES_MAX);
+    let (name, end) = (command.name.as_bytes(), b" HELP.");
+    reply.error_of_bytes(&[b"ERR unknown subcommand '", word, b"'. Try ", name, end]);
 }
 
 /// What C prints of bytes: at most so many, and nothing from a NUL on.

@@ -1,161 +1,154 @@
 //! `COMMAND`: the table of commands, as clients read it.
 
-use core::str::SplitWhitespace;
+mod docs;
+mod facts;
 
 use vmalloc::Machine;
 
 use super::call::Call;
 use super::failure::{Failure, Word};
-use super::table::{Command, Commands, Group};
-use crate::resp::Reply;
+use super::glob;
+use super::table::{Command, Commands, Found};
+use crate::resp::{Arguments, Reply};
 
-/// The first version that has all of them, for those who ask since when.
-const SINCE: &str = env!("CARGO_PKG_VERSION");
+pub(super) use docs::docs;
 
-/// `COMMAND [COUNT|LIST|INFO [name …]|DOCS [name …]|HELP]`
+/// `COMMAND`: the facts of all commands.
 pub(super) fn command<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let table = Commands::<M>::TABLE;
-    let subcommand = call.arguments.get(1).unwrap_or(b"INFO");
-    let is = |name: &str| subcommand.eq_ignore_ascii_case(name.as_bytes());
-    let names = call.arguments.count().saturating_sub(2);
-    if is("COUNT") {
-        call.reply.integer(table.len() as u64);
-    } else if is("LIST") {
-        call.reply.array(table.len());
-        for command in table {
-            call.reply.bulk(command.name.as_bytes());
+    call.reply.array(table.len());
+    table.iter().for_each(|command| facts::write(command, call.reply));
+    Ok(())
+}
+
+/// `COMMAND COUNT`: how many commands there are, without subcommands.
+pub(super) fn count<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    call.reply.integer(Commands::<M>::TABLE.len() as u64);
+    Ok(())
+}
+
+/// `COMMAND INFO [name …]`: the facts of some commands, null for each that there is not.
+pub(super) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let names = call.arguments.count() - 2;
+    if names == 0 {
+        return command(call);
+    }
+    call.reply.array(names);
+    for name in call.arguments.iter().skip(2) {
+        match Commands::<M>::find_full(name) {
+            Some(command) => facts::write(command, call.reply),
+            None => call.reply.null(),
         }
-    } else if is("INFO") && names == 0 {
-        call.reply.array(table.len());
-        table.iter().for_each(|command| facts(command, call.reply));
-    } else if is("INFO") {
-        call.reply.array(names);
-        for name in call.arguments.iter().skip(2) {
-            match Commands::<M>::find(name) {
-                Some(command) => facts(command, call.reply),
-                None => call.reply.null_array(),
-            }
+    }
+    Ok(())
+}
+
+/// `COMMAND LIST [FILTERBY MODULE name|ACLCAT category|PATTERN pattern]`: full names.
+pub(super) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let filter = Filter::parse(call.arguments)?;
+    call.reply.array_by(|reply| {
+        let wanted = Commands::<M>::all().filter(|command| filter.admits(command));
+        wanted.map(|command| bulk_in_lower_case(command.name, reply)).count()
+    });
+    Ok(())
+}
+
+/// Which commands `COMMAND LIST` names.
+enum Filter<'a> {
+    All,
+    /// There are no modules.
+    Module,
+    Category(&'a [u8]),
+    Pattern(&'a [u8]),
+}
+
+impl<'a> Filter<'a> {
+    fn parse(arguments: Arguments<'a>) -> Result<Self, Failure> {
+        let word = |at| arguments.get(at).unwrap_or_default();
+        let is = |at, name: &str| word(at).eq_ignore_ascii_case(name.as_bytes());
+        match arguments.count() {
+            2 => Ok(Self::All),
+            5 if is(2, "FILTERBY") && is(3, "MODULE") => Ok(Self::Module),
+            5 if is(2, "FILTERBY") && is(3, "ACLCAT") => Ok(Self::Category(word(4))),
+            5 if is(2, "FILTERBY") && is(3, "PATTERN") => Ok(Self::Pattern(word(4))),
+            _ => Err(Failure::Redis("syntax error")),
         }
-    } else if is("DOCS") {
-        let wanted = |command: &&Command<M>| {
-            let is_it = |name: &[u8]| name.eq_ignore_ascii_case(command.name.as_bytes());
-            names == 0 || call.arguments.iter().skip(2).any(is_it)
-        };
-        call.reply.map_by(|reply| {
-            table.iter().filter(wanted).map(|command| docs(command, reply)).count()
+    }
+
+    fn admits<M: Machine>(&self, command: &Command<M>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Module => false,
+            Self::Category(wanted) => command.flags.categories().any(|category| {
+                let name = category.strip_prefix('@').unwrap_or(category);
+                wanted.eq_ignore_ascii_case(name.as_bytes())
+            }),
+            Self::Pattern(pattern) => glob::matches(pattern, command.name.as_bytes()),
+        }
+    }
+}
+
+/// `COMMAND GETKEYS command argument …`: the keys of a request that is not served.
+pub(super) fn getkeys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let request = call.arguments.skip(2);
+    let command = with_keys::<M>(request)?;
+    call.reply.array_by(|reply| command.keys.of(request).map(|key| reply.bulk(key)).count());
+    Ok(())
+}
+
+/// `COMMAND GETKEYSANDFLAGS command argument …`: the keys, each with how the request uses it.
+pub(super) fn getkeysandflags<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let request = call.arguments.skip(2);
+    let command = with_keys::<M>(request)?;
+    let access = facts::access_of(command, request);
+    call.reply.array_by(|reply| {
+        let keys = command.keys.of(request).map(|key| {
+            reply.array(2);
+            reply.bulk(key);
+            facts::words(access.split_whitespace(), reply);
         });
-    } else {
-        return help(call, "COMMAND");
-    }
+        keys.count()
+    });
     Ok(())
 }
 
-/// `HELP` of a command that has subcommands; any other that it does not know is an error.
-pub(super) fn help<M: Machine>(
-    call: &mut Call<'_, '_, M>,
-    name: &'static str,
-) -> Result<(), Failure> {
-    let subcommand = call.argument(1);
-    let is_asked = subcommand.eq_ignore_ascii_case(b"HELP") && call.arguments.count() == 2;
-    let Some(command) = Commands::<M>::find(name.as_bytes()).filter(|_| is_asked) else {
-        return Err(Failure::Subcommand(name, Word::new(subcommand)));
+/// The command of a request whose keys are asked for.
+fn with_keys<M: Machine>(request: Arguments<'_>) -> Result<&'static Command<M>, Failure> {
+    let Found::Command(_, command) = Commands::<M>::look_up(request) else {
+        return Err(Failure::Redis("Invalid command specified"));
     };
-    call.reply.array(2);
-    call.reply.status_of(format_args!("{name} {}", command.syntax));
-    call.reply.status(command.summary);
+    if !command.keys.can_be() {
+        return Err(Failure::Redis("The command has no key arguments"));
+    }
+    if !command.takes(request.count()) {
+        return Err(Failure::Redis("Invalid number of arguments specified for command"));
+    }
+    if command.keys.of(request).next().is_none() && !command.flags.make_keys_optional() {
+        return Err(Failure::Redis("Invalid arguments specified for command"));
+    }
+    Ok(command)
+}
+
+/// `HELP` of a command that has subcommands: a line for the syntax of each, and one for what it does.
+pub(super) fn help<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let Some(command) = Commands::<M>::find(call.argument(0)) else {
+        return Err(Failure::Quoted("unknown command '", Word::new(call.argument(0)), "'"));
+    };
+    call.reply.array(1 + 2 * command.subcommands.len());
+    let name = command.name;
+    call.reply
+        .status_of(format_args!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    for subcommand in command.subcommands {
+        let (last_name, syntax) = (subcommand.last_name(), subcommand.syntax);
+        let separator = if syntax.is_empty() { "" } else { " " };
+        call.reply.status_of(format_args!("{last_name}{separator}{syntax}"));
+        call.reply.status_of(format_args!("    {}", subcommand.summary));
+    }
     Ok(())
-}
-
-/// Name, arity, flags, where its keys are, and four lists that are empty here.
-fn facts<M: Machine>(command: &Command<M>, reply: &mut Reply<'_>) {
-    let is_key = command.group == Group::Key && command.arity != 1 && command.name != "SCAN";
-    let has_more = command.syntax.starts_with("key [key");
-    reply.array(10);
-    bulk_in_lower_case(command.name, reply);
-    reply.signed(command.arity.into());
-    reply.array(1);
-    reply.status(if command.is_light { "readonly" } else { "write" });
-    let keys = if is_key { [1, if has_more { -1 } else { 1 }, 1] } else { [0; 3] };
-    keys.into_iter().for_each(|number| reply.signed(number));
-    (0..4).for_each(|_| reply.array(0));
-}
-
-fn docs<M: Machine>(command: &Command<M>, reply: &mut Reply<'_>) {
-    bulk_in_lower_case(command.name, reply);
-    reply.map(4);
-    for (name, value) in
-        [("summary", command.summary), ("since", SINCE), ("group", command.group.name())]
-    {
-        reply.bulk(name.as_bytes());
-        reply.bulk(value.as_bytes());
-    }
-    reply.bulk(b"arguments");
-    reply.array_by(|reply| Parts::of(command.syntax).map(|part| argument(part, reply)).count());
-}
-
-/// An argument, shown as the table has it.
-fn argument(part: &str, reply: &mut Reply<'_>) {
-    let inner = part.strip_prefix('[').and_then(|part| part.strip_suffix(']'));
-    reply.map(if inner.is_some() { 4 } else { 3 });
-    let text = inner.unwrap_or(part);
-    for (name, value) in [("name", text), ("type", "string"), ("display_text", text)] {
-        reply.bulk(name.as_bytes());
-        reply.bulk(value.as_bytes());
-    }
-    if inner.is_some() {
-        reply.bulk(b"flags");
-        reply.array(1);
-        reply.status("optional");
-    }
 }
 
 fn bulk_in_lower_case(name: &str, reply: &mut Reply<'_>) {
     reply.bulk_by(|reply| {
         name.bytes().for_each(|byte| reply.raw(&[byte.to_ascii_lowercase()]));
     });
-}
-
-/// The parts of a syntax: words, and what stands in brackets whole.
-struct Parts<'a> {
-    text: &'a str,
-    words: SplitWhitespace<'a>,
-}
-
-impl<'a> Parts<'a> {
-    fn of(syntax: &'a str) -> Self {
-        Self { text: syntax, words: syntax.split_whitespace() }
-    }
-}
-
-impl<'a> Iterator for Parts<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        let first = self.words.next()?;
-        let start = first.as_ptr().addr() - self.text.as_ptr().addr();
-        let (mut end, mut depth) = (start, 0);
-        let mut word = first;
-        loop {
-            depth += word.matches('[').count();
-            depth -= word.matches(']').count().min(depth);
-            end = end.max(word.as_ptr().addr() - self.text.as_ptr().addr() + word.len());
-            if depth == 0 {
-                return self.text.get(start..end);
-            }
-            word = self.words.next()?;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Parts;
-
-    #[test]
-    fn brackets_stay_together() {
-        let parts: Vec<&str> = Parts::of("size [ALIGN a] [NAME k [REPLACE]] [SOFT]").collect();
-        assert_eq!(parts, ["size", "[ALIGN a]", "[NAME k [REPLACE]]", "[SOFT]"]);
-        assert_eq!(Parts::of("GET [a").collect::<Vec<_>>(), ["GET"]);
-        assert_eq!(Parts::of("").count(), 0);
-    }
 }

@@ -1,56 +1,134 @@
-//! `CONFIG`: what was set at boot, and two settings of Redis that its tools ask for.
+//! `CONFIG`: the settings of the kernel command line, and those of Redis that tools ask for.
 
-use vmalloc::Machine;
+use core::fmt;
 
+use runtime_config::cmdline::{Config, KEYS};
+use runtime_config::limits;
+use vmalloc::{Machine, PAGE_BYTES};
+
+use super::Service;
 use super::call::Call;
-use super::command;
-use super::failure::Failure;
+use super::failure::{Failure, Word};
 use super::glob;
-use runtime_config::cmdline::KEYS;
+use crate::resp::{Arguments, Reply};
 
-/// Nothing is ever saved; `redis-benchmark` wants to hear that.
-const REDIS_SETTINGS: [(&str, &str); 2] = [("save", ""), ("appendonly", "no")];
+/// Settings of Redis with one possible value here.
+const FIXED: &[(&str, &str)] = &[
+    // Nothing is ever saved, and `redis-benchmark` warns where it is not told so.
+    ("save", ""),
+    ("appendonly", "no"),
+    ("databases", "1"),
+    ("maxmemory-policy", "noeviction"),
+    ("maxmemory-clients", "0"),
+    // An idle client stays connected; one that is gone is found out by keep-alive probes.
+    ("timeout", "0"),
+    // The image listens on all its addresses.
+    ("bind", "*"),
+    ("tls-port", "0"),
+    ("unixsocket", ""),
+    // A client that does not read is not read from, and never closed for that.
+    ("client-output-buffer-limit", "normal 0 0 0 slave 0 0 0 pubsub 0 0 0"),
+    // There is no slow log, and there are no notifications, replicas or threads for input.
+    ("slowlog-log-slower-than", "-1"),
+    ("slowlog-max-len", "0"),
+    ("latency-monitor-threshold", "0"),
+    ("notify-keyspace-events", ""),
+    ("cluster-enabled", "no"),
+    ("replicaof", ""),
+    ("io-threads", "1"),
+    ("activedefrag", "no"),
+];
 
-/// `CONFIG GET pattern [pattern …]`: a map of names and values. `CONFIG RESETSTAT`.
-pub(super) fn config<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let subcommand = call.argument(1);
-    if subcommand.eq_ignore_ascii_case(b"RESETSTAT") && call.arguments.count() == 2 {
-        call.service.counters.reset();
-        call.reply.status("OK");
-        return Ok(());
-    }
-    if subcommand.eq_ignore_ascii_case(b"SET") && call.arguments.count() > 3 {
-        return Err(Failure::Redis(
-            "CONFIG SET failed - settings are those of the kernel command line",
-        ));
-    }
-    if !subcommand.eq_ignore_ascii_case(b"GET") {
-        return command::help(call, "CONFIG");
-    }
-    if call.arguments.count() < 3 {
-        return Err(Failure::Redis("wrong number of arguments for 'config|get' command"));
-    }
+/// A setting of Redis that follows from one of the image's, and its value.
+type Derived = (&'static str, u64);
+
+/// `CONFIG GET pattern [pattern …]`: a map of names and values, each name once.
+pub(super) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let patterns = call.arguments;
-    let wanted =
-        |name: &str| patterns.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes()));
-    let config = &call.service.config;
+    let service = &*call.service;
     call.reply.map_by(|reply| {
         let mut pairs = 0;
-        for (name, value) in REDIS_SETTINGS {
-            if wanted(name) {
-                reply.bulk(name.as_bytes());
-                reply.bulk(value.as_bytes());
+        service.for_each_setting(&mut |name, value| {
+            if is_wanted(patterns, name) {
+                pair(name, value, reply);
                 pairs += 1;
             }
-        }
-        for key in KEYS {
-            if wanted(key.name) && !key.is_secret() {
-                reply.bulk(key.name.as_bytes());
-                reply.bulk_of(format_args!("{}", key.value(config)));
-                pairs += 1;
-            }
-        }
+        });
         pairs
     });
     Ok(())
+}
+
+fn is_wanted(patterns: Arguments<'_>, name: &str) -> bool {
+    patterns.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes()))
+}
+
+fn pair(name: &str, value: fmt::Arguments<'_>, reply: &mut Reply<'_>) {
+    reply.bulk(name.as_bytes());
+    reply.bulk_of(value);
+}
+
+/// `CONFIG SET name value [name value …]`: refused, for every setting is made at boot. As in Redis the
+/// first name decides which error it is.
+pub(super) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    if !call.arguments.count().is_multiple_of(2) {
+        return Err(Failure::Redis("syntax error"));
+    }
+    let name = call.argument(2);
+    let mut is_known = false;
+    call.service.for_each_setting(&mut |known, _| {
+        is_known |= name.eq_ignore_ascii_case(known.as_bytes());
+    });
+    let name = Word::new(name);
+    Err(if is_known {
+        let before = "CONFIG SET failed (possibly related to argument '";
+        Failure::Quoted(before, name, "') - can't set immutable config")
+    } else {
+        Failure::Quoted("Unknown option or number of arguments for CONFIG SET - '", name, "'")
+    })
+}
+
+/// `CONFIG RESETSTAT`
+pub(super) fn resetstat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    call.service.counters.reset();
+    call.service.tallies.reset();
+    call.reply.status("OK");
+    Ok(())
+}
+
+/// `CONFIG REWRITE`: there is no file to write.
+pub(super) fn rewrite<M: Machine>(_: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    Err(Failure::Redis("The server is running without a config file"))
+}
+
+impl<M: Machine> Service<M> {
+    /// Bytes that regions can have at most: all memory but what is kept for page tables, network and
+    /// metadata.
+    pub(super) fn memory_bytes_max(&self) -> u64 {
+        let stats = self.vm.stats();
+        stats.frames_total.saturating_sub(stats.frames_reserve) * PAGE_BYTES
+    }
+
+    /// Goes through all settings but the secret ones: those of Redis, then the image's own.
+    fn for_each_setting(&self, each: &mut dyn FnMut(&str, fmt::Arguments<'_>)) {
+        for (name, value) in FIXED {
+            each(name, format_args!("{value}"));
+        }
+        for (name, value) in self.derived(&self.config) {
+            each(name, format_args!("{value}"));
+        }
+        for key in KEYS.iter().filter(|key| !key.is_secret()) {
+            each(key.name, format_args!("{}", key.value(&self.config)));
+        }
+    }
+
+    fn derived(&self, config: &Config) -> [Derived; 5] {
+        [
+            ("port", config.resp_port.into()),
+            ("maxclients", config.clients as u64),
+            ("maxmemory", self.memory_bytes_max()),
+            ("proto-max-bulk-len", config.bulk_bytes as u64),
+            ("tcp-keepalive", limits::KEEP_ALIVE_SECONDS),
+        ]
+    }
 }

@@ -8,11 +8,12 @@ use vmalloc::{AllocateError, PageCount, RegionError, RegionId, RequestError, Res
 
 use super::names::Shown;
 use super::size::Human;
+use crate::resp::Reply;
 
-/// How much of a client's own text an error repeats.
+/// How much of a client's own text is kept for an error: errors are returned by value.
 const WORD_BYTES_MAX: usize = 64;
 
-/// A client's own text, cut and made printable, to be repeated in an error.
+/// A client's own text, cut, to be repeated in an error. `Display` makes it printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word(ArrayVec<u8, WORD_BYTES_MAX>);
 
@@ -21,6 +22,11 @@ impl Word {
     #[must_use]
     pub fn new(text: &[u8]) -> Self {
         Self(text.iter().copied().take(WORD_BYTES_MAX).collect())
+    }
+
+    /// What C prints of the text: everything before the first NUL.
+    fn as_c_prints(&self) -> &[u8] {
+        self.0.split(|byte| *byte == 0).next().unwrap_or_default()
     }
 }
 
@@ -134,6 +140,8 @@ pub enum Failure {
     },
     /// A reply is larger than the output may be; a hint says what to use instead.
     ReplyLimit(usize, &'static str),
+    /// A text that is kept for each client is too long: of what, its bytes, and the limit.
+    TooLong(&'static str, usize, usize),
     /// An argument is larger than can be held.
     ArgumentLimit(Option<usize>, usize),
     /// No memory for a reply of so many bytes.
@@ -142,13 +150,26 @@ pub enum Failure {
     Busy(&'static str),
     /// An error of Redis' own, word for word after `ERR`.
     Redis(&'static str),
-    /// A subcommand that there is none of: the command, and what was given.
-    Subcommand(&'static str, Word),
+    /// An error of Redis' own that repeats a client's text between two parts, byte for byte.
+    Quoted(&'static str, Word, &'static str),
     /// `HELLO` with a version other than 2.
     Protocol,
 }
 
 impl Failure {
+    /// Writes the error. What a client sent may be any byte, and Redis repeats it as it is.
+    pub(super) fn write(&self, reply: &mut Reply<'_>) {
+        match self {
+            Self::Quoted(before, word, after) => reply.error_of_bytes(&[
+                b"ERR ",
+                before.as_bytes(),
+                word.as_c_prints(),
+                after.as_bytes(),
+            ]),
+            _ => reply.error(format_args!("{self}")),
+        }
+    }
+
     /// Whether the request failed only because something was used up for now: `SOFT` turns that
     /// into a null.
     #[must_use]
@@ -201,6 +222,9 @@ impl fmt::Display for Failure {
                 write!(f, "FAULT {place} offset={offset} access={access}")
             }
             Self::ReplyLimit(limit, hint) => write!(f, "LIMIT reply exceeds {limit} bytes{hint}"),
+            Self::TooLong(what, bytes, limit) => {
+                write!(f, "ERR {what} of {bytes} bytes exceeds {limit}")
+            }
             Self::ArgumentLimit(Some(bytes), limit) => {
                 write!(f, "LIMIT argument of {bytes} bytes does not fit in {limit}")
             }
@@ -210,9 +234,7 @@ impl fmt::Display for Failure {
             Self::ReplyMemory(bytes) => write!(f, "NOMEM no room for a reply of {bytes} bytes"),
             Self::Busy(what) => write!(f, "BUSY {what}"),
             Self::Redis(text) => write!(f, "ERR {text}"),
-            Self::Subcommand(command, word) => {
-                write!(f, "ERR unknown subcommand '{word}'. Try {command} HELP.")
-            }
+            Self::Quoted(before, word, after) => write!(f, "ERR {before}{word}{after}"),
             Self::Protocol => f.write_str("NOPROTO unsupported protocol version"),
         }
     }

@@ -4,7 +4,7 @@ mod get;
 mod scan;
 mod set;
 
-pub(super) use get::{exists, get, getrange, kind, memory, strlen};
+pub(super) use get::{exists, get, getrange, kind, memory_usage, strlen};
 pub(super) use scan::scan;
 pub(super) use set::{append, del, set, setrange};
 

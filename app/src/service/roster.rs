@@ -1,67 +1,108 @@
-//! Who is connected: a note for each place, for those who ask about others.
+//! The client list: an entry for each place, which `CLIENT LIST` shows and `CLIENT KILL` marks.
 
 use alloc::vec::Vec;
-use core::fmt;
 use core::net::SocketAddrV4;
 
 use arrayvec::ArrayVec;
-
-use super::session::CLIENT_NAME_BYTES_MAX;
+use runtime_config::limits::{CLIENT_LIBRARY_BYTES_MAX, CLIENT_NAME_BYTES_MAX};
 
 /// What is noted of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Guest {
     /// 0 where there is none.
     pub(super) number: u64,
+    /// The client's end of the connection.
     pub(super) peer: SocketAddrV4,
+    /// The server's end.
+    pub(super) local: SocketAddrV4,
     pub(super) name: ArrayVec<u8, CLIENT_NAME_BYTES_MAX>,
+    pub(super) library: ArrayVec<u8, CLIENT_LIBRARY_BYTES_MAX>,
+    pub(super) library_version: ArrayVec<u8, CLIENT_LIBRARY_BYTES_MAX>,
     pub(super) came_us: u64,
     pub(super) seen_us: u64,
     /// Its last command.
     pub(super) command: &'static str,
     pub(super) is_resp3: bool,
+    /// It asked never to be evicted.
+    pub(super) is_kept: bool,
     /// Its connection is to be closed.
     pub(super) is_killed: bool,
+    pub(super) buffers: ClientBuffers,
+    /// The most bytes that were in its buffer of replies at the end of a turn.
+    pub(super) output_peak: usize,
+    /// Bytes of the arguments of the request that is served now, where it asks for them.
+    pub(super) arguments: usize,
+}
+
+/// Bytes in the buffers of a connection, at the end of its last turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientBuffers {
+    /// Bytes that have come and are not served.
+    pub input: usize,
+    /// Bytes that can still come.
+    pub input_room: usize,
+    /// Size of the buffer of replies.
+    pub output_size: usize,
+    /// Bytes in it that are not sent.
+    pub output: usize,
+    /// Size of a buffer taken for one large reply.
+    pub spilled: usize,
 }
 
 impl Guest {
+    const NOWHERE: SocketAddrV4 = SocketAddrV4::new(core::net::Ipv4Addr::UNSPECIFIED, 0);
+
     const NOBODY: Self = Self {
         number: 0,
-        peer: SocketAddrV4::new(core::net::Ipv4Addr::UNSPECIFIED, 0),
+        peer: Self::NOWHERE,
+        local: Self::NOWHERE,
         name: ArrayVec::new_const(),
+        library: ArrayVec::new_const(),
+        library_version: ArrayVec::new_const(),
         came_us: 0,
         seen_us: 0,
         command: "",
         is_resp3: false,
+        is_kept: false,
         is_killed: false,
+        buffers: ClientBuffers { input: 0, input_room: 0, output_size: 0, output: 0, spilled: 0 },
+        output_peak: 0,
+        arguments: 0,
     };
 }
 
-/// A note for each place.
+/// An entry for each place.
 #[derive(Debug)]
 pub(super) struct Roster(Vec<Guest>);
 
 impl Roster {
-    /// Makes room for so many.
+    /// Makes room for `count` connections.
     pub(super) fn with_places(count: usize) -> Self {
         Self(alloc::vec![Guest::NOBODY; count])
     }
 
-    /// Notes who has come to a place.
-    pub(super) fn come(&mut self, place: u32, number: u64, peer: SocketAddrV4, now_us: u64) {
+    /// Enters a connection that has come to a place.
+    pub(super) fn come(
+        &mut self,
+        place: u32,
+        number: u64,
+        [peer, local]: [SocketAddrV4; 2],
+        now_us: u64,
+    ) {
         if let Some(guest) = self.0.get_mut(place as usize) {
-            *guest = Guest { number, peer, came_us: now_us, seen_us: now_us, ..Guest::NOBODY };
+            *guest =
+                Guest { number, peer, local, came_us: now_us, seen_us: now_us, ..Guest::NOBODY };
         }
     }
 
-    /// Forgets who has left.
+    /// Removes the entry of a connection that has ended.
     pub(super) fn leave(&mut self, place: u32) {
         if let Some(guest) = self.0.get_mut(place as usize) {
             *guest = Guest::NOBODY;
         }
     }
 
-    /// The note on a place.
+    /// The entry of a place.
     pub(super) fn at(&mut self, place: u32) -> Option<&mut Guest> {
         self.0.get_mut(place as usize)
     }
@@ -71,33 +112,13 @@ impl Roster {
         self.0.get(place as usize).is_some_and(|guest| guest.is_killed)
     }
 
-    /// All that are connected.
-    pub(super) fn guests(&self) -> impl Iterator<Item = &Guest> {
-        self.0.iter().filter(|guest| guest.number != 0)
+    /// All that are connected, each with its place.
+    pub(super) fn guests(&self) -> impl Iterator<Item = (usize, &Guest)> + Clone {
+        self.0.iter().enumerate().filter(|(_, guest)| guest.number != 0)
     }
 
-    /// The same, to be changed.
+    /// All that are connected, to be changed.
     pub(super) fn guests_mut(&mut self) -> impl Iterator<Item = &mut Guest> {
         self.0.iter_mut().filter(|guest| guest.number != 0)
-    }
-}
-
-/// A guest as Redis lists it.
-pub(super) struct Line<'a> {
-    pub(super) guest: &'a Guest,
-    pub(super) now_us: u64,
-}
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Guest { number, peer, came_us, seen_us, command, is_resp3, .. } = self.guest;
-        let name = core::str::from_utf8(&self.guest.name).unwrap_or_default();
-        let [age, idle] = [came_us, seen_us].map(|us| self.now_us.saturating_sub(*us) / 1_000_000);
-        let resp = if *is_resp3 { 3 } else { 2 };
-        write!(f, "id={number} addr={peer} name={name} age={age} idle={idle} flags=N db=0 cmd=")?;
-        command
-            .bytes()
-            .try_for_each(|byte| write!(f, "{}", char::from(byte.to_ascii_lowercase())))?;
-        write!(f, " user=default resp={resp}")
     }
 }

@@ -2,17 +2,14 @@
 
 use vmalloc::Machine;
 
-use super::Service;
 use super::call::Call;
-use super::failure::Failure;
+use super::client;
+use super::failure::{Failure, Word};
 use super::job::Job;
 use super::reply_mode::ReplyMode;
 use super::reservation::Reservation;
 use super::stream::Stream;
 use crate::resp;
-
-/// Longest name that `CLIENT SETNAME` takes. Redis has no limit but its bulk strings.
-pub(super) const CLIENT_NAME_BYTES_MAX: usize = 64;
 
 /// The version that clients are told: that of the Redis whose wording is followed.
 pub(super) const REDIS_VERSION: &str = "7.0.15";
@@ -147,6 +144,11 @@ pub(super) fn echo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
 pub(super) fn select<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     match resp::signed(call.argument(1)) {
         Some(0) => call.reply.status("OK"),
+        Some(index) if i32::try_from(index).is_err() => {
+            return Err(Failure::Redis(
+                "value is out of range, value must between -2147483648 and 2147483647",
+            ));
+        }
         Some(_) => return Err(Failure::Redis("DB index is out of range")),
         None => return Err(Failure::Redis("value is not an integer or out of range")),
     }
@@ -168,6 +170,31 @@ pub(super) fn refuse_http<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), 
     Ok(())
 }
 
+/// Obeys the options of `HELLO` one after the other, as Redis does: an error leaves those before it
+/// as they are.
+fn hello_options<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let mut at = 2;
+    while let Some(option) = call.arguments.get(at) {
+        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+        let (value, password) = (call.arguments.get(at + 1), call.arguments.get(at + 2));
+        match (value, password) {
+            (Some(user), Some(password)) if is("AUTH") => {
+                call.service.authenticate(call.session, user, password)?;
+                at += 3;
+            }
+            (Some(name), _) if is("SETNAME") => {
+                client::set_name(call.service, call.session, name)?;
+                at += 2;
+            }
+            _ => {
+                let option = Word::new(option);
+                return Err(Failure::Quoted("Syntax error in HELLO option '", option, "'"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// `HELLO [2|3 [AUTH default password] [SETNAME name]]`
 pub(super) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let mut is_resp3 = call.session.is_resp3;
@@ -181,29 +208,13 @@ pub(super) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
             }
         }
     }
-    let mut options = call.arguments.iter().skip(2);
-    let mut name = None;
-    while let Some(option) = options.next() {
-        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
-        match (options.next(), is("AUTH"), is("SETNAME")) {
-            (Some(user), true, _) => {
-                let password =
-                    options.next().ok_or(Failure::Redis("Syntax error in HELLO option"))?;
-                call.service.authenticate(call.session, user, password)?;
-            }
-            (Some(value), _, true) => name = Some(value),
-            _ => return Err(Failure::Redis("Syntax error in HELLO option")),
-        }
-    }
+    hello_options(call)?;
     if !call.service.is_admitted(call.session) {
         return Err(Failure::Plain(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
              AUTH <user> <pass> option can be used to authenticate the client and select the RESP \
              protocol version at the same time",
         ));
-    }
-    if let Some(name) = name {
-        set_name(call.service, call.session, name)?;
     }
     call.session.is_resp3 = is_resp3;
     if let Some(guest) = call.service.roster.at(call.session.place) {
@@ -226,25 +237,6 @@ pub(super) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     }
     reply.bulk(b"modules");
     reply.array(0);
-    Ok(())
-}
-
-/// Names the connection for those who list them.
-pub(super) fn set_name<M: Machine>(
-    service: &mut Service<M>,
-    session: &Session,
-    name: &[u8],
-) -> Result<(), Failure> {
-    if !name.iter().all(u8::is_ascii_graphic) {
-        let text = "Client names cannot contain spaces, newlines or special characters.";
-        return Err(Failure::Redis(text));
-    }
-    let name = name
-        .try_into()
-        .map_err(|_| Failure::Redis("Client names cannot have more than 64 bytes."))?;
-    if let Some(guest) = service.roster.at(session.place) {
-        guest.name = name;
-    }
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! The one table of commands: it feeds dispatch, arity checks, `COMMAND` and `docs/commands.md`.
 
+mod flags;
+mod keys;
 mod rows;
+mod subcommands;
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -10,6 +13,10 @@ use vmalloc::Machine;
 use super::call::Call;
 use super::failure::Failure;
 use super::session;
+use crate::resp::Arguments;
+
+pub(super) use flags::Flags;
+pub(super) use keys::{Keys, Place};
 
 /// What a command is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +51,7 @@ type Handler<M> = fn(&mut Call<'_, '_, M>) -> Result<(), Failure>;
 
 /// One command.
 pub struct Command<M: Machine + 'static> {
-    /// Its name, in capitals.
+    /// Its full name, in capitals: that of a subcommand is `COMMAND|SUBCOMMAND`.
     pub name: &'static str,
     /// How many arguments it takes, counted with its name; a negative number is a minimum.
     pub arity: i32,
@@ -56,8 +63,14 @@ pub struct Command<M: Machine + 'static> {
     pub summary: &'static str,
     /// The first words of its errors, beside those of every command.
     pub errors: &'static str,
-    /// Whether it is served before the password was said.
-    pub(super) is_open: bool,
+    /// The commands that its second word chooses from; most have none.
+    pub subcommands: &'static [Self],
+    /// What `COMMAND INFO` says of it.
+    pub(super) flags: Flags,
+    /// Where its keys are.
+    pub(super) keys: Keys,
+    /// Redis' hints for proxies.
+    pub(super) tips: &'static str,
     /// Whether it neither allocates nor frees: it is served during an audit too.
     pub(super) is_light: bool,
     /// What to say when its reply is too large.
@@ -75,7 +88,6 @@ impl<M: Machine> Command<M> {
         summary: &'static str,
         handler: Handler<M>,
     ) -> Self {
-        let (is_open, is_light) = (false, false);
         Self {
             name,
             arity,
@@ -83,8 +95,11 @@ impl<M: Machine> Command<M> {
             syntax,
             summary,
             errors: "",
-            is_open,
-            is_light,
+            subcommands: &[],
+            flags: Flags::new(0, 0),
+            keys: Keys::NONE,
+            tips: "",
+            is_light: false,
             hint: "",
             handler,
         }
@@ -95,8 +110,23 @@ impl<M: Machine> Command<M> {
         self
     }
 
-    const fn open(mut self) -> Self {
-        self.is_open = true;
+    const fn flags(mut self, flags: u32, categories: u32) -> Self {
+        self.flags = Flags::new(flags, categories);
+        self
+    }
+
+    const fn keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    const fn tips(mut self, tips: &'static str) -> Self {
+        self.tips = tips;
+        self
+    }
+
+    const fn subcommands(mut self, subcommands: &'static [Self]) -> Self {
+        self.subcommands = subcommands;
         self
     }
 
@@ -108,6 +138,12 @@ impl<M: Machine> Command<M> {
     const fn hint(mut self, hint: &'static str) -> Self {
         self.hint = hint;
         self
+    }
+
+    /// A subcommand's name without that of its command.
+    #[must_use]
+    pub fn last_name(&self) -> &'static str {
+        self.name.rsplit('|').next().unwrap_or(self.name)
     }
 
     /// Whether it takes so many arguments, counted with its name.
@@ -125,6 +161,16 @@ impl<M: Machine> fmt::Debug for Command<M> {
     }
 }
 
+/// What the first words of a request mean.
+pub(super) enum Found<M: Machine + 'static> {
+    /// A command or subcommand, and its number among all of them.
+    Command(usize, &'static Command<M>),
+    /// A command that has no such subcommand.
+    NoSubcommand(&'static Command<M>),
+    /// No command.
+    Nothing,
+}
+
 /// The table, for one kind of machine.
 #[derive(Debug)]
 pub struct Commands<M>(PhantomData<M>);
@@ -132,8 +178,10 @@ pub struct Commands<M>(PhantomData<M>);
 impl<M: Machine + 'static> Commands<M> {
     /// What a browser sends. They are no commands, and not in the table.
     const NOT_OURS: &'static [Command<M>] = &[
-        Command::new(Group::Connection, "POST", -1, "", "", session::refuse_http).open(),
-        Command::new(Group::Connection, "HOST:", -1, "", "", session::refuse_http).open(),
+        Command::new(Group::Connection, "POST", -1, "", "", session::refuse_http)
+            .flags(flags::NO_AUTH, 0),
+        Command::new(Group::Connection, "HOST:", -1, "", "", session::refuse_http)
+            .flags(flags::NO_AUTH, 0),
     ];
 
     /// Looks a command up; case does not matter.
@@ -146,5 +194,34 @@ impl<M: Machine + 'static> Commands<M> {
     pub(super) fn find_numbered(name: &[u8]) -> Option<(usize, &'static Command<M>)> {
         let mut all = Self::TABLE.iter().chain(Self::NOT_OURS).enumerate();
         all.find(|(_, command)| name.eq_ignore_ascii_case(command.name.as_bytes()))
+    }
+
+    /// Looks up what a request asks for: a command, or the subcommand that its second word names.
+    pub(super) fn look_up(request: Arguments<'_>) -> Found<M> {
+        let name = request.get(0).unwrap_or_default();
+        let Some((number, command)) = Self::find_numbered(name) else { return Found::Nothing };
+        let Some(word) = request.get(1).filter(|_| !command.subcommands.is_empty()) else {
+            // What stands behind the table is counted as no command.
+            let is_ours = number < Self::TABLE.len();
+            return Found::Command(if is_ours { number } else { usize::MAX }, command);
+        };
+        let is_it =
+            |subcommand: &Command<M>| word.eq_ignore_ascii_case(subcommand.last_name().as_bytes());
+        let Some(at) = command.subcommands.iter().position(is_it) else {
+            return Found::NoSubcommand(command);
+        };
+        let before = Self::TABLE.iter().take(number).map(|other| other.subcommands.len());
+        let number = Self::TABLE.len() + before.sum::<usize>() + at;
+        Found::Command(number, &command.subcommands[at])
+    }
+
+    /// Looks up a full name, that of a subcommand with its command and `|`.
+    pub(super) fn find_full(name: &[u8]) -> Option<&'static Command<M>> {
+        Self::all().find(|command| name.eq_ignore_ascii_case(command.name.as_bytes()))
+    }
+
+    /// Every command in the order of their numbers: the table, then all subcommands.
+    pub(super) fn all() -> impl Iterator<Item = &'static Command<M>> + Clone {
+        Self::TABLE.iter().chain(Self::TABLE.iter().flat_map(|command| command.subcommands))
     }
 }

@@ -23,10 +23,12 @@ pub const BOUNDS_US: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_0
 /// What is counted of one command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Calls.
+    /// Calls that were begun.
     pub calls: u64,
     /// Those of them that were answered with an error.
     pub failed: u64,
+    /// Calls that were refused before they were begun.
+    pub rejected: u64,
     /// Timed calls by class.
     pub classes: [u64; BOUNDS_US.len() + 1],
     /// How long those took together, in microseconds.
@@ -44,6 +46,12 @@ impl Tally {
     #[must_use]
     pub fn timed(&self) -> u64 {
         self.classes.iter().sum()
+    }
+
+    /// Calls that ended with an error, begun or not.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.failed + self.rejected
     }
 
     fn time(&mut self, us: u64) {
@@ -70,6 +78,11 @@ impl Tallies {
         Self { list: vec![Tally::default(); commands + 1] }
     }
 
+    /// Counts everything from 0 again.
+    pub(super) fn reset(&mut self) {
+        self.list.fill(Tally::default());
+    }
+
     fn at(&mut self, number: usize) -> &mut Tally {
         let last = self.list.len() - 1;
         &mut self.list[number.min(last)]
@@ -79,14 +92,14 @@ impl Tallies {
 impl<M: Machine> Service<M> {
     /// Every command's name and what was counted of it, then what was no command.
     pub fn tallies(&self) -> impl Iterator<Item = (&'static str, &Tally)> {
-        let names = Commands::<M>::TABLE.iter().map(|command| command.name);
+        let names = Commands::<M>::all().map(|command| command.name);
         names.chain(["unknown"]).zip(&self.tallies.list)
     }
 
     /// Counts a call that was refused before it was begun.
     pub(super) fn refuse_call(&mut self, number: usize) {
         self.counters.errors += 1;
-        self.tallies.at(number).count(true);
+        self.tallies.at(number).rejected += 1;
     }
 
     /// Counts a call that is about to be served; its beginning, if it is timed. Little is done here:

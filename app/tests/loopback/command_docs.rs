@@ -16,7 +16,14 @@ fn table() -> String {
         let _ = write!(text, "\n| {} | what it does | errors |\n|---|---|---|\n", title(group));
         let all = Commands::<SimMachine>::TABLE.iter();
         for command in all.filter(|command| command.group == group) {
-            let syntax = format!("{} {}", command.name, command.syntax).replace('|', "\\|");
+            let names = command.subcommands.iter().map(|subcommand| subcommand.last_name());
+            let chosen: Vec<&str> = names.filter(|name| *name != "HELP").collect();
+            let rest = match chosen[..] {
+                [] => command.syntax.to_owned(),
+                [only] => format!("{only} {}", command.subcommands[0].syntax),
+                _ => chosen.join("|"),
+            };
+            let syntax = format!("{} {rest}", command.name).replace('|', "\\|");
             let (summary, errors) = (command.summary, command.errors);
             let _ = writeln!(text, "| `{}` | {summary} | {errors} |", syntax.trim_end());
         }

@@ -32,13 +32,13 @@ fn the_third_version_has_maps_and_nulls() {
 fn nobody_is_served_without_the_password() {
     let mut world = World::with("requirepass=open-sesame", 4_000);
     let mut client = world.connect();
-    for line in ["VMALLOC 1", "GET k", "INFO", "CONFIG GET *", "COMMAND", "RESET"] {
+    for line in ["VMALLOC 1", "GET k", "INFO", "CONFIG GET *", "COMMAND", "PING"] {
         assert_eq!(world.error(&mut client, line), "NOAUTH Authentication required.", "{line}");
     }
     world.send(&mut client, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100000\r\n");
     assert!(world.reply(&mut client).text().starts_with("NOAUTH "));
     world.send(&mut client, &[b'x'; 100_002]);
-    assert_eq!(world.ok(&mut client, "PING").text(), "PONG");
+    assert_eq!(world.ok(&mut client, "RESET").text(), "RESET");
     let wrong = "WRONGPASS invalid username-password pair or user is disabled.";
     for line in
         ["AUTH open", "AUTH open-sesame-", "AUTH other open-sesame", "HELLO 3 AUTH default x"]
@@ -75,7 +75,7 @@ fn connections_are_listed_and_killed() {
     assert_eq!(world.error(&mut one, "CLIENT LIST ID"), "ERR syntax error");
     let info = world.ok(&mut one, "CLIENT INFO").text();
     assert!(
-        info.starts_with("id=1 ") && info.contains(" cmd=client user=default resp=2"),
+        info.starts_with("id=1 ") && info.contains(" cmd=client|info user=default redir=-1 resp=2"),
         "{info}"
     );
     assert_eq!(world.ok(&mut one, "CLIENT KILL ID 2").integer(), 1);
@@ -113,4 +113,92 @@ fn counters_begin_again() {
     world.ok(&mut client, "CONFIG RESETSTAT");
     assert!(world.counter(&mut client, "commands") < 3);
     assert_eq!(world.counter(&mut client, "clients"), 1);
+}
+
+/// Every field of Redis 7.0 in its order, then those of 7.2 about the library.
+#[test]
+fn a_line_of_the_client_list_has_every_field() {
+    let mut world = World::new();
+    let (mut client, mut other) = (world.connect(), world.connect());
+    let fields = "id addr laddr fd name age idle flags db sub psub ssub multi qbuf qbuf-free argv-mem \
+                  multi-mem rbs rbp obl oll omem tot-mem events cmd user redir resp lib-name lib-ver";
+    world.ok(&mut client, "CLIENT SETINFO LIB-NAME some-library");
+    world.ok(&mut client, "CLIENT SETINFO lib-ver 1.2.3");
+    world.ok(&mut client, "CLIENT NO-EVICT ON");
+    let line = world.ok(&mut client, "CLIENT INFO").text();
+    let (line, end) = line.split_at(line.len() - 1);
+    assert_eq!(end, "\n");
+    let pairs: Vec<(&str, &str)> =
+        line.split(' ').map(|word| word.split_once('=').unwrap()).collect();
+    let names: Vec<&str> = pairs.iter().map(|pair| pair.0).collect();
+    assert_eq!(names.join(" "), fields);
+    for (name, value) in [
+        ("laddr", "10.0.2.15:7379"),
+        ("flags", "e"),
+        ("multi", "-1"),
+        ("argv-mem", "10"),
+        ("cmd", "client|info"),
+        ("redir", "-1"),
+        ("lib-name", "some-library"),
+        ("lib-ver", "1.2.3"),
+    ] {
+        assert!(pairs.contains(&(name, value)), "{name}={value}: {line}");
+    }
+    let fresh = world.ok(&mut client, "CLIENT LIST ID 2 2").text();
+    assert_eq!(fresh.lines().count(), 2, "{fresh}");
+    assert!(fresh.contains(" cmd=NULL ") && fresh.contains(" flags=N "), "{fresh}");
+    // What has come and is not whole is in the buffer.
+    world.send(&mut other, b"*2\r\n$4\r\nECHO\r\n$10\r\nabc");
+    world.settle();
+    let line = world.ok(&mut client, "CLIENT LIST ID 2").text();
+    assert!(line.contains(" qbuf=22 "), "{line}");
+    for (request, error) in [
+        ("CLIENT SETINFO foo x", "ERR Unrecognized option 'foo'"),
+        (
+            "CLIENT SETINFO lib-name a\u{7f}b",
+            "ERR lib-name cannot contain spaces, newlines or special characters.",
+        ),
+    ] {
+        assert_eq!(world.error(&mut client, request), error);
+    }
+}
+
+/// Long names are kept whole, and what is too long is refused with its limit.
+#[test]
+fn names_of_clients_are_long_or_refused() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    let long = "n".repeat(512);
+    world.ok(&mut client, &format!("CLIENT SETNAME {long}"));
+    assert_eq!(world.ok(&mut client, "CLIENT GETNAME").text(), long);
+    let error = "ERR client name of 513 bytes exceeds 512";
+    assert_eq!(world.error(&mut client, &format!("CLIENT SETNAME {long}n")), error);
+    assert_eq!(world.error(&mut client, &format!("HELLO 2 SETNAME {long}n")), error);
+    assert_eq!(world.ok(&mut client, "CLIENT GETNAME").text(), long);
+    let library = "l".repeat(65);
+    assert_eq!(
+        world.error(&mut client, &format!("CLIENT SETINFO LIB-VER {library}")),
+        "ERR library text of 65 bytes exceeds 64"
+    );
+}
+
+/// Each filter of `CLIENT KILL` chooses by itself and together with others.
+#[test]
+fn connections_are_killed_by_filters() {
+    let mut world = World::new();
+    let (mut one, two, three) = (world.connect(), world.connect(), world.connect());
+    let line = world.ok(&mut one, "CLIENT LIST ID 2").text();
+    let address = line.split(' ').nth(1).unwrap().trim_start_matches("addr=").to_owned();
+    for (filter, count) in [
+        (format!("ID 3 ADDR {address}"), 0),
+        ("LADDR 10.0.2.15:7380".to_owned(), 0),
+        (format!("ADDR {address} LADDR 10.0.2.15:7379 TYPE normal USER default"), 1),
+        ("LADDR 10.0.2.15:7379".to_owned(), 1),
+        ("TYPE normal SKIPME no".to_owned(), 1),
+    ] {
+        let killed = world.ok(&mut one, &format!("CLIENT KILL {filter}")).integer();
+        assert_eq!(killed, count, "{filter}");
+        world.settle();
+    }
+    assert!(world.is_closed(&one) && world.is_closed(&two) && world.is_closed(&three));
 }

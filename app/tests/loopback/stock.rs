@@ -49,7 +49,7 @@ fn what_redis_benchmark_asks_first() {
     assert_eq!(world.ask(&mut client, "CONFIG GET nothing"), Value::Array(Vec::new()));
     assert_eq!(
         world.error(&mut client, "CONFIG SET save x"),
-        "ERR CONFIG SET failed - settings are those of the kernel command line"
+        "ERR CONFIG SET failed (possibly related to argument 'save') - can't set immutable config"
     );
 }
 
@@ -75,9 +75,12 @@ fn what_client_libraries_ask_first() {
         let help = world.ok(&mut client, &format!("{name} help"));
         assert!(help.items()[0].text().starts_with(name), "{name}: {help:?}");
     }
-    assert_eq!(world.error(&mut client, "MEMORY USAGE"), "ERR syntax error");
+    assert_eq!(
+        world.error(&mut client, "MEMORY USAGE"),
+        "ERR wrong number of arguments for 'memory|usage' command"
+    );
     let count = world.ok(&mut client, "COMMAND COUNT").integer();
-    for line in ["COMMAND", "COMMAND INFO", "COMMAND LIST"] {
+    for line in ["COMMAND", "COMMAND INFO"] {
         assert_eq!(world.ok(&mut client, line).items().len() as u64, count, "{line}");
     }
     let get = world.ok(&mut client, "COMMAND INFO GET nothing").items().to_vec();

@@ -6,7 +6,6 @@ use vmalloc::{Machine, PAGE_BYTES, RegionInfo};
 
 use crate::resp;
 use crate::service::call::Call;
-use crate::service::command;
 use crate::service::failure::Failure;
 
 /// `GET key`
@@ -80,11 +79,9 @@ pub(in crate::service) fn kind<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 }
 
 /// `MEMORY USAGE key [SAMPLES n]`: its pages, its guard page, and what its entries take of tables.
-pub(in crate::service) fn memory<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let subcommand = call.argument(1);
-    if !subcommand.eq_ignore_ascii_case(b"USAGE") {
-        return command::help(call, "MEMORY");
-    }
+pub(in crate::service) fn memory_usage<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<(), Failure> {
     let options = call.arguments.count();
     if !(options == 3 || options == 5 && call.argument(3).eq_ignore_ascii_case(b"SAMPLES")) {
         return Err(Failure::Redis("syntax error"));

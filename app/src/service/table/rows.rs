@@ -3,144 +3,250 @@
 use vmalloc::Machine;
 
 use super::Group::{Connection, Key, Region, Report};
-use super::{Command, Commands};
-use crate::service::{
-    allocate, audit, auth, batch, bench, bytes, client, command, config, counters, entries, fill,
-    free, info, inject, keys, lease, probe, protect, quota, report, resize, session,
+use super::flags::{
+    ADMIN, ALLOW_BUSY, CONNECTION, DANGEROUS, DENYOOM, FAST, KEYSPACE, LOADING, MOVABLEKEYS,
+    NO_AUTH, NO_MANDATORY_KEYS, NOSCRIPT, READONLY, STALE, STRING, WRITE,
 };
+use super::{Command, Commands, Keys};
+use crate::service::{
+    allocate, audit, auth, batch, bench, bytes, command, counters, entries, fill, free, info,
+    inject, keys, lease, probe, protect, quota, report, resize, session,
+};
+
+/// Flags of what takes regions, whose names are keys.
+const OPTIONAL_KEYS: u32 = NO_MANDATORY_KEYS | MOVABLEKEYS;
+/// Flags of what a client may send before the password.
+const ANYBODY: u32 = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY;
+
+const CHANGES: &str = "nondeterministic_output";
+const ALL_SHARDS: &str = "request_policy:all_shards response_policy:all_succeeded";
+const SUM: &str = "request_policy:multi_shard response_policy:agg_sum";
 
 impl<M: Machine + 'static> Commands<M> {
     /// Every command.
     pub const TABLE: &'static [Command<M>] = &[
         Command::new(Region, "VMALLOC", -2, "size [ALIGN a] [ZERO|NOZERO] [NODE n] [HUGE never|try|must] [PROT rw|ro|rx|none] [NAME k [REPLACE]] [LEASE ms|PERSIST] [SOFT]", "allocates a region, always zeroed: id, address, mapped bytes; with `SOFT` a lack of memory, addresses, names or quota is a null", allocate::vmalloc)
+            .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
+            .keys(Keys::named(2))
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA EXISTS"),
         Command::new(Region, "VFREE", -2, "[STRICT] r [r ...]", "frees regions: how many were there; with `STRICT` one that is gone is an error", free::vfree)
+            .flags(WRITE | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, -1, "RM delete"))
             .errors("PERM INVAL BUSY NOENT"),
         Command::new(Connection, "PING", -1, "[message]", "answers PONG, or the message", session::ping)
-            .light()
-            .open(),
+            .flags(FAST, CONNECTION)
+            .tips(ALL_SHARDS)
+            .light(),
         Command::new(Key, "GET", 2, "key", "the bytes of a region, or null", keys::get)
+            .flags(READONLY | FAST, STRING)
+            .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light()
             .errors("FAULT LIMIT BUSY")
             .hint(", use GETRANGE"),
         Command::new(Key, "SET", -3, "key value [NX|XX] [EX seconds|PX milliseconds|KEEPTTL]", "a new region that holds the value; the old one is freed", keys::set)
+            .flags(WRITE | DENYOOM, STRING)
+            .keys(Keys::fixed(1, 1, 1, "RW access update variable_flags"))
             .errors("INVAL TOOBIG NOMEM NOVA QUOTA"),
         Command::new(Region, "VREAD", 4, "r offset length", "reads bytes, inside the requested size", bytes::vread)
+            .flags(READONLY | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, 1, "RO access"))
             .light()
             .errors("FAULT RANGE LIMIT NOENT PERM BUSY"),
         Command::new(Region, "VWRITE", 4, "r offset data", "writes bytes, inside the requested size: how many", bytes::vwrite)
+            .flags(WRITE | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, 1, "RW update"))
             .light()
             .errors("FAULT RANGE LIMIT NOENT PERM BUSY"),
         Command::new(Region, "VZALLOC", -2, "size [options of VMALLOC]", "the same as VMALLOC: every region is zeroed", allocate::vmalloc)
+            .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
+            .keys(Keys::named(2))
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA EXISTS"),
         Command::new(Region, "VMALLOC_NODE", -3, "size node [options of VMALLOC]", "the same with the node's frames first", allocate::vmalloc_node)
+            .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
+            .keys(Keys::named(3))
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA EXISTS"),
         Command::new(Region, "VMALLOCN", -3, "count size [options of VMALLOC] [PARTIAL]", "allocates up to 1024 regions, all or none: ids; with `PARTIAL` those that fitted", batch::vmallocn)
+            .flags(WRITE | DENYOOM, 0)
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA"),
         Command::new(Region, "VREALLOC", -3, "r size [MOVE|NOMOVE|COPY] [ZERO]", "resizes a region, what is added is zeroed: id, address, mapped bytes, and same, shrunk, grown, moved or copied; size 0 frees it and answers null", resize::vrealloc)
+            .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, 1, "RW update"))
             .errors("NOENT PERM INVAL TOOBIG NOMEM NOVA QUOTA BUSY"),
-        Command::new(Region, "VFREEALL", 1, "", "frees this connection's regions without a name: how many", batch::vfreeall),
+        Command::new(Region, "VFREEALL", 1, "", "frees this connection's regions without a name: how many", batch::vfreeall)
+            .flags(WRITE, 0),
         Command::new(Region, "VFILL", 5, "r offset length byte", "sets bytes, in slices: how many", fill::vfill)
+            .flags(WRITE | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, 1, "RW update"))
             .light()
             .errors("FAULT RANGE NOENT PERM BUSY INVAL"),
         Command::new(Region, "VSUM", -2, "r [offset length]", "CRC-64 (that of xz) of bytes, in slices: hexadecimal", fill::vsum)
+            .flags(READONLY | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, 1, "RO access"))
             .light()
             .errors("FAULT RANGE NOENT PERM BUSY INVAL"),
         Command::new(Region, "VPROT", 3, "r ro|rw|rx|none", "changes rights; answered when every CPU obeys", protect::vprot)
+            .flags(WRITE | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, 1, "RW update"))
             .errors("WXVIOLATION NOENT PERM INVAL BUSY"),
         Command::new(Region, "VLEASE", 3, "r ms|PERSIST", "ends a region by itself after so many milliseconds, or never", lease::vlease)
+            .flags(WRITE | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, 1, "RW update"))
             .errors("NOENT PERM INVAL QUOTA BUSY"),
         Command::new(Region, "VINFO", 2, "r", "all that is known of a region", report::vinfo)
+            .flags(READONLY | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, 1, "RO"))
             .light()
             .errors("NOENT BUSY"),
         Command::new(Report, "VLIST", -1, "[CURSOR c] [COUNT n] [OWNER o] [STATE busy|lazy|all]", "regions by address, then what waits for a flush: the next cursor (0 is the end), and rows of id, caller, address, mapped and requested bytes, protection, state", report::vlist)
+            .flags(READONLY, 0)
+            .tips(CHANGES)
             .errors("INVAL LIMIT")
             .hint(", use a smaller COUNT"),
         Command::new(Report, "VMALLOCINFO", -1, "[EXT]", "all regions in the format of `/proc/vmallocinfo`; with `EXT` id, owner, requested bytes and rights behind it", report::vmallocinfo)
+            .flags(READONLY, 0)
+            .tips(CHANGES)
             .errors("LIMIT")
             .hint(", use VLIST"),
         Command::new(Report, "VPTE", -2, "r [offset pages]", "page-table entries of a region: address, level, frame, flags", entries::vpte)
+            .flags(READONLY | OPTIONAL_KEYS, 0)
+            .keys(Keys::regions(1, 1, "RO"))
             .errors("NOENT PERM RANGE LIMIT BUSY")
             .hint(", use offset and pages"),
         Command::new(Report, "VWALK", 2, "address", "the entry at each of four levels", entries::vwalk)
+            .flags(READONLY, 0)
             .errors("INVAL"),
         Command::new(Report, "VPROBE", 3, "address r|w|x", "tries a real access: ok, or the fault and whose it is", probe::vprobe)
+            .flags(READONLY, 0)
             .errors("INVAL"),
         Command::new(Report, "VCHECK", -1, "[FULL]", "audits every structure against the others; with `FULL` nothing else is served meanwhile", audit::vcheck)
+            .flags(READONLY | ADMIN, 0)
             .errors("VIOLATION"),
-        Command::new(Report, "VPURGE", -1, "[SYNC]", "flushes and releases what was freed: areas, pages with guards, none, pages or full; with `SYNC` also what is kept for speed", audit::vpurge),
+        Command::new(Report, "VPURGE", -1, "[SYNC]", "flushes and releases what was freed: areas, pages with guards, none, pages or full; with `SYNC` also what is kept for speed", audit::vpurge)
+            .flags(ADMIN, 0),
         Command::new(Report, "VBENCH", -2, "all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]", "runs workloads of Linux's `test_vmalloc` on n CPUs, at most 10 s; nothing else is served meanwhile", bench::vbench)
+            .flags(ADMIN, 0)
+            .tips(CHANGES)
             .errors("INVAL BUSY"),
         Command::new(Report, "VINJECT", 3, "region|area|frame|table n", "makes the n-th such reservation from now fail; 0 takes that back", inject::vinject)
+            .flags(ADMIN, 0)
             .light()
             .errors("INVAL"),
         Command::new(Report, "VQUOTA", -1, "[GET|SET REGIONS|BYTES|NAMED n ...]", "limits and use: of this connection, and of all named regions", quota::vquota)
+            .flags(ADMIN, 0)
             .light()
             .errors("INVAL"),
         Command::new(Report, "VSTATS", -1, "[section]", "every counter", counters::vstats)
+            .flags(LOADING | STALE, 0)
+            .tips(CHANGES)
             .light()
             .errors("INVAL"),
-        Command::new(Key, "DEL", -2, "key [key ...]", "frees regions by name: how many were there", keys::del),
-        Command::new(Key, "UNLINK", -2, "key [key ...]", "the same", keys::del),
+        Command::new(Key, "DEL", -2, "key [key ...]", "frees regions by name: how many were there", keys::del)
+            .flags(WRITE, KEYSPACE)
+            .keys(Keys::fixed(1, -1, 1, "RM delete"))
+            .tips(SUM),
+        Command::new(Key, "UNLINK", -2, "key [key ...]", "the same", keys::del)
+            .flags(WRITE | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, -1, 1, "RM delete"))
+            .tips(SUM),
         Command::new(Key, "GETRANGE", 4, "key start end", "a part of the bytes, both ends counted in; negative numbers from the end", keys::getrange)
+            .flags(READONLY, STRING)
+            .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light()
             .errors("FAULT LIMIT BUSY")
             .hint(", use a smaller range"),
         Command::new(Key, "SETRANGE", 4, "key offset value", "writes, and grows what is too small: how long it is", keys::setrange)
+            .flags(WRITE | DENYOOM, STRING)
+            .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("INVAL TOOBIG NOMEM NOVA QUOTA FAULT BUSY"),
         Command::new(Key, "APPEND", 3, "key value", "writes at the end: how long it is", keys::append)
+            .flags(WRITE | DENYOOM | FAST, STRING)
+            .keys(Keys::fixed(1, 1, 1, "RW insert"))
             .errors("INVAL TOOBIG NOMEM NOVA QUOTA FAULT BUSY"),
         Command::new(Key, "STRLEN", 2, "key", "requested bytes, 0 where there is none", keys::strlen)
+            .flags(READONLY | FAST, STRING)
+            .keys(Keys::fixed(1, 1, 1, "RO"))
             .light()
             .errors("BUSY"),
         Command::new(Key, "EXISTS", -2, "key [key ...]", "how many are there", keys::exists)
+            .flags(READONLY | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, -1, 1, "RO"))
+            .tips(SUM)
             .light(),
         Command::new(Key, "TYPE", 2, "key", "string or none", keys::kind)
+            .flags(READONLY | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RO"))
             .light(),
         Command::new(Key, "SCAN", -2, "cursor [MATCH pattern] [COUNT n] [TYPE string]", "names, a page at a time", keys::scan)
+            .flags(READONLY, KEYSPACE)
+            .tips("nondeterministic_output request_policy:special")
             .light(),
         Command::new(Key, "DBSIZE", 1, "", "regions with a name", info::dbsize)
+            .flags(READONLY | FAST, KEYSPACE)
+            .tips("request_policy:all_shards response_policy:agg_sum")
             .light(),
-        Command::new(Key, "MEMORY", -2, "USAGE key [SAMPLES n]", "bytes of pages, guard and entries", keys::memory)
+        Command::new(Key, "MEMORY", -2, "subcommand", "memory of keys", command::help)
+            .subcommands(Self::MEMORY)
             .light()
             .errors("BUSY"),
         Command::new(Key, "EXPIRE", 3, "key seconds", "as VLEASE: 1, or 0 where there is none", lease::expire)
+            .flags(WRITE | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("INVAL QUOTA BUSY"),
         Command::new(Key, "PEXPIRE", 3, "key milliseconds", "the same in milliseconds", lease::pexpire)
+            .flags(WRITE | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("INVAL QUOTA BUSY"),
         Command::new(Key, "PERSIST", 2, "key", "takes the lease away: 1, or 0 where there is none", lease::persist)
+            .flags(WRITE | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RW update"))
             .light()
             .errors("BUSY"),
         Command::new(Key, "TTL", 2, "key", "seconds of the lease, -1 without one, -2 without a key", lease::ttl)
+            .flags(READONLY | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RO access"))
+            .tips(CHANGES)
             .light()
             .errors("BUSY"),
         Command::new(Key, "PTTL", 2, "key", "the same in milliseconds", lease::pttl)
+            .flags(READONLY | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RO access"))
+            .tips(CHANGES)
             .light()
             .errors("BUSY"),
         Command::new(Report, "INFO", -1, "[section ...]", "counters as Redis prints them", info::info)
+            .flags(LOADING | STALE, DANGEROUS)
+            .tips("nondeterministic_output request_policy:all_shards response_policy:special")
             .light(),
-        Command::new(Report, "CONFIG", -2, "GET pattern [pattern ...]|SET name value [name value ...]|RESETSTAT", "settings as booted: none can be changed; counters of the traffic from 0", config::config)
+        Command::new(Report, "CONFIG", -2, "subcommand", "settings as booted: none can be changed; counters of the traffic from 0", command::help)
+            .subcommands(Self::CONFIG)
             .light(),
-        Command::new(Report, "COMMAND", -1, "[COUNT|LIST|INFO [name ...]|DOCS [name ...]]", "this table", command::command)
+        Command::new(Report, "COMMAND", -1, "[subcommand]", "this table", command::command)
+            .flags(LOADING | STALE, CONNECTION)
+            .tips("nondeterministic_output_order")
+            .subcommands(Self::COMMAND)
             .light(),
         Command::new(Connection, "HELLO", -1, "[2|3 [AUTH default password] [SETNAME name]]", "greets, and chooses the protocol", session::hello)
+            .flags(ANYBODY, CONNECTION)
             .light()
-            .open()
             .errors("NOPROTO WRONGPASS"),
         Command::new(Connection, "AUTH", -2, "[default] password", "says the password that `requirepass` has set", auth::auth)
+            .flags(ANYBODY, CONNECTION)
             .light()
-            .open()
             .errors("WRONGPASS"),
-        Command::new(Connection, "CLIENT", -2, "ID|GETNAME|SETNAME name|SETINFO attribute value|INFO|LIST|KILL ...|NO-EVICT on|off|REPLY ON|OFF|SKIP", "connections", client::client)
+        Command::new(Connection, "CLIENT", -2, "subcommand", "connections", command::help)
+            .subcommands(Self::CLIENT)
             .light(),
         Command::new(Connection, "ECHO", 2, "message", "answers the message", session::echo)
+            .flags(LOADING | STALE | FAST, CONNECTION)
             .light(),
         Command::new(Connection, "SELECT", 2, "index", "accepts database 0", session::select)
+            .flags(LOADING | STALE | FAST, CONNECTION)
             .light(),
         Command::new(Connection, "RESET", 1, "", "as a new connection, which keeps its regions", session::reset)
+            .flags(ANYBODY, CONNECTION)
             .light(),
         Command::new(Connection, "QUIT", -1, "", "closes the connection", session::quit)
-            .light()
-            .open(),
+            .flags(ANYBODY, CONNECTION)
+            .light(),
     ];
 }

@@ -1,0 +1,125 @@
+//! `CLIENT LIST` and `CLIENT INFO`: a line for each connection, with Redis' fields in Redis' order.
+
+use core::fmt;
+
+use vmalloc::Machine;
+
+use super::Kind;
+use crate::resp::{self, Reply};
+use crate::service::Service;
+use crate::service::call::Call;
+use crate::service::failure::Failure;
+use crate::service::roster::Guest;
+
+/// `CLIENT INFO`: the line of the connection that asks.
+pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let number = call.session.number;
+    write(call, |service, reply| service.write_lines(|guest| guest.number == number, reply));
+    Ok(())
+}
+
+/// `CLIENT LIST [TYPE type|ID number …]`
+pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let option = call.argument(2);
+    let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+    match call.arguments.count() {
+        2 => write(call, |service, reply| service.write_lines(|_| true, reply)),
+        4 if is("TYPE") => {
+            let kind = Kind::parse(call.argument(3))?;
+            write(call, |service, reply| service.write_lines(|_| kind == Kind::Normal, reply));
+        }
+        count if count > 3 && is("ID") => {
+            let numbers = call.arguments.iter().skip(3).map(resp::signed);
+            if numbers.clone().any(|number| number.is_none()) {
+                return Err(Failure::Redis("Invalid client ID"));
+            }
+            // In the order of the request, and as often as it names them.
+            write(call, |service, reply| {
+                for number in numbers.flatten().filter_map(|number| u64::try_from(number).ok()) {
+                    service.write_lines(|guest| guest.number == number, reply);
+                }
+            });
+        }
+        _ => return Err(Failure::Redis("syntax error")),
+    }
+    Ok(())
+}
+
+/// Writes lines as one text, and notes the size of the request that asks for them.
+fn write<'a, M: Machine>(
+    call: &mut Call<'a, '_, M>,
+    lines: impl FnOnce(&Service<M>, &mut Reply<'_>),
+) {
+    let bytes = call.arguments.iter().map(<[u8]>::len).sum();
+    if let Some(guest) = call.service.roster.at(call.session.place) {
+        guest.arguments = bytes;
+    }
+    let service = &*call.service;
+    call.reply.text_by(|reply| lines(service, reply));
+    if let Some(guest) = call.service.roster.at(call.session.place) {
+        guest.arguments = 0;
+    }
+}
+
+impl<M: Machine> Service<M> {
+    fn write_lines(&self, wanted: impl Fn(&Guest) -> bool, reply: &mut Reply<'_>) {
+        use fmt::Write;
+        for (place, guest) in self.roster.guests().filter(|(_, guest)| wanted(guest)) {
+            // Writing to a reply cannot fail.
+            let _ = writeln!(reply, "{}", Line { place, guest, now_us: self.now_us });
+        }
+    }
+}
+
+/// An entry as Redis 7.0 writes it, and behind it the fields about the library, of 7.2.
+///
+/// `fd` is the connection's place, for there are no file descriptors. `qbuf`, `obl` and `omem` are
+/// those at the end of its last turn. `tot-mem` has no memory of the sockets.
+struct Line<'a> {
+    place: usize,
+    guest: &'a Guest,
+    now_us: u64,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Guest { number, peer, local, .. } = self.guest;
+        let [age, idle] = [self.guest.came_us, self.guest.seen_us]
+            .map(|us| self.now_us.saturating_sub(us) / 1_000_000);
+        let name = text(&self.guest.name);
+        let flags = if self.guest.is_kept { "e" } else { "N" };
+        write!(f, "id={number} addr={peer} laddr={local} fd={} name={name}", self.place)?;
+        write!(f, " age={age} idle={idle} flags={flags} db=0 sub=0 psub=0 ssub=0 multi=-1")?;
+        self.buffers(f)?;
+        f.write_str(" cmd=")?;
+        match self.guest.command {
+            "" => f.write_str("NULL")?,
+            command => command
+                .bytes()
+                .try_for_each(|byte| write!(f, "{}", char::from(byte.to_ascii_lowercase())))?,
+        }
+        let resp = if self.guest.is_resp3 { 3 } else { 2 };
+        let (library, version) = (text(&self.guest.library), text(&self.guest.library_version));
+        write!(f, " user=default redir=-1 resp={resp} lib-name={library} lib-ver={version}")
+    }
+}
+
+impl Line<'_> {
+    fn buffers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let buffers = self.guest.buffers;
+        let (input, room, arguments) = (buffers.input, buffers.input_room, self.guest.arguments);
+        let (size, peak, output) = (buffers.output_size, self.guest.output_peak, buffers.output);
+        let spilled = buffers.spilled;
+        let pieces = usize::from(spilled > 0);
+        let total = input + room + size + spilled;
+        let events = if output > 0 || spilled > 0 { "rw" } else { "r" };
+        write!(f, " qbuf={input} qbuf-free={room} argv-mem={arguments} multi-mem=0")?;
+        write!(f, " rbs={size} rbp={peak} obl={output} oll={pieces} omem={spilled}")?;
+        write!(f, " tot-mem={total} events={events}")
+    }
+}
+
+/// Names are graphic ASCII.
+fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
+}

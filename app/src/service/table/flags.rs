@@ -1,0 +1,103 @@
+//! Properties of commands, in Redis' words and order, and the ACL categories that follow from them.
+
+/// The command may change keys or regions.
+pub(super) const WRITE: u32 = 1 << 0;
+/// The command reads keys or regions and changes none.
+pub(super) const READONLY: u32 = 1 << 1;
+/// The command may need memory.
+pub(super) const DENYOOM: u32 = 1 << 2;
+/// The command is for operators.
+pub(super) const ADMIN: u32 = 1 << 3;
+/// Redis refuses the command in scripts.
+pub(super) const NOSCRIPT: u32 = 1 << 4;
+/// Redis serves the command while it loads a data set.
+pub(super) const LOADING: u32 = 1 << 5;
+/// Redis serves the command from a replica without its master.
+pub(super) const STALE: u32 = 1 << 6;
+/// The time of the command does not depend on sizes.
+pub(super) const FAST: u32 = 1 << 7;
+/// The command is served before the client has said the password.
+pub(super) const NO_AUTH: u32 = 1 << 8;
+/// The command can be called without keys, though it can have some.
+pub(super) const NO_MANDATORY_KEYS: u32 = 1 << 9;
+/// `COMMAND GETKEYS` says where the keys are, not the positions.
+pub(super) const MOVABLEKEYS: u32 = 1 << 10;
+/// Redis serves the command while a script runs for too long.
+pub(super) const ALLOW_BUSY: u32 = 1 << 11;
+
+/// The words of the flags, in the order of their bits, which is that of Redis.
+const WORDS: [&str; 12] = [
+    "write",
+    "readonly",
+    "denyoom",
+    "admin",
+    "noscript",
+    "loading",
+    "stale",
+    "fast",
+    "no_auth",
+    "no_mandatory_keys",
+    "movablekeys",
+    "allow_busy",
+];
+
+/// The command is about keys, whatever their type.
+pub(super) const KEYSPACE: u32 = 1 << 0;
+/// The command is about strings.
+pub(super) const STRING: u32 = 1 << 1;
+/// The command can do harm, though it is not for operators alone.
+pub(super) const DANGEROUS: u32 = 1 << 2;
+/// The command is about the connection.
+pub(super) const CONNECTION: u32 = 1 << 3;
+/// The command is about transactions.
+pub(super) const TRANSACTION: u32 = 1 << 4;
+
+/// A command's flags, and the categories that do not follow from them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::service) struct Flags {
+    bits: u32,
+    categories: u32,
+}
+
+impl Flags {
+    pub(super) const fn new(bits: u32, categories: u32) -> Self {
+        Self { bits, categories }
+    }
+
+    /// Whether the command is served before the client has said the password.
+    pub(in crate::service) const fn are_without_password(self) -> bool {
+        self.bits & NO_AUTH != 0
+    }
+
+    /// Whether the command can be called without any key.
+    pub(in crate::service) const fn make_keys_optional(self) -> bool {
+        self.bits & NO_MANDATORY_KEYS != 0
+    }
+
+    /// The flags as words.
+    pub(in crate::service) fn words(self) -> impl Iterator<Item = &'static str> + Clone {
+        let numbered = WORDS.into_iter().enumerate();
+        numbered.filter(move |(bit, _)| self.bits & 1 << bit != 0).map(|(_, word)| word)
+    }
+
+    /// The ACL categories, in Redis' order.
+    pub(in crate::service) fn categories(self) -> impl Iterator<Item = &'static str> + Clone {
+        let has = |flag| self.bits & flag != 0;
+        let is_in = |category| self.categories & category != 0;
+        [
+            (is_in(KEYSPACE), "@keyspace"),
+            (has(READONLY), "@read"),
+            (has(WRITE), "@write"),
+            (is_in(STRING), "@string"),
+            (has(ADMIN), "@admin"),
+            (has(FAST), "@fast"),
+            (!has(FAST), "@slow"),
+            (has(ADMIN) || is_in(DANGEROUS), "@dangerous"),
+            (is_in(CONNECTION), "@connection"),
+            (is_in(TRANSACTION), "@transaction"),
+        ]
+        .into_iter()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, category)| category)
+    }
+}
