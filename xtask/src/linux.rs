@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::process;
+use crate::provision::{Apt, Host};
 use crate::workspace::Workspace;
 
 use archive::Archive;
@@ -41,10 +42,12 @@ impl Linux {
     /// # Errors
     /// The packages, or the compiler for them, cannot be had.
     pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Self> {
-        let version = packages::version()?;
-        let folder = workspace.path("target/linux").join(&version);
-        let (root, work) = (folder.join("root"), folder.join("work"));
-        packages::unpack(&version, &root)?;
+        let base = workspace.path("target/linux");
+        let root = |version: &str| base.join(version).join("root");
+        let mut apt = Apt::new(Host::real());
+        let version = packages::version(&mut apt, |known| packages::is_unpacked(&root(known)))?;
+        let (root, work) = (root(&version), base.join(&version).join("work"));
+        packages::unpack(&mut apt, &version, &root)?;
         std::fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
         Ok(Self { version, root, work, sources: workspace.path("xtask/linux-bench") })
     }

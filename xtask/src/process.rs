@@ -1,5 +1,6 @@
 //! Child processes that end: compilers, package managers, test clients.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -124,16 +125,6 @@ pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<Output> {
     Ok(output)
 }
 
-/// Runs a command with the terminal as its own, so that it can ask a person.
-pub(crate) fn converse(command: &mut Command) -> anyhow::Result<()> {
-    sys::bind(command, Bond::Shared, &[]);
-    let status = command.status().with_context(|| format!("cannot run {}", show(command)))?;
-    if !status.success() {
-        bail!("{}: {status}", show(command));
-    }
-    Ok(())
-}
-
 /// Prints what a child wrote.
 pub(crate) fn print_output(output: &Output) -> anyhow::Result<()> {
     let mut stderr = std::io::stderr().lock();
@@ -154,8 +145,13 @@ pub(crate) fn find(program: impl AsRef<Path>) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_path_buf());
     }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+    find_in(&std::env::var_os("PATH")?, program)
+}
+
+/// Finds a program in the folders of a `PATH`.
+pub(crate) fn find_in(path: &OsStr, program: impl AsRef<Path>) -> Option<PathBuf> {
+    let program = program.as_ref();
+    std::env::split_paths(path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Writes a command as a person could type it.

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::exit::{self, Cause};
-use crate::{process, provision};
+use crate::process;
+use crate::provision::Apt;
 
 /// The package that names the newest kernel of the series.
 const SERIES: &str = "linux-image-6.12-cloud-amd64";
@@ -15,23 +15,27 @@ const FLAVOUR: &str = "-cloud-amd64";
 /// Stands where everything is unpacked.
 const STAMP: &str = ".unpacked";
 
-/// The newest version, as in `6.12.1+deb12-cloud-amd64`.
+/// The newest version, as in `6.12.1+deb12-cloud-amd64`. Lists of any age name one, and the archive
+/// keeps the newest only, so they are fetched before anything is downloaded.
 ///
 /// # Errors
 /// The package lists do not have it.
-pub(super) fn version() -> anyhow::Result<String> {
-    let ask = || process::ask("apt-cache", &["depends", SERIES]);
-    let found = || ask().as_deref().and_then(version_of).map(str::to_owned);
-    if let Some(version) = found() {
+pub(super) fn version(apt: &mut Apt, is_unpacked: impl Fn(&str) -> bool) -> anyhow::Result<String> {
+    let found = |apt: &Apt| apt.depends(SERIES).as_deref().and_then(version_of).map(str::to_owned);
+    if let Some(version) = found(apt).filter(|version| is_unpacked(version)) {
         return Ok(version);
     }
-    // The lists may never have been fetched.
-    let refreshed = provision::refresh(&[SERIES]);
-    found().ok_or_else(|| {
-        let why = refreshed.err().map(|error| format!(" ({error:#})")).unwrap_or_default();
-        let message = format!("Linux cannot be had: no package {SERIES} in the package lists{why}");
-        exit::failure(Cause::Missing, message)
+    apt.refresh();
+    found(apt).ok_or_else(|| {
+        let why = format!("Linux cannot be had: no package {SERIES} in the package lists");
+        let commands = [apt.host().command_line(&[SERIES])];
+        apt.tried().refusal(&why, &commands)
     })
+}
+
+/// Says whether [`unpack`] has finished for a root.
+pub(super) fn is_unpacked(root: &Path) -> bool {
+    root.join(STAMP).exists()
 }
 
 /// Reads `  Depends: linux-image-VERSION`.
@@ -41,8 +45,8 @@ fn version_of(text: &str) -> Option<&str> {
 }
 
 /// Fetches and unpacks what a kernel is and what is built for it needs.
-pub(super) fn unpack(version: &str, root: &Path) -> anyhow::Result<()> {
-    if root.join(STAMP).exists() {
+pub(super) fn unpack(apt: &mut Apt, version: &str, root: &Path) -> anyhow::Result<()> {
+    if is_unpacked(root) {
         return Ok(());
     }
     let plain = version.trim_end_matches(FLAVOUR);
@@ -54,15 +58,12 @@ pub(super) fn unpack(version: &str, root: &Path) -> anyhow::Result<()> {
     ];
     process::announce("Fetch", &format!("Linux {version} (50 MB, unpacked below target/linux)"));
     let fetched = root.with_file_name("packages");
+    // A download that failed midway has left files of its own.
+    let _ = std::fs::remove_dir_all(&fetched);
     for folder in [root, &fetched] {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    let mut command = Command::new("apt-get");
-    command.arg("download").args(&packages).current_dir(&fetched);
-    process::succeed(&mut command).map_err(|error| {
-        let message = format!("Linux {version} cannot be had: {error:#}");
-        exit::failure(Cause::Missing, message)
-    })?;
+    apt.download(&packages, &fetched).context("Linux cannot be had")?;
     for entry in std::fs::read_dir(&fetched)? {
         let package = entry?.path();
         process::succeed(Command::new("dpkg-deb").arg("-x").args([&package, root]))?;

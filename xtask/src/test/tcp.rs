@@ -148,7 +148,7 @@ pub(super) fn run(
     filter: &str,
 ) -> anyhow::Result<Tally> {
     let qemu = qemu::ensure(None)?;
-    if process::find("redis-cli").is_none() {
+    if ["redis-cli", "passt"].iter().any(|name| process::find(name).is_none()) {
         // Where it cannot be installed, the cases that need it are skipped.
         if let Err(error) =
             provision::install(&["redis-tools", "passt"], "clients of the tests", Removals::Named)

@@ -1,8 +1,7 @@
 //! Gets a compiler for the image onto a machine that has none.
 
-use crate::exit::{self, Cause};
 use crate::process;
-use crate::provision::{self, Removals};
+use crate::provision::{Apt, Host, Removals};
 use crate::workspace::{self, Workspace};
 
 use super::TARGET;
@@ -10,55 +9,85 @@ use super::TARGET;
 /// Debian's compiler, its cargo, the library sources and clippy.
 const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
 
-/// Installs the target by rustup, else Debian's compiler, else says what a person can do.
+/// Installs the target by rustup, else Debian's compiler, else says what was tried and what a person
+/// can do.
 pub(super) fn install(workspace: &Workspace) -> anyhow::Result<()> {
-    if by_rustup() {
-        return Ok(());
+    let may_download = std::env::var_os("RUSTUP_AUTO_INSTALL").is_none_or(|value| value != "0");
+    install_on(Apt::new(Host::real()), workspace.msrv_minor()?, may_download)
+}
+
+fn install_on(mut apt: Apt, msrv: u32, may_download: bool) -> anyhow::Result<()> {
+    match by_rustup(apt.host(), may_download) {
+        Ok(()) => return Ok(()),
+        Err(why) => apt.tried().add(&format!("rustup target add {TARGET}"), &why),
     }
-    let msrv = workspace.msrv_minor()?;
-    // A machine that has never fetched the package lists knows of no candidate.
-    let candidate = candidate().or_else(|| {
-        provision::refresh(PACKAGES).ok()?;
-        candidate()
-    });
-    if candidate.is_some_and(|minor| minor >= msrv) {
+    if apt.host().find("apt-get").is_none() {
+        apt.tried().add("apt-get", "not on this host");
+        return Err(refusal(&mut apt, msrv));
+    }
+    // Lists of any age name a candidate, and an old one is too old.
+    apt.refresh();
+    let candidate = apt.candidate(PACKAGES[0]);
+    let minor = candidate.as_deref().and_then(workspace::minor_of);
+    if minor.is_some_and(|minor| minor >= msrv) {
         let purpose = "a compiler for the image, about a minute";
-        return provision::install(PACKAGES, purpose, Removals::Refused);
+        return apt.install(PACKAGES, purpose, Removals::Refused);
     }
-    Err(exit::failure(Cause::Missing, advice(msrv)))
+    let found = candidate.map_or_else(
+        || "the package lists do not have it".to_owned(),
+        |version| format!("the package lists offer {version}, 1.{msrv} is needed"),
+    );
+    apt.tried().add(PACKAGES[0], &found);
+    Err(refusal(&mut apt, msrv))
 }
 
 /// Adds the target to the active toolchain, unless the environment says not to.
-fn by_rustup() -> bool {
-    if process::find("rustup").is_none() || may_not_download() {
-        return false;
+fn by_rustup(host: &Host, may_download: bool) -> Result<(), String> {
+    if host.find("rustup").is_none() {
+        return Err("rustup is not installed".to_owned());
+    }
+    if !may_download {
+        return Err("not tried, RUSTUP_AUTO_INSTALL is 0".to_owned());
     }
     process::announce("Install", &format!("rustup target {TARGET}, some seconds"));
-    let added = process::ask("rustup", &["target", "add", TARGET]).is_some();
-    if !added {
-        process::announce("", "rustup could not add it");
+    let mut command = host.command("rustup");
+    let output = process::capture(command.args(["target", "add", TARGET]))
+        .map_err(|error| format!("{error:#}"))?;
+    if output.status.success() {
+        return Ok(());
     }
-    added
+    process::announce("", "rustup could not add it");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let reason = said.lines().find(|line| line.starts_with("error")).unwrap_or_default();
+    Err(format!("{}: {reason}", output.status))
 }
 
-fn may_not_download() -> bool {
-    std::env::var_os("RUSTUP_AUTO_INSTALL").is_some_and(|value| value == "0")
+fn refusal(apt: &mut Apt, msrv: u32) -> anyhow::Error {
+    let commands = commands(apt.host());
+    apt.tried().refusal(&lack(msrv), &commands)
 }
 
-/// Returns the minor version of the rustc that Debian would install.
-fn candidate() -> Option<u32> {
-    let policy = process::ask("apt-cache", &["policy", PACKAGES[0]])?;
-    policy.lines().find_map(|line| workspace::minor_of(line.trim().strip_prefix("Candidate:")?))
-}
-
-/// The commands that a person can run.
-pub(crate) fn advice(msrv: u32) -> String {
+fn lack(msrv: u32) -> String {
     format!(
         "no compiler for {TARGET}: the image needs rustc 1.{msrv} or later with that target or \
-         with its library sources. One of these mends it:\n    \
-         rustup target add {TARGET}\n    \
-         rustup component add rust-src\n    \
-         {}",
-        provision::command_line(PACKAGES)
+         with its library sources"
     )
 }
+
+/// The commands that a person can run, any of which is enough.
+fn commands(host: &Host) -> [String; 3] {
+    [
+        format!("rustup target add {TARGET}"),
+        "rustup component add rust-src".to_owned(),
+        host.command_line(PACKAGES),
+    ]
+}
+
+/// Says what is missing and the commands that a person can run.
+pub(crate) fn advice(msrv: u32) -> String {
+    let commands = commands(&Host::real()).join("\n    ");
+    format!("{}. One of these mends it:\n    {commands}", lack(msrv))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! Debian's package manager.
+//!
+//! Three of its habits shape this file. `apt-get update` reports success when no list could be
+//! fetched, unless `APT::Update::Error-Mode` says otherwise. The lock of the lists is never waited
+//! for, whatever `DPkg::Lock::Timeout` says. Old lists look like good ones: they offer a candidate that
+//! is too old, or one that the archive has already removed.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use crate::process;
+
+use super::host::{Host, Right};
+use super::refusal::{self, Tried};
+
+/// Whether an installation may take other packages away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removals {
+    /// It may not: a person's compiler could be among them.
+    Refused,
+    /// It may, and they are named before it begins.
+    Named,
+}
+
+/// An unreachable archive is given up after a minute, not after ten.
+const UPDATE: [&str; 7] = [
+    "-q",
+    "-o",
+    "APT::Update::Error-Mode=any",
+    "-o",
+    "Acquire::http::Timeout=20",
+    "-o",
+    "Acquire::Retries=1",
+];
+
+/// The package manager, with a record of what it was asked for.
+#[derive(Debug)]
+pub(crate) struct Apt {
+    host: Host,
+    tried: Tried,
+    is_refreshed: bool,
+}
+
+impl Apt {
+    /// Makes one that has tried nothing.
+    pub(crate) fn new(host: Host) -> Self {
+        Self { host, tried: Tried::default(), is_refreshed: false }
+    }
+
+    /// The host that it works on.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The record, for a caller that has tried something else first.
+    pub(crate) fn tried(&mut self) -> &mut Tried {
+        &mut self.tried
+    }
+
+    /// Fetches the package lists, once. A failure is recorded and not returned: old lists may do.
+    pub(crate) fn refresh(&mut self) {
+        if std::mem::replace(&mut self.is_refreshed, true) {
+            return;
+        }
+        let step = self.host.typed("apt-get update");
+        match self.run(&["update"], &UPDATE) {
+            Ok(output) if output.status.success() => self.tried.add(&step, "done"),
+            Ok(output) => self.tried.add(&step, &failure_of(&output)),
+            Err(why) => self.tried.add(&step, &why),
+        }
+    }
+
+    /// Returns the version that would be installed, as the lists at hand have it.
+    pub(crate) fn candidate(&self, package: &str) -> Option<String> {
+        let text = output_of(self.host.command("apt-cache").args(["policy", package]))?;
+        let version = text.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?.trim();
+        (version != "(none)").then(|| version.to_owned())
+    }
+
+    /// Returns what `apt-cache depends` prints, as the lists at hand have it.
+    pub(crate) fn depends(&self, package: &str) -> Option<String> {
+        output_of(self.host.command("apt-cache").args(["depends", package]))
+    }
+
+    /// Installs packages after a look for newer lists.
+    ///
+    /// # Errors
+    /// They cannot be installed.
+    pub(crate) fn install(
+        &mut self,
+        packages: &[&str],
+        why: &str,
+        removals: Removals,
+    ) -> anyhow::Result<()> {
+        process::announce("Install", &format!("{} ({why})", packages.join(" ")));
+        if self.host.find("apt-get").is_none() {
+            let list = packages.join(" ");
+            let why = format!("missing, and there is no apt-get here: {list} (Debian's names)");
+            return Err(self.tried.refusal(&why, &[]));
+        }
+        self.refresh();
+        let removed = self.simulate(packages)?;
+        let options = self.options(packages, &removed, removals)?;
+        let mut words = vec!["install"];
+        words.extend(packages);
+        let step = self.host.typed(&format!("apt-get {}", words.join(" ")));
+        match self.run(&words, &options) {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => Err(self.refuse(packages, &step, &failure_of(&output))),
+            Err(why) => Err(self.refuse(packages, &step, &why)),
+        }
+    }
+
+    /// Chooses the options of an installation, which takes these other packages away.
+    fn options(
+        &self,
+        packages: &[&str],
+        removed: &[String],
+        removals: Removals,
+    ) -> anyhow::Result<Vec<&'static str>> {
+        let mut options = vec!["--yes", "--no-install-recommends"];
+        let (list, removed) = (packages.join(" "), removed.join(", "));
+        match (removed.is_empty(), removals) {
+            (true, _) => options.push("--no-remove"),
+            (false, Removals::Named) => {
+                process::announce("", &format!("removes {removed}, which conflicts"));
+            }
+            (false, Removals::Refused) => {
+                let why = format!("installing {list} would remove {removed}; a person may do that");
+                return Err(self.tried.refusal(&why, &[self.host.command_line(packages)]));
+            }
+        }
+        Ok(options)
+    }
+
+    /// Fetches package files into a folder.
+    pub(crate) fn download(&mut self, packages: &[String], folder: &Path) -> anyhow::Result<()> {
+        let mut command = self.host.command("apt-get");
+        command.args(["-q", "download"]).args(packages).current_dir(folder);
+        let step = format!("apt-get download {}", packages.join(" "));
+        match process::capture(&mut command) {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => {
+                let names: Vec<_> = packages.iter().map(String::as_str).collect();
+                Err(self.refuse(&names, &step, &failure_of(&output)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Plays an installation through, which needs no right, and returns the packages that it would
+    /// take away.
+    fn simulate(&mut self, packages: &[&str]) -> anyhow::Result<Vec<String>> {
+        let mut command = self.host.command("apt-get");
+        command.args(["install", "--simulate", "--yes", "--no-install-recommends"]).args(packages);
+        let step = format!("apt-get install --simulate {}", packages.join(" "));
+        let output = match process::capture(&mut command) {
+            Ok(output) => output,
+            Err(error) => return Err(self.refuse(packages, &step, &format!("{error:#}"))),
+        };
+        if !output.status.success() {
+            return Err(self.refuse(packages, &step, &failure_of(&output)));
+        }
+        Ok(removed_by(&String::from_utf8_lossy(&output.stdout)))
+    }
+
+    /// Records the last step and makes the error, with the commands that fit the failure.
+    fn refuse(&mut self, packages: &[&str], step: &str, outcome: &str) -> anyhow::Error {
+        self.tried.add(step, outcome);
+        let held = self.held();
+        let mut first = Vec::new();
+        if outcome.contains("held") && !held.is_empty() {
+            first.push(self.host.typed(&format!("apt-mark unhold {}", held.join(" "))));
+        }
+        if outcome.contains("dpkg") && !outcome.contains("lock") {
+            first.push(self.host.typed("dpkg --configure -a"));
+        }
+        first.push(self.host.command_line(packages));
+        let why = match held.is_empty() || !outcome.contains("held") {
+            true => format!("{} cannot be installed", packages.join(" ")),
+            false => format!(
+                "{} cannot be installed while these packages are held: {}",
+                packages.join(" "),
+                held.join(" ")
+            ),
+        };
+        self.tried.refusal(&why, &[first.join(" && ")])
+    }
+
+    /// The packages that a person has forbidden to change.
+    fn held(&self) -> Vec<String> {
+        let text = output_of(self.host.command("apt-mark").arg("showhold")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Runs a verb that changes the system, and waits for other package managers.
+    fn run(&self, words: &[&str], options: &[&str]) -> Result<Output, String> {
+        let right = self.host.right()?;
+        let start = Instant::now();
+        let mut is_announced = false;
+        loop {
+            let output = self.run_once(right, words, options)?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            let Some(lock) = said.lines().find_map(lock_in) else { return Ok(output) };
+            if start.elapsed() >= self.host.lock_limit {
+                let limit = self.host.lock_limit.as_secs();
+                return Err(format!("waited {limit} s for another package manager: {lock}"));
+            }
+            if !std::mem::replace(&mut is_announced, true) {
+                let limit = self.host.lock_limit.as_secs();
+                process::announce("Wait", &format!("at most {limit} s: {lock}"));
+            }
+            std::thread::sleep(self.host.lock_pause);
+        }
+    }
+
+    fn run_once(&self, right: Right, words: &[&str], options: &[&str]) -> Result<Output, String> {
+        let mut command = self.host.privileged(right);
+        command.args(options).args(words);
+        process::capture(&mut command).map_err(|error| format!("{error:#}"))
+    }
+}
+
+/// Says how a command failed: its code and its errors.
+fn failure_of(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    format!("{}: {}", output.status, refusal::errors_in(&said))
+}
+
+fn output_of(command: &mut Command) -> Option<String> {
+    let output = process::capture(command).ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Names the packages that a simulated installation takes away.
+fn removed_by(plan: &str) -> Vec<String> {
+    let lines = plan.lines().filter_map(|line| line.strip_prefix("Remv ")?.split(' ').next());
+    lines.map(str::to_owned).collect()
+}
+
+/// Reads the complaint about a lock that another process holds.
+fn lock_in(line: &str) -> Option<&str> {
+    line.strip_prefix("E: ").filter(|text| text.starts_with("Could not get lock"))
+}

@@ -1,0 +1,99 @@
+//! A host whose package manager is a handful of scripts. Their state is files beside them, and they
+//! complain in the words of the real programs of Debian 12.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::Host;
+
+const PROGRAMS: [(&str, &str); 4] = [
+    ("apt-get", include_str!("fake/apt-get.sh")),
+    ("apt-cache", include_str!("fake/apt-cache.sh")),
+    ("apt-mark", include_str!("fake/apt-mark.sh")),
+    ("sudo", include_str!("fake/sudo.sh")),
+];
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// The scripts and their folder, which goes with the value.
+#[derive(Debug)]
+pub(crate) struct Fake {
+    folder: PathBuf,
+    host: Host,
+}
+
+impl Fake {
+    /// Makes a root user's host on which nothing is installed, with these package lists and an archive
+    /// that offers these packages. A line is a name and a version.
+    pub(crate) fn new(lists: &str, archive: &str) -> Self {
+        let number = COUNT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("xtask-apt-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let host = Host {
+            path: folder.clone().into_os_string(),
+            is_root: true,
+            has_terminal: true,
+            lock_limit: Duration::from_millis(300),
+            lock_pause: Duration::from_millis(1),
+        };
+        let fake = Self { folder, host };
+        for (name, script) in PROGRAMS {
+            fake.program(name, script);
+        }
+        fake.state("lists", lists).state("archive", archive)
+    }
+
+    /// Adds a program.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        let path = self.folder.join(name);
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Takes a program away.
+    pub(crate) fn without(self, program: &str) -> Self {
+        fs::remove_file(self.folder.join(program)).unwrap();
+        self
+    }
+
+    /// Writes a file of the state; see the scripts.
+    pub(crate) fn state(self, name: &str, content: &str) -> Self {
+        fs::write(self.folder.join(name), content).unwrap();
+        self
+    }
+
+    /// Changes who uses the host.
+    pub(crate) fn user(mut self, is_root: bool, has_terminal: bool) -> Self {
+        self.host = Host { is_root, has_terminal, ..self.host.clone() };
+        self
+    }
+
+    /// The host.
+    pub(crate) fn host(&self) -> Host {
+        self.host.clone()
+    }
+
+    /// The packages that were installed, in order.
+    pub(crate) fn installed(&self) -> String {
+        self.read("installed")
+    }
+
+    /// Every call of `apt-get`, one a line.
+    pub(crate) fn calls(&self) -> String {
+        self.read("calls")
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.join(name)).unwrap_or_default()
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}

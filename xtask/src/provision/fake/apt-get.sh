@@ -1,0 +1,79 @@
+#!/bin/sh
+# State, each a file in this folder:
+#   lists, archive   lines of name and version: here, and on the server
+#   offline          the server does not answer
+#   locked           another process holds a lock for so many calls
+#   cached           package files are on this host
+#   held             names of held packages, which stand in the way
+#   conflicts        names of packages that must go
+#   broken           dpkg fails in the middle
+here=${0%/*}
+PATH=/usr/bin:/bin
+echo "$*" >> "$here/calls"
+line=" $* "
+
+fail() {
+    for text in "$@"; do echo "E: $text" >&2; done
+    exit 100
+}
+
+lock() {
+    [ -e "$here/locked" ] || return 0
+    left=$(cat "$here/locked")
+    [ "$left" -gt 0 ] || return 0
+    echo $((left - 1)) > "$here/locked"
+    fail "Could not get lock $1. It is held by process 4242 (unattended-upgr)" "Unable to lock $1"
+}
+
+offline='Failed to fetch http://deb.debian.org/debian/dists/bookworm/InRelease  Temporary failure resolving'
+
+case $line in
+*" update "*)
+    lock /var/lib/apt/lists/lock
+    if [ -e "$here/offline" ]; then
+        # Without the option the real one warns, and reports success.
+        case $line in *" APT::Update::Error-Mode=any "*) fail "$offline" ;; esac
+        echo "W: $offline" >&2
+        exit 0
+    fi
+    cp "$here/archive" "$here/lists"
+    exit 0
+    ;;
+*" install "*) ;;
+*) fail "the fake does not know: $*" ;;
+esac
+
+names=
+simulate=
+keep=
+for word in "$@"; do
+    case $word in
+    install | --yes | --no-install-recommends) ;;
+    --simulate) simulate=1 ;;
+    --no-remove) keep=1 ;;
+    -*) fail "the fake does not know $word" ;;
+    *) names="$names $word" ;;
+    esac
+done
+for name in $names; do
+    grep -q "^$name " "$here/lists" || fail "Unable to locate package $name"
+done
+if [ -e "$here/held" ]; then
+    fail "Unable to correct problems, you have held broken packages."
+fi
+if [ -n "$simulate" ]; then
+    for name in $(cat "$here/conflicts" 2>/dev/null); do echo "Remv $name [1.0]"; done
+    for name in $names; do echo "Inst $name (1.0)"; done
+    exit 0
+fi
+lock /var/lib/dpkg/lock-frontend
+if [ -e "$here/conflicts" ] && [ -n "$keep" ]; then
+    fail "Packages need to be removed but remove is disabled."
+fi
+if [ -e "$here/offline" ] && [ ! -e "$here/cached" ]; then
+    fail "$offline" "Unable to fetch some archives, maybe run apt-get update?"
+fi
+for name in $names; do
+    echo "$name" >> "$here/installed"
+    [ ! -e "$here/broken" ] || fail "Sub-process /usr/bin/dpkg returned an error code (1)"
+done

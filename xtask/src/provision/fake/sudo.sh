@@ -1,0 +1,8 @@
+#!/bin/sh
+# With the file `password` it must ask, which -n forbids.
+here=${0%/*}
+if [ "$1" = -n ]; then
+    shift
+    [ ! -e "$here/password" ] || { echo "sudo: a password is required" >&2; exit 1; }
+fi
+PATH="$here:/usr/bin:/bin" exec "$@"

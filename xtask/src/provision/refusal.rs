@@ -1,0 +1,43 @@
+//! What provisioning has tried, and the error that tells it.
+
+use crate::exit::{self, Cause};
+
+/// The steps that were tried, each with its outcome.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tried(Vec<String>);
+
+impl Tried {
+    /// Adds a step and how it failed.
+    pub(crate) fn add(&mut self, step: &str, outcome: &str) {
+        self.0.push(format!("{step}: {outcome}"));
+    }
+
+    /// Makes the error: why the tool cannot go on, what was tried, and what a person can run.
+    pub(crate) fn refusal(&self, why: &str, commands: &[String]) -> anyhow::Error {
+        let mut message = why.to_owned();
+        let mut list = |title: &str, lines: &[String]| {
+            if !lines.is_empty() {
+                message += &format!("\n  {title}:\n    {}", lines.join("\n    "));
+            }
+        };
+        list("tried", &self.0);
+        list(if commands.len() > 1 { "one of these mends it" } else { "mend it with" }, commands);
+        exit::failure(Cause::Missing, message)
+    }
+}
+
+/// Most lines of a program's errors that a message repeats.
+const LINES_MAX: usize = 3;
+
+/// Finds the errors in what a package manager wrote, and its last line where it marked none.
+pub(super) fn errors_in(text: &str) -> String {
+    let marked: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("E: ")).collect();
+    let last = || text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    match marked.len() {
+        0 => last().trim().to_owned(),
+        count if count > LINES_MAX => {
+            format!("{} (and {} more)", marked[..LINES_MAX].join("; "), count - LINES_MAX)
+        }
+        _ => marked.join("; "),
+    }
+}

@@ -1,0 +1,131 @@
+//! The states in which a package manager is found.
+
+use super::fake::Fake;
+use super::*;
+use crate::exit::{self, Cause};
+
+const HERE: &str = "passt 0.1\nredis-tools 7.0\n";
+const WANTED: [&str; 2] = ["passt", "redis-tools"];
+
+fn install(fake: &Fake, removals: Removals) -> Result<(), String> {
+    Apt::new(fake.host()).install(&WANTED, "a test", removals).map_err(|error| {
+        assert_eq!(exit::cause_of(&error), Some(Cause::Missing), "{error:#}");
+        error.to_string()
+    })
+}
+
+/// Installs without removals, and expects a refusal that has all these texts.
+fn refused(fake: &Fake, texts: &[&str]) -> String {
+    let message = install(fake, Removals::Refused).unwrap_err();
+    for text in texts {
+        assert!(message.contains(text), "no {text:?} in:\n{message}");
+    }
+    message
+}
+
+const UPDATE_FAILED: &str =
+    "apt-get update: exit status: 100: Failed to fetch http://deb.debian.org";
+const COMMANDS: &str =
+    "apt-get update && apt-get install --no-install-recommends passt redis-tools";
+
+#[test]
+fn a_host_without_lists_fetches_them() {
+    let fake = Fake::new("", HERE);
+    install(&fake, Removals::Refused).unwrap();
+    assert_eq!(fake.installed(), "passt\nredis-tools\n");
+}
+
+#[test]
+fn good_lists_serve_where_no_new_ones_can_be_had() {
+    let fake = Fake::new(HERE, HERE).state("offline", "").state("cached", "");
+    install(&fake, Removals::Refused).unwrap();
+    assert_eq!(fake.installed(), "passt\nredis-tools\n");
+}
+
+#[test]
+fn a_host_without_network_says_that_the_lists_could_not_be_fetched() {
+    for lists in ["", HERE] {
+        let fake = Fake::new(lists, HERE).state("offline", "");
+        refused(&fake, &["passt redis-tools cannot be installed", UPDATE_FAILED, COMMANDS]);
+        assert_eq!(fake.installed(), "");
+    }
+}
+
+#[test]
+fn held_packages_are_named_with_the_command_that_frees_them() {
+    let fake = Fake::new(HERE, HERE).state("held", "libssl3\nqemu-utils\n");
+    let command = format!("apt-mark unhold libssl3 qemu-utils && {COMMANDS}");
+    refused(&fake, &["are held: libssl3 qemu-utils", "you have held broken packages", &command]);
+}
+
+#[test]
+fn a_lock_is_waited_for() {
+    let fake = Fake::new("", HERE).state("locked", "5");
+    install(&fake, Removals::Refused).unwrap();
+    let calls = fake.calls();
+    assert_eq!(calls.lines().filter(|line| line.ends_with(" update")).count(), 6, "{calls}");
+}
+
+#[test]
+fn a_lock_that_stays_is_given_up_and_its_holder_named() {
+    let fake = Fake::new(HERE, HERE).state("locked", "1000000");
+    let lists = "waited 0 s for another package manager: Could not get lock /var/lib/apt/lists/lock. \
+                 It is held by process 4242 (unattended-upgr)";
+    refused(&fake, &[lists, "lock /var/lib/dpkg/lock-frontend", COMMANDS]);
+}
+
+#[test]
+fn an_ordinary_user_needs_sudo() {
+    let fake = Fake::new("", HERE).user(false, true);
+    install(&fake, Removals::Refused).unwrap();
+    assert_eq!(fake.installed(), "passt\nredis-tools\n");
+    let fake = Fake::new(HERE, HERE).user(false, true).without("sudo");
+    refused(&fake, &["needs root, and there is no sudo", "sudo apt-get update && sudo apt-get"]);
+}
+
+#[test]
+fn sudo_does_not_ask_where_there_is_no_terminal() {
+    let fake = Fake::new("", HERE).user(false, false);
+    install(&fake, Removals::Refused).unwrap();
+    assert_eq!(fake.installed(), "passt\nredis-tools\n");
+    let fake = Fake::new(HERE, HERE).user(false, false).state("password", "");
+    refused(&fake, &["sudo: a password is required", "sudo apt-get update && sudo apt-get"]);
+}
+
+#[test]
+fn packages_in_the_way_are_removed_only_where_that_is_allowed() {
+    let fake = Fake::new("", HERE).state("conflicts", "valkey-tools\n");
+    refused(&fake, &["would remove valkey-tools", "apt-get update: done", COMMANDS]);
+    assert_eq!(fake.installed(), "");
+    install(&fake, Removals::Named).unwrap();
+    assert_eq!(fake.installed(), "passt\nredis-tools\n");
+}
+
+#[test]
+fn a_package_that_no_list_has_is_named() {
+    let fake = Fake::new("", "redis-tools 7.0\n");
+    refused(&fake, &["apt-get update: done", "Unable to locate package passt", COMMANDS]);
+}
+
+#[test]
+fn an_installation_that_fails_midway_comes_with_its_repair() {
+    let fake = Fake::new("", HERE).state("broken", "");
+    let command = format!("dpkg --configure -a && {COMMANDS}");
+    refused(&fake, &["dpkg returned an error code (1)", &command]);
+    assert_eq!(fake.installed(), "passt\n");
+}
+
+#[test]
+fn a_host_without_apt_gets_the_names() {
+    let fake = Fake::new("", "").without("apt-get");
+    refused(&fake, &["there is no apt-get here: passt redis-tools (Debian's names)"]);
+}
+
+#[test]
+fn lists_are_fetched_once_for_a_manager() {
+    let fake = Fake::new("", HERE);
+    let mut apt = Apt::new(fake.host());
+    apt.refresh();
+    apt.install(&WANTED, "a test", Removals::Refused).unwrap();
+    assert_eq!(fake.calls().lines().filter(|line| line.ends_with(" update")).count(), 1);
+}
