@@ -14,6 +14,14 @@ pub const GIB: usize = 1024 * MIB;
 /// nothing to allocate, so the image refuses with a message.
 pub const MEMORY_BYTES_MIN: usize = 64 * MIB;
 
+/// Firmware keeps less than this of a machine's memory, so that an image can tell the machine's size by
+/// whole MiB from the RAM that is reported to it.
+pub const FIRMWARE_BYTES_MAX: usize = MIB;
+/// The least RAM that is reported to the image on a machine of [`MEMORY_BYTES_MIN`].
+pub const RAM_BYTES_MIN: usize = MEMORY_BYTES_MIN - FIRMWARE_BYTES_MAX;
+/// Most memory of a guest: what QEMU's processors address (40 bits).
+pub const MEMORY_BYTES_MAX: usize = 1024 * GIB;
+
 /// CPUs that the image uses: what the library knows. Further ones stay where the firmware left them.
 pub const CPUS_MAX: usize = 64;
 
@@ -117,6 +125,9 @@ pub const RESERVE_FRAMES_MAX: usize = 1 << 24;
 
 /// The longest that a self-test may be told to go on, in seconds: the host tool waits 300.
 pub const SELFTEST_SECONDS_MAX: usize = 240;
+
+/// The longest that one `VBENCH` goes on, in milliseconds: other clients wait that long.
+pub const BENCH_MS_MAX: usize = 10_000;
 
 /// Longest kernel command line; the image copies it into a buffer of this size.
 pub const COMMAND_LINE_BYTES_MAX: usize = 2048;

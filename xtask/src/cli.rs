@@ -1,6 +1,7 @@
 //! The command line of the tool.
 
 mod load;
+mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use runtime_config::console::LogLevel;
 use runtime_config::ports;
 
 pub(crate) use load::LoadOptions;
+
+use crate::qemu::Memory;
 
 /// Builds, boots, queries and tests the vmalloc image.
 #[derive(Debug, Parser)]
@@ -60,14 +63,14 @@ pub(crate) enum Verb {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MachineOptions {
     /// Virtual CPUs.
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
     /// NUMA nodes, with equal parts of memory and CPUs.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4))]
     pub(crate) numa: u32,
-    /// Guest memory, at least 64M.
-    #[arg(long, default_value = "512M")]
-    pub(crate) memory: String,
+    /// Guest memory, from 64M to 1024G.
+    #[arg(long, default_value = "512M", value_name = "SIZE")]
+    pub(crate) memory: Memory,
     /// What runs the guest's instructions.
     #[arg(long, value_enum, default_value_t = AccelRequest::Auto)]
     pub(crate) accel: AccelRequest,
@@ -81,7 +84,7 @@ pub(crate) struct MachineOptions {
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<LogLevel>,
     /// Seconds from the start of the guest to its first PONG.
-    #[arg(long, default_value_t = 60, value_name = "S")]
+    #[arg(long, default_value_t = 60, value_name = "S", value_parser = values::seconds())]
     pub(crate) timeout: u64,
     /// The QEMU to use; otherwise $QEMU, then qemu-system-x86_64.
     #[arg(long, value_name = "PATH")]
@@ -176,7 +179,7 @@ pub(crate) struct SelftestOptions {
     #[arg(long, value_enum, default_value_t = AccelRequest::Tcg)]
     pub(crate) accel: AccelRequest,
     /// CPUs of the test for stale translations, at the end.
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
     /// How long that test goes on.
     #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=240))]
@@ -210,13 +213,13 @@ pub(crate) enum Bench {
 #[derive(Args, Debug)]
 pub(crate) struct BenchGuestOptions {
     /// CPUs that work at once.
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
     /// Guest memory.
-    #[arg(long, default_value = "2G")]
-    pub(crate) memory: String,
+    #[arg(long, default_value = "2G", value_name = "SIZE")]
+    pub(crate) memory: Memory,
     /// The longest that a workload goes on, in milliseconds.
-    #[arg(long, default_value_t = 500, value_name = "MS")]
+    #[arg(long, default_value_t = 500, value_name = "MS", value_parser = values::milliseconds())]
     pub(crate) ms: u32,
     /// Measures again with each switch of the library the other way: what each promise costs.
     #[arg(long)]
@@ -230,7 +233,7 @@ pub(crate) struct BenchLinuxOptions {
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) rounds: u32,
     /// The longest that a workload goes on, in milliseconds.
-    #[arg(long, default_value_t = 300, value_name = "MS")]
+    #[arg(long, default_value_t = 300, value_name = "MS", value_parser = values::milliseconds())]
     pub(crate) ms: u32,
     /// Also writes the rows to a file.
     #[arg(long, value_name = "FILE")]
@@ -241,10 +244,10 @@ pub(crate) struct BenchLinuxOptions {
 #[derive(Args, Debug)]
 pub(crate) struct BenchTurnsOptions {
     /// CPUs: with more than one, the others do the long work.
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
     /// How long.
-    #[arg(long, default_value_t = 20, value_name = "S")]
+    #[arg(long, default_value_t = 20, value_name = "S", value_parser = values::seconds())]
     pub(crate) seconds: u64,
 }
 
@@ -252,11 +255,11 @@ pub(crate) struct BenchTurnsOptions {
 #[derive(Args, Debug)]
 pub(crate) struct BenchTcpOptions {
     /// CPUs of each guest.
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
     /// Memory of each guest.
-    #[arg(long, default_value = "1G")]
-    pub(crate) memory: String,
+    #[arg(long, default_value = "1G", value_name = "SIZE")]
+    pub(crate) memory: Memory,
     /// How often each is measured, in turns; the medians count.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) rounds: u32,
@@ -362,28 +365,4 @@ pub(crate) enum FirmwareRequest {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_definition_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn query_keeps_every_word_of_the_command() {
-        let cli = Cli::parse_from(["xtask", "query", "--name", "a", "VREAD", "@x", "0", "--raw"]);
-        let Verb::Query(query) = cli.verb else { panic!("not a query") };
-        assert_eq!(query.command, ["VREAD", "@x", "0", "--raw"]);
-        assert!(!query.raw);
-    }
-
-    #[test]
-    fn run_has_the_documented_defaults() {
-        let Verb::Run(run) = Cli::parse_from(["xtask", "run"]).verb else { panic!("not a run") };
-        assert_eq!((run.port, run.name.as_str(), run.machine.timeout), (7379, "default", 60));
-        assert_eq!((run.machine.memory.as_str(), run.machine.machine.as_str()), ("512M", "q35"));
-    }
-}
+mod tests;

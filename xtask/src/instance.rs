@@ -102,6 +102,18 @@ pub(crate) fn folder(workspace: &Workspace, name: &str) -> anyhow::Result<PathBu
     Ok(workspace.path("target/run").join(name))
 }
 
+/// Says where a live guest is, and changes nothing.
+///
+/// # Errors
+/// As [`Instance::claim`].
+pub(crate) fn expect_free(workspace: &Workspace, name: &str) -> anyhow::Result<()> {
+    let folder = folder(workspace, name)?;
+    if is_locked(&folder)? {
+        return Err(exit::failure(Cause::Taken, describe_live(&folder, name)));
+    }
+    Ok(())
+}
+
 /// Returns where a live guest can be reached, `None` when none of that name answers.
 pub(crate) fn find_live(workspace: &Workspace, name: &str) -> anyhow::Result<Option<Ports>> {
     let folder = folder(workspace, name)?;
@@ -198,6 +210,8 @@ mod tests {
         assert_eq!(exit::cause_of(&error), Some(Cause::Taken));
         assert!(error.to_string().contains("127.0.0.1:7001"), "{error}");
         assert_eq!(find_live(&workspace, "a").unwrap(), Some(ports));
+        assert!(expect_free(&workspace, "a").unwrap_err().to_string().contains("127.0.0.1:7001"));
+        expect_free(&workspace, "b").unwrap();
         assert!(Instance::claim(&workspace, "b").is_ok());
         drop(first);
         assert_eq!(find_live(&workspace, "a").unwrap(), None);

@@ -145,23 +145,28 @@ pub(crate) fn free_port_of(port: u16, option: &str) -> anyhow::Result<SocketAddr
     listener.local_addr().context("the port of a socket")
 }
 
-/// Finds a port for the HTTP reports. Without a word it is the usual one, or a free one where that is
-/// taken, or where the RESP port is not the usual one either.
+/// Finds the port of the HTTP reports where it is known before the start. Without an option it is the
+/// usual one, if that is free and the RESP port is the usual one too; `None` stands for any free port.
 ///
 /// # Errors
 /// The port that was asked for is taken.
-pub(crate) fn http_port(asked: Option<u16>, resp: SocketAddr) -> anyhow::Result<SocketAddr> {
-    if let Some(port) = asked.filter(|port| *port != 0) {
-        return free_port_of(port, "--http-port");
+pub(crate) fn fixed_http_port(asked: Option<u16>, resp: u16) -> anyhow::Result<Option<SocketAddr>> {
+    match asked {
+        Some(0) => Ok(None),
+        Some(port) => free_port_of(port, "--http-port").map(Some),
+        None if resp == ports::RESP => Ok(free_port_of(ports::HTTP, "--http-port").ok()),
+        None => Ok(None),
     }
-    let is_usual = asked.is_none() && resp.port() == ports::RESP;
-    if is_usual && let Ok(address) = free_port_of(ports::HTTP, "--http-port") {
-        return Ok(address);
-    }
+}
+
+/// Finds a free port that differs from one which was chosen and which no process has taken yet.
+///
+/// # Errors
+/// No port is free.
+pub(crate) fn free_port_beside(other: SocketAddr) -> anyhow::Result<SocketAddr> {
     loop {
-        // Nothing holds the other one yet.
-        let address = free_port_of(0, "--http-port")?;
-        if address != resp {
+        let address = free_port(0)?;
+        if address != other {
             return Ok(address);
         }
     }
@@ -226,18 +231,19 @@ mod tests {
         assert_eq!(exit::cause_of(&error), Some(Cause::Taken));
         assert!(error.to_string().contains("--port 0"), "{error}");
         assert_ne!(free_port(0).unwrap().port(), 0);
-        let error = http_port(Some(port), "127.0.0.1:7379".parse().unwrap()).unwrap_err();
+        let error = fixed_http_port(Some(port), ports::RESP).unwrap_err();
         assert!(error.to_string().contains("--http-port 0"), "{error}");
     }
 
     #[test]
     fn reports_are_where_they_usually_are_only_beside_the_usual_service() {
-        let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::RESP));
-        let other = SocketAddr::from((Ipv4Addr::LOCALHOST, 7001));
-        assert_ne!(http_port(Some(0), usual).unwrap().port(), ports::HTTP);
-        assert_ne!(http_port(None, other).unwrap().port(), ports::HTTP);
-        // Where somebody has the usual port, and now somebody has it, a free one is taken.
+        let port = |asked, resp| fixed_http_port(asked, resp).unwrap().map(|found| found.port());
+        assert_eq!(port(Some(0), ports::RESP), None);
+        assert_eq!(port(None, 7001), None);
+        // Either another process has the usual port, or this one.
         let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, ports::HTTP));
-        assert_ne!(http_port(None, usual).unwrap().port(), ports::HTTP);
+        assert_eq!(port(None, ports::RESP), None);
+        let other = free_port(0).unwrap();
+        assert_ne!(free_port_beside(other).unwrap(), other);
     }
 }

@@ -1,7 +1,8 @@
 //! QEMU: where it is, and its command line.
 
 pub(crate) mod firmware;
-pub(crate) mod numa;
+mod memory;
+mod numa;
 
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use crate::exit::{self, Cause};
 use crate::network::{Forward, Forwards};
 use crate::process;
 use crate::provision::{self, Removals};
+
+pub(crate) use memory::Memory;
 
 /// QEMU, the network helper and the clients that the tests use.
 pub(crate) const PACKAGES: &[&str] = &["qemu-system-x86", "passt", "redis-tools"];
@@ -93,8 +96,8 @@ pub(crate) struct Line<'a> {
     pub(crate) cpu: &'a str,
     /// What runs the instructions.
     pub(crate) accel: Accel,
-    /// As in `512M`.
-    pub(crate) memory: &'a str,
+    /// Memory.
+    pub(crate) memory: Memory,
     /// Virtual CPUs.
     pub(crate) smp: u32,
     /// NUMA nodes.
@@ -122,7 +125,8 @@ impl Line<'_> {
         if let Some(firmware) = self.firmware {
             command.arg("-bios").arg(firmware);
         }
-        command.args(["-m", self.memory, "-smp", &self.smp.to_string(), "-nodefaults"]);
+        command.args(["-m", &self.memory.to_string(), "-smp", &self.smp.to_string()]);
+        command.arg("-nodefaults");
         command.args(numa::arguments(self.memory, self.smp, self.numa));
         command.args(["-display", "none", "-no-reboot", "-kernel"]).arg(self.image);
         if let Some(initrd) = self.initrd {
@@ -174,7 +178,7 @@ mod tests {
             machine: "q35",
             cpu: CPU,
             accel: Accel::Tcg,
-            memory: "512M",
+            memory: Memory::of_mebibytes(512),
             smp: 2,
             numa: 1,
             firmware: None,
@@ -216,7 +220,7 @@ mod tests {
             machine: "q35",
             cpu: CPU,
             accel: Accel::Counted,
-            memory: "2G",
+            memory: Memory::of_mebibytes(2048),
             smp: 1,
             numa: 1,
             firmware: Some(Path::new("qboot.rom")),

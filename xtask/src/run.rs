@@ -1,31 +1,28 @@
 //! `cargo xtask run`: from a bare machine to a PONG.
 
 mod banner;
+mod ports;
 mod tail;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use runtime_config::cmdline::Config;
 use runtime_config::console::LogLevel;
-use runtime_config::ports;
 
 use crate::accel::{self, Accel};
 use crate::build::{self, Image};
 use crate::cli::RunOptions;
-use crate::exit::{self, Cause};
 use crate::guest::{Guest, NoPong, Plan, plan};
 use crate::instance::{self, Instance};
-use crate::network::Forward;
 use crate::qemu::{self, firmware};
 use crate::sys::{Bond, Signals};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 use crate::{network, process};
 
+use ports::Addresses;
 use tail::Tail;
 
 /// Between two looks at the console while the guest runs.
@@ -63,10 +60,10 @@ pub(crate) struct Started {
 
 /// Sets up what is missing, builds, and boots to the first PONG.
 pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<Started> {
-    let instance = Rc::new(Instance::claim(workspace, &options.name)?);
-    let host = network::free_port(options.port)?;
     let (_, config) = plan::command_line(&options.machine)?;
-    let http = http_forward(options, host, &config)?;
+    ports::check(options, &config)?;
+    let instance = Rc::new(Instance::claim(workspace, &options.name)?);
+    let Addresses { resp: host, http } = ports::choose(options, &config)?;
     let toolchain = Toolchain::ensure(workspace)?;
     let qemu = qemu::ensure(options.machine.qemu.as_deref())?;
     let image = build::compile(workspace, &toolchain, Image::Service)?;
@@ -87,20 +84,16 @@ fn draft(
 ) -> anyhow::Result<Plan> {
     let (append, config) = plan::command_line(&options.machine)?;
     let machine = &options.machine;
-    if qemu::numa::parts(&machine.memory, machine.numa).is_none() {
-        let message = format!("--memory {} has no {} parts", machine.memory, machine.numa);
-        return Err(exit::failure(Cause::Usage, message));
-    }
     Ok(Plan {
         firmware: firmware::choose(machine.firmware, &qemu, &machine.machine)?,
         qemu,
         image,
         initrd: None,
-        machine: options.machine.machine.clone(),
+        machine: machine.machine.clone(),
         cpu: qemu::CPU,
-        memory: options.machine.memory.clone(),
-        smp: options.machine.smp,
-        numa: options.machine.numa,
+        memory: machine.memory,
+        smp: machine.smp,
+        numa: machine.numa,
         accel,
         network: None,
         append,
@@ -108,19 +101,6 @@ fn draft(
         guest_port: config.resp_port,
         http: None,
     })
-}
-
-/// Where the HTTP reports are reached; nowhere where the image serves none.
-fn http_forward(
-    options: &RunOptions,
-    resp: SocketAddr,
-    config: &Config,
-) -> anyhow::Result<Option<Forward>> {
-    if !config.serves_http() {
-        return Ok(None);
-    }
-    let host = network::http_port(options.http_port, resp)?;
-    Ok(Some(Forward { host, guest: config.http_port }))
 }
 
 type Booted = (Option<(Guest, Duration)>, accel::Choice, Signals);
@@ -185,7 +165,11 @@ fn threshold(options: &RunOptions) -> LogLevel {
 }
 
 fn preview(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCode> {
+    let (_, config) = plan::command_line(&options.machine)?;
+    ports::check(options, &config)?;
+    instance::expect_free(workspace, &options.name)?;
     let folder = instance::folder(workspace, &options.name)?;
+    let addresses = ports::fixed(options, &config)?;
     let network = network::choose(options.machine.net)?;
     let accel = accel::choose(options.machine.accel);
     let missing = "to be installed".to_owned();
@@ -195,16 +179,13 @@ fn preview(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCo
     let qemu = qemu.unwrap_or_else(|| PathBuf::from("qemu-system-x86_64"));
     let image = Image::Service.path(workspace);
     let plan = draft(options, qemu, image, accel.accel)?;
-    let (_, config) = plan::command_line(&options.machine)?;
-    let usual = options.http_port.unwrap_or(ports::HTTP);
-    let http = config
-        .serves_http()
-        .then_some(Forward { host: ([127, 0, 0, 1], usual).into(), guest: config.http_port });
-    let plan = Plan { http, network: Some(network.network), ..plan };
+    let Addresses { resp: host, http } = addresses;
+    let plan = Plan { host, http, network: Some(network.network), ..plan };
     println!("  compiler  {toolchain}");
     println!("      qemu  {shown}");
     println!("     accel  {}: {}", accel.accel, accel.why);
     println!("   network  {}: {}", network.network, network.why);
+    println!("     ports  {addresses}");
     print!("{}", plan.preview(&folder.join("serial.log")));
     Ok(ExitCode::SUCCESS)
 }

@@ -35,6 +35,7 @@ pub(crate) fn selftest(
         let machine = Machine {
             cpus,
             nodes: 1,
+            memory: Machine::MEMORY,
             accel: choice.accel,
             firmware: FirmwareRequest::Auto,
             append,

@@ -17,14 +17,12 @@ pub(crate) mod window;
 
 use core::fmt;
 
-use runtime_config::limits::MEMORY_BYTES_MIN;
+use runtime_config::limits::{MEMORY_BYTES_MIN, RAM_BYTES_MIN};
 
 use crate::bare::cpu::control;
 use crate::platform::memory_map::MemoryMap;
 use crate::platform::span::Span;
 
-/// Firmware keeps a part of what a machine is said to have.
-const FIRMWARE_BYTES_MAX: u64 = 2 << 20;
 /// Below it lie the interrupt vectors and tables of the firmware, and the page from which other
 /// CPUs start.
 const LOW_MEMORY: Span = Span::new(0, 1 << 20);
@@ -45,7 +43,7 @@ const PAGE_BYTES: u64 = 4096;
 /// Once, on the boot CPU, before anything else uses memory outside the image.
 pub(crate) fn init(ram: &MemoryMap) -> Result<MemoryMap, TooSmall> {
     let too_small = TooSmall { bytes: ram.bytes() };
-    if ram.bytes() + FIRMWARE_BYTES_MAX < MEMORY_BYTES_MIN as u64 {
+    if ram.bytes() < RAM_BYTES_MIN as u64 {
         return Err(too_small);
     }
     let mut free = ram.clone();
@@ -67,6 +65,8 @@ pub(crate) struct TooSmall {
 
 impl fmt::Display for TooSmall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} KiB of memory, {} KiB needed", self.bytes >> 10, MEMORY_BYTES_MIN >> 10)
+        let (found, least) = (self.bytes >> 10, RAM_BYTES_MIN >> 10);
+        let machine = MEMORY_BYTES_MIN >> 20;
+        write!(f, "{found} KiB of memory, {least} KiB needed: a machine of {machine} MiB has them")
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn guest(
     let mut runs = Vec::new();
     for append in switches {
         let cpus = options.smp;
-        let setting = Setting { memory: &options.memory, cpus, accel: Accel::Tcg, append };
+        let setting = Setting { memory: options.memory, cpus, accel: Accel::Tcg, append };
         let (guest, _) = image::boot(workspace, image::plan(workspace, &setting)?)?;
         let mut client = Client::connect(guest.plan().host)?;
         runs.push(parse(&image::vbench(&mut client, "all", 1, cpus, options.ms)?));

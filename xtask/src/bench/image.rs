@@ -15,7 +15,7 @@ use crate::cli::FirmwareRequest;
 use crate::guest::{Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Network};
-use crate::qemu::{self, firmware};
+use crate::qemu::{self, Memory, firmware};
 use crate::resp::{Client, Reply};
 use crate::sys::Bond;
 use crate::toolchain::Toolchain;
@@ -29,7 +29,7 @@ const LOOPS: &str = "100000000";
 /// What a guest is started with; the rest is the same for all.
 #[derive(Clone, Debug)]
 pub(super) struct Setting<'a> {
-    pub(super) memory: &'a str,
+    pub(super) memory: Memory,
     pub(super) cpus: u32,
     pub(super) accel: Accel,
     pub(super) append: &'a str,
@@ -46,7 +46,7 @@ pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Resu
         initrd: None,
         machine: "q35".to_owned(),
         cpu: qemu::CPU,
-        memory: setting.memory.to_owned(),
+        memory: setting.memory,
         smp: setting.cpus,
         numa: 1,
         accel: setting.accel,

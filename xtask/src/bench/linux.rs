@@ -14,10 +14,11 @@ use crate::cli::BenchLinuxOptions;
 use crate::guest::Plan;
 use crate::linux::Linux;
 use crate::process;
+use crate::qemu::Memory;
 use crate::resp::Client;
 use crate::workspace::Workspace;
 
-const MEMORY: &str = "2G";
+const MEMORY: Memory = Memory::of_mebibytes(2048);
 /// How often one CPU and two are compared in the same image.
 const TURNS: u32 = 5;
 /// A processor without quick string instructions: QEMU's are slow, and Linux clears pages by them.

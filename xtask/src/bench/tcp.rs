@@ -86,7 +86,7 @@ fn plans(
     [ours, theirs]: [Wire; 2],
 ) -> anyhow::Result<[Plan; 2]> {
     let append = format!("{CLIENTS} {}", ours.append());
-    let (memory, cpus) = (options.memory.as_str(), options.smp);
+    let (memory, cpus) = (options.memory, options.smp);
     let setting = Setting { memory, cpus, accel: Accel::Tcg, append: append.trim_end() };
     let image = image::plan(workspace, &setting)?;
     let (files, line) = linux.redis(theirs.address())?;

@@ -11,6 +11,7 @@ use super::image::{self, Setting};
 use crate::accel::Accel;
 use crate::cli::BenchTurnsOptions;
 use crate::process;
+use crate::qemu::Memory;
 use crate::resp::{Client, Reply};
 use crate::workspace::Workspace;
 
@@ -34,7 +35,8 @@ pub(super) fn turns(
     workspace: &Workspace,
     options: &BenchTurnsOptions,
 ) -> anyhow::Result<ExitCode> {
-    let setting = Setting { memory: "2G", cpus: options.smp, accel: Accel::Tcg, append: "" };
+    let memory = Memory::of_mebibytes(2048);
+    let setting = Setting { memory, cpus: options.smp, accel: Accel::Tcg, append: "" };
     let (guest, _) = image::boot(workspace, image::plan(workspace, &setting)?)?;
     let address = guest.plan().host;
     let mut client = Client::connect(address)?;

@@ -12,7 +12,7 @@ use crate::accel::Accel;
 use crate::cli::MachineOptions;
 use crate::exit::{self, Cause};
 use crate::network::{Forward, Forwards, Network};
-use crate::qemu::{Line, Netdev};
+use crate::qemu::{Line, Memory, Netdev};
 use crate::{passt, process};
 
 /// The decisions.
@@ -30,8 +30,8 @@ pub(crate) struct Plan {
     pub(crate) machine: String,
     /// QEMU's name of the processor.
     pub(crate) cpu: &'static str,
-    /// Memory, as in `512M`.
-    pub(crate) memory: String,
+    /// Memory.
+    pub(crate) memory: Memory,
     /// Virtual CPUs.
     pub(crate) smp: u32,
     /// NUMA nodes.
@@ -68,7 +68,7 @@ impl Plan {
             machine: &self.machine,
             cpu: self.cpu,
             accel: self.accel,
-            memory: &self.memory,
+            memory: self.memory,
             smp: self.smp,
             numa: self.numa,
             firmware: self.firmware.as_deref(),
@@ -172,7 +172,7 @@ mod tests {
             initrd: None,
             machine: "q35".to_owned(),
             cpu: qemu::CPU,
-            memory: "64M".to_owned(),
+            memory: Memory::of_mebibytes(64),
             smp: 1,
             numa: 1,
             accel: Accel::Tcg,

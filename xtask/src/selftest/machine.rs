@@ -9,7 +9,7 @@ use crate::cli::FirmwareRequest;
 use crate::guest::{Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Network};
-use crate::qemu::{self, firmware};
+use crate::qemu::{self, Memory, firmware};
 use crate::sys::Bond;
 use crate::workspace::Workspace;
 
@@ -21,6 +21,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub(crate) struct Machine<'a> {
     pub(crate) cpus: u32,
     pub(crate) nodes: u32,
+    pub(crate) memory: Memory,
     pub(crate) accel: Accel,
     /// qboot leaves devices without addresses, SeaBIOS does not.
     pub(crate) firmware: FirmwareRequest,
@@ -55,6 +56,9 @@ impl Run {
 }
 
 impl Machine<'_> {
+    /// Enough for every test.
+    pub(crate) const MEMORY: Memory = Memory::of_mebibytes(256);
+
     /// Boots a self-test image under a name of its own and waits for its end.
     pub(crate) fn run(
         &self,
@@ -70,7 +74,7 @@ impl Machine<'_> {
             initrd: None,
             machine: "q35".to_owned(),
             cpu: qemu::CPU,
-            memory: "256M".to_owned(),
+            memory: self.memory,
             smp: self.cpus,
             numa: self.nodes,
             accel: self.accel,

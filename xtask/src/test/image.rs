@@ -2,6 +2,7 @@
 //! two, two nodes, and with `--all` four CPUs; and once for each way to end badly.
 
 mod crashes;
+mod refusals;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,8 @@ const fn machine(
     append: &'static str,
 ) -> Machine<'static> {
     // A guest without a service has no PONG to put KVM on trial with.
-    Machine { cpus, nodes, accel: Accel::Tcg, firmware, append }
+    let memory = Machine::MEMORY;
+    Machine { cpus, nodes, memory, accel: Accel::Tcg, firmware, append }
 }
 
 /// All guests, the quick ones first.
@@ -54,6 +56,7 @@ pub(super) fn run(
         sum.add(boot(workspace, &image, machine)?);
     }
     sum.add(crashes::run(workspace, &image));
+    sum.add(refusals::run(workspace, &image));
     Ok(sum)
 }
 

@@ -57,6 +57,7 @@ impl Crash {
         let machine = Machine {
             cpus: 2,
             nodes: 1,
+            memory: Machine::MEMORY,
             accel: Accel::Tcg,
             firmware: FirmwareRequest::Auto,
             append: &append,

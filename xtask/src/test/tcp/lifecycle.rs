@@ -10,6 +10,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::instance::{self, Ports};
 use crate::process;
+use crate::qemu::Memory;
 use crate::resp::client;
 use crate::sys::{self, Bond};
 use crate::workspace::Workspace;
@@ -22,7 +23,8 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// `run --detach`, `query`, `stop`: every process is gone, and so is `ports.json`.
 pub(super) fn stop(workspace: &Workspace) -> anyhow::Result<()> {
-    let output = tool(&["run", "--detach", "--name", NAME, "--port", "0"])?;
+    let smallest = Memory::SMALLEST.to_string();
+    let output = tool(&["run", "--detach", "--name", NAME, "--port", "0", "--memory", &smallest])?;
     ensure!(output.status.success(), "run: {}", text(&output.stderr));
     let ports = instance::expect_live(workspace, NAME)?;
     ensure!(client::pongs(ports.resp, Duration::from_secs(5)), "no PONG after run --detach");

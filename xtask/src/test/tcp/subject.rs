@@ -13,7 +13,7 @@ use crate::cli::{FirmwareRequest, NetRequest};
 use crate::guest::{Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Forward, Network};
-use crate::qemu::{self, firmware};
+use crate::qemu::{self, Memory, firmware};
 use crate::resp::Client;
 use crate::sys::Bond;
 use crate::wires::Wire;
@@ -59,7 +59,7 @@ impl Subject {
     ) -> anyhow::Result<Self> {
         let network = network::choose(setup.network)?.network;
         let host = network::free_port(0)?;
-        let http = network::http_port(Some(0), host)?;
+        let http = network::free_port_beside(host)?;
         let base = plan(program, image, host)?;
         let plan = Plan {
             smp: setup.cpus,
@@ -82,10 +82,11 @@ impl Subject {
     ) -> anyhow::Result<Self> {
         let base = plan(program, image, network::free_port(0)?)?;
         let append = format!("{line} {}", wire.append()).trim().to_owned();
-        let plan = wire.attach(Plan { smp: 2, memory: "1G".to_owned(), append, ..base })?;
+        let plan =
+            wire.attach(Plan { smp: 2, memory: Memory::of_mebibytes(1024), append, ..base })?;
         let host = match plan.network {
             Some(Network::Tap(_)) => (wire.address(), ports::HTTP).into(),
-            _ => network::http_port(Some(0), plan.host)?,
+            _ => network::free_port_beside(plan.host)?,
         };
         let http = Some(Forward { host, guest: ports::HTTP });
         Self::start(workspace, Plan { http, ..plan })
@@ -186,7 +187,7 @@ fn plan(program: &Path, image: &Path, host: SocketAddr) -> anyhow::Result<Plan> 
         initrd: None,
         machine: "q35".to_owned(),
         cpu: qemu::CPU,
-        memory: "512M".to_owned(),
+        memory: Memory::of_mebibytes(512),
         smp: 1,
         numa: 1,
         accel: Accel::Tcg,

@@ -1,0 +1,38 @@
+//! Machines that the image refuses: one line with what was found and what is needed, and an exit code.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use runtime_config::limits::{KIB, RAM_BYTES_MIN};
+use runtime_config::verdict::{Exit, REFUSAL_PREFIX};
+
+use crate::accel::Accel;
+use crate::cli::FirmwareRequest;
+use crate::qemu::Memory;
+use crate::selftest::machine::Machine;
+use crate::test::tally::Tally;
+use crate::workspace::Workspace;
+
+/// Boots the image on each of them.
+pub(super) fn run(workspace: &Workspace, image: &Path) -> Tally {
+    let mut tally = Tally::default();
+    for firmware in [FirmwareRequest::Own, FirmwareRequest::Auto] {
+        let outcome = too_small(workspace, image, firmware);
+        tally.record(&format!("refusal::too_small with firmware {firmware:?}"), outcome);
+    }
+    tally
+}
+
+/// A MiB less than the tool allows: the image and the tool have one rule.
+fn too_small(workspace: &Workspace, image: &Path, firmware: FirmwareRequest) -> anyhow::Result<()> {
+    let memory = Memory::TOO_SMALL;
+    let machine = Machine { cpus: 1, nodes: 1, memory, accel: Accel::Tcg, firmware, append: "" };
+    let run = machine.run(workspace, image, "test-refusal")?;
+    let (found, wanted) = (run.exit_code, Exit::Refused.qemu_code());
+    ensure!(found == Some(wanted), "exit code {found:?}, not {wanted} (see {})", run.log);
+    let line = run.serial.lines().find(|line| line.starts_with(REFUSAL_PREFIX));
+    let line = line.with_context(|| format!("no {REFUSAL_PREFIX} line (see {})", run.log))?;
+    let needed = format!("{} KiB needed", RAM_BYTES_MIN / KIB);
+    ensure!(line.contains(&needed), "not {needed:?} in {line}");
+    Ok(())
+}
