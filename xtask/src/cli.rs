@@ -53,6 +53,9 @@ pub(crate) enum Verb {
     ///
     /// A guest of its own is on QEMU's user network unless --net says otherwise.
     Load(LoadOptions),
+    /// Runs a command until it ends or the standard input does.
+    #[command(hide = true)]
+    Mind(MindOptions),
     /// Says what this machine has and what it lacks; changes nothing.
     Doctor,
     /// Plants known faults, one at a time, and expects the tests to catch each.
@@ -286,6 +289,14 @@ pub(crate) struct BenchBootOptions {
     /// Also writes the rows to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+/// Options of `mind`.
+#[derive(Args, Debug)]
+pub(crate) struct MindOptions {
+    /// The command and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// Options of `mutate`.

@@ -4,7 +4,7 @@ mod autopsy;
 pub(crate) mod plan;
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::rc::Rc;
@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::exit::{self, Cause};
-use crate::instance::{Instance, Ports};
+use crate::instance::{Instance, Ports, Processes};
 use crate::network::{Forward, Network};
+use crate::passt::minder;
+use crate::pid::Pid;
 use crate::resp::client;
 use crate::sys::{self, Bond};
 use crate::{backlog, process};
@@ -34,7 +36,8 @@ pub(crate) struct Guest {
     plan: Plan,
     instance: Rc<Instance>,
     qemu: Child,
-    passt: Option<Child>,
+    /// The minder of passt.
+    minder: Option<Child>,
     started: Instant,
     released: bool,
 }
@@ -59,22 +62,33 @@ impl Guest {
             Some(Network::User | Network::Tap(_)) | None => None,
         };
         let ends = pair.as_ref().map(|(near, far)| (near.as_raw_fd(), far.as_raw_fd()));
-        let (passt, qemu) = plan.commands(&instance.serial(), ends);
+        let (passt, mut qemu) = plan.commands(&instance.serial(), ends);
+        qemu.stdin(Stdio::null());
         let path = instance.path("qemu.cmd");
         std::fs::write(&path, plan::script(passt.as_ref(), &qemu))
             .with_context(|| path.display().to_string())?;
-        let mut passt = match (passt, ends) {
-            (Some(command), Some((_, far))) => {
-                Some(spawn(command, &instance, "passt.log", bond, &[far])?)
-            }
-            _ => None,
-        };
+        let mut minder = Minder::start(passt, &instance, ends)?;
         let mut inherit = vec![instance.lock_descriptor()];
         inherit.extend(ends.map(|(near, _)| near));
+        inherit.extend(minder.as_ref().map(|minder| minder.tie.as_raw_fd()));
         let qemu = spawn(qemu, &instance, "qemu.log", bond, &inherit).inspect_err(|_| {
-            end(passt.as_mut());
+            if let Some(minder) = &mut minder {
+                end_group(&mut minder.child);
+            }
         })?;
-        Ok(Self { plan, instance, qemu, passt, started: Instant::now(), released: false })
+        // From here on QEMU alone holds the minder's tie.
+        let minder = minder.map(|minder| minder.child);
+        let guest = Self { plan, instance, qemu, minder, started: Instant::now(), released: false };
+        guest.record()?;
+        Ok(guest)
+    }
+
+    /// Records the processes, for the call of the tool that stops them.
+    fn record(&self) -> anyhow::Result<()> {
+        // A process that has already ended has no start any more, and needs no end.
+        let Some(qemu) = Pid::of(self.qemu.id()) else { return Ok(()) };
+        let minder = self.minder.as_ref().and_then(|minder| Pid::of(minder.id()));
+        self.instance.record(&Processes { qemu, minder })
     }
 
     /// Waits for the first PONG and publishes the ports; `tick` says whether to give up.
@@ -173,13 +187,14 @@ impl Guest {
         self.instance.forget_ports();
         let _ = sys::kill(self.qemu.id(), libc::SIGTERM);
         if !matches!(process::wait(&mut self.qemu, STOP_LIMIT), Ok(Some(_))) {
-            end(Some(&mut self.qemu));
+            let _ = self.qemu.kill();
+            let _ = self.qemu.wait();
         }
-        // passt ends by itself when QEMU closes its end of the pair.
-        if let Some(passt) = &mut self.passt
-            && !matches!(process::wait(passt, STOP_LIMIT), Ok(Some(_)))
+        // The minder sees the end of QEMU, ends passt and then itself.
+        if let Some(minder) = &mut self.minder
+            && !matches!(process::wait(minder, STOP_LIMIT), Ok(Some(_)))
         {
-            end(Some(passt));
+            end_group(minder);
         }
     }
 }
@@ -192,6 +207,28 @@ impl Drop for Guest {
     }
 }
 
+/// A minder that waits for the end of QEMU.
+struct Minder {
+    child: Child,
+    /// What QEMU inherits; the minder sees when it is closed.
+    tie: UnixStream,
+}
+
+impl Minder {
+    /// Starts passt under its minder, where the plan has a passt.
+    fn start(
+        passt: Option<Command>,
+        instance: &Instance,
+        ends: Option<(RawFd, RawFd)>,
+    ) -> anyhow::Result<Option<Self>> {
+        let (Some(passt), Some((_, far))) = (passt, ends) else { return Ok(None) };
+        let (command, tie) = minder::command(&passt)?;
+        // It must outlive a tool that is killed, to end what the tool can no longer end.
+        let child = spawn(command, instance, "passt.log", Bond::Released, &[far])?;
+        Ok(Some(Self { child, tie }))
+    }
+}
+
 fn spawn(
     mut command: Command,
     instance: &Instance,
@@ -200,14 +237,13 @@ fn spawn(
     inherit: &[i32],
 ) -> anyhow::Result<Child> {
     let log = File::create(instance.path(log))?;
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    command.stdout(log.try_clone()?).stderr(log);
     sys::bind(&mut command, bond, inherit);
     command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))
 }
 
-fn end(child: Option<&mut Child>) {
-    if let Some(child) = child {
-        let _ = child.kill();
-        let _ = child.wait();
-    }
+/// Ends a child that leads a group, with the group.
+fn end_group(child: &mut Child) {
+    let _ = sys::kill_group(child.id());
+    let _ = child.wait();
 }

@@ -4,6 +4,7 @@
 //! is held exactly as long as one of them lives, and no stale pid has to be guessed at.
 
 mod ports_file;
+mod processes;
 
 use std::fs::{self, File, TryLockError};
 use std::os::fd::{AsRawFd, RawFd};
@@ -16,6 +17,7 @@ use crate::exit::{self, Cause};
 use crate::workspace::Workspace;
 
 pub(crate) use ports_file::Ports;
+pub(crate) use processes::Processes;
 
 /// How long a guest that was killed may hold its lock.
 const DEATH_LIMIT: Duration = Duration::from_millis(500);
@@ -85,8 +87,23 @@ impl Instance {
 
     /// Takes `ports.json` away, if there is one.
     pub(crate) fn forget_ports(&self) {
-        let _ = fs::remove_file(self.path("ports.json"));
+        forget_ports(&self.folder);
     }
+
+    /// Records the processes of the guest.
+    pub(crate) fn record(&self, processes: &Processes) -> anyhow::Result<()> {
+        processes.write(&self.folder)
+    }
+}
+
+/// Takes `ports.json` of a folder away, if there is one.
+pub(crate) fn forget_ports(folder: &Path) {
+    let _ = fs::remove_file(folder.join("ports.json"));
+}
+
+/// Returns the processes that the last run of a folder has started.
+pub(crate) fn processes(folder: &Path) -> Option<Processes> {
+    Processes::read(folder)
 }
 
 /// The folder of a name.
@@ -214,6 +231,11 @@ mod tests {
         expect_free(&workspace, "b").unwrap();
         assert!(Instance::claim(&workspace, "b").is_ok());
         drop(first);
+        // A child that another test starts just now holds every descriptor until its exec.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while find_live(&workspace, "a").unwrap().is_some() && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
         assert_eq!(find_live(&workspace, "a").unwrap(), None);
         assert!(!Instance::claim(&workspace, "a").unwrap().is_published());
         fs::remove_dir_all(workspace.root()).unwrap();

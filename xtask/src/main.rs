@@ -16,6 +16,7 @@ mod load;
 mod mutate;
 mod network;
 mod passt;
+mod pid;
 mod process;
 mod provision;
 mod qemu;
@@ -54,6 +55,7 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Selftest(options) => selftest::selftest(&workspace, &options),
         Verb::Bench(options) => bench::bench(&workspace, &options.what),
         Verb::Load(options) => load::load(&workspace, &options),
+        Verb::Mind(options) => passt::minder::mind(&options),
         Verb::Doctor => doctor::doctor(&workspace),
         Verb::Mutate(options) => mutate::mutate(&workspace, &options),
     }

@@ -1,8 +1,10 @@
 //! passt, the helper process that carries the guest's packets.
 //!
 //! It and QEMU get the two ends of a socket pair. With a socket in the file system there is a
-//! moment when passt waits for a QEMU that never comes; with a pair it ends as soon as QEMU does.
-//! That matters because passt changes its user and so loses the bond to the tool.
+//! moment when passt waits for a QEMU that never comes; with a pair it ends as soon as QEMU does,
+//! or is ended by its minder.
+
+pub(crate) mod minder;
 
 use std::os::fd::RawFd;
 use std::path::Path;

@@ -2,7 +2,7 @@
 #![expect(
     unsafe_code,
     reason = "system calls: prctl, kill, sigtimedwait, socket, setsockopt, listen, geteuid, unshare, \
-              openpty, pidfd_open, pidfd_getfd"
+              openpty, pidfd_open, pidfd_getfd, pidfd_send_signal"
 )]
 
 use std::io;
@@ -110,13 +110,27 @@ fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Ends a process that was started with [`Bond::Own`], and all that it has started.
+/// Ends a process that was started with [`Bond::Own`] or [`Bond::Released`], and all of its group.
 pub(crate) fn kill_group(leader: u32) -> io::Result<()> {
     // 0 and 1 would be this group and every process.
     let leader = libc::pid_t::try_from(leader).ok().filter(|leader| *leader > 1);
     let leader = leader.ok_or(io::ErrorKind::InvalidInput)?;
     // SAFETY: kill sends a signal; the group is one that the caller has started.
     check(unsafe { libc::kill(-leader, libc::SIGKILL) })
+}
+
+/// Sends a signal to a process that was opened; one that has ended gets none.
+pub(crate) fn signal(process: &OwnedFd, signal: libc::c_int) -> io::Result<()> {
+    let descriptor = process.as_raw_fd();
+    let info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: pidfd_send_signal takes an open descriptor and numbers; a null pointer asks for the usual
+    // information.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor, signal, info, 0) };
+    match io::Error::last_os_error() {
+        _ if result == 0 => Ok(()),
+        error if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        error => Err(error),
+    }
 }
 
 /// Sends a signal to a process.
@@ -141,19 +155,27 @@ pub(crate) fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
     })
 }
 
+/// Opens a process by its number. The handle is of that process also after its end, when the number may
+/// be another's.
+pub(crate) fn open_process(number: u32) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two numbers and changes nothing.
+    opened(unsafe { libc::syscall(libc::SYS_pidfd_open, number.cast_signed(), 0) })
+}
+
 /// Copies an open file of another process into this one. The kernel allows it to those who may trace
 /// that process: root, or its parent.
 pub(crate) fn copy_descriptor(pid: u32, descriptor: RawFd) -> io::Result<OwnedFd> {
-    let own = |result: libc::c_long| {
-        let descriptor = RawFd::try_from(result).ok().filter(|descriptor| *descriptor >= 0);
-        let descriptor = descriptor.ok_or_else(io::Error::last_os_error)?;
-        // SAFETY: the system call that gave the number has just opened it, and nobody else knows it.
-        Ok::<_, io::Error>(unsafe { OwnedFd::from_raw_fd(descriptor) })
-    };
-    // SAFETY: pidfd_open takes two numbers.
-    let process = own(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.cast_signed(), 0) })?;
+    let process = open_process(pid)?;
     // SAFETY: pidfd_getfd takes three numbers; the first is open until the call returns.
-    own(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), descriptor, 0) })
+    opened(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), descriptor, 0) })
+}
+
+/// Takes the descriptor that a system call has opened.
+fn opened(result: libc::c_long) -> io::Result<OwnedFd> {
+    let descriptor = RawFd::try_from(result).ok().filter(|descriptor| *descriptor >= 0);
+    let descriptor = descriptor.ok_or_else(io::Error::last_os_error)?;
+    // SAFETY: the system call that gave the number has just opened it, and only the caller knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// Lets a socket listen, with so many connections that wait to be accepted; one that listens already

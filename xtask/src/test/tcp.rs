@@ -91,6 +91,7 @@ const CASES: &[Case] = &[
     crowd("abuse costs its own connections only", abuse::CLIENTS, abuse::run),
     tool("a load whose every byte is checked", load::verified),
     tool("stop ends a detached guest", lifecycle::stop),
+    tool("stop and kill -9 end a passt that spins", lifecycle::spinning_passt),
     tool("a name runs once", lifecycle::claimed),
     tool("Ctrl-C ends the guest", lifecycle::interrupt),
     tool("kill -9 of the tool ends the guest", lifecycle::kill_running),

@@ -1,6 +1,8 @@
 //! The tool itself: a guest never outlives what was promised.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::instance::{self, Ports};
+use crate::instance::{self, Ports, Processes};
 use crate::process;
 use crate::qemu::Memory;
 use crate::resp::client;
 use crate::sys::{self, Bond};
+use crate::test::tally::Skip;
 use crate::workspace::Workspace;
 
 const NAME: &str = "test-tool";
@@ -26,7 +29,7 @@ pub(super) fn stop(workspace: &Workspace) -> anyhow::Result<()> {
     let smallest = Memory::SMALLEST.to_string();
     let output = tool(&["run", "--detach", "--name", NAME, "--port", "0", "--memory", &smallest])?;
     ensure!(output.status.success(), "run: {}", text(&output.stderr));
-    let ports = instance::expect_live(workspace, NAME)?;
+    let (ports, processes) = recorded(workspace)?;
     ensure!(client::pongs(ports.resp, Duration::from_secs(5)), "no PONG after run --detach");
     let query = tool(&["query", "--name", NAME, "PING"])?;
     ensure!(query.status.success() && query.stdout == b"PONG\n", "query: {}", text(&query.stdout));
@@ -35,6 +38,7 @@ pub(super) fn stop(workspace: &Workspace) -> anyhow::Result<()> {
     ensure!(text(&refused.stdout).starts_with("(error) INVAL"), "{}", text(&refused.stdout));
     let stopped = tool(&["stop", "--name", NAME])?;
     ensure!(stopped.status.success(), "stop: {}", text(&stopped.stderr));
+    ensure!(processes.living().is_empty(), "after stop: {:?}", processes.living());
     expect_gone(workspace, &ports)?;
     let again = tool(&["stop", "--name", NAME])?;
     ensure!(again.status.code() == Some(5), "stop of nothing: {}", again.status);
@@ -82,6 +86,49 @@ pub(super) fn kill_booting(workspace: &Workspace) -> anyhow::Result<()> {
     expect_silence(&folder, None)
 }
 
+/// A passt that spins when QEMU has ended is ended too, by `stop` and where the tool is killed.
+pub(super) fn spinning_passt(workspace: &Workspace) -> anyhow::Result<()> {
+    let Some(passt) = process::find("passt") else {
+        return Err(Skip("passt is not installed").into());
+    };
+    let folder = workspace.path("target/run/test-passt");
+    std::fs::create_dir_all(&folder)?;
+    let script = folder.join("passt");
+    let spin = "trap '' TERM HUP INT; {} \"$@\"; while :; do :; done";
+    let spin = spin.replace("{}", &passt.display().to_string());
+    std::fs::write(&script, format!("#!/bin/sh\n{spin}\n"))?;
+    std::fs::set_permissions(&script, Permissions::from_mode(0o755))?;
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let spinning = |mut command: Command| {
+        command.args(["--net", "passt"]).env("PATH", &path);
+        command
+    };
+
+    let child = spinning(run_command(&["--detach"])?);
+    let output = process::capture_within(&mut { child }, UP_LIMIT)?;
+    ensure!(output.status.success(), "run: {}", text(&output.stderr));
+    let (ports, processes) = recorded(workspace)?;
+    ensure!(processes.minder.is_some() && processes.living().len() == 2, "{processes:?}");
+    let stopped = tool(&["stop", "--name", NAME])?;
+    ensure!(stopped.status.success(), "stop: {}", text(&stopped.stderr));
+    ensure!(processes.living().is_empty(), "after stop: {:?}", processes.living());
+    expect_gone(workspace, &ports)?;
+
+    let mut child = spawn(spinning(run_command(&[])?))?;
+    let outcome = wait_up(workspace, &mut child).and_then(|_| recorded(workspace));
+    let (ports, processes) = end(child, libc::SIGKILL, outcome)?;
+    expect_gone(workspace, &ports)?;
+    ensure!(processes.living().is_empty(), "after kill -9: {:?}", processes.living());
+    Ok(())
+}
+
+/// Where the guest is, and its processes.
+fn recorded(workspace: &Workspace) -> anyhow::Result<(Ports, Processes)> {
+    let ports = instance::expect_live(workspace, NAME)?;
+    let folder = instance::folder(workspace, NAME)?;
+    Ok((ports, instance::processes(&folder).context("no processes are recorded")?))
+}
+
 /// A port that is taken is named before anything is built.
 pub(super) fn taken_port(_workspace: &Workspace) -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -99,8 +146,16 @@ fn tool(arguments: &[&str]) -> anyhow::Result<std::process::Output> {
 }
 
 fn start(more: &[&str]) -> anyhow::Result<Child> {
+    spawn(run_command(more)?)
+}
+
+fn run_command(more: &[&str]) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["run", "--name", NAME, "--port", "0"]).args(more);
+    Ok(command)
+}
+
+fn spawn(mut command: Command) -> anyhow::Result<Child> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     sys::bind(&mut command, Bond::Own, &[]);
     command.spawn().context("cannot start the tool")

@@ -1,0 +1,96 @@
+//! The minder of passt: a process that ends passt when QEMU has ended.
+//!
+//! passt should end by itself when QEMU closes its end of the pair, but Debian 12's was seen to spin for
+//! ever instead. It changes its user and so loses the bond to the tool, which may also be killed. The
+//! minder is passt's parent, in a session of its own. QEMU and the tool hold the other end of its standard
+//! input until QEMU runs, then QEMU alone: the end of that input is the end of QEMU, however it came.
+
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::cli::MindOptions;
+use crate::process;
+
+/// How long passt may take to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
+/// Between two looks whether passt has ended before QEMU.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Writes the command of a minder, and returns the end that QEMU must hold.
+///
+/// # Errors
+/// There is no socket pair to be had.
+pub(crate) fn command(minded: &Command) -> anyhow::Result<(Command, UnixStream)> {
+    let (held, input) = UnixStream::pair().context("a socket pair")?;
+    // The program may have been built again since it was started; this names the one that runs.
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["mind", "--"]).arg(minded.get_program()).args(minded.get_args());
+    command.stdin(Stdio::from(std::os::fd::OwnedFd::from(input)));
+    Ok((command, held))
+}
+
+/// Runs the verb.
+pub(crate) fn mind(options: &MindOptions) -> anyhow::Result<ExitCode> {
+    let (program, arguments) = options.command.split_first().context("no command")?;
+    let mut command = Command::new(program);
+    let child = command.args(arguments).stdin(Stdio::null()).spawn();
+    keep(child.with_context(|| format!("cannot start {}", program.display()))?, std::io::stdin())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the end of the input or of the child, and ends the child.
+fn keep(mut child: Child, mut input: impl Read + Send + 'static) -> std::io::Result<()> {
+    let (end, has_ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        // An error is an end too.
+        let _ = std::io::copy(&mut input, &mut std::io::sink());
+        end.send(())
+    });
+    while has_ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        if child.try_wait()?.is_some() {
+            return Ok(());
+        }
+    }
+    if process::wait(&mut child, GRACE)?.is_none() {
+        child.kill()?;
+        child.wait()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pid::Pid;
+
+    fn spawn(script: &str) -> (Child, Pid) {
+        let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let pid = Pid::of(child.id()).unwrap();
+        (child, pid)
+    }
+
+    #[test]
+    fn a_child_that_spins_is_ended_when_the_input_ends() {
+        let (child, pid) = spawn("trap '' TERM HUP INT; while :; do :; done");
+        let (held, input) = UnixStream::pair().unwrap();
+        let minder = std::thread::spawn(move || keep(child, input));
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(pid.lives(), "ended while QEMU lives");
+        drop(held);
+        minder.join().unwrap().unwrap();
+        assert!(!pid.lives());
+    }
+
+    #[test]
+    fn a_child_that_ends_is_not_waited_for() {
+        let (child, pid) = spawn("exit 0");
+        let (_held, input) = UnixStream::pair().unwrap();
+        keep(child, input).unwrap();
+        assert!(!pid.lives());
+    }
+}

@@ -1,0 +1,111 @@
+//! A process by its number and its start, so that a number which the kernel has given away again is
+//! never taken for it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use crate::sys;
+
+/// A process, which need not be a child of the tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pid {
+    /// The kernel's number.
+    pub(crate) number: u32,
+    /// When it began, in clock ticks since the boot of the host.
+    pub(crate) start: u64,
+}
+
+impl Pid {
+    /// Identifies a process that lives; `None` where the number has none.
+    pub(crate) fn of(number: u32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+        Some(Self { number, start: start_of(&stat)? })
+    }
+
+    /// Says whether the process lives. One that has ended and waits for its parent does not.
+    pub(crate) fn lives(self) -> bool {
+        Self::of(self.number) == Some(self)
+    }
+
+    /// Sends a signal to the process, and to no other; says whether it lives.
+    ///
+    /// # Errors
+    /// This user may not send it.
+    pub(crate) fn signal(self, signal: libc::c_int) -> io::Result<bool> {
+        let Some(handle) = self.open()? else { return Ok(false) };
+        sys::signal(&handle, signal)?;
+        Ok(true)
+    }
+
+    /// Opens the process. The handle stays its own also when the number is given away.
+    fn open(self) -> io::Result<Option<OwnedFd>> {
+        let handle = match sys::open_process(self.number) {
+            Ok(handle) => handle,
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Looked at after the handle was opened: whose number it is now, the handle is of.
+        Ok(self.lives().then_some(handle))
+    }
+}
+
+/// Reads the start from a line of `/proc/PID/stat`; `None` of a process that has ended. The name in
+/// brackets may hold anything, brackets and spaces too.
+fn start_of(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    // Field 22, counted from the number; the state is field 3.
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::process;
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("60").spawn().unwrap()
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_start_too() {
+        let mut child = sleeper();
+        let pid = Pid::of(child.id()).unwrap();
+        assert!(pid.lives());
+        // The same number with another start is another process: it gets no signal.
+        let recycled = Pid { start: pid.start + 1, ..pid };
+        assert!(!recycled.lives());
+        assert!(!recycled.signal(libc::SIGKILL).unwrap());
+        assert!(process::wait(&mut child, Duration::from_millis(100)).unwrap().is_none());
+        assert!(pid.signal(libc::SIGKILL).unwrap());
+        assert!(process::wait(&mut child, Duration::from_secs(10)).unwrap().is_some());
+        assert!(!pid.lives());
+        assert!(!pid.signal(libc::SIGKILL).unwrap());
+    }
+
+    #[test]
+    fn one_that_was_not_waited_for_has_ended() {
+        let mut child = sleeper();
+        let pid = Pid::of(child.id()).unwrap();
+        child.kill().unwrap();
+        while pid.lives() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn names_may_hold_brackets() {
+        let tail = "S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 9 9";
+        assert_eq!(start_of(&format!("7 (a b) S 1) {tail}")), Some(98_765));
+        assert_eq!(start_of(&format!("7 (sh) {}", tail.replacen('S', "Z", 1))), None);
+        assert_eq!(start_of(""), None);
+    }
+}
