@@ -33,7 +33,7 @@ pub(crate) enum Verb {
     Run(RunOptions),
     /// Ends a guest that was started with --detach.
     Stop(StopOptions),
-    /// Sends one command to a running guest and prints the reply as redis-cli does.
+    /// Sends commands to a running guest and prints the replies as redis-cli does.
     Query(QueryOptions),
     /// Builds the image.
     Build(BuildOptions),
@@ -140,8 +140,14 @@ pub(crate) struct QueryOptions {
     /// Prints strings as they are, without quotes and numbers.
     #[arg(long)]
     pub(crate) raw: bool,
-    /// The command and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    /// The password of the guest; otherwise $REDISCLI_AUTH.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) password: Option<OsString>,
+    /// Asks for RESP3.
+    #[arg(long, short = '3')]
+    pub(crate) resp3: bool,
+    /// The command and its arguments; without one, commands are read from standard input, one a line.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<OsString>,
 }
 

@@ -1,24 +1,105 @@
-//! `cargo xtask query`: one command to a running guest.
+//! `cargo xtask query`: commands to a running guest, from the command line or a line each.
 
-use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
 
 use anyhow::Context;
 
 use crate::cli::QueryOptions;
+use crate::exit::{self, Cause};
 use crate::instance;
-use crate::resp::Client;
+use crate::resp::{Client, Reply, words};
 use crate::workspace::Workspace;
+
+/// Where `redis-cli` finds the password too.
+const PASSWORD: &str = "REDISCLI_AUTH";
 
 /// Runs the verb; an error reply is printed and ends with code 1.
 pub(crate) fn query(workspace: &Workspace, options: &QueryOptions) -> anyhow::Result<ExitCode> {
+    let input = io::stdin();
+    if options.command.is_empty() && input.is_terminal() {
+        let message = "no command; give one, or commands on standard input, one a line";
+        return Err(exit::failure(Cause::Usage, message));
+    }
     let ports = instance::expect_live(workspace, &options.name)?;
-    let words: Vec<_> = options.command.iter().map(|word| word.as_bytes()).collect();
-    let mut client =
-        Client::connect(ports.resp).with_context(|| format!("cannot connect to {}", ports.resp))?;
-    let reply = client.call(&words).context("no reply")?;
-    let text = if options.raw { reply.raw() } else { reply.terminal().into_bytes() };
-    std::io::stdout().write_all(&text)?;
-    Ok(if reply.is_error() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let mut session = Session::open(ports.resp, options)?;
+    if options.command.is_empty() {
+        session.run_lines(input.lock())?;
+    } else {
+        let words: Vec<_> = options.command.iter().map(|word| word.as_bytes()).collect();
+        session.run(&words)?;
+    }
+    Ok(if session.has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A connection, and whether one of its commands was refused.
+struct Session {
+    client: Client,
+    is_raw: bool,
+    has_failed: bool,
+}
+
+impl Session {
+    /// Connects, says the password, and chooses the protocol.
+    fn open(address: SocketAddr, options: &QueryOptions) -> anyhow::Result<Self> {
+        let client = Client::connect(address).with_context(|| format!("connect to {address}"))?;
+        let mut session = Self { client, is_raw: options.raw, has_failed: false };
+        let password = options.password.clone().or_else(|| std::env::var_os(PASSWORD));
+        if let Some(password) = password.map(OsString::into_vec) {
+            session.expect_accepted("the password", &[b"AUTH", password.as_slice()])?;
+        }
+        if options.resp3 {
+            session.expect_accepted("the protocol", &[b"HELLO", b"3"])?;
+        }
+        Ok(session)
+    }
+
+    fn expect_accepted(&mut self, what: &str, words: &[&[u8]]) -> anyhow::Result<()> {
+        match self.client.call(words).with_context(|| format!("no reply to {what}"))? {
+            Reply::Error(error) => anyhow::bail!("{what} is refused: {error}"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs the commands of a text, a line each, up to `quit` or `exit`.
+    fn run_lines(&mut self, input: impl BufRead) -> anyhow::Result<()> {
+        for line in input.split(b'\n') {
+            match words::split(&line.context("standard input")?) {
+                None => {
+                    println!("Invalid argument(s)");
+                    self.has_failed = true;
+                }
+                Some(words) if words.is_empty() => {}
+                Some(words) if is_end(&words) => break,
+                Some(words) => self.run(&words)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one command and prints its reply, with what the server has pushed before it.
+    fn run<T: AsRef<[u8]>>(&mut self, words: &[T]) -> anyhow::Result<()> {
+        let mut reply = self.client.call(words).context("no reply")?;
+        while matches!(reply, Reply::Push(_)) {
+            // As redis-cli: a person sees them, a script does not.
+            if io::stdout().is_terminal() {
+                self.print(&reply)?;
+            }
+            reply = self.client.receive().context("no reply")?;
+        }
+        self.has_failed |= reply.is_error();
+        self.print(&reply)
+    }
+
+    fn print(&self, reply: &Reply) -> anyhow::Result<()> {
+        let text = if self.is_raw { reply.raw() } else { reply.terminal_bytes() };
+        Ok(io::stdout().write_all(&text)?)
+    }
+}
+
+fn is_end(words: &[Vec<u8>]) -> bool {
+    [b"quit", b"exit"].iter().any(|end| words[0].eq_ignore_ascii_case(*end))
 }

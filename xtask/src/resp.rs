@@ -1,8 +1,9 @@
-//! The client half of RESP2. The image has its own server half, so that the two check each other.
+//! The client half of RESP2 and RESP3. The image has its own server half, so that the two check each other.
 
 pub(crate) mod client;
 pub(crate) mod frame;
 mod print;
+pub(crate) mod words;
 
 use std::io::{self, BufRead, Read};
 
@@ -28,19 +29,40 @@ pub(crate) enum Reply {
     Bulk(Option<Vec<u8>>),
     /// `*2`, or null.
     Array(Option<Vec<Self>>),
+    /// `_`.
+    Null,
+    /// `#t` or `#f`.
+    Boolean(bool),
+    /// `,1.5`, as the server wrote it.
+    Double(String),
+    /// `(7`: digits, after an optional sign.
+    BigNumber(String),
+    /// `=8`, without its three letters of format.
+    Verbatim(Vec<u8>),
+    /// `%1`.
+    Map(Vec<(Self, Self)>),
+    /// `~1`.
+    Set(Vec<Self>),
+    /// `>1`: a message that answers no command.
+    Push(Vec<Self>),
 }
 
 impl Reply {
     /// Reads one reply.
     ///
     /// # Errors
-    /// The connection failed or ended, or the bytes are no RESP2.
+    /// The connection failed or ended, or the bytes are neither RESP2 nor RESP3.
     pub(crate) fn read(source: &mut impl BufRead) -> io::Result<Self> {
         read(source, DEPTH_MAX)
     }
 
     /// Prints as redis-cli does on a terminal, with a newline at the end.
     pub(crate) fn terminal(&self) -> String {
+        String::from_utf8_lossy(&self.terminal_bytes()).into_owned()
+    }
+
+    /// As [`Self::terminal`], with the bytes of verbatim strings as they are.
+    pub(crate) fn terminal_bytes(&self) -> Vec<u8> {
         print::terminal(self)
     }
 
@@ -59,6 +81,11 @@ impl Reply {
             _ => None,
         });
         value.and_then(|value| u64::try_from(value).ok())
+    }
+
+    /// Says whether it has items.
+    fn is_aggregate(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Map(_) | Self::Set(_) | Self::Push(_))
     }
 
     /// Says whether the server refused the command.
@@ -90,8 +117,63 @@ fn read(source: &mut impl BufRead, depth: usize) -> io::Result<Reply> {
         "*" => Ok(Reply::Array(
             length(rest)?.map(|count| read_array(source, count, depth)).transpose()?,
         )),
+        "_" if rest.is_empty() => Ok(Reply::Null),
+        "#" => match rest {
+            "t" => Ok(Reply::Boolean(true)),
+            "f" => Ok(Reply::Boolean(false)),
+            _ => Err(invalid(&format!("{rest:?} for a boolean"))),
+        },
+        "," => Ok(Reply::Double(double(rest)?.to_owned())),
+        "(" => Ok(Reply::BigNumber(big_number(rest)?.to_owned())),
+        "=" => Ok(Reply::Verbatim(verbatim(read_bulk(source, count(rest)?)?)?)),
+        "!" => {
+            let bytes = read_bulk(source, count(rest)?)?;
+            Ok(Reply::Error(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+        "%" => Ok(Reply::Map(read_map(source, count(rest)?, depth)?)),
+        "~" => Ok(Reply::Set(read_array(source, count(rest)?, depth)?)),
+        ">" => Ok(Reply::Push(read_array(source, count(rest)?, depth)?)),
+        "|" => {
+            // Attributes say something about the reply behind them, and nothing here asks for it.
+            read_map(source, count(rest)?, depth)?;
+            read(source, depth.checked_sub(1).ok_or_else(|| invalid("too many attributes"))?)
+        }
         _ => Err(invalid(&format!("a reply that begins with {kind:?}"))),
     }
+}
+
+fn read_map(
+    source: &mut impl BufRead,
+    count: u64,
+    depth: usize,
+) -> io::Result<Vec<(Reply, Reply)>> {
+    let depth = depth.checked_sub(1).ok_or_else(|| invalid("maps nested too deep"))?;
+    (0..count).map(|_| Ok((read(source, depth)?, read(source, depth)?))).collect()
+}
+
+fn double(text: &str) -> io::Result<&str> {
+    let is_word = ["inf", "-inf", "nan", "-nan"].contains(&text);
+    let is_number = || text.parse::<f64>().is_ok() && !text.contains(['i', 'I', 'n', 'N']);
+    if is_word || is_number() { Ok(text) } else { Err(invalid(&format!("{text:?} for a double"))) }
+}
+
+fn big_number(text: &str) -> io::Result<&str> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(text).ok_or_else(|| invalid(&format!("{text:?} for a big number")))
+}
+
+/// Takes the format, as in `txt:`, away.
+fn verbatim(mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    if bytes.get(3) != Some(&b':') {
+        return Err(invalid("a verbatim string without its format"));
+    }
+    Ok(bytes.split_off(4))
+}
+
+/// Reads a length that cannot be null.
+fn count(text: &str) -> io::Result<u64> {
+    length(text)?.ok_or_else(|| invalid("a null where RESP3 has none"))
 }
 
 fn read_array(source: &mut impl BufRead, count: u64, depth: usize) -> io::Result<Vec<Reply>> {

@@ -21,11 +21,14 @@ pub(crate) fn whole(bytes: &[u8]) -> io::Result<Option<usize>> {
         let Some(line) = line(&bytes[end..])? else { return Ok(None) };
         end += line.len() + 2;
         match line.split_first() {
-            Some((b'$', text)) => end += bulk(text)?,
-            Some((b'*', _)) if open.len() > DEPTH_MAX => {
+            Some((b'$' | b'=' | b'!', text)) => end += bulk(text)?,
+            Some((b'*' | b'%' | b'~' | b'>' | b'|', _)) if open.len() > DEPTH_MAX => {
                 return Err(invalid("arrays nested too deep"));
             }
-            Some((b'*', text)) => open.push(number(text)?.unwrap_or(0)),
+            Some((b'*' | b'~' | b'>', text)) => open.push(number(text)?.unwrap_or(0)),
+            Some((b'%', text)) => open.push(pairs(text)?),
+            // The reply that the attributes are about comes behind them.
+            Some((b'|', text)) => open.push(pairs(text)?.saturating_add(1)),
             _ => {}
         }
         if end > bytes.len() {
@@ -56,6 +59,12 @@ fn bulk(text: &[u8]) -> io::Result<usize> {
     }
 }
 
+/// The items of so many pairs.
+fn pairs(text: &[u8]) -> io::Result<u64> {
+    let count = number(text)?.unwrap_or(0);
+    count.checked_mul(2).ok_or_else(|| invalid("a map without end"))
+}
+
 fn number(text: &[u8]) -> io::Result<Option<u64>> {
     length(&String::from_utf8_lossy(text))
 }
@@ -77,6 +86,14 @@ mod tests {
             "*0\r\n",
             "*-1\r\n",
             "*2\r\n*2\r\n:1\r\n$1\r\na\r\n*0\r\n",
+            "_\r\n",
+            ",1.5\r\n",
+            "=7\r\ntxt:a\r\n\r\n",
+            "!5\r\nERR x\r\n",
+            "%2\r\n+a\r\n:1\r\n+b\r\n~1\r\n#t\r\n",
+            ">1\r\n%0\r\n",
+            "|1\r\n+ttl\r\n:1\r\n*1\r\n+a\r\n",
+            "*1\r\n|1\r\n+ttl\r\n:1\r\n+a\r\n",
         ] {
             let bytes = [reply, "+next"].concat();
             for end in 0..reply.len() {

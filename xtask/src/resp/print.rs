@@ -1,42 +1,90 @@
-//! Replies as redis-cli prints them (`cliFormatReplyTTY` and `cliFormatReplyRaw` of Redis 7).
-
-use std::fmt::Write;
+//! Replies as redis-cli 7.0 prints them (`cliFormatReplyTTY` and `cliFormatReplyRaw`). It ends at a big
+//! number; here that is its digits.
 
 use super::Reply;
 
 /// For a terminal; ends with a newline.
-pub(super) fn terminal(reply: &Reply) -> String {
-    let mut text = String::new();
+pub(super) fn terminal(reply: &Reply) -> Vec<u8> {
+    let mut text = Vec::new();
     write_terminal(&mut text, reply, "");
     text
 }
 
-fn write_terminal(text: &mut String, reply: &Reply, prefix: &str) {
+fn write_terminal(text: &mut Vec<u8>, reply: &Reply, prefix: &str) {
     match reply {
         Reply::Status(status) => line(text, status),
-        Reply::Error(error) => line(text, &format!("(error) {error}")),
-        Reply::Integer(number) => line(text, &format!("(integer) {number}")),
-        Reply::Bulk(None) | Reply::Array(None) => line(text, "(nil)"),
-        Reply::Bulk(Some(bytes)) => line(text, &quoted(bytes)),
-        Reply::Array(Some(items)) if items.is_empty() => line(text, "(empty array)"),
-        Reply::Array(Some(items)) => write_items(text, items, prefix),
+        Reply::Error(error) => line(text, format!("(error) {error}")),
+        Reply::Integer(number) => line(text, format!("(integer) {number}")),
+        Reply::Double(number) => line(text, format!("(double) {number}")),
+        Reply::BigNumber(digits) => line(text, format!("(big number) {digits}")),
+        Reply::Boolean(value) => line(text, format!("({value})")),
+        Reply::Null | Reply::Bulk(None) | Reply::Array(None) => line(text, "(nil)"),
+        Reply::Bulk(Some(bytes)) => line(text, quoted(bytes)),
+        Reply::Verbatim(bytes) => line(text, bytes),
+        Reply::Array(Some(items)) => write_items(text, items, prefix, ')', "(empty array)"),
+        Reply::Set(items) => write_items(text, items, prefix, '~', "(empty set)"),
+        Reply::Push(items) => write_items(text, items, prefix, ')', "(empty push)"),
+        Reply::Map(pairs) => write_pairs(text, pairs, prefix),
     }
 }
 
-/// The first item stands behind the number that the parent has written.
-fn write_items(text: &mut String, items: &[Reply], prefix: &str) {
-    let width = items.len().to_string().len();
-    let deeper = format!("{prefix}{}", " ".repeat(width + 2));
+fn write_items(text: &mut Vec<u8>, items: &[Reply], prefix: &str, sign: char, empty: &str) {
+    if items.is_empty() {
+        line(text, empty);
+    }
+    let numbers = Numbers::new(items.len(), prefix, sign);
     for (index, item) in items.iter().enumerate() {
-        let before = if index == 0 { "" } else { prefix };
-        let _ = write!(text, "{before}{:>width$}) ", index + 1);
-        write_terminal(text, item, &deeper);
+        numbers.write(text, index);
+        write_terminal(text, item, &numbers.deeper);
     }
 }
 
-fn line(text: &mut String, content: &str) {
-    text.push_str(content);
-    text.push('\n');
+fn write_pairs(text: &mut Vec<u8>, pairs: &[(Reply, Reply)], prefix: &str) {
+    if pairs.is_empty() {
+        line(text, "(empty hash)");
+    }
+    let numbers = Numbers::new(pairs.len(), prefix, '#');
+    for (index, (key, value)) in pairs.iter().enumerate() {
+        numbers.write(text, index);
+        write_terminal(text, key, &numbers.deeper);
+        text.pop();
+        text.extend_from_slice(b" => ");
+        let mut shown = Vec::new();
+        write_terminal(&mut shown, value, &numbers.deeper);
+        // More than one numbered line begins on a line of its own.
+        if value.is_aggregate() && shown[..shown.len() - 1].contains(&b'\n') {
+            text.extend_from_slice(format!("\n{}", numbers.deeper).as_bytes());
+        }
+        text.extend_from_slice(&shown);
+    }
+}
+
+/// The numbers before the items of an aggregate.
+struct Numbers<'a> {
+    width: usize,
+    prefix: &'a str,
+    sign: char,
+    /// What stands before the second and further lines of an item.
+    deeper: String,
+}
+
+impl<'a> Numbers<'a> {
+    fn new(count: usize, prefix: &'a str, sign: char) -> Self {
+        let width = count.to_string().len();
+        Self { width, prefix, sign, deeper: format!("{prefix}{}", " ".repeat(width + 2)) }
+    }
+
+    /// The first item stands behind the number that the parent has written.
+    fn write(&self, text: &mut Vec<u8>, index: usize) {
+        let before = if index == 0 { "" } else { self.prefix };
+        let (width, sign) = (self.width, self.sign);
+        text.extend_from_slice(format!("{before}{:>width$}{sign} ", index + 1).as_bytes());
+    }
+}
+
+fn line(text: &mut Vec<u8>, content: impl AsRef<[u8]>) {
+    text.extend_from_slice(content.as_ref());
+    text.push(b'\n');
 }
 
 fn quoted(bytes: &[u8]) -> String {
@@ -57,14 +105,22 @@ fn quoted(bytes: &[u8]) -> String {
     text
 }
 
-/// For a file; items are separated by newlines.
+/// For a file; items are separated by newlines, a key and its value by a space.
 pub(super) fn raw(reply: &Reply) -> Vec<u8> {
+    let joined = |items: &[Reply]| items.iter().map(raw).collect::<Vec<_>>().join(b"\n".as_slice());
     match reply {
-        Reply::Status(status) => status.clone().into_bytes(),
+        Reply::Status(text) | Reply::Double(text) | Reply::BigNumber(text) => {
+            text.clone().into_bytes()
+        }
         Reply::Error(error) => format!("{error}\n").into_bytes(),
         Reply::Integer(number) => number.to_string().into_bytes(),
-        Reply::Bulk(None) | Reply::Array(None) => Vec::new(),
-        Reply::Bulk(Some(bytes)) => bytes.clone(),
-        Reply::Array(Some(items)) => items.iter().map(raw).collect::<Vec<_>>().join(&b'\n'),
+        Reply::Boolean(value) => format!("({value})").into_bytes(),
+        Reply::Null | Reply::Bulk(None) | Reply::Array(None) => Vec::new(),
+        Reply::Bulk(Some(bytes)) | Reply::Verbatim(bytes) => bytes.clone(),
+        Reply::Array(Some(items)) | Reply::Set(items) | Reply::Push(items) => joined(items),
+        Reply::Map(pairs) => {
+            let pair = |(key, value): &(Reply, Reply)| [raw(key), raw(value)].join(&b' ');
+            pairs.iter().map(pair).collect::<Vec<_>>().join(&b'\n')
+        }
     }
 }

@@ -76,6 +76,16 @@ fn broken_replies_are_errors() {
         b"+OK",
         b"\r\n",
         b"!x\r\n",
+        b"_x\r\n",
+        b"#x\r\n",
+        b",x\r\n",
+        b",infinite\r\n",
+        b"(1.5\r\n",
+        b"=3\r\nabc\r\n",
+        b"%-1\r\n",
+        b"~?\r\n",
+        b"%1\r\n+a\r\n",
+        b"@x\r\n",
         b":x\r\n",
         b"$3\r\nab\r\n",
         b"$2\r\nabcd",
@@ -85,5 +95,64 @@ fn broken_replies_are_errors() {
     ] {
         assert!(parse(bytes).is_err(), "{:?}", String::from_utf8_lossy(bytes));
     }
-    assert!(parse(&b"*1\r\n".repeat(DEPTH_MAX + 1)).is_err());
+    for nested in [b"*1\r\n", b"~1\r\n", b">1\r\n", b"%1\r\n", b"|0\r\n"] {
+        let error = parse(&nested.repeat(DEPTH_MAX + 1)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+    }
+}
+
+/// Bytes, and what redis-cli 7.0.15 prints of them with `--no-raw` and with `--raw`. Big numbers, errors in
+/// bulk and attributes are beyond it.
+const RESP3: &[(&[u8], &str, &str)] = &[
+    (b"_\r\n", "(nil)\n", "\n"),
+    (b"#t\r\n", "(true)\n", "(true)\n"),
+    (b"#f\r\n", "(false)\n", "(false)\n"),
+    (b",3.25\r\n", "(double) 3.25\n", "3.25\n"),
+    (b",-inf\r\n", "(double) -inf\n", "-inf\n"),
+    (
+        b"(-12345678901234567890\r\n",
+        "(big number) -12345678901234567890\n",
+        "-12345678901234567890\n",
+    ),
+    (b"=8\r\ntxt:a\nbc\r\n", "a\nbc\n", "a\nbc\n"),
+    (b"!5\r\nERR x\r\n", "(error) ERR x\n", "ERR x\n\n"),
+    (b"%0\r\n", "(empty hash)\n", "\n"),
+    (b"~0\r\n", "(empty set)\n", "\n"),
+    (b"~2\r\n+a\r\n:1\r\n", "1~ a\n2~ (integer) 1\n", "a\n1\n"),
+    (b"|1\r\n+ttl\r\n:5\r\n+OK\r\n", "OK\n", "OK\n"),
+    (
+        b"%2\r\n+a\r\n:1\r\n$1\r\nb\r\n*2\r\n:1\r\n%1\r\n+x\r\n#t\r\n",
+        "1# a => (integer) 1\n2# \"b\" => \n   1) (integer) 1\n   2) 1# x => (true)\n",
+        "a 1\nb 1\nx (true)\n",
+    ),
+    (
+        b"*2\r\n~2\r\n:1\r\n:2\r\n%1\r\n+a\r\n~1\r\n+b\r\n",
+        "1) 1~ (integer) 1\n   2~ (integer) 2\n2) 1# a => 1~ b\n",
+        "1\n2\na b\n",
+    ),
+    (
+        b"%1\r\n%1\r\n+a\r\n+b\r\n%1\r\n+c\r\n*2\r\n:1\r\n:2\r\n",
+        "1# 1# a => b => \n   1# c => \n      1) (integer) 1\n      2) (integer) 2\n",
+        "a b c 1\n2\n",
+    ),
+    (
+        b"%1\r\n+a\r\n*1\r\n>2\r\n:1\r\n:2\r\n",
+        "1# a => \n   1) 1) (integer) 1\n      2) (integer) 2\n",
+        "a 1\n2\n",
+    ),
+    (
+        b"%2\r\n+a\r\n*0\r\n+b\r\n%0\r\n",
+        "1# a => (empty array)\n2# b => (empty hash)\n",
+        "a \nb \n",
+    ),
+    (b"%1\r\n+a\r\n=7\r\ntxt:a\nb\r\n", "1# a => a\nb\n", "a a\nb\n"),
+];
+
+#[test]
+fn resp3_prints_as_redis_cli_does() {
+    for (bytes, terminal, raw) in RESP3 {
+        let shown = String::from_utf8_lossy(bytes);
+        assert_eq!(printed(bytes), *terminal, "{shown:?}");
+        assert_eq!(String::from_utf8(parse(bytes).unwrap().raw()).unwrap(), *raw, "{shown:?}");
+    }
 }

@@ -18,6 +18,7 @@ mod lifecycle;
 mod load;
 mod nomem;
 mod packets;
+mod query;
 mod redis_cli;
 mod redis_py;
 mod reports;
@@ -61,6 +62,7 @@ enum Drive {
 const CASES: &[Case] = &[
     guest("redis-cli gets a PONG", redis_cli::ping),
     guest("redis-cli and query print alike", redis_cli::agree),
+    guest_with("query with a password, RESP3 and lines", redis_cli::PASSWORD_LINE, query::run),
     guest("redis-cli on a terminal", redis_cli::terminal),
     guest_by_user("redis-cli over many keys", "", redis_cli::keys),
     guest("redis-cli with its other options", redis_cli::options),

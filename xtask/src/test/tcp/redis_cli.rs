@@ -19,7 +19,7 @@ use crate::test::tally::Skip;
 const LIMIT: Duration = Duration::from_secs(60);
 /// A kernel command line with a password.
 pub(super) const PASSWORD_LINE: &str = "requirepass=open-sesame";
-const PASSWORD: &str = "open-sesame";
+pub(super) const PASSWORD: &str = "open-sesame";
 
 /// As a person uses it.
 pub(super) fn terminal(subject: &Subject) -> anyhow::Result<()> {
@@ -88,7 +88,7 @@ fn redis_cli(subject: &Subject, words: &[&str]) -> anyhow::Result<String> {
 }
 
 /// Begins a command line; what a person has set for other servers is left out.
-fn command(subject: &Subject) -> anyhow::Result<Command> {
+pub(super) fn command(subject: &Subject) -> anyhow::Result<Command> {
     if process::find("redis-cli").is_none() {
         return Err(Skip("redis-cli is not installed").into());
     }

@@ -102,6 +102,11 @@ impl Subject {
         Ok(Self { guest, network, root: workspace.root().to_path_buf() })
     }
 
+    /// The name of its instance.
+    pub(super) fn name(&self) -> &str {
+        self.guest.instance().name()
+    }
+
     /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.guest.plan().host
