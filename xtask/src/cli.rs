@@ -162,16 +162,16 @@ pub(crate) struct BuildOptions {
 /// Options of `test`.
 #[derive(Args, Debug)]
 pub(crate) struct TestOptions {
-    /// The layers to run; when none is named all of them, `differential`, `boots` and `browser` with
-    /// --all only.
+    /// The layers to run; when none is named all of them, `differential`, `clients`, `boots` and
+    /// `browser` with --all only.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
     /// Runs what takes longer too: the image's own tests on 4 CPUs, the replies of
-    /// Debian's Redis compared with the image's, 50 boots in a row, and the page in a browser.
+    /// Debian's Redis compared with the image's, client libraries, 50 boots in a row, and the page in a browser.
     #[arg(long)]
     pub(crate) all: bool,
-    /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom, tcp and
-    /// differential layers.
+    /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom, tcp,
+    /// differential and clients layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
     /// Runs no layer, but a load with faults and audits for so many minutes: it must stay right, quick and
@@ -331,6 +331,8 @@ pub(crate) enum LayerName {
     Tcp,
     /// The replies of Debian's Redis and of the image, byte by byte.
     Differential,
+    /// Client libraries from their registries against the image.
+    Clients,
     /// Boots in a row, each of which must answer.
     Boots,
     /// The page in Chromium.

@@ -80,6 +80,7 @@ pub(crate) fn run_layer(
         LayerName::Image => image::run(workspace, toolchain, all),
         LayerName::Tcp => tcp::run(workspace, toolchain, filter),
         LayerName::Differential => tcp::differential::run(workspace, toolchain, filter),
+        LayerName::Clients => tcp::libraries::run(workspace, toolchain, filter),
         LayerName::Boots => tcp::boots::run(workspace, toolchain),
         LayerName::Browser => tcp::browser::run(workspace, toolchain),
     };
@@ -100,15 +101,20 @@ pub(crate) fn prepare_layer(
             suites::compile(workspace, layer, filter)
         }
         LayerName::Image => image::compile(workspace, toolchain).map(|_| ()),
-        LayerName::Tcp | LayerName::Differential | LayerName::Boots | LayerName::Browser => {
-            tcp::compile(workspace, toolchain).map(|_| ())
-        }
+        LayerName::Tcp
+        | LayerName::Differential
+        | LayerName::Clients
+        | LayerName::Boots
+        | LayerName::Browser => tcp::compile(workspace, toolchain).map(|_| ()),
     }
 }
 
 /// Whether a layer runs without being asked for.
 fn is_short(layer: &LayerName) -> bool {
-    !matches!(layer, LayerName::Differential | LayerName::Boots | LayerName::Browser)
+    !matches!(
+        layer,
+        LayerName::Differential | LayerName::Clients | LayerName::Boots | LayerName::Browser
+    )
 }
 
 /// The word of a layer on the command line.
@@ -128,6 +134,7 @@ fn about(layer: LayerName) -> &'static str {
         LayerName::Differential => {
             "the replies of Redis and of the image, byte by byte; about a minute"
         }
+        LayerName::Clients => "client libraries from their registries; some minutes",
         LayerName::Boots => "50 boots in a row; about a minute",
         LayerName::Browser => "the page in a browser; some seconds",
     }

@@ -33,9 +33,10 @@ impl Input {
         &self.buffer[self.start..self.end]
     }
 
-    /// Bytes that can be there.
-    pub(super) fn capacity(&self) -> usize {
-        self.buffer.len()
+    /// Bytes that are there, and bytes that still fit.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        let length = self.end - self.start;
+        (length, self.buffer.len() - length)
     }
 
     /// Whether nothing is there.

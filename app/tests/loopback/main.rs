@@ -16,7 +16,6 @@ mod command_docs;
 mod commands;
 mod crowd;
 mod cuts;
-mod held;
 mod keys;
 mod large;
 mod lazy;

@@ -1,17 +1,11 @@
 //! A connection's buffer: bytes come in pieces, requests are taken from the front.
 
-use app::resp::{self, Discard, Limits, Oversize, Parsed, Progress, Ranges, Resume};
+use app::resp::{self, Discard, Limits, Oversize, Parsed, Progress, Ranges};
 
 /// Arguments that a request may have.
 pub(crate) const ARGUMENTS: usize = 8;
 /// Small, so that little is needed to exceed them.
-pub(crate) const LIMITS: Limits = Limits {
-    inline_bytes: 128,
-    bulk_bytes: 1000,
-    arguments: ARGUMENTS,
-    held_bytes: 256,
-    is_admitted: true,
-};
+pub(crate) const LIMITS: Limits = Limits { inline_bytes: 128, bulk_bytes: 1000, held_bytes: 256 };
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,15 +43,13 @@ struct Feeder {
     held: Vec<u8>,
     discard: Option<Discard>,
     ranges: Ranges,
-    resume: Resume,
     events: Vec<Event>,
 }
 
 impl Feeder {
     fn new() -> Self {
         let ranges = Ranges::with_limit(ARGUMENTS, LIMITS.inline_bytes);
-        let resume = Resume::default();
-        Self { held: Vec::new(), discard: None, ranges, resume, events: Vec::new() }
+        Self { held: Vec::new(), discard: None, ranges, events: Vec::new() }
     }
 
     /// Takes a piece, as much at a time as there is room for.
@@ -89,7 +81,7 @@ impl Feeder {
             }
             return is_over || consumed > 0;
         }
-        let parsed = resp::parse(&self.held, &LIMITS, &mut self.ranges, &mut self.resume);
+        let parsed = resp::parse(&self.held, &LIMITS, &mut self.ranges);
         let arguments = || self.ranges.within(&self.held).iter().map(<[u8]>::to_vec).collect();
         let consumed = match parsed {
             Parsed::Incomplete => return false,
@@ -98,7 +90,7 @@ impl Feeder {
                 self.events.push(Event::Request(arguments()));
                 consumed
             }
-            Parsed::Oversize(oversize) | Parsed::TooMany(oversize) => {
+            Parsed::Oversize(oversize) => {
                 self.events.push(Event::Oversize(arguments()));
                 let Oversize { consumed, .. } = oversize;
                 self.discard = Some(Discard::new(&oversize, LIMITS.bulk_bytes));
@@ -111,7 +103,6 @@ impl Feeder {
         };
         assert!(consumed <= self.held.len(), "{consumed} of {} bytes", self.held.len());
         self.held.drain(..consumed);
-        self.resume = Resume::default();
         true
     }
 }

@@ -14,13 +14,13 @@ mod flush;
 mod grammar;
 mod helpers;
 mod http;
+pub(super) mod libraries;
 mod lifecycle;
 mod load;
 mod nomem;
 mod packets;
 mod query;
 mod redis_cli;
-mod redis_py;
 mod reports;
 mod scatter;
 mod subject;
@@ -68,7 +68,6 @@ const CASES: &[Case] = &[
     guest("redis-cli with its other options", redis_cli::options),
     guest_with("redis-cli with a password", redis_cli::PASSWORD_LINE, redis_cli::password),
     guest_with("every command by redis-cli", redis_cli::PASSWORD_LINE, redis_cli::commands),
-    guest_by_user("redis-py in both protocols", "", redis_py::run),
     guest("the README's conversation", conversation::run),
     guest("bad input has typed errors", bad_input::run),
     guest("frames are scattered and come back", scatter::run),

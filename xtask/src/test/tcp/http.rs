@@ -1,7 +1,7 @@
 //! The HTTP reports against the image.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -119,16 +119,25 @@ pub(super) fn served(subject: &Subject, name: &str) -> anyhow::Result<Served> {
 
 /// The body of an answer that must be good.
 fn get(subject: &Subject, path: &str) -> anyhow::Result<String> {
-    let answer =
-        exchange(subject, &format!("GET {path} HTTP/1.0\r\nUser-Agent: curl/8.0\r\n\r\n"))?;
+    fetch(subject.http()?, path)
+}
+
+/// The body of an answer of any server, which must be good.
+pub(super) fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let request = format!("GET {path} HTTP/1.0\r\nUser-Agent: curl/8.0\r\n\r\n");
+    let answer = exchange_at(address, &request)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;
-    ensure!(head.starts_with("HTTP/1.1 200 "), "{path} is answered with {head}");
+    ensure!(head.split(' ').nth(1) == Some("200"), "{path} is answered with {head}");
     Ok(body.to_owned())
 }
 
 /// Sends a request and reads to the end of the connection.
 fn exchange(subject: &Subject, request: &str) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(subject.http()?)?;
+    exchange_at(subject.http()?, request)
+}
+
+fn exchange_at(address: SocketAddr, request: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();

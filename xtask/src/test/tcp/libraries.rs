@@ -1,0 +1,86 @@
+//! The layer of the clients that others have written, in exact versions from their registries.
+//!
+//! Each case boots an image of its own. A client that cannot be installed is a skip.
+
+mod balancer;
+mod install;
+mod monitor;
+mod script;
+mod suite;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::compile;
+use super::subject::{Setup, Subject};
+use crate::cli::NetRequest;
+use crate::process;
+use crate::qemu;
+use crate::test::tally::Tally;
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+/// What a case is given.
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    subject: &'a Subject,
+}
+
+impl Bench<'_> {
+    /// Where the image listens, as an argument.
+    fn port(&self) -> String {
+        self.subject.address().port().to_string()
+    }
+
+    /// A file of the clients.
+    fn file(&self, path: &str) -> PathBuf {
+        self.workspace.path("xtask/clients").join(path)
+    }
+
+    /// A folder of what is installed or built.
+    fn target(&self, path: &str) -> PathBuf {
+        self.workspace.path("target/clients").join(path)
+    }
+}
+
+/// A client and what it does.
+type Case = (&'static str, fn(&Bench<'_>) -> anyhow::Result<()>);
+
+const CASES: &[Case] = &[
+    ("redis-py", script::redis_py),
+    ("redis-py asyncio", script::redis_py_asyncio),
+    ("redis-py's own tests", suite::run),
+    ("valkey-glide", script::valkey_glide),
+    ("Django's cache", script::django),
+    ("node-redis", script::node_redis),
+    ("ioredis", script::ioredis),
+    ("redis-rs", script::redis_rs),
+    ("fred", script::fred),
+    ("hiredis", script::hiredis),
+    ("redis_exporter and Prometheus", monitor::run),
+    ("haproxy", balancer::run),
+];
+
+/// Runs the cases whose names contain `filter`.
+pub(in crate::test) fn run(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    filter: &str,
+) -> anyhow::Result<Tally> {
+    let image = compile(workspace, toolchain)?;
+    let qemu = qemu::ensure(None)?;
+    let setup = Setup { network: NetRequest::User, ..Setup::PLAIN };
+    let mut tally = Tally::default();
+    for (name, run) in CASES.iter().filter(|(name, _)| name.contains(filter)) {
+        let start = Instant::now();
+        let booted = Subject::boot(workspace, &qemu, &image, setup);
+        let outcome = booted.and_then(|mut subject| {
+            let outcome = run(&Bench { workspace, subject: &subject });
+            subject.judge(outcome)
+        });
+        let word = if outcome.is_ok() { "ok" } else { "not ok" };
+        process::announce(word, &format!("{name} ({:.1} s)", start.elapsed().as_secs_f64()));
+        tally.record(name, outcome);
+    }
+    Ok(tally)
+}

@@ -1,0 +1,167 @@
+//! Installs clients below `target/clients`, once for each state of the file that pins their versions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::Bench;
+use crate::process;
+use crate::provision::{self, Removals};
+use crate::test::tally::Skip;
+use crate::toolchain;
+
+/// Longest installation: some MB from a registry, or a cold build.
+const LIMIT: Duration = Duration::from_secs(900);
+/// Stands where an installation is whole, with the pins that it was made by.
+const STAMP: &str = ".installed";
+
+/// A Python that has the packages of `requirements.txt`.
+pub(super) fn python(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
+    let (folder, pins) = (bench.target("python"), bench.file("requirements.txt"));
+    let python = folder.join("bin/python");
+    once(&folder, &pins, "the Python clients are not installed", || {
+        let environment = || {
+            let mut command = Command::new("python3");
+            succeed(command.args(["-m", "venv", "--clear"]).arg(&folder))
+        };
+        // Debian's Python has it in a package of its own.
+        if environment().is_err() {
+            provision::install(&["python3-venv"], "for Python clients", Removals::Refused)?;
+            environment()?;
+        }
+        succeed(pip(&python).args(["install", "--no-deps", "--requirement"]).arg(&pins))
+    })?;
+    Ok(python)
+}
+
+/// The sources of redis-py in the version of `requirements.txt`, with its tests.
+pub(super) fn redis_py_sources(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
+    let python = python(bench)?;
+    let (folder, pins) = (bench.target("redis-py"), bench.file("requirements.txt"));
+    let text = std::fs::read_to_string(&pins)?;
+    let pin = text.lines().find(|line| line.starts_with("redis==")).context("no redis==")?;
+    once(&folder, &pins, "the sources of redis-py are not there", || {
+        let mut command = pip(&python);
+        command.args(["download", "--no-deps", "--no-binary", "redis", pin, "--dest"]);
+        succeed(command.arg(&folder))?;
+        let archive = format!("{}.tar.gz", pin.replace("==", "-"));
+        let mut command = Command::new("tar");
+        succeed(command.arg("-xzf").arg(folder.join(archive)).arg("-C").arg(&folder))
+    })?;
+    Ok(folder.join(pin.replace("==", "-")))
+}
+
+/// The folder with the clients of `package-lock.json` and our scripts.
+pub(super) fn node(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
+    let (folder, lock) = (bench.target("node"), bench.file("node/package-lock.json"));
+    once(&folder, &lock, "the Node clients are not installed", || {
+        if process::find("npm").is_none() {
+            provision::install(&["nodejs", "npm"], "for Node clients", Removals::Refused)?;
+        }
+        for name in ["package.json", "package-lock.json"] {
+            std::fs::copy(bench.file("node").join(name), folder.join(name))?;
+        }
+        let mut command = Command::new("npm");
+        command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&folder);
+        succeed(&mut command)
+    })?;
+    // Imports are looked up beside the script.
+    for name in ["node_redis.js", "ioredis.js"] {
+        std::fs::copy(bench.file("node").join(name), folder.join(name))?;
+    }
+    Ok(folder)
+}
+
+/// The programs of the cargo package of clients.
+pub(super) fn rust(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
+    let target = bench.target("rust");
+    let mut command = toolchain::host_cargo(bench.workspace, "build");
+    command.args(["--locked", "--manifest-path"]).arg(bench.file("rust/Cargo.toml"));
+    command.env("CARGO_TARGET_DIR", &target);
+    if let Err(error) = succeed(&mut command) {
+        // Without the registry there is nothing to build; anything else is a failure.
+        let text = format!("{error:#}");
+        ensure!(!text.contains("error: could not compile"), "{text}");
+        process::announce("", &text);
+        return Err(Skip("the Rust clients cannot be fetched").into());
+    }
+    Ok(target.join("debug"))
+}
+
+/// The program of a C file that needs one library.
+pub(super) fn c(bench: &Bench<'_>, name: &str) -> anyhow::Result<PathBuf> {
+    let folder = bench.target("c");
+    std::fs::create_dir_all(&folder)?;
+    let (source, program) = (bench.file(&format!("{name}.c")), folder.join(name));
+    if !Path::new("/usr/include").join(name).exists() {
+        packages(&["libhiredis-dev", "gcc", "libc6-dev"], "a client in C");
+    }
+    if !Path::new("/usr/include").join(name).exists() {
+        return Err(Skip("libhiredis-dev is not installed").into());
+    }
+    let mut command = Command::new("cc");
+    command.args(["-Wall", "-Wextra", "-Werror", "-O1", "-o"]).arg(&program).arg(&source);
+    succeed(command.arg(format!("-l{name}")))?;
+    Ok(program)
+}
+
+/// Installs Debian's packages if a program is missing, and finds the program.
+pub(super) fn program(name: &'static str, package: &str) -> anyhow::Result<PathBuf> {
+    // Debian keeps servers out of a person's path.
+    let find = || process::find(name).or_else(|| process::find(format!("/usr/sbin/{name}")));
+    if find().is_none() {
+        packages(&[package], "a client of the tests");
+    }
+    find().ok_or_else(|| {
+        process::announce("", &format!("{name} is missing"));
+        Skip("a Debian package is not installed").into()
+    })
+}
+
+/// Installs Debian's packages; what is missing afterwards is seen by the caller.
+fn packages(packages: &[&str], why: &str) {
+    if let Err(error) = provision::install(packages, why, Removals::Refused) {
+        process::announce("", &format!("{error:#}"));
+    }
+}
+
+/// Installs into an empty folder, unless that has been done by the same pins.
+fn once(
+    folder: &Path,
+    pins: &Path,
+    skip: &'static str,
+    install: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let wanted = std::fs::read(pins).with_context(|| pins.display().to_string())?;
+    let stamp = folder.join(STAMP);
+    if std::fs::read(&stamp).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    process::announce("Install", &format!("below {}", folder.display()));
+    match install() {
+        Ok(()) => Ok(std::fs::write(stamp, wanted)?),
+        Err(error) => {
+            process::announce("", &format!("{error:#}"));
+            Err(Skip(skip).into())
+        }
+    }
+}
+
+fn pip(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "--quiet", "--disable-pip-version-check"]);
+    command
+}
+
+fn succeed(command: &mut Command) -> anyhow::Result<()> {
+    let output = process::capture_within(command, LIMIT)?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {}\n{error}", process::show(command), output.status);
+    Ok(())
+}

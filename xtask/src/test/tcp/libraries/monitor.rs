@@ -1,0 +1,146 @@
+//! redis_exporter and Prometheus, both Debian's: all that they read of the image arrives.
+//!
+//! Prometheus scrapes `/metrics` of the image, and the exporter, which asks the image for `INFO`,
+//! `CONFIG GET` and the like.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+use super::super::http;
+use super::{Bench, install};
+use crate::network;
+use crate::process;
+use crate::sys::{self, Bond};
+
+/// Longest wait for a scrape, which is made each second.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(200);
+/// Fewer series of the image than this are a scrape that has gone wrong.
+const SERIES_MIN: usize = 50;
+
+/// Runs both until they have seen the image.
+pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let exporter = install::program("prometheus-redis-exporter", "prometheus-redis-exporter")?;
+    let prometheus = install::program("prometheus", "prometheus")?;
+    let folder = bench.target("prometheus");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    let (exports, queries) = (network::free_port(0)?, network::free_port(0)?);
+    let mut command = Command::new(exporter);
+    command.arg(format!("-redis.addr=redis://{}", bench.subject.address()));
+    command.arg(format!("-web.listen-address={exports}"));
+    let _exporter = Server::start(command, &folder, "exporter.log")?;
+    let config = folder.join("prometheus.yml");
+    std::fs::write(&config, configuration(bench.subject.http()?, exports))?;
+    let mut command = Command::new(prometheus);
+    command.arg(format!("--config.file={}", config.display()));
+    command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
+    command.arg(format!("--web.listen-address={queries}"));
+    let _prometheus = Server::start(command, &folder, "prometheus.log")?;
+
+    for job in ["image", "exporter"] {
+        wait(&format!("up of {job}"), || {
+            Ok(value(queries, &format!("up{{job=\"{job}\"}}"))? == Some(1.0))
+        })?;
+    }
+    wait("redis_up", || Ok(value(queries, "redis_up")? == Some(1.0)))?;
+    let role = "redis_instance_info{role=\"master\",redis_version=\"7.0.15\"}";
+    wait("the role of the image", || Ok(value(queries, role)? == Some(1.0)))?;
+    let errors = value(queries, "redis_exporter_last_scrape_error")?;
+    ensure!(errors == Some(0.0), "the exporter's last scrape has errors: {errors:?}");
+    // Databases that are not there would be invented from the number of databases.
+    let databases = series(queries, "redis_db_keys")?;
+    ensure!(databases.len() <= 1, "databases: {databases:?}");
+    every_series(bench.subject.http()?, queries)
+}
+
+/// Compares the series that Prometheus has with the lines of `/metrics`.
+fn every_series(image: SocketAddr, queries: SocketAddr) -> anyhow::Result<()> {
+    let text = http::fetch(image, "/metrics")?;
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let names = lines.filter_map(|line| line.split(['{', ' ']).next());
+    let mut right = BTreeMap::<&str, usize>::new();
+    for name in names {
+        *right.entry(name).or_default() += 1;
+    }
+    let count: usize = right.values().sum();
+    ensure!(count >= SERIES_MIN, "{count} series in /metrics, at least {SERIES_MIN} are wanted");
+    for (name, lines) in &right {
+        let found = series(queries, &format!("{name}{{job=\"image\"}}"))?.len();
+        ensure!(found == *lines, "{name}: {found} series in Prometheus, {lines} in /metrics");
+    }
+    process::announce("", &format!("Prometheus has all {count} series of /metrics"));
+    Ok(())
+}
+
+fn configuration(image: SocketAddr, exporter: SocketAddr) -> String {
+    format!(
+        "global:\n  scrape_interval: 1s\nscrape_configs:\n\
+         - job_name: image\n  static_configs:\n  - targets: ['{image}']\n\
+         - job_name: exporter\n  static_configs:\n  - targets: ['{exporter}']\n"
+    )
+}
+
+/// The value of an expression that has one.
+fn value(queries: SocketAddr, expression: &str) -> anyhow::Result<Option<f64>> {
+    let found = series(queries, expression)?;
+    let text = found.first().and_then(|row| row["value"][1].as_str());
+    text.map(|text| text.parse().with_context(|| text.to_owned())).transpose()
+}
+
+/// The series of an expression; none while Prometheus does not answer.
+fn series(queries: SocketAddr, expression: &str) -> anyhow::Result<Vec<Value>> {
+    let mut query = String::new();
+    for byte in expression.bytes() {
+        query.push_str(&format!("%{byte:02x}"));
+    }
+    let Ok(text) = http::fetch(queries, &format!("/api/v1/query?query={query}")) else {
+        return Ok(Vec::new());
+    };
+    let reply: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
+    ensure!(reply["status"] == "success", "{expression}: {text}");
+    Ok(reply["data"]["result"].as_array().cloned().unwrap_or_default())
+}
+
+fn wait(what: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    while !holds()? {
+        if Instant::now() > deadline {
+            bail!("waited in vain for {what}");
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// A server that is ended with its owner.
+pub(super) struct Server(Child);
+
+impl Server {
+    /// Starts a program that writes to a log.
+    pub(super) fn start(mut command: Command, folder: &Path, log: &str) -> anyhow::Result<Self> {
+        let log = File::create(folder.join(log))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        sys::bind(&mut command, Bond::Own, &[]);
+        let program = command.get_program().display().to_string();
+        Ok(Self(command.spawn().with_context(|| program)?))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

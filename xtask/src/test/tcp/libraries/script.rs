@@ -1,0 +1,99 @@
+//! The clients that are scripts and programs of ours: each prints `NAME VERSION: checked N` at its end.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::{Bench, install};
+use crate::process;
+
+/// Longest run of a script, on a busy host.
+const LIMIT: Duration = Duration::from_secs(180);
+
+pub(super) fn redis_py(bench: &Bench<'_>) -> anyhow::Result<()> {
+    python(bench, "redis_py.py", 0)
+}
+
+pub(super) fn redis_py_asyncio(bench: &Bench<'_>) -> anyhow::Result<()> {
+    python(bench, "redis_py_asyncio.py", 58)
+}
+
+pub(super) fn valkey_glide(bench: &Bench<'_>) -> anyhow::Result<()> {
+    python(bench, "valkey_glide.py", 76)
+}
+
+pub(super) fn django(bench: &Bench<'_>) -> anyhow::Result<()> {
+    python(bench, "django_cache.py", 30)
+}
+
+pub(super) fn node_redis(bench: &Bench<'_>) -> anyhow::Result<()> {
+    node(bench, "node_redis.js", 78)
+}
+
+pub(super) fn ioredis(bench: &Bench<'_>) -> anyhow::Result<()> {
+    node(bench, "ioredis.js", 49)
+}
+
+pub(super) fn redis_rs(bench: &Bench<'_>) -> anyhow::Result<()> {
+    check(Command::new(install::rust(bench)?.join("redis_rs")).arg(bench.port()), 472)
+}
+
+pub(super) fn fred(bench: &Bench<'_>) -> anyhow::Result<()> {
+    check(Command::new(install::rust(bench)?.join("fred")).arg(bench.port()), 454)
+}
+
+pub(super) fn hiredis(bench: &Bench<'_>) -> anyhow::Result<()> {
+    check(Command::new(install::c(bench, "hiredis")?).arg(bench.port()), 3040)
+}
+
+fn python(bench: &Bench<'_>, script: &str, checks: u32) -> anyhow::Result<()> {
+    let python = install::python(bench)?;
+    check(Command::new(python).arg("-I").arg(bench.file(script)).arg(bench.port()), checks)
+}
+
+fn node(bench: &Bench<'_>, script: &str, checks: u32) -> anyhow::Result<()> {
+    let script = install::node(bench)?.join(script);
+    check(Command::new("node").arg(script).arg(bench.port()), checks)
+}
+
+/// Runs a script to its end. It must have made exactly these checks: one that is lost is a failure.
+fn check(command: &mut Command, checks: u32) -> anyhow::Result<()> {
+    let output = process::capture_within(command, LIMIT)?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    let what = Path::new(command.get_program()).display().to_string();
+    ensure!(output.status.success(), "{what}: {}\n{error}", output.status);
+    ensure!(error.is_empty(), "{what} complains\n{error}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (name, count) = checked(&text).with_context(|| format!("no count in {text:?}"))?;
+    process::announce("", &format!("{name}: {count} of {checks} checks"));
+    ensure!(count == checks, "{count} checks, {checks} are wanted");
+    Ok(())
+}
+
+/// Reads `NAME VERSION: checked N`.
+fn checked(text: &str) -> Option<(&str, u32)> {
+    let (name, count) = text.trim().rsplit_once(": checked ")?;
+    Some((name, count.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_loses_checks_fails() {
+        let say = |text: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", text]);
+            command
+        };
+        check(&mut say("echo x 1.0: checked 3"), 3).unwrap();
+        let error = check(&mut say("echo x 1.0: checked 2"), 3).unwrap_err().to_string();
+        assert_eq!(error, "2 checks, 3 are wanted");
+        assert!(check(&mut say("echo x 1.0: checked 3; exit 1"), 3).is_err());
+        assert!(check(&mut say("echo x 1.0: checked 3; echo warning >&2"), 3).is_err());
+        assert!(check(&mut say("true"), 0).is_err());
+    }
+}
