@@ -17,6 +17,10 @@ pub trait Buffers {
     ///
     /// `caller` names the use in reports, such as `net/rx`.
     fn take(&self, caller: &'static str, bytes: usize) -> Option<Self::Buffer>;
+
+    /// Makes a buffer longer without changing what is in it; the bytes behind that may have any value.
+    /// `false` where memory is short: then nothing has changed.
+    fn grow(&self, buffer: &mut Self::Buffer, bytes: usize) -> bool;
 }
 
 /// Says which buffer could not be had at boot.
@@ -78,5 +82,13 @@ impl Buffers for HeapBuffers {
         buffer.try_reserve_exact(bytes).ok()?;
         buffer.resize(bytes, 0);
         Some(buffer)
+    }
+
+    fn grow(&self, buffer: &mut Vec<u8>, bytes: usize) -> bool {
+        let is_there = buffer.try_reserve_exact(bytes.saturating_sub(buffer.len())).is_ok();
+        if is_there {
+            buffer.resize(bytes, 0);
+        }
+        is_there
     }
 }

@@ -5,8 +5,8 @@
 //! new connections, HTTP connections, what connections that have ended left behind, packets
 //! out, one kick. A turn with nothing to do releases what waits for a flush.
 //!
-//! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a reply
-//! too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
+//! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a request or a
+//! reply too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
 
 mod client;
 mod http_connection;
@@ -14,6 +14,7 @@ mod http_connections;
 mod input;
 mod output;
 pub mod position;
+mod request_buffer;
 mod respond;
 
 use alloc::vec::Vec;
@@ -22,7 +23,7 @@ use core::{fmt, mem};
 use runtime_config::cmdline::Config;
 use runtime_config::limits;
 use smoltcp::time::Instant;
-use vmalloc::{Machine, Vmalloc};
+use vmalloc::{Machine, PAGE_BYTES, Vmalloc};
 
 use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
@@ -33,6 +34,7 @@ use crate::service::{Budget, Lend, Service};
 use client::{Client, Fate, Shared};
 use http_connections::HttpConnections;
 use position::Position;
+use request_buffer::Allowance;
 
 /// Bytes that the input holds beyond an inline request: the headers of a multi-bulk request and
 /// its small arguments.
@@ -68,6 +70,7 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     clients: Vec<Client<B::Buffer>>,
     http_connections: HttpConnections,
     ranges: Ranges,
+    allowance: Allowance,
     limits: Limits,
     /// Connections so far; the number of the last one.
     connections: u64,
@@ -94,6 +97,12 @@ fn input_bytes(config: &Config) -> usize {
     config.inline_bytes.max(ARGUMENT_BYTES) + INPUT_SLACK_BYTES
 }
 
+/// Bytes that larger inputs may take together, on a machine with so many frames.
+fn requests_bytes(frames: u64) -> usize {
+    let bytes = frames * PAGE_BYTES / limits::REQUESTS_PART as u64;
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     /// Takes all memory that the clients will need and begins to listen.
     ///
@@ -112,6 +121,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         let limits = Limits {
             inline_bytes: config.inline_bytes,
             bulk_bytes: config.bulk_bytes,
+            arguments: config.arguments,
+            is_admitted: true,
             held_bytes: input_bytes(config),
         };
         let clients = Client::places(&buffers, config.clients, &limits)?;
@@ -122,7 +133,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             buffers,
             clients,
             http_connections,
-            ranges: Ranges::with_limit(config.arguments, config.inline_bytes),
+            ranges: Ranges::with_limit(limits::INLINE_WORDS, config.inline_bytes),
+            allowance: Allowance::new(requests_bytes(vm.stats().frames_total)),
             limits,
             connections: 0,
             first: 0,
@@ -269,13 +281,14 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
                 sockets: self.stack.sockets(),
                 buffers: &self.buffers,
                 ranges: &mut self.ranges,
+                allowance: &mut self.allowance,
                 limits: &self.limits,
             };
             let fate = client.turn(&mut shared, budget);
             busy |= fate != Fate::Idle;
             let is_over = matches!(fate, Fate::Closed | Fate::Lost);
             if is_over && !(self.service.is_checking() && client.holds_memory()) {
-                client.end(&mut self.service);
+                client.end(&mut self.service, &mut self.allowance);
                 self.stack.sockets().close(line, now);
                 self.service.counters.clients -= 1;
                 self.service.counters.connections_lost += u64::from(fate == Fate::Lost);

@@ -48,7 +48,9 @@ mod size;
 mod stream;
 pub mod table;
 mod tally;
+mod walk;
 
+pub use auth::NOT_ADMITTED;
 pub use call::{Call, Served, serve};
 pub use counters::{Counters, SOCKET_STATES, TURN_LONG_US};
 pub use errand::Lend;

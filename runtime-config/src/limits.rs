@@ -103,12 +103,22 @@ pub const INLINE_BYTES_MIN: usize = 256;
 /// Every client owns a buffer of this size.
 pub const INLINE_BYTES_MAX: usize = MIB;
 
-/// Arguments of one request.
-pub const ARGUMENTS_DEFAULT: usize = 1024;
+/// Arguments of one request: as many as clients of Redis send at once.
+pub const ARGUMENTS_DEFAULT: usize = ARGUMENTS_MAX;
 /// The longest form of `VMALLOC` has 16.
 pub const ARGUMENTS_MIN: usize = 32;
-/// Redis' own limit (`*1048576`).
+/// A position among them and the bytes in front of it have 32 bits; Redis' clients stay below this too.
 pub const ARGUMENTS_MAX: usize = 1 << 20;
+/// Arguments of a request whose work is not cut into slices: it is done within one turn.
+pub const ARGUMENTS_AT_ONCE: usize = 1024;
+/// Words of an inline request: as many as fit into the default line. Each costs 8 bytes at boot.
+pub const INLINE_WORDS: usize = 32 * KIB;
+
+/// Bytes of one request that are held at once. Only requests that do not fit into 64 KiB take more, while
+/// they come in and are served; the data of `SET` and `VWRITE` is not held.
+pub const REQUEST_BYTES_MAX: usize = 64 * MIB;
+/// All requests that are held in this way take no more than this part of the memory.
+pub const REQUESTS_PART: usize = 4;
 
 /// Unsent reply bytes of one client; a client above it is not read from.
 pub const OUTPUT_BYTES_DEFAULT: usize = MIB;

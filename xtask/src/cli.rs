@@ -167,7 +167,8 @@ pub(crate) struct TestOptions {
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
     /// Runs what takes longer too: the image's own tests on 4 CPUs, the replies of
-    /// Debian's Redis compared with the image's, client libraries, 50 boots in a row, and the page in a browser.
+    /// Debian's Redis compared with the image's, client libraries, 50 boots in a row, and the page in
+    /// a browser.
     #[arg(long)]
     pub(crate) all: bool,
     /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom, tcp,

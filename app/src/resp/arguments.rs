@@ -5,12 +5,19 @@ use core::mem;
 use core::ops::Range;
 
 use super::inline::{self, LineError};
+use super::parse;
 
-/// Room for the arguments of one request. Reserved once, used for every request.
+/// Arguments of a multi-bulk request that have ranges; those behind them are found by reading the
+/// headers in between.
+pub(super) const INDEXED: usize = 64;
+
+/// Room for the ranges of the first arguments of one request. Reserved once, used for every request.
 #[derive(Debug)]
 pub struct Ranges {
     ranges: Vec<(u32, u32)>,
     limit: usize,
+    /// Arguments of the request, with those behind the ranges.
+    count: usize,
     /// The words of an inline request, without their quotes.
     line: Vec<u8>,
     /// Whether the ranges are those of the line.
@@ -18,28 +25,24 @@ pub struct Ranges {
 }
 
 impl Ranges {
-    /// Reserves room for `limit` arguments, and for an inline request of `line_bytes` bytes.
+    /// Reserves room for the ranges of `limit` arguments, and for an inline request of `line_bytes`
+    /// bytes.
     #[must_use]
     pub fn with_limit(limit: usize, line_bytes: usize) -> Self {
         let (ranges, line) = (Vec::with_capacity(limit), Vec::with_capacity(line_bytes));
-        Self { ranges, limit, line, is_inline: false }
+        Self { ranges, limit, count: 0, line, is_inline: false }
     }
 
     /// Looks the ranges up in the bytes that they were made from.
     #[must_use]
     pub fn within<'a>(&'a self, bytes: &'a [u8]) -> Arguments<'a> {
         let bytes = if self.is_inline { &self.line } else { bytes };
-        Arguments { bytes, ranges: &self.ranges }
-    }
-
-    /// How many arguments there may be.
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.limit
+        Arguments { bytes, ranges: &self.ranges, count: self.count }
     }
 
     pub(super) fn clear(&mut self) {
         self.ranges.clear();
+        self.count = 0;
         self.is_inline = false;
     }
 
@@ -52,6 +55,7 @@ impl Ranges {
         let result = inline::split(&mut text, self);
         self.line = text;
         self.is_inline = true;
+        self.count = self.ranges.len();
         result
     }
 
@@ -70,38 +74,110 @@ impl Ranges {
         self.ranges.push((start, end));
         true
     }
+
+    /// Says how many arguments there are.
+    pub(super) fn set_count(&mut self, count: usize) {
+        self.count = count;
+    }
+
+    /// Indexes the front of `count` arguments that were parsed before; the first header stands at
+    /// `position`.
+    pub(super) fn index(&mut self, bytes: &[u8], mut position: usize, count: usize) {
+        self.ranges.clear();
+        for _ in 0..count.min(INDEXED) {
+            let Some((start, end)) = string(bytes, position) else { break };
+            if !self.push(start..end) {
+                break;
+            }
+            position = end + 2;
+        }
+        self.count = count;
+    }
+}
+
+/// Reads the bulk string whose header stands at `position`, which was checked before.
+fn string(bytes: &[u8], position: usize) -> Option<(usize, usize)> {
+    let (start, length) = parse::bulk_header(bytes, position, usize::MAX, true).ok()??;
+    Some((start, start + length))
 }
 
 /// The arguments of one request; the first is the command's name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Arguments<'a> {
     bytes: &'a [u8],
     ranges: &'a [(u32, u32)],
+    count: usize,
+}
+
+/// A place among the arguments of one request. It stays valid while the request is held, so that
+/// long work can go on from it in a later turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArgumentCursor {
+    index: usize,
+    /// Where the header of the next argument stands, behind those that have ranges.
+    position: usize,
 }
 
 impl<'a> Arguments<'a> {
     /// How many there are, with the name.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.ranges.len()
+        self.count
     }
 
-    /// All but the first `count`: the request that another one contains.
+    /// All but the first `count`, of which there are few: the request that another one contains.
     #[must_use]
     pub fn skip(&self, count: usize) -> Self {
-        Self { bytes: self.bytes, ranges: self.ranges.get(count..).unwrap_or_default() }
+        let ranges = self.ranges.get(count..).unwrap_or_default();
+        Self { bytes: self.bytes, ranges, count: self.count.saturating_sub(count) }
     }
 
-    /// One of them; 0 is the name.
+    /// One of them; 0 is the name. Behind the first 64 arguments this takes time proportional to
+    /// `index`: use a [cursor](Self::cursor) there.
     #[must_use]
+    #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
-        let &(start, end) = self.ranges.get(index)?;
+        let Some(&(start, end)) = self.ranges.get(index) else { return self.find(index) };
         self.bytes.get(start as usize..end as usize)
+    }
+
+    #[cold]
+    fn find(&self, index: usize) -> Option<&'a [u8]> {
+        if index >= self.count {
+            return None;
+        }
+        let mut cursor = self.cursor(self.ranges.len());
+        (self.ranges.len()..=index).map_while(|_| self.next(&mut cursor)).last()
     }
 
     /// All of them, with the name.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let arguments = *self;
-        (0..arguments.count()).filter_map(move |index| arguments.get(index))
+        let mut cursor = arguments.cursor(0);
+        core::iter::from_fn(move || arguments.next(&mut cursor))
+    }
+
+    /// The place of an argument that has a range: one of the first.
+    #[must_use]
+    pub fn cursor(&self, index: usize) -> ArgumentCursor {
+        let index = index.min(self.ranges.len());
+        let behind = self.ranges.last().map_or(0, |(_, end)| *end as usize + 2);
+        ArgumentCursor { index, position: behind }
+    }
+
+    /// The argument at a place, which moves on.
+    #[inline]
+    pub fn next(&self, cursor: &mut ArgumentCursor) -> Option<&'a [u8]> {
+        let index = cursor.index;
+        if index >= self.count {
+            return None;
+        }
+        cursor.index += 1;
+        if let Some(&(start, end)) = self.ranges.get(index) {
+            return self.bytes.get(start as usize..end as usize);
+        }
+        let (start, end) = string(self.bytes, cursor.position)?;
+        cursor.position = end + 2;
+        self.bytes.get(start..end)
     }
 }

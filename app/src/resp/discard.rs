@@ -40,10 +40,10 @@ impl Discard {
         Self { skip, following: oversize.following, bulk_bytes }
     }
 
-    /// Skips the rest of an argument of which `remaining` bytes have not come yet.
+    /// Skips the rest of an argument of which `remaining` bytes have not come yet, and all that follow it.
     #[must_use]
-    pub fn rest_of_last(remaining: usize, bulk_bytes: usize) -> Self {
-        Self { skip: remaining + 2, following: 0, bulk_bytes }
+    pub fn rest_of(remaining: usize, following: usize, bulk_bytes: usize) -> Self {
+        Self { skip: remaining + 2, following, bulk_bytes }
     }
 
     /// Skips what it can of `bytes`.
@@ -59,7 +59,7 @@ impl Discard {
             if self.following == 0 {
                 return Progress::Done { consumed: position };
             }
-            match parse::bulk_header(bytes, position, self.bulk_bytes) {
+            match parse::bulk_header(bytes, position, self.bulk_bytes, true) {
                 Err(error) => return Progress::Broken(error),
                 Ok(None) => return Progress::Pending { consumed: position },
                 Ok(Some((start, length))) => {

@@ -13,6 +13,10 @@ pub enum ProtocolError {
     UnbalancedQuotes,
     /// The number after `*` is none, or more than the arguments allowed.
     MultibulkLength,
+    /// More arguments than a client may send before it has said the password.
+    UnadmittedMultibulk,
+    /// A longer argument than a client may send before it has said the password.
+    UnadmittedBulk,
     /// The line after `*` has no end.
     MultibulkCountTooLong,
     /// An argument does not begin with `$`.
@@ -50,6 +54,8 @@ impl fmt::Display for ProtocolError {
                 return write!(f, "expected '$', got '{}'", found.escape_ascii());
             }
             Self::BulkLength => "invalid bulk length",
+            Self::UnadmittedMultibulk => "unauthenticated multibulk length",
+            Self::UnadmittedBulk => "unauthenticated bulk length",
             Self::BulkCountTooLong => "too big bulk count string",
         })
     }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::arguments::Ranges;
+use super::arguments::{INDEXED, Ranges};
 use super::error::ProtocolError;
 use super::inline::LineError;
 use super::number;
@@ -10,6 +10,12 @@ use super::number;
 /// Longest header line that is waited for: `*`, a sign, 19 digits and some slack. Redis waits for
 /// 64 KiB of them, which no valid header needs.
 const HEADER_BYTES_MAX: usize = 64;
+
+/// Arguments of a request before the password was said, as in Redis.
+const UNADMITTED_ARGUMENTS_MAX: usize = 10;
+
+/// Longest argument before the password was said, as in Redis.
+const UNADMITTED_BYTES_MAX: usize = 16 << 10;
 
 /// Digits of a header that is read in one pass.
 const PLAIN_DIGITS_MAX: usize = 8;
@@ -21,9 +27,20 @@ pub struct Limits {
     pub inline_bytes: usize,
     /// Longest bulk string.
     pub bulk_bytes: usize,
+    /// Arguments of one request.
+    pub arguments: usize,
     /// Bytes that can be held: a request with an argument that ends beyond them is
     /// [`Parsed::Oversize`]. At least an inline request and its line end.
     pub held_bytes: usize,
+    /// Whether the client needs no password, or has said it. Before that Redis takes little.
+    pub is_admitted: bool,
+}
+
+impl Limits {
+    /// Longest bulk string that is taken without a further look.
+    fn plain_bytes(&self) -> usize {
+        if self.is_admitted { self.bulk_bytes } else { self.bulk_bytes.min(UNADMITTED_BYTES_MAX) }
+    }
 }
 
 /// What stands at the front of the bytes.
@@ -43,6 +60,9 @@ pub enum Parsed {
     },
     /// A request with an argument that cannot be held; those before it are in the ranges.
     Oversize(Oversize),
+    /// A request with more arguments than allowed. They stand behind the consumed bytes; an inline request
+    /// leaves none behind.
+    TooMany(Oversize),
     /// Nothing that follows can be understood.
     Broken(ProtocolError),
 }
@@ -58,12 +78,48 @@ pub struct Oversize {
     pub following: usize,
 }
 
-/// Parses the request at the front of `bytes`.
-pub fn parse(bytes: &[u8], limits: &Limits, arguments: &mut Ranges) -> Parsed {
+/// How far the request at the front was parsed, so that bytes that come later cost no second look at
+/// those before them. To be replaced by the default when the request is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// Where the header of its first argument stands.
+    first: usize,
+    /// Where the header of the next argument stands.
+    position: usize,
+    /// Arguments before it.
+    index: usize,
+    /// Arguments of the request; 0 where nothing is known of it.
+    count: usize,
+}
+
+impl Resume {
+    /// Expects `count` arguments without a header of their own, the first at `position`.
+    #[must_use]
+    pub fn at_arguments(position: usize, count: usize) -> Self {
+        Self { first: position, position, index: 0, count }
+    }
+
+    /// Whether a request was parsed in part.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.count > 0
+    }
+
+    /// What is left of the request, to be skipped.
+    #[must_use]
+    pub fn rest(&self) -> Oversize {
+        let following = self.count - self.index;
+        Oversize { consumed: self.position, length: None, following }
+    }
+}
+
+/// Parses the request at the front of `bytes`, from where an earlier look at it ended.
+pub fn parse(bytes: &[u8], limits: &Limits, arguments: &mut Ranges, resume: &mut Resume) -> Parsed {
     arguments.clear();
     let result = match bytes.first() {
+        _ if resume.is_begun() => strings(bytes, limits, arguments, *resume, resume),
         None => return Parsed::Incomplete,
-        Some(b'*') => multibulk(bytes, limits, arguments),
+        Some(b'*') => multibulk(bytes, limits, arguments, resume),
         Some(_) => line(bytes, limits, arguments),
     };
     result.unwrap_or_else(Parsed::Broken)
@@ -85,11 +141,13 @@ fn line(bytes: &[u8], limits: &Limits, arguments: &mut Ranges) -> Result<Parsed,
         Some((b'\r', rest)) => rest,
         _ => text,
     };
+    let too_many = Parsed::TooMany(Oversize { consumed: end + 1, length: None, following: 0 });
     match arguments.split(text) {
         Ok(()) if arguments.is_empty() => Ok(Parsed::Empty { consumed: end + 1 }),
+        Ok(()) if arguments.within(&[]).count() > limits.arguments => Ok(too_many),
         Ok(()) => Ok(Parsed::Request { consumed: end + 1 }),
         Err(LineError::Quotes) => Err(ProtocolError::UnbalancedQuotes),
-        Err(LineError::TooMany) => Err(ProtocolError::MultibulkLength),
+        Err(LineError::TooMany) => Ok(too_many),
     }
 }
 
@@ -97,8 +155,9 @@ fn multibulk(
     bytes: &[u8],
     limits: &Limits,
     arguments: &mut Ranges,
+    resume: &mut Resume,
 ) -> Result<Parsed, ProtocolError> {
-    let (mut position, count) = match plain_header(bytes, 0) {
+    let (position, count) = match plain_header(bytes, 0) {
         Some(found) => found,
         None => {
             let Some(header) = header(bytes, 0) else {
@@ -109,43 +168,71 @@ fn multibulk(
             if count <= 0 {
                 return Ok(Parsed::Empty { consumed: header.end });
             }
+            let count = i32::try_from(count).map_err(|_| ProtocolError::MultibulkLength)?;
             (header.end, usize::try_from(count).map_err(|_| ProtocolError::MultibulkLength)?)
         }
     };
-    if count > arguments.limit() {
-        return Err(ProtocolError::MultibulkLength);
+    if !limits.is_admitted && count > UNADMITTED_ARGUMENTS_MAX {
+        return Err(ProtocolError::UnadmittedMultibulk);
     }
-    for index in 0..count {
-        let header = match plain_bulk(bytes, position, limits.bulk_bytes) {
-            None => bulk_header(bytes, position, limits.bulk_bytes)?,
+    if count > limits.arguments {
+        let following = count;
+        return Ok(Parsed::TooMany(Oversize { consumed: position, length: None, following }));
+    }
+    strings(bytes, limits, arguments, Resume::at_arguments(position, count), resume)
+}
+
+/// Parses the arguments that are left of a request.
+#[inline]
+fn strings(
+    bytes: &[u8],
+    limits: &Limits,
+    arguments: &mut Ranges,
+    from: Resume,
+    resume: &mut Resume,
+) -> Result<Parsed, ProtocolError> {
+    let (mut position, count) = (from.position, from.count);
+    let plain_bytes = limits.plain_bytes();
+    // Where an argument does not fit, those before it may still be looked at.
+    let keep = |arguments: &mut Ranges, count| match from.index {
+        0 => arguments.set_count(count),
+        _ => arguments.index(bytes, from.first, count),
+    };
+    for index in from.index..count {
+        let header = match plain_bulk(bytes, position, plain_bytes) {
+            None => bulk_header(bytes, position, limits.bulk_bytes, limits.is_admitted)?,
             found => found,
         };
-        let (start, length) = match header {
-            Some(found) => found,
+        match header {
+            Some((start, length)) if start + length + 2 > limits.held_bytes => {
+                keep(arguments, index);
+                let (consumed, following) = (start, count - index - 1);
+                let length = Some(length);
+                return Ok(Parsed::Oversize(Oversize { consumed, length, following }));
+            }
+            Some((start, length)) if start + length + 2 <= bytes.len() => {
+                if from.index == 0 && index < INDEXED {
+                    arguments.push(start..start + length);
+                }
+                position = start + length + 2;
+            }
             // There is no room for the rest of its header: an oversize request whose next argument is
             // not known yet. While there is room it may still fit.
             None if bytes.len() >= limits.held_bytes => {
-                return Ok(Parsed::Oversize(Oversize {
-                    consumed: position,
-                    length: None,
-                    following: count - index,
-                }));
+                keep(arguments, index);
+                let (consumed, following) = (position, count - index);
+                return Ok(Parsed::Oversize(Oversize { consumed, length: None, following }));
             }
-            None => return Ok(Parsed::Incomplete),
-        };
-        let end = start + length;
-        if end + 2 > limits.held_bytes {
-            let following = count - index - 1;
-            let length = Some(length);
-            return Ok(Parsed::Oversize(Oversize { consumed: start, length, following }));
+            _ => {
+                *resume = Resume { position, index, ..from };
+                return Ok(Parsed::Incomplete);
+            }
         }
-        if end + 2 > bytes.len() {
-            return Ok(Parsed::Incomplete);
-        }
-        if !arguments.push(start..end) {
-            return Err(ProtocolError::MultibulkLength);
-        }
-        position = end + 2;
+    }
+    keep(arguments, count);
+    // A long request that has to wait is not parsed again.
+    if from.index > 0 || count > INDEXED {
+        *resume = Resume { position, index: count, ..from };
     }
     Ok(Parsed::Request { consumed: position })
 }
@@ -156,6 +243,7 @@ pub(super) fn bulk_header(
     bytes: &[u8],
     position: usize,
     bulk_bytes: usize,
+    is_admitted: bool,
 ) -> Result<Option<(usize, usize)>, ProtocolError> {
     match bytes.get(position) {
         None => return Ok(None),
@@ -169,6 +257,9 @@ pub(super) fn bulk_header(
         .and_then(|length| usize::try_from(length).ok())
         .filter(|length| *length <= bulk_bytes)
         .ok_or(ProtocolError::BulkLength)?;
+    if !is_admitted && length > UNADMITTED_BYTES_MAX {
+        return Err(ProtocolError::UnadmittedBulk);
+    }
     Ok(Some((header.end, length)))
 }
 

@@ -3,14 +3,17 @@
 use alloc::vec::Vec;
 use core::mem;
 
+use runtime_config::limits;
 use vmalloc::Machine;
 
-use super::input::Input;
 use super::output::{Output, Written};
+use super::request_buffer::{Allowance, Refusal, RequestBuffer};
 use super::respond::{respond, respond_spilled};
 use crate::buffers::{self, Buffers, Shortage};
 use crate::net::{Line, Received, Sockets};
-use crate::resp::{self, Discard, Limits, Oversize, Parsed, Progress, ProtocolError, Ranges};
+use crate::resp::{
+    self, Discard, Limits, Oversize, Parsed, Progress, ProtocolError, Ranges, Resume,
+};
 use crate::service::{self, Budget, ClientBuffers, Failure, Flow, Served, Service, Session};
 
 /// Bytes of replies that are kept for a client that reads slowly, before it is not read from.
@@ -38,8 +41,10 @@ enum Phase {
     Requests,
     /// The rest of a request that could not be held.
     Discard(Discard),
-    /// The data of a large write.
-    Stream,
+    /// The data of a large write, and so many arguments behind it.
+    Stream(usize),
+    /// The arguments behind the data of a large `SET`.
+    Options,
 }
 
 /// A place for a connection, with its buffers.
@@ -47,9 +52,11 @@ enum Phase {
 pub(super) struct Client<T> {
     line: Option<Line>,
     session: Session,
-    input: Input,
+    input: RequestBuffer<T>,
     output: Output<T>,
     phase: Phase,
+    /// How far the request at the front of the input was parsed.
+    resume: Resume,
     /// The peer will send no more.
     is_finished: bool,
     /// Turns for which replies have been held back.
@@ -69,6 +76,7 @@ pub(super) struct Shared<'a, M: Machine + 'static, B> {
     pub(super) sockets: &'a mut Sockets,
     pub(super) buffers: &'a B,
     pub(super) ranges: &'a mut Ranges,
+    pub(super) allowance: &'a mut Allowance,
     pub(super) limits: &'a Limits,
 }
 
@@ -106,9 +114,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         Self {
             line: None,
             session: Session::new(place),
-            input: Input::new(input),
+            input: RequestBuffer::new(input),
             output: Output::new(output),
             phase: Phase::Requests,
+            resume: Resume::default(),
             is_finished: false,
             held_turns: 0,
             rests: false,
@@ -127,6 +136,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.line = Some(line);
         self.session.begin(number);
         self.phase = Phase::Requests;
+        self.resume = Resume::default();
         self.is_finished = false;
         self.held_turns = 0;
         self.rests = false;
@@ -144,14 +154,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Whether the end of the connection gives memory back at once.
     pub(super) fn holds_memory(&self) -> bool {
-        self.output.holds_memory() || self.session.is_growing()
+        self.output.holds_memory() || self.input.holds_memory() || self.session.is_growing()
     }
 
     /// Ends with the connection: its buffers are empty, its regions are the service's to free.
-    pub(super) fn end<M: Machine>(&mut self, service: &mut Service<M>) {
+    pub(super) fn end<M: Machine>(&mut self, service: &mut Service<M>, allowance: &mut Allowance) {
         service.end(&mut self.session);
         self.line = None;
-        self.input.clear();
+        self.input.clear(allowance);
         self.output.clear();
     }
 
@@ -200,6 +210,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             // An audit counts what is allocated, on another CPU.
             if !shared.service.is_checking() {
                 self.output.give_back();
+                self.input.give_back(shared.allowance);
             }
             let Some(received) = self.receive(shared, line) else { return Fate::Lost };
             let served = self.serve(shared, budget, &mut requests);
@@ -293,7 +304,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             let progressed = match &mut self.phase {
                 Phase::Requests => self.request(shared),
                 Phase::Discard(_) => self.discard(shared),
-                Phase::Stream => self.stream(shared),
+                Phase::Stream(following) => {
+                    let following = *following;
+                    self.stream(shared, following)
+                }
+                Phase::Options => self.options(shared),
             };
             if !progressed {
                 if self.is_finished && !self.session.is_busy() {
@@ -326,28 +341,65 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
-        match resp::parse(self.input.bytes(), shared.limits, shared.ranges) {
-            Parsed::Incomplete => return false,
-            Parsed::Empty { consumed } => {
-                self.input.consume(consumed);
-                self.session.end_request();
-            }
+        let limits = self.limits(shared);
+        match resp::parse(self.input.bytes(), &limits, shared.ranges, &mut self.resume) {
+            Parsed::Incomplete => return self.wait_for_more(shared),
+            Parsed::Empty { consumed } => self.finish(consumed),
             Parsed::Request { consumed } => {
                 if !self.answer(shared) || self.session.is_waiting() {
                     return false;
                 }
                 shared.service.counters.commands += 1;
-                self.input.consume(consumed);
-                if !self.session.is_busy() {
-                    self.session.end_request();
-                }
+                self.finish(consumed);
             }
             // It may allocate.
             Parsed::Oversize(_) if shared.service.is_checking() => return false,
-            Parsed::Oversize(oversize) => self.oversize(shared, &oversize),
+            Parsed::Oversize(oversize) => return self.oversize(shared, &oversize),
+            Parsed::TooMany(rest) => {
+                let failure = match rest.following {
+                    0 => Failure::TooManyWords(limits.arguments.min(limits::INLINE_WORDS)),
+                    count => Failure::TooManyArguments(count, limits.arguments),
+                };
+                self.refuse_oversize(shared, &failure, &rest);
+            }
             Parsed::Broken(error) => self.break_off(shared, error),
         }
         true
+    }
+
+    /// What the client may send now.
+    fn limits<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
+        let is_admitted = shared.service.is_admitted(&self.session);
+        let held_bytes = match self.input.is_larger() {
+            true => held_bytes_max(shared),
+            false => shared.limits.held_bytes,
+        };
+        Limits { held_bytes, is_admitted, ..*shared.limits }
+    }
+
+    /// Steps over a request. Its reply may still be on its way.
+    fn finish(&mut self, consumed: usize) {
+        self.input.consume(consumed);
+        if self.resume.is_begun() {
+            self.resume = Resume::default();
+        }
+        if !self.session.is_busy() {
+            self.session.end_request();
+        }
+    }
+
+    /// Makes room for the rest of a request that is held in a larger buffer. Returns whether anything
+    /// was done.
+    fn wait_for_more<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
+        if self.input.is_larger() && self.input.is_full() {
+            let rest = self.resume.rest();
+            return self.hold(shared, &rest);
+        }
+        self.input.want_more();
+        false
     }
 
     /// Answers the request that was parsed, in a buffer of its own where the reply is large. Returns
@@ -394,27 +446,76 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Begins with a request that cannot be held: a large write is served as it comes, all else
-    /// is refused and thrown away.
-    fn oversize<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, oversize: &Oversize) {
-        shared.service.counters.commands += 1;
-        let arguments = shared.ranges.within(self.input.bytes());
-        let (service, session) = (&mut *shared.service, &mut self.session);
-        let mut opened = None;
-        if let (Some(length), 0) = (oversize.length, oversize.following) {
-            respond(&mut self.output, session, |session, reply| {
-                opened = service::open_stream(service, session, arguments, length, reply);
-            });
-        }
-        if opened.is_none() {
-            let failure = Failure::ArgumentLimit(oversize.length, shared.limits.held_bytes);
-            self.refuse(shared, &failure);
-        }
-        self.phase = match opened {
-            Some(true) => Phase::Stream,
-            _ => Phase::Discard(Discard::new(oversize, shared.limits.bulk_bytes)),
+    /// Begins with a request that does not fit into the fixed input: a large write is served as it
+    /// comes, all else is held. Returns whether anything was done.
+    fn oversize<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        oversize: &Oversize,
+    ) -> bool {
+        let Some(length) = oversize.length.filter(|_| !self.input.is_larger()) else {
+            return self.hold(shared, oversize);
         };
-        self.input.consume(oversize.consumed);
+        let arguments = shared.ranges.within(self.input.bytes());
+        let (service, following) = (&mut *shared.service, oversize.following);
+        let mut opened = None;
+        respond(&mut self.output, &mut self.session, |session, reply| {
+            opened = service::open_stream(service, session, arguments, length, following, reply);
+        });
+        let Some(is_open) = opened else { return self.hold(shared, oversize) };
+        shared.service.counters.commands += 1;
+        self.skip(shared, oversize);
+        if is_open {
+            self.phase = Phase::Stream(following);
+        }
+        true
+    }
+
+    /// Gives the request at the front more room, or refuses it. Returns whether anything was done.
+    fn hold<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        rest: &Oversize,
+    ) -> bool {
+        if shared.service.is_checking() {
+            return false;
+        }
+        let limit = held_bytes_max(shared);
+        let least = rest.consumed + rest.length.unwrap_or(0);
+        let refusal = if !shared.service.is_admitted(&self.session) {
+            service::NOT_ADMITTED
+        } else if self.input.capacity() >= limit || least > limit {
+            Failure::RequestLimit(least.max(self.input.capacity()), limit)
+        } else {
+            match self.input.grow(shared.buffers, limit, shared.allowance) {
+                Ok(()) => return true,
+                Err(Refusal::Allowance) => {
+                    Failure::RequestsLimit(shared.allowance.used(), shared.allowance.limit())
+                }
+                Err(Refusal::Memory) => Failure::RequestMemory(2 * self.input.capacity()),
+            }
+        };
+        self.refuse_oversize(shared, &refusal, rest);
+        true
+    }
+
+    /// Refuses a request of which bytes are still to come.
+    fn refuse_oversize<M: Machine, B>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        failure: &Failure,
+        rest: &Oversize,
+    ) {
+        shared.service.counters.commands += 1;
+        self.refuse(shared, failure);
+        self.skip(shared, rest);
+    }
+
+    /// Throws the rest of the request away.
+    fn skip<M: Machine, B>(&mut self, shared: &Shared<'_, M, B>, rest: &Oversize) {
+        self.phase = Phase::Discard(Discard::new(rest, shared.limits.bulk_bytes));
+        self.resume = Resume::default();
+        self.input.consume(rest.consumed);
     }
 
     fn discard<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
@@ -427,6 +528,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Progress::Done { consumed } => {
                 self.input.consume(consumed);
                 self.phase = Phase::Requests;
+                self.resume = Resume::default();
                 self.session.end_request();
                 true
             }
@@ -437,15 +539,16 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    fn stream<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
+    fn stream<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, following: usize) -> bool {
         let bytes = self.input.bytes();
         if bytes.is_empty() {
             return false;
         }
-        let (service, session) = (&mut *shared.service, &mut self.session);
+        let service = &mut *shared.service;
         let mut flow = Flow::Taken(0);
-        respond(&mut self.output, session, |session, reply| {
-            flow = service.feed(session, bytes, reply);
+        let has_options = following > 0;
+        respond(&mut self.output, &mut self.session, |session, reply| {
+            flow = service.feed(session, bytes, has_options, reply);
         });
         let bulk_bytes = shared.limits.bulk_bytes;
         match flow {
@@ -455,11 +558,46 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             }
             Flow::Ended(bytes) => {
                 self.input.consume(bytes);
-                self.phase = Phase::Discard(Discard::rest_of_last(0, bulk_bytes));
+                self.phase = match following {
+                    0 => Phase::Discard(Discard::rest_of(0, 0, bulk_bytes)),
+                    _ => Phase::Options,
+                };
+                // Behind the line end of the data.
+                self.resume = Resume::at_arguments(2, following);
             }
             Flow::Failed(remaining) => {
-                self.phase = Phase::Discard(Discard::rest_of_last(remaining, bulk_bytes));
+                self.phase = Phase::Discard(Discard::rest_of(remaining, following, bulk_bytes));
             }
+        }
+        true
+    }
+
+    /// Ends a large `SET` with the arguments behind its data.
+    fn options<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
+        // The region that has the name cannot be freed yet.
+        if shared.service.is_checking() {
+            return false;
+        }
+        let limits = self.limits(shared);
+        match resp::parse(self.input.bytes(), &limits, shared.ranges, &mut self.resume) {
+            Parsed::Request { consumed } => {
+                let options = shared.ranges.within(self.input.bytes());
+                let service = &mut *shared.service;
+                respond(&mut self.output, &mut self.session, |session, reply| {
+                    service.finish_stream(session, options, reply);
+                });
+                self.phase = Phase::Requests;
+                self.finish(consumed);
+            }
+            Parsed::Oversize(rest) | Parsed::TooMany(rest) => {
+                let service = &mut *shared.service;
+                respond(&mut self.output, &mut self.session, |session, reply| {
+                    service.refuse_stream(session, &Failure::Redis("syntax error"), reply);
+                });
+                self.skip(shared, &rest);
+            }
+            Parsed::Broken(error) => self.break_off(shared, error),
+            Parsed::Incomplete | Parsed::Empty { .. } => return false,
         }
         true
     }
@@ -475,4 +613,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let service = &mut *shared.service;
         respond(&mut self.output, &mut self.session, |_, reply| service.refuse(failure, reply));
     }
+}
+
+/// Bytes of one request that are held at most.
+fn held_bytes_max<M: Machine, B>(shared: &Shared<'_, M, B>) -> usize {
+    limits::REQUEST_BYTES_MAX.min(shared.allowance.limit())
 }

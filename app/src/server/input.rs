@@ -33,10 +33,9 @@ impl Input {
         &self.buffer[self.start..self.end]
     }
 
-    /// Bytes that are there, and bytes that still fit.
-    pub(super) fn sizes(&self) -> (usize, usize) {
-        let length = self.end - self.start;
-        (length, self.buffer.len() - length)
+    /// Bytes that can be there.
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Whether nothing is there.

@@ -11,6 +11,9 @@ use super::table::Command;
 /// The one user, as Redis calls it.
 pub(super) const USER: &[u8] = b"default";
 
+/// The error before the password was said.
+pub const NOT_ADMITTED: Failure = Failure::Plain("NOAUTH Authentication required.");
+
 /// `AUTH [default] password`
 pub(super) fn auth<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (user, password) = match call.arguments.count() {
@@ -50,7 +53,8 @@ impl<M: Machine> Service<M> {
     }
 
     /// Whether a session may send any command.
-    pub(super) fn is_admitted(&self, session: &Session) -> bool {
+    #[must_use]
+    pub fn is_admitted(&self, session: &Session) -> bool {
         session.is_authenticated || self.config.password.as_str().is_empty()
     }
 
@@ -59,7 +63,7 @@ impl<M: Machine> Service<M> {
         if command.flags.are_without_password() || self.is_admitted(session) {
             return Ok(());
         }
-        Err(Failure::Plain("NOAUTH Authentication required."))
+        Err(NOT_ADMITTED)
     }
 }
 

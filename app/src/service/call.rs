@@ -1,6 +1,7 @@
 //! One request: looked up, checked, served, answered.
 
 use arrayvec::ArrayString;
+use runtime_config::limits;
 use vmalloc::{Machine, RegionId, RegionInfo};
 
 use super::failure::{Failure, Place, Word};
@@ -67,6 +68,12 @@ pub fn serve<M: Machine>(
     if !command.takes(arguments.count()) {
         service.refuse_call(number);
         wrong_count(command, reply);
+        return Served { hint: "" };
+    }
+    if arguments.count() > limits::ARGUMENTS_AT_ONCE && !command.is_walked {
+        service.refuse_call(number);
+        let (count, limit) = (arguments.count(), limits::ARGUMENTS_AT_ONCE);
+        Failure::TooManyArguments(count, limit).write(reply);
         return Served { hint: "" };
     }
     if let Err(failure) = service.admit(session, command) {

@@ -142,8 +142,16 @@ pub enum Failure {
     ReplyLimit(usize, &'static str),
     /// A text that is kept for each client is too long: of what, its bytes, and the limit.
     TooLong(&'static str, usize, usize),
-    /// An argument is larger than can be held.
-    ArgumentLimit(Option<usize>, usize),
+    /// A request has at least so many bytes, more than are held of one.
+    RequestLimit(usize, usize),
+    /// All large requests together hold so many bytes of those that they may hold.
+    RequestsLimit(usize, usize),
+    /// No memory to hold so many bytes of a request.
+    RequestMemory(usize),
+    /// A request has so many arguments, more than it may have.
+    TooManyArguments(usize, usize),
+    /// An inline request has more words than it may have.
+    TooManyWords(usize),
     /// No memory for a reply of so many bytes.
     ReplyMemory(usize),
     /// Something that there is one of is in use.
@@ -225,12 +233,17 @@ impl fmt::Display for Failure {
             Self::TooLong(what, bytes, limit) => {
                 write!(f, "ERR {what} of {bytes} bytes exceeds {limit}")
             }
-            Self::ArgumentLimit(Some(bytes), limit) => {
-                write!(f, "LIMIT argument of {bytes} bytes does not fit in {limit}")
+            Self::RequestLimit(bytes, limit) => {
+                write!(f, "LIMIT request of at least {bytes} bytes exceeds {limit}")
             }
-            Self::ArgumentLimit(None, limit) => {
-                write!(f, "LIMIT arguments do not fit in {limit} bytes")
+            Self::RequestsLimit(used, limit) => {
+                write!(f, "OOM requests under way hold {used} of {limit} bytes")
             }
+            Self::RequestMemory(bytes) => write!(f, "OOM no memory for a request of {bytes} bytes"),
+            Self::TooManyArguments(count, limit) => {
+                write!(f, "LIMIT request of {count} arguments exceeds {limit}")
+            }
+            Self::TooManyWords(limit) => write!(f, "LIMIT inline request exceeds {limit} words"),
             Self::ReplyMemory(bytes) => write!(f, "NOMEM no room for a reply of {bytes} bytes"),
             Self::Busy(what) => write!(f, "BUSY {what}"),
             Self::Redis(text) => write!(f, "ERR {text}"),

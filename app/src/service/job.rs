@@ -63,6 +63,8 @@ pub(super) enum Job {
     FreeAll(u64),
     /// What another CPU does, and what follows.
     Away(Ticket, Then),
+    /// A further turn, in which its request goes on.
+    Continue,
     /// A moment at which its request can be served: it is still to be looked at.
     Wait,
 }
@@ -72,7 +74,7 @@ impl Job {
     /// possible.
     pub(super) fn comes_first(&self) -> bool {
         match self {
-            Self::Wait => true,
+            Self::Wait | Self::Continue => true,
             Self::Away(_, Then::Resized(_, after)) => *after == After::Again,
             Self::Grow(growth) => growth.after == After::Again,
             _ => false,
@@ -120,7 +122,7 @@ impl<M: Machine> Service<M> {
     fn go_on(&mut self, session: &mut Session, reply: &mut Reply<'_>, budget: &mut Budget) -> bool {
         match session.job.take() {
             // What waited is looked at again.
-            None | Some(Job::Wait) => false,
+            None | Some(Job::Wait | Job::Continue) => false,
             Some(Job::Away(ticket, then)) => match self.errands.fetch(ticket) {
                 Ok(outcome) => {
                     self.follow(session, then, outcome, reply);

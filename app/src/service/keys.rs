@@ -6,7 +6,7 @@ mod set;
 
 pub(super) use get::{exists, get, getrange, kind, memory_usage, strlen};
 pub(super) use scan::scan;
-pub(super) use set::{append, del, set, setrange};
+pub(super) use set::{LargeWrite, append, del, publish, set, setrange};
 
 use vmalloc::{Machine, RegionInfo};
 

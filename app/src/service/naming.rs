@@ -52,13 +52,6 @@ impl<'a> Naming<&'a [u8]> {
         Naming { name, replace, must_replace, lease_ms, keep_lease }
     }
 
-    /// Refuses to replace a region, or to do anything else.
-    pub(super) fn condition(mut self, only_new: bool, only_old: bool) -> Self {
-        self.replace = !only_new;
-        self.must_replace = only_old;
-        self
-    }
-
     /// The name that the region gets.
     pub(super) fn name(&self) -> Option<&'a [u8]> {
         self.name
@@ -67,6 +60,15 @@ impl<'a> Naming<&'a [u8]> {
     /// For how many milliseconds the region lives, where it does not live for ever.
     pub(super) fn lease_ms(&self) -> Option<u64> {
         self.lease_ms
+    }
+}
+
+impl<N> Naming<N> {
+    /// Refuses to replace a region, or to do anything else.
+    pub(super) fn condition(mut self, only_new: bool, only_old: bool) -> Self {
+        self.replace = !only_new;
+        self.must_replace = only_old;
+        self
     }
 
     /// Sets for how long the region lives.

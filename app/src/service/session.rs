@@ -6,9 +6,11 @@ use super::call::Call;
 use super::client;
 use super::failure::{Failure, Word};
 use super::job::Job;
+use super::keys::LargeWrite;
 use super::reply_mode::ReplyMode;
 use super::reservation::Reservation;
 use super::stream::Stream;
+use super::walk::Walk;
 use crate::resp;
 
 /// The version that clients are told: that of the Redis whose wording is followed.
@@ -29,6 +31,10 @@ pub struct Session {
     pub(super) failure: Option<Failure>,
     /// The place of that request's command in the table.
     pub(super) working_at: Option<usize>,
+    /// How far a request with many arguments has come.
+    pub(super) walk: Option<Walk>,
+    /// How far a large write into a key has come.
+    pub(super) write: Option<LargeWrite>,
     /// A write whose bytes are still coming.
     pub(super) stream: Option<Stream>,
     /// Whether it speaks the third version of the protocol.
@@ -51,6 +57,8 @@ impl Session {
             reservation: None,
             failure: None,
             working_at: None,
+            walk: None,
+            write: None,
             stream: None,
             is_resp3: false,
             is_authenticated: false,

@@ -25,7 +25,10 @@ pub struct Stream {
     naming: Option<Naming<KeptName>>,
 }
 
-/// Begins a write whose data, the last argument, has `length` bytes and does not fit.
+/// Arguments that may follow the value of a `SET`: more than all its options have.
+const OPTIONS_MAX: usize = 64;
+
+/// Begins a write whose data has `length` bytes and does not fit; `following` arguments come behind it.
 ///
 /// Returns `None` where the request is something else, and `false` where the reply has been written
 /// and the data is to be thrown away. Everything is checked first.
@@ -34,6 +37,7 @@ pub fn open_stream<M: Machine>(
     session: &mut Session,
     arguments: Arguments<'_>,
     length: usize,
+    following: usize,
     reply: &mut Reply<'_>,
 ) -> Option<bool> {
     let command = Commands::<M>::find(arguments.get(0).unwrap_or_default())?;
@@ -41,6 +45,7 @@ pub fn open_stream<M: Machine>(
     let mut call = Call { service, session, arguments, reply, reply_bytes_max };
     let admitted = call.service.admit(call.session, command);
     let opened = match (command.name, arguments.count()) {
+        _ if following > OPTIONS_MAX || following > 0 && command.name != "SET" => return None,
         ("VWRITE", 3) => admitted.and_then(|()| write(&call, length as u64)),
         ("SET", 2) => admitted.and_then(|()| set(&mut call, length as u64)),
         _ => return None,
@@ -87,7 +92,7 @@ fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Stream, Fa
 pub enum Flow {
     /// So many bytes were taken; more must come, or the last ones must wait.
     Taken(usize),
-    /// So many bytes were taken, the last ones; the reply has been written.
+    /// So many bytes were taken, the last ones; the reply has been written where no arguments follow.
     Ended(usize),
     /// The reply is an error; so many bytes are still to be thrown away.
     Failed(usize),
@@ -95,11 +100,18 @@ pub enum Flow {
 
 impl<M: Machine> Service<M> {
     /// Writes what has come of a session's stream.
-    pub fn feed(&mut self, session: &mut Session, bytes: &[u8], reply: &mut Reply<'_>) -> Flow {
+    pub fn feed(
+        &mut self,
+        session: &mut Session,
+        bytes: &[u8],
+        has_options: bool,
+        reply: &mut Reply<'_>,
+    ) -> Flow {
         let Some(mut stream) = session.stream.take() else { return Flow::Taken(0) };
         let command = if stream.naming.is_some() { "SET" } else { "VWRITE" };
         let length = usize::try_from(stream.remaining).map_or(bytes.len(), |r| r.min(bytes.len()));
-        if stream.naming.is_some() && self.is_checking && length as u64 == stream.remaining {
+        let is_last = stream.naming.is_some() && length as u64 == stream.remaining;
+        if is_last && self.is_checking {
             // The region that has the name cannot be freed yet.
             session.stream = Some(stream);
             return Flow::Taken(0);
@@ -110,32 +122,59 @@ impl<M: Machine> Service<M> {
             .vm
             .info(stream.id)
             .map_err(Failure::from)
-            .and_then(|info| self.write(&info, at, piece).map(|()| info));
-        let info = match written {
-            Ok(info) => info,
-            Err(failure) => {
-                self.refuse(&failure, reply);
-                self.count_stream(command, true);
-                self.close_reservation(session);
-                return Flow::Failed(usize::try_from(stream.remaining).unwrap_or(usize::MAX));
-            }
-        };
+            .and_then(|info| self.write(&info, at, piece));
+        if let Err(failure) = written {
+            self.refuse(&failure, reply);
+            self.count_stream(command, true);
+            self.close_reservation(session);
+            return Flow::Failed(usize::try_from(stream.remaining).unwrap_or(usize::MAX));
+        }
         stream.remaining -= length as u64;
         if stream.remaining > 0 {
             session.stream = Some(stream);
             return Flow::Taken(length);
         }
-        let settled = match &stream.naming {
-            None => Ok(()),
-            Some(naming) => self.settle(session, &info, naming),
-        };
-        match (&settled, &stream.naming) {
-            (Ok(()), None) => reply.integer(stream.length),
-            (Ok(()), Some(_)) => reply.status("OK"),
-            (Err(failure), _) => self.refuse(failure, reply),
+        if stream.naming.is_none() {
+            reply.integer(stream.length);
+            self.count_stream(command, false);
+            self.close_reservation(session);
+            return Flow::Ended(length);
         }
-        self.count_stream(command, settled.is_err());
-        self.close_reservation(session);
+        session.stream = Some(stream);
+        if !has_options {
+            self.finish_stream(session, Arguments::default(), reply);
+        }
         Flow::Ended(length)
+    }
+
+    /// Gives the region of a large `SET` to its name, as the options behind the value say.
+    pub fn finish_stream(
+        &mut self,
+        session: &mut Session,
+        options: Arguments<'_>,
+        reply: &mut Reply<'_>,
+    ) {
+        let Some(Stream { id, naming: Some(naming), .. }) = session.stream.take() else { return };
+        let info = self.vm.info(id).map_err(Failure::from);
+        let set = info
+            .and_then(|info| keys::publish(self, session, &info, naming, options.iter(), reply));
+        self.count_stream("SET", set.is_err());
+        self.answer(set, reply);
+        self.close_reservation(session);
+    }
+
+    /// Frees the region of a large `SET` whose options cannot be read.
+    pub fn refuse_stream(
+        &mut self,
+        session: &mut Session,
+        failure: &Failure,
+        reply: &mut Reply<'_>,
+    ) {
+        if let Some(stream) = session.stream.take() {
+            self.give_up(stream.id);
+        }
+        self.count_stream("SET", true);
+        self.refuse(failure, reply);
+        self.close_reservation(session);
     }
 }

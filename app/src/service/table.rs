@@ -73,6 +73,8 @@ pub struct Command<M: Machine + 'static> {
     pub(super) tips: &'static str,
     /// Whether it neither allocates nor frees: it is served during an audit too.
     pub(super) is_light: bool,
+    /// Whether any number of arguments is worked at in slices.
+    pub(super) is_walked: bool,
     /// What to say when its reply is too large.
     pub(super) hint: &'static str,
     /// Serves it.
@@ -100,6 +102,7 @@ impl<M: Machine> Command<M> {
             keys: Keys::NONE,
             tips: "",
             is_light: false,
+            is_walked: false,
             hint: "",
             handler,
         }
@@ -132,6 +135,11 @@ impl<M: Machine> Command<M> {
 
     const fn errors(mut self, errors: &'static str) -> Self {
         self.errors = errors;
+        self
+    }
+
+    const fn walked(mut self) -> Self {
+        self.is_walked = true;
         self
     }
 

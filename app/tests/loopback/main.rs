@@ -16,6 +16,7 @@ mod command_docs;
 mod commands;
 mod crowd;
 mod cuts;
+mod held;
 mod keys;
 mod large;
 mod lazy;

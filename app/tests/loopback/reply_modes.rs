@@ -91,7 +91,7 @@ fn kinds() -> Vec<Kind> {
         end("bulk length", b"*1\r\n$-5\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
         end(
             "multibulk length",
-            b"*9999999\r\n",
+            b"*9999999999\r\n",
             "-ERR Protocol error: invalid multibulk length\r\n",
         ),
         end("quotes", b"ECHO \"a\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"),

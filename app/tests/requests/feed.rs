@@ -1,11 +1,17 @@
 //! A connection's buffer: bytes come in pieces, requests are taken from the front.
 
-use app::resp::{self, Discard, Limits, Oversize, Parsed, Progress, Ranges};
+use app::resp::{self, Discard, Limits, Oversize, Parsed, Progress, Ranges, Resume};
 
 /// Arguments that a request may have.
 pub(crate) const ARGUMENTS: usize = 8;
 /// Small, so that little is needed to exceed them.
-pub(crate) const LIMITS: Limits = Limits { inline_bytes: 128, bulk_bytes: 1000, held_bytes: 256 };
+pub(crate) const LIMITS: Limits = Limits {
+    inline_bytes: 128,
+    bulk_bytes: 1000,
+    arguments: ARGUMENTS,
+    held_bytes: 256,
+    is_admitted: true,
+};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +49,15 @@ struct Feeder {
     held: Vec<u8>,
     discard: Option<Discard>,
     ranges: Ranges,
+    resume: Resume,
     events: Vec<Event>,
 }
 
 impl Feeder {
     fn new() -> Self {
         let ranges = Ranges::with_limit(ARGUMENTS, LIMITS.inline_bytes);
-        Self { held: Vec::new(), discard: None, ranges, events: Vec::new() }
+        let resume = Resume::default();
+        Self { held: Vec::new(), discard: None, ranges, resume, events: Vec::new() }
     }
 
     /// Takes a piece, as much at a time as there is room for.
@@ -81,7 +89,7 @@ impl Feeder {
             }
             return is_over || consumed > 0;
         }
-        let parsed = resp::parse(&self.held, &LIMITS, &mut self.ranges);
+        let parsed = resp::parse(&self.held, &LIMITS, &mut self.ranges, &mut self.resume);
         let arguments = || self.ranges.within(&self.held).iter().map(<[u8]>::to_vec).collect();
         let consumed = match parsed {
             Parsed::Incomplete => return false,
@@ -90,7 +98,7 @@ impl Feeder {
                 self.events.push(Event::Request(arguments()));
                 consumed
             }
-            Parsed::Oversize(oversize) => {
+            Parsed::Oversize(oversize) | Parsed::TooMany(oversize) => {
                 self.events.push(Event::Oversize(arguments()));
                 let Oversize { consumed, .. } = oversize;
                 self.discard = Some(Discard::new(&oversize, LIMITS.bulk_bytes));
@@ -103,6 +111,7 @@ impl Feeder {
         };
         assert!(consumed <= self.held.len(), "{consumed} of {} bytes", self.held.len());
         self.held.drain(..consumed);
+        self.resume = Resume::default();
         true
     }
 }

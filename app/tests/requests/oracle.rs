@@ -1,6 +1,6 @@
 //! What a Redis codec makes of the same bytes.
 
-use app::resp::{self, Parsed, Ranges};
+use app::resp::{self, Parsed, Ranges, Resume};
 use redis_protocol::resp2::types::{OwnedFrame, Resp2Frame};
 use redis_protocol::resp2::{decode, encode};
 
@@ -32,7 +32,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
 /// They differ.
 pub(crate) fn compare(bytes: &[u8]) {
     let mut ranges = Ranges::with_limit(ARGUMENTS, LIMITS.inline_bytes);
-    let parsed = resp::parse(bytes, &LIMITS, &mut ranges);
+    let parsed = resp::parse(bytes, &LIMITS, &mut ranges, &mut Resume::default());
     let ours: Vec<_> = ranges.within(bytes).iter().map(<[u8]>::to_vec).collect();
     let theirs = decode(bytes).filter(|(arguments, _)| bytes.starts_with(&encode(arguments)));
     match parsed {

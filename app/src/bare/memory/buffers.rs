@@ -5,7 +5,7 @@
 use core::fmt;
 use core::slice;
 
-use vmalloc::{Region, Request};
+use vmalloc::{Region, Request, Resize};
 
 use crate::bare::machine::BareMachine;
 use crate::bare::memory::window;
@@ -23,6 +23,15 @@ impl Buffers for WindowBuffers {
         let region = window::get()?.allocate(&request).ok()?;
         Some(WindowBuffer { region, bytes })
     }
+
+    fn grow(&self, buffer: &mut WindowBuffer, bytes: usize) -> bool {
+        // Entries move, bytes do not. Zeroing megabytes would take longer than a turn may.
+        let is_grown = buffer.region.resize(&Resize::to(bytes as u64).unzeroed()).is_ok();
+        if is_grown {
+            buffer.bytes = bytes;
+        }
+        is_grown
+    }
 }
 
 /// A region as bytes; freed when it is dropped.
@@ -34,7 +43,8 @@ pub struct WindowBuffer {
 impl AsRef<[u8]> for WindowBuffer {
     fn as_ref(&self) -> &[u8] {
         // SAFETY: 1. the region is mapped readable for as long as `self` lives. 2. It was zeroed,
-        // so every byte has a value. 3. Nobody else has its address.
+        // and frames that `grow` adds are RAM, so every byte has a value. 3. Nobody else has its
+        // address.
         unsafe { slice::from_raw_parts(self.region.address().as_ptr(), self.bytes) }
     }
 }

@@ -1,10 +1,11 @@
 use super::*;
 
-const LIMITS: Limits = Limits { inline_bytes: 64, bulk_bytes: 1000, held_bytes: 256 };
+const LIMITS: Limits =
+    Limits { inline_bytes: 64, bulk_bytes: 1000, arguments: 8, held_bytes: 256, is_admitted: true };
 
 fn look(bytes: &[u8]) -> (Parsed, Vec<Vec<u8>>) {
     let mut ranges = Ranges::with_limit(8, LIMITS.inline_bytes);
-    let parsed = parse(bytes, &LIMITS, &mut ranges);
+    let parsed = parse(bytes, &LIMITS, &mut ranges, &mut Resume::default());
     let arguments = ranges.within(bytes).iter().map(<[u8]>::to_vec).collect();
     (parsed, arguments)
 }
@@ -48,7 +49,7 @@ fn nothing_to_do() {
 
 #[test]
 fn errors_of_redis() {
-    for count in ["x", "", "05", "9", "2147483648", "99999999999999999999"] {
+    for count in ["x", "", "05", "2147483648", "99999999999999999999"] {
         let request = format!("*{count}\r\n");
         assert_eq!(broken(request.as_bytes()), ProtocolError::MultibulkLength, "{count}");
     }
@@ -58,7 +59,6 @@ fn errors_of_redis() {
     }
     assert_eq!(broken(b"*1\r\nPING\r\n"), ProtocolError::ExpectedDollar { found: b'P' });
     assert_eq!(broken(b"ECHO \"a\r\n"), ProtocolError::UnbalancedQuotes);
-    assert_eq!(broken(b"1 2 3 4 5 6 7 8 9\r\n"), ProtocolError::MultibulkLength);
     assert_eq!(broken(&[b'*'; 65]), ProtocolError::MultibulkCountTooLong);
     let mut request = b"*1\r\n$".to_vec();
     request.resize(4 + 65, b'1');
@@ -98,6 +98,66 @@ fn many_small_arguments_that_cannot_be_held_together() {
     ));
     // Where only a part of its header has come, it may still be one that fits.
     assert_eq!(look(&request[..206]).0, Parsed::Incomplete);
-    let (parsed, arguments) = look(&[&request[..205], b"$0\r\n\r\n"].concat());
-    assert_eq!((parsed, arguments.len()), (Parsed::Incomplete, 4));
+    assert_eq!(look(&[&request[..205], b"$0\r\n\r\n"].concat()).0, Parsed::Incomplete);
+}
+
+#[test]
+fn more_arguments_than_allowed_are_no_end() {
+    for (request, consumed, following) in
+        [(&b"*9\r\n$1\r\n"[..], 4, 9), (b"1 2 3 4 5 6 7 8 9\r\n", 19, 0)]
+    {
+        let rest = Oversize { consumed, length: None, following };
+        assert_eq!(look(request).0, Parsed::TooMany(rest));
+    }
+}
+
+#[test]
+fn little_is_taken_before_the_password() {
+    let limits = Limits {
+        arguments: 100,
+        bulk_bytes: 100_000,
+        held_bytes: 50_000,
+        is_admitted: false,
+        ..LIMITS
+    };
+    let mut ranges = Ranges::with_limit(8, 8);
+    let mut look =
+        |request: &str| parse(request.as_bytes(), &limits, &mut ranges, &mut Resume::default());
+    assert_eq!(look("*11\r\n"), Parsed::Broken(ProtocolError::UnadmittedMultibulk));
+    assert_eq!(look("*10\r\n$16385\r\n"), Parsed::Broken(ProtocolError::UnadmittedBulk));
+    assert_eq!(look("*10\r\n$100001\r\n"), Parsed::Broken(ProtocolError::BulkLength));
+    assert_eq!(look("*10\r\n$16384\r\n"), Parsed::Incomplete);
+}
+
+#[test]
+fn arguments_behind_the_index_are_found() {
+    let words: Vec<Vec<u8>> = (0..200).map(|number| vec![b'x'; number % 7]).collect();
+    let mut request = b"*200\r\n".to_vec();
+    for word in &words {
+        request.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        request.extend_from_slice(&[word, &b"\r\n"[..]].concat());
+    }
+    let limits = Limits { arguments: 200, held_bytes: 10_000, ..LIMITS };
+    for pieces in [1, 3, request.len()] {
+        let mut ranges = Ranges::with_limit(8, 8);
+        let mut resume = Resume::default();
+        let mut parsed = Parsed::Incomplete;
+        for piece in 1..=pieces {
+            assert_eq!(parsed, Parsed::Incomplete);
+            let end = request.len() * piece / pieces;
+            parsed = parse(&request[..end], &limits, &mut ranges, &mut resume);
+        }
+        // Once more, as for a request that had to wait.
+        for _ in 0..2 {
+            assert_eq!(parsed, Parsed::Request { consumed: request.len() });
+            let arguments = ranges.within(&request);
+            assert!(arguments.iter().eq(words.iter().map(Vec::as_slice)), "{pieces} pieces");
+            assert_eq!((arguments.count(), arguments.get(199)), (200, Some(&words[199][..])));
+            assert_eq!(arguments.get(200), None);
+            let mut cursor = arguments.cursor(1);
+            let from_one = core::iter::from_fn(|| arguments.next(&mut cursor));
+            assert!(from_one.eq(words[1..].iter().map(Vec::as_slice)));
+            parsed = parse(&request, &limits, &mut ranges, &mut resume);
+        }
+    }
 }

@@ -7,6 +7,7 @@ use vmalloc::{Machine, PAGE_BYTES, RegionInfo};
 use crate::resp;
 use crate::service::call::Call;
 use crate::service::failure::Failure;
+use crate::service::walk::Visit;
 
 /// `GET key`
 pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
@@ -65,9 +66,12 @@ pub(in crate::service) fn strlen<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
 
 /// `EXISTS key [key …]`: how many are there, as often as they are named.
 pub(in crate::service) fn exists<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let keys = call.arguments.iter().skip(1);
-    let found = keys.filter(|key| call.service.names.find(key).is_some()).count();
-    call.reply.integer(found as u64);
+    let found = call.walk(1, 1, |service, _, _, key| {
+        Ok(Visit { counted: service.names.find(key).is_some(), pages: 0 })
+    })?;
+    if let Some(found) = found {
+        call.reply.integer(found);
+    }
     Ok(())
 }
 

@@ -1,14 +1,29 @@
 //! Keys that are written, and that go.
 
-use vmalloc::{Machine, Request};
+use vmalloc::{Machine, RegionInfo, Request};
 
-use crate::resp;
-use crate::service::CLIENT;
+use crate::resp::{self, Reply};
 use crate::service::call::Call;
 use crate::service::failure::{Failure, Word};
+use crate::service::job::Job;
 use crate::service::lease;
-use crate::service::naming::Naming;
+use crate::service::naming::{KeptName, Naming};
 use crate::service::resize::{After, Wish};
+use crate::service::session::Session;
+use crate::service::walk::Visit;
+use crate::service::{CLIENT, Service};
+
+/// Bytes that are copied in one turn.
+const SLICE_BYTES: usize = 1 << 20;
+
+/// A write into a key that takes more than one turn. Its request is served again and goes on from here.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::service) struct LargeWrite {
+    /// Where it begins.
+    offset: u64,
+    /// Bytes that are written.
+    done: usize,
+}
 
 /// What follows the value of a `SET`.
 #[derive(Debug, Default)]
@@ -61,6 +76,35 @@ pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<
     Ok(())
 }
 
+/// Gives a region that holds the value of a `SET` to its name, as the words behind the value say; otherwise
+/// frees it.
+pub(in crate::service) fn publish<'a, M: Machine>(
+    service: &mut Service<M>,
+    session: &mut Session,
+    info: &RegionInfo,
+    naming: Naming<KeptName>,
+    words: impl Iterator<Item = &'a [u8]>,
+    reply: &mut Reply<'_>,
+) -> Result<(), Failure> {
+    let options = match Options::parse(words) {
+        Ok(options) => options,
+        Err(failure) => {
+            service.give_up(info.id);
+            return Err(failure);
+        }
+    };
+    let naming = naming
+        .condition(options.only_new, options.only_old)
+        .lease(options.lease_ms, options.keep_lease);
+    match service.settle(session, info, &naming) {
+        Ok(()) => reply.status("OK"),
+        Err(Failure::Exists(_)) if options.only_new => reply.null(),
+        Err(Failure::NoName(_)) if options.only_old => reply.null(),
+        Err(failure) => return Err(failure),
+    }
+    Ok(())
+}
+
 /// Makes a region that holds a value.
 fn make<M: Machine>(
     call: &mut Call<'_, '_, M>,
@@ -91,9 +135,13 @@ fn make<M: Machine>(
 /// `APPEND key value`: how long it is then.
 pub(in crate::service) fn append<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (key, value) = (call.argument(1), call.argument(2));
+    // A write that goes on has grown the region already.
+    let begun = call.session.write;
     if let Some(info) = call.service.key(key)? {
-        return write_at(call, key, info.requested, value);
+        let end = begun.map_or(info.requested, |write| write.offset);
+        return write_at(call, key, end, value);
     }
+    call.session.write = None;
     // Unlike `SETRANGE` it makes a key of no bytes too.
     make(call, &Naming::of(super::name(key)?), value)?;
     call.reply.integer(value.len() as u64);
@@ -114,6 +162,7 @@ fn write_at<M: Machine>(
     value: &[u8],
 ) -> Result<(), Failure> {
     let end = offset.saturating_add(value.len() as u64);
+    let begun = call.session.write.take();
     let Some(mut info) = call.service.key(key)? else {
         if value.is_empty() {
             call.reply.integer(0);
@@ -138,25 +187,33 @@ fn write_at<M: Machine>(
     if end > info.requested {
         let wish = Wish::to(end);
         let Some((now, _)) = call.service.resize(call.session, &info, wish, After::Again)? else {
+            call.session.write = Some(LargeWrite { offset, done: 0 });
             return Ok(());
         };
         info = now;
     }
-    call.service.write(&info, offset, value)?;
+    let mut done = begun.map_or(0, |write| write.done.min(value.len()));
+    let piece = &value[done..value.len().min(done + SLICE_BYTES)];
+    call.service.write(&info, offset + done as u64, piece)?;
+    done += piece.len();
+    if done < value.len() {
+        call.session.write = Some(LargeWrite { offset, done });
+        call.session.job = Some(Job::Continue);
+        return Ok(());
+    }
     call.reply.integer(info.requested);
     Ok(())
 }
 
 /// `DEL key [key …]`, `UNLINK key [key …]`: how many were there. Large ones are freed later.
 pub(in crate::service) fn del<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let mut gone = 0;
-    for key in call.arguments.iter().skip(1) {
-        let found = call.service.names.find(key).and_then(|index| call.service.names.id(index));
-        if let Some(id) = found {
-            call.service.give_up(id);
-            gone += 1;
-        }
+    let gone = call.walk(1, 1, |service, _, _, key| {
+        let found = service.names.find(key).and_then(|index| service.names.id(index));
+        let pages = found.map_or(0, |id| service.give_up(id));
+        Ok(Visit { counted: found.is_some(), pages })
+    })?;
+    if let Some(gone) = gone {
+        call.reply.integer(gone);
     }
-    call.reply.integer(gone);
     Ok(())
 }

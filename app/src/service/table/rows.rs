@@ -32,6 +32,7 @@ impl<M: Machine + 'static> Commands<M> {
         Command::new(Region, "VFREE", -2, "[STRICT] r [r ...]", "frees regions: how many were there; with `STRICT` one that is gone is an error", free::vfree)
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, -1, "RM delete"))
+            .walked()
             .errors("PERM INVAL BUSY NOENT"),
         Command::new(Connection, "PING", -1, "[message]", "answers PONG, or the message", session::ping)
             .flags(FAST, CONNECTION)
@@ -143,10 +144,12 @@ impl<M: Machine + 'static> Commands<M> {
         Command::new(Key, "DEL", -2, "key [key ...]", "frees regions by name: how many were there", keys::del)
             .flags(WRITE, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RM delete"))
+            .walked()
             .tips(SUM),
         Command::new(Key, "UNLINK", -2, "key [key ...]", "the same", keys::del)
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RM delete"))
+            .walked()
             .tips(SUM),
         Command::new(Key, "GETRANGE", 4, "key start end", "a part of the bytes, both ends counted in; negative numbers from the end", keys::getrange)
             .flags(READONLY, STRING)
@@ -171,6 +174,7 @@ impl<M: Machine + 'static> Commands<M> {
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RO"))
             .tips(SUM)
+            .walked()
             .light(),
         Command::new(Key, "TYPE", 2, "key", "string or none", keys::kind)
             .flags(READONLY | FAST, KEYSPACE)

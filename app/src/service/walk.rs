@@ -1,0 +1,67 @@
+//! Requests with many arguments: they are worked at in slices, a turn after the other.
+
+use vmalloc::Machine;
+
+use super::Service;
+use super::call::Call;
+use super::failure::Failure;
+use super::job::Job;
+use super::session::Session;
+use crate::resp::ArgumentCursor;
+
+/// Work for arguments in one turn, in pages: an argument counts as one, and as many as are freed for it.
+const SLICE: u64 = 256;
+
+/// Where a request goes on that was not done in one turn. Its bytes stay in the input.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk {
+    next: ArgumentCursor,
+    /// Passes over the arguments that are complete.
+    passes: u32,
+    total: u64,
+}
+
+/// What an argument came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Visit {
+    /// Added to the total.
+    pub(super) counted: bool,
+    /// Pages that were touched.
+    pub(super) pages: u64,
+}
+
+impl<M: Machine> Call<'_, '_, M> {
+    /// Visits each argument from number `first` on, once in each of so many passes. Returns how many counted,
+    /// or `None` where the rest is for the next turns: then the request is served again and goes on from here.
+    ///
+    /// Other requests are served in between, so a visit must not rely on those before it.
+    ///
+    /// # Errors
+    ///
+    /// That of the first visit that fails; it ends the walk.
+    pub(super) fn walk(
+        &mut self,
+        first: usize,
+        passes: u32,
+        mut visit: impl FnMut(&mut Service<M>, &mut Session, u32, &[u8]) -> Result<Visit, Failure>,
+    ) -> Result<Option<u64>, Failure> {
+        let start = self.arguments.cursor(first);
+        let begin = Walk { next: start, passes: 0, total: 0 };
+        let mut walk = self.session.walk.take().unwrap_or(begin);
+        let mut left = SLICE;
+        while walk.passes < passes {
+            while let Some(argument) = self.arguments.next(&mut walk.next) {
+                let visit = visit(self.service, self.session, walk.passes, argument)?;
+                walk.total += u64::from(visit.counted);
+                left = left.saturating_sub(1 + visit.pages);
+                if left == 0 {
+                    self.session.walk = Some(walk);
+                    self.session.job = Some(Job::Continue);
+                    return Ok(None);
+                }
+            }
+            walk = Walk { next: start, passes: walk.passes + 1, ..walk };
+        }
+        Ok(Some(walk.total))
+    }
+}
