@@ -9,6 +9,7 @@ mod fake_pci;
 pub mod memory_map;
 pub mod merged;
 pub mod rate;
+pub mod rtc;
 pub mod span;
 pub mod srat;
 pub mod topology;

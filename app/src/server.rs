@@ -152,6 +152,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self
     }
 
+    /// Says when the image booted, in seconds since 1970, where that is known.
+    #[must_use]
+    pub fn booted_at(mut self, seconds: Option<u64>) -> Self {
+        self.service.set_booted_at(seconds);
+        self
+    }
+
     /// Lends the service more CPUs than the one that calls: without them `VBENCH` has one.
     #[must_use]
     pub fn with_crew(mut self, crew: Crew<M>) -> Self {

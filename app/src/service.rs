@@ -103,6 +103,8 @@ pub struct Service<M: Machine + 'static> {
     now_us: u64,
     tallies: Tallies,
     clock: Option<fn() -> u64>,
+    /// Seconds since 1970, where the machine has a clock that says so.
+    booted_at: Option<u64>,
     crew: Option<Crew<M>>,
     errands: Errands<M>,
     chores: Chores,
@@ -140,6 +142,7 @@ impl<M: Machine> Service<M> {
             now_us: 0,
             tallies: Tallies::new(table::Commands::<M>::all().count()),
             clock: None,
+            booted_at: None,
             crew: None,
             errands: Errands::new(),
             chores: Chores::default(),
@@ -148,6 +151,11 @@ impl<M: Machine> Service<M> {
             held_for: None,
             is_checking: false,
         })
+    }
+
+    /// Says when the image booted, in seconds since 1970.
+    pub fn set_booted_at(&mut self, seconds: Option<u64>) {
+        self.booted_at = seconds;
     }
 
     /// Lets durations inside a turn be measured, with a clock in microseconds.

@@ -4,5 +4,6 @@ pub(crate) mod exit;
 pub(crate) mod pci;
 pub(crate) mod pit;
 pub(crate) mod registers;
+pub(crate) mod rtc;
 pub(crate) mod serial;
 pub(crate) mod virtio;

@@ -6,6 +6,7 @@ use runtime_config::cmdline::Config;
 use vmalloc::{PAGE_BYTES, Vmalloc};
 
 use crate::bare::cpu::{clock, idle, random, worker};
+use crate::bare::device::rtc;
 use crate::bare::device::virtio::nic::VirtioNic;
 use crate::bare::machine::BareMachine;
 use crate::bare::memory::buffers::WindowBuffers;
@@ -51,6 +52,8 @@ fn set_up(vm: &'static Vmalloc<BareMachine>, config: &Config) -> Box<BareServer>
     let config = &Config { clients, ..*config };
     let server = Server::new(nic, vm, WindowBuffers, config, random::seed());
     let server = server.unwrap_or_else(|error| refuse(error)).with_clock(clock::now_us);
+    let booted_at = rtc::unix_seconds().map(|now| now - clock::now_us() / 1_000_000);
+    let server = server.booted_at(booted_at);
     // Nobody may be waited for who will never come.
     Box::new(if worker::is_any_open() {
         server.with_crew(worker::together).with_lend(worker::lend)

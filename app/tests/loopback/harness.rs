@@ -110,6 +110,11 @@ impl World {
         Self { server: self.server.with_clock(clock), ..self }
     }
 
+    /// The same on a machine that knows when it booted, in seconds since 1970.
+    pub(crate) fn booted_at(self, seconds: u64) -> Self {
+        Self { server: self.server.booted_at(Some(seconds)), ..self }
+    }
+
     /// One turn of the server and one poll of the clients.
     pub(crate) fn step(&mut self) {
         self.help();

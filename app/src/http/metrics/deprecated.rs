@@ -8,6 +8,9 @@ use vmalloc::Family;
 /// The prefix of every family.
 pub(super) const PREFIX: &str = "vmalloc_";
 
+/// The one name without the prefix: every exporter has it.
+const START_TIME: &str = "process_start_time_seconds";
+
 /// Every name that was dropped; the current name is [`PREFIX`] and the old one.
 pub(super) const NAMES: &[&str] = &[
     "frames",
@@ -63,5 +66,5 @@ pub(super) fn family(family: Family) -> Option<Family> {
 
 /// Whether a name is one of the release before.
 pub(super) fn is_old(name: &str) -> bool {
-    !name.starts_with(PREFIX)
+    !(name.starts_with(PREFIX) || name == START_TIME)
 }

@@ -6,6 +6,8 @@ use super::{Counters, HITS};
 use crate::service::Service;
 
 const UPTIME: &Family = &Family::gauge("vmalloc_uptime_seconds", "Seconds since boot.");
+const START: &Family =
+    &Family::gauge("process_start_time_seconds", "When the image booted, in seconds since 1970.");
 const REGIONS: &Family = &Family::gauge("vmalloc_service_regions", "Regions that clients have.");
 const NAMES: &Family = &Family::gauge("vmalloc_service_names", "Names of regions.");
 const COMMANDS: &Family =
@@ -109,6 +111,7 @@ impl<M: Machine> Service<M> {
             Row::derived("service", "turn_us_max", counters.turn_us_max),
         ]
         .into_iter()
+        .chain(self.booted_at.map(|seconds| row("start_time_seconds", seconds, START)))
         .chain(hits(counters))
         .chain(network(counters))
         .chain(reports(counters))

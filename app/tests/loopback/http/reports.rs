@@ -212,6 +212,22 @@ fn families_have_one_prefix_and_old_names_say_what_replaces_them() {
 }
 
 #[test]
+fn the_start_time_is_there_where_a_clock_says_so() {
+    let mut world = World::new();
+    let mut reader = Reader::connect(&mut world);
+    let text = reader.get(&mut world, "/metrics").text().to_owned();
+    assert!(!text.contains("process_start_time_seconds"), "a time without a clock");
+    let mut world = World::new().booted_at(1_700_000_000);
+    let mut reader = Reader::connect(&mut world);
+    let text = reader.get(&mut world, "/metrics").text().to_owned();
+    assert_eq!(series(&text, "process_start_time_seconds"), 1_700_000_000);
+    assert_eq!(families(&text)["process_start_time_seconds"].0, "gauge");
+    assert_eq!(reader.get(&mut world, "/api/stats.json").status, 200);
+    let mut client = world.connect();
+    assert_eq!(world.counter(&mut client, "start_time_seconds"), 1_700_000_000);
+}
+
+#[test]
 fn commands_are_counted_by_result() {
     let mut world = World::with("", 20_000);
     let mut client = world.connect();
@@ -279,6 +295,7 @@ fn a_browser_gets_the_page_and_others_get_text() {
         assert_eq!(reader.get(&mut world, path).status, 200);
     }
     let script = reader.get(&mut world, "/page.js").text().to_owned();
+    assert!(script.starts_with("\"use strict\";\n"), "the rest would run as sloppy code");
     for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
         assert!(!script.contains(word), "{word}");
     }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
 
@@ -50,6 +50,11 @@ pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
         client.call(&["VMALLOC", "4096", "NAME", "a", "REPLACE"])?;
     }
     let metrics = get(subject, "/metrics")?;
+    let started = metrics.lines().find_map(|it| it.strip_prefix("process_start_time_seconds "));
+    let started: u64 = started.context("no start time")?.parse()?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
+    // The boot was at most some minutes ago, and the clock of the guest is the host's.
+    ensure!((now - 900..=now + 5).contains(&started), "started at {started}, it is {now}");
     ensure!(metrics.contains("vmalloc_op_seconds_count{op=\"VMALLOC\"}"), "no call was timed");
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]);
