@@ -11,7 +11,9 @@
 mod body;
 mod framing;
 mod json;
+mod map;
 mod metrics;
+mod query;
 mod regions;
 mod request;
 mod room;

@@ -7,6 +7,7 @@ use x86_64::VirtAddr;
 use crate::NODES;
 use crate::allocator::Vmalloc;
 use crate::machine::Machine;
+use crate::page::PAGE_BYTES;
 use crate::region::{RegionInfo, RegionState};
 
 /// Where a listing goes on: first the living regions by address, then what is lazy by slot.
@@ -61,6 +62,40 @@ impl<M: Machine> Vmalloc<M> {
         let after = u32::try_from(cursor.0).unwrap_or(0);
         let info = self.next_lazy(after, |_| true)?;
         Some((info, Cursor(u64::from(info.id.slot()))))
+    }
+
+    /// The end of the addresses in use: above it, up to the end of the window, no area is busy, lazy or
+    /// pooled.
+    ///
+    /// # Context
+    ///
+    /// Takes the lock of the free addresses: for threads.
+    ///
+    /// # Complexity
+    ///
+    /// O(log areas).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vmalloc::sim;
+    ///
+    /// let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+    /// assert_eq!(vm.used_end(), vm.window().address());
+    /// let region = vm.vmalloc(4_096)?;
+    /// // Its page and its guard page.
+    /// assert_eq!(vm.used_end(), region.address() + 8_192u64);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn used_end(&self) -> VirtAddr {
+        let end = self.window.end();
+        match self.areas.last() {
+            Some((start, pages)) if (start + pages) * PAGE_BYTES == end.as_u64() => {
+                VirtAddr::new_truncate(start * PAGE_BYTES)
+            }
+            _ => end,
+        }
     }
 
     /// The frames of a region by NUMA node, from its entries; none for frames of the caller and for what

@@ -2,8 +2,10 @@
 
 use vmalloc::{Cursor, Machine, RegionInfo};
 
+use super::map::Map;
 use super::regions::Regions;
 use super::room::Room;
+use super::status::Message;
 use super::{metrics, stats, summary, vmallocinfo};
 use crate::service::Service;
 
@@ -30,6 +32,11 @@ impl Share {
         self.0 == 0
     }
 
+    /// Takes a row whose frames are not counted.
+    pub(super) fn spend_one(&mut self) {
+        self.0 = self.0.saturating_sub(1);
+    }
+
     /// Takes a row; where its frames had to be counted, as many as that took.
     pub(super) fn spend<M: Machine>(&mut self, service: &Service<M>, info: &RegionInfo) {
         let is_counted = service.vm().nodes() > 1;
@@ -54,6 +61,8 @@ pub struct Content {
 pub enum Body {
     /// Bytes of the image, and how many of them are written.
     Fixed(&'static [u8], usize),
+    /// The text of a refusal, and how many of its bytes are written.
+    Message(Message, usize),
     /// What curl shows; pieces that are written, as in the next two.
     Summary(usize),
     /// For Prometheus.
@@ -64,6 +73,8 @@ pub enum Body {
     Vmallocinfo(Cursor),
     /// A page of regions.
     Regions(Regions),
+    /// A summary of a range.
+    Map(Map),
 }
 
 impl Body {
@@ -77,6 +88,7 @@ impl Body {
     pub fn length(&self) -> Option<usize> {
         match self {
             Self::Fixed(bytes, _) => Some(bytes.len()),
+            Self::Message(text, _) => Some(text.len()),
             _ => None,
         }
     }
@@ -91,18 +103,23 @@ impl Body {
         share: &mut Share,
     ) -> bool {
         match self {
-            Self::Fixed(bytes, written) => {
-                let rest = &bytes[*written..];
-                let part = rest.len().min(room.left());
-                room.raw(&rest[..part]);
-                *written += part;
-                part == rest.len()
-            }
+            Self::Fixed(bytes, written) => write_on(bytes, written, room),
+            Self::Message(text, written) => write_on(text.as_bytes(), written, room),
             Self::Summary(done) => summary::write(service, room, done),
             Self::Metrics(done) => metrics::write(service, room, done),
             Self::Stats(done) => stats::write(service, room, done),
             Self::Vmallocinfo(cursor) => vmallocinfo::write(service, room, share, cursor),
             Self::Regions(regions) => regions.write(service, room, share),
+            Self::Map(map) => map.write(service, room, share),
         }
     }
+}
+
+/// Writes bytes behind the first `written`, as far as there is room.
+fn write_on(bytes: &[u8], written: &mut usize, room: &mut Room<'_>) -> bool {
+    let rest = &bytes[*written..];
+    let part = rest.len().min(room.left());
+    room.raw(&rest[..part]);
+    *written += part;
+    part == rest.len()
 }

@@ -41,8 +41,7 @@ impl Framing {
         let (status, kind, body) = match head.answer {
             Ok(content) => (Status::Ok, content.kind, content.body),
             Err(status) => {
-                let body = Body::fixed(status.text().as_bytes());
-                (status, "text/plain; charset=utf-8", body)
+                (status, "text/plain; charset=utf-8", Body::Message(status.message(), 0))
             }
         };
         let length = body.length();

@@ -8,7 +8,7 @@ use super::route;
 use super::status::Status;
 
 /// Fields of a head.
-const FIELDS_MAX: usize = 64;
+pub(super) const FIELDS_MAX: usize = 64;
 
 /// A request that was understood, and what it is answered with.
 #[derive(Clone, Copy, Debug)]

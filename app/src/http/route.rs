@@ -3,6 +3,8 @@
 use vmalloc::Cursor;
 
 use super::body::{Body, Content};
+use super::map::{self, Map, Wanted};
+use super::query::{self, Refused};
 use super::regions::Regions;
 use super::status::Status;
 use crate::{resp, service};
@@ -27,11 +29,12 @@ pub(super) fn find(target: &str, wants_page: bool) -> Result<Content, Status> {
         "/" => (TEXT, Body::Summary(0)),
         "/page.css" => ("text/css; charset=utf-8", Body::fixed(STYLE)),
         "/page.js" => ("text/javascript; charset=utf-8", Body::fixed(SCRIPT)),
-        "/healthz" => (TEXT, Body::fixed(Status::Ok.text().as_bytes())),
+        "/healthz" => (TEXT, Body::fixed(b"ok\n")),
         "/metrics" => ("text/plain; version=0.0.4; charset=utf-8", Body::Metrics(0)),
         "/vmallocinfo" => (TEXT, Body::Vmallocinfo(Cursor::START)),
         "/api/stats.json" => (JSON, Body::Stats(0)),
-        "/api/regions.json" => (JSON, Body::Regions(regions(query)?)),
+        "/api/regions.json" => (JSON, Body::Regions(regions(query).map_err(Status::QueryRefused)?)),
+        "/api/map.json" => (JSON, Body::Map(Map::new(map(query).map_err(Status::QueryRefused)?))),
         _ => return Err(Status::NotFound),
     };
     let is_monitoring = matches!(path, "/metrics" | "/healthz");
@@ -48,22 +51,32 @@ fn split(target: &str) -> Option<(&str, &str)> {
     path.starts_with('/').then_some((path, query))
 }
 
-/// Reads `cursor=` and `count=`; what else there is, a browser or a cache has put there.
-fn regions(query: &str) -> Result<Regions, Status> {
-    let (mut from, mut count) = (Cursor::START, COUNT);
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        match name {
-            "cursor" => {
-                from = service::parse_cursor(value.as_bytes()).ok_or(Status::BadRequest)?;
-            }
-            "count" => {
-                let number = resp::decimal(value.as_bytes()).filter(|count| *count > 0);
-                count = number.ok_or(Status::BadRequest)?.min(COUNT_MAX);
-            }
-            _ => {}
-        }
-    }
-    Ok(Regions::new(from, count))
+/// Reads `cursor=` and `count=`.
+fn regions(query: &str) -> Result<Regions, Refused> {
+    let rule = "0 or what the page before gave";
+    let from = query::read(query, "cursor", rule, service::parse_cursor)?;
+    let count = query::read(query, "count", "a number from 1, 1000 at most are given", |text| {
+        resp::decimal(text).filter(|count| *count > 0)
+    })?;
+    let count = count.map_or(COUNT, |count| count.min(COUNT_MAX));
+    Ok(Regions::new(from.unwrap_or(Cursor::START), count))
+}
+
+/// Reads `buckets=`, `from=` and `to=`.
+fn map(query: &str) -> Result<Wanted, Refused> {
+    let buckets = query::read(query, "buckets", "a number from 1 to 4096", |text| {
+        resp::decimal(text).filter(|count| (1..=map::BUCKETS_MAX).contains(count))
+    })?;
+    let address = |name| query::read(query, name, "an address such as 0xffffc90000000000", address);
+    let buckets = buckets.unwrap_or(map::BUCKETS_DEFAULT);
+    Ok(Wanted { buckets, from: address("from")?, to: address("to")? })
+}
+
+/// Reads a hexadecimal address.
+fn address(text: &[u8]) -> Option<u64> {
+    let digits = text.strip_prefix(b"0x").filter(|digits| digits.len() <= 16)?;
+    let digits = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+    u64::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]
@@ -76,6 +89,26 @@ mod tests {
         assert_eq!(split("http://host:1"), Some(("/", "")));
         assert_eq!(split("http://host:1/a"), Some(("/a", "")));
         assert_eq!((split("*"), split(""), split("a/b")), (None, None, None));
+    }
+
+    #[test]
+    fn ranges_of_a_map_are_checked() {
+        let wanted = map("buckets=7&from=0xffffc90000000000&to=0x1").unwrap();
+        assert_eq!((wanted.buckets, wanted.from, wanted.to), (7, Some(0xffff_c900 << 32), Some(1)));
+        assert_eq!(map("").unwrap().buckets, map::BUCKETS_DEFAULT);
+        for query in [
+            "buckets=0",
+            "buckets=4097",
+            "buckets=",
+            "from=12",
+            "to=0x",
+            "to=0x+1",
+            "from=0x11111111111111111",
+        ] {
+            assert!(map(query).is_err(), "{query}");
+        }
+        let rule = map("buckets=0").unwrap_err().to_string();
+        assert!(rule.ends_with(&format!("from 1 to {}", map::BUCKETS_MAX)), "{rule}");
     }
 
     #[test]

@@ -48,13 +48,14 @@ pub(super) fn write<M: Machine>(
 
 fn front<M: Machine>(service: &Service<M>, room: &mut Room<'_>) {
     let window = service.vm().window();
-    let (start, end) = (window.address(), window.end());
+    let (start, end, used_end) = (window.address(), window.end(), service.vm().used_end());
     let version = Quoted(env!("CARGO_PKG_VERSION"));
     let us = service.now_us();
     let _ = write!(
         room,
         "{{\"version\":{version},\"uptime_us\":{us},\"page_bytes\":{PAGE_BYTES},\
-         \"window\":{{\"start\":\"{start:#x}\",\"end\":\"{end:#x}\"}},\n\"counters\":{{"
+         \"window\":{{\"start\":\"{start:#x}\",\"end\":\"{end:#x}\",\"used_end\":\"{used_end:#x}\"}},\n\
+         \"counters\":{{"
     );
 }
 

@@ -1,5 +1,16 @@
 //! What an answer begins with.
 
+use core::fmt::Write;
+
+use arrayvec::ArrayString;
+use runtime_config::limits::{HTTP_HEAD_BYTES_MAX, KIB};
+
+use super::query::Refused;
+use super::request::FIELDS_MAX;
+
+/// The text of a status, for people.
+pub(super) type Message = ArrayString<128>;
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -7,6 +18,8 @@ pub enum Status {
     Ok,
     /// The request makes no sense.
     BadRequest,
+    /// A parameter of the target is refused.
+    QueryRefused(Refused),
     /// There is no such report.
     NotFound,
     /// Reports can be got, and nothing else.
@@ -29,7 +42,7 @@ impl Status {
     pub fn line(self) -> &'static str {
         match self {
             Self::Ok => "200 OK",
-            Self::BadRequest => "400 Bad Request",
+            Self::BadRequest | Self::QueryRefused(_) => "400 Bad Request",
             Self::NotFound => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
             Self::Timeout => "408 Request Timeout",
@@ -40,22 +53,37 @@ impl Status {
         }
     }
 
-    /// What a person reads.
+    /// The text of an answer that is an error.
     #[must_use]
-    pub fn text(self) -> &'static str {
+    pub fn message(self) -> Message {
+        let mut text = Message::new();
+        // Every text fits.
+        let _ = match self {
+            Self::QueryRefused(refused) => writeln!(text, "{refused}"),
+            Self::HeadTooLarge => writeln!(
+                text,
+                "the head of a request has at most {} KiB and {FIELDS_MAX} fields",
+                HTTP_HEAD_BYTES_MAX / KIB
+            ),
+            other => writeln!(text, "{}", other.text()),
+        };
+        text
+    }
+
+    fn text(self) -> &'static str {
         match self {
-            Self::Ok => "ok\n",
-            Self::BadRequest => "the request makes no sense\n",
+            Self::Ok => "ok",
+            Self::BadRequest | Self::QueryRefused(_) => "the request makes no sense",
             Self::NotFound => {
-                "there are /, /metrics, /vmallocinfo, /healthz, /api/stats.json and \
-                 /api/regions.json\n"
+                "there are /, /metrics, /vmallocinfo, /healthz, /api/stats.json, /api/map.json and \
+                 /api/regions.json"
             }
-            Self::MethodNotAllowed => "reports are read with GET or HEAD\n",
-            Self::Timeout => "the head of the request did not come in time\n",
-            Self::BodyRefused => "a request for a report has no body\n",
-            Self::HeadTooLarge => "the head of a request has at most 8 KiB and 64 fields\n",
-            Self::Busy => "too many reports are being read, try again in a second\n",
-            Self::Version => "HTTP/1.0 and HTTP/1.1 are spoken here\n",
+            Self::MethodNotAllowed => "reports are read with GET or HEAD",
+            Self::Timeout => "the head of the request did not come in time",
+            Self::BodyRefused => "a request for a report has no body",
+            Self::HeadTooLarge => "the head of the request is too large",
+            Self::Busy => "too many reports are being read, try again in a second",
+            Self::Version => "HTTP/1.0 and HTTP/1.1 are spoken here",
         }
     }
 }

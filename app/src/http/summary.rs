@@ -17,7 +17,7 @@ const LINES: [(&str, [(&str, &str); 3]); 5] = [
 ];
 
 const REPORTS: &str = "\nreports  /metrics  /vmallocinfo  /healthz  /api/stats.json  \
-                       /api/regions.json\n";
+                       /api/map.json  /api/regions.json\n";
 
 /// Writes the pieces behind the first `done`.
 pub(super) fn write<M: Machine>(

@@ -1,6 +1,7 @@
 //! The reports over HTTP.
 
 mod hostile;
+mod map;
 mod places;
 mod reader;
 mod refusals;

@@ -261,6 +261,11 @@ impl Areas {
         free + self.held().pages
     }
 
+    /// The highest free run that no pool holds a part of.
+    pub(crate) fn last(&self) -> Option<(u64, u64)> {
+        self.tree.lock().last()
+    }
+
     /// The longest free run that no pool holds a part of.
     pub(crate) fn largest(&self) -> u64 {
         self.tree.lock().largest()

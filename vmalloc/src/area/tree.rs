@@ -199,6 +199,12 @@ impl FreeTree {
         (found != NIL).then(|| (self.node(found).start, self.node(found).length))
     }
 
+    /// The highest free run.
+    pub(crate) fn last(&self) -> Option<(u64, u64)> {
+        let (last, _) = self.neighbours(u64::MAX);
+        (last != NIL).then(|| (self.node(last).start, self.node(last).length))
+    }
+
     /// Lets a test damage it.
     #[cfg(test)]
     pub(super) fn shape(&mut self) -> &mut Shape {
