@@ -16,7 +16,17 @@ const COUNT_MAX: u64 = 1000;
 
 const PAGE: &[u8] = include_bytes!("page/page.html");
 const STYLE: &[u8] = include_bytes!("page/page.css");
-const SCRIPT: &[u8] = include_bytes!("page/page.js");
+/// One file for the browser, so that a viewer needs one connection for it.
+const SCRIPT: &str = concat!(
+    include_str!("page/format.js"),
+    include_str!("page/load.js"),
+    include_str!("page/status.js"),
+    include_str!("page/patterns.js"),
+    include_str!("page/panels.js"),
+    include_str!("page/map.js"),
+    include_str!("page/regions.js"),
+    include_str!("page/main.js"),
+);
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -28,7 +38,7 @@ pub(super) fn find(target: &str, wants_page: bool) -> Result<Content, Status> {
         "/" if wants_page => ("text/html; charset=utf-8", Body::fixed(PAGE)),
         "/" => (TEXT, Body::Summary(0)),
         "/page.css" => ("text/css; charset=utf-8", Body::fixed(STYLE)),
-        "/page.js" => ("text/javascript; charset=utf-8", Body::fixed(SCRIPT)),
+        "/page.js" => ("text/javascript; charset=utf-8", Body::fixed(SCRIPT.as_bytes())),
         "/healthz" => (TEXT, Body::fixed(b"ok\n")),
         "/metrics" => ("text/plain; version=0.0.4; charset=utf-8", Body::Metrics(0)),
         "/vmallocinfo" => (TEXT, Body::Vmallocinfo(Cursor::START)),

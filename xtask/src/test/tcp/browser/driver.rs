@@ -19,6 +19,40 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// What the driver says when it listens.
 const READY: &str = "ChromeDriver was started successfully on port ";
 
+/// The screen of a viewer, and how colours are seen on it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Screen {
+    /// In CSS pixels.
+    pub(super) width: u32,
+    /// In CSS pixels.
+    pub(super) height: u32,
+    /// Whether the viewer prefers dark pages.
+    pub(super) is_dark: bool,
+    /// Whether all colours are grey.
+    pub(super) is_grey: bool,
+}
+
+impl Screen {
+    /// The size of a common laptop.
+    pub(super) const LAPTOP: Self =
+        Self { width: 1280, height: 800, is_dark: false, is_grey: false };
+    /// The size of a common phone.
+    pub(super) const PHONE: Self = Self { width: 390, height: 844, ..Self::LAPTOP };
+
+    /// Whether it is held in the hand.
+    pub(super) fn is_phone(self) -> bool {
+        self.width < self.height
+    }
+
+    /// A word for each property.
+    pub(super) fn name(self) -> String {
+        let Self { width, height, is_dark, is_grey } = self;
+        let scheme = if is_dark { "dark" } else { "light" };
+        let sight = if is_grey { "-grey" } else { "" };
+        format!("{width}x{height}-{scheme}{sight}")
+    }
+}
+
 /// A browser with one window. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Browser {
@@ -80,6 +114,71 @@ impl Browser {
         self.post("execute/sync", &json!({"script": script, "args": []}))
     }
 
+    /// What a script hands over to the function that is its last argument.
+    pub(super) fn run_until_done(&self, script: &str) -> anyhow::Result<Value> {
+        let limit = u64::try_from(LIMIT.as_millis())?;
+        self.post("timeouts", &json!({ "script": limit }))?;
+        self.post("execute/async", &json!({"script": script, "args": []}))
+    }
+
+    /// Shows the page on another screen.
+    pub(super) fn show_on(&self, screen: Screen) -> anyhow::Result<()> {
+        let Screen { width, height, is_dark, is_grey } = screen;
+        let (scheme, sight) = (
+            if is_dark { "dark" } else { "light" },
+            if is_grey { "achromatopsia" } else { "none" },
+        );
+        for (command, parameters) in [
+            (
+                "Emulation.setDeviceMetricsOverride",
+                json!({"width": width, "height": height, "deviceScaleFactor": 1,
+                    "mobile": screen.is_phone()}),
+            ),
+            (
+                "Emulation.setEmulatedMedia",
+                json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
+            ),
+            ("Emulation.setEmulatedVisionDeficiency", json!({ "type": sight })),
+        ] {
+            self.command(command, &parameters)?;
+        }
+        Ok(())
+    }
+
+    /// Presses a key, by its name in the DOM.
+    pub(super) fn press(&self, key: &str) -> anyhow::Result<()> {
+        let code = match key {
+            "Tab" => 9,
+            "Enter" => 13,
+            "Backspace" => 8,
+            "Escape" => 27,
+            "End" => 35,
+            "Home" => 36,
+            "ArrowLeft" => 37,
+            "ArrowUp" => 38,
+            "ArrowRight" => 39,
+            "ArrowDown" => 40,
+            _ => 0,
+        };
+        let text = match key {
+            "Enter" => "\r",
+            key if key.len() == 1 => key,
+            _ => "",
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { text } else { "" };
+            let event = json!({"type": kind, "key": key, "windowsVirtualKeyCode": code,
+                "text": text});
+            self.command("Input.dispatchKeyEvent", &event)?;
+        }
+        Ok(())
+    }
+
+    /// A command of the browser's own protocol.
+    fn command(&self, name: &str, parameters: &Value) -> anyhow::Result<Value> {
+        self.post("goog/cdp/execute", &json!({"cmd": name, "params": parameters}))
+    }
+
     /// What the browser's console says: errors of scripts, and what the policy has refused.
     pub(super) fn complaints(&self) -> anyhow::Result<Vec<String>> {
         let log = self.post("se/log", &json!({"type": "browser"}))?;
@@ -87,11 +186,11 @@ impl Browser {
         Ok(rows.iter().map(|row| row["message"].to_string()).collect())
     }
 
-    /// The window as a PNG.
+    /// The whole page as a PNG, however long it is.
     pub(super) fn picture(&self) -> anyhow::Result<Vec<u8>> {
-        let path = format!("/session/{}/screenshot", self.session);
-        let text = self.call("GET", &path, &Value::Null)?;
-        STANDARD.decode(text.as_str().unwrap_or_default()).context("no picture")
+        let parameters = json!({"format": "png", "captureBeyondViewport": true});
+        let answer = self.command("Page.captureScreenshot", &parameters)?;
+        STANDARD.decode(answer["data"].as_str().unwrap_or_default()).context("no picture")
     }
 
     fn post(&self, what: &str, body: &Value) -> anyhow::Result<Value> {

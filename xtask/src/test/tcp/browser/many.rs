@@ -1,0 +1,67 @@
+//! 20,000 regions: the map is complete, and nothing that is not loaded looks free.
+
+use anyhow::{Context, ensure};
+
+use super::stage::{POINTS, Stage};
+use crate::test::tcp::reports;
+
+/// Regions without a name, in batches of [`BATCH`].
+const REGIONS: u64 = 20_000;
+const BATCH: u64 = 1000;
+/// Of each batch, regions that are freed again: the map has gaps.
+const FREED: usize = 100;
+
+/// Sums over all cells of the map: regions, and pages of clients.
+const SUMS: &str = "return (currentMap()?.buckets ?? []).reduce(([regions, clients], sums) => \
+    sums ? [regions + sums[3], clients + sums[0]] : [regions, clients], [0, 0])";
+/// Zooms, and says how many points of the map are free before the answer has come.
+const UNLOADED: &str = "zoomIn(); \
+    const points = points_of(document.getElementById('map')); \
+    const probe = document.createElement('canvas'); \
+    const pen = probe.getContext('2d'); \
+    pen.fillStyle = color('free'); pen.fillRect(0, 0, 1, 1); \
+    const free = points_of(probe)[0]; \
+    return points.filter((point) => point === free).length";
+
+pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
+    let mut regions = stage.counter("areas")?;
+    for batch in 0..REGIONS / BATCH {
+        let bytes = 4096 * (1 + batch % 3);
+        let ids = reports::array(stage.call(&format!("VMALLOCN {BATCH} {bytes}"))?)?;
+        let ids: Vec<u64> = ids.into_iter().map(reports::integer).collect::<Result<_, _>>()?;
+        let first = ids.len() / 2;
+        let freed = ids.get(first..first + FREED).context("a batch is too small")?;
+        reports::free(&mut stage.client.borrow_mut(), freed)?;
+        regions += BATCH - FREED as u64;
+    }
+    // As many as were wanted live.
+    let rest = REGIONS / BATCH * FREED as u64;
+    for _ in 0..rest / BATCH {
+        stage.call(&format!("VMALLOCN {BATCH} 16384"))?;
+        regions += BATCH;
+    }
+    stage.wait("every region on the map", || {
+        let sums = stage.browser.run(SUMS)?;
+        // With those of the image, whose number the page shows too.
+        let image = stage.number("return state.stats.counters.vmalloc.areas_system")?;
+        Ok(sums[0].as_u64() == Some(regions + image))
+    })?;
+    let listed = format!("{} of clients", thousands(regions));
+    stage.wait("every region in the listing", || {
+        Ok(stage.text_of("regions-sum")?.starts_with(&listed))
+    })?;
+    let free = stage.number(&format!("{POINTS}{UNLOADED}"))?;
+    ensure!(free == 0, "{free} points of an empty map look free");
+    ensure!(stage.text_of("scale")?.ends_with("; loading"), "the map does not say that it loads");
+    stage.wait("the answer", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;
+    stage.browser.run("zoomAll()")?;
+    stage.wait("the whole map", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;
+    // A viewer needs few connections.
+    let connections = stage.counter("http_clients")?;
+    ensure!(connections <= 6, "one page holds {connections} connections");
+    Ok(())
+}
+
+fn thousands(number: u64) -> String {
+    format!("{},{:03}", number / 1000, number % 1000)
+}

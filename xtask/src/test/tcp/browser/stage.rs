@@ -1,0 +1,120 @@
+//! An image, a browser that shows its page, and a client that changes what is there.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use super::driver::Browser;
+use crate::process;
+use crate::resp::{Client, Reply};
+use crate::test::tcp::reports;
+use crate::test::tcp::subject::Subject;
+
+/// The page asks once a second; the limit is for a busy host.
+const LIMIT: Duration = Duration::from_secs(40);
+const LOOK: Duration = Duration::from_millis(200);
+
+/// A function of scripts: the points of a canvas. They are read from a copy, because Chromium warns of a
+/// canvas that is drawn on and read.
+pub(super) const POINTS: &str = "const points_of = (canvas) => { \
+    const copy = document.createElement('canvas'); \
+    [copy.width, copy.height] = [canvas.width, canvas.height]; \
+    const pen = copy.getContext('2d', { willReadFrequently: true }); \
+    pen.drawImage(canvas, 0, 0); \
+    return new Uint32Array(pen.getImageData(0, 0, copy.width, copy.height).data.buffer); }; ";
+
+/// What a step of the test needs.
+pub(super) struct Stage<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) browser: &'a Browser,
+    /// Its regions without a name live as long as it does.
+    pub(super) client: RefCell<Client>,
+    /// Where pictures go.
+    pub(super) folder: PathBuf,
+}
+
+impl Stage<'_> {
+    /// Sends a command that must be answered without an error.
+    pub(super) fn call(&self, line: &str) -> anyhow::Result<Reply> {
+        let words: Vec<&str> = line.split(' ').collect();
+        let reply = self.client.borrow_mut().call(&words)?;
+        if reply.is_error() {
+            bail!("{line} answers {}", reply.terminal().trim_end());
+        }
+        Ok(reply)
+    }
+
+    /// A counter of the image.
+    pub(super) fn counter(&self, name: &str) -> anyhow::Result<u64> {
+        reports::stat(&mut self.client.borrow_mut(), name)
+    }
+
+    /// A text that a script returns.
+    pub(super) fn text(&self, script: &str) -> anyhow::Result<String> {
+        let value = self.browser.run(script)?;
+        value.as_str().map(str::to_owned).with_context(|| format!("no text: {value}"))
+    }
+
+    /// The text of an element.
+    pub(super) fn text_of(&self, id: &str) -> anyhow::Result<String> {
+        self.text(&format!("return document.getElementById('{id}').textContent"))
+    }
+
+    /// A number that a script returns.
+    pub(super) fn number(&self, script: &str) -> anyhow::Result<u64> {
+        let value = self.browser.run(script)?;
+        value.as_u64().with_context(|| format!("no number: {value}"))
+    }
+
+    /// Whether a script returns true.
+    pub(super) fn is(&self, script: &str) -> anyhow::Result<bool> {
+        Ok(self.browser.run(script)? == Value::Bool(true))
+    }
+
+    /// Presses keys.
+    pub(super) fn press(&self, keys: &[&str]) -> anyhow::Result<()> {
+        keys.iter().try_for_each(|key| self.browser.press(key))
+    }
+
+    /// Waits until something holds; a failure says what was awaited.
+    pub(super) fn wait(
+        &self,
+        what: &str,
+        mut holds: impl FnMut() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let deadline = Instant::now() + LIMIT;
+        while !holds()? {
+            if Instant::now() > deadline {
+                let state = self.text_of("state")?;
+                bail!("waited in vain for {what}; the page says {state:?}");
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// Waits until the page is live.
+    pub(super) fn wait_until_live(&self) -> anyhow::Result<()> {
+        self.wait("the page to be live", || Ok(self.text_of("live")? == "live"))
+    }
+
+    /// Waits until the page has shown `count` further answers.
+    pub(super) fn wait_for_rounds(&self, count: u64) -> anyhow::Result<()> {
+        let requests = self.counter("http_requests")?;
+        // Counters, the map and at least a page of regions in each round.
+        self.wait("further answers", || {
+            Ok(self.counter("http_requests")? >= requests + 3 * count + 3)
+        })
+    }
+
+    /// Keeps a picture of the page.
+    pub(super) fn keep(&self, name: &str) -> anyhow::Result<()> {
+        let path = self.folder.join(format!("{name}.png"));
+        std::fs::write(&path, self.browser.picture()?)?;
+        process::announce("", &format!("a picture is in {}", path.display()));
+        Ok(())
+    }
+}
