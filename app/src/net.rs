@@ -9,6 +9,7 @@
 mod address;
 mod announce;
 mod cells;
+mod liveness;
 mod nic;
 mod pool;
 mod route;

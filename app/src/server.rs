@@ -9,6 +9,7 @@
 //! reply too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
 
 mod client;
+mod ending_log;
 mod http_connection;
 mod http_connections;
 mod input;
@@ -27,11 +28,12 @@ use vmalloc::{Machine, PAGE_BYTES, Vmalloc};
 
 use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
-use crate::net::{self, Counts, Door, Nic, Stack};
+use crate::net::{self, Counts, Door, Line, Nic, Stack};
 use crate::resp::{Limits, Ranges};
-use crate::service::{Budget, Lend, Service};
+use crate::service::{Budget, Ending, Lend, Service};
 
 use client::{Client, Fate, Shared};
+use ending_log::EndingLog;
 use http_connections::HttpConnections;
 use position::Position;
 use request_buffer::Allowance;
@@ -74,6 +76,9 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     limits: Limits,
     /// Connections so far; the number of the last one.
     connections: u64,
+    /// Connections that wait for a place, oldest first, and until when.
+    waiting: Vec<(Line, u64)>,
+    ending_log: EndingLog,
     /// The client that is served first in the next turn.
     first: usize,
     /// No place from here on has a client.
@@ -137,6 +142,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             allowance: Allowance::new(requests_bytes(vm.stats().frames_total)),
             limits,
             connections: 0,
+            waiting: Vec::with_capacity(config.clients),
+            ending_log: EndingLog::new(),
             first: 0,
             end: 0,
             was_checking: false,
@@ -212,7 +219,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         let wake = self.stack.wake_at(now);
         let wake = wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0));
         let http = self.http_connections.wake_us();
-        let wakes = [wake, self.service.wake_at(), self.tidy(now_us), http];
+        let refusal = self.waiting.first().map(|(_, until_us)| *until_us);
+        let wakes = [wake, self.service.wake_at(), self.tidy(now_us), http, refusal];
         Turn::Idle { wake_us: wakes.into_iter().flatten().min() }
     }
 
@@ -235,33 +243,70 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self.service.tidy().then_some(self.tidy_at_us)
     }
 
-    /// Gives new connections a client's place, or tells them that there is none.
+    /// Gives connections a client's place, those that wait for one first. Where all places are taken, a
+    /// connection waits: the ends of old connections may be behind it, in this machine or in a relay.
     fn accept(&mut self, now: Instant) -> bool {
-        let mut accepted = false;
+        let now_us = self.service.now_us();
+        let mut accepted = self.seat_waiting(now);
         while let Some(line) = self.stack.sockets().accept(Door::Resp, now) {
             accepted = true;
-            let sockets = self.stack.sockets();
-            let ends = [sockets.peer(line), sockets.local(line)];
-            let mut places = self.clients.iter_mut().enumerate();
-            let place = places.find(|(_, client)| client.line().is_none());
-            if let Some((at, client)) = place {
-                self.end = self.end.max(at + 1);
-                self.connections += 1;
-                client.begin(line, self.connections);
-                self.service.arrive(client.session(), ends);
-                let counters = &mut self.service.counters;
-                counters.connections += 1;
-                counters.clients += 1;
-                counters.clients_peak = counters.clients_peak.max(counters.clients);
+            if self.waiting.is_empty() && self.seat(line) {
+                continue;
+            }
+            if self.waiting.len() < self.waiting.capacity() {
+                self.waiting.push((line, now_us + limits::CLIENT_WAIT_US));
             } else {
-                self.service.counters.connections_refused += 1;
-                let sockets = self.stack.sockets();
-                // A connection that has gone already needs no answer.
-                let _ = sockets.send(line, TOO_MANY_CLIENTS);
-                sockets.close(line, now);
+                self.refuse(line, now);
             }
         }
         accepted
+    }
+
+    /// Gives free places to connections that wait, and refuses those that have waited for too long.
+    fn seat_waiting(&mut self, now: Instant) -> bool {
+        let now_us = self.service.now_us();
+        let mut done = 0;
+        while let Some(&(line, until_us)) = self.waiting.get(done) {
+            if self.seat(line) {
+                done += 1;
+            } else if until_us <= now_us {
+                self.refuse(line, now);
+                done += 1;
+            } else {
+                break;
+            }
+        }
+        self.waiting.drain(..done);
+        done > 0
+    }
+
+    /// Makes a connection a client, if there is a free place.
+    fn seat(&mut self, line: Line) -> bool {
+        let mut places = self.clients.iter_mut().enumerate();
+        let Some((at, client)) = places.find(|(_, client)| client.line().is_none()) else {
+            return false;
+        };
+        let sockets = self.stack.sockets();
+        let ends = [sockets.peer(line), sockets.local(line)];
+        self.end = self.end.max(at + 1);
+        self.connections += 1;
+        client.begin(line, self.connections);
+        self.service.arrive(client.session(), ends);
+        let counters = &mut self.service.counters;
+        counters.connections += 1;
+        counters.clients += 1;
+        counters.clients_peak = counters.clients_peak.max(counters.clients);
+        true
+    }
+
+    /// Tells a connection that there is no place for it.
+    fn refuse(&mut self, line: Line, now: Instant) {
+        self.service.counters.note_ending(Ending::Refused);
+        self.ending_log.note(None, Ending::Refused, self.service.now_us());
+        let sockets = self.stack.sockets();
+        // A connection that has gone already needs no answer.
+        let _ = sockets.send(line, TOO_MANY_CLIENTS);
+        sockets.close(line, now);
     }
 
     /// Gives every client its share of the turn; who comes first changes from turn to turn. Where the
@@ -295,10 +340,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             busy |= fate != Fate::Idle;
             let is_over = matches!(fate, Fate::Closed | Fate::Lost);
             if is_over && !(self.service.is_checking() && client.holds_memory()) {
+                let ending = client.ending(fate, &self.service, self.stack.sockets());
+                self.service.counters.note_ending(ending);
+                let number = client.session().number();
+                self.ending_log.note(Some(number), ending, self.service.now_us());
                 client.end(&mut self.service, &mut self.allowance);
                 self.stack.sockets().close(line, now);
                 self.service.counters.clients -= 1;
-                self.service.counters.connections_lost += u64::from(fate == Fate::Lost);
             }
             if fate != Fate::Idle && self.service.is_late() {
                 self.first = at + 1;

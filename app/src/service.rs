@@ -52,7 +52,7 @@ mod walk;
 
 pub use auth::NOT_ADMITTED;
 pub use call::{Call, Served, serve};
-pub use counters::{Counters, SOCKET_STATES, TURN_LONG_US};
+pub use counters::{Counters, Ending, SOCKET_STATES, TURN_LONG_US};
 pub use errand::Lend;
 pub use failure::{Failure, Word};
 pub use job::Budget;

@@ -35,6 +35,8 @@ pub struct Config {
     pub log: LogLevel,
     /// Clients at once.
     pub clients: usize,
+    /// Seconds of silence after which a client is asked whether it still lives; 0 means never.
+    pub keepalive_seconds: usize,
     /// Regions at once; 0 means as many as the memory can hold.
     pub regions: usize,
     /// Named regions at once.
@@ -79,6 +81,7 @@ impl Config {
         http_port: ports::HTTP,
         log: LogLevel::Info,
         clients: limits::CLIENTS_DEFAULT,
+        keepalive_seconds: limits::KEEPALIVE_SECONDS_DEFAULT,
         regions: limits::REGIONS_DEFAULT,
         names: limits::NAMES_DEFAULT,
         quota_regions: limits::QUOTA_REGIONS_DEFAULT,

@@ -41,8 +41,15 @@ pub const CLIENT_NAME_BYTES_MAX: usize = 512;
 /// Longest name and version of a library that `CLIENT SETINFO` takes.
 pub const CLIENT_LIBRARY_BYTES_MAX: usize = 64;
 
-/// Seconds without a packet after which a connection is probed, as `CONFIG GET tcp-keepalive` says.
-pub const KEEP_ALIVE_SECONDS: u64 = 20;
+/// Connections that wait until one of the places of clients is given up. The end of an old connection
+/// may arrive after the beginning of a new one, so a client that comes when all places are taken waits
+/// for this long, in microseconds, before it is refused.
+pub const CLIENT_WAIT_US: u64 = 100_000;
+
+/// Seconds without a word from a client after which it is asked whether it still lives, as in Redis.
+pub const KEEPALIVE_SECONDS_DEFAULT: usize = 300;
+/// A day.
+pub const KEEPALIVE_SECONDS_MAX: usize = 86_400;
 
 /// Listening sockets beyond the clients: the network stack has no backlog, a SYN that finds no
 /// listener is reset. With one packet taken at a time 16 are enough for 200 simultaneous SYNs.
@@ -157,6 +164,7 @@ mod tests {
             (ARGUMENTS_DEFAULT, ARGUMENTS_MIN, ARGUMENTS_MAX),
             (OUTPUT_BYTES_DEFAULT, OUTPUT_BYTES_MIN, OUTPUT_BYTES_MAX),
             (RESERVE_FRAMES_DEFAULT, 0, RESERVE_FRAMES_MAX),
+            (KEEPALIVE_SECONDS_DEFAULT, 0, KEEPALIVE_SECONDS_MAX),
         ] {
             assert!(min <= default && default <= max, "{min} <= {default} <= {max}");
         }

@@ -12,6 +12,7 @@ use smoltcp::socket::tcp::Socket;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
+use super::liveness::{Liveness, NEVER, Patience};
 use super::nic::Nic;
 use super::route::{Key, Routes};
 
@@ -21,9 +22,6 @@ const SEGMENTS_MAX: usize = 64;
 
 /// Who waits for a neighbour's address is asked again after at most so long.
 const NEIGHBOR_WAIT: Duration = Duration::from_secs(1);
-
-/// A time that never comes.
-const NEVER: Instant = Instant::from_micros_const(i64::MAX);
 
 /// A socket and what is known of it.
 #[derive(Debug)]
@@ -38,6 +36,8 @@ struct Cell {
     is_awake: bool,
     /// When it has something to do without a packet.
     due: Instant,
+    /// What is known of its peer.
+    liveness: Liveness,
 }
 
 /// Every TCP socket, by number, and the set of all that is no TCP.
@@ -52,11 +52,12 @@ pub(super) struct Cells {
     /// A socket may have something to send that waits for its neighbour's address.
     waiting: bool,
     common: SocketSet<'static>,
+    patience: Patience,
 }
 
 impl Cells {
     /// Makes room for so many sockets.
-    pub(super) fn with_capacity(count: usize, seed: u64) -> Self {
+    pub(super) fn with_capacity(count: usize, seed: u64, patience: Patience) -> Self {
         Self {
             cells: Vec::with_capacity(count),
             routes: Routes::with_capacity(count, seed),
@@ -65,6 +66,7 @@ impl Cells {
             waiting: false,
             // DHCP.
             common: SocketSet::new(Vec::with_capacity(1)),
+            patience,
         }
     }
 
@@ -73,7 +75,8 @@ impl Cells {
         let mut set = SocketSet::new(Vec::with_capacity(1));
         let handle = set.add(socket);
         let (key, is_dirty, is_awake, due) = (None, false, false, NEVER);
-        self.cells.push(Cell { set, handle, key, is_dirty, is_awake, due });
+        let liveness = Liveness::new();
+        self.cells.push(Cell { set, handle, key, is_dirty, is_awake, due, liveness });
         self.cells.len() - 1
     }
 
@@ -95,11 +98,38 @@ impl Cells {
         &mut self.common
     }
 
-    /// The set of one socket, for a packet that is its own.
-    pub(super) fn set_of(&mut self, index: usize) -> &mut SocketSet<'static> {
+    /// The set of one socket, for a packet that is its own; `is_stopped` where the peer says that it
+    /// takes no more.
+    pub(super) fn set_of(
+        &mut self,
+        index: usize,
+        is_stopped: bool,
+        now: Instant,
+    ) -> &mut SocketSet<'static> {
         self.touch(index);
-        self.cells[index].is_awake = true;
-        &mut self.cells[index].set
+        let cell = &mut self.cells[index];
+        cell.is_awake = true;
+        let socket = cell.set.get::<Socket<'_>>(cell.handle);
+        self.patience.hear(index, &mut cell.liveness, socket, is_stopped, now);
+        &mut cell.set
+    }
+
+    /// Silence after which the peers of connections are probed.
+    pub(super) fn probe_every(&self) -> Option<Duration> {
+        self.patience.probe_every()
+    }
+
+    /// Notes after each packet whether it was the answer to a probe.
+    pub(super) fn note_answer(&mut self) {
+        if let Some(index) = self.patience.take_suspect() {
+            let cell = &self.cells[index];
+            self.patience.judge_answer(cell.set.get::<Socket<'_>>(cell.handle));
+        }
+    }
+
+    /// Whether the connection ended because its peer did not answer.
+    pub(super) fn is_timed_out(&self, index: usize) -> bool {
+        self.cells[index].liveness.is_timed_out
     }
 
     /// Whether something has happened to the socket since this was asked.
@@ -114,7 +144,8 @@ impl Cells {
     }
 
     /// Lets a socket that a connection has come to be found.
-    pub(super) fn register(&mut self, index: usize) {
+    pub(super) fn register(&mut self, index: usize, now: Instant) {
+        self.cells[index].liveness = Liveness::heard_at(now);
         let Some(key) = self.key_of(index) else { return };
         if let Some(old) = self.cells[index].key.replace(key) {
             self.routes.remove(old, index);
@@ -157,6 +188,11 @@ impl Cells {
                     return;
                 }
                 let cell = &mut self.cells[index];
+                let socket = cell.set.get_mut::<Socket<'_>>(cell.handle);
+                if self.patience.is_over(&mut cell.liveness, socket, now) {
+                    socket.abort();
+                    cell.is_awake = true;
+                }
                 let has_sent = match interface.poll_egress(now, nic, &mut cell.set) {
                     PollResult::SocketStateChanged => true,
                     // A device that is full has perhaps not taken it.
@@ -172,6 +208,8 @@ impl Cells {
                     at += 1;
                     continue;
                 }
+                let socket = cell.set.get::<Socket<'_>>(cell.handle);
+                let due = due.min(self.patience.watch(&mut cell.liveness, socket, now));
                 cell.is_dirty = false;
                 cell.due = due;
                 self.waiting |= due <= now + NEIGHBOR_WAIT;

@@ -7,18 +7,11 @@
 
 use alloc::vec::Vec;
 
-use runtime_config::limits;
 use smoltcp::socket::tcp::{self, Socket, State};
 use smoltcp::time::{Duration, Instant};
 
 use super::cells::Cells;
 use crate::buffers::{self, Buffers, Shortage};
-
-/// An idle client is asked whether it still lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(limits::KEEP_ALIVE_SECONDS);
-
-/// A client that has answered nothing for so long is gone.
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a connection that was closed here may take to deliver its last bytes.
 const LINGER: Duration = Duration::from_secs(10);
@@ -119,11 +112,11 @@ impl Pool {
         while self.listening.len() < self.listeners {
             let Some(index) = self.idle.pop().or_else(|| self.reclaim(set)) else { return };
             let port = self.port;
+            let probe_every = set.probe_every();
             let socket = self.socket(set, index);
             socket.set_nagle_enabled(false);
             socket.set_ack_delay(None);
-            socket.set_timeout(Some(TIMEOUT));
-            socket.set_keep_alive(Some(KEEP_ALIVE));
+            socket.set_keep_alive(probe_every);
             // The socket is closed and the port is not 0, so this cannot fail.
             if socket.listen(port).is_ok() {
                 self.listening.push(index);
@@ -160,11 +153,11 @@ impl Pool {
     }
 
     /// Arms another listener where a packet has used that one up.
-    pub(super) fn rearm(&mut self, set: &mut Cells) {
+    pub(super) fn rearm(&mut self, set: &mut Cells, now: Instant) {
         if let Some(index) =
             self.listening.pop_if(|index| set.get(self.handles[*index]).state() != State::Listen)
         {
-            set.register(self.handles[index]);
+            set.register(self.handles[index], now);
             self.handshaking.push(index);
         }
         self.arm(set);

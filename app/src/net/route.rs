@@ -27,8 +27,15 @@ pub(super) struct Key {
 /// What a packet seems to be. Whoever gets it looks closely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packet {
-    /// Of a connection; whether it is to begin with this.
-    Tcp(Key, bool),
+    /// Of a connection.
+    Tcp {
+        /// Which one.
+        key: Key,
+        /// Whether it is to begin with this packet.
+        begins: bool,
+        /// Whether the peer takes no more bytes: its window is 0.
+        is_stopped: bool,
+    },
     /// Anything else.
     Other,
 }
@@ -57,7 +64,13 @@ impl Packet {
         let flags = *tcp.get(13)?;
         let [port, local] = [[a, b], [c, d]].map(u16::from_be_bytes);
         let key = Key { address: address.into(), port, local };
-        Some(Self::Tcp(key, flags & (SYN | ACK) == SYN))
+        let is_stopped = tcp.get(14..16)? == [0, 0];
+        Some(Self::Tcp { key, begins: flags & (SYN | ACK) == SYN, is_stopped })
+    }
+
+    /// Whether the sender takes no more bytes for now.
+    pub(super) fn is_stopped(self) -> bool {
+        matches!(self, Self::Tcp { is_stopped: true, .. })
     }
 }
 
@@ -126,7 +139,11 @@ mod tests {
         Key { address: Ipv4Addr::new(10, 0, 2, 2), port, local: 7379 }
     }
 
-    /// A SYN from 10.0.2.2:50000 to port 7379.
+    fn tcp(begins: bool) -> Packet {
+        Packet::Tcp { key: key(50_000), begins, is_stopped: false }
+    }
+
+    /// A SYN from 10.0.2.2:50000 to port 7379, with a window of 1.
     fn syn() -> Vec<u8> {
         let mut bytes = vec![0; 40];
         bytes[0] = 0x45;
@@ -134,17 +151,18 @@ mod tests {
         bytes[12..16].copy_from_slice(&[10, 0, 2, 2]);
         bytes[20..24].copy_from_slice(&[0xc3, 0x50, 0x1c, 0xd3]);
         bytes[33] = 0x02;
+        bytes[35] = 1;
         bytes
     }
 
     #[test]
     fn a_packet_is_known_by_its_first_bytes() {
         let bytes = syn();
-        assert_eq!(Packet::of(&bytes, Medium::Ip), Packet::Tcp(key(50_000), true));
+        assert_eq!(Packet::of(&bytes, Medium::Ip), tcp(true));
         let mut framed = vec![0; 14];
         framed[12] = 8;
         framed.extend(&bytes);
-        assert_eq!(Packet::of(&framed, Medium::Ethernet), Packet::Tcp(key(50_000), true));
+        assert_eq!(Packet::of(&framed, Medium::Ethernet), tcp(true));
         for (at, byte) in [(0, 0x65), (9, 17), (6, 0x20), (7, 1)] {
             let mut other = syn();
             other[at] = byte;
@@ -152,8 +170,10 @@ mod tests {
         }
         let mut answer = syn();
         answer[33] = 0x12;
-        assert_eq!(Packet::of(&answer, Medium::Ip), Packet::Tcp(key(50_000), false));
-        for cut in 0..34 {
+        assert_eq!(Packet::of(&answer, Medium::Ip), tcp(false));
+        answer[35] = 0;
+        assert!(Packet::of(&answer, Medium::Ip).is_stopped());
+        for cut in 0..36 {
             assert_eq!(Packet::of(&bytes[..cut], Medium::Ip), Packet::Other, "cut at {cut}");
         }
     }

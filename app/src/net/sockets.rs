@@ -11,6 +11,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::cells::Cells;
+use super::liveness::Patience;
 use super::pool::{Counts, Pool, Shape};
 use super::route::Packet;
 use crate::buffers::{Buffers, Shortage};
@@ -79,7 +80,8 @@ impl Sockets {
     pub fn try_new<B: Buffers>(buffers: &B, config: &Config, seed: u64) -> Result<Self, Shortage> {
         let shapes = DOORS.map(|door| shape(door, config));
         let count: usize = shapes.iter().map(|shape| shape.count).sum();
-        let mut cells = Cells::with_capacity(count, seed);
+        let patience = Patience::new(config.keepalive_seconds);
+        let mut cells = Cells::with_capacity(count, seed, patience);
         let [resp, http] = shapes.map(|shape| Pool::try_new(&mut cells, buffers, &shape));
         Ok(Self { cells, pools: [resp?, http?] })
     }
@@ -91,23 +93,23 @@ impl Sockets {
 
     /// The set that a packet is for: that of its connection, that of a listener for one that begins,
     /// or that without TCP, where nobody wants it.
-    pub(super) fn set_for(&mut self, packet: Packet) -> &mut SocketSet<'static> {
+    pub(super) fn set_for(&mut self, packet: Packet, now: Instant) -> &mut SocketSet<'static> {
         let found = match packet {
-            Packet::Tcp(key, begins) => self.cells.find(key).or_else(|| {
+            Packet::Tcp { key, begins, .. } => self.cells.find(key).or_else(|| {
                 let mut listeners = self.pools.iter().filter_map(|pool| pool.listener(key.local));
                 listeners.next().filter(|_| begins)
             }),
             Packet::Other => None,
         };
         match found {
-            Some(index) => self.cells.set_of(index),
+            Some(index) => self.cells.set_of(index, packet.is_stopped(), now),
             None => self.cells.common(),
         }
     }
 
     /// Arms listeners for those that the last packet has used up.
-    pub(super) fn rearm(&mut self) {
-        self.pools.iter_mut().for_each(|pool| pool.rearm(&mut self.cells));
+    pub(super) fn rearm(&mut self, now: Instant) {
+        self.pools.iter_mut().for_each(|pool| pool.rearm(&mut self.cells, now));
     }
 
     /// Whether something has happened to the connection since this was asked.
@@ -163,6 +165,12 @@ impl Sockets {
     pub fn is_gone(&self, line: Line) -> bool {
         let state = self.pools[line.door as usize].state(&self.cells, line.index);
         matches!(state, State::Closed | State::TimeWait | State::Listen)
+    }
+
+    /// Whether the connection is gone because its peer did not answer.
+    #[must_use]
+    pub fn has_timed_out(&self, line: Line) -> bool {
+        self.cells.is_timed_out(self.pools[line.door as usize].number(line.index))
     }
 
     /// Sends as many of `bytes` as fit; `None` where the connection is gone.

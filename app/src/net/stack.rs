@@ -72,15 +72,15 @@ impl<N: Nic> Stack<N> {
             && let Some(bytes) = self.nic.front()
         {
             let packet = Packet::of(bytes, self.medium);
-            let set = self.sockets.set_for(packet);
+            let set = self.sockets.set_for(packet, now);
             let result = self.interface.poll_ingress_single(now, &mut self.nic, set);
             if matches!(result, PollIngressSingleResult::None) {
                 break;
             }
             taken += 1;
             match packet {
-                Packet::Tcp(_, true) => self.sockets.rearm(),
-                Packet::Tcp(..) => {}
+                Packet::Tcp { begins: true, .. } => self.sockets.rearm(now),
+                Packet::Tcp { .. } => self.sockets.cells().note_answer(),
                 // An answer to ARP, perhaps, that somebody waits for.
                 Packet::Other => self.sockets.cells().touch_waiting(),
             }

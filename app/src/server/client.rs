@@ -14,7 +14,9 @@ use crate::net::{Line, Received, Sockets};
 use crate::resp::{
     self, Discard, Limits, Oversize, Parsed, Progress, ProtocolError, Ranges, Resume,
 };
-use crate::service::{self, Budget, ClientBuffers, Failure, Flow, Served, Service, Session};
+use crate::service::{
+    self, Budget, ClientBuffers, Ending, Failure, Flow, Served, Service, Session,
+};
 
 /// Bytes of replies that are kept for a client that reads slowly, before it is not read from.
 pub(super) const OUTPUT_BYTES: usize = 64 << 10;
@@ -59,6 +61,8 @@ pub(super) struct Client<T> {
     resume: Resume,
     /// The peer will send no more.
     is_finished: bool,
+    /// What the peer sent made no sense.
+    is_malformed: bool,
     /// Turns for which replies have been held back.
     held_turns: u32,
     /// Nothing is left to do before something happens to the connection.
@@ -119,6 +123,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             phase: Phase::Requests,
             resume: Resume::default(),
             is_finished: false,
+            is_malformed: false,
             held_turns: 0,
             rests: false,
             has_drained: false,
@@ -138,8 +143,27 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.phase = Phase::Requests;
         self.resume = Resume::default();
         self.is_finished = false;
+        self.is_malformed = false;
         self.held_turns = 0;
         self.rests = false;
+    }
+
+    /// Why a connection ends that has had its last turn.
+    pub(super) fn ending<M: Machine>(
+        &self,
+        fate: Fate,
+        service: &Service<M>,
+        sockets: &Sockets,
+    ) -> Ending {
+        let has_timed_out = self.line.is_some_and(|line| sockets.has_timed_out(line));
+        match fate {
+            Fate::Lost if has_timed_out => Ending::TimedOut,
+            Fate::Lost => Ending::Reset,
+            _ if service.is_killed(&self.session) => Ending::Killed,
+            _ if self.is_malformed => Ending::ProtocolError,
+            _ if self.is_finished => Ending::PeerClosed,
+            _ => Ending::Quit,
+        }
     }
 
     /// Whether it has nothing to do before something happens to its connection.
@@ -605,6 +629,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Says what is wrong with the bytes, and asks for the end.
     fn break_off<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, error: ProtocolError) {
         shared.service.counters.protocol_errors += 1;
+        self.is_malformed = true;
         respond(&mut self.output, &mut self.session, |_, reply| error.reply(reply));
         self.session.close();
     }

@@ -3,7 +3,6 @@
 use core::fmt;
 
 use runtime_config::cmdline::{Config, KEYS};
-use runtime_config::limits;
 use vmalloc::{Machine, PAGE_BYTES};
 
 use super::Service;
@@ -122,13 +121,12 @@ impl<M: Machine> Service<M> {
         }
     }
 
-    fn derived(&self, config: &Config) -> [Derived; 5] {
+    fn derived(&self, config: &Config) -> [Derived; 4] {
         [
             ("port", config.resp_port.into()),
             ("maxclients", config.clients as u64),
             ("maxmemory", self.memory_bytes_max()),
             ("proto-max-bulk-len", config.bulk_bytes as u64),
-            ("tcp-keepalive", limits::KEEP_ALIVE_SECONDS),
         ]
     }
 }

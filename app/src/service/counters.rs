@@ -1,5 +1,6 @@
 //! What is counted of the traffic, and the one table of all counters.
 
+mod ending;
 mod table;
 
 use vmalloc::{Machine, Row};
@@ -7,6 +8,8 @@ use vmalloc::{Machine, Row};
 use super::Service;
 use super::call::Call;
 use super::failure::{Failure, Word};
+
+pub use ending::Ending;
 
 /// A turn that lasts longer keeps other clients waiting for longer than they should.
 pub const TURN_LONG_US: u64 = 2_000;
@@ -24,6 +27,8 @@ pub struct Counters {
     pub connections_refused: u64,
     /// Connections that were reset or timed out.
     pub connections_lost: u64,
+    /// Connections of clients that have ended, in the order of [`Ending::ALL`].
+    pub connections_ended: [u64; Ending::ALL.len()],
     /// Bytes received.
     pub bytes_received: u64,
     /// Bytes sent.
@@ -73,6 +78,13 @@ pub(super) const HITS: [&str; 7] =
 pub const SOCKET_STATES: [&str; 5] = ["listening", "handshaking", "open", "closing", "idle"];
 
 impl Counters {
+    /// Counts the end of a client's connection.
+    pub fn note_ending(&mut self, ending: Ending) {
+        self.connections_ended[ending as usize] += 1;
+        self.connections_lost += u64::from(matches!(ending, Ending::Reset | Ending::TimedOut));
+        self.connections_refused += u64::from(ending == Ending::Refused);
+    }
+
     /// Counts a fault that a probe met.
     pub(super) fn note_hit(&mut self, kind: &str) {
         if let Some(at) = HITS.iter().position(|hit| *hit == kind) {

@@ -67,6 +67,12 @@ impl Session {
         }
     }
 
+    /// Its number, as `CLIENT LIST` shows it.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Begins, after the last one in this place has ended. 0 is nobody's number.
     pub fn begin(&mut self, number: u64) {
         debug_assert!(self.reservation.is_none(), "the last session gave back what it reserved");

@@ -12,6 +12,7 @@ fn sixty_four_clients_and_one_too_many() {
     let mut world = World::with("clients=64", 8192);
     let mut clients: Vec<Client> = (0..64).map(|_| world.connect()).collect();
     let mut late = world.connect();
+    world.sleep(1);
     assert_eq!(
         world.raw(&mut late),
         b"-ERR max number of clients reached\r\n",
@@ -120,6 +121,55 @@ fn a_thousand_half_open_handshakes_cost_nobody_else() {
     // Those who never came are given up.
     world.sleep(90);
     assert_eq!(world.counter(&mut old, "resp_sockets_handshaking"), 0);
+}
+
+#[test]
+fn a_place_is_free_for_a_client_whose_packets_overtake_the_ends_of_others() {
+    let mut world = World::with("clients=64", 8192);
+    let old: Vec<Client> = (0..64).map(|_| world.connect()).collect();
+    // All places are taken when the new ones come; the old ones have left already, but a relay hands
+    // on what it has of new connections first.
+    for client in &old {
+        world.close(client);
+    }
+    world.send_only();
+    let ends: Vec<_> = world.end.outgoing().drain(..).collect();
+    assert_eq!(ends.len(), 64);
+    let mut new: Vec<Client> = (0..32).map(|_| world.dial()).collect();
+    for client in &new {
+        world.wait("a connection", |world| world.socket(client).may_send());
+    }
+    world.end.outgoing().extend(ends);
+    for client in &mut new {
+        assert_eq!(world.ask(client, "PING"), pong());
+    }
+    assert_eq!(world.counter(&mut new[0], "connections_refused"), 0);
+    assert_eq!(world.counter(&mut new[0], "ended_peer_closed"), 64);
+}
+
+#[test]
+fn a_late_turn_that_has_not_looked_at_all_who_left_refuses_nobody() {
+    thread_local!(static CLOCK: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+    // Each look at the clock finds that 3 ms are over: a turn serves one client and is late.
+    let clock = || CLOCK.with(|now| now.replace(now.get() + 3_000));
+    let mut world = World::with("clients=8", 8192).with_clock(clock);
+    for _ in 0..20 {
+        let old: Vec<Client> = (0..8).map(|_| world.connect()).collect();
+        for client in &old {
+            world.push(client, b"PING\r\n");
+            world.close(client);
+        }
+        world.send_only();
+        let mut new: Vec<Client> = (0..8).map(|_| world.connect()).collect();
+        for client in &mut new {
+            assert_eq!(world.ask(client, "PING"), pong());
+        }
+        assert_eq!(world.counter(&mut new[0], "connections_refused"), 0);
+        for client in new {
+            world.close(&client);
+        }
+        world.settle();
+    }
 }
 
 #[test]

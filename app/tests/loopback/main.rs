@@ -17,6 +17,7 @@ mod commands;
 mod crowd;
 mod cuts;
 mod held;
+mod idle;
 mod keys;
 mod large;
 mod lazy;

@@ -116,7 +116,9 @@ fn a_peer_that_falls_silent_is_given_up() {
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 4096");
     // The cable is cut: nothing the server sends arrives, and nothing comes back.
-    for _ in 0..700 {
+    world.send(&mut client, b"PING\r\n");
+    world.send_only();
+    for _ in 0..1300 {
         world.silent_step(100_000);
     }
     let mut witness = world.connect();

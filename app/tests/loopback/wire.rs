@@ -23,16 +23,55 @@ pub(crate) struct End {
     pub(crate) kicks: usize,
     /// The packet that comes next, as it was looked at.
     front: Vec<u8>,
+    /// Probes are lost on their way to this end, as in a relay that answers none.
+    pub(crate) loses_probes: bool,
+    /// Ports of this end whose packets are lost in both directions.
+    pub(crate) dead_ports: Vec<u16>,
 }
 
 /// Both ends.
 pub(crate) fn cable() -> (End, End) {
     let (one, other) = (Queue::default(), Queue::default());
-    let first = End { incoming: one.clone(), outgoing: other.clone(), kicks: 0, front: Vec::new() };
-    (first, End { incoming: other, outgoing: one, kicks: 0, front: Vec::new() })
+    let end = |incoming, outgoing| End {
+        incoming,
+        outgoing,
+        kicks: 0,
+        front: Vec::new(),
+        loses_probes: false,
+        dead_ports: Vec::new(),
+    };
+    (end(one.clone(), other.clone()), end(other, one))
+}
+
+/// The port that a packet comes from.
+fn source(packet: &[u8]) -> u16 {
+    let tcp = &packet[usize::from(packet[0] & 0xf) * 4..];
+    u16::from_be_bytes([tcp[0], tcp[1]])
+}
+
+/// The port that a packet is sent to, and its TCP payload.
+fn destination(packet: &[u8]) -> (u16, &[u8]) {
+    let tcp = &packet[usize::from(packet[0] & 0xf) * 4..];
+    (u16::from_be_bytes([tcp[2], tcp[3]]), &tcp[usize::from(tcp[12] >> 4) * 4..])
 }
 
 impl End {
+    /// Loses what is never to arrive.
+    fn lose(&mut self) {
+        let (loses_probes, dead) = (self.loses_probes, &self.dead_ports);
+        if loses_probes || !dead.is_empty() {
+            self.incoming.borrow_mut().retain(|packet| {
+                let (port, payload) = destination(packet);
+                !(dead.contains(&port) || loses_probes && payload == [0])
+            });
+        }
+    }
+
+    /// Packets on their way to the other end, to be reordered.
+    pub(crate) fn outgoing(&self) -> std::cell::RefMut<'_, VecDeque<Vec<u8>>> {
+        self.outgoing.borrow_mut()
+    }
+
     /// Drops everything that is on its way to this end.
     pub(crate) fn drop_incoming(&mut self) {
         self.incoming.borrow_mut().clear();
@@ -49,13 +88,15 @@ impl phy::RxToken for Packet {
 }
 
 #[derive(Debug)]
-pub(crate) struct Room(Queue);
+pub(crate) struct Room(Queue, Vec<u16>);
 
 impl phy::TxToken for Room {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
         let mut packet = vec![0; length];
         let result = write(&mut packet);
-        self.0.borrow_mut().push_back(packet);
+        if !self.1.contains(&source(&packet)) {
+            self.0.borrow_mut().push_back(packet);
+        }
         result
     }
 }
@@ -65,13 +106,15 @@ impl Device for End {
     type TxToken<'a> = Room;
 
     fn receive(&mut self, now: Instant) -> Option<(Packet, Room)> {
+        self.lose();
         let room = self.transmit(now)?;
         let packet = self.incoming.borrow_mut().pop_front()?;
         Some((Packet(packet), room))
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Room> {
-        (self.outgoing.borrow().len() < RING).then(|| Room(self.outgoing.clone()))
+        (self.outgoing.borrow().len() < RING)
+            .then(|| Room(self.outgoing.clone(), self.dead_ports.clone()))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {

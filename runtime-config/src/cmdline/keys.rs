@@ -118,6 +118,16 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "tcp-keepalive",
+        docs: "seconds of silence after which a client is probed, 0 for never",
+        kind: Kind::Number {
+            min: 0,
+            max: limits::KEEPALIVE_SECONDS_MAX,
+            read: |config| config.keepalive_seconds,
+            write: |config, seconds| config.keepalive_seconds = seconds,
+        },
+    },
+    Key {
         name: "regions",
         docs: "regions at once, 0 for as many as the memory can hold",
         kind: Kind::Number {

@@ -29,6 +29,7 @@ fn every_key_round_trips() {
         http_port: 8,
         log: LogLevel::Trace,
         clients: 2,
+        keepalive_seconds: 20,
         regions: 3,
         names: 4,
         quota_regions: 5,

@@ -2,7 +2,7 @@
 
 use vmalloc::{Family, Machine, Row};
 
-use super::{Counters, HITS};
+use super::{Counters, Ending, HITS};
 use crate::service::Service;
 
 const UPTIME: &Family = &Family::gauge("vmalloc_uptime_seconds", "Seconds since boot.");
@@ -40,6 +40,10 @@ const CONNECTIONS_REFUSED: &Family = &Family::counter(
 const CONNECTIONS_LOST: &Family = &Family::counter(
     "vmalloc_resp_connections_lost_total",
     "Connections that were reset or timed out.",
+);
+const CONNECTIONS_ENDED: &Family = &Family::counter(
+    "vmalloc_resp_connections_ended_total",
+    "Connections of clients that have ended, by reason.",
 );
 const BYTES: &Family =
     &Family::counter("vmalloc_resp_bytes_total", "Bytes of requests and replies.");
@@ -125,6 +129,7 @@ fn hits(counters: &Counters) -> impl Iterator<Item = Row> {
 
 fn network(counters: &Counters) -> impl Iterator<Item = Row> {
     let row = |name, value, family| Row::new("net", name, value, family);
+    let endings = Ending::ALL.into_iter().zip(counters.connections_ended);
     let sockets = SOCKET_ROWS.into_iter().zip(counters.sockets.into_iter().flatten());
     [
         row("clients", counters.clients, CLIENTS),
@@ -136,6 +141,9 @@ fn network(counters: &Counters) -> impl Iterator<Item = Row> {
         row("bytes_sent", counters.bytes_sent, BYTES).label("direction", "sent"),
     ]
     .into_iter()
+    .chain(endings.map(move |(ending, value)| {
+        row(ending.row(), value, CONNECTIONS_ENDED).label("reason", ending.word())
+    }))
     .chain(sockets.map(move |((service, state, name), value)| {
         row(name, value, SOCKETS).label("service", service).label("state", state)
     }))
