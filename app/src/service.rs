@@ -20,10 +20,12 @@ mod config;
 mod counters;
 mod entries;
 mod errand;
+mod error_counts;
 mod failure;
 mod fill;
 mod free;
 mod glob;
+mod identity;
 mod info;
 mod inject;
 mod job;
@@ -37,6 +39,7 @@ mod options;
 mod probe;
 mod protect;
 mod quota;
+mod rates;
 mod records;
 mod reply_mode;
 mod report;
@@ -75,9 +78,12 @@ use crate::buffers::{Buffers, Shortage};
 
 use away::{Abandoned, Chores};
 use errand::Errands;
+use error_counts::ErrorCounts;
+use identity::Identity;
 use job::Job;
 use leases::Leases;
 use quota::Quotas;
+use rates::Rates;
 use roster::Roster;
 use tally::Tallies;
 
@@ -102,6 +108,9 @@ pub struct Service<M: Machine + 'static> {
     pub counters: Counters,
     now_us: u64,
     tallies: Tallies,
+    errors: ErrorCounts,
+    rates: Rates,
+    identity: Identity,
     clock: Option<fn() -> u64>,
     /// Seconds since 1970, where the machine has a clock that says so.
     booted_at: Option<u64>,
@@ -141,6 +150,9 @@ impl<M: Machine> Service<M> {
             counters: Counters::default(),
             now_us: 0,
             tallies: Tallies::new(table::Commands::<M>::all().count()),
+            errors: ErrorCounts::default(),
+            rates: Rates::default(),
+            identity: Identity::new(seed),
             clock: None,
             booted_at: None,
             crew: None,
@@ -176,6 +188,9 @@ impl<M: Machine> Service<M> {
     /// Tells the time of the turn.
     pub fn set_now(&mut self, now_us: u64) {
         self.now_us = now_us;
+        if self.rates.is_due(now_us) {
+            self.rates.note(now_us, self.traffic());
+        }
     }
 
     /// The time of the turn, in microseconds since boot.
@@ -227,6 +242,7 @@ impl<M: Machine> Service<M> {
             && let Some(id) = self.leases.due(&self.ledger, self.now_us)
         {
             reaped = true;
+            self.counters.expired_keys += u64::from(self.ledger.name(id).is_some());
             budget.spend(self.give_up(id) + 1);
         }
         while !budget.is_spent()

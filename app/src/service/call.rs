@@ -55,29 +55,29 @@ pub fn serve<M: Machine>(
     let (number, command) = match Commands::<M>::look_up(arguments) {
         Found::Command(number, command) => (number, command),
         Found::NoSubcommand(command) => {
-            service.refuse_call(usize::MAX);
+            service.refuse_call(usize::MAX, "ERR");
             unknown_subcommand(command, arguments, reply);
             return Served { hint: "" };
         }
         Found::Nothing => {
-            service.refuse_call(usize::MAX);
+            service.refuse_call(usize::MAX, "ERR");
             unknown(arguments, reply);
             return Served { hint: "" };
         }
     };
     if !command.takes(arguments.count()) {
-        service.refuse_call(number);
+        service.refuse_call(number, "ERR");
         wrong_count(command, reply);
         return Served { hint: "" };
     }
     if arguments.count() > limits::ARGUMENTS_AT_ONCE && !command.is_walked {
-        service.refuse_call(number);
+        service.refuse_call(number, "ERR");
         let (count, limit) = (arguments.count(), limits::ARGUMENTS_AT_ONCE);
         Failure::TooManyArguments(count, limit).write(reply);
         return Served { hint: "" };
     }
     if let Err(failure) = service.admit(session, command) {
-        service.refuse_call(number);
+        service.refuse_call(number, "NOAUTH");
         failure.write(reply);
         return Served { hint: "" };
     }
@@ -90,6 +90,7 @@ pub fn serve<M: Machine>(
         guest.command = command.name;
     }
     let start_us = service.begin_call(number);
+    let lookups = service.counters.lookups;
     let mark = reply.mark();
     let reply_bytes_max = service.reply_bytes_max();
     let mut call = Call { service, session, arguments, reply, reply_bytes_max };
@@ -102,6 +103,9 @@ pub fn serve<M: Machine>(
     if start_us.is_some() || session.is_busy() || reply.overflowed() {
         // A reply that is dropped is not asked for again.
         let comes_again = reply.overflowed() && !session.is_suppressed();
+        if comes_again || session.is_waiting() && session.walk.is_none() {
+            service.counters.lookups = lookups;
+        }
         service.end_call(session, number, start_us, comes_again);
     }
     service.close_reservation(session);
@@ -131,6 +135,7 @@ impl<M: Machine> Service<M> {
     /// Writes an error.
     pub fn refuse(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
         self.counters.errors += 1;
+        self.errors.count(failure);
         failure.write(reply);
     }
 
@@ -207,6 +212,17 @@ impl<'a, M: Machine> Call<'a, '_, M> {
     /// Whether the reply is already larger than it may be: no use in going on.
     pub(super) fn is_hopeless(&self) -> bool {
         self.reply.length() > self.reply_bytes_max
+    }
+
+    /// Refuses a report whose rows cannot fit into a reply, before any of them is made.
+    pub(super) fn check_length(
+        &self,
+        rows: u64,
+        row_bytes_min: u64,
+        hint: &'static str,
+    ) -> Result<(), Failure> {
+        let is_too_long = rows.saturating_mul(row_bytes_min) > self.reply_bytes_max as u64;
+        if is_too_long { Err(self.service.reply_limit(hint)) } else { Ok(()) }
     }
 
     /// Reads a plain number.

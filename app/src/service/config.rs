@@ -91,6 +91,8 @@ pub(super) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure>
 pub(super) fn resetstat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.service.counters.reset();
     call.service.tallies.reset();
+    call.service.errors.reset();
+    call.service.rates.reset(call.service.now_us);
     call.reply.status("OK");
     Ok(())
 }

@@ -8,6 +8,7 @@ use vmalloc::{Machine, Row};
 use super::Service;
 use super::call::Call;
 use super::failure::{Failure, Word};
+use super::rates::Traffic;
 
 pub use ending::Ending;
 
@@ -37,6 +38,10 @@ pub struct Counters {
     pub commands: u64,
     /// Requests that were answered with an error.
     pub errors: u64,
+    /// Keys that commands have looked for to read them.
+    pub lookups: Lookups,
+    /// Named regions whose lease has ended.
+    pub expired_keys: u64,
     /// Connections closed because their bytes made no sense.
     pub protocol_errors: u64,
     /// Replies that needed a buffer of their own.
@@ -48,6 +53,8 @@ pub struct Counters {
     pub turns_long: u64,
     /// See [`turns`](Self::turns).
     pub turn_us_max: u64,
+    /// How long all turns took together, in microseconds.
+    pub turn_us_total: u64,
     /// Faults that `VPROBE` met, in the order of `HITS`.
     pub hits: [u64; HITS.len()],
     /// Sockets of RESP and of HTTP now, in the order of [`SOCKET_STATES`].
@@ -68,6 +75,15 @@ pub struct Counters {
     pub http_errors: u64,
     /// Bytes of the answers.
     pub http_bytes_sent: u64,
+}
+
+/// Keys that were looked for, by whether they were there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// Keys that were there.
+    pub hits: u64,
+    /// Keys that were not there.
+    pub misses: u64,
 }
 
 /// What a probe can meet, as `VPROBE` says it.
@@ -102,11 +118,18 @@ impl Counters {
 }
 
 impl<M: Machine> Service<M> {
+    /// The totals of the traffic, from which rates are made.
+    pub(super) fn traffic(&self) -> Traffic {
+        let Counters { commands, bytes_received, bytes_sent, .. } = self.counters;
+        Traffic { commands, received: bytes_received, sent: bytes_sent }
+    }
+
     /// Notes the turn that ends now.
     pub fn note_turn(&mut self) {
         let us = self.clock.map_or(0, |clock| clock().saturating_sub(self.now_us));
         self.counters.turns += 1;
         self.counters.turns_long += u64::from(us > TURN_LONG_US);
+        self.counters.turn_us_total = self.counters.turn_us_total.saturating_add(us);
         self.counters.turn_us_max = self.counters.turn_us_max.max(us);
     }
 

@@ -8,6 +8,9 @@ use super::failure::{Failure, Word};
 use super::size;
 use crate::resp::Reply;
 
+/// The least bytes of a row of `VPTE`: an address and three digits, in a bulk string.
+const ROW_BYTES_MIN: u64 = 31;
+
 /// `VPTE <r> [offset pages]`: a row `va level pa flags` for each page.
 pub(super) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.service.region(call.session, call.argument(1))?;
@@ -28,6 +31,7 @@ pub(super) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
             requested: info.requested,
         });
     }
+    call.check_length(count, ROW_BYTES_MIN, ", use offset and pages")?;
     call.reply.array(usize::try_from(count).unwrap_or(usize::MAX));
     for page in first..first + count {
         let address = info.range.address() + page * PAGE_BYTES;

@@ -15,6 +15,20 @@ use super::failure::Failure;
 use super::names::Names;
 
 impl<M: Machine> Service<M> {
+    /// The region of a name that a command reads: whether it is there is counted.
+    pub(super) fn read_key(&mut self, name: &[u8]) -> Result<Option<RegionInfo>, Failure> {
+        self.has_key(name);
+        self.key(name)
+    }
+
+    /// Whether a region has a name that a command asks for; that is counted.
+    pub(super) fn has_key(&mut self, name: &[u8]) -> bool {
+        let is_there = self.names.find(name).is_some();
+        let lookups = &mut self.counters.lookups;
+        *(if is_there { &mut lookups.hits } else { &mut lookups.misses }) += 1;
+        is_there
+    }
+
     /// The region of that name, if there is one.
     pub(super) fn key(&self, name: &[u8]) -> Result<Option<RegionInfo>, Failure> {
         let id = self.names.find(name).and_then(|index| self.names.id(index));

@@ -82,7 +82,7 @@ pub(super) fn pttl<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
 }
 
 fn left<M: Machine>(call: &mut Call<'_, '_, M>, unit_us: u64) -> Result<(), Failure> {
-    let value = match call.service.key(call.argument(1))? {
+    let value = match call.service.read_key(call.argument(1))? {
         None => -2,
         Some(info) => match call.service.lease_left_us(&info) {
             None => -1,

@@ -84,6 +84,25 @@ pub struct Ledger {
     slots: u32,
     count: u64,
     leases: usize,
+    expiring: Expiring,
+}
+
+/// The leases of regions with a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expiring {
+    /// How many there are.
+    pub count: u64,
+    /// The sum of the times at which they end, in microseconds of the clock.
+    until_us: u128,
+}
+
+impl Expiring {
+    /// How long they go on, on average; 0 where there are none.
+    #[must_use]
+    pub fn average_us(&self, now_us: u64) -> u64 {
+        let until_us = self.until_us.checked_div(self.count.into()).unwrap_or(0);
+        u64::try_from(until_us).unwrap_or(u64::MAX).saturating_sub(now_us)
+    }
 }
 
 impl Ledger {
@@ -105,7 +124,7 @@ impl Ledger {
                 records.set_u32(head, link, head as u32);
             }
         }
-        Ok(Self { records, slots, count: 0, leases: 0 })
+        Ok(Self { records, slots, count: 0, leases: 0, expiring: Expiring::default() })
     }
 
     /// The regions that nobody owns any more.
@@ -262,7 +281,9 @@ impl Ledger {
     /// Gives the region a name, or takes it away.
     pub fn set_name(&mut self, id: RegionId, name: Option<NameIndex>) {
         if self.holds(id) {
+            self.count_expiring(id, false);
             self.set(id.slot(), NAME, name.map_or(0, NameIndex::get));
+            self.count_expiring(id, true);
         }
     }
 
@@ -278,10 +299,31 @@ impl Ledger {
     /// Sets when the region ends by itself, in microseconds of the clock; 0 is never.
     pub fn set_lease(&mut self, id: RegionId, until_us: u64) {
         if self.holds(id) {
+            self.count_expiring(id, false);
             self.leases -= usize::from(self.lease(id).is_some());
             self.leases += usize::from(until_us != 0);
             self.records.set_u64(id.slot() as usize, LEASE_US, until_us);
+            self.count_expiring(id, true);
         }
+    }
+
+    /// Counts the region's lease where it has a name and a lease, or no longer counts it.
+    fn count_expiring(&mut self, id: RegionId, is_added: bool) {
+        let Some((until_us, _)) = self.lease(id).zip(self.name(id)) else { return };
+        let Expiring { count, until_us: sum } = &mut self.expiring;
+        if is_added {
+            *count += 1;
+            *sum += u128::from(until_us);
+        } else {
+            *count -= 1;
+            *sum -= u128::from(until_us);
+        }
+    }
+
+    /// The leases of regions with a name.
+    #[must_use]
+    pub fn expiring(&self) -> Expiring {
+        self.expiring
     }
 
     /// How many regions end by themselves.

@@ -19,6 +19,12 @@ const LARGE_BYTES: usize = 2 << 20;
 /// Rows of a `VLIST` that does not say how many.
 const LIST_COUNT: u64 = 100;
 
+/// The least bytes of a row of `VMALLOCINFO`: two addresses, a size and ` unpurged vm_area`.
+const TEXT_ROW_BYTES_MIN: u64 = 63;
+
+/// The least bytes of a row of `VLIST`: the headers of seven items, and an address.
+const LIST_ROW_BYTES_MIN: u64 = 60;
+
 /// Rows of others that one `VLIST` steps over; then a page has fewer rows than were asked for.
 const SKIPPED_MAX: u64 = 1000;
 
@@ -94,6 +100,10 @@ impl Fields<'_, '_> {
 /// end in a reply, as in `SCAN`. No page goes on from [`Cursor::LAZY`], whose number is 0.
 pub(super) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let listing = Listing::parse(call.arguments.iter().skip(1))?;
+    if listing.from == Cursor::START && listing.owner.is_none() {
+        let rows = call.service.rows(listing.busy, listing.lazy).min(listing.count);
+        call.check_length(rows, LIST_ROW_BYTES_MIN, ", use a smaller COUNT")?;
+    }
     let service = &*call.service;
     let reply_bytes_max = call.reply_bytes_max;
     let mut cursor = Some(listing.from);
@@ -209,6 +219,7 @@ pub(super) fn vmallocinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), 
         Some(option) if option.eq_ignore_ascii_case(b"EXT") => true,
         Some(option) => return Err(Failure::Option(Word::new(option))),
     };
+    call.check_length(call.service.rows(true, true), TEXT_ROW_BYTES_MIN, ", use VLIST")?;
     let service = &*call.service;
     let reply_bytes_max = call.reply_bytes_max;
     call.reply.text_by(|reply| {
@@ -230,6 +241,13 @@ pub(super) fn vmallocinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), 
 }
 
 impl<M: Machine> Service<M> {
+    /// Rows that a report of all busy or lazy areas has.
+    fn rows(&self, busy: bool, lazy: bool) -> u64 {
+        let stats = self.vm.stats();
+        let busy_rows = if busy { stats.areas + stats.areas_system } else { 0 };
+        busy_rows + if lazy { stats.areas_lazy } else { 0 }
+    }
+
     /// Leaves of 2 MiB that map a region.
     fn large_leaves(&self, info: &RegionInfo) -> u64 {
         let first = info.range.address().align_up(LARGE_BYTES as u64).as_u64();

@@ -97,8 +97,9 @@ impl<M: Machine> Service<M> {
     }
 
     /// Counts a call that was refused before it was begun.
-    pub(super) fn refuse_call(&mut self, number: usize) {
+    pub(super) fn refuse_call(&mut self, number: usize, code: &str) {
         self.counters.errors += 1;
+        self.errors.count_code(code);
         self.tallies.at(number).rejected += 1;
     }
 

@@ -35,10 +35,6 @@ fn keys_expire() {
         ("TTL k", Value::Negative(-2)),
         ("SET k v EX 10", Value::Status("OK".into())),
         ("TTL k", Value::Integer(10)),
-        (
-            "INFO keyspace",
-            Value::Bulk(b"# Keyspace\r\ndb0:keys=1,expires=1,avg_ttl=0\r\n\r\n".to_vec()),
-        ),
         ("SET k w KEEPTTL", Value::Status("OK".into())),
         ("TTL k", Value::Integer(10)),
         ("PERSIST k", Value::Integer(1)),

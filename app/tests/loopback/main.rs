@@ -18,6 +18,7 @@ mod crowd;
 mod cuts;
 mod held;
 mod idle;
+mod info;
 mod keys;
 mod large;
 mod lazy;

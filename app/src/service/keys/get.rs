@@ -11,7 +11,7 @@ use crate::service::walk::Visit;
 
 /// `GET key`
 pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    match call.service.key(call.argument(1))? {
+    match call.service.read_key(call.argument(1))? {
         Some(info) => reply_bytes(call, &info, 0..info.requested),
         None => {
             call.reply.null();
@@ -27,7 +27,7 @@ pub(in crate::service) fn getrange<M: Machine>(call: &mut Call<'_, '_, M>) -> Re
         resp::signed(text).ok_or(Failure::Redis("value is not an integer or out of range"))
     };
     let (first, last) = (number(2)?, number(3)?);
-    let Some(info) = call.service.key(call.argument(1))? else {
+    let Some(info) = call.service.read_key(call.argument(1))? else {
         call.reply.bulk(b"");
         return Ok(());
     };
@@ -59,16 +59,15 @@ fn reply_bytes<M: Machine>(
 
 /// `STRLEN key`
 pub(in crate::service) fn strlen<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let info = call.service.key(call.argument(1))?;
+    let info = call.service.read_key(call.argument(1))?;
     call.reply.integer(info.map_or(0, |info| info.requested));
     Ok(())
 }
 
 /// `EXISTS key [key …]`: how many are there, as often as they are named.
 pub(in crate::service) fn exists<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let found = call.walk(1, 1, |service, _, _, key| {
-        Ok(Visit { counted: service.names.find(key).is_some(), pages: 0 })
-    })?;
+    let found = call
+        .walk(1, 1, |service, _, _, key| Ok(Visit { counted: service.has_key(key), pages: 0 }))?;
     if let Some(found) = found {
         call.reply.integer(found);
     }
@@ -77,7 +76,7 @@ pub(in crate::service) fn exists<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
 
 /// `TYPE key`
 pub(in crate::service) fn kind<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let is_there = call.service.names.find(call.argument(1)).is_some();
+    let is_there = call.service.has_key(call.argument(1));
     call.reply.status(if is_there { "string" } else { "none" });
     Ok(())
 }
