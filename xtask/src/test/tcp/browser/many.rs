@@ -14,14 +14,15 @@ const FREED: usize = 100;
 /// Sums over all cells of the map: regions, and pages of clients.
 const SUMS: &str = "return (currentMap()?.buckets ?? []).reduce(([regions, clients], sums) => \
     sums ? [regions + sums[3], clients + sums[0]] : [regions, clients], [0, 0])";
-/// Zooms, and says how many points of the map are free before the answer has come.
+/// Zooms, and says before the answer can come how many points of the map are free, and its scale.
 const UNLOADED: &str = "zoomIn(); \
     const points = points_of(document.getElementById('map')); \
     const probe = document.createElement('canvas'); \
     const pen = probe.getContext('2d'); \
     pen.fillStyle = color('free'); pen.fillRect(0, 0, 1, 1); \
     const free = points_of(probe)[0]; \
-    return points.filter((point) => point === free).length";
+    const count = points.filter((point) => point === free).length; \
+    return [count, document.getElementById('scale').textContent]";
 
 pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let mut regions = stage.counter("areas")?;
@@ -50,9 +51,10 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     stage.wait("every region in the listing", || {
         Ok(stage.text_of("regions-sum")?.starts_with(&listed))
     })?;
-    let free = stage.number(&format!("{POINTS}{UNLOADED}"))?;
-    ensure!(free == 0, "{free} points of an empty map look free");
-    ensure!(stage.text_of("scale")?.ends_with("; loading"), "the map does not say that it loads");
+    let unloaded = stage.browser.run(&format!("{POINTS}{UNLOADED}"))?;
+    ensure!(unloaded[0] == 0, "{} points of an empty map look free", unloaded[0]);
+    let says_so = unloaded[1].as_str().is_some_and(|scale| scale.ends_with("; loading"));
+    ensure!(says_so, "the map does not say that it loads: {}", unloaded[1]);
     stage.wait("the answer", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;
     stage.browser.run("zoomAll()")?;
     stage.wait("the whole map", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;

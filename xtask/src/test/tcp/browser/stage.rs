@@ -14,7 +14,7 @@ use crate::test::tcp::reports;
 use crate::test::tcp::subject::Subject;
 
 /// The page asks once a second; the limit is for a busy host.
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(200);
 
 /// A function of scripts: the points of a canvas. They are read from a copy, because Chromium warns of a
