@@ -33,6 +33,8 @@ pub struct Config {
     pub http_port: u16,
     /// Threshold of the log.
     pub log: LogLevel,
+    /// Bytes of addresses that regions come from.
+    pub window_bytes: usize,
     /// Clients at once.
     pub clients: usize,
     /// Seconds of silence after which a client is asked whether it still lives; 0 means never.
@@ -80,6 +82,7 @@ impl Config {
         resp_port: ports::RESP,
         http_port: ports::HTTP,
         log: LogLevel::Info,
+        window_bytes: limits::WINDOW_BYTES_DEFAULT,
         clients: limits::CLIENTS_DEFAULT,
         keepalive_seconds: limits::KEEPALIVE_SECONDS_DEFAULT,
         regions: limits::REGIONS_DEFAULT,

@@ -22,6 +22,13 @@ pub const RAM_BYTES_MIN: usize = MEMORY_BYTES_MIN - FIRMWARE_BYTES_MAX;
 /// Most memory of a guest: what QEMU's processors address (40 bits).
 pub const MEMORY_BYTES_MAX: usize = 1024 * GIB;
 
+/// Addresses that the image allocates from: all of [`crate::layout::WINDOW_BYTES`], as many as Linux has.
+pub const WINDOW_BYTES_DEFAULT: usize = 32 * 1024 * GIB;
+/// The buffers of the most clients take 217 MiB of addresses, and large replies come on top.
+pub const WINDOW_BYTES_MIN: usize = GIB;
+/// The window lies at a fixed address, and other things begin behind its default size.
+pub const WINDOW_BYTES_MAX: usize = WINDOW_BYTES_DEFAULT;
+
 /// CPUs that the image uses: what the library knows. Further ones stay where the firmware left them.
 pub const CPUS_MAX: usize = 64;
 
@@ -152,10 +159,17 @@ pub const COMMAND_LINE_BYTES_MAX: usize = 2048;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout;
+
+    #[test]
+    fn the_default_window_is_the_whole_layout() {
+        assert_eq!(WINDOW_BYTES_DEFAULT as u64, layout::WINDOW_BYTES);
+    }
 
     #[test]
     fn defaults_lie_between_their_bounds() {
         for (default, min, max) in [
+            (WINDOW_BYTES_DEFAULT, WINDOW_BYTES_MIN, WINDOW_BYTES_MAX),
             (CLIENTS_DEFAULT, CLIENTS_MIN, CLIENTS_MAX),
             (REGIONS_DEFAULT, 0, REGIONS_MAX),
             (NAMES_DEFAULT, NAMES_MIN, NAMES_MAX),

@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Display, Write};
 
+use runtime_config::limits;
 use vmalloc::{Machine, Stats};
 
 use super::call::Call;
@@ -14,7 +15,7 @@ const LOOPS_MAX: u64 = 100_000_000;
 const PAGES_MAX: u64 = 4096;
 /// All loops of one call together, because nobody else is served meanwhile. What a workload holds
 /// beside its loop is not in it.
-const US_MAX: u64 = 10_000_000;
+const US_MAX: u64 = limits::BENCH_MS_MAX as u64 * 1000;
 
 /// What is wished for beside the workloads.
 struct Options {

@@ -108,6 +108,16 @@ pub const KEYS: &[Key] = &[
     },
     Key { name: "log", docs: "off, error, warn, info, debug or trace", kind: Kind::Level },
     Key {
+        name: "window",
+        docs: "bytes of addresses that regions come from",
+        kind: Kind::Number {
+            min: limits::WINDOW_BYTES_MIN,
+            max: limits::WINDOW_BYTES_MAX,
+            read: |config| config.window_bytes,
+            write: |config, bytes| config.window_bytes = bytes,
+        },
+    },
+    Key {
         name: "clients",
         docs: "clients at once",
         kind: Kind::Number {

@@ -28,6 +28,7 @@ fn every_key_round_trips() {
         resp_port: 1,
         http_port: 8,
         log: LogLevel::Trace,
+        window_bytes: limits::GIB + 1,
         clients: 2,
         keepalive_seconds: 20,
         regions: 3,

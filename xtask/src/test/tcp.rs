@@ -24,6 +24,7 @@ mod redis_cli;
 mod reports;
 mod scatter;
 mod subject;
+mod window;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -73,6 +74,7 @@ const CASES: &[Case] = &[
     guest("frames are scattered and come back", scatter::run),
     guest("what was freed is flushed at rest", flush::at_rest),
     guest_with("the command line reaches the library", flush::EAGER, flush::eager),
+    guest_with("a small window runs out of addresses", window::SMALL, window::run),
     guest_on(2, "long work is done by another CPU", helpers::long_work),
     guest_on(2, "a loop that stands is named", helpers::watchdog),
     guest("the HTTP reports say what the commands say", http::read),

@@ -6,7 +6,7 @@ use core::fmt;
 
 use arrayvec::ArrayVec;
 use runtime_config::cmdline;
-use runtime_config::layout::{WINDOW_BYTES, WINDOW_START};
+use runtime_config::layout::WINDOW_START;
 use spin::Once;
 use vmalloc::{
     Config, Frame, FrameRange, Page, PageCount, PageRange, SetupError, SiteKind, Vmalloc,
@@ -51,7 +51,7 @@ pub(crate) fn init(
         .collect();
     let frames: u64 = ranges.iter().map(|range| range.count).sum();
     let start = Page::containing_address(VirtAddr::new(WINDOW_START));
-    let pages = PageCount::covering(WINDOW_BYTES)
+    let pages = PageCount::covering(config.window_bytes as u64)
         .and_then(|count| PageRange::try_new(start, count))
         .expect("the layout's window lies in the higher half");
     let window = WINDOW.try_call_once(|| {

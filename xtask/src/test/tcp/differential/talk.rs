@@ -17,7 +17,7 @@ const REPLY_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for the reply to the last RESET: a server may rightly be silent.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
-/// The reply to [`RESET`], which every connection ends with: all that precedes it was sent before.
+/// The reply to `RESET`, which every connection ends with: all that precedes it was sent before.
 const RESET_REPLY: &[u8] = b"+RESET\r\n";
 
 /// What came back for a request.
