@@ -220,8 +220,17 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         let wake = wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0));
         let http = self.http_connections.wake_us();
         let refusal = self.waiting.first().map(|(_, until_us)| *until_us);
-        let wakes = [wake, self.service.wake_at(), self.tidy(now_us), http, refusal];
+        let wakes =
+            [wake, self.service.wake_at(), self.tidy(now_us), http, refusal, self.slow_at()];
         Turn::Idle { wake_us: wakes.into_iter().flatten().min() }
+    }
+
+    /// When the next client is closed that takes a streamed reply too slowly.
+    fn slow_at(&self) -> Option<u64> {
+        if !self.service.is_streaming() {
+            return None;
+        }
+        self.clients[..self.end].iter().filter_map(Client::deadline_us).min()
     }
 
     /// Tells the service what the sockets are doing, for its reports.
@@ -316,6 +325,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         // What is put off during an audit, nothing else recalls.
         let is_checking = self.service.is_checking();
         let calls_all = mem::replace(&mut self.was_checking, is_checking) || is_checking;
+        // Nor what waited for a streamed reply to end.
+        let calls_all = self.service.take_readers_left() || calls_all;
         while self.end > 0 && self.clients[self.end - 1].line().is_none() {
             self.end -= 1;
         }

@@ -49,6 +49,7 @@ mod roster;
 mod session;
 mod size;
 mod stream;
+mod streamed;
 pub mod table;
 mod tally;
 mod walk;
@@ -85,6 +86,7 @@ use leases::Leases;
 use quota::Quotas;
 use rates::Rates;
 use roster::Roster;
+use streamed::Writer;
 use tally::Tallies;
 
 /// What the image's reports call a region that a client has; its own have names of their own.
@@ -125,6 +127,12 @@ pub struct Service<M: Machine + 'static> {
     held_for: Option<u64>,
     /// Whether an audit is under way: nothing may be allocated or freed.
     is_checking: bool,
+    /// Replies that are being streamed.
+    streams: usize,
+    /// The request for which new readers of a region are delayed.
+    writer: Option<Writer>,
+    /// Whether a streamed reply has ended.
+    readers_left: bool,
 }
 
 impl<M: Machine> Service<M> {
@@ -162,6 +170,9 @@ impl<M: Machine> Service<M> {
             reservations: 0,
             held_for: None,
             is_checking: false,
+            streams: 0,
+            writer: None,
+            readers_left: false,
         })
     }
 
@@ -224,6 +235,8 @@ impl<M: Machine> Service<M> {
             _ => {}
         }
         self.give_back(reservation);
+        self.end_streamed(session);
+        self.forget_writer(session);
         self.ledger.abandon(self.ledger.of_place(session.place));
         session.stream = None;
         self.roster.leave(session.place);
@@ -296,10 +309,11 @@ impl<M: Machine> Service<M> {
         Ok(info)
     }
 
-    /// Frees a region that nobody shall use any more: at once, or later where it is large or being
-    /// changed. Returns how many pages were freed at once.
+    /// Frees a region that nobody shall use any more: at once, or later where it is large, being
+    /// changed, or being sent to a client. Returns how many pages were freed at once.
     fn give_up(&mut self, id: RegionId) -> u64 {
-        if !self.is_long_free(self.ledger.pages(id)) {
+        let has_readers = self.ledger.has_readers(id);
+        if !has_readers && !self.is_long_free(self.ledger.pages(id)) {
             match self.release(id) {
                 Ok(info) => return info.range.count().get(),
                 Err(RegionError::Changing { .. }) => {}
@@ -316,7 +330,10 @@ impl<M: Machine> Service<M> {
         }
         self.ledger.set_state(id, State::Fresh);
         self.ledger.set_lease(id, 0);
-        self.ledger.move_to(self.ledger.orphans(), id);
+        // The pages that readers keep count in their quota until the last one has ended.
+        if !has_readers {
+            self.ledger.move_to(self.ledger.orphans(), id);
+        }
         0
     }
 

@@ -134,12 +134,20 @@ pub const REQUEST_BYTES_MAX: usize = 64 * MIB;
 /// All requests that are held in this way take no more than this part of the memory.
 pub const REQUESTS_PART: usize = 4;
 
-/// Unsent reply bytes of one client; a client above it is not read from.
+/// Unsent reply bytes of one client; a client above it is not read from. The bytes of a region that
+/// are copied as they are sent (`GET`, `GETRANGE`, `VREAD`) do not count: they need no memory.
 pub const OUTPUT_BYTES_DEFAULT: usize = MIB;
-/// One reply to the longest `VREAD` of a page must fit.
+/// Every reply up to 32 KiB, of which regions are read at once, must fit.
 pub const OUTPUT_BYTES_MIN: usize = 64 * KIB;
 /// Beyond it one slow client could take a small guest's memory.
 pub const OUTPUT_BYTES_MAX: usize = 64 * MIB;
+
+/// Seconds in which a client must take a reply that is copied out of a region as it is sent, and
+/// the bytes per second by which a longer one is allowed more. Until then the region's pages are
+/// kept, and requests that would change it wait: a client that takes nothing is closed after that.
+pub const REPLY_SECONDS_MIN: u64 = 60;
+/// See [`REPLY_SECONDS_MIN`].
+pub const REPLY_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
 
 /// Frames that no client can take, kept for page tables, network and metadata; 0 means that the
 /// image chooses by the size of its memory.

@@ -177,6 +177,11 @@ impl<'a> Reply<'a> {
         self.raw(b"\r\n");
     }
 
+    /// The header of a bulk string; its bytes and a line end follow.
+    pub fn bulk_header(&mut self, length: u64) {
+        self.header(b'$', length);
+    }
+
     /// A bulk string of `length` bytes that come in pieces.
     pub fn bulk_of_pieces<'p>(&mut self, length: usize, pieces: impl Iterator<Item = &'p [u8]>) {
         self.header(b'$', length as u64);

@@ -168,7 +168,18 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Whether it has nothing to do before something happens to its connection.
     pub(super) fn rests<M: Machine>(&self, service: &Service<M>) -> bool {
-        self.rests && !self.session.is_busy() && !service.is_killed(&self.session)
+        let is_called = self.session.is_busy() || service.is_killed(&self.session);
+        self.rests && !is_called && !self.is_too_slow(service)
+    }
+
+    /// When it must have taken the reply that is being streamed.
+    pub(super) fn deadline_us(&self) -> Option<u64> {
+        self.session.stream_deadline_us()
+    }
+
+    /// Whether it has not taken a streamed reply in time, while requests may wait for its end.
+    fn is_too_slow<M: Machine>(&self, service: &Service<M>) -> bool {
+        self.deadline_us().is_some_and(|deadline_us| service.now_us() >= deadline_us)
     }
 
     /// What belongs to it in the service.
@@ -227,6 +238,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
         if shared.service.is_killed(&self.session) {
             return Fate::Closed;
+        }
+        if self.is_too_slow(shared.service) {
+            shared.service.counters.clients_slow += 1;
+            return Fate::Lost;
         }
         let mut requests = REQUESTS_MAX;
         let mut fate = Fate::Idle;
@@ -299,9 +314,21 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     fn send<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, line: Line) -> Option<bool> {
-        let sent = self.output.send(|bytes| shared.sockets.send(line, bytes))?;
+        let mut sent = self.output.send(|bytes| shared.sockets.send(line, bytes))?;
+        while self.fill(shared)? {
+            sent += self.output.send(|bytes| shared.sockets.send(line, bytes))?;
+        }
         shared.service.counters.bytes_sent += sent as u64;
         Some(sent > 0)
+    }
+
+    /// Copies more of a streamed reply into the output, where that is empty. Returns whether there was
+    /// more, or `None` where it cannot follow: the connection must end then.
+    fn fill<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> Option<bool> {
+        let (service, session) = (&mut *shared.service, &mut self.session);
+        let filled = self.output.fill(|room| service.stream_on(session, room))?;
+        self.output.set_streaming(self.session.is_streaming());
+        Some(filled)
     }
 
     /// Serves what is in the input. Returns whether anything was done.

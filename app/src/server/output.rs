@@ -15,6 +15,8 @@ pub(super) struct Output<T> {
     /// Room that the next reply needs, as far as is known.
     wanted: usize,
     spill: Option<Spill<T>>,
+    /// Whether bytes of the last reply are still to be [filled in](Self::fill).
+    is_streaming: bool,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,14 @@ pub(super) enum Written<R> {
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
     pub(super) fn new(fixed: &'static mut [u8]) -> Self {
-        Self { fixed, start: 0, end: 0, wanted: SMALL_REPLY_BYTES, spill: None }
+        Self {
+            fixed,
+            start: 0,
+            end: 0,
+            wanted: SMALL_REPLY_BYTES,
+            spill: None,
+            is_streaming: false,
+        }
     }
 
     /// Whether a request may be served. One with a large reply unsent is not served.
@@ -45,7 +54,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
             self.end -= self.start;
             self.start = 0;
         }
-        self.spill.is_none() && self.fixed.len() - self.end >= self.wanted
+        let is_whole = self.spill.is_none() && !self.is_streaming;
+        is_whole && self.fixed.len() - self.end >= self.wanted
     }
 
     /// Whether a reply of so many bytes fits once what stands before it was sent. Then no request is
@@ -60,7 +70,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
 
     /// Whether everything was sent.
     pub(super) fn is_empty(&self) -> bool {
-        self.start == self.end && self.spill.is_none()
+        self.start == self.end && self.spill.is_none() && !self.is_streaming
     }
 
     /// Appends a reply.
@@ -91,6 +101,23 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         self.wanted = SMALL_REPLY_BYTES;
         self.spill = Some(Spill { buffer, start: 0, end });
         true
+    }
+
+    /// Says whether bytes of the last reply are still to be filled in. Until all are there no
+    /// request is served.
+    pub(super) fn set_streaming(&mut self, is_streaming: bool) {
+        self.is_streaming = is_streaming;
+    }
+
+    /// Lets `fill` write what comes next of the last reply, where all that was there was sent.
+    /// Returns `false` where something was not, and `None` where `fill` fails.
+    pub(super) fn fill(&mut self, fill: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<bool> {
+        if !self.is_streaming || self.start < self.end {
+            return Some(false);
+        }
+        self.start = 0;
+        self.end = fill(self.fixed)?;
+        Some(true)
     }
 
     /// Sends what `send` takes, in order. Returns how many bytes, or `None` where it fails. The larger
@@ -136,6 +163,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         self.end = 0;
         self.wanted = SMALL_REPLY_BYTES;
         self.spill = None;
+        self.is_streaming = false;
     }
 }
 

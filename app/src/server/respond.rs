@@ -10,7 +10,9 @@ pub(super) fn respond<T: AsRef<[u8]> + AsMut<[u8]>, R>(
     session: &mut Session,
     answer: impl FnOnce(&mut Session, &mut Reply<'_>) -> R,
 ) -> Written<R> {
-    output.write(|reply| compose(session, reply, answer))
+    let written = output.write(|reply| compose(session, reply, answer));
+    output.set_streaming(session.is_streaming());
+    written
 }
 
 /// Lets `answer` write a large reply into a buffer of its own. Returns `false` where the reply does

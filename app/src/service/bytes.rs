@@ -12,13 +12,7 @@ pub(super) fn vread<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     let offset = call.size(2, "an offset is a number of bytes")?;
     let length = call.size(3, "a length is a number of bytes")?;
     call.service.check_range(&info, offset, length)?;
-    let limit = call.service.config.output_bytes;
-    let length = usize::try_from(length)
-        .ok()
-        .filter(|length| *length <= limit)
-        .ok_or_else(|| call.service.reply_limit(""))?;
-    let service = &*call.service;
-    call.reply.bulk_in_place(length, |bytes| service.read(&info, offset, bytes))
+    call.reply_bytes(&info, offset..offset + length, "")
 }
 
 /// `VWRITE <r> offset data`: data that fits in the input buffer. What does not is a
@@ -28,6 +22,9 @@ pub(super) fn vwrite<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
     let offset = call.size(2, "an offset is a number of bytes")?;
     let data = call.argument(3);
     call.service.check_range(&info, offset, data.len() as u64)?;
+    if call.waits_for_readers(info.id) {
+        return Ok(());
+    }
     call.service.write(&info, offset, data)?;
     call.reply.integer(data.len() as u64);
     Ok(())

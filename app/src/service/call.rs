@@ -8,7 +8,7 @@ use super::failure::{Failure, Place, Word};
 use super::ledger::State;
 use super::names::Shown;
 use super::session::Session;
-use super::table::{Command, Commands, Found};
+use super::table::{Command, Commands, Found, Group};
 use super::{CLIENT, Service};
 use crate::resp::{self, Arguments, Reply};
 
@@ -81,6 +81,9 @@ pub fn serve<M: Machine>(
         failure.write(reply);
         return Served { hint: "" };
     }
+    if service.writer.is_some() {
+        service.forget_writer(session);
+    }
     if service.is_checking && !command.is_light {
         service.put_off(session);
         return Served { hint: "" };
@@ -94,7 +97,13 @@ pub fn serve<M: Machine>(
     let mark = reply.mark();
     let reply_bytes_max = service.reply_bytes_max();
     let mut call = Call { service, session, arguments, reply, reply_bytes_max };
-    let result = (command.handler)(&mut call);
+    let mut result = (command.handler)(&mut call);
+    if matches!(result, Err(Failure::Changing(_))) && command.group == Group::Key {
+        // Redis has no such state: a client of string keys waits until it is over.
+        reply.rewind(mark);
+        service.put_off(session);
+        result = Ok(());
+    }
     if result.is_err() {
         reply.rewind(mark);
         service.fail_call(number);

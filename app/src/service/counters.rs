@@ -46,6 +46,10 @@ pub struct Counters {
     pub protocol_errors: u64,
     /// Replies that needed a buffer of their own.
     pub replies_spilled: u64,
+    /// Replies that were copied out of a region as they were sent.
+    pub replies_streamed: u64,
+    /// Connections closed because they took such a reply too slowly.
+    pub clients_slow: u64,
     /// Turns of the loop, those that lasted longer than [`TURN_LONG_US`], and the longest in
     /// microseconds. Without a clock none is long.
     pub turns: u64,

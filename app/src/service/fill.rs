@@ -28,6 +28,8 @@ pub(super) struct Sweep {
     end: u64,
     start: u64,
     work: Work,
+    /// Whether it waits until the region is no longer being sent to a client.
+    pub(super) is_held: bool,
 }
 
 #[derive(Clone)]
@@ -65,21 +67,28 @@ fn begin<M: Machine>(
         ),
     };
     call.service.check_range(info, start, length)?;
-    let sweep = Sweep { id: info.id, offset: start, end: start + length, start, work };
+    let sweep =
+        Sweep { id: info.id, offset: start, end: start + length, start, work, is_held: false };
     // What is short is done before the next request: in the first slice.
     call.session.job = Some(Job::Sweep(sweep));
     Ok(())
 }
 
 impl<M: Machine> Service<M> {
-    /// Goes through a slice.
+    /// Goes through a slice. Returns whether anything was done.
     pub(super) fn sweep(
         &mut self,
         session: &mut Session,
         mut sweep: Sweep,
         reply: &mut Reply<'_>,
         budget: &mut Budget,
-    ) {
+    ) -> bool {
+        let writes = matches!(sweep.work, Work::Fill(_)) && sweep.offset < sweep.end;
+        sweep.is_held = writes && self.is_read(session, sweep.id);
+        if sweep.is_held {
+            session.job = Some(Job::Sweep(sweep));
+            return false;
+        }
         match self.sweep_slice(session, &mut sweep, budget) {
             Err(failure) => self.refuse(&failure, reply),
             Ok(()) if sweep.offset < sweep.end => session.job = Some(Job::Sweep(sweep)),
@@ -88,6 +97,7 @@ impl<M: Machine> Service<M> {
                 Work::Sum(sum) => reply.bulk_of(format_args!("{:016x}", sum.finalize())),
             },
         }
+        true
     }
 
     fn sweep_slice(

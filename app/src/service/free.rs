@@ -43,6 +43,7 @@ fn free_one<M: Machine>(
         && call.service.ledger.state(id) == Some(State::Ready)
         && let Ok(info) = call.service.vm.info(id)
         && call.service.is_freed_away(&info)
+        && !call.service.ledger.has_readers(id)
     {
         if call.service.send(call.session, Errand::Free(id), Then::Answer(id)) {
             call.service.forget(id);
@@ -73,6 +74,9 @@ fn free<M: Machine>(service: &mut Service<M>, text: &[u8]) -> Result<Visit, Fail
     let Ok(id) = service.id(text) else { return nothing };
     if service.ledger.state(id) != Some(State::Ready) {
         return nothing;
+    }
+    if service.ledger.has_readers(id) {
+        return Ok(Visit { counted: true, pages: service.give_up(id) });
     }
     match service.release(id) {
         Ok(info) => Ok(Visit { counted: true, pages: info.range.count().get() }),

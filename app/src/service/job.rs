@@ -145,10 +145,7 @@ impl<M: Machine> Service<M> {
                 self.grow(session, growth, reply, budget);
                 true
             }
-            Some(Job::Sweep(sweep)) => {
-                self.sweep(session, sweep, reply, budget);
-                true
-            }
+            Some(Job::Sweep(sweep)) => self.sweep(session, sweep, reply, budget),
             Some(Job::Batch(batch)) => self.continue_batch(session, batch, reply, budget),
             Some(Job::FreeAll(freed)) => self.free_all(session, freed, reply, budget),
         }

@@ -31,6 +31,8 @@ const STATE_MASK: u32 = 0xff;
 const EMPTY: u32 = 1 << 8;
 /// Whether a request in flight replaces the region, and is charged by the difference.
 const CREDITED: u32 = 1 << 9;
+/// How many replies are being copied out of the region; there are fewer connections.
+const READER: u32 = 1 << 16;
 
 /// The head of a list has a count of regions in place of a name, and of pages in place of a lease.
 const COUNT: usize = NAME;
@@ -253,6 +255,27 @@ impl Ledger {
     #[must_use]
     pub fn is_empty(&self, id: RegionId) -> bool {
         self.holds(id) && self.get(id.slot(), STATE) & EMPTY != 0
+    }
+
+    /// Notes that a reply is being copied out of the region.
+    pub fn add_reader(&mut self, id: RegionId) {
+        if self.holds(id) {
+            self.set(id.slot(), STATE, self.get(id.slot(), STATE) + READER);
+        }
+    }
+
+    /// Notes that such a reply has ended. Returns whether it was the last one.
+    pub fn remove_reader(&mut self, id: RegionId) -> bool {
+        if self.has_readers(id) {
+            self.set(id.slot(), STATE, self.get(id.slot(), STATE) - READER);
+        }
+        !self.has_readers(id)
+    }
+
+    /// Whether replies are being copied out of the region: it must stay as it is.
+    #[must_use]
+    pub fn has_readers(&self, id: RegionId) -> bool {
+        self.holds(id) && self.get(id.slot(), STATE) >= READER
     }
 
     /// Notes how many pages the region has from now on.

@@ -12,6 +12,9 @@ use super::ledger::State;
 pub(super) fn vprot<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.service.region(call.session, call.argument(1))?;
     let protection = protection(call.argument(2))?;
+    if call.waits_for_readers(info.id) {
+        return Ok(());
+    }
     let service = &mut *call.service;
     if service.is_freed_away(&info) {
         let errand = Errand::Protect(info.id, protection);

@@ -59,6 +59,9 @@ pub(super) fn vrealloc<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fai
         call.reply.null();
         return Ok(());
     }
+    if call.waits_for_readers(info.id) {
+        return Ok(());
+    }
     let is_copy = call.arguments.iter().skip(3).any(|word| word.eq_ignore_ascii_case(b"COPY"));
     let resize = Wish { wish, bytes, is_copy };
     if let Some((info, how)) = call.service.resize(call.session, &info, resize, After::Reply)? {

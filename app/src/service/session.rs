@@ -10,6 +10,7 @@ use super::keys::LargeWrite;
 use super::reply_mode::ReplyMode;
 use super::reservation::Reservation;
 use super::stream::Stream;
+use super::streamed::Streamed;
 use super::walk::Walk;
 use crate::resp;
 
@@ -37,6 +38,8 @@ pub struct Session {
     pub(super) write: Option<LargeWrite>,
     /// A write whose bytes are still coming.
     pub(super) stream: Option<Stream>,
+    /// A reply whose bytes are still to be copied.
+    pub(super) streamed: Option<Streamed>,
     /// Whether it speaks the third version of the protocol.
     pub(super) is_resp3: bool,
     /// Whether it has said the password.
@@ -60,6 +63,7 @@ impl Session {
             walk: None,
             write: None,
             stream: None,
+            streamed: None,
             is_resp3: false,
             is_authenticated: false,
             reply_mode: ReplyMode::default(),
@@ -97,10 +101,14 @@ impl Session {
         self.job.as_ref().is_some_and(Job::comes_first)
     }
 
-    /// Whether it waits for another CPU: there is nothing to do here before that says so.
+    /// Whether it waits for another CPU, or for another connection: there is nothing to do here before that says so.
     #[must_use]
     pub fn is_away(&self) -> bool {
-        matches!(self.job, Some(Job::Away(..) | Job::Wait))
+        match &self.job {
+            Some(Job::Away(..) | Job::Wait) => true,
+            Some(Job::Sweep(sweep)) => sweep.is_held,
+            _ => false,
+        }
     }
 
     /// Whether a region of its is being resized in slices: where it ends, that is undone.

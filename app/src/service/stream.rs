@@ -116,6 +116,10 @@ impl<M: Machine> Service<M> {
             session.stream = Some(stream);
             return Flow::Taken(0);
         }
+        if stream.naming.is_none() && self.is_read(session, stream.id) {
+            session.stream = Some(stream);
+            return Flow::Taken(0);
+        }
         let piece = &bytes[..length];
         let at = stream.offset + (stream.length - stream.remaining);
         let written = self

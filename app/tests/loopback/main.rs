@@ -32,5 +32,6 @@ mod reports;
 mod resize;
 mod sessions;
 mod stock;
+mod streamed;
 mod sweeps;
 mod words;

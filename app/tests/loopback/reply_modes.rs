@@ -59,16 +59,17 @@ fn kinds() -> Vec<Kind> {
         ),
         kind("stream to no region", &[], &[b"VWRITE", b"@none", b"0", &large], "-NOENT "),
         kind("large argument", &[], &[b"ECHO", &large, b"more"], "-"),
+        kind("buffer of its own", &["VMALLOC 8M NAME r"], &[b"VPTE", b"@r"], "*2048\r\n"),
         kind(
-            "buffer of its own",
+            "streamed reply",
             &["VMALLOC 500K NAME r"],
             &[b"VREAD", b"@r", b"0", b"500K"],
             "$512000\r\n",
         ),
         kind(
             "reply over the limit",
-            &["VMALLOC 2M NAME r"],
-            &[b"VREAD", b"@r", b"0", b"2M"],
+            &["VMALLOC 17M NAME r"],
+            &[b"VREAD", b"@r", b"0", b"17M"],
             "-LIMIT ",
         ),
         kind(
@@ -223,15 +224,15 @@ fn sequences_of_redis() {
 fn a_suppressed_reply_takes_no_buffer_and_its_call_is_counted_once() {
     let mut world = World::new();
     let (mut client, mut witness) = (world.connect(), world.connect());
-    world.ok(&mut client, "VMALLOC 500K NAME r");
-    world.send(&mut client, &[OFF, b"VREAD @r 0 500K\r\n", ON].concat());
+    world.ok(&mut client, "VMALLOC 8M NAME r");
+    world.send(&mut client, &[OFF, b"VPTE @r\r\n", ON].concat());
     assert_eq!(world.raw(&mut client), b"+OK\r\n");
     assert_eq!(world.counter(&mut witness, "replies_spilled"), 0);
-    world.ok(&mut client, "VREAD @r 0 500K");
+    world.ok(&mut client, "VPTE @r");
     assert_eq!(world.counter(&mut witness, "replies_spilled"), 1);
     let mut reader = world.connect_to(ports::HTTP);
     world.send(&mut reader, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     let metrics = String::from_utf8(world.raw(&mut reader)).unwrap();
-    let line = metrics.lines().find(|line| line.contains("cmd=\"VREAD\",result=\"ok\""));
+    let line = metrics.lines().find(|line| line.contains("cmd=\"VPTE\",result=\"ok\""));
     assert_eq!(line.and_then(|line| line.rsplit(' ').next()), Some("2"), "{line:?}");
 }

@@ -21,6 +21,14 @@ const SPILLED: &Family = &Family::counter(
     "vmalloc_resp_replies_spilled_total",
     "Replies that needed a buffer of their own.",
 );
+const STREAMED: &Family = &Family::counter(
+    "vmalloc_resp_replies_streamed_total",
+    "Replies that were copied out of a region as they were sent.",
+);
+const SLOW: &Family = &Family::counter(
+    "vmalloc_resp_clients_slow_total",
+    "Connections closed because they took a streamed reply too slowly.",
+);
 const ERRANDS: &Family =
     &Family::counter("vmalloc_service_errands_total", "Work that other CPUs were sent to do.");
 const HIT: &Family =
@@ -109,6 +117,8 @@ impl<M: Machine> Service<M> {
             row("errors", counters.errors, ERRORS),
             row("protocol_errors", counters.protocol_errors, PROTOCOL_ERRORS),
             row("replies_spilled", counters.replies_spilled, SPILLED),
+            row("replies_streamed", counters.replies_streamed, STREAMED),
+            row("clients_slow", counters.clients_slow, SLOW),
             row("errands", self.errands.sent, ERRANDS),
             row("turns", counters.turns, TURNS),
             row("turns_long", counters.turns_long, TURNS_LONG),

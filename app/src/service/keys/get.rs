@@ -1,8 +1,6 @@
 //! Keys that are read.
 
-use core::ops::Range;
-
-use vmalloc::{Machine, PAGE_BYTES, RegionInfo};
+use vmalloc::{Machine, PAGE_BYTES};
 
 use crate::resp;
 use crate::service::call::Call;
@@ -12,7 +10,7 @@ use crate::service::walk::Visit;
 /// `GET key`
 pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     match call.service.read_key(call.argument(1))? {
-        Some(info) => reply_bytes(call, &info, 0..info.requested),
+        Some(info) => call.reply_bytes(&info, 0..info.requested, ", use GETRANGE"),
         None => {
             call.reply.null();
             Ok(())
@@ -41,20 +39,7 @@ pub(in crate::service) fn getrange<M: Machine>(call: &mut Call<'_, '_, M>) -> Re
         call.reply.bulk(b"");
         return Ok(());
     }
-    reply_bytes(call, &info, start..end)
-}
-
-fn reply_bytes<M: Machine>(
-    call: &mut Call<'_, '_, M>,
-    info: &RegionInfo,
-    range: Range<u64>,
-) -> Result<(), Failure> {
-    let length = usize::try_from(range.end - range.start)
-        .ok()
-        .filter(|length| *length <= call.service.config.output_bytes)
-        .ok_or_else(|| call.service.reply_limit(", use GETRANGE"))?;
-    let service = &*call.service;
-    call.reply.bulk_in_place(length, |bytes| service.read(info, range.start, bytes))
+    call.reply_bytes(&info, start..end, ", use a smaller range")
 }
 
 /// `STRLEN key`

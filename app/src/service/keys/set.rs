@@ -182,6 +182,10 @@ fn write_at<M: Machine>(
         call.reply.integer(info.requested);
         return Ok(());
     }
+    if call.waits_for_readers(info.id) {
+        call.session.write = begun;
+        return Ok(());
+    }
     // A key that refuses writes is not made larger either.
     call.service.write(&info, 0, &[])?;
     if end > info.requested {

@@ -42,7 +42,7 @@ impl<M: Machine + 'static> Commands<M> {
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light()
-            .errors("FAULT LIMIT BUSY")
+            .errors("FAULT LIMIT")
             .hint(", use GETRANGE"),
         Command::new(Key, "SET", -3, "key value [NX|XX] [EX seconds|PX milliseconds|KEEPTTL]", "a new region that holds the value; the old one is freed", keys::set)
             .flags(WRITE | DENYOOM, STRING)
@@ -155,21 +155,20 @@ impl<M: Machine + 'static> Commands<M> {
             .flags(READONLY, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light()
-            .errors("FAULT LIMIT BUSY")
+            .errors("FAULT LIMIT")
             .hint(", use a smaller range"),
         Command::new(Key, "SETRANGE", 4, "key offset value", "writes, and grows what is too small: how long it is", keys::setrange)
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
-            .errors("INVAL TOOBIG NOMEM NOVA QUOTA FAULT BUSY"),
+            .errors("INVAL TOOBIG NOMEM NOVA QUOTA FAULT"),
         Command::new(Key, "APPEND", 3, "key value", "writes at the end: how long it is", keys::append)
             .flags(WRITE | DENYOOM | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW insert"))
-            .errors("INVAL TOOBIG NOMEM NOVA QUOTA FAULT BUSY"),
+            .errors("INVAL TOOBIG NOMEM NOVA QUOTA FAULT"),
         Command::new(Key, "STRLEN", 2, "key", "requested bytes, 0 where there is none", keys::strlen)
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO"))
-            .light()
-            .errors("BUSY"),
+            .light(),
         Command::new(Key, "EXISTS", -2, "key [key ...]", "how many are there", keys::exists)
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RO"))
@@ -190,33 +189,29 @@ impl<M: Machine + 'static> Commands<M> {
             .light(),
         Command::new(Key, "MEMORY", -2, "subcommand", "memory of keys", command::help)
             .subcommands(Self::MEMORY)
-            .light()
-            .errors("BUSY"),
+            .light(),
         Command::new(Key, "EXPIRE", 3, "key seconds", "as VLEASE: 1, or 0 where there is none", lease::expire)
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
-            .errors("INVAL QUOTA BUSY"),
+            .errors("INVAL QUOTA"),
         Command::new(Key, "PEXPIRE", 3, "key milliseconds", "the same in milliseconds", lease::pexpire)
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
-            .errors("INVAL QUOTA BUSY"),
+            .errors("INVAL QUOTA"),
         Command::new(Key, "PERSIST", 2, "key", "takes the lease away: 1, or 0 where there is none", lease::persist)
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
-            .light()
-            .errors("BUSY"),
+            .light(),
         Command::new(Key, "TTL", 2, "key", "seconds of the lease, -1 without one, -2 without a key", lease::ttl)
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .tips(CHANGES)
-            .light()
-            .errors("BUSY"),
+            .light(),
         Command::new(Key, "PTTL", 2, "key", "the same in milliseconds", lease::pttl)
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .tips(CHANGES)
-            .light()
-            .errors("BUSY"),
+            .light(),
         Command::new(Report, "INFO", -1, "[section ...]", "counters as Redis prints them", info::info)
             .flags(LOADING | STALE, DANGEROUS)
             .tips("nondeterministic_output request_policy:all_shards response_policy:special")
