@@ -148,8 +148,9 @@ impl Pair {
         for address in [self.redis.address(), self.image.address()] {
             self.clear(address)?;
         }
-        let redis = talk::hold(self.redis.address(), case, protocol).context("Redis")?;
-        let image = talk::hold(self.image.address(), case, protocol).context("the image")?;
+        let redis = talk::hold(self.redis.address(), case, protocol, None).context("Redis")?;
+        let image = talk::hold(self.image.address(), case, protocol, Some(&redis));
+        let image = image.context("the image")?;
         differ(&redis, &image, allowed)
     }
 

@@ -13,6 +13,7 @@ pub(super) struct Pending {
     failed: BTreeSet<String>,
     passed: BTreeSet<String>,
     whole: bool,
+    shown: String,
 }
 
 impl Pending {
@@ -25,6 +26,7 @@ impl Pending {
             failed: BTreeSet::new(),
             passed: BTreeSet::new(),
             whole: filter.is_empty(),
+            shown: String::new(),
         })
     }
 
@@ -37,7 +39,10 @@ impl Pending {
             self.passed.insert(name.to_owned());
         }
         match outcome {
-            Err(_) if listed && self.whole => Err(Skip("pending").into()),
+            Err(error) if listed && self.whole => {
+                self.shown.push_str(&format!("    FAILED  differential: {name} []: {error:#}\n"));
+                Err(Skip("pending").into())
+            }
             other => other,
         }
     }
@@ -47,6 +52,8 @@ impl Pending {
         let done: Vec<_> = self.passed.difference(&self.failed).collect();
         let what = format!("{} pending, {} of them pass now", self.listed.len(), done.len());
         process::announce("", &what);
+        let shown = self.path.with_file_name("../../target/differential-pending.txt");
+        std::fs::write(shown, &self.shown)?;
         if std::env::var_os("UPDATE_PENDING").is_some() && self.whole {
             let lines: String = self.failed.iter().map(|name| format!("{name}\n")).collect();
             std::fs::write(&self.path, lines)?;

@@ -14,8 +14,10 @@ use crate::resp;
 
 /// Longest wait for a reply.
 const REPLY_LIMIT: Duration = Duration::from_secs(5);
-/// Longest wait for the reply to the last RESET: a server may rightly be silent.
-const END_LIMIT: Duration = Duration::from_secs(2);
+/// Longest wait for the reply to the last RESET: a server may rightly be silent, and Redis is quick.
+const END_LIMIT: Duration = Duration::from_secs(3);
+/// Longest wait for it where the other server has not been silent.
+const LATE_END_LIMIT: Duration = Duration::from_secs(15);
 
 /// The reply to `RESET`, which every connection ends with: all that precedes it was sent before.
 const RESET_REPLY: &[u8] = b"+RESET\r\n";
@@ -44,7 +46,7 @@ pub(super) struct Exchange {
     pub(super) answer: Answer,
 }
 
-/// Holds a conversation in one version of the protocol.
+/// Holds a conversation in one version of the protocol, the second server after the first one.
 ///
 /// # Errors
 /// The server cannot be reached.
@@ -52,6 +54,7 @@ pub(super) fn hold(
     address: SocketAddr,
     case: &Case,
     protocol: u8,
+    first: Option<&[Exchange]>,
 ) -> anyhow::Result<Vec<Exchange>> {
     let greets = protocol == 3 && !case.demands.password;
     let mut lines: Vec<Option<Line>> = Vec::new();
@@ -86,7 +89,12 @@ pub(super) fn hold(
     for (index, line) in lines.iter_mut().enumerate() {
         let Some(line) = line else { continue };
         let request = format!("<the end of connection {}>", index + 1);
-        exchanges.push(Exchange { request, rule: Rule::Exact, answer: line.end() });
+        let other = first.and_then(|first| first.get(exchanges.len())).map(|other| &other.answer);
+        let limit = match other {
+            None | Some(Answer::Silent(_)) => END_LIMIT,
+            Some(_) => LATE_END_LIMIT,
+        };
+        exchanges.push(Exchange { request, rule: Rule::Exact, answer: line.end(limit) });
     }
     Ok(exchanges)
 }
@@ -137,9 +145,9 @@ impl Line {
     }
 
     /// Says RESET, and reads all that comes before the reply to that.
-    fn end(&mut self) -> Answer {
+    fn end(&mut self, limit: Duration) -> Answer {
         self.send(&resp::encode(&["RESET"]));
-        let deadline = Instant::now() + END_LIMIT;
+        let deadline = Instant::now() + limit;
         loop {
             if let Some(before) = self.received.strip_suffix(RESET_REPLY) {
                 return Answer::Bytes(before.to_vec());
