@@ -53,9 +53,17 @@ fn a_host_without_network_says_that_the_lists_could_not_be_fetched() {
 
 #[test]
 fn held_packages_are_named_with_the_command_that_frees_them() {
-    let fake = Fake::new(HERE, HERE).state("held", "libssl3\nqemu-utils\n");
-    let command = format!("apt-mark unhold libssl3 qemu-utils && {COMMANDS}");
-    refused(&fake, &["are held: libssl3 qemu-utils", "you have held broken packages", &command]);
+    // The last two were seen on Debian 12: the package itself is held, or one that depends on it.
+    for complaint in [
+        "Unable to correct problems, you have held broken packages.",
+        "Held packages were changed and -y was used without --allow-change-held-packages.",
+        "Error, pkgProblemResolver::Resolve generated breaks, this may be caused by held packages.",
+    ] {
+        let held = "libssl3\nqemu-utils\n";
+        let fake = Fake::new(HERE, HERE).state("held", held).state("complaint", complaint);
+        let command = format!("apt-mark unhold libssl3 qemu-utils && {COMMANDS}");
+        refused(&fake, &["are held: libssl3 qemu-utils", complaint, &command]);
+    }
 }
 
 #[test]

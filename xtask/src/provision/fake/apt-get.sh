@@ -5,6 +5,7 @@
 #   locked           another process holds a lock for so many calls
 #   cached           package files are on this host
 #   held             names of held packages, which stand in the way
+#   complaint        what is said of them
 #   conflicts        names of packages that must go
 #   broken           dpkg fails in the middle
 here=${0%/*}
@@ -59,7 +60,7 @@ for name in $names; do
     grep -q "^$name " "$here/lists" || fail "Unable to locate package $name"
 done
 if [ -e "$here/held" ]; then
-    fail "Unable to correct problems, you have held broken packages."
+    fail "$(cat "$here/complaint")"
 fi
 if [ -n "$simulate" ]; then
     for name in $(cat "$here/conflicts" 2>/dev/null); do echo "Remv $name [1.0]"; done
