@@ -130,10 +130,11 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             is_admitted: true,
             held_bytes: input_bytes(config),
         };
+        let memory_bytes = vm.stats().frames_total * PAGE_BYTES;
         let clients = Client::places(&buffers, config.clients, &limits)?;
         let http_connections = HttpConnections::try_new(&buffers, config)?;
         Ok(Self {
-            stack: Stack::try_new(nic, &buffers, config, seed)?,
+            stack: Stack::try_new(nic, &buffers, config, memory_bytes, seed)?,
             service: Service::try_new(vm, &buffers, config, seed.rotate_left(17))?,
             buffers,
             clients,
@@ -237,9 +238,14 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     fn note_sockets(&mut self) {
         let sockets = self.stack.sockets();
         self.service.counters.sockets = [Door::Resp, Door::Http].map(|door| {
-            let Counts { listening, handshaking, open, closing, idle } = sockets.counts(door);
+            let Counts { listening, handshaking, open, closing, idle, .. } = sockets.counts(door);
             [listening, handshaking, open, closing, idle].map(|count| count as u64)
         });
+        let Counts { wide, wide_idle, .. } = sockets.counts(Door::Resp);
+        let bytes = [Door::Resp, Door::Http].map(|door| sockets.buffer_bytes(door));
+        let counters = &mut self.service.counters;
+        counters.sockets_wide = [wide, wide_idle].map(|count| count as u64);
+        counters.socket_buffer_bytes = bytes.map(|bytes| bytes as u64);
     }
 
     /// Tidies up, unless that was tried just now; returns when to try again, if at all.

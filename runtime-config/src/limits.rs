@@ -37,6 +37,9 @@ pub const CPUS_MAX: usize = 64;
 pub const CLIENTS_DEFAULT: usize = 256;
 /// The buffers of all clients take no more than this part of the memory.
 pub const CLIENTS_PART: usize = 8;
+/// Sockets with wide buffers (68 KiB in each direction) take no more than this part of the memory. There
+/// are as many of them as clients where that is enough; connections beyond get narrow buffers (20 KiB).
+pub const WIDE_SOCKETS_PART: usize = 16;
 /// One client is enough to work.
 pub const CLIENTS_MIN: usize = 1;
 /// Each takes 212 KiB of buffers.

@@ -1,5 +1,8 @@
 //! The sockets of one port, and what each of them is there for.
 //!
+//! Some sockets have wide buffers, and those are taken first: where memory allows, every connection gets
+//! one. smoltcp cannot change the buffers of a socket, so a connection keeps those that it began with.
+//!
 //! A socket goes round: idle, listening, in a handshake, carrying a line, closing, idle. No step
 //! allocates. A socket in TIME-WAIT is pinned for ten seconds, and a flood of half-open handshakes
 //! could pin all: where nothing idle is left, those are taken for listeners, oldest first. A port
@@ -25,6 +28,8 @@ pub(super) struct Shape {
     pub(super) count: usize,
     /// How many of them listen while there are enough.
     pub(super) listeners: usize,
+    /// How many of them have wide buffers, and the bytes of each of those.
+    pub(super) wide: (usize, usize),
     /// What their receive buffers are called, and their bytes: the window that a client sees.
     pub(super) receive: (&'static str, usize),
     /// What their send buffers are called, and their bytes: what may be on its way to one client.
@@ -44,6 +49,10 @@ pub struct Counts {
     pub closing: usize,
     /// In no use.
     pub idle: usize,
+    /// Those with wide buffers, in any state.
+    pub wide: usize,
+    /// Those with wide buffers in no use.
+    pub wide_idle: usize,
 }
 
 /// The sockets of one port.
@@ -51,8 +60,11 @@ pub struct Counts {
 pub(super) struct Pool {
     port: u16,
     listeners: usize,
-    /// Their numbers among all sockets.
+    /// Their numbers among all sockets; those with wide buffers come first.
     handles: Vec<usize>,
+    wide: usize,
+    buffer_bytes: usize,
+    idle_wide: Vec<usize>,
     idle: Vec<usize>,
     listening: Vec<usize>,
     /// Oldest first.
@@ -70,20 +82,32 @@ impl Pool {
     ) -> Result<Self, Shortage> {
         let count = shape.count;
         let mut handles = Vec::with_capacity(count);
-        // A port that is not served has no buffers.
-        if count > 0 {
-            let receive = buffers::share_out(buffers, shape.receive.0, count, shape.receive.1)?;
-            let send = buffers::share_out(buffers, shape.send.0, count, shape.send.1)?;
+        let (wide, wide_bytes) = shape.wide;
+        let narrow = count.saturating_sub(wide);
+        let mut buffer_bytes = 0;
+        for (count, receive_bytes, send_bytes) in
+            [(wide, wide_bytes, wide_bytes), (narrow, shape.receive.1, shape.send.1)]
+        {
+            // A port that is not served has no buffers, and a small machine none that are wide.
+            if count == 0 {
+                continue;
+            }
+            let receive = buffers::share_out(buffers, shape.receive.0, count, receive_bytes)?;
+            let send = buffers::share_out(buffers, shape.send.0, count, send_bytes)?;
             for (receive, send) in receive.zip(send) {
                 let [receive, send] = [receive, send].map(tcp::SocketBuffer::new);
                 handles.push(set.add(Socket::new(receive, send)));
             }
+            buffer_bytes += count * (receive_bytes + send_bytes);
         }
         let mut pool = Self {
             port: shape.port,
             listeners: shape.listeners,
             handles,
-            idle: (0..count).rev().collect(),
+            wide,
+            buffer_bytes,
+            idle_wide: (0..wide).rev().collect(),
+            idle: (wide..count).rev().collect(),
             listening: Vec::with_capacity(count),
             handshaking: Vec::with_capacity(count),
             closing: Vec::with_capacity(count),
@@ -110,7 +134,14 @@ impl Pool {
     /// Lets idle sockets listen until there are enough listeners.
     fn arm(&mut self, set: &mut Cells) {
         while self.listening.len() < self.listeners {
-            let Some(index) = self.idle.pop().or_else(|| self.reclaim(set)) else { return };
+            // The last one is the one that the next connection gets; those before it are spare.
+            let is_next = self.listening.len() + 1 == self.listeners;
+            let idle = if is_next {
+                self.idle_wide.pop().or_else(|| self.idle.pop())
+            } else {
+                self.idle.pop().or_else(|| self.idle_wide.pop())
+            };
+            let Some(index) = idle.or_else(|| self.reclaim(set)) else { return };
             let port = self.port;
             let probe_every = set.probe_every();
             let socket = self.socket(set, index);
@@ -170,7 +201,8 @@ impl Pool {
             let socket = set.get(self.handles[index]);
             if socket.state() == State::Closed && socket.remote_endpoint().is_none() {
                 self.closing.remove(at);
-                self.idle.push(index);
+                let idle = if index < self.wide { &mut self.idle_wide } else { &mut self.idle };
+                idle.push(index);
                 continue;
             }
             let is_over = patience <= now && socket.state() != State::TimeWait;
@@ -225,11 +257,17 @@ impl Pool {
         self.closing.push((index, now + LINGER));
     }
 
+    /// Bytes of all socket buffers.
+    pub(super) fn buffer_bytes(&self) -> usize {
+        self.buffer_bytes
+    }
+
     /// How many sockets are in which state.
     pub(super) fn counts(&self) -> Counts {
         let [listening, handshaking] = [self.listening.len(), self.handshaking.len()];
-        let [closing, idle] = [self.closing.len(), self.idle.len()];
+        let (wide, wide_idle) = (self.wide, self.idle_wide.len());
+        let [closing, idle] = [self.closing.len(), self.idle.len() + wide_idle];
         let open = self.handles.len() - listening - handshaking - closing - idle;
-        Counts { listening, handshaking, open, closing, idle }
+        Counts { listening, handshaking, open, closing, idle, wide, wide_idle }
     }
 }

@@ -23,6 +23,11 @@ const RECEIVE_BYTES: usize = 20 << 10;
 /// Bytes of a send buffer, for the same reason.
 const SEND_BYTES: usize = 20 << 10;
 
+/// Bytes of a wide receive or send buffer: a value of 64 KiB with its frame is on its way at once. A
+/// peer that acknowledges late (a relay such as passt of 2023 does after 50 ms) stops a connection
+/// once in so many bytes.
+const WIDE_BYTES: usize = 68 << 10;
+
 /// Sockets for each client: as many may come while the sockets of those who went are still closing.
 const SOCKETS_PER_CLIENT: usize = 2;
 
@@ -72,13 +77,19 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Makes the sockets of all clients and of the spare listeners.
+    /// Makes the sockets of all clients and of the spare listeners, some of them with wide buffers where
+    /// the machine has the memory.
     ///
     /// # Errors
     ///
     /// A buffer could not be had.
-    pub fn try_new<B: Buffers>(buffers: &B, config: &Config, seed: u64) -> Result<Self, Shortage> {
-        let shapes = DOORS.map(|door| shape(door, config));
+    pub fn try_new<B: Buffers>(
+        buffers: &B,
+        config: &Config,
+        memory_bytes: u64,
+        seed: u64,
+    ) -> Result<Self, Shortage> {
+        let shapes = DOORS.map(|door| shape(door, config, memory_bytes));
         let count: usize = shapes.iter().map(|shape| shape.count).sum();
         let patience = Patience::new(config.keepalive_seconds);
         let mut cells = Cells::with_capacity(count, seed, patience);
@@ -183,6 +194,12 @@ impl Sockets {
         self.pools[line.door as usize].close(&mut self.cells, line.index, now);
     }
 
+    /// Bytes of all socket buffers of a port.
+    #[must_use]
+    pub fn buffer_bytes(&self, door: Door) -> usize {
+        self.pools[door as usize].buffer_bytes()
+    }
+
     /// How many sockets of a port are in which state.
     #[must_use]
     pub fn counts(&self, door: Door) -> Counts {
@@ -194,13 +211,21 @@ impl Sockets {
     }
 }
 
+/// How many sockets get wide buffers: one for each client and one that listens, or what fits.
+fn wide_sockets(config: &Config, memory_bytes: u64) -> usize {
+    let part = memory_bytes / (limits::WIDE_SOCKETS_PART * 2 * WIDE_BYTES) as u64;
+    let wanted = config.clients + 1;
+    wanted.min(usize::try_from(part).unwrap_or(usize::MAX))
+}
+
 /// What a port needs.
-fn shape(door: Door, config: &Config) -> Shape {
+fn shape(door: Door, config: &Config, memory_bytes: u64) -> Shape {
     match door {
         Door::Resp => Shape {
             port: config.resp_port,
             count: SOCKETS_PER_CLIENT * config.clients + limits::SPARE_LISTENERS,
             listeners: limits::SPARE_LISTENERS,
+            wide: (wide_sockets(config, memory_bytes), WIDE_BYTES),
             receive: ("net/rx", RECEIVE_BYTES),
             send: ("net/tx", SEND_BYTES),
         },
@@ -208,6 +233,7 @@ fn shape(door: Door, config: &Config) -> Shape {
             port: 0,
             count: 0,
             listeners: 0,
+            wide: (0, 0),
             receive: ("http/rx", HEAD_BYTES),
             send: ("http/tx", SEND_BYTES),
         },
@@ -215,6 +241,7 @@ fn shape(door: Door, config: &Config) -> Shape {
             port: config.http_port,
             count: limits::HTTP_CLIENTS + limits::HTTP_WAITING + limits::HTTP_LISTENERS,
             listeners: limits::HTTP_LISTENERS,
+            wide: (0, 0),
             receive: ("http/rx", HEAD_BYTES),
             send: ("http/tx", REPORT_BYTES),
         },

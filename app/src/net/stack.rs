@@ -36,7 +36,7 @@ pub struct Stack<N: Nic> {
 }
 
 impl<N: Nic> Stack<N> {
-    /// Sets the interface up and takes every socket buffer.
+    /// Sets the interface up and takes every socket buffer, on a machine with so many bytes of memory.
     ///
     /// # Errors
     ///
@@ -45,6 +45,7 @@ impl<N: Nic> Stack<N> {
         mut nic: N,
         buffers: &B,
         config: &Config,
+        memory_bytes: u64,
         seed: u64,
     ) -> Result<Self, Shortage> {
         let medium = nic.capabilities().medium;
@@ -52,7 +53,7 @@ impl<N: Nic> Stack<N> {
         settings.random_seed = seed;
         let now = Instant::ZERO;
         let mut interface = Interface::new(settings, &mut nic, now);
-        let mut sockets = Sockets::try_new(buffers, config, seed.rotate_left(31))?;
+        let mut sockets = Sockets::try_new(buffers, config, memory_bytes, seed.rotate_left(31))?;
         let common = sockets.cells().common();
         let addressing = Addressing::new(&config.ip, medium, &mut interface, common, now);
         let announcer = Announcer::new();

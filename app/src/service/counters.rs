@@ -63,6 +63,10 @@ pub struct Counters {
     pub hits: [u64; HITS.len()],
     /// Sockets of RESP and of HTTP now, in the order of [`SOCKET_STATES`].
     pub sockets: [[u64; SOCKET_STATES.len()]; 2],
+    /// Sockets of RESP with wide buffers, and those of them in no use now.
+    pub sockets_wide: [u64; 2],
+    /// Bytes of the socket buffers of RESP and of HTTP.
+    pub socket_buffer_bytes: [u64; 2],
     /// HTTP connections that have a place now.
     pub http_clients: u64,
     /// Their connections so far.

@@ -87,7 +87,7 @@ fn announced(line: &str, full_until_s: i64) -> Vec<(i64, String)> {
     let recorder = Recorder::default();
     let (frames, is_full) = (Rc::clone(&recorder.frames), Rc::clone(&recorder.is_full));
     let config = Config::parse(line).unwrap();
-    let mut stack = Stack::try_new(recorder, &HeapBuffers, &config, 0x5eed).unwrap();
+    let mut stack = Stack::try_new(recorder, &HeapBuffers, &config, 0, 0x5eed).unwrap();
     let mut found = Vec::new();
     let mut now = Instant::ZERO;
     while now.secs() < 20 {

@@ -34,4 +34,5 @@ mod sessions;
 mod stock;
 mod streamed;
 mod sweeps;
+mod wide;
 mod words;

@@ -67,6 +67,11 @@ impl End {
         }
     }
 
+    /// Packets on their way to this end, to be looked at.
+    pub(crate) fn incoming(&self) -> std::cell::RefMut<'_, VecDeque<Vec<u8>>> {
+        self.incoming.borrow_mut()
+    }
+
     /// Packets on their way to the other end, to be reordered.
     pub(crate) fn outgoing(&self) -> std::cell::RefMut<'_, VecDeque<Vec<u8>>> {
         self.outgoing.borrow_mut()

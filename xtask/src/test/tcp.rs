@@ -24,6 +24,7 @@ mod redis_cli;
 mod reports;
 mod scatter;
 mod subject;
+mod uses;
 mod window;
 mod words;
 
@@ -89,6 +90,9 @@ const CASES: &[Case] = &[
     guest_by_user("redis-benchmark with few clients", "", benchmark::few),
     guest("64 idle clients and one that works", clients::idle),
     guest("64 clients that vanish by RST", clients::reset),
+    uses_of("the uses of QEMU's user network", NetRequest::User),
+    uses_of("the uses of passt", NetRequest::Passt),
+    crowd("the uses of a TAP device", uses::LINE, uses::run),
     crowd("packets of every size bring every byte", "", packets::run),
     crowd("a damaged packet delays nobody", "", abuse::damaged),
     crowd("abuse costs its own connections only", abuse::CLIENTS, abuse::run),
@@ -126,6 +130,11 @@ const fn guest_by_user(
 ) -> Case {
     let setup = Setup { line, network: NetRequest::User, ..Setup::PLAIN };
     Case { name, drive: Drive::Guest(setup, run) }
+}
+
+const fn uses_of(name: &'static str, network: NetRequest) -> Case {
+    let setup = Setup { line: uses::LINE, network, ..Setup::PLAIN };
+    Case { name, drive: Drive::Guest(setup, uses::run) }
 }
 
 const fn crowd(

@@ -49,6 +49,10 @@ const CONNECTIONS_LOST: &Family = &Family::counter(
     "vmalloc_resp_connections_lost_total",
     "Connections that were reset or timed out.",
 );
+const SOCKETS_WIDE: &Family =
+    &Family::gauge("vmalloc_tcp_sockets_wide", "Sockets of RESP with wide buffers, by use.");
+const SOCKET_BUFFERS: &Family =
+    &Family::gauge("vmalloc_tcp_buffer_bytes", "Bytes of socket buffers by service.");
 const CONNECTIONS_ENDED: &Family = &Family::counter(
     "vmalloc_resp_connections_ended_total",
     "Connections of clients that have ended, by reason.",
@@ -139,6 +143,8 @@ fn hits(counters: &Counters) -> impl Iterator<Item = Row> {
 
 fn network(counters: &Counters) -> impl Iterator<Item = Row> {
     let row = |name, value, family| Row::new("net", name, value, family);
+    let [wide, wide_idle] = counters.sockets_wide;
+    let [resp_bytes, http_bytes] = counters.socket_buffer_bytes;
     let endings = Ending::ALL.into_iter().zip(counters.connections_ended);
     let sockets = SOCKET_ROWS.into_iter().zip(counters.sockets.into_iter().flatten());
     [
@@ -149,6 +155,10 @@ fn network(counters: &Counters) -> impl Iterator<Item = Row> {
         row("connections_lost", counters.connections_lost, CONNECTIONS_LOST),
         row("bytes_received", counters.bytes_received, BYTES).label("direction", "received"),
         row("bytes_sent", counters.bytes_sent, BYTES).label("direction", "sent"),
+        row("sockets_wide_used", wide - wide_idle, SOCKETS_WIDE).label("use", "used"),
+        row("sockets_wide_idle", wide_idle, SOCKETS_WIDE).label("use", "idle"),
+        row("resp_buffer_bytes", resp_bytes, SOCKET_BUFFERS).label("service", "resp"),
+        row("http_buffer_bytes", http_bytes, SOCKET_BUFFERS).label("service", "http"),
     ]
     .into_iter()
     .chain(endings.map(move |(ending, value)| {

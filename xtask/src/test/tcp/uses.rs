@@ -1,0 +1,162 @@
+//! What a network is used for: one client, fifty, connections that begin at once, large values, and
+//! silence. Run on each network that the tool knows; only ratios and limits of hanging are asserted.
+
+use std::net::SocketAddr;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, ensure};
+
+use super::reports;
+use super::subject::Subject;
+use crate::resp::{Client, Reply};
+
+/// Kernel command line: probes are quick, so that several are over in a short silence.
+pub(super) const LINE: &str = "tcp-keepalive=1";
+
+/// A client that waits longer hangs.
+const HANG: Duration = Duration::from_secs(30);
+/// A silence in which six probes are sent.
+const SILENCE: Duration = Duration::from_secs(7);
+/// A value of 64 KiB is 45 packets; a network that stops for each of its acknowledgements takes
+/// hundreds of times as long as for one packet.
+const STOPPED_RATIO: u32 = 150;
+const CONNECTS: usize = 250;
+const CLIENTS: usize = 50;
+
+/// Every use, one after the other.
+pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+    let mut quiet = subject.connect()?;
+    ping(&mut quiet)?;
+    one_client(subject).context("one client")?;
+    fifty_clients(subject).context("50 clients")?;
+    connects(subject).context("250 connects at once")?;
+    values(subject).context("large values")?;
+    silence(subject, &mut quiet).context("a silent client")
+}
+
+/// A value of 64 KiB comes without a stop.
+fn one_client(subject: &Subject) -> anyhow::Result<()> {
+    let mut client = subject.connect()?;
+    let value = pattern(64 << 10);
+    for size in [64, 4096, 8192, 16 << 10, 64 << 10] {
+        set(&mut client, "k", &value[..size])?;
+        get(&mut client, "k", &value[..size])?;
+    }
+    let short = median(|| ping(&mut client))?;
+    let long = median(|| get(&mut client, "k", &value))?;
+    ensure!(long < short * STOPPED_RATIO, "64 KiB take {long:?}, a PING {short:?}");
+    Ok(())
+}
+
+fn fifty_clients(subject: &Subject) -> anyhow::Result<()> {
+    let value = pattern(16 << 10);
+    together(subject.address(), CLIENTS, |number, client| {
+        let name = format!("client:{number}");
+        for _ in 0..20 {
+            set(client, &name, &value)?;
+        }
+        get(client, &name, &value)
+    })
+}
+
+fn connects(subject: &Subject) -> anyhow::Result<()> {
+    // The host's side of a connection may outlive the client's a little.
+    let mut client = subject.connect()?;
+    let limit = Instant::now() + HANG;
+    while reports::stat(&mut client, "clients")? > 2 {
+        ensure!(Instant::now() < limit, "clients that have left are still connected");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    together(subject.address(), CONNECTS, |_, client| ping(client))
+}
+
+fn values(subject: &Subject) -> anyhow::Result<()> {
+    let mut client = subject.connect()?;
+    let value = pattern(8 << 20);
+    for size in [64 << 10, 1 << 20, 8 << 20] {
+        set(&mut client, "large", &value[..size])?;
+        for start in (0..size).step_by(512 << 10) {
+            let end = size.min(start + (512 << 10));
+            let words = ["GETRANGE", "large", &start.to_string(), &(end - 1).to_string()];
+            let reply = client.call(&words)?;
+            ensure!(reply == Reply::Bulk(Some(value[start..end].to_vec())), "bytes from {start}");
+        }
+    }
+    client.call(&["DEL", "large"])?;
+    Ok(())
+}
+
+/// A client that says nothing stays connected, and one that has never said anything.
+fn silence(subject: &Subject, quiet: &mut Client) -> anyhow::Result<()> {
+    let mut unused = subject.connect()?;
+    std::thread::sleep(SILENCE);
+    ping(quiet)?;
+    // passt of 2023 resets it after 24 s, whatever the guest does; until then it is served.
+    ping(&mut unused)?;
+    let ended = reports::stat(quiet, "ended_timed_out")?;
+    ensure!(ended == 0, "{ended} clients timed out on {}", subject.network());
+    Ok(())
+}
+
+/// Lets clients connect at the same instant and do something, each on a thread of its own.
+fn together(
+    address: SocketAddr,
+    count: usize,
+    act: impl Fn(usize, &mut Client) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<()> {
+    let start = Barrier::new(count);
+    let run = |number: usize| {
+        start.wait();
+        let begun = Instant::now();
+        let mut client = Client::connect(address)?;
+        act(number, &mut client)?;
+        ensure!(begun.elapsed() < HANG, "client {number} took {:?}", begun.elapsed());
+        Ok(client)
+    };
+    let run = &run;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || run(number))).collect();
+        // All clients stay connected until the last one is served.
+        let clients: Vec<_> = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("a client panicked"))))
+            .collect::<anyhow::Result<_>>()?;
+        ensure!(clients.len() == count, "{} clients of {count}", clients.len());
+        Ok(())
+    })
+}
+
+fn median(mut act: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
+    let mut times = Vec::new();
+    for _ in 0..41 {
+        let begun = Instant::now();
+        act()?;
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times[times.len() / 2])
+}
+
+fn ping(client: &mut Client) -> anyhow::Result<()> {
+    let reply = client.call(&["PING"])?;
+    ensure!(reply == Reply::Status("PONG".to_owned()), "{}", reply.terminal().trim_end());
+    Ok(())
+}
+
+fn set(client: &mut Client, name: &str, value: &[u8]) -> anyhow::Result<()> {
+    let reply = client.call(&[b"SET", name.as_bytes(), value])?;
+    ensure!(reply == Reply::Status("OK".to_owned()), "{}", reply.terminal().trim_end());
+    Ok(())
+}
+
+fn get(client: &mut Client, name: &str, value: &[u8]) -> anyhow::Result<()> {
+    let reply = client.call(&["GET", name])?;
+    ensure!(reply == Reply::Bulk(Some(value.to_vec())), "GET {name}: {} bytes differ", value.len());
+    Ok(())
+}
+
+/// Bytes that repeat late, so that a piece at the wrong place is seen.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at * 31 + at / 251).to_le_bytes()[0]).collect()
+}
