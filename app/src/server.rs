@@ -307,6 +307,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self.connections += 1;
         client.begin(line, self.connections);
         self.service.arrive(client.session(), ends);
+        self.service.note_buffers(client.session(), client.buffers());
         let counters = &mut self.service.counters;
         counters.connections += 1;
         counters.clients += 1;

@@ -213,7 +213,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// What is in the buffers.
-    fn buffers(&self) -> ClientBuffers {
+    pub(super) fn buffers(&self) -> ClientBuffers {
         let (output_size, output, spilled) = self.output.sizes();
         let (input, input_room) = self.input.sizes();
         ClientBuffers { input, input_room, output_size, output, spilled }

@@ -199,6 +199,28 @@ fn commands_and_errors_are_counted_by_name() {
     assert_eq!(found["total_connections_received"], "0");
 }
 
+std::thread_local! {
+    static CLOCK_US: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// A clock that goes on by 7 us whenever it is read.
+fn clock() -> u64 {
+    CLOCK_US.set(CLOCK_US.get() + 7);
+    CLOCK_US.get()
+}
+
+#[test]
+fn a_command_that_was_called_once_has_a_time() {
+    let mut world = World::new().with_clock(clock);
+    let mut client = world.connect();
+    world.ok(&mut client, "STRLEN k");
+    let text = info(&mut world, &mut client, "commandstats");
+    assert!(
+        fields(&text)["cmdstat_strlen"].starts_with("calls=1,usec=7,usec_per_call=7.00,"),
+        "{text}"
+    );
+}
+
 #[test]
 fn the_rate_of_requests_is_measured() {
     let mut world = World::new();

@@ -144,6 +144,10 @@ fn a_line_of_the_client_list_has_every_field() {
     let fresh = world.ok(&mut client, "CLIENT LIST ID 2 2").text();
     assert_eq!(fresh.lines().count(), 2, "{fresh}");
     assert!(fresh.contains(" cmd=NULL ") && fresh.contains(" flags=N "), "{fresh}");
+    let newest = world.connect();
+    let fresh = world.ok(&mut client, "CLIENT LIST ID 3").text();
+    assert!(fresh.contains(" rbs=65536 ") && !fresh.contains(" tot-mem=0 "), "{fresh}");
+    world.close(&newest);
     // What has come and is not whole is in the buffer.
     world.send(&mut other, b"*2\r\n$4\r\nECHO\r\n$10\r\nabc");
     world.settle();
