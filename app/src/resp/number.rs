@@ -25,8 +25,8 @@ pub fn signed(text: &[u8]) -> Option<i64> {
     if digits.first() == Some(&b'0') && text.len() > 1 {
         return None;
     }
-    let value = i64::try_from(decimal(digits)?).ok()?;
-    Some(if negative { -value } else { value })
+    let value = i128::from(decimal(digits)?);
+    i64::try_from(if negative { -value } else { value }).ok()
 }
 
 #[cfg(test)]
@@ -48,6 +48,7 @@ mod tests {
         assert_eq!(signed(b"-5"), Some(-5));
         assert_eq!(signed(b"0"), Some(0));
         assert_eq!(signed(b"9999999999"), Some(9_999_999_999));
+        assert_eq!(signed(b"-9223372036854775808"), Some(i64::MIN));
         for text in ["", "-", "-0", "05", "+5", "5 ", "9223372036854775808"] {
             assert_eq!(signed(text.as_bytes()), None, "{text}");
         }

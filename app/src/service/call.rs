@@ -48,10 +48,6 @@ pub fn serve<M: Machine>(
     arguments: Arguments<'_>,
     reply: &mut Reply<'_>,
 ) -> Served {
-    if let Some(failure) = session.failure.take() {
-        service.refuse(&failure, reply);
-        return Served { hint: "" };
-    }
     let (number, command) = match Commands::<M>::look_up(arguments) {
         Found::Command(number, command) => (number, command),
         Found::NoSubcommand(command) => {
@@ -74,6 +70,10 @@ pub fn serve<M: Machine>(
         service.refuse_call(number, "ERR");
         let (count, limit) = (arguments.count(), limits::ARGUMENTS_AT_ONCE);
         Failure::TooManyArguments(count, limit).write(reply);
+        return Served { hint: "" };
+    }
+    if let Some(failure) = session.failure.take() {
+        service.refuse(&failure.in_words_of(command.group), reply);
         return Served { hint: "" };
     }
     if let Err(failure) = service.admit(session, command) {
@@ -104,6 +104,7 @@ pub fn serve<M: Machine>(
         service.put_off(session);
         result = Ok(());
     }
+    let result = result.map_err(|failure| failure.in_words_of(command.group));
     if result.is_err() {
         reply.rewind(mark);
         service.fail_call(number);

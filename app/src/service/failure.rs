@@ -1,5 +1,7 @@
 //! Why a request was refused, and the one place that says so.
 
+mod family;
+
 use core::fmt::{self, Write};
 
 use arrayvec::{ArrayString, ArrayVec};
@@ -9,6 +11,8 @@ use vmalloc::{AllocateError, PageCount, RegionError, RegionId, RequestError, Res
 use super::names::Shown;
 use super::size::Human;
 use crate::resp::Reply;
+
+pub(super) use family::TOO_LARGE;
 
 /// How much of a client's own text is kept for an error: errors are returned by value.
 const WORD_BYTES_MAX: usize = 64;
@@ -158,6 +162,8 @@ pub enum Failure {
     Busy(&'static str),
     /// An error of Redis' own, word for word after `ERR`.
     Redis(&'static str),
+    /// A time at which a key cannot end: the command.
+    ExpireTime(&'static str),
     /// An error of Redis' own that repeats a client's text between two parts, byte for byte.
     Quoted(&'static str, Word, &'static str),
     /// `HELLO` with a version other than 2.
@@ -247,6 +253,9 @@ impl fmt::Display for Failure {
             Self::ReplyMemory(bytes) => write!(f, "NOMEM no room for a reply of {bytes} bytes"),
             Self::Busy(what) => write!(f, "BUSY {what}"),
             Self::Redis(text) => write!(f, "ERR {text}"),
+            Self::ExpireTime(command) => {
+                write!(f, "ERR invalid expire time in '{command}' command")
+            }
             Self::Quoted(before, word, after) => write!(f, "ERR {before}{word}{after}"),
             Self::Protocol => f.write_str("NOPROTO unsupported protocol version"),
         }

@@ -1,8 +1,10 @@
 //! Named regions as the string keys of Redis: each command is a few lines over the regions.
 
 mod get;
+mod old;
 mod scan;
 mod set;
+mod set_options;
 
 pub(super) use get::{exists, get, getrange, kind, memory_usage, strlen};
 pub(super) use scan::scan;

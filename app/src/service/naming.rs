@@ -6,6 +6,7 @@ use vmalloc::{Machine, RegionInfo};
 
 use super::Service;
 use super::failure::Failure;
+use super::lease::Lease;
 use super::ledger::{List, State};
 use super::names::{NameIndex, Shown};
 use super::options::Options;
@@ -27,7 +28,7 @@ pub(super) struct Naming<N> {
     replace: bool,
     /// Whether there must be such a region.
     must_replace: bool,
-    lease_ms: Option<u64>,
+    lease: Option<Lease>,
     /// Whether the lease of the region that has the name goes on.
     keep_lease: bool,
 }
@@ -36,7 +37,8 @@ impl<'a> Naming<&'a [u8]> {
     /// What options of `VMALLOC` say.
     pub(super) fn new(options: &Options<'a>) -> Self {
         let Options { name, replace, lease_ms, .. } = *options;
-        Self { name, replace, lease_ms, ..Self::default() }
+        let lease = lease_ms.map(Lease::For);
+        Self { name, replace, lease, ..Self::default() }
     }
 
     /// A name that was checked.
@@ -46,10 +48,10 @@ impl<'a> Naming<&'a [u8]> {
 
     /// The same with a copy of the name.
     pub(super) fn kept(&self) -> Naming<KeptName> {
-        let Self { name, replace, must_replace, lease_ms, keep_lease } = *self;
+        let Self { name, replace, must_replace, lease, keep_lease } = *self;
         // Names that are valid fit.
         let name = name.map(|name| name.try_into().unwrap_or_default());
-        Naming { name, replace, must_replace, lease_ms, keep_lease }
+        Naming { name, replace, must_replace, lease, keep_lease }
     }
 
     /// The name that the region gets.
@@ -57,9 +59,9 @@ impl<'a> Naming<&'a [u8]> {
         self.name
     }
 
-    /// For how many milliseconds the region lives, where it does not live for ever.
-    pub(super) fn lease_ms(&self) -> Option<u64> {
-        self.lease_ms
+    /// Whether the region ends by itself.
+    pub(super) fn has_lease(&self) -> bool {
+        self.lease.is_some()
     }
 }
 
@@ -72,8 +74,8 @@ impl<N> Naming<N> {
     }
 
     /// Sets for how long the region lives.
-    pub(super) fn lease(mut self, lease_ms: Option<u64>, keep: bool) -> Self {
-        self.lease_ms = lease_ms;
+    pub(super) fn lease(mut self, lease: Option<Lease>, keep: bool) -> Self {
+        self.lease = lease;
         self.keep_lease = keep;
         self
     }
@@ -81,13 +83,13 @@ impl<N> Naming<N> {
 
 impl Naming<KeptName> {
     /// The same as its request would say it.
-    fn borrowed(&self) -> Naming<&[u8]> {
-        let Self { name, replace, must_replace, lease_ms, keep_lease } = self;
+    pub(super) fn borrowed(&self) -> Naming<&[u8]> {
+        let Self { name, replace, must_replace, lease, keep_lease } = self;
         Naming {
             name: name.as_deref(),
             replace: *replace,
             must_replace: *must_replace,
-            lease_ms: *lease_ms,
+            lease: *lease,
             keep_lease: *keep_lease,
         }
     }
@@ -180,7 +182,7 @@ impl<M: Machine> Service<M> {
 
     /// Names and leases a region that was admitted within this turn, and lets it be used.
     fn hand_over(&mut self, info: &RegionInfo, naming: &Naming<&[u8]>, demand: &Demand) {
-        let mut until_us = naming.lease_ms.map(|ms| self.deadline(ms));
+        let mut until_us = naming.lease.map(|lease| self.deadline_of(lease));
         if let Some(name) = naming.name {
             let old_until_us = self.name(info, name, demand.taken());
             until_us = until_us.or(old_until_us.filter(|_| naming.keep_lease));
@@ -189,6 +191,10 @@ impl<M: Machine> Service<M> {
         if let Some(until_us) = until_us {
             let is_set = self.leases.set(&mut self.ledger, info.id, until_us);
             debug_assert!(is_set, "the demand had room for it");
+            if until_us <= self.now_us {
+                // A time that is over.
+                self.give_up(info.id);
+            }
         }
     }
 
@@ -212,10 +218,5 @@ impl<M: Machine> Service<M> {
         self.ledger.set_name(info.id, index);
         self.ledger.move_to(self.ledger.named(), info.id);
         until_us
-    }
-
-    /// When so many milliseconds from now are over.
-    pub(super) fn deadline(&self, ms: u64) -> u64 {
-        self.now_us.saturating_add(ms.saturating_mul(1000))
     }
 }

@@ -35,7 +35,7 @@ impl<'a> Options<'a> {
                 word::NODE => options.node = Some(node(value()?)?),
                 word::PROT => options.protection = protect::protection(value()?)?,
                 word::NAME => options.name = Some(name(value()?)?),
-                word::LEASE => options.lease_ms = Some(lease::lease(value()?, 1)?),
+                word::LEASE => options.lease_ms = Some(lease::lease(value()?)?),
                 word::PERSIST => options.lease_ms = None,
                 word::HUGE => options.huge = huge(value()?)?,
                 word::REPLACE => options.replace = true,

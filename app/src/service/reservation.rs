@@ -75,7 +75,7 @@ impl<M: Machine> Service<M> {
         let taken = self.find_name(naming)?;
         let is_named = naming.name().is_some();
         let replaces = taken.and_then(|index| self.names.id(index));
-        let leases = usize::from(naming.lease_ms().is_some());
+        let leases = usize::from(naming.has_lease());
         let demand = Demand {
             list: if is_named { self.ledger.named() } else { self.ledger.of_place(session.place) },
             is_named,

@@ -6,7 +6,7 @@ use super::call::Call;
 use super::failure::{Failure, Word};
 use super::naming::{KeptName, Naming};
 use super::session::Session;
-use super::table::Commands;
+use super::table::{Commands, Group};
 use super::{CLIENT, Service, keys};
 use crate::resp::{Arguments, Reply};
 
@@ -56,7 +56,7 @@ pub fn open_stream<M: Machine>(
             Some(true)
         }
         Err(failure) => {
-            service.refuse(&failure, reply);
+            service.refuse(&failure.in_words_of(command.group), reply);
             service.count_stream(command.name, true);
             service.close_reservation(session);
             Some(false)
@@ -108,7 +108,8 @@ impl<M: Machine> Service<M> {
         reply: &mut Reply<'_>,
     ) -> Flow {
         let Some(mut stream) = session.stream.take() else { return Flow::Taken(0) };
-        let command = if stream.naming.is_some() { "SET" } else { "VWRITE" };
+        let is_key = stream.naming.is_some();
+        let (command, group) = if is_key { ("SET", Group::Key) } else { ("VWRITE", Group::Region) };
         let length = usize::try_from(stream.remaining).map_or(bytes.len(), |r| r.min(bytes.len()));
         let is_last = stream.naming.is_some() && length as u64 == stream.remaining;
         if is_last && self.is_checking {
@@ -128,7 +129,7 @@ impl<M: Machine> Service<M> {
             .map_err(Failure::from)
             .and_then(|info| self.write(&info, at, piece));
         if let Err(failure) = written {
-            self.refuse(&failure, reply);
+            self.refuse(&failure.in_words_of(group), reply);
             self.count_stream(command, true);
             self.close_reservation(session);
             return Flow::Failed(usize::try_from(stream.remaining).unwrap_or(usize::MAX));
@@ -162,6 +163,7 @@ impl<M: Machine> Service<M> {
         let info = self.vm.info(id).map_err(Failure::from);
         let set = info
             .and_then(|info| keys::publish(self, session, &info, naming, options.iter(), reply));
+        let set = set.map_err(|failure| failure.in_words_of(Group::Key));
         self.count_stream("SET", set.is_err());
         self.answer(set, reply);
         self.close_reservation(session);

@@ -174,10 +174,15 @@ const LATER: &[&str] = &["watch"];
 
 const NAMES: [&str; 4] = ["NAME", "a", "key", "b:1"];
 
+/// The reply of a call. Of large integers only the number of digits counts: times go on meanwhile.
 fn ask(world: &mut World, client: &mut Client, line: &str) -> Vec<u8> {
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
     world.send(client, &multibulk(&words));
-    world.raw(client)
+    let mut reply = world.raw(client);
+    if reply.starts_with(b":") && reply.len() > b":999\r\n".len() {
+        reply.iter_mut().filter(|byte| byte.is_ascii_digit()).for_each(|byte| *byte = b'n');
+    }
+    reply
 }
 
 /// The reply of a call, and what every name is afterwards. One name may be `hidden` from the call:
@@ -191,7 +196,7 @@ fn outcome(
     let names = NAMES.map(|name| if Some(name) == hidden { "hidden" } else { name });
     ask(world, client, &format!("DEL hidden {}", NAMES.join(" ")));
     for name in names {
-        assert_eq!(ask(world, client, &format!("SET {name} 123 EX 1000")), b"+OK\r\n");
+        assert_eq!(ask(world, client, &format!("SET {name} 123 EX 5000")), b"+OK\r\n");
     }
     let mut reply = ask(world, client, call);
     if call.starts_with('V') && reply.starts_with(b"*") {

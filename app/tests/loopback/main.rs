@@ -1,6 +1,7 @@
 //! The service over TCP without a machine: smoltcp on both ends, the simulator below.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod expiry;
 mod harness;
 mod http;
 mod value;

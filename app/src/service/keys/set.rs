@@ -4,14 +4,15 @@ use vmalloc::{Machine, RegionInfo, Request};
 
 use crate::resp::{self, Reply};
 use crate::service::call::Call;
-use crate::service::failure::{Failure, Word};
+use crate::service::failure::{Failure, TOO_LARGE, Word};
 use crate::service::job::Job;
-use crate::service::lease;
 use crate::service::naming::{KeptName, Naming};
 use crate::service::resize::{After, Wish};
 use crate::service::session::Session;
 use crate::service::walk::Visit;
 use crate::service::{CLIENT, Service};
+
+use super::set_options::SetOptions;
 
 /// Bytes that are copied in one turn.
 const SLICE_BYTES: usize = 1 << 20;
@@ -25,53 +26,24 @@ pub(in crate::service) struct LargeWrite {
     done: usize,
 }
 
-/// What follows the value of a `SET`.
-#[derive(Debug, Default)]
-struct Options {
-    only_new: bool,
-    only_old: bool,
-    lease_ms: Option<u64>,
-    keep_lease: bool,
-}
-
-impl Options {
-    fn parse<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Failure> {
-        let mut options = Self::default();
-        while let Some(word) = words.next() {
-            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-            match () {
-                () if is("NX") => options.only_new = true,
-                () if is("XX") => options.only_old = true,
-                () if is("KEEPTTL") => options.keep_lease = true,
-                () if is("EX") || is("PX") => {
-                    let value = words.next().ok_or(Failure::Redis("syntax error"))?;
-                    let unit_ms = if is("EX") { 1000 } else { 1 };
-                    options.lease_ms = Some(lease::lease(value, unit_ms)?);
-                }
-                () => return Err(Failure::Redis("syntax error")),
-            }
-        }
-        if options.only_new && options.only_old || options.keep_lease && options.lease_ms.is_some()
-        {
-            return Err(Failure::Redis("syntax error"));
-        }
-        Ok(options)
-    }
-}
-
-/// `SET key value [NX|XX] [EX seconds|PX milliseconds|KEEPTTL]`: a new region, and the old one is
+/// `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`: a new region, and the old one is
 /// freed.
 pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let name = super::name(call.argument(1))?;
-    let options = Options::parse(call.arguments.iter().skip(3))?;
-    let naming = Naming::of(name)
-        .condition(options.only_new, options.only_old)
-        .lease(options.lease_ms, options.keep_lease);
-    match make(call, &naming, call.argument(2)) {
-        Ok(()) => call.reply.status("OK"),
-        Err(Failure::Exists(_)) if options.only_new => call.reply.null(),
-        Err(Failure::NoName(_)) if options.only_old => call.reply.null(),
+    let options = SetOptions::parse(call.service, call.arguments.iter().skip(3))?;
+    if options.wants_old && !super::old::reply(call, call.argument(1))? {
+        return Ok(());
+    }
+    let is_made = match make(call, &options.apply(Naming::of(name)), call.argument(2)) {
+        Ok(()) => true,
+        Err(Failure::Exists(_)) if options.only_new => false,
+        Err(Failure::NoName(_)) if options.only_old => false,
         Err(failure) => return Err(failure),
+    };
+    match is_made {
+        _ if options.wants_old => {}
+        true => call.reply.status("OK"),
+        false => call.reply.null(),
     }
     Ok(())
 }
@@ -86,27 +58,39 @@ pub(in crate::service) fn publish<'a, M: Machine>(
     words: impl Iterator<Item = &'a [u8]>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Failure> {
-    let options = match Options::parse(words) {
+    let options = match SetOptions::parse(service, words) {
         Ok(options) => options,
         Err(failure) => {
             service.give_up(info.id);
             return Err(failure);
         }
     };
-    let naming = naming
-        .condition(options.only_new, options.only_old)
-        .lease(options.lease_ms, options.keep_lease);
-    match service.settle(session, info, &naming) {
-        Ok(()) => reply.status("OK"),
-        Err(Failure::Exists(_)) if options.only_new => reply.null(),
-        Err(Failure::NoName(_)) if options.only_old => reply.null(),
-        Err(failure) => return Err(failure),
+    let naming = options.apply(naming);
+    let mark = reply.mark();
+    let old = match naming.borrowed().name() {
+        Some(name) if options.wants_old => super::old::write(service, name, reply),
+        _ => Ok(()),
+    };
+    if old.is_err() {
+        service.give_up(info.id);
+    }
+    match old.and_then(|()| service.settle(session, info, &naming)) {
+        Ok(()) if !options.wants_old => reply.status("OK"),
+        Err(Failure::Exists(_)) if options.only_new && !options.wants_old => reply.null(),
+        Err(Failure::NoName(_)) if options.only_old && !options.wants_old => reply.null(),
+        Ok(()) => {}
+        Err(Failure::Exists(_)) if options.only_new => {}
+        Err(Failure::NoName(_)) if options.only_old => {}
+        Err(failure) => {
+            reply.rewind(mark);
+            return Err(failure);
+        }
     }
     Ok(())
 }
 
 /// Makes a region that holds a value.
-fn make<M: Machine>(
+pub(super) fn make<M: Machine>(
     call: &mut Call<'_, '_, M>,
     naming: &Naming<&[u8]>,
     value: &[u8],
@@ -150,9 +134,15 @@ pub(in crate::service) fn append<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
 
 /// `SETRANGE key offset value`: how long it is then. What was never written is zero.
 pub(in crate::service) fn setrange<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let offset = resp::signed(call.argument(2)).and_then(|offset| u64::try_from(offset).ok());
-    let offset = offset.ok_or(Failure::Redis("offset is out of range"))?;
+    let offset = resp::signed(call.argument(2));
+    let offset = offset.ok_or(Failure::Redis("value is not an integer or out of range"))?;
+    let offset = u64::try_from(offset).map_err(|_| Failure::Redis("offset is out of range"))?;
     write_at(call, call.argument(1), offset, call.argument(3))
+}
+
+/// Whether a value may be so long.
+fn check_length<M: Machine>(service: &Service<M>, bytes: u64) -> Result<(), Failure> {
+    if bytes > service.config.bulk_bytes as u64 { Err(TOO_LARGE) } else { Ok(()) }
 }
 
 fn write_at<M: Machine>(
@@ -168,6 +158,7 @@ fn write_at<M: Machine>(
             call.reply.integer(0);
             return Ok(());
         }
+        check_length(call.service, end)?;
         let naming = Naming::of(super::name(key)?);
         if offset == 0 {
             make(call, &naming, value)?;
@@ -182,6 +173,7 @@ fn write_at<M: Machine>(
         call.reply.integer(info.requested);
         return Ok(());
     }
+    check_length(call.service, end)?;
     if call.waits_for_readers(info.id) {
         call.session.write = begun;
         return Ok(());

@@ -44,10 +44,10 @@ impl<M: Machine + 'static> Commands<M> {
             .light()
             .errors("FAULT LIMIT")
             .hint(", use GETRANGE"),
-        Command::new(Key, "SET", -3, "key value [NX|XX] [EX seconds|PX milliseconds|KEEPTTL]", "a new region that holds the value; the old one is freed", keys::set)
+        Command::new(Key, "SET", -3, "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|KEEPTTL]", "a new region that holds the value; the old one is freed; with `GET` the reply is the old value", keys::set)
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW access update variable_flags"))
-            .errors("INVAL TOOBIG NOMEM NOVA QUOTA"),
+            .errors("OOM"),
         Command::new(Region, "VREAD", 4, "r offset length", "reads bytes, inside the requested size", bytes::vread)
             .flags(READONLY | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RO access"))
@@ -160,11 +160,11 @@ impl<M: Machine + 'static> Commands<M> {
         Command::new(Key, "SETRANGE", 4, "key offset value", "writes, and grows what is too small: how long it is", keys::setrange)
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
-            .errors("INVAL TOOBIG NOMEM NOVA QUOTA FAULT"),
+            .errors("OOM FAULT"),
         Command::new(Key, "APPEND", 3, "key value", "writes at the end: how long it is", keys::append)
             .flags(WRITE | DENYOOM | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW insert"))
-            .errors("INVAL TOOBIG NOMEM NOVA QUOTA FAULT"),
+            .errors("OOM FAULT"),
         Command::new(Key, "STRLEN", 2, "key", "requested bytes, 0 where there is none", keys::strlen)
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO"))
@@ -190,14 +190,22 @@ impl<M: Machine + 'static> Commands<M> {
         Command::new(Key, "MEMORY", -2, "subcommand", "memory of keys", command::help)
             .subcommands(Self::MEMORY)
             .light(),
-        Command::new(Key, "EXPIRE", 3, "key seconds", "as VLEASE: 1, or 0 where there is none", lease::expire)
+        Command::new(Key, "EXPIRE", -3, "key seconds [NX|XX|GT|LT]", "frees a region by itself after that: 1, or 0 where there is none or the condition does not hold", lease::expire)
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
-            .errors("INVAL QUOTA"),
-        Command::new(Key, "PEXPIRE", 3, "key milliseconds", "the same in milliseconds", lease::pexpire)
+            .errors("OOM"),
+        Command::new(Key, "PEXPIRE", -3, "key milliseconds [NX|XX|GT|LT]", "the same in milliseconds", lease::pexpire)
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
-            .errors("INVAL QUOTA"),
+            .errors("OOM"),
+        Command::new(Key, "EXPIREAT", -3, "key unix-seconds [NX|XX|GT|LT]", "the same at a time of day", lease::expireat)
+            .flags(WRITE | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RW update"))
+            .errors("OOM"),
+        Command::new(Key, "PEXPIREAT", -3, "key unix-milliseconds [NX|XX|GT|LT]", "the same in milliseconds", lease::pexpireat)
+            .flags(WRITE | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RW update"))
+            .errors("OOM"),
         Command::new(Key, "PERSIST", 2, "key", "takes the lease away: 1, or 0 where there is none", lease::persist)
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
@@ -210,6 +218,18 @@ impl<M: Machine + 'static> Commands<M> {
         Command::new(Key, "PTTL", 2, "key", "the same in milliseconds", lease::pttl)
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
+            .tips(CHANGES)
+            .light(),
+        Command::new(Key, "EXPIRETIME", 2, "key", "seconds since 1970 at which the lease ends, -1 without one, -2 without a key", lease::expiretime)
+            .flags(READONLY | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RO access"))
+            .light(),
+        Command::new(Key, "PEXPIRETIME", 2, "key", "the same in milliseconds", lease::pexpiretime)
+            .flags(READONLY | FAST, KEYSPACE)
+            .keys(Keys::fixed(1, 1, 1, "RO access"))
+            .light(),
+        Command::new(Report, "TIME", 1, "", "the time of day: seconds since 1970, and microseconds", lease::time)
+            .flags(LOADING | STALE | FAST, 0)
             .tips(CHANGES)
             .light(),
         Command::new(Report, "INFO", -1, "[section ...]", "counters as Redis prints them", info::info)

@@ -1,0 +1,76 @@
+//! Errors in the words of a command's family.
+//!
+//! Commands on regions have words of their own (`INVAL`, `NOMEM`, `QUOTA`, …). Commands on string keys and
+//! connections answer in Redis' words wherever Redis has one, because client libraries know those.
+
+use vmalloc::AllocateError;
+
+use super::Failure;
+use crate::service::table::Group;
+
+/// Redis' word for a lack of memory, addresses, names or quota.
+const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+
+/// A value that could never be held.
+pub(in crate::service) const TOO_LARGE: Failure =
+    Failure::Redis("string exceeds maximum allowed size (proto-max-bulk-len)");
+
+impl Failure {
+    /// The same failure as commands of that family say it.
+    pub(in crate::service) fn in_words_of(self, group: Group) -> Self {
+        match group {
+            Group::Region | Group::Report => self,
+            Group::Key | Group::Connection => self.in_words_of_redis(),
+        }
+    }
+
+    fn in_words_of_redis(self) -> Self {
+        match self {
+            Self::Allocate(AllocateError::TooBig { .. }, _) | Self::Request(_) => TOO_LARGE,
+            Self::Allocate(
+                AllocateError::FramesExhausted { .. }
+                | AllocateError::WindowExhausted { .. }
+                | AllocateError::RegionsExhausted { .. },
+                _,
+            )
+            | Self::MustMove(_)
+            | Self::Quota(..)
+            | Self::OverQuota { .. }
+            | Self::ReplyMemory(_) => Self::Plain(OUT_OF_MEMORY),
+            // Redis has no word for these.
+            Self::Invalid(..)
+            | Self::Malformed(_)
+            | Self::NoValue(_)
+            | Self::NotServed(_)
+            | Self::Option(_)
+            | Self::NoNode { .. }
+            | Self::Mapped(_)
+            | Self::Wx
+            | Self::NoRegion(_)
+            | Self::Changing(_)
+            | Self::NotUsable(_)
+            | Self::NoName(_)
+            | Self::LongName(_)
+            | Self::Exists(_)
+            | Self::NotOwner(_)
+            | Self::System(..)
+            | Self::Range { .. }
+            | Self::Fault { .. }
+            | Self::ReplyLimit(..)
+            | Self::RequestLimit(..)
+            | Self::RequestsLimit(..)
+            | Self::RequestMemory(_)
+            | Self::TooManyArguments(..)
+            | Self::TooManyWords(_)
+            | Self::Busy(_) => self,
+            // These are Redis' words.
+            Self::Plain(_)
+            | Self::Redis(_)
+            | Self::Quoted(..)
+            | Self::ExpireTime(_)
+            | Self::LongKey(_)
+            | Self::TooLong(..)
+            | Self::Protocol => self,
+        }
+    }
+}
