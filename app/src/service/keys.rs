@@ -5,10 +5,12 @@ mod old;
 mod scan;
 mod set;
 mod set_options;
+mod variants;
 
 pub(super) use get::{exists, get, getrange, kind, memory_usage, strlen};
 pub(super) use scan::scan;
 pub(super) use set::{LargeWrite, append, del, publish, set, setrange};
+pub(super) use variants::{getset, psetex, setex, setnx};
 
 use vmalloc::{Machine, RegionInfo};
 

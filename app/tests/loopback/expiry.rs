@@ -57,6 +57,10 @@ fn options_that_redis_refuses_are_refused_in_its_words() {
         ("PEXPIRE k 9223372036854775807", "ERR invalid expire time in 'pexpire' command"),
         ("EXPIREAT k 9223372036854775807", "ERR invalid expire time in 'expireat' command"),
         ("PEXPIREAT k x", NOT_AN_INTEGER),
+        ("SETEX k 0 v", "ERR invalid expire time in 'setex' command"),
+        ("SETEX k a v", NOT_AN_INTEGER),
+        ("PSETEX k -1 v", "ERR invalid expire time in 'psetex' command"),
+        ("SETNX k", "ERR wrong number of arguments for 'setnx' command"),
         ("TIME now", "ERR wrong number of arguments for 'time' command"),
     ] {
         assert_eq!(world.error(&mut client, line), expected, "{line}");
@@ -94,6 +98,17 @@ fn options_that_go_together_do() {
         ("SET k v PXAT 1795993724600", status()),
         ("PEXPIRETIME k", Value::Integer(1_795_993_724_600)),
         ("EXPIRETIME k", Value::Integer(1_795_993_725)),
+        ("SETNX k w", Value::Integer(0)),
+        ("GETSET k w", bulk("v")),
+        ("TTL k", Value::Negative(-1)),
+        ("SETEX k 100 x", status()),
+        ("TTL k", Value::Integer(100)),
+        ("PSETEX k 50000 y", status()),
+        ("TTL k", Value::Integer(50)),
+        ("GETSET other z", Value::Null),
+        ("DEL other", Value::Integer(1)),
+        ("SETNX other z", Value::Integer(1)),
+        ("DEL other", Value::Integer(1)),
         // A time that is over: the key is set, and gone.
         ("SET k v EXAT 1", status()),
         ("GET k", Value::Null),

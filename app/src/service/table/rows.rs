@@ -141,6 +141,22 @@ impl<M: Machine + 'static> Commands<M> {
             .tips(CHANGES)
             .light()
             .errors("INVAL"),
+        Command::new(Key, "SETNX", 3, "key value", "as SET with `NX`: 1, or 0 where the key is there", keys::setnx)
+            .flags(WRITE | DENYOOM | FAST, STRING)
+            .keys(Keys::fixed(1, 1, 1, "OW insert"))
+            .errors("OOM"),
+        Command::new(Key, "SETEX", 4, "key seconds value", "as SET with `EX`", keys::setex)
+            .flags(WRITE | DENYOOM, STRING)
+            .keys(Keys::fixed(1, 1, 1, "OW update"))
+            .errors("OOM"),
+        Command::new(Key, "PSETEX", 4, "key milliseconds value", "as SET with `PX`", keys::psetex)
+            .flags(WRITE | DENYOOM, STRING)
+            .keys(Keys::fixed(1, 1, 1, "OW update"))
+            .errors("OOM"),
+        Command::new(Key, "GETSET", 3, "key value", "as SET with `GET`", keys::getset)
+            .flags(WRITE | DENYOOM | FAST, STRING)
+            .keys(Keys::fixed(1, 1, 1, "RW access update"))
+            .errors("OOM"),
         Command::new(Key, "DEL", -2, "key [key ...]", "frees regions by name: how many were there", keys::del)
             .flags(WRITE, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RM delete"))
