@@ -202,14 +202,14 @@ fn the_buffer_of_a_large_reply_is_not_given_back_during_an_audit() {
         let mut world = World::with_helpers("", FRAMES, 1, 10 * STEPS);
         let (mut one, mut other) = (world.connect(), world.connect());
         let mut third = world.connect();
-        world.ok(&mut one, "VMALLOC 8M NAME a");
+        world.ok(&mut one, "VMALLOC 16M NAME a");
         rest(&mut world);
         begin(&mut world, &mut one, "VPTE @a");
         begin(&mut world, &mut other, "VCHECK");
         if is_reset {
             world.reset(&one);
         } else {
-            assert_eq!(world.reply(&mut one).items().len(), 2048);
+            assert_eq!(world.reply(&mut one).items().len(), 4096);
             begin(&mut world, &mut one, "PING");
         }
         // Who has it neither goes nor is served.

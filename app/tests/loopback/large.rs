@@ -136,7 +136,8 @@ fn a_client_that_does_not_read_is_not_read_from() {
     let served = world.counter(&mut witness, "commands");
     assert!(served < 20, "{served} requests served for a client that does not read");
     let at_server = taken - world.socket(&client).send_queue();
-    assert!(at_server < 70_000, "{at_server} bytes read from a client that does not read");
+    // A wide receive buffer and the input of the connection, 68 KiB each.
+    assert!(at_server <= 2 * (68 << 10), "{at_server} bytes read from a client that does not read");
 
     // It reads at last, and gets everything, in order.
     for _ in 0..1000 {
