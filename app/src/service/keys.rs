@@ -1,5 +1,6 @@
 //! Named regions as the string keys of Redis: each command is a few lines over the regions.
 
+mod flush;
 mod get;
 mod old;
 mod scan;
@@ -7,7 +8,9 @@ mod set;
 mod set_options;
 mod variants;
 
-pub(super) use get::{exists, get, getrange, kind, memory_usage, strlen};
+pub(super) use flush::flush;
+pub(super) use get::{exists, get, getrange, kind, memory_usage, mget, strlen};
+pub(super) use old::getdel;
 pub(super) use scan::scan;
 pub(super) use set::{LargeWrite, append, del, publish, set, setrange};
 pub(super) use variants::{getset, psetex, setex, setnx};

@@ -34,6 +34,8 @@ pub struct Session {
     pub(super) working_at: Option<usize>,
     /// How far a request with many arguments has come.
     pub(super) walk: Option<Walk>,
+    /// The number of the name at which a request about all names goes on.
+    pub(super) next_name: Option<u32>,
     /// How far a large write into a key has come.
     pub(super) write: Option<LargeWrite>,
     /// A write whose bytes are still coming.
@@ -61,6 +63,7 @@ impl Session {
             failure: None,
             working_at: None,
             walk: None,
+            next_name: None,
             write: None,
             stream: None,
             streamed: None,

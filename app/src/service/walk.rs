@@ -1,4 +1,4 @@
-//! Requests with many arguments: they are worked at in slices, a turn after the other.
+//! Requests with many arguments, or about all names: they are worked at in slices, a turn after the other.
 
 use vmalloc::Machine;
 
@@ -6,10 +6,11 @@ use super::Service;
 use super::call::Call;
 use super::failure::Failure;
 use super::job::Job;
+use super::names::NameIndex;
 use super::session::Session;
 use crate::resp::ArgumentCursor;
 
-/// Work for arguments in one turn, in pages: an argument counts as one, and as many as are freed for it.
+/// Work in one turn, in pages: an argument or a name counts as one, and as many as are freed for it.
 const SLICE: u64 = 256;
 
 /// Where a request goes on that was not done in one turn. Its bytes stay in the input.
@@ -63,5 +64,27 @@ impl<M: Machine> Call<'_, '_, M> {
             walk = Walk { next: start, passes: walk.passes + 1, ..walk };
         }
         Ok(Some(walk.total))
+    }
+
+    /// Visits the number of each name, whether it is in use or not; a visit returns how many pages it
+    /// touched. Returns whether all were visited; otherwise the request is served again and goes on from here.
+    ///
+    /// Other requests are served in between: a name that they make may be visited or not.
+    pub(super) fn walk_names(
+        &mut self,
+        mut visit: impl FnMut(&mut Service<M>, NameIndex) -> u64,
+    ) -> bool {
+        let start = self.session.next_name.take().unwrap_or(1);
+        let mut left = SLICE;
+        for number in start..self.service.names.end() {
+            if left == 0 {
+                self.session.next_name = Some(number);
+                self.session.job = Some(Job::Continue);
+                return false;
+            }
+            let pages = NameIndex::new(number).map_or(0, |name| visit(self.service, name));
+            left = left.saturating_sub(1 + pages);
+        }
+        true
     }
 }

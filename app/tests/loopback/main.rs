@@ -24,6 +24,7 @@ mod keys;
 mod large;
 mod lazy;
 mod leases;
+mod many_keys;
 mod names;
 mod ownership;
 mod quotas;

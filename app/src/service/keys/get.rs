@@ -18,6 +18,32 @@ pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<
     }
 }
 
+/// `MGET key [key …]`: all values in one turn, or nulls.
+pub(in crate::service) fn mget<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let limit = call.service.config.output_bytes as u64;
+    let mut bytes = 0_u64;
+    for key in call.arguments.iter().skip(1) {
+        let length = call.service.key(key)?.map_or(0, |info| info.requested);
+        bytes = bytes.saturating_add(length);
+        if bytes > limit {
+            return Err(call.service.reply_limit(", use GET"));
+        }
+    }
+    call.reply.array(call.arguments.count() - 1);
+    for key in call.arguments.iter().skip(1) {
+        match call.service.read_key(key)? {
+            Some(info) => {
+                let service = &*call.service;
+                // Not more than the limit, which is a `usize`.
+                let length = usize::try_from(info.requested).unwrap_or(usize::MAX);
+                call.reply.bulk_in_place(length, |bytes| service.read(&info, 0, bytes))?;
+            }
+            None => call.reply.null(),
+        }
+    }
+    Ok(())
+}
+
 /// `GETRANGE key start end`: both are counted in; negative ones from the end.
 pub(in crate::service) fn getrange<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let number = |index| {

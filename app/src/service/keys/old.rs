@@ -7,6 +7,18 @@ use crate::service::Service;
 use crate::service::call::Call;
 use crate::service::failure::Failure;
 
+/// `GETDEL key`: the value, or a null; the key is gone.
+pub(in crate::service) fn getdel<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let key = call.argument(1);
+    call.service.has_key(key);
+    if reply(call, key)?
+        && let Some(info) = call.service.key(key)?
+    {
+        call.service.give_up(info.id);
+    }
+    Ok(())
+}
+
 /// Answers with the value of a key, or with a null. Returns whether the command may go on: where the
 /// reply needs more room than is left, the request is served again, and must have changed nothing.
 pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Result<bool, Failure> {

@@ -157,6 +157,23 @@ impl<M: Machine + 'static> Commands<M> {
             .flags(WRITE | DENYOOM | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW access update"))
             .errors("OOM"),
+        Command::new(Key, "GETDEL", 2, "key", "the bytes of a region, which is then freed, or null", keys::getdel)
+            .flags(WRITE | FAST, STRING)
+            .keys(Keys::fixed(1, 1, 1, "RW access delete"))
+            .errors("FAULT LIMIT"),
+        Command::new(Key, "MGET", -2, "key [key ...]", "the bytes of up to 1023 regions, together up to `output`, or nulls", keys::mget)
+            .flags(READONLY | FAST, STRING)
+            .keys(Keys::fixed(1, -1, 1, "RO access"))
+            .tips("request_policy:multi_shard")
+            .light()
+            .errors("FAULT LIMIT")
+            .hint(", use GET"),
+        Command::new(Key, "FLUSHDB", -1, "[ASYNC|SYNC]", "frees every region that has a name, in slices; regions without one stay", keys::flush)
+            .flags(WRITE, KEYSPACE | DANGEROUS)
+            .tips(ALL_SHARDS),
+        Command::new(Key, "FLUSHALL", -1, "[ASYNC|SYNC]", "the same", keys::flush)
+            .flags(WRITE, KEYSPACE | DANGEROUS)
+            .tips(ALL_SHARDS),
         Command::new(Key, "DEL", -2, "key [key ...]", "frees regions by name: how many were there", keys::del)
             .flags(WRITE, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RM delete"))

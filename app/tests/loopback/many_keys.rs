@@ -1,0 +1,117 @@
+//! Commands that read or free many string keys, or the value that they answer with.
+
+use crate::harness::{World, multibulk};
+use crate::value::Value;
+
+fn bulk(text: &str) -> Value {
+    Value::Bulk(text.into())
+}
+
+/// Replies and errors as Redis 7.0.15 gives them.
+#[test]
+fn values_are_read_together_and_taken_out() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    let ok = || Value::Status("OK".into());
+    for (line, expected) in [
+        ("SET a 1", ok()),
+        ("SET b two", ok()),
+        ("MGET a none b a", Value::Array(vec![bulk("1"), Value::Null, bulk("two"), bulk("1")])),
+        ("GETDEL a", bulk("1")),
+        ("GETDEL a", Value::Null),
+        ("EXISTS a", Value::Integer(0)),
+        ("MGET a", Value::Array(vec![Value::Null])),
+        ("FLUSHDB async", ok()),
+        ("EXISTS b", Value::Integer(0)),
+        ("FLUSHALL SYNC", ok()),
+        ("FLUSHDB", ok()),
+        ("DBSIZE", Value::Integer(0)),
+    ] {
+        assert_eq!(world.ok(&mut client, line), expected, "{line}");
+    }
+    world.ok(&mut client, "SET k v");
+    for (line, expected) in [
+        ("GETDEL", "ERR wrong number of arguments for 'getdel' command"),
+        ("MGET", "ERR wrong number of arguments for 'mget' command"),
+        ("FLUSHDB x", "ERR syntax error"),
+        ("FLUSHDB ASYNC SYNC", "ERR syntax error"),
+        ("FLUSHALL FOO", "ERR syntax error"),
+    ] {
+        assert_eq!(world.error(&mut client, line), expected, "{line}");
+    }
+    assert_eq!(world.ok(&mut client, "GET k"), bulk("v"));
+    assert!(world.check(&mut client).starts_with("OK areas=1 "));
+}
+
+#[test]
+fn each_key_counts_as_a_hit_or_a_miss() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    world.ok(&mut client, "SET a 1");
+    world.ok(&mut client, "MGET a none a");
+    world.ok(&mut client, "GETDEL a");
+    world.ok(&mut client, "GETDEL a");
+    let stats = world.ok(&mut client, "INFO stats").text();
+    assert!(stats.contains("keyspace_hits:3\r\nkeyspace_misses:2\r\n"), "{stats}");
+}
+
+#[test]
+fn values_longer_than_a_reply_are_refused_and_stay() {
+    let mut world = World::with("output=65536", 4096);
+    let mut client = world.connect();
+    let half = vec![b'h'; 32 << 10];
+    for key in [&b"a"[..], b"b"] {
+        world.request(&mut client, &[b"SET", key, &half]);
+    }
+    world.request(&mut client, &[b"SET", b"long", &[b'l'; (64 << 10) + 1]]);
+    world.ok(&mut client, "SET more x");
+    let both = Value::Array(vec![Value::Bulk(half.clone()), Value::Bulk(half.clone())]);
+    assert_eq!(world.ok(&mut client, "MGET a b"), both);
+    for (line, expected) in [
+        ("MGET a b more", "LIMIT reply exceeds 65536 bytes, use GET"),
+        ("GETDEL long", "LIMIT reply exceeds 65536 bytes, use GET first"),
+    ] {
+        assert_eq!(world.error(&mut client, line), expected, "{line}");
+    }
+    assert_eq!(world.ok(&mut client, "EXISTS a b long more").integer(), 4);
+    assert_eq!(world.ok(&mut client, "GETDEL a"), Value::Bulk(half));
+    assert_eq!(world.ok(&mut client, "EXISTS a b long more").integer(), 3);
+    let mut words = vec![&b"MGET"[..]];
+    words.resize(1025, b"none");
+    let reply = world.request(&mut client, &words);
+    assert!(matches!(&reply, Value::Error(text) if text.starts_with("LIMIT ")), "{reply:?}");
+    world.check(&mut client);
+}
+
+#[test]
+fn a_flush_frees_keys_in_slices_and_leaves_regions_without_a_name() {
+    let mut world = World::new();
+    let (mut one, mut other) = (world.connect(), world.connect());
+    world.ok(&mut one, "VMALLOC 4K");
+    for number in 0..1000 {
+        world.ok(&mut one, &format!("SET k:{number} x"));
+    }
+    world.ok(&mut one, "VMALLOC 3M NAME large");
+    world.send(&mut one, &multibulk(&[b"FLUSHALL"]));
+    world.step();
+    world.step();
+    let left = world.ok(&mut other, "DBSIZE").integer();
+    assert!((1..1001).contains(&left), "{left} are left while others are served");
+    assert_eq!(world.reply(&mut one), Value::Status("OK".into()));
+    assert_eq!(world.ok(&mut other, "DBSIZE").integer(), 0);
+    world.settle();
+    assert!(world.check(&mut other).starts_with("OK areas=1 "));
+    // A client that leaves in the midst of it leaves no trace.
+    for number in 0..1000 {
+        world.ok(&mut one, &format!("SET k:{number} x"));
+    }
+    world.send(&mut one, &multibulk(&[b"FLUSHDB"]));
+    world.step();
+    world.reset(&one);
+    world.settle();
+    let left = world.ok(&mut other, "DBSIZE").integer();
+    assert!(left < 1000, "{left}");
+    world.ok(&mut other, "FLUSHDB");
+    assert_eq!(world.ok(&mut other, "DBSIZE").integer(), 0);
+    assert!(world.check(&mut other).starts_with("OK areas=0 "));
+}
