@@ -7,7 +7,7 @@ use vmalloc::Machine;
 
 use super::call::Call;
 use super::failure::{Failure, Word};
-use super::glob;
+use super::glob::{self, Case};
 use super::table::{Command, Commands, Found};
 use crate::resp::{Arguments, Reply};
 
@@ -83,7 +83,9 @@ impl<'a> Filter<'a> {
                 let name = category.strip_prefix('@').unwrap_or(category);
                 wanted.eq_ignore_ascii_case(name.as_bytes())
             }),
-            Self::Pattern(pattern) => glob::matches(pattern, command.name.as_bytes()),
+            Self::Pattern(pattern) => {
+                glob::matches(pattern, command.name.as_bytes(), Case::Ignored)
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use vmalloc::{Machine, PAGE_BYTES};
 use super::Service;
 use super::call::Call;
 use super::failure::{Failure, Word};
-use super::glob;
+use super::glob::{self, Case};
 use crate::resp::{Arguments, Reply};
 
 /// Settings of Redis with one possible value here.
@@ -59,7 +59,7 @@ pub(super) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure>
 }
 
 fn is_wanted(patterns: Arguments<'_>, name: &str) -> bool {
-    patterns.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes()))
+    patterns.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes(), Case::Ignored))
 }
 
 fn pair(name: &str, value: fmt::Arguments<'_>, reply: &mut Reply<'_>) {

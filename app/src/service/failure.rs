@@ -144,7 +144,9 @@ pub enum Failure {
     },
     /// A reply is larger than the output may be; a hint says what to use instead.
     ReplyLimit(usize, &'static str),
-    /// A text that is kept for each client is too long: of what, its bytes, and the limit.
+    /// A search among the names would take more comparisons than a turn has.
+    TooManySteps(u64),
+    /// A text is too long: of what, its bytes, and the limit.
     TooLong(&'static str, usize, usize),
     /// A request has at least so many bytes, more than are held of one.
     RequestLimit(usize, usize),
@@ -236,6 +238,9 @@ impl fmt::Display for Failure {
                 write!(f, "FAULT {place} offset={offset} access={access}")
             }
             Self::ReplyLimit(limit, hint) => write!(f, "LIMIT reply exceeds {limit} bytes{hint}"),
+            Self::TooManySteps(limit) => {
+                write!(f, "LIMIT search exceeds {limit} comparisons, use SCAN")
+            }
             Self::TooLong(what, bytes, limit) => {
                 write!(f, "ERR {what} of {bytes} bytes exceeds {limit}")
             }

@@ -1,16 +1,47 @@
-//! Patterns as Redis has them: `*`, `?`, `[a-z]`, `[^a]`, `\`, without regard to case.
+//! Patterns as Redis has them: `*`, `?`, `[a-z]`, `[^a]`, `\`.
+
+/// Whether letters that differ only in their case are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Case {
+    /// The letters differ, as in keys.
+    Counts,
+    /// The letters are the same, as in names of settings and commands.
+    Ignored,
+}
+
+impl Case {
+    fn fold(self, byte: u8) -> u8 {
+        match self {
+            Self::Counts => byte,
+            Self::Ignored => byte.to_ascii_lowercase(),
+        }
+    }
+
+    fn is_same(self, one: u8, other: u8) -> bool {
+        self.fold(one) == self.fold(other)
+    }
+}
 
 /// Whether a text matches a pattern. Takes at most their lengths multiplied: one `*` is tried again
 /// at a time, never all of them.
-pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+pub(super) fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
+    matches_counted(pattern, text, case, &mut 0)
+}
+
+/// The same; adds the number of comparisons to `steps`.
+pub(super) fn matches_counted(pattern: &[u8], text: &[u8], case: Case, steps: &mut u64) -> bool {
     let (mut at, mut position) = (0, 0);
-    // Where to go on after the last `*`, and what it has swallowed so far.
+    // The element behind the last `*`, and the bytes that this `*` matches.
     let mut star: Option<(usize, usize)> = None;
     while position < text.len() {
+        *steps += 1;
         if pattern.get(at) == Some(&b'*') {
-            star = Some((at + 1, position));
             at += 1;
-        } else if let Some(next) = one(pattern, at, text[position]) {
+            if at == pattern.len() {
+                return true;
+            }
+            star = Some((at, position));
+        } else if let Some(next) = one(pattern, at, text[position], case, steps) {
             at = next;
             position += 1;
         } else if let Some((after, swallowed)) = star {
@@ -25,46 +56,43 @@ pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// Matches one byte with the element at `at`; where the next element is.
-fn one(pattern: &[u8], at: usize, byte: u8) -> Option<usize> {
+fn one(pattern: &[u8], at: usize, byte: u8, case: Case, steps: &mut u64) -> Option<usize> {
     match *pattern.get(at)? {
         b'?' => Some(at + 1),
-        b'[' => class(pattern, at + 1, byte),
-        b'\\' if at + 1 < pattern.len() => same(pattern[at + 1], byte).then_some(at + 2),
-        other => same(other, byte).then_some(at + 1),
+        b'[' => class(pattern, at + 1, byte, case, steps),
+        b'\\' if at + 1 < pattern.len() => case.is_same(pattern[at + 1], byte).then_some(at + 2),
+        other => case.is_same(other, byte).then_some(at + 1),
     }
 }
 
 /// Matches one byte with the class whose first element is at `at`. A class without an end reaches
 /// to the end of the pattern.
-fn class(pattern: &[u8], mut at: usize, byte: u8) -> Option<usize> {
+fn class(pattern: &[u8], mut at: usize, byte: u8, case: Case, steps: &mut u64) -> Option<usize> {
     let negated = pattern.get(at) == Some(&b'^');
     if negated {
         at += 1;
     }
     let mut found = false;
     while let Some(&low) = pattern.get(at).filter(|byte| **byte != b']') {
+        *steps += 1;
         match (low, pattern.get(at + 1), pattern.get(at + 2)) {
             (b'\\', Some(&escaped), _) => {
-                found |= same(escaped, byte);
+                found |= case.is_same(escaped, byte);
                 at += 2;
             }
             (_, Some(b'-'), Some(&high)) => {
-                let (low, high) = (low.to_ascii_lowercase(), high.to_ascii_lowercase());
+                let (low, high) = (case.fold(low), case.fold(high));
                 let range = low.min(high)..=low.max(high);
-                found |= range.contains(&byte.to_ascii_lowercase());
+                found |= range.contains(&case.fold(byte));
                 at += 3;
             }
             _ => {
-                found |= same(low, byte);
+                found |= case.is_same(low, byte);
                 at += 1;
             }
         }
     }
     (found != negated).then_some(at + 1)
-}
-
-fn same(one: u8, other: u8) -> bool {
-    one.eq_ignore_ascii_case(&other)
 }
 
 #[cfg(test)]
@@ -88,7 +116,10 @@ mod tests {
             ("[a", "a"),
         ];
         for (pattern, text) in yes {
-            assert!(matches(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");
+            assert!(
+                matches(pattern.as_bytes(), text.as_bytes(), Case::Ignored),
+                "{pattern} {text}"
+            );
         }
         let no = [
             ("", "a"),
@@ -102,13 +133,47 @@ mod tests {
             ("[", "a"),
         ];
         for (pattern, text) in no {
-            assert!(!matches(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");
+            assert!(
+                !matches(pattern.as_bytes(), text.as_bytes(), Case::Ignored),
+                "{pattern} {text}"
+            );
+        }
+    }
+
+    /// The answers of `KEYS` of Redis 7.0.15.
+    #[test]
+    fn case_counts_in_keys() {
+        for (pattern, text, is_match) in [
+            ("k", "K", false),
+            ("K", "K", true),
+            ("k*", "Ka", false),
+            ("[j-l]", "K", false),
+            ("[J-L]", "K", true),
+            ("[L-J]", "K", true),
+            ("[^k]*", "Ka", true),
+            (r"\Ka", "Ka", true),
+            (r"\ka", "Ka", false),
+            ("[k", "k", true),
+            ("[", "k", false),
+            ("[^", "k", true),
+            ("K[a-", "Ka", true),
+            ("K[]a]", "Ka", false),
+            (r"K[\", "Ka", false),
+            (r"Ka\", "Ka", false),
+            (r"Ka\", r"Ka\", true),
+        ] {
+            let (pattern_bytes, text_bytes) = (pattern.as_bytes(), text.as_bytes());
+            assert_eq!(
+                matches(pattern_bytes, text_bytes, Case::Counts),
+                is_match,
+                "{pattern} {text}"
+            );
         }
     }
 
     #[test]
     fn many_stars_take_no_exponential_time() {
         let pattern = b"*a".repeat(500);
-        assert!(!matches(&pattern, &[b'b'; 5000]));
+        assert!(!matches(&pattern, &[b'b'; 5000], Case::Counts));
     }
 }

@@ -11,7 +11,7 @@ mod variants;
 pub(super) use flush::flush;
 pub(super) use get::{exists, get, getrange, kind, memory_usage, mget, strlen};
 pub(super) use old::getdel;
-pub(super) use scan::scan;
+pub(super) use scan::{keys, scan};
 pub(super) use set::{LargeWrite, append, del, publish, set, setrange};
 pub(super) use variants::{getset, psetex, setex, setnx};
 

@@ -115,3 +115,77 @@ fn a_flush_frees_keys_in_slices_and_leaves_regions_without_a_name() {
     assert_eq!(world.ok(&mut other, "DBSIZE").integer(), 0);
     assert!(world.check(&mut other).starts_with("OK areas=0 "));
 }
+
+fn sorted(names: &Value) -> Vec<String> {
+    let mut names: Vec<_> = names.items().iter().map(Value::text).collect();
+    names.sort();
+    names
+}
+
+/// Replies and errors as Redis 7.0.15 gives them.
+#[test]
+fn names_are_found_by_patterns_that_distinguish_case() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    assert_eq!(world.ok(&mut client, "KEYS *"), Value::Array(Vec::new()));
+    for name in ["k", "Ka", "kb", "K[b"] {
+        world.ok(&mut client, &format!("SET {name} x"));
+    }
+    world.ok(&mut client, "VMALLOC 4K");
+    for (pattern, expected) in [
+        ("*", &["K[b", "Ka", "k", "kb"][..]),
+        ("k*", &["k", "kb"]),
+        ("K*", &["K[b", "Ka"]),
+        ("[^k]*", &["K[b", "Ka"]),
+        (r"K\[?", &["K[b"]),
+        ("?", &["k"]),
+        ("none", &[]),
+    ] {
+        assert_eq!(sorted(&world.ok(&mut client, &format!("KEYS {pattern}"))), expected);
+        let page = world.ok(&mut client, &format!("SCAN 0 COUNT 100 MATCH {pattern}"));
+        assert_eq!(page.items()[0].text(), "0");
+        assert_eq!(sorted(&page.items()[1]), expected, "{pattern}");
+    }
+    let setting = world.ok(&mut client, "CONFIG GET MAXMEM[O]RY");
+    assert_eq!(setting.items()[0], bulk("maxmemory"), "settings do not distinguish it");
+    for line in ["KEYS", "KEYS a b"] {
+        let expected = "ERR wrong number of arguments for 'keys' command";
+        assert_eq!(world.error(&mut client, line), expected);
+    }
+}
+
+#[test]
+fn a_search_that_takes_too_long_is_refused_and_a_page_ends_early() {
+    let mut world = World::with("output=65536", 4096);
+    let mut client = world.connect();
+    let (names, length) = (40, 512);
+    for number in 0..names {
+        let name = format!("{number:02}{}", "a".repeat(length - 2));
+        world.ok(&mut client, &format!("SET {name} x"));
+    }
+    assert_eq!(world.ok(&mut client, "KEYS *a").items().len(), names);
+    // For every byte of a name that `*` matches, the rest is compared again.
+    let slow = format!("*{}c", "a".repeat(length / 2));
+    let expected = "LIMIT search exceeds 1048576 comparisons, use SCAN";
+    assert_eq!(world.error(&mut client, &format!("KEYS {slow}")), expected);
+    let (mut cursor, mut pages) = ("0".to_owned(), 0);
+    while pages == 0 || cursor != "0" {
+        let page = world.ok(&mut client, &format!("SCAN {cursor} COUNT 1000 MATCH {slow}"));
+        assert_eq!(page.items()[1], Value::Array(Vec::new()));
+        cursor = page.items()[0].text();
+        pages += 1;
+    }
+    assert!((2..names).contains(&pages), "{pages} pages");
+    for number in 0..100 {
+        let name = format!("b{number:03}{}", "b".repeat(length - 4));
+        world.ok(&mut client, &format!("SET {name} x"));
+    }
+    let expected = "LIMIT reply exceeds 65536 bytes, use SCAN";
+    assert_eq!(world.error(&mut client, "KEYS *"), expected);
+    assert_eq!(world.ok(&mut client, "KEYS b*").items().len(), 100);
+    let pattern = "a".repeat(1025);
+    for line in [format!("KEYS {pattern}"), format!("SCAN 0 MATCH {pattern}")] {
+        assert_eq!(world.error(&mut client, &line), "ERR a pattern of 1025 bytes exceeds 1024");
+    }
+    world.check(&mut client);
+}

@@ -61,6 +61,7 @@ impl Failure {
             | Self::RequestsLimit(..)
             | Self::RequestMemory(_)
             | Self::TooManyArguments(..)
+            | Self::TooManySteps(_)
             | Self::TooManyWords(_)
             | Self::Busy(_) => self,
             // These are Redis' words.

@@ -216,6 +216,12 @@ impl<M: Machine + 'static> Commands<M> {
             .flags(READONLY, KEYSPACE)
             .tips("nondeterministic_output request_policy:special")
             .light(),
+        Command::new(Key, "KEYS", 2, "pattern", "all names that match; where that takes too long for one turn, an error", keys::keys)
+            .flags(READONLY, KEYSPACE | DANGEROUS)
+            .tips("request_policy:all_shards nondeterministic_output_order")
+            .light()
+            .errors("LIMIT")
+            .hint(", use SCAN"),
         Command::new(Key, "DBSIZE", 1, "", "regions with a name", info::dbsize)
             .flags(READONLY | FAST, KEYSPACE)
             .tips("request_policy:all_shards response_policy:agg_sum")
