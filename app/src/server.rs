@@ -10,11 +10,13 @@
 
 mod client;
 mod ending_log;
+mod execute;
 mod http_connection;
 mod http_connections;
 mod input;
 mod output;
 pub mod position;
+mod queue;
 mod request_buffer;
 mod respond;
 
@@ -83,8 +85,8 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     first: usize,
     /// No place from here on has a client.
     end: usize,
-    /// Whether an audit was under way in the last turn.
-    was_checking: bool,
+    /// Whether an audit or a transaction was under way in the last turn.
+    was_restricted: bool,
     /// Before it nothing is tidied up.
     tidy_at_us: u64,
 }
@@ -147,7 +149,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             ending_log: EndingLog::new(),
             first: 0,
             end: 0,
-            was_checking: false,
+            was_restricted: false,
             tidy_at_us: 0,
         })
     }
@@ -329,10 +331,10 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     /// turn is late, those who are left come first in the next one.
     fn serve(&mut self, now: Instant, budget: &mut Budget) -> bool {
         let mut busy = false;
-        // What is put off during an audit, nothing else recalls.
-        let is_checking = self.service.is_checking();
-        let calls_all = mem::replace(&mut self.was_checking, is_checking) || is_checking;
-        // Nor what waited for a streamed reply to end.
+        // Requests that are put off during an audit or a transaction are recalled by nothing else.
+        let is_restricted = self.service.is_restricted();
+        let calls_all = mem::replace(&mut self.was_restricted, is_restricted) || is_restricted;
+        // Nor those that waited for a streamed reply to end.
         let calls_all = self.service.take_readers_left() || calls_all;
         while self.end > 0 && self.clients[self.end - 1].line().is_none() {
             self.end -= 1;
@@ -368,12 +370,12 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             }
             if fate != Fate::Idle && self.service.is_late() {
                 self.first = at + 1;
-                self.was_checking |= calls_all;
+                self.was_restricted |= calls_all;
                 break;
             }
         }
         // An audit that has begun meanwhile may be over in the next turn, and has put off some as well.
-        self.was_checking |= self.service.is_checking();
+        self.was_restricted |= self.service.is_restricted();
         busy
     }
 }

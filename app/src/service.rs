@@ -52,7 +52,9 @@ mod stream;
 mod streamed;
 pub mod table;
 mod tally;
+mod transaction;
 mod walk;
+mod watch;
 
 pub use auth::NOT_ADMITTED;
 pub use call::{Call, Served, serve};
@@ -67,6 +69,7 @@ pub use roster::ClientBuffers;
 pub use session::Session;
 pub use stream::{Flow, Stream, open_stream};
 pub use tally::{BOUNDS_US, Tally};
+pub use transaction::{Queued, check_queued, reply_bytes};
 
 use alloc::vec::Vec;
 
@@ -88,6 +91,7 @@ use rates::Rates;
 use roster::Roster;
 use streamed::Writer;
 use tally::Tallies;
+use watch::Watches;
 
 /// What the image's reports call a region that a client has; its own have names of their own.
 const CLIENT: &str = "client";
@@ -133,6 +137,9 @@ pub struct Service<M: Machine + 'static> {
     writer: Option<Writer>,
     /// Whether a streamed reply has ended.
     readers_left: bool,
+    /// The session whose transaction runs; 0 where there is none.
+    exclusive: u64,
+    watches: Watches,
 }
 
 impl<M: Machine> Service<M> {
@@ -173,6 +180,8 @@ impl<M: Machine> Service<M> {
             streams: 0,
             writer: None,
             readers_left: false,
+            exclusive: 0,
+            watches: Watches::with_places(config.clients),
         })
     }
 
@@ -239,6 +248,7 @@ impl<M: Machine> Service<M> {
         self.forget_writer(session);
         self.ledger.abandon(self.ledger.of_place(session.place));
         session.stream = None;
+        self.discard_transaction(session);
         self.roster.leave(session.place);
         self.assert_given_back();
         self.held_for = self.held_for.filter(|number| *number != session.number);
@@ -247,7 +257,7 @@ impl<M: Machine> Service<M> {
     /// Frees regions whose lease has ended and what sessions that have ended left behind, as far as
     /// the budget goes. Returns whether anything was done.
     pub fn reap(&mut self, budget: &mut Budget) -> bool {
-        if self.is_checking {
+        if self.is_restricted() {
             return false;
         }
         let mut reaped = false;
@@ -324,6 +334,7 @@ impl<M: Machine> Service<M> {
                 }
             }
         }
+        self.touch(id);
         if let Some(name) = self.ledger.name(id) {
             self.names.remove(name);
             self.ledger.set_name(id, None);
@@ -339,6 +350,7 @@ impl<M: Machine> Service<M> {
 
     /// Forgets all that was noted of a region.
     fn forget(&mut self, id: RegionId) {
+        self.touch(id);
         if let Some(name) = self.ledger.remove(id) {
             self.names.remove(name);
         }

@@ -131,6 +131,9 @@ pub const ARGUMENTS_AT_ONCE: usize = 1024;
 /// Words of an inline request: as many as fit into the default line. Each costs 8 bytes at boot.
 pub const INLINE_WORDS: usize = 32 * KIB;
 
+/// Keys that all connections together can watch. Each costs 32 bytes at boot.
+pub const WATCHES: usize = 4096;
+
 /// Bytes of one request that are held at once. Only requests that do not fit into 64 KiB take more, while
 /// they come in and are served; the data of `SET` and `VWRITE` is not held.
 pub const REQUEST_BYTES_MAX: usize = 64 * MIB;

@@ -6,7 +6,9 @@ use core::mem;
 use runtime_config::limits;
 use vmalloc::Machine;
 
+use super::execute::Step;
 use super::output::{Output, Written};
+use super::queue::Queue;
 use super::request_buffer::{Allowance, Refusal, RequestBuffer};
 use super::respond::{respond, respond_spilled};
 use crate::buffers::{self, Buffers, Shortage};
@@ -38,7 +40,7 @@ const SPILL_SLACK_BYTES: usize = 4096;
 
 /// What the next bytes of a connection are.
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// Requests.
     Requests,
     /// The rest of a request that could not be held.
@@ -47,16 +49,22 @@ enum Phase {
     Stream(usize),
     /// The arguments behind the data of a large `SET`.
     Options,
+    /// The queue of a transaction.
+    Execute,
 }
 
 /// A place for a connection, with its buffers.
 #[derive(Debug)]
 pub(super) struct Client<T> {
     line: Option<Line>,
-    session: Session,
-    input: RequestBuffer<T>,
-    output: Output<T>,
-    phase: Phase,
+    pub(super) session: Session,
+    pub(super) input: RequestBuffer<T>,
+    pub(super) output: Output<T>,
+    pub(super) phase: Phase,
+    /// Requests of a transaction.
+    pub(super) queue: Queue<T>,
+    /// How far the request at the front of the queue was parsed.
+    pub(super) queue_resume: Resume,
     /// How far the request at the front of the input was parsed.
     resume: Resume,
     /// The peer will send no more.
@@ -121,6 +129,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             input: RequestBuffer::new(input),
             output: Output::new(output),
             phase: Phase::Requests,
+            queue: Queue::new(),
+            queue_resume: Resume::default(),
             resume: Resume::default(),
             is_finished: false,
             is_malformed: false,
@@ -142,6 +152,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.session.begin(number);
         self.phase = Phase::Requests;
         self.resume = Resume::default();
+        self.queue_resume = Resume::default();
         self.is_finished = false;
         self.is_malformed = false;
         self.held_turns = 0;
@@ -189,7 +200,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Whether the end of the connection gives memory back at once.
     pub(super) fn holds_memory(&self) -> bool {
-        self.output.holds_memory() || self.input.holds_memory() || self.session.is_growing()
+        self.output.holds_memory()
+            || self.input.holds_memory()
+            || self.queue.holds_memory()
+            || self.session.is_growing()
     }
 
     /// Ends with the connection: its buffers are empty, its regions are the service's to free.
@@ -197,6 +211,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         service.end(&mut self.session);
         self.line = None;
         self.input.clear(allowance);
+        self.queue.clear();
+        self.queue.give_back(allowance);
         self.output.clear();
     }
 
@@ -216,12 +232,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     pub(super) fn buffers(&self) -> ClientBuffers {
         let (output_size, output, spilled) = self.output.sizes();
         let (input, input_room) = self.input.sizes();
-        ClientBuffers { input, input_room, output_size, output, spilled }
+        let queue_size = self.queue.capacity();
+        ClientBuffers { input, input_room, output_size, output, spilled, queue_size }
     }
 
     /// Whether everything that had come is served and sent.
     fn is_done(&self) -> bool {
-        let is_open = !(self.is_finished || self.session.is_busy() || self.session.is_closing());
+        let is_busy = self.session.is_busy() || self.session.is_executing();
+        let is_open = !(self.is_finished || is_busy || self.session.is_closing());
         is_open && self.has_drained && self.input.is_empty() && self.output.is_empty()
     }
 
@@ -250,6 +268,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             if !shared.service.is_checking() {
                 self.output.give_back();
                 self.input.give_back(shared.allowance);
+                self.queue.give_back(shared.allowance);
             }
             let Some(received) = self.receive(shared, line) else { return Fate::Lost };
             let served = self.serve(shared, budget, &mut requests);
@@ -360,6 +379,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                     self.stream(shared, following)
                 }
                 Phase::Options => self.options(shared),
+                Phase::Execute => self.execute(shared),
             };
             if !progressed {
                 if self.is_finished && !self.session.is_busy() {
@@ -381,7 +401,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         respond(&mut self.output, &mut self.session, |session, reply| {
             stepped = service.step(session, reply, budget);
         });
-        if !comes_again && !self.session.is_busy() {
+        if !comes_again && !self.session.is_busy() && !self.session.is_executing() {
             self.session.end_request();
         }
         stepped
@@ -404,7 +424,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 self.finish(consumed);
             }
             // It may allocate.
-            Parsed::Oversize(_) if shared.service.is_checking() => return false,
+            Parsed::Oversize(_) if self.is_restricted(shared) => return false,
             Parsed::Oversize(oversize) => return self.oversize(shared, &oversize),
             Parsed::TooMany(rest) => {
                 let failure = match rest.following {
@@ -416,6 +436,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Parsed::Broken(error) => self.break_off(shared, error),
         }
         true
+    }
+
+    /// Whether an audit is under way, or another session's transaction.
+    fn is_restricted<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> bool {
+        shared.service.is_checking() || shared.service.is_excluded(&self.session)
     }
 
     /// What the client may send now.
@@ -434,7 +459,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         if self.resume.is_begun() {
             self.resume = Resume::default();
         }
-        if !self.session.is_busy() {
+        if !self.session.is_busy() && !self.session.is_executing() {
             self.session.end_request();
         }
     }
@@ -456,6 +481,26 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Answers the request that was parsed, in a buffer of its own where the reply is large. Returns
     /// false where it has to wait until what stands before it was sent.
     fn answer<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
+        let is_queuing = self.session.is_queuing();
+        if is_queuing {
+            match self.queue(shared) {
+                Step::Answered => return true,
+                Step::Wait => return false,
+                Step::Serve => {}
+            }
+        }
+        let is_whole = self.answer_now(shared);
+        if is_queuing {
+            self.after_immediate();
+        }
+        is_whole
+    }
+
+    /// Answers the request that was parsed, whatever its session's transaction.
+    fn answer_now<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
@@ -504,7 +549,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
         oversize: &Oversize,
     ) -> bool {
-        let Some(length) = oversize.length.filter(|_| !self.input.is_larger()) else {
+        let is_streamed = !(self.input.is_larger() || self.session.is_queuing());
+        let Some(length) = oversize.length.filter(|_| is_streamed) else {
             return self.hold(shared, oversize);
         };
         let arguments = shared.ranges.within(self.input.bytes());
@@ -626,7 +672,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Ends a large `SET` with the arguments behind its data.
     fn options<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
         // The region that has the name cannot be freed yet.
-        if shared.service.is_checking() {
+        if self.is_restricted(shared) {
             return false;
         }
         let limits = self.limits(shared);
@@ -661,7 +707,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.session.close();
     }
 
-    fn refuse<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, failure: &Failure) {
+    pub(super) fn refuse<M: Machine, B>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        failure: &Failure,
+    ) {
         let service = &mut *shared.service;
         respond(&mut self.output, &mut self.session, |_, reply| service.refuse(failure, reply));
     }

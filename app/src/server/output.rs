@@ -17,6 +17,8 @@ pub(super) struct Output<T> {
     spill: Option<Spill<T>>,
     /// Whether bytes of the last reply are still to be [filled in](Self::fill).
     is_streaming: bool,
+    /// While the replies of a transaction are collected: room that those to come need.
+    kept: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -44,11 +46,15 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
             wanted: SMALL_REPLY_BYTES,
             spill: None,
             is_streaming: false,
+            kept: None,
         }
     }
 
     /// Whether a request may be served. One with a large reply unsent is not served.
     pub(super) fn has_room(&mut self) -> bool {
+        if self.kept.is_some() {
+            return true;
+        }
         if self.fixed.len() - self.end < self.wanted && self.start > 0 {
             self.fixed.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -75,6 +81,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
 
     /// Appends a reply.
     pub(super) fn write<R>(&mut self, reply: impl FnOnce(&mut Reply<'_>) -> R) -> Written<R> {
+        if let Some(kept) = self.kept {
+            return self.write_collected(kept, reply);
+        }
         let mut room = Reply::new(&mut self.fixed[self.end..]);
         let result = reply(&mut room);
         if room.overflowed() {
@@ -83,6 +92,52 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         self.end += room.length();
         self.wanted = SMALL_REPLY_BYTES;
         Written::Whole
+    }
+
+    /// Appends a reply of a transaction behind those before it, and leaves room for those to come.
+    #[cold]
+    fn write_collected<R>(
+        &mut self,
+        kept: usize,
+        reply: impl FnOnce(&mut Reply<'_>) -> R,
+    ) -> Written<R> {
+        let (buffer, end) = match &mut self.spill {
+            Some(spill) => (spill.buffer.as_mut(), &mut spill.end),
+            None => (&mut *self.fixed, &mut self.end),
+        };
+        let limit = buffer.len().saturating_sub(kept).max(*end);
+        let mut room = Reply::new(&mut buffer[*end..limit]);
+        let result = reply(&mut room);
+        if room.overflowed() {
+            return Written::TooLarge(room.length(), result);
+        }
+        *end += room.length();
+        Written::Whole
+    }
+
+    /// Begins to collect the replies of a transaction, behind what is there: in the larger buffer, if there is
+    /// one. So much room is kept for replies to come. Until the end requests are served whatever was sent.
+    pub(super) fn collect(&mut self, buffer: Option<T>, kept: usize) {
+        if let Some(buffer) = buffer {
+            self.spill = Some(Spill { buffer, start: 0, end: 0 });
+        }
+        self.kept = Some(kept);
+    }
+
+    /// Whether the replies of a transaction are collected.
+    pub(super) fn is_collecting(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Keeps so much room for replies to come.
+    pub(super) fn keep(&mut self, kept: usize) {
+        self.kept = Some(kept);
+    }
+
+    /// Ends the collecting.
+    pub(super) fn stop_collecting(&mut self) {
+        self.kept = None;
+        self.wanted = SMALL_REPLY_BYTES;
     }
 
     /// Appends a large reply in a buffer of its own, which is dropped once it was sent. `false`
@@ -143,7 +198,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
 
     /// Drops the larger buffer once all of it was sent: until then no request is served.
     pub(super) fn give_back(&mut self) {
-        self.spill.take_if(|spill| spill.start == spill.end);
+        if self.kept.is_none() {
+            self.spill.take_if(|spill| spill.start == spill.end);
+        }
     }
 
     /// The size of the fixed buffer, the bytes that wait in it, and the size of the larger buffer.
@@ -164,6 +221,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         self.wanted = SMALL_REPLY_BYTES;
         self.spill = None;
         self.is_streaming = false;
+        self.kept = None;
     }
 }
 

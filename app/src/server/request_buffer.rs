@@ -44,6 +44,24 @@ impl Allowance {
     pub(super) fn used(&self) -> usize {
         self.used
     }
+
+    /// Takes some.
+    ///
+    /// # Errors
+    ///
+    /// There are not so many left.
+    pub(super) fn take(&mut self, bytes: usize) -> Result<(), Refusal> {
+        if self.used + bytes > self.limit {
+            return Err(Refusal::Allowance);
+        }
+        self.used += bytes;
+        Ok(())
+    }
+
+    /// Gives some back.
+    pub(super) fn give(&mut self, bytes: usize) {
+        self.used -= bytes;
+    }
 }
 
 /// Why a request gets no more room.

@@ -68,12 +68,16 @@ impl<M: Machine> Service<M> {
         length: u64,
         byte: u8,
     ) -> Result<(), Failure> {
+        self.touch(info.id);
         let filled = self.vm.machine().fill(info.range.address() + offset, length, byte);
         filled.map_err(|fault| self.fault(info, fault.address - info.range.address(), "write"))
     }
 
     /// Writes bytes whose range was checked.
     pub(super) fn write(&self, info: &RegionInfo, offset: u64, data: &[u8]) -> Result<(), Failure> {
+        if !data.is_empty() {
+            self.touch(info.id);
+        }
         let written = self.vm.machine().write(info.range.address() + offset, data);
         written.map_err(|fault| self.fault(info, fault.address - info.range.address(), "write"))
     }

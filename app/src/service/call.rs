@@ -18,6 +18,13 @@ const FRAMING_BYTES: usize = 64;
 /// How much of a request the error about an unknown command repeats, as in Redis.
 const ECHOED_BYTES_MAX: usize = 128;
 
+/// An `EXEC` with arguments.
+const EXEC_ARITY: &str =
+    "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command";
+/// An `EXEC` before the password was said.
+const EXEC_NOT_ADMITTED: &str =
+    "EXECABORT Transaction discarded because of: NOAUTH Authentication required.";
+
 /// A request being served.
 #[derive(Debug)]
 pub struct Call<'a, 'r, M: Machine + 'static> {
@@ -63,6 +70,11 @@ pub fn serve<M: Machine>(
     };
     if !command.takes(arguments.count()) {
         service.refuse_call(number, "ERR");
+        if command.name == "EXEC" {
+            service.discard_transaction(session);
+            Failure::Plain(EXEC_ARITY).write(reply);
+            return Served { hint: "" };
+        }
         wrong_count(command, reply);
         return Served { hint: "" };
     }
@@ -78,13 +90,16 @@ pub fn serve<M: Machine>(
     }
     if let Err(failure) = service.admit(session, command) {
         service.refuse_call(number, "NOAUTH");
-        failure.write(reply);
+        match command.name {
+            "EXEC" => Failure::Plain(EXEC_NOT_ADMITTED).write(reply),
+            _ => failure.write(reply),
+        }
         return Served { hint: "" };
     }
     if service.writer.is_some() {
         service.forget_writer(session);
     }
-    if service.is_checking && !command.is_light {
+    if service.is_restricted() && service.must_wait(session, command) {
         service.put_off(session);
         return Served { hint: "" };
     }
@@ -123,6 +138,13 @@ pub fn serve<M: Machine>(
 }
 
 impl<M: Machine> Service<M> {
+    /// Whether a request waits for the end of an audit, or of another session's transaction.
+    #[cold]
+    fn must_wait(&self, session: &Session, command: &Command<M>) -> bool {
+        let is_apart = matches!(command.group, Group::Connection | Group::Report);
+        self.is_checking && !command.is_light || self.is_excluded(session) && !is_apart
+    }
+
     /// The error about a reply that is larger than that, with a hint what to use instead.
     #[must_use]
     pub fn reply_limit(&self, hint: &'static str) -> Failure {
@@ -249,7 +271,7 @@ impl<'a, M: Machine> Call<'a, '_, M> {
 }
 
 /// Redis' wording, byte for byte: what a client sent may be anything.
-fn unknown(arguments: Arguments<'_>, reply: &mut Reply<'_>) {
+pub(super) fn unknown(arguments: Arguments<'_>, reply: &mut Reply<'_>) {
     let mut echoed = [0; 2 * ECHOED_BYTES_MAX + 8];
     let mut length = 0;
     for argument in arguments.iter().skip(1) {
@@ -272,7 +294,7 @@ fn unknown(arguments: Arguments<'_>, reply: &mut Reply<'_>) {
     ]);
 }
 
-fn unknown_subcommand<M: Machine>(
+pub(super) fn unknown_subcommand<M: Machine>(
     command: &Command<M>,
     arguments: Arguments<'_>,
     reply: &mut Reply<'_>,
@@ -288,7 +310,7 @@ fn c_string(bytes: &[u8], limit: usize) -> &[u8] {
     &bytes[..end.unwrap_or(bytes.len().min(limit))]
 }
 
-fn wrong_count<M: Machine>(command: &Command<M>, reply: &mut Reply<'_>) {
+pub(super) fn wrong_count<M: Machine>(command: &Command<M>, reply: &mut Reply<'_>) {
     let mut name = ArrayString::<32>::new();
     for character in command.name.chars() {
         // Names of commands are shorter than that.

@@ -139,6 +139,7 @@ impl<M: Machine> Service<M> {
     pub fn note_buffers(&mut self, session: &Session, buffers: ClientBuffers) {
         if let Some(guest) = self.roster.at(session.place) {
             guest.buffers = buffers;
+            guest.queued = session.queued_in_transaction();
             guest.output_peak = guest.output_peak.max(buffers.output);
         }
     }

@@ -156,6 +156,8 @@ pub enum Failure {
     RequestMemory(usize),
     /// A request has so many arguments, more than it may have.
     TooManyArguments(usize, usize),
+    /// All connections together watch so many keys already.
+    WatchLimit(usize),
     /// An inline request has more words than it may have.
     TooManyWords(usize),
     /// No memory for a reply of so many bytes.
@@ -254,6 +256,7 @@ impl fmt::Display for Failure {
             Self::TooManyArguments(count, limit) => {
                 write!(f, "LIMIT request of {count} arguments exceeds {limit}")
             }
+            Self::WatchLimit(limit) => write!(f, "LIMIT watched keys all {limit} taken"),
             Self::TooManyWords(limit) => write!(f, "LIMIT inline request exceeds {limit} words"),
             Self::ReplyMemory(bytes) => write!(f, "NOMEM no room for a reply of {bytes} bytes"),
             Self::Busy(what) => write!(f, "BUSY {what}"),

@@ -137,6 +137,11 @@ impl<M: Machine> Service<M> {
                 session.job = Some(job);
                 false
             }
+            // A transaction may wait for the end of a growth, and cannot use the region before.
+            Some(job) if self.is_excluded(session) && !matches!(job, Job::Grow(_)) => {
+                session.job = Some(job);
+                false
+            }
             Some(Job::Zero(zeroing)) => {
                 self.zero(session, zeroing, reply, budget);
                 true

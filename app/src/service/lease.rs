@@ -77,6 +77,7 @@ pub(super) fn vlease<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failu
     let info = call.service.region(call.session, call.argument(1))?;
     if call.argument(2).eq_ignore_ascii_case(b"PERSIST") {
         call.service.ledger.set_lease(info.id, 0);
+        call.service.touch(info.id);
     } else {
         let until_us = call.service.deadline(lease(call.argument(2))?);
         call.service.set_lease(&info, until_us)?;
@@ -189,6 +190,7 @@ pub(super) fn persist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fail
     let leased = info.filter(|info| call.service.ledger.lease(info.id).is_some());
     if let Some(info) = &leased {
         call.service.ledger.set_lease(info.id, 0);
+        call.service.touch(info.id);
     }
     call.reply.integer(leased.is_some().into());
     Ok(())
@@ -248,6 +250,7 @@ pub(super) fn time<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
 impl<M: Machine> Service<M> {
     fn set_lease(&mut self, info: &RegionInfo, until_us: u64) -> Result<(), Failure> {
         if self.leases.set(&mut self.ledger, info.id, until_us) {
+            self.touch(info.id);
             return Ok(());
         }
         Err(Failure::Quota("leases", self.leases.limit()))

@@ -151,6 +151,18 @@ impl Names {
         self.table.find(hash, |index| self.text(*index).is(text)).copied()
     }
 
+    /// The hash of a name, whether it is taken or not.
+    #[must_use]
+    pub fn hash_of(&self, text: &[u8]) -> u64 {
+        hash(self.seed, core::iter::once(text))
+    }
+
+    /// The hash of a name that is taken.
+    #[must_use]
+    pub fn hash_at(&self, index: NameIndex) -> u64 {
+        hash(self.seed, self.text(index).pieces())
+    }
+
     /// Takes a name that is valid and not taken; `None` where the table is full.
     pub fn insert(&mut self, text: &[u8], id: RegionId) -> Option<NameIndex> {
         debug_assert!(Self::is_valid(text) && self.find(text).is_none());

@@ -216,6 +216,7 @@ impl<M: Machine> Service<M> {
             None => self.names.insert(name, info.id),
         };
         self.ledger.set_name(info.id, index);
+        self.touch(info.id);
         self.ledger.move_to(self.ledger.named(), info.id);
         until_us
     }

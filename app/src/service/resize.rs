@@ -120,6 +120,7 @@ impl<M: Machine> Service<M> {
             let (info, how) = self.vm.resize(info.id, &wish.zeroed()).map_err(Failure::from)?;
             self.ledger.set_empty(info.id, false);
             self.ledger.set_pages(info.id, info.range.count().get());
+            self.touch(info.id);
             return Ok(Some((info, how)));
         }
         // First what is left of its last page, then pages that are zeroed in slices.
@@ -197,6 +198,7 @@ impl<M: Machine> Service<M> {
         if let Ok((info, _)) = &result {
             self.ledger.set_pages(id, info.range.count().get());
             self.ledger.set_empty(id, false);
+            self.touch(id);
         }
         self.change_ended(id);
         match result {

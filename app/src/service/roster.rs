@@ -30,6 +30,8 @@ pub(super) struct Guest {
     pub(super) buffers: ClientBuffers,
     /// The most bytes that were in its buffer of replies at the end of a turn.
     pub(super) output_peak: usize,
+    /// Requests that are queued for its transaction, where it is in one.
+    pub(super) queued: Option<usize>,
     /// Bytes of the arguments of the request that is served now, where it asks for them.
     pub(super) arguments: usize,
 }
@@ -47,6 +49,8 @@ pub struct ClientBuffers {
     pub output: usize,
     /// Size of a buffer taken for one large reply.
     pub spilled: usize,
+    /// Size of the buffer of requests that are queued for a transaction.
+    pub queue_size: usize,
 }
 
 impl Guest {
@@ -65,8 +69,16 @@ impl Guest {
         is_resp3: false,
         is_kept: false,
         is_killed: false,
-        buffers: ClientBuffers { input: 0, input_room: 0, output_size: 0, output: 0, spilled: 0 },
+        buffers: ClientBuffers {
+            input: 0,
+            input_room: 0,
+            output_size: 0,
+            output: 0,
+            spilled: 0,
+            queue_size: 0,
+        },
         output_peak: 0,
+        queued: None,
         arguments: 0,
     };
 }

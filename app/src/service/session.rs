@@ -11,6 +11,7 @@ use super::reply_mode::ReplyMode;
 use super::reservation::Reservation;
 use super::stream::Stream;
 use super::streamed::Streamed;
+use super::transaction::Transaction;
 use super::walk::Walk;
 use crate::resp;
 
@@ -32,6 +33,10 @@ pub struct Session {
     pub(super) failure: Option<Failure>,
     /// The place of that request's command in the table.
     pub(super) working_at: Option<usize>,
+    /// How far its transaction is.
+    pub(super) transaction: Transaction,
+    /// Requests that are queued.
+    pub(super) queued: usize,
     /// How far a request with many arguments has come.
     pub(super) walk: Option<Walk>,
     /// The number of the name at which a request about all names goes on.
@@ -62,6 +67,8 @@ impl Session {
             reservation: None,
             failure: None,
             working_at: None,
+            transaction: Transaction::None,
+            queued: 0,
             walk: None,
             next_name: None,
             write: None,
@@ -267,6 +274,7 @@ pub(super) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
 
 /// `RESET`: as a new connection; its regions stay.
 pub(super) fn reset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    call.service.discard_transaction(call.session);
     call.session.is_resp3 = false;
     call.session.is_authenticated = false;
     call.session.reply_mode.reset();

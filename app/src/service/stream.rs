@@ -112,7 +112,7 @@ impl<M: Machine> Service<M> {
         let (command, group) = if is_key { ("SET", Group::Key) } else { ("VWRITE", Group::Region) };
         let length = usize::try_from(stream.remaining).map_or(bytes.len(), |r| r.min(bytes.len()));
         let is_last = stream.naming.is_some() && length as u64 == stream.remaining;
-        if is_last && self.is_checking {
+        if is_last && self.is_checking || self.is_excluded(session) {
             // The region that has the name cannot be freed yet.
             session.stream = Some(stream);
             return Flow::Taken(0);

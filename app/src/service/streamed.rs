@@ -67,7 +67,8 @@ impl<M: Machine> Call<'_, '_, M> {
         let limit = self.service.config.bulk_bytes;
         let length = usize::try_from(bytes).ok().filter(|length| *length <= limit);
         let length = length.ok_or(Failure::ReplyLimit(limit, hint))?;
-        if length > AT_ONCE_BYTES_MAX {
+        // The replies of a transaction are collected before they are sent.
+        if length > AT_ONCE_BYTES_MAX && !self.session.is_executing() {
             return self.stream(info, start, bytes);
         }
         let service = &*self.service;

@@ -29,11 +29,14 @@ pub enum Group {
     Report,
     /// The connection.
     Connection,
+    /// Requests that are served together.
+    Transaction,
 }
 
 impl Group {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 4] = [Self::Region, Self::Key, Self::Report, Self::Connection];
+    pub const ALL: [Self; 5] =
+        [Self::Region, Self::Key, Self::Report, Self::Connection, Self::Transaction];
 
     /// As one word.
     #[must_use]
@@ -43,6 +46,7 @@ impl Group {
             Self::Key => "string",
             Self::Report => "server",
             Self::Connection => "connection",
+            Self::Transaction => "transactions",
         }
     }
 }

@@ -38,6 +38,7 @@ fn title(group: Group) -> &'static str {
         Group::Key => "regions with a name, as string keys",
         Group::Report => "reports and tools",
         Group::Connection => "connections",
+        Group::Transaction => "transactions",
     }
 }
 

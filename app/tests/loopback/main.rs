@@ -36,5 +36,6 @@ mod sessions;
 mod stock;
 mod streamed;
 mod sweeps;
+mod transactions;
 mod wide;
 mod words;

@@ -53,6 +53,7 @@ fn write<'a, M: Machine>(
     let bytes = call.arguments.iter().map(<[u8]>::len).sum();
     if let Some(guest) = call.service.roster.at(call.session.place) {
         guest.arguments = bytes;
+        guest.queued = call.session.queued_in_transaction();
     }
     let service = &*call.service;
     call.reply.text_by(|reply| lines(service, reply));
@@ -65,8 +66,10 @@ impl<M: Machine> Service<M> {
     fn write_lines(&self, wanted: impl Fn(&Guest) -> bool, reply: &mut Reply<'_>) {
         use fmt::Write;
         for (place, guest) in self.roster.guests().filter(|(_, guest)| wanted(guest)) {
+            let is_dirty = u32::try_from(place).is_ok_and(|place| self.watches.is_dirty(place));
+            let line = Line { place, guest, is_dirty, now_us: self.now_us };
             // Writing to a reply cannot fail.
-            let _ = writeln!(reply, "{}", Line { place, guest, now_us: self.now_us });
+            let _ = writeln!(reply, "{}", line);
         }
     }
 }
@@ -78,6 +81,8 @@ impl<M: Machine> Service<M> {
 struct Line<'a> {
     place: usize,
     guest: &'a Guest,
+    /// Whether a key that it watches has changed.
+    is_dirty: bool,
     now_us: u64,
 }
 
@@ -87,9 +92,14 @@ impl fmt::Display for Line<'_> {
         let [age, idle] = [self.guest.came_us, self.guest.seen_us]
             .map(|us| self.now_us.saturating_sub(us) / 1_000_000);
         let name = text(&self.guest.name);
-        let flags = if self.guest.is_kept { "e" } else { "N" };
         write!(f, "id={number} addr={peer} laddr={local} fd={} name={name}", self.place)?;
-        write!(f, " age={age} idle={idle} flags={flags} db=0 sub=0 psub=0 ssub=0 multi=-1")?;
+        write!(f, " age={age} idle={idle} flags=")?;
+        self.flags(f)?;
+        f.write_str(" db=0 sub=0 psub=0 ssub=0 multi=")?;
+        match self.guest.queued {
+            Some(count) => write!(f, "{count}")?,
+            None => f.write_str("-1")?,
+        }
         self.buffers(f)?;
         f.write_str(" cmd=")?;
         match self.guest.command {
@@ -105,15 +115,25 @@ impl fmt::Display for Line<'_> {
 }
 
 impl Line<'_> {
+    fn flags(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flags =
+            [(self.guest.queued.is_some(), "x"), (self.is_dirty, "d"), (self.guest.is_kept, "e")];
+        if flags.iter().all(|(is_set, _)| !is_set) {
+            return f.write_str("N");
+        }
+        flags.iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, flag)| f.write_str(flag))
+    }
+
     fn buffers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let buffers = self.guest.buffers;
         let (input, room, arguments) = (buffers.input, buffers.input_room, self.guest.arguments);
         let (size, peak, output) = (buffers.output_size, self.guest.output_peak, buffers.output);
         let spilled = buffers.spilled;
         let pieces = usize::from(spilled > 0);
-        let total = input + room + size + spilled;
+        let queue = buffers.queue_size;
+        let total = input + room + size + spilled + queue;
         let events = if output > 0 || spilled > 0 { "rw" } else { "r" };
-        write!(f, " qbuf={input} qbuf-free={room} argv-mem={arguments} multi-mem=0")?;
+        write!(f, " qbuf={input} qbuf-free={room} argv-mem={arguments} multi-mem={queue}")?;
         write!(f, " rbs={size} rbp={peak} obl={output} oll={pieces} omem={spilled}")?;
         write!(f, " tot-mem={total} events={events}")
     }

@@ -20,7 +20,7 @@ impl Failure {
     pub(in crate::service) fn in_words_of(self, group: Group) -> Self {
         match group {
             Group::Region | Group::Report => self,
-            Group::Key | Group::Connection => self.in_words_of_redis(),
+            Group::Key | Group::Connection | Group::Transaction => self.in_words_of_redis(),
         }
     }
 
@@ -63,6 +63,7 @@ impl Failure {
             | Self::TooManyArguments(..)
             | Self::TooManySteps(_)
             | Self::TooManyWords(_)
+            | Self::WatchLimit(_)
             | Self::Busy(_) => self,
             // These are Redis' words.
             Self::Plain(_)

@@ -122,6 +122,8 @@ pub(in crate::service) fn append<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     // A write that goes on has grown the region already.
     let begun = call.session.write;
     if let Some(info) = call.service.key(key)? {
+        // Unlike `SETRANGE` it changes the key without any bytes too.
+        call.service.touch(info.id);
         let end = begun.map_or(info.requested, |write| write.offset);
         return write_at(call, key, end, value);
     }

@@ -14,19 +14,21 @@ pub(super) const NOSCRIPT: u32 = 1 << 4;
 pub(super) const LOADING: u32 = 1 << 5;
 /// Redis serves the command from a replica without its master.
 pub(super) const STALE: u32 = 1 << 6;
+/// Redis keeps the command out of its log of slow ones.
+pub(super) const SKIP_SLOWLOG: u32 = 1 << 7;
 /// The time of the command does not depend on sizes.
-pub(super) const FAST: u32 = 1 << 7;
+pub(super) const FAST: u32 = 1 << 8;
 /// The command is served before the client has said the password.
-pub(super) const NO_AUTH: u32 = 1 << 8;
+pub(super) const NO_AUTH: u32 = 1 << 9;
 /// The command can be called without keys, though it can have some.
-pub(super) const NO_MANDATORY_KEYS: u32 = 1 << 9;
+pub(super) const NO_MANDATORY_KEYS: u32 = 1 << 10;
 /// `COMMAND GETKEYS` says where the keys are, not the positions.
-pub(super) const MOVABLEKEYS: u32 = 1 << 10;
+pub(super) const MOVABLEKEYS: u32 = 1 << 11;
 /// Redis serves the command while a script runs for too long.
-pub(super) const ALLOW_BUSY: u32 = 1 << 11;
+pub(super) const ALLOW_BUSY: u32 = 1 << 12;
 
 /// The words of the flags, in the order of their bits, which is that of Redis.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
     "write",
     "readonly",
     "denyoom",
@@ -34,6 +36,7 @@ const WORDS: [&str; 12] = [
     "noscript",
     "loading",
     "stale",
+    "skip_slowlog",
     "fast",
     "no_auth",
     "no_mandatory_keys",

@@ -2,15 +2,16 @@
 
 use vmalloc::Machine;
 
-use super::Group::{Connection, Key, Region, Report};
+use super::Group::{Connection, Key, Region, Report, Transaction};
 use super::flags::{
     ADMIN, ALLOW_BUSY, CONNECTION, DANGEROUS, DENYOOM, FAST, KEYSPACE, LOADING, MOVABLEKEYS,
-    NO_AUTH, NO_MANDATORY_KEYS, NOSCRIPT, READONLY, STALE, STRING, WRITE,
+    NO_AUTH, NO_MANDATORY_KEYS, NOSCRIPT, READONLY, SKIP_SLOWLOG, STALE, STRING, TRANSACTION,
+    WRITE,
 };
 use super::{Command, Commands, Keys};
 use crate::service::{
     allocate, audit, auth, batch, bench, bytes, command, counters, entries, fill, free, info,
-    inject, keys, lease, probe, protect, quota, report, resize, session,
+    inject, keys, lease, probe, protect, quota, report, resize, session, transaction, watch,
 };
 
 /// Flags of what takes regions, whose names are keys.
@@ -305,6 +306,23 @@ impl<M: Machine + 'static> Commands<M> {
             .light(),
         Command::new(Connection, "QUIT", -1, "", "closes the connection", session::quit)
             .flags(ANYBODY, CONNECTION)
+            .light(),
+        Command::new(Transaction, "MULTI", 1, "", "queues the requests that follow, until `EXEC`", transaction::multi)
+            .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
+            .light(),
+        Command::new(Transaction, "EXEC", 1, "", "serves the queued requests without others in between: their replies, or null where a watched key has changed", transaction::exec)
+            .flags(NOSCRIPT | LOADING | STALE | SKIP_SLOWLOG, TRANSACTION)
+            .errors("EXECABORT"),
+        Command::new(Transaction, "DISCARD", 1, "", "forgets the queued requests", transaction::discard)
+            .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
+            .light(),
+        Command::new(Transaction, "WATCH", -2, "key [key ...]", "makes the next `EXEC` fail if one of the keys changes before it", watch::watch)
+            .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
+            .keys(Keys::fixed(1, -1, 1, "RO"))
+            .errors("LIMIT")
+            .light(),
+        Command::new(Transaction, "UNWATCH", 1, "", "watches no key any more", watch::unwatch)
+            .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
             .light(),
     ];
 }

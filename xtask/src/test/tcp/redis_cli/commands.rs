@@ -31,7 +31,13 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
         let name = step.words.first().context("a line without a command")?;
         told.insert(String::from_utf8_lossy(name).to_uppercase());
     }
-    let names = names(&mut subject.connect()?)?;
+    let mut client = subject.connect()?;
+    // These need a connection that has sent `MULTI`.
+    for name in ["DISCARD", "EXEC"] {
+        client.call(&["MULTI"])?;
+        client.call(&[name])?;
+    }
+    let names = names(&mut client)?;
     ensure!(told == names, "not in both: {:?}", told.symmetric_difference(&names));
     for name in names {
         let good = http::served(subject, &name)?.good;

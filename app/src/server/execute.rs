@@ -1,0 +1,195 @@
+//! Transactions of a connection: requests are queued, and served one after the other by `EXEC`.
+
+use vmalloc::Machine;
+
+use super::client::{Client, OUTPUT_BYTES, Phase, Shared};
+use super::output::Written;
+use super::request_buffer::Refusal;
+use super::respond::respond;
+use crate::buffers::Buffers;
+use crate::resp::{self, Arguments, Limits, Parsed, Resume};
+use crate::service::{self, Failure, Queued};
+
+/// The queue holds what was parsed before.
+const LIMITS: Limits = Limits {
+    inline_bytes: 0,
+    bulk_bytes: usize::MAX,
+    arguments: usize::MAX,
+    held_bytes: usize::MAX,
+    is_admitted: true,
+};
+
+/// Bytes of the header of the reply to `EXEC`.
+const HEADER_BYTES: usize = 32;
+
+/// What comes of a request inside a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is answered.
+    Answered,
+    /// It is served like any other.
+    Serve,
+    /// It has to wait.
+    Wait,
+}
+
+impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
+    /// Queues the request that was parsed, or says that it is to be served now.
+    #[cold]
+    pub(super) fn queue<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> Step {
+        // The queue may grow.
+        if shared.service.is_checking() {
+            return Step::Wait;
+        }
+        let arguments = shared.ranges.within(self.input.bytes());
+        let service = &mut *shared.service;
+        let mut queued = Queued::Refused;
+        respond(&mut self.output, &mut self.session, |session, reply| {
+            queued = service::check_queued(service, session, arguments, reply);
+        });
+        match queued {
+            Queued::Serve => return Step::Serve,
+            Queued::Execute => return self.prepare_replies(shared),
+            Queued::Refused => return Step::Answered,
+            Queued::Queue => {}
+        }
+        match self.queue.push(arguments, shared.buffers, shared.allowance) {
+            Ok(()) => {
+                self.session.note_queued();
+                respond(&mut self.output, &mut self.session, |_, reply| reply.status("QUEUED"));
+            }
+            Err(refusal) => {
+                let failure = match refusal {
+                    Refusal::Allowance => {
+                        Failure::RequestsLimit(shared.allowance.used(), shared.allowance.limit())
+                    }
+                    Refusal::Memory => Failure::RequestMemory(self.queue.bytes().len()),
+                };
+                self.session.fail_transaction();
+                self.refuse(shared, &failure);
+            }
+        }
+        Step::Answered
+    }
+
+    /// Takes the room that the replies to all queued requests need at least, because a request that was served
+    /// must be answered.
+    fn prepare_replies<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> Step {
+        // It waits for other CPUs, and has its room.
+        if self.output.is_collecting() {
+            return Step::Serve;
+        }
+        if self.output.will_have_room(OUTPUT_BYTES) {
+            return Step::Wait;
+        }
+        let least = HEADER_BYTES + self.queue.reply_bytes();
+        let mut buffer = None;
+        if least > OUTPUT_BYTES {
+            let bytes = least + shared.service.reply_bytes_max();
+            buffer = shared.buffers.take("net/out", bytes);
+            if buffer.is_none() {
+                shared.service.discard_transaction(&mut self.session);
+                self.queue.clear();
+                self.refuse(shared, &Failure::ReplyMemory(bytes));
+                return Step::Answered;
+            }
+        }
+        self.output.collect(buffer, self.queue.reply_bytes());
+        Step::Serve
+    }
+
+    /// Goes on after a request of a transaction that was served at once.
+    #[cold]
+    pub(super) fn after_immediate(&mut self) {
+        if self.session.is_executing() {
+            self.phase = Phase::Execute;
+        } else if !self.session.is_waiting() {
+            self.output.stop_collecting();
+            if !self.session.is_queuing() {
+                self.queue.clear();
+            }
+        }
+    }
+
+    /// Serves the next request of the queue, or ends the transaction. Returns whether anything was done.
+    pub(super) fn execute<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
+        let parsed =
+            resp::parse(self.queue.bytes(), &LIMITS, shared.ranges, &mut self.queue_resume);
+        let Parsed::Request { consumed } = parsed else {
+            self.finish_execution(shared);
+            return true;
+        };
+        let arguments = shared.ranges.within(self.queue.bytes());
+        let least = service::reply_bytes(arguments);
+        self.output.keep(self.queue.reply_bytes() - least);
+        let service = &mut *shared.service;
+        let written = respond(&mut self.output, &mut self.session, |session, reply| {
+            service::serve(service, session, arguments, reply)
+        });
+        if let Written::TooLarge(needed, served) = written
+            && !self.answer_largely(shared, needed, served.hint)
+        {
+            return false;
+        }
+        if self.session.is_waiting() {
+            return false;
+        }
+        shared.service.counters.commands += 1;
+        self.queue.consume(consumed, least);
+        self.queue_resume = Resume::default();
+        true
+    }
+
+    /// Serves a queued request again whose reply did not fit, in a larger buffer, or says that there is none.
+    /// Returns `false` where it has to wait.
+    fn answer_largely<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        needed: usize,
+        hint: &'static str,
+    ) -> bool {
+        let too_large = shared.service.reply_limit(hint);
+        if needed > shared.service.reply_bytes_max() || self.output.holds_memory() {
+            self.refuse(shared, &too_large);
+            return true;
+        }
+        if shared.service.is_checking() {
+            shared.service.put_off(&mut self.session);
+            return false;
+        }
+        let bytes = self.queue.reply_bytes() + shared.service.reply_bytes_max();
+        let Some(buffer) = shared.buffers.take("net/out", bytes) else {
+            self.refuse(shared, &Failure::ReplyMemory(needed));
+            return true;
+        };
+        self.output.collect(Some(buffer), self.queue.reply_bytes());
+        let arguments: Arguments<'_> = shared.ranges.within(self.queue.bytes());
+        self.output.keep(self.queue.reply_bytes() - service::reply_bytes(arguments));
+        let service = &mut *shared.service;
+        let again = respond(&mut self.output, &mut self.session, |session, reply| {
+            service::serve(service, session, arguments, reply)
+        });
+        if matches!(again, Written::TooLarge(..)) {
+            self.refuse(shared, &too_large);
+        }
+        true
+    }
+
+    fn finish_execution<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) {
+        shared.service.discard_transaction(&mut self.session);
+        self.output.stop_collecting();
+        self.queue.clear();
+        self.queue_resume = Resume::default();
+        self.phase = Phase::Requests;
+        self.session.end_request();
+    }
+}

@@ -1,0 +1,126 @@
+//! `WATCH` and `UNWATCH`: which connections want to know that a key has changed.
+
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+use hashbrown::HashTable;
+use runtime_config::limits;
+use vmalloc::{Machine, RegionId};
+
+use super::Service;
+use super::call::Call;
+use super::failure::Failure;
+use super::session::Session;
+
+/// The watched keys of all connections, by the hashes of their names. Two names with one hash of 64 bits, whose
+/// seed no client knows, would only make a transaction fail that could have succeeded.
+#[derive(Debug)]
+pub(super) struct Watches {
+    table: HashTable<Watch>,
+    /// For each place of a connection.
+    places: Vec<Watcher>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Watch {
+    hash: u64,
+    place: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Watcher {
+    watches: usize,
+    /// Whether one of its keys has changed. A cell, because a write to a region changes nothing else here.
+    is_dirty: Cell<bool>,
+}
+
+impl Watches {
+    /// Makes room for the watches of so many connections.
+    pub(super) fn with_places(count: usize) -> Self {
+        // With half of it always unused the table cleans up after removals without allocating.
+        let table = HashTable::with_capacity(2 * limits::WATCHES);
+        Self { table, places: alloc::vec![Watcher::default(); count] }
+    }
+
+    /// Whether no connection watches a key.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    fn add(&mut self, hash: u64, place: u32) -> Result<(), Failure> {
+        let watch = Watch { hash, place };
+        if self.table.find(hash, |other| *other == watch).is_some() {
+            return Ok(());
+        }
+        if self.table.len() >= limits::WATCHES {
+            return Err(Failure::WatchLimit(limits::WATCHES));
+        }
+        self.table.insert_unique(hash, watch, |watch| watch.hash);
+        self.places[place as usize].watches += 1;
+        Ok(())
+    }
+
+    /// Marks the connections that watch a key.
+    fn touch(&self, hash: u64) {
+        for watch in self.table.iter_hash(hash).filter(|watch| watch.hash == hash) {
+            self.places[watch.place as usize].is_dirty.set(true);
+        }
+    }
+
+    /// Whether a key of the connection in a place has changed.
+    pub(super) fn is_dirty(&self, place: u32) -> bool {
+        self.places[place as usize].is_dirty.get()
+    }
+
+    /// Forgets the watches of the connection in a place.
+    pub(super) fn clear(&mut self, place: u32) {
+        let watcher = &mut self.places[place as usize];
+        if watcher.watches > 0 {
+            self.table.retain(|watch| watch.place != place);
+        }
+        *watcher = Watcher::default();
+    }
+}
+
+/// `WATCH key [key …]`
+pub(super) fn watch<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    if call.session.is_in_transaction() {
+        return Err(Failure::Redis("WATCH inside MULTI is not allowed"));
+    }
+    for key in call.arguments.iter().skip(1) {
+        let hash = call.service.names.hash_of(key);
+        call.service.watches.add(hash, call.session.place)?;
+    }
+    call.reply.status("OK");
+    Ok(())
+}
+
+/// `UNWATCH`
+pub(super) fn unwatch<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    call.service.unwatch(call.session);
+    call.reply.status("OK");
+    Ok(())
+}
+
+impl<M: Machine> Service<M> {
+    /// Forgets what a session watches.
+    pub(super) fn unwatch(&mut self, session: &Session) {
+        self.watches.clear(session.place);
+    }
+
+    /// Says that the contents, the lease or the name of a region changes, or is about to.
+    #[inline]
+    pub(super) fn touch(&self, id: RegionId) {
+        if !self.watches.is_empty() {
+            self.touch_watched(id);
+        }
+    }
+
+    #[cold]
+    fn touch_watched(&self, id: RegionId) {
+        if let Some(name) = self.ledger.name(id) {
+            self.watches.touch(self.names.hash_at(name));
+        }
+    }
+}
