@@ -2,6 +2,7 @@
 
 mod flush;
 mod get;
+mod mset;
 mod old;
 mod scan;
 mod set;
@@ -10,6 +11,7 @@ mod variants;
 
 pub(super) use flush::flush;
 pub(super) use get::{exists, get, getrange, kind, memory_usage, mget, strlen};
+pub(super) use mset::{mset, msetnx};
 pub(super) use old::getdel;
 pub(super) use scan::{keys, scan};
 pub(super) use set::{LargeWrite, append, del, publish, set, setrange};

@@ -13,6 +13,8 @@
 //! request in flight that replaces the same region gets no credit. A credit is checked again at
 //! publication, and where the old region has gone or shrunk meanwhile, the request may be refused then.
 
+use arrayvec::ArrayVec;
+use runtime_config::limits::ARGUMENTS_AT_ONCE;
 use vmalloc::{Machine, PAGE_BYTES, RegionId, RegionInfo};
 
 use super::Service;
@@ -72,11 +74,23 @@ impl<M: Machine> Service<M> {
         naming: &Naming<&[u8]>,
         pages: u64,
     ) -> Result<Demand, Failure> {
+        let demand = self.demand(session, naming, pages)?;
+        self.check(&demand)?;
+        Ok(demand)
+    }
+
+    /// How much of each limit a new region takes, which is not checked.
+    pub(super) fn demand(
+        &self,
+        session: &Session,
+        naming: &Naming<&[u8]>,
+        pages: u64,
+    ) -> Result<Demand, Failure> {
         let taken = self.find_name(naming)?;
         let is_named = naming.name().is_some();
         let replaces = taken.and_then(|index| self.names.id(index));
         let leases = usize::from(naming.has_lease());
-        let demand = Demand {
+        Ok(Demand {
             list: if is_named { self.ledger.named() } else { self.ledger.of_place(session.place) },
             is_named,
             usage: Usage { regions: 1, pages },
@@ -88,9 +102,47 @@ impl<M: Machine> Service<M> {
                 Some(id) if self.ledger.lease(id).is_some() => 0,
                 _ => leases,
             },
-        };
-        self.check(&demand)?;
-        Ok(demand)
+        })
+    }
+
+    /// Whether regions with these names, each of so many pages and without a lease, could all be
+    /// published now. A new name that occurs twice needs room for two.
+    pub(super) fn admit_all<'a>(
+        &mut self,
+        session: &Session,
+        regions: impl Iterator<Item = (&'a [u8], u64)> + Clone,
+    ) -> Result<(), Failure> {
+        let mut credited = ArrayVec::<RegionId, ARGUMENTS_AT_ONCE>::new();
+        let mut new_names = ArrayVec::<usize, ARGUMENTS_AT_ONCE>::new();
+        let (mut wanted, mut credit) = (0_u64, 0_u64);
+        let mut checked = Ok(());
+        for (name, pages) in regions {
+            let demand = self.demand(session, &Naming::of(name), pages);
+            checked =
+                demand.and_then(|demand| self.check_name(&demand).map(|()| demand)).map(|demand| {
+                    wanted = wanted.saturating_add(pages);
+                    if let Some(length) = demand.new_name {
+                        self.names.reserve(length);
+                        new_names.push(length);
+                    }
+                    if let Some((id, pages)) = demand.replaces
+                        && self.ledger.credit(id)
+                    {
+                        credit = credit.saturating_add(pages);
+                        credited.push(id);
+                    }
+                });
+            if checked.is_err() {
+                break;
+            }
+        }
+        // Nothing else is served before the regions are published.
+        new_names.into_iter().for_each(|length| self.names.unreserve(length));
+        credited.into_iter().for_each(|id| self.ledger.uncredit(id));
+        checked?;
+        let used = self.ledger.usage(self.ledger.named()).pages.saturating_mul(PAGE_BYTES);
+        let wanted = wanted.saturating_sub(credit).saturating_mul(PAGE_BYTES);
+        check("named bytes", wanted, used, self.quotas.named_bytes)
     }
 
     /// Whether a region may have so many pages more. A shrink always may.
@@ -119,14 +171,7 @@ impl<M: Machine> Service<M> {
         if demand.leases > 0 && self.leases.room(&self.ledger) < demand.leases {
             return Err(Failure::Quota("leases", self.leases.limit()));
         }
-        if let Some(length) = demand.new_name {
-            if self.names.is_full() {
-                return Err(Failure::Quota("names", self.names.limit()));
-            }
-            if !self.names.has_room(length) {
-                return Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()));
-            }
-        }
+        self.check_name(demand)?;
         let credit = demand.replaces.map_or(0, |(_, pages)| pages);
         let wanted = demand.usage.pages.saturating_sub(credit).saturating_mul(PAGE_BYTES);
         let used = self.ledger.usage(demand.list);
@@ -137,6 +182,19 @@ impl<M: Machine> Service<M> {
         }
         check("regions", demand.usage.regions.into(), used.regions.into(), quotas.regions)?;
         check("bytes", wanted, used_bytes, quotas.bytes)
+    }
+
+    /// Whether there is room for the name that a demand adds.
+    fn check_name(&self, demand: &Demand) -> Result<(), Failure> {
+        if let Some(length) = demand.new_name {
+            if self.names.is_full() {
+                return Err(Failure::Quota("names", self.names.limit()));
+            }
+            if !self.names.has_room(length) {
+                return Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()));
+            }
+        }
+        Ok(())
     }
 
     /// How many of `count` equal demands the limits have room for.

@@ -189,3 +189,72 @@ fn a_search_that_takes_too_long_is_refused_and_a_page_ends_early() {
     }
     world.check(&mut client);
 }
+
+/// Replies and errors as Redis 7.0.15 gives them.
+#[test]
+fn keys_are_set_together() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    let ok = || Value::Status("OK".into());
+    for (line, expected) in [
+        ("MSET a 1 b 2 a 3", ok()),
+        ("MGET a b", Value::Array(vec![bulk("3"), bulk("2")])),
+        ("EXPIRE a 100", Value::Integer(1)),
+        ("MSET a 4", ok()),
+        ("TTL a", Value::Negative(-1)),
+        ("MSETNX new 1 a 5", Value::Integer(0)),
+        ("MGET new a", Value::Array(vec![Value::Null, bulk("4")])),
+        ("MSETNX new 1 new 2", Value::Integer(1)),
+        ("GET new", bulk("2")),
+        ("DBSIZE", Value::Integer(3)),
+    ] {
+        assert_eq!(world.ok(&mut client, line), expected, "{line}");
+    }
+    world.request(&mut client, &[b"MSET", b"empty", b"", b"b", b"x"]);
+    assert_eq!(world.ok(&mut client, "STRLEN empty").integer(), 0);
+    for (line, expected) in [
+        ("MSET a", "ERR wrong number of arguments for 'mset' command"),
+        ("MSET a 1 b", "ERR wrong number of arguments for 'mset' command"),
+        ("MSETNX q 1 r", "ERR wrong number of arguments for 'msetnx' command"),
+    ] {
+        assert_eq!(world.error(&mut client, line), expected, "{line}");
+    }
+    assert!(world.check(&mut client).starts_with("OK areas=4 "));
+}
+
+#[test]
+fn keys_that_cannot_all_be_set_are_all_unchanged() {
+    const OOM: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+    let mut world = World::with("names=4 quota.named=32768", 4096);
+    let mut client = world.connect();
+    world.ok(&mut client, "MSET a 1 b 2");
+    let large = "x".repeat(9000);
+    let long = "k".repeat(513);
+    for (inject, line, expected) in [
+        (3, "MSET a x b x c x".to_owned(), OOM),
+        (0, "MSET a x c x d x e x".to_owned(), OOM),
+        (0, format!("MSET a {large} b {large} c {large}"), OOM),
+        (0, format!("MSET a x {long} x"), "ERR a key of 513 bytes exceeds 512"),
+        (2, "MSETNX c x d x".to_owned(), OOM),
+        (
+            0,
+            format!("MSET a x b {}", "x".repeat(1 << 20)),
+            "ERR a set of values of 1048577 bytes exceeds 1048576",
+        ),
+    ] {
+        world.ok(&mut client, &format!("VINJECT region {inject}"));
+        assert_eq!(world.error(&mut client, &line), expected);
+        let values = world.ok(&mut client, "MGET a b c d");
+        let [one, two] = [bulk("1"), bulk("2")];
+        assert_eq!(values, Value::Array(vec![one, two, Value::Null, Value::Null]));
+        assert!(world.check(&mut client).starts_with("OK areas=2 "));
+    }
+    world.ok(&mut client, "VINJECT region 0");
+    // Pages of regions that are replaced count once, and make room for the others.
+    world.ok(&mut client, &format!("SET a {}", "x".repeat(28_000)));
+    assert_eq!(world.error(&mut client, "MSET c x d x"), OOM);
+    assert_eq!(world.error(&mut client, &format!("MSET a {large} a x c {large} d {large}")), OOM);
+    world.ok(&mut client, &format!("MSET c {large} a x d x"));
+    assert_eq!(world.ok(&mut client, "DBSIZE").integer(), 4);
+    assert!(world.check(&mut client).starts_with("OK areas=4 "));
+}

@@ -96,14 +96,29 @@ pub(super) fn make<M: Machine>(
     value: &[u8],
 ) -> Result<(), Failure> {
     let service = &mut *call.service;
-    // A value of no bytes has a region of one, which is zero.
-    let is_empty = value.is_empty();
-    let value = if is_empty { &[0] } else { value };
-    // Not zeroed: every byte that can be read is written, and a growth clears the rest.
-    let request = Request::try_new(value.len() as u64)?.caller(CLIENT);
+    let request = request(value)?;
     let demand = service.admit_region(call.session, naming, request.pages().get())?;
+    let info = hold(service, &request, value)?;
+    service.hand_over_new(call.session, &info, naming, &demand);
+    service.ledger.set_empty(info.id, value.is_empty());
+    Ok(())
+}
+
+/// What a region for a value needs. A value of no bytes has a region of one, which is zero.
+pub(super) fn request(value: &[u8]) -> Result<Request, Failure> {
+    // Not zeroed: every byte that can be read is written, and a growth clears the rest.
+    Ok(Request::try_new(value.len().max(1) as u64)?.caller(CLIENT))
+}
+
+/// Allocates a region and writes a value into it. No client knows the region yet.
+pub(super) fn hold<M: Machine>(
+    service: &Service<M>,
+    request: &Request,
+    value: &[u8],
+) -> Result<RegionInfo, Failure> {
+    let value = if value.is_empty() { &[0] } else { value };
     let refused = |error| Failure::Allocate(error, Word::new(b"value"));
-    let region = service.vm.allocate(&request).map_err(refused)?;
+    let region = service.vm.allocate(request).map_err(refused)?;
     let info = region.info();
     let _ = region.into_raw();
     if let Err(failure) = service.write(&info, 0, value) {
@@ -111,9 +126,7 @@ pub(super) fn make<M: Machine>(
         let _ = service.vm.vfree(info.id);
         return Err(failure);
     }
-    service.hand_over_new(call.session, &info, naming, &demand);
-    service.ledger.set_empty(info.id, is_empty);
-    Ok(())
+    Ok(info)
 }
 
 /// `APPEND key value`: how long it is then.

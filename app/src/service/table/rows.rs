@@ -169,6 +169,16 @@ impl<M: Machine + 'static> Commands<M> {
             .light()
             .errors("FAULT LIMIT")
             .hint(", use GET"),
+        Command::new(Key, "MSET", -3, "key value [key value ...]", "SET of up to 511 keys, all or none; the values have up to 1 MiB together", keys::mset)
+            .flags(WRITE | DENYOOM, STRING)
+            .keys(Keys::fixed(1, -1, 2, "OW update"))
+            .tips("request_policy:multi_shard response_policy:all_succeeded")
+            .errors("OOM LIMIT"),
+        Command::new(Key, "MSETNX", -3, "key value [key value ...]", "the same where none of the keys is there: 1, or 0", keys::msetnx)
+            .flags(WRITE | DENYOOM, STRING)
+            .keys(Keys::fixed(1, -1, 2, "OW insert"))
+            .tips("request_policy:multi_shard response_policy:agg_min")
+            .errors("OOM LIMIT"),
         Command::new(Key, "FLUSHDB", -1, "[ASYNC|SYNC]", "frees every region that has a name, in slices; regions without one stay", keys::flush)
             .flags(WRITE, KEYSPACE | DANGEROUS)
             .tips(ALL_SHARDS),
