@@ -37,17 +37,34 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
         client.call(&["MULTI"])?;
         client.call(&[name])?;
     }
-    let names = names(&mut client)?;
+    let (subcommands, names): (BTreeSet<_>, BTreeSet<_>) =
+        all_names(&mut client)?.into_iter().partition(|name| name.contains('|'));
     ensure!(told == names, "not in both: {:?}", told.symmetric_difference(&names));
     for name in names {
-        let good = http::served(subject, &name)?.good;
-        ensure!(good > 0, "{name} was never served well");
+        // A command with subcommands is counted by these.
+        let prefix = format!("{name}|");
+        let mut parts = subcommands.iter().filter(|part| part.starts_with(&prefix)).peekable();
+        let is_served = |name: &str| Ok::<_, anyhow::Error>(http::served(subject, name)?.good > 0);
+        let is_good = match parts.peek() {
+            Some(_) => parts
+                .map(|part| is_served(part))
+                .collect::<anyhow::Result<Vec<_>>>()?
+                .contains(&true),
+            None => is_served(&name)?,
+        };
+        ensure!(is_good, "{name} was never served well");
     }
     Ok(())
 }
 
-/// What `COMMAND LIST` answers.
+/// The commands that `COMMAND LIST` names, without subcommands, in upper case.
 pub(super) fn names(client: &mut Client) -> anyhow::Result<BTreeSet<String>> {
+    let names = all_names(client)?.into_iter();
+    Ok(names.filter(|name| !name.contains('|')).collect())
+}
+
+/// What `COMMAND LIST` answers, in upper case.
+fn all_names(client: &mut Client) -> anyhow::Result<BTreeSet<String>> {
     let names = reports::array(client.call(&["COMMAND", "LIST"])?)?;
-    names.into_iter().map(reports::text).collect()
+    names.into_iter().map(|name| Ok(reports::text(name)?.to_uppercase())).collect()
 }
