@@ -258,3 +258,32 @@ fn keys_that_cannot_all_be_set_are_all_unchanged() {
     assert_eq!(world.ok(&mut client, "DBSIZE").integer(), 4);
     assert!(world.check(&mut client).starts_with("OK areas=4 "));
 }
+
+#[test]
+fn commands_on_many_keys_in_transactions_and_watched() {
+    let mut world = World::new();
+    let (mut one, mut other) = (world.connect(), world.connect());
+    for line in ["FLUSHALL", "MSET k 2 l 3", "MSETNX new 1 newer 2", "GETDEL k"] {
+        world.ok(&mut one, "DEL k new newer");
+        if !line.starts_with("MSETNX") {
+            world.ok(&mut one, "SET k 1");
+        }
+        world.ok(&mut one, "WATCH k newer");
+        world.ok(&mut other, line);
+        world.ok(&mut one, "MULTI");
+        world.ok(&mut one, "SET k mine");
+        assert_eq!(world.ok(&mut one, "EXEC"), Value::Null, "{line}");
+    }
+    for number in 0..600 {
+        world.ok(&mut other, &format!("SET k:{number} x"));
+    }
+    world.ok(&mut one, "MULTI");
+    for line in ["FLUSHDB", "MSET a 1 b 2", "MGET a none", "GETDEL b", "KEYS *"] {
+        assert_eq!(world.ok(&mut one, line), Value::Status("QUEUED".into()), "{line}");
+    }
+    let ok = || Value::Status("OK".into());
+    let values = Value::Array(vec![bulk("1"), Value::Null]);
+    let expected = vec![ok(), ok(), values, bulk("2"), Value::Array(vec![bulk("a")])];
+    assert_eq!(world.ok(&mut one, "EXEC"), Value::Array(expected));
+    assert!(world.check(&mut other).starts_with("OK areas=1 "));
+}
