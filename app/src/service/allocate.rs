@@ -68,8 +68,10 @@ impl<M: Machine> Call<'_, '_, M> {
     /// What the library is asked for. A region with a name belongs to nobody.
     pub(super) fn request(&self, bytes: u64, options: &Options<'_>) -> Result<Request, Failure> {
         let owner = if options.name.is_some() { 0 } else { self.session.number };
-        let mut request =
-            Request::try_new(bytes)?.caller(CLIENT).owner(owner).protection(options.protection);
+        let mut request = Request::try_new(bytes.min(size::BYTES_MAX))?
+            .caller(CLIENT)
+            .owner(owner)
+            .protection(options.protection);
         if let Some(align) = options.align {
             request = request.align(align)?;
         }

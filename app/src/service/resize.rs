@@ -40,6 +40,7 @@ pub(super) struct Growth {
 pub(super) fn vrealloc<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.service.region(call.session, call.argument(1))?;
     let bytes = size::parse(call.argument(2)).ok_or_else(|| size::invalid(call.argument(2)))?;
+    let bytes = bytes.min(size::BYTES_MAX);
     let mut wish = Resize::to(bytes);
     for word in call.arguments.iter().skip(3) {
         let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());

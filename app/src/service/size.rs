@@ -17,6 +17,10 @@ pub(super) fn parse(text: &[u8]) -> Option<u64> {
     resp::decimal(digits)?.checked_mul(1 << shift)
 }
 
+/// The most bytes that the library takes in a request: pages and guard have a 64-bit size. A region of
+/// so many is larger than any memory, and is refused for that.
+pub(super) const BYTES_MAX: u64 = u64::MAX - 2 * vmalloc::PAGE_BYTES;
+
 /// What is said of a text that is no size.
 pub(super) fn invalid(text: &[u8]) -> Failure {
     Failure::Invalid("a size is bytes below 2^64, with optional K, M, G or T", Word::new(text))
