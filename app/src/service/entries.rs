@@ -1,7 +1,7 @@
 //! `VPTE` and `VWALK`: what the real page tables say.
 
 use vmalloc::{Entry, Machine, PAGE_BYTES};
-use x86_64::VirtAddr;
+use x86_64::{PhysAddr, VirtAddr};
 
 use super::call::Call;
 use super::failure::{Failure, Word};
@@ -40,7 +40,9 @@ pub(super) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
             Some((level, entry)) => (level, Some(entry)),
             None => (4, None),
         };
-        row(call.reply, format_args!("{address:#018x} {level}"), entry);
+        // Of a large leaf each page has its own frame, not the first one of the leaf.
+        let frame = walk.translation();
+        row(call.reply, format_args!("{address:#018x} {level}"), entry, frame);
         if call.is_hopeless() {
             break;
         }
@@ -54,17 +56,20 @@ pub(super) fn vwalk<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     let walk = call.service.vm.walk(address);
     call.reply.array(walk.entries.len());
     for (level, entry) in (1..=walk.entries.len()).rev().zip(walk.entries) {
-        row(call.reply, format_args!("{level}"), entry);
+        let frame = entry.map(|entry| entry.frame().start_address());
+        row(call.reply, format_args!("{level}"), entry, frame);
     }
     Ok(())
 }
 
-fn row(reply: &mut Reply<'_>, front: core::fmt::Arguments<'_>, entry: Option<Entry>) {
-    match entry.filter(|entry| entry.is_present()) {
-        Some(entry) => {
-            let frame = entry.frame().start_address().as_u64();
-            reply.bulk_of(format_args!("{front} {frame:#018x} {entry}"));
-        }
+fn row(
+    reply: &mut Reply<'_>,
+    front: core::fmt::Arguments<'_>,
+    entry: Option<Entry>,
+    frame: Option<PhysAddr>,
+) {
+    match entry.filter(|entry| entry.is_present()).zip(frame) {
+        Some((entry, frame)) => reply.bulk_of(format_args!("{front} {frame:#018x} {entry}")),
         None => reply.bulk_of(format_args!("{front} - -")),
     }
 }

@@ -327,3 +327,24 @@ fn all_rights_have_names() {
         }
     }
 }
+
+/// The pages of a large leaf have frames of their own: what `VPTE` says is where their bytes are.
+#[test]
+fn each_page_of_a_large_leaf_has_its_own_frame() {
+    let mut world = World::with("", 8192);
+    let mut client = world.connect();
+    world.ok(&mut client, "VMALLOC 2M HUGE must NAME large");
+    let rows = world.ok(&mut client, "VPTE @large");
+    let frames: Vec<u64> = rows
+        .items()
+        .iter()
+        .map(|row| {
+            let text = row.text();
+            let fields: Vec<&str> = text.split(' ').collect();
+            assert_eq!(fields[1], "2", "{text}");
+            u64::from_str_radix(fields[2].strip_prefix("0x").unwrap(), 16).unwrap()
+        })
+        .collect();
+    let expected: Vec<u64> = (0..512).map(|page| frames[0] + page * 4096).collect();
+    assert_eq!(frames, expected);
+}
