@@ -164,5 +164,56 @@ fn a_scan_finds_every_key_once() {
     assert_eq!((count, found.len()), (200, 200));
     let none = world.ok(&mut client, "SCAN 0 COUNT 1000 TYPE hash");
     assert_eq!(none.items()[1], Value::Array(Vec::new()));
-    assert_eq!(world.ok(&mut client, "SCAN 4294967295").items()[0].text(), "0");
+    for cursor in ["4294967295", "18446744073709551615", "-1"] {
+        let page = world.ok(&mut client, &format!("SCAN {cursor}"));
+        assert_eq!(page, Value::Array(vec![bulk("0"), Value::Array(Vec::new())]), "{cursor}");
+    }
+    let first = world.request(&mut client, &[b"SCAN", b""]);
+    assert_eq!(first, world.ok(&mut client, "SCAN 0"), "no cursor is the first one");
+}
+
+/// After a peak most places of the table are empty: a page goes on until it has found something.
+#[test]
+fn a_scan_of_a_nearly_empty_table_takes_few_pages() {
+    let mut world = World::with("names=16384", 20_000);
+    let mut client = world.connect();
+    let mut peak = Vec::new();
+    for number in 0..16_384 {
+        peak.extend(format!("SET k:{number} x\r\n").into_bytes());
+    }
+    world.send(&mut client, &peak);
+    (0..16_384).for_each(|_| drop(world.reply(&mut client)));
+    for first in (0..16_383).step_by(500) {
+        let keys: Vec<String> =
+            (first..(first + 500).min(16_383)).map(|number| format!("k:{number}")).collect();
+        world.ok(&mut client, &format!("DEL {}", keys.join(" ")));
+    }
+    for count in ["1", "10", "9223372036854775807"] {
+        let (mut found, mut pages, mut cursor) = (Vec::new(), 0, "0".to_owned());
+        while pages == 0 || cursor != "0" {
+            let page = world.ok(&mut client, &format!("SCAN {cursor} COUNT {count}"));
+            found.extend(page.items()[1].items().iter().map(Value::text));
+            cursor = page.items()[0].text();
+            pages += 1;
+        }
+        assert_eq!(found, ["k:16383"], "COUNT {count}");
+        assert!(pages <= 3, "{pages} pages for one key, COUNT {count}");
+    }
+    // Many names come in pages that fit, whatever their number.
+    for number in 0..10_000 {
+        peak.clear();
+        peak.extend(format!("SET again:{number} x\r\n").into_bytes());
+        world.send(&mut client, &peak);
+    }
+    (0..10_000).for_each(|_| drop(world.reply(&mut client)));
+    let (mut found, mut cursor) = (0, "0".to_owned());
+    loop {
+        let page = world.ok(&mut client, &format!("SCAN {cursor} COUNT 1000000"));
+        found += page.items()[1].items().len();
+        cursor = page.items()[0].text();
+        if cursor == "0" {
+            break;
+        }
+    }
+    assert_eq!(found, 10_001);
 }

@@ -9,9 +9,8 @@ use crate::service::failure::Failure;
 use crate::service::glob::{self, Case};
 use crate::service::names::NameIndex;
 
-/// Names looked at by a request that does not say how many, and the most that one looks at.
+/// Names of a page that does not say how many.
 const COUNT_DEFAULT: u64 = 10;
-const COUNT_MAX: u64 = 1000;
 
 /// Bytes of a pattern: twice those of a name, so that each can be escaped.
 const PATTERN_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
@@ -21,11 +20,21 @@ const STEPS_MAX: u64 = 1 << 20;
 /// What it takes to look a name up and to reply with it, in such comparisons.
 const NAME_STEPS: u64 = 16;
 
-/// `SCAN cursor [MATCH pattern] [COUNT n] [TYPE string]`: the next cursor and names. A name that is
-/// there all the time is found once.
+/// Places of the table that one request looks at, found or not: fewer than take half a turn.
+const PLACES_MAX: u32 = 8192;
+
+/// Places between two looks at the clock.
+const PLACES_UNTIMED: u32 = 128;
+
+/// Room that the next name of a page may need, with its header.
+const NAME_ROOM: u64 = NAME_BYTES_MAX as u64 + 64;
+
+/// `SCAN cursor [MATCH pattern] [COUNT n] [TYPE string]`: the next cursor and names.
+///
+/// A page goes on until it has as many names as were asked for, the output is full, or the turn's
+/// time is used up. A name that is there all the time is found once: it keeps its place.
 pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let start = resp::decimal(call.argument(1)).and_then(|cursor| u32::try_from(cursor).ok());
-    let start = start.ok_or(Failure::Redis("invalid cursor"))?;
+    let start = cursor(call.argument(1)).ok_or(Failure::Redis("invalid cursor"))?;
     let (mut pattern, mut count, mut is_string) = (None, COUNT_DEFAULT, true);
     let mut words = call.arguments.iter().skip(2);
     while let Some(word) = words.next() {
@@ -44,16 +53,22 @@ pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
             return Err(Failure::Redis("syntax error"));
         }
     }
-    let names = &call.service.names;
+    let service = &*call.service;
+    let names = &service.names;
+    // Cursors beyond the table are the end: Redis takes any number.
+    let mut next = u32::try_from(start).unwrap_or(u32::MAX).max(1);
     let mark = call.reply.mark();
-    let mut next = start.max(1);
+    let mut buffer = [0; NAME_BYTES_MAX];
     call.reply.array_by(|reply| {
-        let mut found = 0;
-        let mut buffer = [0; NAME_BYTES_MAX];
-        let mut steps = 0;
-        for _ in 0..count.min(COUNT_MAX) {
+        let (mut found, mut looked, mut steps) = (0, 0, 0);
+        while next < names.end() {
+            let is_late = looked % PLACES_UNTIMED == PLACES_UNTIMED - 1 && service.is_late();
+            let is_full = found > 0 && reply.room() < NAME_ROOM;
+            let is_long = looked >= PLACES_MAX || steps > STEPS_MAX || is_late;
+            if found as u64 >= count || is_long || is_full {
+                return found;
+            }
             let text = NameIndex::new(next).and_then(|index| names.taken(index));
-            next = next.saturating_add(1);
             let text = text.map(|text| text.bytes(&mut buffer));
             let fits = |text: &&[u8]| {
                 pattern.is_none_or(|pattern| {
@@ -64,14 +79,10 @@ pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
                 reply.bulk(text);
                 found += 1;
             }
-            if next >= names.end() {
-                next = 0;
-                break;
-            }
-            if steps > STEPS_MAX {
-                break;
-            }
+            next += 1;
+            looked += 1;
         }
+        next = 0;
         found
     });
     call.reply.prepend(mark, |reply| {
@@ -117,4 +128,55 @@ fn checked(pattern: &[u8]) -> Result<&[u8], Failure> {
         return Err(Failure::TooLong("a pattern", pattern.len(), PATTERN_BYTES_MAX));
     }
     Ok(pattern)
+}
+
+/// Reads a cursor as Redis does, with `strtoul` of C: nothing is 0, a sign is taken and a negative
+/// number wraps, and space is refused.
+fn cursor(text: &[u8]) -> Option<u64> {
+    let (is_negative, digits) = match text {
+        [] => return Some(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = digits.iter().try_fold(0_u64, |number, digit| {
+        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })?;
+    Some(if is_negative { number.wrapping_neg() } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_read_as_redis_reads_them() {
+        for (text, expected) in [
+            ("", Some(0)),
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("+5", Some(5)),
+            ("-0", Some(0)),
+            ("-1", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("-18446744073709551615", Some(1)),
+            ("18446744073709551616", None),
+            ("-18446744073709551616", None),
+            ("99999999999999999999999", None),
+            ("-", None),
+            ("+", None),
+            ("+-1", None),
+            ("--1", None),
+            (" 1", None),
+            ("\t1", None),
+            ("1 ", None),
+            ("0x10", None),
+            ("x", None),
+        ] {
+            assert_eq!(cursor(text.as_bytes()), expected, "{text:?}");
+        }
+    }
 }
