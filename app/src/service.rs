@@ -245,6 +245,7 @@ impl<M: Machine> Service<M> {
         }
         self.give_back(reservation);
         self.end_streamed(session);
+        self.fail_write(session);
         self.forget_writer(session);
         self.ledger.abandon(self.ledger.of_place(session.place));
         session.stream = None;

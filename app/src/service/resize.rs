@@ -220,7 +220,10 @@ impl<M: Machine> Service<M> {
     ) {
         match after {
             After::Reply => self.refuse(&failure, reply),
-            After::Again => session.failure = Some(failure),
+            After::Again => {
+                self.fail_write(session);
+                session.failure = Some(failure);
+            }
         }
     }
 }

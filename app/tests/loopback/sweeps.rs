@@ -1,6 +1,6 @@
 //! `VFILL` and `VSUM`.
 
-use crate::harness::World;
+use crate::harness::{Client, World};
 use crate::value::Value;
 
 #[test]
@@ -44,5 +44,121 @@ fn long_ones_go_in_slices_and_notice_what_happens_meanwhile() {
         let reply = world.reply(&mut one);
         assert!(matches!(&reply, Value::Error(text) if text.starts_with(expected)), "{reply:?}");
         world.check(&mut other);
+    }
+}
+
+/// Everything that a client can see of keys, quotas and memory.
+fn state(world: &mut World, client: &mut Client) -> Vec<String> {
+    let keys = world.ok(client, "SCAN 0 COUNT 100");
+    let mut keys: Vec<String> = keys.items()[1].items().iter().map(Value::text).collect();
+    keys.sort();
+    let mut seen = vec![format!("{:?}", world.ok(client, "VQUOTA"))];
+    for key in keys {
+        for line in [format!("VSUM @{key}"), format!("STRLEN {key}"), format!("PTTL {key}")] {
+            let value = world.ok(client, &line);
+            let lease = line.starts_with("PTTL") && matches!(value, Value::Integer(_));
+            seen.push(if lease { format!("{line}: leased") } else { format!("{line}: {value:?}") });
+        }
+    }
+    world.purge(client);
+    seen.push(world.check(client).split(" generation").next().unwrap().to_owned());
+    seen
+}
+
+/// A reservation may fail at any place: after the error nothing has changed.
+#[test]
+fn a_reservation_that_fails_anywhere_changes_nothing() {
+    for helpers in [0, 1] {
+        let mut world = match helpers {
+            0 => World::with("clients=4", 6000),
+            _ => World::with_helpers("clients=4", 6000, 1, 5),
+        };
+        let (mut client, mut witness) = (world.connect(), world.connect());
+        let lines = [
+            "SET k other",
+            "SET new x",
+            "SET k other EX 100",
+            "APPEND k more",
+            "APPEND new x",
+            "SETRANGE k 9000 x",
+            "SETRANGE new 9000 x",
+            "SETRANGE new 3000000 x",
+            "SETRANGE k 3000000 x",
+            "SETRANGE empty 3000000 x",
+            "VREALLOC @k 9000",
+            "VREALLOC @k 3M",
+            "VREALLOC @k 9000 COPY",
+            "VREALLOC @large 5000",
+            "VMALLOC 9000 NAME k REPLACE",
+            "VMALLOC 3M NAME new",
+            "VMALLOCN 20 9000",
+            "VPROT @large ro",
+        ];
+        let mut failed = 0;
+        for line in lines {
+            for kind in ["region", "area", "frame", "table"] {
+                for number in 1..40 {
+                    world.ok(&mut witness, "SET k hello PX 1000000");
+                    world.request(&mut witness, &[b"SET", b"empty", b""]);
+                    world.ok(&mut witness, "VMALLOC 3M NAME large REPLACE");
+                    world.settle();
+                    let before = state(&mut world, &mut witness);
+                    world.ok(&mut client, &format!("VINJECT {kind} {number}"));
+                    let reply = world.ask(&mut client, line);
+                    world.ok(&mut client, &format!("VINJECT {kind} 0"));
+                    if !matches!(reply, Value::Error(_)) {
+                        world.ok(&mut client, "VFREEALL");
+                        world.ok(&mut client, "DEL new");
+                        break;
+                    }
+                    failed += 1;
+                    world.settle();
+                    let case = format!("{line}, {kind} {number}: {reply:?}");
+                    assert_eq!(state(&mut world, &mut witness), before, "{case}");
+                }
+            }
+        }
+        assert!(failed > 20, "{failed} failures");
+    }
+}
+
+#[test]
+fn a_write_far_behind_the_end_of_no_key_leaves_none() {
+    for helpers in [0, 1] {
+        let mut world = match helpers {
+            0 => World::with("", 4000),
+            _ => World::with_helpers("", 4000, 1, 5),
+        };
+        let mut client = world.connect();
+        world.ok(&mut client, "VMALLOC 8M");
+        let before = state(&mut world, &mut client);
+        for (offset, expected) in [
+            // No request may make a value so long, whatever memory there is.
+            (600_000_000, "ERR string exceeds maximum allowed size (proto-max-bulk-len)"),
+            // The growth fails: fewer frames are free than the value needs.
+            (10_000_000, "OOM command not allowed when used memory > 'maxmemory'."),
+        ] {
+            let error = world.error(&mut client, &format!("SETRANGE new {offset} x"));
+            assert_eq!(error, expected);
+            assert_eq!(world.ok(&mut client, "EXISTS new"), Value::Integer(0), "{offset}");
+            assert_eq!(state(&mut world, &mut client), before, "{offset}");
+        }
+        // The next request is not taken for what is left of the failed one.
+        assert_eq!(world.ok(&mut client, "APPEND new ab"), Value::Integer(2));
+        assert_eq!(world.ok(&mut client, "SETRANGE other 3000000 x"), Value::Integer(3_000_001));
+        // A client that goes away at any step leaves no key, or all of it.
+        for steps in 0..16 {
+            let mut gone = world.connect();
+            world.send(&mut gone, b"SETRANGE half 2000000 x\r\n");
+            (0..steps).for_each(|_| world.step());
+            world.reset(&gone);
+            world.settle();
+            if world.ok(&mut client, "EXISTS half") == Value::Integer(1) {
+                let last = world.ok(&mut client, "GETRANGE half 2000000 -1");
+                assert_eq!(last.text(), "x", "{steps} steps, {helpers} helpers");
+                world.ok(&mut client, "DEL half");
+            }
+        }
+        world.check(&mut client);
     }
 }

@@ -1,6 +1,6 @@
 //! Keys that are written, and that go.
 
-use vmalloc::{Machine, RegionInfo, Request};
+use vmalloc::{Machine, RegionId, RegionInfo, Request};
 
 use crate::resp::{self, Reply};
 use crate::service::call::Call;
@@ -24,6 +24,17 @@ pub(in crate::service) struct LargeWrite {
     offset: u64,
     /// Bytes that are written.
     done: usize,
+    /// The region that it made for a key that was not there: it goes again where the write fails.
+    made: Option<RegionId>,
+}
+
+impl<M: Machine> Service<M> {
+    /// Ends a write that cannot be made: a key that was made for it is gone.
+    pub(in crate::service) fn fail_write(&mut self, session: &mut Session) {
+        if let Some(id) = session.write.take().and_then(|write| write.made) {
+            self.give_up(id);
+        }
+    }
 }
 
 /// `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`: a new region, and the old one is
@@ -180,10 +191,13 @@ fn write_at<M: Machine>(
             call.reply.integer(end);
             return Ok(());
         }
-        // One byte, which grows by what is missing.
-        make(call, &naming, &[0])?;
+        // No byte, which grows by what is missing.
+        make(call, &naming, &[])?;
+        let made = call.service.key(key)?.map(|info| info.id);
+        call.session.write = Some(LargeWrite { offset, done: 0, made });
         return write_at(call, key, offset, value);
     };
+    let made = begun.and_then(|write| write.made);
     if value.is_empty() {
         call.reply.integer(info.requested);
         return Ok(());
@@ -197,18 +211,23 @@ fn write_at<M: Machine>(
     call.service.write(&info, 0, &[])?;
     if end > info.requested {
         let wish = Wish::to(end);
-        let Some((now, _)) = call.service.resize(call.session, &info, wish, After::Again)? else {
-            call.session.write = Some(LargeWrite { offset, done: 0 });
-            return Ok(());
-        };
-        info = now;
+        call.session.write = Some(LargeWrite { offset, done: 0, made });
+        match call.service.resize(call.session, &info, wish, After::Again) {
+            Ok(Some((now, _))) => info = now,
+            Ok(None) => return Ok(()),
+            Err(failure) => {
+                call.service.fail_write(call.session);
+                return Err(failure);
+            }
+        }
+        call.session.write = None;
     }
     let mut done = begun.map_or(0, |write| write.done.min(value.len()));
     let piece = &value[done..value.len().min(done + SLICE_BYTES)];
     call.service.write(&info, offset + done as u64, piece)?;
     done += piece.len();
     if done < value.len() {
-        call.session.write = Some(LargeWrite { offset, done });
+        call.session.write = Some(LargeWrite { offset, done, made });
         call.session.job = Some(Job::Continue);
         return Ok(());
     }
