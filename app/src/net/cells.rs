@@ -122,8 +122,8 @@ impl Cells {
     /// Notes after each packet whether it was the answer to a probe.
     pub(super) fn note_answer(&mut self) {
         if let Some(index) = self.patience.take_suspect() {
-            let cell = &self.cells[index];
-            self.patience.judge_answer(cell.set.get::<Socket<'_>>(cell.handle));
+            let cell = &mut self.cells[index];
+            cell.liveness.judge_answer(cell.set.get::<Socket<'_>>(cell.handle));
         }
     }
 

@@ -7,8 +7,9 @@
 //! - A peer that takes nothing (its window is 0), and
 //! - a peer that owes nothing and says nothing are only probed. An unanswered probe proves something
 //!   only where probes are answered at all: some relays (passt of 2023) keep the connection to the
-//!   client and leave probes to it unanswered. Once any peer has answered a probe, peers that leave
-//!   [`PROBES`] of them unanswered are given up; until then none is.
+//!   client and leave probes to it unanswered. A peer that has answered a probe on this connection,
+//!   and then leaves [`PROBES`] of them unanswered, is given up; any other is not. One answer is not
+//!   taken as proof for other connections: a relay's late acknowledgement looks like an answer.
 //!
 //! smoltcp's own timeout is not used: it ends each connection whose peer is silent for so long,
 //! also one that owes nothing.
@@ -37,6 +38,8 @@ pub(super) struct Liveness {
     owes_since: Instant,
     /// It takes no more bytes for now.
     is_stopped: bool,
+    /// It has answered a probe.
+    answers: bool,
     /// It was given up.
     pub(super) is_timed_out: bool,
 }
@@ -49,7 +52,21 @@ impl Liveness {
 
     /// Of a peer that has just begun a connection.
     pub(super) const fn heard_at(now: Instant) -> Self {
-        Self { heard_at: now, owes_since: NEVER, is_stopped: false, is_timed_out: false }
+        Self {
+            heard_at: now,
+            owes_since: NEVER,
+            is_stopped: false,
+            answers: false,
+            is_timed_out: false,
+        }
+    }
+}
+
+impl Liveness {
+    /// Notes that the peer has answered a probe, where its packet has changed nothing: a peer that
+    /// sends or ends would have come without a probe as well.
+    pub(super) fn judge_answer(&mut self, socket: &Socket<'_>) {
+        self.answers |= is_at_rest(socket);
     }
 }
 
@@ -58,8 +75,6 @@ impl Liveness {
 pub(super) struct Patience {
     /// Silence after which a peer is probed.
     probe_every: Option<Duration>,
-    /// A peer has answered a probe.
-    are_answered: bool,
     /// The socket whose packet may be the answer to a probe.
     suspect: Option<usize>,
 }
@@ -69,7 +84,7 @@ impl Patience {
     pub(super) fn new(seconds: usize) -> Self {
         let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
         let probe_every = (seconds > 0).then(|| Duration::from_secs(seconds));
-        Self { probe_every, are_answered: false, suspect: None }
+        Self { probe_every, suspect: None }
     }
 
     /// Silence after which a peer is probed.
@@ -87,7 +102,7 @@ impl Patience {
         now: Instant,
     ) {
         let was_probed = self.probe_every.is_some_and(|every| now >= peer.heard_at + every);
-        if was_probed && !self.are_answered && is_at_rest(socket) {
+        if was_probed && !peer.answers && is_at_rest(socket) {
             self.suspect = Some(index);
         }
         peer.heard_at = now;
@@ -100,12 +115,6 @@ impl Patience {
         self.suspect.take()
     }
 
-    /// Notes that probes are answered here, where a packet has changed nothing: a peer that sends or
-    /// ends would have come without a probe as well.
-    pub(super) fn judge_answer(&mut self, socket: &Socket<'_>) {
-        self.are_answered |= is_at_rest(socket);
-    }
-
     /// Whether the time of a peer is over. It is noted then.
     pub(super) fn is_over(&self, peer: &mut Liveness, socket: &Socket<'_>, now: Instant) -> bool {
         if !has_peer(socket) {
@@ -114,7 +123,7 @@ impl Patience {
         let is_unanswered = !peer.is_stopped && now >= self.owed_until(peer, socket);
         let probes_over = self
             .probe_every
-            .is_some_and(|every| self.are_answered && now >= peer.heard_at + every * (PROBES + 1));
+            .is_some_and(|every| peer.answers && now >= peer.heard_at + every * (PROBES + 1));
         peer.is_timed_out |= is_unanswered || probes_over;
         is_unanswered || probes_over
     }

@@ -57,19 +57,35 @@ fn a_request_during_the_wait_for_an_answer_is_no_answer() {
 }
 
 #[test]
-fn a_machine_that_is_gone_is_given_up_where_others_answer() {
+fn a_machine_that_is_gone_is_given_up_where_it_has_answered_before() {
     let mut world = World::with("tcp-keepalive=100", 1024);
     let mut witness = world.connect();
     let mut gone = world.connect();
     world.ok(&mut gone, "VMALLOC 4096");
-    world.settle();
+    // It answers a probe.
+    world.sleep(150);
     kill_machine_of(&mut world, &gone);
-    world.sleep(350);
+    world.sleep(300);
     assert_eq!(world.counter(&mut witness, "clients"), 2);
     world.sleep(100);
     assert_eq!(world.counter(&mut witness, "clients"), 1);
     assert_eq!(world.counter(&mut witness, "ended_timed_out"), 1);
     assert!(world.check(&mut witness).starts_with("OK areas=0 "));
+}
+
+#[test]
+fn the_answers_of_one_peer_say_nothing_of_another() {
+    let mut world = World::with("tcp-keepalive=100", 1024);
+    let mut witness = world.connect();
+    let mut silent = world.connect();
+    assert_eq!(world.ask(&mut silent, "PING"), pong());
+    world.settle();
+    // A relay that keeps the connection and answers no probe of it.
+    kill_machine_of(&mut world, &silent);
+    // The witness answers its probes meanwhile.
+    world.sleep(5000);
+    assert_eq!(world.counter(&mut witness, "clients"), 2);
+    assert_eq!(world.counter(&mut witness, "ended_timed_out"), 0);
 }
 
 #[test]
