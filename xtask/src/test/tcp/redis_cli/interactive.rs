@@ -77,7 +77,9 @@ impl Docs {
     fn read(client: &mut Client, name: &str) -> anyhow::Result<Self> {
         let reply = reports::array(client.call(&["COMMAND", "DOCS", name])?)?;
         let docs = reports::array(reply.into_iter().nth(1).context("a command without docs")?)?;
-        let arguments = reports::array(field(&docs, "arguments")?)?;
+        // A command without arguments has no such field.
+        let arguments =
+            field(&docs, "arguments").map_or_else(|_| Ok(Vec::new()), reports::array)?;
         let parts = arguments.into_iter().map(|argument| {
             let argument = reports::array(argument)?;
             let text = reports::text(field(&argument, "display_text")?)?;

@@ -25,13 +25,17 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let text = good(process::feed_within(command.arg("--pipe"), requests, LIMIT)?)?;
     ensure!(text.ends_with(&format!("errors: 0, replies: {KEYS}\n")), "--pipe says {text}");
     // An error is counted, and does not keep the others.
-    let requests = [encode(&["SET", "big", &"x".repeat(BIG_BYTES)]), encode(&["SET", "a@b", "x"])];
+    let long = "k".repeat(600);
+    let requests = [encode(&["SET", "big", &"x".repeat(BIG_BYTES)]), encode(&["SET", &long, "x"])];
     let mut command = super::command(subject)?;
     let output = process::feed_within(command.arg("--pipe"), requests.concat(), LIMIT)?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(text.ends_with("errors: 1, replies: 2\n"), "--pipe says {text}");
     let said = [&output.stdout[..], &output.stderr].concat();
-    ensure!(String::from_utf8_lossy(&said).contains("INVAL a name is"), "--pipe hides the error");
+    ensure!(
+        String::from_utf8_lossy(&said).contains("ERR a key of 600 bytes"),
+        "--pipe hides the error"
+    );
 
     let all: BTreeSet<_> = ask(subject, &["--scan"])?.lines().map(str::to_owned).collect();
     let expected = (0..KEYS).map(|number| format!("key:{number}")).chain(["big".to_owned()]);
