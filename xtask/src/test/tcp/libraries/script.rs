@@ -13,7 +13,7 @@ use crate::process;
 const LIMIT: Duration = Duration::from_secs(180);
 
 pub(super) fn redis_py(bench: &Bench<'_>) -> anyhow::Result<()> {
-    python(bench, "redis_py.py", 0)
+    python(bench, "redis_py.py", 410)
 }
 
 pub(super) fn redis_py_asyncio(bench: &Bench<'_>) -> anyhow::Result<()> {
