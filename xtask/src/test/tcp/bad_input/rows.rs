@@ -54,7 +54,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "a size whose guard overflows",
         "VMALLOC 18446744073709551615",
-        "INVAL size 18446744073709551615 overflows",
+        "TOOBIG 18446744073709551615 exceeds … of usable memory",
     ),
     ("more than the memory", "VMALLOC 1T", "TOOBIG 1T exceeds … of usable memory"),
     ("an alignment of 0", "VMALLOC 1 ALIGN 0", "INVAL alignment 0 is not a power of two"),

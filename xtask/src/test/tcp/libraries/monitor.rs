@@ -64,8 +64,19 @@ pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<()> {
     every_series(bench.subject.http()?, queries)
 }
 
-/// Compares the series that Prometheus has with the lines of `/metrics`.
+/// Compares the series that Prometheus has with the lines of `/metrics`. Commands that were served for
+/// the first time since the last scrape have series that the next one brings.
 fn every_series(image: SocketAddr, queries: SocketAddr) -> anyhow::Result<()> {
+    let mut difference = None;
+    let outcome = wait("every series", || {
+        difference = same_series(image, queries).err();
+        Ok(difference.is_none())
+    });
+    outcome.map_err(|error| difference.unwrap_or(error))
+}
+
+/// Compares once.
+fn same_series(image: SocketAddr, queries: SocketAddr) -> anyhow::Result<()> {
     let text = http::fetch(image, "/metrics")?;
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let names = lines.filter_map(|line| line.split(['{', ' ']).next());
