@@ -124,13 +124,13 @@ impl Roster {
         self.0.get(place as usize).is_some_and(|guest| guest.is_killed)
     }
 
-    /// All that are connected, each with its place.
+    /// All that are connected and not killed, each with its place.
     pub(super) fn guests(&self) -> impl Iterator<Item = (usize, &Guest)> + Clone {
-        self.0.iter().enumerate().filter(|(_, guest)| guest.number != 0)
+        self.0.iter().enumerate().filter(|(_, guest)| guest.number != 0 && !guest.is_killed)
     }
 
     /// All that are connected, to be changed.
     pub(super) fn guests_mut(&mut self) -> impl Iterator<Item = &mut Guest> {
-        self.0.iter_mut().filter(|guest| guest.number != 0)
+        self.0.iter_mut().filter(|guest| guest.number != 0 && !guest.is_killed)
     }
 }

@@ -183,6 +183,19 @@ fn names_of_clients_are_long_or_refused() {
     );
 }
 
+/// A killed connection is in no list, also before it is closed.
+#[test]
+fn a_killed_connection_is_listed_no_more() {
+    let mut world = World::new();
+    let (mut one, other) = (world.connect(), world.connect());
+    world.push(&one, b"CLIENT KILL ID 2\r\nCLIENT KILL ID 2\r\nCLIENT LIST\r\n");
+    assert_eq!(world.reply(&mut one).integer(), 1);
+    assert_eq!(world.reply(&mut one).integer(), 0);
+    let list = world.reply(&mut one);
+    assert_eq!(list.text().lines().count(), 1, "{}", list.text());
+    drop(other);
+}
+
 /// Each filter of `CLIENT KILL` chooses by itself and together with others.
 #[test]
 fn connections_are_killed_by_filters() {
