@@ -40,7 +40,7 @@ pub struct Map {
     part: Part,
 }
 
-/// What a request asks for.
+/// The content that a request asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     /// From 1 to [`BUCKETS_MAX`].

@@ -36,7 +36,7 @@ struct Cell {
     is_awake: bool,
     /// When it has something to do without a packet.
     due: Instant,
-    /// What is known of its peer.
+    /// The state of its peer.
     liveness: Liveness,
 }
 

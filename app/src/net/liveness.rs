@@ -29,7 +29,7 @@ const HALF_OPEN: Duration = Duration::from_secs(60);
 /// Probes in a row that a peer may leave unanswered.
 const PROBES: u32 = 3;
 
-/// What is known of one peer.
+/// The state of one peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Liveness {
     /// When its last packet came.

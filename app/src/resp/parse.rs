@@ -105,7 +105,7 @@ impl Resume {
         self.count > 0
     }
 
-    /// What is left of the request, to be skipped.
+    /// The rest of the request, to be skipped.
     #[must_use]
     pub fn rest(&self) -> Oversize {
         let following = self.count - self.index;

@@ -69,7 +69,7 @@ pub(super) struct Client<T> {
     resume: Resume,
     /// The peer will send no more.
     is_finished: bool,
-    /// What the peer sent made no sense.
+    /// The bytes of the peer break the protocol.
     is_malformed: bool,
     /// Turns for which replies have been held back.
     held_turns: u32,
@@ -228,7 +228,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         fate
     }
 
-    /// What is in the buffers.
+    /// The bytes in the buffers.
     pub(super) fn buffers(&self) -> ClientBuffers {
         let (output_size, output, spilled) = self.output.sizes();
         let (input, input_room) = self.input.sizes();
@@ -443,7 +443,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared.service.is_checking() || shared.service.is_excluded(&self.session)
     }
 
-    /// What the client may send now.
+    /// The bytes that the client may send now.
     fn limits<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
         let is_admitted = shared.service.is_admitted(&self.session);
         let held_bytes = match self.input.is_larger() {

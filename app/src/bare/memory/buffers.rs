@@ -43,7 +43,7 @@ pub struct WindowBuffer {
 impl AsRef<[u8]> for WindowBuffer {
     fn as_ref(&self) -> &[u8] {
         // SAFETY: 1. the region is mapped readable for as long as `self` lives. 2. It was zeroed,
-        // and frames that `grow` adds are RAM, so every byte has a value. 3. Nobody else has its
+        // and frames that `grow` adds are RAM, so every byte has a value. 3. No other owner has its
         // address.
         unsafe { slice::from_raw_parts(self.region.address().as_ptr(), self.bytes) }
     }
