@@ -67,30 +67,48 @@ fn keep(mut child: Child, mut input: impl Read + Send + 'static) -> std::io::Res
 mod tests {
     use super::*;
     use crate::pid::Pid;
+    use crate::sys::{self, Bond};
 
-    fn spawn(script: &str) -> (Child, Pid) {
-        let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+    /// How long a minder that works may take on a loaded machine.
+    const HANG: Duration = Duration::from_secs(60);
+
+    /// Starts a program that runs until its input ends or a signal does. It ends with the test.
+    fn spawn(command: &mut Command) -> (Child, Pid) {
+        sys::bind(command, Bond::Shared, &[]);
+        let child = command.stdin(Stdio::piped()).spawn().unwrap();
+        // The caller holds the input, so the process is alive and has a start.
         let pid = Pid::of(child.id()).unwrap();
         (child, pid)
     }
 
+    /// Runs a minder beside the test, and says when it has returned.
+    fn minder(child: Child, input: UnixStream) -> mpsc::Receiver<std::io::Result<()>> {
+        let (end, has_ended) = mpsc::channel();
+        std::thread::spawn(move || end.send(keep(child, input)));
+        has_ended
+    }
+
     #[test]
     fn a_child_that_spins_is_ended_when_the_input_ends() {
-        let (child, pid) = spawn("trap '' TERM HUP INT; while :; do :; done");
+        let script = "trap '' TERM HUP INT; while :; do :; done";
+        let (child, pid) = spawn(Command::new("sh").args(["-c", script]));
         let (held, input) = UnixStream::pair().unwrap();
-        let minder = std::thread::spawn(move || keep(child, input));
-        std::thread::sleep(Duration::from_millis(50));
+        let minder = minder(child, input);
+        // Longer than one look.
+        assert_eq!(minder.recv_timeout(LOOK * 2).unwrap_err(), RecvTimeoutError::Timeout);
         assert!(pid.lives(), "ended while QEMU lives");
         drop(held);
-        minder.join().unwrap().unwrap();
+        minder.recv_timeout(HANG).expect("the minder returns").unwrap();
         assert!(!pid.lives());
     }
 
     #[test]
     fn a_child_that_ends_is_not_waited_for() {
-        let (child, pid) = spawn("exit 0");
+        let (mut child, pid) = spawn(&mut Command::new("cat"));
         let (_held, input) = UnixStream::pair().unwrap();
-        keep(child, input).unwrap();
+        // The end of its input ends the child.
+        drop(child.stdin.take());
+        minder(child, input).recv_timeout(HANG).expect("the minder returns").unwrap();
         assert!(!pid.lives());
     }
 }
