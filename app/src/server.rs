@@ -10,7 +10,6 @@
 
 mod client;
 mod ending_log;
-mod execute;
 mod http_connection;
 mod http_connections;
 mod input;

@@ -2,12 +2,12 @@
 
 use vmalloc::Machine;
 
-use super::client::{Client, OUTPUT_BYTES, Phase, Shared};
-use super::output::Written;
-use super::request_buffer::Refusal;
-use super::respond::respond;
+use super::{Client, OUTPUT_BYTES, Phase, Shared};
 use crate::buffers::Buffers;
 use crate::resp::{self, Arguments, Limits, Parsed, Resume};
+use crate::server::output::Written;
+use crate::server::request_buffer::Refusal;
+use crate::server::respond::respond;
 use crate::service::{self, Failure, Queued};
 
 /// The queue holds what was parsed before.

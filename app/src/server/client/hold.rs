@@ -1,0 +1,84 @@
+//! Requests that do not fit into the fixed input of a connection.
+
+use runtime_config::limits;
+use vmalloc::Machine;
+
+use super::{Client, Phase, Shared};
+use crate::buffers::Buffers;
+use crate::resp::Oversize;
+use crate::server::request_buffer::Refusal;
+use crate::server::respond::respond;
+use crate::service::{self, Failure};
+
+impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
+    /// Begins with a request that does not fit into the fixed input: a large write is served as it
+    /// comes, all else is held. Returns whether anything was done.
+    pub(super) fn oversize<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        oversize: &Oversize,
+    ) -> bool {
+        let is_streamed = !(self.input.is_larger() || self.session.is_queuing());
+        let Some(length) = oversize.length.filter(|_| is_streamed) else {
+            return self.hold(shared, oversize);
+        };
+        let arguments = shared.ranges.within(self.input.bytes());
+        let (service, following) = (&mut *shared.service, oversize.following);
+        let mut opened = None;
+        respond(&mut self.output, &mut self.session, |session, reply| {
+            opened = service::open_stream(service, session, arguments, length, following, reply);
+        });
+        let Some(is_open) = opened else { return self.hold(shared, oversize) };
+        shared.service.counters.commands += 1;
+        self.skip(shared, oversize);
+        if is_open {
+            self.phase = Phase::Stream(following);
+        }
+        true
+    }
+
+    /// Gives the request at the front more room, or refuses it. Returns whether anything was done.
+    pub(super) fn hold<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        rest: &Oversize,
+    ) -> bool {
+        if shared.service.is_checking() {
+            return false;
+        }
+        let limit = held_bytes_max(shared);
+        let least = rest.consumed + rest.length.unwrap_or(0);
+        let refusal = if !shared.service.is_admitted(&self.session) {
+            service::NOT_ADMITTED
+        } else if self.input.capacity() >= limit || least > limit {
+            Failure::RequestLimit(least.max(self.input.capacity()), limit)
+        } else {
+            match self.input.grow(shared.buffers, limit, shared.allowance) {
+                Ok(()) => return true,
+                Err(Refusal::Allowance) => {
+                    Failure::RequestsLimit(shared.allowance.used(), shared.allowance.limit())
+                }
+                Err(Refusal::Memory) => Failure::RequestMemory(2 * self.input.capacity()),
+            }
+        };
+        self.refuse_oversize(shared, &refusal, rest);
+        true
+    }
+
+    /// Refuses a request of which bytes are still to come.
+    pub(super) fn refuse_oversize<M: Machine, B>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        failure: &Failure,
+        rest: &Oversize,
+    ) {
+        shared.service.counters.commands += 1;
+        self.refuse(shared, failure);
+        self.skip(shared, rest);
+    }
+}
+
+/// Bytes of one request that are held at most.
+pub(super) fn held_bytes_max<M: Machine, B>(shared: &Shared<'_, M, B>) -> usize {
+    limits::REQUEST_BYTES_MAX.min(shared.allowance.limit())
+}

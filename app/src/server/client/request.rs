@@ -1,0 +1,154 @@
+//! The requests of a connection, and their replies.
+
+use runtime_config::limits;
+use vmalloc::Machine;
+
+use super::execute::Step;
+use super::hold::held_bytes_max;
+use super::{Client, Shared};
+use crate::buffers::Buffers;
+use crate::resp::{self, Limits, Parsed, Resume};
+use crate::server::output::Written;
+use crate::server::respond::{respond, respond_spilled};
+use crate::service::{self, Failure, Served, Session};
+
+/// Bytes by which a reply may grow between the two times that it is made: its own buffer appears
+/// in the report, and counters gain a digit.
+const SPILL_SLACK_BYTES: usize = 4096;
+
+impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
+    /// Serves one request. Returns whether there was one.
+    pub(super) fn request<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
+        let limits = self.limits(shared);
+        match resp::parse(self.input.bytes(), &limits, shared.ranges, &mut self.resume) {
+            Parsed::Incomplete => return self.wait_for_more(shared),
+            Parsed::Empty { consumed } => self.finish(consumed),
+            Parsed::Request { consumed } => {
+                if !self.answer(shared) || self.session.is_waiting() {
+                    return false;
+                }
+                shared.service.counters.commands += 1;
+                self.finish(consumed);
+            }
+            // It may allocate.
+            Parsed::Oversize(_) if self.is_restricted(shared) => return false,
+            Parsed::Oversize(oversize) => return self.oversize(shared, &oversize),
+            Parsed::TooMany(rest) => {
+                let failure = match rest.following {
+                    0 => Failure::TooManyWords(limits.arguments.min(limits::INLINE_WORDS)),
+                    count => Failure::TooManyArguments(count, limits.arguments),
+                };
+                self.refuse_oversize(shared, &failure, &rest);
+            }
+            Parsed::Broken(error) => self.break_off(shared, error),
+        }
+        true
+    }
+
+    /// Whether an audit is under way, or another session's transaction.
+    pub(super) fn is_restricted<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> bool {
+        shared.service.is_checking() || shared.service.is_excluded(&self.session)
+    }
+
+    /// The bytes that the client may send now.
+    pub(super) fn limits<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
+        let is_admitted = shared.service.is_admitted(&self.session);
+        let held_bytes = match self.input.is_larger() {
+            true => held_bytes_max(shared),
+            false => shared.limits.held_bytes,
+        };
+        Limits { held_bytes, is_admitted, ..*shared.limits }
+    }
+
+    /// Steps over a request. Its reply may still be on its way.
+    pub(super) fn finish(&mut self, consumed: usize) {
+        self.input.consume(consumed);
+        if self.resume.is_begun() {
+            self.resume = Resume::default();
+        }
+        if !self.session.is_busy() && !self.session.is_executing() {
+            self.session.end_request();
+        }
+    }
+
+    /// Makes room for the rest of a request that is held in a larger buffer. Returns whether anything
+    /// was done.
+    fn wait_for_more<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
+        if self.input.is_larger() && self.input.is_full() {
+            let rest = self.resume.rest();
+            return self.hold(shared, &rest);
+        }
+        self.input.want_more();
+        false
+    }
+
+    /// Answers the request that was parsed, in a buffer of its own where the reply is large. Returns
+    /// false where it has to wait until what stands before it was sent.
+    fn answer<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
+        let is_queuing = self.session.is_queuing();
+        if is_queuing {
+            match self.queue(shared) {
+                Step::Answered => return true,
+                Step::Wait => return false,
+                Step::Serve => {}
+            }
+        }
+        let is_whole = self.answer_now(shared);
+        if is_queuing {
+            self.after_immediate();
+        }
+        is_whole
+    }
+
+    /// Answers the request that was parsed, whatever its session's transaction.
+    fn answer_now<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
+        let arguments = shared.ranges.within(self.input.bytes());
+        let (service, session) = (&mut *shared.service, &mut self.session);
+        let mut is_long = false;
+        let written = respond(&mut self.output, session, |session, reply| {
+            let served = service::serve(service, session, arguments, reply);
+            is_long = !served.hint.is_empty();
+            served
+        });
+        self.was_long = is_long;
+        let Written::TooLarge(needed, Served { hint }) = written else { return true };
+        if self.output.will_have_room(needed) {
+            return false;
+        }
+
+        let too_large = service.reply_limit(hint);
+        if needed > service.reply_bytes_max() {
+            self.refuse(shared, &too_large);
+            return true;
+        }
+        if service.is_checking() {
+            service.put_off(session);
+            return false;
+        }
+        let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
+            self.refuse(shared, &Failure::ReplyMemory(needed));
+            return true;
+        };
+        let again = |session: &mut Session, reply: &mut resp::Reply<'_>| {
+            service::serve(service, session, arguments, reply)
+        };
+        if respond_spilled(&mut self.output, buffer, session, again) {
+            shared.service.counters.replies_spilled += 1;
+        } else {
+            self.refuse(shared, &too_large);
+        }
+        true
+    }
+}

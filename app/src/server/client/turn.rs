@@ -1,0 +1,207 @@
+//! The turn of a connection: bytes in, requests served, bytes out.
+
+use core::mem;
+
+use vmalloc::Machine;
+
+use super::{Client, Fate, Phase, Shared};
+use crate::buffers::Buffers;
+use crate::net::{Line, Received};
+use crate::server::respond::respond;
+use crate::service::Budget;
+
+/// Requests of one client in one turn, where no clock says that the turn is long already.
+const REQUESTS_MAX: u32 = 1024;
+
+/// Requests between two looks at the clock.
+const REQUESTS_UNTIMED: u32 = 4;
+
+/// Turns that replies may be held back while there are more to come. A peer that delays its
+/// acknowledgements, behind a relay that waits for them, costs 40 ms for every reply to one batch
+/// that comes in two pieces.
+const HELD_TURNS_MAX: u32 = 8;
+
+impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
+    /// Does one turn's work.
+    pub(in crate::server) fn turn<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        budget: &mut Budget,
+    ) -> Fate {
+        let fate = self.work(shared, budget);
+        shared.service.note_buffers(&self.session, self.buffers());
+        self.rests = fate == Fate::Idle || self.is_done();
+        fate
+    }
+
+    /// Whether everything that had come is served and sent.
+    fn is_done(&self) -> bool {
+        let is_busy = self.session.is_busy() || self.session.is_executing();
+        let is_open = !(self.is_finished || is_busy || self.session.is_closing());
+        is_open && self.has_drained && self.input.is_empty() && self.output.is_empty()
+    }
+
+    /// Sends, receives and serves until there is nothing to do, the output is full, or the client
+    /// has had its share.
+    fn work<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        budget: &mut Budget,
+    ) -> Fate {
+        let Some(line) = self.line else { return Fate::Idle };
+        if shared.sockets.is_gone(line) {
+            return Fate::Lost;
+        }
+        if shared.service.is_killed(&self.session) {
+            return Fate::Closed;
+        }
+        if self.is_too_slow(shared.service) {
+            shared.service.counters.clients_slow += 1;
+            return Fate::Lost;
+        }
+        let mut requests = REQUESTS_MAX;
+        let mut fate = Fate::Idle;
+        loop {
+            // An audit counts what is allocated, on another CPU.
+            if !shared.service.is_checking() {
+                self.output.give_back();
+                self.input.give_back(shared.allowance);
+                self.queue.give_back(shared.allowance);
+            }
+            let Some(received) = self.receive(shared, line) else { return Fate::Lost };
+            let served = self.serve(shared, budget, &mut requests);
+            if requests == 0 && self.may_hold() {
+                self.held_turns += 1;
+                return Fate::Busy;
+            }
+            self.held_turns = 0;
+            let Some(sent) = self.send(shared, line) else { return Fate::Lost };
+            if self.session.is_closing() && self.output.is_empty() {
+                return Fate::Closed;
+            }
+            if !(received || served || sent) {
+                let is_working = self.session.is_busy() && !self.session.is_away();
+                return if is_working { Fate::Busy } else { fate };
+            }
+            fate = Fate::Busy;
+            if requests == 0
+                || self.is_done()
+                || self.session.is_busy()
+                || self.session.is_closing()
+            {
+                return fate;
+            }
+        }
+    }
+
+    /// Whether replies may wait for those of the requests that are left.
+    fn may_hold(&mut self) -> bool {
+        self.held_turns < HELD_TURNS_MAX && self.output.has_room() && !self.session.is_closing()
+    }
+
+    /// Moves what has come into the input. `None` where the connection is gone.
+    fn receive<M: Machine, B>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        line: Line,
+    ) -> Option<bool> {
+        self.has_drained = false;
+        // A connection whose output is full is not read from.
+        if self.is_finished || self.session.is_closing() || !self.output.has_room() {
+            return Some(false);
+        }
+        let room = self.input.room();
+        let limit = room.len();
+        if limit == 0 {
+            return Some(false);
+        }
+        match shared.sockets.receive(line, room) {
+            Received::Bytes(bytes) => {
+                self.has_drained = bytes < limit && shared.sockets.expects_more(line);
+                self.input.add(bytes);
+                shared.service.counters.bytes_received += bytes as u64;
+                Some(bytes > 0)
+            }
+            Received::Finished => {
+                self.is_finished = true;
+                Some(true)
+            }
+            Received::Gone => None,
+        }
+    }
+
+    fn send<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, line: Line) -> Option<bool> {
+        let mut sent = self.output.send(|bytes| shared.sockets.send(line, bytes))?;
+        while self.fill(shared)? {
+            sent += self.output.send(|bytes| shared.sockets.send(line, bytes))?;
+        }
+        shared.service.counters.bytes_sent += sent as u64;
+        Some(sent > 0)
+    }
+
+    /// Copies more of a streamed reply into the output, where that is empty. Returns whether there was
+    /// more, or `None` where it cannot follow: the connection must end then.
+    fn fill<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> Option<bool> {
+        let (service, session) = (&mut *shared.service, &mut self.session);
+        let filled = self.output.fill(|room| service.stream_on(session, room))?;
+        self.output.set_streaming(self.session.is_streaming());
+        Some(filled)
+    }
+
+    /// Serves what is in the input. Returns whether anything was done.
+    fn serve<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        budget: &mut Budget,
+        requests: &mut u32,
+    ) -> bool {
+        let mut served = false;
+        while *requests > 0 && !self.session.is_closing() && self.output.has_room() {
+            if self.session.is_busy() {
+                served |= self.step(shared, budget);
+                if self.session.is_busy() {
+                    break;
+                }
+                continue;
+            }
+            *requests -= 1;
+            let looks = mem::take(&mut self.was_long) || requests.is_multiple_of(REQUESTS_UNTIMED);
+            if looks && shared.service.is_late() {
+                *requests = 0;
+            }
+            let progressed = match &mut self.phase {
+                Phase::Requests => self.request(shared),
+                Phase::Discard(_) => self.discard(shared),
+                Phase::Stream(following) => {
+                    let following = *following;
+                    self.stream(shared, following)
+                }
+                Phase::Options => self.options(shared),
+                Phase::Execute => self.execute(shared),
+            };
+            if !progressed {
+                if self.is_finished && !self.session.is_busy() {
+                    // What is left can never become whole.
+                    self.session.close();
+                }
+                break;
+            }
+            served = true;
+        }
+        served
+    }
+
+    /// Goes on with the request under way. Returns whether anything was done.
+    fn step<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, budget: &mut Budget) -> bool {
+        let service = &mut *shared.service;
+        let comes_again = self.session.is_waiting();
+        let mut stepped = false;
+        respond(&mut self.output, &mut self.session, |session, reply| {
+            stepped = service.step(session, reply, budget);
+        });
+        if !comes_again && !self.session.is_busy() && !self.session.is_executing() {
+            self.session.end_request();
+        }
+        stepped
+    }
+}
