@@ -29,14 +29,16 @@ use cpu::{apic, backtrace, clock, control, local, others, segments, traps};
 use device::{exit, serial};
 use memory::{selfcheck, window};
 
-/// Boots and never returns: the service's loop, or the image's own tests.
+/// Boots and never returns: the machine is powered off after the service's loop or the image's own tests.
 pub fn run(start_info: StartInfo) -> ! {
     let (vm, config) = boot(start_info);
     // Both ways are compiled and checked in every build; the other one is left out when linking.
     if cfg!(feature = "selftest") {
         exit::leave(selftest::run(vm, &config))
     }
-    serve::run(vm, &config)
+    serve::run(vm, &config);
+    log::info!(target: "boot", "power off after {} us", clock::now_us());
+    exit::leave(Exit::Success)
 }
 
 /// Brings the machine up to its window. Not inlined: its 10 KiB of stack are free again afterwards.

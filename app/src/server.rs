@@ -18,6 +18,7 @@ pub mod position;
 mod queue;
 mod request_buffer;
 mod respond;
+mod shutdown;
 
 use alloc::vec::Vec;
 use core::{fmt, mem};
@@ -63,6 +64,8 @@ pub enum Turn {
         /// When the next turn is due; `None` is never.
         wake_us: Option<u64>,
     },
+    /// Power the machine off: a client has asked for it, and the connections are closed.
+    Off,
 }
 
 /// The service on a network device.
@@ -88,6 +91,8 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     was_restricted: bool,
     /// Before it nothing is tidied up.
     tidy_at_us: u64,
+    /// When a shutdown that is under way ends at the latest.
+    off_at_us: Option<u64>,
 }
 
 /// How many clients a configuration has room for in so much memory: as many as it wants, or what
@@ -150,6 +155,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             end: 0,
             was_restricted: false,
             tidy_at_us: 0,
+            off_at_us: None,
         })
     }
 
@@ -199,6 +205,9 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     fn take_turn(&mut self, now_us: u64) -> Turn {
         let now = Instant::from_micros(i64::try_from(now_us).unwrap_or(i64::MAX));
         self.service.set_now(now_us);
+        if self.service.is_shutting_down() {
+            return self.shut_down(now);
+        }
         // Spares another CPU the interrupt.
         self.service.vm().acknowledge();
         let mut budget = Budget::of_a_turn();
@@ -362,7 +371,9 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
                 let ending = client.ending(fate, &self.service, self.stack.sockets());
                 self.service.counters.note_ending(ending);
                 let number = client.session().number();
-                self.ending_log.note(Some(number), ending, self.service.now_us());
+                if !self.service.is_shutting_down() {
+                    self.ending_log.note(Some(number), ending, self.service.now_us());
+                }
                 client.end(&mut self.service, &mut self.allowance);
                 self.stack.sockets().close(line, now);
                 self.service.counters.clients -= 1;

@@ -47,6 +47,7 @@ mod reservation;
 mod resize;
 mod roster;
 mod session;
+mod shutdown;
 mod size;
 mod stream;
 mod streamed;
@@ -131,6 +132,8 @@ pub struct Service<M: Machine + 'static> {
     held_for: Option<u64>,
     /// Whether an audit is under way: nothing may be allocated or freed.
     is_checking: bool,
+    /// Whether a client has asked for a shutdown.
+    is_shutting_down: bool,
     /// Replies that are being streamed.
     streams: usize,
     /// The request for which new readers of a region are delayed.
@@ -177,6 +180,7 @@ impl<M: Machine> Service<M> {
             reservations: 0,
             held_for: None,
             is_checking: false,
+            is_shutting_down: false,
             streams: 0,
             writer: None,
             readers_left: false,

@@ -56,6 +56,9 @@ pub const CLIENT_LIBRARY_BYTES_MAX: usize = 64;
 /// for this long, in microseconds, before it is refused.
 pub const CLIENT_WAIT_US: u64 = 100_000;
 
+/// Microseconds that a shutdown waits for peers to take their replies and the ends of their connections.
+pub const SHUTDOWN_US: u64 = 1_000_000;
+
 /// Seconds without a word from a client after which it is asked whether it still lives, as in Redis.
 pub const KEEPALIVE_SECONDS_DEFAULT: usize = 300;
 /// A day.

@@ -21,6 +21,7 @@ use crate::resp::client;
 use crate::sys::{self, Bond};
 use crate::{backlog, process};
 
+pub(crate) use autopsy::is_success;
 pub(crate) use plan::Plan;
 
 /// How long QEMU may take to end when it is asked to.

@@ -1,7 +1,7 @@
 //! `cargo xtask query`: commands to a running guest, from the command line or a line each.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
@@ -40,13 +40,15 @@ struct Session {
     client: Client,
     is_raw: bool,
     has_failed: bool,
+    /// Whether the server has closed the connection because of a `SHUTDOWN`.
+    has_ended: bool,
 }
 
 impl Session {
     /// Connects, says the password, and chooses the protocol.
     fn open(address: SocketAddr, options: &QueryOptions) -> anyhow::Result<Self> {
         let client = Client::connect(address).with_context(|| format!("connect to {address}"))?;
-        let mut session = Self { client, is_raw: options.raw, has_failed: false };
+        let mut session = Self { client, is_raw: options.raw, has_failed: false, has_ended: false };
         let password = options.password.clone().or_else(|| std::env::var_os(PASSWORD));
         if let Some(password) = password.map(OsString::into_vec) {
             session.expect_accepted("the password", &[b"AUTH", password.as_slice()])?;
@@ -76,13 +78,22 @@ impl Session {
                 Some(words) if is_end(&words) => break,
                 Some(words) => self.run(&words)?,
             }
+            if self.has_ended {
+                break;
+            }
         }
         Ok(())
     }
 
     /// Sends one command and prints its reply, with what the server has pushed before it.
     fn run<T: AsRef<[u8]>>(&mut self, words: &[T]) -> anyhow::Result<()> {
-        let mut reply = self.client.call(words).context("no reply")?;
+        let mut reply = match self.client.call(words) {
+            Err(error) if is_closed(&error) && is_shutdown(words) => {
+                self.has_ended = true;
+                return Ok(());
+            }
+            reply => reply.context("no reply")?,
+        };
         while matches!(reply, Reply::Push(_)) {
             // As redis-cli: a person sees them, a script does not.
             if io::stdout().is_terminal() {
@@ -98,6 +109,15 @@ impl Session {
         let text = if self.is_raw { reply.raw() } else { reply.terminal_bytes() };
         Ok(io::stdout().write_all(&text)?)
     }
+}
+
+/// Whether the words are the one request whose good outcome is the end of the connection.
+fn is_shutdown<T: AsRef<[u8]>>(words: &[T]) -> bool {
+    words.first().is_some_and(|word| word.as_ref().eq_ignore_ascii_case(b"SHUTDOWN"))
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset)
 }
 
 fn is_end(words: &[Vec<u8>]) -> bool {

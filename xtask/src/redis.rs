@@ -4,13 +4,14 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
 use crate::instance::Instance;
 use crate::network;
+use crate::process;
 use crate::resp::client;
 use crate::sys::{self, Bond};
 use crate::workspace::Workspace;
@@ -63,6 +64,11 @@ impl Redis {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until the process ends by itself, `None` when the time is over.
+    pub(crate) fn wait_for_end(&mut self, limit: Duration) -> anyhow::Result<Option<ExitStatus>> {
+        process::wait(&mut self.child, limit).context("waiting for Redis")
     }
 }
 

@@ -14,7 +14,7 @@ use runtime_config::console::LogLevel;
 use crate::accel::{self, Accel};
 use crate::build::{self, Image};
 use crate::cli::RunOptions;
-use crate::guest::{Guest, NoPong, Plan, plan};
+use crate::guest::{self, Guest, NoPong, Plan, plan};
 use crate::instance::{self, Instance};
 use crate::qemu::{self, firmware};
 use crate::sys::{Bond, Signals};
@@ -152,6 +152,10 @@ fn watch(guest: &mut Guest, signals: &Signals, threshold: LogLevel) -> anyhow::R
             tail.print_new();
             if !guest.instance().is_published() {
                 process::announce("Stopped", "by cargo xtask stop");
+                return Ok(ExitCode::SUCCESS);
+            }
+            if guest::is_success(status) {
+                process::announce("Stopped", "by SHUTDOWN of a client");
                 return Ok(ExitCode::SUCCESS);
             }
             return Err(guest.explain_end(status));

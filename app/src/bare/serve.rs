@@ -15,23 +15,28 @@ use crate::server::{self, Server, Turn};
 
 type BareServer = Server<VirtioNic, BareMachine, WindowBuffers>;
 
-/// Serves for ever: turns while there is something to do, sleep where there is not.
+/// Serves until a client asks for a shutdown: turns while there is something to do, sleep where there is
+/// not. Returns when the machine is to be powered off.
 ///
 /// # Context
 ///
 /// With interrupts off; they are on only inside the sleep.
-pub(crate) fn run(vm: &'static Vmalloc<BareMachine>, config: &Config) -> ! {
+pub(crate) fn run(vm: &'static Vmalloc<BareMachine>, config: &Config) {
     let mut server = set_up(vm, config);
     log::info!(target: "boot", "serving after {} us", clock::now_us());
     loop {
         let now_us = clock::now_us();
-        if let Turn::Idle { wake_us } = server.turn(now_us) {
-            let sleep_us = wake_us.map(|wake_us| wake_us.saturating_sub(now_us));
-            // What is touched from here on, stack, heap and rings, is mapped for ever: a flush that
-            // does not wait for this CPU is about none of it.
-            vm.enter_idle();
-            idle::sleep(sleep_us, || server.stack().pending());
-            vm.leave_idle();
+        match server.turn(now_us) {
+            Turn::Busy => {}
+            Turn::Off => return,
+            Turn::Idle { wake_us } => {
+                let sleep_us = wake_us.map(|wake_us| wake_us.saturating_sub(now_us));
+                // What is touched from here on, stack, heap and rings, is mapped for ever: a flush that
+                // does not wait for this CPU is about none of it.
+                vm.enter_idle();
+                idle::sleep(sleep_us, || server.stack().pending());
+                vm.leave_idle();
+            }
         }
     }
 }

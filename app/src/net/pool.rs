@@ -257,6 +257,12 @@ impl Pool {
         self.closing.push((index, now + LINGER));
     }
 
+    /// Whether the peers of all connections that were closed here have acknowledged the last byte and the FIN.
+    pub(super) fn is_acknowledged(&self, set: &Cells) -> bool {
+        let ends = [State::FinWait2, State::TimeWait, State::Closed];
+        self.closing.iter().all(|(index, _)| ends.contains(&self.state(set, *index)))
+    }
+
     /// Bytes of all socket buffers.
     pub(super) fn buffer_bytes(&self) -> usize {
         self.buffer_bytes

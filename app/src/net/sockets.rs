@@ -194,6 +194,12 @@ impl Sockets {
         self.pools[line.door as usize].close(&mut self.cells, line.index, now);
     }
 
+    /// Whether no connection is open, and the peers of those that were closed have acknowledged their ends.
+    #[must_use]
+    pub fn are_closed(&self) -> bool {
+        self.pools.iter().all(|pool| pool.counts().open == 0 && pool.is_acknowledged(&self.cells))
+    }
+
     /// Bytes of all socket buffers of a port.
     #[must_use]
     pub fn buffer_bytes(&self, door: Door) -> usize {

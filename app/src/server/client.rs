@@ -217,4 +217,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.queue.give_back(allowance);
         self.output.clear();
     }
+
+    /// Asks for the end of the connection, after the replies that are still to be sent.
+    pub(super) fn close(&mut self) {
+        self.session.close();
+        self.rests = false;
+    }
 }

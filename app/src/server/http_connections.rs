@@ -71,6 +71,19 @@ impl HttpConnections {
         [deadline, evictable, Some(since_us + WAIT_US)].into_iter().flatten().min()
     }
 
+    /// Closes every connection, whatever is missing of its answer.
+    pub(super) fn close_all<M: Machine>(
+        &mut self,
+        service: &mut Service<M>,
+        sockets: &mut Sockets,
+        now: Instant,
+    ) {
+        for place in &mut self.places {
+            close(place, service, sockets, now);
+        }
+        self.waiting.drain(..).for_each(|(line, _)| sockets.close(line, now));
+    }
+
     fn serve<M: Machine>(
         &mut self,
         service: &mut Service<M>,

@@ -65,7 +65,7 @@ pub fn check_queued<M: Machine>(
                 call::wrong_count(command, reply);
             } else if IMMEDIATE.contains(&command.name) {
                 return Queued::Serve;
-            } else if command.name == "SHUTDOWN" {
+            } else if command.flags.exclude_transactions() {
                 Failure::Redis("Command not allowed inside a transaction").write(reply);
             } else if let Err(failure) = service.admit(session, command) {
                 failure.write(reply);

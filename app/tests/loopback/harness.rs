@@ -210,6 +210,11 @@ impl World {
         self.now_us += us;
     }
 
+    /// Whether the server wants the machine to be powered off.
+    pub(crate) fn is_off(&self) -> bool {
+        self.last == Turn::Off
+    }
+
     pub(crate) fn now_us(&self) -> u64 {
         self.now_us
     }

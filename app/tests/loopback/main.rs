@@ -33,6 +33,7 @@ mod reply_modes;
 mod reports;
 mod resize;
 mod sessions;
+mod shutdown;
 mod stock;
 mod streamed;
 mod sweeps;

@@ -10,6 +10,11 @@ use crate::instance::Instance;
 /// Lines of a log that are shown.
 const LINES_SHOWN: usize = 20;
 
+/// Whether the guest has powered itself off with success.
+pub(crate) fn is_success(status: ExitStatus) -> bool {
+    status.code().and_then(Exit::from_qemu_code) == Some(Exit::Success)
+}
+
 /// Says what an exit status of QEMU means.
 pub(super) fn meaning(status: ExitStatus) -> String {
     let Some(code) = status.code() else {
@@ -60,6 +65,8 @@ mod tests {
         assert_eq!(text(37), "exit code 37: the guest panicked");
         assert!(text(0).contains("triple fault"));
         assert!(text(1).contains("refused"));
+        assert!(is_success(ExitStatus::from_raw(33 << 8)));
+        assert!(!is_success(ExitStatus::from_raw(0)), "a triple fault");
         assert_eq!(meaning(ExitStatus::from_raw(9)), "signal 9 ended QEMU");
     }
 

@@ -99,6 +99,7 @@ const CASES: &[Case] = &[
     tool("a load whose every byte is checked", load::verified),
     tool("stop ends a detached guest", lifecycle::stop),
     tool("stop and kill -9 end a passt that spins", lifecycle::spinning_passt),
+    tool("SHUTDOWN ends the guest and run with success", lifecycle::shutdown),
     tool("a name runs once", lifecycle::claimed),
     tool("Ctrl-C ends the guest", lifecycle::interrupt),
     tool("kill -9 of the tool ends the guest", lifecycle::kill_running),

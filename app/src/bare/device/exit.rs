@@ -7,7 +7,7 @@ use runtime_config::verdict::Exit;
 use x86_64::instructions::port::PortWriteOnly;
 use x86_64::instructions::{hlt, interrupts};
 
-/// Ends the machine with a reason. Where there is no such device, stops the CPU for good.
+/// Powers the machine off with a reason. Where there is no such device, stops the CPU for good.
 pub(crate) fn leave(exit: Exit) -> ! {
     let mut port = PortWriteOnly::<u32>::new(DEBUG_EXIT_IO);
     // SAFETY: a write to this port ends QEMU, or goes nowhere.

@@ -24,11 +24,13 @@ pub(super) const NO_AUTH: u32 = 1 << 9;
 pub(super) const NO_MANDATORY_KEYS: u32 = 1 << 10;
 /// `COMMAND GETKEYS` says where the keys are, not the positions.
 pub(super) const MOVABLEKEYS: u32 = 1 << 11;
+/// The command is refused inside a transaction.
+pub(super) const NO_MULTI: u32 = 1 << 12;
 /// Redis serves the command while a script runs for too long.
-pub(super) const ALLOW_BUSY: u32 = 1 << 12;
+pub(super) const ALLOW_BUSY: u32 = 1 << 13;
 
 /// The words of the flags, in the order of their bits, which is that of Redis.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "write",
     "readonly",
     "denyoom",
@@ -41,6 +43,7 @@ const WORDS: [&str; 13] = [
     "no_auth",
     "no_mandatory_keys",
     "movablekeys",
+    "no_multi",
     "allow_busy",
 ];
 
@@ -70,6 +73,11 @@ impl Flags {
     /// Whether the command is served before the client has said the password.
     pub(in crate::service) const fn are_without_password(self) -> bool {
         self.bits & NO_AUTH != 0
+    }
+
+    /// Whether the command is refused inside a transaction.
+    pub(in crate::service) const fn exclude_transactions(self) -> bool {
+        self.bits & NO_MULTI != 0
     }
 
     /// Whether the command can be called without any key.

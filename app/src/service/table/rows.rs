@@ -5,13 +5,14 @@ use vmalloc::Machine;
 use super::Group::{Connection, Key, Region, Report, Transaction};
 use super::flags::{
     ADMIN, ALLOW_BUSY, CONNECTION, DANGEROUS, DENYOOM, FAST, KEYSPACE, LOADING, MOVABLEKEYS,
-    NO_AUTH, NO_MANDATORY_KEYS, NOSCRIPT, READONLY, SKIP_SLOWLOG, STALE, STRING, TRANSACTION,
-    WRITE,
+    NO_AUTH, NO_MANDATORY_KEYS, NO_MULTI, NOSCRIPT, READONLY, SKIP_SLOWLOG, STALE, STRING,
+    TRANSACTION, WRITE,
 };
 use super::{Command, Commands, Keys};
 use crate::service::{
     allocate, audit, auth, batch, bench, bytes, command, counters, entries, fill, free, info,
-    inject, keys, lease, probe, protect, quota, report, resize, session, transaction, watch,
+    inject, keys, lease, probe, protect, quota, report, resize, session, shutdown, transaction,
+    watch,
 };
 
 /// Flags of what takes regions, whose names are keys.
@@ -288,6 +289,9 @@ impl<M: Machine + 'static> Commands<M> {
             .light(),
         Command::new(Report, "CONFIG", -2, "subcommand", "settings as booted: none can be changed; counters of the traffic from 0", command::help)
             .subcommands(Self::CONFIG)
+            .light(),
+        Command::new(Report, "SHUTDOWN", -1, "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]", "closes all connections and powers the machine off; `SAVE` needs `FORCE`, because nothing can be saved", shutdown::shutdown)
+            .flags(ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY, 0)
             .light(),
         Command::new(Report, "COMMAND", -1, "[subcommand]", "this table", command::command)
             .flags(LOADING | STALE, CONNECTION)

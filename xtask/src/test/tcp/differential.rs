@@ -10,6 +10,7 @@ mod talk;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
@@ -39,6 +40,8 @@ const REDIS: &[&str] =
 const PASSWORD: &str = "sesame";
 /// The image's command line for them.
 const PASSWORD_LINE: &str = "requirepass=sesame";
+/// How long Redis may take to end after a `SHUTDOWN`.
+const END_LIMIT: Duration = Duration::from_secs(20);
 /// Longest text of a reply in a failure.
 const SHOWN_MAX: usize = 400;
 
@@ -62,13 +65,14 @@ pub(in crate::test) fn run(
         }
     };
     let image = compile(workspace, toolchain)?;
+    let source = Source { workspace, server: &server, image: &image };
     let mut runs = 0;
     for password in [false, true] {
         let cases = chosen.iter().copied().filter(|case| case.demands.password == password);
         let cases: Vec<_> = cases.collect();
         if !cases.is_empty() {
-            let pair = Pair::start(workspace, &server, &image, password)?;
-            runs += pair.compare(&cases, &mut allowed, &mut pending, &mut tally)?;
+            let pair = Pair::start(&source, password)?;
+            runs += pair.compare(&source, &cases, &mut allowed, &mut pending, &mut tally)?;
         }
     }
     if filter.is_empty() {
@@ -105,13 +109,16 @@ struct Pair {
     password: bool,
 }
 
+/// What pairs are started from.
+struct Source<'a> {
+    workspace: &'a Workspace,
+    server: &'a Path,
+    image: &'a Path,
+}
+
 impl Pair {
-    fn start(
-        workspace: &Workspace,
-        server: &Path,
-        image: &Path,
-        password: bool,
-    ) -> anyhow::Result<Self> {
+    fn start(source: &Source<'_>, password: bool) -> anyhow::Result<Self> {
+        let Source { workspace, server, image } = *source;
         let options = if password { &["--requirepass", PASSWORD][..] } else { &[] };
         let options = [REDIS, options].concat();
         let line = if password { PASSWORD_LINE } else { "" };
@@ -126,6 +133,7 @@ impl Pair {
     /// Runs cases in each of their protocols; returns the number of runs.
     fn compare(
         mut self,
+        source: &Source<'_>,
         cases: &[&Case],
         allowed: &mut Allowed,
         pending: &mut Pending,
@@ -139,6 +147,13 @@ impl Pair {
                     tally.record(&format!("{} [RESP{protocol}]", case.name), outcome);
                 }
                 runs += 1;
+                if case.demands.ends {
+                    let outcome = self.expect_end();
+                    tally.record(&format!("{} ends both servers", case.name), outcome);
+                    let password = self.password;
+                    drop(self);
+                    self = Self::start(source, password)?;
+                }
             }
         }
         tally.record("the image afterwards", self.image.judge(Ok(())));
@@ -153,6 +168,13 @@ impl Pair {
         let image = talk::hold(self.image.address(), case, protocol, Some(&redis));
         let image = image.context("the image")?;
         differ(&redis, &image, allowed)
+    }
+
+    /// Waits until both servers have ended well.
+    fn expect_end(&mut self) -> anyhow::Result<()> {
+        let status = self.redis.wait_for_end(END_LIMIT)?.context("Redis still runs")?;
+        ensure!(status.success(), "Redis ended with {status}");
+        self.image.expect_off()
     }
 
     /// Takes every key away.

@@ -45,6 +45,42 @@ pub(super) fn stop(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `SHUTDOWN` by the stock client and by `query`: `run` ends with success, and the console names the client.
+pub(super) fn shutdown(workspace: &Workspace) -> anyhow::Result<()> {
+    if process::find("redis-cli").is_none() {
+        return Err(Skip("redis-cli is not installed").into());
+    }
+    for is_stock in [true, false] {
+        let mut child = start(&[])?;
+        let outcome = wait_up(workspace, &mut child).and_then(|ports| {
+            let output = match is_stock {
+                true => {
+                    let port = ports.resp.port().to_string();
+                    let mut command = Command::new("redis-cli");
+                    process::capture_within(command.args(["-p", &port, "SHUTDOWN"]), UP_LIMIT)?
+                }
+                false => tool(&["query", "--name", NAME, "SHUTDOWN"])?,
+            };
+            let said = text(&[output.stdout, output.stderr].concat());
+            ensure!(output.status.success() && said.is_empty(), "SHUTDOWN: {said:?}");
+            let status = process::wait(&mut child, DOWN_LIMIT)?.context("run does not end")?;
+            ensure!(status.success(), "run ended with {status}");
+            Ok(ports)
+        });
+        if outcome.is_err() {
+            // The tool may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        expect_gone(workspace, &outcome?)?;
+        let serial = instance::folder(workspace, NAME)?.join("serial.log");
+        let console = std::fs::read_to_string(serial)?;
+        ensure!(console.contains(" asked for a shutdown"), "no client is named: {console}");
+        ensure!(console.contains("power off after "), "not powered off: {console}");
+    }
+    Ok(())
+}
+
 /// A second `run` of a live name fails and says where the first one is.
 pub(super) fn claimed(workspace: &Workspace) -> anyhow::Result<()> {
     let mut first = start(&[])?;

@@ -10,7 +10,7 @@ use runtime_config::{ports, verdict};
 
 use crate::accel::Accel;
 use crate::cli::{FirmwareRequest, NetRequest};
-use crate::guest::{Guest, Plan};
+use crate::guest::{self, Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Forward, Network};
 use crate::qemu::{self, Memory, firmware};
@@ -157,6 +157,15 @@ impl Subject {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits until it has powered itself off.
+    ///
+    /// # Errors
+    /// It still runs after the limit, or ended in another way.
+    pub(super) fn expect_off(&mut self) -> anyhow::Result<()> {
+        let status = self.guest.wait_for_end(SETTLE_LIMIT)?.context("the image still runs")?;
+        if guest::is_success(status) { Ok(()) } else { Err(self.guest.explain_end(status)) }
     }
 
     /// Adds to the outcome of a test what the image itself has to say: it lives, it answers, and

@@ -3,7 +3,7 @@
 //! A file begins with `cases N`; a corpus that loads in part is an error. Blocks are separated by
 //! blank lines. `{a|b}` in a block makes one case for each choice. A line `# …` is a comment, and
 //! `@resp2`, `@resp3` or `@password` before the steps restrict a case to one version of the protocol
-//! or run it against servers with a password. `file` directives with two signs (`@@password`) hold
+//! or run it against servers with a password; `@ends` says that both servers end in it. `file` directives with two signs (`@@password`) hold
 //! for the rest of the file. `step` describes the other lines.
 
 use std::path::Path;
@@ -22,6 +22,8 @@ pub(super) struct Demands {
     pub(super) protocols: Vec<u8>,
     /// Whether the servers ask for a password.
     pub(super) password: bool,
+    /// Whether both servers end: new ones are started after it.
+    pub(super) ends: bool,
 }
 
 /// One conversation.
@@ -67,7 +69,7 @@ fn parse(stem: &str, text: &str) -> anyhow::Result<Vec<Case>> {
     let announced = first.strip_prefix("cases ").context("the first line is `cases N`")?;
     let announced: usize = announced.trim().parse().context("the first line is `cases N`")?;
     let mut cases = Vec::new();
-    let mut demands = Demands { protocols: vec![2, 3], password: false };
+    let mut demands = Demands { protocols: vec![2, 3], password: false, ends: false };
     for block in rest.split("\n\n") {
         let lines: Vec<_> = block.lines().filter(|line| !line.starts_with('#')).collect();
         for line in lines.iter().filter_map(|line| line.strip_prefix("@@")) {
@@ -106,6 +108,7 @@ fn demand(demands: &mut Demands, word: &str) -> anyhow::Result<()> {
         "resp2" => demands.protocols = vec![2],
         "resp3" => demands.protocols = vec![3],
         "password" => demands.password = true,
+        "ends" => demands.ends = true,
         other => bail!("no directive {other:?}"),
     }
     Ok(())
@@ -139,10 +142,10 @@ mod tests {
 
     #[test]
     fn a_file_that_lost_a_case_is_an_error() {
-        let text = "cases 2\n# why\nGET k\n\n@resp3\n@password\nGET k\n2> PING\n";
+        let text = "cases 2\n# why\nGET k\n\n@resp3\n@password\n@ends\nGET k\n2> PING\n";
         let cases = parse("x", text).unwrap();
         assert_eq!(cases[1].name, "x: GET k / 2> PING");
-        assert_eq!(cases[1].demands, Demands { protocols: vec![3], password: true });
+        assert_eq!(cases[1].demands, Demands { protocols: vec![3], password: true, ends: true });
         assert_eq!(cases[0].demands.protocols, [2, 3]);
         let error = parse("x", "cases 3\nGET k\n\nGET l\n").unwrap_err().to_string();
         assert_eq!(error, "2 cases, 3 are announced");

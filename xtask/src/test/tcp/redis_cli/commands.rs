@@ -40,7 +40,8 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let (subcommands, names): (BTreeSet<_>, BTreeSet<_>) =
         all_names(&mut client)?.into_iter().partition(|name| name.contains('|'));
     ensure!(told == names, "not in both: {:?}", told.symmetric_difference(&names));
-    for name in names {
+    // `SHUTDOWN` has a test of its own, which ends the image.
+    for name in names.into_iter().filter(|name| name != "SHUTDOWN") {
         // A command with subcommands is counted by these.
         let prefix = format!("{name}|");
         let mut parts = subcommands.iter().filter(|part| part.starts_with(&prefix)).peekable();

@@ -1,0 +1,48 @@
+//! The end of the image: connections are closed, then the machine is powered off.
+
+use runtime_config::limits;
+use smoltcp::time::Instant;
+use vmalloc::Machine;
+
+use super::{Server, Turn};
+use crate::buffers::Buffers;
+use crate::net::{Door, Nic};
+use crate::service::Budget;
+
+impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
+    /// Takes a turn of a shutdown: no request is served any more. Clients get the replies that they have
+    /// not taken yet, then all connections are closed. Says [`Turn::Off`] when all peers have acknowledged
+    /// that, or after [`limits::SHUTDOWN_US`].
+    #[cold]
+    pub(super) fn shut_down(&mut self, now: Instant) -> Turn {
+        let now_us = self.service.now_us();
+        self.service.vm().acknowledge();
+        let off_at_us = *self.off_at_us.get_or_insert(now_us + limits::SHUTDOWN_US);
+        let received = self.stack.receive(now);
+        self.clients[..self.end].iter_mut().for_each(|client| client.close());
+        let served = self.serve(now, &mut Budget::of_a_turn());
+        self.close_others(now);
+        self.stack.transmit(now);
+        if self.stack.sockets().are_closed() || now_us >= off_at_us {
+            return Turn::Off;
+        }
+        if received || served || self.stack.pending() {
+            return Turn::Busy;
+        }
+        let wake = self.stack.wake_at(now);
+        let wake = wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0));
+        Turn::Idle { wake_us: Some(wake.map_or(off_at_us, |wake_us| wake_us.min(off_at_us))) }
+    }
+
+    /// Closes the connections that have no client's place, and those that come now.
+    fn close_others(&mut self, now: Instant) {
+        let sockets = self.stack.sockets();
+        self.http_connections.close_all(&mut self.service, sockets, now);
+        self.waiting.drain(..).for_each(|(line, _)| sockets.close(line, now));
+        for door in [Door::Resp, Door::Http] {
+            while let Some(line) = sockets.accept(door, now) {
+                sockets.close(line, now);
+            }
+        }
+    }
+}

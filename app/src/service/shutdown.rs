@@ -1,0 +1,78 @@
+//! `SHUTDOWN`: the image ends.
+//!
+//! The command only records the wish; the server closes the connections, and the image powers the
+//! machine off.
+
+use vmalloc::Machine;
+
+use super::Service;
+use super::call::Call;
+use super::failure::Failure;
+use crate::resp::Arguments;
+
+/// The words of a `SHUTDOWN`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Options {
+    saves: bool,
+    is_forced: bool,
+    aborts: bool,
+}
+
+impl Options {
+    /// Reads the words: `SAVE` excludes `NOSAVE`, and `ABORT` excludes all others. `NOW` has no effect,
+    /// because there are no replicas to wait for.
+    fn parse(arguments: Arguments<'_>) -> Result<Self, Failure> {
+        let mut options = Self::default();
+        let (mut skips_saving, mut others) = (false, false);
+        for word in arguments.iter().skip(1) {
+            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+            match () {
+                () if is("ABORT") => options.aborts = true,
+                () if is("SAVE") => options.saves = true,
+                () if is("FORCE") => options.is_forced = true,
+                () if is("NOSAVE") => skips_saving = true,
+                () if is("NOW") => others = true,
+                () => return Err(Failure::Redis("syntax error")),
+            }
+        }
+        others |= options.saves || options.is_forced || skips_saving;
+        if options.aborts && others || options.saves && skips_saving {
+            return Err(Failure::Redis("syntax error"));
+        }
+        Ok(options)
+    }
+}
+
+/// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE]`, `SHUTDOWN ABORT`: all connections are closed, that of the
+/// client without a reply.
+///
+/// # Errors
+///
+/// - `SAVE` without `FORCE`: nothing can be saved.
+/// - `ABORT`: no request is served during a shutdown, so there is never one to abort.
+pub(super) fn shutdown<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let options = Options::parse(call.arguments)?;
+    if options.aborts {
+        return Err(Failure::Redis("No shutdown in progress."));
+    }
+    let number = call.session.number;
+    if options.saves && !options.is_forced {
+        log::warn!("client {number} asked for SHUTDOWN SAVE, but nothing can be saved");
+        return Err(Failure::Redis("Errors trying to SHUTDOWN. Check logs."));
+    }
+    match call.service.roster.at(call.session.place) {
+        Some(guest) => log::warn!("client {number} at {} asked for a shutdown", guest.peer),
+        None => log::warn!("client {number} asked for a shutdown"),
+    }
+    call.service.is_shutting_down = true;
+    call.session.close();
+    Ok(())
+}
+
+impl<M: Machine> Service<M> {
+    /// Whether a client has asked for a shutdown.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.is_shutting_down
+    }
+}
