@@ -1,0 +1,110 @@
+//! Options of `bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{LoadNetRequest, values};
+use crate::qemu::Memory;
+
+/// Options of `bench`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchOptions {
+    /// What is measured.
+    #[command(subcommand)]
+    pub(crate) what: Bench,
+}
+
+/// What `bench` measures.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// The workloads of VBENCH in the image.
+    Guest(BenchGuestOptions),
+    /// The same workloads in the image and in Debian's Linux 6.12, in turns on the same QEMU.
+    Linux(BenchLinuxOptions),
+    /// How long a turn of the image's loop takes while another client uses 1 GiB.
+    Turns(BenchTurnsOptions),
+    /// `redis-benchmark` on the image, on Debian's Redis in a Linux guest, and on Redis on this host.
+    Tcp(BenchTcpOptions),
+    /// From the start of QEMU to the first PONG: the image, and Debian's Linux with Redis.
+    Boot(BenchBootOptions),
+}
+
+/// Options of `bench guest`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchGuestOptions {
+    /// CPUs that work at once.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
+    pub(crate) smp: u32,
+    /// Guest memory.
+    #[arg(long, default_value = "2G", value_name = "SIZE")]
+    pub(crate) memory: Memory,
+    /// The longest that a workload goes on, in milliseconds.
+    #[arg(long, default_value_t = 500, value_name = "MS", value_parser = values::milliseconds())]
+    pub(crate) ms: u32,
+    /// Measures again with each switch of the library the other way: what each promise costs.
+    #[arg(long)]
+    pub(crate) compare: bool,
+}
+
+/// Options of `bench linux`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchLinuxOptions {
+    /// How often each of the two is booted and measured; the medians count.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) rounds: u32,
+    /// The longest that a workload goes on, in milliseconds.
+    #[arg(long, default_value_t = 300, value_name = "MS", value_parser = values::milliseconds())]
+    pub(crate) ms: u32,
+    /// Also writes the rows to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// Options of `bench turns`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchTurnsOptions {
+    /// CPUs: with more than one, the others do the long work.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
+    pub(crate) smp: u32,
+    /// How long.
+    #[arg(long, default_value_t = 20, value_name = "S", value_parser = values::seconds())]
+    pub(crate) seconds: u64,
+}
+
+/// Options of `bench tcp`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchTcpOptions {
+    /// CPUs of each guest.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
+    pub(crate) smp: u32,
+    /// Memory of each guest.
+    #[arg(long, default_value = "1G", value_name = "SIZE")]
+    pub(crate) memory: Memory,
+    /// How often each is measured, in turns; the medians count.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) rounds: u32,
+    /// About how long one measurement takes, in milliseconds.
+    #[arg(long, default_value_t = 1500, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=10_000))]
+    pub(crate) ms: u32,
+    /// How the guests are reached.
+    #[arg(long, value_enum, default_value_t = LoadNetRequest::Auto)]
+    pub(crate) net: LoadNetRequest,
+    /// Measures only the rows whose name contains this, as in "GET 64 B" or "50 clients, 1 pipelined".
+    #[arg(long, default_value = "", value_name = "PART")]
+    pub(crate) only: String,
+    /// Also writes the rows to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// Options of `bench boot`.
+#[derive(Args, Debug)]
+pub(crate) struct BenchBootOptions {
+    /// How often the image is booted; Linux is booted after each fourth time.
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=999))]
+    pub(crate) boots: u32,
+    /// Also writes the rows to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}

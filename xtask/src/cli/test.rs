@@ -1,0 +1,69 @@
+//! Options of `test` and `selftest`.
+
+use clap::{Args, ValueEnum};
+
+use super::{AccelRequest, values};
+
+/// Options of `test`.
+#[derive(Args, Debug)]
+pub(crate) struct TestOptions {
+    /// The layers to run; when none is named all of them, `differential`, `clients`, `boots` and
+    /// `browser` with --all only.
+    #[arg(value_enum)]
+    pub(crate) layers: Vec<LayerName>,
+    /// Runs what takes longer too: the image's own tests on 4 CPUs, the replies of
+    /// Debian's Redis compared with the image's, client libraries, 50 boots in a row, and the page in
+    /// a browser.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom, tcp,
+    /// differential and clients layers.
+    #[arg(long, default_value = "", value_name = "PART")]
+    pub(crate) filter: String,
+    /// Runs no layer, but a load with faults and audits for so many minutes: it must stay right, quick and
+    /// small.
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["layers", "all", "filter"],
+        value_parser = clap::value_parser!(u64).range(1..=1440))]
+    pub(crate) soak: Option<u64>,
+}
+
+/// The layers of the tests, in the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LayerName {
+    /// Format, clippy and rustdoc, for the host and for the image.
+    Lints,
+    /// Unit and documentation tests.
+    Unit,
+    /// The library on a simulated machine.
+    Model,
+    /// The library's lock-free parts under the loom model checker.
+    Loom,
+    /// The service over a loopback network, without QEMU.
+    Loopback,
+    /// The image's own tests, in QEMU.
+    Image,
+    /// The image as clients see it.
+    Tcp,
+    /// The replies of Debian's Redis and of the image, byte by byte.
+    Differential,
+    /// Client libraries from their registries against the image.
+    Clients,
+    /// Boots in a row, each of which must answer.
+    Boots,
+    /// The page in Chromium.
+    Browser,
+}
+
+/// Options of `selftest`.
+#[derive(Args, Debug)]
+pub(crate) struct SelftestOptions {
+    /// What runs the guest's instructions; KVM is not put on trial here.
+    #[arg(long, value_enum, default_value_t = AccelRequest::Tcg)]
+    pub(crate) accel: AccelRequest,
+    /// CPUs of the test for stale translations, at the end.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
+    pub(crate) smp: u32,
+    /// How long that test goes on.
+    #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub(crate) seconds: u32,
+}
