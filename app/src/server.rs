@@ -8,6 +8,7 @@
 //! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a request or a
 //! reply too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
 
+mod accept;
 mod client;
 mod ending_log;
 mod http_connection;
@@ -32,7 +33,7 @@ use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
 use crate::net::{self, Counts, Door, Line, Nic, Stack};
 use crate::resp::{Limits, Ranges};
-use crate::service::{Budget, Ending, Lend, Service};
+use crate::service::{Budget, Lend, Service};
 
 use client::{Client, Fate, Shared};
 use ending_log::EndingLog;
@@ -50,9 +51,6 @@ const ARGUMENT_BYTES: usize = 64 << 10;
 /// Between two purges by a loop that has nothing else to do. A client that waits for each reply lets
 /// the loop run dry after every request, and must not pay for a flush each time.
 const TIDY_PAUSE_US: u64 = 10_000;
-
-/// What a connection beyond the limit is told, as in Redis.
-const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 
 /// What the caller of a turn does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,73 +264,6 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         Position::Tidy.note();
         self.tidy_at_us = now_us + TIDY_PAUSE_US;
         self.service.tidy().then_some(self.tidy_at_us)
-    }
-
-    /// Gives connections a client's place, those that wait for one first. Where all places are taken, a
-    /// connection waits: the ends of old connections may be behind it, in this machine or in a relay.
-    fn accept(&mut self, now: Instant) -> bool {
-        let now_us = self.service.now_us();
-        let mut accepted = self.seat_waiting(now);
-        while let Some(line) = self.stack.sockets().accept(Door::Resp, now) {
-            accepted = true;
-            if self.waiting.is_empty() && self.seat(line) {
-                continue;
-            }
-            if self.waiting.len() < self.waiting.capacity() {
-                self.waiting.push((line, now_us + limits::CLIENT_WAIT_US));
-            } else {
-                self.refuse(line, now);
-            }
-        }
-        accepted
-    }
-
-    /// Gives free places to connections that wait, and refuses those that have waited for too long.
-    fn seat_waiting(&mut self, now: Instant) -> bool {
-        let now_us = self.service.now_us();
-        let mut done = 0;
-        while let Some(&(line, until_us)) = self.waiting.get(done) {
-            if self.seat(line) {
-                done += 1;
-            } else if until_us <= now_us {
-                self.refuse(line, now);
-                done += 1;
-            } else {
-                break;
-            }
-        }
-        self.waiting.drain(..done);
-        done > 0
-    }
-
-    /// Makes a connection a client, if there is a free place.
-    fn seat(&mut self, line: Line) -> bool {
-        let mut places = self.clients.iter_mut().enumerate();
-        let Some((at, client)) = places.find(|(_, client)| client.line().is_none()) else {
-            return false;
-        };
-        let sockets = self.stack.sockets();
-        let ends = [sockets.peer(line), sockets.local(line)];
-        self.end = self.end.max(at + 1);
-        self.connections += 1;
-        client.begin(line, self.connections);
-        self.service.arrive(client.session(), ends);
-        self.service.note_buffers(client.session(), client.buffers());
-        let counters = &mut self.service.counters;
-        counters.connections += 1;
-        counters.clients += 1;
-        counters.clients_peak = counters.clients_peak.max(counters.clients);
-        true
-    }
-
-    /// Tells a connection that there is no place for it.
-    fn refuse(&mut self, line: Line, now: Instant) {
-        self.service.counters.note_ending(Ending::Refused);
-        self.ending_log.note(None, Ending::Refused, self.service.now_us());
-        let sockets = self.stack.sockets();
-        // A connection that has gone already needs no answer.
-        let _ = sockets.send(line, TOO_MANY_CLIENTS);
-        sockets.close(line, now);
     }
 
     /// Gives every client its share of the turn; who comes first changes from turn to turn. Where the

@@ -1,20 +1,10 @@
 //! Writing replies.
 
+mod digits;
+
 use core::fmt::{self, Write};
 
-/// Digits of the largest number, its sign and the line end.
-const HEADER_BYTES_MAX: usize = 24;
-
-/// The digits of 0 to 99.
-const TWO_DIGITS: [[u8; 2]; 100] = {
-    let mut digits = [[b'0'; 2]; 100];
-    let mut value = 0;
-    while value < 100 {
-        digits[value as usize] = [b'0' + value / 10, b'0' + value % 10];
-        value += 1;
-    }
-    digits
-};
+use digits::{HEADER_BYTES_MAX, format_header, hex};
 
 /// Bytes that can be put before something written already.
 const PREPENDED_BYTES_MAX: usize = 64;
@@ -301,98 +291,5 @@ impl Write for Reply<'_> {
     }
 }
 
-/// The eight digits of 32 bits, all at once: a digit in each byte.
-fn hex(bits: u64) -> [u8; 8] {
-    let halves = (bits << 16 | bits) & 0x0000_ffff_0000_ffff;
-    let bytes = (halves << 8 | halves) & 0x00ff_00ff_00ff_00ff;
-    let digits = (bytes << 4 | bytes) & 0x0f0f_0f0f_0f0f_0f0f;
-    let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
-    let letter_gap = u64::from(b'a' - b'9' - 1);
-    (digits + 0x3030_3030_3030_3030 + letters * letter_gap).to_be_bytes()
-}
-
-/// Formats `kind`, the number and the line end at the end of `buffer`; returns where they start.
-/// By hand, because every reply has one.
-fn format_header(buffer: &mut [u8; HEADER_BYTES_MAX], kind: u8, mut value: u64) -> usize {
-    let mut at = HEADER_BYTES_MAX - 2;
-    buffer[at..].copy_from_slice(b"\r\n");
-    while value >= 100 {
-        at -= 2;
-        buffer[at..at + 2].copy_from_slice(&TWO_DIGITS[(value % 100) as usize]);
-        value /= 100;
-    }
-    at -= 2;
-    buffer[at..at + 2].copy_from_slice(&TWO_DIGITS[(value % 100) as usize]);
-    // Without the zero in front.
-    at += usize::from(value < 10);
-    at -= 1;
-    buffer[at] = kind;
-    at
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(room: usize, write: impl FnOnce(&mut Reply<'_>)) -> (Vec<u8>, usize) {
-        let mut buffer = vec![0; room];
-        let mut reply = Reply::new(&mut buffer);
-        write(&mut reply);
-        let length = reply.length();
-        buffer.truncate(length);
-        (buffer, length)
-    }
-
-    #[test]
-    fn every_kind() {
-        let (bytes, _) = written(200, |reply| {
-            reply.array(10);
-            reply.status("OK");
-            reply.error(format_args!("ERR {}", "a\nb"));
-            reply.integer(u64::MAX);
-            reply.integer(0);
-            reply.null();
-            reply.bulk(b"x\r\n");
-            reply.bulk_of(format_args!("{}-{}", 1, 2));
-            reply.bulk_hex(0xfedc_ba98_7654_3210);
-            reply.bulk_hex(0);
-            reply.bulk_hex(0x10);
-            reply.array_by(|reply| {
-                reply.integer(1);
-                1
-            });
-        });
-        let expected = "*10\r\n+OK\r\n-ERR a b\r\n:18446744073709551615\r\n:0\r\n$-1\r\n\
-                        $3\r\nx\r\n\r\n$3\r\n1-2\r\n\
-                        $18\r\n0xfedcba9876543210\r\n$3\r\n0x0\r\n$4\r\n0x10\r\n*1\r\n:1\r\n";
-        assert_eq!(String::from_utf8_lossy(&bytes), expected);
-    }
-
-    #[test]
-    fn a_full_buffer_is_counted_past_its_end() {
-        for room in 0..12 {
-            let (_, length) = written(room, |reply| {
-                reply.bulk_by(|reply| reply.raw(b"abcdef"));
-            });
-            assert_eq!(length, 12);
-        }
-        let (bytes, _) = written(12, |reply| reply.bulk_by(|reply| reply.raw(b"abcdef")));
-        assert_eq!(bytes, b"$6\r\nabcdef\r\n");
-        let (bytes, _) = written(12, |reply| {
-            let mark = reply.mark();
-            reply.integer(1);
-            reply.prepend(mark, |reply| reply.array(1));
-        });
-        assert_eq!(bytes, b"*1\r\n:1\r\n");
-    }
-
-    #[test]
-    fn a_failed_fill_leaves_nothing() {
-        let (bytes, _) = written(100, |reply| {
-            reply.integer(1);
-            assert_eq!(reply.bulk_in_place(10, |_| Err("no")), Err("no"));
-            assert_eq!(reply.bulk_in_place(1000, |_| Err("not called")), Ok(()));
-        });
-        assert!(bytes.starts_with(b":1\r\n"));
-    }
-}
+mod tests;
