@@ -24,6 +24,8 @@ pub(crate) enum Accel {
     Tcg,
     /// QEMU's translator, whose clock goes on by a nanosecond with every instruction of the guest.
     Counted,
+    /// The same, but the clock goes on while the guest sleeps too, as the host's does.
+    CountedInTime,
 }
 
 impl Accel {
@@ -32,7 +34,7 @@ impl Accel {
         match self {
             Self::Kvm => "kvm",
             Self::Tcg => "tcg,thread=multi",
-            Self::Counted => "tcg,thread=single",
+            Self::Counted | Self::CountedInTime => "tcg,thread=single",
         }
     }
 
@@ -42,6 +44,7 @@ impl Accel {
             Self::Kvm | Self::Tcg => &[],
             // Nobody sleeps until a time comes: the clock jumps there.
             Self::Counted => &["-icount", "shift=0,sleep=off"],
+            Self::CountedInTime => &["-icount", "shift=0,sleep=on"],
         }
     }
 }
@@ -51,7 +54,7 @@ impl fmt::Display for Accel {
         f.write_str(match self {
             Self::Kvm => "kvm",
             Self::Tcg => "tcg",
-            Self::Counted => "tcg that counts instructions",
+            Self::Counted | Self::CountedInTime => "tcg that counts instructions",
         })
     }
 }

@@ -164,10 +164,15 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 }
                 continue;
             }
+            let is_first = *requests == REQUESTS_MAX;
             *requests -= 1;
             let looks = mem::take(&mut self.was_long) || requests.is_multiple_of(REQUESTS_UNTIMED);
             if looks && shared.service.is_late() {
                 *requests = 0;
+                // Every client that is looked at gets on by one request, however late it is.
+                if !is_first {
+                    break;
+                }
             }
             let progressed = match &mut self.phase {
                 Phase::Requests => self.request(shared),

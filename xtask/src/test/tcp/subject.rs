@@ -71,8 +71,9 @@ impl Subject {
         Self::start(workspace, plan)
     }
 
-    /// Boots an image for hundreds of clients at once, on a wire that has been laid. Half of 2 CPUs
-    /// serves.
+    /// Boots an image for hundreds of clients at once, on a wire that has been laid. One of its 2 CPUs
+    /// serves. Its clock counts instructions, so that its turns are as long on a busy host as on an
+    /// idle one.
     pub(super) fn boot_on(
         wire: Wire,
         workspace: &Workspace,
@@ -82,8 +83,9 @@ impl Subject {
     ) -> anyhow::Result<Self> {
         let base = plan(program, image, network::free_port(0)?)?;
         let append = format!("{line} {}", wire.append()).trim().to_owned();
-        let plan =
-            wire.attach(Plan { smp: 2, memory: Memory::of_mebibytes(1024), append, ..base })?;
+        let memory = Memory::of_mebibytes(1024);
+        let plan = Plan { smp: 2, accel: Accel::CountedInTime, memory, append, ..base };
+        let plan = wire.attach(plan)?;
         let host = match plan.network {
             Some(Network::Tap(_)) => (wire.address(), ports::HTTP).into(),
             _ => network::free_port_beside(plan.host)?,
