@@ -19,5 +19,5 @@ mod stack;
 pub use address::Addressing;
 pub use nic::Nic;
 pub use pool::Counts;
-pub use sockets::{BYTES_PER_CLIENT, Door, Line, Received, Sockets};
+pub use sockets::{BYTES_PER_CLIENT, Line, Port, Received, Sockets};
 pub use stack::Stack;

@@ -31,7 +31,7 @@ use vmalloc::{Machine, PAGE_BYTES, Vmalloc};
 
 use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
-use crate::net::{self, Counts, Door, Line, Nic, Stack};
+use crate::net::{self, Counts, Line, Nic, Port, Stack};
 use crate::resp::{Limits, Ranges};
 use crate::service::{Budget, Lend, Service};
 
@@ -245,12 +245,12 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     /// Tells the service what the sockets are doing, for its reports.
     fn note_sockets(&mut self) {
         let sockets = self.stack.sockets();
-        self.service.counters.sockets = [Door::Resp, Door::Http].map(|door| {
-            let Counts { listening, handshaking, open, closing, idle, .. } = sockets.counts(door);
+        self.service.counters.sockets = [Port::Resp, Port::Http].map(|port| {
+            let Counts { listening, handshaking, open, closing, idle, .. } = sockets.counts(port);
             [listening, handshaking, open, closing, idle].map(|count| count as u64)
         });
-        let Counts { wide, wide_idle, .. } = sockets.counts(Door::Resp);
-        let bytes = [Door::Resp, Door::Http].map(|door| sockets.buffer_bytes(door));
+        let Counts { wide, wide_idle, .. } = sockets.counts(Port::Resp);
+        let bytes = [Port::Resp, Port::Http].map(|port| sockets.buffer_bytes(port));
         let counters = &mut self.service.counters;
         counters.sockets_wide = [wide, wide_idle].map(|count| count as u64);
         counters.socket_buffer_bytes = bytes.map(|bytes| bytes as u64);

@@ -15,6 +15,7 @@ mod bench;
 mod bytes;
 mod call;
 mod client;
+mod client_list;
 mod command;
 mod config;
 mod counters;
@@ -46,7 +47,6 @@ mod reply_mode;
 mod report;
 mod reservation;
 mod resize;
-mod roster;
 mod session;
 mod shutdown;
 mod size;
@@ -60,6 +60,7 @@ mod watch;
 
 pub use auth::NOT_ADMITTED;
 pub use call::{Call, Served, serve};
+pub use client_list::ClientBuffers;
 pub use counters::{Counters, Ending, SOCKET_STATES, TURN_LONG_US};
 pub use errand::Lend;
 pub use failure::{Failure, Word};
@@ -67,7 +68,6 @@ pub use job::Budget;
 pub use ledger::{Ledger, List, State, Usage};
 pub use names::{NameBuffer, NameIndex, NameText, Names, Shown};
 pub use report::{parse_cursor, protection};
-pub use roster::ClientBuffers;
 pub use session::Session;
 pub use stream::{Flow, Stream, open_stream};
 pub use tally::{BOUNDS_US, Tally};
@@ -83,6 +83,7 @@ use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
 
 use away::{Abandoned, Chores};
+use client_list::ClientList;
 use errand::Errands;
 use error_counts::ErrorCounts;
 use identity::Identity;
@@ -90,7 +91,6 @@ use job::Job;
 use leases::Leases;
 use quota::Quotas;
 use rates::Rates;
-use roster::Roster;
 use streamed::Writer;
 use tally::Tallies;
 use watch::Watches;
@@ -111,7 +111,7 @@ pub struct Service<M: Machine + 'static> {
     names: Names,
     leases: Leases,
     quotas: Quotas,
-    roster: Roster,
+    client_list: ClientList,
     /// What the reports say of the traffic.
     pub counters: Counters,
     now_us: u64,
@@ -165,7 +165,7 @@ impl<M: Machine> Service<M> {
             names: Names::try_new(buffers, config.names, seed)?,
             leases: Leases::with_limit(limits::LEASES),
             quotas: Quotas::new(config),
-            roster: Roster::with_places(config.clients),
+            client_list: ClientList::with_places(config.clients),
             counters: Counters::default(),
             now_us: 0,
             tallies: Tallies::new(table::Commands::<M>::all().count()),
@@ -255,7 +255,7 @@ impl<M: Machine> Service<M> {
         self.ledger.abandon(self.ledger.of_place(session.place));
         session.stream = None;
         self.discard_transaction(session);
-        self.roster.leave(session.place);
+        self.client_list.leave(session.place);
         self.assert_given_back();
         self.held_for = self.held_for.filter(|number| *number != session.number);
     }

@@ -42,19 +42,19 @@ const REPORT_BYTES: usize = 16 << 10;
 
 /// A service, by its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum Port {
     /// Commands and data.
     Resp,
     /// Reports.
     Http,
 }
 
-const DOORS: [Door; 2] = [Door::Resp, Door::Http];
+const PORTS: [Port; 2] = [Port::Resp, Port::Http];
 
 /// A connection, by its socket. Valid until it is closed or aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    door: Door,
+    port: Port,
     index: usize,
 }
 
@@ -72,8 +72,8 @@ pub enum Received {
 /// Every socket of both services.
 pub struct Sockets {
     cells: Cells,
-    /// In the order of [`DOORS`].
-    pools: [Pool; DOORS.len()],
+    /// In the order of [`PORTS`].
+    pools: [Pool; PORTS.len()],
 }
 
 impl Sockets {
@@ -89,7 +89,7 @@ impl Sockets {
         memory_bytes: u64,
         seed: u64,
     ) -> Result<Self, Shortage> {
-        let shapes = DOORS.map(|door| shape(door, config, memory_bytes));
+        let shapes = PORTS.map(|port| shape(port, config, memory_bytes));
         let count: usize = shapes.iter().map(|shape| shape.count).sum();
         let patience = Patience::new(config.keepalive_seconds);
         let mut cells = Cells::with_capacity(count, seed, patience);
@@ -125,7 +125,7 @@ impl Sockets {
 
     /// Whether something has happened to the connection since this was asked.
     pub fn take_awake(&mut self, line: Line) -> bool {
-        let index = self.pools[line.door as usize].number(line.index);
+        let index = self.pools[line.port as usize].number(line.index);
         self.cells.take_awake(index)
     }
 
@@ -140,9 +140,9 @@ impl Sockets {
     }
 
     /// A connection that has come, if there is one.
-    pub fn accept(&mut self, door: Door, now: Instant) -> Option<Line> {
-        let index = self.pools[door as usize].accept(&self.cells, now)?;
-        Some(Line { door, index })
+    pub fn accept(&mut self, port: Port, now: Instant) -> Option<Line> {
+        let index = self.pools[port as usize].accept(&self.cells, now)?;
+        Some(Line { port, index })
     }
 
     /// The other end of a connection.
@@ -167,21 +167,21 @@ impl Sockets {
     /// Whether the peer may still send something.
     #[must_use]
     pub fn expects_more(&self, line: Line) -> bool {
-        let index = self.pools[line.door as usize].number(line.index);
+        let index = self.pools[line.port as usize].number(line.index);
         self.cells.get(index).may_recv()
     }
 
     /// Whether the connection is gone: reset, or timed out.
     #[must_use]
     pub fn is_gone(&self, line: Line) -> bool {
-        let state = self.pools[line.door as usize].state(&self.cells, line.index);
+        let state = self.pools[line.port as usize].state(&self.cells, line.index);
         matches!(state, State::Closed | State::TimeWait | State::Listen)
     }
 
     /// Whether the connection is gone because its peer did not answer.
     #[must_use]
     pub fn has_timed_out(&self, line: Line) -> bool {
-        self.cells.is_timed_out(self.pools[line.door as usize].number(line.index))
+        self.cells.is_timed_out(self.pools[line.port as usize].number(line.index))
     }
 
     /// Sends as many of `bytes` as fit; `None` where the connection is gone.
@@ -191,7 +191,7 @@ impl Sockets {
 
     /// Ends a connection after what was sent; the line is no longer valid.
     pub fn close(&mut self, line: Line, now: Instant) {
-        self.pools[line.door as usize].close(&mut self.cells, line.index, now);
+        self.pools[line.port as usize].close(&mut self.cells, line.index, now);
     }
 
     /// Whether no connection is open, and the peers of those that were closed have acknowledged their ends.
@@ -202,18 +202,18 @@ impl Sockets {
 
     /// Bytes of all socket buffers of a port.
     #[must_use]
-    pub fn buffer_bytes(&self, door: Door) -> usize {
-        self.pools[door as usize].buffer_bytes()
+    pub fn buffer_bytes(&self, port: Port) -> usize {
+        self.pools[port as usize].buffer_bytes()
     }
 
     /// How many sockets of a port are in which state.
     #[must_use]
-    pub fn counts(&self, door: Door) -> Counts {
-        self.pools[door as usize].counts()
+    pub fn counts(&self, port: Port) -> Counts {
+        self.pools[port as usize].counts()
     }
 
     fn socket(&mut self, line: Line) -> &mut Socket<'static> {
-        self.pools[line.door as usize].socket(&mut self.cells, line.index)
+        self.pools[line.port as usize].socket(&mut self.cells, line.index)
     }
 }
 
@@ -225,9 +225,9 @@ fn wide_sockets(config: &Config, memory_bytes: u64) -> usize {
 }
 
 /// What a port needs.
-fn shape(door: Door, config: &Config, memory_bytes: u64) -> Shape {
-    match door {
-        Door::Resp => Shape {
+fn shape(port: Port, config: &Config, memory_bytes: u64) -> Shape {
+    match port {
+        Port::Resp => Shape {
             port: config.resp_port,
             count: SOCKETS_PER_CLIENT * config.clients + limits::SPARE_LISTENERS,
             listeners: limits::SPARE_LISTENERS,
@@ -235,7 +235,7 @@ fn shape(door: Door, config: &Config, memory_bytes: u64) -> Shape {
             receive: ("net/rx", RECEIVE_BYTES),
             send: ("net/tx", SEND_BYTES),
         },
-        Door::Http if !config.serves_http() => Shape {
+        Port::Http if !config.serves_http() => Shape {
             port: 0,
             count: 0,
             listeners: 0,
@@ -243,7 +243,7 @@ fn shape(door: Door, config: &Config, memory_bytes: u64) -> Shape {
             receive: ("http/rx", HEAD_BYTES),
             send: ("http/tx", SEND_BYTES),
         },
-        Door::Http => Shape {
+        Port::Http => Shape {
             port: config.http_port,
             count: limits::HTTP_CLIENTS + limits::HTTP_WAITING + limits::HTTP_LISTENERS,
             listeners: limits::HTTP_LISTENERS,
@@ -265,7 +265,7 @@ fn endpoint(endpoint: Option<IpEndpoint>) -> SocketAddrV4 {
 
 impl fmt::Debug for Sockets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [resp, http] = DOORS.map(|door| self.counts(door));
+        let [resp, http] = PORTS.map(|port| self.counts(port));
         f.debug_struct("Sockets").field("resp", &resp).field("http", &http).finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use vmalloc::Machine;
 
 use super::Server;
 use crate::buffers::Buffers;
-use crate::net::{Door, Line, Nic};
+use crate::net::{Line, Nic, Port};
 use crate::service::Ending;
 
 /// What a connection beyond the limit is told, as in Redis.
@@ -18,7 +18,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     pub(super) fn accept(&mut self, now: Instant) -> bool {
         let now_us = self.service.now_us();
         let mut accepted = self.seat_waiting(now);
-        while let Some(line) = self.stack.sockets().accept(Door::Resp, now) {
+        while let Some(line) = self.stack.sockets().accept(Port::Resp, now) {
             accepted = true;
             if self.waiting.is_empty() && self.seat(line) {
                 continue;

@@ -15,7 +15,7 @@ use vmalloc::Machine;
 use super::http_connection::{self, HttpConnection, Progress};
 use crate::buffers::{self, Buffers, Shortage};
 use crate::http::Share;
-use crate::net::{Door, Line, Sockets};
+use crate::net::{Line, Port, Sockets};
 use crate::service::Service;
 
 /// Bytes of an answer that are written and not sent.
@@ -127,7 +127,7 @@ impl HttpConnections {
         let now_us = service.now_us();
         let mut accepted = false;
         while self.waiting.len() < HTTP_WAITING
-            && let Some(line) = sockets.accept(Door::Http, now)
+            && let Some(line) = sockets.accept(Port::Http, now)
         {
             self.waiting.push((line, now_us));
             accepted = true;

@@ -6,7 +6,7 @@ use vmalloc::Machine;
 
 use super::{Server, Turn};
 use crate::buffers::Buffers;
-use crate::net::{Door, Nic};
+use crate::net::{Nic, Port};
 use crate::service::Budget;
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
@@ -39,8 +39,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         let sockets = self.stack.sockets();
         self.http_connections.close_all(&mut self.service, sockets, now);
         self.waiting.drain(..).for_each(|(line, _)| sockets.close(line, now));
-        for door in [Door::Resp, Door::Http] {
-            while let Some(line) = sockets.accept(door, now) {
+        for port in [Port::Resp, Port::Http] {
+            while let Some(line) = sockets.accept(port, now) {
                 sockets.close(line, now);
             }
         }

@@ -103,9 +103,9 @@ pub fn serve<M: Machine>(
         service.put_off(session);
         return Served { hint: "" };
     }
-    if let Some(guest) = service.roster.at(session.place) {
-        guest.seen_us = service.now_us;
-        guest.command = command.name;
+    if let Some(entry) = service.client_list.at(session.place) {
+        entry.seen_us = service.now_us;
+        entry.command = command.name;
     }
     let start_us = service.begin_call(number);
     let lookups = service.counters.lookups;

@@ -10,8 +10,8 @@ use vmalloc::Machine;
 
 use super::Service;
 use super::call::Call;
+use super::client_list::ClientBuffers;
 use super::failure::{Failure, Word};
-use super::roster::ClientBuffers;
 use super::session::Session;
 
 pub(super) use kill::kill;
@@ -43,7 +43,7 @@ pub(super) fn id<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> 
 
 /// `CLIENT GETNAME`
 pub(super) fn getname<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    match call.service.roster.at(call.session.place).map(|guest| &guest.name) {
+    match call.service.client_list.at(call.session.place).map(|entry| &entry.name) {
         Some(name) if !name.is_empty() => call.reply.bulk(name),
         _ => call.reply.null(),
     }
@@ -70,8 +70,8 @@ pub(super) fn set_name<M: Machine>(
     let name = name
         .try_into()
         .map_err(|_| Failure::TooLong("client name", name.len(), CLIENT_NAME_BYTES_MAX))?;
-    if let Some(guest) = service.roster.at(session.place) {
-        guest.name = name;
+    if let Some(entry) = service.client_list.at(session.place) {
+        entry.name = name;
     }
     Ok(())
 }
@@ -91,8 +91,8 @@ pub(super) fn setinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fail
     let value = value
         .try_into()
         .map_err(|_| Failure::TooLong("library text", value.len(), CLIENT_LIBRARY_BYTES_MAX))?;
-    if let Some(guest) = call.service.roster.at(call.session.place) {
-        *(if is_name { &mut guest.library } else { &mut guest.library_version }) = value;
+    if let Some(entry) = call.service.client_list.at(call.session.place) {
+        *(if is_name { &mut entry.library } else { &mut entry.library_version }) = value;
     }
     call.reply.status("OK");
     Ok(())
@@ -105,8 +105,8 @@ pub(super) fn no_evict<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fai
     if !(is_on || word.eq_ignore_ascii_case(b"OFF")) {
         return Err(Failure::Redis("syntax error"));
     }
-    if let Some(guest) = call.service.roster.at(call.session.place) {
-        guest.is_kept = is_on;
+    if let Some(entry) = call.service.client_list.at(call.session.place) {
+        entry.is_kept = is_on;
     }
     call.reply.status("OK");
     Ok(())
@@ -132,21 +132,21 @@ pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
 impl<M: Machine> Service<M> {
     /// Enters a connection into the client list, with its two ends: the client's and the server's.
     pub fn arrive(&mut self, session: &Session, ends: [SocketAddrV4; 2]) {
-        self.roster.come(session.place, session.number, ends, self.now_us);
+        self.client_list.come(session.place, session.number, ends, self.now_us);
     }
 
     /// Notes what is in the buffers of a connection, for the client list.
     pub fn note_buffers(&mut self, session: &Session, buffers: ClientBuffers) {
-        if let Some(guest) = self.roster.at(session.place) {
-            guest.buffers = buffers;
-            guest.queued = session.queued_in_transaction();
-            guest.output_peak = guest.output_peak.max(buffers.output);
+        if let Some(entry) = self.client_list.at(session.place) {
+            entry.buffers = buffers;
+            entry.queued = session.queued_in_transaction();
+            entry.output_peak = entry.output_peak.max(buffers.output);
         }
     }
 
     /// Whether `CLIENT KILL` wants the connection closed.
     #[must_use]
     pub fn is_killed(&self, session: &Session) -> bool {
-        self.roster.is_killed(session.place)
+        self.client_list.is_killed(session.place)
     }
 }

@@ -271,7 +271,7 @@ impl<M: Machine> Service<M> {
 
     /// Checks that nothing is reserved when nobody is left who could give it back.
     pub(super) fn assert_given_back(&self) {
-        let is_deserted = self.roster.guests().next().is_none() && self.abandoned.is_empty();
+        let is_deserted = self.client_list.entries().next().is_none() && self.abandoned.is_empty();
         debug_assert!(
             !is_deserted || self.reservations == 0,
             "{} reservations were not given back",

@@ -249,8 +249,8 @@ pub(super) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
         ));
     }
     call.session.is_resp3 = is_resp3;
-    if let Some(guest) = call.service.roster.at(call.session.place) {
-        guest.is_resp3 = is_resp3;
+    if let Some(entry) = call.service.client_list.at(call.session.place) {
+        entry.is_resp3 = is_resp3;
     }
     let reply = &mut *call.reply;
     reply.set_resp3(is_resp3);
@@ -279,9 +279,9 @@ pub(super) fn reset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     call.session.is_authenticated = false;
     call.session.reply_mode.reset();
     call.reply.set_resp3(false);
-    if let Some(guest) = call.service.roster.at(call.session.place) {
-        guest.name.clear();
-        guest.is_resp3 = false;
+    if let Some(entry) = call.service.client_list.at(call.session.place) {
+        entry.name.clear();
+        entry.is_resp3 = false;
     }
     call.reply.status("RESET");
     Ok(())

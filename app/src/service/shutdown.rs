@@ -60,8 +60,8 @@ pub(super) fn shutdown<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fai
         log::warn!("client {number} asked for SHUTDOWN SAVE, but nothing can be saved");
         return Err(Failure::Redis("Errors trying to SHUTDOWN. Check logs."));
     }
-    match call.service.roster.at(call.session.place) {
-        Some(guest) => log::warn!("client {number} at {} asked for a shutdown", guest.peer),
+    match call.service.client_list.at(call.session.place) {
+        Some(entry) => log::warn!("client {number} at {} asked for a shutdown", entry.peer),
         None => log::warn!("client {number} asked for a shutdown"),
     }
     call.service.is_shutting_down = true;

@@ -9,8 +9,8 @@ use super::Kind;
 use crate::resp;
 use crate::service::auth;
 use crate::service::call::Call;
+use crate::service::client_list::ClientEntry;
 use crate::service::failure::{Failure, Word};
-use crate::service::roster::Guest;
 
 /// `CLIENT KILL ip:port`, or `CLIENT KILL option value [option value …]`.
 pub(in crate::service) fn kill<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
@@ -64,10 +64,10 @@ impl<'a> Filter<'a> {
         Ok(filter)
     }
 
-    fn admits(&self, guest: &Guest) -> bool {
-        self.number.is_none_or(|number| number == guest.number)
-            && self.address.is_none_or(|address| is_address(guest.peer, address))
-            && self.local_address.is_none_or(|address| is_address(guest.local, address))
+    fn admits(&self, entry: &ClientEntry) -> bool {
+        self.number.is_none_or(|number| number == entry.number)
+            && self.address.is_none_or(|address| is_address(entry.peer, address))
+            && self.local_address.is_none_or(|address| is_address(entry.local, address))
             && self.kind.is_none_or(|kind| kind == Kind::Normal)
     }
 }
@@ -87,9 +87,9 @@ fn is_address(address: SocketAddrV4, text: &[u8]) -> bool {
 /// Marks connections to be closed; returns how many.
 fn close<M: Machine>(call: &mut Call<'_, '_, M>, filter: &Filter<'_>) -> u64 {
     let mut closed = 0;
-    for guest in call.service.roster.guests_mut().filter(|guest| filter.admits(guest)) {
-        if guest.number != call.session.number {
-            guest.is_killed = true;
+    for entry in call.service.client_list.entries_mut().filter(|entry| filter.admits(entry)) {
+        if entry.number != call.session.number {
+            entry.is_killed = true;
         } else if filter.skips_me {
             continue;
         } else {

@@ -8,13 +8,13 @@ use super::Kind;
 use crate::resp::{self, Reply};
 use crate::service::Service;
 use crate::service::call::Call;
+use crate::service::client_list::ClientEntry;
 use crate::service::failure::Failure;
-use crate::service::roster::Guest;
 
 /// `CLIENT INFO`: the line of the connection that asks.
 pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let number = call.session.number;
-    write(call, |service, reply| service.write_lines(|guest| guest.number == number, reply));
+    write(call, |service, reply| service.write_lines(|entry| entry.number == number, reply));
     Ok(())
 }
 
@@ -36,7 +36,7 @@ pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
             // In the order of the request, and as often as it names them.
             write(call, |service, reply| {
                 for number in numbers.flatten().filter_map(|number| u64::try_from(number).ok()) {
-                    service.write_lines(|guest| guest.number == number, reply);
+                    service.write_lines(|entry| entry.number == number, reply);
                 }
             });
         }
@@ -51,23 +51,23 @@ fn write<'a, M: Machine>(
     lines: impl FnOnce(&Service<M>, &mut Reply<'_>),
 ) {
     let bytes = call.arguments.iter().map(<[u8]>::len).sum();
-    if let Some(guest) = call.service.roster.at(call.session.place) {
-        guest.arguments = bytes;
-        guest.queued = call.session.queued_in_transaction();
+    if let Some(entry) = call.service.client_list.at(call.session.place) {
+        entry.arguments = bytes;
+        entry.queued = call.session.queued_in_transaction();
     }
     let service = &*call.service;
     call.reply.text_by(|reply| lines(service, reply));
-    if let Some(guest) = call.service.roster.at(call.session.place) {
-        guest.arguments = 0;
+    if let Some(entry) = call.service.client_list.at(call.session.place) {
+        entry.arguments = 0;
     }
 }
 
 impl<M: Machine> Service<M> {
-    fn write_lines(&self, wanted: impl Fn(&Guest) -> bool, reply: &mut Reply<'_>) {
+    fn write_lines(&self, wanted: impl Fn(&ClientEntry) -> bool, reply: &mut Reply<'_>) {
         use fmt::Write;
-        for (place, guest) in self.roster.guests().filter(|(_, guest)| wanted(guest)) {
+        for (place, entry) in self.client_list.entries().filter(|(_, entry)| wanted(entry)) {
             let is_dirty = u32::try_from(place).is_ok_and(|place| self.watches.is_dirty(place));
-            let line = Line { place, guest, is_dirty, now_us: self.now_us };
+            let line = Line { place, entry, is_dirty, now_us: self.now_us };
             // Writing to a reply cannot fail.
             let _ = writeln!(reply, "{}", line);
         }
@@ -80,7 +80,7 @@ impl<M: Machine> Service<M> {
 /// those at the end of its last turn. `tot-mem` has no memory of the sockets.
 struct Line<'a> {
     place: usize,
-    guest: &'a Guest,
+    entry: &'a ClientEntry,
     /// Whether a key that it watches has changed.
     is_dirty: bool,
     now_us: u64,
@@ -88,28 +88,28 @@ struct Line<'a> {
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Guest { number, peer, local, .. } = self.guest;
-        let [age, idle] = [self.guest.came_us, self.guest.seen_us]
+        let ClientEntry { number, peer, local, .. } = self.entry;
+        let [age, idle] = [self.entry.since_us, self.entry.seen_us]
             .map(|us| self.now_us.saturating_sub(us) / 1_000_000);
-        let name = text(&self.guest.name);
+        let name = text(&self.entry.name);
         write!(f, "id={number} addr={peer} laddr={local} fd={} name={name}", self.place)?;
         write!(f, " age={age} idle={idle} flags=")?;
         self.flags(f)?;
         f.write_str(" db=0 sub=0 psub=0 ssub=0 multi=")?;
-        match self.guest.queued {
+        match self.entry.queued {
             Some(count) => write!(f, "{count}")?,
             None => f.write_str("-1")?,
         }
         self.buffers(f)?;
         f.write_str(" cmd=")?;
-        match self.guest.command {
+        match self.entry.command {
             "" => f.write_str("NULL")?,
             command => command
                 .bytes()
                 .try_for_each(|byte| write!(f, "{}", char::from(byte.to_ascii_lowercase())))?,
         }
-        let resp = if self.guest.is_resp3 { 3 } else { 2 };
-        let (library, version) = (text(&self.guest.library), text(&self.guest.library_version));
+        let resp = if self.entry.is_resp3 { 3 } else { 2 };
+        let (library, version) = (text(&self.entry.library), text(&self.entry.library_version));
         write!(f, " user=default redir=-1 resp={resp} lib-name={library} lib-ver={version}")
     }
 }
@@ -117,7 +117,7 @@ impl fmt::Display for Line<'_> {
 impl Line<'_> {
     fn flags(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flags =
-            [(self.guest.queued.is_some(), "x"), (self.is_dirty, "d"), (self.guest.is_kept, "e")];
+            [(self.entry.queued.is_some(), "x"), (self.is_dirty, "d"), (self.entry.is_kept, "e")];
         if flags.iter().all(|(is_set, _)| !is_set) {
             return f.write_str("N");
         }
@@ -125,9 +125,9 @@ impl Line<'_> {
     }
 
     fn buffers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let buffers = self.guest.buffers;
-        let (input, room, arguments) = (buffers.input, buffers.input_room, self.guest.arguments);
-        let (size, peak, output) = (buffers.output_size, self.guest.output_peak, buffers.output);
+        let buffers = self.entry.buffers;
+        let (input, room, arguments) = (buffers.input, buffers.input_room, self.entry.arguments);
+        let (size, peak, output) = (buffers.output_size, self.entry.output_peak, buffers.output);
         let spilled = buffers.spilled;
         let pieces = usize::from(spilled > 0);
         let queue = buffers.queue_size;

@@ -8,7 +8,7 @@ use runtime_config::limits::{CLIENT_LIBRARY_BYTES_MAX, CLIENT_NAME_BYTES_MAX};
 
 /// What is noted of a connection.
 #[derive(Clone, Debug)]
-pub(super) struct Guest {
+pub(super) struct ClientEntry {
     /// 0 where there is none.
     pub(super) number: u64,
     /// The client's end of the connection.
@@ -18,7 +18,7 @@ pub(super) struct Guest {
     pub(super) name: ArrayVec<u8, CLIENT_NAME_BYTES_MAX>,
     pub(super) library: ArrayVec<u8, CLIENT_LIBRARY_BYTES_MAX>,
     pub(super) library_version: ArrayVec<u8, CLIENT_LIBRARY_BYTES_MAX>,
-    pub(super) came_us: u64,
+    pub(super) since_us: u64,
     pub(super) seen_us: u64,
     /// Its last command.
     pub(super) command: &'static str,
@@ -53,17 +53,17 @@ pub struct ClientBuffers {
     pub queue_size: usize,
 }
 
-impl Guest {
+impl ClientEntry {
     const NOWHERE: SocketAddrV4 = SocketAddrV4::new(core::net::Ipv4Addr::UNSPECIFIED, 0);
 
-    const NOBODY: Self = Self {
+    const EMPTY: Self = Self {
         number: 0,
         peer: Self::NOWHERE,
         local: Self::NOWHERE,
         name: ArrayVec::new_const(),
         library: ArrayVec::new_const(),
         library_version: ArrayVec::new_const(),
-        came_us: 0,
+        since_us: 0,
         seen_us: 0,
         command: "",
         is_resp3: false,
@@ -85,12 +85,12 @@ impl Guest {
 
 /// An entry for each place.
 #[derive(Debug)]
-pub(super) struct Roster(Vec<Guest>);
+pub(super) struct ClientList(Vec<ClientEntry>);
 
-impl Roster {
+impl ClientList {
     /// Makes room for `count` connections.
     pub(super) fn with_places(count: usize) -> Self {
-        Self(alloc::vec![Guest::NOBODY; count])
+        Self(alloc::vec![ClientEntry::EMPTY; count])
     }
 
     /// Enters a connection that has come to a place.
@@ -101,36 +101,42 @@ impl Roster {
         [peer, local]: [SocketAddrV4; 2],
         now_us: u64,
     ) {
-        if let Some(guest) = self.0.get_mut(place as usize) {
-            *guest =
-                Guest { number, peer, local, came_us: now_us, seen_us: now_us, ..Guest::NOBODY };
+        if let Some(entry) = self.0.get_mut(place as usize) {
+            *entry = ClientEntry {
+                number,
+                peer,
+                local,
+                since_us: now_us,
+                seen_us: now_us,
+                ..ClientEntry::EMPTY
+            };
         }
     }
 
     /// Removes the entry of a connection that has ended.
     pub(super) fn leave(&mut self, place: u32) {
-        if let Some(guest) = self.0.get_mut(place as usize) {
-            *guest = Guest::NOBODY;
+        if let Some(entry) = self.0.get_mut(place as usize) {
+            *entry = ClientEntry::EMPTY;
         }
     }
 
     /// The entry of a place.
-    pub(super) fn at(&mut self, place: u32) -> Option<&mut Guest> {
+    pub(super) fn at(&mut self, place: u32) -> Option<&mut ClientEntry> {
         self.0.get_mut(place as usize)
     }
 
     /// Whether the connection in a place is to be closed.
     pub(super) fn is_killed(&self, place: u32) -> bool {
-        self.0.get(place as usize).is_some_and(|guest| guest.is_killed)
+        self.0.get(place as usize).is_some_and(|entry| entry.is_killed)
     }
 
     /// All that are connected and not killed, each with its place.
-    pub(super) fn guests(&self) -> impl Iterator<Item = (usize, &Guest)> + Clone {
-        self.0.iter().enumerate().filter(|(_, guest)| guest.number != 0 && !guest.is_killed)
+    pub(super) fn entries(&self) -> impl Iterator<Item = (usize, &ClientEntry)> + Clone {
+        self.0.iter().enumerate().filter(|(_, entry)| entry.number != 0 && !entry.is_killed)
     }
 
     /// All that are connected, to be changed.
-    pub(super) fn guests_mut(&mut self) -> impl Iterator<Item = &mut Guest> {
-        self.0.iter_mut().filter(|guest| guest.number != 0 && !guest.is_killed)
+    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = &mut ClientEntry> {
+        self.0.iter_mut().filter(|entry| entry.number != 0 && !entry.is_killed)
     }
 }
