@@ -211,7 +211,7 @@ impl Drop for Guest {
 /// A minder that waits for the end of QEMU.
 struct Minder {
     child: Child,
-    /// What QEMU inherits; the minder sees when it is closed.
+    /// The socket that QEMU inherits; the minder sees when it is closed.
     tie: UnixStream,
 }
 

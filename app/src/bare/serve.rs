@@ -31,8 +31,8 @@ pub(crate) fn run(vm: &'static Vmalloc<BareMachine>, config: &Config) {
             Turn::Off => return,
             Turn::Idle { wake_us } => {
                 let sleep_us = wake_us.map(|wake_us| wake_us.saturating_sub(now_us));
-                // What is touched from here on, stack, heap and rings, is mapped for ever: a flush that
-                // does not wait for this CPU is about none of it.
+                // The stack, the heap and the rings, which the sleep touches, stay mapped: a flush that
+                // does not wait for this CPU never concerns them.
                 vm.enter_idle();
                 idle::sleep(sleep_us, || server.stack().pending());
                 vm.leave_idle();

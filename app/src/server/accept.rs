@@ -9,7 +9,7 @@ use crate::buffers::Buffers;
 use crate::net::{Line, Nic, Port};
 use crate::service::Ending;
 
-/// What a connection beyond the limit is told, as in Redis.
+/// The error that a connection beyond the limit gets, as in Redis.
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {

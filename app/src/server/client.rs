@@ -182,7 +182,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.deadline_us().is_some_and(|deadline_us| service.now_us() >= deadline_us)
     }
 
-    /// What belongs to it in the service.
+    /// The connection's state in the service.
     pub(super) fn session(&self) -> &Session {
         &self.session
     }

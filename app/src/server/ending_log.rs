@@ -7,7 +7,7 @@ const LINES_MAX: u32 = 16;
 
 const SECOND_US: u64 = 1_000_000;
 
-/// What was logged in the last second.
+/// The lines of the last second.
 #[derive(Debug)]
 pub(super) struct EndingLog {
     begun_us: u64,

@@ -48,7 +48,7 @@ pub(super) struct HttpConnection {
     is_busy: bool,
 }
 
-/// What the connection waits for.
+/// The event that the connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// For the next request: everything before it is answered.
@@ -63,7 +63,7 @@ enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank(Phase, u64);
 
-/// What a turn has done with a connection.
+/// The outcome of a turn of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// There is nothing to do before a packet comes, or time passes.

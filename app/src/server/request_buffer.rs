@@ -103,7 +103,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         }
     }
 
-    /// What is there.
+    /// The bytes that have come and are not consumed.
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.larger {
             None => self.fixed.bytes(),

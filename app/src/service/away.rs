@@ -52,8 +52,8 @@ pub(super) enum Then {
     Count,
 }
 
-/// An errand whose session has ended. What its session reserved counts until it is done: until then
-/// it holds memory.
+/// An errand whose session has ended. The reservation of the session counts until the
+/// errand is done: until then the errand holds memory.
 #[derive(Debug)]
 pub(super) struct Abandoned {
     pub(super) ticket: Ticket,

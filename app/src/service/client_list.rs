@@ -6,7 +6,7 @@ use core::net::SocketAddrV4;
 use arrayvec::ArrayVec;
 use runtime_config::limits::{CLIENT_LIBRARY_BYTES_MAX, CLIENT_NAME_BYTES_MAX};
 
-/// What is noted of a connection.
+/// The entry of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct ClientEntry {
     /// 0 where there is none.

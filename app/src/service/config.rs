@@ -13,7 +13,7 @@ use crate::resp::{Arguments, Reply};
 
 /// Settings of Redis with one possible value here.
 const FIXED: &[(&str, &str)] = &[
-    // Nothing is ever saved, and `redis-benchmark` warns where it is not told so.
+    // The image saves no data; `redis-benchmark` warns where this setting is missing.
     ("save", ""),
     ("appendonly", "no"),
     ("databases", "1"),

@@ -28,7 +28,7 @@ impl Word {
         Self(text.iter().copied().take(WORD_BYTES_MAX).collect())
     }
 
-    /// What C prints of the text: everything before the first NUL.
+    /// The part of the text that C prints: everything before the first NUL.
     fn as_c_prints(&self) -> &[u8] {
         self.0.split(|byte| *byte == 0).next().unwrap_or_default()
     }
@@ -175,7 +175,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Writes the error. What a client sent may be any byte, and Redis repeats it as it is.
+    /// Writes the error. The text of a client may have any byte, and Redis repeats it as it is.
     pub(super) fn write(&self, reply: &mut Reply<'_>) {
         match self {
             Self::Quoted(before, word, after) => reply.error_of_bytes(&[

@@ -36,8 +36,8 @@ impl Rates {
         self.samples = [(now_us, Traffic::default()); SAMPLES];
     }
 
-    /// What a second had, since the oldest sample of the last 1.6 s. A loop that slept for longer has
-    /// none of that age: then since the last one before.
+    /// The traffic per second since the oldest sample of the last 1.6 s. A loop that slept for longer
+    /// has no such sample: then since the newest one before.
     pub(super) fn now(&self, now_us: u64, totals: Traffic) -> Traffic {
         let is_recent = |at_us: u64| now_us.saturating_sub(at_us) <= SAMPLES as u64 * SAMPLE_US;
         let usable = self.samples.iter().filter(|(at_us, _)| now_us - at_us >= SAMPLE_US / 2);
@@ -90,7 +90,7 @@ mod tests {
     fn a_rate_ends_with_the_traffic() {
         let mut rates = Rates::default();
         busy(&mut rates, 0, 5_000);
-        // Nothing comes, and the loop sleeps.
+        // No packet comes, and the loop sleeps.
         let later = rates.now(15_000_000, traffic(5_000));
         assert!(later.commands < 10, "{later:?}");
         rates.note(15_000_000, traffic(5_000));

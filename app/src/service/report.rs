@@ -259,7 +259,7 @@ impl<M: Machine> Service<M> {
         starts.filter(is_large).count() as u64
     }
 
-    /// Who asked for a region: its name as it is [shown](Shown), its client, or the image's own
+    /// The caller of a region: its name as it is [shown](Shown), its client, or the image's own
     /// code. One word, never empty for a client's region.
     #[must_use]
     pub fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_SHOWN_BYTES_MAX> {

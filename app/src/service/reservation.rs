@@ -1,4 +1,4 @@
-//! What requests in flight count against the limits of the service.
+//! The share of requests in flight in the limits of the service.
 //!
 //! A [`Demand`] says how much of each limit a request takes. A request that is served within its turn
 //! checks its demand and publishes its region at once. Any other request takes a [`Reservation`] before
@@ -54,7 +54,7 @@ impl Demand {
     }
 }
 
-/// What a request in flight has taken of the limits.
+/// The amounts that a request in flight has taken of the limits.
 #[derive(Debug)]
 #[must_use = "a reservation that is not given back counts for ever"]
 pub(super) struct Reservation {
@@ -136,7 +136,7 @@ impl<M: Machine> Service<M> {
                 break;
             }
         }
-        // Nothing else is served before the regions are published.
+        // The regions are published before any other request is served.
         new_names.into_iter().for_each(|length| self.names.unreserve(length));
         credited.into_iter().for_each(|id| self.ledger.uncredit(id));
         checked?;

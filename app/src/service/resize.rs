@@ -126,7 +126,7 @@ impl<M: Machine> Service<M> {
         }
         // First what is left of its last page, then pages that are zeroed in slices.
         let end = info.range.count().bytes();
-        // What the library knows of an empty value: its one byte is zero.
+        // The library's region of an empty value has one byte, which is zero.
         let held = info.requested.max(1);
         self.vm.resize(info.id, &Resize::to(end).zeroed()).map_err(Failure::from)?;
         match self.vm.resize(info.id, &wish.unzeroed()) {

@@ -27,7 +27,7 @@ pub struct Session {
     pub(super) place: u32,
     /// Work of its last request that is not done yet.
     pub(super) job: Option<Job>,
-    /// What its request in flight has taken of the limits.
+    /// The amounts that its request in flight has taken of the limits.
     pub(super) reservation: Option<Reservation>,
     /// Why the request that is served again cannot be served at all.
     pub(super) failure: Option<Failure>,

@@ -19,7 +19,7 @@ use super::session::Session;
 /// Replies up to this size are written at once: they fit into an output that is empty.
 const AT_ONCE_BYTES_MAX: usize = 32 << 10;
 
-/// What follows the bytes of a bulk string.
+/// The end of a bulk string.
 const LINE_END: &[u8] = b"\r\n";
 
 /// A reply whose bytes are still to be copied.

@@ -69,7 +69,7 @@ pub struct Command<M: Machine + 'static> {
     pub errors: &'static str,
     /// The commands that its second word chooses from; most have none.
     pub subcommands: &'static [Self],
-    /// What `COMMAND INFO` says of it.
+    /// The flags and categories in `COMMAND INFO`.
     pub(super) flags: Flags,
     /// Where its keys are.
     pub(super) keys: Keys,
@@ -173,7 +173,7 @@ impl<M: Machine> fmt::Debug for Command<M> {
     }
 }
 
-/// What the first words of a request mean.
+/// The meaning of the first words of a request.
 pub(super) enum Found<M: Machine + 'static> {
     /// A command or subcommand, and its number among all of them.
     Command(usize, &'static Command<M>),
@@ -213,7 +213,7 @@ impl<M: Machine + 'static> Commands<M> {
         let name = request.get(0).unwrap_or_default();
         let Some((number, command)) = Self::find_numbered(name) else { return Found::Nothing };
         let Some(word) = request.get(1).filter(|_| !command.subcommands.is_empty()) else {
-            // What stands behind the table is counted as no command.
+            // A command behind the table has no counter of its own.
             let is_ours = number < Self::TABLE.len();
             return Found::Command(if is_ours { number } else { usize::MAX }, command);
         };

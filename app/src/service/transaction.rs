@@ -26,7 +26,7 @@ pub(super) enum Transaction {
     Running,
 }
 
-/// What becomes of a request inside a transaction.
+/// The way that a request inside a transaction takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queued {
     /// It is served at once.

@@ -22,7 +22,7 @@ pub(super) struct Walk {
     total: u64,
 }
 
-/// What an argument came to.
+/// The outcome of a visit of one argument.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Visit {
     /// Added to the total.

@@ -137,7 +137,7 @@ fn a_static_address_is_announced_twice_at_once() {
 
 #[test]
 fn an_address_that_comes_later_is_announced_when_it_comes() {
-    // Nobody answers DHCP, so the fallback is taken after three seconds.
+    // No server answers DHCP, so the fallback is taken after three seconds.
     let expected = [3, 5].map(|second| (second, "10.0.2.15".to_owned()));
     assert_eq!(announced("", 0), expected);
 }

@@ -268,7 +268,7 @@ fn a_value_may_be_empty() {
     assert!(world.check(&mut client).starts_with("OK areas=0 "));
 }
 
-/// What lay in a frame before must not show, whatever the empty value grows to.
+/// Old bytes of a frame must not show, whatever the empty value grows to.
 #[test]
 fn an_empty_value_grows_over_zeroed_memory() {
     for helpers in [0, 1] {

@@ -223,7 +223,7 @@ fn touched(world: &mut World, client: &mut Client, call: &str) -> BTreeSet<Strin
     touched
 }
 
-/// What `COMMAND GETKEYS` says of a call is what the call touches.
+/// `COMMAND GETKEYS` names the keys that the call touches.
 #[test]
 fn the_keys_of_a_call_are_the_names_that_it_touches() {
     let mut world = World::new();

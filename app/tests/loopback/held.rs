@@ -16,7 +16,7 @@ fn with_keys(command: &[u8], keys: &[Vec<u8>]) -> Vec<u8> {
     multibulk(&arguments)
 }
 
-/// Nothing of a large request is left: its memory has come back.
+/// Checks that the memory of a large request has come back.
 fn is_clean(world: &mut World, client: &mut Client) {
     world.settle();
     assert_eq!(world.ok(client, "PING").text(), "PONG");

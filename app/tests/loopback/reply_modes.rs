@@ -141,7 +141,7 @@ fn run(world: &mut World, kind: &Kind, mode: &(Vec<u8>, &'static str, bool), dur
     world.send(&mut client, &[before, &kind.request, PING, ON, PING].concat());
     if during_audit {
         world.reply(&mut auditor);
-        // What was put off may need another CPU in its turn.
+        // A request that was put off may need another CPU in its turn.
         (0..300).for_each(|_| world.step());
     }
     let mut received = world.raw(&mut client);
@@ -191,7 +191,7 @@ fn every_mode_with_requests_put_off_by_an_audit() {
     run_all(World::with_helpers("", 8192, 1, 60), true);
 }
 
-/// What Redis 7.0 answers.
+/// The replies are those of Redis 7.0.
 #[test]
 fn sequences_of_redis() {
     let cases: [(&[&[u8]], &str); 13] = [

@@ -148,7 +148,7 @@ fn a_line_of_the_client_list_has_every_field() {
     let fresh = world.ok(&mut client, "CLIENT LIST ID 3").text();
     assert!(fresh.contains(" rbs=65536 ") && !fresh.contains(" tot-mem=0 "), "{fresh}");
     world.close(&newest);
-    // What has come and is not whole is in the buffer.
+    // The bytes of an incomplete request are in the buffer.
     world.send(&mut other, b"*2\r\n$4\r\nECHO\r\n$10\r\nabc");
     world.settle();
     let line = world.ok(&mut client, "CLIENT LIST ID 2").text();

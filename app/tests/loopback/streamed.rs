@@ -30,7 +30,7 @@ fn what_set_takes_get_gives() {
     let mut client = world.connect();
     let value = pattern(4 << 20);
     set(&mut world, &mut client, "k", &value);
-    // Nothing is left to allocate.
+    // No frame is left to allocate.
     while world.ask(&mut client, "VMALLOC 64K SOFT") != Value::Null {}
     while world.ask(&mut client, "VMALLOC 1 SOFT") != Value::Null {}
     let whole = Value::Bulk(value.clone());

@@ -224,7 +224,7 @@ fn settings() {
             ("CONFIG REWRITE x", "-ERR wrong number of arguments for 'config|rewrite' command\r\n"),
         ],
     );
-    // What exporters and libraries ask has an answer.
+    // Settings that exporters and libraries ask for have an answer.
     for name in [
         "databases",
         "maxmemory",

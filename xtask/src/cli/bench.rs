@@ -10,12 +10,12 @@ use crate::qemu::Memory;
 /// Options of `bench`.
 #[derive(Args, Debug)]
 pub(crate) struct BenchOptions {
-    /// What is measured.
+    /// The measurement to make.
     #[command(subcommand)]
     pub(crate) what: Bench,
 }
 
-/// What `bench` measures.
+/// The measurements of `bench`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
     /// The workloads of VBENCH in the image.

@@ -20,7 +20,7 @@ pub(crate) struct MachineOptions {
     /// Guest memory, from 64M to 1024G.
     #[arg(long, default_value = "512M", value_name = "SIZE")]
     pub(crate) memory: Memory,
-    /// What runs the guest's instructions.
+    /// The accelerator that runs the guest's instructions.
     #[arg(long, value_enum, default_value_t = AccelRequest::Auto)]
     pub(crate) accel: AccelRequest,
     /// How the guest reaches the host.
@@ -41,7 +41,7 @@ pub(crate) struct MachineOptions {
     /// QEMU's machine type.
     #[arg(long, default_value = "q35")]
     pub(crate) machine: String,
-    /// What runs before the image.
+    /// The firmware that runs before the image.
     #[arg(long, value_enum, default_value_t = FirmwareRequest::Auto)]
     pub(crate) firmware: FirmwareRequest,
 }

@@ -57,7 +57,7 @@ pub(crate) enum LayerName {
 /// Options of `selftest`.
 #[derive(Args, Debug)]
 pub(crate) struct SelftestOptions {
-    /// What runs the guest's instructions; KVM is not put on trial here.
+    /// The accelerator that runs the guest's instructions; KVM is not put on trial here.
     #[arg(long, value_enum, default_value_t = AccelRequest::Tcg)]
     pub(crate) accel: AccelRequest,
     /// CPUs of the test for stale translations, at the end.

@@ -13,7 +13,7 @@ const LOCK_LIMIT: Duration = Duration::from_secs(300);
 /// Between two attempts to get a lock.
 const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
-/// What provisioning may use. Tests make one whose programs are scripts.
+/// The programs that provisioning may use. Tests make one whose programs are scripts.
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
     /// Where programs are looked up: the value of `PATH`.

@@ -1,4 +1,4 @@
-//! What provisioning has tried, and the error that tells it.
+//! The steps that provisioning has tried, and the error that lists them.
 
 use crate::exit::{self, Cause};
 

@@ -64,7 +64,7 @@ struct Numbers<'a> {
     width: usize,
     prefix: &'a str,
     sign: char,
-    /// What stands before the second and further lines of an item.
+    /// The prefix of the second and further lines of an item.
     deeper: String,
 }
 

@@ -1,4 +1,4 @@
-// What the image says: counters, the map of the view, and the regions, a few pages in each round.
+// The answers of the image: counters, the map of the view, and the regions, a few pages in each round.
 
 const ANSWER_LIMIT_MS = 10_000;
 const PAGE_ROWS = 1000;

@@ -8,8 +8,8 @@ const LABEL = 92;
 // Above the first line, for the outline of a cell.
 const TOP = 4;
 
-// The view is null for everything in use, or the first of 16 lines and the bytes of a line. What is in
-// use grows and shrinks: the map keeps to the bytes of its last answer until the next one has come.
+// The view is null for everything in use, or the first of 16 lines and the bytes of a line. The range
+// in use grows and shrinks: the map keeps to the bytes of its last answer until the next one has come.
 const view = { now: null, used: null, history: [], cell: 0, selected: null };
 
 const isNarrow = () => $("map").clientWidth < 600;

@@ -22,7 +22,7 @@ const LIMITS: Limits = Limits {
 /// Bytes of the header of the reply to `EXEC`.
 const HEADER_BYTES: usize = 32;
 
-/// What comes of a request inside a transaction.
+/// The outcome of a request inside a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// It is answered.

@@ -186,7 +186,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             };
             if !progressed {
                 if self.is_finished && !self.session.is_busy() {
-                    // What is left can never become whole.
+                    // The request that has begun can never become whole.
                     self.session.close();
                 }
                 break;

@@ -152,7 +152,7 @@ fn cpu<M: Machine>(service: &Service<M>, report: &mut Report<'_, '_>) {
     report.line("used_cpu_user_main_thread", "0.000000");
 }
 
-/// What was counted of each command that was called. One call in 16 is timed: `usec` is estimated
+/// The counters of each command that was called. One call in 16 is timed: `usec` is estimated
 /// from those.
 fn commands<M: Machine>(service: &Service<M>, report: &mut Report<'_, '_>) {
     for (name, tally) in service.tallies() {

@@ -17,7 +17,7 @@ const PATTERN_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
 
 /// Comparisons of bytes in one turn. A page of `SCAN` ends there, and `KEYS` is refused.
 const STEPS_MAX: u64 = 1 << 20;
-/// What it takes to look a name up and to reply with it, in such comparisons.
+/// The cost of looking a name up and of replying with it, in such comparisons.
 const NAME_STEPS: u64 = 16;
 
 /// Places of the table that one request looks at, found or not: fewer than take half a turn.

@@ -115,7 +115,7 @@ pub(super) fn make<M: Machine>(
     Ok(())
 }
 
-/// What a region for a value needs. A value of no bytes has a region of one, which is zero.
+/// The request for a region that holds a value. A value of no bytes has a region of one, which is zero.
 pub(super) fn request(value: &[u8]) -> Result<Request, Failure> {
     // Not zeroed: every byte that can be read is written, and a growth clears the rest.
     Ok(Request::try_new(value.len().max(1) as u64)?.caller(CLIENT))
@@ -133,7 +133,7 @@ pub(super) fn hold<M: Machine>(
     let info = region.info();
     let _ = region.into_raw();
     if let Err(failure) = service.write(&info, 0, value) {
-        // Nobody else knows it.
+        // No client knows the region yet.
         let _ = service.vm.vfree(info.id);
         return Err(failure);
     }

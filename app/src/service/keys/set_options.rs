@@ -1,4 +1,4 @@
-//! What follows the value of a `SET`.
+//! The options behind the value of a `SET`.
 
 use vmalloc::Machine;
 

@@ -16,7 +16,7 @@ const CHARGE_PAGES_MAX: u64 = 1 << 48;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct List(u32);
 
-/// What a list counts.
+/// The regions and pages that a list counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Regions.
@@ -55,7 +55,7 @@ impl Ledger {
         List(self.slots + 3 + place)
     }
 
-    /// What a list counts: its regions, and charges. The orphans' is not counted.
+    /// The regions and charges that a list counts. The count of the orphans is incomplete and not used.
     #[must_use]
     pub fn usage(&self, list: List) -> Usage {
         let pages = self.records.u64(list.0 as usize, TOTAL_PAGES);
@@ -99,7 +99,7 @@ impl Ledger {
 
     /// Makes orphans of all regions of a list, at once.
     pub fn abandon(&mut self, list: List) {
-        // What its regions and charges say of the list is about its last owner.
+        // The regions and charges of the list belong to its last owner.
         self.set(list.0, COUNT, 0);
         self.records.set_u64(list.0 as usize, TOTAL_PAGES, 0);
         self.set(list.0, EPOCH, self.get(list.0, EPOCH).wrapping_add(1));

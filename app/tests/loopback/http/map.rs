@@ -175,7 +175,7 @@ fn lazy_areas_are_listed_behind_the_buckets() {
 fn ranges_outside_the_window_are_empty() {
     let mut world = World::new();
     let mut reader = Reader::connect(&mut world);
-    // Nothing is in use.
+    // The window is empty.
     let empty = map(&mut world, &mut reader, "");
     assert_eq!((empty.from, empty.to - empty.from), (START, 1 << 20));
     assert!(empty.buckets.iter().all(|sums| *sums == Sums::default()));

@@ -33,7 +33,7 @@ use talk::Exchange;
 
 /// The cases, and the list of the differences that are meant.
 const FOLDER: &str = "xtask/differential";
-/// What Redis is told, so that its limits are the image's.
+/// The options that give Redis the limits of the image.
 const REDIS: &[&str] =
     &["--databases", "1", "--maxclients", "256", "--proto-max-bulk-len", "16777216"];
 /// The password of the cases with one.
@@ -109,7 +109,7 @@ struct Pair {
     password: bool,
 }
 
-/// What pairs are started from.
+/// The programs that pairs are started from.
 struct Source<'a> {
     workspace: &'a Workspace,
     server: &'a Path,

@@ -20,7 +20,7 @@ use crate::test::tally::Tally;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
-/// What a case is given.
+/// The context of a case.
 struct Bench<'a> {
     workspace: &'a Workspace,
     subject: &'a Subject,

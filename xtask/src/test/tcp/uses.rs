@@ -1,4 +1,4 @@
-//! What a network is used for: one client, fifty, connections that begin at once, large values, and
+//! The uses of a network: one client, fifty, connections that begin at once, large values, and
 //! silence. Run on each network that the tool knows; only ratios and limits of hanging are asserted.
 
 use std::net::SocketAddr;

@@ -114,7 +114,7 @@ impl Browser {
         self.post("execute/sync", &json!({"script": script, "args": []}))
     }
 
-    /// What a script hands over to the function that is its last argument.
+    /// Runs a script until it calls the function that is its last argument; the value that it passes.
     pub(super) fn run_until_done(&self, script: &str) -> anyhow::Result<Value> {
         let limit = u64::try_from(LIMIT.as_millis())?;
         self.post("timeouts", &json!({ "script": limit }))?;

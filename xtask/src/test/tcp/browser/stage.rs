@@ -26,7 +26,7 @@ pub(super) const POINTS: &str = "const points_of = (canvas) => { \
     pen.drawImage(canvas, 0, 0); \
     return new Uint32Array(pen.getImageData(0, 0, copy.width, copy.height).data.buffer); }; ";
 
-/// What a step of the test needs.
+/// The context of a step of the test.
 pub(super) struct Stage<'a> {
     pub(super) subject: &'a Subject,
     pub(super) browser: &'a Browser,

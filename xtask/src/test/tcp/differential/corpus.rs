@@ -15,7 +15,7 @@ use super::step::Step;
 /// Fewer cases than this are a corpus that has lost some.
 const CASES_MIN: usize = 700;
 
-/// What a case needs of the servers.
+/// The demands of a case on the servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Demands {
     /// Versions of the protocol, each of which is a run.
@@ -31,9 +31,9 @@ pub(super) struct Demands {
 pub(super) struct Case {
     /// The file and the steps, in one line.
     pub(super) name: String,
-    /// What it needs.
+    /// The demands of the case.
     pub(super) demands: Demands,
-    /// What is sent.
+    /// The steps, in order.
     pub(super) steps: Vec<Step>,
 }
 

@@ -26,13 +26,13 @@ const CONNECTIONS_MAX: usize = 9;
 pub(super) struct Step {
     /// The command as written, without marks.
     pub(super) text: String,
-    /// What is done.
+    /// The action of the step.
     pub(super) action: Action,
     /// How the replies are compared.
     pub(super) rule: Rule,
 }
 
-/// What a step does.
+/// The actions of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Sends bytes on a connection, and waits for one reply where that is wanted.

@@ -22,7 +22,7 @@ const LATE_END_LIMIT: Duration = Duration::from_secs(15);
 /// The reply to `RESET`, which every connection ends with: all that precedes it was sent before.
 const RESET_REPLY: &[u8] = b"+RESET\r\n";
 
-/// What came back for a request.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// Whole replies.
@@ -42,7 +42,7 @@ pub(super) struct Exchange {
     pub(super) request: String,
     /// How the answer is compared.
     pub(super) rule: Rule,
-    /// What came back.
+    /// The answer.
     pub(super) answer: Answer,
 }
 

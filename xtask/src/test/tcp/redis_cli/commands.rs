@@ -64,7 +64,7 @@ pub(super) fn names(client: &mut Client) -> anyhow::Result<BTreeSet<String>> {
     Ok(names.filter(|name| !name.contains('|')).collect())
 }
 
-/// What `COMMAND LIST` answers, in upper case.
+/// The reply of `COMMAND LIST`, in upper case.
 fn all_names(client: &mut Client) -> anyhow::Result<BTreeSet<String>> {
     let names = reports::array(client.call(&["COMMAND", "LIST"])?)?;
     names.into_iter().map(|name| Ok(reports::text(name)?.to_uppercase())).collect()
