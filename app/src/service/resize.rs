@@ -9,6 +9,7 @@ use super::away::Then;
 use super::call::Call;
 use super::errand::Errand;
 use super::failure::{Failure, Word};
+use super::free;
 use super::job::{Budget, Job, Zeroing};
 use super::ledger::State;
 use super::session::Session;
@@ -210,7 +211,8 @@ impl<M: Machine> Service<M> {
         }
     }
 
-    /// Says why there was no resize; where a request is to be served again, that is its answer.
+    /// Says why there was no resize; where a request is to be served again, that is its answer, unless
+    /// its region is gone.
     fn resize_failed(
         &mut self,
         session: &mut Session,
@@ -222,7 +224,8 @@ impl<M: Machine> Service<M> {
             After::Reply => self.refuse(&failure, reply),
             After::Again => {
                 self.fail_write(session);
-                session.failure = Some(failure);
+                // Another client has freed or replaced the region: the request begins again.
+                session.failure = (!free::is_gone(&failure)).then_some(failure);
             }
         }
     }

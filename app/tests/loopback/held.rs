@@ -94,6 +94,32 @@ fn values_of_megabytes_go_through_every_command() {
     is_clean(&mut world, &mut client);
 }
 
+/// A write that takes several turns is made whole in the region that has the name at its end, or was
+/// whole before that region came.
+#[test]
+fn a_write_of_megabytes_is_not_split_between_two_regions() {
+    let (old, piece) = (vec![b'o'; 4 << 20], vec![b'p'; 3 << 20]);
+    for words in [&[&b"APPEND"[..], b"k", &piece][..], &[b"SETRANGE", b"k", b"1", &piece]] {
+        let mut during = 0;
+        for steps in 0..16 {
+            let mut world = World::with("", FRAMES);
+            let (mut writer, mut other) = (world.connect(), world.connect());
+            assert_eq!(world.request(&mut other, &[b"SET", b"k", &old]).text(), "OK");
+            world.send(&mut writer, &multibulk(words));
+            (0..steps).for_each(|_| world.step());
+            during += usize::from(world.received(&mut writer) == 0);
+            world.ok(&mut other, "VMALLOC 1 NAME k REPLACE");
+            world.reply(&mut writer).integer();
+            let length = world.ok(&mut other, "STRLEN k").integer();
+            assert!([1, 1 + piece.len() as u64].contains(&length), "{length}, {steps} steps");
+            let read = world.ok(&mut other, "GETRANGE k 1 9");
+            let expected = if length == 1 { &b""[..] } else { b"ppppppppp" };
+            assert_eq!(read, Value::Bulk(expected.to_vec()), "{steps} steps");
+        }
+        assert!(during > 0, "no region came during the write");
+    }
+}
+
 #[test]
 fn options_behind_a_streamed_value() {
     let mut world = World::with("", FRAMES);

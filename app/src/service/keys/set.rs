@@ -20,19 +20,21 @@ const SLICE_BYTES: usize = 1 << 20;
 /// A write into a key that takes more than one turn. Its request is served again and goes on from here.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct LargeWrite {
+    /// The region that is written. Where another region has the key in a later turn, the write begins again.
+    id: RegionId,
     /// Where it begins.
     offset: u64,
     /// Bytes that are written.
     done: usize,
-    /// The region that it made for a key that was not there: it goes again where the write fails.
-    made: Option<RegionId>,
+    /// Whether the region was made for a key that was not there: it is freed where the write fails.
+    is_made: bool,
 }
 
 impl<M: Machine> Service<M> {
     /// Ends a write that cannot be made: a key that was made for it is gone.
     pub(in crate::service) fn fail_write(&mut self, session: &mut Session) {
-        if let Some(id) = session.write.take().and_then(|write| write.made) {
-            self.give_up(id);
+        if let Some(write) = session.write.take().filter(|write| write.is_made) {
+            self.give_up(write.id);
         }
     }
 }
@@ -148,6 +150,7 @@ pub(in crate::service) fn append<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     if let Some(info) = call.service.key(key)? {
         // Unlike `SETRANGE` it changes the key without any bytes too.
         call.service.touch(info.id);
+        let begun = begun.filter(|write| write.id == info.id);
         let end = begun.map_or(info.requested, |write| write.offset);
         return write_at(call, key, end, value);
     }
@@ -193,11 +196,14 @@ fn write_at<M: Machine>(
         }
         // No byte, which grows by what is missing.
         make(call, &naming, &[])?;
-        let made = call.service.key(key)?.map(|info| info.id);
-        call.session.write = Some(LargeWrite { offset, done: 0, made });
+        let made = call.service.key(key)?;
+        call.session.write =
+            made.map(|info| LargeWrite { id: info.id, offset, done: 0, is_made: true });
         return write_at(call, key, offset, value);
     };
-    let made = begun.and_then(|write| write.made);
+    let id = info.id;
+    let begun = begun.filter(|write| write.id == id);
+    let is_made = begun.is_some_and(|write| write.is_made);
     if value.is_empty() {
         call.reply.integer(info.requested);
         return Ok(());
@@ -211,7 +217,7 @@ fn write_at<M: Machine>(
     call.service.write(&info, 0, &[])?;
     if end > info.requested {
         let wish = Wish::to(end);
-        call.session.write = Some(LargeWrite { offset, done: 0, made });
+        call.session.write = Some(LargeWrite { id, offset, done: 0, is_made });
         match call.service.resize(call.session, &info, wish, After::Again) {
             Ok(Some((now, _))) => info = now,
             Ok(None) => return Ok(()),
@@ -227,7 +233,7 @@ fn write_at<M: Machine>(
     call.service.write(&info, offset + done as u64, piece)?;
     done += piece.len();
     if done < value.len() {
-        call.session.write = Some(LargeWrite { offset, done, made });
+        call.session.write = Some(LargeWrite { id, offset, done, is_made });
         call.session.job = Some(Job::Continue);
         return Ok(());
     }
