@@ -65,13 +65,20 @@ fn start_of(stat: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use std::process::{Child, Command};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::process;
+    use crate::sys::Bond;
 
+    /// How long the kernel may take to end a process on a loaded machine.
+    const HANG: Duration = Duration::from_secs(60);
+
+    /// Starts a process that lives until it is ended, at the latest with the test.
     fn sleeper() -> Child {
-        Command::new("sleep").arg("60").spawn().unwrap()
+        let mut command = Command::new("sleep");
+        sys::bind(command.arg("600"), Bond::Shared, &[]);
+        command.spawn().unwrap()
     }
 
     #[test]
@@ -85,7 +92,7 @@ mod tests {
         assert!(!recycled.signal(libc::SIGKILL).unwrap());
         assert!(process::wait(&mut child, Duration::from_millis(100)).unwrap().is_none());
         assert!(pid.signal(libc::SIGKILL).unwrap());
-        assert!(process::wait(&mut child, Duration::from_secs(10)).unwrap().is_some());
+        assert!(process::wait(&mut child, HANG).unwrap().is_some());
         assert!(!pid.lives());
         assert!(!pid.signal(libc::SIGKILL).unwrap());
     }
@@ -95,7 +102,9 @@ mod tests {
         let mut child = sleeper();
         let pid = Pid::of(child.id()).unwrap();
         child.kill().unwrap();
+        let deadline = Instant::now() + HANG;
         while pid.lives() {
+            assert!(Instant::now() < deadline, "a child that was killed still lives");
             std::thread::sleep(Duration::from_millis(1));
         }
         child.wait().unwrap();

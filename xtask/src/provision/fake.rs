@@ -2,8 +2,8 @@
 //! complain in the words of the real programs of Debian 12.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -15,6 +15,12 @@ const PROGRAMS: [(&str, &str); 4] = [
     ("apt-mark", include_str!("fake/apt-mark.sh")),
     ("sudo", include_str!("fake/sudo.sh")),
 ];
+
+/// Longer than a lock that ends is ever held, on a loaded machine too.
+const PATIENT: Duration = Duration::from_secs(120);
+
+/// Writes the first argument into the file that the second one names, and lets it be run.
+const WRITE: &str = r#"printf %s "$1" > "$2" && chmod 755 "$2""#;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -37,7 +43,7 @@ impl Fake {
             path: folder.clone().into_os_string(),
             is_root: true,
             has_terminal: true,
-            lock_limit: Duration::from_millis(300),
+            lock_limit: PATIENT,
             lock_pause: Duration::from_millis(1),
         };
         let fake = Self { folder, host };
@@ -47,11 +53,12 @@ impl Fake {
         fake.state("lists", lists).state("archive", archive)
     }
 
-    /// Adds a program.
+    /// Adds a program. A child process writes it: a descriptor of this process would be open in every
+    /// child that another test starts meanwhile, and Linux runs no file that is open for writing.
     pub(crate) fn program(&self, name: &str, script: &str) {
-        let path = self.folder.join(name);
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", WRITE, "sh", script]).arg(self.folder.join(name));
+        assert!(command.status().unwrap().success(), "{name} cannot be written");
     }
 
     /// Takes a program away.
@@ -66,9 +73,15 @@ impl Fake {
         self
     }
 
-    /// Changes who uses the host.
-    pub(crate) fn user(mut self, is_root: bool, has_terminal: bool) -> Self {
-        self.host = Host { is_root, has_terminal, ..self.host.clone() };
+    /// Makes it the host of an ordinary user, with a terminal or without one.
+    pub(crate) fn user(mut self, has_terminal: bool) -> Self {
+        self.host = Host { is_root: false, has_terminal, ..self.host.clone() };
+        self.state("user", "")
+    }
+
+    /// Changes how long the lock of another package manager is waited for.
+    pub(crate) fn lock_limit(mut self, limit: Duration) -> Self {
+        self.host.lock_limit = limit;
         self
     }
 

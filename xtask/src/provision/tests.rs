@@ -1,5 +1,7 @@
 //! The states in which a package manager is found.
 
+use std::time::Duration;
+
 use super::fake::Fake;
 use super::*;
 use crate::exit::{self, Cause};
@@ -76,7 +78,7 @@ fn a_lock_is_waited_for() {
 
 #[test]
 fn a_lock_that_stays_is_given_up_and_its_holder_named() {
-    let fake = Fake::new(HERE, HERE).state("locked", "1000000");
+    let fake = Fake::new(HERE, HERE).state("locked", "1000000").lock_limit(Duration::ZERO);
     let lists = "waited 0 s for another package manager: Could not get lock /var/lib/apt/lists/lock. \
                  It is held by process 4242 (unattended-upgr)";
     refused(&fake, &[lists, "lock /var/lib/dpkg/lock-frontend", COMMANDS]);
@@ -84,19 +86,19 @@ fn a_lock_that_stays_is_given_up_and_its_holder_named() {
 
 #[test]
 fn an_ordinary_user_needs_sudo() {
-    let fake = Fake::new("", HERE).user(false, true);
+    let fake = Fake::new("", HERE).user(true);
     install(&fake, Removals::Refused).unwrap();
     assert_eq!(fake.installed(), "passt\nredis-tools\n");
-    let fake = Fake::new(HERE, HERE).user(false, true).without("sudo");
+    let fake = Fake::new(HERE, HERE).user(true).without("sudo");
     refused(&fake, &["needs root, and there is no sudo", "sudo apt-get update && sudo apt-get"]);
 }
 
 #[test]
 fn sudo_does_not_ask_where_there_is_no_terminal() {
-    let fake = Fake::new("", HERE).user(false, false);
+    let fake = Fake::new("", HERE).user(false);
     install(&fake, Removals::Refused).unwrap();
     assert_eq!(fake.installed(), "passt\nredis-tools\n");
-    let fake = Fake::new(HERE, HERE).user(false, false).state("password", "");
+    let fake = Fake::new(HERE, HERE).user(false).state("password", "");
     refused(&fake, &["sudo: a password is required", "sudo apt-get update && sudo apt-get"]);
 }
 

@@ -8,6 +8,7 @@
 #   complaint        what is said of them
 #   conflicts        names of packages that must go
 #   broken           dpkg fails in the middle
+#   user             only sudo may change the system
 here=${0%/*}
 PATH=/usr/bin:/bin
 echo "$*" >> "$here/calls"
@@ -19,6 +20,9 @@ fail() {
 }
 
 lock() {
+    if [ -e "$here/user" ] && [ -z "$BY_SUDO" ]; then
+        fail "Could not open lock file $1 - open (13: Permission denied)"
+    fi
     [ -e "$here/locked" ] || return 0
     left=$(cat "$here/locked")
     [ "$left" -gt 0 ] || return 0
