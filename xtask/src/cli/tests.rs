@@ -1,6 +1,9 @@
+use std::any::TypeId;
+
 use clap::CommandFactory;
 
 use super::*;
+use crate::qemu::Memory;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("xtask").chain(line.split(' ')))
@@ -102,9 +105,15 @@ fn every_number_has_bounds() {
     }
 }
 
-/// Whether a value of 1 is taken and a word is not.
+/// Whether the value is a number, or is called like one.
 fn is_number(argument: &clap::Arg) -> bool {
     let names = ["N", "S", "MS", "P", "SIZE", "SECONDS", "MINUTES"];
     let shown = argument.get_value_names().unwrap_or_default();
-    argument.get_action().takes_values() && shown.iter().any(|name| names.contains(&name.as_str()))
+    let is_named = shown.iter().any(|name| names.contains(&name.as_str()));
+    let value = argument.get_value_parser().type_id();
+    let is_integer = [TypeId::of::<u16>(), TypeId::of::<u32>(), TypeId::of::<u64>()]
+        .into_iter()
+        .chain([TypeId::of::<usize>(), TypeId::of::<Memory>()])
+        .any(|number| value == number);
+    argument.get_action().takes_values() && (is_named || is_integer)
 }
