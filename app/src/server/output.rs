@@ -272,8 +272,11 @@ mod tests {
         assert!(output.will_have_room(needed) && !output.has_room());
         output.send(|bytes| Some(bytes.len() - 1));
         assert!(output.has_room(), "one byte is left before it");
-        assert!(matches!(output.write(|reply| reply.bulk(&[b'x'; 3000])), Written::Whole));
-        output.send(|bytes| Some(bytes.len()));
+        assert!(matches!(output.write(|reply| reply.bulk(&[b'y'; 3000])), Written::Whole));
+        output.send(|bytes| {
+            assert_eq!(&bytes[..9], b"\n$3000\r\ny");
+            Some(bytes.len())
+        });
         assert!(output.is_empty() && !output.will_have_room(10), "nothing to wait for");
     }
 

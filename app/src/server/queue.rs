@@ -113,3 +113,109 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Queue<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffers::HeapBuffers;
+    use crate::resp::{self, Limits, Parsed, Ranges, Reply, Resume};
+
+    const LIMITS: Limits = Limits {
+        inline_bytes: 0,
+        bulk_bytes: usize::MAX,
+        arguments: usize::MAX,
+        held_bytes: usize::MAX,
+        is_admitted: true,
+    };
+
+    /// A machine whose memory is used up.
+    struct NoBuffers;
+
+    impl Buffers for NoBuffers {
+        type Buffer = Vec<u8>;
+
+        fn take(&self, _caller: &'static str, _bytes: usize) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn grow(&self, _buffer: &mut Vec<u8>, _bytes: usize) -> bool {
+            false
+        }
+    }
+
+    fn request(words: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = vec![0; 100_000];
+        let mut text = Reply::new(&mut bytes);
+        text.array(words.len());
+        words.iter().for_each(|word| text.bulk(word));
+        let length = text.length();
+        bytes.truncate(length);
+        bytes
+    }
+
+    fn push(
+        queue: &mut Queue<Vec<u8>>,
+        request: &[u8],
+        buffers: &impl Buffers<Buffer = Vec<u8>>,
+        allowance: &mut Allowance,
+    ) -> Result<(), Refusal> {
+        let mut ranges = Ranges::with_limit(64, 64);
+        let parsed = resp::parse(request, &LIMITS, &mut ranges, &mut Resume::default());
+        assert!(matches!(parsed, Parsed::Request { consumed } if consumed == request.len()));
+        queue.push(ranges.within(request), buffers, allowance)
+    }
+
+    #[test]
+    fn requests_come_back_in_order_and_their_memory_goes_back() {
+        let (mut queue, mut allowance) = (Queue::new(), Allowance::new(1 << 20));
+        let long = [b'x'; 40_000];
+        let requests: [Vec<u8>; 4] = [
+            request(&[b"PING"]),
+            // What is left of the first buffer is nearly enough for it.
+            request(&[b"ECHO", &long[..FIRST_BYTES - 40]]),
+            request(&[b"VMALLOCN", b"2", b"1"]),
+            request(&[b"ECHO", &long]),
+        ];
+        for request in &requests {
+            push(&mut queue, request, &HeapBuffers, &mut allowance).unwrap();
+        }
+        assert!(queue.bytes() == requests.concat());
+        assert_eq!(allowance.used(), queue.capacity());
+        let mut all = queue.reply_bytes();
+        for (request, at) in requests.iter().zip(1..) {
+            let least = least(request);
+            queue.consume(request.len(), least);
+            all -= least;
+            assert!(queue.bytes() == requests[at..].concat());
+            assert_eq!(queue.reply_bytes(), all);
+        }
+        assert_eq!(all, 0);
+        queue.give_back(&mut allowance);
+        assert!(queue.holds_memory(), "it has not been cleared");
+        queue.clear();
+        queue.give_back(&mut allowance);
+        assert_eq!((queue.capacity(), allowance.used()), (0, 0));
+    }
+
+    fn least(request: &[u8]) -> usize {
+        let mut ranges = Ranges::with_limit(64, 64);
+        resp::parse(request, &LIMITS, &mut ranges, &mut Resume::default());
+        service::reply_bytes(ranges.within(request))
+    }
+
+    #[test]
+    fn after_a_refusal_nothing_has_changed() {
+        let (mut queue, mut allowance) = (Queue::new(), Allowance::new(FIRST_BYTES));
+        let (small, large) = (request(&[b"PING"]), request(&[b"ECHO", &[b'x'; FIRST_BYTES]]));
+        let refused = push(&mut queue, &small, &NoBuffers, &mut allowance);
+        assert_eq!((refused, allowance.used()), (Err(Refusal::Memory), 0));
+        push(&mut queue, &small, &HeapBuffers, &mut allowance).unwrap();
+        let refused = push(&mut queue, &large, &HeapBuffers, &mut allowance);
+        assert_eq!(refused, Err(Refusal::Allowance));
+        let mut allowance = Allowance::new(1 << 20);
+        allowance.take(FIRST_BYTES).unwrap();
+        let refused = push(&mut queue, &large, &NoBuffers, &mut allowance);
+        assert_eq!((refused, allowance.used()), (Err(Refusal::Memory), FIRST_BYTES));
+        assert_eq!((queue.bytes(), queue.capacity()), (&small[..], FIRST_BYTES));
+    }
+}

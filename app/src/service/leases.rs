@@ -125,6 +125,7 @@ mod tests {
         assert!(leases.set(&mut ledger, id(2), 5));
         assert!(!leases.set(&mut ledger, id(3), 5));
         assert_eq!(ledger.lease(id(3)), None);
+        assert!(leases.set(&mut ledger, id(1), 101), "a new deadline needs no room");
         ledger.remove(id(2));
         assert!(leases.set(&mut ledger, id(3), 5));
         assert_eq!(leases.heap.capacity(), capacity, "it never grows");

@@ -115,6 +115,16 @@ fn what_is_in_flight_counts_until_it_is_given_back() {
 }
 
 #[test]
+fn charges_of_any_size_do_not_overflow() {
+    let (mut ledger, [list, _]) = ledger(1);
+    let wanted = Usage { regions: 1, pages: u64::MAX };
+    let charges = [(); 2].map(|()| ledger.charge(list, wanted));
+    assert_eq!(ledger.usage(list), Usage { regions: 2, pages: 2 << 48 }, "each counts 2^48");
+    charges.into_iter().for_each(|charge| ledger.discharge(charge));
+    assert_eq!(ledger.usage(list), Usage::default());
+}
+
+#[test]
 fn a_region_is_credited_once_at_a_time() {
     let (mut ledger, [list, _]) = ledger(2);
     ledger.insert(list, id(1), 1, 0);
@@ -125,4 +135,20 @@ fn a_region_is_credited_once_at_a_time() {
     assert!(ledger.credit(id(1)));
     ledger.remove(id(1));
     assert!(!ledger.credit(id(1)), "it is gone");
+}
+
+#[test]
+fn readers_are_counted_beside_the_state() {
+    let (mut ledger, [list, _]) = ledger(2);
+    ledger.insert(list, id(1), 1, 0);
+    ledger.add_reader(id(1));
+    ledger.add_reader(id(1));
+    ledger.set_state(id(1), State::Ready);
+    ledger.set_empty(id(1), true);
+    assert!(!ledger.remove_reader(id(1)) && ledger.has_readers(id(1)), "one is left");
+    assert_eq!((ledger.state(id(1)), ledger.is_empty(id(1))), (Some(State::Ready), true));
+    assert!(ledger.remove_reader(id(1)) && !ledger.has_readers(id(1)));
+    let later = id(1 << 24 | 1);
+    ledger.add_reader(later);
+    assert!(!ledger.has_readers(id(1)) && !ledger.has_readers(later));
 }
