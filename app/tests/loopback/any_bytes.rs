@@ -285,7 +285,31 @@ fn an_empty_value_grows_over_zeroed_memory() {
             assert_eq!(world.ok(&mut client, "STRLEN k"), Value::Integer(size));
             let front = world.ok(&mut client, &format!("VREAD @k 0 {}", size.min(60_000) - 1));
             assert!(front.bytes().iter().all(|byte| *byte == 0), "{size}");
+            world.request(&mut client, &[b"SET", b"k", b""]);
+            world.ok(&mut client, &format!("VREALLOC @k {size}"));
+            assert_eq!(world.ok(&mut client, "STRLEN k"), Value::Integer(size));
+            let sum = world.ok(&mut client, "VSUM @k");
+            world.ok(&mut client, &format!("VFILL @k 0 {size} 0"));
+            assert_eq!(world.ok(&mut client, "VSUM @k"), sum, "{size}");
         }
         world.check(&mut client);
     }
+}
+
+#[test]
+fn an_empty_value_stays_empty_where_its_growth_is_given_up() {
+    let mut world = World::with("", 12_000);
+    let (mut one, mut other) = (world.connect(), world.connect());
+    world.request(&mut other, &[b"SET", b"k", b""]);
+    world.send(&mut one, &multibulk(&[b"VREALLOC", b"@k", b"16M"]));
+    for _ in 0..3 {
+        world.step();
+    }
+    let error = world.error(&mut other, "VREAD @k 0 0");
+    assert!(error.starts_with("BUSY "), "it grows: {error}");
+    world.reset(&one);
+    world.settle();
+    assert_eq!(world.ok(&mut other, "STRLEN k"), Value::Integer(0));
+    assert_eq!(world.ok(&mut other, "VINFO @k").field("pages"), &Value::Integer(1));
+    assert!(world.check(&mut other).starts_with("OK areas=1 "));
 }

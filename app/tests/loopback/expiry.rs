@@ -155,6 +155,27 @@ fn conditions_of_a_deadline_are_about_the_one_that_holds() {
 }
 
 #[test]
+fn a_key_whose_time_is_over_is_gone_before_the_next_request() {
+    let mut world = world();
+    let mut client = world.connect();
+    let (ok, number) = (Value::Status("OK".into()), Value::Integer);
+    // All of it comes in one packet, and is served in one turn.
+    let mut requests = b"SET k v EXAT 1\r\nEXISTS k\r\n".to_vec();
+    for line in ["EXPIREAT k 1795993623", "PEXPIREAT k 1", "EXPIRE k 0", "PEXPIRE k -1"] {
+        requests.extend(format!("SET k v\r\n{line}\r\nEXISTS k\r\n").into_bytes());
+    }
+    world.send(&mut client, &requests);
+    for expected in [ok.clone(), number(0)] {
+        assert_eq!(world.reply(&mut client), expected);
+    }
+    for _ in 0..4 {
+        for expected in [ok.clone(), number(1), number(0)] {
+            assert_eq!(world.reply(&mut client), expected);
+        }
+    }
+}
+
+#[test]
 fn the_time_of_day_goes_on_from_boot() {
     let mut world = world();
     let mut client = world.connect();

@@ -1,5 +1,7 @@
 //! Connections on which nothing is said, and what ends a connection.
 
+use smoltcp::time::Duration;
+
 use crate::harness::{Client, World};
 use crate::value::Value;
 
@@ -74,6 +76,41 @@ fn a_machine_that_is_gone_is_given_up_where_it_has_answered_before() {
 }
 
 #[test]
+fn a_late_acknowledgement_is_no_answer() {
+    let mut world = World::with("tcp-keepalive=10", 1024);
+    world.end.loses_probes = true;
+    let mut witness = world.connect();
+    let mut late = world.connect();
+    world.ok(&mut late, "VMALLOC 4096");
+    // The request arrives, and its reply is lost until the time for probes has come.
+    world.send(&mut late, b"PING\r\n");
+    world.send_only();
+    kill_machine_of(&mut world, &late);
+    world.sleep(30);
+    world.end.dead_ports.clear();
+    assert_eq!(world.reply(&mut late), pong());
+    world.sleep(1000);
+    assert_eq!(world.counter(&mut witness, "ended_timed_out"), 0);
+    assert_eq!(world.ok(&mut late, "VFREE 1"), Value::Integer(1));
+}
+
+#[test]
+fn a_peer_that_probes_has_not_answered_a_probe() {
+    let mut world = World::with("tcp-keepalive=100", 1024);
+    world.end.loses_probes = true;
+    let mut witness = world.connect();
+    let mut client = world.connect();
+    world.ok(&mut client, "VMALLOC 4096");
+    world.socket(&client).set_keep_alive(Some(Duration::from_secs(10)));
+    // It is never silent for as long as a probed peer.
+    world.sleep(300);
+    kill_machine_of(&mut world, &client);
+    world.sleep(5000);
+    assert_eq!(world.counter(&mut witness, "clients"), 2);
+    assert_eq!(world.counter(&mut witness, "ended_timed_out"), 0);
+}
+
+#[test]
 fn the_answers_of_one_peer_say_nothing_of_another() {
     let mut world = World::with("tcp-keepalive=100", 1024);
     let mut witness = world.connect();
@@ -133,6 +170,25 @@ fn a_peer_that_takes_nothing_is_kept_where_no_probe_is_answered() {
     world.sleep(3600);
     assert_eq!(world.counter(&mut witness, "clients"), 2);
     assert_eq!(world.counter(&mut witness, "ended_timed_out"), 0);
+}
+
+#[test]
+fn a_peer_that_goes_on_after_a_long_stop_is_served_on() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    world.ok(&mut client, "VMALLOC 4096 NAME a");
+    let requests = b"VREAD @a 0 4096\r\n".repeat(100);
+    let mut taken = 0;
+    for _ in 0..2000 {
+        taken += world.push(&client, &requests[taken..]);
+        world.step();
+    }
+    // Longer than a peer may owe an acknowledgement that it could give.
+    world.sleep(500);
+    for _ in 0..100 {
+        assert_eq!(world.reply(&mut client), Value::Bulk(vec![0; 4096]));
+    }
+    assert_eq!(world.counter(&mut client, "ended_timed_out"), 0);
 }
 
 #[test]

@@ -261,6 +261,16 @@ fn a_region_makes_room_for_one_replacement_in_flight() {
         assert_eq!(refused(&replies, "QUOTA named bytes wanted=8388608 "), 5, "{replies:?}");
         assert!(peak <= 8 * MIB, "one beside the one that it replaces, not {peak} bytes");
         assert_eq!(used(world, &mut judge, "named_used"), 8 * MIB);
+        // A client that goes away before its replacement is there leaves the room to the next one.
+        let client = world.connect();
+        world.push(&client, &multibulk(&[b"VMALLOC", b"8M", b"NAME", b"k", b"REPLACE"]));
+        for _ in 0..3 {
+            world.step();
+        }
+        world.reset(&client);
+        for _ in 0..200 {
+            world.step();
+        }
         world.ok(&mut judge, "VMALLOC 8M NAME k REPLACE");
     });
 }
@@ -298,6 +308,14 @@ fn names_in_flight_count_against_their_limit() {
         for at in 0..3 {
             world.ok(&mut client, &format!("SET k{at} x"));
         }
+    });
+    // Two names of 512 bytes fill the room for long ones.
+    each_world("names=16", |world| {
+        let lines: Vec<String> = (0..5).map(|at| format!("VMALLOC 2M NAME {at:0>512}")).collect();
+        let (replies, _) = all_at_once(world, &lines);
+        assert_eq!(refused(&replies, "QUOTA bytes of long names all 960 taken"), 3, "{replies:?}");
+        let mut client = world.connect();
+        assert_eq!(world.counter(&mut client, "areas_lazy"), 0);
     });
 }
 

@@ -194,7 +194,7 @@ fn every_mode_with_requests_put_off_by_an_audit() {
 /// The replies are those of Redis 7.0.
 #[test]
 fn sequences_of_redis() {
-    let cases: [(&[&[u8]], &str); 13] = [
+    let cases: [(&[&[u8]], &str); 14] = [
         (&[SKIP, b"\r\n", PING, PING], "+PONG\r\n+PONG\r\n"),
         (&[SKIP, b"*0\r\n", PING, PING], "+PONG\r\n+PONG\r\n"),
         (&[SKIP, b"*-1\r\n", PING, PING], "+PONG\r\n+PONG\r\n"),
@@ -205,6 +205,7 @@ fn sequences_of_redis() {
         (&[OFF, b"CLIENT REPLY maybe\r\n", ON], "+OK\r\n"),
         (&[OFF, b"RESET\r\n", PING], "+RESET\r\n+PONG\r\n"),
         (&[SKIP, b"RESET\r\n", PING], "+PONG\r\n"),
+        (&[OFF, SKIP, b"RESET\r\n", PING], "+RESET\r\n+PONG\r\n"),
         (&[OFF, SKIP, PING, ON, PING], "+OK\r\n+PONG\r\n"),
         (&[OFF, b"HELLO 3\r\n", ON, b"GET none\r\n"], "+OK\r\n_\r\n"),
         (&[ON, PING], "+OK\r\n+PONG\r\n"),
@@ -218,6 +219,19 @@ fn sequences_of_redis() {
         assert_eq!(received, expected, "{}", requests.escape_ascii());
         world.close(&client);
     }
+}
+
+#[test]
+fn a_reply_in_a_larger_buffer_speaks_the_version_of_its_connection() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    world.request(&mut client, &[b"SET", b"k", &[b'v'; 70_000]]);
+    for (version, end) in [(2, &b"v\r\n$-1\r\n"[..]), (3, b"v\r\n_\r\n")] {
+        world.ok(&mut client, &format!("HELLO {version}"));
+        world.send(&mut client, b"MGET k none\r\n");
+        assert!(world.raw(&mut client).ends_with(end), "version {version}");
+    }
+    assert_eq!(world.counter(&mut client, "replies_spilled"), 2);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Replies that are copied out of a region as they are sent.
 
+use runtime_config::limits;
+
 use crate::harness::{Client, World, multibulk};
 use crate::value::Value;
 
@@ -104,23 +106,44 @@ fn a_key_that_goes_meanwhile_is_sent_as_it_was() {
             let mut other = world.connect();
             let before = world.check(&mut other);
             set(&mut world, &mut other, "k", &value);
-            let mut reader = slow_reader(&mut world, "GET k");
+            let mut readers = [(); 2].map(|()| slow_reader(&mut world, "GET k"));
             let kept = world.counter(&mut other, "frames_free");
             assert_eq!(world.ask(&mut other, line), answer, "{line}");
             assert_eq!(world.ok(&mut other, "GET k"), after, "{line}");
             world.purge(&mut other);
             assert!(world.counter(&mut other, "frames_free") <= kept, "{line}: pages are kept");
-            // Memory that is had meanwhile is none of it.
-            let id = world.ok(&mut other, "VMALLOC 1M").items()[0].integer();
-            world.ok(&mut other, &format!("VFILL {id} 0 1M 255"));
-            assert!(world.reply(&mut reader) == Value::Bulk(value.clone()), "{line}");
-            world.settle();
+            for reader in &mut readers {
+                // Memory that is allocated in between is none of it.
+                let id = world.ok(&mut other, "VMALLOC 1M").items()[0].integer();
+                world.ok(&mut other, &format!("VFILL {id} 0 1M 255"));
+                assert!(world.reply(reader) == Value::Bulk(value.clone()), "{line}");
+                world.settle();
+                world.purge(&mut other);
+            }
             world.ok(&mut other, "VFREEALL");
             world.ask(&mut other, "DEL k");
             world.purge(&mut other);
             let frames = |text: &str| text.split(" table_pages").next().unwrap().to_owned();
             assert_eq!(frames(&world.check(&mut other)), frames(&before), "{line}");
         }
+    }
+}
+
+/// A region that is large enough to be freed by another CPU is kept as well.
+#[test]
+fn a_large_region_that_goes_meanwhile_is_sent_as_it_was() {
+    for line in ["DEL k", "VFREE @k", "VREALLOC @k 0"] {
+        let mut world = World::with_helpers("", 12_000, 1, 5);
+        let mut other = world.connect();
+        world.ok(&mut other, "VMALLOC 17M NAME k");
+        world.ok(&mut other, "VFILL @k 0 17M 7");
+        let mut reader = slow_reader(&mut world, &format!("VREAD @k 0 {LONG}"));
+        world.ok(&mut other, line);
+        // Until the other CPU would have freed it.
+        world.settle();
+        assert!(world.reply(&mut reader) == Value::Bulk(vec![7; LONG]), "{line}");
+        world.settle();
+        assert!(world.check(&mut other).starts_with("OK areas=0 "), "{line}");
     }
 }
 
@@ -221,6 +244,30 @@ fn a_writer_has_its_turn_between_readers() {
 }
 
 #[test]
+fn a_writer_whose_key_has_gone_makes_way_for_the_next_one() {
+    let mut world = World::new();
+    let (mut writer, mut next) = (world.connect(), world.connect());
+    let value = pattern(LONG);
+    set(&mut world, &mut next, "k", &value);
+    let mut reader = slow_reader(&mut world, "GET k");
+    world.send(&mut writer, b"APPEND k !\r\n");
+    world.settle();
+    world.ok(&mut next, "DEL k");
+    world.reply(&mut reader);
+    assert_eq!(world.reply(&mut writer), Value::Integer(1), "a new key");
+    // From here on another writer has its turn between readers.
+    set(&mut world, &mut writer, "k", &value);
+    let mut one = slow_reader(&mut world, "GET k");
+    world.send(&mut next, b"APPEND k !\r\n");
+    world.settle();
+    let mut two = slow_reader(&mut world, "GET k");
+    assert_eq!(world.received(&mut two), 0, "it is delayed until the writer was served");
+    world.reply(&mut one);
+    assert_eq!(world.reply(&mut next), Value::Integer(LONG as u64 + 1));
+    world.reply(&mut two);
+}
+
+#[test]
 fn a_reader_that_takes_nothing_is_closed_in_time() {
     let mut world = World::new();
     let (mut other, mut writer) = (world.connect(), world.connect());
@@ -228,10 +275,13 @@ fn a_reader_that_takes_nothing_is_closed_in_time() {
     let reader = slow_reader(&mut world, "GET k");
     world.send(&mut writer, b"SETRANGE k 0 x\r\n");
     world.pass(30);
+    let limit = limits::REPLY_SECONDS_MIN + LONG as u64 / limits::REPLY_BYTES_PER_SECOND_MIN;
+    world.sleep(limit - 31);
     assert_eq!(world.received(&mut writer), 0);
     assert!(!world.has_ended(&reader));
-    // The image sleeps meanwhile, and wakes for it.
-    world.sleep(60);
+    // The image sleeps, and wakes for it: no packet of this second is due before the end.
+    world.sleep(2);
+    assert_eq!(world.received(&mut writer), b":600000\r\n".len());
     assert_eq!(world.reply(&mut writer), Value::Integer(LONG as u64));
     assert_eq!(world.counter(&mut other, "clients_slow"), 1);
     assert_eq!(world.counter(&mut other, "clients"), 2);
