@@ -105,7 +105,10 @@ pub fn serve<M: Machine>(
     }
     if let Some(entry) = service.client_list.at(session.place) {
         entry.seen_us = service.now_us;
-        entry.command = command.name;
+        // A queued request is a part of its `EXEC`.
+        if !session.is_executing() {
+            entry.command = command.name;
+        }
     }
     let start_us = service.begin_call(number);
     let lookups = service.counters.lookups;

@@ -2,6 +2,8 @@
 
 mod flush;
 mod get;
+mod large_set;
+mod mget;
 mod mset;
 mod old;
 mod scan;
@@ -10,7 +12,9 @@ mod set_options;
 mod variants;
 
 pub(super) use flush::flush;
-pub(super) use get::{exists, get, getrange, kind, memory_usage, mget, strlen};
+pub(super) use get::{exists, get, getrange, kind, memory_usage, strlen};
+pub(super) use large_set::LargeSet;
+pub(super) use mget::mget;
 pub(super) use mset::{mset, msetnx};
 pub(super) use old::getdel;
 pub(super) use scan::{keys, scan};

@@ -135,6 +135,20 @@ impl Names {
         length <= HEAD_BYTES || self.parts.has_room(length - HEAD_BYTES)
     }
 
+    /// Whether so many names whose ends take so many [parts](Self::parts) can be kept, beside those that are
+    /// reserved.
+    #[must_use]
+    pub fn have_room(&self, names: usize, parts: usize) -> [bool; 2] {
+        let left = self.limit.saturating_sub(self.count() + self.reserved);
+        [names <= left, parts <= self.parts.left()]
+    }
+
+    /// Parts that the end of a name of that length takes.
+    #[must_use]
+    pub fn parts(length: usize) -> usize {
+        Parts::of(length.saturating_sub(HEAD_BYTES))
+    }
+
     /// Bytes that the ends of all long names can have together.
     #[must_use]
     pub fn long_bytes_max(&self) -> usize {

@@ -181,7 +181,7 @@ impl<M: Machine> Service<M> {
     }
 
     /// Names and leases a region that was admitted within this turn, and lets it be used.
-    fn hand_over(&mut self, info: &RegionInfo, naming: &Naming<&[u8]>, demand: &Demand) {
+    pub(super) fn hand_over(&mut self, info: &RegionInfo, naming: &Naming<&[u8]>, demand: &Demand) {
         let mut until_us = naming.lease.map(|lease| self.deadline_of(lease));
         if let Some(name) = naming.name {
             let old_until_us = self.name(info, name, demand.taken());

@@ -45,6 +45,11 @@ impl Demand {
         self.taken
     }
 
+    /// The pages of the region that the request replaces.
+    pub(super) fn replaced_pages(&self) -> u64 {
+        self.replaces.map_or(0, |(_, pages)| pages)
+    }
+
     /// As often as that.
     pub(super) fn times(self, count: u32) -> Self {
         let Usage { regions, pages } = self.usage;
@@ -142,6 +147,21 @@ impl<M: Machine> Service<M> {
         checked?;
         let used = self.ledger.usage(self.ledger.named()).pages.saturating_mul(PAGE_BYTES);
         let wanted = wanted.saturating_sub(credit).saturating_mul(PAGE_BYTES);
+        check("named bytes", wanted, used, self.quotas.named_bytes)
+    }
+
+    /// Whether the limits have room for named regions of so many pages together, and for so many names whose
+    /// ends take so many parts.
+    pub(super) fn admit_sum(&self, pages: u64, names: usize, parts: usize) -> Result<(), Failure> {
+        let [has_names, has_parts] = self.names.have_room(names, parts);
+        if !has_names {
+            return Err(Failure::Quota("names", self.names.limit()));
+        }
+        if !has_parts {
+            return Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()));
+        }
+        let used = self.ledger.usage(self.ledger.named()).pages.saturating_mul(PAGE_BYTES);
+        let wanted = pages.saturating_mul(PAGE_BYTES);
         check("named bytes", wanted, used, self.quotas.named_bytes)
     }
 

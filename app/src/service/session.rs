@@ -6,7 +6,7 @@ use super::call::Call;
 use super::client;
 use super::failure::{Failure, Word};
 use super::job::Job;
-use super::keys::LargeWrite;
+use super::keys::{LargeSet, LargeWrite};
 use super::reply_mode::ReplyMode;
 use super::reservation::Reservation;
 use super::stream::Stream;
@@ -43,6 +43,8 @@ pub struct Session {
     pub(super) next_name: Option<u32>,
     /// How far a large write into a key has come.
     pub(super) write: Option<LargeWrite>,
+    /// How far a large set of keys has come.
+    pub(super) large_set: Option<LargeSet>,
     /// A write whose bytes are still coming.
     pub(super) stream: Option<Stream>,
     /// A reply whose bytes are still to be copied.
@@ -72,6 +74,7 @@ impl Session {
             walk: None,
             next_name: None,
             write: None,
+            large_set: None,
             stream: None,
             streamed: None,
             is_resp3: false,

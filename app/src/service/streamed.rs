@@ -17,7 +17,7 @@ use super::ledger::State;
 use super::session::Session;
 
 /// Replies up to this size are written at once: they fit into an output that is empty.
-const AT_ONCE_BYTES_MAX: usize = 32 << 10;
+pub(super) const AT_ONCE_BYTES_MAX: usize = 32 << 10;
 
 /// The end of a bulk string.
 const LINE_END: &[u8] = b"\r\n";

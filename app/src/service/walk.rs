@@ -11,15 +11,22 @@ use super::session::Session;
 use crate::resp::ArgumentCursor;
 
 /// Work in one turn, in pages: an argument or a name counts as one, and as many as are freed for it.
-const SLICE: u64 = 256;
+pub(super) const SLICE: u64 = 256;
 
 /// Where a request goes on that was not done in one turn. Its bytes stay in the input.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Walk {
-    next: ArgumentCursor,
+    pub(super) next: ArgumentCursor,
     /// Passes over the arguments that are complete.
-    passes: u32,
-    total: u64,
+    pub(super) passes: u32,
+    pub(super) total: u64,
+}
+
+impl Walk {
+    /// Begins at an argument.
+    pub(super) fn from(next: ArgumentCursor) -> Self {
+        Self { next, passes: 0, total: 0 }
+    }
 }
 
 /// The outcome of a visit of one argument.
@@ -47,8 +54,7 @@ impl<M: Machine> Call<'_, '_, M> {
         mut visit: impl FnMut(&mut Service<M>, &mut Session, u32, &[u8]) -> Result<Visit, Failure>,
     ) -> Result<Option<u64>, Failure> {
         let start = self.arguments.cursor(first);
-        let begin = Walk { next: start, passes: 0, total: 0 };
-        let mut walk = self.session.walk.take().unwrap_or(begin);
+        let mut walk = self.session.walk.take().unwrap_or(Walk::from(start));
         let mut left = SLICE;
         while walk.passes < passes {
             while let Some(argument) = self.arguments.next(&mut walk.next) {

@@ -25,6 +25,7 @@ mod large;
 mod lazy;
 mod leases;
 mod many_keys;
+mod many_values;
 mod names;
 mod ownership;
 mod quotas;

@@ -67,19 +67,11 @@ fn values_longer_than_a_reply_are_refused_and_stay() {
     world.ok(&mut client, "SET more x");
     let both = Value::Array(vec![Value::Bulk(half.clone()), Value::Bulk(half.clone())]);
     assert_eq!(world.ok(&mut client, "MGET a b"), both);
-    for (line, expected) in [
-        ("MGET a b more", "LIMIT reply exceeds 65536 bytes, use GET"),
-        ("GETDEL long", "LIMIT reply exceeds 65536 bytes, use GET first"),
-    ] {
-        assert_eq!(world.error(&mut client, line), expected, "{line}");
-    }
+    let error = world.error(&mut client, "GETDEL long");
+    assert_eq!(error, "LIMIT reply exceeds 65536 bytes, use GET first");
     assert_eq!(world.ok(&mut client, "EXISTS a b long more").integer(), 4);
     assert_eq!(world.ok(&mut client, "GETDEL a"), Value::Bulk(half));
     assert_eq!(world.ok(&mut client, "EXISTS a b long more").integer(), 3);
-    let mut words = vec![&b"MGET"[..]];
-    words.resize(1025, b"none");
-    let reply = world.request(&mut client, &words);
-    assert!(matches!(&reply, Value::Error(text) if text.starts_with("LIMIT ")), "{reply:?}");
     world.check(&mut client);
 }
 
@@ -236,11 +228,7 @@ fn keys_that_cannot_all_be_set_are_all_unchanged() {
         (0, format!("MSET a {large} b {large} c {large}"), OOM),
         (0, format!("MSET a x {long} x"), "ERR a key of 513 bytes exceeds 512"),
         (2, "MSETNX c x d x".to_owned(), OOM),
-        (
-            0,
-            format!("MSET a x b {}", "x".repeat(1 << 20)),
-            "ERR a set of values of 1048577 bytes exceeds 1048576",
-        ),
+        (0, format!("MSET a x b {}", "x".repeat(1 << 20)), OOM),
     ] {
         world.ok(&mut client, &format!("VINJECT region {inject}"));
         assert_eq!(world.error(&mut client, &line), expected);

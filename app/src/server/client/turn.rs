@@ -80,7 +80,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 return Fate::Closed;
             }
             if !(received || served || sent) {
-                let is_working = self.session.is_busy() && !self.session.is_away();
+                // Where the output is full, the peer must take some of it first.
+                let is_working =
+                    self.session.is_busy() && !self.session.is_away() && self.output.has_room();
                 return if is_working { Fate::Busy } else { fate };
             }
             fate = Fate::Busy;

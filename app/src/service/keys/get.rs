@@ -18,32 +18,6 @@ pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<
     }
 }
 
-/// `MGET key [key …]`: all values in one turn, or nulls.
-pub(in crate::service) fn mget<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    let limit = call.service.config.output_bytes as u64;
-    let mut bytes = 0_u64;
-    for key in call.arguments.iter().skip(1) {
-        let length = call.service.key(key)?.map_or(0, |info| info.requested);
-        bytes = bytes.saturating_add(length);
-        if bytes > limit {
-            return Err(call.service.reply_limit(", use GET"));
-        }
-    }
-    call.reply.array(call.arguments.count() - 1);
-    for key in call.arguments.iter().skip(1) {
-        match call.service.read_key(key)? {
-            Some(info) => {
-                let service = &*call.service;
-                // Not more than the limit, which is a `usize`.
-                let length = usize::try_from(info.requested).unwrap_or(usize::MAX);
-                call.reply.bulk_in_place(length, |bytes| service.read(&info, 0, bytes))?;
-            }
-            None => call.reply.null(),
-        }
-    }
-    Ok(())
-}
-
 /// `GETRANGE key start end`: both are counted in; negative ones from the end.
 pub(in crate::service) fn getrange<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let number = |index| {
@@ -55,13 +29,14 @@ pub(in crate::service) fn getrange<M: Machine>(call: &mut Call<'_, '_, M>) -> Re
         call.reply.bulk(b"");
         return Ok(());
     };
+    // A negative number that lies before the start is the first byte.
     let from_front = |at: i64| match u64::try_from(at) {
-        Ok(at) => Some(at),
-        Err(_) => info.requested.checked_sub(at.unsigned_abs()),
+        Ok(at) => at,
+        Err(_) => info.requested.saturating_sub(at.unsigned_abs()),
     };
-    let start = from_front(first).unwrap_or(0);
-    let end = from_front(last).map_or(0, |last| info.requested.min(last.saturating_add(1)));
-    if start >= end {
+    let start = from_front(first);
+    let end = info.requested.min(from_front(last).saturating_add(1));
+    if start >= end || first < 0 && last < first {
         call.reply.bulk(b"");
         return Ok(());
     }
@@ -96,9 +71,14 @@ pub(in crate::service) fn kind<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 pub(in crate::service) fn memory_usage<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
-    let options = call.arguments.count();
-    if !(options == 3 || options == 5 && call.argument(3).eq_ignore_ascii_case(b"SAMPLES")) {
-        return Err(Failure::Redis("syntax error"));
+    let mut words = call.arguments.iter().skip(3);
+    while let Some(word) = words.next() {
+        let count = words.next().filter(|_| word.eq_ignore_ascii_case(b"SAMPLES"));
+        let count = resp::signed(count.ok_or(Failure::Redis("syntax error"))?)
+            .ok_or(Failure::Redis("value is not an integer or out of range"))?;
+        if count < 0 {
+            return Err(Failure::Redis("syntax error"));
+        }
     }
     match call.service.key(call.argument(2))? {
         Some(info) => {

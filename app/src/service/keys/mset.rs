@@ -1,36 +1,77 @@
 //! `MSET` and `MSETNX`: several keys, all or none.
+//!
+//! A request with few and short values is served within one turn, here. `large_set` serves any other in
+//! slices.
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::ARGUMENTS_AT_ONCE;
 use vmalloc::{Machine, RegionId};
 
+use super::large_set;
 use super::set::{hold, request};
 use crate::resp::Arguments;
 use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::naming::Naming;
 
-/// Bytes of all values together: they are copied in one turn.
+/// Bytes of values that are copied in one turn.
 const BYTES_MAX: usize = 1 << 20;
+
+/// Pages of old values that are freed in one turn.
+const FREED_PAGES_MAX: u64 = 1024;
 
 /// `MSET key value [key value …]`
 pub(in crate::service) fn mset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    check(call, "wrong number of arguments for 'mset' command")?;
-    set_all(call)?;
-    call.reply.status("OK");
+    if set_all(call, false, "wrong number of arguments for 'mset' command")?.is_some() {
+        call.reply.status("OK");
+    }
     Ok(())
 }
 
 /// `MSETNX key value [key value …]`: 1, or 0 where one of the keys is there already.
 pub(in crate::service) fn msetnx<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    check(call, "wrong number of arguments for 'msetnx' command")?;
-    let names = &call.service.names;
-    let is_any_there = pairs(call.arguments).any(|(key, _)| names.find(key).is_some());
-    if !is_any_there {
-        set_all(call)?;
+    if let Some(is_set) = set_all(call, true, "wrong number of arguments for 'msetnx' command")? {
+        call.reply.integer(is_set.into());
     }
-    call.reply.integer((!is_any_there).into());
     Ok(())
+}
+
+/// Sets all keys; with `only_new` none where one of them is there. Returns whether they were set, or
+/// `None` where the request goes on in later turns.
+fn set_all<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    only_new: bool,
+    wrong_count: &'static str,
+) -> Result<Option<bool>, Failure> {
+    if call.arguments.count().is_multiple_of(2) {
+        return Err(Failure::Redis(wrong_count));
+    }
+    if call.session.large_set.is_some() || !is_small(call) {
+        return large_set::set_all(call, only_new);
+    }
+    for (key, _) in pairs(call.arguments) {
+        super::name(key)?;
+    }
+    let names = &call.service.names;
+    if only_new && pairs(call.arguments).any(|(key, _)| names.find(key).is_some()) {
+        return Ok(Some(false));
+    }
+    set_at_once(call)?;
+    Ok(Some(true))
+}
+
+/// Whether a request is served within one turn.
+fn is_small<M: Machine>(call: &Call<'_, '_, M>) -> bool {
+    if call.arguments.count() > ARGUMENTS_AT_ONCE {
+        return false;
+    }
+    let (mut bytes, mut freed) = (0, 0);
+    for (key, value) in pairs(call.arguments) {
+        let old = call.service.names.find(key).and_then(|index| call.service.names.id(index));
+        bytes += value.len();
+        freed += old.map_or(0, |id| call.service.ledger.pages(id));
+    }
+    bytes <= BYTES_MAX && freed <= FREED_PAGES_MAX
 }
 
 fn pairs<'a>(arguments: Arguments<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
@@ -38,23 +79,8 @@ fn pairs<'a>(arguments: Arguments<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u
     keys.zip(arguments.iter().skip(2).step_by(2))
 }
 
-fn check<M: Machine>(call: &Call<'_, '_, M>, wrong_count: &'static str) -> Result<(), Failure> {
-    if call.arguments.count().is_multiple_of(2) {
-        return Err(Failure::Redis(wrong_count));
-    }
-    let mut bytes = 0;
-    for (key, value) in pairs(call.arguments) {
-        super::name(key)?;
-        bytes += value.len();
-    }
-    if bytes > BYTES_MAX {
-        return Err(Failure::TooLong("a set of values", bytes, BYTES_MAX));
-    }
-    Ok(())
-}
-
 /// Sets all keys in one turn. Everything that can fail comes before the first key is changed.
-fn set_all<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+fn set_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (service, pairs) = (&mut *call.service, pairs(call.arguments));
     let pages = |value: &[u8]| request(value).map_or(0, |request| request.pages().get());
     service.admit_all(call.session, pairs.clone().map(|(key, value)| (key, pages(value))))?;

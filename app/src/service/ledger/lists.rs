@@ -97,6 +97,12 @@ impl Ledger {
         RegionId::from_raw(self.records.u64(self.get(id.slot(), NEXT) as usize, ID))
     }
 
+    /// The region that was put into the list after this one.
+    #[must_use]
+    pub fn newer(&self, id: RegionId) -> Option<RegionId> {
+        RegionId::from_raw(self.records.u64(self.get(id.slot(), PREVIOUS) as usize, ID))
+    }
+
     /// Makes orphans of all regions of a list, at once.
     pub fn abandon(&mut self, list: List) {
         // The regions and charges of the list belong to its last owner.

@@ -34,7 +34,17 @@ impl Parts {
 
     /// Whether `bytes` more bytes of one name fit, beside those that are reserved.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        bytes.div_ceil(PART_BYTES) <= self.limit - self.used - self.reserved
+        Self::of(bytes) <= self.left()
+    }
+
+    /// Parts for so many bytes of one name.
+    pub(super) fn of(bytes: usize) -> usize {
+        bytes.div_ceil(PART_BYTES)
+    }
+
+    /// Parts that are free and not reserved.
+    pub(super) fn left(&self) -> usize {
+        self.limit - self.used - self.reserved
     }
 
     /// Keeps room for as many bytes of one name.

@@ -163,23 +163,26 @@ impl<M: Machine + 'static> Commands<M> {
             .flags(WRITE | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW access delete"))
             .errors("FAULT LIMIT"),
-        Command::new(Key, "MGET", -2, "key [key ...]", "the bytes of up to 1023 regions, together up to `output`, or nulls", keys::mget)
+        Command::new(Key, "MGET", -2, "key [key ...]", "the bytes of regions, or nulls", keys::mget)
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, -1, 1, "RO access"))
             .tips("request_policy:multi_shard")
+            .walked()
             .light()
             .errors("FAULT LIMIT")
             .hint(", use GET"),
-        Command::new(Key, "MSET", -3, "key value [key value ...]", "SET of up to 511 keys, all or none; the values have up to 1 MiB together", keys::mset)
+        Command::new(Key, "MSET", -3, "key value [key value ...]", "SET of several keys, all or none", keys::mset)
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, -1, 2, "OW update"))
             .tips("request_policy:multi_shard response_policy:all_succeeded")
-            .errors("OOM LIMIT"),
+            .walked()
+            .errors("OOM"),
         Command::new(Key, "MSETNX", -3, "key value [key value ...]", "the same where none of the keys is there: 1, or 0", keys::msetnx)
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, -1, 2, "OW insert"))
             .tips("request_policy:multi_shard response_policy:agg_min")
-            .errors("OOM LIMIT"),
+            .walked()
+            .errors("OOM"),
         Command::new(Key, "FLUSHDB", -1, "[ASYNC|SYNC]", "frees every region that has a name, in slices; regions without one stay", keys::flush)
             .flags(WRITE, KEYSPACE | DANGEROUS)
             .tips(ALL_SHARDS),

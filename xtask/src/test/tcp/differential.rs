@@ -3,7 +3,6 @@
 mod allowed;
 mod corpus;
 mod frame;
-mod pending;
 mod rule;
 mod step;
 mod talk;
@@ -28,7 +27,6 @@ use crate::workspace::Workspace;
 
 use allowed::Allowed;
 use corpus::Case;
-use pending::Pending;
 use talk::Exchange;
 
 /// The cases, and the list of the differences that are meant.
@@ -55,7 +53,6 @@ pub(in crate::test) fn run(
     let cases = corpus::load(&folder)?;
     let chosen: Vec<_> = cases.iter().filter(|case| case.name.contains(filter)).collect();
     let mut allowed = Allowed::load(&folder.join("allowed"))?;
-    let mut pending = Pending::load(&folder.join("pending"), filter)?;
     let mut tally = Tally::default();
     let server = match server() {
         Ok(server) => server,
@@ -72,7 +69,7 @@ pub(in crate::test) fn run(
         let cases: Vec<_> = cases.collect();
         if !cases.is_empty() {
             let pair = Pair::start(&source, password)?;
-            runs += pair.compare(&source, &cases, &mut allowed, &mut pending, &mut tally)?;
+            runs += pair.compare(&source, &cases, &mut allowed, &mut tally)?;
         }
     }
     if filter.is_empty() {
@@ -90,7 +87,6 @@ pub(in crate::test) fn run(
         allowed.len()
     );
     process::announce("", &what);
-    tally.record("the list of pending cases", pending.close());
     Ok(tally)
 }
 
@@ -136,16 +132,13 @@ impl Pair {
         source: &Source<'_>,
         cases: &[&Case],
         allowed: &mut Allowed,
-        pending: &mut Pending,
         tally: &mut Tally,
     ) -> anyhow::Result<usize> {
         let mut runs = 0;
         for case in cases {
             for &protocol in &case.demands.protocols {
                 let outcome = self.run(case, protocol, allowed);
-                if let Some(outcome) = pending.judge(&case.name, outcome) {
-                    tally.record(&format!("{} [RESP{protocol}]", case.name), outcome);
-                }
+                tally.record(&format!("{} [RESP{protocol}]", case.name), outcome);
                 runs += 1;
                 if case.demands.ends {
                     let outcome = self.expect_end();

@@ -5,7 +5,7 @@
 //! | `near N` | an integer, by at most N |
 //! | `positive` | an integer, if both are above 0 |
 //! | `digits` | the digits of each number in the text; structure and other text are equal |
-//! | `sorted` | the order of the items of arrays |
+//! | `sorted` | the order of the items of arrays and maps |
 //! | `except a b` | the values behind these names, in a map or in an array of names and values |
 //! | `fields a b` | the values of `a=…` and `b=…` in a text |
 //! | `info a b` | all lines of INFO except those of these fields, which are equal |
@@ -110,8 +110,15 @@ fn mask_digits(text: &str) -> String {
 
 fn sort(frame: &mut Frame) {
     frame.items.iter_mut().for_each(sort);
-    if frame.kind == b'*' {
-        frame.items.sort();
+    match frame.kind {
+        b'*' => frame.items.sort(),
+        // Names and values in turn.
+        b'%' => {
+            let mut pairs: Vec<_> = frame.items.chunks(2).map(<[_]>::to_vec).collect();
+            pairs.sort();
+            frame.items = pairs.concat();
+        }
+        _ => {}
     }
 }
 
@@ -172,6 +179,9 @@ mod tests {
         assert!(!alike("digits", "-ERR 1\r\n", "-ERR 2\r\n"));
         assert!(alike("sorted", "*2\r\n:1\r\n:2\r\n", "*2\r\n:2\r\n:1\r\n"));
         assert!(!alike("sorted", "*2\r\n:1\r\n:2\r\n", "*2\r\n:2\r\n:2\r\n"));
+        let map = "%2\r\n+b\r\n:1\r\n+a\r\n:2\r\n";
+        assert!(alike("sorted", map, "%2\r\n+a\r\n:2\r\n+b\r\n:1\r\n"));
+        assert!(!alike("sorted", map, "%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n"));
         assert!(alike("except id", "%1\r\n+id\r\n:1\r\n", "%1\r\n+id\r\n:2\r\n"));
         assert!(!alike("except id", "%1\r\n+id\r\n:1\r\n", "%1\r\n+id\r\n+2\r\n"));
         assert!(alike("fields id", "$9\r\nid=1 a=2\n\r\n", "$9\r\nid=5 a=2\n\r\n"));
