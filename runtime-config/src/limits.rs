@@ -83,6 +83,9 @@ pub const HTTP_HEAD_BYTES_MAX: usize = 8 * KIB;
 
 /// Regions at once; 0 means as many as the memory can hold.
 pub const REGIONS_DEFAULT: usize = 0;
+/// Least number of regions that can be set: stacks of up to 64 CPUs and the buffers of the network and the
+/// service are regions too, and clients need some.
+pub const REGIONS_MIN: usize = 1024;
 /// A region id has 24 bits for the slot, and slot 0 is nobody's.
 pub const REGIONS_MAX: usize = (1 << 24) - 1;
 

@@ -86,7 +86,7 @@ fn a_large_region_is_freed_elsewhere_and_nobody_uses_it_meanwhile() {
 #[test]
 fn the_slot_of_a_region_that_is_freed_elsewhere_is_another_s_at_once() {
     for name in ["", " NAME k"] {
-        let mut world = World::with_helpers("regions=2", FRAMES, 1, STEPS);
+        let mut world = World::with_regions(2, FRAMES, 1, STEPS);
         // The first to connect is the first to be served in a turn.
         let (mut other, mut one) = (world.connect(), world.connect());
         rest(&mut world);

@@ -86,8 +86,20 @@ impl World {
         Self { server: world.server.with_lend(lend), ..world }
     }
 
+    /// The same with room for so few regions as no image has: its own are not in this table.
+    pub(crate) fn with_regions(regions: usize, frames: u64, helpers: u32, steps: u32) -> Self {
+        DELAY.set(steps);
+        HELPERS.set(vec![None; helpers as usize]);
+        let config = Config { regions, ..Config::DEFAULT };
+        let world = Self::with_config(config, frames, 1 + helpers);
+        Self { server: world.server.with_lend(lend), ..world }
+    }
+
     fn with_cpus(line: &str, frames: u64, cpus: u32) -> Self {
-        let config = Config::parse(line).unwrap();
+        Self::with_config(Config::parse(line).unwrap(), frames, cpus)
+    }
+
+    fn with_config(config: Config, frames: u64, cpus: u32) -> Self {
         let regions = u32::try_from(config.regions).unwrap();
         let vm = SimMachine::new(frames, cpus).set_up(sim::window(WINDOW_PAGES), regions, 0);
         let vm = Box::leak(Box::new(vm.unwrap()));

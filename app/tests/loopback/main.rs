@@ -34,6 +34,7 @@ mod reply_modes;
 mod reports;
 mod resize;
 mod sessions;
+mod settings;
 mod shutdown;
 mod stock;
 mod streamed;

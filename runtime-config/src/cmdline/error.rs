@@ -29,6 +29,11 @@ pub enum Reason {
         /// The least value that is taken.
         min: usize,
     },
+    /// The number is below its limit, and not 0, which has a meaning of its own.
+    BelowMinNotZero {
+        /// The least value that is taken beside 0.
+        min: usize,
+    },
     /// The number is above its limit.
     AboveMax {
         /// The greatest value that is taken.
@@ -55,6 +60,9 @@ impl fmt::Display for Error<'_> {
             Reason::NoValue => write!(f, "{key} has no value, write {key}=…"),
             Reason::NotNumber => write!(f, "{key}={value} is not a decimal number"),
             Reason::BelowMin { min } => write!(f, "{key}={value} is below {min}"),
+            Reason::BelowMinNotZero { min } => {
+                write!(f, "{key}={value} is neither 0 nor at least {min}")
+            }
             Reason::AboveMax { max } => write!(f, "{key}={value} is above {max}"),
             Reason::NotAddress => {
                 write!(f, "{key}={value} is neither dhcp nor A.B.C.D/PREFIX[,GATEWAY]")

@@ -44,6 +44,8 @@ pub enum Kind {
     },
     /// A plain decimal number within bounds.
     Number {
+        /// Whether 0 is taken too, though it is below the least value.
+        or_zero: bool,
         /// The least value that is taken.
         min: usize,
         /// The greatest value that is taken.
@@ -89,6 +91,7 @@ pub const KEYS: &[Key] = &[
         name: "resp",
         docs: "TCP port of the RESP service",
         kind: Kind::Number {
+            or_zero: false,
             min: 1,
             max: 65_535,
             read: |config| usize::from(config.resp_port),
@@ -100,6 +103,7 @@ pub const KEYS: &[Key] = &[
         name: "http",
         docs: "TCP port of the HTTP reports, 0 for none",
         kind: Kind::Number {
+            or_zero: false,
             min: 0,
             max: 65_535,
             read: |config| usize::from(config.http_port),
@@ -111,6 +115,7 @@ pub const KEYS: &[Key] = &[
         name: "window",
         docs: "bytes of addresses that regions come from",
         kind: Kind::Number {
+            or_zero: false,
             min: limits::WINDOW_BYTES_MIN,
             max: limits::WINDOW_BYTES_MAX,
             read: |config| config.window_bytes,
@@ -121,6 +126,7 @@ pub const KEYS: &[Key] = &[
         name: "clients",
         docs: "clients at once",
         kind: Kind::Number {
+            or_zero: false,
             min: limits::CLIENTS_MIN,
             max: limits::CLIENTS_MAX,
             read: |config| config.clients,
@@ -131,6 +137,7 @@ pub const KEYS: &[Key] = &[
         name: "tcp-keepalive",
         docs: "seconds of silence after which a client is probed, 0 for never",
         kind: Kind::Number {
+            or_zero: false,
             min: 0,
             max: limits::KEEPALIVE_SECONDS_MAX,
             read: |config| config.keepalive_seconds,
@@ -141,7 +148,8 @@ pub const KEYS: &[Key] = &[
         name: "regions",
         docs: "regions at once, 0 for as many as the memory can hold",
         kind: Kind::Number {
-            min: 0,
+            or_zero: true,
+            min: limits::REGIONS_MIN,
             max: limits::REGIONS_MAX,
             read: |config| config.regions,
             write: |config, count| config.regions = count,
@@ -151,6 +159,7 @@ pub const KEYS: &[Key] = &[
         name: "names",
         docs: "named regions at once",
         kind: Kind::Number {
+            or_zero: false,
             min: limits::NAMES_MIN,
             max: limits::NAMES_MAX,
             read: |config| config.names,
@@ -161,6 +170,7 @@ pub const KEYS: &[Key] = &[
         name: "quota.regions",
         docs: "regions of one connection, 0 for no limit",
         kind: Kind::Number {
+            or_zero: false,
             min: 0,
             max: limits::REGIONS_MAX,
             read: |config| config.quota_regions,
@@ -171,6 +181,7 @@ pub const KEYS: &[Key] = &[
         name: "quota.bytes",
         docs: "bytes of one connection's regions, 0 for no limit",
         kind: Kind::Number {
+            or_zero: false,
             min: 0,
             max: limits::QUOTA_BYTES_MAX,
             read: |config| config.quota_bytes,
@@ -181,6 +192,7 @@ pub const KEYS: &[Key] = &[
         name: "quota.named",
         docs: "bytes of all regions with a name, 0 for no limit",
         kind: Kind::Number {
+            or_zero: false,
             min: 0,
             max: limits::QUOTA_BYTES_MAX,
             read: |config| config.quota_named,
@@ -200,6 +212,7 @@ pub const KEYS: &[Key] = &[
         name: "bulk",
         docs: "longest bulk string of a request in bytes",
         kind: Kind::Number {
+            or_zero: false,
             min: limits::BULK_BYTES_MIN,
             max: limits::BULK_BYTES_MAX,
             read: |config| config.bulk_bytes,
@@ -210,6 +223,7 @@ pub const KEYS: &[Key] = &[
         name: "inline",
         docs: "longest inline request in bytes",
         kind: Kind::Number {
+            or_zero: false,
             min: limits::INLINE_BYTES_MIN,
             max: limits::INLINE_BYTES_MAX,
             read: |config| config.inline_bytes,
@@ -220,6 +234,7 @@ pub const KEYS: &[Key] = &[
         name: "args",
         docs: "arguments of one request",
         kind: Kind::Number {
+            or_zero: false,
             min: limits::ARGUMENTS_MIN,
             max: limits::ARGUMENTS_MAX,
             read: |config| config.arguments,
@@ -230,6 +245,7 @@ pub const KEYS: &[Key] = &[
         name: "output",
         docs: "unsent reply bytes of one client",
         kind: Kind::Number {
+            or_zero: false,
             min: limits::OUTPUT_BYTES_MIN,
             max: limits::OUTPUT_BYTES_MAX,
             read: |config| config.output_bytes,
@@ -240,6 +256,7 @@ pub const KEYS: &[Key] = &[
         name: "reserve",
         docs: "frames that no client can take, 0 for automatic",
         kind: Kind::Number {
+            or_zero: false,
             min: 0,
             max: limits::RESERVE_FRAMES_MAX,
             read: |config| config.reserve_frames,
@@ -295,6 +312,7 @@ pub const KEYS: &[Key] = &[
         name: "selftest.seconds",
         docs: "how long its test for stale translations goes on, 0 for a number of rounds",
         kind: Kind::Number {
+            or_zero: false,
             min: 0,
             max: limits::SELFTEST_SECONDS_MAX,
             read: |config| config.selftest_seconds,
@@ -339,7 +357,9 @@ impl Key {
                 let index = words.iter().position(|word| *word == text);
                 write(config, index.ok_or(Reason::NotWord { words })?);
             }
-            Kind::Number { min, max, write, .. } => write(config, parse_number(text, min, max)?),
+            Kind::Number { or_zero, min, max, write, .. } => {
+                write(config, parse_number(text, or_zero, min, max)?);
+            }
         }
         Ok(())
     }
@@ -357,13 +377,15 @@ pub(super) fn apply<'a>(config: &mut Config, word: &'a str) -> Result<(), Error<
 }
 
 /// Parses digits only: no sign, no suffix, no overflow.
-fn parse_number(text: &str, min: usize, max: usize) -> Result<usize, Reason> {
+fn parse_number(text: &str, or_zero: bool, min: usize, max: usize) -> Result<usize, Reason> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Reason::NotNumber);
     }
     // Digits that do not fit a machine word are above every limit.
     let number = text.parse().map_err(|_| Reason::AboveMax { max })?;
     match number {
+        0 if or_zero => Ok(0),
+        _ if number < min && or_zero => Err(Reason::BelowMinNotZero { min }),
         _ if number < min => Err(Reason::BelowMin { min }),
         _ if number > max => Err(Reason::AboveMax { max }),
         _ => Ok(number),

@@ -31,7 +31,7 @@ fn every_key_round_trips() {
         window_bytes: limits::GIB + 1,
         clients: 2,
         keepalive_seconds: 20,
-        regions: 3,
+        regions: 3000,
         names: 4,
         quota_regions: 5,
         quota_bytes: 6,
@@ -57,7 +57,7 @@ fn every_key_round_trips() {
 #[test]
 fn every_bound_is_taken_and_its_neighbour_refused() {
     for key in KEYS {
-        let Kind::Number { min, max, read, .. } = key.kind else {
+        let Kind::Number { or_zero, min, max, read, .. } = key.kind else {
             continue;
         };
         for bound in [min, max] {
@@ -66,9 +66,17 @@ fn every_bound_is_taken_and_its_neighbour_refused() {
         }
         let above = format!("{}={}", key.name, max + 1);
         assert_eq!(Config::parse(&above).unwrap_err().reason, Reason::AboveMax { max });
+        let reason = match or_zero {
+            true => Reason::BelowMinNotZero { min },
+            false => Reason::BelowMin { min },
+        };
         if let Some(below) = min.checked_sub(1) {
             let below = format!("{}={below}", key.name);
-            assert_eq!(Config::parse(&below).unwrap_err().reason, Reason::BelowMin { min });
+            assert_eq!(Config::parse(&below).unwrap_err().reason, reason);
+        }
+        if or_zero {
+            let line = format!("{}=0", key.name);
+            assert_eq!(Config::parse(&line).map(|config| read(&config)), Ok(0), "{line}");
         }
     }
 }
@@ -105,12 +113,13 @@ fn the_last_word_counts() {
 
 #[test]
 fn bad_words_are_named_and_change_nothing() {
-    let line = "clients=0 quiet speed=9 log=loud resp=+1 regions=99999999999999999999999 ip=1.2 \
+    let line = "clients=0 regions=1 quiet speed=9 log=loud resp=+1 regions=99999999999999999999999 ip=1.2 \
                 clients names= vm.flush=never";
     assert_eq!(
         errors(line),
         [
             "clients=0 is below 1",
+            "regions=1 is neither 0 nor at least 1024",
             "unknown key quiet",
             "unknown key speed",
             "log=loud is not one of off, error, warn, info, debug, trace",

@@ -23,6 +23,7 @@ mod query;
 mod redis_cli;
 mod reports;
 mod scatter;
+mod settings;
 mod subject;
 mod uses;
 mod window;
@@ -100,6 +101,7 @@ const CASES: &[Case] = &[
     tool("stop ends a detached guest", lifecycle::stop),
     tool("stop and kill -9 end a passt that spins", lifecycle::spinning_passt),
     tool("SHUTDOWN ends the guest and run with success", lifecycle::shutdown),
+    tool("every setting at its least values", settings::run),
     tool("a name runs once", lifecycle::claimed),
     tool("Ctrl-C ends the guest", lifecycle::interrupt),
     tool("kill -9 of the tool ends the guest", lifecycle::kill_running),

@@ -1,0 +1,73 @@
+//! Every number of the kernel command line at its least values: the image boots and serves with each.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use runtime_config::cmdline::KEYS;
+use runtime_config::cmdline::keys::Kind;
+
+use crate::instance;
+use crate::process;
+use crate::resp::{Client, Reply};
+use crate::workspace::Workspace;
+
+const NAME: &str = "test-settings";
+/// Build and boot.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// Boots an image for each value.
+pub(super) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut lines = Vec::new();
+    for key in KEYS {
+        let Kind::Number { or_zero, min, .. } = key.kind else { continue };
+        let zero = or_zero.then_some(0);
+        let one = (min == 0).then_some(1);
+        lines.extend([Some(min), zero, one].into_iter().flatten().map(|n| (key.name, n)));
+    }
+    ensure!(lines.len() >= 16, "{} settings", lines.len());
+    for (name, value) in lines {
+        let line = format!("{name}={value}");
+        serve(workspace, &line).with_context(|| line)?;
+    }
+    let refused = tool(&["run", "--dry-run", "--append", "regions=1"])?;
+    let message = String::from_utf8_lossy(&refused.stderr);
+    ensure!(!refused.status.success(), "regions=1 is accepted");
+    ensure!(message.contains("regions=1 is neither 0 nor at least 1024"), "{message}");
+    Ok(())
+}
+
+fn serve(workspace: &Workspace, line: &str) -> anyhow::Result<()> {
+    let run = ["run", "--detach", "--name", NAME, "--port", "0", "--append", line];
+    let output = tool(&run)?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let outcome = answer(workspace, line);
+    let stopped = tool(&["stop", "--name", NAME])?;
+    outcome?;
+    ensure!(stopped.status.success(), "{}", String::from_utf8_lossy(&stopped.stderr));
+    Ok(())
+}
+
+fn answer(workspace: &Workspace, line: &str) -> anyhow::Result<()> {
+    let ports = instance::expect_live(workspace, NAME)?;
+    let mut client = Client::connect(ports.resp).context("cannot connect")?;
+    for (words, refused_by) in [
+        (&["PING"][..], ""),
+        (&["SET", "k", "v"], "quota.named=1"),
+        (&["VMALLOC", "4096"], "quota.bytes=1"),
+        (&["VCHECK"], ""),
+    ] {
+        let reply = client.call(words)?;
+        ensure!(reply.is_error() == (line == refused_by), "{words:?} answers {reply:?}");
+        // One that is refused says why.
+        if let Reply::Error(text) = reply {
+            ensure!(text.starts_with("OOM ") || text.starts_with("QUOTA bytes "), "{text}");
+        }
+    }
+    Ok(())
+}
+
+fn tool(arguments: &[&str]) -> anyhow::Result<std::process::Output> {
+    let mut command = Command::new(std::env::current_exe()?);
+    process::capture_within(command.args(arguments), LIMIT)
+}
