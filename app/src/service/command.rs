@@ -8,6 +8,7 @@ use vmalloc::Machine;
 use super::call::Call;
 use super::failure::{Failure, Word};
 use super::glob::{self, Case};
+use super::keys;
 use super::table::{Command, Commands, Found};
 use crate::resp::{Arguments, Reply};
 
@@ -70,7 +71,9 @@ impl<'a> Filter<'a> {
             2 => Ok(Self::All),
             5 if is(2, "FILTERBY") && is(3, "MODULE") => Ok(Self::Module),
             5 if is(2, "FILTERBY") && is(3, "ACLCAT") => Ok(Self::Category(word(4))),
-            5 if is(2, "FILTERBY") && is(3, "PATTERN") => Ok(Self::Pattern(word(4))),
+            5 if is(2, "FILTERBY") && is(3, "PATTERN") => {
+                Ok(Self::Pattern(keys::checked_pattern(word(4))?))
+            }
             _ => Err(Failure::Redis("syntax error")),
         }
     }
@@ -84,6 +87,7 @@ impl<'a> Filter<'a> {
                 wanted.eq_ignore_ascii_case(name.as_bytes())
             }),
             Self::Pattern(pattern) => {
+                // A pattern is short, so all commands take less than `STEPS_MAX` comparisons.
                 glob::matches(pattern, command.name.as_bytes(), Case::Ignored)
             }
         }

@@ -9,6 +9,7 @@ use super::Service;
 use super::call::Call;
 use super::failure::{Failure, Word};
 use super::glob::{self, Case};
+use super::keys;
 use crate::resp::{Arguments, Reply};
 
 /// Settings of Redis with one possible value here.
@@ -44,22 +45,31 @@ type Derived = (&'static str, u64);
 /// `CONFIG GET pattern [pattern …]`: a map of names and values, each name once.
 pub(super) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let patterns = call.arguments;
+    for pattern in patterns.iter().skip(2) {
+        keys::checked_pattern(pattern)?;
+    }
     let service = &*call.service;
+    let mut steps = 0;
     call.reply.map_by(|reply| {
         let mut pairs = 0;
         service.for_each_setting(&mut |name, value| {
-            if is_wanted(patterns, name) {
+            if steps <= keys::STEPS_MAX && is_wanted(patterns, name, &mut steps) {
                 pair(name, value, reply);
                 pairs += 1;
             }
         });
         pairs
     });
+    if steps > keys::STEPS_MAX {
+        return Err(Failure::TooManySteps(keys::STEPS_MAX, "fewer patterns"));
+    }
     Ok(())
 }
 
-fn is_wanted(patterns: Arguments<'_>, name: &str) -> bool {
-    patterns.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes(), Case::Ignored))
+fn is_wanted(patterns: Arguments<'_>, name: &str, steps: &mut u64) -> bool {
+    let name = name.as_bytes();
+    let is_match = |pattern| glob::matches_counted(pattern, name, Case::Ignored, steps);
+    patterns.iter().skip(2).any(is_match)
 }
 
 fn pair(name: &str, value: fmt::Arguments<'_>, reply: &mut Reply<'_>) {

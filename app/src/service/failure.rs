@@ -145,7 +145,7 @@ pub enum Failure {
     /// A reply is larger than the output may be; a hint says what to use instead.
     ReplyLimit(usize, &'static str),
     /// A search among the names would take more comparisons than a turn has.
-    TooManySteps(u64),
+    TooManySteps(u64, &'static str),
     /// A text is too long: of what, its bytes, and the limit.
     TooLong(&'static str, usize, usize),
     /// A request has at least so many bytes, more than are held of one.
@@ -240,8 +240,8 @@ impl fmt::Display for Failure {
                 write!(f, "FAULT {place} offset={offset} access={access}")
             }
             Self::ReplyLimit(limit, hint) => write!(f, "LIMIT reply exceeds {limit} bytes{hint}"),
-            Self::TooManySteps(limit) => {
-                write!(f, "LIMIT search exceeds {limit} comparisons, use SCAN")
+            Self::TooManySteps(limit, instead) => {
+                write!(f, "LIMIT search exceeds {limit} comparisons, use {instead}")
             }
             Self::TooLong(what, bytes, limit) => {
                 write!(f, "ERR {what} of {bytes} bytes exceeds {limit}")

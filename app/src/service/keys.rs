@@ -16,9 +16,9 @@ pub(super) use get::{exists, get, getrange, kind, memory_usage, strlen};
 pub(super) use large_set::LargeSet;
 pub(super) use mget::mget;
 pub(super) use mset::{mset, msetnx};
-pub(super) use old::getdel;
-pub(super) use scan::{keys, scan};
-pub(super) use set::{LargeWrite, append, del, publish, set, setrange};
+pub(super) use old::{getdel, write as write_old};
+pub(super) use scan::{STEPS_MAX, checked as checked_pattern, keys, scan};
+pub(super) use set::{LargeWrite, append, del, publish, set, setrange, wants_old};
 pub(super) use variants::{getset, psetex, setex, setnx};
 
 use vmalloc::{Machine, RegionInfo};

@@ -163,7 +163,7 @@ impl Session {
 pub(super) fn ping<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     match call.arguments.count() {
         1 => call.reply.status("PONG"),
-        2 => call.reply.bulk(call.argument(1)),
+        2 => call.reply_argument(1),
         _ => return Err(Failure::Redis("wrong number of arguments for 'ping' command")),
     }
     Ok(())
@@ -171,7 +171,7 @@ pub(super) fn ping<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure
 
 /// `ECHO message`
 pub(super) fn echo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
-    call.reply.bulk(call.argument(1));
+    call.reply_argument(1);
     Ok(())
 }
 

@@ -152,13 +152,29 @@ impl<M: Machine> Service<M> {
         Flow::Ended(length)
     }
 
-    /// Gives the region of a large `SET` to its name, as the options behind the value say.
+    /// Whether a large `SET` waits before its options are served, because the region of its key is being
+    /// changed. Then the session is looked at again.
+    pub fn delays_options(&self, session: &mut Session) -> bool {
+        let naming = session.stream.as_ref().and_then(|stream| stream.naming.as_ref());
+        let key = naming.and_then(|naming| naming.borrowed().name().map(|name| self.key(name)));
+        let waits = matches!(key, Some(Err(Failure::Changing(_))));
+        if waits {
+            self.put_off(session);
+        }
+        waits
+    }
+
+    /// Gives the region of a large `SET` to its name, as the options behind the value say. Where the reply
+    /// overflows, nothing was done, and it is to be called again with more room.
     pub fn finish_stream(
         &mut self,
         session: &mut Session,
         options: Arguments<'_>,
         reply: &mut Reply<'_>,
     ) {
+        if self.overflows_with_old(session, options, reply) {
+            return;
+        }
         let Some(Stream { id, naming: Some(naming), .. }) = session.stream.take() else { return };
         let info = self.vm.info(id).map_err(Failure::from);
         let set = info
@@ -167,6 +183,27 @@ impl<M: Machine> Service<M> {
         self.count_stream("SET", set.is_err());
         self.answer(set, reply);
         self.close_reservation(session);
+    }
+
+    /// Whether the old value that the options of a large `SET` ask for does not fit into the reply.
+    fn overflows_with_old(
+        &self,
+        session: &Session,
+        options: Arguments<'_>,
+        reply: &mut Reply<'_>,
+    ) -> bool {
+        let naming = session.stream.as_ref().and_then(|stream| stream.naming.as_ref());
+        let Some(naming) = naming.map(Naming::borrowed) else { return false };
+        if session.is_suppressed() || !keys::wants_old(self, options.iter()) {
+            return false;
+        }
+        let mark = reply.mark();
+        let old = naming.name().map_or(Ok(()), |name| keys::write_old(self, name, reply));
+        let overflows = old.is_ok() && reply.overflowed();
+        if !overflows {
+            reply.rewind(mark);
+        }
+        overflows
     }
 
     /// Frees the region of a large `SET` whose options cannot be read.

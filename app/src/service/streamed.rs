@@ -20,7 +20,7 @@ use super::session::Session;
 pub(super) const AT_ONCE_BYTES_MAX: usize = 32 << 10;
 
 /// The end of a bulk string.
-const LINE_END: &[u8] = b"\r\n";
+pub(super) const LINE_END: &[u8] = b"\r\n";
 
 /// A reply whose bytes are still to be copied.
 #[derive(Debug)]

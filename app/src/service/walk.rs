@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::job::Job;
 use super::names::NameIndex;
 use super::session::Session;
+use super::streamed::{AT_ONCE_BYTES_MAX, LINE_END};
 use crate::resp::ArgumentCursor;
 
 /// Work in one turn, in pages: an argument or a name counts as one, and as many as are freed for it.
@@ -39,6 +40,35 @@ pub(super) struct Visit {
 }
 
 impl<M: Machine> Call<'_, '_, M> {
+    /// Replies with an argument. A long one is sent piece by piece as the client takes it: the request stays
+    /// in the input meanwhile. The replies of a transaction are collected, so there it must fit.
+    pub(super) fn reply_argument(&mut self, index: usize) {
+        let bytes = self.argument(index);
+        let is_one_piece = bytes.len() <= AT_ONCE_BYTES_MAX || self.session.is_executing();
+        if is_one_piece || self.session.is_suppressed() {
+            self.reply.bulk(bytes);
+            return;
+        }
+        let begun = self.session.walk.take();
+        let mut walk = begun.unwrap_or(Walk::from(self.arguments.cursor(index)));
+        if begun.is_none() {
+            self.reply.bulk_header(bytes.len() as u64);
+        }
+        // Not more than the length, which is a `usize`.
+        let done = usize::try_from(walk.total).unwrap_or(bytes.len());
+        let room = self.reply.room().saturating_sub(LINE_END.len() as u64);
+        let rest = &bytes[done..];
+        let piece = &rest[..usize::try_from(room).map_or(rest.len(), |room| room.min(rest.len()))];
+        self.reply.raw(piece);
+        if piece.len() == rest.len() {
+            self.reply.raw(LINE_END);
+            return;
+        }
+        walk.total += piece.len() as u64;
+        self.session.walk = Some(walk);
+        self.session.job = Some(Job::Continue);
+    }
+
     /// Visits each argument from number `first` on, once in each of so many passes. Returns how many counted,
     /// or `None` where the rest is for the next turns: then the request is served again and goes on from here.
     ///

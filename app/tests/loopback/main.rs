@@ -24,6 +24,7 @@ mod keys;
 mod large;
 mod lazy;
 mod leases;
+mod long_arguments;
 mod many_keys;
 mod many_values;
 mod names;

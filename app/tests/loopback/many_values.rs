@@ -166,13 +166,19 @@ fn no_other_client_sees_some_of_the_keys() {
     assert_eq!(world.reply(&mut client), ok());
 }
 
+/// What an audit counts, without the number of flushes.
+fn used(world: &mut World, client: &mut Client) -> String {
+    let text = world.check(client);
+    text.split(" generation=").next().unwrap_or_default().to_owned()
+}
+
 #[test]
 fn after_a_failure_no_key_has_changed() {
     let mut world = World::with("names=2000 quota.named=16777216", 24_000);
     let (mut client, mut other) = (world.connect(), world.connect());
     ask(&mut world, &mut client, &set_request(b"MSET", 0..1500, 1));
     world.purge(&mut client);
-    let before = world.check(&mut client);
+    let before = used(&mut world, &mut client);
     let oom = Value::Error("OOM command not allowed when used memory > 'maxmemory'.".into());
     let long = [b'x'; 600];
     let large = vec![b'x'; 2_000_000];
@@ -197,7 +203,7 @@ fn after_a_failure_no_key_has_changed() {
         assert!(ask(&mut world, &mut other, &get_request(0..1500)) == values(0..1500, 1));
         world.settle();
         world.purge(&mut client);
-        assert_eq!(world.check(&mut client), before, "request {number}");
+        assert_eq!(used(&mut world, &mut client), before, "request {number}");
     }
     // The regions of values that were made are freed again.
     world.ok(&mut client, "VINJECT region 700");
@@ -206,7 +212,7 @@ fn after_a_failure_no_key_has_changed() {
     assert!(ask(&mut world, &mut other, &get_request(0..1500)) == values(0..1500, 1));
     world.settle();
     world.purge(&mut client);
-    assert_eq!(world.check(&mut client), before);
+    assert_eq!(used(&mut world, &mut client), before);
     assert_eq!(ask(&mut world, &mut client, &request), ok());
     assert_eq!(
         ask(&mut world, &mut client, &set_request(b"MSETNX", 3000..3500, 2)),

@@ -39,7 +39,8 @@ fn the_service_works_at_the_least_value_of_each_setting() {
             match world.ask(&mut client, "VMALLOC 4096") {
                 Value::Array(_) => {}
                 Value::Error(error) => {
-                    let names_limit = error.starts_with("QUOTA bytes ") && error.contains(" 1");
+                    let names_limit =
+                        error.starts_with("QUOTA bytes ") && error.ends_with(" limit=1");
                     assert!(line == "quota.bytes=1" && names_limit, "{line}: {error}");
                 }
                 other => panic!("{line}: {other:?}"),

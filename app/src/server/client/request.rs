@@ -14,7 +14,7 @@ use crate::service::{self, Failure, Served, Session};
 
 /// Bytes by which a reply may grow between the two times that it is made: its own buffer appears
 /// in the report, and counters gain a digit.
-const SPILL_SLACK_BYTES: usize = 4096;
+pub(super) const SPILL_SLACK_BYTES: usize = 4096;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Serves one request. Returns whether there was one.

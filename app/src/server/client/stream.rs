@@ -2,10 +2,13 @@
 
 use vmalloc::Machine;
 
+use super::request::SPILL_SLACK_BYTES;
 use super::{Client, Phase, Shared};
+use crate::buffers::Buffers;
 use crate::resp::{self, Discard, Parsed, Resume};
-use crate::server::respond::respond;
-use crate::service::{Failure, Flow};
+use crate::server::output::Written;
+use crate::server::respond::{respond, respond_spilled};
+use crate::service::{Failure, Flow, Session};
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     pub(super) fn stream<M: Machine, B>(
@@ -46,9 +49,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// Ends a large `SET` with the arguments behind its data.
-    pub(super) fn options<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
+    pub(super) fn options<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+    ) -> bool {
         // The region that has the name cannot be freed yet.
-        if self.is_restricted(shared) {
+        if self.is_restricted(shared) || shared.service.delays_options(&mut self.session) {
             return false;
         }
         let limits = self.limits(shared);
@@ -56,9 +62,15 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Parsed::Request { consumed } => {
                 let options = shared.ranges.within(self.input.bytes());
                 let service = &mut *shared.service;
-                respond(&mut self.output, &mut self.session, |session, reply| {
+                let written = respond(&mut self.output, &mut self.session, |session, reply| {
                     service.finish_stream(session, options, reply);
                 });
+                if let Written::TooLarge(needed, ()) = written {
+                    if self.output.will_have_room(needed) {
+                        return false;
+                    }
+                    self.answer_options(shared, needed);
+                }
                 self.phase = Phase::Requests;
                 self.finish(consumed);
             }
@@ -73,5 +85,27 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Parsed::Incomplete | Parsed::Empty { .. } => return false,
         }
         true
+    }
+
+    /// Ends a large `SET` whose reply, the old value, needs a buffer of its own.
+    fn answer_options<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        needed: usize,
+    ) {
+        let options = shared.ranges.within(self.input.bytes());
+        let service = &mut *shared.service;
+        let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
+            respond(&mut self.output, &mut self.session, |session, reply| {
+                service.refuse_stream(session, &Failure::ReplyMemory(needed), reply);
+            });
+            return;
+        };
+        let again = |session: &mut Session, reply: &mut resp::Reply<'_>| {
+            service.finish_stream(session, options, reply);
+        };
+        // It cannot fail: the same value was just measured.
+        let is_written = respond_spilled(&mut self.output, buffer, &mut self.session, again);
+        debug_assert!(is_written, "the old value has not changed");
     }
 }

@@ -61,7 +61,7 @@ impl Failure {
             | Self::RequestsLimit(..)
             | Self::RequestMemory(_)
             | Self::TooManyArguments(..)
-            | Self::TooManySteps(_)
+            | Self::TooManySteps(..)
             | Self::TooManyWords(_)
             | Self::WatchLimit(_)
             | Self::Busy(_) => self,

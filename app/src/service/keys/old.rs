@@ -31,7 +31,7 @@ pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Resul
 /// # Errors
 ///
 /// The value is longer than a reply may be: it would be gone before it could be sent.
-pub(super) fn write<M: Machine>(
+pub(in crate::service) fn write<M: Machine>(
     service: &Service<M>,
     key: &[u8],
     reply: &mut Reply<'_>,

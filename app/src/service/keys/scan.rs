@@ -16,7 +16,7 @@ const COUNT_DEFAULT: u64 = 10;
 const PATTERN_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
 
 /// Comparisons of bytes in one turn. A page of `SCAN` ends there, and `KEYS` is refused.
-const STEPS_MAX: u64 = 1 << 20;
+pub(in crate::service) const STEPS_MAX: u64 = 1 << 20;
 /// The cost of looking a name up and of replying with it, in such comparisons.
 const NAME_STEPS: u64 = 16;
 
@@ -119,11 +119,11 @@ pub(in crate::service) fn keys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
         }
         found
     });
-    if steps > STEPS_MAX { Err(Failure::TooManySteps(STEPS_MAX)) } else { Ok(()) }
+    if steps > STEPS_MAX { Err(Failure::TooManySteps(STEPS_MAX, "SCAN")) } else { Ok(()) }
 }
 
 /// A pattern that is not too long.
-fn checked(pattern: &[u8]) -> Result<&[u8], Failure> {
+pub(in crate::service) fn checked(pattern: &[u8]) -> Result<&[u8], Failure> {
     if pattern.len() > PATTERN_BYTES_MAX {
         return Err(Failure::TooLong("a pattern", pattern.len(), PATTERN_BYTES_MAX));
     }

@@ -44,8 +44,11 @@ impl<M: Machine> Service<M> {
 pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let name = super::name(call.argument(1))?;
     let options = SetOptions::parse(call.service, call.arguments.iter().skip(3))?;
-    if options.wants_old && !super::old::reply(call, call.argument(1))? {
-        return Ok(());
+    if options.wants_old {
+        call.service.has_key(call.argument(1));
+        if !super::old::reply(call, call.argument(1))? {
+            return Ok(());
+        }
     }
     let is_made = match make(call, &options.apply(Naming::of(name)), call.argument(2)) {
         Ok(()) => true,
@@ -59,6 +62,14 @@ pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<
         false => call.reply.null(),
     }
     Ok(())
+}
+
+/// Whether the words behind the value of a `SET` ask for the old value.
+pub(in crate::service) fn wants_old<'a, M: Machine>(
+    service: &Service<M>,
+    words: impl Iterator<Item = &'a [u8]>,
+) -> bool {
+    SetOptions::parse(service, words).is_ok_and(|options| options.wants_old)
 }
 
 /// Gives a region that holds the value of a `SET` to its name, as the words behind the value say; otherwise
@@ -81,7 +92,10 @@ pub(in crate::service) fn publish<'a, M: Machine>(
     let naming = options.apply(naming);
     let mark = reply.mark();
     let old = match naming.borrowed().name() {
-        Some(name) if options.wants_old => super::old::write(service, name, reply),
+        Some(name) if options.wants_old => {
+            service.has_key(name);
+            super::old::write(service, name, reply)
+        }
         _ => Ok(()),
     };
     if old.is_err() {
@@ -154,6 +168,9 @@ pub(in crate::service) fn append<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
         let end = begun.map_or(info.requested, |write| write.offset);
         return write_at(call, key, end, value);
     }
+    if value.len() > SLICE_BYTES {
+        return write_at(call, key, 0, value);
+    }
     call.session.write = None;
     // Unlike `SETRANGE` it makes a key of no bytes too.
     make(call, &Naming::of(super::name(key)?), value)?;
@@ -189,7 +206,7 @@ fn write_at<M: Machine>(
         }
         check_length(call.service, end)?;
         let naming = Naming::of(super::name(key)?);
-        if offset == 0 {
+        if offset == 0 && value.len() <= SLICE_BYTES {
             make(call, &naming, value)?;
             call.reply.integer(end);
             return Ok(());

@@ -46,6 +46,7 @@ fn set_for<M: Machine>(
 /// `GETSET key value`: the old value, or a null.
 pub(in crate::service) fn getset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let naming = Naming::of(name(call.argument(1))?);
+    call.service.has_key(call.argument(1));
     if old::reply(call, call.argument(1))? {
         make(call, &naming, call.argument(2))?;
     }
