@@ -88,6 +88,7 @@ fn values(subject: &Subject) -> anyhow::Result<()> {
             let reply = client.call(&words)?;
             ensure!(reply == Reply::Bulk(Some(value[start..end].to_vec())), "bytes from {start}");
         }
+        get(&mut client, "large", &value[..size])?;
     }
     client.call(&["DEL", "large"])?;
     Ok(())
