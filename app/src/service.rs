@@ -135,6 +135,8 @@ pub struct Service<M: Machine + 'static> {
     is_checking: bool,
     /// Whether a client has asked for a shutdown.
     is_shutting_down: bool,
+    /// When a refused shutdown may be logged again.
+    shutdown_log_at_us: u64,
     /// Replies that are being streamed.
     streams: usize,
     /// The request for which new readers of a region are delayed.
@@ -182,6 +184,7 @@ impl<M: Machine> Service<M> {
             held_for: None,
             is_checking: false,
             is_shutting_down: false,
+            shutdown_log_at_us: 0,
             streams: 0,
             writer: None,
             readers_left: false,

@@ -115,19 +115,19 @@ pub fn serve<M: Machine>(
     let mark = reply.mark();
     let reply_bytes_max = service.reply_bytes_max();
     let mut call = Call { service, session, arguments, reply, reply_bytes_max };
-    let mut result = (command.handler)(&mut call);
-    if matches!(result, Err(Failure::Changing(_))) && command.group == Group::Key {
+    match (command.handler)(&mut call) {
+        Ok(()) => {}
         // Redis has no such state: a client of string keys waits until it is over.
-        reply.rewind(mark);
-        service.put_off(session);
-        result = Ok(());
+        Err(Failure::Changing(_)) if command.group == Group::Key => {
+            reply.rewind(mark);
+            service.put_off(session);
+        }
+        Err(failure) => {
+            reply.rewind(mark);
+            service.fail_call(number);
+            service.refuse(&failure.in_words_of(command.group), reply);
+        }
     }
-    let result = result.map_err(|failure| failure.in_words_of(command.group));
-    if result.is_err() {
-        reply.rewind(mark);
-        service.fail_call(number);
-    }
-    service.answer(result, reply);
     if start_us.is_some() || session.is_busy() || reply.overflowed() {
         // A reply that is dropped is not asked for again.
         let comes_again = reply.overflowed() && !session.is_suppressed();

@@ -10,6 +10,10 @@ use super::call::Call;
 use super::failure::Failure;
 use crate::resp::Arguments;
 
+/// Between two log lines about shutdowns that were refused, in microseconds: clients cannot fill the
+/// console.
+const LOG_PAUSE_US: u64 = 1_000_000;
+
 /// The words of a `SHUTDOWN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Options {
@@ -57,7 +61,7 @@ pub(super) fn shutdown<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fai
     }
     let number = call.session.number;
     if options.saves && !options.is_forced {
-        log::warn!("client {number} asked for SHUTDOWN SAVE, but nothing can be saved");
+        call.service.log_refused_shutdown(number);
         return Err(Failure::Redis("Errors trying to SHUTDOWN. Check logs."));
     }
     match call.service.client_list.at(call.session.place) {
@@ -70,6 +74,14 @@ pub(super) fn shutdown<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Fai
 }
 
 impl<M: Machine> Service<M> {
+    /// Says why `SHUTDOWN SAVE` is refused, at most once in [`LOG_PAUSE_US`].
+    fn log_refused_shutdown(&mut self, number: u64) {
+        if self.now_us >= self.shutdown_log_at_us {
+            self.shutdown_log_at_us = self.now_us + LOG_PAUSE_US;
+            log::warn!("client {number} asked for SHUTDOWN SAVE, but nothing can be saved");
+        }
+    }
+
     /// Whether a client has asked for a shutdown.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {

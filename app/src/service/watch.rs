@@ -48,17 +48,26 @@ impl Watches {
         self.table.is_empty()
     }
 
-    fn add(&mut self, hash: u64, place: u32) -> Result<(), Failure> {
+    /// Watches a key; returns whether the connection did not do that already.
+    fn add(&mut self, hash: u64, place: u32) -> Result<bool, Failure> {
         let watch = Watch { hash, place };
         if self.table.find(hash, |other| *other == watch).is_some() {
-            return Ok(());
+            return Ok(false);
         }
         if self.table.len() >= limits::WATCHES {
             return Err(Failure::WatchLimit(limits::WATCHES));
         }
         self.table.insert_unique(hash, watch, |watch| watch.hash);
         self.places[place as usize].watches += 1;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Forgets a key that the connection watches.
+    fn remove(&mut self, hash: u64, place: u32) {
+        if let Ok(entry) = self.table.find_entry(hash, |other| *other == Watch { hash, place }) {
+            entry.remove();
+            self.places[place as usize].watches -= 1;
+        }
     }
 
     /// Marks the connections that watch a key.
@@ -88,9 +97,25 @@ pub(super) fn watch<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failur
     if call.session.is_in_transaction() {
         return Err(Failure::Redis("WATCH inside MULTI is not allowed"));
     }
-    for key in call.arguments.iter().skip(1) {
-        let hash = call.service.names.hash_of(key);
-        call.service.watches.add(hash, call.session.place)?;
+    let place = call.session.place;
+    let Service { names, watches, .. } = &mut *call.service;
+    let hashes = || call.arguments.iter().skip(1).map(|key| names.hash_of(key));
+    let mut are_new = [false; limits::ARGUMENTS_AT_ONCE];
+    let mut added = Ok(());
+    for (hash, is_new) in hashes().zip(&mut are_new) {
+        match watches.add(hash, place) {
+            Ok(whether) => *is_new = whether,
+            Err(failure) => {
+                added = Err(failure);
+                break;
+            }
+        }
+    }
+    if added.is_err() {
+        for (hash, _) in hashes().zip(are_new).filter(|(_, is_new)| *is_new) {
+            watches.remove(hash, place);
+        }
+        return added;
     }
     call.reply.status("OK");
     Ok(())

@@ -1,5 +1,7 @@
 //! `MULTI`, `EXEC`, `DISCARD`, `WATCH`: what Redis 7.0.15 answers, byte for byte, and what others see.
 
+use runtime_config::limits;
+
 use crate::harness::{Client, World, multibulk};
 use crate::value::Value;
 
@@ -164,6 +166,28 @@ fn see_every_change(world: &mut World) {
     let mut next = world.connect();
     world.ok(&mut next, "MULTI");
     assert_eq!(world.ok(&mut next, "EXEC"), Value::Array(vec![]));
+}
+
+#[test]
+fn a_refused_watch_watches_nothing_new() {
+    let mut world = World::new();
+    let (mut client, mut other) = (world.connect(), world.connect());
+    let limit = limits::WATCHES;
+    for (changed, expected) in [("last", Value::Array(vec![])), ("k0", Value::Null)] {
+        for start in (0..limit - 1).step_by(1000) {
+            let keys = start..(start + 1000).min(limit - 1);
+            let keys: String = keys.map(|key| format!(" k{key}")).collect();
+            world.ok(&mut client, &format!("WATCH{keys}"));
+        }
+        let error = world.error(&mut client, "WATCH k0 last beyond");
+        assert_eq!(error, format!("LIMIT watched keys all {limit} taken"));
+        // There is room for one again.
+        world.ok(&mut other, "WATCH one");
+        world.ok(&mut other, &format!("SET {changed} 1"));
+        world.ok(&mut client, "MULTI");
+        assert_eq!(world.ok(&mut client, "EXEC"), expected, "{changed} was set");
+        world.ok(&mut other, "UNWATCH");
+    }
 }
 
 #[test]
