@@ -227,7 +227,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         }
         let wake = self.stack.wake_at(now);
         let wake = wake.map(|wake| u64::try_from(wake.total_micros()).unwrap_or(0));
-        let http = self.http_connections.wake_us();
+        let http = self.http_connections.wake_us(&self.service);
         let refusal = self.waiting.first().map(|(_, until_us)| *until_us);
         let wakes =
             [wake, self.service.wake_at(), self.tidy(now_us), http, refusal, self.slow_at()];

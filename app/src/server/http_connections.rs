@@ -63,7 +63,10 @@ impl HttpConnections {
     }
 
     /// When a limit passes.
-    pub(super) fn wake_us(&self) -> Option<u64> {
+    pub(super) fn wake_us<M: Machine>(&self, service: &Service<M>) -> Option<u64> {
+        if service.counters.http_clients == 0 {
+            return None;
+        }
         let deadline = self.places.iter().filter_map(HttpConnection::deadline_us).min();
         let Some((_, since_us)) = self.waiting.first() else { return deadline };
         let evictable = self.places.iter().filter_map(HttpConnection::evictable_at_us);
@@ -90,6 +93,9 @@ impl HttpConnections {
         sockets: &mut Sockets,
         now: Instant,
     ) -> bool {
+        if service.counters.http_clients == 0 {
+            return false;
+        }
         let mut busy = false;
         let mut share = Share::of_a_turn();
         let mut reports = self.places.iter().filter(|place| place.is_reporting()).count();
