@@ -1,19 +1,21 @@
 //! A server, a cable and as many clients as a test wants.
 
+mod machine;
+
 use std::cell::{Cell, RefCell};
 
 use app::buffers::HeapBuffers;
 use app::server::{Server, Turn};
-use app::switches;
 use runtime_config::cmdline::Config;
 use runtime_config::ports;
 use smoltcp::iface::{self, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
-use vmalloc::sim::{self, SimMachine};
+use vmalloc::sim::SimMachine;
 use vmalloc::{CpuId, Vmalloc};
 
+use self::machine::Machine;
 use crate::value::Value;
 use crate::wire::{self, End};
 
@@ -25,12 +27,10 @@ const STEP_US: u64 = 50;
 /// Frames of the simulated machine, where a test does not say.
 const FRAMES: u64 = 4096;
 
-const WINDOW_PAGES: u64 = 1 << 20;
-
-/// Everything a test needs.
+/// Everything a test needs. The fields are dropped in this order: the server before its machine.
 pub(crate) struct World {
     pub(crate) server: Server<End, SimMachine, HeapBuffers>,
-    pub(crate) vm: &'static Vmalloc<SimMachine>,
+    machine: Machine,
     interface: Interface,
     sockets: SocketSet<'static>,
     pub(crate) end: End,
@@ -100,10 +100,8 @@ impl World {
     }
 
     fn with_config(config: Config, frames: u64, cpus: u32) -> Self {
-        let regions = u32::try_from(config.regions).unwrap();
-        let vm = SimMachine::new(frames, cpus).set_up(sim::window(WINDOW_PAGES), regions, 0);
-        let vm = Box::leak(Box::new(vm.unwrap()));
-        switches::apply(vm, &config);
+        let machine = Machine::new(&config, frames, cpus);
+        let vm = machine.forever();
         let (near, mut far) = wire::cable();
         let server = Server::new(near, vm, HeapBuffers, &config, 0x5eed).unwrap();
 
@@ -114,7 +112,7 @@ impl World {
         });
         let sockets = SocketSet::new(Vec::new());
         let last = Turn::Busy;
-        Self { server, vm, interface, sockets, end: far, now_us: 0, port: 50_000, last }
+        Self { server, machine, interface, sockets, end: far, now_us: 0, port: 50_000, last }
     }
 
     /// The same with a clock to measure turns.
@@ -125,6 +123,11 @@ impl World {
     /// The same on a machine that knows when it booted, in seconds since 1970.
     pub(crate) fn booted_at(self, seconds: u64) -> Self {
         Self { server: self.server.booted_at(Some(seconds)), ..self }
+    }
+
+    /// The window that is served.
+    pub(crate) fn vm(&self) -> &Vmalloc<SimMachine> {
+        self.machine.vm()
     }
 
     /// One turn of the server and one poll of the clients.
@@ -142,11 +145,12 @@ impl World {
             let place = HELPERS.with_borrow(|helpers| helpers[number]);
             let next = match place {
                 Some((work, argument, 0)) => {
-                    self.vm.machine().on(CpuId(cpu));
-                    self.vm.leave_idle();
-                    work(self.vm, argument);
-                    self.vm.enter_idle();
-                    self.vm.machine().on(CpuId(0));
+                    let vm = self.machine.forever();
+                    vm.machine().on(CpuId(cpu));
+                    vm.leave_idle();
+                    work(vm, argument);
+                    vm.enter_idle();
+                    vm.machine().on(CpuId(0));
                     None
                 }
                 Some((work, argument, left)) => Some((work, argument, left - 1)),

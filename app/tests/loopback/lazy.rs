@@ -17,10 +17,10 @@ fn churn(world: &mut World, client: &mut Client, rounds: u64) {
 fn frees_share_a_flush() {
     let mut world = World::new();
     let mut client = world.connect();
-    let before = world.vm.stats();
+    let before = world.vm().stats();
     let start_us = world.now_us();
     churn(&mut world, &mut client, 500);
-    let after = world.vm.stats();
+    let after = world.vm().stats();
     assert_eq!(after.frees - before.frees, 493);
     let purges = after.purges - before.purges;
     // One every 10 ms at most, and one that is due when it begins.
@@ -37,13 +37,13 @@ fn a_server_at_rest_flushes_what_was_freed_and_then_sleeps() {
     world.ok(&mut client, "VMALLOC 4096 NAME a");
     world.ok(&mut client, "VMALLOC 4096 NAME b");
     world.ok(&mut client, "VFREE @a");
-    world.wait("a purge", |world| world.vm.stats().areas_lazy == 0);
+    world.wait("a purge", |world| world.vm().stats().areas_lazy == 0);
     // Too soon after it for another one.
     world.ok(&mut client, "VFREE @b");
-    let before = world.vm.stats();
+    let before = world.vm().stats();
     assert_eq!(before.areas_lazy, 1);
     world.sleep(1);
-    let after = world.vm.stats();
+    let after = world.vm().stats();
     assert_eq!((after.areas_lazy, after.purges - before.purges), (0, 1));
     let turns = world.sleep(60);
     assert!(turns < 60, "{turns} turns in a minute with nothing to do");
@@ -63,9 +63,9 @@ fn what_waits_for_a_flush_does_not_make_memory_scarce() {
     for id in &ids[..20] {
         world.ok(&mut client, &format!("VFREE {id}"));
     }
-    assert_eq!(world.vm.stats().areas_lazy, 20);
+    assert_eq!(world.vm().stats().areas_lazy, 20);
     world.ok(&mut client, "VMALLOC 72K");
-    assert_eq!(world.vm.stats().areas_lazy, 0);
+    assert_eq!(world.vm().stats().areas_lazy, 0);
     assert_eq!(world.counter(&mut client, "shootdowns_exhausted"), before + 1);
     world.check(&mut client);
 }
@@ -75,7 +75,7 @@ fn eager_flushes_at_every_free() {
     let mut world = World::with("vm.flush=eager", 1024);
     let mut client = world.connect();
     churn(&mut world, &mut client, 107);
-    let stats = world.vm.stats();
+    let stats = world.vm().stats();
     assert_eq!((stats.frees, stats.purges, stats.areas_lazy), (100, 100, 0));
     assert_eq!(world.counter(&mut client, "shootdowns_eager"), 100);
 }
@@ -87,10 +87,10 @@ fn frames_come_back_at_once_only_where_linux_is_asked_for() {
         let mut client = world.connect();
         world.ok(&mut client, "VMALLOC 240K NAME a");
         world.ok(&mut client, "VPURGE");
-        let before = world.vm.stats().frames_free;
+        let before = world.vm().stats().frames_free;
         world.ok(&mut client, "VFREE @a");
-        assert_eq!(world.vm.stats().areas_lazy, 1, "{line}");
-        assert_eq!(world.vm.stats().frames_free - before, if at_once { 60 } else { 0 }, "{line}");
+        assert_eq!(world.vm().stats().areas_lazy, 1, "{line}");
+        assert_eq!(world.vm().stats().frames_free - before, if at_once { 60 } else { 0 }, "{line}");
     }
 }
 

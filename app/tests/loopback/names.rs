@@ -70,7 +70,7 @@ fn names_have_a_limit() {
 fn regions_have_a_limit() {
     let mut world = World::with("clients=2", 600);
     let mut client = world.connect();
-    let limit = u64::from(world.vm.region_limit());
+    let limit = u64::from(world.vm().region_limit());
     let mut made = 0;
     let error = loop {
         match world.ask(&mut client, "VMALLOC 1") {

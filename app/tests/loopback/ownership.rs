@@ -40,7 +40,7 @@ fn the_images_own_regions_are_nobodys() {
     let mut world = World::new();
     let mut client = world.connect();
     let request = vmalloc::Request::try_new(4096).unwrap().system().caller("net/rx");
-    let id = world.vm.allocate(&request).unwrap().into_raw();
+    let id = world.vm().allocate(&request).unwrap().into_raw();
     for line in [format!("VFREE {id}"), format!("VREAD {id} 0 1"), format!("VPTE {id}")] {
         let expected = format!("PERM region {id} is the image's own net/rx");
         assert_eq!(world.error(&mut client, &line), expected);
@@ -155,7 +155,7 @@ fn a_dying_connection_does_not_stall_the_others() {
     loop {
         world.step();
         turns += 1;
-        let left = world.vm.stats().areas;
+        let left = world.vm().stats().areas;
         if left == 0 {
             break;
         }

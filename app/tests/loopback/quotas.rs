@@ -67,9 +67,9 @@ fn all_at_once(world: &mut World, lines: &[String]) -> (Vec<Value>, u64) {
         let bytes = multibulk(&words);
         assert_eq!(world.push(client, &bytes), bytes.len());
     }
-    let (before, mut peak) = (world.vm.stats().pages_mapped, 0);
+    let (before, mut peak) = (world.vm().stats().pages_mapped, 0);
     world.wait("all replies", |world| {
-        peak = peak.max(world.vm.stats().pages_mapped);
+        peak = peak.max(world.vm().stats().pages_mapped);
         clients.iter_mut().all(|client| world.received(client) > 0)
     });
     let replies = clients.iter_mut().map(|client| world.reply(client)).collect();

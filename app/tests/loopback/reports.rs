@@ -76,7 +76,7 @@ fn vmallocinfo_is_in_the_grammar() {
     let mut world = World::new();
     let mut client = world.connect();
     let request = vmalloc::Request::try_new(32768).unwrap().system().caller("net/rx");
-    let _own = world.vm.allocate(&request).unwrap().into_raw();
+    let _own = world.vm().allocate(&request).unwrap().into_raw();
     world.ok(&mut client, "VMALLOC 1M NAME demo");
     world.ok(&mut client, "VMALLOC 1");
     let text = world.ok(&mut client, "VMALLOCINFO").text();
@@ -314,7 +314,7 @@ fn all_rights_have_names() {
     ];
     for (protection, name, probes) in rights {
         let request = vmalloc::Request::try_new(4096).unwrap().system().caller("own");
-        let region = world.vm.allocate(&request.protection(protection)).unwrap();
+        let region = world.vm().allocate(&request.protection(protection)).unwrap();
         let address = region.address();
         let id = region.into_raw();
         assert_eq!(world.ok(&mut client, &format!("VINFO {id}")).field("prot").text(), name);

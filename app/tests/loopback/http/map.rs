@@ -106,7 +106,7 @@ fn every_page_of_every_region_is_in_its_bucket() {
     world.settle();
     let mut reader = Reader::connect(&mut world);
     let rows = rows(&mut world, &mut reader);
-    let used = world.vm.used_end().as_u64();
+    let used = world.vm().used_end().as_u64();
     // Ranges that begin and end in the middle of regions, too.
     for (from, to) in
         [(START, used), (START + 37 * PAGE, used - 1), (START + 5 * PAGE, START + 9 * PAGE)]
