@@ -149,7 +149,8 @@ impl Map {
     ) -> bool {
         let Range { from, to, bucket_bytes } = self.range;
         while self.at < to {
-            let end = (self.at + bucket_bytes).min(to);
+            // The last bucket of a range that ends at 2^64 ends there too.
+            let end = self.at.saturating_add(bucket_bytes).min(to);
             if !self.is_summed && !self.sum(service, end, share) {
                 return false;
             }

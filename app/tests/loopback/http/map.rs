@@ -190,6 +190,23 @@ fn ranges_outside_the_window_are_empty() {
 }
 
 #[test]
+fn a_bucket_may_end_behind_the_last_address() {
+    let mut world = World::new();
+    let mut reader = Reader::connect(&mut world);
+    let whole = map(&mut world, &mut reader, "?buckets=1");
+    // The sizes of the buckets follow from a range that ends where 64 bits do.
+    for buckets in [1, 2, 3, 1000] {
+        let query = format!("?buckets={buckets}&to=0xffffffffffffffff");
+        let map = map(&mut world, &mut reader, &query);
+        let count = u64::try_from(map.buckets.len()).unwrap();
+        assert_eq!(count, (map.to - map.from).div_ceil(map.bucket_bytes), "{query}");
+        assert_eq!(map.buckets[0], whole.buckets[0], "{query}");
+    }
+    let last = "?buckets=1&from=0xffffffffffffffff&to=0xffffffffffffffff";
+    assert!(map(&mut world, &mut reader, last).buckets.is_empty());
+}
+
+#[test]
 fn parameters_are_refused_by_name_and_limit() {
     let mut world = World::new();
     let mut reader = Reader::connect(&mut world);
