@@ -26,7 +26,7 @@ fn refused(fake: &Fake, texts: &[&str]) -> String {
 }
 
 const UPDATE_FAILED: &str =
-    "apt-get update: exit status: 100: Failed to fetch http://deb.debian.org";
+    "apt-get update: exit status: 100: Failed to fetch http://archive.example";
 const COMMANDS: &str =
     "apt-get update && apt-get install --no-install-recommends passt redis-tools";
 

@@ -30,7 +30,7 @@ lock() {
     fail "Could not get lock $1. It is held by process 4242 (unattended-upgr)" "Unable to lock $1"
 }
 
-offline='Failed to fetch http://deb.debian.org/debian/dists/bookworm/InRelease  Temporary failure resolving'
+offline='Failed to fetch http://archive.example/dists/stable/InRelease  Temporary failure resolving'
 
 case $line in
 *" update "*)
