@@ -3,7 +3,7 @@
 //! QEMU listens for a forwarded port with a backlog of 1 and has no option for more: of many clients
 //! that connect at once the kernel drops all but two, and those wait for seconds. A backlog belongs to
 //! the socket, and `listen` changes it at any time, so the tool copies QEMU's listening sockets
-//! (`pidfd_getfd`) and calls `listen` again. QEMU does not notice.
+//! (`pidfd_getfd`) and calls `listen` again. QEMU goes on to use its own descriptors.
 
 use std::fs;
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) const BACKLOG: i32 = 4096;
 /// Raises the backlog of a process' listening socket on a port of 127.0.0.1.
 ///
 /// # Errors
-/// The socket is not found, or the kernel lets nobody copy it.
+/// The socket is not found, or the kernel does not allow a copy.
 pub(crate) fn raise(pid: u32, port: u16) -> anyhow::Result<()> {
     let table = fs::read_to_string(format!("/proc/{pid}/net/tcp"))?;
     let inode = listening_inode(&table, port)
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raised_backlog_takes_clients_that_nobody_accepts() {
+    fn a_raised_backlog_takes_clients_before_they_are_accepted() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         // As QEMU does it.

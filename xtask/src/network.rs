@@ -17,7 +17,7 @@ pub(crate) enum Network {
     User,
     /// A helper process with real sockets.
     Passt,
-    /// A TAP device of this name, which whoever plans the guest has made.
+    /// A TAP device of this name, which the caller has made.
     Tap(&'static str),
 }
 

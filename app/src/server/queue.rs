@@ -171,7 +171,7 @@ mod tests {
         let long = [b'x'; 40_000];
         let requests: [Vec<u8>; 4] = [
             request(&[b"PING"]),
-            // What is left of the first buffer is nearly enough for it.
+            // The rest of the first buffer is nearly enough for the second request.
             request(&[b"ECHO", &long[..FIRST_BYTES - 40]]),
             request(&[b"VMALLOCN", b"2", b"1"]),
             request(&[b"ECHO", &long]),

@@ -167,7 +167,7 @@ fn a_limit_is_a_reply() {
     let mut world = World::with("args=100000", 4096);
     let mut client = world.connect();
     let large = vec![b'x'; 5 << 20];
-    // What stands before the argument and the argument: known before the argument comes.
+    // The bytes up to the end of the argument, which are known before the argument comes.
     let limit = "LIMIT request of at least 5242904 bytes exceeds 4193280";
     let behind = "LIMIT request of at least 5242911 bytes exceeds 4193280";
     let cases: [(Vec<u8>, &str); 6] = [

@@ -106,7 +106,7 @@ fn a_transaction_reads_many_values_or_refuses_all() {
 }
 
 #[test]
-fn a_reader_that_is_slow_keeps_nobody_busy() {
+fn a_reader_that_is_slow_keeps_no_turn_busy() {
     let mut world = World::with("", 16_384);
     let (mut client, mut slow) = (world.connect(), world.connect());
     ask(&mut world, &mut client, &set_request(b"MSET", 0..3000, 5));
@@ -166,7 +166,7 @@ fn no_other_client_sees_some_of_the_keys() {
     assert_eq!(world.reply(&mut client), ok());
 }
 
-/// What an audit counts, without the number of flushes.
+/// The counts of an audit, without the number of flushes.
 fn used(world: &mut World, client: &mut Client) -> String {
     let text = world.check(client);
     text.split(" generation=").next().unwrap_or_default().to_owned()

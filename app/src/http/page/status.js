@@ -1,4 +1,4 @@
-// Whether the numbers are live: a page that nobody answers must not look like one that is.
+// Whether the numbers are live: a page without answers must not look like a live one.
 
 const LATE_MS = 3000;
 

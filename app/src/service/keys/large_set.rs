@@ -5,8 +5,8 @@
 //! old values. Only the first two can fail, and until the third one no key has changed.
 //!
 //! From its beginning to its end the request excludes those of other sessions that could observe or change
-//! keys, as a transaction does: nobody sees some of the keys set, and no limit that was checked is taken
-//! meanwhile. The regions are the newest of their session, so they go with it if it ends.
+//! keys, as a transaction does: no client sees some of the keys set, and no request takes the room that was
+//! checked. The regions are the newest of their session, so they go with it if it ends.
 //!
 //! A new value is not charged by the difference to the old one here: both exist for some turns.
 
@@ -30,7 +30,7 @@ pub(in crate::service) struct LargeSet {
     pass: Pass,
     /// The next pair.
     next: ArgumentCursor,
-    /// What all pairs take, as far as they were checked.
+    /// The pages, new names and name parts of the pairs that were checked.
     pages: u64,
     names: usize,
     parts: usize,

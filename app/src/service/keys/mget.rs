@@ -57,7 +57,7 @@ fn answer_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure>
     Ok(())
 }
 
-/// What comes after an element of the reply.
+/// The step after an element of the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     /// The next key; so many pages were touched.
@@ -70,7 +70,7 @@ enum Next {
     Sent,
 }
 
-/// Writes what the output has room for. What was written before in this request cannot be taken back, so
+/// Writes as many elements as the output has room for. Elements that were written cannot be taken back, so
 /// a value that cannot be read is an error in its place.
 fn answer_in_pieces<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let begun = call.session.walk.take();
