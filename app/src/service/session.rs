@@ -130,6 +130,12 @@ impl Session {
         matches!(self.job, Some(Job::Grow(_)))
     }
 
+    /// Whether it has set some keys of a request that sets all or none.
+    #[must_use]
+    pub fn is_publishing(&self) -> bool {
+        self.large_set.as_ref().is_some_and(LargeSet::is_publishing)
+    }
+
     /// Whether the connection is to be closed after what was replied.
     #[must_use]
     pub fn is_closing(&self) -> bool {

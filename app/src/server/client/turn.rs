@@ -49,11 +49,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         budget: &mut Budget,
     ) -> Fate {
         let Some(line) = self.line else { return Fate::Idle };
-        if shared.sockets.is_gone(line) {
-            return Fate::Lost;
-        }
-        if shared.service.is_killed(&self.session) {
-            return Fate::Closed;
+        let is_gone = shared.sockets.is_gone(line);
+        if is_gone || shared.service.is_killed(&self.session) {
+            return match self.completes(shared, budget) {
+                true => Fate::Busy,
+                false if is_gone => Fate::Lost,
+                false => Fate::Closed,
+            };
         }
         if self.is_too_slow(shared.service) {
             shared.service.counters.clients_slow += 1;
@@ -94,6 +96,21 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 return fate;
             }
         }
+    }
+
+    /// Goes on with a request that has set some of its keys: the connection ends only after it. Returns
+    /// whether there is one.
+    fn completes<M: Machine, B: Buffers<Buffer = T>>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        budget: &mut Budget,
+    ) -> bool {
+        let is_publishing = self.session.is_publishing();
+        if is_publishing {
+            // Not the requests behind it.
+            self.serve(shared, budget, &mut 1);
+        }
+        is_publishing
     }
 
     /// Whether replies may wait for those of the requests that are left.

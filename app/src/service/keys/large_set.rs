@@ -6,7 +6,8 @@
 //!
 //! From its beginning to its end the request excludes those of other sessions that could observe or change
 //! keys, as a transaction does: no client sees some of the keys set, and no request takes the room that was
-//! checked. The regions are the newest of their session, so they go with it if it ends.
+//! checked. The regions are the newest of their session, so they go with it if it ends before the third
+//! pass; a connection that ends during the third pass is kept until that is complete.
 //!
 //! A new value is not charged by the difference to the old one here: both exist for some turns.
 
@@ -38,6 +39,13 @@ pub(in crate::service) struct LargeSet {
     oldest: Option<RegionId>,
     /// The region of the next pair, and the bytes of its value that were written.
     begun: Option<(RegionInfo, usize)>,
+}
+
+impl LargeSet {
+    /// Whether keys were set, so that the others must be set too.
+    pub(in crate::service) fn is_publishing(&self) -> bool {
+        matches!(self.pass, Pass::Publish)
+    }
 }
 
 #[derive(Debug)]
