@@ -102,6 +102,7 @@ fn a_set_that_answers_with_the_old_value_counts_a_lookup() {
     assert_eq!(lookups(&mut world, &mut client), (5, 2));
 }
 
+/// It is written a piece in each turn, and each piece is at most 1 MiB.
 #[test]
 fn a_long_first_value_is_whole() {
     let mut world = World::with("", 16_384);
@@ -109,9 +110,43 @@ fn a_long_first_value_is_whole() {
     let value: Vec<u8> = (0..249).cycle().take(6_000_000).collect();
     for words in [&[&b"APPEND"[..], b"a", &value][..], &[b"SETRANGE", b"s", b"0", &value]] {
         world.send(&mut client, &multibulk(words));
+        world.wait("the end of the request", |world| world.socket(&client).send_queue() == 0);
+        let mut turns = 0;
+        while world.received(&mut client) == 0 {
+            world.step();
+            turns += 1;
+        }
+        let pieces = value.len().div_ceil(1 << 20);
+        // The first piece of each kind may be served while the last bytes arrive.
+        assert!(turns + 2 >= 2 * pieces, "{turns} turns, {pieces} pieces of zeros and of bytes");
         assert_eq!(world.reply(&mut client).integer(), 6_000_000);
         assert!(world.request(&mut other, &[b"GET", words[1]]) == Value::Bulk(value.clone()));
         assert_eq!(world.request(&mut client, &[b"APPEND", words[1], b"z"]).integer(), 6_000_001);
     }
+    world.check(&mut client);
+}
+
+/// The old value that a long `SET` answers with may be growing when the options of the `SET` come.
+#[test]
+fn a_long_set_waits_for_the_old_value_while_that_grows() {
+    let mut world = World::with("output=16777216", 16_384);
+    let (mut client, mut other) = (world.connect(), world.connect());
+    world.ok(&mut other, "SET k hello");
+    let large = vec![b'x'; 200_000];
+    let request = multibulk(&[b"SET", b"k", &large, b"GET"]);
+    let (front, options) = request.split_at(request.len() - b"\r\n$3\r\nGET\r\n".len());
+    world.send(&mut client, front);
+    world.settle();
+    world.send(&mut other, b"SETRANGE k 8388607 !\r\n");
+    world.step();
+    world.step();
+    world.send(&mut client, options);
+    world.step();
+    world.step();
+    assert_eq!(world.received(&mut other), 0, "8 MiB grow in more turns");
+    let old = world.reply(&mut client).bytes().to_vec();
+    assert_eq!((old.len(), &old[..5], old.last()), (8 << 20, &b"hello"[..], Some(&b'!')));
+    assert_eq!(world.reply(&mut other).integer(), 8 << 20);
+    assert!(world.ok(&mut client, "GET k") == Value::Bulk(large));
     world.check(&mut client);
 }

@@ -88,6 +88,7 @@ fn replies_that_were_not_taken_are_sent_first() {
             if world.has_ended(reader) {
                 break;
             }
+            assert!(!world.is_off(), "off after {} bytes", bytes.len());
         }
         let expected = [b"$300000\r\n", &value[..], b"\r\n"].concat();
         assert_eq!(bytes.len(), expected.len());

@@ -70,8 +70,8 @@ fn state(world: &mut World, client: &mut Client) -> Vec<String> {
 fn a_reservation_that_fails_anywhere_changes_nothing() {
     for helpers in [0, 1] {
         let mut world = match helpers {
-            0 => World::with("clients=4", 6000),
-            _ => World::with_helpers("clients=4", 6000, 1, 5),
+            0 => World::with("clients=4 names=32", 6000),
+            _ => World::with_helpers("clients=4 names=32", 6000, 1, 5),
         };
         let (mut client, mut witness) = (world.connect(), world.connect());
         let lines = [
@@ -119,6 +119,10 @@ fn a_reservation_that_fails_anywhere_changes_nothing() {
             }
         }
         assert!(failed > 20, "{failed} failures");
+        // Every name but those of `k`, `empty` and `large` can be had: no failure has kept one.
+        for number in 3..32 {
+            world.ok(&mut client, &format!("SET one-more-{number} x"));
+        }
     }
 }
 
