@@ -1,7 +1,7 @@
 //! `/metrics`: the table of counters in the text format of Prometheus, version 0.0.4.
 //!
-//! Every family but `process_start_time_seconds` begins with `vmalloc_`. Families that had another name in the release before are
-//! written a second time under it: see [`deprecated`].
+//! Every family but `process_start_time_seconds` begins with `vmalloc_`. Families that had another name
+//! in the release before are written a second time under it: see [`deprecated`].
 
 mod deprecated;
 

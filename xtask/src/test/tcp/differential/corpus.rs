@@ -3,8 +3,8 @@
 //! A file begins with `cases N`; a corpus that loads in part is an error. Blocks are separated by
 //! blank lines. `{a|b}` in a block makes one case for each choice. A line `# …` is a comment, and
 //! `@resp2`, `@resp3` or `@password` before the steps restrict a case to one version of the protocol
-//! or run it against servers with a password; `@ends` says that both servers end in it. `file` directives with two signs (`@@password`) hold
-//! for the rest of the file. `step` describes the other lines.
+//! or run it against servers with a password; `@ends` says that both servers end in it. Directives
+//! with two signs (`@@password`) hold for the rest of the file. `step` describes the other lines.
 
 use std::path::Path;
 
