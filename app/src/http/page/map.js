@@ -249,13 +249,16 @@ function describeCell() {
 
 // Selects the region under the cursor in the table, too.
 async function selectInCell() {
-  const sums = cellSums(view.cell);
+  const { cell, now } = view;
   let region = regionInCell();
-  if (!region && sums?.regions) {
-    // The listing has not come so far.
-    const [from] = cellRange();
-    const page = await load(`/api/regions.json?count=1&cursor=${hex(state.stats.start + BigInt(from))}`);
-    state.regions.push(...page.regions.map(place));
+  if (!region && cellSums(cell)?.regions) {
+    // The listing has not come so far. Where no answer comes, the next round of the page says why.
+    const cursor = hex(state.stats.start + BigInt(cellRange()[0]));
+    const page = await load(`/api/regions.json?count=1&cursor=${cursor}`).catch(() => null);
+    // The view may have changed while the answer was on its way.
+    if (!page || view.cell !== cell || view.now !== now) return;
+    const isNew = (row) => !state.regions.some((other) => other.key === row.key);
+    state.regions.push(...page.regions.map(place).filter(isNew));
     region = regionInCell();
   }
   if (!region) return;

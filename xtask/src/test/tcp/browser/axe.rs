@@ -12,8 +12,8 @@ use crate::process;
 use crate::test::tally::Skip;
 
 const PACKAGE: &str = "axe-core@4.10.3";
-/// Below `target`, so that `cargo clean` takes it away.
-const FOLDER: &str = "target/clients/axe";
+/// Below `target`, so that `cargo clean` takes it away. Each version has a folder of its own.
+const FOLDER: &str = "target/clients";
 const SCRIPT: &str = "node_modules/axe-core/axe.min.js";
 
 /// A package of some MB.
@@ -34,7 +34,7 @@ pub(super) struct Axe(String);
 impl Axe {
     /// Reads the script, which is installed where it is missing.
     pub(super) fn install(root: &Path) -> anyhow::Result<Self> {
-        let folder = root.join(FOLDER);
+        let folder = root.join(FOLDER).join(PACKAGE);
         let script = folder.join(SCRIPT);
         if !script.is_file() {
             fetch(&folder)?;
