@@ -329,26 +329,42 @@ fn a_queue_has_a_limit() {
     world.check(&mut client);
 }
 
+/// Every end of a connection finds the transaction begun, and its last request is served all the same.
 #[test]
-fn a_connection_that_ends_amid_its_transaction() {
+fn a_transaction_is_completed_whose_connection_ends() {
+    let bytes = b"MULTI\r\nSET a 1\r\nVMALLOC 16M NAME big\r\nVFILL @big 0 16M 1\r\nSET b 1\r\nEXEC\r\nSET c 1\r\n";
+    for is_killed in [false, true] {
+        let mut world = World::with("", 16_384);
+        let (mut client, mut other) = (world.connect(), world.connect());
+        let number = world.ok(&mut client, "CLIENT ID").integer();
+        world.send(&mut client, bytes);
+        (0..8).for_each(|_| world.step());
+        world.received(&mut client);
+        let received = world.take(&mut client, usize::MAX);
+        assert!(received.ends_with(b"QUEUED\r\n*4\r\n+OK\r\n"), "EXEC has begun and not ended");
+        match is_killed {
+            true => {
+                assert_eq!(world.ok(&mut other, &format!("CLIENT KILL ID {number}")).integer(), 1)
+            }
+            false => world.reset(&client),
+        }
+        let keys = world.ok(&mut other, "EXISTS a big b c").integer();
+        assert_eq!(keys, 3, "the request behind EXEC is not served");
+        assert_eq!(world.ok(&mut other, "GETRANGE big 16777215 -1").text(), "\u{1}");
+        world.settle();
+        assert!(world.ok(&mut other, "CLIENT LIST").text().lines().count() == 1);
+        world.check(&mut other);
+    }
+}
+
+#[test]
+fn a_connection_that_ends_before_its_exec_changes_nothing() {
     let mut world = World::with("", 16_384);
-    let (mut client, mut other) = (world.connect(), world.connect());
-    let bytes =
-        [&b"MULTI\r\nSET a 1\r\nVMALLOC 16M NAME big\r\nVFILL @big 0 16M 1\r\nSET b 1\r\nEXEC\r\n"
-            [..]]
-        .concat();
-    world.send(&mut client, &bytes);
-    (0..8).for_each(|_| world.step());
-    world.reset(&client);
-    assert_eq!(world.ok(&mut other, "EXISTS a b").integer(), 1, "a was set, b was not");
-    assert_eq!(world.ok(&mut other, "MULTI").text(), "OK");
-    assert_eq!(world.ok(&mut other, "EXEC"), Value::Array(vec![]));
-    let half = multibulk(&[b"SET", b"a", b"2"]);
+    let (mut other, mut third) = (world.connect(), world.connect());
     world.ok(&mut other, "MULTI");
-    world.send(&mut other, &half);
+    world.send(&mut other, &multibulk(&[b"SET", b"a", b"2"]));
     world.reply(&mut other);
     world.close(&other);
-    let mut third = world.connect();
-    assert_eq!(world.ok(&mut third, "GET a"), Value::Bulk(b"1".to_vec()));
+    assert_eq!(world.ok(&mut third, "EXISTS a").integer(), 0);
     world.check(&mut third);
 }

@@ -98,19 +98,20 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// Goes on with a request that has set some of its keys: the connection ends only after it. Returns
-    /// whether there is one.
+    /// Goes on with what others must not see half done, a transaction or a request that has set some of its
+    /// keys: the connection ends only after it. Returns whether there is any.
     fn completes<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
     ) -> bool {
-        let is_publishing = self.session.is_publishing();
-        if is_publishing {
+        let is_half_done = self.session.is_publishing() || self.session.is_executing();
+        let completes = is_half_done && !self.session.is_closing();
+        if completes {
             // Not the requests behind it.
             self.serve(shared, budget, &mut 1);
         }
-        is_publishing
+        completes
     }
 
     /// Whether replies may wait for those of the requests that are left.
