@@ -2,7 +2,7 @@
 
 use super::request_buffer::{Allowance, Refusal};
 use crate::buffers::Buffers;
-use crate::resp::Arguments;
+use crate::resp::{Arguments, Limits};
 use crate::service;
 
 /// Bytes of the first buffer.
@@ -10,6 +10,15 @@ const FIRST_BYTES: usize = 16 << 10;
 
 /// Bytes around an argument, at most, and around a request.
 const HEADER_BYTES: usize = 32;
+
+/// The limits of the requests in a queue: none, because they were parsed before.
+pub(super) const LIMITS: Limits = Limits {
+    inline_bytes: 0,
+    bulk_bytes: usize::MAX,
+    arguments: usize::MAX,
+    held_bytes: usize::MAX,
+    is_admitted: true,
+};
 
 /// Requests one after the other, as multi-bulk requests.
 #[derive(Debug)]
@@ -118,15 +127,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Queue<T> {
 mod tests {
     use super::*;
     use crate::buffers::HeapBuffers;
-    use crate::resp::{self, Limits, Parsed, Ranges, Reply, Resume};
-
-    const LIMITS: Limits = Limits {
-        inline_bytes: 0,
-        bulk_bytes: usize::MAX,
-        arguments: usize::MAX,
-        held_bytes: usize::MAX,
-        is_admitted: true,
-    };
+    use crate::resp::{self, Parsed, Ranges, Reply, Resume};
 
     /// A machine whose memory is used up.
     struct NoBuffers;

@@ -10,8 +10,8 @@ use crate::net::{Nic, Port};
 use crate::service::Budget;
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Takes a turn of a shutdown: no request is served any more. Clients get the replies that they have
-    /// not taken yet, then all connections are closed. Says [`Turn::Off`] when all peers have acknowledged
+    /// Takes a turn of a shutdown: no request is served any more, except those of a transaction that runs.
+    /// Clients get the replies that they have not taken yet, then all connections are closed. Says [`Turn::Off`] when all peers have acknowledged
     /// that, or after [`limits::SHUTDOWN_US`].
     #[cold]
     pub(super) fn shut_down(&mut self, now: Instant) -> Turn {

@@ -136,10 +136,19 @@ impl Session {
         self.large_set.as_ref().is_some_and(LargeSet::is_publishing)
     }
 
-    /// Whether the connection is to be closed after what was replied.
+    /// Whether the connection is to be closed after what was replied. A transaction that runs is completed
+    /// first.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.is_closing
+        self.is_closing && !self.is_executing()
+    }
+
+    /// Begins with the next request of a transaction. Its reply is dropped where a request before it has
+    /// asked for the end of the connection, as in Redis.
+    pub fn begin_queued(&mut self) {
+        if self.is_closing {
+            self.reply_mode.turn_off();
+        }
     }
 
     /// Whether replies are written in the third version of the protocol.

@@ -357,6 +357,30 @@ fn a_transaction_is_completed_whose_connection_ends() {
     }
 }
 
+/// As Redis 7.0.15 answers.
+#[test]
+fn a_transaction_that_ends_its_own_connection_is_completed() {
+    let mut world = World::new();
+    let (mut client, mut other) = (world.connect(), world.connect());
+    let number = world.ok(&mut client, "CLIENT ID").integer();
+    let kill = format!("CLIENT KILL ID {number} SKIPME no");
+    world.send(
+        &mut client,
+        format!("MULTI\r\nSET a 1\r\n{kill}\r\nSET b 1\r\nEXEC\r\nSET c 1\r\n").as_bytes(),
+    );
+    world.wait("the end", |world| {
+        world.received(&mut client);
+        world.has_ended(&client)
+    });
+    let queued = "+QUEUED\r\n".repeat(3);
+    let text = format!("+OK\r\n{queued}*3\r\n+OK\r\n:1\r\n");
+    assert_eq!(world.take(&mut client, usize::MAX), text.as_bytes());
+    assert_eq!(world.ok(&mut other, "EXISTS a b c").integer(), 2);
+    world.ok(&mut other, "MULTI");
+    assert_eq!(world.ok(&mut other, "EXEC"), Value::Array(vec![]));
+    world.check(&mut other);
+}
+
 #[test]
 fn a_connection_that_ends_before_its_exec_changes_nothing() {
     let mut world = World::with("", 16_384);

@@ -4,20 +4,12 @@ use vmalloc::Machine;
 
 use super::{Client, OUTPUT_BYTES, Phase, Shared};
 use crate::buffers::Buffers;
-use crate::resp::{self, Arguments, Limits, Parsed, Resume};
+use crate::resp::{self, Arguments, Parsed, Resume};
 use crate::server::output::Written;
+use crate::server::queue;
 use crate::server::request_buffer::Refusal;
 use crate::server::respond::respond;
 use crate::service::{self, Failure, Queued};
-
-/// The queue holds what was parsed before.
-const LIMITS: Limits = Limits {
-    inline_bytes: 0,
-    bulk_bytes: usize::MAX,
-    arguments: usize::MAX,
-    held_bytes: usize::MAX,
-    is_admitted: true,
-};
 
 /// Bytes of the header of the reply to `EXEC`.
 const HEADER_BYTES: usize = 32;
@@ -123,7 +115,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
         let parsed =
-            resp::parse(self.queue.bytes(), &LIMITS, shared.ranges, &mut self.queue_resume);
+            resp::parse(self.queue.bytes(), &queue::LIMITS, shared.ranges, &mut self.queue_resume);
         let Parsed::Request { consumed } = parsed else {
             self.finish_execution(shared);
             return true;
@@ -132,6 +124,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let least = service::reply_bytes(arguments);
         self.output.keep(self.queue.reply_bytes() - least);
         let service = &mut *shared.service;
+        self.session.begin_queued();
         let written = respond(&mut self.output, &mut self.session, |session, reply| {
             service::serve(service, session, arguments, reply)
         });

@@ -106,12 +106,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         budget: &mut Budget,
     ) -> bool {
         let is_half_done = self.session.is_publishing() || self.session.is_executing();
-        let completes = is_half_done && !self.session.is_closing();
-        if completes {
+        if is_half_done {
             // Not the requests behind it.
             self.serve(shared, budget, &mut 1);
         }
-        completes
+        is_half_done
     }
 
     /// Whether replies may wait for those of the requests that are left.
