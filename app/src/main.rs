@@ -6,14 +6,14 @@
 #[cfg(target_os = "none")]
 #[expect(unsafe_code, reason = "the entry code calls it by its symbol")]
 #[unsafe(no_mangle)]
-extern "C" fn image_main(start_info: app::bare::StartInfo) -> ! {
-    app::bare::run(start_info)
+extern "C" fn image_main(start_info: app::image::StartInfo) -> ! {
+    app::image::enter(start_info)
 }
 
 #[cfg(target_os = "none")]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    app::bare::panic(info)
+    app::image::panic(info)
 }
 
 #[cfg(not(target_os = "none"))]

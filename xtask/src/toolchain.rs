@@ -125,7 +125,7 @@ fn image_flags() -> Vec<&'static str> {
 /// # Errors
 /// The link script cannot be read.
 pub(crate) fn link_flags(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
-    let script = workspace.path("app/src/bare/boot/link.ld");
+    let script = workspace.path("app/src/hardware/boot/link.ld");
     let content = std::fs::read(&script).with_context(|| script.display().to_string())?;
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);

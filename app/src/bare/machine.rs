@@ -6,23 +6,25 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use runtime_config::layout::{WINDOW_BYTES, WINDOW_START};
 use vmalloc::{
     Access, AccessKind, CpuId, Cpus, Fault, Frame, Machine, Page, PhysicalMemory, TlbControl,
 };
 use x86_64::VirtAddr;
 use x86_64::instructions::{interrupts, tlb};
 
-use crate::bare::cpu::{access, apic, clock, control, local, vectors};
-use crate::bare::memory::{direct, walk, window};
+use crate::bare::window;
+use crate::hardware::cpu::{apic, clock, control, local, vectors};
+use crate::hardware::memory::direct;
+use crate::hardware::reach;
 use crate::platform::topology::Topology;
+use crate::runtime::Interprocessor;
 
 /// The longest that a CPU may take to answer a flush.
 const PATIENCE_US: u64 = 1_000_000;
 
 /// The machine that the image runs on.
 #[derive(Debug)]
-pub struct BareMachine {
+pub(crate) struct BareMachine {
     root: Frame,
     topology: Topology,
     /// When the CPU that waits for another one has begun to; one waits at a time.
@@ -35,15 +37,15 @@ impl BareMachine {
         let root = Frame::containing_address(control::root());
         Self { root, topology, waiting_since_us: AtomicU64::new(0) }
     }
+}
 
-    /// The CPUs of the machine.
-    pub(crate) fn topology(&self) -> &Topology {
+impl Interprocessor for BareMachine {
+    fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// Interrupts a CPU. All that was stored before is seen by its handler: the command is an
-    /// uncached store, which drains those before it.
-    pub(crate) fn send(&self, cpu: CpuId, vector: u8) {
+    // The command is an uncached store, which drains those before it.
+    fn send(&self, cpu: CpuId, vector: u8) {
         let identifier = self.topology.cpus()[cpu.0 as usize].identifier;
         interrupts::without_interrupts(|| apic::interrupt(identifier, vector));
     }
@@ -58,62 +60,23 @@ unsafe impl PhysicalMemory for BareMachine {
     }
 }
 
-/// Stores by address are for the window alone: nothing else may be changed from outside its module.
-fn is_in_window(address: VirtAddr, length: u64) -> bool {
-    let offset = address.as_u64().wrapping_sub(WINDOW_START);
-    offset < WINDOW_BYTES && length <= WINDOW_BYTES - offset
-}
-
-fn fault(address: u64, kind: AccessKind) -> Fault {
-    Fault { address: VirtAddr::new_truncate(address), kind }
-}
-
 // SAFETY: plain loads and stores at the addresses named, translated by the tables below CR3, which
 // is `root`; each is in the table of fix-ups, so a fault returns.
 unsafe impl Access for BareMachine {
     fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
-        let done = access::read(address.as_u64(), bytes);
-        if done == bytes.len() {
-            return Ok(());
-        }
-        Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Read))
+        reach::read(address, bytes)
     }
 
     fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
-        if !is_in_window(address, bytes.len() as u64) {
-            return Err(fault(address.as_u64(), AccessKind::Write));
-        }
-        // SAFETY: the bytes lie in the window, so in a region or nowhere. The service writes to
-        // clients' regions only and refuses the image's own.
-        let done = unsafe { access::write(address.as_u64(), bytes) };
-        if done == bytes.len() {
-            return Ok(());
-        }
-        Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Write))
+        reach::write(address, bytes)
     }
 
     fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
-        if !is_in_window(address, length) {
-            return Err(fault(address.as_u64(), AccessKind::Write));
-        }
-        let bytes = usize::try_from(length).unwrap_or(usize::MAX);
-        // SAFETY: as in `write`.
-        let done = unsafe { access::fill(address.as_u64(), bytes, byte) };
-        if done == bytes {
-            return Ok(());
-        }
-        Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Write))
+        reach::fill(address, length, byte)
     }
 
     fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
-        let is_allowed = match kind {
-            AccessKind::Read => access::can_read(address.as_u64()),
-            AccessKind::Write => is_in_window(address, 1) && access::can_write(address.as_u64()),
-            AccessKind::Execute => {
-                walk::translate(address.as_u64()).is_some_and(|leaf| leaf.is_executable)
-            }
-        };
-        if is_allowed { Ok(()) } else { Err(fault(address.as_u64(), kind)) }
+        reach::probe(address, kind)
     }
 }
 

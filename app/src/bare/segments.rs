@@ -1,0 +1,77 @@
+//! GDT and TSS: flat segments, and the stacks of the traps that must not use the current one.
+
+#![expect(unsafe_code, reason = "loads segment registers and the task register")]
+
+use spin::Once;
+use x86_64::VirtAddr;
+use x86_64::instructions::tables::load_tss;
+use x86_64::registers::segmentation::{CS, DS, ES, SS, Segment};
+use x86_64::structures::gdt::{Descriptor, GlobalDescriptorTable, SegmentSelector};
+use x86_64::structures::tss::TaskStateSegment;
+
+use crate::hardware::memory::stacks::{
+    DOUBLE_FAULT_STACK, GuardedStack, MACHINE_CHECK_STACK, NMI_STACK,
+};
+
+/// Slot of the interrupt stack table for #DF.
+pub(crate) const DOUBLE_FAULT_SLOT: u16 = 0;
+/// Slot of the interrupt stack table for NMI.
+pub(crate) const NMI_SLOT: u16 = 1;
+/// Slot of the interrupt stack table for #MC.
+pub(crate) const MACHINE_CHECK_SLOT: u16 = 2;
+
+/// The descriptors of one CPU.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    table: GlobalDescriptorTable,
+    code: SegmentSelector,
+    data: SegmentSelector,
+    task: SegmentSelector,
+}
+
+// One set per CPU, because a TSS holds that CPU's stacks: these are the boot CPU's.
+static TASK: Once<TaskStateSegment> = Once::new();
+static SEGMENTS: Once<Segments> = Once::new();
+
+/// A task state with the stacks, by their slots, of the traps that have their own.
+pub(crate) fn task(stacks: [VirtAddr; 3]) -> TaskStateSegment {
+    let mut task = TaskStateSegment::new();
+    // By value: the structure is packed.
+    let mut table = task.interrupt_stack_table;
+    table[..3].copy_from_slice(&stacks);
+    task.interrupt_stack_table = table;
+    task
+}
+
+/// Loads the boot CPU's segments.
+pub(crate) fn load_boot() {
+    let stacks = [&DOUBLE_FAULT_STACK, &NMI_STACK, &MACHINE_CHECK_STACK];
+    let task = TASK.call_once(|| task(stacks.map(GuardedStack::top)));
+    SEGMENTS.call_once(|| Segments::new(task)).load();
+}
+
+impl Segments {
+    /// Flat segments, and the CPU's task state.
+    pub(crate) fn new(task: &'static TaskStateSegment) -> Self {
+        let mut table = GlobalDescriptorTable::new();
+        let code = table.append(Descriptor::kernel_code_segment());
+        let data = table.append(Descriptor::kernel_data_segment());
+        let task = table.append(Descriptor::tss_segment(task));
+        Self { table, code, data, task }
+    }
+
+    /// Loads them on this CPU; once, because a task state is busy from then on.
+    pub(crate) fn load(&'static self) {
+        self.table.load();
+        // SAFETY: the selector names the 64-bit code segment of the table just loaded.
+        unsafe { CS::set_reg(self.code) };
+        // SAFETY: the selector names the flat data segment of that table.
+        unsafe { SS::set_reg(self.data) };
+        // SAFETY: as above.
+        unsafe { DS::set_reg(self.data) };
+        // SAFETY: as above.
+        unsafe { ES::set_reg(self.data) };
+        // SAFETY: the selector names the TSS, which is static and is loaded once.
+        unsafe { load_tss(self.task) };
+    }
+}

@@ -1,0 +1,167 @@
+//! The device as a whole: found, set up, and given to the network stack.
+
+use core::fmt;
+use core::num::NonZeroUsize;
+
+use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium};
+use smoltcp::time::Instant;
+use virtio_drivers::transport::pci::bus::{DeviceFunction, PciRoot};
+use virtio_drivers::transport::pci::{PciTransport, virtio_device_type};
+use virtio_drivers::transport::{DeviceStatus, DeviceType, Transport};
+
+use crate::device::pci::PortAccess;
+use crate::device::virtio::doorbell::Rings;
+use crate::device::virtio::error::NicError;
+use crate::device::virtio::hal::DirectHal;
+use crate::device::virtio::msix;
+use crate::device::virtio::packets::{FRAME_BYTES_MAX, RING};
+use crate::device::virtio::receive::{RECEIVE_RING, Receive, Received};
+use crate::device::virtio::transmit::{LARGE_FRAME_BYTES_MAX, Slot, TRANSMIT_RING, Transmit};
+use crate::net::Nic;
+use crate::platform::bars::{self, Aperture};
+use crate::platform::virtio_pci::Layout;
+
+/// VIRTIO_NET_F_CSUM: the device completes the checksums of packets out.
+const FEATURE_CHECKSUM: u64 = 1 << 0;
+/// VIRTIO_NET_F_GUEST_CSUM: the device says of packets in whether their checksums need a look.
+const FEATURE_GUEST_CHECKSUM: u64 = 1 << 1;
+/// VIRTIO_NET_F_GUEST_TSO4: packets in may be as large as IPv4 has them.
+const FEATURE_GUEST_TSO4: u64 = 1 << 7;
+/// VIRTIO_NET_F_HOST_TSO4: the device cuts packets out that are too large for the network.
+const FEATURE_HOST_TSO4: u64 = 1 << 11;
+/// VIRTIO_NET_F_MRG_RXBUF: packets in may lie in several buffers.
+const FEATURE_MERGED: u64 = 1 << 15;
+/// What large packets need; one without the others is of no use.
+const FEATURES_LARGE: u64 = FEATURE_CHECKSUM
+    | FEATURE_GUEST_CHECKSUM
+    | FEATURE_GUEST_TSO4
+    | FEATURE_HOST_TSO4
+    | FEATURE_MERGED;
+/// VIRTIO_NET_F_MAC: the device has an address.
+const FEATURE_MAC: u64 = 1 << 5;
+/// VIRTIO_F_VERSION_1.
+const FEATURE_VERSION_1: u64 = 1 << 32;
+
+/// A virtio network device that is live.
+pub(crate) struct VirtioNic {
+    receive: Receive,
+    transmit: Transmit,
+    mac: [u8; 6],
+    /// Whether packets may be large.
+    is_large: bool,
+    /// Resets the device when it is dropped, so it must go last.
+    transport: PciTransport,
+}
+
+impl VirtioNic {
+    /// Finds the first virtio network device on PCI bus 0 and sets it up.
+    pub(crate) fn try_new() -> Result<Self, NicError> {
+        let mut root = PciRoot::new(PortAccess);
+        let device = find(&root).ok_or(NicError::Absent)?;
+        let bars = bars::assign(&mut root, device, &mut Aperture::PC.clone())?;
+        let layout = Layout::read(&root, &PortAccess, device, &bars)?;
+        let rings = Rings::map(&layout)?;
+        msix::enable(layout.msix.ok_or(NicError::NoMsix)?, device)?;
+
+        let transport = PciTransport::new::<DirectHal, _>(&mut root, device);
+        let mut transport = transport.map_err(|_| NicError::Transport)?;
+        let is_large = negotiate(&mut transport)?;
+        let mac = transport.read_config_space(0)?;
+        let receive = Receive::try_new(&mut transport, is_large, || rings.doorbell(RECEIVE_RING))?;
+        let transmit =
+            Transmit::try_new(&mut transport, is_large, || rings.doorbell(TRANSMIT_RING))?;
+        if !rings.set_interrupt(RECEIVE_RING, msix::RECEIVE_ENTRY) {
+            return Err(NicError::NoMsix);
+        }
+        transport.finish_init();
+        let mut nic = Self { receive, transmit, mac, is_large, transport };
+        nic.receive.fill();
+        nic.receive.kick();
+        Ok(nic)
+    }
+}
+
+fn find(root: &PciRoot<PortAccess>) -> Option<DeviceFunction> {
+    let is_network = |info: &_| virtio_device_type(info) == Some(DeviceType::Network);
+    root.enumerate_bus(0).find(|(_, info)| is_network(info)).map(|(device, _)| device)
+}
+
+/// Resets the device and agrees on what both can: an address, virtio 1, and large packets, as which is
+/// returned. The event index is left out: without it the device says by one flag whether it wants
+/// doorbells at all.
+fn negotiate(transport: &mut PciTransport) -> Result<bool, NicError> {
+    let known = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
+    transport.set_status(DeviceStatus::empty());
+    transport.set_status(known);
+    let offered = transport.read_device_features();
+    if offered & FEATURE_VERSION_1 == 0 {
+        return Err(NicError::Legacy);
+    }
+    let is_large = offered & FEATURES_LARGE == FEATURES_LARGE;
+    let large = if is_large { FEATURES_LARGE } else { 0 };
+    transport.write_driver_features(offered & (FEATURE_MAC | FEATURE_VERSION_1) | large);
+    transport.set_status(known | DeviceStatus::FEATURES_OK);
+    if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
+        return Err(NicError::Features);
+    }
+    Ok(is_large)
+}
+
+impl Device for VirtioNic {
+    type RxToken<'a> = Received<'a>;
+    type TxToken<'a> = Slot<'a>;
+
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Slot<'_>)> {
+        // The slot first: a packet that was taken and cannot be answered would be lost.
+        let slot = self.transmit.take()?;
+        Some((self.receive.take()?, slot))
+    }
+
+    fn transmit(&mut self, _now: Instant) -> Option<Slot<'_>> {
+        self.transmit.take()
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = FRAME_BYTES_MAX;
+        capabilities.max_burst_size = Some(RING);
+        if self.is_large {
+            // The receive ring sees to those of packets in, the device to those of packets out.
+            capabilities.checksum.tcp = Checksum::None;
+            capabilities.segmentation.tcpv4 = NonZeroUsize::new(LARGE_FRAME_BYTES_MAX);
+        }
+        capabilities
+    }
+}
+
+impl Nic for VirtioNic {
+    fn mac(&self) -> [u8; 6] {
+        self.mac
+    }
+
+    fn kick(&mut self) {
+        self.receive.kick();
+        self.transmit.kick();
+    }
+
+    fn front(&mut self) -> Option<&[u8]> {
+        self.receive.front()
+    }
+
+    fn pending(&self) -> bool {
+        self.receive.pending()
+    }
+
+    fn is_full(&self) -> bool {
+        self.transmit.is_full()
+    }
+}
+
+impl fmt::Debug for VirtioNic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.transport.device_type();
+        let packets = if self.is_large { "large" } else { "small" };
+        write!(f, "VirtioNic({kind:?}, {:02x?}, {packets} packets)", self.mac)
+    }
+}

@@ -1,0 +1,14 @@
+//! x86_64 and the PC as every runtime finds them: what is below a kernel, not part of one.
+//!
+//! Nothing here knows which kernel runs.
+
+pub(crate) mod boot;
+pub(crate) mod console;
+pub(crate) mod cpu;
+pub(crate) mod exit;
+pub(crate) mod fault;
+pub(crate) mod memory;
+pub(crate) mod pit;
+pub(crate) mod reach;
+pub(crate) mod registers;
+pub(crate) mod serial;

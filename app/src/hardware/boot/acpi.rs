@@ -1,0 +1,94 @@
+//! The firmware's tables: which CPUs there are, and what belongs to which node.
+
+#![expect(unsafe_code, reason = "follows the physical addresses of the firmware's tables")]
+
+use core::ptr::NonNull;
+use core::slice;
+
+use acpi::madt::{Madt, MadtEntry};
+use acpi::sdt::{SdtHeader, Signature};
+use acpi::{AcpiHandler, AcpiTable, AcpiTables, PhysicalMapping};
+use raw_cpuid::CpuId;
+
+use crate::hardware::boot::info::MAPPED_BYTES;
+use crate::platform::srat;
+use crate::platform::topology::Topology;
+
+/// In the flags of a CPU's entry: it can be used.
+const ENABLED: u32 = 1;
+
+/// Finds the CPUs and the nodes. Without tables there is the CPU that boots, and one node.
+///
+/// # Context
+///
+/// On the tables of the entry code, which map the first 4 GiB.
+pub(super) fn topology(rsdp: u64) -> Topology {
+    let features = CpuId::new().get_feature_info();
+    let boot = features.map_or(0, |features| features.initial_local_apic_id());
+    let mut topology = Topology::new(boot.into());
+    let start = usize::try_from(rsdp).unwrap_or(0);
+    if start == 0 || rsdp >= MAPPED_BYTES {
+        return topology;
+    }
+    // SAFETY: the loader says that the tables begin here, and the crate checks their sums.
+    let tables = unsafe { AcpiTables::from_rsdp(EarlyMap, start) };
+    let Ok(tables) = tables else { return topology };
+    if let Ok(madt) = tables.find_table::<Madt>() {
+        add_cpus(&mut topology, &madt);
+    }
+    if let Ok(srat) = tables.find_table::<Srat>() {
+        let start = srat.virtual_start().as_ptr().cast::<u8>();
+        // SAFETY: the whole table is mapped, and nobody writes to it.
+        let bytes = unsafe { slice::from_raw_parts(start, srat.region_length()) };
+        srat::affinities(bytes).for_each(|affinity| topology.place(affinity));
+    }
+    topology
+}
+
+fn add_cpus(topology: &mut Topology, madt: &PhysicalMapping<EarlyMap, Madt>) {
+    for entry in madt.get().entries() {
+        let (identifier, flags) = match entry {
+            MadtEntry::LocalApic(entry) => (entry.apic_id.into(), entry.flags),
+            MadtEntry::LocalX2Apic(entry) => (entry.x2apic_id, entry.flags),
+            _ => continue,
+        };
+        if flags & ENABLED != 0 {
+            topology.add(identifier);
+        }
+    }
+}
+
+/// The header of the table of nodes, whose entries are read by hand: the crate takes their length
+/// for 16 bits.
+#[repr(transparent)]
+struct Srat(SdtHeader);
+
+// SAFETY: the table begins with its header.
+unsafe impl AcpiTable for Srat {
+    const SIGNATURE: Signature = Signature::SRAT;
+
+    fn header(&self) -> &SdtHeader {
+        &self.0
+    }
+}
+
+/// The first 4 GiB at their own addresses.
+#[derive(Clone, Copy, Debug)]
+struct EarlyMap;
+
+impl AcpiHandler for EarlyMap {
+    unsafe fn map_physical_region<T>(
+        &self,
+        start: usize,
+        bytes: usize,
+    ) -> PhysicalMapping<Self, T> {
+        let end = (start as u64).saturating_add(bytes as u64);
+        assert!(end <= MAPPED_BYTES, "an ACPI table at {start:#x} is above 4 GiB");
+        let pointer = NonNull::new(core::ptr::with_exposed_provenance_mut(start));
+        let pointer = pointer.expect("no ACPI table is at 0");
+        // SAFETY: the entry code maps the bytes at their own address.
+        unsafe { PhysicalMapping::new(start, pointer, bytes, bytes, *self) }
+    }
+
+    fn unmap_physical_region<T>(_region: &PhysicalMapping<Self, T>) {}
+}

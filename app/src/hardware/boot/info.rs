@@ -1,0 +1,127 @@
+//! What the loader says, copied before anything else writes to memory.
+
+#![expect(unsafe_code, reason = "follows the physical addresses of the start info")]
+
+use core::fmt;
+
+use arrayvec::ArrayVec;
+use pvh::start_info::reader::StartInfoReader;
+use pvh::start_info::{MemmapTableEntry, MemmapType};
+use runtime_config::limits::COMMAND_LINE_BYTES_MAX;
+use spin::Once;
+
+use crate::hardware::boot::acpi;
+use crate::hardware::boot::entry::StartInfo;
+use crate::platform::memory_map::{Kind, MemoryMap};
+use crate::platform::span::Span;
+use crate::platform::topology::Topology;
+
+/// The entry code maps this much; the loader's records must lie below.
+pub(super) const MAPPED_BYTES: u64 = 4 << 30;
+
+static INFO: Once<BootInfo> = Once::new();
+
+/// A copy of the loader's records. Nothing in it points into memory.
+#[derive(Debug)]
+pub(crate) struct BootInfo {
+    /// RAM as the firmware reports it, nothing of ours taken out yet.
+    pub(crate) memory: MemoryMap,
+    /// The CPUs that the firmware names.
+    pub(crate) topology: Topology,
+    command_line: ArrayVec<u8, COMMAND_LINE_BYTES_MAX>,
+}
+
+impl BootInfo {
+    /// Copies what the loader left, for good.
+    ///
+    /// # Errors
+    ///
+    /// The loader's records are not what the boot protocol asks for.
+    ///
+    /// # Context
+    ///
+    /// First of all, before memory outside the image is written.
+    pub(crate) fn keep(start_info: StartInfo) -> Result<&'static Self, BadStartInfo> {
+        INFO.try_call_once(|| Self::copy(start_info))
+    }
+
+    /// The copy.
+    ///
+    /// # Panics
+    ///
+    /// There is none yet.
+    pub(crate) fn get() -> &'static Self {
+        INFO.get().expect("the loader's records are kept first of all")
+    }
+
+    fn copy(start_info: StartInfo) -> Result<Self, BadStartInfo> {
+        let address = start_info.address();
+        // SAFETY: 1. holding a `StartInfo` proves that the loader passed the address, and that the
+        // first 4 GiB are mapped at offset 0. 2. The reader checks the magic number first.
+        let reader = unsafe { StartInfoReader::from_paddr_identity(address) };
+        let reader = reader.ok_or(BadStartInfo::Magic { address })?;
+        let raw = reader.raw();
+        if raw.version < 1 || raw.memmap_paddr == 0 {
+            return Err(BadStartInfo::NoMemoryMap { version: raw.version });
+        }
+        for address in [raw.memmap_paddr, raw.cmdline_paddr] {
+            if address >= MAPPED_BYTES {
+                return Err(BadStartInfo::OutOfReach { address });
+            }
+        }
+        let command_line = reader.cmdline().map_or(&[][..], |line| line.to_bytes());
+        let kept = command_line.len().min(COMMAND_LINE_BYTES_MAX);
+        Ok(Self {
+            memory: MemoryMap::from_entries(reader.memmap().iter().map(entry)),
+            topology: acpi::topology(raw.rsdp_paddr),
+            command_line: command_line[..kept].iter().copied().collect(),
+        })
+    }
+
+    /// The command line up to the first byte that is not UTF-8.
+    pub(crate) fn command_line(&self) -> &str {
+        match core::str::from_utf8(&self.command_line) {
+            Ok(line) => line,
+            Err(error) => {
+                core::str::from_utf8(&self.command_line[..error.valid_up_to()]).unwrap_or_default()
+            }
+        }
+    }
+}
+
+fn entry(entry: &MemmapTableEntry) -> (Span, Kind) {
+    let kind = if entry.ty() == MemmapType::Ram { Kind::Ram } else { Kind::Other };
+    (Span::from_bytes(entry.addr, entry.size), kind)
+}
+
+/// Why the loader's records cannot be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BadStartInfo {
+    /// There is no start info at the address.
+    Magic {
+        /// Where it should be.
+        address: u32,
+    },
+    /// The loader passes no memory map.
+    NoMemoryMap {
+        /// The loader's version of the records.
+        version: u32,
+    },
+    /// A record lies above what the entry code maps.
+    OutOfReach {
+        /// Where it lies.
+        address: u64,
+    },
+}
+
+impl fmt::Display for BadStartInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Magic { address } => write!(f, "no PVH start info at {address:#x}"),
+            Self::NoMemoryMap { version } => {
+                write!(f, "PVH start info version {version} has no memory map")
+            }
+            Self::OutOfReach { address } => write!(f, "PVH record at {address:#x} is above 4 GiB"),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Lines on the serial console: log records, and raw lines for faults, panics and test results.
+
+use core::fmt::{self, Write};
+
+use log::{LevelFilter, Log, Metadata, Record};
+use runtime_config::console::LogLevel;
+use spin::Mutex;
+
+use crate::hardware::serial::RawSerial;
+
+/// Keeps the lines of two CPUs apart.
+static LINE: Mutex<()> = Mutex::new(());
+
+struct SerialLog;
+
+impl Log for SerialLog {
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let _line = LINE.lock();
+        // The crate's own name says nothing on its own console.
+        let target = record.target();
+        let target = target.strip_prefix("app::").unwrap_or(target);
+        raw(format_args!("{} {target}: {}", record.level(), record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Sends log records up to `level` to COM1.
+pub(crate) fn init(level: LogLevel) {
+    // A second call would change nothing.
+    let _ = log::set_logger(&SerialLog);
+    log::set_max_level(match level {
+        LogLevel::Off => LevelFilter::Off,
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warn => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+        LogLevel::Trace => LevelFilter::Trace,
+    });
+}
+
+/// Writes one line as it is.
+///
+/// # Context
+///
+/// Anywhere, also in fault handlers: takes no lock and allocates nothing.
+pub(crate) fn raw(line: fmt::Arguments<'_>) {
+    // The serial line cannot fail.
+    let _ = RawSerial.write_fmt(line);
+    let _ = RawSerial.write_str("\n");
+}

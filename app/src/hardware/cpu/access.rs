@@ -1,0 +1,263 @@
+//! Loads, stores and calls at any address, which return instead of dying when they fault.
+//!
+//! Each possible fault is one instruction with an entry in the table of
+//! [`fixups`](crate::hardware::cpu::fixups); the other side of a copy is ours and has none, so a bug
+//! there still stops the image. Copies are loops of 64-bit words: `rep movsb` is ten times slower
+//! under TCG. Blocks of 32 bytes are tried first; after a fault bytes find the exact address.
+
+#![expect(unsafe_code, reason = "accesses addresses that may not be mapped")]
+
+use core::arch::naked_asm;
+
+/// Bytes of the blocks that the fast loops move.
+const BLOCK_BYTES: usize = 32;
+
+/// Copies `blocks` blocks from `source`, which may fault. Returns how many are left.
+#[unsafe(naked)]
+unsafe extern "C" fn load_blocks(target: *mut u8, source: u64, blocks: usize) -> usize {
+    naked_asm!(
+        "mov rax, rdx",
+        "test rax, rax",
+        "jz 3f",
+        "2:",
+        "20: mov rcx, [rsi]",
+        "21: mov r8, [rsi + 8]",
+        "22: mov r9, [rsi + 16]",
+        "23: mov r10, [rsi + 24]",
+        "mov [rdi], rcx",
+        "mov [rdi + 8], r8",
+        "mov [rdi + 16], r9",
+        "mov [rdi + 24], r10",
+        "add rsi, 32",
+        "add rdi, 32",
+        "dec rax",
+        "jnz 2b",
+        "3: ret",
+        ".pushsection .fixups, \"a\"",
+        ".quad 20b, 3b, 21b, 3b, 22b, 3b, 23b, 3b",
+        ".popsection",
+    )
+}
+
+/// Copies `bytes` bytes from `source`, which may fault. Returns how many are left.
+#[unsafe(naked)]
+unsafe extern "C" fn load_bytes(target: *mut u8, source: u64, bytes: usize) -> usize {
+    naked_asm!(
+        "mov rax, rdx",
+        "test rax, rax",
+        "jz 3f",
+        "2:",
+        "20: mov cl, [rsi]",
+        "mov [rdi], cl",
+        "inc rsi",
+        "inc rdi",
+        "dec rax",
+        "jnz 2b",
+        "3: ret",
+        ".pushsection .fixups, \"a\"",
+        ".quad 20b, 3b",
+        ".popsection",
+    )
+}
+
+/// Copies `blocks` blocks to `target`, which may fault. Returns how many are left.
+#[unsafe(naked)]
+unsafe extern "C" fn store_blocks(target: u64, source: *const u8, blocks: usize) -> usize {
+    naked_asm!(
+        "mov rax, rdx",
+        "test rax, rax",
+        "jz 3f",
+        "2:",
+        "mov rcx, [rsi]",
+        "mov r8, [rsi + 8]",
+        "mov r9, [rsi + 16]",
+        "mov r10, [rsi + 24]",
+        "20: mov [rdi], rcx",
+        "21: mov [rdi + 8], r8",
+        "22: mov [rdi + 16], r9",
+        "23: mov [rdi + 24], r10",
+        "add rsi, 32",
+        "add rdi, 32",
+        "dec rax",
+        "jnz 2b",
+        "3: ret",
+        ".pushsection .fixups, \"a\"",
+        ".quad 20b, 3b, 21b, 3b, 22b, 3b, 23b, 3b",
+        ".popsection",
+    )
+}
+
+/// Copies `bytes` bytes to `target`, which may fault. Returns how many are left.
+#[unsafe(naked)]
+unsafe extern "C" fn store_bytes(target: u64, source: *const u8, bytes: usize) -> usize {
+    naked_asm!(
+        "mov rax, rdx",
+        "test rax, rax",
+        "jz 3f",
+        "2:",
+        "mov cl, [rsi]",
+        "20: mov [rdi], cl",
+        "inc rsi",
+        "inc rdi",
+        "dec rax",
+        "jnz 2b",
+        "3: ret",
+        ".pushsection .fixups, \"a\"",
+        ".quad 20b, 3b",
+        ".popsection",
+    )
+}
+
+/// Stores the word `pattern` four times per block at `target`, which may fault. Returns how many
+/// blocks are left.
+#[unsafe(naked)]
+unsafe extern "C" fn fill_blocks(target: u64, pattern: u64, blocks: usize) -> usize {
+    naked_asm!(
+        "mov rax, rdx",
+        "test rax, rax",
+        "jz 3f",
+        "2:",
+        "20: mov [rdi], rsi",
+        "21: mov [rdi + 8], rsi",
+        "22: mov [rdi + 16], rsi",
+        "23: mov [rdi + 24], rsi",
+        "add rdi, 32",
+        "dec rax",
+        "jnz 2b",
+        "3: ret",
+        ".pushsection .fixups, \"a\"",
+        ".quad 20b, 3b, 21b, 3b, 22b, 3b, 23b, 3b",
+        ".popsection",
+    )
+}
+
+/// Stores the low byte of `pattern` `bytes` times at `target`, which may fault. Returns how many
+/// are left.
+#[unsafe(naked)]
+unsafe extern "C" fn fill_bytes(target: u64, pattern: u64, bytes: usize) -> usize {
+    naked_asm!(
+        "mov rax, rdx",
+        "test rax, rax",
+        "jz 3f",
+        "2:",
+        "20: mov [rdi], sil",
+        "inc rdi",
+        "dec rax",
+        "jnz 2b",
+        "3: ret",
+        ".pushsection .fixups, \"a\"",
+        ".quad 20b, 3b",
+        ".popsection",
+    )
+}
+
+/// Adds 0 to the byte at `target` in one locked step. Returns 1 after a fault, else 0.
+#[unsafe(naked)]
+unsafe extern "C" fn touch(target: u64) -> usize {
+    naked_asm!(
+        "mov eax, 1",
+        "20: lock add byte ptr [rdi], 0",
+        "xor eax, eax",
+        "3: ret",
+        ".pushsection .fixups, \"a\"",
+        ".quad 20b, 3b",
+        ".popsection",
+    )
+}
+
+/// Calls `target`. Returns 1 when the fetch of its first instruction faulted, else 0.
+///
+/// The fix-up is keyed by the return address: it is what a fetch leaves behind.
+#[unsafe(naked)]
+unsafe extern "C" fn call(target: u64) -> usize {
+    naked_asm!(
+        "push rbp",
+        "call rdi",
+        "20: xor eax, eax",
+        "pop rbp",
+        "ret",
+        "3: mov eax, 1",
+        "pop rbp",
+        "ret",
+        ".pushsection .fixups, \"a\"",
+        ".quad 20b, 3b",
+        ".popsection",
+    )
+}
+
+/// Copies from `source`. Returns how many bytes were copied: fewer than asked for only when the
+/// next one faulted.
+pub(crate) fn read(source: u64, target: &mut [u8]) -> usize {
+    let start = target.as_mut_ptr();
+    let blocks = target.len() / BLOCK_BYTES;
+    // SAFETY: `start` is good for that many blocks; the loads from `source` may fault.
+    let left = unsafe { load_blocks(start, source, blocks) };
+    let done = (blocks - left) * BLOCK_BYTES;
+    let rest = &mut target[done..];
+    // SAFETY: `rest` is good for its length; the loads from `source` may fault.
+    let missing =
+        unsafe { load_bytes(rest.as_mut_ptr(), source.wrapping_add(done as u64), rest.len()) };
+    target.len() - missing
+}
+
+/// Copies to `target`. Returns how many bytes were copied: fewer than asked for only when the next
+/// one faulted.
+///
+/// # Safety
+///
+/// What is mapped writable there may be overwritten.
+pub(crate) unsafe fn write(target: u64, source: &[u8]) -> usize {
+    let blocks = source.len() / BLOCK_BYTES;
+    // SAFETY: `source` is good for that many blocks; the caller answers for the target.
+    let left = unsafe { store_blocks(target, source.as_ptr(), blocks) };
+    let done = (blocks - left) * BLOCK_BYTES;
+    let rest = &source[done..];
+    // SAFETY: as above.
+    let missing =
+        unsafe { store_bytes(target.wrapping_add(done as u64), rest.as_ptr(), rest.len()) };
+    source.len() - missing
+}
+
+/// Sets `bytes` bytes from `target`. Returns how many were set: fewer than asked for only when the
+/// next one faulted.
+///
+/// # Safety
+///
+/// What is mapped writable there may be overwritten.
+pub(crate) unsafe fn fill(target: u64, bytes: usize, byte: u8) -> usize {
+    let pattern = u64::from_ne_bytes([byte; 8]);
+    let blocks = bytes / BLOCK_BYTES;
+    // SAFETY: the caller answers for the target.
+    let left = unsafe { fill_blocks(target, pattern, blocks) };
+    let done = (blocks - left) * BLOCK_BYTES;
+    // SAFETY: as above.
+    let missing = unsafe { fill_bytes(target.wrapping_add(done as u64), pattern, bytes - done) };
+    bytes - missing
+}
+
+/// Reads the word at `source`, `None` after a fault.
+pub(crate) fn read_word(source: u64) -> Option<u64> {
+    let mut word = [0; 8];
+    (read(source, &mut word) == word.len()).then_some(u64::from_ne_bytes(word))
+}
+
+/// Whether a byte at `target` can be loaded.
+pub(crate) fn can_read(target: u64) -> bool {
+    read(target, &mut [0]) == 1
+}
+
+/// Whether a byte at `target` can be stored to. It keeps its value.
+pub(crate) fn can_write(target: u64) -> bool {
+    // SAFETY: adding 0 in one locked step changes no value, whoever owns the byte.
+    unsafe { touch(target) == 0 }
+}
+
+/// Calls `target` and says whether the processor fetched from there.
+///
+/// # Safety
+///
+/// Where the fetch succeeds, the bytes there are a function that can be called without arguments.
+pub(crate) unsafe fn can_execute(target: u64) -> bool {
+    // SAFETY: the caller answers for the function.
+    unsafe { call(target) == 0 }
+}

@@ -1,0 +1,29 @@
+//! The way out: QEMU's `isa-debug-exit`.
+
+#![expect(unsafe_code, reason = "writes an I/O port")]
+
+use core::fmt;
+
+use runtime_config::ports::DEBUG_EXIT_IO;
+use runtime_config::verdict::{Exit, REFUSAL_PREFIX};
+use x86_64::instructions::port::PortWriteOnly;
+use x86_64::instructions::{hlt, interrupts};
+
+use crate::hardware::console;
+
+/// Powers the machine off with a reason. Where there is no such device, stops the CPU for good.
+pub(crate) fn leave(exit: Exit) -> ! {
+    let mut port = PortWriteOnly::<u32>::new(DEBUG_EXIT_IO);
+    // SAFETY: a write to this port ends QEMU, or goes nowhere.
+    unsafe { port.write(u32::from(exit.port_value())) };
+    loop {
+        interrupts::disable();
+        hlt();
+    }
+}
+
+/// Says why the machine cannot run the image, and leaves.
+pub(crate) fn refuse(reason: impl fmt::Display) -> ! {
+    console::raw(format_args!("{REFUSAL_PREFIX} {reason}"));
+    leave(Exit::Refused)
+}

@@ -1,0 +1,101 @@
+//! The one window of the image: how it is set up, and whose an address in it is.
+
+#![expect(unsafe_code, reason = "gives the memory away")]
+
+use core::fmt;
+
+use arrayvec::ArrayVec;
+use runtime_config::cmdline;
+use runtime_config::layout::WINDOW_START;
+use vmalloc::{
+    Config, Frame, FrameRange, Machine, Page, PageCount, PageRange, SetupError, SiteKind, Vmalloc,
+};
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::platform::memory_map::{MemoryMap, SPANS_MAX};
+use crate::platform::topology::Topology;
+use crate::switches;
+
+const PAGE_BYTES: u64 = 4096;
+/// One frame in this many is kept from clients where the command line does not say otherwise.
+const RESERVE_PART: u64 = 128;
+/// And at least these, for page tables and the heap.
+const RESERVE_FRAMES_MIN: u64 = 256;
+
+/// Hands all of `memory` to a window of `machine`, and sets its modes.
+///
+/// # Errors
+///
+/// See [`SetupError`].
+///
+/// # Safety
+///
+/// The memory is RAM that nobody else owns, and no other window was set up.
+pub(crate) unsafe fn create<M: Machine>(
+    machine: M,
+    memory: &MemoryMap,
+    config: &cmdline::Config,
+    topology: &Topology,
+) -> Result<Vmalloc<M>, SetupError> {
+    let ranges: ArrayVec<FrameRange, SPANS_MAX> = memory
+        .spans()
+        .iter()
+        .flat_map(|span| topology.parts(*span))
+        .map(|(span, node)| (span.inward(PAGE_BYTES), node))
+        .filter(|(span, _)| !span.is_empty())
+        .map(|(span, node)| FrameRange {
+            start: Frame::containing_address(PhysAddr::new(span.start)),
+            count: span.bytes() / PAGE_BYTES,
+            node,
+        })
+        .take(SPANS_MAX)
+        .collect();
+    let frames: u64 = ranges.iter().map(|range| range.count).sum();
+    let start = Page::containing_address(VirtAddr::new(WINDOW_START));
+    let pages = PageCount::covering(config.window_bytes as u64)
+        .and_then(|count| PageRange::try_new(start, count))
+        .expect("the layout's window lies in the higher half");
+    let mut setup = Config::new(pages, &ranges);
+    setup.regions = u32::try_from(config.regions).unwrap_or(0);
+    setup.reserve = match config.reserve_frames as u64 {
+        0 => (frames / RESERVE_PART).max(RESERVE_FRAMES_MIN),
+        chosen => chosen,
+    };
+    // SAFETY: the caller answers for the memory, and for the only window.
+    let window = unsafe { Vmalloc::try_new(machine, &setup) }?;
+    switches::apply(&window, config);
+    Ok(window)
+}
+
+/// Writes whose an address is.
+///
+/// # Context
+///
+/// Anywhere: takes no lock and allocates nothing.
+pub(crate) fn attribute<M: Machine>(
+    window: Option<&Vmalloc<M>>,
+    address: u64,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let (Some(window), Ok(address)) = (window, VirtAddr::try_new(address)) else {
+        return f.write_str("outside the window");
+    };
+    let site = window.locate(address);
+    let kind = match site.kind {
+        SiteKind::Outside => return f.write_str("outside the window"),
+        SiteKind::Free => return f.write_str("free part of the window"),
+        SiteKind::Busy => "region",
+        SiteKind::Guard => "guard of region",
+        SiteKind::Lazy => "freed region",
+    };
+    match site.region {
+        Some(info) if info.caller.is_empty() => {
+            write!(f, "{kind} {} distance={}", info.id, site.distance)
+        }
+        Some(info) => {
+            let (caller, owner) = (info.caller, info.owner);
+            write!(f, "{kind} {} caller={caller} owner={owner} distance={}", info.id, site.distance)
+        }
+        None => f.write_str(kind),
+    }
+}

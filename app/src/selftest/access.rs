@@ -1,0 +1,83 @@
+//! Recoverable accesses: what they copy, and which byte they blame.
+
+use core::array;
+
+use vmalloc::{Access, AccessKind};
+
+use crate::hardware::cpu::access;
+use crate::selftest::failure::{Failure, ensure, same, value};
+use crate::selftest::{Bench, Outcome};
+
+/// Across a page, with a tail that is neither a block nor a word.
+const BYTES: usize = 4096 + 77;
+
+fn pattern() -> [u8; BYTES] {
+    array::from_fn(|index| (index % 251).to_le_bytes()[0])
+}
+
+pub(super) fn faults_name_the_exact_byte(bench: Bench) -> Outcome {
+    let region = value(bench.vm.vzalloc(8192), "two pages")?;
+    let end = region.address() + region.bytes();
+    let machine = bench.vm.machine();
+    let mut bytes = [0xee; 200];
+    for before in [0, 1, 7, 8, 9, 31, 32, 33, 63, 100] {
+        let start = end - before;
+        let blamed = [
+            machine.write(start, &bytes).err(),
+            machine.fill(start, 200, 0xee).err(),
+            machine.read(start, &mut bytes).err(),
+        ];
+        for (fault, kind) in
+            blamed.into_iter().zip([AccessKind::Write, AccessKind::Write, AccessKind::Read])
+        {
+            let fault = fault.ok_or(Failure::new("no fault behind a region", [before, 0]))?;
+            same(fault.address.as_u64(), end.as_u64(), "the first address that faulted")?;
+            ensure(fault.kind == kind, "what the access wanted")?;
+        }
+        ensure(bytes == [0xee; 200], "what was written before the fault is read back")?;
+    }
+    Ok(())
+}
+
+pub(super) fn unaligned_copies_are_whole(bench: Bench) -> Outcome {
+    let region = value(bench.vm.vzalloc(3 * 4096), "three pages")?;
+    let machine = bench.vm.machine();
+    let sent = pattern();
+    for offset in 0..33_u64 {
+        let start = region.address() + offset;
+        value(machine.fill(region.address(), region.bytes(), 0x11), "fill")?;
+        value(machine.write(start, &sent), "write")?;
+        let mut got = [0; BYTES];
+        value(machine.read(start, &mut got), "read")?;
+        ensure(got == sent, "what was written is read back")?;
+        let mut edge = [0; 1];
+        value(machine.read(start + BYTES as u64, &mut edge), "read behind")?;
+        same(edge[0].into(), 0x11, "the byte behind a copy")?;
+    }
+    Ok(())
+}
+
+pub(super) fn general_protection_is_survived(_bench: Bench) -> Outcome {
+    for address in [0x0000_8000_0000_0000, 0x8000_0000_0000_0000, 0xffff_7fff_ffff_fff8] {
+        ensure(!access::can_read(address), "an address that is not canonical can be read")?;
+        ensure(!access::can_write(address), "an address that is not canonical can be written")?;
+    }
+    Ok(())
+}
+
+pub(super) fn probes_change_nothing(bench: Bench) -> Outcome {
+    let region = value(bench.vm.vzalloc(4096), "one page")?;
+    let machine = bench.vm.machine();
+    value(machine.fill(region.address(), 4096, 0x77), "fill")?;
+    let (inside, guard) = (region.address() + 5_u64, region.address() + region.bytes());
+    for kind in [AccessKind::Read, AccessKind::Write] {
+        value(machine.probe(inside, kind), "probe of a region")?;
+        let fault = machine.probe(guard, kind).err();
+        let fault = fault.ok_or(Failure::new("no fault on a guard", [0, 0]))?;
+        same(fault.address.as_u64(), guard.as_u64(), "the probed address")?;
+    }
+    ensure(machine.probe(inside, AccessKind::Execute).is_err(), "a region says it can be run")?;
+    let mut byte = [0];
+    value(machine.read(inside, &mut byte), "read")?;
+    same(byte[0].into(), 0x77, "a probed byte")
+}

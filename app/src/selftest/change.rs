@@ -1,0 +1,117 @@
+//! Regions that change: their size, their rights, the size of their leaves; and collections on them.
+
+use allocator_api2::vec::Vec;
+use vmalloc::collections::InWindow;
+use vmalloc::{Access, Huge, PAGE_BYTES, Protection, Request, Resize, Resized, SiteKind};
+
+use crate::hardware::cpu::access;
+use crate::hardware::memory::walk;
+use crate::selftest::failure::{Failure, ensure, same, value};
+use crate::selftest::{Bench, Outcome};
+
+const MIB: u64 = 1 << 20;
+
+/// Physical addresses of pages, as the processor's tables have them.
+fn physical(address: u64) -> Result<u64, Failure> {
+    let found = walk::translate(address).ok_or(Failure::new("not mapped", [address, 0]))?;
+    Ok(found.physical)
+}
+
+pub(super) fn moved_regions_keep_their_frames(bench: Bench) -> Outcome {
+    // With nothing at rest in pools, what is as long comes next.
+    bench.vm.reclaim();
+    let mut region = value(bench.vm.vmalloc(3 * MIB), "3 MiB")?;
+    let behind = value(bench.vm.vmalloc(3 * MIB), "3 MiB behind it")?;
+    let old = region.address();
+    let places = [0, MIB, 2 * MIB, 3 * MIB - PAGE_BYTES];
+    let mut frames = [0; 4];
+    for (place, frame) in places.into_iter().zip(&mut frames) {
+        value(bench.vm.machine().write(old + place, &place.to_le_bytes()), "write")?;
+        *frame = physical((old + place).as_u64())?;
+    }
+    let how = value(region.resize(&Resize::to(5 * MIB)), "grow")?;
+    ensure(how == Resized::Moved && region.address() != old, "it lies elsewhere")?;
+    for (place, frame) in places.into_iter().zip(frames) {
+        let mut word = [0; 8];
+        value(bench.vm.machine().read(region.address() + place, &mut word), "read")?;
+        same(u64::from_le_bytes(word), place, "a byte after the move")?;
+        same(physical((region.address() + place).as_u64())?, frame, "the frame after the move")?;
+    }
+    bench.vm.purge();
+    ensure(!access::can_read(old.as_u64()), "the old address can be read")?;
+    let how = value(region.resize(&Resize::to(MIB)), "shrink")?;
+    ensure(how == Resized::Shrunk, "it shrinks where it is")?;
+    let guard = region.address() + MIB;
+    ensure(!access::can_read(guard.as_u64()), "the new guard can be read")?;
+    ensure(bench.vm.locate(guard).kind == SiteKind::Guard, "the new guard is named")?;
+    drop((region, behind));
+    bench.vm.purge();
+    ensure(bench.vm.check().is_sound(), "the audit is sound")
+}
+
+pub(super) fn rights_change_at_once(bench: Bench) -> Outcome {
+    let region = value(bench.vm.vzalloc(2 * PAGE_BYTES), "two pages")?;
+    let last = (region.address() + PAGE_BYTES).as_u64();
+    ensure(access::can_write(last), "a new region can be written")?;
+    for (protection, reads, writes) in [
+        (Protection::ReadOnly, true, false),
+        (Protection::None, false, false),
+        (Protection::ReadExecute, true, false),
+        (Protection::ReadWrite, true, true),
+    ] {
+        value(region.protect(protection), "protect")?;
+        ensure(access::can_read(last) == reads, "reads after a change of rights")?;
+        ensure(access::can_write(last) == writes, "writes after a change of rights")?;
+    }
+    drop(region);
+    Ok(())
+}
+
+pub(super) fn large_leaves_translate_and_split(bench: Bench) -> Outcome {
+    let request = value(Request::try_new(4 * MIB), "4 MiB")?;
+    let request = value(request.huge(Huge::Must), "two large leaves")?;
+    let mut region = value(bench.vm.allocate(&request), "two blocks of 2 MiB")?;
+    let start = region.address();
+    let level = |offset| bench.vm.walk(start + offset).last().map_or(0, |(level, _)| level);
+    same(u64::from(level(MIB)), 2, "the level of the leaf")?;
+    let first = physical(start.as_u64())?;
+    same(physical((start + 2 * MIB - 1).as_u64())?, first + 2 * MIB - 1, "one block")?;
+    value(bench.vm.machine().write(start + 3 * MIB - 8, b"unbroken"), "write")?;
+    let how = value(region.resize(&Resize::to(3 * MIB)), "shrink into a leaf")?;
+    ensure(how == Resized::Shrunk, "it shrinks where it is")?;
+    same(u64::from(level(3 * MIB - 1)), 1, "the level after the split")?;
+    let mut bytes = [0; 8];
+    value(bench.vm.machine().read(start + 3 * MIB - 8, &mut bytes), "read")?;
+    ensure(&bytes == b"unbroken", "bytes after the split")?;
+    ensure(!access::can_read((start + 3 * MIB).as_u64()), "the new guard can be read")?;
+    drop(region);
+    bench.vm.reclaim();
+    ensure(bench.vm.check().is_sound(), "the audit is sound")
+}
+
+pub(super) fn collections_live_in_the_window(bench: Bench) -> Outcome {
+    const COUNT: u64 = 400_000;
+    let before = bench.vm.stats();
+    let mut numbers = Vec::new_in(InWindow(bench.vm));
+    let mut first_frame = 0;
+    for number in 0..COUNT {
+        numbers.push(number * number);
+        if number == 0 {
+            first_frame = physical(numbers.as_ptr().addr() as u64)?;
+        }
+    }
+    ensure(bench.vm.window().holds(x86_64::VirtAddr::from_ptr(numbers.as_ptr())), "the window")?;
+    same(physical(numbers.as_ptr().addr() as u64)?, first_frame, "growth copied no byte")?;
+    let after = bench.vm.stats();
+    let grown: u64 = after.resizes.iter().sum::<u64>() - before.resizes.iter().sum::<u64>();
+    ensure(grown > 5, "growth resized one region")?;
+    same(after.areas, before.areas + 1, "regions of the collection")?;
+    let sound =
+        numbers.iter().zip(0..).all(|(found, number): (&u64, u64)| *found == number * number);
+    ensure(sound, "numbers after growth")?;
+    numbers.truncate(10);
+    numbers.shrink_to_fit();
+    same(numbers.iter().sum(), (0..10).map(|number| number * number).sum(), "after a shrink")?;
+    drop(numbers);
+    same(bench.vm.stats().areas, before.areas, "regions after the collection")
+}

@@ -1,0 +1,90 @@
+//! Clock, timer and heap.
+
+use alloc::vec::Vec;
+
+use vmalloc::{Cpus, TlbControl};
+use x86_64::instructions::interrupts;
+
+use crate::hardware::cpu::{clock, idle, local};
+use crate::selftest::failure::{Failure, ensure, value};
+use crate::selftest::{Bench, Outcome};
+
+/// Readings of the clock before it counts as stopped.
+const READS_MAX: u32 = 10_000_000;
+
+pub(super) fn the_clock_runs(_bench: Bench) -> Outcome {
+    let start = clock::now_us();
+    let mut last = start;
+    for _ in 0..READS_MAX {
+        let now = clock::now_us();
+        ensure(now >= last, "the clock never falls")?;
+        last = now;
+        if now > start + 1000 {
+            return Ok(());
+        }
+    }
+    Err(Failure::new("the clock stands still", [start, last]))
+}
+
+pub(super) fn the_timer_ends_a_sleep(_bench: Bench) -> Outcome {
+    for sleep_us in [100, 2_000, 20_000] {
+        let start = clock::now_us();
+        idle::sleep(Some(sleep_us), || false);
+        let slept = clock::now_us() - start;
+        // Only the lower bound is a promise; the upper one tells a wrong unit from a busy host.
+        let is_right = slept >= sleep_us * 9 / 10 && slept < sleep_us + 2_000_000;
+        if !is_right {
+            return Err(Failure::new("a sleep", [slept, sleep_us]));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn work_prevents_a_sleep(_bench: Bench) -> Outcome {
+    let start = clock::now_us();
+    idle::sleep(None, || true);
+    idle::sleep(Some(0), || false);
+    ensure(clock::now_us() - start < 500_000, "a CPU with work does not sleep")
+}
+
+/// A flush that another CPU asks for waits for what the seam does without interrupts, also where that
+/// is nested, and is made then. This CPU asks itself.
+pub(super) fn flushes_wait(bench: Bench) -> Outcome {
+    let machine = bench.vm.machine();
+    let ask = || {
+        machine.interrupt(machine.current());
+        // Long enough: it is this CPU's own.
+        clock::wait(1_000, || false);
+    };
+    interrupts::enable();
+    let inside = machine.without_interrupts(|| {
+        ask();
+        machine.without_interrupts(|| ());
+        local::is_asked()
+    });
+    let behind = local::is_asked();
+    ask();
+    let outside = local::is_asked();
+    interrupts::disable();
+    ensure(inside, "a flush waits")?;
+    ensure(!behind, "a flush that waited is made")?;
+    ensure(!outside, "other flushes are made at once")
+}
+
+pub(super) fn the_heap_grows(bench: Bench) -> Outcome {
+    let before = bench.vm.stats().areas_system;
+    let mut blocks: Vec<Vec<u8>> = Vec::new();
+    for index in 0..20_u8 {
+        let mut block = Vec::new();
+        value(block.try_reserve_exact(1 << 20), "a MiB of heap")?;
+        block.resize(1 << 20, index);
+        blocks.push(block);
+    }
+    let are_whole =
+        blocks.iter().zip(0..).all(|(block, index)| block.iter().all(|byte| *byte == index));
+    ensure(are_whole, "blocks keep their bytes")?;
+    ensure(bench.vm.stats().areas_system > before, "the heap took a region")?;
+    drop(blocks);
+    let mut huge = Vec::<u8>::new();
+    ensure(huge.try_reserve_exact(1 << 45).is_err(), "what cannot be had is refused")
+}

@@ -1,0 +1,79 @@
+//! Faults of every kind, by every CPU: survived, counted, and named.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use vmalloc::{Access, AccessKind, Cpus, Protection, Request, SiteKind};
+use x86_64::VirtAddr;
+
+use crate::hardware::cpu::access;
+use crate::runtime::Window;
+use crate::selftest::crew;
+use crate::selftest::failure::{Failure, ensure, same, value};
+use crate::selftest::{Bench, Outcome};
+
+/// CPUs that have seen all kinds, as bits.
+static PASSED: AtomicU64 = AtomicU64::new(0);
+
+pub(super) fn every_cpu_survives_and_names_every_kind(bench: Bench) -> Outcome {
+    PASSED.store(0, Ordering::Relaxed);
+    let before = bench.vm.stats().faults_recovered;
+    all_kinds(bench.vm)?;
+    // One after the other: what one has freed is lazy until it purges, and no other may purge.
+    for cpu in crew::others(bench) {
+        crew::leave(bench, cpu, |vm, _| {
+            if all_kinds(vm).is_ok() {
+                PASSED.fetch_or(1 << vm.machine().current().0, Ordering::Release);
+            }
+        })?;
+    }
+    let expected = (1 << bench.vm.machine().count()) - 2;
+    same(PASSED.load(Ordering::Acquire), expected, "the CPUs that have seen every kind")?;
+    let cpus = u64::from(bench.vm.machine().count());
+    same(bench.vm.stats().faults_recovered - before, cpus * FAULTS, "faults that were survived")
+}
+
+/// Faults in [`all_kinds`].
+const FAULTS: u64 = 7;
+
+fn all_kinds(vm: &'static Window) -> Result<(), Failure> {
+    const READ: AccessKind = AccessKind::Read;
+    const WRITE: AccessKind = AccessKind::Write;
+    let region = value(vm.vmalloc(8192), "two pages")?;
+    let (start, id) = (region.address(), region.id());
+    refused(vm, start + 8192 + 16_u64, READ, SiteKind::Guard, 16)?;
+    refused(vm, start + 8192 + 4095_u64, WRITE, SiteKind::Guard, 4095)?;
+    same(
+        vm.locate(start + 8200_u64).region.map_or(0, |info| info.id.get()),
+        id.get(),
+        "whose guard",
+    )?;
+
+    let constant = value(Request::try_new(4096), "a page")?.protection(Protection::ReadOnly);
+    let constant = value(vm.allocate(&constant), "a constant page")?;
+    value(vm.machine().probe(constant.address(), READ), "a constant can be read")?;
+    refused(vm, constant.address() + 7_u64, WRITE, SiteKind::Busy, 7)?;
+
+    drop(region);
+    refused(vm, start + 5_u64, READ, SiteKind::Lazy, 5)?;
+    vm.purge();
+    refused(vm, start + 5_u64, READ, SiteKind::Free, 0)?;
+    // Between RAM and the window.
+    refused(vm, VirtAddr::new(0xffff_a000_0000_0000), READ, SiteKind::Outside, 0)?;
+    // No such address: another trap than the others.
+    same(access::read(0x8000_0000_0000, &mut [0]) as u64, 0, "bytes of no canonical address")
+}
+
+/// One fault, and what it is called.
+fn refused(
+    vm: &'static Window,
+    address: VirtAddr,
+    kind: AccessKind,
+    expected: SiteKind,
+    distance: u64,
+) -> Result<(), Failure> {
+    let fault = vm.machine().probe(address, kind);
+    ensure(fault.is_err_and(|fault| fault.address == address), "an access that must fault")?;
+    let site = vm.locate(address);
+    ensure(site.kind == expected, "the kind of a fault")?;
+    same(site.distance, distance, "the distance of a fault")
+}

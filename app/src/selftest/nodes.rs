@@ -1,0 +1,64 @@
+//! Frames of the nodes that the firmware names.
+
+use alloc::vec::Vec;
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use runtime_config::limits::CPUS_MAX;
+use vmalloc::{Cpus, Request};
+
+use crate::runtime::{Interprocessor, Window};
+use crate::selftest::crew;
+use crate::selftest::failure::{ensure, same, value};
+use crate::selftest::{Bench, Outcome};
+
+const PAGES: u64 = 64;
+
+pub(super) fn a_named_node_gives_its_frames(bench: Bench) -> Outcome {
+    let vm = bench.vm;
+    for node in 0..vm.nodes() {
+        let request = value(Request::try_new(PAGES * 4096), "a request")?;
+        let request = value(request.only_node(node), "a node")?;
+        let region = value(vm.allocate(&request), "frames of a node")?;
+        same(vm.frames_per_node(&region.info())[node as usize], PAGES, "frames of the node")?;
+    }
+    Ok(())
+}
+
+pub(super) fn all_nodes_together_have_all_memory(bench: Bench) -> Outcome {
+    let vm = bench.vm;
+    vm.reclaim();
+    let stats = vm.stats();
+    let free: Vec<u64> = stats.frames_free_by_node.into_iter().take(vm.nodes() as usize).collect();
+    same(free.iter().sum(), stats.frames_free, "free frames of all nodes")?;
+    for node in free {
+        ensure(node > 1000, "a node has memory")?;
+    }
+    Ok(())
+}
+
+pub(super) fn who_names_no_node_gets_its_own(bench: Bench) -> Outcome {
+    // The boot CPU's node is the first one: the others have the others.
+    count_own_frames(bench.vm, 0);
+    crew::begin(bench, count_own_frames)?;
+    crew::end(bench)?;
+    for cpu in 0..bench.vm.machine().count() {
+        let own = OWN[cpu as usize].load(Ordering::Acquire);
+        same(own, PAGES, "frames of the CPU's node")?;
+    }
+    let cpus = bench.vm.machine().topology().cpus();
+    let is_used = |node| cpus.iter().any(|cpu| cpu.node == node);
+    ensure(cpus.len() < 2 || (0..bench.vm.nodes()).all(is_used), "a node without a CPU")
+}
+
+/// Frames of its own node that each CPU got.
+static OWN: [AtomicU64; CPUS_MAX] = [const { AtomicU64::new(0) }; CPUS_MAX];
+
+fn count_own_frames(vm: &'static Window, cpu: usize) {
+    // What the firmware says, not what the seam makes of it.
+    let home = vm.machine().topology().cpus()[cpu].node;
+    let own = vm
+        .vmalloc(PAGES * 4096)
+        .map_or(0, |region| vm.frames_per_node(&region.info())[home as usize]);
+    OWN[cpu].store(own, Ordering::Release);
+}

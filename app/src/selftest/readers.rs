@@ -1,0 +1,95 @@
+//! What the other CPUs do in a test for stale translations: they use an address for as long as they
+//! are told to, also after it was freed, as a bug in a kernel would.
+
+#![expect(unsafe_code, reason = "writes to frames by the direct map")]
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use runtime_config::limits::CPUS_MAX;
+use vmalloc::Access;
+use x86_64::VirtAddr;
+
+use crate::hardware::cpu::access;
+use crate::runtime::Window;
+use crate::selftest::failure::{Failure, ensure, same, value};
+use crate::selftest::{Bench, Outcome, crew};
+
+/// The longest that a reader may take to its next turn.
+const TURN_US: u64 = 2_000_000;
+
+// Bytes, because a longer value could be seen half written.
+/// What lies in memory that the readers may see, where it is not 0.
+pub(super) const OURS: u8 = 0x0a;
+/// What lies in memory that they must not see.
+pub(super) const THEIRS: u8 = 0xbd;
+/// What they write.
+const WRITTEN: u8 = 0xfe;
+
+/// The address that readers use; 0 ends them.
+pub(super) static ADDRESS: AtomicU64 = AtomicU64::new(0);
+/// Turns of each reader.
+pub(super) static TURNS: [AtomicU64; CPUS_MAX] = [const { AtomicU64::new(0) }; CPUS_MAX];
+/// Bytes of others that readers saw.
+pub(super) static FOREIGN: AtomicU64 = AtomicU64::new(0);
+/// Accesses that were refused.
+pub(super) static FAULTS: AtomicU64 = AtomicU64::new(0);
+
+/// Reads and writes a byte at the address again and again, and survives its faults.
+fn use_the_address(vm: &'static Window, cpu: usize) {
+    loop {
+        let address = ADDRESS.load(Ordering::Acquire);
+        if address == 0 {
+            return;
+        }
+        match load(address) {
+            Some(0 | OURS | WRITTEN) => {}
+            Some(_) => _ = FOREIGN.fetch_add(1, Ordering::Relaxed),
+            None => _ = FAULTS.fetch_add(1, Ordering::Relaxed),
+        }
+        let written = vm.machine().write(VirtAddr::new_truncate(address), &[WRITTEN]);
+        FAULTS.fetch_add(u64::from(written.is_err()), Ordering::Relaxed);
+        TURNS[cpu].fetch_add(1, Ordering::Release);
+        core::hint::spin_loop();
+    }
+}
+
+/// Waits until every reader has begun and ended a turn.
+pub(super) fn await_readers(bench: Bench) -> Outcome {
+    for cpu in crew::others(bench) {
+        let turns = &TURNS[cpu.0 as usize];
+        let start = turns.load(Ordering::Acquire);
+        let has_turned = || turns.load(Ordering::Acquire) >= start + 2;
+        ensure(crew::wait(bench, TURN_US, has_turned), "a reader stands still")?;
+    }
+    Ok(())
+}
+
+pub(super) fn load(address: u64) -> Option<u8> {
+    let mut byte = [0];
+    (access::read(address, &mut byte) == 1).then_some(byte[0])
+}
+
+pub(super) fn store(bench: Bench, address: VirtAddr, byte: u8) -> Outcome {
+    value(bench.vm.machine().write(address, &[byte]), "write")
+}
+
+/// The byte at an address is still what was written there.
+pub(super) fn is_still(address: VirtAddr, byte: u8, what: &'static str) -> Outcome {
+    let found = load(address.as_u64()).ok_or(Failure::new("read", [address.as_u64(), 0]))?;
+    same(found.into(), byte.into(), what)
+}
+
+/// Starts the readers at an address, does something, and ends them whatever comes.
+pub(super) fn with_readers(bench: Bench, at: VirtAddr, work: impl FnOnce() -> Outcome) -> Outcome {
+    ADDRESS.store(at.as_u64(), Ordering::Release);
+    FOREIGN.store(0, Ordering::Relaxed);
+    FAULTS.store(0, Ordering::Relaxed);
+    crew::during(bench, use_the_address, &ADDRESS, work)
+}
+
+/// Writes a byte by the direct map.
+pub(super) fn plant(frame: u64, byte: u8) {
+    // SAFETY: the frame is a region's of this test, and the direct map has all of RAM.
+    let bytes = unsafe { access::write(frame, &[byte]) };
+    debug_assert_eq!(bytes, 1, "RAM is mapped");
+}

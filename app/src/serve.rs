@@ -1,0 +1,72 @@
+//! The loop that serves clients.
+
+mod buffers;
+pub(crate) mod worker;
+
+use alloc::boxed::Box;
+
+use runtime_config::cmdline::Config;
+use vmalloc::PAGE_BYTES;
+
+use crate::device::rtc;
+use crate::device::virtio::nic::VirtioNic;
+use crate::hardware::cpu::{clock, idle, random};
+use crate::hardware::exit::refuse;
+use crate::runtime::{Machine, Window};
+use crate::server::{self, Server, Turn};
+
+use buffers::WindowBuffers;
+
+type ImageServer = Server<VirtioNic, Machine, WindowBuffers>;
+
+/// Serves until a client asks for a shutdown: turns while there is something to do, sleep where there is
+/// not. Returns when the machine is to be powered off.
+///
+/// # Context
+///
+/// With interrupts off; they are on only inside the sleep.
+pub(crate) fn run(vm: &'static Window, config: &Config) {
+    let mut server = set_up(vm, config);
+    log::info!(target: "boot", "serving after {} us", clock::now_us());
+    loop {
+        let now_us = clock::now_us();
+        match server.turn(now_us) {
+            Turn::Busy => {}
+            Turn::Off => return,
+            Turn::Idle { wake_us } => {
+                let sleep_us = wake_us.map(|wake_us| wake_us.saturating_sub(now_us));
+                // The stack, the heap and the rings, which the sleep touches, stay mapped: a flush that
+                // does not wait for this CPU never concerns them.
+                vm.enter_idle();
+                idle::sleep(sleep_us, || server.stack().pending());
+                vm.leave_idle();
+            }
+        }
+    }
+}
+
+/// Finds the network device and takes what the clients will need. Not inlined, and boxed: its 20
+/// KiB of stack are free again when the loop begins.
+#[inline(never)]
+fn set_up(vm: &'static Window, config: &Config) -> Box<ImageServer> {
+    let nic = VirtioNic::try_new().unwrap_or_else(|error| refuse(error));
+    log::info!(target: "net", "{nic:?}");
+    if config.http_port == config.resp_port {
+        log::warn!(target: "net", "resp and http are the same port, no reports are served");
+    }
+    let clients = server::clients_for(config, vm.stats().frames_total * PAGE_BYTES);
+    if clients < config.clients {
+        log::info!(target: "net", "memory for {clients} clients, not {}", config.clients);
+    }
+    let config = &Config { clients, ..*config };
+    let server = Server::new(nic, vm, WindowBuffers, config, random::seed());
+    let server = server.unwrap_or_else(|error| refuse(error)).with_clock(clock::now_us);
+    let booted_at = rtc::unix_seconds().map(|now| now - clock::now_us() / 1_000_000);
+    let server = server.booted_at(booted_at);
+    // Nobody may be waited for who will never come.
+    Box::new(if worker::is_any_open() {
+        server.with_crew(worker::together).with_lend(worker::lend)
+    } else {
+        server
+    })
+}

@@ -1,0 +1,63 @@
+//! Buffers of the network and the clients, each a region of the window.
+
+#![expect(unsafe_code, reason = "makes slices of regions that it owns")]
+
+use core::fmt;
+use core::slice;
+
+use vmalloc::{Region, Request, Resize};
+
+use crate::Kernel;
+use crate::buffers::Buffers;
+use crate::runtime::{Machine, Runtime};
+
+/// Takes buffers from the image's window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WindowBuffers;
+
+impl Buffers for WindowBuffers {
+    type Buffer = WindowBuffer;
+
+    fn take(&self, caller: &'static str, bytes: usize) -> Option<WindowBuffer> {
+        let request = Request::try_new(bytes as u64).ok()?.zeroed().system().caller(caller);
+        let region = Kernel::window()?.allocate(&request).ok()?;
+        Some(WindowBuffer { region, bytes })
+    }
+
+    fn grow(&self, buffer: &mut WindowBuffer, bytes: usize) -> bool {
+        // Entries move, bytes do not. Zeroing megabytes would take longer than a turn may.
+        let is_grown = buffer.region.resize(&Resize::to(bytes as u64).unzeroed()).is_ok();
+        if is_grown {
+            buffer.bytes = bytes;
+        }
+        is_grown
+    }
+}
+
+/// A region as bytes; freed when it is dropped.
+pub(crate) struct WindowBuffer {
+    region: Region<'static, Machine>,
+    bytes: usize,
+}
+
+impl AsRef<[u8]> for WindowBuffer {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: 1. the region is mapped readable for as long as `self` lives. 2. It was zeroed,
+        // and frames that `grow` adds are RAM, so every byte has a value. 3. No other owner has its
+        // address.
+        unsafe { slice::from_raw_parts(self.region.address().as_ptr(), self.bytes) }
+    }
+}
+
+impl AsMut<[u8]> for WindowBuffer {
+    fn as_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `as_ref`, and the region is writable.
+        unsafe { slice::from_raw_parts_mut(self.region.address().as_mut_ptr(), self.bytes) }
+    }
+}
+
+impl fmt::Debug for WindowBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WindowBuffer({:#x}, {} bytes)", self.region.address(), self.bytes)
+    }
+}
