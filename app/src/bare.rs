@@ -4,40 +4,41 @@
 //! tables that refuse writes to code and execution of data. Modules that must be unsafe say so in
 //! their first line.
 
+#![expect(unsafe_code, reason = "gives the memory away")]
+
+mod apic;
 mod heap;
-mod machine;
 mod others;
 mod segments;
+mod stacks;
 mod stubs;
 mod trampoline;
 mod traps;
-mod window;
 
 use runtime_config::cmdline::Config;
-use vmalloc::Vmalloc;
 
 use crate::hardware::boot::entry::StartInfo;
 use crate::hardware::boot::info::BootInfo;
+use crate::hardware::cpu::clock;
 use crate::hardware::cpu::frame::TrapFrame;
-use crate::hardware::cpu::{apic, clock, local};
 use crate::hardware::exit::refuse;
+use crate::hardware::memory::window::{self, Window};
 use crate::hardware::memory::{self, selfcheck};
 use crate::hardware::{console, serial};
 use crate::runtime::{Runtime, Worker};
-
-use machine::BareMachine;
 
 /// No kernel but the image itself.
 #[derive(Debug)]
 pub(crate) struct Bare;
 
 impl Runtime for Bare {
-    type Machine = BareMachine;
+    const HEAP_IS_IN_WINDOW: bool = true;
 
     fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
         serial::init();
         // From here on a fault says what it is.
-        local::load_boot();
+        others::load_boot_record();
+        stacks::declare();
         segments::load_boot();
         traps::load();
         BootInfo::keep(start_info).unwrap_or_else(|error| refuse(error));
@@ -46,7 +47,7 @@ impl Runtime for Bare {
 
     // Not inlined: its 10 KiB of stack are free again afterwards.
     #[inline(never)]
-    fn boot(worker: Worker<BareMachine>) -> (&'static Vmalloc<BareMachine>, Config) {
+    fn boot(worker: Worker) -> (&'static Window, Config) {
         let info = BootInfo::get();
         let config = Config::parse_lenient(info.command_line(), |error| {
             console::raw(format_args!("WARN boot: {error}"));
@@ -56,7 +57,8 @@ impl Runtime for Bare {
         selfcheck::run().unwrap_or_else(|error| refuse(error));
         apic::init().unwrap_or_else(|error| refuse(error));
         let (tsc, source) = clock::init().unwrap_or_else(|error| refuse(error));
-        let vm = window::init(&free, &config, &info.topology);
+        // SAFETY: the memory map leaves out the image, its tables and all that the loader keeps.
+        let vm = unsafe { window::init(&free, &config, &info.topology) };
         let vm = vm.unwrap_or_else(|error| refuse(error));
         let cpus = others::start(vm, worker).unwrap_or_else(|error| refuse(error));
         log::info!(
@@ -67,14 +69,11 @@ impl Runtime for Bare {
             free.bytes() >> 10,
             vm.window(),
         );
+        log::debug!(target: "boot", "ACPI tables at {:#x}, command line {:?}", info.rsdp.unwrap_or(0), info.command_line());
         (vm, config)
     }
 
-    fn window() -> Option<&'static Vmalloc<BareMachine>> {
-        window::get()
-    }
-
-    fn trap(frame: &mut TrapFrame) {
+    fn page_fault(frame: &mut TrapFrame) {
         traps::dispatch(frame);
     }
 }

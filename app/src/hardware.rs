@@ -7,6 +7,7 @@ pub(crate) mod console;
 pub(crate) mod cpu;
 pub(crate) mod exit;
 pub(crate) mod fault;
+pub(crate) mod machine;
 pub(crate) mod memory;
 pub(crate) mod pit;
 pub(crate) mod reach;

@@ -34,9 +34,13 @@ mod selftest;
 #[cfg(target_os = "none")]
 mod serve;
 
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", not(feature = "hermit")))]
 mod bare;
+#[cfg(all(target_os = "none", feature = "hermit"))]
+mod hermit;
 
 /// The kernel that the image is built for.
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", not(feature = "hermit")))]
 pub(crate) use bare::Bare as Kernel;
+#[cfg(all(target_os = "none", feature = "hermit"))]
+pub(crate) use hermit::Hermit as Kernel;

@@ -4,6 +4,7 @@
 pub mod bars;
 pub mod call_site;
 pub mod checksum;
+pub mod device_tree;
 #[cfg(test)]
 mod fake_pci;
 pub mod memory_map;

@@ -1,28 +1,20 @@
 //! What the image asks of the kernel that it runs on.
 
-use core::fmt;
 use core::sync::atomic::AtomicBool;
 
 use runtime_config::cmdline::Config;
-use vmalloc::{CpuId, Vmalloc};
 
 use crate::hardware::boot::entry::StartInfo;
 use crate::hardware::cpu::frame::TrapFrame;
-use crate::platform::topology::Topology;
-
-/// The machine of the kernel that the image is built for.
-pub(crate) type Machine = <crate::Kernel as Runtime>::Machine;
-
-/// The window of the kernel that the image is built for.
-pub(crate) type Window = Vmalloc<Machine>;
+use crate::hardware::memory::window::Window;
 
 /// The loop of a CPU beside the boot CPU. It sets the flag as soon as it takes work.
-pub(crate) type Worker<M> = fn(&'static Vmalloc<M>, &AtomicBool) -> !;
+pub(crate) type Worker = fn(&'static Window, &AtomicBool) -> !;
 
 /// A kernel on which the image runs.
 pub(crate) trait Runtime {
-    /// Its side of the `vmalloc` crate.
-    type Machine: vmalloc::Machine + vmalloc::collections::Direct + Interprocessor + fmt::Debug;
+    /// Whether the heap behind `alloc` is made of regions of the window.
+    const HEAP_IS_IN_WINDOW: bool;
 
     /// Takes the machine over from the loader, and calls `run` on the boot CPU.
     ///
@@ -37,24 +29,8 @@ pub(crate) trait Runtime {
     /// # Context
     ///
     /// Once, from `run`.
-    fn boot(worker: Worker<Self::Machine>) -> (&'static Vmalloc<Self::Machine>, Config);
+    fn boot(worker: Worker) -> (&'static Window, Config);
 
-    /// The window, `None` before [`boot`](Self::boot).
-    ///
-    /// # Context
-    ///
-    /// Anywhere: takes no lock.
-    fn window() -> Option<&'static Vmalloc<Self::Machine>>;
-
-    /// Does what the handler of a trap does, and returns if the access goes on.
-    fn trap(frame: &mut TrapFrame);
-}
-
-/// A machine whose CPUs can interrupt each other.
-pub(crate) trait Interprocessor {
-    /// Its CPUs.
-    fn topology(&self) -> &Topology;
-
-    /// Interrupts a CPU. All that was stored before is seen by its handler.
-    fn send(&self, cpu: CpuId, vector: u8);
+    /// Does what the handler of a page fault does, and returns if the access goes on.
+    fn page_fault(frame: &mut TrapFrame);
 }

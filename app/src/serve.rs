@@ -12,12 +12,13 @@ use crate::device::rtc;
 use crate::device::virtio::nic::VirtioNic;
 use crate::hardware::cpu::{clock, idle, random};
 use crate::hardware::exit::refuse;
-use crate::runtime::{Machine, Window};
+use crate::hardware::machine::PcMachine;
+use crate::hardware::memory::window::Window;
 use crate::server::{self, Server, Turn};
 
 use buffers::WindowBuffers;
 
-type ImageServer = Server<VirtioNic, Machine, WindowBuffers>;
+type ImageServer = Server<VirtioNic, PcMachine, WindowBuffers>;
 
 /// Serves until a client asks for a shutdown: turns while there is something to do, sleep where there is
 /// not. Returns when the machine is to be powered off.

@@ -12,7 +12,7 @@ use talc::base::binning::Binning;
 use talc::source::Source;
 use vmalloc::Request;
 
-use crate::bare::window;
+use crate::hardware::memory::window;
 
 /// What the heap grows by: one region, so one line in the reports.
 const STEP_BYTES: usize = 4 << 20;

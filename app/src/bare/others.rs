@@ -4,18 +4,18 @@ use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use runtime_config::layout::{AP_TRAMPOLINE_ADDRESS, IST_STACK_BYTES, STACK_BYTES};
-use vmalloc::{AllocateError, Request, Vmalloc};
+use vmalloc::{AllocateError, Request};
 use x86_64::VirtAddr;
 
-use crate::bare::machine::BareMachine;
 use crate::bare::segments::{self, Segments};
-use crate::bare::{trampoline, traps, window};
+use crate::bare::{apic, trampoline, traps};
 use crate::hardware::cpu::local::Local;
-use crate::hardware::cpu::{apic, clock, control};
+use crate::hardware::cpu::{clock, control};
 use crate::hardware::exit::refuse;
 use crate::hardware::memory::selfcheck;
+use crate::hardware::memory::window::{self, Window};
 use crate::platform::span::Span;
-use crate::runtime::{Interprocessor, Worker};
+use crate::runtime::Worker;
 
 /// What the manual says to wait after a reset: for processors with an APIC chip of their own.
 const RESET_US: u64 = 10_000;
@@ -24,12 +24,20 @@ const START_US: u64 = 200;
 /// The longest that a CPU may take to its first sleep.
 const PATIENCE_US: u64 = 1_000_000;
 
+/// The boot CPU's record; the guard of its stack is the image's own.
+static BOOT: Local = Local::new(0, Span::new(0, 0));
+
+/// Makes the caller CPU 0.
+pub(crate) fn load_boot_record() {
+    BOOT.load();
+}
+
 /// A CPU beside the boot CPU: all that it needs before it can ask for anything.
 #[derive(Debug)]
 pub(crate) struct Other {
     local: Local,
     segments: Segments,
-    worker: Worker<BareMachine>,
+    worker: Worker,
     is_up: AtomicBool,
 }
 
@@ -44,10 +52,7 @@ pub(crate) struct Other {
 /// # Context
 ///
 /// Once, on the boot CPU, before anything of the window is freed.
-pub(crate) fn start(
-    vm: &'static Vmalloc<BareMachine>,
-    worker: Worker<BareMachine>,
-) -> Result<u32, AllocateError> {
+pub(crate) fn start(vm: &'static Window, worker: Worker) -> Result<u32, AllocateError> {
     let mut running = 1;
     let reset_us = if is_quick() { 0 } else { RESET_US };
     for (number, cpu) in (0..).zip(vm.machine().topology().cpus()).skip(1) {
@@ -84,9 +89,9 @@ fn is_quick() -> bool {
 
 /// Makes a CPU's stacks and records. They stay for ever.
 fn prepare(
-    vm: &'static Vmalloc<BareMachine>,
+    vm: &'static Window,
     number: u32,
-    worker: Worker<BareMachine>,
+    worker: Worker,
 ) -> Result<(&'static Other, VirtAddr), AllocateError> {
     let stack = |bytes| {
         let request = Request::try_new(bytes).expect("a stack has a size");

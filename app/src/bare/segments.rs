@@ -9,9 +9,7 @@ use x86_64::registers::segmentation::{CS, DS, ES, SS, Segment};
 use x86_64::structures::gdt::{Descriptor, GlobalDescriptorTable, SegmentSelector};
 use x86_64::structures::tss::TaskStateSegment;
 
-use crate::hardware::memory::stacks::{
-    DOUBLE_FAULT_STACK, GuardedStack, MACHINE_CHECK_STACK, NMI_STACK,
-};
+use crate::bare::stacks;
 
 /// Slot of the interrupt stack table for #DF.
 pub(crate) const DOUBLE_FAULT_SLOT: u16 = 0;
@@ -45,8 +43,7 @@ pub(crate) fn task(stacks: [VirtAddr; 3]) -> TaskStateSegment {
 
 /// Loads the boot CPU's segments.
 pub(crate) fn load_boot() {
-    let stacks = [&DOUBLE_FAULT_STACK, &NMI_STACK, &MACHINE_CHECK_STACK];
-    let task = TASK.call_once(|| task(stacks.map(GuardedStack::top)));
+    let task = TASK.call_once(|| task(stacks::tops()));
     SEGMENTS.call_once(|| Segments::new(task)).load();
 }
 

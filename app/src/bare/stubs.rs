@@ -6,6 +6,7 @@
 
 use core::arch::naked_asm;
 
+use crate::bare::apic::SPURIOUS;
 use crate::bare::traps;
 use crate::hardware::cpu::vectors;
 
@@ -90,7 +91,7 @@ entries! {
         invalid_opcode = 6, device_not_available = 7, x87 = 16, machine_check = 18, simd = 19,
         virtualization = 20, timer = vectors::TIMER as u32, network = vectors::NETWORK as u32,
         flush = vectors::FLUSH as u32, work = vectors::WORK as u32,
-        spurious = vectors::SPURIOUS as u32;
+        spurious = SPURIOUS as u32;
     error: double_fault = 8, invalid_tss = 10, segment_not_present = 11, stack_segment = 12,
         general_protection = 13, page_fault = 14, alignment_check = 17, control_protection = 21,
 }

@@ -7,11 +7,12 @@ use x86_64::VirtAddr;
 use x86_64::registers::control::Cr2;
 use x86_64::structures::idt::{Entry, InterruptDescriptorTable};
 
+use crate::bare::apic::SPURIOUS;
 use crate::bare::segments::{DOUBLE_FAULT_SLOT, MACHINE_CHECK_SLOT, NMI_SLOT};
-use crate::bare::{stubs, window};
+use crate::bare::stubs;
 use crate::hardware::cpu::frame::TrapFrame;
-use crate::hardware::cpu::{apic, local, vectors};
-use crate::hardware::fault;
+use crate::hardware::cpu::{apic, vectors};
+use crate::hardware::{fault, machine};
 
 static TABLE: Once<InterruptDescriptorTable> = Once::new();
 
@@ -48,7 +49,7 @@ fn table() -> InterruptDescriptorTable {
     set(&mut table[vectors::NETWORK], stubs::network);
     set(&mut table[vectors::FLUSH], stubs::flush);
     set(&mut table[vectors::WORK], stubs::work);
-    set(&mut table[vectors::SPURIOUS], stubs::spurious);
+    set(&mut table[SPURIOUS], stubs::spurious);
     for (entry, slot) in [
         (set(&mut table.double_fault, stubs::double_fault), DOUBLE_FAULT_SLOT),
         (set(&mut table.non_maskable_interrupt, stubs::nmi), NMI_SLOT),
@@ -80,30 +81,24 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
         vectors::PAGE_FAULT => {
             // Read at once: a nested fault overwrites it.
             let address = Cr2::read_raw();
-            let vm = window::get();
-            if !fault::is_over(vm, frame, address) && !fault::is_recovered(vm, frame, Some(address))
-            {
-                fault::stop(vm, frame, address);
+            if !fault::is_over(frame, address) && !fault::is_recovered(frame, Some(address)) {
+                fault::stop(frame, address);
             }
         }
         vectors::GENERAL_PROTECTION => {
-            if !fault::is_recovered(window::get(), frame, None) {
-                fault::stop(window::get(), frame, 0);
+            if !fault::is_recovered(frame, None) {
+                fault::stop(frame, 0);
             }
         }
         vector => match u8::try_from(vector) {
             // They only end a `hlt`; the loop looks for itself what there is to do.
             Ok(vectors::TIMER | vectors::NETWORK | vectors::WORK) => apic::acknowledge(),
             Ok(vectors::FLUSH) => {
-                if local::may_flush()
-                    && let Some(vm) = window::get()
-                {
-                    vm.acknowledge();
-                }
+                machine::answer_flush();
                 apic::acknowledge();
             }
-            Ok(vectors::SPURIOUS) => {}
-            _ => fault::stop(window::get(), frame, Cr2::read_raw()),
+            Ok(SPURIOUS) => {}
+            _ => fault::stop(frame, Cr2::read_raw()),
         },
     }
 }

@@ -4,7 +4,6 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use runtime_config::verdict::{Exit, FAULT_PREFIX};
-use vmalloc::{Machine, Vmalloc};
 use x86_64::instructions::{hlt, interrupts};
 
 use crate::hardware::console;
@@ -21,12 +20,8 @@ static STOPPING: AtomicU32 = AtomicU32::new(u32::MAX);
 /// # Context
 ///
 /// The handler of page faults, with interrupts off: takes no lock.
-pub(crate) fn is_over<M: Machine>(
-    vm: Option<&Vmalloc<M>>,
-    frame: &TrapFrame,
-    address: u64,
-) -> bool {
-    vm.is_some_and(|vm| retries::is_over(vm, &local::get().retries, frame, address))
+pub(crate) fn is_over(frame: &TrapFrame, address: u64) -> bool {
+    window::get().is_some_and(|vm| retries::is_over(vm, &local::get().retries, frame, address))
 }
 
 /// Lets the access go on with an error, if it can; counted.
@@ -34,13 +29,9 @@ pub(crate) fn is_over<M: Machine>(
 /// # Context
 ///
 /// As [`is_over`]; `address` is that of a page fault.
-pub(crate) fn is_recovered<M: Machine>(
-    vm: Option<&Vmalloc<M>>,
-    frame: &mut TrapFrame,
-    address: Option<u64>,
-) -> bool {
+pub(crate) fn is_recovered(frame: &mut TrapFrame, address: Option<u64>) -> bool {
     let is_recovered = fixups::recover(frame, address);
-    if is_recovered && let Some(vm) = vm {
+    if is_recovered && let Some(vm) = window::get() {
         vm.note_recovered();
     }
     is_recovered
@@ -51,7 +42,7 @@ pub(crate) fn is_recovered<M: Machine>(
 /// # Context
 ///
 /// Any trap. Takes no lock and allocates nothing.
-pub(crate) fn stop<M: Machine>(vm: Option<&Vmalloc<M>>, frame: &TrapFrame, address: u64) -> ! {
+pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
     let me = local::number();
     let first = STOPPING.compare_exchange(u32::MAX, me, Ordering::Relaxed, Ordering::Relaxed).err();
     // A line that another CPU writes is not to be cut off.
@@ -69,7 +60,7 @@ pub(crate) fn stop<M: Machine>(vm: Option<&Vmalloc<M>>, frame: &TrapFrame, addre
             frame.rsp,
             frame.vector,
             me,
-            Attribution { vm, vector: frame.vector, address },
+            Attribution { vector: frame.vector, address },
         ));
         backtrace::print(Some(frame.rip), frame.rsp);
     }
@@ -77,15 +68,14 @@ pub(crate) fn stop<M: Machine>(vm: Option<&Vmalloc<M>>, frame: &TrapFrame, addre
 }
 
 /// Names the owner of an address.
-struct Attribution<'a, M: Machine> {
-    vm: Option<&'a Vmalloc<M>>,
+struct Attribution {
     /// The trap: only some have an address.
     vector: u64,
     /// What CR2 said.
     address: u64,
 }
 
-impl<M: Machine> fmt::Display for Attribution<'_, M> {
+impl fmt::Display for Attribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address;
         if local::get().is_below_stack(address) {
@@ -111,6 +101,6 @@ impl<M: Machine> fmt::Display for Attribution<'_, M> {
                 return f.write_str(name);
             }
         }
-        window::attribute(self.vm, address, f)
+        window::attribute(address, f)
     }
 }

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use vmalloc::{Cpus, PoolMode, Protection, Region};
 
-use crate::runtime::Machine;
+use crate::hardware::machine::PcMachine;
 use crate::selftest::crew::{self, Rounds};
 use crate::selftest::failure::{Failure, ensure, same, value};
 use crate::selftest::readers::{
@@ -32,7 +32,7 @@ pub(super) fn no_stale_translation(bench: Bench) -> Outcome {
     outcome
 }
 
-fn many_rounds(bench: Bench, first: Region<'_, Machine>) -> Outcome {
+fn many_rounds(bench: Bench, first: Region<'_, PcMachine>) -> Outcome {
     let mut page = Some(first);
     let (mut rounds, mut reused) = (0, 0);
     let count = match bench.seconds {
@@ -64,7 +64,7 @@ fn many_rounds(bench: Bench, first: Region<'_, Machine>) -> Outcome {
 
 /// Frees a page while readers use it and gives its frame to somebody else, at another address:
 /// nobody may reach it by the old one. Says whether the frame was the same.
-fn one_round(bench: Bench, page: Region<'_, Machine>) -> Result<bool, Failure> {
+fn one_round(bench: Bench, page: Region<'_, PcMachine>) -> Result<bool, Failure> {
     let (old, frame) = (page.address(), bench.vm.translate(page.address()));
     drop(page);
     if bench.vm.purge().areas == 0 {

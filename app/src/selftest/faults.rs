@@ -6,6 +6,7 @@ use core::arch::asm;
 
 use crate::Kernel;
 use crate::hardware::cpu::frame::TrapFrame;
+use crate::hardware::fault::is_over;
 use crate::runtime::Runtime;
 use crate::selftest::failure::{ensure, same, value};
 use crate::selftest::{Bench, Outcome};
@@ -13,10 +14,6 @@ use crate::selftest::{Bench, Outcome};
 /// A fault with an error code, as the processor would report it.
 fn fault(error: u64) -> TrapFrame {
     TrapFrame { registers: [0; 15], vector: 14, error, rip: 0, cs: 0, rflags: 0, rsp: 0, ss: 0 }
-}
-
-fn is_over(frame: &TrapFrame, address: u64) -> bool {
-    crate::hardware::fault::is_over(Kernel::window(), frame, address)
 }
 
 pub(super) fn what_is_allowed_by_now_is_tried_again(bench: Bench) -> Outcome {
@@ -49,6 +46,6 @@ pub(super) fn the_handler_asks_first(bench: Bench) -> Outcome {
     let before = bench.vm.stats().faults_spurious;
     // SAFETY: the register only tells where the last page fault was.
     unsafe { asm!("mov cr2, {}", in(reg) region.address().as_u64(), options(nomem, nostack)) };
-    Kernel::trap(&mut fault(0));
+    Kernel::page_fault(&mut fault(0));
     same(bench.vm.stats().faults_spurious, before + 1, "faults that were over")
 }

@@ -6,12 +6,12 @@ use vmalloc::{Access, FlushMode, Protection, Region, Request, SiteKind};
 use x86_64::VirtAddr;
 
 use crate::hardware::cpu::access;
+use crate::hardware::machine::PcMachine;
 use crate::hardware::memory::walk;
-use crate::runtime::Machine;
 use crate::selftest::failure::{Failure, ensure, same, value};
 use crate::selftest::{Bench, Outcome};
 
-type Regions = Vec<Region<'static, Machine>>;
+type Regions = Vec<Region<'static, PcMachine>>;
 
 /// Fills part of memory with single pages and frees every second one, so that no two free frames
 /// among them are neighbours; they are the next ones to be taken.
@@ -37,7 +37,7 @@ fn tag(address: VirtAddr) -> [u8; 8] {
 }
 
 /// Writes something of its own to each page, and reads all of it back afterwards.
-fn write_and_read(bench: Bench, region: &Region<'_, Machine>) -> Outcome {
+fn write_and_read(bench: Bench, region: &Region<'_, PcMachine>) -> Outcome {
     let machine = bench.vm.machine();
     let last_word = 4096 - 8_u64;
     let places = || {

@@ -7,9 +7,9 @@ use core::slice;
 
 use vmalloc::{Region, Request, Resize};
 
-use crate::Kernel;
 use crate::buffers::Buffers;
-use crate::runtime::{Machine, Runtime};
+use crate::hardware::machine::PcMachine;
+use crate::hardware::memory::window;
 
 /// Takes buffers from the image's window.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,7 +20,7 @@ impl Buffers for WindowBuffers {
 
     fn take(&self, caller: &'static str, bytes: usize) -> Option<WindowBuffer> {
         let request = Request::try_new(bytes as u64).ok()?.zeroed().system().caller(caller);
-        let region = Kernel::window()?.allocate(&request).ok()?;
+        let region = window::get()?.allocate(&request).ok()?;
         Some(WindowBuffer { region, bytes })
     }
 
@@ -36,7 +36,7 @@ impl Buffers for WindowBuffers {
 
 /// A region as bytes; freed when it is dropped.
 pub(crate) struct WindowBuffer {
-    region: Region<'static, Machine>,
+    region: Region<'static, PcMachine>,
     bytes: usize,
 }
 

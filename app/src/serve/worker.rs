@@ -9,7 +9,7 @@ use x86_64::instructions::interrupts;
 
 use crate::hardware::console;
 use crate::hardware::cpu::{apic, clock, vectors};
-use crate::runtime::{Interprocessor, Window};
+use crate::hardware::memory::window::Window;
 use crate::server::position::Watchdog;
 
 /// Between two looks at the loop.

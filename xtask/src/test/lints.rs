@@ -16,14 +16,17 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Resul
     tally.record("rustfmt", with("rustfmt", &mut format(workspace)));
     tally.record("clippy host", with("clippy-driver", &mut host_clippy(workspace, host)));
     tally.record("rustdoc host", run_one(&mut host_doc(workspace, host)));
-    for features in [None, Some("selftest")] {
+    for features in [None, Some("selftest"), Some("hermit")] {
         let name = features.unwrap_or("image");
         let mut clippy = toolchain.cargo(workspace, "clippy");
         select(&mut clippy, features);
         image.clippy(&mut clippy);
         tally.record(&format!("clippy {name}"), run_one(&mut clippy));
         let mut doc = toolchain.cargo(workspace, "doc");
-        select(doc.args(["--no-deps", "--lib"]), features);
+        select(doc.arg("--no-deps"), features);
+        if features != Some("hermit") {
+            doc.arg("--lib");
+        }
         image.rustdoc(&mut doc);
         tally.record(&format!("rustdoc {name}"), run_one(&mut doc));
     }
@@ -83,6 +86,10 @@ fn host_doc(workspace: &Workspace, rigor: Rigor) -> Command {
 fn select(command: &mut Command, features: Option<&str>) {
     if let Some(features) = features {
         command.args(["--features", features]);
+    }
+    // Its heap and its panic handler are in the kernel that another package links.
+    if features == Some("hermit") {
+        command.arg("--lib");
     }
 }
 

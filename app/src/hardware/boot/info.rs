@@ -28,6 +28,8 @@ pub(crate) struct BootInfo {
     pub(crate) memory: MemoryMap,
     /// The CPUs that the firmware names.
     pub(crate) topology: Topology,
+    /// The physical address of the root of the ACPI tables.
+    pub(crate) rsdp: Option<u64>,
     command_line: ArrayVec<u8, COMMAND_LINE_BYTES_MAX>,
 }
 
@@ -74,6 +76,7 @@ impl BootInfo {
         Ok(Self {
             memory: MemoryMap::from_entries(reader.memmap().iter().map(entry)),
             topology: acpi::topology(raw.rsdp_paddr),
+            rsdp: Some(raw.rsdp_paddr).filter(|address| *address != 0),
             command_line: command_line[..kept].iter().copied().collect(),
         })
     }

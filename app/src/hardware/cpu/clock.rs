@@ -61,9 +61,14 @@ impl fmt::Display for Source {
 ///
 /// After [`apic::init`].
 pub(crate) fn init() -> Result<(Rate, Source), NoClock> {
-    let measured = measure().ok_or(NoClock)?;
-    let (tsc, source) = announced().unwrap_or((measured.tsc, Source::Pit));
-    CLOCK.call_once(|| Clock { start: ticks(), tsc, timer: measured.timer });
+    apic::start_timer(u32::MAX);
+    let measured = measure(apic::timer_left);
+    apic::start_timer(0);
+    let measured = measured.ok_or(NoClock)?;
+    let timer = Rate::from_hz(measured.timer_hz).ok_or(NoClock)?;
+    let measured_tsc = || Some((Rate::from_hz(measured.tsc_hz)?, Source::Pit));
+    let (tsc, source) = announced().or_else(measured_tsc).ok_or(NoClock)?;
+    CLOCK.call_once(|| Clock { start: ticks(), tsc, timer });
     Ok((tsc, source))
 }
 
@@ -86,26 +91,27 @@ fn announced() -> Option<(Rate, Source)> {
     Some((Rate::from_hz(u64::from(khz) * 1000)?, Source::Hypervisor))
 }
 
-struct Measured {
-    tsc: Rate,
-    timer: Rate,
+/// Frequencies against the 8254.
+pub(crate) struct Measured {
+    /// The TSC.
+    pub(crate) tsc_hz: u64,
+    /// The timer.
+    pub(crate) timer_hz: u64,
 }
 
-fn measure() -> Option<Measured> {
+/// Measures the TSC and a timer that counts down, `None` where there is no 8254. Takes 5 ms.
+pub(crate) fn measure(timer: fn() -> u32) -> Option<Measured> {
     pit::start();
-    apic::start_timer(u32::MAX);
-    let first = sample();
+    let first = sample(timer);
     for _ in 0..MEASURE_READS_MAX {
         if pit::elapsed(first.pit, pit::read()) < MEASURE_TICKS {
             continue;
         }
-        let last = sample();
-        apic::start_timer(0);
+        let last = sample(timer);
         let passed = pit::elapsed(first.pit, last.pit);
-        let timer = u64::from(first.timer.saturating_sub(last.timer));
         return Some(Measured {
-            tsc: Rate::from_hz((last.tsc - first.tsc) * pit::HZ / passed)?,
-            timer: Rate::from_hz(timer * pit::HZ / passed)?,
+            tsc_hz: (last.tsc - first.tsc) * pit::HZ / passed,
+            timer_hz: u64::from(first.timer.saturating_sub(last.timer)) * pit::HZ / passed,
         });
     }
     None
@@ -120,12 +126,12 @@ struct Sample {
 
 /// Reads the clocks a few times and keeps the quickest: whatever interrupts the guest between two
 /// ports makes a reading slow, and a slow one wrong.
-fn sample() -> Sample {
+fn sample(timer: fn() -> u32) -> Sample {
     let mut best = (u64::MAX, Sample { pit: 0, tsc: 0, timer: 0 });
     for _ in 0..SAMPLE_READS {
         let before = ticks();
         let pit = pit::read();
-        let timer = apic::timer_left();
+        let timer = timer();
         let took = ticks() - before;
         if took < best.0 {
             best = (took, Sample { pit, tsc: before + took / 2, timer });

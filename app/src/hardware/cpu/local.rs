@@ -34,9 +34,6 @@ pub(crate) struct Local {
 // comes before or after each.
 unsafe impl Sync for Local {}
 
-/// The boot CPU's, whose stack is the image's own.
-static BOOT: Local = Local::new(0, Span::new(0, 0));
-
 impl Local {
     /// Describes CPU `number`.
     pub(crate) const fn new(number: u32, stack: Span) -> Self {
@@ -54,11 +51,6 @@ impl Local {
     pub(crate) fn load(&'static self) {
         FsBase::write(VirtAddr::from_ptr(self));
     }
-}
-
-/// Makes the caller CPU 0.
-pub(crate) fn load_boot() {
-    BOOT.load();
 }
 
 /// The number of the CPU that asks.

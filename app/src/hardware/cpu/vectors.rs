@@ -8,8 +8,6 @@ pub(crate) const NETWORK: u8 = 0x41;
 pub(crate) const FLUSH: u8 = 0x42;
 /// Another CPU has left work: ends a sleep.
 pub(crate) const WORK: u8 = 0x43;
-/// What the local APIC raises when an interrupt has vanished; wants no acknowledgement.
-pub(crate) const SPURIOUS: u8 = 0xff;
 
 /// #DF.
 pub(crate) const DOUBLE_FAULT: u64 = 8;

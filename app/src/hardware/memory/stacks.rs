@@ -2,7 +2,9 @@
 
 use core::cell::UnsafeCell;
 
-use runtime_config::layout::{IST_STACK_BYTES, STACK_BYTES, STACK_GUARD_BYTES};
+use arrayvec::ArrayVec;
+use runtime_config::layout::{STACK_BYTES, STACK_GUARD_BYTES};
+use spin::Once;
 use x86_64::VirtAddr;
 
 use crate::platform::span::Span;
@@ -20,7 +22,8 @@ mod shared {
 pub(crate) const GUARD_BYTES: usize = bytes(STACK_GUARD_BYTES);
 /// Bytes of the boot CPU's stack above its guard.
 pub(crate) const BOOT_BYTES: usize = bytes(STACK_BYTES);
-const IST_BYTES: usize = bytes(IST_STACK_BYTES);
+/// Stacks that have a guard.
+const GUARDS_MAX: usize = 4;
 
 #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on x86_64")]
 const fn bytes(bytes: u64) -> usize {
@@ -35,40 +38,41 @@ pub(crate) struct GuardedStack<const BYTES: usize> {
 }
 
 impl<const BYTES: usize> GuardedStack<BYTES> {
-    const fn new() -> Self {
+    /// A stack of zeros.
+    pub(crate) const fn new() -> Self {
         Self { guard: [0; GUARD_BYTES], bytes: UnsafeCell::new([0; BYTES]) }
     }
 
-    /// One past the highest byte: what a stack pointer starts with.
-    pub(crate) fn top(&'static self) -> VirtAddr {
-        VirtAddr::from_ptr(self.bytes.get()) + BYTES as u64
+    /// The lowest byte.
+    pub(crate) fn bottom(&'static self) -> VirtAddr {
+        VirtAddr::from_ptr(self.bytes.get())
     }
 
-    fn guard(&'static self) -> Span {
+    /// The unmapped page.
+    pub(crate) fn guard(&'static self) -> Span {
         Span::from_bytes(VirtAddr::from_ptr(&raw const self.guard).as_u64(), STACK_GUARD_BYTES)
     }
 }
 
-/// The boot CPU's stack: entry, boot and the service's loop.
+/// The stack of the entry code.
 pub(crate) static BOOT_STACK: GuardedStack<BOOT_BYTES> = GuardedStack::new();
-/// The boot CPU's stack for #DF.
-pub(crate) static DOUBLE_FAULT_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
-/// The boot CPU's stack for NMI.
-pub(crate) static NMI_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
-/// The boot CPU's stack for #MC.
-pub(crate) static MACHINE_CHECK_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
+static GUARDS: Once<ArrayVec<(&'static str, Span), GUARDS_MAX>> = Once::new();
+
+/// Names the stacks whose guards the tables leave out.
+///
+/// # Context
+///
+/// Once, before the tables are built.
+pub(crate) fn declare(guards: impl IntoIterator<Item = (&'static str, Span)>) {
+    GUARDS.call_once(|| guards.into_iter().collect());
+}
 
 /// Every guard with the name of its stack.
-pub(crate) fn guards() -> [(&'static str, Span); 4] {
-    [
-        ("cpu0", BOOT_STACK.guard()),
-        ("cpu0 #DF", DOUBLE_FAULT_STACK.guard()),
-        ("cpu0 NMI", NMI_STACK.guard()),
-        ("cpu0 #MC", MACHINE_CHECK_STACK.guard()),
-    ]
+pub(crate) fn guards() -> &'static [(&'static str, Span)] {
+    GUARDS.get().map_or(&[], |guards| guards)
 }
 
 /// The stack whose guard holds the address.
 pub(crate) fn guard_at(address: u64) -> Option<&'static str> {
-    guards().into_iter().find_map(|(name, guard)| guard.holds(address).then_some(name))
+    guards().iter().find_map(|(name, guard)| guard.holds(address).then_some(*name))
 }

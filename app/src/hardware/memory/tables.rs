@@ -166,7 +166,7 @@ impl Tables {
 const ADDRESS_MASK: u64 = 0x000f_ffff_ffff_f000;
 
 /// Small pages below it, so that each section of the image has rights of its own.
-fn fine_end() -> u64 {
+pub(crate) fn fine_end() -> u64 {
     image::whole().outward(LARGE_BYTES).end.max(DIRECT_MAP_FINE_BYTES)
 }
 

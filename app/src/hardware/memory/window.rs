@@ -7,11 +7,13 @@ use core::fmt;
 use arrayvec::ArrayVec;
 use runtime_config::cmdline;
 use runtime_config::layout::WINDOW_START;
+use spin::Once;
 use vmalloc::{
-    Config, Frame, FrameRange, Machine, Page, PageCount, PageRange, SetupError, SiteKind, Vmalloc,
+    Config, Frame, FrameRange, Page, PageCount, PageRange, SetupError, SiteKind, Vmalloc,
 };
 use x86_64::{PhysAddr, VirtAddr};
 
+use crate::hardware::machine::PcMachine;
 use crate::platform::memory_map::{MemoryMap, SPANS_MAX};
 use crate::platform::topology::Topology;
 use crate::switches;
@@ -22,7 +24,12 @@ const RESERVE_PART: u64 = 128;
 /// And at least these, for page tables and the heap.
 const RESERVE_FRAMES_MIN: u64 = 256;
 
-/// Hands all of `memory` to a window of `machine`, and sets its modes.
+/// The window of the image.
+pub(crate) type Window = Vmalloc<PcMachine>;
+
+static WINDOW: Once<Window> = Once::new();
+
+/// Hands all of `memory` to the window, and sets its modes.
 ///
 /// # Errors
 ///
@@ -30,13 +37,12 @@ const RESERVE_FRAMES_MIN: u64 = 256;
 ///
 /// # Safety
 ///
-/// The memory is RAM that nobody else owns, and no other window was set up.
-pub(crate) unsafe fn create<M: Machine>(
-    machine: M,
+/// The memory is RAM that nobody else owns.
+pub(crate) unsafe fn init(
     memory: &MemoryMap,
     config: &cmdline::Config,
     topology: &Topology,
-) -> Result<Vmalloc<M>, SetupError> {
+) -> Result<&'static Window, SetupError> {
     let ranges: ArrayVec<FrameRange, SPANS_MAX> = memory
         .spans()
         .iter()
@@ -55,16 +61,27 @@ pub(crate) unsafe fn create<M: Machine>(
     let pages = PageCount::covering(config.window_bytes as u64)
         .and_then(|count| PageRange::try_new(start, count))
         .expect("the layout's window lies in the higher half");
-    let mut setup = Config::new(pages, &ranges);
-    setup.regions = u32::try_from(config.regions).unwrap_or(0);
-    setup.reserve = match config.reserve_frames as u64 {
-        0 => (frames / RESERVE_PART).max(RESERVE_FRAMES_MIN),
-        chosen => chosen,
-    };
-    // SAFETY: the caller answers for the memory, and for the only window.
-    let window = unsafe { Vmalloc::try_new(machine, &setup) }?;
-    switches::apply(&window, config);
+    let window = WINDOW.try_call_once(|| {
+        let mut setup = Config::new(pages, &ranges);
+        setup.regions = u32::try_from(config.regions).unwrap_or(0);
+        setup.reserve = match config.reserve_frames as u64 {
+            0 => (frames / RESERVE_PART).max(RESERVE_FRAMES_MIN),
+            chosen => chosen,
+        };
+        // SAFETY: the caller answers for the memory, and this runs once.
+        unsafe { Vmalloc::try_new(PcMachine::new(topology.clone()), &setup) }
+    })?;
+    switches::apply(window, config);
     Ok(window)
+}
+
+/// The window, `None` before [`init`].
+///
+/// # Context
+///
+/// Anywhere: takes no lock.
+pub(crate) fn get() -> Option<&'static Window> {
+    WINDOW.get()
 }
 
 /// Writes whose an address is.
@@ -72,12 +89,8 @@ pub(crate) unsafe fn create<M: Machine>(
 /// # Context
 ///
 /// Anywhere: takes no lock and allocates nothing.
-pub(crate) fn attribute<M: Machine>(
-    window: Option<&Vmalloc<M>>,
-    address: u64,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
-    let (Some(window), Ok(address)) = (window, VirtAddr::try_new(address)) else {
+pub(crate) fn attribute(address: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (Some(window), Ok(address)) = (get(), VirtAddr::try_new(address)) else {
         return f.write_str("outside the window");
     };
     let site = window.locate(address);

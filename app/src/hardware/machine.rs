@@ -1,5 +1,9 @@
-//! The seam of the `vmalloc` crate on hardware: direct map, recoverable accesses, `invlpg`, CR3,
-//! the interrupt flag.
+//! The seam of the `vmalloc` crate on a PC: direct map, recoverable accesses, `invlpg`, CR3, interrupts
+//! between CPUs, the record of a CPU.
+//!
+//! It asks four things of the kernel around it: RAM is mapped at offset 0, FS points to the record of the CPU
+//! whenever the crate is called, threads that call it are neither preempted by each other nor moved, and the vector
+//! of flushes leads to [`answer_flush`].
 
 #![expect(unsafe_code, reason = "implements the traits that promise what the hardware does")]
 
@@ -12,40 +16,38 @@ use vmalloc::{
 use x86_64::VirtAddr;
 use x86_64::instructions::{interrupts, tlb};
 
-use crate::bare::window;
 use crate::hardware::cpu::{apic, clock, control, local, vectors};
-use crate::hardware::memory::direct;
+use crate::hardware::memory::{direct, window};
 use crate::hardware::reach;
 use crate::platform::topology::Topology;
-use crate::runtime::Interprocessor;
 
 /// The longest that a CPU may take to answer a flush.
 const PATIENCE_US: u64 = 1_000_000;
 
 /// The machine that the image runs on.
 #[derive(Debug)]
-pub(crate) struct BareMachine {
+pub(crate) struct PcMachine {
     root: Frame,
     topology: Topology,
     /// When the CPU that waits for another one has begun to; one waits at a time.
     waiting_since_us: AtomicU64,
 }
 
-impl BareMachine {
+impl PcMachine {
     /// The machine with the tables that this CPU runs on.
     pub(crate) fn new(topology: Topology) -> Self {
         let root = Frame::containing_address(control::root());
         Self { root, topology, waiting_since_us: AtomicU64::new(0) }
     }
-}
 
-impl Interprocessor for BareMachine {
-    fn topology(&self) -> &Topology {
+    /// Its CPUs.
+    pub(crate) fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    // The command is an uncached store, which drains those before it.
-    fn send(&self, cpu: CpuId, vector: u8) {
+    /// Interrupts a CPU. All that was stored before is seen by its handler: the command is an
+    /// uncached store, which drains those before it.
+    pub(crate) fn send(&self, cpu: CpuId, vector: u8) {
         let identifier = self.topology.cpus()[cpu.0 as usize].identifier;
         interrupts::without_interrupts(|| apic::interrupt(identifier, vector));
     }
@@ -53,7 +55,7 @@ impl Interprocessor for BareMachine {
 
 // SAFETY: the memory handed to the crate is RAM from the loader's map that nobody else owns, and
 // all of it is mapped at offset 0, writable, for ever; frames are 4096 bytes and distinct.
-unsafe impl PhysicalMemory for BareMachine {
+unsafe impl PhysicalMemory for PcMachine {
     fn pointer(&self, frame: Frame) -> NonNull<u8> {
         NonNull::new(direct::pointer(frame.start_address().as_u64()))
             .expect("frame 0 is no free memory")
@@ -62,7 +64,7 @@ unsafe impl PhysicalMemory for BareMachine {
 
 // SAFETY: plain loads and stores at the addresses named, translated by the tables below CR3, which
 // is `root`; each is in the table of fix-ups, so a fault returns.
-unsafe impl Access for BareMachine {
+unsafe impl Access for PcMachine {
     fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
         reach::read(address, bytes)
     }
@@ -82,7 +84,7 @@ unsafe impl Access for BareMachine {
 
 // SAFETY: no entry is global and PCIDs are off, so a CR3 reload drops every translation and the
 // paging-structure caches; `invlpg` drops the page and all of those caches.
-unsafe impl TlbControl for BareMachine {
+unsafe impl TlbControl for PcMachine {
     fn flush_page(&self, page: Page) {
         tlb::flush(page.start_address());
     }
@@ -93,6 +95,19 @@ unsafe impl TlbControl for BareMachine {
 
     fn interrupt(&self, cpu: CpuId) {
         self.send(cpu, vectors::FLUSH);
+    }
+}
+
+/// Makes a flush that another CPU asks for, or puts it off.
+///
+/// # Context
+///
+/// The handler of [`vectors::FLUSH`], with interrupts off and FS on this CPU's record.
+pub(crate) fn answer_flush() {
+    if local::may_flush()
+        && let Some(vm) = window::get()
+    {
+        vm.acknowledge();
     }
 }
 
@@ -109,7 +124,7 @@ fn flush_late() {
 // SAFETY: 1. the list of CPUs never changes, and each that runs has its number from it. 2.
 // `without_interrupts` makes the handler of flushes put them off; no other handler flushes, and
 // nothing is preempted or moves to another CPU, and no handler calls the crate but to acknowledge.
-unsafe impl Cpus for BareMachine {
+unsafe impl Cpus for PcMachine {
     const IS_ALONE: bool = true;
 
     #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
@@ -147,9 +162,9 @@ unsafe impl Cpus for BareMachine {
 }
 
 // SAFETY: every CPU runs on the tables below `root`.
-unsafe impl vmalloc::collections::Direct for BareMachine {}
+unsafe impl vmalloc::collections::Direct for PcMachine {}
 
-impl Machine for BareMachine {
+impl Machine for PcMachine {
     fn root(&self) -> Frame {
         self.root
     }

@@ -1,0 +1,62 @@
+//! The local APIC where no kernel has set it up: enabled, with every source masked but the timer, and the commands
+//! that start other CPUs. The two 8259s stay masked.
+
+#![expect(unsafe_code, reason = "writes the ports of the 8259s and an MSR")]
+
+use x86_64::instructions::port::PortWriteOnly;
+use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
+
+use crate::hardware::cpu::apic::{self, ASSERT, NoApic};
+
+/// What the local APIC raises when an interrupt has vanished; wants no acknowledgement.
+pub(crate) const SPURIOUS: u8 = 0xff;
+
+// Offsets: Intel SDM volume 3, "Local APIC Register Address Map".
+const TASK_PRIORITY: u64 = 0x80;
+const SPURIOUS_VECTOR: u64 = 0xf0;
+const LVT_LINT0: u64 = 0x350;
+const LVT_LINT1: u64 = 0x360;
+const LVT_ERROR: u64 = 0x370;
+
+const INIT: u32 = 5 << 8;
+const STARTUP: u32 = 6 << 8;
+const LVT_MASKED: u32 = 1 << 16;
+const SOFTWARE_ENABLE: u32 = 1 << 8;
+
+/// Enables this CPU's local APIC.
+///
+/// # Errors
+///
+/// See [`NoApic`].
+pub(crate) fn init() -> Result<(), NoApic> {
+    let (base, flags) = ApicBase::read();
+    // SAFETY: only sets the enable bit at the address that it has.
+    unsafe { ApicBase::write(base, flags | ApicBaseFlags::LAPIC_ENABLE) };
+    mask_8259s();
+    apic::attach()?;
+    let registers = apic::registers();
+    for entry in [LVT_LINT0, LVT_LINT1, LVT_ERROR] {
+        registers.write(entry, LVT_MASKED);
+    }
+    registers.write(TASK_PRIORITY, 0_u32);
+    registers.write(SPURIOUS_VECTOR, SOFTWARE_ENABLE | u32::from(SPURIOUS));
+    Ok(())
+}
+
+fn mask_8259s() {
+    for port in [0x21, 0xa1] {
+        // SAFETY: masks all lines of one controller; nobody waits for them.
+        unsafe { PortWriteOnly::<u8>::new(port).write(0xff) };
+    }
+}
+
+/// Makes another CPU wait for its [`start`].
+pub(crate) fn reset(identifier: u32) {
+    apic::send(identifier, ASSERT | INIT);
+}
+
+/// Starts a CPU that was reset, in real mode at a page below 1 MiB.
+pub(crate) fn start(identifier: u32, page: u64) {
+    let vector = u8::try_from(page >> 12).expect("a CPU starts below 1 MiB");
+    apic::send(identifier, ASSERT | STARTUP | u32::from(vector));
+}

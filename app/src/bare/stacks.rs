@@ -1,0 +1,30 @@
+//! The stacks of the boot CPU.
+
+use runtime_config::layout::IST_STACK_BYTES;
+use x86_64::VirtAddr;
+
+use crate::hardware::memory::stacks::{self, BOOT_STACK, GuardedStack};
+
+#[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on x86_64")]
+const IST_BYTES: usize = IST_STACK_BYTES as usize;
+
+static DOUBLE_FAULT_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
+static NMI_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
+static MACHINE_CHECK_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
+
+/// Has the page below each stack left out of the tables.
+pub(crate) fn declare() {
+    stacks::declare([
+        // The service's loop stays on it.
+        ("cpu0", BOOT_STACK.guard()),
+        ("cpu0 #DF", DOUBLE_FAULT_STACK.guard()),
+        ("cpu0 NMI", NMI_STACK.guard()),
+        ("cpu0 #MC", MACHINE_CHECK_STACK.guard()),
+    ]);
+}
+
+/// What the stack pointers of #DF, NMI and #MC start with.
+pub(crate) fn tops() -> [VirtAddr; 3] {
+    [&DOUBLE_FAULT_STACK, &NMI_STACK, &MACHINE_CHECK_STACK]
+        .map(|stack| stack.bottom() + IST_STACK_BYTES)
+}

@@ -1,0 +1,75 @@
+//! The image on the Hermit kernel, which is linked into it.
+//!
+//! Hermit boots the processors, schedules, and has the heap, the console and what ends a panic. The window, the
+//! frames behind it, the traps that concern it, the network device and the service are the image's. The folder
+//! `app/hermit` builds it.
+
+#![expect(unsafe_code, reason = "gives the memory away")]
+
+mod abi;
+mod boot;
+mod gates;
+mod records;
+mod threads;
+
+use runtime_config::cmdline::Config;
+use x86_64::instructions::interrupts;
+
+use crate::hardware::boot::entry::StartInfo;
+use crate::hardware::boot::info::BootInfo;
+use crate::hardware::console;
+use crate::hardware::cpu::frame::TrapFrame;
+use crate::hardware::cpu::{apic, clock, control};
+use crate::hardware::exit::refuse;
+use crate::hardware::memory::selfcheck;
+use crate::hardware::memory::window::{self, Window};
+use crate::runtime::{Runtime, Worker};
+
+/// The Hermit kernel.
+#[derive(Debug)]
+pub(crate) struct Hermit;
+
+impl Runtime for Hermit {
+    const HEAP_IS_IN_WINDOW: bool = false;
+
+    fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
+        boot::enter(start_info, run)
+    }
+
+    // Not inlined: its stack is free again afterwards.
+    #[inline(never)]
+    fn boot(worker: Worker) -> (&'static Window, Config) {
+        let (info, free) = (BootInfo::get(), boot::free_memory());
+        let config = Config::parse_lenient(info.command_line(), |error| {
+            console::raw(format_args!("WARN boot: {error}"));
+        });
+        console::init(config.log);
+        interrupts::disable();
+        control::protect();
+        apic::attach().unwrap_or_else(|error| refuse(error));
+        records::make(&info.topology);
+        records::load();
+        gates::install();
+        selfcheck::run().unwrap_or_else(|error| refuse(error));
+        let (tsc, source) = clock::init().unwrap_or_else(|error| refuse(error));
+        // SAFETY: Hermit's device tree leaves the memory out, and the memory map the image and its tables.
+        let vm = unsafe { window::init(free, &config, &info.topology) };
+        let vm = vm.unwrap_or_else(|error| refuse(error));
+        let cpus = threads::start(vm, worker);
+        log::info!(
+            target: "boot",
+            "{cpus} CPUs, {} nodes, {} KiB of memory, {} KiB for regions, TSC {tsc} by {source}, window {:?}",
+            vm.nodes(),
+            info.memory.bytes() >> 10,
+            free.bytes() >> 10,
+            vm.window(),
+        );
+        log::debug!(target: "boot", "ACPI tables at {:#x}, command line {:?}", info.rsdp.unwrap_or(0), info.command_line());
+        (vm, config)
+    }
+
+    fn page_fault(frame: &mut TrapFrame) {
+        let goes_on = gates::resolve(frame);
+        assert!(goes_on, "a page fault that is Hermit's");
+    }
+}

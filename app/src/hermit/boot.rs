@@ -1,0 +1,58 @@
+//! From the loader to Hermit, and from Hermit to `main`.
+//!
+//! The image is its own loader: it has a PVH entry, and builds what Hermit's loader would.
+
+#![expect(unsafe_code, reason = "enters Hermit, and is entered by it")]
+
+mod handover;
+mod record;
+
+use core::convert::Infallible;
+
+use spin::Once;
+use x86_64::instructions::interrupts;
+
+use crate::hardware::boot::entry::StartInfo;
+use crate::hardware::boot::info::BootInfo;
+use crate::hardware::exit::refuse;
+use crate::hardware::memory::{self, image};
+use crate::hardware::serial;
+use crate::platform::memory_map::MemoryMap;
+
+/// What goes on after Hermit has booted.
+struct Image {
+    run: fn() -> !,
+    /// RAM that Hermit does not know of.
+    free: MemoryMap,
+}
+
+static IMAGE: Once<Image> = Once::new();
+
+/// Takes memory for Hermit, builds its tables and its boot record, and enters it.
+pub(super) fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
+    serial::init();
+    handover::declare_stacks();
+    let info = BootInfo::keep(start_info).unwrap_or_else(|error| refuse(error));
+    let mut free = memory::init(&info.memory).unwrap_or_else(|error| refuse(error));
+    let share = handover::share(&mut free).unwrap_or_else(|error| refuse(error));
+    IMAGE.call_once(|| Image { run, free });
+    let Err(error): Result<Infallible, _> = handover::start(info, image::whole(), share);
+    refuse(error)
+}
+
+/// RAM that nobody owns.
+///
+/// # Panics
+///
+/// Before [`enter`].
+pub(super) fn free_memory() -> &'static MemoryMap {
+    &IMAGE.get().expect("Hermit was entered by the image").free
+}
+
+/// Hermit calls it in a thread of its own, when it has booted.
+#[unsafe(no_mangle)]
+extern "C" fn main(_: i32, _: *const *const u8, _: *const *const u8) {
+    interrupts::disable();
+    let image = IMAGE.get().expect("Hermit was entered by the image");
+    (image.run)()
+}

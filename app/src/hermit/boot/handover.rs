@@ -1,0 +1,140 @@
+//! What Hermit gets: memory, a device tree, a stack, and the boot CPU.
+
+#![expect(unsafe_code, reason = "hands out static memory and leaves for Hermit's entry")]
+
+use core::arch::asm;
+use core::cell::UnsafeCell;
+use core::convert::Infallible;
+use core::fmt::{self, Write};
+
+use arrayvec::ArrayString;
+use runtime_config::ports::COM1_IO;
+
+use super::record::BootRecord;
+use crate::hardware::boot::info::BootInfo;
+use crate::hardware::cpu::clock;
+use crate::hardware::memory::stacks::{self, BOOT_STACK, GuardedStack};
+use crate::hardware::memory::tables::{self, MapError};
+use crate::hermit::abi;
+use crate::platform::device_tree::{DeviceTree, Full};
+use crate::platform::memory_map::MemoryMap;
+use crate::platform::span::Span;
+
+/// Memory for Hermit: its heap, the stacks of its threads, the tables of its own half.
+const SHARE_BYTES: u64 = 32 << 20;
+/// `KERNEL_STACK_SIZE` of Hermit, which its entry adds to the stack pointer.
+const STACK_BYTES: usize = 32 << 10;
+/// A tree of four nodes has about 400.
+const TREE_BYTES: usize = 1024;
+/// Hermit gives `hermit,uefi` a meaning of its own and needs any other.
+const COMPATIBLE: &str = "hermit,pvh";
+
+/// The stack of Hermit's first code, and of its idle task on the boot CPU.
+static STACK: GuardedStack<STACK_BYTES> = GuardedStack::new();
+
+#[repr(C, align(8))]
+struct Tree(UnsafeCell<[u8; TREE_BYTES]>);
+
+// SAFETY: written once, by the boot CPU alone, before Hermit starts and reads it.
+unsafe impl Sync for Tree {}
+
+static TREE: Tree = Tree(UnsafeCell::new([0; TREE_BYTES]));
+
+/// Has the page below Hermit's first stack left out of the tables.
+pub(super) fn declare_stacks() {
+    stacks::declare([("entry", BOOT_STACK.guard()), ("Hermit's first", STACK.guard())]);
+}
+
+/// Takes Hermit's share of free memory: the first bytes behind the image that are mapped by large pages,
+/// because Hermit maps all of its memory by those.
+///
+/// # Errors
+///
+/// There is too little.
+pub(super) fn share(free: &mut MemoryMap) -> Result<Span, NoHandover> {
+    let share = Span::from_bytes(tables::fine_end(), SHARE_BYTES);
+    if !free.spans().iter().any(|span| span.intersection(share) == share) {
+        return Err(NoHandover::Memory);
+    }
+    free.remove(share);
+    Ok(share)
+}
+
+/// Enters Hermit; it does not return.
+///
+/// # Errors
+///
+/// Hermit would not boot.
+pub(super) fn start(info: &BootInfo, image: Span, share: Span) -> Result<Infallible, NoHandover> {
+    let rsdp = info.rsdp.ok_or(NoHandover::NoAcpi)?;
+    // Hermit reads it where it lies. Where that is RAM it is mapped.
+    match tables::map_device(Span::from_bytes(rsdp, 64)) {
+        Ok(()) | Err(MapError::Ram { .. }) => {}
+        Err(error) => return Err(NoHandover::Map(error)),
+    }
+    // SAFETY: see `Tree`.
+    let buffer = unsafe { &mut *TREE.0.get() };
+    let tree = buffer.as_ptr().addr() as u64;
+    write_tree(buffer, share, rsdp)?;
+    // Hermit takes what lies between the start of memory and the end of the image for used.
+    let record = BootRecord::new(share, COM1_IO, tree, image);
+    // SAFETY: 1. Hermit's entry wants the record in `rdi`, the number of the CPU in `esi` and the lowest byte of
+    // its stack in `rsp`. 2. It copies the record first of all, from the stack that it leaves.
+    unsafe {
+        asm!(
+            "mov rsp, {stack}",
+            "xor ebp, ebp",
+            "xor esi, esi",
+            "jmp {entry}",
+            stack = in(reg) STACK.bottom().as_u64(),
+            entry = sym abi::_start,
+            in("rdi") &raw const record,
+            options(noreturn),
+        );
+    }
+}
+
+fn write_tree(buffer: &mut [u8], share: Span, rsdp: u64) -> Result<(), NoHandover> {
+    let mut tree = DeviceTree::begin(buffer, COMPATIBLE)?;
+    tree.memory(share.start, share.bytes())?;
+    tree.place("hermit,rsdp", rsdp, 1)?;
+    // Hermit cannot find out by itself under QEMU, and would guess.
+    let mut arguments = ArrayString::<16>::new();
+    if let Some(measured) = clock::measure(|| 0) {
+        write!(arguments, "-freq {}", measured.tsc_hz / 1_000_000).map_err(|_| NoHandover::Tree)?;
+    }
+    tree.end(&arguments).map(drop).map_err(NoHandover::from)
+}
+
+/// Why Hermit cannot be entered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NoHandover {
+    /// Not enough memory in a row.
+    Memory,
+    /// The loader names no ACPI tables.
+    NoAcpi,
+    /// The ACPI tables cannot be mapped.
+    Map(MapError),
+    /// The device tree does not fit.
+    Tree,
+}
+
+impl From<Full> for NoHandover {
+    fn from(_: Full) -> Self {
+        Self::Tree
+    }
+}
+
+impl fmt::Display for NoHandover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => {
+                let (start, bytes) = (tables::fine_end(), SHARE_BYTES >> 20);
+                write!(f, "Hermit needs {bytes} MiB of memory from {start:#x}")
+            }
+            Self::NoAcpi => f.write_str("Hermit needs ACPI tables, and the loader names none"),
+            Self::Map(error) => error.fmt(f),
+            Self::Tree => write!(f, "Hermit's device tree has more than {TREE_BYTES} bytes"),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The record that Hermit's entry takes.
+//!
+//! # Source
+//!
+//! Crate hermit-entry 0.10, `RawBootInfo`. Its fields are private and only its feature `loader` fills them, with the
+//! parsers of a whole loader, so its layout is repeated here.
+
+use core::num::{NonZeroU16, NonZeroU64};
+
+use crate::platform::span::Span;
+
+/// The platform that is described by a device tree.
+const PLATFORM_DEVICE_TREE: u32 = 3;
+
+/// Hermit's boot information.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct BootRecord {
+    memory_start: u64,
+    memory_end: u64,
+    serial_port: Option<NonZeroU16>,
+    device_tree: Option<NonZeroU64>,
+    image_start: u64,
+    image_end: u64,
+    /// Start, file size, memory size and alignment of the thread-local storage; 0 for none.
+    thread_local: [u64; 4],
+    platform: u32,
+    /// Room for the other platforms' fields.
+    unused: [u64; 5],
+}
+
+impl BootRecord {
+    /// Describes an image without thread-local storage.
+    pub(super) fn new(memory: Span, serial_port: u16, device_tree: u64, image: Span) -> Self {
+        Self {
+            memory_start: memory.start,
+            memory_end: memory.end,
+            serial_port: NonZeroU16::new(serial_port),
+            device_tree: NonZeroU64::new(device_tree),
+            image_start: image.start,
+            image_end: image.end,
+            thread_local: [0; 4],
+            platform: PLATFORM_DEVICE_TREE,
+            unused: [0; 5],
+        }
+    }
+}

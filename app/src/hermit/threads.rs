@@ -1,0 +1,62 @@
+//! The other CPUs: threads of Hermit, one pinned to each core.
+
+#![expect(unsafe_code, reason = "starts threads of the kernel")]
+
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use runtime_config::layout::STACK_BYTES;
+use runtime_config::limits::CPUS_MAX;
+use spin::Once;
+use x86_64::instructions::interrupts;
+
+use crate::hardware::cpu::{apic, clock, control};
+use crate::hardware::exit::refuse;
+use crate::hardware::memory::selfcheck;
+use crate::hardware::memory::window::{self, Window};
+use crate::hermit::{abi, records};
+use crate::runtime::Worker;
+
+/// The longest that a thread may take to its first sleep.
+const PATIENCE_US: u64 = 1_000_000;
+
+static WORKER: Once<Worker> = Once::new();
+static IS_UP: [AtomicBool; CPUS_MAX] = [const { AtomicBool::new(false) }; CPUS_MAX];
+
+/// Starts a thread on every core but the first, and returns how many CPUs work now. One that does not
+/// start in its time is named in the log.
+///
+/// # Context
+///
+/// Once, on the boot CPU, before anything of the window is freed; interrupts are off afterwards.
+pub(super) fn start(vm: &Window, worker: Worker) -> u32 {
+    WORKER.call_once(|| worker);
+    let cores = abi::sys_get_processor_count().min(vm.machine().topology().cpus().len());
+    let mut running = 1;
+    for (core, is_up) in IS_UP.iter().enumerate().take(cores).skip(1) {
+        let (number, bytes) =
+            (core.cast_signed(), usize::try_from(STACK_BYTES).unwrap_or_default());
+        // SAFETY: the thread takes the number of its core and never returns.
+        unsafe { abi::sys_spawn2(thread, core, abi::NORMAL_PRIORITY, bytes, number) };
+        interrupts::disable();
+        if clock::wait(PATIENCE_US, || is_up.load(Ordering::Acquire)) {
+            running += 1;
+        } else {
+            log::warn!(target: "boot", "the thread of core {core} does not start");
+        }
+    }
+    running
+}
+
+/// The first code of a thread.
+unsafe extern "C" fn thread(core: usize) {
+    interrupts::disable();
+    control::protect();
+    records::load();
+    let vm = window::get().expect("the window is there before a second thread is");
+    // What this thread has used so far stays for ever.
+    vm.leave_idle();
+    apic::attach().unwrap_or_else(|error| refuse(error));
+    selfcheck::run().unwrap_or_else(|error| refuse(error));
+    let worker = WORKER.get().expect("threads are started with their loop");
+    worker(vm, &IS_UP[core])
+}
