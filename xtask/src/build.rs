@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the image.
+//! `cargo xtask build`: the image, on either runtime.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,11 +6,16 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::cli::BuildOptions;
+use crate::hermit;
 use crate::process;
+use crate::runtime::Runtime;
 use crate::toolchain::{self, TARGET, Toolchain};
 use crate::workspace::Workspace;
 
-/// Which of the two images.
+/// Where finished images lie.
+const FOLDER: &str = "target/image";
+
+/// The purpose of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Image {
     /// The service.
@@ -21,17 +26,22 @@ pub(crate) enum Image {
 
 impl Image {
     /// Where the finished ELF lies.
-    pub(crate) fn path(self, workspace: &Workspace) -> PathBuf {
-        workspace.path(match self {
-            Self::Service => "target/image/app.elf",
-            Self::SelfTest => "target/image/app-selftest.elf",
-        })
+    pub(crate) fn path(self, workspace: &Workspace, runtime: Runtime) -> PathBuf {
+        let suffix = match self {
+            Self::Service => "",
+            Self::SelfTest => "-selftest",
+        };
+        workspace.path(FOLDER).join(format!("{}{suffix}.elf", runtime.package()))
     }
 
-    fn name(self) -> &'static str {
-        match self {
+    fn name(self, runtime: Runtime) -> String {
+        let name = match self {
             Self::Service => "the image",
             Self::SelfTest => "the self-test image",
+        };
+        match runtime {
+            Runtime::Bare => name.to_owned(),
+            Runtime::Hermit => format!("{name} on Hermit"),
         }
     }
 }
@@ -40,7 +50,7 @@ impl Image {
 pub(crate) fn build(workspace: &Workspace, options: &BuildOptions) -> anyhow::Result<ExitCode> {
     let image = if options.selftest { Image::SelfTest } else { Image::Service };
     let toolchain = Toolchain::ensure(workspace)?;
-    let elf = compile(workspace, &toolchain, image)?;
+    let elf = compile(workspace, &toolchain, options.runtime, image)?;
     let bytes = std::fs::metadata(&elf)?.len();
     println!("{} ({} KiB)", workspace.show(&elf), bytes.div_ceil(1024));
     Ok(ExitCode::SUCCESS)
@@ -50,27 +60,33 @@ pub(crate) fn build(workspace: &Workspace, options: &BuildOptions) -> anyhow::Re
 pub(crate) fn compile(
     workspace: &Workspace,
     toolchain: &Toolchain,
+    runtime: Runtime,
     image: Image,
 ) -> anyhow::Result<PathBuf> {
-    let first = !workspace.path("target/image").join(TARGET).is_dir();
-    let time = if first { ", about a minute the first time" } else { "" };
+    if runtime == Runtime::Hermit {
+        hermit::ensure(workspace, toolchain)?;
+    }
+    let folder = workspace.path(runtime.target_folder()).join(TARGET);
+    let time = if folder.is_dir() { "" } else { &format!(", {}", runtime.first_build()) };
     let how = toolchain.describe();
-    process::announce("Build", &format!("{} by {how}{time}", image.name()));
-    let mut command = toolchain.cargo(workspace, "rustc");
-    command.args(["--bin", "app"]);
+    process::announce("Build", &format!("{} by {how}{time}", image.name(runtime)));
+    let mut command = toolchain.cargo(workspace, runtime, "rustc");
+    command.args(["--bin", runtime.package()]);
     if image == Image::SelfTest {
         command.args(["--features", "selftest"]);
     }
-    command.arg("--").args(toolchain::link_flags(workspace)?);
+    command.arg("--").args(toolchain::link_flags(workspace, runtime)?);
     process::succeed(&mut command).context("the image does not build")?;
-    let built = workspace.path("target/image").join(TARGET).join("release/app");
-    let elf = image.path(workspace);
-    publish(&built, &elf)?;
+    let elf = image.path(workspace, runtime);
+    publish(&folder.join("release").join(runtime.package()), &elf)?;
     Ok(elf)
 }
 
 /// Copies a file so that a guest which boots meanwhile sees the old one or the new one.
 fn publish(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
     let draft = to.with_extension("new");
     std::fs::copy(from, &draft).with_context(|| format!("cannot copy {}", from.display()))?;
     std::fs::rename(&draft, to).with_context(|| format!("cannot write {}", to.display()))

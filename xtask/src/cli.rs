@@ -12,6 +12,8 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::runtime::Runtime;
+
 pub(crate) use bench::{
     Bench, BenchBootOptions, BenchGuestOptions, BenchLinuxOptions, BenchOptions, BenchTcpOptions,
     BenchTurnsOptions,
@@ -78,6 +80,9 @@ pub(crate) struct BuildOptions {
     /// Builds the image that runs its own tests and leaves.
     #[arg(long)]
     pub(crate) selftest: bool,
+    /// What is below the service.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: Runtime,
 }
 
 /// Options of `mind`.

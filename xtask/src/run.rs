@@ -17,6 +17,7 @@ use crate::cli::RunOptions;
 use crate::guest::{self, Guest, NoPong, Plan, plan};
 use crate::instance::{self, Instance};
 use crate::qemu::{self, firmware};
+use crate::runtime::Runtime;
 use crate::sys::{Bond, Signals};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -66,7 +67,7 @@ pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Resu
     let Addresses { resp: host, http } = ports::choose(options, &config)?;
     let toolchain = Toolchain::ensure(workspace)?;
     let qemu = qemu::ensure(options.machine.qemu.as_deref())?;
-    let image = build::compile(workspace, &toolchain, Image::Service)?;
+    let image = build::compile(workspace, &toolchain, Runtime::Bare, Image::Service)?;
     let network = network::choose(options.machine.net)?;
     let accel = accel::choose(options.machine.accel);
     let plan = draft(options, qemu, image, accel.accel)?;
@@ -90,7 +91,7 @@ fn draft(
         image,
         initrd: None,
         machine: machine.machine.clone(),
-        cpu: qemu::CPU,
+        cpu: Runtime::Bare.cpu(),
         memory: machine.memory,
         smp: machine.smp,
         numa: machine.numa,
@@ -181,7 +182,7 @@ fn preview(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCo
     let qemu = qemu::find(options.machine.qemu.as_deref())?;
     let shown = qemu.as_ref().map_or(missing, |path| path.display().to_string());
     let qemu = qemu.unwrap_or_else(|| PathBuf::from("qemu-system-x86_64"));
-    let image = Image::Service.path(workspace);
+    let image = Image::Service.path(workspace, Runtime::Bare);
     let plan = draft(options, qemu, image, accel.accel)?;
     let Addresses { resp: host, http } = addresses;
     let plan = Plan { host, http, network: Some(network.network), ..plan };

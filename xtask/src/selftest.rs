@@ -10,6 +10,7 @@ use runtime_config::verdict::{self, Verdict};
 use crate::accel;
 use crate::build::{self, Image};
 use crate::cli::{FirmwareRequest, SelftestOptions};
+use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 use crate::{process, qemu};
@@ -25,7 +26,7 @@ pub(crate) fn selftest(
     options: &SelftestOptions,
 ) -> anyhow::Result<ExitCode> {
     let toolchain = Toolchain::ensure(workspace)?;
-    let image = build::compile(workspace, &toolchain, Image::SelfTest)?;
+    let image = build::compile(workspace, &toolchain, Runtime::Bare, Image::SelfTest)?;
     let choice = accel::choose(options.accel);
     let mut report = head(&choice)?;
     let mut is_good = true;

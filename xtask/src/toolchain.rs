@@ -13,6 +13,7 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::process;
+use crate::runtime::Runtime;
 use crate::workspace::{self, Workspace};
 
 /// The target of the image.
@@ -81,9 +82,27 @@ impl Toolchain {
         self.minor
     }
 
-    /// A cargo command for the image: `rustc`, `clippy` or `doc`, with the flags that all three
+    /// A cargo command for an image: `rustc`, `clippy` or `doc`, with the flags that all three
     /// share, so that they also share their target folder.
-    pub(crate) fn cargo(&self, workspace: &Workspace, verb: &str) -> Command {
+    pub(crate) fn cargo(&self, workspace: &Workspace, runtime: Runtime, verb: &str) -> Command {
+        let mut command = self.plain_cargo(workspace, verb);
+        command.args(["--target", TARGET, "--release"]);
+        command.arg("--manifest-path").arg(workspace.path(runtime.manifest()));
+        command.args(["--package", runtime.package(), "--target-dir"]);
+        command.arg(workspace.path(runtime.target_folder()));
+        command.env("CARGO_ENCODED_RUSTFLAGS", image_flags().join("\u{1f}"));
+        if self.core == Core::FromSource {
+            command.args(["-Zbuild-std=core,alloc"]);
+            command.args(["-Zbuild-std-features=compiler-builtins-mem"]);
+        }
+        if self.core == Core::FromSource || runtime == Runtime::Hermit {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        command
+    }
+
+    /// A cargo command by this compiler, without flags.
+    pub(crate) fn plain_cargo(&self, workspace: &Workspace, verb: &str) -> Command {
         let mut command = match (self.origin, verb) {
             (Origin::Active, _) => Command::new(environment::active_cargo()),
             // Debian's cargo would look for subcommands in the user's own folder first.
@@ -96,15 +115,7 @@ impl Toolchain {
             command.env("RUSTC", debian("rustc"));
             command.env("RUSTDOC", debian("rustdoc"));
         }
-        command.current_dir(workspace.root()).arg(verb).args(["--target", TARGET]);
-        command.args(["--release", "--package", "app", "--target-dir"]);
-        command.arg(workspace.path("target/image"));
-        command.env("CARGO_ENCODED_RUSTFLAGS", image_flags().join("\u{1f}"));
-        if self.core == Core::FromSource {
-            command.env("RUSTC_BOOTSTRAP", "1");
-            command.args(["-Zbuild-std=core,alloc"]);
-            command.args(["-Zbuild-std-features=compiler-builtins-mem"]);
-        }
+        command.current_dir(workspace.root()).arg(verb);
         command
     }
 }
@@ -120,12 +131,12 @@ fn image_flags() -> Vec<&'static str> {
     flags
 }
 
-/// The flags of the last step, for `cargo rustc --bin app`.
+/// The flags of the last step, for `cargo rustc --bin`.
 ///
 /// # Errors
 /// The link script cannot be read.
-pub(crate) fn link_flags(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
-    let script = workspace.path("app/src/hardware/boot/link.ld");
+pub(crate) fn link_flags(workspace: &Workspace, runtime: Runtime) -> anyhow::Result<Vec<String>> {
+    let script = workspace.path(runtime.link_script());
     let content = std::fs::read(&script).with_context(|| script.display().to_string())?;
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);

@@ -17,6 +17,7 @@ use crate::instance::Instance;
 use crate::network::{self, Network};
 use crate::qemu::{self, Memory, firmware};
 use crate::resp::{Client, Reply};
+use crate::runtime::Runtime;
 use crate::sys::Bond;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -42,10 +43,10 @@ pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Resu
     Ok(Plan {
         firmware: firmware::choose(FirmwareRequest::Auto, &qemu, "q35")?,
         qemu,
-        image: build::compile(workspace, &toolchain, Image::Service)?,
+        image: build::compile(workspace, &toolchain, Runtime::Bare, Image::Service)?,
         initrd: None,
         machine: "q35".to_owned(),
-        cpu: qemu::CPU,
+        cpu: Runtime::Bare.cpu(),
         memory: setting.memory,
         smp: setting.cpus,
         numa: 1,

@@ -10,6 +10,7 @@ use crate::guest::{Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Network};
 use crate::qemu::{self, Memory, firmware};
+use crate::runtime::Runtime;
 use crate::sys::Bond;
 use crate::workspace::Workspace;
 
@@ -73,7 +74,7 @@ impl Machine<'_> {
             image: image.to_path_buf(),
             initrd: None,
             machine: "q35".to_owned(),
-            cpu: qemu::CPU,
+            cpu: Runtime::Bare.cpu(),
             memory: self.memory,
             smp: self.cpus,
             numa: self.nodes,

@@ -13,6 +13,7 @@ use super::tally::Tally;
 use crate::accel::Accel;
 use crate::build::{self, Image};
 use crate::cli::FirmwareRequest;
+use crate::runtime::Runtime;
 use crate::selftest::machine::{Machine, Run};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -41,7 +42,7 @@ const QUICK: usize = 3;
 
 /// Builds the self-test image.
 pub(super) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
-    build::compile(workspace, toolchain, Image::SelfTest)
+    build::compile(workspace, toolchain, Runtime::Bare, Image::SelfTest)
 }
 
 /// Boots it on each machine, or on the quick ones, and judges what it says.

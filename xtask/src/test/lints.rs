@@ -4,6 +4,7 @@ use std::process::Command;
 
 use super::tally::{Skip, Tally};
 use crate::process;
+use crate::runtime::Runtime;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::Workspace;
 
@@ -18,11 +19,11 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Resul
     tally.record("rustdoc host", run_one(&mut host_doc(workspace, host)));
     for features in [None, Some("selftest"), Some("hermit")] {
         let name = features.unwrap_or("image");
-        let mut clippy = toolchain.cargo(workspace, "clippy");
+        let mut clippy = toolchain.cargo(workspace, Runtime::Bare, "clippy");
         select(&mut clippy, features);
         image.clippy(&mut clippy);
         tally.record(&format!("clippy {name}"), run_one(&mut clippy));
-        let mut doc = toolchain.cargo(workspace, "doc");
+        let mut doc = toolchain.cargo(workspace, Runtime::Bare, "doc");
         select(doc.arg("--no-deps"), features);
         if features != Some("hermit") {
             doc.arg("--lib");

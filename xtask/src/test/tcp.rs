@@ -38,6 +38,7 @@ use crate::cli::{LoadNetRequest, NetRequest};
 use crate::process;
 use crate::provision::{self, Removals};
 use crate::qemu;
+use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 use crate::wires::{self, Wire};
 use crate::workspace::Workspace;
@@ -154,7 +155,7 @@ const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> 
 
 /// Builds the image.
 pub(super) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
-    build::compile(workspace, toolchain, Image::Service)
+    build::compile(workspace, toolchain, Runtime::Bare, Image::Service)
 }
 
 /// Runs the cases whose names contain a text.

@@ -13,8 +13,9 @@ use crate::cli::{FirmwareRequest, NetRequest};
 use crate::guest::{self, Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Forward, Network};
-use crate::qemu::{self, Memory, firmware};
+use crate::qemu::{Memory, firmware};
 use crate::resp::Client;
+use crate::runtime::Runtime;
 use crate::sys::Bond;
 use crate::wires::Wire;
 use crate::workspace::Workspace;
@@ -202,7 +203,7 @@ fn plan(program: &Path, image: &Path, host: SocketAddr) -> anyhow::Result<Plan> 
         image: image.to_path_buf(),
         initrd: None,
         machine: "q35".to_owned(),
-        cpu: qemu::CPU,
+        cpu: Runtime::Bare.cpu(),
         memory: Memory::of_mebibytes(512),
         smp: 1,
         numa: 1,

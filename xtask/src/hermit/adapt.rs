@@ -1,0 +1,83 @@
+//! Copies the sources of the Hermit kernel, makes the edits of the table, and judges the result.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail, ensure};
+
+use super::changes::{CHANGES, Change};
+use super::checksum;
+
+/// The edits, and the checksum of their result.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recipe<'a> {
+    /// The edits.
+    pub(super) changes: &'a [Change<'a>],
+    /// As [`checksum::of_tree`] writes it.
+    pub(super) sha256: &'a str,
+}
+
+impl Recipe<'static> {
+    /// The one for the published version.
+    pub(super) const PUBLISHED: Self = Self {
+        changes: CHANGES,
+        sha256: "d4b5727c57008aeffaacea431f04a096039cfaacfb336a621eea3268857d8082",
+    };
+}
+
+/// Writes adapted sources into a new folder.
+///
+/// # Errors
+/// - A text is not in its file as often as the table says.
+/// - A file of the table is not there.
+/// - The result has another checksum.
+pub(super) fn adapt(from: &Path, to: &Path, recipe: &Recipe<'_>) -> anyhow::Result<()> {
+    copy(from, to, recipe.changes)
+        .and_then(|()| judge(to, recipe.sha256))
+        .map_err(|error| anyhow!("{error:#}\n{}", advice(from)))
+}
+
+fn judge(to: &Path, expected: &str) -> anyhow::Result<()> {
+    let found = checksum::of_tree(to)?;
+    ensure!(found == expected, "the result has the checksum {found}, expected {expected}");
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path, changes: &[Change<'_>]) -> anyhow::Result<()> {
+    let files = checksum::sources(from)?;
+    let known: BTreeSet<_> = files.iter().map(|file| file.as_path()).collect();
+    if let Some(change) = changes.iter().find(|change| !known.contains(Path::new(change.file))) {
+        bail!("there is no {}", change.file);
+    }
+    for file in &files {
+        let target = to.join(file);
+        let folder = target.parent().unwrap_or(to);
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let source = from.join(file);
+        let bytes = fs::read(&source).with_context(|| source.display().to_string())?;
+        let bytes = edit(file, bytes, changes)?;
+        fs::write(&target, bytes).with_context(|| target.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// Makes all edits of one file.
+fn edit(file: &Path, bytes: Vec<u8>, changes: &[Change<'_>]) -> anyhow::Result<Vec<u8>> {
+    let mut own = changes.iter().filter(|change| Path::new(change.file) == file).peekable();
+    if own.peek().is_none() {
+        return Ok(bytes);
+    }
+    let text = String::from_utf8(bytes).with_context(|| file.display().to_string())?;
+    Ok(own.try_fold(text, |text, change| change.apply(&text))?.into_bytes())
+}
+
+/// Says what a person can do.
+fn advice(from: &Path) -> String {
+    format!(
+        "The sources of the kernel are not those that xtask/src/hermit/changes.rs is written for. If a \
+         file in {} was changed, remove that folder: cargo unpacks it again. If the table was \
+         changed, put the new checksum into xtask/src/hermit/adapt.rs. --runtime bare needs no kernel.",
+        from.display()
+    )
+}

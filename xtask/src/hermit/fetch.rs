@@ -1,0 +1,98 @@
+//! Has cargo fetch the package of the Hermit kernel, with its dependencies.
+//!
+//! The image's own manifest names the adapted copy, which is not there yet, so a manifest below `target` names
+//! the package in the registry. It begins with the image's lock file: both take the same dependencies.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use super::{PACKAGE, VERSION};
+use crate::exit::{self, Cause};
+use crate::process;
+use crate::runtime::Runtime;
+use crate::toolchain::{TARGET, Toolchain};
+use crate::workspace::Workspace;
+
+/// SHA-256 of the package in the registry. cargo compares the file that it downloads with the lock file.
+const CRATE_SHA256: &str = "e5a914a929e843e539267f5f8d1b6b53add9587db6caa5547b7bff16edba8e03";
+
+/// Returns the folder with the published sources.
+pub(super) fn fetch(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
+    let folder = workspace.path("target/hermit/fetch");
+    write_manifest(workspace, &folder).with_context(|| folder.display().to_string())?;
+    process::announce("Fetch", &format!("{PACKAGE} {VERSION} by cargo, some seconds"));
+    let mut command = toolchain.plain_cargo(workspace, "metadata");
+    command.args(["--format-version", "1", "--filter-platform", TARGET, "--manifest-path"]);
+    let output = process::capture(command.arg(folder.join("Cargo.toml")))?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let message = format!(
+            "cargo cannot fetch {PACKAGE} {VERSION}, which --runtime hermit needs once; with \
+             --runtime bare nothing is fetched. cargo says:\n{reason}"
+        );
+        return Err(exit::failure(Cause::Missing, message));
+    }
+    let lock = fs::read_to_string(folder.join("Cargo.lock")).context("the lock file")?;
+    let found = checksum(&lock).context("the lock file names no checksum")?;
+    ensure!(
+        found == CRATE_SHA256,
+        "{PACKAGE} {VERSION} has the checksum {found} in the registry, expected {CRATE_SHA256}: \
+         another package has its name and version. Look which registry cargo is set to"
+    );
+    sources(&output.stdout)
+}
+
+fn write_manifest(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder.join("src"))?;
+    fs::write(folder.join("src/lib.rs"), "")?;
+    fs::copy(workspace.path(Runtime::Hermit.lock()), folder.join("Cargo.lock"))?;
+    let manifest = format!(
+        "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies.{PACKAGE}]\nversion = \"={VERSION}\"\ndefault-features = false\n"
+    );
+    Ok(fs::write(folder.join("Cargo.toml"), manifest)?)
+}
+
+/// Reads the checksum of the package in a lock file.
+fn checksum(lock: &str) -> Option<&str> {
+    let head = format!("\n[[package]]\nname = \"{PACKAGE}\"\nversion = \"{VERSION}\"\n");
+    let start = lock.find(&head)? + head.len();
+    let entry = lock[start..].split("\n\n").next()?;
+    entry.lines().find_map(|line| line.strip_prefix("checksum = \"")?.strip_suffix('"'))
+}
+
+/// Finds the package in what cargo says of a manifest.
+fn sources(metadata: &[u8]) -> anyhow::Result<PathBuf> {
+    let metadata: Value = serde_json::from_slice(metadata).context("cargo metadata")?;
+    let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
+    let package = packages.iter().find(|package| package["name"] == PACKAGE);
+    let manifest = package.and_then(|package| package["manifest_path"].as_str());
+    let manifest = manifest.with_context(|| format!("cargo metadata does not name {PACKAGE}"))?;
+    Path::new(manifest).parent().map(Path::to_path_buf).context("a manifest without a folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_that_of_the_package() {
+        let lock = "version = 4\n\n[[package]]\nname = \"hermit-entry\"\nversion = \"0.11.0\"\n\
+                    checksum = \"aa\"\n\n[[package]]\nname = \"hermit-kernel\"\nversion = \"0.11.0\"\n\
+                    source = \"x\"\nchecksum = \"bb\"\ndependencies = [\n \"log\",\n]\n\n\
+                    [[package]]\nname = \"log\"\nchecksum = \"cc\"\n";
+        assert_eq!(checksum(lock), Some("bb"));
+        assert_eq!(checksum(&lock.replace("checksum = \"bb\"\n", "")), None);
+    }
+
+    #[test]
+    fn the_sources_are_beside_the_manifest() {
+        let text = r#"{"packages": [{"name": "log", "manifest_path": "/r/log/Cargo.toml"},
+                       {"name": "hermit-kernel", "manifest_path": "/r/h/Cargo.toml"}]}"#;
+        assert_eq!(sources(text.as_bytes()).unwrap(), Path::new("/r/h"));
+        assert!(sources(br#"{"packages": []}"#).is_err());
+    }
+}

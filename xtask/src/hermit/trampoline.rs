@@ -1,0 +1,53 @@
+//! The code with which the other CPUs start, which Hermit keeps as assembly and loads at a fixed address.
+//!
+//! Hermit's build script assembles it with LLVM. The image's build needs the GNU linker anyway, and the GNU
+//! assembler is in the same package.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+use crate::exit::{self, Cause};
+use crate::process;
+
+/// Where Hermit copies it to (`SMP_BOOT_CODE_ADDRESS`).
+const ADDRESS: &str = "0x8000";
+/// Hermit gives it one page.
+const BYTES_MAX: u64 = 4096;
+const SOURCE: &str = "src/arch/x86_64/kernel/boot.s";
+
+/// Whether a kernel's folder has the assembled code.
+pub(super) fn is_assembled(kernel: &Path) -> bool {
+    binary(kernel).is_file()
+}
+
+/// Assembles the code into a kernel's folder.
+///
+/// # Errors
+/// A program of the binutils is missing, or refuses the source.
+pub(super) fn assemble(kernel: &Path) -> anyhow::Result<()> {
+    let (object, binary) = (kernel.join("boot.o"), binary(kernel));
+    let mut assembler = tool("as")?;
+    process::succeed(assembler.arg("-o").arg(&object).arg(kernel.join(SOURCE)))?;
+    let mut linker = tool("ld")?;
+    // `-N`: without it the code would begin behind a page of headers.
+    linker.args(["-m", "elf_x86_64", "-N", "-Ttext", ADDRESS, "-e", "_start"]);
+    process::succeed(linker.args(["--oformat=binary", "-o"]).arg(&binary).arg(&object))?;
+    std::fs::remove_file(&object)?;
+    let bytes = std::fs::metadata(&binary)?.len();
+    ensure!(
+        (1..=BYTES_MAX).contains(&bytes),
+        "{SOURCE} becomes {bytes} bytes, 1 to {BYTES_MAX} fit"
+    );
+    Ok(())
+}
+
+fn binary(kernel: &Path) -> PathBuf {
+    kernel.join("boot.bin")
+}
+
+fn tool(name: &str) -> anyhow::Result<Command> {
+    let missing = || exit::failure(Cause::Missing, format!("no {name}: install binutils"));
+    process::find(name).map(Command::new).ok_or_else(missing).context("the start of other CPUs")
+}

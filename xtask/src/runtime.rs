@@ -1,0 +1,117 @@
+//! The two runtimes of the image, and all that differs between their builds and machines.
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+use crate::qemu;
+
+/// The software below the service in the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Runtime {
+    /// Our own, alone in ring 0.
+    #[default]
+    Bare,
+    /// The Hermit kernel.
+    Hermit,
+}
+
+impl Runtime {
+    /// The word of the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Hermit => "hermit",
+        }
+    }
+
+    /// QEMU's name of the processor.
+    pub(crate) fn cpu(self) -> &'static str {
+        match self {
+            Self::Bare => qemu::CPU,
+            // Without MWAIT, on which idle CPUs spin under TCG, and without x2APIC, in whose mode Hermit leaves
+            // the interrupt controller: the image's driver knows xAPIC.
+            Self::Hermit => "max,-monitor,-x2apic",
+        }
+    }
+
+    /// The package and the program in it, also the stem of the finished ELF.
+    pub(crate) fn package(self) -> &'static str {
+        match self {
+            Self::Bare => "app",
+            Self::Hermit => "app-hermit",
+        }
+    }
+
+    /// The manifest, below the workspace.
+    pub(crate) fn manifest(self) -> &'static str {
+        match self {
+            Self::Bare => "Cargo.toml",
+            // A workspace of its own: what Hermit needs would change the features of other packages.
+            Self::Hermit => "app/hermit/Cargo.toml",
+        }
+    }
+
+    /// The lock file, below the workspace.
+    pub(crate) fn lock(self) -> &'static str {
+        match self {
+            Self::Bare => "Cargo.lock",
+            Self::Hermit => "app/hermit/Cargo.lock",
+        }
+    }
+
+    /// The folder of the build, below the workspace.
+    pub(crate) fn target_folder(self) -> &'static str {
+        match self {
+            Self::Bare => "target/image",
+            Self::Hermit => "target/hermit/image",
+        }
+    }
+
+    /// The link script, below the workspace.
+    pub(crate) fn link_script(self) -> &'static str {
+        match self {
+            Self::Bare => "app/src/hardware/boot/link.ld",
+            Self::Hermit => "app/src/hardware/boot/link.ld",
+        }
+    }
+
+    /// How long the first build takes.
+    pub(crate) fn first_build(self) -> &'static str {
+        match self {
+            Self::Bare => "about a minute the first time",
+            Self::Hermit => "about 3 minutes the first time",
+        }
+    }
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Workspace;
+
+    fn read(file: &str) -> String {
+        std::fs::read_to_string(Workspace::find().unwrap().path(file)).unwrap()
+    }
+
+    /// The lines of a table, without comments.
+    fn table(manifest: &str, head: &str) -> Vec<String> {
+        let lines = manifest.lines().skip_while(|line| *line != head).skip(1);
+        let lines = lines.take_while(|line| !line.starts_with('['));
+        lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn both_images_are_optimized_alike() {
+        let profiles = [Runtime::Bare, Runtime::Hermit]
+            .map(|runtime| table(&read(runtime.manifest()), "[profile.release]"));
+        assert!(profiles[0].len() > 3, "{profiles:?}");
+        assert_eq!(profiles[0], profiles[1]);
+    }
+}
