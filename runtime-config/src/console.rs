@@ -1,8 +1,7 @@
 //! The shape of a line on the serial console.
 //!
 //! The image writes one log record per line: the level's word in capitals, a space, the target, a
-//! colon, the message, as in `WARN net: no DHCP answer`. Where a kernel below the image has the
-//! console, it is `[0][WARN] no DHCP answer`, with the CPU. Lines without a level are written raw:
+//! colon, the message, as in `WARN net: no DHCP answer`. Lines without a level are written raw:
 //! test results, fault lines and panics. The host tool shows warnings and above, and raw lines.
 
 use core::fmt;
@@ -73,15 +72,18 @@ impl FromStr for LogLevel {
 /// Returns the level of a log line, `None` for a raw line.
 #[must_use]
 pub fn level_of(line: &str) -> Option<LogLevel> {
-    let word = match line.strip_prefix('[') {
-        // A kernel below the image has the console, and writes `[cpu][LEVEL] message`.
-        Some(rest) => rest.split_once("][")?.1.split_once(']')?.0,
-        None => line.split([' ', ':']).next()?,
-    };
+    let word = kernel_level(line).or_else(|| line.split([' ', ':']).next())?;
     LogLevel::ALL
         .into_iter()
         .find(|level| *level != LogLevel::Off && level.name().eq_ignore_ascii_case(word))
         .filter(|_| word.bytes().all(|byte| byte.is_ascii_uppercase()))
+}
+
+/// Returns the word between the second pair of brackets of `[CPU][LEVEL] message`.
+fn kernel_level(line: &str) -> Option<&str> {
+    let (cpu, rest) = line.strip_prefix('[')?.split_once("][")?;
+    let (level, _) = rest.split_once("] ")?;
+    (!cpu.is_empty() && cpu.bytes().all(|byte| byte.is_ascii_digit())).then_some(level)
 }
 
 /// Says whether a line belongs on a terminal that shows records up to `threshold`.
@@ -107,12 +109,18 @@ mod tests {
         assert_eq!(level_of("WARN net: no DHCP answer"), Some(LogLevel::Warn));
         assert_eq!(level_of("INFO  boot: 512 MiB"), Some(LogLevel::Info));
         assert_eq!(level_of("warn: not ours"), None);
-        assert_eq!(level_of("[0][WARN] no DHCP answer"), Some(LogLevel::Warn));
-        assert_eq!(level_of("[12][INFO] 1 CPU"), Some(LogLevel::Info));
-        assert_eq!(level_of("[0][PANIC] panicked at x"), None);
         assert_eq!(level_of("test paging ... ok"), None);
         assert_eq!(level_of("OFF"), None);
         assert_eq!(level_of(""), None);
+    }
+
+    #[test]
+    fn a_kernel_has_the_level_in_brackets() {
+        assert_eq!(level_of("[0][INFO] Welcome to a kernel"), Some(LogLevel::Info));
+        assert_eq!(level_of("[12][ERROR] Page fault (#PF)!"), Some(LogLevel::Error));
+        assert_eq!(level_of("[0][PANIC] panicked at a"), None);
+        assert_eq!(level_of("[x][INFO] not a CPU"), None);
+        assert_eq!(level_of("[0] [INFO] not that shape"), None);
     }
 
     #[test]

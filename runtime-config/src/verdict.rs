@@ -6,7 +6,11 @@
 //! if the exit code says so **and** the announced count, the results and the footer agree: QEMU
 //! ends with code 0 on a triple fault, and a guest that stops half-way prints no footer.
 
+mod guest_end;
+
 use core::fmt;
+
+pub use guest_end::{GuestEnd, KernelExit, kernel_stop};
 
 /// Why the guest leaves; the value is the byte that it writes to `isa-debug-exit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,8 +159,8 @@ pub enum Verdict {
 pub enum Break {
     /// QEMU was ended by a signal, or was stopped by the time limit.
     NoExitCode,
-    /// The exit code is neither success nor failure.
-    ExitCode(i32),
+    /// The guest ended with neither success nor failure.
+    End(GuestEnd),
     /// No line announced how many tests there are.
     NoAnnouncement,
     /// The image announced no test at all.
@@ -187,11 +191,7 @@ impl fmt::Display for Break {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NoExitCode => f.write_str("no exit code: a signal or the time limit ended QEMU"),
-            Self::ExitCode(0) => f.write_str("exit code 0: a triple fault or a reset"),
-            Self::ExitCode(code) => match Exit::from_qemu_code(code) {
-                Some(exit) => write!(f, "exit code {code}: {}", exit.meaning()),
-                None => write!(f, "exit code {code}: not the guest's"),
-            },
+            Self::End(end) => end.fmt(f),
             Self::NoAnnouncement => f.write_str("no tests were announced"),
             Self::NoTests => f.write_str("0 tests were announced"),
             Self::NoFooter { announced, results } => {
@@ -222,7 +222,7 @@ fn judge(exit_code: Option<i32>, serial: &str) -> Result<Verdict, Break> {
     let exit_code = exit_code.ok_or(Break::NoExitCode)?;
     let expected = [Exit::Success.qemu_code(), Exit::Failure.qemu_code()];
     if !expected.contains(&exit_code) {
-        return Err(Break::ExitCode(exit_code));
+        return Err(Break::End(GuestEnd::judge(exit_code, serial)));
     }
     let announced = serial.lines().find_map(parse_announcement).ok_or(Break::NoAnnouncement)?;
     if announced == 0 {

@@ -172,7 +172,7 @@ impl Guest {
     /// Makes the error for a guest that did not come up.
     pub(crate) fn explain(&self, reason: &NoPong, limit: Duration) -> anyhow::Error {
         let what = match reason {
-            NoPong::Died(status) => autopsy::meaning(*status),
+            NoPong::Died(status) => autopsy::meaning(*status, &self.instance.console()),
             NoPong::Late => format!("no PONG within {} s", limit.as_secs()),
             NoPong::Interrupted => "interrupted".to_owned(),
         };

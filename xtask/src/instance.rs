@@ -69,6 +69,12 @@ impl Instance {
         self.path("serial.log")
     }
 
+    /// The text on the serial console; empty where there is no file.
+    pub(crate) fn console(&self) -> String {
+        let bytes = fs::read(self.serial()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// The open lock file, for the guest to inherit.
     pub(crate) fn lock_descriptor(&self) -> RawFd {
         self.lock.as_raw_fd()

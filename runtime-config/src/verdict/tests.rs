@@ -45,8 +45,10 @@ fn agreement_on_a_failure_fails() {
 
 #[test]
 fn a_triple_fault_is_no_pass() {
-    assert_eq!(broken(Some(0), TWO_OK), Break::ExitCode(0));
-    assert_eq!(broken(Some(37), TWO_OK), Break::ExitCode(37));
+    assert_eq!(broken(Some(0), TWO_OK), Break::End(GuestEnd::Reset));
+    assert_eq!(broken(Some(37), TWO_OK), Break::End(GuestEnd::Image(Exit::Panic)));
+    let stopped = GuestEnd::Kernel(KernelExit::Failure);
+    assert_eq!(broken(Some(1), TWO_OK), Break::End(stopped));
     assert_eq!(broken(None, TWO_OK), Break::NoExitCode);
 }
 
@@ -71,8 +73,9 @@ fn a_failure_code_without_a_failed_test_is_no_verdict() {
 
 #[test]
 fn breaks_read_as_clauses() {
-    assert_eq!(Break::ExitCode(0).to_string(), "exit code 0: a triple fault or a reset");
-    assert_eq!(Break::ExitCode(39).to_string(), "exit code 39: a CPU exception stopped the guest");
+    let text = |code| Break::End(GuestEnd::judge(code, "INFO boot: up")).to_string();
+    assert_eq!(text(0), "exit code 0: a triple fault or a reset");
+    assert_eq!(text(39), "exit code 39: a CPU exception stopped the guest");
     assert_eq!(
         Break::NoFooter { announced: 9, results: 4 }.to_string(),
         "no footer: 4 results of 9 tests"

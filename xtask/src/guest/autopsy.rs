@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use runtime_config::verdict::Exit;
+use runtime_config::verdict::{self, Exit, GuestEnd};
 
 use crate::instance::Instance;
 
@@ -15,16 +15,15 @@ pub(crate) fn is_success(status: ExitStatus) -> bool {
     status.code().and_then(Exit::from_qemu_code) == Some(Exit::Success)
 }
 
-/// Says what an exit status of QEMU means.
-pub(super) fn meaning(status: ExitStatus) -> String {
+/// Says what an exit status of QEMU means, with the line in which a kernel below the image says why.
+pub(super) fn meaning(status: ExitStatus, serial: &str) -> String {
     let Some(code) = status.code() else {
         return format!("signal {} ended QEMU", status.signal().unwrap_or_default());
     };
-    match (code, Exit::from_qemu_code(code)) {
-        (_, Some(exit)) => format!("exit code {code}: {}", exit.meaning()),
-        (0, None) => "exit code 0: the guest reset itself or a triple fault did".to_owned(),
-        (1, None) => "exit code 1: QEMU refused to start the guest".to_owned(),
-        (_, None) => format!("exit code {code}: the guest wrote it to the debug-exit port"),
+    let end = GuestEnd::judge(code, serial);
+    match (end, verdict::kernel_stop(serial)) {
+        (GuestEnd::Kernel(_), Some(line)) => format!("{end}: {line}"),
+        _ => end.to_string(),
     }
 }
 
@@ -61,13 +60,19 @@ mod tests {
 
     #[test]
     fn codes_have_meanings() {
-        let text = |code: i32| meaning(ExitStatus::from_raw(code << 8));
+        let with = |code: i32, serial| meaning(ExitStatus::from_raw(code << 8), serial);
+        let text = |code| with(code, "INFO boot: up\n");
         assert_eq!(text(37), "exit code 37: the guest panicked");
         assert!(text(0).contains("triple fault"));
-        assert!(text(1).contains("refused"));
+        assert!(with(1, "").contains("QEMU refused"));
+        assert_eq!(text(1), "exit code 1: the kernel below the image stopped it");
+        assert_eq!(text(3), "exit code 3: the kernel below the image ended it");
+        let line = "[0][ERROR] Page fault (#PF)!";
+        let fault = with(1, &format!("[0][INFO] up\n{line}\n"));
+        assert_eq!(fault, format!("exit code 1: the kernel below the image stopped it: {line}"));
         assert!(is_success(ExitStatus::from_raw(33 << 8)));
         assert!(!is_success(ExitStatus::from_raw(0)), "a triple fault");
-        assert_eq!(meaning(ExitStatus::from_raw(9)), "signal 9 ended QEMU");
+        assert_eq!(meaning(ExitStatus::from_raw(9), ""), "signal 9 ended QEMU");
     }
 
     #[test]

@@ -1,0 +1,160 @@
+//! The end of a guest, by QEMU's exit code and the console.
+//!
+//! A guest has two programs that can end it: the image, with a code of [`Exit`], and a kernel below the image,
+//! with a code of [`KernelExit`]. Hermit is such a kernel; without one only the image ends the guest.
+
+use core::fmt;
+
+use super::Exit;
+
+/// How a kernel below the image ends the guest; the value is what it writes to `isa-debug-exit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum KernelExit {
+    /// It panicked, or met a CPU exception that it does not handle.
+    Failure = 0,
+    /// The program's `main` returned, or the program asked for it.
+    Success = 1,
+}
+
+impl KernelExit {
+    /// Returns the exit code that QEMU ends with: 1 for a failure, 3 for success.
+    #[must_use]
+    pub const fn qemu_code(self) -> i32 {
+        ((self as i32) << 1) | 1
+    }
+}
+
+/// The line of a panic of the kernel has this behind its CPU: `[0][PANIC] panicked at …`.
+const PANIC: &str = "][PANIC] ";
+/// The first line of an unhandled CPU exception has this behind its CPU, and the exception's abbreviation in
+/// parentheses: `[0][ERROR] Page fault (#PF)!`.
+const ERROR: &str = "][ERROR] ";
+
+/// Returns the first line in which a kernel below the image says why it stops it: its panic, or a CPU exception
+/// that it does not handle.
+#[must_use]
+pub fn kernel_stop(serial: &str) -> Option<&str> {
+    serial.lines().find(|line| {
+        let is_fault = |text: &str| text.contains("(#") || text.contains("(NMI)");
+        line.starts_with('[')
+            && (line.contains(PANIC)
+                || line.split_once(ERROR).is_some_and(|(_, text)| is_fault(text)))
+    })
+}
+
+/// How a guest ended that no signal has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuestEnd {
+    /// The image ended it.
+    Image(Exit),
+    /// The kernel below the image ended it.
+    Kernel(KernelExit),
+    /// It was reset: nothing on the debug-exit port.
+    Reset,
+    /// QEMU refused to start it.
+    NotStarted,
+    /// An exit code that neither the image nor a kernel uses.
+    Unknown(i32),
+}
+
+impl GuestEnd {
+    /// Judges by QEMU's exit code and the text of the console.
+    ///
+    /// QEMU ends with code 1 where it cannot start a guest, and a kernel's failure has the same code. Kernels
+    /// write to the console from their first steps, so a guest with an empty console was not started.
+    #[must_use]
+    pub fn judge(code: i32, serial: &str) -> Self {
+        if let Some(exit) = Exit::from_qemu_code(code) {
+            return Self::Image(exit);
+        }
+        let has_started = !serial.trim().is_empty();
+        match code {
+            0 => Self::Reset,
+            1 if !has_started => Self::NotStarted,
+            code if code == KernelExit::Failure.qemu_code() => Self::Kernel(KernelExit::Failure),
+            code if code == KernelExit::Success.qemu_code() => Self::Kernel(KernelExit::Success),
+            code => Self::Unknown(code),
+        }
+    }
+
+    /// Returns QEMU's exit code.
+    #[must_use]
+    pub const fn qemu_code(self) -> i32 {
+        match self {
+            Self::Image(exit) => exit.qemu_code(),
+            Self::Kernel(exit) => exit.qemu_code(),
+            Self::Reset => 0,
+            Self::NotStarted => 1,
+            Self::Unknown(code) => code,
+        }
+    }
+
+    /// Says in a clause what it means.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Image(exit) => exit.meaning(),
+            Self::Kernel(KernelExit::Failure) => "the kernel below the image stopped it",
+            Self::Kernel(KernelExit::Success) => "the kernel below the image ended it",
+            Self::Reset => "a triple fault or a reset",
+            Self::NotStarted => "QEMU refused to start the guest",
+            Self::Unknown(_) => "neither the image nor a kernel uses it",
+        }
+    }
+}
+
+impl fmt::Display for GuestEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {}: {}", self.qemu_code(), self.meaning())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOOTED: &str = "[0][INFO] Welcome\r\n";
+
+    #[test]
+    fn codes_of_the_image_and_of_a_kernel_differ() {
+        for exit in Exit::ALL {
+            assert_eq!(GuestEnd::judge(exit.qemu_code(), BOOTED), GuestEnd::Image(exit));
+        }
+        assert_eq!(GuestEnd::judge(1, BOOTED), GuestEnd::Kernel(KernelExit::Failure));
+        assert_eq!(GuestEnd::judge(3, BOOTED), GuestEnd::Kernel(KernelExit::Success));
+        assert_eq!(GuestEnd::judge(0, BOOTED), GuestEnd::Reset);
+        assert_eq!(GuestEnd::judge(5, BOOTED), GuestEnd::Unknown(5));
+    }
+
+    #[test]
+    fn a_guest_that_wrote_nothing_was_refused_by_qemu() {
+        assert_eq!(GuestEnd::judge(1, ""), GuestEnd::NotStarted);
+        assert_eq!(GuestEnd::judge(1, "\r\n"), GuestEnd::NotStarted);
+    }
+
+    #[test]
+    fn ends_show_their_code() {
+        for code in [0, 1, 3, 5, 33, 37] {
+            let end = GuestEnd::judge(code, BOOTED);
+            assert_eq!(end.qemu_code(), code);
+            assert!(end.to_string().starts_with(&format!("exit code {code}: ")), "{end}");
+        }
+        let end = GuestEnd::judge(1, BOOTED);
+        assert_eq!(end.to_string(), "exit code 1: the kernel below the image stopped it");
+    }
+
+    #[test]
+    fn a_kernel_says_why_it_stops() {
+        let stop = |line| kernel_stop(line).is_some();
+        assert!(stop("[1][PANIC] panicked at src/a.rs:1:2:"));
+        assert!(stop("[0][ERROR] Page fault (#PF)!"));
+        assert!(stop("[0][ERROR] General Protection (#GP) Exception: frame, error 0x0"));
+        assert!(stop("[0][ERROR] Non-Maskable Interrupt (NMI) Exception: frame"));
+        assert!(!stop("[0][ERROR] no network device"));
+        assert!(!stop("[0][INFO] Page fault (#PF)!"));
+        assert!(!stop("FAULT #PF address=0x0"));
+        let serial = "[0][INFO] up\r\n[0][PANIC] panicked at a\r\nlater\r\n";
+        assert_eq!(kernel_stop(serial), Some("[0][PANIC] panicked at a"));
+    }
+}
