@@ -75,7 +75,7 @@ pub(crate) fn compile(
     if image == Image::SelfTest {
         command.args(["--features", "selftest"]);
     }
-    command.arg("--").args(toolchain::link_flags(workspace, runtime)?);
+    command.arg("--").args(toolchain::link_flags(workspace)?);
     process::succeed(&mut command).context("the image does not build")?;
     let elf = image.path(workspace, runtime);
     publish(&folder.join("release").join(runtime.package()), &elf)?;

@@ -80,7 +80,7 @@ pub(crate) struct BuildOptions {
     /// Builds the image that runs its own tests and leaves.
     #[arg(long)]
     pub(crate) selftest: bool,
-    /// What is below the service.
+    /// The software below the service.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
 }

@@ -14,9 +14,11 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use crate::cli::{LayerName, MutateOptions};
+use crate::process;
+use crate::runtime::Runtime;
+use crate::test::{self, TestBed};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{process, test};
 
 use patch::Patch;
 
@@ -42,6 +44,10 @@ pub(crate) fn mutate(workspace: &Workspace, options: &MutateOptions) -> anyhow::
     Ok(if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn bed<'a>(tree: &'a Workspace, toolchain: &'a Toolchain) -> TestBed<'a> {
+    TestBed { workspace: tree, toolchain, runtime: Runtime::Bare }
+}
+
 /// Proves that the tests pass without a fault: else a failure would prove nothing.
 fn check_baseline(
     workspace: &Workspace,
@@ -59,8 +65,9 @@ fn check_baseline(
     for layer in layers {
         let name = test::name(layer);
         process::announce("Baseline", &format!("{name}, without a fault"));
-        test::prepare_layer(tree, toolchain, layer, "")?;
-        if let Some(failure) = test::run_layer(tree, toolchain, layer, "", false).failures.first() {
+        let bed = bed(tree, toolchain);
+        test::prepare_layer(&bed, layer, "")?;
+        if let Some(failure) = test::run_layer(&bed, layer, "", false).failures.first() {
             bail!("{name} fails without a fault: {failure}");
         }
     }
@@ -76,8 +83,9 @@ fn plant(
 ) -> anyhow::Result<String> {
     copy::refresh(workspace, tree)?;
     patch.apply(tree)?;
-    test::prepare_layer(tree, toolchain, patch.layer, &patch.test).context("with the patch")?;
-    let tally = test::run_layer(tree, toolchain, patch.layer, &patch.test, false);
+    let bed = bed(tree, toolchain);
+    test::prepare_layer(&bed, patch.layer, &patch.test).context("with the patch")?;
+    let tally = test::run_layer(&bed, patch.layer, &patch.test, false);
     // The expected test must be among those that fail: a name that matches nothing is no catch.
     let expected = patch.test.rsplit("::").next().unwrap_or_default();
     let first = tally.failures.iter().find(|failure| failure.contains(expected));

@@ -17,7 +17,6 @@ use crate::cli::RunOptions;
 use crate::guest::{self, Guest, NoPong, Plan, plan};
 use crate::instance::{self, Instance};
 use crate::qemu::{self, firmware};
-use crate::runtime::Runtime;
 use crate::sys::{Bond, Signals};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -67,7 +66,7 @@ pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Resu
     let Addresses { resp: host, http } = ports::choose(options, &config)?;
     let toolchain = Toolchain::ensure(workspace)?;
     let qemu = qemu::ensure(options.machine.qemu.as_deref())?;
-    let image = build::compile(workspace, &toolchain, Runtime::Bare, Image::Service)?;
+    let image = build::compile(workspace, &toolchain, options.machine.runtime, Image::Service)?;
     let network = network::choose(options.machine.net)?;
     let accel = accel::choose(options.machine.accel);
     let plan = draft(options, qemu, image, accel.accel)?;
@@ -91,7 +90,7 @@ fn draft(
         image,
         initrd: None,
         machine: machine.machine.clone(),
-        cpu: Runtime::Bare.cpu(),
+        cpu: machine.runtime.cpu(),
         memory: machine.memory,
         smp: machine.smp,
         numa: machine.numa,
@@ -182,11 +181,14 @@ fn preview(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCo
     let qemu = qemu::find(options.machine.qemu.as_deref())?;
     let shown = qemu.as_ref().map_or(missing, |path| path.display().to_string());
     let qemu = qemu.unwrap_or_else(|| PathBuf::from("qemu-system-x86_64"));
-    let image = Image::Service.path(workspace, Runtime::Bare);
+    let image = Image::Service.path(workspace, options.machine.runtime);
     let plan = draft(options, qemu, image, accel.accel)?;
     let Addresses { resp: host, http } = addresses;
     let plan = Plan { host, http, network: Some(network.network), ..plan };
     println!("  compiler  {toolchain}");
+    if let Some(note) = options.machine.runtime.note() {
+        println!("   runtime  {note}");
+    }
     println!("      qemu  {shown}");
     println!("     accel  {}: {}", accel.accel, accel.why);
     println!("   network  {}: {}", network.network, network.why);

@@ -68,11 +68,11 @@ impl Runtime {
         }
     }
 
-    /// The link script, below the workspace.
-    pub(crate) fn link_script(self) -> &'static str {
+    /// A clause for reports, `None` for the one that goes without saying.
+    pub(crate) fn note(self) -> Option<&'static str> {
         match self {
-            Self::Bare => "app/src/hardware/boot/link.ld",
-            Self::Hermit => "app/src/hardware/boot/link.ld",
+            Self::Bare => None,
+            Self::Hermit => Some("hermit: the Hermit kernel"),
         }
     }
 

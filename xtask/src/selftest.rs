@@ -26,14 +26,15 @@ pub(crate) fn selftest(
     options: &SelftestOptions,
 ) -> anyhow::Result<ExitCode> {
     let toolchain = Toolchain::ensure(workspace)?;
-    let image = build::compile(workspace, &toolchain, Runtime::Bare, Image::SelfTest)?;
+    let image = build::compile(workspace, &toolchain, options.runtime, Image::SelfTest)?;
     let choice = accel::choose(options.accel);
-    let mut report = head(&choice)?;
+    let mut report = head(options.runtime, &choice)?;
     let mut is_good = true;
     let stale = format!("selftest={STALE} selftest.seconds={}", options.seconds);
     let runs = [(1, ""), (2, ""), (options.smp, stale.as_str())];
     for (cpus, append) in runs {
         let machine = Machine {
+            runtime: options.runtime,
             cpus,
             nodes: 1,
             memory: Machine::MEMORY,
@@ -57,13 +58,13 @@ pub(crate) fn selftest(
 }
 
 /// What it ran on.
-fn head(choice: &accel::Choice) -> anyhow::Result<String> {
+fn head(runtime: Runtime, choice: &accel::Choice) -> anyhow::Result<String> {
     let qemu = process::ask(qemu::ensure(None)?, &["--version"]).unwrap_or_default();
     let kernel = process::ask("uname", &["-sr"]).unwrap_or_default();
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(format!(
-        "vmalloc {} selftest\nhost: {}, {threads} threads, {}\n{}\naccel: {}, {}\n",
+        "vmalloc {} selftest, runtime {runtime}\nhost: {}, {threads} threads, {}\n{}\naccel: {}, {}\n",
         env!("CARGO_PKG_VERSION"),
         model(&cpuinfo),
         kernel.trim(),
@@ -102,6 +103,7 @@ fn is_telling(line: &str) -> bool {
         || line.starts_with("INFO boot")
         || line.starts_with("WARN")
         || words.iter().any(|word| line.starts_with(word))
+        || verdict::kernel_stop(line).is_some()
         || verdict::test_lines(line).any(|line| !line.passed)
 }
 

@@ -3,6 +3,8 @@
 //! The last line is `N passed, N failed, N skipped`. A layer without a test has failed: a pattern
 //! that matches nothing must not look like success. Where `CI` is set a skipped test has failed.
 
+mod bed;
+mod hermit;
 mod image;
 mod libtest;
 mod lints;
@@ -15,30 +17,32 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 
+use crate::build::Image;
 use crate::cli::{LayerName, TestOptions};
+use crate::exit::{self, Cause};
 use crate::load;
 use crate::process;
+use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 use tally::Tally;
 
+pub(crate) use bed::TestBed;
+
 /// Runs the verb.
 pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Result<ExitCode> {
     if let Some(minutes) = options.soak {
-        return load::soak(workspace, minutes);
+        return load::soak(workspace, options.runtime, minutes);
     }
-    let layers = match &options.layers[..] {
-        [] if options.all => LayerName::value_variants().to_vec(),
-        [] => LayerName::value_variants().iter().copied().filter(is_short).collect(),
-        named => named.to_vec(),
-    };
+    let layers = layers(options)?;
     let toolchain = Toolchain::ensure(workspace)?;
+    let bed = TestBed { workspace, toolchain: &toolchain, runtime: options.runtime };
     let mut rows = Vec::new();
     for layer in layers {
         process::announce("Test", &format!("{} ({})", name(layer), about(layer)));
         let start = Instant::now();
-        let tally = run_layer(workspace, &toolchain, layer, &options.filter, options.all);
+        let tally = run_layer(&bed, layer, &options.filter, options.all);
         eprint!("{}", tally.transcript);
         for failure in &tally.failures {
             eprintln!("    FAILED  {}: {failure}", name(layer));
@@ -64,25 +68,21 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
 }
 
 /// Runs one layer; what keeps it from running is its failure.
-pub(crate) fn run_layer(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    layer: LayerName,
-    filter: &str,
-    all: bool,
-) -> Tally {
+pub(crate) fn run_layer(bed: &TestBed<'_>, layer: LayerName, filter: &str, all: bool) -> Tally {
+    let workspace = bed.workspace;
     let result = match layer {
-        LayerName::Lints => lints::run(workspace, toolchain),
+        LayerName::Lints => lints::run(workspace, bed.toolchain),
         LayerName::Unit => suites::unit(workspace, filter),
         LayerName::Model => suites::model(workspace, filter),
         LayerName::Loom => suites::loom(workspace, filter),
         LayerName::Loopback => suites::loopback(workspace),
-        LayerName::Image => image::run(workspace, toolchain, all),
-        LayerName::Tcp => tcp::run(workspace, toolchain, filter),
-        LayerName::Differential => tcp::differential::run(workspace, toolchain, filter),
-        LayerName::Clients => tcp::libraries::run(workspace, toolchain, filter),
-        LayerName::Boots => tcp::boots::run(workspace, toolchain),
-        LayerName::Browser => tcp::browser::run(workspace, toolchain),
+        LayerName::Image => image::run(bed, all),
+        LayerName::Tcp => tcp::run(bed, filter),
+        LayerName::Hermit => hermit::run(bed, filter, all),
+        LayerName::Differential => tcp::differential::run(bed, filter),
+        LayerName::Clients => tcp::libraries::run(bed, filter),
+        LayerName::Boots => tcp::boots::run(bed),
+        LayerName::Browser => tcp::browser::run(bed),
     };
     let tally = result.unwrap_or_else(|error| Tally::failure(format!("{error:#}")));
     if tally.is_empty() { Tally::failure("no test ran".to_owned()) } else { tally }
@@ -90,23 +90,58 @@ pub(crate) fn run_layer(
 
 /// Builds what a layer runs, so that a compile error is told from a failed test.
 pub(crate) fn prepare_layer(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
+    bed: &TestBed<'_>,
     layer: LayerName,
     filter: &str,
 ) -> anyhow::Result<()> {
     match layer {
         LayerName::Lints => Ok(()),
         LayerName::Unit | LayerName::Model | LayerName::Loom | LayerName::Loopback => {
-            suites::compile(workspace, layer, filter)
+            suites::compile(bed.workspace, layer, filter)
         }
-        LayerName::Image => image::compile(workspace, toolchain).map(|_| ()),
+        LayerName::Image => bed.compile(Image::SelfTest).map(|_| ()),
+        LayerName::Hermit => {
+            TestBed { runtime: Runtime::Hermit, ..*bed }.compile(Image::Service).map(|_| ())
+        }
         LayerName::Tcp
         | LayerName::Differential
         | LayerName::Clients
         | LayerName::Boots
-        | LayerName::Browser => tcp::compile(workspace, toolchain).map(|_| ()),
+        | LayerName::Browser => bed.compile(Image::Service).map(|_| ()),
     }
+}
+
+/// The layers that were asked for.
+///
+/// # Errors
+/// A runtime was named, and a layer that boots no image.
+fn layers(options: &TestOptions) -> anyhow::Result<Vec<LayerName>> {
+    let chosen = options.runtime != Runtime::default();
+    if let Some(&other) = options.layers.iter().find(|layer| chosen && !boots_image(layer)) {
+        let message = format!("--runtime: the layer {} boots no image", name(other));
+        return Err(exit::failure(Cause::Usage, message));
+    }
+    if !options.layers.is_empty() {
+        return Ok(options.layers.clone());
+    }
+    let is_wanted = |layer: &LayerName| {
+        (options.all || is_short(layer))
+            // Its cases are a part of the other layers with this runtime.
+            && (!chosen || boots_image(layer) && *layer != LayerName::Hermit)
+    };
+    Ok(LayerName::value_variants().iter().copied().filter(is_wanted).collect())
+}
+
+/// Whether a layer depends on the runtime.
+fn boots_image(layer: &LayerName) -> bool {
+    !matches!(
+        layer,
+        LayerName::Lints
+            | LayerName::Unit
+            | LayerName::Model
+            | LayerName::Loom
+            | LayerName::Loopback
+    )
 }
 
 /// Whether a layer runs without being asked for.
@@ -131,11 +166,41 @@ fn about(layer: LayerName) -> &'static str {
         LayerName::Loopback => "the service without QEMU; about a minute",
         LayerName::Image => "the image's own tests in QEMU; about a minute",
         LayerName::Tcp => "the image as clients see it; some minutes",
+        LayerName::Hermit => "the image on the Hermit kernel; some seconds",
         LayerName::Differential => {
             "the replies of Redis and of the image, byte by byte; about a minute"
         }
         LayerName::Clients => "client libraries from their registries; some minutes",
         LayerName::Boots => "50 boots in a row; about a minute",
         LayerName::Browser => "the page in a browser; some seconds",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+
+    fn chosen(line: &str) -> anyhow::Result<String> {
+        let words = ["xtask", "test"].into_iter().chain(line.split_whitespace());
+        let Verb::Test(options) = Cli::parse_from(words).verb else { panic!("not a test") };
+        Ok(layers(&options)?.into_iter().map(name).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn a_runtime_selects_the_layers_that_boot_an_image() {
+        let short = "lints unit model loom loopback image tcp hermit";
+        assert_eq!(chosen("").unwrap(), short);
+        let all = format!("{short} differential clients boots browser");
+        assert_eq!(chosen("--all").unwrap(), all);
+        assert_eq!(chosen("--runtime hermit").unwrap(), "image tcp");
+        let all = "image tcp differential clients boots browser";
+        assert_eq!(chosen("--runtime hermit --all").unwrap(), all);
+        assert_eq!(chosen("tcp --runtime hermit").unwrap(), "tcp");
+        let error = chosen("unit --runtime hermit").unwrap_err();
+        assert_eq!(exit::cause_of(&error), Some(Cause::Usage));
+        assert!(error.to_string().contains("unit"), "{error}");
     }
 }

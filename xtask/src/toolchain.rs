@@ -98,6 +98,10 @@ impl Toolchain {
         if self.core == Core::FromSource || runtime == Runtime::Hermit {
             command.env("RUSTC_BOOTSTRAP", "1");
         }
+        if runtime == Runtime::Hermit {
+            // Read by Hermit's log: without it the levels on the console are coloured.
+            command.env("NO_COLOR", "1");
+        }
         command
     }
 
@@ -135,8 +139,8 @@ fn image_flags() -> Vec<&'static str> {
 ///
 /// # Errors
 /// The link script cannot be read.
-pub(crate) fn link_flags(workspace: &Workspace, runtime: Runtime) -> anyhow::Result<Vec<String>> {
-    let script = workspace.path(runtime.link_script());
+pub(crate) fn link_flags(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
+    let script = workspace.path("app/src/hardware/boot/link.ld");
     let content = std::fs::read(&script).with_context(|| script.display().to_string())?;
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);

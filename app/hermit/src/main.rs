@@ -1,12 +1,13 @@
-//! The program on the Hermit kernel, which starts before it and calls its `main`.
+//! The image on the Hermit kernel: the entry, and the kernel to link with. Everything else is the library's.
 
 #![no_std]
 #![no_main]
-#![expect(unsafe_code, reason = "Hermit finds `main` by its name")]
 
 extern crate hermit as _;
 
-/// Called by Hermit on its first task, with the arguments behind `--`.
-// SAFETY: no other function of the program has this name.
+/// Enters the image with the loader's records.
+#[expect(unsafe_code, reason = "the entry code calls it by its symbol")]
 #[unsafe(no_mangle)]
-extern "C" fn main(_count: i32, _arguments: *const *const u8, _environment: *const *const u8) {}
+extern "C" fn image_main(start_info: app::image::StartInfo) -> ! {
+    app::image::enter(start_info)
+}

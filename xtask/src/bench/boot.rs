@@ -14,6 +14,7 @@ use crate::guest::Plan;
 use crate::linux::Linux;
 use crate::process;
 use crate::qemu::Memory;
+use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
 /// Boots of the image for each of Linux, which takes so much longer.
@@ -24,8 +25,8 @@ const REDIS: u16 = 6379;
 /// Runs the verb.
 pub(super) fn boot(workspace: &Workspace, options: &BenchBootOptions) -> anyhow::Result<ExitCode> {
     let linux = Linux::ensure(workspace)?;
-    let setting =
-        Setting { memory: Memory::of_mebibytes(512), cpus: 2, accel: Accel::Tcg, append: "" };
+    let (runtime, memory) = (Runtime::Bare, Memory::of_mebibytes(512));
+    let setting = Setting { runtime, memory, cpus: 2, accel: Accel::Tcg, append: "" };
     let ours = image::plan(workspace, &setting)?;
     let (files, line) = linux.redis(ports::GUEST_ADDRESS.into())?;
     let peer = Plan {

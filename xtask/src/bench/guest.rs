@@ -38,13 +38,14 @@ pub(super) fn guest(
     let switches = if options.compare { &SWITCHES[..] } else { &SWITCHES[..1] };
     let mut runs = Vec::new();
     for append in switches {
-        let cpus = options.smp;
-        let setting = Setting { memory: options.memory, cpus, accel: Accel::Tcg, append };
+        let (runtime, cpus, memory) = (options.runtime, options.smp, options.memory);
+        let setting = Setting { runtime, memory, cpus, accel: Accel::Tcg, append };
         let (guest, _) = image::boot(workspace, image::plan(workspace, &setting)?)?;
         let mut client = Client::connect(guest.plan().host)?;
         runs.push(parse(&image::vbench(&mut client, "all", 1, cpus, options.ms)?));
     }
-    println!("{} CPUs, {}, load {}", options.smp, options.memory, super::load());
+    let on = options.runtime.note().map(|note| format!("{note}, ")).unwrap_or_default();
+    println!("{on}{} CPUs, {}, load {}", options.smp, options.memory, super::load());
     if options.compare {
         print_prices(&runs);
     } else {

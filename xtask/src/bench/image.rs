@@ -30,6 +30,7 @@ const LOOPS: &str = "100000000";
 /// What a guest is started with; the rest is the same for all.
 #[derive(Clone, Debug)]
 pub(super) struct Setting<'a> {
+    pub(super) runtime: Runtime,
     pub(super) memory: Memory,
     pub(super) cpus: u32,
     pub(super) accel: Accel,
@@ -43,10 +44,10 @@ pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Resu
     Ok(Plan {
         firmware: firmware::choose(FirmwareRequest::Auto, &qemu, "q35")?,
         qemu,
-        image: build::compile(workspace, &toolchain, Runtime::Bare, Image::Service)?,
+        image: build::compile(workspace, &toolchain, setting.runtime, Image::Service)?,
         initrd: None,
         machine: "q35".to_owned(),
-        cpu: Runtime::Bare.cpu(),
+        cpu: setting.runtime.cpu(),
         memory: setting.memory,
         smp: setting.cpus,
         numa: 1,

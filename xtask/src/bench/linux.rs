@@ -16,6 +16,7 @@ use crate::linux::Linux;
 use crate::process;
 use crate::qemu::Memory;
 use crate::resp::Client;
+use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
 const MEMORY: Memory = Memory::of_mebibytes(2048);
@@ -70,7 +71,8 @@ pub(super) fn linux(
 }
 
 fn plan(workspace: &Workspace, cpus: u32, accel: Accel) -> anyhow::Result<Plan> {
-    image::plan(workspace, &Setting { memory: MEMORY, cpus, accel, append: "" })
+    let runtime = Runtime::Bare;
+    image::plan(workspace, &Setting { runtime, memory: MEMORY, cpus, accel, append: "" })
 }
 
 /// Boots the image and has it do everything.

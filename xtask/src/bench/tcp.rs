@@ -22,6 +22,7 @@ use crate::guest::Plan;
 use crate::linux::{self, Linux};
 use crate::process;
 use crate::provision::{self, Removals};
+use crate::runtime::Runtime;
 use crate::wires::{self, Wire};
 use crate::workspace::Workspace;
 
@@ -87,7 +88,8 @@ fn plans(
 ) -> anyhow::Result<[Plan; 2]> {
     let append = format!("{CLIENTS} {}", ours.append());
     let (memory, cpus) = (options.memory, options.smp);
-    let setting = Setting { memory, cpus, accel: Accel::Tcg, append: append.trim_end() };
+    let (runtime, append) = (Runtime::Bare, append.trim_end());
+    let setting = Setting { runtime, memory, cpus, accel: Accel::Tcg, append };
     let image = image::plan(workspace, &setting)?;
     let (files, line) = linux.redis(theirs.address())?;
     let guest = Plan {

@@ -13,6 +13,7 @@ use crate::cli::BenchTurnsOptions;
 use crate::process;
 use crate::qemu::Memory;
 use crate::resp::{Client, Reply};
+use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
 /// What the other client does, again and again: memory is allocated, zeroed, read, checked, freed.
@@ -35,8 +36,8 @@ pub(super) fn turns(
     workspace: &Workspace,
     options: &BenchTurnsOptions,
 ) -> anyhow::Result<ExitCode> {
-    let memory = Memory::of_mebibytes(2048);
-    let setting = Setting { memory, cpus: options.smp, accel: Accel::Tcg, append: "" };
+    let (runtime, memory) = (Runtime::Bare, Memory::of_mebibytes(2048));
+    let setting = Setting { runtime, memory, cpus: options.smp, accel: Accel::Tcg, append: "" };
     let (guest, _) = image::boot(workspace, image::plan(workspace, &setting)?)?;
     let address = guest.plan().host;
     let mut client = Client::connect(address)?;

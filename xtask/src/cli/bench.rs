@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{LoadNetRequest, values};
 use crate::qemu::Memory;
+use crate::runtime::Runtime;
 
 /// Options of `bench`.
 #[derive(Args, Debug)]
@@ -33,6 +34,9 @@ pub(crate) enum Bench {
 /// Options of `bench guest`.
 #[derive(Args, Debug)]
 pub(crate) struct BenchGuestOptions {
+    /// The software below the service.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: Runtime,
     /// CPUs that work at once.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,

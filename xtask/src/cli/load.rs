@@ -42,7 +42,7 @@ pub(crate) struct LoadOptions {
 }
 
 /// What a guest that runs was started with.
-const MACHINE: [&str; 11] = [
-    "smp", "numa", "memory", "machine", "accel", "net", "append", "log", "timeout", "qemu",
-    "firmware",
+const MACHINE: [&str; 12] = [
+    "runtime", "smp", "numa", "memory", "machine", "accel", "net", "append", "log", "timeout",
+    "qemu", "firmware",
 ];

@@ -7,10 +7,14 @@ use runtime_config::console::LogLevel;
 
 use super::values;
 use crate::qemu::Memory;
+use crate::runtime::Runtime;
 
 /// How a guest is started; shared by `run` and `load`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MachineOptions {
+    /// The software below the service.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: Runtime,
     /// Virtual CPUs.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{AccelRequest, values};
+use crate::runtime::Runtime;
 
 /// Options of `test`.
 #[derive(Args, Debug)]
@@ -11,15 +12,20 @@ pub(crate) struct TestOptions {
     /// `browser` with --all only.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
-    /// Runs what takes longer too: the image's own tests on 4 CPUs, the replies of
-    /// Debian's Redis compared with the image's, client libraries, 50 boots in a row, and the page in
-    /// a browser.
+    /// Runs what takes longer too: the image's own tests on 4 CPUs, all tests of the image on Hermit, the
+    /// replies of Debian's Redis compared with the image's, client libraries, 50 boots in a row, and the
+    /// page in a browser.
     #[arg(long)]
     pub(crate) all: bool,
     /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom, tcp,
     /// differential and clients layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
+    /// Runs the layers that boot an image on this runtime: `image` and `tcp`, with --all also
+    /// `differential`, `clients`, `boots` and `browser`, or those that are named. The layer `hermit` has a part
+    /// of these for a run with the default.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: Runtime,
     /// Runs no layer, but a load with faults and audits for so many minutes: it must stay right, quick and
     /// small.
     #[arg(long, value_name = "MINUTES", conflicts_with_all = ["layers", "all", "filter"],
@@ -44,6 +50,8 @@ pub(crate) enum LayerName {
     Image,
     /// The image as clients see it.
     Tcp,
+    /// The image on the Hermit kernel.
+    Hermit,
     /// The replies of Debian's Redis and of the image, byte by byte.
     Differential,
     /// Client libraries from their registries against the image.
@@ -57,6 +65,9 @@ pub(crate) enum LayerName {
 /// Options of `selftest`.
 #[derive(Args, Debug)]
 pub(crate) struct SelftestOptions {
+    /// The software below the image.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: Runtime,
     /// The accelerator that runs the guest's instructions; KVM is not put on trial here.
     #[arg(long, value_enum, default_value_t = AccelRequest::Tcg)]
     pub(crate) accel: AccelRequest,

@@ -116,6 +116,8 @@ mod tests {
         assert!(parse(&["--name", "a", "--smp", "2"]).is_err());
         assert!(parse(&["--machine", "q35"]).is_ok());
         assert!(parse(&["--name", "a", "--machine", "q35"]).is_err());
+        assert!(parse(&["--runtime", "hermit"]).is_ok());
+        assert!(parse(&["--name", "a", "--runtime", "hermit"]).is_err());
         assert!(parse(&["--name", "a", "--clients", "2"]).is_ok());
     }
 }

@@ -15,6 +15,7 @@ use crate::bench;
 use crate::cli::{Cli, LoadOptions, Verb};
 use crate::process;
 use crate::resp::Client;
+use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
 use minder::Minder;
@@ -41,8 +42,12 @@ const SIZES: &str = "1-128K";
 const TABLES_KEPT: i64 = 4;
 
 /// Runs the verb.
-pub(crate) fn soak(workspace: &Workspace, minutes: u64) -> anyhow::Result<ExitCode> {
-    let options = options(minutes * 60)?;
+pub(crate) fn soak(
+    workspace: &Workspace,
+    runtime: Runtime,
+    minutes: u64,
+) -> anyhow::Result<ExitCode> {
+    let options = options(runtime, minutes * 60)?;
     let Some(mut guest) = guest::Target::find(workspace, &options)? else {
         return Ok(ExitCode::from(130));
     };
@@ -55,9 +60,10 @@ pub(crate) fn soak(workspace: &Workspace, minutes: u64) -> anyhow::Result<ExitCo
     }
 }
 
-fn options(seconds: u64) -> anyhow::Result<LoadOptions> {
+fn options(runtime: Runtime, seconds: u64) -> anyhow::Result<LoadOptions> {
     let seconds = seconds.to_string();
-    let words = LOAD.into_iter().chain([SIZES, "--duration", &seconds]);
+    let own = [SIZES, "--duration", &seconds, "--runtime", runtime.name()];
+    let words = LOAD.into_iter().chain(own);
     match Cli::try_parse_from(words).context("the words of the load")?.verb {
         Verb::Load(options) => Ok(options),
         _ => bail!("the words of the load are another verb's"),
@@ -131,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_load_is_one_that_can_be_asked_for() {
-        let options = options(120).unwrap();
+        let options = options(Runtime::Bare, 120).unwrap();
         assert!(options.verify && options.name.is_none());
         assert_eq!((options.duration, options.machine.smp), (120, 2));
     }

@@ -19,6 +19,9 @@ pub(super) fn print(
     let instance = guest.instance();
     let named = if options.name == "default" { "" } else { &format!(" --name {}", options.name) };
     println!("\nvmalloc is up: PONG after {:.2} s", pong.as_secs_f64());
+    if let Some(note) = options.machine.runtime.note() {
+        row("runtime", note);
+    }
     row("accel", &format!("{}: {}", accel.accel, accel.why));
     row("network", &format!("{}: {}", network.network, network.why));
     row("RESP", &guest.plan().host.to_string());

@@ -20,6 +20,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// What it has and what it runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine<'a> {
+    pub(crate) runtime: Runtime,
     pub(crate) cpus: u32,
     pub(crate) nodes: u32,
     pub(crate) memory: Memory,
@@ -74,7 +75,7 @@ impl Machine<'_> {
             image: image.to_path_buf(),
             initrd: None,
             machine: "q35".to_owned(),
-            cpu: Runtime::Bare.cpu(),
+            cpu: self.runtime.cpu(),
             memory: self.memory,
             smp: self.cpus,
             numa: self.nodes,
@@ -91,10 +92,9 @@ impl Machine<'_> {
         let status = guest.wait_for_end(LIMIT)?;
         let time = start.elapsed();
         drop(guest);
-        let serial = std::fs::read(instance.serial())?;
         Ok(Run {
             exit_code: status.and_then(|status| status.code()),
-            serial: String::from_utf8_lossy(&serial).into_owned(),
+            serial: instance.console(),
             log: workspace.show(&instance.serial()),
             time,
         })

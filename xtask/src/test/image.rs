@@ -4,18 +4,18 @@
 mod crashes;
 mod refusals;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::bail;
 use runtime_config::verdict::{self, Verdict};
 
+use super::bed::TestBed;
 use super::tally::Tally;
 use crate::accel::Accel;
-use crate::build::{self, Image};
+use crate::build::Image;
 use crate::cli::FirmwareRequest;
 use crate::runtime::Runtime;
 use crate::selftest::machine::{Machine, Run};
-use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 const fn machine(
@@ -26,7 +26,8 @@ const fn machine(
 ) -> Machine<'static> {
     // A guest without a service has no PONG to put KVM on trial with.
     let memory = Machine::MEMORY;
-    Machine { cpus, nodes, memory, accel: Accel::Tcg, firmware, append }
+    let runtime = Runtime::Bare;
+    Machine { runtime, cpus, nodes, memory, accel: Accel::Tcg, firmware, append }
 }
 
 /// All guests, the quick ones first.
@@ -40,24 +41,28 @@ const MACHINES: [Machine<'static>; 4] = [
 /// Those of them that every run of the tests boots.
 const QUICK: usize = 3;
 
-/// Builds the self-test image.
-pub(super) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
-    build::compile(workspace, toolchain, Runtime::Bare, Image::SelfTest)
+/// Those with one node and all tests, one CPU and two.
+const PLAIN: usize = 2;
+
+/// Boots the image on each machine, or on the quick ones, and judges what it says.
+pub(super) fn run(bed: &TestBed<'_>, all: bool) -> anyhow::Result<Tally> {
+    let image = bed.compile(Image::SelfTest)?;
+    let mut sum = boot_first(bed, &image, if all { MACHINES.len() } else { QUICK })?;
+    sum.add(crashes::run(bed, &image));
+    sum.add(refusals::run(bed, &image));
+    Ok(sum)
 }
 
-/// Boots it on each machine, or on the quick ones, and judges what it says.
-pub(super) fn run(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    all: bool,
-) -> anyhow::Result<Tally> {
-    let image = compile(workspace, toolchain)?;
+/// Boots the image on one CPU and on two, and judges what it says.
+pub(super) fn boot_plain(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
+    boot_first(bed, &bed.compile(Image::SelfTest)?, PLAIN)
+}
+
+fn boot_first(bed: &TestBed<'_>, image: &Path, count: usize) -> anyhow::Result<Tally> {
     let mut sum = Tally::default();
-    for machine in MACHINES.into_iter().take(if all { MACHINES.len() } else { QUICK }) {
-        sum.add(boot(workspace, &image, machine)?);
+    for machine in MACHINES.into_iter().take(count) {
+        sum.add(boot(bed.workspace, image, Machine { runtime: bed.runtime, ..machine })?);
     }
-    sum.add(crashes::run(workspace, &image));
-    sum.add(refusals::run(workspace, &image));
     Ok(sum)
 }
 
@@ -91,7 +96,7 @@ fn tally(run: &Run) -> anyhow::Result<Tally> {
 
 fn is_last_word(line: &str) -> bool {
     let prefixes = [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX, verdict::REFUSAL_PREFIX];
-    prefixes.iter().any(|prefix| line.starts_with(prefix))
+    prefixes.iter().any(|prefix| line.starts_with(prefix)) || verdict::kernel_stop(line).is_some()
 }
 
 #[cfg(test)]

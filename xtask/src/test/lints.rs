@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::bed::TestBed;
 use super::tally::{Skip, Tally};
 use crate::process;
 use crate::runtime::Runtime;
@@ -17,9 +18,16 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Resul
     tally.record("rustfmt", with("rustfmt", &mut format(workspace)));
     tally.record("clippy host", with("clippy-driver", &mut host_clippy(workspace, host)));
     tally.record("rustdoc host", run_one(&mut host_doc(workspace, host)));
+    let mut program = Command::new("rustfmt");
+    program.current_dir(workspace.root()).args(["--check", "--edition", "2024", PROGRAM]);
+    tally.record("rustfmt hermit", with("rustfmt", &mut program));
     for features in [None, Some("selftest"), Some("hermit")] {
         let name = features.unwrap_or("image");
         let mut clippy = toolchain.cargo(workspace, Runtime::Bare, "clippy");
+        if features == Some("hermit") {
+            // The program of this image is another package.
+            clippy.arg("--lib");
+        }
         select(&mut clippy, features);
         image.clippy(&mut clippy);
         tally.record(&format!("clippy {name}"), run_one(&mut clippy));
@@ -31,6 +39,19 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Resul
         image.rustdoc(&mut doc);
         tally.record(&format!("rustdoc {name}"), run_one(&mut doc));
     }
+    Ok(tally)
+}
+
+/// The program of the image on Hermit, which is in a workspace of its own.
+const PROGRAM: &str = "app/hermit/src/main.rs";
+
+/// Lints that program, which needs the kernel.
+pub(super) fn program(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
+    let rigor = Rigor::of(bed.toolchain.minor(), &bed.workspace.lint_minors()?);
+    let mut clippy = bed.toolchain.cargo(bed.workspace, Runtime::Hermit, "clippy");
+    rigor.clippy(&mut clippy);
+    let mut tally = Tally::default();
+    tally.record("clippy of the program", run_one(&mut clippy));
     Ok(tally)
 }
 

@@ -19,6 +19,11 @@ impl Tally {
         Self { failures: vec![what], ..Self::default() }
     }
 
+    /// One skip.
+    pub(crate) fn skip(what: String) -> Self {
+        Self { skips: vec![what], ..Self::default() }
+    }
+
     /// Passed, failed, skipped.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         (self.passed, self.failures.len(), self.skips.len())

@@ -25,25 +25,22 @@ mod reports;
 mod scatter;
 mod settings;
 mod subject;
+mod tool;
 mod uses;
 mod window;
 mod words;
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::bed::TestBed;
 use super::tally::Tally;
-use crate::build::{self, Image};
 use crate::cli::{LoadNetRequest, NetRequest};
 use crate::process;
 use crate::provision::{self, Removals};
-use crate::qemu;
-use crate::runtime::Runtime;
-use crate::toolchain::Toolchain;
 use crate::wires::{self, Wire};
-use crate::workspace::Workspace;
 
-use subject::{Setup, Subject};
+use subject::{Programs, Setup, Subject};
+use tool::Tool;
 
 /// One test.
 struct Case {
@@ -60,8 +57,11 @@ enum Drive {
     /// make one, with a kernel command line.
     Crowd(&'static str, fn(&Subject) -> anyhow::Result<()>),
     /// The tool itself.
-    Tool(fn(&Workspace) -> anyhow::Result<()>),
+    Tool(fn(&Tool<'_>) -> anyhow::Result<()>),
 }
+
+/// The case that shows most of the service in one go.
+pub(super) const CONVERSATION: &str = "the README's conversation";
 
 const CASES: &[Case] = &[
     guest("redis-cli gets a PONG", redis_cli::ping),
@@ -72,7 +72,7 @@ const CASES: &[Case] = &[
     guest("redis-cli with its other options", redis_cli::options),
     guest_with("redis-cli with a password", redis_cli::PASSWORD_LINE, redis_cli::password),
     guest_with("every command by redis-cli", redis_cli::PASSWORD_LINE, redis_cli::commands),
-    guest("the README's conversation", conversation::run),
+    guest(CONVERSATION, conversation::run),
     guest("bad input has typed errors", bad_input::run),
     guest("frames are scattered and come back", scatter::run),
     guest("what was freed is flushed at rest", flush::at_rest),
@@ -149,22 +149,12 @@ const fn crowd(
     Case { name, drive: Drive::Crowd(line, run) }
 }
 
-const fn tool(name: &'static str, run: fn(&Workspace) -> anyhow::Result<()>) -> Case {
+const fn tool(name: &'static str, run: fn(&Tool<'_>) -> anyhow::Result<()>) -> Case {
     Case { name, drive: Drive::Tool(run) }
 }
 
-/// Builds the image.
-pub(super) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<PathBuf> {
-    build::compile(workspace, toolchain, Runtime::Bare, Image::Service)
-}
-
 /// Runs the cases whose names contain a text.
-pub(super) fn run(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    filter: &str,
-) -> anyhow::Result<Tally> {
-    let qemu = qemu::ensure(None)?;
+pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     if ["redis-cli", "passt"].iter().any(|name| process::find(name).is_none()) {
         // Where it cannot be installed, the cases that need it are skipped.
         if let Err(error) =
@@ -184,11 +174,19 @@ pub(super) fn run(
             process::announce("", &format!("{error:#}"));
         }
     }
-    let image = compile(workspace, toolchain)?;
+    run_cases(bed, |name| name.contains(filter))
+}
+
+/// Runs the cases with these names.
+pub(super) fn run_cases(
+    bed: &TestBed<'_>,
+    is_chosen: impl Fn(&str) -> bool,
+) -> anyhow::Result<Tally> {
+    let programs = Programs::prepare(bed)?;
     let mut tally = Tally::default();
-    for case in CASES.iter().filter(|case| case.name.contains(filter)) {
+    for case in CASES.iter().filter(|case| is_chosen(case.name)) {
         let start = Instant::now();
-        let outcome = run_case(workspace, &qemu, &image, case);
+        let outcome = run_case(&programs, case);
         let word = if outcome.is_ok() { "ok" } else { "not ok" };
         process::announce(word, &format!("{} ({:.1} s)", case.name, start.elapsed().as_secs_f64()));
         tally.record(case.name, outcome);
@@ -196,16 +194,21 @@ pub(super) fn run(
     Ok(tally)
 }
 
-fn run_case(workspace: &Workspace, qemu: &Path, image: &Path, case: &Case) -> anyhow::Result<()> {
+/// Runs a longer load whose every byte is checked.
+pub(super) fn load(bed: &TestBed<'_>) -> anyhow::Result<()> {
+    load::verified_for(&Tool::new(bed.workspace, bed.runtime), load::LONGER)
+}
+
+fn run_case(programs: &Programs<'_>, case: &Case) -> anyhow::Result<()> {
     match case.drive {
-        Drive::Tool(run) => run(workspace),
+        Drive::Tool(run) => run(&Tool::new(programs.workspace, programs.runtime)),
         Drive::Crowd(line, run) => apart(|wire| {
-            let mut subject = Subject::boot_on(wire, workspace, qemu, image, line)?;
+            let mut subject = Subject::boot_on(wire, programs, line)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }),
         Drive::Guest(setup, run) => {
-            let mut subject = Subject::boot(workspace, qemu, image, setup)?;
+            let mut subject = Subject::boot(programs, setup)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }

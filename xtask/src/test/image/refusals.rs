@@ -10,24 +10,32 @@ use crate::accel::Accel;
 use crate::cli::FirmwareRequest;
 use crate::qemu::Memory;
 use crate::selftest::machine::Machine;
+use crate::test::bed::TestBed;
 use crate::test::tally::Tally;
-use crate::workspace::Workspace;
 
 /// Boots the image on each of them.
-pub(super) fn run(workspace: &Workspace, image: &Path) -> Tally {
+pub(super) fn run(bed: &TestBed<'_>, image: &Path) -> Tally {
     let mut tally = Tally::default();
     for firmware in [FirmwareRequest::Own, FirmwareRequest::Auto] {
-        let outcome = too_small(workspace, image, firmware);
+        let outcome = too_small(bed, image, firmware);
         tally.record(&format!("refusal::too_small with firmware {firmware:?}"), outcome);
     }
     tally
 }
 
 /// A MiB less than the tool allows: the image and the tool have one rule.
-fn too_small(workspace: &Workspace, image: &Path, firmware: FirmwareRequest) -> anyhow::Result<()> {
+fn too_small(bed: &TestBed<'_>, image: &Path, firmware: FirmwareRequest) -> anyhow::Result<()> {
     let memory = Memory::TOO_SMALL;
-    let machine = Machine { cpus: 1, nodes: 1, memory, accel: Accel::Tcg, firmware, append: "" };
-    let run = machine.run(workspace, image, "test-refusal")?;
+    let machine = Machine {
+        runtime: bed.runtime,
+        cpus: 1,
+        nodes: 1,
+        memory,
+        accel: Accel::Tcg,
+        firmware,
+        append: "",
+    };
+    let run = machine.run(bed.workspace, image, "test-refusal")?;
     let (found, wanted) = (run.exit_code, Exit::Refused.qemu_code());
     ensure!(found == Some(wanted), "exit code {found:?}, not {wanted} (see {})", run.log);
     let line = run.serial.lines().find(|line| line.starts_with(REFUSAL_PREFIX));

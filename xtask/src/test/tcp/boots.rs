@@ -2,12 +2,10 @@
 
 use anyhow::ensure;
 
-use super::subject::{Setup, Subject};
-use super::{compile, reports};
-use crate::qemu;
+use super::reports;
+use super::subject::{Programs, Setup, Subject};
+use crate::test::bed::TestBed;
 use crate::test::tally::Tally;
-use crate::toolchain::Toolchain;
-use crate::workspace::Workspace;
 
 /// How often.
 const BOOTS: u32 = 50;
@@ -15,13 +13,12 @@ const BOOTS: u32 = 50;
 const CPUS: u32 = 2;
 
 /// Boots the image again and again. Each must answer, with all of its CPUs, and be sound.
-pub(in crate::test) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<Tally> {
-    let image = compile(workspace, toolchain)?;
-    let qemu = qemu::ensure(None)?;
+pub(in crate::test) fn run(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
+    let programs = Programs::prepare(bed)?;
     let setup = Setup { cpus: CPUS, ..Setup::PLAIN };
     let mut tally = Tally::default();
     for number in 1..=BOOTS {
-        let booted = Subject::boot(workspace, &qemu, &image, setup);
+        let booted = Subject::boot(&programs, setup);
         let outcome = booted.and_then(|mut subject| {
             let outcome = answer(&subject);
             subject.judge(outcome)

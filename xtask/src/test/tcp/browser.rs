@@ -14,12 +14,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 
-use super::compile;
-use super::subject::{Setup, Subject};
-use crate::qemu;
+use super::subject::{Programs, Setup, Subject};
+use crate::test::bed::TestBed;
 use crate::test::tally::{Skip, Tally};
-use crate::toolchain::Toolchain;
-use crate::workspace::Workspace;
 use crate::{process, provision};
 
 use driver::Browser;
@@ -39,11 +36,11 @@ const STEPS: &[(&str, Step)] = &[
 ];
 
 /// Runs the layer.
-pub(in crate::test) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<Tally> {
+pub(in crate::test) fn run(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     match programs() {
         Ok((browser, driver)) => {
-            let outcome = drive(workspace, toolchain, &browser, &driver, &mut tally);
+            let outcome = drive(bed, &browser, &driver, &mut tally);
             tally.record("the image behind the page", outcome);
         }
         Err(skip) => tally.record("the page in Chromium", Err(skip.into())),
@@ -66,15 +63,13 @@ fn programs() -> Result<(PathBuf, PathBuf), Skip> {
 }
 
 fn drive(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
+    bed: &TestBed<'_>,
     browser: &Path,
     driver: &Path,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
-    let image = compile(workspace, toolchain)?;
-    let mut subject = Subject::boot(workspace, &qemu::ensure(None)?, &image, Setup::PLAIN)?;
-    let folder = workspace.path("target/run/test-browser");
+    let mut subject = Subject::boot(&Programs::prepare(bed)?, Setup::PLAIN)?;
+    let folder = bed.workspace.path("target/run/test-browser");
     let outcome = Browser::start(driver, browser, &folder).and_then(|browser| {
         let client = RefCell::new(subject.connect()?);
         let stage = Stage { subject: &subject, browser: &browser, client, folder };

@@ -13,17 +13,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-use super::compile;
-use super::subject::{Setup, Subject};
+use super::subject::{Programs, Setup, Subject};
 use crate::cli::NetRequest;
 use crate::linux;
 use crate::process;
-use crate::qemu;
 use crate::redis::Redis;
 use crate::resp::Client;
+use crate::test::bed::TestBed;
 use crate::test::tally::{Skip, Tally};
-use crate::toolchain::Toolchain;
-use crate::workspace::Workspace;
 
 use allowed::Allowed;
 use corpus::Case;
@@ -44,12 +41,8 @@ const END_LIMIT: Duration = Duration::from_secs(20);
 const SHOWN_MAX: usize = 400;
 
 /// Runs the cases whose names contain `filter`.
-pub(in crate::test) fn run(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    filter: &str,
-) -> anyhow::Result<Tally> {
-    let folder = workspace.path(FOLDER);
+pub(in crate::test) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
+    let folder = bed.workspace.path(FOLDER);
     let cases = corpus::load(&folder)?;
     let chosen: Vec<_> = cases.iter().filter(|case| case.name.contains(filter)).collect();
     let mut allowed = Allowed::load(&folder.join("allowed"))?;
@@ -61,8 +54,8 @@ pub(in crate::test) fn run(
             return Ok(tally);
         }
     };
-    let image = compile(workspace, toolchain)?;
-    let source = Source { workspace, server: &server, image: &image };
+    let programs = Programs::prepare(bed)?;
+    let source = Source { programs: &programs, server: &server };
     let mut runs = 0;
     for password in [false, true] {
         let cases = chosen.iter().copied().filter(|case| case.demands.password == password);
@@ -107,21 +100,20 @@ struct Pair {
 
 /// The programs that pairs are started from.
 struct Source<'a> {
-    workspace: &'a Workspace,
+    programs: &'a Programs<'a>,
     server: &'a Path,
-    image: &'a Path,
 }
 
 impl Pair {
     fn start(source: &Source<'_>, password: bool) -> anyhow::Result<Self> {
-        let Source { workspace, server, image } = *source;
+        let Source { programs, server } = *source;
         let options = if password { &["--requirepass", PASSWORD][..] } else { &[] };
         let options = [REDIS, options].concat();
         let line = if password { PASSWORD_LINE } else { "" };
         let setup = Setup { line, network: NetRequest::User, ..Setup::PLAIN };
         Ok(Self {
-            redis: Redis::start(workspace, "test-redis", server, &options)?,
-            image: Subject::boot(workspace, &qemu::ensure(None)?, image, setup)?,
+            redis: Redis::start(programs.workspace, "test-redis", server, &options)?,
+            image: Subject::boot(programs, setup)?,
             password,
         })
     }

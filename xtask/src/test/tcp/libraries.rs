@@ -11,13 +11,11 @@ mod suite;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::compile;
-use super::subject::{Setup, Subject};
+use super::subject::{Programs, Setup, Subject};
 use crate::cli::NetRequest;
 use crate::process;
-use crate::qemu;
+use crate::test::bed::TestBed;
 use crate::test::tally::Tally;
-use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// The context of a case.
@@ -62,18 +60,13 @@ const CASES: &[Case] = &[
 ];
 
 /// Runs the cases whose names contain `filter`.
-pub(in crate::test) fn run(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    filter: &str,
-) -> anyhow::Result<Tally> {
-    let image = compile(workspace, toolchain)?;
-    let qemu = qemu::ensure(None)?;
+pub(in crate::test) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
+    let (workspace, programs) = (bed.workspace, Programs::prepare(bed)?);
     let setup = Setup { network: NetRequest::User, ..Setup::PLAIN };
     let mut tally = Tally::default();
     for (name, run) in CASES.iter().filter(|(name, _)| name.contains(filter)) {
         let start = Instant::now();
-        let booted = Subject::boot(workspace, &qemu, &image, setup);
+        let booted = Subject::boot(&programs, setup);
         let outcome = booted.and_then(|mut subject| {
             let outcome = run(&Bench { workspace, subject: &subject });
             subject.judge(outcome)

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use super::tool::{self, Tool};
 use crate::instance::{self, Ports, Processes};
 use crate::process;
 use crate::qemu::Memory;
@@ -19,47 +20,46 @@ use crate::test::tally::Skip;
 use crate::workspace::Workspace;
 
 const NAME: &str = "test-tool";
-/// Build and boot.
-const UP_LIMIT: Duration = Duration::from_secs(180);
 const DOWN_LIMIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// `run --detach`, `query`, `stop`: every process is gone, and so is `ports.json`.
-pub(super) fn stop(workspace: &Workspace) -> anyhow::Result<()> {
+pub(super) fn stop(tool: &Tool<'_>) -> anyhow::Result<()> {
     let smallest = Memory::SMALLEST.to_string();
-    let output = tool(&["run", "--detach", "--name", NAME, "--port", "0", "--memory", &smallest])?;
+    let output =
+        tool.call(&["run", "--detach", "--name", NAME, "--port", "0", "--memory", &smallest])?;
     ensure!(output.status.success(), "run: {}", text(&output.stderr));
-    let (ports, processes) = recorded(workspace)?;
+    let (ports, processes) = recorded(tool.workspace)?;
     ensure!(client::pongs(ports.resp, Duration::from_secs(5)), "no PONG after run --detach");
-    let query = tool(&["query", "--name", NAME, "PING"])?;
+    let query = tool.call(&["query", "--name", NAME, "PING"])?;
     ensure!(query.status.success() && query.stdout == b"PONG\n", "query: {}", text(&query.stdout));
-    let refused = tool(&["query", "--name", NAME, "VMALLOC", "0"])?;
+    let refused = tool.call(&["query", "--name", NAME, "VMALLOC", "0"])?;
     ensure!(refused.status.code() == Some(1), "query of an error: {}", refused.status);
     ensure!(text(&refused.stdout).starts_with("(error) INVAL"), "{}", text(&refused.stdout));
-    let stopped = tool(&["stop", "--name", NAME])?;
+    let stopped = tool.call(&["stop", "--name", NAME])?;
     ensure!(stopped.status.success(), "stop: {}", text(&stopped.stderr));
     ensure!(processes.living().is_empty(), "after stop: {:?}", processes.living());
-    expect_gone(workspace, &ports)?;
-    let again = tool(&["stop", "--name", NAME])?;
+    expect_gone(tool.workspace, &ports)?;
+    let again = tool.call(&["stop", "--name", NAME])?;
     ensure!(again.status.code() == Some(5), "stop of nothing: {}", again.status);
     Ok(())
 }
 
 /// `SHUTDOWN` by the stock client and by `query`: `run` ends with success, and the console names the client.
-pub(super) fn shutdown(workspace: &Workspace) -> anyhow::Result<()> {
+pub(super) fn shutdown(tool: &Tool<'_>) -> anyhow::Result<()> {
     if process::find("redis-cli").is_none() {
         return Err(Skip("redis-cli is not installed").into());
     }
     for is_stock in [true, false] {
-        let mut child = start(&[])?;
-        let outcome = wait_up(workspace, &mut child).and_then(|ports| {
+        let mut child = start(tool)?;
+        let outcome = wait_up(tool.workspace, &mut child).and_then(|ports| {
             let output = match is_stock {
                 true => {
                     let port = ports.resp.port().to_string();
                     let mut command = Command::new("redis-cli");
-                    process::capture_within(command.args(["-p", &port, "SHUTDOWN"]), UP_LIMIT)?
+                    process::capture_within(command.args(["-p", &port, "SHUTDOWN"]), tool::LIMIT)?
                 }
-                false => tool(&["query", "--name", NAME, "SHUTDOWN"])?,
+                false => tool.call(&["query", "--name", NAME, "SHUTDOWN"])?,
             };
             let said = text(&[output.stdout, output.stderr].concat());
             ensure!(output.status.success() && said.is_empty(), "SHUTDOWN: {said:?}");
@@ -72,8 +72,8 @@ pub(super) fn shutdown(workspace: &Workspace) -> anyhow::Result<()> {
             let _ = child.kill();
             let _ = child.wait();
         }
-        expect_gone(workspace, &outcome?)?;
-        let serial = instance::folder(workspace, NAME)?.join("serial.log");
+        expect_gone(tool.workspace, &outcome?)?;
+        let serial = instance::folder(tool.workspace, NAME)?.join("serial.log");
         let console = std::fs::read_to_string(serial)?;
         ensure!(console.contains(" asked for a shutdown"), "no client is named: {console}");
         ensure!(console.contains("power off after "), "not powered off: {console}");
@@ -82,52 +82,52 @@ pub(super) fn shutdown(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 /// A second `run` of a live name fails and says where the first one is.
-pub(super) fn claimed(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut first = start(&[])?;
-    let outcome = wait_up(workspace, &mut first).and_then(|ports| {
-        let second = tool(&["run", "--name", NAME, "--port", "0"])?;
+pub(super) fn claimed(tool: &Tool<'_>) -> anyhow::Result<()> {
+    let mut first = start(tool)?;
+    let outcome = wait_up(tool.workspace, &mut first).and_then(|ports| {
+        let second = tool.call(&["run", "--name", NAME, "--port", "0"])?;
         ensure!(second.status.code() == Some(5), "the second run: {}", second.status);
         let message = text(&second.stderr);
         ensure!(message.contains(&ports.resp.to_string()), "no ports in {message}");
         Ok(ports)
     });
     let ports = end(first, libc::SIGTERM, outcome)?;
-    expect_gone(workspace, &ports)
+    expect_gone(tool.workspace, &ports)
 }
 
 /// Ctrl-C is SIGINT; the tool ends well and nothing is left.
-pub(super) fn interrupt(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut child = start(&[])?;
-    let outcome = wait_up(workspace, &mut child);
+pub(super) fn interrupt(tool: &Tool<'_>) -> anyhow::Result<()> {
+    let mut child = start(tool)?;
+    let outcome = wait_up(tool.workspace, &mut child);
     let ports = end(child, libc::SIGINT, outcome)?;
-    expect_gone(workspace, &ports)
+    expect_gone(tool.workspace, &ports)
 }
 
 /// SIGKILL leaves the tool no chance to clean up.
-pub(super) fn kill_running(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut child = start(&[])?;
-    let outcome = wait_up(workspace, &mut child);
+pub(super) fn kill_running(tool: &Tool<'_>) -> anyhow::Result<()> {
+    let mut child = start(tool)?;
+    let outcome = wait_up(tool.workspace, &mut child);
     let ports = end(child, libc::SIGKILL, outcome)?;
-    expect_gone(workspace, &ports)
+    expect_gone(tool.workspace, &ports)
 }
 
 /// The same while the guest has not answered yet.
-pub(super) fn kill_booting(workspace: &Workspace) -> anyhow::Result<()> {
-    let folder = instance::folder(workspace, NAME)?;
+pub(super) fn kill_booting(tool: &Tool<'_>) -> anyhow::Result<()> {
+    let folder = instance::folder(tool.workspace, NAME)?;
     let commands = folder.join("qemu.cmd");
     let _ = std::fs::remove_file(&commands);
-    let mut child = start(&[])?;
+    let mut child = start(tool)?;
     let outcome = wait_for(&mut child, || Ok(commands.exists().then_some(())));
     end(child, libc::SIGKILL, outcome)?;
     expect_silence(&folder, None)
 }
 
 /// A passt that spins when QEMU has ended is ended too, by `stop` and where the tool is killed.
-pub(super) fn spinning_passt(workspace: &Workspace) -> anyhow::Result<()> {
+pub(super) fn spinning_passt(tool: &Tool<'_>) -> anyhow::Result<()> {
     let Some(passt) = process::find("passt") else {
         return Err(Skip("passt is not installed").into());
     };
-    let folder = workspace.path("target/run/test-passt");
+    let folder = tool.workspace.path("target/run/test-passt");
     std::fs::create_dir_all(&folder)?;
     let script = folder.join("passt");
     let spin = "trap '' TERM HUP INT; {} \"$@\"; while :; do :; done";
@@ -140,20 +140,20 @@ pub(super) fn spinning_passt(workspace: &Workspace) -> anyhow::Result<()> {
         command
     };
 
-    let child = spinning(run_command(&["--detach"])?);
-    let output = process::capture_within(&mut { child }, UP_LIMIT)?;
+    let child = spinning(run_command(tool, &["--detach"])?);
+    let output = process::capture_within(&mut { child }, tool::LIMIT)?;
     ensure!(output.status.success(), "run: {}", text(&output.stderr));
-    let (ports, processes) = recorded(workspace)?;
+    let (ports, processes) = recorded(tool.workspace)?;
     ensure!(processes.minder.is_some() && processes.living().len() == 2, "{processes:?}");
-    let stopped = tool(&["stop", "--name", NAME])?;
+    let stopped = tool.call(&["stop", "--name", NAME])?;
     ensure!(stopped.status.success(), "stop: {}", text(&stopped.stderr));
     ensure!(processes.living().is_empty(), "after stop: {:?}", processes.living());
-    expect_gone(workspace, &ports)?;
+    expect_gone(tool.workspace, &ports)?;
 
-    let mut child = spawn(spinning(run_command(&[])?))?;
-    let outcome = wait_up(workspace, &mut child).and_then(|_| recorded(workspace));
+    let mut child = spawn(spinning(run_command(tool, &[])?))?;
+    let outcome = wait_up(tool.workspace, &mut child).and_then(|_| recorded(tool.workspace));
     let (ports, processes) = end(child, libc::SIGKILL, outcome)?;
-    expect_gone(workspace, &ports)?;
+    expect_gone(tool.workspace, &ports)?;
     ensure!(processes.living().is_empty(), "after kill -9: {:?}", processes.living());
     Ok(())
 }
@@ -166,28 +166,23 @@ fn recorded(workspace: &Workspace) -> anyhow::Result<(Ports, Processes)> {
 }
 
 /// A port that is taken is named before anything is built.
-pub(super) fn taken_port(_workspace: &Workspace) -> anyhow::Result<()> {
+pub(super) fn taken_port(tool: &Tool<'_>) -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port().to_string();
-    let output = tool(&["run", "--name", NAME, "--port", &port])?;
+    let output = tool.call(&["run", "--name", NAME, "--port", &port])?;
     ensure!(output.status.code() == Some(5), "run on a taken port: {}", output.status);
     let message = text(&output.stderr);
     ensure!(message.contains(&port) && message.contains("--port 0"), "{message}");
     Ok(())
 }
 
-fn tool(arguments: &[&str]) -> anyhow::Result<std::process::Output> {
-    let mut command = Command::new(std::env::current_exe()?);
-    process::capture_within(command.args(arguments), UP_LIMIT)
+fn start(tool: &Tool<'_>) -> anyhow::Result<Child> {
+    spawn(run_command(tool, &[])?)
 }
 
-fn start(more: &[&str]) -> anyhow::Result<Child> {
-    spawn(run_command(more)?)
-}
-
-fn run_command(more: &[&str]) -> anyhow::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["run", "--name", NAME, "--port", "0"]).args(more);
+fn run_command(tool: &Tool<'_>, more: &[&str]) -> anyhow::Result<Command> {
+    let mut command = tool.command(&["run", "--name", NAME, "--port", "0"])?;
+    command.args(more);
     Ok(command)
 }
 
@@ -205,7 +200,7 @@ fn wait_for<T>(
     child: &mut Child,
     mut look: impl FnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<T> {
-    let deadline = Instant::now() + UP_LIMIT;
+    let deadline = Instant::now() + tool::LIMIT;
     while Instant::now() < deadline {
         if let Some(found) = look()? {
             return Ok(found);
@@ -215,7 +210,7 @@ fn wait_for<T>(
         }
         std::thread::sleep(LOOK);
     }
-    bail!("not up within {} s", UP_LIMIT.as_secs())
+    bail!("not up within {} s", tool::LIMIT.as_secs())
 }
 
 /// Sends a signal to the tool and checks how it ends; on a failure it is ended all the same.

@@ -1,23 +1,18 @@
 //! Every number of the kernel command line at its least values: the image boots and serves with each.
 
-use std::process::Command;
-use std::time::Duration;
-
 use anyhow::{Context, ensure};
 use runtime_config::cmdline::KEYS;
 use runtime_config::cmdline::keys::Kind;
 
+use super::tool::Tool;
 use crate::instance;
-use crate::process;
 use crate::resp::{Client, Reply};
 use crate::workspace::Workspace;
 
 const NAME: &str = "test-settings";
-/// Build and boot.
-const LIMIT: Duration = Duration::from_secs(180);
 
 /// Boots an image for each value.
-pub(super) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+pub(super) fn run(tool: &Tool<'_>) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     for key in KEYS {
         let Kind::Number { or_zero, min, .. } = key.kind else { continue };
@@ -28,21 +23,21 @@ pub(super) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     ensure!(lines.len() >= 16, "{} settings", lines.len());
     for (name, value) in lines {
         let line = format!("{name}={value}");
-        serve(workspace, &line).with_context(|| line)?;
+        serve(tool, &line).with_context(|| line)?;
     }
-    let refused = tool(&["run", "--dry-run", "--append", "regions=1"])?;
+    let refused = tool.call(&["run", "--dry-run", "--append", "regions=1"])?;
     let message = String::from_utf8_lossy(&refused.stderr);
     ensure!(!refused.status.success(), "regions=1 is accepted");
     ensure!(message.contains("regions=1 is neither 0 nor at least 1024"), "{message}");
     Ok(())
 }
 
-fn serve(workspace: &Workspace, line: &str) -> anyhow::Result<()> {
+fn serve(tool: &Tool<'_>, line: &str) -> anyhow::Result<()> {
     let run = ["run", "--detach", "--name", NAME, "--port", "0", "--append", line];
-    let output = tool(&run)?;
+    let output = tool.call(&run)?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let outcome = answer(workspace, line);
-    let stopped = tool(&["stop", "--name", NAME])?;
+    let outcome = answer(tool.workspace, line);
+    let stopped = tool.call(&["stop", "--name", NAME])?;
     outcome?;
     ensure!(stopped.status.success(), "{}", String::from_utf8_lossy(&stopped.stderr));
     Ok(())
@@ -65,9 +60,4 @@ fn answer(workspace: &Workspace, line: &str) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn tool(arguments: &[&str]) -> anyhow::Result<std::process::Output> {
-    let mut command = Command::new(std::env::current_exe()?);
-    process::capture_within(command.args(arguments), LIMIT)
 }

@@ -1,7 +1,7 @@
 //! A fresh image under test.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,16 @@ use anyhow::{Context, bail};
 use runtime_config::{ports, verdict};
 
 use crate::accel::Accel;
+use crate::build::Image;
 use crate::cli::{FirmwareRequest, NetRequest};
 use crate::guest::{self, Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Forward, Network};
-use crate::qemu::{Memory, firmware};
+use crate::qemu::{self, Memory, firmware};
 use crate::resp::Client;
 use crate::runtime::Runtime;
 use crate::sys::Bond;
+use crate::test::bed::TestBed;
 use crate::wires::Wire;
 use crate::workspace::Workspace;
 
@@ -50,18 +52,54 @@ pub(super) struct Subject {
     root: PathBuf,
 }
 
+/// The programs that subjects are started from.
+#[derive(Debug)]
+pub(super) struct Programs<'a> {
+    /// The checkout.
+    pub(super) workspace: &'a Workspace,
+    /// The runtime below the image.
+    pub(super) runtime: Runtime,
+    qemu: PathBuf,
+    image: PathBuf,
+}
+
+impl<'a> Programs<'a> {
+    /// Finds QEMU and builds the image.
+    pub(super) fn prepare(bed: &TestBed<'a>) -> anyhow::Result<Self> {
+        let qemu = qemu::ensure(None)?;
+        let image = bed.compile(Image::Service)?;
+        Ok(Self { workspace: bed.workspace, runtime: bed.runtime, qemu, image })
+    }
+
+    /// What all subjects have.
+    fn plan(&self, host: SocketAddr) -> anyhow::Result<Plan> {
+        Ok(Plan {
+            firmware: firmware::choose(FirmwareRequest::Auto, &self.qemu, "q35")?,
+            qemu: self.qemu.clone(),
+            image: self.image.clone(),
+            initrd: None,
+            machine: "q35".to_owned(),
+            cpu: self.runtime.cpu(),
+            memory: Memory::of_mebibytes(512),
+            smp: 1,
+            numa: 1,
+            accel: Accel::Tcg,
+            network: None,
+            append: String::new(),
+            host,
+            guest_port: ports::RESP,
+            http: None,
+        })
+    }
+}
+
 impl Subject {
     /// Boots an image on a free port. Under TCG: the same everywhere.
-    pub(super) fn boot(
-        workspace: &Workspace,
-        program: &Path,
-        image: &Path,
-        setup: Setup,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn boot(programs: &Programs<'_>, setup: Setup) -> anyhow::Result<Self> {
         let network = network::choose(setup.network)?.network;
         let host = network::free_port(0)?;
         let http = network::free_port_beside(host)?;
-        let base = plan(program, image, host)?;
+        let base = programs.plan(host)?;
         let plan = Plan {
             smp: setup.cpus,
             network: Some(network),
@@ -69,20 +107,14 @@ impl Subject {
             http: Some(Forward { host: http, guest: ports::HTTP }),
             ..base
         };
-        Self::start(workspace, plan)
+        Self::start(programs.workspace, plan)
     }
 
     /// Boots an image for hundreds of clients at once, on a wire that has been laid. One of its 2 CPUs
     /// serves. Its clock counts instructions, so that its turns are as long on a busy host as on an
     /// idle one.
-    pub(super) fn boot_on(
-        wire: Wire,
-        workspace: &Workspace,
-        program: &Path,
-        image: &Path,
-        line: &str,
-    ) -> anyhow::Result<Self> {
-        let base = plan(program, image, network::free_port(0)?)?;
+    pub(super) fn boot_on(wire: Wire, programs: &Programs<'_>, line: &str) -> anyhow::Result<Self> {
+        let base = programs.plan(network::free_port(0)?)?;
         let append = format!("{line} {}", wire.append()).trim().to_owned();
         let memory = Memory::of_mebibytes(1024);
         let plan = Plan { smp: 2, accel: Accel::CountedInTime, memory, append, ..base };
@@ -92,7 +124,7 @@ impl Subject {
             _ => network::free_port_beside(plan.host)?,
         };
         let http = Some(Forward { host, guest: ports::HTTP });
-        Self::start(workspace, Plan { http, ..plan })
+        Self::start(programs.workspace, Plan { http, ..plan })
     }
 
     fn start(workspace: &Workspace, plan: Plan) -> anyhow::Result<Self> {
@@ -131,9 +163,8 @@ impl Subject {
     }
 
     /// All that it has written to its console.
-    pub(super) fn console(&self) -> anyhow::Result<String> {
-        let serial = std::fs::read(self.guest.instance().serial())?;
-        Ok(String::from_utf8_lossy(&serial).into_owned())
+    pub(super) fn console(&self) -> String {
+        self.guest.instance().console()
     }
 
     /// A new connection, which has said the password.
@@ -184,34 +215,16 @@ impl Subject {
         outcome?;
         let mut client = self.connect()?;
         super::reports::check(&mut client).context("after the test")?;
-        let serial = self.console()?;
+        let serial = self.console();
         let bad = [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX];
         if let Some(line) =
             serial.lines().find(|line| bad.iter().any(|word| line.starts_with(word)))
         {
             bail!("the console says: {line}");
         }
-        Ok(())
+        match verdict::kernel_stop(&serial) {
+            Some(line) => bail!("the console says: {line}"),
+            None => Ok(()),
+        }
     }
-}
-
-/// What all subjects have.
-fn plan(program: &Path, image: &Path, host: SocketAddr) -> anyhow::Result<Plan> {
-    Ok(Plan {
-        firmware: firmware::choose(FirmwareRequest::Auto, program, "q35")?,
-        qemu: program.to_path_buf(),
-        image: image.to_path_buf(),
-        initrd: None,
-        machine: "q35".to_owned(),
-        cpu: Runtime::Bare.cpu(),
-        memory: Memory::of_mebibytes(512),
-        smp: 1,
-        numa: 1,
-        accel: Accel::Tcg,
-        network: None,
-        append: String::new(),
-        host,
-        guest_port: ports::RESP,
-        http: None,
-    })
 }

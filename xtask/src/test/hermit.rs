@@ -1,0 +1,31 @@
+//! The layer of the image on the Hermit kernel: the README's conversation, and with `--all` its own tests on
+//! one and two CPUs, the other cases of the `tcp` layer, and a longer load.
+
+use crate::exit::{self, Cause};
+use crate::hermit;
+use crate::runtime::Runtime;
+
+use super::bed::TestBed;
+use super::tally::Tally;
+use super::{image, lints, tcp};
+
+/// Runs the layer. Where the kernel cannot be fetched, the layer is skipped.
+pub(super) fn run(bed: &TestBed<'_>, filter: &str, all: bool) -> anyhow::Result<Tally> {
+    let bed = TestBed { runtime: Runtime::Hermit, ..*bed };
+    if let Err(error) = hermit::ensure(bed.workspace, bed.toolchain) {
+        return match exit::cause_of(&error) {
+            Some(Cause::Missing) => Ok(Tally::skip(format!("the image on Hermit: {error:#}"))),
+            _ => Err(error),
+        };
+    }
+    if !all {
+        return tcp::run_cases(&bed, |name| name == tcp::CONVERSATION && name.contains(filter));
+    }
+    let mut sum = tcp::run(&bed, filter)?;
+    if filter.is_empty() {
+        sum.add(lints::program(&bed)?);
+        sum.add(image::boot_plain(&bed)?);
+        sum.record("a longer load whose every byte is checked", tcp::load(&bed));
+    }
+    Ok(sum)
+}
