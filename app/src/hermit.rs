@@ -10,19 +10,19 @@ mod abi;
 mod boot;
 mod gates;
 mod records;
+mod stubs;
 mod threads;
 
 use runtime_config::cmdline::Config;
-use x86_64::instructions::interrupts;
 
 use crate::hardware::boot::entry::StartInfo;
 use crate::hardware::boot::info::BootInfo;
-use crate::hardware::console;
 use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::cpu::{apic, clock, control};
 use crate::hardware::exit::refuse;
 use crate::hardware::memory::selfcheck;
 use crate::hardware::memory::window::{self, Window};
+use crate::hardware::{console, serial};
 use crate::runtime::{Runtime, Worker};
 
 /// The Hermit kernel.
@@ -44,12 +44,13 @@ impl Runtime for Hermit {
             console::raw(format_args!("WARN boot: {error}"));
         });
         console::init(config.log);
-        interrupts::disable();
         control::protect();
         apic::attach().unwrap_or_else(|error| refuse(error));
         records::make(&info.topology);
         records::load();
         gates::install();
+        // Hermit has its receive interrupt on, and keeps every byte that comes in for ever.
+        serial::init();
         selfcheck::run().unwrap_or_else(|error| refuse(error));
         let (tsc, source) = clock::init().unwrap_or_else(|error| refuse(error));
         // SAFETY: Hermit's device tree leaves the memory out, and the memory map the image and its tables.

@@ -44,8 +44,18 @@ pub(crate) fn mutate(workspace: &Workspace, options: &MutateOptions) -> anyhow::
     Ok(if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn bed<'a>(tree: &'a Workspace, toolchain: &'a Toolchain) -> TestBed<'a> {
-    TestBed { workspace: tree, toolchain, runtime: Runtime::Bare }
+/// The circumstances of a layer, and its name there: a patch of the layer `hermit` is caught by the image's own
+/// tests on Hermit.
+fn bed<'a>(
+    tree: &'a Workspace,
+    toolchain: &'a Toolchain,
+    layer: LayerName,
+) -> (TestBed<'a>, LayerName) {
+    let (runtime, layer) = match layer {
+        LayerName::Hermit => (Runtime::Hermit, LayerName::Image),
+        other => (Runtime::Bare, other),
+    };
+    (TestBed { workspace: tree, toolchain, runtime }, layer)
 }
 
 /// Proves that the tests pass without a fault: else a failure would prove nothing.
@@ -65,7 +75,7 @@ fn check_baseline(
     for layer in layers {
         let name = test::name(layer);
         process::announce("Baseline", &format!("{name}, without a fault"));
-        let bed = bed(tree, toolchain);
+        let (bed, layer) = bed(tree, toolchain, layer);
         test::prepare_layer(&bed, layer, "")?;
         if let Some(failure) = test::run_layer(&bed, layer, "", false).failures.first() {
             bail!("{name} fails without a fault: {failure}");
@@ -83,9 +93,9 @@ fn plant(
 ) -> anyhow::Result<String> {
     copy::refresh(workspace, tree)?;
     patch.apply(tree)?;
-    let bed = bed(tree, toolchain);
-    test::prepare_layer(&bed, patch.layer, &patch.test).context("with the patch")?;
-    let tally = test::run_layer(&bed, patch.layer, &patch.test, false);
+    let (bed, layer) = bed(tree, toolchain, patch.layer);
+    test::prepare_layer(&bed, layer, &patch.test).context("with the patch")?;
+    let tally = test::run_layer(&bed, layer, &patch.test, false);
     // The expected test must be among those that fail: a name that matches nothing is no catch.
     let expected = patch.test.rsplit("::").next().unwrap_or_default();
     let first = tally.failures.iter().find(|failure| failure.contains(expected));

@@ -100,7 +100,7 @@ impl Toolchain {
         }
         if runtime == Runtime::Hermit {
             // Read by Hermit's log: without it the levels on the console are coloured.
-            command.env("NO_COLOR", "1");
+            command.env("NO_COLOR", "1").env("HERMIT_LOG_LEVEL_FILTER", "warn");
         }
         command
     }

@@ -43,6 +43,16 @@ pub(crate) fn is_recovered(frame: &mut TrapFrame, address: Option<u64>) -> bool 
 ///
 /// Any trap. Takes no lock and allocates nothing.
 pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
+    report(frame, address);
+    exit::leave(Exit::Fault)
+}
+
+/// Prints the trap with whose address it was, and how the CPU came there. Of several CPUs only the first returns.
+///
+/// # Context
+///
+/// As [`stop`].
+pub(crate) fn report(frame: &TrapFrame, address: u64) {
     let me = local::number();
     let first = STOPPING.compare_exchange(u32::MAX, me, Ordering::Relaxed, Ordering::Relaxed).err();
     // A line that another CPU writes is not to be cut off.
@@ -50,7 +60,7 @@ pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
         interrupts::disable();
         hlt();
     }
-    // A fault of this CPU while its line is written leaves at once.
+    // A fault of this CPU while its line is written adds nothing.
     if first.is_none() {
         console::raw(format_args!(
             "{FAULT_PREFIX} {} address={address:#x} rip={:#x} error={:#x} rsp={:#x} vector={} cpu={} {}",
@@ -64,7 +74,6 @@ pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
         ));
         backtrace::print(Some(frame.rip), frame.rsp);
     }
-    exit::leave(Exit::Fault)
 }
 
 /// Names the owner of an address.

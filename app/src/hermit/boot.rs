@@ -34,7 +34,8 @@ pub(super) fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
     handover::declare_stacks();
     let info = BootInfo::keep(start_info).unwrap_or_else(|error| refuse(error));
     let mut free = memory::init(&info.memory).unwrap_or_else(|error| refuse(error));
-    let share = handover::share(&mut free).unwrap_or_else(|error| refuse(error));
+    let share = handover::share(&mut free, info.topology.cpus().len())
+        .unwrap_or_else(|error| refuse(error));
     IMAGE.call_once(|| Image { run, free });
     let Err(error): Result<Infallible, _> = handover::start(info, image::whole(), share);
     refuse(error)

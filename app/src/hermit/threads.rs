@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use runtime_config::layout::STACK_BYTES;
 use runtime_config::limits::CPUS_MAX;
 use spin::Once;
+use vmalloc::CpuId;
 use x86_64::instructions::interrupts;
 
 use crate::hardware::cpu::{apic, clock, control};
@@ -16,8 +17,11 @@ use crate::hardware::memory::window::{self, Window};
 use crate::hermit::{abi, records};
 use crate::runtime::Worker;
 
-/// The longest that a thread may take to its first sleep.
-const PATIENCE_US: u64 = 1_000_000;
+/// Hermit's vector by which a core looks for new threads.
+const HERMIT_WAKEUP: u8 = 121;
+/// How long a thread may take before its core is woken again, and how often that is done.
+const WAKE_US: u64 = 20_000;
+const WAKES_MAX: u64 = 50;
 
 static WORKER: Once<Worker> = Once::new();
 static IS_UP: [AtomicBool; CPUS_MAX] = [const { AtomicBool::new(false) }; CPUS_MAX];
@@ -38,13 +42,26 @@ pub(super) fn start(vm: &Window, worker: Worker) -> u32 {
         // SAFETY: the thread takes the number of its core and never returns.
         unsafe { abi::sys_spawn2(thread, core, abi::NORMAL_PRIORITY, bytes, number) };
         interrupts::disable();
-        if clock::wait(PATIENCE_US, || is_up.load(Ordering::Acquire)) {
+        if is_up_soon(vm, core, is_up) {
             running += 1;
         } else {
             log::warn!(target: "boot", "the thread of core {core} does not start");
         }
     }
     running
+}
+
+/// Waits for a thread. Hermit looks for new threads and then notes that its core sleeps: one that comes in between is
+/// not announced to the core, so it is woken again.
+fn is_up_soon(vm: &Window, core: usize, is_up: &AtomicBool) -> bool {
+    let cpu = CpuId(u32::try_from(core).unwrap_or_default());
+    (0..WAKES_MAX).any(|_| {
+        let is_there = clock::wait(WAKE_US, || is_up.load(Ordering::Acquire));
+        if !is_there {
+            vm.machine().send(cpu, HERMIT_WAKEUP);
+        }
+        is_there
+    })
 }
 
 /// The first code of a thread.

@@ -24,18 +24,15 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Resul
     for features in [None, Some("selftest"), Some("hermit")] {
         let name = features.unwrap_or("image");
         let mut clippy = toolchain.cargo(workspace, Runtime::Bare, "clippy");
+        select(&mut clippy, features);
         if features == Some("hermit") {
             // The program of this image is another package.
             clippy.arg("--lib");
         }
-        select(&mut clippy, features);
         image.clippy(&mut clippy);
         tally.record(&format!("clippy {name}"), run_one(&mut clippy));
         let mut doc = toolchain.cargo(workspace, Runtime::Bare, "doc");
-        select(doc.arg("--no-deps"), features);
-        if features != Some("hermit") {
-            doc.arg("--lib");
-        }
+        select(doc.args(["--no-deps", "--lib"]), features);
         image.rustdoc(&mut doc);
         tally.record(&format!("rustdoc {name}"), run_one(&mut doc));
     }
@@ -108,10 +105,6 @@ fn host_doc(workspace: &Workspace, rigor: Rigor) -> Command {
 fn select(command: &mut Command, features: Option<&str>) {
     if let Some(features) = features {
         command.args(["--features", features]);
-    }
-    // Its heap and its panic handler are in the kernel that another package links.
-    if features == Some("hermit") {
-        command.arg("--lib");
     }
 }
 

@@ -20,8 +20,11 @@ use crate::platform::device_tree::{DeviceTree, Full};
 use crate::platform::memory_map::MemoryMap;
 use crate::platform::span::Span;
 
-/// Memory for Hermit: its heap, the stacks of its threads, the tables of its own half.
+/// Memory for Hermit: nine tenths are its heap, the rest stacks of threads and the tables of its own half.
 const SHARE_BYTES: u64 = 32 << 20;
+/// And more for each CPU, whose thread takes 160 KiB beside the heap.
+const SHARE_BYTES_PER_CPU: u64 = 512 << 10;
+const LARGE_PAGE_BYTES: u64 = 2 << 20;
 /// `KERNEL_STACK_SIZE` of Hermit, which its entry adds to the stack pointer.
 const STACK_BYTES: usize = 32 << 10;
 /// A tree of four nodes has about 400.
@@ -51,10 +54,11 @@ pub(super) fn declare_stacks() {
 /// # Errors
 ///
 /// There is too little.
-pub(super) fn share(free: &mut MemoryMap) -> Result<Span, NoHandover> {
-    let share = Span::from_bytes(tables::fine_end(), SHARE_BYTES);
+pub(super) fn share(free: &mut MemoryMap, cpus: usize) -> Result<Span, NoHandover> {
+    let bytes = SHARE_BYTES + SHARE_BYTES_PER_CPU * cpus as u64;
+    let share = Span::from_bytes(tables::fine_end(), bytes.next_multiple_of(LARGE_PAGE_BYTES));
     if !free.spans().iter().any(|span| span.intersection(share) == share) {
-        return Err(NoHandover::Memory);
+        return Err(NoHandover::Memory { share });
     }
     free.remove(share);
     Ok(share)
@@ -110,7 +114,10 @@ fn write_tree(buffer: &mut [u8], share: Span, rsdp: u64) -> Result<(), NoHandove
 #[derive(Clone, Copy, Debug)]
 pub(super) enum NoHandover {
     /// Not enough memory in a row.
-    Memory,
+    Memory {
+        /// What it needs.
+        share: Span,
+    },
     /// The loader names no ACPI tables.
     NoAcpi,
     /// The ACPI tables cannot be mapped.
@@ -128,9 +135,13 @@ impl From<Full> for NoHandover {
 impl fmt::Display for NoHandover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Memory => {
-                let (start, bytes) = (tables::fine_end(), SHARE_BYTES >> 20);
-                write!(f, "Hermit needs {bytes} MiB of memory from {start:#x}")
+            Self::Memory { share } => {
+                write!(
+                    f,
+                    "Hermit needs {} MiB of memory from {:#x}",
+                    share.bytes() >> 20,
+                    share.start
+                )
             }
             Self::NoAcpi => f.write_str("Hermit needs ACPI tables, and the loader names none"),
             Self::Map(error) => error.fmt(f),

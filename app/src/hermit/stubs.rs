@@ -1,0 +1,113 @@
+//! The first instructions of the image's gates: save the registers as a [`TrapFrame`], call Rust, restore them.
+//!
+//! They run on the stack of whoever was interrupted: Hermit's own gates run on a stack of the task state, and its
+//! handlers may switch threads there.
+//!
+//! [`TrapFrame`]: crate::hardware::cpu::frame::TrapFrame
+
+use core::arch::naked_asm;
+use core::sync::atomic::AtomicU64;
+
+use crate::hardware::cpu::vectors;
+use crate::hermit::gates;
+
+/// A gate that goes on to Hermit's handler.
+#[derive(Debug)]
+pub(super) struct Chained {
+    /// Its vector.
+    pub(super) vector: u64,
+    /// Its first instruction.
+    pub(super) stub: extern "C" fn(),
+    /// The address of Hermit's handler.
+    pub(super) hermit: &'static AtomicU64,
+}
+
+/// Pushes the registers as the frame has them, and passes its address on.
+macro_rules! save {
+    () => {
+        "push rax; push rbx; push rcx; push rdx; push rsi; push rdi; push rbp; push r8; push r9;
+         push r10; push r11; push r12; push r13; push r14; push r15; cld; mov rdi, rsp"
+    };
+}
+
+macro_rules! restore {
+    () => {
+        "pop r15; pop r14; pop r13; pop r12; pop r11; pop r10; pop r9; pop r8; pop rbp; pop rdi;
+         pop rsi; pop rdx; pop rcx; pop rbx; pop rax"
+    };
+}
+
+/// Defines gates of exceptions. `$push` makes up for the error code where the processor pushes none, and
+/// `$own_bytes` are those on the stack that Hermit's handler must not find.
+macro_rules! chained {
+    ($push:literal, $own_bytes:literal: $($name:ident = $vector:expr),+ $(,)?) => {
+        $(
+            pub(super) static $name: Chained = {
+                static HERMIT: AtomicU64 = AtomicU64::new(0);
+
+                #[unsafe(naked)]
+                extern "C" fn stub() {
+                    naked_asm!(
+                        $push,
+                        "push {vector}",
+                        save!(),
+                        "call {resolve}",
+                        "test al, al",
+                        "jz 2f",
+                        restore!(),
+                        // Vector and error code.
+                        "add rsp, 16",
+                        "iretq",
+                        "2:",
+                        restore!(),
+                        "add rsp, {own_bytes}",
+                        "jmp [rip + {hermit}]",
+                        vector = const $vector,
+                        resolve = sym gates::resolve,
+                        own_bytes = const $own_bytes,
+                        hermit = sym HERMIT,
+                    )
+                }
+
+                Chained { vector: $vector, stub, hermit: &HERMIT }
+            };
+        )+
+    };
+}
+
+chained! {
+    "push 0", 16:
+    DIVIDE_ERROR = 0, OVERFLOW = 4, BOUND_RANGE = 5, INVALID_OPCODE = 6, X87 = 16, SIMD = 19,
+}
+
+chained! {
+    "", 8:
+    DOUBLE_FAULT = vectors::DOUBLE_FAULT, INVALID_TSS = 10, SEGMENT_NOT_PRESENT = 11, STACK_SEGMENT = 12,
+    GENERAL_PROTECTION = vectors::GENERAL_PROTECTION, PAGE_FAULT = vectors::PAGE_FAULT, ALIGNMENT_CHECK = 17,
+}
+
+/// Defines gates of the image's interrupts.
+macro_rules! own {
+    ($($name:ident = $vector:expr),+ $(,)?) => {
+        $(
+            #[unsafe(naked)]
+            pub(super) extern "C" fn $name() {
+                naked_asm!(
+                    "push 0",
+                    "push {vector}",
+                    save!(),
+                    "call {interrupt}",
+                    restore!(),
+                    "add rsp, 16",
+                    "iretq",
+                    vector = const $vector as u32,
+                    interrupt = sym gates::interrupt,
+                )
+            }
+        )+
+    };
+}
+
+own! {
+    timer = vectors::TIMER, network = vectors::NETWORK, flush = vectors::FLUSH, work = vectors::WORK,
+}
