@@ -8,7 +8,7 @@ use runtime_config::ports;
 use crate::cli::{AccelRequest, NetRequest};
 use crate::toolchain::{self, Toolchain, install};
 use crate::workspace::Workspace;
-use crate::{accel, network, process, provision, qemu};
+use crate::{accel, hermit, network, process, provision, qemu};
 
 /// One line of the report.
 struct Finding {
@@ -26,7 +26,7 @@ pub(crate) fn doctor(workspace: &Workspace) -> anyhow::Result<ExitCode> {
             Err(advice) => println!("missing  {what:<16}  {advice}"),
         }
     }
-    println!("{}", notes()?);
+    println!("{}", notes(workspace)?);
     let healthy = findings.iter().all(|finding| finding.result.is_ok());
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
@@ -44,6 +44,7 @@ fn examine(workspace: &Workspace) -> anyhow::Result<Vec<Finding>> {
         Finding { what: "host compiler", result: host_compiler(workspace)? },
         Finding { what: "image compiler", result: compiler },
         Finding { what: "linker", result: program("ld", &["binutils"]) },
+        Finding { what: "assembler", result: program("as", &["binutils"]) },
         Finding { what: "rustfmt", result: component("rustfmt") },
         Finding { what: "clippy", result: component("clippy-driver") },
         Finding { what: "qemu", result: qemu },
@@ -76,7 +77,7 @@ fn component(name: &str) -> Result<String, String> {
         .ok_or_else(|| format!("rustup component add {package}"))
 }
 
-fn notes() -> anyhow::Result<String> {
+fn notes(workspace: &Workspace) -> anyhow::Result<String> {
     let accel = accel::choose(AccelRequest::Auto);
     let network = network::choose(NetRequest::Auto)?;
     let port = match network::free_port(ports::RESP) {
@@ -84,7 +85,15 @@ fn notes() -> anyhow::Result<String> {
         Err(error) => error.to_string(),
     };
     Ok(format!(
-        "   note  {:<16}  {}: {}\n   note  {:<16}  {}: {}\n   note  {:<16}  {port}",
-        "accel", accel.accel, accel.why, "network", network.network, network.why, "port 7379"
+        "   note  {:<16}  {}: {}\n   note  {:<16}  {}: {}\n   note  {:<16}  {port}\n   note  {:<16}  {}",
+        "accel",
+        accel.accel,
+        accel.why,
+        "network",
+        network.network,
+        network.why,
+        "port 7379",
+        "runtime hermit",
+        hermit::state(workspace)
     ))
 }

@@ -25,13 +25,26 @@ const PACKAGE: &str = "hermit-kernel";
 /// The only version that the table of changes is written for.
 const VERSION: &str = "0.11.0";
 
+/// Where the adapted kernel lies, below the workspace.
+const KERNEL: &str = "target/hermit/kernel";
+
+/// Says in a clause whether the kernel is there.
+pub(crate) fn state(workspace: &Workspace) -> String {
+    match is_made(&workspace.path(KERNEL), &Recipe::PUBLISHED) {
+        true => format!("{PACKAGE} {VERSION} is in {KERNEL}"),
+        false => {
+            format!("cargo fetches {PACKAGE} {VERSION} at the first build; nothing else is needed")
+        }
+    }
+}
+
 /// Makes the adapted kernel, unless it is already there.
 ///
 /// # Errors
 /// The package cannot be fetched (the cause is [`Missing`](crate::exit::Cause::Missing)), or its sources are
 /// not those that the table of changes is written for.
 pub(crate) fn ensure(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<()> {
-    let kernel = workspace.path("target/hermit/kernel");
+    let kernel = workspace.path(KERNEL);
     let recipe = Recipe::PUBLISHED;
     if is_made(&kernel, &recipe) {
         return Ok(());

@@ -15,7 +15,7 @@ use crate::guest::Plan;
 use crate::network::{self, Network};
 use crate::{process, sys};
 
-/// A way for the packets of two guests.
+/// A way for the packets of the guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// A TAP device each.
@@ -50,10 +50,11 @@ pub(crate) enum Wire {
     Passt,
 }
 
-/// The image's and the peer's.
-const TAPS: [Wire; 2] = [
+/// Two images' and the peer's.
+const TAPS: [Wire; 3] = [
     Wire::Tap("tap0", Ipv4Addr::new(10, 0, 2, 2), Ipv4Addr::new(10, 0, 2, 15)),
     Wire::Tap("tap1", Ipv4Addr::new(10, 0, 3, 2), Ipv4Addr::new(10, 0, 3, 15)),
+    Wire::Tap("tap2", Ipv4Addr::new(10, 0, 4, 2), Ipv4Addr::new(10, 0, 4, 15)),
 ];
 /// Bits of the network part.
 const PREFIX: u8 = 24;
@@ -98,11 +99,11 @@ fn try_tap() -> Result<(), String> {
 }
 
 impl Way {
-    /// The image's wire, and the peer's.
-    pub(crate) fn wires(self) -> [Wire; 2] {
+    /// The wires of two images, and the peer's.
+    pub(crate) fn wires(self) -> [Wire; 3] {
         match self {
             Self::Taps => TAPS,
-            Self::Passt => [Wire::Passt; 2],
+            Self::Passt => [Wire::Passt; 3],
         }
     }
 
@@ -175,8 +176,8 @@ mod tests {
     #[test]
     fn guests_have_networks_of_their_own_and_the_image_understands_its_words() {
         let network = |wire: Wire| u32::from(wire.address()) >> (32 - PREFIX);
-        assert_ne!(network(TAPS[0]), network(TAPS[1]));
-        for wire in TAPS {
+        for (index, wire) in TAPS.into_iter().enumerate() {
+            assert!(TAPS[..index].iter().all(|&other| network(other) != network(wire)));
             let Wire::Tap(_, host, guest) = wire else { panic!("no TAP") };
             assert_eq!(u32::from(host) >> (32 - PREFIX), network(wire));
             let config = Config::parse(&wire.append()).unwrap().ip;

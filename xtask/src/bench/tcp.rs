@@ -1,6 +1,6 @@
 //! `cargo xtask bench tcp`: `redis-benchmark` on the image, on Redis in Linux, and on Redis here.
 //!
-//! All three are alive from the first measurement to the last, and measured by turns.
+//! All are alive from the first measurement to the last, and measured by turns.
 
 mod cell;
 mod measure;
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
+
 use super::image::{self, Setting};
 use super::rows;
 use crate::accel::Accel;
@@ -22,11 +24,12 @@ use crate::guest::Plan;
 use crate::linux::{self, Linux};
 use crate::process;
 use crate::provision::{self, Removals};
+use crate::qemu;
 use crate::runtime::Runtime;
 use crate::wires::{self, Wire};
 use crate::workspace::Workspace;
 
-use cell::{Cell, Job, Who};
+use cell::Cell;
 use results::Results;
 use subjects::Subjects;
 
@@ -46,13 +49,20 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
     let choice = wires::choose(options.net)?;
     let linux = Linux::ensure(workspace)?;
     let server = linux::redis_server()?;
-    let plans = plans(workspace, options, &linux, choice.way.wires())?;
+    let [first, second, peer] = choice.way.wires();
+    let mut planned = Vec::new();
+    for (runtime, wire) in runtimes(options).into_iter().zip([first, second]) {
+        planned.push((runtime, wire, image_plan(workspace, options, runtime, wire)?));
+    }
+    let (_, _, image) = planned.first().context("no runtime")?;
+    let guest = guest_plan(&linux, image, peer)?;
     // From here on nothing can be fetched.
     choice.way.lay()?;
-    let [image, guest] = plans;
-    let [ours, theirs] = choice.way.wires();
-    let plans = [ours.attach(image)?, theirs.attach(guest)?];
-    let subjects = Subjects::start(workspace, plans, &server)?;
+    let mut images = Vec::new();
+    for (runtime, wire, plan) in planned {
+        images.push((runtime, wire.attach(plan)?));
+    }
+    let subjects = Subjects::start(workspace, images, peer.attach(guest)?, &server)?;
     let load = super::load();
     let results = run(&subjects, options, &cells)?;
 
@@ -60,13 +70,14 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
     println!("QEMU under TCG, each guest with -smp {cpus} and {memory}, Linux {kernel}");
     println!("network: {}, {}; native Redis on loopback", choice.way, choice.why);
     println!("medians of {}, load {load} before and {} after", options.rounds, super::load());
-    table::print(&results, &cells);
-    rows::print(&table::derived(&results, &cells), "Redis in Linux");
+    let runtimes = runtimes(options);
+    table::print(&results, &cells, &runtimes);
+    rows::print(&table::derived(&results, &cells, &runtimes), "Redis in Linux");
     for note in results.notes() {
         println!("{note}");
     }
     if let Some(path) = &options.json {
-        rows::write(&table::all(&results, &cells), path)?;
+        rows::write(&table::all(&results, &cells, &runtimes), path)?;
     }
     subjects.audit()?;
     Ok(if results.has_failures() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -79,42 +90,54 @@ fn ensure_benchmark() -> anyhow::Result<()> {
     provision::install(&["redis-tools"], "the load", Removals::Refused)
 }
 
-/// The image, and Linux on the same machine.
-fn plans(
+/// The runtimes, each once.
+fn runtimes(options: &BenchTcpOptions) -> Vec<Runtime> {
+    let mut runtimes = options.runtime.clone();
+    runtimes.sort();
+    runtimes.dedup();
+    runtimes
+}
+
+/// An image.
+fn image_plan(
     workspace: &Workspace,
     options: &BenchTcpOptions,
-    linux: &Linux,
-    [ours, theirs]: [Wire; 2],
-) -> anyhow::Result<[Plan; 2]> {
-    let append = format!("{CLIENTS} {}", ours.append());
-    let (memory, cpus) = (options.memory, options.smp);
-    let (runtime, append) = (Runtime::Bare, append.trim_end());
-    let setting = Setting { runtime, memory, cpus, accel: Accel::Tcg, append };
-    let image = image::plan(workspace, &setting)?;
-    let (files, line) = linux.redis(theirs.address())?;
-    let guest = Plan {
+    runtime: Runtime,
+    wire: Wire,
+) -> anyhow::Result<Plan> {
+    let append = format!("{CLIENTS} {}", wire.append());
+    let (memory, cpus, append) = (options.memory, options.smp, append.trim_end());
+    image::plan(workspace, &Setting { runtime, memory, cpus, accel: Accel::Tcg, append })
+}
+
+/// Linux on the machine of an image.
+fn guest_plan(linux: &Linux, image: &Plan, wire: Wire) -> anyhow::Result<Plan> {
+    let (files, line) = linux.redis(wire.address())?;
+    Ok(Plan {
         image: linux.kernel(),
         initrd: Some(files),
+        cpu: qemu::CPU,
         append: line,
         guest_port: REDIS,
         ..image.clone()
-    };
-    Ok([image, guest])
+    })
 }
 
 /// Warms all of them up, and measures them in rounds.
 fn run(subjects: &Subjects, options: &BenchTcpOptions, cells: &[Cell]) -> anyhow::Result<Results> {
     let mut results = Results::default();
-    for (cell, why) in subjects::refused(subjects, cells)? {
-        results.refuse(Job::beside(cell, Who::Image), &why);
+    for (job, why) in subjects::refused(subjects, cells)? {
+        results.refuse(job, &why);
     }
-    let (jobs, time) = (cell::jobs(cells), Duration::from_millis(options.ms.into()));
+    let (jobs, time) =
+        (cell::jobs(cells, &runtimes(options)), Duration::from_millis(options.ms.into()));
     process::announce("Warm up", &format!("{} measurements, load {}", jobs.len(), super::load()));
     let mut requests = BTreeMap::new();
     for &job in jobs.iter().filter(|&&job| results.is_open(job)).collect::<Vec<_>>() {
         let found = subjects
             .fill(job)
-            .and_then(|()| measure::requests_for(subjects.address(job.who), job.cell, time));
+            .and_then(|()| subjects.address(job.who))
+            .and_then(|address| measure::requests_for(address, job.cell, time));
         match found {
             Ok(found) => drop(requests.insert(job, found)),
             Err(error) => results.add(job, Err(error)),

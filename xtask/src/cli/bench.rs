@@ -79,6 +79,9 @@ pub(crate) struct BenchTurnsOptions {
 /// Options of `bench tcp`.
 #[derive(Args, Debug)]
 pub(crate) struct BenchTcpOptions {
+    /// The software below the service; "bare,hermit" measures an image on each, side by side.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "bare")]
+    pub(crate) runtime: Vec<Runtime>,
     /// CPUs of each guest.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,

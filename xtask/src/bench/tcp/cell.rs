@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::runtime::Runtime;
+
 /// Names that requests choose from.
 pub(super) const NAMES: u32 = 1000;
 /// Clients at once, and how many requests each has under way.
@@ -116,7 +118,8 @@ pub(super) fn cells(part: &str) -> Vec<Cell> {
 /// Who answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
-    Image,
+    /// The image, on a runtime.
+    Image(Runtime),
     /// Redis in a Linux guest.
     Guest,
     /// Redis on this host.
@@ -125,11 +128,12 @@ pub(super) enum Who {
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Image => "image",
-            Self::Guest => "Redis in Linux",
-            Self::Native => "native Redis",
-        })
+        match self {
+            Self::Image(Runtime::Bare) => f.write_str("image"),
+            Self::Image(runtime) => write!(f, "image on {runtime}"),
+            Self::Guest => f.write_str("Redis in Linux"),
+            Self::Native => f.write_str("native Redis"),
+        }
     }
 }
 
@@ -143,16 +147,21 @@ pub(super) struct Job {
 impl Job {
     /// Who does what beside the image's cell.
     pub(super) fn beside(cell: Cell, who: Who) -> Self {
-        let request = if who == Who::Image { cell.request } else { cell.request.beside() };
+        let request = match who {
+            Who::Image(_) => cell.request,
+            Who::Guest | Who::Native => cell.request.beside(),
+        };
         Self { who, cell: Cell { request, ..cell } }
     }
 }
 
-/// The measurements that cells need, each once: by turns the image's, and what stands beside it.
-pub(super) fn jobs(cells: &[Cell]) -> Vec<Job> {
+/// The measurements that cells need, each once: by turns the images', and what stands beside them.
+pub(super) fn jobs(cells: &[Cell], runtimes: &[Runtime]) -> Vec<Job> {
+    let images = runtimes.iter().map(|&runtime| Who::Image(runtime));
+    let all: Vec<_> = images.chain([Who::Guest, Who::Native]).collect();
     let mut jobs = Vec::new();
     for &cell in cells {
-        for who in [Who::Image, Who::Guest, Who::Native] {
+        for &who in &all {
             let job = Job::beside(cell, who);
             if !jobs.contains(&job) {
                 jobs.push(job);
@@ -165,6 +174,8 @@ pub(super) fn jobs(cells: &[Cell]) -> Vec<Job> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const IMAGE: Who = Who::Image(Runtime::Bare);
 
     #[test]
     fn a_part_of_the_name_selects() {
@@ -180,17 +191,20 @@ mod tests {
 
     #[test]
     fn redis_sets_where_the_image_allocates_and_does_so_once() {
-        let all = jobs(&cells("50 clients, 1 pipelined"));
+        let all = jobs(&cells("50 clients, 1 pipelined"), &[Runtime::Bare]);
         let sets = all.iter().filter(|job| job.cell.request == Request::Set(64));
-        assert_eq!(
-            sets.map(|job| job.who).collect::<Vec<_>>(),
-            [Who::Guest, Who::Native, Who::Image]
-        );
+        assert_eq!(sets.map(|job| job.who).collect::<Vec<_>>(), [Who::Guest, Who::Native, IMAGE]);
         let allocations = all.iter().filter(|job| matches!(job.cell.request, Request::Vmalloc(_)));
         assert!(
-            allocations.clone().count() == 2
-                && allocations.clone().all(|job| job.who == Who::Image)
+            allocations.clone().count() == 2 && allocations.clone().all(|job| job.who == IMAGE)
         );
+    }
+
+    #[test]
+    fn two_runtimes_are_measured_by_turns_beside_one_redis() {
+        let all = jobs(&cells("PING, 1 client, 1 p"), &[Runtime::Bare, Runtime::Hermit]);
+        let names: Vec<_> = all.iter().map(|job| job.who.to_string()).collect();
+        assert_eq!(names, ["image", "image on hermit", "Redis in Linux", "native Redis"]);
     }
 
     #[test]

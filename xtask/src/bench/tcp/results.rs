@@ -87,7 +87,9 @@ mod tests {
 
     use super::super::cell::cells;
     use super::*;
+    use crate::runtime::Runtime;
 
+    const IMAGE: Who = Who::Image(Runtime::Bare);
     const SAMPLE: Sample = Sample { rate: 5.0, p50_us: 1.0, p99_us: 2.0 };
 
     #[test]
@@ -110,8 +112,8 @@ mod tests {
     fn what_is_not_served_is_no_failure_and_noted_once() {
         let mut results = Results::default();
         for cell in cells("SET 64 B, 50") {
-            results.refuse(Job::beside(cell, Who::Image), "ERR unknown");
-            assert_eq!(results.show(cell, Who::Image, |_| "fine".to_owned()), "not served");
+            results.refuse(Job::beside(cell, IMAGE), "ERR unknown");
+            assert_eq!(results.show(cell, IMAGE, |_| "fine".to_owned()), "not served");
             assert_eq!(results.show(cell, Who::Native, |_| "fine".to_owned()), "");
         }
         assert!(!results.has_failures());

@@ -1,4 +1,4 @@
-//! The three that are measured, all alive at once.
+//! The servers that are measured, all alive at once.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,12 +12,13 @@ use crate::bench::image;
 use crate::guest::{Guest, Plan};
 use crate::redis::Redis;
 use crate::resp::{self, Client, Reply};
+use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
 /// Holding it proves that each of them has answered a PING. Dropping it ends them.
 #[derive(Debug)]
 pub(super) struct Subjects {
-    image: Guest,
+    images: Vec<(Runtime, Guest)>,
     guest: Guest,
     native: Redis,
 }
@@ -26,28 +27,45 @@ impl Subjects {
     /// Starts them, the guests by these plans.
     pub(super) fn start(
         workspace: &Workspace,
-        [image, guest]: [Plan; 2],
+        plans: Vec<(Runtime, Plan)>,
+        guest: Plan,
         server: &Path,
     ) -> anyhow::Result<Self> {
+        let mut images = Vec::new();
+        for (runtime, plan) in plans {
+            let name = format!("bench-{runtime}");
+            images.push((runtime, image::boot_as(workspace, &name, plan)?.0));
+        }
         Ok(Self {
-            image: image::boot_as(workspace, "bench-image", image)?.0,
+            images,
             guest: image::boot_as(workspace, "bench-redis", guest)?.0,
             native: Redis::start(workspace, "bench-native", server, &[])?,
         })
     }
 
     /// Where one of them listens.
-    pub(super) fn address(&self, who: Who) -> SocketAddr {
-        match who {
-            Who::Image => self.image.plan().host,
+    ///
+    /// # Errors
+    /// No image was started on the runtime.
+    pub(super) fn address(&self, who: Who) -> anyhow::Result<SocketAddr> {
+        let image = |runtime| self.images.iter().find(|(other, _)| *other == runtime);
+        Ok(match who {
+            Who::Image(runtime) => {
+                image(runtime).with_context(|| format!("no {who}"))?.1.plan().host
+            }
             Who::Guest => self.guest.plan().host,
             Who::Native => self.native.address(),
-        }
+        })
     }
 
-    /// Asks the image for a command: what it answers where it does not know it.
-    pub(super) fn refusal(&self, request: Request) -> anyhow::Result<Option<String>> {
-        match self.connect(Who::Image)?.call(&request.words("probe"))? {
+    /// All images.
+    fn images(&self) -> impl Iterator<Item = Who> {
+        self.images.iter().map(|&(runtime, _)| Who::Image(runtime))
+    }
+
+    /// Asks an image for a command: what it answers where it does not know it.
+    pub(super) fn refusal(&self, image: Who, request: Request) -> anyhow::Result<Option<String>> {
+        match self.connect(image)?.call(&request.words("probe"))? {
             // Behind the comma Redis, and so the image, repeats what it was sent.
             Reply::Error(text) if text.starts_with("ERR unknown command") => {
                 Ok(text.split(',').next().map(str::to_owned))
@@ -59,7 +77,7 @@ impl Subjects {
     /// Makes one measurement, of an image that lacks nothing.
     pub(super) fn measure(&self, job: Job, requests: u64) -> anyhow::Result<Sample> {
         let before = self.lacks(job.who)?;
-        let sample = measure(self.address(job.who), job.cell, requests)?;
+        let sample = measure(self.address(job.who)?, job.cell, requests)?;
         let lacks = self.lacks(job.who)? - before;
         // With SOFT they are nulls, which redis-benchmark takes for success.
         ensure!(lacks == 0, "{lacks} allocations failed");
@@ -81,17 +99,20 @@ impl Subjects {
         Ok(())
     }
 
-    /// Has the image audit everything.
+    /// Has the images audit everything.
     pub(super) fn audit(&self) -> anyhow::Result<()> {
-        match self.connect(Who::Image)?.call(&["VCHECK"])? {
-            Reply::Status(text) if text.starts_with("OK") => Ok(()),
-            other => bail!("VCHECK answers {}", other.terminal().trim_end()),
+        for image in self.images() {
+            match self.connect(image)?.call(&["VCHECK"])? {
+                Reply::Status(text) if text.starts_with("OK") => {}
+                other => bail!("{image}: VCHECK answers {}", other.terminal().trim_end()),
+            }
         }
+        Ok(())
     }
 
     /// How many allocations have failed for want of something.
     fn lacks(&self, who: Who) -> anyhow::Result<u64> {
-        if who != Who::Image {
+        if !matches!(who, Who::Image(_)) {
             return Ok(0);
         }
         let reply = self.connect(who)?.call(&["VSTATS"])?;
@@ -99,15 +120,18 @@ impl Subjects {
     }
 
     fn connect(&self, who: Who) -> anyhow::Result<Client> {
-        Client::connect(self.address(who)).with_context(|| format!("{who} does not answer"))
+        Client::connect(self.address(who)?).with_context(|| format!("{who} does not answer"))
     }
 }
 
-/// Finds out which of some cells the image refuses, each with its answer.
-pub(super) fn refused(subjects: &Subjects, cells: &[Cell]) -> anyhow::Result<Vec<(Cell, String)>> {
+/// Finds out which of some cells an image refuses, each with its answer.
+pub(super) fn refused(subjects: &Subjects, cells: &[Cell]) -> anyhow::Result<Vec<(Job, String)>> {
     let mut refused = Vec::new();
-    for &cell in cells {
-        refused.extend(subjects.refusal(cell.request)?.map(|why| (cell, why)));
+    for image in subjects.images() {
+        for &cell in cells {
+            let why = subjects.refusal(image, cell.request)?;
+            refused.extend(why.map(|why| (Job::beside(cell, image), why)));
+        }
     }
     Ok(refused)
 }

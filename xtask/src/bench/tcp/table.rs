@@ -6,101 +6,118 @@ use super::cell::{Cell, Who};
 use super::results::Results;
 use super::sample::Sample;
 use crate::bench::rows::{self, Row, quotient};
+use crate::runtime::Runtime;
 
+/// What the images are compared with.
+const PEERS: [Who; 2] = [Who::Guest, Who::Native];
 /// The number of clients whose slowest answers are compared, and to which more are compared.
 const CLIENTS: u32 = 50;
 const MORE_CLIENTS: u32 = 200;
 
-/// Prints requests a second, and then how long they took.
-pub(super) fn print(results: &Results, cells: &[Cell]) {
-    let mut rates = table([
-        "image",
-        "Redis",
-        "clients, pipelined",
-        "image /s",
-        "Redis in Linux /s",
-        "times better",
-        "native Redis /s",
-        "times better",
-    ]);
-    let mut times =
-        table(["p50, p99 in us", "clients, pipelined", "image", "Redis in Linux", "native Redis"]);
+/// Prints requests a second, and then how long they took. Several images stand side by side.
+pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
+    let images: Vec<_> = runtimes.iter().map(|&runtime| Who::Image(runtime)).collect();
+    let better = |image: &Who| match images.len() {
+        1 => "times better".to_owned(),
+        _ => format!("{image} times better"),
+    };
+    let mut header = ["image", "Redis", "clients, pipelined"].map(str::to_owned).to_vec();
+    header.extend(images.iter().map(|image| format!("{image} /s")));
+    for peer in PEERS {
+        header.push(format!("{peer} /s"));
+        header.extend(images.iter().map(better));
+    }
+    let mut rates = table(header);
+    let all = || images.iter().copied().chain(PEERS);
+    let mut header = ["p50, p99 in us", "clients, pipelined"].map(str::to_owned).to_vec();
+    header.extend(all().map(|who| who.to_string()));
+    let mut times = table(header);
     for &cell in cells {
         let Cell { request, clients, depth } = cell;
         let shape = format!("{clients}, {depth}");
         let rate = |who| results.show(cell, who, |sample| rows::show(sample.rate.round()));
-        let better =
-            |who| rate_beside(results, cell, who).ratio.map_or_else(String::new, rows::show);
-        rates.add_row([
-            request.to_string(),
-            request.beside().to_string(),
-            shape.clone(),
-            rate(Who::Image),
-            rate(Who::Guest),
-            better(Who::Guest),
-            rate(Who::Native),
-            better(Who::Native),
-        ]);
-        let time = |who| results.show(cell, who, time);
-        times.add_row([
-            request.to_string(),
-            shape,
-            time(Who::Image),
-            time(Who::Guest),
-            time(Who::Native),
-        ]);
+        let better = |image: &Who, peer| {
+            let row = rate_beside(results, cell, *image, peer);
+            row.ratio.map_or_else(String::new, rows::show)
+        };
+        let mut row = vec![request.to_string(), request.beside().to_string(), shape.clone()];
+        row.extend(images.iter().copied().map(rate));
+        for peer in PEERS {
+            row.push(rate(peer));
+            row.extend(images.iter().map(|image| better(image, peer)));
+        }
+        rates.add_row(row);
+        let mut row = vec![request.to_string(), shape];
+        row.extend(all().map(|who| results.show(cell, who, time)));
+        times.add_row(row);
     }
     show(rates, 3);
     show(times, 2);
 }
 
 /// All that is compared: with Redis in Linux and native, its slowest answers, and more clients.
-pub(super) fn all(results: &Results, cells: &[Cell]) -> Vec<Row> {
+pub(super) fn all(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<Row> {
     let mut rows = Vec::new();
-    for &cell in cells {
-        rows.extend([Who::Guest, Who::Native].map(|who| rate_beside(results, cell, who)));
+    for image in runtimes.iter().map(|&runtime| Who::Image(runtime)) {
+        for &cell in cells {
+            rows.extend(PEERS.map(|peer| rate_beside(results, cell, image, peer)));
+        }
     }
-    rows.extend(derived(results, cells));
+    rows.extend(derived(results, cells, runtimes));
     rows
 }
 
 /// What is not in the table of requests a second: slowest answers, and more clients.
-pub(super) fn derived(results: &Results, cells: &[Cell]) -> Vec<Row> {
-    let slowest = cells.iter().filter(|cell| cell.clients == CLIENTS);
-    let mut rows: Vec<_> = slowest.map(|&cell| slowest_beside(results, cell)).collect();
-    let scaled = |cell: &&Cell| cell.clients == MORE_CLIENTS && cell.depth == 1;
-    rows.extend(cells.iter().filter(scaled).map(|&cell| scaling_beside(results, cell)));
+pub(super) fn derived(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for image in runtimes.iter().map(|&runtime| Who::Image(runtime)) {
+        let slowest = cells.iter().filter(|cell| cell.clients == CLIENTS);
+        rows.extend(slowest.map(|&cell| slowest_beside(results, cell, image)));
+        let scaled = |cell: &&Cell| cell.clients == MORE_CLIENTS && cell.depth == 1;
+        let scaled = cells.iter().filter(scaled);
+        rows.extend(scaled.map(|&cell| scaling_beside(results, cell, image)));
+    }
     rows
 }
 
-fn rate_beside(results: &Results, cell: Cell, who: Who) -> Row {
+fn rate_beside(results: &Results, cell: Cell, image: Who, peer: Who) -> Row {
     let rate = |who| results.sample(cell, who).map(|sample| sample.rate);
-    Row::yield_of(name(cell, who), "/s", rate(Who::Image), rate(who))
+    Row::yield_of(name(cell, image, peer), "/s", rate(image), rate(peer))
 }
 
-fn slowest_beside(results: &Results, cell: Cell) -> Row {
+fn slowest_beside(results: &Results, cell: Cell, image: Who) -> Row {
     let p99 = |who| results.sample(cell, who).map(|sample| sample.p99_us);
-    Row::cost(format!("p99 of {}", name(cell, Who::Guest)), "us", p99(Who::Image), p99(Who::Guest))
+    let name = format!("p99 of {}", name(cell, image, Who::Guest));
+    Row::cost(name, "us", p99(image), p99(Who::Guest))
 }
 
-fn scaling_beside(results: &Results, cell: Cell) -> Row {
+fn scaling_beside(results: &Results, cell: Cell, image: Who) -> Row {
     let rate =
         |who, clients| results.sample(Cell { clients, ..cell }, who).map(|sample| sample.rate);
     let scaling = |who| quotient(rate(who, MORE_CLIENTS), rate(who, CLIENTS));
-    let name = format!("{}, over {CLIENTS} clients", name(cell, Who::Guest));
-    Row::yield_of(name, "times", scaling(Who::Image), scaling(Who::Guest))
+    let name = format!("{}, over {CLIENTS} clients", name(cell, image, Who::Guest));
+    Row::yield_of(name, "times", scaling(image), scaling(Who::Guest))
 }
 
-fn name(cell: Cell, who: Who) -> String {
+/// The name of a comparison; one with the bare image does not name the runtime.
+fn name(cell: Cell, image: Who, peer: Who) -> String {
+    let cell_on = match image {
+        Who::Image(Runtime::Hermit) => format!("{cell}, hermit"),
+        _ => cell.to_string(),
+    };
     let (ours, theirs) = (cell.request, cell.request.beside());
-    if ours == theirs { format!("{cell}: {who}") } else { format!("{cell}: {theirs} of {who}") }
+    if ours == theirs {
+        format!("{cell_on}: {peer}")
+    } else {
+        format!("{cell_on}: {theirs} of {peer}")
+    }
 }
 
 fn time(sample: &Sample) -> String {
     [sample.p50_us, sample.p99_us].map(|us| format!("{us:.0}")).join(", ")
 }
 
-fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
+fn table(header: Vec<String>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(header);
@@ -120,6 +137,9 @@ mod tests {
     use super::super::cell::{Job, cells};
     use super::*;
 
+    const IMAGE: Who = Who::Image(Runtime::Bare);
+    const BOTH: [Runtime; 2] = [Runtime::Bare, Runtime::Hermit];
+
     fn results(rates: &[(Who, u32, f64, f64)]) -> (Results, Vec<Cell>) {
         let cells: Vec<_> =
             cells("VMALLOC 4 KiB").into_iter().filter(|cell| cell.depth == 1).collect();
@@ -134,16 +154,20 @@ mod tests {
     #[test]
     fn rows_say_what_is_compared_with_what() {
         let (results, cells) = results(&[
-            (Who::Image, 50, 40.0, 10.0),
-            (Who::Image, 200, 30.0, 10.0),
+            (IMAGE, 50, 40.0, 10.0),
+            (IMAGE, 200, 30.0, 10.0),
+            (Who::Image(Runtime::Hermit), 50, 20.0, 15.0),
             (Who::Guest, 50, 5.0, 30.0),
             (Who::Guest, 200, 5.0, 30.0),
         ]);
-        let rows = all(&results, &cells);
+        let rows = all(&results, &cells, &BOTH);
         let ratio = |name: &str| rows.iter().find(|row| row.name == name).and_then(|row| row.ratio);
         let plain = "VMALLOC 4 KiB, 50 clients, 1 pipelined: SET 64 B of Redis in Linux";
         assert_eq!(ratio(plain), Some(8.0));
         assert_eq!(ratio(&format!("p99 of {plain}")), Some(3.0));
+        let hermit = "VMALLOC 4 KiB, 50 clients, 1 pipelined, hermit: SET 64 B of Redis in Linux";
+        assert_eq!(ratio(hermit), Some(4.0));
+        assert_eq!(ratio(&format!("p99 of {hermit}")), Some(2.0));
         let more = "VMALLOC 4 KiB, 200 clients, 1 pipelined: SET 64 B of Redis in Linux";
         assert_eq!(ratio(&format!("{more}, over 50 clients")), Some(0.75));
     }
@@ -151,7 +175,11 @@ mod tests {
     #[test]
     fn a_row_without_a_figure_has_no_ratio() {
         let (results, cells) = results(&[(Who::Guest, 50, 5.0, 30.0)]);
-        assert!(all(&results, &cells).iter().all(|row| row.ratio.is_none() && row.ours.is_none()));
-        assert!(all(&results, &cells).iter().any(|row| row.peer == Some(5.0)));
+        assert!(
+            all(&results, &cells, &BOTH)
+                .iter()
+                .all(|row| row.ratio.is_none() && row.ours.is_none())
+        );
+        assert!(all(&results, &cells, &BOTH).iter().any(|row| row.peer == Some(5.0)));
     }
 }
