@@ -30,8 +30,8 @@ pub(super) fn fetch(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Res
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let message = format!(
-            "cargo cannot fetch {PACKAGE} {VERSION}, which --runtime hermit needs once; with \
-             --runtime bare nothing is fetched. cargo says:\n{reason}"
+            "cargo cannot fetch {PACKAGE} {VERSION}, which --runtime hermit needs once; \
+             --runtime bare needs no kernel. cargo says:\n{reason}"
         );
         return Err(exit::failure(Cause::Missing, message));
     }
