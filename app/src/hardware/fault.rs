@@ -12,6 +12,8 @@ use crate::hardware::cpu::{backtrace, fixups, local, retries, vectors};
 use crate::hardware::exit;
 use crate::hardware::memory::{image, stacks, window};
 
+const PAGE_BYTES: u64 = 4096;
+
 /// The CPU that stops the image; one more than any where none does.
 static STOPPING: AtomicU32 = AtomicU32::new(u32::MAX);
 
@@ -70,30 +72,38 @@ pub(crate) fn report(frame: &TrapFrame, address: u64) {
             frame.rsp,
             frame.vector,
             me,
-            Attribution { vector: frame.vector, address },
+            Attribution { frame, address },
         ));
         backtrace::print(Some(frame.rip), frame.rsp);
     }
 }
 
 /// Names the owner of an address.
-struct Attribution {
-    /// The trap: only some have an address.
-    vector: u64,
+struct Attribution<'a> {
+    frame: &'a TrapFrame,
     /// What CR2 said.
     address: u64,
 }
 
-impl fmt::Display for Attribution {
+impl Attribution<'_> {
+    /// Whether the stack could not be written where it ends: no page is mapped there.
+    fn is_overflow(&self) -> bool {
+        let is_at_stack = self.frame.rsp.abs_diff(self.address) < PAGE_BYTES;
+        local::get().is_below_stack(self.address)
+            || self.frame.vector == vectors::DOUBLE_FAULT && is_at_stack
+    }
+}
+
+impl fmt::Display for Attribution<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address;
-        if local::get().is_below_stack(address) {
+        if self.is_overflow() {
             return write!(f, "stack overflow of cpu{}", local::number());
         }
         if let Some(name) = stacks::guard_at(address) {
             return write!(f, "stack overflow of {name}");
         }
-        match self.vector {
+        match self.frame.vector {
             vectors::PAGE_FAULT => {}
             vectors::GENERAL_PROTECTION => return f.write_str("not canonical, or a bad segment"),
             _ => return f.write_str("no address"),

@@ -44,7 +44,7 @@ pub(super) extern "C" fn resolve(frame: &mut TrapFrame) -> bool {
         goes_on = address.is_some_and(|address| fault::is_over(frame, address))
             || may_be_survived && fault::is_recovered(frame, address);
         if !goes_on {
-            fault::report(frame, address.unwrap_or_default());
+            fault::report(frame, cr2);
         }
     });
     if !goes_on {
