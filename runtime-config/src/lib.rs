@@ -1,6 +1,6 @@
 //! What the image and the host tool must agree on.
 //!
-//! The image is built for bare metal and the host tool for Linux, so neither can depend on the
+//! The image is built without an operating system and the host tool for Linux, so neither can depend on the
 //! other. Everything that both read or write lives here, once: the kernel command line
 //! ([`cmdline`]), limits ([`limits`]), ports and addresses ([`ports`]), the address-space layout
 //! ([`layout`]), the shape of a line on the serial console ([`console`]) and what counts as a

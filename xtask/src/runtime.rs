@@ -114,4 +114,33 @@ mod tests {
         assert!(profiles[0].len() > 3, "{profiles:?}");
         assert_eq!(profiles[0], profiles[1]);
     }
+
+    /// What differs between the runtimes is in their two folders, and `lib.rs` chooses one.
+    #[test]
+    fn no_other_source_names_a_runtime() {
+        let workspace = Workspace::find().unwrap();
+        let own = ["app/src/lib.rs", "app/src/bare", "app/src/hermit"];
+        let mut seen = 0;
+        for folder in ["app/src", "vmalloc/src", "runtime-config/src"] {
+            for file in files_below(&workspace.path(folder)) {
+                let path = file.strip_prefix(workspace.root()).unwrap().to_str().unwrap();
+                if own.iter().any(|own| path.starts_with(own)) {
+                    continue;
+                }
+                seen += 1;
+                let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).to_lowercase();
+                let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+                let named = words.find(|word| ["bare", "hermit"].contains(word));
+                assert_eq!(named, None, "{path}");
+            }
+        }
+        assert!(seen > 300, "only {seen} files were read");
+    }
+
+    fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] })
+            .collect()
+    }
 }

@@ -183,7 +183,7 @@ mod tests {
         assert!(matches!(read(&function, &bars), Err(LayoutError::Outside { .. })));
         bars[4] = None;
         assert_eq!(read(&function, &bars), Err(LayoutError::NoBar { bar: 4 }));
-        let bare = FakeFunction::new();
-        assert!(matches!(read(&bare, &bars), Err(LayoutError::Missing { .. })));
+        let empty = FakeFunction::new();
+        assert!(matches!(read(&empty, &bars), Err(LayoutError::Missing { .. })));
     }
 }

@@ -1,7 +1,7 @@
 //! The end of a guest, by QEMU's exit code and the console.
 //!
 //! A guest has two programs that can end it: the image, with a code of [`Exit`], and a kernel below the image,
-//! with a code of [`KernelExit`]. Hermit is such a kernel; without one only the image ends the guest.
+//! with a code of [`KernelExit`]. Without such a kernel only the image ends the guest.
 
 use core::fmt;
 
