@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::image::{self, Setting};
 use crate::accel::Accel;
 use crate::cli::BenchGuestOptions;
+use crate::exit::{self, Cause};
 use crate::resp::Client;
 use crate::workspace::Workspace;
 
@@ -35,22 +36,59 @@ pub(super) fn guest(
     workspace: &Workspace,
     options: &BenchGuestOptions,
 ) -> anyhow::Result<ExitCode> {
+    let runtime = match *options.runtime.as_slice() {
+        [runtime] => runtime,
+        _ if options.compare => {
+            return Err(exit::failure(Cause::Usage, "--compare is for one --runtime"));
+        }
+        _ => return beside(workspace, options),
+    };
     let switches = if options.compare { &SWITCHES[..] } else { &SWITCHES[..1] };
+    let (memory, cpus, accel) = (options.memory, options.smp, Accel::Tcg);
     let mut runs = Vec::new();
     for append in switches {
-        let (runtime, cpus, memory) = (options.runtime, options.smp, options.memory);
-        let setting = Setting { runtime, memory, cpus, accel: Accel::Tcg, append };
-        let (guest, _) = image::boot(workspace, image::plan(workspace, &setting)?)?;
-        let mut client = Client::connect(guest.plan().host)?;
-        runs.push(parse(&image::vbench(&mut client, "all", 1, cpus, options.ms)?));
+        let setting = Setting { runtime, memory, cpus, accel, append };
+        runs.push(run(workspace, &setting, options.ms)?);
     }
-    let on = options.runtime.note().map(|note| format!("{note}, ")).unwrap_or_default();
+    let on = runtime.note().map(|note| format!("{note}, ")).unwrap_or_default();
     println!("{on}{} CPUs, {}, load {}", options.smp, options.memory, super::load());
     if options.compare {
         print_prices(&runs);
     } else {
         print_lines(&runs[0]);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs all workloads in a fresh image.
+fn run(workspace: &Workspace, setting: &Setting<'_>, ms: u32) -> anyhow::Result<Vec<Line>> {
+    let (guest, _) = image::boot(workspace, image::plan(workspace, setting)?)?;
+    let mut client = Client::connect(guest.plan().host)?;
+    Ok(parse(&image::vbench(&mut client, "all", 1, setting.cpus, ms)?))
+}
+
+/// Measures each runtime where the guest's clock counts instructions, which repeat exactly.
+fn beside(workspace: &Workspace, options: &BenchGuestOptions) -> anyhow::Result<ExitCode> {
+    let (memory, cpus, accel) = (options.memory, 1, Accel::Counted);
+    let mut runs = Vec::new();
+    for &runtime in &options.runtime {
+        let setting = Setting { runtime, memory, cpus, accel, append: "" };
+        runs.push(run(workspace, &setting, options.ms)?);
+    }
+    println!("guest instructions of a loop, 1 CPU, {memory}");
+    let mut table = table();
+    let names = options.runtime.iter().map(|runtime| runtime.name());
+    table.set_header(["workload"].into_iter().chain(names).chain(["ratio"]));
+    let [first, others @ ..] = runs.as_slice() else { return Ok(ExitCode::FAILURE) };
+    for line in first.iter().filter(|line| line.passed) {
+        let same = others.iter().map(|run| run.iter().find(|other| other.name == line.name));
+        let others: Vec<_> = same.map(|other| other.map_or(f64::NAN, |other| other.ns)).collect();
+        let mut cells = vec![line.name.clone(), format!("{:.0}", line.ns)];
+        cells.extend(others.iter().map(|ns| format!("{ns:.0}")));
+        cells.push(format!("{:.3}", others.last().copied().unwrap_or(line.ns) / line.ns));
+        table.add_row(cells);
+    }
+    println!("{table}");
     Ok(ExitCode::SUCCESS)
 }
 

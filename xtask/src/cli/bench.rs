@@ -34,9 +34,9 @@ pub(crate) enum Bench {
 /// Options of `bench guest`.
 #[derive(Args, Debug)]
 pub(crate) struct BenchGuestOptions {
-    /// The software below the service.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) runtime: Runtime,
+    /// The software below the service; `bare,hermit` measures both, in guest instructions on one CPU.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "bare")]
+    pub(crate) runtime: Vec<Runtime>,
     /// CPUs that work at once.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
@@ -46,7 +46,7 @@ pub(crate) struct BenchGuestOptions {
     /// The longest that a workload goes on, in milliseconds.
     #[arg(long, default_value_t = 500, value_name = "MS", value_parser = values::milliseconds())]
     pub(crate) ms: u32,
-    /// Measures again with each switch of the library the other way: what each promise costs.
+    /// Measures again with each switch of the library the other way: what each promise costs. For one runtime.
     #[arg(long)]
     pub(crate) compare: bool,
 }
