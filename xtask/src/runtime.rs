@@ -115,6 +115,18 @@ mod tests {
         assert_eq!(profiles[0], profiles[1]);
     }
 
+    #[test]
+    fn the_first_image_and_the_tool_need_nothing_of_hermit() {
+        let packages = |runtime: Runtime| {
+            let lock = read(runtime.lock());
+            let names = lock.lines().filter_map(|line| line.strip_prefix("name = "));
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let is_hermit = |name: &&String| name.contains("hermit");
+        assert_eq!(packages(Runtime::Bare).iter().find(is_hermit), None);
+        assert!(packages(Runtime::Hermit).iter().any(|name| name == "\"hermit-kernel\""));
+    }
+
     /// What differs between the runtimes is in their two folders, and `lib.rs` chooses one.
     #[test]
     fn no_other_source_names_a_runtime() {
