@@ -235,9 +235,12 @@ fn end<T>(mut child: Child, signal: i32, outcome: anyhow::Result<T>) -> anyhow::
 fn expect_gone(workspace: &Workspace, ports: &Ports) -> anyhow::Result<()> {
     let folder = instance::folder(workspace, NAME)?;
     expect_silence(&folder, Some(ports))?;
-    ensure!(instance::find_live(workspace, NAME)?.is_none(), "the name still lives");
-    // A process that is dying has no command line any more, but may still hold its sockets.
+    // A process that is dying has no command line any more, but may still hold its lock and its sockets.
     let deadline = Instant::now() + DOWN_LIMIT;
+    while instance::find_live(workspace, NAME)?.is_some() {
+        ensure!(Instant::now() < deadline, "the name still lives");
+        std::thread::sleep(LOOK);
+    }
     while TcpListener::bind(ports.resp).is_err() {
         ensure!(Instant::now() < deadline, "the port is still taken");
         std::thread::sleep(LOOK);
