@@ -55,7 +55,7 @@ fn bed<'a>(
         LayerName::Hermit => (Runtime::Hermit, LayerName::Image),
         other => (Runtime::Bare, other),
     };
-    (TestBed { workspace: tree, toolchain, runtime }, layer)
+    (TestBed { workspace: tree, toolchain, runtime, cpus: 1 }, layer)
 }
 
 /// Proves that the tests pass without a fault: else a failure would prove nothing.

@@ -37,7 +37,8 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
     }
     let layers = layers(options)?;
     let toolchain = Toolchain::ensure(workspace)?;
-    let bed = TestBed { workspace, toolchain: &toolchain, runtime: options.runtime };
+    let (runtime, cpus) = (options.runtime, options.smp);
+    let bed = TestBed { workspace, toolchain: &toolchain, runtime, cpus };
     let mut rows = Vec::new();
     for layer in layers {
         process::announce("Test", &format!("{} ({})", name(layer), about(layer)));

@@ -26,9 +26,12 @@ pub(crate) struct TestOptions {
     /// of these for a run with the default.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
+    /// The fewest CPUs of the guests in the layers `tcp`, `differential` and `clients`.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::cpus())]
+    pub(crate) smp: u32,
     /// Runs no layer, but a load with faults and audits for so many minutes: it must stay right, quick and
     /// small.
-    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["layers", "all", "filter"],
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["layers", "all", "filter", "smp"],
         value_parser = clap::value_parser!(u64).range(1..=1440))]
     pub(crate) soak: Option<u64>,
 }

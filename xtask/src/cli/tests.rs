@@ -56,6 +56,8 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("selftest", "--smp", "0", "1..=64"),
     ("selftest", "--smp", "65", "1..=64"),
     ("selftest", "--seconds", "0", "1..=240"),
+    ("test", "--smp", "0", "1..=64"),
+    ("test", "--smp", "65", "1..=64"),
     ("test", "--soak", "0", "1..=1440"),
     ("bench guest", "--memory", "1M", "64M"),
     ("bench guest", "--smp", "65", "1..=64"),

@@ -16,6 +16,8 @@ pub(crate) struct TestBed<'a> {
     pub(crate) toolchain: &'a Toolchain,
     /// The runtime of the images that are booted.
     pub(crate) runtime: Runtime,
+    /// The fewest CPUs of the guests that clients talk to.
+    pub(crate) cpus: u32,
 }
 
 impl TestBed<'_> {

@@ -1,5 +1,5 @@
 //! The layer of the image on the Hermit kernel: the README's conversation, and with `--all` its own tests on
-//! one and two CPUs, the other cases of the `tcp` layer, and a longer load.
+//! one and two CPUs, the other cases of the `tcp` layer, also on one and two, and a longer load.
 
 use crate::exit::{self, Cause};
 use crate::hermit;
@@ -19,9 +19,10 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str, all: bool) -> anyhow::Result<
         };
     }
     if !all {
-        return tcp::run_cases(&bed, |name| name == tcp::CONVERSATION && name.contains(filter));
+        return tcp::converse(&bed, filter);
     }
     let mut sum = tcp::run(&bed, filter)?;
+    sum.add(tcp::run_on_two(&bed, filter)?);
     if filter.is_empty() {
         sum.add(lints::program(&bed)?);
         sum.add(image::boot_plain(&bed)?);

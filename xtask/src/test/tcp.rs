@@ -61,7 +61,7 @@ enum Drive {
 }
 
 /// The case that shows most of the service in one go.
-pub(super) const CONVERSATION: &str = "the README's conversation";
+const CONVERSATION: &str = "the README's conversation";
 
 const CASES: &[Case] = &[
     guest("redis-cli gets a PONG", redis_cli::ping),
@@ -174,17 +174,26 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
             process::announce("", &format!("{error:#}"));
         }
     }
-    run_cases(bed, |name| name.contains(filter))
+    run_cases(bed, |case| case.name.contains(filter))
 }
 
-/// Runs the cases with these names.
-pub(super) fn run_cases(
-    bed: &TestBed<'_>,
-    is_chosen: impl Fn(&str) -> bool,
-) -> anyhow::Result<Tally> {
+/// Runs the conversation, if its name contains a text.
+pub(super) fn converse(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
+    run_cases(bed, |case| case.name == CONVERSATION && case.name.contains(filter))
+}
+
+/// Runs the cases with a guest of their own again, on two CPUs. All others have two already.
+pub(super) fn run_on_two(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
+    let bed = TestBed { cpus: 2, ..*bed };
+    let has_one = |case: &Case| matches!(case.drive, Drive::Guest(setup, _) if setup.cpus == 1);
+    run_cases(&bed, |case| has_one(case) && case.name.contains(filter))
+}
+
+/// Runs chosen cases.
+fn run_cases(bed: &TestBed<'_>, is_chosen: impl Fn(&Case) -> bool) -> anyhow::Result<Tally> {
     let programs = Programs::prepare(bed)?;
     let mut tally = Tally::default();
-    for case in CASES.iter().filter(|case| is_chosen(case.name)) {
+    for case in CASES.iter().filter(|case| is_chosen(case)) {
         let start = Instant::now();
         let outcome = run_case(&programs, case);
         let word = if outcome.is_ok() { "ok" } else { "not ok" };

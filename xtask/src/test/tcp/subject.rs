@@ -59,6 +59,8 @@ pub(super) struct Programs<'a> {
     pub(super) workspace: &'a Workspace,
     /// The runtime below the image.
     pub(super) runtime: Runtime,
+    /// The fewest CPUs of a subject.
+    cpus: u32,
     qemu: PathBuf,
     image: PathBuf,
 }
@@ -68,7 +70,8 @@ impl<'a> Programs<'a> {
     pub(super) fn prepare(bed: &TestBed<'a>) -> anyhow::Result<Self> {
         let qemu = qemu::ensure(None)?;
         let image = bed.compile(Image::Service)?;
-        Ok(Self { workspace: bed.workspace, runtime: bed.runtime, qemu, image })
+        let TestBed { workspace, runtime, cpus, .. } = *bed;
+        Ok(Self { workspace, runtime, cpus, qemu, image })
     }
 
     /// What all subjects have.
@@ -101,7 +104,7 @@ impl Subject {
         let http = network::free_port_beside(host)?;
         let base = programs.plan(host)?;
         let plan = Plan {
-            smp: setup.cpus,
+            smp: setup.cpus.max(programs.cpus),
             network: Some(network),
             append: setup.line.to_owned(),
             http: Some(Forward { host: http, guest: ports::HTTP }),
