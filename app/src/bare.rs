@@ -22,10 +22,10 @@ use crate::hardware::boot::info::BootInfo;
 use crate::hardware::cpu::clock;
 use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::exit::refuse;
-use crate::hardware::memory::window::{self, Window};
+use crate::hardware::memory::window;
 use crate::hardware::memory::{self, selfcheck};
-use crate::hardware::{console, serial};
-use crate::runtime::{Runtime, Worker};
+use crate::hardware::serial;
+use crate::runtime::{Booted, Runtime, Worker};
 
 /// No kernel but the image itself.
 #[derive(Debug)]
@@ -47,30 +47,16 @@ impl Runtime for Bare {
 
     // Not inlined: its 10 KiB of stack are free again afterwards.
     #[inline(never)]
-    fn boot(worker: Worker) -> (&'static Window, Config) {
-        let info = BootInfo::get();
-        let config = Config::parse_lenient(info.command_line(), |error| {
-            console::raw(format_args!("WARN boot: {error}"));
-        });
-        console::init(config.log);
+    fn boot(info: &BootInfo, config: &Config, worker: Worker) -> Booted {
         let free = memory::init(&info.memory).unwrap_or_else(|error| refuse(error));
         selfcheck::run().unwrap_or_else(|error| refuse(error));
         apic::init().unwrap_or_else(|error| refuse(error));
-        let (tsc, source) = clock::init().unwrap_or_else(|error| refuse(error));
+        let tsc = clock::init().unwrap_or_else(|error| refuse(error));
         // SAFETY: the memory map leaves out the image, its tables and all that the loader keeps.
-        let vm = unsafe { window::init(&free, &config, &info.topology) };
+        let vm = unsafe { window::init(&free, config, &info.topology) };
         let vm = vm.unwrap_or_else(|error| refuse(error));
         let cpus = others::start(vm, worker).unwrap_or_else(|error| refuse(error));
-        log::info!(
-            target: "boot",
-            "{cpus} CPUs, {} nodes, {} KiB of memory, {} KiB for regions, TSC {tsc} by {source}, window {:?}",
-            vm.nodes(),
-            info.memory.bytes() >> 10,
-            free.bytes() >> 10,
-            vm.window(),
-        );
-        log::debug!(target: "boot", "ACPI tables at {:#x}, command line {:?}", info.rsdp.unwrap_or(0), info.command_line());
-        (vm, config)
+        Booted { vm, cpus, tsc }
     }
 
     fn page_fault(frame: &mut TrapFrame) {

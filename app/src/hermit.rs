@@ -21,9 +21,9 @@ use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::cpu::{apic, clock, control};
 use crate::hardware::exit::refuse;
 use crate::hardware::memory::selfcheck;
-use crate::hardware::memory::window::{self, Window};
-use crate::hardware::{console, serial};
-use crate::runtime::{Runtime, Worker};
+use crate::hardware::memory::window;
+use crate::hardware::serial;
+use crate::runtime::{Booted, Runtime, Worker};
 
 /// The Hermit kernel.
 #[derive(Debug)]
@@ -38,12 +38,7 @@ impl Runtime for Hermit {
 
     // Not inlined: its stack is free again afterwards.
     #[inline(never)]
-    fn boot(worker: Worker) -> (&'static Window, Config) {
-        let (info, free) = (BootInfo::get(), boot::free_memory());
-        let config = Config::parse_lenient(info.command_line(), |error| {
-            console::raw(format_args!("WARN boot: {error}"));
-        });
-        console::init(config.log);
+    fn boot(info: &BootInfo, config: &Config, worker: Worker) -> Booted {
         control::protect();
         apic::attach().unwrap_or_else(|error| refuse(error));
         records::make(&info.topology);
@@ -52,21 +47,12 @@ impl Runtime for Hermit {
         // Hermit has its receive interrupt on, and keeps every byte that comes in for ever.
         serial::init();
         selfcheck::run().unwrap_or_else(|error| refuse(error));
-        let (tsc, source) = clock::init().unwrap_or_else(|error| refuse(error));
+        let tsc = clock::init().unwrap_or_else(|error| refuse(error));
         // SAFETY: Hermit's device tree leaves the memory out, and the memory map the image and its tables.
-        let vm = unsafe { window::init(free, &config, &info.topology) };
+        let vm = unsafe { window::init(boot::free_memory(), config, &info.topology) };
         let vm = vm.unwrap_or_else(|error| refuse(error));
         let cpus = threads::start(vm, worker);
-        log::info!(
-            target: "boot",
-            "{cpus} CPUs, {} nodes, {} KiB of memory, {} KiB for regions, TSC {tsc} by {source}, window {:?}",
-            vm.nodes(),
-            info.memory.bytes() >> 10,
-            free.bytes() >> 10,
-            vm.window(),
-        );
-        log::debug!(target: "boot", "ACPI tables at {:#x}, command line {:?}", info.rsdp.unwrap_or(0), info.command_line());
-        (vm, config)
+        Booted { vm, cpus, tsc }
     }
 
     fn page_fault(frame: &mut TrapFrame) {

@@ -3,12 +3,16 @@
 
 use core::panic::PanicInfo;
 
+use runtime_config::cmdline::Config;
 use runtime_config::verdict::{Exit, PANIC_PREFIX};
 
+use vmalloc::PAGE_BYTES;
+
 use crate::Kernel;
+use crate::hardware::boot::info::BootInfo;
 use crate::hardware::cpu::{backtrace, clock, control};
 use crate::hardware::{console, exit};
-use crate::runtime::Runtime;
+use crate::runtime::{Booted, Runtime};
 use crate::selftest;
 use crate::serve::{self, worker};
 
@@ -20,7 +24,14 @@ pub fn enter(start_info: StartInfo) -> ! {
 }
 
 fn run() -> ! {
-    let (vm, config) = Kernel::boot(worker::run);
+    let info = BootInfo::get();
+    let config = Config::parse_lenient(info.command_line(), |error| {
+        console::raw(format_args!("WARN boot: {error}"));
+    });
+    console::init(config.log);
+    let booted = Kernel::boot(info, &config, worker::run);
+    announce(info, &booted);
+    let vm = booted.vm;
     // Both ways are compiled and checked in every build; the other one is left out when linking.
     if cfg!(feature = "selftest") {
         exit::leave(selftest::run(vm, &config))
@@ -28,6 +39,21 @@ fn run() -> ! {
     serve::run(vm, &config);
     log::info!(target: "boot", "power off after {} us", clock::now_us());
     exit::leave(Exit::Success)
+}
+
+/// Says what the machine has.
+fn announce(info: &BootInfo, booted: &Booted) {
+    let Booted { vm, cpus, tsc: (tsc, source) } = booted;
+    log::info!(
+        target: "boot",
+        "{cpus} CPUs, {} nodes, {} KiB of memory, {} KiB for regions, TSC {tsc} by {source}, window {:?}",
+        vm.nodes(),
+        info.memory.bytes() >> 10,
+        (vm.stats().frames_total * PAGE_BYTES) >> 10,
+        vm.window(),
+    );
+    let (rsdp, line) = (info.rsdp.unwrap_or(0), info.command_line());
+    log::debug!(target: "boot", "ACPI tables at {rsdp:#x}, command line {line:?}");
 }
 
 /// Prints what a panic says, on one line, and leaves.

@@ -24,7 +24,7 @@ use runtime_config::cmdline::Config;
 use runtime_config::verdict::{Announcement, Exit, Footer, TestLine};
 
 use crate::hardware::console;
-use crate::hardware::memory::window::Window;
+use crate::hardware::machine::Window;
 
 use failure::Failure;
 

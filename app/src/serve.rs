@@ -13,7 +13,7 @@ use crate::device::virtio::nic::VirtioNic;
 use crate::hardware::cpu::{clock, idle, random};
 use crate::hardware::exit::refuse;
 use crate::hardware::machine::PcMachine;
-use crate::hardware::memory::window::Window;
+use crate::hardware::machine::Window;
 use crate::server::{self, Server, Turn};
 
 use buffers::WindowBuffers;

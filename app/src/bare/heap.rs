@@ -12,7 +12,7 @@ use talc::base::binning::Binning;
 use talc::source::Source;
 use vmalloc::Request;
 
-use crate::hardware::memory::window;
+use crate::hardware::machine;
 
 /// What the heap grows by: one region, so one line in the reports.
 const STEP_BYTES: usize = 4 << 20;
@@ -31,7 +31,7 @@ unsafe impl Source for WindowSource {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         let bytes = layout.size().checked_add(layout.align() + OVERHEAD_BYTES).ok_or(())?;
         let request = Request::try_new(bytes.max(STEP_BYTES) as u64).map_err(drop)?;
-        let window = window::get().ok_or(())?;
+        let window = machine::window().ok_or(())?;
         let region =
             window.allocate(&request.system().with_reserve().caller("heap")).map_err(drop)?;
         let start = region.address().as_mut_ptr();

@@ -12,8 +12,8 @@ use crate::bare::{apic, trampoline, traps};
 use crate::hardware::cpu::local::Local;
 use crate::hardware::cpu::{clock, control};
 use crate::hardware::exit::refuse;
+use crate::hardware::machine::{self, Window};
 use crate::hardware::memory::selfcheck;
-use crate::hardware::memory::window::{self, Window};
 use crate::platform::span::Span;
 use crate::runtime::Worker;
 
@@ -121,7 +121,7 @@ pub(crate) extern "C" fn main(other: &'static Other) -> ! {
     other.local.load();
     other.segments.load();
     traps::load();
-    let vm = window::get().expect("the window is there before a second CPU is");
+    let vm = machine::window().expect("the window is there before a second CPU is");
     // What this CPU has used so far, its stack and its records, stays for ever.
     vm.leave_idle();
     apic::init().unwrap_or_else(|error| refuse(error));

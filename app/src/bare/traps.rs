@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "fills the IDT with the addresses of the entries")]
 
+use runtime_config::verdict::Exit;
 use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::registers::control::Cr2;
@@ -12,7 +13,7 @@ use crate::bare::segments::{DOUBLE_FAULT_SLOT, MACHINE_CHECK_SLOT, NMI_SLOT};
 use crate::bare::stubs;
 use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::cpu::{apic, vectors};
-use crate::hardware::{fault, machine};
+use crate::hardware::{exit, fault, machine};
 
 static TABLE: Once<InterruptDescriptorTable> = Once::new();
 
@@ -71,6 +72,11 @@ pub(crate) fn load() {
     TABLE.call_once(table).load();
 }
 
+fn stop(frame: &TrapFrame, address: u64) -> ! {
+    fault::report(frame, address);
+    exit::leave(Exit::Fault)
+}
+
 /// Decides what a trap does; a return resumes at `frame.rip`.
 ///
 /// # Context
@@ -82,12 +88,12 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
             // Read at once: a nested fault overwrites it.
             let address = Cr2::read_raw();
             if !fault::is_over(frame, address) && !fault::is_recovered(frame, Some(address)) {
-                fault::stop(frame, address);
+                stop(frame, address);
             }
         }
         vectors::GENERAL_PROTECTION => {
             if !fault::is_recovered(frame, None) {
-                fault::stop(frame, 0);
+                stop(frame, 0);
             }
         }
         vector => match u8::try_from(vector) {
@@ -98,7 +104,7 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
                 apic::acknowledge();
             }
             Ok(SPURIOUS) => {}
-            _ => fault::stop(frame, Cr2::read_raw()),
+            _ => stop(frame, Cr2::read_raw()),
         },
     }
 }

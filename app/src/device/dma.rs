@@ -2,11 +2,11 @@
 
 use vmalloc::FrameRange;
 
-use crate::hardware::memory::window;
+use crate::hardware::machine;
 
 /// Takes `frames` zeroed frames in a row. `None` where no such run is free.
 ///
 /// The run is the device's for good: it may go on writing to it after the driver is gone.
 pub(crate) fn take(frames: u64) -> Option<FrameRange> {
-    window::get()?.take_run(frames)
+    machine::window()?.take_run(frames)
 }

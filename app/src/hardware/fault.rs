@@ -1,15 +1,15 @@
-//! Page faults that an access survives, and the end of a trap that nobody recovers from: one line, then out.
+//! Page faults that an access survives, and the report of a trap that nobody recovers from.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use runtime_config::verdict::{Exit, FAULT_PREFIX};
+use runtime_config::verdict::FAULT_PREFIX;
 use x86_64::instructions::{hlt, interrupts};
 
 use crate::hardware::console;
 use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::cpu::{backtrace, fixups, local, retries, vectors};
-use crate::hardware::exit;
+use crate::hardware::machine;
 use crate::hardware::memory::{image, stacks, window};
 
 const PAGE_BYTES: u64 = 4096;
@@ -23,7 +23,7 @@ static STOPPING: AtomicU32 = AtomicU32::new(u32::MAX);
 ///
 /// The handler of page faults, with interrupts off: takes no lock.
 pub(crate) fn is_over(frame: &TrapFrame, address: u64) -> bool {
-    window::get().is_some_and(|vm| retries::is_over(vm, &local::get().retries, frame, address))
+    machine::window().is_some_and(|vm| retries::is_over(vm, &local::get().retries, frame, address))
 }
 
 /// Lets the access go on with an error, if it can; counted.
@@ -33,27 +33,17 @@ pub(crate) fn is_over(frame: &TrapFrame, address: u64) -> bool {
 /// As [`is_over`]; `address` is that of a page fault.
 pub(crate) fn is_recovered(frame: &mut TrapFrame, address: Option<u64>) -> bool {
     let is_recovered = fixups::recover(frame, address);
-    if is_recovered && let Some(vm) = window::get() {
+    if is_recovered && let Some(vm) = machine::window() {
         vm.note_recovered();
     }
     is_recovered
-}
-
-/// Prints the trap with whose address it was, and leaves.
-///
-/// # Context
-///
-/// Any trap. Takes no lock and allocates nothing.
-pub(crate) fn stop(frame: &TrapFrame, address: u64) -> ! {
-    report(frame, address);
-    exit::leave(Exit::Fault)
 }
 
 /// Prints the trap with whose address it was, and how the CPU came there. Of several CPUs only the first returns.
 ///
 /// # Context
 ///
-/// As [`stop`].
+/// Any trap. Takes no lock and allocates nothing.
 pub(crate) fn report(frame: &TrapFrame, address: u64) {
     let me = local::number();
     let first = STOPPING.compare_exchange(u32::MAX, me, Ordering::Relaxed, Ordering::Relaxed).err();

@@ -10,16 +10,43 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use spin::Once;
 use vmalloc::{
-    Access, AccessKind, CpuId, Cpus, Fault, Frame, Machine, Page, PhysicalMemory, TlbControl,
+    Access, AccessKind, CpuId, Cpus, Fault, Frame, Machine, Page, PhysicalMemory, SetupError,
+    TlbControl, Vmalloc,
 };
 use x86_64::VirtAddr;
 use x86_64::instructions::{interrupts, tlb};
 
 use crate::hardware::cpu::{apic, clock, control, local, vectors};
-use crate::hardware::memory::{direct, window};
+use crate::hardware::memory::direct;
 use crate::hardware::reach;
 use crate::platform::topology::Topology;
+
+/// The window of the image.
+pub(crate) type Window = Vmalloc<PcMachine>;
+
+static WINDOW: Once<Window> = Once::new();
+
+/// Sets the window up, once.
+///
+/// # Errors
+///
+/// See [`SetupError`].
+pub(crate) fn set_window(
+    make: impl FnOnce() -> Result<Window, SetupError>,
+) -> Result<&'static Window, SetupError> {
+    WINDOW.try_call_once(make)
+}
+
+/// The window, `None` before [`set_window`].
+///
+/// # Context
+///
+/// Anywhere: takes no lock.
+pub(crate) fn window() -> Option<&'static Window> {
+    WINDOW.get()
+}
 
 /// The longest that a CPU may take to answer a flush.
 const PATIENCE_US: u64 = 1_000_000;
@@ -105,7 +132,7 @@ unsafe impl TlbControl for PcMachine {
 /// The handler of [`vectors::FLUSH`], with interrupts off and FS on this CPU's record.
 pub(crate) fn answer_flush() {
     if local::may_flush()
-        && let Some(vm) = window::get()
+        && let Some(vm) = window()
     {
         vm.acknowledge();
     }
@@ -116,7 +143,7 @@ pub(crate) fn answer_flush() {
 #[inline(never)]
 fn flush_late() {
     local::forget_asked();
-    if let Some(vm) = window::get() {
+    if let Some(vm) = window() {
         vm.acknowledge();
     }
 }

@@ -12,8 +12,8 @@ use x86_64::instructions::interrupts;
 
 use crate::hardware::cpu::{apic, clock, control};
 use crate::hardware::exit::refuse;
+use crate::hardware::machine::{self, Window};
 use crate::hardware::memory::selfcheck;
-use crate::hardware::memory::window::{self, Window};
 use crate::hermit::{abi, records};
 use crate::runtime::Worker;
 
@@ -69,7 +69,7 @@ unsafe extern "C" fn thread(core: usize) {
     interrupts::disable();
     control::protect();
     records::load();
-    let vm = window::get().expect("the window is there before a second thread is");
+    let vm = machine::window().expect("the window is there before a second thread is");
     // What this thread has used so far stays for ever.
     vm.leave_idle();
     apic::attach().unwrap_or_else(|error| refuse(error));

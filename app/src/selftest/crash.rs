@@ -7,7 +7,7 @@ use core::hint::black_box;
 
 use vmalloc::{CpuId, Protection, Request};
 
-use crate::hardware::memory::window::Window;
+use crate::hardware::machine::Window;
 use crate::selftest::{Bench, crew};
 
 type Crash = fn(&'static Window, usize);

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use vmalloc::{CpuId, Cpus};
 
 use crate::hardware::cpu::clock;
-use crate::hardware::memory::window::Window;
+use crate::hardware::machine::Window;
 use crate::selftest::Bench;
 use crate::selftest::failure::{Failure, ensure};
 use crate::serve::worker::{self, Work};

@@ -6,7 +6,7 @@ use vmalloc::{Access, AccessKind, Cpus, Protection, Request, SiteKind};
 use x86_64::VirtAddr;
 
 use crate::hardware::cpu::access;
-use crate::hardware::memory::window::Window;
+use crate::hardware::machine::Window;
 use crate::selftest::crew;
 use crate::selftest::failure::{Failure, ensure, same, value};
 use crate::selftest::{Bench, Outcome};

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use runtime_config::limits::CPUS_MAX;
 use vmalloc::{Cpus, Request};
 
-use crate::hardware::memory::window::Window;
+use crate::hardware::machine::Window;
 use crate::selftest::crew;
 use crate::selftest::failure::{ensure, same, value};
 use crate::selftest::{Bench, Outcome};

@@ -10,7 +10,7 @@ use vmalloc::Access;
 use x86_64::VirtAddr;
 
 use crate::hardware::cpu::access;
-use crate::hardware::memory::window::Window;
+use crate::hardware::machine::Window;
 use crate::selftest::failure::{Failure, ensure, same, value};
 use crate::selftest::{Bench, Outcome, crew};
 

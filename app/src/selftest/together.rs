@@ -6,7 +6,7 @@ use vmalloc::{Cpus, RegionError, RegionId, Request};
 use x86_64::VirtAddr;
 
 use crate::hardware::cpu::apic;
-use crate::hardware::memory::window::Window;
+use crate::hardware::machine::Window;
 use crate::selftest::crew::{self, Rounds};
 use crate::selftest::failure::{ensure, same, value};
 use crate::selftest::readers::{ADDRESS, OURS, TURNS, await_readers, load, store};

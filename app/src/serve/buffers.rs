@@ -8,8 +8,7 @@ use core::slice;
 use vmalloc::{Region, Request, Resize};
 
 use crate::buffers::Buffers;
-use crate::hardware::machine::PcMachine;
-use crate::hardware::memory::window;
+use crate::hardware::machine::{self, PcMachine};
 
 /// Takes buffers from the image's window.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,7 +19,7 @@ impl Buffers for WindowBuffers {
 
     fn take(&self, caller: &'static str, bytes: usize) -> Option<WindowBuffer> {
         let request = Request::try_new(bytes as u64).ok()?.zeroed().system().caller(caller);
-        let region = window::get()?.allocate(&request).ok()?;
+        let region = machine::window()?.allocate(&request).ok()?;
         Some(WindowBuffer { region, bytes })
     }
 

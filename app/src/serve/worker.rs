@@ -9,7 +9,7 @@ use x86_64::instructions::interrupts;
 
 use crate::hardware::console;
 use crate::hardware::cpu::{apic, clock, vectors};
-use crate::hardware::memory::window::Window;
+use crate::hardware::machine::Window;
 use crate::server::position::Watchdog;
 
 /// Between two looks at the loop.

@@ -7,13 +7,12 @@ use core::fmt;
 use arrayvec::ArrayVec;
 use runtime_config::cmdline;
 use runtime_config::layout::WINDOW_START;
-use spin::Once;
 use vmalloc::{
     Config, Frame, FrameRange, Page, PageCount, PageRange, SetupError, SiteKind, Vmalloc,
 };
 use x86_64::{PhysAddr, VirtAddr};
 
-use crate::hardware::machine::PcMachine;
+use crate::hardware::machine::{self, PcMachine, Window};
 use crate::platform::memory_map::{MemoryMap, SPANS_MAX};
 use crate::platform::topology::Topology;
 use crate::switches;
@@ -23,11 +22,6 @@ const PAGE_BYTES: u64 = 4096;
 const RESERVE_PART: u64 = 128;
 /// And at least these, for page tables and the heap.
 const RESERVE_FRAMES_MIN: u64 = 256;
-
-/// The window of the image.
-pub(crate) type Window = Vmalloc<PcMachine>;
-
-static WINDOW: Once<Window> = Once::new();
 
 /// Hands all of `memory` to the window, and sets its modes.
 ///
@@ -61,7 +55,7 @@ pub(crate) unsafe fn init(
     let pages = PageCount::covering(config.window_bytes as u64)
         .and_then(|count| PageRange::try_new(start, count))
         .expect("the layout's window lies in the higher half");
-    let window = WINDOW.try_call_once(|| {
+    let window = machine::set_window(|| {
         let mut setup = Config::new(pages, &ranges);
         setup.regions = u32::try_from(config.regions).unwrap_or(0);
         setup.reserve = match config.reserve_frames as u64 {
@@ -75,22 +69,13 @@ pub(crate) unsafe fn init(
     Ok(window)
 }
 
-/// The window, `None` before [`init`].
-///
-/// # Context
-///
-/// Anywhere: takes no lock.
-pub(crate) fn get() -> Option<&'static Window> {
-    WINDOW.get()
-}
-
 /// Writes whose an address is.
 ///
 /// # Context
 ///
 /// Anywhere: takes no lock and allocates nothing.
 pub(crate) fn attribute(address: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let (Some(window), Ok(address)) = (get(), VirtAddr::try_new(address)) else {
+    let (Some(window), Ok(address)) = (machine::window(), VirtAddr::try_new(address)) else {
         return f.write_str("outside the window");
     };
     let site = window.locate(address);
