@@ -8,6 +8,7 @@
 
 mod apic;
 mod heap;
+mod idt;
 mod others;
 mod segments;
 mod stacks;
@@ -40,7 +41,7 @@ impl Runtime for Bare {
         others::load_boot_record();
         stacks::declare();
         segments::load_boot();
-        traps::load();
+        idt::load();
         BootInfo::keep(start_info).unwrap_or_else(|error| refuse(error));
         run()
     }

@@ -12,6 +12,7 @@ mod gates;
 mod records;
 mod stubs;
 mod threads;
+mod traps;
 
 use runtime_config::cmdline::Config;
 
@@ -56,7 +57,7 @@ impl Runtime for Hermit {
     }
 
     fn page_fault(frame: &mut TrapFrame) {
-        let goes_on = gates::resolve(frame);
+        let goes_on = traps::resolve(frame);
         assert!(goes_on, "a page fault that is Hermit's");
     }
 }

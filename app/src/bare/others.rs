@@ -8,7 +8,7 @@ use vmalloc::{AllocateError, Request};
 use x86_64::VirtAddr;
 
 use crate::bare::segments::{self, Segments};
-use crate::bare::{apic, trampoline, traps};
+use crate::bare::{apic, idt, trampoline};
 use crate::hardware::cpu::local::Local;
 use crate::hardware::cpu::{clock, control};
 use crate::hardware::exit::refuse;
@@ -120,7 +120,7 @@ pub(crate) extern "C" fn main(other: &'static Other) -> ! {
     control::protect();
     other.local.load();
     other.segments.load();
-    traps::load();
+    idt::load();
     let vm = machine::window().expect("the window is there before a second CPU is");
     // What this CPU has used so far, its stack and its records, stays for ever.
     vm.leave_idle();

@@ -9,7 +9,7 @@ use core::arch::naked_asm;
 use core::sync::atomic::AtomicU64;
 
 use crate::hardware::cpu::vectors;
-use crate::hermit::gates;
+use crate::hermit::traps;
 
 /// A gate that goes on to Hermit's handler.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ macro_rules! chained {
                         "add rsp, {own_bytes}",
                         "jmp [rip + {hermit}]",
                         vector = const $vector,
-                        resolve = sym gates::resolve,
+                        resolve = sym traps::resolve,
                         own_bytes = const $own_bytes,
                         hermit = sym HERMIT,
                     )
@@ -101,7 +101,7 @@ macro_rules! own {
                     "add rsp, 16",
                     "iretq",
                     vector = const $vector as u32,
-                    interrupt = sym gates::interrupt,
+                    interrupt = sym traps::interrupt,
                 )
             }
         )+

@@ -10,7 +10,7 @@ use acpi::sdt::{SdtHeader, Signature};
 use acpi::{AcpiHandler, AcpiTable, AcpiTables, PhysicalMapping};
 use raw_cpuid::CpuId;
 
-use crate::hardware::boot::info::MAPPED_BYTES;
+use crate::hardware::boot::entry::MAPPED_BYTES;
 use crate::platform::srat;
 use crate::platform::topology::Topology;
 

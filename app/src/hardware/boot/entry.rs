@@ -17,6 +17,9 @@ use crate::hardware::memory::stacks::{self, BOOT_STACK};
 
 pvh::xen_elfnote_phys32_entry!(pvh_start);
 
+/// The entry code maps this much; the loader's records must lie below.
+pub(super) const MAPPED_BYTES: u64 = 4 << 30;
+
 /// Level 4, level 3 and four tables of level 2: 2048 leaves of 2 MiB.
 #[repr(C, align(4096))]
 struct EarlyTables(UnsafeCell<[[u64; 512]; 6]>);

@@ -11,13 +11,10 @@ use runtime_config::limits::COMMAND_LINE_BYTES_MAX;
 use spin::Once;
 
 use crate::hardware::boot::acpi;
-use crate::hardware::boot::entry::StartInfo;
+use crate::hardware::boot::entry::{MAPPED_BYTES, StartInfo};
 use crate::platform::memory_map::{Kind, MemoryMap};
 use crate::platform::span::Span;
 use crate::platform::topology::Topology;
-
-/// The entry code maps this much; the loader's records must lie below.
-pub(super) const MAPPED_BYTES: u64 = 4 << 30;
 
 static INFO: Once<BootInfo> = Once::new();
 
