@@ -15,6 +15,7 @@ use crate::hardware::{console, exit};
 use crate::runtime::{Booted, Runtime};
 use crate::selftest;
 use crate::serve::{self, worker};
+use crate::switches;
 
 pub use crate::hardware::boot::entry::StartInfo;
 
@@ -30,6 +31,7 @@ fn run() -> ! {
     });
     console::init(config.log);
     let booted = Kernel::boot(info, &config, worker::run);
+    switches::apply(booted.vm, &config);
     announce(info, &booted);
     let vm = booted.vm;
     // Both ways are compiled and checked in every build; the other one is left out when linking.

@@ -6,7 +6,7 @@
 use x86_64::instructions::port::PortWriteOnly;
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
-use crate::hardware::cpu::apic::{self, ASSERT, NoApic};
+use crate::hardware::cpu::apic::{self, ASSERT, LVT_MASKED, NoApic};
 
 /// What the local APIC raises when an interrupt has vanished; wants no acknowledgement.
 pub(crate) const SPURIOUS: u8 = 0xff;
@@ -16,11 +16,9 @@ const TASK_PRIORITY: u64 = 0x80;
 const SPURIOUS_VECTOR: u64 = 0xf0;
 const LVT_LINT0: u64 = 0x350;
 const LVT_LINT1: u64 = 0x360;
-const LVT_ERROR: u64 = 0x370;
 
 const INIT: u32 = 5 << 8;
 const STARTUP: u32 = 6 << 8;
-const LVT_MASKED: u32 = 1 << 16;
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 
 /// Enables this CPU's local APIC.
@@ -35,7 +33,7 @@ pub(crate) fn init() -> Result<(), NoApic> {
     mask_8259s();
     apic::attach()?;
     let registers = apic::registers();
-    for entry in [LVT_LINT0, LVT_LINT1, LVT_ERROR] {
+    for entry in [LVT_LINT0, LVT_LINT1] {
         registers.write(entry, LVT_MASKED);
     }
     registers.write(TASK_PRIORITY, 0_u32);

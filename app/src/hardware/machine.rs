@@ -150,7 +150,7 @@ fn flush_late() {
 
 // SAFETY: 1. the list of CPUs never changes, and each that runs has its number from it. 2.
 // `without_interrupts` makes the handler of flushes put them off; no other handler flushes, and
-// nothing is preempted or moves to another CPU, and no handler calls the crate but to acknowledge.
+// nothing is preempted or moves to another CPU, and handlers only acknowledge, and read without locks.
 unsafe impl Cpus for PcMachine {
     const IS_ALONE: bool = true;
 

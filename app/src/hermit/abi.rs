@@ -23,6 +23,6 @@ unsafe extern "C" {
         core: isize,
     ) -> i32;
 
-    /// How many cores run.
+    /// How many cores run. Interrupts are on afterwards.
     pub(super) safe fn sys_get_processor_count() -> usize;
 }

@@ -19,7 +19,7 @@ use crate::hardware::memory::{self, image};
 use crate::hardware::serial;
 use crate::platform::memory_map::MemoryMap;
 
-/// What goes on after Hermit has booted.
+/// The image after Hermit has booted.
 struct Image {
     run: fn() -> !,
     /// RAM that Hermit does not know of.
@@ -41,7 +41,7 @@ pub(super) fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
     refuse(error)
 }
 
-/// RAM that nobody owns.
+/// RAM without an owner.
 ///
 /// # Panics
 ///

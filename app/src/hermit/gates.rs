@@ -12,16 +12,20 @@ use x86_64::structures::idt::{Entry, EntryOptions, InterruptDescriptorTable};
 use crate::hardware::cpu::vectors;
 use crate::hermit::stubs;
 
-/// Slot of the interrupt stack table that Hermit keeps for #DF, counted from 0.
-const DOUBLE_FAULT_SLOT: u16 = 1;
-/// Replaces the gates; once, because all CPUs share the table.
+/// Hermit's vector for interrupts that have vanished. Its handler would end a thread.
+const SPURIOUS: u8 = 127;
+
+/// Replaces the gates; once, because all CPUs share the table. Only #NM stays Hermit's alone.
 pub(super) fn install() {
     interrupts::without_interrupts(|| {
         let table = sidt().base.as_mut_ptr::<InterruptDescriptorTable>();
-        // SAFETY: the table is a static of Hermit, which is written at boot alone; no other CPU takes any of these
-        // vectors yet.
+        // SAFETY: the table is a static of Hermit, which neither reads nor writes it after boot. The other CPUs take
+        // interrupts of Hermit only by now, and those gates stay as they are.
         let table = unsafe { &mut *table };
         chain(&mut table.divide_error, &stubs::DIVIDE_ERROR);
+        chain(&mut table.debug, &stubs::DEBUG);
+        chain(&mut table.non_maskable_interrupt, &stubs::NMI);
+        chain(&mut table.breakpoint, &stubs::BREAKPOINT);
         chain(&mut table.overflow, &stubs::OVERFLOW);
         chain(&mut table.bound_range_exceeded, &stubs::BOUND_RANGE);
         chain(&mut table.invalid_opcode, &stubs::INVALID_OPCODE);
@@ -33,11 +37,15 @@ pub(super) fn install() {
         chain(&mut table.page_fault, &stubs::PAGE_FAULT);
         chain(&mut table.x87_floating_point, &stubs::X87);
         chain(&mut table.alignment_check, &stubs::ALIGNMENT_CHECK);
+        chain(&mut table.machine_check, &stubs::MACHINE_CHECK);
         chain(&mut table.simd_floating_point, &stubs::SIMD);
+        chain(&mut table.virtualization, &stubs::VIRTUALIZATION);
+        chain(&mut table.cp_protection_exception, &stubs::CONTROL_PROTECTION);
         set(&mut table[vectors::TIMER], stubs::timer);
         set(&mut table[vectors::NETWORK], stubs::network);
         set(&mut table[vectors::FLUSH], stubs::flush);
         set(&mut table[vectors::WORK], stubs::work);
+        set(&mut table[SPURIOUS], stubs::spurious);
     });
 }
 
@@ -45,10 +53,10 @@ pub(super) fn install() {
 fn chain<F>(entry: &mut Entry<F>, chained: &stubs::Chained) {
     chained.hermit.store(entry.handler_addr().as_u64(), Ordering::Relaxed);
     let options = set(entry, chained.stub);
-    if chained.vector == vectors::DOUBLE_FAULT {
-        // SAFETY: the stack in this slot is Hermit's for #DF alone, and its handler, which may come next, would
-        // run there too.
-        unsafe { options.set_stack_index(DOUBLE_FAULT_SLOT) };
+    if let Some(slot) = chained.stack {
+        // SAFETY: the stack in this slot is Hermit's for this exception alone, and its handler, which may come next,
+        // would run there too.
+        unsafe { options.set_stack_index(slot) };
     }
 }
 

@@ -1,7 +1,7 @@
 //! The records of the CPUs, behind FS.
 //!
 //! Hermit keeps GS for itself, and saves and restores FS whenever it switches threads. The image's threads
-//! stay on their CPUs, so each sets FS once. An interrupt that comes while one of Hermit's own threads runs finds
+//! stay on their CPUs, so each sets FS once, first of all: a new thread has whatever was there before. An interrupt that comes while one of Hermit's own threads runs finds
 //! another FS: the local APIC says then whose record it is.
 
 #![expect(unsafe_code, reason = "restores the FS base of a thread that was interrupted")]
@@ -44,8 +44,8 @@ pub(super) fn load() {
     own().expect("a CPU that Hermit found is one that the firmware names").load();
 }
 
-/// Does something with FS on this CPU's record, whoever was interrupted. Nothing happens on a CPU that has
-/// none.
+/// Does something with FS on this CPU's record, whichever thread was interrupted. On a CPU without a record it does
+/// not happen.
 ///
 /// # Context
 ///

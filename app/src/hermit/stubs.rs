@@ -1,7 +1,7 @@
 //! The first instructions of the image's gates: save the registers as a [`TrapFrame`], call Rust, restore them.
 //!
-//! They run on the stack of whoever was interrupted: Hermit's own gates run on a stack of the task state, and its
-//! handlers may switch threads there.
+//! They run on the stack that was interrupted, but for three: Hermit's own gates run on a stack of the task state, and
+//! its handlers may switch threads there.
 //!
 //! [`TrapFrame`]: crate::hardware::cpu::frame::TrapFrame
 
@@ -14,8 +14,8 @@ use crate::hermit::traps;
 /// A gate that goes on to Hermit's handler.
 #[derive(Debug)]
 pub(super) struct Chained {
-    /// Its vector.
-    pub(super) vector: u64,
+    /// The slot of the interrupt stack table, counted from 0, that Hermit keeps for it.
+    pub(super) stack: Option<u16>,
     /// Its first instruction.
     pub(super) stub: extern "C" fn(),
     /// The address of Hermit's handler.
@@ -40,7 +40,7 @@ macro_rules! restore {
 /// Defines gates of exceptions. `$push` makes up for the error code where the processor pushes none, and
 /// `$own_bytes` are those on the stack that Hermit's handler must not find.
 macro_rules! chained {
-    ($push:literal, $own_bytes:literal: $($name:ident = $vector:expr),+ $(,)?) => {
+    ($push:literal, $own_bytes:literal: $($name:ident = $vector:expr, $stack:expr);+ $(;)?) => {
         $(
             pub(super) static $name: Chained = {
                 static HERMIT: AtomicU64 = AtomicU64::new(0);
@@ -69,7 +69,7 @@ macro_rules! chained {
                     )
                 }
 
-                Chained { vector: $vector, stub, hermit: &HERMIT }
+                Chained { stack: $stack, stub, hermit: &HERMIT }
             };
         )+
     };
@@ -77,13 +77,35 @@ macro_rules! chained {
 
 chained! {
     "push 0", 16:
-    DIVIDE_ERROR = 0, OVERFLOW = 4, BOUND_RANGE = 5, INVALID_OPCODE = 6, X87 = 16, SIMD = 19,
+    DIVIDE_ERROR = 0, None;
+    DEBUG = 1, None;
+    NMI = vectors::NMI, Some(2);
+    BREAKPOINT = 3, None;
+    OVERFLOW = 4, None;
+    BOUND_RANGE = 5, None;
+    INVALID_OPCODE = 6, None;
+    X87 = 16, None;
+    MACHINE_CHECK = 18, Some(3);
+    SIMD = 19, None;
+    VIRTUALIZATION = 20, None;
 }
 
 chained! {
     "", 8:
-    DOUBLE_FAULT = vectors::DOUBLE_FAULT, INVALID_TSS = 10, SEGMENT_NOT_PRESENT = 11, STACK_SEGMENT = 12,
-    GENERAL_PROTECTION = vectors::GENERAL_PROTECTION, PAGE_FAULT = vectors::PAGE_FAULT, ALIGNMENT_CHECK = 17,
+    DOUBLE_FAULT = vectors::DOUBLE_FAULT, Some(1);
+    INVALID_TSS = 10, None;
+    SEGMENT_NOT_PRESENT = 11, None;
+    STACK_SEGMENT = 12, None;
+    GENERAL_PROTECTION = vectors::GENERAL_PROTECTION, None;
+    PAGE_FAULT = vectors::PAGE_FAULT, None;
+    ALIGNMENT_CHECK = 17, None;
+    CONTROL_PROTECTION = 21, None;
+}
+
+/// An interrupt that has vanished, which wants no acknowledgement.
+#[unsafe(naked)]
+pub(super) extern "C" fn spurious() {
+    naked_asm!("iretq")
 }
 
 /// Defines gates of the image's interrupts.

@@ -10,13 +10,15 @@ use spin::Once;
 use vmalloc::CpuId;
 use x86_64::instructions::interrupts;
 
-use crate::hardware::cpu::{apic, clock, control};
+use crate::hardware::cpu::{apic, clock, control, local};
 use crate::hardware::exit::refuse;
 use crate::hardware::machine::{self, Window};
 use crate::hardware::memory::selfcheck;
 use crate::hermit::{abi, records};
 use crate::runtime::Worker;
 
+#[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on x86_64")]
+const THREAD_BYTES: usize = STACK_BYTES as usize;
 /// Hermit's vector by which a core looks for new threads.
 const HERMIT_WAKEUP: u8 = 121;
 /// How long a thread may take before its core is woken again, and how often that is done.
@@ -35,12 +37,15 @@ static IS_UP: [AtomicBool; CPUS_MAX] = [const { AtomicBool::new(false) }; CPUS_M
 pub(super) fn start(vm: &Window, worker: Worker) -> u32 {
     WORKER.call_once(|| worker);
     let cores = abi::sys_get_processor_count().min(vm.machine().topology().cpus().len());
+    // The call has ended with interrupts on, as every one of Hermit's does.
+    interrupts::disable();
     let mut running = 1;
     for (core, is_up) in IS_UP.iter().enumerate().take(cores).skip(1) {
-        let (number, bytes) =
-            (core.cast_signed(), usize::try_from(STACK_BYTES).unwrap_or_default());
-        // SAFETY: the thread takes the number of its core and never returns.
-        unsafe { abi::sys_spawn2(thread, core, abi::NORMAL_PRIORITY, bytes, number) };
+        // SAFETY: the thread takes the number of its core and never returns. Hermit panics where it has no memory for
+        // it, so the number that comes back says nothing more.
+        unsafe {
+            abi::sys_spawn2(thread, core, abi::NORMAL_PRIORITY, THREAD_BYTES, core.cast_signed())
+        };
         interrupts::disable();
         if is_up_soon(vm, core, is_up) {
             running += 1;
@@ -68,11 +73,15 @@ fn is_up_soon(vm: &Window, core: usize, is_up: &AtomicBool) -> bool {
 unsafe extern "C" fn thread(core: usize) {
     interrupts::disable();
     control::protect();
+    apic::attach().unwrap_or_else(|error| refuse(error));
     records::load();
+    let number = local::number();
+    if number as usize != core {
+        refuse(format_args!("the firmware's CPU {number} is core {core} of Hermit"));
+    }
     let vm = machine::window().expect("the window is there before a second thread is");
     // What this thread has used so far stays for ever.
     vm.leave_idle();
-    apic::attach().unwrap_or_else(|error| refuse(error));
     selfcheck::run().unwrap_or_else(|error| refuse(error));
     let worker = WORKER.get().expect("threads are started with their loop");
     worker(vm, &IS_UP[core])

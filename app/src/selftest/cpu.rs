@@ -29,6 +29,7 @@ pub(super) fn the_clock_runs(_bench: Bench) -> Outcome {
 }
 
 pub(super) fn the_timer_ends_a_sleep(_bench: Bench) -> Outcome {
+    ensure(!interrupts::are_enabled(), "interrupts are off but in a sleep")?;
     for sleep_us in [100, 2_000, 20_000] {
         let start = clock::now_us();
         idle::sleep(Some(sleep_us), || false);

@@ -3,9 +3,11 @@
 
 #![expect(unsafe_code, reason = "faults on purpose")]
 
+use core::fmt;
 use core::hint::black_box;
 
 use vmalloc::{CpuId, Protection, Request};
+use x86_64::instructions::interrupts;
 
 use crate::hardware::machine::Window;
 use crate::selftest::{Bench, crew};
@@ -13,7 +15,7 @@ use crate::selftest::{Bench, crew};
 type Crash = fn(&'static Window, usize);
 
 /// Every crash by its name.
-const CRASHES: [(&str, Crash); 8] = [
+const CRASHES: [(&str, Crash); 10] = [
     ("guard", guard),
     ("freed", freed),
     ("purged", purged),
@@ -22,6 +24,8 @@ const CRASHES: [(&str, Crash); 8] = [
     ("null", null),
     ("stack", stack),
     ("panic", panic),
+    ("breakpoint", breakpoint),
+    ("logged", logged),
 ];
 
 /// Runs the crash of this name, if there is one; then it does not return.
@@ -76,6 +80,24 @@ fn stack(_: &'static Window, _: usize) {
 
 fn panic(_: &'static Window, _: usize) {
     panic!("asked to by the command line");
+}
+
+fn breakpoint(_: &'static Window, _: usize) {
+    interrupts::int3();
+}
+
+/// A fault while the console is locked.
+fn logged(_: &'static Window, _: usize) {
+    struct Fatal;
+
+    impl fmt::Display for Fatal {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write(0x10);
+            Ok(())
+        }
+    }
+
+    log::error!("{Fatal}");
 }
 
 #[inline(never)]

@@ -18,7 +18,7 @@ use crate::platform::topology::Topology;
 
 static INFO: Once<BootInfo> = Once::new();
 
-/// A copy of the loader's records. Nothing in it points into memory.
+/// A copy of the loader's records. It holds no address of them.
 #[derive(Debug)]
 pub(crate) struct BootInfo {
     /// RAM as the firmware reports it, nothing of ours taken out yet.

@@ -18,6 +18,7 @@ const END_OF_INTERRUPT: u64 = 0xb0;
 const COMMAND_LOW: u64 = 0x300;
 const COMMAND_HIGH: u64 = 0x310;
 const LVT_TIMER: u64 = 0x320;
+const LVT_ERROR: u64 = 0x370;
 const INITIAL_COUNT: u64 = 0x380;
 const CURRENT_COUNT: u64 = 0x390;
 const DIVIDE: u64 = 0x3e0;
@@ -29,6 +30,7 @@ pub(crate) const ASSERT: u32 = 1 << 14;
 /// Reads of the command until it is sent: far more than any bus takes.
 const SEND_READS_MAX: u32 = 1_000_000;
 
+pub(crate) const LVT_MASKED: u32 = 1 << 16;
 /// Encoding of "divide by 16": a 32-bit count at 1 GHz then lasts a minute.
 const DIVIDE_BY_16: u32 = 0b0011;
 
@@ -37,7 +39,7 @@ const X2APIC: u64 = 1 << 10;
 
 static REGISTERS: Once<Registers> = Once::new();
 
-/// Takes the timer of this CPU's local APIC, which is enabled.
+/// Takes the timer of this CPU's local APIC, which is enabled, and masks its errors.
 ///
 /// # Errors
 ///
@@ -49,6 +51,8 @@ pub(crate) fn attach() -> Result<(), NoApic> {
     }
     let span = Span::from_bytes(base.start_address().as_u64(), 4096);
     let registers = *REGISTERS.try_call_once(|| Registers::map(span)).map_err(NoApic::Map)?;
+    // A kernel may have pointed it at a handler that stops.
+    registers.write(LVT_ERROR, LVT_MASKED);
     registers.write(LVT_TIMER, u32::from(vectors::TIMER));
     registers.write(DIVIDE, DIVIDE_BY_16);
     registers.write(INITIAL_COUNT, 0_u32);

@@ -59,7 +59,7 @@ impl fmt::Display for Source {
 ///
 /// # Context
 ///
-/// After [`apic::init`].
+/// After [`apic::attach`].
 pub(crate) fn init() -> Result<(Rate, Source), NoClock> {
     apic::start_timer(u32::MAX);
     let measured = measure(apic::timer_left);

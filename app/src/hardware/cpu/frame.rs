@@ -1,6 +1,6 @@
-//! What a trap leaves on the stack.
+//! The registers as a trap leaves them on the stack.
 
-/// What a trap pushes, lowest address first: our registers, then what the processor pushed.
+/// The words that a trap pushes, lowest address first: our registers, then what the processor pushed.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct TrapFrame {

@@ -1,4 +1,4 @@
-//! What a CPU knows of itself, behind its FS register.
+//! The record of a CPU, behind its FS register.
 //!
 //! FS and not GS, which other kernels keep for records of their own.
 

@@ -9,6 +9,8 @@ pub(crate) const FLUSH: u8 = 0x42;
 /// Another CPU has left work: ends a sleep.
 pub(crate) const WORK: u8 = 0x43;
 
+/// NMI.
+pub(crate) const NMI: u64 = 2;
 /// #DF.
 pub(crate) const DOUBLE_FAULT: u64 = 8;
 /// #GP.
@@ -21,7 +23,7 @@ pub(crate) fn mnemonic(vector: u64) -> &'static str {
     match vector {
         0 => "#DE",
         1 => "#DB",
-        2 => "NMI",
+        NMI => "NMI",
         3 => "#BP",
         4 => "#OF",
         5 => "#BR",

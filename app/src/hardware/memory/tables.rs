@@ -2,7 +2,8 @@
 //!
 //! The window's tables are the `vmalloc` crate's; it adds its entries to the same level-4 table.
 //!
-//! **Invariant**: an entry here, once made, is never changed, so no flush is ever needed.
+//! **Invariant**: an entry here, once made, is never changed, so no flush is ever needed. A kernel below the image may
+//! map pages anew that are its own, and flushes then.
 
 #![expect(unsafe_code, reason = "writes page tables")]
 

@@ -32,7 +32,7 @@ pub(crate) struct Translation {
 ///
 /// # Context
 ///
-/// Anywhere. What another CPU changes meanwhile may be seen or not.
+/// Anywhere. Changes that another CPU makes meanwhile may be seen or not.
 pub(crate) fn translate(address: u64) -> Option<Translation> {
     let mut table = control::root().as_u64();
     let mut is_writable = true;

@@ -15,7 +15,6 @@ use x86_64::{PhysAddr, VirtAddr};
 use crate::hardware::machine::{self, PcMachine, Window};
 use crate::platform::memory_map::{MemoryMap, SPANS_MAX};
 use crate::platform::topology::Topology;
-use crate::switches;
 
 const PAGE_BYTES: u64 = 4096;
 /// One frame in this many is kept from clients where the command line does not say otherwise.
@@ -23,7 +22,7 @@ const RESERVE_PART: u64 = 128;
 /// And at least these, for page tables and the heap.
 const RESERVE_FRAMES_MIN: u64 = 256;
 
-/// Hands all of `memory` to the window, and sets its modes.
+/// Hands all of `memory` to the window.
 ///
 /// # Errors
 ///
@@ -55,7 +54,7 @@ pub(crate) unsafe fn init(
     let pages = PageCount::covering(config.window_bytes as u64)
         .and_then(|count| PageRange::try_new(start, count))
         .expect("the layout's window lies in the higher half");
-    let window = machine::set_window(|| {
+    machine::set_window(|| {
         let mut setup = Config::new(pages, &ranges);
         setup.regions = u32::try_from(config.regions).unwrap_or(0);
         setup.reserve = match config.reserve_frames as u64 {
@@ -64,9 +63,7 @@ pub(crate) unsafe fn init(
         };
         // SAFETY: the caller answers for the memory, and this runs once.
         unsafe { Vmalloc::try_new(PcMachine::new(topology.clone()), &setup) }
-    })?;
-    switches::apply(window, config);
-    Ok(window)
+    })
 }
 
 /// Writes whose an address is.

@@ -1,4 +1,4 @@
-//! What Hermit gets: memory, a device tree, a stack, and the boot CPU.
+//! All that Hermit gets: memory, a device tree, a stack, and the boot CPU.
 
 #![expect(unsafe_code, reason = "hands out static memory and leaves for Hermit's entry")]
 
@@ -15,6 +15,7 @@ use crate::hardware::boot::info::BootInfo;
 use crate::hardware::cpu::clock;
 use crate::hardware::memory::stacks::{self, BOOT_STACK, GuardedStack};
 use crate::hardware::memory::tables::{self, MapError};
+use crate::hardware::memory::walk;
 use crate::hermit::abi;
 use crate::platform::device_tree::{DeviceTree, Full};
 use crate::platform::memory_map::MemoryMap;
@@ -24,6 +25,8 @@ use crate::platform::span::Span;
 const SHARE_BYTES: u64 = 32 << 20;
 /// And more for each CPU, whose thread takes 160 KiB beside the heap.
 const SHARE_BYTES_PER_CPU: u64 = 512 << 10;
+/// The root of the ACPI tables, revision 2.
+const RSDP_BYTES: u64 = 36;
 const LARGE_PAGE_BYTES: u64 = 2 << 20;
 /// `KERNEL_STACK_SIZE` of Hermit, which its entry adds to the stack pointer.
 const STACK_BYTES: usize = 32 << 10;
@@ -72,9 +75,12 @@ pub(super) fn share(free: &mut MemoryMap, cpus: usize) -> Result<Span, NoHandove
 pub(super) fn start(info: &BootInfo, image: Span, share: Span) -> Result<Infallible, NoHandover> {
     let rsdp = info.rsdp.ok_or(NoHandover::NoAcpi)?;
     // Hermit reads it where it lies. Where that is RAM it is mapped.
-    match tables::map_device(Span::from_bytes(rsdp, 64)) {
+    match tables::map_device(Span::from_bytes(rsdp, RSDP_BYTES)) {
         Ok(()) | Err(MapError::Ram { .. }) => {}
         Err(error) => return Err(NoHandover::Map(error)),
+    }
+    if [rsdp, rsdp + RSDP_BYTES - 1].iter().any(|byte| walk::translate(*byte).is_none()) {
+        return Err(NoHandover::Unmapped { rsdp });
     }
     // SAFETY: see `Tree`.
     let buffer = unsafe { &mut *TREE.0.get() };
@@ -122,6 +128,11 @@ pub(super) enum NoHandover {
     NoAcpi,
     /// The ACPI tables cannot be mapped.
     Map(MapError),
+    /// Their root lies on a page that is only partly RAM.
+    Unmapped {
+        /// Where.
+        rsdp: u64,
+    },
     /// The device tree does not fit.
     Tree,
 }
@@ -145,6 +156,9 @@ impl fmt::Display for NoHandover {
             }
             Self::NoAcpi => f.write_str("Hermit needs ACPI tables, and the loader names none"),
             Self::Map(error) => error.fmt(f),
+            Self::Unmapped { rsdp } => {
+                write!(f, "the ACPI tables' root at {rsdp:#x} cannot be mapped for Hermit")
+            }
             Self::Tree => write!(f, "Hermit's device tree has more than {TREE_BYTES} bytes"),
         }
     }
