@@ -8,17 +8,17 @@ mod adapt;
 mod changes;
 mod checksum;
 mod fetch;
+mod place;
 mod trampoline;
 
 use std::path::{Path, PathBuf};
-
-use anyhow::Context;
 
 use crate::process;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 use adapt::Recipe;
+use place::Place;
 
 /// The package in the registry.
 const PACKAGE: &str = "hermit-kernel";
@@ -38,53 +38,43 @@ pub(crate) fn state(workspace: &Workspace) -> String {
     }
 }
 
-/// Makes the adapted kernel, unless it is already there.
+/// Makes the adapted kernel, unless it is already there, and has cargo fetch the dependencies of its image.
 ///
 /// # Errors
-/// The package cannot be fetched (the cause is [`Missing`](crate::exit::Cause::Missing)), or its sources are
-/// not those that the table of changes is written for.
+/// A package cannot be fetched (the cause is [`Missing`](crate::exit::Cause::Missing)), or the sources of the
+/// kernel are not those that the table of changes is written for.
 pub(crate) fn ensure(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<()> {
-    let kernel = workspace.path(KERNEL);
-    let recipe = Recipe::PUBLISHED;
-    if is_made(&kernel, &recipe) {
-        return Ok(());
-    }
-    let sources = fetch::fetch(workspace, toolchain)?;
-    process::announce("Adapt", &format!("{PACKAGE} {VERSION} to today's compiler"));
-    let draft = beside(&kernel, "new");
-    let made = make(&sources, &draft, &recipe).and_then(|()| replace(&kernel, &draft));
-    if made.is_err() {
-        let _ = std::fs::remove_dir_all(&draft);
-    }
-    made
+    let fetch = || fetch::fetch(workspace, toolchain);
+    ensure_at(&workspace.path(KERNEL), &Recipe::PUBLISHED, fetch)?;
+    fetch::dependencies(workspace, toolchain)
 }
 
-/// Whether a folder holds the result of a recipe, unchanged.
+/// Makes a kernel of a recipe in a folder from the sources that `fetch` returns, unless it is already there.
+fn ensure_at(
+    kernel: &Path,
+    recipe: &Recipe<'_>,
+    fetch: impl FnOnce() -> anyhow::Result<PathBuf>,
+) -> anyhow::Result<()> {
+    let place = Place::lock(kernel)?;
+    place.sweep()?;
+    if is_made(kernel, recipe) {
+        // The checksum does not cover the assembled code, which depends on the version of the binutils.
+        return trampoline::assemble(kernel);
+    }
+    let sources = fetch()?;
+    process::announce("Adapt", &format!("{PACKAGE} {VERSION} to today's compiler"));
+    make(&sources, &place.draft(), recipe)?;
+    place.replace()
+}
+
+/// Whether a folder holds the sources that a recipe results in, unchanged.
 fn is_made(kernel: &Path, recipe: &Recipe<'_>) -> bool {
-    trampoline::is_assembled(kernel)
-        && checksum::of_tree(kernel).is_ok_and(|found| found == recipe.sha256)
+    checksum::of_tree(kernel).is_ok_and(|found| found == recipe.sha256)
 }
 
 fn make(sources: &Path, draft: &Path, recipe: &Recipe<'_>) -> anyhow::Result<()> {
     adapt::adapt(sources, draft, recipe)?;
     trampoline::assemble(draft)
-}
-
-/// Puts a finished folder where another may be, so that each moment shows a whole one or none.
-fn replace(folder: &Path, draft: &Path) -> anyhow::Result<()> {
-    let old = beside(folder, "old");
-    let had_one = std::fs::rename(folder, &old).is_ok();
-    std::fs::rename(draft, folder)
-        .with_context(|| format!("cannot rename {} to {}", draft.display(), folder.display()))?;
-    if had_one {
-        std::fs::remove_dir_all(&old).with_context(|| old.display().to_string())?;
-    }
-    Ok(())
-}
-
-/// A name beside a folder that no other call of the tool uses.
-fn beside(folder: &Path, word: &str) -> PathBuf {
-    folder.with_extension(format!("{word}-{}", std::process::id()))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Copies the sources of the Hermit kernel, makes the edits of the table, and judges the result.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow};
 
-use super::changes::{CHANGES, Change};
+use super::changes::{CHANGES, Change, Miscount};
 use super::checksum;
 
 /// The edits, and the checksum of their result.
@@ -32,23 +33,50 @@ impl Recipe<'static> {
 /// - A text is not in its file as often as the table says.
 /// - A file of the table is not there.
 /// - The result has another checksum.
+/// - A file cannot be read or written.
 pub(super) fn adapt(from: &Path, to: &Path, recipe: &Recipe<'_>) -> anyhow::Result<()> {
-    copy(from, to, recipe.changes)
-        .and_then(|()| judge(to, recipe.sha256))
-        .map_err(|error| anyhow!("{error:#}\n{}", advice(from)))
+    let adapted = copy(from, to, recipe.changes).and_then(|()| judge(to, recipe.sha256));
+    adapted.map_err(|error| match error.downcast_ref::<Mismatch>() {
+        Some(mismatch) => anyhow!("{mismatch}\n{}", advice(from)),
+        None => error,
+    })
 }
+
+/// The way in which sources differ from those that the table is written for.
+#[derive(Debug)]
+enum Mismatch {
+    Count(Miscount),
+    NoFile(String),
+    Checksum { found: String, expected: String },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(miscount) => miscount.fmt(f),
+            Self::NoFile(file) => write!(f, "there is no {file}"),
+            Self::Checksum { found, expected } => {
+                write!(f, "the result has the checksum {found}, expected {expected}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Mismatch {}
 
 fn judge(to: &Path, expected: &str) -> anyhow::Result<()> {
     let found = checksum::of_tree(to)?;
-    ensure!(found == expected, "the result has the checksum {found}, expected {expected}");
-    Ok(())
+    if found == expected {
+        return Ok(());
+    }
+    Err(Mismatch::Checksum { found, expected: expected.to_owned() }.into())
 }
 
 fn copy(from: &Path, to: &Path, changes: &[Change<'_>]) -> anyhow::Result<()> {
     let files = checksum::sources(from)?;
     let known: BTreeSet<_> = files.iter().map(|file| file.as_path()).collect();
     if let Some(change) = changes.iter().find(|change| !known.contains(Path::new(change.file))) {
-        bail!("there is no {}", change.file);
+        return Err(Mismatch::NoFile(change.file.to_owned()).into());
     }
     for file in &files {
         let target = to.join(file);
@@ -69,7 +97,8 @@ fn edit(file: &Path, bytes: Vec<u8>, changes: &[Change<'_>]) -> anyhow::Result<V
         return Ok(bytes);
     }
     let text = String::from_utf8(bytes).with_context(|| file.display().to_string())?;
-    Ok(own.try_fold(text, |text, change| change.apply(&text))?.into_bytes())
+    let text = own.try_fold(text, |text, change| change.apply(&text)).map_err(Mismatch::Count)?;
+    Ok(text.into_bytes())
 }
 
 /// Says what a person can do.

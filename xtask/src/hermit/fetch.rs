@@ -1,7 +1,9 @@
 //! Has cargo fetch the package of the Hermit kernel, with its dependencies.
 //!
 //! The image's own manifest names the adapted copy, which is not there yet, so a manifest below `target` names
-//! the package in the registry. It begins with the image's lock file: both take the same dependencies.
+//! the package in the registry. A copy of the image's lock file is put beside it, so that dependencies which
+//! both have are fetched in the same versions. cargo adds the package's own entry, and what only its build
+//! script uses.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,9 @@ use crate::runtime::Runtime;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::workspace::Workspace;
 
-/// SHA-256 of the package in the registry. cargo compares the file that it downloads with the lock file.
+/// SHA-256 of the package in the registry. The image's lock file has none, because the package is a path there.
+/// cargo compares the file that it downloads with the registry's index, and writes the index's checksum into
+/// the lock file below `target`.
 const CRATE_SHA256: &str = "e5a914a929e843e539267f5f8d1b6b53add9587db6caa5547b7bff16edba8e03";
 
 /// Returns the folder with the published sources.
@@ -25,15 +29,10 @@ pub(super) fn fetch(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Res
     write_manifest(workspace, &folder).with_context(|| folder.display().to_string())?;
     process::announce("Fetch", &format!("{PACKAGE} {VERSION} by cargo, some seconds"));
     let mut command = toolchain.plain_cargo(workspace, "metadata");
-    command.args(["--format-version", "1", "--filter-platform", TARGET, "--manifest-path"]);
-    let output = process::capture(command.arg(folder.join("Cargo.toml")))?;
+    command.args(["--quiet", "--format-version", "1", "--filter-platform", TARGET]);
+    let output = process::capture(command.arg("--manifest-path").arg(folder.join("Cargo.toml")))?;
     if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        let message = format!(
-            "cargo cannot fetch {PACKAGE} {VERSION}, which --runtime hermit needs once; \
-             --runtime bare needs no kernel. cargo says:\n{reason}"
-        );
-        return Err(exit::failure(Cause::Missing, message));
+        return Err(missing(&format!("{PACKAGE} {VERSION}"), &output.stderr));
     }
     let lock = fs::read_to_string(folder.join("Cargo.lock")).context("the lock file")?;
     let found = checksum(&lock).context("the lock file names no checksum")?;
@@ -43,6 +42,58 @@ pub(super) fn fetch(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Res
          another package has its name and version. Look which registry cargo is set to"
     );
     sources(&output.stdout)
+}
+
+/// Has cargo fetch the dependencies of the image on Hermit.
+///
+/// # Errors
+/// They cannot be fetched (the cause is [`Cause::Missing`]), or cargo refuses the manifest.
+pub(super) fn dependencies(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<()> {
+    let cargo = |verb, arguments: &[&str]| {
+        let mut command = toolchain.plain_cargo(workspace, verb);
+        command
+            .args(["--quiet", "--manifest-path"])
+            .arg(workspace.path(Runtime::Hermit.manifest()));
+        command.args(arguments);
+        command
+    };
+    // Without `--locked`: as for the other image, a changed manifest changes its lock file.
+    if process::capture(&mut cargo("fetch", &["--target", TARGET, "--locked", "--offline"]))?
+        .status
+        .success()
+    {
+        return Ok(());
+    }
+    process::announce("Fetch", "the dependencies of the image on Hermit by cargo, some seconds");
+    let output = process::capture(&mut cargo("fetch", &["--target", TARGET]))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    // A manifest with an error is not a package that is missing.
+    process::succeed(&mut cargo("metadata", &["--no-deps", "--offline", "--format-version", "1"]))?;
+    Err(missing("the dependencies of the image", &output.stderr))
+}
+
+/// Makes the error of something that cargo cannot fetch.
+fn missing(what: &str, stderr: &[u8]) -> anyhow::Error {
+    let reason = String::from_utf8_lossy(stderr);
+    let reason = reason.trim();
+    let cargo_home = std::env::var("CARGO_HOME").unwrap_or_else(|_| "~/.cargo".to_owned());
+    let advice = advice(reason, &cargo_home).map(|text| format!("\n{text}")).unwrap_or_default();
+    let message = format!(
+        "cargo cannot fetch {what}, which --runtime hermit needs once; --runtime bare needs no \
+         kernel. cargo says:\n{reason}{advice}"
+    );
+    exit::failure(Cause::Missing, message)
+}
+
+/// Says what a person can do about a package that was downloaded, but is damaged.
+fn advice(reason: &str, cargo_home: &str) -> Option<String> {
+    let package = reason.split_once("failed to unpack package `")?.1.split_once('`')?.0;
+    let (name, version) = package.split(" (").next()?.split_once(" v")?;
+    Some(format!(
+        "Remove {cargo_home}/registry/cache/*/{name}-{version}.crate: cargo downloads it again."
+    ))
 }
 
 fn write_manifest(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
@@ -86,6 +137,20 @@ mod tests {
                     [[package]]\nname = \"log\"\nchecksum = \"cc\"\n";
         assert_eq!(checksum(lock), Some("bb"));
         assert_eq!(checksum(&lock.replace("checksum = \"bb\"\n", "")), None);
+    }
+
+    #[test]
+    fn a_damaged_download_is_named() {
+        let reason = "error: failed to download `hermit-sync v0.1.6`\n\nCaused by:\n  \
+                      failed to unpack package `hermit-sync v0.1.6 (registry `x`)`\n";
+        for reason in [reason, &reason.replace(" (registry `x`)", "")] {
+            let advice = advice(reason, "/home").unwrap();
+            assert!(
+                advice.contains(" /home/registry/cache/*/hermit-sync-0.1.6.crate:"),
+                "{advice}"
+            );
+        }
+        assert_eq!(advice("error: no network", "/home"), None);
     }
 
     #[test]

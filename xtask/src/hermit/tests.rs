@@ -1,4 +1,5 @@
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::changes::Change;
 use super::*;
@@ -47,6 +48,15 @@ impl Fake {
         fs::read_to_string(self.kernel().join(file)).unwrap()
     }
 
+    /// The names below the root, sorted.
+    fn entries(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.root).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     /// Makes the copy and returns the message of its refusal, without an expected checksum.
     fn refusal(&self, changes: &[Change<'_>]) -> String {
         let recipe = Recipe { changes, sha256: "unknown" };
@@ -87,15 +97,77 @@ fn a_copy_that_was_touched_is_made_again() {
     let fake = Fake::new("touched");
     let sha256 = fake.checksum();
     let recipe = Recipe { changes: CHANGES, sha256: &sha256 };
-    make(&fake.sources(), &fake.kernel(), &recipe).unwrap();
+    let ensure = || ensure_at(&fake.kernel(), &recipe, || Ok(fake.sources())).unwrap();
+    ensure();
     fs::write(fake.kernel().join("src/b/c.rs"), "touched\n").unwrap();
-    assert!(!is_made(&fake.kernel(), &recipe));
-    let draft = beside(&fake.kernel(), "new");
-    make(&fake.sources(), &draft, &recipe).unwrap();
-    replace(&fake.kernel(), &draft).unwrap();
+    ensure();
     assert!(is_made(&fake.kernel(), &recipe));
-    let left: Vec<_> = fs::read_dir(&fake.root).unwrap().collect();
-    assert_eq!(left.len(), 2, "{left:?}");
+    // A folder that is right is left as it is.
+    ensure_at(&fake.kernel(), &recipe, || panic!("fetched again")).unwrap();
+    assert_eq!(fake.entries(), ["kernel", "lock", "sources"]);
+}
+
+#[test]
+fn assembled_code_that_was_cut_is_assembled_again() {
+    let fake = Fake::new("cut");
+    let sha256 = fake.checksum();
+    let recipe = Recipe { changes: CHANGES, sha256: &sha256 };
+    let ensure = || ensure_at(&fake.kernel(), &recipe, || Ok(fake.sources())).unwrap();
+    ensure();
+    let code = fake.kernel().join("boot.bin");
+    let (whole, time) = (fs::read(&code).unwrap(), modified(&code));
+    ensure();
+    assert_eq!(modified(&code), time);
+    fs::write(&code, &whole[..1]).unwrap();
+    ensure();
+    assert_eq!(fs::read(&code).unwrap(), whole);
+}
+
+fn modified(file: &Path) -> std::time::SystemTime {
+    fs::metadata(file).unwrap().modified().unwrap()
+}
+
+#[test]
+fn leftovers_and_a_file_in_place_of_the_folder_are_removed() {
+    let fake = Fake::new("leftovers");
+    let sha256 = fake.checksum();
+    let recipe = Recipe { changes: CHANGES, sha256: &sha256 };
+    fs::write(fake.kernel(), "a file\n").unwrap();
+    fs::write(fake.root.join("kernel.new"), "a file\n").unwrap();
+    fs::create_dir_all(fake.root.join("kernel.old-17/src")).unwrap();
+    fs::write(fake.root.join("kernel.new-18"), "a file\n").unwrap();
+    ensure_at(&fake.kernel(), &recipe, || Ok(fake.sources())).unwrap();
+    assert!(is_made(&fake.kernel(), &recipe));
+    assert_eq!(fake.entries(), ["kernel", "lock", "sources"]);
+}
+
+#[test]
+fn of_two_calls_at_once_one_makes_the_kernel() {
+    let fake = Fake::new("twice");
+    let sha256 = fake.checksum();
+    let recipe = Recipe { changes: CHANGES, sha256: &sha256 };
+    let fetches = AtomicUsize::new(0);
+    let fetch = || {
+        fetches.fetch_add(1, Ordering::SeqCst);
+        // Long enough for the other call to come to the lock.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        Ok(fake.sources())
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| ensure_at(&fake.kernel(), &recipe, fetch).unwrap());
+        }
+    });
+    assert_eq!(fetches.into_inner(), 1);
+    assert!(is_made(&fake.kernel(), &recipe));
+}
+
+#[test]
+fn a_copy_that_cannot_be_written_says_nothing_of_the_sources() {
+    let fake = Fake::new("unwritable");
+    fs::write(fake.kernel(), "a file\n").unwrap();
+    let message = fake.refusal(CHANGES);
+    assert!(message.contains("kernel") && !message.contains("--runtime bare"), "{message}");
 }
 
 #[test]
@@ -119,10 +191,15 @@ fn a_missing_file_is_refused_by_name() {
 #[test]
 fn another_result_is_refused_with_both_checksums() {
     let fake = Fake::new("checksum");
-    let expected = fake.checksum();
-    // Nothing that the table names is different.
+    let before = fake.checksum();
+    // A file that the table does not name is different.
     fs::write(fake.sources().join("src/b/c.rs"), "other\n").unwrap();
-    let message = fake.refusal(CHANGES);
-    assert!(message.contains("expected unknown") && !message.contains(&expected), "{message}");
+    let found = fake.checksum();
+    assert_ne!(found, before);
+    let recipe = Recipe { changes: CHANGES, sha256: &before };
+    let error = make(&fake.sources(), &fake.kernel(), &recipe).unwrap_err();
+    let message = format!("{error:#}");
+    let both = format!("the result has the checksum {found}, expected {before}");
+    assert!(message.contains(&both), "{message}");
     assert!(message.contains("remove that folder"), "{message}");
 }

@@ -3,7 +3,8 @@
 //! Hermit's build script assembles it with LLVM. The image's build needs the GNU linker anyway, and the GNU
 //! assembler is in the same package.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -14,37 +15,35 @@ use crate::process;
 /// Where Hermit copies it to (`SMP_BOOT_CODE_ADDRESS`).
 const ADDRESS: &str = "0x8000";
 /// Hermit gives it one page.
-const BYTES_MAX: u64 = 4096;
+const BYTES_MAX: usize = 4096;
 const SOURCE: &str = "src/arch/x86_64/kernel/boot.s";
 
-/// Whether a kernel's folder has the assembled code.
-pub(super) fn is_assembled(kernel: &Path) -> bool {
-    binary(kernel).is_file()
-}
-
-/// Assembles the code into a kernel's folder.
+/// Assembles the code into a kernel's folder. A file that is already right keeps its time, so that cargo does
+/// not build the kernel again.
 ///
 /// # Errors
 /// A program of the binutils is missing, or refuses the source.
 pub(super) fn assemble(kernel: &Path) -> anyhow::Result<()> {
-    let (object, binary) = (kernel.join("boot.o"), binary(kernel));
+    let [object, draft, binary] = ["boot.o", "boot.new", "boot.bin"].map(|name| kernel.join(name));
     let mut assembler = tool("as")?;
     process::succeed(assembler.arg("-o").arg(&object).arg(kernel.join(SOURCE)))?;
     let mut linker = tool("ld")?;
     // `-N`: without it the code would begin behind a page of headers.
     linker.args(["-m", "elf_x86_64", "-N", "-Ttext", ADDRESS, "-e", "_start"]);
-    process::succeed(linker.args(["--oformat=binary", "-o"]).arg(&binary).arg(&object))?;
-    std::fs::remove_file(&object)?;
-    let bytes = std::fs::metadata(&binary)?.len();
+    process::succeed(linker.args(["--oformat=binary", "-o"]).arg(&draft).arg(&object))?;
+    fs::remove_file(&object)?;
+    let code = fs::read(&draft)?;
     ensure!(
-        (1..=BYTES_MAX).contains(&bytes),
-        "{SOURCE} becomes {bytes} bytes, 1 to {BYTES_MAX} fit"
+        (1..=BYTES_MAX).contains(&code.len()),
+        "{SOURCE} becomes {} bytes, 1 to {BYTES_MAX} fit",
+        code.len()
     );
+    if fs::read(&binary).is_ok_and(|found| found == code) {
+        fs::remove_file(&draft)?;
+    } else {
+        fs::rename(&draft, &binary)?;
+    }
     Ok(())
-}
-
-fn binary(kernel: &Path) -> PathBuf {
-    kernel.join("boot.bin")
 }
 
 fn tool(name: &str) -> anyhow::Result<Command> {
