@@ -101,10 +101,8 @@ pub(crate) fn prepare_layer(
             suites::compile(bed.workspace, layer, filter)
         }
         LayerName::Image => bed.compile(Image::SelfTest).map(|_| ()),
-        LayerName::Hermit => {
-            TestBed { runtime: Runtime::Hermit, ..*bed }.compile(Image::Service).map(|_| ())
-        }
         LayerName::Tcp
+        | LayerName::Hermit
         | LayerName::Differential
         | LayerName::Clients
         | LayerName::Boots

@@ -48,7 +48,7 @@ pub fn kernel_stop(serial: &str) -> Option<&str> {
 pub enum GuestEnd {
     /// The image ended it.
     Image(Exit),
-    /// The kernel below the image ended it.
+    /// A kernel below the image ended it, or QEMU failed with the code that such a kernel uses.
     Kernel(KernelExit),
     /// It was reset: nothing on the debug-exit port.
     Reset,
@@ -95,8 +95,12 @@ impl GuestEnd {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Image(exit) => exit.meaning(),
-            Self::Kernel(KernelExit::Failure) => "the kernel below the image stopped it",
-            Self::Kernel(KernelExit::Success) => "the kernel below the image ended it",
+            Self::Kernel(KernelExit::Failure) => {
+                "QEMU failed, or a kernel below the image stopped it"
+            }
+            Self::Kernel(KernelExit::Success) => {
+                "QEMU failed, or a kernel below the image ended it"
+            }
             Self::Reset => "a triple fault or a reset",
             Self::NotStarted => "QEMU refused to start the guest",
             Self::Unknown(_) => "neither the image nor a kernel uses it",
@@ -141,7 +145,10 @@ mod tests {
             assert!(end.to_string().starts_with(&format!("exit code {code}: ")), "{end}");
         }
         let end = GuestEnd::judge(1, BOOTED);
-        assert_eq!(end.to_string(), "exit code 1: the kernel below the image stopped it");
+        assert_eq!(
+            end.to_string(),
+            "exit code 1: QEMU failed, or a kernel below the image stopped it"
+        );
     }
 
     #[test]

@@ -9,11 +9,15 @@ use crate::accel::Accel;
 use crate::cli::BenchGuestOptions;
 use crate::exit::{self, Cause};
 use crate::resp::Client;
+use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
 /// The switches, and the other way of each.
 const SWITCHES: [&str; 5] =
     ["", "vm.flush=eager", "vm.frames=linux", "vm.realloc=copy", "vm.pools=off"];
+
+/// CPUs of a single runtime, unless the command line names a number.
+const CPUS: u32 = 2;
 
 /// It asks for alignments that no window has.
 const MUST_FAIL: &str = "align_shift_alloc_test";
@@ -31,33 +35,61 @@ struct Line {
     effect: String,
 }
 
+impl Line {
+    /// Whether it did as it must.
+    fn is_good(&self) -> bool {
+        self.passed != (self.name == MUST_FAIL)
+    }
+
+    /// Says in words how it ended.
+    fn verdict(&self) -> &'static str {
+        match (self.passed, self.is_good()) {
+            (true, true) => "passed",
+            (false, true) => "failed, as it must",
+            (true, false) => "passed, and must not",
+            (false, false) => "failed",
+        }
+    }
+}
+
 /// Runs the verb.
 pub(super) fn guest(
     workspace: &Workspace,
     options: &BenchGuestOptions,
 ) -> anyhow::Result<ExitCode> {
-    let runtime = match *options.runtime.as_slice() {
-        [runtime] => runtime,
+    let runtimes = Runtime::each_once(&options.runtime);
+    let (runtime, cpus) = match (runtimes.as_slice(), options.smp) {
+        (&[runtime], smp) => (runtime, smp.unwrap_or(CPUS)),
         _ if options.compare => {
             return Err(exit::failure(Cause::Usage, "--compare is for one --runtime"));
         }
-        _ => return beside(workspace, options),
+        (_, None | Some(1)) => return beside(workspace, options, &runtimes),
+        _ => {
+            let message = "--smp: instructions are counted on 1 CPU, so two runtimes run on 1";
+            return Err(exit::failure(Cause::Usage, message));
+        }
     };
     let switches = if options.compare { &SWITCHES[..] } else { &SWITCHES[..1] };
-    let (memory, cpus, accel) = (options.memory, options.smp, Accel::Tcg);
+    let (memory, accel) = (options.memory, Accel::Tcg);
     let mut runs = Vec::new();
     for append in switches {
         let setting = Setting { runtime, memory, cpus, accel, append };
         runs.push(run(workspace, &setting, options.ms)?);
     }
     let on = runtime.note().map(|note| format!("{note}, ")).unwrap_or_default();
-    println!("{on}{} CPUs, {}, load {}", options.smp, options.memory, super::load());
+    println!("{on}{cpus} CPUs, {memory}, load {}", super::load());
     if options.compare {
         print_prices(&runs);
     } else {
         print_lines(&runs[0]);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code(&runs))
+}
+
+/// Returns success if each workload of each run did as it must.
+fn code(runs: &[Vec<Line>]) -> ExitCode {
+    let is_good = runs.iter().all(|run| !run.is_empty() && run.iter().all(Line::is_good));
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs all workloads in a fresh image.
@@ -68,28 +100,57 @@ fn run(workspace: &Workspace, setting: &Setting<'_>, ms: u32) -> anyhow::Result<
 }
 
 /// Measures each runtime where the guest's clock counts instructions, which repeat exactly.
-fn beside(workspace: &Workspace, options: &BenchGuestOptions) -> anyhow::Result<ExitCode> {
+fn beside(
+    workspace: &Workspace,
+    options: &BenchGuestOptions,
+    runtimes: &[Runtime],
+) -> anyhow::Result<ExitCode> {
     let (memory, cpus, accel) = (options.memory, 1, Accel::Counted);
     let mut runs = Vec::new();
-    for &runtime in &options.runtime {
+    for &runtime in runtimes {
         let setting = Setting { runtime, memory, cpus, accel, append: "" };
         runs.push(run(workspace, &setting, options.ms)?);
     }
     println!("guest instructions of a loop, 1 CPU, {memory}");
     let mut table = table();
-    let names = options.runtime.iter().map(|runtime| runtime.name());
-    table.set_header(["workload"].into_iter().chain(names).chain(["ratio"]));
-    let [first, others @ ..] = runs.as_slice() else { return Ok(ExitCode::FAILURE) };
-    for line in first.iter().filter(|line| line.passed) {
-        let same = others.iter().map(|run| run.iter().find(|other| other.name == line.name));
-        let others: Vec<_> = same.map(|other| other.map_or(f64::NAN, |other| other.ns)).collect();
-        let mut cells = vec![line.name.clone(), format!("{:.0}", line.ns)];
-        cells.extend(others.iter().map(|ns| format!("{ns:.0}")));
-        cells.push(format!("{:.3}", others.last().copied().unwrap_or(line.ns) / line.ns));
-        table.add_row(cells);
-    }
+    let names: Vec<_> = runtimes.iter().map(|runtime| runtime.name().to_owned()).collect();
+    let ratio = names.iter().rev().map(String::as_str).collect::<Vec<_>>().join("/");
+    table.set_header(["workload".to_owned()].into_iter().chain(names).chain([ratio]));
+    let rows = side_by_side(&runs);
+    let is_whole = runs.iter().all(|run| run.len() == rows.len());
+    table.add_rows(rows);
     println!("{table}");
-    Ok(ExitCode::SUCCESS)
+    Ok(if is_whole { code(&runs) } else { ExitCode::FAILURE })
+}
+
+/// Makes a row of each workload: its name, a cell for each run, and the last run's time by the first one's.
+fn side_by_side(runs: &[Vec<Line>]) -> Vec<Vec<String>> {
+    let mut names: Vec<&str> = Vec::new();
+    for line in runs.iter().flatten() {
+        if !names.contains(&line.name.as_str()) {
+            names.push(&line.name);
+        }
+    }
+    let row = |name: &str| {
+        let of_run = |run: &'_ Vec<Line>| run.iter().find(|line| line.name == name).cloned();
+        let lines: Vec<_> = runs.iter().map(of_run).collect();
+        let cell = |line: &Option<Line>| match line {
+            None => "not run".to_owned(),
+            Some(line) if line.passed && line.is_good() => format!("{:.0}", line.ns),
+            Some(line) => line.verdict().to_owned(),
+        };
+        let passed: Option<Vec<f64>> = lines
+            .iter()
+            .map(|line| line.as_ref().filter(|line| line.passed).map(|line| line.ns))
+            .collect();
+        let ratio = match passed.as_deref() {
+            Some([first, .., last]) => format!("{:.3}", last / first),
+            _ => String::new(),
+        };
+        let cells = lines.iter().map(cell);
+        [name.to_owned()].into_iter().chain(cells).chain([ratio]).collect()
+    };
+    names.into_iter().map(row).collect()
 }
 
 /// Reads a reply of `VBENCH`: a `Summary:` for each CPU, then one `Effect:`.
@@ -116,14 +177,8 @@ fn print_lines(lines: &[Line]) {
     let mut table = table();
     table.set_header(["workload", "", "ns", "scale %", "effect"]);
     for line in lines {
-        let passed = match (line.passed, line.name == MUST_FAIL) {
-            (true, false) => "passed",
-            (false, true) => "failed, as it must",
-            (true, true) => "passed, and must not",
-            (false, false) => "failed",
-        };
         let (ns, scale) = (format!("{:.0}", line.ns), format!("{:.0}", line.scale));
-        table.add_row([&line.name, passed, &ns, &scale, &line.effect]);
+        table.add_row([&line.name, line.verdict(), &ns, &scale, &line.effect]);
     }
     println!("{table}");
 }
@@ -166,5 +221,24 @@ mod tests {
         assert_eq!((lines[0].ns, lines[0].cpus, lines[0].passed), (20.0, 2, true));
         assert_eq!((lines[1].name.as_str(), lines[1].passed, lines[1].scale), ("b", false, 25.0));
         assert_eq!(lines[0].effect, "purges: 3");
+    }
+
+    fn line(name: &str, passed: bool, ns: f64) -> Line {
+        Line { name: name.to_owned(), passed, ns, ..Line::default() }
+    }
+
+    #[test]
+    fn runs_stand_side_by_side() {
+        let bare = vec![line("a", true, 10.0), line("b", true, 5.0), line(MUST_FAIL, false, 1.0)];
+        let hermit = vec![line("a", true, 15.0), line("b", false, 5.0), line("c", true, 1.0)];
+        let rows = side_by_side(&[bare.clone(), hermit.clone()]);
+        assert_eq!(rows[0], ["a", "10", "15", "1.500"]);
+        assert_eq!(rows[1], ["b", "5", "failed", ""]);
+        assert_eq!(rows[2], [MUST_FAIL, "failed, as it must", "not run", ""]);
+        assert_eq!(rows[3], ["c", "not run", "1", ""]);
+        assert_eq!(code(std::slice::from_ref(&bare)), ExitCode::SUCCESS);
+        assert_eq!(code(&[bare, hermit]), ExitCode::FAILURE);
+        assert_eq!(code(&[vec![line(MUST_FAIL, true, 1.0)]]), ExitCode::FAILURE);
+        assert_eq!(code(&[Vec::new()]), ExitCode::FAILURE);
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
     let server = linux::redis_server()?;
     let [first, second, peer] = choice.way.wires();
     let mut planned = Vec::new();
-    for (runtime, wire) in runtimes(options).into_iter().zip([first, second]) {
+    for (runtime, wire) in Runtime::each_once(&options.runtime).into_iter().zip([first, second]) {
         planned.push((runtime, wire, image_plan(workspace, options, runtime, wire)?));
     }
     let (_, _, image) = planned.first().context("no runtime")?;
@@ -70,7 +70,7 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
     println!("QEMU under TCG, each guest with -smp {cpus} and {memory}, Linux {kernel}");
     println!("network: {}, {}; native Redis on loopback", choice.way, choice.why);
     println!("medians of {}, load {load} before and {} after", options.rounds, super::load());
-    let runtimes = runtimes(options);
+    let runtimes = Runtime::each_once(&options.runtime);
     table::print(&results, &cells, &runtimes);
     rows::print(&table::derived(&results, &cells, &runtimes), "Redis in Linux");
     for note in results.notes() {
@@ -88,14 +88,6 @@ fn ensure_benchmark() -> anyhow::Result<()> {
         return Ok(());
     }
     provision::install(&["redis-tools"], "the load", Removals::Refused)
-}
-
-/// The runtimes, each once.
-fn runtimes(options: &BenchTcpOptions) -> Vec<Runtime> {
-    let mut runtimes = options.runtime.clone();
-    runtimes.sort();
-    runtimes.dedup();
-    runtimes
 }
 
 /// An image.
@@ -129,8 +121,10 @@ fn run(subjects: &Subjects, options: &BenchTcpOptions, cells: &[Cell]) -> anyhow
     for (job, why) in subjects::refused(subjects, cells)? {
         results.refuse(job, &why);
     }
-    let (jobs, time) =
-        (cell::jobs(cells, &runtimes(options)), Duration::from_millis(options.ms.into()));
+    let (jobs, time) = (
+        cell::jobs(cells, &Runtime::each_once(&options.runtime)),
+        Duration::from_millis(options.ms.into()),
+    );
     process::announce("Warm up", &format!("{} measurements, load {}", jobs.len(), super::load()));
     let mut requests = BTreeMap::new();
     for &job in jobs.iter().filter(|&&job| results.is_open(job)).collect::<Vec<_>>() {

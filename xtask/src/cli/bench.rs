@@ -37,9 +37,9 @@ pub(crate) struct BenchGuestOptions {
     /// The software below the service; `bare,hermit` measures both, in guest instructions on one CPU.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "bare")]
     pub(crate) runtime: Vec<Runtime>,
-    /// CPUs that work at once.
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
-    pub(crate) smp: u32,
+    /// CPUs that work at once: 2 unless named. With two runtimes it is always 1.
+    #[arg(long, value_name = "N", value_parser = values::cpus())]
+    pub(crate) smp: Option<u32>,
     /// Guest memory.
     #[arg(long, default_value = "2G", value_name = "SIZE")]
     pub(crate) memory: Memory,

@@ -12,13 +12,13 @@ pub(crate) struct TestOptions {
     /// `browser` with --all only.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
-    /// Runs what takes longer too: the image's own tests on 4 CPUs, all tests of the image on Hermit, the
-    /// replies of Debian's Redis compared with the image's, client libraries, 50 boots in a row, and the
-    /// page in a browser.
+    /// Runs what takes longer too: the image's own tests on 4 CPUs, on Hermit the layers `image` and
+    /// `tcp` on one CPU and on two and a load, the replies of Debian's Redis compared with the image's, client
+    /// libraries, 50 boots in a row, and the page in a browser.
     #[arg(long)]
     pub(crate) all: bool,
     /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom, tcp,
-    /// differential and clients layers.
+    /// hermit, differential and clients layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
     /// Runs the layers that boot an image on this runtime: `image` and `tcp`, with --all also

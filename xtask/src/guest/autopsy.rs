@@ -22,7 +22,9 @@ pub(super) fn meaning(status: ExitStatus, serial: &str) -> String {
     };
     let end = GuestEnd::judge(code, serial);
     match (end, verdict::kernel_stop(serial)) {
-        (GuestEnd::Kernel(_), Some(line)) => format!("{end}: {line}"),
+        (GuestEnd::Kernel(_), Some(line)) => {
+            format!("exit code {code}: the kernel below the image stopped it: {line}")
+        }
         _ => end.to_string(),
     }
 }
@@ -65,8 +67,8 @@ mod tests {
         assert_eq!(text(37), "exit code 37: the guest panicked");
         assert!(text(0).contains("triple fault"));
         assert!(with(1, "").contains("QEMU refused"));
-        assert_eq!(text(1), "exit code 1: the kernel below the image stopped it");
-        assert_eq!(text(3), "exit code 3: the kernel below the image ended it");
+        assert_eq!(text(1), "exit code 1: QEMU failed, or a kernel below the image stopped it");
+        assert_eq!(text(3), "exit code 3: QEMU failed, or a kernel below the image ended it");
         let line = "[0][ERROR] Page fault (#PF)!";
         let fault = with(1, &format!("[0][INFO] up\n{line}\n"));
         assert_eq!(fault, format!("exit code 1: the kernel below the image stopped it: {line}"));

@@ -1,5 +1,5 @@
-//! The layer of the image on the Hermit kernel: the README's conversation, and with `--all` its own tests on
-//! one and two CPUs, the other cases of the `tcp` layer, also on one and two, and a longer load.
+//! The layer of the image on the Hermit kernel: the README's conversation, and with `--all` the layer `image`,
+//! the cases of the layer `tcp` on one CPU and on two, and a longer load.
 
 use crate::exit::{self, Cause};
 use crate::hermit;
@@ -25,7 +25,7 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str, all: bool) -> anyhow::Result<
     sum.add(tcp::run_on_two(&bed, filter)?);
     if filter.is_empty() {
         sum.add(lints::program(&bed)?);
-        sum.add(image::boot_plain(&bed)?);
+        sum.add(image::run(&bed, false)?);
         sum.record("a longer load whose every byte is checked", tcp::load(&bed));
     }
     Ok(sum)

@@ -41,28 +41,16 @@ const MACHINES: [Machine<'static>; 4] = [
 /// Those of them that every run of the tests boots.
 const QUICK: usize = 3;
 
-/// Those with one node and all tests, one CPU and two.
-const PLAIN: usize = 2;
-
 /// Boots the image on each machine, or on the quick ones, and judges what it says.
 pub(super) fn run(bed: &TestBed<'_>, all: bool) -> anyhow::Result<Tally> {
     let image = bed.compile(Image::SelfTest)?;
-    let mut sum = boot_first(bed, &image, if all { MACHINES.len() } else { QUICK })?;
-    sum.add(crashes::run(bed, &image));
-    sum.add(refusals::run(bed, &image));
-    Ok(sum)
-}
-
-/// Boots the image on one CPU and on two, and judges what it says.
-pub(super) fn boot_plain(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
-    boot_first(bed, &bed.compile(Image::SelfTest)?, PLAIN)
-}
-
-fn boot_first(bed: &TestBed<'_>, image: &Path, count: usize) -> anyhow::Result<Tally> {
+    let count = if all { MACHINES.len() } else { QUICK };
     let mut sum = Tally::default();
     for machine in MACHINES.into_iter().take(count) {
-        sum.add(boot(bed.workspace, image, Machine { runtime: bed.runtime, ..machine })?);
+        sum.add(boot(bed.workspace, &image, Machine { runtime: bed.runtime, ..machine })?);
     }
+    sum.add(crashes::run(bed, &image));
+    sum.add(refusals::run(bed, &image));
     Ok(sum)
 }
 

@@ -8,7 +8,7 @@ use super::sample::Sample;
 use crate::bench::rows::{self, Row, quotient};
 use crate::runtime::Runtime;
 
-/// What the images are compared with.
+/// The servers that the images are compared with.
 const PEERS: [Who; 2] = [Who::Guest, Who::Native];
 /// The number of clients whose slowest answers are compared, and to which more are compared.
 const CLIENTS: u32 = 50;

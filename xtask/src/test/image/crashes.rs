@@ -1,11 +1,11 @@
 //! Ends that nobody recovers from: each leaves one line that says whose fault it was, a backtrace, and
-//! its exit code. On Hermit the kernel's own handler has its say too, and a panic is Hermit's alone.
+//! its exit code. On Hermit the kernel's own handler also prints a fault, and it alone prints a panic.
 
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 use runtime_config::verdict::{
-    BACKTRACE_PREFIX, Exit, FAULT_PREFIX, GuestEnd, KernelExit, PANIC_PREFIX,
+    self, BACKTRACE_PREFIX, Exit, FAULT_PREFIX, GuestEnd, KernelExit, PANIC_PREFIX,
 };
 
 use crate::accel::Accel;
@@ -42,7 +42,7 @@ const CRASHES: [Crash; 11] = [
     Crash { exit: Exit::Panic, ..fault("panic", "asked to", "run_named") },
     fault("other::guard", "#PF cpu=1 guard of region distance=16", "guard"),
     fault("other::stack", "#DF cpu=1 stack overflow of cpu1", "overflow"),
-    fault("other::not_canonical", "#GP cpu=1 not canonical", "run"),
+    fault("other::not_canonical", "#GP cpu=1 not canonical", "write"),
 ];
 
 /// Boots the image for each end.
@@ -72,14 +72,14 @@ impl Crash {
             GuestEnd::Kernel(KernelExit::Failure)
                 if bed.runtime == Runtime::Hermit && self.exit == Exit::Panic =>
             {
-                judge_kernel(&run, &["[PANIC]", self.words])
+                judge_kernel(&run, "[PANIC]", self.words)
             }
             GuestEnd::Image(exit) if exit == self.exit => {
                 self.judge_image(&run, image)?;
                 let exception = self.words.split(' ').next().unwrap_or_default();
                 match bed.runtime {
                     Runtime::Bare => Ok(()),
-                    Runtime::Hermit => judge_kernel(&run, &[&format!("({exception})")]),
+                    Runtime::Hermit => judge_kernel(&run, &format!("({exception})"), ""),
                 }
             }
             end => Err(anyhow::anyhow!("{end} (see {})", run.log)),
@@ -102,11 +102,14 @@ impl Crash {
     }
 }
 
-/// Judges whether a kernel below the image has said of its end what it must.
-fn judge_kernel(run: &Run, words: &[&str]) -> anyhow::Result<()> {
-    for words in words {
-        ensure!(run.serial.contains(words), "the kernel does not say {words:?} (see {})", run.log);
-    }
+/// Judges the line in which a kernel below the image says why it stops, and the line behind it.
+fn judge_kernel(run: &Run, reason: &str, message: &str) -> anyhow::Result<()> {
+    let log = &run.log;
+    let stop = verdict::kernel_stop(&run.serial);
+    let stop = stop.with_context(|| format!("the kernel does not say why it stops (see {log})"))?;
+    ensure!(stop.contains(reason), "the kernel does not say {reason:?}, but {stop:?} (see {log})");
+    let behind = run.serial.lines().skip_while(|line| *line != stop).nth(1).unwrap_or_default();
+    ensure!(behind.contains(message), "not {message:?} behind {stop:?}: {behind:?} (see {log})");
     Ok(())
 }
 
@@ -123,11 +126,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_must_have_said_all_of_it() {
-        let run = Run::that_left(1, "[0][PANIC] panicked at x\nasked to\n");
-        judge_kernel(&run, &["[PANIC]", "asked to"]).unwrap();
-        let error = judge_kernel(&run, &["[PANIC]", "(#PF)"]).unwrap_err().to_string();
-        assert!(error.contains("(#PF)"), "{error}");
+    fn the_line_of_the_kernel_and_the_next_one_are_judged() {
+        let run = Run::that_left(1, "later\n[0][PANIC] panicked at x\nasked to\nlater\n");
+        judge_kernel(&run, "[PANIC]", "asked to").unwrap();
+        for (reason, message) in [("(#PF)", ""), ("[PANIC]", "later")] {
+            let error = judge_kernel(&run, reason, message).unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains(message), "{error}");
+        }
+        assert!(judge_kernel(&Run::that_left(1, "asked to\n"), "", "").is_err());
     }
 
     #[test]

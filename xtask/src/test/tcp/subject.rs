@@ -74,7 +74,7 @@ impl<'a> Programs<'a> {
         Ok(Self { workspace, runtime, cpus, qemu, image })
     }
 
-    /// What all subjects have.
+    /// Returns the plan that all subjects share.
     fn plan(&self, host: SocketAddr) -> anyhow::Result<Plan> {
         Ok(Plan {
             firmware: firmware::choose(FirmwareRequest::Auto, &self.qemu, "q35")?,
