@@ -48,6 +48,7 @@ impl Setup {
 /// A guest that has answered a PING.
 pub(super) struct Subject {
     guest: Guest,
+    runtime: Runtime,
     network: Network,
     root: PathBuf,
 }
@@ -110,7 +111,7 @@ impl Subject {
             http: Some(Forward { host: http, guest: ports::HTTP }),
             ..base
         };
-        Self::start(programs.workspace, plan)
+        Self::start(programs, plan)
     }
 
     /// Boots an image for hundreds of clients at once, on a wire that has been laid. One of its 2 CPUs
@@ -127,17 +128,18 @@ impl Subject {
             _ => network::free_port_beside(plan.host)?,
         };
         let http = Some(Forward { host, guest: ports::HTTP });
-        Self::start(programs.workspace, Plan { http, ..plan })
+        Self::start(programs, Plan { http, ..plan })
     }
 
-    fn start(workspace: &Workspace, plan: Plan) -> anyhow::Result<Self> {
+    fn start(programs: &Programs<'_>, plan: Plan) -> anyhow::Result<Self> {
         let network = plan.network.context("a subject without a network")?;
+        let Programs { workspace, runtime, .. } = *programs;
         let instance = Rc::new(Instance::claim(workspace, "test-tcp")?);
         let mut guest = Guest::start(plan, instance, Bond::Own)?;
         if let Err(reason) = guest.wait_for_pong(BOOT_LIMIT, || false)? {
             return Err(guest.explain(&reason, BOOT_LIMIT));
         }
-        Ok(Self { guest, network, root: workspace.root().to_path_buf() })
+        Ok(Self { guest, runtime, network, root: workspace.root().to_path_buf() })
     }
 
     /// The name of its instance.
@@ -153,6 +155,11 @@ impl Subject {
     /// Where its HTTP reports are.
     pub(super) fn http(&self) -> anyhow::Result<SocketAddr> {
         self.guest.ports().http.context("no HTTP port")
+    }
+
+    /// The runtime below the image.
+    pub(super) fn runtime(&self) -> Runtime {
+        self.runtime
     }
 
     /// How it reaches the host.
