@@ -8,6 +8,7 @@ mod adapt;
 mod changes;
 mod checksum;
 mod fetch;
+mod missing;
 mod place;
 mod trampoline;
 

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::{PACKAGE, VERSION};
-use crate::exit::{self, Cause};
+use super::{PACKAGE, VERSION, missing};
 use crate::process;
 use crate::runtime::Runtime;
 use crate::toolchain::{TARGET, Toolchain};
@@ -32,7 +31,7 @@ pub(super) fn fetch(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Res
     command.args(["--quiet", "--format-version", "1", "--filter-platform", TARGET]);
     let output = process::capture(command.arg("--manifest-path").arg(folder.join("Cargo.toml")))?;
     if !output.status.success() {
-        return Err(missing(&format!("{PACKAGE} {VERSION}"), &output.stderr));
+        return Err(missing::error(&format!("{PACKAGE} {VERSION}"), &output.stderr));
     }
     let lock = fs::read_to_string(folder.join("Cargo.lock")).context("the lock file")?;
     let found = checksum(&lock).context("the lock file names no checksum")?;
@@ -47,7 +46,7 @@ pub(super) fn fetch(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Res
 /// Has cargo fetch the dependencies of the image on Hermit.
 ///
 /// # Errors
-/// They cannot be fetched (the cause is [`Cause::Missing`]), or cargo refuses the manifest.
+/// They cannot be fetched (the cause is [`Missing`](crate::exit::Cause::Missing)), or cargo refuses the manifest.
 pub(super) fn dependencies(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<()> {
     let cargo = |verb, arguments: &[&str]| {
         let mut command = toolchain.plain_cargo(workspace, verb);
@@ -71,29 +70,7 @@ pub(super) fn dependencies(workspace: &Workspace, toolchain: &Toolchain) -> anyh
     }
     // A manifest with an error is not a package that is missing.
     process::succeed(&mut cargo("metadata", &["--no-deps", "--offline", "--format-version", "1"]))?;
-    Err(missing("the dependencies of the image", &output.stderr))
-}
-
-/// Makes the error of something that cargo cannot fetch.
-fn missing(what: &str, stderr: &[u8]) -> anyhow::Error {
-    let reason = String::from_utf8_lossy(stderr);
-    let reason = reason.trim();
-    let cargo_home = std::env::var("CARGO_HOME").unwrap_or_else(|_| "~/.cargo".to_owned());
-    let advice = advice(reason, &cargo_home).map(|text| format!("\n{text}")).unwrap_or_default();
-    let message = format!(
-        "cargo cannot fetch {what}, which --runtime hermit needs once; --runtime bare needs no \
-         kernel. cargo says:\n{reason}{advice}"
-    );
-    exit::failure(Cause::Missing, message)
-}
-
-/// Says what a person can do about a package that was downloaded, but is damaged.
-fn advice(reason: &str, cargo_home: &str) -> Option<String> {
-    let package = reason.split_once("failed to unpack package `")?.1.split_once('`')?.0;
-    let (name, version) = package.split(" (").next()?.split_once(" v")?;
-    Some(format!(
-        "Remove {cargo_home}/registry/cache/*/{name}-{version}.crate: cargo downloads it again."
-    ))
+    Err(missing::error("the dependencies of the image", &output.stderr))
 }
 
 fn write_manifest(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
@@ -137,20 +114,6 @@ mod tests {
                     [[package]]\nname = \"log\"\nchecksum = \"cc\"\n";
         assert_eq!(checksum(lock), Some("bb"));
         assert_eq!(checksum(&lock.replace("checksum = \"bb\"\n", "")), None);
-    }
-
-    #[test]
-    fn a_damaged_download_is_named() {
-        let reason = "error: failed to download `hermit-sync v0.1.6`\n\nCaused by:\n  \
-                      failed to unpack package `hermit-sync v0.1.6 (registry `x`)`\n";
-        for reason in [reason, &reason.replace(" (registry `x`)", "")] {
-            let advice = advice(reason, "/home").unwrap();
-            assert!(
-                advice.contains(" /home/registry/cache/*/hermit-sync-0.1.6.crate:"),
-                "{advice}"
-            );
-        }
-        assert_eq!(advice("error: no network", "/home"), None);
     }
 
     #[test]
