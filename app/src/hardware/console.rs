@@ -43,12 +43,15 @@ pub(crate) fn init(level: LogLevel) {
     });
 }
 
-/// Writes one line as it is.
+/// Writes one line as it is, behind the end of one that a fault has cut off.
 ///
 /// # Context
 ///
 /// Anywhere, also in fault handlers: takes no lock and allocates nothing.
 pub(crate) fn raw(line: fmt::Arguments<'_>) {
+    if RawSerial::is_within_line() {
+        let _ = RawSerial.write_str("\n");
+    }
     // The serial line cannot fail.
     let _ = RawSerial.write_fmt(line);
     let _ = RawSerial.write_str("\n");

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "reads and writes I/O ports")]
 
 use core::fmt;
+use core::sync::atomic::{AtomicU8, Ordering};
 
 use runtime_config::ports::COM1_IO;
 use uart_16550::backend::PioBackend;
@@ -30,8 +31,17 @@ pub(crate) fn init() {
 #[derive(Debug)]
 pub(crate) struct RawSerial;
 
+/// The byte that was written last.
+static LAST: AtomicU8 = AtomicU8::new(b'\n');
+
 impl RawSerial {
+    /// Whether a line was begun and not ended.
+    pub(crate) fn is_within_line() -> bool {
+        LAST.load(Ordering::Relaxed) != b'\n'
+    }
+
     fn put(byte: u8) {
+        LAST.store(byte, Ordering::Relaxed);
         let mut status = PortReadOnly::<u8>::new(COM1_IO + 5);
         let mut data = PortWriteOnly::<u8>::new(COM1_IO);
         for _ in 0..WAIT_READS_MAX {
