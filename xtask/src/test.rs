@@ -165,7 +165,9 @@ fn about(layer: LayerName) -> &'static str {
         LayerName::Loopback => "the service without QEMU; about a minute",
         LayerName::Image => "the image's own tests in QEMU; about a minute",
         LayerName::Tcp => "the image as clients see it; some minutes",
-        LayerName::Hermit => "the image on the Hermit kernel; some seconds",
+        LayerName::Hermit => {
+            "the image on the Hermit kernel; some seconds, with --all some minutes"
+        }
         LayerName::Differential => {
             "the replies of Redis and of the image, byte by byte; about a minute"
         }

@@ -8,7 +8,8 @@ use crate::hardware::machine::PcMachine;
 use crate::selftest::crew::{self, Rounds};
 use crate::selftest::failure::{Failure, ensure, same, value};
 use crate::selftest::readers::{
-    ADDRESS, FAULTS, FOREIGN, OURS, THEIRS, await_readers, is_still, plant, store, with_readers,
+    ADDRESS, FAULTS, FOREIGN, OURS, THEIRS, await_readers, ballast, is_still, plant, store,
+    with_readers,
 };
 use crate::selftest::{Bench, Outcome};
 
@@ -16,6 +17,8 @@ use crate::selftest::{Bench, Outcome};
 const STALE: Rounds = Rounds { most: 100_000, least: 1_000, us: 20_000_000 };
 /// On two CPUs all of them, unless the host is very busy.
 const STALE_ON_TWO: Rounds = Rounds { us: 120_000_000, ..STALE };
+/// One round in so many is over with a full flush, the others with one by page.
+const FULL_EVERY: u64 = 8;
 const RIGHTS: Rounds = Rounds { most: 1_000, least: 20, us: 5_000_000 };
 
 pub(super) fn no_stale_translation(bench: Bench) -> Outcome {
@@ -34,7 +37,8 @@ pub(super) fn no_stale_translation(bench: Bench) -> Outcome {
 
 fn many_rounds(bench: Bench, first: Region<'_, PcMachine>) -> Outcome {
     let mut page = Some(first);
-    let (mut rounds, mut reused) = (0, 0);
+    let (mut rounds, mut reused) = (0_u64, 0);
+    let full_before = bench.vm.stats().flushes_full;
     let count = match bench.seconds {
         0 if bench.vm.machine().count() == 2 => STALE_ON_TWO,
         0 => STALE,
@@ -49,24 +53,30 @@ fn many_rounds(bench: Bench, first: Region<'_, PcMachine>) -> Outcome {
         store(bench, old.address(), OURS)?;
         ADDRESS.store(old.address().as_u64(), Ordering::Release);
         await_readers(bench)?;
+        let ballast = rounds.is_multiple_of(FULL_EVERY).then(|| ballast(bench)).transpose()?;
         rounds += 1;
-        reused += u64::from(one_round(bench, old)?);
+        reused += u64::from(one_round(bench, old, ballast)?);
         Ok(())
     })?;
     if reused * 10 < rounds * 9 {
         return Err(Failure::new("rounds in which a frame was used again", [reused, rounds]));
     }
+    ensure(bench.vm.stats().flushes_full > full_before, "no flush was a full one")?;
     if crew::others(bench).next().is_some() {
         ensure(FAULTS.load(Ordering::Relaxed) > 0, "no reader was ever refused")?;
     }
     Ok(())
 }
 
-/// Frees a page while readers use it and gives its frame to somebody else, at another address:
+/// Frees a page, and what else is to go with it, while readers use the page, and gives its frame to somebody else, at another address:
 /// nobody may reach it by the old one. Says whether the frame was the same.
-fn one_round(bench: Bench, page: Region<'_, PcMachine>) -> Result<bool, Failure> {
+fn one_round(
+    bench: Bench,
+    page: Region<'_, PcMachine>,
+    ballast: Option<Region<'_, PcMachine>>,
+) -> Result<bool, Failure> {
     let (old, frame) = (page.address(), bench.vm.translate(page.address()));
-    drop(page);
+    drop((ballast, page));
     if bench.vm.purge().areas == 0 {
         // A busy host has kept a CPU from answering in time: nothing was released.
         return Ok(false);

@@ -6,11 +6,12 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use runtime_config::limits::CPUS_MAX;
-use vmalloc::Access;
-use x86_64::VirtAddr;
+use vmalloc::{Access, Frame, Protection, Region};
+use x86_64::{PhysAddr, VirtAddr};
 
 use crate::hardware::cpu::access;
-use crate::hardware::machine::Window;
+use crate::hardware::machine::{PcMachine, Window};
+use crate::hardware::memory::image;
 use crate::selftest::failure::{Failure, ensure, same, value};
 use crate::selftest::{Bench, Outcome, crew};
 
@@ -85,6 +86,15 @@ pub(super) fn with_readers(bench: Bench, at: VirtAddr, work: impl FnOnce() -> Ou
     FOREIGN.store(0, Ordering::Relaxed);
     FAULTS.store(0, Ordering::Relaxed);
     crew::during(bench, use_the_address, &ADDRESS, work)
+}
+
+/// Pages that no flush by page has room for; freeing them frees no frame.
+pub(super) fn ballast(bench: Bench) -> Result<Region<'static, PcMachine>, Failure> {
+    const PAGES: usize = 40;
+    let frame = Frame::containing_address(PhysAddr::new(image::rodata().start));
+    // SAFETY: the frame is one of constants, and the map is read-only.
+    let map = unsafe { bench.vm.vmap(&[frame; PAGES], Protection::ReadOnly, "ballast") };
+    value(map, "a map")
 }
 
 /// Writes a byte by the direct map.

@@ -14,6 +14,11 @@ use crate::resp;
 
 /// Longest wait for a reply.
 const REPLY_LIMIT: Duration = Duration::from_secs(5);
+/// The longest that the first reply of a connection may take: QEMU's network may use a port again that the image
+/// still keeps in TIME-WAIT, and then the connection itself takes so long.
+const FIRST_LIMIT: Duration = Duration::from_secs(40);
+/// A connection whose case has said RESET itself is at its end when so long nothing more has come.
+const QUIET: Duration = Duration::from_millis(200);
 /// Longest wait for the reply to the last RESET: a server may rightly be silent, and Redis is quick.
 const END_LIMIT: Duration = Duration::from_secs(3);
 /// Longest wait for it where the other server has not been silent.
@@ -77,7 +82,7 @@ pub(super) fn hold(
         line.send(bytes);
         line.hurries |= !waits;
         if !line.hurries {
-            let answer = line.reply(Instant::now() + REPLY_LIMIT);
+            let answer = line.reply();
             let silent = matches!(answer, Answer::Silent(_) | Answer::Garbage(_));
             let (request, rule) = (step.text.clone(), step.rule.clone());
             exchanges.push(Exchange { request, rule, answer });
@@ -105,6 +110,10 @@ struct Line {
     received: Vec<u8>,
     /// Whether replies are no longer waited for one by one.
     hurries: bool,
+    /// Whether a reply has come.
+    is_answered: bool,
+    /// Whether the case has said RESET.
+    is_reset: bool,
     closed: bool,
 }
 
@@ -113,10 +122,17 @@ impl Line {
         let stream = TcpStream::connect_timeout(&address, REPLY_LIMIT).context("cannot connect")?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(REPLY_LIMIT))?;
-        let mut line = Self { stream, received: Vec::new(), hurries: false, closed: false };
+        let mut line = Self {
+            stream,
+            received: Vec::new(),
+            hurries: false,
+            is_answered: false,
+            is_reset: false,
+            closed: false,
+        };
         if greets {
             line.send(&resp::encode(&["HELLO", "3"]));
-            let answer = line.reply(Instant::now() + REPLY_LIMIT);
+            let answer = line.reply();
             let greeted = matches!(&answer, Answer::Bytes(bytes) if bytes.starts_with(b"%"));
             ensure!(greeted, "HELLO 3 answers {}", answer.show());
         }
@@ -125,14 +141,18 @@ impl Line {
 
     /// Sends bytes. A server that has closed shows that in its answer.
     fn send(&mut self, bytes: &[u8]) {
+        self.is_reset |= bytes.to_ascii_uppercase().windows(5).any(|word| word == b"RESET");
         let _ = self.stream.write_all(bytes);
     }
 
     /// Reads one reply.
-    fn reply(&mut self, deadline: Instant) -> Answer {
+    fn reply(&mut self) -> Answer {
+        let limit = if self.is_answered { REPLY_LIMIT } else { FIRST_LIMIT };
+        let deadline = Instant::now() + limit;
         loop {
             match Frame::read(&self.received) {
                 Ok(Some((_, length))) => {
+                    self.is_answered = true;
                     return Answer::Bytes(self.received.drain(..length).collect());
                 }
                 Ok(None) => {}
@@ -146,16 +166,28 @@ impl Line {
 
     /// Says RESET, and reads all that comes before the reply to that.
     fn end(&mut self, limit: Duration) -> Answer {
+        let is_reset = self.is_reset;
         self.send(&resp::encode(&["RESET"]));
         let deadline = Instant::now() + limit;
         loop {
             if let Some(before) = self.received.strip_suffix(RESET_REPLY) {
-                return Answer::Bytes(before.to_vec());
+                let before = before.to_vec();
+                // It may be the reply to a RESET of the case, and more to come.
+                if !is_reset || !self.has_more() {
+                    return Answer::Bytes(before);
+                }
             }
             if !self.receive(deadline) {
                 return self.rest();
             }
         }
+    }
+
+    /// Whether anything comes in a while.
+    fn has_more(&mut self) -> bool {
+        let count = self.received.len();
+        self.receive(Instant::now() + QUIET);
+        self.received.len() > count
     }
 
     fn rest(&mut self) -> Answer {
@@ -219,5 +251,23 @@ mod tests {
         assert!(!bytes("").alike(&Answer::Closed(Vec::new()), &Rule::Exact));
         assert!(bytes(":1\r\n").alike(&bytes(":2\r\n"), &Rule::Near(1)));
         assert!(!bytes("").alike(&Answer::Silent(Vec::new()), &Rule::Positive));
+    }
+
+    #[test]
+    fn a_reset_of_the_case_is_not_its_end() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"+OK\r\n+RESET\r\n").unwrap();
+            std::thread::sleep(QUIET / 4);
+            stream.write_all(b":1\r\n+RESET\r\n").unwrap();
+            stream
+        });
+        let mut line = Line::open(address, false).unwrap();
+        line.send(b"RESET\r\n");
+        let all = Answer::Bytes(b"+OK\r\n+RESET\r\n:1\r\n".to_vec());
+        assert_eq!(line.end(END_LIMIT), all);
+        drop(server.join().unwrap());
     }
 }
