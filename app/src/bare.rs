@@ -23,8 +23,7 @@ use crate::hardware::boot::info::BootInfo;
 use crate::hardware::cpu::clock;
 use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::exit::refuse;
-use crate::hardware::memory::window;
-use crate::hardware::memory::{self, selfcheck};
+use crate::hardware::memory::{self, selfcheck, window};
 use crate::hardware::serial;
 use crate::runtime::{Booted, Runtime, Worker};
 

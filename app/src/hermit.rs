@@ -21,8 +21,7 @@ use crate::hardware::boot::info::BootInfo;
 use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::cpu::{apic, clock, control};
 use crate::hardware::exit::refuse;
-use crate::hardware::memory::selfcheck;
-use crate::hardware::memory::window;
+use crate::hardware::memory::{selfcheck, window};
 use crate::hardware::serial;
 use crate::runtime::{Booted, Runtime, Worker};
 

@@ -1,4 +1,4 @@
-//! What the image asks of the kernel that it runs on.
+//! The functions that the image asks of the kernel that it runs on.
 
 use core::sync::atomic::AtomicBool;
 

@@ -34,7 +34,7 @@ pub(crate) fn state(workspace: &Workspace) -> String {
     match is_made(&workspace.path(KERNEL), &Recipe::PUBLISHED) {
         true => format!("{PACKAGE} {VERSION} is in {KERNEL}"),
         false => {
-            format!("cargo fetches {PACKAGE} {VERSION} at the first build; nothing else is needed")
+            format!("cargo fetches {PACKAGE} {VERSION} and its dependencies at the first build")
         }
     }
 }

@@ -6,15 +6,14 @@
 use x86_64::instructions::port::PortWriteOnly;
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
-use crate::hardware::cpu::apic::{self, ASSERT, LVT_MASKED, NoApic};
+use crate::hardware::cpu::apic::{self, ASSERT, LVT_LINT0, LVT_MASKED, NoApic};
 
-/// What the local APIC raises when an interrupt has vanished; wants no acknowledgement.
+/// The vector of an interrupt that has vanished; it wants no acknowledgement.
 pub(crate) const SPURIOUS: u8 = 0xff;
 
 // Offsets: Intel SDM volume 3, "Local APIC Register Address Map".
 const TASK_PRIORITY: u64 = 0x80;
 const SPURIOUS_VECTOR: u64 = 0xf0;
-const LVT_LINT0: u64 = 0x350;
 const LVT_LINT1: u64 = 0x360;
 
 const INIT: u32 = 5 << 8;

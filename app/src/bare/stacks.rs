@@ -23,7 +23,7 @@ pub(crate) fn declare() {
     ]);
 }
 
-/// What the stack pointers of #DF, NMI and #MC start with.
+/// The first stack pointers of #DF, NMI and #MC.
 pub(crate) fn tops() -> [VirtAddr; 3] {
     [&DOUBLE_FAULT_STACK, &NMI_STACK, &MACHINE_CHECK_STACK]
         .map(|stack| stack.bottom() + IST_STACK_BYTES)

@@ -1,4 +1,4 @@
-//! What each trap does.
+//! The work of each trap.
 
 use runtime_config::verdict::Exit;
 use x86_64::registers::control::Cr2;

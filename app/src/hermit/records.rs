@@ -1,8 +1,8 @@
 //! The records of the CPUs, behind FS.
 //!
 //! Hermit keeps GS for itself, and saves and restores FS whenever it switches threads. The image's threads
-//! stay on their CPUs, so each sets FS once, first of all: a new thread has whatever was there before. An interrupt that comes while one of Hermit's own threads runs finds
-//! another FS: the local APIC says then whose record it is.
+//! stay on their CPUs, so each sets FS once, first of all: a new thread has whatever was there before. An interrupt
+//! that comes while one of Hermit's own threads runs finds another FS: the local APIC says then whose record it is.
 
 #![expect(unsafe_code, reason = "restores the FS base of a thread that was interrupted")]
 

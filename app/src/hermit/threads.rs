@@ -80,7 +80,7 @@ unsafe extern "C" fn thread(core: usize) {
         refuse(format_args!("the firmware's CPU {number} is core {core} of Hermit"));
     }
     let vm = machine::window().expect("the window is there before a second thread is");
-    // What this thread has used so far stays for ever.
+    // All memory that this thread has used so far stays for ever.
     vm.leave_idle();
     selfcheck::run().unwrap_or_else(|error| refuse(error));
     let worker = WORKER.get().expect("threads are started with their loop");

@@ -27,8 +27,7 @@ const LOOKS_MAX: u32 = 10_000_000;
 /// The 8259's mask that lets only the 8254 through, which [`clock`](crate::hardware::cpu::clock) has left running.
 const ONLY_8254: u8 = !1;
 const MASK_8259: u16 = 0x21;
-/// In the local APIC: the entry of the 8259, and an NMI as what is delivered.
-const LVT_LINT0: u64 = 0x350;
+/// In an entry of the local APIC and in a command: an NMI is delivered.
 const NMI: u32 = 4 << 8;
 /// A command to the interrupt bus: an NMI for all CPUs but this one.
 const NMI_FOR_OTHERS: u32 = 3 << 18 | apic::ASSERT | NMI;
@@ -98,7 +97,7 @@ fn end(frame: &TrapFrame, cr2: u64) {
     unsafe { asm!("mov cr2, {}", in(reg) cr2, options(nomem, nostack)) };
     ENDING_SINCE_US.store(clock::now_us(), Ordering::Relaxed);
     apic::send(0, NMI_FOR_OTHERS);
-    apic::registers().write(LVT_LINT0, NMI);
+    apic::registers().write(apic::LVT_LINT0, NMI);
     // SAFETY: the image ends by what the port lets through.
     unsafe { PortWriteOnly::<u8>::new(MASK_8259).write(ONLY_8254) };
 }

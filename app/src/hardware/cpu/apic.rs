@@ -18,6 +18,8 @@ const END_OF_INTERRUPT: u64 = 0xb0;
 const COMMAND_LOW: u64 = 0x300;
 const COMMAND_HIGH: u64 = 0x310;
 const LVT_TIMER: u64 = 0x320;
+/// The entry of the 8259s.
+pub(crate) const LVT_LINT0: u64 = 0x350;
 const LVT_ERROR: u64 = 0x370;
 const INITIAL_COUNT: u64 = 0x380;
 const CURRENT_COUNT: u64 = 0x390;

@@ -121,7 +121,7 @@ fn write_tree(buffer: &mut [u8], share: Span, rsdp: u64) -> Result<(), NoHandove
 pub(super) enum NoHandover {
     /// Not enough memory in a row.
     Memory {
-        /// What it needs.
+        /// The memory that Hermit needs.
         share: Span,
     },
     /// The loader names no ACPI tables.

@@ -86,7 +86,10 @@ impl Crash {
                 match bed.runtime {
                     Runtime::Bare => Ok(()),
                     Runtime::Hermit if self.is_locked => Ok(()),
-                    Runtime::Hermit => judge_kernel(&run, &format!("({exception})"), ""),
+                    Runtime::Hermit => {
+                        let address = kernel_address(&run.serial, exception);
+                        judge_kernel(&run, &format!("({exception})"), &address)
+                    }
                 }
             }
             end => Err(anyhow::anyhow!("{end} (see {})", run.log)),
@@ -106,6 +109,17 @@ impl Crash {
         let is_named = names.iter().any(is_it);
         ensure!(is_named, "no {} in {}", self.function, names.join(";"));
         Ok(())
+    }
+}
+
+/// Returns the text about the address that the kernel's handler must write: for a page fault the image's address,
+/// although the image's report has met faults of its own.
+fn kernel_address(serial: &str, exception: &str) -> String {
+    let line = serial.lines().find(|line| line.starts_with(FAULT_PREFIX)).unwrap_or_default();
+    let address = line.split(' ').find_map(|word| word.strip_prefix("address="));
+    match (exception, address) {
+        ("#PF", Some(address)) => format!("page_fault_linear_address = {address}"),
+        _ => String::new(),
     }
 }
 
@@ -141,6 +155,13 @@ mod tests {
             assert!(error.contains(reason) && error.contains(message), "{error}");
         }
         assert!(judge_kernel(&Run::that_left(1, "asked to\n"), "", "").is_err());
+    }
+
+    #[test]
+    fn the_address_of_a_page_fault_is_taken_from_the_line() {
+        let serial = "INFO x\nFAULT #PF address=0x10 rip=0x1 cpu=0 null page\n";
+        assert_eq!(kernel_address(serial, "#PF"), "page_fault_linear_address = 0x10");
+        assert_eq!(kernel_address(serial, "#GP"), "");
     }
 
     #[test]
