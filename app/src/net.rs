@@ -9,6 +9,7 @@
 mod address;
 mod announce;
 mod cells;
+mod drops;
 mod liveness;
 mod nic;
 mod pool;
@@ -17,6 +18,7 @@ mod sockets;
 mod stack;
 
 pub use address::Addressing;
+pub use drops::{Drop, Drops};
 pub use nic::Nic;
 pub use pool::Counts;
 pub use sockets::{BYTES_PER_CLIENT, Line, Port, Received, Sockets};
