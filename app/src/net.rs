@@ -10,6 +10,8 @@ mod address;
 mod announce;
 mod cells;
 mod drops;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired by the stack"))]
+mod fragments;
 mod liveness;
 mod nic;
 mod pool;

@@ -1,0 +1,221 @@
+//! One packet and the fragments of it that have come.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use core::ops::Range;
+
+use smoltcp::time::Instant;
+use smoltcp::wire::{IpProtocol, Ipv4Packet};
+
+use crate::net::drops::Drop;
+
+/// Bytes of the longest payload. A segment is never longer than the segment size that the image announces, which
+/// is at most 1460 bytes, with up to 40 bytes of TCP options. RFC 1122 section 3.3.2 asks for 576 bytes of any
+/// packet, and for as many as the link can carry.
+pub(super) const PAYLOAD_BYTES: usize = 4096;
+
+/// Bytes of the longest header. It is kept in front of the payload, and ends where that begins.
+const HEADER_BYTES: usize = 60;
+
+/// Fragments begin at multiples of it.
+const UNIT_BYTES: usize = 8;
+
+/// Units of the longest payload.
+const UNITS: usize = PAYLOAD_BYTES / UNIT_BYTES;
+
+/// The fields by which a fragment belongs to a packet (RFC 791 section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    source: Ipv4Addr,
+    target: Ipv4Addr,
+    number: u16,
+    protocol: IpProtocol,
+}
+
+impl Identity {
+    pub(super) fn of(packet: &Ipv4Packet<&[u8]>) -> Self {
+        let (source, target) = (packet.src_addr(), packet.dst_addr());
+        Self { source, target, number: packet.ident(), protocol: packet.next_header() }
+    }
+
+    pub(super) fn source(&self) -> Ipv4Addr {
+        self.source
+    }
+}
+
+/// The part of a packet that a fragment holds.
+#[derive(Debug)]
+pub(super) struct Piece<'a> {
+    start: usize,
+    payload: &'a [u8],
+    is_last: bool,
+    header: &'a [u8],
+}
+
+impl<'a> Piece<'a> {
+    /// Reads a fragment. Returns `None` if it is empty, ends behind the longest packet, or is cut where no
+    /// fragment but the last may be.
+    pub(super) fn try_of(packet: Ipv4Packet<&'a [u8]>) -> Option<Self> {
+        let (start, payload) = (usize::from(packet.frag_offset()), packet.payload());
+        let is_last = !packet.more_frags();
+        let header_bytes = usize::from(packet.header_len());
+        let header = packet.into_inner().get(..header_bytes)?;
+        let is_cut_right = is_last || payload.len().is_multiple_of(UNIT_BYTES);
+        let fits = !payload.is_empty() && start + payload.len() <= PAYLOAD_BYTES;
+        (is_cut_right && fits).then_some(Self { start, payload, is_last, header })
+    }
+
+    fn end(&self) -> usize {
+        self.start + self.payload.len()
+    }
+
+    fn units(&self) -> Range<usize> {
+        self.start / UNIT_BYTES..self.end().div_ceil(UNIT_BYTES)
+    }
+}
+
+/// A set of units.
+#[derive(Clone, Copy, Debug, Default)]
+struct Units([u64; UNITS.div_ceil(64)]);
+
+impl Units {
+    fn has(&self, unit: usize) -> bool {
+        self.0.get(unit / 64).is_some_and(|word| word >> (unit % 64) & 1 != 0)
+    }
+
+    fn insert(&mut self, unit: usize) {
+        self.0[unit / 64] |= 1 << (unit % 64);
+    }
+}
+
+/// A packet's place, which may be free.
+#[derive(Debug)]
+pub(super) struct Datagram {
+    identity: Option<Identity>,
+    since: Instant,
+    is_refused: bool,
+    /// Units that have come, and those with which a fragment began.
+    came: Units,
+    begins: Units,
+    /// Bytes that have come, and the end of the last of them.
+    held: usize,
+    reach: usize,
+    /// Bytes of the whole payload, once the last fragment has come.
+    total: Option<usize>,
+    /// Bytes of the header, once the first fragment has come.
+    header: usize,
+    bytes: Vec<u8>,
+}
+
+impl Datagram {
+    /// Takes the memory of a place.
+    pub(super) fn new() -> Self {
+        Self {
+            identity: None,
+            since: Instant::ZERO,
+            is_refused: false,
+            came: Units::default(),
+            begins: Units::default(),
+            held: 0,
+            reach: 0,
+            total: None,
+            header: 0,
+            bytes: vec![0; HEADER_BYTES + PAYLOAD_BYTES],
+        }
+    }
+
+    /// Begins a packet.
+    pub(super) fn begin(&mut self, identity: Identity, now: Instant) {
+        (self.identity, self.since, self.is_refused) = (Some(identity), now, false);
+        (self.came, self.begins) = (Units::default(), Units::default());
+        (self.held, self.reach, self.total, self.header) = (0, 0, None, 0);
+    }
+
+    /// Whether it has fragments of this packet, or has refused it.
+    pub(super) fn is_of(&self, identity: Identity) -> bool {
+        self.identity == Some(identity)
+    }
+
+    /// Whether its packet has this sender.
+    pub(super) fn is_from(&self, source: Ipv4Addr) -> bool {
+        self.identity.is_some_and(|identity| identity.source == source)
+    }
+
+    /// Whether it has fragments of a packet that may still become complete.
+    pub(super) fn is_needed(&self) -> bool {
+        self.identity.is_some() && !self.is_refused
+    }
+
+    /// The time of its first fragment. `None` is a free place.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.identity.map(|_| self.since)
+    }
+
+    /// Refuses the packet. The place is kept, so that later fragments are refused too.
+    pub(super) fn refuse(&mut self) {
+        self.is_refused = true;
+    }
+
+    /// Makes the place free. Returns whether an incomplete packet was lost by that.
+    pub(super) fn give_up(&mut self) -> bool {
+        let is_lost = self.is_needed();
+        self.identity = None;
+        is_lost
+    }
+
+    /// Adds a fragment. Returns whether the packet is complete.
+    pub(super) fn add(&mut self, piece: &Piece<'_>) -> Result<bool, Drop> {
+        let end = piece.end();
+        let is_consistent = if piece.is_last {
+            self.reach <= end && self.total.is_none_or(|total| total == end)
+        } else {
+            self.total.is_none_or(|total| end < total)
+        };
+        if self.is_refused || !is_consistent {
+            return Err(Drop::Fragment);
+        }
+        if piece.units().any(|unit| self.came.has(unit)) {
+            return if self.has_same(piece) { Ok(false) } else { Err(Drop::Fragment) };
+        }
+        self.bytes[HEADER_BYTES..][piece.start..end].copy_from_slice(piece.payload);
+        piece.units().for_each(|unit| self.came.insert(unit));
+        self.begins.insert(piece.units().start);
+        self.held += piece.payload.len();
+        self.reach = self.reach.max(end);
+        if piece.is_last {
+            self.total = Some(end);
+        }
+        if piece.start == 0 {
+            self.header = piece.header.len();
+            self.bytes[HEADER_BYTES - self.header..HEADER_BYTES].copy_from_slice(piece.header);
+        }
+        Ok(self.total == Some(self.held))
+    }
+
+    /// Whether a fragment with the same bounds and bytes has come.
+    fn has_same(&self, piece: &Piece<'_>) -> bool {
+        let units = piece.units();
+        let mut behind = units.start + 1..units.end;
+        let is_begun = self.begins.has(units.start) && !behind.any(|unit| self.begins.has(unit));
+        let is_ended = self.begins.has(units.end) || !self.came.has(units.end);
+        let came = units.clone().all(|unit| self.came.has(unit));
+        let is_last = self.total == Some(piece.end());
+        let bytes = &self.bytes[HEADER_BYTES..][piece.start..piece.end()];
+        is_begun && is_ended && came && is_last == piece.is_last && bytes == piece.payload
+    }
+
+    /// Takes the complete packet out, with a header that describes it. The place is free as soon as the packet
+    /// is used.
+    pub(super) fn take(&mut self) -> &mut [u8] {
+        self.identity = None;
+        let bytes = self.header + self.held;
+        let packet = &mut self.bytes[HEADER_BYTES - self.header..HEADER_BYTES + self.held];
+        let mut header = Ipv4Packet::new_unchecked(&mut *packet);
+        header.set_total_len(u16::try_from(bytes).unwrap_or(u16::MAX));
+        header.clear_flags();
+        header.set_frag_offset(0);
+        header.fill_checksum();
+        packet
+    }
+}
