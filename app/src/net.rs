@@ -9,6 +9,8 @@
 mod address;
 mod announce;
 mod cells;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired by the stack"))]
+mod cookie;
 mod drops;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired by the stack"))]
 mod fragments;
