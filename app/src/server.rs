@@ -10,6 +10,7 @@
 
 mod accept;
 mod client;
+mod dropped;
 mod ending_log;
 mod http_connection;
 mod http_connections;

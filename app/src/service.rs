@@ -61,7 +61,7 @@ mod watch;
 pub use auth::NOT_ADMITTED;
 pub use call::{Call, Served, serve};
 pub use client_list::ClientBuffers;
-pub use counters::{Counters, Ending, SOCKET_STATES, TURN_LONG_US};
+pub use counters::{Counters, DROP_ROWS, Dropped, Ending, SOCKET_STATES, TURN_LONG_US};
 pub use errand::Lend;
 pub use failure::{Failure, Word};
 pub use job::Budget;

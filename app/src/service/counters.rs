@@ -1,5 +1,6 @@
 //! What is counted of the traffic, and the one table of all counters.
 
+mod dropped;
 mod ending;
 mod table;
 
@@ -10,6 +11,7 @@ use super::call::Call;
 use super::failure::{Failure, Word};
 use super::rates::Traffic;
 
+pub use dropped::{DROP_ROWS, Dropped};
 pub use ending::Ending;
 
 /// A turn that lasts longer keeps other clients waiting for longer than they should.
@@ -67,6 +69,8 @@ pub struct Counters {
     pub sockets_wide: [u64; 2],
     /// Bytes of the socket buffers of RESP and of HTTP.
     pub socket_buffer_bytes: [u64; 2],
+    /// Packets and connections that the network dropped.
+    pub dropped: Dropped,
     /// HTTP connections that have a place now.
     pub http_clients: u64,
     /// Their connections so far.
@@ -121,7 +125,9 @@ impl Counters {
     /// Counts the traffic from 0 again; who is connected stays.
     pub(super) fn reset(&mut self) {
         let Self { clients, http_clients, sockets, .. } = *self;
-        *self = Self { clients, clients_peak: clients, http_clients, sockets, ..Self::default() };
+        let dropped = self.dropped.reset();
+        let clients_peak = clients;
+        *self = Self { clients, clients_peak, http_clients, sockets, dropped, ..Self::default() };
     }
 }
 

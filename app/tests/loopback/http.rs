@@ -1,5 +1,6 @@
 //! The reports over HTTP.
 
+mod dropped;
 mod hostile;
 mod map;
 mod places;

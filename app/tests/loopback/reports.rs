@@ -208,7 +208,7 @@ fn counters_agree() {
         assert_eq!(stats.field(name).integer(), number, "{name}");
     }
     let net = world.ok(&mut client, "VSTATS NET");
-    assert_eq!(net.items().len(), 56);
+    assert_eq!(net.items().len(), 96);
     let info = world.ok(&mut client, "INFO").text();
     for pair in stats.items().chunks(2) {
         let line = format!("\r\n{}:", pair[0].text());

@@ -57,6 +57,10 @@ const CONNECTIONS_ENDED: &Family = &Family::counter(
     "vmalloc_resp_connections_ended_total",
     "Connections of clients that have ended, by reason.",
 );
+const DROPPED: &Family = &Family::counter(
+    "vmalloc_net_dropped_total",
+    "Packets and connections that the network dropped, by reason.",
+);
 const BYTES: &Family =
     &Family::counter("vmalloc_resp_bytes_total", "Bytes of requests and replies.");
 const SOCKETS: &Family = &Family::gauge("vmalloc_tcp_sockets", "Sockets by service and state.");
@@ -146,6 +150,7 @@ fn network(counters: &Counters) -> impl Iterator<Item = Row> {
     let [wide, wide_idle] = counters.sockets_wide;
     let [resp_bytes, http_bytes] = counters.socket_buffer_bytes;
     let endings = Ending::ALL.into_iter().zip(counters.connections_ended);
+    let dropped = counters.dropped.rows();
     let sockets = SOCKET_ROWS.into_iter().zip(counters.sockets.into_iter().flatten());
     [
         row("clients", counters.clients, CLIENTS),
@@ -167,6 +172,9 @@ fn network(counters: &Counters) -> impl Iterator<Item = Row> {
     .chain(sockets.map(move |((service, state, name), value)| {
         row(name, value, SOCKETS).label("service", service).label("state", state)
     }))
+    .chain(
+        dropped.map(move |(reason, name, value)| row(name, value, DROPPED).label("reason", reason)),
+    )
 }
 
 fn reports(counters: &Counters) -> impl Iterator<Item = Row> {
