@@ -16,7 +16,7 @@ use core::fmt;
 use crate::console::LogLevel;
 use crate::{limits, ports};
 
-pub use address::IpConfig;
+pub use address::{BadAddress, IpConfig};
 pub use choice::{Flush, Frames, Pools, Realloc};
 pub use error::{Error, Reason};
 pub use keys::{KEYS, Key, Value};
@@ -31,6 +31,8 @@ pub struct Config {
     pub resp_port: u16,
     /// TCP port of the HTTP reports; 0 serves none.
     pub http_port: u16,
+    /// Bytes of the longest IP packet; 0 means what the device says.
+    pub mtu_bytes: usize,
     /// Threshold of the log.
     pub log: LogLevel,
     /// Bytes of addresses that regions come from.
@@ -81,6 +83,7 @@ impl Config {
         ip: IpConfig::Dhcp,
         resp_port: ports::RESP,
         http_port: ports::HTTP,
+        mtu_bytes: limits::MTU_BYTES_DEFAULT,
         log: LogLevel::Info,
         window_bytes: limits::WINDOW_BYTES_DEFAULT,
         clients: limits::CLIENTS_DEFAULT,
@@ -114,7 +117,8 @@ impl Config {
         first.map_or(Ok(config), Err)
     }
 
-    /// Parses a line, hands every bad word to `report` and leaves that key as it was.
+    /// Parses a line, hands every bad word to `report` and leaves that key as it was. Of an `ip=` whose
+    /// gateway cannot be used, the address is taken nevertheless.
     ///
     /// For the image, which must come up and say what it did not understand.
     pub fn parse_lenient<'a>(line: &'a str, mut report: impl FnMut(Error<'a>)) -> Self {

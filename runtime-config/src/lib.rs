@@ -3,7 +3,7 @@
 //! The image is built without an operating system and the host tool for Linux, so neither can depend on the
 //! other. Everything that both read or write lives here, once: the kernel command line
 //! ([`cmdline`]), limits ([`limits`]), ports and addresses ([`ports`]), the address-space layout
-//! ([`layout`]), the shape of a line on the serial console ([`console`]) and what counts as a
+//! ([`layout`]), the addresses that a machine can have ([`unicast`]), the shape of a line on the serial console ([`console`]) and what counts as a
 //! passed run of the guest's own tests ([`verdict`]).
 //!
 //! The crate holds facts and their parsers. It allocates nothing, touches no hardware and has no
@@ -17,4 +17,5 @@ pub mod console;
 pub mod layout;
 pub mod limits;
 pub mod ports;
+pub mod unicast;
 pub mod verdict;

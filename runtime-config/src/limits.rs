@@ -64,6 +64,13 @@ pub const KEEPALIVE_SECONDS_DEFAULT: usize = 300;
 /// A day.
 pub const KEEPALIVE_SECONDS_MAX: usize = 86_400;
 
+/// Bytes of the longest IP packet; 0 is what the device says.
+pub const MTU_BYTES_DEFAULT: usize = 0;
+/// Every host takes packets of this size (RFC 1122 section 3.3.2), and no link of today has a smaller one.
+pub const MTU_BYTES_MIN: usize = 576;
+/// What an Ethernet frame has room for.
+pub const MTU_BYTES_MAX: usize = 1500;
+
 /// Listening sockets beyond the clients: the network stack has no backlog, a SYN that finds no
 /// listener is reset. With one packet taken at a time 16 are enough for 200 simultaneous SYNs.
 pub const SPARE_LISTENERS: usize = 16;
@@ -198,6 +205,7 @@ mod tests {
             (ARGUMENTS_DEFAULT, ARGUMENTS_MIN, ARGUMENTS_MAX),
             (OUTPUT_BYTES_DEFAULT, OUTPUT_BYTES_MIN, OUTPUT_BYTES_MAX),
             (RESERVE_FRAMES_DEFAULT, 0, RESERVE_FRAMES_MAX),
+            (MTU_BYTES_DEFAULT, 0, MTU_BYTES_MAX),
             (KEEPALIVE_SECONDS_DEFAULT, 0, KEEPALIVE_SECONDS_MAX),
         ] {
             assert!(min <= default && default <= max, "{min} <= {default} <= {max}");

@@ -215,6 +215,11 @@ fn settings() {
                 "-ERR CONFIG SET failed (possibly related to argument 'databases') - can't set \
                  immutable config\r\n",
             ),
+            (
+                "CONFIG SET tcp-keepalive 60",
+                "-ERR CONFIG SET failed (possibly related to argument 'tcp-keepalive') - can't set \
+                 immutable config\r\n",
+            ),
             ("CONFIG RESETSTAT", "+OK\r\n"),
             (
                 "CONFIG RESETSTAT x",
@@ -252,6 +257,8 @@ fn settings() {
     assert_eq!(value(&mut world, &mut client, "port"), "7379");
     assert_eq!(value(&mut world, &mut client, "maxclients"), "256");
     assert_eq!(value(&mut world, &mut client, "databases"), "1");
+    assert_eq!(value(&mut world, &mut client, "tcp-keepalive"), "300");
+    assert_eq!(value(&mut world, &mut client, "mtu"), "0");
     let all = world.ok(&mut client, "CONFIG GET * save *");
     let names: Vec<String> = all.items().chunks(2).map(|pair| pair[0].text()).collect();
     let once: std::collections::HashSet<&String> = names.iter().collect();

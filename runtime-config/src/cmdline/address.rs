@@ -4,6 +4,8 @@ use core::fmt;
 use core::net::Ipv4Addr;
 use core::str::FromStr;
 
+use crate::unicast;
+
 /// How the guest gets its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IpConfig {
@@ -20,9 +22,21 @@ pub enum IpConfig {
     },
 }
 
-/// Says that a value is neither `dhcp` nor `A.B.C.D/PREFIX[,GATEWAY]`.
+/// The reason why a value is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadAddress;
+pub enum BadAddress {
+    /// The value is neither `dhcp` nor `A.B.C.D/PREFIX[,GATEWAY]`.
+    Malformed,
+    /// No machine can have the address.
+    NotHost(Ipv4Addr),
+    /// The machine cannot send through the gateway.
+    NotGateway {
+        /// The gateway.
+        gateway: Ipv4Addr,
+        /// The rest of the value, which can be used.
+        without: IpConfig,
+    },
+}
 
 impl FromStr for IpConfig {
     type Err = BadAddress;
@@ -35,18 +49,25 @@ impl FromStr for IpConfig {
             Some((network, gateway)) => (network, Some(parse_address(gateway)?)),
             None => (text, None),
         };
-        let (address, prefix) = network.split_once('/').ok_or(BadAddress)?;
+        let (address, prefix) = network.split_once('/').ok_or(BadAddress::Malformed)?;
+        let address = parse_address(address)?;
         let prefix = prefix.parse().ok().filter(|bits| (1..=32).contains(bits));
-        Ok(Self::Static {
-            address: parse_address(address)?,
-            prefix: prefix.ok_or(BadAddress)?,
-            gateway,
-        })
+        let prefix = prefix.ok_or(BadAddress::Malformed)?;
+        if !unicast::is_host(address, prefix) {
+            return Err(BadAddress::NotHost(address));
+        }
+        match gateway {
+            Some(gateway) if !unicast::is_gateway(gateway, address, prefix) => {
+                let without = Self::Static { address, prefix, gateway: None };
+                Err(BadAddress::NotGateway { gateway, without })
+            }
+            _ => Ok(Self::Static { address, prefix, gateway }),
+        }
     }
 }
 
 fn parse_address(text: &str) -> Result<Ipv4Addr, BadAddress> {
-    text.parse().map_err(|_| BadAddress)
+    text.parse().map_err(|_| BadAddress::Malformed)
 }
 
 impl fmt::Display for IpConfig {
@@ -67,16 +88,42 @@ mod tests {
 
     #[test]
     fn addresses_round_trip() {
-        for text in ["dhcp", "10.0.2.15/24", "10.0.2.15/24,10.0.2.2", "1.2.3.4/32"] {
+        for text in [
+            "dhcp",
+            "10.0.2.15/24",
+            "10.0.2.15/24,10.0.2.2",
+            "1.2.3.4/32",
+            "1.2.3.4/32,5.6.7.8",
+            "10.0.2.15/31",
+            "10.0.2.15/31,10.0.2.14",
+            "10.0.2.15/1",
+        ] {
             assert_eq!(text.parse::<IpConfig>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn bad_addresses_are_refused() {
+    fn malformed_addresses_are_refused() {
         for text in ["", "DHCP", "10.0.2.15", "10.0.2/24", "1.2.3.4/0", "1.2.3.4/33", "1.2.3.4/24,"]
         {
-            assert_eq!(text.parse::<IpConfig>(), Err(BadAddress), "{text}");
+            assert_eq!(text.parse::<IpConfig>(), Err(BadAddress::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_no_machine_are_refused() {
+        for text in ["0.0.0.0/24", "127.0.0.1/8", "224.0.0.5/24", "10.0.2.255/24", "10.0.2.0/24"] {
+            let address = text.split_once('/').unwrap().0.parse().unwrap();
+            assert_eq!(text.parse::<IpConfig>(), Err(BadAddress::NotHost(address)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_cannot_be_used_leaves_the_rest() {
+        let without = "10.0.2.15/24".parse().unwrap();
+        for text in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "10.0.2.15", "172.16.0.1"] {
+            let expected = BadAddress::NotGateway { gateway: text.parse().unwrap(), without };
+            assert_eq!(format!("10.0.2.15/24,{text}").parse::<IpConfig>(), Err(expected));
         }
     }
 }

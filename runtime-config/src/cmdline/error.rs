@@ -1,6 +1,7 @@
 //! What can be wrong with one word of the command line.
 
 use core::fmt;
+use core::net::Ipv4Addr;
 
 use super::text;
 
@@ -41,6 +42,10 @@ pub enum Reason {
     },
     /// The value is no address.
     NotAddress,
+    /// The address of the value is one that no machine can have.
+    NotHost(Ipv4Addr),
+    /// The gateway of the value is one that the machine cannot send through.
+    NotGateway(Ipv4Addr),
     /// The value is no log level.
     NotLevel,
     /// The value is none of a few words.
@@ -67,6 +72,17 @@ impl fmt::Display for Error<'_> {
             Reason::NotAddress => {
                 write!(f, "{key}={value} is neither dhcp nor A.B.C.D/PREFIX[,GATEWAY]")
             }
+            Reason::NotHost(address) => write!(
+                f,
+                "{key}={value}: no machine can have the address {address}, which must be in 1.0.0.0 to \
+                 223.255.255.255 without 127.0.0.0/8, and neither the first nor the last of its network \
+                 (but /31 and /32)"
+            ),
+            Reason::NotGateway(gateway) => write!(
+                f,
+                "{key}={value}: the gateway {gateway} is not another machine of the address's network \
+                 (with /32: any other address of a machine)"
+            ),
             Reason::NotLevel => {
                 write!(f, "{key}={value} is not one of off, error, warn, info, debug, trace")
             }

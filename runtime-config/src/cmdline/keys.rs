@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Config, Error, Flush, Frames, IpConfig, Pools, Realloc, Reason, Text};
+use super::{BadAddress, Config, Error, Flush, Frames, IpConfig, Pools, Realloc, Reason, Text};
 use crate::console::LogLevel;
 use crate::limits;
 
@@ -108,6 +108,17 @@ pub const KEYS: &[Key] = &[
             max: 65_535,
             read: |config| usize::from(config.http_port),
             write: |config, port| config.http_port = u16::try_from(port).unwrap_or(u16::MAX),
+        },
+    },
+    Key {
+        name: "mtu",
+        docs: "bytes of the longest IP packet, 0 for what the device says",
+        kind: Kind::Number {
+            or_zero: true,
+            min: limits::MTU_BYTES_MIN,
+            max: limits::MTU_BYTES_MAX,
+            read: |config| config.mtu_bytes,
+            write: |config, bytes| config.mtu_bytes = bytes,
         },
     },
     Key { name: "log", docs: "off, error, warn, info, debug or trace", kind: Kind::Level },
@@ -348,7 +359,7 @@ impl Key {
 
     fn set(&self, config: &mut Config, text: &str) -> Result<(), Reason> {
         match self.kind {
-            Kind::Ip => config.ip = text.parse().map_err(|_| Reason::NotAddress)?,
+            Kind::Ip => set_ip(config, text)?,
             Kind::Level => config.log = text.parse().map_err(|_| Reason::NotLevel)?,
             Kind::Text { write, .. } => {
                 write(config, Text::from_text(text).ok_or(Reason::TooLong)?);
@@ -365,7 +376,22 @@ impl Key {
     }
 }
 
-/// Applies one word to a configuration; on `Err` it is unchanged.
+/// Sets [`Config::ip`]. An address is taken without a gateway that cannot be used: the machine is then
+/// reached at the address that it was given, from its own network at least.
+fn set_ip(config: &mut Config, text: &str) -> Result<(), Reason> {
+    match text.parse() {
+        Ok(ip) => config.ip = ip,
+        Err(BadAddress::Malformed) => return Err(Reason::NotAddress),
+        Err(BadAddress::NotHost(address)) => return Err(Reason::NotHost(address)),
+        Err(BadAddress::NotGateway { gateway, without }) => {
+            config.ip = without;
+            return Err(Reason::NotGateway(gateway));
+        }
+    }
+    Ok(())
+}
+
+/// Applies one word to a configuration; on `Err` it is unchanged, except for an address without its gateway.
 pub(super) fn apply<'a>(config: &mut Config, word: &'a str) -> Result<(), Error<'a>> {
     let (name, text) = word.split_once('=').unwrap_or((word, ""));
     let error = |reason| Error { key: name, value: text, reason };

@@ -27,6 +27,7 @@ fn every_key_round_trips() {
         },
         resp_port: 1,
         http_port: 8,
+        mtu_bytes: 1400,
         log: LogLevel::Trace,
         window_bytes: limits::GIB + 1,
         clients: 2,
@@ -132,6 +133,24 @@ fn bad_words_are_named_and_change_nothing() {
         ]
     );
     assert_eq!(Config::parse_lenient(line, |_| ()), Config::DEFAULT);
+}
+
+#[test]
+fn addresses_that_cannot_be_used_are_named() {
+    assert_eq!(
+        errors("ip=10.0.2.255/24 ip=10.0.2.15/24,224.0.0.1"),
+        [
+            "ip=10.0.2.255/24: no machine can have the address 10.0.2.255, which must be in 1.0.0.0 to \
+             223.255.255.255 without 127.0.0.0/8, and neither the first nor the last of its network (but /31 \
+             and /32)",
+            "ip=10.0.2.15/24,224.0.0.1: the gateway 224.0.0.1 is not another machine of the address's network \
+             (with /32: any other address of a machine)",
+        ]
+    );
+    assert_eq!(Config::parse_lenient("ip=10.0.2.255/24", |_| ()), Config::DEFAULT);
+    let ip = "10.0.2.15/24".parse().unwrap();
+    let config = Config::parse_lenient("ip=10.0.2.15/24,224.0.0.1", |_| ());
+    assert_eq!(config, Config { ip, ..Config::DEFAULT });
 }
 
 #[test]
