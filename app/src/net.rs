@@ -6,24 +6,24 @@
 //! network stack has no backlog, so whenever a listener has taken a connection the next one is armed
 //! before the next packet is looked at. [`Addressing`] finds the address.
 
-mod address;
-mod announce;
+mod addressing;
 mod cells;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the stack"))]
-mod cookie;
+mod dhcp;
 mod drops;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the stack"))]
-mod fragments;
+mod front;
+mod ip;
+mod link;
 mod liveness;
 mod nic;
 mod pool;
 mod route;
 mod sockets;
 mod stack;
+mod tcp;
+mod wire;
 
-pub use address::Addressing;
 pub use drops::{Drop, Drops};
-pub use nic::Nic;
+pub use nic::{Abilities, Arrival, Nic};
 pub use pool::Counts;
 pub use sockets::{BYTES_PER_CLIENT, Line, Port, Received, Sockets};
 pub use stack::Stack;

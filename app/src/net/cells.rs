@@ -12,16 +12,24 @@ use smoltcp::socket::tcp::Socket;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
+use super::drops::Drops;
+use super::link::Way;
 use super::liveness::{Liveness, NEVER, Patience};
 use super::nic::Nic;
 use super::route::{Key, Routes};
+use super::tcp::answer::Answer;
+use super::tcp::connection::Connection;
+use super::wire::{Inlet, Nowhere, Outlet, Wire};
 
 /// Packets that are sent in one turn, over all sockets: a device's ring holds twice as many. Those that
 /// are left come first in the next turn.
 const SEGMENTS_MAX: usize = 64;
 
-/// Who waits for a neighbour's address is asked again after at most so long.
-const NEIGHBOR_WAIT: Duration = Duration::from_secs(1);
+/// The time that a socket's own time-out takes at most (RFC 6298 section 2.5).
+const SOCKET_TIMEOUT: Duration = Duration::from_secs(61);
+
+/// A peer that was heard within this time is alive: the way to it is confirmed.
+const HEARD_LATELY: Duration = Duration::from_secs(2);
 
 /// A socket and what is known of it.
 #[derive(Debug)]
@@ -38,9 +46,11 @@ struct Cell {
     due: Instant,
     /// The state of its peer.
     liveness: Liveness,
+    /// What was seen of it on the wire.
+    connection: Connection,
 }
 
-/// Every TCP socket, by number, and the set of all that is no TCP.
+/// Every TCP socket, by number.
 #[derive(Debug)]
 pub(super) struct Cells {
     cells: Vec<Cell>,
@@ -49,10 +59,11 @@ pub(super) struct Cells {
     dirty: Vec<usize>,
     /// No socket is due before.
     due: Instant,
-    /// A socket may have something to send that waits for its neighbour's address.
-    waiting: bool,
+    /// The set without sockets, for all that is no connection.
     common: SocketSet<'static>,
     patience: Patience,
+    /// Connections whose places others needed.
+    pub(super) drops: Drops,
 }
 
 impl Cells {
@@ -63,10 +74,9 @@ impl Cells {
             routes: Routes::with_capacity(count, seed),
             dirty: Vec::with_capacity(count),
             due: NEVER,
-            waiting: false,
-            // DHCP.
-            common: SocketSet::new(Vec::with_capacity(1)),
+            common: SocketSet::new(Vec::new()),
             patience,
+            drops: Drops::default(),
         }
     }
 
@@ -76,8 +86,14 @@ impl Cells {
         let handle = set.add(socket);
         let (key, is_dirty, is_awake, due) = (None, false, false, NEVER);
         let liveness = Liveness::new();
-        self.cells.push(Cell { set, handle, key, is_dirty, is_awake, due, liveness });
+        let connection = Connection::none();
+        self.cells.push(Cell { set, handle, key, is_dirty, is_awake, due, liveness, connection });
         self.cells.len() - 1
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.cells.len()
     }
 
     /// A socket, to be looked at.
@@ -93,25 +109,58 @@ impl Cells {
         cell.set.get_mut(cell.handle)
     }
 
-    /// The set of all that is no TCP.
+    /// The set without sockets.
     pub(super) fn common(&mut self) -> &mut SocketSet<'static> {
         &mut self.common
     }
 
-    /// The set of one socket, for a packet that is its own; `is_stopped` where the peer says that it
-    /// takes no more.
-    pub(super) fn set_of(
-        &mut self,
-        index: usize,
-        is_stopped: bool,
-        now: Instant,
-    ) -> &mut SocketSet<'static> {
+    /// A socket for a packet that is its own; `is_stopped` where the peer says that it takes no more.
+    pub(super) fn hear(&mut self, index: usize, is_stopped: bool, now: Instant) {
         self.touch(index);
         let cell = &mut self.cells[index];
         cell.is_awake = true;
         let socket = cell.set.get::<Socket<'_>>(cell.handle);
         self.patience.hear(index, &mut cell.liveness, socket, is_stopped, now);
-        &mut cell.set
+    }
+
+    /// What was seen of a connection on the wire.
+    pub(super) fn connection(&mut self, index: usize) -> &mut Connection {
+        &mut self.cells[index].connection
+    }
+
+    /// The set of one socket, and what was seen of its connection.
+    pub(super) fn parts(&mut self, index: usize) -> (&mut SocketSet<'static>, &mut Connection) {
+        let cell = &mut self.cells[index];
+        (&mut cell.set, &mut cell.connection)
+    }
+
+    /// Has everything of a connection that is not acknowledged sent again now.
+    pub(super) fn hurry(&mut self, index: usize, now: Instant) {
+        self.cells[index].connection.recovery.hurry(now);
+        self.touch(index);
+    }
+
+    /// Has the first segment that is not acknowledged sent again: its socket does that when it has heard
+    /// the same acknowledgement three times.
+    pub(super) fn resend(
+        &mut self,
+        index: usize,
+        interface: &mut Interface,
+        wire: &mut Wire,
+        now: Instant,
+    ) {
+        const TIMES: usize = 3;
+        self.touch(index);
+        let (Some(own), Some(key)) = (wire.own.address(), self.cells[index].key) else { return };
+        let (set, connection) = self.parts(index);
+        let again = Answer::duplicate(own, key, connection);
+        let mut packet = [0; Answer::BYTES_MAX];
+        let packet = &mut packet[..again.bytes()];
+        again.write(packet);
+        for _ in 0..TIMES {
+            let mut inlet = Inlet::new(packet, Nowhere, wire, Way::Plain, None, now);
+            interface.poll_ingress_single(now, &mut inlet, set);
+        }
     }
 
     /// Silence after which the peers of connections are probed.
@@ -168,16 +217,14 @@ impl Cells {
         }
     }
 
-    /// Has those asked that wait for more than a packet of their own: for an address, perhaps.
-    pub(super) fn touch_waiting(&mut self) {
-        if self.waiting {
-            self.waiting = false;
-            (0..self.cells.len()).for_each(|index| self.touch(index));
-        }
-    }
-
     /// Sends what the sockets have, as far as the device takes it, by turns.
-    pub(super) fn send<N: Nic>(&mut self, interface: &mut Interface, nic: &mut N, now: Instant) {
+    pub(super) fn send<N: Nic>(
+        &mut self,
+        interface: &mut Interface,
+        nic: &mut N,
+        wire: &mut Wire,
+        now: Instant,
+    ) {
         self.wake_due(now);
         let mut sent = 0;
         while !self.dirty.is_empty() {
@@ -193,7 +240,13 @@ impl Cells {
                     socket.abort();
                     cell.is_awake = true;
                 }
-                let has_sent = match interface.poll_egress(now, nic, &mut cell.set) {
+                let times_out = cell.times_out(now);
+                let result = cell.poll(interface, nic, wire, times_out, now);
+                if times_out {
+                    self.probe_window(index, interface, wire, now);
+                }
+                let cell = &mut self.cells[index];
+                let has_sent = match result {
                     PollResult::SocketStateChanged => true,
                     // A device that is full has perhaps not taken it.
                     PollResult::None if nic.is_full() => {
@@ -211,11 +264,24 @@ impl Cells {
                 let socket = cell.set.get::<Socket<'_>>(cell.handle);
                 let due = due.min(self.patience.watch(&mut cell.liveness, socket, now));
                 cell.is_dirty = false;
-                cell.due = due;
-                self.waiting |= due <= now + NEIGHBOR_WAIT;
-                self.due = self.due.min(due);
+                cell.due = due.min(cell.connection.recovery.due());
+                self.due = self.due.min(cell.due);
                 self.dirty.swap_remove(at);
             }
+        }
+    }
+
+    /// Has a socket whose peer takes nothing begin to probe the window: it does when it is told so while it
+    /// waits for nothing.
+    fn probe_window(
+        &mut self,
+        index: usize,
+        interface: &mut Interface,
+        wire: &mut Wire,
+        now: Instant,
+    ) {
+        if self.cells[index].connection.track.window == 0 {
+            self.resend(index, interface, wire, now);
         }
     }
 
@@ -242,5 +308,42 @@ impl Cells {
             return Some(Instant::ZERO);
         }
         (self.due < NEVER).then_some(self.due)
+    }
+}
+
+impl Cell {
+    /// Whether nothing was acknowledged for too long; notes it.
+    fn times_out(&mut self, now: Instant) -> bool {
+        let recovery = &mut self.connection.recovery;
+        if now < recovery.due() {
+            return false;
+        }
+        let is_active = self.set.get::<Socket<'_>>(self.handle).is_active();
+        if is_active {
+            self.connection.time_out(now)
+        } else {
+            recovery.stop()
+        }
+        is_active
+    }
+
+    /// Has the socket send a packet if it has one. Where its time is over it is told that its own, much
+    /// longer one is.
+    fn poll<N: Nic>(
+        &mut self,
+        interface: &mut Interface,
+        nic: &mut N,
+        wire: &mut Wire,
+        times_out: bool,
+        now: Instant,
+    ) -> PollResult {
+        let Some(key) = self.key else { return PollResult::None };
+        let is_alive = self.liveness.is_heard(now, HEARD_LATELY);
+        let connection = &mut self.connection;
+        let (own, link) = (wire.own, &mut wire.link);
+        let way = link.way_of(&mut connection.hop, key.address, is_alive, &own, now);
+        let at = if times_out { connection.recovery.later(SOCKET_TIMEOUT, now) } else { now };
+        let mut outlet = Outlet::new(nic, wire, way, connection, now);
+        interface.poll_egress(at, &mut outlet, &mut self.set)
     }
 }

@@ -108,6 +108,19 @@ impl Drops {
         self.0[reason as usize] += 1;
     }
 
+    /// Counts so many.
+    pub fn note_many(&mut self, reason: Drop, times: usize) {
+        self.0[reason as usize] += times as u64;
+    }
+
+    /// Both counts together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut sum = *self;
+        sum.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
+        sum
+    }
+
     /// How often a reason was met.
     #[must_use]
     pub fn count(&self, reason: Drop) -> u64 {

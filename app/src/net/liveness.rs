@@ -63,6 +63,11 @@ impl Liveness {
 }
 
 impl Liveness {
+    /// Whether a packet has come within this time.
+    pub(super) fn is_heard(&self, now: Instant, within: Duration) -> bool {
+        now < self.heard_at + within
+    }
+
     /// Notes that the peer has answered a probe, where its packet has changed nothing: a peer that
     /// sends or ends would have come without a probe as well.
     pub(super) fn judge_answer(&mut self, socket: &Socket<'_>) {

@@ -4,9 +4,10 @@
 //! one. smoltcp cannot change the buffers of a socket, so a connection keeps those that it began with.
 //!
 //! A socket goes round: idle, listening, in a handshake, carrying a line, closing, idle. No step
-//! allocates. A socket in TIME-WAIT is pinned for ten seconds, and a flood of half-open handshakes
-//! could pin all: where nothing idle is left, those are taken for listeners, oldest first. A port
-//! has sockets of its own, so that a flood on one leaves the others as they were.
+//! allocates. A socket in TIME-WAIT is pinned for ten seconds, and so is one whose peer has been told the
+//! end and does not close: where nothing idle is left, those are taken for listeners, oldest first. Of
+//! half-open handshakes there are few: beyond those a SYN is answered with a cookie, which needs no
+//! socket. A port has sockets of its own, so that a flood on one leaves the others as they were.
 
 use alloc::vec::Vec;
 
@@ -14,10 +15,18 @@ use smoltcp::socket::tcp::{self, Socket, State};
 use smoltcp::time::{Duration, Instant};
 
 use super::cells::Cells;
+use super::drops::Drop;
 use crate::buffers::{self, Buffers, Shortage};
 
 /// How long a connection that was closed here may take to deliver its last bytes.
 const LINGER: Duration = Duration::from_secs(10);
+
+/// How long it has for that where others wait for its socket.
+const LINGER_SHORT: Duration = Duration::from_secs(1);
+
+/// Half-open handshakes that have sockets, at most; and the part of all sockets that is at most.
+const HALF_OPEN_MAX: usize = 64;
+const HALF_OPEN_PART: usize = 4;
 
 /// What a port needs.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +73,8 @@ pub(super) struct Pool {
     handles: Vec<usize>,
     wide: usize,
     buffer_bytes: usize,
+    /// Bytes of the smallest receive buffer.
+    receive_bytes: usize,
     idle_wide: Vec<usize>,
     idle: Vec<usize>,
     listening: Vec<usize>,
@@ -106,13 +117,14 @@ impl Pool {
             handles,
             wide,
             buffer_bytes,
+            receive_bytes: shape.receive.1,
             idle_wide: (0..wide).rev().collect(),
             idle: (wide..count).rev().collect(),
             listening: Vec::with_capacity(count),
             handshaking: Vec::with_capacity(count),
             closing: Vec::with_capacity(count),
         };
-        pool.arm(set);
+        pool.arm(set, Instant::ZERO);
         Ok(pool)
     }
 
@@ -132,7 +144,7 @@ impl Pool {
     }
 
     /// Lets idle sockets listen until there are enough listeners.
-    fn arm(&mut self, set: &mut Cells) {
+    fn arm(&mut self, set: &mut Cells, now: Instant) {
         while self.listening.len() < self.listeners {
             // The last one is the one that the next connection gets; those before it are spare.
             let is_next = self.listening.len() + 1 == self.listeners;
@@ -141,40 +153,88 @@ impl Pool {
             } else {
                 self.idle.pop().or_else(|| self.idle_wide.pop())
             };
-            let Some(index) = idle.or_else(|| self.reclaim(set)) else { return };
-            let port = self.port;
-            let probe_every = set.probe_every();
-            let socket = self.socket(set, index);
-            socket.set_nagle_enabled(false);
-            socket.set_ack_delay(None);
-            socket.set_keep_alive(probe_every);
-            // The socket is closed and the port is not 0, so this cannot fail.
-            if socket.listen(port).is_ok() {
-                self.listening.push(index);
-            }
+            let Some(index) = idle.or_else(|| self.reclaim(set, now)) else { return };
+            self.listen(set, index);
         }
     }
 
-    /// Takes a socket that only waits for time to pass. Where nothing listens any more, the oldest
-    /// handshake or closing connection has to go.
-    fn reclaim(&mut self, set: &mut Cells) -> Option<usize> {
-        let waits = (0..self.closing.len())
-            .find(|at| self.state(set, self.closing[*at].0) == State::TimeWait);
-        if let Some(at) = waits {
+    /// Lets a socket listen that is closed, or in TIME-WAIT; it gets the next connection.
+    fn listen(&mut self, set: &mut Cells, index: usize) {
+        let port = self.port;
+        let probe_every = set.probe_every();
+        let socket = self.socket(set, index);
+        socket.set_nagle_enabled(false);
+        socket.set_ack_delay(None);
+        socket.set_keep_alive(probe_every);
+        // The port is not 0, so this cannot fail.
+        if socket.listen(port).is_ok() {
+            self.listening.push(index);
+        }
+    }
+
+    /// Lets a socket in TIME-WAIT listen, by its number among all sockets: its peer begins anew (RFC 9293
+    /// section 3.6.1).
+    pub(super) fn renew(&mut self, set: &mut Cells, number: usize) {
+        let place = self.closing.iter().position(|(index, _)| self.handles[*index] == number);
+        if let Some(at) = place {
+            let (index, _) = self.closing.remove(at);
+            self.listen(set, index);
+        }
+    }
+
+    /// Whether a SYN is to be answered without a socket.
+    pub(super) fn is_pressed(&self) -> bool {
+        let most = (self.handles.len() / HALF_OPEN_PART).clamp(1, HALF_OPEN_MAX);
+        self.handshaking.len() >= most || self.listening.is_empty()
+    }
+
+    /// The port.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Bytes of the window that a peer is offered with a cookie.
+    pub(super) fn window(&self) -> u16 {
+        u16::try_from(self.receive_bytes).unwrap_or(u16::MAX)
+    }
+
+    /// Takes a socket that only waits: for time to pass, or for the end of a peer that has got everything.
+    /// Where nothing listens any more, one that has waited for long, the oldest handshake or
+    /// the oldest closing connection has to go.
+    fn reclaim(&mut self, set: &mut Cells, now: Instant) -> Option<usize> {
+        let waits = |state: State| {
+            self.closing.iter().position(|(index, _)| self.state(set, *index) == state)
+        };
+        if let Some(at) = waits(State::TimeWait) {
             return Some(self.closing.remove(at).0);
+        }
+        if let Some(at) = waits(State::FinWait2) {
+            return Some(self.give_up(set, at));
         }
         if !self.listening.is_empty() {
             return None;
         }
+        let is_late = |(_, patience): &(usize, Instant)| *patience <= now + (LINGER - LINGER_SHORT);
+        if self.closing.first().is_some_and(is_late) {
+            return Some(self.give_up(set, 0));
+        }
         let half_open = (0..self.handshaking.len())
             .find(|at| self.state(set, self.handshaking[*at]) == State::SynReceived);
-        let index = match half_open {
-            Some(at) => self.handshaking.remove(at),
-            None if self.closing.is_empty() => return None,
-            None => self.closing.remove(0).0,
-        };
+        if let Some(at) = half_open {
+            let index = self.handshaking.remove(at);
+            set.drops.note(Drop::HalfOpen);
+            self.socket(set, index).abort();
+            return Some(index);
+        }
+        (!self.closing.is_empty()).then(|| self.give_up(set, 0))
+    }
+
+    /// Takes the socket of a closing connection.
+    fn give_up(&mut self, set: &mut Cells, at: usize) -> usize {
+        let (index, _) = self.closing.remove(at);
+        set.drops.note(Drop::Closing);
         self.socket(set, index).abort();
-        Some(index)
+        index
     }
 
     /// A socket that listens at a port, as its number among all sockets.
@@ -191,7 +251,7 @@ impl Pool {
             set.register(self.handles[index], now);
             self.handshaking.push(index);
         }
-        self.arm(set);
+        self.arm(set, now);
     }
 
     /// Takes back the sockets whose connections have ended.
@@ -216,7 +276,7 @@ impl Pool {
             }
             at += 1;
         }
-        self.arm(set);
+        self.arm(set, now);
     }
 
     /// When [`sweep`](Self::sweep) has something to do without a packet.

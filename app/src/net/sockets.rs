@@ -5,7 +5,6 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 
 use runtime_config::cmdline::Config;
 use runtime_config::limits;
-use smoltcp::iface::SocketSet;
 use smoltcp::socket::tcp::{RecvError, Socket, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpEndpoint};
@@ -13,7 +12,6 @@ use smoltcp::wire::{IpAddress, IpEndpoint};
 use super::cells::Cells;
 use super::liveness::Patience;
 use super::pool::{Counts, Pool, Shape};
-use super::route::Packet;
 use crate::buffers::{Buffers, Shortage};
 
 /// Bytes of a receive buffer of RESP: what a client may send before it has to wait. A value of 16 KiB
@@ -102,19 +100,21 @@ impl Sockets {
         &mut self.cells
     }
 
-    /// The set that a packet is for: that of its connection, that of a listener for one that begins,
-    /// or that without TCP, where nobody wants it.
-    pub(super) fn set_for(&mut self, packet: Packet, now: Instant) -> &mut SocketSet<'static> {
-        let found = match packet {
-            Packet::Tcp { key, begins, .. } => self.cells.find(key).or_else(|| {
-                let mut listeners = self.pools.iter().filter_map(|pool| pool.listener(key.local));
-                listeners.next().filter(|_| begins)
-            }),
-            Packet::Other => None,
-        };
-        match found {
-            Some(index) => self.cells.set_of(index, packet.is_stopped(), now),
-            None => self.cells.common(),
+    /// The socket that listens at a port, as its number among all sockets.
+    pub(super) fn listener(&self, port: u16) -> Option<usize> {
+        self.pools.iter().find_map(|pool| pool.listener(port))
+    }
+
+    /// The sockets of a port that is served.
+    pub(super) fn pool(&self, port: u16) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.port() == port && port != 0)
+    }
+
+    /// Lets a socket in TIME-WAIT listen anew.
+    pub(super) fn renew(&mut self, port: u16, number: usize) {
+        let mut pools = self.pools.iter_mut();
+        if let Some(pool) = pools.find(|pool| pool.port() == port) {
+            pool.renew(&mut self.cells, number);
         }
     }
 

@@ -1,18 +1,24 @@
 //! The interface: packets in, packets out.
 
+use alloc::boxed::Box;
 use core::fmt;
+use core::net::Ipv4Addr;
 
 use runtime_config::cmdline::Config;
-use smoltcp::iface::{self, Interface, PollIngressSingleResult};
-use smoltcp::phy::Medium;
+use smoltcp::iface::{self, Interface};
+use smoltcp::phy::{Medium, TxToken};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::Ipv4Address;
+use smoltcp::wire::{EthernetAddress, HardwareAddress};
 
-use super::address::Addressing;
-use super::announce::Announcer;
-use super::nic::Nic;
-use super::route::Packet;
+use super::addressing::Addressing;
+use super::drops::{Drop, Drops};
+use super::front::{Front, Packet};
+use super::ip::fragments::Fragments;
+use super::ip::header::Header;
+use super::link::{Link, Taken, Way};
+use super::nic::{Arrival, Nic};
 use super::sockets::Sockets;
+use super::wire::{Inlet, Nowhere, Wire};
 use crate::buffers::{Buffers, Shortage};
 
 /// Packets looked at before anything else is done. A packet costs five microseconds on slow machines.
@@ -24,14 +30,15 @@ const FULL_WAIT: Duration = Duration::from_millis(1);
 /// Between two looks for connections that have ended.
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 
+/// Neighbours beside those that have connections.
+const NEIGHBORS_SPARE: usize = 256;
+
 /// The device, the interface and all sockets.
 pub struct Stack<N: Nic> {
     nic: N,
-    interface: Interface,
-    sockets: Sockets,
-    addressing: Addressing,
-    announcer: Announcer,
-    medium: Medium,
+    /// On the heap: 3 KiB that would else be copied from stack frame to stack frame.
+    front: Box<Front>,
+    fragments: Fragments,
     sweep_at: Instant,
 }
 
@@ -42,70 +49,64 @@ impl<N: Nic> Stack<N> {
     ///
     /// A buffer could not be had.
     pub fn try_new<B: Buffers>(
-        mut nic: N,
+        nic: N,
         buffers: &B,
         config: &Config,
         memory_bytes: u64,
         seed: u64,
     ) -> Result<Self, Shortage> {
-        let medium = nic.capabilities().medium;
-        let mut settings = iface::Config::new(nic.hardware());
-        settings.random_seed = seed;
         let now = Instant::ZERO;
-        let mut interface = Interface::new(settings, &mut nic, now);
+        let mut abilities = nic.abilities();
+        if config.mtu_bytes != 0 {
+            abilities.mtu = abilities.mtu.min(config.mtu_bytes);
+        }
         let mut sockets = Sockets::try_new(buffers, config, memory_bytes, seed.rotate_left(31))?;
-        let common = sockets.cells().common();
-        let addressing = Addressing::new(&config.ip, medium, &mut interface, common, now);
-        let announcer = Announcer::new();
-        Ok(Self { nic, interface, sockets, addressing, announcer, medium, sweep_at: now })
+        let neighbors = sockets.cells().count() + NEIGHBORS_SPARE;
+        let link = Link::new(abilities.medium, nic.mac(), neighbors, seed.rotate_left(13) | 1);
+        let mut wire = Wire::new(link, abilities, seed);
+        let mut settings = iface::Config::new(HardwareAddress::Ip);
+        settings.random_seed = seed;
+        let way = Way::Plain;
+        let mut device = Inlet::new(&[], Nowhere, &mut wire, way, None, now);
+        let interface = Interface::new(settings, &mut device, now);
+        let mac = (abilities.medium == Medium::Ethernet).then(|| EthernetAddress(nic.mac()));
+        let addressing = Addressing::new(&config.ip, mac, seed.rotate_left(7), now);
+        let front = Front::new(interface, sockets, wire, addressing, seed.rotate_left(43));
+        let mut front = Box::new(front);
+        front.readdress();
+        Ok(Self { nic, front, fragments: Fragments::new(), sweep_at: now })
     }
 
     /// Takes packets one by one, and arms a listener for each that was used up before the next
     /// packet is looked at. Returns whether there was any.
     pub fn receive(&mut self, now: Instant) -> bool {
         if now >= self.sweep_at {
-            self.sockets.sweep(now);
+            self.front.sockets.sweep(now);
             self.sweep_at = now + SWEEP_PAUSE;
         }
+        let Self { nic, front, fragments, .. } = self;
         let mut taken = 0;
-        // A packet that comes between the two looks must not be taken without its route.
         while taken < INGRESS_MAX
-            && let Some(bytes) = self.nic.front()
+            && let Some(arrival) = nic.receive()
         {
-            let packet = Packet::of(bytes, self.medium);
-            let set = self.sockets.set_for(packet, now);
-            let result = self.interface.poll_ingress_single(now, &mut self.nic, set);
-            if matches!(result, PollIngressSingleResult::None) {
-                break;
-            }
             taken += 1;
-            match packet {
-                Packet::Tcp { begins: true, .. } => self.sockets.rearm(now),
-                Packet::Tcp { .. } => self.sockets.cells().note_answer(),
-                // An answer to ARP, perhaps, that somebody waits for.
-                Packet::Other => self.sockets.cells().touch_waiting(),
+            if let Err(reason) = take(front, fragments, arrival, now) {
+                front.wire.drops.note(reason);
             }
-        }
-        if taken > 0 {
-            self.find_address(now);
         }
         taken > 0
     }
 
-    fn find_address(&mut self, now: Instant) {
-        let common = self.sockets.cells().common();
-        self.addressing.poll(&mut self.interface, common, now);
-    }
-
     /// Sends what the sockets have, as far as the device takes it, and kicks the device once.
     pub fn transmit(&mut self, now: Instant) {
-        self.interface.poll_maintenance(now);
-        self.find_address(now);
-        self.announcer.poll(&mut self.nic, self.interface.ipv4_addr(), now);
-        let cells = self.sockets.cells();
-        self.interface.poll_egress(now, &mut self.nic, cells.common());
-        cells.send(&mut self.interface, &mut self.nic, now);
-        self.nic.kick();
+        let Self { nic, front, fragments, .. } = self;
+        front.wire.drops.note_many(Drop::FragmentRoom, fragments.expire(now));
+        if front.addressing.poll(now) {
+            front.readdress();
+        }
+        front.send_own(nic, now);
+        front.sockets.cells().send(&mut front.interface, nic, &mut front.wire, now);
+        nic.kick();
     }
 
     /// When the stack has something to do without a packet; `None` is never.
@@ -113,11 +114,10 @@ impl<N: Nic> Stack<N> {
         if self.nic.is_full() {
             return Some(now + FULL_WAIT);
         }
-        let cells = self.sockets.cells();
-        let common = self.interface.poll_at(now, cells.common());
-        let sockets = [cells.wake_at(), self.sockets.wake_at()];
-        let address = [self.addressing.wake_at(), self.announcer.wake_at()];
-        [common].into_iter().chain(sockets).chain(address).flatten().min()
+        let front = &mut self.front;
+        let sockets = [front.sockets.cells().wake_at(), front.sockets.wake_at()];
+        let own = [front.addressing.wake_at(), front.wire.link.wake_at()];
+        sockets.into_iter().chain(own).flatten().min()
     }
 
     /// Whether a packet waits that can be received now.
@@ -128,14 +128,47 @@ impl<N: Nic> Stack<N> {
 
     /// The lines.
     pub fn sockets(&mut self) -> &mut Sockets {
-        &mut self.sockets
+        &mut self.front.sockets
+    }
+
+    /// What was dropped, by reason.
+    pub fn drops(&mut self) -> Drops {
+        self.front.wire.drops.plus(&self.front.sockets.cells().drops)
     }
 
     /// The address, where there is one yet.
     #[must_use]
-    pub fn address(&self) -> Option<Ipv4Address> {
-        self.interface.ipv4_addr()
+    pub fn address(&self) -> Option<Ipv4Addr> {
+        self.front.wire.own.address()
     }
+}
+
+/// Takes one packet, out of its frame and with its other fragments.
+fn take<S: TxToken>(
+    front: &mut Front,
+    fragments: &mut Fragments,
+    arrival: Arrival<'_, S>,
+    now: Instant,
+) -> Result<(), Drop> {
+    let Arrival { bytes, mut is_sound, slot } = arrival;
+    let wire = &mut front.wire;
+    let (mut bytes, mac) = match wire.link.open(bytes, &wire.own, now)? {
+        Taken::Packet(bytes, mac) => (bytes, mac),
+        Taken::Question(question) => {
+            wire.link.answer(&question, slot);
+            return Ok(());
+        }
+        Taken::Done => return Ok(()),
+    };
+    let mut header = Header::read(bytes)?;
+    bytes = &mut bytes[..header.total];
+    if header.is_fragment {
+        header.check(&wire.own)?;
+        let Some(whole) = fragments.add(bytes, now)? else { return Ok(()) };
+        // A device vouches for whole segments only.
+        (header, bytes, is_sound) = (Header::read(whole)?, whole, false);
+    }
+    front.take(Packet { bytes, header, mac, is_sound }, slot, now)
 }
 
 impl<N: Nic> fmt::Debug for Stack<N> {

@@ -6,8 +6,6 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use super::checksum;
-
 /// The largest packet: all that a length in an IPv4 header can say, behind an Ethernet header.
 pub const PACKET_BYTES_MAX: usize = 14 + 65_535;
 
@@ -35,12 +33,6 @@ impl Merged {
         self.is_vouched_for = is_vouched_for;
     }
 
-    /// Whether the packet is sound, by the device's word or by its checksum.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.is_vouched_for || self.whole().is_none_or(checksum::is_right)
-    }
-
     /// Whether a packet has been begun that lacks buffers.
     #[must_use]
     pub fn is_partial(&self) -> bool {
@@ -56,10 +48,10 @@ impl Merged {
         self.missing = self.missing.saturating_sub(1);
     }
 
-    /// The packet, once it is whole.
-    #[must_use]
-    pub fn whole(&self) -> Option<&[u8]> {
-        (self.missing == 0 && self.end > 0).then(|| &self.bytes[..self.end])
+    /// The packet, once it is whole, and whether the device says that it is sound.
+    pub fn whole(&mut self) -> Option<(&mut [u8], bool)> {
+        let is_whole = self.missing == 0 && self.end > 0;
+        is_whole.then(|| (&mut self.bytes[..self.end], self.is_vouched_for))
     }
 
     /// Forgets the packet.
@@ -82,12 +74,17 @@ mod tests {
             assert!(merged.is_partial() && merged.whole().is_none());
         }
         merged.add(b"g");
-        assert_eq!((merged.is_partial(), merged.whole()), (false, Some(&b"abcdefg"[..])));
+        assert!(!merged.is_partial());
+        assert_eq!(merged.whole().unwrap(), (&mut b"abcdefg".to_owned()[..], true));
         merged.clear();
         assert!(!merged.is_partial() && merged.whole().is_none());
-        merged.begin(1, true);
+        merged.begin(1, false);
         merged.add(b"x");
-        assert_eq!(merged.whole(), Some(&b"x"[..]), "nothing of the last one");
+        assert_eq!(
+            merged.whole().unwrap(),
+            (&mut b"x".to_owned()[..], false),
+            "nothing of the last one"
+        );
     }
 
     #[test]
@@ -95,6 +92,6 @@ mod tests {
         let mut merged = Merged::default();
         merged.begin(40, true);
         (0..40).for_each(|_| merged.add(&[7; 2036]));
-        assert_eq!(merged.whole().map(<[u8]>::len), Some(PACKET_BYTES_MAX));
+        assert_eq!(merged.whole().map(|(bytes, _)| bytes.len()), Some(PACKET_BYTES_MAX));
     }
 }

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use app::buffers::HeapBuffers;
-use app::net::{Nic, Stack};
+use app::net::{Abilities, Arrival, Nic, Stack};
 use runtime_config::cmdline::Config;
-use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
+use smoltcp::phy::{self, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol,
@@ -23,14 +23,6 @@ struct Recorder {
     is_full: Rc<RefCell<bool>>,
 }
 
-struct Nothing;
-
-impl phy::RxToken for Nothing {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        read(&[])
-    }
-}
-
 struct Room(Frames);
 
 impl phy::TxToken for Room {
@@ -42,36 +34,26 @@ impl phy::TxToken for Room {
     }
 }
 
-impl Device for Recorder {
-    type RxToken<'a> = Nothing;
-    type TxToken<'a> = Room;
-
-    fn receive(&mut self, _now: Instant) -> Option<(Nothing, Room)> {
-        None
-    }
-
-    fn transmit(&mut self, _now: Instant) -> Option<Room> {
-        (!self.is_full()).then(|| Room(Rc::clone(&self.frames)))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = 1514;
-        capabilities
-    }
-}
-
 impl Nic for Recorder {
+    type Slot<'a> = Room;
+
     fn mac(&self) -> [u8; 6] {
         MAC
     }
 
-    fn kick(&mut self) {}
+    fn abilities(&self) -> Abilities {
+        Abilities { medium: Medium::Ethernet, mtu: 1500, cuts: None }
+    }
 
-    fn front(&mut self) -> Option<&[u8]> {
+    fn receive(&mut self) -> Option<Arrival<'_, Room>> {
         None
     }
+
+    fn transmit(&mut self) -> Option<Room> {
+        (!self.is_full()).then(|| Room(Rc::clone(&self.frames)))
+    }
+
+    fn kick(&mut self) {}
 
     fn pending(&self) -> bool {
         false

@@ -117,7 +117,8 @@ fn a_thousand_half_open_handshakes_cost_nobody_else() {
     assert_eq!(world.counter(&mut new, "connections_lost"), 0);
     assert_eq!(world.counter(&mut old, "clients"), 2);
     let waiting = world.counter(&mut old, "resp_sockets_handshaking");
-    assert!(waiting > 100, "{waiting} handshakes were waiting: the test proves nothing");
+    // The others were answered with cookies, which need no socket.
+    assert_eq!(waiting, 64, "handshakes with a socket");
     // Those who never came are given up.
     world.sleep(90);
     assert_eq!(world.counter(&mut old, "resp_sockets_handshaking"), 0);

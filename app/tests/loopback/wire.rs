@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use app::net::Nic;
-use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
+use app::net::{Abilities, Arrival, Nic};
+use smoltcp::phy::{self, Device, DeviceCapabilities, Medium, TxToken};
 use smoltcp::time::Instant;
-use smoltcp::wire::HardwareAddress;
 
 /// Packets that fit into one direction: as small as a device's ring, so that it fills up.
 const RING: usize = 64;
@@ -21,8 +20,8 @@ pub(crate) struct End {
     outgoing: Queue,
     /// Kicks so far.
     pub(crate) kicks: usize,
-    /// The packet that comes next, as it was looked at.
-    front: Vec<u8>,
+    /// The packet that was handed out last.
+    lent: Vec<u8>,
     /// Probes are lost on their way to this end, as in a relay that answers none.
     pub(crate) loses_probes: bool,
     /// Ports of this end whose packets are lost in both directions.
@@ -36,7 +35,7 @@ pub(crate) fn cable() -> (End, End) {
         incoming,
         outgoing,
         kicks: 0,
-        front: Vec::new(),
+        lent: Vec::new(),
         loses_probes: false,
         dead_ports: Vec::new(),
     };
@@ -95,7 +94,7 @@ impl phy::RxToken for Packet {
 #[derive(Debug)]
 pub(crate) struct Room(Queue, Vec<u16>);
 
-impl phy::TxToken for Room {
+impl TxToken for Room {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
         let mut packet = vec![0; length];
         let result = write(&mut packet);
@@ -112,7 +111,7 @@ impl Device for End {
 
     fn receive(&mut self, now: Instant) -> Option<(Packet, Room)> {
         self.lose();
-        let room = self.transmit(now)?;
+        let room = Device::transmit(self, now)?;
         let packet = self.incoming.borrow_mut().pop_front()?;
         Some((Packet(packet), room))
     }
@@ -131,21 +130,28 @@ impl Device for End {
 }
 
 impl Nic for End {
+    type Slot<'a> = Room;
+
     fn mac(&self) -> [u8; 6] {
         [0; 6]
     }
 
-    fn hardware(&self) -> HardwareAddress {
-        HardwareAddress::Ip
+    fn abilities(&self) -> Abilities {
+        Abilities { medium: Medium::Ip, mtu: 1500, cuts: None }
+    }
+
+    fn receive(&mut self) -> Option<Arrival<'_, Room>> {
+        let (Packet(packet), slot) = Device::receive(self, Instant::ZERO)?;
+        self.lent = packet;
+        Some(Arrival { bytes: &mut self.lent, is_sound: false, slot })
+    }
+
+    fn transmit(&mut self) -> Option<Room> {
+        Device::transmit(self, Instant::ZERO)
     }
 
     fn kick(&mut self) {
         self.kicks += 1;
-    }
-
-    fn front(&mut self) -> Option<&[u8]> {
-        self.front.clone_from(self.incoming.borrow().front()?);
-        Some(&self.front)
     }
 
     fn pending(&self) -> bool {

@@ -3,8 +3,7 @@
 use core::fmt;
 use core::num::NonZeroUsize;
 
-use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium};
-use smoltcp::time::Instant;
+use smoltcp::phy::Medium;
 use virtio_drivers::transport::pci::bus::{DeviceFunction, PciRoot};
 use virtio_drivers::transport::pci::{PciTransport, virtio_device_type};
 use virtio_drivers::transport::{DeviceStatus, DeviceType, Transport};
@@ -14,10 +13,10 @@ use crate::device::virtio::doorbell::Rings;
 use crate::device::virtio::error::NicError;
 use crate::device::virtio::hal::DirectHal;
 use crate::device::virtio::msix;
-use crate::device::virtio::packets::{FRAME_BYTES_MAX, RING};
-use crate::device::virtio::receive::{RECEIVE_RING, Receive, Received};
+use crate::device::virtio::packets::{MTU_MAX, MTU_MIN};
+use crate::device::virtio::receive::{RECEIVE_RING, Receive};
 use crate::device::virtio::transmit::{LARGE_FRAME_BYTES_MAX, Slot, TRANSMIT_RING, Transmit};
-use crate::net::Nic;
+use crate::net::{Abilities, Arrival, Nic};
 use crate::platform::bars::{self, Aperture};
 use crate::platform::virtio_pci::Layout;
 
@@ -25,6 +24,8 @@ use crate::platform::virtio_pci::Layout;
 const FEATURE_CHECKSUM: u64 = 1 << 0;
 /// VIRTIO_NET_F_GUEST_CSUM: the device says of packets in whether their checksums need a look.
 const FEATURE_GUEST_CHECKSUM: u64 = 1 << 1;
+/// VIRTIO_NET_F_MTU: the device says how long packets may be.
+const FEATURE_MTU: u64 = 1 << 3;
 /// VIRTIO_NET_F_GUEST_TSO4: packets in may be as large as IPv4 has them.
 const FEATURE_GUEST_TSO4: u64 = 1 << 7;
 /// VIRTIO_NET_F_HOST_TSO4: the device cuts packets out that are too large for the network.
@@ -39,6 +40,8 @@ const FEATURES_LARGE: u64 = FEATURE_CHECKSUM
     | FEATURE_MERGED;
 /// VIRTIO_NET_F_MAC: the device has an address.
 const FEATURE_MAC: u64 = 1 << 5;
+/// Where the configuration has it.
+const MTU_OFFSET: usize = 10;
 /// VIRTIO_F_VERSION_1.
 const FEATURE_VERSION_1: u64 = 1 << 32;
 
@@ -49,6 +52,8 @@ pub(crate) struct VirtioNic {
     mac: [u8; 6],
     /// Whether packets may be large.
     is_large: bool,
+    /// Bytes of the longest IPv4 packet.
+    mtu: usize,
     /// Resets the device when it is dropped, so it must go last.
     transport: PciTransport,
 }
@@ -65,7 +70,9 @@ impl VirtioNic {
 
         let transport = PciTransport::new::<DirectHal, _>(&mut root, device);
         let mut transport = transport.map_err(|_| NicError::Transport)?;
-        let is_large = negotiate(&mut transport)?;
+        let Agreed { is_large, has_mtu } = negotiate(&mut transport)?;
+        let mtu =
+            if has_mtu { transport.read_config_space::<u16>(MTU_OFFSET)?.into() } else { MTU_MAX };
         let mac = transport.read_config_space(0)?;
         let receive = Receive::try_new(&mut transport, is_large, || rings.doorbell(RECEIVE_RING))?;
         let transmit =
@@ -74,7 +81,8 @@ impl VirtioNic {
             return Err(NicError::NoMsix);
         }
         transport.finish_init();
-        let mut nic = Self { receive, transmit, mac, is_large, transport };
+        let mtu = mtu.clamp(MTU_MIN, MTU_MAX);
+        let mut nic = Self { receive, transmit, mac, is_large, mtu, transport };
         nic.receive.fill();
         nic.receive.kick();
         Ok(nic)
@@ -86,10 +94,17 @@ fn find(root: &PciRoot<PortAccess>) -> Option<DeviceFunction> {
     root.enumerate_bus(0).find(|(_, info)| is_network(info)).map(|(device, _)| device)
 }
 
-/// Resets the device and agrees on what both can: an address, virtio 1, and large packets, as which is
-/// returned. The event index is left out: without it the device says by one flag whether it wants
+/// What the device and this driver both can.
+#[derive(Clone, Copy, Debug)]
+struct Agreed {
+    is_large: bool,
+    has_mtu: bool,
+}
+
+/// Resets the device and agrees on what both can: an address, virtio 1, large packets, and how long others
+/// may be. The event index is left out: without it the device says by one flag whether it wants
 /// doorbells at all.
-fn negotiate(transport: &mut PciTransport) -> Result<bool, NicError> {
+fn negotiate(transport: &mut PciTransport) -> Result<Agreed, NicError> {
     let known = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
     transport.set_status(DeviceStatus::empty());
     transport.set_status(known);
@@ -99,54 +114,41 @@ fn negotiate(transport: &mut PciTransport) -> Result<bool, NicError> {
     }
     let is_large = offered & FEATURES_LARGE == FEATURES_LARGE;
     let large = if is_large { FEATURES_LARGE } else { 0 };
-    transport.write_driver_features(offered & (FEATURE_MAC | FEATURE_VERSION_1) | large);
+    let others = FEATURE_MAC | FEATURE_MTU | FEATURE_VERSION_1;
+    transport.write_driver_features(offered & others | large);
     transport.set_status(known | DeviceStatus::FEATURES_OK);
     if !transport.get_status().contains(DeviceStatus::FEATURES_OK) {
         return Err(NicError::Features);
     }
-    Ok(is_large)
-}
-
-impl Device for VirtioNic {
-    type RxToken<'a> = Received<'a>;
-    type TxToken<'a> = Slot<'a>;
-
-    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Slot<'_>)> {
-        // The slot first: a packet that was taken and cannot be answered would be lost.
-        let slot = self.transmit.take()?;
-        Some((self.receive.take()?, slot))
-    }
-
-    fn transmit(&mut self, _now: Instant) -> Option<Slot<'_>> {
-        self.transmit.take()
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = FRAME_BYTES_MAX;
-        capabilities.max_burst_size = Some(RING);
-        if self.is_large {
-            // The receive ring sees to those of packets in, the device to those of packets out.
-            capabilities.checksum.tcp = Checksum::None;
-            capabilities.segmentation.tcpv4 = NonZeroUsize::new(LARGE_FRAME_BYTES_MAX);
-        }
-        capabilities
-    }
+    Ok(Agreed { is_large, has_mtu: offered & FEATURE_MTU != 0 })
 }
 
 impl Nic for VirtioNic {
+    type Slot<'a> = Slot<'a>;
+
     fn mac(&self) -> [u8; 6] {
         self.mac
+    }
+
+    fn abilities(&self) -> Abilities {
+        let cuts = if self.is_large { NonZeroUsize::new(LARGE_FRAME_BYTES_MAX) } else { None };
+        Abilities { medium: Medium::Ethernet, mtu: self.mtu, cuts }
+    }
+
+    fn receive(&mut self) -> Option<Arrival<'_, Slot<'_>>> {
+        // The slot first: a packet that was taken and cannot be answered would be lost.
+        let slot = self.transmit.take()?;
+        let (bytes, is_sound) = self.receive.take()?;
+        Some(Arrival { bytes, is_sound, slot })
+    }
+
+    fn transmit(&mut self) -> Option<Slot<'_>> {
+        self.transmit.take()
     }
 
     fn kick(&mut self) {
         self.receive.kick();
         self.transmit.kick();
-    }
-
-    fn front(&mut self) -> Option<&[u8]> {
-        self.receive.front()
     }
 
     fn pending(&self) -> bool {

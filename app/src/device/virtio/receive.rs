@@ -5,7 +5,6 @@
 use alloc::boxed::Box;
 use core::sync::atomic::{Ordering, fence};
 
-use smoltcp::phy;
 use virtio_drivers::queue::VirtQueue;
 use virtio_drivers::transport::Transport;
 
@@ -15,15 +14,10 @@ use crate::device::virtio::hal::DirectHal;
 use crate::device::virtio::packets::{
     DATA_VALID, HEADER_BYTES, NEEDS_CHECKSUM, Packets, RING, Shape,
 };
-use crate::platform::checksum;
 use crate::platform::merged::Merged;
 
 /// The number of the receive ring.
 pub(crate) const RECEIVE_RING: u16 = 0;
-
-/// Damaged packets that are thrown away at one look: a flood of them must not keep the loop from its
-/// clients.
-const DAMAGED_MAX: usize = 8;
 
 /// The receive ring with its buffers.
 #[derive(Debug)]
@@ -40,8 +34,9 @@ pub(crate) struct Receive {
     is_busy: bool,
     /// The device interrupts with the next packet.
     is_armed: bool,
-    /// Where packets that lie in several buffers are put together, if there may be some. Then nobody
-    /// behind this looks at checksums.
+    /// The buffer of the packet that was handed out last.
+    lent: Option<u16>,
+    /// Where packets that lie in several buffers are put together, if there may be some.
     merged: Option<Merged>,
 }
 
@@ -61,6 +56,7 @@ impl Receive {
             is_dirty: false,
             is_busy: false,
             is_armed: true,
+            lent: None,
             merged: is_large.then(Merged::default),
         })
     }
@@ -83,63 +79,52 @@ impl Receive {
 
     /// Whether a packet waits.
     pub(crate) fn pending(&self) -> bool {
-        self.queue.can_pop() || self.is_merged()
+        self.queue.can_pop()
     }
 
-    /// The bytes of the next packet, or its buffer behind the header. Packets before it whose checksums
-    /// are wrong are thrown away.
-    pub(crate) fn front(&mut self) -> Option<&[u8]> {
-        if self.merged.is_some() {
-            let mut thrown_away = 0;
-            while !self.merge()? {
-                self.throw_away()?;
-                thrown_away += 1;
-                if thrown_away == DAMAGED_MAX {
-                    return None;
-                }
-            }
-        }
-        if self.is_merged() {
-            return self.merged.as_ref()?.whole();
+    /// The next packet, and whether the device vouches for the checksum of its TCP segment. Its
+    /// buffer goes back to the device at the next call, or with the kick.
+    pub(crate) fn take(&mut self) -> Option<(&mut [u8], bool)> {
+        self.give_back();
+        if self.merged.as_ref().is_some_and(Merged::is_partial) {
+            return self.merge(0);
         }
         let descriptor = self.queue.peek_used()?;
-        let buffer = self.buffers[usize::from(descriptor)];
-        // The device has let go of it, and it is not given back before it was taken.
-        Some(&self.packets.buffer(buffer)[HEADER_BYTES..])
-    }
-
-    fn is_merged(&self) -> bool {
-        self.merged.as_ref().is_some_and(|merged| merged.whole().is_some())
-    }
-
-    /// Puts the next packet together if it lies in several buffers, and says whether its checksum is
-    /// right. `None` where not all of it is there.
-    fn merge(&mut self) -> Option<bool> {
-        if self.is_merged() {
-            return Some(true);
-        }
-        let is_new = !self.merged.as_ref()?.is_partial();
-        let descriptor = self.queue.peek_used()?;
+        self.is_busy = true;
+        // The device has let go of it.
         let memory = self.packets.buffer(self.buffers[usize::from(descriptor)]);
-        let (header, frame) = memory.split_at(HEADER_BYTES);
-        let is_vouched_for = header[0] & (NEEDS_CHECKSUM | DATA_VALID) != 0;
-        let buffers = u16::from_le_bytes([header[10], header[11]]);
-        if is_new && buffers <= 1 {
-            return Some(is_vouched_for || checksum::is_right(frame));
+        let is_sound = memory[0] & (NEEDS_CHECKSUM | DATA_VALID) != 0;
+        let buffers = u16::from_le_bytes([memory[10], memory[11]]);
+        if let Some(merged) = self.merged.as_mut().filter(|_| buffers > 1) {
+            merged.begin(buffers, is_sound);
+            return self.merge(HEADER_BYTES);
         }
-        if is_new {
-            self.merged.as_mut()?.begin(buffers, is_vouched_for);
-        }
-        // Only the first buffer of a packet has a header.
-        let mut start = if is_new { HEADER_BYTES } else { 0 };
+        let (buffer, end) = self.pop()?;
+        self.lent = Some(buffer);
+        let bytes = &mut self.packets.buffer(buffer)[HEADER_BYTES..end.max(HEADER_BYTES)];
+        // Without large packets the device says nothing of checksums.
+        Some((bytes, is_sound && self.merged.is_some()))
+    }
+
+    /// Puts a packet together that lies in several buffers. `None` where not all of it is there. Only the
+    /// first buffer has a header, of so many bytes.
+    fn merge(&mut self, mut start: usize) -> Option<(&mut [u8], bool)> {
         while self.merged.as_ref()?.is_partial() {
             let (buffer, end) = self.pop()?;
+            self.is_busy = true;
             let bytes = &self.packets.buffer(buffer)[start..end.max(start)];
             self.merged.as_mut()?.add(bytes);
             self.put(buffer);
             start = 0;
         }
-        Some(self.merged.as_ref()?.is_sound())
+        self.merged.as_mut()?.whole()
+    }
+
+    /// Gives the buffer back whose packet was handed out last.
+    fn give_back(&mut self) {
+        if let Some(buffer) = self.lent.take() {
+            self.put(buffer);
+        }
     }
 
     /// Takes the next buffer back from the device; where its last byte is.
@@ -155,33 +140,11 @@ impl Receive {
         Some((buffer, bytes.min(room)))
     }
 
-    /// Gives the next packet back to the device, unread: for who waits for packets none has come.
-    fn throw_away(&mut self) -> Option<()> {
-        if self.is_merged() {
-            self.merged.as_mut()?.clear();
-        } else {
-            let (buffer, _) = self.pop()?;
-            self.put(buffer);
-        }
-        Some(())
-    }
-
-    /// Takes the next packet, after [`front`](Self::front) has shown it.
-    pub(crate) fn take(&mut self) -> Option<Received<'_>> {
-        let place = if self.is_merged() {
-            Place::Merged
-        } else {
-            let (buffer, end) = self.pop()?;
-            Place::Buffer(buffer, end.max(HEADER_BYTES))
-        };
-        self.is_busy = true;
-        Some(Received { ring: self, place })
-    }
-
     /// Ends a turn: tells the device of returned buffers if it waits for some, and asks for an
     /// interrupt only if the turn took no packet. A CPU that finds packets looks again by itself;
     /// one that finds none may go to sleep.
     pub(crate) fn kick(&mut self) {
+        self.give_back();
         let wants_interrupt = !self.is_busy;
         self.is_busy = false;
         if wants_interrupt != self.is_armed {
@@ -196,40 +159,5 @@ impl Receive {
             self.doorbell.ring();
         }
         self.is_dirty = false;
-    }
-}
-
-/// A received packet; its buffer goes back to the device when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Received<'a> {
-    ring: &'a mut Receive,
-    place: Place,
-}
-
-/// Where a packet lies.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// In a buffer, up to its last byte.
-    Buffer(u16, usize),
-    /// Put together from several.
-    Merged,
-}
-
-impl phy::RxToken for Received<'_> {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        let ring = &mut *self.ring;
-        read(match self.place {
-            Place::Buffer(buffer, end) => &ring.packets.buffer(buffer)[HEADER_BYTES..end],
-            Place::Merged => ring.merged.as_ref().and_then(Merged::whole).unwrap_or_default(),
-        })
-    }
-}
-
-impl Drop for Received<'_> {
-    fn drop(&mut self) {
-        match self.place {
-            Place::Buffer(buffer, _) => self.ring.put(buffer),
-            Place::Merged => self.ring.merged.iter_mut().for_each(Merged::clear),
-        }
     }
 }

@@ -7,7 +7,7 @@
 use siphasher::sip::SipHasher24;
 use smoltcp::time::{Duration, Instant};
 
-use super::route::Key;
+use crate::net::route::Key;
 
 /// A cookie is valid in the slot of time in which it was made, and in the next one: for 64 to 128 s.
 const SLOT: Duration = Duration::from_secs(64);
@@ -23,11 +23,11 @@ const SACK_BIT: u32 = 1 << 3;
 
 /// Options of a SYN that a cookie holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Offer {
+pub(in crate::net) struct Offer {
     /// Bytes of the longest segment that the client takes.
-    pub(super) mss: u16,
+    pub(in crate::net) mss: u16,
     /// Whether the client takes selective acknowledgements.
-    pub(super) sack: bool,
+    pub(in crate::net) sack: bool,
 }
 
 impl Offer {
@@ -47,24 +47,30 @@ impl Offer {
 
 /// Makes cookies and opens them.
 #[derive(Clone, Debug)]
-pub(super) struct Cookies {
+pub(in crate::net) struct Cookies {
     hasher: SipHasher24,
 }
 
 impl Cookies {
     /// Takes a key that is unknown outside.
-    pub(super) fn new(seed: [u64; 2]) -> Self {
+    pub(in crate::net) fn new(seed: [u64; 2]) -> Self {
         Self { hasher: SipHasher24::new_with_keys(seed[0], seed[1]) }
     }
 
     /// The number with which a SYN is answered.
-    pub(super) fn number(&self, key: &Key, client_number: u32, offer: Offer, now: Instant) -> u32 {
+    pub(in crate::net) fn number(
+        &self,
+        key: &Key,
+        client_number: u32,
+        offer: Offer,
+        now: Instant,
+    ) -> u32 {
         self.seal(key, client_number, offer.to_bits(), slot_of(now))
     }
 
     /// Opens the cookie of an ACK, which is the number that it acknowledges less 1; `client_number` is its own
     /// number less 1. Returns `None` if the cookie was made for another connection, too long ago, or never.
-    pub(super) fn open(
+    pub(in crate::net) fn open(
         &self,
         key: &Key,
         client_number: u32,

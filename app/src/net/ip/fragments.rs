@@ -11,7 +11,7 @@ use core::mem;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::Ipv4Packet;
 
-use super::drops::Drop;
+use crate::net::drops::Drop;
 use datagram::{Datagram, Identity, Piece};
 
 /// Packets that may be incomplete at the same time. A path that cuts the segments of a client reorders few of
@@ -27,7 +27,7 @@ const COMPLETE_WITHIN: Duration = Duration::from_secs(15);
 
 /// Packets of which some fragments have come.
 #[derive(Debug)]
-pub(super) struct Fragments {
+pub(in crate::net) struct Fragments {
     places: Vec<Datagram>,
     /// Incomplete packets that were given up since [`expire`](Self::expire) was called.
     given_up: usize,
@@ -35,7 +35,7 @@ pub(super) struct Fragments {
 
 impl Fragments {
     /// Takes the memory for all places: 33 KiB.
-    pub(super) fn new() -> Self {
+    pub(in crate::net) fn new() -> Self {
         let places = (0..PLACES).map(|_| Datagram::new()).collect();
         Self { places, given_up: 0 }
     }
@@ -51,7 +51,11 @@ impl Fragments {
     /// - [`Drop::IpHeader`]: the header contradicts itself.
     /// - [`Drop::Fragment`]: the fragment contradicts another one, or ends behind the longest packet, or is empty.
     ///   Further fragments of the same packet are refused too.
-    pub(super) fn add(&mut self, packet: &[u8], now: Instant) -> Result<Option<&mut [u8]>, Drop> {
+    pub(in crate::net) fn add(
+        &mut self,
+        packet: &[u8],
+        now: Instant,
+    ) -> Result<Option<&mut [u8]>, Drop> {
         let packet = Ipv4Packet::new_checked(packet).map_err(|_| Drop::IpHeader)?;
         let identity = Identity::of(&packet);
         let piece = Piece::try_of(packet).ok_or(Drop::Fragment);
@@ -76,7 +80,7 @@ impl Fragments {
 
     /// Gives up packets that are not complete in time. Returns the number of incomplete packets that were given
     /// up since the last call, for their time or for their place.
-    pub(super) fn expire(&mut self, now: Instant) -> usize {
+    pub(in crate::net) fn expire(&mut self, now: Instant) -> usize {
         self.give_up_late(now);
         mem::take(&mut self.given_up)
     }

@@ -8,14 +8,12 @@
 
 use core::net::Ipv4Addr;
 
-use smoltcp::phy::{Medium, TxToken};
+use smoltcp::phy::TxToken;
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{
-    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol,
-    EthernetRepr,
-};
+use smoltcp::wire::EthernetAddress;
 
-use super::nic::Nic;
+use super::arp;
+use crate::net::nic::Nic;
 
 /// How often an address is announced (RFC 5227, `ANNOUNCE_NUM`).
 const COUNT: u8 = 2;
@@ -49,13 +47,9 @@ impl Announcer {
             return;
         }
         let Some(address) = address else { return };
-        if nic.capabilities().medium != Medium::Ethernet {
-            self.left = 0;
-            return;
-        }
         let mac = EthernetAddress(nic.mac());
-        if let Some(token) = nic.transmit(now) {
-            token.consume(frame_bytes(), |bytes| write(bytes, mac, address));
+        if let Some(slot) = nic.transmit() {
+            slot.consume(arp::FRAME_BYTES, |bytes| write(bytes, mac, address));
             self.left -= 1;
             self.due = now + INTERVAL;
         }
@@ -67,36 +61,15 @@ impl Announcer {
     }
 }
 
-/// The request for a machine's own address (RFC 5227 section 3): sender and target are the same.
-fn request(mac: EthernetAddress, address: Ipv4Addr) -> ArpRepr {
-    ArpRepr::EthernetIpv4 {
-        operation: ArpOperation::Request,
-        source_hardware_addr: mac,
-        source_protocol_addr: address,
-        target_hardware_addr: EthernetAddress([0; 6]),
-        target_protocol_addr: address,
-    }
-}
-
-fn frame_bytes() -> usize {
-    let request = request(EthernetAddress::BROADCAST, Ipv4Addr::UNSPECIFIED);
-    EthernetFrame::<&[u8]>::buffer_len(request.buffer_len())
-}
-
+/// Writes the request for a machine's own address (RFC 5227 section 3): sender and target are the same.
 fn write(bytes: &mut [u8], mac: EthernetAddress, address: Ipv4Addr) {
-    let mut frame = EthernetFrame::new_unchecked(bytes);
-    let header = EthernetRepr {
-        src_addr: mac,
-        dst_addr: EthernetAddress::BROADCAST,
-        ethertype: EthernetProtocol::Arp,
-    };
-    header.emit(&mut frame);
-    request(mac, address).emit(&mut ArpPacket::new_unchecked(frame.payload_mut()));
+    let request = arp::question(mac, address, address);
+    arp::write_to(bytes, &request, EthernetAddress::BROADCAST);
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
+    use smoltcp::wire::{ArpPacket, ArpRepr, EthernetFrame, EthernetProtocol};
 
     use super::*;
 
@@ -104,12 +77,13 @@ mod tests {
     fn the_frame_is_a_request_for_the_own_address() {
         let mac = EthernetAddress([2, 0, 0, 0, 0, 7]);
         let address = Ipv4Addr::new(10, 0, 2, 15);
-        let mut bytes = vec![0; frame_bytes()];
+        let mut bytes = vec![0; arp::FRAME_BYTES];
         write(&mut bytes, mac, address);
         let frame = EthernetFrame::new_checked(&bytes[..]).unwrap();
         assert_eq!(frame.dst_addr(), EthernetAddress::BROADCAST);
         assert_eq!((frame.src_addr(), frame.ethertype()), (mac, EthernetProtocol::Arp));
         let packet = ArpPacket::new_checked(frame.payload()).unwrap();
-        assert_eq!(ArpRepr::parse(&packet).unwrap(), request(mac, address));
+        let expected = arp::question(mac, address, address);
+        assert_eq!(ArpRepr::parse(&packet).unwrap(), expected);
     }
 }

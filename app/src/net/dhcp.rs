@@ -1,0 +1,225 @@
+//! A DHCP client (RFC 2131 section 4.4) without sockets or a clock: messages in, packets and events out.
+//!
+//! [`Client`] keeps the state, [`message`] reads what servers say, [`lease`] decides what of it can be used,
+//! [`deadlines`] has the times of a lease, [`pace`] those between messages, and [`outgoing`] writes packets. In
+//! any second at most two packets are sent, and each kind of nonsense is logged once until another
+//! acknowledgement is taken.
+//!
+//! The client takes the first offer that it can use. It does not ask for the address that it had before a
+//! boot, and does not look whether another machine has the offered one.
+
+mod binding;
+mod deadlines;
+mod exchange;
+mod lease;
+mod message;
+mod notes;
+mod options;
+mod outgoing;
+mod pace;
+mod random;
+
+use smoltcp::time::Instant;
+use smoltcp::wire::{DhcpMessageType, EthernetAddress, Ipv4Cidr};
+
+use super::drops::Drop;
+use binding::Binding;
+use deadlines::Deadlines;
+use exchange::Exchange;
+use lease::Refusal;
+use message::ServerMessage;
+use notes::{Note, Notes};
+use random::Random;
+
+pub(super) use lease::AddressLease;
+pub(super) use outgoing::Outgoing;
+
+/// A change of the address that the client may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A server has acknowledged the lease, for the first time or again. Everything in it counts.
+    Bound(AddressLease),
+    /// The address must not be used any longer.
+    Lost(Ipv4Cidr, Loss),
+}
+
+/// The reason why a lease has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// A server has refused to renew it.
+    Refused,
+    /// Its time is over.
+    Expired,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// INIT and SELECTING: servers are asked for offers.
+    Selecting,
+    /// REQUESTING: one offer is asked for.
+    Requesting(outgoing::Offer),
+    /// BOUND, and RENEWING or REBINDING from the first request on.
+    Bound(Binding),
+}
+
+/// The client. Callers first call [`poll`](Self::poll), then [`packet`](Self::packet) until it has none.
+#[derive(Debug)]
+pub(super) struct Client {
+    mac: EthernetAddress,
+    random: Random,
+    state: State,
+    exchange: Exchange,
+    /// Leases and offers that were lost since the last renewal.
+    failures: u32,
+    notes: Notes,
+}
+
+impl Client {
+    /// Begins to look for servers at `now`. The seed chooses transaction ids and jitter.
+    pub(super) fn new(mac: EthernetAddress, seed: u64, now: Instant) -> Self {
+        let mut random = Random::new(seed);
+        let exchange = Exchange::new(&mut random, now, Some(now));
+        let notes = Notes::default();
+        Self { mac, random, state: State::Selecting, exchange, failures: 0, notes }
+    }
+
+    /// Takes the payload of a UDP datagram to the client's port.
+    ///
+    /// # Errors
+    /// [`Drop::Dhcp`] for what is damaged, is not an answer to this client's last question, or offers what
+    /// cannot be used. It changes nothing.
+    pub(super) fn hear(&mut self, payload: &[u8], now: Instant) -> Result<Option<Event>, Drop> {
+        let message = ServerMessage::parse(payload, self.exchange.xid(), self.mac);
+        let message = message.ok_or(Drop::Dhcp)?;
+        match (self.state, message.kind) {
+            (State::Selecting, DhcpMessageType::Offer) if self.exchange.is_asked() => {
+                self.take_offer(&message, now)
+            }
+            (State::Requesting(offer), DhcpMessageType::Ack | DhcpMessageType::Nak) => {
+                if message.server != offer.server {
+                    return Err(Drop::Dhcp);
+                }
+                self.take_answer(&message, None, now)
+            }
+            (State::Bound(binding), DhcpMessageType::Ack | DhcpMessageType::Nak)
+                if self.exchange.is_asked() =>
+            {
+                if message.server != binding.server && !binding.is_rebinding(now) {
+                    return Err(Drop::Dhcp);
+                }
+                self.take_answer(&message, Some(binding), now)
+            }
+            // Another server's offer, for instance.
+            _ => Ok(None),
+        }
+    }
+
+    fn take_offer(
+        &mut self,
+        message: &ServerMessage<'_>,
+        now: Instant,
+    ) -> Result<Option<Event>, Drop> {
+        lease::of(message, None).map_err(|refusal| self.refuse(message, refusal))?;
+        self.state = State::Requesting(message.offer());
+        self.exchange.ask_at(now);
+        Ok(None)
+    }
+
+    fn take_answer(
+        &mut self,
+        message: &ServerMessage<'_>,
+        binding: Option<Binding>,
+        now: Instant,
+    ) -> Result<Option<Event>, Drop> {
+        if message.kind == DhcpMessageType::Nak {
+            if self.notes.is_new(Note::Nak) {
+                log::warn!("DHCP server {} refuses the request", message.server);
+            }
+            self.restart(now);
+            return Ok(binding.map(|binding| Event::Lost(binding.lease.address, Loss::Refused)));
+        }
+        let previous = binding.map(|binding| binding.lease);
+        let (lease, ignored) = lease::of(message, previous.as_ref())
+            .map_err(|refusal| self.refuse(message, refusal))?;
+        self.notes.acknowledged(message, ignored);
+        if binding.is_some() {
+            self.failures = 0;
+        }
+        let deadlines = Deadlines::of(message, now);
+        self.exchange = Exchange::new(&mut self.random, now, deadlines.map(|at| at.renew_at));
+        self.state = State::Bound(Binding { lease, server: message.server, deadlines });
+        Ok(Some(Event::Bound(lease)))
+    }
+
+    fn refuse(&mut self, message: &ServerMessage<'_>, refusal: Refusal) -> Drop {
+        if self.notes.is_new(Note::Refused) {
+            log::warn!("DHCP server {} offers {refusal}", message.server);
+        }
+        Drop::Dhcp
+    }
+
+    /// Returns to INIT after a failure; every further failure doubles the pause.
+    fn restart(&mut self, now: Instant) {
+        let pause = pace::restart(self.failures, &mut self.random);
+        self.failures = self.failures.saturating_add(1);
+        self.state = State::Selecting;
+        self.exchange = Exchange::new(&mut self.random, now, Some(now + pause));
+    }
+
+    /// Ends what has lasted too long: a lease, or the wait for an acknowledgement.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Event> {
+        if !self.is_over(now) {
+            return None;
+        }
+        let event = match self.state {
+            State::Bound(binding) => Some(Event::Lost(binding.lease.address, Loss::Expired)),
+            State::Selecting | State::Requesting(_) => None,
+        };
+        self.restart(now);
+        event
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        match self.state {
+            State::Selecting => false,
+            State::Requesting(_) => {
+                self.exchange.is_due(now) && self.exchange.sent() >= pace::REQUESTS_MAX
+            }
+            State::Bound(binding) => binding.deadlines.is_some_and(|at| at.expire_at <= now),
+        }
+    }
+
+    /// Takes the packet that is to be sent now, if there is one. It counts as sent.
+    pub(super) fn packet(&mut self, now: Instant) -> Option<Outgoing> {
+        if !self.exchange.is_due(now) || self.is_over(now) {
+            return None;
+        }
+        let header = self.exchange.header(self.mac, now);
+        let sent = self.exchange.sent();
+        let (packet, next_at) = match &self.state {
+            State::Selecting => {
+                let pause = pace::discover(sent, self.failures, &mut self.random);
+                (outgoing::discover(&header), Some(now + pause))
+            }
+            State::Requesting(offer) => {
+                let pause = pace::request(sent, &mut self.random);
+                (outgoing::request(&header, *offer), Some(now + pause))
+            }
+            State::Bound(binding) => (binding.request(&header, now), binding.next_request_at(now)),
+        };
+        self.exchange.note_sent(next_at);
+        Some(packet)
+    }
+
+    /// When [`poll`](Self::poll) or [`packet`](Self::packet) has something to do; `None` is never.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        let expire_at = match self.state {
+            State::Bound(binding) => binding.deadlines.map(|at| at.expire_at),
+            State::Selecting | State::Requesting(_) => None,
+        };
+        [self.exchange.due(), expire_at].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests;

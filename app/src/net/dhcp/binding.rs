@@ -1,0 +1,41 @@
+//! A lease that is in use, and how it is renewed.
+
+use core::net::Ipv4Addr;
+
+use smoltcp::time::Instant;
+
+use super::deadlines::Deadlines;
+use super::lease::AddressLease;
+use super::outgoing::{self, Header, Outgoing};
+
+/// A lease, its server and its times.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Binding {
+    /// What the server gave.
+    pub(super) lease: AddressLease,
+    /// The server that gave it.
+    pub(super) server: Ipv4Addr,
+    /// Its times; `None` if it never ends.
+    pub(super) deadlines: Option<Deadlines>,
+}
+
+impl Binding {
+    /// Whether every server is asked, because its own one has not answered.
+    pub(super) fn is_rebinding(&self, now: Instant) -> bool {
+        self.deadlines.is_some_and(|at| at.rebind_at <= now)
+    }
+
+    /// The request that renews the lease.
+    pub(super) fn request(&self, header: &Header, now: Instant) -> Outgoing {
+        let to = match self.is_rebinding(now) {
+            true => Ipv4Addr::BROADCAST,
+            false => self.server,
+        };
+        outgoing::renew(header, self.lease.address.address(), to)
+    }
+
+    /// When the request after one that is sent now is sent.
+    pub(super) fn next_request_at(&self, now: Instant) -> Option<Instant> {
+        self.deadlines.and_then(|at| at.next_request_at(now))
+    }
+}

@@ -1,0 +1,122 @@
+//! The address of this machine, and which others are on its link.
+
+use core::net::Ipv4Addr;
+
+use smoltcp::wire::Ipv4Cidr;
+
+/// The address and the gateway, where there are some.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::net) struct Addresses {
+    own: Option<Ipv4Cidr>,
+    gateway: Option<Ipv4Addr>,
+}
+
+impl Addresses {
+    /// An address with its network, and a gateway.
+    pub(in crate::net) fn new(own: Option<Ipv4Cidr>, gateway: Option<Ipv4Addr>) -> Self {
+        Self { own, gateway }
+    }
+
+    /// The address of this machine.
+    pub(in crate::net) fn address(&self) -> Option<Ipv4Addr> {
+        self.own.map(|own| own.address())
+    }
+
+    /// The gateway.
+    pub(in crate::net) fn gateway(&self) -> Option<Ipv4Addr> {
+        self.gateway
+    }
+
+    /// Whether an address is that of this machine.
+    pub(in crate::net) fn is_own(&self, address: Ipv4Addr) -> bool {
+        self.address() == Some(address)
+    }
+
+    /// Whether a machine with this address may be on the link.
+    pub(in crate::net) fn is_neighbor(&self, address: Ipv4Addr) -> bool {
+        let is_near = self.own.is_some_and(|own| own.contains_addr(&address));
+        is_host(address)
+            && !self.is_own(address)
+            && !self.is_broadcast(address)
+            && (is_near || self.gateway == Some(address))
+    }
+
+    /// Whether a packet may come from there.
+    pub(in crate::net) fn is_source(&self, address: Ipv4Addr) -> bool {
+        is_host(address) && !self.is_own(address) && !self.is_broadcast(address)
+    }
+
+    /// Where a packet to an address is sent on the link.
+    pub(in crate::net) fn next_hop(&self, target: Ipv4Addr) -> Option<Ipv4Addr> {
+        if self.is_neighbor(target) {
+            return Some(target);
+        }
+        self.gateway.filter(|_| self.is_source(target))
+    }
+
+    /// Whether an address means all machines of the network, or none. Networks of one or two addresses
+    /// have neither (RFC 3021).
+    fn is_broadcast(&self, address: Ipv4Addr) -> bool {
+        let Some(own) = self.own else { return false };
+        if own.prefix_len() >= 31 || !own.contains_addr(&address) {
+            return false;
+        }
+        let hosts = u32::MAX.checked_shr(u32::from(own.prefix_len())).unwrap_or(0);
+        let host = address.to_bits() & hosts;
+        host == 0 || host == hosts
+    }
+}
+
+/// Whether one machine outside this one may have an address (RFC 1122 section 3.2.1.3, RFC 6890).
+fn is_host(address: Ipv4Addr) -> bool {
+    !(address.octets()[0] == 0 || address.is_loopback() || address.octets()[0] >= 224)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(own: &str, prefix: u8, gateway: Option<&str>) -> Addresses {
+        let own = Ipv4Cidr::new(own.parse().unwrap(), prefix);
+        Addresses::new(Some(own), gateway.map(|gateway| gateway.parse().unwrap()))
+    }
+
+    fn hop(addresses: &Addresses, target: &str) -> Option<String> {
+        addresses.next_hop(target.parse().unwrap()).map(|next| next.to_string())
+    }
+
+    #[test]
+    fn the_next_hop_is_the_neighbour_or_the_gateway() {
+        let routed = addresses("10.0.2.15", 24, Some("10.0.2.2"));
+        assert_eq!(hop(&routed, "10.0.2.7").as_deref(), Some("10.0.2.7"));
+        assert_eq!(hop(&routed, "192.0.2.1").as_deref(), Some("10.0.2.2"));
+        let local = addresses("10.0.2.15", 24, None);
+        assert_eq!(hop(&local, "192.0.2.1"), None);
+        let alone = addresses("10.0.2.15", 32, Some("10.0.2.2"));
+        assert_eq!(hop(&alone, "10.0.2.2").as_deref(), Some("10.0.2.2"));
+        assert_eq!(hop(&alone, "10.0.2.7").as_deref(), Some("10.0.2.2"));
+        let pair = addresses("10.0.2.14", 31, None);
+        assert_eq!(hop(&pair, "10.0.2.15").as_deref(), Some("10.0.2.15"));
+        assert_eq!(hop(&Addresses::default(), "10.0.2.7"), None);
+    }
+
+    #[test]
+    fn nothing_goes_to_what_is_no_single_machine() {
+        let routed = addresses("10.0.2.15", 24, Some("10.0.2.2"));
+        for target in [
+            "0.0.0.0",
+            "0.0.0.1",
+            "127.0.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "10.0.2.0",
+            "10.0.2.255",
+            "10.0.2.15",
+        ] {
+            assert_eq!(hop(&routed, target), None, "{target}");
+            assert!(!routed.is_source(target.parse().unwrap()), "{target}");
+            assert!(!routed.is_neighbor(target.parse().unwrap()), "{target}");
+        }
+    }
+}

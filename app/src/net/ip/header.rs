@@ -1,0 +1,138 @@
+//! The header of an IPv4 packet.
+
+use core::net::Ipv4Addr;
+
+use super::addresses::Addresses;
+use crate::net::drops::Drop;
+
+/// Bytes of a header without options.
+pub(in crate::net) const HEADER_BYTES: usize = 20;
+
+/// Protocols.
+pub(in crate::net) const ICMP: u8 = 1;
+pub(in crate::net) const TCP: u8 = 6;
+pub(in crate::net) const UDP: u8 = 17;
+
+/// More fragments follow, and where in the packet this one is.
+const MORE_AND_OFFSET: u16 = 0x3fff;
+
+/// What a header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) struct Header {
+    pub(in crate::net) source: Ipv4Addr,
+    pub(in crate::net) target: Ipv4Addr,
+    pub(in crate::net) protocol: u8,
+    /// Bytes of the header with its options.
+    pub(in crate::net) bytes: usize,
+    /// Bytes of the packet; behind them is padding.
+    pub(in crate::net) total: usize,
+    pub(in crate::net) is_fragment: bool,
+}
+
+impl Header {
+    /// Reads the header of a packet and checks it.
+    pub(in crate::net) fn read(packet: &[u8]) -> Result<Self, Drop> {
+        let fixed: &[u8; HEADER_BYTES] = packet.first_chunk().ok_or(Drop::IpHeader)?;
+        let bytes = usize::from(fixed[0] & 0xf) * 4;
+        let total = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
+        if fixed[0] >> 4 != 4 || bytes < HEADER_BYTES || total < bytes || total > packet.len() {
+            return Err(Drop::IpHeader);
+        }
+        let halves = packet[..bytes].chunks_exact(2);
+        let sum: u32 = halves.map(|half| u32::from(u16::from_be_bytes([half[0], half[1]]))).sum();
+        if (sum >> 16) + (sum & 0xffff) != 0xffff {
+            return Err(Drop::IpChecksum);
+        }
+        let address =
+            |at: usize| Ipv4Addr::new(fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]);
+        let is_fragment = u16::from_be_bytes([fixed[6], fixed[7]]) & MORE_AND_OFFSET != 0;
+        let (source, target) = (address(12), address(16));
+        Ok(Self { source, target, protocol: fixed[9], bytes, total, is_fragment })
+    }
+
+    /// Checks that the packet is for this machine, and comes from another one.
+    pub(in crate::net) fn check(&self, own: &Addresses) -> Result<(), Drop> {
+        if !own.is_own(self.target) {
+            return Err(Drop::IpTarget);
+        }
+        if !own.is_source(self.source) {
+            return Err(Drop::IpSource);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smoltcp::phy::ChecksumCapabilities;
+    use smoltcp::wire::{IpProtocol, Ipv4Cidr, Ipv4Packet, Ipv4Repr};
+
+    use super::*;
+
+    const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+    const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+
+    fn packet(source: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
+        let repr = Ipv4Repr {
+            src_addr: source,
+            dst_addr: target,
+            next_header: IpProtocol::Tcp,
+            payload_len: 20,
+            hop_limit: 64,
+        };
+        let mut bytes = vec![0; 46];
+        let mut packet = Ipv4Packet::new_unchecked(&mut bytes);
+        repr.emit(&mut packet, &ChecksumCapabilities::default());
+        bytes
+    }
+
+    #[test]
+    fn a_header_is_read() {
+        let header = Header::read(&packet(PEER, OWN)).unwrap();
+        assert_eq!((header.source, header.target, header.protocol), (PEER, OWN, TCP));
+        assert_eq!((header.bytes, header.total, header.is_fragment), (20, 40, false));
+    }
+
+    #[test]
+    fn headers_that_contradict_themselves_are_refused() {
+        let whole = packet(PEER, OWN);
+        for cut in 0..40 {
+            assert_eq!(Header::read(&whole[..cut]), Err(Drop::IpHeader), "{cut}");
+        }
+        for (at, byte) in [(0, 0x65), (0, 0x44), (0, 0x4f), (2, 0xff), (3, 19)] {
+            let mut other = whole.clone();
+            other[at] = byte;
+            let refused = Header::read(&other).unwrap_err();
+            assert!(matches!(refused, Drop::IpHeader | Drop::IpChecksum), "byte {at}");
+        }
+        for at in 0..HEADER_BYTES {
+            let mut other = whole.clone();
+            other[at] ^= 0x10;
+            assert!(Header::read(&other).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn fragments_are_known() {
+        for (at, byte, expected) in [(6, 0x20, true), (7, 1, true), (6, 0x40, false)] {
+            let mut bytes = packet(PEER, OWN);
+            bytes[6..8].fill(0);
+            bytes[at] = byte;
+            Ipv4Packet::new_unchecked(&mut bytes).fill_checksum();
+            assert_eq!(Header::read(&bytes).unwrap().is_fragment, expected);
+        }
+    }
+
+    #[test]
+    fn packets_of_others_and_from_nobody_are_refused() {
+        let own = Addresses::new(Some(Ipv4Cidr::new(OWN, 24)), None);
+        let check = |source, target| Header::read(&packet(source, target)).unwrap().check(&own);
+        assert_eq!(check(PEER, OWN), Ok(()));
+        assert_eq!(check(Ipv4Addr::new(192, 0, 2, 1), OWN), Ok(()));
+        assert_eq!(check(PEER, Ipv4Addr::new(10, 0, 2, 16)), Err(Drop::IpTarget));
+        assert_eq!(check(PEER, Ipv4Addr::BROADCAST), Err(Drop::IpTarget));
+        for source in [OWN, Ipv4Addr::BROADCAST, Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED] {
+            assert_eq!(check(source, OWN), Err(Drop::IpSource), "{source}");
+        }
+    }
+}

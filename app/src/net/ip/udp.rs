@@ -1,0 +1,28 @@
+//! DHCP messages in UDP datagrams (RFC 768).
+
+use smoltcp::wire::{IpAddress, UdpPacket};
+
+use super::header::Header;
+use crate::net::drops::Drop;
+
+/// The ports of DHCP (RFC 2131 section 4.1).
+const SERVER: u16 = 67;
+const CLIENT: u16 = 68;
+
+/// The message of a DHCP server in a packet, `None` where it is something else. The checksum is looked at
+/// unless the device vouches for it: some servers on the same host leave it to a device.
+pub(in crate::net) fn message_to_client<'a>(
+    header: &Header,
+    packet: &'a [u8],
+    is_sound: bool,
+) -> Result<Option<&'a [u8]>, Drop> {
+    let Ok(datagram) = UdpPacket::new_checked(&packet[header.bytes..]) else { return Ok(None) };
+    if (datagram.src_port(), datagram.dst_port()) != (SERVER, CLIENT) {
+        return Ok(None);
+    }
+    let [source, target] = [header.source, header.target].map(IpAddress::Ipv4);
+    if !is_sound && !datagram.verify_checksum(&source, &target) {
+        return Err(Drop::Dhcp);
+    }
+    Ok(Some(datagram.payload()))
+}

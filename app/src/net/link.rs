@@ -1,0 +1,277 @@
+//! The link: Ethernet headers, ARP, and the hardware addresses of neighbours.
+//!
+//! The network stack keeps eight neighbours and asks for one a second, for all of them together. So it
+//! sees IPv4 packets only, and this module puts them in frames. A medium without hardware addresses passes
+//! them on as they are.
+
+mod announce;
+pub(super) mod arp;
+mod hop;
+mod neighbors;
+mod waiting;
+
+use core::net::Ipv4Addr;
+
+use smoltcp::phy::{Medium, TxToken};
+use smoltcp::time::Instant;
+use smoltcp::wire::{ArpOperation, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol};
+
+use super::drops::{Drop, Drops};
+use super::ip::addresses::Addresses;
+use super::nic::Nic;
+
+use announce::Announcer;
+use neighbors::Neighbors;
+use waiting::Waiting;
+
+pub(super) use hop::{Hop, Way};
+
+/// Bytes of an Ethernet header.
+pub(super) const HEADER_BYTES: usize = EthernetFrame::<&[u8]>::header_len();
+
+/// What a frame holds.
+#[derive(Debug)]
+pub(super) enum Taken<'a> {
+    /// An IPv4 packet, and the hardware address of its sender where the medium has them.
+    Packet(&'a mut [u8], Option<EthernetAddress>),
+    /// A question for the hardware address of this machine.
+    Question(ArpRepr),
+    /// Nothing that is left to do.
+    Done,
+}
+
+/// The link that the device is on.
+#[derive(Debug)]
+pub(super) struct Link {
+    medium: Medium,
+    mac: EthernetAddress,
+    neighbors: Neighbors,
+    waiting: Waiting,
+    announcer: Announcer,
+}
+
+impl Link {
+    /// Takes the memory for so many neighbours.
+    pub(super) fn new(medium: Medium, mac: [u8; 6], neighbors: usize, seed: u64) -> Self {
+        Self {
+            medium,
+            mac: EthernetAddress(mac),
+            neighbors: Neighbors::with_capacity(neighbors, seed),
+            waiting: Waiting::new(),
+            announcer: Announcer::new(),
+        }
+    }
+
+    /// Bytes in front of each packet.
+    pub(super) fn header_bytes(&self) -> usize {
+        if self.medium == Medium::Ethernet { HEADER_BYTES } else { 0 }
+    }
+
+    /// Takes a frame apart.
+    pub(super) fn open<'a>(
+        &mut self,
+        bytes: &'a mut [u8],
+        addresses: &Addresses,
+        now: Instant,
+    ) -> Result<Taken<'a>, Drop> {
+        if self.medium != Medium::Ethernet {
+            return Ok(Taken::Packet(bytes, None));
+        }
+        let frame = EthernetFrame::new_checked(&*bytes).map_err(|_| Drop::Frame)?;
+        let (target, source) = (frame.dst_addr(), frame.src_addr());
+        if target != self.mac && !target.is_multicast() && !target.is_broadcast() {
+            return Err(Drop::Frame);
+        }
+        if !source.is_unicast() {
+            return Err(Drop::Frame);
+        }
+        match frame.ethertype() {
+            EthernetProtocol::Ipv4 => Ok(Taken::Packet(&mut bytes[HEADER_BYTES..], Some(source))),
+            EthernetProtocol::Arp => self.hear(frame.payload(), addresses, now),
+            // IPv6, LLDP and the like, for others on the link.
+            _ => Ok(Taken::Done),
+        }
+    }
+
+    /// RFC 826, with RFC 5227: a probe has no address yet, an announcement asks for its own.
+    fn hear(
+        &mut self,
+        bytes: &[u8],
+        own: &Addresses,
+        now: Instant,
+    ) -> Result<Taken<'static>, Drop> {
+        let repr = arp::read(bytes).ok_or(Drop::Arp)?;
+        let ArpRepr::EthernetIpv4 {
+            operation,
+            source_hardware_addr: mac,
+            source_protocol_addr: sender,
+            target_protocol_addr: target,
+            ..
+        } = repr
+        else {
+            return Err(Drop::Arp);
+        };
+        let is_for_us = own.is_own(target);
+        if !mac.is_unicast() || mac.0 == [0; 6] || mac == self.mac {
+            return Err(Drop::Arp);
+        }
+        if sender != Ipv4Addr::UNSPECIFIED {
+            if !own.is_neighbor(sender) {
+                return Err(Drop::Arp);
+            }
+            self.neighbors.learn(sender, mac, is_for_us, now);
+        }
+        let asks = is_for_us && operation == ArpOperation::Request;
+        Ok(if asks { Taken::Question(repr) } else { Taken::Done })
+    }
+
+    /// Answers a question for the hardware address of this machine.
+    pub(super) fn answer(&self, question: &ArpRepr, slot: impl TxToken) {
+        if let Some(answer) = arp::answer(question, self.mac) {
+            slot.consume(arp::FRAME_BYTES, |bytes| arp::write(bytes, &answer));
+        }
+    }
+
+    /// The way to all machines on the link.
+    pub(super) fn way_to_all(&self) -> Way {
+        match self.medium {
+            Medium::Ethernet => Way::To(EthernetAddress::BROADCAST),
+            _ => Way::Plain,
+        }
+    }
+
+    /// The way to an address.
+    pub(super) fn way(&mut self, target: Ipv4Addr, own: &Addresses, now: Instant) -> Way {
+        if self.medium != Medium::Ethernet {
+            return Way::Plain;
+        }
+        let Some(next) = own.next_hop(target) else { return Way::Nowhere };
+        match self.neighbors.look_up(next, Some(next) == own.gateway(), now) {
+            Ok(Some(mac)) => Way::To(mac),
+            Ok(None) => Way::Wait(next),
+            Err(neighbors::Full) => Way::Nowhere,
+        }
+    }
+
+    /// The way to the peer of a connection; `is_alive` where the peer was heard lately. Asked once a second,
+    /// and for each packet while the address of the neighbour is not known.
+    pub(super) fn way_of(
+        &mut self,
+        hop: &mut Hop,
+        target: Ipv4Addr,
+        is_alive: bool,
+        own: &Addresses,
+        now: Instant,
+    ) -> Way {
+        if self.medium != Medium::Ethernet {
+            return Way::Plain;
+        }
+        if let Some(mac) = hop.get(self.neighbors.version(), now) {
+            return Way::To(mac);
+        }
+        let way = self.way(target, own, now);
+        if let Way::To(mac) = way
+            && let Some(next) = own.next_hop(target)
+        {
+            if is_alive {
+                self.neighbors.confirm(next, now);
+            }
+            hop.set(mac, self.neighbors.version(), now);
+        }
+        way
+    }
+
+    /// Notes that a packet of a connection has come from a hardware address. Where that is another one than
+    /// packets go to, the neighbour is asked at once.
+    pub(super) fn meet(
+        &mut self,
+        hop: &Hop,
+        source: Ipv4Addr,
+        mac: Option<EthernetAddress>,
+        own: &Addresses,
+        now: Instant,
+    ) {
+        if let Some(mac) = mac
+            && hop.differs(mac)
+            && let Some(next) = own.next_hop(source)
+        {
+            self.neighbors.doubt(next, mac, now);
+        }
+    }
+
+    /// Room for a packet to a neighbour whose address is not known yet; an older one is lost.
+    pub(super) fn waiting_room(&mut self, next: Ipv4Addr, bytes: usize) -> Option<&mut [u8]> {
+        self.waiting.room(next, bytes)
+    }
+
+    /// Writes the header of a frame.
+    pub(super) fn address(&self, bytes: &mut [u8], target: EthernetAddress) {
+        let mut frame = EthernetFrame::new_unchecked(bytes);
+        frame.set_dst_addr(target);
+        frame.set_src_addr(self.mac);
+        frame.set_ethertype(EthernetProtocol::Ipv4);
+    }
+
+    /// Sends what is due: announcements, questions, and packets that have waited for an answer.
+    pub(super) fn poll<N: Nic>(
+        &mut self,
+        nic: &mut N,
+        own: &Addresses,
+        drops: &mut Drops,
+        now: Instant,
+    ) {
+        if self.medium != Medium::Ethernet {
+            return;
+        }
+        self.announcer.poll(nic, own.address(), now);
+        if let Some(address) = own.address() {
+            let (mac, waiting) = (self.mac, &mut self.waiting);
+            self.neighbors.poll(now, |due| {
+                let neighbors::Due::Ask(next, known) = due else {
+                    let neighbors::Due::Lost(next) = due else { return true };
+                    if waiting.forget(next) {
+                        drops.note(Drop::NoNeighbor);
+                    }
+                    return true;
+                };
+                let Some(slot) = nic.transmit() else { return false };
+                let question = arp::question(mac, address, next);
+                slot.consume(arp::FRAME_BYTES, |bytes| {
+                    arp::write_to(bytes, &question, known.unwrap_or(EthernetAddress::BROADCAST));
+                });
+                true
+            });
+        }
+        self.send_waiting(nic);
+    }
+
+    fn send_waiting<N: Nic>(&mut self, nic: &mut N) {
+        if !self.neighbors.take_news() {
+            return;
+        }
+        for index in 0..self.waiting.places() {
+            let Some((next, packet)) = self.waiting.packet(index) else { continue };
+            let Some(mac) = self.neighbors.known(next) else { continue };
+            let Some(slot) = nic.transmit() else { return };
+            slot.consume(HEADER_BYTES + packet.len(), |bytes| {
+                bytes[HEADER_BYTES..].copy_from_slice(packet);
+                let mut frame = EthernetFrame::new_unchecked(bytes);
+                frame.set_dst_addr(mac);
+                frame.set_src_addr(self.mac);
+                frame.set_ethertype(EthernetProtocol::Ipv4);
+            });
+            self.waiting.clear(index);
+        }
+    }
+
+    /// Forgets every neighbour: the address of this machine is another one.
+    pub(super) fn forget(&mut self) {
+        self.neighbors.clear();
+        self.waiting.clear_all();
+    }
+
+    /// When something is due without a packet.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        [self.announcer.wake_at(), self.neighbors.wake_at()].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,64 @@
+//! ARP packets in Ethernet frames.
+
+use core::net::Ipv4Addr;
+
+use smoltcp::wire::{
+    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol,
+};
+
+/// Bytes of a frame with an ARP packet for IPv4.
+pub(in crate::net) const FRAME_BYTES: usize = 14 + 28;
+
+/// Reads a packet.
+pub(super) fn read(bytes: &[u8]) -> Option<ArpRepr> {
+    let packet = ArpPacket::new_checked(bytes).ok()?;
+    ArpRepr::parse(&packet).ok()
+}
+
+/// Asks for the hardware address of `target`.
+pub(super) fn question(mac: EthernetAddress, source: Ipv4Addr, target: Ipv4Addr) -> ArpRepr {
+    ArpRepr::EthernetIpv4 {
+        operation: ArpOperation::Request,
+        source_hardware_addr: mac,
+        source_protocol_addr: source,
+        target_hardware_addr: EthernetAddress([0; 6]),
+        target_protocol_addr: target,
+    }
+}
+
+/// The answer to a question for the address of this machine.
+pub(super) fn answer(question: &ArpRepr, mac: EthernetAddress) -> Option<ArpRepr> {
+    let ArpRepr::EthernetIpv4 {
+        source_hardware_addr,
+        source_protocol_addr,
+        target_protocol_addr,
+        ..
+    } = *question
+    else {
+        return None;
+    };
+    Some(ArpRepr::EthernetIpv4 {
+        operation: ArpOperation::Reply,
+        source_hardware_addr: mac,
+        source_protocol_addr: target_protocol_addr,
+        target_hardware_addr: source_hardware_addr,
+        target_protocol_addr: source_protocol_addr,
+    })
+}
+
+/// Writes a frame to the machine that the packet names.
+pub(super) fn write(bytes: &mut [u8], packet: &ArpRepr) {
+    if let ArpRepr::EthernetIpv4 { target_hardware_addr, .. } = *packet {
+        write_to(bytes, packet, target_hardware_addr);
+    }
+}
+
+/// Writes a frame to one machine, or to all.
+pub(super) fn write_to(bytes: &mut [u8], packet: &ArpRepr, target: EthernetAddress) {
+    let ArpRepr::EthernetIpv4 { source_hardware_addr, .. } = *packet else { return };
+    let mut frame = EthernetFrame::new_unchecked(bytes);
+    frame.set_dst_addr(target);
+    frame.set_src_addr(source_hardware_addr);
+    frame.set_ethertype(EthernetProtocol::Arp);
+    packet.emit(&mut ArpPacket::new_unchecked(frame.payload_mut()));
+}

@@ -1,0 +1,120 @@
+//! Packets that wait for the hardware address of a neighbour: the latest one for each (RFC 1122 section
+//! 2.3.2.2).
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+/// Neighbours for which a packet can wait.
+const PLACES: usize = 64;
+
+/// Bytes of the longest packet that can wait.
+const PACKET_BYTES: usize = 1500;
+
+/// A packet and the neighbour that it is for; of 0 bytes where there is none.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    next: Ipv4Addr,
+    bytes: usize,
+}
+
+/// The packets.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    places: Vec<Place>,
+    packets: Vec<u8>,
+    /// The place that is taken next where all are taken: the oldest one.
+    oldest: usize,
+}
+
+impl Waiting {
+    /// Takes the memory for all.
+    pub(super) fn new() -> Self {
+        let place = Place { next: Ipv4Addr::UNSPECIFIED, bytes: 0 };
+        Self { places: vec![place; PLACES], packets: vec![0; PLACES * PACKET_BYTES], oldest: 0 }
+    }
+
+    /// How many places there are.
+    pub(super) fn places(&self) -> usize {
+        PLACES
+    }
+
+    /// Room for a packet, in place of an older one for the same neighbour, or of the oldest one.
+    /// `None` where it is too long to wait.
+    pub(super) fn room(&mut self, next: Ipv4Addr, bytes: usize) -> Option<&mut [u8]> {
+        if bytes > PACKET_BYTES || bytes == 0 {
+            return None;
+        }
+        let same = self.places.iter().position(|place| place.bytes > 0 && place.next == next);
+        let index = same.unwrap_or_else(|| {
+            let index = self.oldest;
+            self.oldest = (index + 1) % PLACES;
+            index
+        });
+        self.places[index] = Place { next, bytes };
+        let start = index * PACKET_BYTES;
+        Some(&mut self.packets[start..start + bytes])
+    }
+
+    /// The packet at a place, and its neighbour.
+    pub(super) fn packet(&self, index: usize) -> Option<(Ipv4Addr, &[u8])> {
+        let place = self.places[index];
+        let start = index * PACKET_BYTES;
+        (place.bytes > 0).then(|| (place.next, &self.packets[start..start + place.bytes]))
+    }
+
+    /// Empties a place.
+    pub(super) fn clear(&mut self, index: usize) {
+        self.places[index].bytes = 0;
+    }
+
+    /// Empties every place.
+    pub(super) fn clear_all(&mut self) {
+        (0..PLACES).for_each(|index| self.clear(index));
+    }
+
+    /// Empties the place of a neighbour that does not answer; whether there was one.
+    pub(super) fn forget(&mut self, next: Ipv4Addr) -> bool {
+        let place = self.places.iter_mut().find(|place| place.bytes > 0 && place.next == next);
+        place.map(|place| place.bytes = 0).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(number: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 0, 2, number)
+    }
+
+    fn packets(waiting: &Waiting) -> Vec<(Ipv4Addr, Vec<u8>)> {
+        let packets = (0..PLACES).filter_map(|index| waiting.packet(index));
+        packets.map(|(next, packet)| (next, packet.to_vec())).collect()
+    }
+
+    #[test]
+    fn the_latest_packet_of_each_neighbour_waits() {
+        let mut waiting = Waiting::new();
+        waiting.room(address(1), 3).unwrap().copy_from_slice(b"one");
+        waiting.room(address(2), 3).unwrap().copy_from_slice(b"two");
+        waiting.room(address(1), 5).unwrap().copy_from_slice(b"three");
+        let expected = [(address(1), b"three".to_vec()), (address(2), b"two".to_vec())];
+        assert_eq!(packets(&waiting), expected);
+        assert!(waiting.forget(address(1)) && !waiting.forget(address(1)));
+        assert_eq!(packets(&waiting), expected[1..]);
+        assert!(waiting.room(address(3), PACKET_BYTES + 1).is_none());
+    }
+
+    #[test]
+    fn the_oldest_gives_its_place_up() {
+        let mut waiting = Waiting::new();
+        for number in 0..=64 {
+            waiting.room(address(number), 1).unwrap()[0] = number;
+        }
+        let found = packets(&waiting);
+        assert_eq!(found.len(), PLACES);
+        assert!(!found.iter().any(|(next, _)| *next == address(0)));
+        assert!(found.contains(&(address(64), vec![64])));
+    }
+}

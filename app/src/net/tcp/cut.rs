@@ -1,0 +1,156 @@
+//! Cuts a packet into segments that fit the way to a peer, where no device does it.
+
+use smoltcp::wire::{Ipv4Packet, TcpPacket};
+
+use super::segment;
+
+/// A part of a packet's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) struct Piece {
+    /// Where its data begins in that of the packet.
+    offset: usize,
+    /// Bytes of its data.
+    data: usize,
+    /// Bytes of the packet's headers.
+    headers: usize,
+    is_last: bool,
+}
+
+impl Piece {
+    /// Bytes of the packet that it becomes.
+    pub(in crate::net) fn bytes(&self) -> usize {
+        self.headers + self.data
+    }
+
+    /// Writes the packet that it becomes.
+    pub(in crate::net) fn write(&self, packet: &[u8], bytes: &mut [u8]) {
+        let data = self.headers + self.offset;
+        bytes[..self.headers].copy_from_slice(&packet[..self.headers]);
+        bytes[self.headers..].copy_from_slice(&packet[data..data + self.data]);
+        let mut ip = Ipv4Packet::new_unchecked(bytes);
+        // It is no longer than the packet, whose length fits.
+        ip.set_total_len(u16::try_from(self.bytes()).unwrap_or(u16::MAX));
+        ip.fill_checksum();
+        let [source, target] = [ip.src_addr().into(), ip.dst_addr().into()];
+        let payload = ip.payload_mut();
+        segment::shift_sequence(payload, u32::try_from(self.offset).unwrap_or(0));
+        let mut tcp = TcpPacket::new_unchecked(payload);
+        if !self.is_last {
+            tcp.set_fin(false);
+            tcp.set_psh(false);
+        }
+        tcp.fill_checksum(&source, &target);
+    }
+}
+
+/// The pieces of a packet of TCP over IPv4, with so many bytes of data each.
+pub(in crate::net) fn pieces(packet: &[u8], each: u16) -> impl Iterator<Item = Piece> + use<> {
+    let each = usize::from(each.max(1));
+    let ip = Ipv4Packet::new_unchecked(packet);
+    let headers = usize::from(ip.header_len());
+    let headers = headers + usize::from(TcpPacket::new_unchecked(&packet[headers..]).header_len());
+    let end = packet.len().saturating_sub(headers);
+    let offsets = (0..end.max(1)).step_by(each);
+    offsets.map(move |offset| {
+        let data = each.min(end - offset);
+        Piece { offset, data, headers, is_last: offset + data == end }
+    })
+}
+
+/// Lets routers cut the packet into fragments, which then need an identification of their own.
+pub(in crate::net) fn allow_fragments(packet: &mut [u8], identification: u16) {
+    let mut ip = Ipv4Packet::new_unchecked(packet);
+    ip.set_dont_frag(false);
+    ip.set_ident(identification);
+    ip.fill_checksum();
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use smoltcp::phy::ChecksumCapabilities;
+    use smoltcp::wire::{IpProtocol, Ipv4Repr, TcpControl, TcpRepr, TcpSeqNumber};
+
+    use super::*;
+
+    const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+    const TARGET: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+
+    fn packet(payload: &[u8]) -> Vec<u8> {
+        let tcp = TcpRepr {
+            src_port: 7379,
+            dst_port: 50_000,
+            control: TcpControl::Fin,
+            seq_number: TcpSeqNumber(-100),
+            ack_number: Some(TcpSeqNumber(7)),
+            window_len: 500,
+            window_scale: None,
+            max_seg_size: None,
+            sack_permitted: false,
+            sack_ranges: [None; 3],
+            timestamp: None,
+            payload,
+        };
+        let ip = Ipv4Repr {
+            src_addr: SOURCE,
+            dst_addr: TARGET,
+            next_header: IpProtocol::Tcp,
+            payload_len: tcp.buffer_len(),
+            hop_limit: 64,
+        };
+        let checksums = ChecksumCapabilities::default();
+        let mut bytes = vec![0; ip.buffer_len() + tcp.buffer_len()];
+        let mut packet = Ipv4Packet::new_unchecked(&mut bytes);
+        ip.emit(&mut packet, &checksums);
+        let mut segment = TcpPacket::new_unchecked(packet.payload_mut());
+        tcp.emit(&mut segment, &SOURCE.into(), &TARGET.into(), &checksums);
+        bytes
+    }
+
+    /// The pieces as packets that were read again: number, data, whether it ends the connection.
+    fn cut(packet: &[u8], each: u16) -> Vec<(i32, Vec<u8>, bool)> {
+        let pieces = pieces(packet, each).map(|piece| {
+            let mut bytes = vec![0; piece.bytes()];
+            piece.write(packet, &mut bytes);
+            let ip = Ipv4Packet::new_checked(&bytes).unwrap();
+            assert!(ip.verify_checksum() && usize::from(ip.total_len()) == bytes.len());
+            let tcp = TcpPacket::new_checked(ip.payload()).unwrap();
+            assert!(tcp.verify_checksum(&SOURCE.into(), &TARGET.into()));
+            assert_eq!((tcp.window_len(), tcp.ack_number()), (500, TcpSeqNumber(7)));
+            (tcp.seq_number().0, tcp.payload().to_vec(), tcp.fin())
+        });
+        pieces.collect()
+    }
+
+    #[test]
+    fn the_pieces_are_the_packet() {
+        let data: Vec<u8> = (0..=255).cycle().take(1000).collect();
+        for (each, count) in [(1, 1000), (88, 12), (536, 2), (999, 2), (1000, 1), (1460, 1)] {
+            let pieces = cut(&packet(&data), each);
+            assert_eq!(pieces.len(), count, "{each}");
+            let mut next = -100;
+            for (at, (sequence, part, ends)) in pieces.iter().enumerate() {
+                assert_eq!(*sequence, next);
+                assert_eq!(*ends, at + 1 == count);
+                next += i32::try_from(part.len()).unwrap();
+            }
+            let whole: Vec<u8> = pieces.into_iter().flat_map(|(_, part, _)| part).collect();
+            assert_eq!(whole, data, "{each}");
+        }
+    }
+
+    #[test]
+    fn a_packet_without_data_is_one_piece() {
+        assert_eq!(cut(&packet(b""), 88), [(-100, Vec::new(), true)]);
+    }
+
+    #[test]
+    fn a_packet_that_may_be_cut_on_its_way_says_so() {
+        let mut bytes = packet(b"x");
+        allow_fragments(&mut bytes, 77);
+        let ip = Ipv4Packet::new_checked(&bytes).unwrap();
+        assert!(ip.verify_checksum() && !ip.dont_frag());
+        assert_eq!(ip.ident(), 77);
+    }
+}

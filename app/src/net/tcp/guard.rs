@@ -1,0 +1,196 @@
+//! Whether a segment may reach its socket, by the numbers of its connection (RFC 9293 section 3.10.7.4,
+//! RFC 5961, RFC 6191).
+//!
+//! The network stack takes a RST and ignores a SYN wherever they lie, and drops a segment with data when
+//! its acknowledgement is old. So it gets a segment only when these have been judged here.
+
+use smoltcp::socket::tcp::State;
+
+use super::segment::{ACK, FIN, RST, SYN, Segment, ahead};
+use super::track::Track;
+use crate::net::drops::Drop;
+
+/// What is done with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) enum Verdict {
+    /// Its socket gets it.
+    Pass,
+    /// Its socket gets it with the acknowledgement and the window that came last: its own are old.
+    PassAsLast,
+    /// It says nothing new.
+    Ignore,
+    /// It is dropped.
+    Drop(Drop),
+    /// It is dropped, and its sender is told the numbers that are right. A peer that has lost the
+    /// connection answers with a RST that has the right number; one that has not goes on.
+    Challenge(Drop),
+    /// It begins a connection anew: the old one had ended.
+    Renew,
+    /// It is the SYN of this connection once more: the answer was lost.
+    Again,
+}
+
+/// Judges a segment of a connection whose socket is in a state.
+pub(in crate::net) fn judge(track: &Track, state: State, segment: &Segment) -> Verdict {
+    let offset = ahead(track.expected, segment.sequence);
+    if segment.flags & RST != 0 {
+        return judge_reset(track, offset);
+    }
+    if segment.flags & SYN != 0 {
+        return judge_syn(state, segment, offset);
+    }
+    if !segment.has(ACK) {
+        return Verdict::Drop(Drop::TcpNoAck);
+    }
+    match state {
+        // The socket answers a wrong acknowledgement with a RST, as it should.
+        State::SynReceived => Verdict::Pass,
+        _ => judge_acknowledgement(track, segment, offset),
+    }
+}
+
+/// RFC 5961 section 3.2.
+fn judge_reset(track: &Track, offset: i32) -> Verdict {
+    match offset {
+        0 => Verdict::Pass,
+        1.. if offset.unsigned_abs() < track.receive_window() => Verdict::Challenge(Drop::TcpReset),
+        _ => Verdict::Drop(Drop::TcpReset),
+    }
+}
+
+/// RFC 5961 section 4.2; for TIME-WAIT RFC 9293 section 3.6.1 and RFC 6191 without time stamps.
+fn judge_syn(state: State, segment: &Segment, offset: i32) -> Verdict {
+    match state {
+        State::TimeWait if segment.begins() && offset > 0 => Verdict::Renew,
+        State::SynReceived if segment.begins() && offset == -1 => Verdict::Again,
+        _ => Verdict::Challenge(Drop::TcpSyn),
+    }
+}
+
+/// RFC 5961 section 5.2, and RFC 9293: of a segment whose acknowledgement is old only that is ignored.
+fn judge_acknowledgement(track: &Track, segment: &Segment, offset: i32) -> Verdict {
+    if ahead(track.next, segment.acknowledged) > 0 {
+        return Verdict::Challenge(Drop::TcpAck);
+    }
+    let old = ahead(segment.acknowledged, track.unacknowledged);
+    if old <= 0 {
+        return Verdict::Pass;
+    }
+    if old.unsigned_abs() > track.old_acknowledgement() {
+        return Verdict::Challenge(Drop::TcpAck);
+    }
+    let is_bare = segment.payload_bytes == 0 && segment.flags & FIN == 0;
+    // One in front of the window asks for an answer: a probe.
+    if is_bare && offset >= 0 { Verdict::Ignore } else { Verdict::PassAsLast }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use super::*;
+    use crate::net::route::Key;
+    use crate::net::tcp::segment::Options;
+
+    /// Open: sent up to 5000, acknowledged up to 4000, expecting 1000, window 20,000.
+    fn track() -> Track {
+        let mut track = Track::begin(&segment(SYN, 999, 0), &Options::default());
+        let mut sent = segment(SYN | ACK, 3999, 1000);
+        sent.window = 20_000;
+        track.send(&sent, &[0; 20]);
+        track.hear(&segment(ACK, 1000, 4000));
+        let mut sent = segment(ACK, 4000, 1000);
+        (sent.window, sent.payload_bytes) = (20_000, 1000);
+        track.send(&sent, &[]);
+        track
+    }
+
+    fn segment(flags: u8, sequence: u32, acknowledged: u32) -> Segment {
+        let key = Key { address: Ipv4Addr::LOCALHOST, port: 1, local: 2 };
+        let (window, header_bytes, payload_bytes) = (30_000, 20, 0);
+        Segment { key, sequence, acknowledged, flags, window, header_bytes, payload_bytes }
+    }
+
+    fn data(sequence: u32, acknowledged: u32) -> Segment {
+        Segment { payload_bytes: 10, ..segment(ACK, sequence, acknowledged) }
+    }
+
+    const OPEN: [State; 6] = [
+        State::Established,
+        State::CloseWait,
+        State::FinWait1,
+        State::FinWait2,
+        State::Closing,
+        State::LastAck,
+    ];
+
+    #[test]
+    fn only_the_reset_with_the_next_number_passes() {
+        for state in OPEN.into_iter().chain([State::SynReceived, State::TimeWait]) {
+            let judge = |sequence| judge(&track(), state, &segment(RST, sequence, 0));
+            assert_eq!(judge(1000), Verdict::Pass);
+            for within in [1001, 1100, 20_999] {
+                assert_eq!(judge(within), Verdict::Challenge(Drop::TcpReset), "{within}");
+            }
+            for outside in [999, 0, 21_000, 0x8000_0000] {
+                assert_eq!(judge(outside), Verdict::Drop(Drop::TcpReset), "{outside}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_syn_is_challenged_wherever_it_lies() {
+        for state in OPEN {
+            for (flags, sequence) in [(SYN, 1000), (SYN, 5000), (SYN, 0), (SYN | ACK, 1000)] {
+                let verdict = judge(&track(), state, &segment(flags, sequence, 4000));
+                assert_eq!(verdict, Verdict::Challenge(Drop::TcpSyn), "{state} {sequence}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_syn_renews_a_connection_that_has_ended() {
+        let judge =
+            |flags, sequence| judge(&track(), State::TimeWait, &segment(flags, sequence, 0));
+        assert_eq!(judge(SYN, 1001), Verdict::Renew);
+        assert_eq!(judge(SYN, 1_000_000), Verdict::Renew);
+        for older in [1000, 999, 0x8000_1000] {
+            assert_eq!(judge(SYN, older), Verdict::Challenge(Drop::TcpSyn), "{older}");
+        }
+        assert_eq!(judge(SYN | ACK, 1001), Verdict::Challenge(Drop::TcpSyn));
+    }
+
+    #[test]
+    fn the_syn_of_a_handshake_is_known_again() {
+        let judge = |sequence| judge(&track(), State::SynReceived, &segment(SYN, sequence, 0));
+        assert_eq!(judge(999), Verdict::Again);
+        assert_eq!(judge(77_000), Verdict::Challenge(Drop::TcpSyn));
+    }
+
+    #[test]
+    fn of_an_old_acknowledgement_only_that_is_ignored() {
+        let judge = |segment: &Segment| judge(&track(), State::Established, segment);
+        assert_eq!(judge(&data(1000, 4000)), Verdict::Pass);
+        assert_eq!(judge(&data(1000, 5000)), Verdict::Pass);
+        assert_eq!(judge(&data(1000, 3993)), Verdict::PassAsLast);
+        assert_eq!(judge(&segment(ACK, 1000, 3993)), Verdict::Ignore);
+        assert_eq!(judge(&segment(ACK, 999, 3993)), Verdict::PassAsLast, "a probe");
+        assert_eq!(judge(&segment(ACK | FIN, 1000, 3993)), Verdict::PassAsLast);
+    }
+
+    #[test]
+    fn acknowledgements_of_what_was_never_sent_or_long_ago_are_challenged() {
+        for acknowledged in [5001, 6000, 0x8000_0000 + 4000, 4000_u32.wrapping_sub(30_001)] {
+            let verdict = judge(&track(), State::Established, &data(1000, acknowledged));
+            assert_eq!(verdict, Verdict::Challenge(Drop::TcpAck), "{acknowledged}");
+        }
+    }
+
+    #[test]
+    fn a_segment_without_ack_is_dropped() {
+        for flags in [0, FIN, 0x08, 0x20] {
+            let verdict = judge(&track(), State::Established, &segment(flags, 1000, 0));
+            assert_eq!(verdict, Verdict::Drop(Drop::TcpNoAck));
+        }
+    }
+}
