@@ -19,6 +19,7 @@ use super::nic::Nic;
 use super::route::{Key, Routes};
 use super::tcp::answer::Answer;
 use super::tcp::connection::Connection;
+use super::tcp::path::Paths;
 use super::wire::{Inlet, Nowhere, Outlet, Wire};
 
 /// Packets that are sent in one turn, over all sockets: a device's ring holds twice as many. Those that
@@ -62,6 +63,8 @@ pub(super) struct Cells {
     /// The set without sockets, for all that is no connection.
     common: SocketSet<'static>,
     patience: Patience,
+    /// What is known of the ways to peers.
+    pub(super) paths: Paths,
     /// Connections whose places others needed.
     pub(super) drops: Drops,
 }
@@ -76,6 +79,7 @@ impl Cells {
             due: NEVER,
             common: SocketSet::new(Vec::new()),
             patience,
+            paths: Paths::new(),
             drops: Drops::default(),
         }
     }
@@ -240,7 +244,7 @@ impl Cells {
                     socket.abort();
                     cell.is_awake = true;
                 }
-                let times_out = cell.times_out(now);
+                let times_out = cell.times_out(&mut self.paths, now);
                 let result = cell.poll(interface, nic, wire, times_out, now);
                 if times_out {
                     self.probe_window(index, interface, wire, now);
@@ -313,18 +317,21 @@ impl Cells {
 
 impl Cell {
     /// Whether nothing was acknowledged for too long; notes it.
-    fn times_out(&mut self, now: Instant) -> bool {
+    fn times_out(&mut self, paths: &mut Paths, now: Instant) -> bool {
         let recovery = &mut self.connection.recovery;
         if now < recovery.due() {
             return false;
         }
-        let is_active = self.set.get::<Socket<'_>>(self.handle).is_active();
-        if is_active {
-            self.connection.time_out(now)
-        } else {
-            recovery.stop()
+        if !self.set.get::<Socket<'_>>(self.handle).is_active() {
+            recovery.stop();
+            return false;
         }
-        is_active
+        if let Some(bytes) = self.connection.time_out(now)
+            && let Some(key) = self.key
+        {
+            paths.note(key.address, bytes, now);
+        }
+        true
     }
 
     /// Has the socket send a packet if it has one. Where its time is over it is told that its own, much

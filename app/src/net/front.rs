@@ -17,7 +17,7 @@ use super::tcp::answer::Answer;
 use super::tcp::connection::Connection;
 use super::tcp::cookie::{Cookies, Offer};
 use super::tcp::guard::Verdict;
-use super::tcp::path::{self, Paths};
+use super::tcp::path;
 use super::tcp::segment::{self, ACK, Options, RST, SYN, Segment};
 use super::wire::{Inlet, Nowhere, Swallow, Wire};
 
@@ -33,7 +33,6 @@ pub(super) struct Front {
     cookies: Cookies,
     /// No cookie comes back after this.
     cookies_until: Instant,
-    paths: Paths,
 }
 
 /// A packet, where it came from, and whether its TCP checksum needs no look.
@@ -62,8 +61,7 @@ impl Front {
         seed: u64,
     ) -> Self {
         let cookies = Cookies::new([seed, seed.rotate_left(23)]);
-        let (cookies_until, paths) = (Instant::ZERO, Paths::new());
-        Self { interface, sockets, wire, addressing, cookies, cookies_until, paths }
+        Self { interface, sockets, wire, addressing, cookies, cookies_until: Instant::ZERO }
     }
 
     /// Takes a packet. There is room for one answer.
@@ -221,10 +219,11 @@ impl Front {
     /// Sets up what is noted of a new connection.
     fn prepare(&mut self, index: usize, syn: &Segment, options: &Options, now: Instant) {
         let mut connection = Connection::begin(syn, options, self.wire.own_segment());
-        if let Some(bytes) = self.paths.find(syn.key.address, now) {
+        let cells = self.sockets.cells();
+        if let Some(bytes) = cells.paths.find(syn.key.address, now) {
             connection.path.lower(bytes, now);
         }
-        *self.sockets.cells().connection(index) = connection;
+        *cells.connection(index) = connection;
     }
 
     /// Answers a SYN with a cookie.
@@ -316,7 +315,7 @@ impl Front {
         };
         if connection.path.lower(bytes, now) {
             let bytes = connection.path.bytes(now);
-            self.paths.note(message.key.address, bytes, now);
+            cells.paths.note(message.key.address, bytes, now);
             cells.hurry(index, now);
         }
         Ok(())

@@ -105,17 +105,15 @@ impl Connection {
         may
     }
 
-    /// Does what is due when nothing was acknowledged for too long; tries smaller segments where large
-    /// ones seem to be lost.
-    pub(in crate::net) fn time_out(&mut self, now: Instant) {
+    /// Does what is due when nothing was acknowledged for too long. Where large segments seem to be lost it
+    /// tries smaller ones, and returns their size.
+    pub(in crate::net) fn time_out(&mut self, now: Instant) -> Option<u16> {
         let times = self.recovery.time_out(&self.track, now);
         let waiting = self.track.next.wrapping_sub(self.track.unacknowledged);
-        if times >= 2
-            && let Some(step) = self.path.next_step()
-            && u32::from(step) < waiting
-            && self.path.lower(step, now)
-        {
+        let step = self.path.next_step().filter(|step| times >= 2 && u32::from(*step) < waiting)?;
+        if self.path.lower(step, now) {
             self.recovery.restart(now);
         }
+        Some(step)
     }
 }

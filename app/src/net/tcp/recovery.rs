@@ -6,7 +6,7 @@
 
 use smoltcp::time::{Duration, Instant};
 
-use super::segment::{FIN, Segment, ahead};
+use super::segment::{FIN, SYN, Segment, ahead};
 use super::track::Track;
 use crate::net::liveness::NEVER;
 
@@ -70,7 +70,8 @@ impl Recovery {
         if !track.is_in_flight() || segment.length() == 0 {
             return;
         }
-        let is_new = ahead(next, segment.sequence) >= 0;
+        let is_first = segment.flags & SYN != 0 && self.timeouts == 0;
+        let is_new = is_first || ahead(next, segment.sequence) >= 0;
         if !is_new {
             // An acknowledgement could be for either of both (RFC 6298 section 3).
             self.timed = None;
@@ -256,6 +257,19 @@ mod tests {
         line.wait(300).hear(200);
         line.send(200, 100);
         assert_eq!(line.due_in(), 55 + 4 * 77 + 2, "(7 * 20 + 300) / 8, and the variation");
+    }
+
+    #[test]
+    fn the_handshake_is_measured_wherever_its_number_lies() {
+        for first in [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] {
+            let mut line = Line::new();
+            let syn = Segment { flags: SYN | ACK, ..segment(first, 0, 0) };
+            line.track.send(&syn, &[0; 20]);
+            line.recovery.sent(0, &line.track, &syn, line.now);
+            line.wait(20).hear(first.wrapping_add(1));
+            line.send(first.wrapping_add(1), 100);
+            assert_eq!(line.due_in(), 200, "{first:#x}");
+        }
     }
 
     #[test]
