@@ -245,7 +245,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
 
     /// Tells the service what the sockets are doing, for its reports.
     fn note_sockets(&mut self) {
+        if let Some(drops) = self.stack.new_drops() {
+            self.service.counters.dropped.note(dropped::counts(&drops));
+        }
         let sockets = self.stack.sockets();
+        if !sockets.take_changed() {
+            return;
+        }
         self.service.counters.sockets = [Port::Resp, Port::Http].map(|port| {
             let Counts { listening, handshaking, open, closing, idle, .. } = sockets.counts(port);
             [listening, handshaking, open, closing, idle].map(|count| count as u64)

@@ -100,31 +100,42 @@ impl Drop {
 
 /// How often each reason was met since boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drops([u64; Drop::ALL.len()]);
+pub struct Drops {
+    counts: [u64; Drop::ALL.len()],
+    total: u64,
+}
 
 impl Drops {
     /// Counts one.
     pub fn note(&mut self, reason: Drop) {
-        self.0[reason as usize] += 1;
+        self.note_many(reason, 1);
     }
 
     /// Counts so many.
     pub fn note_many(&mut self, reason: Drop, times: usize) {
-        self.0[reason as usize] += times as u64;
+        self.counts[reason as usize] += times as u64;
+        self.total += times as u64;
     }
 
     /// Both counts together.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let mut sum = *self;
-        sum.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
+        sum.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
+        sum.total += other.total;
         sum
     }
 
     /// How often a reason was met.
     #[must_use]
     pub fn count(&self, reason: Drop) -> u64 {
-        self.0[reason as usize]
+        self.counts[reason as usize]
+    }
+
+    /// How often any was.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
     }
 }
 

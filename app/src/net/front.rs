@@ -67,7 +67,7 @@ impl Front {
     /// Takes a packet. There is room for one answer.
     pub(super) fn take<S: TxToken>(
         &mut self,
-        mut packet: Packet<'_>,
+        packet: &mut Packet<'_>,
         slot: S,
         now: Instant,
     ) -> Result<(), Drop> {
@@ -86,9 +86,9 @@ impl Front {
             TCP => self.take_segment(packet, slot, now),
             ICMP => match icmp::read(packet.payload(), header.target)? {
                 Some(message) => self.narrow(message, now),
-                None => self.pass_to_none(&packet, slot, now),
+                None => self.pass_to_none(packet, slot, now),
             },
-            _ => self.pass_to_none(&packet, slot, now),
+            _ => self.pass_to_none(packet, slot, now),
         }
     }
 
@@ -108,7 +108,7 @@ impl Front {
 
     fn take_segment<S: TxToken>(
         &mut self,
-        mut packet: Packet<'_>,
+        packet: &mut Packet<'_>,
         slot: S,
         now: Instant,
     ) -> Result<(), Drop> {
@@ -123,7 +123,7 @@ impl Front {
             Some(index) => self.take_known(index, segment, packet, slot, now),
             None if segment.begins() => self.begin(&segment, packet, slot, now),
             None if self.may_be_greeted(&segment, now) => self.welcome(segment, packet, slot, now),
-            None => self.pass_to_none(&packet, slot, now),
+            None => self.pass_to_none(packet, slot, now),
         }
     }
 
@@ -132,7 +132,7 @@ impl Front {
         &mut self,
         index: usize,
         mut segment: Segment,
-        mut packet: Packet<'_>,
+        packet: &mut Packet<'_>,
         slot: S,
         now: Instant,
     ) -> Result<(), Drop> {
@@ -142,7 +142,7 @@ impl Front {
         let (verdict, resends) = connection.hear(state, &mut segment, packet.payload(), now);
         match verdict {
             Verdict::Pass | Verdict::PassAsLast => {
-                self.pass(index, &segment, &packet, slot, now);
+                self.pass(index, &segment, packet, slot, now);
                 let cells = self.sockets.cells();
                 cells.note_answer();
                 if resends {
@@ -196,12 +196,12 @@ impl Front {
     fn begin<S: TxToken>(
         &mut self,
         syn: &Segment,
-        mut packet: Packet<'_>,
+        packet: &mut Packet<'_>,
         slot: S,
         now: Instant,
     ) -> Result<(), Drop> {
         let Some(pool) = self.sockets.pool(syn.key.local) else {
-            return self.pass_to_none(&packet, slot, now);
+            return self.pass_to_none(packet, slot, now);
         };
         let options = Options::read(packet.payload(), syn.header_bytes);
         let listener = self.sockets.listener(syn.key.local).filter(|_| !pool.is_pressed());
@@ -211,7 +211,7 @@ impl Front {
             return Ok(());
         };
         self.prepare(index, syn, &options, now);
-        self.pass(index, syn, &packet, slot, now);
+        self.pass(index, syn, packet, slot, now);
         self.sockets.rearm(now);
         Ok(())
     }
@@ -257,13 +257,13 @@ impl Front {
     fn welcome<S: TxToken>(
         &mut self,
         ack: Segment,
-        packet: Packet<'_>,
+        packet: &mut Packet<'_>,
         slot: S,
         now: Instant,
     ) -> Result<(), Drop> {
         let (number, cookie) = (ack.sequence.wrapping_sub(1), ack.acknowledged.wrapping_sub(1));
         let Some(offer) = self.cookies.open(&ack.key, number, cookie, now) else {
-            self.pass_to_none(&packet, slot, now)?;
+            self.pass_to_none(packet, slot, now)?;
             return Err(Drop::TcpCookie);
         };
         // Where all sockets are taken the peer sends its request again, and gets one then.

@@ -10,6 +10,7 @@
 //! socket. A port has sockets of its own, so that a flood on one leaves the others as they were.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use smoltcp::socket::tcp::{self, Socket, State};
 use smoltcp::time::{Duration, Instant};
@@ -82,6 +83,8 @@ pub(super) struct Pool {
     handshaking: Vec<usize>,
     /// Oldest first, with the time at which patience ends.
     closing: Vec<(usize, Instant)>,
+    /// A socket has changed its place since this was asked.
+    has_changed: bool,
 }
 
 impl Pool {
@@ -123,6 +126,7 @@ impl Pool {
             listening: Vec::with_capacity(count),
             handshaking: Vec::with_capacity(count),
             closing: Vec::with_capacity(count),
+            has_changed: true,
         };
         pool.arm(set, Instant::ZERO);
         Ok(pool)
@@ -160,6 +164,7 @@ impl Pool {
 
     /// Lets a socket listen that is closed, or in TIME-WAIT; it gets the next connection.
     fn listen(&mut self, set: &mut Cells, index: usize) {
+        self.has_changed = true;
         let port = self.port;
         let probe_every = set.probe_every();
         let socket = self.socket(set, index);
@@ -248,6 +253,7 @@ impl Pool {
         if let Some(index) =
             self.listening.pop_if(|index| set.get(self.handles[*index]).state() != State::Listen)
         {
+            self.has_changed = true;
             set.register(self.handles[index], now);
             self.handshaking.push(index);
         }
@@ -260,6 +266,7 @@ impl Pool {
         while let Some(&(index, patience)) = self.closing.get(at) {
             let socket = set.get(self.handles[index]);
             if socket.state() == State::Closed && socket.remote_endpoint().is_none() {
+                self.has_changed = true;
                 self.closing.remove(at);
                 let idle = if index < self.wide { &mut self.idle_wide } else { &mut self.idle };
                 idle.push(index);
@@ -291,6 +298,7 @@ impl Pool {
     pub(super) fn accept(&mut self, set: &Cells, now: Instant) -> Option<usize> {
         let mut at = 0;
         while let Some(&index) = self.handshaking.get(at) {
+            self.has_changed = true;
             match self.state(set, index) {
                 State::SynReceived => at += 1,
                 State::Established | State::CloseWait => {
@@ -313,6 +321,7 @@ impl Pool {
 
     /// Ends a connection after what was sent.
     pub(super) fn close(&mut self, set: &mut Cells, index: usize, now: Instant) {
+        self.has_changed = true;
         self.socket(set, index).close();
         self.closing.push((index, now + LINGER));
     }
@@ -326,6 +335,11 @@ impl Pool {
     /// Bytes of all socket buffers.
     pub(super) fn buffer_bytes(&self) -> usize {
         self.buffer_bytes
+    }
+
+    /// Whether a socket has changed its place since this was asked.
+    pub(super) fn take_changed(&mut self) -> bool {
+        mem::take(&mut self.has_changed)
     }
 
     /// How many sockets are in which state.

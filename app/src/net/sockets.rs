@@ -206,6 +206,11 @@ impl Sockets {
         self.pools[port as usize].buffer_bytes()
     }
 
+    /// Whether a socket has changed its state of use since this was asked.
+    pub fn take_changed(&mut self) -> bool {
+        self.pools.iter_mut().fold(false, |changed, pool| pool.take_changed() | changed)
+    }
+
     /// How many sockets of a port are in which state.
     #[must_use]
     pub fn counts(&self, port: Port) -> Counts {

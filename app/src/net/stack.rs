@@ -1,8 +1,8 @@
 //! The interface: packets in, packets out.
 
 use alloc::boxed::Box;
-use core::fmt;
 use core::net::Ipv4Addr;
+use core::{fmt, mem};
 
 use runtime_config::cmdline::Config;
 use smoltcp::iface::{self, Interface};
@@ -40,6 +40,8 @@ pub struct Stack<N: Nic> {
     front: Box<Front>,
     fragments: Fragments,
     sweep_at: Instant,
+    /// Drops that the owner was told.
+    drops_seen: u64,
 }
 
 impl<N: Nic> Stack<N> {
@@ -74,7 +76,7 @@ impl<N: Nic> Stack<N> {
         let front = Front::new(interface, sockets, wire, addressing, seed.rotate_left(43));
         let mut front = Box::new(front);
         front.readdress();
-        Ok(Self { nic, front, fragments: Fragments::new(), sweep_at: now })
+        Ok(Self { nic, front, fragments: Fragments::new(), sweep_at: now, drops_seen: 0 })
     }
 
     /// Takes packets one by one, and arms a listener for each that was used up before the next
@@ -131,9 +133,13 @@ impl<N: Nic> Stack<N> {
         &mut self.front.sockets
     }
 
-    /// What was dropped, by reason.
-    pub fn drops(&mut self) -> Drops {
-        self.front.wire.drops.plus(&self.front.sockets.cells().drops)
+    /// What was dropped since boot, by reason, where that has changed since this was asked.
+    pub fn new_drops(&mut self) -> Option<Drops> {
+        let front = &mut self.front;
+        let drops = [&front.wire.drops, &front.sockets.cells().drops];
+        let total = drops.iter().map(|drops| drops.total()).sum();
+        let has_changed = mem::replace(&mut self.drops_seen, total) != total;
+        has_changed.then(|| drops[0].plus(drops[1]))
     }
 
     /// The address, where there is one yet.
@@ -168,7 +174,7 @@ fn take<S: TxToken>(
         // A device vouches for whole segments only.
         (header, bytes, is_sound) = (Header::read(whole)?, whole, false);
     }
-    front.take(Packet { bytes, header, mac, is_sound }, slot, now)
+    front.take(&mut Packet { bytes, header, mac, is_sound }, slot, now)
 }
 
 impl<N: Nic> fmt::Debug for Stack<N> {

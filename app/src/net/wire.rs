@@ -154,9 +154,10 @@ fn note(
     now: Instant,
 ) {
     let Some(connection) = connection else { return };
-    let (ip, tcp) = packet.split_at_mut(HEADER_BYTES);
-    let [.., a, b, c, d] = *ip else { return };
-    if let Some(segment) = Segment::read_sent(Ipv4Addr::new(a, b, c, d), tcp) {
+    // The network stack writes no options in front of a segment.
+    if let Some(tcp) = packet.get_mut(HEADER_BYTES..)
+        && let Ok(segment) = Segment::read(Ipv4Addr::UNSPECIFIED, tcp)
+    {
         connection.send(&segment, tcp, now);
     }
     if connection.path.is_narrow() {

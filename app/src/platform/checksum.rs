@@ -1,11 +1,13 @@
 //! TCP checksums that a device completes.
 
-use smoltcp::wire::{
-    EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Address, Ipv4Packet, TcpPacket,
-};
+/// Bytes of the headers, without options.
+const ETHERNET_BYTES: usize = 14;
+const IPV4_BYTES: usize = 20;
+const TCP_BYTES: usize = 20;
 
-/// Bytes of an Ethernet header.
-const ETHERNET_BYTES: usize = EthernetFrame::<&[u8]>::header_len();
+/// What an Ethernet header says of IPv4, and that of TCP.
+const TYPE_IPV4: [u8; 2] = [0x08, 0x00];
+const PROTOCOL_TCP: u8 = 6;
 
 /// Where the checksum stands in a TCP header.
 const CHECKSUM_OFFSET: u16 = 16;
@@ -24,37 +26,44 @@ pub struct Partial {
 /// Leaves the checksum of an Ethernet frame to the device: puts the sum of what stands in no TCP header
 /// in its place. `None`, and nothing changed, for all but TCP over IPv4.
 pub fn leave(frame: &mut [u8]) -> Option<Partial> {
-    let mut ethernet = EthernetFrame::new_unchecked(frame);
-    if ethernet.check_len().is_err() || ethernet.ethertype() != EthernetProtocol::Ipv4 {
+    let (ethernet, ip) = frame.split_at_mut_checked(ETHERNET_BYTES)?;
+    if ethernet[12..] != TYPE_IPV4 {
         return None;
     }
-    let mut ip = Ipv4Packet::new_checked(ethernet.payload_mut()).ok()?;
-    if ip.version() != 4 || ip.next_header() != IpProtocol::Tcp {
+    let fixed: &[u8; IPV4_BYTES] = ip.first_chunk()?;
+    let [first, _, high, low, _, _, _, _, _, protocol, _, _, addresses @ ..] = *fixed;
+    let header = usize::from(first & 0xf) * 4;
+    let total = usize::from(u16::from_be_bytes([high, low]));
+    if first >> 4 != 4 || protocol != PROTOCOL_TCP || header < IPV4_BYTES {
         return None;
     }
-    let (header, bytes) = (ip.header_len(), ip.total_len());
-    let [source, target] = [ip.src_addr(), ip.dst_addr()].map(Ipv4Address::to_bits);
-    let sum = pseudo_header(source, target, bytes - u16::from(header));
-    let mut segment = TcpPacket::new_checked(ip.payload_mut()).ok()?;
-    segment.set_checksum(sum);
-    let start = u16::from(header) + u16::try_from(ETHERNET_BYTES).ok()?;
-    let headers = start + u16::from(segment.header_len());
+    let tcp = ip.get_mut(header..total)?;
+    let tcp_bytes = u16::try_from(tcp.len()).ok()?;
+    let tcp_header: &mut [u8; TCP_BYTES] = tcp.first_chunk_mut()?;
+    let sum = pseudo_header(addresses, tcp_bytes);
+    tcp_header[16..18].copy_from_slice(&sum.to_be_bytes());
+    let start = u16::try_from(ETHERNET_BYTES + header).ok()?;
+    let headers = start + u16::from(tcp_header[12] >> 4) * 4;
     Some(Partial { start, offset: CHECKSUM_OFFSET, headers })
 }
 
 /// The sum of addresses, protocol and length, folded.
-fn pseudo_header(source: u32, target: u32, bytes: u16) -> u16 {
-    let halves = |bits: u32| (bits >> 16) + (bits & 0xffff);
-    let sum = halves(source) + halves(target) + u32::from(u8::from(IpProtocol::Tcp));
-    let sum = halves(halves(sum + u32::from(bytes)));
-    u16::try_from(sum).unwrap_or(u16::MAX)
+fn pseudo_header(addresses: [u8; 8], bytes: u16) -> u16 {
+    let [source, target] = [0, 4].map(|at| {
+        let word = [addresses[at], addresses[at + 1], addresses[at + 2], addresses[at + 3]];
+        u64::from(u32::from_be_bytes(word))
+    });
+    let halves = |bits: u64| (bits >> 16) + (bits & 0xffff);
+    let sum = source + target + u64::from(PROTOCOL_TCP) + u64::from(bytes);
+    u16::try_from(halves(halves(halves(sum)))).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use smoltcp::phy::ChecksumCapabilities;
     use smoltcp::wire::{
-        EthernetAddress, EthernetRepr, Ipv4Repr, TcpControl, TcpRepr, TcpSeqNumber,
+        EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, Ipv4Address,
+        Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
     };
 
     use super::*;

@@ -4,7 +4,6 @@ use crate::net::{Drop, Drops};
 use crate::service::DROP_ROWS;
 
 /// The counts in the order of the service's rows.
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the stack"))]
 pub(super) fn counts(drops: &Drops) -> [u64; DROP_ROWS.len()] {
     Drop::ALL.map(|reason| drops.count(reason))
 }

@@ -124,10 +124,17 @@ impl Counters {
 impl Counters {
     /// Counts the traffic from 0 again; who is connected stays.
     pub(super) fn reset(&mut self) {
-        let Self { clients, http_clients, sockets, .. } = *self;
-        let dropped = self.dropped.reset();
-        let clients_peak = clients;
-        *self = Self { clients, clients_peak, http_clients, sockets, dropped, ..Self::default() };
+        let Self { clients, http_clients, sockets, sockets_wide, socket_buffer_bytes, .. } = *self;
+        *self = Self {
+            clients,
+            clients_peak: clients,
+            http_clients,
+            sockets,
+            sockets_wide,
+            socket_buffer_bytes,
+            dropped: self.dropped.reset(),
+            ..Self::default()
+        };
     }
 }
 

@@ -12,6 +12,7 @@ use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::Ipv4Packet;
 
 use crate::net::drops::Drop;
+use crate::net::liveness::NEVER;
 use datagram::{Datagram, Identity, Piece};
 
 /// Packets that may be incomplete at the same time. A path that cuts the segments of a client reorders few of
@@ -31,13 +32,15 @@ pub(in crate::net) struct Fragments {
     places: Vec<Datagram>,
     /// Incomplete packets that were given up since [`expire`](Self::expire) was called.
     given_up: usize,
+    /// No packet is late before.
+    late_at: Instant,
 }
 
 impl Fragments {
     /// Takes the memory for all places: 33 KiB.
     pub(in crate::net) fn new() -> Self {
         let places = (0..PLACES).map(|_| Datagram::new()).collect();
-        Self { places, given_up: 0 }
+        Self { places, given_up: 0, late_at: NEVER }
     }
 
     /// Adds a fragment: a whole IPv4 packet with its header. Returns the packet that it completes, with one
@@ -86,10 +89,18 @@ impl Fragments {
     }
 
     fn give_up_late(&mut self, now: Instant) {
-        let late =
-            |place: &&mut Datagram| place.since().is_some_and(|at| at + COMPLETE_WITHIN <= now);
-        for place in self.places.iter_mut().filter(late) {
-            self.given_up += usize::from(place.give_up());
+        if now < self.late_at {
+            return;
+        }
+        self.late_at = NEVER;
+        for place in &mut self.places {
+            let Some(since) = place.since() else { continue };
+            let late_at = since + COMPLETE_WITHIN;
+            if late_at <= now {
+                self.given_up += usize::from(place.give_up());
+            } else {
+                self.late_at = self.late_at.min(late_at);
+            }
         }
     }
 
@@ -104,6 +115,7 @@ impl Fragments {
         let at = oldest.map_or(0, |(at, _)| at);
         self.given_up += usize::from(self.places[at].give_up());
         self.places[at].begin(identity, now);
+        self.late_at = self.late_at.min(now + COMPLETE_WITHIN);
         at
     }
 }

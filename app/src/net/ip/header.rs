@@ -38,9 +38,7 @@ impl Header {
         if fixed[0] >> 4 != 4 || bytes < HEADER_BYTES || total < bytes || total > packet.len() {
             return Err(Drop::IpHeader);
         }
-        let halves = packet[..bytes].chunks_exact(2);
-        let sum: u32 = halves.map(|half| u32::from(u16::from_be_bytes([half[0], half[1]]))).sum();
-        if (sum >> 16) + (sum & 0xffff) != 0xffff {
+        if !is_sound(fixed, &packet[HEADER_BYTES..bytes]) {
             return Err(Drop::IpChecksum);
         }
         let address =
@@ -60,6 +58,20 @@ impl Header {
         }
         Ok(())
     }
+}
+
+/// Whether the checksum of a header and its options is right: the ones' complement sum of all halves of
+/// words is the same as that of all words.
+fn is_sound(fixed: &[u8; HEADER_BYTES], options: &[u8]) -> bool {
+    let words = |bytes: &[u8]| {
+        let (words, _) = bytes.as_chunks::<4>();
+        words.iter().map(|word| u64::from(u32::from_be_bytes(*word))).sum::<u64>()
+    };
+    let sum = words(fixed) + if options.is_empty() { 0 } else { words(options) };
+    let sum = (sum >> 32) + (sum & 0xffff_ffff);
+    let sum = (sum >> 16) + (sum & 0xffff);
+    let sum = (sum >> 16) + (sum & 0xffff);
+    (sum >> 16) + (sum & 0xffff) == 0xffff
 }
 
 #[cfg(test)]

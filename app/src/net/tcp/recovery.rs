@@ -211,7 +211,7 @@ mod tests {
         now: Instant,
     }
 
-    fn segment(sequence: u32, acknowledged: u32, payload_bytes: usize) -> Segment {
+    fn segment(sequence: u32, acknowledged: u32, payload_bytes: u32) -> Segment {
         let key = Key { address: Ipv4Addr::LOCALHOST, port: 1, local: 2 };
         let (window, header_bytes, flags) = (30_000, 20, ACK);
         Segment { key, sequence, acknowledged, flags, window, header_bytes, payload_bytes }
@@ -228,7 +228,7 @@ mod tests {
             self
         }
 
-        fn send(&mut self, sequence: u32, bytes: usize) {
+        fn send(&mut self, sequence: u32, bytes: u32) {
             let (next, segment) = (self.track.next, segment(sequence, 0, bytes));
             self.track.send(&segment, &[]);
             self.recovery.sent(next, &self.track, &segment, self.now);

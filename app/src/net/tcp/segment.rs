@@ -37,11 +37,12 @@ pub(in crate::net) struct Segment {
     /// Bytes of the header with its options.
     pub(in crate::net) header_bytes: usize,
     /// Bytes of data.
-    pub(in crate::net) payload_bytes: usize,
+    pub(in crate::net) payload_bytes: u32,
 }
 
 impl Segment {
     /// Reads the segment of a packet from `source`.
+    #[inline]
     pub(in crate::net) fn read(source: Ipv4Addr, bytes: &[u8]) -> Result<Self, Drop> {
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(Drop::TcpHeader)?;
         let (port, local) = ends(header);
@@ -56,16 +57,10 @@ impl Segment {
             flags: header[13],
             window: u16::from_be_bytes([header[14], header[15]]),
             header_bytes,
-            payload_bytes: bytes.len() - header_bytes,
+            // A packet has at most 65,535 bytes.
+            payload_bytes: u32::try_from(bytes.len() - header_bytes)
+                .map_err(|_| Drop::TcpHeader)?,
         })
-    }
-
-    /// Reads what this machine sends to `target`: ports are swapped, so that the key is the same.
-    pub(in crate::net) fn read_sent(target: Ipv4Addr, bytes: &[u8]) -> Option<Self> {
-        let mut segment = Self::read(target, bytes).ok()?;
-        let Key { address, port, local } = segment.key;
-        segment.key = Key { address, port: local, local: port };
-        Some(segment)
     }
 
     /// Whether all of these flags are set.
@@ -80,9 +75,7 @@ impl Segment {
 
     /// What it takes of the sequence numbers: its data, SYN and FIN.
     pub(in crate::net) fn length(&self) -> u32 {
-        let controls = u32::from(self.flags & SYN != 0) + u32::from(self.flags & FIN != 0);
-        // A packet has at most 65,535 bytes.
-        u32::try_from(self.payload_bytes).unwrap_or(0) + controls
+        self.payload_bytes + u32::from(self.flags & SYN != 0) + u32::from(self.flags & FIN != 0)
     }
 
     /// The number behind its last one.
@@ -221,8 +214,6 @@ mod tests {
         let expected =
             Options { maximum_segment, window_scale, is_sack_permitted: true, has_sack: false };
         assert_eq!(options, expected);
-        let sent = Segment::read_sent(SOURCE, &bytes).unwrap();
-        assert_eq!((sent.key.port, sent.key.local), (7379, 50_000));
     }
 
     #[test]
