@@ -8,12 +8,11 @@ use alloc::vec::Vec;
 use core::mem;
 
 use smoltcp::iface::{Interface, PollResult, SocketHandle, SocketSet};
-use smoltcp::socket::tcp::Socket;
+use smoltcp::socket::tcp::{Socket, State};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::drops::Drops;
-use super::link::Way;
 use super::liveness::{Liveness, NEVER, Patience};
 use super::nic::Nic;
 use super::route::{Key, Routes};
@@ -162,7 +161,7 @@ impl Cells {
         let packet = &mut packet[..again.bytes()];
         again.write(packet);
         for _ in 0..TIMES {
-            let mut inlet = Inlet::new(packet, Nowhere, wire, Way::Plain, None, now);
+            let mut inlet = Inlet::new(packet, Nowhere, wire, key.address, None, now);
             interface.poll_ingress_single(now, &mut inlet, set);
         }
     }
@@ -190,10 +189,11 @@ impl Cells {
         mem::take(&mut self.cells[index].is_awake)
     }
 
-    /// The socket whose packets these are.
+    /// The socket whose packets these are. One that is closed, or listens again, has none.
     pub(super) fn find(&self, key: Key) -> Option<usize> {
         let index = self.routes.find(key)?;
-        (self.key_of(index) == Some(key)).then_some(index)
+        let is_of_another = matches!(self.get(index).state(), State::Closed | State::Listen);
+        (!is_of_another && self.cells[index].key == Some(key)).then_some(index)
     }
 
     /// Lets a socket that a connection has come to be found.

@@ -100,8 +100,7 @@ impl Front {
         now: Instant,
     ) -> Result<(), Drop> {
         let Self { interface, sockets, wire, .. } = self;
-        let way = wire.link.way(packet.header.source, &wire.own, now);
-        let mut inlet = Inlet::new(packet.bytes, slot, wire, way, None, now);
+        let mut inlet = Inlet::new(packet.bytes, slot, wire, packet.header.source, None, now);
         interface.poll_ingress_single(now, &mut inlet, sockets.cells().common());
         Ok(())
     }
@@ -186,9 +185,7 @@ impl Front {
         let (set, connection) = cells.parts(index);
         let source = packet.header.source;
         wire.link.meet(&connection.hop, source, packet.mac, &wire.own, now);
-        let is_alive = !segment.begins();
-        let way = wire.link.way_of(&mut connection.hop, source, is_alive, &wire.own, now);
-        let mut inlet = Inlet::new(packet.bytes, slot, wire, way, Some(connection), now);
+        let mut inlet = Inlet::new(packet.bytes, slot, wire, source, Some(connection), now);
         interface.poll_ingress_single(now, &mut inlet, set);
     }
 

@@ -155,6 +155,7 @@ impl Link {
 
     /// The way to the peer of a connection; `is_alive` where the peer was heard lately. Asked once a second,
     /// and for each packet while the address of the neighbour is not known.
+    #[inline]
     pub(super) fn way_of(
         &mut self,
         hop: &mut Hop,
@@ -169,6 +170,18 @@ impl Link {
         if let Some(mac) = hop.get(self.neighbors.version(), now) {
             return Way::To(mac);
         }
+        self.look_up(hop, target, is_alive, own, now)
+    }
+
+    #[cold]
+    fn look_up(
+        &mut self,
+        hop: &mut Hop,
+        target: Ipv4Addr,
+        is_alive: bool,
+        own: &Addresses,
+        now: Instant,
+    ) -> Way {
         let way = self.way(target, own, now);
         if let Way::To(mac) = way
             && let Some(next) = own.next_hop(target)
@@ -183,6 +196,7 @@ impl Link {
 
     /// Notes that a packet of a connection has come from a hardware address. Where that is another one than
     /// packets go to, the neighbour is asked at once.
+    #[inline]
     pub(super) fn meet(
         &mut self,
         hop: &Hop,
@@ -193,8 +207,14 @@ impl Link {
     ) {
         if let Some(mac) = mac
             && hop.differs(mac)
-            && let Some(next) = own.next_hop(source)
         {
+            self.doubt(source, mac, own, now);
+        }
+    }
+
+    #[cold]
+    fn doubt(&mut self, source: Ipv4Addr, mac: EthernetAddress, own: &Addresses, now: Instant) {
+        if let Some(next) = own.next_hop(source) {
             self.neighbors.doubt(next, mac, now);
         }
     }

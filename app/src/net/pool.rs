@@ -294,6 +294,12 @@ impl Pool {
         due.map(|(_, patience)| *patience).min()
     }
 
+    /// Whether a connection may have come.
+    #[inline]
+    pub(super) fn is_handshaking(&self) -> bool {
+        !self.handshaking.is_empty()
+    }
+
     /// A connection that has come, if there is one.
     pub(super) fn accept(&mut self, set: &Cells, now: Instant) -> Option<usize> {
         let mut at = 0;

@@ -141,7 +141,11 @@ impl Sockets {
 
     /// A connection that has come, if there is one.
     pub fn accept(&mut self, port: Port, now: Instant) -> Option<Line> {
-        let index = self.pools[port as usize].accept(&self.cells, now)?;
+        let pool = &mut self.pools[port as usize];
+        if !pool.is_handshaking() {
+            return None;
+        }
+        let index = pool.accept(&self.cells, now)?;
         Some(Line { port, index })
     }
 

@@ -15,7 +15,8 @@ use super::drops::{Drop, Drops};
 use super::front::{Front, Packet};
 use super::ip::fragments::Fragments;
 use super::ip::header::Header;
-use super::link::{Link, Taken, Way};
+use super::link::{Link, Taken};
+use super::liveness::NEVER;
 use super::nic::{Arrival, Nic};
 use super::sockets::Sockets;
 use super::wire::{Inlet, Nowhere, Wire};
@@ -68,8 +69,8 @@ impl<N: Nic> Stack<N> {
         let mut wire = Wire::new(link, abilities, seed);
         let mut settings = iface::Config::new(HardwareAddress::Ip);
         settings.random_seed = seed;
-        let way = Way::Plain;
-        let mut device = Inlet::new(&[], Nowhere, &mut wire, way, None, now);
+        let source = Ipv4Addr::UNSPECIFIED;
+        let mut device = Inlet::new(&[], Nowhere, &mut wire, source, None, now);
         let interface = Interface::new(settings, &mut device, now);
         let mac = (abilities.medium == Medium::Ethernet).then(|| EthernetAddress(nic.mac()));
         let addressing = Addressing::new(&config.ip, mac, seed.rotate_left(7), now);
@@ -117,9 +118,16 @@ impl<N: Nic> Stack<N> {
             return Some(now + FULL_WAIT);
         }
         let front = &mut self.front;
-        let sockets = [front.sockets.cells().wake_at(), front.sockets.wake_at()];
-        let own = [front.addressing.wake_at(), front.wire.link.wake_at()];
-        sockets.into_iter().chain(own).flatten().min()
+        let mut wake = NEVER;
+        for due in [
+            front.sockets.cells().wake_at(),
+            front.sockets.wake_at(),
+            front.addressing.wake_at(),
+            front.wire.link.wake_at(),
+        ] {
+            wake = due.map_or(wake, |due| due.min(wake));
+        }
+        (wake < NEVER).then_some(wake)
     }
 
     /// Whether a packet waits that can be received now.

@@ -166,28 +166,29 @@ fn note(
     }
 }
 
-/// One packet that has come, and room for the answer.
+/// One packet that has come, and room for the answer, which goes to where it came from.
 #[derive(Debug)]
 pub(super) struct Inlet<'a, S> {
     packet: Option<&'a [u8]>,
     slot: Option<S>,
     wire: &'a mut Wire,
-    way: Way,
+    source: Ipv4Addr,
     connection: Option<&'a mut Connection>,
     now: Instant,
 }
 
 impl<'a, S: TxToken> Inlet<'a, S> {
-    /// A packet; the answer goes a way, and is noted of a connection if there is one.
+    /// A packet; the answer is noted of a connection if there is one.
+    #[inline]
     pub(super) fn new(
         packet: &'a [u8],
         slot: S,
         wire: &'a mut Wire,
-        way: Way,
+        source: Ipv4Addr,
         connection: Option<&'a mut Connection>,
         now: Instant,
     ) -> Self {
-        Self { packet: Some(packet), slot: Some(slot), wire, way, connection, now }
+        Self { packet: Some(packet), slot: Some(slot), wire, source, connection, now }
     }
 }
 
@@ -206,14 +207,19 @@ impl RxToken for Come<'_> {
 pub(super) struct Reply<'a, S> {
     slot: S,
     wire: &'a mut Wire,
-    way: Way,
+    target: Ipv4Addr,
     connection: Option<&'a mut Connection>,
     now: Instant,
 }
 
 impl<S: TxToken> TxToken for Reply<'_, S> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, write: F) -> R {
-        let Self { slot, wire, way, connection, now } = self;
+        let Self { slot, wire, target, mut connection, now } = self;
+        let Wire { link, own, .. } = &mut *wire;
+        let way = match &mut connection {
+            Some(connection) => link.way_of(&mut connection.hop, target, false, own, now),
+            None => link.way(target, own, now),
+        };
         match way {
             Way::Plain | Way::To(_) => wire.frame(slot, way, bytes, write, connection, now),
             Way::Wait(next) => wire.park(Some(next), bytes, write, connection, now),
@@ -234,9 +240,9 @@ impl<S: TxToken> Device for Inlet<'_, S> {
 
     fn receive(&mut self, _now: Instant) -> Option<(Come<'_>, Reply<'_, S>)> {
         let (packet, slot) = (self.packet.take()?, self.slot.take()?);
-        let (way, now) = (self.way, self.now);
+        let (target, now) = (self.source, self.now);
         let connection = self.connection.as_deref_mut();
-        Some((Come(packet), Reply { slot, wire: self.wire, way, connection, now }))
+        Some((Come(packet), Reply { slot, wire: self.wire, target, connection, now }))
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Reply<'_, S>> {
@@ -260,6 +266,7 @@ pub(super) struct Outlet<'a, N> {
 
 impl<'a, N: Nic> Outlet<'a, N> {
     /// The way of a connection.
+    #[inline]
     pub(super) fn new(
         nic: &'a mut N,
         wire: &'a mut Wire,

@@ -38,6 +38,7 @@ impl Default for Hop {
 
 impl Hop {
     /// The address, while nothing in the table has changed since it was looked up.
+    #[inline]
     pub(super) fn get(&self, version: u32, now: Instant) -> Option<EthernetAddress> {
         (self.version == version && now < self.until).then_some(self.mac)
     }
@@ -47,6 +48,7 @@ impl Hop {
     }
 
     /// Whether packets go to another address.
+    #[inline]
     pub(super) fn differs(&self, mac: EthernetAddress) -> bool {
         self.version != 0 && self.mac != mac
     }
