@@ -1,0 +1,160 @@
+//! Renewals: what the server says in each acknowledgement counts.
+
+use smoltcp::time::{Duration, Instant};
+
+use super::answer::{self, Answer, DISCOVER, REQUEST};
+use super::link::secs_between;
+use super::{Guest, link};
+use crate::net::dhcp::deadlines::Deadlines;
+use crate::net::dhcp::message::ServerMessage;
+
+/// The leases of a first ACK and of the renewal after it.
+pub(super) fn renewed(first: &Answer, then: &Answer) -> Vec<String> {
+    let mut link = link(|kind, count| {
+        let is_first = kind == DISCOVER || count == 1;
+        Some(if is_first { first.clone() } else { then.clone() })
+    });
+    link.run(6);
+    assert_eq!(link.kinds(), [DISCOVER, REQUEST, REQUEST]);
+    link.texts()
+}
+
+#[test]
+fn a_lease_is_taken_whole() {
+    let mut link = link(|_, _| Some(answer::lease()));
+    link.run(1);
+    assert_eq!(link.texts(), ["10.0.2.15/24 10.0.2.3"]);
+    assert_eq!(link.guest.wake_at(), Some(Instant::from_secs(5)));
+}
+
+#[test]
+fn another_router_mask_or_address_is_taken() {
+    let old = "10.0.2.15/24 10.0.2.3";
+    for (then, expected) in [
+        (answer::lease().router("10.0.2.4"), "10.0.2.15/24 10.0.2.4"),
+        (answer::lease().mask("255.255.0.0"), "10.0.2.15/16 10.0.2.3"),
+        (answer::lease().at("10.0.2.16"), "10.0.2.16/24 10.0.2.3"),
+        (answer::lease().at("10.0.7.9").router("10.0.7.1"), "10.0.7.9/24 10.0.7.1"),
+        // The old router is not a neighbour of the new address.
+        (answer::lease().at("10.0.7.9").option(3, &[]), "10.0.7.9/24"),
+    ] {
+        assert_eq!(renewed(&answer::lease(), &then), [old, expected]);
+    }
+}
+
+#[test]
+fn what_a_renewal_leaves_out_stays() {
+    let old = "10.0.2.15/16 10.0.2.3";
+    let first = answer::lease().mask("255.255.0.0");
+    for then in [
+        answer::bare().secs(20, 5, 15),
+        first.clone().option(1, &[]),
+        first.clone().option(3, &[]),
+        first.clone().option(3, &[10, 0]),
+        first.clone().option(1, &[255, 255, 0]),
+    ] {
+        assert_eq!(renewed(&first, &then), [old, old], "{then:?}");
+    }
+}
+
+#[test]
+fn what_a_renewal_has_wrong_stays() {
+    let old = "10.0.2.15/24 10.0.2.3";
+    for then in [
+        answer::lease().mask("255.0.255.0"),
+        answer::lease().mask("0.0.0.0"),
+        answer::lease().router("0.0.0.0"),
+        answer::lease().router("255.255.255.255"),
+        answer::lease().router("224.0.0.1"),
+        answer::lease().router("10.0.2.15"),
+        answer::lease().router("172.16.0.1"),
+    ] {
+        assert_eq!(renewed(&answer::lease(), &then), [old, old], "{then:?}");
+    }
+}
+
+#[test]
+fn renewals_go_on() {
+    let mut link = link(|_, _| Some(answer::lease()));
+    link.run(101);
+    assert_eq!(link.leases().len(), 21);
+    assert_eq!(link.secs_of(REQUEST)[..3], [0.0, 5.0, 10.0]);
+}
+
+#[test]
+fn another_server_may_rebind_but_not_renew() {
+    let plan = |server: &'static str| {
+        move |kind, count| {
+            let is_first = kind == DISCOVER || count == 1;
+            Some(answer::lease().from(if is_first { "10.0.2.2" } else { server }))
+        }
+    };
+    let mut link = link(plan("10.0.2.9"));
+    link.run(14);
+    assert_eq!(link.leases().len(), 1);
+    assert_eq!(link.refused, link.sent.len() - 2);
+    link.run(16);
+    assert_eq!(link.leases().len(), 2);
+}
+
+/// The deadlines that an ACK at 100 s gives, in seconds from then.
+fn deadlines(lease: Option<u32>, renewal: Option<u32>, rebinding: Option<u32>) -> Option<[f64; 3]> {
+    let numbers = [(51, lease), (58, renewal), (59, rebinding)];
+    let ack = numbers.into_iter().fold(answer::bare(), |ack, (code, number)| match number {
+        Some(number) => ack.number(code, number),
+        None => ack,
+    });
+    let bytes = ack.bytes(REQUEST, 1);
+    let message = ServerMessage::parse(&bytes, 1, super::MAC).unwrap();
+    let at = Deadlines::of(&message, Instant::from_secs(100))?;
+    let secs = |at| secs_between(Instant::from_secs(100), at);
+    Some([secs(at.renew_at), secs(at.rebind_at), secs(at.expire_at)])
+}
+
+#[test]
+fn absent_and_absurd_times_get_the_defaults() {
+    let max = u32::MAX;
+    for (given, expected) in [
+        ((Some(20), Some(5), Some(15)), [5.0, 15.0, 20.0]),
+        ((Some(80), None, None), [40.0, 70.0, 80.0]),
+        ((Some(80), Some(10), None), [10.0, 70.0, 80.0]),
+        ((Some(80), None, Some(60)), [40.0, 60.0, 80.0]),
+        // Out of order, equal, too late, too early.
+        ((Some(80), Some(70), Some(60)), [40.0, 70.0, 80.0]),
+        ((Some(80), None, Some(30)), [40.0, 70.0, 80.0]),
+        ((Some(80), Some(60), Some(60)), [40.0, 70.0, 80.0]),
+        ((Some(80), Some(10), Some(80)), [40.0, 70.0, 80.0]),
+        ((Some(80), Some(max), Some(max)), [40.0, 70.0, 80.0]),
+        ((Some(80), Some(0), Some(0)), [40.0, 70.0, 80.0]),
+        ((Some(80), Some(4), Some(60)), [40.0, 70.0, 80.0]),
+        // Too short, and left out.
+        ((Some(0), Some(0), Some(0)), [5.0, 8.75, 10.0]),
+        ((Some(1), None, None), [5.0, 8.75, 10.0]),
+        ((Some(9), Some(5), Some(7)), [5.0, 7.0, 10.0]),
+        ((None, None, None), [60.0, 105.0, 120.0]),
+    ] {
+        assert_eq!(deadlines(given.0, given.1, given.2), Some(expected), "{given:?}");
+    }
+    assert_eq!(deadlines(Some(max), Some(max), Some(max)), None);
+    assert_eq!(deadlines(Some(max), Some(5), Some(10)), None);
+    let [_, _, end] = deadlines(Some(max - 1), None, None).unwrap();
+    assert!((end - f64::from(max - 1)).abs() < 1.0);
+}
+
+#[test]
+fn a_lease_without_end_is_never_renewed() {
+    let mut link = link(|_, _| Some(answer::lease().secs(u32::MAX, 5, 10)));
+    link.run(1_000_000_000);
+    assert_eq!(link.kinds(), [DISCOVER, REQUEST]);
+    assert_eq!(link.guest.wake_at(), None);
+}
+
+#[test]
+fn a_lease_of_a_century_is_renewed_in_time() {
+    let secs = u32::MAX - 1;
+    let mut link = link(|_, _| Some(answer::lease().secs(secs, 0, 0)));
+    link.run(u64::from(secs) / 4 * 3);
+    assert_eq!(link.leases().len(), 2);
+    let renewal = Duration::from_secs(u64::from(secs)) / 2;
+    assert_eq!(link.sent[2].at, Instant::ZERO + renewal);
+}
