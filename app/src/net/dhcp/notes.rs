@@ -21,8 +21,8 @@ pub(super) enum Note {
 
 /// The kinds of trouble that were logged, one bit for each.
 ///
-/// A kind is logged again only after a server has acknowledged a lease without it, which happens every few
-/// seconds at most. The values do not matter: a server that varies its nonsense must not fill the log.
+/// A kind is logged again only after a server has acknowledged a lease without any trouble, which happens every
+/// few seconds at most. The values do not matter: a server that varies its nonsense must not fill the log.
 #[derive(Debug, Default)]
 pub(super) struct Notes(u8);
 
@@ -35,43 +35,24 @@ impl Notes {
         is_new
     }
 
-    fn check(&mut self, note: Note, is_met: bool) -> bool {
-        if !is_met {
-            self.0 &= !(1 << note as u8);
-        }
-        is_met && self.is_new(note)
-    }
-
-    /// Logs what is odd about a lease that was taken, and forgets trouble that is over.
+    /// Logs what is odd about a lease that was taken, or forgets all trouble if it is right.
     pub(super) fn acknowledged(&mut self, message: &ServerMessage<'_>, ignored: Ignored) {
         let server = message.server;
-        self.check(Note::Refused, false);
-        self.check(Note::Nak, false);
-        if self.check(Note::Mask, ignored.mask) {
-            log::warn!("DHCP server {server} gives a mask that is none, the old one stays");
-        }
-        if self.check(Note::Routers, ignored.routers) {
-            log::warn!("DHCP server {server} gives a router that cannot be one, ignored");
-        }
         let least = deadlines::LEASE_SECS_MIN;
         let short = message.lease_secs.filter(|&secs| secs < least);
-        if self.check(Note::Short, short.is_some()) {
-            let secs = short.unwrap_or(0);
+        if ignored == Ignored::default() && short.is_none() {
+            self.0 = 0;
+        }
+        if ignored.mask && self.is_new(Note::Mask) {
+            log::warn!("DHCP server {server} gives a mask that is none, the old one stays");
+        }
+        if ignored.routers && self.is_new(Note::Routers) {
+            log::warn!("DHCP server {server} gives a router that cannot be one, ignored");
+        }
+        if let Some(secs) = short
+            && self.is_new(Note::Short)
+        {
             log::warn!("DHCP server {server} gives a lease of {secs} s, treated as {least} s");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kind_is_new_once_until_it_is_over() {
-        let mut notes = Notes::default();
-        assert!(notes.is_new(Note::Refused) && !notes.is_new(Note::Refused));
-        assert!(notes.check(Note::Short, true) && !notes.check(Note::Short, true));
-        assert!(!notes.check(Note::Refused, false));
-        assert!(notes.is_new(Note::Refused) && !notes.is_new(Note::Short));
     }
 }

@@ -95,6 +95,19 @@ fn nonsense_is_logged_again_after_something_else() {
 }
 
 #[test]
+fn nonsense_by_turns_is_not_something_else() {
+    let lines = logged(|| {
+        let mut link = link(|_, count| {
+            let lease = answer::lease();
+            Some(if count % 2 == 0 { lease.router("0.0.0.0") } else { lease.number(51, 0) })
+        });
+        link.run(100);
+        assert!(link.sent.len() > 10);
+    });
+    assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+#[test]
 fn lines_name_the_server_and_the_value() {
     let of = |answer: Answer| logged(|| link(|_, _| Some(answer.clone())).run(1));
     let server = "DHCP server 10.0.2.2";
@@ -142,6 +155,8 @@ fn any_answer() -> impl Strategy<Value = Option<Answer>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_server_causes_a_storm(answers in prop::collection::vec(any_answer(), 1..12)) {
         let mut next = answers.iter().cycle();
@@ -153,6 +168,7 @@ proptest! {
             sent = link.sent.len();
         });
         prop_assert!(sent < 600, "{sent} messages in 600 s");
-        prop_assert!(lines.len() <= sent, "{lines:?}");
+        // An acknowledgement without trouble, and one with all of it: three lines for two messages.
+        prop_assert!(lines.len() <= sent * 3 / 2 + 5, "{lines:?}");
     }
 }

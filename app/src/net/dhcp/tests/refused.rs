@@ -82,6 +82,16 @@ fn answers_to_no_question_change_nothing() {
 }
 
 #[test]
+fn an_acknowledgement_of_nothing_is_not_taken() {
+    for kind in [ACK, NAK] {
+        let mut link = link(|_, _| Some(Answer { kind: Some(kind), ..answer::lease() }));
+        link.run(3);
+        assert_eq!(link.kinds(), [DISCOVER; 3]);
+        assert_eq!(link.guest.events, []);
+    }
+}
+
+#[test]
 fn a_second_offer_is_not_taken() {
     let mut link = link(|kind, _| (kind == DISCOVER).then(answer::lease));
     link.run(1);
@@ -120,6 +130,8 @@ fn check(client: &mut Client, bytes: &[u8]) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn random_bytes_are_harmless(state in 0..3_usize, bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         check(&mut asked(state).guest.client, &bytes);
