@@ -31,7 +31,7 @@ pub(in crate::net) fn address(text: &str) -> Ipv4Addr {
 }
 
 /// An answer with an address and no option.
-pub(in crate::net) fn bare() -> Answer {
+pub(in crate::net) fn plain() -> Answer {
     Answer {
         op: 2,
         kind: None,
@@ -47,12 +47,12 @@ pub(in crate::net) fn bare() -> Answer {
 
 /// A lease of 20 s with a mask and a router, to be renewed after 5 s and rebound after 15 s.
 pub(in crate::net) fn lease() -> Answer {
-    bare().mask("255.255.255.0").router("10.0.2.3").secs(20, 5, 15)
+    plain().mask("255.255.255.0").router("10.0.2.3").secs(20, 5, 15)
 }
 
 /// A refusal.
 pub(in crate::net) fn nak() -> Answer {
-    Answer { kind: Some(NAK), ..bare() }
+    Answer { kind: Some(NAK), ..plain() }
 }
 
 impl Answer {

@@ -94,8 +94,9 @@ fn a_request_without_an_answer_starts_again() {
 #[test]
 fn an_expired_lease_is_not_asked_for_before_it_is_given_up() {
     let mut link = link(|kind, count| (kind == DISCOVER || count == 1).then(answer::lease));
-    link.run(18);
+    link.run(16);
     let late = Instant::from_secs(21);
+    assert!(link.guest.client.exchange.is_due(late));
     assert!(link.guest.client.packet(late).is_none());
     assert_eq!(link.guest.client.poll(late), Some(lost(20, Loss::Expired).1));
     assert_eq!(link.guest.client.poll(late), None);

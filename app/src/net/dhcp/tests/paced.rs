@@ -64,7 +64,7 @@ fn storm(title: &str, answer: impl Fn(u8, usize) -> Answer, lines_max: usize) {
 
 #[test]
 fn nonsense_makes_no_storm() {
-    let ok = || answer::bare().mask("255.255.255.0").router("10.0.2.3");
+    let ok = || answer::plain().mask("255.255.255.0").router("10.0.2.3");
     let nak = |kind, _| if kind == DISCOVER { answer::lease() } else { answer::nak() };
     storm("NAK to every request", nak, 1);
     let nak_later = |kind, count| match (kind, count) {
@@ -75,7 +75,7 @@ fn nonsense_makes_no_storm() {
     storm("lease of 0 s", |_, _| ok().secs(0, 0, 0), 1);
     storm("lease of 0 s, times left out", |_, _| ok().number(51, 0), 1);
     storm("lease of 1 s", |_, _| ok().number(51, 1), 1);
-    storm("lease without a mask", |_, _| answer::bare().secs(20, 5, 15), 0);
+    storm("lease without a mask", |_, _| answer::plain().secs(20, 5, 15), 0);
     storm("address of no machine", |_, _| answer::lease().at("127.0.0.1"), 1);
     storm("mask that is none", |_, _| answer::lease().mask("255.0.255.0"), 1);
     storm("router that is none", |_, _| answer::lease().router("0.0.0.0"), 1);
@@ -144,7 +144,7 @@ fn any_answer() -> impl Strategy<Value = Option<Answer>> {
         0..8_u8,
     )
         .prop_map(|(kind, at, mask, router, secs, delay_ms, silent)| {
-            let mut answer = Answer { kind, delay_ms, ..answer::bare().at(at) };
+            let mut answer = Answer { kind, delay_ms, ..answer::plain().at(at) };
             answer = mask.into_iter().fold(answer, Answer::mask);
             answer = router.into_iter().fold(answer, Answer::router);
             for (code, secs) in [51, 58, 59].into_iter().zip(secs) {

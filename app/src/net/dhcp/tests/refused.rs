@@ -151,7 +151,7 @@ proptest! {
         cut in 0..400_usize,
     ) {
         let mut link = asked(state);
-        let answer = Answer { kind: Some(kind), address: address.into(), options, ..answer::bare() };
+        let answer = Answer { kind: Some(kind), address: address.into(), options, ..answer::plain() };
         let mut bytes = answer.bytes(REQUEST, link.guest.client.exchange.xid());
         bytes[44..236].copy_from_slice(&overload);
         check(&mut link.guest.client, &bytes[..bytes.len().min(cut.max(200))]);

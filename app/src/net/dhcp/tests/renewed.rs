@@ -47,7 +47,7 @@ fn what_a_renewal_leaves_out_stays() {
     let old = "10.0.2.15/16 10.0.2.3";
     let first = answer::lease().mask("255.255.0.0");
     for then in [
-        answer::bare().secs(20, 5, 15),
+        answer::plain().secs(20, 5, 15),
         first.clone().option(1, &[]),
         first.clone().option(3, &[]),
         first.clone().option(3, &[10, 0]),
@@ -100,7 +100,7 @@ fn another_server_may_rebind_but_not_renew() {
 /// The deadlines that an ACK at 100 s gives, in seconds from then.
 fn deadlines(lease: Option<u32>, renewal: Option<u32>, rebinding: Option<u32>) -> Option<[f64; 3]> {
     let numbers = [(51, lease), (58, renewal), (59, rebinding)];
-    let ack = numbers.into_iter().fold(answer::bare(), |ack, (code, number)| match number {
+    let ack = numbers.into_iter().fold(answer::plain(), |ack, (code, number)| match number {
         Some(number) => ack.number(code, number),
         None => ack,
     });
@@ -144,7 +144,7 @@ fn absent_and_absurd_times_get_the_defaults() {
 #[test]
 fn a_lease_without_end_is_never_renewed() {
     let mut link = link(|_, _| Some(answer::lease().secs(u32::MAX, 5, 10)));
-    link.run(1_000_000_000);
+    link.run(1_000_000);
     assert_eq!(link.kinds(), [DISCOVER, REQUEST]);
     assert_eq!(link.guest.wake_at(), None);
 }
