@@ -305,3 +305,18 @@ fn strangers_send_little() {
     assert_eq!(world.request(&mut client, &lots).integer(), 0);
     is_clean(&mut world, &mut client);
 }
+
+#[test]
+fn strangers_have_little_thrown_away() {
+    let mut world = World::with("requirepass=secret", 4096);
+    let mut client = world.connect();
+    let large = vec![b'x'; 16_384];
+    let refused = multibulk(&[b"DEL", &large, &large, &large, &large, &large]);
+    // The count says 10, and the argument after the refused ones is too long.
+    let refused = [&b"*10"[..], &refused[2..], b"$16385\r\n"].concat();
+    world.send(&mut client, &refused);
+    let expected = "-NOAUTH Authentication required.\r\n\
+                    -ERR Protocol error: unauthenticated bulk length\r\n";
+    assert_eq!(String::from_utf8_lossy(&world.raw(&mut client)), expected);
+    assert!(world.is_closed(&client));
+}

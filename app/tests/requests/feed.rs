@@ -101,7 +101,7 @@ impl Feeder {
             Parsed::Oversize(oversize) | Parsed::TooMany(oversize) => {
                 self.events.push(Event::Oversize(arguments()));
                 let Oversize { consumed, .. } = oversize;
-                self.discard = Some(Discard::new(&oversize, LIMITS.bulk_bytes));
+                self.discard = Some(Discard::new(&oversize, &LIMITS));
                 consumed
             }
             Parsed::Broken(_) => {

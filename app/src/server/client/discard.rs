@@ -9,7 +9,7 @@ use crate::server::respond::respond;
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Throws the rest of the request away.
     pub(super) fn skip<M: Machine, B>(&mut self, shared: &Shared<'_, M, B>, rest: &Oversize) {
-        self.phase = Phase::Discard(Discard::new(rest, shared.limits.bulk_bytes));
+        self.phase = Phase::Discard(Discard::new(rest, &self.limits(shared)));
         self.resume = Resume::default();
         self.input.consume(rest.consumed);
     }

@@ -26,7 +26,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         respond(&mut self.output, &mut self.session, |session, reply| {
             flow = service.feed(session, bytes, has_options, reply);
         });
-        let bulk_bytes = shared.limits.bulk_bytes;
+        let limits = shared.limits;
         match flow {
             Flow::Taken(bytes) => {
                 self.input.consume(bytes);
@@ -35,14 +35,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Flow::Ended(bytes) => {
                 self.input.consume(bytes);
                 self.phase = match following {
-                    0 => Phase::Discard(Discard::rest_of(0, 0, bulk_bytes)),
+                    0 => Phase::Discard(Discard::rest_of(0, 0, limits)),
                     _ => Phase::Options,
                 };
                 // Behind the line end of the data.
                 self.resume = Resume::at_arguments(2, following);
             }
             Flow::Failed(remaining) => {
-                self.phase = Phase::Discard(Discard::rest_of(remaining, following, bulk_bytes));
+                self.phase = Phase::Discard(Discard::rest_of(remaining, following, limits));
             }
         }
         true
