@@ -15,15 +15,17 @@ mod ending_log;
 mod http_connection;
 mod http_connections;
 mod input;
+mod later;
 mod output;
 pub mod position;
 mod queue;
 mod request_buffer;
 mod respond;
+mod serve;
 mod shutdown;
 
 use alloc::vec::Vec;
-use core::{fmt, mem};
+use core::fmt;
 
 use runtime_config::cmdline::Config;
 use runtime_config::limits;
@@ -36,9 +38,10 @@ use crate::net::{self, Counts, Line, Nic, Port, Stack};
 use crate::resp::{Limits, Ranges};
 use crate::service::{Budget, Lend, Service};
 
-use client::{Client, Fate, Shared};
+use client::Client;
 use ending_log::EndingLog;
 use http_connections::HttpConnections;
+use later::Later;
 use position::Position;
 use request_buffer::Allowance;
 
@@ -84,6 +87,8 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     ending_log: EndingLog,
     /// The client that is served first in the next turn.
     first: usize,
+    /// Clients that are served behind the others in the turn.
+    later: Later,
     /// No place from here on has a client.
     end: usize,
     /// Whether an audit or a transaction was under way in the last turn.
@@ -151,6 +156,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             waiting: Vec::with_capacity(config.clients),
             ending_log: EndingLog::new(),
             first: 0,
+            later: Later::with_capacity(config.clients),
             end: 0,
             was_restricted: false,
             tidy_at_us: 0,
@@ -271,60 +277,6 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         Position::Tidy.note();
         self.tidy_at_us = now_us + TIDY_PAUSE_US;
         self.service.tidy().then_some(self.tidy_at_us)
-    }
-
-    /// Gives every client its share of the turn; who comes first changes from turn to turn. Where the
-    /// turn is late, those who are left come first in the next one.
-    fn serve(&mut self, now: Instant, budget: &mut Budget) -> bool {
-        let mut busy = false;
-        // Requests that are put off during an audit or a transaction are recalled by nothing else.
-        let is_restricted = self.service.is_restricted();
-        let calls_all = mem::replace(&mut self.was_restricted, is_restricted) || is_restricted;
-        // Nor those that waited for a streamed reply to end.
-        let calls_all = self.service.take_readers_left() || calls_all;
-        while self.end > 0 && self.clients[self.end - 1].line().is_none() {
-            self.end -= 1;
-        }
-        let first = if self.first < self.end { self.first } else { 0 };
-        self.first = first + 1;
-        for at in (first..self.end).chain(0..first) {
-            let client = &mut self.clients[at];
-            let Some(line) = client.line() else { continue };
-            let is_called = self.stack.sockets().take_awake(line) || calls_all;
-            if !is_called && client.rests(&self.service) {
-                continue;
-            }
-            let mut shared = Shared {
-                service: &mut self.service,
-                sockets: self.stack.sockets(),
-                buffers: &self.buffers,
-                ranges: &mut self.ranges,
-                allowance: &mut self.allowance,
-                limits: &self.limits,
-            };
-            let fate = client.turn(&mut shared, budget);
-            busy |= fate != Fate::Idle;
-            let is_over = matches!(fate, Fate::Closed | Fate::Lost);
-            if is_over && !(self.service.is_checking() && client.holds_memory()) {
-                let ending = client.ending(fate, &self.service, self.stack.sockets());
-                self.service.counters.note_ending(ending);
-                let number = client.session().number();
-                if !self.service.is_shutting_down() {
-                    self.ending_log.note(Some(number), ending, self.service.now_us());
-                }
-                client.end(&mut self.service, &mut self.allowance);
-                self.stack.sockets().close(line, now);
-                self.service.counters.clients -= 1;
-            }
-            if fate != Fate::Idle && self.service.is_late() {
-                self.first = at + 1;
-                self.was_restricted |= calls_all;
-                break;
-            }
-        }
-        // An audit that has begun meanwhile may be over in the next turn, and has put off some as well.
-        self.was_restricted |= self.service.is_restricted();
-        busy
     }
 }
 

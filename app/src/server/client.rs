@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 
 use vmalloc::Machine;
 
+use super::later::Class;
 use super::output::Output;
 use super::queue::Queue;
 use super::request_buffer::{Allowance, RequestBuffer};
@@ -60,10 +61,14 @@ pub(super) struct Client<T> {
     is_finished: bool,
     /// The bytes of the peer break the protocol.
     is_malformed: bool,
-    /// Turns for which replies have been held back.
-    held_turns: u32,
+    /// Since when replies are held back.
+    held_since_us: Option<u64>,
     /// Nothing is left to do before something happens to the connection.
     rests: bool,
+    /// It had more to do in its last turn than its share, or its peer does not read the replies.
+    has_backlog: bool,
+    /// Its share was used up, and more requests may be in the input.
+    is_cut_short: bool,
     /// All that had come was taken in the last look, and it was not the end.
     has_drained: bool,
     /// The last request was one that may take long.
@@ -123,8 +128,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             resume: Resume::default(),
             is_finished: false,
             is_malformed: false,
-            held_turns: 0,
+            held_since_us: None,
             rests: false,
+            has_backlog: false,
+            is_cut_short: false,
             has_drained: false,
             was_long: false,
         }
@@ -144,8 +151,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.queue_resume = Resume::default();
         self.is_finished = false;
         self.is_malformed = false;
-        self.held_turns = 0;
+        self.held_since_us = None;
         self.rests = false;
+        self.has_backlog = false;
+        self.is_cut_short = false;
     }
 
     /// Why a connection ends that has had its last turn.
@@ -170,6 +179,16 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     pub(super) fn rests<M: Machine>(&self, service: &Service<M>) -> bool {
         let is_called = self.session.is_busy() || service.is_killed(&self.session);
         self.rests && !is_called && !self.is_too_slow(service)
+    }
+
+    /// Says that there is something to do in the next turn.
+    pub(super) fn call(&mut self) {
+        self.rests = false;
+    }
+
+    /// The class that it is served with, where that is not at once.
+    pub(super) fn class<M: Machine>(&self, service: &Service<M>) -> Option<Class> {
+        Class::of(service.is_admitted(&self.session), self.has_backlog)
     }
 
     /// When it must have taken the reply that is being streamed.

@@ -55,7 +55,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         if self.kept.is_some() {
             return true;
         }
-        if self.fixed.len() - self.end < self.wanted && self.start > 0 {
+        // Less is moved than was sent: a peer that reads a little at a time must not cost more than it reads.
+        let is_worth_it = self.start > 0 && self.start >= self.end - self.start;
+        if self.fixed.len() - self.end < self.wanted && is_worth_it {
             self.fixed.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;

@@ -186,6 +186,11 @@ impl World {
         }
     }
 
+    /// Lets time pass without a turn.
+    pub(crate) fn advance(&mut self, us: u64) {
+        self.now_us += us;
+    }
+
     /// Lets time pass as the image does, sleeping when the server says so. Returns how many turns
     /// it took.
     pub(crate) fn sleep(&mut self, seconds: u64) -> u64 {

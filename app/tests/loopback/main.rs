@@ -17,6 +17,7 @@ mod command_docs;
 mod commands;
 mod crowd;
 mod cuts;
+mod fairness;
 mod held;
 mod idle;
 mod info;

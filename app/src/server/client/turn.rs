@@ -10,28 +10,40 @@ use crate::net::{Line, Received};
 use crate::server::respond::respond;
 use crate::service::Budget;
 
-/// Requests of one client in one turn, where no clock says that the turn is long already.
-const REQUESTS_MAX: u32 = 1024;
-
 /// Requests between two looks at the clock.
-const REQUESTS_UNTIMED: u32 = 4;
+const REQUESTS_UNTIMED: usize = 4;
 
-/// Turns that replies may be held back while there are more to come. A peer that delays its
+/// A client that sends as many at once is served behind those that send fewer, in the next turn too.
+const REQUESTS_FEW: usize = 8;
+
+/// Microseconds for which replies may be held back while there are more to come. A peer that delays its
 /// acknowledgements, behind a relay that waits for them, costs 40 ms for every reply to one batch
 /// that comes in two pieces.
-const HELD_TURNS_MAX: u32 = 8;
+const HELD_US_MAX: u64 = 8_000;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Does one turn's work.
+    /// Does one turn's work, of so many requests at most.
     pub(in crate::server) fn turn<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
+        share: usize,
     ) -> Fate {
-        let fate = self.work(shared, budget);
+        let mut requests = share;
+        let fate = self.work(shared, budget, &mut requests);
         shared.service.note_buffers(&self.session, self.buffers());
-        self.rests = fate == Fate::Idle || self.is_done();
+        let is_done = self.is_done();
+        self.rests = fate == Fate::Idle || is_done;
+        let is_busy = share - requests >= REQUESTS_FEW;
+        self.has_backlog = is_busy || !is_done && self.is_behind();
+        self.is_cut_short = requests == 0 && !self.input.is_empty();
         fate
+    }
+
+    /// Whether it has work that is done in slices here, or requests that wait until replies are read.
+    fn is_behind(&self) -> bool {
+        let is_sliced = self.session.is_busy() && !self.session.is_away();
+        is_sliced || !(self.input.is_empty() || self.output.is_empty())
     }
 
     /// Whether everything that had come is served and sent.
@@ -47,6 +59,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         &mut self,
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
+        requests: &mut usize,
     ) -> Fate {
         let Some(line) = self.line else { return Fate::Idle };
         let is_gone = shared.sockets.is_gone(line);
@@ -61,7 +74,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             shared.service.counters.clients_slow += 1;
             return Fate::Lost;
         }
-        let mut requests = REQUESTS_MAX;
+        let share = *requests;
         let mut fate = Fate::Idle;
         loop {
             // An audit counts what is allocated, on another CPU.
@@ -70,13 +83,20 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 self.input.give_back(shared.allowance);
                 self.queue.give_back(shared.allowance);
             }
-            let Some(received) = self.receive(shared, line) else { return Fate::Lost };
-            let served = self.serve(shared, budget, &mut requests);
-            if requests == 0 && self.may_hold() {
-                self.held_turns += 1;
+            let received = if mem::take(&mut self.is_cut_short) {
+                // More bytes are taken in when these are served: for each share the rest would have to be moved.
+                self.has_drained = false;
+                true
+            } else if let Some(received) = self.receive(shared, line) {
+                received
+            } else {
+                return Fate::Lost;
+            };
+            let served = self.serve(shared, budget, share, requests);
+            if *requests == 0 && self.may_hold(shared.service.now_us()) {
                 return Fate::Busy;
             }
-            self.held_turns = 0;
+            self.held_since_us = None;
             let Some(sent) = self.send(shared, line) else { return Fate::Lost };
             if self.session.is_closing() && self.output.is_empty() {
                 return Fate::Closed;
@@ -88,7 +108,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 return if is_working { Fate::Busy } else { fate };
             }
             fate = Fate::Busy;
-            if requests == 0
+            if *requests == 0
                 || self.is_done()
                 || self.session.is_busy()
                 || self.session.is_closing()
@@ -108,14 +128,16 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let is_half_done = self.session.is_publishing() || self.session.is_executing();
         if is_half_done {
             // Not the requests behind it.
-            self.serve(shared, budget, &mut 1);
+            self.serve(shared, budget, 1, &mut 1);
         }
         is_half_done
     }
 
     /// Whether replies may wait for those of the requests that are left.
-    fn may_hold(&mut self) -> bool {
-        self.held_turns < HELD_TURNS_MAX && self.output.has_room() && !self.session.is_closing()
+    fn may_hold(&mut self, now_us: u64) -> bool {
+        let since_us = *self.held_since_us.get_or_insert(now_us);
+        let is_short = now_us.saturating_sub(since_us) < HELD_US_MAX;
+        is_short && self.output.has_room() && !self.session.is_closing()
     }
 
     /// Moves what has come into the input. `None` where the connection is gone.
@@ -172,7 +194,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         &mut self,
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
-        requests: &mut u32,
+        share: usize,
+        requests: &mut usize,
     ) -> bool {
         let mut served = false;
         while *requests > 0 && !self.session.is_closing() && self.output.has_room() {
@@ -183,7 +206,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 }
                 continue;
             }
-            let is_first = *requests == REQUESTS_MAX;
+            let is_first = *requests == share;
             *requests -= 1;
             let looks = mem::take(&mut self.was_long) || requests.is_multiple_of(REQUESTS_UNTIMED);
             if looks && shared.service.is_late() {
