@@ -24,7 +24,7 @@ pub(crate) use machine::{
 };
 pub(crate) use query::QueryOptions;
 pub(crate) use run::{RunOptions, StopOptions};
-pub(crate) use test::{LayerName, SelftestOptions, TestOptions};
+pub(crate) use test::{LayerName, SelftestOptions, TestOptions, WireOptions};
 
 /// Builds, boots, queries and tests the vmalloc image.
 #[derive(Debug, Parser)]

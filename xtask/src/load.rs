@@ -44,6 +44,8 @@ use report::Report;
 use violation::Violation;
 
 pub(crate) use profile::Profile;
+pub(crate) use random::Random;
+pub(crate) use report::rate;
 pub(crate) use sizes::Sizes;
 pub(crate) use soak::soak;
 
@@ -105,6 +107,33 @@ pub(crate) fn measure(
         report.write(path)?;
     }
     Ok(if tally.violation_count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Loads what listens at an address from clients that check every byte, and returns their replies a second.
+///
+/// # Errors
+/// The server does not answer, or a client saw a violation.
+pub(crate) fn verified(address: SocketAddr, clients: usize, time: Duration) -> anyhow::Result<f64> {
+    let mut observer = observe(address).with_context(|| address.to_string())?;
+    let plan = Plan {
+        clients,
+        pipeline: 1,
+        duration: time,
+        replies_max: u64::MAX,
+        profile: Profile::Mixed,
+        sizes: "1-16K".parse().map_err(anyhow::Error::msg)?,
+        verify: true,
+        seed: 1,
+        can_resize: counters::serves(&mut observer, "VREALLOC")?,
+        stall: STALL,
+        prefix: format!("load:{}", std::process::id()),
+    };
+    let drive::Outcome { worked, tally } = drive::drive(address, &plan, |_, _| false)?;
+    if let Some(first) = tally.violations().first() {
+        anyhow::bail!("{} violations, the first: {first}", tally.violation_count());
+    }
+    counters::audit(&mut observer, None).map_err(|violation| anyhow::anyhow!("{violation}"))?;
+    Ok(rate(tally.replies(), worked))
 }
 
 /// A connection that waits for a reply no longer than a client of the load does.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use crate::cli::{LayerName, MutateOptions};
+use crate::cli::{LayerName, MutateOptions, WireOptions};
 use crate::process;
 use crate::runtime::Runtime;
 use crate::test::{self, TestBed};
@@ -55,7 +55,8 @@ fn bed<'a>(
         LayerName::Hermit => (Runtime::Hermit, LayerName::Image),
         other => (Runtime::Bare, other),
     };
-    (TestBed { workspace: tree, toolchain, runtime, cpus: 1 }, layer)
+    let wire = WireOptions::default();
+    (TestBed { workspace: tree, toolchain, runtime, cpus: 1, wire }, layer)
 }
 
 /// Proves that the tests pass without a fault: else a failure would prove nothing.

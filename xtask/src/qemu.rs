@@ -114,6 +114,8 @@ pub(crate) struct Line<'a> {
     pub(crate) serial: &'a Path,
     /// Where packets go.
     pub(crate) netdev: Netdev,
+    /// Further properties of the network device, each behind a comma.
+    pub(crate) card: &'a str,
 }
 
 impl Line<'_> {
@@ -141,7 +143,8 @@ impl Line<'_> {
         if let Some(netdev) = self.netdev.argument() {
             command.args(["-netdev", &netdev, "-device"]);
             // Without a boot ROM: the firmware has nothing to boot from the network.
-            command.arg("virtio-net-pci,netdev=n0,disable-legacy=on,romfile=");
+            let card = self.card;
+            command.arg(format!("virtio-net-pci,netdev=n0,disable-legacy=on,romfile={card}"));
         }
         command
     }
@@ -187,6 +190,7 @@ mod tests {
             append,
             serial: Path::new("/tmp/serial.log"),
             netdev,
+            card: "",
         };
         process::show(&line.command())
     }
@@ -229,6 +233,7 @@ mod tests {
             append: "quiet",
             serial: Path::new("serial.log"),
             netdev: Netdev::None,
+            card: "",
         };
         let line = process::show(&line.command());
         assert!(

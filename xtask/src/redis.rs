@@ -39,8 +39,18 @@ impl Redis {
         server: &Path,
         options: &[&str],
     ) -> anyhow::Result<Self> {
+        Self::start_at(workspace, name, server, network::free_port(0)?, options)
+    }
+
+    /// Starts `server` at an address of the calling thread's network.
+    pub(crate) fn start_at(
+        workspace: &Workspace,
+        name: &str,
+        server: &Path,
+        address: SocketAddr,
+        options: &[&str],
+    ) -> anyhow::Result<Self> {
         let instance = Instance::claim(workspace, name)?;
-        let address = network::free_port(0)?;
         let log = File::create(instance.path("redis.log"))?;
         let mut command = Command::new(server);
         // Debian's package has one program for the server and the tools; its name decides.

@@ -96,6 +96,7 @@ fn draft(
         numa: machine.numa,
         accel,
         network: None,
+        card: "",
         append,
         host: ([127, 0, 0, 1], options.port).into(),
         guest_port: config.resp_port,

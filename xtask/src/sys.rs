@@ -5,12 +5,16 @@
               openpty, pidfd_open, pidfd_getfd, pidfd_send_signal"
 )]
 
+mod link;
+
 use std::io;
 use std::net::{TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
+
+pub(crate) use link::{enter_network, open_tap, own_network, packet_socket};
 
 /// Says whether the tool may install packages by itself.
 pub(crate) fn is_root() -> bool {

@@ -11,6 +11,7 @@ mod lints;
 mod suites;
 pub(crate) mod tally;
 mod tcp;
+mod wire;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -38,7 +39,7 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
     let layers = layers(options)?;
     let toolchain = Toolchain::ensure(workspace)?;
     let (runtime, cpus) = (options.runtime, options.smp);
-    let bed = TestBed { workspace, toolchain: &toolchain, runtime, cpus };
+    let bed = TestBed { workspace, toolchain: &toolchain, runtime, cpus, wire: options.wire };
     let mut rows = Vec::new();
     for layer in layers {
         process::announce("Test", &format!("{} ({})", name(layer), about(layer)));
@@ -80,6 +81,7 @@ pub(crate) fn run_layer(bed: &TestBed<'_>, layer: LayerName, filter: &str, all: 
         LayerName::Image => image::run(bed, all),
         LayerName::Tcp => tcp::run(bed, filter),
         LayerName::Hermit => hermit::run(bed, filter, all),
+        LayerName::Wire => wire::run(bed, filter),
         LayerName::Differential => tcp::differential::run(bed, filter),
         LayerName::Clients => tcp::libraries::run(bed, filter),
         LayerName::Boots => tcp::boots::run(bed),
@@ -103,6 +105,7 @@ pub(crate) fn prepare_layer(
         LayerName::Image => bed.compile(Image::SelfTest).map(|_| ()),
         LayerName::Tcp
         | LayerName::Hermit
+        | LayerName::Wire
         | LayerName::Differential
         | LayerName::Clients
         | LayerName::Boots
@@ -147,7 +150,11 @@ fn boots_image(layer: &LayerName) -> bool {
 fn is_short(layer: &LayerName) -> bool {
     !matches!(
         layer,
-        LayerName::Differential | LayerName::Clients | LayerName::Boots | LayerName::Browser
+        LayerName::Wire
+            | LayerName::Differential
+            | LayerName::Clients
+            | LayerName::Boots
+            | LayerName::Browser
     )
 }
 
@@ -168,6 +175,7 @@ fn about(layer: LayerName) -> &'static str {
         LayerName::Hermit => {
             "the image on the Hermit kernel; some seconds, with --all some minutes"
         }
+        LayerName::Wire => "routers, losses, floods and forged packets; some minutes",
         LayerName::Differential => {
             "the replies of Redis and of the image, byte by byte; about a minute"
         }
@@ -194,10 +202,10 @@ mod tests {
     fn a_runtime_selects_the_layers_that_boot_an_image() {
         let short = "lints unit model loom loopback image tcp hermit";
         assert_eq!(chosen("").unwrap(), short);
-        let all = format!("{short} differential clients boots browser");
+        let all = format!("{short} wire differential clients boots browser");
         assert_eq!(chosen("--all").unwrap(), all);
         assert_eq!(chosen("--runtime hermit").unwrap(), "image tcp");
-        let all = "image tcp differential clients boots browser";
+        let all = "image tcp wire differential clients boots browser";
         assert_eq!(chosen("--runtime hermit --all").unwrap(), all);
         assert_eq!(chosen("tcp --runtime hermit").unwrap(), "tcp");
         let error = chosen("unit --runtime hermit").unwrap_err();

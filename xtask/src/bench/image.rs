@@ -53,6 +53,7 @@ pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Resu
         numa: 1,
         accel: setting.accel,
         network: Some(Network::User),
+        card: "",
         append: setting.append.to_owned(),
         host: network::free_port(0)?,
         guest_port: ports::RESP,

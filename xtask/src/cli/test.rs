@@ -8,8 +8,8 @@ use crate::runtime::Runtime;
 /// Options of `test`.
 #[derive(Args, Debug)]
 pub(crate) struct TestOptions {
-    /// The layers to run; when none is named all of them, `differential`, `clients`, `boots` and
-    /// `browser` with --all only.
+    /// The layers to run; when none is named all of them, `wire`, `differential`, `clients`,
+    /// `boots` and `browser` with --all only.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
     /// Runs what takes longer too: the image's own tests on 4 CPUs, on Hermit the layers `image` and
@@ -18,11 +18,11 @@ pub(crate) struct TestOptions {
     #[arg(long)]
     pub(crate) all: bool,
     /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom, tcp,
-    /// hermit, differential and clients layers.
+    /// hermit, wire, differential and clients layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
     /// Runs the layers that boot an image on this runtime: `image` and `tcp`, with --all also
-    /// `differential`, `clients`, `boots` and `browser`, or those that are named. The layer `hermit` has a part
+    /// `wire`, `differential`, `clients`, `boots` and `browser`, or those that are named. The layer `hermit` has a part
     /// of these for a run with the default.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
@@ -34,6 +34,20 @@ pub(crate) struct TestOptions {
     #[arg(long, value_name = "MINUTES", conflicts_with_all = ["layers", "all", "filter", "smp"],
         value_parser = clap::value_parser!(u64).range(1..=1440))]
     pub(crate) soak: Option<u64>,
+    #[command(flatten)]
+    pub(crate) wire: WireOptions,
+}
+
+/// Options of the layer `wire`.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct WireOptions {
+    /// Lets the cases of the layer `wire` take as long as their documented figures ask for: minutes each.
+    #[arg(long)]
+    pub(crate) long: bool,
+    /// Runs the cases of the layer `wire` that need no image against Debian's Redis on Linux instead: a
+    /// case is right if Linux passes it.
+    #[arg(long)]
+    pub(crate) control: bool,
 }
 
 /// The layers of the tests, in the order in which they run.
@@ -55,6 +69,8 @@ pub(crate) enum LayerName {
     Tcp,
     /// The image on the Hermit kernel.
     Hermit,
+    /// The image on networks with routers, losses, floods and forged packets.
+    Wire,
     /// The replies of Debian's Redis and of the image, byte by byte.
     Differential,
     /// Client libraries from their registries against the image.

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) accel: Accel,
     /// Where packets go; `None` is a guest without a network device.
     pub(crate) network: Option<Network>,
+    /// Further properties of the network device, each behind a comma.
+    pub(crate) card: &'static str,
     /// The kernel command line.
     pub(crate) append: String,
     /// Where the host listens.
@@ -77,6 +79,7 @@ impl Plan {
             append: &self.append,
             serial,
             netdev,
+            card: self.card,
         };
         let passt = ends.map(|(_, far)| {
             let program = process::find("passt").unwrap_or_else(|| PathBuf::from("passt"));
@@ -177,6 +180,7 @@ mod tests {
             numa: 1,
             accel: Accel::Tcg,
             network: Some(Network::Passt),
+            card: "",
             append: String::new(),
             host: "127.0.0.1:7001".parse().unwrap(),
             guest_port: 7379,

@@ -2,35 +2,35 @@
 
 /// A generator of numbers: SplitMix64.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
     /// A sequence of its own for each part of a run.
-    pub(super) fn new(seed: u64, part: u64) -> Self {
+    pub(crate) fn new(seed: u64, part: u64) -> Self {
         Self(mix(seed ^ mix(part.wrapping_add(STEP))))
     }
 
     /// The next number.
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         mix(self.0)
     }
 
     /// A number below a bound, 0 where there is none.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // The bounds are far below 2^64: that some numbers are likelier is not to be seen.
         self.next().checked_rem(bound).unwrap_or(0)
     }
 
     /// True once in so many times.
-    pub(super) fn is_one_in(&mut self, times: u64) -> bool {
+    pub(crate) fn is_one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
     /// The place of one of so many, `None` where there are none.
-    pub(super) fn index(&mut self, count: usize) -> Option<usize> {
+    pub(crate) fn index(&mut self, count: usize) -> Option<usize> {
         usize::try_from(self.below(count as u64)).ok().filter(|index| *index < count)
     }
 }

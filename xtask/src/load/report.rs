@@ -144,7 +144,7 @@ impl Report<'_> {
 }
 
 /// How many a second.
-pub(super) fn rate(count: u64, time: Duration) -> f64 {
+pub(crate) fn rate(count: u64, time: Duration) -> f64 {
     float(count) / time.as_secs_f64().max(f64::EPSILON)
 }
 

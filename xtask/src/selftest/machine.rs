@@ -81,6 +81,7 @@ impl Machine<'_> {
             numa: self.nodes,
             accel: self.accel,
             network: Some(Network::User),
+            card: "",
             append: self.append.to_owned(),
             host: network::free_port(0)?,
             guest_port: runtime_config::ports::RESP,

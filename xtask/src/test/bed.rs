@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::build::{self, Image};
+use crate::cli::WireOptions;
 use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -18,6 +19,8 @@ pub(crate) struct TestBed<'a> {
     pub(crate) runtime: Runtime,
     /// The fewest CPUs of the guests that clients talk to.
     pub(crate) cpus: u32,
+    /// What the layer `wire` is asked for.
+    pub(crate) wire: WireOptions,
 }
 
 impl TestBed<'_> {

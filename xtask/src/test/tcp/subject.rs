@@ -55,9 +55,9 @@ pub(super) struct Subject {
 
 /// The programs that subjects are started from.
 #[derive(Debug)]
-pub(super) struct Programs<'a> {
+pub(in crate::test) struct Programs<'a> {
     /// The checkout.
-    pub(super) workspace: &'a Workspace,
+    pub(in crate::test) workspace: &'a Workspace,
     /// The runtime below the image.
     pub(super) runtime: Runtime,
     /// The fewest CPUs of a subject.
@@ -68,7 +68,7 @@ pub(super) struct Programs<'a> {
 
 impl<'a> Programs<'a> {
     /// Finds QEMU and builds the image.
-    pub(super) fn prepare(bed: &TestBed<'a>) -> anyhow::Result<Self> {
+    pub(in crate::test) fn prepare(bed: &TestBed<'a>) -> anyhow::Result<Self> {
         let qemu = qemu::ensure(None)?;
         let image = bed.compile(Image::Service)?;
         let TestBed { workspace, runtime, cpus, .. } = *bed;
@@ -76,7 +76,7 @@ impl<'a> Programs<'a> {
     }
 
     /// Returns the plan that all subjects share.
-    fn plan(&self, host: SocketAddr) -> anyhow::Result<Plan> {
+    pub(in crate::test) fn plan(&self, host: SocketAddr) -> anyhow::Result<Plan> {
         Ok(Plan {
             firmware: firmware::choose(FirmwareRequest::Auto, &self.qemu, "q35")?,
             qemu: self.qemu.clone(),
@@ -89,6 +89,7 @@ impl<'a> Programs<'a> {
             numa: 1,
             accel: Accel::Tcg,
             network: None,
+            card: "",
             append: String::new(),
             host,
             guest_port: ports::RESP,

@@ -1,0 +1,67 @@
+//! The layer of real networks: many addresses, routers, losses, floods, and packets that no kernel sends.
+//!
+//! Each case has networks of its own, which end with it. A case prints every judgment with the values that
+//! it rests on. What a packet does is judged by the RFCs; `--control` judges Linux in the same way.
+
+mod bed;
+mod behind;
+mod cases;
+mod control;
+mod dial;
+mod far;
+mod findings;
+mod frames;
+mod packet;
+mod peer;
+mod pings;
+mod segment;
+mod server;
+mod shim;
+mod space;
+
+use std::time::Instant;
+
+use super::bed::TestBed;
+use super::tally::{Skip, Tally};
+use super::tcp::subject::Programs;
+use crate::cli::LoadNetRequest;
+use crate::process;
+use crate::wires;
+
+use bed::Bed;
+use cases::{ALL, Case};
+use findings::Findings;
+use space::Space;
+
+/// Runs the cases whose names contain a text.
+pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
+    let programs = Programs::prepare(bed)?;
+    let mut tally = Tally::default();
+    let is_chosen =
+        |case: &&Case| case.name.contains(filter) && (case.has_control || !bed.wire.control);
+    for case in ALL.iter().filter(is_chosen) {
+        let start = Instant::now();
+        process::announce("Case", case.name);
+        let outcome = apart(bed, &programs, case);
+        let word = if outcome.is_ok() { "ok" } else { "not ok" };
+        process::announce(word, &format!("{} ({:.1} s)", case.name, start.elapsed().as_secs_f64()));
+        tally.record(case.name, outcome);
+    }
+    Ok(tally)
+}
+
+/// Runs a case on a thread in a network of its own.
+fn apart(bed: &TestBed<'_>, programs: &Programs<'_>, case: &Case) -> anyhow::Result<()> {
+    wires::choose(LoadNetRequest::Tap).map_err(|_| Skip("this user may make no network"))?;
+    let thread = || -> anyhow::Result<()> {
+        let near = Space::new()?;
+        near.enter()?;
+        let (is_long, is_control) = (bed.wire.long, bed.wire.control);
+        let bed = Bed { programs, near, is_long, is_control };
+        let mut findings = Findings::default();
+        (case.run)(&bed, &mut findings)?;
+        findings.conclude()
+    };
+    std::thread::scope(|scope| scope.spawn(thread).join())
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("the test panicked")))
+}

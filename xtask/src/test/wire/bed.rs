@@ -1,0 +1,103 @@
+//! The circumstances of a case: the network next to the server, and the server behind its device.
+
+use std::net::Ipv4Addr;
+
+use super::control::Control;
+use super::findings::Findings;
+use super::server::{Boot, DEVICE, HOST, Server};
+use super::space::Space;
+use crate::test::tcp::subject::Programs;
+
+/// The address of the near network where the server is behind a bridge.
+pub(super) const BRIDGE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
+/// The Ethernet address of the near network.
+pub(super) const HOST_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+/// The circumstances of a case. Its thread is in the near network.
+#[derive(Debug)]
+pub(super) struct Bed<'a> {
+    pub(super) programs: &'a Programs<'a>,
+    /// The network next to the server.
+    pub(super) near: Space,
+    /// Whether cases take the time of the documented figures.
+    pub(super) is_long: bool,
+    /// Whether Linux stands in place of the image.
+    pub(super) is_control: bool,
+}
+
+impl Bed<'_> {
+    /// Starts a server, works with it, and judges it. Errors are faults of the case.
+    pub(super) fn serve(
+        &self,
+        claim: &str,
+        boot: &Boot,
+        findings: &mut Findings,
+        work: impl FnOnce(&mut Server, &mut Findings) -> anyhow::Result<()>,
+    ) {
+        let outcome = || -> anyhow::Result<()> {
+            let mut server = self.boot(boot)?;
+            let worked = work(&mut server, findings);
+            let judged = if boot.waits { server.judge(&self.near) } else { Ok(()) };
+            match (worked, judged) {
+                (Err(error), Err(death)) => Err(error.context(format!("{death:#}"))),
+                (worked, judged) => worked.and(judged),
+            }
+        };
+        let outcome = outcome();
+        let cleared = self.clear();
+        if let Err(error) = outcome.and(cleared) {
+            findings.judge(claim, false, format!("{error:#}"));
+        }
+    }
+
+    /// Makes the device and starts a server behind it.
+    fn boot(&self, boot: &Boot) -> anyhow::Result<Server> {
+        if self.is_control {
+            let control = Control::start(self.programs.workspace, &self.near, boot)?;
+            self.address(boot)?;
+            return Ok(Server::Linux { _redis: control });
+        }
+        self.near.ip(&format!("tuntap add dev {DEVICE} mode tap"))?;
+        self.address(boot)?;
+        Server::image(self.programs, boot)
+    }
+
+    /// Gives the near network its addresses.
+    fn address(&self, boot: &Boot) -> anyhow::Result<()> {
+        let mac = HOST_MAC.map(|byte| format!("{byte:02x}")).join(":");
+        self.near.ip(&format!("link set {DEVICE} up"))?;
+        if !boot.is_bridged {
+            self.near.ip(&format!("link set {DEVICE} address {mac}"))?;
+            return self.near.ip(&format!("addr add {HOST}/24 dev {DEVICE}"));
+        }
+        self.near.ip("link add br0 type bridge")?;
+        self.near.ip(&format!("link set br0 address {mac} up"))?;
+        self.near.ip(&format!("link set {DEVICE} master br0"))?;
+        self.near.ip(&format!("addr add {BRIDGE}/24 dev br0"))
+    }
+
+    /// Takes the devices away.
+    fn clear(&self) -> anyhow::Result<()> {
+        for device in [DEVICE, "br0"] {
+            if self.near.has(device)? {
+                self.near.ip(&format!("link del {device}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the near network one more address.
+    pub(super) fn add(&self, address: Ipv4Addr) -> anyhow::Result<()> {
+        self.near.ip(&format!("addr add {address}/24 dev {DEVICE}"))
+    }
+
+    /// Returns the long time where the figures of the documentation are wanted, else the short one.
+    pub(super) fn seconds(&self, short: u64, long: u64) -> std::time::Duration {
+        std::time::Duration::from_secs(if self.is_long { long } else { short })
+    }
+}
+
+/// Returns the value of a word of a kernel command line.
+pub(super) fn word_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.split(' ').find_map(|word| word.strip_prefix(key))
+}

@@ -1,0 +1,53 @@
+//! Clients behind routers.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+
+use super::dial::Dial;
+use super::space::Space;
+use crate::resp::Client;
+
+/// The address of a client behind a router.
+pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+
+/// A network behind the near one, which is its router.
+#[derive(Debug)]
+pub(super) struct Behind {
+    pub(super) space: Space,
+}
+
+impl Behind {
+    /// Makes it: server, near network, client.
+    pub(super) fn new(near: &Space) -> anyhow::Result<Self> {
+        let space = Space::new()?;
+        join(near, "c0", "10.9.0.1/24", &space, "10.9.0.2/24")?;
+        space.ip("route add default via 10.9.0.1")?;
+        near.set("ip_forward", "1")?;
+        Ok(Self { space })
+    }
+
+    /// Connects a client.
+    pub(super) fn client(&self, dial: Dial, to: SocketAddrV4) -> io::Result<Client> {
+        dial.client(&self.space, to)
+    }
+
+    /// Connects a stream.
+    pub(super) fn stream(&self, dial: Dial, to: SocketAddrV4) -> io::Result<TcpStream> {
+        dial.stream(&self.space, to)
+    }
+}
+
+/// Joins two networks by a cable. Its end in the first has the name `name`, the other one `e0`.
+pub(super) fn join(
+    one: &Space,
+    name: &str,
+    address: &str,
+    other: &Space,
+    its_address: &str,
+) -> anyhow::Result<()> {
+    one.ip(&format!("link add {name} type veth peer name e0 netns {}", other.path()))?;
+    one.ip(&format!("addr add {address} dev {name}"))?;
+    one.ip(&format!("link set {name} up"))?;
+    other.ip(&format!("addr add {its_address} dev e0"))?;
+    other.ip("link set e0 up")
+}

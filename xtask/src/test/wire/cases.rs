@@ -1,0 +1,89 @@
+//! The cases of the layer, by what is right.
+
+mod addresses;
+mod blind;
+mod comes_back;
+mod counters;
+mod dhcp;
+mod fragments;
+mod icmp;
+mod loss;
+mod mtu;
+mod neighbours;
+mod noise;
+mod old_ack;
+mod path_mtu;
+mod places;
+mod port_reuse;
+mod router;
+mod strangers;
+mod syn_flood;
+mod windows;
+
+use super::bed::Bed;
+use super::findings::Findings;
+
+/// One test.
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,
+    /// Whether Linux can stand in place of the image.
+    pub(super) has_control: bool,
+}
+
+/// All of them, in the order of the findings that they stand for.
+pub(super) const ALL: &[Case] = &[
+    both("neighbours: 40 clients from 40 addresses wait as those from one", neighbours::many),
+    both("neighbours: absent peers keep nobody waiting", neighbours::absent),
+    both("changed_mac: a neighbour with another Ethernet address is found", neighbours::changed),
+    both("router: absent peers keep no client behind a router waiting", router::run),
+    both("port_reuse: a kernel's client uses its port again at once", port_reuse::kernel),
+    both("port_reuse: a SYN is answered in every state", port_reuse::states),
+    both(
+        "comes_back: a client that lost its connection is served from the same port",
+        comes_back::run,
+    ),
+    both("blind: RST, SYN, SYN-ACK and data of a stranger change nothing", blind::run),
+    both("old_ack: old ACKs, duplicates and one lost segment", old_ack::run),
+    image("loss: a cable that loses and reorders is as quick as Linux makes it", loss::run),
+    both("path_mtu: large replies pass a small link, with and without ICMP", path_mtu::run),
+    both("icmp: echo, and \"fragmentation needed\" of this connection only", icmp::run),
+    both("fragments: a request in fragments is served", fragments::run),
+    image("mtu: segments fit the device and the setting", mtu::run),
+    image("addresses: words that name no machine", addresses::words),
+    both("addresses: senders that cannot be", addresses::senders),
+    image("dhcp: renewals that say something else", dhcp::renewals::run),
+    image("dhcp: a server that comes late", dhcp::late::run),
+    image("dhcp: leases that no machine can use", dhcp::unusable::run),
+    image("dhcp: a server that refuses makes no storm", dhcp::refusals::run),
+    image("dhcp: dnsmasq with changing answers", dhcp::dnsmasq::run),
+    both("places: clients that never close keep no new client out", places::run),
+    both("syn_flood: clients far away connect", syn_flood::run),
+    both("strangers: a client with the password is served", strangers::writers),
+    both("strangers: Redis' limits before AUTH", strangers::limits),
+    image("counters: each damaged packet raises its own", counters::run),
+    both("windows: small windows and readers that stop", windows::run),
+    image("noise: random and mutated frames", noise::run),
+];
+
+/// A case that Linux passes too.
+const fn both(name: &'static str, run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>) -> Case {
+    Case { name, run, has_control: true }
+}
+
+/// A case of something that only the image has.
+const fn image(name: &'static str, run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>) -> Case {
+    Case { name, run, has_control: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        for (index, case) in ALL.iter().enumerate() {
+            assert!(ALL[..index].iter().all(|other| other.name != case.name), "{}", case.name);
+        }
+    }
+}

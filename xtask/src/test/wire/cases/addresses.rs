@@ -1,0 +1,145 @@
+//! Addresses that no machine can have: as the server's own, as its router, and as senders (RFC 1122 section 3.2.1.3).
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use etherparse::TcpHeader;
+use runtime_config::ports;
+
+use crate::test::wire::bed::{Bed, HOST_MAC};
+use crate::test::wire::findings::Findings;
+use crate::test::wire::frames::{Frames, GUEST_MAC};
+use crate::test::wire::packet::{Arp, BROADCAST, Ends, Mac};
+use crate::test::wire::server::{self, Boot, DEVICE, GUEST, HOST, Server, patient};
+
+const STRANGER: Mac = [2, 0, 0, 0, 0, 0x99];
+/// A host outside of every network here.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const ROUTERS: &[&str] = &[
+    "0.0.0.0",
+    "255.255.255.255",
+    "224.0.0.1",
+    "10.0.2.255",
+    "10.0.2.0",
+    "10.0.2.15",
+    "127.0.0.1",
+    "172.16.0.1",
+    "240.0.0.1",
+];
+const OWN: &[&str] = &[
+    "0.0.0.0/24",
+    "255.255.255.255/32",
+    "224.0.0.5/24",
+    "10.0.2.255/24",
+    "10.0.2.0/24",
+    "127.0.0.1/8",
+    "10.0.2.15/32",
+    "10.0.2.15/31",
+    "10.0.2.15/1",
+    "10.0.2.15/32,10.0.2.2",
+];
+const SENDERS: &[[u8; 4]] = &[
+    [0, 0, 0, 0],
+    [255, 255, 255, 255],
+    [224, 0, 0, 1],
+    [127, 0, 0, 1],
+    [10, 0, 2, 255],
+    [10, 0, 2, 0],
+    [10, 0, 2, 15],
+    [240, 0, 0, 1],
+    [0, 0, 0, 1],
+];
+const STATIONS: &[Mac] = &[BROADCAST, [1, 0, 0x5e, 0, 0, 1], [0; 6], GUEST_MAC];
+/// How long the server is watched.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// Routers and own addresses of the command line: the image goes on.
+pub(super) fn words(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
+    for router in ROUTERS {
+        let claim = format!("router {router}");
+        let boot = Boot::plain().address(&format!("ip={GUEST}/24,{router}"));
+        bed.serve(&claim, &boot, findings, |server, findings| {
+            let pong = patient(&bed.near, server::resp()).map(|_| "served");
+            findings.expect(&format!("{claim}: the own network is served"), pong);
+            let frames = Frames::open(&bed.near, DEVICE)?;
+            frames.send(&syn(OUTSIDE, GUEST, STRANGER, GUEST_MAC)?)?;
+            std::thread::sleep(WATCH);
+            alive(bed, findings, &format!("{claim}: a SYN from outside"), server)
+        });
+    }
+    for own in OWN {
+        let claim = format!("ip={own}");
+        bed.serve(&claim, &Boot::plain().address(&claim), findings, |server, findings| {
+            server.wait_for("serving after")?;
+            let frames = Frames::open(&bed.near, DEVICE)?;
+            let address = own.split('/').next().unwrap_or_default().parse()?;
+            frames.send(&syn(OUTSIDE, address, STRANGER, GUEST_MAC)?)?;
+            frames.send(&syn(HOST, address, HOST_MAC, GUEST_MAC)?)?;
+            std::thread::sleep(WATCH);
+            let runs = server.runs()?;
+            let console = server.console();
+            let said = console.lines().find(|line| line.contains("WARN") || line.contains("PANIC"));
+            findings.judge(&claim, runs, said.unwrap_or(if runs { "runs" } else { "has ended" }));
+            Ok(())
+        });
+    }
+    Ok(())
+}
+
+/// Senders of IPv4, Ethernet and ARP, and receivers that are many.
+pub(super) fn senders(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
+    bed.serve("senders that cannot be", &Boot::plain(), findings, |server, findings| {
+        let frames = Frames::open(&bed.near, DEVICE)?;
+        for &sender in SENDERS {
+            frames.send(&syn(sender.into(), GUEST, STRANGER, GUEST_MAC)?)?;
+            alive(bed, findings, &format!("SYN from {}", Ipv4Addr::from(sender)), server)?;
+        }
+        let neighbour = Ipv4Addr::new(10, 0, 2, 77);
+        for &station in STATIONS {
+            frames.send(&syn(neighbour, GUEST, station, GUEST_MAC)?)?;
+            alive(bed, findings, &format!("SYN from station {station:02x?}"), server)?;
+        }
+        for operation in [1, 2] {
+            for &sender in SENDERS {
+                for &sender_mac in STATIONS {
+                    let arp = Arp { operation, sender_mac, sender: sender.into(), target: GUEST };
+                    frames.send(&arp.frame(STRANGER, GUEST_MAC)?)?;
+                }
+            }
+        }
+        alive(bed, findings, "ARP senders that cannot be", server)?;
+        for (to, station) in [
+            (Ipv4Addr::BROADCAST, BROADCAST),
+            (Ipv4Addr::new(10, 0, 2, 255), BROADCAST),
+            (Ipv4Addr::new(224, 0, 0, 1), [1, 0, 0x5e, 0, 0, 1]),
+        ] {
+            frames.send(&syn(HOST, to, HOST_MAC, station)?)?;
+            alive(bed, findings, &format!("SYN to {to}"), server)?;
+        }
+        Ok(())
+    });
+    Ok(())
+}
+
+fn alive(
+    bed: &Bed<'_>,
+    findings: &mut Findings,
+    claim: &str,
+    server: &mut Server,
+) -> anyhow::Result<()> {
+    let runs = server.runs()?;
+    let outcome = match runs {
+        true => patient(&bed.near, server::resp())
+            .and_then(|mut client| Ok(client.call(&["PING"])?.terminal().trim_end().to_owned())),
+        false => Err(anyhow::anyhow!("the server has ended")),
+    };
+    findings.expect(claim, outcome);
+    anyhow::ensure!(runs, "no further packet was sent");
+    Ok(())
+}
+
+fn syn(from: Ipv4Addr, to: Ipv4Addr, from_mac: Mac, to_mac: Mac) -> anyhow::Result<Vec<u8>> {
+    let mut header = TcpHeader::new(9, ports::RESP, 7, 1000);
+    header.syn = true;
+    Ends { from_mac, to_mac, from, to }.tcp(header, &[])
+}

@@ -1,0 +1,50 @@
+//! A client whose machine lost the connection and that connects from the same port again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::resp::Reply;
+use crate::test::tcp::reports;
+use crate::test::wire::bed::Bed;
+use crate::test::wire::behind::{Behind, CLIENT};
+use crate::test::wire::dial::Dial;
+use crate::test::wire::findings::Findings;
+use crate::test::wire::server::{self, Boot, patient};
+
+const PORT: u16 = 42_000;
+/// A challenge ACK, the kernel's RST, its second SYN after a second, and a busy host.
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// The client's network ends without a packet, and another one takes its place.
+pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
+    bed.serve("a client that comes back", &Boot::plain(), findings, |server, findings| {
+        let is_image = server.is_image();
+        let behind = Behind::new(&bed.near)?;
+        let dial = Dial::from(CLIENT, PORT);
+        let mut client = behind.client(dial, server::resp())?;
+        if is_image {
+            reports::allocated(client.call(&["VMALLOC", "4096"])?)?;
+        }
+        // The cable goes first, so that the kernel's farewell goes nowhere.
+        bed.near.ip("link del c0")?;
+        drop(client);
+        drop(behind);
+        let behind = Behind::new(&bed.near)?;
+        let start = Instant::now();
+        let again = behind.client(dial.within(Duration::from_secs(60)), server::resp());
+        let took = start.elapsed();
+        let mut again = again.context("connecting again")?;
+        let reply = again.call(&["PING"])?;
+        let seen = format!("after {:.2} s, {}", took.as_secs_f64(), reply.terminal().trim_end());
+        let is_right = took < LIMIT && reply == Reply::Status("PONG".to_owned());
+        findings.judge("served from the same port", is_right, seen);
+        if is_image {
+            let mut observer = patient(&bed.near, server::resp())?;
+            let regions = reports::stat(&mut observer, "regions")?;
+            findings.judge("its old region is freed", regions == 0, format!("{regions} regions"));
+        }
+        Ok(())
+    });
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Servers that refuse, and leases that end at once.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use super::server::{Lease, REQUEST, Script};
+use super::{RENEWED, lease, seconds};
+use crate::test::wire::bed::Bed;
+use crate::test::wire::dial::Dial;
+use crate::test::wire::findings::Findings;
+use crate::test::wire::server::{self, patient};
+
+/// A server that refuses, and leases that end at once: few messages and few lines.
+pub(in crate::test::wire::cases) fn run(
+    bed: &Bed<'_>,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let nak_later: Script =
+        |kind, count| Some(Lease { is_nak: kind == REQUEST && count > 1, ..Lease::USUAL });
+    lease(bed, findings, "a NAK ends the use of the address", Duration::ZERO, nak_later, |_, _| {
+        patient(&bed.near, server::resp())?;
+        thread::sleep(RENEWED + Duration::from_secs(1));
+        let again = Dial::PLAIN.within(Duration::from_secs(2)).client(&bed.near, server::resp());
+        ensure!(again.is_err(), "the address is still served");
+        Ok("not served".to_owned())
+    });
+    const STORMS: &[(&str, u64, Script)] = &[
+        ("NAK to every request", 10, |kind, _| {
+            Some(Lease { is_nak: kind == REQUEST, ..Lease::USUAL })
+        }),
+        ("NAK after the first lease", 16, |kind, count| {
+            Some(Lease { is_nak: kind == REQUEST && count > 1, ..Lease::USUAL })
+        }),
+        ("leases of 0 s", 10, |_, _| seconds(0, Some((0, 0)))),
+        ("leases of 0 s without times", 10, |_, _| seconds(0, None)),
+        ("leases of 1 s", 10, |_, _| seconds(1, None)),
+        ("leases without a mask", 10, |_, _| Some(Lease { mask: None, ..Lease::USUAL })),
+    ];
+    for &(claim, time, script) in STORMS {
+        let claim = format!("{claim}: less than 2 messages a second and less than 4 KB of log");
+        lease(bed, findings, &claim, Duration::ZERO, script, |server, dhcp| {
+            server.wait_for("serving after")?;
+            let before = dhcp.seen().len();
+            thread::sleep(Duration::from_secs(time));
+            let messages = dhcp.seen().len() - before;
+            let log = server.console().len();
+            let seen = format!("{messages} messages, {log} bytes of log in {time} s");
+            ensure!(messages < usize::try_from(2 * time)? && log < 4000, "{seen}");
+            Ok(seen)
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! A DHCP server that says what it is told to (RFC 2131).
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::test::wire::bed::HOST_MAC;
+use crate::test::wire::frames::Frames;
+use crate::test::wire::packet::{BROADCAST, Ends, Heard};
+use crate::test::wire::server::{DEVICE, GUEST, HOST};
+use crate::test::wire::space::Space;
+
+const SERVER_PORT: u16 = 67;
+const CLIENT_PORT: u16 = 68;
+/// Bytes before the options: the fields of BOOTP and the cookie.
+const FIELDS_BYTES: usize = 240;
+const COOKIE: [u8; 4] = [99, 130, 83, 99];
+
+/// The message types that matter here.
+pub(super) const DISCOVER: u8 = 1;
+pub(super) const REQUEST: u8 = 3;
+const OFFER: u8 = 2;
+const ACK: u8 = 5;
+const NAK: u8 = 6;
+
+/// An answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lease {
+    pub(super) address: Ipv4Addr,
+    pub(super) mask: Option<Ipv4Addr>,
+    pub(super) router: Option<Ipv4Addr>,
+    /// Seconds of the lease, of T1 and of T2.
+    pub(super) seconds: u32,
+    pub(super) renewal: Option<(u32, u32)>,
+    /// Whether a request is refused.
+    pub(super) is_nak: bool,
+}
+
+impl Lease {
+    /// The usual one, renewed after five seconds.
+    pub(super) const USUAL: Self = Self {
+        address: GUEST,
+        mask: Some(Ipv4Addr::new(255, 255, 255, 0)),
+        router: Some(Ipv4Addr::new(10, 0, 2, 3)),
+        seconds: 20,
+        renewal: Some((5, 15)),
+        is_nak: false,
+    };
+}
+
+/// Chooses the answer to the message of a type that comes for the so-manieth time.
+pub(super) type Script = fn(kind: u8, count: usize) -> Option<Lease>;
+
+/// The server, on a thread of its own. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct DhcpServer {
+    is_over: Arc<AtomicBool>,
+    seen: Arc<Mutex<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl DhcpServer {
+    /// Starts it on the device, which is there.
+    pub(super) fn start(space: &Space, script: Script) -> anyhow::Result<Self> {
+        let frames = Frames::open(space, DEVICE)?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (until, log) = (Arc::clone(&is_over), Arc::clone(&seen));
+        let thread = std::thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                let soon = Instant::now() + Duration::from_millis(100);
+                let Ok(Some(heard)) = frames.hear(soon) else { continue };
+                if let Heard::Udp { header, data, .. } = heard
+                    && header.destination_port == SERVER_PORT
+                    && let Some(kind) = kind_of(&data)
+                {
+                    let count = {
+                        let mut seen = log.lock().unwrap_or_else(PoisonError::into_inner);
+                        seen.push(kind);
+                        seen.iter().filter(|&&other| other == kind).count()
+                    };
+                    let lease = script(kind, count);
+                    let answer = lease.and_then(|lease| answer(&data, kind, lease));
+                    let _ = answer.map(|answer| frames.send(&answer));
+                }
+            }
+        });
+        Ok(Self { is_over, seen, thread: Some(thread) })
+    }
+
+    /// The types of the messages that came, in order.
+    pub(super) fn seen(&self) -> Vec<u8> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for DhcpServer {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The type of a client's message: option 53.
+fn kind_of(message: &[u8]) -> Option<u8> {
+    let mut rest = message.get(FIELDS_BYTES..)?;
+    while let [code, tail @ ..] = rest {
+        if *code == 0 {
+            rest = tail;
+            continue;
+        }
+        let (&length, tail) = tail.split_first()?;
+        let (value, next) = tail.split_at_checked(length.into())?;
+        if *code == 53 {
+            return value.first().copied();
+        }
+        rest = next;
+    }
+    None
+}
+
+/// Writes the answer as a frame.
+fn answer(asked: &[u8], kind: u8, lease: Lease) -> Option<Vec<u8>> {
+    let kind = match kind {
+        _ if lease.is_nak => NAK,
+        DISCOVER => OFFER,
+        REQUEST => ACK,
+        _ => return None,
+    };
+    let mut message = vec![0; FIELDS_BYTES];
+    // A reply over Ethernet with the transaction and the hardware address of the request.
+    message[..4].copy_from_slice(&[2, 1, 6, 0]);
+    message[4..8].copy_from_slice(asked.get(4..8)?);
+    message[28..44].copy_from_slice(asked.get(28..44)?);
+    if kind != NAK {
+        message[16..20].copy_from_slice(&lease.address.octets());
+        message[20..24].copy_from_slice(&HOST.octets());
+    }
+    message[236..240].copy_from_slice(&COOKIE);
+    let mut option = |code: u8, value: &[u8]| {
+        message.extend([code, u8::try_from(value.len()).unwrap_or_default()]);
+        message.extend(value);
+    };
+    option(53, &[kind]);
+    option(54, &HOST.octets());
+    if kind != NAK {
+        option(51, &lease.seconds.to_be_bytes());
+        if let Some((renewal, rebinding)) = lease.renewal {
+            option(58, &renewal.to_be_bytes());
+            option(59, &rebinding.to_be_bytes());
+        }
+        if let Some(mask) = lease.mask {
+            option(1, &mask.octets());
+        }
+        if let Some(router) = lease.router {
+            option(3, &router.octets());
+        }
+    }
+    message.push(255);
+    let ends = Ends { from_mac: HOST_MAC, to_mac: BROADCAST, from: HOST, to: Ipv4Addr::BROADCAST };
+    ends.udp(SERVER_PORT, CLIENT_PORT, &message).ok()
+}

@@ -1,0 +1,52 @@
+//! The MTU of the device and of the setting: the server asks for segments that fit, and sends none that do not.
+
+use anyhow::ensure;
+
+use crate::test::wire::bed::Bed;
+use crate::test::wire::dial::Dial;
+use crate::test::wire::findings::Findings;
+use crate::test::wire::peer::Peer;
+use crate::test::wire::server::{self, Boot, DEVICE};
+
+/// Bytes of the value that is read.
+const VALUE: usize = 20_000;
+/// Headers of IPv4 and TCP without options.
+const HEADERS: u16 = 40;
+
+/// A case: name, properties of the device, words of the command line, the MTU.
+const CASES: &[(&str, &str, &str, u16)] = &[
+    ("without a word", "", "", 1500),
+    ("the device says 1400", ",host_mtu=1400", "", 1400),
+    ("the setting says 1300", "", "mtu=1300", 1300),
+    ("the device says 1400, the setting 1300", ",host_mtu=1400", "mtu=1300", 1300),
+    ("the setting says 576", "", "mtu=576", 576),
+];
+
+/// Each on a server of its own.
+pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
+    for &(claim, card, line, mtu) in CASES {
+        // Without segmentation offload the device shows segments as they are on the wire.
+        let whole = if card.is_empty() { ",host_tso4=off" } else { ",host_mtu=1400,host_tso4=off" };
+        bed.serve(claim, &Boot::plain().card(whole).line(line), findings, |_, findings| {
+            findings.expect(claim, sizes(bed, mtu));
+            Ok(())
+        });
+    }
+    Ok(())
+}
+
+fn sizes(bed: &Bed<'_>, mtu: u16) -> anyhow::Result<String> {
+    let mut near = Dial::PLAIN.client(&bed.near, server::resp())?;
+    near.call(&[b"SET".as_slice(), b"k", &vec![b'x'; VALUE]])?;
+    let mut peer = Peer::new(&bed.near, DEVICE, 27_000)?;
+    let answer = peer.open(0x6000_0000)?;
+    let mss = answer.mss();
+    let segments = peer.fetch(b"GET k\r\n", VALUE)?;
+    peer.reset()?;
+    let longest = segments.iter().map(|segment| segment.packet.len()).max().unwrap_or_default();
+    let seen = format!("MSS {mss:?}, longest packet {longest} bytes");
+    ensure!(mss == Some(mtu - HEADERS) && longest <= usize::from(mtu), "{seen}");
+    // A segment that is far smaller than it could be would cost the rate.
+    ensure!(longest + 100 > usize::from(mtu), "{seen}");
+    Ok(seen)
+}

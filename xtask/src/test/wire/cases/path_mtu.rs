@@ -1,0 +1,122 @@
+//! A link of a small MTU on the way to a client (RFC 1191, RFC 4821, RFC 8899).
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use crate::resp::{Client, Reply};
+use crate::test::wire::bed::Bed;
+use crate::test::wire::behind::join;
+use crate::test::wire::dial::Dial;
+use crate::test::wire::findings::Findings;
+use crate::test::wire::server::{self, Boot, GUEST};
+use crate::test::wire::space::Space;
+
+/// The documented figure is 2 s from the first byte to the last; a busy host gets more.
+const LIMIT: Duration = Duration::from_secs(5);
+const MIB: usize = 1 << 20;
+const SMALL: usize = 16 << 10;
+
+/// Every MTU, with and without ICMP.
+pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
+    for mtu in [1500, 1450, 1280, 576] {
+        for has_icmp in [true, false] {
+            let how = if has_icmp { "" } else { ", ICMP filtered" };
+            let claim = format!("MTU {mtu}{how}");
+            bed.serve(&claim, &Boot::plain(), findings, |server, findings| {
+                let mut near = Dial::PLAIN.client(&bed.near, server::resp())?;
+                // From the near side: the client's own packets would tell it the path's MTU.
+                near.call(&[b"SET".as_slice(), b"small", &vec![b'x'; SMALL]])?;
+                near.call(&[b"SET".as_slice(), b"large", &vec![b'y'; MIB]])?;
+                let way = Way::lay(bed, mtu, has_icmp)?;
+                findings.expect(&format!("{claim}: GET of 16 KiB"), way.get("small", SMALL));
+                findings.expect(&format!("{claim}: GET of 1 MiB"), way.get("large", MIB));
+                if server.is_image() {
+                    findings.expect(&format!("{claim}: /metrics"), way.metrics());
+                }
+                findings.expect(&format!("{claim}: SET of 1 MiB"), way.set());
+                way.clear(bed)
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Server, first router, small link, second router, client.
+struct Way {
+    client: Space,
+    _router: Space,
+    is_filtered: bool,
+}
+
+impl Way {
+    fn lay(bed: &Bed<'_>, mtu: u32, has_icmp: bool) -> anyhow::Result<Self> {
+        let (router, client) = (Space::new()?, Space::new()?);
+        join(&bed.near, "m0", "10.8.0.1/24", &router, "10.8.0.2/24")?;
+        bed.near.ip(&format!("link set m0 mtu {mtu}"))?;
+        router.ip(&format!("link set e0 mtu {mtu}"))?;
+        join(&router, "c0", "10.9.0.1/24", &client, "10.9.0.2/24")?;
+        bed.near.ip("route add 10.9.0.0/24 via 10.8.0.2")?;
+        router.ip("route add default via 10.8.0.1")?;
+        client.ip("route add default via 10.9.0.1")?;
+        bed.near.set("ip_forward", "1")?;
+        router.set("ip_forward", "1")?;
+        if !has_icmp {
+            bed.near.ip(&format!("rule add iif lo ipproto icmp to {GUEST} blackhole"))?;
+        }
+        Ok(Self { client, _router: router, is_filtered: !has_icmp })
+    }
+
+    fn clear(&self, bed: &Bed<'_>) -> anyhow::Result<()> {
+        if self.is_filtered {
+            bed.near.ip(&format!("rule del iif lo ipproto icmp to {GUEST} blackhole"))?;
+        }
+        bed.near.ip("link del m0")
+    }
+
+    fn client(&self) -> anyhow::Result<Client> {
+        let dial = Dial::PLAIN.within(Duration::from_secs(20));
+        dial.client(&self.client, server::resp()).context("cannot connect")
+    }
+
+    /// Gets a value on a new connection.
+    fn get(&self, key: &str, length: usize) -> anyhow::Result<String> {
+        let mut client = self.client()?;
+        let pong = client.call(&["PING"])?;
+        ensure!(pong == Reply::Status("PONG".to_owned()), "{}", pong.terminal());
+        let start = Instant::now();
+        let reply = client.call(&["GET", key]);
+        let took = start.elapsed();
+        let reply = reply.with_context(|| format!("not within {took:.1?}"))?;
+        ensure!(
+            matches!(&reply, Reply::Bulk(Some(value)) if value.len() == length),
+            "another value"
+        );
+        ensure!(took < LIMIT, "after {took:.2?}");
+        Ok(format!("after {took:.2?}"))
+    }
+
+    fn set(&self) -> anyhow::Result<String> {
+        let mut client = self.client()?;
+        let start = Instant::now();
+        let reply = client.call(&[b"SET".as_slice(), b"other", &vec![b'z'; MIB]])?;
+        let took = start.elapsed();
+        ensure!(reply == Reply::Status("OK".to_owned()), "{}", reply.terminal());
+        ensure!(took < LIMIT, "after {took:.2?}");
+        Ok(format!("after {took:.2?}"))
+    }
+
+    fn metrics(&self) -> anyhow::Result<String> {
+        let dial = Dial::PLAIN.within(Duration::from_secs(20));
+        let mut stream = dial.stream(&self.client, server::http())?;
+        let start = Instant::now();
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
+        let mut text = Vec::new();
+        let read = stream.read_to_end(&mut text);
+        let (took, length) = (start.elapsed(), text.len());
+        read.with_context(|| format!("{length} bytes within {took:.1?}"))?;
+        ensure!(took < LIMIT, "{length} bytes after {took:.2?}");
+        Ok(format!("{length} bytes after {took:.2?}"))
+    }
+}

@@ -1,0 +1,96 @@
+//! Clients that are far away connect during a flood of SYNs (RFC 4987).
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etherparse::TcpHeader;
+
+use crate::load::{self, Random};
+use crate::resp::Reply;
+use crate::test::wire::bed::Bed;
+use crate::test::wire::dial::Dial;
+use crate::test::wire::far::Far;
+use crate::test::wire::findings::Findings;
+use crate::test::wire::frames::{Frames, GUEST_MAC};
+use crate::test::wire::packet::Ends;
+use crate::test::wire::pings::Times;
+use crate::test::wire::server::{self, Boot, DEVICE, GUEST};
+use crate::test::wire::shim::Faults;
+
+/// SYNs of a burst, and the time to the next: 5,000 a second.
+const BURST: u64 = 50;
+const EVERY: Duration = Duration::from_millis(10);
+/// How long the flood lasts before the first client.
+const FILLED: Duration = Duration::from_secs(3);
+/// Clients one after the other.
+const CLIENTS: usize = 10;
+/// How long one may take: handshake, PING, one lost packet.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Round trips of 30 and of 300 ms.
+pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
+    for round_trip in [30, 300] {
+        let claim = format!("clients with a round trip of {round_trip} ms connect");
+        bed.serve(&claim, &Boot::plain().bridged(), findings, |_, findings| {
+            let delay = Duration::from_millis(round_trip) / 2;
+            let far = Far::new(&bed.near, Faults { delay, ..Faults::default() }, 1)?;
+            let frames = Frames::open(&bed.near, DEVICE)?;
+            let (is_over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+            let start = Instant::now();
+            let outcomes = thread::scope(|scope| {
+                scope.spawn(|| flood(&frames, &is_over, &sent));
+                thread::sleep(FILLED);
+                let outcomes: Vec<_> = (0..CLIENTS).map(|_| visit(&far)).collect();
+                is_over.store(true, Ordering::Relaxed);
+                outcomes
+            });
+            let rate = load::rate(sent.load(Ordering::Relaxed), start.elapsed());
+            let served: Vec<_> =
+                outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()).collect();
+            let times = Times::new(served.iter().map(|&&time| time).collect());
+            let error = outcomes.iter().find_map(|outcome| outcome.as_ref().err());
+            let error = error.map(|error| format!(", {error:#}")).unwrap_or_default();
+            let seen =
+                format!("{} of {CLIENTS} at {rate:.0} SYNs a second, {times}{error}", served.len());
+            findings.judge(&claim, served.len() == CLIENTS, seen);
+            Ok(())
+        });
+    }
+    Ok(())
+}
+
+/// Connects and asks for a PONG.
+fn visit(far: &Far) -> anyhow::Result<Duration> {
+    let start = Instant::now();
+    let mut client = Dial::PLAIN.within(LIMIT).client(&far.space, server::resp())?;
+    let reply = client.call(&["PING"])?;
+    anyhow::ensure!(reply == Reply::Status("PONG".to_owned()), "{}", reply.terminal());
+    Ok(start.elapsed())
+}
+
+/// Sends SYNs from addresses of everywhere.
+fn flood(frames: &Frames, is_over: &AtomicBool, sent: &AtomicU64) {
+    let mut random = Random::new(4987, 0);
+    let mut due = Instant::now();
+    while !is_over.load(Ordering::Relaxed) {
+        for _ in 0..BURST {
+            let _ = frames.send(&syn(&mut random));
+        }
+        sent.fetch_add(BURST, Ordering::Relaxed);
+        due += EVERY;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+}
+
+fn syn(random: &mut Random) -> Vec<u8> {
+    let [a, b, c, p, q, ..] = random.next().to_le_bytes();
+    let from = Ipv4Addr::new(11 + a % 100, b, c, 1 + p % 250);
+    let from_mac = [2, 0, 0, 0, 0, 0x99];
+    let port = 1024 + u16::from_le_bytes([p, q]) % 60_000;
+    let isn = u32::try_from(random.below(u64::from(u32::MAX))).unwrap_or_default();
+    let mut header = TcpHeader::new(port, runtime_config::ports::RESP, isn, 64_000);
+    header.syn = true;
+    Ends { from_mac, to_mac: GUEST_MAC, from, to: GUEST }.tcp(header, &[]).unwrap_or_default()
+}

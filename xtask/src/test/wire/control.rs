@@ -1,0 +1,97 @@
+//! Debian's Redis on the Linux of this host, in a network of its own, in place of the image: whether a case is right is
+//! seen where a stack that is known to be right passes it.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+
+use super::bed::word_of;
+use super::server;
+use super::space::Space;
+use crate::linux;
+use crate::redis::Redis;
+use crate::test::tally::Skip;
+use crate::workspace::Workspace;
+
+/// The options that give Redis the limits of the image.
+const OPTIONS: &[&str] =
+    &["--maxclients", "512", "--protected-mode", "no", "--proto-max-bulk-len", "16777216"];
+
+/// Redis in a network of its own. Dropping it ends both.
+#[derive(Debug)]
+pub(super) struct Control {
+    thread: Option<JoinHandle<()>>,
+    end: Option<Sender<()>>,
+}
+
+impl Control {
+    /// Starts it behind a device of the near network, which is made here.
+    pub(super) fn start(
+        workspace: &Workspace,
+        near: &Space,
+        boot: &server::Boot,
+    ) -> anyhow::Result<Self> {
+        let program = linux::redis_server().map_err(|_| Skip("redis-server is not installed"))?;
+        let far = Space::new()?;
+        let mac = "52:54:00:12:34:56";
+        near.ip(&format!(
+            "link add {} type veth peer name eth0 address {mac} netns {}",
+            server::DEVICE,
+            far.path()
+        ))?;
+        far.ip(&format!("addr add {}/24 dev eth0", server::GUEST))?;
+        if boot.card.contains(server::UNCUT) {
+            far.ip("link set eth0 gso_max_segs 1")?;
+        }
+        // As a server that reaches clients behind filters of ICMP is set up (RFC 4821).
+        far.set("tcp_mtu_probing", "1")?;
+        far.ip("link set eth0 up")?;
+        near.ip(&format!("link set {} up", server::DEVICE))?;
+        far.ip(&format!("route add default via {}", server::HOST))?;
+        let mut options: Vec<String> = OPTIONS.iter().map(|&word| word.to_owned()).collect();
+        if let Some(password) = word_of(boot.line, "requirepass=") {
+            options.extend(["--requirepass".to_owned(), password.to_owned()]);
+        }
+        let (end, ended) = mpsc::channel();
+        let (started, start) = mpsc::channel();
+        let workspace = workspace.clone();
+        let run = move || {
+            let options: Vec<_> = options.iter().map(String::as_str).collect();
+            let begin = || {
+                far.enter()?;
+                let address = SocketAddr::V4(server::resp());
+                Redis::start_at(&workspace, "test-wire-redis", &program, address, &options)
+            };
+            serve(begin(), &started, &ended);
+        };
+        let thread = std::thread::spawn(run);
+        let control = Self { thread: Some(thread), end: Some(end) };
+        start.recv().context("the thread of Redis ended")??;
+        Ok(control)
+    }
+}
+
+/// Keeps Redis on its thread, to which its process is tied, until the other side hangs up.
+fn serve(redis: anyhow::Result<Redis>, started: &Sender<anyhow::Result<()>>, ended: &Receiver<()>) {
+    match redis {
+        Ok(redis) => {
+            let _ = started.send(Ok(()));
+            let _ = ended.recv();
+            drop(redis);
+        }
+        Err(error) => {
+            let _ = started.send(Err(error));
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.end = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The judgments of a case: each is printed, and those that are wrong fail the case together.
+
+use std::fmt::Display;
+
+use crate::process;
+
+/// The judgments of a case.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    faults: Vec<String>,
+    count: usize,
+}
+
+impl Findings {
+    /// Prints a judgment with the values that it rests on, and keeps it if it is a fault.
+    pub(super) fn judge(&mut self, claim: &str, is_right: bool, seen: impl Display) {
+        let word = if is_right { "right" } else { "FAULT" };
+        process::announce(word, &format!("{claim}: {seen}"));
+        self.count += 1;
+        if !is_right {
+            self.faults.push(format!("{claim}: {seen}"));
+        }
+    }
+
+    /// Judges work whose error is a fault.
+    pub(super) fn expect(&mut self, claim: &str, outcome: anyhow::Result<impl Display>) {
+        match outcome {
+            Ok(seen) => self.judge(claim, true, seen),
+            Err(error) => self.judge(claim, false, format!("{error:#}")),
+        }
+    }
+
+    /// Prints a figure that is not judged.
+    pub(super) fn note(text: &str) {
+        process::announce("", text);
+    }
+
+    /// Fails if one judgment is a fault, or if there is none at all.
+    pub(super) fn conclude(self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.count > 0, "nothing was judged");
+        let (faults, count) = (self.faults.len(), self.count);
+        anyhow::ensure!(
+            faults == 0,
+            "{faults} of {count} wrong\n      {}",
+            self.faults.join("\n      ")
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! Whole frames through a device, beside the kernel.
+
+use std::io;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use super::packet::{self, Heard, Mac};
+use super::space::Space;
+use crate::sys;
+
+/// Longest frame that is read: the kernel shows a packet that a device will cut in one piece.
+const FRAME_BYTES_MAX: usize = 70_000;
+/// The address that QEMU gives its first network device.
+pub(super) const GUEST_MAC: Mac = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
+
+/// A socket for the frames of a device.
+#[derive(Debug)]
+pub(super) struct Frames {
+    socket: UdpSocket,
+}
+
+impl Frames {
+    /// Opens one.
+    pub(super) fn open(space: &Space, device: &str) -> io::Result<Self> {
+        Ok(Self { socket: space.within(|| sys::packet_socket(device))? })
+    }
+
+    /// Sends a frame. One that finds the queue full is lost, as it would be on a wire.
+    pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
+        match self.socket.send(frame) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(()),
+            outcome => outcome.map(|_| ()),
+        }
+    }
+
+    /// Waits for the next frame of the server; `None` when the time is over.
+    pub(super) fn receive(&self, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; FRAME_BYTES_MAX];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            self.socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            let length = match self.socket.recv(&mut buffer) {
+                Ok(length) => length,
+                Err(error) if is_late(&error) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let frame = buffer.get(..length).unwrap_or_default();
+            if packet::stations(frame).is_some_and(|(from, _)| from == GUEST_MAC) {
+                return Ok(Some(frame.to_vec()));
+            }
+        }
+    }
+
+    /// Waits for the next frame of the server and reads it.
+    pub(super) fn hear(&self, deadline: Instant) -> io::Result<Option<Heard>> {
+        Ok(self.receive(deadline)?.map(|frame| packet::read(&frame)))
+    }
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}

@@ -1,0 +1,230 @@
+//! A TCP peer made of frames, with an address that no kernel here has.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use etherparse::{TcpHeader, TcpOptionElement};
+
+use super::frames::{Frames, GUEST_MAC};
+use super::packet::{Arp, BROADCAST, Ends, Heard, Mac, Segment};
+use super::segment::{Flags, Out};
+use super::server::GUEST;
+use super::space::Space;
+
+/// A peer.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) frames: Frames,
+    pub(super) mac: Mac,
+    pub(super) address: Ipv4Addr,
+    pub(super) port: u16,
+    pub(super) to_port: u16,
+    /// The next number that is sent.
+    pub(super) seq: u32,
+    /// The next number that is expected.
+    pub(super) ack: u32,
+    /// The longest segment that the peer asks for.
+    pub(super) mss: u16,
+    /// Whether it answers requests for its Ethernet address.
+    pub(super) resolves: bool,
+}
+
+/// How long an answer may take that comes at once: a busy host included.
+pub(super) const SOON: Duration = Duration::from_secs(2);
+/// How long the absence of an answer is watched.
+pub(super) const QUIET: Duration = Duration::from_millis(300);
+
+impl Peer {
+    /// The address of a peer that needs no particular one.
+    pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 50);
+    pub(super) const MAC: Mac = [2, 0, 0, 0, 0, 0x50];
+
+    /// Makes one and makes its address known to the server.
+    pub(super) fn new(space: &Space, device: &str, port: u16) -> anyhow::Result<Self> {
+        Self::at(space, device, Self::ADDRESS, Self::MAC, port)
+    }
+
+    /// Makes one with an address.
+    pub(super) fn at(
+        space: &Space,
+        device: &str,
+        address: Ipv4Addr,
+        mac: Mac,
+        port: u16,
+    ) -> anyhow::Result<Self> {
+        let frames = Frames::open(space, device)?;
+        let to_port = runtime_config::ports::RESP;
+        let peer = Self {
+            frames,
+            mac,
+            address,
+            port,
+            to_port,
+            seq: 1000,
+            ack: 0,
+            mss: 1460,
+            resolves: true,
+        };
+        let ask = Arp { operation: 1, sender_mac: mac, sender: address, target: GUEST };
+        peer.frames.send(&ask.frame(mac, BROADCAST)?)?;
+        Ok(peer)
+    }
+
+    /// The addresses of its packets.
+    pub(super) fn ends(&self) -> Ends {
+        Ends { from_mac: self.mac, to_mac: GUEST_MAC, from: self.address, to: GUEST }
+    }
+
+    /// Writes a segment.
+    pub(super) fn frame(&self, out: Out<'_>) -> anyhow::Result<Vec<u8>> {
+        let seq = out.seq.unwrap_or(self.seq);
+        let mut header = TcpHeader::new(self.port, self.to_port, seq, out.window);
+        out.flags.apply(&mut header);
+        if header.ack {
+            header.acknowledgment_number = out.ack.unwrap_or(self.ack);
+        }
+        if header.syn {
+            let mss = out.mss.unwrap_or(self.mss);
+            header.set_options(&[TcpOptionElement::MaximumSegmentSize(mss)])?;
+        }
+        self.ends().tcp(header, out.data)
+    }
+
+    /// Sends a segment; the next number stays.
+    pub(super) fn send(&self, out: Out<'_>) -> anyhow::Result<()> {
+        Ok(self.frames.send(&self.frame(out)?)?)
+    }
+
+    /// Sends data, or a FIN, and counts it.
+    pub(super) fn push(&mut self, out: Out<'_>) -> anyhow::Result<()> {
+        self.send(out)?;
+        let length = u32::try_from(out.data.len())? + u32::from(out.flags.has(Flags::FIN));
+        self.seq = self.seq.wrapping_add(length);
+        Ok(())
+    }
+
+    /// Gathers segments until one is the last that is waited for, or the time is over.
+    pub(super) fn gather(
+        &mut self,
+        limit: Duration,
+        mut is_last: impl FnMut(&Segment) -> bool,
+    ) -> anyhow::Result<Vec<Segment>> {
+        let deadline = Instant::now() + limit;
+        let mut segments = Vec::new();
+        while let Some(heard) = self.frames.hear(deadline)? {
+            match heard {
+                Heard::Arp(arp) if arp.operation == 1 && arp.target == self.address => {
+                    self.answer(arp)?;
+                }
+                Heard::Tcp(segment) if self.is_mine(&segment) => {
+                    let is_last = is_last(&segment);
+                    segments.push(*segment);
+                    if is_last {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(segments)
+    }
+
+    fn is_mine(&self, segment: &Segment) -> bool {
+        segment.to == self.address && segment.header.destination_port == self.port
+    }
+
+    fn answer(&self, asked: Arp) -> anyhow::Result<()> {
+        if !self.resolves {
+            return Ok(());
+        }
+        let (mac, sender) = (self.mac, self.address);
+        let answer = Arp { operation: 2, sender_mac: mac, sender, target: asked.sender };
+        Ok(self.frames.send(&answer.frame(mac, GUEST_MAC)?)?)
+    }
+
+    /// Gathers all segments of a time.
+    pub(super) fn drain(&mut self, time: Duration) -> anyhow::Result<Vec<Segment>> {
+        self.gather(time, |_| false)
+    }
+
+    /// Gathers what comes until a segment satisfies a condition, then what comes for a short while.
+    pub(super) fn wait_for(
+        &mut self,
+        is_last: impl FnMut(&Segment) -> bool,
+    ) -> anyhow::Result<Vec<Segment>> {
+        self.gather(SOON, is_last)
+    }
+
+    /// Takes what segments carry: the next number that is expected goes behind them.
+    pub(super) fn take(&mut self, segments: &[Segment]) {
+        for segment in segments {
+            let ahead = segment.end().wrapping_sub(self.ack);
+            if ahead < u32::MAX / 2 {
+                self.ack = segment.end();
+            }
+        }
+    }
+
+    /// Sends a SYN and takes the answer to it, without the third step.
+    pub(super) fn knock(&mut self, isn: u32) -> anyhow::Result<Segment> {
+        self.seq = isn;
+        self.send(Out::new(Flags::SYN))?;
+        let segments = self.wait_for(|segment| segment.flags() == Flags::SYN_ACK)?;
+        let answer = segments.into_iter().find(|segment| segment.flags() == Flags::SYN_ACK);
+        let answer = answer.context("no answer to a SYN")?;
+        self.ack = answer.end();
+        self.seq = isn.wrapping_add(1);
+        Ok(answer)
+    }
+
+    /// Opens a connection.
+    pub(super) fn open(&mut self, isn: u32) -> anyhow::Result<Segment> {
+        let answer = self.knock(isn)?;
+        self.send(Out::new(Flags::ACK))?;
+        Ok(answer)
+    }
+
+    /// Asks for a PONG and says whether it comes, with the segments that came.
+    pub(super) fn pongs(&mut self) -> anyhow::Result<(bool, Vec<Segment>)> {
+        const PONG: &[u8] = b"+PONG";
+        self.push(Out::data(b"PING\r\n"))?;
+        let has_pong =
+            |segment: &Segment| segment.data.windows(PONG.len()).any(|part| part == PONG);
+        let is_last = |segment: &Segment| has_pong(segment) || segment.header.rst;
+        let segments = self.gather(SOON / 2, is_last)?;
+        let lives = segments.iter().any(has_pong);
+        self.take(&segments);
+        if lives {
+            self.send(Out::new(Flags::ACK))?;
+        }
+        Ok((lives, segments))
+    }
+
+    /// Ends the connection at the server without a farewell.
+    pub(super) fn reset(&self) -> anyhow::Result<()> {
+        self.send(Out::new(Flags::RST))
+    }
+
+    /// Sends a request and takes its whole reply of a known length.
+    pub(super) fn fetch(&mut self, request: &[u8], length: usize) -> anyhow::Result<Vec<Segment>> {
+        self.push(Out::data(request))?;
+        let mut all: Vec<Segment> = Vec::new();
+        let start = self.ack;
+        let deadline = Instant::now() + SOON * 5;
+        while usize::try_from(self.ack.wrapping_sub(start))? < length {
+            let more = self.gather(SOON, |segment| !segment.data.is_empty())?;
+            if Instant::now() > deadline {
+                bail!("{} of {length} bytes", self.ack.wrapping_sub(start));
+            }
+            for segment in more {
+                if segment.header.sequence_number == self.ack {
+                    self.ack = segment.end();
+                }
+                all.push(segment);
+            }
+            self.send(Out::new(Flags::ACK))?;
+        }
+        Ok(all)
+    }
+}
