@@ -89,7 +89,7 @@ impl Link {
             EthernetProtocol::Ipv4 => Ok(Taken::Packet(&mut bytes[HEADER_BYTES..], Some(source))),
             EthernetProtocol::Arp => self.hear(frame.payload(), addresses, now),
             // IPv6, LLDP and the like, for others on the link.
-            _ => Ok(Taken::Done),
+            _ => Err(Drop::Frame),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The layer of real networks: many addresses, routers, losses, floods, and packets that no kernel sends.
 //!
 //! Each case has networks of its own, which end with it. A case prints every judgment with the values that
-//! it rests on. What a packet does is judged by the RFCs; `--control` judges Linux in the same way.
+//! it rests on. Packets are judged by the RFCs; `--control` judges Linux in the same way.
 
 mod bed;
 mod behind;
@@ -26,6 +26,7 @@ use super::tally::{Skip, Tally};
 use super::tcp::subject::Programs;
 use crate::cli::LoadNetRequest;
 use crate::process;
+use crate::provision::{self, Removals};
 use crate::wires;
 
 use bed::Bed;
@@ -33,8 +34,22 @@ use cases::{ALL, Case};
 use findings::Findings;
 use space::Space;
 
+/// Programs that cases run, each with its package and its use.
+const PROGRAMS: [(&str, &str, &str); 2] = [
+    ("ip", "iproute2", "it makes networks for tests"),
+    ("dnsmasq", "dnsmasq-base", "a DHCP server of the tests"),
+];
+
 /// Runs the cases whose names contain a text.
 pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
+    for (program, package, why) in PROGRAMS {
+        // Where it cannot be installed, the cases that need it are skipped.
+        if process::find(program).is_none()
+            && let Err(error) = provision::install(&[package], why, Removals::Named)
+        {
+            process::announce("", &format!("{error:#}"));
+        }
+    }
     let programs = Programs::prepare(bed)?;
     let mut tally = Tally::default();
     let is_chosen =

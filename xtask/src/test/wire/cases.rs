@@ -34,9 +34,9 @@ pub(super) struct Case {
 /// All of them, in the order of the findings that they stand for.
 pub(super) const ALL: &[Case] = &[
     both("neighbours: 40 clients from 40 addresses wait as those from one", neighbours::many),
-    both("neighbours: absent peers keep nobody waiting", neighbours::absent),
+    both("neighbours: absent peers delay no client", neighbours::absent),
     both("changed_mac: a neighbour with another Ethernet address is found", neighbours::changed),
-    both("router: absent peers keep no client behind a router waiting", router::run),
+    both("router: absent peers delay no client behind a router", router::run),
     both("port_reuse: a kernel's client uses its port again at once", port_reuse::kernel),
     both("port_reuse: a SYN is answered in every state", port_reuse::states),
     both(

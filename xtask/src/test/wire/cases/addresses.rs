@@ -15,28 +15,30 @@ use crate::test::wire::server::{self, Boot, DEVICE, GUEST, HOST, Server, patient
 const STRANGER: Mac = [2, 0, 0, 0, 0, 0x99];
 /// A host outside of every network here.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const ROUTERS: &[&str] = &[
-    "0.0.0.0",
-    "255.255.255.255",
-    "224.0.0.1",
-    "10.0.2.255",
-    "10.0.2.0",
-    "10.0.2.15",
-    "127.0.0.1",
-    "172.16.0.1",
-    "240.0.0.1",
+/// Routers, and whether the image must warn that no machine has the address.
+const ROUTERS: &[(&str, bool)] = &[
+    ("0.0.0.0", true),
+    ("255.255.255.255", true),
+    ("224.0.0.1", true),
+    ("10.0.2.255", true),
+    ("10.0.2.0", true),
+    ("10.0.2.15", true),
+    ("127.0.0.1", true),
+    ("240.0.0.1", true),
+    ("172.16.0.1", false),
 ];
-const OWN: &[&str] = &[
-    "0.0.0.0/24",
-    "255.255.255.255/32",
-    "224.0.0.5/24",
-    "10.0.2.255/24",
-    "10.0.2.0/24",
-    "127.0.0.1/8",
-    "10.0.2.15/32",
-    "10.0.2.15/31",
-    "10.0.2.15/1",
-    "10.0.2.15/32,10.0.2.2",
+/// Own addresses, and whether the image must warn.
+const OWN: &[(&str, bool)] = &[
+    ("0.0.0.0/24", true),
+    ("255.255.255.255/32", true),
+    ("224.0.0.5/24", true),
+    ("10.0.2.255/24", true),
+    ("10.0.2.0/24", true),
+    ("127.0.0.1/8", true),
+    ("10.0.2.15/32", false),
+    ("10.0.2.15/31", false),
+    ("10.0.2.15/1", false),
+    ("10.0.2.15/32,10.0.2.2", false),
 ];
 const SENDERS: &[[u8; 4]] = &[
     [0, 0, 0, 0],
@@ -55,19 +57,20 @@ const WATCH: Duration = Duration::from_secs(1);
 
 /// Routers and own addresses of the command line: the image goes on.
 pub(super) fn words(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
-    for router in ROUTERS {
+    for &(router, must_warn) in ROUTERS {
         let claim = format!("router {router}");
         let boot = Boot::plain().address(&format!("ip={GUEST}/24,{router}"));
         bed.serve(&claim, &boot, findings, |server, findings| {
             let pong = patient(&bed.near, server::resp()).map(|_| "served");
             findings.expect(&format!("{claim}: the own network is served"), pong);
+            warned(findings, &claim, server, must_warn);
             let frames = Frames::open(&bed.near, DEVICE)?;
             frames.send(&syn(OUTSIDE, GUEST, STRANGER, GUEST_MAC)?)?;
             std::thread::sleep(WATCH);
             alive(bed, findings, &format!("{claim}: a SYN from outside"), server)
         });
     }
-    for own in OWN {
+    for &(own, must_warn) in OWN {
         let claim = format!("ip={own}");
         bed.serve(&claim, &Boot::plain().address(&claim), findings, |server, findings| {
             server.wait_for("serving after")?;
@@ -76,14 +79,23 @@ pub(super) fn words(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()
             frames.send(&syn(OUTSIDE, address, STRANGER, GUEST_MAC)?)?;
             frames.send(&syn(HOST, address, HOST_MAC, GUEST_MAC)?)?;
             std::thread::sleep(WATCH);
-            let runs = server.runs()?;
-            let console = server.console();
-            let said = console.lines().find(|line| line.contains("WARN") || line.contains("PANIC"));
-            findings.judge(&claim, runs, said.unwrap_or(if runs { "runs" } else { "has ended" }));
+            findings.judge(&format!("{claim} ends no image"), server.runs()?, last_line(server));
+            warned(findings, &claim, server, must_warn);
             Ok(())
         });
     }
     Ok(())
+}
+
+fn warned(findings: &mut Findings, claim: &str, server: &Server, must_warn: bool) {
+    let console = server.console();
+    let warning = console.lines().find(|line| line.starts_with("WARN"));
+    let is_right = warning.is_some() || !must_warn;
+    findings.judge(&format!("{claim}: the warning"), is_right, warning.unwrap_or("none"));
+}
+
+fn last_line(server: &Server) -> String {
+    server.console().lines().last().unwrap_or_default().to_owned()
 }
 
 /// Senders of IPv4, Ethernet and ARP, and receivers that are many.

@@ -96,7 +96,7 @@ fn one(frame: anyhow::Result<Vec<u8>>) -> anyhow::Result<Vec<Vec<u8>>> {
     frame.map(|frame| vec![frame])
 }
 
-/// An ACK of the peer that says nothing new.
+/// An ACK of the peer without news.
 fn segment(peer: &Peer, ends: Ends) -> anyhow::Result<Vec<u8>> {
     let mut header = etherparse::TcpHeader::new(peer.port, peer.to_port, peer.seq, 60_000);
     header.ack = true;

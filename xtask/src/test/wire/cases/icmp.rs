@@ -33,15 +33,15 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             (claim.to_owned(), told(bed, peer, mtu, forge, is_heard))
         };
         for (claim, outcome) in [
-            told("MTU 1000 is heard", 1, 1000, Forge::Nothing, true),
+            told("MTU 1000 is heard", 1, 1000, Forge::None, true),
             told(
                 "MTU 0, of a router before RFC 1191, is heard or ignored",
                 2,
                 0,
-                Forge::Nothing,
+                Forge::None,
                 false,
             ),
-            told("MTU 68 makes no segments below the least", 3, 68, Forge::Nothing, false),
+            told("MTU 68 makes no segments below the least", 3, 68, Forge::None, false),
             told("MTU 1000 for another port is ignored", 4, 1000, Forge::Port, false),
             told(
                 "MTU 1000 for a number outside of the window is ignored",
@@ -78,7 +78,7 @@ fn echo(bed: &Bed<'_>, length: usize) -> anyhow::Result<String> {
 /// A part of the inner packet that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Forge {
-    Nothing,
+    None,
     Port,
     Number,
     Address,
@@ -102,7 +102,7 @@ fn told(
     let Some(sample) = sample else { anyhow::bail!("no reply") };
     let mut inner = sample.packet.get(..INNER_BYTES).unwrap_or_default().to_vec();
     match forge {
-        Forge::Nothing => {}
+        Forge::None => {}
         Forge::Port => inner[22] ^= 0x10,
         Forge::Number => inner[24] ^= 0x40,
         Forge::Address => inner[19] ^= 0x40,
@@ -125,7 +125,7 @@ fn told(
     let is_small = size.is_some_and(|size| size <= usize::from(mtu));
     if is_heard {
         ensure!(is_small, "{seen}");
-    } else if forge == Forge::Nothing {
+    } else if forge == Forge::None {
         // RFC 1191 section 3: never below 68; Linux stops at 552.
         ensure!(size.is_some_and(|size| size >= 296), "{seen}");
     } else {

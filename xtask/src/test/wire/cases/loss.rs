@@ -30,7 +30,7 @@ const VALUE_MAX: u64 = 4096;
 const LARGE: usize = 2 << 20;
 const READS: u32 = 5;
 
-/// What a server came to.
+/// The rates of a server.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rates {
     /// SETs and GETs a second, of all clients.

@@ -17,7 +17,7 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 /// A new client is served within this time: the connect and one retransmitted SYN.
 const LIMIT: Duration = Duration::from_millis(1500);
 
-/// What keeps places: name, words of the command line, whether by HTTP, how many, what they say.
+/// Clients that keep places: name, words of the command line, whether by HTTP, how many, what they say.
 const HOLDERS: &[(&str, &str, bool, usize, &[u8])] = &[
     ("540 clients say QUIT", "", false, 540, b"QUIT\r\n"),
     ("540 strangers say QUIT", "requirepass=x", false, 540, b"QUIT\r\n"),

@@ -1,5 +1,6 @@
 //! Clients behind a router: its entry is kept by use.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::test::wire::behind::Behind;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::Frames;
-use crate::test::wire::pings;
+use crate::test::wire::pings::{self, Times};
 use crate::test::wire::server::{self, Boot, DEVICE};
 
 /// Between two SYNs of absent peers on the link.
@@ -20,7 +21,10 @@ const EVERY: Duration = Duration::from_millis(10);
 const LIMIT: Duration = Duration::from_secs(30);
 const SLOW: Duration = Duration::from_millis(500);
 
-/// One client behind a router, with SYNs of absent peers on the link.
+/// Clients on the link, more than a small cache of neighbours holds beside the router.
+const BESIDE: u8 = 12;
+
+/// One client behind a router, with clients and SYNs of absent peers on the link.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("behind a router", &Boot::plain(), findings, |_, findings| {
         let behind = Behind::new(&bed.near)?;
@@ -29,16 +33,32 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         let dial = Dial::PLAIN.within(LIMIT);
         thread::scope(|scope| {
             scope.spawn(|| neighbours::strangers(&frames, EVERY, &over));
-            let stream = behind.stream(dial, server::resp()).context("the first client");
             // An entry that use does not confirm ends after a minute.
-            let times = stream.map(|stream| pings::run(&[stream], bed.seconds(20, 150)));
+            let time = bed.seconds(20, 150);
+            let stream = behind.stream(dial, server::resp()).context("the first client");
+            let beside = scope.spawn(move || beside(bed, time));
+            let times = stream.map(|stream| pings::run(&[stream], time));
+            let beside = beside.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"));
             let second = behind.stream(dial, server::resp());
             over.store(true, Ordering::Relaxed);
             let times = times?;
+            Findings::note(&format!("{BESIDE} clients on the link: {}", beside?));
             findings.judge("a client that pings", times.over(SLOW) == 0, times);
             findings.expect("a second client", second.map(|_| "connected").map_err(Into::into));
             Ok(())
         })
     });
     Ok(())
+}
+
+/// Clients on the link that ping.
+fn beside(bed: &Bed<'_>, time: Duration) -> anyhow::Result<Times> {
+    let mut streams = Vec::new();
+    for last in 0..BESIDE {
+        let address = Ipv4Addr::new(10, 0, 2, 100 + last);
+        bed.add(address)?;
+        let dial = Dial::from(address, 0).within(Duration::from_secs(1));
+        streams.extend(dial.stream(&bed.near, server::resp()));
+    }
+    Ok(pings::run(&streams, time))
 }

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_millis(400);
 pub(super) fn writers(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("strangers that never read", &Boot::plain().line(LINE), findings, |_, findings| {
         let control = visits(bed)?;
-        Findings::note(&format!("nobody else: {control}"));
+        Findings::note(&format!("without strangers: {control}"));
         let streams: Result<Vec<_>, _> = (0..STRANGERS)
             .map(|_| {
                 let stream = Dial::PLAIN.stream(&bed.near, server::resp())?;
@@ -141,7 +141,7 @@ fn requests() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Sends bytes and takes what comes until a short silence; an end is told by a word.
+/// Sends bytes and takes the answer until a short silence. The end of the connection is told by a word.
 fn answer(space: &Space, to: SocketAddrV4, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut stream = Dial::PLAIN.stream(space, to)?;
     // A server may close before it has read everything.

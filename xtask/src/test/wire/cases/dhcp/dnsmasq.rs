@@ -11,7 +11,6 @@ use runtime_config::ports;
 
 use super::routed;
 use crate::process;
-use crate::provision::{self, Removals};
 use crate::sys::{self, Bond};
 use crate::test::tally::Skip;
 use crate::test::wire::bed::Bed;
@@ -56,10 +55,7 @@ pub(in crate::test::wire::cases) fn run(
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     if process::find("dnsmasq").is_none() {
-        let why = "a DHCP server of the tests";
-        if provision::install(&["dnsmasq-base"], why, Removals::Named).is_err() {
-            return Err(Skip("dnsmasq is not installed").into());
-        }
+        return Err(Skip("dnsmasq is not installed").into());
     }
     let folder: PathBuf = bed.programs.workspace.path("target/run/test-wire-dnsmasq");
     std::fs::create_dir_all(&folder)?;

@@ -1,4 +1,4 @@
-//! A DHCP server that says what it is told to (RFC 2131).
+//! A DHCP server that follows a script (RFC 2131).
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +50,7 @@ impl Lease {
     };
 }
 
-/// Chooses the answer to the message of a type that comes for the so-manieth time.
+/// Chooses the answer to a message of a type; `count` messages of the type have come, this one included.
 pub(super) type Script = fn(kind: u8, count: usize) -> Option<Lease>;
 
 /// The server, on a thread of its own. Dropping it ends it.
