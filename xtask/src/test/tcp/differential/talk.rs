@@ -14,9 +14,6 @@ use crate::resp;
 
 /// Longest wait for a reply.
 const REPLY_LIMIT: Duration = Duration::from_secs(5);
-/// The longest that the first reply of a connection may take: QEMU's network may use a port again that the image
-/// still keeps in TIME-WAIT, and then the connection itself takes so long.
-const FIRST_LIMIT: Duration = Duration::from_secs(40);
 /// A connection whose case has said RESET itself is at its end when so long nothing more has come.
 const QUIET: Duration = Duration::from_millis(200);
 /// Longest wait for the reply to the last RESET: a server may rightly be silent, and Redis is quick.
@@ -110,8 +107,6 @@ struct Line {
     received: Vec<u8>,
     /// Whether replies are no longer waited for one by one.
     hurries: bool,
-    /// Whether a reply has come.
-    is_answered: bool,
     /// Whether the case has said RESET.
     is_reset: bool,
     closed: bool,
@@ -122,14 +117,8 @@ impl Line {
         let stream = TcpStream::connect_timeout(&address, REPLY_LIMIT).context("cannot connect")?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(REPLY_LIMIT))?;
-        let mut line = Self {
-            stream,
-            received: Vec::new(),
-            hurries: false,
-            is_answered: false,
-            is_reset: false,
-            closed: false,
-        };
+        let mut line =
+            Self { stream, received: Vec::new(), hurries: false, is_reset: false, closed: false };
         if greets {
             line.send(&resp::encode(&["HELLO", "3"]));
             let answer = line.reply();
@@ -147,12 +136,10 @@ impl Line {
 
     /// Reads one reply.
     fn reply(&mut self) -> Answer {
-        let limit = if self.is_answered { REPLY_LIMIT } else { FIRST_LIMIT };
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::now() + REPLY_LIMIT;
         loop {
             match Frame::read(&self.received) {
                 Ok(Some((_, length))) => {
-                    self.is_answered = true;
                     return Answer::Bytes(self.received.drain(..length).collect());
                 }
                 Ok(None) => {}
