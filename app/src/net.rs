@@ -1,10 +1,24 @@
 //! TCP over a network device: numbered lines of bytes, nothing about what they mean.
 //!
-//! [`Stack`] owns the device and smoltcp's interface and moves packets, one at a time. Its
-//! [`Sockets`] are all made at boot, with their buffers: some listen, some carry a line, the rest
+//! [`Stack`] owns the device and moves packets, one at a time. A packet that comes goes down this list,
+//! and one that goes out goes up:
+//!
+//! | module | its part |
+//! |---|---|
+//! | `nic` | the seam to the device |
+//! | `link` | Ethernet headers, ARP, neighbours |
+//! | `ip` | IPv4 headers, fragments, messages of routers |
+//! | `front` | whose the packet is |
+//! | `tcp` | the guard of each connection, measured time-outs, sizes of segments, cookies |
+//! | `wire` | the two devices that smoltcp sees |
+//! | `cells`, `pool` | smoltcp's sockets, and what each is used for |
+//! | `sockets` | lines, for the server |
+//!
+//! The [`Sockets`] are all made at boot, with their buffers: some listen, some carry a line, the rest
 //! are idle. Each is in a set of its own, so that a packet costs the same however many there are. The
 //! network stack has no backlog, so whenever a listener has taken a connection the next one is armed
-//! before the next packet is looked at. [`Addressing`] finds the address.
+//! before the next packet is looked at. `addressing` finds the address of the machine, by `dhcp` where
+//! it is not configured.
 
 mod addressing;
 mod cells;

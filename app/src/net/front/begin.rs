@@ -1,0 +1,119 @@
+//! The beginning of a connection: with a socket, or with a cookie where handshakes press.
+
+use smoltcp::phy::TxToken;
+use smoltcp::time::{Duration, Instant};
+
+use super::{Front, Packet};
+use crate::net::drops::Drop;
+use crate::net::ip::header::{HEADER_BYTES, Header};
+use crate::net::tcp::answer::Answer;
+use crate::net::tcp::connection::Connection;
+use crate::net::tcp::cookie::Offer;
+use crate::net::tcp::path;
+use crate::net::tcp::segment::{ACK, Options, RST, SYN, Segment};
+use crate::net::wire::{Nowhere, Swallow};
+
+/// How long after the last cookie one may come back: two of its slots of time.
+const COOKIES_LAST: Duration = Duration::from_secs(128);
+
+impl Front {
+    /// Begins a connection: with a socket, or with a cookie where handshakes press.
+    pub(super) fn begin<S: TxToken>(
+        &mut self,
+        syn: &Segment,
+        packet: &mut Packet<'_>,
+        slot: S,
+        now: Instant,
+    ) -> Result<(), Drop> {
+        let Some(pool) = self.sockets.pool(syn.key.local) else {
+            return self.pass_to_none(packet, slot, now);
+        };
+        let options = Options::read(packet.payload(), syn.header_bytes);
+        let listener = self.sockets.listener(syn.key.local).filter(|_| !pool.is_pressed());
+        let Some(index) = listener else {
+            let window = pool.window();
+            self.greet(syn, &options, window, &packet.header, slot, now);
+            return Ok(());
+        };
+        self.prepare(index, syn, &options, now);
+        self.pass(index, syn, packet, slot, now);
+        self.sockets.rearm(now);
+        Ok(())
+    }
+
+    /// Sets up what is noted of a new connection.
+    fn prepare(&mut self, index: usize, syn: &Segment, options: &Options, now: Instant) {
+        let mut connection = Connection::begin(syn, options, self.wire.own_segment());
+        let cells = self.sockets.cells();
+        if let Some(bytes) = cells.paths.find(syn.key.address, now) {
+            connection.path.lower(bytes, now);
+        }
+        *cells.connection(index) = connection;
+    }
+
+    /// Answers a SYN with a cookie.
+    fn greet<S: TxToken>(
+        &mut self,
+        syn: &Segment,
+        options: &Options,
+        window: u16,
+        header: &Header,
+        slot: S,
+        now: Instant,
+    ) {
+        let theirs = options.maximum_segment.filter(|bytes| *bytes > 0);
+        let mss = theirs.unwrap_or(path::ALWAYS);
+        let offer = Offer { mss, sack: options.is_sack_permitted };
+        let cookie = self.cookies.number(&syn.key, syn.sequence, offer, now);
+        self.cookies_until = now + COOKIES_LAST;
+        let own = self.wire.own_segment();
+        let answer = Answer::greeting(header.target, syn, cookie, window, own, offer.sack);
+        self.answer(&answer, slot, now);
+    }
+
+    pub(super) fn may_be_greeted(&self, segment: &Segment, now: Instant) -> bool {
+        now < self.cookies_until
+            && segment.flags & (SYN | ACK | RST) == ACK
+            && self.sockets.pool(segment.key.local).is_some()
+    }
+
+    /// Takes the ACK of a peer that was greeted with a cookie: a socket gets the SYN that it must have
+    /// sent, and then the ACK.
+    pub(super) fn welcome<S: TxToken>(
+        &mut self,
+        ack: Segment,
+        packet: &mut Packet<'_>,
+        slot: S,
+        now: Instant,
+    ) -> Result<(), Drop> {
+        let (number, cookie) = (ack.sequence.wrapping_sub(1), ack.acknowledged.wrapping_sub(1));
+        let Some(offer) = self.cookies.open(&ack.key, number, cookie, now) else {
+            self.pass_to_none(packet, slot, now)?;
+            return Err(Drop::TcpCookie);
+        };
+        // Where all sockets are taken the peer sends its request again, and gets one then.
+        let index = self.sockets.listener(ack.key.local).ok_or(Drop::HalfOpen)?;
+        let answer = Answer::syn(packet.header.target, &ack, offer.mss, offer.sack);
+        let mut bytes = [0; Answer::BYTES_MAX];
+        let bytes = &mut bytes[..answer.bytes()];
+        answer.write(bytes);
+        let mut syn = Segment { sequence: number, flags: SYN, payload_bytes: 0, ..ack };
+        syn.acknowledged = 0;
+        let options = Options {
+            maximum_segment: Some(offer.mss),
+            is_sack_permitted: offer.sack,
+            ..Options::default()
+        };
+        self.prepare(index, &syn, &options, now);
+        let mut header = packet.header;
+        (header.total, header.bytes) = (bytes.len(), HEADER_BYTES);
+        let first = Packet { bytes, header, mac: packet.mac, is_sound: true };
+        self.pass(index, &syn, &first, Nowhere, now);
+        self.sockets.rearm(now);
+        let (set, connection) = self.sockets.cells().parts(index);
+        let mut swallow = Swallow::new(&self.wire, connection, now);
+        self.interface.poll_egress(now, &mut swallow, set);
+        connection.shift = cookie.wrapping_sub(connection.track.unacknowledged);
+        self.take_known(index, ack, packet, slot, now)
+    }
+}

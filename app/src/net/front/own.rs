@@ -1,0 +1,42 @@
+//! The machine's own address, and what it says without being asked.
+
+use smoltcp::time::Instant;
+use smoltcp::wire::IpCidr;
+
+use super::Front;
+use crate::net::ip::addresses::Addresses;
+use crate::net::nic::Nic;
+use crate::net::wire::Wire;
+
+impl Front {
+    /// Takes the address and the gateway that the search has found.
+    pub(in crate::net) fn readdress(&mut self) {
+        let own = Addresses::new(self.addressing.address(), self.addressing.gateway());
+        if self.wire.own.address() != own.address() {
+            self.wire.link.forget();
+        }
+        self.wire.own = own;
+        self.interface.update_ip_addrs(|addresses| {
+            addresses.clear();
+            if let Some(address) = self.addressing.address() {
+                // One address always fits: the list was just emptied.
+                let _ = addresses.push(IpCidr::Ipv4(address));
+            }
+        });
+    }
+
+    /// Sends what this machine has to say by itself: DHCP messages, announcements, questions.
+    pub(in crate::net) fn send_own<N: Nic>(&mut self, nic: &mut N, now: Instant) {
+        while !nic.is_full()
+            && let Some(message) = self.addressing.packet(now)
+            && let Some(slot) = nic.transmit()
+        {
+            let (packet, write) = (&message.packet, |bytes: &mut [u8]| {
+                bytes.copy_from_slice(&message.packet);
+            });
+            self.wire.answer(slot, message.to, packet.len(), write, now);
+        }
+        let Wire { link, own, drops, .. } = &mut self.wire;
+        link.poll(nic, own, drops, now);
+    }
+}

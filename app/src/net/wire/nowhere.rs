@@ -1,0 +1,74 @@
+//! Packets that go nowhere.
+
+use alloc::vec;
+
+use smoltcp::phy::{Device, DeviceCapabilities, TxToken};
+use smoltcp::time::Instant;
+
+use super::inlet::Come;
+use super::{Wire, note};
+use crate::net::tcp::connection::Connection;
+
+/// Room for a packet that is not sent.
+#[derive(Debug)]
+pub(in crate::net) struct Nowhere;
+
+impl TxToken for Nowhere {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, write: F) -> R {
+        // Headers with their options.
+        const BYTES: usize = 128;
+        if bytes <= BYTES { write(&mut [0; BYTES][..bytes]) } else { write(&mut vec![0; bytes]) }
+    }
+}
+
+/// A way out on which packets are noted, and not sent.
+#[derive(Debug)]
+pub(in crate::net) struct Swallow<'a> {
+    connection: &'a mut Connection,
+    capabilities: DeviceCapabilities,
+    now: Instant,
+}
+
+impl<'a> Swallow<'a> {
+    /// Notes the packets of a connection.
+    pub(in crate::net) fn new(wire: &Wire, connection: &'a mut Connection, now: Instant) -> Self {
+        Self { connection, capabilities: wire.capabilities(), now }
+    }
+}
+
+/// Room for a packet that is noted.
+#[derive(Debug)]
+pub(in crate::net) struct Swallowed<'a>(&'a mut Connection, Instant);
+
+impl TxToken for Swallowed<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, write: F) -> R {
+        Nowhere.consume(bytes, |packet| {
+            let result = write(packet);
+            note(packet, Some(self.0), &mut 0, self.1);
+            result
+        })
+    }
+}
+
+impl Device for Swallow<'_> {
+    type RxToken<'a>
+        = Come<'a>
+    where
+        Self: 'a;
+    type TxToken<'a>
+        = Swallowed<'a>
+    where
+        Self: 'a;
+
+    fn receive(&mut self, _now: Instant) -> Option<(Come<'_>, Swallowed<'_>)> {
+        None
+    }
+
+    fn transmit(&mut self, _now: Instant) -> Option<Swallowed<'_>> {
+        Some(Swallowed(self.connection, self.now))
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        self.capabilities.clone()
+    }
+}
