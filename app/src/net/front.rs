@@ -77,7 +77,7 @@ impl Front {
             }
             return Ok(());
         }
-        header.check(&self.wire.own)?;
+        header.check_target(&self.wire.own)?;
         match header.protocol {
             TCP => self.take_segment(packet, slot, now),
             ICMP => match icmp::read(packet.payload(), header.target)? {
@@ -96,6 +96,7 @@ impl Front {
         now: Instant,
     ) -> Result<(), Drop> {
         let Self { interface, sockets, wire, .. } = self;
+        packet.header.check_source(&wire.own)?;
         let mut inlet = Inlet::new(packet.bytes, slot, wire, packet.header.source, None, now);
         interface.poll_ingress_single(now, &mut inlet, sockets.cells().common());
         Ok(())
@@ -114,11 +115,16 @@ impl Front {
         if !is_sound && !segment::is_sound(source, target, bytes) {
             return Err(Drop::TcpChecksum);
         }
-        match self.sockets.cells().find(segment.key) {
-            Some(index) => self.take_known(index, segment, packet, slot, now),
-            None if segment.begins() => self.begin(&segment, packet, slot, now),
-            None if self.may_be_greeted(&segment, now) => self.welcome(segment, packet, slot, now),
-            None => self.pass_to_none(packet, slot, now),
+        if let Some(index) = self.sockets.cells().find(segment.key) {
+            return self.take_known(index, segment, packet, slot, now);
+        }
+        packet.header.check_source(&self.wire.own)?;
+        if segment.begins() {
+            self.begin(&segment, packet, slot, now)
+        } else if self.may_be_greeted(&segment, now) {
+            self.welcome(segment, packet, slot, now)
+        } else {
+            self.pass_to_none(packet, slot, now)
         }
     }
 

@@ -177,7 +177,8 @@ fn take<S: TxToken>(
     let mut header = Header::read(bytes)?;
     bytes = &mut bytes[..header.total];
     if header.is_fragment {
-        header.check(&wire.own)?;
+        header.check_target(&wire.own)?;
+        header.check_source(&wire.own)?;
         let Some(whole) = fragments.add(bytes, now)? else { return Ok(()) };
         // A device vouches for whole segments only.
         (header, bytes, is_sound) = (Header::read(whole)?, whole, false);

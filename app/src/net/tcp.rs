@@ -1,7 +1,7 @@
 //! In front of the TCP sockets: what the network stack does not look at, or does not do.
 //!
 //! Every segment of a connection passes here on its way in and on its way out. [`Track`](track::Track)
-//! notes the numbers that both ends have used; the [guard](guard) decides by them whether a segment
+//! notes the numbers that both ends have used; the [guard] decides by them whether a segment
 //! may reach its socket; [`Recovery`](recovery::Recovery) measures the round trip and says when
 //! something has to be sent again; [`Path`](path::Path) knows how large a segment may be.
 

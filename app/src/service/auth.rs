@@ -17,7 +17,7 @@ pub const NOT_ADMITTED: Failure = Failure::Plain("NOAUTH Authentication required
 /// `AUTH [default] password`
 pub(super) fn auth<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (user, password) = match call.arguments.count() {
-        2 if call.service.config.password.as_str().is_empty() => {
+        2 if call.service.config.password.is_empty() => {
             return Err(Failure::Redis(
                 "AUTH <password> called without any password configured for the default user. Are \
                  you sure your configuration is correct?",
@@ -55,7 +55,7 @@ impl<M: Machine> Service<M> {
     /// Whether a session may send any command.
     #[must_use]
     pub fn is_admitted(&self, session: &Session) -> bool {
-        session.is_authenticated || self.config.password.as_str().is_empty()
+        session.is_authenticated || self.config.password.is_empty()
     }
 
     /// Refuses a command that is not served before the password.

@@ -32,6 +32,12 @@ impl Text {
         core::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 
+    /// Says whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Says whether it is part of a name; the empty text is part of every one.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
