@@ -131,7 +131,7 @@ fn requests() -> Vec<(&'static str, Vec<u8>)> {
         ("SET of 1 MiB", encode(&["SET", "k", &large])),
         ("the head of 16 MiB", b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$16777216\r\n".to_vec()),
         ("inline of 60 KB", inline(60_000)),
-        ("inline of 70 KB", inline(70_000)),
+        ("inline of 300 KB", inline(300_000)),
         ("PING", encode(&["PING"])),
         ("PING with a message", encode(&["PING", &"x".repeat(1000)])),
         ("QUIT", encode(&["QUIT"])),

@@ -3,12 +3,15 @@
 use std::thread;
 use std::time::Duration;
 
+use anyhow::ensure;
+
 use super::server::{Lease, Script};
-use super::{lease, seconds, syn};
+use super::{OUTSIDE, lease, seconds, syn};
+use crate::test::tcp::reports;
 use crate::test::wire::bed::Bed;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::Frames;
-use crate::test::wire::server::{self, DEVICE, GUEST, HOST, patient};
+use crate::test::wire::server::{self, DEVICE, GUEST, patient};
 
 /// Leases that no machine can use are not taken: the server goes on with its fallback address.
 pub(in crate::test::wire::cases) fn run(
@@ -33,9 +36,13 @@ pub(in crate::test::wire::cases) fn run(
         lease(bed, findings, claim, Duration::ZERO, script, |_, _| {
             thread::sleep(Duration::from_secs(3));
             let frames = Frames::open(&bed.near, DEVICE)?;
-            frames.send(&syn(HOST, GUEST, [2, 0, 0, 0, 0, 1], 5)?)?;
+            frames.send(&syn(OUTSIDE, GUEST, [2, 0, 0, 0, 0, 1], 5)?)?;
             thread::sleep(Duration::from_secs(2));
-            patient(&bed.near, server::resp()).map(|_| "served at the fallback address".to_owned())
+            let mut client = patient(&bed.near, server::resp())?;
+            let refused = reports::stat(&mut client, "dropped_dhcp").unwrap_or_default();
+            // An address that is refused is an offer that is dropped.
+            ensure!(refused > 0 || !claim.starts_with("address"), "served, but dropped_dhcp is 0");
+            Ok(format!("served at the fallback address, dropped_dhcp {refused}"))
         });
     }
     Ok(())
