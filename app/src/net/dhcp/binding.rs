@@ -36,6 +36,6 @@ impl Binding {
 
     /// When the request after one that is sent now is sent.
     pub(super) fn next_request_at(&self, now: Instant) -> Option<Instant> {
-        self.deadlines.and_then(|at| at.next_request_at(now))
+        self.deadlines.map(|at| at.next_request_at(now))
     }
 }

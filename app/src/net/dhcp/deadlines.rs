@@ -62,15 +62,15 @@ impl Deadlines {
     }
 
     /// When the next request is sent after one that was sent now: after half of the time that is left until
-    /// the next deadline, and never sooner than the least time before one.
-    pub(super) fn next_request_at(&self, now: Instant) -> Option<Instant> {
-        let is_rebinding = now >= self.rebind_at;
-        let end = if is_rebinding { self.expire_at } else { self.rebind_at };
+    /// the next deadline, and never sooner than the least time between two. Behind the end of the lease there
+    /// is none, because the lease is given up before.
+    pub(super) fn next_request_at(&self, now: Instant) -> Instant {
+        let end = if now < self.rebind_at { self.rebind_at } else { self.expire_at };
         let left = end - now;
         if left >= self.pause * 2 {
-            return Some(now + (left / 2));
+            return now + (left / 2);
         }
         // A request just before the deadline would be followed by the next one at once.
-        (!is_rebinding).then_some(end.max(now + self.pause))
+        end.max(now + self.pause)
     }
 }

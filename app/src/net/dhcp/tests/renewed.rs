@@ -97,6 +97,24 @@ fn another_server_may_rebind_but_not_renew() {
     assert_eq!(link.leases().len(), 2);
 }
 
+#[test]
+fn requests_of_a_short_lease_keep_their_distance() {
+    for (times, expected) in [
+        ((10, 5, 6), [5, 7].as_slice()),
+        ((10, 5, 9), &[5, 7, 9]),
+        ((20, 5, 15), &[5, 10, 12, 15, 17]),
+    ] {
+        let (lease, renewal, rebinding) = times;
+        let mut link = link(|kind, count| {
+            let lease = answer::lease().secs(lease, renewal, rebinding);
+            (kind == DISCOVER || count == 1).then_some(lease)
+        });
+        link.run(u64::from(lease));
+        let at: Vec<_> = link.sent[2..].iter().map(|sent| sent.at.total_millis() / 1000).collect();
+        assert_eq!(at, expected, "{times:?}");
+    }
+}
+
 /// The deadlines that an ACK at 100 s gives, in seconds from then.
 fn deadlines(lease: Option<u32>, renewal: Option<u32>, rebinding: Option<u32>) -> Option<[f64; 3]> {
     let numbers = [(51, lease), (58, renewal), (59, rebinding)];
