@@ -164,7 +164,7 @@ pub const OUTPUT_BYTES_MAX: usize = 64 * MIB;
 /// Seconds in which a client must take a reply that is copied out of a region as it is sent, and
 /// the bytes per second by which a longer one is allowed more. Until then the region's pages are
 /// kept, and requests that would change it wait: a client that takes nothing is closed after that.
-pub const REPLY_SECONDS_MIN: u64 = 60;
+pub const REPLY_SECONDS_MIN: u64 = 120;
 /// See [`REPLY_SECONDS_MIN`].
 pub const REPLY_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
 
