@@ -186,9 +186,19 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.rests = false;
     }
 
+    /// Whether it has more to do than its share, or does not read its replies.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.has_backlog
+    }
+
     /// The class that it is served with, where that is not at once.
-    pub(super) fn class<M: Machine>(&self, service: &Service<M>) -> Option<Class> {
-        Class::of(service.is_admitted(&self.session), self.has_backlog)
+    #[cold]
+    pub(super) fn class<M: Machine>(&self, service: &Service<M>) -> Class {
+        match (service.is_admitted(&self.session), self.has_backlog) {
+            (true, _) => Class::Backlog,
+            (false, false) => Class::Stranger,
+            (false, true) => Class::StrangerBacklog,
+        }
     }
 
     /// When it must have taken the reply that is being streamed.

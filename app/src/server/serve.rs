@@ -2,8 +2,7 @@
 //!
 //! Clients that have said the password and keep up with their replies are served first, each up to a few
 //! requests. So their requests wait for one turn at most, whatever others send. The rest of the turn is for
-//! [`Later`](super::later::Later): strangers, and clients with more to do than their share. Some clients of each of
-//! its classes get on in every turn, however late it is.
+//! [`Later`](super::later::Later): strangers, and clients with more to do than their share.
 
 use core::mem;
 
@@ -12,7 +11,6 @@ use vmalloc::Machine;
 
 use super::Server;
 use super::client::{Fate, Shared};
-use super::later::Class;
 use crate::buffers::Buffers;
 use crate::net::{Line, Nic};
 use crate::service::Budget;
@@ -35,101 +33,67 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         }
         let first = if self.first < self.end { self.first } else { 0 };
         self.first = first + 1;
+        let (mut next, mut left) = (first, self.end);
         let (mut is_late, mut has_later) = (false, false);
-        for at in (first..self.end).chain(0..first) {
+        // Two loops would be two copies of the work below, or a call for each client.
+        loop {
+            let (at, share, is_first) = if left > 0 {
+                let at = next;
+                next = if at + 1 == self.end { 0 } else { at + 1 };
+                left -= 1;
+                (at, REQUESTS_FIRST, true)
+            } else if has_later && let Some((at, share)) = self.later.next(is_late) {
+                (at, share, false)
+            } else {
+                break;
+            };
             let client = &mut self.clients[at];
             let Some(line) = client.line() else { continue };
-            let mut class = client.class(&self.service);
-            if is_late && class.is_none() {
-                continue;
-            }
-            let is_called = self.stack.sockets().take_awake(line) || calls_all;
-            if !is_called && client.rests(&self.service) {
-                continue;
-            }
-            if class.is_none() {
-                let fate = self.visit(at, line, REQUESTS_FIRST, now, budget);
-                busy |= fate != Fate::Idle;
-                if fate != Fate::Idle && self.service.is_late() {
-                    (is_late, self.first) = (true, at + 1);
+            if is_first {
+                let is_later = client.has_backlog() || !self.service.is_admitted(client.session());
+                if is_late && !is_later {
+                    continue;
                 }
-                class = self.clients[at].class(&self.service);
+                let is_called = self.stack.sockets().take_awake(line) || calls_all;
+                if !is_called && client.rests(&self.service) {
+                    continue;
+                }
+                if is_later {
+                    client.call();
+                    self.later.push(client.class(&self.service), at);
+                    has_later = true;
+                    continue;
+                }
             }
-            if let Some(class) = class {
-                self.clients[at].call();
-                self.later.push(class, at);
+            let mut shared = Shared {
+                service: &mut self.service,
+                sockets: self.stack.sockets(),
+                buffers: &self.buffers,
+                ranges: &mut self.ranges,
+                allowance: &mut self.allowance,
+                limits: &self.limits,
+            };
+            let fate = client.turn(&mut shared, budget, share);
+            busy |= fate != Fate::Idle;
+            let is_over = matches!(fate, Fate::Closed | Fate::Lost);
+            if is_over && !(self.service.is_checking() && client.holds_memory()) {
+                self.end_client(at, line, fate, now);
+            } else if is_first && client.has_backlog() {
+                client.call();
+                self.later.push(client.class(&self.service), at);
                 has_later = true;
             }
-        }
-        if has_later {
-            for class in Class::ALL {
-                is_late |= self.serve_later(class, now, budget, &mut busy);
+            if fate != Fate::Idle && !is_late && self.service.is_late() {
+                is_late = true;
+                if is_first {
+                    self.first = at + 1;
+                }
             }
         }
         self.was_restricted |= is_late && calls_all;
         // An audit that has begun meanwhile may be over in the next turn, and has put off some as well.
         self.was_restricted |= self.service.is_restricted();
         busy
-    }
-
-    /// Serves the clients of a class until the turn is late, but a few of them in any case. Returns whether the turn
-    /// is late.
-    fn serve_later(
-        &mut self,
-        class: Class,
-        now: Instant,
-        budget: &mut Budget,
-        busy: &mut bool,
-    ) -> bool {
-        let count = self.later.count(class);
-        if count == 0 {
-            return false;
-        }
-        let share = class.share(count);
-        self.later.begin(class);
-        let mut last = 0;
-        let mut is_late = false;
-        for index in 0..count {
-            let at = self.later.place(class, index);
-            let Some(line) = self.clients[at].line() else { continue };
-            let fate = self.visit(at, line, share, now, budget);
-            *busy |= fate != Fate::Idle;
-            if fate != Fate::Idle && self.service.is_late() {
-                is_late = true;
-                if index + 1 >= class.clients_min() {
-                    last = index;
-                    break;
-                }
-            }
-        }
-        self.later.end(class, last);
-        is_late
-    }
-
-    /// Serves up to so many requests of a client, and ends its connection if that is over.
-    fn visit(
-        &mut self,
-        at: usize,
-        line: Line,
-        share: usize,
-        now: Instant,
-        budget: &mut Budget,
-    ) -> Fate {
-        let client = &mut self.clients[at];
-        let mut shared = Shared {
-            service: &mut self.service,
-            sockets: self.stack.sockets(),
-            buffers: &self.buffers,
-            ranges: &mut self.ranges,
-            allowance: &mut self.allowance,
-            limits: &self.limits,
-        };
-        let fate = client.turn(&mut shared, budget, share);
-        let is_over = matches!(fate, Fate::Closed | Fate::Lost);
-        if is_over && !(self.service.is_checking() && client.holds_memory()) {
-            self.end_client(at, line, fate, now);
-        }
-        fate
     }
 
     /// Ends with a client's connection.
