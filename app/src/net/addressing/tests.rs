@@ -152,6 +152,8 @@ fn a_medium_without_hardware_addresses_gets_the_fallback_at_once() {
 #[test]
 fn the_fallback_is_set_after_three_seconds() {
     assert_eq!(states(2, |_, _| None), []);
+    // At the third second, and not only with the DISCOVER after it.
+    assert_eq!(states(3, |_, _| None), [at(3, FALLBACK)]);
     assert_eq!(states(500, |_, _| None), [at(3, FALLBACK)]);
     // Offers that cannot be used are no answers.
     let unusable = |_, _| Some(answer::lease().at("127.0.0.1"));
