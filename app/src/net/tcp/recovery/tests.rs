@@ -89,6 +89,16 @@ fn the_timeout_doubles_until_an_acknowledgement_comes() {
 }
 
 #[test]
+fn what_a_socket_sends_twice_by_itself_is_not_measured() {
+    let mut line = Line::new();
+    line.send(0, 100);
+    line.wait(900).send(0, 100);
+    line.wait(20).hear(100);
+    line.send(100, 100);
+    assert_eq!(line.due_in(), 1000, "still nothing was measured");
+}
+
+#[test]
 fn the_third_duplicate_has_the_first_segment_sent_again() {
     let mut line = Line::new();
     for at in 0..8 {
