@@ -14,3 +14,6 @@ pub(super) mod path;
 pub(super) mod recovery;
 pub(super) mod segment;
 pub(super) mod track;
+
+#[cfg(test)]
+mod properties;

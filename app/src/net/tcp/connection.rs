@@ -75,6 +75,11 @@ impl Connection {
             }
             _ => return (verdict, false),
         }
+        let is_refused = segment.has(segment::ACK) && segment.acknowledged != self.track.next;
+        if state == State::SynReceived && is_refused {
+            // The socket answers it with a RST: the segment says nothing about this connection.
+            return (verdict, false);
+        }
         let (before, window) = (self.track.unacknowledged, self.track.window);
         self.track.hear(segment);
         if !self.track.is_in_flight() && before == self.track.unacknowledged {

@@ -69,14 +69,12 @@ fn judge_syn(state: State, segment: &Segment, offset: i32) -> Verdict {
 
 /// RFC 5961 section 5.2, and RFC 9293: of a segment whose acknowledgement is old only that is ignored.
 fn judge_acknowledgement(track: &Track, segment: &Segment, offset: i32) -> Verdict {
-    if ahead(track.next, segment.acknowledged) > 0 {
-        return Verdict::Challenge(Drop::TcpAck);
-    }
-    let old = ahead(segment.acknowledged, track.unacknowledged);
-    if old <= 0 {
+    let sent = track.next.wrapping_sub(track.unacknowledged);
+    if segment.acknowledged.wrapping_sub(track.unacknowledged) <= sent {
         return Verdict::Pass;
     }
-    if old.unsigned_abs() > track.old_acknowledgement() {
+    let old = track.unacknowledged.wrapping_sub(segment.acknowledged);
+    if old > track.old_acknowledgement() {
         return Verdict::Challenge(Drop::TcpAck);
     }
     let is_bare = segment.payload_bytes == 0 && segment.flags & FIN == 0;

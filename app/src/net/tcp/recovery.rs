@@ -18,10 +18,10 @@ const FIRST: Duration = Duration::from_secs(1);
 
 /// The shortest time-out: peers may hold an acknowledgement back for nearly so long. RFC 6298 asks for a
 /// second, from a time when clocks were coarse; Linux waits for as long as this.
-const SHORTEST: Duration = Duration::from_millis(200);
+pub(super) const SHORTEST: Duration = Duration::from_millis(200);
 
 /// The longest time-out.
-const LONGEST: Duration = Duration::from_secs(60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60);
 
 /// Duplicate acknowledgements that prove a loss.
 const DUPLICATES: u8 = 3;
