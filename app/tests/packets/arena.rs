@@ -1,0 +1,72 @@
+//! Buffers that end with the server that has taken them: a server takes some for ever, and thousands of
+//! servers are made here.
+#![expect(unsafe_code, reason = "a server takes buffers for ever, a script has it for a while")]
+
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use app::buffers::Buffers;
+
+/// The owner of all buffers of one server. It must be dropped after the server.
+#[derive(Debug, Default)]
+pub(crate) struct Arena(Rc<RefCell<Vec<NonNull<[u8]>>>>);
+
+/// What the server takes buffers from.
+#[derive(Debug)]
+pub(crate) struct Source(Rc<RefCell<Vec<NonNull<[u8]>>>>);
+
+/// A buffer.
+#[derive(Debug)]
+pub(crate) struct Lent(NonNull<[u8]>);
+
+impl Arena {
+    /// For one server.
+    pub(crate) fn source(&self) -> Source {
+        Source(Rc::clone(&self.0))
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        for buffer in self.0.borrow_mut().drain(..) {
+            // SAFETY: the pointer is of a box that was leaked in `take`, and is here once. The server,
+            // which alone had the buffer, was dropped before.
+            drop(unsafe { Box::from_raw(buffer.as_ptr()) });
+        }
+    }
+}
+
+impl Buffers for Source {
+    type Buffer = Lent;
+
+    fn take(&self, _caller: &'static str, bytes: usize) -> Option<Lent> {
+        let buffer = NonNull::from(Box::leak(vec![0; bytes].into_boxed_slice()));
+        self.0.borrow_mut().push(buffer);
+        Some(Lent(buffer))
+    }
+
+    fn grow(&self, buffer: &mut Lent, bytes: usize) -> bool {
+        let old = buffer.as_ref().len();
+        if let Some(mut longer) = self.take("", bytes.max(old)) {
+            longer.as_mut()[..old].copy_from_slice(buffer.as_ref());
+            *buffer = longer;
+        }
+        true
+    }
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: the arena frees the bytes after the server is dropped; this is the only pointer that is
+        // used until then.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl AsMut<[u8]> for Lent {
+    fn as_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `as_ref`.
+        unsafe { self.0.as_mut() }
+    }
+}

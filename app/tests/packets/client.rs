@@ -1,0 +1,101 @@
+//! A well-behaved client: it sends again what is not acknowledged, and takes what comes in order.
+
+use std::net::Ipv4Addr;
+
+use super::frame::{ACK, FIN, PSH, RST, SYN, Tcp};
+
+/// Its address, which is that of the gateway.
+pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+
+/// Its hardware address.
+pub(crate) const MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    port: u16,
+    target: u16,
+    /// The first number that is not acknowledged.
+    first: u32,
+    /// What is not acknowledged, behind the SYN.
+    unsent: Vec<u8>,
+    /// The number that the image sends next.
+    expected: Option<u32>,
+    /// What has come.
+    pub(crate) received: Vec<u8>,
+    /// The image has reset or ended it.
+    pub(crate) is_over: bool,
+}
+
+impl Client {
+    /// Begins at a number of its own.
+    pub(crate) fn new(port: u16, target: u16, number: u32) -> Self {
+        let (unsent, received) = (Vec::new(), Vec::new());
+        Self { port, target, first: number, unsent, expected: None, received, is_over: false }
+    }
+
+    /// Whether a segment of the image is its own.
+    pub(crate) fn has(&self, segment: &Tcp) -> bool {
+        (segment.target, segment.source) == (self.port, self.target)
+    }
+
+    /// Says something.
+    pub(crate) fn say(&mut self, words: &str) {
+        self.unsent.extend_from_slice(words.as_bytes());
+    }
+
+    /// Whether something is not acknowledged.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.expected.is_none() || !self.unsent.is_empty()
+    }
+
+    /// All that is not acknowledged.
+    pub(crate) fn segment(&self) -> Tcp {
+        match self.expected {
+            Some(_) => self.say_from(self.first, PSH | ACK, self.unsent.clone()),
+            None => {
+                // A segment of 1460 bytes, selective acknowledgements, windows shifted by 7 bits.
+                let options = vec![2, 4, 5, 0xb4, 4, 2, 1, 1, 1, 3, 3, 7];
+                Tcp { options, ..self.say_from(self.first, SYN, Vec::new()) }
+            }
+        }
+    }
+
+    fn say_from(&self, sequence: u32, flags: u8, payload: Vec<u8>) -> Tcp {
+        let (source, target, options) = (self.port, self.target, Vec::new());
+        let (acknowledged, window) = (self.expected.unwrap_or(0), 60_000);
+        Tcp { source, target, sequence, acknowledged, flags, window, options, payload }
+    }
+
+    /// Takes a segment of the image; the answer.
+    pub(crate) fn hear(&mut self, segment: &Tcp) -> Option<Tcp> {
+        if segment.flags & RST != 0 {
+            let is_refused = segment.acknowledged == self.first.wrapping_add(1);
+            self.is_over |=
+                self.expected == Some(segment.sequence) || self.expected.is_none() && is_refused;
+            return None;
+        }
+        if segment.flags & SYN != 0 && self.expected.is_none() {
+            if segment.acknowledged != self.first.wrapping_add(1) {
+                return None;
+            }
+            self.first = segment.acknowledged;
+            self.expected = Some(segment.end());
+            return Some(self.segment());
+        }
+        let acknowledged = segment.acknowledged.wrapping_sub(self.first) as usize;
+        if (1..=self.unsent.len()).contains(&acknowledged) {
+            self.unsent.drain(..acknowledged);
+            self.first = segment.acknowledged;
+        }
+        if segment.end() == segment.sequence && Some(segment.sequence) == self.expected {
+            return None;
+        }
+        if Some(segment.sequence) == self.expected {
+            self.received.extend_from_slice(&segment.payload);
+            self.expected = Some(segment.end());
+            self.is_over |= segment.flags & FIN != 0;
+        }
+        Some(self.say_from(self.first, ACK, Vec::new()))
+    }
+}

@@ -1,0 +1,92 @@
+//! Frames from the wire to a whole server: it serves a well-behaved client all the time.
+//!
+//! The fuzz target `packets` runs the same scripts on bytes from anywhere.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod arena;
+mod check;
+mod client;
+mod frame;
+mod lab;
+#[path = "../loopback/harness/machine.rs"]
+mod machine;
+mod port;
+mod script;
+
+use client::Client;
+use frame::Tcp;
+use lab::{Lab, Shape};
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
+
+/// A step: its kind, and what it reads.
+fn step() -> impl Strategy<Value = Vec<u8>> {
+    let any_step = (any::<u8>(), vec(any::<u8>(), 0..24));
+    let of_connection =
+        (5..10_u8, 0..4_u8, vec(any::<u8>(), 6..16)).prop_map(|(kind, key, more)| {
+            // Few connections, so that several steps meet.
+            (kind, [vec![key * 5], more].concat())
+        });
+    prop_oneof![any_step, of_connection].prop_map(|(kind, more)| [vec![kind], more].concat())
+}
+
+/// A case is a server of its own. A finding becomes a test of its own, so no seeds are kept.
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn whatever_comes_a_client_is_served(mode in any::<u8>(), steps in vec(step(), 0..40)) {
+        script::run(&[vec![mode], steps.concat()].concat());
+    }
+}
+
+/// Opens a connection, in whose handshake somebody acknowledges another number.
+fn forge_in_handshake(ahead: u32) {
+    let shape = Shape { asks: false, cuts: false, vouches: false, is_narrow: false };
+    let mut lab = Lab::new(shape, "secret");
+    let mut client = Client::new(40_000, 7379, 77);
+    client.say("AUTH secret\r\nPING\r\n");
+    lab.announce();
+    lab.send(&client.segment());
+    lab.settle();
+    let numbers = *lab.numbers.values().next().expect("a SYN-ACK");
+    let forged = Tcp {
+        sequence: numbers.sequence,
+        acknowledged: numbers.acknowledged.wrapping_add(ahead),
+        flags: frame::ACK,
+        options: Vec::new(),
+        ..client.segment()
+    };
+    lab.send(&forged);
+    let greeting = Tcp {
+        source: 7379,
+        target: 40_000,
+        sequence: numbers.acknowledged.wrapping_sub(1),
+        acknowledged: numbers.sequence,
+        flags: frame::SYN | frame::ACK,
+        ..forged
+    };
+    let answer = client.hear(&greeting).expect("the end of the handshake");
+    lab.send(&answer);
+    lab.clients.push(client);
+    assert_eq!(lab.wait(0, "+PONG\r\n"), "+OK\r\n+PONG\r\n", "{ahead:#x}");
+    lab.clients[0].say("PING\r\n");
+    assert_eq!(lab.wait(0, "\r\n"), "+PONG\r\n", "{ahead:#x}");
+}
+
+/// A stranger that knows the ends of a handshake, and none of its numbers, cannot spoil it.
+#[test]
+fn a_forged_acknowledgement_does_not_spoil_a_handshake() {
+    for ahead in [1, 1000, 60_000, 0x7fff_0000, 0x8000_0000, 0xffff_0000] {
+        forge_in_handshake(ahead);
+    }
+}
+
+#[test]
+fn in_silence_a_client_is_served() {
+    (0..32).for_each(|mode| script::run(&[mode]));
+}
