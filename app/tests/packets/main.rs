@@ -86,6 +86,33 @@ fn a_forged_acknowledgement_does_not_spoil_a_handshake() {
     }
 }
 
+/// SYNs of many ports: handshakes are then greeted with cookies.
+const CROWD: [u8; 12] = [5, 0, 255, 0, 0, 0, 9, 0, 0, 200, 0, 0];
+
+/// Handshakes of a stranger at both ports, a request for a report, and acknowledgements of it.
+const REPORT: [&[u8]; 4] =
+    [&[5, 16, 0, 0, 0, 0, 7, 0, 0], &[7, 16, 0, 0, 0], &[7, 16, 1, 1, 0], &[7, 16, 0, 0, 0]];
+
+/// A router says that what is on its way is too large, and a fifth of a second passes.
+const TOO_LARGE: [u8; 9] = [10, 0, 2, 16, 0, 0, 0, 1, 0];
+
+#[test]
+fn strangers_with_cookies_are_greeted_and_clients_served() {
+    let crowd = [&CROWD[..], &[5, 16, 255, 0, 0, 0, 9, 0, 0, 200, 0]].concat();
+    for mode in [0, 4, 16] {
+        script::run(&[&[mode], &crowd[..], &REPORT.concat()].concat());
+    }
+}
+
+#[test]
+fn a_report_is_cut_for_a_narrow_way() {
+    for mode in [0, 4] {
+        let acknowledge = [&[13, 3][..], &[7, 16, 0, 0, 0]].concat().repeat(20);
+        let report = REPORT[..3].concat();
+        script::run(&[&[mode], &report[..], &TOO_LARGE, &acknowledge].concat());
+    }
+}
+
 #[test]
 fn in_silence_a_client_is_served() {
     (0..32).for_each(|mode| script::run(&[mode]));

@@ -31,7 +31,7 @@ const ADDRESSES: [Ipv4Addr; 8] = [
 /// What strangers say.
 const WORDS: [&str; 8] = [
     "",
-    "GET /metrics HTTP/1.1\r\n\r\n",
+    "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n",
     "PING\r\n",
     "*2\r\n$4\r\nAUTH\r\n$3\r\nabc\r\n",
     "GET / HTTP/1.0\r\n\r\n",
@@ -278,28 +278,24 @@ impl Script<'_> {
     }
 
     fn syn(&mut self) {
-        let (address, mut port, local) = self.key();
-        if self.reader.byte() & 3 == 3 {
-            // Of a machine that does not go on.
-            port = self.reader.half().max(50_100);
-        }
+        let (address, mut source, target) = self.key();
+        let crowd = self.reader.byte();
         let sequence = self.reader.word();
         let (options, payload) = (self.options(), Vec::new());
         let (acknowledged, window) = (0, self.reader.pick([60_000, 0, 1, 500]));
+        let mut count = 1;
+        if crowd & 3 == 3 {
+            // Of machines that do not go on: with so many half-open handshakes there are cookies.
+            count = 1 + crowd / 8;
+            source = self.reader.half().clamp(50_100, 65_000);
+        }
         let flags = SYN;
-        self.send(
-            address,
-            &Tcp {
-                source: port,
-                target: local,
-                sequence,
-                acknowledged,
-                flags,
-                window,
-                options,
-                payload,
-            },
-        );
+        let mut syn =
+            Tcp { source, target, sequence, acknowledged, flags, window, options, payload };
+        for _ in 0..count {
+            self.send(address, &syn);
+            syn.source += 1;
+        }
     }
 
     fn send(&mut self, address: Ipv4Addr, segment: &Tcp) {
