@@ -46,7 +46,7 @@ struct Cell {
     due: Instant,
     /// The state of its peer.
     liveness: Liveness,
-    /// What was seen of it on the wire.
+    /// Its connection, as it was seen on the wire.
     connection: Connection,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Cells {
     /// The set without sockets, for all that is no connection.
     common: SocketSet<'static>,
     patience: Patience,
-    /// What is known of the ways to peers.
+    /// The sizes that were found on the ways to peers.
     pub(super) paths: Paths,
     /// Connections whose places others needed.
     pub(super) drops: Drops,
@@ -126,7 +126,7 @@ impl Cells {
         self.patience.hear(index, &mut cell.liveness, socket, is_stopped, now);
     }
 
-    /// What was seen of a connection on the wire.
+    /// A connection, as it was seen on the wire.
     pub(super) fn connection(&mut self, index: usize) -> &mut Connection {
         &mut self.cells[index].connection
     }
@@ -177,6 +177,11 @@ impl Cells {
             let cell = &mut self.cells[index];
             cell.liveness.judge_answer(cell.set.get::<Socket<'_>>(cell.handle));
         }
+    }
+
+    /// Whether a packet of the peer has come within this time.
+    pub(super) fn is_heard(&self, index: usize, now: Instant, within: Duration) -> bool {
+        self.cells[index].liveness.is_heard(now, within)
     }
 
     /// Whether the connection ended because its peer did not answer.

@@ -41,7 +41,7 @@ pub(super) struct Packet<'a> {
 }
 
 impl Packet<'_> {
-    /// What is behind the header.
+    /// The bytes behind the header.
     fn payload(&mut self) -> &mut [u8] {
         &mut self.bytes[self.header.bytes..]
     }

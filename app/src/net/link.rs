@@ -29,14 +29,14 @@ pub(super) use hop::{Hop, Way};
 /// Bytes of an Ethernet header.
 pub(super) const HEADER_BYTES: usize = EthernetFrame::<&[u8]>::header_len();
 
-/// What a frame holds.
+/// The content of a frame.
 #[derive(Debug)]
 pub(super) enum Taken<'a> {
     /// An IPv4 packet, and the hardware address of its sender where the medium has them.
     Packet(&'a mut [u8], Option<EthernetAddress>),
     /// A question for the hardware address of this machine.
     Question(ArpRepr),
-    /// Nothing that is left to do.
+    /// Done: its content was used here.
     Done,
 }
 

@@ -5,7 +5,7 @@ use core::num::NonZeroUsize;
 
 use smoltcp::phy::{Medium, TxToken};
 
-/// What a device can do.
+/// The abilities of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
     /// Whether packets have Ethernet headers.
@@ -43,7 +43,7 @@ pub trait Nic {
     /// Its hardware address; of no meaning where the medium is IP.
     fn mac(&self) -> [u8; 6];
 
-    /// What it can do. It does not change.
+    /// Its abilities, which do not change.
     fn abilities(&self) -> Abilities;
 
     /// The next packet that has come, if there is room for an answer. Its bytes are the caller's until

@@ -29,7 +29,7 @@ const LINGER_SHORT: Duration = Duration::from_secs(1);
 const HALF_OPEN_MAX: usize = 64;
 const HALF_OPEN_PART: usize = 4;
 
-/// What a port needs.
+/// The sockets and buffers that a port needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     /// The port.
@@ -40,9 +40,9 @@ pub(super) struct Shape {
     pub(super) listeners: usize,
     /// How many of them have wide buffers, and the bytes of each of those.
     pub(super) wide: (usize, usize),
-    /// What their receive buffers are called, and their bytes: the window that a client sees.
+    /// The name of their receive buffers, and the bytes of each: the window that a client sees.
     pub(super) receive: (&'static str, usize),
-    /// What their send buffers are called, and their bytes: what may be on its way to one client.
+    /// The name of their send buffers, and the bytes of each: what may be on its way to one client.
     pub(super) send: (&'static str, usize),
 }
 
@@ -204,8 +204,8 @@ impl Pool {
     }
 
     /// Takes a socket that only waits: for time to pass, or for the end of a peer that has got everything.
-    /// Where nothing listens any more, one that has waited for long, the oldest handshake or
-    /// the oldest closing connection has to go.
+    /// Where nothing listens any more, a closing connection or a handshake that has waited for long has to
+    /// go. None that is young does: a SYN is answered with a cookie meanwhile.
     fn reclaim(&mut self, set: &mut Cells, now: Instant) -> Option<usize> {
         let waits = |state: State| {
             self.closing.iter().position(|(index, _)| self.state(set, *index) == state)
@@ -223,15 +223,15 @@ impl Pool {
         if self.closing.first().is_some_and(is_late) {
             return Some(self.give_up(set, 0));
         }
-        let half_open = (0..self.handshaking.len())
-            .find(|at| self.state(set, self.handshaking[*at]) == State::SynReceived);
-        if let Some(at) = half_open {
-            let index = self.handshaking.remove(at);
-            set.drops.note(Drop::HalfOpen);
-            self.socket(set, index).abort();
-            return Some(index);
-        }
-        (!self.closing.is_empty()).then(|| self.give_up(set, 0))
+        let half_open = (0..self.handshaking.len()).find(|at| {
+            let number = self.handles[self.handshaking[*at]];
+            let is_half_open = set.get(number).state() == State::SynReceived;
+            is_half_open && !set.is_heard(number, now, LINGER_SHORT)
+        })?;
+        let index = self.handshaking.remove(half_open);
+        set.drops.note(Drop::HalfOpen);
+        self.socket(set, index).abort();
+        Some(index)
     }
 
     /// Takes the socket of a closing connection.
@@ -274,7 +274,7 @@ impl Pool {
             }
             let is_over = patience <= now && socket.state() != State::TimeWait;
             if socket.can_recv() {
-                // What a closed connection still sends is read, or its FIN would never fit.
+                // The bytes that a closed connection still sends are read, or its FIN would never fit.
                 let socket = self.socket(set, index);
                 while matches!(socket.recv(|bytes| (bytes.len(), bytes.len())), Ok(1..)) {}
             }

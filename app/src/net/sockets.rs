@@ -56,7 +56,7 @@ pub struct Line {
     index: usize,
 }
 
-/// What came out of a line.
+/// The result of reading a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// So many bytes; 0 where there are none yet.
@@ -233,7 +233,7 @@ fn wide_sockets(config: &Config, memory_bytes: u64) -> usize {
     wanted.min(usize::try_from(part).unwrap_or(usize::MAX))
 }
 
-/// What a port needs.
+/// The sockets and buffers that a port needs.
 fn shape(port: Port, config: &Config, memory_bytes: u64) -> Shape {
     match port {
         Port::Resp => Shape {

@@ -141,7 +141,7 @@ impl<N: Nic> Stack<N> {
         &mut self.front.sockets
     }
 
-    /// What was dropped since boot, by reason, where that has changed since this was asked.
+    /// The drops since boot, by reason, where there are more since this was asked.
     pub fn new_drops(&mut self) -> Option<Drops> {
         let front = &mut self.front;
         let drops = [&front.wire.drops, &front.sockets.cells().drops];

@@ -1,4 +1,4 @@
-//! What lies between the network stack and the device: each packet gets its way on the link, and
+//! The layer between the network stack and the device: each packet gets its way on the link, and
 //! each segment of a connection is noted and made to fit.
 //!
 //! The network stack takes packets from a device and gives some to it. It gets two: an [`Inlet`] that
@@ -70,7 +70,7 @@ impl Wire {
         u16::try_from(self.mtu()).unwrap_or(u16::MAX).saturating_sub(HEADERS)
     }
 
-    /// What the network stack is told of its device. It adds up no checksum of what comes: that was done in
+    /// The capabilities that the network stack sees. It adds up no checksum of packets in: that was done in
     /// front of it.
     pub(super) fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();

@@ -12,7 +12,7 @@ use app::buffers::Buffers;
 #[derive(Debug, Default)]
 pub(crate) struct Arena(Rc<RefCell<Vec<NonNull<[u8]>>>>);
 
-/// What the server takes buffers from.
+/// The memory that the server takes buffers from.
 #[derive(Debug)]
 pub(crate) struct Source(Rc<RefCell<Vec<NonNull<[u8]>>>>);
 

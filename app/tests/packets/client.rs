@@ -17,11 +17,11 @@ pub(crate) struct Client {
     target: u16,
     /// The first number that is not acknowledged.
     first: u32,
-    /// What is not acknowledged, behind the SYN.
+    /// The bytes behind the SYN that are not acknowledged.
     unsent: Vec<u8>,
     /// The number that the image sends next.
     expected: Option<u32>,
-    /// What has come.
+    /// The bytes that have come.
     pub(crate) received: Vec<u8>,
     /// The image has reset or ended it.
     pub(crate) is_over: bool,

@@ -33,7 +33,7 @@ pub(crate) fn sum(parts: &[&[u8]]) -> u16 {
     u16::try_from(total).unwrap_or(0)
 }
 
-/// What a checksum of TCP or UDP covers beside the segment.
+/// The header that a checksum of TCP or UDP covers beside the segment.
 pub(crate) fn pseudo(source: Ipv4Addr, target: Ipv4Addr, protocol: u8, bytes: usize) -> [u8; 12] {
     let mut header = [0; 12];
     header[..4].copy_from_slice(&source.octets());

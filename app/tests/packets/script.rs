@@ -28,7 +28,7 @@ const ADDRESSES: [Ipv4Addr; 8] = [
     Ipv4Addr::new(10, 0, 2, 255),
 ];
 
-/// What strangers say.
+/// The requests of strangers.
 const WORDS: [&str; 8] = [
     "",
     "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -94,7 +94,7 @@ fn find(root: &PciRoot<PortAccess>) -> Option<DeviceFunction> {
     root.enumerate_bus(0).find(|(_, info)| is_network(info)).map(|(device, _)| device)
 }
 
-/// What the device and this driver both can.
+/// The features that the device and this driver both have.
 #[derive(Clone, Copy, Debug)]
 struct Agreed {
     is_large: bool,

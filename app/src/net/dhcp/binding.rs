@@ -11,7 +11,7 @@ use super::outgoing::{self, Header, Outgoing};
 /// A lease, its server and its times.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Binding {
-    /// What the server gave.
+    /// The lease that the server gave.
     pub(super) lease: AddressLease,
     /// The server that gave it.
     pub(super) server: Ipv4Addr,

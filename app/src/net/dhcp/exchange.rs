@@ -64,7 +64,7 @@ impl Exchange {
         self.due.is_some_and(|due| due <= now)
     }
 
-    /// What all messages of the transaction begin with.
+    /// The fields that all messages of the transaction have.
     pub(super) fn header(&self, mac: EthernetAddress, now: Instant) -> Header {
         let secs = now.total_micros().saturating_sub(self.began_at.total_micros()) / 1_000_000;
         let secs = u16::try_from(secs.max(0)).unwrap_or(u16::MAX);

@@ -1,4 +1,4 @@
-//! What of a server's message can be used.
+//! The usable part of a server's message.
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -12,7 +12,7 @@ use super::message::ServerMessage;
 /// of 10.0.0.0/8, most of whom are behind a router.
 const PREFIX_DEFAULT: u8 = 24;
 
-/// What a lease gives: an address that one machine can have, and a router that it can send through.
+/// The content of a lease: an address that one machine can have, and a router that it can send through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct AddressLease {
     /// The address with its prefix.

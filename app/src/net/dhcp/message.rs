@@ -1,4 +1,4 @@
-//! What a server says.
+//! The message of a server.
 
 use core::net::Ipv4Addr;
 
@@ -74,7 +74,7 @@ impl<'a> ServerMessage<'a> {
         routers.iter().map(|&octets| Ipv4Addr::from_octets(octets))
     }
 
-    /// What the client asks for if it wants the offer.
+    /// The request that takes the offer.
     pub(super) fn offer(&self) -> Offer {
         Offer { server: self.server, address: self.address }
     }

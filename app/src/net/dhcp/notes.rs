@@ -1,4 +1,4 @@
-//! What the log already says.
+//! The troubles that the log already names.
 
 use super::deadlines;
 use super::lease::Ignored;

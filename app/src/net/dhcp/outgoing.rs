@@ -22,7 +22,7 @@ const MESSAGE_BYTES_MIN: usize = 300;
 const IP_BYTES: usize = 20;
 const UDP_BYTES: usize = 8;
 
-/// What the client wants to know.
+/// The parameters that the client asks for.
 const WANTED: [u8; 5] = [
     options::SUBNET_MASK,
     options::ROUTER,
@@ -41,7 +41,7 @@ pub(in crate::net) struct Outgoing {
     pub(in crate::net) to: Ipv4Addr,
 }
 
-/// What all messages of one transaction have.
+/// The fields that all messages of one transaction have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     /// The client's hardware address.

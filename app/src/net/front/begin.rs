@@ -92,6 +92,7 @@ impl Front {
             return Err(Drop::TcpCookie);
         };
         // Where all sockets are taken the peer sends its request again, and gets one then.
+        self.sockets.rearm(now);
         let index = self.sockets.listener(ack.key.local).ok_or(Drop::HalfOpen)?;
         let answer = Answer::syn(packet.header.target, &ack, offer.mss, offer.sack);
         let mut bytes = [0; Answer::BYTES_MAX];

@@ -16,7 +16,7 @@ pub(in crate::net) const UDP: u8 = 17;
 /// More fragments follow, and where in the packet this one is.
 const MORE_AND_OFFSET: u16 = 0x3fff;
 
-/// What a header says.
+/// The fields of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct Header {
     pub(in crate::net) source: Ipv4Addr,

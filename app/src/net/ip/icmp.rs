@@ -9,7 +9,7 @@ use crate::net::drops::Drop;
 use crate::net::route::Key;
 use crate::net::tcp::path;
 
-/// What a router says about a packet of this machine.
+/// The message of a router about a packet of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct TooLarge {
     /// The connection, by what the router quotes.

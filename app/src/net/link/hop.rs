@@ -21,7 +21,7 @@ pub(in crate::net) enum Way {
     Nowhere,
 }
 
-/// What a connection remembers of its way.
+/// The way that a connection remembers.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net) struct Hop {
     mac: EthernetAddress,

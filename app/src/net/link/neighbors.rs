@@ -33,7 +33,7 @@ const ASKS_TO_ALL: u8 = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// What is to be done for a neighbour.
+/// A step that is due for a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// It is asked, at its known address or by a broadcast.

@@ -14,7 +14,7 @@ use crate::net::link::Hop;
 /// for all would tell a stranger what happens on another one.
 const CHALLENGE_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is known of a connection beside what its socket knows.
+/// The state of a connection that its socket does not have.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net) struct Connection {
     pub(in crate::net) track: Track,

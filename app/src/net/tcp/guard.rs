@@ -10,7 +10,7 @@ use super::segment::{ACK, FIN, RST, SYN, Segment, ahead};
 use super::track::Track;
 use crate::net::drops::Drop;
 
-/// What is done with a segment.
+/// The decision about a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) enum Verdict {
     /// Its socket gets it.

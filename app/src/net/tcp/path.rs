@@ -28,9 +28,9 @@ const REMEMBERED: usize = 64;
 /// The size of segments of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct Path {
-    /// What both ends can take.
+    /// The size that both ends can take.
     agreed: u16,
-    /// What the way takes.
+    /// The size that the way takes.
     now: u16,
     until: Instant,
 }
@@ -73,7 +73,7 @@ impl Path {
     }
 }
 
-/// What is known of the ways to peers, for connections that are still to come.
+/// The sizes that were found on the ways to peers, for connections that are still to come.
 #[derive(Debug)]
 pub(in crate::net) struct Paths {
     known: Vec<(Ipv4Addr, u16, Instant)>,

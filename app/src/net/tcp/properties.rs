@@ -1,4 +1,4 @@
-//! What holds of a connection whatever its peer, or a stranger, sends.
+//! Properties of a connection that hold for all segments of its peer and of strangers.
 
 use core::net::Ipv4Addr;
 

@@ -29,7 +29,7 @@ const DUPLICATES: u8 = 3;
 /// How a loss is being mended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mending {
-    /// Nothing was lost.
+    /// No segment is known to be lost.
     Nothing,
     /// One segment after the other, up to this number.
     Segments(u32),
@@ -37,7 +37,7 @@ enum Mending {
     All(u32),
 }
 
-/// What is measured and counted of one connection.
+/// The measurements and counts of one connection.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net) struct Recovery {
     /// The round trip and how much it varies; without a measurement `None`.

@@ -24,7 +24,7 @@ const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
 
-/// What a header says.
+/// The fields of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct Segment {
     /// The other end and the ports.
@@ -73,7 +73,7 @@ impl Segment {
         self.flags & (SYN | ACK | RST) == SYN
     }
 
-    /// What it takes of the sequence numbers: its data, SYN and FIN.
+    /// The sequence numbers that it takes: one for each byte of data, for SYN and for FIN.
     pub(in crate::net) fn length(&self) -> u32 {
         self.payload_bytes + u32::from(self.flags & SYN != 0) + u32::from(self.flags & FIN != 0)
     }

@@ -60,7 +60,7 @@ impl Track {
         self.window = segment.window;
         let window = u32::from(segment.window) << self.peer_shift;
         self.largest_window = self.largest_window.max(window);
-        // What begins further on leaves a hole, and the answer will say so.
+        // A segment that begins further on leaves a hole, and the answer will say so.
         let is_new = ahead(self.expected, segment.end()) > 0;
         let is_within = ahead(segment.end(), self.edge()) >= 0;
         if ahead(self.expected, segment.sequence) <= 0 && is_new && is_within {

@@ -12,7 +12,7 @@ use super::answer::Answer;
 use crate::net::dhcp::Outgoing;
 use crate::net::drops::Drop;
 
-/// What is tested: a client, or what is built on it.
+/// The part under test: a client, or a module that is built on it.
 pub(in crate::net) trait Guest {
     fn poll(&mut self, now: Instant);
     fn hear(&mut self, payload: &[u8], now: Instant) -> Result<(), Drop>;

@@ -97,7 +97,7 @@ fn duplicates_are_ignored_and_contradictions_end_the_packet() {
         (part(FIELDS, &longer, 64..72), fragment),
         (part(FIELDS, &data[..24], 16..24), fragment),
         (part(FIELDS, &data[..8], 0..8), fragment),
-        // Nothing, and a cut within a unit.
+        // An empty fragment, and a cut within a unit.
         (packet(FIELDS, 16, true, &[]), fragment),
         (packet(FIELDS, 16, true, &[0; 9]), fragment),
         (packet(FIELDS, PAYLOAD_BYTES, false, &[0; 1]), fragment),

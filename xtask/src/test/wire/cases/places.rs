@@ -40,7 +40,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             let kept = hold(bed, to, count, words);
             let held = start.elapsed().as_secs_f64();
             let (took, attempts) = probe(bed, to, by_http);
-            let is_right = took.is_some_and(|took| took < LIMIT);
+            let is_right = kept.len() == count && took.is_some_and(|took| took < LIMIT);
             let when = took.map_or("not at all".to_owned(), |took| format!("after {took:.1?}"));
             let seen = format!(
                 "{} held within {held:.1} s; a new client is served {when} {attempts:?}",
