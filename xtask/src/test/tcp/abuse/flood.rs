@@ -18,6 +18,8 @@ const CLIENTS: usize = 200;
 const ROUNDS: usize = 5;
 /// Handshakes that nobody ends, and the time between two heaps of them.
 const HALVES: u16 = 1000;
+/// Of these, those that have sockets (`docs/threat-model.md`).
+const HALVES_WITH_SOCKETS: u64 = 64;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Segments that are damaged, and how long the image may take to sleep again after each.
 const DAMAGED: u16 = 10;
@@ -72,8 +74,9 @@ pub(super) fn half_open(subject: &Subject) -> anyhow::Result<()> {
             std::thread::sleep(PAUSE);
         }
     }
+    // The others were answered with cookies, which need no socket.
     let halves = reports::stat(&mut subject.connect()?, "resp_sockets_handshaking")?;
-    ensure!(halves > u64::from(HALVES) / 4, "{halves} handshakes are under way");
+    ensure!(halves == HALVES_WITH_SOCKETS, "{halves} handshakes have sockets");
     // Those who mean it are served all the same.
     dial_once(subject)
 }
