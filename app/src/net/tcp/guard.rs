@@ -77,9 +77,9 @@ fn judge_acknowledgement(track: &Track, segment: &Segment, offset: i32) -> Verdi
     if old > track.old_acknowledgement() {
         return Verdict::Challenge(Drop::TcpAck);
     }
-    let is_bare = segment.payload_bytes == 0 && segment.flags & FIN == 0;
+    let is_empty = segment.payload_bytes == 0 && segment.flags & FIN == 0;
     // One in front of the window asks for an answer: a probe.
-    if is_bare && offset >= 0 { Verdict::Ignore } else { Verdict::PassAsLast }
+    if is_empty && offset >= 0 { Verdict::Ignore } else { Verdict::PassAsLast }
 }
 
 #[cfg(test)]

@@ -100,8 +100,8 @@ impl Recovery {
         if ahead(before, track.unacknowledged) > 0 {
             return self.advance(track, now);
         }
-        let is_bare = segment.payload_bytes == 0 && segment.flags & FIN == 0;
-        if !is_bare || !is_same_window || !track.is_in_flight() {
+        let is_empty = segment.payload_bytes == 0 && segment.flags & FIN == 0;
+        if !is_empty || !is_same_window || !track.is_in_flight() {
             return false;
         }
         if segment.acknowledged != track.unacknowledged || self.mending != Mending::Nothing {
