@@ -68,7 +68,7 @@ pub const KEEPALIVE_SECONDS_MAX: usize = 86_400;
 pub const MTU_BYTES_DEFAULT: usize = 0;
 /// Every host takes packets of this size (RFC 1122 section 3.3.2), and no link of today has a smaller one.
 pub const MTU_BYTES_MIN: usize = 576;
-/// What an Ethernet frame has room for.
+/// An Ethernet frame has room for so much.
 pub const MTU_BYTES_MAX: usize = 1500;
 
 /// Listening sockets beyond the clients: the network stack has no backlog, a SYN that finds no

@@ -100,7 +100,7 @@ impl Wire {
         slot.consume(header + bytes, |frame| {
             let (front, packet) = frame.split_at_mut(header);
             let result = write(packet);
-            self.note(packet, connection, now);
+            note(packet, connection, &mut self.identification, now);
             if let Way::To(mac) = way {
                 self.link.address(front, mac);
             }
@@ -126,10 +126,6 @@ impl Wire {
         let result = write(&mut self.scratch[..bytes]);
         note(&mut self.scratch[..bytes], connection, &mut self.identification, now);
         result
-    }
-
-    fn note(&mut self, packet: &mut [u8], connection: Option<&mut Connection>, now: Instant) {
-        note(packet, connection, &mut self.identification, now);
     }
 
     /// Sends a packet of its own making in the room of an answer.

@@ -5,7 +5,7 @@ const ETHERNET_BYTES: usize = 14;
 const IPV4_BYTES: usize = 20;
 const TCP_BYTES: usize = 20;
 
-/// What an Ethernet header says of IPv4, and that of TCP.
+/// The type of IPv4 in an Ethernet header, and the number of TCP in an IPv4 header.
 const TYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const PROTOCOL_TCP: u8 = 6;
 

@@ -19,7 +19,7 @@ pub(crate) struct TestBed<'a> {
     pub(crate) runtime: Runtime,
     /// The fewest CPUs of the guests that clients talk to.
     pub(crate) cpus: u32,
-    /// What the layer `wire` is asked for.
+    /// The options of the layer `wire`.
     pub(crate) wire: WireOptions,
 }
 

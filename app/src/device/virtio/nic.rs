@@ -3,6 +3,7 @@
 use core::fmt;
 use core::num::NonZeroUsize;
 
+use runtime_config::limits::{MTU_BYTES_MAX, MTU_BYTES_MIN};
 use smoltcp::phy::Medium;
 use virtio_drivers::transport::pci::bus::{DeviceFunction, PciRoot};
 use virtio_drivers::transport::pci::{PciTransport, virtio_device_type};
@@ -13,7 +14,6 @@ use crate::device::virtio::doorbell::Rings;
 use crate::device::virtio::error::NicError;
 use crate::device::virtio::hal::DirectHal;
 use crate::device::virtio::msix;
-use crate::device::virtio::packets::{MTU_MAX, MTU_MIN};
 use crate::device::virtio::receive::{RECEIVE_RING, Receive};
 use crate::device::virtio::transmit::{LARGE_FRAME_BYTES_MAX, Slot, TRANSMIT_RING, Transmit};
 use crate::net::{Abilities, Arrival, Nic};
@@ -71,8 +71,11 @@ impl VirtioNic {
         let transport = PciTransport::new::<DirectHal, _>(&mut root, device);
         let mut transport = transport.map_err(|_| NicError::Transport)?;
         let Agreed { is_large, has_mtu } = negotiate(&mut transport)?;
-        let mtu =
-            if has_mtu { transport.read_config_space::<u16>(MTU_OFFSET)?.into() } else { MTU_MAX };
+        let mtu = if has_mtu {
+            transport.read_config_space::<u16>(MTU_OFFSET)?.into()
+        } else {
+            MTU_BYTES_MAX
+        };
         let mac = transport.read_config_space(0)?;
         let receive = Receive::try_new(&mut transport, is_large, || rings.doorbell(RECEIVE_RING))?;
         let transmit =
@@ -81,7 +84,7 @@ impl VirtioNic {
             return Err(NicError::NoMsix);
         }
         transport.finish_init();
-        let mtu = mtu.clamp(MTU_MIN, MTU_MAX);
+        let mtu = mtu.clamp(MTU_BYTES_MIN, MTU_BYTES_MAX);
         let mut nic = Self { receive, transmit, mac, is_large, mtu, transport };
         nic.receive.fill();
         nic.receive.kick();

@@ -20,11 +20,6 @@ pub(crate) const NEEDS_CHECKSUM: u8 = 1;
 pub(crate) const DATA_VALID: u8 = 2;
 /// In its second byte: the device cuts the packet into segments of TCP over IPv4.
 pub(crate) const SEGMENTS_TCP4: u8 = 1;
-/// Bytes of the longest IPv4 packet that is sent as it is, and of the shortest that a device may allow
-/// (RFC 791: every network takes so much).
-pub(crate) const MTU_MAX: usize = 1500;
-pub(crate) const MTU_MIN: usize = 576;
-
 /// How many buffers there are, at most one for each descriptor, and of how many bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {

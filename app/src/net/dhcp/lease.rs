@@ -50,7 +50,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Reads the lease of an OFFER or ACK. What it leaves out or has wrong stays as in the `previous` lease, as far
+/// Reads the lease of an OFFER or ACK. A field that is absent or wrong stays as in the `previous` lease, as far
 /// as it still fits; only an address that cannot be used, or a first lease with a wrong mask, is refused.
 pub(super) fn of(
     message: &ServerMessage<'_>,

@@ -2,6 +2,7 @@
 
 use core::net::Ipv4Addr;
 
+use runtime_config::unicast;
 use smoltcp::wire::Ipv4Cidr;
 
 /// The address and the gateway, where there are some.
@@ -35,15 +36,16 @@ impl Addresses {
     /// Whether a machine with this address may be on the link.
     pub(in crate::net) fn is_neighbor(&self, address: Ipv4Addr) -> bool {
         let is_near = self.own.is_some_and(|own| own.contains_addr(&address));
-        is_host(address)
-            && !self.is_own(address)
-            && !self.is_broadcast(address)
-            && (is_near || self.gateway == Some(address))
+        self.is_source(address) && (is_near || self.gateway == Some(address))
     }
 
-    /// Whether a packet may come from there.
+    /// Whether a packet may come from there: from one machine, which is not this one.
     pub(in crate::net) fn is_source(&self, address: Ipv4Addr) -> bool {
-        is_host(address) && !self.is_own(address) && !self.is_broadcast(address)
+        let near = self.own.filter(|own| own.contains_addr(&address));
+        match near {
+            Some(own) => unicast::is_host(address, own.prefix_len()) && own.address() != address,
+            None => unicast::is_unicast(address),
+        }
     }
 
     /// Where a packet to an address is sent on the link.
@@ -53,23 +55,6 @@ impl Addresses {
         }
         self.gateway.filter(|_| self.is_source(target))
     }
-
-    /// Whether an address means all machines of the network, or none. Networks of one or two addresses
-    /// have neither (RFC 3021).
-    fn is_broadcast(&self, address: Ipv4Addr) -> bool {
-        let Some(own) = self.own else { return false };
-        if own.prefix_len() >= 31 || !own.contains_addr(&address) {
-            return false;
-        }
-        let hosts = u32::MAX.checked_shr(u32::from(own.prefix_len())).unwrap_or(0);
-        let host = address.to_bits() & hosts;
-        host == 0 || host == hosts
-    }
-}
-
-/// Whether one machine outside this one may have an address (RFC 1122 section 3.2.1.3, RFC 6890).
-fn is_host(address: Ipv4Addr) -> bool {
-    !(address.octets()[0] == 0 || address.is_loopback() || address.octets()[0] >= 224)
 }
 
 #[cfg(test)]

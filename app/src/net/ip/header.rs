@@ -53,7 +53,7 @@ impl Header {
         if own.is_own(self.target) { Ok(()) } else { Err(Drop::IpTarget) }
     }
 
-    /// Checks that the packet comes from another machine. What comes from the peer of a connection does.
+    /// Checks that the packet comes from another machine. Packets of the peer of a connection need no such check.
     pub(in crate::net) fn check_source(&self, own: &Addresses) -> Result<(), Drop> {
         if own.is_source(self.source) { Ok(()) } else { Err(Drop::IpSource) }
     }
