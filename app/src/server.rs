@@ -36,7 +36,7 @@ use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
 use crate::net::{self, Counts, Line, Nic, Port, Stack};
 use crate::resp::{Limits, Ranges};
-use crate::service::{Budget, Lend, Service};
+use crate::service::{Budget, Service, Submit};
 
 use client::Client;
 use ending_log::EndingLog;
@@ -188,8 +188,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
 
     /// Lets long work be done on other CPUs: without them this one does it in slices, or in one go.
     #[must_use]
-    pub fn with_lend(mut self, lend: Lend<M>) -> Self {
-        self.service.set_lend(lend);
+    pub fn with_lend(mut self, lend: Submit<M>) -> Self {
+        self.service.set_submit(lend);
         self
     }
 
@@ -252,19 +252,19 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     /// Tells the service what the sockets are doing, for its reports.
     fn note_sockets(&mut self) {
         if let Some(drops) = self.stack.new_drops() {
-            self.service.counters.dropped.note(dropped::counts(&drops));
+            self.service.counters_mut().dropped.note(dropped::counts(&drops));
         }
         let sockets = self.stack.sockets();
         if !sockets.take_changed() {
             return;
         }
-        self.service.counters.sockets = [Port::Resp, Port::Http].map(|port| {
+        self.service.counters_mut().sockets = [Port::Resp, Port::Http].map(|port| {
             let Counts { listening, handshaking, open, closing, idle, .. } = sockets.counts(port);
             [listening, handshaking, open, closing, idle].map(|count| count as u64)
         });
         let Counts { wide, wide_idle, .. } = sockets.counts(Port::Resp);
         let bytes = [Port::Resp, Port::Http].map(|port| sockets.buffer_bytes(port));
-        let counters = &mut self.service.counters;
+        let counters = self.service.counters_mut();
         counters.sockets_wide = [wide, wide_idle].map(|count| count as u64);
         counters.socket_buffer_bytes = bytes.map(|bytes| bytes as u64);
     }
@@ -276,7 +276,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         }
         Position::Tidy.note();
         self.tidy_at_us = now_us + TIDY_PAUSE_US;
-        self.service.tidy().then_some(self.tidy_at_us)
+        self.service.run_idle().then_some(self.tidy_at_us)
     }
 }
 

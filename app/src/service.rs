@@ -1,155 +1,75 @@
 //! The service: what each request does to the window.
 //!
-//! [`Service`] holds what outlives a connection: the [`ledger`](Ledger) of clients' regions, their
-//! [`Names`], the [`Counters`]. A [`Session`] is what belongs to one connection. [`serve`] looks a
-//! request up in the one [`table`] of commands and answers it. Nothing here allocates per request,
-//! knows the network, or takes longer than a slice: what does is a job, which is stepped or done by
-//! another CPU while its connection waits.
+//! [`Service`] is the facade that the server works with. Behind it, from the top: `dispatch` finds, checks and serves
+//! a request; `table` lists every command and wraps the states of those that outlive their turn into `task`; `command`
+//! has one file for each family of commands, which reads, begins, steps, replies and cancels; `call` is what a
+//! handler is given. The parts that handlers work with stand below: `store` is the window and its notes, `workers`
+//! decides where work is done, `metrics` counts. Nothing here allocates for a request, knows the network, or takes
+//! longer than a slice.
 
-mod allocate;
-mod audit;
-mod auth;
-mod away;
-mod batch;
-mod bench;
-mod bytes;
+mod background;
 mod call;
-mod client;
+mod catalog;
 mod client_list;
 mod command;
-mod config;
-mod counters;
-mod entries;
-mod errand;
-mod error_counts;
+mod connection;
+mod dispatch;
 mod failure;
-mod fill;
-mod free;
-mod glob;
+mod housekeeping;
 mod identity;
-mod info;
-mod inject;
-mod job;
-mod keys;
-mod lease;
-mod leases;
-pub mod ledger;
-mod names;
-mod naming;
-mod options;
-mod probe;
-mod protect;
-mod quota;
-mod rates;
-mod reap;
-mod records;
+mod metrics;
+mod owner;
+mod parse;
+mod parts;
+mod queueing;
 mod reply_mode;
-mod report;
-mod reservation;
-mod resize;
 mod session;
-mod shutdown;
-mod size;
-mod stream;
-mod streamed;
-pub mod table;
-mod tally;
-mod transaction;
-mod walk;
-mod watch;
+mod shown;
+mod store;
+mod table;
+mod task;
+mod unknown;
+mod upload;
+mod workers;
 
-pub use auth::NOT_ADMITTED;
-pub use call::{Call, Served, serve};
+pub use catalog::{Catalog, Facts, Group};
 pub use client_list::ClientBuffers;
-pub use counters::{Counters, DROP_ROWS, Dropped, Ending, SOCKET_STATES, TURN_LONG_US};
-pub use errand::Lend;
+pub use connection::Connection;
+pub use dispatch::Served;
 pub use failure::{Failure, Word};
-pub use job::Budget;
-pub use ledger::{Ledger, List, State, Usage};
-pub use names::{NameBuffer, NameIndex, NameText, Names, Shown};
-pub use report::{parse_cursor, protection};
+pub use metrics::{BOUNDS_US, CommandStats, Counters, DROP_ROWS, Dropped, Ending, SOCKET_STATES};
+pub use parse::cursor::parse as parse_cursor;
+pub use parse::protection::name as protection;
+pub use parts::NOT_ADMITTED;
+pub use queueing::{Queued, reply_bytes};
 pub use session::Session;
-pub use stream::{Flow, Stream, open_stream};
-pub use tally::{BOUNDS_US, Tally};
-pub use transaction::{Queued, check_queued, reply_bytes};
+pub use shown::Shown;
+pub use table::Commands;
+pub use upload::Flow;
+pub use workers::{Budget, Submit};
 
-use alloc::vec::Vec;
+use core::net::SocketAddrV4;
 
+use arrayvec::ArrayString;
 use runtime_config::cmdline::Config;
-use runtime_config::limits::{self, CPUS_MAX};
-use vmalloc::{Machine, Vmalloc};
+use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
+use vmalloc::{Machine, RegionInfo, Row, Vmalloc};
 
 use crate::bench::Crew;
 use crate::buffers::{Buffers, Shortage};
+use crate::resp::{Arguments, Reply};
+use housekeeping::Housekeeping;
+use parts::Parts;
 
-use away::{Abandoned, Chores};
-use client_list::ClientList;
-use errand::Errands;
-use error_counts::ErrorCounts;
-use identity::Identity;
-use job::Job;
-use leases::Leases;
-use quota::Quotas;
-use rates::Rates;
-use streamed::Writer;
-use tally::Tallies;
-use watch::Watches;
-
-/// What the image's reports call a region that a client has; its own have names of their own.
-const CLIENT: &str = "client";
-
-/// Time after which a turn takes on no further requests. What is under way then, and packets, may
-/// take as long again.
-const TURN_US: u64 = 1000;
-
-/// What outlives a connection.
+/// The service. It outlives every connection.
 #[derive(Debug)]
 pub struct Service<M: Machine + 'static> {
-    vm: &'static Vmalloc<M>,
-    config: Config,
-    ledger: Ledger,
-    names: Names,
-    leases: Leases,
-    quotas: Quotas,
-    client_list: ClientList,
-    /// What the reports say of the traffic.
-    pub counters: Counters,
-    now_us: u64,
-    tallies: Tallies,
-    errors: ErrorCounts,
-    rates: Rates,
-    identity: Identity,
-    clock: Option<fn() -> u64>,
-    /// Seconds since 1970, where the machine has a clock that says so.
-    booted_at: Option<u64>,
-    crew: Option<Crew<M>>,
-    errands: Errands<M>,
-    chores: Chores,
-    /// Errands whose sessions have ended.
-    abandoned: Vec<Abandoned>,
-    /// How many reservations are held.
-    reservations: usize,
-    /// The session that waits until no errand is under way.
-    held_for: Option<u64>,
-    /// Whether an audit is under way: nothing may be allocated or freed.
-    is_checking: bool,
-    /// Whether a client has asked for a shutdown.
-    is_shutting_down: bool,
-    /// When a refused shutdown may be logged again.
-    shutdown_log_at_us: u64,
-    /// Replies that are being streamed.
-    streams: usize,
-    /// The request for which new readers of a region are delayed.
-    writer: Option<Writer>,
-    /// Whether a streamed reply has ended.
-    readers_left: bool,
-    /// The session whose transaction runs; 0 where there is none.
-    exclusive: u64,
-    watches: Watches,
+    parts: Parts<M>,
+    housekeeping: Housekeeping,
 }
 
 impl<M: Machine> Service<M> {
-    /// Takes all that the service will ever keep.
+    /// Takes all memory that the service will ever keep.
     ///
     /// # Errors
     ///
@@ -160,126 +80,323 @@ impl<M: Machine> Service<M> {
         config: &Config,
         seed: u64,
     ) -> Result<Self, Shortage> {
-        Ok(Self {
-            vm,
-            config: *config,
-            ledger: Ledger::try_new(buffers, vm.region_limit(), config.clients)?,
-            names: Names::try_new(buffers, config.names, seed)?,
-            leases: Leases::with_limit(limits::LEASES),
-            quotas: Quotas::new(config),
-            client_list: ClientList::with_places(config.clients),
-            counters: Counters::default(),
-            now_us: 0,
-            tallies: Tallies::new(table::Commands::<M>::all().count()),
-            errors: ErrorCounts::default(),
-            rates: Rates::default(),
-            identity: Identity::new(seed),
-            clock: None,
-            booted_at: None,
-            crew: None,
-            errands: Errands::new(),
-            chores: Chores::default(),
-            abandoned: Vec::with_capacity(CPUS_MAX),
-            reservations: 0,
-            held_for: None,
-            is_checking: false,
-            is_shutting_down: false,
-            shutdown_log_at_us: 0,
-            streams: 0,
-            writer: None,
-            readers_left: false,
-            exclusive: 0,
-            watches: Watches::with_places(config.clients),
-        })
+        let parts = Parts::try_new(vm, buffers, config, seed, Commands::<M>::CATALOG)?;
+        Ok(Self { parts, housekeeping: Housekeeping::new() })
     }
 
-    /// Says when the image booted, in seconds since 1970.
+    /// Sets when the image booted, in seconds since 1970.
     pub fn set_booted_at(&mut self, seconds: Option<u64>) {
-        self.booted_at = seconds;
+        self.parts.store.clock.booted_at = seconds;
     }
 
-    /// Lets durations inside a turn be measured, with a clock in microseconds.
+    /// Sets a clock in microseconds, which measures durations inside a turn.
     pub fn set_clock(&mut self, clock: fn() -> u64) {
-        self.clock = Some(clock);
+        self.parts.store.clock.read = Some(clock);
     }
 
-    /// Lends more CPUs than the one that calls.
+    /// Sets how benchmarks run on the APs too.
     pub fn set_crew(&mut self, crew: Crew<M>) {
-        self.crew = Some(crew);
+        self.parts.crew = Some(crew);
     }
 
-    /// Lets long work be done on other CPUs.
-    pub fn set_lend(&mut self, lend: Lend<M>) {
-        self.errands.set_lend(lend);
+    /// Sets how long work is submitted to an AP.
+    pub fn set_submit(&mut self, submit: Submit<M>) {
+        self.parts.store.free_pages_max = self.parts.workers.set_submit(submit);
     }
 
-    /// Tells the time of the turn.
+    /// Sets the time of the turn, in microseconds since boot.
     pub fn set_now(&mut self, now_us: u64) {
-        self.now_us = now_us;
-        if self.rates.is_due(now_us) {
-            self.rates.note(now_us, self.traffic());
-        }
+        self.parts.store.clock.now_us = now_us;
+        self.parts.metrics.sample(now_us);
     }
 
     /// The time of the turn, in microseconds since boot.
     #[must_use]
     pub fn now_us(&self) -> u64 {
-        self.now_us
+        self.parts.store.clock.now_us
     }
 
-    /// Whether the turn has taken so long that others should have theirs. Without a clock never.
+    /// Returns whether the turn has taken so long that other clients should have theirs; `false` without a clock.
     #[must_use]
     pub fn is_late(&self) -> bool {
-        self.clock.is_some_and(|clock| clock().saturating_sub(self.now_us) > TURN_US)
+        self.parts.store.clock.is_late()
     }
 
     /// The window that is served.
     #[must_use]
     pub fn vm(&self) -> &'static Vmalloc<M> {
-        self.vm
+        self.parts.store.vm
     }
 
-    /// Ends a session: its regions are freed from now on, a slice at a time.
-    pub fn end(&mut self, session: &mut Session) {
-        let mut reservation = session.reservation.take();
-        match session.job.take() {
-            // There is room: no more are under way than there are CPUs.
-            Some(Job::Away(ticket, then)) => {
-                let reservation = reservation.take();
-                self.abandoned.push(Abandoned { ticket, then, reservation });
-            }
-            Some(Job::Grow(growth)) => self.undo(growth),
-            _ => {}
+    /// Enters a connection into the client list, with its two ends: the client's and the server's.
+    pub fn arrive(&mut self, session: &Session, ends: [SocketAddrV4; 2]) {
+        let owner = session.owner;
+        self.parts.clients.come(owner.place, owner.number, ends, self.now_us());
+    }
+
+    /// Notes what is in the buffers of a connection, for the client list.
+    pub fn note_buffers(&mut self, session: &Session, buffers: ClientBuffers) {
+        if let Some(entry) = self.parts.clients.at(session.owner.place) {
+            entry.buffers = buffers;
+            entry.queued = session.queued_in_transaction();
+            entry.output_peak = entry.output_peak.max(buffers.output);
         }
-        self.give_back(reservation);
-        self.end_streamed(session);
-        self.fail_write(session);
-        self.forget_writer(session);
-        self.ledger.abandon(self.ledger.of_place(session.place));
-        session.stream = None;
-        self.discard_transaction(session);
-        self.client_list.leave(session.place);
-        self.assert_given_back();
-        self.held_for = self.held_for.filter(|number| *number != session.number);
     }
 
-    /// Whether an audit is under way, during which nothing may be allocated or freed.
+    /// Returns whether `CLIENT KILL` wants the connection closed.
+    #[must_use]
+    pub fn is_killed(&self, session: &Session) -> bool {
+        self.parts.clients.is_killed(session.owner.place)
+    }
+
+    /// Returns whether a session may send any command.
+    #[must_use]
+    pub fn is_admitted(&self, session: &Session) -> bool {
+        self.parts.is_admitted(session)
+    }
+
+    /// Ends a connection: its regions are freed from now on, in slices.
+    pub fn end(&mut self, connection: &mut Connection) {
+        self.housekeeping.end(&mut self.parts, connection);
+    }
+
+    /// Serves a request. Its reply may [overflow](Reply::overflowed): then no more than replying was
+    /// done, and the request can be served again with more room.
+    pub fn serve(
+        &mut self,
+        connection: &mut Connection,
+        arguments: Arguments<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Served {
+        dispatch::serve(&mut self.parts, connection, arguments, reply)
+    }
+
+    /// Gets on with the request in progress, as far as the budget goes; its reply comes with its end.
+    /// Returns whether anything was done.
+    pub fn step(
+        &mut self,
+        connection: &mut Connection,
+        reply: &mut Reply<'_>,
+        budget: &mut Budget,
+    ) -> bool {
+        let parts = &mut self.parts;
+        let errors = parts.metrics.counters.errors;
+        let stepped = connection.step(parts, reply, budget);
+        if let Some(number) = connection.ended_command()
+            && parts.metrics.counters.errors > errors
+        {
+            parts.metrics.calls.fail(number);
+        }
+        connection.close_reservation(parts);
+        stepped
+    }
+
+    /// Decides what becomes of a request of a session in a transaction. A request that can never be served is refused
+    /// now, and `EXEC` later on.
+    pub fn check_queued(
+        &mut self,
+        session: &mut Session,
+        arguments: Arguments<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Queued {
+        queueing::check(&mut self.parts, session, arguments, reply)
+    }
+
+    /// Ends a session's transaction, whatever its state.
+    pub fn discard_transaction(&mut self, session: &mut Session) {
+        self.parts.discard_transaction(session);
+    }
+
+    /// Begins a write whose data has `length` bytes and does not fit; `following` arguments come behind it.
+    ///
+    /// Returns `None` if the request is of another kind, and `false` if the reply has been written
+    /// and the data is to be thrown away. Everything is checked first.
+    pub fn open_upload(
+        &mut self,
+        connection: &mut Connection,
+        arguments: Arguments<'_>,
+        [length, following]: [usize; 2],
+        reply: &mut Reply<'_>,
+    ) -> Option<bool> {
+        let Connection { session, upload, .. } = connection;
+        let sizes = [length, following];
+        let opened = upload::open(&mut self.parts, session, upload, arguments, sizes, reply);
+        connection.close_reservation(&mut self.parts);
+        opened
+    }
+
+    /// Writes bytes of a connection's upload.
+    pub fn feed(
+        &mut self,
+        connection: &mut Connection,
+        bytes: &[u8],
+        has_options: bool,
+        reply: &mut Reply<'_>,
+    ) -> Flow {
+        let Connection { session, upload, .. } = connection;
+        let flow = upload::feed(&mut self.parts, session, upload, bytes, has_options, reply);
+        connection.close_reservation(&mut self.parts);
+        flow
+    }
+
+    /// Returns whether a large `SET` waits before its options are served, because the region of its key is being
+    /// changed. Then the connection is looked at again.
+    pub fn delays_options(&self, connection: &mut Connection) -> bool {
+        let waits = upload::delays_options(&self.parts, &connection.upload);
+        if waits {
+            connection.delay();
+        }
+        waits
+    }
+
+    /// Publishes the region of a large `SET`, as the options behind the value say. If the reply
+    /// overflows, nothing was done, and this is to be called again with more room.
+    pub fn finish_upload(
+        &mut self,
+        connection: &mut Connection,
+        options: Arguments<'_>,
+        reply: &mut Reply<'_>,
+    ) {
+        let Connection { session, upload, .. } = connection;
+        upload::finish(&mut self.parts, session, upload, options, reply);
+        connection.close_reservation(&mut self.parts);
+    }
+
+    /// Frees the region of a large `SET` whose options cannot be read.
+    pub fn abort_upload(
+        &mut self,
+        connection: &mut Connection,
+        failure: &Failure,
+        reply: &mut Reply<'_>,
+    ) {
+        upload::abort(&mut self.parts, &mut connection.upload, failure, reply);
+        connection.close_reservation(&mut self.parts);
+    }
+
+    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns how many bytes
+    /// that is, or `None` if the announced bytes cannot follow and the connection must end.
+    pub fn stream_on(&mut self, session: &mut Session, room: &mut [u8]) -> Option<usize> {
+        self.parts.stream_on(session, room)
+    }
+
+    /// Returns whether a reader has ended since the last call: writes that were delayed may go on.
+    pub fn take_readers_left(&mut self) -> bool {
+        self.parts.store.readers.take_ended()
+    }
+
+    /// Returns whether any reply is being streamed.
+    #[must_use]
+    pub fn is_streaming(&self) -> bool {
+        self.parts.store.readers.are_any()
+    }
+
+    /// Returns whether an audit is in progress, during which nothing may be allocated or freed.
     #[must_use]
     pub fn is_checking(&self) -> bool {
-        self.is_checking
+        self.parts.workers.is_checking
     }
 
-    /// Lets a session's request wait, unserved.
-    pub fn put_off(&self, session: &mut Session) {
-        session.job = Some(Job::Wait);
+    /// Returns whether a transaction or an audit is in progress: some requests wait.
+    #[must_use]
+    pub fn is_restricted(&self) -> bool {
+        self.parts.workers.are_restricted()
     }
 
-    /// Microseconds that pass while something runs; 0 without a clock.
-    fn timed<T>(&self, run: impl FnOnce() -> T) -> (T, u64) {
-        let Some(clock) = self.clock else { return (run(), 0) };
-        let start = clock();
-        let result = run();
-        (result, clock().saturating_sub(start))
+    /// Returns whether another session's transaction runs.
+    #[must_use]
+    pub fn is_excluded(&self, session: &Session) -> bool {
+        self.parts.workers.exclude(session.owner.number)
+    }
+
+    /// The error about a reply that is too large, with a hint which command to use instead.
+    #[must_use]
+    pub fn reply_limit(&self, hint: &'static str) -> Failure {
+        self.parts.reply_limit(hint)
+    }
+
+    /// Bytes that a reply may have.
+    #[must_use]
+    pub fn reply_bytes_max(&self) -> usize {
+        self.parts.reply_bytes_max()
+    }
+
+    /// Counts and writes an error.
+    pub fn refuse(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
+        self.parts.metrics.refuse(failure, reply);
+    }
+
+    /// Collects the completions that no connection waits for. Returns whether there were any.
+    pub fn collect(&mut self) -> bool {
+        self.housekeeping.collect(&mut self.parts)
+    }
+
+    /// Frees regions whose lease has ended and regions of connections that have ended, as far as
+    /// the budget goes. Returns whether anything was done.
+    pub fn reap(&mut self, budget: &mut Budget) -> bool {
+        self.housekeeping.reap(&mut self.parts, budget)
+    }
+
+    /// When the next lease may end, in microseconds since boot.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<u64> {
+        self.parts.store.leases.wake_at()
+    }
+
+    /// Returns whether no region is left to reap, or none before an AP has got on.
+    #[must_use]
+    pub fn is_reaped(&self) -> bool {
+        let ledger = &self.parts.store.ledger;
+        ledger.first(ledger.orphans()).is_none() || !self.parts.workers.are_idle()
+    }
+
+    /// Uses the time while no client asks for anything. Returns whether there is more to do.
+    pub fn run_idle(&mut self) -> bool {
+        background::run_idle(&mut self.parts)
+    }
+
+    /// Counts the turn that ends now.
+    pub fn note_turn(&mut self) {
+        let clock = self.parts.store.clock;
+        self.parts.metrics.counters.note_turn(clock.read_us().saturating_sub(clock.now_us));
+    }
+
+    /// The counters of the traffic.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.parts.metrics.counters
+    }
+
+    /// The counters of the traffic, to be changed.
+    pub fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.parts.metrics.counters
+    }
+
+    /// Visits the one table of counters: the window's, then the service's.
+    pub fn for_each_row(&self, row: &mut dyn FnMut(Row)) {
+        self.parts.for_each_row(row);
+    }
+
+    /// Every command's name and statistics, then those of unknown commands.
+    pub fn command_stats(&self) -> impl Iterator<Item = (&'static str, &CommandStats)> {
+        self.parts.command_stats()
+    }
+
+    /// The caller of a region in reports.
+    #[must_use]
+    pub fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_SHOWN_BYTES_MAX> {
+        self.parts.store.caller(info)
+    }
+
+    /// Bytes that a region's client can read and write.
+    #[must_use]
+    pub fn requested(&self, info: &RegionInfo) -> u64 {
+        self.parts.store.requested(info)
+    }
+
+    /// Returns whether a client has asked for a shutdown.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.parts.is_shutting_down
     }
 }
 

@@ -10,7 +10,7 @@ use core::fmt::Write;
 use vmalloc::{Family, Machine, Metric, MetricKind};
 
 use super::room::{Pieces, Room};
-use crate::service::{BOUNDS_US, Service, Tally};
+use crate::service::{BOUNDS_US, CommandStats, Service};
 
 /// The bounds of the classes of times, in seconds.
 const BOUNDS: [&str; BOUNDS_US.len()] = [
@@ -41,7 +41,7 @@ pub(super) fn write<M: Machine>(
     counters(service, &mut pieces, Some);
     commands(service, &mut pieces, COMMANDS);
     pieces.piece(|room| room.raw(SECONDS.as_bytes()));
-    for (name, tally) in service.tallies() {
+    for (name, tally) in service.command_stats() {
         // A command without a timed call has an empty piece: the number of pieces is constant.
         pieces.piece(|room| {
             if tally.timed() > 0 {
@@ -81,7 +81,7 @@ fn counters<M: Machine>(
 /// Writes the counts of every command.
 fn commands<M: Machine>(service: &Service<M>, pieces: &mut Pieces<'_, '_>, family: Family) {
     pieces.piece(|room| header(family, room));
-    for (command, tally) in service.tallies() {
+    for (command, tally) in service.command_stats() {
         pieces.piece(|room| {
             for (result, value) in [("ok", tally.served()), ("error", tally.errors())] {
                 let labels = format_args!("{{cmd=\"{command}\",result=\"{result}\"}}");
@@ -117,7 +117,7 @@ fn series(name: &str, metric: &Metric, value: u64, room: &mut Room<'_>) {
 }
 
 /// One histogram: its buckets hold all that is below them.
-fn histogram(name: &str, tally: &Tally, room: &mut Room<'_>) {
+fn histogram(name: &str, tally: &CommandStats, room: &mut Room<'_>) {
     let mut sum = 0;
     for (bound, class) in BOUNDS.iter().zip(tally.classes) {
         sum += class;
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_histogram_adds_up() {
-        let mut tally = Tally { timed_us: 2_000_345, ..Tally::default() };
+        let mut tally = CommandStats { timed_us: 2_000_345, ..CommandStats::default() };
         (tally.classes[0], tally.classes[3], tally.classes[12]) = (5, 2, 1);
         let mut buffer = [0; 2048];
         let mut room = Room::new(&mut buffer);

@@ -6,7 +6,7 @@ use vmalloc::{Machine, PAGE_BYTES};
 
 use super::json::Quoted;
 use super::room::{Pieces, Room};
-use crate::service::{BOUNDS_US, Service, Tally};
+use crate::service::{BOUNDS_US, CommandStats, Service};
 
 /// Writes the pieces behind the first `done`.
 pub(super) fn write<M: Machine>(
@@ -36,7 +36,7 @@ pub(super) fn write<M: Machine>(
     pieces.piece(|room| {
         let _ = write!(room, "}}}},\n\"bounds_us\":{BOUNDS_US:?},\n\"commands\":[");
     });
-    for (number, (name, tally)) in service.tallies().enumerate() {
+    for (number, (name, tally)) in service.command_stats().enumerate() {
         pieces.piece(|room| {
             let separator = if number == 0 { "\n" } else { ",\n" };
             let _ = write!(room, "{separator}{}", Command(name, tally));
@@ -60,7 +60,7 @@ fn front<M: Machine>(service: &Service<M>, room: &mut Room<'_>) {
 }
 
 /// A command's object.
-struct Command<'a>(&'static str, &'a Tally);
+struct Command<'a>(&'static str, &'a CommandStats);
 
 impl core::fmt::Display for Command<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

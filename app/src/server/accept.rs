@@ -63,7 +63,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         client.begin(line, self.connections);
         self.service.arrive(client.session(), ends);
         self.service.note_buffers(client.session(), client.buffers());
-        let counters = &mut self.service.counters;
+        let counters = self.service.counters_mut();
         counters.connections += 1;
         counters.clients += 1;
         counters.clients_peak = counters.clients_peak.max(counters.clients);
@@ -72,7 +72,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
 
     /// Tells a connection that there is no place for it.
     fn refuse(&mut self, line: Line, now: Instant) {
-        self.service.counters.note_ending(Ending::Refused);
+        self.service.counters_mut().note_ending(Ending::Refused);
         self.ending_log.note(None, Ending::Refused, self.service.now_us());
         let sockets = self.stack.sockets();
         // A connection that has gone already needs no answer.

@@ -23,7 +23,7 @@ use super::respond::respond;
 use crate::buffers::{self, Buffers, Shortage};
 use crate::net::{Line, Sockets};
 use crate::resp::{Discard, Limits, Ranges, Resume};
-use crate::service::{ClientBuffers, Ending, Failure, Service, Session};
+use crate::service::{ClientBuffers, Connection, Ending, Failure, Service, Session};
 
 /// Bytes of replies that are kept for a client that reads slowly, before it is not read from.
 pub(super) const OUTPUT_BYTES: usize = 64 << 10;
@@ -47,7 +47,7 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Client<T> {
     line: Option<Line>,
-    session: Session,
+    connection: Connection,
     input: RequestBuffer<T>,
     output: Output<T>,
     phase: Phase,
@@ -119,7 +119,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     fn new(place: u32, input: &'static mut [u8], output: &'static mut [u8]) -> Self {
         Self {
             line: None,
-            session: Session::new(place),
+            connection: Connection::new(place),
             input: RequestBuffer::new(input),
             output: Output::new(output),
             phase: Phase::Requests,
@@ -145,7 +145,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Begins with a connection.
     pub(super) fn begin(&mut self, line: Line, number: u64) {
         self.line = Some(line);
-        self.session.begin(number);
+        self.connection.begin(number);
         self.phase = Phase::Requests;
         self.resume = Resume::default();
         self.queue_resume = Resume::default();
@@ -168,7 +168,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         match fate {
             Fate::Lost if has_timed_out => Ending::TimedOut,
             Fate::Lost => Ending::Reset,
-            _ if service.is_killed(&self.session) => Ending::Killed,
+            _ if service.is_killed(self.connection.session()) => Ending::Killed,
             _ if self.is_malformed => Ending::ProtocolError,
             _ if self.is_finished => Ending::PeerClosed,
             _ => Ending::Quit,
@@ -177,7 +177,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Whether it has nothing to do before something happens to its connection.
     pub(super) fn rests<M: Machine>(&self, service: &Service<M>) -> bool {
-        let is_called = self.session.is_busy() || service.is_killed(&self.session);
+        let is_called = self.connection.is_busy() || service.is_killed(self.connection.session());
         self.rests && !is_called && !self.is_too_slow(service)
     }
 
@@ -194,7 +194,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// The class that it is served with, where that is not at once.
     #[cold]
     pub(super) fn class<M: Machine>(&self, service: &Service<M>) -> Class {
-        match (service.is_admitted(&self.session), self.has_backlog) {
+        match (service.is_admitted(self.connection.session()), self.has_backlog) {
             (true, _) => Class::Backlog,
             (false, false) => Class::Stranger,
             (false, true) => Class::StrangerBacklog,
@@ -203,7 +203,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// When it must have taken the reply that is being streamed.
     pub(super) fn deadline_us(&self) -> Option<u64> {
-        self.session.stream_deadline_us()
+        self.connection.session().stream_deadline_us()
     }
 
     /// Whether it has not taken a streamed reply in time, while requests may wait for its end.
@@ -213,7 +213,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// The connection's state in the service.
     pub(super) fn session(&self) -> &Session {
-        &self.session
+        self.connection.session()
     }
 
     /// Whether the end of the connection gives memory back at once.
@@ -221,7 +221,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.output.holds_memory()
             || self.input.holds_memory()
             || self.queue.holds_memory()
-            || self.session.is_growing()
+            || self.connection.is_growing()
     }
 
     /// The bytes in the buffers.
@@ -234,12 +234,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     fn refuse<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, failure: &Failure) {
         let service = &mut *shared.service;
-        respond(&mut self.output, &mut self.session, |_, reply| service.refuse(failure, reply));
+        respond(&mut self.output, &mut self.connection, |_, reply| service.refuse(failure, reply));
     }
 
     /// Ends with the connection: its buffers are empty, its regions are the service's to free.
     pub(super) fn end<M: Machine>(&mut self, service: &mut Service<M>, allowance: &mut Allowance) {
-        service.end(&mut self.session);
+        service.end(&mut self.connection);
         self.line = None;
         self.input.clear(allowance);
         self.queue.clear();
@@ -249,7 +249,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Asks for the end of the connection, after the replies that are still to be sent.
     pub(super) fn close(&mut self) {
-        self.session.close();
+        self.connection.session_mut().close();
         self.rests = false;
     }
 }

@@ -253,10 +253,10 @@ impl HttpConnection {
         if self.is_reporting && !has_place {
             head = Head { is_head: head.is_head, ..Head::refused(Status::Busy) };
             self.is_reporting = false;
-            service.counters.http_refused += 1;
+            service.counters_mut().http_refused += 1;
         }
-        service.counters.http_requests += 1;
-        service.counters.http_errors += u64::from(head.answer.is_err());
+        service.counters_mut().http_requests += 1;
+        service.counters_mut().http_errors += u64::from(head.answer.is_err());
         self.front(&head);
         true
     }
@@ -306,7 +306,7 @@ impl HttpConnection {
         }
         let sent = sockets.send(line, self.output.bytes())?;
         self.output.consume(sent);
-        service.counters.http_bytes_sent += sent as u64;
+        service.counters_mut().http_bytes_sent += sent as u64;
         Some(sent)
     }
 

@@ -64,7 +64,7 @@ impl HttpConnections {
 
     /// When a limit passes.
     pub(super) fn wake_us<M: Machine>(&self, service: &Service<M>) -> Option<u64> {
-        if service.counters.http_clients == 0 {
+        if service.counters().http_clients == 0 {
             return None;
         }
         let deadline = self.places.iter().filter_map(HttpConnection::deadline_us).min();
@@ -93,7 +93,7 @@ impl HttpConnections {
         sockets: &mut Sockets,
         now: Instant,
     ) -> bool {
-        if service.counters.http_clients == 0 {
+        if service.counters().http_clients == 0 {
             return false;
         }
         let mut busy = false;
@@ -113,7 +113,7 @@ impl HttpConnections {
             busy |= progress != Progress::Idle;
             if progress == Progress::TimedOut {
                 connection.give_up(service, sockets);
-                service.counters.http_timeouts += 1;
+                service.counters_mut().http_timeouts += 1;
             }
             if matches!(progress, Progress::Over | Progress::TimedOut) {
                 reports -= usize::from(connection.is_reporting());
@@ -143,12 +143,12 @@ impl HttpConnections {
                 sockets.close(line, now);
             } else if let Some(place) = self.place(service, sockets, now) {
                 place.begin(line, now_us);
-                service.counters.http_connections += 1;
-                service.counters.http_clients += 1;
+                service.counters_mut().http_connections += 1;
+                service.counters_mut().http_clients += 1;
             } else if now_us >= since_us + WAIT_US {
                 http_connection::turn_away(service, sockets, line);
                 sockets.close(line, now);
-                service.counters.http_refused += 1;
+                service.counters_mut().http_refused += 1;
             } else {
                 break;
             }
@@ -176,7 +176,7 @@ impl HttpConnections {
         let (_, place) = evictable.min_by_key(|(rank, _)| *rank)?;
         place.give_up(service, sockets);
         close(place, service, sockets, now);
-        service.counters.http_evicted += 1;
+        service.counters_mut().http_evicted += 1;
         Some(place)
     }
 }
@@ -192,6 +192,6 @@ fn close<M: Machine>(
     if let Some(line) = connection.line() {
         connection.end();
         sockets.close(line, now);
-        service.counters.http_clients -= 1;
+        service.counters_mut().http_clients -= 1;
     }
 }

@@ -2,16 +2,16 @@
 
 use super::output::{Output, Written};
 use crate::resp::Reply;
-use crate::service::Session;
+use crate::service::Connection;
 
 /// Lets `answer` write a reply, or a part of one, into the output.
 pub(super) fn respond<T: AsRef<[u8]> + AsMut<[u8]>, R>(
     output: &mut Output<T>,
-    session: &mut Session,
-    answer: impl FnOnce(&mut Session, &mut Reply<'_>) -> R,
+    connection: &mut Connection,
+    answer: impl FnOnce(&mut Connection, &mut Reply<'_>) -> R,
 ) -> Written<R> {
-    let written = output.write(|reply| compose(session, reply, answer));
-    output.set_streaming(session.is_streaming());
+    let written = output.write(|reply| compose(connection, reply, answer));
+    output.set_streaming(connection.session().is_streaming());
     written
 }
 
@@ -20,10 +20,10 @@ pub(super) fn respond<T: AsRef<[u8]> + AsMut<[u8]>, R>(
 pub(super) fn respond_spilled<T: AsRef<[u8]> + AsMut<[u8]>, R>(
     output: &mut Output<T>,
     buffer: T,
-    session: &mut Session,
-    answer: impl FnOnce(&mut Session, &mut Reply<'_>) -> R,
+    connection: &mut Connection,
+    answer: impl FnOnce(&mut Connection, &mut Reply<'_>) -> R,
 ) -> bool {
-    output.write_spilled(buffer, |reply| compose(session, reply, answer))
+    output.write_spilled(buffer, |reply| compose(connection, reply, answer))
 }
 
 /// Applies the connection's protocol version and its `CLIENT REPLY` mode.
@@ -33,14 +33,14 @@ pub(super) fn respond_spilled<T: AsRef<[u8]> + AsMut<[u8]>, R>(
 /// because `CLIENT REPLY ON` answers although the mode was off. A suppressed reply has no length,
 /// so it never needs a larger buffer.
 fn compose<R>(
-    session: &mut Session,
+    connection: &mut Connection,
     reply: &mut Reply<'_>,
-    answer: impl FnOnce(&mut Session, &mut Reply<'_>) -> R,
+    answer: impl FnOnce(&mut Connection, &mut Reply<'_>) -> R,
 ) -> R {
-    reply.set_resp3(session.is_resp3());
+    reply.set_resp3(connection.session().is_resp3());
     let mark = reply.mark();
-    let result = answer(session, reply);
-    if session.is_suppressed() {
+    let result = answer(connection, reply);
+    if connection.session().is_suppressed() {
         reply.rewind(mark);
     }
     result

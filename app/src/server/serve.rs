@@ -100,13 +100,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     fn end_client(&mut self, at: usize, line: Line, fate: Fate, now: Instant) {
         let client = &mut self.clients[at];
         let ending = client.ending(fate, &self.service, self.stack.sockets());
-        self.service.counters.note_ending(ending);
+        self.service.counters_mut().note_ending(ending);
         let number = client.session().number();
         if !self.service.is_shutting_down() {
             self.ending_log.note(Some(number), ending, self.service.now_us());
         }
         client.end(&mut self.service, &mut self.allowance);
         self.stack.sockets().close(line, now);
-        self.service.counters.clients -= 1;
+        self.service.counters_mut().clients -= 1;
     }
 }

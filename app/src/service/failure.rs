@@ -1,63 +1,23 @@
 //! Why a request was refused, and the one place that says so.
 
 mod family;
+mod human;
+mod region_name;
+mod word;
 
 use core::fmt::{self, Write};
 
-use arrayvec::{ArrayString, ArrayVec};
+use arrayvec::ArrayString;
 use runtime_config::limits::NAME_BYTES_MAX;
 use vmalloc::{AllocateError, PageCount, RegionError, RegionId, RequestError, ResizeError};
 
-use super::names::Shown;
-use super::size::Human;
+use super::shown::Shown;
 use crate::resp::Reply;
 
 pub(super) use family::TOO_LARGE;
-
-/// How much of a client's own text is kept for an error: errors are returned by value.
-const WORD_BYTES_MAX: usize = 64;
-
-/// A client's own text, cut, to be repeated in an error. `Display` makes it printable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word(ArrayVec<u8, WORD_BYTES_MAX>);
-
-impl Word {
-    /// Takes the front of a text.
-    #[must_use]
-    pub fn new(text: &[u8]) -> Self {
-        Self(text.iter().copied().take(WORD_BYTES_MAX).collect())
-    }
-
-    /// The part of the text that C prints: everything before the first NUL.
-    fn as_c_prints(&self) -> &[u8] {
-        self.0.split(|byte| *byte == 0).next().unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Word {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| match byte {
-            b' ' | b'!'..=b'~' => f.write_char(char::from(*byte)),
-            _ => f.write_char('?'),
-        })
-    }
-}
-
-/// A region as errors and probes name it: `region=1 name=buf`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Its id.
-    pub id: RegionId,
-    /// Its name, if it has one.
-    pub name: Option<Shown>,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "region={}", self.id)?;
-        self.name.iter().try_for_each(|name| write!(f, " name={name}"))
-    }
-}
+pub(super) use human::Human;
+pub(super) use region_name::RegionName;
+pub use word::Word;
 
 /// Why a request was refused. Nothing has changed, except where it says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +77,7 @@ pub enum Failure {
     /// The same in the words of Redis.
     LongKey(usize),
     /// The name is another region's.
-    Exists(Place),
+    Exists(RegionName),
     /// The region belongs to another connection.
     NotOwner(RegionId),
     /// The region belongs to the image itself.
@@ -125,7 +85,7 @@ pub enum Failure {
     /// The bytes do not all lie in the region.
     Range {
         /// The region.
-        place: Place,
+        place: RegionName,
         /// The first byte.
         offset: u64,
         /// How many.
@@ -136,7 +96,7 @@ pub enum Failure {
     /// The hardware refused an access to the region. Bytes before the offset may have changed.
     Fault {
         /// The region.
-        place: Place,
+        place: RegionName,
         /// The byte that was refused.
         offset: u64,
         /// What was tried: `read` or `write`.

@@ -8,7 +8,7 @@ use super::table::Commands;
 
 #[test]
 fn the_table_is_in_order() {
-    let table = Commands::<SimMachine>::TABLE;
+    let table = Commands::<SimMachine>::CATALOG.commands();
     let names: HashSet<&str> = table.iter().map(|command| command.name).collect();
     assert_eq!(names.len(), table.len(), "no name twice");
     for command in table {
@@ -19,14 +19,14 @@ fn the_table_is_in_order() {
         );
         assert!(command.name.len() < 32, "{command:?}");
         let lower = command.name.to_lowercase();
-        let found = Commands::<SimMachine>::find(lower.as_bytes());
+        let found = Commands::<SimMachine>::CATALOG.find(lower.as_bytes());
         assert_eq!(found.map(|found| found.name), Some(command.name));
     }
 }
 
 #[test]
 fn counts_of_arguments() {
-    let find = |name: &str| Commands::<SimMachine>::find(name.as_bytes()).unwrap();
+    let find = |name: &str| Commands::<SimMachine>::CATALOG.find(name.as_bytes()).unwrap();
     assert!(!find("VREAD").takes(3) && find("VREAD").takes(4) && !find("VREAD").takes(5));
     assert!(!find("VMALLOC").takes(1) && find("VMALLOC").takes(2) && find("VMALLOC").takes(20));
 }
@@ -41,6 +41,6 @@ fn a_region_that_is_being_changed_is_not_gone() {
     ] {
         let failure = Failure::from(error);
         assert_eq!(failure.to_string(), text);
-        assert_eq!(super::free::is_gone(&failure), text.starts_with("NOENT"));
+        assert_eq!(super::command::free::is_gone(&failure), text.starts_with("NOENT"));
     }
 }

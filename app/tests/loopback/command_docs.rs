@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::{env, fs};
 
-use app::service::table::{Commands, Group};
+use app::service::{Commands, Group};
 use vmalloc::sim::SimMachine;
 
 const BEGIN: &str =
@@ -14,13 +14,15 @@ fn table() -> String {
     let mut text = String::new();
     for group in Group::ALL {
         let _ = write!(text, "\n| {} | what it does | errors |\n|---|---|---|\n", title(group));
-        let all = Commands::<SimMachine>::TABLE.iter();
+        let catalog = Commands::<SimMachine>::CATALOG;
+        let all = catalog.commands().iter();
         for command in all.filter(|command| command.group == group) {
-            let names = command.subcommands.iter().map(|subcommand| subcommand.last_name());
+            let names =
+                catalog.subcommands(command).iter().map(|subcommand| subcommand.last_name());
             let chosen: Vec<&str> = names.filter(|name| *name != "HELP").collect();
             let rest = match chosen[..] {
                 [] => command.syntax.to_owned(),
-                [only] => format!("{only} {}", command.subcommands[0].syntax),
+                [only] => format!("{only} {}", catalog.subcommands(command)[0].syntax),
                 _ => chosen.join("|"),
             };
             let syntax = format!("{} {rest}", command.name).replace('|', "\\|");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use app::service::table::Commands;
+use app::service::Commands;
 use vmalloc::sim::SimMachine;
 
 use crate::harness::{Client, World, multibulk};
@@ -81,9 +81,9 @@ fn every_name_is_listed_once_and_in_lower_case() {
     let names: Vec<String> = list.items().iter().map(Value::text).collect();
     let once: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(once.len(), names.len());
-    for command in Commands::<SimMachine>::TABLE {
+    for command in Commands::<SimMachine>::CATALOG.commands() {
         assert!(once.contains(command.name.to_lowercase().as_str()), "{command:?}");
-        for subcommand in command.subcommands {
+        for subcommand in Commands::<SimMachine>::CATALOG.subcommands(command) {
             assert!(once.contains(subcommand.name.to_lowercase().as_str()), "{subcommand:?}");
         }
     }
@@ -241,8 +241,10 @@ fn the_keys_of_a_call_are_the_names_that_it_touches() {
                 call = call.replacen('?', NAMES[any(NAMES.len())], 1);
             }
             let words: Vec<&str> = call.split(' ').collect();
-            let Some(command) = Commands::<SimMachine>::find(words[0].as_bytes()) else { continue };
-            let has_subcommands = !command.subcommands.is_empty();
+            let Some(command) = Commands::<SimMachine>::CATALOG.find(words[0].as_bytes()) else {
+                continue;
+            };
+            let has_subcommands = command.has_subcommands();
             let name = if has_subcommands { words[..2].join("|") } else { words[0].to_owned() };
             called.insert(name);
             let keys = world.ok(&mut client, &format!("COMMAND GETKEYS {call}"));

@@ -25,7 +25,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 self.input.consume(consumed);
                 self.phase = Phase::Requests;
                 self.resume = Resume::default();
-                self.session.end_request();
+                self.connection.session_mut().end_request();
                 true
             }
             Progress::Broken(error) => {
@@ -41,9 +41,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
         error: ProtocolError,
     ) {
-        shared.service.counters.protocol_errors += 1;
+        shared.service.counters_mut().protocol_errors += 1;
         self.is_malformed = true;
-        respond(&mut self.output, &mut self.session, |_, reply| error.reply(reply));
-        self.session.close();
+        respond(&mut self.output, &mut self.connection, |_, reply| error.reply(reply));
+        self.connection.session_mut().close();
     }
 }

@@ -39,8 +39,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let arguments = shared.ranges.within(self.input.bytes());
         let service = &mut *shared.service;
         let mut queued = Queued::Refused;
-        respond(&mut self.output, &mut self.session, |session, reply| {
-            queued = service::check_queued(service, session, arguments, reply);
+        respond(&mut self.output, &mut self.connection, |connection, reply| {
+            queued = service.check_queued(connection.session_mut(), arguments, reply);
         });
         match queued {
             Queued::Serve => return Step::Serve,
@@ -50,8 +50,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
         match self.queue.push(arguments, shared.buffers, shared.allowance) {
             Ok(()) => {
-                self.session.note_queued();
-                respond(&mut self.output, &mut self.session, |_, reply| reply.status("QUEUED"));
+                self.connection.session_mut().note_queued();
+                respond(&mut self.output, &mut self.connection, |_, reply| reply.status("QUEUED"));
             }
             Err(refusal) => {
                 let failure = match refusal {
@@ -60,7 +60,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                     }
                     Refusal::Memory => Failure::RequestMemory(self.queue.bytes().len()),
                 };
-                self.session.fail_transaction();
+                self.connection.session_mut().fail_transaction();
                 self.refuse(shared, &failure);
             }
         }
@@ -86,7 +86,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             let bytes = least + shared.service.reply_bytes_max();
             buffer = shared.buffers.take("net/out", bytes);
             if buffer.is_none() {
-                shared.service.discard_transaction(&mut self.session);
+                shared.service.discard_transaction(self.connection.session_mut());
                 self.queue.clear();
                 self.refuse(shared, &Failure::ReplyMemory(bytes));
                 return Step::Answered;
@@ -99,11 +99,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Goes on after a request of a transaction that was served at once.
     #[cold]
     pub(super) fn after_immediate(&mut self) {
-        if self.session.is_executing() {
+        if self.connection.session().is_executing() {
             self.phase = Phase::Execute;
-        } else if !self.session.is_waiting() {
+        } else if !self.connection.is_waiting() {
             self.output.stop_collecting();
-            if !self.session.is_queuing() {
+            if !self.connection.session().is_queuing() {
                 self.queue.clear();
             }
         }
@@ -124,19 +124,19 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let least = service::reply_bytes(arguments);
         self.output.keep(self.queue.reply_bytes() - least);
         let service = &mut *shared.service;
-        self.session.begin_queued();
-        let written = respond(&mut self.output, &mut self.session, |session, reply| {
-            service::serve(service, session, arguments, reply)
+        self.connection.session_mut().begin_queued();
+        let written = respond(&mut self.output, &mut self.connection, |connection, reply| {
+            service.serve(connection, arguments, reply)
         });
         if let Written::TooLarge(needed, served) = written
             && !self.answer_largely(shared, needed, served.hint)
         {
             return false;
         }
-        if self.session.is_waiting() {
+        if self.connection.is_waiting() {
             return false;
         }
-        shared.service.counters.commands += 1;
+        shared.service.counters_mut().commands += 1;
         self.queue.consume(consumed, least);
         self.queue_resume = Resume::default();
         true
@@ -156,7 +156,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             return true;
         }
         if shared.service.is_checking() {
-            shared.service.put_off(&mut self.session);
+            self.connection.delay();
             return false;
         }
         let bytes = self.queue.reply_bytes() + shared.service.reply_bytes_max();
@@ -168,8 +168,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let arguments: Arguments<'_> = shared.ranges.within(self.queue.bytes());
         self.output.keep(self.queue.reply_bytes() - service::reply_bytes(arguments));
         let service = &mut *shared.service;
-        let again = respond(&mut self.output, &mut self.session, |session, reply| {
-            service::serve(service, session, arguments, reply)
+        let again = respond(&mut self.output, &mut self.connection, |connection, reply| {
+            service.serve(connection, arguments, reply)
         });
         if matches!(again, Written::TooLarge(..)) {
             self.refuse(shared, &too_large);
@@ -178,11 +178,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     fn finish_execution<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) {
-        shared.service.discard_transaction(&mut self.session);
+        shared.service.discard_transaction(self.connection.session_mut());
         self.output.stop_collecting();
         self.queue.clear();
         self.queue_resume = Resume::default();
         self.phase = Phase::Requests;
-        self.session.end_request();
+        self.connection.session_mut().end_request();
     }
 }

@@ -18,18 +18,18 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
         oversize: &Oversize,
     ) -> bool {
-        let is_streamed = !(self.input.is_larger() || self.session.is_queuing());
+        let is_streamed = !(self.input.is_larger() || self.connection.session().is_queuing());
         let Some(length) = oversize.length.filter(|_| is_streamed) else {
             return self.hold(shared, oversize);
         };
         let arguments = shared.ranges.within(self.input.bytes());
         let (service, following) = (&mut *shared.service, oversize.following);
         let mut opened = None;
-        respond(&mut self.output, &mut self.session, |session, reply| {
-            opened = service::open_stream(service, session, arguments, length, following, reply);
+        respond(&mut self.output, &mut self.connection, |connection, reply| {
+            opened = service.open_upload(connection, arguments, [length, following], reply);
         });
         let Some(is_open) = opened else { return self.hold(shared, oversize) };
-        shared.service.counters.commands += 1;
+        shared.service.counters_mut().commands += 1;
         self.skip(shared, oversize);
         if is_open {
             self.phase = Phase::Stream(following);
@@ -48,7 +48,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
         let limit = held_bytes_max(shared);
         let least = rest.consumed + rest.length.unwrap_or(0);
-        let refusal = if !shared.service.is_admitted(&self.session) {
+        let refusal = if !shared.service.is_admitted(self.connection.session()) {
             service::NOT_ADMITTED
         } else if self.input.capacity() >= limit || least > limit {
             Failure::RequestLimit(least.max(self.input.capacity()), limit)
@@ -72,7 +72,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         failure: &Failure,
         rest: &Oversize,
     ) {
-        shared.service.counters.commands += 1;
+        shared.service.counters_mut().commands += 1;
         self.refuse(shared, failure);
         self.skip(shared, rest);
     }

@@ -10,7 +10,7 @@ use crate::buffers::Buffers;
 use crate::resp::{self, Limits, Parsed, Resume};
 use crate::server::output::Written;
 use crate::server::respond::{respond, respond_spilled};
-use crate::service::{self, Failure, Served, Session};
+use crate::service::{Connection, Failure, Served};
 
 /// Bytes by which a reply may grow between the two times that it is made: its own buffer appears
 /// in the report, and counters gain a digit.
@@ -27,10 +27,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Parsed::Incomplete => return self.wait_for_more(shared),
             Parsed::Empty { consumed } => self.finish(consumed),
             Parsed::Request { consumed } => {
-                if !self.answer(shared) || self.session.is_waiting() {
+                if !self.answer(shared) || self.connection.is_waiting() {
                     return false;
                 }
-                shared.service.counters.commands += 1;
+                shared.service.counters_mut().commands += 1;
                 self.finish(consumed);
             }
             // It may allocate.
@@ -50,12 +50,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Whether an audit is under way, or another session's transaction.
     pub(super) fn is_restricted<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> bool {
-        shared.service.is_checking() || shared.service.is_excluded(&self.session)
+        shared.service.is_checking() || shared.service.is_excluded(self.connection.session())
     }
 
     /// The bytes that the client may send now.
     pub(super) fn limits<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
-        let is_admitted = shared.service.is_admitted(&self.session);
+        let is_admitted = shared.service.is_admitted(self.connection.session());
         let held_bytes = match self.input.is_larger() {
             true => held_bytes_max(shared),
             false => shared.limits.held_bytes,
@@ -69,8 +69,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         if self.resume.is_begun() {
             self.resume = Resume::default();
         }
-        if !self.session.is_busy() && !self.session.is_executing() {
-            self.session.end_request();
+        if !self.connection.is_busy() && !self.connection.session().is_executing() {
+            self.connection.session_mut().end_request();
         }
     }
 
@@ -94,7 +94,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
-        let is_queuing = self.session.is_queuing();
+        let is_queuing = self.connection.session().is_queuing();
         if is_queuing {
             match self.queue(shared) {
                 Step::Answered => return true,
@@ -115,10 +115,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
         let arguments = shared.ranges.within(self.input.bytes());
-        let (service, session) = (&mut *shared.service, &mut self.session);
+        let (service, connection) = (&mut *shared.service, &mut self.connection);
         let mut is_long = false;
-        let written = respond(&mut self.output, session, |session, reply| {
-            let served = service::serve(service, session, arguments, reply);
+        let written = respond(&mut self.output, connection, |connection, reply| {
+            let served = service.serve(connection, arguments, reply);
             is_long = !served.hint.is_empty();
             served
         });
@@ -134,18 +134,18 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             return true;
         }
         if service.is_checking() {
-            service.put_off(session);
+            connection.delay();
             return false;
         }
         let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
             self.refuse(shared, &Failure::ReplyMemory(needed));
             return true;
         };
-        let again = |session: &mut Session, reply: &mut resp::Reply<'_>| {
-            service::serve(service, session, arguments, reply)
+        let again = |connection: &mut Connection, reply: &mut resp::Reply<'_>| {
+            service.serve(connection, arguments, reply)
         };
-        if respond_spilled(&mut self.output, buffer, session, again) {
-            shared.service.counters.replies_spilled += 1;
+        if respond_spilled(&mut self.output, buffer, connection, again) {
+            shared.service.counters_mut().replies_spilled += 1;
         } else {
             self.refuse(shared, &too_large);
         }

@@ -8,7 +8,7 @@ use crate::buffers::Buffers;
 use crate::resp::{self, Discard, Parsed, Resume};
 use crate::server::output::Written;
 use crate::server::respond::{respond, respond_spilled};
-use crate::service::{Failure, Flow, Session};
+use crate::service::{Connection, Failure, Flow};
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     pub(super) fn stream<M: Machine, B>(
@@ -23,8 +23,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let service = &mut *shared.service;
         let mut flow = Flow::Taken(0);
         let has_options = following > 0;
-        respond(&mut self.output, &mut self.session, |session, reply| {
-            flow = service.feed(session, bytes, has_options, reply);
+        respond(&mut self.output, &mut self.connection, |connection, reply| {
+            flow = service.feed(connection, bytes, has_options, reply);
         });
         let limits = shared.limits;
         match flow {
@@ -54,7 +54,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
         // The region that has the name cannot be freed yet.
-        if self.is_restricted(shared) || shared.service.delays_options(&mut self.session) {
+        if self.is_restricted(shared) || shared.service.delays_options(&mut self.connection) {
             return false;
         }
         let limits = self.limits(shared);
@@ -62,9 +62,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Parsed::Request { consumed } => {
                 let options = shared.ranges.within(self.input.bytes());
                 let service = &mut *shared.service;
-                let written = respond(&mut self.output, &mut self.session, |session, reply| {
-                    service.finish_stream(session, options, reply);
-                });
+                let written =
+                    respond(&mut self.output, &mut self.connection, |connection, reply| {
+                        service.finish_upload(connection, options, reply);
+                    });
                 if let Written::TooLarge(needed, ()) = written {
                     if self.output.will_have_room(needed) {
                         return false;
@@ -76,8 +77,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             }
             Parsed::Oversize(rest) | Parsed::TooMany(rest) => {
                 let service = &mut *shared.service;
-                respond(&mut self.output, &mut self.session, |session, reply| {
-                    service.refuse_stream(session, &Failure::Redis("syntax error"), reply);
+                respond(&mut self.output, &mut self.connection, |connection, reply| {
+                    service.abort_upload(connection, &Failure::Redis("syntax error"), reply);
                 });
                 self.skip(shared, &rest);
             }
@@ -96,16 +97,16 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let options = shared.ranges.within(self.input.bytes());
         let service = &mut *shared.service;
         let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
-            respond(&mut self.output, &mut self.session, |session, reply| {
-                service.refuse_stream(session, &Failure::ReplyMemory(needed), reply);
+            respond(&mut self.output, &mut self.connection, |connection, reply| {
+                service.abort_upload(connection, &Failure::ReplyMemory(needed), reply);
             });
             return;
         };
-        let again = |session: &mut Session, reply: &mut resp::Reply<'_>| {
-            service.finish_stream(session, options, reply);
+        let again = |connection: &mut Connection, reply: &mut resp::Reply<'_>| {
+            service.finish_upload(connection, options, reply);
         };
         // It cannot fail: the same value was just measured.
-        let is_written = respond_spilled(&mut self.output, buffer, &mut self.session, again);
+        let is_written = respond_spilled(&mut self.output, buffer, &mut self.connection, again);
         debug_assert!(is_written, "the old value has not changed");
     }
 }

@@ -31,7 +31,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     ) -> Fate {
         let mut requests = share;
         let fate = self.work(shared, budget, &mut requests);
-        shared.service.note_buffers(&self.session, self.buffers());
+        shared.service.note_buffers(self.connection.session(), self.buffers());
         let is_done = self.is_done();
         self.rests = fate == Fate::Idle || is_done;
         let is_busy = share - requests >= REQUESTS_FEW;
@@ -42,14 +42,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Whether it has work that is done in slices here, or requests that wait until replies are read.
     fn is_behind(&self) -> bool {
-        let is_sliced = self.session.is_busy() && !self.session.is_away();
+        let is_sliced = self.connection.is_busy() && !self.connection.waits_for_others();
         is_sliced || !(self.input.is_empty() || self.output.is_empty())
     }
 
     /// Whether everything that had come is served and sent.
     fn is_done(&self) -> bool {
-        let is_busy = self.session.is_busy() || self.session.is_executing();
-        let is_open = !(self.is_finished || is_busy || self.session.is_closing());
+        let is_busy = self.connection.is_busy() || self.connection.session().is_executing();
+        let is_open = !(self.is_finished || is_busy || self.connection.session().is_closing());
         is_open && self.has_drained && self.input.is_empty() && self.output.is_empty()
     }
 
@@ -63,7 +63,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     ) -> Fate {
         let Some(line) = self.line else { return Fate::Idle };
         let is_gone = shared.sockets.is_gone(line);
-        if is_gone || shared.service.is_killed(&self.session) {
+        if is_gone || shared.service.is_killed(self.connection.session()) {
             return match self.completes(shared, budget) {
                 true => Fate::Busy,
                 false if is_gone => Fate::Lost,
@@ -71,7 +71,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             };
         }
         if self.is_too_slow(shared.service) {
-            shared.service.counters.clients_slow += 1;
+            shared.service.counters_mut().clients_slow += 1;
             return Fate::Lost;
         }
         let share = *requests;
@@ -98,20 +98,21 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             }
             self.held_since_us = None;
             let Some(sent) = self.send(shared, line) else { return Fate::Lost };
-            if self.session.is_closing() && self.output.is_empty() {
+            if self.connection.session().is_closing() && self.output.is_empty() {
                 return Fate::Closed;
             }
             if !(received || served || sent) {
                 // Where the output is full, the peer must take some of it first.
-                let is_working =
-                    self.session.is_busy() && !self.session.is_away() && self.output.has_room();
+                let is_working = self.connection.is_busy()
+                    && !self.connection.waits_for_others()
+                    && self.output.has_room();
                 return if is_working { Fate::Busy } else { fate };
             }
             fate = Fate::Busy;
             if *requests == 0
                 || self.is_done()
-                || self.session.is_busy()
-                || self.session.is_closing()
+                || self.connection.is_busy()
+                || self.connection.session().is_closing()
             {
                 return fate;
             }
@@ -125,7 +126,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
     ) -> bool {
-        let is_half_done = self.session.is_publishing() || self.session.is_executing();
+        let is_half_done =
+            self.connection.is_publishing() || self.connection.session().is_executing();
         if is_half_done {
             // Not the requests behind it.
             self.serve(shared, budget, 1, &mut 1);
@@ -137,7 +139,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     fn may_hold(&mut self, now_us: u64) -> bool {
         let since_us = *self.held_since_us.get_or_insert(now_us);
         let is_short = now_us.saturating_sub(since_us) < HELD_US_MAX;
-        is_short && self.output.has_room() && !self.session.is_closing()
+        is_short && self.output.has_room() && !self.connection.session().is_closing()
     }
 
     /// Moves what has come into the input. `None` where the connection is gone.
@@ -148,7 +150,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     ) -> Option<bool> {
         self.has_drained = false;
         // A connection whose output is full is not read from.
-        if self.is_finished || self.session.is_closing() || !self.output.has_room() {
+        if self.is_finished || self.connection.session().is_closing() || !self.output.has_room() {
             return Some(false);
         }
         let room = self.input.room();
@@ -160,7 +162,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Received::Bytes(bytes) => {
                 self.has_drained = bytes < limit && shared.sockets.expects_more(line);
                 self.input.add(bytes);
-                shared.service.counters.bytes_received += bytes as u64;
+                shared.service.counters_mut().bytes_received += bytes as u64;
                 Some(bytes > 0)
             }
             Received::Finished => {
@@ -176,16 +178,16 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         while self.fill(shared)? {
             sent += self.output.send(|bytes| shared.sockets.send(line, bytes))?;
         }
-        shared.service.counters.bytes_sent += sent as u64;
+        shared.service.counters_mut().bytes_sent += sent as u64;
         Some(sent > 0)
     }
 
     /// Copies more of a streamed reply into the output, where that is empty. Returns whether there was
     /// more, or `None` where it cannot follow: the connection must end then.
     fn fill<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> Option<bool> {
-        let (service, session) = (&mut *shared.service, &mut self.session);
-        let filled = self.output.fill(|room| service.stream_on(session, room))?;
-        self.output.set_streaming(self.session.is_streaming());
+        let (service, connection) = (&mut *shared.service, &mut self.connection);
+        let filled = self.output.fill(|room| service.stream_on(connection.session_mut(), room))?;
+        self.output.set_streaming(self.connection.session().is_streaming());
         Some(filled)
     }
 
@@ -198,10 +200,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         requests: &mut usize,
     ) -> bool {
         let mut served = false;
-        while *requests > 0 && !self.session.is_closing() && self.output.has_room() {
-            if self.session.is_busy() {
+        while *requests > 0 && !self.connection.session().is_closing() && self.output.has_room() {
+            if self.connection.is_busy() {
                 served |= self.step(shared, budget);
-                if self.session.is_busy() {
+                if self.connection.is_busy() {
                     break;
                 }
                 continue;
@@ -227,9 +229,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 Phase::Execute => self.execute(shared),
             };
             if !progressed {
-                if self.is_finished && !self.session.is_busy() {
+                if self.is_finished && !self.connection.is_busy() {
                     // The request that has begun can never become whole.
-                    self.session.close();
+                    self.connection.session_mut().close();
                 }
                 break;
             }
@@ -241,13 +243,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Goes on with the request under way. Returns whether anything was done.
     fn step<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, budget: &mut Budget) -> bool {
         let service = &mut *shared.service;
-        let comes_again = self.session.is_waiting();
+        let comes_again = self.connection.is_waiting();
         let mut stepped = false;
-        respond(&mut self.output, &mut self.session, |session, reply| {
-            stepped = service.step(session, reply, budget);
+        respond(&mut self.output, &mut self.connection, |connection, reply| {
+            stepped = service.step(connection, reply, budget);
         });
-        if !comes_again && !self.session.is_busy() && !self.session.is_executing() {
-            self.session.end_request();
+        if !comes_again && !self.connection.is_busy() && !self.connection.session().is_executing() {
+            self.connection.session_mut().end_request();
         }
         stepped
     }

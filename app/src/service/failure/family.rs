@@ -6,7 +6,7 @@
 use vmalloc::AllocateError;
 
 use super::Failure;
-use crate::service::table::Group;
+use crate::service::catalog::Group;
 
 /// Redis' word for a lack of memory, addresses, names or quota.
 const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";

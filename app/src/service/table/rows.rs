@@ -1,18 +1,23 @@
 //! Every command. Those that are sent most stand first.
 
+use core::marker::PhantomData;
+
 use vmalloc::Machine;
 
-use super::Group::{Connection, Key, Region, Report, Transaction};
-use super::flags::{
+use super::command::Command;
+use super::handler::{answers, begins, resumes, waits};
+use super::subcommands::Subcommands;
+use crate::service::catalog::Group::{Connection, Key, Region, Report, Transaction};
+use crate::service::catalog::flags::{
     ADMIN, ALLOW_BUSY, CONNECTION, DANGEROUS, DENYOOM, FAST, KEYSPACE, LOADING, MOVABLEKEYS,
     NO_AUTH, NO_MANDATORY_KEYS, NO_MULTI, NOSCRIPT, READONLY, SKIP_SLOWLOG, STALE, STRING,
     TRANSACTION, WRITE,
 };
-use super::{Command, Commands, Keys};
-use crate::service::{
-    allocate, audit, auth, batch, bench, bytes, command, counters, entries, fill, free, info,
-    inject, keys, lease, probe, protect, quota, report, resize, session, shutdown, transaction,
-    watch,
+use crate::service::catalog::keys::Keys;
+use crate::service::command::{
+    allocate, audit, auth, batch, bench, bytes, connection, fill, free, info, inject, introspect,
+    keys, lease, page_tables, probe, protect, quota, report, resize, shutdown, stats, time,
+    transaction, watch,
 };
 
 /// Flags of what takes regions, whose names are keys.
@@ -24,146 +29,149 @@ const CHANGES: &str = "nondeterministic_output";
 const ALL_SHARDS: &str = "request_policy:all_shards response_policy:all_succeeded";
 const SUM: &str = "request_policy:multi_shard response_policy:agg_sum";
 
-impl<M: Machine + 'static> Commands<M> {
+/// The rows, for one kind of machine.
+pub(super) struct Rows<M>(PhantomData<M>);
+
+impl<M: Machine + 'static> Rows<M> {
     /// Every command.
-    pub const TABLE: &'static [Command<M>] = &[
-        Command::new(Region, "VMALLOC", -2, "size [ALIGN a] [ZERO|NOZERO] [NODE n] [HUGE never|try|must] [PROT rw|ro|rx|none] [NAME k [REPLACE]] [LEASE ms|PERSIST] [SOFT]", "allocates a region, always zeroed: id, address, mapped bytes; with `SOFT` a lack of memory, addresses, names or quota is a null", allocate::vmalloc)
+    pub(super) const TABLE: &'static [Command<M>] = &[
+        Command::new(Region, "VMALLOC", -2, "size [ALIGN a] [ZERO|NOZERO] [NODE n] [HUGE never|try|must] [PROT rw|ro|rx|none] [NAME k [REPLACE]] [LEASE ms|PERSIST] [SOFT]", "allocates a region, always zeroed: id, address, mapped bytes; with `SOFT` a lack of memory, addresses, names or quota is a null", begins!(allocate::vmalloc, Allocate))
             .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
             .keys(Keys::named(2))
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA EXISTS"),
-        Command::new(Region, "VFREE", -2, "[STRICT] r [r ...]", "frees regions: how many were there; with `STRICT` one that is gone is an error", free::vfree)
+        Command::new(Region, "VFREE", -2, "[STRICT] r [r ...]", "frees regions: how many were there; with `STRICT` one that is gone is an error", resumes!(free::vfree, Free))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, -1, "RM delete"))
             .walked()
             .errors("PERM INVAL BUSY NOENT"),
-        Command::new(Connection, "PING", -1, "[message]", "answers PONG, or the message", session::ping)
+        Command::new(Connection, "PING", -1, "[message]", "answers PONG, or the message", resumes!(connection::ping, Walk))
             .flags(FAST, CONNECTION)
             .tips(ALL_SHARDS)
             .light(),
-        Command::new(Key, "GET", 2, "key", "the bytes of a region, or null", keys::get)
+        Command::new(Key, "GET", 2, "key", "the bytes of a region, or null", waits!(keys::get))
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light()
             .errors("FAULT LIMIT")
             .hint(", use GETRANGE"),
-        Command::new(Key, "SET", -3, "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|KEEPTTL]", "a new region that holds the value; the old one is freed; with `GET` the reply is the old value", keys::set)
+        Command::new(Key, "SET", -3, "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|KEEPTTL]", "a new region that holds the value; the old one is freed; with `GET` the reply is the old value", answers!(keys::set))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW access update variable_flags"))
             .errors("OOM"),
-        Command::new(Region, "VREAD", 4, "r offset length", "reads bytes, inside the requested size", bytes::vread)
+        Command::new(Region, "VREAD", 4, "r offset length", "reads bytes, inside the requested size", waits!(bytes::vread))
             .flags(READONLY | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RO access"))
             .light()
             .errors("FAULT RANGE LIMIT NOENT PERM BUSY"),
-        Command::new(Region, "VWRITE", 4, "r offset data", "writes bytes, inside the requested size: how many", bytes::vwrite)
+        Command::new(Region, "VWRITE", 4, "r offset data", "writes bytes, inside the requested size: how many", waits!(bytes::vwrite))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .light()
             .errors("FAULT RANGE LIMIT NOENT PERM BUSY"),
-        Command::new(Region, "VZALLOC", -2, "size [options of VMALLOC]", "the same as VMALLOC: every region is zeroed", allocate::vmalloc)
+        Command::new(Region, "VZALLOC", -2, "size [options of VMALLOC]", "the same as VMALLOC: every region is zeroed", begins!(allocate::vmalloc, Allocate))
             .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
             .keys(Keys::named(2))
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA EXISTS"),
-        Command::new(Region, "VMALLOC_NODE", -3, "size node [options of VMALLOC]", "the same with the node's frames first", allocate::vmalloc_node)
+        Command::new(Region, "VMALLOC_NODE", -3, "size node [options of VMALLOC]", "the same with the node's frames first", begins!(allocate::vmalloc_node, Allocate))
             .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
             .keys(Keys::named(3))
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA EXISTS"),
-        Command::new(Region, "VMALLOCN", -3, "count size [options of VMALLOC] [PARTIAL]", "allocates up to 1024 regions, all or none: ids; with `PARTIAL` those that fitted", batch::vmallocn)
+        Command::new(Region, "VMALLOCN", -3, "count size [options of VMALLOC] [PARTIAL]", "allocates up to 1024 regions, all or none: ids; with `PARTIAL` those that fitted", begins!(batch::vmallocn, Batch))
             .flags(WRITE | DENYOOM, 0)
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA"),
-        Command::new(Region, "VREALLOC", -3, "r size [MOVE|NOMOVE|COPY] [ZERO]", "resizes a region, what is added is zeroed: id, address, mapped bytes, and same, shrunk, grown, moved or copied; size 0 frees it and answers null", resize::vrealloc)
+        Command::new(Region, "VREALLOC", -3, "r size [MOVE|NOMOVE|COPY] [ZERO]", "resizes a region, what is added is zeroed: id, address, mapped bytes, and same, shrunk, grown, moved or copied; size 0 frees it and answers null", begins!(resize::vrealloc, Resize))
             .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .errors("NOENT PERM INVAL TOOBIG NOMEM NOVA QUOTA BUSY"),
-        Command::new(Region, "VFREEALL", 1, "", "frees this connection's regions without a name: how many", batch::vfreeall)
+        Command::new(Region, "VFREEALL", 1, "", "frees this connection's regions without a name: how many", begins!(batch::vfreeall, FreeAll))
             .flags(WRITE, 0),
-        Command::new(Region, "VFILL", 5, "r offset length byte", "sets bytes, in slices: how many", fill::vfill)
+        Command::new(Region, "VFILL", 5, "r offset length byte", "sets bytes, in slices: how many", begins!(fill::vfill, Sweep))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .light()
             .errors("FAULT RANGE NOENT PERM BUSY INVAL"),
-        Command::new(Region, "VSUM", -2, "r [offset length]", "CRC-64 (that of xz) of bytes, in slices: hexadecimal", fill::vsum)
+        Command::new(Region, "VSUM", -2, "r [offset length]", "CRC-64 (that of xz) of bytes, in slices: hexadecimal", begins!(fill::vsum, Sweep))
             .flags(READONLY | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RO access"))
             .light()
             .errors("FAULT RANGE NOENT PERM BUSY INVAL"),
-        Command::new(Region, "VPROT", 3, "r ro|rw|rx|none", "changes rights; answered when every CPU obeys", protect::vprot)
+        Command::new(Region, "VPROT", 3, "r ro|rw|rx|none", "changes rights; answered when every CPU obeys", begins!(protect::vprot, Protect))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .errors("WXVIOLATION NOENT PERM INVAL BUSY"),
-        Command::new(Region, "VLEASE", 3, "r ms|PERSIST", "ends a region by itself after so many milliseconds, or never", lease::vlease)
+        Command::new(Region, "VLEASE", 3, "r ms|PERSIST", "ends a region by itself after so many milliseconds, or never", answers!(lease::vlease))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .errors("NOENT PERM INVAL QUOTA BUSY"),
-        Command::new(Region, "VINFO", 2, "r", "all that is known of a region", report::vinfo)
+        Command::new(Region, "VINFO", 2, "r", "all that is known of a region", answers!(report::vinfo))
             .flags(READONLY | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RO"))
             .light()
             .errors("NOENT BUSY"),
-        Command::new(Report, "VLIST", -1, "[CURSOR c] [COUNT n] [OWNER o] [STATE busy|lazy|all]", "regions by address, then what waits for a flush: the next cursor (0 is the end), and rows of id, caller, address, mapped and requested bytes, protection, state", report::vlist)
+        Command::new(Report, "VLIST", -1, "[CURSOR c] [COUNT n] [OWNER o] [STATE busy|lazy|all]", "regions by address, then what waits for a flush: the next cursor (0 is the end), and rows of id, caller, address, mapped and requested bytes, protection, state", answers!(report::vlist))
             .flags(READONLY, 0)
             .tips(CHANGES)
             .errors("INVAL LIMIT")
             .hint(", use a smaller COUNT"),
-        Command::new(Report, "VMALLOCINFO", -1, "[EXT]", "all regions in the format of `/proc/vmallocinfo`; with `EXT` id, owner, requested bytes and rights behind it", report::vmallocinfo)
+        Command::new(Report, "VMALLOCINFO", -1, "[EXT]", "all regions in the format of `/proc/vmallocinfo`; with `EXT` id, owner, requested bytes and rights behind it", answers!(report::vmallocinfo))
             .flags(READONLY, 0)
             .tips(CHANGES)
             .errors("LIMIT")
             .hint(", use VLIST"),
-        Command::new(Report, "VPTE", -2, "r [offset pages]", "page-table entries of a region: address, level, frame, flags", entries::vpte)
+        Command::new(Report, "VPTE", -2, "r [offset pages]", "page-table entries of a region: address, level, frame, flags", answers!(page_tables::vpte))
             .flags(READONLY | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RO"))
             .errors("NOENT PERM RANGE LIMIT BUSY")
             .hint(", use offset and pages"),
-        Command::new(Report, "VWALK", 2, "address", "the entry at each of four levels", entries::vwalk)
+        Command::new(Report, "VWALK", 2, "address", "the entry at each of four levels", answers!(page_tables::vwalk))
             .flags(READONLY, 0)
             .errors("INVAL"),
-        Command::new(Report, "VPROBE", 3, "address r|w|x", "tries a real access: ok, or the fault and whose it is", probe::vprobe)
+        Command::new(Report, "VPROBE", 3, "address r|w|x", "tries a real access: ok, or the fault and whose it is", answers!(probe::vprobe))
             .flags(READONLY, 0)
             .errors("INVAL"),
-        Command::new(Report, "VCHECK", -1, "[FULL]", "audits every structure against the others; with `FULL` nothing else is served meanwhile", audit::vcheck)
+        Command::new(Report, "VCHECK", -1, "[FULL]", "audits every structure against the others; with `FULL` nothing else is served meanwhile", begins!(audit::vcheck, Audit))
             .flags(READONLY | ADMIN, 0)
             .errors("VIOLATION"),
-        Command::new(Report, "VPURGE", -1, "[SYNC]", "flushes and releases what was freed: areas, pages with guards, none, pages or full; with `SYNC` also what is kept for speed", audit::vpurge)
+        Command::new(Report, "VPURGE", -1, "[SYNC]", "flushes and releases what was freed: areas, pages with guards, none, pages or full; with `SYNC` also what is kept for speed", begins!(audit::vpurge, Purge))
             .flags(ADMIN, 0),
-        Command::new(Report, "VBENCH", -2, "all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]", "runs workloads of Linux's `test_vmalloc` on n CPUs, at most 10 s; nothing else is served meanwhile", bench::vbench)
+        Command::new(Report, "VBENCH", -2, "all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]", "runs workloads of Linux's `test_vmalloc` on n CPUs, at most 10 s; nothing else is served meanwhile", waits!(bench::vbench))
             .flags(ADMIN, 0)
             .tips(CHANGES)
             .errors("INVAL BUSY"),
-        Command::new(Report, "VINJECT", 3, "region|area|frame|table n", "makes the n-th such reservation from now fail; 0 takes that back", inject::vinject)
+        Command::new(Report, "VINJECT", 3, "region|area|frame|table n", "makes the n-th such reservation from now fail; 0 takes that back", answers!(inject::vinject))
             .flags(ADMIN, 0)
             .light()
             .errors("INVAL"),
-        Command::new(Report, "VQUOTA", -1, "[GET|SET REGIONS|BYTES|NAMED n ...]", "limits and use: of this connection, and of all named regions", quota::vquota)
+        Command::new(Report, "VQUOTA", -1, "[GET|SET REGIONS|BYTES|NAMED n ...]", "limits and use: of this connection, and of all named regions", answers!(quota::vquota))
             .flags(ADMIN, 0)
             .light()
             .errors("INVAL"),
-        Command::new(Report, "VSTATS", -1, "[section]", "every counter", counters::vstats)
+        Command::new(Report, "VSTATS", -1, "[section]", "every counter", answers!(stats::vstats))
             .flags(LOADING | STALE, 0)
             .tips(CHANGES)
             .light()
             .errors("INVAL"),
-        Command::new(Key, "SETNX", 3, "key value", "as SET with `NX`: 1, or 0 where the key is there", keys::setnx)
+        Command::new(Key, "SETNX", 3, "key value", "as SET with `NX`: 1, or 0 where the key is there", answers!(keys::setnx))
             .flags(WRITE | DENYOOM | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "OW insert"))
             .errors("OOM"),
-        Command::new(Key, "SETEX", 4, "key seconds value", "as SET with `EX`", keys::setex)
+        Command::new(Key, "SETEX", 4, "key seconds value", "as SET with `EX`", answers!(keys::setex))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, 1, 1, "OW update"))
             .errors("OOM"),
-        Command::new(Key, "PSETEX", 4, "key milliseconds value", "as SET with `PX`", keys::psetex)
+        Command::new(Key, "PSETEX", 4, "key milliseconds value", "as SET with `PX`", answers!(keys::psetex))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, 1, 1, "OW update"))
             .errors("OOM"),
-        Command::new(Key, "GETSET", 3, "key value", "as SET with `GET`", keys::getset)
+        Command::new(Key, "GETSET", 3, "key value", "as SET with `GET`", answers!(keys::getset))
             .flags(WRITE | DENYOOM | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW access update"))
             .errors("OOM"),
-        Command::new(Key, "GETDEL", 2, "key", "the bytes of a region, which is then freed, or null", keys::getdel)
+        Command::new(Key, "GETDEL", 2, "key", "the bytes of a region, which is then freed, or null", answers!(keys::getdel))
             .flags(WRITE | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW access delete"))
             .errors("FAULT LIMIT"),
-        Command::new(Key, "MGET", -2, "key [key ...]", "the bytes of regions, or nulls", keys::mget)
+        Command::new(Key, "MGET", -2, "key [key ...]", "the bytes of regions, or nulls", resumes!(keys::mget, Walk))
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, -1, 1, "RO access"))
             .tips("request_policy:multi_shard")
@@ -171,174 +179,174 @@ impl<M: Machine + 'static> Commands<M> {
             .light()
             .errors("FAULT LIMIT")
             .hint(", use GET"),
-        Command::new(Key, "MSET", -3, "key value [key value ...]", "SET of several keys, all or none", keys::mset)
+        Command::new(Key, "MSET", -3, "key value [key value ...]", "SET of several keys, all or none", resumes!(keys::mset, SetAll))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, -1, 2, "OW update"))
             .tips("request_policy:multi_shard response_policy:all_succeeded")
             .walked()
             .errors("OOM"),
-        Command::new(Key, "MSETNX", -3, "key value [key value ...]", "the same where none of the keys is there: 1, or 0", keys::msetnx)
+        Command::new(Key, "MSETNX", -3, "key value [key value ...]", "the same where none of the keys is there: 1, or 0", resumes!(keys::msetnx, SetAll))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, -1, 2, "OW insert"))
             .tips("request_policy:multi_shard response_policy:agg_min")
             .walked()
             .errors("OOM"),
-        Command::new(Key, "FLUSHDB", -1, "[ASYNC|SYNC]", "frees every region that has a name, in slices; regions without one stay", keys::flush)
+        Command::new(Key, "FLUSHDB", -1, "[ASYNC|SYNC]", "frees every region that has a name, in slices; regions without one stay", resumes!(keys::flush, Names))
             .flags(WRITE, KEYSPACE | DANGEROUS)
             .tips(ALL_SHARDS),
-        Command::new(Key, "FLUSHALL", -1, "[ASYNC|SYNC]", "the same", keys::flush)
+        Command::new(Key, "FLUSHALL", -1, "[ASYNC|SYNC]", "the same", resumes!(keys::flush, Names))
             .flags(WRITE, KEYSPACE | DANGEROUS)
             .tips(ALL_SHARDS),
-        Command::new(Key, "DEL", -2, "key [key ...]", "frees regions by name: how many were there", keys::del)
+        Command::new(Key, "DEL", -2, "key [key ...]", "frees regions by name: how many were there", resumes!(keys::del, Walk))
             .flags(WRITE, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RM delete"))
             .walked()
             .tips(SUM),
-        Command::new(Key, "UNLINK", -2, "key [key ...]", "the same", keys::del)
+        Command::new(Key, "UNLINK", -2, "key [key ...]", "the same", resumes!(keys::del, Walk))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RM delete"))
             .walked()
             .tips(SUM),
-        Command::new(Key, "GETRANGE", 4, "key start end", "a part of the bytes, both ends counted in; negative numbers from the end", keys::getrange)
+        Command::new(Key, "GETRANGE", 4, "key start end", "a part of the bytes, both ends counted in; negative numbers from the end", waits!(keys::getrange))
             .flags(READONLY, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light()
             .errors("FAULT LIMIT")
             .hint(", use a smaller range"),
-        Command::new(Key, "SETRANGE", 4, "key offset value", "writes, and grows what is too small: how long it is", keys::setrange)
+        Command::new(Key, "SETRANGE", 4, "key offset value", "writes, and grows what is too small: how long it is", resumes!(keys::setrange, Write))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM FAULT"),
-        Command::new(Key, "APPEND", 3, "key value", "writes at the end: how long it is", keys::append)
+        Command::new(Key, "APPEND", 3, "key value", "writes at the end: how long it is", resumes!(keys::append, Write))
             .flags(WRITE | DENYOOM | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW insert"))
             .errors("OOM FAULT"),
-        Command::new(Key, "STRLEN", 2, "key", "requested bytes, 0 where there is none", keys::strlen)
+        Command::new(Key, "STRLEN", 2, "key", "requested bytes, 0 where there is none", answers!(keys::strlen))
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO"))
             .light(),
-        Command::new(Key, "EXISTS", -2, "key [key ...]", "how many are there", keys::exists)
+        Command::new(Key, "EXISTS", -2, "key [key ...]", "how many are there", resumes!(keys::exists, Walk))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RO"))
             .tips(SUM)
             .walked()
             .light(),
-        Command::new(Key, "TYPE", 2, "key", "string or none", keys::kind)
+        Command::new(Key, "TYPE", 2, "key", "string or none", answers!(keys::kind))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO"))
             .light(),
-        Command::new(Key, "SCAN", -2, "cursor [MATCH pattern] [COUNT n] [TYPE string]", "names, a page at a time", keys::scan)
+        Command::new(Key, "SCAN", -2, "cursor [MATCH pattern] [COUNT n] [TYPE string]", "names, a page at a time", answers!(keys::scan))
             .flags(READONLY, KEYSPACE)
             .tips("nondeterministic_output request_policy:special")
             .light(),
-        Command::new(Key, "KEYS", 2, "pattern", "all names that match; where that takes too long for one turn, an error", keys::keys)
+        Command::new(Key, "KEYS", 2, "pattern", "all names that match; where that takes too long for one turn, an error", answers!(keys::keys))
             .flags(READONLY, KEYSPACE | DANGEROUS)
             .tips("request_policy:all_shards nondeterministic_output_order")
             .light()
             .errors("LIMIT")
             .hint(", use SCAN"),
-        Command::new(Key, "DBSIZE", 1, "", "regions with a name", info::dbsize)
+        Command::new(Key, "DBSIZE", 1, "", "regions with a name", answers!(info::dbsize))
             .flags(READONLY | FAST, KEYSPACE)
             .tips("request_policy:all_shards response_policy:agg_sum")
             .light(),
-        Command::new(Key, "MEMORY", -2, "subcommand", "memory of keys", command::help)
-            .subcommands(Self::MEMORY)
+        Command::new(Key, "MEMORY", -2, "subcommand", "memory of keys", answers!(introspect::help))
+            .subcommands(Subcommands::MEMORY)
             .light(),
-        Command::new(Key, "EXPIRE", -3, "key seconds [NX|XX|GT|LT]", "frees a region by itself after that: 1, or 0 where there is none or the condition does not hold", lease::expire)
+        Command::new(Key, "EXPIRE", -3, "key seconds [NX|XX|GT|LT]", "frees a region by itself after that: 1, or 0 where there is none or the condition does not hold", answers!(lease::expire))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM"),
-        Command::new(Key, "PEXPIRE", -3, "key milliseconds [NX|XX|GT|LT]", "the same in milliseconds", lease::pexpire)
+        Command::new(Key, "PEXPIRE", -3, "key milliseconds [NX|XX|GT|LT]", "the same in milliseconds", answers!(lease::pexpire))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM"),
-        Command::new(Key, "EXPIREAT", -3, "key unix-seconds [NX|XX|GT|LT]", "the same at a time of day", lease::expireat)
+        Command::new(Key, "EXPIREAT", -3, "key unix-seconds [NX|XX|GT|LT]", "the same at a time of day", answers!(lease::expireat))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM"),
-        Command::new(Key, "PEXPIREAT", -3, "key unix-milliseconds [NX|XX|GT|LT]", "the same in milliseconds", lease::pexpireat)
+        Command::new(Key, "PEXPIREAT", -3, "key unix-milliseconds [NX|XX|GT|LT]", "the same in milliseconds", answers!(lease::pexpireat))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM"),
-        Command::new(Key, "PERSIST", 2, "key", "takes the lease away: 1, or 0 where there is none", lease::persist)
+        Command::new(Key, "PERSIST", 2, "key", "takes the lease away: 1, or 0 where there is none", answers!(lease::persist))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .light(),
-        Command::new(Key, "TTL", 2, "key", "seconds of the lease, -1 without one, -2 without a key", lease::ttl)
+        Command::new(Key, "TTL", 2, "key", "seconds of the lease, -1 without one, -2 without a key", answers!(lease::ttl))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .tips(CHANGES)
             .light(),
-        Command::new(Key, "PTTL", 2, "key", "the same in milliseconds", lease::pttl)
+        Command::new(Key, "PTTL", 2, "key", "the same in milliseconds", answers!(lease::pttl))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .tips(CHANGES)
             .light(),
-        Command::new(Key, "EXPIRETIME", 2, "key", "seconds since 1970 at which the lease ends, -1 without one, -2 without a key", lease::expiretime)
+        Command::new(Key, "EXPIRETIME", 2, "key", "seconds since 1970 at which the lease ends, -1 without one, -2 without a key", answers!(lease::expiretime))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light(),
-        Command::new(Key, "PEXPIRETIME", 2, "key", "the same in milliseconds", lease::pexpiretime)
+        Command::new(Key, "PEXPIRETIME", 2, "key", "the same in milliseconds", answers!(lease::pexpiretime))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light(),
-        Command::new(Report, "TIME", 1, "", "the time of day: seconds since 1970, and microseconds", lease::time)
+        Command::new(Report, "TIME", 1, "", "the time of day: seconds since 1970, and microseconds", answers!(time::time))
             .flags(LOADING | STALE | FAST, 0)
             .tips(CHANGES)
             .light(),
-        Command::new(Report, "INFO", -1, "[section ...]", "counters as Redis prints them", info::info)
+        Command::new(Report, "INFO", -1, "[section ...]", "counters as Redis prints them", answers!(info::info))
             .flags(LOADING | STALE, DANGEROUS)
             .tips("nondeterministic_output request_policy:all_shards response_policy:special")
             .light(),
-        Command::new(Report, "CONFIG", -2, "subcommand", "settings as booted: none can be changed; counters of the traffic from 0", command::help)
-            .subcommands(Self::CONFIG)
+        Command::new(Report, "CONFIG", -2, "subcommand", "settings as booted: none can be changed; counters of the traffic from 0", answers!(introspect::help))
+            .subcommands(Subcommands::CONFIG)
             .light(),
-        Command::new(Report, "SHUTDOWN", -1, "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]", "closes all connections and powers the machine off; `SAVE` needs `FORCE`, because nothing can be saved", shutdown::shutdown)
+        Command::new(Report, "SHUTDOWN", -1, "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]", "closes all connections and powers the machine off; `SAVE` needs `FORCE`, because nothing can be saved", answers!(shutdown::shutdown))
             .flags(ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY, 0)
             .light(),
-        Command::new(Report, "COMMAND", -1, "[subcommand]", "this table", command::command)
+        Command::new(Report, "COMMAND", -1, "[subcommand]", "this table", answers!(introspect::command))
             .flags(LOADING | STALE, CONNECTION)
             .tips("nondeterministic_output_order")
-            .subcommands(Self::COMMAND)
+            .subcommands(Subcommands::COMMAND)
             .light(),
-        Command::new(Connection, "HELLO", -1, "[2|3 [AUTH default password] [SETNAME name]]", "greets, and chooses the protocol", session::hello)
+        Command::new(Connection, "HELLO", -1, "[2|3 [AUTH default password] [SETNAME name]]", "greets, and chooses the protocol", answers!(connection::hello))
             .flags(ANYBODY, CONNECTION)
             .light()
             .errors("NOPROTO WRONGPASS"),
-        Command::new(Connection, "AUTH", -2, "[default] password", "says the password that `requirepass` has set", auth::auth)
+        Command::new(Connection, "AUTH", -2, "[default] password", "says the password that `requirepass` has set", answers!(auth::auth))
             .flags(ANYBODY, CONNECTION)
             .light()
             .errors("WRONGPASS"),
-        Command::new(Connection, "CLIENT", -2, "subcommand", "connections", command::help)
-            .subcommands(Self::CLIENT)
+        Command::new(Connection, "CLIENT", -2, "subcommand", "connections", answers!(introspect::help))
+            .subcommands(Subcommands::CLIENT)
             .light(),
-        Command::new(Connection, "ECHO", 2, "message", "answers the message", session::echo)
+        Command::new(Connection, "ECHO", 2, "message", "answers the message", resumes!(connection::echo, Walk))
             .flags(LOADING | STALE | FAST, CONNECTION)
             .light(),
-        Command::new(Connection, "SELECT", 2, "index", "accepts database 0", session::select)
+        Command::new(Connection, "SELECT", 2, "index", "accepts database 0", answers!(connection::select))
             .flags(LOADING | STALE | FAST, CONNECTION)
             .light(),
-        Command::new(Connection, "RESET", 1, "", "as a new connection, which keeps its regions", session::reset)
+        Command::new(Connection, "RESET", 1, "", "as a new connection, which keeps its regions", answers!(connection::reset))
             .flags(ANYBODY, CONNECTION)
             .light(),
-        Command::new(Connection, "QUIT", -1, "", "closes the connection", session::quit)
+        Command::new(Connection, "QUIT", -1, "", "closes the connection", answers!(connection::quit))
             .flags(ANYBODY, CONNECTION)
             .light(),
-        Command::new(Transaction, "MULTI", 1, "", "queues the requests that follow, until `EXEC`", transaction::multi)
+        Command::new(Transaction, "MULTI", 1, "", "queues the requests that follow, until `EXEC`", answers!(transaction::multi))
             .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
             .light(),
-        Command::new(Transaction, "EXEC", 1, "", "serves the queued requests without others in between: their replies, or null where a watched key has changed", transaction::exec)
+        Command::new(Transaction, "EXEC", 1, "", "serves the queued requests without others in between: their replies, or null where a watched key has changed", waits!(transaction::exec))
             .flags(NOSCRIPT | LOADING | STALE | SKIP_SLOWLOG, TRANSACTION)
             .errors("EXECABORT"),
-        Command::new(Transaction, "DISCARD", 1, "", "forgets the queued requests", transaction::discard)
+        Command::new(Transaction, "DISCARD", 1, "", "forgets the queued requests", answers!(transaction::discard))
             .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
             .light(),
-        Command::new(Transaction, "WATCH", -2, "key [key ...]", "makes the next `EXEC` fail if one of the keys changes before it", watch::watch)
+        Command::new(Transaction, "WATCH", -2, "key [key ...]", "makes the next `EXEC` fail if one of the keys changes before it", answers!(watch::watch))
             .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
             .keys(Keys::fixed(1, -1, 1, "RO"))
             .errors("LIMIT")
             .light(),
-        Command::new(Transaction, "UNWATCH", 1, "", "watches no key any more", watch::unwatch)
+        Command::new(Transaction, "UNWATCH", 1, "", "watches no key any more", answers!(watch::unwatch))
             .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
             .light(),
     ];

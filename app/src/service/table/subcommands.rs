@@ -1,11 +1,15 @@
 //! Every subcommand, by its command.
 
+use core::marker::PhantomData;
+
 use vmalloc::Machine;
 
-use super::Group::{Connection, Key, Report};
-use super::flags::{ADMIN, CONNECTION, LOADING, NOSCRIPT, READONLY, STALE};
-use super::{Command, Commands, Keys};
-use crate::service::{client, command, config, keys};
+use super::command::Command;
+use super::handler::answers;
+use crate::service::catalog::Group::{Connection, Key, Report};
+use crate::service::catalog::flags::{ADMIN, CONNECTION, LOADING, NOSCRIPT, READONLY, STALE};
+use crate::service::catalog::keys::Keys;
+use crate::service::command::{client, config, introspect, keys};
 
 /// Flags of what is served at any time.
 const ANY_TIME: u32 = LOADING | STALE;
@@ -18,53 +22,63 @@ const CHANGES: &str = "nondeterministic_output";
 const ANY_ORDER: &str = "nondeterministic_output_order";
 const ALL_NODES: &str = "request_policy:all_nodes response_policy:all_succeeded";
 
-impl<M: Machine + 'static> Commands<M> {
+/// The subcommands, for one kind of machine.
+pub(super) struct Subcommands<M>(PhantomData<M>);
+
+impl<M: Machine + 'static> Subcommands<M> {
     pub(super) const CLIENT: &'static [Command<M>] = &[
-        Command::new(Connection, "CLIENT|ID", 2, "", "the number of this connection", client::id)
+        Command::new(Connection, "CLIENT|ID", 2, "", "the number of this connection", answers!(client::id))
             .light()
             .flags(OWN, CONNECTION),
-        Command::new(Connection, "CLIENT|GETNAME", 2, "", "its name, or null", client::getname)
+        Command::new(Connection, "CLIENT|GETNAME", 2, "", "its name, or null", answers!(client::getname))
             .light()
             .flags(OWN, CONNECTION),
-        Command::new(Connection, "CLIENT|SETNAME", 3, "name", "names this connection, with at most 512 bytes", client::setname)
+        Command::new(Connection, "CLIENT|SETNAME", 3, "name", "names this connection, with at most 512 bytes", answers!(client::setname))
             .light()
             .flags(OWN, CONNECTION),
-        Command::new(Connection, "CLIENT|SETINFO", 4, "LIB-NAME name|LIB-VER version", "notes the library that the client uses, as Redis 7.2 does", client::setinfo)
+        Command::new(Connection, "CLIENT|SETINFO", 4, "LIB-NAME name|LIB-VER version", "notes the library that the client uses, as Redis 7.2 does", answers!(client::setinfo))
             .light()
             .flags(OWN, CONNECTION),
-        Command::new(Connection, "CLIENT|INFO", 2, "", "this connection's line of CLIENT LIST", client::info)
+        Command::new(Connection, "CLIENT|INFO", 2, "", "this connection's line of CLIENT LIST", answers!(client::info))
             .light()
             .flags(OWN, CONNECTION)
             .tips(CHANGES),
-        Command::new(Connection, "CLIENT|LIST", -2, "[TYPE normal|master|replica|pubsub] [ID number [number ...]]", "a line for each connection", client::list)
+        Command::new(Connection, "CLIENT|LIST", -2, "[TYPE normal|master|replica|pubsub] [ID number [number ...]]", "a line for each connection", answers!(client::list))
             .light()
             .flags(OTHERS, CONNECTION)
             .tips(CHANGES),
-        Command::new(Connection, "CLIENT|KILL", -3, "ip:port | [ID number] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER name] [SKIPME yes|no]", "closes connections: how many", client::kill)
+        Command::new(Connection, "CLIENT|KILL", -3, "ip:port | [ID number] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER name] [SKIPME yes|no]", "closes connections: how many", answers!(client::kill))
             .light()
             .flags(OTHERS, CONNECTION),
-        Command::new(Connection, "CLIENT|NO-EVICT", 3, "ON|OFF", "notes the wish; connections are never evicted", client::no_evict)
+        Command::new(Connection, "CLIENT|NO-EVICT", 3, "ON|OFF", "notes the wish; connections are never evicted", answers!(client::no_evict))
             .light()
             .flags(OTHERS, CONNECTION),
-        Command::new(Connection, "CLIENT|REPLY", 3, "ON|OFF|SKIP", "which replies are sent", client::reply)
+        Command::new(Connection, "CLIENT|REPLY", 3, "ON|OFF|SKIP", "which replies are sent", answers!(client::reply))
             .light()
             .flags(OWN, CONNECTION),
-        Command::new(Connection, "CLIENT|HELP", 2, "", "these lines", command::help)
+        Command::new(Connection, "CLIENT|HELP", 2, "", "these lines", answers!(introspect::help))
             .light()
             .flags(ANY_TIME, CONNECTION),
     ];
 
     pub(super) const COMMAND: &'static [Command<M>] = &[
-        Command::new(Report, "COMMAND|COUNT", 2, "", "how many commands there are", command::count)
-            .light()
-            .flags(ANY_TIME, CONNECTION),
+        Command::new(
+            Report,
+            "COMMAND|COUNT",
+            2,
+            "",
+            "how many commands there are",
+            answers!(introspect::count),
+        )
+        .light()
+        .flags(ANY_TIME, CONNECTION),
         Command::new(
             Report,
             "COMMAND|LIST",
             -2,
             "[FILTERBY MODULE name|ACLCAT category|PATTERN pattern]",
             "names of commands and subcommands",
-            command::list,
+            answers!(introspect::list),
         )
         .light()
         .flags(ANY_TIME, CONNECTION)
@@ -75,7 +89,7 @@ impl<M: Machine + 'static> Commands<M> {
             -2,
             "[name ...]",
             "arity, flags, keys and categories of commands",
-            command::info,
+            answers!(introspect::info),
         )
         .light()
         .flags(ANY_TIME, CONNECTION)
@@ -86,7 +100,7 @@ impl<M: Machine + 'static> Commands<M> {
             -2,
             "[name ...]",
             "summaries and arguments of commands",
-            command::docs,
+            answers!(introspect::docs),
         )
         .light()
         .flags(ANY_TIME, CONNECTION)
@@ -97,7 +111,7 @@ impl<M: Machine + 'static> Commands<M> {
             -4,
             "command argument [argument ...]",
             "the keys of a request",
-            command::getkeys,
+            answers!(introspect::getkeys),
         )
         .light()
         .flags(ANY_TIME, CONNECTION),
@@ -107,11 +121,11 @@ impl<M: Machine + 'static> Commands<M> {
             -4,
             "command argument [argument ...]",
             "the keys of a request, and how it uses each",
-            command::getkeysandflags,
+            answers!(introspect::getkeysandflags),
         )
         .light()
         .flags(ANY_TIME, CONNECTION),
-        Command::new(Report, "COMMAND|HELP", 2, "", "these lines", command::help)
+        Command::new(Report, "COMMAND|HELP", 2, "", "these lines", answers!(introspect::help))
             .light()
             .flags(ANY_TIME, CONNECTION),
     ];
@@ -123,7 +137,7 @@ impl<M: Machine + 'static> Commands<M> {
             -3,
             "pattern [pattern ...]",
             "settings whose names match",
-            config::get,
+            answers!(config::get),
         )
         .light()
         .flags(OTHERS, 0),
@@ -133,7 +147,7 @@ impl<M: Machine + 'static> Commands<M> {
             -4,
             "name value [name value ...]",
             "refused: settings are those of the kernel command line",
-            config::set,
+            answers!(config::set),
         )
         .light()
         .flags(OTHERS, 0)
@@ -144,14 +158,21 @@ impl<M: Machine + 'static> Commands<M> {
             2,
             "",
             "counts the traffic from 0 again",
-            config::resetstat,
+            answers!(config::resetstat),
         )
         .light()
         .flags(OTHERS, 0),
-        Command::new(Report, "CONFIG|REWRITE", 2, "", "refused: there is no file", config::rewrite)
-            .light()
-            .flags(OTHERS, 0),
-        Command::new(Report, "CONFIG|HELP", 2, "", "these lines", command::help)
+        Command::new(
+            Report,
+            "CONFIG|REWRITE",
+            2,
+            "",
+            "refused: there is no file",
+            answers!(config::rewrite),
+        )
+        .light()
+        .flags(OTHERS, 0),
+        Command::new(Report, "CONFIG|HELP", 2, "", "these lines", answers!(introspect::help))
             .light()
             .flags(ANY_TIME, 0),
     ];
@@ -163,13 +184,13 @@ impl<M: Machine + 'static> Commands<M> {
             -3,
             "key [SAMPLES count]",
             "bytes of pages, guard and entries",
-            keys::memory_usage,
+            answers!(keys::memory_usage),
         )
         .light()
         .flags(READONLY, 0)
         .keys(Keys::fixed(2, 2, 1, "RO"))
         .errors("BUSY"),
-        Command::new(Key, "MEMORY|HELP", 2, "", "these lines", command::help)
+        Command::new(Key, "MEMORY|HELP", 2, "", "these lines", answers!(introspect::help))
             .light()
             .flags(ANY_TIME, 0),
     ];

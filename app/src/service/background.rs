@@ -1,0 +1,75 @@
+//! Operations on APs that no session waits for.
+
+use vmalloc::{Machine, RegionId};
+
+use super::parts::Parts;
+use super::workers::{Completion, Cost, Operation, Placement};
+
+/// Frames that are cleared in one operation.
+const FILL_FRAMES: u64 = 256;
+/// The most cleared frames that are kept: 16 MiB, or this part of all.
+const FILLED_FRAMES_MAX: u64 = 4096;
+const FILLED_PART: u64 = 64;
+
+/// Returns whether a region is better freed by an AP.
+pub(super) fn is_freed_by_ap<M: Machine>(parts: &Parts<M>, id: RegionId) -> bool {
+    let info = parts.store.vm.info(id);
+    info.is_ok_and(|info| {
+        parts.workers.place(Cost::Unmap(info.range.count().get())) == Placement::Ap
+    })
+}
+
+/// Has an AP free a region that no client uses any more. Returns whether an AP was free for it.
+///
+/// The region is forgotten at once: its slot may be another region's from now on.
+pub(super) fn free<M: Machine>(parts: &mut Parts<M>, id: RegionId) -> bool {
+    if parts.background.freeing.is_some() {
+        return false;
+    }
+    let operation = Operation::Free(id);
+    let Some(ticket) = parts.workers.submit_in_background(parts.store.vm, operation) else {
+        return false;
+    };
+    parts.store.forget(id);
+    parts.background.freeing = Some((ticket, id));
+    true
+}
+
+/// Collects the completions of operations.
+pub(super) fn collect<M: Machine>(parts: &mut Parts<M>) {
+    if let Some(ticket) = parts.background.idle.take() {
+        parts.background.idle = parts.workers.poll(ticket).err();
+    }
+    if let Some((ticket, id)) = parts.background.freeing.take() {
+        match parts.workers.poll(ticket) {
+            Err(ticket) => parts.background.freeing = Some((ticket, id)),
+            Ok(Completion::Freed(result)) => parts.store.note_freed(id, result),
+            Ok(other) => unreachable!("a free completed as {other:?}"),
+        }
+    }
+}
+
+/// Uses the time while no client asks for anything: purges lazy areas, then clears frames ahead of time on an
+/// AP. Returns whether there is more to do.
+pub(super) fn run_idle<M: Machine>(parts: &mut Parts<M>) -> bool {
+    let workers = &mut parts.workers;
+    if workers.is_checking || workers.are_held() || parts.background.idle.is_some() {
+        return false;
+    }
+    let vm = parts.store.vm;
+    if workers.place(Cost::Window) == Placement::Here {
+        vm.purge();
+        return false;
+    }
+    let stats = vm.stats();
+    let filled = (stats.frames_total / FILLED_PART).min(FILLED_FRAMES_MAX);
+    let operation = if stats.pages_lazy > 0 {
+        Operation::Purge { everything: false }
+    } else if stats.frames_zeroed + FILL_FRAMES <= filled {
+        Operation::FillZeroed(FILL_FRAMES)
+    } else {
+        return false;
+    };
+    parts.background.idle = workers.submit_in_background(vm, operation);
+    true
+}

@@ -1,0 +1,206 @@
+//! The facts of every command, as plain data: what dispatch checks and what reports show.
+
+pub(super) mod flags;
+pub(super) mod keys;
+
+use core::ops::Range;
+
+use crate::resp::Arguments;
+
+use flags::Flags;
+use keys::Keys;
+
+/// What a command is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Regions, by id or name.
+    Region,
+    /// Regions with a name, as the string keys of Redis.
+    Key,
+    /// The contents of the window and its events.
+    Report,
+    /// The connection.
+    Connection,
+    /// Requests that are served together.
+    Transaction,
+}
+
+impl Group {
+    /// All of them, in the order of the table.
+    pub const ALL: [Self; 5] =
+        [Self::Region, Self::Key, Self::Report, Self::Connection, Self::Transaction];
+
+    /// As one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Region => "region",
+            Self::Key => "string",
+            Self::Report => "server",
+            Self::Connection => "connection",
+            Self::Transaction => "transactions",
+        }
+    }
+}
+
+/// The facts of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Its full name, in capitals: that of a subcommand is `COMMAND|SUBCOMMAND`.
+    pub name: &'static str,
+    /// How many arguments it takes, counted with its name; a negative number is a minimum.
+    pub arity: i32,
+    /// The subject of the command.
+    pub group: Group,
+    /// The syntax of its arguments.
+    pub syntax: &'static str,
+    /// One clause for the page of the protocol.
+    pub summary: &'static str,
+    /// The first words of its errors, beside those of every command.
+    pub errors: &'static str,
+    /// The flags and categories in `COMMAND INFO`.
+    pub(super) flags: Flags,
+    /// Where its keys are.
+    pub(super) keys: Keys,
+    /// Redis' hints for proxies.
+    pub(super) tips: &'static str,
+    /// Whether it neither allocates nor frees: it is served during an audit too.
+    pub(super) is_light: bool,
+    /// Whether any number of arguments is worked at in slices.
+    pub(super) is_walked: bool,
+    /// The alternative that the error about a reply that is too large names.
+    pub(super) hint: &'static str,
+    /// The numbers of its subcommands in the catalog: the first, and how many.
+    pub(super) subcommands: (usize, usize),
+}
+
+impl Facts {
+    pub(super) const fn new(
+        group: Group,
+        name: &'static str,
+        arity: i32,
+        syntax: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            arity,
+            group,
+            syntax,
+            summary,
+            errors: "",
+            flags: Flags::new(0, 0),
+            keys: Keys::NONE,
+            tips: "",
+            is_light: false,
+            is_walked: false,
+            hint: "",
+            subcommands: (0, 0),
+        }
+    }
+
+    /// The name of a subcommand without that of its command.
+    #[must_use]
+    pub fn last_name(&self) -> &'static str {
+        self.name.rsplit('|').next().unwrap_or(self.name)
+    }
+
+    /// Returns whether it has subcommands.
+    #[must_use]
+    pub fn has_subcommands(&self) -> bool {
+        self.subcommands.1 > 0
+    }
+
+    /// Returns whether it takes `arguments` arguments, counted with its name.
+    #[must_use]
+    pub fn takes(&self, arguments: usize) -> bool {
+        let arguments = i64::try_from(arguments).unwrap_or(i64::MAX);
+        let arity = i64::from(self.arity);
+        if arity < 0 { arguments >= -arity } else { arguments == arity }
+    }
+
+    fn is(&self, name: &[u8]) -> bool {
+        name.eq_ignore_ascii_case(self.name.as_bytes())
+    }
+}
+
+/// The meaning of the first words of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lookup {
+    /// A command or subcommand: its number in the catalog.
+    Command(usize),
+    /// A command that has no such subcommand: the number of the command.
+    NoSubcommand(usize),
+    /// An unknown command.
+    Unknown,
+}
+
+/// The facts of all commands, and behind them those of all subcommands.
+#[derive(Clone, Copy, Debug)]
+pub struct Catalog {
+    all: &'static [Facts],
+    commands: usize,
+}
+
+impl Catalog {
+    /// A catalog of facts, of which the first `commands` are commands.
+    pub(super) const fn new(all: &'static [Facts], commands: usize) -> Self {
+        Self { all, commands }
+    }
+
+    /// Everything, in the order of the numbers.
+    #[must_use]
+    pub fn all(&self) -> &'static [Facts] {
+        self.all
+    }
+
+    /// The commands, without subcommands.
+    #[must_use]
+    pub fn commands(&self) -> &'static [Facts] {
+        &self.all[..self.commands]
+    }
+
+    /// The subcommands of a command.
+    #[must_use]
+    pub fn subcommands(&self, command: &Facts) -> &'static [Facts] {
+        let (first, count) = command.subcommands;
+        &self.all[Range { start: first, end: first + count }]
+    }
+
+    /// The facts with a number, which a lookup has returned.
+    pub(super) fn at(&self, number: usize) -> &'static Facts {
+        &self.all[number]
+    }
+
+    /// Finds a command; case does not matter.
+    #[must_use]
+    pub fn find(&self, name: &[u8]) -> Option<&'static Facts> {
+        self.number(name).map(|number| self.at(number))
+    }
+
+    /// Finds the number of a command.
+    pub(super) fn number(&self, name: &[u8]) -> Option<usize> {
+        self.commands().iter().position(|command| command.is(name))
+    }
+
+    /// Finds a command or subcommand by its full name.
+    pub(super) fn find_full(&self, name: &[u8]) -> Option<&'static Facts> {
+        self.all.iter().find(|command| command.is(name))
+    }
+
+    /// Finds what a request asks for: a command, or the subcommand that its second word names.
+    pub(super) fn look_up(&self, request: Arguments<'_>) -> Lookup {
+        let Some(number) = self.number(request.get(0).unwrap_or_default()) else {
+            return Lookup::Unknown;
+        };
+        let command = self.at(number);
+        let Some(word) = request.get(1).filter(|_| command.has_subcommands()) else {
+            return Lookup::Command(number);
+        };
+        let is_it = |facts: &Facts| word.eq_ignore_ascii_case(facts.last_name().as_bytes());
+        match self.subcommands(command).iter().position(is_it) {
+            Some(at) => Lookup::Command(command.subcommands.0 + at),
+            None => Lookup::NoSubcommand(number),
+        }
+    }
+}

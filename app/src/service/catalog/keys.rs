@@ -1,0 +1,128 @@
+//! Where the keys of a command are among its arguments.
+//!
+//! String-key commands have their keys at fixed positions. Region commands take an id or `@name`,
+//! and `VMALLOC` has its name behind an option: their keys are not at fixed positions, so they are
+//! flagged `movablekeys` and clients ask `COMMAND GETKEYS`. The key is the name without the `@`.
+
+use crate::resp::Arguments;
+
+/// Where the keys are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) enum KeyPositions {
+    /// The command has no keys.
+    Nowhere,
+    /// Every `step`-th argument from `first` to `last`; a negative `last` counts from the end.
+    Fixed {
+        /// Position of the first key.
+        first: u8,
+        /// Position of the last one.
+        last: i8,
+        /// From one key to the next.
+        step: u8,
+    },
+    /// The arguments from `first` to `last` that begin with `@`.
+    Regions {
+        /// Position of the first region.
+        first: u8,
+        /// Position of the last one; a negative number counts from the end.
+        last: i8,
+    },
+    /// The argument behind the word `NAME`, among the options from `first` on.
+    Named {
+        /// Position of the first option.
+        first: u8,
+    },
+}
+
+/// Where the keys of a command are, and how it uses them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) struct Keys {
+    /// Where they are.
+    pub(in crate::service) place: KeyPositions,
+    /// How they are used, in the words of Redis' key specifications.
+    pub(in crate::service) access: &'static str,
+}
+
+impl Keys {
+    pub(in crate::service) const NONE: Self = Self { place: KeyPositions::Nowhere, access: "" };
+
+    pub(in crate::service) const fn fixed(
+        first: u8,
+        last: i8,
+        step: u8,
+        access: &'static str,
+    ) -> Self {
+        Self { place: KeyPositions::Fixed { first, last, step }, access }
+    }
+
+    pub(in crate::service) const fn regions(first: u8, last: i8, access: &'static str) -> Self {
+        Self { place: KeyPositions::Regions { first, last }, access }
+    }
+
+    pub(in crate::service) const fn named(first: u8) -> Self {
+        Self { place: KeyPositions::Named { first }, access: "OW update" }
+    }
+
+    /// Whether there can be keys.
+    pub(in crate::service) const fn can_be(self) -> bool {
+        !matches!(self.place, KeyPositions::Nowhere)
+    }
+
+    /// First, last and step as `COMMAND INFO` has them; 0 where they are not fixed.
+    pub(in crate::service) fn positions(self) -> [i64; 3] {
+        match self.place {
+            KeyPositions::Fixed { first, last, step } => [first.into(), last.into(), step.into()],
+            KeyPositions::Nowhere | KeyPositions::Regions { .. } | KeyPositions::Named { .. } => {
+                [0; 3]
+            }
+        }
+    }
+
+    /// The keys of a request whose number of arguments was checked.
+    pub(in crate::service) fn of<'a>(
+        self,
+        request: Arguments<'a>,
+    ) -> impl Iterator<Item = &'a [u8]> + Clone {
+        let (first, end, step) = self.range(request);
+        let arguments = (first..end).step_by(step).filter_map(move |at| request.get(at));
+        let are_regions = matches!(self.place, KeyPositions::Regions { .. });
+        arguments.filter_map(
+            move |argument| {
+                if are_regions { argument.strip_prefix(b"@") } else { Some(argument) }
+            },
+        )
+    }
+
+    /// The positions that can hold keys: the first, the end, and the step between two.
+    fn range(self, request: Arguments<'_>) -> (usize, usize, usize) {
+        let (first, last, step) = match self.place {
+            KeyPositions::Nowhere => return (0, 0, 1),
+            KeyPositions::Fixed { first, last, step } => (first, last, step),
+            KeyPositions::Regions { first, last } => (first, last, 1),
+            KeyPositions::Named { first } => {
+                let name = name_position(request, first.into());
+                return (name, name + 1, 1);
+            }
+        };
+        let end = match usize::try_from(last) {
+            Ok(last) => last + 1,
+            Err(_) => (request.count() + 1).saturating_sub(usize::from(last.unsigned_abs())),
+        };
+        (first.into(), end, step.into())
+    }
+}
+
+/// The position behind the last `NAME` among the options from `first` on; a name can be `NAME` too.
+/// Where there is none, the position is behind all arguments.
+fn name_position(request: Arguments<'_>, first: usize) -> usize {
+    let mut found = request.count();
+    let mut at = first;
+    while let Some(option) = request.get(at) {
+        at += 1;
+        if option.eq_ignore_ascii_case(b"NAME") {
+            found = at;
+            at += 1;
+        }
+    }
+    found
+}

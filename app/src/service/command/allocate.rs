@@ -1,0 +1,222 @@
+//! `VMALLOC`, `VZALLOC` and `VMALLOC_NODE`.
+
+use vmalloc::{Machine, RegionInfo, Request};
+
+use crate::resp::Reply;
+use crate::service::call::{Begun, Call, Step, Stepped};
+use crate::service::failure::{Failure, Word};
+use crate::service::parse::options::{self, Options};
+use crate::service::parse::size;
+use crate::service::parts::Parts;
+use crate::service::store::{CLIENT, Demand, KeptName, Publication};
+use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
+
+/// A region that is allocated or zeroed over several turns. No client may use it yet.
+#[derive(Debug)]
+pub(in crate::service) enum Allocation {
+    /// An AP allocates and zeroes the region.
+    OnAp(Ticket, Details),
+    /// The region is zeroed here, in slices: its first pages are zero already.
+    Zeroing(RegionInfo, u64, Details),
+}
+
+/// What follows when the region is zero.
+#[derive(Debug)]
+pub(in crate::service) struct Details {
+    publication: Publication<KeptName>,
+    /// The size, as the client wrote it.
+    size: Word,
+    /// Whether a lack of resources is a null.
+    soft: bool,
+}
+
+/// `VMALLOC size [ALIGN a] [ZERO|NOZERO] [NODE n] [PROT rw|ro] [NAME k [REPLACE]] [SOFT]`
+pub(in crate::service) fn vmalloc<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<Begun<Allocation>, Failure> {
+    let options = Options::parse(call.arguments.iter().skip(2))?;
+    begin(call, &options)
+}
+
+/// `VMALLOC_NODE size node [options of VMALLOC]`
+pub(in crate::service) fn vmalloc_node<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<Begun<Allocation>, Failure> {
+    let mut options = Options::parse(call.arguments.iter().skip(3))?;
+    options.node = Some(options::node(call.argument(2))?);
+    begin(call, &options)
+}
+
+fn begin<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    options: &Options<'_>,
+) -> Result<Begun<Allocation>, Failure> {
+    match allocate(call, options) {
+        Err(failure) if options.soft && failure.is_capacity() => {
+            call.reply.null_array();
+            Ok(Begun::Answered)
+        }
+        result => result,
+    }
+}
+
+fn allocate<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    options: &Options<'_>,
+) -> Result<Begun<Allocation>, Failure> {
+    let text = call.argument(1);
+    let bytes = size::parse(text).ok_or_else(|| size::invalid(text))?;
+    let publication = Publication::new(options.name, options.replace, options.lease_ms);
+    let request = call.request(bytes, options)?;
+    let (owner, pages) = (call.session.owner, request.pages().get());
+    let demand = call.parts.store.admit_region(owner, &publication, pages)?;
+
+    let placement = call.parts.workers.place(Cost::Allocate(pages));
+    if placement != Placement::Here {
+        return allocate_long(call, options, &request, &publication, placement, &demand);
+    }
+    let store = &mut call.parts.store;
+    let region =
+        store.vm.allocate(&request).map_err(|error| Failure::Allocate(error, Word::new(text)))?;
+    let info = region.info();
+    let _ = region.into_raw();
+    store.publish_new(owner, &info, &publication, demand.taken());
+    reply_region(&info, call.reply);
+    Ok(Begun::Answered)
+}
+
+/// Allocates a region that an AP zeroes, or this CPU in slices.
+#[cold]
+fn allocate_long<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    options: &Options<'_>,
+    request: &Request,
+    publication: &Publication<&[u8]>,
+    placement: Placement,
+    demand: &Demand,
+) -> Result<Begun<Allocation>, Failure> {
+    call.reserve(demand)?;
+    let Parts { store, workers, .. } = &mut *call.parts;
+    let size = Word::new(call.arguments.get(1).unwrap_or_default());
+    let details = |size| Details { publication: publication.kept(), size, soft: options.soft };
+    if placement != Placement::Sliced {
+        let operation = Operation::Allocate(request.zeroed());
+        match workers.submit(store.vm, call.session.owner.number, operation) {
+            Some(ticket) => return Ok(Begun::Pending(Allocation::OnAp(ticket, details(size)))),
+            None if placement == Placement::Ap => return Ok(Begun::Wait(None)),
+            None => {}
+        }
+    }
+    let region =
+        store.vm.allocate(request).map_err(|error| Failure::Allocate(error, size.clone()))?;
+    let info = region.info();
+    let _ = region.into_raw();
+    store.note_in_flight(store.ledger.of_place(call.session.owner.place), &info);
+    Ok(Begun::Pending(Allocation::Zeroing(info, 0, details(size))))
+}
+
+/// Tells a client of its region.
+fn reply_region(info: &RegionInfo, reply: &mut Reply<'_>) {
+    reply.array(3);
+    reply.integer(info.id.get());
+    reply.bulk_hex(info.range.address().as_u64());
+    reply.integer(info.range.count().bytes());
+}
+
+impl Allocation {
+    /// Returns whether the AP must get on first.
+    pub(in crate::service) fn is_on_ap(&self) -> bool {
+        matches!(self, Self::OnAp(..))
+    }
+
+    /// Publishes the region when it is zero.
+    pub(in crate::service) fn step<M: Machine>(
+        self,
+        step: &mut Step<'_, '_, M>,
+    ) -> Result<Stepped<Self>, Failure> {
+        match self {
+            Self::OnAp(ticket, details) => match step.parts.workers.poll(ticket) {
+                Err(ticket) => Ok(Stepped::Waiting(Self::OnAp(ticket, details))),
+                Ok(Completion::Allocated(Ok(info))) => {
+                    let store = &mut step.parts.store;
+                    store.note_in_flight(store.ledger.of_place(step.session.owner.place), &info);
+                    publish(step, &info, &details)
+                }
+                Ok(Completion::Allocated(Err(error))) => {
+                    match Failure::Allocate(error, details.size) {
+                        failure if details.soft && failure.is_capacity() => {
+                            step.reply.null_array();
+                            Ok(Stepped::Answered)
+                        }
+                        failure => Err(failure),
+                    }
+                }
+                Ok(other) => unreachable!("an allocation completed as {other:?}"),
+            },
+            Self::Zeroing(..) if !step.can_slice() => Ok(Stepped::Waiting(self)),
+            Self::Zeroing(info, done, details) => {
+                let pages = info.range.count().get();
+                let slice = step.budget.take(pages - done);
+                if let Err(failure) = step.parts.store.zero_pages(info.id, done, slice) {
+                    // The region is gone.
+                    step.parts.store.forget(info.id);
+                    return Err(failure);
+                }
+                if done + slice < pages {
+                    return Ok(Stepped::Progressed(Self::Zeroing(info, done + slice, details)));
+                }
+                publish(step, &info, &details)
+            }
+        }
+    }
+
+    /// Gives the region up, because the connection has ended; returns the state while an AP works at it. A region that
+    /// is zeroed here is in the list of its connection, which becomes orphaned.
+    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+        let Self::OnAp(ticket, details) = self else { return None };
+        match parts.workers.poll(ticket) {
+            Err(ticket) => return Some(Self::OnAp(ticket, details)),
+            Ok(Completion::Allocated(Ok(info))) => parts.store.note_orphan(&info),
+            Ok(_) => {}
+        }
+        None
+    }
+}
+
+fn publish<M: Machine>(
+    step: &mut Step<'_, '_, M>,
+    info: &RegionInfo,
+    details: &Details,
+) -> Result<Stepped<Allocation>, Failure> {
+    let reservation = step.session.reservation.take();
+    let publication = details.publication.borrowed();
+    step.parts.store.publish_in_flight(step.session.owner, reservation, info, &publication)?;
+    reply_region(info, step.reply);
+    Ok(Stepped::Answered)
+}
+
+impl<M: Machine> Call<'_, '_, M> {
+    /// Builds the request to the library. A region with a name belongs to no connection. A region that is not long
+    /// to zero is zeroed with its allocation.
+    pub(super) fn request(&self, bytes: u64, options: &Options<'_>) -> Result<Request, Failure> {
+        let owner = if options.name.is_some() { 0 } else { self.session.owner.number };
+        let mut request = Request::try_new(bytes.min(size::BYTES_MAX))?
+            .caller(CLIENT)
+            .owner(owner)
+            .protection(options.protection);
+        if let Some(align) = options.align {
+            request = request.align(align)?;
+        }
+        request = request.huge(options.huge)?;
+        if let Some(node) = options.node {
+            let limit = self.parts.store.vm.nodes();
+            if node >= limit {
+                return Err(Failure::NoNode { node, limit });
+            }
+            request = request.prefer_node(node)?;
+        }
+        let cost = Cost::Allocate(request.pages().get());
+        let is_short = self.parts.workers.place(cost) == Placement::Here;
+        Ok(if is_short { request.zeroed() } else { request })
+    }
+}

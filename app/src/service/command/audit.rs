@@ -1,0 +1,158 @@
+//! `VCHECK` and `VPURGE`.
+
+use core::fmt::Write;
+
+use arrayvec::ArrayString;
+use vmalloc::{Audit, FlushKind, Machine, Purged};
+
+use crate::resp::Reply;
+use crate::service::call::{Begun, Call, Step, Stepped};
+use crate::service::failure::{Failure, Word};
+use crate::service::parts::Parts;
+use crate::service::workers::{self, Completion, Cost, Operation, Placement, Ticket};
+
+/// Bytes that the violations of one audit may take: the reply stays small.
+const VIOLATION_BYTES_MAX: usize = 400;
+
+/// An audit on an AP, and when it began.
+#[derive(Debug)]
+pub(in crate::service) struct Auditing(Ticket, u64);
+
+/// A purge on an AP.
+#[derive(Debug)]
+pub(in crate::service) struct Purging(Ticket);
+
+/// `VCHECK [FULL]`: `OK` and counts, or the violations. The service's own notes are audited too.
+pub(in crate::service) fn vcheck<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<Begun<Auditing>, Failure> {
+    let is_full = has_option(call, b"FULL")?;
+    let session = call.session.owner.number;
+    let Parts { store, workers, .. } = &mut *call.parts;
+    if workers.place(Cost::Window) == Placement::Ap {
+        if !workers.hold(session) {
+            return Ok(Begun::Wait(None));
+        }
+        let start_us = store.clock.read_us();
+        // With `FULL`, or while no AP runs, the audit is made here: then nothing else is served.
+        if !is_full && let Some(ticket) = workers.submit(store.vm, session, Operation::Check) {
+            workers.is_checking = true;
+            return Ok(Begun::Pending(Auditing(ticket, start_us)));
+        }
+    }
+    let (audit, us) = store.clock.timed(|| store.vm.check());
+    reply_audit(call.parts, &audit, us, call.reply);
+    Ok(Begun::Answered)
+}
+
+/// Reads the one option that a command has.
+fn has_option<M: Machine>(call: &Call<'_, '_, M>, option: &[u8]) -> Result<bool, Failure> {
+    match call.arguments.get(1) {
+        None => Ok(false),
+        Some(word) if word.eq_ignore_ascii_case(option) => Ok(true),
+        Some(word) => Err(Failure::Option(Word::new(word))),
+    }
+}
+
+fn reply_audit<M: Machine>(parts: &mut Parts<M>, audit: &Audit, us: u64, reply: &mut Reply<'_>) {
+    let noted = parts.store.ledger.count();
+    if !audit.is_sound() || noted != audit.areas {
+        parts.metrics.counters.errors += 1;
+        let mut text = ArrayString::<VIOLATION_BYTES_MAX>::new();
+        // Text that does not fit is cut: the first violation counts most.
+        let _ = write!(text, "count={}", audit.violation_count());
+        if noted != audit.areas {
+            let _ = write!(text, "; ledger has {noted} regions of {}", audit.areas);
+        }
+        for violation in audit.violations() {
+            let _ = write!(text, "; {violation}");
+        }
+        reply.error(format_args!("VIOLATION {text}"));
+        return;
+    }
+    reply.status_of(format_args!(
+        "OK areas={} lazy={} frames_used={} table_pages={} generation={} us={us}",
+        audit.areas, audit.areas_lazy, audit.frames_used, audit.table_pages, audit.generation
+    ));
+}
+
+impl Auditing {
+    /// Replies when the audit has ended.
+    pub(in crate::service) fn step<M: Machine>(
+        self,
+        step: &mut Step<'_, '_, M>,
+    ) -> Result<Stepped<Self>, Failure> {
+        let Self(ticket, start_us) = self;
+        match step.parts.workers.poll(ticket) {
+            Err(ticket) => Ok(Stepped::Waiting(Self(ticket, start_us))),
+            Ok(Completion::Checked(audit)) => {
+                step.parts.workers.is_checking = false;
+                let us = step.parts.store.clock.read_us().saturating_sub(start_us);
+                reply_audit(step.parts, &audit, us, step.reply);
+                Ok(Stepped::Answered)
+            }
+            Ok(other) => unreachable!("an audit completed as {other:?}"),
+        }
+    }
+
+    /// Lets regions be allocated again when the audit has ended; returns the state until then.
+    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+        let Self(ticket, start_us) = self;
+        match parts.workers.poll(ticket) {
+            Err(ticket) => Some(Self(ticket, start_us)),
+            Ok(_) => {
+                parts.workers.is_checking = false;
+                None
+            }
+        }
+    }
+}
+
+/// `VPURGE [SYNC]`: areas, pages, kind of flush. With `SYNC` everything that is kept for speed is released
+/// too: pooled addresses, empty tables.
+pub(in crate::service) fn vpurge<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<Begun<Purging>, Failure> {
+    let everything = has_option(call, b"SYNC")?;
+    let Parts { store, workers, .. } = &mut *call.parts;
+    if workers.place(Cost::Window) == Placement::Ap {
+        let operation = Operation::Purge { everything };
+        let ticket = workers.submit(store.vm, call.session.owner.number, operation);
+        return Ok(ticket.map_or(Begun::Wait(None), |ticket| Begun::Pending(Purging(ticket))));
+    }
+    reply_purged(&workers::purge(store.vm, everything), call.reply);
+    Ok(Begun::Answered)
+}
+
+fn reply_purged(purged: &Purged, reply: &mut Reply<'_>) {
+    reply.array(3);
+    reply.integer(purged.areas);
+    reply.integer(purged.pages);
+    reply.bulk(match purged.flush {
+        FlushKind::None => b"none",
+        FlushKind::Pages => b"pages",
+        FlushKind::Full => b"full",
+    });
+}
+
+impl Purging {
+    /// Replies when the purge has ended.
+    pub(in crate::service) fn step<M: Machine>(
+        self,
+        step: &mut Step<'_, '_, M>,
+    ) -> Result<Stepped<Self>, Failure> {
+        match step.parts.workers.poll(self.0) {
+            Err(ticket) => Ok(Stepped::Waiting(Self(ticket))),
+            Ok(Completion::Purged(purged)) => {
+                reply_purged(&purged, step.reply);
+                Ok(Stepped::Answered)
+            }
+            Ok(other) => unreachable!("a purge completed as {other:?}"),
+        }
+    }
+
+    /// Collects the completion; returns the state until then.
+    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+        parts.workers.poll(self.0).err().map(Self)
+    }
+}

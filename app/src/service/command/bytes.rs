@@ -1,0 +1,34 @@
+//! `VREAD` and `VWRITE`: bytes of a region, through the mapping that the client was given.
+
+use vmalloc::Machine;
+
+use crate::service::call::{Begun, Call, Never};
+use crate::service::failure::Failure;
+
+/// `VREAD <r> offset length`
+pub(in crate::service) fn vread<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<Begun<Never>, Failure> {
+    let info = call.region(call.argument(1))?;
+    let offset = call.size(2, "an offset is a number of bytes")?;
+    let length = call.size(3, "a length is a number of bytes")?;
+    call.parts.store.check_range(&info, offset, length)?;
+    call.reply_bytes(&info, offset..offset + length, "")
+}
+
+/// `VWRITE <r> offset data`: data that fits in the input buffer. What does not is a
+/// [`Upload`](crate::service::upload::Upload).
+pub(in crate::service) fn vwrite<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<Begun<Never>, Failure> {
+    let info = call.region(call.argument(1))?;
+    let offset = call.size(2, "an offset is a number of bytes")?;
+    let data = call.argument(3);
+    call.parts.store.check_range(&info, offset, data.len() as u64)?;
+    if call.is_read(info.id) {
+        return Ok(Begun::Wait(None));
+    }
+    call.parts.store.write(&info, offset, data)?;
+    call.reply.integer(data.len() as u64);
+    Ok(Begun::Answered)
+}

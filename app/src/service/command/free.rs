@@ -1,0 +1,150 @@
+//! `VFREE`.
+
+use vmalloc::{Machine, RegionError, RegionId};
+
+use super::walk::{Visit, Walk, Walked};
+use crate::service::background;
+use crate::service::call::{Begun, Call, Step, Stepped};
+use crate::service::failure::Failure;
+use crate::service::owner::Owner;
+use crate::service::parts::Parts;
+use crate::service::store::Store;
+use crate::service::store::ledger::State;
+use crate::service::workers::{Completion, Operation, Ticket};
+
+/// A `VFREE` that takes several turns.
+#[derive(Debug)]
+pub(in crate::service) enum Freeing {
+    /// Many regions are freed in slices.
+    Walk(Walk),
+    /// An AP frees a large region. It was forgotten when that was submitted: from then on its slot may be another
+    /// region's at any time.
+    OnAp(Ticket, RegionId),
+}
+
+/// `VFREE [STRICT] <r> [<r> …]`: all regions are checked before the first is freed. A region that
+/// is gone already is not counted, so that a retry is safe; with `STRICT` it is an error.
+pub(in crate::service) fn vfree<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    resumed: Option<Freeing>,
+) -> Result<Begun<Freeing>, Failure> {
+    let strict = call.argument(1).eq_ignore_ascii_case(b"STRICT");
+    let first = if strict { 2 } else { 1 };
+    if call.arguments.count() == first {
+        return Err(Failure::Malformed("STRICT needs a region"));
+    }
+    if call.arguments.count() == first + 1 {
+        return free_one(call, call.argument(first), strict);
+    }
+    let walk = match resumed {
+        Some(Freeing::Walk(walk)) => Some(walk),
+        _ => None,
+    };
+    let walked = call.walk(walk, first, 2, |store, owner, pass, text| match pass {
+        0 => check(store, owner, text, strict),
+        _ => free(store, text),
+    })?;
+    Ok(match walked {
+        Walked::Done(freed) => {
+            call.reply.integer(freed);
+            Begun::Answered
+        }
+        Walked::Again(walk) => Begun::Again(Freeing::Walk(walk)),
+    })
+}
+
+/// Frees one region, by an AP if it is large.
+fn free_one<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    text: &[u8],
+    strict: bool,
+) -> Result<Begun<Freeing>, Failure> {
+    check(&call.parts.store, call.session.owner, text, strict)?;
+    if let Ok(id) = call.parts.store.id(text)
+        && call.parts.store.ledger.state(id) == Some(State::Ready)
+        && background::is_freed_by_ap(call.parts, id)
+        && !call.parts.store.ledger.has_readers(id)
+    {
+        let Parts { store, workers, .. } = &mut *call.parts;
+        let (session, operation) = (call.session.owner.number, Operation::Free(id));
+        let Some(ticket) = workers.submit(store.vm, session, operation) else {
+            return Ok(Begun::Wait(None));
+        };
+        store.forget(id);
+        return Ok(Begun::Pending(Freeing::OnAp(ticket, id)));
+    }
+    let visit = free(&mut call.parts.store, text)?;
+    call.reply.integer(u64::from(visit.counted));
+    Ok(Begun::Answered)
+}
+
+/// Refuses a region that must not be freed, before any is.
+fn check<M: Machine>(
+    store: &Store<M>,
+    owner: Owner,
+    text: &[u8],
+    strict: bool,
+) -> Result<Visit, Failure> {
+    match store.region(owner, text) {
+        Err(failure) if strict || !is_gone(&failure) => Err(failure),
+        _ => Ok(Visit::default()),
+    }
+}
+
+/// Frees a region that was checked; one that was named twice is gone the second time.
+fn free<M: Machine>(store: &mut Store<M>, text: &[u8]) -> Result<Visit, Failure> {
+    let gone = Ok(Visit::default());
+    let Ok(id) = store.id(text) else { return gone };
+    if store.ledger.state(id) != Some(State::Ready) {
+        return gone;
+    }
+    if store.ledger.has_readers(id) {
+        return Ok(Visit { counted: true, pages: store.give_up(id) });
+    }
+    match store.release(id) {
+        Ok(info) => Ok(Visit { counted: true, pages: info.range.count().get() }),
+        // The regions before it are freed; in a retry they count as gone.
+        Err(error @ RegionError::Changing { .. }) => Err(error.into()),
+        Err(_) => gone,
+    }
+}
+
+/// Returns whether the failure says that there is nothing left to free.
+pub(in crate::service) fn is_gone(failure: &Failure) -> bool {
+    matches!(failure, Failure::NoRegion(_) | Failure::NotUsable(_) | Failure::NoName(_))
+}
+
+impl Freeing {
+    /// Returns whether the AP must get on first.
+    pub(in crate::service) fn is_on_ap(&self) -> bool {
+        matches!(self, Self::OnAp(..))
+    }
+
+    /// Replies when the AP has freed the region.
+    pub(in crate::service) fn step<M: Machine>(
+        self,
+        step: &mut Step<'_, '_, M>,
+    ) -> Result<Stepped<Self>, Failure> {
+        let Self::OnAp(ticket, id) = self else { return Ok(Stepped::Ready(Some(self))) };
+        match step.parts.workers.poll(ticket) {
+            Err(ticket) => Ok(Stepped::Waiting(Self::OnAp(ticket, id))),
+            Ok(Completion::Freed(result)) => {
+                step.parts.store.note_freed(id, result);
+                step.reply.integer(1);
+                Ok(Stepped::Answered)
+            }
+            Ok(other) => unreachable!("a free completed as {other:?}"),
+        }
+    }
+
+    /// Collects the completion of the AP; returns the state until then.
+    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+        let Self::OnAp(ticket, id) = self else { return None };
+        match parts.workers.poll(ticket) {
+            Err(ticket) => return Some(Self::OnAp(ticket, id)),
+            Ok(Completion::Freed(result)) => parts.store.note_freed(id, result),
+            Ok(_) => {}
+        }
+        None
+    }
+}

@@ -1,0 +1,27 @@
+//! `VINJECT`: makes a reservation fail, to see what clients do then.
+
+use vmalloc::{Machine, Reservation};
+
+use crate::service::call::Call;
+use crate::service::failure::{Failure, Word};
+
+/// `VINJECT region|area|frame|table n`: the n-th such reservation from now fails; 0 takes that back.
+pub(in crate::service) fn vinject<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let text = call.argument(1);
+    let known = [
+        ("region", Reservation::Region),
+        ("frame", Reservation::Frame),
+        ("table", Reservation::Table),
+        ("area", Reservation::Area),
+    ];
+    let kind = known.into_iter().find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes()));
+    let (_, kind) = kind.ok_or_else(|| {
+        Failure::Invalid("a reservation is region, area, frame or table", Word::new(text))
+    })?;
+    let what = "a count is a number below 2^32";
+    let number = u32::try_from(call.number(2, what)?)
+        .map_err(|_| Failure::Invalid(what, Word::new(call.argument(2))))?;
+    call.parts.store.vm.inject(kind, number);
+    call.reply.status("OK");
+    Ok(())
+}

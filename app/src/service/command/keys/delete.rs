@@ -1,0 +1,64 @@
+//! Keys that go: `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB` and `FLUSHALL`.
+
+use vmalloc::Machine;
+
+use super::old;
+use crate::service::call::{Begun, Call};
+use crate::service::command::walk::{NameWalk, Visit, Walk, Walked};
+use crate::service::failure::Failure;
+
+/// `DEL key [key …]`, `UNLINK key [key …]`: how many were there. Large ones are freed later.
+pub(in crate::service) fn del<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    resumed: Option<Walk>,
+) -> Result<Begun<Walk>, Failure> {
+    let walked = call.walk(resumed, 1, 1, |store, _, _, key| {
+        let found = store.names.find(key).and_then(|index| store.names.id(index));
+        let pages = found.map_or(0, |id| store.give_up(id));
+        Ok(Visit { counted: found.is_some(), pages })
+    })?;
+    Ok(match walked {
+        Walked::Done(gone) => {
+            call.reply.integer(gone);
+            Begun::Answered
+        }
+        Walked::Again(walk) => Begun::Again(walk),
+    })
+}
+
+/// `GETDEL key`: the value, or a null; the key is gone.
+pub(in crate::service) fn getdel<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let key = call.argument(1);
+    call.parts.store.has_key(key);
+    if old::reply(call, key)?
+        && let Some(info) = call.parts.store.key(key)?
+    {
+        call.parts.store.give_up(info.id);
+    }
+    Ok(())
+}
+
+/// `FLUSHDB [ASYNC|SYNC]`, `FLUSHALL [ASYNC|SYNC]`: frees every region that has a name. Regions without a
+/// name belong to their connections and stay. The words choose no behaviour: a name is gone when the reply is
+/// sent, and large regions are always freed later.
+pub(in crate::service) fn flush<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    resumed: Option<NameWalk>,
+) -> Result<Begun<NameWalk>, Failure> {
+    let word = call.argument(1);
+    let is_known = [&b"ASYNC"[..], b"SYNC"].iter().any(|known| word.eq_ignore_ascii_case(known));
+    if call.arguments.count() > 2 || call.arguments.count() == 2 && !is_known {
+        return Err(Failure::Redis("syntax error"));
+    }
+    let rest = call.walk_names(resumed, |store, name| {
+        let found = store.names.taken(name).and_then(|_| store.names.id(name));
+        found.map_or(0, |id| store.give_up(id))
+    });
+    Ok(match rest {
+        Some(walk) => Begun::Again(walk),
+        None => {
+            call.reply.status("OK");
+            Begun::Answered
+        }
+    })
+}

@@ -1,0 +1,268 @@
+//! `MSET` and `MSETNX` of many keys or large values: served in slices over turns, all or none.
+//!
+//! The request takes three passes over its arguments. The first one checks the names and the limits, the
+//! second one makes a region for each value, the third one gives the regions to their names and frees the
+//! old values. Only the first two can fail, and until the third one no key has changed.
+//!
+//! From its beginning to its end the request excludes those of other sessions that could observe or change
+//! keys, as a transaction does: no client sees some of the keys set, and no request takes the room that was
+//! checked. The regions are the newest of their session, so they go with it if it ends before the third
+//! pass; a connection that ends during the third pass is kept until that is complete.
+//!
+//! A new value is not charged by the difference to the old one here: both exist for some turns.
+
+use vmalloc::{Machine, RegionId, RegionInfo};
+
+use super::set::request;
+use crate::resp::ArgumentCursor;
+use crate::service::call::{Begun, Call};
+use crate::service::command::walk::SLICE;
+use crate::service::failure::{Failure, Word};
+use crate::service::parse::key::key as checked_key;
+use crate::service::store::Publication;
+use crate::service::store::names::Names;
+
+/// Bytes that count as one unit of a slice.
+const UNIT_BYTES: usize = 4096;
+
+/// How far a large set of keys has come.
+#[derive(Debug)]
+pub(in crate::service) struct LargeSet {
+    pass: Pass,
+    /// The next pair.
+    next: ArgumentCursor,
+    /// The pages, new names and name parts of the pairs that were checked.
+    pages: u64,
+    names: usize,
+    parts: usize,
+    /// The region of the next pair that is to be published or freed: those of the pairs behind it are newer.
+    oldest: Option<RegionId>,
+    /// The region of the next pair, and the bytes of its value that were written.
+    begun: Option<(RegionInfo, usize)>,
+}
+
+impl LargeSet {
+    /// Whether keys were set, so that the others must be set too.
+    pub(in crate::service) fn is_publishing(&self) -> bool {
+        matches!(self.pass, Pass::Publish)
+    }
+}
+
+#[derive(Debug)]
+enum Pass {
+    Check,
+    Make,
+    Publish,
+    /// Frees the regions, and then fails.
+    Undo(Failure),
+}
+
+/// Goes on with the request. Returns whether the keys were set, or how the request goes on.
+///
+/// # Errors
+///
+/// The reason why none of the keys was set.
+pub(super) fn set_all<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    resumed: Option<LargeSet>,
+    only_new: bool,
+) -> Result<SetBegun, Failure> {
+    let start = call.arguments.cursor(1);
+    let mut set = match resumed {
+        Some(set) => set,
+        None if !begin(call) => return Ok(SetBegun::Later(Begun::Wait(None))),
+        None => LargeSet {
+            pass: Pass::Check,
+            next: start,
+            pages: 0,
+            names: 0,
+            parts: 0,
+            oldest: None,
+            begun: None,
+        },
+    };
+    let mut left = SLICE;
+    let done = loop {
+        let outcome = match &set.pass {
+            Pass::Check => check(call, &mut set, only_new, &mut left),
+            Pass::Make => make(call, &mut set, &mut left),
+            Pass::Publish => publish(call, &mut set, &mut left),
+            Pass::Undo(failure) => {
+                let failure = failure.clone();
+                undo(call, &mut set, &mut left).map_or(Ok(PassStep::Pause), |()| Err(failure))
+            }
+        };
+        match outcome {
+            Ok(PassStep::Pause) => return Ok(SetBegun::Later(Begun::Again(set))),
+            Ok(PassStep::Pass(pass)) => {
+                set.pass = pass;
+                set.next = start;
+            }
+            Ok(PassStep::Done(is_set)) => break Ok(SetBegun::Done(is_set)),
+            Err(failure) => break Err(failure),
+        }
+    };
+    if !call.session.is_executing() {
+        call.parts.workers.exclusive = 0;
+    }
+    done
+}
+
+/// What a request that sets several keys has come to.
+#[expect(clippy::large_enum_variant, reason = "it lives for one call")]
+pub(super) enum SetBegun {
+    /// Whether the keys were set.
+    Done(bool),
+    /// The request goes on in later turns.
+    Later(Begun<LargeSet>),
+}
+
+enum PassStep {
+    /// The slice is used up.
+    Pause,
+    /// The next pass begins.
+    Pass(Pass),
+    /// Whether the keys were set.
+    Done(bool),
+}
+
+/// Excludes other sessions; returns `false` if the request must wait for operations in flight.
+fn begin<M: Machine>(call: &mut Call<'_, '_, M>) -> bool {
+    let (workers, session) = (&mut call.parts.workers, call.session.owner.number);
+    if call.session.is_executing() {
+        return true;
+    }
+    if workers.has_aps() && !workers.hold(session) {
+        return false;
+    }
+    workers.exclusive = session;
+    true
+}
+
+fn check<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    set: &mut LargeSet,
+    only_new: bool,
+    left: &mut u64,
+) -> Result<PassStep, Failure> {
+    while let Some((key, value)) = pair(call, &mut set.next) {
+        checked_key(key)?;
+        set.pages = set.pages.saturating_add(request(value)?.pages().get());
+        match call.parts.store.names.find(key) {
+            Some(_) if only_new => return Ok(PassStep::Done(false)),
+            Some(_) => {}
+            // A new name that occurs twice needs room for two.
+            None => {
+                set.names += 1;
+                set.parts += Names::parts(key.len());
+            }
+        }
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            return Ok(PassStep::Pause);
+        }
+    }
+    call.parts.store.admit_sum(set.pages, set.names, set.parts)?;
+    Ok(PassStep::Pass(Pass::Make))
+}
+
+fn make<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    set: &mut LargeSet,
+    left: &mut u64,
+) -> Result<PassStep, Failure> {
+    loop {
+        let here = set.next;
+        let Some((_, value)) = pair(call, &mut set.next) else {
+            return Ok(PassStep::Pass(Pass::Publish));
+        };
+        // A region has a byte for a value of none.
+        let value = if value.is_empty() { &[0] } else { value };
+        match write(call, set, value, left) {
+            Ok(true) => *left = left.saturating_sub(1),
+            Ok(false) => set.next = here,
+            Err(failure) => return Ok(PassStep::Pass(Pass::Undo(failure))),
+        }
+        if *left == 0 {
+            return Ok(PassStep::Pause);
+        }
+    }
+}
+
+/// Writes as much of a value into its region as the slice allows; true where all of it is written.
+fn write<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    set: &mut LargeSet,
+    value: &[u8],
+    left: &mut u64,
+) -> Result<bool, Failure> {
+    let store = &mut call.parts.store;
+    let (info, done) = match set.begun.take() {
+        Some(begun) => begun,
+        None => {
+            let refused = |error| Failure::Allocate(error, Word::new(b"value"));
+            let region = store.vm.allocate(&request(value)?).map_err(refused)?;
+            let info = region.info();
+            let _ = region.into_raw();
+            store.note_in_flight(store.ledger.of_place(call.session.owner.place), &info);
+            set.oldest = set.oldest.or(Some(info.id));
+            (info, 0)
+        }
+    };
+    let room = usize::try_from(*left).unwrap_or(usize::MAX).saturating_mul(UNIT_BYTES);
+    let piece = &value[done..value.len().min(done.saturating_add(room))];
+    store.write(&info, done as u64, piece)?;
+    *left = left.saturating_sub((piece.len() / UNIT_BYTES) as u64);
+    let done = done + piece.len();
+    if done < value.len() {
+        set.begun = Some((info, done));
+    }
+    Ok(done == value.len())
+}
+
+fn publish<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    set: &mut LargeSet,
+    left: &mut u64,
+) -> Result<PassStep, Failure> {
+    while let Some((key, value)) = pair(call, &mut set.next) {
+        let store = &mut call.parts.store;
+        let Some(id) = set.oldest else {
+            debug_assert!(false, "each pair has a region");
+            break;
+        };
+        let (info, publication) = (store.vm.info(id)?, Publication::of(key));
+        let pages = info.range.count().get();
+        set.oldest = store.ledger.newer(id);
+        let demand = store.demand(call.session.owner, &publication, pages)?;
+        let freed = demand.replaced_pages();
+        store.publish(id, &publication, demand.taken());
+        store.ledger.set_empty(id, value.is_empty());
+        *left = left.saturating_sub(1 + freed);
+        if *left == 0 {
+            return Ok(PassStep::Pause);
+        }
+    }
+    Ok(PassStep::Done(true))
+}
+
+/// Frees regions that were made; `None` where some are left.
+fn undo<M: Machine>(call: &mut Call<'_, '_, M>, set: &mut LargeSet, left: &mut u64) -> Option<()> {
+    while let Some(id) = set.oldest {
+        if *left == 0 {
+            return None;
+        }
+        set.oldest = call.parts.store.ledger.newer(id);
+        *left = left.saturating_sub(1 + call.parts.store.give_up(id));
+    }
+    Some(())
+}
+
+/// The pair at a place, which moves on.
+fn pair<'a, M: Machine>(
+    call: &Call<'a, '_, M>,
+    next: &mut ArgumentCursor,
+) -> Option<(&'a [u8], &'a [u8])> {
+    let arguments = call.arguments;
+    Some((arguments.next(next)?, arguments.next(next)?))
+}

@@ -1,0 +1,204 @@
+//! `APPEND` and `SETRANGE`: keys that are written in place.
+
+use vmalloc::{Machine, RegionId};
+
+use super::set::make;
+use crate::resp;
+use crate::service::call::{Begun, Call, Step, Stepped};
+use crate::service::command::free;
+use crate::service::command::resize::{ResizeBegun, ResizeStepped, ResizeTarget, Resizing};
+use crate::service::failure::{Failure, TOO_LARGE};
+use crate::service::parse::key::key as checked_key;
+use crate::service::parts::Parts;
+use crate::service::store::Publication;
+
+/// Bytes that are copied in one turn.
+const SLICE_BYTES: usize = 1 << 20;
+
+/// A write into a key that takes more than one turn. Its request is served again and goes on from here.
+#[derive(Debug)]
+pub(in crate::service) struct LargeWrite {
+    /// The region that is written. If another region has the key in a later turn, the write begins again.
+    id: RegionId,
+    /// Where it begins.
+    offset: u64,
+    /// Bytes that are written.
+    done: usize,
+    /// Whether the region was made for a key that was not there: it is freed if the write fails.
+    is_made: bool,
+    /// The growth that must come first.
+    growth: Option<Resizing>,
+    /// Why the region could not grow.
+    failure: Option<Failure>,
+}
+
+impl LargeWrite {
+    fn new(id: RegionId, offset: u64, is_made: bool) -> Self {
+        Self { id, offset, done: 0, is_made, growth: None, failure: None }
+    }
+
+    /// Returns whether the AP must get on first.
+    pub(in crate::service) fn is_on_ap(&self) -> bool {
+        self.growth.as_ref().is_some_and(Resizing::is_on_ap)
+    }
+
+    /// Returns whether the region grows.
+    pub(in crate::service) fn is_growing(&self) -> bool {
+        self.growth.is_some()
+    }
+
+    /// Gets on with the growth.
+    pub(in crate::service) fn step<M: Machine>(
+        mut self,
+        step: &mut Step<'_, '_, M>,
+    ) -> Result<Stepped<Self>, Failure> {
+        let Some(growth) = self.growth.take() else { return Ok(Stepped::Ready(Some(self))) };
+        Ok(match growth.advance(step) {
+            ResizeStepped::Waiting(growth) => {
+                Stepped::Waiting(Self { growth: Some(growth), ..self })
+            }
+            ResizeStepped::Progressed(growth) => {
+                Stepped::Progressed(Self { growth: Some(growth), ..self })
+            }
+            ResizeStepped::Done(Ok(_)) => Stepped::Ready(Some(self)),
+            ResizeStepped::Done(Err(failure)) => {
+                self.fail(step.parts);
+                // If another client has freed or replaced the region, the request begins again.
+                let is_gone = free::is_gone(&failure);
+                Stepped::Ready((!is_gone).then_some(Self { failure: Some(failure), ..self }))
+            }
+        })
+    }
+
+    /// Rolls the growth back, and frees a region that was made; returns the state while an AP works at it.
+    pub(in crate::service) fn cancel<M: Machine>(mut self, parts: &mut Parts<M>) -> Option<Self> {
+        let growth = self.growth.take().and_then(|growth| growth.cancel(parts));
+        self.fail(parts);
+        growth.map(|growth| Self { growth: Some(growth), ..self })
+    }
+
+    /// Ends a write that cannot be made: a key that was made for it is gone.
+    fn fail<M: Machine>(&mut self, parts: &mut Parts<M>) {
+        if core::mem::take(&mut self.is_made) {
+            parts.store.give_up(self.id);
+        }
+    }
+}
+
+/// `APPEND key value`: how long it is then.
+pub(in crate::service) fn append<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    resumed: Option<LargeWrite>,
+) -> Result<Begun<LargeWrite>, Failure> {
+    let (key, value) = (call.argument(1), call.argument(2));
+    if let Some(info) = call.parts.store.key(key)? {
+        // Unlike `SETRANGE` it changes the key without any bytes too.
+        call.parts.store.touch(info.id);
+        // A write that goes on has grown the region already.
+        let begun = resumed.filter(|write| write.id == info.id);
+        let end = begun.as_ref().map_or(info.requested, |write| write.offset);
+        return write_at(call, begun, key, end, value);
+    }
+    if value.len() > SLICE_BYTES {
+        return write_at(call, resumed, key, 0, value);
+    }
+    // Unlike `SETRANGE` it makes a key of no bytes too.
+    make(call, &Publication::of(checked_key(key)?), value)?;
+    call.reply.integer(value.len() as u64);
+    Ok(Begun::Answered)
+}
+
+/// `SETRANGE key offset value`: how long it is then. Bytes that were never written are zero.
+pub(in crate::service) fn setrange<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    resumed: Option<LargeWrite>,
+) -> Result<Begun<LargeWrite>, Failure> {
+    let offset = resp::signed(call.argument(2));
+    let offset = offset.ok_or(Failure::Redis("value is not an integer or out of range"))?;
+    let offset = u64::try_from(offset).map_err(|_| Failure::Redis("offset is out of range"))?;
+    write_at(call, resumed, call.argument(1), offset, call.argument(3))
+}
+
+/// Checks the length that a value would have.
+fn check_length<M: Machine>(parts: &Parts<M>, bytes: u64) -> Result<(), Failure> {
+    if bytes > parts.config.bulk_bytes as u64 { Err(TOO_LARGE) } else { Ok(()) }
+}
+
+fn write_at<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    begun: Option<LargeWrite>,
+    key: &[u8],
+    offset: u64,
+    value: &[u8],
+) -> Result<Begun<LargeWrite>, Failure> {
+    if let Some(LargeWrite { failure: Some(failure), .. }) = begun {
+        return Err(failure);
+    }
+    let end = offset.saturating_add(value.len() as u64);
+    let Some(mut info) = call.parts.store.key(key)? else {
+        return write_new(call, key, offset, value);
+    };
+    let begun = begun.filter(|write| write.id == info.id);
+    let is_made = begun.as_ref().is_some_and(|write| write.is_made);
+    if value.is_empty() {
+        call.reply.integer(info.requested);
+        return Ok(Begun::Answered);
+    }
+    check_length(call.parts, end)?;
+    if call.is_read(info.id) {
+        return Ok(Begun::Wait(begun));
+    }
+    // A key that refuses writes is not made larger either.
+    call.parts.store.write(&info, 0, &[])?;
+    if end > info.requested {
+        let mut write = LargeWrite::new(info.id, offset, is_made);
+        match call.resize(&info, ResizeTarget::to(end)) {
+            Ok(ResizeBegun::Done(now, _)) => info = now,
+            Ok(ResizeBegun::Wait) => return Ok(Begun::Wait(Some(write))),
+            Ok(ResizeBegun::Pending(growth)) => {
+                write.growth = Some(growth);
+                return Ok(Begun::Again(write));
+            }
+            Err(failure) => {
+                write.fail(call.parts);
+                return Err(failure);
+            }
+        }
+    }
+    let mut done = begun.map_or(0, |write| write.done.min(value.len()));
+    let piece = &value[done..value.len().min(done + SLICE_BYTES)];
+    call.parts.store.write(&info, offset + done as u64, piece)?;
+    done += piece.len();
+    if done < value.len() {
+        let write = LargeWrite::new(info.id, offset, is_made);
+        return Ok(Begun::Again(LargeWrite { done, ..write }));
+    }
+    call.reply.integer(info.requested);
+    Ok(Begun::Answered)
+}
+
+/// Writes into a key that is not there.
+fn write_new<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    key: &[u8],
+    offset: u64,
+    value: &[u8],
+) -> Result<Begun<LargeWrite>, Failure> {
+    if value.is_empty() {
+        call.reply.integer(0);
+        return Ok(Begun::Answered);
+    }
+    let end = offset.saturating_add(value.len() as u64);
+    check_length(call.parts, end)?;
+    let publication = Publication::of(checked_key(key)?);
+    if offset == 0 && value.len() <= SLICE_BYTES {
+        make(call, &publication, value)?;
+        call.reply.integer(end);
+        return Ok(Begun::Answered);
+    }
+    // No byte, which grows to the size of the value.
+    make(call, &publication, &[])?;
+    let made = call.parts.store.key(key)?;
+    let write = made.map(|info| LargeWrite::new(info.id, offset, true));
+    write_at(call, write, key, offset, value)
+}

@@ -1,0 +1,181 @@
+//! `VLEASE`, and what Redis calls expiry: when a region ends by itself.
+//!
+//! Deadlines are microseconds of the monotonic clock. Redis' commands name them in milliseconds since
+//! 1970, which are those of the monotonic clock and the time of day at which it began.
+
+use vmalloc::Machine;
+
+use crate::service::call::Call;
+use crate::service::failure::{Failure, Word};
+use crate::service::parse::expiry::Expiry;
+use crate::service::parse::lease;
+
+/// `VLEASE <r> ms|PERSIST`
+pub(in crate::service) fn vlease<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let info = call.region(call.argument(1))?;
+    if call.argument(2).eq_ignore_ascii_case(b"PERSIST") {
+        call.parts.store.persist(info.id);
+    } else {
+        let until_us = call.parts.store.clock.deadline(lease::parse(call.argument(2))?);
+        call.parts.store.set_lease(info.id, until_us)?;
+    }
+    call.reply.status("OK");
+    Ok(())
+}
+
+/// `EXPIRE key seconds [NX|XX|GT|LT]`
+pub(in crate::service) fn expire<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    expire_by(call, Expiry::SECONDS, "expire")
+}
+
+/// `PEXPIRE key milliseconds [NX|XX|GT|LT]`
+pub(in crate::service) fn pexpire<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    expire_by(call, Expiry::MILLISECONDS, "pexpire")
+}
+
+/// `EXPIREAT key unix-seconds [NX|XX|GT|LT]`
+pub(in crate::service) fn expireat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    expire_by(call, Expiry::AT_SECOND, "expireat")
+}
+
+/// `PEXPIREAT key unix-milliseconds [NX|XX|GT|LT]`
+pub(in crate::service) fn pexpireat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    expire_by(call, Expiry::AT_MILLISECOND, "pexpireat")
+}
+
+/// When a deadline is to be changed.
+#[derive(Debug, Default)]
+struct ExpiryConditions {
+    only_new: bool,
+    only_old: bool,
+    only_later: bool,
+    only_earlier: bool,
+}
+
+impl ExpiryConditions {
+    fn parse<'a>(words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Failure> {
+        let mut found = Self::default();
+        for word in words {
+            let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+            match () {
+                () if is("NX") => found.only_new = true,
+                () if is("XX") => found.only_old = true,
+                () if is("GT") => found.only_later = true,
+                () if is("LT") => found.only_earlier = true,
+                () => return Err(Failure::Quoted("Unsupported option ", Word::new(word), "")),
+            }
+        }
+        if found.only_new && (found.only_old || found.only_later || found.only_earlier) {
+            let text = "NX and XX, GT or LT options at the same time are not compatible";
+            return Err(Failure::Redis(text));
+        }
+        if found.only_later && found.only_earlier {
+            let text = "GT and LT options at the same time are not compatible";
+            return Err(Failure::Redis(text));
+        }
+        Ok(found)
+    }
+
+    /// Whether a time may follow the one that holds. Without a deadline that is the end of time.
+    fn allow(&self, now: Option<i64>, next: i64) -> bool {
+        !(self.only_new && now.is_some()
+            || self.only_old && now.is_none()
+            || self.only_later && now.is_none_or(|now| next <= now)
+            || self.only_earlier && now.is_some_and(|now| next >= now))
+    }
+}
+
+fn expire_by<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    expiry: Expiry,
+    command: &'static str,
+) -> Result<(), Failure> {
+    let conditions = ExpiryConditions::parse(call.arguments.iter().skip(3))?;
+    let ms = expiry.read(&call.parts.store.clock, call.argument(2), command)?;
+    let Some(info) = call.parts.store.key(call.argument(1))? else {
+        call.reply.integer(0);
+        return Ok(());
+    };
+    let store = &mut call.parts.store;
+    let clock = store.clock;
+    let now_ms = clock.unix_ms(clock.now_us);
+    let at_ms = if expiry.is_absolute { ms } else { now_ms + ms };
+    let held = store.ledger.lease(info.id).map(|until_us| clock.unix_ms(until_us));
+    if !conditions.allow(held, at_ms) {
+        call.reply.integer(0);
+        return Ok(());
+    }
+    match u64::try_from(ms) {
+        Ok(ms) if at_ms > now_ms => {
+            let until_us = match expiry.is_absolute {
+                true => clock.deadline_at(ms),
+                false => clock.deadline(ms),
+            };
+            store.set_lease(info.id, until_us)?;
+        }
+        // A time that is over.
+        _ => {
+            store.give_up(info.id);
+        }
+    }
+    call.reply.integer(1);
+    Ok(())
+}
+
+/// `PERSIST key`
+pub(in crate::service) fn persist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let info = call.parts.store.key(call.argument(1))?;
+    let leased = info.filter(|info| call.parts.store.ledger.lease(info.id).is_some());
+    if let Some(info) = &leased {
+        call.parts.store.persist(info.id);
+    }
+    call.reply.integer(leased.is_some().into());
+    Ok(())
+}
+
+/// `TTL key`: seconds, -1 without a lease, -2 without a key.
+pub(in crate::service) fn ttl<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    tell(call, |until_ms, now_ms| rounded((until_ms - now_ms).max(0)))
+}
+
+/// `PTTL key`: the same in milliseconds.
+pub(in crate::service) fn pttl<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    tell(call, |until_ms, now_ms| (until_ms - now_ms).max(0))
+}
+
+/// `EXPIRETIME key`: seconds since 1970, -1 without a lease, -2 without a key.
+pub(in crate::service) fn expiretime<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<(), Failure> {
+    tell(call, |until_ms, _| rounded(until_ms))
+}
+
+/// `PEXPIRETIME key`: the same in milliseconds.
+pub(in crate::service) fn pexpiretime<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<(), Failure> {
+    tell(call, |until_ms, _| until_ms)
+}
+
+/// Seconds, as Redis rounds them.
+fn rounded(ms: i64) -> i64 {
+    ms.saturating_add(500) / 1000
+}
+
+fn tell<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    value: impl Fn(i64, i64) -> i64,
+) -> Result<(), Failure> {
+    let info = call.parts.store.read_key(call.argument(1))?;
+    let store = &call.parts.store;
+    let clock = store.clock;
+    let value = match info {
+        None => -2,
+        Some(info) => match store.ledger.lease(info.id) {
+            None => -1,
+            Some(until_us) => value(clock.unix_ms(until_us), clock.unix_ms(clock.now_us)),
+        },
+    };
+    call.reply.signed(value);
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! `VPROBE`: one real access, one real page fault, attributed.
+
+use core::fmt::{self, Display};
+
+use vmalloc::{AccessKind, FaultSite, Machine, Page, Protection, SiteKind, Walk};
+use x86_64::VirtAddr;
+use x86_64::structures::paging::PageTableFlags;
+
+use crate::service::call::Call;
+use crate::service::failure::{Failure, Word};
+use crate::service::parse::address;
+use crate::service::store::Store;
+
+/// `VPROBE address r|w|x`: `ok`, or `fault` with its kind and place.
+///
+/// Addresses outside the window and instruction fetches are answered from the entries: nothing but
+/// clients' memory is touched, and nothing is executed.
+pub(in crate::service) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let address = address::parse(call.argument(1))?;
+    let kind = match call.argument(2) {
+        b"r" | b"R" => AccessKind::Read,
+        b"w" | b"W" => AccessKind::Write,
+        b"x" | b"X" => AccessKind::Execute,
+        other => return Err(Failure::Invalid("an access is r, w or x", Word::new(other))),
+    };
+    let vm = call.parts.store.vm;
+    let allowed = if kind == AccessKind::Execute || !vm.window().holds(address) {
+        permits(&vm.walk(address), kind)
+    } else {
+        // The answer is about the entries as they are now, not as this CPU remembers them.
+        vm.machine().flush_page(Page::containing_address(address));
+        vm.machine().probe(address, kind).is_ok()
+    };
+    if allowed {
+        call.reply.bulk(b"ok");
+        return Ok(());
+    }
+    let site = vm.locate(address);
+    let fault = FaultAttribution { store: &call.parts.store, site, address, kind };
+    let hit = fault.kind();
+    call.reply.bulk_of(format_args!("{fault}"));
+    call.parts.metrics.counters.note_hit(hit);
+    Ok(())
+}
+
+/// Whether every level lets the access through.
+fn permits(walk: &Walk, kind: AccessKind) -> bool {
+    let mut entries = walk.entries.iter().flatten();
+    walk.translation().is_some()
+        && entries.all(|entry| match kind {
+            AccessKind::Read => true,
+            AccessKind::Write => entry.flags().contains(PageTableFlags::WRITABLE),
+            AccessKind::Execute => !entry.flags().contains(PageTableFlags::NO_EXECUTE),
+        })
+}
+
+/// Where a fault was taken, as a client reads it.
+struct FaultAttribution<'a, M: Machine + 'static> {
+    store: &'a Store<M>,
+    site: FaultSite,
+    address: VirtAddr,
+    kind: AccessKind,
+}
+
+impl<M: Machine> FaultAttribution<'_, M> {
+    /// What was hit: one of `HITS` of the counters.
+    fn kind(&self) -> &'static str {
+        let is_closed = self.site.region.is_some_and(|info| info.protection == Protection::None);
+        match (self.site.kind, self.kind) {
+            (SiteKind::Outside, _) => "outside",
+            (SiteKind::Free, _) => "free",
+            (SiteKind::Guard, _) => "guard",
+            (SiteKind::Lazy, _) => "lazy",
+            (SiteKind::Busy, AccessKind::Read) => "not-present",
+            (SiteKind::Busy, _) if is_closed => "not-present",
+            (SiteKind::Busy, AccessKind::Write) => "read-only",
+            (SiteKind::Busy, AccessKind::Execute) => "no-execute",
+        }
+    }
+}
+
+impl<M: Machine> Display for FaultAttribution<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fault {}", self.kind())?;
+        let Some(info) = &self.site.region else { return Ok(()) };
+        write!(f, " {}", self.store.name_of(info.id))?;
+        if info.system {
+            write!(f, " caller={}", info.caller)?;
+        }
+        let offset = self.address - info.range.address();
+        match self.site.kind {
+            // Counted from what the client asked for, not from the page's end.
+            SiteKind::Guard => write!(f, " past_end={}", offset - self.store.requested(info)),
+            _ => write!(f, " offset={offset}"),
+        }
+    }
+}

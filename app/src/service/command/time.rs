@@ -1,0 +1,16 @@
+//! `TIME`: the time of day.
+
+use vmalloc::Machine;
+
+use crate::service::call::Call;
+use crate::service::failure::Failure;
+
+/// `TIME`: seconds since 1970, and microseconds.
+pub(in crate::service) fn time<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    let clock = call.parts.store.clock;
+    let us = clock.unix_us(clock.now_us);
+    call.reply.array(2);
+    call.reply.bulk_of(format_args!("{}", us / 1_000_000));
+    call.reply.bulk_of(format_args!("{}", us % 1_000_000));
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! `MULTI`, `EXEC` and `DISCARD`: requests that are queued and then served without others in between.
+//!
+//! The session knows how far its transaction is; the requests themselves are kept by the connection.
+//! While a transaction runs, requests of other sessions that could observe or change keys wait.
+
+use vmalloc::Machine;
+
+use crate::service::call::{Begun, Call, Never};
+use crate::service::failure::Failure;
+use crate::service::session::Transaction;
+
+/// `MULTI`
+pub(in crate::service) fn multi<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    if call.session.is_in_transaction() {
+        return Err(Failure::Redis("MULTI calls can not be nested"));
+    }
+    call.session.transaction = Transaction::Open;
+    call.reply.status("OK");
+    Ok(())
+}
+
+/// `DISCARD`
+pub(in crate::service) fn discard<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+    if !call.session.is_in_transaction() {
+        return Err(Failure::Redis("DISCARD without MULTI"));
+    }
+    call.parts.discard_transaction(call.session);
+    call.reply.status("OK");
+    Ok(())
+}
+
+/// `EXEC`: the header of the reply; the replies of the queued requests follow.
+pub(in crate::service) fn exec<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+) -> Result<Begun<Never>, Failure> {
+    let parts = &mut *call.parts;
+    match call.session.transaction {
+        Transaction::None | Transaction::Running => {
+            return Err(Failure::Redis("EXEC without MULTI"));
+        }
+        Transaction::Failed => {
+            parts.discard_transaction(call.session);
+            return Err(Failure::Plain(
+                "EXECABORT Transaction discarded because of previous errors.",
+            ));
+        }
+        Transaction::Open if parts.store.watches.is_dirty(call.session.owner.place) => {
+            parts.discard_transaction(call.session);
+            call.reply.null_array();
+        }
+        Transaction::Open => {
+            // Operations that APs do for other sessions change keys when they end.
+            let number = call.session.owner.number;
+            if parts.workers.has_aps() && !parts.workers.hold(number) {
+                return Ok(Begun::Wait(None));
+            }
+            call.reply.array(call.session.queued);
+            parts.store.watches.clear(call.session.owner.place);
+            parts.workers.exclusive = number;
+            call.session.transaction = Transaction::Running;
+        }
+    }
+    Ok(Begun::Answered)
+}

@@ -1,0 +1,176 @@
+//! One request: found, checked, served, answered.
+
+use runtime_config::limits;
+use vmalloc::Machine;
+
+use super::call::{Call, Progress};
+use super::catalog::{Facts, Group, Lookup};
+use super::connection::Connection;
+use super::failure::Failure;
+use super::parts::Parts;
+use super::session::Session;
+use super::table::{Commands, Handler};
+use super::unknown;
+use crate::resp::{Arguments, Reply};
+
+/// An `EXEC` with arguments.
+const EXEC_ARITY: &str =
+    "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command";
+/// An `EXEC` before the client has said the password.
+const EXEC_NOT_ADMITTED: &str =
+    "EXECABORT Transaction discarded because of: NOAUTH Authentication required.";
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The alternative that the error names if the reply is larger than the output may be.
+    pub hint: &'static str,
+}
+
+/// Serves a request. Its reply may [overflow](Reply::overflowed): then no more than replying was
+/// done, and the request can be served again with more room.
+pub(super) fn serve<M: Machine>(
+    parts: &mut Parts<M>,
+    connection: &mut Connection,
+    arguments: Arguments<'_>,
+    reply: &mut Reply<'_>,
+) -> Served {
+    let refused = Served { hint: "" };
+    let number = match Commands::<M>::look_up(arguments) {
+        Lookup::Command(number) => number,
+        Lookup::NoSubcommand(number) => {
+            parts.metrics.reject_call(usize::MAX, "ERR");
+            unknown::unknown_subcommand(parts.catalog.at(number), arguments, reply);
+            return refused;
+        }
+        Lookup::Unknown => {
+            parts.metrics.reject_call(usize::MAX, "ERR");
+            unknown::unknown(arguments, reply);
+            return refused;
+        }
+    };
+    let command = Commands::<M>::facts(number);
+    if !is_served(parts, connection, number, command, arguments, reply) {
+        return refused;
+    }
+    let session = &mut connection.session;
+    if parts.store.readers.have_writer() {
+        parts.store.readers.forget_writer(session.owner);
+    }
+    if parts.workers.are_restricted() && must_wait(parts, session, command) {
+        connection.delay();
+        return refused;
+    }
+    if let Some(entry) = parts.clients.at(session.owner.place) {
+        entry.seen_us = parts.store.clock.now_us;
+        // A queued request is a part of its `EXEC`.
+        if !session.is_executing() {
+            entry.command = command.name;
+        }
+    }
+    let start_us = if parts.metrics.calls.begin(number) {
+        parts.store.clock.read.map(|read| read())
+    } else {
+        None
+    };
+    let lookups = parts.store.lookups;
+    let mark = reply.mark();
+    let reply_bytes_max = parts.reply_bytes_max();
+    let (session, task) = connection.session_and_task();
+    let progress = {
+        let (parts, reply) = (&mut *parts, &mut *reply);
+        let mut call = Call { parts, session, arguments, reply, reply_bytes_max };
+        match Commands::<M>::handler(number) {
+            Handler::Short(handler) => handler(&mut call).map(|()| Progress::Answered),
+            Handler::Long(handler) => handler(&mut call, task),
+        }
+    };
+    match progress {
+        Ok(progress) => connection.note(progress),
+        // Redis has no such state: a client of string keys waits until it is over.
+        Err(Failure::Changing(_)) if command.group == Group::Key => {
+            reply.rewind(mark);
+            connection.delay();
+        }
+        Err(failure) => {
+            reply.rewind(mark);
+            parts.metrics.calls.fail(number);
+            parts.metrics.refuse(&failure.in_words_of(command.group), reply);
+        }
+    }
+    if start_us.is_some() || connection.is_busy() || reply.overflowed() {
+        // A reply that is dropped is not asked for again.
+        let comes_again = reply.overflowed() && !connection.session.is_suppressed();
+        if comes_again || connection.is_waiting() && !connection.has_begun() {
+            parts.store.lookups = lookups;
+        }
+        end_call(parts, connection, number, start_us, comes_again);
+    }
+    connection.close_reservation(parts);
+    Served { hint: command.hint }
+}
+
+/// Checks the number of arguments and the password; writes the error of a request that is not served.
+#[inline]
+fn is_served<M: Machine>(
+    parts: &mut Parts<M>,
+    connection: &mut Connection,
+    number: usize,
+    command: &'static Facts,
+    arguments: Arguments<'_>,
+    reply: &mut Reply<'_>,
+) -> bool {
+    let (count, limit) = (arguments.count(), limits::ARGUMENTS_AT_ONCE);
+    if !command.takes(count) {
+        parts.metrics.reject_call(number, "ERR");
+        if command.name == "EXEC" {
+            parts.discard_transaction(&mut connection.session);
+            Failure::Plain(EXEC_ARITY).write(reply);
+        } else {
+            unknown::wrong_count(command, reply);
+        }
+        return false;
+    }
+    if count > limit && !command.is_walked {
+        parts.metrics.reject_call(number, "ERR");
+        Failure::TooManyArguments(count, limit).write(reply);
+        return false;
+    }
+    if let Err(failure) = parts.admit(&connection.session, command) {
+        parts.metrics.reject_call(number, "NOAUTH");
+        match command.name {
+            "EXEC" => Failure::Plain(EXEC_NOT_ADMITTED).write(reply),
+            _ => failure.write(reply),
+        }
+        return false;
+    }
+    true
+}
+
+/// Returns whether a request waits for the end of an audit, or of another session's transaction.
+#[cold]
+fn must_wait<M: Machine>(parts: &Parts<M>, session: &Session, command: &Facts) -> bool {
+    let is_apart = matches!(command.group, Group::Connection | Group::Report);
+    let workers = &parts.workers;
+    workers.is_checking && !command.is_light || workers.exclude(session.owner.number) && !is_apart
+}
+
+/// Ends a call that was timed, goes on, or is to be served again: such a call is not counted.
+#[cold]
+fn end_call<M: Machine>(
+    parts: &mut Parts<M>,
+    connection: &mut Connection,
+    number: usize,
+    start_us: Option<u64>,
+    comes_again: bool,
+) {
+    let calls = &mut parts.metrics.calls;
+    if comes_again || connection.is_waiting() {
+        calls.take_back(number);
+        return;
+    }
+    if let Some((start_us, read)) = start_us.zip(parts.store.clock.read) {
+        calls.time(number, read().saturating_sub(start_us));
+    }
+    connection.note_command(number);
+}

@@ -1,0 +1,99 @@
+//! The work of the service that no request asks for: leases that end, regions without an owner, purges, and tasks
+//! of connections that have ended.
+
+use alloc::vec::Vec;
+
+use runtime_config::limits::CPUS_MAX;
+use vmalloc::{Machine, RegionError};
+
+use super::background;
+use super::connection::{Abandoned, Connection};
+use super::parts::Parts;
+use super::workers::Budget;
+
+/// Tasks whose connections have ended.
+#[derive(Debug)]
+pub(super) struct Housekeeping {
+    abandoned: Vec<Abandoned>,
+}
+
+impl Housekeeping {
+    /// Takes the memory: no more operations are in flight than there are CPUs.
+    pub(super) fn new() -> Self {
+        Self { abandoned: Vec::with_capacity(CPUS_MAX) }
+    }
+
+    /// Ends a connection: its regions are freed from now on, in slices.
+    pub(super) fn end<M: Machine>(&mut self, parts: &mut Parts<M>, connection: &mut Connection) {
+        self.abandoned.extend(connection.cancel(parts));
+        let session = &mut connection.session;
+        let owner = session.owner;
+        parts.end_streamed(session);
+        parts.store.readers.forget_writer(owner);
+        parts.store.ledger.abandon(parts.store.ledger.of_place(owner.place));
+        parts.discard_transaction(session);
+        parts.clients.leave(owner.place);
+        self.assert_given_back(parts);
+        parts.workers.release(owner.number);
+    }
+
+    /// Collects the completions that no connection waits for. Returns whether there were any.
+    pub(super) fn collect<M: Machine>(&mut self, parts: &mut Parts<M>) -> bool {
+        let was_idle = parts.workers.are_idle();
+        background::collect(parts);
+        for _ in 0..self.abandoned.len() {
+            let Abandoned { task, reservation } = self.abandoned.remove(0);
+            match task.cancel(parts) {
+                Some(task) => self.abandoned.push(Abandoned { task, reservation }),
+                None => parts.store.give_back(reservation),
+            }
+        }
+        self.assert_given_back(parts);
+        was_idle != parts.workers.are_idle()
+    }
+
+    /// Frees regions whose lease has ended and regions of connections that have ended, as far as
+    /// the budget goes. Returns whether anything was done.
+    pub(super) fn reap<M: Machine>(&self, parts: &mut Parts<M>, budget: &mut Budget) -> bool {
+        if parts.workers.are_restricted() {
+            return false;
+        }
+        let mut reaped = false;
+        let now_us = parts.store.clock.now_us;
+        while !budget.is_spent()
+            && let Some(id) = parts.store.leases.due(&parts.store.ledger, now_us)
+        {
+            reaped = true;
+            let has_name = parts.store.ledger.name(id).is_some();
+            parts.metrics.counters.expired_keys += u64::from(has_name);
+            budget.spend(parts.store.give_up(id) + 1);
+        }
+        while !budget.is_spent()
+            && let Some(id) = parts.store.ledger.first(parts.store.ledger.orphans())
+        {
+            if background::is_freed_by_ap(parts, id) {
+                reaped |= background::free(parts, id);
+                break;
+            }
+            match parts.store.release(id) {
+                Ok(info) => budget.spend(info.range.count().get() + 1),
+                // Tried again in the next turn.
+                Err(RegionError::Changing { .. }) => break,
+                // The region was freed by other means than the service: only the note is left.
+                Err(_) => parts.store.forget(id),
+            }
+            reaped = true;
+        }
+        reaped
+    }
+
+    /// Checks that no reservation is held when no connection and no task is left that could give it back.
+    fn assert_given_back<M: Machine>(&self, parts: &Parts<M>) {
+        let is_deserted = parts.clients.entries().next().is_none() && self.abandoned.is_empty();
+        let reservations = parts.store.reservations;
+        debug_assert!(
+            !is_deserted || reservations == 0,
+            "{reservations} reservations were not given back"
+        );
+    }
+}

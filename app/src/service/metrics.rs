@@ -1,0 +1,68 @@
+//! Everything that the service counts of its traffic.
+
+mod calls;
+mod counters;
+mod errors;
+mod rates;
+mod rows;
+
+use super::failure::Failure;
+use crate::resp::Reply;
+
+pub use calls::{BOUNDS_US, CommandStats};
+pub use counters::{Counters, DROP_ROWS, Dropped, Ending, SOCKET_STATES};
+pub(super) use rows::{Gauges, rows};
+
+use calls::CallStats;
+use errors::ErrorCounts;
+use rates::Rates;
+
+/// Counters, statistics of commands, errors by code, and rates.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    pub(super) counters: Counters,
+    pub(super) calls: CallStats,
+    pub(super) errors: ErrorCounts,
+    pub(super) rates: Rates,
+}
+
+impl Metrics {
+    /// Begins to count `commands` commands.
+    pub(super) fn new(commands: usize) -> Self {
+        Self {
+            counters: Counters::default(),
+            calls: CallStats::new(commands),
+            errors: ErrorCounts::default(),
+            rates: Rates::default(),
+        }
+    }
+
+    /// Counts and writes an error.
+    pub(super) fn refuse(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
+        self.counters.errors += 1;
+        self.errors.count(failure);
+        failure.write(reply);
+    }
+
+    /// Counts a call that was refused before it was begun.
+    pub(super) fn reject_call(&mut self, number: usize, code: &str) {
+        self.counters.errors += 1;
+        self.errors.count_code(code);
+        self.calls.reject(number);
+    }
+
+    /// Samples the traffic if the last sample is old enough.
+    pub(super) fn sample(&mut self, now_us: u64) {
+        if self.rates.is_due(now_us) {
+            self.rates.note(now_us, self.counters.traffic());
+        }
+    }
+
+    /// Counts everything from 0 again.
+    pub(super) fn reset(&mut self, now_us: u64) {
+        self.counters.reset();
+        self.calls.reset();
+        self.errors.reset();
+        self.rates.reset(now_us);
+    }
+}

@@ -1,0 +1,81 @@
+//! Why connections of clients end.
+
+use core::fmt;
+
+/// The reason why a connection of a client has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The peer closed it.
+    PeerClosed,
+    /// A command of the client asked for it, such as `QUIT`.
+    Quit,
+    /// `CLIENT KILL` of another client.
+    Killed,
+    /// Its bytes made no sense.
+    ProtocolError,
+    /// The peer reset it.
+    Reset,
+    /// The peer did not answer.
+    TimedOut,
+    /// There was no place for it.
+    Refused,
+}
+
+impl Ending {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::PeerClosed,
+        Self::Quit,
+        Self::Killed,
+        Self::ProtocolError,
+        Self::Reset,
+        Self::TimedOut,
+        Self::Refused,
+    ];
+
+    /// The word for labels and the log.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::PeerClosed => "peer_closed",
+            Self::Quit => "quit",
+            Self::Killed => "killed",
+            Self::ProtocolError => "protocol_error",
+            Self::Reset => "reset",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// The name of its counter.
+    pub(in crate::service) const fn row(self) -> &'static str {
+        match self {
+            Self::PeerClosed => "ended_peer_closed",
+            Self::Quit => "ended_quit",
+            Self::Killed => "ended_killed",
+            Self::ProtocolError => "ended_protocol_error",
+            Self::Reset => "ended_reset",
+            Self::TimedOut => "ended_timed_out",
+            Self::Refused => "ended_refused",
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_in_order_and_their_counters_bear_their_words() {
+        for (index, ending) in Ending::ALL.into_iter().enumerate() {
+            assert_eq!(ending as usize, index);
+            assert_eq!(ending.row().strip_prefix("ended_"), Some(ending.word()));
+        }
+    }
+}

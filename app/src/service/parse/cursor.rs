@@ -1,0 +1,18 @@
+//! Cursors of `VLIST`, which are those of the library as numbers.
+
+use vmalloc::{Cursor, REGIONS_MAX};
+use x86_64::VirtAddr;
+
+use super::size;
+
+/// Reads a cursor: 0, an address of the higher half, or a slot.
+#[must_use]
+pub fn parse(text: &[u8]) -> Option<Cursor> {
+    let number = size::parse_address(text)?;
+    let is_address = number >> 63 != 0 && VirtAddr::try_new(number).is_ok();
+    match number {
+        0 => Some(Cursor::START),
+        _ if is_address || number <= u64::from(REGIONS_MAX) => Some(Cursor::from_raw(number)),
+        _ => None,
+    }
+}

@@ -1,0 +1,48 @@
+//! Times at which keys end, as commands of Redis write them.
+
+use crate::resp;
+use crate::service::failure::Failure;
+use crate::service::store::{Clock, Lease};
+
+const NOT_AN_INTEGER: Failure = Failure::Redis("value is not an integer or out of range");
+
+/// How a command of Redis says when a key ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) struct Expiry {
+    /// Milliseconds of its unit.
+    unit_ms: i64,
+    /// Whether it is counted from 1970, not from now.
+    pub(in crate::service) is_absolute: bool,
+}
+
+impl Expiry {
+    pub(in crate::service) const SECONDS: Self = Self { unit_ms: 1000, is_absolute: false };
+    pub(in crate::service) const MILLISECONDS: Self = Self { unit_ms: 1, is_absolute: false };
+    pub(in crate::service) const AT_SECOND: Self = Self { unit_ms: 1000, is_absolute: true };
+    pub(in crate::service) const AT_MILLISECOND: Self = Self { unit_ms: 1, is_absolute: true };
+
+    /// Reads a time: milliseconds from now, or from 1970. Errors name the command.
+    pub(in crate::service) fn read(
+        self,
+        clock: &Clock,
+        text: &[u8],
+        command: &'static str,
+    ) -> Result<i64, Failure> {
+        let number = resp::signed(text).ok_or(NOT_AN_INTEGER)?;
+        let base = if self.is_absolute { 0 } else { clock.unix_ms(clock.now_us) };
+        let ms = number.checked_mul(self.unit_ms).filter(|ms| ms.checked_add(base).is_some());
+        ms.ok_or(Failure::ExpireTime(command))
+    }
+
+    /// Reads the lease of a key that is about to be set.
+    pub(in crate::service) fn lease(
+        self,
+        clock: &Clock,
+        text: &[u8],
+        command: &'static str,
+    ) -> Result<Lease, Failure> {
+        let ms = self.read(clock, text, command)?;
+        let ms = u64::try_from(ms).ok().filter(|ms| *ms > 0).ok_or(Failure::ExpireTime(command))?;
+        Ok(if self.is_absolute { Lease::Until(clock.deadline_at(ms)) } else { Lease::For(ms) })
+    }
+}

@@ -1,0 +1,108 @@
+//! The options of `VMALLOC`.
+
+use vmalloc::{Huge, Protection};
+
+use super::key::name;
+use super::{lease, protection, size};
+use crate::resp;
+use crate::service::failure::{Failure, Word};
+
+/// What a request for a region says besides its size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::service) struct Options<'a> {
+    /// Bytes to align to.
+    pub(in crate::service) align: Option<u64>,
+    /// The node to take frames from, as long as it has some.
+    pub(in crate::service) node: Option<u32>,
+    pub(in crate::service) protection: Protection,
+    /// Checked: see [`name`].
+    pub(in crate::service) name: Option<&'a [u8]>,
+    pub(in crate::service) replace: bool,
+    pub(in crate::service) soft: bool,
+    pub(in crate::service) huge: Huge,
+    /// Milliseconds after which it ends by itself.
+    pub(in crate::service) lease_ms: Option<u64>,
+}
+
+impl<'a> Options<'a> {
+    /// Reads the words after the size.
+    pub(in crate::service) fn parse(
+        mut words: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Self, Failure> {
+        let mut options = Self::default();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| Failure::NoValue(Word::new(word)));
+            match word::key(word) {
+                word::ALIGN => options.align = Some(align(value()?)?),
+                word::NODE => options.node = Some(node(value()?)?),
+                word::PROT => options.protection = protection::parse(value()?)?,
+                word::NAME => options.name = Some(name(value()?)?),
+                word::LEASE => options.lease_ms = Some(lease::parse(value()?)?),
+                word::PERSIST => options.lease_ms = None,
+                word::HUGE => options.huge = huge(value()?)?,
+                word::REPLACE => options.replace = true,
+                word::SOFT => options.soft = true,
+                // Memory that a client can read is zeroed before it changes hands, always.
+                word::ZERO | word::NOZERO => {}
+                // Planned, and refused by name until it works.
+                word::IDEM => return Err(Failure::NotServed("IDEM")),
+                _ => return Err(Failure::Option(Word::new(word))),
+            }
+        }
+        if options.replace && options.name.is_none() {
+            return Err(Failure::Malformed("REPLACE needs a NAME"));
+        }
+        Ok(options)
+    }
+}
+
+/// The words, as numbers: every request has some, and a number is compared at once.
+mod word {
+    const CASE: u8 = b'a' - b'A';
+
+    pub(in crate::service) const ALIGN: u64 = key(b"ALIGN");
+    pub(in crate::service) const HUGE: u64 = key(b"HUGE");
+    pub(in crate::service) const IDEM: u64 = key(b"IDEM");
+    pub(in crate::service) const LEASE: u64 = key(b"LEASE");
+    pub(in crate::service) const NAME: u64 = key(b"NAME");
+    pub(in crate::service) const NODE: u64 = key(b"NODE");
+    pub(in crate::service) const NOZERO: u64 = key(b"NOZERO");
+    pub(in crate::service) const PERSIST: u64 = key(b"PERSIST");
+    pub(in crate::service) const PROT: u64 = key(b"PROT");
+    pub(in crate::service) const REPLACE: u64 = key(b"REPLACE");
+    pub(in crate::service) const SOFT: u64 = key(b"SOFT");
+    pub(in crate::service) const ZERO: u64 = key(b"ZERO");
+
+    /// A word behind a bit that says how long it is; 0 where it is longer than any option. Two words
+    /// have the same key where they differ in the bit between capitals and small letters, which is
+    /// their case if one of them is letters.
+    pub(in crate::service) const fn key(word: &[u8]) -> u64 {
+        if word.len() > 7 {
+            return 0;
+        }
+        let (mut key, mut at) = (1, 0);
+        while at < word.len() {
+            key = key << 8 | (word[at] & !CASE) as u64;
+            at += 1;
+        }
+        key
+    }
+}
+
+fn align(text: &[u8]) -> Result<u64, Failure> {
+    let invalid = || Failure::Invalid("ALIGN is a number of bytes", Word::new(text));
+    size::parse(text).ok_or_else(invalid)
+}
+
+pub(in crate::service) fn node(text: &[u8]) -> Result<u32, Failure> {
+    let number = resp::decimal(text).and_then(|node| u32::try_from(node).ok());
+    number.ok_or_else(|| Failure::Invalid("NODE is the number of a node", Word::new(text)))
+}
+
+fn huge(text: &[u8]) -> Result<Huge, Failure> {
+    let known = [("never", Huge::Never), ("try", Huge::Try), ("must", Huge::Must)];
+    let found = known.into_iter().find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes()));
+    let (_, huge) =
+        found.ok_or_else(|| Failure::Invalid("HUGE is never, try or must", Word::new(text)))?;
+    Ok(huge)
+}

@@ -1,0 +1,19 @@
+//! Patterns of names.
+
+use runtime_config::limits::NAME_BYTES_MAX;
+
+use crate::service::failure::Failure;
+
+/// Bytes of a pattern: twice those of a name, so that each can be escaped.
+const PATTERN_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
+
+/// Comparisons of bytes in one turn.
+pub(in crate::service) const STEPS_MAX: u64 = 1 << 20;
+
+/// Checks the length of a pattern.
+pub(in crate::service) fn checked(pattern: &[u8]) -> Result<&[u8], Failure> {
+    if pattern.len() > PATTERN_BYTES_MAX {
+        return Err(Failure::TooLong("a pattern", pattern.len(), PATTERN_BYTES_MAX));
+    }
+    Ok(pattern)
+}

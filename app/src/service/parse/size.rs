@@ -1,0 +1,64 @@
+//! Sizes as clients write them: bytes, with an optional K, M, G or T.
+
+use crate::resp;
+use crate::service::failure::{Failure, Word};
+
+/// Reads a size: digits, and at most one suffix. `None` where it is anything else or does not fit.
+pub(in crate::service) fn parse(text: &[u8]) -> Option<u64> {
+    let (digits, shift) = match text.split_last()? {
+        (b'k' | b'K', digits) => (digits, 10),
+        (b'm' | b'M', digits) => (digits, 20),
+        (b'g' | b'G', digits) => (digits, 30),
+        (b't' | b'T', digits) => (digits, 40),
+        _ => (text, 0),
+    };
+    resp::decimal(digits)?.checked_mul(1 << shift)
+}
+
+/// The most bytes that the library takes in a request: pages and guard have a 64-bit size. A region of
+/// so many is larger than any memory, and is refused for that.
+pub(in crate::service) const BYTES_MAX: u64 = u64::MAX - 2 * vmalloc::PAGE_BYTES;
+
+/// What is said of a text that is no size.
+pub(in crate::service) fn invalid(text: &[u8]) -> Failure {
+    Failure::Invalid("a size is bytes below 2^64, with optional K, M, G or T", Word::new(text))
+}
+
+/// Reads an address: hexadecimal with `0x`, or decimal.
+pub(in crate::service) fn parse_address(text: &[u8]) -> Option<u64> {
+    let Some(digits) = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")) else {
+        return resp::decimal(text);
+    };
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    digits.iter().try_fold(0, |value, byte| {
+        char::from(*byte).to_digit(16).map(|digit| value << 4 | u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_strict() {
+        assert_eq!(parse(b"4096"), Some(4096));
+        assert_eq!(parse(b"4k"), Some(4096));
+        assert_eq!(parse(b"16777215T"), Some(16_777_215 << 40));
+        assert_eq!(parse(b"18446744073709551615"), Some(u64::MAX));
+        for text in ["", "K", "-1", "+1", "1 ", "1KB", "1.5M", "16777216T", "18446744073709551616"]
+        {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        assert_eq!(parse_address(b"0xffffc90000000000"), Some(0xffff_c900_0000_0000));
+        assert_eq!(parse_address(b"4096"), Some(4096));
+        for text in ["0x", "0x1g", "0x11111111111111111", "ffff", "-1"] {
+            assert_eq!(parse_address(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The parts of the service that handlers work with.
+
+use runtime_config::cmdline::Config;
+use vmalloc::{Machine, PAGE_BYTES, Row, Vmalloc};
+
+use super::catalog::{Catalog, Facts};
+use super::client_list::ClientList;
+use super::failure::Failure;
+use super::identity::Identity;
+use super::metrics::{self, CommandStats, Gauges, Metrics};
+use super::session::{Session, Transaction};
+use super::store::{LINE_END, Store};
+use super::workers::{Background, Workers};
+use crate::bench::Crew;
+use crate::buffers::{Buffers, Shortage};
+
+/// Bytes of a reply around its payload: a bulk string of the largest size is still a reply.
+const FRAMING_BYTES: usize = 64;
+
+/// The error before the client has said the password.
+pub const NOT_ADMITTED: Failure = Failure::Plain("NOAUTH Authentication required.");
+
+/// The parts of the service. They outlive every connection.
+#[derive(Debug)]
+pub(super) struct Parts<M: Machine + 'static> {
+    pub(super) store: Store<M>,
+    pub(super) workers: Workers<M>,
+    pub(super) background: Background,
+    pub(super) metrics: Metrics,
+    pub(super) clients: ClientList,
+    pub(super) config: Config,
+    pub(super) catalog: Catalog,
+    pub(super) identity: Identity,
+    pub(super) crew: Option<Crew<M>>,
+    /// Whether a client has asked for a shutdown.
+    pub(super) is_shutting_down: bool,
+    /// When a refused shutdown may be logged again.
+    pub(super) shutdown_log_at_us: u64,
+}
+
+impl<M: Machine> Parts<M> {
+    /// Takes all memory that the parts will ever need.
+    ///
+    /// # Errors
+    ///
+    /// A buffer could not be had.
+    pub(super) fn try_new<B: Buffers>(
+        vm: &'static Vmalloc<M>,
+        buffers: &B,
+        config: &Config,
+        seed: u64,
+        catalog: Catalog,
+    ) -> Result<Self, Shortage> {
+        Ok(Self {
+            store: Store::try_new(vm, buffers, config, seed)?,
+            workers: Workers::new(),
+            background: Background::default(),
+            metrics: Metrics::new(catalog.all().len()),
+            clients: ClientList::with_places(config.clients),
+            config: *config,
+            catalog,
+            identity: Identity::new(seed),
+            crew: None,
+            is_shutting_down: false,
+            shutdown_log_at_us: 0,
+        })
+    }
+
+    /// Bytes that a reply may have.
+    pub(super) fn reply_bytes_max(&self) -> usize {
+        self.config.output_bytes + FRAMING_BYTES
+    }
+
+    /// The error about a reply that is too large, with a hint which command to use instead.
+    pub(super) fn reply_limit(&self, hint: &'static str) -> Failure {
+        Failure::ReplyLimit(self.config.output_bytes, hint)
+    }
+
+    /// Bytes that regions can have at most: all memory but the part that is kept for page tables, network and
+    /// metadata.
+    pub(super) fn memory_bytes_max(&self) -> u64 {
+        let stats = self.store.vm.stats();
+        stats.frames_total.saturating_sub(stats.frames_reserve) * PAGE_BYTES
+    }
+
+    /// Visits the one table of counters: the window's, then the service's.
+    pub(super) fn for_each_row(&self, row: &mut dyn FnMut(Row)) {
+        let store = &self.store;
+        let gauges = Gauges {
+            uptime_s: store.clock.now_us / 1_000_000,
+            booted_at: store.clock.booted_at,
+            regions: store.ledger.count(),
+            names: store.names.count() as u64,
+            submitted: self.workers.submitted(),
+        };
+        let own = metrics::rows(&self.metrics.counters, gauges);
+        store.vm.stats().rows().chain(own).for_each(row);
+    }
+
+    /// Ends a session's transaction, whatever its state.
+    pub(super) fn discard_transaction(&mut self, session: &mut Session) {
+        if self.workers.exclusive == session.owner.number {
+            self.workers.exclusive = 0;
+        }
+        session.transaction = Transaction::None;
+        session.queued = 0;
+        self.store.watches.clear(session.owner.place);
+    }
+
+    /// Returns whether a session may send any command.
+    pub(super) fn is_admitted(&self, session: &Session) -> bool {
+        session.is_authenticated || self.config.password.is_empty()
+    }
+
+    /// Refuses a command that is not served before the client has said the password.
+    pub(super) fn admit(&self, session: &Session, command: &Facts) -> Result<(), Failure> {
+        if command.flags.are_without_password() || self.is_admitted(session) {
+            return Ok(());
+        }
+        Err(NOT_ADMITTED)
+    }
+
+    /// Every command's name and statistics, then those of unknown commands.
+    pub(super) fn command_stats(&self) -> impl Iterator<Item = (&'static str, &CommandStats)> {
+        let names = self.catalog.all().iter().map(|command| command.name);
+        names.chain(["unknown"]).zip(self.metrics.calls.iter())
+    }
+
+    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns how many bytes
+    /// that is, or `None` if the announced bytes cannot follow.
+    pub(super) fn stream_on(&mut self, session: &mut Session, room: &mut [u8]) -> Option<usize> {
+        let streamed = session.streamed.as_mut()?;
+        let room_for_bytes = room.len().checked_sub(LINE_END.len())?;
+        let length =
+            usize::try_from(streamed.left).map_or(room_for_bytes, |left| left.min(room_for_bytes));
+        self.store.vm.machine().read(streamed.start, &mut room[..length]).ok()?;
+        streamed.start += length as u64;
+        streamed.left -= length as u64;
+        if streamed.left > 0 {
+            return Some(length);
+        }
+        room[length..][..LINE_END.len()].copy_from_slice(LINE_END);
+        self.end_streamed(session);
+        Some(length + LINE_END.len())
+    }
+
+    /// Ends the streamed reply of a session, complete or not.
+    pub(super) fn end_streamed(&mut self, session: &mut Session) {
+        if let Some(streamed) = session.streamed.take() {
+            self.store.remove_reader(streamed.id);
+        }
+    }
+}

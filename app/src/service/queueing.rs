@@ -1,0 +1,83 @@
+//! Requests inside a transaction: queued, served at once, or refused.
+
+use vmalloc::Machine;
+
+use super::catalog::Lookup;
+use super::failure::Failure;
+use super::parts::Parts;
+use super::session::{Session, Transaction};
+use super::unknown;
+use crate::resp::{Arguments, Reply};
+
+/// The way that a request inside a transaction takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// It is served at once.
+    Serve,
+    /// It is `EXEC`, and the queue will be served, unless a watched key has changed.
+    Execute,
+    /// It is to be queued.
+    Queue,
+    /// The reply says why it cannot be queued.
+    Refused,
+}
+
+/// Commands that are served inside a transaction, not queued.
+const IMMEDIATE: [&str; 6] = ["EXEC", "DISCARD", "MULTI", "WATCH", "RESET", "QUIT"];
+
+/// Room for the reply of a queued request: the replies of all that changes anything fit.
+const REPLY_BYTES: usize = 1024;
+/// The same for `VMALLOCN`, which answers with up to 1024 ids.
+const REPLY_BYTES_BATCH: usize = 20 << 10;
+
+/// Decides what becomes of a request of a session in a transaction. A request that can never be served is refused
+/// now, and `EXEC` later on.
+pub(super) fn check<M: Machine>(
+    parts: &mut Parts<M>,
+    session: &mut Session,
+    arguments: Arguments<'_>,
+    reply: &mut Reply<'_>,
+) -> Queued {
+    let number = match parts.catalog.look_up(arguments) {
+        Lookup::Command(number) => {
+            let command = parts.catalog.at(number);
+            if command.name == "EXEC" {
+                let will_execute = session.transaction == Transaction::Open;
+                let is_ready = command.takes(arguments.count()) && will_execute;
+                return if is_ready { Queued::Execute } else { Queued::Serve };
+            }
+            if !command.takes(arguments.count()) {
+                unknown::wrong_count(command, reply);
+            } else if IMMEDIATE.contains(&command.name) {
+                return Queued::Serve;
+            } else if command.flags.exclude_transactions() {
+                Failure::Redis("Command not allowed inside a transaction").write(reply);
+            } else if let Err(failure) = parts.admit(session, command) {
+                failure.write(reply);
+            } else {
+                return Queued::Queue;
+            }
+            number
+        }
+        Lookup::NoSubcommand(number) => {
+            unknown::unknown_subcommand(parts.catalog.at(number), arguments, reply);
+            usize::MAX
+        }
+        Lookup::Unknown => {
+            unknown::unknown(arguments, reply);
+            usize::MAX
+        }
+    };
+    parts.metrics.reject_call(number, "ERR");
+    session.fail_transaction();
+    Queued::Refused
+}
+
+/// Bytes that the reply of a queued request may need, beside replies that only read.
+#[must_use]
+pub fn reply_bytes(arguments: Arguments<'_>) -> usize {
+    match arguments.get(0) {
+        Some(name) if name.eq_ignore_ascii_case(b"VMALLOCN") => REPLY_BYTES_BATCH,
+        _ => REPLY_BYTES,
+    }
+}

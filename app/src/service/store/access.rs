@@ -1,0 +1,82 @@
+//! Bytes of regions, through the mapping that the client was given.
+
+use vmalloc::{Machine, PageCount, Region, RegionId, RegionInfo};
+
+use super::Store;
+use crate::service::failure::Failure;
+
+impl<M: Machine> Store<M> {
+    /// Checks that bytes lie in the requested size, which may end before the last page does.
+    pub(in crate::service) fn check_range(
+        &self,
+        info: &RegionInfo,
+        offset: u64,
+        length: u64,
+    ) -> Result<(), Failure> {
+        match offset.checked_add(length) {
+            Some(end) if end <= info.requested => Ok(()),
+            _ => Err(Failure::Range {
+                place: self.name_of(info.id),
+                offset,
+                length,
+                requested: info.requested,
+            }),
+        }
+    }
+
+    /// Reads bytes whose range was checked.
+    pub(in crate::service) fn read(
+        &self,
+        info: &RegionInfo,
+        offset: u64,
+        bytes: &mut [u8],
+    ) -> Result<(), Failure> {
+        let read = self.vm.machine().read(info.range.address() + offset, bytes);
+        read.map_err(|fault| self.fault(info, fault.address - info.range.address(), "read"))
+    }
+
+    /// Fills bytes whose range was checked.
+    pub(in crate::service) fn fill(
+        &self,
+        info: &RegionInfo,
+        offset: u64,
+        length: u64,
+        byte: u8,
+    ) -> Result<(), Failure> {
+        self.touch(info.id);
+        let filled = self.vm.machine().fill(info.range.address() + offset, length, byte);
+        filled.map_err(|fault| self.fault(info, fault.address - info.range.address(), "write"))
+    }
+
+    /// Writes bytes whose range was checked.
+    pub(in crate::service) fn write(
+        &self,
+        info: &RegionInfo,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<(), Failure> {
+        if !data.is_empty() {
+            self.touch(info.id);
+        }
+        let written = self.vm.machine().write(info.range.address() + offset, data);
+        written.map_err(|fault| self.fault(info, fault.address - info.range.address(), "write"))
+    }
+
+    /// Zeroes some pages of a region.
+    pub(in crate::service) fn zero_pages(
+        &self,
+        id: RegionId,
+        first: u64,
+        count: u64,
+    ) -> Result<(), Failure> {
+        let [first, count] = [first, count].map(|n| PageCount::from_pages(n).unwrap_or_default());
+        let region = Region::from_raw(self.vm, id)?;
+        region.zero(first, count);
+        let _ = region.into_raw();
+        Ok(())
+    }
+
+    fn fault(&self, info: &RegionInfo, offset: u64, access: &'static str) -> Failure {
+        Failure::Fault { place: self.name_of(info.id), offset, access }
+    }
+}

@@ -1,0 +1,64 @@
+//! Freeing regions, at once or later, with all that was noted of them.
+
+use vmalloc::{Machine, RegionError, RegionId, RegionInfo};
+
+use super::Store;
+use super::ledger::State;
+
+impl<M: Machine> Store<M> {
+    /// Frees a region and forgets all that was noted of it; after an error nothing has changed.
+    pub(in crate::service) fn release(&mut self, id: RegionId) -> Result<RegionInfo, RegionError> {
+        let info = self.vm.vfree(id)?;
+        self.forget(id);
+        Ok(info)
+    }
+
+    /// Takes a region away from its owner and frees it: at once, or later if it is large, being changed, or
+    /// being sent to a client. Returns how many pages were freed at once.
+    pub(in crate::service) fn give_up(&mut self, id: RegionId) -> u64 {
+        let has_readers = self.ledger.has_readers(id);
+        if !has_readers && self.ledger.pages(id) <= self.free_pages_max {
+            match self.release(id) {
+                Ok(info) => return info.range.count().get(),
+                Err(RegionError::Changing { .. }) => {}
+                // The region was freed by other means than the service.
+                Err(_) => {
+                    self.forget(id);
+                    return 0;
+                }
+            }
+        }
+        self.touch(id);
+        if let Some(name) = self.ledger.name(id) {
+            self.names.remove(name);
+            self.ledger.set_name(id, None);
+        }
+        self.ledger.set_state(id, State::Fresh);
+        self.ledger.set_lease(id, 0);
+        // The pages that readers keep count in their quota until the last reader has ended.
+        if !has_readers {
+            self.ledger.move_to(self.ledger.orphans(), id);
+        }
+        0
+    }
+
+    /// Forgets all that was noted of a region.
+    pub(in crate::service) fn forget(&mut self, id: RegionId) {
+        self.touch(id);
+        if let Some(name) = self.ledger.remove(id) {
+            self.names.remove(name);
+        }
+    }
+
+    /// Takes note of a region that an AP has freed, or could not free because it is being changed: such a
+    /// region has no owner any more, and is freed later.
+    pub(in crate::service) fn note_freed(
+        &mut self,
+        id: RegionId,
+        result: Result<RegionInfo, RegionError>,
+    ) {
+        if let Err(RegionError::Changing { .. }) = result {
+            self.ledger.insert(self.ledger.orphans(), id, 0, self.clock.now_us);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The text of a name: its first bytes lie in its record, the rest in parts.
+
+use runtime_config::limits::NAME_BYTES_MAX;
+
+use super::parts::Parts;
+
+/// Room for the longest name.
+pub(in crate::service) type NameBuffer = [u8; NAME_BYTES_MAX];
+
+/// The bytes of a name, in the pieces in which the table holds them.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::service) struct NameText<'a> {
+    pub(super) head: &'a [u8],
+    /// The first part of the rest; 0 where the head is all.
+    pub(super) rest: u32,
+    pub(super) length: usize,
+    pub(super) parts: &'a Parts,
+}
+
+impl<'a> NameText<'a> {
+    /// How many bytes the name has.
+    #[must_use]
+    pub(in crate::service) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The pieces, in order.
+    pub(in crate::service) fn pieces(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let left = self.length - self.head.len();
+        core::iter::once(self.head).chain(self.parts.pieces(self.rest, left))
+    }
+
+    /// The bytes in one piece; a long name is copied into the buffer first.
+    pub(in crate::service) fn bytes<'b>(&self, buffer: &'b mut NameBuffer) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        if self.rest == 0 {
+            return self.head;
+        }
+        let mut at = 0;
+        for piece in self.pieces() {
+            buffer[at..at + piece.len()].copy_from_slice(piece);
+            at += piece.len();
+        }
+        &buffer[..at]
+    }
+
+    /// Whether the name has exactly these bytes.
+    #[inline]
+    pub(super) fn is(&self, text: &[u8]) -> bool {
+        self.length == text.len()
+            && text.starts_with(self.head)
+            && (self.rest == 0 || self.ends_with(&text[self.head.len()..]))
+    }
+
+    fn ends_with(&self, mut text: &[u8]) -> bool {
+        self.pieces().skip(1).all(|piece| match text.strip_prefix(piece) {
+            Some(left) => {
+                text = left;
+                true
+            }
+            None => false,
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! From a region that was made to one that its client has: named, leased, usable.
+
+use vmalloc::{Machine, RegionId, RegionInfo};
+
+use super::Store;
+use super::ledger::{List, State};
+use super::names::NameIndex;
+use super::publication::Publication;
+use super::reservation::Reservation;
+use crate::service::failure::Failure;
+use crate::service::owner::Owner;
+
+impl<M: Machine> Store<M> {
+    /// Takes note of a region that an AP has allocated for a connection that has ended.
+    pub(in crate::service) fn note_orphan(&mut self, info: &RegionInfo) {
+        let pages = info.range.count().get();
+        self.ledger.insert(self.ledger.orphans(), info.id, pages, self.clock.now_us);
+    }
+
+    /// Takes note of a region that was made for a request in flight: its client must not use it yet, and
+    /// the request's reservation counts it.
+    pub(in crate::service) fn note_in_flight(&mut self, list: List, info: &RegionInfo) {
+        self.ledger.insert_in_flight(list, info.id, info.range.count().get(), self.clock.now_us);
+    }
+
+    /// Gives the region of a request in flight to its client; the reservation ends, because the region counts
+    /// itself from now on.
+    ///
+    /// # Errors
+    ///
+    /// The name was taken in the meantime, or the room that the region with the name would have made has gone;
+    /// the region is freed.
+    pub(in crate::service) fn publish_in_flight(
+        &mut self,
+        owner: Owner,
+        reservation: Option<Reservation>,
+        info: &RegionInfo,
+        publication: &Publication<&[u8]>,
+    ) -> Result<(), Failure> {
+        self.give_back(reservation);
+        match self.admit_region(owner, publication, info.range.count().get()) {
+            Ok(demand) => {
+                self.ledger.move_to(self.ledger.of_place(owner.place), info.id);
+                self.publish(info.id, publication, demand.taken());
+                Ok(())
+            }
+            Err(failure) => {
+                // No client knows the id yet, so no client keeps it from being freed.
+                self.give_up(info.id);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Enters a region that was made within this turn into the ledger, and publishes it.
+    pub(in crate::service) fn publish_new(
+        &mut self,
+        owner: Owner,
+        info: &RegionInfo,
+        publication: &Publication<&[u8]>,
+        taken: Option<NameIndex>,
+    ) {
+        let list = self.ledger.of_place(owner.place);
+        self.ledger.insert(list, info.id, info.range.count().get(), self.clock.now_us);
+        self.publish(info.id, publication, taken);
+    }
+
+    /// Publishes a region: names and leases it, frees the region that had the name, and lets it be used. Each region
+    /// of a client becomes usable here. The limits were checked within this turn.
+    pub(in crate::service) fn publish(
+        &mut self,
+        id: RegionId,
+        publication: &Publication<&[u8]>,
+        taken: Option<NameIndex>,
+    ) {
+        let mut until_us = publication.lease.map(|lease| self.clock.deadline_of(lease));
+        if let Some(name) = publication.name {
+            let old_until_us = self.name(id, name, taken);
+            until_us = until_us.or(old_until_us.filter(|_| publication.keep_lease));
+        }
+        self.ledger.set_state(id, State::Ready);
+        if let Some(until_us) = until_us {
+            let is_set = self.leases.set(&mut self.ledger, id, until_us);
+            debug_assert!(is_set, "the demand had room for it");
+            if until_us <= self.clock.now_us {
+                // The lease is over already.
+                self.give_up(id);
+            }
+        }
+    }
+
+    /// Gives a name that was checked, and frees the region that had it. Returns when that would have
+    /// ended.
+    fn name(&mut self, id: RegionId, name: &[u8], taken: Option<NameIndex>) -> Option<u64> {
+        let mut until_us = None;
+        let index = match taken {
+            Some(index) => {
+                let old = self.names.id(index);
+                self.names.set_id(index, id);
+                if let Some(old) = old {
+                    until_us = self.ledger.lease(old);
+                    self.ledger.set_name(old, None);
+                    self.give_up(old);
+                }
+                Some(index)
+            }
+            None => self.names.insert(name, id),
+        };
+        self.ledger.set_name(id, index);
+        self.touch(id);
+        self.ledger.move_to(self.ledger.named(), id);
+        until_us
+    }
+}

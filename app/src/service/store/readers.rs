@@ -1,0 +1,70 @@
+//! Regions whose bytes are being sent to clients.
+//!
+//! The header of a large reply is written at once, so the announced bytes must follow, whatever happens
+//! to the region. Until the last byte was copied the region has a reader: its name may be taken away, but
+//! its pages are kept, and requests that would change it in place are delayed.
+
+use vmalloc::RegionId;
+use x86_64::VirtAddr;
+
+use crate::service::owner::Owner;
+
+/// The end of a bulk string.
+pub(in crate::service) const LINE_END: &[u8] = b"\r\n";
+
+/// A reply whose bytes are still to be copied.
+#[derive(Debug)]
+pub(in crate::service) struct StreamedReply {
+    /// The region that is read.
+    pub(in crate::service) id: RegionId,
+    /// The next byte.
+    pub(in crate::service) start: VirtAddr,
+    /// Bytes that are left.
+    pub(in crate::service) left: u64,
+    /// When the client must have taken all of it.
+    pub(in crate::service) deadline_us: u64,
+}
+
+/// A request that waits until a region has no reader. New readers of that region are delayed
+/// until the request was served, so that readers that come again and again cannot keep it waiting for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WaitingWriter {
+    pub(super) id: RegionId,
+    pub(super) session: u64,
+}
+
+/// The readers of all regions. Each region counts its own in the ledger.
+#[derive(Debug, Default)]
+pub(in crate::service) struct Readers {
+    pub(super) count: usize,
+    pub(super) writer: Option<WaitingWriter>,
+    pub(super) has_ended: bool,
+}
+
+impl Readers {
+    /// Returns whether any reply is being streamed.
+    pub(in crate::service) fn are_any(&self) -> bool {
+        self.count > 0
+    }
+
+    /// Returns whether a request waits for readers.
+    #[inline]
+    pub(in crate::service) fn have_writer(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// Returns whether the request of another session waits until the region has no reader.
+    pub(in crate::service) fn must_wait(&self, owner: Owner, id: RegionId) -> bool {
+        self.writer.is_some_and(|writer| writer.id == id && writer.session != owner.number)
+    }
+
+    /// Forgets the session as one that waits for readers: it asks for something else, or has ended.
+    pub(in crate::service) fn forget_writer(&mut self, owner: Owner) {
+        self.writer = self.writer.filter(|writer| writer.session != owner.number);
+    }
+
+    /// Returns whether a reader has ended since the last call: requests that were delayed may go on.
+    pub(in crate::service) fn take_ended(&mut self) -> bool {
+        core::mem::take(&mut self.has_ended)
+    }
+}

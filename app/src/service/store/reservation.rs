@@ -1,0 +1,303 @@
+//! The share of requests in flight in the limits of the service.
+//!
+//! A [`Demand`] says how much of each limit a request takes. A request that is served within its turn
+//! checks its demand and publishes its region at once. Any other request takes a [`Reservation`] before
+//! it waits: the regions, bytes, names and leases count from then on, and no request that comes
+//! meanwhile can have them. A session holds at most one reservation. It is given back in one place,
+//! `Parts::close_reservation`, whenever its session has nothing in flight any more: after the reply,
+//! whatever that is, and when the connection ends. A handler that fails has nothing to undo.
+//!
+//! **A replacement is charged by the difference.** A request whose region replaces another one is
+//! credited with the pages of the old region, because publication frees that one. Until publication both
+//! exist, so the memory in use may exceed a limit by the old region, once for each name: a second
+//! request in flight that replaces the same region gets no credit. A credit is checked again at
+//! publication, and where the old region has gone or shrunk meanwhile, the request may be refused then.
+
+use arrayvec::ArrayVec;
+use runtime_config::limits::ARGUMENTS_AT_ONCE;
+use vmalloc::{Machine, PAGE_BYTES, RegionId, RegionInfo};
+
+use super::Store;
+use super::ledger::{Charge, List, Usage};
+use super::names::NameIndex;
+use super::publication::Publication;
+use crate::service::failure::Failure;
+use crate::service::owner::Owner;
+use crate::service::shown::Shown;
+
+/// How much of each limit a request takes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::service) struct Demand {
+    list: List,
+    is_named: bool,
+    usage: Usage,
+    /// The length of a name that is added.
+    new_name: Option<usize>,
+    /// The number of the name, where the name is there already.
+    taken: Option<NameIndex>,
+    /// The region that has the name, and its pages.
+    replaces: Option<(RegionId, u64)>,
+    leases: usize,
+}
+
+impl Demand {
+    /// The number of the name that the request replaces the region of.
+    pub(in crate::service) fn taken(&self) -> Option<NameIndex> {
+        self.taken
+    }
+
+    /// The pages of the region that the request replaces.
+    pub(in crate::service) fn replaced_pages(&self) -> u64 {
+        self.replaces.map_or(0, |(_, pages)| pages)
+    }
+
+    /// As often as that.
+    pub(in crate::service) fn times(self, count: u32) -> Self {
+        let Usage { regions, pages } = self.usage;
+        let pages = pages.saturating_mul(count.into());
+        let usage = Usage { regions: regions.saturating_mul(count), pages };
+        Self { usage, leases: self.leases.saturating_mul(count as usize), ..self }
+    }
+}
+
+/// The amounts that a request in flight has taken of the limits.
+#[derive(Debug)]
+#[must_use = "a reservation that is not given back counts for ever"]
+pub(in crate::service) struct Reservation {
+    charge: Charge,
+    /// The region that made room.
+    credit: Option<RegionId>,
+    /// The length of a name that is added.
+    new_name: Option<usize>,
+    leases: usize,
+}
+
+impl<M: Machine> Store<M> {
+    /// Whether a new region of so many pages could be published now, and what that takes.
+    pub(in crate::service) fn admit_region(
+        &self,
+        owner: Owner,
+        publication: &Publication<&[u8]>,
+        pages: u64,
+    ) -> Result<Demand, Failure> {
+        let demand = self.demand(owner, publication, pages)?;
+        self.check(&demand)?;
+        Ok(demand)
+    }
+
+    /// Whether the name can be given now. Where a region has the name, the number of the name.
+    fn find_name(&self, publication: &Publication<&[u8]>) -> Result<Option<NameIndex>, Failure> {
+        let Some(name) = publication.name else { return Ok(None) };
+        match self.names.find(name) {
+            Some(index) if !publication.replace => match self.names.id(index) {
+                Some(id) => Err(Failure::Exists(self.name_of(id))),
+                None => Ok(Some(index)),
+            },
+            Some(index) => Ok(Some(index)),
+            None if publication.must_replace => Err(Failure::NoName(Shown::of(name))),
+            None => Ok(None),
+        }
+    }
+
+    /// How much of each limit a new region takes, which is not checked.
+    pub(in crate::service) fn demand(
+        &self,
+        owner: Owner,
+        publication: &Publication<&[u8]>,
+        pages: u64,
+    ) -> Result<Demand, Failure> {
+        let taken = self.find_name(publication)?;
+        let is_named = publication.name().is_some();
+        let replaces = taken.and_then(|index| self.names.id(index));
+        let leases = usize::from(publication.has_lease());
+        Ok(Demand {
+            list: if is_named { self.ledger.named() } else { self.ledger.of_place(owner.place) },
+            is_named,
+            usage: Usage { regions: 1, pages },
+            new_name: publication.name().filter(|_| taken.is_none()).map(<[u8]>::len),
+            taken,
+            replaces: replaces.map(|id| (id, self.ledger.pages(id))),
+            // The lease of the old region goes with it.
+            leases: match replaces {
+                Some(id) if self.ledger.lease(id).is_some() => 0,
+                _ => leases,
+            },
+        })
+    }
+
+    /// Whether regions with these names, each of so many pages and without a lease, could all be
+    /// published now. A new name that occurs twice needs room for two.
+    pub(in crate::service) fn admit_all<'a>(
+        &mut self,
+        owner: Owner,
+        regions: impl Iterator<Item = (&'a [u8], u64)> + Clone,
+    ) -> Result<(), Failure> {
+        let mut credited = ArrayVec::<RegionId, ARGUMENTS_AT_ONCE>::new();
+        let mut new_names = ArrayVec::<usize, ARGUMENTS_AT_ONCE>::new();
+        let (mut wanted, mut credit) = (0_u64, 0_u64);
+        let mut checked = Ok(());
+        for (name, pages) in regions {
+            let demand = self.demand(owner, &Publication::of(name), pages);
+            checked =
+                demand.and_then(|demand| self.check_name(&demand).map(|()| demand)).map(|demand| {
+                    wanted = wanted.saturating_add(pages);
+                    if let Some(length) = demand.new_name {
+                        self.names.reserve(length);
+                        new_names.push(length);
+                    }
+                    if let Some((id, pages)) = demand.replaces
+                        && self.ledger.credit(id)
+                    {
+                        credit = credit.saturating_add(pages);
+                        credited.push(id);
+                    }
+                });
+            if checked.is_err() {
+                break;
+            }
+        }
+        // The regions are published before any other request is served.
+        new_names.into_iter().for_each(|length| self.names.unreserve(length));
+        credited.into_iter().for_each(|id| self.ledger.uncredit(id));
+        checked?;
+        let used = self.ledger.usage(self.ledger.named()).pages.saturating_mul(PAGE_BYTES);
+        let wanted = wanted.saturating_sub(credit).saturating_mul(PAGE_BYTES);
+        check("named bytes", wanted, used, self.quotas.named_bytes)
+    }
+
+    /// Whether the limits have room for named regions of so many pages together, and for so many names whose
+    /// ends take so many parts.
+    pub(in crate::service) fn admit_sum(
+        &self,
+        pages: u64,
+        names: usize,
+        parts: usize,
+    ) -> Result<(), Failure> {
+        let [has_names, has_parts] = self.names.have_room(names, parts);
+        if !has_names {
+            return Err(Failure::Quota("names", self.names.limit()));
+        }
+        if !has_parts {
+            return Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()));
+        }
+        let used = self.ledger.usage(self.ledger.named()).pages.saturating_mul(PAGE_BYTES);
+        let wanted = pages.saturating_mul(PAGE_BYTES);
+        check("named bytes", wanted, used, self.quotas.named_bytes)
+    }
+
+    /// Whether a region may have so many pages more. A shrink always may.
+    pub(in crate::service) fn admit_growth(
+        &self,
+        owner: Owner,
+        info: &RegionInfo,
+        added: u64,
+    ) -> Result<Demand, Failure> {
+        let is_named = info.owner == 0;
+        let demand = Demand {
+            list: if is_named { self.ledger.named() } else { self.ledger.of_place(owner.place) },
+            is_named,
+            usage: Usage { regions: 0, pages: added },
+            new_name: None,
+            taken: None,
+            replaces: None,
+            leases: 0,
+        };
+        self.check(&demand)?;
+        Ok(demand)
+    }
+
+    /// Whether the limits have room for a demand.
+    pub(in crate::service) fn check(&self, demand: &Demand) -> Result<(), Failure> {
+        if demand.leases > 0 && self.leases.room(&self.ledger) < demand.leases {
+            return Err(Failure::Quota("leases", self.leases.limit()));
+        }
+        self.check_name(demand)?;
+        let credit = demand.replaces.map_or(0, |(_, pages)| pages);
+        let wanted = demand.usage.pages.saturating_sub(credit).saturating_mul(PAGE_BYTES);
+        let used = self.ledger.usage(demand.list);
+        let used_bytes = used.pages.saturating_mul(PAGE_BYTES);
+        let quotas = &self.quotas;
+        if demand.is_named {
+            return check("named bytes", wanted, used_bytes, quotas.named_bytes);
+        }
+        check("regions", demand.usage.regions.into(), used.regions.into(), quotas.regions)?;
+        check("bytes", wanted, used_bytes, quotas.bytes)
+    }
+
+    /// Whether there is room for the name that a demand adds.
+    fn check_name(&self, demand: &Demand) -> Result<(), Failure> {
+        if let Some(length) = demand.new_name {
+            if self.names.is_full() {
+                return Err(Failure::Quota("names", self.names.limit()));
+            }
+            if !self.names.has_room(length) {
+                return Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many of `count` equal demands the limits have room for.
+    pub(in crate::service) fn fitting(&self, demand: &Demand, count: u32) -> u32 {
+        // At most ten steps: the count is one of a request.
+        let (mut fits, mut too_many) = (0, count.saturating_add(1));
+        while too_many - fits > 1 {
+            let middle = fits + (too_many - fits) / 2;
+            match self.check(&demand.times(middle)) {
+                Ok(()) => fits = middle,
+                Err(_) => too_many = middle,
+            }
+        }
+        fits
+    }
+
+    /// Counts a demand from now on, for a request of the owner that is in flight.
+    ///
+    /// # Errors
+    ///
+    /// The demand relied on a region that another request in flight replaces too.
+    pub(in crate::service) fn reserve(&mut self, demand: &Demand) -> Result<Reservation, Failure> {
+        let mut demand = *demand;
+        if let Some((id, _)) = demand.replaces
+            && !self.ledger.credit(id)
+        {
+            demand.replaces = None;
+            self.check(&demand)?;
+        }
+        let credit = demand.replaces.map_or(0, |(_, pages)| pages);
+        let pages = demand.usage.pages.saturating_sub(credit);
+        let regions = if demand.is_named { 0 } else { demand.usage.regions };
+        let charge = self.ledger.charge(demand.list, Usage { regions, pages });
+        if let Some(length) = demand.new_name {
+            self.names.reserve(length);
+        }
+        self.leases.reserve(demand.leases);
+        let credit = demand.replaces.map(|(id, _)| id);
+        let (new_name, leases) = (demand.new_name, demand.leases);
+        self.reservations += 1;
+        Ok(Reservation { charge, credit, new_name, leases })
+    }
+
+    /// Gives a reservation back: its amounts are counted otherwise from now on, or not at all.
+    pub(in crate::service) fn give_back(&mut self, reservation: Option<Reservation>) {
+        let Some(reservation) = reservation else { return };
+        let Reservation { charge, credit, new_name, leases } = reservation;
+        self.ledger.discharge(charge);
+        if let Some(id) = credit {
+            self.ledger.uncredit(id);
+        }
+        if let Some(length) = new_name {
+            self.names.unreserve(length);
+        }
+        self.leases.unreserve(leases);
+        self.reservations -= 1;
+    }
+}
+
+fn check(what: &'static str, wanted: u64, used: u64, limit: u64) -> Result<(), Failure> {
+    // A request that adds nothing passes a limit that was lowered meanwhile.
+    if limit == 0 || wanted == 0 || used.saturating_add(wanted) <= limit {
+        return Ok(());
+    }
+    Err(Failure::OverQuota { what, wanted, used, limit })
+}

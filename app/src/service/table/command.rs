@@ -1,0 +1,70 @@
+//! One row of the table: the facts of a command, its handler and its subcommands.
+
+use vmalloc::Machine;
+
+use super::handler::Handler;
+use crate::service::catalog::flags::Flags;
+use crate::service::catalog::keys::Keys;
+use crate::service::catalog::{Facts, Group};
+
+/// A row of the table.
+pub(in crate::service) struct Command<M: Machine + 'static> {
+    pub(super) facts: Facts,
+    pub(super) handler: Handler<M>,
+    /// The commands that its second word chooses from; most have none.
+    pub(super) subcommands: &'static [Self],
+}
+
+impl<M: Machine> Command<M> {
+    pub(super) const fn new(
+        group: Group,
+        name: &'static str,
+        arity: i32,
+        syntax: &'static str,
+        summary: &'static str,
+        handler: Handler<M>,
+    ) -> Self {
+        let facts = Facts::new(group, name, arity, syntax, summary);
+        Self { facts, handler, subcommands: &[] }
+    }
+
+    pub(super) const fn light(mut self) -> Self {
+        self.facts.is_light = true;
+        self
+    }
+
+    pub(super) const fn flags(mut self, flags: u32, categories: u32) -> Self {
+        self.facts.flags = Flags::new(flags, categories);
+        self
+    }
+
+    pub(super) const fn keys(mut self, keys: Keys) -> Self {
+        self.facts.keys = keys;
+        self
+    }
+
+    pub(super) const fn tips(mut self, tips: &'static str) -> Self {
+        self.facts.tips = tips;
+        self
+    }
+
+    pub(super) const fn errors(mut self, errors: &'static str) -> Self {
+        self.facts.errors = errors;
+        self
+    }
+
+    pub(super) const fn walked(mut self) -> Self {
+        self.facts.is_walked = true;
+        self
+    }
+
+    pub(super) const fn hint(mut self, hint: &'static str) -> Self {
+        self.facts.hint = hint;
+        self
+    }
+
+    pub(super) const fn subcommands(mut self, subcommands: &'static [Self]) -> Self {
+        self.subcommands = subcommands;
+        self
+    }
+}

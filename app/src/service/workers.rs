@@ -1,0 +1,135 @@
+//! Who does the work: the BSP within a request or in slices, or the APs; and which sessions must wait.
+
+mod budget;
+mod offload;
+mod placement;
+
+use vmalloc::{Machine, RegionId, Vmalloc};
+
+pub use budget::Budget;
+pub use offload::Submit;
+pub(super) use offload::{Completion, Operation, Ticket, purge};
+pub(super) use placement::{Cost, Placement};
+
+use offload::Offload;
+
+/// Operations in flight that no session waits for.
+#[derive(Debug, Default)]
+pub(super) struct Background {
+    /// A purge, or the clearing of frames.
+    pub(super) idle: Option<Ticket>,
+    /// A region that no client uses any more.
+    pub(super) freeing: Option<(Ticket, RegionId)>,
+}
+
+/// The APs, and the sessions that exclude others.
+#[derive(Debug)]
+pub(super) struct Workers<M: Machine + 'static> {
+    offload: Offload<M>,
+    /// The session that waits until no operation is in flight. Other sessions submit none before its request was
+    /// served.
+    held_for: Option<u64>,
+    /// Whether an audit is in progress on an AP: no region may be allocated or freed.
+    pub(super) is_checking: bool,
+    /// The session whose transaction runs, or 0.
+    pub(super) exclusive: u64,
+}
+
+impl<M: Machine> Workers<M> {
+    /// No AP yet.
+    pub(super) fn new() -> Self {
+        Self { offload: Offload::new(), held_for: None, is_checking: false, exclusive: 0 }
+    }
+
+    /// Sets how an AP is reached. Returns the pages beyond which a region is freed by one.
+    pub(super) fn set_submit(&mut self, submit: Submit<M>) -> u64 {
+        self.offload.set_submit(submit);
+        placement::UNMAP_PAGES_MAX
+    }
+
+    /// Returns whether there are APs.
+    pub(super) fn has_aps(&self) -> bool {
+        self.offload.has_aps()
+    }
+
+    /// Returns whether no operation is in flight.
+    pub(super) fn are_idle(&self) -> bool {
+        self.offload.is_idle()
+    }
+
+    /// Operations that were ever submitted.
+    pub(super) fn submitted(&self) -> u64 {
+        self.offload.submitted()
+    }
+
+    /// Decides where work is done.
+    pub(super) fn place(&self, cost: Cost) -> Placement {
+        cost.place(self.has_aps())
+    }
+
+    /// Submits an operation for a session. Returns `None` if all APs are busy or another session waits for
+    /// them to be idle; the request is then retried.
+    pub(super) fn submit(
+        &mut self,
+        vm: &'static Vmalloc<M>,
+        session: u64,
+        operation: Operation,
+    ) -> Option<Ticket> {
+        if self.is_held_for_another(session) {
+            return None;
+        }
+        self.offload.submit(vm, operation)
+    }
+
+    /// Submits an operation that no session waits for.
+    pub(super) fn submit_in_background(
+        &mut self,
+        vm: &'static Vmalloc<M>,
+        operation: Operation,
+    ) -> Option<Ticket> {
+        if self.are_held() {
+            return None;
+        }
+        self.offload.submit(vm, operation)
+    }
+
+    /// Takes the completion of an operation; gives the ticket back while it is in flight.
+    pub(super) fn poll(&mut self, ticket: Ticket) -> Result<Completion, Ticket> {
+        self.offload.poll(ticket)
+    }
+
+    /// Returns whether a session waits until no operation is in flight.
+    pub(super) fn are_held(&self) -> bool {
+        self.held_for.is_some()
+    }
+
+    fn is_held_for_another(&self, session: u64) -> bool {
+        self.held_for.is_some_and(|number| number != session)
+    }
+
+    /// Returns whether no operation is in flight. Otherwise no other session submits one before this one
+    /// has had its turn.
+    pub(super) fn hold(&mut self, session: u64) -> bool {
+        if self.is_held_for_another(session) || !self.are_idle() {
+            self.held_for = self.held_for.or(Some(session));
+            return false;
+        }
+        self.held_for = None;
+        true
+    }
+
+    /// Lets other sessions submit operations again: the session has ended.
+    pub(super) fn release(&mut self, session: u64) {
+        self.held_for = self.held_for.filter(|number| *number != session);
+    }
+
+    /// Returns whether a transaction or an audit is in progress: some requests wait.
+    pub(super) fn are_restricted(&self) -> bool {
+        self.is_checking | (self.exclusive != 0)
+    }
+
+    /// Returns whether the transaction of another session runs.
+    pub(super) fn exclude(&self, session: u64) -> bool {
+        self.exclusive != 0 && self.exclusive != session
+    }
+}

@@ -1,0 +1,101 @@
+//! Where the work of a request is done: at once, in slices, or on an AP.
+
+use super::budget::SLICE_PAGES;
+
+/// Regions with more pages are unmapped by an AP: the BSP would serve no other request for too long.
+pub(super) const UNMAP_PAGES_MAX: u64 = 4096;
+
+/// Where work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) enum Placement {
+    /// Within the request.
+    Here,
+    /// On the BSP, in slices over turns of the loop.
+    Sliced,
+    /// On an AP. Where all are busy, the request is retried.
+    Ap,
+    /// On an AP, or in slices on the BSP where all APs are busy.
+    ApOrSliced,
+}
+
+/// The cost of work that a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) enum Cost {
+    /// A new region is zeroed: its pages.
+    Allocate(u64),
+    /// A region is resized: the pages that are zeroed, copied and unmapped.
+    Resize {
+        /// Pages that are added and zeroed.
+        zeroed: u64,
+        /// Pages that are copied.
+        copied: u64,
+        /// Pages that are unmapped.
+        unmapped: u64,
+    },
+    /// The entries of a region are changed or removed: its pages.
+    Unmap(u64),
+    /// All areas are looked at.
+    Window,
+}
+
+impl Cost {
+    /// Decides where the work is done. Every command asks here.
+    pub(super) fn place(self, has_aps: bool) -> Placement {
+        let is_long = |pages: u64| pages > SLICE_PAGES;
+        match self {
+            Self::Allocate(pages) if !is_long(pages) => Placement::Here,
+            Self::Allocate(_) if !has_aps => Placement::Sliced,
+            Self::Allocate(pages) if pages <= UNMAP_PAGES_MAX => Placement::ApOrSliced,
+            Self::Allocate(_) => Placement::Ap,
+            Self::Resize { zeroed, copied, unmapped } => {
+                let is_worth_an_ap =
+                    is_long(zeroed) || is_long(copied) || unmapped > UNMAP_PAGES_MAX;
+                match (has_aps, is_long(zeroed)) {
+                    (true, _) if is_worth_an_ap => Placement::Ap,
+                    (_, true) => Placement::Sliced,
+                    _ => Placement::Here,
+                }
+            }
+            Self::Unmap(pages) if has_aps && pages > UNMAP_PAGES_MAX => Placement::Ap,
+            Self::Window if has_aps => Placement::Ap,
+            Self::Unmap(_) | Self::Window => Placement::Here,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_aps_work_is_done_here_or_in_slices() {
+        for (cost, placement) in [
+            (Cost::Allocate(256), Placement::Here),
+            (Cost::Allocate(257), Placement::Sliced),
+            (Cost::Resize { zeroed: 257, copied: 0, unmapped: 0 }, Placement::Sliced),
+            (Cost::Resize { zeroed: 0, copied: 9999, unmapped: 9999 }, Placement::Here),
+            (Cost::Unmap(1 << 20), Placement::Here),
+            (Cost::Window, Placement::Here),
+        ] {
+            assert_eq!(cost.place(false), placement, "{cost:?}");
+        }
+    }
+
+    #[test]
+    fn with_aps_long_work_is_theirs() {
+        for (cost, placement) in [
+            (Cost::Allocate(256), Placement::Here),
+            (Cost::Allocate(257), Placement::ApOrSliced),
+            (Cost::Allocate(4097), Placement::Ap),
+            (Cost::Resize { zeroed: 256, copied: 256, unmapped: 4096 }, Placement::Here),
+            (Cost::Resize { zeroed: 257, copied: 0, unmapped: 0 }, Placement::Ap),
+            (Cost::Resize { zeroed: 0, copied: 257, unmapped: 0 }, Placement::Ap),
+            (Cost::Resize { zeroed: 0, copied: 0, unmapped: 4097 }, Placement::Ap),
+            (Cost::Unmap(4096), Placement::Here),
+            (Cost::Unmap(4097), Placement::Ap),
+            (Cost::Window, Placement::Ap),
+        ] {
+            assert_eq!(cost.place(true), placement, "{cost:?}");
+        }
+    }
+}
