@@ -35,123 +35,123 @@ pub(super) struct Rows<M>(PhantomData<M>);
 impl<M: Machine + 'static> Rows<M> {
     /// Every command.
     pub(super) const TABLE: &'static [Command<M>] = &[
-        Command::new(Region, "VMALLOC", -2, "size [ALIGN a] [ZERO|NOZERO] [NODE n] [HUGE never|try|must] [PROT rw|ro|rx|none] [NAME k [REPLACE]] [LEASE ms|PERSIST] [SOFT]", "allocates a region, always zeroed: id, address, mapped bytes; with `SOFT` a lack of memory, addresses, names or quota is a null", begins!(allocate::vmalloc, Allocate))
+        Command::new(Region, "VMALLOC", -2, "size [ALIGN a] [ZERO|NOZERO] [NODE n] [HUGE never|try|must] [PROT rw|ro|rx|none] [NAME k [REPLACE]] [LEASE ms|PERSIST] [SOFT]", "allocates a zeroed region: id, address, mapped bytes; with `SOFT` a lack of memory, addresses, names or quota is answered with null", begins!(allocate::vmalloc, Allocate))
             .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
             .keys(Keys::named(2))
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA EXISTS"),
-        Command::new(Region, "VFREE", -2, "[STRICT] r [r ...]", "frees regions: how many were there; with `STRICT` one that is gone is an error", resumes!(free::vfree, Free))
+        Command::new(Region, "VFREE", -2, "[STRICT] r [r ...]", "frees regions and returns their number; with `STRICT` a region that does not exist is an error", resumes!(free::vfree, Free))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, -1, "RM delete"))
             .walked()
             .errors("PERM INVAL BUSY NOENT"),
-        Command::new(Connection, "PING", -1, "[message]", "answers PONG, or the message", resumes!(connection::ping, Walk))
+        Command::new(Connection, "PING", -1, "[message]", "returns PONG, or the message", resumes!(connection::ping, Walk))
             .flags(FAST, CONNECTION)
             .tips(ALL_SHARDS)
             .light(),
-        Command::new(Key, "GET", 2, "key", "the bytes of a region, or null", waits!(keys::get))
+        Command::new(Key, "GET", 2, "key", "returns the bytes of a region, or null", waits!(keys::get))
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light()
             .errors("FAULT LIMIT")
             .hint(", use GETRANGE"),
-        Command::new(Key, "SET", -3, "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|KEEPTTL]", "a new region that holds the value; the old one is freed; with `GET` the reply is the old value", answers!(keys::set))
+        Command::new(Key, "SET", -3, "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|KEEPTTL]", "stores the value in a new region and frees the old one; with `GET` the reply is the old value", answers!(keys::set))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW access update variable_flags"))
             .errors("OOM"),
-        Command::new(Region, "VREAD", 4, "r offset length", "reads bytes, inside the requested size", waits!(bytes::vread))
+        Command::new(Region, "VREAD", 4, "r offset length", "returns bytes inside the requested size", waits!(bytes::vread))
             .flags(READONLY | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RO access"))
             .light()
             .errors("FAULT RANGE LIMIT NOENT PERM BUSY"),
-        Command::new(Region, "VWRITE", 4, "r offset data", "writes bytes, inside the requested size: how many", waits!(bytes::vwrite))
+        Command::new(Region, "VWRITE", 4, "r offset data", "writes bytes inside the requested size and returns their number", waits!(bytes::vwrite))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .light()
             .errors("FAULT RANGE LIMIT NOENT PERM BUSY"),
-        Command::new(Region, "VZALLOC", -2, "size [options of VMALLOC]", "the same as VMALLOC: every region is zeroed", begins!(allocate::vmalloc, Allocate))
+        Command::new(Region, "VZALLOC", -2, "size [options of VMALLOC]", "same as VMALLOC, which always zeroes", begins!(allocate::vmalloc, Allocate))
             .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
             .keys(Keys::named(2))
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA EXISTS"),
-        Command::new(Region, "VMALLOC_NODE", -3, "size node [options of VMALLOC]", "the same with the node's frames first", begins!(allocate::vmalloc_node, Allocate))
+        Command::new(Region, "VMALLOC_NODE", -3, "size node [options of VMALLOC]", "as VMALLOC, with the frames of the node first", begins!(allocate::vmalloc_node, Allocate))
             .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
             .keys(Keys::named(3))
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA EXISTS"),
-        Command::new(Region, "VMALLOCN", -3, "count size [options of VMALLOC] [PARTIAL]", "allocates up to 1024 regions, all or none: ids; with `PARTIAL` those that fitted", begins!(batch::vmallocn, Batch))
+        Command::new(Region, "VMALLOCN", -3, "count size [options of VMALLOC] [PARTIAL]", "allocates up to 1024 regions, all or none, and returns their ids; with `PARTIAL` as many as fit", begins!(batch::vmallocn, Batch))
             .flags(WRITE | DENYOOM, 0)
             .errors("INVAL TOOBIG NOMEM NOVA NONODE QUOTA"),
-        Command::new(Region, "VREALLOC", -3, "r size [MOVE|NOMOVE|COPY] [ZERO]", "resizes a region, what is added is zeroed: id, address, mapped bytes, and same, shrunk, grown, moved or copied; size 0 frees it and answers null", begins!(resize::vrealloc, Resize))
+        Command::new(Region, "VREALLOC", -3, "r size [MOVE|NOMOVE|COPY] [ZERO]", "resizes a region and zeroes the added bytes: id, address, mapped bytes, and same, shrunk, grown, moved or copied; size 0 frees the region and returns null", begins!(resize::vrealloc, Resize))
             .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .errors("NOENT PERM INVAL TOOBIG NOMEM NOVA QUOTA BUSY"),
-        Command::new(Region, "VFREEALL", 1, "", "frees this connection's regions without a name: how many", begins!(batch::vfreeall, FreeAll))
+        Command::new(Region, "VFREEALL", 1, "", "frees this connection's regions without a name and returns their number", begins!(batch::vfreeall, FreeAll))
             .flags(WRITE, 0),
-        Command::new(Region, "VFILL", 5, "r offset length byte", "sets bytes, in slices: how many", begins!(fill::vfill, Sweep))
+        Command::new(Region, "VFILL", 5, "r offset length byte", "sets bytes to one value, in slices, and returns their number", begins!(fill::vfill, Sweep))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .light()
             .errors("FAULT RANGE NOENT PERM BUSY INVAL"),
-        Command::new(Region, "VSUM", -2, "r [offset length]", "CRC-64 (that of xz) of bytes, in slices: hexadecimal", begins!(fill::vsum, Sweep))
+        Command::new(Region, "VSUM", -2, "r [offset length]", "returns the CRC-64 (as in xz) of bytes in hexadecimal, computed in slices", begins!(fill::vsum, Sweep))
             .flags(READONLY | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RO access"))
             .light()
             .errors("FAULT RANGE NOENT PERM BUSY INVAL"),
-        Command::new(Region, "VPROT", 3, "r ro|rw|rx|none", "changes rights; answered when every CPU obeys", begins!(protect::vprot, Protect))
+        Command::new(Region, "VPROT", 3, "r ro|rw|rx|none", "changes the rights of a region on all CPUs before it replies", begins!(protect::vprot, Protect))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .errors("WXVIOLATION NOENT PERM INVAL BUSY"),
-        Command::new(Region, "VLEASE", 3, "r ms|PERSIST", "ends a region by itself after so many milliseconds, or never", answers!(lease::vlease))
+        Command::new(Region, "VLEASE", 3, "r ms|PERSIST", "frees a region after this number of milliseconds, or never", answers!(lease::vlease))
             .flags(WRITE | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RW update"))
             .errors("NOENT PERM INVAL QUOTA BUSY"),
-        Command::new(Region, "VINFO", 2, "r", "all that is known of a region", answers!(report::vinfo))
+        Command::new(Region, "VINFO", 2, "r", "returns all fields of a region", answers!(report::vinfo))
             .flags(READONLY | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RO"))
             .light()
             .errors("NOENT BUSY"),
-        Command::new(Report, "VLIST", -1, "[CURSOR c] [COUNT n] [OWNER o] [STATE busy|lazy|all]", "regions by address, then what waits for a flush: the next cursor (0 is the end), and rows of id, caller, address, mapped and requested bytes, protection, state", answers!(report::vlist))
+        Command::new(Report, "VLIST", -1, "[CURSOR c] [COUNT n] [OWNER o] [STATE busy|lazy|all]", "lists regions by address, then areas that wait for a flush: the next cursor (0 at the end), and rows of id, caller, address, mapped and requested bytes, protection, state", answers!(report::vlist))
             .flags(READONLY, 0)
             .tips(CHANGES)
             .errors("INVAL LIMIT")
             .hint(", use a smaller COUNT"),
-        Command::new(Report, "VMALLOCINFO", -1, "[EXT]", "all regions in the format of `/proc/vmallocinfo`; with `EXT` id, owner, requested bytes and rights behind it", answers!(report::vmallocinfo))
+        Command::new(Report, "VMALLOCINFO", -1, "[EXT]", "lists all regions in the format of `/proc/vmallocinfo`; with `EXT` also id, owner, requested bytes and rights", answers!(report::vmallocinfo))
             .flags(READONLY, 0)
             .tips(CHANGES)
             .errors("LIMIT")
             .hint(", use VLIST"),
-        Command::new(Report, "VPTE", -2, "r [offset pages]", "page-table entries of a region: address, level, frame, flags", answers!(page_tables::vpte))
+        Command::new(Report, "VPTE", -2, "r [offset pages]", "lists the page-table entries of a region: address, level, frame, flags", answers!(page_tables::vpte))
             .flags(READONLY | OPTIONAL_KEYS, 0)
             .keys(Keys::regions(1, 1, "RO"))
             .errors("NOENT PERM RANGE LIMIT BUSY")
             .hint(", use offset and pages"),
-        Command::new(Report, "VWALK", 2, "address", "the entry at each of four levels", answers!(page_tables::vwalk))
+        Command::new(Report, "VWALK", 2, "address", "returns the page-table entry at each of the four levels", answers!(page_tables::vwalk))
             .flags(READONLY, 0)
             .errors("INVAL"),
-        Command::new(Report, "VPROBE", 3, "address r|w|x", "tries a real access: ok, or the fault and whose it is", answers!(probe::vprobe))
+        Command::new(Report, "VPROBE", 3, "address r|w|x", "tries a real access: ok, or the fault and the owner of the address", answers!(probe::vprobe))
             .flags(READONLY, 0)
             .errors("INVAL"),
-        Command::new(Report, "VCHECK", -1, "[FULL]", "audits every structure against the others; with `FULL` nothing else is served meanwhile", begins!(audit::vcheck, Audit))
+        Command::new(Report, "VCHECK", -1, "[FULL]", "audits all structures against each other; with `FULL` no other request is served until it ends", begins!(audit::vcheck, Audit))
             .flags(READONLY | ADMIN, 0)
             .errors("VIOLATION"),
-        Command::new(Report, "VPURGE", -1, "[SYNC]", "flushes and releases what was freed: areas, pages with guards, none, pages or full; with `SYNC` also what is kept for speed", begins!(audit::vpurge, Purge))
+        Command::new(Report, "VPURGE", -1, "[SYNC]", "flushes and releases freed memory: areas, pages with guards, and none, pages or full; with `SYNC` also what is cached for speed", begins!(audit::vpurge, Purge))
             .flags(ADMIN, 0),
-        Command::new(Report, "VBENCH", -2, "all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]", "runs workloads of Linux's `test_vmalloc` on n CPUs, at most 10 s; nothing else is served meanwhile", waits!(bench::vbench))
+        Command::new(Report, "VBENCH", -2, "all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]", "runs workloads of Linux's `test_vmalloc` on n CPUs for at most 10 s; no other request is served until they end", waits!(bench::vbench))
             .flags(ADMIN, 0)
             .tips(CHANGES)
             .errors("INVAL BUSY"),
-        Command::new(Report, "VINJECT", 3, "region|area|frame|table n", "makes the n-th such reservation from now fail; 0 takes that back", answers!(inject::vinject))
+        Command::new(Report, "VINJECT", 3, "region|area|frame|table n", "makes the n-th such reservation from now on fail; 0 cancels that", answers!(inject::vinject))
             .flags(ADMIN, 0)
             .light()
             .errors("INVAL"),
-        Command::new(Report, "VQUOTA", -1, "[GET|SET REGIONS|BYTES|NAMED n ...]", "limits and use: of this connection, and of all named regions", answers!(quota::vquota))
+        Command::new(Report, "VQUOTA", -1, "[GET|SET REGIONS|BYTES|NAMED n ...]", "returns or sets limits and returns their use: of this connection, and of all named regions", answers!(quota::vquota))
             .flags(ADMIN, 0)
             .light()
             .errors("INVAL"),
-        Command::new(Report, "VSTATS", -1, "[section]", "every counter", answers!(stats::vstats))
+        Command::new(Report, "VSTATS", -1, "[section]", "returns all counters, or those of one section", answers!(stats::vstats))
             .flags(LOADING | STALE, 0)
             .tips(CHANGES)
             .light()
             .errors("INVAL"),
-        Command::new(Key, "SETNX", 3, "key value", "as SET with `NX`: 1, or 0 where the key is there", answers!(keys::setnx))
+        Command::new(Key, "SETNX", 3, "key value", "as SET with `NX`: 1, or 0 if the key exists", answers!(keys::setnx))
             .flags(WRITE | DENYOOM | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "OW insert"))
             .errors("OOM"),
@@ -167,11 +167,11 @@ impl<M: Machine + 'static> Rows<M> {
             .flags(WRITE | DENYOOM | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW access update"))
             .errors("OOM"),
-        Command::new(Key, "GETDEL", 2, "key", "the bytes of a region, which is then freed, or null", answers!(keys::getdel))
+        Command::new(Key, "GETDEL", 2, "key", "returns the bytes of a region and frees it, or returns null", answers!(keys::getdel))
             .flags(WRITE | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW access delete"))
             .errors("FAULT LIMIT"),
-        Command::new(Key, "MGET", -2, "key [key ...]", "the bytes of regions, or nulls", resumes!(keys::mget, Walk))
+        Command::new(Key, "MGET", -2, "key [key ...]", "returns the bytes of regions, and null for a key that does not exist", resumes!(keys::mget, Walk))
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, -1, 1, "RO access"))
             .tips("request_policy:multi_shard")
@@ -179,154 +179,154 @@ impl<M: Machine + 'static> Rows<M> {
             .light()
             .errors("FAULT LIMIT")
             .hint(", use GET"),
-        Command::new(Key, "MSET", -3, "key value [key value ...]", "SET of several keys, all or none", resumes!(keys::mset, SetAll))
+        Command::new(Key, "MSET", -3, "key value [key value ...]", "as SET for several keys, all or none", resumes!(keys::mset, SetAll))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, -1, 2, "OW update"))
             .tips("request_policy:multi_shard response_policy:all_succeeded")
             .walked()
             .errors("OOM"),
-        Command::new(Key, "MSETNX", -3, "key value [key value ...]", "the same where none of the keys is there: 1, or 0", resumes!(keys::msetnx, SetAll))
+        Command::new(Key, "MSETNX", -3, "key value [key value ...]", "as MSET if no key exists: 1, otherwise 0", resumes!(keys::msetnx, SetAll))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, -1, 2, "OW insert"))
             .tips("request_policy:multi_shard response_policy:agg_min")
             .walked()
             .errors("OOM"),
-        Command::new(Key, "FLUSHDB", -1, "[ASYNC|SYNC]", "frees every region that has a name, in slices; regions without one stay", resumes!(keys::flush, Names))
+        Command::new(Key, "FLUSHDB", -1, "[ASYNC|SYNC]", "frees every region that has a name, in slices; regions without a name stay", resumes!(keys::flush, Names))
             .flags(WRITE, KEYSPACE | DANGEROUS)
             .tips(ALL_SHARDS),
-        Command::new(Key, "FLUSHALL", -1, "[ASYNC|SYNC]", "the same", resumes!(keys::flush, Names))
+        Command::new(Key, "FLUSHALL", -1, "[ASYNC|SYNC]", "as FLUSHDB", resumes!(keys::flush, Names))
             .flags(WRITE, KEYSPACE | DANGEROUS)
             .tips(ALL_SHARDS),
-        Command::new(Key, "DEL", -2, "key [key ...]", "frees regions by name: how many were there", resumes!(keys::del, Walk))
+        Command::new(Key, "DEL", -2, "key [key ...]", "frees regions by name and returns their number", resumes!(keys::del, Walk))
             .flags(WRITE, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RM delete"))
             .walked()
             .tips(SUM),
-        Command::new(Key, "UNLINK", -2, "key [key ...]", "the same", resumes!(keys::del, Walk))
+        Command::new(Key, "UNLINK", -2, "key [key ...]", "as DEL", resumes!(keys::del, Walk))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RM delete"))
             .walked()
             .tips(SUM),
-        Command::new(Key, "GETRANGE", 4, "key start end", "a part of the bytes, both ends counted in; negative numbers from the end", waits!(keys::getrange))
+        Command::new(Key, "GETRANGE", 4, "key start end", "returns a part of the bytes, both ends included; negative positions count from the end", waits!(keys::getrange))
             .flags(READONLY, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light()
             .errors("FAULT LIMIT")
             .hint(", use a smaller range"),
-        Command::new(Key, "SETRANGE", 4, "key offset value", "writes, and grows what is too small: how long it is", resumes!(keys::setrange, Write))
+        Command::new(Key, "SETRANGE", 4, "key offset value", "writes at an offset, grows a region that is too small, and returns the length", resumes!(keys::setrange, Write))
             .flags(WRITE | DENYOOM, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM FAULT"),
-        Command::new(Key, "APPEND", 3, "key value", "writes at the end: how long it is", resumes!(keys::append, Write))
+        Command::new(Key, "APPEND", 3, "key value", "writes at the end and returns the length", resumes!(keys::append, Write))
             .flags(WRITE | DENYOOM | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RW insert"))
             .errors("OOM FAULT"),
-        Command::new(Key, "STRLEN", 2, "key", "requested bytes, 0 where there is none", answers!(keys::strlen))
+        Command::new(Key, "STRLEN", 2, "key", "returns the number of requested bytes, 0 if the key does not exist", answers!(keys::strlen))
             .flags(READONLY | FAST, STRING)
             .keys(Keys::fixed(1, 1, 1, "RO"))
             .light(),
-        Command::new(Key, "EXISTS", -2, "key [key ...]", "how many are there", resumes!(keys::exists, Walk))
+        Command::new(Key, "EXISTS", -2, "key [key ...]", "returns how many of the keys exist", resumes!(keys::exists, Walk))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, -1, 1, "RO"))
             .tips(SUM)
             .walked()
             .light(),
-        Command::new(Key, "TYPE", 2, "key", "string or none", answers!(keys::kind))
+        Command::new(Key, "TYPE", 2, "key", "returns string, or none if the key does not exist", answers!(keys::kind))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO"))
             .light(),
-        Command::new(Key, "SCAN", -2, "cursor [MATCH pattern] [COUNT n] [TYPE string]", "names, a page at a time", answers!(keys::scan))
+        Command::new(Key, "SCAN", -2, "cursor [MATCH pattern] [COUNT n] [TYPE string]", "returns names, a page at a time", answers!(keys::scan))
             .flags(READONLY, KEYSPACE)
             .tips("nondeterministic_output request_policy:special")
             .light(),
-        Command::new(Key, "KEYS", 2, "pattern", "all names that match; where that takes too long for one turn, an error", answers!(keys::keys))
+        Command::new(Key, "KEYS", 2, "pattern", "returns all names that match, or an error if the search takes too many comparisons", answers!(keys::keys))
             .flags(READONLY, KEYSPACE | DANGEROUS)
             .tips("request_policy:all_shards nondeterministic_output_order")
             .light()
             .errors("LIMIT")
             .hint(", use SCAN"),
-        Command::new(Key, "DBSIZE", 1, "", "regions with a name", answers!(info::dbsize))
+        Command::new(Key, "DBSIZE", 1, "", "returns the number of regions with a name", answers!(info::dbsize))
             .flags(READONLY | FAST, KEYSPACE)
             .tips("request_policy:all_shards response_policy:agg_sum")
             .light(),
-        Command::new(Key, "MEMORY", -2, "subcommand", "memory of keys", answers!(introspect::help))
+        Command::new(Key, "MEMORY", -2, "subcommand", "reports the memory of keys", answers!(introspect::help))
             .subcommands(Subcommands::MEMORY)
             .light(),
-        Command::new(Key, "EXPIRE", -3, "key seconds [NX|XX|GT|LT]", "frees a region by itself after that: 1, or 0 where there is none or the condition does not hold", answers!(lease::expire))
+        Command::new(Key, "EXPIRE", -3, "key seconds [NX|XX|GT|LT]", "frees a region after this time: 1, or 0 if the key does not exist or the condition does not hold", answers!(lease::expire))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM"),
-        Command::new(Key, "PEXPIRE", -3, "key milliseconds [NX|XX|GT|LT]", "the same in milliseconds", answers!(lease::pexpire))
+        Command::new(Key, "PEXPIRE", -3, "key milliseconds [NX|XX|GT|LT]", "as EXPIRE, in milliseconds", answers!(lease::pexpire))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM"),
-        Command::new(Key, "EXPIREAT", -3, "key unix-seconds [NX|XX|GT|LT]", "the same at a time of day", answers!(lease::expireat))
+        Command::new(Key, "EXPIREAT", -3, "key unix-seconds [NX|XX|GT|LT]", "as EXPIRE, at a time of day", answers!(lease::expireat))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM"),
-        Command::new(Key, "PEXPIREAT", -3, "key unix-milliseconds [NX|XX|GT|LT]", "the same in milliseconds", answers!(lease::pexpireat))
+        Command::new(Key, "PEXPIREAT", -3, "key unix-milliseconds [NX|XX|GT|LT]", "as EXPIREAT, in milliseconds", answers!(lease::pexpireat))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .errors("OOM"),
-        Command::new(Key, "PERSIST", 2, "key", "takes the lease away: 1, or 0 where there is none", answers!(lease::persist))
+        Command::new(Key, "PERSIST", 2, "key", "removes the lease: 1, or 0 if there is no lease", answers!(lease::persist))
             .flags(WRITE | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RW update"))
             .light(),
-        Command::new(Key, "TTL", 2, "key", "seconds of the lease, -1 without one, -2 without a key", answers!(lease::ttl))
+        Command::new(Key, "TTL", 2, "key", "returns the seconds until the lease ends, -1 without a lease, -2 without a key", answers!(lease::ttl))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .tips(CHANGES)
             .light(),
-        Command::new(Key, "PTTL", 2, "key", "the same in milliseconds", answers!(lease::pttl))
+        Command::new(Key, "PTTL", 2, "key", "as TTL, in milliseconds", answers!(lease::pttl))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .tips(CHANGES)
             .light(),
-        Command::new(Key, "EXPIRETIME", 2, "key", "seconds since 1970 at which the lease ends, -1 without one, -2 without a key", answers!(lease::expiretime))
+        Command::new(Key, "EXPIRETIME", 2, "key", "returns the seconds since 1970 at which the lease ends, -1 without a lease, -2 without a key", answers!(lease::expiretime))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light(),
-        Command::new(Key, "PEXPIRETIME", 2, "key", "the same in milliseconds", answers!(lease::pexpiretime))
+        Command::new(Key, "PEXPIRETIME", 2, "key", "as EXPIRETIME, in milliseconds", answers!(lease::pexpiretime))
             .flags(READONLY | FAST, KEYSPACE)
             .keys(Keys::fixed(1, 1, 1, "RO access"))
             .light(),
-        Command::new(Report, "TIME", 1, "", "the time of day: seconds since 1970, and microseconds", answers!(time::time))
+        Command::new(Report, "TIME", 1, "", "returns the time of day: seconds since 1970, and microseconds", answers!(time::time))
             .flags(LOADING | STALE | FAST, 0)
             .tips(CHANGES)
             .light(),
-        Command::new(Report, "INFO", -1, "[section ...]", "counters as Redis prints them", answers!(info::info))
+        Command::new(Report, "INFO", -1, "[section ...]", "returns counters in the format of Redis", answers!(info::info))
             .flags(LOADING | STALE, DANGEROUS)
             .tips("nondeterministic_output request_policy:all_shards response_policy:special")
             .light(),
-        Command::new(Report, "CONFIG", -2, "subcommand", "settings as booted: none can be changed; counters of the traffic from 0", answers!(introspect::help))
+        Command::new(Report, "CONFIG", -2, "subcommand", "reads the settings, which are fixed at boot, and resets the counters of the traffic", answers!(introspect::help))
             .subcommands(Subcommands::CONFIG)
             .light(),
-        Command::new(Report, "SHUTDOWN", -1, "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]", "closes all connections and powers the machine off; `SAVE` needs `FORCE`, because nothing can be saved", answers!(shutdown::shutdown))
+        Command::new(Report, "SHUTDOWN", -1, "[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]", "closes all connections and powers the machine off; `SAVE` needs `FORCE`, because there is no storage", answers!(shutdown::shutdown))
             .flags(ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY, 0)
             .light(),
-        Command::new(Report, "COMMAND", -1, "[subcommand]", "this table", answers!(introspect::command))
+        Command::new(Report, "COMMAND", -1, "[subcommand]", "describes the commands", answers!(introspect::command))
             .flags(LOADING | STALE, CONNECTION)
             .tips("nondeterministic_output_order")
             .subcommands(Subcommands::COMMAND)
             .light(),
-        Command::new(Connection, "HELLO", -1, "[2|3 [AUTH default password] [SETNAME name]]", "greets, and chooses the protocol", answers!(connection::hello))
+        Command::new(Connection, "HELLO", -1, "[2|3 [AUTH default password] [SETNAME name]]", "selects the protocol version and describes the server", answers!(connection::hello))
             .flags(ANYBODY, CONNECTION)
             .light()
             .errors("NOPROTO WRONGPASS"),
-        Command::new(Connection, "AUTH", -2, "[default] password", "says the password that `requirepass` has set", answers!(auth::auth))
+        Command::new(Connection, "AUTH", -2, "[default] password", "authenticates with the password of the setting `requirepass`", answers!(auth::auth))
             .flags(ANYBODY, CONNECTION)
             .light()
             .errors("WRONGPASS"),
-        Command::new(Connection, "CLIENT", -2, "subcommand", "connections", answers!(introspect::help))
+        Command::new(Connection, "CLIENT", -2, "subcommand", "reports and controls connections", answers!(introspect::help))
             .subcommands(Subcommands::CLIENT)
             .light(),
-        Command::new(Connection, "ECHO", 2, "message", "answers the message", resumes!(connection::echo, Walk))
+        Command::new(Connection, "ECHO", 2, "message", "returns the message", resumes!(connection::echo, Walk))
             .flags(LOADING | STALE | FAST, CONNECTION)
             .light(),
-        Command::new(Connection, "SELECT", 2, "index", "accepts database 0", answers!(connection::select))
+        Command::new(Connection, "SELECT", 2, "index", "accepts database 0 only", answers!(connection::select))
             .flags(LOADING | STALE | FAST, CONNECTION)
             .light(),
-        Command::new(Connection, "RESET", 1, "", "as a new connection, which keeps its regions", answers!(connection::reset))
+        Command::new(Connection, "RESET", 1, "", "resets the state of the connection; its regions stay", answers!(connection::reset))
             .flags(ANYBODY, CONNECTION)
             .light(),
         Command::new(Connection, "QUIT", -1, "", "closes the connection", answers!(connection::quit))
@@ -335,10 +335,10 @@ impl<M: Machine + 'static> Rows<M> {
         Command::new(Transaction, "MULTI", 1, "", "queues the requests that follow, until `EXEC`", answers!(transaction::multi))
             .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
             .light(),
-        Command::new(Transaction, "EXEC", 1, "", "serves the queued requests without others in between: their replies, or null where a watched key has changed", waits!(transaction::exec))
+        Command::new(Transaction, "EXEC", 1, "", "serves the queued requests without requests of other clients in between: their replies, or null if a watched key has changed", waits!(transaction::exec))
             .flags(NOSCRIPT | LOADING | STALE | SKIP_SLOWLOG, TRANSACTION)
             .errors("EXECABORT"),
-        Command::new(Transaction, "DISCARD", 1, "", "forgets the queued requests", answers!(transaction::discard))
+        Command::new(Transaction, "DISCARD", 1, "", "drops the queued requests", answers!(transaction::discard))
             .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
             .light(),
         Command::new(Transaction, "WATCH", -2, "key [key ...]", "makes the next `EXEC` fail if one of the keys changes before it", answers!(watch::watch))
@@ -346,7 +346,7 @@ impl<M: Machine + 'static> Rows<M> {
             .keys(Keys::fixed(1, -1, 1, "RO"))
             .errors("LIMIT")
             .light(),
-        Command::new(Transaction, "UNWATCH", 1, "", "watches no key any more", answers!(watch::unwatch))
+        Command::new(Transaction, "UNWATCH", 1, "", "stops watching all keys", answers!(watch::unwatch))
             .flags(NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY, TRANSACTION)
             .light(),
     ];

@@ -27,33 +27,33 @@ pub(super) struct Subcommands<M>(PhantomData<M>);
 
 impl<M: Machine + 'static> Subcommands<M> {
     pub(super) const CLIENT: &'static [Command<M>] = &[
-        Command::new(Connection, "CLIENT|ID", 2, "", "the number of this connection", answers!(client::id))
+        Command::new(Connection, "CLIENT|ID", 2, "", "returns the number of this connection", answers!(client::id))
             .light()
             .flags(OWN, CONNECTION),
-        Command::new(Connection, "CLIENT|GETNAME", 2, "", "its name, or null", answers!(client::getname))
+        Command::new(Connection, "CLIENT|GETNAME", 2, "", "returns the name of this connection, or null", answers!(client::getname))
             .light()
             .flags(OWN, CONNECTION),
-        Command::new(Connection, "CLIENT|SETNAME", 3, "name", "names this connection, with at most 512 bytes", answers!(client::setname))
+        Command::new(Connection, "CLIENT|SETNAME", 3, "name", "names this connection with at most 512 bytes", answers!(client::setname))
             .light()
             .flags(OWN, CONNECTION),
-        Command::new(Connection, "CLIENT|SETINFO", 4, "LIB-NAME name|LIB-VER version", "notes the library that the client uses, as Redis 7.2 does", answers!(client::setinfo))
+        Command::new(Connection, "CLIENT|SETINFO", 4, "LIB-NAME name|LIB-VER version", "records the library that the client uses, as Redis 7.2 does", answers!(client::setinfo))
             .light()
             .flags(OWN, CONNECTION),
-        Command::new(Connection, "CLIENT|INFO", 2, "", "this connection's line of CLIENT LIST", answers!(client::info))
+        Command::new(Connection, "CLIENT|INFO", 2, "", "returns this connection's line of CLIENT LIST", answers!(client::info))
             .light()
             .flags(OWN, CONNECTION)
             .tips(CHANGES),
-        Command::new(Connection, "CLIENT|LIST", -2, "[TYPE normal|master|replica|pubsub] [ID number [number ...]]", "a line for each connection", answers!(client::list))
+        Command::new(Connection, "CLIENT|LIST", -2, "[TYPE normal|master|replica|pubsub] [ID number [number ...]]", "returns a line for each connection", answers!(client::list))
             .light()
             .flags(OTHERS, CONNECTION)
             .tips(CHANGES),
-        Command::new(Connection, "CLIENT|KILL", -3, "ip:port | [ID number] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER name] [SKIPME yes|no]", "closes connections: how many", answers!(client::kill))
+        Command::new(Connection, "CLIENT|KILL", -3, "ip:port | [ID number] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER name] [SKIPME yes|no]", "closes connections and returns OK for ip:port, otherwise their number", answers!(client::kill))
             .light()
             .flags(OTHERS, CONNECTION),
-        Command::new(Connection, "CLIENT|NO-EVICT", 3, "ON|OFF", "notes the wish; connections are never evicted", answers!(client::no_evict))
+        Command::new(Connection, "CLIENT|NO-EVICT", 3, "ON|OFF", "has no effect: connections are never evicted", answers!(client::no_evict))
             .light()
             .flags(OTHERS, CONNECTION),
-        Command::new(Connection, "CLIENT|REPLY", 3, "ON|OFF|SKIP", "which replies are sent", answers!(client::reply))
+        Command::new(Connection, "CLIENT|REPLY", 3, "ON|OFF|SKIP", "chooses which replies are sent", answers!(client::reply))
             .light()
             .flags(OWN, CONNECTION),
         Command::new(Connection, "CLIENT|HELP", 2, "", "these lines", answers!(introspect::help))
@@ -67,7 +67,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "COMMAND|COUNT",
             2,
             "",
-            "how many commands there are",
+            "returns the number of commands",
             answers!(introspect::count),
         )
         .light()
@@ -77,7 +77,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "COMMAND|LIST",
             -2,
             "[FILTERBY MODULE name|ACLCAT category|PATTERN pattern]",
-            "names of commands and subcommands",
+            "returns the names of commands and subcommands",
             answers!(introspect::list),
         )
         .light()
@@ -88,7 +88,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "COMMAND|INFO",
             -2,
             "[name ...]",
-            "arity, flags, keys and categories of commands",
+            "returns arity, flags, keys and categories of commands",
             answers!(introspect::info),
         )
         .light()
@@ -99,7 +99,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "COMMAND|DOCS",
             -2,
             "[name ...]",
-            "summaries and arguments of commands",
+            "returns summaries and arguments of commands",
             answers!(introspect::docs),
         )
         .light()
@@ -110,7 +110,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "COMMAND|GETKEYS",
             -4,
             "command argument [argument ...]",
-            "the keys of a request",
+            "returns the keys of a request",
             answers!(introspect::getkeys),
         )
         .light()
@@ -120,7 +120,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "COMMAND|GETKEYSANDFLAGS",
             -4,
             "command argument [argument ...]",
-            "the keys of a request, and how it uses each",
+            "returns the keys of a request, and how it uses each",
             answers!(introspect::getkeysandflags),
         )
         .light()
@@ -136,7 +136,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "CONFIG|GET",
             -3,
             "pattern [pattern ...]",
-            "settings whose names match",
+            "returns the settings whose names match",
             answers!(config::get),
         )
         .light()
@@ -146,7 +146,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "CONFIG|SET",
             -4,
             "name value [name value ...]",
-            "refused: settings are those of the kernel command line",
+            "is refused: the kernel command line has the settings",
             answers!(config::set),
         )
         .light()
@@ -157,7 +157,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "CONFIG|RESETSTAT",
             2,
             "",
-            "counts the traffic from 0 again",
+            "resets the counters of the traffic to 0",
             answers!(config::resetstat),
         )
         .light()
@@ -167,7 +167,7 @@ impl<M: Machine + 'static> Subcommands<M> {
             "CONFIG|REWRITE",
             2,
             "",
-            "refused: there is no file",
+            "is refused: there is no file",
             answers!(config::rewrite),
         )
         .light()
