@@ -37,6 +37,7 @@ mod reports;
 mod resize;
 mod sessions;
 mod settings;
+mod settings_docs;
 mod shutdown;
 mod stock;
 mod streamed;
