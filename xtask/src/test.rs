@@ -6,6 +6,7 @@
 mod bed;
 mod hermit;
 mod image;
+mod layers;
 mod libtest;
 mod lints;
 mod suites;
@@ -73,7 +74,7 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
 pub(crate) fn run_layer(bed: &TestBed<'_>, layer: LayerName, filter: &str, all: bool) -> Tally {
     let workspace = bed.workspace;
     let result = match layer {
-        LayerName::Lints => lints::run(workspace, bed.toolchain),
+        LayerName::Lints => lints::run(workspace, bed.toolchain, filter),
         LayerName::Unit => suites::unit(workspace, filter),
         LayerName::Model => suites::model(workspace, filter),
         LayerName::Loom => suites::loom(workspace, filter),
@@ -165,7 +166,7 @@ pub(crate) fn name(layer: LayerName) -> String {
 
 fn about(layer: LayerName) -> &'static str {
     match layer {
-        LayerName::Lints => "format, clippy and rustdoc; about a minute",
+        LayerName::Lints => "structure, language, format, clippy and rustdoc; about a minute",
         LayerName::Unit => "unit and documentation tests; about a minute",
         LayerName::Model => "the library on a simulated machine; some minutes",
         LayerName::Loom => "the lock-free parts in every order; about a minute",

@@ -17,8 +17,8 @@ pub(crate) struct TestOptions {
     /// libraries, 50 boots in a row, and the page in a browser.
     #[arg(long)]
     pub(crate) all: bool,
-    /// Runs only the tests whose name contains this, in the unit, model (FILE::PART), loom, tcp,
-    /// hermit, wire, differential and clients layers.
+    /// Runs only the tests whose name contains this, in the lints, unit, model (FILE::PART), loom,
+    /// tcp, hermit, wire, differential and clients layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
     /// Runs the layers that boot an image on this runtime: `image` and `tcp`, with --all also
@@ -53,7 +53,7 @@ pub(crate) struct WireOptions {
 /// The layers of the tests, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LayerName {
-    /// Format, clippy and rustdoc, for the host and for the image.
+    /// Structure, language, format, clippy and rustdoc, for the host and for the image.
     Lints,
     /// Unit and documentation tests.
     Unit,

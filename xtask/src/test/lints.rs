@@ -1,26 +1,33 @@
-//! The layer that reads the code: rustfmt, clippy and rustdoc, for the host and for the image.
+//! The layer that reads the code: the project's own lints, then rustfmt, clippy and rustdoc, for the host and for the
+//! image.
 
 use std::process::Command;
 
 use super::bed::TestBed;
+use super::layers;
 use super::tally::{Skip, Tally};
 use crate::process;
 use crate::runtime::Runtime;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::Workspace;
 
-/// Runs every lint, also after one has failed.
-pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<Tally> {
+/// Runs every lint whose name holds `filter`, also after one has failed.
+pub(super) fn run(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    filter: &str,
+) -> anyhow::Result<Tally> {
     let strict = workspace.lint_minors()?;
     let host = Rigor::of(toolchain::host_minor()?, &strict);
     let image = Rigor::of(toolchain.minor(), &strict);
-    let mut tally = Tally::default();
-    tally.record("rustfmt", with("rustfmt", &mut format(workspace)));
-    tally.record("clippy host", with("clippy-driver", &mut host_clippy(workspace, host)));
-    tally.record("rustdoc host", run_one(&mut host_doc(workspace, host)));
+    let mut lints = Lints { filter, tally: Tally::default() };
+    lints.run("layers", || layers::check(workspace));
+    lints.run("rustfmt", || with("rustfmt", &mut format(workspace)));
+    lints.run("clippy host", || with("clippy-driver", &mut host_clippy(workspace, host)));
+    lints.run("rustdoc host", || run_one(&mut host_doc(workspace, host)));
     let mut program = Command::new("rustfmt");
     program.current_dir(workspace.root()).args(["--check", "--edition", "2024", PROGRAM]);
-    tally.record("rustfmt hermit", with("rustfmt", &mut program));
+    lints.run("rustfmt hermit", || with("rustfmt", &mut program));
     for features in [None, Some("selftest"), Some("hermit")] {
         let name = features.unwrap_or("image");
         let mut clippy = toolchain.cargo(workspace, Runtime::Bare, "clippy");
@@ -30,13 +37,28 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Resul
             clippy.arg("--lib");
         }
         image.clippy(&mut clippy);
-        tally.record(&format!("clippy {name}"), run_one(&mut clippy));
+        lints.run(&format!("clippy {name}"), || run_one(&mut clippy));
         let mut doc = toolchain.cargo(workspace, Runtime::Bare, "doc");
         select(doc.args(["--no-deps", "--lib"]), features);
         image.rustdoc(&mut doc);
-        tally.record(&format!("rustdoc {name}"), run_one(&mut doc));
+        lints.run(&format!("rustdoc {name}"), || run_one(&mut doc));
     }
-    Ok(tally)
+    Ok(lints.tally)
+}
+
+/// The lints of one run.
+struct Lints<'a> {
+    filter: &'a str,
+    tally: Tally,
+}
+
+impl Lints<'_> {
+    /// Runs a lint if its name holds the filter.
+    fn run(&mut self, name: &str, lint: impl FnOnce() -> anyhow::Result<()>) {
+        if name.contains(self.filter) {
+            self.tally.record(name, lint());
+        }
+    }
 }
 
 /// The program of the image on Hermit, which is in a workspace of its own.
@@ -123,6 +145,14 @@ fn with(program: &str, command: &mut Command) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_filter_selects_lints_by_name() {
+        let mut lints = Lints { filter: "doc", tally: Tally::default() };
+        lints.run("rustdoc host", || Ok(()));
+        lints.run("clippy host", || anyhow::bail!("it was not selected"));
+        assert_eq!(lints.tally.counts(), (1, 0, 0));
+    }
 
     #[test]
     fn warnings_are_errors_for_known_compilers_only() {

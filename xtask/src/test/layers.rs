@@ -1,0 +1,74 @@
+//! The lint of the structure: which files need which, and how large types are.
+//!
+//! Every crate is read without its tests. An arrow goes from a file that mentions a name to the file that defines
+//! it, however it is re-exported. Arrows form no cycle, and between the modules that ARCHITECTURE.md lists they point
+//! down. `layers/allowed.rs` lists the exceptions.
+
+mod allowed;
+mod breach;
+mod cycles;
+mod exceptions;
+
+mod graph;
+mod read;
+mod resolve;
+mod scan;
+mod syntax;
+mod table;
+mod test_only;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod types;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::workspace::Workspace;
+
+use breach::Breach;
+use graph::Graph;
+use table::Block;
+use tree::Tree;
+
+/// The crates: the name in the table, and the folder.
+const PACKAGES: [(&str, &str); 4] = [
+    ("app", "app"),
+    ("runtime_config", "runtime-config"),
+    ("vmalloc", "vmalloc"),
+    ("xtask", "xtask"),
+];
+
+/// Checks all crates.
+///
+/// # Errors
+/// A crate breaks a rule and the list of exceptions does not name the breach, or the list names one that is gone.
+pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
+    let document = std::fs::read_to_string(workspace.path("ARCHITECTURE.md"))?;
+    let blocks = table::blocks(&document).context("ARCHITECTURE.md")?;
+    let names = PACKAGES.map(|(name, _)| name);
+    if let Some(block) = blocks.iter().find(|block| !names.contains(&block.package.as_str())) {
+        bail!("ARCHITECTURE.md: no crate {}", block.package);
+    }
+    let mut messages = Vec::new();
+    for (name, folder) in PACKAGES {
+        let sources = workspace.path(folder).join("src");
+        let text = |path: &str| std::fs::read_to_string(sources.join(path)).ok();
+        let tree = read::read(&text).with_context(|| name.to_owned())?;
+        ensure!(!tree.mentions.is_empty(), "{name}: no names were found");
+        let own: Vec<_> = blocks.iter().filter(|block| block.package == name).collect();
+        ensure!(!own.is_empty(), "ARCHITECTURE.md has no block `layers {name}`");
+        messages.extend(exceptions::judge(allowed::GROUPS, name, &breaches(&tree, &own)));
+    }
+    ensure!(messages.is_empty(), "{} breaches\n    {}", messages.len(), messages.join("\n    "));
+    Ok(())
+}
+
+/// Returns the breaches of all rules in one crate.
+fn breaches(tree: &Tree, blocks: &[&Block]) -> Vec<Breach> {
+    let methods = graph::methods(tree);
+    let graph = Graph::of(tree, &methods);
+    let mut breaches = cycles::breaches(tree, &graph);
+    breaches.extend(blocks.iter().flat_map(|block| block.breaches(tree, &graph)));
+    breaches.extend(types::breaches(tree, &methods));
+    breaches
+}
