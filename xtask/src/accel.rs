@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::AccelRequest;
+use clap::ValueEnum;
 
 /// How long a guest under KVM may take to its first PONG before TCG is tried: a hundred times
 /// what it needs on real hardware.
@@ -57,6 +57,17 @@ impl fmt::Display for Accel {
             Self::Counted | Self::CountedInTime => "tcg that counts instructions",
         })
     }
+}
+
+/// The choice of `--accel`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AccelRequest {
+    /// KVM where it really works, else TCG.
+    Auto,
+    /// Hardware virtualization.
+    Kvm,
+    /// QEMU's translator.
+    Tcg,
 }
 
 /// A choice with its reason.

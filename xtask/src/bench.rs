@@ -18,8 +18,6 @@ use std::process::ExitCode;
 use crate::cli::Bench;
 use crate::workspace::Workspace;
 
-pub(crate) use rows::show;
-
 /// Runs the verb.
 pub(crate) fn bench(workspace: &Workspace, what: &Bench) -> anyhow::Result<ExitCode> {
     match what {
@@ -29,10 +27,4 @@ pub(crate) fn bench(workspace: &Workspace, what: &Bench) -> anyhow::Result<ExitC
         Bench::Tcp(options) => tcp::tcp(workspace, options),
         Bench::Boot(options) => boot::boot(workspace, options),
     }
-}
-
-/// The host's load, as it says it: what else ran while it was measured.
-pub(crate) fn load() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().unwrap_or("unknown").to_owned()
 }

@@ -19,9 +19,7 @@ pub(crate) use bench::{
     BenchTurnsOptions,
 };
 pub(crate) use load::LoadOptions;
-pub(crate) use machine::{
-    AccelRequest, FirmwareRequest, LoadNetRequest, MachineOptions, NetRequest,
-};
+pub(crate) use machine::MachineOptions;
 pub(crate) use query::QueryOptions;
 pub(crate) use run::{RunOptions, StopOptions};
 pub(crate) use test::{LayerName, SelftestOptions, TestOptions, WireOptions};
@@ -67,7 +65,7 @@ pub(crate) enum Verb {
     Load(LoadOptions),
     /// Runs a command until it ends or the standard input does.
     #[command(hide = true)]
-    Mind(MindOptions),
+    Supervise(SuperviseOptions),
     /// Says what this machine has and what it lacks; changes nothing.
     Doctor,
     /// Plants known faults, one at a time, and expects the tests to catch each.
@@ -85,9 +83,9 @@ pub(crate) struct BuildOptions {
     pub(crate) runtime: Runtime,
 }
 
-/// Options of `mind`.
+/// Options of `supervise`.
 #[derive(Args, Debug)]
-pub(crate) struct MindOptions {
+pub(crate) struct SuperviseOptions {
     /// The command and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<OsString>,

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use runtime_config::ports;
 
-use crate::cli::{AccelRequest, NetRequest};
+use crate::accel::AccelRequest;
+use crate::network::NetRequest;
 use crate::toolchain::{self, Toolchain, install};
 use crate::workspace::Workspace;
 use crate::{accel, hermit, network, process, provision, qemu};

@@ -15,7 +15,7 @@ use anyhow::Context;
 use crate::exit::{self, Cause};
 use crate::instance::{Instance, Ports, Processes};
 use crate::network::{Forward, Network};
-use crate::passt::minder;
+use crate::passt::supervisor;
 use crate::pid::Pid;
 use crate::resp::client;
 use crate::sys::{self, Bond};
@@ -37,8 +37,8 @@ pub(crate) struct Guest {
     plan: Plan,
     instance: Rc<Instance>,
     qemu: Child,
-    /// The minder of passt.
-    minder: Option<Child>,
+    /// The supervisor of passt.
+    supervisor: Option<Child>,
     started: Instant,
     released: bool,
 }
@@ -68,18 +68,19 @@ impl Guest {
         let path = instance.path("qemu.cmd");
         std::fs::write(&path, plan::script(passt.as_ref(), &qemu))
             .with_context(|| path.display().to_string())?;
-        let mut minder = Minder::start(passt, &instance, ends)?;
+        let mut supervisor = PasstSupervisor::start(passt, &instance, ends)?;
         let mut inherit = vec![instance.lock_descriptor()];
         inherit.extend(ends.map(|(near, _)| near));
-        inherit.extend(minder.as_ref().map(|minder| minder.tie.as_raw_fd()));
+        inherit.extend(supervisor.as_ref().map(|supervisor| supervisor.tie.as_raw_fd()));
         let qemu = spawn(qemu, &instance, "qemu.log", bond, &inherit).inspect_err(|_| {
-            if let Some(minder) = &mut minder {
-                end_group(&mut minder.child);
+            if let Some(supervisor) = &mut supervisor {
+                end_group(&mut supervisor.child);
             }
         })?;
-        // From here on QEMU alone holds the minder's tie.
-        let minder = minder.map(|minder| minder.child);
-        let guest = Self { plan, instance, qemu, minder, started: Instant::now(), released: false };
+        // From here on QEMU alone holds the supervisor's tie.
+        let supervisor = supervisor.map(|supervisor| supervisor.child);
+        let guest =
+            Self { plan, instance, qemu, supervisor, started: Instant::now(), released: false };
         guest.record()?;
         Ok(guest)
     }
@@ -88,8 +89,8 @@ impl Guest {
     fn record(&self) -> anyhow::Result<()> {
         // A process that has already ended has no start any more, and needs no end.
         let Some(qemu) = Pid::of(self.qemu.id()) else { return Ok(()) };
-        let minder = self.minder.as_ref().and_then(|minder| Pid::of(minder.id()));
-        self.instance.record(&Processes { qemu, minder })
+        let supervisor = self.supervisor.as_ref().and_then(|supervisor| Pid::of(supervisor.id()));
+        self.instance.record(&Processes { qemu, supervisor })
     }
 
     /// Waits for the first PONG and publishes the ports; `tick` says whether to give up.
@@ -191,11 +192,11 @@ impl Guest {
             let _ = self.qemu.kill();
             let _ = self.qemu.wait();
         }
-        // The minder sees the end of QEMU, ends passt and then itself.
-        if let Some(minder) = &mut self.minder
-            && !matches!(process::wait(minder, STOP_LIMIT), Ok(Some(_)))
+        // The supervisor sees the end of QEMU, ends passt and then itself.
+        if let Some(supervisor) = &mut self.supervisor
+            && !matches!(process::wait(supervisor, STOP_LIMIT), Ok(Some(_)))
         {
-            end_group(minder);
+            end_group(supervisor);
         }
     }
 }
@@ -208,22 +209,22 @@ impl Drop for Guest {
     }
 }
 
-/// A minder that waits for the end of QEMU.
-struct Minder {
+/// A supervisor that waits for the end of QEMU.
+struct PasstSupervisor {
     child: Child,
-    /// The socket that QEMU inherits; the minder sees when it is closed.
+    /// The socket that QEMU inherits; the supervisor sees when it is closed.
     tie: UnixStream,
 }
 
-impl Minder {
-    /// Starts passt under its minder, where the plan has a passt.
+impl PasstSupervisor {
+    /// Starts passt under its supervisor, where the plan has a passt.
     fn start(
         passt: Option<Command>,
         instance: &Instance,
         ends: Option<(RawFd, RawFd)>,
     ) -> anyhow::Result<Option<Self>> {
         let (Some(passt), Some((_, far))) = (passt, ends) else { return Ok(None) };
-        let (command, tie) = minder::command(&passt)?;
+        let (command, tie) = supervisor::command(&passt)?;
         // It must outlive a tool that is killed, to end what the tool can no longer end.
         let child = spawn(command, instance, "passt.log", Bond::Released, &[far])?;
         Ok(Some(Self { child, tie }))

@@ -9,6 +9,7 @@ mod changes;
 mod checksum;
 mod fetch;
 mod missing;
+mod package;
 mod place;
 mod trampoline;
 
@@ -19,12 +20,8 @@ use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 use adapt::Recipe;
+use package::{PACKAGE, VERSION};
 use place::Place;
-
-/// The package in the registry.
-const PACKAGE: &str = "hermit-kernel";
-/// The only version that the table of changes is written for.
-const VERSION: &str = "0.11.0";
 
 /// Where the adapted kernel lies, below the workspace.
 const KERNEL: &str = "target/hermit/kernel";

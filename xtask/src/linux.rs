@@ -8,7 +8,7 @@ mod packages;
 mod programs;
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 
@@ -93,8 +93,4 @@ impl Linux {
     fn init(&self) -> anyhow::Result<PathBuf> {
         programs::init(&self.sources, &self.work)
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| path.display().to_string())
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask load`: many clients at once, whose every byte can be checked.
 //!
 //! [`drive`](mod@drive) carries bytes between connections and clients. A [`client`] chooses requests
-//! as its [`profile`] says and judges replies: against what its regions must hold ([`pattern`]), where
+//! as its [`Profile`] says and judges replies: against what its regions must hold ([`pattern`]), where
 //! all regions lie ([`live`]) and whose they are ([`exposed`]). What it finds goes to the [`tally`].
 
 mod answer;
@@ -14,14 +14,11 @@ mod guest;
 mod live;
 mod pattern;
 mod plan;
-mod profile;
 mod progress;
-mod random;
 mod region;
 mod report;
 mod request;
 mod shared;
-mod sizes;
 mod soak;
 mod tally;
 mod violation;
@@ -36,6 +33,7 @@ use crate::cli::LoadOptions;
 use crate::exit::{self, Cause};
 use crate::process;
 use crate::resp::Client;
+use crate::workload::Profile;
 use crate::workspace::Workspace;
 
 use plan::Plan;
@@ -43,10 +41,7 @@ use progress::Progress;
 use report::Report;
 use violation::Violation;
 
-pub(crate) use profile::Profile;
-pub(crate) use random::Random;
 pub(crate) use report::rate;
-pub(crate) use sizes::Sizes;
 pub(crate) use soak::soak;
 
 /// How long a reply may take before the client is given up.

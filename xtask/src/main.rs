@@ -14,8 +14,10 @@ mod hermit;
 mod instance;
 mod linux;
 mod load;
+mod load_average;
 mod mutate;
 mod network;
+mod numbers;
 mod passt;
 mod pid;
 mod process;
@@ -33,6 +35,7 @@ mod sys;
 mod test;
 mod toolchain;
 mod wires;
+mod workload;
 mod workspace;
 
 use std::process::ExitCode;
@@ -57,7 +60,7 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Selftest(options) => selftest::selftest(&workspace, &options),
         Verb::Bench(options) => bench::bench(&workspace, &options.what),
         Verb::Load(options) => load::load(&workspace, &options),
-        Verb::Mind(options) => passt::minder::mind(&options),
+        Verb::Supervise(options) => passt::supervisor::supervise(&options.command),
         Verb::Doctor => doctor::doctor(&workspace),
         Verb::Mutate(options) => mutate::mutate(&workspace, &options),
     }

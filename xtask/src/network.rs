@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::Context;
+use clap::ValueEnum;
 use runtime_config::ports;
 
-use crate::cli::NetRequest;
 use crate::exit::{self, Cause};
 use crate::{backlog, process};
 
@@ -54,6 +54,17 @@ impl Forwards {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Forward> {
         [Some(self.resp), self.http].into_iter().flatten()
     }
+}
+
+/// The choice of `--net`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NetRequest {
+    /// QEMU's user network where its listen backlog can be raised, else passt where it is installed.
+    Auto,
+    /// QEMU's user network.
+    User,
+    /// passt, a helper process.
+    Passt,
 }
 
 /// A choice with its reason.

@@ -2,9 +2,9 @@
 //!
 //! It and QEMU get the two ends of a socket pair. With a socket in the file system there is a
 //! moment when passt waits for a QEMU that never comes; with a pair it ends as soon as QEMU does,
-//! or is ended by its minder.
+//! or is ended by its supervisor.
 
-pub(crate) mod minder;
+pub(crate) mod supervisor;
 
 use std::os::fd::RawFd;
 use std::path::Path;

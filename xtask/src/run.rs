@@ -14,7 +14,7 @@ use runtime_config::console::LogLevel;
 use crate::accel::{self, Accel};
 use crate::build::{self, Image};
 use crate::cli::RunOptions;
-use crate::guest::{self, Guest, NoPong, Plan, plan};
+use crate::guest::{self, Guest, NoPong, Plan};
 use crate::instance::{self, Instance};
 use crate::qemu::{self, firmware};
 use crate::sys::{Bond, Signals};
@@ -60,7 +60,7 @@ pub(crate) struct Started {
 
 /// Sets up what is missing, builds, and boots to the first PONG.
 pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<Started> {
-    let (_, config) = plan::command_line(&options.machine)?;
+    let (_, config) = options.machine.command_line()?;
     ports::check(options, &config)?;
     let instance = Rc::new(Instance::claim(workspace, &options.name)?);
     let Addresses { resp: host, http } = ports::choose(options, &config)?;
@@ -82,7 +82,7 @@ fn draft(
     image: PathBuf,
     accel: Accel,
 ) -> anyhow::Result<Plan> {
-    let (append, config) = plan::command_line(&options.machine)?;
+    let (append, config) = options.machine.command_line()?;
     let machine = &options.machine;
     Ok(Plan {
         firmware: firmware::choose(machine.firmware, &qemu, &machine.machine)?,
@@ -170,7 +170,7 @@ fn threshold(options: &RunOptions) -> LogLevel {
 }
 
 fn preview(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCode> {
-    let (_, config) = plan::command_line(&options.machine)?;
+    let (_, config) = options.machine.command_line()?;
     ports::check(options, &config)?;
     instance::expect_free(workspace, &options.name)?;
     let folder = instance::folder(workspace, &options.name)?;

@@ -10,7 +10,8 @@ use runtime_config::verdict::{self, Verdict};
 
 use crate::accel;
 use crate::build::{self, Image};
-use crate::cli::{FirmwareRequest, SelftestOptions};
+use crate::cli::SelftestOptions;
+use crate::qemu::firmware::FirmwareRequest;
 use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;

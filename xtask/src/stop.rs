@@ -43,8 +43,8 @@ fn end(folder: &Path, processes: &Processes) -> anyhow::Result<()> {
     processes.qemu.signal(libc::SIGTERM)?;
     if !has_ended(folder, processes, POLITE)? {
         processes.qemu.signal(libc::SIGKILL)?;
-        if let Some(minder) = processes.minder.filter(|minder| minder.lives()) {
-            sys::kill_group(minder.number)?;
+        if let Some(supervisor) = processes.supervisor.filter(|supervisor| supervisor.lives()) {
+            sys::kill_group(supervisor.number)?;
         }
     }
     if !has_ended(folder, processes, FINAL)? {

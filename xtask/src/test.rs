@@ -9,6 +9,8 @@ mod image;
 mod layers;
 mod libtest;
 mod lints;
+mod programs;
+mod reports;
 mod suites;
 pub(crate) mod tally;
 mod tcp;

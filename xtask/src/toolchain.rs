@@ -5,6 +5,8 @@
 
 mod environment;
 pub(crate) mod install;
+mod origin;
+mod target;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -16,19 +18,9 @@ use crate::process;
 use crate::runtime::Runtime;
 use crate::workspace::{self, Workspace};
 
-/// The target of the image.
-pub(crate) const TARGET: &str = "x86_64-unknown-none";
+use origin::{Origin, debian};
 
-const DEBIAN_BIN: &str = "/usr/bin";
-
-/// Where a compiler comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// The one that compiles the host tool.
-    Active,
-    /// Debian's packages, beside a rustup.
-    Debian,
-}
+pub(crate) use target::TARGET;
 
 /// How a compiler gets its `core`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,10 +149,6 @@ pub(crate) fn link_flags(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
 /// The rustc that belongs to the cargo which started the tool.
 fn active_rustc() -> PathBuf {
     std::env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from)
-}
-
-fn debian(program: &str) -> PathBuf {
-    Path::new(DEBIAN_BIN).join(program)
 }
 
 fn probe(origin: Origin, rustc: &Path, msrv: u32) -> Option<Toolchain> {

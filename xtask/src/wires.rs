@@ -7,12 +7,12 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::process::Command;
 
+use clap::ValueEnum;
 use runtime_config::ports;
 
-use crate::cli::{LoadNetRequest, NetRequest};
 use crate::exit::{self, Cause};
 use crate::guest::Plan;
-use crate::network::{self, Network};
+use crate::network::{self, NetRequest, Network};
 use crate::{process, sys};
 
 /// A way for the packets of the guests.
@@ -31,6 +31,17 @@ impl fmt::Display for Way {
             Self::Passt => "passt",
         })
     }
+}
+
+/// The choice of `--net` where guests are under load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LoadNetRequest {
+    /// TAP devices where this user may make them, else passt.
+    Auto,
+    /// TAP devices in a network of their own.
+    Tap,
+    /// passt.
+    Passt,
 }
 
 /// A choice with its reason.

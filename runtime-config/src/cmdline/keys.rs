@@ -2,7 +2,11 @@
 
 use core::fmt;
 
-use super::{BadAddress, Config, Error, Flush, Frames, IpConfig, Pools, Realloc, Reason, Text};
+use super::address::{BadAddress, IpConfig};
+use super::choice::{Flush, Frames, Pools, Realloc};
+use super::config::Config;
+use super::error::{Error, Reason};
+use super::text::Text;
 use crate::console::LogLevel;
 use crate::limits;
 

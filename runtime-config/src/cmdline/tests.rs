@@ -4,6 +4,8 @@ use core::net::Ipv4Addr;
 
 use super::keys::Kind;
 use super::*;
+use crate::console::LogLevel;
+use crate::limits;
 
 fn errors(line: &str) -> Vec<String> {
     let mut errors = Vec::new();

@@ -12,6 +12,7 @@ use crate::accel::Accel;
 use crate::cli::BenchBootOptions;
 use crate::guest::Plan;
 use crate::linux::Linux;
+use crate::load_average;
 use crate::process;
 use crate::qemu::Memory;
 use crate::runtime::Runtime;
@@ -36,7 +37,7 @@ pub(super) fn boot(workspace: &Workspace, options: &BenchBootOptions) -> anyhow:
         guest_port: REDIS,
         ..ours.clone()
     };
-    let what = format!("{} boots, load {}", options.boots, super::load());
+    let what = format!("{} boots, load {}", options.boots, load_average::read());
     process::announce("Measure", &what);
     let (mut ours_ms, mut peer_ms) = (Vec::new(), Vec::new());
     for number in 0..options.boots {
@@ -48,7 +49,7 @@ pub(super) fn boot(workspace: &Workspace, options: &BenchBootOptions) -> anyhow:
     println!(
         "{}, 2 CPUs, QEMU's user network; load {} at the end; boots {} and {}",
         image::firmware_name(&ours),
-        super::load(),
+        load_average::read(),
         ours_ms.len(),
         peer_ms.len()
     );

@@ -11,6 +11,7 @@ use super::image::{self, Setting};
 use crate::accel::Accel;
 use crate::cli::BenchGuestOptions;
 use crate::exit::{self, Cause};
+use crate::load_average;
 use crate::resp::Client;
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
@@ -49,7 +50,7 @@ pub(super) fn guest(
         runs.push(run(workspace, &setting, options.ms)?);
     }
     let on = runtime.note().map(|note| format!("{note}, ")).unwrap_or_default();
-    println!("{on}{cpus} CPUs, {memory}, load {}", super::load());
+    println!("{on}{cpus} CPUs, {memory}, load {}", load_average::read());
     if options.compare {
         print_prices(&runs);
     } else {

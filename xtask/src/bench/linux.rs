@@ -13,6 +13,7 @@ use crate::accel::Accel;
 use crate::cli::BenchLinuxOptions;
 use crate::guest::Plan;
 use crate::linux::Linux;
+use crate::load_average;
 use crate::process;
 use crate::qemu::Memory;
 use crate::resp::Client;
@@ -41,7 +42,7 @@ pub(super) fn linux(
     let timed = plan(workspace, 2, Accel::Tcg)?;
     let mut times = Both::default();
     for round in 1..=options.rounds {
-        let what = format!("round {round} of {}, load {}", options.rounds, super::load());
+        let what = format!("round {round} of {}, load {}", options.rounds, load_average::read());
         process::announce("Measure", &what);
         times.peer.add(peer::measure(workspace, &linux, &timed, "1,2", options.ms)?);
         times.ours.add(ours(workspace, &timed, &[1, 2], options.ms)?);

@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::numbers::show;
+
 /// One figure, and the peer's where there is one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
@@ -86,22 +88,6 @@ pub(super) fn quotient(above: Option<f64>, below: Option<f64>) -> Option<f64> {
     Some(above? / below?)
 }
 
-/// Three digits at least, and thousands in groups.
-pub(crate) fn show(value: f64) -> String {
-    if value < 100.0 {
-        return format!("{value:.2}");
-    }
-    let digits = format!("{value:.0}");
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,13 +105,5 @@ mod tests {
         assert!(alone.to_json().ends_with("\"peer\":null,\"ratio\":null}"));
         let unserved = Row::yield_of("d".to_owned(), "/s", None, Some(2.0));
         assert!(unserved.to_json().ends_with("\"ours\":null,\"peer\":2.000,\"ratio\":null}"));
-    }
-
-    #[test]
-    fn numbers_can_be_read() {
-        assert_eq!(
-            [0.456, 99.9, 379.2, 1_234_567.0].map(show),
-            ["0.46", "99.90", "379", "1,234,567"]
-        );
     }
 }

@@ -22,6 +22,7 @@ use crate::cli::BenchTcpOptions;
 use crate::exit::{self, Cause};
 use crate::guest::Plan;
 use crate::linux::{self, Linux};
+use crate::load_average;
 use crate::process;
 use crate::provision::{self, Removals};
 use crate::qemu;
@@ -63,13 +64,17 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
         images.push((runtime, wire.attach(plan)?));
     }
     let subjects = Subjects::start(workspace, images, peer.attach(guest)?, &server)?;
-    let load = super::load();
+    let load = load_average::read();
     let results = run(&subjects, options, &cells)?;
 
     let (kernel, cpus, memory) = (linux.version(), options.smp, &options.memory);
     println!("QEMU under TCG, each guest with -smp {cpus} and {memory}, Linux {kernel}");
     println!("network: {}, {}; native Redis on loopback", choice.way, choice.why);
-    println!("medians of {}, load {load} before and {} after", options.rounds, super::load());
+    println!(
+        "medians of {}, load {load} before and {} after",
+        options.rounds,
+        load_average::read()
+    );
     let runtimes = Runtime::each_once(&options.runtime);
     table::print(&results, &cells, &runtimes);
     rows::print(&table::derived(&results, &cells, &runtimes), "Redis in Linux");
@@ -125,7 +130,10 @@ fn run(subjects: &Subjects, options: &BenchTcpOptions, cells: &[Cell]) -> anyhow
         cell::jobs(cells, &Runtime::each_once(&options.runtime)),
         Duration::from_millis(options.ms.into()),
     );
-    process::announce("Warm up", &format!("{} measurements, load {}", jobs.len(), super::load()));
+    process::announce(
+        "Warm up",
+        &format!("{} measurements, load {}", jobs.len(), load_average::read()),
+    );
     let mut requests = BTreeMap::new();
     for &job in jobs.iter().filter(|&&job| results.is_open(job)).collect::<Vec<_>>() {
         let found = subjects
@@ -138,7 +146,7 @@ fn run(subjects: &Subjects, options: &BenchTcpOptions, cells: &[Cell]) -> anyhow
         }
     }
     for round in 1..=options.rounds {
-        let what = format!("round {round} of {}, load {}", options.rounds, super::load());
+        let what = format!("round {round} of {}, load {}", options.rounds, load_average::read());
         process::announce("Measure", &what);
         for (&job, &requests) in jobs.iter().filter_map(|job| requests.get_key_value(job)) {
             if results.is_open(job) {

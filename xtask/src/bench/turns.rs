@@ -10,6 +10,7 @@ use anyhow::{Context, bail, ensure};
 use super::image::{self, Setting};
 use crate::accel::Accel;
 use crate::cli::BenchTurnsOptions;
+use crate::load_average;
 use crate::process;
 use crate::qemu::Memory;
 use crate::resp::{Client, Reply};
@@ -44,7 +45,7 @@ pub(super) fn turns(
     // The first time the host has to find the memory.
     churn_once(&mut client)?;
     let before = read(&mut client)?;
-    process::announce("Measure", &format!("{} s, load {}", options.seconds, super::load()));
+    process::announce("Measure", &format!("{} s, load {}", options.seconds, load_average::read()));
     let is_over = AtomicBool::new(false);
     let (pings, rounds) = std::thread::scope(|scope| {
         let churn = scope.spawn(|| churn(address, &is_over));
@@ -57,7 +58,11 @@ pub(super) fn turns(
     let (all, long) = (after.all - before.all, after.long - before.long);
     ensure!(all > 0 && !pings.is_empty(), "nothing was measured");
     let at = |part: usize| pings[(pings.len() - 1) * part / 1000].as_micros();
-    println!("{} CPUs, load {} at the end, {rounds} rounds of 1 GiB", options.smp, super::load());
+    println!(
+        "{} CPUs, load {} at the end, {rounds} rounds of 1 GiB",
+        options.smp,
+        load_average::read()
+    );
     println!("turns {all}, over 2 ms {long}: in a thousand {}", per_thousand(long, all));
     println!(
         "PING {}: p50 {} us, p99 {} us, p99.9 {} us, max {} us",

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{LoadNetRequest, values};
+use super::values;
 use crate::qemu::Memory;
 use crate::runtime::Runtime;
+use crate::wires::LoadNetRequest;
 
 /// Options of `bench`.
 #[derive(Args, Debug)]

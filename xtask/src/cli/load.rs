@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::MachineOptions;
-use crate::load::{Profile, Sizes};
+use crate::workload::{Profile, Sizes};
 
 /// Options of `load`.
 #[derive(Args, Clone, Debug)]

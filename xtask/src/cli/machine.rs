@@ -2,11 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use runtime_config::cmdline::Config;
 use runtime_config::console::LogLevel;
+use runtime_config::limits;
 
 use super::values;
+use crate::accel::AccelRequest;
+use crate::exit::{self, Cause};
+use crate::network::NetRequest;
 use crate::qemu::Memory;
+use crate::qemu::firmware::FirmwareRequest;
 use crate::runtime::Runtime;
 
 /// How a guest is started; shared by `run` and `load`.
@@ -50,46 +56,57 @@ pub(crate) struct MachineOptions {
     pub(crate) firmware: FirmwareRequest,
 }
 
-/// The choice of `--accel`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AccelRequest {
-    /// KVM where it really works, else TCG.
-    Auto,
-    /// Hardware virtualization.
-    Kvm,
-    /// QEMU's translator.
-    Tcg,
+impl MachineOptions {
+    /// Composes the kernel command line and checks every word before anything is built.
+    ///
+    /// # Errors
+    /// A word that the image would not understand, or a line that is too long for it.
+    pub(crate) fn command_line(&self) -> anyhow::Result<(String, Config)> {
+        let level = self.log.map(|level| format!("log={level}"));
+        let words: Vec<_> =
+            level.as_deref().into_iter().chain(self.append.split_whitespace()).collect();
+        let line = words.join(" ");
+        if line.len() >= limits::COMMAND_LINE_BYTES_MAX {
+            let message = format!("--append has {} bytes, too many for the image", line.len());
+            return Err(exit::failure(Cause::Usage, message));
+        }
+        let config = Config::parse(&line)
+            .map_err(|error| exit::failure(Cause::Usage, format!("--append: {error}")))?;
+        if config.http_port == config.resp_port {
+            let message = "--append: resp and http are the same port";
+            return Err(exit::failure(Cause::Usage, message));
+        }
+        Ok((line, config))
+    }
 }
 
-/// The choice of `--net`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum NetRequest {
-    /// QEMU's user network where its listen backlog can be raised, else passt where it is installed.
-    Auto,
-    /// QEMU's user network.
-    User,
-    /// passt, a helper process.
-    Passt,
-}
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
 
-/// The choice of `--net` where guests are under load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LoadNetRequest {
-    /// TAP devices where this user may make them, else passt.
-    Auto,
-    /// TAP devices in a network of their own.
-    Tap,
-    /// passt.
-    Passt,
-}
+    use super::*;
+    use crate::cli::{Cli, Verb};
 
-/// The choice of `--firmware`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FirmwareRequest {
-    /// qboot where QEMU has it and the machine is q35 or pc, else the machine's own.
-    Auto,
-    /// qboot, the quickest.
-    Qboot,
-    /// The machine's own: SeaBIOS for q35.
-    Own,
+    fn options(words: &[&str]) -> MachineOptions {
+        let words = ["xtask", "run"].iter().chain(words);
+        let Verb::Run(run) = Cli::parse_from(words).verb else { panic!("not a run") };
+        run.machine
+    }
+
+    #[test]
+    fn words_of_the_person_come_last() {
+        let options = options(&["--log", "debug", "--append", "clients=9  resp=7000"]);
+        let (line, config) = options.command_line().unwrap();
+        assert_eq!(line, "log=debug clients=9 resp=7000");
+        assert_eq!((config.clients, config.resp_port), (9, 7000));
+    }
+
+    #[test]
+    fn words_that_the_image_does_not_know_are_refused() {
+        let error = options(&["--append", "client=9"]).command_line().unwrap_err();
+        assert_eq!(exit::cause_of(&error), Some(Cause::Usage));
+        assert_eq!(error.to_string(), "--append: unknown key client");
+        let error = options(&["--append", "resp=8080"]).command_line().unwrap_err();
+        assert_eq!(error.to_string(), "--append: resp and http are the same port");
+    }
 }

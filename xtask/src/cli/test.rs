@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{AccelRequest, values};
+use super::values;
+use crate::accel::AccelRequest;
 use crate::runtime::Runtime;
 
 /// Options of `test`.

@@ -5,12 +5,7 @@ use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use runtime_config::cmdline::Config;
-use runtime_config::limits;
-
 use crate::accel::Accel;
-use crate::cli::MachineOptions;
-use crate::exit::{self, Cause};
 use crate::network::{Forward, Forwards, Network};
 use crate::qemu::{Line, Memory, Netdev};
 use crate::{passt, process};
@@ -113,58 +108,10 @@ pub(super) fn script(passt: Option<&Command>, qemu: &Command) -> String {
     }
 }
 
-/// Composes the kernel command line and checks every word before anything is built.
-///
-/// # Errors
-/// A word that the image would not understand, or a line that is too long for it.
-pub(crate) fn command_line(options: &MachineOptions) -> anyhow::Result<(String, Config)> {
-    let level = options.log.map(|level| format!("log={level}"));
-    let words: Vec<_> =
-        level.as_deref().into_iter().chain(options.append.split_whitespace()).collect();
-    let line = words.join(" ");
-    if line.len() >= limits::COMMAND_LINE_BYTES_MAX {
-        let message = format!("--append has {} bytes, too many for the image", line.len());
-        return Err(exit::failure(Cause::Usage, message));
-    }
-    let config = Config::parse(&line)
-        .map_err(|error| exit::failure(Cause::Usage, format!("--append: {error}")))?;
-    if config.http_port == config.resp_port {
-        let message = "--append: resp and http are the same port";
-        return Err(exit::failure(Cause::Usage, message));
-    }
-    Ok((line, config))
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::cli::{Cli, Verb};
     use crate::qemu;
-
-    fn options(words: &[&str]) -> MachineOptions {
-        let words = ["xtask", "run"].iter().chain(words);
-        let Verb::Run(run) = Cli::parse_from(words).verb else { panic!("not a run") };
-        run.machine
-    }
-
-    #[test]
-    fn words_of_the_person_come_last() {
-        let options = options(&["--log", "debug", "--append", "clients=9  resp=7000"]);
-        let (line, config) = command_line(&options).unwrap();
-        assert_eq!(line, "log=debug clients=9 resp=7000");
-        assert_eq!((config.clients, config.resp_port), (9, 7000));
-    }
-
-    #[test]
-    fn words_that_the_image_does_not_know_are_refused() {
-        let error = command_line(&options(&["--append", "client=9"])).unwrap_err();
-        assert_eq!(exit::cause_of(&error), Some(Cause::Usage));
-        assert_eq!(error.to_string(), "--append: unknown key client");
-        let error = command_line(&options(&["--append", "resp=8080"])).unwrap_err();
-        assert_eq!(error.to_string(), "--append: resp and http are the same port");
-    }
 
     #[test]
     fn the_script_has_a_line_per_process() {

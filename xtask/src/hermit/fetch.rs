@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::{PACKAGE, VERSION, missing};
+use super::missing;
+use super::package::{PACKAGE, VERSION};
 use crate::process;
 use crate::runtime::Runtime;
 use crate::toolchain::{TARGET, Toolchain};

@@ -14,15 +14,15 @@ const FILE: &str = "processes.json";
 pub(crate) struct Processes {
     /// QEMU.
     pub(crate) qemu: Pid,
-    /// The minder of passt, which leads a process group of both.
-    pub(crate) minder: Option<Pid>,
+    /// The supervisor of passt, which leads a process group of both.
+    pub(crate) supervisor: Option<Pid>,
 }
 
 impl Processes {
     /// Writes the file.
     pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let of = |pid: Pid| json!({ "pid": pid.number, "start": pid.start });
-        let value = json!({ "qemu": of(self.qemu), "passt": self.minder.map(of) });
+        let value = json!({ "qemu": of(self.qemu), "passt": self.supervisor.map(of) });
         let path = folder.join(FILE);
         std::fs::write(&path, format!("{value}\n")).with_context(|| path.display().to_string())
     }
@@ -35,12 +35,12 @@ impl Processes {
             let number = u32::try_from(value.get("pid")?.as_u64()?).ok()?;
             Some(Pid { number, start: value.get("start")?.as_u64()? })
         };
-        Some(Self { qemu: of(value.get("qemu")?)?, minder: value.get("passt").and_then(of) })
+        Some(Self { qemu: of(value.get("qemu")?)?, supervisor: value.get("passt").and_then(of) })
     }
 
     /// Those that live.
     pub(crate) fn living(&self) -> Vec<Pid> {
-        let all = [Some(self.qemu), self.minder];
+        let all = [Some(self.qemu), self.supervisor];
         all.into_iter().flatten().filter(|pid| pid.lives()).collect()
     }
 }
@@ -55,8 +55,8 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         assert_eq!(Processes::read(&folder), None);
         let qemu = Pid { number: 7, start: 98_765 };
-        for minder in [None, Some(Pid { number: 8, start: 98_766 })] {
-            let processes = Processes { qemu, minder };
+        for supervisor in [None, Some(Pid { number: 8, start: 98_766 })] {
+            let processes = Processes { qemu, supervisor };
             processes.write(&folder).unwrap();
             assert_eq!(Processes::read(&folder), Some(processes));
         }

@@ -24,7 +24,7 @@ pub(super) struct Archive {
 impl Archive {
     /// Adds a file of the host under a name without a leading slash.
     pub(super) fn add(&mut self, name: &str, path: &Path, mode: u32) -> anyhow::Result<()> {
-        self.files.push((name.to_owned(), mode, super::read(path)?));
+        self.files.push((name.to_owned(), mode, read(path)?));
         Ok(())
     }
 
@@ -49,6 +49,10 @@ impl Archive {
         newc::trailer(file)?;
         Ok(path.to_path_buf())
     }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| path.display().to_string())
 }
 
 /// The folders above some files, each before those in it.

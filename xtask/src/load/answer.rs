@@ -1,8 +1,8 @@
 //! What a reply says.
 
 use super::live::Place;
-use super::sizes::PAGE;
 use crate::resp::Reply;
+use crate::workload::PAGE;
 
 /// The words of `VREALLOC` for a region that stays where it is, and for one that does not.
 const STAYS: [&str; 3] = ["same", "shrunk", "grown"];

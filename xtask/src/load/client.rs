@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::pattern::Pattern;
-use super::profile::{Choice, Held};
-use super::random::Random;
 use super::region::{Region, Step, Then};
 use super::request::{Attempt, Request};
 use super::shared::{Shared, Stage};
+use crate::workload::{Held, Operation, Random};
 
 /// One request of so many tries another client's region.
 const INTRUSIONS: u64 = 64;
@@ -163,15 +162,15 @@ impl Client {
         let held = Held { all: self.regions.len(), resting: self.resting.len() };
         let plan = &shared.plan;
         let choice = match plan.profile.choose(held, plan.can_resize, &mut self.random) {
-            Choice::Allocate if self.is_pressed && held.resting > 0 => Choice::Free,
+            Operation::Allocate if self.is_pressed && held.resting > 0 => Operation::Free,
             choice => choice,
         };
         let request = match choice {
-            Choice::Allocate => None,
-            Choice::Free => self.give_up_one(shared),
-            Choice::Read => self.read_some(),
-            Choice::Write => self.rewrite(shared),
-            Choice::Resize => self.resize(shared),
+            Operation::Allocate => None,
+            Operation::Free => self.give_up_one(shared),
+            Operation::Read => self.read_some(),
+            Operation::Write => self.rewrite(shared),
+            Operation::Resize => self.resize(shared),
         };
         // What is tried by others just now cannot go; there is always room for one more.
         Some(request.unwrap_or_else(|| self.allocate(shared)))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::random::Random;
+use crate::workload::Random;
 
 /// The regions that may be tried.
 ///

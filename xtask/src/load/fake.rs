@@ -5,8 +5,8 @@ use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::sizes::PAGE;
 use crate::resp::Reply;
+use crate::workload::PAGE;
 
 /// What it does wrong, now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

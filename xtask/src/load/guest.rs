@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cli::{LoadOptions, MachineOptions, NetRequest, RunOptions};
-use crate::guest::{Guest, plan};
+use crate::cli::{LoadOptions, MachineOptions, RunOptions};
+use crate::guest::Guest;
 use crate::instance;
+use crate::network::NetRequest;
 use crate::run;
 use crate::sys::Signals;
 use crate::workspace::Workspace;
@@ -79,7 +80,7 @@ impl Target {
 /// that fills the guest's window; the guest refuses them, and both wait for ever.
 fn machine(options: &LoadOptions) -> anyhow::Result<MachineOptions> {
     let mut machine = options.machine.clone();
-    let (_, config) = plan::command_line(&machine)?;
+    let (_, config) = machine.command_line()?;
     let needed = options.clients as usize + SPARE_CLIENTS;
     if config.clients < needed && !machine.append.contains("clients=") {
         machine.append.push_str(&format!(" clients={needed}"));

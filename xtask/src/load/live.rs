@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::sizes::PAGE;
+use crate::workload::PAGE;
 
 /// The addresses of a region, with the guard page behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

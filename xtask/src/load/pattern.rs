@@ -1,6 +1,6 @@
 //! What the bytes of a region must be.
 
-use super::random::mix;
+use crate::workload::mix;
 
 /// A byte for every offset, none of them zero: what was never written cannot pass for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

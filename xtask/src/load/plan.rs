@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::profile::Profile;
-use super::sizes::Sizes;
+use crate::workload::{Profile, Sizes};
 
 /// The decisions.
 #[derive(Clone, Debug)]

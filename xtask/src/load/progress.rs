@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report;
 use super::tally::Tally;
-use crate::bench;
+use crate::numbers;
 
 /// Between two figures.
 const STEP: Duration = Duration::from_millis(500);
@@ -33,7 +33,7 @@ impl Progress {
         if elapsed < then + STEP {
             return;
         }
-        let rate = bench::show(report::rate(tally.replies() - count, elapsed - then));
+        let rate = numbers::show(report::rate(tally.replies() - count, elapsed - then));
         self.shown = (elapsed, tally.replies());
         self.bar.set_position(elapsed.as_secs());
         let violations = match tally.violation_count() {

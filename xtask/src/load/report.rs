@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::plan::Plan;
 use super::request::Kind;
 use super::tally::{Figures, Tally};
-use crate::bench;
+use crate::numbers;
 
 /// The quantiles that are shown, with their names in JSON.
 const QUANTILES: [(&str, f64); 3] = [("p50_us", 0.5), ("p99_us", 0.99), ("p999_us", 0.999)];
@@ -60,7 +60,7 @@ impl Report<'_> {
             "{} requests in {:.1} s, {} per second, {} violations",
             count(tally.replies()),
             self.worked.as_secs_f64(),
-            bench::show(self.rate(tally.replies())),
+            numbers::show(self.rate(tally.replies())),
             tally.violation_count()
         );
     }
@@ -83,7 +83,7 @@ impl Report<'_> {
 
     fn row(&self, name: &str, figures: &Figures) -> Vec<String> {
         let mut row = vec![name.to_owned(), count(figures.count), count(figures.errors)];
-        row.push(bench::show(self.rate(figures.count)));
+        row.push(numbers::show(self.rate(figures.count)));
         let at = |(_, quantile)| count(figures.latency.value_at_quantile(quantile));
         row.extend(QUANTILES.map(at));
         row.push(count(figures.latency.max()));
@@ -150,7 +150,7 @@ pub(crate) fn rate(count: u64, time: Duration) -> f64 {
 
 /// A whole number, its thousands in groups.
 fn count(value: u64) -> String {
-    if value < 1000 { value.to_string() } else { bench::show(float(value)) }
+    if value < 1000 { value.to_string() } else { numbers::show(float(value)) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
@@ -183,7 +183,7 @@ mod tests {
         let mut tally = Tally::new();
         tally.reply(Kind::Allocate, Duration::from_micros(7), None);
         tally.reply(Kind::Allocate, Duration::from_micros(7), Some("NOMEM need 4 pages"));
-        let plan = tests::plan(crate::load::Profile::AllocFree);
+        let plan = tests::plan(crate::workload::Profile::AllocFree);
         let growth = vec![("purges", 2), ("frames_used", -1)];
         let worked = Duration::from_secs(2);
         let report = Report { plan: &plan, worked, tally: &tally, growth, audit: None };
@@ -204,7 +204,7 @@ mod tests {
     fn the_table_has_a_row_for_each_kind_and_one_for_all() {
         let mut tally = Tally::new();
         tally.reply(Kind::Free, Duration::from_micros(1500), None);
-        let plan = tests::plan(crate::load::Profile::AllocFree);
+        let plan = tests::plan(crate::workload::Profile::AllocFree);
         let worked = Duration::from_secs(1);
         let report = Report { plan: &plan, worked, tally: &tally, growth: vec![], audit: None };
         let table = report.table().to_string();

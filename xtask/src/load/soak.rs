@@ -1,7 +1,7 @@
 //! `cargo xtask test --soak MINUTES`: a load whose every byte is checked, while reservations fail, guards
 //! are touched and the image audits itself; at the end it must be as quick and as small as at first.
 
-mod minder;
+mod injector;
 mod samples;
 
 use std::process::ExitCode;
@@ -11,14 +11,14 @@ use anyhow::{Context, bail, ensure};
 use clap::Parser;
 
 use super::{counters, drive, guest, plan, report};
-use crate::bench;
 use crate::cli::{Cli, LoadOptions, Verb};
+use crate::load_average;
 use crate::process;
 use crate::resp::Client;
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-use minder::Minder;
+use injector::FaultInjector;
 use samples::{Pace, Samples};
 
 /// The load, as words of `cargo xtask load`: small enough to leave the image some time for itself.
@@ -76,30 +76,33 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     let line =
         counters::check(&mut observer).map_err(|violation| anyhow::anyhow!("{violation}"))?;
     let (areas, tables) = (counters::number(&line, "areas="), tables_kept(&mut observer)?);
-    process::announce("Soak", &format!("{}, load {}", super::describe(&plan), bench::load()));
-    let minder = Minder::start(guest.address())?;
+    process::announce(
+        "Soak",
+        &format!("{}, load {}", super::describe(&plan), load_average::read()),
+    );
+    let injector = FaultInjector::start(guest.address())?;
     let mut pace = Pace::new();
     let outcome = drive::drive(guest.address(), &plan, |elapsed, tally| {
         // What comes behind the end is no work.
         if elapsed < plan.duration && pace.is_due(elapsed) {
             process::announce("", &pace.take(elapsed, tally));
         }
-        guest.is_interrupted() || minder.is_finished()
+        guest.is_interrupted() || injector.is_finished()
     });
-    let minded = minder.end()?;
+    let injected = injector.end()?;
     let outcome = outcome?;
     if outcome.worked < plan.duration {
         process::announce("Ended", "before its time: nothing is said of how it grew");
         return Ok(ExitCode::from(130));
     }
     let mut tally = outcome.tally;
-    minded.violations.into_iter().for_each(|violation| tally.violate(violation));
+    injected.violations.into_iter().for_each(|violation| tally.violate(violation));
     let audit = counters::audit(&mut observer, areas);
     let audit = audit.map_err(|violation| tally.violate(violation)).unwrap_or_default();
 
-    let samples = Samples { paces: pace.windows, sizes: minded.sizes };
+    let samples = Samples { paces: pace.windows, sizes: injected.sizes };
     println!("{}", samples.table());
-    println!("{}", minded.counts);
+    println!("{}", injected.counts);
     println!("errors: {}", report::joined(tally.errors().iter()));
     println!("VCHECK: {audit}");
     let kept = tables_kept(&mut observer)?;
@@ -118,7 +121,7 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
         "{replies} requests in {seconds} s, {} bytes verified, {} violations, load {}",
         tally.bytes_checked,
         tally.violation_count(),
-        bench::load()
+        load_average::read()
     );
     let is_good = tally.violation_count() == 0 && growths.is_empty();
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

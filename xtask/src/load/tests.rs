@@ -6,9 +6,9 @@ use clap::ValueEnum;
 
 use super::fake::{self, Flaw};
 use super::plan::Plan;
-use super::profile::Profile;
 use super::violation::Violation;
 use super::{drive, tally::Tally};
+use crate::workload::Profile;
 
 /// A short run: replies end it, not time.
 pub(super) fn plan(profile: Profile) -> Plan {

@@ -2,12 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::FirmwareRequest;
+use clap::ValueEnum;
+
 use crate::exit::{self, Cause};
 use crate::process;
 
 /// The machines that qboot is for; others have their own.
 const MACHINES: [&str; 2] = ["q35", "pc"];
+
+/// The choice of `--firmware`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FirmwareRequest {
+    /// qboot where QEMU has it and the machine is q35 or pc, else the machine's own.
+    Auto,
+    /// qboot, the quickest.
+    Qboot,
+    /// The machine's own: SeaBIOS for q35.
+    Own,
+}
 
 /// Chooses the firmware; `None` is the machine's own.
 ///

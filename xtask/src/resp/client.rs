@@ -4,7 +4,8 @@ use std::io::{self, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::{Reply, encode};
+use super::encode::encode;
+use super::reply::Reply;
 
 /// How long a connect may take; the host accepts for a guest that is up.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{BULK_BYTES_MAX, DEPTH_MAX, LINE_BYTES_MAX, invalid, length};
+use super::read::{BULK_BYTES_MAX, DEPTH_MAX, LINE_BYTES_MAX, invalid, length};
 
 /// Returns how many bytes the first reply has, `None` while it is not whole.
 ///

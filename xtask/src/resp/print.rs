@@ -1,10 +1,29 @@
 //! Replies as redis-cli 7.0 prints them (`cliFormatReplyTTY` and `cliFormatReplyRaw`). It ends at a big
 //! number; here that is its digits.
 
-use super::Reply;
+use super::reply::Reply;
+
+impl Reply {
+    /// Prints as redis-cli does on a terminal, with a newline at the end.
+    pub(crate) fn terminal(&self) -> String {
+        String::from_utf8_lossy(&self.terminal_bytes()).into_owned()
+    }
+
+    /// As [`Self::terminal`], with the bytes of verbatim strings as they are.
+    pub(crate) fn terminal_bytes(&self) -> Vec<u8> {
+        terminal(self)
+    }
+
+    /// Prints as `redis-cli --raw` does, with a newline at the end.
+    pub(crate) fn raw(&self) -> Vec<u8> {
+        let mut bytes = raw(self);
+        bytes.push(b'\n');
+        bytes
+    }
+}
 
 /// For a terminal; ends with a newline.
-pub(super) fn terminal(reply: &Reply) -> Vec<u8> {
+fn terminal(reply: &Reply) -> Vec<u8> {
     let mut text = Vec::new();
     write_terminal(&mut text, reply, "");
     text
@@ -106,7 +125,7 @@ fn quoted(bytes: &[u8]) -> String {
 }
 
 /// For a file; items are separated by newlines, a key and its value by a space.
-pub(super) fn raw(reply: &Reply) -> Vec<u8> {
+fn raw(reply: &Reply) -> Vec<u8> {
     let joined = |items: &[Reply]| items.iter().map(raw).collect::<Vec<_>>().join(b"\n".as_slice());
     match reply {
         Reply::Status(text) | Reply::Double(text) | Reply::BigNumber(text) => {

@@ -1,5 +1,8 @@
 //! Reading, writing and printing of replies.
 
+use std::io;
+
+use super::read::DEPTH_MAX;
 use super::*;
 
 fn parse(mut bytes: &[u8]) -> io::Result<Reply> {

@@ -88,12 +88,11 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Verb};
-    use crate::guest::plan;
 
     fn with<T>(line: &str, f: impl FnOnce(&RunOptions, &Config) -> T) -> T {
         let words = ["xtask", "run"].into_iter().chain(line.split(' '));
         let Verb::Run(run) = Cli::parse_from(words).verb else { panic!("not a run") };
-        let (_, config) = plan::command_line(&run.machine).unwrap();
+        let (_, config) = run.machine.command_line().unwrap();
         f(&run, &config)
     }
 

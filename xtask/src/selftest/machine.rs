@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::accel::Accel;
-use crate::cli::FirmwareRequest;
 use crate::guest::{Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{self, Network};
+use crate::qemu::firmware::FirmwareRequest;
 use crate::qemu::{self, Memory, firmware};
 use crate::runtime::Runtime;
 use crate::sys::Bond;

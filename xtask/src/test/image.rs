@@ -13,7 +13,7 @@ use super::bed::TestBed;
 use super::tally::Tally;
 use crate::accel::Accel;
 use crate::build::Image;
-use crate::cli::FirmwareRequest;
+use crate::qemu::firmware::FirmwareRequest;
 use crate::runtime::Runtime;
 use crate::selftest::machine::{Machine, Run};
 use crate::workspace::Workspace;

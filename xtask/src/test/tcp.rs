@@ -7,6 +7,7 @@ mod bad_input;
 mod benchmark;
 pub(super) mod boots;
 pub(super) mod browser;
+mod case;
 mod clients;
 mod conversation;
 pub(super) mod differential;
@@ -21,7 +22,6 @@ mod nomem;
 mod packets;
 mod query;
 mod redis_cli;
-pub(super) mod reports;
 mod scatter;
 mod settings;
 pub(super) mod subject;
@@ -34,36 +34,21 @@ use std::time::Instant;
 
 use super::bed::TestBed;
 use super::tally::Tally;
-use crate::cli::{LoadNetRequest, NetRequest};
+use crate::network::NetRequest;
 use crate::process;
 use crate::provision::{self, Removals};
+use crate::wires::LoadNetRequest;
 use crate::wires::{self, Wire};
 
-use subject::{Programs, Setup, Subject};
+use crate::test::programs::Programs;
+use case::{Drive, TcpCase, crowd, guest, guest_by_user, guest_on, guest_with, tool};
+use subject::{Setup, Subject};
 use tool::Tool;
-
-/// One test.
-struct Case {
-    name: &'static str,
-    drive: Drive,
-}
-
-/// What a test gets.
-#[derive(Clone, Copy)]
-enum Drive {
-    /// A fresh image.
-    Guest(Setup, fn(&Subject) -> anyhow::Result<()>),
-    /// A fresh image for hundreds of clients at once, in a network of its own where this user may
-    /// make one, with a kernel command line.
-    Crowd(&'static str, fn(&Subject) -> anyhow::Result<()>),
-    /// The tool itself.
-    Tool(fn(&Tool<'_>) -> anyhow::Result<()>),
-}
 
 /// The case that shows most of the service in one go.
 const CONVERSATION: &str = "the README's conversation";
 
-const CASES: &[Case] = &[
+const CASES: &[TcpCase] = &[
     guest("redis-cli gets a PONG", redis_cli::ping),
     guest("redis-cli and query print alike", redis_cli::agree),
     guest_with("query with a password, RESP3 and lines", redis_cli::PASSWORD_LINE, query::run),
@@ -110,47 +95,9 @@ const CASES: &[Case] = &[
     tool("a taken port is named", lifecycle::taken_port),
 ];
 
-const fn guest(name: &'static str, run: fn(&Subject) -> anyhow::Result<()>) -> Case {
-    guest_with(name, "", run)
-}
-
-const fn guest_with(
-    name: &'static str,
-    line: &'static str,
-    run: fn(&Subject) -> anyhow::Result<()>,
-) -> Case {
-    Case { name, drive: Drive::Guest(Setup { line, ..Setup::PLAIN }, run) }
-}
-
-const fn guest_on(cpus: u32, name: &'static str, run: fn(&Subject) -> anyhow::Result<()>) -> Case {
-    Case { name, drive: Drive::Guest(Setup { cpus, ..Setup::PLAIN }, run) }
-}
-
-/// For large pieces and few clients: passt of 2023 may let a connection that carries much stand.
-const fn guest_by_user(
-    name: &'static str,
-    line: &'static str,
-    run: fn(&Subject) -> anyhow::Result<()>,
-) -> Case {
-    let setup = Setup { line, network: NetRequest::User, ..Setup::PLAIN };
-    Case { name, drive: Drive::Guest(setup, run) }
-}
-
-const fn uses_of(name: &'static str, network: NetRequest) -> Case {
+const fn uses_of(name: &'static str, network: NetRequest) -> TcpCase {
     let setup = Setup { line: uses::LINE, network, ..Setup::PLAIN };
-    Case { name, drive: Drive::Guest(setup, uses::run) }
-}
-
-const fn crowd(
-    name: &'static str,
-    line: &'static str,
-    run: fn(&Subject) -> anyhow::Result<()>,
-) -> Case {
-    Case { name, drive: Drive::Crowd(line, run) }
-}
-
-const fn tool(name: &'static str, run: fn(&Tool<'_>) -> anyhow::Result<()>) -> Case {
-    Case { name, drive: Drive::Tool(run) }
+    TcpCase { name, drive: Drive::Guest(setup, uses::run) }
 }
 
 /// Runs the cases whose names contain a text.
@@ -185,12 +132,12 @@ pub(super) fn converse(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally>
 /// Runs the cases with a guest of their own again, on two CPUs. All others have two already.
 pub(super) fn run_on_two(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     let bed = TestBed { cpus: 2, ..*bed };
-    let has_one = |case: &Case| matches!(case.drive, Drive::Guest(setup, _) if setup.cpus == 1);
+    let has_one = |case: &TcpCase| matches!(case.drive, Drive::Guest(setup, _) if setup.cpus == 1);
     run_cases(&bed, |case| has_one(case) && case.name.contains(filter))
 }
 
 /// Runs chosen cases.
-fn run_cases(bed: &TestBed<'_>, is_chosen: impl Fn(&Case) -> bool) -> anyhow::Result<Tally> {
+fn run_cases(bed: &TestBed<'_>, is_chosen: impl Fn(&TcpCase) -> bool) -> anyhow::Result<Tally> {
     let programs = Programs::prepare(bed)?;
     let mut tally = Tally::default();
     for case in CASES.iter().filter(|case| is_chosen(case)) {
@@ -208,7 +155,7 @@ pub(super) fn load(bed: &TestBed<'_>) -> anyhow::Result<()> {
     load::verified_for(&Tool::new(bed.workspace, bed.runtime), load::LONGER)
 }
 
-fn run_case(programs: &Programs<'_>, case: &Case) -> anyhow::Result<()> {
+fn run_case(programs: &Programs<'_>, case: &TcpCase) -> anyhow::Result<()> {
     match case.drive {
         Drive::Tool(run) => run(&Tool::new(programs.workspace, programs.runtime)),
         Drive::Crowd(line, run) => apart(|wire| {

@@ -5,6 +5,8 @@
 
 mod bed;
 mod behind;
+mod boot;
+mod case;
 mod cases;
 mod control;
 mod dial;
@@ -18,19 +20,21 @@ mod segment;
 mod server;
 mod shim;
 mod space;
+mod topology;
 
 use std::time::Instant;
 
 use super::bed::TestBed;
 use super::tally::{Skip, Tally};
-use super::tcp::subject::Programs;
-use crate::cli::LoadNetRequest;
 use crate::process;
 use crate::provision::{self, Removals};
+use crate::test::programs::Programs;
 use crate::wires;
+use crate::wires::LoadNetRequest;
 
 use bed::Bed;
-use cases::{ALL, Case};
+use case::WireCase;
+use cases::ALL;
 use findings::Findings;
 use space::Space;
 
@@ -53,7 +57,7 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     let programs = Programs::prepare(bed)?;
     let mut tally = Tally::default();
     let is_chosen =
-        |case: &&Case| case.name.contains(filter) && (case.has_control || !bed.wire.control);
+        |case: &&WireCase| case.name.contains(filter) && (case.has_control || !bed.wire.control);
     for case in ALL.iter().filter(is_chosen) {
         let start = Instant::now();
         process::announce("Case", case.name);
@@ -66,7 +70,7 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
 }
 
 /// Runs a case on a thread in a network of its own.
-fn apart(bed: &TestBed<'_>, programs: &Programs<'_>, case: &Case) -> anyhow::Result<()> {
+fn apart(bed: &TestBed<'_>, programs: &Programs<'_>, case: &WireCase) -> anyhow::Result<()> {
     wires::choose(LoadNetRequest::Tap).map_err(|_| Skip("this user may make no network"))?;
     let thread = || -> anyhow::Result<()> {
         let near = Space::new()?;

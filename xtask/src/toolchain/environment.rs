@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
-use super::Origin;
+use super::origin::Origin;
 
 /// A person's settings; everything else that begins with `CARGO` belongs to the outer call.
 const KEPT: &[&str] =

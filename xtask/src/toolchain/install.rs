@@ -4,7 +4,7 @@ use crate::process;
 use crate::provision::{Apt, Host, Removals};
 use crate::workspace::{self, Workspace};
 
-use super::TARGET;
+use super::target::TARGET;
 
 /// Debian's compiler, its cargo, the library sources and clippy.
 const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];

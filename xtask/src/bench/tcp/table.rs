@@ -5,7 +5,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::cell::{Cell, Who};
 use super::results::Results;
 use super::sample::Sample;
-use crate::bench::rows::{self, Row, quotient};
+use crate::bench::rows::{Row, quotient};
+use crate::numbers;
 use crate::runtime::Runtime;
 
 /// The servers that the images are compared with.
@@ -35,10 +36,10 @@ pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
     for &cell in cells {
         let Cell { request, clients, depth } = cell;
         let shape = format!("{clients}, {depth}");
-        let rate = |who| results.show(cell, who, |sample| rows::show(sample.rate.round()));
+        let rate = |who| results.show(cell, who, |sample| numbers::show(sample.rate.round()));
         let better = |image: &Who, peer| {
             let row = rate_beside(results, cell, *image, peer);
-            row.ratio.map_or_else(String::new, rows::show)
+            row.ratio.map_or_else(String::new, numbers::show)
         };
         let mut row = vec![request.to_string(), request.beside().to_string(), shape.clone()];
         row.extend(images.iter().copied().map(rate));

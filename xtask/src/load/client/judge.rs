@@ -13,7 +13,7 @@ use crate::resp::Reply;
 
 impl Client {
     /// Takes the reply to the oldest request.
-    pub(in crate::load) fn take(&mut self, reply: &Reply, shared: &mut Shared) {
+    pub(crate) fn take(&mut self, reply: &Reply, shared: &mut Shared) {
         self.heard = Instant::now();
         let Some(Sent { request, at }) = self.sent.pop_front() else {
             let violation = unfit("nothing", reply);

@@ -9,7 +9,7 @@ use runtime_config::verdict::{
 };
 
 use crate::accel::Accel;
-use crate::cli::FirmwareRequest;
+use crate::qemu::firmware::FirmwareRequest;
 use crate::runtime::Runtime;
 use crate::selftest::machine::{Machine, Run};
 use crate::symbols::Symbols;

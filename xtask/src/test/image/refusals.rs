@@ -7,8 +7,8 @@ use runtime_config::limits::{KIB, RAM_BYTES_MIN};
 use runtime_config::verdict::{Exit, REFUSAL_PREFIX};
 
 use crate::accel::Accel;
-use crate::cli::FirmwareRequest;
 use crate::qemu::Memory;
+use crate::qemu::firmware::FirmwareRequest;
 use crate::selftest::machine::Machine;
 use crate::test::bed::TestBed;
 use crate::test::tally::Tally;

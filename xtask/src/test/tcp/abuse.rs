@@ -12,10 +12,10 @@ mod vanish;
 
 use anyhow::{Context, ensure};
 
-use super::reports;
 use super::subject::Subject;
 use crate::process;
 use crate::resp::Client;
+use crate::test::reports;
 
 pub(super) use flood::damaged;
 

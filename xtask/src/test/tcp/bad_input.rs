@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 
 use super::conversation::text_matches;
-use super::reports;
 use super::subject::Subject;
+use crate::test::reports;
 
 use rows::{End, Row};
 

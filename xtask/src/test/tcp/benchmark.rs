@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use super::http;
 use super::subject::Subject;
-use super::{http, reports};
 use crate::backlog;
 use crate::network::Network;
 use crate::process;
 use crate::resp::Client;
+use crate::test::reports;
 use crate::test::tally::Skip;
 
 const LIMIT: Duration = Duration::from_secs(180);

@@ -2,9 +2,10 @@
 
 use anyhow::ensure;
 
-use super::reports;
-use super::subject::{Programs, Setup, Subject};
+use super::subject::{Setup, Subject};
 use crate::test::bed::TestBed;
+use crate::test::programs::Programs;
+use crate::test::reports;
 use crate::test::tally::Tally;
 
 /// How often.
@@ -13,7 +14,7 @@ const BOOTS: u32 = 50;
 const CPUS: u32 = 2;
 
 /// Boots the image again and again. Each must answer, with all of its CPUs, and be sound.
-pub(in crate::test) fn run(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
+pub(crate) fn run(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
     let programs = Programs::prepare(bed)?;
     let setup = Setup { cpus: CPUS, ..Setup::PLAIN };
     let mut tally = Tally::default();

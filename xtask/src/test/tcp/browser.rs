@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 
-use super::subject::{Programs, Setup, Subject};
+use super::subject::{Setup, Subject};
 use crate::test::bed::TestBed;
+use crate::test::programs::Programs;
 use crate::test::tally::{Skip, Tally};
 use crate::{process, provision};
 
@@ -36,7 +37,7 @@ const STEPS: &[(&str, Step)] = &[
 ];
 
 /// Runs the layer.
-pub(in crate::test) fn run(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
+pub(crate) fn run(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     match programs() {
         Ok((browser, driver)) => {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::reports;
 use super::subject::Subject;
 use crate::resp::{Client, Reply, client, encode};
 use crate::sys;
+use crate::test::reports;
 
 const CLIENTS: usize = 64;
 const REGIONS: usize = 100;

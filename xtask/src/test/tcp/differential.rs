@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-use super::subject::{Programs, Setup, Subject};
-use crate::cli::NetRequest;
+use super::subject::{Setup, Subject};
 use crate::linux;
+use crate::network::NetRequest;
 use crate::process;
 use crate::redis::Redis;
 use crate::resp::Client;
 use crate::test::bed::TestBed;
+use crate::test::programs::Programs;
 use crate::test::tally::{Skip, Tally};
 
 use allowed::Allowed;
@@ -41,7 +42,7 @@ const END_LIMIT: Duration = Duration::from_secs(20);
 const SHOWN_MAX: usize = 400;
 
 /// Runs the cases whose names contain `filter`.
-pub(in crate::test) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
+pub(crate) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     let folder = bed.workspace.path(FOLDER);
     let cases = corpus::load(&folder)?;
     let chosen: Vec<_> = cases.iter().filter(|case| case.name.contains(filter)).collect();

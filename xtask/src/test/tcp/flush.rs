@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use super::reports;
 use super::subject::Subject;
 use crate::resp::{Client, encode};
+use crate::test::reports;
 
 /// An image at rest purges within 10 ms; this is for a busy host.
 const REST_LIMIT: Duration = Duration::from_secs(10);

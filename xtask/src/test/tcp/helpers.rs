@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::reports;
 use super::subject::Subject;
 use crate::resp::encode;
+use crate::test::reports;
 
 /// For a busy host.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
 
-use super::reports;
 use super::subject::Subject;
 use crate::process;
+use crate::test::reports;
 use crate::test::tally::Skip;
 
 const LIMIT: Duration = Duration::from_secs(30);

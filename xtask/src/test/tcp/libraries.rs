@@ -3,46 +3,25 @@
 //! Each case boots an image of its own. A client that cannot be installed is a skip.
 
 mod balancer;
+mod context;
 mod install;
 mod monitor;
 mod script;
 mod suite;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
-use super::subject::{Programs, Setup, Subject};
-use crate::cli::NetRequest;
+use crate::test::programs::Programs;
+use context::LibraryContext;
+
+use super::subject::{Setup, Subject};
+use crate::network::NetRequest;
 use crate::process;
 use crate::test::bed::TestBed;
 use crate::test::tally::Tally;
-use crate::workspace::Workspace;
-
-/// The context of a case.
-struct Bench<'a> {
-    workspace: &'a Workspace,
-    subject: &'a Subject,
-}
-
-impl Bench<'_> {
-    /// Where the image listens, as an argument.
-    fn port(&self) -> String {
-        self.subject.address().port().to_string()
-    }
-
-    /// A file of the clients.
-    fn file(&self, path: &str) -> PathBuf {
-        self.workspace.path("xtask/clients").join(path)
-    }
-
-    /// A folder of what is installed or built.
-    fn target(&self, path: &str) -> PathBuf {
-        self.workspace.path("target/clients").join(path)
-    }
-}
 
 /// A client and what it does.
-type Case = (&'static str, fn(&Bench<'_>) -> anyhow::Result<()>);
+type Case = (&'static str, fn(&LibraryContext<'_>) -> anyhow::Result<()>);
 
 const CASES: &[Case] = &[
     ("redis-py", script::redis_py),
@@ -60,7 +39,7 @@ const CASES: &[Case] = &[
 ];
 
 /// Runs the cases whose names contain `filter`.
-pub(in crate::test) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
+pub(crate) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     let (workspace, programs) = (bed.workspace, Programs::prepare(bed)?);
     let setup = Setup { network: NetRequest::User, ..Setup::PLAIN };
     let mut tally = Tally::default();
@@ -68,7 +47,7 @@ pub(in crate::test) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Ta
         let start = Instant::now();
         let booted = Subject::boot(&programs, setup);
         let outcome = booted.and_then(|mut subject| {
-            let outcome = run(&Bench { workspace, subject: &subject });
+            let outcome = run(&LibraryContext { workspace, subject: &subject });
             subject.judge(outcome)
         });
         let word = if outcome.is_ok() { "ok" } else { "not ok" };

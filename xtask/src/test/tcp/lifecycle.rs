@@ -144,7 +144,7 @@ pub(super) fn spinning_passt(tool: &Tool<'_>) -> anyhow::Result<()> {
     let output = process::capture_within(&mut { child }, tool::LIMIT)?;
     ensure!(output.status.success(), "run: {}", text(&output.stderr));
     let (ports, processes) = recorded(tool.workspace)?;
-    ensure!(processes.minder.is_some() && processes.living().len() == 2, "{processes:?}");
+    ensure!(processes.supervisor.is_some() && processes.living().len() == 2, "{processes:?}");
     let stopped = tool.call(&["stop", "--name", NAME])?;
     ensure!(stopped.status.success(), "stop: {}", text(&stopped.stderr));
     ensure!(processes.living().is_empty(), "after stop: {:?}", processes.living());

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, ensure};
 
-use super::reports;
 use super::subject::Subject;
 use crate::resp::{Client, Reply, encode};
+use crate::test::reports;
 
 const ROUNDS: usize = 10;
 const PAGE_BYTES: u64 = 4096;

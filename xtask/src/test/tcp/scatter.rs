@@ -2,9 +2,10 @@
 
 use anyhow::{Context, ensure};
 
+use super::grammar;
 use super::subject::Subject;
-use super::{grammar, reports};
 use crate::resp::{Client, Reply, encode};
+use crate::test::reports;
 
 const PAGE_BYTES: u64 = 4096;
 /// The pages of 1 MiB.

@@ -9,20 +9,18 @@ use anyhow::{Context, bail};
 use runtime_config::{ports, verdict};
 
 use crate::accel::Accel;
-use crate::build::Image;
-use crate::cli::{FirmwareRequest, NetRequest};
 use crate::guest::{self, Guest, Plan};
 use crate::instance::Instance;
+use crate::network::NetRequest;
 use crate::network::{self, Forward, Network};
-use crate::qemu::{self, Memory, firmware};
+use crate::qemu::Memory;
 use crate::resp::Client;
 use crate::runtime::Runtime;
 use crate::sys::Bond;
-use crate::test::bed::TestBed;
+use crate::test::programs::Programs;
 use crate::wires::Wire;
-use crate::workspace::Workspace;
 
-use super::reports::Audit;
+use crate::test::reports::Audit;
 
 /// From the start of QEMU to the first PONG.
 const BOOT_LIMIT: Duration = Duration::from_secs(60);
@@ -51,51 +49,6 @@ pub(super) struct Subject {
     runtime: Runtime,
     network: Network,
     root: PathBuf,
-}
-
-/// The programs that subjects are started from.
-#[derive(Debug)]
-pub(in crate::test) struct Programs<'a> {
-    /// The checkout.
-    pub(in crate::test) workspace: &'a Workspace,
-    /// The runtime below the image.
-    pub(super) runtime: Runtime,
-    /// The fewest CPUs of a subject.
-    cpus: u32,
-    qemu: PathBuf,
-    image: PathBuf,
-}
-
-impl<'a> Programs<'a> {
-    /// Finds QEMU and builds the image.
-    pub(in crate::test) fn prepare(bed: &TestBed<'a>) -> anyhow::Result<Self> {
-        let qemu = qemu::ensure(None)?;
-        let image = bed.compile(Image::Service)?;
-        let TestBed { workspace, runtime, cpus, .. } = *bed;
-        Ok(Self { workspace, runtime, cpus, qemu, image })
-    }
-
-    /// Returns the plan that all subjects share.
-    pub(in crate::test) fn plan(&self, host: SocketAddr) -> anyhow::Result<Plan> {
-        Ok(Plan {
-            firmware: firmware::choose(FirmwareRequest::Auto, &self.qemu, "q35")?,
-            qemu: self.qemu.clone(),
-            image: self.image.clone(),
-            initrd: None,
-            machine: "q35".to_owned(),
-            cpu: self.runtime.cpu(),
-            memory: Memory::of_mebibytes(512),
-            smp: 1,
-            numa: 1,
-            accel: Accel::Tcg,
-            network: None,
-            card: "",
-            append: String::new(),
-            host,
-            guest_port: ports::RESP,
-            http: None,
-        })
-    }
 }
 
 impl Subject {
@@ -183,7 +136,7 @@ impl Subject {
         let mut client = Client::connect(self.address()).context("cannot connect")?;
         let mut words = self.guest.plan().append.split(' ');
         if let Some(password) = words.find_map(|word| word.strip_prefix("requirepass=")) {
-            super::reports::text(client.call(&["AUTH", password])?)?;
+            crate::test::reports::text(client.call(&["AUTH", password])?)?;
         }
         Ok(client)
     }
@@ -192,8 +145,8 @@ impl Subject {
     pub(super) fn settle(&self, client: &mut Client, before: &Audit) -> anyhow::Result<()> {
         let deadline = Instant::now() + SETTLE_LIMIT;
         loop {
-            super::reports::purge(client)?;
-            let now = super::reports::check(client)?;
+            crate::test::reports::purge(client)?;
+            let now = crate::test::reports::check(client)?;
             if now.holds_no_more_than(before) {
                 return Ok(());
             }
@@ -225,7 +178,7 @@ impl Subject {
         }
         outcome?;
         let mut client = self.connect()?;
-        super::reports::check(&mut client).context("after the test")?;
+        crate::test::reports::check(&mut client).context("after the test")?;
         let serial = self.console();
         let bad = [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX];
         if let Some(line) =

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, ensure};
 
-use super::reports;
 use super::subject::Subject;
 use crate::network::Network;
 use crate::resp::{Client, Reply};
+use crate::test::reports;
 
 /// Kernel command line: probes are quick, so that several are over in a short silence.
 pub(super) const LINE: &str = "tcp-keepalive=1";

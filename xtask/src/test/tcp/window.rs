@@ -2,9 +2,9 @@
 
 use anyhow::ensure;
 
-use super::reports;
 use super::subject::Subject;
 use crate::resp::Reply;
+use crate::test::reports;
 
 /// Kernel command line of [`run`].
 pub(super) const SMALL: &str = "window=1073741824";

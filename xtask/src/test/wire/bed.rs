@@ -2,16 +2,13 @@
 
 use std::net::Ipv4Addr;
 
+use super::boot::Boot;
 use super::control::Control;
 use super::findings::Findings;
-use super::server::{Boot, DEVICE, HOST, Server};
+use super::server::Server;
 use super::space::Space;
-use crate::test::tcp::subject::Programs;
-
-/// The address of the near network where the server is behind a bridge.
-pub(super) const BRIDGE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
-/// The Ethernet address of the near network.
-pub(super) const HOST_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+use super::topology::{BRIDGE, DEVICE, HOST, HOST_MAC};
+use crate::test::programs::Programs;
 
 /// The circumstances of a case. Its thread is in the near network.
 #[derive(Debug)]
@@ -95,9 +92,4 @@ impl Bed<'_> {
     pub(super) fn seconds(&self, short: u64, long: u64) -> std::time::Duration {
         std::time::Duration::from_secs(if self.is_long { long } else { short })
     }
-}
-
-/// Returns the value of a word of a kernel command line.
-pub(super) fn word_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.split(' ').find_map(|word| word.strip_prefix(key))
 }

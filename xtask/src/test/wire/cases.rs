@@ -20,19 +20,10 @@ mod strangers;
 mod syn_flood;
 mod windows;
 
-use super::bed::Bed;
-use super::findings::Findings;
-
-/// One test.
-pub(super) struct Case {
-    pub(super) name: &'static str,
-    pub(super) run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,
-    /// Whether Linux can stand in place of the image.
-    pub(super) has_control: bool,
-}
+use super::case::{WireCase, both, image};
 
 /// All of them, in the order of the findings that they stand for.
-pub(super) const ALL: &[Case] = &[
+pub(super) const ALL: &[WireCase] = &[
     both("neighbours: 40 clients from 40 addresses wait as those from one", neighbours::many),
     both("neighbours: absent peers delay no client", neighbours::absent),
     both("changed_mac: a neighbour with another Ethernet address is found", neighbours::changed),
@@ -65,16 +56,6 @@ pub(super) const ALL: &[Case] = &[
     both("windows: small windows and readers that stop", windows::run),
     image("noise: random and mutated frames", noise::run),
 ];
-
-/// A case that Linux passes too.
-const fn both(name: &'static str, run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>) -> Case {
-    Case { name, run, has_control: true }
-}
-
-/// A case of something that only the image has.
-const fn image(name: &'static str, run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>) -> Case {
-    Case { name, run, has_control: false }
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 
-use super::bed::word_of;
-use super::server;
+use super::boot::{Boot, UNCUT, word_of};
 use super::space::Space;
+use super::topology::{self, DEVICE, GUEST, HOST};
 use crate::linux;
 use crate::redis::Redis;
 use crate::test::tally::Skip;
@@ -28,28 +28,24 @@ pub(super) struct Control {
 
 impl Control {
     /// Starts it behind a device of the near network, which is made here.
-    pub(super) fn start(
-        workspace: &Workspace,
-        near: &Space,
-        boot: &server::Boot,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn start(workspace: &Workspace, near: &Space, boot: &Boot) -> anyhow::Result<Self> {
         let program = linux::redis_server().map_err(|_| Skip("redis-server is not installed"))?;
         let far = Space::new()?;
         let mac = "52:54:00:12:34:56";
         near.ip(&format!(
             "link add {} type veth peer name eth0 address {mac} netns {}",
-            server::DEVICE,
+            DEVICE,
             far.path()
         ))?;
-        far.ip(&format!("addr add {}/24 dev eth0", server::GUEST))?;
-        if boot.card.contains(server::UNCUT) {
+        far.ip(&format!("addr add {}/24 dev eth0", GUEST))?;
+        if boot.card.contains(UNCUT) {
             far.ip("link set eth0 gso_max_segs 1")?;
         }
         // As a server that reaches clients behind filters of ICMP is set up (RFC 4821).
         far.set("tcp_mtu_probing", "1")?;
         far.ip("link set eth0 up")?;
-        near.ip(&format!("link set {} up", server::DEVICE))?;
-        far.ip(&format!("route add default via {}", server::HOST))?;
+        near.ip(&format!("link set {} up", DEVICE))?;
+        far.ip(&format!("route add default via {}", HOST))?;
         let mut options: Vec<String> = OPTIONS.iter().map(|&word| word.to_owned()).collect();
         if let Some(password) = word_of(boot.line, "requirepass=") {
             options.extend(["--requirepass".to_owned(), password.to_owned()]);
@@ -61,7 +57,7 @@ impl Control {
             let options: Vec<_> = options.iter().map(String::as_str).collect();
             let begin = || {
                 far.enter()?;
-                let address = SocketAddr::V4(server::resp());
+                let address = SocketAddr::V4(topology::resp());
                 Redis::start_at(&workspace, "test-wire-redis", &program, address, &options)
             };
             serve(begin(), &started, &ended);

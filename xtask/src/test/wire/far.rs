@@ -1,8 +1,8 @@
 //! A network at the far end of a cable with faults, on the server's link.
 
-use super::server::HOST;
 use super::shim::{FAR, Faults, Shim};
 use super::space::Space;
+use super::topology::HOST;
 
 /// The network and its cable.
 #[derive(Debug)]

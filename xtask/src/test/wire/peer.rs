@@ -9,8 +9,8 @@ use etherparse::{TcpHeader, TcpOptionElement};
 use super::frames::{Frames, GUEST_MAC};
 use super::packet::{Arp, BROADCAST, Ends, Heard, Mac, Segment};
 use super::segment::{Flags, Out};
-use super::server::GUEST;
 use super::space::Space;
+use super::topology::GUEST;
 
 /// A peer.
 #[derive(Debug)]

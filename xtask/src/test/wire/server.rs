@@ -1,83 +1,29 @@
 //! The server under test: an image behind a device, or Linux in its place.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use runtime_config::{ports, verdict};
 
+use super::boot::Boot;
 use super::control::Control;
 use super::dial::Dial;
 use super::space::Space;
+use super::topology::{DEVICE, GUEST, resp};
 use crate::guest::{Guest, Plan};
 use crate::instance::Instance;
 use crate::network::{Forward, Network};
 use crate::resp::Client;
 use crate::sys::Bond;
-use crate::test::tcp::reports;
-use crate::test::tcp::subject::Programs;
+use crate::test::programs::Programs;
+use crate::test::reports;
 
-/// The address of the server.
-pub(super) const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
-/// The address of the network next to it.
-pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
-/// The device of the network next to it.
-pub(super) const DEVICE: &str = "tap0";
-/// Properties of a device that cuts no segments.
-pub(super) const UNCUT: &str = ",host_tso4=off";
 /// From the start of QEMU to the first PONG.
 const BOOT_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server may take to answer after a case.
 const AFTER_LIMIT: Duration = Duration::from_secs(20);
-
-/// How a server is started.
-#[derive(Clone, Debug)]
-pub(super) struct Boot {
-    /// The address words of the kernel command line; empty for DHCP.
-    pub(super) address: String,
-    /// Other words of the kernel command line.
-    pub(super) line: &'static str,
-    /// Further properties of the network device.
-    pub(super) card: &'static str,
-    /// Whether the first PONG is waited for.
-    pub(super) waits: bool,
-    /// Whether the device is a port of a bridge, for devices beside it.
-    pub(super) is_bridged: bool,
-}
-
-impl Boot {
-    /// A static address and the network next to it as the router.
-    pub(super) fn plain() -> Self {
-        let address = format!("ip={GUEST}/24,{HOST}");
-        Self { address, line: "", card: "", waits: true, is_bridged: false }
-    }
-
-    /// Returns the same with words of the kernel command line.
-    pub(super) fn line(self, line: &'static str) -> Self {
-        Self { line, ..self }
-    }
-
-    /// Returns the same with properties of the network device.
-    pub(super) fn card(self, card: &'static str) -> Self {
-        Self { card, ..self }
-    }
-
-    /// Returns the same with other address words, and without waiting for a PONG.
-    pub(super) fn address(self, words: &str) -> Self {
-        Self { address: words.to_owned(), waits: false, ..self }
-    }
-
-    /// Returns the same with a device that shows every segment as it is on a cable.
-    pub(super) fn uncut(self) -> Self {
-        self.card(UNCUT)
-    }
-
-    /// Returns the same as a port of a bridge.
-    pub(super) fn bridged(self) -> Self {
-        Self { is_bridged: true, ..self }
-    }
-}
 
 /// A server that runs.
 pub(super) enum Server {
@@ -164,16 +110,6 @@ impl Server {
         reports::check(&mut client).context("after the case")?;
         Ok(())
     }
-}
-
-/// Where RESP is served.
-pub(super) fn resp() -> SocketAddrV4 {
-    SocketAddrV4::new(GUEST, ports::RESP)
-}
-
-/// Where HTTP is served.
-pub(super) fn http() -> SocketAddrV4 {
-    SocketAddrV4::new(GUEST, ports::HTTP)
 }
 
 /// Connects, again and again for a while.

@@ -15,8 +15,8 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use super::space::Space;
-use crate::load::Random;
 use crate::sys;
+use crate::workload::Random;
 
 /// The device of the far end.
 pub(super) const FAR: &str = "wire1";

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::reports;
 use crate::resp::{Client, Reply};
+use crate::test::reports;
 
 /// A client on a thread of its own: a PING, a small region, and so on.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use super::Subject;
-use super::reports;
 use crate::network::Network;
 use crate::process;
 use crate::resp::{Reply, encode};
 use crate::sys;
+use crate::test::reports;
 
 /// Clients that dial at once.
 const CLIENTS: usize = 200;
@@ -83,7 +83,7 @@ pub(super) fn half_open(subject: &Subject) -> anyhow::Result<()> {
 
 /// Segments with a wrong checksum, one at a time while the image sleeps: it must be awake for what comes
 /// behind them.
-pub(in crate::test::tcp) fn damaged(subject: &Subject) -> anyhow::Result<()> {
+pub(crate) fn damaged(subject: &Subject) -> anyhow::Result<()> {
     let (Network::Tap(_), SocketAddr::V4(to)) = (subject.network(), subject.address()) else {
         process::announce("", "not done: damaged segments need a TAP device");
         return Ok(());

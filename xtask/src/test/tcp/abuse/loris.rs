@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use super::Subject;
-use super::reports;
 use crate::sys;
+use crate::test::reports;
 
 /// How long they hold it.
 const HOLD: Duration = Duration::from_secs(3);

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use super::Subject;
-use super::reports;
 use crate::resp::{Client, encode};
 use crate::sys;
+use crate::test::reports;
 
 /// Clients at once, and the regions of each.
 const CLIENTS: usize = 200;

@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 
 use super::stage::{POINTS, Stage};
-use crate::test::tcp::reports;
+use crate::test::reports;
 
 /// Regions without a name, in batches of [`BATCH`].
 const REGIONS: u64 = 20_000;

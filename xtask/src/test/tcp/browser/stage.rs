@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::driver::Browser;
 use crate::process;
 use crate::resp::{Client, Reply};
-use crate::test::tcp::reports;
+use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 
 /// The page asks once a second; the limit is for a busy host.

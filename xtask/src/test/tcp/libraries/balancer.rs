@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use super::context::LibraryContext;
+use super::install;
 use super::monitor::Server;
-use super::{Bench, install};
 use crate::network;
 use crate::process;
 use crate::resp::{Client, Reply};
@@ -19,13 +20,13 @@ const LIMIT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs it until the image is up, and speaks to the image through it.
-pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<()> {
+pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     let haproxy = install::program("haproxy", "haproxy")?;
-    let folder = bench.target("haproxy");
+    let folder = context.target("haproxy");
     std::fs::create_dir_all(&folder)?;
     let front = network::free_port(0)?;
     let (config, stats) = (folder.join("haproxy.cfg"), network::free_port(0)?);
-    std::fs::write(&config, configuration(bench.subject.address(), front, stats))?;
+    std::fs::write(&config, configuration(context.subject.address(), front, stats))?;
     let mut command = Command::new(haproxy);
     command.arg("-db").arg("-f").arg(&config).current_dir(&folder);
     let _haproxy = Server::start(command, &folder, "haproxy.log")?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::Bench;
+use super::context::LibraryContext;
 use crate::process;
 use crate::provision::{self, Removals};
 use crate::test::tally::Skip;
@@ -18,8 +18,8 @@ const LIMIT: Duration = Duration::from_secs(900);
 const STAMP: &str = ".installed";
 
 /// A Python that has the packages of `requirements.txt`.
-pub(super) fn python(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
-    let (folder, pins) = (bench.target("python"), bench.file("requirements.txt"));
+pub(super) fn python(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
+    let (folder, pins) = (context.target("python"), context.file("requirements.txt"));
     let python = folder.join("bin/python");
     once(&folder, &pins, "the Python clients are not installed", || {
         let environment = || {
@@ -37,9 +37,9 @@ pub(super) fn python(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
 }
 
 /// The sources of redis-py in the version of `requirements.txt`, with its tests.
-pub(super) fn redis_py_sources(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
-    let python = python(bench)?;
-    let (folder, pins) = (bench.target("redis-py"), bench.file("requirements.txt"));
+pub(super) fn redis_py_sources(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
+    let python = python(context)?;
+    let (folder, pins) = (context.target("redis-py"), context.file("requirements.txt"));
     let text = std::fs::read_to_string(&pins)?;
     let pin = text.lines().find(|line| line.starts_with("redis==")).context("no redis==")?;
     once(&folder, &pins, "the sources of redis-py are not there", || {
@@ -54,14 +54,14 @@ pub(super) fn redis_py_sources(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
 }
 
 /// The folder with the clients of `package-lock.json` and our scripts.
-pub(super) fn node(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
-    let (folder, lock) = (bench.target("node"), bench.file("node/package-lock.json"));
+pub(super) fn node(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
+    let (folder, lock) = (context.target("node"), context.file("node/package-lock.json"));
     once(&folder, &lock, "the Node clients are not installed", || {
         if process::find("npm").is_none() {
             provision::install(&["nodejs", "npm"], "for Node clients", Removals::Refused)?;
         }
         for name in ["package.json", "package-lock.json"] {
-            std::fs::copy(bench.file("node").join(name), folder.join(name))?;
+            std::fs::copy(context.file("node").join(name), folder.join(name))?;
         }
         let mut command = Command::new("npm");
         command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&folder);
@@ -69,16 +69,16 @@ pub(super) fn node(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
     })?;
     // Imports are looked up beside the script.
     for name in ["node_redis.js", "ioredis.js"] {
-        std::fs::copy(bench.file("node").join(name), folder.join(name))?;
+        std::fs::copy(context.file("node").join(name), folder.join(name))?;
     }
     Ok(folder)
 }
 
 /// The programs of the cargo package of clients.
-pub(super) fn rust(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
-    let target = bench.target("rust");
-    let mut command = toolchain::host_cargo(bench.workspace, "build");
-    command.args(["--locked", "--manifest-path"]).arg(bench.file("rust/Cargo.toml"));
+pub(super) fn rust(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
+    let target = context.target("rust");
+    let mut command = toolchain::host_cargo(context.workspace, "build");
+    command.args(["--locked", "--manifest-path"]).arg(context.file("rust/Cargo.toml"));
     command.env("CARGO_TARGET_DIR", &target);
     if let Err(error) = succeed(&mut command) {
         // Without the registry there is nothing to build; anything else is a failure.
@@ -91,10 +91,10 @@ pub(super) fn rust(bench: &Bench<'_>) -> anyhow::Result<PathBuf> {
 }
 
 /// The program of a C file that needs one library.
-pub(super) fn c(bench: &Bench<'_>, name: &str) -> anyhow::Result<PathBuf> {
-    let folder = bench.target("c");
+pub(super) fn c(context: &LibraryContext<'_>, name: &str) -> anyhow::Result<PathBuf> {
+    let folder = context.target("c");
     std::fs::create_dir_all(&folder)?;
-    let (source, program) = (bench.file(&format!("{name}.c")), folder.join(name));
+    let (source, program) = (context.file(&format!("{name}.c")), folder.join(name));
     if !Path::new("/usr/include").join(name).exists() {
         packages(&["libhiredis-dev", "gcc", "libc6-dev"], "a client in C");
     }

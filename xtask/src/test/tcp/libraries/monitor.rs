@@ -14,7 +14,8 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use super::super::http;
-use super::{Bench, install};
+use super::context::LibraryContext;
+use super::install;
 use crate::network;
 use crate::process;
 use crate::sys::{self, Bond};
@@ -27,21 +28,21 @@ const LOOK: Duration = Duration::from_millis(200);
 const SERIES_MIN: usize = 50;
 
 /// Runs both until they have seen the image.
-pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<()> {
+pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     let exporter = install::program("prometheus-redis-exporter", "prometheus-redis-exporter")?;
     let prometheus = install::program("prometheus", "prometheus")?;
-    let folder = bench.target("prometheus");
+    let folder = context.target("prometheus");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&folder)?;
     let (exports, queries) = (network::free_port(0)?, network::free_port(0)?);
     let mut command = Command::new(exporter);
-    command.arg(format!("-redis.addr=redis://{}", bench.subject.address()));
+    command.arg(format!("-redis.addr=redis://{}", context.subject.address()));
     command.arg(format!("-web.listen-address={exports}"));
     let _exporter = Server::start(command, &folder, "exporter.log")?;
     let config = folder.join("prometheus.yml");
-    std::fs::write(&config, configuration(bench.subject.http()?, exports))?;
+    std::fs::write(&config, configuration(context.subject.http()?, exports))?;
     let mut command = Command::new(prometheus);
     command.arg(format!("--config.file={}", config.display()));
     command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
@@ -61,7 +62,7 @@ pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<()> {
     // Databases that are not there would be invented from the number of databases.
     let databases = series(queries, "redis_db_keys")?;
     ensure!(databases.len() <= 1, "databases: {databases:?}");
-    every_series(bench.subject.http()?, queries)
+    every_series(context.subject.http()?, queries)
 }
 
 /// Compares the series that Prometheus has with the lines of `/metrics`. Commands that were served for

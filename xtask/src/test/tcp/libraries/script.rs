@@ -6,56 +6,57 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::{Bench, install};
+use super::context::LibraryContext;
+use super::install;
 use crate::process;
 
 /// Longest run of a script, on a busy host.
 const LIMIT: Duration = Duration::from_secs(180);
 
-pub(super) fn redis_py(bench: &Bench<'_>) -> anyhow::Result<()> {
-    python(bench, "redis_py.py", 410)
+pub(super) fn redis_py(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    python(context, "redis_py.py", 410)
 }
 
-pub(super) fn redis_py_asyncio(bench: &Bench<'_>) -> anyhow::Result<()> {
-    python(bench, "redis_py_asyncio.py", 58)
+pub(super) fn redis_py_asyncio(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    python(context, "redis_py_asyncio.py", 58)
 }
 
-pub(super) fn valkey_glide(bench: &Bench<'_>) -> anyhow::Result<()> {
-    python(bench, "valkey_glide.py", 76)
+pub(super) fn valkey_glide(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    python(context, "valkey_glide.py", 76)
 }
 
-pub(super) fn django(bench: &Bench<'_>) -> anyhow::Result<()> {
-    python(bench, "django_cache.py", 30)
+pub(super) fn django(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    python(context, "django_cache.py", 30)
 }
 
-pub(super) fn node_redis(bench: &Bench<'_>) -> anyhow::Result<()> {
-    node(bench, "node_redis.js", 78)
+pub(super) fn node_redis(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    node(context, "node_redis.js", 78)
 }
 
-pub(super) fn ioredis(bench: &Bench<'_>) -> anyhow::Result<()> {
-    node(bench, "ioredis.js", 49)
+pub(super) fn ioredis(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    node(context, "ioredis.js", 49)
 }
 
-pub(super) fn redis_rs(bench: &Bench<'_>) -> anyhow::Result<()> {
-    check(Command::new(install::rust(bench)?.join("redis_rs")).arg(bench.port()), 472)
+pub(super) fn redis_rs(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    check(Command::new(install::rust(context)?.join("redis_rs")).arg(context.port()), 472)
 }
 
-pub(super) fn fred(bench: &Bench<'_>) -> anyhow::Result<()> {
-    check(Command::new(install::rust(bench)?.join("fred")).arg(bench.port()), 454)
+pub(super) fn fred(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    check(Command::new(install::rust(context)?.join("fred")).arg(context.port()), 454)
 }
 
-pub(super) fn hiredis(bench: &Bench<'_>) -> anyhow::Result<()> {
-    check(Command::new(install::c(bench, "hiredis")?).arg(bench.port()), 3040)
+pub(super) fn hiredis(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    check(Command::new(install::c(context, "hiredis")?).arg(context.port()), 3040)
 }
 
-fn python(bench: &Bench<'_>, script: &str, checks: u32) -> anyhow::Result<()> {
-    let python = install::python(bench)?;
-    check(Command::new(python).arg("-I").arg(bench.file(script)).arg(bench.port()), checks)
+fn python(context: &LibraryContext<'_>, script: &str, checks: u32) -> anyhow::Result<()> {
+    let python = install::python(context)?;
+    check(Command::new(python).arg("-I").arg(context.file(script)).arg(context.port()), checks)
 }
 
-fn node(bench: &Bench<'_>, script: &str, checks: u32) -> anyhow::Result<()> {
-    let script = install::node(bench)?.join(script);
-    check(Command::new("node").arg(script).arg(bench.port()), checks)
+fn node(context: &LibraryContext<'_>, script: &str, checks: u32) -> anyhow::Result<()> {
+    let script = install::node(context)?.join(script);
+    check(Command::new("node").arg(script).arg(context.port()), checks)
 }
 
 /// Runs a script to its end. It must have made exactly these checks: one that is lost is a failure.

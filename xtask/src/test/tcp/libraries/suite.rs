@@ -12,7 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use super::{Bench, install};
+use super::context::LibraryContext;
+use super::install;
 use crate::linux;
 use crate::process;
 use crate::redis::Redis;
@@ -54,18 +55,18 @@ struct Record {
 type Records = BTreeMap<String, Record>;
 
 /// Runs the suite twice.
-pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<()> {
-    let known = known(&std::fs::read_to_string(bench.file("suite/known"))?)?;
+pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
+    let known = known(&std::fs::read_to_string(context.file("suite/known"))?)?;
     let server = linux::redis_server().map_err(|_| Skip("redis-server is not installed"))?;
     let suite = Suite {
-        python: install::python(bench)?,
-        sources: install::redis_py_sources(bench)?,
-        bench,
+        python: install::python(context)?,
+        sources: install::redis_py_sources(context)?,
+        context,
     };
-    let redis = Redis::start(bench.workspace, "test-redis", &server, &[])?;
+    let redis = Redis::start(context.workspace, "test-redis", &server, &[])?;
     let files = FILES.iter().map(|&file| file.to_owned()).collect::<Vec<_>>();
     let right = suite.run("redis", redis.address(), &files, true)?;
-    let mut image = Commands::ask(bench.subject.connect()?)?;
+    let mut image = Commands::ask(context.subject.connect()?)?;
     let mut chosen = Vec::new();
     for (id, record) in right.iter().filter(|(_, record)| record.outcome == "passed") {
         if !record.commands.is_empty() && image.have_all(&record.commands)? {
@@ -76,7 +77,7 @@ pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<()> {
     let what = format!("{passed} tests pass on Redis, {} of commands that exist", chosen.len());
     process::announce("", &what);
     ensure!(chosen.len() >= CHOSEN_MIN, "{what}: at least {CHOSEN_MIN} are wanted");
-    let found = suite.run("image", bench.subject.address(), &chosen, false)?;
+    let found = suite.run("image", context.subject.address(), &chosen, false)?;
     judge(&chosen, &found, &known)
 }
 
@@ -115,7 +116,7 @@ fn known(text: &str) -> anyhow::Result<BTreeSet<String>> {
 struct Suite<'a> {
     python: PathBuf,
     sources: PathBuf,
-    bench: &'a Bench<'a>,
+    context: &'a LibraryContext<'a>,
 }
 
 impl Suite<'_> {
@@ -127,7 +128,7 @@ impl Suite<'_> {
         tests: &[String],
         counts: bool,
     ) -> anyhow::Result<Records> {
-        let folder = self.bench.target("suite");
+        let folder = self.context.target("suite");
         std::fs::create_dir_all(&folder)?;
         let (list, notes) =
             (folder.join(format!("{name}.tests")), folder.join(format!("{name}.json")));
@@ -139,7 +140,7 @@ impl Suite<'_> {
         command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "record", "-m", MARKS]);
         command.arg(format!("--redis-url=redis://127.0.0.1:{port}/0"));
         command.arg(format!("@{}", list.display())).current_dir(&self.sources);
-        command.env("PYTHONPATH", self.bench.file("suite")).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("PYTHONPATH", self.context.file("suite")).env("PYTHONDONTWRITEBYTECODE", "1");
         command.env("RECORD_FILE", &notes);
         if counts {
             command.env("RECORD_PORT", port);

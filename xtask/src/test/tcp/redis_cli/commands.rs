@@ -6,18 +6,19 @@ use std::os::unix::ffi::OsStrExt;
 
 use anyhow::{Context, ensure};
 
-use super::{LIMIT, PASSWORD};
+use super::command::{LIMIT, PASSWORD, redis_cli};
 use crate::process;
 use crate::resp::Client;
 use crate::runtime::Runtime;
+use crate::test::reports;
 use crate::test::tcp::subject::Subject;
-use crate::test::tcp::{conversation, http, reports};
+use crate::test::tcp::{conversation, http};
 
 /// In the form of the README's conversation. Each line is a connection of its own.
 const CONVERSATION: &str = include_str!("commands.txt");
 
 /// Sends every line, and looks whether that was every command.
-pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut told = BTreeSet::new();
     let conversation = match subject.runtime() {
         Runtime::Bare => CONVERSATION.to_owned(),
@@ -25,7 +26,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
         Runtime::Hermit => CONVERSATION.replace("\"heap\"", "\"…\"").replace(" heap ", " … "),
     };
     for step in conversation::parse(&conversation)? {
-        let mut command = super::command(subject)?;
+        let mut command = redis_cli(subject)?;
         command.arg("--no-raw").args(step.words.iter().map(|word| OsStr::from_bytes(word)));
         let output = process::capture_within(command.env("REDISCLI_AUTH", PASSWORD), LIMIT)?;
         let error = String::from_utf8_lossy(&output.stderr);
@@ -65,7 +66,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
 }
 
 /// The commands that `COMMAND LIST` names, without subcommands, in upper case.
-pub(super) fn names(client: &mut Client) -> anyhow::Result<BTreeSet<String>> {
+pub(crate) fn names(client: &mut Client) -> anyhow::Result<BTreeSet<String>> {
     let names = all_names(client)?.into_iter();
     Ok(names.filter(|name| !name.contains('|')).collect())
 }

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, ensure};
 
-use super::LIMIT;
+use super::command::{LIMIT, redis_cli};
 use super::terminal::Terminal;
 use crate::resp::{Client, Reply};
-use crate::test::tcp::reports;
+use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 
 /// Takes back what was typed.
@@ -18,10 +18,10 @@ struct Docs {
 }
 
 /// A session of a person.
-pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let names = super::commands::names(&mut client)?;
-    let mut screen = Terminal::start(&mut super::command(subject)?, LIMIT)?;
+    let mut screen = Terminal::start(&mut redis_cli(subject)?, LIMIT)?;
     // What is typed before it is lost; within a line it is drawn again with every key.
     let prompt = format!("{}> ", subject.address());
     screen.await_text(&prompt)?;

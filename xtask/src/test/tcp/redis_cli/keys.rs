@@ -5,10 +5,10 @@ use std::process::Output;
 
 use anyhow::ensure;
 
-use super::LIMIT;
+use super::command::{LIMIT, redis_cli};
 use crate::process;
 use crate::resp::encode;
-use crate::test::tcp::reports;
+use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 
 const KEYS: usize = 10_000;
@@ -16,18 +16,18 @@ const KEYS: usize = 10_000;
 const BIG_BYTES: usize = 100_000;
 
 /// Sets keys in one go, and has them counted, listed and measured.
-pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut requests = Vec::new();
     for number in 0..KEYS {
         requests.extend(encode(&["SET", &format!("key:{number}"), &format!("value {number}")]));
     }
-    let mut command = super::command(subject)?;
+    let mut command = redis_cli(subject)?;
     let text = good(process::feed_within(command.arg("--pipe"), requests, LIMIT)?)?;
     ensure!(text.ends_with(&format!("errors: 0, replies: {KEYS}\n")), "--pipe says {text}");
     // An error is counted, and does not keep the others.
     let long = "k".repeat(600);
     let requests = [encode(&["SET", "big", &"x".repeat(BIG_BYTES)]), encode(&["SET", &long, "x"])];
-    let mut command = super::command(subject)?;
+    let mut command = redis_cli(subject)?;
     let output = process::feed_within(command.arg("--pipe"), requests.concat(), LIMIT)?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(text.ends_with("errors: 1, replies: 2\n"), "--pipe says {text}");
@@ -61,7 +61,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
 }
 
 fn ask(subject: &Subject, options: &[&str]) -> anyhow::Result<String> {
-    good(process::capture_within(super::command(subject)?.args(options), LIMIT)?)
+    good(process::capture_within(redis_cli(subject)?.args(options), LIMIT)?)
 }
 
 /// What was printed, where nothing else was said.

@@ -2,14 +2,14 @@
 
 use anyhow::{Context, ensure};
 
+use super::command::{LIMIT, PASSWORD, redis_cli};
 use super::terminal::Terminal;
-use super::{LIMIT, PASSWORD};
 use crate::process;
 use crate::resp::Reply;
 use crate::test::tcp::subject::Subject;
 
 /// What the options change.
-pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
+pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     for name in ["a", "b", "c"] {
         client.call(&["SET", name, "value"])?;
@@ -24,13 +24,12 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let text = ask(subject, &["--json", "VQUOTA"])?;
     ensure!(text.starts_with("{\"regions\":0,\"regions_used\":0,"), "--json prints {text:?}");
     ensure!(ask(subject, &["-n", "0", "DBSIZE"])? == "3\n", "-n 0 does not see the keys");
-    let output =
-        process::capture_within(super::command(subject)?.args(["-n", "1", "PING"]), LIMIT)?;
+    let output = process::capture_within(redis_cli(subject)?.args(["-n", "1", "PING"]), LIMIT)?;
     let said = String::from_utf8([output.stdout, output.stderr].concat())?;
     ensure!(said.contains("SELECT 1 failed: ERR DB index is out of range"), "-n 1 says {said:?}");
     // Every byte there is; redis-cli takes the last argument from its input.
     let bytes: Vec<u8> = (0..=255).collect();
-    let mut command = super::command(subject)?;
+    let mut command = redis_cli(subject)?;
     let output = process::feed_within(command.args(["-x", "SET", "a"]), bytes.clone(), LIMIT)?;
     ensure!(output.stdout == b"OK\n", "-x prints {}", String::from_utf8_lossy(&output.stdout));
     ensure!(client.call(&["GET", "a"])? == Reply::Bulk(Some(bytes)), "-x has changed bytes");
@@ -46,7 +45,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
 
 /// Two lines of `--stat`, which goes on for ever.
 fn stat(subject: &Subject) -> anyhow::Result<()> {
-    let mut command = super::command(subject)?;
+    let mut command = redis_cli(subject)?;
     let mut screen = Terminal::start(command.args(["--stat", "-i", "0.1"]), LIMIT)?;
     screen.await_text("keys       mem      clients blocked requests            connections")?;
     screen.await_text("\n")?;
@@ -67,7 +66,7 @@ fn stat(subject: &Subject) -> anyhow::Result<()> {
 }
 
 /// `-a` with the right and a wrong password, and nothing without one.
-pub(super) fn password(subject: &Subject) -> anyhow::Result<()> {
+pub(crate) fn password(subject: &Subject) -> anyhow::Result<()> {
     let text = ask(subject, &["-a", PASSWORD, "--no-auth-warning", "DBSIZE"])?;
     ensure!(text == "0\n", "-a prints {text:?}");
     let user = ["-3", "--user", "default", "--pass", PASSWORD, "--no-auth-warning", "DBSIZE"];
@@ -86,7 +85,7 @@ pub(super) fn password(subject: &Subject) -> anyhow::Result<()> {
             ),
         ),
     ] {
-        let output = process::capture_within(super::command(subject)?.args(options), LIMIT)?;
+        let output = process::capture_within(redis_cli(subject)?.args(options), LIMIT)?;
         let said = String::from_utf8([output.stdout, output.stderr].concat())?;
         ensure!(said == expected, "{options:?}: {said:?}");
     }
@@ -94,7 +93,7 @@ pub(super) fn password(subject: &Subject) -> anyhow::Result<()> {
 }
 
 fn ask(subject: &Subject, options: &[&str]) -> anyhow::Result<String> {
-    let output = process::capture_within(super::command(subject)?.args(options), LIMIT)?;
+    let output = process::capture_within(redis_cli(subject)?.args(options), LIMIT)?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success() && error.is_empty(), "{options:?}: {error}");
     Ok(String::from_utf8(output.stdout)?)

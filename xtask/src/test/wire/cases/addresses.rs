@@ -6,11 +6,13 @@ use std::time::Duration;
 use etherparse::TcpHeader;
 use runtime_config::ports;
 
-use crate::test::wire::bed::{Bed, HOST_MAC};
+use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::{Frames, GUEST_MAC};
 use crate::test::wire::packet::{Arp, BROADCAST, Ends, Mac};
-use crate::test::wire::server::{self, Boot, DEVICE, GUEST, HOST, Server, patient};
+use crate::test::wire::server::{Server, patient};
+use crate::test::wire::topology::{self, DEVICE, GUEST, HOST, HOST_MAC};
 
 const STRANGER: Mac = [2, 0, 0, 0, 0, 0x99];
 /// A host outside of every network here.
@@ -61,7 +63,7 @@ pub(super) fn words(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()
         let claim = format!("router {router}");
         let boot = Boot::plain().address(&format!("ip={GUEST}/24,{router}"));
         bed.serve(&claim, &boot, findings, |server, findings| {
-            let pong = patient(&bed.near, server::resp()).map(|_| "served");
+            let pong = patient(&bed.near, topology::resp()).map(|_| "served");
             findings.expect(&format!("{claim}: the own network is served"), pong);
             warned(findings, &claim, server, must_warn);
             let frames = Frames::open(&bed.near, DEVICE)?;
@@ -141,7 +143,7 @@ fn alive(
 ) -> anyhow::Result<()> {
     let runs = server.runs()?;
     let outcome = match runs {
-        true => patient(&bed.near, server::resp())
+        true => patient(&bed.near, topology::resp())
             .and_then(|mut client| Ok(client.call(&["PING"])?.terminal().trim_end().to_owned())),
         false => Err(anyhow::anyhow!("the server has ended")),
     };

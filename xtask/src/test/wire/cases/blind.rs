@@ -4,11 +4,12 @@
 use anyhow::ensure;
 
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::packet::Segment;
 use crate::test::wire::peer::{Peer, QUIET};
 use crate::test::wire::segment::{self, Flags, Out};
-use crate::test::wire::server::{Boot, DEVICE};
+use crate::test::wire::topology::DEVICE;
 
 /// Resets in a row, and the most answers to them: a limit of some a second (RFC 5961 section 7).
 const STORM: u32 = 200;

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::resp::Reply;
-use crate::test::tcp::reports;
+use crate::test::reports;
 use crate::test::wire::bed::Bed;
 use crate::test::wire::behind::{Behind, CLIENT};
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::server::{self, Boot, patient};
+use crate::test::wire::server::patient;
+use crate::test::wire::topology::{self};
 
 const PORT: u16 = 42_000;
 /// A challenge ACK, the kernel's RST, its second SYN after a second, and a busy host.
@@ -22,7 +24,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         let is_image = server.is_image();
         let behind = Behind::new(&bed.near)?;
         let dial = Dial::from(CLIENT, PORT);
-        let mut client = behind.client(dial, server::resp())?;
+        let mut client = behind.client(dial, topology::resp())?;
         if is_image {
             reports::allocated(client.call(&["VMALLOC", "4096"])?)?;
         }
@@ -32,7 +34,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         drop(behind);
         let behind = Behind::new(&bed.near)?;
         let start = Instant::now();
-        let again = behind.client(dial.within(Duration::from_secs(60)), server::resp());
+        let again = behind.client(dial.within(Duration::from_secs(60)), topology::resp());
         let took = start.elapsed();
         let mut again = again.context("connecting again")?;
         let reply = again.call(&["PING"])?;
@@ -40,7 +42,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         let is_right = took < LIMIT && reply == Reply::Status("PONG".to_owned());
         findings.judge("served from the same port", is_right, seen);
         if is_image {
-            let mut observer = patient(&bed.near, server::resp())?;
+            let mut observer = patient(&bed.near, topology::resp())?;
             let regions = reports::stat(&mut observer, "regions")?;
             findings.judge("its old region is freed", regions == 0, format!("{regions} regions"));
         }

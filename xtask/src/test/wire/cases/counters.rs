@@ -9,15 +9,16 @@ use anyhow::{Context, ensure};
 use etherparse::{Icmpv4Type, icmpv4::DestUnreachableHeader};
 
 use crate::resp::{Client, Reply};
-use crate::test::tcp::reports;
+use crate::test::reports;
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::GUEST_MAC;
 use crate::test::wire::packet::{Arp, ETHERNET_BYTES, Ends, IPV4_BYTES, Part};
 use crate::test::wire::peer::{Peer, QUIET};
 use crate::test::wire::segment::{Flags, Out};
-use crate::test::wire::server::{self, Boot, DEVICE, GUEST};
+use crate::test::wire::topology::{self, DEVICE, GUEST};
 
 /// Packets of each kind.
 const COUNT: u64 = 5;
@@ -159,7 +160,7 @@ fn arp(peer: &Peer, sender: Ipv4Addr, change: impl FnOnce(&mut [u8])) -> anyhow:
 /// Every kind, on connections of their own.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("counters", &Boot::plain(), findings, |_, findings| {
-        let mut observer = Dial::PLAIN.client(&bed.near, server::resp())?;
+        let mut observer = Dial::PLAIN.client(&bed.near, topology::resp())?;
         for (number, &(word, kind, damage)) in KINDS.iter().enumerate() {
             let port = 28_000 + u16::try_from(number)?;
             let outcome = counted(bed, &mut observer, port, word, damage);
@@ -219,7 +220,7 @@ fn dropped(observer: &mut Client) -> anyhow::Result<Vec<(String, u64)>> {
 
 fn metrics(bed: &Bed<'_>, observer: &mut Client) -> anyhow::Result<String> {
     let counters = dropped(observer)?;
-    let mut stream = Dial::PLAIN.stream(&bed.near, server::http())?;
+    let mut stream = Dial::PLAIN.stream(&bed.near, topology::http())?;
     stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;

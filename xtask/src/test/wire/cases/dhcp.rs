@@ -18,11 +18,13 @@ use runtime_config::ports;
 use server::{DhcpServer, Lease, Script};
 
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::{Frames, GUEST_MAC};
 use crate::test::wire::packet::{Arp, Ends, Heard};
-use crate::test::wire::server::{self as site, Boot, DEVICE, Server};
+use crate::test::wire::server::Server;
+use crate::test::wire::topology::{self as site, DEVICE};
 
 /// A host outside of every network here.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);

@@ -3,11 +3,12 @@
 use anyhow::ensure;
 
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::packet::{ETHERNET_BYTES, IPV4_BYTES, Part};
 use crate::test::wire::peer::Peer;
 use crate::test::wire::segment::{self, Out};
-use crate::test::wire::server::{Boot, DEVICE};
+use crate::test::wire::topology::DEVICE;
 
 /// Bytes of the text that is echoed.
 const TEXT: usize = 1000;

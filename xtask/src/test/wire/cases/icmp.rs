@@ -7,12 +7,13 @@ use anyhow::ensure;
 use etherparse::{IcmpEchoHeader, Icmpv4Type, icmpv4::DestUnreachableHeader};
 
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::packet::{Ends, Heard};
 use crate::test::wire::peer::{Peer, SOON};
 use crate::test::wire::segment::Out;
-use crate::test::wire::server::{self, Boot, DEVICE};
+use crate::test::wire::topology::{self, DEVICE};
 
 /// Bytes of the value that is read.
 const VALUE: usize = 40_000;
@@ -22,7 +23,7 @@ const INNER_BYTES: usize = 28;
 /// The messages.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("ICMP", &Boot::plain().uncut(), findings, |_, findings| {
-        let mut near = Dial::PLAIN.client(&bed.near, server::resp())?;
+        let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
         near.call(&[b"SET".as_slice(), b"k", &vec![b'x'; VALUE]])?;
         for length in [0, 5, 56, 1400] {
             let claim = format!("echo of {length} bytes is answered");
@@ -109,7 +110,7 @@ fn told(
     }
     let kind = DestUnreachableHeader::FragmentationNeeded { next_hop_mtu: mtu };
     // It comes from a router on the way.
-    let ends = Ends { from: server::HOST, ..peer.ends() };
+    let ends = Ends { from: topology::HOST, ..peer.ends() };
     peer.drain(SOON / 20)?;
     peer.frames.send(&ends.icmp(Icmpv4Type::DestinationUnreachable(kind), &inner)?)?;
     // No ACK: the server sends the first segment again, by the message or by time.

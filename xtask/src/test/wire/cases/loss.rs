@@ -9,15 +9,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use crate::load::{self, Random};
+use crate::load;
 use crate::resp::{Client, Reply};
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::far::Far;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::server::{self, Boot};
 use crate::test::wire::shim::Faults;
 use crate::test::wire::space::Space;
+use crate::test::wire::topology::{self};
+use crate::workload::Random;
 
 /// 1 % is lost, 5 % overtaken, 1 % doubled; the round trip is 20 ms.
 const FAULTS: Faults =
@@ -47,7 +49,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     bed.serve("the image", &Boot::plain().bridged(), findings, |_, findings| {
         let far = Far::new(&bed.near, FAULTS, SEED)?;
         let verified = far.space.within(|| {
-            let address = SocketAddr::V4(server::resp());
+            let address = SocketAddr::V4(topology::resp());
             load::verified(address, CLIENTS, time)
                 .map_err(|error| io::Error::other(format!("{error:#}")))
         });
@@ -95,7 +97,7 @@ fn measure(space: &Space, time: Duration) -> anyhow::Result<Rates> {
 
 fn connect(space: &Space) -> anyhow::Result<Client> {
     let dial = Dial::PLAIN.within(Duration::from_secs(60));
-    dial.client(space, server::resp()).context("cannot connect")
+    dial.client(space, topology::resp()).context("cannot connect")
 }
 
 /// Sets a value and gets it, again and again.

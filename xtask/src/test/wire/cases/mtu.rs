@@ -3,10 +3,11 @@
 use anyhow::ensure;
 
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::peer::Peer;
-use crate::test::wire::server::{self, Boot, DEVICE};
+use crate::test::wire::topology::{self, DEVICE};
 
 /// Bytes of the value that is read.
 const VALUE: usize = 20_000;
@@ -36,7 +37,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
 }
 
 fn sizes(bed: &Bed<'_>, mtu: u16) -> anyhow::Result<String> {
-    let mut near = Dial::PLAIN.client(&bed.near, server::resp())?;
+    let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
     near.call(&[b"SET".as_slice(), b"k", &vec![b'x'; VALUE]])?;
     let mut peer = Peer::new(&bed.near, DEVICE, 27_000)?;
     let answer = peer.open(0x6000_0000)?;

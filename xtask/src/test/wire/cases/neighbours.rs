@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::Frames;
@@ -13,8 +14,8 @@ use crate::test::wire::packet::{Arp, BROADCAST};
 use crate::test::wire::peer::Peer;
 use crate::test::wire::pings::{self, Times};
 use crate::test::wire::segment::{Flags, Out};
-use crate::test::wire::server::{self, Boot, DEVICE, GUEST, HOST};
 use crate::test::wire::space::Space;
+use crate::test::wire::topology::{self, DEVICE, GUEST, HOST};
 
 /// Clients at once.
 const CLIENTS: u8 = 40;
@@ -90,7 +91,7 @@ fn connect(space: &Space, addresses: &[Ipv4Addr]) -> anyhow::Result<(Vec<TcpStre
             break;
         }
         let start = Instant::now();
-        let stream = Dial::from(address, 0).within(LIMIT).stream(space, server::resp());
+        let stream = Dial::from(address, 0).within(LIMIT).stream(space, topology::resp());
         times.push(start.elapsed());
         // One that cannot connect has waited for its limit, which the judgment sees.
         streams.extend(stream.ok());

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use etherparse::{TcpHeader, TcpOptionElement};
 use runtime_config::ports;
 
-use crate::load::Random;
-use crate::test::tcp::reports;
+use crate::test::reports;
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::{Frames, GUEST_MAC};
@@ -16,7 +16,9 @@ use crate::test::wire::packet::{Arp, BROADCAST, Ends, Part};
 use crate::test::wire::peer::Peer;
 use crate::test::wire::pings;
 use crate::test::wire::segment::{Flags, Out};
-use crate::test::wire::server::{self, Boot, DEVICE, GUEST, patient};
+use crate::test::wire::server::patient;
+use crate::test::wire::topology::{self, DEVICE, GUEST};
+use crate::workload::Random;
 
 /// Frames between two looks at the clock, and the pause that lets the server keep up.
 const BURST: u32 = 64;
@@ -28,7 +30,7 @@ const SEED: u64 = 15;
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("noise", &Boot::plain(), findings, |server, findings| {
         let time = bed.seconds(20, 600);
-        let client = Dial::PLAIN.stream(&bed.near, server::resp())?;
+        let client = Dial::PLAIN.stream(&bed.near, topology::resp())?;
         let (times, frames) = thread::scope(|scope| {
             let noise = scope.spawn(|| send(bed, time));
             let times = pings::run(&[client], time);
@@ -37,10 +39,10 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         })?;
         findings.judge("the server runs", server.runs()?, format!("{frames} frames"));
         Findings::note(&format!("a client meanwhile: {times}"));
-        let outcome = patient(&bed.near, server::resp())
+        let outcome = patient(&bed.near, topology::resp())
             .and_then(|mut observer| reports::check(&mut observer));
         findings.expect("VCHECK", outcome);
-        let after = Dial::PLAIN.stream(&bed.near, server::resp())?;
+        let after = Dial::PLAIN.stream(&bed.near, topology::resp())?;
         let times = pings::run(&[after], Duration::from_secs(5));
         findings.judge("PING afterwards", times.quantile(990) < Duration::from_millis(100), &times);
         Ok(())

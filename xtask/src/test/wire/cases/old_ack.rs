@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::packet::Segment;
 use crate::test::wire::peer::{Peer, SOON};
 use crate::test::wire::segment::{self, Flags, Out};
-use crate::test::wire::server::{self, Boot, DEVICE};
+use crate::test::wire::topology::{self, DEVICE};
 
 /// Bytes of the value that is read.
 const VALUE: usize = 40_000;
@@ -22,7 +23,7 @@ const LATE: Duration = Duration::from_millis(1500);
 /// Everything, on connections of their own.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("old ACKs", &Boot::plain().uncut(), findings, |_, findings| {
-        let mut near = Dial::PLAIN.client(&bed.near, server::resp())?;
+        let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
         let value = vec![b'x'; VALUE];
         near.call(&[b"SET".as_slice(), b"k", &value])?;
         for age in [7, 1000] {

@@ -8,10 +8,11 @@ use anyhow::{Context, ensure};
 use crate::resp::{Client, Reply};
 use crate::test::wire::bed::Bed;
 use crate::test::wire::behind::join;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::server::{self, Boot, GUEST};
 use crate::test::wire::space::Space;
+use crate::test::wire::topology::{self, GUEST};
 
 /// The documented figure is 2 s from the first byte to the last; a busy host gets more.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -27,7 +28,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             let how = if has_icmp { "" } else { ", ICMP filtered" };
             let claim = format!("MTU {mtu}{how}");
             bed.serve(&claim, &Boot::plain(), findings, |server, findings| {
-                let mut near = Dial::PLAIN.client(&bed.near, server::resp())?;
+                let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
                 // From the near side: the client's own packets would tell it the path's MTU.
                 near.call(&[b"SET".as_slice(), b"small", &vec![b'x'; SMALL]])?;
                 near.call(&[b"SET".as_slice(), b"large", &vec![b'y'; MIB]])?;
@@ -81,7 +82,7 @@ impl Way {
 
     fn client(&self) -> anyhow::Result<Client> {
         let dial = Dial::PLAIN.within(LINUX_LIMIT);
-        dial.client(&self.client, server::resp()).context("cannot connect")
+        dial.client(&self.client, topology::resp()).context("cannot connect")
     }
 
     /// Gets a value on a new connection.
@@ -113,7 +114,7 @@ impl Way {
 
     fn metrics(&self) -> anyhow::Result<String> {
         let dial = Dial::PLAIN.within(LINUX_LIMIT);
-        let mut stream = dial.stream(&self.client, server::http())?;
+        let mut stream = dial.stream(&self.client, topology::http())?;
         let start = Instant::now();
         stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
         let mut text = Vec::new();

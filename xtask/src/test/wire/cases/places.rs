@@ -5,9 +5,10 @@ use std::net::{SocketAddrV4, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::server::{self, Boot};
+use crate::test::wire::topology::{self};
 
 /// How long a new client may try, and between two attempts.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,7 +35,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         if bed.is_control && (by_http || line.starts_with("clients")) {
             continue;
         }
-        let to = if by_http { server::http() } else { server::resp() };
+        let to = if by_http { topology::http() } else { topology::resp() };
         bed.serve(claim, &Boot::plain().line(line), findings, |_, findings| {
             let start = Instant::now();
             let kept = hold(bed, to, count, words);

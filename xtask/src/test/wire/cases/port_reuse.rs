@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::sys;
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::peer::{Peer, QUIET, SOON};
 use crate::test::wire::segment::{self, Flags, Out};
-use crate::test::wire::server::{self, Boot, DEVICE, HOST};
+use crate::test::wire::topology::{self, DEVICE, HOST};
 
 /// How often a port is used.
 const ROUNDS: usize = 4;
@@ -52,7 +53,7 @@ pub(super) fn kernel(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<(
                 if by_http && !server.is_image() {
                     continue;
                 }
-                let to = if by_http { server::http() } else { server::resp() };
+                let to = if by_http { topology::http() } else { topology::resp() };
                 let port = 41_000 + u16::try_from(number)?;
                 let claim = format!("after {name}, timestamps {timestamps}");
                 reuse(bed, findings, &claim, port, to, end);
@@ -65,9 +66,9 @@ pub(super) fn kernel(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<(
         return Ok(());
     }
     bed.serve("ports of refused clients", &refused, findings, |_, findings| {
-        let kept = Dial::PLAIN.stream(&bed.near, server::resp())?;
+        let kept = Dial::PLAIN.stream(&bed.near, topology::resp())?;
         let end: End = |stream| stream.read_to_end(&mut Vec::new()).map(|_| ());
-        reuse(bed, findings, "after a refusal", 41_010, server::resp(), end);
+        reuse(bed, findings, "after a refusal", 41_010, topology::resp(), end);
         drop(kept);
         Ok(())
     });

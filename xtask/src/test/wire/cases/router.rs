@@ -10,11 +10,12 @@ use anyhow::Context;
 use super::neighbours;
 use crate::test::wire::bed::Bed;
 use crate::test::wire::behind::Behind;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::Frames;
 use crate::test::wire::pings::{self, Times};
-use crate::test::wire::server::{self, Boot, DEVICE};
+use crate::test::wire::topology::{self, DEVICE};
 
 /// Between two SYNs of absent peers on the link.
 const EVERY: Duration = Duration::from_millis(10);
@@ -35,11 +36,11 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             scope.spawn(|| neighbours::strangers(&frames, EVERY, &over));
             // An entry that use does not confirm ends after a minute.
             let time = bed.seconds(20, 150);
-            let stream = behind.stream(dial, server::resp()).context("the first client");
+            let stream = behind.stream(dial, topology::resp()).context("the first client");
             let beside = scope.spawn(move || beside(bed, time));
             let times = stream.map(|stream| pings::run(&[stream], time));
             let beside = beside.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"));
-            let second = behind.stream(dial, server::resp());
+            let second = behind.stream(dial, topology::resp());
             over.store(true, Ordering::Relaxed);
             let times = times?;
             Findings::note(&format!("{BESIDE} clients on the link: {}", beside?));
@@ -58,7 +59,7 @@ fn beside(bed: &Bed<'_>, time: Duration) -> anyhow::Result<Times> {
         let address = Ipv4Addr::new(10, 0, 2, 100 + last);
         bed.add(address)?;
         let dial = Dial::from(address, 0).within(Duration::from_secs(1));
-        streams.extend(dial.stream(&bed.near, server::resp()));
+        streams.extend(dial.stream(&bed.near, topology::resp()));
     }
     Ok(pings::run(&streams, time))
 }

@@ -13,11 +13,12 @@ use crate::redis::Redis;
 use crate::resp::{Reply, encode};
 use crate::test::tally::Skip;
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::pings::Times;
-use crate::test::wire::server::{self, Boot};
 use crate::test::wire::space::Space;
+use crate::test::wire::topology::{self};
 
 const LINE: &str = "requirepass=x";
 /// Strangers at once, and visits of a client with the password.
@@ -37,7 +38,7 @@ pub(super) fn writers(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<
         Findings::note(&format!("without strangers: {control}"));
         let streams: Result<Vec<_>, _> = (0..STRANGERS)
             .map(|_| {
-                let stream = Dial::PLAIN.stream(&bed.near, server::resp())?;
+                let stream = Dial::PLAIN.stream(&bed.near, topology::resp())?;
                 stream.set_nonblocking(true).map(|()| stream)
             })
             .collect();
@@ -83,7 +84,7 @@ fn visits(bed: &Bed<'_>) -> anyhow::Result<Times> {
     let visit = |_| {
         let start = Instant::now();
         let mut client =
-            Dial::PLAIN.within(Duration::from_secs(30)).client(&bed.near, server::resp())?;
+            Dial::PLAIN.within(Duration::from_secs(30)).client(&bed.near, topology::resp())?;
         for words in [&["AUTH", "x"][..], &["PING"]] {
             let reply = client.call(words)?;
             anyhow::ensure!(matches!(reply, Reply::Status(_)), "{}", reply.terminal());
@@ -104,7 +105,7 @@ pub(super) fn limits(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<(
     bed.serve("requests before AUTH", &Boot::plain().line(LINE), findings, |_, findings| {
         for (name, bytes) in requests() {
             let theirs = answer(&bed.near, oracle, &bytes)?;
-            let ours = answer(&bed.near, server::resp(), &bytes)?;
+            let ours = answer(&bed.near, topology::resp(), &bytes)?;
             let seen = if ours == theirs {
                 shown(&ours)
             } else {

@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 
 use etherparse::TcpHeader;
 
-use crate::load::{self, Random};
+use crate::load;
 use crate::resp::Reply;
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::far::Far;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::{Frames, GUEST_MAC};
 use crate::test::wire::packet::Ends;
 use crate::test::wire::pings::Times;
-use crate::test::wire::server::{self, Boot, DEVICE, GUEST};
 use crate::test::wire::shim::Faults;
+use crate::test::wire::topology::{self, DEVICE, GUEST};
+use crate::workload::Random;
 
 /// SYNs of a burst, and the time to the next: 5,000 a second.
 const BURST: u64 = 50;
@@ -64,7 +66,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
 /// Connects and asks for a PONG.
 fn visit(far: &Far) -> anyhow::Result<Duration> {
     let start = Instant::now();
-    let mut client = Dial::PLAIN.within(LIMIT).client(&far.space, server::resp())?;
+    let mut client = Dial::PLAIN.within(LIMIT).client(&far.space, topology::resp())?;
     let reply = client.call(&["PING"])?;
     anyhow::ensure!(reply == Reply::Status("PONG".to_owned()), "{}", reply.terminal());
     Ok(start.elapsed())

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::server::{self, Boot};
+use crate::test::wire::topology::{self};
 
 /// Bytes of the value that is read.
 const VALUE: usize = 1 << 20;
@@ -39,7 +40,7 @@ const SHORT: u64 = 15;
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for (how, card) in [("with offload", ""), ("without offload", PLAIN_CARD)] {
         bed.serve(how, &Boot::plain().card(card), findings, |_, findings| {
-            let mut near = Dial::PLAIN.client(&bed.near, server::resp())?;
+            let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
             near.call(&[b"SET".as_slice(), b"k", &value()])?;
             drop(near);
             let is_short = !card.is_empty() && !bed.is_long;
@@ -67,7 +68,7 @@ fn value() -> Vec<u8> {
 fn read(bed: &Bed<'_>, &(_, mss, receive_buffer, stop): &Reader) -> anyhow::Result<String> {
     let stop = Duration::from_secs(stop);
     let dial = Dial { mss, receive_buffer, limit: LIMIT, ..Dial::PLAIN };
-    let mut stream = dial.stream(&bed.near, server::resp())?;
+    let mut stream = dial.stream(&bed.near, topology::resp())?;
     stream.write_all(b"GET k\r\n")?;
     let mut head = [0; 10];
     stream.read_exact(&mut head).context("the head")?;

@@ -14,8 +14,10 @@ use crate::process;
 use crate::sys::{self, Bond};
 use crate::test::tally::Skip;
 use crate::test::wire::bed::Bed;
+use crate::test::wire::boot::Boot;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::server::{Boot, DEVICE, patient};
+use crate::test::wire::server::patient;
+use crate::test::wire::topology::DEVICE;
 
 /// The only address of its range.
 const LEASED: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 77);
@@ -50,10 +52,7 @@ impl Drop for Dnsmasq {
 }
 
 /// A lease, then a renewal with another router.
-pub(in crate::test::wire::cases) fn run(
-    bed: &Bed<'_>,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
+pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     if process::find("dnsmasq").is_none() {
         return Err(Skip("dnsmasq is not installed").into());
     }

@@ -8,13 +8,10 @@ use super::server::{Lease, REQUEST, Script};
 use super::{FALLBACK, lease, routed, until, wide};
 use crate::test::wire::bed::Bed;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::server::{GUEST, HOST};
+use crate::test::wire::topology::{GUEST, HOST};
 
 /// A server that comes after the fallback address was taken.
-pub(in crate::test::wire::cases) fn run(
-    bed: &Bed<'_>,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
+pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let wide_lease: Script = |_, _| {
         let mask = Some(Ipv4Addr::new(255, 255, 0, 0));
         Some(Lease { mask, router: Some(Ipv4Addr::new(10, 0, 2, 4)), ..Lease::USUAL })

@@ -15,10 +15,7 @@ use crate::test::wire::findings::Findings;
 use crate::test::wire::server::patient;
 
 /// A server that refuses a renewal, and servers that would make storms.
-pub(in crate::test::wire::cases) fn run(
-    bed: &Bed<'_>,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
+pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     // Not the fallback address, to which the image may return.
     let nak_later: Script = |kind, count| {
         Some(Lease { address: OTHER, is_nak: kind == REQUEST && count > 1, ..Lease::USUAL })

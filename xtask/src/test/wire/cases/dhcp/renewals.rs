@@ -11,13 +11,11 @@ use super::server::{DISCOVER, Lease, REQUEST, Script};
 use super::{OTHER, RENEWED, lease, routed, wide};
 use crate::test::wire::bed::Bed;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::server::{self, GUEST, patient};
+use crate::test::wire::server::patient;
+use crate::test::wire::topology::{self, GUEST};
 
 /// Renewals that say something else.
-pub(in crate::test::wire::cases) fn run(
-    bed: &Bed<'_>,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
+pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let now = Duration::ZERO;
     lease(
         bed,
@@ -26,7 +24,7 @@ pub(in crate::test::wire::cases) fn run(
         now,
         |_, _| Some(Lease::USUAL),
         |_, _| {
-            patient(&bed.near, server::resp())?;
+            patient(&bed.near, topology::resp())?;
             routed(bed, GUEST, Ipv4Addr::new(10, 0, 2, 3))
         },
     );
@@ -35,7 +33,7 @@ pub(in crate::test::wire::cases) fn run(
         Some(Lease { router: Some(Ipv4Addr::new(10, 0, 2, last)), ..Lease::USUAL })
     };
     lease(bed, findings, "a renewal with another router", now, router, |_, _| {
-        let mut client = patient(&bed.near, server::resp())?;
+        let mut client = patient(&bed.near, topology::resp())?;
         thread::sleep(RENEWED);
         let seen = routed(bed, GUEST, Ipv4Addr::new(10, 0, 2, 4))?;
         client.call(&["PING"]).context("the open connection")?;
@@ -46,7 +44,7 @@ pub(in crate::test::wire::cases) fn run(
         Some(Lease { mask: Some(Ipv4Addr::new(255, 255, third, 0)), ..Lease::USUAL })
     };
     lease(bed, findings, "a renewal with another mask", now, mask, |_, _| {
-        patient(&bed.near, server::resp())?;
+        patient(&bed.near, topology::resp())?;
         thread::sleep(RENEWED);
         wide(bed)
     });
@@ -55,7 +53,7 @@ pub(in crate::test::wire::cases) fn run(
         Some(Lease { address: if is_first { GUEST } else { OTHER }, ..Lease::USUAL })
     };
     lease(bed, findings, "a renewal with another address", now, moved, |_, _| {
-        patient(&bed.near, server::resp())?;
+        patient(&bed.near, topology::resp())?;
         thread::sleep(RENEWED);
         patient(&bed.near, SocketAddrV4::new(OTHER, ports::RESP)).map(|_| "served there".to_owned())
     });
@@ -66,9 +64,9 @@ pub(in crate::test::wire::cases) fn run(
         Some(Lease { mask, router, ..Lease::USUAL })
     };
     lease(bed, findings, "a renewal without mask and router changes neither", now, bare, |_, _| {
-        patient(&bed.near, server::resp())?;
+        patient(&bed.near, topology::resp())?;
         thread::sleep(RENEWED);
-        patient(&bed.near, server::resp())?;
+        patient(&bed.near, topology::resp())?;
         routed(bed, GUEST, Ipv4Addr::new(10, 0, 2, 3))
     });
     Ok(())

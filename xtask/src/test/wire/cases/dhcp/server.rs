@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::test::wire::bed::HOST_MAC;
 use crate::test::wire::frames::Frames;
 use crate::test::wire::packet::{BROADCAST, Ends, Heard};
-use crate::test::wire::server::{DEVICE, GUEST, HOST};
 use crate::test::wire::space::Space;
+use crate::test::wire::topology::{DEVICE, GUEST, HOST, HOST_MAC};
 
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;

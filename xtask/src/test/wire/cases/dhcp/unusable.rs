@@ -7,17 +7,15 @@ use anyhow::ensure;
 
 use super::server::{Lease, Script};
 use super::{OUTSIDE, lease, seconds, syn};
-use crate::test::tcp::reports;
+use crate::test::reports;
 use crate::test::wire::bed::Bed;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::Frames;
-use crate::test::wire::server::{self, DEVICE, GUEST, patient};
+use crate::test::wire::server::patient;
+use crate::test::wire::topology::{self, DEVICE, GUEST};
 
 /// Leases that no machine can use are not taken: the server goes on with its fallback address.
-pub(in crate::test::wire::cases) fn run(
-    bed: &Bed<'_>,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
+pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     const CASES: &[(&str, Script)] = &[
         ("router 0.0.0.0", |_, _| router([0, 0, 0, 0])),
         ("router 255.255.255.255", |_, _| router([255, 255, 255, 255])),
@@ -38,7 +36,7 @@ pub(in crate::test::wire::cases) fn run(
             let frames = Frames::open(&bed.near, DEVICE)?;
             frames.send(&syn(OUTSIDE, GUEST, [2, 0, 0, 0, 0, 1], 5)?)?;
             thread::sleep(Duration::from_secs(2));
-            let mut client = patient(&bed.near, server::resp())?;
+            let mut client = patient(&bed.near, topology::resp())?;
             let refused = reports::stat(&mut client, "dropped_dhcp").unwrap_or_default();
             // An address that is refused is an offer that is dropped.
             ensure!(refused > 0 || !claim.starts_with("address"), "served, but dropped_dhcp is 0");

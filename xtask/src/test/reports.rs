@@ -8,7 +8,7 @@ use crate::resp::{Client, Reply};
 
 /// The line of a `VCHECK` that found nothing wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::test) struct Audit {
+pub(crate) struct Audit {
     line: String,
 }
 
@@ -19,7 +19,7 @@ impl Audit {
     }
 
     /// Returns a number of the line, as in `areas=0`.
-    pub(in crate::test) fn number(&self, name: &str) -> anyhow::Result<u64> {
+    pub(crate) fn number(&self, name: &str) -> anyhow::Result<u64> {
         let words = self.line.split(' ').filter_map(|word| word.split_once('='));
         let value = words.into_iter().find_map(|(key, value)| (key == name).then_some(value));
         value
@@ -28,12 +28,12 @@ impl Audit {
     }
 
     /// Frames and tables in use.
-    pub(in crate::test) fn footprint(&self) -> anyhow::Result<(u64, u64)> {
+    pub(crate) fn footprint(&self) -> anyhow::Result<(u64, u64)> {
         Ok((self.number("frames_used")?, self.number("table_pages")?))
     }
 
     /// Says whether everything was given back that was not held before.
-    pub(in crate::test) fn holds_no_more_than(&self, before: &Self) -> bool {
+    pub(crate) fn holds_no_more_than(&self, before: &Self) -> bool {
         ["areas", "frames_used", "table_pages"].iter().all(|name| {
             matches!((self.number(name), before.number(name)), (Ok(now), Ok(then)) if now <= then)
         })
@@ -50,7 +50,7 @@ impl fmt::Display for Audit {
 ///
 /// # Errors
 /// It found something wrong.
-pub(in crate::test) fn check(client: &mut Client) -> anyhow::Result<Audit> {
+pub(crate) fn check(client: &mut Client) -> anyhow::Result<Audit> {
     Audit::parse(&text(client.call(&["VCHECK"])?)?)
 }
 
@@ -61,7 +61,7 @@ pub(in crate::test) fn check(client: &mut Client) -> anyhow::Result<Audit> {
 ///
 /// # Errors
 /// As [`check`].
-pub(in crate::test) fn baseline(client: &mut Client) -> anyhow::Result<Audit> {
+pub(crate) fn baseline(client: &mut Client) -> anyhow::Result<Audit> {
     let first = allocated(client.call(&["VMALLOC", "4096"])?)?;
     free(client, &[first.id])?;
     purge(client)?;
@@ -69,14 +69,14 @@ pub(in crate::test) fn baseline(client: &mut Client) -> anyhow::Result<Audit> {
 }
 
 /// Flushes and releases everything that waits for it, and all that is kept for speed.
-pub(in crate::test) fn purge(client: &mut Client) -> anyhow::Result<()> {
+pub(crate) fn purge(client: &mut Client) -> anyhow::Result<()> {
     let reply = client.call(&["VPURGE", "SYNC"])?;
     ensure!(!reply.is_error(), "VPURGE SYNC answers {}", reply.terminal().trim_end());
     Ok(())
 }
 
 /// Reads a counter of `VSTATS`.
-pub(in crate::test) fn stat(client: &mut Client, name: &str) -> anyhow::Result<u64> {
+pub(crate) fn stat(client: &mut Client, name: &str) -> anyhow::Result<u64> {
     let reply = client.call(&["VSTATS"])?;
     let Reply::Array(Some(items)) = reply else {
         bail!("VSTATS answers {}", reply.terminal().trim_end());
@@ -91,7 +91,7 @@ pub(in crate::test) fn stat(client: &mut Client, name: &str) -> anyhow::Result<u
 }
 
 /// Takes a status or a bulk string.
-pub(in crate::test) fn text(reply: Reply) -> anyhow::Result<String> {
+pub(crate) fn text(reply: Reply) -> anyhow::Result<String> {
     match reply {
         Reply::Status(text) => Ok(text),
         Reply::Bulk(Some(bytes)) => Ok(String::from_utf8(bytes)?),
@@ -100,7 +100,7 @@ pub(in crate::test) fn text(reply: Reply) -> anyhow::Result<String> {
 }
 
 /// Takes an integer, or a text that is one.
-pub(in crate::test) fn integer(reply: Reply) -> anyhow::Result<u64> {
+pub(crate) fn integer(reply: Reply) -> anyhow::Result<u64> {
     match reply {
         Reply::Integer(number) => Ok(u64::try_from(number)?),
         other => {
@@ -111,18 +111,18 @@ pub(in crate::test) fn integer(reply: Reply) -> anyhow::Result<u64> {
 }
 
 /// Takes an address, as in `0xffffc90000000000`.
-pub(in crate::test) fn address(reply: Reply) -> anyhow::Result<u64> {
+pub(crate) fn address(reply: Reply) -> anyhow::Result<u64> {
     parse_address(&text(reply)?)
 }
 
 /// Reads an address, as in `0xffffc90000000000`.
-pub(in crate::test) fn parse_address(text: &str) -> anyhow::Result<u64> {
+pub(crate) fn parse_address(text: &str) -> anyhow::Result<u64> {
     let digits = text.strip_prefix("0x").with_context(|| format!("no address: {text}"))?;
     u64::from_str_radix(digits, 16).with_context(|| format!("no address: {text}"))
 }
 
 /// Takes an array.
-pub(in crate::test) fn array(reply: Reply) -> anyhow::Result<Vec<Reply>> {
+pub(crate) fn array(reply: Reply) -> anyhow::Result<Vec<Reply>> {
     match reply {
         Reply::Array(Some(items)) => Ok(items),
         other => bail!("an array was expected, not {}", other.terminal().trim_end()),
@@ -131,17 +131,17 @@ pub(in crate::test) fn array(reply: Reply) -> anyhow::Result<Vec<Reply>> {
 
 /// What an allocation answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::test) struct Allocated {
+pub(crate) struct Allocated {
     /// The region's id.
-    pub(in crate::test) id: u64,
+    pub(crate) id: u64,
     /// Its first byte.
-    pub(in crate::test) start: u64,
+    pub(crate) start: u64,
     /// Its mapped bytes.
-    pub(in crate::test) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Takes the reply of `VMALLOC` and `VZALLOC`.
-pub(in crate::test) fn allocated(reply: Reply) -> anyhow::Result<Allocated> {
+pub(crate) fn allocated(reply: Reply) -> anyhow::Result<Allocated> {
     let items = array(reply)?;
     let [id, start, bytes] = <[Reply; 3]>::try_from(items)
         .map_err(|items| anyhow::anyhow!("{} items for an allocation", items.len()))?;
@@ -149,7 +149,7 @@ pub(in crate::test) fn allocated(reply: Reply) -> anyhow::Result<Allocated> {
 }
 
 /// Frees regions by their ids, many in one command.
-pub(in crate::test) fn free(client: &mut Client, ids: &[u64]) -> anyhow::Result<()> {
+pub(crate) fn free(client: &mut Client, ids: &[u64]) -> anyhow::Result<()> {
     /// Below the service's limit of 1024 arguments.
     const AT_ONCE: usize = 1000;
     for part in ids.chunks(AT_ONCE) {

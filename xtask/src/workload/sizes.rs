@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::random::Random;
 
 /// Bytes of a page.
-pub(super) const PAGE: u64 = 4096;
+pub(crate) const PAGE: u64 = 4096;
 /// So many draws are odd for one that is a whole number of pages.
 const WHOLE_PAGES: u64 = 8;
 
@@ -18,7 +18,7 @@ pub(crate) struct Sizes {
 
 impl Sizes {
     /// Draws a size: each power of two is as likely as the others, and any number between them.
-    pub(super) fn draw(self, random: &mut Random) -> u64 {
+    pub(crate) fn draw(self, random: &mut Random) -> u64 {
         let (low, high) = (self.min.ilog2(), self.max.ilog2());
         let power = 1 << (u64::from(low) + random.below(u64::from(high - low) + 1));
         let (first, last) = (self.min.max(power), self.max.min(power + (power - 1)));

@@ -1,10 +1,11 @@
-//! The minder of passt: a process that ends passt when QEMU has ended.
+//! The supervisor of passt: a process that ends passt when QEMU has ended.
 //!
 //! passt should end by itself when QEMU closes its end of the pair, but Debian 12's was seen to spin for
 //! ever instead. It changes its user and so loses the bond to the tool, which may also be killed. The
-//! minder is passt's parent, in a session of its own. QEMU and the tool hold the other end of its standard
+//! supervisor is passt's parent, in a session of its own. QEMU and the tool hold the other end of its standard
 //! input until QEMU runs, then QEMU alone: the end of that input is the end of QEMU, however it came.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -13,7 +14,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::cli::MindOptions;
 use crate::process;
 
 /// How long passt may take to end by itself.
@@ -21,22 +21,22 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Between two looks whether passt has ended before QEMU.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Writes the command of a minder, and returns the end that QEMU must hold.
+/// Writes the command of a supervisor, and returns the end that QEMU must hold.
 ///
 /// # Errors
 /// There is no socket pair to be had.
-pub(crate) fn command(minded: &Command) -> anyhow::Result<(Command, UnixStream)> {
+pub(crate) fn command(supervised: &Command) -> anyhow::Result<(Command, UnixStream)> {
     let (held, input) = UnixStream::pair().context("a socket pair")?;
     // The program may have been built again since it was started; this names the one that runs.
     let mut command = Command::new("/proc/self/exe");
-    command.args(["mind", "--"]).arg(minded.get_program()).args(minded.get_args());
+    command.args(["supervise", "--"]).arg(supervised.get_program()).args(supervised.get_args());
     command.stdin(Stdio::from(std::os::fd::OwnedFd::from(input)));
     Ok((command, held))
 }
 
 /// Runs the verb.
-pub(crate) fn mind(options: &MindOptions) -> anyhow::Result<ExitCode> {
-    let (program, arguments) = options.command.split_first().context("no command")?;
+pub(crate) fn supervise(words: &[OsString]) -> anyhow::Result<ExitCode> {
+    let (program, arguments) = words.split_first().context("no command")?;
     let mut command = Command::new(program);
     let child = command.args(arguments).stdin(Stdio::null()).spawn();
     keep(child.with_context(|| format!("cannot start {}", program.display()))?, std::io::stdin())?;
@@ -69,7 +69,7 @@ mod tests {
     use crate::pid::Pid;
     use crate::sys::{self, Bond};
 
-    /// How long a minder that works may take on a loaded machine.
+    /// How long a supervisor that works may take on a loaded machine.
     const HANG: Duration = Duration::from_secs(60);
 
     /// Starts a program that runs until its input ends or a signal does. It ends with the test.
@@ -81,8 +81,8 @@ mod tests {
         (child, pid)
     }
 
-    /// Runs a minder beside the test, and says when it has returned.
-    fn minder(child: Child, input: UnixStream) -> mpsc::Receiver<std::io::Result<()>> {
+    /// Runs a supervisor beside the test, and says when it has returned.
+    fn supervisor(child: Child, input: UnixStream) -> mpsc::Receiver<std::io::Result<()>> {
         let (end, has_ended) = mpsc::channel();
         std::thread::spawn(move || end.send(keep(child, input)));
         has_ended
@@ -93,12 +93,12 @@ mod tests {
         let script = "trap '' TERM HUP INT; while :; do :; done";
         let (child, pid) = spawn(Command::new("sh").args(["-c", script]));
         let (held, input) = UnixStream::pair().unwrap();
-        let minder = minder(child, input);
+        let supervisor = supervisor(child, input);
         // Longer than one look.
-        assert_eq!(minder.recv_timeout(LOOK * 2).unwrap_err(), RecvTimeoutError::Timeout);
+        assert_eq!(supervisor.recv_timeout(LOOK * 2).unwrap_err(), RecvTimeoutError::Timeout);
         assert!(pid.lives(), "ended while QEMU lives");
         drop(held);
-        minder.recv_timeout(HANG).expect("the minder returns").unwrap();
+        supervisor.recv_timeout(HANG).expect("the supervisor returns").unwrap();
         assert!(!pid.lives());
     }
 
@@ -108,7 +108,7 @@ mod tests {
         let (_held, input) = UnixStream::pair().unwrap();
         // The end of its input ends the child.
         drop(child.stdin.take());
-        minder(child, input).recv_timeout(HANG).expect("the minder returns").unwrap();
+        supervisor(child, input).recv_timeout(HANG).expect("the supervisor returns").unwrap();
         assert!(!pid.lives());
     }
 }

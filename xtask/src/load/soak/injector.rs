@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, ensure};
 
 use super::samples::Size;
-use crate::load::random::Random;
 use crate::load::violation::Violation;
 use crate::load::{answer, counters};
 use crate::resp::{Client, Reply};
+use crate::workload::Random;
 
 /// Between two faults.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -29,41 +29,42 @@ const BYTES: u64 = 8192;
 
 /// A thread that looks after the image.
 #[derive(Debug)]
-pub(super) struct Minder {
+pub(super) struct FaultInjector {
     is_over: Arc<AtomicBool>,
-    thread: JoinHandle<anyhow::Result<Minded>>,
+    thread: JoinHandle<anyhow::Result<InjectorReport>>,
 }
 
 /// What it saw.
 #[derive(Debug, Default)]
-pub(super) struct Minded {
+pub(super) struct InjectorReport {
     pub(super) sizes: Vec<Size>,
     pub(super) violations: Vec<Violation>,
-    pub(super) counts: Counts,
+    pub(super) counts: InjectorCounts,
 }
 
 /// What it did.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct InjectorCounts {
     faults: u64,
     probes: u64,
     audits: u64,
 }
 
-impl fmt::Display for Counts {
+impl fmt::Display for InjectorCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { faults, probes, audits } = self;
         write!(f, "{faults} reservations made to fail, {probes} guards touched, {audits} audits")
     }
 }
 
-impl Minder {
+impl FaultInjector {
     /// Connects, and begins.
     pub(super) fn start(address: SocketAddr) -> anyhow::Result<Self> {
         let mut client = Client::connect(address)?;
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
-        let work = move || mind(&mut client, &over).context("the connection beside the load");
+        let work =
+            move || inject_and_audit(&mut client, &over).context("the connection beside the load");
         Ok(Self { is_over, thread: std::thread::spawn(work) })
     }
 
@@ -73,32 +74,32 @@ impl Minder {
     }
 
     /// Ends it.
-    pub(super) fn end(self) -> anyhow::Result<Minded> {
+    pub(super) fn end(self) -> anyhow::Result<InjectorReport> {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| anyhow!("the connection beside the load panicked"))?
     }
 }
 
-fn mind(client: &mut Client, is_over: &AtomicBool) -> anyhow::Result<Minded> {
-    let (mut minded, mut random) = (Minded::default(), Random::new(1, 0));
+fn inject_and_audit(client: &mut Client, is_over: &AtomicBool) -> anyhow::Result<InjectorReport> {
+    let (mut report, mut random) = (InjectorReport::default(), Random::new(1, 0));
     let mut audited = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
         std::thread::sleep(PAUSE);
         let kind = KINDS[random.index(KINDS.len()).unwrap_or(0)];
         inject(client, kind, 1 + random.below(DELAY))?;
-        minded.counts.faults += 1;
-        if random.is_one_in(PROBES) && probe(client, &mut minded.violations)? {
-            minded.counts.probes += 1;
+        report.counts.faults += 1;
+        if random.is_one_in(PROBES) && probe(client, &mut report.violations)? {
+            report.counts.probes += 1;
         }
         if audited.elapsed() >= AUDIT {
             audited = Instant::now();
-            minded.counts.audits += 1;
-            minded.violations.extend(counters::check(client).err());
-            minded.sizes.push(Size::read(&counters::read(client)?)?);
+            report.counts.audits += 1;
+            report.violations.extend(counters::check(client).err());
+            report.sizes.push(Size::read(&counters::read(client)?)?);
         }
     }
     KINDS.iter().try_for_each(|kind| inject(client, kind, 0))?;
-    Ok(minded)
+    Ok(report)
 }
 
 fn inject(client: &mut Client, kind: &str, number: u64) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ pub(crate) enum Profile {
 
 /// What is to be done next; with one of the client's regions, unless it is an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
+pub(crate) enum Operation {
     /// Another region.
     Allocate,
     /// A region less.
@@ -36,11 +36,11 @@ pub(super) enum Choice {
 
 /// A client's regions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held {
+pub(crate) struct Held {
     /// All of them.
-    pub(super) all: usize,
+    pub(crate) all: usize,
     /// Those that no request is under way for.
-    pub(super) resting: usize,
+    pub(crate) resting: usize,
 }
 
 /// How many of a hundred requests are of a kind; the rest allocates and frees, around so many regions.
@@ -54,7 +54,7 @@ struct Parts {
 
 impl Profile {
     /// Its name, as it is typed.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AllocFree => "alloc-free",
             Self::Churn => "churn",
@@ -76,24 +76,24 @@ impl Profile {
     }
 
     /// Whether some regions get names.
-    pub(super) fn gives_names(self) -> bool {
+    pub(crate) fn gives_names(self) -> bool {
         self == Self::Mixed
     }
 
     /// Chooses. What needs a region is chosen only where one rests.
-    pub(super) fn choose(self, held: Held, can_resize: bool, random: &mut Random) -> Choice {
+    pub(crate) fn choose(self, held: Held, can_resize: bool, random: &mut Random) -> Operation {
         let parts = self.parts();
         if held.resting == 0 {
-            return Choice::Allocate;
+            return Operation::Allocate;
         }
         let resizes = if can_resize { parts.resizes } else { 0 };
         let die = random.below(100);
         if die < parts.reads {
-            Choice::Read
+            Operation::Read
         } else if die < parts.reads + parts.writes {
-            Choice::Write
+            Operation::Write
         } else if die < parts.reads + parts.writes + resizes {
-            Choice::Resize
+            Operation::Resize
         } else {
             parts.come_or_go(held, random)
         }
@@ -102,9 +102,13 @@ impl Profile {
 
 impl Parts {
     /// Likelier the fewer there are: none at twice as many, all at none.
-    fn come_or_go(&self, held: Held, random: &mut Random) -> Choice {
+    fn come_or_go(&self, held: Held, random: &mut Random) -> Operation {
         let place = random.below(2 * self.regions as u64);
-        if place >= held.all as u64 && self.regions > 0 { Choice::Allocate } else { Choice::Free }
+        if place >= held.all as u64 && self.regions > 0 {
+            Operation::Allocate
+        } else {
+            Operation::Free
+        }
     }
 }
 
@@ -119,11 +123,11 @@ mod tests {
         for _ in 0..10_000 {
             let choice = profile.choose(Held { all, resting: all }, can_resize, &mut random);
             let index = match choice {
-                Choice::Allocate => 0,
-                Choice::Free => 1,
-                Choice::Read => 2,
-                Choice::Write => 3,
-                Choice::Resize => 4,
+                Operation::Allocate => 0,
+                Operation::Free => 1,
+                Operation::Read => 2,
+                Operation::Write => 3,
+                Operation::Resize => 4,
             };
             counts[index] += 1;
             all = all + usize::from(index == 0) - usize::from(index == 1);
@@ -138,7 +142,7 @@ mod tests {
         for profile in Profile::value_variants() {
             for all in [0, 40] {
                 let choice = profile.choose(Held { all, resting: 0 }, true, &mut random);
-                assert_eq!(choice, Choice::Allocate, "{profile:?}");
+                assert_eq!(choice, Operation::Allocate, "{profile:?}");
             }
         }
     }

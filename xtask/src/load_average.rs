@@ -1,0 +1,7 @@
+//! The load of the host, which says how far a measurement was disturbed.
+
+/// Returns the load average of the last minute as the kernel writes it.
+pub(crate) fn read() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or("unknown").to_owned()
+}

@@ -1,0 +1,65 @@
+//! A case of the layer, and the guest or the tool that it is about.
+
+use super::subject::{Setup, Subject};
+use super::tool::Tool;
+use crate::network::NetRequest;
+
+/// One test.
+pub(super) struct TcpCase {
+    pub(super) name: &'static str,
+    pub(super) drive: Drive,
+}
+
+/// What a test gets.
+#[derive(Clone, Copy)]
+pub(super) enum Drive {
+    /// A fresh image.
+    Guest(Setup, fn(&Subject) -> anyhow::Result<()>),
+    /// A fresh image for hundreds of clients at once, in a network of its own where this user may
+    /// make one, with a kernel command line.
+    Crowd(&'static str, fn(&Subject) -> anyhow::Result<()>),
+    /// The tool itself.
+    Tool(fn(&Tool<'_>) -> anyhow::Result<()>),
+}
+
+pub(super) const fn guest(name: &'static str, run: fn(&Subject) -> anyhow::Result<()>) -> TcpCase {
+    guest_with(name, "", run)
+}
+
+pub(super) const fn guest_with(
+    name: &'static str,
+    line: &'static str,
+    run: fn(&Subject) -> anyhow::Result<()>,
+) -> TcpCase {
+    TcpCase { name, drive: Drive::Guest(Setup { line, ..Setup::PLAIN }, run) }
+}
+
+pub(super) const fn guest_on(
+    cpus: u32,
+    name: &'static str,
+    run: fn(&Subject) -> anyhow::Result<()>,
+) -> TcpCase {
+    TcpCase { name, drive: Drive::Guest(Setup { cpus, ..Setup::PLAIN }, run) }
+}
+
+/// For large pieces and few clients: passt of 2023 may let a connection that carries much stand.
+pub(super) const fn guest_by_user(
+    name: &'static str,
+    line: &'static str,
+    run: fn(&Subject) -> anyhow::Result<()>,
+) -> TcpCase {
+    let setup = Setup { line, network: NetRequest::User, ..Setup::PLAIN };
+    TcpCase { name, drive: Drive::Guest(setup, run) }
+}
+
+pub(super) const fn crowd(
+    name: &'static str,
+    line: &'static str,
+    run: fn(&Subject) -> anyhow::Result<()>,
+) -> TcpCase {
+    TcpCase { name, drive: Drive::Crowd(line, run) }
+}
+
+pub(super) const fn tool(name: &'static str, run: fn(&Tool<'_>) -> anyhow::Result<()>) -> TcpCase {
+    TcpCase { name, drive: Drive::Tool(run) }
+}

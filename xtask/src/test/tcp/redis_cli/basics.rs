@@ -1,0 +1,48 @@
+//! Single commands by redis-cli, compared with the replies as this tool prints them.
+
+use anyhow::ensure;
+
+use super::command::{LIMIT, redis_cli};
+use crate::process;
+use crate::test::tcp::subject::Subject;
+
+/// `redis-cli PING`.
+pub(crate) fn ping(subject: &Subject) -> anyhow::Result<()> {
+    let text = printed(subject, &["PING"])?;
+    ensure!(text == "PONG\n", "redis-cli prints {text:?}");
+    Ok(())
+}
+
+/// Both clients print the same for every shape of reply.
+pub(crate) fn agree(subject: &Subject) -> anyhow::Result<()> {
+    let commands: &[&[&str]] = &[
+        &["VZALLOC", "10000", "NAME", "shapes"],
+        &["VREAD", "@shapes", "0", "20"],
+        &["VREAD", "@shapes", "9999", "2"],
+        &["VPTE", "@shapes"],
+        &["CONFIG", "GET", "save"],
+        &["CONFIG", "GET", "*"],
+        &["DBSIZE"],
+        &["NOSUCH", "a"],
+        &["ECHO", "a\"b\\c\n\t\u{1}"],
+        &["VFREE", "@shapes"],
+    ];
+    for (index, command) in commands.iter().enumerate() {
+        // What changes something is done once; the second client sees what the first has done.
+        let changes = index == 0 || index == commands.len() - 1;
+        let theirs = printed(subject, command)?;
+        if changes {
+            continue;
+        }
+        let ours = subject.connect()?.call(command)?.terminal();
+        // redis-cli adds an empty line behind an error, as this one did not come from a terminal.
+        ensure!(theirs.trim_end() == ours.trim_end(), "{command:?}: {theirs:?} and {ours:?}");
+    }
+    Ok(())
+}
+
+fn printed(subject: &Subject, words: &[&str]) -> anyhow::Result<String> {
+    let mut command = redis_cli(subject)?;
+    let output = process::capture_within(command.arg("--no-raw").args(words), LIMIT)?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

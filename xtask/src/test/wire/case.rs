@@ -1,0 +1,28 @@
+//! A case of the layer, and whether Linux can stand in place of the image.
+
+use super::bed::Bed;
+use super::findings::Findings;
+
+/// One test.
+pub(super) struct WireCase {
+    pub(super) name: &'static str,
+    pub(super) run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,
+    /// Whether Linux can stand in place of the image.
+    pub(super) has_control: bool,
+}
+
+/// A case that Linux passes too.
+pub(super) const fn both(
+    name: &'static str,
+    run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,
+) -> WireCase {
+    WireCase { name, run, has_control: true }
+}
+
+/// A case of something that only the image has.
+pub(super) const fn image(
+    name: &'static str,
+    run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,
+) -> WireCase {
+    WireCase { name, run, has_control: false }
+}
