@@ -72,7 +72,7 @@ pub(crate) enum AccelRequest {
 
 /// A choice with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Choice {
+pub(crate) struct AccelChoice {
     /// What to start with.
     pub(crate) accel: Accel,
     /// Whether TCG is to be tried when this one is too slow.
@@ -82,8 +82,8 @@ pub(crate) struct Choice {
 }
 
 /// Chooses by what was asked for and what the machine shows.
-pub(crate) fn choose(request: AccelRequest) -> Choice {
-    let asked = |accel| Choice { accel, on_trial: false, why: "asked for".to_owned() };
+pub(crate) fn choose(request: AccelRequest) -> AccelChoice {
+    let asked = |accel| AccelChoice { accel, on_trial: false, why: "asked for".to_owned() };
     match request {
         AccelRequest::Kvm => asked(Accel::Kvm),
         AccelRequest::Tcg => asked(Accel::Tcg),
@@ -92,13 +92,13 @@ pub(crate) fn choose(request: AccelRequest) -> Choice {
 }
 
 /// Says after a failed trial why TCG is used.
-pub(crate) fn after_trial() -> Choice {
+pub(crate) fn after_trial() -> AccelChoice {
     let why = format!("under KVM no PONG came within {} s", TRIAL.as_secs());
-    Choice { accel: Accel::Tcg, on_trial: false, why }
+    AccelChoice { accel: Accel::Tcg, on_trial: false, why }
 }
 
-fn judge(device: Result<(), ErrorKind>, virtualization: bool) -> Choice {
-    let tcg = |why: &str| Choice { accel: Accel::Tcg, on_trial: false, why: why.to_owned() };
+fn judge(device: Result<(), ErrorKind>, virtualization: bool) -> AccelChoice {
+    let tcg = |why: &str| AccelChoice { accel: Accel::Tcg, on_trial: false, why: why.to_owned() };
     match device {
         Err(ErrorKind::NotFound) => tcg("there is no /dev/kvm"),
         Err(ErrorKind::PermissionDenied) => {
@@ -108,7 +108,7 @@ fn judge(device: Result<(), ErrorKind>, virtualization: bool) -> Choice {
         Ok(()) if !virtualization => {
             tcg("/dev/kvm opens, but the processor shows neither vmx nor svm")
         }
-        Ok(()) => Choice {
+        Ok(()) => AccelChoice {
             accel: Accel::Kvm,
             on_trial: true,
             why: "/dev/kvm opens and the processor can".to_owned(),

@@ -19,10 +19,10 @@ use crate::passt::supervisor;
 use crate::pid::Pid;
 use crate::resp::client;
 use crate::sys::{self, Bond};
-use crate::{backlog, process};
+use crate::{listen_backlog, process};
 
 pub(crate) use autopsy::is_success;
-pub(crate) use plan::Plan;
+pub(crate) use plan::GuestPlan;
 
 /// How long QEMU may take to end when it is asked to.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
@@ -34,7 +34,7 @@ const PATIENCE_MAX: Duration = Duration::from_secs(2);
 /// A guest and its helper. Dropping it ends both, unless it was released.
 #[derive(Debug)]
 pub(crate) struct Guest {
-    plan: Plan,
+    plan: GuestPlan,
     instance: Rc<Instance>,
     qemu: Child,
     /// The supervisor of passt.
@@ -56,7 +56,11 @@ pub(crate) enum NoPong {
 
 impl Guest {
     /// Starts QEMU and, where the plan says so, passt.
-    pub(crate) fn start(plan: Plan, instance: Rc<Instance>, bond: Bond) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        plan: GuestPlan,
+        instance: Rc<Instance>,
+        bond: Bond,
+    ) -> anyhow::Result<Self> {
         let _ = std::fs::remove_file(instance.serial());
         let pair = match plan.network {
             Some(Network::Passt) => Some(UnixStream::pair().context("a socket pair")?),
@@ -126,7 +130,7 @@ impl Guest {
             return;
         }
         for Forward { host, .. } in self.plan.forwards().iter() {
-            if let Err(error) = backlog::raise(self.qemu.id(), host.port()) {
+            if let Err(error) = listen_backlog::raise(self.qemu.id(), host.port()) {
                 process::announce(
                     "Backlog",
                     &format!("of port {} stays 1: {error:#}", host.port()),
@@ -151,7 +155,7 @@ impl Guest {
     }
 
     /// What it was started with.
-    pub(crate) fn plan(&self) -> &Plan {
+    pub(crate) fn plan(&self) -> &GuestPlan {
         &self.plan
     }
 

@@ -8,9 +8,9 @@ mod adapt;
 mod changes;
 mod checksum;
 mod fetch;
+mod folder;
 mod missing;
 mod package;
-mod place;
 mod trampoline;
 
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 use adapt::Recipe;
+use folder::KernelFolder;
 use package::{PACKAGE, VERSION};
-use place::Place;
 
 /// Where the adapted kernel lies, below the workspace.
 const KERNEL: &str = "target/hermit/kernel";
@@ -53,7 +53,7 @@ fn ensure_at(
     recipe: &Recipe<'_>,
     fetch: impl FnOnce() -> anyhow::Result<PathBuf>,
 ) -> anyhow::Result<()> {
-    let place = Place::lock(kernel)?;
+    let place = KernelFolder::lock(kernel)?;
     place.sweep()?;
     if is_made(kernel, recipe) {
         // The checksum does not cover the assembled code, which depends on the version of the binutils.

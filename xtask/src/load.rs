@@ -2,7 +2,7 @@
 //!
 //! [`drive`](mod@drive) carries bytes between connections and clients. A [`client`] chooses requests
 //! as its [`Profile`] says and judges replies: against what its regions must hold ([`pattern`]), where
-//! all regions lie ([`live`]) and whose they are ([`exposed`]). What it finds goes to the [`tally`].
+//! all regions lie ([`live_ranges`]) and whose they are ([`exposed`]). What it finds goes to the [`stats`].
 
 mod answer;
 mod client;
@@ -11,7 +11,7 @@ mod counters;
 mod drive;
 mod exposed;
 mod guest;
-mod live;
+mod live_ranges;
 mod pattern;
 mod plan;
 mod progress;
@@ -20,7 +20,7 @@ mod report;
 mod request;
 mod shared;
 mod soak;
-mod tally;
+mod stats;
 mod violation;
 
 use std::net::{SocketAddr, TcpStream};
@@ -36,7 +36,7 @@ use crate::resp::Client;
 use crate::workload::Profile;
 use crate::workspace::Workspace;
 
-use plan::Plan;
+use plan::LoadPlan;
 use progress::Progress;
 use report::Report;
 use violation::Violation;
@@ -88,7 +88,7 @@ pub(crate) fn measure(
         is_interrupted()
     });
     progress.finish();
-    let drive::Outcome { worked, mut tally } = outcome?;
+    let drive::LoadOutcome { worked, mut tally } = outcome?;
     let after = counters::read(&mut observer).context("after the load");
     let (growth, audit) = match after {
         Ok(after) => (counters::growth(&before, &after), counters::audit(&mut observer, areas)),
@@ -110,7 +110,7 @@ pub(crate) fn measure(
 /// The server does not answer, or a client saw a violation.
 pub(crate) fn verified(address: SocketAddr, clients: usize, time: Duration) -> anyhow::Result<f64> {
     let mut observer = observe(address).with_context(|| address.to_string())?;
-    let plan = Plan {
+    let plan = LoadPlan {
         clients,
         pipeline: 1,
         duration: time,
@@ -123,7 +123,7 @@ pub(crate) fn verified(address: SocketAddr, clients: usize, time: Duration) -> a
         stall: STALL,
         prefix: format!("load:{}", std::process::id()),
     };
-    let drive::Outcome { worked, tally } = drive::drive(address, &plan, |_, _| false)?;
+    let drive::LoadOutcome { worked, tally } = drive::drive(address, &plan, |_, _| false)?;
     if let Some(first) = tally.violations().first() {
         anyhow::bail!("{} violations, the first: {first}", tally.violation_count());
     }
@@ -140,13 +140,13 @@ fn observe(address: SocketAddr) -> std::io::Result<Client> {
     Ok(client)
 }
 
-fn plan(observer: &mut Client, options: &LoadOptions) -> anyhow::Result<Plan> {
+fn plan(observer: &mut Client, options: &LoadOptions) -> anyhow::Result<LoadPlan> {
     let can_resize = counters::serves(observer, "VREALLOC")?;
     if options.profile == Profile::Resize && !can_resize {
         let message = "--profile resize: the image does not serve VREALLOC";
         return Err(exit::failure(Cause::Usage, message));
     }
-    Ok(Plan {
+    Ok(LoadPlan {
         clients: options.clients as usize,
         pipeline: options.pipeline as usize,
         duration: Duration::from_secs(options.duration),
@@ -161,7 +161,7 @@ fn plan(observer: &mut Client, options: &LoadOptions) -> anyhow::Result<Plan> {
     })
 }
 
-fn describe(plan: &Plan) -> String {
+fn describe(plan: &LoadPlan) -> String {
     format!(
         "{}, {} clients, {} outstanding each, {} s{}",
         plan.profile.name(),

@@ -3,7 +3,6 @@
 //! One file per verb, named as the verb; the nouns beside them are what several verbs need.
 
 mod accel;
-mod backlog;
 mod bench;
 mod build;
 mod cli;
@@ -13,8 +12,10 @@ mod guest;
 mod hermit;
 mod instance;
 mod linux;
+mod listen_backlog;
 mod load;
 mod load_average;
+mod load_network;
 mod mutate;
 mod network;
 mod numbers;
@@ -34,7 +35,6 @@ mod symbols;
 mod sys;
 mod test;
 mod toolchain;
-mod wires;
 mod workload;
 mod workspace;
 

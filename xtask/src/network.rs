@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use runtime_config::ports;
 
 use crate::exit::{self, Cause};
-use crate::{backlog, process};
+use crate::{listen_backlog, process};
 
 /// The way of packets between host and guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(crate) enum NetRequest {
 
 /// A choice with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Choice {
+pub(crate) struct NetworkChoice {
     /// What is used.
     pub(crate) network: Network,
     /// Why and what that means, as a clause.
@@ -85,10 +85,14 @@ const SHORT_BACKLOG: &str = "many clients that connect at once wait for seconds"
 ///
 /// # Errors
 /// passt was asked for and cannot work.
-pub(crate) fn choose(request: NetRequest) -> anyhow::Result<Choice> {
+pub(crate) fn choose(request: NetRequest) -> anyhow::Result<NetworkChoice> {
     let installed = process::find("passt").is_some();
     let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
-    judge(request, backlog::try_copy(), passt_obstacle(installed, has_default_route(&routes)))
+    judge(
+        request,
+        listen_backlog::try_copy(),
+        passt_obstacle(installed, has_default_route(&routes)),
+    )
 }
 
 fn passt_obstacle(installed: bool, routed: bool) -> Option<&'static str> {
@@ -104,17 +108,17 @@ fn judge(
     request: NetRequest,
     copied: Result<(), String>,
     passt: Option<&str>,
-) -> anyhow::Result<Choice> {
-    let user = |why| Ok(Choice { network: Network::User, why });
+) -> anyhow::Result<NetworkChoice> {
+    let user = |why| Ok(NetworkChoice { network: Network::User, why });
     match (request, copied, passt) {
         (NetRequest::Passt, _, Some(obstacle)) => Err(exit::failure(Cause::Missing, obstacle)),
         (NetRequest::Passt, _, None) => {
-            Ok(Choice { network: Network::Passt, why: "asked for".to_owned() })
+            Ok(NetworkChoice { network: Network::Passt, why: "asked for".to_owned() })
         }
         (NetRequest::User | NetRequest::Auto, Ok(()), _) => {
-            user(format!("its listen backlog is raised to {}", backlog::BACKLOG))
+            user(format!("its listen backlog is raised to {}", listen_backlog::BACKLOG))
         }
-        (NetRequest::Auto, Err(why), None) => Ok(Choice {
+        (NetRequest::Auto, Err(why), None) => Ok(NetworkChoice {
             network: Network::Passt,
             why: format!("the backlog of QEMU's user network cannot be raised: {why}"),
         }),

@@ -87,7 +87,7 @@ pub(crate) enum Netdev {
 
 /// Everything that QEMU is told.
 #[derive(Clone, Debug)]
-pub(crate) struct Line<'a> {
+pub(crate) struct QemuCommand<'a> {
     /// The program.
     pub(crate) qemu: &'a Path,
     /// Machine type.
@@ -118,7 +118,7 @@ pub(crate) struct Line<'a> {
     pub(crate) card: &'a str,
 }
 
-impl Line<'_> {
+impl QemuCommand<'_> {
     /// Writes the command.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(self.qemu);
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     fn line(netdev: Netdev, append: &str) -> String {
-        let line = Line {
+        let line = QemuCommand {
             qemu: Path::new("qemu-system-x86_64"),
             machine: "q35",
             cpu: CPU,
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn another_kernel_brings_its_files() {
-        let line = Line {
+        let line = QemuCommand {
             qemu: Path::new("qemu-system-x86_64"),
             machine: "q35",
             cpu: CPU,

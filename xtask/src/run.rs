@@ -14,7 +14,7 @@ use runtime_config::console::LogLevel;
 use crate::accel::{self, Accel};
 use crate::build::{self, Image};
 use crate::cli::RunOptions;
-use crate::guest::{self, Guest, NoPong, Plan};
+use crate::guest::{self, Guest, GuestPlan, NoPong};
 use crate::instance::{self, Instance};
 use crate::qemu::{self, firmware};
 use crate::sys::{Bond, Signals};
@@ -51,9 +51,9 @@ pub(crate) struct Started {
     /// The guest and the time to its PONG, `None` when a person has ended it before.
     pub(crate) guest: Option<(Guest, Duration)>,
     /// What runs its instructions.
-    pub(crate) accel: accel::Choice,
+    pub(crate) accel: accel::AccelChoice,
     /// How it reaches the host.
-    pub(crate) network: network::Choice,
+    pub(crate) network: network::NetworkChoice,
     /// How a person ends it.
     pub(crate) signals: Signals,
 }
@@ -70,7 +70,7 @@ pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Resu
     let network = network::choose(options.machine.net)?;
     let accel = accel::choose(options.machine.accel);
     let plan = draft(options, qemu, image, accel.accel)?;
-    let plan = Plan { host, http, network: Some(network.network), ..plan };
+    let plan = GuestPlan { host, http, network: Some(network.network), ..plan };
     let (guest, accel, signals) = boot(options, plan, &instance, accel)?;
     Ok(Started { guest, accel, network, signals })
 }
@@ -81,10 +81,10 @@ fn draft(
     qemu: PathBuf,
     image: PathBuf,
     accel: Accel,
-) -> anyhow::Result<Plan> {
+) -> anyhow::Result<GuestPlan> {
     let (append, config) = options.machine.command_line()?;
     let machine = &options.machine;
-    Ok(Plan {
+    Ok(GuestPlan {
         firmware: firmware::choose(machine.firmware, &qemu, &machine.machine)?,
         qemu,
         image,
@@ -104,14 +104,14 @@ fn draft(
     })
 }
 
-type Booted = (Option<(Guest, Duration)>, accel::Choice, Signals);
+type Booted = (Option<(Guest, Duration)>, accel::AccelChoice, Signals);
 
 /// Starts the guest and waits for its PONG, under KVM on trial and then under TCG.
 fn boot(
     options: &RunOptions,
-    mut plan: Plan,
+    mut plan: GuestPlan,
     instance: &Rc<Instance>,
-    mut accel: accel::Choice,
+    mut accel: accel::AccelChoice,
 ) -> anyhow::Result<Booted> {
     let bond = if options.detach { Bond::Released } else { Bond::Own };
     let full = Duration::from_secs(options.machine.timeout);
@@ -185,7 +185,7 @@ fn preview(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCo
     let image = Image::Service.path(workspace, options.machine.runtime);
     let plan = draft(options, qemu, image, accel.accel)?;
     let Addresses { resp: host, http } = addresses;
-    let plan = Plan { host, http, network: Some(network.network), ..plan };
+    let plan = GuestPlan { host, http, network: Some(network.network), ..plan };
     println!("  compiler  {toolchain}");
     if let Some(note) = options.machine.runtime.note() {
         println!("   runtime  {note}");

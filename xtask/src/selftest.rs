@@ -60,7 +60,7 @@ pub(crate) fn selftest(
 }
 
 /// What it ran on.
-fn head(runtime: Runtime, choice: &accel::Choice) -> anyhow::Result<String> {
+fn head(runtime: Runtime, choice: &accel::AccelChoice) -> anyhow::Result<String> {
     let qemu = process::ask(qemu::ensure(None)?, &["--version"]).unwrap_or_default();
     let kernel = process::ask("uname", &["-sr"]).unwrap_or_default();
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -7,10 +7,10 @@ use runtime_config::ports;
 
 use super::figures::median;
 use super::image::{self, Setting};
-use super::rows::{self, Row};
+use super::rows::{self, ReportRow};
 use crate::accel::Accel;
 use crate::cli::BenchBootOptions;
-use crate::guest::Plan;
+use crate::guest::GuestPlan;
 use crate::linux::Linux;
 use crate::load_average;
 use crate::process;
@@ -30,7 +30,7 @@ pub(super) fn boot(workspace: &Workspace, options: &BenchBootOptions) -> anyhow:
     let setting = Setting { runtime, memory, cpus: 2, accel: Accel::Tcg, append: "" };
     let ours = image::plan(workspace, &setting)?;
     let (files, line) = linux.redis(ports::GUEST_ADDRESS.into())?;
-    let peer = Plan {
+    let peer = GuestPlan {
         image: linux.kernel(),
         initrd: Some(files),
         append: line,
@@ -54,7 +54,8 @@ pub(super) fn boot(workspace: &Workspace, options: &BenchBootOptions) -> anyhow:
         peer_ms.len()
     );
     let (ours, peer) = (median(ours_ms).context("no boot")?, median(peer_ms));
-    let rows = [Row::cost("start of QEMU to the first PONG, median".to_owned(), "ms", ours, peer)];
+    let rows =
+        [ReportRow::cost("start of QEMU to the first PONG, median".to_owned(), "ms", ours, peer)];
     rows::print(&rows, "Linux with Redis");
     if let Some(path) = &options.json {
         rows::write(&rows, path)?;
@@ -62,7 +63,7 @@ pub(super) fn boot(workspace: &Workspace, options: &BenchBootOptions) -> anyhow:
     Ok(ExitCode::SUCCESS)
 }
 
-fn ms(workspace: &Workspace, plan: &Plan) -> anyhow::Result<f64> {
+fn ms(workspace: &Workspace, plan: &GuestPlan) -> anyhow::Result<f64> {
     let (_guest, after) = image::boot(workspace, plan.clone())?;
     Ok(after.as_secs_f64() * 1e3)
 }

@@ -4,7 +4,7 @@ use super::workloads::Workload;
 
 /// What one CPU did of a workload.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sample {
+pub(super) struct WorkloadSample {
     /// The workload's name on both sides, and its pages.
     name: String,
     pages: u64,
@@ -17,9 +17,9 @@ pub(super) struct Sample {
 
 /// All samples of one system, one list for each boot.
 #[derive(Debug, Default)]
-pub(super) struct Figures(Vec<Vec<Sample>>);
+pub(super) struct SampleSet(Vec<Vec<WorkloadSample>>);
 
-impl Sample {
+impl WorkloadSample {
     /// What one CPU did.
     pub(super) fn new(name: &str, pages: u64, cpus: u32, loops: f64, ns: f64) -> Self {
         Self { name: name.to_owned(), pages, cpus, loops, ns }
@@ -30,9 +30,9 @@ impl Sample {
     }
 }
 
-impl Figures {
+impl SampleSet {
     /// Adds what one boot brought.
-    pub(super) fn add(&mut self, boot: Vec<Sample>) {
+    pub(super) fn add(&mut self, boot: Vec<WorkloadSample>) {
         self.0.push(boot);
     }
 
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn cpus_are_added_and_boots_compared() {
-        let sample = |cpus, ns| Sample::new("pair_test", 1, cpus, 10.0, ns);
-        let mut figures = Figures::default();
+        let sample = |cpus, ns| WorkloadSample::new("pair_test", 1, cpus, 10.0, ns);
+        let mut figures = SampleSet::default();
         for ns in [1000.0, 4000.0, 2000.0] {
             figures.add(vec![sample(1, ns), sample(2, ns), sample(2, ns)]);
         }

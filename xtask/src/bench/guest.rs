@@ -1,6 +1,6 @@
 //! `cargo xtask bench guest`: the workloads of VBENCH, and what each promise costs.
 
-mod line;
+mod result;
 mod side_by_side;
 
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use crate::resp::Client;
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-use line::Line;
+use result::WorkloadResult;
 
 /// The switches, and the other way of each.
 const SWITCHES: [&str; 5] =
@@ -60,16 +60,20 @@ pub(super) fn guest(
 }
 
 /// Returns success if each workload of each run did as it must.
-fn code(runs: &[Vec<Line>]) -> ExitCode {
-    let is_good = runs.iter().all(|run| !run.is_empty() && run.iter().all(Line::is_good));
+fn code(runs: &[Vec<WorkloadResult>]) -> ExitCode {
+    let is_good = runs.iter().all(|run| !run.is_empty() && run.iter().all(WorkloadResult::is_good));
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs all workloads in a fresh image.
-fn run(workspace: &Workspace, setting: &Setting<'_>, ms: u32) -> anyhow::Result<Vec<Line>> {
+fn run(
+    workspace: &Workspace,
+    setting: &Setting<'_>,
+    ms: u32,
+) -> anyhow::Result<Vec<WorkloadResult>> {
     let (guest, _) = image::boot(workspace, image::plan(workspace, setting)?)?;
     let mut client = Client::connect(guest.plan().host)?;
-    Ok(line::parse(&image::vbench(&mut client, "all", 1, setting.cpus, ms)?))
+    Ok(result::parse(&image::vbench(&mut client, "all", 1, setting.cpus, ms)?))
 }
 
 /// Measures each runtime where the guest's clock counts instructions, which repeat exactly.
@@ -96,7 +100,7 @@ fn beside(
     Ok(if is_whole { code(&runs) } else { ExitCode::FAILURE })
 }
 
-fn print_lines(lines: &[Line]) {
+fn print_lines(lines: &[WorkloadResult]) {
     let mut table = table();
     table.set_header(["workload", "", "ns", "scale %", "effect"]);
     for line in lines {
@@ -107,7 +111,7 @@ fn print_lines(lines: &[Line]) {
 }
 
 /// Each switch as a column: how many times as long a loop takes with it.
-fn print_prices(runs: &[Vec<Line>]) {
+fn print_prices(runs: &[Vec<WorkloadResult>]) {
     let mut table = table();
     table.set_header(["workload", "ns"].iter().chain(&SWITCHES[1..]));
     for (row, line) in runs[0].iter().enumerate() {
@@ -136,11 +140,17 @@ mod tests {
 
     #[test]
     fn a_workload_that_does_otherwise_fails_the_verb() {
-        let good = vec![Line::named("a", true, 1.0), Line::named(line::MUST_FAIL, false, 1.0)];
-        let failed = vec![Line::named("a", false, 1.0)];
+        let good = vec![
+            WorkloadResult::named("a", true, 1.0),
+            WorkloadResult::named(result::MUST_FAIL, false, 1.0),
+        ];
+        let failed = vec![WorkloadResult::named("a", false, 1.0)];
         assert_eq!(code(&[good.clone(), good.clone()]), ExitCode::SUCCESS);
         assert_eq!(code(&[good, failed]), ExitCode::FAILURE);
-        assert_eq!(code(&[vec![Line::named(line::MUST_FAIL, true, 1.0)]]), ExitCode::FAILURE);
+        assert_eq!(
+            code(&[vec![WorkloadResult::named(result::MUST_FAIL, true, 1.0)]]),
+            ExitCode::FAILURE
+        );
         assert_eq!(code(&[Vec::new()]), ExitCode::FAILURE);
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use runtime_config::ports;
 
-use super::figures::Sample;
+use super::figures::WorkloadSample;
 use super::workloads::Workload;
 use crate::accel::Accel;
 use crate::build::{self, Image};
-use crate::guest::{Guest, Plan};
+use crate::guest::{Guest, GuestPlan};
 use crate::instance::Instance;
 use crate::network::{self, Network};
 use crate::qemu::firmware::FirmwareRequest;
@@ -38,10 +38,10 @@ pub(super) struct Setting<'a> {
 }
 
 /// The plan of the image: on QEMU's own network, which takes no processor while nobody talks.
-pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Result<Plan> {
+pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Result<GuestPlan> {
     let toolchain = Toolchain::ensure(workspace)?;
     let qemu = qemu::ensure(None)?;
-    Ok(Plan {
+    Ok(GuestPlan {
         firmware: firmware::choose(FirmwareRequest::Auto, &qemu, "q35")?,
         qemu,
         image: build::compile(workspace, &toolchain, setting.runtime, Image::Service)?,
@@ -62,15 +62,15 @@ pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Resu
 }
 
 /// Starts a guest and waits for its PONG: how long that took.
-pub(super) fn boot(workspace: &Workspace, plan: Plan) -> anyhow::Result<(Guest, Duration)> {
-    boot_as(workspace, "bench", Plan { host: network::free_port(0)?, ..plan })
+pub(super) fn boot(workspace: &Workspace, plan: GuestPlan) -> anyhow::Result<(Guest, Duration)> {
+    boot_as(workspace, "bench", GuestPlan { host: network::free_port(0)?, ..plan })
 }
 
 /// Starts a guest under a name and waits for its PONG where the plan says.
 pub(super) fn boot_as(
     workspace: &Workspace,
     name: &str,
-    plan: Plan,
+    plan: GuestPlan,
 ) -> anyhow::Result<(Guest, Duration)> {
     let instance = Rc::new(Instance::claim(workspace, name)?);
     let mut guest = Guest::start(plan, instance, Bond::Own)?;
@@ -86,14 +86,20 @@ pub(super) fn measure(
     workload: &Workload,
     cpus: u32,
     ms: u32,
-) -> anyhow::Result<Vec<Sample>> {
+) -> anyhow::Result<Vec<WorkloadSample>> {
     // Once for a quarter of the time, so that what it uses has been used; Linux's module does the same.
     vbench(client, workload.name, workload.pages, cpus, (ms / 4).max(1))?;
     let text = vbench(client, workload.name, workload.pages, cpus, ms)?;
     let lines = text.lines().filter(|line| line.starts_with("Summary: "));
     let sample = |line: &str| {
         let us = word(line, "avg:")?;
-        Some(Sample::new(workload.name, workload.pages, cpus, word(line, "loops:")?, us * 1e3))
+        Some(WorkloadSample::new(
+            workload.name,
+            workload.pages,
+            cpus,
+            word(line, "loops:")?,
+            us * 1e3,
+        ))
     };
     let is_whole = |line: &&str| line.contains(" passed: 1 ") && line.contains(" scale: 100");
     let samples: Vec<_> = lines.filter(is_whole).filter_map(sample).collect();
@@ -127,7 +133,7 @@ pub(super) fn word(line: &str, word: &str) -> Option<f64> {
 }
 
 /// The name of what a machine boots with.
-pub(super) fn firmware_name(plan: &Plan) -> String {
+pub(super) fn firmware_name(plan: &GuestPlan) -> String {
     let name = plan.firmware.as_deref().and_then(Path::file_name);
     name.map_or_else(|| "QEMU's own firmware".to_owned(), |name| name.display().to_string())
 }

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::figures::{Figures, Sample};
+use super::figures::{SampleSet, WorkloadSample};
 use super::image::{self, Setting};
 use super::peer;
-use super::rows::{self, Row};
+use super::rows::{self, ReportRow};
 use super::workloads::{BOTH, CLEAR, SCALING, ZEROED};
 use crate::accel::Accel;
 use crate::cli::BenchLinuxOptions;
-use crate::guest::Plan;
+use crate::guest::GuestPlan;
 use crate::linux::Linux;
 use crate::load_average;
 use crate::process;
@@ -29,8 +29,8 @@ const WITHOUT_STRINGS: &str = "max,-erms";
 /// Both systems.
 #[derive(Default)]
 struct Both {
-    ours: Figures,
-    peer: Figures,
+    ours: SampleSet,
+    peer: SampleSet,
 }
 
 /// Runs the verb.
@@ -50,8 +50,8 @@ pub(super) fn linux(
     process::announce("Measure", "one CPU and two by turns");
     let scaling = by_turns(workspace, &timed, options.ms)?;
     process::announce("Measure", "Linux on a processor without quick string instructions");
-    let plain = Plan { cpu: WITHOUT_STRINGS, ..timed };
-    let mut slow = Figures::default();
+    let plain = GuestPlan { cpu: WITHOUT_STRINGS, ..timed };
+    let mut slow = SampleSet::default();
     slow.add(peer::measure(workspace, &linux, &plain, "1", options.ms)?);
     process::announce("Measure", "instructions, on one CPU");
     let counted = plan(workspace, 1, Accel::Counted)?;
@@ -71,13 +71,18 @@ pub(super) fn linux(
     Ok(ExitCode::SUCCESS)
 }
 
-fn plan(workspace: &Workspace, cpus: u32, accel: Accel) -> anyhow::Result<Plan> {
+fn plan(workspace: &Workspace, cpus: u32, accel: Accel) -> anyhow::Result<GuestPlan> {
     let runtime = Runtime::Bare;
     image::plan(workspace, &Setting { runtime, memory: MEMORY, cpus, accel, append: "" })
 }
 
 /// Boots the image and has it do everything.
-fn ours(workspace: &Workspace, plan: &Plan, cpus: &[u32], ms: u32) -> anyhow::Result<Vec<Sample>> {
+fn ours(
+    workspace: &Workspace,
+    plan: &GuestPlan,
+    cpus: &[u32],
+    ms: u32,
+) -> anyhow::Result<Vec<WorkloadSample>> {
     let (guest, _) = image::boot(workspace, plan.clone())?;
     let mut client = Client::connect(guest.plan().host)?;
     let mut samples = Vec::new();
@@ -90,10 +95,10 @@ fn ours(workspace: &Workspace, plan: &Plan, cpus: &[u32], ms: u32) -> anyhow::Re
 }
 
 /// Has the image do one workload on one CPU and on two, again and again.
-fn by_turns(workspace: &Workspace, plan: &Plan, ms: u32) -> anyhow::Result<Figures> {
+fn by_turns(workspace: &Workspace, plan: &GuestPlan, ms: u32) -> anyhow::Result<SampleSet> {
     let (guest, _) = image::boot(workspace, plan.clone())?;
     let mut client = Client::connect(guest.plan().host)?;
-    let mut figures = Figures::default();
+    let mut figures = SampleSet::default();
     for _ in 0..TURNS {
         let mut both = image::measure(&mut client, &SCALING, 1, ms)?;
         both.extend(image::measure(&mut client, &SCALING, 2, ms)?);
@@ -102,29 +107,44 @@ fn by_turns(workspace: &Workspace, plan: &Plan, ms: u32) -> anyhow::Result<Figur
     Ok(figures)
 }
 
-fn rows(times: &Both, turns: &Figures, slow: &Figures, counts: &Both) -> Option<Vec<Row>> {
+fn rows(
+    times: &Both,
+    turns: &SampleSet,
+    slow: &SampleSet,
+    counts: &Both,
+) -> Option<Vec<ReportRow>> {
     let mut rows = Vec::new();
     for workload in &BOTH {
         let (ours, peer) = (times.ours.ns(workload)?, times.peer.ns(workload)?);
-        rows.push(Row::cost(workload.title.to_owned(), "ns", ours, Some(peer)));
+        rows.push(ReportRow::cost(workload.title.to_owned(), "ns", ours, Some(peer)));
     }
     let (zeroed, slow) = (times.ours.ns(&ZEROED)?, slow.ns(&ZEROED)?);
     let name = format!("{}, Linux without erms", ZEROED.title);
-    rows.push(Row::cost(name, "ns", zeroed, Some(slow)));
+    rows.push(ReportRow::cost(name, "ns", zeroed, Some(slow)));
     let part = times.ours.ns(&CLEAR)? / zeroed;
-    rows.push(Row::yield_of(format!("{}: part of {}", CLEAR.title, ZEROED.title), "", part, None));
+    rows.push(ReportRow::yield_of(
+        format!("{}: part of {}", CLEAR.title, ZEROED.title),
+        "",
+        part,
+        None,
+    ));
     for workload in &BOTH {
         let (ours, peer) = (times.ours.rate(workload, 2)?, times.peer.rate(workload, 2)?);
-        rows.push(Row::yield_of(format!("{}, 2 CPUs", workload.title), "/s", ours, Some(peer)));
+        rows.push(ReportRow::yield_of(
+            format!("{}, 2 CPUs", workload.title),
+            "/s",
+            ours,
+            Some(peer),
+        ));
     }
-    let scaling = |system: &Figures| Some(system.rate(&SCALING, 2)? / system.rate(&SCALING, 1)?);
+    let scaling = |system: &SampleSet| Some(system.rate(&SCALING, 2)? / system.rate(&SCALING, 1)?);
     let (ours, peer) = (scaling(turns)?, scaling(&times.peer)?);
     let name = format!("{}, 2 CPUs over 1", SCALING.title);
-    rows.push(Row::yield_of(name, "times", ours, Some(peer)));
+    rows.push(ReportRow::yield_of(name, "times", ours, Some(peer)));
     for workload in &BOTH {
         // The clock of this guest goes on by a nanosecond with every instruction.
         let (ours, peer) = (counts.ours.ns(workload)?, counts.peer.ns(workload)?);
-        rows.push(Row::cost(workload.title.to_owned(), "instructions", ours, Some(peer)));
+        rows.push(ReportRow::cost(workload.title.to_owned(), "instructions", ours, Some(peer)));
     }
     Some(rows)
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::figures::Sample;
+use super::figures::WorkloadSample;
 use super::image::word;
-use crate::guest::{Guest, Plan};
+use crate::guest::{Guest, GuestPlan};
 use crate::instance::Instance;
 use crate::linux::Linux;
 use crate::sys::Bond;
@@ -20,12 +20,12 @@ const LIMIT: Duration = Duration::from_secs(600);
 pub(super) fn measure(
     workspace: &Workspace,
     linux: &Linux,
-    image: &Plan,
+    image: &GuestPlan,
     cpus: &str,
     ms: u32,
-) -> anyhow::Result<Vec<Sample>> {
+) -> anyhow::Result<Vec<WorkloadSample>> {
     let (files, line) = linux.bench(&format!("ms={ms} cpus={cpus}"))?;
-    let plan = Plan {
+    let plan = GuestPlan {
         image: linux.kernel(),
         initrd: Some(files),
         append: line,
@@ -50,11 +50,11 @@ pub(super) fn measure(
     clippy::cast_sign_loss,
     reason = "small numbers of our own module"
 )]
-fn sample(line: &str) -> Option<Sample> {
+fn sample(line: &str) -> Option<WorkloadSample> {
     let (_, line) = line.split_once("vmbench: ")?;
     let name = line.split(' ').next()?;
     let [pages, cpus, loops, ns] = ["pages:", "cpus:", "loops:", "ns:"].map(|key| word(line, key));
-    Some(Sample::new(name, pages? as u64, cpus? as u32, loops?, ns?))
+    Some(WorkloadSample::new(name, pages? as u64, cpus? as u32, loops?, ns?))
 }
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn lines_of_the_module_are_read() {
         let line = "[ 2.9] vmbench: pair_test pages: 16 cpus: 2 cpu: 1 loops: 20 ns: 300";
-        assert_eq!(sample(line), Some(Sample::new("pair_test", 16, 2, 20.0, 300.0)));
+        assert_eq!(sample(line), Some(WorkloadSample::new("pair_test", 16, 2, 20.0, 300.0)));
         assert_eq!(sample("[ 2.9] vmbench: done"), None);
         assert_eq!(sample("[ 2.9] vmbench: loading out-of-tree module"), None);
     }

@@ -9,7 +9,7 @@ use crate::numbers::show;
 
 /// One figure, and the peer's where there is one.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
+pub(super) struct ReportRow {
     /// What was measured.
     pub(super) name: String,
     /// In what.
@@ -22,7 +22,7 @@ pub(super) struct Row {
     pub(super) ratio: Option<f64>,
 }
 
-impl Row {
+impl ReportRow {
     /// A row whose smaller figure is the better one.
     pub(super) fn cost(
         name: String,
@@ -62,7 +62,7 @@ impl Row {
 }
 
 /// Prints the rows.
-pub(super) fn print(rows: &[Row], peer: &str) {
+pub(super) fn print(rows: &[ReportRow], peer: &str) {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["", "unit", "image", peer, "times better"]);
@@ -78,8 +78,8 @@ pub(super) fn print(rows: &[Row], peer: &str) {
 }
 
 /// Writes the rows to a file.
-pub(super) fn write(rows: &[Row], path: &Path) -> anyhow::Result<()> {
-    let lines = rows.iter().map(Row::to_json).collect::<Vec<_>>().join(",\n");
+pub(super) fn write(rows: &[ReportRow], path: &Path) -> anyhow::Result<()> {
+    let lines = rows.iter().map(ReportRow::to_json).collect::<Vec<_>>().join(",\n");
     std::fs::write(path, format!("[\n{lines}\n]\n")).with_context(|| path.display().to_string())
 }
 
@@ -94,16 +94,16 @@ mod tests {
 
     #[test]
     fn the_better_one_has_the_larger_ratio() {
-        let cost = Row::cost("a".to_owned(), "ns", 10.0, Some(200.0));
+        let cost = ReportRow::cost("a".to_owned(), "ns", 10.0, Some(200.0));
         assert_eq!(cost.ratio, Some(20.0));
-        assert_eq!(Row::yield_of("b".to_owned(), "/s", 10.0, Some(5.0)).ratio, Some(2.0));
+        assert_eq!(ReportRow::yield_of("b".to_owned(), "/s", 10.0, Some(5.0)).ratio, Some(2.0));
         assert_eq!(
             cost.to_json(),
             "{\"name\":\"a\",\"unit\":\"ns\",\"ours\":10.000,\"peer\":200.000,\"ratio\":20.000}"
         );
-        let alone = Row::cost("c".to_owned(), "ns", 1.5, None);
+        let alone = ReportRow::cost("c".to_owned(), "ns", 1.5, None);
         assert!(alone.to_json().ends_with("\"peer\":null,\"ratio\":null}"));
-        let unserved = Row::yield_of("d".to_owned(), "/s", None, Some(2.0));
+        let unserved = ReportRow::yield_of("d".to_owned(), "/s", None, Some(2.0));
         assert!(unserved.to_json().ends_with("\"ours\":null,\"peer\":2.000,\"ratio\":null}"));
     }
 }

@@ -20,14 +20,14 @@ use super::rows;
 use crate::accel::Accel;
 use crate::cli::BenchTcpOptions;
 use crate::exit::{self, Cause};
-use crate::guest::Plan;
+use crate::guest::GuestPlan;
 use crate::linux::{self, Linux};
 use crate::load_average;
+use crate::load_network::{self, GuestLink};
 use crate::process;
 use crate::provision::{self, Removals};
 use crate::qemu;
 use crate::runtime::Runtime;
-use crate::wires::{self, Wire};
 use crate::workspace::Workspace;
 
 use cell::Cell;
@@ -47,21 +47,21 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
         return Err(exit::failure(Cause::Usage, message));
     }
     ensure_benchmark()?;
-    let choice = wires::choose(options.net)?;
+    let choice = load_network::choose(options.net)?;
     let linux = Linux::ensure(workspace)?;
     let server = linux::redis_server()?;
-    let [first, second, peer] = choice.way.wires();
+    let [first, second, peer] = choice.network.links();
     let mut planned = Vec::new();
-    for (runtime, wire) in Runtime::each_once(&options.runtime).into_iter().zip([first, second]) {
-        planned.push((runtime, wire, image_plan(workspace, options, runtime, wire)?));
+    for (runtime, link) in Runtime::each_once(&options.runtime).into_iter().zip([first, second]) {
+        planned.push((runtime, link, image_plan(workspace, options, runtime, link)?));
     }
     let (_, _, image) = planned.first().context("no runtime")?;
     let guest = guest_plan(&linux, image, peer)?;
     // From here on nothing can be fetched.
-    choice.way.lay()?;
+    choice.network.set_up()?;
     let mut images = Vec::new();
-    for (runtime, wire, plan) in planned {
-        images.push((runtime, wire.attach(plan)?));
+    for (runtime, link, plan) in planned {
+        images.push((runtime, link.attach(plan)?));
     }
     let subjects = Subjects::start(workspace, images, peer.attach(guest)?, &server)?;
     let load = load_average::read();
@@ -69,7 +69,7 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
 
     let (kernel, cpus, memory) = (linux.version(), options.smp, &options.memory);
     println!("QEMU under TCG, each guest with -smp {cpus} and {memory}, Linux {kernel}");
-    println!("network: {}, {}; native Redis on loopback", choice.way, choice.why);
+    println!("network: {}, {}; native Redis on loopback", choice.network, choice.why);
     println!(
         "medians of {}, load {load} before and {} after",
         options.rounds,
@@ -100,17 +100,17 @@ fn image_plan(
     workspace: &Workspace,
     options: &BenchTcpOptions,
     runtime: Runtime,
-    wire: Wire,
-) -> anyhow::Result<Plan> {
-    let append = format!("{CLIENTS} {}", wire.append());
+    link: GuestLink,
+) -> anyhow::Result<GuestPlan> {
+    let append = format!("{CLIENTS} {}", link.append());
     let (memory, cpus, append) = (options.memory, options.smp, append.trim_end());
     image::plan(workspace, &Setting { runtime, memory, cpus, accel: Accel::Tcg, append })
 }
 
 /// Linux on the machine of an image.
-fn guest_plan(linux: &Linux, image: &Plan, wire: Wire) -> anyhow::Result<Plan> {
-    let (files, line) = linux.redis(wire.address())?;
-    Ok(Plan {
+fn guest_plan(linux: &Linux, image: &GuestPlan, link: GuestLink) -> anyhow::Result<GuestPlan> {
+    let (files, line) = linux.redis(link.address())?;
+    Ok(GuestPlan {
         image: linux.kernel(),
         initrd: Some(files),
         cpu: qemu::CPU,

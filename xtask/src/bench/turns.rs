@@ -27,7 +27,7 @@ const CHURN: [&[&str]; 4] = [
 
 /// Turns of the image's loop.
 #[derive(Clone, Copy, Debug, Default)]
-struct Turns {
+struct TurnCounts {
     all: u64,
     long: u64,
 }
@@ -112,10 +112,10 @@ fn ping(address: SocketAddr, time: Duration) -> anyhow::Result<Vec<Duration>> {
     Ok(all)
 }
 
-fn read(client: &mut Client) -> anyhow::Result<Turns> {
+fn read(client: &mut Client) -> anyhow::Result<TurnCounts> {
     let reply = client.call(&["VSTATS", "service"])?;
     let number = |name| reply.entry(name).with_context(|| format!("VSTATS has no {name}"));
-    Ok(Turns { all: number("turns")?, long: number("turns_long")? })
+    Ok(TurnCounts { all: number("turns")?, long: number("turns_long")? })
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::values;
+use crate::load_network::LoadNetRequest;
 use crate::qemu::Memory;
 use crate::runtime::Runtime;
-use crate::wires::LoadNetRequest;
 
 /// Options of `bench`.
 #[derive(Args, Debug)]

@@ -7,12 +7,12 @@ use std::process::Command;
 
 use crate::accel::Accel;
 use crate::network::{Forward, Forwards, Network};
-use crate::qemu::{Line, Memory, Netdev};
+use crate::qemu::{Memory, Netdev, QemuCommand};
 use crate::{passt, process};
 
 /// The decisions.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct GuestPlan {
     /// QEMU.
     pub(crate) qemu: PathBuf,
     /// The firmware; `None` is the machine's own.
@@ -47,7 +47,7 @@ pub(crate) struct Plan {
     pub(crate) http: Option<Forward>,
 }
 
-impl Plan {
+impl GuestPlan {
     /// Writes the commands of passt and QEMU; `ends` are QEMU's and passt's end of the pair.
     pub(super) fn commands(
         &self,
@@ -60,7 +60,7 @@ impl Plan {
             (Some(Network::Tap(name)), _) => Netdev::Tap(name),
             (Some(Network::User | Network::Passt), _) => Netdev::User(self.forwards()),
         };
-        let line = Line {
+        let line = QemuCommand {
             qemu: &self.qemu,
             machine: &self.machine,
             cpu: self.cpu,
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_script_has_a_line_per_process() {
-        let plan = Plan {
+        let plan = GuestPlan {
             qemu: "qemu".into(),
             firmware: None,
             image: "app.elf".into(),
@@ -137,9 +137,9 @@ mod tests {
         let lines = plan.preview(serial);
         assert_eq!(lines.lines().count(), 3, "{lines}");
         assert!(lines.contains("addr.str=3") && lines.contains("-F 4"), "{lines}");
-        let user = Plan { network: Some(Network::User), ..plan.clone() };
+        let user = GuestPlan { network: Some(Network::User), ..plan.clone() };
         assert!(user.preview(serial).contains("hostfwd=tcp:127.0.0.1:7001-:7379"));
-        let bare = Plan { network: None, ..plan };
+        let bare = GuestPlan { network: None, ..plan };
         assert_eq!(bare.preview(serial).lines().count(), 1);
     }
 }

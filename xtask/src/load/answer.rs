@@ -1,6 +1,6 @@
 //! What a reply says.
 
-use super::live::Place;
+use super::live_ranges::AddressRange;
 use crate::resp::Reply;
 use crate::workload::PAGE;
 
@@ -26,14 +26,14 @@ pub(super) fn is_refusal(reply: &Reply) -> bool {
 }
 
 /// Reads the reply of `VMALLOC`; `None` where it is none for a region of this size.
-pub(super) fn allocated(reply: &Reply, size: u64) -> Option<Place> {
+pub(super) fn allocated(reply: &Reply, size: u64) -> Option<AddressRange> {
     let Reply::Array(Some(items)) = reply else { return None };
     let [id, start, mapped] = items.as_slice() else { return None };
     place(id, start, mapped, size)
 }
 
 /// Reads the reply of `VREALLOC`; `None` where it is none for this region and size.
-pub(super) fn resized(reply: &Reply, old: &Place, size: u64) -> Option<Place> {
+pub(super) fn resized(reply: &Reply, old: &AddressRange, size: u64) -> Option<AddressRange> {
     let Reply::Array(Some(items)) = reply else { return None };
     let [id, start, mapped, how] = items.as_slice() else { return None };
     let place = place(id, start, mapped, size)?;
@@ -46,12 +46,12 @@ pub(super) fn resized(reply: &Reply, old: &Place, size: u64) -> Option<Place> {
 }
 
 /// Pages are whole, and no more of them are mapped than the size needs.
-fn place(id: &Reply, start: &Reply, mapped: &Reply, size: u64) -> Option<Place> {
+fn place(id: &Reply, start: &Reply, mapped: &Reply, size: u64) -> Option<AddressRange> {
     let (Reply::Integer(id), Reply::Integer(mapped)) = (id, mapped) else { return None };
     let start = u64::from_str_radix(text(start)?.strip_prefix("0x")?, 16).ok()?;
     let (id, mapped) = (u64::try_from(*id).ok()?, u64::try_from(*mapped).ok()?);
     let fits = id > 0 && start.is_multiple_of(PAGE) && mapped == size.next_multiple_of(PAGE);
-    fits.then_some(Place { id, start, mapped })
+    fits.then_some(AddressRange { id, start, mapped })
 }
 
 fn text(reply: &Reply) -> Option<&str> {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn allocations_must_fit() {
-        let place = Place { id: 7, start: 0xf000, mapped: 8192 };
+        let place = AddressRange { id: 7, start: 0xf000, mapped: 8192 };
         assert_eq!(allocated(&reply(7, "0xf000", 8192, None), 4097), Some(place));
         for wrong in [
             reply(0, "0xf000", 8192, None),
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn resizes_say_truly_what_became_of_the_region() {
-        let old = Place { id: 7, start: 0xf000, mapped: 8192 };
+        let old = AddressRange { id: 7, start: 0xf000, mapped: 8192 };
         let how = |start, how| resized(&reply(7, start, 4096, Some(how)), &old, 1).is_some();
         assert!(how("0xf000", "same") && how("0xf000", "shrunk") && how("0xf000", "grown"));
         assert!(how("0x2000", "moved") && how("0x2000", "copied"));

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::pattern::Pattern;
-use super::region::{Region, Step, Then};
-use super::request::{Attempt, Request};
+use super::region::{AfterCheck, Region, RegionStep};
+use super::request::{Attempt, LoadRequest};
 use super::shared::{Shared, Stage};
 use crate::workload::{Held, Operation, Random};
 
@@ -19,7 +19,7 @@ const NAMES: u64 = 8;
 /// A client. At most one request is under way for each of its regions, so that each reply can be judged
 /// by itself; what it keeps outstanding concerns different ones.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct LoadClient {
     number: usize,
     random: Random,
     serial: u64,
@@ -38,11 +38,11 @@ pub(super) struct Client {
 
 #[derive(Debug)]
 struct Sent {
-    request: Request,
+    request: LoadRequest,
     at: Instant,
 }
 
-impl Client {
+impl LoadClient {
     /// A client without regions.
     pub(super) fn new(number: usize, seed: u64) -> Self {
         Self {
@@ -79,13 +79,13 @@ impl Client {
 
     /// The oldest request, if nothing has been heard since it was sent for too long: with many
     /// outstanding each may wait for the others.
-    pub(super) fn stalled(&self, limit: Duration) -> Option<&Request> {
+    pub(super) fn stalled(&self, limit: Duration) -> Option<&LoadRequest> {
         let is_silent = |sent: &&Sent| sent.at.max(self.heard).elapsed() > limit;
         self.sent.front().filter(is_silent).map(|sent| &sent.request)
     }
 
     /// The oldest request.
-    pub(super) fn oldest(&self) -> Option<&Request> {
+    pub(super) fn oldest(&self) -> Option<&LoadRequest> {
         self.sent.front().map(|sent| &sent.request)
     }
 
@@ -96,7 +96,7 @@ impl Client {
             shared.exposed.forget(region.place.id);
         }
         for sent in &self.sent {
-            if let Request::Intrude { id, .. } = sent.request {
+            if let LoadRequest::Intrude { id, .. } = sent.request {
                 shared.exposed.end(id);
             }
         }
@@ -104,19 +104,19 @@ impl Client {
         self.sent.clear();
     }
 
-    fn reference(&self, request: &Request) -> String {
+    fn reference(&self, request: &LoadRequest) -> String {
         let key = match request {
-            Request::Read { key, .. }
-            | Request::Write { key, .. }
-            | Request::Resize { key, .. }
-            | Request::Free { key } => key,
-            Request::Allocate { .. } | Request::Intrude { .. } => return String::new(),
+            LoadRequest::Read { key, .. }
+            | LoadRequest::Write { key, .. }
+            | LoadRequest::Resize { key, .. }
+            | LoadRequest::Free { key } => key,
+            LoadRequest::Allocate { .. } | LoadRequest::Intrude { .. } => return String::new(),
         };
         self.regions.get(key).map(Region::reference).unwrap_or_default()
     }
 
     /// The next request, `None` where there is none now.
-    fn next(&mut self, shared: &mut Shared) -> Option<Request> {
+    fn next(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         for _ in 0..self.due.len() {
             let key = self.due.pop_front()?;
             if let Some(request) = self.go_on(key, shared) {
@@ -130,21 +130,21 @@ impl Client {
     }
 
     /// What must be done with a region.
-    fn go_on(&mut self, key: u64, shared: &mut Shared) -> Option<Request> {
+    fn go_on(&mut self, key: u64, shared: &mut Shared) -> Option<LoadRequest> {
         let region = self.regions.get_mut(&key)?;
         if shared.stage == Stage::Hurry {
-            region.step = Step::Free;
+            region.step = RegionStep::Free;
         }
         match region.step {
-            Step::Check(offset, _) => Some(region.read(offset)),
-            Step::Fill(offset) => Some(region.write(offset)),
-            Step::Free if shared.exposed.withdraw(region.place.id) => {
+            RegionStep::Check(offset, _) => Some(region.read(offset)),
+            RegionStep::Fill(offset) => Some(region.write(offset)),
+            RegionStep::Free if shared.exposed.withdraw(region.place.id) => {
                 shared.live.remove(&region.place);
-                Some(Request::Free { key })
+                Some(LoadRequest::Free { key })
             }
             // Somebody tries it just now: it stays for a while.
-            Step::Free | Step::Rest => {
-                region.step = Step::Rest;
+            RegionStep::Free | RegionStep::Rest => {
+                region.step = RegionStep::Rest;
                 self.resting.push(key);
                 None
             }
@@ -152,7 +152,7 @@ impl Client {
     }
 
     /// What the profile says.
-    fn choose(&mut self, shared: &mut Shared) -> Option<Request> {
+    fn choose(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         if shared.plan.verify
             && self.random.is_one_in(INTRUSIONS)
             && let Some(id) = shared.exposed.begin(self.number, &mut self.random)
@@ -176,36 +176,37 @@ impl Client {
         Some(request.unwrap_or_else(|| self.allocate(shared)))
     }
 
-    fn allocate(&mut self, shared: &Shared) -> Request {
+    fn allocate(&mut self, shared: &Shared) -> LoadRequest {
         self.serial += 1;
         let has_name = shared.plan.profile.gives_names() && self.random.is_one_in(NAMES);
         let name = || format!("{}:{}:{}", shared.plan.prefix, self.number, self.serial);
         let name = has_name.then(name);
-        Request::Allocate { size: shared.plan.sizes.draw(&mut self.random), name }
+        LoadRequest::Allocate { size: shared.plan.sizes.draw(&mut self.random), name }
     }
 
     /// Frees a region; with `verify` it is read whole before.
-    fn give_up_one(&mut self, shared: &mut Shared) -> Option<Request> {
+    fn give_up_one(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         let key = self.pick()?;
         let is_checked = shared.plan.verify && shared.stage != Stage::Hurry;
-        let step = if is_checked { Step::Check(0, Then::Free) } else { Step::Free };
+        let step =
+            if is_checked { RegionStep::Check(0, AfterCheck::Free) } else { RegionStep::Free };
         self.regions.get_mut(&key)?.step = step;
         self.go_on(key, shared)
     }
 
-    fn read_some(&mut self) -> Option<Request> {
+    fn read_some(&mut self) -> Option<LoadRequest> {
         let key = self.pick()?;
         let region = self.regions.get(&key)?;
         Some(region.read(self.random.below(region.size)))
     }
 
-    fn rewrite(&mut self, shared: &mut Shared) -> Option<Request> {
+    fn rewrite(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         let (key, pattern) = (self.pick()?, self.new_pattern(shared));
         self.regions.get_mut(&key)?.rewrite(pattern);
         self.go_on(key, shared)
     }
 
-    fn resize(&mut self, shared: &mut Shared) -> Option<Request> {
+    fn resize(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         let key = self.pick()?;
         let region = self.regions.get(&key)?;
         if !shared.exposed.withdraw(region.place.id) {
@@ -214,17 +215,17 @@ impl Client {
         }
         // It may lie elsewhere before the reply says so, and somebody else may get its old place.
         shared.live.remove(&region.place);
-        Some(Request::Resize { key, size: shared.plan.sizes.draw(&mut self.random) })
+        Some(LoadRequest::Resize { key, size: shared.plan.sizes.draw(&mut self.random) })
     }
 
-    fn intrude(&mut self, id: u64, shared: &Shared) -> Request {
+    fn intrude(&mut self, id: u64, shared: &Shared) -> LoadRequest {
         let attempt = match self.random.below(if shared.plan.can_resize { 4 } else { 3 }) {
             0 => Attempt::Read,
             1 => Attempt::Write,
             2 => Attempt::Free,
             _ => Attempt::Resize,
         };
-        Request::Intrude { id, attempt }
+        LoadRequest::Intrude { id, attempt }
     }
 
     /// Takes one of the resting regions.

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use mio::{Events, Interest, Poll, Token};
 
-use super::client::Client;
+use super::client::LoadClient;
 use super::connection::Connection;
-use super::plan::Plan;
+use super::plan::LoadPlan;
 use super::shared::{Shared, Stage};
-use super::tally::Tally;
+use super::stats::LoadStats;
 use super::violation::Violation;
 
 /// The longest between two looks at the clock.
@@ -23,15 +23,15 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a run came to.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct LoadOutcome {
     /// How long clients worked.
     pub(super) worked: Duration,
     /// What was counted.
-    pub(super) tally: Tally,
+    pub(super) tally: LoadStats,
 }
 
 /// A client and its connection; `None` once it is over.
-type Seat = Option<(Client, Connection)>;
+type ClientSlot = Option<(LoadClient, Connection)>;
 
 /// Runs a plan. `watch` sees the time and the tally about every [`TICK`], and says whether to end early.
 ///
@@ -39,9 +39,9 @@ type Seat = Option<(Client, Connection)>;
 /// A client does not even get its first PONG.
 pub(super) fn drive(
     address: SocketAddr,
-    plan: &Plan,
-    mut watch: impl FnMut(Duration, &Tally) -> bool,
-) -> anyhow::Result<Outcome> {
+    plan: &LoadPlan,
+    mut watch: impl FnMut(Duration, &LoadStats) -> bool,
+) -> anyhow::Result<LoadOutcome> {
     let mut poll = Poll::new().context("an event queue")?;
     let mut seats = connect(address, plan, &poll)?;
     let mut shared = Shared::new(plan.clone());
@@ -78,17 +78,17 @@ pub(super) fn drive(
         }
         look_after(&mut seats, &mut shared, after > LEAVE_LIMIT);
     }
-    Ok(Outcome { worked: worked.unwrap_or_else(|| start.elapsed()), tally: shared.tally })
+    Ok(LoadOutcome { worked: worked.unwrap_or_else(|| start.elapsed()), tally: shared.tally })
 }
 
-fn connect(address: SocketAddr, plan: &Plan, poll: &Poll) -> anyhow::Result<Vec<Seat>> {
+fn connect(address: SocketAddr, plan: &LoadPlan, poll: &Poll) -> anyhow::Result<Vec<ClientSlot>> {
     let both = Interest::READABLE | Interest::WRITABLE;
     (0..plan.clients)
         .map(|number| {
             let mut connection =
                 Connection::open(address).with_context(|| format!("client {number}"))?;
             poll.registry().register(connection.stream(), Token(number), both)?;
-            Ok(Some((Client::new(number, plan.seed), connection)))
+            Ok(Some((LoadClient::new(number, plan.seed), connection)))
         })
         .collect()
 }
@@ -98,7 +98,7 @@ fn is_over(shared: &Shared, elapsed: Duration) -> bool {
 }
 
 /// Looks who has waited for too long, and lets those go on who waited for others.
-fn look_after(seats: &mut [Seat], shared: &mut Shared, is_late: bool) {
+fn look_after(seats: &mut [ClientSlot], shared: &mut Shared, is_late: bool) {
     for seat in seats {
         let Some((client, connection)) = seat else { continue };
         let stalled = client.stalled(shared.plan.stall).map(ToString::to_string);
@@ -116,7 +116,7 @@ fn look_after(seats: &mut [Seat], shared: &mut Shared, is_late: bool) {
 
 /// Takes what has come, and sends what comes next.
 fn serve(
-    seat: &mut Seat,
+    seat: &mut ClientSlot,
     shared: &mut Shared,
     first: impl FnOnce(&mut Connection) -> io::Result<()>,
 ) {
@@ -138,7 +138,7 @@ fn serve(
 }
 
 fn take_all(
-    client: &mut Client,
+    client: &mut LoadClient,
     connection: &mut Connection,
     shared: &mut Shared,
 ) -> io::Result<()> {
@@ -149,7 +149,7 @@ fn take_all(
 }
 
 /// Ends a connection.
-fn leave(seat: &mut Seat, shared: &mut Shared) {
+fn leave(seat: &mut ClientSlot, shared: &mut Shared) {
     if let Some((mut client, _)) = seat.take() {
         client.leave(shared);
     }

@@ -6,7 +6,7 @@ use crate::workload::{Profile, Sizes};
 
 /// The decisions.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct LoadPlan {
     /// Connections.
     pub(super) clients: usize,
     /// Requests that each keeps outstanding.

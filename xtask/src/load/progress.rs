@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report;
-use super::tally::Tally;
+use super::stats::LoadStats;
 use crate::numbers;
 
 /// Between two figures.
@@ -28,7 +28,7 @@ impl Progress {
     }
 
     /// Shows the time, the rate since the last time, and what is wrong so far.
-    pub(super) fn show(&mut self, elapsed: Duration, tally: &Tally) {
+    pub(super) fn show(&mut self, elapsed: Duration, tally: &LoadStats) {
         let (then, count) = self.shown;
         if elapsed < then + STEP {
             return;

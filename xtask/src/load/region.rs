@@ -1,8 +1,8 @@
 //! One region of a client: what it must hold, and what is to be done with it next.
 
-use super::live::Place;
+use super::live_ranges::AddressRange;
 use super::pattern::{Content, Pattern};
-use super::request::Request;
+use super::request::LoadRequest;
 
 /// The longest piece that one request reads or writes: longer than the image's buffers, so that large
 /// replies and data that comes in pieces are met too.
@@ -16,22 +16,22 @@ pub(super) struct Region {
     /// Its name, if it has one.
     pub(super) name: Option<String>,
     /// Where it lies.
-    pub(super) place: Place,
+    pub(super) place: AddressRange,
     /// Its bytes, as requested.
     pub(super) size: u64,
     /// What it must hold.
     pub(super) content: Content,
     /// What comes next.
-    pub(super) step: Step,
+    pub(super) step: RegionStep,
 }
 
 /// What comes next for a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum RegionStep {
     /// Nothing that must be.
     Rest,
     /// Its bytes are read and compared from here to the end; then comes something else.
-    Check(u64, Then),
+    Check(u64, AfterCheck),
     /// It is written from here to the end.
     Fill(u64),
     /// It goes.
@@ -40,7 +40,7 @@ pub(super) enum Step {
 
 /// What comes after a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
+pub(super) enum AfterCheck {
     /// It gets this pattern.
     Fill(Pattern),
     /// It goes.
@@ -54,14 +54,14 @@ impl Region {
     }
 
     /// A piece of it.
-    pub(super) fn read(&self, offset: u64) -> Request {
-        Request::Read { key: self.key, offset, length: self.piece(offset) }
+    pub(super) fn read(&self, offset: u64) -> LoadRequest {
+        LoadRequest::Read { key: self.key, offset, length: self.piece(offset) }
     }
 
     /// A piece of its pattern.
-    pub(super) fn write(&self, offset: u64) -> Request {
+    pub(super) fn write(&self, offset: u64) -> LoadRequest {
         let (key, length, pattern) = (self.key, self.piece(offset), self.content.pattern());
-        Request::Write { key, offset, length, pattern }
+        LoadRequest::Write { key, offset, length, pattern }
     }
 
     fn piece(&self, offset: u64) -> u64 {
@@ -71,28 +71,30 @@ impl Region {
     /// It is to get another pattern.
     pub(super) fn rewrite(&mut self, pattern: Pattern) {
         self.content.begin(pattern);
-        self.step = Step::Fill(0);
+        self.step = RegionStep::Fill(0);
     }
 
     /// The bytes up to here were compared.
     pub(super) fn checked(&mut self, end: u64) {
         match self.step {
-            Step::Check(_, then) if end < self.size => self.step = Step::Check(end, then),
-            Step::Check(_, Then::Fill(pattern)) => self.rewrite(pattern),
-            Step::Check(_, Then::Free) => self.step = Step::Free,
+            RegionStep::Check(_, then) if end < self.size => {
+                self.step = RegionStep::Check(end, then)
+            }
+            RegionStep::Check(_, AfterCheck::Fill(pattern)) => self.rewrite(pattern),
+            RegionStep::Check(_, AfterCheck::Free) => self.step = RegionStep::Free,
             // A piece that was read in between.
-            Step::Rest | Step::Fill(_) | Step::Free => {}
+            RegionStep::Rest | RegionStep::Fill(_) | RegionStep::Free => {}
         }
     }
 
     /// The bytes up to here were written.
     pub(super) fn filled(&mut self, end: u64) {
         self.content.fill(end);
-        self.step = if end < self.size { Step::Fill(end) } else { Step::Rest };
+        self.step = if end < self.size { RegionStep::Fill(end) } else { RegionStep::Rest };
     }
 
     /// It has another size and place.
-    pub(super) fn resized(&mut self, place: Place, size: u64) {
+    pub(super) fn resized(&mut self, place: AddressRange, size: u64) {
         self.content.resize(size);
         (self.place, self.size) = (place, size);
     }
@@ -105,31 +107,31 @@ mod tests {
     #[test]
     fn a_region_is_checked_and_written_to_its_last_byte() {
         let size = 2 * PIECE + 1;
-        let place = Place { id: 5, start: 4096, mapped: size.next_multiple_of(4096) };
+        let place = AddressRange { id: 5, start: 4096, mapped: size.next_multiple_of(4096) };
         let content = Content::fresh(Pattern::new(1, 1, 1));
-        let step = Step::Check(0, Then::Fill(Pattern::new(1, 1, 2)));
+        let step = RegionStep::Check(0, AfterCheck::Fill(Pattern::new(1, 1, 2)));
         let mut region = Region { key: 1, name: None, place, size, content, step };
         let (mut read, mut written) = (Vec::new(), Vec::new());
         loop {
             match region.step {
-                Step::Check(offset, _) => {
-                    let Request::Read { length, .. } = region.read(offset) else { panic!() };
+                RegionStep::Check(offset, _) => {
+                    let LoadRequest::Read { length, .. } = region.read(offset) else { panic!() };
                     read.push(length);
                     region.checked(offset + length);
                 }
-                Step::Fill(offset) => {
-                    let Request::Write { length, .. } = region.write(offset) else { panic!() };
+                RegionStep::Fill(offset) => {
+                    let LoadRequest::Write { length, .. } = region.write(offset) else { panic!() };
                     written.push(length);
                     region.filled(offset + length);
                 }
-                Step::Rest | Step::Free => break,
+                RegionStep::Rest | RegionStep::Free => break,
             }
         }
         assert_eq!((read, written), (vec![PIECE, PIECE, 1], vec![PIECE, PIECE, 1]));
-        assert_eq!((region.step, region.reference().as_str()), (Step::Rest, "5"));
+        assert_eq!((region.step, region.reference().as_str()), (RegionStep::Rest, "5"));
         assert_eq!(region.content.pattern(), Pattern::new(1, 1, 2));
-        region.step = Step::Check(0, Then::Free);
+        region.step = RegionStep::Check(0, AfterCheck::Free);
         region.checked(size);
-        assert_eq!(region.step, Step::Free);
+        assert_eq!(region.step, RegionStep::Free);
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::plan::Plan;
-use super::request::Kind;
-use super::tally::{Figures, Tally};
+use super::plan::LoadPlan;
+use super::request::RequestKind;
+use super::stats::{LoadStats, RequestStats};
 use crate::numbers;
 
 /// The quantiles that are shown, with their names in JSON.
@@ -18,11 +18,11 @@ const QUANTILES: [(&str, f64); 3] = [("p50_us", 0.5), ("p99_us", 0.99), ("p999_u
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     /// What was done.
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a LoadPlan,
     /// For how long.
     pub(super) worked: Duration,
     /// What was counted.
-    pub(super) tally: &'a Tally,
+    pub(super) tally: &'a LoadStats,
     /// What the image counted meanwhile.
     pub(super) growth: Vec<(&'static str, i64)>,
     /// The image's audit at the end, where it found nothing.
@@ -81,7 +81,7 @@ impl Report<'_> {
         table
     }
 
-    fn row(&self, name: &str, figures: &Figures) -> Vec<String> {
+    fn row(&self, name: &str, figures: &RequestStats) -> Vec<String> {
         let mut row = vec![name.to_owned(), count(figures.count), count(figures.errors)];
         row.push(numbers::show(self.rate(figures.count)));
         let at = |(_, quantile)| count(figures.latency.value_at_quantile(quantile));
@@ -119,7 +119,7 @@ impl Report<'_> {
         )
     }
 
-    fn row_json(&self, name: &str, figures: &Figures) -> String {
+    fn row_json(&self, name: &str, figures: &RequestStats) -> String {
         let latency = &figures.latency;
         let times = QUANTILES
             .map(|(name, quantile)| format!(",\"{name}\":{}", latency.value_at_quantile(quantile)));
@@ -139,7 +139,7 @@ impl Report<'_> {
 
     fn intrusions(&self) -> u64 {
         let mut all = self.tally.figures();
-        all.find(|(kind, _)| *kind == Kind::Intrude).map_or(0, |(_, figures)| figures.errors)
+        all.find(|(kind, _)| *kind == RequestKind::Intrude).map_or(0, |(_, figures)| figures.errors)
     }
 }
 
@@ -180,9 +180,9 @@ mod tests {
 
     #[test]
     fn programs_read_one_object() {
-        let mut tally = Tally::new();
-        tally.reply(Kind::Allocate, Duration::from_micros(7), None);
-        tally.reply(Kind::Allocate, Duration::from_micros(7), Some("NOMEM need 4 pages"));
+        let mut tally = LoadStats::new();
+        tally.reply(RequestKind::Allocate, Duration::from_micros(7), None);
+        tally.reply(RequestKind::Allocate, Duration::from_micros(7), Some("NOMEM need 4 pages"));
         let plan = tests::plan(crate::workload::Profile::AllocFree);
         let growth = vec![("purges", 2), ("frames_used", -1)];
         let worked = Duration::from_secs(2);
@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_kind_and_one_for_all() {
-        let mut tally = Tally::new();
-        tally.reply(Kind::Free, Duration::from_micros(1500), None);
+        let mut tally = LoadStats::new();
+        tally.reply(RequestKind::Free, Duration::from_micros(1500), None);
         let plan = tests::plan(crate::workload::Profile::AllocFree);
         let worked = Duration::from_secs(1);
         let report = Report { plan: &plan, worked, tally: &tally, growth: vec![], audit: None };

@@ -7,7 +7,7 @@ use crate::resp;
 
 /// What requests are counted and measured by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum RequestKind {
     /// `VMALLOC`.
     Allocate,
     /// `VREAD`.
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     Intrude,
 }
 
-impl Kind {
+impl RequestKind {
     /// All of them, as they are reported.
     pub(super) const ALL: [Self; 6] =
         [Self::Allocate, Self::Read, Self::Write, Self::Resize, Self::Free, Self::Intrude];
@@ -51,7 +51,7 @@ pub(super) enum Attempt {
 
 /// A request; regions of one's own are named by their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Request {
+pub(super) enum LoadRequest {
     /// A region of this size, with a name or without.
     Allocate { size: u64, name: Option<String> },
     /// A piece of a region.
@@ -69,16 +69,16 @@ pub(super) enum Request {
 /// What an intruder would leave.
 const FOREIGN: &str = "\u{1}";
 
-impl Request {
+impl LoadRequest {
     /// What it is counted as.
-    pub(super) fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> RequestKind {
         match self {
-            Self::Allocate { .. } => Kind::Allocate,
-            Self::Read { .. } => Kind::Read,
-            Self::Write { .. } => Kind::Write,
-            Self::Resize { .. } => Kind::Resize,
-            Self::Free { .. } => Kind::Free,
-            Self::Intrude { .. } => Kind::Intrude,
+            Self::Allocate { .. } => RequestKind::Allocate,
+            Self::Read { .. } => RequestKind::Read,
+            Self::Write { .. } => RequestKind::Write,
+            Self::Resize { .. } => RequestKind::Resize,
+            Self::Free { .. } => RequestKind::Free,
+            Self::Intrude { .. } => RequestKind::Intrude,
         }
     }
 
@@ -119,7 +119,7 @@ impl Attempt {
 }
 
 /// As a violation names it.
-impl fmt::Display for Request {
+impl fmt::Display for LoadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allocate { size, name: None } => write!(f, "VMALLOC {size}"),
@@ -137,7 +137,7 @@ impl fmt::Display for Request {
 mod tests {
     use super::*;
 
-    fn sent(request: &Request) -> String {
+    fn sent(request: &LoadRequest) -> String {
         let mut bytes = Vec::new();
         request.encode("@r", &mut bytes);
         String::from_utf8_lossy(&bytes).replace("\r\n", " ")
@@ -145,17 +145,20 @@ mod tests {
 
     #[test]
     fn requests_are_those_of_the_service() {
-        let named = Request::Allocate { size: 9, name: Some("n".to_owned()) };
+        let named = LoadRequest::Allocate { size: 9, name: Some("n".to_owned()) };
         assert_eq!(sent(&named), "*4 $7 VMALLOC $1 9 $4 NAME $1 n ");
         assert_eq!(
-            sent(&Request::Read { key: 1, offset: 2, length: 3 }),
+            sent(&LoadRequest::Read { key: 1, offset: 2, length: 3 }),
             "*4 $5 VREAD $2 @r $1 2 $1 3 "
         );
-        assert_eq!(sent(&Request::Resize { key: 1, size: 7 }), "*3 $8 VREALLOC $2 @r $1 7 ");
-        let attempt = Request::Intrude { id: 5, attempt: Attempt::Free };
-        assert_eq!((sent(&attempt).as_str(), attempt.kind()), ("*2 $5 VFREE $1 5 ", Kind::Intrude));
+        assert_eq!(sent(&LoadRequest::Resize { key: 1, size: 7 }), "*3 $8 VREALLOC $2 @r $1 7 ");
+        let attempt = LoadRequest::Intrude { id: 5, attempt: Attempt::Free };
+        assert_eq!(
+            (sent(&attempt).as_str(), attempt.kind()),
+            ("*2 $5 VFREE $1 5 ", RequestKind::Intrude)
+        );
         let pattern = Pattern::new(1, 1, 1);
-        let write = Request::Write { key: 1, offset: 4, length: 3, pattern };
+        let write = LoadRequest::Write { key: 1, offset: 4, length: 3, pattern };
         let mut bytes = Vec::new();
         write.encode("@r", &mut bytes);
         let mut data = Vec::new();

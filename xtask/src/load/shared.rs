@@ -1,9 +1,9 @@
 //! What all clients of a run know together.
 
 use super::exposed::Exposed;
-use super::live::{Live, Place};
-use super::plan::Plan;
-use super::tally::Tally;
+use super::live_ranges::{AddressRange, LiveRanges};
+use super::plan::LoadPlan;
+use super::stats::LoadStats;
 use super::violation::Violation;
 
 /// How far a run is.
@@ -21,26 +21,26 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Shared {
     /// What to do.
-    pub(super) plan: Plan,
+    pub(super) plan: LoadPlan,
     /// How far it is.
     pub(super) stage: Stage,
     /// Where regions lie.
-    pub(super) live: Live,
+    pub(super) live: LiveRanges,
     /// Which of them others may try.
     pub(super) exposed: Exposed,
     /// What is counted.
-    pub(super) tally: Tally,
+    pub(super) tally: LoadStats,
 }
 
 impl Shared {
     /// At the start.
-    pub(super) fn new(plan: Plan) -> Self {
-        let (live, exposed, tally) = (Live::default(), Exposed::default(), Tally::new());
+    pub(super) fn new(plan: LoadPlan) -> Self {
+        let (live, exposed, tally) = (LiveRanges::default(), Exposed::default(), LoadStats::new());
         Self { plan, stage: Stage::Work, live, exposed, tally }
     }
 
     /// A region lies here from now on.
-    pub(super) fn settle(&mut self, place: Place) {
+    pub(super) fn settle(&mut self, place: AddressRange) {
         if !self.plan.verify {
             return;
         }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::fake::{self, Flaw};
-use super::plan::Plan;
+use super::plan::LoadPlan;
 use super::violation::Violation;
-use super::{drive, tally::Tally};
+use super::{drive, stats::LoadStats};
 use crate::workload::Profile;
 
 /// A short run: replies end it, not time.
-pub(super) fn plan(profile: Profile) -> Plan {
-    Plan {
+pub(super) fn plan(profile: Profile) -> LoadPlan {
+    LoadPlan {
         clients: 4,
         pipeline: 3,
         duration: Duration::from_secs(300),
@@ -27,13 +27,13 @@ pub(super) fn plan(profile: Profile) -> Plan {
     }
 }
 
-fn run(plan: &Plan, flaw: Flaw) -> Tally {
+fn run(plan: &LoadPlan, flaw: Flaw) -> LoadStats {
     drive::drive(fake::serve(flaw), plan, |_, tally| tally.violation_count() > 20).unwrap().tally
 }
 
 fn first(profile: Profile, flaw: Flaw) -> Violation {
     // It ends as soon as there is enough to see.
-    let tally = run(&Plan { replies_max: 200_000, ..plan(profile) }, flaw);
+    let tally = run(&LoadPlan { replies_max: 200_000, ..plan(profile) }, flaw);
     tally.violations().first().unwrap_or_else(|| panic!("{flaw:?} was not seen")).clone()
 }
 
@@ -41,7 +41,7 @@ fn first(profile: Profile, flaw: Flaw) -> Violation {
 fn what_is_right_is_not_blamed() {
     for profile in Profile::value_variants() {
         for (pipeline, verify) in [(1, true), (8, true), (3, false)] {
-            let plan = Plan { pipeline, verify, ..plan(*profile) };
+            let plan = LoadPlan { pipeline, verify, ..plan(*profile) };
             let tally = run(&plan, Flaw::None);
             assert_eq!(tally.violations(), [], "{profile:?} {pipeline} {verify}");
             assert!(tally.replies() >= plan.replies_max);
@@ -99,7 +99,7 @@ fn refusals_and_lost_connections_are_found() {
 
 #[test]
 fn a_reply_that_never_comes_ends_the_run() {
-    let plan = Plan { stall: Duration::from_millis(300), pipeline: 1, ..plan(Profile::Churn) };
+    let plan = LoadPlan { stall: Duration::from_millis(300), pipeline: 1, ..plan(Profile::Churn) };
     let tally = run(&plan, Flaw::Silent);
     let stalls = |found: &Violation| matches!(found, Violation::Stall { .. });
     assert!(tally.violations().iter().any(stalls), "{:?}", tally.violations());

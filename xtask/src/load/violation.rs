@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::live::Place;
+use super::live_ranges::AddressRange;
 use super::pattern::Wrong;
 
 /// A broken promise of the image, with what shows it.
@@ -11,12 +11,12 @@ pub(super) enum Violation {
     /// A byte is not what was written, or not zero where nothing was.
     Content {
         /// The region.
-        place: Place,
+        place: AddressRange,
         /// The byte.
         wrong: Wrong,
     },
     /// Two live regions share addresses, or one lies on the other's guard page.
-    Overlap(Place, Place),
+    Overlap(AddressRange, AddressRange),
     /// What was asked of another client's region was not refused.
     Intrusion {
         /// What was asked.

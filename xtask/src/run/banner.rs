@@ -13,8 +13,8 @@ pub(super) fn print(
     options: &RunOptions,
     guest: &Guest,
     pong: Duration,
-    accel: &accel::Choice,
-    network: &network::Choice,
+    accel: &accel::AccelChoice,
+    network: &network::NetworkChoice,
 ) {
     let instance = guest.instance();
     let named = if options.name == "default" { "" } else { &format!(" --name {}", options.name) };

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::accel::Accel;
-use crate::guest::{Guest, Plan};
+use crate::guest::{Guest, GuestPlan};
 use crate::instance::Instance;
 use crate::network::{self, Network};
 use crate::qemu::firmware::FirmwareRequest;
@@ -69,7 +69,7 @@ impl Machine<'_> {
         name: &str,
     ) -> anyhow::Result<Run> {
         let qemu = qemu::ensure(None)?;
-        let plan = Plan {
+        let plan = GuestPlan {
             firmware: firmware::choose(self.firmware, &qemu, "q35")?,
             qemu,
             image: image.to_path_buf(),

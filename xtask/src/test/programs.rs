@@ -8,7 +8,7 @@ use runtime_config::ports;
 use super::bed::TestBed;
 use crate::accel::Accel;
 use crate::build::Image;
-use crate::guest::Plan;
+use crate::guest::GuestPlan;
 use crate::qemu::firmware::{self, FirmwareRequest};
 use crate::qemu::{self, Memory};
 use crate::runtime::Runtime;
@@ -37,8 +37,8 @@ impl<'a> Programs<'a> {
     }
 
     /// Returns the plan that all subjects share.
-    pub(crate) fn plan(&self, host: SocketAddr) -> anyhow::Result<Plan> {
-        Ok(Plan {
+    pub(crate) fn plan(&self, host: SocketAddr) -> anyhow::Result<GuestPlan> {
+        Ok(GuestPlan {
             firmware: firmware::choose(FirmwareRequest::Auto, &self.qemu, "q35")?,
             qemu: self.qemu.clone(),
             image: self.image.clone(),

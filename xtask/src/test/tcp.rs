@@ -34,11 +34,11 @@ use std::time::Instant;
 
 use super::bed::TestBed;
 use super::tally::Tally;
+use crate::load_network::LoadNetRequest;
+use crate::load_network::{self, GuestLink};
 use crate::network::NetRequest;
 use crate::process;
 use crate::provision::{self, Removals};
-use crate::wires::LoadNetRequest;
-use crate::wires::{self, Wire};
 
 use crate::test::programs::Programs;
 use case::{Drive, TcpCase, crowd, guest, guest_by_user, guest_on, guest_with, tool};
@@ -158,8 +158,8 @@ pub(super) fn load(bed: &TestBed<'_>) -> anyhow::Result<()> {
 fn run_case(programs: &Programs<'_>, case: &TcpCase) -> anyhow::Result<()> {
     match case.drive {
         Drive::Tool(run) => run(&Tool::new(programs.workspace, programs.runtime)),
-        Drive::Crowd(line, run) => apart(|wire| {
-            let mut subject = Subject::boot_on(wire, programs, line)?;
+        Drive::Crowd(line, run) => apart(|link| {
+            let mut subject = Subject::boot_on(link, programs, line)?;
             let outcome = run(&subject);
             subject.judge(outcome)
         }),
@@ -172,11 +172,11 @@ fn run_case(programs: &Programs<'_>, case: &TcpCase) -> anyhow::Result<()> {
 }
 
 /// Runs a test on a thread that leaves the host's network where it may: the others stay.
-fn apart(run: impl FnOnce(Wire) -> anyhow::Result<()> + Send) -> anyhow::Result<()> {
+fn apart(run: impl FnOnce(GuestLink) -> anyhow::Result<()> + Send) -> anyhow::Result<()> {
     let thread = || {
-        let way = wires::choose(LoadNetRequest::Auto)?.way;
-        way.lay()?;
-        run(way.wires()[0])
+        let network = load_network::choose(LoadNetRequest::Auto)?.network;
+        network.set_up()?;
+        run(network.links()[0])
     };
     std::thread::scope(|scope| scope.spawn(thread).join())
         .unwrap_or_else(|_| Err(anyhow::anyhow!("the test panicked")))

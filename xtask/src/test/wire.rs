@@ -4,39 +4,39 @@
 //! it rests on. Packets are judged by the RFCs; `--control` judges Linux in the same way.
 
 mod bed;
-mod behind;
 mod boot;
 mod case;
 mod cases;
 mod control;
 mod dial;
-mod far;
 mod findings;
 mod frames;
+mod impaired;
+mod namespace;
 mod packet;
 mod peer;
 mod pings;
+mod routed;
 mod segment;
 mod server;
 mod shim;
-mod space;
 mod topology;
 
 use std::time::Instant;
 
 use super::bed::TestBed;
 use super::tally::{Skip, Tally};
+use crate::load_network;
+use crate::load_network::LoadNetRequest;
 use crate::process;
 use crate::provision::{self, Removals};
 use crate::test::programs::Programs;
-use crate::wires;
-use crate::wires::LoadNetRequest;
 
 use bed::Bed;
 use case::WireCase;
 use cases::ALL;
 use findings::Findings;
-use space::Space;
+use namespace::Namespace;
 
 /// Programs that cases run, each with its package and its use.
 const PROGRAMS: [(&str, &str, &str); 2] = [
@@ -71,9 +71,9 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
 
 /// Runs a case on a thread in a network of its own.
 fn apart(bed: &TestBed<'_>, programs: &Programs<'_>, case: &WireCase) -> anyhow::Result<()> {
-    wires::choose(LoadNetRequest::Tap).map_err(|_| Skip("this user may make no network"))?;
+    load_network::choose(LoadNetRequest::Tap).map_err(|_| Skip("this user may make no network"))?;
     let thread = || -> anyhow::Result<()> {
-        let near = Space::new()?;
+        let near = Namespace::new()?;
         near.enter()?;
         let (is_long, is_control) = (bed.wire.long, bed.wire.control);
         let bed = Bed { programs, near, is_long, is_control };

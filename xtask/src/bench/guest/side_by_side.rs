@@ -1,9 +1,9 @@
 //! The workloads of several runs, each a row of one table.
 
-use super::line::Line;
+use super::result::WorkloadResult;
 
 /// Makes a row of each workload: its name, a cell for each run, and the last run's time by the first one's.
-pub(super) fn rows(runs: &[Vec<Line>]) -> Vec<Vec<String>> {
+pub(super) fn rows(runs: &[Vec<WorkloadResult>]) -> Vec<Vec<String>> {
     let mut names: Vec<&str> = Vec::new();
     for line in runs.iter().flatten() {
         if !names.contains(&line.name.as_str()) {
@@ -11,9 +11,9 @@ pub(super) fn rows(runs: &[Vec<Line>]) -> Vec<Vec<String>> {
         }
     }
     let row = |name: &str| {
-        let lines: Vec<Option<&Line>> =
+        let lines: Vec<Option<&WorkloadResult>> =
             runs.iter().map(|run| run.iter().find(|line| line.name == name)).collect();
-        let cell = |line: &Option<&Line>| match line {
+        let cell = |line: &Option<&WorkloadResult>| match line {
             None => "not run".to_owned(),
             Some(line) if line.passed && line.is_good() => format!("{:.0}", line.ns),
             Some(line) => line.verdict().to_owned(),
@@ -33,19 +33,19 @@ pub(super) fn rows(runs: &[Vec<Line>]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::guest::line::MUST_FAIL;
+    use crate::bench::guest::result::MUST_FAIL;
 
     #[test]
     fn runs_stand_side_by_side() {
         let bare = vec![
-            Line::named("a", true, 10.0),
-            Line::named("b", true, 5.0),
-            Line::named(MUST_FAIL, false, 1.0),
+            WorkloadResult::named("a", true, 10.0),
+            WorkloadResult::named("b", true, 5.0),
+            WorkloadResult::named(MUST_FAIL, false, 1.0),
         ];
         let hermit = vec![
-            Line::named("a", true, 15.0),
-            Line::named("b", false, 5.0),
-            Line::named("c", true, 1.0),
+            WorkloadResult::named("a", true, 15.0),
+            WorkloadResult::named("b", false, 5.0),
+            WorkloadResult::named("c", true, 1.0),
         ];
         let rows = rows(&[bare, hermit]);
         assert_eq!(rows[0], ["a", "10", "15", "1.500"]);

@@ -10,19 +10,19 @@ pub(super) const NAMES: u32 = 1000;
 const CLIENTS: [u32; 3] = [1, 50, 200];
 const DEPTHS: [u32; 2] = [1, 16];
 /// The requests, in the order of the table.
-const REQUESTS: [Request; 7] = [
-    Request::Ping,
-    Request::Vmalloc(4096),
-    Request::Vmalloc(65_536),
-    Request::Set(64),
-    Request::Get(64),
-    Request::Set(16_384),
-    Request::Get(16_384),
+const REQUESTS: [BenchRequest; 7] = [
+    BenchRequest::Ping,
+    BenchRequest::Vmalloc(4096),
+    BenchRequest::Vmalloc(65_536),
+    BenchRequest::Set(64),
+    BenchRequest::Get(64),
+    BenchRequest::Set(16_384),
+    BenchRequest::Get(16_384),
 ];
 
 /// A request, with its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Request {
+pub(super) enum BenchRequest {
     /// `PING`.
     Ping,
     /// `VMALLOC … NAME … REPLACE SOFT`: an allocation, and a free of what had the name.
@@ -33,7 +33,7 @@ pub(super) enum Request {
     Get(u32),
 }
 
-impl Request {
+impl BenchRequest {
     /// What Redis, which has no `VMALLOC`, is asked for instead.
     pub(super) fn beside(self) -> Self {
         match self {
@@ -70,7 +70,7 @@ impl Request {
     }
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for BenchRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (word, bytes) = match *self {
             Self::Ping => return f.write_str("PING"),
@@ -89,7 +89,7 @@ impl fmt::Display for Request {
 /// A request as so many clients send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cell {
-    pub(super) request: Request,
+    pub(super) request: BenchRequest,
     pub(super) clients: u32,
     /// Requests of one client under way.
     pub(super) depth: u32,
@@ -117,7 +117,7 @@ pub(super) fn cells(part: &str) -> Vec<Cell> {
 
 /// Who answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Who {
+pub(super) enum SystemUnderTest {
     /// The image, on a runtime.
     Image(Runtime),
     /// Redis in a Linux guest.
@@ -126,7 +126,7 @@ pub(super) enum Who {
     Native,
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for SystemUnderTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image(Runtime::Bare) => f.write_str("image"),
@@ -140,16 +140,16 @@ impl fmt::Display for Who {
 /// One measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Job {
-    pub(super) who: Who,
+    pub(super) who: SystemUnderTest,
     pub(super) cell: Cell,
 }
 
 impl Job {
     /// Who does what beside the image's cell.
-    pub(super) fn beside(cell: Cell, who: Who) -> Self {
+    pub(super) fn beside(cell: Cell, who: SystemUnderTest) -> Self {
         let request = match who {
-            Who::Image(_) => cell.request,
-            Who::Guest | Who::Native => cell.request.beside(),
+            SystemUnderTest::Image(_) => cell.request,
+            SystemUnderTest::Guest | SystemUnderTest::Native => cell.request.beside(),
         };
         Self { who, cell: Cell { request, ..cell } }
     }
@@ -157,8 +157,8 @@ impl Job {
 
 /// The measurements that cells need, each once: by turns the images', and what stands beside them.
 pub(super) fn jobs(cells: &[Cell], runtimes: &[Runtime]) -> Vec<Job> {
-    let images = runtimes.iter().map(|&runtime| Who::Image(runtime));
-    let all: Vec<_> = images.chain([Who::Guest, Who::Native]).collect();
+    let images = runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime));
+    let all: Vec<_> = images.chain([SystemUnderTest::Guest, SystemUnderTest::Native]).collect();
     let mut jobs = Vec::new();
     for &cell in cells {
         for &who in &all {
@@ -175,7 +175,7 @@ pub(super) fn jobs(cells: &[Cell], runtimes: &[Runtime]) -> Vec<Job> {
 mod tests {
     use super::*;
 
-    const IMAGE: Who = Who::Image(Runtime::Bare);
+    const IMAGE: SystemUnderTest = SystemUnderTest::Image(Runtime::Bare);
 
     #[test]
     fn a_part_of_the_name_selects() {
@@ -192,9 +192,13 @@ mod tests {
     #[test]
     fn redis_sets_where_the_image_allocates_and_does_so_once() {
         let all = jobs(&cells("50 clients, 1 pipelined"), &[Runtime::Bare]);
-        let sets = all.iter().filter(|job| job.cell.request == Request::Set(64));
-        assert_eq!(sets.map(|job| job.who).collect::<Vec<_>>(), [Who::Guest, Who::Native, IMAGE]);
-        let allocations = all.iter().filter(|job| matches!(job.cell.request, Request::Vmalloc(_)));
+        let sets = all.iter().filter(|job| job.cell.request == BenchRequest::Set(64));
+        assert_eq!(
+            sets.map(|job| job.who).collect::<Vec<_>>(),
+            [SystemUnderTest::Guest, SystemUnderTest::Native, IMAGE]
+        );
+        let allocations =
+            all.iter().filter(|job| matches!(job.cell.request, BenchRequest::Vmalloc(_)));
         assert!(
             allocations.clone().count() == 2 && allocations.clone().all(|job| job.who == IMAGE)
         );
@@ -210,11 +214,11 @@ mod tests {
     #[test]
     fn the_benchmark_is_told_what_the_table_says() {
         assert_eq!(
-            Request::Vmalloc(4096).arguments().join(" "),
+            BenchRequest::Vmalloc(4096).arguments().join(" "),
             "-r 1000 VMALLOC 4096 NAME k:__rand_int__ REPLACE SOFT"
         );
-        assert_eq!(Request::Get(64).arguments().join(" "), "-r 1000 -d 64 -t get");
-        assert_eq!(Request::Ping.arguments().join(" "), "-t ping_mbulk");
-        assert_eq!(Request::Set(3).words("a"), ["SET", "a", "xxx"]);
+        assert_eq!(BenchRequest::Get(64).arguments().join(" "), "-r 1000 -d 64 -t get");
+        assert_eq!(BenchRequest::Ping.arguments().join(" "), "-t ping_mbulk");
+        assert_eq!(BenchRequest::Set(3).words("a"), ["SET", "a", "xxx"]);
     }
 }

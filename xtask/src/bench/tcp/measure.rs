@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use super::cell::Cell;
-use super::sample::Sample;
+use super::sample::RedisBenchmarkSample;
 use crate::process;
 
 /// The longest that one run may take: many times what it is planned for.
@@ -26,14 +26,18 @@ const REQUESTS_PER_SLOT: u64 = 5;
 ///
 /// # Errors
 /// A request was answered by an error, the time was over, or there was a warning.
-pub(super) fn measure(server: SocketAddr, cell: Cell, requests: u64) -> anyhow::Result<Sample> {
+pub(super) fn measure(
+    server: SocketAddr,
+    cell: Cell,
+    requests: u64,
+) -> anyhow::Result<RedisBenchmarkSample> {
     let output = process::capture_within(&mut command(server, cell, requests), LIMIT)?;
     let [text, warnings] =
         [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     let said = || text.lines().chain(warnings.lines()).rfind(|line| !line.trim().is_empty());
     ensure!(output.status.success(), "{}: {}", output.status, said().unwrap_or_default());
     ensure!(warnings.trim().is_empty(), "redis-benchmark warns: {}", warnings.trim());
-    Sample::parse(&text).with_context(|| format!("redis-benchmark printed {text:?}"))
+    RedisBenchmarkSample::parse(&text).with_context(|| format!("redis-benchmark printed {text:?}"))
 }
 
 /// Warms a server up, and finds how many requests it answers in a time.
@@ -49,7 +53,7 @@ pub(super) fn requests_for(server: SocketAddr, cell: Cell, time: Duration) -> an
 }
 
 #[expect(clippy::cast_precision_loss, reason = "some millions")]
-fn is_telling(requests: u64, sample: &Sample) -> bool {
+fn is_telling(requests: u64, sample: &RedisBenchmarkSample) -> bool {
     requests >= REQUESTS_MAX || requests as f64 / sample.rate >= LOOK.as_secs_f64()
 }
 
@@ -73,10 +77,10 @@ fn command(server: SocketAddr, cell: Cell, requests: u64) -> Command {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cell::Request;
+    use super::super::cell::BenchRequest;
     use super::*;
 
-    const CELL: Cell = Cell { request: Request::Set(64), clients: 200, depth: 16 };
+    const CELL: Cell = Cell { request: BenchRequest::Set(64), clients: 200, depth: 16 };
 
     #[test]
     fn the_whole_line() {
@@ -97,9 +101,9 @@ mod tests {
 
     #[test]
     fn a_look_that_was_short_is_repeated_with_more() {
-        let sample = Sample { rate: 100_000.0, p50_us: 1.0, p99_us: 1.0 };
+        let sample = RedisBenchmarkSample { rate: 100_000.0, p50_us: 1.0, p99_us: 1.0 };
         assert!(!is_telling(19_000, &sample));
         assert!(is_telling(20_000, &sample));
-        assert!(is_telling(REQUESTS_MAX, &Sample { rate: 1e9, ..sample }));
+        assert!(is_telling(REQUESTS_MAX, &RedisBenchmarkSample { rate: 1e9, ..sample }));
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::cell::{Cell, Job, Who};
-use super::sample::Sample;
+use super::cell::{Cell, Job, SystemUnderTest};
+use super::sample::RedisBenchmarkSample;
 
 /// What came of one measurement and its repetitions.
 #[derive(Clone, Debug, PartialEq)]
-enum Outcome {
-    Measured(Vec<Sample>),
+enum JobOutcome {
+    Measured(Vec<RedisBenchmarkSample>),
     /// The server does not know the command, and says so.
     Unserved(String),
     /// One of them failed; the others do not count.
@@ -17,50 +17,55 @@ enum Outcome {
 
 /// The outcomes by measurement.
 #[derive(Debug, Default)]
-pub(super) struct Results(BTreeMap<Job, Outcome>);
+pub(super) struct Results(BTreeMap<Job, JobOutcome>);
 
 impl Results {
     /// Adds what one run brought. One failure counts more than all samples.
-    pub(super) fn add(&mut self, job: Job, sample: anyhow::Result<Sample>) {
-        let outcome = self.0.entry(job).or_insert_with(|| Outcome::Measured(Vec::new()));
+    pub(super) fn add(&mut self, job: Job, sample: anyhow::Result<RedisBenchmarkSample>) {
+        let outcome = self.0.entry(job).or_insert_with(|| JobOutcome::Measured(Vec::new()));
         match (outcome, sample) {
-            (Outcome::Measured(samples), Ok(sample)) => samples.push(sample),
-            (outcome @ Outcome::Measured(_), Err(error)) => {
-                *outcome = Outcome::Failed(format!("{error:#}"));
+            (JobOutcome::Measured(samples), Ok(sample)) => samples.push(sample),
+            (outcome @ JobOutcome::Measured(_), Err(error)) => {
+                *outcome = JobOutcome::Failed(format!("{error:#}"));
             }
-            (Outcome::Unserved(_) | Outcome::Failed(_), _) => {}
+            (JobOutcome::Unserved(_) | JobOutcome::Failed(_), _) => {}
         }
     }
 
     /// Notes that a command is not served.
     pub(super) fn refuse(&mut self, job: Job, why: &str) {
-        self.0.insert(job, Outcome::Unserved(why.to_owned()));
+        self.0.insert(job, JobOutcome::Unserved(why.to_owned()));
     }
 
     /// Says whether it is still worth measuring.
     pub(super) fn is_open(&self, job: Job) -> bool {
-        matches!(self.0.get(&job), None | Some(Outcome::Measured(_)))
+        matches!(self.0.get(&job), None | Some(JobOutcome::Measured(_)))
     }
 
     /// Says whether anything failed.
     pub(super) fn has_failures(&self) -> bool {
-        self.0.values().any(|outcome| matches!(outcome, Outcome::Failed(_)))
+        self.0.values().any(|outcome| matches!(outcome, JobOutcome::Failed(_)))
     }
 
     /// The medians of who is beside a cell.
-    pub(super) fn sample(&self, cell: Cell, who: Who) -> Option<Sample> {
+    pub(super) fn sample(&self, cell: Cell, who: SystemUnderTest) -> Option<RedisBenchmarkSample> {
         match self.0.get(&Job::beside(cell, who))? {
-            Outcome::Measured(samples) => Sample::median(samples),
-            Outcome::Unserved(_) | Outcome::Failed(_) => None,
+            JobOutcome::Measured(samples) => RedisBenchmarkSample::median(samples),
+            JobOutcome::Unserved(_) | JobOutcome::Failed(_) => None,
         }
     }
 
     /// Shows the figures of who is beside a cell, or why there are none.
-    pub(super) fn show(&self, cell: Cell, who: Who, figures: fn(&Sample) -> String) -> String {
+    pub(super) fn show(
+        &self,
+        cell: Cell,
+        who: SystemUnderTest,
+        figures: fn(&RedisBenchmarkSample) -> String,
+    ) -> String {
         match self.0.get(&Job::beside(cell, who)) {
-            Some(Outcome::Unserved(_)) => "not served".to_owned(),
-            Some(Outcome::Failed(_)) => "failed".to_owned(),
-            Some(Outcome::Measured(_)) | None => {
+            Some(JobOutcome::Unserved(_)) => "not served".to_owned(),
+            Some(JobOutcome::Failed(_)) => "failed".to_owned(),
+            Some(JobOutcome::Measured(_)) | None => {
                 self.sample(cell, who).as_ref().map_or_else(String::new, figures)
             }
         }
@@ -68,12 +73,12 @@ impl Results {
 
     /// A line for every measurement that brought nothing.
     pub(super) fn notes(&self) -> Vec<String> {
-        let note = |(job, outcome): (&Job, &Outcome)| match outcome {
-            Outcome::Measured(_) => None,
-            Outcome::Unserved(why) => {
+        let note = |(job, outcome): (&Job, &JobOutcome)| match outcome {
+            JobOutcome::Measured(_) => None,
+            JobOutcome::Unserved(why) => {
                 Some(format!("{} does not serve {}: {why}", job.who, job.cell.request))
             }
-            Outcome::Failed(why) => Some(format!("{} failed at {}: {why}", job.who, job.cell)),
+            JobOutcome::Failed(why) => Some(format!("{} failed at {}: {why}", job.who, job.cell)),
         };
         let mut notes: Vec<_> = self.0.iter().filter_map(note).collect();
         notes.dedup();
@@ -89,20 +94,27 @@ mod tests {
     use super::*;
     use crate::runtime::Runtime;
 
-    const IMAGE: Who = Who::Image(Runtime::Bare);
-    const SAMPLE: Sample = Sample { rate: 5.0, p50_us: 1.0, p99_us: 2.0 };
+    const IMAGE: SystemUnderTest = SystemUnderTest::Image(Runtime::Bare);
+    const SAMPLE: RedisBenchmarkSample =
+        RedisBenchmarkSample { rate: 5.0, p50_us: 1.0, p99_us: 2.0 };
 
     #[test]
     fn one_failure_is_shown_and_counts_more_than_samples() {
         let cell = cells("PING, 50 clients, 1 p")[0];
-        let job = Job::beside(cell, Who::Guest);
+        let job = Job::beside(cell, SystemUnderTest::Guest);
         let mut results = Results::default();
         results.add(job, Ok(SAMPLE));
-        assert_eq!((results.sample(cell, Who::Guest), results.is_open(job)), (Some(SAMPLE), true));
+        assert_eq!(
+            (results.sample(cell, SystemUnderTest::Guest), results.is_open(job)),
+            (Some(SAMPLE), true)
+        );
         results.add(job, Err(anyhow!("ERR no")));
         results.add(job, Ok(SAMPLE));
-        assert_eq!((results.sample(cell, Who::Guest), results.is_open(job)), (None, false));
-        assert_eq!(results.show(cell, Who::Guest, |_| "fine".to_owned()), "failed");
+        assert_eq!(
+            (results.sample(cell, SystemUnderTest::Guest), results.is_open(job)),
+            (None, false)
+        );
+        assert_eq!(results.show(cell, SystemUnderTest::Guest, |_| "fine".to_owned()), "failed");
         assert!(results.has_failures());
         let note = "Redis in Linux failed at PING, 50 clients, 1 pipelined: ERR no";
         assert_eq!(results.notes(), [note]);
@@ -114,7 +126,7 @@ mod tests {
         for cell in cells("SET 64 B, 50") {
             results.refuse(Job::beside(cell, IMAGE), "ERR unknown");
             assert_eq!(results.show(cell, IMAGE, |_| "fine".to_owned()), "not served");
-            assert_eq!(results.show(cell, Who::Native, |_| "fine".to_owned()), "");
+            assert_eq!(results.show(cell, SystemUnderTest::Native, |_| "fine".to_owned()), "");
         }
         assert!(!results.has_failures());
         assert_eq!(results.notes(), ["image does not serve SET 64 B: ERR unknown"]);

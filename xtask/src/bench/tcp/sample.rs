@@ -4,7 +4,7 @@ use super::super::figures::median;
 
 /// Figures of one measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Sample {
+pub(super) struct RedisBenchmarkSample {
     /// Requests a second.
     pub(super) rate: f64,
     /// Half of the requests took no longer, in microseconds.
@@ -16,7 +16,7 @@ pub(super) struct Sample {
 /// The columns behind the name of the test, which may itself have commas.
 const COLUMNS: &str = r#""test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms""#;
 
-impl Sample {
+impl RedisBenchmarkSample {
     /// Reads the output of `--csv` for one test: a line of names, a line of figures.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines().filter(|line| !line.trim().is_empty());
@@ -50,32 +50,39 @@ mod tests {
     fn figures_stand_behind_the_name() {
         let text = |line: &str| format!("{COLUMNS}\n{line}\n");
         let line = r#""SET k:__rand_int__ a,b","133333.34","0.207","0.104","0.215","0.255","0.311","0.351""#;
-        let sample = Sample::parse(&text(line)).unwrap();
+        let sample = RedisBenchmarkSample::parse(&text(line)).unwrap();
         assert_eq!((sample.rate, sample.p50_us, sample.p99_us), (133_333.34, 215.0, 311.0));
         assert_eq!(
-            Sample::parse(&text(r#""SET","nan","0.2","0.1","0.2","0.2","0.3","0.3""#)),
+            RedisBenchmarkSample::parse(&text(
+                r#""SET","nan","0.2","0.1","0.2","0.2","0.3","0.3""#
+            )),
             None
         );
         assert_eq!(
-            Sample::parse(&text(r#""SET","0.00","0.2","0.1","0.2","0.2","0.3","0.3""#)),
+            RedisBenchmarkSample::parse(&text(
+                r#""SET","0.00","0.2","0.1","0.2","0.2","0.3","0.3""#
+            )),
             None
         );
     }
 
     #[test]
     fn anything_else_is_no_sample() {
-        assert_eq!(Sample::parse(""), None);
-        assert_eq!(Sample::parse(&format!("{COLUMNS}\nError from server: ERR no\n")), None);
+        assert_eq!(RedisBenchmarkSample::parse(""), None);
+        assert_eq!(
+            RedisBenchmarkSample::parse(&format!("{COLUMNS}\nError from server: ERR no\n")),
+            None
+        );
         let two = r#""GET","1","1","1","1","1","1","1""#;
-        assert_eq!(Sample::parse(&format!("{COLUMNS}\n{two}\n{two}\n")), None);
-        assert_eq!(Sample::parse(&format!("\"test\",\"rps\"\n{two}\n")), None);
+        assert_eq!(RedisBenchmarkSample::parse(&format!("{COLUMNS}\n{two}\n{two}\n")), None);
+        assert_eq!(RedisBenchmarkSample::parse(&format!("\"test\",\"rps\"\n{two}\n")), None);
     }
 
     #[test]
     fn each_figure_has_its_own_median() {
-        let sample = |rate, p50_us, p99_us| Sample { rate, p50_us, p99_us };
+        let sample = |rate, p50_us, p99_us| RedisBenchmarkSample { rate, p50_us, p99_us };
         let all = [sample(1.0, 30.0, 600.0), sample(2.0, 10.0, 500.0), sample(9.0, 20.0, 400.0)];
-        assert_eq!(Sample::median(&all), Some(sample(2.0, 20.0, 500.0)));
-        assert_eq!(Sample::median(&[]), None);
+        assert_eq!(RedisBenchmarkSample::median(&all), Some(sample(2.0, 20.0, 500.0)));
+        assert_eq!(RedisBenchmarkSample::median(&[]), None);
     }
 }

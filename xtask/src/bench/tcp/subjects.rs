@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 
-use super::cell::{Cell, Job, NAMES, Request, Who};
+use super::cell::{BenchRequest, Cell, Job, NAMES, SystemUnderTest};
 use super::measure::measure;
-use super::sample::Sample;
+use super::sample::RedisBenchmarkSample;
 use crate::bench::image;
-use crate::guest::{Guest, Plan};
+use crate::guest::{Guest, GuestPlan};
 use crate::redis::Redis;
 use crate::resp::{self, Client, Reply};
 use crate::runtime::Runtime;
@@ -27,8 +27,8 @@ impl Subjects {
     /// Starts them, the guests by these plans.
     pub(super) fn start(
         workspace: &Workspace,
-        plans: Vec<(Runtime, Plan)>,
-        guest: Plan,
+        plans: Vec<(Runtime, GuestPlan)>,
+        guest: GuestPlan,
         server: &Path,
     ) -> anyhow::Result<Self> {
         let mut images = Vec::new();
@@ -47,24 +47,28 @@ impl Subjects {
     ///
     /// # Errors
     /// No image was started on the runtime.
-    pub(super) fn address(&self, who: Who) -> anyhow::Result<SocketAddr> {
+    pub(super) fn address(&self, who: SystemUnderTest) -> anyhow::Result<SocketAddr> {
         let image = |runtime| self.images.iter().find(|(other, _)| *other == runtime);
         Ok(match who {
-            Who::Image(runtime) => {
+            SystemUnderTest::Image(runtime) => {
                 image(runtime).with_context(|| format!("no {who}"))?.1.plan().host
             }
-            Who::Guest => self.guest.plan().host,
-            Who::Native => self.native.address(),
+            SystemUnderTest::Guest => self.guest.plan().host,
+            SystemUnderTest::Native => self.native.address(),
         })
     }
 
     /// All images.
-    fn images(&self) -> impl Iterator<Item = Who> {
-        self.images.iter().map(|&(runtime, _)| Who::Image(runtime))
+    fn images(&self) -> impl Iterator<Item = SystemUnderTest> {
+        self.images.iter().map(|&(runtime, _)| SystemUnderTest::Image(runtime))
     }
 
     /// Asks an image for a command: what it answers where it does not know it.
-    pub(super) fn refusal(&self, image: Who, request: Request) -> anyhow::Result<Option<String>> {
+    pub(super) fn refusal(
+        &self,
+        image: SystemUnderTest,
+        request: BenchRequest,
+    ) -> anyhow::Result<Option<String>> {
         match self.connect(image)?.call(&request.words("probe"))? {
             // Behind the comma Redis, and so the image, repeats what it was sent.
             Reply::Error(text) if text.starts_with("ERR unknown command") => {
@@ -75,7 +79,7 @@ impl Subjects {
     }
 
     /// Makes one measurement, of an image that lacks nothing.
-    pub(super) fn measure(&self, job: Job, requests: u64) -> anyhow::Result<Sample> {
+    pub(super) fn measure(&self, job: Job, requests: u64) -> anyhow::Result<RedisBenchmarkSample> {
         let before = self.lacks(job.who)?;
         let sample = measure(self.address(job.who)?, job.cell, requests)?;
         let lacks = self.lacks(job.who)? - before;
@@ -86,10 +90,10 @@ impl Subjects {
 
     /// Gives all names of `redis-benchmark` a value, so that every `GET` has something to read.
     pub(super) fn fill(&self, job: Job) -> anyhow::Result<()> {
-        let Request::Get(bytes) = job.cell.request else { return Ok(()) };
+        let BenchRequest::Get(bytes) = job.cell.request else { return Ok(()) };
         let mut client = self.connect(job.who)?;
         for name in 0..NAMES {
-            let words = Request::Set(bytes).words(&format!("key:{name:012}"));
+            let words = BenchRequest::Set(bytes).words(&format!("key:{name:012}"));
             client.send(&resp::encode(&words))?;
         }
         for _ in 0..NAMES {
@@ -111,15 +115,15 @@ impl Subjects {
     }
 
     /// How many allocations have failed for want of something.
-    fn lacks(&self, who: Who) -> anyhow::Result<u64> {
-        if !matches!(who, Who::Image(_)) {
+    fn lacks(&self, who: SystemUnderTest) -> anyhow::Result<u64> {
+        if !matches!(who, SystemUnderTest::Image(_)) {
             return Ok(0);
         }
         let reply = self.connect(who)?.call(&["VSTATS"])?;
         reply.entry("allocations_failed").context("VSTATS has no allocations_failed")
     }
 
-    fn connect(&self, who: Who) -> anyhow::Result<Client> {
+    fn connect(&self, who: SystemUnderTest) -> anyhow::Result<Client> {
         Client::connect(self.address(who)?).with_context(|| format!("{who} does not answer"))
     }
 }

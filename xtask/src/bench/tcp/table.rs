@@ -2,23 +2,23 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::cell::{Cell, Who};
+use super::cell::{Cell, SystemUnderTest};
 use super::results::Results;
-use super::sample::Sample;
-use crate::bench::rows::{Row, quotient};
+use super::sample::RedisBenchmarkSample;
+use crate::bench::rows::{ReportRow, quotient};
 use crate::numbers;
 use crate::runtime::Runtime;
 
 /// The servers that the images are compared with.
-const PEERS: [Who; 2] = [Who::Guest, Who::Native];
+const PEERS: [SystemUnderTest; 2] = [SystemUnderTest::Guest, SystemUnderTest::Native];
 /// The number of clients whose slowest answers are compared, and to which more are compared.
 const CLIENTS: u32 = 50;
 const MORE_CLIENTS: u32 = 200;
 
 /// Prints requests a second, and then how long they took. Several images stand side by side.
 pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
-    let images: Vec<_> = runtimes.iter().map(|&runtime| Who::Image(runtime)).collect();
-    let better = |image: &Who| match images.len() {
+    let images: Vec<_> = runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime)).collect();
+    let better = |image: &SystemUnderTest| match images.len() {
         1 => "times better".to_owned(),
         _ => format!("{image} times better"),
     };
@@ -37,7 +37,7 @@ pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
         let Cell { request, clients, depth } = cell;
         let shape = format!("{clients}, {depth}");
         let rate = |who| results.show(cell, who, |sample| numbers::show(sample.rate.round()));
-        let better = |image: &Who, peer| {
+        let better = |image: &SystemUnderTest, peer| {
             let row = rate_beside(results, cell, *image, peer);
             row.ratio.map_or_else(String::new, numbers::show)
         };
@@ -57,9 +57,9 @@ pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
 }
 
 /// All that is compared: with Redis in Linux and native, its slowest answers, and more clients.
-pub(super) fn all(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<Row> {
+pub(super) fn all(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<ReportRow> {
     let mut rows = Vec::new();
-    for image in runtimes.iter().map(|&runtime| Who::Image(runtime)) {
+    for image in runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime)) {
         for &cell in cells {
             rows.extend(PEERS.map(|peer| rate_beside(results, cell, image, peer)));
         }
@@ -69,9 +69,9 @@ pub(super) fn all(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Ve
 }
 
 /// What is not in the table of requests a second: slowest answers, and more clients.
-pub(super) fn derived(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<Row> {
+pub(super) fn derived(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<ReportRow> {
     let mut rows = Vec::new();
-    for image in runtimes.iter().map(|&runtime| Who::Image(runtime)) {
+    for image in runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime)) {
         let slowest = cells.iter().filter(|cell| cell.clients == CLIENTS);
         rows.extend(slowest.map(|&cell| slowest_beside(results, cell, image)));
         let scaled = |cell: &&Cell| cell.clients == MORE_CLIENTS && cell.depth == 1;
@@ -81,29 +81,34 @@ pub(super) fn derived(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -
     rows
 }
 
-fn rate_beside(results: &Results, cell: Cell, image: Who, peer: Who) -> Row {
+fn rate_beside(
+    results: &Results,
+    cell: Cell,
+    image: SystemUnderTest,
+    peer: SystemUnderTest,
+) -> ReportRow {
     let rate = |who| results.sample(cell, who).map(|sample| sample.rate);
-    Row::yield_of(name(cell, image, peer), "/s", rate(image), rate(peer))
+    ReportRow::yield_of(name(cell, image, peer), "/s", rate(image), rate(peer))
 }
 
-fn slowest_beside(results: &Results, cell: Cell, image: Who) -> Row {
+fn slowest_beside(results: &Results, cell: Cell, image: SystemUnderTest) -> ReportRow {
     let p99 = |who| results.sample(cell, who).map(|sample| sample.p99_us);
-    let name = format!("p99 of {}", name(cell, image, Who::Guest));
-    Row::cost(name, "us", p99(image), p99(Who::Guest))
+    let name = format!("p99 of {}", name(cell, image, SystemUnderTest::Guest));
+    ReportRow::cost(name, "us", p99(image), p99(SystemUnderTest::Guest))
 }
 
-fn scaling_beside(results: &Results, cell: Cell, image: Who) -> Row {
+fn scaling_beside(results: &Results, cell: Cell, image: SystemUnderTest) -> ReportRow {
     let rate =
         |who, clients| results.sample(Cell { clients, ..cell }, who).map(|sample| sample.rate);
     let scaling = |who| quotient(rate(who, MORE_CLIENTS), rate(who, CLIENTS));
-    let name = format!("{}, over {CLIENTS} clients", name(cell, image, Who::Guest));
-    Row::yield_of(name, "times", scaling(image), scaling(Who::Guest))
+    let name = format!("{}, over {CLIENTS} clients", name(cell, image, SystemUnderTest::Guest));
+    ReportRow::yield_of(name, "times", scaling(image), scaling(SystemUnderTest::Guest))
 }
 
 /// The name of a comparison; one with the bare image does not name the runtime.
-fn name(cell: Cell, image: Who, peer: Who) -> String {
+fn name(cell: Cell, image: SystemUnderTest, peer: SystemUnderTest) -> String {
     let cell_on = match image {
-        Who::Image(Runtime::Hermit) => format!("{cell}, hermit"),
+        SystemUnderTest::Image(Runtime::Hermit) => format!("{cell}, hermit"),
         _ => cell.to_string(),
     };
     let (ours, theirs) = (cell.request, cell.request.beside());
@@ -114,7 +119,7 @@ fn name(cell: Cell, image: Who, peer: Who) -> String {
     }
 }
 
-fn time(sample: &Sample) -> String {
+fn time(sample: &RedisBenchmarkSample) -> String {
     [sample.p50_us, sample.p99_us].map(|us| format!("{us:.0}")).join(", ")
 }
 
@@ -138,16 +143,19 @@ mod tests {
     use super::super::cell::{Job, cells};
     use super::*;
 
-    const IMAGE: Who = Who::Image(Runtime::Bare);
+    const IMAGE: SystemUnderTest = SystemUnderTest::Image(Runtime::Bare);
     const BOTH: [Runtime; 2] = [Runtime::Bare, Runtime::Hermit];
 
-    fn results(rates: &[(Who, u32, f64, f64)]) -> (Results, Vec<Cell>) {
+    fn results(rates: &[(SystemUnderTest, u32, f64, f64)]) -> (Results, Vec<Cell>) {
         let cells: Vec<_> =
             cells("VMALLOC 4 KiB").into_iter().filter(|cell| cell.depth == 1).collect();
         let mut results = Results::default();
         for &(who, clients, rate, p99_us) in rates {
             let cell = cells.iter().find(|cell| cell.clients == clients).copied().unwrap();
-            results.add(Job::beside(cell, who), Ok(Sample { rate, p50_us: 1.0, p99_us }));
+            results.add(
+                Job::beside(cell, who),
+                Ok(RedisBenchmarkSample { rate, p50_us: 1.0, p99_us }),
+            );
         }
         (results, cells)
     }
@@ -157,9 +165,9 @@ mod tests {
         let (results, cells) = results(&[
             (IMAGE, 50, 40.0, 10.0),
             (IMAGE, 200, 30.0, 10.0),
-            (Who::Image(Runtime::Hermit), 50, 20.0, 15.0),
-            (Who::Guest, 50, 5.0, 30.0),
-            (Who::Guest, 200, 5.0, 30.0),
+            (SystemUnderTest::Image(Runtime::Hermit), 50, 20.0, 15.0),
+            (SystemUnderTest::Guest, 50, 5.0, 30.0),
+            (SystemUnderTest::Guest, 200, 5.0, 30.0),
         ]);
         let rows = all(&results, &cells, &BOTH);
         let ratio = |name: &str| rows.iter().find(|row| row.name == name).and_then(|row| row.ratio);
@@ -175,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_row_without_a_figure_has_no_ratio() {
-        let (results, cells) = results(&[(Who::Guest, 50, 5.0, 30.0)]);
+        let (results, cells) = results(&[(SystemUnderTest::Guest, 50, 5.0, 30.0)]);
         assert!(
             all(&results, &cells, &BOTH)
                 .iter()

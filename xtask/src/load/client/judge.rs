@@ -2,16 +2,16 @@
 
 use std::time::Instant;
 
-use super::{Client, Sent};
+use super::{LoadClient, Sent};
 use crate::load::answer;
 use crate::load::pattern::{Content, Pattern};
-use crate::load::region::{Region, Step, Then};
-use crate::load::request::Request;
+use crate::load::region::{AfterCheck, Region, RegionStep};
+use crate::load::request::LoadRequest;
 use crate::load::shared::{Shared, Stage};
 use crate::load::violation::Violation;
 use crate::resp::Reply;
 
-impl Client {
+impl LoadClient {
     /// Takes the reply to the oldest request.
     pub(crate) fn take(&mut self, reply: &Reply, shared: &mut Shared) {
         self.heard = Instant::now();
@@ -27,26 +27,26 @@ impl Client {
             shared.tally.reply(request.kind(), at.elapsed(), error);
         }
         match request {
-            Request::Allocate { size, ref name } => {
+            LoadRequest::Allocate { size, ref name } => {
                 self.allocated(reply, &request, size, name.clone(), shared);
             }
-            Request::Read { key, offset, length } => {
+            LoadRequest::Read { key, offset, length } => {
                 self.read(reply, &request, (key, offset, length), shared);
             }
-            Request::Write { key, offset, length, .. } => {
+            LoadRequest::Write { key, offset, length, .. } => {
                 let is_written = is_integer(reply, length);
                 self.expect(is_written, key, reply, &request, shared);
                 self.update(key, |region| match is_written {
                     true => region.filled(offset + length),
-                    false => region.step = Step::Free,
+                    false => region.step = RegionStep::Free,
                 });
             }
-            Request::Resize { key, size } => self.resized(reply, &request, key, size, shared),
-            Request::Free { key } => {
+            LoadRequest::Resize { key, size } => self.resized(reply, &request, key, size, shared),
+            LoadRequest::Free { key } => {
                 self.expect(is_integer(reply, 1), key, reply, &request, shared);
                 self.regions.remove(&key);
             }
-            Request::Intrude { id, .. } => {
+            LoadRequest::Intrude { id, .. } => {
                 shared.exposed.end(id);
                 if !answer::is_refusal(reply) {
                     let (request, answer) = (request.to_string(), shown(reply));
@@ -59,7 +59,7 @@ impl Client {
     fn allocated(
         &mut self,
         reply: &Reply,
-        request: &Request,
+        request: &LoadRequest,
         size: u64,
         name: Option<String>,
         shared: &mut Shared,
@@ -82,7 +82,7 @@ impl Client {
     fn read(
         &mut self,
         reply: &Reply,
-        request: &Request,
+        request: &LoadRequest,
         (key, offset, length): (u64, u64, u64),
         shared: &mut Shared,
     ) {
@@ -109,7 +109,7 @@ impl Client {
         self.update(key, |region| {
             match is_right {
                 true => region.checked(offset + length),
-                false => region.step = Step::Free,
+                false => region.step = RegionStep::Free,
             }
             // Nobody is to blame others for a region that holds the wrong bytes already.
             if shared.plan.verify && is_right && region.name.is_none() {
@@ -121,7 +121,7 @@ impl Client {
     fn resized(
         &mut self,
         reply: &Reply,
-        request: &Request,
+        request: &LoadRequest,
         key: u64,
         size: u64,
         shared: &mut Shared,
@@ -139,7 +139,7 @@ impl Client {
                 region.resized(place, size);
             }
             // A region whose resize was refused must hold what it held.
-            region.step = if new.is_some() || is_refused { next } else { Step::Free };
+            region.step = if new.is_some() || is_refused { next } else { RegionStep::Free };
         });
     }
 
@@ -149,7 +149,7 @@ impl Client {
         is_right: bool,
         key: u64,
         reply: &Reply,
-        request: &Request,
+        request: &LoadRequest,
         shared: &mut Shared,
     ) {
         if is_right {
@@ -171,7 +171,7 @@ impl Client {
     /// Puts a region where the next request is looked for.
     fn file(&mut self, key: u64) {
         match self.regions.get(&key).map(|region| region.step) {
-            Some(Step::Rest) => self.resting.push(key),
+            Some(RegionStep::Rest) => self.resting.push(key),
             Some(_) => self.due.push_back(key),
             None => {}
         }
@@ -179,8 +179,12 @@ impl Client {
 }
 
 /// What comes first for a region whose bytes nobody has seen.
-fn unseen(pattern: Pattern, shared: &Shared) -> Step {
-    if shared.plan.verify { Step::Check(0, Then::Fill(pattern)) } else { Step::Rest }
+fn unseen(pattern: Pattern, shared: &Shared) -> RegionStep {
+    if shared.plan.verify {
+        RegionStep::Check(0, AfterCheck::Fill(pattern))
+    } else {
+        RegionStep::Rest
+    }
 }
 
 fn is_integer(reply: &Reply, expected: u64) -> bool {

@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
 
 use crate::load::counters::Counters;
-use crate::load::tally::Tally;
+use crate::load::stats::LoadStats;
 
 /// How long what one sample says goes on.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ impl Pace {
     }
 
     /// Notes a window, and shows it.
-    pub(super) fn take(&mut self, elapsed: Duration, tally: &Tally) -> String {
+    pub(super) fn take(&mut self, elapsed: Duration, tally: &LoadStats) -> String {
         let all = tally.all().latency;
         let mut latency = all.clone();
         if let Some(before) = &self.before {

@@ -20,7 +20,7 @@ use crate::test::reports;
 pub(super) use flood::damaged;
 
 use bystander::Bystander;
-use phase::{Phase, Turns};
+use phase::{LoopTurns, Phase};
 
 /// Room for 200 clients and for those who look after them.
 pub(super) const CLIENTS: &str = "clients=256";
@@ -58,7 +58,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
         anyhow::Ok(phase.turns)
     };
     let mut calm = measure("nothing else", &phase::calm)?;
-    let mut abused = Turns::default();
+    let mut abused = LoopTurns::default();
     for (name, abuse) in ABUSES {
         abused += measure(name, &|| abuse(subject)).context(*name)?;
     }

@@ -14,7 +14,7 @@ use super::conversation::text_matches;
 use super::subject::Subject;
 use crate::test::reports;
 
-use rows::{End, Row};
+use rows::{BadInput, ConnectionEnd};
 
 /// How long the image may take for the answer to one row.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
 
 /// Sends every row that ends its connection, without a look at anybody else.
 pub(super) fn flood(address: SocketAddr) -> anyhow::Result<()> {
-    for row in rows::all().iter().filter(|row| row.end == End::Closes) {
+    for row in rows::all().iter().filter(|row| row.end == ConnectionEnd::Closes) {
         let actual = exchange(address, row).with_context(|| row.about)?;
         ensure!(text_matches(&row.reply, &actual), "{} gets {actual:?}", row.about);
     }
@@ -51,13 +51,13 @@ pub(super) fn flood(address: SocketAddr) -> anyhow::Result<()> {
 }
 
 /// Sends a row; returns everything that comes back until the connection ends.
-fn exchange(address: SocketAddr, row: &Row) -> anyhow::Result<String> {
+fn exchange(address: SocketAddr, row: &BadInput) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
     // The image may close while the rest is still being sent.
     let sent = stream.write_all(&row.bytes);
-    if row.end == End::Stays {
+    if row.end == ConnectionEnd::Stays {
         sent?;
         // The image's own end shows in this answer; then ours.
         stream.write_all(b"*1\r\n$4\r\nPING\r\n")?;

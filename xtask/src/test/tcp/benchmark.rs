@@ -7,7 +7,7 @@ use anyhow::ensure;
 
 use super::http;
 use super::subject::Subject;
-use crate::backlog;
+use crate::listen_backlog;
 use crate::network::Network;
 use crate::process;
 use crate::resp::Client;
@@ -138,7 +138,7 @@ fn require_program() -> anyhow::Result<()> {
 
 fn require(subject: &Subject) -> anyhow::Result<()> {
     require_program()?;
-    if subject.network() == Network::User && backlog::try_copy().is_err() {
+    if subject.network() == Network::User && listen_backlog::try_copy().is_err() {
         return Err(Skip("50 clients at once need a listen backlog above 1").into());
     }
     Ok(())
@@ -147,7 +147,7 @@ fn require(subject: &Subject) -> anyhow::Result<()> {
 fn load(subject: &Subject, depth: &str, requests: u64, more: &[&str]) -> anyhow::Result<()> {
     require(subject)?;
     let mut client = subject.connect()?;
-    let before = Counts::read(&mut client)?;
+    let before = RequestCounts::read(&mut client)?;
     let mut command = Command::new("redis-benchmark");
     command.args(["-p", &subject.address().port().to_string(), "-q", "-c", CLIENTS, "-P", depth]);
     command.args(["-n", &requests.to_string(), "-r", NAMES]);
@@ -158,7 +158,7 @@ fn load(subject: &Subject, depth: &str, requests: u64, more: &[&str]) -> anyhow:
     process::announce("", line.unwrap_or("redis-benchmark printed nothing"));
     ensure!(output.status.success(), "redis-benchmark: {}\n{text}", output.status);
 
-    let after = Counts::read(&mut client)?;
+    let after = RequestCounts::read(&mut client)?;
     let made = after.allocations - before.allocations;
     ensure!(made == requests, "{made} allocations for {requests} requests");
     ensure!(after.failed == before.failed, "{} failed", after.failed - before.failed);
@@ -169,14 +169,14 @@ fn load(subject: &Subject, depth: &str, requests: u64, more: &[&str]) -> anyhow:
     reports::check(&mut client).map(|_| ())
 }
 
-struct Counts {
+struct RequestCounts {
     allocations: u64,
     failed: u64,
     names: u64,
     purges: u64,
 }
 
-impl Counts {
+impl RequestCounts {
     fn read(client: &mut Client) -> anyhow::Result<Self> {
         Ok(Self {
             allocations: reports::stat(client, "allocations")?,

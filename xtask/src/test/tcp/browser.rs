@@ -23,10 +23,10 @@ use crate::{process, provision};
 use driver::Browser;
 use stage::Stage;
 
-type Step = fn(&Stage<'_>) -> anyhow::Result<()>;
+type BrowserStep = fn(&Stage<'_>) -> anyhow::Result<()>;
 
 /// The parts of the test, in this order on one image: the second one makes 20,000 regions.
-const STEPS: &[(&str, Step)] = &[
+const STEPS: &[(&str, BrowserStep)] = &[
     ("names come and go as text", names::run),
     ("20,000 regions are summed up", many::run),
     ("a selected text stays selected", states::selection),

@@ -13,7 +13,7 @@ use crate::resp::Client;
 
 /// A command and the lines it must print.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct ConversationStep {
     /// As written.
     pub(super) line: String,
     /// The command; none where a connection begins without one.
@@ -40,7 +40,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn answer(client: &mut Client, step: &Step) -> anyhow::Result<Vec<String>> {
+fn answer(client: &mut Client, step: &ConversationStep) -> anyhow::Result<Vec<String>> {
     let reply = client.call(&step.words).with_context(|| step.line.clone())?;
     let text = if step.raw {
         String::from_utf8_lossy(&reply.raw()).trim_end().to_owned()
@@ -51,7 +51,7 @@ fn answer(client: &mut Client, step: &Step) -> anyhow::Result<Vec<String>> {
 }
 
 /// Says what is wrong with the lines that came.
-pub(super) fn compare(step: &Step, actual: &[String]) -> anyhow::Result<()> {
+pub(super) fn compare(step: &ConversationStep, actual: &[String]) -> anyhow::Result<()> {
     if lines_match(&step.expected, actual) {
         return Ok(());
     }
@@ -65,12 +65,16 @@ fn block(readme: &str) -> anyhow::Result<&str> {
 }
 
 /// Reads the lines of a conversation.
-pub(super) fn parse(block: &str) -> anyhow::Result<Vec<Step>> {
-    let mut steps: Vec<Step> = Vec::new();
+pub(super) fn parse(block: &str) -> anyhow::Result<Vec<ConversationStep>> {
+    let mut steps: Vec<ConversationStep> = Vec::new();
     for line in block.lines() {
         if let Some(command) = line.strip_prefix("> ") {
             let words = split(command).with_context(|| line.to_owned())?;
-            steps.push(Step { line: line.to_owned(), words, ..Step::default() });
+            steps.push(ConversationStep {
+                line: line.to_owned(),
+                words,
+                ..ConversationStep::default()
+            });
         } else if let Some(shell) = line.strip_prefix("$ ") {
             steps.push(shell_step(line, shell)?);
         } else {
@@ -82,10 +86,11 @@ pub(super) fn parse(block: &str) -> anyhow::Result<Vec<Step>> {
 }
 
 /// Reads `redis-cli -p 7379 --raw VMALLOCINFO`.
-fn shell_step(line: &str, shell: &str) -> anyhow::Result<Step> {
+fn shell_step(line: &str, shell: &str) -> anyhow::Result<ConversationStep> {
     let mut words = split(shell)?.into_iter();
     ensure!(words.next().as_deref() == Some(b"redis-cli"), "not a redis-cli: {line}");
-    let mut step = Step { line: line.to_owned(), fresh: true, ..Step::default() };
+    let mut step =
+        ConversationStep { line: line.to_owned(), fresh: true, ..ConversationStep::default() };
     while let Some(word) = words.next() {
         match word.as_slice() {
             b"-p" => drop(words.next()),

@@ -23,8 +23,8 @@ use crate::test::bed::TestBed;
 use crate::test::programs::Programs;
 use crate::test::tally::{Skip, Tally};
 
-use allowed::Allowed;
-use corpus::Case;
+use allowed::AllowedDifferences;
+use corpus::DifferentialCase;
 use talk::Exchange;
 
 /// The cases, and the list of the differences that are meant.
@@ -46,7 +46,7 @@ pub(crate) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     let folder = bed.workspace.path(FOLDER);
     let cases = corpus::load(&folder)?;
     let chosen: Vec<_> = cases.iter().filter(|case| case.name.contains(filter)).collect();
-    let mut allowed = Allowed::load(&folder.join("allowed"))?;
+    let mut allowed = AllowedDifferences::load(&folder.join("allowed"))?;
     let mut tally = Tally::default();
     let server = match server() {
         Ok(server) => server,
@@ -123,8 +123,8 @@ impl Pair {
     fn compare(
         mut self,
         source: &Source<'_>,
-        cases: &[&Case],
-        allowed: &mut Allowed,
+        cases: &[&DifferentialCase],
+        allowed: &mut AllowedDifferences,
         tally: &mut Tally,
     ) -> anyhow::Result<usize> {
         let mut runs = 0;
@@ -146,7 +146,12 @@ impl Pair {
         Ok(runs)
     }
 
-    fn run(&self, case: &Case, protocol: u8, allowed: &mut Allowed) -> anyhow::Result<()> {
+    fn run(
+        &self,
+        case: &DifferentialCase,
+        protocol: u8,
+        allowed: &mut AllowedDifferences,
+    ) -> anyhow::Result<()> {
         for address in [self.redis.address(), self.image.address()] {
             self.clear(address)?;
         }
@@ -176,7 +181,11 @@ impl Pair {
 }
 
 /// Fails with every difference that is not meant.
-fn differ(redis: &[Exchange], image: &[Exchange], allowed: &mut Allowed) -> anyhow::Result<()> {
+fn differ(
+    redis: &[Exchange],
+    image: &[Exchange],
+    allowed: &mut AllowedDifferences,
+) -> anyhow::Result<()> {
     let mut differences = Vec::new();
     for (theirs, ours) in redis.iter().zip(image) {
         let (request, right, wrong) = (&theirs.request, theirs.answer.show(), ours.answer.show());
@@ -224,7 +233,7 @@ mod tests {
     fn one_different_byte_is_a_failure() {
         let redis = [exchange("PING", "+PONG\r\n"), exchange("GET k", "$-1\r\n")];
         let mut image = redis.clone();
-        let mut allowed = Allowed::default();
+        let mut allowed = AllowedDifferences::default();
         differ(&redis, &image, &mut allowed).unwrap();
         image[1] = exchange("GET k", "*-1\r\n");
         let error = differ(&redis, &image, &mut allowed).unwrap_err().to_string();

@@ -6,7 +6,7 @@ const PAGE_BYTES: u64 = 4096;
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct VmallocInfoRow {
     /// First address.
     pub(super) start: u64,
     /// First address behind the guard.
@@ -16,11 +16,11 @@ pub(super) struct Row {
 }
 
 /// Parses a report and checks every row.
-pub(super) fn parse(report: &str) -> anyhow::Result<Vec<Row>> {
+pub(super) fn parse(report: &str) -> anyhow::Result<Vec<VmallocInfoRow>> {
     report.lines().map(|line| row(line).with_context(|| line.to_owned())).collect()
 }
 
-fn row(line: &str) -> anyhow::Result<Row> {
+fn row(line: &str) -> anyhow::Result<VmallocInfoRow> {
     let (range, rest) = line.split_at_checked(37).context("too short")?;
     let (start, end) = range.split_once('-').context("no range")?;
     let (start, end) = (address(start)?, address(end)?);
@@ -37,13 +37,13 @@ fn row(line: &str) -> anyhow::Result<Row> {
     let size: u64 = size.trim_start().parse().context("the size")?;
     ensure!(end.checked_sub(start) == Some(size), "the size is not that of the range");
     if tail == " unpurged vm_area" {
-        return Ok(Row { start, end, pages: None });
+        return Ok(VmallocInfoRow { start, end, pages: None });
     }
     let pages = words(tail)?;
     if let Some(pages) = pages {
         ensure!((pages + 1) * PAGE_BYTES == size, "{pages} pages and a guard are not {size}");
     }
-    Ok(Row { start, end, pages })
+    Ok(VmallocInfoRow { start, end, pages })
 }
 
 fn address(text: &str) -> anyhow::Result<u64> {

@@ -21,9 +21,9 @@ use crate::test::bed::TestBed;
 use crate::test::tally::Tally;
 
 /// A client and what it does.
-type Case = (&'static str, fn(&LibraryContext<'_>) -> anyhow::Result<()>);
+type LibraryCase = (&'static str, fn(&LibraryContext<'_>) -> anyhow::Result<()>);
 
-const CASES: &[Case] = &[
+const CASES: &[LibraryCase] = &[
     ("redis-py", script::redis_py),
     ("redis-py asyncio", script::redis_py_asyncio),
     ("redis-py's own tests", suite::run),

@@ -9,8 +9,9 @@ use anyhow::{Context, bail};
 use runtime_config::{ports, verdict};
 
 use crate::accel::Accel;
-use crate::guest::{self, Guest, Plan};
+use crate::guest::{self, Guest, GuestPlan};
 use crate::instance::Instance;
+use crate::load_network::GuestLink;
 use crate::network::NetRequest;
 use crate::network::{self, Forward, Network};
 use crate::qemu::Memory;
@@ -18,7 +19,6 @@ use crate::resp::Client;
 use crate::runtime::Runtime;
 use crate::sys::Bond;
 use crate::test::programs::Programs;
-use crate::wires::Wire;
 
 use crate::test::reports::Audit;
 
@@ -58,7 +58,7 @@ impl Subject {
         let host = network::free_port(0)?;
         let http = network::free_port_beside(host)?;
         let base = programs.plan(host)?;
-        let plan = Plan {
+        let plan = GuestPlan {
             smp: setup.cpus.max(programs.cpus),
             network: Some(network),
             append: setup.line.to_owned(),
@@ -71,21 +71,25 @@ impl Subject {
     /// Boots an image for hundreds of clients at once, on a wire that has been laid. One of its 2 CPUs
     /// serves. Its clock counts instructions, so that its turns are as long on a busy host as on an
     /// idle one.
-    pub(super) fn boot_on(wire: Wire, programs: &Programs<'_>, line: &str) -> anyhow::Result<Self> {
+    pub(super) fn boot_on(
+        link: GuestLink,
+        programs: &Programs<'_>,
+        line: &str,
+    ) -> anyhow::Result<Self> {
         let base = programs.plan(network::free_port(0)?)?;
-        let append = format!("{line} {}", wire.append()).trim().to_owned();
+        let append = format!("{line} {}", link.append()).trim().to_owned();
         let memory = Memory::of_mebibytes(1024);
-        let plan = Plan { smp: 2, accel: Accel::CountedInTime, memory, append, ..base };
-        let plan = wire.attach(plan)?;
+        let plan = GuestPlan { smp: 2, accel: Accel::CountedInTime, memory, append, ..base };
+        let plan = link.attach(plan)?;
         let host = match plan.network {
-            Some(Network::Tap(_)) => (wire.address(), ports::HTTP).into(),
+            Some(Network::Tap(_)) => (link.address(), ports::HTTP).into(),
             _ => network::free_port_beside(plan.host)?,
         };
         let http = Some(Forward { host, guest: ports::HTTP });
-        Self::start(programs, Plan { http, ..plan })
+        Self::start(programs, GuestPlan { http, ..plan })
     }
 
-    fn start(programs: &Programs<'_>, plan: Plan) -> anyhow::Result<Self> {
+    fn start(programs: &Programs<'_>, plan: GuestPlan) -> anyhow::Result<Self> {
         let network = plan.network.context("a subject without a network")?;
         let Programs { workspace, runtime, .. } = *programs;
         let instance = Rc::new(Instance::claim(workspace, "test-tcp")?);

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use super::boot::Boot;
 use super::control::Control;
 use super::findings::Findings;
+use super::namespace::Namespace;
 use super::server::Server;
-use super::space::Space;
 use super::topology::{BRIDGE, DEVICE, HOST, HOST_MAC};
 use crate::test::programs::Programs;
 
@@ -15,7 +15,7 @@ use crate::test::programs::Programs;
 pub(super) struct Bed<'a> {
     pub(super) programs: &'a Programs<'a>,
     /// The network next to the server.
-    pub(super) near: Space,
+    pub(super) near: Namespace,
     /// Whether cases take the time of the documented figures.
     pub(super) is_long: bool,
     /// Whether Linux stands in place of the image.

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 
 use super::boot::{Boot, UNCUT, word_of};
-use super::space::Space;
+use super::namespace::Namespace;
 use super::topology::{self, DEVICE, GUEST, HOST};
 use crate::linux;
 use crate::redis::Redis;
@@ -28,9 +28,13 @@ pub(super) struct Control {
 
 impl Control {
     /// Starts it behind a device of the near network, which is made here.
-    pub(super) fn start(workspace: &Workspace, near: &Space, boot: &Boot) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        workspace: &Workspace,
+        near: &Namespace,
+        boot: &Boot,
+    ) -> anyhow::Result<Self> {
         let program = linux::redis_server().map_err(|_| Skip("redis-server is not installed"))?;
-        let far = Space::new()?;
+        let far = Namespace::new()?;
         let mac = "52:54:00:12:34:56";
         near.ip(&format!(
             "link add {} type veth peer name eth0 address {mac} netns {}",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use super::space::Space;
+use super::namespace::Namespace;
 use crate::resp::Client;
 
 /// The options of a connection.
@@ -45,7 +45,7 @@ impl Dial {
     ///
     /// # Errors
     /// The server refuses, or does not answer in time.
-    pub(super) fn stream(self, space: &Space, to: SocketAddrV4) -> io::Result<TcpStream> {
+    pub(super) fn stream(self, space: &Namespace, to: SocketAddrV4) -> io::Result<TcpStream> {
         space.within(|| {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
             if let Some(mss) = self.mss {
@@ -72,7 +72,7 @@ impl Dial {
     ///
     /// # Errors
     /// As [`Dial::stream`].
-    pub(super) fn client(self, space: &Space, to: SocketAddrV4) -> io::Result<Client> {
+    pub(super) fn client(self, space: &Namespace, to: SocketAddrV4) -> io::Result<Client> {
         let stream = self.stream(space, to)?;
         let client = Client::from_stream(stream.try_clone()?)?;
         // The limit is the socket's, whichever handle it is set by.

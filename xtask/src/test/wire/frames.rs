@@ -4,8 +4,8 @@ use std::io;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
+use super::namespace::Namespace;
 use super::packet::{self, Heard, Mac};
-use super::space::Space;
 use crate::sys;
 
 /// Longest frame that is read: the kernel shows a packet that a device will cut in one piece.
@@ -21,7 +21,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Opens one.
-    pub(super) fn open(space: &Space, device: &str) -> io::Result<Self> {
+    pub(super) fn open(space: &Namespace, device: &str) -> io::Result<Self> {
         Ok(Self { socket: space.within(|| sys::packet_socket(device))? })
     }
 

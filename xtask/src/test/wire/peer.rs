@@ -7,9 +7,9 @@ use anyhow::{Context, bail};
 use etherparse::{TcpHeader, TcpOptionElement};
 
 use super::frames::{Frames, GUEST_MAC};
+use super::namespace::Namespace;
 use super::packet::{Arp, BROADCAST, Ends, Heard, Mac, Segment};
 use super::segment::{Flags, Out};
-use super::space::Space;
 use super::topology::GUEST;
 
 /// A peer.
@@ -41,13 +41,13 @@ impl Peer {
     pub(super) const MAC: Mac = [2, 0, 0, 0, 0, 0x50];
 
     /// Makes one and makes its address known to the server.
-    pub(super) fn new(space: &Space, device: &str, port: u16) -> anyhow::Result<Self> {
+    pub(super) fn new(space: &Namespace, device: &str, port: u16) -> anyhow::Result<Self> {
         Self::at(space, device, Self::ADDRESS, Self::MAC, port)
     }
 
     /// Makes one with an address.
     pub(super) fn at(
-        space: &Space,
+        space: &Namespace,
         device: &str,
         address: Ipv4Addr,
         mac: Mac,

@@ -10,9 +10,9 @@ use runtime_config::{ports, verdict};
 use super::boot::Boot;
 use super::control::Control;
 use super::dial::Dial;
-use super::space::Space;
+use super::namespace::Namespace;
 use super::topology::{DEVICE, GUEST, resp};
-use crate::guest::{Guest, Plan};
+use crate::guest::{Guest, GuestPlan};
 use crate::instance::Instance;
 use crate::network::{Forward, Network};
 use crate::resp::Client;
@@ -38,7 +38,7 @@ impl Server {
     pub(super) fn image(programs: &Programs<'_>, boot: &Boot) -> anyhow::Result<Self> {
         let base = programs.plan((GUEST, ports::RESP).into())?;
         let http = Forward { host: (GUEST, ports::HTTP).into(), guest: ports::HTTP };
-        let plan = Plan {
+        let plan = GuestPlan {
             network: Some(Network::Tap(DEVICE)),
             append: format!("{} {}", boot.address, boot.line).trim().to_owned(),
             card: boot.card,
@@ -89,7 +89,7 @@ impl Server {
     }
 
     /// Says what it shows after a case that it must not show: its end, a fault, no answer.
-    pub(super) fn judge(&mut self, space: &Space) -> anyhow::Result<()> {
+    pub(super) fn judge(&mut self, space: &Namespace) -> anyhow::Result<()> {
         let Self::Image(guest) = self else { return Ok(()) };
         if let Some(status) = guest.try_wait()? {
             return Err(guest.explain_end(status));
@@ -113,7 +113,7 @@ impl Server {
 }
 
 /// Connects, again and again for a while.
-pub(super) fn patient(space: &Space, to: SocketAddrV4) -> anyhow::Result<Client> {
+pub(super) fn patient(space: &Namespace, to: SocketAddrV4) -> anyhow::Result<Client> {
     let deadline = Instant::now() + AFTER_LIMIT;
     loop {
         match Dial::PLAIN.within(Duration::from_secs(2)).client(space, to) {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use super::space::Space;
+use super::namespace::Namespace;
 use crate::sys;
 use crate::workload::Random;
 
@@ -60,9 +60,9 @@ pub(super) struct Shim {
 
 impl Shim {
     /// Lays a cable from the bridge of the near network to a device of the far one, which is up.
-    pub(super) fn lay(
-        near: &Space,
-        far: &Space,
+    pub(super) fn start(
+        near: &Namespace,
+        far: &Namespace,
         faults: Faults,
         seed: u64,
     ) -> anyhow::Result<Self> {

@@ -19,12 +19,12 @@ pub(super) struct Phase {
     time: Duration,
     waits: Waits,
     /// Turns of the image's loop, by the image's own clock.
-    pub(super) turns: Turns,
+    pub(super) turns: LoopTurns,
 }
 
 /// Turns of the image's loop.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Turns {
+pub(super) struct LoopTurns {
     pub(super) all: u64,
     /// Over 2 ms.
     pub(super) long: u64,
@@ -46,7 +46,7 @@ impl Phase {
         let outcome = work();
         let time = start.elapsed();
         outcome?;
-        let (waits, turns) = (bystander.take()?, Turns::read(observer)?);
+        let (waits, turns) = (bystander.take()?, LoopTurns::read(observer)?);
         Ok(Self { name, time, waits, turns })
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn calm() -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Turns {
+impl LoopTurns {
     fn read(observer: &mut Client) -> anyhow::Result<Self> {
         let reply = observer.call(&["VSTATS", "service"])?;
         let number = |name| reply.entry(name).with_context(|| format!("VSTATS has no {name}"));
@@ -66,7 +66,7 @@ impl Turns {
     }
 }
 
-impl AddAssign for Turns {
+impl AddAssign for LoopTurns {
     fn add_assign(&mut self, other: Self) {
         self.all += other.all;
         self.long += other.long;
@@ -74,7 +74,7 @@ impl AddAssign for Turns {
     }
 }
 
-impl fmt::Display for Turns {
+impl fmt::Display for LoopTurns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { all, long, longest_us } = self;
         write!(f, "{long} of {all} turns over 2 ms, max {longest_us} us")

@@ -2,7 +2,7 @@
 
 /// What becomes of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ConnectionEnd {
     /// It goes on.
     Stays,
     /// The image closes it.
@@ -11,7 +11,7 @@ pub(super) enum End {
 
 /// One row.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(super) struct BadInput {
     /// What is bad about it.
     pub(super) about: &'static str,
     /// What is sent.
@@ -19,7 +19,7 @@ pub(super) struct Row {
     /// What comes back; `…` stands for what depends on the machine.
     pub(super) reply: String,
     /// What becomes of the connection.
-    pub(super) end: End,
+    pub(super) end: ConnectionEnd,
 }
 
 /// Requests that are well-formed, with the error that each gets.
@@ -111,21 +111,21 @@ const BROKEN: &[(&str, &[u8], &str)] = &[
 ];
 
 /// All rows.
-pub(super) fn all() -> Vec<Row> {
-    let mut rows: Vec<Row> = REFUSED
+pub(super) fn all() -> Vec<BadInput> {
+    let mut rows: Vec<BadInput> = REFUSED
         .iter()
-        .map(|&(about, request, error)| Row {
+        .map(|&(about, request, error)| BadInput {
             about,
             bytes: format!("{request}\r\n").into_bytes(),
             reply: format!("-{error}\r\n"),
-            end: End::Stays,
+            end: ConnectionEnd::Stays,
         })
         .collect();
-    rows.extend(BROKEN.iter().map(|&(about, bytes, error)| Row {
+    rows.extend(BROKEN.iter().map(|&(about, bytes, error)| BadInput {
         about,
         bytes: bytes.to_vec(),
         reply: format!("-ERR Protocol error: {error}\r\n"),
-        end: End::Closes,
+        end: ConnectionEnd::Closes,
     }));
     rows.extend(regions());
     rows.extend(streams());
@@ -133,12 +133,12 @@ pub(super) fn all() -> Vec<Row> {
 }
 
 /// What is wrong only with a region at hand: the ids differ from run to run, so it is named.
-fn regions() -> Vec<Row> {
-    let row = |about, reply: &str, requests: &[&str]| Row {
+fn regions() -> Vec<BadInput> {
+    let row = |about, reply: &str, requests: &[&str]| BadInput {
         about,
         bytes: requests.iter().flat_map(|line| format!("{line}\r\n").into_bytes()).collect(),
         reply: reply.to_owned(),
-        end: End::Stays,
+        end: ConnectionEnd::Stays,
     };
     let made = "*3\r\n:…\r\n$18\r\n0x…\r\n:4096\r\n";
     let range = |offset: &str, length: &str| {
@@ -183,12 +183,12 @@ fn regions() -> Vec<Row> {
 }
 
 /// What is wrong with the stream as a whole.
-fn streams() -> Vec<Row> {
-    let closes = |about, bytes: Vec<u8>, reply: &str| Row {
+fn streams() -> Vec<BadInput> {
+    let closes = |about, bytes: Vec<u8>, reply: &str| BadInput {
         about,
         bytes,
         reply: reply.to_owned(),
-        end: End::Closes,
+        end: ConnectionEnd::Closes,
     };
     let garbage: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').cycle().take(70_000).collect();
     let too_long = "-ERR Protocol error: too big inline request\r\n";
@@ -201,37 +201,37 @@ fn streams() -> Vec<Row> {
             b"*2147483648\r\n$4\r\nPING\r\n".to_vec(),
             "-ERR Protocol error: invalid multibulk length\r\n",
         ),
-        Row {
+        BadInput {
             about: "a million arguments",
             bytes: [&b"*1000000\r\n"[..], &b"$1\r\nx\r\n".repeat(1_000_000)].concat(),
             reply: "-ERR unknown command 'x', with args beginning with: 'x' …\r\n".to_owned(),
-            end: End::Stays,
+            end: ConnectionEnd::Stays,
         },
         closes("an HTTP request", b"POST / HTTP/1.1\r\n".to_vec(), ""),
         closes("an HTTP header", b"Host: localhost\r\n".to_vec(), ""),
-        Row {
+        BadInput {
             about: "lines without CR, and what stands behind a NUL",
             bytes: b"PING\n\0\nPING\0x\nPING \"\\x00\"\n".to_vec(),
             reply: "+PONG\r\n+PONG\r\n$1\r\n\0\r\n".to_owned(),
-            end: End::Stays,
+            end: ConnectionEnd::Stays,
         },
-        Row {
+        BadInput {
             about: "empty requests are skipped",
             bytes: b"*0\r\n*-1\r\n\r\n*0\r\n".to_vec(),
             reply: String::new(),
-            end: End::Stays,
+            end: ConnectionEnd::Stays,
         },
-        Row {
+        BadInput {
             about: "a good request before a broken one is answered",
             bytes: b"PING\r\n*1\r\n$-5\r\n".to_vec(),
             reply: "+PONG\r\n-ERR Protocol error: invalid bulk length\r\n".to_owned(),
-            end: End::Closes,
+            end: ConnectionEnd::Closes,
         },
-        Row {
+        BadInput {
             about: "a command of binary garbage",
             bytes: b"*1\r\n$4\r\n\x00\xff\r\n\r\n".to_vec(),
             reply: "-ERR unknown command '…', with args beginning with: \r\n".to_owned(),
-            end: End::Stays,
+            end: ConnectionEnd::Stays,
         },
     ]
 }

@@ -14,7 +14,7 @@ const LINES_MAX: usize = 60;
 
 /// One line of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
+struct AllowedDifference {
     request: String,
     redis: String,
     image: String,
@@ -23,9 +23,9 @@ struct Line {
 
 /// The list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Allowed(Vec<Line>);
+pub(super) struct AllowedDifferences(Vec<AllowedDifference>);
 
-impl Allowed {
+impl AllowedDifferences {
     /// Loads the list.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Allowed {
             ensure!(reason.contains(' '), "no reason: {line}");
             ensure!(request != "…", "any request is too wide: {line}");
             let [request, redis, image] = [request, redis, image].map(str::to_owned);
-            lines.push(Line { request, redis, image, uses: 0 });
+            lines.push(AllowedDifference { request, redis, image, uses: 0 });
         }
         ensure!(lines.len() <= LINES_MAX, "{} lines, at most {LINES_MAX}", lines.len());
         Ok(Self(lines))
@@ -80,7 +80,7 @@ mod tests {
     fn only_what_is_listed_is_taken() {
         let text =
             "# why\nSELECT … | +OK\\r\\n | -ERR …\\r\\n | one database only\nA | b | c | d e\n";
-        let mut allowed = Allowed::parse(text).unwrap();
+        let mut allowed = AllowedDifferences::parse(text).unwrap();
         assert!(allowed.takes("SELECT 1", "+OK\\r\\n", "-ERR no\\r\\n"));
         assert!(!allowed.takes("SELECT 1", "-ERR\\r\\n", "-ERR no\\r\\n"));
         assert!(!allowed.takes("SET 1", "+OK\\r\\n", "-ERR no\\r\\n"));
@@ -89,9 +89,9 @@ mod tests {
 
     #[test]
     fn a_line_needs_a_reason_and_the_list_an_end() {
-        assert!(Allowed::parse("a | b | c\n").is_err());
-        assert!(Allowed::parse("a | b | c | \n").is_err());
-        assert!(Allowed::parse("… | b | c | for no reason\n").is_err());
-        assert!(Allowed::parse(&"a | b | c | for a reason\n".repeat(61)).is_err());
+        assert!(AllowedDifferences::parse("a | b | c\n").is_err());
+        assert!(AllowedDifferences::parse("a | b | c | \n").is_err());
+        assert!(AllowedDifferences::parse("… | b | c | for no reason\n").is_err());
+        assert!(AllowedDifferences::parse(&"a | b | c | for a reason\n".repeat(61)).is_err());
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 
-use super::step::Step;
+use super::step::CaseStep;
 
 /// Fewer cases than this are a corpus that has lost some.
 const CASES_MIN: usize = 700;
@@ -28,20 +28,20 @@ pub(super) struct Demands {
 
 /// One conversation.
 #[derive(Clone, Debug)]
-pub(super) struct Case {
+pub(super) struct DifferentialCase {
     /// The file and the steps, in one line.
     pub(super) name: String,
     /// The demands of the case.
     pub(super) demands: Demands,
     /// The steps, in order.
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<CaseStep>,
 }
 
 /// Loads every file of a folder.
 ///
 /// # Errors
 /// A file cannot be read, or has another number of cases than its first line says.
-pub(super) fn load(folder: &Path) -> anyhow::Result<Vec<Case>> {
+pub(super) fn load(folder: &Path) -> anyhow::Result<Vec<DifferentialCase>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
@@ -50,7 +50,7 @@ pub(super) fn load(folder: &Path) -> anyhow::Result<Vec<Case>> {
         }
     }
     paths.sort();
-    let mut cases: Vec<Case> = Vec::new();
+    let mut cases: Vec<DifferentialCase> = Vec::new();
     for path in paths {
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -64,7 +64,7 @@ pub(super) fn load(folder: &Path) -> anyhow::Result<Vec<Case>> {
     Ok(cases)
 }
 
-fn parse(stem: &str, text: &str) -> anyhow::Result<Vec<Case>> {
+fn parse(stem: &str, text: &str) -> anyhow::Result<Vec<DifferentialCase>> {
     let (first, rest) = text.split_once('\n').context("an empty file")?;
     let announced = first.strip_prefix("cases ").context("the first line is `cases N`")?;
     let announced: usize = announced.trim().parse().context("the first line is `cases N`")?;
@@ -87,20 +87,20 @@ fn parse(stem: &str, text: &str) -> anyhow::Result<Vec<Case>> {
     Ok(cases)
 }
 
-fn case(stem: &str, text: &str, mut demands: Demands) -> anyhow::Result<Case> {
+fn case(stem: &str, text: &str, mut demands: Demands) -> anyhow::Result<DifferentialCase> {
     let mut steps = Vec::new();
     let mut shown = Vec::new();
     for line in text.lines() {
         match line.strip_prefix('@') {
             Some(word) if steps.is_empty() && demand(&mut demands, word).is_ok() => {}
             _ => {
-                steps.push(Step::parse(line).with_context(|| line.to_owned())?);
+                steps.push(CaseStep::parse(line).with_context(|| line.to_owned())?);
                 shown.push(line);
             }
         }
     }
     ensure!(!steps.is_empty(), "a case without steps");
-    Ok(Case { name: format!("{stem}: {}", shown.join(" / ")), demands, steps })
+    Ok(DifferentialCase { name: format!("{stem}: {}", shown.join(" / ")), demands, steps })
 }
 
 fn demand(demands: &mut Demands, word: &str) -> anyhow::Result<()> {

@@ -23,7 +23,7 @@ const CONNECTIONS_MAX: usize = 9;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Step {
+pub(super) struct CaseStep {
     /// The command as written, without marks.
     pub(super) text: String,
     /// The action of the step.
@@ -41,7 +41,7 @@ pub(super) enum Action {
     Sleep(Duration),
 }
 
-impl Step {
+impl CaseStep {
     /// Reads a line.
     pub(super) fn parse(line: &str) -> anyhow::Result<Self> {
         if let Some(time) = line.strip_prefix("@sleep ") {
@@ -80,20 +80,21 @@ mod tests {
 
     #[test]
     fn marks_are_read_in_their_order() {
-        let step = Step::parse("[near 2] 2> + TTL k").unwrap();
+        let step = CaseStep::parse("[near 2] 2> + TTL k").unwrap();
         assert_eq!((step.text.as_str(), &step.rule), ("TTL k", &Rule::Near(2)));
         let bytes = b"*2\r\n$3\r\nTTL\r\n$1\r\nk\r\n".to_vec();
         assert_eq!(step.action, Action::Send { connection: 1, bytes, waits: false });
-        let Action::Send { bytes, .. } = Step::parse(r#"~ "*1\r\n" "a"*3"#).unwrap().action else {
+        let Action::Send { bytes, .. } = CaseStep::parse(r#"~ "*1\r\n" "a"*3"#).unwrap().action
+        else {
             panic!("no bytes");
         };
         assert_eq!(bytes, b"*1\r\naaa");
-        let Action::Send { bytes, .. } = Step::parse("! PING  'a'").unwrap().action else {
+        let Action::Send { bytes, .. } = CaseStep::parse("! PING  'a'").unwrap().action else {
             panic!("no bytes");
         };
         assert_eq!(bytes, b"PING  'a'\r\n");
         let pause = Action::Sleep(Duration::from_millis(20));
-        assert_eq!(Step::parse("@sleep 20").unwrap().action, pause);
-        assert!(Step::parse("0> PING").is_err() && Step::parse("[no] PING").is_err());
+        assert_eq!(CaseStep::parse("@sleep 20").unwrap().action, pause);
+        assert!(CaseStep::parse("0> PING").is_err() && CaseStep::parse("[no] PING").is_err());
     }
 }

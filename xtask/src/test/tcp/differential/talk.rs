@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::corpus::Case;
+use super::corpus::DifferentialCase;
 use super::frame::Frame;
 use super::rule::Rule;
 use super::step::Action;
@@ -54,12 +54,12 @@ pub(super) struct Exchange {
 /// The server cannot be reached.
 pub(super) fn hold(
     address: SocketAddr,
-    case: &Case,
+    case: &DifferentialCase,
     protocol: u8,
     first: Option<&[Exchange]>,
 ) -> anyhow::Result<Vec<Exchange>> {
     let greets = protocol == 3 && !case.demands.password;
-    let mut lines: Vec<Option<Line>> = Vec::new();
+    let mut lines: Vec<Option<ServerConnection>> = Vec::new();
     let mut exchanges = Vec::new();
     for step in &case.steps {
         let (connection, bytes, waits) = match &step.action {
@@ -74,7 +74,7 @@ pub(super) fn hold(
         }
         let line = match &mut lines[connection] {
             Some(line) => line,
-            place => place.insert(Line::open(address, greets)?),
+            place => place.insert(ServerConnection::open(address, greets)?),
         };
         line.send(bytes);
         line.hurries |= !waits;
@@ -102,7 +102,7 @@ pub(super) fn hold(
 }
 
 /// A connection.
-struct Line {
+struct ServerConnection {
     stream: TcpStream,
     received: Vec<u8>,
     /// Whether replies are no longer waited for one by one.
@@ -112,7 +112,7 @@ struct Line {
     closed: bool,
 }
 
-impl Line {
+impl ServerConnection {
     fn open(address: SocketAddr, greets: bool) -> anyhow::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, REPLY_LIMIT).context("cannot connect")?;
         stream.set_nodelay(true)?;
@@ -251,7 +251,7 @@ mod tests {
             stream.write_all(b":1\r\n+RESET\r\n").unwrap();
             stream
         });
-        let mut line = Line::open(address, false).unwrap();
+        let mut line = ServerConnection::open(address, false).unwrap();
         line.send(b"RESET\r\n");
         let all = Answer::Bytes(b"+OK\r\n+RESET\r\n:1\r\n".to_vec());
         assert_eq!(line.end(END_LIMIT), all);

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use super::context::LibraryContext;
 use super::install;
-use super::monitor::Server;
+use super::monitor::Daemon;
 use crate::network;
 use crate::process;
 use crate::resp::{Client, Reply};
@@ -29,7 +29,7 @@ pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     std::fs::write(&config, configuration(context.subject.address(), front, stats))?;
     let mut command = Command::new(haproxy);
     command.arg("-db").arg("-f").arg(&config).current_dir(&folder);
-    let _haproxy = Server::start(command, &folder, "haproxy.log")?;
+    let _haproxy = Daemon::start(command, &folder, "haproxy.log")?;
     let deadline = Instant::now() + LIMIT;
     loop {
         let row = status(stats).unwrap_or_else(|error| format!("{error:#}"));

@@ -40,14 +40,14 @@ pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     let mut command = Command::new(exporter);
     command.arg(format!("-redis.addr=redis://{}", context.subject.address()));
     command.arg(format!("-web.listen-address={exports}"));
-    let _exporter = Server::start(command, &folder, "exporter.log")?;
+    let _exporter = Daemon::start(command, &folder, "exporter.log")?;
     let config = folder.join("prometheus.yml");
     std::fs::write(&config, configuration(context.subject.http()?, exports))?;
     let mut command = Command::new(prometheus);
     command.arg(format!("--config.file={}", config.display()));
     command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
     command.arg(format!("--web.listen-address={queries}"));
-    let _prometheus = Server::start(command, &folder, "prometheus.log")?;
+    let _prometheus = Daemon::start(command, &folder, "prometheus.log")?;
 
     for job in ["image", "exporter"] {
         wait(&format!("up of {job}"), || {
@@ -136,9 +136,9 @@ fn wait(what: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::
 }
 
 /// A server that is ended with its owner.
-pub(super) struct Server(Child);
+pub(super) struct Daemon(Child);
 
-impl Server {
+impl Daemon {
     /// Starts a program that writes to a log.
     pub(super) fn start(mut command: Command, folder: &Path, log: &str) -> anyhow::Result<Self> {
         let log = File::create(folder.join(log))?;
@@ -149,7 +149,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Daemon {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.0.kill();

@@ -7,10 +7,10 @@ use anyhow::Context;
 use crate::resp::Reply;
 use crate::test::reports;
 use crate::test::wire::bed::Bed;
-use crate::test::wire::behind::{Behind, CLIENT};
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
+use crate::test::wire::routed::{CLIENT, RoutedNetwork};
 use crate::test::wire::server::patient;
 use crate::test::wire::topology::{self};
 
@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(4);
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("a client that comes back", &Boot::plain(), findings, |server, findings| {
         let is_image = server.is_image();
-        let behind = Behind::new(&bed.near)?;
+        let behind = RoutedNetwork::new(&bed.near)?;
         let dial = Dial::from(CLIENT, PORT);
         let mut client = behind.client(dial, topology::resp())?;
         if is_image {
@@ -32,7 +32,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         bed.near.ip("link del c0")?;
         drop(client);
         drop(behind);
-        let behind = Behind::new(&bed.near)?;
+        let behind = RoutedNetwork::new(&bed.near)?;
         let start = Instant::now();
         let again = behind.client(dial.within(Duration::from_secs(60)), topology::resp());
         let took = start.elapsed();

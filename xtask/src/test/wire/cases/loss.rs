@@ -14,10 +14,10 @@ use crate::resp::{Client, Reply};
 use crate::test::wire::bed::Bed;
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
-use crate::test::wire::far::Far;
 use crate::test::wire::findings::Findings;
+use crate::test::wire::impaired::ImpairedNetwork;
+use crate::test::wire::namespace::Namespace;
 use crate::test::wire::shim::Faults;
-use crate::test::wire::space::Space;
 use crate::test::wire::topology::{self};
 use crate::workload::Random;
 
@@ -44,10 +44,10 @@ struct Rates {
 /// The same load at the image and at Linux, and one of the image's own commands.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let time = bed.seconds(10, 60);
-    let other = Bed { near: Space::new()?, is_control: true, ..*bed };
+    let other = Bed { near: Namespace::new()?, is_control: true, ..*bed };
     let (mut ours, mut theirs) = (Rates::default(), Rates::default());
     bed.serve("the image", &Boot::plain().bridged(), findings, |_, findings| {
-        let far = Far::new(&bed.near, FAULTS, SEED)?;
+        let far = ImpairedNetwork::new(&bed.near, FAULTS, SEED)?;
         let verified = far.space.within(|| {
             let address = SocketAddr::V4(topology::resp());
             load::verified(address, CLIENTS, time)
@@ -59,7 +59,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         Ok(())
     });
     other.serve("Linux", &Boot::plain().bridged(), findings, |_, _| {
-        let far = Far::new(&other.near, FAULTS, SEED)?;
+        let far = ImpairedNetwork::new(&other.near, FAULTS, SEED)?;
         theirs = measure(&far.space, time)?;
         Ok(())
     });
@@ -72,7 +72,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn measure(space: &Space, time: Duration) -> anyhow::Result<Rates> {
+fn measure(space: &Namespace, time: Duration) -> anyhow::Result<Rates> {
     let done = AtomicU64::new(0);
     let start = Instant::now();
     thread::scope(|scope| {
@@ -95,13 +95,13 @@ fn measure(space: &Space, time: Duration) -> anyhow::Result<Rates> {
     Ok(Rates { requests, reads: (start.elapsed() / READS).as_secs_f64() })
 }
 
-fn connect(space: &Space) -> anyhow::Result<Client> {
+fn connect(space: &Namespace) -> anyhow::Result<Client> {
     let dial = Dial::PLAIN.within(Duration::from_secs(60));
     dial.client(space, topology::resp()).context("cannot connect")
 }
 
 /// Sets a value and gets it, again and again.
-fn work(space: &Space, number: u64, end: Instant, done: &AtomicU64) -> anyhow::Result<()> {
+fn work(space: &Namespace, number: u64, end: Instant, done: &AtomicU64) -> anyhow::Result<()> {
     let mut client = connect(space)?;
     let mut random = Random::new(SEED, number + 1);
     let key = format!("loss:{number}");

@@ -10,11 +10,11 @@ use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::Frames;
+use crate::test::wire::namespace::Namespace;
 use crate::test::wire::packet::{Arp, BROADCAST};
 use crate::test::wire::peer::Peer;
 use crate::test::wire::pings::{self, Times};
 use crate::test::wire::segment::{Flags, Out};
-use crate::test::wire::space::Space;
 use crate::test::wire::topology::{self, DEVICE, GUEST, HOST};
 
 /// Clients at once.
@@ -84,7 +84,7 @@ fn measure(
     })
 }
 
-fn connect(space: &Space, addresses: &[Ipv4Addr]) -> anyhow::Result<(Vec<TcpStream>, Times)> {
+fn connect(space: &Namespace, addresses: &[Ipv4Addr]) -> anyhow::Result<(Vec<TcpStream>, Times)> {
     let (mut streams, mut times) = (Vec::new(), Vec::new());
     for &address in addresses {
         if times.len() - streams.len() > STARVED_MAX {

@@ -7,11 +7,11 @@ use anyhow::{Context, ensure};
 
 use crate::resp::{Client, Reply};
 use crate::test::wire::bed::Bed;
-use crate::test::wire::behind::join;
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::space::Space;
+use crate::test::wire::namespace::Namespace;
+use crate::test::wire::routed::join;
 use crate::test::wire::topology::{self, GUEST};
 
 /// The documented figure is 2 s from the first byte to the last; a busy host gets more.
@@ -32,14 +32,14 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
                 // From the near side: the client's own packets would tell it the path's MTU.
                 near.call(&[b"SET".as_slice(), b"small", &vec![b'x'; SMALL]])?;
                 near.call(&[b"SET".as_slice(), b"large", &vec![b'y'; MIB]])?;
-                let way = Way::lay(bed, mtu, has_icmp)?;
-                findings.expect(&format!("{claim}: GET of 16 KiB"), way.get("small", SMALL));
-                findings.expect(&format!("{claim}: GET of 1 MiB"), way.get("large", MIB));
+                let path = RoutedPath::new(bed, mtu, has_icmp)?;
+                findings.expect(&format!("{claim}: GET of 16 KiB"), path.get("small", SMALL));
+                findings.expect(&format!("{claim}: GET of 1 MiB"), path.get("large", MIB));
                 if server.is_image() {
-                    findings.expect(&format!("{claim}: /metrics"), way.metrics());
+                    findings.expect(&format!("{claim}: /metrics"), path.metrics());
                 }
-                findings.expect(&format!("{claim}: SET of 1 MiB"), way.set());
-                way.clear(bed)
+                findings.expect(&format!("{claim}: SET of 1 MiB"), path.set());
+                path.clear(bed)
             });
         }
     }
@@ -47,16 +47,16 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
 }
 
 /// Server, first router, small link, second router, client.
-struct Way {
-    client: Space,
-    _router: Space,
+struct RoutedPath {
+    client: Namespace,
+    _router: Namespace,
     is_filtered: bool,
     limit: Duration,
 }
 
-impl Way {
-    fn lay(bed: &Bed<'_>, mtu: u32, has_icmp: bool) -> anyhow::Result<Self> {
-        let (router, client) = (Space::new()?, Space::new()?);
+impl RoutedPath {
+    fn new(bed: &Bed<'_>, mtu: u32, has_icmp: bool) -> anyhow::Result<Self> {
+        let (router, client) = (Namespace::new()?, Namespace::new()?);
         join(&bed.near, "m0", "10.8.0.1/24", &router, "10.8.0.2/24")?;
         bed.near.ip(&format!("link set m0 mtu {mtu}"))?;
         router.ip(&format!("link set e0 mtu {mtu}"))?;

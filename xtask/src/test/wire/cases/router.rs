@@ -9,12 +9,12 @@ use anyhow::Context;
 
 use super::neighbours;
 use crate::test::wire::bed::Bed;
-use crate::test::wire::behind::Behind;
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::Frames;
 use crate::test::wire::pings::{self, Times};
+use crate::test::wire::routed::RoutedNetwork;
 use crate::test::wire::topology::{self, DEVICE};
 
 /// Between two SYNs of absent peers on the link.
@@ -28,7 +28,7 @@ const BESIDE: u8 = 12;
 /// One client behind a router, with clients and SYNs of absent peers on the link.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("behind a router", &Boot::plain(), findings, |_, findings| {
-        let behind = Behind::new(&bed.near)?;
+        let behind = RoutedNetwork::new(&bed.near)?;
         let frames = Frames::open(&bed.near, DEVICE)?;
         let over = AtomicBool::new(false);
         let dial = Dial::PLAIN.within(LIMIT);

@@ -16,8 +16,8 @@ use crate::test::wire::bed::Bed;
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
+use crate::test::wire::namespace::Namespace;
 use crate::test::wire::pings::Times;
-use crate::test::wire::space::Space;
 use crate::test::wire::topology::{self};
 
 const LINE: &str = "requirepass=x";
@@ -143,7 +143,7 @@ fn requests() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Sends bytes and takes the answer until a short silence. The end of the connection is told by a word.
-fn answer(space: &Space, to: SocketAddrV4, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn answer(space: &Namespace, to: SocketAddrV4, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut stream = Dial::PLAIN.stream(space, to)?;
     // A server may close before it has read everything.
     let _ = stream.write_all(bytes);

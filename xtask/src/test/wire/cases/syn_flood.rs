@@ -12,9 +12,9 @@ use crate::resp::Reply;
 use crate::test::wire::bed::Bed;
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
-use crate::test::wire::far::Far;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::frames::{Frames, GUEST_MAC};
+use crate::test::wire::impaired::ImpairedNetwork;
 use crate::test::wire::packet::Ends;
 use crate::test::wire::pings::Times;
 use crate::test::wire::shim::Faults;
@@ -37,7 +37,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         let claim = format!("clients with a round trip of {round_trip} ms connect");
         bed.serve(&claim, &Boot::plain().bridged(), findings, |_, findings| {
             let delay = Duration::from_millis(round_trip) / 2;
-            let far = Far::new(&bed.near, Faults { delay, ..Faults::default() }, 1)?;
+            let far = ImpairedNetwork::new(&bed.near, Faults { delay, ..Faults::default() }, 1)?;
             let frames = Frames::open(&bed.near, DEVICE)?;
             let (is_over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
             let start = Instant::now();
@@ -64,7 +64,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
 }
 
 /// Connects and asks for a PONG.
-fn visit(far: &Far) -> anyhow::Result<Duration> {
+fn visit(far: &ImpairedNetwork) -> anyhow::Result<Duration> {
     let start = Instant::now();
     let mut client = Dial::PLAIN.within(LIMIT).client(&far.space, topology::resp())?;
     let reply = client.call(&["PING"])?;

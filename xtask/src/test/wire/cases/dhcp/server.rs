@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::test::wire::frames::Frames;
+use crate::test::wire::namespace::Namespace;
 use crate::test::wire::packet::{BROADCAST, Ends, Heard};
-use crate::test::wire::space::Space;
 use crate::test::wire::topology::{DEVICE, GUEST, HOST, HOST_MAC};
 
 const SERVER_PORT: u16 = 67;
@@ -62,7 +62,7 @@ pub(super) struct DhcpServer {
 
 impl DhcpServer {
     /// Starts it on the device, which is there.
-    pub(super) fn start(space: &Space, script: Script) -> anyhow::Result<Self> {
+    pub(super) fn start(space: &Namespace, script: Script) -> anyhow::Result<Self> {
         let frames = Frames::open(space, DEVICE)?;
         let is_over = Arc::new(AtomicBool::new(false));
         let seen = Arc::new(Mutex::new(Vec::new()));

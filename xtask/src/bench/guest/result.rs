@@ -7,7 +7,7 @@ pub(super) const MUST_FAIL: &str = "align_shift_alloc_test";
 
 /// The result of one workload, as the image reports it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Line {
+pub(super) struct WorkloadResult {
     pub(super) name: String,
     pub(super) passed: bool,
     pub(super) scale: f64,
@@ -18,7 +18,7 @@ pub(super) struct Line {
     pub(super) effect: String,
 }
 
-impl Line {
+impl WorkloadResult {
     /// Whether it did as it must.
     pub(super) fn is_good(&self) -> bool {
         self.passed != (self.name == MUST_FAIL)
@@ -36,9 +36,9 @@ impl Line {
 }
 
 /// Reads a reply of `VBENCH`: a `Summary:` for each CPU, then one `Effect:`.
-pub(super) fn parse(text: &str) -> Vec<Line> {
+pub(super) fn parse(text: &str) -> Vec<WorkloadResult> {
     let mut lines = Vec::new();
-    let mut line = Line { passed: true, ..Line::default() };
+    let mut line = WorkloadResult { passed: true, ..WorkloadResult::default() };
     for row in text.lines() {
         if let Some(summary) = row.strip_prefix("Summary: ") {
             line.name = summary.split(' ').next().unwrap_or_default().to_owned();
@@ -49,14 +49,17 @@ pub(super) fn parse(text: &str) -> Vec<Line> {
         } else if let Some(effect) = row.strip_prefix("Effect: ") {
             line.ns /= f64::from(line.cpus.max(1));
             line.effect = effect.to_owned();
-            lines.push(std::mem::replace(&mut line, Line { passed: true, ..Line::default() }));
+            lines.push(std::mem::replace(
+                &mut line,
+                WorkloadResult { passed: true, ..WorkloadResult::default() },
+            ));
         }
     }
     lines
 }
 
 #[cfg(test)]
-impl Line {
+impl WorkloadResult {
     /// A line of one CPU, for tests.
     pub(super) fn named(name: &str, passed: bool, ns: f64) -> Self {
         Self { name: name.to_owned(), passed, ns, ..Self::default() }

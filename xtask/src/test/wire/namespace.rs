@@ -12,11 +12,11 @@ use crate::{process, sys};
 
 /// A network namespace without a name. It ends with the last file, process and socket in it.
 #[derive(Debug)]
-pub(super) struct Space {
+pub(super) struct Namespace {
     handle: File,
 }
 
-impl Space {
+impl Namespace {
     /// Makes one whose loopback device is up.
     pub(super) fn new() -> anyhow::Result<Self> {
         let make = || {

@@ -12,13 +12,13 @@ use crate::process;
 const LOCK: &str = "lock";
 
 /// The folder. Holding one proves that no other call of the tool makes it.
-pub(super) struct Place<'a> {
+pub(super) struct KernelFolder<'a> {
     folder: &'a Path,
     /// Closing the file releases the lock.
     _lock: File,
 }
 
-impl<'a> Place<'a> {
+impl<'a> KernelFolder<'a> {
     /// Waits until no other call of the tool makes the folder.
     pub(super) fn lock(folder: &'a Path) -> Result<Self> {
         let path = folder.with_file_name(LOCK);

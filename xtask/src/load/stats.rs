@@ -6,7 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::answer;
-use super::request::Kind;
+use super::request::RequestKind;
 use super::violation::Violation;
 
 /// Violations that are kept to be shown; all are counted.
@@ -17,7 +17,7 @@ const DIGITS: u8 = 3;
 
 /// One kind of request.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub(super) struct RequestStats {
     /// Replies.
     pub(super) count: u64,
     /// Those that were errors.
@@ -28,8 +28,8 @@ pub(super) struct Figures {
 
 /// All kinds, and what went wrong.
 #[derive(Debug)]
-pub(super) struct Tally {
-    figures: BTreeMap<Kind, Figures>,
+pub(super) struct LoadStats {
+    figures: BTreeMap<RequestKind, RequestStats>,
     errors: BTreeMap<String, u64>,
     violations: Vec<Violation>,
     violation_count: u64,
@@ -39,7 +39,7 @@ pub(super) struct Tally {
     pub(super) places_checked: u64,
 }
 
-impl Figures {
+impl RequestStats {
     fn new() -> Self {
         // The bounds are constants that a histogram takes.
         let latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, DIGITS);
@@ -47,7 +47,7 @@ impl Figures {
     }
 }
 
-impl Tally {
+impl LoadStats {
     /// Nothing yet.
     pub(super) fn new() -> Self {
         Self {
@@ -61,8 +61,8 @@ impl Tally {
     }
 
     /// Counts a reply that came in time.
-    pub(super) fn reply(&mut self, kind: Kind, latency: Duration, error: Option<&str>) {
-        let figures = self.figures.entry(kind).or_insert_with(Figures::new);
+    pub(super) fn reply(&mut self, kind: RequestKind, latency: Duration, error: Option<&str>) {
+        let figures = self.figures.entry(kind).or_insert_with(RequestStats::new);
         figures.count += 1;
         figures.latency.saturating_record(latency.as_micros().try_into().unwrap_or(u64::MAX));
         if let Some(error) = error {
@@ -80,13 +80,13 @@ impl Tally {
     }
 
     /// The kinds that were sent, as they are reported.
-    pub(super) fn figures(&self) -> impl Iterator<Item = (Kind, &Figures)> {
-        Kind::ALL.into_iter().filter_map(|kind| Some((kind, self.figures.get(&kind)?)))
+    pub(super) fn figures(&self) -> impl Iterator<Item = (RequestKind, &RequestStats)> {
+        RequestKind::ALL.into_iter().filter_map(|kind| Some((kind, self.figures.get(&kind)?)))
     }
 
     /// All kinds as one.
-    pub(super) fn all(&self) -> Figures {
-        let mut all = Figures::new();
+    pub(super) fn all(&self) -> RequestStats {
+        let mut all = RequestStats::new();
         for figures in self.figures.values() {
             all.count += figures.count;
             all.errors += figures.errors;
@@ -124,23 +124,23 @@ mod tests {
 
     #[test]
     fn errors_are_counted_by_their_first_word() {
-        let mut tally = Tally::new();
+        let mut tally = LoadStats::new();
         for error in [None, Some("NOMEM need 4"), Some("NOMEM need 5"), Some("QUOTA")] {
-            tally.reply(Kind::Allocate, Duration::from_micros(10), error);
+            tally.reply(RequestKind::Allocate, Duration::from_micros(10), error);
         }
-        tally.reply(Kind::Free, Duration::from_micros(1000), None);
+        tally.reply(RequestKind::Free, Duration::from_micros(1000), None);
         let counts = [("NOMEM".to_owned(), 2), ("QUOTA".to_owned(), 1)];
         assert_eq!(*tally.errors(), BTreeMap::from(counts));
         assert_eq!((tally.replies(), tally.all().count, tally.all().errors), (5, 5, 3));
         assert_eq!(tally.all().latency.value_at_quantile(0.5), 10);
         assert_eq!(tally.all().latency.max(), 1000);
         let kinds: Vec<_> = tally.figures().map(|(kind, _)| kind).collect();
-        assert_eq!(kinds, [Kind::Allocate, Kind::Free]);
+        assert_eq!(kinds, [RequestKind::Allocate, RequestKind::Free]);
     }
 
     #[test]
     fn all_violations_are_counted_and_the_first_kept() {
-        let mut tally = Tally::new();
+        let mut tally = LoadStats::new();
         for number in 0..100 {
             tally.violate(Violation::Audit(number.to_string()));
         }

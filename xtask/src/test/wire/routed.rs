@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 
 use super::dial::Dial;
-use super::space::Space;
+use super::namespace::Namespace;
 use crate::resp::Client;
 
 /// The address of a client behind a router.
@@ -12,14 +12,14 @@ pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 
 /// A network behind the near one, which is its router.
 #[derive(Debug)]
-pub(super) struct Behind {
-    pub(super) space: Space,
+pub(super) struct RoutedNetwork {
+    pub(super) space: Namespace,
 }
 
-impl Behind {
+impl RoutedNetwork {
     /// Makes it: server, near network, client.
-    pub(super) fn new(near: &Space) -> anyhow::Result<Self> {
-        let space = Space::new()?;
+    pub(super) fn new(near: &Namespace) -> anyhow::Result<Self> {
+        let space = Namespace::new()?;
         join(near, "c0", "10.9.0.1/24", &space, "10.9.0.2/24")?;
         space.ip("route add default via 10.9.0.1")?;
         near.set("ip_forward", "1")?;
@@ -39,10 +39,10 @@ impl Behind {
 
 /// Joins two networks by a cable. Its end in the first has the name `name`, the other one `e0`.
 pub(super) fn join(
-    one: &Space,
+    one: &Namespace,
     name: &str,
     address: &str,
-    other: &Space,
+    other: &Namespace,
     its_address: &str,
 ) -> anyhow::Result<()> {
     one.ip(&format!("link add {name} type veth peer name e0 netns {}", other.path()))?;

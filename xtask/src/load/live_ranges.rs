@@ -7,7 +7,7 @@ use crate::workload::PAGE;
 
 /// The addresses of a region, with the guard page behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct AddressRange {
     /// The region's id.
     pub(super) id: u64,
     /// Its first byte.
@@ -16,13 +16,13 @@ pub(super) struct Place {
     pub(super) mapped: u64,
 }
 
-impl Place {
+impl AddressRange {
     fn end(&self) -> u64 {
         self.start.saturating_add(self.mapped).saturating_add(PAGE)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "region {} at {:#x}-{:#x} with its guard", self.id, self.start, self.end())
     }
@@ -35,14 +35,14 @@ impl fmt::Display for Place {
 /// in here at once were live at once, and no false alarm can come, in whatever order clients are
 /// served.
 #[derive(Debug, Default)]
-pub(super) struct Live(BTreeMap<u64, Place>);
+pub(super) struct LiveRanges(BTreeMap<u64, AddressRange>);
 
-impl Live {
+impl LiveRanges {
     /// Takes a place in.
     ///
     /// # Errors
     /// It overlaps this one, and is not taken in.
-    pub(super) fn insert(&mut self, place: Place) -> Result<(), Place> {
+    pub(super) fn insert(&mut self, place: AddressRange) -> Result<(), AddressRange> {
         let before = self.0.range(..place.end()).next_back();
         match before.filter(|(_, other)| other.end() > place.start) {
             Some((_, other)) => Err(*other),
@@ -54,7 +54,7 @@ impl Live {
     }
 
     /// Takes a place out, if it was in.
-    pub(super) fn remove(&mut self, place: &Place) {
+    pub(super) fn remove(&mut self, place: &AddressRange) {
         if self.0.get(&place.start) == Some(place) {
             self.0.remove(&place.start);
         }
@@ -65,13 +65,13 @@ impl Live {
 mod tests {
     use super::*;
 
-    fn place(id: u64, page: u64, pages: u64) -> Place {
-        Place { id, start: page * PAGE, mapped: pages * PAGE }
+    fn place(id: u64, page: u64, pages: u64) -> AddressRange {
+        AddressRange { id, start: page * PAGE, mapped: pages * PAGE }
     }
 
     #[test]
     fn guards_are_nobody_elses() {
-        let mut live = Live::default();
+        let mut live = LiveRanges::default();
         live.insert(place(1, 10, 4)).unwrap();
         // 10 to 13 are mapped, 14 is the guard.
         live.insert(place(4, 15, 1)).unwrap();
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn only_what_is_in_goes_out() {
-        let mut live = Live::default();
+        let mut live = LiveRanges::default();
         live.insert(place(1, 10, 4)).unwrap();
         assert!(live.insert(place(2, 10, 4)).is_err());
         live.remove(&place(2, 10, 4));

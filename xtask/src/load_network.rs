@@ -11,20 +11,20 @@ use clap::ValueEnum;
 use runtime_config::ports;
 
 use crate::exit::{self, Cause};
-use crate::guest::Plan;
+use crate::guest::GuestPlan;
 use crate::network::{self, NetRequest, Network};
 use crate::{process, sys};
 
 /// A way for the packets of the guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum LoadNetwork {
     /// A TAP device each.
     Taps,
     /// A passt each.
     Passt,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for LoadNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Taps => "TAP devices",
@@ -46,15 +46,15 @@ pub(crate) enum LoadNetRequest {
 
 /// A choice with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Choice {
-    pub(crate) way: Way,
+pub(crate) struct LoadNetworkChoice {
+    pub(crate) network: LoadNetwork,
     /// Why and what that means, as a clause.
     pub(crate) why: String,
 }
 
 /// One guest's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wire {
+pub(crate) enum GuestLink {
     /// A device, the host's address on it, and the guest's.
     Tap(&'static str, Ipv4Addr, Ipv4Addr),
     /// A port of this host.
@@ -62,10 +62,10 @@ pub(crate) enum Wire {
 }
 
 /// Two images' and the peer's.
-const TAPS: [Wire; 3] = [
-    Wire::Tap("tap0", Ipv4Addr::new(10, 0, 2, 2), Ipv4Addr::new(10, 0, 2, 15)),
-    Wire::Tap("tap1", Ipv4Addr::new(10, 0, 3, 2), Ipv4Addr::new(10, 0, 3, 15)),
-    Wire::Tap("tap2", Ipv4Addr::new(10, 0, 4, 2), Ipv4Addr::new(10, 0, 4, 15)),
+const TAPS: [GuestLink; 3] = [
+    GuestLink::Tap("tap0", Ipv4Addr::new(10, 0, 2, 2), Ipv4Addr::new(10, 0, 2, 15)),
+    GuestLink::Tap("tap1", Ipv4Addr::new(10, 0, 3, 2), Ipv4Addr::new(10, 0, 3, 15)),
+    GuestLink::Tap("tap2", Ipv4Addr::new(10, 0, 4, 2), Ipv4Addr::new(10, 0, 4, 15)),
 ];
 /// Bits of the network part.
 const PREFIX: u8 = 24;
@@ -74,9 +74,9 @@ const PREFIX: u8 = 24;
 ///
 /// # Errors
 /// What was asked for cannot work.
-pub(crate) fn choose(request: LoadNetRequest) -> anyhow::Result<Choice> {
+pub(crate) fn choose(request: LoadNetRequest) -> anyhow::Result<LoadNetworkChoice> {
     let choice = judge(request, try_tap)?;
-    if choice.way == Way::Passt {
+    if choice.network == LoadNetwork::Passt {
         network::choose(NetRequest::Passt)?;
     }
     Ok(choice)
@@ -85,14 +85,14 @@ pub(crate) fn choose(request: LoadNetRequest) -> anyhow::Result<Choice> {
 fn judge(
     request: LoadNetRequest,
     try_tap: impl FnOnce() -> Result<(), String>,
-) -> anyhow::Result<Choice> {
-    let passt = |why| Choice { way: Way::Passt, why };
+) -> anyhow::Result<LoadNetworkChoice> {
+    let passt = |why| LoadNetworkChoice { network: LoadNetwork::Passt, why };
     if request == LoadNetRequest::Passt {
         return Ok(passt("asked for".to_owned()));
     }
     match try_tap() {
-        Ok(()) => Ok(Choice {
-            way: Way::Taps,
+        Ok(()) => Ok(LoadNetworkChoice {
+            network: LoadNetwork::Taps,
             why: "in a network of their own, without vhost".to_owned(),
         }),
         Err(why) if request == LoadNetRequest::Auto => Ok(passt(format!("no TAP device: {why}"))),
@@ -109,24 +109,24 @@ fn try_tap() -> Result<(), String> {
     output.status.success().then_some(()).ok_or_else(|| said.trim().to_owned())
 }
 
-impl Way {
+impl LoadNetwork {
     /// The wires of two images, and the peer's.
-    pub(crate) fn wires(self) -> [Wire; 3] {
+    pub(crate) fn links(self) -> [GuestLink; 3] {
         match self {
             Self::Taps => TAPS,
-            Self::Passt => [Wire::Passt; 3],
+            Self::Passt => [GuestLink::Passt; 3],
         }
     }
 
     /// Lays the wires. With TAP devices this thread leaves the host's network for good.
-    pub(crate) fn lay(self) -> anyhow::Result<()> {
+    pub(crate) fn set_up(self) -> anyhow::Result<()> {
         if self == Self::Passt {
             return Ok(());
         }
         sys::leave_network()?;
         ip("link set lo up")?;
         for wire in TAPS {
-            let Wire::Tap(name, host, _) = wire else { continue };
+            let GuestLink::Tap(name, host, _) = wire else { continue };
             ip(&format!("tuntap add dev {name} mode tap"))?;
             ip(&format!("addr add {host}/{PREFIX} dev {name}"))?;
             ip(&format!("link set {name} up"))?;
@@ -139,7 +139,7 @@ fn ip(words: &str) -> anyhow::Result<()> {
     process::succeed(Command::new("ip").args(words.split(' '))).map(|_| ())
 }
 
-impl Wire {
+impl GuestLink {
     /// The guest's address.
     pub(crate) fn address(self) -> Ipv4Addr {
         match self {
@@ -157,12 +157,12 @@ impl Wire {
     }
 
     /// Plans a guest on it.
-    pub(crate) fn attach(self, plan: Plan) -> anyhow::Result<Plan> {
+    pub(crate) fn attach(self, plan: GuestPlan) -> anyhow::Result<GuestPlan> {
         let (network, host) = match self {
             Self::Tap(name, _, guest) => (Network::Tap(name), (guest, plan.guest_port).into()),
             Self::Passt => (Network::Passt, network::free_port(0)?),
         };
-        Ok(Plan { network: Some(network), host, ..plan })
+        Ok(GuestPlan { network: Some(network), host, ..plan })
     }
 }
 
@@ -175,21 +175,21 @@ mod tests {
     #[test]
     fn taps_come_first_and_a_refusal_is_said() {
         let refused = || Err("not permitted".to_owned());
-        assert_eq!(judge(LoadNetRequest::Auto, || Ok(())).unwrap().way, Way::Taps);
+        assert_eq!(judge(LoadNetRequest::Auto, || Ok(())).unwrap().network, LoadNetwork::Taps);
         let other = judge(LoadNetRequest::Auto, refused).unwrap();
-        assert_eq!(other.way, Way::Passt);
+        assert_eq!(other.network, LoadNetwork::Passt);
         assert!(other.why.contains("not permitted"), "{}", other.why);
         let error = judge(LoadNetRequest::Tap, refused).unwrap_err();
         assert_eq!(exit::cause_of(&error), Some(Cause::Missing));
-        assert_eq!(judge(LoadNetRequest::Passt, || Ok(())).unwrap().way, Way::Passt);
+        assert_eq!(judge(LoadNetRequest::Passt, || Ok(())).unwrap().network, LoadNetwork::Passt);
     }
 
     #[test]
     fn guests_have_networks_of_their_own_and_the_image_understands_its_words() {
-        let network = |wire: Wire| u32::from(wire.address()) >> (32 - PREFIX);
+        let network = |wire: GuestLink| u32::from(wire.address()) >> (32 - PREFIX);
         for (index, wire) in TAPS.into_iter().enumerate() {
             assert!(TAPS[..index].iter().all(|&other| network(other) != network(wire)));
-            let Wire::Tap(_, host, guest) = wire else { panic!("no TAP") };
+            let GuestLink::Tap(_, host, guest) = wire else { panic!("no TAP") };
             assert_eq!(u32::from(host) >> (32 - PREFIX), network(wire));
             let config = Config::parse(&wire.append()).unwrap().ip;
             let own = IpConfig::Static { address: guest, prefix: PREFIX, gateway: None };
