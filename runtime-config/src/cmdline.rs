@@ -1,9 +1,9 @@
-//! The kernel command line: parsed by the image, written by the host tool.
+//! The kernel command line: the image parses it, the host tool writes it.
 //!
-//! A line is words of the form `key=value`, separated by spaces; of a repeated key the last word
-//! counts, as in Linux. [`keys::KEYS`] is the one table of keys: the parser, the writer, `CONFIG
-//! GET` and the help text read it. `Display` writes only what differs from the default, and
-//! parsing that gives the same [`Config`].
+//! A line is a list of words of the form `key=value`, separated by spaces. Of a repeated key the last word
+//! counts, as in Linux. [`keys::KEYS`] is the one table of keys: the parser, the writer, `CONFIG GET` and
+//! the help text read it. `Display` writes only the values that differ from the defaults, and parsing that
+//! text gives the same [`Config`].
 
 pub mod address;
 pub mod choice;

@@ -1,8 +1,8 @@
-//! The shape of a line on the serial console.
+//! The format of a line on the serial console.
 //!
-//! The image writes one log record per line: the level's word in capitals, a space, the target, a
-//! colon, the message, as in `WARN net: no DHCP answer`. Lines without a level are written raw:
-//! test results, fault lines and panics. The host tool shows warnings and above, and raw lines.
+//! The image writes one log record per line: the level in capitals, a space, the target, a colon, the
+//! message, as in `WARN net: no DHCP answer`. Lines without a level are written raw: test results, fault
+//! lines and panics. The host tool shows warnings and above, and raw lines.
 
 use core::fmt;
 use core::str::FromStr;
@@ -10,11 +10,11 @@ use core::str::FromStr;
 /// Severity of a log record, and the threshold `log=` of the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// Nothing is logged.
+    /// No record is logged.
     Off,
-    /// The image cannot do what it was asked to.
+    /// The image cannot do what was requested.
     Error,
-    /// It goes on, but a person should know.
+    /// The image continues, but a person should know.
     Warn,
     /// Milestones: boot, addresses, ports.
     Info,
@@ -25,7 +25,7 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// Every level, least verbose first.
+    /// All levels, least verbose first.
     pub const ALL: [Self; 6] =
         [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
@@ -49,7 +49,7 @@ impl fmt::Display for LogLevel {
     }
 }
 
-/// Says that a word is none of the six levels.
+/// The error of a word that is not a log level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownLevel;
 
@@ -69,7 +69,7 @@ impl FromStr for LogLevel {
     }
 }
 
-/// Returns the level of a log line, `None` for a raw line.
+/// Returns the level of a log line, or `None` for a raw line.
 #[must_use]
 pub fn level_of(line: &str) -> Option<LogLevel> {
     let word = kernel_level(line).or_else(|| line.split([' ', ':']).next())?;
@@ -86,7 +86,7 @@ fn kernel_level(line: &str) -> Option<&str> {
     (!cpu.is_empty() && cpu.bytes().all(|byte| byte.is_ascii_digit())).then_some(level)
 }
 
-/// Says whether a line belongs on a terminal that shows records up to `threshold`.
+/// Returns whether a line belongs on a terminal that shows records up to `threshold`.
 #[must_use]
 pub fn is_shown(line: &str, threshold: LogLevel) -> bool {
     level_of(line).is_none_or(|level| level <= threshold)

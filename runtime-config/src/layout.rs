@@ -1,4 +1,4 @@
-//! Where things lie in the image's address space.
+//! The layout of the image's address space.
 //!
 //! All RAM is mapped once, at offset 0 in the low half; the window is in the higher half.
 
@@ -9,26 +9,26 @@ pub const PAGE_BYTES: u64 = 4096;
 pub const WINDOW_START: u64 = 0xffff_c900_0000_0000;
 /// Size of the window: 32 TiB, as in Linux with four levels.
 pub const WINDOW_BYTES: u64 = 32 << 40;
-/// First address behind the window.
+/// First address after the window.
 pub const WINDOW_END: u64 = WINDOW_START + WINDOW_BYTES;
 
-/// What to add to a physical address to reach it through the direct map.
+/// The offset that is added to a physical address to reach it through the direct map.
 pub const DIRECT_MAP_OFFSET: u64 = 0;
-/// Below this the direct map uses 4 KiB pages, so that page 0, the trampoline and the image's
-/// sections can have rights of their own; above it 2 MiB pages.
+/// Below this address the direct map uses 4 KiB pages, so that page 0, the trampoline and the image's
+/// sections can have their own access rights; above it the direct map uses 2 MiB pages.
 pub const DIRECT_MAP_FINE_BYTES: u64 = 4 << 20;
 
-/// Physical address that the image is linked at and loaded to: above the legacy holes, and in one
-/// 2 MiB step of the direct map.
+/// Physical address that the image is linked at and loaded to: above the legacy holes, and within one 2 MiB
+/// page of the direct map.
 pub const IMAGE_LOAD_ADDRESS: u64 = 2 << 20;
-/// Page from which the other CPUs start in real mode: below 1 MiB, and in no firmware table.
+/// Page from which the APs start in real mode: below 1 MiB, and in no firmware table.
 pub const AP_TRAMPOLINE_ADDRESS: u64 = 0x8000;
 
-/// Stack of a CPU. The deepest path is a request over the network stack.
+/// Stack of a CPU. The deepest call path is a request over the network stack.
 pub const STACK_BYTES: u64 = 64 << 10;
 /// Stack of #DF, NMI and #MC: each prints one line and stops.
 pub const IST_STACK_BYTES: u64 = 16 << 10;
-/// Unmapped bytes below every stack: an overflow faults instead of writing into a neighbour.
+/// Unmapped bytes below every stack: an overflow faults instead of writing into the adjacent stack.
 pub const STACK_GUARD_BYTES: u64 = PAGE_BYTES;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub const HTTP: u16 = 8080;
 pub const GUEST_ADDRESS: [u8; 4] = [10, 0, 2, 15];
 /// Prefix length of [`GUEST_ADDRESS`].
 pub const GUEST_PREFIX: u8 = 24;
-/// The guest's way out.
+/// The guest's default gateway.
 pub const GUEST_GATEWAY: [u8; 4] = [10, 0, 2, 2];
 
 /// I/O port of QEMU's `isa-debug-exit`: a byte `v` written here ends QEMU with `(v << 1) | 1`.

@@ -1,19 +1,20 @@
-//! Which IPv4 addresses one machine can have, and which ones can be its gateway.
+//! The IPv4 addresses that a machine can have, and those that can be its gateway.
 //!
 //! The command line and the leases of DHCP are checked by the same rules.
 
 use core::net::Ipv4Addr;
 
-/// Whether an address can name one machine: it is not in 0.0.0.0/8 or 127.0.0.0/8 (RFC 1122 section 3.2.1.3),
-/// and below 224.0.0.0, where multicast, reserved and broadcast addresses begin.
+/// Returns whether an address can name one machine: it is not in 0.0.0.0/8 or 127.0.0.0/8 (RFC 1122 section
+/// 3.2.1.3), and it is below 224.0.0.0, where multicast, reserved and broadcast addresses begin.
 #[must_use]
 pub const fn is_unicast(address: Ipv4Addr) -> bool {
     let first = address.octets()[0];
     first != 0 && first != 127 && first < 224
 }
 
-/// Whether a machine can have an address in a network with `prefix` bits, 1 to 32. The first and the last
-/// address of a network belong to the network, except that a /31 has two machines (RFC 3021) and a /32 one.
+/// Returns whether a machine can have an address in a network with `prefix` bits, 1 to 32. The first and
+/// the last address of a network belong to the network, except that a /31 has two machines (RFC 3021) and a
+/// /32 one.
 #[must_use]
 pub const fn is_host(address: Ipv4Addr, prefix: u8) -> bool {
     if !is_unicast(address) || prefix == 0 || prefix > 32 {
@@ -24,9 +25,9 @@ pub const fn is_host(address: Ipv4Addr, prefix: u8) -> bool {
     prefix >= 31 || (host != 0 && host != host_bits)
 }
 
-/// Whether a machine with `address` in a network with `prefix` bits can send through a gateway: another
-/// machine of its network. A /32 has no other machine, so there the gateway is taken to be on the link, as
-/// cloud networks have it.
+/// Returns whether a machine with `address` in a network with `prefix` bits can send through a gateway,
+/// which must be another machine of its network. A /32 has no other machine, so its gateway is assumed to
+/// be on the link, as in cloud networks.
 #[must_use]
 pub const fn is_gateway(gateway: Ipv4Addr, address: Ipv4Addr, prefix: u8) -> bool {
     let differing = gateway.to_bits() ^ address.to_bits();
@@ -39,7 +40,7 @@ pub const fn is_gateway(gateway: Ipv4Addr, address: Ipv4Addr, prefix: u8) -> boo
     differing & network_bits(prefix) == 0 && is_host(gateway, prefix)
 }
 
-/// The mask of a network; `prefix` is 1 to 32.
+/// Returns the mask of a network; `prefix` is 1 to 32.
 const fn network_bits(prefix: u8) -> u32 {
     u32::MAX << (32 - prefix)
 }

@@ -1,10 +1,10 @@
-//! What counts as a passed run of the guest's own tests.
+//! The verdict on a run of the guest's own tests.
 //!
-//! The guest announces `selftest: N tests`, prints one whole line `test NAME ... ok` or
-//! `test NAME ... FAILED` per test when it has ended, and closes with the footer
-//! `selftest: N passed, M failed`. Then it leaves through `isa-debug-exit`. A run has passed only
-//! if the exit code says so **and** the announced count, the results and the footer agree: QEMU
-//! ends with code 0 on a triple fault, and a guest that stops half-way prints no footer.
+//! The guest announces `selftest: N tests`, prints one whole line `test NAME ... ok` or `test NAME ...
+//! FAILED` when a test has ended, and closes with the footer `selftest: N passed, M failed`. Then it exits
+//! through `isa-debug-exit`. A run has passed only if the exit code says so **and** the announced count,
+//! the results and the footer agree: QEMU exits with code 0 on a triple fault, and a guest that stops
+//! half-way prints no footer.
 
 mod guest_end;
 
@@ -12,24 +12,24 @@ use core::fmt;
 
 pub use guest_end::{GuestEnd, KernelExit, kernel_stop};
 
-/// Why the guest leaves; the value is the byte that it writes to `isa-debug-exit`.
+/// The reason of the guest's exit; the value is the byte that the guest writes to `isa-debug-exit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// It did all that it was asked to.
+    /// The guest has done all that was requested.
     Success = 16,
     /// A test failed.
     Failure = 17,
-    /// It panicked; the message is on the console.
+    /// The guest panicked; the message is on the console.
     Panic = 18,
-    /// A CPU exception that nobody recovers from; the [`FAULT_PREFIX`] line is on the console.
+    /// A fatal CPU exception; the [`FAULT_PREFIX`] line is on the console.
     Fault = 19,
-    /// The machine cannot run it: too little memory, no network device.
+    /// The image cannot run on the machine: too little memory, no network device.
     Refused = 20,
 }
 
 impl Exit {
-    /// Every way to leave.
+    /// All reasons.
     pub const ALL: [Self; 5] =
         [Self::Success, Self::Failure, Self::Panic, Self::Fault, Self::Refused];
 
@@ -45,13 +45,13 @@ impl Exit {
         ((self as i32) << 1) | 1
     }
 
-    /// Returns the reason behind an exit code of QEMU, `None` when the guest did not choose it.
+    /// Returns the reason behind an exit code of QEMU, or `None` if the guest did not choose the code.
     #[must_use]
     pub fn from_qemu_code(code: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|exit| exit.qemu_code() == code)
     }
 
-    /// Says in a clause what the guest meant.
+    /// Describes the reason in a clause.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -67,21 +67,21 @@ impl Exit {
 /// First word of the line that attributes a fatal CPU exception:
 /// `FAULT #PF address=0x… rip=0x… error=0x… …`.
 pub const FAULT_PREFIX: &str = "FAULT";
-/// First word of the line behind a fault or a panic that says how the CPU came there:
-/// `BACKTRACE rip=0x… 0x… 0x…`, where it was and where it would have returned to, the nearest first.
+/// First word of the line after a fault or a panic that holds the call chain: `BACKTRACE rip=0x… 0x… 0x…`,
+/// the address of the CPU and the return addresses, innermost first.
 pub const BACKTRACE_PREFIX: &str = "BACKTRACE";
 /// First word of the line that a panic prints: `PANIC file:line: message`.
 pub const PANIC_PREFIX: &str = "PANIC";
 
-/// Starts the line in which the image says why it cannot run on this machine.
+/// First word of the line in which the image states why it cannot run on this machine.
 pub const REFUSAL_PREFIX: &str = "REFUSED";
 /// First word of the announcement and of the footer.
 pub const SELFTEST_PREFIX: &str = "selftest:";
 
-/// The announcement, before the first test.
+/// The announcement before the first test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announcement {
-    /// Tests that will run.
+    /// Number of tests that will run.
     pub tests: usize,
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for TestLine<'_> {
 }
 
 impl<'a> TestLine<'a> {
-    /// Parses a line of the console, `None` when it is no test line.
+    /// Parses a line of the console; returns `None` if it is not a test line.
     #[must_use]
     pub fn parse(line: &'a str) -> Option<Self> {
         let (name, result) = line.trim().strip_prefix("test ")?.split_once(" ... ")?;
@@ -120,12 +120,12 @@ impl<'a> TestLine<'a> {
     }
 }
 
-/// The footer, after the last test.
+/// The footer after the last test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footer {
-    /// Tests that passed.
+    /// Number of tests that passed.
     pub passed: usize,
-    /// Tests that failed.
+    /// Number of tests that failed.
     pub failed: usize,
 }
 
@@ -135,54 +135,54 @@ impl fmt::Display for Footer {
     }
 }
 
-/// The judgement over one run.
+/// The verdict on one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Every announced test ran and passed.
     Passed {
-        /// How many.
+        /// Number of tests.
         tests: usize,
     },
     /// Exit code, announcement, results and footer agree that tests failed.
     Failed {
-        /// Tests that passed.
+        /// Number of tests that passed.
         passed: usize,
-        /// Tests that failed.
+        /// Number of tests that failed.
         failed: usize,
     },
-    /// The run proves nothing: something is missing or contradicts the rest.
+    /// The run proves nothing: a part is missing or contradicts the others.
     Broken(Break),
 }
 
-/// Why a run proves nothing.
+/// The reason why a run is not conclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
-    /// QEMU was ended by a signal, or was stopped by the time limit.
+    /// A signal or the time limit ended QEMU.
     NoExitCode,
     /// The guest ended with neither success nor failure.
     End(GuestEnd),
-    /// No line announced how many tests there are.
+    /// No line announces the number of tests.
     NoAnnouncement,
-    /// The image announced no test at all.
+    /// The image announced 0 tests.
     NoTests,
-    /// No footer: the guest stopped half-way.
+    /// The footer is missing: the guest stopped half-way.
     NoFooter {
-        /// Tests that were announced.
+        /// Number of tests that were announced.
         announced: usize,
-        /// Result lines that were seen.
+        /// Number of result lines.
         results: usize,
     },
     /// The counts differ.
     Mismatch {
-        /// Tests that were announced.
+        /// Number of tests that were announced.
         announced: usize,
-        /// Result lines that say ok.
+        /// Number of result lines with `ok`.
         passed: usize,
-        /// Result lines that say FAILED.
+        /// Number of result lines with `FAILED`.
         failed: usize,
-        /// What the footer says.
+        /// The counts of the footer.
         footer: Footer,
-        /// What QEMU ended with.
+        /// The exit code of QEMU.
         exit_code: i32,
     },
 }
@@ -245,7 +245,7 @@ fn judge(exit_code: Option<i32>, serial: &str) -> Result<Verdict, Break> {
     }
 }
 
-/// Iterates over the results on a console, in order.
+/// Iterates over the results on a console in order.
 pub fn test_lines(serial: &str) -> impl Iterator<Item = TestLine<'_>> {
     serial.lines().filter_map(TestLine::parse)
 }

@@ -1,8 +1,8 @@
-//! KVM or TCG: what runs the guest's instructions, and why.
+//! The choice between KVM and TCG.
 //!
-//! A `/dev/kvm` that opens is not enough: there are machines where it opens, creates CPUs and
-//! runs them a thousand times slower than QEMU's translator. So KVM is chosen only where the
-//! processor shows that it can, and kept only if the guest answers in time.
+//! A `/dev/kvm` that opens is not enough: on some machines it opens, creates CPUs and runs them a thousand
+//! times slower than QEMU's translator. KVM is chosen only if the processor reports virtualization, and
+//! kept only if the guest answers in time.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -11,25 +11,25 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-/// How long a guest under KVM may take to its first PONG before TCG is tried: a hundred times
-/// what it needs on real hardware.
+/// How long a guest under KVM may take to its first PONG before TCG is tried: a hundred times the time on
+/// real hardware.
 pub(crate) const TRIAL: Duration = Duration::from_secs(10);
 
-/// What runs the guest's instructions.
+/// The engine that runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accel {
     /// Hardware virtualization.
     Kvm,
     /// QEMU's translator, one thread per CPU.
     Tcg,
-    /// QEMU's translator, whose clock goes on by a nanosecond with every instruction of the guest.
+    /// QEMU's translator; the guest's clock advances by a nanosecond with every instruction of the guest.
     Counted,
-    /// The same, but the clock goes on while the guest sleeps too, as the host's does.
+    /// As `Counted`, but the clock also advances while the guest sleeps, like the host's clock.
     CountedInTime,
 }
 
 impl Accel {
-    /// The value of QEMU's `-accel`.
+    /// Returns the value of QEMU's `-accel`.
     pub(crate) fn argument(self) -> &'static str {
         match self {
             Self::Kvm => "kvm",
@@ -38,11 +38,11 @@ impl Accel {
         }
     }
 
-    /// What else QEMU is told.
+    /// Returns further arguments of QEMU.
     pub(crate) fn more(self) -> &'static [&'static str] {
         match self {
             Self::Kvm | Self::Tcg => &[],
-            // Nobody sleeps until a time comes: the clock jumps there.
+            // While the guest sleeps, the clock jumps to the next deadline.
             Self::Counted => &["-icount", "shift=0,sleep=off"],
             Self::CountedInTime => &["-icount", "shift=0,sleep=on"],
         }
@@ -62,7 +62,7 @@ impl fmt::Display for Accel {
 /// The choice of `--accel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AccelRequest {
-    /// KVM where it really works, else TCG.
+    /// KVM if it works, else TCG.
     Auto,
     /// Hardware virtualization.
     Kvm,
@@ -70,18 +70,18 @@ pub(crate) enum AccelRequest {
     Tcg,
 }
 
-/// A choice with its reason.
+/// The accelerator and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AccelChoice {
-    /// What to start with.
+    /// The accelerator to start with.
     pub(crate) accel: Accel,
-    /// Whether TCG is to be tried when this one is too slow.
+    /// Whether TCG is tried if this accelerator is too slow.
     pub(crate) on_trial: bool,
-    /// Why, as a clause.
+    /// The reason, as a clause.
     pub(crate) why: String,
 }
 
-/// Chooses by what was asked for and what the machine shows.
+/// Chooses by the request and the capabilities of the machine.
 pub(crate) fn choose(request: AccelRequest) -> AccelChoice {
     let asked = |accel| AccelChoice { accel, on_trial: false, why: "asked for".to_owned() };
     match request {
@@ -91,7 +91,7 @@ pub(crate) fn choose(request: AccelRequest) -> AccelChoice {
     }
 }
 
-/// Says after a failed trial why TCG is used.
+/// Returns the choice of TCG after a failed trial of KVM.
 pub(crate) fn after_trial() -> AccelChoice {
     let why = format!("under KVM no PONG came within {} s", TRIAL.as_secs());
     AccelChoice { accel: Accel::Tcg, on_trial: false, why }

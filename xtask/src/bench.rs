@@ -1,6 +1,7 @@
-//! `cargo xtask bench`: the image measured, alone or beside Linux.
+//! `cargo xtask bench`: measurements of the image, alone or compared with Linux.
 //!
-//! All compare within one run, in turns on the same QEMU, because machines differ and are noisy.
+//! Systems are compared within one run, alternately on the same QEMU, because machines differ and are
+//! noisy.
 
 mod boot;
 mod figures;

@@ -12,7 +12,7 @@ use crate::runtime::Runtime;
 use crate::toolchain::{self, TARGET, Toolchain};
 use crate::workspace::Workspace;
 
-/// Where finished images lie.
+/// The folder of finished images.
 const FOLDER: &str = "target/image";
 
 /// The purpose of an image.
@@ -20,12 +20,12 @@ const FOLDER: &str = "target/image";
 pub(crate) enum Image {
     /// The service.
     Service,
-    /// The one that runs its own tests and leaves.
+    /// The image that runs its own tests and exits.
     SelfTest,
 }
 
 impl Image {
-    /// Where the finished ELF lies.
+    /// Returns the path of the finished ELF.
     pub(crate) fn path(self, workspace: &Workspace, runtime: Runtime) -> PathBuf {
         let suffix = match self {
             Self::Service => "",
@@ -82,7 +82,7 @@ pub(crate) fn compile(
     Ok(elf)
 }
 
-/// Copies a file so that a guest which boots meanwhile sees the old one or the new one.
+/// Copies a file atomically: a guest that boots at the same time reads either the old or the new one.
 fn publish(from: &Path, to: &Path) -> anyhow::Result<()> {
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

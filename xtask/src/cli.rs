@@ -28,10 +28,10 @@ pub(crate) use test::{LayerName, SelftestOptions, TestOptions, WireOptions};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 pub(crate) struct Cli {
-    /// What to do.
+    /// The verb.
     #[command(subcommand)]
     pub(crate) verb: Verb,
-    /// Shows the output of compilers and tests also when they succeed.
+    /// Shows the output of compilers and tests also if they succeed.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Boots the image in QEMU and keeps it until Ctrl-C; sets up what is missing.
+    /// Boots the image in QEMU and keeps it until Ctrl-C; installs missing programs.
     Run(RunOptions),
     /// Ends a guest that was started with --detach.
     Stop(StopOptions),
@@ -49,24 +49,24 @@ pub(crate) enum Verb {
     Build(BuildOptions),
     /// Runs every check; the last line is `N passed, N failed, N skipped`.
     Test(TestOptions),
-    /// Runs the image's own tests on this machine, and prints one report to be pasted.
+    /// Runs the image's own tests on this machine, and prints one report that can be pasted.
     Selftest(SelftestOptions),
-    /// Measures the image, alone or beside Linux; prints a table.
+    /// Measures the image, alone or compared with Linux; prints a table.
     Bench(BenchOptions),
     /// Loads the image with many clients; --verify checks every byte.
     ///
-    /// Every client keeps so many requests outstanding, and sends the next one when a reply comes.
-    /// With --verify a fresh region must read as zeros, and each one must hold what was written until
-    /// it is freed; live regions, with their guard pages, must never overlap; and no client may get at
-    /// another one's region. Any violation ends with code 1, and so do a lost connection and a
-    /// client without a reply for 10 s. That memory, addresses or regions are used up is counted, and is none.
+    /// Every client keeps a number of requests outstanding, and sends the next one when a reply arrives.
+    /// With --verify, a fresh region must read as zeros and a written one must hold its data until it is
+    /// freed; live regions and their guard pages must never overlap; and no client may access another
+    /// client's region. Any violation ends with code 1, and so do a lost connection and a client without a
+    /// reply for 10 s. Exhausted memory, addresses or regions are counted and are not violations.
     ///
-    /// A guest of its own is on QEMU's user network unless --net says otherwise.
+    /// A guest that the command starts is on QEMU's user network unless --net says otherwise.
     Load(LoadOptions),
-    /// Runs a command until it ends or the standard input does.
+    /// Runs a command until it ends or standard input is closed.
     #[command(hide = true)]
     Supervise(SuperviseOptions),
-    /// Says what this machine has and what it lacks; changes nothing.
+    /// Reports which programs and devices this machine has and lacks; changes nothing.
     Doctor,
     /// Plants known faults, one at a time, and expects the tests to catch each.
     Mutate(MutateOptions),
@@ -75,7 +75,7 @@ pub(crate) enum Verb {
 /// Options of `build`.
 #[derive(Args, Debug)]
 pub(crate) struct BuildOptions {
-    /// Builds the image that runs its own tests and leaves.
+    /// Builds the image that runs its own tests and exits.
     #[arg(long)]
     pub(crate) selftest: bool,
     /// The software below the service.
@@ -94,7 +94,7 @@ pub(crate) struct SuperviseOptions {
 /// Options of `mutate`.
 #[derive(Args, Debug)]
 pub(crate) struct MutateOptions {
-    /// Parts of the names of the patches; all of them when none is given.
+    /// Parts of the names of the patches; all patches if none is given.
     pub(crate) patches: Vec<String>,
 }
 

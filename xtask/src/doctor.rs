@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: what this machine has and lacks. It changes nothing.
+//! `cargo xtask doctor`: which programs and devices this machine has and lacks. It changes nothing.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,11 +14,11 @@ use crate::{accel, hermit, network, process, provision, qemu};
 /// One line of the report.
 struct Finding {
     what: &'static str,
-    /// What was found, or what is missing and how to get it.
+    /// The program that was found, or the advice to get a missing one.
     result: Result<String, String>,
 }
 
-/// Runs the verb; code 3 when something is missing.
+/// Runs the verb; code 3 if a program is missing.
 pub(crate) fn doctor(workspace: &Workspace) -> anyhow::Result<ExitCode> {
     let findings = examine(workspace)?;
     for Finding { what, result } in &findings {
@@ -69,7 +69,7 @@ fn program(name: &str, packages: &[&str]) -> Result<String, String> {
     }
 }
 
-/// rustup puts a proxy for every component into the path, also for those that are not there.
+/// rustup puts a proxy for every component into the path, also for components that are not installed.
 fn component(name: &str) -> Result<String, String> {
     let version = process::ask(Path::new(name), &["--version"]);
     let package = name.trim_end_matches("-driver");

@@ -3,25 +3,25 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | the thing asked for failed: an error reply, a failed test, a surviving mutation, a build |
+//! | 1 | the requested action failed: an error reply, a failed test, a surviving mutation, a build |
 //! | 2 | the command line is wrong |
-//! | 3 | something is missing on this machine; the command that a person can run was printed |
+//! | 3 | a program or device is missing on this machine; the command to install it was printed |
 //! | 4 | the guest did not come up, or ended by itself |
-//! | 5 | the name or the port is taken, or nothing of that name runs |
+//! | 5 | the name or the port is taken, or no guest of that name runs |
 
 use std::fmt;
 use std::process::ExitCode;
 
-/// Why the tool ends, where that is more than "it failed".
+/// The causes that have an exit code other than 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// An option has a value that cannot be used.
     Usage,
     /// A person must install something.
     Missing,
-    /// The guest died, or said no PONG in time.
+    /// The guest ended, or sent no PONG in time.
     Guest,
-    /// A name or port is taken, or a name does not run.
+    /// A name or port is taken, or no guest of that name runs.
     Taken,
 }
 
@@ -36,7 +36,7 @@ impl Cause {
     }
 }
 
-/// An error with an exit code of its own.
+/// An error with its own exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     cause: Cause,
@@ -56,7 +56,7 @@ pub(crate) fn failure(cause: Cause, message: impl Into<String>) -> anyhow::Error
     Failure { cause, message: message.into() }.into()
 }
 
-/// Returns the cause of an error, `None` for a plain failure.
+/// Returns the cause of an error, or `None` for a plain failure.
 pub(crate) fn cause_of(error: &anyhow::Error) -> Option<Cause> {
     error.downcast_ref::<Failure>().map(|failure| failure.cause)
 }

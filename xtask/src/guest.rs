@@ -24,10 +24,10 @@ use crate::{listen_backlog, process};
 pub(crate) use autopsy::is_success;
 pub(crate) use plan::GuestPlan;
 
-/// How long QEMU may take to end when it is asked to.
+/// How long QEMU may take to end after a signal.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-/// How long one PING may wait for its PONG: a guest that boots in a tenth of a second is to be seen
-/// when it is up, and one that needs minutes is not to be asked too quickly.
+/// Bounds of the wait for one PONG: the short one detects a guest that boots in a tenth of a second, the
+/// long one avoids many probes of a guest that takes minutes.
 const PATIENCE_MIN: Duration = Duration::from_millis(4);
 const PATIENCE_MAX: Duration = Duration::from_secs(2);
 
@@ -43,19 +43,19 @@ pub(crate) struct Guest {
     released: bool,
 }
 
-/// Why no PONG came.
+/// The reason why no PONG came.
 #[derive(Debug)]
 pub(crate) enum NoPong {
     /// QEMU ended.
     Died(ExitStatus),
-    /// The time was over.
+    /// The time limit was exceeded.
     Late,
-    /// A person wants to end it.
+    /// A person interrupted the wait.
     Interrupted,
 }
 
 impl Guest {
-    /// Starts QEMU and, where the plan says so, passt.
+    /// Starts QEMU and, if the plan has one, passt.
     pub(crate) fn start(
         plan: GuestPlan,
         instance: Rc<Instance>,
@@ -81,7 +81,7 @@ impl Guest {
                 end_group(&mut supervisor.child);
             }
         })?;
-        // From here on QEMU alone holds the supervisor's tie.
+        // From here on QEMU alone holds the socket of the supervisor.
         let supervisor = supervisor.map(|supervisor| supervisor.child);
         let guest =
             Self { plan, instance, qemu, supervisor, started: Instant::now(), released: false };
@@ -89,15 +89,15 @@ impl Guest {
         Ok(guest)
     }
 
-    /// Records the processes, for the call of the tool that stops them.
+    /// Records the processes for `stop`.
     fn record(&self) -> anyhow::Result<()> {
-        // A process that has already ended has no start any more, and needs no end.
+        // A process that has ended has no start time and need not be stopped.
         let Some(qemu) = Pid::of(self.qemu.id()) else { return Ok(()) };
         let supervisor = self.supervisor.as_ref().and_then(|supervisor| Pid::of(supervisor.id()));
         self.instance.record(&Processes { qemu, supervisor })
     }
 
-    /// Waits for the first PONG and publishes the ports; `tick` says whether to give up.
+    /// Waits for the first PONG and publishes the ports; `tick` returns whether to give up.
     pub(crate) fn wait_for_pong(
         &mut self,
         limit: Duration,
@@ -110,7 +110,7 @@ impl Guest {
             if tick() {
                 return Ok(Err(NoPong::Interrupted));
             }
-            // A slow guest needs more time for one answer than the first looks give it.
+            // A slow guest needs more time for one answer than the first probes give it.
             let patience = (self.started.elapsed() / 10).clamp(PATIENCE_MIN, PATIENCE_MAX);
             if client::pongs(self.plan.host, patience) {
                 self.raise_backlogs();
@@ -139,12 +139,12 @@ impl Guest {
         }
     }
 
-    /// Waits until QEMU ends by itself, `None` when the time is over.
+    /// Waits until QEMU ends by itself; returns `None` if the time limit is exceeded.
     pub(crate) fn wait_for_end(&mut self, limit: Duration) -> anyhow::Result<Option<ExitStatus>> {
         process::wait(&mut self.qemu, limit).context("waiting for QEMU")
     }
 
-    /// Looks whether QEMU has ended.
+    /// Returns the exit status if QEMU has ended.
     pub(crate) fn try_wait(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.qemu.try_wait().context("looking at QEMU")
     }
@@ -154,17 +154,17 @@ impl Guest {
         self.released = true;
     }
 
-    /// What it was started with.
+    /// Returns the plan that the guest was started with.
     pub(crate) fn plan(&self) -> &GuestPlan {
         &self.plan
     }
 
-    /// Its folder.
+    /// Returns the instance of the guest.
     pub(crate) fn instance(&self) -> &Instance {
         &self.instance
     }
 
-    /// The content of its `ports.json`.
+    /// Returns the content of `ports.json`.
     pub(crate) fn ports(&self) -> Ports {
         Ports {
             resp: self.plan.host,
@@ -196,7 +196,7 @@ impl Guest {
             let _ = self.qemu.kill();
             let _ = self.qemu.wait();
         }
-        // The supervisor sees the end of QEMU, ends passt and then itself.
+        // The supervisor detects the end of QEMU, ends passt and then itself.
         if let Some(supervisor) = &mut self.supervisor
             && !matches!(process::wait(supervisor, STOP_LIMIT), Ok(Some(_)))
         {
@@ -216,12 +216,12 @@ impl Drop for Guest {
 /// A supervisor that waits for the end of QEMU.
 struct PasstSupervisor {
     child: Child,
-    /// The socket that QEMU inherits; the supervisor sees when it is closed.
+    /// The socket that QEMU inherits; the supervisor detects that it is closed.
     tie: UnixStream,
 }
 
 impl PasstSupervisor {
-    /// Starts passt under its supervisor, where the plan has a passt.
+    /// Starts passt under its supervisor, if the plan has a passt.
     fn start(
         passt: Option<Command>,
         instance: &Instance,
@@ -229,7 +229,8 @@ impl PasstSupervisor {
     ) -> anyhow::Result<Option<Self>> {
         let (Some(passt), Some((_, far))) = (passt, ends) else { return Ok(None) };
         let (command, tie) = supervisor::command(&passt)?;
-        // It must outlive a tool that is killed, to end what the tool can no longer end.
+        // The supervisor must outlive a tool that is killed, because only the supervisor can then end
+        // passt.
         let child = spawn(command, instance, "passt.log", Bond::Released, &[far])?;
         Ok(Some(Self { child, tie }))
     }
@@ -248,7 +249,7 @@ fn spawn(
     command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))
 }
 
-/// Ends a child that leads a group, with the group.
+/// Ends a child that leads a process group, with the group.
 fn end_group(child: &mut Child) {
     let _ = sys::kill_group(child.id());
     let _ = child.wait();

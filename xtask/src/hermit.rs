@@ -1,8 +1,8 @@
-//! The Hermit kernel as a library below the image: fetched by cargo, adapted, and left in
+//! The Hermit kernel as a library below the image: fetched by cargo, adapted, and written to
 //! `target/hermit/kernel`.
 //!
 //! The published version is older than the compilers that build the image. [`changes`] is the one table of
-//! edits that lie between them. No source of Hermit is part of this repository.
+//! edits that adapt it. No source of Hermit is part of this repository.
 
 mod adapt;
 mod changes;
@@ -23,10 +23,10 @@ use adapt::Recipe;
 use folder::KernelFolder;
 use package::{PACKAGE, VERSION};
 
-/// Where the adapted kernel lies, below the workspace.
+/// The folder of the adapted kernel, below the workspace.
 const KERNEL: &str = "target/hermit/kernel";
 
-/// Says in a clause whether the kernel is there.
+/// Describes in a clause whether the kernel has been made.
 pub(crate) fn state(workspace: &Workspace) -> String {
     match is_made(&workspace.path(KERNEL), &Recipe::PUBLISHED) {
         true => format!("{PACKAGE} {VERSION} is in {KERNEL}"),
@@ -36,18 +36,18 @@ pub(crate) fn state(workspace: &Workspace) -> String {
     }
 }
 
-/// Makes the adapted kernel, unless it is already there, and has cargo fetch the dependencies of its image.
+/// Makes the adapted kernel, unless it exists, and has cargo fetch the dependencies of its image.
 ///
 /// # Errors
-/// A package cannot be fetched (the cause is [`Missing`](crate::exit::Cause::Missing)), or the sources of the
-/// kernel are not those that the table of changes is written for.
+/// A package cannot be fetched (the cause is [`Missing`](crate::exit::Cause::Missing)), or the sources of
+/// the kernel differ from those that the table of changes is written for.
 pub(crate) fn ensure(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<()> {
     let fetch = || fetch::fetch(workspace, toolchain);
     ensure_at(&workspace.path(KERNEL), &Recipe::PUBLISHED, fetch)?;
     fetch::dependencies(workspace, toolchain)
 }
 
-/// Makes a kernel of a recipe in a folder from the sources that `fetch` returns, unless it is already there.
+/// Makes the kernel of a recipe in a folder from the sources that `fetch` returns, unless it exists.
 fn ensure_at(
     kernel: &Path,
     recipe: &Recipe<'_>,
@@ -65,7 +65,7 @@ fn ensure_at(
     place.replace()
 }
 
-/// Whether a folder holds the sources that a recipe results in, unchanged.
+/// Returns whether a folder holds exactly the sources that a recipe results in.
 fn is_made(kernel: &Path, recipe: &Recipe<'_>) -> bool {
     checksum::of_tree(kernel).is_ok_and(|found| found == recipe.sha256)
 }

@@ -1,7 +1,7 @@
 //! A guest with a name: its folder `target/run/NAME`, its lock and its `ports.json`.
 //!
-//! The lock is an advisory lock on the file `lock`. The tool takes it and QEMU inherits it, so it
-//! is held exactly as long as one of them lives, and no stale pid has to be guessed at.
+//! The lock is an advisory lock on the file `lock`. The tool takes it and QEMU inherits it, so it is held
+//! exactly as long as one of them lives, and no pid can become stale.
 
 mod ports_file;
 mod processes;
@@ -21,10 +21,10 @@ pub(crate) use processes::Processes;
 
 /// How long a guest that was killed may hold its lock.
 const DEATH_LIMIT: Duration = Duration::from_millis(500);
-/// Between two looks at a lock.
+/// The pause between two attempts to take a lock.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A claimed name. Holding one proves that no other guest of this name lives.
+/// A claimed name. It proves that no other guest of this name lives.
 #[derive(Debug)]
 pub(crate) struct Instance {
     name: String,
@@ -36,7 +36,7 @@ impl Instance {
     /// Claims a name.
     ///
     /// # Errors
-    /// The name is no plain word, or a guest of this name lives; its ports are in the message.
+    /// The name is not a plain word, or a guest of this name lives; its ports are in the message.
     pub(crate) fn claim(workspace: &Workspace, name: &str) -> anyhow::Result<Self> {
         let folder = folder(workspace, name)?;
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
@@ -49,49 +49,49 @@ impl Instance {
         Ok(instance)
     }
 
-    /// The name.
+    /// Returns the name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// A file in the folder.
+    /// Returns the path of a file in the folder.
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.folder.join(file)
     }
 
-    /// The serial console's file.
+    /// Returns the path of the serial console's file.
     pub(crate) fn serial(&self) -> PathBuf {
         self.path("serial.log")
     }
 
-    /// The text on the serial console; empty where there is no file.
+    /// Returns the text on the serial console, empty if the file does not exist.
     pub(crate) fn console(&self) -> String {
         let bytes = fs::read(self.serial()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The open lock file, for the guest to inherit.
+    /// Returns the descriptor of the lock file, which the guest inherits.
     pub(crate) fn lock_descriptor(&self) -> RawFd {
         self.lock.as_raw_fd()
     }
 
-    /// Publishes where the guest can be reached.
+    /// Publishes the addresses of the guest.
     pub(crate) fn publish(&self, ports: &Ports) -> anyhow::Result<()> {
         let path = self.path("ports.json");
         fs::write(&path, ports.to_json()).with_context(|| path.display().to_string())
     }
 
-    /// Says whether `ports.json` is still there; `stop` removes it before it ends the guest.
+    /// Returns whether `ports.json` still exists; `stop` removes it before it ends the guest.
     pub(crate) fn is_published(&self) -> bool {
         self.path("ports.json").exists()
     }
 
-    /// Takes `ports.json` away, if there is one.
+    /// Removes `ports.json`, if it exists.
     pub(crate) fn forget_ports(&self) {
         forget_ports(&self.folder);
     }
@@ -102,17 +102,17 @@ impl Instance {
     }
 }
 
-/// Takes `ports.json` of a folder away, if there is one.
+/// Removes `ports.json` of a folder, if it exists.
 pub(crate) fn forget_ports(folder: &Path) {
     let _ = fs::remove_file(folder.join("ports.json"));
 }
 
-/// Returns the processes that the last run of a folder has started.
+/// Returns the processes that the last run of a folder started.
 pub(crate) fn processes(folder: &Path) -> Option<Processes> {
     Processes::read(folder)
 }
 
-/// The folder of a name.
+/// Returns the folder of a name.
 ///
 /// # Errors
 /// The name would lead out of `target/run`, or is hard to type.
@@ -125,7 +125,7 @@ pub(crate) fn folder(workspace: &Workspace, name: &str) -> anyhow::Result<PathBu
     Ok(workspace.path("target/run").join(name))
 }
 
-/// Says where a live guest is, and changes nothing.
+/// Fails if a guest of the name lives; changes nothing.
 ///
 /// # Errors
 /// As [`Instance::claim`].
@@ -137,7 +137,7 @@ pub(crate) fn expect_free(workspace: &Workspace, name: &str) -> anyhow::Result<(
     Ok(())
 }
 
-/// Returns where a live guest can be reached, `None` when none of that name answers.
+/// Returns the ports of a live guest, or `None` if no guest of that name answers.
 pub(crate) fn find_live(workspace: &Workspace, name: &str) -> anyhow::Result<Option<Ports>> {
     let folder = folder(workspace, name)?;
     if !is_locked(&folder)? {
@@ -146,7 +146,7 @@ pub(crate) fn find_live(workspace: &Workspace, name: &str) -> anyhow::Result<Opt
     Ok(read_ports(&folder))
 }
 
-/// Returns where a live guest can be reached.
+/// Returns the ports of a live guest.
 ///
 /// # Errors
 /// No guest of that name lives.
@@ -159,7 +159,7 @@ pub(crate) fn expect_live(workspace: &Workspace, name: &str) -> anyhow::Result<P
     })
 }
 
-/// Says whether the tool or the guest of a name lives.
+/// Returns whether the tool or the guest of a name lives.
 pub(crate) fn is_locked(folder: &Path) -> anyhow::Result<bool> {
     if !folder.join("lock").exists() {
         return Ok(false);
@@ -182,7 +182,8 @@ fn try_lock(lock: &File) -> anyhow::Result<bool> {
     }
 }
 
-/// Waits a moment for a guest that was just killed: the kernel takes its memory down first.
+/// Takes a lock, and waits a moment for a guest that was just killed: the kernel frees its memory before it
+/// releases the lock.
 fn lock_within(lock: &File, limit: Duration) -> anyhow::Result<bool> {
     let deadline = Instant::now() + limit;
     loop {
@@ -237,7 +238,7 @@ mod tests {
         expect_free(&workspace, "b").unwrap();
         assert!(Instance::claim(&workspace, "b").is_ok());
         drop(first);
-        // A child that another test starts just now holds every descriptor until its exec.
+        // A child that another test starts at the same time holds every descriptor until its exec.
         let deadline = Instant::now() + Duration::from_secs(10);
         while find_live(&workspace, "a").unwrap().is_some() && Instant::now() < deadline {
             std::thread::sleep(LOOK);

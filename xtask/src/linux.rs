@@ -1,7 +1,7 @@
-//! Debian's Linux as a guest beside the image: its packages, our module in it, and its files.
+//! Debian's Linux as a guest that is compared with the image: its packages, our module, and its files.
 //!
-//! Nothing is installed: the packages are unpacked below `target/linux`, because a kernel that is
-//! installed becomes the one that the host boots.
+//! The packages are unpacked below `target/linux` and not installed, because a kernel that is installed
+//! becomes the one that the host boots.
 
 mod archive;
 mod packages;
@@ -20,19 +20,19 @@ use archive::Archive;
 
 pub(crate) use programs::redis as redis_server;
 
-/// What every Linux guest is told: pages are not cleared that nobody wants cleared, nothing is paid
-/// for what other machines leak, and code lies where it always lies.
+/// Kernel command line of every Linux guest. It disables the clearing of pages that is not requested and
+/// the mitigations for hardware leaks, and fixes the address of the code.
 const COMMAND_LINE: &str = "console=ttyS0 init_on_alloc=0 mitigations=off nokaslr";
 
-/// A kernel that is unpacked.
+/// An unpacked kernel.
 #[derive(Debug)]
 pub(crate) struct Linux {
     version: String,
-    /// The root of its packages.
+    /// The root of the unpacked packages.
     root: PathBuf,
-    /// What is built for it.
+    /// The folder of build results.
     work: PathBuf,
-    /// Our sources.
+    /// The folder of our sources.
     sources: PathBuf,
 }
 
@@ -40,7 +40,7 @@ impl Linux {
     /// Unpacks the kernel, unless that has been done.
     ///
     /// # Errors
-    /// The packages, or the compiler for them, cannot be had.
+    /// The packages, or the compiler for them, are not available.
     pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Self> {
         let base = workspace.path("target/linux");
         let root = |version: &str| base.join(version).join("root");
@@ -52,17 +52,18 @@ impl Linux {
         Ok(Self { version, root, work, sources: workspace.path("xtask/linux-bench") })
     }
 
-    /// The kernel's version.
+    /// Returns the kernel's version.
     pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
-    /// The kernel that QEMU boots.
+    /// Returns the path of the kernel that QEMU boots.
     pub(crate) fn kernel(&self) -> PathBuf {
         self.root.join("boot").join(format!("vmlinuz-{}", self.version))
     }
 
-    /// Builds the module, and packs what a guest needs that loads it. `parameters` are the module's.
+    /// Builds the module and packs the files of a guest that loads it with `parameters`; returns the
+    /// archive and the kernel command line.
     pub(crate) fn bench(&self, parameters: &str) -> anyhow::Result<(PathBuf, String)> {
         process::announce("Build", &format!("the module for Linux {}", self.version));
         let module = programs::module(&self.version, &self.root, &self.sources, &self.work)?;
@@ -73,7 +74,8 @@ impl Linux {
         Ok((path, format!("{COMMAND_LINE} -- bench {parameters}")))
     }
 
-    /// Packs what a guest needs that becomes the host's Redis at an address.
+    /// Packs the files of a guest that runs the host's Redis at an address; returns the archive and the
+    /// kernel command line.
     pub(crate) fn redis(&self, address: Ipv4Addr) -> anyhow::Result<(PathBuf, String)> {
         let mut files = Archive::default();
         files.add("init", &self.init()?, archive::EXECUTABLE)?;

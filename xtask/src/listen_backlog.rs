@@ -1,9 +1,9 @@
 //! The listen backlog of QEMU's user network, raised from outside.
 //!
-//! QEMU listens for a forwarded port with a backlog of 1 and has no option for more: of many clients
-//! that connect at once the kernel drops all but two, and those wait for seconds. A backlog belongs to
-//! the socket, and `listen` changes it at any time, so the tool copies QEMU's listening sockets
-//! (`pidfd_getfd`) and calls `listen` again. QEMU goes on to use its own descriptors.
+//! QEMU listens for a forwarded port with a backlog of 1 and has no option for more: if many clients
+//! connect at once, the kernel drops the SYNs of all but two, and those clients wait for seconds. A backlog
+//! belongs to the socket, and `listen` changes it at any time, so the tool copies QEMU's listening sockets
+//! (`pidfd_getfd`) and calls `listen` again. QEMU keeps using its own descriptors.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use anyhow::{Context, anyhow};
 
 use crate::sys;
 
-/// The backlog that is asked for. The kernel takes no more than `net.core.somaxconn`.
+/// The backlog that is requested. The kernel applies at most `net.core.somaxconn`.
 pub(crate) const BACKLOG: i32 = 4096;
 
 /// Raises the backlog of a process' listening socket on a port of 127.0.0.1.
@@ -31,10 +31,10 @@ pub(crate) fn raise(pid: u32, port: u16) -> anyhow::Result<()> {
     sys::listen(&socket, BACKLOG).context("listen")
 }
 
-/// Tries on a child process whether sockets can be copied here.
+/// Tries on a child process whether sockets can be copied on this host.
 ///
 /// # Errors
-/// The reason why they cannot: an old kernel, a container's filter, a security module.
+/// The reason why sockets cannot be copied: an old kernel, a container's filter, a security module.
 pub(crate) fn try_copy() -> Result<(), String> {
     let mut child = Command::new("sleep");
     child.arg("60").stdin(Stdio::null()).stdout(Stdio::null());
@@ -60,7 +60,7 @@ fn descriptor_of(pid: u32, inode: u64) -> io::Result<Option<RawFd>> {
     let target = format!("socket:[{inode}]");
     for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
         let entry = entry?;
-        // A descriptor may be closed between the listing and the look.
+        // A descriptor may be closed between the listing and the lookup.
         if fs::read_link(entry.path()).is_ok_and(|link| link.as_os_str() == target.as_str()) {
             return Ok(entry.file_name().to_str().and_then(|name| name.parse().ok()));
         }
@@ -92,7 +92,7 @@ mod tests {
     fn a_raised_backlog_takes_clients_before_they_are_accepted() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        // As QEMU does it.
+        // QEMU listens with the same backlog.
         let own = sys::copy_descriptor(std::process::id(), listener.as_raw_fd()).unwrap();
         sys::listen(&own, 1).unwrap();
         let connect = |limit| TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), limit);
@@ -100,7 +100,7 @@ mod tests {
         let few: Vec<_> = (0..8).filter_map(|_| connect(short).ok()).collect();
         assert!(few.len() < 8, "a backlog of 1 took all of 8 clients: the test proves nothing");
         raise(std::process::id(), port).unwrap();
-        // A client that the kernel drops would never be taken; one that is delayed is.
+        // A client whose SYN is dropped for good would never connect; a delayed one does.
         let _many: Vec<_> = (0..50).map(|_| connect(HANG).unwrap()).collect();
     }
 

@@ -1,8 +1,8 @@
-//! `cargo xtask load`: many clients at once, whose every byte can be checked.
+//! `cargo xtask load`: many clients at once, with verification of every byte.
 //!
-//! [`drive`](mod@drive) carries bytes between connections and clients. A [`client`] chooses requests
-//! as its [`Profile`] says and judges replies: against what its regions must hold ([`pattern`]), where
-//! all regions lie ([`live_ranges`]) and whose they are ([`exposed`]). What it finds goes to the [`stats`].
+//! [`drive`](mod@drive) carries bytes between connections and clients. A [`client`] chooses requests by its
+//! [`Profile`] and judges replies: by the expected bytes of its regions ([`pattern`]), the addresses of all
+//! regions ([`live_ranges`]) and their owners ([`exposed`]). Violations and counts go to the [`stats`].
 
 mod answer;
 mod client;
@@ -53,7 +53,7 @@ pub(crate) fn load(workspace: &Workspace, options: &LoadOptions) -> anyhow::Resu
         return Ok(ExitCode::from(130));
     };
     let result = measure(guest.address(), options, guest.is_ours(), || guest.is_interrupted());
-    // A guest that is dead says more than what its clients saw of it.
+    // The end of a guest explains more than the errors of its clients.
     let death = guest.death()?;
     match (result, death) {
         (Ok(code), None) => Ok(code),
@@ -63,10 +63,10 @@ pub(crate) fn load(workspace: &Workspace, options: &LoadOptions) -> anyhow::Resu
     }
 }
 
-/// Loads what listens at an address, and prints what it came to.
+/// Loads the server at an address, and prints the results.
 ///
 /// # Errors
-/// Nobody answers there, or it lacks what the profile needs.
+/// The server does not answer, or lacks a command that the profile needs.
 pub(crate) fn measure(
     address: SocketAddr,
     options: &LoadOptions,
@@ -76,7 +76,7 @@ pub(crate) fn measure(
     let mut observer = observe(address).with_context(|| address.to_string())?;
     let plan = plan(&mut observer, options)?;
     let areas = match counters::check(&mut observer) {
-        // Only in an image of our own nobody else comes and goes.
+        // The number of areas is known only if no other client uses the image.
         Ok(line) => counters::number(&line, "areas=").filter(|_| is_ours),
         Err(violation) => anyhow::bail!("before the load: {violation}"),
     };
@@ -92,7 +92,7 @@ pub(crate) fn measure(
     let after = counters::read(&mut observer).context("after the load");
     let (growth, audit) = match after {
         Ok(after) => (counters::growth(&before, &after), counters::audit(&mut observer, areas)),
-        // Who does not answer is not asked again.
+        // A server that does not answer is not audited.
         Err(error) => (Vec::new(), Err(Violation::Audit(format!("{error:#}")))),
     };
     let audit = audit.map_err(|violation| tally.violate(violation)).ok();
@@ -104,10 +104,10 @@ pub(crate) fn measure(
     Ok(if tally.violation_count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Loads what listens at an address from clients that check every byte, and returns their replies a second.
+/// Loads the server at an address with clients that check every byte, and returns the replies per second.
 ///
 /// # Errors
-/// The server does not answer, or a client saw a violation.
+/// The server does not answer, or a client detected a violation.
 pub(crate) fn verified(address: SocketAddr, clients: usize, time: Duration) -> anyhow::Result<f64> {
     let mut observer = observe(address).with_context(|| address.to_string())?;
     let plan = LoadPlan {
@@ -131,11 +131,11 @@ pub(crate) fn verified(address: SocketAddr, clients: usize, time: Duration) -> a
     Ok(rate(tally.replies(), worked))
 }
 
-/// A connection that waits for a reply no longer than a client of the load does.
+/// Opens a connection with the time limit of a load's client for replies.
 fn observe(address: SocketAddr) -> std::io::Result<Client> {
     let stream = TcpStream::connect_timeout(&address, STALL)?;
     let client = Client::from_stream(stream.try_clone()?)?;
-    // The limit is the socket's, whichever handle it is set by.
+    // The limit belongs to the socket and applies to all its handles.
     stream.set_read_timeout(Some(STALL))?;
     Ok(client)
 }

@@ -1,4 +1,4 @@
-//! The load of the host, which says how far a measurement was disturbed.
+//! The load average of the host, which shows how much a measurement was disturbed.
 
 /// Returns the load average of the last minute as the kernel writes it.
 pub(crate) fn read() -> String {

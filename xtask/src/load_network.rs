@@ -1,7 +1,7 @@
-//! How requests reach the guests: TAP devices in a network of their own, or passt.
+//! The network between load generators and guests: TAP devices in a network namespace, or passt.
 //!
-//! The network is this thread's and that of what it starts, and has no name: it goes when they end, however
-//! they end, and nothing of the host's network is touched.
+//! The namespace belongs to the calling thread and its children and has no name: the kernel removes it when
+//! they end, even if they are killed. The host's network is not changed.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -15,12 +15,12 @@ use crate::guest::GuestPlan;
 use crate::network::{self, NetRequest, Network};
 use crate::{process, sys};
 
-/// A way for the packets of the guests.
+/// The kind of network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoadNetwork {
-    /// A TAP device each.
+    /// A TAP device per guest.
     Taps,
-    /// A passt each.
+    /// A passt process per guest.
     Passt,
 }
 
@@ -36,44 +36,44 @@ impl fmt::Display for LoadNetwork {
 /// The choice of `--net` where guests are under load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LoadNetRequest {
-    /// TAP devices where this user may make them, else passt.
+    /// TAP devices if this user may make them, else passt.
     Auto,
-    /// TAP devices in a network of their own.
+    /// TAP devices in their own network namespace.
     Tap,
     /// passt.
     Passt,
 }
 
-/// A choice with its reason.
+/// The network and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoadNetworkChoice {
     pub(crate) network: LoadNetwork,
-    /// Why and what that means, as a clause.
+    /// The reason and its consequence, as a clause.
     pub(crate) why: String,
 }
 
-/// One guest's way.
+/// The link of one guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GuestLink {
-    /// A device, the host's address on it, and the guest's.
+    /// A TAP device, the host's address on it, and the guest's address.
     Tap(&'static str, Ipv4Addr, Ipv4Addr),
-    /// A port of this host.
+    /// A forwarded port of this host.
     Passt,
 }
 
-/// Two images' and the peer's.
+/// The links of two images and the peer.
 const TAPS: [GuestLink; 3] = [
     GuestLink::Tap("tap0", Ipv4Addr::new(10, 0, 2, 2), Ipv4Addr::new(10, 0, 2, 15)),
     GuestLink::Tap("tap1", Ipv4Addr::new(10, 0, 3, 2), Ipv4Addr::new(10, 0, 3, 15)),
     GuestLink::Tap("tap2", Ipv4Addr::new(10, 0, 4, 2), Ipv4Addr::new(10, 0, 4, 15)),
 ];
-/// Bits of the network part.
+/// Bits of the network prefix.
 const PREFIX: u8 = 24;
 
-/// Chooses by what was asked for and what this user may do.
+/// Chooses by the request and the permissions of this user.
 ///
 /// # Errors
-/// What was asked for cannot work.
+/// The requested network is not possible.
 pub(crate) fn choose(request: LoadNetRequest) -> anyhow::Result<LoadNetworkChoice> {
     let choice = judge(request, try_tap)?;
     if choice.network == LoadNetwork::Passt {
@@ -100,7 +100,7 @@ fn judge(
     }
 }
 
-/// Makes a device in a network that is gone with the command.
+/// Makes a device in a network namespace that ends with the command.
 fn try_tap() -> Result<(), String> {
     let mut command = Command::new("unshare");
     command.args(["--net", "ip", "tuntap", "add", "dev", "tap0", "mode", "tap"]);
@@ -110,7 +110,7 @@ fn try_tap() -> Result<(), String> {
 }
 
 impl LoadNetwork {
-    /// The wires of two images, and the peer's.
+    /// Returns the links of two images and the peer.
     pub(crate) fn links(self) -> [GuestLink; 3] {
         match self {
             Self::Taps => TAPS,
@@ -118,7 +118,7 @@ impl LoadNetwork {
         }
     }
 
-    /// Lays the wires. With TAP devices this thread leaves the host's network for good.
+    /// Sets up the links. With TAP devices this thread leaves the host's network for good.
     pub(crate) fn set_up(self) -> anyhow::Result<()> {
         if self == Self::Passt {
             return Ok(());
@@ -140,7 +140,7 @@ fn ip(words: &str) -> anyhow::Result<()> {
 }
 
 impl GuestLink {
-    /// The guest's address.
+    /// Returns the guest's address.
     pub(crate) fn address(self) -> Ipv4Addr {
         match self {
             Self::Tap(_, _, guest) => guest,
@@ -148,7 +148,7 @@ impl GuestLink {
         }
     }
 
-    /// What the image is told of it.
+    /// Returns the words of the image's command line for this link.
     pub(crate) fn append(self) -> String {
         match self {
             Self::Tap(_, _, guest) => format!("ip={guest}/{PREFIX}"),
@@ -156,7 +156,7 @@ impl GuestLink {
         }
     }
 
-    /// Plans a guest on it.
+    /// Returns the plan with the guest attached to this link.
     pub(crate) fn attach(self, plan: GuestPlan) -> anyhow::Result<GuestPlan> {
         let (network, host) = match self {
             Self::Tap(name, _, guest) => (Network::Tap(name), (guest, plan.guest_port).into()),

@@ -1,6 +1,6 @@
 //! `cargo xtask`: builds, boots, queries and tests the image.
 //!
-//! One file per verb, named as the verb; the nouns beside them are what several verbs need.
+//! Each verb has a file of its own name. The other modules are shared by several verbs.
 
 mod accel;
 mod bench;

@@ -1,10 +1,9 @@
 //! `cargo xtask mutate`: known faults, planted one at a time in a copy of the workspace.
 //!
-//! Each patch in `vmalloc/mutations/` is one fault. Its header says which layer of the tests must
-//! catch it, and which test of that layer (`# test: model resize::a_shrink`), and why it matters
-//! (`# why: …`). A fault that no test catches, a
-//! patch that does not apply and one that does not compile all fail the verb: none of them shows
-//! that the tests see anything.
+//! Each patch in `vmalloc/mutations/` is one fault. Its header names the layer of the tests that must catch
+//! it, the test of that layer (`# test: model resize::a_shrink`), and the reason why the fault matters (`#
+//! why: …`). The verb fails for a fault that no test catches, a patch that does not apply, and one that
+//! does not compile: none of them shows that the tests detect faults.
 
 mod copy;
 mod patch;
@@ -44,8 +43,8 @@ pub(crate) fn mutate(workspace: &Workspace, options: &MutateOptions) -> anyhow::
     Ok(if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The circumstances of a layer, and its name there: a patch of the layer `hermit` is caught by the image's own
-/// tests on Hermit.
+/// Returns the test bed of a patch's layer, and the layer's name in it: the image's own tests on Hermit
+/// catch a patch of the layer `hermit`.
 fn bed<'a>(
     tree: &'a Workspace,
     toolchain: &'a Toolchain,
@@ -59,7 +58,7 @@ fn bed<'a>(
     (TestBed { workspace: tree, toolchain, runtime, cpus: 1, wire }, layer)
 }
 
-/// Proves that the tests pass without a fault: else a failure would prove nothing.
+/// Proves that the tests pass without a fault: otherwise a failure would prove nothing.
 fn check_baseline(
     workspace: &Workspace,
     tree: &Workspace,
@@ -97,7 +96,7 @@ fn plant(
     let (bed, layer) = bed(tree, toolchain, patch.layer);
     test::prepare_layer(&bed, layer, &patch.test).context("with the patch")?;
     let tally = test::run_layer(&bed, layer, &patch.test, false);
-    // The expected test must be among those that fail: a name that matches nothing is no catch.
+    // The expected test must be among the failed ones, because a name that matches no test catches nothing.
     let expected = patch.test.rsplit("::").next().unwrap_or_default();
     let first = tally.failures.iter().find(|failure| failure.contains(expected));
     match (first, tally.failures.first()) {

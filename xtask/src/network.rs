@@ -1,4 +1,4 @@
-//! How the guest reaches the host: passt, QEMU's user network or a TAP device.
+//! The network between guest and host: passt, QEMU's user network or a TAP device.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,12 +10,13 @@ use runtime_config::ports;
 use crate::exit::{self, Cause};
 use crate::{listen_backlog, process};
 
-/// The way of packets between host and guest.
+/// The kind of network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// QEMU's own: nothing to install. Its listen backlog of 1 is raised where the kernel allows it.
+    /// QEMU's user network, which needs no installation. Its listen backlog of 1 is raised if the kernel
+    /// allows it.
     User,
-    /// A helper process with real sockets.
+    /// passt, a helper process with real sockets.
     Passt,
     /// A TAP device of this name, which the caller has made.
     Tap(&'static str),
@@ -34,23 +35,23 @@ impl fmt::Display for Network {
 /// A port of this host whose connections go to the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forward {
-    /// Where the host listens.
+    /// The address on the host.
     pub(crate) host: SocketAddr,
-    /// Where the guest listens.
+    /// The port in the guest.
     pub(crate) guest: u16,
 }
 
-/// The ports of both services.
+/// The forwarded ports of both services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forwards {
-    /// RESP.
+    /// The RESP service.
     pub(crate) resp: Forward,
-    /// HTTP, where it is reached.
+    /// The HTTP service, if it is reachable.
     pub(crate) http: Option<Forward>,
 }
 
 impl Forwards {
-    /// All of them.
+    /// Iterates over the forwarded ports.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Forward> {
         [Some(self.resp), self.http].into_iter().flatten()
     }
@@ -59,7 +60,7 @@ impl Forwards {
 /// The choice of `--net`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NetRequest {
-    /// QEMU's user network where its listen backlog can be raised, else passt where it is installed.
+    /// QEMU's user network if its listen backlog can be raised, else passt if it is installed.
     Auto,
     /// QEMU's user network.
     User,
@@ -67,24 +68,24 @@ pub(crate) enum NetRequest {
     Passt,
 }
 
-/// A choice with its reason.
+/// The network and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NetworkChoice {
-    /// What is used.
+    /// The network.
     pub(crate) network: Network,
-    /// Why and what that means, as a clause.
+    /// The reason and its consequence, as a clause.
     pub(crate) why: String,
 }
 
 const SHORT_BACKLOG: &str = "many clients that connect at once wait for seconds";
 
-/// Chooses by what was asked for and what the machine has.
+/// Chooses by the request and the capabilities of the machine.
 ///
-/// QEMU's user network is the quickest of those measured (`docs/network.md`), once its backlog is
-/// raised. Where that cannot be done, passt is for those who connect many clients at once.
+/// QEMU's user network is the fastest of those measured (`docs/network.md`), once its backlog is raised. If
+/// that is not possible, passt serves many clients that connect at once.
 ///
 /// # Errors
-/// passt was asked for and cannot work.
+/// passt was requested and cannot work.
 pub(crate) fn choose(request: NetRequest) -> anyhow::Result<NetworkChoice> {
     let installed = process::find("passt").is_some();
     let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
@@ -103,7 +104,7 @@ fn passt_obstacle(installed: bool, routed: bool) -> Option<&'static str> {
     }
 }
 
-/// Decides by whether QEMU's listening sockets can be copied, and by what passt lacks.
+/// Chooses by whether QEMU's listening sockets can be copied, and by the obstacle to passt.
 fn judge(
     request: NetRequest,
     copied: Result<(), String>,
@@ -131,7 +132,7 @@ fn judge(
     }
 }
 
-/// Says whether the kernel's table of routes has one to 0.0.0.0/0.
+/// Returns whether the kernel's routing table has a route to 0.0.0.0/0.
 fn has_default_route(routes: &str) -> bool {
     routes.lines().skip(1).any(|line| {
         let fields: Vec<_> = line.split_ascii_whitespace().collect();
@@ -139,15 +140,15 @@ fn has_default_route(routes: &str) -> bool {
     })
 }
 
-/// Reserves nothing, but proves that a port of this host was free a moment ago; 0 picks one.
+/// Checks that a port of this host is free, without reserving it; 0 picks a free one.
 ///
 /// # Errors
-/// The port is taken: passt would ignore that and serve nothing.
+/// The port is taken: passt would ignore that and serve no connection.
 pub(crate) fn free_port(port: u16) -> anyhow::Result<SocketAddr> {
     free_port_of(port, "--port")
 }
 
-/// As [`free_port`], for the port that an option is about.
+/// As [`free_port`], with the name of the port's option for the message.
 ///
 /// # Errors
 /// As [`free_port`].
@@ -160,11 +161,11 @@ pub(crate) fn free_port_of(port: u16, option: &str) -> anyhow::Result<SocketAddr
     listener.local_addr().context("the port of a socket")
 }
 
-/// Finds the port of the HTTP reports where it is known before the start. Without an option it is the
-/// usual one, if that is free and the RESP port is the usual one too; `None` stands for any free port.
+/// Finds the port of the HTTP reports if it is known before the start. Without an option it is the usual
+/// port, if that is free and the RESP port is the usual one too. `None` stands for any free port.
 ///
 /// # Errors
-/// The port that was asked for is taken.
+/// The port that was requested is taken.
 pub(crate) fn fixed_http_port(asked: Option<u16>, resp: u16) -> anyhow::Result<Option<SocketAddr>> {
     match asked {
         Some(0) => Ok(None),
@@ -174,7 +175,7 @@ pub(crate) fn fixed_http_port(asked: Option<u16>, resp: u16) -> anyhow::Result<O
     }
 }
 
-/// Finds a free port that differs from one which was chosen and which no process has taken yet.
+/// Finds a free port that differs from another, which was chosen but is not in use yet.
 ///
 /// # Errors
 /// No port is free.
@@ -256,7 +257,7 @@ mod tests {
         assert_eq!(port(Some(0), ports::RESP), None);
         assert_eq!(port(None, 7001), None);
         loop {
-            // Where this process cannot take the usual port, another one may give it up at any time.
+            // If this process cannot bind the usual port, another process may release it at any time.
             let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, ports::HTTP));
             if port(None, ports::RESP).is_none() {
                 break;

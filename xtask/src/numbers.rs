@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! The format of numbers in reports.
 
-/// Three digits at least, and thousands in groups.
+/// Formats a number with at least three digits and with grouped thousands.
 pub(crate) fn show(value: f64) -> String {
     if value < 100.0 {
         return format!("{value:.2}");

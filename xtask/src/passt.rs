@@ -1,8 +1,7 @@
 //! passt, the helper process that carries the guest's packets.
 //!
-//! It and QEMU get the two ends of a socket pair. With a socket in the file system there is a
-//! moment when passt waits for a QEMU that never comes; with a pair it ends as soon as QEMU does,
-//! or is ended by its supervisor.
+//! passt and QEMU get the two ends of a socket pair. With a socket in the file system, passt could wait for
+//! a QEMU that never starts; with a pair, passt ends when QEMU does, or its supervisor ends it.
 
 pub(crate) mod supervisor;
 

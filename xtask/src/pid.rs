@@ -1,5 +1,4 @@
-//! A process by its number and its start, so that a number which the kernel has given away again is
-//! never taken for it.
+//! A process, identified by its pid and start time, so that a pid which the kernel has reused is detected.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,48 +8,48 @@ use crate::sys;
 /// A process, which need not be a child of the tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pid {
-    /// The kernel's number.
+    /// The pid.
     pub(crate) number: u32,
-    /// When it began, in clock ticks since the boot of the host.
+    /// The start time, in clock ticks since the boot of the host.
     pub(crate) start: u64,
 }
 
 impl Pid {
-    /// Identifies a process that lives; `None` where the number has none.
+    /// Identifies a live process; returns `None` if the pid is unused.
     pub(crate) fn of(number: u32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
         Some(Self { number, start: start_of(&stat)? })
     }
 
-    /// Says whether the process lives. One that has ended and waits for its parent does not.
+    /// Returns whether the process lives. A zombie does not.
     pub(crate) fn lives(self) -> bool {
         Self::of(self.number) == Some(self)
     }
 
-    /// Sends a signal to the process, and to no other; says whether it lives.
+    /// Sends a signal to the process, and to no other; returns whether it lives.
     ///
     /// # Errors
-    /// This user may not send it.
+    /// This user may not send the signal.
     pub(crate) fn signal(self, signal: libc::c_int) -> io::Result<bool> {
         let Some(handle) = self.open()? else { return Ok(false) };
         sys::signal(&handle, signal)?;
         Ok(true)
     }
 
-    /// Opens the process. The handle stays its own also when the number is given away.
+    /// Opens the process. The handle refers to the process even after its pid is reused.
     fn open(self) -> io::Result<Option<OwnedFd>> {
         let handle = match sys::open_process(self.number) {
             Ok(handle) => handle,
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(None),
             Err(error) => return Err(error),
         };
-        // Looked at after the handle was opened: whose number it is now, the handle is of.
+        // Checked after the handle was opened: the handle refers to the current owner of the pid.
         Ok(self.lives().then_some(handle))
     }
 }
 
-/// Reads the start from a line of `/proc/PID/stat`; `None` of a process that has ended. The name in
-/// brackets may hold anything, brackets and spaces too.
+/// Reads the start time from a line of `/proc/PID/stat`; returns `None` for a process that has ended. The
+/// name in parentheses may contain any character, including parentheses and spaces.
 fn start_of(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace();
@@ -58,7 +57,7 @@ fn start_of(stat: &str) -> Option<u64> {
     if matches!(state, "Z" | "X") {
         return None;
     }
-    // Field 22, counted from the number; the state is field 3.
+    // Field 22; the iterator begins at the state, field 3.
     fields.nth(18)?.parse().ok()
 }
 
@@ -71,7 +70,7 @@ mod tests {
     use crate::process;
     use crate::sys::Bond;
 
-    /// How long the kernel may take to end a process on a loaded machine.
+    /// Time limit for the kernel to end a process on a loaded machine.
     const HANG: Duration = Duration::from_secs(60);
 
     /// Starts a process that lives until it is ended, at the latest with the test.
@@ -86,7 +85,7 @@ mod tests {
         let mut child = sleeper();
         let pid = Pid::of(child.id()).unwrap();
         assert!(pid.lives());
-        // The same number with another start is another process: it gets no signal.
+        // The same pid with another start time is another process and gets no signal.
         let recycled = Pid { start: pid.start + 1, ..pid };
         assert!(!recycled.lives());
         assert!(!recycled.signal(libc::SIGKILL).unwrap());

@@ -12,42 +12,42 @@ use anyhow::{Context, bail};
 
 use crate::sys::{self, Bond};
 
-/// The longest that any child may take: a cold build on a slow machine.
+/// Longest run of any child: a cold build on a slow machine.
 const LONGEST: Duration = Duration::from_secs(1800);
-/// Between two looks at a child.
+/// The interval of checks of a child.
 const LOOK: Duration = Duration::from_millis(10);
 
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// Shows the output of children also when they succeed.
+/// Shows the output of children also if they succeed.
 pub(crate) fn set_verbose(verbose: bool) {
     VERBOSE.store(verbose, Ordering::SeqCst);
 }
 
-/// Says whether the output of children is wanted also when they succeed.
+/// Returns whether the output of children is shown also if they succeed.
 pub(crate) fn is_verbose() -> bool {
     VERBOSE.load(Ordering::SeqCst)
 }
 
-/// Announces a step: one line with what is done.
+/// Announces a step in one line.
 pub(crate) fn announce(verb: &str, what: &str) {
     eprintln!("{verb:>10}  {what}");
 }
 
-/// Runs a command to its end and returns its output, whatever its exit code.
+/// Runs a command to its end and returns its output for any exit code.
 pub(crate) fn capture(command: &mut Command) -> anyhow::Result<Output> {
     capture_within(command, LONGEST)
 }
 
-/// Runs a command to its end and returns its output; it is killed when the time is over.
+/// Runs a command and returns its output; the command is killed when the time limit is exceeded.
 ///
 /// # Errors
-/// The command cannot run, or a signal ended it: ours when the time was over.
+/// The command cannot run, or a signal ended it, such as the kill after the time limit.
 pub(crate) fn capture_within(command: &mut Command, limit: Duration) -> anyhow::Result<Output> {
     capture_fed(command.stdin(Stdio::null()), Vec::new(), limit)
 }
 
-/// As [`capture_within`], of a command that reads these bytes.
+/// As [`capture_within`], for a command that reads these bytes.
 ///
 /// # Errors
 /// As [`capture_within`].
@@ -64,7 +64,7 @@ fn capture_fed(command: &mut Command, input: Vec<u8>, limit: Duration) -> anyhow
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot run {}", show(command)))?;
     if let Some(mut pipe) = child.stdin.take() {
-        // A command that reads no further says why by itself.
+        // A command that stops reading reports the reason itself.
         std::thread::spawn(move || pipe.write_all(&input));
     }
     let stdout = collect(child.stdout.take());
@@ -85,7 +85,7 @@ fn capture_fed(command: &mut Command, input: Vec<u8>, limit: Duration) -> anyhow
     Ok(output)
 }
 
-/// Waits for a child, `None` when the time is over.
+/// Waits for a child; returns `None` if the time limit is exceeded.
 pub(crate) fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
@@ -97,12 +97,12 @@ pub(crate) fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option
     }
 }
 
-/// Reads a pipe to its end beside the wait, so that the child never blocks on it.
+/// Reads a pipe to its end in the background, so that the child never blocks on it.
 fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
-            // What was read before an error is still worth showing.
+            // Output that was read before an error is still worth showing.
             let _ = pipe.read_to_end(&mut bytes);
         }
         bytes
@@ -113,7 +113,7 @@ fn joined(reader: JoinHandle<Vec<u8>>) -> Vec<u8> {
     reader.join().unwrap_or_default()
 }
 
-/// Runs a command that must succeed; its output is shown when it does not.
+/// Runs a command that must succeed; its output is shown if it fails.
 pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<Output> {
     let output = capture(command)?;
     if !output.status.success() {
@@ -133,13 +133,13 @@ pub(crate) fn print_output(output: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the text that a command prints, `None` when it cannot run or fails.
+/// Returns the output of a command, or `None` if it cannot run or fails.
 pub(crate) fn ask(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program.as_ref()).args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Finds a program in `PATH`; a name with a slash is taken as it is.
+/// Finds a program in `PATH`; a name with a slash is used unchanged.
 pub(crate) fn find(program: impl AsRef<Path>) -> Option<PathBuf> {
     let program = program.as_ref();
     if program.components().count() > 1 {
@@ -154,13 +154,13 @@ pub(crate) fn find_in(path: &OsStr, program: impl AsRef<Path>) -> Option<PathBuf
     std::env::split_paths(path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// Writes a command as a person could type it.
+/// Writes a command in the form of a shell.
 pub(crate) fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| quote(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
-/// Quotes a word for a shell, where it needs that.
+/// Quotes a word for a shell if necessary.
 pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -12,10 +12,10 @@ pub(crate) fn command_line(packages: &[&str]) -> String {
     Host::real().command_line(packages)
 }
 
-/// Installs packages: as root at once, else by sudo.
+/// Installs packages: directly as root, else by sudo.
 ///
 /// # Errors
-/// They cannot be installed; the message says what was tried and what a person can run.
+/// The packages cannot be installed; the message lists the attempts and the commands for a person.
 pub(crate) fn install(packages: &[&str], why: &str, removals: Removals) -> anyhow::Result<()> {
     Apt::new(Host::real()).install(packages, why, removals)
 }

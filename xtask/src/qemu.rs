@@ -1,4 +1,4 @@
-//! QEMU: where it is, and its command line.
+//! QEMU: its path and its command line.
 
 pub(crate) mod firmware;
 mod memory;
@@ -21,16 +21,16 @@ pub(crate) use memory::Memory;
 /// QEMU, the network helper and the clients that the tests use.
 pub(crate) const PACKAGES: &[&str] = &["qemu-system-x86", "passt", "redis-tools"];
 
-/// All that QEMU can do, or the host.
+/// All features that QEMU can emulate, or those of the host.
 pub(crate) const CPU: &str = "max";
 
 /// The oldest version with `-netdev stream`.
 const VERSION_MIN: (u32, u32) = (7, 2);
 
-/// Looks for QEMU: the option, `$QEMU`, the path.
+/// Finds QEMU by the option, `$QEMU` or the path.
 ///
 /// # Errors
-/// One was named that does not exist, or the one that is found is too old.
+/// The named QEMU does not exist, or the one that is found is too old.
 pub(crate) fn find(option: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
     let named = option.map(Path::to_path_buf).or_else(|| std::env::var_os("QEMU").map(Into::into));
     let Some(named) = named else {
@@ -41,7 +41,7 @@ pub(crate) fn find(option: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
     checked(found).map(Some)
 }
 
-/// Looks for QEMU and installs it where there is none.
+/// Finds QEMU, or installs it.
 pub(crate) fn ensure(option: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(qemu) = find(option)? {
         return Ok(qemu);
@@ -72,20 +72,20 @@ fn version_of(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.trim().parse().ok()?))
 }
 
-/// Where QEMU sends the guest's packets.
+/// The destination of the guest's packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Netdev {
-    /// Nowhere: the guest has no network device.
+    /// The guest has no network device.
     None,
-    /// Its own user network, with forwarded ports.
+    /// QEMU's user network, with forwarded ports.
     User(Forwards),
     /// One end of a socket pair.
     Stream(RawFd),
-    /// A TAP device that is there and up.
+    /// An existing TAP device that is up.
     Tap(&'static str),
 }
 
-/// Everything that QEMU is told.
+/// The command line of QEMU.
 #[derive(Clone, Debug)]
 pub(crate) struct QemuCommand<'a> {
     /// The program.
@@ -94,7 +94,7 @@ pub(crate) struct QemuCommand<'a> {
     pub(crate) machine: &'a str,
     /// QEMU's name of the processor.
     pub(crate) cpu: &'a str,
-    /// What runs the instructions.
+    /// The engine that runs the instructions.
     pub(crate) accel: Accel,
     /// Memory.
     pub(crate) memory: Memory,
@@ -106,15 +106,15 @@ pub(crate) struct QemuCommand<'a> {
     pub(crate) firmware: Option<&'a Path>,
     /// The image, or a kernel.
     pub(crate) image: &'a Path,
-    /// The files that a kernel begins with.
+    /// The initial file system of a kernel.
     pub(crate) initrd: Option<&'a Path>,
     /// The kernel command line.
     pub(crate) append: &'a str,
     /// The file that gets the serial console.
     pub(crate) serial: &'a Path,
-    /// Where packets go.
+    /// The destination of packets.
     pub(crate) netdev: Netdev,
-    /// Further properties of the network device, each behind a comma.
+    /// Further properties of the network device, each after a comma.
     pub(crate) card: &'a str,
 }
 
@@ -142,7 +142,7 @@ impl QemuCommand<'_> {
         command.args(["-device", &format!("isa-debug-exit,iobase={base:#x},iosize={size:#x}")]);
         if let Some(netdev) = self.netdev.argument() {
             command.args(["-netdev", &netdev, "-device"]);
-            // Without a boot ROM: the firmware has nothing to boot from the network.
+            // Without a boot ROM, because the firmware does not boot from the network.
             let card = self.card;
             command.arg(format!("virtio-net-pci,netdev=n0,disable-legacy=on,romfile={card}"));
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask query`: commands to a running guest, from the command line or a line each.
+//! `cargo xtask query`: sends commands to a running guest, from the command line or one per input line.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
@@ -14,7 +14,7 @@ use crate::instance;
 use crate::resp::{Client, Reply, words};
 use crate::workspace::Workspace;
 
-/// Where `redis-cli` finds the password too.
+/// The environment variable of the password, the same as for `redis-cli`.
 const PASSWORD: &str = "REDISCLI_AUTH";
 
 /// Runs the verb; an error reply is printed and ends with code 1.
@@ -45,7 +45,7 @@ struct Session {
 }
 
 impl Session {
-    /// Connects, says the password, and chooses the protocol.
+    /// Connects, authenticates, and chooses the protocol.
     fn open(address: SocketAddr, options: &QueryOptions) -> anyhow::Result<Self> {
         let client = Client::connect(address).with_context(|| format!("connect to {address}"))?;
         let mut session = Self { client, is_raw: options.raw, has_failed: false, has_ended: false };
@@ -66,7 +66,7 @@ impl Session {
         }
     }
 
-    /// Runs the commands of a text, a line each, up to `quit` or `exit`.
+    /// Runs the commands of a text, one per line, up to `quit` or `exit`.
     fn run_lines(&mut self, input: impl BufRead) -> anyhow::Result<()> {
         for line in input.split(b'\n') {
             match words::split(&line.context("standard input")?) {
@@ -85,7 +85,7 @@ impl Session {
         Ok(())
     }
 
-    /// Sends one command and prints its reply, with what the server has pushed before it.
+    /// Sends one command and prints its reply, after the push messages that precede it.
     fn run<T: AsRef<[u8]>>(&mut self, words: &[T]) -> anyhow::Result<()> {
         let mut reply = match self.client.call(words) {
             Err(error) if is_closed(&error) && is_shutdown(words) => {
@@ -95,7 +95,7 @@ impl Session {
             reply => reply.context("no reply")?,
         };
         while matches!(reply, Reply::Push(_)) {
-            // As redis-cli: a person sees them, a script does not.
+            // As in redis-cli, only a terminal shows push messages.
             if io::stdout().is_terminal() {
                 self.print(&reply)?;
             }
@@ -111,7 +111,7 @@ impl Session {
     }
 }
 
-/// Whether the words are the one request whose good outcome is the end of the connection.
+/// Returns whether the words are the one request whose success ends the connection.
 fn is_shutdown<T: AsRef<[u8]>>(words: &[T]) -> bool {
     words.first().is_some_and(|word| word.as_ref().eq_ignore_ascii_case(b"SHUTDOWN"))
 }

@@ -31,8 +31,8 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// Starts `server` on a free port of the loopback device, with further options of its own.
-    /// It writes nothing to the disk.
+    /// Starts `server` on a free port of the loopback device, with further options. It does not write to
+    /// the disk.
     pub(crate) fn start(
         workspace: &Workspace,
         name: &str,
@@ -53,7 +53,7 @@ impl Redis {
         let instance = Instance::claim(workspace, name)?;
         let log = File::create(instance.path("redis.log"))?;
         let mut command = Command::new(server);
-        // Debian's package has one program for the server and the tools; its name decides.
+        // Debian's package has one program for the server and the tools; its name selects the mode.
         command.arg0("redis-server").current_dir(instance.folder());
         command.args(["--bind", &address.ip().to_string(), "--port", &address.port().to_string()]);
         command.args(["--save", "", "--appendonly", "no"]).args(options);
@@ -71,12 +71,12 @@ impl Redis {
         Ok(redis)
     }
 
-    /// Where it listens.
+    /// Returns the address of the server.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits until the process ends by itself, `None` when the time is over.
+    /// Waits until the process ends by itself; returns `None` if the time limit is exceeded.
     pub(crate) fn wait_for_end(&mut self, limit: Duration) -> anyhow::Result<Option<ExitStatus>> {
         process::wait(&mut self.child, limit).context("waiting for Redis")
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask run`: from a bare machine to a PONG.
+//! `cargo xtask run`: from a machine without the tools to a running guest.
 
 mod banner;
 mod ports;
@@ -25,7 +25,7 @@ use crate::{network, process};
 use ports::Addresses;
 use tail::Tail;
 
-/// Between two looks at the console while the guest runs.
+/// The interval of checks of the console while the guest runs.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs the verb.
@@ -45,20 +45,20 @@ pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result
     watch(&mut guest, &signals, threshold(options))
 }
 
-/// A guest that was started, with how that was done.
+/// A guest that was started, with the choices of its start.
 #[derive(Debug)]
 pub(crate) struct Started {
-    /// The guest and the time to its PONG, `None` when a person has ended it before.
+    /// The guest and the time to its PONG, `None` if a person interrupted the start.
     pub(crate) guest: Option<(Guest, Duration)>,
-    /// What runs its instructions.
+    /// The accelerator.
     pub(crate) accel: accel::AccelChoice,
-    /// How it reaches the host.
+    /// The network.
     pub(crate) network: network::NetworkChoice,
-    /// How a person ends it.
+    /// The signals by which a person ends the guest.
     pub(crate) signals: Signals,
 }
 
-/// Sets up what is missing, builds, and boots to the first PONG.
+/// Installs missing programs, builds, and boots to the first PONG.
 pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<Started> {
     let (_, config) = options.machine.command_line()?;
     ports::check(options, &config)?;
@@ -75,7 +75,7 @@ pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Resu
     Ok(Started { guest, accel, network, signals })
 }
 
-/// Fills in what does not depend on the host's network.
+/// Fills in the settings that do not depend on the host's network.
 fn draft(
     options: &RunOptions,
     qemu: PathBuf,
@@ -106,7 +106,7 @@ fn draft(
 
 type Booted = (Option<(Guest, Duration)>, accel::AccelChoice, Signals);
 
-/// Starts the guest and waits for its PONG, under KVM on trial and then under TCG.
+/// Starts the guest and waits for its PONG, first under KVM on trial and then under TCG.
 fn boot(
     options: &RunOptions,
     mut plan: GuestPlan,
@@ -164,7 +164,7 @@ fn watch(guest: &mut Guest, signals: &Signals, threshold: LogLevel) -> anyhow::R
     }
 }
 
-/// Warnings only, so that the banner stays in sight, unless a level was asked for.
+/// Warnings only by default, so that the banner stays visible.
 fn threshold(options: &RunOptions) -> LogLevel {
     options.machine.log.unwrap_or(LogLevel::Warn)
 }

@@ -1,4 +1,4 @@
-//! The two runtimes of the image, and all that differs between their builds and machines.
+//! The two runtimes of the image, and the differences between their builds and machines.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::qemu;
 /// The software below the service in the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Runtime {
-    /// Our own, alone in ring 0.
+    /// Our own runtime, without a kernel.
     #[default]
     Bare,
     /// The Hermit kernel.
@@ -25,7 +25,7 @@ impl Runtime {
         runtimes
     }
 
-    /// The word of the command line.
+    /// Returns the word of the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
@@ -33,17 +33,17 @@ impl Runtime {
         }
     }
 
-    /// QEMU's name of the processor.
+    /// Returns QEMU's name of the processor.
     pub(crate) fn cpu(self) -> &'static str {
         match self {
             Self::Bare => qemu::CPU,
-            // Without MWAIT, on which idle CPUs spin under TCG, and without x2APIC, in whose mode Hermit leaves
-            // the interrupt controller: the image's driver knows xAPIC.
+            // Without MWAIT, because idle CPUs spin in it under TCG, and without x2APIC, because Hermit
+            // leaves the interrupt controller in that mode and the image's driver supports xAPIC only.
             Self::Hermit => "max,-monitor,-x2apic",
         }
     }
 
-    /// The package and the program in it, also the stem of the finished ELF.
+    /// Returns the package and the program in it, also the stem of the finished ELF.
     pub(crate) fn package(self) -> &'static str {
         match self {
             Self::Bare => "app",
@@ -51,16 +51,17 @@ impl Runtime {
         }
     }
 
-    /// The manifest, below the workspace.
+    /// Returns the manifest, below the workspace.
     pub(crate) fn manifest(self) -> &'static str {
         match self {
             Self::Bare => "Cargo.toml",
-            // A workspace of its own: what Hermit needs would change the features of other packages.
+            // A separate workspace, because Hermit's dependencies would change the features of other
+            // packages.
             Self::Hermit => "app/hermit/Cargo.toml",
         }
     }
 
-    /// The lock file, below the workspace.
+    /// Returns the lock file, below the workspace.
     pub(crate) fn lock(self) -> &'static str {
         match self {
             Self::Bare => "Cargo.lock",
@@ -68,7 +69,7 @@ impl Runtime {
         }
     }
 
-    /// The folder of the build, below the workspace.
+    /// Returns the folder of the build, below the workspace.
     pub(crate) fn target_folder(self) -> &'static str {
         match self {
             Self::Bare => "target/image",
@@ -76,7 +77,7 @@ impl Runtime {
         }
     }
 
-    /// A clause for reports, `None` for the one that goes without saying.
+    /// Returns a clause for reports, or `None` for the default runtime.
     pub(crate) fn note(self) -> Option<&'static str> {
         match self {
             Self::Bare => None,
@@ -84,7 +85,7 @@ impl Runtime {
         }
     }
 
-    /// How long the first build takes.
+    /// Returns the duration of the first build.
     pub(crate) fn first_build(self) -> &'static str {
         match self {
             Self::Bare => "about a minute the first time",
@@ -108,7 +109,7 @@ mod tests {
         std::fs::read_to_string(Workspace::find().unwrap().path(file)).unwrap()
     }
 
-    /// The lines of a table, without comments.
+    /// Returns the lines of a table, without comments.
     fn table(manifest: &str, head: &str) -> Vec<String> {
         let lines = manifest.lines().skip_while(|line| *line != head).skip(1);
         let lines = lines.take_while(|line| !line.starts_with('['));
@@ -148,7 +149,7 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         let files = ["app/src/lib.rs", "app/src/bare.rs", "app/src/hermit.rs"];
         let folders = ["app/src/bare/", "app/src/hermit/"];
-        // Not without regard to case: `BarError` is the error of a BAR.
+        // Case-sensitive, because `BarError` is the error of a BAR.
         let names = ["bare", "Bare", "BARE", "hermit", "Hermit", "HERMIT"];
         let mut seen = 0;
         for folder in ["app/src", "vmalloc/src", "runtime-config/src"] {

@@ -1,4 +1,4 @@
-//! `cargo xtask selftest`: the image's own tests on this machine, as one report to be pasted.
+//! `cargo xtask selftest`: the image's own tests on this machine, as one report that can be pasted.
 
 pub(crate) mod machine;
 
@@ -19,7 +19,7 @@ use crate::{process, qemu};
 
 use machine::{Machine, Run};
 
-/// The test that goes on for as long as it is told to.
+/// The test with a configurable duration.
 const STALE: &str = "coherence::stale_tlb";
 
 /// Runs the verb; code 1 if a test failed.
@@ -59,7 +59,7 @@ pub(crate) fn selftest(
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What it ran on.
+/// Describes the machine of the runs.
 fn head(runtime: Runtime, choice: &accel::AccelChoice) -> anyhow::Result<String> {
     let qemu = process::ask(qemu::ensure(None)?, &["--version"]).unwrap_or_default();
     let kernel = process::ask("uname", &["-sr"]).unwrap_or_default();
@@ -81,7 +81,7 @@ fn model(cpuinfo: &str) -> &str {
     line.and_then(|line| line.split_once(':')).map_or("unknown processor", |(_, name)| name.trim())
 }
 
-/// Says in a line what became of a run, and whether that is well.
+/// Summarizes a run in a line, and returns whether it is good.
 fn judge(run: &Run, has_all_cpus: bool) -> (String, bool) {
     let (line, passed) = match Verdict::judge(run.exit_code, &run.serial) {
         Verdict::Passed { tests } => (format!("{tests} passed"), true),
@@ -98,7 +98,7 @@ fn judge(run: &Run, has_all_cpus: bool) -> (String, bool) {
     }
 }
 
-/// Lines of the console that say more than that a test passed.
+/// Returns whether a line of the console is more than the line of a passed test.
 fn is_telling(line: &str) -> bool {
     let words = [verdict::FAULT_PREFIX, verdict::PANIC_PREFIX, verdict::REFUSAL_PREFIX];
     // A self-test image has no network, so its few INFO records are those of the boot and of the long test.

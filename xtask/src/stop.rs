@@ -12,11 +12,11 @@ use crate::instance::{self, Processes};
 use crate::workspace::Workspace;
 use crate::{process, sys};
 
-/// How long QEMU and passt may take to end when they are asked to.
+/// How long QEMU and passt may take to end after SIGTERM.
 const POLITE: Duration = Duration::from_secs(5);
-/// How long the kernel may take to end them.
+/// How long the kernel may take to end them after SIGKILL.
 const FINAL: Duration = Duration::from_secs(5);
-/// Between two looks.
+/// The interval of checks.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Runs the verb.
@@ -31,14 +31,14 @@ pub(crate) fn stop(workspace: &Workspace, options: &StopOptions) -> anyhow::Resu
         };
         return Err(exit::failure(Cause::Taken, message));
     };
-    // A `run` in another terminal takes the missing file as a sign that this is wanted.
+    // A `run` in another terminal interprets the missing file as a requested end.
     instance::forget_ports(&folder);
     end(&folder, &processes).with_context(|| format!("the guest {name}"))?;
     process::announce("Stopped", name);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks QEMU to end, which ends passt too, and kills those that remain.
+/// Asks QEMU to end, which ends passt too, and kills the processes that remain.
 fn end(folder: &Path, processes: &Processes) -> anyhow::Result<()> {
     processes.qemu.signal(libc::SIGTERM)?;
     if !has_ended(folder, processes, POLITE)? {

@@ -1,11 +1,11 @@
-//! Backtraces with names: what the image prints as addresses, looked up in its ELF.
+//! Backtraces with function names: the image prints addresses, which are resolved in its ELF.
 
 use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
 use runtime_config::verdict::BACKTRACE_PREFIX;
 
-/// The symbols of an image, read when the first backtrace comes.
+/// The symbols of an image, read for the first backtrace.
 pub(crate) struct Symbols {
     image: PathBuf,
     loader: Option<Loader>,
@@ -14,19 +14,19 @@ pub(crate) struct Symbols {
 /// An address of a backtrace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Address {
-    /// Where the CPU was.
+    /// The address of the CPU.
     Here(u64),
-    /// Where it would have returned to: the call stands before it.
+    /// A return address: the call is the instruction before it.
     Return(u64),
 }
 
 impl Symbols {
-    /// The symbols of this image.
+    /// Makes the symbols of an image.
     pub(crate) fn of(image: &Path) -> Self {
         Self { image: image.to_path_buf(), loader: None }
     }
 
-    /// The lines to show behind a line of the console: none, unless it is a backtrace.
+    /// Returns the lines to show after a line of the console; only a backtrace has any.
     pub(crate) fn expand(&mut self, line: &str) -> Vec<String> {
         let Some(addresses) = line.strip_prefix(BACKTRACE_PREFIX) else { return Vec::new() };
         if self.loader.is_none() {
@@ -47,7 +47,7 @@ fn parse(word: &str) -> Option<Address> {
     }
 }
 
-/// The functions at an address, the innermost first where calls were inlined.
+/// Returns the functions at an address, innermost first if calls were inlined.
 fn frames(loader: &Loader, address: Address) -> Vec<String> {
     let (shown, place) = match address {
         Address::Here(here) => (here, here),
@@ -70,7 +70,7 @@ fn frames(loader: &Loader, address: Address) -> Vec<String> {
     lines
 }
 
-/// A file of this workspace by its path in it.
+/// Returns the path of a file of this workspace within it.
 fn here(file: &str) -> String {
     let root = std::env::current_dir().unwrap_or_default();
     Path::new(file).strip_prefix(root).map_or(file.to_owned(), |file| file.display().to_string())
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_has_no_name_is_shown_all_the_same() {
-        // This very test is an ELF with symbols, and not so large.
+        // The test's own program is a small ELF with symbols.
         let mut symbols = Symbols::of(&std::env::current_exe().unwrap());
         let expanded = symbols.expand("BACKTRACE rip=0xffffffff00000000 word");
         assert_eq!(expanded, ["    0xffffffff00000000 ?"]);

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: every check, layer by layer.
+//! `cargo xtask test`: all checks, in layers.
 //!
-//! The last line is `N passed, N failed, N skipped`. A layer without a test has failed: a pattern
-//! that matches nothing must not look like success. Where `CI` is set a skipped test has failed.
+//! The last line is `N passed, N failed, N skipped`. A layer without a test has failed, because a pattern
+//! that matches no test must not look like success. If `CI` is set, a skipped test has failed.
 
 mod bed;
 mod hermit;
@@ -72,7 +72,7 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs one layer; what keeps it from running is its failure.
+/// Runs one layer; an obstacle to the run is its failure.
 pub(crate) fn run_layer(bed: &TestBed<'_>, layer: LayerName, filter: &str, all: bool) -> Tally {
     let workspace = bed.workspace;
     let result = match layer {
@@ -94,7 +94,7 @@ pub(crate) fn run_layer(bed: &TestBed<'_>, layer: LayerName, filter: &str, all: 
     if tally.is_empty() { Tally::failure("no test ran".to_owned()) } else { tally }
 }
 
-/// Builds what a layer runs, so that a compile error is told from a failed test.
+/// Builds the programs of a layer, so that a compile error is not mistaken for a failed test.
 pub(crate) fn prepare_layer(
     bed: &TestBed<'_>,
     layer: LayerName,
@@ -116,7 +116,7 @@ pub(crate) fn prepare_layer(
     }
 }
 
-/// The layers that were asked for.
+/// Returns the layers to run.
 ///
 /// # Errors
 /// A runtime was named, and a layer that boots no image.
@@ -137,7 +137,7 @@ fn layers(options: &TestOptions) -> anyhow::Result<Vec<LayerName>> {
     Ok(LayerName::value_variants().iter().copied().filter(is_wanted).collect())
 }
 
-/// Whether a layer depends on the runtime.
+/// Returns whether a layer depends on the runtime.
 fn boots_image(layer: &LayerName) -> bool {
     !matches!(
         layer,
@@ -149,7 +149,7 @@ fn boots_image(layer: &LayerName) -> bool {
     )
 }
 
-/// Whether a layer runs without being asked for.
+/// Returns whether a layer runs by default.
 fn is_short(layer: &LayerName) -> bool {
     !matches!(
         layer,
@@ -161,7 +161,7 @@ fn is_short(layer: &LayerName) -> bool {
     )
 }
 
-/// The word of a layer on the command line.
+/// Returns the word of a layer on the command line.
 pub(crate) fn name(layer: LayerName) -> String {
     layer.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }

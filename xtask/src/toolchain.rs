@@ -1,7 +1,7 @@
-//! The compiler of the image: who has a `core` for bare x86_64, and how it is called.
+//! The compiler of the image: the search for one with a `core` for bare x86_64, and its command line.
 //!
-//! In this order: the active toolchain with the target installed; with its library sources; the
-//! same two for Debian's packages in `/usr/bin`; then whatever can be installed.
+//! The order of the search: the active toolchain with the target installed; the active toolchain with its
+//! library sources; the same two for Debian's packages in `/usr/bin`; then the installations.
 
 mod environment;
 pub(crate) mod install;
@@ -22,16 +22,16 @@ use origin::{Origin, debian};
 
 pub(crate) use target::TARGET;
 
-/// How a compiler gets its `core`.
+/// The source of a compiler's `core`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Core {
     /// The target is installed.
     Installed,
-    /// It is built from the library sources.
+    /// `core` is built from the library sources.
     FromSource,
 }
 
-/// A compiler that can build the image. Holding one proves that its `core` was found.
+/// A compiler that can build the image. It proves that its `core` was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Toolchain {
     origin: Origin,
@@ -40,14 +40,14 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Looks for a compiler; changes nothing.
+    /// Finds a compiler; changes nothing.
     pub(crate) fn find(workspace: &Workspace) -> anyhow::Result<Option<Self>> {
         let msrv = workspace.msrv_minor()?;
         let candidates = [(Origin::Active, active_rustc()), (Origin::Debian, debian("rustc"))];
         Ok(candidates.into_iter().find_map(|(origin, rustc)| probe(origin, &rustc, msrv)))
     }
 
-    /// Looks for a compiler and installs one where there is none.
+    /// Finds a compiler, or installs one.
     pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Self> {
         if let Some(toolchain) = Self::find(workspace)? {
             return Ok(toolchain);
@@ -56,7 +56,7 @@ impl Toolchain {
         Self::find(workspace)?.context("the compiler that was just installed is not found")
     }
 
-    /// Says in a clause what was found.
+    /// Describes the compiler in a clause.
     pub(crate) fn describe(&self) -> String {
         let owner = match self.origin {
             Origin::Active => "the active rustc",
@@ -69,12 +69,12 @@ impl Toolchain {
         format!("{owner} 1.{} {core}", self.minor)
     }
 
-    /// The minor version of this rustc 1.x.
+    /// Returns the minor version of this rustc 1.x.
     pub(crate) fn minor(&self) -> u32 {
         self.minor
     }
 
-    /// A cargo command for an image: `rustc`, `clippy` or `doc`, with the flags that all three
+    /// Returns a cargo command for an image: `rustc`, `clippy` or `doc`, with the flags that all three
     /// share, so that they also share their target folder.
     pub(crate) fn cargo(&self, workspace: &Workspace, runtime: Runtime, verb: &str) -> Command {
         let mut command = self.plain_cargo(workspace, verb);
@@ -91,13 +91,13 @@ impl Toolchain {
             command.env("RUSTC_BOOTSTRAP", "1");
         }
         if runtime == Runtime::Hermit {
-            // Read by Hermit's log: without it the levels on the console are coloured.
+            // Hermit's log reads this variable: without it the levels on the console are coloured.
             command.env("NO_COLOR", "1").env("HERMIT_LOG_LEVEL_FILTER", "warn");
         }
         command
     }
 
-    /// A cargo command by this compiler, without flags.
+    /// Returns a cargo command of this compiler, without flags.
     pub(crate) fn plain_cargo(&self, workspace: &Workspace, verb: &str) -> Command {
         let mut command = match (self.origin, verb) {
             (Origin::Active, _) => Command::new(environment::active_cargo()),
@@ -116,18 +116,18 @@ impl Toolchain {
     }
 }
 
-/// The compiler flags of everything in the image.
+/// Returns the compiler flags of all crates of the image.
 fn image_flags() -> Vec<&'static str> {
     // One static ELF, linked low; the default code model reaches all of it.
     let mut flags = vec!["-Crelocation-model=static"];
-    // Debian's rustc has no rust-lld. One linker for all compilers is one layout for all.
+    // Debian's rustc has no rust-lld. The same linker for all compilers gives the same layout.
     if process::find("ld").is_some() {
         flags.extend(["-Clinker=ld", "-Clinker-flavor=ld"]);
     }
     flags
 }
 
-/// The flags of the last step, for `cargo rustc --bin`.
+/// Returns the flags of the last step, for `cargo rustc --bin`.
 ///
 /// # Errors
 /// The link script cannot be read.
@@ -138,15 +138,15 @@ pub(crate) fn link_flags(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     content.hash(&mut hasher);
     Ok(vec![
         format!("-Clink-arg=-T{}", script.display()),
-        // A section that the script does not name would land behind `.bss`.
+        // A section that the script does not name would be placed after `.bss`.
         "-Clink-arg=--orphan-handling=error".to_owned(),
         "-Clink-arg=--build-id=none".to_owned(),
-        // cargo does not look into the script; with this it links again when the script changes.
+        // cargo does not track the script; this flag makes it link again when the script changes.
         format!("--cfg=link_script=\"{:016x}\"", hasher.finish()),
     ])
 }
 
-/// The rustc that belongs to the cargo which started the tool.
+/// Returns the rustc of the cargo that started the tool.
 fn active_rustc() -> PathBuf {
     std::env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from)
 }
@@ -161,7 +161,7 @@ fn probe(origin: Origin, rustc: &Path, msrv: u32) -> Option<Toolchain> {
     complete.then_some(Toolchain { origin, core, minor })
 }
 
-/// Returns the minor version of a rustc 1.x, `None` where there is none.
+/// Returns the minor version of a rustc 1.x, or `None` if there is none.
 pub(crate) fn minor(rustc: &Path) -> Option<u32> {
     workspace::minor_of(process::ask(rustc, &["--version"])?.strip_prefix("rustc ")?)
 }
@@ -184,7 +184,7 @@ fn has_core(libraries: &Path) -> bool {
     entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
 }
 
-/// A cargo command for what runs on the host.
+/// Returns a cargo command for host programs.
 pub(crate) fn host_cargo(workspace: &Workspace, verb: &str) -> Command {
     let mut command = Command::new(environment::active_cargo());
     environment::scrub_crate(&mut command);
@@ -192,7 +192,7 @@ pub(crate) fn host_cargo(workspace: &Workspace, verb: &str) -> Command {
     command
 }
 
-/// The minor version of the rustc that compiles for the host.
+/// Returns the minor version of the rustc that compiles for the host.
 pub(crate) fn host_minor() -> anyhow::Result<u32> {
     minor(&active_rustc()).context("no rustc is found")
 }

@@ -1,4 +1,4 @@
-//! The requests that clients of a load choose: how often each kind, how large the regions, by a seed.
+//! The requests of a load: their kinds and the sizes of regions, chosen by a seed.
 
 mod profile;
 mod random;

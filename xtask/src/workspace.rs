@@ -13,41 +13,41 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Finds the workspace that the tool was built from.
     pub(crate) fn find() -> anyhow::Result<Self> {
-        // `cargo xtask` says where the manifest is now; the compiled-in place serves a direct call.
+        // `cargo xtask` sets the current path of the manifest; a direct call uses the compiled-in path.
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = manifest.parent().context("the tool lies outside of a workspace")?;
         Ok(Self::at(root))
     }
 
-    /// Takes a folder as a workspace; for copies of it.
+    /// Uses a folder as a workspace; for copies of it.
     pub(crate) fn at(root: &Path) -> Self {
         Self { root: root.to_path_buf() }
     }
 
-    /// The root folder.
+    /// Returns the root folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// A path below the root.
+    /// Returns a path below the root.
     pub(crate) fn path(&self, below: impl AsRef<Path>) -> PathBuf {
         self.root.join(below)
     }
 
-    /// A path as a person types it in the root folder.
+    /// Returns a path as a person types it in the root folder.
     pub(crate) fn show(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
-    /// The least minor version of rustc 1.x that compiles the workspace.
+    /// Returns the least minor version of rustc 1.x that compiles the workspace.
     pub(crate) fn msrv_minor(&self) -> anyhow::Result<u32> {
         let manifest = self.manifest()?;
         let version = value_of(&manifest, "rust-version").context("no rust-version")?;
         minor_of(version).with_context(|| format!("rust-version {version}"))
     }
 
-    /// The minor versions of rustc whose warnings are errors.
+    /// Returns the minor versions of rustc whose warnings are errors.
     pub(crate) fn lint_minors(&self) -> anyhow::Result<Vec<u32>> {
         let manifest = self.manifest()?;
         let list = value_of(&manifest, "lint-rustc").context("no lint-rustc")?;
@@ -60,7 +60,7 @@ impl Workspace {
     }
 }
 
-/// Returns what stands behind `key =`. The manifest is ours: one key per line.
+/// Returns the text after `key =`. The manifest has one key per line.
 fn value_of<'a>(manifest: &'a str, key: &str) -> Option<&'a str> {
     manifest
         .lines()

@@ -6,18 +6,18 @@ use core::str::FromStr;
 
 use crate::unicast;
 
-/// How the guest gets its address.
+/// The source of the guest's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IpConfig {
-    /// It asks by DHCP, and falls back to the address of the user network.
+    /// DHCP, with the address of the user network as the fallback.
     Dhcp,
-    /// It takes the one it is given.
+    /// The address of the command line.
     Static {
-        /// Its address.
+        /// The address of the guest.
         address: Ipv4Addr,
         /// Bits of the network part, 1 to 32.
         prefix: u8,
-        /// Its way out of the network, where there is one.
+        /// The default gateway, if there is one.
         gateway: Option<Ipv4Addr>,
     },
 }
@@ -33,7 +33,7 @@ pub enum BadAddress {
     NotGateway {
         /// The gateway.
         gateway: Ipv4Addr,
-        /// The rest of the value, which can be used.
+        /// The value without the gateway, which can be used.
         without: IpConfig,
     },
 }

@@ -1,6 +1,6 @@
-//! What can be chosen of the library: `vm.…=word`. The image turns these into the library's modes.
+//! The choices `vm.…=word` of the command line. The image translates them into the library's modes.
 
-/// `vm.flush`: when what is freed is flushed.
+/// `vm.flush`: when freed regions are flushed from the TLBs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     /// Many frees share a flush.
@@ -9,16 +9,16 @@ pub enum Flush {
     Eager,
 }
 
-/// `vm.frames`: when the frames of what is freed may be used again.
+/// `vm.frames`: when the frames of freed regions are reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frames {
     /// After the flush.
     Strict,
-    /// At once, as Linux has it.
+    /// Before the flush, as in Linux.
     Linux,
 }
 
-/// `vm.realloc`: how a region gets to a new place.
+/// `vm.realloc`: how a region is moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Realloc {
     /// Its page-table entries move.
@@ -27,10 +27,10 @@ pub enum Realloc {
     Copy,
 }
 
-/// `vm.pools`: whether freed areas rest in pools of exact sizes.
+/// `vm.pools`: whether freed areas are cached in pools by exact size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pools {
-    /// They do.
+    /// Freed areas are cached in pools.
     On,
     /// Every area comes from the tree of free addresses.
     Off,

@@ -6,28 +6,28 @@ use super::text::Text;
 use crate::console::LogLevel;
 use crate::{limits, ports};
 
-/// Everything that can be set at boot.
+/// All settings of a boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How the guest gets its address.
+    /// The source of the guest's address.
     pub ip: IpConfig,
     /// TCP port of the RESP service.
     pub resp_port: u16,
-    /// TCP port of the HTTP reports; 0 serves none.
+    /// TCP port of the HTTP reports; 0 disables them.
     pub http_port: u16,
-    /// Bytes of the longest IP packet; 0 means what the device says.
+    /// Bytes of the longest IP packet; 0 uses the MTU of the device.
     pub mtu_bytes: usize,
     /// Threshold of the log.
     pub log: LogLevel,
-    /// Bytes of addresses that regions come from.
+    /// Size of the address window that regions come from, in bytes.
     pub window_bytes: usize,
-    /// Clients at once.
+    /// Concurrent clients.
     pub clients: usize,
-    /// Seconds of silence after which a client is asked whether it still lives; 0 means never.
+    /// Seconds of silence after which a client is probed with a keepalive; 0 means never.
     pub keepalive_seconds: usize,
-    /// Regions at once; 0 means as many as the memory can hold.
+    /// Concurrent regions; 0 means as many as the memory can hold.
     pub regions: usize,
-    /// Named regions at once.
+    /// Concurrent named regions.
     pub names: usize,
     /// Regions of one connection; 0 means no limit.
     pub quota_regions: usize,
@@ -35,34 +35,34 @@ pub struct Config {
     pub quota_bytes: usize,
     /// Bytes of all regions with a name; 0 means no limit.
     pub quota_named: usize,
-    /// What clients must know to be served; empty where there is no password.
+    /// The password of the service; empty if there is none.
     pub password: Text,
     /// Longest bulk string of a request, in bytes.
     pub bulk_bytes: usize,
     /// Longest inline request, in bytes.
     pub inline_bytes: usize,
-    /// Arguments of one request.
+    /// Largest number of arguments of one request.
     pub arguments: usize,
     /// Unsent reply bytes of one client.
     pub output_bytes: usize,
-    /// Frames that no client can take; 0 means that the image chooses.
+    /// Frames that clients cannot allocate; 0 means that the image chooses.
     pub reserve_frames: usize,
-    /// When what is freed is flushed.
+    /// When freed regions are flushed from the TLBs.
     pub flush: Flush,
-    /// When the frames of what is freed may be used again.
+    /// When the frames of freed regions are reused.
     pub frames: Frames,
-    /// How a region gets to a new place.
+    /// How a region is moved.
     pub realloc: Realloc,
-    /// Whether freed areas rest in pools.
+    /// Whether freed areas are cached in pools.
     pub pools: Pools,
-    /// Which of its own tests a self-test image runs: those whose name contains this.
+    /// Part of the names of the tests that a self-test image runs.
     pub selftest: Text,
-    /// Seconds that the self-test for stale translations goes on; 0 leaves it its number of rounds.
+    /// Duration of the self-test for stale translations in seconds; 0 keeps its number of rounds.
     pub selftest_seconds: usize,
 }
 
 impl Config {
-    /// What an empty command line means.
+    /// The settings of an empty command line.
     pub const DEFAULT: Self = Self {
         ip: IpConfig::Dhcp,
         resp_port: ports::RESP,
@@ -93,7 +93,7 @@ impl Config {
 }
 
 impl Config {
-    /// Whether HTTP reports are served: two services on one port would be one that answers by chance.
+    /// Returns whether HTTP reports are served. Two services cannot share one port.
     #[must_use]
     pub const fn serves_http(&self) -> bool {
         self.http_port != 0 && self.http_port != self.resp_port

@@ -1,56 +1,56 @@
-//! What can be wrong with one word of the command line.
+//! The errors of one word of the command line.
 
 use core::fmt;
 use core::net::Ipv4Addr;
 
 use super::text;
 
-/// A word that was not understood; it changes nothing.
+/// A word that was not understood and has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error<'a> {
     /// The part before the `=`, or the whole word.
     pub key: &'a str,
-    /// The part behind the `=`.
+    /// The part after the `=`.
     pub value: &'a str,
-    /// What is wrong.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// What is wrong with a word.
+/// The reason why a word is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There is no such key.
+    /// The key does not exist.
     UnknownKey,
     /// The word has no `=`.
     NoValue,
-    /// The value is no plain decimal number.
+    /// The value is not a plain decimal number.
     NotNumber,
-    /// The number is below its limit.
+    /// The number is below its minimum.
     BelowMin {
-        /// The least value that is taken.
+        /// The smallest value that is accepted.
         min: usize,
     },
-    /// The number is below its limit, and not 0, which has a meaning of its own.
+    /// The number is below its minimum and is not 0, which has its own meaning.
     BelowMinNotZero {
-        /// The least value that is taken beside 0.
+        /// The smallest value that is accepted, except for 0.
         min: usize,
     },
-    /// The number is above its limit.
+    /// The number is above its maximum.
     AboveMax {
-        /// The greatest value that is taken.
+        /// The greatest value that is accepted.
         max: usize,
     },
-    /// The value is no address.
+    /// The value is not an address.
     NotAddress,
-    /// The address of the value is one that no machine can have.
+    /// No machine can have the address.
     NotHost(Ipv4Addr),
-    /// The gateway of the value is one that the machine cannot send through.
+    /// The machine cannot send through the gateway.
     NotGateway(Ipv4Addr),
-    /// The value is no log level.
+    /// The value is not a log level.
     NotLevel,
-    /// The value is none of a few words.
+    /// The value is not one of the words.
     NotWord {
-        /// Those that are taken.
+        /// The words that are accepted.
         words: &'static [&'static str],
     },
     /// The text is longer than [`text::TEXT_BYTES_MAX`].

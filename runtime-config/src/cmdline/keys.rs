@@ -1,4 +1,4 @@
-//! The one table of keys, and how each is read from and written to a [`Config`].
+//! The table of keys, with the functions that read and write each in a [`Config`].
 
 use core::fmt;
 
@@ -17,11 +17,11 @@ pub struct Key {
     pub name: &'static str,
     /// One clause for help texts.
     pub docs: &'static str,
-    /// What its values are and where they are kept.
+    /// The values of the key and the field that stores them.
     pub kind: Kind,
 }
 
-/// What the values of a key are.
+/// The values of a key.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// `dhcp` or a static address: [`Config::ip`].
@@ -30,7 +30,7 @@ pub enum Kind {
     Level,
     /// A short text.
     Text {
-        /// Whether nobody who asks is told.
+        /// Whether the value is never shown to clients.
         is_secret: bool,
         /// Reads the field.
         read: fn(&Config) -> Text,
@@ -39,7 +39,7 @@ pub enum Kind {
     },
     /// One of a few words.
     Choice {
-        /// The words.
+        /// The words that are accepted.
         words: &'static [&'static str],
         /// Reads the field, as an index of `words`.
         read: fn(&Config) -> usize,
@@ -48,31 +48,31 @@ pub enum Kind {
     },
     /// A plain decimal number within bounds.
     Number {
-        /// Whether 0 is taken too, though it is below the least value.
+        /// Whether 0 is accepted although it is below the minimum.
         or_zero: bool,
-        /// The least value that is taken.
+        /// The smallest value that is accepted.
         min: usize,
-        /// The greatest value that is taken.
+        /// The greatest value that is accepted.
         max: usize,
         /// Reads the field.
         read: fn(&Config) -> usize,
-        /// Writes the field; called with a number within the bounds only.
+        /// Writes the field; called only with a number within the bounds.
         write: fn(&mut Config, usize),
     },
 }
 
-/// The value of one key; `Display` writes it as the command line has it.
+/// The value of one key; `Display` writes it in the form of the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Of `ip`.
+    /// The value of `ip`.
     Ip(IpConfig),
-    /// Of `log`.
+    /// The value of `log`.
     Level(LogLevel),
-    /// Of a text.
+    /// The value of a text key.
     Text(Text),
-    /// Of a choice.
+    /// The value of a choice.
     Word(&'static str),
-    /// Of a numeric key.
+    /// The value of a numeric key.
     Number(usize),
 }
 
@@ -88,7 +88,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// Every key, in the order in which they are written and listed.
+/// All keys, in the order in which they are written and listed.
 pub const KEYS: &[Key] = &[
     Key { name: "ip", docs: "dhcp, or a static A.B.C.D/PREFIX[,GATEWAY]", kind: Kind::Ip },
     Key {
@@ -343,7 +343,7 @@ impl Key {
         KEYS.iter().find(|key| key.name == name)
     }
 
-    /// Whether nobody who asks is told its value.
+    /// Returns whether the value is never shown to clients.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         matches!(self.kind, Kind::Text { is_secret: true, .. })
@@ -380,8 +380,8 @@ impl Key {
     }
 }
 
-/// Sets [`Config::ip`]. An address is taken without a gateway that cannot be used: the machine is then
-/// reached at the address that it was given, from its own network at least.
+/// Sets [`Config::ip`]. If the gateway cannot be used, the address is set without it: the machine is then
+/// reachable at its address, at least from its own network.
 fn set_ip(config: &mut Config, text: &str) -> Result<(), Reason> {
     match text.parse() {
         Ok(ip) => config.ip = ip,
@@ -395,7 +395,8 @@ fn set_ip(config: &mut Config, text: &str) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Applies one word to a configuration; on `Err` it is unchanged, except for an address without its gateway.
+/// Applies one word to a configuration. On `Err` the configuration is unchanged, except that an address is
+/// set without its unusable gateway.
 pub(super) fn apply<'a>(config: &mut Config, word: &'a str) -> Result<(), Error<'a>> {
     let (name, text) = word.split_once('=').unwrap_or((word, ""));
     let error = |reason| Error { key: name, value: text, reason };
@@ -406,12 +407,12 @@ pub(super) fn apply<'a>(config: &mut Config, word: &'a str) -> Result<(), Error<
     key.set(config, text).map_err(error)
 }
 
-/// Parses digits only: no sign, no suffix, no overflow.
+/// Parses digits only, without sign or suffix.
 fn parse_number(text: &str, or_zero: bool, min: usize, max: usize) -> Result<usize, Reason> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Reason::NotNumber);
     }
-    // Digits that do not fit a machine word are above every limit.
+    // Digits that do not fit into a machine word are above every limit.
     let number = text.parse().map_err(|_| Reason::AboveMax { max })?;
     match number {
         0 if or_zero => Ok(0),

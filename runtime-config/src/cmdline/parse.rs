@@ -1,11 +1,11 @@
-//! Reads a command line.
+//! The parsers of a command line.
 
 use super::config::Config;
 use super::error::Error;
 use super::keys;
 
 impl Config {
-    /// Parses a line and refuses the first bad word; for a tool that can still ask.
+    /// Parses a line and refuses the first bad word, for a tool that can still report it.
     ///
     /// # Errors
     /// The first word that is unknown, malformed or out of bounds.
@@ -15,10 +15,10 @@ impl Config {
         first.map_or(Ok(config), Err)
     }
 
-    /// Parses a line, hands every bad word to `report` and leaves that key as it was. Of an `ip=` whose
-    /// gateway cannot be used, the address is taken nevertheless.
+    /// Parses a line and passes every bad word to `report`; the key of a bad word keeps its value. If the
+    /// gateway of `ip=` cannot be used, the address is set without it.
     ///
-    /// For the image, which must come up and say what it did not understand.
+    /// The image uses this function, because it must boot and report the words that it did not understand.
     pub fn parse_lenient<'a>(line: &'a str, mut report: impl FnMut(Error<'a>)) -> Self {
         let mut config = Self::DEFAULT;
         for word in line.split_ascii_whitespace() {

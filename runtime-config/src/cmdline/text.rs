@@ -1,8 +1,8 @@
-//! A short text inside a [`super::Config`], which must not borrow.
+//! A short text that is stored inside a [`super::Config`] without a borrow.
 
 use core::fmt;
 
-/// Longest text in bytes: the name of a test fits, and a password.
+/// Longest text in bytes: enough for the name of a test or a password.
 pub const TEXT_BYTES_MAX: usize = 64;
 
 /// A text without spaces.
@@ -13,10 +13,10 @@ pub struct Text {
 }
 
 impl Text {
-    /// No text.
+    /// The empty text.
     pub const EMPTY: Self = Self { bytes: [0; TEXT_BYTES_MAX], length: 0 };
 
-    /// Copies a text, `None` when it has more than [`TEXT_BYTES_MAX`] bytes.
+    /// Copies a text; returns `None` if it has more than [`TEXT_BYTES_MAX`] bytes.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         let mut copy = Self::EMPTY;
@@ -28,17 +28,17 @@ impl Text {
     /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // A text is only ever made from a whole `str`.
+        // The bytes were copied from a whole `str`.
         core::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 
-    /// Says whether there is none.
+    /// Returns whether the text is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Says whether it is part of a name; the empty text is part of every one.
+    /// Returns whether the text is part of a name; the empty text is part of every name.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         name.contains(self.as_str())

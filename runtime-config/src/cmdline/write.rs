@@ -1,4 +1,4 @@
-//! Writes a command line.
+//! The writer of a command line.
 
 use core::fmt;
 

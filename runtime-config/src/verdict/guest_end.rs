@@ -1,19 +1,19 @@
-//! The end of a guest, by QEMU's exit code and the console.
+//! The end of a guest, judged by QEMU's exit code and the console.
 //!
-//! A guest has two programs that can end it: the image, with a code of [`Exit`], and a kernel below the image,
+//! Two programs of a guest can end it: the image, with a code of [`Exit`], and a kernel below the image,
 //! with a code of [`KernelExit`]. Without such a kernel only the image ends the guest.
 
 use core::fmt;
 
 use super::Exit;
 
-/// How a kernel below the image ends the guest; the value is what it writes to `isa-debug-exit`.
+/// The exit of a kernel below the image; the value is the byte that the kernel writes to `isa-debug-exit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum KernelExit {
-    /// It panicked, or met a CPU exception that it does not handle.
+    /// The kernel panicked, or met a CPU exception that it does not handle.
     Failure = 0,
-    /// The program's `main` returned, or the program asked for it.
+    /// The program's `main` returned, or the program requested the exit.
     Success = 1,
 }
 
@@ -25,14 +25,14 @@ impl KernelExit {
     }
 }
 
-/// The line of a panic of the kernel has this behind its CPU: `[0][PANIC] panicked at …`.
+/// The text after the CPU in the line of a kernel panic: `[0][PANIC] panicked at …`.
 const PANIC: &str = "][PANIC] ";
-/// The first line of an unhandled CPU exception has this behind its CPU, and the exception's abbreviation in
-/// parentheses: `[0][ERROR] Page fault (#PF)!`.
+/// The text after the CPU in the first line of an unhandled CPU exception, which also holds the exception's
+/// abbreviation in parentheses: `[0][ERROR] Page fault (#PF)!`.
 const ERROR: &str = "][ERROR] ";
 
-/// Returns the first line in which a kernel below the image says why it stops it: its panic, or a CPU exception
-/// that it does not handle.
+/// Returns the first line in which a kernel below the image states why it stops: a panic, or a CPU
+/// exception that it does not handle.
 #[must_use]
 pub fn kernel_stop(serial: &str) -> Option<&str> {
     serial.lines().find(|line| {
@@ -43,16 +43,16 @@ pub fn kernel_stop(serial: &str) -> Option<&str> {
     })
 }
 
-/// How a guest ended that no signal has ended.
+/// The end of a guest without a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuestEnd {
-    /// The image ended it.
+    /// The image ended the guest.
     Image(Exit),
-    /// A kernel below the image ended it, or QEMU failed with the code that such a kernel uses.
+    /// A kernel below the image ended the guest, or QEMU failed with the code that such a kernel uses.
     Kernel(KernelExit),
-    /// It was reset: nothing on the debug-exit port.
+    /// The guest was reset without a write to the debug-exit port.
     Reset,
-    /// QEMU refused to start it.
+    /// QEMU refused to start the guest.
     NotStarted,
     /// An exit code that neither the image nor a kernel uses.
     Unknown(i32),
@@ -61,7 +61,7 @@ pub enum GuestEnd {
 impl GuestEnd {
     /// Judges by QEMU's exit code and the text of the console.
     ///
-    /// QEMU ends with code 1 where it cannot start a guest, and a kernel's failure has the same code. Kernels
+    /// QEMU exits with code 1 if it cannot start a guest, and a kernel's failure has the same code. Kernels
     /// write to the console from their first steps, so a guest with an empty console was not started.
     #[must_use]
     pub fn judge(code: i32, serial: &str) -> Self {
@@ -90,7 +90,7 @@ impl GuestEnd {
         }
     }
 
-    /// Says in a clause what it means.
+    /// Describes the end in a clause.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Runs that look like a pass and are none.
+//! Runs that look like a pass but are not.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench boot`: from the start of QEMU to the first PONG.
+//! `cargo xtask bench boot`: the time from the start of QEMU to the first PONG.
 
 use std::process::ExitCode;
 
@@ -18,9 +18,9 @@ use crate::qemu::Memory;
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// Boots of the image for each of Linux, which takes so much longer.
+/// Boots of the image per boot of Linux, which takes much longer.
 const BOOTS_PER_PEER: u32 = 4;
-/// Where Redis listens.
+/// The port of Redis.
 const REDIS: u16 = 6379;
 
 /// Runs the verb.

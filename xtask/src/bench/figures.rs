@@ -1,16 +1,16 @@
-//! What was measured of one system, over some rounds.
+//! The measurements of one system over several rounds.
 
 use super::workloads::Workload;
 
-/// What one CPU did of a workload.
+/// The measurement of one CPU in a workload.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WorkloadSample {
-    /// The workload's name on both sides, and its pages.
+    /// The workload's name on both systems, and its pages.
     name: String,
     pages: u64,
-    /// On how many CPUs it ran at once.
+    /// The number of CPUs that ran it at once.
     cpus: u32,
-    /// How often it was done, and how long that took.
+    /// The number of loops, and their duration.
     loops: f64,
     ns: f64,
 }
@@ -20,7 +20,7 @@ pub(super) struct WorkloadSample {
 pub(super) struct SampleSet(Vec<Vec<WorkloadSample>>);
 
 impl WorkloadSample {
-    /// What one CPU did.
+    /// Makes the sample of one CPU.
     pub(super) fn new(name: &str, pages: u64, cpus: u32, loops: f64, ns: f64) -> Self {
         Self { name: name.to_owned(), pages, cpus, loops, ns }
     }
@@ -31,12 +31,12 @@ impl WorkloadSample {
 }
 
 impl SampleSet {
-    /// Adds what one boot brought.
+    /// Adds the samples of one boot.
     pub(super) fn add(&mut self, boot: Vec<WorkloadSample>) {
         self.0.push(boot);
     }
 
-    /// How often a second all CPUs together did it: the median of the boots.
+    /// Returns the loops per second of all CPUs together: the median of the boots.
     pub(super) fn rate(&self, workload: &Workload, cpus: u32) -> Option<f64> {
         let rates = self.0.iter().filter_map(|boot| {
             let mut samples = boot.iter().filter(|sample| sample.is_of(workload, cpus)).peekable();
@@ -46,13 +46,13 @@ impl SampleSet {
         median(rates.collect())
     }
 
-    /// How long one CPU takes for it alone, in nanoseconds.
+    /// Returns the duration of a loop on one CPU, in nanoseconds.
     pub(super) fn ns(&self, workload: &Workload) -> Option<f64> {
         self.rate(workload, 1).map(|rate| 1e9 / rate)
     }
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// Returns the middle value, or the mean of the two middle ones.
 pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

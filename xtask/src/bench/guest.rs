@@ -1,4 +1,4 @@
-//! `cargo xtask bench guest`: the workloads of VBENCH, and what each promise costs.
+//! `cargo xtask bench guest`: the workloads of VBENCH, and the cost of each promise.
 
 mod result;
 mod side_by_side;
@@ -18,11 +18,11 @@ use crate::workspace::Workspace;
 
 use result::WorkloadResult;
 
-/// The switches, and the other way of each.
+/// The switches of the library, each reversed.
 const SWITCHES: [&str; 5] =
     ["", "vm.flush=eager", "vm.frames=linux", "vm.realloc=copy", "vm.pools=off"];
 
-/// CPUs of a single runtime, unless the command line names a number.
+/// Default number of CPUs of a single runtime.
 const CPUS: u32 = 2;
 
 /// Runs the verb.
@@ -59,7 +59,7 @@ pub(super) fn guest(
     Ok(code(&runs))
 }
 
-/// Returns success if each workload of each run did as it must.
+/// Returns success if each workload of each run had its expected result.
 fn code(runs: &[Vec<WorkloadResult>]) -> ExitCode {
     let is_good = runs.iter().all(|run| !run.is_empty() && run.iter().all(WorkloadResult::is_good));
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -76,7 +76,7 @@ fn run(
     Ok(result::parse(&image::vbench(&mut client, "all", 1, setting.cpus, ms)?))
 }
 
-/// Measures each runtime where the guest's clock counts instructions, which repeat exactly.
+/// Measures each runtime with a guest clock that counts instructions, whose figures repeat exactly.
 fn beside(
     workspace: &Workspace,
     options: &BenchGuestOptions,
@@ -110,7 +110,7 @@ fn print_lines(lines: &[WorkloadResult]) {
     println!("{table}");
 }
 
-/// Each switch as a column: how many times as long a loop takes with it.
+/// Prints each switch as a column: the factor of a loop's duration.
 fn print_prices(runs: &[Vec<WorkloadResult>]) {
     let mut table = table();
     table.set_header(["workload", "ns"].iter().chain(&SWITCHES[1..]));

@@ -22,12 +22,12 @@ use crate::sys::Bond;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
-/// From the start of QEMU to the first PONG, of Linux too.
+/// Longest time from the start of QEMU to the first PONG, for Linux too.
 const PONG_LIMIT: Duration = Duration::from_secs(120);
-/// More loops than there is time for.
+/// More loops than the time limit allows.
 const LOOPS: &str = "100000000";
 
-/// What a guest is started with; the rest is the same for all.
+/// The settings of a guest; all others are the same for all guests.
 #[derive(Clone, Debug)]
 pub(super) struct Setting<'a> {
     pub(super) runtime: Runtime,
@@ -37,7 +37,7 @@ pub(super) struct Setting<'a> {
     pub(super) append: &'a str,
 }
 
-/// The plan of the image: on QEMU's own network, which takes no processor while nobody talks.
+/// Makes the plan of the image, on QEMU's user network, which takes no CPU time while idle.
 pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Result<GuestPlan> {
     let toolchain = Toolchain::ensure(workspace)?;
     let qemu = qemu::ensure(None)?;
@@ -61,12 +61,12 @@ pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Resu
     })
 }
 
-/// Starts a guest and waits for its PONG: how long that took.
+/// Starts a guest and waits for its PONG; returns the guest and the time.
 pub(super) fn boot(workspace: &Workspace, plan: GuestPlan) -> anyhow::Result<(Guest, Duration)> {
     boot_as(workspace, "bench", GuestPlan { host: network::free_port(0)?, ..plan })
 }
 
-/// Starts a guest under a name and waits for its PONG where the plan says.
+/// Starts a guest under a name and waits for its PONG if the plan has a network.
 pub(super) fn boot_as(
     workspace: &Workspace,
     name: &str,
@@ -87,7 +87,7 @@ pub(super) fn measure(
     cpus: u32,
     ms: u32,
 ) -> anyhow::Result<Vec<WorkloadSample>> {
-    // Once for a quarter of the time, so that what it uses has been used; Linux's module does the same.
+    // A first run of a quarter of the time warms the caches; Linux's module does the same.
     vbench(client, workload.name, workload.pages, cpus, (ms / 4).max(1))?;
     let text = vbench(client, workload.name, workload.pages, cpus, ms)?;
     let lines = text.lines().filter(|line| line.starts_with("Summary: "));
@@ -109,7 +109,7 @@ pub(super) fn measure(
     Ok(samples)
 }
 
-/// Asks for a workload.
+/// Runs `VBENCH` for a workload.
 pub(super) fn vbench(
     client: &mut Client,
     name: &str,
@@ -125,14 +125,14 @@ pub(super) fn vbench(
     }
 }
 
-/// The number behind a word.
+/// Returns the number after a word.
 pub(super) fn word(line: &str, word: &str) -> Option<f64> {
     let mut words = line.split_whitespace();
     words.find(|found| *found == word)?;
     words.next()?.parse().ok()
 }
 
-/// The name of what a machine boots with.
+/// Returns the name of the firmware.
 pub(super) fn firmware_name(plan: &GuestPlan) -> String {
     let name = plan.firmware.as_deref().and_then(Path::file_name);
     name.map_or_else(|| "QEMU's own firmware".to_owned(), |name| name.display().to_string())

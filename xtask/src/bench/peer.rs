@@ -13,10 +13,10 @@ use crate::linux::Linux;
 use crate::sys::Bond;
 use crate::workspace::Workspace;
 
-/// The longest that a boot and all workloads may take, without their own time.
+/// Longest boot and overhead of all workloads, without their own time.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Boots Linux on the image's machine and returns what the module measured.
+/// Boots Linux on the image's machine and returns the module's measurements.
 pub(super) fn measure(
     workspace: &Workspace,
     linux: &Linux,

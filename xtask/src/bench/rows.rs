@@ -1,4 +1,4 @@
-//! The rows that a measurement ends in: as a table for people, as JSON for programs.
+//! The rows of a measurement's result: a table for people, JSON for programs.
 
 use std::path::Path;
 
@@ -7,23 +7,23 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::numbers::show;
 
-/// One figure, and the peer's where there is one.
+/// One figure of the image and, if there is one, of the peer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ReportRow {
-    /// What was measured.
+    /// The quantity.
     pub(super) name: String,
-    /// In what.
+    /// The unit.
     pub(super) unit: &'static str,
-    /// The image's, where it could be measured.
+    /// The figure of the image, if it could be measured.
     pub(super) ours: Option<f64>,
-    /// The peer's.
+    /// The figure of the peer.
     pub(super) peer: Option<f64>,
-    /// How many times better the image is.
+    /// The factor by which the image is better.
     pub(super) ratio: Option<f64>,
 }
 
 impl ReportRow {
-    /// A row whose smaller figure is the better one.
+    /// Makes a row whose smaller figure is the better one.
     pub(super) fn cost(
         name: String,
         unit: &'static str,
@@ -34,7 +34,7 @@ impl ReportRow {
         Self { name, unit, ours, peer, ratio: quotient(peer, ours) }
     }
 
-    /// A row whose larger figure is the better one.
+    /// Makes a row whose larger figure is the better one.
     pub(super) fn yield_of(
         name: String,
         unit: &'static str,
@@ -83,7 +83,7 @@ pub(super) fn write(rows: &[ReportRow], path: &Path) -> anyhow::Result<()> {
     std::fs::write(path, format!("[\n{lines}\n]\n")).with_context(|| path.display().to_string())
 }
 
-/// One by the other, where both are there.
+/// Divides two figures if both are present.
 pub(super) fn quotient(above: Option<f64>, below: Option<f64>) -> Option<f64> {
     Some(above? / below?)
 }

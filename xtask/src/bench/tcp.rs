@@ -1,6 +1,6 @@
-//! `cargo xtask bench tcp`: `redis-benchmark` on the image, on Redis in Linux, and on Redis here.
+//! `cargo xtask bench tcp`: `redis-benchmark` on the image, on Redis in Linux, and on Redis on this host.
 //!
-//! All are alive from the first measurement to the last, and measured by turns.
+//! All servers run during the whole measurement, and are measured alternately.
 
 mod cell;
 mod measure;
@@ -34,9 +34,9 @@ use cell::Cell;
 use results::Results;
 use subjects::Subjects;
 
-/// Room for 200 clients and for those who look after them.
+/// Places for 200 clients and the monitoring connections.
 const CLIENTS: &str = "clients=256";
-/// Where Redis listens.
+/// The port of Redis.
 const REDIS: u16 = 6379;
 
 /// Runs the verb.
@@ -57,7 +57,7 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
     }
     let (_, _, image) = planned.first().context("no runtime")?;
     let guest = guest_plan(&linux, image, peer)?;
-    // From here on nothing can be fetched.
+    // From here on no package can be fetched, because the thread leaves the host's network.
     choice.network.set_up()?;
     let mut images = Vec::new();
     for (runtime, link, plan) in planned {
@@ -95,7 +95,7 @@ fn ensure_benchmark() -> anyhow::Result<()> {
     provision::install(&["redis-tools"], "the load", Removals::Refused)
 }
 
-/// An image.
+/// Makes the plan of an image.
 fn image_plan(
     workspace: &Workspace,
     options: &BenchTcpOptions,
@@ -107,7 +107,7 @@ fn image_plan(
     image::plan(workspace, &Setting { runtime, memory, cpus, accel: Accel::Tcg, append })
 }
 
-/// Linux on the machine of an image.
+/// Makes the plan of Linux on the machine of an image.
 fn guest_plan(linux: &Linux, image: &GuestPlan, link: GuestLink) -> anyhow::Result<GuestPlan> {
     let (files, line) = linux.redis(link.address())?;
     Ok(GuestPlan {
@@ -120,7 +120,7 @@ fn guest_plan(linux: &Linux, image: &GuestPlan, link: GuestLink) -> anyhow::Resu
     })
 }
 
-/// Warms all of them up, and measures them in rounds.
+/// Warms up all servers, and measures them in rounds.
 fn run(subjects: &Subjects, options: &BenchTcpOptions, cells: &[Cell]) -> anyhow::Result<Results> {
     let mut results = Results::default();
     for (job, why) in subjects::refused(subjects, cells)? {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench turns`: whether one client's gigabyte keeps others waiting.
+//! `cargo xtask bench turns`: the delay of other clients while one client uses a gigabyte.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use crate::resp::{Client, Reply};
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// What the other client does, again and again: memory is allocated, zeroed, read, checked, freed.
+/// The loop of the other client: memory is allocated, zeroed, read, checked, freed.
 const CHURN: [&[&str]; 4] = [
     &["VMALLOC", "1G", "NAME", "big"],
     &["VREAD", "@big", "1073741823", "1"],
@@ -42,7 +42,7 @@ pub(super) fn turns(
     let (guest, _) = image::boot(workspace, image::plan(workspace, &setting)?)?;
     let address = guest.plan().host;
     let mut client = Client::connect(address)?;
-    // The first time the host has to find the memory.
+    // The first round makes the host provide the memory.
     churn_once(&mut client)?;
     let before = read(&mut client)?;
     process::announce("Measure", &format!("{} s, load {}", options.seconds, load_average::read()));
@@ -99,7 +99,7 @@ fn churn_once(client: &mut Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long each answer took, the shortest first.
+/// Returns the duration of each answer, in ascending order.
 fn ping(address: SocketAddr, time: Duration) -> anyhow::Result<Vec<Duration>> {
     let mut client = Client::connect(address)?;
     let (start, mut all) = (Instant::now(), Vec::new());

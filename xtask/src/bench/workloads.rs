@@ -1,14 +1,13 @@
-//! What is measured on both sides: the image's `VBENCH` and the module for Linux do the same by the
-//! same names.
+//! The workloads of both systems: the image's `VBENCH` and the module for Linux use the same names.
 
 /// A workload with its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Workload {
-    /// Its name on both sides.
+    /// The name on both systems.
     pub(super) name: &'static str,
-    /// Pages of a region; 1 where the workload chooses itself.
+    /// Pages of a region; 1 if the workload chooses the size.
     pub(super) pages: u64,
-    /// What a person reads.
+    /// The title for people.
     pub(super) title: &'static str,
 }
 
@@ -16,7 +15,7 @@ const fn workload(name: &'static str, pages: u64, title: &'static str) -> Worklo
     Workload { name, pages, title }
 }
 
-/// All of them, in the order of the table.
+/// All workloads, in the order of the table.
 pub(super) const BOTH: [Workload; 16] = [
     workload("pair_test", 1, "vmalloc + vfree, 1 page"),
     workload("pair_test", 4, "vmalloc + vfree, 4 pages"),
@@ -36,9 +35,9 @@ pub(super) const BOTH: [Workload; 16] = [
     workload("growth_test", 1, "growth from 4 KiB to 16 MiB by doubling"),
 ];
 
-/// The image's own: what clearing alone takes.
+/// The image's own workload: the cost of clearing alone.
 pub(super) const CLEAR: Workload = workload("clear_test", 256, "clearing 256 pages");
-/// What contains that clearing.
+/// The workload that contains that clearing.
 pub(super) const ZEROED: Workload = BOTH[10];
-/// The workload by which CPUs are compared.
+/// The workload of the comparison of CPUs.
 pub(super) const SCALING: Workload = BOTH[1];

@@ -22,13 +22,13 @@ pub(crate) struct BenchOptions {
 pub(crate) enum Bench {
     /// The workloads of VBENCH in the image.
     Guest(BenchGuestOptions),
-    /// The same workloads in the image and in Debian's Linux 6.12, in turns on the same QEMU.
+    /// The same workloads in the image and in Debian's Linux 6.12, alternately on the same QEMU.
     Linux(BenchLinuxOptions),
-    /// How long a turn of the image's loop takes while another client uses 1 GiB.
+    /// The duration of a turn of the image's loop while another client uses 1 GiB.
     Turns(BenchTurnsOptions),
     /// `redis-benchmark` on the image, on Debian's Redis in a Linux guest, and on Redis on this host.
     Tcp(BenchTcpOptions),
-    /// From the start of QEMU to the first PONG: the image, and Debian's Linux with Redis.
+    /// The time from the start of QEMU to the first PONG: the image, and Debian's Linux with Redis.
     Boot(BenchBootOptions),
 }
 
@@ -38,16 +38,17 @@ pub(crate) struct BenchGuestOptions {
     /// The software below the service; `bare,hermit` measures both, in guest instructions on one CPU.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "bare")]
     pub(crate) runtime: Vec<Runtime>,
-    /// CPUs that work at once: 2 unless named. With two runtimes it is always 1.
+    /// CPUs that work at once, 2 by default. With two runtimes it is always 1.
     #[arg(long, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: Option<u32>,
     /// Guest memory.
     #[arg(long, default_value = "2G", value_name = "SIZE")]
     pub(crate) memory: Memory,
-    /// The longest that a workload goes on, in milliseconds.
+    /// Longest duration of a workload in milliseconds.
     #[arg(long, default_value_t = 500, value_name = "MS", value_parser = values::milliseconds())]
     pub(crate) ms: u32,
-    /// Measures again with each switch of the library the other way: what each promise costs. For one runtime.
+    /// Measures again with each switch of the library reversed, which shows the cost of each promise. For
+    /// one runtime.
     #[arg(long)]
     pub(crate) compare: bool,
 }
@@ -55,10 +56,10 @@ pub(crate) struct BenchGuestOptions {
 /// Options of `bench linux`.
 #[derive(Args, Debug)]
 pub(crate) struct BenchLinuxOptions {
-    /// How often each of the two is booted and measured; the medians count.
+    /// Number of boots and measurements of each system; the medians count.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) rounds: u32,
-    /// The longest that a workload goes on, in milliseconds.
+    /// Longest duration of a workload in milliseconds.
     #[arg(long, default_value_t = 300, value_name = "MS", value_parser = values::milliseconds())]
     pub(crate) ms: u32,
     /// Also writes the rows to a file.
@@ -69,10 +70,10 @@ pub(crate) struct BenchLinuxOptions {
 /// Options of `bench turns`.
 #[derive(Args, Debug)]
 pub(crate) struct BenchTurnsOptions {
-    /// CPUs: with more than one, the others do the long work.
+    /// CPUs of the guest. With more than one, the APs do the long work.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
-    /// How long.
+    /// Duration in seconds.
     #[arg(long, default_value_t = 20, value_name = "S", value_parser = values::seconds())]
     pub(crate) seconds: u64,
 }
@@ -89,13 +90,13 @@ pub(crate) struct BenchTcpOptions {
     /// Memory of each guest.
     #[arg(long, default_value = "1G", value_name = "SIZE")]
     pub(crate) memory: Memory,
-    /// How often each is measured, in turns; the medians count.
+    /// Number of measurements of each server, alternately; the medians count.
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) rounds: u32,
-    /// About how long one measurement takes, in milliseconds.
+    /// Approximate duration of one measurement in milliseconds.
     #[arg(long, default_value_t = 1500, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=10_000))]
     pub(crate) ms: u32,
-    /// How the guests are reached.
+    /// The network of the guests.
     #[arg(long, value_enum, default_value_t = LoadNetRequest::Auto)]
     pub(crate) net: LoadNetRequest,
     /// Measures only the rows whose name contains this, as in "GET 64 B" or "50 clients, 1 pipelined".
@@ -109,7 +110,7 @@ pub(crate) struct BenchTcpOptions {
 /// Options of `bench boot`.
 #[derive(Args, Debug)]
 pub(crate) struct BenchBootOptions {
-    /// How often the image is booted; Linux is booted after each fourth time.
+    /// Number of boots of the image; Linux is booted after each fourth.
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=999))]
     pub(crate) boots: u32,
     /// Also writes the rows to a file.

@@ -1,4 +1,4 @@
-//! How a guest is started.
+//! Options of the machine.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::qemu::Memory;
 use crate::qemu::firmware::FirmwareRequest;
 use crate::runtime::Runtime;
 
-/// How a guest is started; shared by `run` and `load`.
+/// Options of the machine, shared by `run` and `load`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MachineOptions {
     /// The software below the service.
@@ -36,13 +36,13 @@ pub(crate) struct MachineOptions {
     /// How the guest reaches the host.
     #[arg(long, value_enum, default_value_t = NetRequest::Auto)]
     pub(crate) net: NetRequest,
-    /// More words for the kernel command line, as in "clients=128 names=1000".
+    /// Further words of the kernel command line, as in "clients=128 names=1000".
     #[arg(long, default_value = "", value_name = "STR")]
     pub(crate) append: String,
     /// Log level of the guest; also shows its whole log here.
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<LogLevel>,
-    /// Seconds from the start of the guest to its first PONG.
+    /// Longest time from the start of the guest to its first PONG, in seconds.
     #[arg(long, default_value_t = 60, value_name = "S", value_parser = values::seconds())]
     pub(crate) timeout: u64,
     /// The QEMU to use; otherwise $QEMU, then qemu-system-x86_64.
@@ -57,10 +57,10 @@ pub(crate) struct MachineOptions {
 }
 
 impl MachineOptions {
-    /// Composes the kernel command line and checks every word before anything is built.
+    /// Composes the kernel command line and checks every word before the image is built.
     ///
     /// # Errors
-    /// A word that the image would not understand, or a line that is too long for it.
+    /// The image would not understand a word, or the line is too long for it.
     pub(crate) fn command_line(&self) -> anyhow::Result<(String, Config)> {
         let level = self.log.map(|level| format!("log={level}"));
         let words: Vec<_> =

@@ -10,7 +10,7 @@ pub(crate) struct QueryOptions {
     /// Name of the guest.
     #[arg(long, default_value = "default")]
     pub(crate) name: String,
-    /// Prints strings as they are, without quotes and numbers.
+    /// Prints strings unchanged, without quotes and numbers.
     #[arg(long)]
     pub(crate) raw: bool,
     /// The password of the guest; otherwise $REDISCLI_AUTH.
@@ -19,7 +19,7 @@ pub(crate) struct QueryOptions {
     /// Asks for RESP3.
     #[arg(long, short = '3')]
     pub(crate) resp3: bool,
-    /// The command and its arguments; without one, commands are read from standard input, one a line.
+    /// The command and its arguments; without one, commands are read from standard input, one per line.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<OsString>,
 }

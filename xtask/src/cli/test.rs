@@ -9,12 +9,12 @@ use crate::runtime::Runtime;
 /// Options of `test`.
 #[derive(Args, Debug)]
 pub(crate) struct TestOptions {
-    /// The layers to run; when none is named all of them, `wire`, `differential`, `clients`,
-    /// `boots` and `browser` with --all only.
+    /// The layers to run. By default all of them, but `wire`, `differential`, `clients`, `boots` and
+    /// `browser` only with --all.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
-    /// Runs what takes longer too: the image's own tests on 4 CPUs, on Hermit the layers `image` and
-    /// `tcp` on one CPU and on two and a load, the replies of Debian's Redis compared with the image's, client
+    /// Runs the longer tests too: the image's own tests on 4 CPUs, on Hermit the layers `image` and `tcp`
+    /// on one CPU and on two and a load, the replies of Debian's Redis compared with the image's, client
     /// libraries, 50 boots in a row, and the page in a browser.
     #[arg(long)]
     pub(crate) all: bool,
@@ -22,16 +22,16 @@ pub(crate) struct TestOptions {
     /// tcp, hermit, wire, differential and clients layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
-    /// Runs the layers that boot an image on this runtime: `image` and `tcp`, with --all also
-    /// `wire`, `differential`, `clients`, `boots` and `browser`, or those that are named. The layer `hermit` has a part
-    /// of these for a run with the default.
+    /// Runs the layers that boot an image on this runtime: `image` and `tcp`, with --all also `wire`,
+    /// `differential`, `clients`, `boots` and `browser`, or the layers that are named. The layer `hermit`
+    /// runs a part of them when the runtime is the default.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
     /// The fewest CPUs of the guests in the layers `tcp`, `differential` and `clients`.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
-    /// Runs no layer, but a load with faults and audits for so many minutes: it must stay right, quick and
-    /// small.
+    /// Runs no layer, but a load with injected faults and audits for this number of minutes; correctness,
+    /// speed and memory must not degrade.
     #[arg(long, value_name = "MINUTES", conflicts_with_all = ["layers", "all", "filter", "smp"],
         value_parser = clap::value_parser!(u64).range(1..=1440))]
     pub(crate) soak: Option<u64>,
@@ -42,11 +42,11 @@ pub(crate) struct TestOptions {
 /// Options of the layer `wire`.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct WireOptions {
-    /// Lets the cases of the layer `wire` take as long as their documented figures ask for: minutes each.
+    /// Lets the cases of the layer `wire` run for their documented durations, which take minutes each.
     #[arg(long)]
     pub(crate) long: bool,
-    /// Runs the cases of the layer `wire` that need no image against Debian's Redis on Linux instead: a
-    /// case is right if Linux passes it.
+    /// Runs the cases of the layer `wire` that need no image against Debian's Redis on Linux instead, which
+    /// validates the cases.
     #[arg(long)]
     pub(crate) control: bool,
 }
@@ -66,7 +66,7 @@ pub(crate) enum LayerName {
     Loopback,
     /// The image's own tests, in QEMU.
     Image,
-    /// The image as clients see it.
+    /// Clients over TCP against the image.
     Tcp,
     /// The image on the Hermit kernel.
     Hermit,
@@ -76,7 +76,7 @@ pub(crate) enum LayerName {
     Differential,
     /// Client libraries from their registries against the image.
     Clients,
-    /// Boots in a row, each of which must answer.
+    /// Repeated boots, each of which must answer.
     Boots,
     /// The page in Chromium.
     Browser,
@@ -88,13 +88,13 @@ pub(crate) struct SelftestOptions {
     /// The software below the image.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
-    /// The accelerator that runs the guest's instructions; KVM is not put on trial here.
+    /// The accelerator that runs the guest's instructions; KVM is not tried first here.
     #[arg(long, value_enum, default_value_t = AccelRequest::Tcg)]
     pub(crate) accel: AccelRequest,
     /// CPUs of the test for stale translations, at the end.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
-    /// How long that test goes on.
+    /// Duration of that test in seconds.
     #[arg(long, default_value_t = 60, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=240))]
     pub(crate) seconds: u32,
 }

@@ -1,4 +1,4 @@
-//! The bounds of numbers on the command line. clap refuses other numbers at once, with both bounds.
+//! The bounds of numbers on the command line. clap refuses other numbers and names both bounds.
 
 use clap::builder::RangedI64ValueParser;
 use clap::builder::RangedU64ValueParser;
@@ -8,17 +8,17 @@ use runtime_config::limits;
 /// A day: longer than any run that a person waits for.
 const SECONDS_MAX: u64 = 86_400;
 
-/// Virtual CPUs of a guest: as many as the image uses.
+/// Virtual CPUs of a guest, up to the number that the image uses.
 pub(super) fn cpus() -> RangedI64ValueParser<u32> {
     value_parser!(u32).range(1..=bound(limits::CPUS_MAX))
 }
 
-/// Milliseconds of one workload: as long as `VBENCH` goes on.
+/// Milliseconds of one workload, up to the limit of `VBENCH`.
 pub(super) fn milliseconds() -> RangedI64ValueParser<u32> {
     value_parser!(u32).range(1..=bound(limits::BENCH_MS_MAX))
 }
 
-/// Seconds that something may take.
+/// A number of seconds.
 pub(super) fn seconds() -> RangedU64ValueParser<u64> {
     value_parser!(u64).range(1..=SECONDS_MAX)
 }

@@ -1,4 +1,4 @@
-//! What a guest that ended has to say.
+//! The explanation of a guest that ended.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -10,12 +10,12 @@ use crate::instance::Instance;
 /// Lines of a log that are shown.
 const LINES_SHOWN: usize = 20;
 
-/// Whether the guest has powered itself off with success.
+/// Returns whether the guest has powered itself off with success.
 pub(crate) fn is_success(status: ExitStatus) -> bool {
     status.code().and_then(Exit::from_qemu_code) == Some(Exit::Success)
 }
 
-/// Says what an exit status of QEMU means, with the line in which a kernel below the image says why.
+/// Explains an exit status of QEMU, with the line in which a kernel below the image states the reason.
 pub(super) fn meaning(status: ExitStatus, serial: &str) -> String {
     let Some(code) = status.code() else {
         return format!("signal {} ended QEMU", status.signal().unwrap_or_default());
@@ -44,7 +44,7 @@ pub(super) fn last_words(instance: &Instance) -> String {
         .collect()
 }
 
-/// What passt says of itself in any case, as root and without a system log.
+/// Returns whether passt prints the line in every run as root without a system log.
 fn is_noise(line: &str) -> bool {
     line.is_empty()
         || line.starts_with("Failed to send ") && line.ends_with(" bytes to syslog")

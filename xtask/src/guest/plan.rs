@@ -1,4 +1,4 @@
-//! Everything that is decided before a guest starts.
+//! The settings of a guest, decided before it starts.
 
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
@@ -10,7 +10,7 @@ use crate::network::{Forward, Forwards, Network};
 use crate::qemu::{Memory, Netdev, QemuCommand};
 use crate::{passt, process};
 
-/// The decisions.
+/// The settings of a guest.
 #[derive(Clone, Debug)]
 pub(crate) struct GuestPlan {
     /// QEMU.
@@ -19,7 +19,7 @@ pub(crate) struct GuestPlan {
     pub(crate) firmware: Option<PathBuf>,
     /// The image, or a kernel.
     pub(crate) image: PathBuf,
-    /// The files that a kernel begins with.
+    /// The initial file system of a kernel.
     pub(crate) initrd: Option<PathBuf>,
     /// Machine type.
     pub(crate) machine: String,
@@ -31,24 +31,24 @@ pub(crate) struct GuestPlan {
     pub(crate) smp: u32,
     /// NUMA nodes.
     pub(crate) numa: u32,
-    /// What runs the instructions.
+    /// The engine that runs the instructions.
     pub(crate) accel: Accel,
-    /// Where packets go; `None` is a guest without a network device.
+    /// The network; `None` is a guest without a network device.
     pub(crate) network: Option<Network>,
-    /// Further properties of the network device, each behind a comma.
+    /// Further properties of the network device, each after a comma.
     pub(crate) card: &'static str,
     /// The kernel command line.
     pub(crate) append: String,
-    /// Where the host listens.
+    /// The address of the RESP service on the host.
     pub(crate) host: SocketAddr,
-    /// Where the guest listens.
+    /// The port of the RESP service in the guest.
     pub(crate) guest_port: u16,
-    /// The HTTP reports, where they are reached.
+    /// The forwarded port of the HTTP reports, if it is reachable.
     pub(crate) http: Option<Forward>,
 }
 
 impl GuestPlan {
-    /// Writes the commands of passt and QEMU; `ends` are QEMU's and passt's end of the pair.
+    /// Writes the commands of passt and QEMU; `ends` are the two ends of the socket pair, QEMU's first.
     pub(super) fn commands(
         &self,
         serial: &Path,
@@ -83,7 +83,7 @@ impl GuestPlan {
         (passt, line.command())
     }
 
-    /// The ports of this host that lead to the guest.
+    /// Returns the ports of this host that lead to the guest.
     pub(super) fn forwards(&self) -> Forwards {
         Forwards { resp: Forward { host: self.host, guest: self.guest_port }, http: self.http }
     }
@@ -96,7 +96,7 @@ impl GuestPlan {
     }
 }
 
-/// Writes the exact lines, one per process.
+/// Writes the exact command lines, one per process.
 pub(super) fn script(passt: Option<&Command>, qemu: &Command) -> String {
     let qemu = process::show(qemu);
     match passt {

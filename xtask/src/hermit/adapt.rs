@@ -1,4 +1,4 @@
-//! Copies the sources of the Hermit kernel, makes the edits of the table, and judges the result.
+//! Copies the sources of the Hermit kernel, applies the edits of the table, and verifies the result.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,12 +15,12 @@ use super::checksum;
 pub(super) struct Recipe<'a> {
     /// The edits.
     pub(super) changes: &'a [Change<'a>],
-    /// As [`checksum::of_tree`] writes it.
+    /// The checksum of the result, as [`checksum::of_tree`] computes it.
     pub(super) sha256: &'a str,
 }
 
 impl Recipe<'static> {
-    /// The one for the published version.
+    /// The recipe of the published version.
     pub(super) const PUBLISHED: Self = Self {
         changes: CHANGES,
         sha256: "d4b5727c57008aeffaacea431f04a096039cfaacfb336a621eea3268857d8082",
@@ -30,8 +30,8 @@ impl Recipe<'static> {
 /// Writes adapted sources into a new folder.
 ///
 /// # Errors
-/// - A text is not in its file as often as the table says.
-/// - A file of the table is not there.
+/// - The number of occurrences of a text in its file differs from the table.
+/// - A file of the table is missing.
 /// - The result has another checksum.
 /// - A file cannot be read or written.
 pub(super) fn adapt(from: &Path, to: &Path, recipe: &Recipe<'_>) -> anyhow::Result<()> {
@@ -42,7 +42,7 @@ pub(super) fn adapt(from: &Path, to: &Path, recipe: &Recipe<'_>) -> anyhow::Resu
     })
 }
 
-/// The way in which sources differ from those that the table is written for.
+/// A difference between the sources and those that the table is written for.
 #[derive(Debug)]
 enum Mismatch {
     Count(Miscount),
@@ -90,7 +90,7 @@ fn copy(from: &Path, to: &Path, changes: &[Change<'_>]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes all edits of one file.
+/// Applies all edits of one file.
 fn edit(file: &Path, bytes: Vec<u8>, changes: &[Change<'_>]) -> anyhow::Result<Vec<u8>> {
     let mut own = changes.iter().filter(|change| Path::new(change.file) == file).peekable();
     if own.peek().is_none() {
@@ -101,7 +101,7 @@ fn edit(file: &Path, bytes: Vec<u8>, changes: &[Change<'_>]) -> anyhow::Result<V
     Ok(text.into_bytes())
 }
 
-/// Says what a person can do.
+/// Returns the advice for a person.
 fn advice(from: &Path) -> String {
     format!(
         "The sources of the kernel are not those that xtask/src/hermit/changes.rs is written for. If a \

@@ -1,24 +1,24 @@
-//! The edits between the published sources of the Hermit kernel and today's compiler.
+//! The edits that adapt the published sources of the Hermit kernel to the current compiler.
 //!
-//! Only an edit that the compiler or the missing LLVM requires is in the table: Hermit's behaviour stays as
-//! published. Other processors' files are left as they are, because they are not compiled.
+//! The table holds only edits that the compiler or the missing LLVM requires: Hermit's behaviour stays as
+//! published. Files of other processors are unchanged, because they are not compiled.
 
 use std::fmt;
 
 /// An edit of one file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change<'a> {
-    /// Path below the sources.
+    /// The path below the sources.
     pub(super) file: &'a str,
     /// The text that is replaced.
     pub(super) find: &'a str,
-    /// The text that takes its place.
+    /// The replacement.
     pub(super) replace: &'a str,
-    /// How often the text is in the file. Any other number stops the build.
+    /// Number of occurrences of the text in the file. Any other number stops the build.
     pub(super) places: usize,
 }
 
-/// A text that is not in a file as often as the table says.
+/// The error of a text whose number of occurrences differs from the table.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Miscount {
     file: String,
@@ -37,7 +37,7 @@ impl fmt::Display for Miscount {
 impl std::error::Error for Miscount {}
 
 impl Change<'_> {
-    /// Returns a text with the edit made.
+    /// Returns a text with the edit applied.
     pub(super) fn apply(&self, text: &str) -> Result<String, Miscount> {
         let found = text.matches(self.find).count();
         if found == self.places {
@@ -54,15 +54,15 @@ impl Change<'_> {
 
 /// The edits of version 0.11.0.
 pub(super) const CHANGES: &[Change<'static>] = &[
-    // The build script assembles the code with which the other CPUs start. It wants `llvm-as` and `rust-lld`,
-    // which Debian's compiler does not have. `trampoline.rs` does the same with the GNU binutils.
+    // The build script assembles the start code of the APs. It needs `llvm-as` and `rust-lld`, which
+    // Debian's compiler does not have. `trampoline.rs` does the same with the GNU binutils.
     Change {
         file: "Cargo.toml",
         find: "\nbuild = \"build.rs\"\n",
         replace: "\nbuild = false\n",
         places: 1,
     },
-    // Only that script uses these two packages.
+    // These two packages are used by that script only.
     Change {
         file: "Cargo.toml",
         find: "[build-dependencies.anyhow]\nversion = \"1\"\n\n\
@@ -70,7 +70,7 @@ pub(super) const CHANGES: &[Change<'static>] = &[
         replace: "",
         places: 1,
     },
-    // The assembled code comes from the folder of the package instead of the script's output.
+    // The assembled code is read from the folder of the package instead of the script's output.
     Change {
         file: "src/arch/x86_64/kernel/apic.rs",
         find: "concat!(core::env!(\"OUT_DIR\"), \"/boot.bin\")",
@@ -85,7 +85,8 @@ pub(super) const CHANGES: &[Change<'static>] = &[
     naked("src/arch/x86_64/kernel/switch.rs", 2),
     naked("src/arch/x86_64/kernel/syscall.rs", 1),
     naked("src/syscalls/table.rs", 1),
-    // cargo silences packages of the registry, but not a copy of one: newer compilers warn in 17 places.
+    // cargo suppresses the warnings of packages of the registry, but not those of a copy: newer compilers
+    // warn in 17 places.
     Change {
         file: "Cargo.toml",
         find: "\n[lints.rust]\n",

@@ -1,7 +1,7 @@
-//! The checksum of a package's sources: those files that the compiler reads, and the licences.
+//! The checksum of a package's sources: the files that the compiler reads, and the licences.
 //!
-//! A person gets the same one by
-//! `find Cargo.toml LICENSE-* src -type f | LC_ALL=C sort | xargs sha256sum | sha256sum`.
+//! The command `find Cargo.toml LICENSE-* src -type f | LC_ALL=C sort | xargs sha256sum | sha256sum`
+//! computes the same checksum.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
-/// Returns the paths of all sources below a folder, sorted. Tests, scripts and what cargo adds when it
-/// unpacks are left out.
+/// Returns the paths of all sources below a folder, sorted. Tests, scripts and the files that cargo adds
+/// when it unpacks a package are left out.
 pub(super) fn sources(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -23,7 +23,7 @@ pub(super) fn sources(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
             files.push(PathBuf::from(&name));
         }
     }
-    // As bytes: a path compares by its parts.
+    // Compared as bytes, because paths compare by their components.
     files.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
     Ok(files)
 }

@@ -1,9 +1,9 @@
-//! Has cargo fetch the package of the Hermit kernel, with its dependencies.
+//! Fetches the package of the Hermit kernel and its dependencies by cargo.
 //!
-//! The image's own manifest names the adapted copy, which is not there yet, so a manifest below `target` names
-//! the package in the registry. A copy of the image's lock file is put beside it, so that dependencies which
-//! both have are fetched in the same versions. cargo adds the package's own entry, and what only its build
-//! script uses.
+//! The image's own manifest names the adapted copy, which does not exist yet, so a manifest below `target`
+//! names the package in the registry. A copy of the image's lock file beside it makes cargo fetch shared
+//! dependencies in the same versions. cargo adds the package's own entry and the dependencies of its build
+//! script.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ use crate::runtime::Runtime;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::workspace::Workspace;
 
-/// SHA-256 of the package in the registry. The image's lock file has none, because the package is a path there.
-/// cargo compares the file that it downloads with the registry's index, and writes the index's checksum into
-/// the lock file below `target`.
+/// SHA-256 of the package in the registry. The image's lock file has no checksum of it, because the package
+/// is a path there. cargo compares the downloaded file with the registry's index, and writes the index's
+/// checksum into the lock file below `target`.
 const CRATE_SHA256: &str = "e5a914a929e843e539267f5f8d1b6b53add9587db6caa5547b7bff16edba8e03";
 
 /// Returns the folder with the published sources.
@@ -47,7 +47,8 @@ pub(super) fn fetch(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Res
 /// Has cargo fetch the dependencies of the image on Hermit.
 ///
 /// # Errors
-/// They cannot be fetched (the cause is [`Missing`](crate::exit::Cause::Missing)), or cargo refuses the manifest.
+/// A package cannot be fetched (the cause is [`Missing`](crate::exit::Cause::Missing)), or cargo refuses
+/// the manifest.
 pub(super) fn dependencies(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<()> {
     let cargo = |verb, arguments: &[&str]| {
         let mut command = toolchain.plain_cargo(workspace, verb);
@@ -57,7 +58,7 @@ pub(super) fn dependencies(workspace: &Workspace, toolchain: &Toolchain) -> anyh
         command.args(arguments);
         command
     };
-    // Without `--locked`: as for the other image, a changed manifest changes its lock file.
+    // No `--locked` below: as for the other image, a changed manifest changes its lock file.
     if process::capture(&mut cargo("fetch", &["--target", TARGET, "--locked", "--offline"]))?
         .status
         .success()
@@ -69,7 +70,7 @@ pub(super) fn dependencies(workspace: &Workspace, toolchain: &Toolchain) -> anyh
     if output.status.success() {
         return Ok(());
     }
-    // A manifest with an error is not a package that is missing.
+    // An error in the manifest is reported as such and not as a missing package.
     process::succeed(&mut cargo("metadata", &["--no-deps", "--offline", "--format-version", "1"]))?;
     Err(missing::error("the dependencies of the image", &output.stderr))
 }
@@ -93,7 +94,7 @@ fn checksum(lock: &str) -> Option<&str> {
     entry.lines().find_map(|line| line.strip_prefix("checksum = \"")?.strip_suffix('"'))
 }
 
-/// Finds the package in what cargo says of a manifest.
+/// Finds the folder of the package in the output of `cargo metadata`.
 fn sources(metadata: &[u8]) -> anyhow::Result<PathBuf> {
     let metadata: Value = serde_json::from_slice(metadata).context("cargo metadata")?;
     let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;

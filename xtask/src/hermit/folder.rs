@@ -1,4 +1,5 @@
-//! The folder of the adapted kernel: one call of the tool at a time makes it, and it is replaced as a whole.
+//! The folder of the adapted kernel. One call of the tool at a time makes it, and it is replaced as a
+//! whole.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -11,7 +12,7 @@ use crate::process;
 /// The lock file, beside the folder.
 const LOCK: &str = "lock";
 
-/// The folder. Holding one proves that no other call of the tool makes it.
+/// The locked folder. It proves that no other call of the tool makes it.
 pub(super) struct KernelFolder<'a> {
     folder: &'a Path,
     /// Closing the file releases the lock.
@@ -26,7 +27,7 @@ impl<'a> KernelFolder<'a> {
         Ok(Self { folder, _lock: lock })
     }
 
-    /// The path of the next folder, until it is finished.
+    /// Returns the path of the next folder while it is unfinished.
     pub(super) fn draft(&self) -> PathBuf {
         self.folder.with_extension("new")
     }
@@ -51,7 +52,7 @@ impl<'a> KernelFolder<'a> {
         Ok(())
     }
 
-    /// Puts the finished draft where the folder is, or a file of its name.
+    /// Replaces the folder, or a file of its name, with the finished draft.
     pub(super) fn replace(&self) -> Result<()> {
         let (draft, old) = (self.draft(), self.old());
         match fs::rename(self.folder, &old) {
@@ -83,7 +84,7 @@ fn take(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Removes a file or folder, if it is there.
+/// Removes a file or folder, if it exists.
 fn remove(path: &Path) -> Result<()> {
     let result = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),

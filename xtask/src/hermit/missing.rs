@@ -1,8 +1,8 @@
-//! The error of a package that cargo cannot fetch, with the advice for a person.
+//! The error of a package that cargo cannot fetch, with advice for a person.
 
 use crate::exit::{self, Cause};
 
-/// Makes the error of something that cargo cannot fetch.
+/// Makes the error of a package or dependency that cargo cannot fetch.
 pub(super) fn error(what: &str, stderr: &[u8]) -> anyhow::Error {
     let reason = String::from_utf8_lossy(stderr);
     let reason = reason.trim();
@@ -15,7 +15,7 @@ pub(super) fn error(what: &str, stderr: &[u8]) -> anyhow::Error {
     exit::failure(Cause::Missing, message)
 }
 
-/// Says what a person can do about a package that was downloaded, but is damaged.
+/// Returns the advice for a package that was downloaded but is damaged.
 fn advice(reason: &str, cargo_home: &str) -> Option<String> {
     let package = reason.split_once("failed to unpack package `")?.1.split_once('`')?.0;
     let (name, version) = package.split(" (").next()?.split_once(" v")?;

@@ -10,7 +10,7 @@ const CHANGES: &[Change<'static>] = &[
     Change { file: "src/a.rs", find: "new and", replace: "new or", places: 1 },
 ];
 
-/// A source tree and a place for its copy, which go when the test ends.
+/// A source tree and a folder for its copy, removed when the test ends.
 struct Fake {
     root: PathBuf,
 }
@@ -57,13 +57,14 @@ impl Fake {
         names
     }
 
-    /// Makes the copy and returns the message of its refusal, without an expected checksum.
+    /// Adapts without an expected checksum and returns the message of the refusal.
     fn refusal(&self, changes: &[Change<'_>]) -> String {
         let recipe = Recipe { changes, sha256: "unknown" };
         format!("{:#}", make(&self.sources(), &self.kernel(), &recipe).unwrap_err())
     }
 
-    /// The checksum that the right edits lead to, out of the message that it is not the expected one.
+    /// Returns the checksum that the edits result in, taken from the message that it is not the expected
+    /// one.
     fn checksum(&self) -> String {
         let message = self.refusal(CHANGES);
         fs::remove_dir_all(self.kernel()).unwrap();
@@ -102,7 +103,7 @@ fn a_copy_that_was_touched_is_made_again() {
     fs::write(fake.kernel().join("src/b/c.rs"), "touched\n").unwrap();
     ensure();
     assert!(is_made(&fake.kernel(), &recipe));
-    // A folder that is right is left as it is.
+    // A correct folder is not changed.
     ensure_at(&fake.kernel(), &recipe, || panic!("fetched again")).unwrap();
     assert_eq!(fake.entries(), ["kernel", "lock", "sources"]);
 }
@@ -149,7 +150,7 @@ fn of_two_calls_at_once_one_makes_the_kernel() {
     let fetches = AtomicUsize::new(0);
     let fetch = || {
         fetches.fetch_add(1, Ordering::SeqCst);
-        // Long enough for the other call to come to the lock.
+        // Long enough for the other call to reach the lock.
         std::thread::sleep(std::time::Duration::from_millis(100));
         Ok(fake.sources())
     };
@@ -192,7 +193,7 @@ fn a_missing_file_is_refused_by_name() {
 fn another_result_is_refused_with_both_checksums() {
     let fake = Fake::new("checksum");
     let before = fake.checksum();
-    // A file that the table does not name is different.
+    // A file that is not in the table differs.
     fs::write(fake.sources().join("src/b/c.rs"), "other\n").unwrap();
     let found = fake.checksum();
     assert_ne!(found, before);

@@ -1,4 +1,4 @@
-//! The code with which the other CPUs start, which Hermit keeps as assembly and loads at a fixed address.
+//! The start code of the APs, which Hermit keeps as assembly and loads at a fixed address.
 //!
 //! Hermit's build script assembles it with LLVM. The image's build needs the GNU linker anyway, and the GNU
 //! assembler is in the same package.
@@ -12,14 +12,14 @@ use anyhow::{Context, ensure};
 use crate::exit::{self, Cause};
 use crate::process;
 
-/// Where Hermit copies it to (`SMP_BOOT_CODE_ADDRESS`).
+/// The address that Hermit copies the code to (`SMP_BOOT_CODE_ADDRESS`).
 const ADDRESS: &str = "0x8000";
-/// Hermit gives it one page.
+/// Hermit reserves one page for the code.
 const BYTES_MAX: usize = 4096;
 const SOURCE: &str = "src/arch/x86_64/kernel/boot.s";
 
-/// Assembles the code into a kernel's folder. A file that is already right keeps its time, so that cargo does
-/// not build the kernel again.
+/// Assembles the code into a kernel's folder. An unchanged file keeps its modification time, so that cargo
+/// does not build the kernel again.
 ///
 /// # Errors
 /// A program of the binutils is missing, or refuses the source.
@@ -28,7 +28,7 @@ pub(super) fn assemble(kernel: &Path) -> anyhow::Result<()> {
     let mut assembler = tool("as")?;
     process::succeed(assembler.arg("-o").arg(&object).arg(kernel.join(SOURCE)))?;
     let mut linker = tool("ld")?;
-    // `-N`: without it the code would begin behind a page of headers.
+    // Without `-N` the code would begin after a page of headers.
     linker.args(["-m", "elf_x86_64", "-N", "-Ttext", ADDRESS, "-e", "_start"]);
     process::succeed(linker.args(["--oformat=binary", "-o"]).arg(&draft).arg(&object))?;
     fs::remove_file(&object)?;

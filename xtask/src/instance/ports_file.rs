@@ -1,15 +1,15 @@
-//! `ports.json`: where a guest can be reached, for people's scripts and for the other verbs.
+//! `ports.json`: the addresses of a guest, for scripts and for the other verbs.
 
 use std::net::SocketAddr;
 
 /// The content of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ports {
-    /// The RESP service on this host.
+    /// Address of the RESP service on this host.
     pub(crate) resp: SocketAddr,
-    /// The HTTP reports on this host, where they are served.
+    /// Address of the HTTP reports on this host, if they are served.
     pub(crate) http: Option<SocketAddr>,
-    /// QEMU's process.
+    /// The process id of QEMU.
     pub(crate) pid: u32,
     /// `kvm` or `tcg`.
     pub(crate) accel: String,
@@ -25,7 +25,7 @@ impl Ports {
         )
     }
 
-    /// Reads what [`Ports::to_json`] has written; no other JSON.
+    /// Reads the text that [`Ports::to_json`] writes; other JSON is refused.
     pub(crate) fn from_json(text: &str) -> Option<Self> {
         let http = match field(text, "http")? {
             "null" => None,

@@ -27,7 +27,7 @@ impl Processes {
         std::fs::write(&path, format!("{value}\n")).with_context(|| path.display().to_string())
     }
 
-    /// Reads the file; `None` where there is none.
+    /// Reads the file; returns `None` if it does not exist.
     pub(super) fn read(folder: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(folder.join(FILE)).ok()?;
         let value: Value = serde_json::from_str(&text).ok()?;
@@ -38,7 +38,7 @@ impl Processes {
         Some(Self { qemu: of(value.get("qemu")?)?, supervisor: value.get("passt").and_then(of) })
     }
 
-    /// Those that live.
+    /// Returns the processes that live.
     pub(crate) fn living(&self) -> Vec<Pid> {
         let all = [Some(self.qemu), self.supervisor];
         all.into_iter().flatten().filter(|pid| pid.lives()).collect()

@@ -1,4 +1,4 @@
-//! The files that a kernel begins with, as a cpio archive.
+//! The initial file system of a kernel, as a cpio archive.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use cpio::newc;
 
-/// A folder's mode.
+/// The mode of a folder.
 const FOLDER: u32 = 0o040_755;
 /// The mode of a program.
 pub(super) const EXECUTABLE: u32 = 0o100_755;
-/// The mode of a file that is read only.
+/// The mode of a data file.
 pub(super) const PLAIN: u32 = 0o100_644;
 
 /// Files by their names in the guest.
@@ -28,7 +28,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Writes all of them, folders first.
+    /// Writes all files, folders first.
     pub(super) fn write(&self, path: &Path) -> anyhow::Result<PathBuf> {
         let file = File::create(path).with_context(|| path.display().to_string())?;
         let mut number = 0;
@@ -55,7 +55,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| path.display().to_string())
 }
 
-/// The folders above some files, each before those in it.
+/// Returns the folders above the files, each before those in it.
 fn folders<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let above = names.flat_map(|name| Path::new(name).ancestors().skip(1));
     let named = above.filter(|folder| !folder.as_os_str().is_empty());

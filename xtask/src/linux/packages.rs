@@ -10,13 +10,13 @@ use crate::provision::Apt;
 
 /// The package that names the newest kernel of the series.
 const SERIES: &str = "linux-image-6.12-cloud-amd64";
-/// How a kernel's name ends.
+/// The end of a kernel's name.
 const FLAVOUR: &str = "-cloud-amd64";
-/// Stands where everything is unpacked.
+/// The file that marks a complete unpacking.
 const STAMP: &str = ".unpacked";
 
-/// The newest version, as in `6.12.1+deb12-cloud-amd64`. Lists of any age name one, and the archive
-/// keeps the newest only, so they are fetched before anything is downloaded.
+/// Returns the newest version, as in `6.12.1+deb12-cloud-amd64`. Package lists may be old and the archive
+/// keeps the newest version only, so the lists are fetched before a download.
 ///
 /// # Errors
 /// The package lists do not have it.
@@ -33,7 +33,7 @@ pub(super) fn version(apt: &mut Apt, is_unpacked: impl Fn(&str) -> bool) -> anyh
     })
 }
 
-/// Says whether [`unpack`] has finished for a root.
+/// Returns whether [`unpack`] has finished for a root.
 pub(super) fn is_unpacked(root: &Path) -> bool {
     root.join(STAMP).exists()
 }
@@ -44,7 +44,7 @@ fn version_of(text: &str) -> Option<&str> {
     depends.find_map(|name| name.strip_prefix("linux-image-").filter(|v| v.ends_with(FLAVOUR)))
 }
 
-/// Fetches and unpacks what a kernel is and what is built for it needs.
+/// Fetches and unpacks the packages of a kernel and of the builds for it.
 pub(super) fn unpack(apt: &mut Apt, version: &str, root: &Path) -> anyhow::Result<()> {
     if is_unpacked(root) {
         return Ok(());
@@ -58,7 +58,7 @@ pub(super) fn unpack(apt: &mut Apt, version: &str, root: &Path) -> anyhow::Resul
     ];
     process::announce("Fetch", &format!("Linux {version} (50 MB, unpacked below target/linux)"));
     let fetched = root.with_file_name("packages");
-    // A download that failed midway has left files of its own.
+    // A download that failed midway has left files.
     let _ = std::fs::remove_dir_all(&fetched);
     for folder in [root, &fetched] {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -73,12 +73,12 @@ pub(super) fn unpack(apt: &mut Apt, version: &str, root: &Path) -> anyhow::Resul
     Ok(std::fs::write(root.join(STAMP), "")?)
 }
 
-/// The folder that modules are built with.
+/// Returns the folder that modules are built with.
 pub(super) fn headers(version: &str, root: &Path) -> PathBuf {
     root.join("usr/src").join(format!("linux-headers-{version}"))
 }
 
-/// Makes the headers work where they are.
+/// Adjusts the paths in the headers to the folder that they were unpacked to.
 fn settle(version: &str, root: &Path) -> anyhow::Result<()> {
     let headers = headers(version, root);
     let makefile = headers.join("Makefile");
@@ -86,12 +86,12 @@ fn settle(version: &str, root: &Path) -> anyhow::Result<()> {
         std::fs::read_to_string(&makefile).with_context(|| makefile.display().to_string())?;
     let sources = format!("include {}/usr/src/", root.display());
     std::fs::write(&makefile, text.replace("include /usr/src/", &sources))?;
-    // Only for debuggers, which want another tool.
+    // Only debuggers need this file, and it needs another tool.
     let _ = std::fs::remove_file(headers.join("vmlinux"));
     Ok(())
 }
 
-/// The modules that a virtio network device needs, in the order in which they are loaded.
+/// Returns the modules that a virtio network device needs, in the order in which they are loaded.
 pub(super) fn drivers(version: &str, root: &Path) -> [(&'static str, PathBuf); 3] {
     let kernel = root.join("lib/modules").join(version).join("kernel");
     [

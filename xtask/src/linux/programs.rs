@@ -1,4 +1,4 @@
-//! What runs in a Linux guest: our module, our first process, the host's Redis.
+//! The programs of a Linux guest: our module, our first process, the host's Redis.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::exit::{self, Cause};
 use crate::provision::{self, Removals};
 use crate::{process, qemu};
 
-/// The compiler that the kernel was built with, and what it needs.
+/// The compiler that the kernel was built with.
 const COMPILER: &str = "gcc-12";
 const PACKAGES: &[&str] = &["gcc-12", "make", "libc6-dev", "libelf1", "binutils"];
 
@@ -53,8 +53,8 @@ fn ensure_compiler() -> anyhow::Result<()> {
     provision::install(PACKAGES, "to build a module for Linux", Removals::Refused)
 }
 
-/// Finds the host's Redis. Debian's has one program for the server and the tools, and is the server
-/// under that name.
+/// Finds the host's Redis. Debian's package has one program for the server and the tools, which is the
+/// server under that name.
 pub(crate) fn redis() -> anyhow::Result<PathBuf> {
     let find = || ["redis-server", "redis-check-rdb"].into_iter().find_map(process::find);
     if find().is_none() {
@@ -63,7 +63,7 @@ pub(crate) fn redis() -> anyhow::Result<PathBuf> {
     find().ok_or_else(|| exit::failure(Cause::Missing, "no redis-server on this host"))
 }
 
-/// The libraries that a program is linked with, the loader among them.
+/// Returns the libraries that a program is linked with, including the loader.
 pub(super) fn libraries(program: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let text = process::ask("ldd", &[&program.display().to_string()]);
     Ok(paths_of(&text.with_context(|| format!("ldd {}", program.display()))?))

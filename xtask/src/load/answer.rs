@@ -1,38 +1,38 @@
-//! What a reply says.
+//! The meaning of replies.
 
 use super::live_ranges::AddressRange;
 use crate::resp::Reply;
 use crate::workload::PAGE;
 
-/// The words of `VREALLOC` for a region that stays where it is, and for one that does not.
+/// The words of `VREALLOC` for a region that keeps its address, and for one that moves.
 const STAYS: [&str; 3] = ["same", "shrunk", "grown"];
 const GOES: [&str; 2] = ["moved", "copied"];
-/// Errors that say that something is used up, or more than there is: expected under pressure.
+/// Errors of exhausted resources and limits: expected under pressure.
 const PRESSURE: [&str; 4] = ["NOMEM", "NOVA", "QUOTA", "TOOBIG"];
 
-/// The first word of an error.
+/// Returns the first word of an error.
 pub(super) fn word(error: &str) -> &str {
     error.split(' ').next().unwrap_or_default()
 }
 
-/// Whether an error only says that something is used up.
+/// Returns whether an error only reports an exhausted resource.
 pub(super) fn is_pressure(error: &str) -> bool {
     PRESSURE.contains(&word(error))
 }
 
-/// Whether an error keeps a client from another's region.
+/// Returns whether a reply refuses access to another client's region.
 pub(super) fn is_refusal(reply: &Reply) -> bool {
     matches!(reply, Reply::Error(error) if ["PERM", "NOENT"].contains(&word(error)))
 }
 
-/// Reads the reply of `VMALLOC`; `None` where it is none for a region of this size.
+/// Reads the reply of `VMALLOC`; returns `None` if it does not fit a region of this size.
 pub(super) fn allocated(reply: &Reply, size: u64) -> Option<AddressRange> {
     let Reply::Array(Some(items)) = reply else { return None };
     let [id, start, mapped] = items.as_slice() else { return None };
     place(id, start, mapped, size)
 }
 
-/// Reads the reply of `VREALLOC`; `None` where it is none for this region and size.
+/// Reads the reply of `VREALLOC`; returns `None` if it does not fit this region and size.
 pub(super) fn resized(reply: &Reply, old: &AddressRange, size: u64) -> Option<AddressRange> {
     let Reply::Array(Some(items)) = reply else { return None };
     let [id, start, mapped, how] = items.as_slice() else { return None };
@@ -45,7 +45,7 @@ pub(super) fn resized(reply: &Reply, old: &AddressRange, size: u64) -> Option<Ad
     (fits && place.id == old.id).then_some(place)
 }
 
-/// Pages are whole, and no more of them are mapped than the size needs.
+/// Checks that pages are whole, and that no more of them are mapped than the size needs.
 fn place(id: &Reply, start: &Reply, mapped: &Reply, size: u64) -> Option<AddressRange> {
     let (Reply::Integer(id), Reply::Integer(mapped)) = (id, mapped) else { return None };
     let start = u64::from_str_radix(text(start)?.strip_prefix("0x")?, 16).ok()?;

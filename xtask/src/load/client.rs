@@ -1,4 +1,4 @@
-//! A client: which request comes next, and whether a reply is right. It knows no sockets.
+//! A client: it chooses its next request and judges replies. It does not use sockets.
 
 mod judge;
 
@@ -11,28 +11,28 @@ use super::request::{Attempt, LoadRequest};
 use super::shared::{Shared, Stage};
 use crate::workload::{Held, Operation, Random};
 
-/// One request of so many tries another client's region.
+/// One of this many requests tries to access another client's region.
 const INTRUSIONS: u64 = 64;
-/// One region of so many gets a name.
+/// One of this many regions gets a name.
 const NAMES: u64 = 8;
 
-/// A client. At most one request is under way for each of its regions, so that each reply can be judged
-/// by itself; what it keeps outstanding concerns different ones.
+/// A client of the load. At most one request is in flight for each of its regions, so that each reply can
+/// be judged by itself; the outstanding requests concern different regions.
 #[derive(Debug)]
 pub(super) struct LoadClient {
     number: usize,
     random: Random,
     serial: u64,
     regions: BTreeMap<u64, Region>,
-    /// Regions that something must be done with.
+    /// Regions with a required next step.
     due: VecDeque<u64>,
-    /// Regions that nothing must be done with.
+    /// Regions without a required next step.
     resting: Vec<u64>,
     /// Requests without a reply, the oldest first.
     sent: VecDeque<Sent>,
-    /// When the last reply came.
+    /// The time of the last reply.
     heard: Instant,
-    /// Whether the last allocation was refused: regions are given up before the next one.
+    /// Whether the last allocation was refused: a region is freed before the next one.
     is_pressed: bool,
 }
 
@@ -43,7 +43,7 @@ struct Sent {
 }
 
 impl LoadClient {
-    /// A client without regions.
+    /// Makes a client without regions.
     pub(super) fn new(number: usize, seed: u64) -> Self {
         Self {
             number,
@@ -58,7 +58,7 @@ impl LoadClient {
         }
     }
 
-    /// Which one it is.
+    /// Returns the number of the client.
     pub(super) fn number(&self) -> usize {
         self.number
     }
@@ -72,24 +72,24 @@ impl LoadClient {
         }
     }
 
-    /// Whether nothing is outstanding and nothing is left to free.
+    /// Returns whether no request is outstanding and no region is left to free.
     pub(super) fn is_done(&self) -> bool {
         self.sent.is_empty() && self.regions.is_empty()
     }
 
-    /// The oldest request, if nothing has been heard since it was sent for too long: with many
-    /// outstanding each may wait for the others.
+    /// Returns the oldest request, if no reply came for too long since it was sent: with many outstanding
+    /// requests each may wait for the others.
     pub(super) fn stalled(&self, limit: Duration) -> Option<&LoadRequest> {
         let is_silent = |sent: &&Sent| sent.at.max(self.heard).elapsed() > limit;
         self.sent.front().filter(is_silent).map(|sent| &sent.request)
     }
 
-    /// The oldest request.
+    /// Returns the oldest request.
     pub(super) fn oldest(&self) -> Option<&LoadRequest> {
         self.sent.front().map(|sent| &sent.request)
     }
 
-    /// The connection ends now: its regions are the image's to free.
+    /// Ends the client: the image frees its regions when the connection closes.
     pub(super) fn leave(&mut self, shared: &mut Shared) {
         for region in self.regions.values() {
             shared.live.remove(&region.place);
@@ -115,7 +115,7 @@ impl LoadClient {
         self.regions.get(key).map(Region::reference).unwrap_or_default()
     }
 
-    /// The next request, `None` where there is none now.
+    /// Returns the next request, or `None` if there is none at the moment.
     fn next(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         for _ in 0..self.due.len() {
             let key = self.due.pop_front()?;
@@ -129,7 +129,7 @@ impl LoadClient {
         }
     }
 
-    /// What must be done with a region.
+    /// Returns the next required request for a region.
     fn go_on(&mut self, key: u64, shared: &mut Shared) -> Option<LoadRequest> {
         let region = self.regions.get_mut(&key)?;
         if shared.stage == Stage::Hurry {
@@ -142,7 +142,7 @@ impl LoadClient {
                 shared.live.remove(&region.place);
                 Some(LoadRequest::Free { key })
             }
-            // Somebody tries it just now: it stays for a while.
+            // Another client tries to access the region: it stays for a while.
             RegionStep::Free | RegionStep::Rest => {
                 region.step = RegionStep::Rest;
                 self.resting.push(key);
@@ -151,7 +151,7 @@ impl LoadClient {
         }
     }
 
-    /// What the profile says.
+    /// Chooses a request by the profile.
     fn choose(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         if shared.plan.verify
             && self.random.is_one_in(INTRUSIONS)
@@ -172,7 +172,7 @@ impl LoadClient {
             Operation::Write => self.rewrite(shared),
             Operation::Resize => self.resize(shared),
         };
-        // What is tried by others just now cannot go; there is always room for one more.
+        // A region that another client tries to access cannot be freed; an allocation is always possible.
         Some(request.unwrap_or_else(|| self.allocate(shared)))
     }
 
@@ -184,7 +184,7 @@ impl LoadClient {
         LoadRequest::Allocate { size: shared.plan.sizes.draw(&mut self.random), name }
     }
 
-    /// Frees a region; with `verify` it is read whole before.
+    /// Frees a region; with `verify`, it is read completely first.
     fn give_up_one(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         let key = self.pick()?;
         let is_checked = shared.plan.verify && shared.stage != Stage::Hurry;
@@ -213,7 +213,7 @@ impl LoadClient {
             self.resting.push(key);
             return None;
         }
-        // It may lie elsewhere before the reply says so, and somebody else may get its old place.
+        // The region may move before the reply arrives, and another client may get the old addresses.
         shared.live.remove(&region.place);
         Some(LoadRequest::Resize { key, size: shared.plan.sizes.draw(&mut self.random) })
     }
@@ -228,7 +228,7 @@ impl LoadClient {
         LoadRequest::Intrude { id, attempt }
     }
 
-    /// Takes one of the resting regions.
+    /// Takes one of the idle regions.
     fn pick(&mut self) -> Option<u64> {
         let index = self.random.index(self.resting.len())?;
         Some(self.resting.swap_remove(index))

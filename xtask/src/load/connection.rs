@@ -8,18 +8,18 @@ use mio::net::TcpStream;
 
 use crate::resp::{self, Reply, frame};
 
-/// How long the first PONG may take: the host accepts before the guest does.
+/// Longest wait for the first PONG: the host accepts before the guest does.
 const PONG_LIMIT: Duration = Duration::from_secs(10);
-/// How much is read at once.
+/// Bytes of one read.
 const READ_BYTES: usize = 64 << 10;
-/// Buffers beyond this are given back when they are empty.
+/// Larger buffers are freed when they are empty.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// A connection that never waits.
+/// A non-blocking connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
-    /// What one read fills.
+    /// The buffer of one read.
     piece: Vec<u8>,
     input: Vec<u8>,
     taken: usize,
@@ -31,7 +31,7 @@ impl Connection {
     /// Connects, and waits for one PONG.
     ///
     /// # Errors
-    /// Nobody answers, or with something else.
+    /// The server does not answer, or with another reply.
     pub(super) fn open(address: SocketAddr) -> io::Result<Self> {
         let mut stream = std::net::TcpStream::connect_timeout(&address, PONG_LIMIT)?;
         stream.set_nodelay(true)?;
@@ -48,20 +48,20 @@ impl Connection {
         Ok(Self { stream, piece, input, taken: 0, output, written: 0 })
     }
 
-    /// What is watched for events.
+    /// Returns the stream that is watched for events.
     pub(super) fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 
-    /// Where requests are appended.
+    /// Returns the buffer that requests are appended to.
     pub(super) fn output(&mut self) -> &mut Vec<u8> {
         &mut self.output
     }
 
-    /// Reads all that has come.
+    /// Reads all available bytes.
     ///
     /// # Errors
-    /// The connection failed or ended; what came before is still to be had.
+    /// The connection failed or ended; the replies received before can still be taken.
     pub(super) fn receive(&mut self) -> io::Result<()> {
         self.input.drain(..self.taken);
         self.taken = 0;
@@ -76,10 +76,10 @@ impl Connection {
         }
     }
 
-    /// Takes the next reply, `None` where none is whole.
+    /// Takes the next reply; returns `None` if it is incomplete.
     ///
     /// # Errors
-    /// The bytes are no reply.
+    /// The bytes are not a reply.
     pub(super) fn reply(&mut self) -> io::Result<Option<Reply>> {
         let rest = &self.input[self.taken..];
         let Some(length) = frame::whole(rest)? else { return Ok(None) };
@@ -88,12 +88,12 @@ impl Connection {
         Ok(Some(reply))
     }
 
-    /// Bytes of a reply that is not whole, and bytes that could not be sent.
+    /// Returns the number of bytes of an incomplete reply, and of unsent requests.
     pub(super) fn pending(&self) -> (usize, usize) {
         (self.input.len() - self.taken, self.output.len() - self.written)
     }
 
-    /// Sends what can be sent.
+    /// Sends as many bytes as the socket takes.
     ///
     /// # Errors
     /// The connection failed.

@@ -1,4 +1,4 @@
-//! What the image counted meanwhile, and what it says of itself.
+//! The counters and the audit of the image.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use anyhow::bail;
 use super::violation::Violation;
 use crate::resp::{Client, Reply};
 
-/// Counters whose growth says what the image did.
+/// Counters whose growth is reported.
 const SHOWN: [&str; 24] = [
     "commands",
     "errors",
@@ -35,9 +35,9 @@ const SHOWN: [&str; 24] = [
     "zeroed_misses",
     "frames_used",
 ];
-/// How long the image may take to free what connections left.
+/// How long the image may take to free the regions of ended connections.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
-/// Between two looks.
+/// The interval of checks.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Counters by their names.
@@ -46,7 +46,7 @@ pub(super) type Counters = BTreeMap<String, i64>;
 /// Reads all counters.
 ///
 /// # Errors
-/// The image does not answer with a map.
+/// The image does not reply with a map.
 pub(super) fn read(client: &mut Client) -> anyhow::Result<Counters> {
     let reply = client.call(&["VSTATS"])?;
     let Reply::Array(Some(items)) = reply else {
@@ -61,22 +61,23 @@ pub(super) fn read(client: &mut Client) -> anyhow::Result<Counters> {
     Ok(items.chunks(2).filter_map(pair).collect())
 }
 
-/// How much the counters grew that are worth a look, those that did.
+/// Returns the growth of the reported counters, without those that did not grow.
 pub(super) fn growth(before: &Counters, after: &Counters) -> Vec<(&'static str, i64)> {
     let of = |name: &'static str| Some((name, after.get(name)? - before.get(name)?));
     SHOWN.into_iter().filter_map(of).filter(|(_, growth)| *growth != 0).collect()
 }
 
-/// Says whether the image serves a command.
+/// Returns whether the image supports a command.
 pub(super) fn serves(client: &mut Client, command: &str) -> anyhow::Result<bool> {
     let reply = client.call(&[command])?;
     Ok(!matches!(reply, Reply::Error(error) if error.starts_with("ERR unknown command")))
 }
 
-/// Lets the image audit itself when the clients have gone. With `areas` it must come back to so many.
+/// Audits the image after the clients have ended. With `areas`, the image must return to that number of
+/// areas.
 ///
 /// # Errors
-/// What the image says, or that it says nothing.
+/// The finding of the image, or the missing reply.
 pub(super) fn audit(client: &mut Client, areas: Option<u64>) -> Result<String, Violation> {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
@@ -92,7 +93,7 @@ pub(super) fn audit(client: &mut Client, areas: Option<u64>) -> Result<String, V
     }
 }
 
-/// Lets the image audit itself once.
+/// Audits the image once.
 ///
 /// # Errors
 /// As [`audit`].
@@ -104,7 +105,7 @@ pub(super) fn check(client: &mut Client) -> Result<String, Violation> {
     }
 }
 
-/// The number of a line, as in `areas=0`.
+/// Returns the number of a line, as in `areas=0`.
 pub(super) fn number(line: &str, name: &str) -> Option<u64> {
     line.split(' ').find_map(|word| word.strip_prefix(name))?.parse().ok()
 }

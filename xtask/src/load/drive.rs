@@ -14,29 +14,30 @@ use super::shared::{Shared, Stage};
 use super::stats::LoadStats;
 use super::violation::Violation;
 
-/// The longest between two looks at the clock.
+/// The longest interval of checks of the clock.
 const TICK: Duration = Duration::from_millis(50);
-/// How long what clients still have is checked before it is freed.
+/// How long the remaining regions of clients are checked before they are freed.
 const FINISH_LIMIT: Duration = Duration::from_secs(5);
-/// How long they may take to leave, slow replies and all.
+/// How long clients may take to end, including slow replies.
 const LEAVE_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(super) struct LoadOutcome {
-    /// How long clients worked.
+    /// The duration of the work.
     pub(super) worked: Duration,
-    /// What was counted.
+    /// The counts.
     pub(super) tally: LoadStats,
 }
 
-/// A client and its connection; `None` once it is over.
+/// A client and its connection; `None` once the client has ended.
 type ClientSlot = Option<(LoadClient, Connection)>;
 
-/// Runs a plan. `watch` sees the time and the tally about every [`TICK`], and says whether to end early.
+/// Runs a plan. `watch` gets the time and the counts about every [`TICK`], and returns whether to end
+/// early.
 ///
 /// # Errors
-/// A client does not even get its first PONG.
+/// A client does not get its first PONG.
 pub(super) fn drive(
     address: SocketAddr,
     plan: &LoadPlan,
@@ -97,7 +98,7 @@ fn is_over(shared: &Shared, elapsed: Duration) -> bool {
     elapsed >= shared.plan.duration || shared.tally.replies() >= shared.plan.replies_max
 }
 
-/// Looks who has waited for too long, and lets those go on who waited for others.
+/// Ends clients that have waited too long, and resumes those that waited for others.
 fn look_after(seats: &mut [ClientSlot], shared: &mut Shared, is_late: bool) {
     for seat in seats {
         let Some((client, connection)) = seat else { continue };
@@ -114,7 +115,7 @@ fn look_after(seats: &mut [ClientSlot], shared: &mut Shared, is_late: bool) {
     }
 }
 
-/// Takes what has come, and sends what comes next.
+/// Takes replies and sends the next requests.
 fn serve(
     seat: &mut ClientSlot,
     shared: &mut Shared,
@@ -122,7 +123,7 @@ fn serve(
 ) {
     let Some((client, connection)) = seat else { return };
     let received = first(connection);
-    // What came before the end counts.
+    // Replies that arrived before the end count.
     let outcome = take_all(client, connection, shared).and(received).and_then(|()| {
         client.fill(shared, connection.output());
         connection.send()

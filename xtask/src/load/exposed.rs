@@ -1,13 +1,13 @@
-//! Unnamed regions that other clients try to get at.
+//! Unnamed regions that other clients try to access.
 
 use std::collections::BTreeMap;
 
 use crate::workload::Random;
 
-/// The regions that may be tried.
+/// The regions that other clients may try to access.
 ///
-/// Their owners neither free nor resize one while an attempt is under way: it is alive from before the
-/// request is sent until its reply is there, and only a refusal is right.
+/// Their owners neither free nor resize a region during an attempt: the region is alive from before the
+/// request is sent until its reply arrives, so only a refusal is correct.
 #[derive(Debug, Default)]
 pub(super) struct Exposed {
     ids: Vec<u64>,
@@ -22,7 +22,7 @@ struct Exposure {
 }
 
 impl Exposed {
-    /// Lets others try a region.
+    /// Lets other clients try to access a region.
     pub(super) fn expose(&mut self, owner: usize, id: u64) {
         if !self.regions.contains_key(&id) {
             self.regions.insert(id, Exposure { owner, index: self.ids.len(), attempts: 0 });
@@ -30,7 +30,7 @@ impl Exposed {
         }
     }
 
-    /// Takes a region back; `false` while somebody tries it.
+    /// Withdraws a region; returns `false` during an attempt.
     pub(super) fn withdraw(&mut self, id: u64) -> bool {
         match self.regions.get(&id) {
             Some(exposure) if exposure.attempts > 0 => false,
@@ -42,7 +42,7 @@ impl Exposed {
         }
     }
 
-    /// Takes a region back whose owner is gone, whoever tries it.
+    /// Withdraws a region whose owner has ended, even during an attempt.
     pub(super) fn forget(&mut self, id: u64) {
         let Some(exposure) = self.regions.remove(&id) else { return };
         self.ids.swap_remove(exposure.index);
@@ -52,7 +52,7 @@ impl Exposed {
         }
     }
 
-    /// Picks another client's region to be tried.
+    /// Picks another client's region for an attempt.
     pub(super) fn begin(&mut self, client: usize, random: &mut Random) -> Option<u64> {
         let id = *self.ids.get(random.index(self.ids.len())?)?;
         let exposure = self.regions.get_mut(&id).filter(|exposure| exposure.owner != client)?;
@@ -60,7 +60,7 @@ impl Exposed {
         Some(id)
     }
 
-    /// The reply is there, or will never come.
+    /// Ends an attempt, whose reply has arrived or will never arrive.
     pub(super) fn end(&mut self, id: u64) {
         if let Some(exposure) = self.regions.get_mut(&id) {
             exposure.attempts -= 1;

@@ -1,4 +1,4 @@
-//! A small server of regions, with flaws on demand: what the load must find.
+//! A small server of regions with configurable flaws, which the load must detect.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Write};
@@ -8,21 +8,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::resp::Reply;
 use crate::workload::PAGE;
 
-/// What it does wrong, now and then.
+/// The flaw, which shows now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
     None,
-    /// A fresh region shows what another one held.
+    /// A fresh region contains the bytes of another one.
     Dirty,
     /// The last byte of a write is lost.
     Short,
     /// A region lies on the guard page of another.
     NoGuard,
-    /// A region lies on another one, and shares its bytes.
+    /// A region overlaps another one, and shares its bytes.
     Shared,
-    /// Everybody may use every region.
+    /// Every client may access every region.
     Open,
-    /// What a region gains is not zero.
+    /// The added bytes of a grown region are not zero.
     GrownDirty,
     /// A region that moves loses its last byte.
     MovedShort,
@@ -30,17 +30,17 @@ pub(super) enum Flaw {
     Refuses,
     /// A connection ends.
     HangsUp,
-    /// A reply never comes.
+    /// A reply never arrives.
     Silent,
-    /// A reply is none.
+    /// A reply is malformed.
     Garbled,
-    /// Memory is used up.
+    /// Memory is exhausted.
     Pressed,
 }
 
-/// Every so many requests or regions the flaw shows.
+/// The flaw shows in one of this many requests or regions.
 const EVERY: u64 = 50;
-/// Where regions lie.
+/// The first address of regions.
 const BASE: u64 = 0xffff_c900_0000_0000;
 
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ struct Regions {
     made: u64,
     served: u64,
     next: u64,
-    /// Places that were given up: how long, and where.
+    /// Freed addresses: length and start.
     free: Vec<(u64, u64)>,
     live: BTreeMap<u64, Region>,
     names: BTreeMap<String, u64>,
@@ -61,7 +61,7 @@ struct Region {
     bytes: Arc<Mutex<Vec<u8>>>,
 }
 
-/// Serves on a port of its own for as long as the test goes on.
+/// Serves on a free port for the duration of the test.
 pub(super) fn serve(flaw: Flaw) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -170,7 +170,7 @@ impl Regions {
                 region.start = other.start + pages(other.bytes.lock().unwrap().len());
             }
             (Flaw::Shared, Some(other)) if other.bytes.lock().unwrap().len() >= size => {
-                // On other addresses: only the bytes tell.
+                // The addresses differ, so only the bytes show the flaw.
                 region.bytes = Arc::clone(&other.bytes);
             }
             _ => {}
@@ -218,7 +218,7 @@ impl Regions {
         Ok(format!("*4\r\n{place}${}\r\n{how}\r\n", how.len()).into_bytes())
     }
 
-    /// Addresses that somebody has just given up, if they fit: those that matter most.
+    /// Returns addresses that were freed recently, if they fit, because their reuse matters most.
     fn place(&mut self, size: usize) -> u64 {
         let length = pages(size) + PAGE;
         if let Some(index) = self.free.iter().rposition(|(free, _)| *free == length) {

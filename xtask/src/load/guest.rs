@@ -1,4 +1,4 @@
-//! The guest that is loaded: one that runs, or one of our own.
+//! The loaded guest: a running one, or one of our own.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::run;
 use crate::sys::Signals;
 use crate::workspace::Workspace;
 
-/// Connections beside those of the load: whoever looks after it, and others that come by.
+/// Connections beside those of the load, for monitoring and visitors.
 const SPARE_CLIENTS: usize = 8;
 /// The name of a guest of our own.
 const NAME: &str = "load";
 
-/// A guest. One of our own ends when this is dropped, one that ran before goes on.
+/// A guest. Our own guest ends when this value is dropped, a running one stays.
 #[derive(Debug)]
 pub(super) struct Target {
     address: SocketAddr,
@@ -25,7 +25,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Takes the guest that was named, or starts one; `None` when a person ends it meanwhile.
+    /// Finds the guest that was named, or starts one; returns `None` if a person interrupts the start.
     pub(super) fn find(
         workspace: &Workspace,
         options: &LoadOptions,
@@ -51,33 +51,34 @@ impl Target {
         }))
     }
 
-    /// Where it listens.
+    /// Returns the address of the guest.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether nobody else uses it.
+    /// Returns whether no other client uses the guest.
     pub(super) fn is_ours(&self) -> bool {
         self.ours.is_some()
     }
 
-    /// Whether a person wants to end the load.
+    /// Returns whether a person interrupts the load.
     pub(super) fn is_interrupted(&self) -> bool {
         self.signals.wait(Duration::ZERO)
     }
 
-    /// How a guest of our own ended, `None` while it runs.
+    /// Returns the reason of the end of our own guest, or `None` while it runs.
     pub(super) fn death(&mut self) -> anyhow::Result<Option<anyhow::Error>> {
         let Some(guest) = &mut self.ours else { return Ok(None) };
         Ok(guest.try_wait()?.map(|status| guest.explain_end(status)))
     }
 }
 
-/// What the guest is started with: it takes as many clients as there are, unless it was told how many.
+/// Returns the options of our own guest: its number of clients is sufficient for the load, unless the
+/// command line sets it.
 ///
-/// Clients connect one by one, so QEMU's user network takes any number of them. passt is quicker, but
-/// where a connection sends and receives much at once, the acknowledgements of Debian 12's overtake data
-/// that fills the guest's window; the guest refuses them, and both wait for ever.
+/// Clients connect one by one, so QEMU's user network takes any number of them. passt is faster. But if a
+/// connection sends and receives much at once, the acknowledgements of Debian 12's passt overtake data that
+/// fills the guest's window; the guest refuses them, and both wait forever.
 fn machine(options: &LoadOptions) -> anyhow::Result<MachineOptions> {
     let mut machine = options.machine.clone();
     let (_, config) = machine.command_line()?;

@@ -1,11 +1,11 @@
-//! Where all clients' live regions lie.
+//! The addresses of all clients' live regions.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::workload::PAGE;
 
-/// The addresses of a region, with the guard page behind it.
+/// The addresses of a region, with the guard page after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AddressRange {
     /// The region's id.
@@ -28,20 +28,19 @@ impl fmt::Display for AddressRange {
     }
 }
 
-/// The places that are known to be taken.
+/// The address ranges that are known to be allocated.
 ///
-/// A place comes in when the reply that names it is read, and goes out before the request that gives
-/// it up is sent. The image takes places earlier and gives them up later than that: so two that are
-/// in here at once were live at once, and no false alarm can come, in whatever order clients are
-/// served.
+/// A range is inserted when the reply that names it is read, and removed before the request that frees it
+/// is sent. The image allocates earlier and frees later than that. So two ranges of this set were live at
+/// the same time, and there are no false alarms, in any order in which clients are served.
 #[derive(Debug, Default)]
 pub(super) struct LiveRanges(BTreeMap<u64, AddressRange>);
 
 impl LiveRanges {
-    /// Takes a place in.
+    /// Inserts a range.
     ///
     /// # Errors
-    /// It overlaps this one, and is not taken in.
+    /// The range overlaps the returned one, and is not inserted.
     pub(super) fn insert(&mut self, place: AddressRange) -> Result<(), AddressRange> {
         let before = self.0.range(..place.end()).next_back();
         match before.filter(|(_, other)| other.end() > place.start) {
@@ -53,7 +52,7 @@ impl LiveRanges {
         }
     }
 
-    /// Takes a place out, if it was in.
+    /// Removes a range, if it is present.
     pub(super) fn remove(&mut self, place: &AddressRange) {
         if self.0.get(&place.start) == Some(place) {
             self.0.remove(&place.start);
@@ -81,7 +80,7 @@ mod tests {
         for (page, pages, other) in [(14, 1, 1), (12, 1, 1), (10, 4, 1), (6, 1, 3), (15, 9, 2)] {
             assert_eq!(live.insert(place(9, page, pages)).unwrap_err().id, other, "at {page}");
         }
-        // Around all of them.
+        // A range around all of them.
         assert!(live.insert(place(9, 1, 100)).is_err());
     }
 

@@ -1,19 +1,19 @@
-//! What the bytes of a region must be.
+//! The expected bytes of a region.
 
 use crate::workload::mix;
 
-/// A byte for every offset, none of them zero: what was never written cannot pass for it.
+/// A byte for every offset, none of them zero, so that unwritten bytes differ from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pattern(u64);
 
 /// The lowest bit of every byte.
 const NOT_ZERO: u64 = u64::from_ne_bytes([1; 8]);
 const WORD: u64 = 8;
-/// What a fresh page holds.
+/// The content of a fresh page.
 static ZEROS: [u8; 4096] = [0; 4096];
 
 impl Pattern {
-    /// The pattern of one filling of one client's region.
+    /// Makes the pattern of one filling of one client's region.
     pub(super) fn new(seed: u64, client: usize, serial: u64) -> Self {
         Self(mix(mix(mix(seed).wrapping_add(client as u64)).wrapping_add(serial)))
     }
@@ -39,46 +39,46 @@ impl Pattern {
     }
 }
 
-/// What a region holds: a pattern as far as it was written, and zeros behind it.
+/// The content of a region: a pattern up to the end of the last write, then zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Content {
     pattern: Pattern,
     filled: u64,
 }
 
-/// The first byte that is not what it must be.
+/// The first wrong byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
-    /// Where in the region.
+    /// The offset in the region.
     pub(super) offset: u64,
-    /// What must be there.
+    /// The expected byte.
     pub(super) expected: u8,
-    /// What is there.
+    /// The byte that was read.
     pub(super) found: u8,
 }
 
 impl Content {
-    /// A region that nobody has written yet, and the pattern that it may get.
+    /// Makes the content of an unwritten region, with the pattern that it may get.
     pub(super) fn fresh(pattern: Pattern) -> Self {
         Self { pattern, filled: 0 }
     }
 
-    /// The pattern.
+    /// Returns the pattern.
     pub(super) fn pattern(&self) -> Pattern {
         self.pattern
     }
 
-    /// Takes another pattern. Until it is written whole nothing can be said of the bytes.
+    /// Starts another pattern. The bytes are unknown until it is written completely.
     pub(super) fn begin(&mut self, pattern: Pattern) {
         *self = Self::fresh(pattern);
     }
 
-    /// The pattern was written as far as this.
+    /// Records that the pattern was written up to `end`.
     pub(super) fn fill(&mut self, end: u64) {
         self.filled = end;
     }
 
-    /// The region has this size now: what is cut off comes back as zeros.
+    /// Records a new size: bytes that are cut off are zero if the region grows again.
     pub(super) fn resize(&mut self, size: u64) {
         self.filled = self.filled.min(size);
     }
@@ -97,7 +97,7 @@ impl Content {
     }
 }
 
-/// Compares whole slices first: nearly all are right, and that is quick.
+/// Compares whole slices first, which is fast, because nearly all bytes are correct.
 fn compare(offset: u64, bytes: &[u8], right: &[u8]) -> Result<(), Wrong> {
     if bytes == right {
         return Ok(());

@@ -1,32 +1,32 @@
-//! What a run does.
+//! The settings of a run.
 
 use std::time::Duration;
 
 use crate::workload::{Profile, Sizes};
 
-/// The decisions.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 pub(super) struct LoadPlan {
     /// Connections.
     pub(super) clients: usize,
     /// Requests that each keeps outstanding.
     pub(super) pipeline: usize,
-    /// How long new work is begun.
+    /// How long new requests are started.
     pub(super) duration: Duration,
-    /// Or until so many replies have come.
+    /// Or the number of replies after which none is started.
     pub(super) replies_max: u64,
-    /// What clients do.
+    /// The mix of requests.
     pub(super) profile: Profile,
-    /// How large regions are.
+    /// The sizes of regions.
     pub(super) sizes: Sizes,
     /// Whether bytes, addresses and owners are checked.
     pub(super) verify: bool,
-    /// What the choices come from.
+    /// The seed of the choices.
     pub(super) seed: u64,
     /// Whether the image serves `VREALLOC`.
     pub(super) can_resize: bool,
-    /// How long a reply may take.
+    /// Longest wait for a reply.
     pub(super) stall: Duration,
-    /// What the names of regions begin with: no other run has the same.
+    /// The prefix of region names, unique for each run.
     pub(super) prefix: String,
 }

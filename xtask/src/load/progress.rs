@@ -1,4 +1,4 @@
-//! What a person sees while it runs; nothing where nobody looks.
+//! The progress of a run on a terminal; without a terminal it is not shown.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::report;
 use super::stats::LoadStats;
 use crate::numbers;
 
-/// Between two figures.
+/// The interval of updates.
 const STEP: Duration = Duration::from_millis(500);
 
-/// A bar with the rate of the last moment.
+/// A progress bar with the current rate.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -19,7 +19,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// An empty bar for so much time.
+    /// Makes an empty bar for a duration.
     pub(super) fn new(duration: Duration) -> Self {
         let bar = ProgressBar::new(duration.as_secs());
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} s  {msg}");
@@ -27,7 +27,7 @@ impl Progress {
         Self { bar, shown: (Duration::ZERO, 0) }
     }
 
-    /// Shows the time, the rate since the last time, and what is wrong so far.
+    /// Shows the time, the rate since the last update, and the violations.
     pub(super) fn show(&mut self, elapsed: Duration, tally: &LoadStats) {
         let (then, count) = self.shown;
         if elapsed < then + STEP {
@@ -43,7 +43,7 @@ impl Progress {
         self.bar.set_message(format!("{rate} requests per second{violations}"));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -1,64 +1,64 @@
-//! One region of a client: what it must hold, and what is to be done with it next.
+//! One region of a client: its expected content and its next step.
 
 use super::live_ranges::AddressRange;
 use super::pattern::{Content, Pattern};
 use super::request::LoadRequest;
 
-/// The longest piece that one request reads or writes: longer than the image's buffers, so that large
-/// replies and data that comes in pieces are met too.
+/// Longest piece that one request reads or writes: longer than the image's buffers, so that large replies
+/// and streamed data are tested too.
 const PIECE: u64 = 256 << 10;
 
 /// A region.
 #[derive(Clone, Debug)]
 pub(super) struct Region {
-    /// The client's own number of it.
+    /// The client's own number of the region.
     pub(super) key: u64,
     /// Its name, if it has one.
     pub(super) name: Option<String>,
-    /// Where it lies.
+    /// The addresses.
     pub(super) place: AddressRange,
-    /// Its bytes, as requested.
+    /// The requested bytes.
     pub(super) size: u64,
-    /// What it must hold.
+    /// The expected content.
     pub(super) content: Content,
-    /// What comes next.
+    /// The next step.
     pub(super) step: RegionStep,
 }
 
-/// What comes next for a region.
+/// The next step of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RegionStep {
-    /// Nothing that must be.
+    /// No step is required.
     Rest,
-    /// Its bytes are read and compared from here to the end; then comes something else.
+    /// The bytes from this offset to the end are read and compared, then the next step follows.
     Check(u64, AfterCheck),
-    /// It is written from here to the end.
+    /// The bytes from this offset to the end are written.
     Fill(u64),
-    /// It goes.
+    /// The region is freed.
     Free,
 }
 
-/// What comes after a check.
+/// The step after a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AfterCheck {
-    /// It gets this pattern.
+    /// The region gets this pattern.
     Fill(Pattern),
-    /// It goes.
+    /// The region is freed.
     Free,
 }
 
 impl Region {
-    /// The word that names it in requests.
+    /// Returns the word that names the region in requests.
     pub(super) fn reference(&self) -> String {
         self.name.as_ref().map_or_else(|| self.place.id.to_string(), |name| format!("@{name}"))
     }
 
-    /// A piece of it.
+    /// Makes the request that reads a piece.
     pub(super) fn read(&self, offset: u64) -> LoadRequest {
         LoadRequest::Read { key: self.key, offset, length: self.piece(offset) }
     }
 
-    /// A piece of its pattern.
+    /// Makes the request that writes a piece of the pattern.
     pub(super) fn write(&self, offset: u64) -> LoadRequest {
         let (key, length, pattern) = (self.key, self.piece(offset), self.content.pattern());
         LoadRequest::Write { key, offset, length, pattern }
@@ -68,13 +68,13 @@ impl Region {
         self.size.saturating_sub(offset).min(PIECE)
     }
 
-    /// It is to get another pattern.
+    /// Starts to write another pattern.
     pub(super) fn rewrite(&mut self, pattern: Pattern) {
         self.content.begin(pattern);
         self.step = RegionStep::Fill(0);
     }
 
-    /// The bytes up to here were compared.
+    /// Records that the bytes up to `end` were compared.
     pub(super) fn checked(&mut self, end: u64) {
         match self.step {
             RegionStep::Check(_, then) if end < self.size => {
@@ -82,18 +82,18 @@ impl Region {
             }
             RegionStep::Check(_, AfterCheck::Fill(pattern)) => self.rewrite(pattern),
             RegionStep::Check(_, AfterCheck::Free) => self.step = RegionStep::Free,
-            // A piece that was read in between.
+            // A piece that was read without a check of the whole region.
             RegionStep::Rest | RegionStep::Fill(_) | RegionStep::Free => {}
         }
     }
 
-    /// The bytes up to here were written.
+    /// Records that the bytes up to `end` were written.
     pub(super) fn filled(&mut self, end: u64) {
         self.content.fill(end);
         self.step = if end < self.size { RegionStep::Fill(end) } else { RegionStep::Rest };
     }
 
-    /// It has another size and place.
+    /// Records another size and address range.
     pub(super) fn resized(&mut self, place: AddressRange, size: u64) {
         self.content.resize(size);
         (self.place, self.size) = (place, size);

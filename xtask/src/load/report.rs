@@ -1,4 +1,4 @@
-//! What a run came to: for people, and as JSON for programs.
+//! The results of a run: text for people, JSON for programs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use super::request::RequestKind;
 use super::stats::{LoadStats, RequestStats};
 use crate::numbers;
 
-/// The quantiles that are shown, with their names in JSON.
+/// The quantiles, with their names in JSON.
 const QUANTILES: [(&str, f64); 3] = [("p50_us", 0.5), ("p99_us", 0.99), ("p999_us", 0.999)];
 
-/// All that is reported.
+/// The results of a run.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
-    /// What was done.
+    /// The settings of the run.
     pub(super) plan: &'a LoadPlan,
-    /// For how long.
+    /// The duration of the work.
     pub(super) worked: Duration,
-    /// What was counted.
+    /// The counts of the clients.
     pub(super) tally: &'a LoadStats,
-    /// What the image counted meanwhile.
+    /// The growth of the image's counters during the run.
     pub(super) growth: Vec<(&'static str, i64)>,
-    /// The image's audit at the end, where it found nothing.
+    /// The image's audit at the end, if it passed.
     pub(super) audit: Option<String>,
 }
 
@@ -90,7 +90,7 @@ impl Report<'_> {
         row
     }
 
-    /// Writes one object to a file.
+    /// Writes one JSON object to a file.
     pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
         std::fs::write(path, self.to_json()).with_context(|| path.display().to_string())
     }
@@ -143,12 +143,12 @@ impl Report<'_> {
     }
 }
 
-/// How many a second.
+/// Returns a count per second.
 pub(crate) fn rate(count: u64, time: Duration) -> f64 {
     float(count) / time.as_secs_f64().max(f64::EPSILON)
 }
 
-/// A whole number, its thousands in groups.
+/// Formats a whole number with grouped thousands.
 fn count(value: u64) -> String {
     if value < 1000 { value.to_string() } else { numbers::show(float(value)) }
 }
@@ -158,7 +158,7 @@ fn float(value: u64) -> f64 {
     value as f64
 }
 
-/// Names and numbers on one line.
+/// Joins names and numbers on one line.
 pub(super) fn joined<K: std::fmt::Display, V: std::fmt::Display>(
     pairs: impl Iterator<Item = (K, V)>,
 ) -> String {
@@ -168,7 +168,7 @@ pub(super) fn joined<K: std::fmt::Display, V: std::fmt::Display>(
 fn object<K: std::fmt::Debug + AsRef<str>, V: std::fmt::Display>(
     pairs: impl Iterator<Item = (K, V)>,
 ) -> String {
-    // The names are words: what Rust quotes is JSON.
+    // The names are plain words, so Rust's quotes are valid JSON.
     let pairs: Vec<_> = pairs.map(|(name, value)| format!("{:?}:{value}", name.as_ref())).collect();
     format!("{{{}}}", pairs.join(","))
 }

@@ -1,11 +1,11 @@
-//! What a client sends.
+//! The requests of a client.
 
 use std::fmt;
 
 use super::pattern::Pattern;
 use crate::resp;
 
-/// What requests are counted and measured by.
+/// The kinds of requests that are counted and measured separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RequestKind {
     /// `VMALLOC`.
@@ -18,16 +18,16 @@ pub(super) enum RequestKind {
     Resize,
     /// `VFREE`.
     Free,
-    /// Any of them with another client's region.
+    /// Any of them for another client's region.
     Intrude,
 }
 
 impl RequestKind {
-    /// All of them, as they are reported.
+    /// All kinds, in the order of reports.
     pub(super) const ALL: [Self; 6] =
         [Self::Allocate, Self::Read, Self::Write, Self::Resize, Self::Free, Self::Intrude];
 
-    /// Its name in reports.
+    /// Returns its name in reports.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Allocate => "VMALLOC",
@@ -40,7 +40,7 @@ impl RequestKind {
     }
 }
 
-/// What is tried with another client's region.
+/// An attempt to access another client's region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     Read,
@@ -49,28 +49,28 @@ pub(super) enum Attempt {
     Resize,
 }
 
-/// A request; regions of one's own are named by their keys.
+/// A request; the client's own regions are named by their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LoadRequest {
-    /// A region of this size, with a name or without.
+    /// Allocates a region of this size, with or without a name.
     Allocate { size: u64, name: Option<String> },
-    /// A piece of a region.
+    /// Reads a piece of a region.
     Read { key: u64, offset: u64, length: u64 },
-    /// A piece of a region gets its pattern.
+    /// Writes a piece of a region with its pattern.
     Write { key: u64, offset: u64, length: u64, pattern: Pattern },
-    /// A region gets this size.
+    /// Resizes a region.
     Resize { key: u64, size: u64 },
-    /// A region goes.
+    /// Frees a region.
     Free { key: u64 },
-    /// Another client's region is tried.
+    /// Tries to access another client's region.
     Intrude { id: u64, attempt: Attempt },
 }
 
-/// What an intruder would leave.
+/// The bytes that an intruder would write.
 const FOREIGN: &str = "\u{1}";
 
 impl LoadRequest {
-    /// What it is counted as.
+    /// Returns the kind that it is counted as.
     pub(super) fn kind(&self) -> RequestKind {
         match self {
             Self::Allocate { .. } => RequestKind::Allocate,
@@ -82,7 +82,7 @@ impl LoadRequest {
         }
     }
 
-    /// Appends its bytes; `region` is the id or the name of a region of one's own.
+    /// Appends the bytes of the request; `region` is the id or the name of one of the client's own regions.
     pub(super) fn encode(&self, region: &str, to: &mut Vec<u8>) {
         let text = |number: &u64| number.to_string();
         let words = match self {
@@ -118,7 +118,7 @@ impl Attempt {
     }
 }
 
-/// As a violation names it.
+/// Formats the request for a violation.
 impl fmt::Display for LoadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! What all clients of a run know together.
+//! The state that all clients of a run share.
 
 use super::exposed::Exposed;
 use super::live_ranges::{AddressRange, LiveRanges};
@@ -6,40 +6,40 @@ use super::plan::LoadPlan;
 use super::stats::LoadStats;
 use super::violation::Violation;
 
-/// How far a run is.
+/// The stage of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Clients work.
     Work,
-    /// What they have is checked once more and freed.
+    /// The remaining regions are checked once more and freed.
     Finish,
-    /// There is no time for checks: it is freed.
+    /// The time for checks is over: the remaining regions are freed.
     Hurry,
 }
 
-/// The plan, and what was seen.
+/// The settings and the shared state.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// What to do.
+    /// The settings.
     pub(super) plan: LoadPlan,
-    /// How far it is.
+    /// The stage.
     pub(super) stage: Stage,
-    /// Where regions lie.
+    /// The addresses of live regions.
     pub(super) live: LiveRanges,
-    /// Which of them others may try.
+    /// The regions that other clients may try to access.
     pub(super) exposed: Exposed,
-    /// What is counted.
+    /// The counts.
     pub(super) tally: LoadStats,
 }
 
 impl Shared {
-    /// At the start.
+    /// Makes the state of the start of a run.
     pub(super) fn new(plan: LoadPlan) -> Self {
         let (live, exposed, tally) = (LiveRanges::default(), Exposed::default(), LoadStats::new());
         Self { plan, stage: Stage::Work, live, exposed, tally }
     }
 
-    /// A region lies here from now on.
+    /// Records the addresses of a live region.
     pub(super) fn settle(&mut self, place: AddressRange) {
         if !self.plan.verify {
             return;

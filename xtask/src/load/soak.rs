@@ -1,5 +1,5 @@
-//! `cargo xtask test --soak MINUTES`: a load whose every byte is checked, while reservations fail, guards
-//! are touched and the image audits itself; at the end it must be as quick and as small as at first.
+//! `cargo xtask test --soak MINUTES`: a load that checks every byte, while reservations fail, guards are
+//! accessed and the image is audited; speed and memory at the end must match those at the beginning.
 
 mod injector;
 mod samples;
@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 use injector::FaultInjector;
 use samples::{Pace, Samples};
 
-/// The load, as words of `cargo xtask load`: small enough to leave the image some time for itself.
+/// The load, as words of `cargo xtask load`: small enough that the image is idle sometimes.
 const LOAD: [&str; 12] = [
     "xtask",
     "load",
@@ -38,7 +38,7 @@ const LOAD: [&str; 12] = [
 ];
 const SIZES: &str = "1-128K";
 
-/// Pages of tables that may be kept for good: what tells two owners of a table apart.
+/// Page-table pages that may be kept permanently: they separate the two owners of a table.
 const TABLES_KEPT: i64 = 4;
 
 /// Runs the verb.
@@ -83,7 +83,7 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     let injector = FaultInjector::start(guest.address())?;
     let mut pace = Pace::new();
     let outcome = drive::drive(guest.address(), &plan, |elapsed, tally| {
-        // What comes behind the end is no work.
+        // Replies after the end of the duration are no work.
         if elapsed < plan.duration && pace.is_due(elapsed) {
             process::announce("", &pace.take(elapsed, tally));
         }
@@ -127,7 +127,7 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Pages of tables when nothing waits and nothing is kept for speed.
+/// Returns the number of page-table pages after a purge that also releases caches.
 fn tables_kept(observer: &mut Client) -> anyhow::Result<i64> {
     let reply = observer.call(&["VPURGE", "SYNC"])?;
     ensure!(!reply.is_error(), "VPURGE SYNC answers {}", reply.terminal().trim_end());

@@ -1,4 +1,4 @@
-//! What is counted of a run.
+//! The counts of a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,44 +11,44 @@ use super::violation::Violation;
 
 /// Violations that are kept to be shown; all are counted.
 const SHOWN: usize = 10;
-/// Latencies are kept in microseconds to three digits, up to ten minutes.
+/// Latencies are kept in microseconds with three digits, up to ten minutes.
 const LATENCY_US_MAX: u64 = 600_000_000;
 const DIGITS: u8 = 3;
 
-/// One kind of request.
+/// The counts of one kind of request.
 #[derive(Debug)]
 pub(super) struct RequestStats {
-    /// Replies.
+    /// Number of replies.
     pub(super) count: u64,
-    /// Those that were errors.
+    /// Number of error replies.
     pub(super) errors: u64,
-    /// From the request to its reply, in microseconds.
+    /// The time from the request to its reply, in microseconds.
     pub(super) latency: Histogram<u64>,
 }
 
-/// All kinds, and what went wrong.
+/// The counts of all kinds, and the violations.
 #[derive(Debug)]
 pub(super) struct LoadStats {
     figures: BTreeMap<RequestKind, RequestStats>,
     errors: BTreeMap<String, u64>,
     violations: Vec<Violation>,
     violation_count: u64,
-    /// Bytes of regions that were compared with what they must be.
+    /// Bytes of regions that were compared with their expected content.
     pub(super) bytes_checked: u64,
-    /// Regions whose addresses were compared with all others'.
+    /// Regions whose addresses were compared with those of all others.
     pub(super) places_checked: u64,
 }
 
 impl RequestStats {
     fn new() -> Self {
-        // The bounds are constants that a histogram takes.
+        // The bounds are constants that a histogram accepts.
         let latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, DIGITS);
         Self { count: 0, errors: 0, latency: latency.expect("a histogram up to ten minutes") }
     }
 }
 
 impl LoadStats {
-    /// Nothing yet.
+    /// Makes empty counts.
     pub(super) fn new() -> Self {
         Self {
             figures: BTreeMap::new(),
@@ -79,12 +79,12 @@ impl LoadStats {
         }
     }
 
-    /// The kinds that were sent, as they are reported.
+    /// Iterates over the kinds that were sent, in the order of reports.
     pub(super) fn figures(&self) -> impl Iterator<Item = (RequestKind, &RequestStats)> {
         RequestKind::ALL.into_iter().filter_map(|kind| Some((kind, self.figures.get(&kind)?)))
     }
 
-    /// All kinds as one.
+    /// Returns the sum of all kinds.
     pub(super) fn all(&self) -> RequestStats {
         let mut all = RequestStats::new();
         for figures in self.figures.values() {
@@ -97,22 +97,22 @@ impl LoadStats {
         all
     }
 
-    /// Replies that were counted.
+    /// Returns the number of replies.
     pub(super) fn replies(&self) -> u64 {
         self.figures.values().map(|figures| figures.count).sum()
     }
 
-    /// Errors by their first word.
+    /// Returns the errors by their first word.
     pub(super) fn errors(&self) -> &BTreeMap<String, u64> {
         &self.errors
     }
 
-    /// How often a promise was broken.
+    /// Returns the number of violations.
     pub(super) fn violation_count(&self) -> u64 {
         self.violation_count
     }
 
-    /// The first violations.
+    /// Returns the first violations.
     pub(super) fn violations(&self) -> &[Violation] {
         &self.violations
     }

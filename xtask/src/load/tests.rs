@@ -1,4 +1,4 @@
-//! Whole runs against the fake: one without flaws is clean, and every flaw is found.
+//! Whole runs against the fake server: a run without flaws has no violation, and every flaw is detected.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::violation::Violation;
 use super::{drive, stats::LoadStats};
 use crate::workload::Profile;
 
-/// A short run: replies end it, not time.
+/// Makes the plan of a short run, which ends by the number of replies and not by time.
 pub(super) fn plan(profile: Profile) -> LoadPlan {
     LoadPlan {
         clients: 4,
@@ -32,7 +32,7 @@ fn run(plan: &LoadPlan, flaw: Flaw) -> LoadStats {
 }
 
 fn first(profile: Profile, flaw: Flaw) -> Violation {
-    // It ends as soon as there is enough to see.
+    // The run ends as soon as enough replies have come.
     let tally = run(&LoadPlan { replies_max: 200_000, ..plan(profile) }, flaw);
     tally.violations().first().unwrap_or_else(|| panic!("{flaw:?} was not seen")).clone()
 }

@@ -1,55 +1,55 @@
-//! What must never be seen.
+//! The violations that a load detects.
 
 use std::fmt;
 
 use super::live_ranges::AddressRange;
 use super::pattern::Wrong;
 
-/// A broken promise of the image, with what shows it.
+/// A broken promise of the image, with the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Violation {
-    /// A byte is not what was written, or not zero where nothing was.
+    /// A byte differs from the written one, or is not zero although it was never written.
     Content {
         /// The region.
         place: AddressRange,
         /// The byte.
         wrong: Wrong,
     },
-    /// Two live regions share addresses, or one lies on the other's guard page.
+    /// Two live regions share addresses, or one overlaps the other's guard page.
     Overlap(AddressRange, AddressRange),
-    /// What was asked of another client's region was not refused.
+    /// A request for another client's region was not refused.
     Intrusion {
-        /// What was asked.
+        /// The request.
         request: String,
-        /// What was answered.
+        /// The reply.
         answer: String,
     },
-    /// A request that must succeed was refused, or its reply makes no sense.
+    /// A request that must succeed was refused, or its reply is malformed.
     Answer {
-        /// Which one.
+        /// The request.
         request: String,
-        /// What was answered.
+        /// The reply.
         answer: String,
     },
-    /// A connection ended, or sent what is no reply.
+    /// A connection ended, or sent bytes that are not a reply.
     Lost {
-        /// Whose.
+        /// The client.
         client: usize,
-        /// How.
+        /// The error.
         error: String,
     },
-    /// No reply came for too long.
+    /// No reply came in time.
     Stall {
-        /// To whom.
+        /// The client.
         client: usize,
-        /// To what.
+        /// The request.
         request: String,
-        /// Bytes of the reply that have come.
+        /// Bytes of the reply that have arrived.
         received: usize,
-        /// Bytes of requests that have not gone out.
+        /// Bytes of requests that are unsent.
         unsent: usize,
     },
-    /// The image's audit, or what is left when everybody has gone.
+    /// The audit of the image failed, or resources are still allocated after all clients have ended.
     Audit(String),
 }
 

@@ -10,8 +10,8 @@ use anyhow::Context;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// Makes the copy equal to the workspace. Files that are equal already keep their time, so that
-/// cargo compiles only what a patch has touched.
+/// Makes the copy equal to the workspace. Unchanged files keep their modification time, so that cargo
+/// compiles only the files that a patch has changed.
 pub(super) fn refresh(from: &Workspace, to: &Workspace) -> anyhow::Result<()> {
     let files = tracked(from)?;
     for file in &files {
@@ -20,7 +20,7 @@ pub(super) fn refresh(from: &Workspace, to: &Workspace) -> anyhow::Result<()> {
     remove_others(to.root(), to.root(), &files)
 }
 
-/// Lists what git knows, and what it would take.
+/// Lists the files that git tracks, and the untracked files that it does not ignore.
 fn tracked(workspace: &Workspace) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut command = Command::new("git");
     command.current_dir(workspace.root());
@@ -28,7 +28,7 @@ fn tracked(workspace: &Workspace) -> anyhow::Result<BTreeSet<PathBuf>> {
     let output = process::succeed(&mut command).context("the workspace is no git checkout")?;
     let text = String::from_utf8(output.stdout).context("a path is no UTF-8")?;
     let paths = text.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from);
-    // A file that was deleted but is still in the index is not there to be copied.
+    // A deleted file that is still in the index cannot be copied.
     Ok(paths.filter(|path| workspace.path(path).is_file()).collect())
 }
 
@@ -43,7 +43,7 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::write(to, content).with_context(|| to.display().to_string())
 }
 
-/// Removes what a former patch has added; the copy's own `target` stays.
+/// Removes the files that an earlier patch has added; the copy's own `target` stays.
 fn remove_others(root: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

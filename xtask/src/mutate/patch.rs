@@ -13,22 +13,22 @@ use crate::workspace::Workspace;
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Patch {
-    /// File name without its ending.
+    /// File name without its extension.
     pub(super) name: String,
-    /// The layer that must catch it.
+    /// The layer that must catch the fault.
     pub(super) layer: LayerName,
-    /// The test that is expected to catch it, as a filter of the layer: `FILE::NAME` in the model
-    /// layer. All of the layer when it is empty.
+    /// The test that is expected to catch the fault, as a filter of the layer: `FILE::NAME` in the model
+    /// layer. Empty for the whole layer.
     pub(super) test: String,
-    /// Why it matters.
+    /// The reason why the fault matters.
     pub(super) why: String,
     path: PathBuf,
 }
 
-/// Reads the patches of a folder whose names contain one of the parts, in order of their names.
+/// Reads the patches of a folder whose names contain one of the parts, sorted by name.
 ///
 /// # Errors
-/// A header is incomplete, or nothing matches.
+/// A header is incomplete, or no patch matches.
 pub(super) fn load(folder: &Path, parts: &[String]) -> anyhow::Result<Vec<Patch>> {
     let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut paths: Vec<_> = entries
@@ -74,12 +74,12 @@ fn header(text: &str) -> anyhow::Result<Header> {
 }
 
 impl Patch {
-    /// Applies it to a copy of the workspace.
+    /// Applies the patch to a copy of the workspace.
     pub(super) fn apply(&self, tree: &Workspace) -> anyhow::Result<()> {
         let mut command = Command::new("git");
         command.current_dir(tree.root());
-        // The copy lies inside a checkout; git would apply a patch relative to that, and leave
-        // out files that it does not find there.
+        // The copy lies inside a checkout. Without the ceiling, git would apply a patch relative to that
+        // checkout and skip files that it does not find there.
         let ceiling = tree.root().parent().unwrap_or(tree.root());
         command.env("GIT_CEILING_DIRECTORIES", ceiling).env_remove("GIT_DIR");
         command.args(["apply", "--whitespace=nowarn"]).arg(&self.path);

@@ -1,9 +1,10 @@
 //! The supervisor of passt: a process that ends passt when QEMU has ended.
 //!
-//! passt should end by itself when QEMU closes its end of the pair, but Debian 12's was seen to spin for
-//! ever instead. It changes its user and so loses the bond to the tool, which may also be killed. The
-//! supervisor is passt's parent, in a session of its own. QEMU and the tool hold the other end of its standard
-//! input until QEMU runs, then QEMU alone: the end of that input is the end of QEMU, however it came.
+//! passt should end by itself when QEMU closes its end of the pair, but Debian 12's version was observed to
+//! spin forever instead. passt changes its user and so loses its bond to the tool, which may also be
+//! killed. The supervisor is passt's parent, in its own session. QEMU and the tool hold the other end of
+//! the supervisor's standard input until QEMU runs, then QEMU alone: the end of that input means that QEMU
+//! has ended for any reason.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -18,16 +19,16 @@ use crate::process;
 
 /// How long passt may take to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
-/// Between two looks whether passt has ended before QEMU.
+/// The interval of checks whether passt has ended before QEMU.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Writes the command of a supervisor, and returns the end that QEMU must hold.
+/// Writes the command of a supervisor, and returns the socket that QEMU must hold.
 ///
 /// # Errors
-/// There is no socket pair to be had.
+/// A socket pair cannot be made.
 pub(crate) fn command(supervised: &Command) -> anyhow::Result<(Command, UnixStream)> {
     let (held, input) = UnixStream::pair().context("a socket pair")?;
-    // The program may have been built again since it was started; this names the one that runs.
+    // The program may have been rebuilt since it was started; this path names the running one.
     let mut command = Command::new("/proc/self/exe");
     command.args(["supervise", "--"]).arg(supervised.get_program()).args(supervised.get_args());
     command.stdin(Stdio::from(std::os::fd::OwnedFd::from(input)));
@@ -47,7 +48,7 @@ pub(crate) fn supervise(words: &[OsString]) -> anyhow::Result<ExitCode> {
 fn keep(mut child: Child, mut input: impl Read + Send + 'static) -> std::io::Result<()> {
     let (end, has_ended) = mpsc::channel();
     std::thread::spawn(move || {
-        // An error is an end too.
+        // An error ends the wait too.
         let _ = std::io::copy(&mut input, &mut std::io::sink());
         end.send(())
     });
@@ -69,19 +70,19 @@ mod tests {
     use crate::pid::Pid;
     use crate::sys::{self, Bond};
 
-    /// How long a supervisor that works may take on a loaded machine.
+    /// Time limit of a supervisor on a loaded machine.
     const HANG: Duration = Duration::from_secs(60);
 
-    /// Starts a program that runs until its input ends or a signal does. It ends with the test.
+    /// Starts a program that runs until its input ends or a signal arrives. It ends with the test.
     fn spawn(command: &mut Command) -> (Child, Pid) {
         sys::bind(command, Bond::Shared, &[]);
         let child = command.stdin(Stdio::piped()).spawn().unwrap();
-        // The caller holds the input, so the process is alive and has a start.
+        // The caller holds the input, so the process is alive and has a start time.
         let pid = Pid::of(child.id()).unwrap();
         (child, pid)
     }
 
-    /// Runs a supervisor beside the test, and says when it has returned.
+    /// Runs a supervisor beside the test; the channel reports its return.
     fn supervisor(child: Child, input: UnixStream) -> mpsc::Receiver<std::io::Result<()>> {
         let (end, has_ended) = mpsc::channel();
         std::thread::spawn(move || end.send(keep(child, input)));
@@ -94,7 +95,7 @@ mod tests {
         let (child, pid) = spawn(Command::new("sh").args(["-c", script]));
         let (held, input) = UnixStream::pair().unwrap();
         let supervisor = supervisor(child, input);
-        // Longer than one look.
+        // Longer than one interval.
         assert_eq!(supervisor.recv_timeout(LOOK * 2).unwrap_err(), RecvTimeoutError::Timeout);
         assert!(pid.lives(), "ended while QEMU lives");
         drop(held);

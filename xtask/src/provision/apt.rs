@@ -1,9 +1,9 @@
 //! Debian's package manager.
 //!
-//! Three of its habits shape this file. `apt-get update` reports success when no list could be
-//! fetched, unless `APT::Update::Error-Mode` says otherwise. The lock of the lists is never waited
-//! for, whatever `DPkg::Lock::Timeout` says. Old lists look like good ones: they offer a candidate that
-//! is too old, or one that the archive has already removed.
+//! Three of its properties shape this file. `apt-get update` reports success even if no list could be
+//! fetched, unless `APT::Update::Error-Mode` says otherwise. apt never waits for the lock of the lists,
+//! regardless of `DPkg::Lock::Timeout`. Old lists cannot be recognized: they offer a candidate that is too
+//! old, or one that the archive has already removed.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -14,16 +14,16 @@ use crate::process;
 use super::host::{Host, Right};
 use super::refusal::{self, Tried};
 
-/// Whether an installation may take other packages away.
+/// Whether an installation may remove other packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removals {
-    /// It may not: a person's compiler could be among them.
+    /// No removals, because a person's compiler could be among them.
     Refused,
-    /// It may, and they are named before it begins.
+    /// Removals are allowed, and named before the installation begins.
     Named,
 }
 
-/// An unreachable archive is given up after a minute, not after ten.
+/// An unreachable archive fails after a minute instead of ten.
 const UPDATE: [&str; 7] = [
     "-q",
     "-o",
@@ -34,7 +34,7 @@ const UPDATE: [&str; 7] = [
     "Acquire::Retries=1",
 ];
 
-/// The package manager, with a record of what it was asked for.
+/// The package manager, with a record of its steps.
 #[derive(Debug)]
 pub(crate) struct Apt {
     host: Host,
@@ -43,22 +43,23 @@ pub(crate) struct Apt {
 }
 
 impl Apt {
-    /// Makes one that has tried nothing.
+    /// Makes a package manager without steps.
     pub(crate) fn new(host: Host) -> Self {
         Self { host, tried: Tried::default(), is_refreshed: false }
     }
 
-    /// The host that it works on.
+    /// Returns the host.
     pub(crate) fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The record, for a caller that has tried something else first.
+    /// Returns the record, for a caller that has tried another step first.
     pub(crate) fn tried(&mut self) -> &mut Tried {
         &mut self.tried
     }
 
-    /// Fetches the package lists, once. A failure is recorded and not returned: old lists may do.
+    /// Fetches the package lists once. A failure is recorded and not returned, because old lists may be
+    /// sufficient.
     pub(crate) fn refresh(&mut self) {
         if std::mem::replace(&mut self.is_refreshed, true) {
             return;
@@ -71,22 +72,22 @@ impl Apt {
         }
     }
 
-    /// Returns the version that would be installed, as the lists at hand have it.
+    /// Returns the version that would be installed according to the current lists.
     pub(crate) fn candidate(&self, package: &str) -> Option<String> {
         let text = output_of(self.host.command("apt-cache").args(["policy", package]))?;
         let version = text.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?.trim();
         (version != "(none)").then(|| version.to_owned())
     }
 
-    /// Returns what `apt-cache depends` prints, as the lists at hand have it.
+    /// Returns the output of `apt-cache depends` for the current lists.
     pub(crate) fn depends(&self, package: &str) -> Option<String> {
         output_of(self.host.command("apt-cache").args(["depends", package]))
     }
 
-    /// Installs packages after a look for newer lists.
+    /// Installs packages after the lists were refreshed.
     ///
     /// # Errors
-    /// They cannot be installed.
+    /// The packages cannot be installed.
     pub(crate) fn install(
         &mut self,
         packages: &[&str],
@@ -112,7 +113,7 @@ impl Apt {
         }
     }
 
-    /// Chooses the options of an installation, which takes these other packages away.
+    /// Chooses the options of an installation that removes the given packages.
     fn options(
         &self,
         packages: &[&str],
@@ -149,8 +150,7 @@ impl Apt {
         }
     }
 
-    /// Plays an installation through, which needs no right, and returns the packages that it would
-    /// take away.
+    /// Simulates an installation, which needs no privilege, and returns the packages that it would remove.
     fn simulate(&mut self, packages: &[&str]) -> anyhow::Result<Vec<String>> {
         let mut command = self.host.command("apt-get");
         command.args(["install", "--simulate", "--yes", "--no-install-recommends"]).args(packages);
@@ -188,13 +188,13 @@ impl Apt {
         self.tried.refusal(&why, &[first.join(" && ")])
     }
 
-    /// The packages that a person has forbidden to change.
+    /// Returns the packages that are on hold.
     fn held(&self) -> Vec<String> {
         let text = output_of(self.host.command("apt-mark").arg("showhold")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Runs a verb that changes the system, and waits for other package managers.
+    /// Runs a command that changes the system, and waits for other package managers.
     fn run(&self, words: &[&str], options: &[&str]) -> Result<Output, String> {
         let right = self.host.right()?;
         let start = Instant::now();
@@ -222,7 +222,7 @@ impl Apt {
     }
 }
 
-/// Says how a command failed: its code and its errors.
+/// Describes the failure of a command: its code and its errors.
 fn failure_of(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     format!("{}: {}", output.status, refusal::errors_in(&said))
@@ -233,13 +233,13 @@ fn output_of(command: &mut Command) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Names the packages that a simulated installation takes away.
+/// Returns the packages that a simulated installation removes.
 fn removed_by(plan: &str) -> Vec<String> {
     let lines = plan.lines().filter_map(|line| line.strip_prefix("Remv ")?.split(' ').next());
     lines.map(str::to_owned).collect()
 }
 
-/// Reads the complaint about a lock that another process holds.
+/// Reads the message about a lock that another process holds.
 fn lock_in(line: &str) -> Option<&str> {
     line.strip_prefix("E: ").filter(|text| text.starts_with("Could not get lock"))
 }

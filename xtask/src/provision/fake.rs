@@ -1,5 +1,5 @@
-//! A host whose package manager is a handful of scripts. Their state is files beside them, and they
-//! complain in the words of the real programs of Debian 12.
+//! A host whose package manager is a set of scripts. Their state is files beside them, and their messages
+//! are those of the real programs of Debian 12.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,15 +16,15 @@ const PROGRAMS: [(&str, &str); 4] = [
     ("sudo", include_str!("fake/sudo.sh")),
 ];
 
-/// Longer than a lock that ends is ever held, on a loaded machine too.
+/// Longer than any temporary lock is held, on a loaded machine too.
 const PATIENT: Duration = Duration::from_secs(120);
 
-/// Writes the first argument into the file that the second one names, and lets it be run.
+/// Writes the first argument into the file that the second one names, and makes it executable.
 const WRITE: &str = r#"printf %s "$1" > "$2" && chmod 755 "$2""#;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// The scripts and their folder, which goes with the value.
+/// The scripts and their folder, which is removed with the value.
 #[derive(Debug)]
 pub(crate) struct Fake {
     folder: PathBuf,
@@ -32,8 +32,8 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    /// Makes a root user's host on which nothing is installed, with these package lists and an archive
-    /// that offers these packages. A line is a name and a version.
+    /// Makes a root user's host without installed packages, with these package lists and an archive that
+    /// offers these packages. A line is a name and a version.
     pub(crate) fn new(lists: &str, archive: &str) -> Self {
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         let name = format!("xtask-apt-{}-{number}", std::process::id());
@@ -53,15 +53,16 @@ impl Fake {
         fake.state("lists", lists).state("archive", archive)
     }
 
-    /// Adds a program. A child process writes it: a descriptor of this process would be open in every
-    /// child that another test starts meanwhile, and Linux runs no file that is open for writing.
+    /// Adds a program. A child process writes the file: a descriptor of this process would be open in every
+    /// child that another test starts at the same time, and Linux executes no file that is open for
+    /// writing.
     pub(crate) fn program(&self, name: &str, script: &str) {
         let mut command = Command::new("sh");
         command.args(["-c", WRITE, "sh", script]).arg(self.folder.join(name));
         assert!(command.status().unwrap().success(), "{name} cannot be written");
     }
 
-    /// Takes a program away.
+    /// Removes a program.
     pub(crate) fn without(self, program: &str) -> Self {
         fs::remove_file(self.folder.join(program)).unwrap();
         self
@@ -73,29 +74,29 @@ impl Fake {
         self
     }
 
-    /// Makes it the host of an ordinary user, with a terminal or without one.
+    /// Makes the user an ordinary one, with or without a terminal.
     pub(crate) fn user(mut self, has_terminal: bool) -> Self {
         self.host = Host { is_root: false, has_terminal, ..self.host.clone() };
         self.state("user", "")
     }
 
-    /// Changes how long the lock of another package manager is waited for.
+    /// Sets the time limit of the wait for the lock of another package manager.
     pub(crate) fn lock_limit(mut self, limit: Duration) -> Self {
         self.host.lock_limit = limit;
         self
     }
 
-    /// The host.
+    /// Returns the host.
     pub(crate) fn host(&self) -> Host {
         self.host.clone()
     }
 
-    /// The packages that were installed, in order.
+    /// Returns the packages that were installed, in order.
     pub(crate) fn installed(&self) -> String {
         self.read("installed")
     }
 
-    /// Every call of `apt-get`, one a line.
+    /// Returns every call of `apt-get`, one per line.
     pub(crate) fn calls(&self) -> String {
         self.read("calls")
     }

@@ -1,4 +1,4 @@
-//! The host as provisioning sees it: its programs, and by which right packages are installed.
+//! The host as provisioning sees it: its programs, and the privilege that packages are installed with.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -10,25 +10,25 @@ use crate::{process, sys};
 
 /// How long the tool waits for another package manager. An unattended upgrade takes minutes.
 const LOCK_LIMIT: Duration = Duration::from_secs(300);
-/// Between two attempts to get a lock.
+/// The pause between two attempts to get a lock.
 const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
-/// The programs that provisioning may use. Tests make one whose programs are scripts.
+/// The programs that provisioning may use. Tests make a host whose programs are scripts.
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
-    /// Where programs are looked up: the value of `PATH`.
+    /// The value of `PATH` that programs are looked up in.
     pub(super) path: OsString,
     /// Whether the tool runs as root.
     pub(super) is_root: bool,
     /// Whether a person can type a password.
     pub(super) has_terminal: bool,
-    /// How long the lock of another package manager is waited for.
+    /// How long the tool waits for the lock of another package manager.
     pub(super) lock_limit: Duration,
-    /// Between two attempts to get it.
+    /// The pause between two attempts to get the lock.
     pub(super) lock_pause: Duration,
 }
 
-/// By which right the package manager runs.
+/// The privilege that the package manager runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Right {
     /// The tool is root.
@@ -40,7 +40,7 @@ pub(super) enum Right {
 }
 
 impl Host {
-    /// This machine.
+    /// Describes this machine.
     pub(crate) fn real() -> Self {
         Self {
             path: std::env::var_os("PATH").unwrap_or_default(),
@@ -64,10 +64,10 @@ impl Host {
         command
     }
 
-    /// Chooses the right to install packages.
+    /// Chooses the privilege to install packages.
     ///
     /// # Errors
-    /// There is none; the text says why.
+    /// No privilege is available; the text states the reason.
     pub(super) fn right(&self) -> Result<Right, String> {
         match (self.is_root, self.find("sudo").is_some(), self.has_terminal) {
             (true, ..) => Ok(Right::Root),
@@ -94,7 +94,7 @@ impl Host {
         command
     }
 
-    /// Writes a command as a person on this host types it.
+    /// Writes a command in the form that a person on this host types.
     pub(super) fn typed(&self, command: &str) -> String {
         if self.is_root { command.to_owned() } else { format!("sudo {command}") }
     }

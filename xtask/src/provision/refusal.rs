@@ -7,12 +7,12 @@ use crate::exit::{self, Cause};
 pub(crate) struct Tried(Vec<String>);
 
 impl Tried {
-    /// Adds a step and how it failed.
+    /// Adds a step and its failure.
     pub(crate) fn add(&mut self, step: &str, outcome: &str) {
         self.0.push(format!("{step}: {outcome}"));
     }
 
-    /// Makes the error: why the tool cannot go on, what was tried, and what a person can run.
+    /// Makes the error: the reason, the steps that were tried, and the commands for a person.
     pub(crate) fn refusal(&self, why: &str, commands: &[String]) -> anyhow::Error {
         let mut message = why.to_owned();
         let mut list = |title: &str, lines: &[String]| {
@@ -29,7 +29,7 @@ impl Tried {
 /// Most lines of a program's errors that a message repeats.
 const LINES_MAX: usize = 3;
 
-/// Finds the errors in what a package manager wrote, and its last line where it marked none.
+/// Returns the errors in the output of a package manager, or its last line if none is marked as an error.
 pub(super) fn errors_in(text: &str) -> String {
     let marked: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("E: ")).collect();
     let last = || text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();

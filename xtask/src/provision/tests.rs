@@ -1,4 +1,4 @@
-//! The states in which a package manager is found.
+//! The states of a package manager that provisioning must handle.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn install(fake: &Fake, removals: Removals) -> Result<(), String> {
     })
 }
 
-/// Installs without removals, and expects a refusal that has all these texts.
+/// Installs without removals, and expects a refusal that contains all these texts.
 fn refused(fake: &Fake, texts: &[&str]) -> String {
     let message = install(fake, Removals::Refused).unwrap_err();
     for text in texts {
@@ -55,7 +55,7 @@ fn a_host_without_network_says_that_the_lists_could_not_be_fetched() {
 
 #[test]
 fn held_packages_are_named_with_the_command_that_frees_them() {
-    // The last two were seen on Debian 12: the package itself is held, or one that depends on it.
+    // The last two were observed on Debian 12: the package itself is on hold, or one that depends on it.
     for complaint in [
         "Unable to correct problems, you have held broken packages.",
         "Held packages were changed and -y was used without --allow-change-held-packages.",

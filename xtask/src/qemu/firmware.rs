@@ -1,4 +1,4 @@
-//! What runs before the image: QEMU's own choice, or qboot, which is done in a tenth of the time.
+//! The firmware that runs before the image: QEMU's default, or qboot, which takes a tenth of the time.
 
 use std::path::{Path, PathBuf};
 
@@ -7,15 +7,15 @@ use clap::ValueEnum;
 use crate::exit::{self, Cause};
 use crate::process;
 
-/// The machines that qboot is for; others have their own.
+/// The machines that qboot supports; others have their own firmware.
 const MACHINES: [&str; 2] = ["q35", "pc"];
 
 /// The choice of `--firmware`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FirmwareRequest {
-    /// qboot where QEMU has it and the machine is q35 or pc, else the machine's own.
+    /// qboot if QEMU has it and the machine is q35 or pc, else the machine's own.
     Auto,
-    /// qboot, the quickest.
+    /// qboot, the fastest.
     Qboot,
     /// The machine's own: SeaBIOS for q35.
     Own,
@@ -24,7 +24,7 @@ pub(crate) enum FirmwareRequest {
 /// Chooses the firmware; `None` is the machine's own.
 ///
 /// # Errors
-/// qboot was asked for and is not there.
+/// qboot was requested and is missing.
 pub(crate) fn choose(
     request: FirmwareRequest,
     qemu: &Path,
@@ -41,7 +41,7 @@ pub(crate) fn choose(
     }
 }
 
-/// Looks through the folders that QEMU names, one a line.
+/// Searches the folders that QEMU lists, one per line.
 fn find(folders: &str) -> Option<PathBuf> {
     folders.lines().map(|folder| Path::new(folder).join("qboot.rom")).find(|file| file.is_file())
 }

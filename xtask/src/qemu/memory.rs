@@ -1,4 +1,4 @@
-//! Memory of a guest: whole MiB within the limits of the image.
+//! The memory of a guest: whole MiB within the limits of the image.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,20 +10,20 @@ const MEBIBYTES_MAX: usize = MEMORY_BYTES_MAX / MIB;
 /// MiB in a GiB.
 const GIBIBYTE: usize = 1024;
 
-/// A size that the image can boot with.
+/// A memory size that the image can boot with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
     mebibytes: usize,
 }
 
 impl Memory {
-    /// The least that the image boots with.
+    /// The smallest size that the image boots with.
     pub(crate) const SMALLEST: Self = Self { mebibytes: MEBIBYTES_MIN };
-    /// One MiB less: for the test that the image refuses it.
+    /// One MiB less, for the test that the image refuses it.
     pub(crate) const TOO_SMALL: Self = Self { mebibytes: MEBIBYTES_MIN - 1 };
     const LARGEST: Self = Self { mebibytes: MEBIBYTES_MAX };
 
-    /// Takes a number of MiB.
+    /// Makes a size from a number of MiB.
     ///
     /// # Panics
     /// The number is outside of the limits.
@@ -32,7 +32,8 @@ impl Memory {
         Self { mebibytes }
     }
 
-    /// Cuts it into parts of whole MiB that are as equal as possible; the last one is the largest.
+    /// Divides the memory into parts of whole MiB that are as equal as possible; the last one is the
+    /// largest.
     pub(super) fn parts(self, count: u32) -> Vec<usize> {
         let count = count.max(1) as usize;
         let part = self.mebibytes / count;
@@ -45,7 +46,7 @@ impl Memory {
 impl FromStr for Memory {
     type Err = String;
 
-    /// Reads a size as QEMU's `-m` takes it: MiB, or a number with M, G or T.
+    /// Reads a size in the format of QEMU's `-m`: MiB, or a number with M, G or T.
     fn from_str(text: &str) -> Result<Self, String> {
         let digits = text.trim_end_matches(|suffix: char| suffix.is_ascii_alphabetic());
         let factor = match &text[digits.len()..] {
@@ -58,7 +59,7 @@ impl FromStr for Memory {
         if !is_number || factor == 0 {
             return Err("not a size; write MiB, or a number with M, G or T, as in 512M".to_owned());
         }
-        // Digits that fit no machine word are above every limit.
+        // Digits that do not fit into a machine word are above every limit.
         let mebibytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(factor));
         match mebibytes {
             Some(mebibytes) if mebibytes < MEBIBYTES_MIN => {
@@ -101,7 +102,7 @@ mod tests {
             ("2T", "1024G"),
             ("99999999999999999999", "1024G"),
             ("18446744073709551615T", "1024G"),
-            // Their MiB are 2^64 and 2^64 + 2^20.
+            // Their sizes in bytes are 2^64 and 2^64 + 2^20.
             ("17592186044416T", "1024G"),
             ("17592186044417T", "1024G"),
             ("lots", "as in 512M"),

@@ -2,7 +2,7 @@
 
 use super::memory::Memory;
 
-/// The arguments that give a guest nodes; none for one node, which needs no word.
+/// Returns the arguments that give a guest nodes; one node needs no argument.
 pub(super) fn arguments(memory: Memory, smp: u32, nodes: u32) -> Vec<String> {
     if nodes < 2 {
         return Vec::new();

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::encode::encode;
 use super::reply::Reply;
 
-/// How long a connect may take; the host accepts for a guest that is up.
+/// Time limit of a connect; the host accepts for a guest that is up.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// How long one reply may take: longer than any single command of the service.
+/// Time limit of one reply: longer than any single command of the service.
 const REPLY_LIMIT: Duration = Duration::from_secs(60);
 
 /// A connection that sends commands and reads replies.
@@ -22,15 +22,15 @@ impl Client {
     /// Connects.
     ///
     /// # Errors
-    /// Nobody listens, or not in time.
+    /// No server listens, or the time limit is exceeded.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         Self::from_stream(TcpStream::connect_timeout(&address, CONNECT_LIMIT)?)
     }
 
-    /// Takes a stream that was opened with options of its own.
+    /// Wraps a stream that was opened with other options.
     ///
     /// # Errors
-    /// The stream takes no options.
+    /// The options of the stream cannot be set.
     pub(crate) fn from_stream(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REPLY_LIMIT))?;
@@ -41,7 +41,7 @@ impl Client {
     /// Sends a command and reads its reply.
     ///
     /// # Errors
-    /// The connection failed; an error reply is no error here.
+    /// The connection failed; an error reply is not an error here.
     pub(crate) fn call<T: AsRef<[u8]>>(&mut self, words: &[T]) -> io::Result<Reply> {
         self.send(&encode(words))?;
         self.receive()
@@ -58,13 +58,13 @@ impl Client {
     /// Reads one reply.
     ///
     /// # Errors
-    /// The connection failed or ended, or the time is over.
+    /// The connection failed or ended, or the time limit is exceeded.
     pub(crate) fn receive(&mut self) -> io::Result<Reply> {
         Reply::read(&mut self.stream)
     }
 }
 
-/// Says whether a server answers a PING in time.
+/// Returns whether a server answers a PING in time.
 pub(crate) fn pongs(address: SocketAddr, limit: Duration) -> bool {
     let attempt = || -> io::Result<Reply> {
         let mut stream = TcpStream::connect_timeout(&address, limit)?;
@@ -74,7 +74,7 @@ pub(crate) fn pongs(address: SocketAddr, limit: Duration) -> bool {
     };
     attempt().is_ok_and(|reply| match reply {
         Reply::Status(text) => text == "PONG",
-        // A server with a password says this to everything but AUTH and HELLO.
+        // A server with a password sends this error for every command except AUTH and HELLO.
         Reply::Error(text) => text.starts_with("NOAUTH "),
         _ => false,
     })

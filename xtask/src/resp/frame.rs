@@ -1,16 +1,16 @@
-//! Where a reply ends, in bytes that may stop anywhere.
+//! The length of a reply, in bytes that may stop anywhere.
 
 use std::io;
 
 use super::read::{BULK_BYTES_MAX, DEPTH_MAX, LINE_BYTES_MAX, invalid, length};
 
-/// Returns how many bytes the first reply has, `None` while it is not whole.
+/// Returns the length of the first reply, or `None` while it is incomplete.
 ///
 /// # Errors
 /// The bytes can never become a reply.
 pub(crate) fn whole(bytes: &[u8]) -> io::Result<Option<usize>> {
     let mut end = 0;
-    // Items that are still to come, of each array that is open.
+    // For each open array, the number of items that are still missing.
     let mut open = vec![1_u64];
     while let Some(items) = open.last_mut() {
         if *items == 0 {
@@ -27,7 +27,7 @@ pub(crate) fn whole(bytes: &[u8]) -> io::Result<Option<usize>> {
             }
             Some((b'*' | b'~' | b'>', text)) => open.push(number(text)?.unwrap_or(0)),
             Some((b'%', text)) => open.push(pairs(text)?),
-            // The reply that the attributes are about comes behind them.
+            // The attributes precede the reply that they describe.
             Some((b'|', text)) => open.push(pairs(text)?.saturating_add(1)),
             _ => {}
         }
@@ -38,7 +38,7 @@ pub(crate) fn whole(bytes: &[u8]) -> io::Result<Option<usize>> {
     Ok(Some(end))
 }
 
-/// The line that begins here, without its end.
+/// Returns the line at the beginning, without its end.
 fn line(bytes: &[u8]) -> io::Result<Option<&[u8]>> {
     let end = bytes.iter().position(|byte| *byte == b'\n');
     match end.map(|end| bytes[..end].strip_suffix(b"\r")) {
@@ -48,7 +48,7 @@ fn line(bytes: &[u8]) -> io::Result<Option<&[u8]>> {
     }
 }
 
-/// The bytes of a bulk string, with its end.
+/// Returns the length of a bulk string with its end.
 fn bulk(text: &[u8]) -> io::Result<usize> {
     match number(text)? {
         None => Ok(0),
@@ -59,7 +59,7 @@ fn bulk(text: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// The items of so many pairs.
+/// Returns the number of items of a number of pairs.
 fn pairs(text: &[u8]) -> io::Result<u64> {
     let count = number(text)?.unwrap_or(0);
     count.checked_mul(2).ok_or_else(|| invalid("a map without end"))

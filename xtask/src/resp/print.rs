@@ -1,20 +1,20 @@
-//! Replies as redis-cli 7.0 prints them (`cliFormatReplyTTY` and `cliFormatReplyRaw`). It ends at a big
-//! number; here that is its digits.
+//! Replies in the format of redis-cli 7.0 (`cliFormatReplyTTY` and `cliFormatReplyRaw`). redis-cli exits on
+//! a big number; here its digits are printed.
 
 use super::reply::Reply;
 
 impl Reply {
-    /// Prints as redis-cli does on a terminal, with a newline at the end.
+    /// Formats the reply as redis-cli does on a terminal, with a newline at the end.
     pub(crate) fn terminal(&self) -> String {
         String::from_utf8_lossy(&self.terminal_bytes()).into_owned()
     }
 
-    /// As [`Self::terminal`], with the bytes of verbatim strings as they are.
+    /// As [`Self::terminal`], with the bytes of verbatim strings unchanged.
     pub(crate) fn terminal_bytes(&self) -> Vec<u8> {
         terminal(self)
     }
 
-    /// Prints as `redis-cli --raw` does, with a newline at the end.
+    /// Formats the reply as `redis-cli --raw` does, with a newline at the end.
     pub(crate) fn raw(&self) -> Vec<u8> {
         let mut bytes = raw(self);
         bytes.push(b'\n');
@@ -22,7 +22,7 @@ impl Reply {
     }
 }
 
-/// For a terminal; ends with a newline.
+/// Formats a reply for a terminal, with a newline at the end.
 fn terminal(reply: &Reply) -> Vec<u8> {
     let mut text = Vec::new();
     write_terminal(&mut text, reply, "");
@@ -70,7 +70,7 @@ fn write_pairs(text: &mut Vec<u8>, pairs: &[(Reply, Reply)], prefix: &str) {
         text.extend_from_slice(b" => ");
         let mut shown = Vec::new();
         write_terminal(&mut shown, value, &numbers.deeper);
-        // More than one numbered line begins on a line of its own.
+        // A value of several numbered lines begins on its own line.
         if value.is_aggregate() && shown[..shown.len() - 1].contains(&b'\n') {
             text.extend_from_slice(format!("\n{}", numbers.deeper).as_bytes());
         }
@@ -93,7 +93,7 @@ impl<'a> Numbers<'a> {
         Self { width, prefix, sign, deeper: format!("{prefix}{}", " ".repeat(width + 2)) }
     }
 
-    /// The first item stands behind the number that the parent has written.
+    /// Writes the number of an item. The first item follows the number that the parent has written.
     fn write(&self, text: &mut Vec<u8>, index: usize) {
         let before = if index == 0 { "" } else { self.prefix };
         let (width, sign) = (self.width, self.sign);
@@ -124,7 +124,7 @@ fn quoted(bytes: &[u8]) -> String {
     text
 }
 
-/// For a file; items are separated by newlines, a key and its value by a space.
+/// Formats a reply for a file: newlines separate items, a space separates a key and its value.
 fn raw(reply: &Reply) -> Vec<u8> {
     let joined = |items: &[Reply]| items.iter().map(raw).collect::<Vec<_>>().join(b"\n".as_slice());
     match reply {

@@ -1,14 +1,14 @@
-//! Reads replies from a connection.
+//! The parser of replies from a connection.
 
 use std::io::{self, BufRead, Read};
 
 use super::reply::Reply;
 
-/// Deepest nesting of arrays that is read: the deepest reply of the service has 3.
+/// Deepest nesting of arrays that is accepted: the deepest reply of the service has 3 levels.
 pub(super) const DEPTH_MAX: usize = 16;
-/// Longest bulk string that is read, Redis' own limit.
+/// Longest bulk string that is accepted, Redis' own limit.
 pub(super) const BULK_BYTES_MAX: u64 = 512 << 20;
-/// Longest line that is read.
+/// Longest line that is accepted.
 pub(super) const LINE_BYTES_MAX: u64 = 1 << 20;
 
 impl Reply {
@@ -49,7 +49,7 @@ fn read(source: &mut impl BufRead, depth: usize) -> io::Result<Reply> {
         "~" => Ok(Reply::Set(read_array(source, count(rest)?, depth)?)),
         ">" => Ok(Reply::Push(read_array(source, count(rest)?, depth)?)),
         "|" => {
-            // Attributes say something about the reply behind them, and nothing here asks for it.
+            // Attributes describe the reply after them, and no caller needs them.
             read_map(source, count(rest)?, depth)?;
             read(source, depth.checked_sub(1).ok_or_else(|| invalid("too many attributes"))?)
         }
@@ -78,7 +78,7 @@ fn big_number(text: &str) -> io::Result<&str> {
     is_number.then_some(text).ok_or_else(|| invalid(&format!("{text:?} for a big number")))
 }
 
-/// Takes the format, as in `txt:`, away.
+/// Removes the format, as in `txt:`.
 fn verbatim(mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     if bytes.get(3) != Some(&b':') {
         return Err(invalid("a verbatim string without its format"));

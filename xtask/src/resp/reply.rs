@@ -21,18 +21,18 @@ pub(crate) enum Reply {
     Double(String),
     /// `(7`: digits, after an optional sign.
     BigNumber(String),
-    /// `=8`, without its three letters of format.
+    /// `=8`, without the three letters of its format.
     Verbatim(Vec<u8>),
     /// `%1`.
     Map(Vec<(Self, Self)>),
     /// `~1`.
     Set(Vec<Self>),
-    /// `>1`: a message that answers no command.
+    /// `>1`: a message that is not the reply to a command.
     Push(Vec<Self>),
 }
 
 impl Reply {
-    /// Finds the number behind a name, in a reply of names and values.
+    /// Returns the number after a name, in a reply of names and values.
     pub(crate) fn entry(&self, name: &str) -> Option<u64> {
         let Self::Array(Some(items)) = self else { return None };
         let value = items.chunks_exact(2).find_map(|pair| match pair {
@@ -42,12 +42,12 @@ impl Reply {
         value.and_then(|value| u64::try_from(value).ok())
     }
 
-    /// Says whether it has items.
+    /// Returns whether the reply has items.
     pub(super) fn is_aggregate(&self) -> bool {
         matches!(self, Self::Array(_) | Self::Map(_) | Self::Set(_) | Self::Push(_))
     }
 
-    /// Says whether the server refused the command.
+    /// Returns whether the server refused the command.
     pub(crate) fn is_error(&self) -> bool {
         matches!(self, Self::Error(_))
     }

@@ -104,8 +104,8 @@ fn broken_replies_are_errors() {
     }
 }
 
-/// Bytes, and what redis-cli 7.0.15 prints of them with `--no-raw` and with `--raw`. Big numbers, errors in
-/// bulk and attributes are beyond it.
+/// Bytes, and the output of redis-cli 7.0.15 for them with `--no-raw` and with `--raw`. redis-cli does not
+/// support big numbers, bulk errors and attributes.
 const RESP3: &[(&[u8], &str, &str)] = &[
     (b"_\r\n", "(nil)\n", "\n"),
     (b"#t\r\n", "(true)\n", "(true)\n"),

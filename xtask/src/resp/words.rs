@@ -1,7 +1,7 @@
-//! The words of a line, as `redis-cli` reads them from its standard input.
+//! The words of a line, split as `redis-cli` does on its standard input.
 
-/// Splits a line: words between blanks, with `"…"` (and `\n`, `\r`, `\t`, `\b`, `\a`, `\xHH` in it) and
-/// `'…'` (and `\'` in it). `None` where a quote stays open or something stands right behind one.
+/// Splits a line into words between blanks, with `"…"` (and `\n`, `\r`, `\t`, `\b`, `\a`, `\xHH` in it) and
+/// `'…'` (and `\'` in it). Returns `None` if a quote stays open or text follows directly after one.
 pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut rest = line.trim_ascii();
@@ -13,7 +13,7 @@ pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(words)
 }
 
-/// Takes one word, which may have quoted parts, the last of which ends it.
+/// Reads one word, which may have quoted parts, the last of which ends it.
 fn word(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut word = Vec::new();
     while let Some((&byte, behind)) = rest.split_first() {
@@ -31,7 +31,7 @@ fn word(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     Some((word, rest))
 }
 
-/// Takes the rest of a quoted part and returns what stands behind its end.
+/// Reads the rest of a quoted part and returns the text after its end.
 fn quoted<'a>(quote: u8, mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         let (byte, behind) = match rest {
@@ -64,7 +64,7 @@ fn is_hex(high: u8, low: u8) -> bool {
     high.is_ascii_hexdigit() && low.is_ascii_hexdigit()
 }
 
-/// The value of a hexadecimal digit.
+/// Returns the value of a hexadecimal digit.
 fn digit(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => byte - b'0',

@@ -1,4 +1,4 @@
-//! What a person reads when the guest is up.
+//! The summary of a guest that is up.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::guest::Guest;
 use crate::workspace::Workspace;
 use crate::{accel, network, process};
 
-/// Prints the banner; its last line says how to stop.
+/// Prints the banner; its last line names the command that stops the guest.
 pub(super) fn print(
     workspace: &Workspace,
     options: &RunOptions,

@@ -1,4 +1,4 @@
-//! Where a run's services are reached on this host.
+//! The addresses of a run's services on this host.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +9,7 @@ use crate::cli::RunOptions;
 use crate::exit::{self, Cause};
 use crate::network::{self, Forward};
 
-/// The addresses; port 0 stands for one that is chosen at the start.
+/// The addresses; port 0 stands for a port that is chosen at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Addresses {
     pub(super) resp: SocketAddr,
@@ -33,10 +33,10 @@ pub(super) fn check(options: &RunOptions, config: &Config) -> anyhow::Result<()>
     }
 }
 
-/// Finds out which ports a run with these options takes.
+/// Returns the ports that a run with these options takes.
 ///
 /// # Errors
-/// A port that was asked for is taken.
+/// A port that was requested is taken.
 pub(super) fn fixed(options: &RunOptions, config: &Config) -> anyhow::Result<Addresses> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let resp = match options.port {

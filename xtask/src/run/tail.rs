@@ -1,4 +1,4 @@
-//! The console file, shown as it grows.
+//! The console file, shown while it grows.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -8,7 +8,7 @@ use runtime_config::console::{self, LogLevel};
 
 use crate::symbols::Symbols;
 
-/// A place in the console file.
+/// A position in the console file.
 pub(super) struct Tail {
     path: PathBuf,
     symbols: Symbols,
@@ -18,19 +18,20 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// Shows the file from its beginning; it need not exist yet. Backtraces are about `image`.
+    /// Shows the file from its beginning; it need not exist yet. Backtraces are resolved with the symbols
+    /// of `image`.
     pub(super) fn new(path: &Path, image: &Path, threshold: LogLevel) -> Self {
         let symbols = Symbols::of(image);
         Self { path: path.to_path_buf(), symbols, threshold, offset: 0, partial: Vec::new() }
     }
 
-    /// Shows what comes from now on.
+    /// Shows new lines only.
     pub(super) fn at_end(path: &Path, image: &Path, threshold: LogLevel) -> Self {
         let offset = std::fs::metadata(path).map_or(0, |file| file.len());
         Self { offset, ..Self::new(path, image, threshold) }
     }
 
-    /// Prints the whole lines that are new and important enough, and the names behind backtraces.
+    /// Prints the complete new lines up to the threshold, and the functions of backtraces.
     pub(super) fn print_new(&mut self) {
         for line in self.new_lines() {
             eprintln!("{line}");
@@ -42,7 +43,7 @@ impl Tail {
 
     fn new_lines(&mut self) -> Vec<String> {
         let mut bytes = std::mem::take(&mut self.partial);
-        // A file that is not there yet has no lines yet.
+        // A file that does not exist yet has no lines.
         let _ = self.read_on(&mut bytes);
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |index| index + 1);
         self.partial = bytes.split_off(whole);

@@ -1,4 +1,4 @@
-//! A guest that runs the image's own tests and leaves.
+//! A guest that runs the image's own tests and exits.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -14,10 +14,10 @@ use crate::runtime::Runtime;
 use crate::sys::Bond;
 use crate::workspace::Workspace;
 
-/// The longest that the image's own tests may take.
+/// Longest run of the image's own tests.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// What it has and what it runs.
+/// The settings of a guest of the tests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine<'a> {
     pub(crate) runtime: Runtime,
@@ -31,22 +31,22 @@ pub(crate) struct Machine<'a> {
     pub(crate) append: &'a str,
 }
 
-/// What it left.
+/// The results of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
-    /// QEMU's exit code; `None` if it had to be killed.
+    /// QEMU's exit code; `None` if QEMU had to be killed.
     pub(crate) exit_code: Option<i32>,
-    /// All that it wrote to its console.
+    /// The text of the console.
     pub(crate) serial: String,
-    /// Where that is, as a person types it.
+    /// The path of the console file, as a person types it.
     pub(crate) log: String,
-    /// How long it took.
+    /// The duration of the run.
     pub(crate) time: Duration,
 }
 
 #[cfg(test)]
 impl Run {
-    /// A run that left so much, for tests of who judges.
+    /// Makes a run with these results, for tests of its judges.
     pub(crate) fn that_left(exit_code: i32, serial: &str) -> Self {
         Self {
             exit_code: Some(exit_code),
@@ -58,10 +58,10 @@ impl Run {
 }
 
 impl Machine<'_> {
-    /// Enough for every test.
+    /// Enough memory for every test.
     pub(crate) const MEMORY: Memory = Memory::of_mebibytes(256);
 
-    /// Boots a self-test image under a name of its own and waits for its end.
+    /// Boots a self-test image under its own name and waits for its end.
     pub(crate) fn run(
         &self,
         workspace: &Workspace,
@@ -101,8 +101,8 @@ impl Machine<'_> {
         })
     }
 
-    /// Whether the image found the machine that it was given: a CPU that does not start would only
-    /// make the tests easier.
+    /// Returns whether the image found the configured machine: a CPU that fails to start would only make
+    /// the tests easier.
     pub(crate) fn is_in(&self, run: &Run) -> bool {
         run.serial.contains(&format!("{} CPUs, {} nodes", self.cpus, self.nodes))
     }

@@ -13,19 +13,18 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use super::check;
 
-/// Opens the network namespace of the calling thread. It exists as long as the file is open.
+/// Opens the network namespace of the calling thread. The namespace exists as long as the file is open.
 pub(crate) fn own_network() -> io::Result<File> {
     File::open("/proc/thread-self/ns/net")
 }
 
-/// Moves the calling thread, and every process that it starts from now on, into a namespace.
+/// Moves the calling thread, and every process that it starts later, into a namespace.
 pub(crate) fn enter_network(network: &File) -> io::Result<()> {
     // SAFETY: setns takes an open descriptor and a flag, and changes the calling thread only.
     check(unsafe { libc::setns(network.as_raw_fd(), libc::CLONE_NEWNET) })
 }
 
-/// Opens a socket that receives every frame which comes in through a device, and sends whole frames
-/// through it.
+/// Opens a socket that receives every frame of a device, and sends whole frames through it.
 pub(crate) fn packet_socket(device: &str) -> io::Result<UdpSocket> {
     let protocol = u16::try_from(libc::ETH_P_ALL).unwrap_or_default().to_be();
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
@@ -34,7 +33,7 @@ pub(crate) fn packet_socket(device: &str) -> io::Result<UdpSocket> {
     check(descriptor)?;
     // SAFETY: the call above has opened it, and only this function knows it.
     let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
-    // SAFETY: all bytes zero is a value of this structure of numbers.
+    // SAFETY: zero bytes are a valid value of this structure of numbers.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = u16::try_from(libc::AF_PACKET).unwrap_or_default();
     address.sll_protocol = protocol;
@@ -72,16 +71,16 @@ fn size_of_u32<T>(value: &T) -> libc::socklen_t {
     libc::socklen_t::try_from(size_of_val(value)).unwrap_or_default()
 }
 
-/// Makes a TAP device in the thread's network, whose frames are read and written whole and without
-/// blocking. The kernel cuts and sums what it sends there, since the file declares no offload. The device
-/// exists as long as the file is open.
+/// Makes a TAP device in the thread's network namespace; its frames are read and written whole and without
+/// blocking. The kernel segments and checksums the packets that it sends there, because the file declares
+/// no offload. The device exists as long as the file is open.
 pub(crate) fn open_tap(device: &str) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .custom_flags(libc::O_NONBLOCK)
         .open("/dev/net/tun")?;
-    // SAFETY: all bytes zero is a value of this structure of numbers.
+    // SAFETY: zero bytes are a valid value of this structure of numbers.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     if device.len() >= request.ifr_name.len() {
         return Err(io::ErrorKind::InvalidInput.into());

@@ -1,4 +1,4 @@
-//! The circumstances of a layer: the checkout, the compiler of the image, and the runtime below it.
+//! The context of a layer: the checkout, the compiler of the image, and the runtime below it.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
-/// The circumstances of a layer.
+/// The context of a layer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TestBed<'a> {
     /// The checkout.
@@ -17,7 +17,7 @@ pub(crate) struct TestBed<'a> {
     pub(crate) toolchain: &'a Toolchain,
     /// The runtime of the images that are booted.
     pub(crate) runtime: Runtime,
-    /// The fewest CPUs of the guests that clients talk to.
+    /// The fewest CPUs of the guests that clients connect to.
     pub(crate) cpus: u32,
     /// The options of the layer `wire`.
     pub(crate) wire: WireOptions,

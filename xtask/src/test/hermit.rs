@@ -9,7 +9,7 @@ use super::bed::TestBed;
 use super::tally::Tally;
 use super::{image, lints, tcp};
 
-/// Runs the layer. Where the kernel cannot be fetched, the layer is skipped.
+/// Runs the layer, or skips it if the kernel cannot be fetched.
 pub(super) fn run(bed: &TestBed<'_>, filter: &str, all: bool) -> anyhow::Result<Tally> {
     let bed = TestBed { runtime: Runtime::Hermit, ..*bed };
     if let Err(error) = hermit::ensure(bed.workspace, bed.toolchain) {

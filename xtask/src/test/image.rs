@@ -1,5 +1,5 @@
-//! The layer that runs inside the image: a self-test build, alone in QEMU, on machines with one CPU,
-//! two, two nodes, and with `--all` four CPUs; and once for each way to end badly.
+//! The layer that runs inside the image: a self-test build in QEMU without a network, on machines with one
+//! CPU, two CPUs, two nodes, and with `--all` four CPUs; and once for each kind of fatal end.
 
 mod crashes;
 mod refusals;
@@ -24,13 +24,13 @@ const fn machine(
     firmware: FirmwareRequest,
     append: &'static str,
 ) -> Machine<'static> {
-    // A guest without a service has no PONG to put KVM on trial with.
+    // A guest without a service sends no PONG by which KVM could be tried.
     let memory = Machine::MEMORY;
     let runtime = Runtime::Bare;
     Machine { runtime, cpus, nodes, memory, accel: Accel::Tcg, firmware, append }
 }
 
-/// All guests, the quick ones first.
+/// All machines, the fast ones first.
 const MACHINES: [Machine<'static>; 4] = [
     machine(1, 1, FirmwareRequest::Own, ""),
     machine(2, 1, FirmwareRequest::Auto, ""),
@@ -38,10 +38,10 @@ const MACHINES: [Machine<'static>; 4] = [
     machine(4, 1, FirmwareRequest::Own, ""),
 ];
 
-/// Those of them that every run of the tests boots.
+/// Number of machines that every run of the tests boots.
 const QUICK: usize = 3;
 
-/// Boots the image on each machine, or on the quick ones, and judges what it says.
+/// Boots the image on each machine, or on the fast ones, and judges its output.
 pub(super) fn run(bed: &TestBed<'_>, all: bool) -> anyhow::Result<Tally> {
     let image = bed.compile(Image::SelfTest)?;
     let count = if all { MACHINES.len() } else { QUICK };

@@ -2,7 +2,7 @@
 
 use super::tally::Tally;
 
-/// Sums up the results of all harnesses in one output.
+/// Adds up the results of all harnesses in one output.
 pub(super) fn parse(stdout: &str) -> Tally {
     let mut tally = Tally::default();
     for line in stdout.lines() {
@@ -19,7 +19,7 @@ pub(super) fn parse(stdout: &str) -> Tally {
     tally
 }
 
-/// Says how many failures the summaries admit to.
+/// Returns the number of failures in the summaries.
 pub(super) fn failed(stdout: &str) -> usize {
     let summaries = stdout.lines().filter_map(|line| line.strip_prefix("test result: "));
     summaries.map(|summary| count(summary, "failed")).sum()

@@ -1,4 +1,4 @@
-//! The layer that reads the code: the project's own lints, then rustfmt, clippy and rustdoc, for the host and for the
+//! The layer of static checks: the project's own lints, then rustfmt, clippy and rustdoc, for the host and for the
 //! image.
 
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::runtime::Runtime;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::Workspace;
 
-/// Runs every lint whose name holds `filter`, also after one has failed.
+/// Runs every lint whose name contains `filter`, even after one has failed.
 pub(super) fn run(
     workspace: &Workspace,
     toolchain: &Toolchain,

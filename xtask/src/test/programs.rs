@@ -1,4 +1,4 @@
-//! QEMU and the image that the guests of the tests are started from.
+//! QEMU and the image, from which the guests of the tests are started.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,14 +14,14 @@ use crate::qemu::{self, Memory};
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// The programs that subjects are started from.
+/// The programs that guests are started from.
 #[derive(Debug)]
 pub(crate) struct Programs<'a> {
     /// The checkout.
     pub(crate) workspace: &'a Workspace,
     /// The runtime below the image.
     pub(crate) runtime: Runtime,
-    /// The fewest CPUs of a subject.
+    /// The fewest CPUs of a guest.
     pub(crate) cpus: u32,
     qemu: PathBuf,
     image: PathBuf,
@@ -36,7 +36,7 @@ impl<'a> Programs<'a> {
         Ok(Self { workspace, runtime, cpus, qemu, image })
     }
 
-    /// Returns the plan that all subjects share.
+    /// Returns the plan that all guests share.
     pub(crate) fn plan(&self, host: SocketAddr) -> anyhow::Result<GuestPlan> {
         Ok(GuestPlan {
             firmware: firmware::choose(FirmwareRequest::Auto, &self.qemu, "q35")?,

@@ -1,4 +1,4 @@
-//! The image's reports, as far as tests read them.
+//! The image's reports that tests read.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::resp::{Client, Reply};
 
-/// The line of a `VCHECK` that found nothing wrong.
+/// The line of a passed `VCHECK`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Audit {
     line: String,
@@ -27,12 +27,12 @@ impl Audit {
             .with_context(|| format!("no {name}= in {}", self.line))
     }
 
-    /// Frames and tables in use.
+    /// Returns the frames and page tables in use.
     pub(crate) fn footprint(&self) -> anyhow::Result<(u64, u64)> {
         Ok((self.number("frames_used")?, self.number("table_pages")?))
     }
 
-    /// Says whether everything was given back that was not held before.
+    /// Returns whether areas, frames and page tables are at most those of an earlier audit.
     pub(crate) fn holds_no_more_than(&self, before: &Self) -> bool {
         ["areas", "frames_used", "table_pages"].iter().all(|name| {
             matches!((self.number(name), before.number(name)), (Ok(now), Ok(then)) if now <= then)
@@ -49,15 +49,15 @@ impl fmt::Display for Audit {
 /// Audits the image.
 ///
 /// # Errors
-/// It found something wrong.
+/// The audit failed.
 pub(crate) fn check(client: &mut Client) -> anyhow::Result<Audit> {
     Audit::parse(&text(client.call(&["VCHECK"])?)?)
 }
 
-/// Audits the image for a comparison with later.
+/// Audits the image for a comparison with a later audit.
 ///
-/// A table that has had regions of two owners keeps the page that tells them apart. The image's own
-/// regions lie in a table that stays, so the first region of a client costs a page for good.
+/// A page table that has had regions of two owners keeps the page that separates them. The image's own
+/// regions lie in a table that stays, so the first region of a client allocates a page permanently.
 ///
 /// # Errors
 /// As [`check`].
@@ -68,7 +68,7 @@ pub(crate) fn baseline(client: &mut Client) -> anyhow::Result<Audit> {
     check(client)
 }
 
-/// Flushes and releases everything that waits for it, and all that is kept for speed.
+/// Purges all lazy areas, and releases all caches.
 pub(crate) fn purge(client: &mut Client) -> anyhow::Result<()> {
     let reply = client.call(&["VPURGE", "SYNC"])?;
     ensure!(!reply.is_error(), "VPURGE SYNC answers {}", reply.terminal().trim_end());
@@ -90,7 +90,7 @@ pub(crate) fn stat(client: &mut Client, name: &str) -> anyhow::Result<u64> {
     bail!("VSTATS has no {name}")
 }
 
-/// Takes a status or a bulk string.
+/// Converts a status or a bulk string to text.
 pub(crate) fn text(reply: Reply) -> anyhow::Result<String> {
     match reply {
         Reply::Status(text) => Ok(text),
@@ -99,7 +99,7 @@ pub(crate) fn text(reply: Reply) -> anyhow::Result<String> {
     }
 }
 
-/// Takes an integer, or a text that is one.
+/// Converts an integer, or the text of one.
 pub(crate) fn integer(reply: Reply) -> anyhow::Result<u64> {
     match reply {
         Reply::Integer(number) => Ok(u64::try_from(number)?),
@@ -110,18 +110,18 @@ pub(crate) fn integer(reply: Reply) -> anyhow::Result<u64> {
     }
 }
 
-/// Takes an address, as in `0xffffc90000000000`.
+/// Converts an address, as in `0xffffc90000000000`.
 pub(crate) fn address(reply: Reply) -> anyhow::Result<u64> {
     parse_address(&text(reply)?)
 }
 
-/// Reads an address, as in `0xffffc90000000000`.
+/// Parses an address, as in `0xffffc90000000000`.
 pub(crate) fn parse_address(text: &str) -> anyhow::Result<u64> {
     let digits = text.strip_prefix("0x").with_context(|| format!("no address: {text}"))?;
     u64::from_str_radix(digits, 16).with_context(|| format!("no address: {text}"))
 }
 
-/// Takes an array.
+/// Converts an array.
 pub(crate) fn array(reply: Reply) -> anyhow::Result<Vec<Reply>> {
     match reply {
         Reply::Array(Some(items)) => Ok(items),
@@ -129,7 +129,7 @@ pub(crate) fn array(reply: Reply) -> anyhow::Result<Vec<Reply>> {
     }
 }
 
-/// What an allocation answers.
+/// The reply to an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allocated {
     /// The region's id.
@@ -140,7 +140,7 @@ pub(crate) struct Allocated {
     pub(crate) bytes: u64,
 }
 
-/// Takes the reply of `VMALLOC` and `VZALLOC`.
+/// Converts the reply of `VMALLOC` and `VZALLOC`.
 pub(crate) fn allocated(reply: Reply) -> anyhow::Result<Allocated> {
     let items = array(reply)?;
     let [id, start, bytes] = <[Reply; 3]>::try_from(items)

@@ -19,12 +19,12 @@ const UNIT: &[&[&str]] = &[
 const MODEL: &[&[&str]] = &[&["-p", "vmalloc", "--test", "*"]];
 const LOOPBACK: &[&[&str]] = &[&["-p", "app", "--test", "*"]];
 
-/// Unit and documentation tests whose name holds `filter`.
+/// Runs the unit and documentation tests whose name contains `filter`.
 pub(super) fn unit(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
     run(workspace, UNIT, filter)
 }
 
-/// The library on a simulated machine: all tests, or those of `FILE::PART`.
+/// Runs the tests of the library on a simulated machine: all of them, or those of `FILE::PART`.
 pub(super) fn model(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
     match filter.split_once("::") {
         Some((file, part)) => run_once(workspace, &["-p", "vmalloc", "--test", file], part),
@@ -32,14 +32,14 @@ pub(super) fn model(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally
     }
 }
 
-/// The library's lock-free parts under the loom model checker, which needs a build of its own.
+/// Runs the library's lock-free parts under the loom model checker, which needs its own build.
 pub(super) fn loom(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
-    // Several filters would mean any of them.
+    // Several filters would select the tests that match any of them.
     let part = if filter.is_empty() { "loom" } else { filter };
     tally_of(loom_test(workspace).args(["--", part]))
 }
 
-/// The service over a loopback network.
+/// Runs the tests of the service over a loopback network.
 pub(super) fn loopback(workspace: &Workspace) -> anyhow::Result<Tally> {
     run(workspace, LOOPBACK, "")
 }
@@ -58,7 +58,7 @@ pub(super) fn compile(workspace: &Workspace, layer: LayerName, filter: &str) -> 
         LayerName::Loopback => LOOPBACK,
         _ => UNIT,
     };
-    // Documentation tests cannot be compiled apart from their run.
+    // Documentation tests cannot be compiled without running them.
     for arguments in runs.iter().filter(|arguments| !arguments.contains(&"--doc")) {
         let mut command = cargo_test(workspace, arguments);
         process::succeed(command.arg("--no-run")).context("the tests do not compile")?;
@@ -82,7 +82,7 @@ fn tally_of(command: &mut Command) -> anyhow::Result<Tally> {
     let output = process::capture(command)?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let mut tally = libtest::parse(&stdout);
-    // A harness that was killed, or did not compile, has printed no summary with a failure.
+    // A harness that was killed, or did not compile, printed no summary with a failure.
     if !output.status.success() && libtest::failed(&stdout) == 0 {
         let what = format!("{}: {}", process::show(command), output.status);
         tally.failures.push(what);

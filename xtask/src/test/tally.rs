@@ -1,6 +1,6 @@
-//! What a layer has found.
+//! The results of a layer.
 
-/// Counts, and the names behind the bad ones.
+/// The count of passed tests, and the names of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Tests that passed.
@@ -9,32 +9,32 @@ pub(crate) struct Tally {
     pub(crate) failures: Vec<String>,
     /// Names of the tests that did not run, with reasons.
     pub(crate) skips: Vec<String>,
-    /// What the failed ones printed, where nobody has shown it yet.
+    /// The output of failed tests that has not been shown yet.
     pub(crate) transcript: String,
 }
 
 impl Tally {
-    /// One failure.
+    /// Makes the results of one failure.
     pub(crate) fn failure(what: String) -> Self {
         Self { failures: vec![what], ..Self::default() }
     }
 
-    /// One skip.
+    /// Makes the results of one skip.
     pub(crate) fn skip(what: String) -> Self {
         Self { skips: vec![what], ..Self::default() }
     }
 
-    /// Passed, failed, skipped.
+    /// Returns the numbers of passed, failed and skipped tests.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         (self.passed, self.failures.len(), self.skips.len())
     }
 
-    /// Says whether nothing was even tried.
+    /// Returns whether no test was tried.
     pub(crate) fn is_empty(&self) -> bool {
         self.counts() == (0, 0, 0)
     }
 
-    /// Adds another one's findings.
+    /// Adds other results.
     pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failures.extend(other.failures);

@@ -1,6 +1,6 @@
-//! The layer that is a client: each case gets a fresh image on a free port, or drives the tool.
+//! The layer of TCP clients: each case gets a fresh image on a free port, or runs the tool.
 //!
-//! A new case is one line in [`CASES`] and a function in a file beside it.
+//! A new case is one line in [`CASES`] and a function in a file of this folder.
 
 mod abuse;
 mod bad_input;
@@ -45,7 +45,7 @@ use case::{Drive, TcpCase, crowd, guest, guest_by_user, guest_on, guest_with, to
 use subject::{Setup, Subject};
 use tool::Tool;
 
-/// The case that shows most of the service in one go.
+/// The case that covers most of the service.
 const CONVERSATION: &str = "the README's conversation";
 
 const CASES: &[TcpCase] = &[
@@ -103,7 +103,7 @@ const fn uses_of(name: &'static str, network: NetRequest) -> TcpCase {
 /// Runs the cases whose names contain a text.
 pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     if ["redis-cli", "passt"].iter().any(|name| process::find(name).is_none()) {
-        // Where it cannot be installed, the cases that need it are skipped.
+        // If the packages cannot be installed, the cases that need them are skipped.
         if let Err(error) =
             provision::install(&["redis-tools", "passt"], "clients of the tests", Removals::Named)
         {
@@ -114,7 +114,7 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
         ("promtool", "prometheus", "its linter reads the metrics"),
         ("ab", "apache2-utils", "it asks for reports"),
     ] {
-        // As above.
+        // If the package cannot be installed, the cases that need it are skipped.
         if process::find(program).is_none()
             && let Err(error) = provision::install(&[package], why, Removals::Named)
         {
@@ -129,14 +129,14 @@ pub(super) fn converse(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally>
     run_cases(bed, |case| case.name == CONVERSATION && case.name.contains(filter))
 }
 
-/// Runs the cases with a guest of their own again, on two CPUs. All others have two already.
+/// Runs the cases that have their own guest with one CPU again, on two CPUs.
 pub(super) fn run_on_two(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     let bed = TestBed { cpus: 2, ..*bed };
     let has_one = |case: &TcpCase| matches!(case.drive, Drive::Guest(setup, _) if setup.cpus == 1);
     run_cases(&bed, |case| has_one(case) && case.name.contains(filter))
 }
 
-/// Runs chosen cases.
+/// Runs the chosen cases.
 fn run_cases(bed: &TestBed<'_>, is_chosen: impl Fn(&TcpCase) -> bool) -> anyhow::Result<Tally> {
     let programs = Programs::prepare(bed)?;
     let mut tally = Tally::default();
@@ -150,7 +150,7 @@ fn run_cases(bed: &TestBed<'_>, is_chosen: impl Fn(&TcpCase) -> bool) -> anyhow:
     Ok(tally)
 }
 
-/// Runs a longer load whose every byte is checked.
+/// Runs a longer load that checks every byte.
 pub(super) fn load(bed: &TestBed<'_>) -> anyhow::Result<()> {
     load::verified_for(&Tool::new(bed.workspace, bed.runtime), load::LONGER)
 }
@@ -171,7 +171,7 @@ fn run_case(programs: &Programs<'_>, case: &TcpCase) -> anyhow::Result<()> {
     }
 }
 
-/// Runs a test on a thread that leaves the host's network where it may: the others stay.
+/// Runs a test on a thread that leaves the host's network if possible; the other threads stay in it.
 fn apart(run: impl FnOnce(GuestLink) -> anyhow::Result<()> + Send) -> anyhow::Result<()> {
     let thread = || {
         let network = load_network::choose(LoadNetRequest::Auto)?.network;

@@ -1,7 +1,7 @@
 //! The layer of real networks: many addresses, routers, losses, floods, and packets that no kernel sends.
 //!
-//! Each case has networks of its own, which end with it. A case prints every judgment with the values that
-//! it rests on. Packets are judged by the RFCs; `--control` judges Linux in the same way.
+//! Each case has its own networks, which end with it. A case prints every judgment with its evidence.
+//! Packets are judged by the RFCs; `--control` judges Linux in the same way.
 
 mod bed;
 mod boot;
@@ -38,7 +38,7 @@ use cases::ALL;
 use findings::Findings;
 use namespace::Namespace;
 
-/// Programs that cases run, each with its package and its use.
+/// The programs of the cases, each with its package and its use.
 const PROGRAMS: [(&str, &str, &str); 2] = [
     ("ip", "iproute2", "it makes networks for tests"),
     ("dnsmasq", "dnsmasq-base", "a DHCP server of the tests"),
@@ -47,7 +47,7 @@ const PROGRAMS: [(&str, &str, &str); 2] = [
 /// Runs the cases whose names contain a text.
 pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     for (program, package, why) in PROGRAMS {
-        // Where it cannot be installed, the cases that need it are skipped.
+        // If the package cannot be installed, the cases that need it are skipped.
         if process::find(program).is_none()
             && let Err(error) = provision::install(&[package], why, Removals::Named)
         {
@@ -69,7 +69,7 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-/// Runs a case on a thread in a network of its own.
+/// Runs a case on a thread in its own network namespace.
 fn apart(bed: &TestBed<'_>, programs: &Programs<'_>, case: &WireCase) -> anyhow::Result<()> {
     load_network::choose(LoadNetRequest::Tap).map_err(|_| Skip("this user may make no network"))?;
     let thread = || -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! Gets a compiler for the image onto a machine that has none.
+//! Installs a compiler for the image on a machine that has none.
 
 use crate::process;
 use crate::provision::{Apt, Host, Removals};
@@ -9,8 +9,8 @@ use super::target::TARGET;
 /// Debian's compiler, its cargo, the library sources and clippy.
 const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
 
-/// Installs the target by rustup, else Debian's compiler, else says what was tried and what a person
-/// can do.
+/// Installs the target by rustup, else Debian's compiler; otherwise the error lists the attempts and the
+/// commands for a person.
 pub(super) fn install(workspace: &Workspace) -> anyhow::Result<()> {
     let may_download = std::env::var_os("RUSTUP_AUTO_INSTALL").is_none_or(|value| value != "0");
     install_on(Apt::new(Host::real()), workspace.msrv_minor()?, may_download)
@@ -25,7 +25,7 @@ fn install_on(mut apt: Apt, msrv: u32, may_download: bool) -> anyhow::Result<()>
         apt.tried().add("apt-get", "not on this host");
         return Err(refusal(&mut apt, msrv));
     }
-    // Lists of any age name a candidate, and an old one is too old.
+    // Lists of any age name a candidate, and an old candidate is too old.
     apt.refresh();
     let candidate = apt.candidate(PACKAGES[0]);
     let minor = candidate.as_deref().and_then(workspace::minor_of);
@@ -41,7 +41,7 @@ fn install_on(mut apt: Apt, msrv: u32, may_download: bool) -> anyhow::Result<()>
     Err(refusal(&mut apt, msrv))
 }
 
-/// Adds the target to the active toolchain, unless the environment says not to.
+/// Adds the target to the active toolchain, unless the environment forbids it.
 fn by_rustup(host: &Host, may_download: bool) -> Result<(), String> {
     if host.find("rustup").is_none() {
         return Err("rustup is not installed".to_owned());
@@ -74,7 +74,7 @@ fn lack(msrv: u32) -> String {
     )
 }
 
-/// The commands that a person can run, any of which is enough.
+/// Returns the commands for a person, any of which is sufficient.
 fn commands(host: &Host) -> [String; 3] {
     [
         format!("rustup target add {TARGET}"),
@@ -83,7 +83,7 @@ fn commands(host: &Host) -> [String; 3] {
     ]
 }
 
-/// Says what is missing and the commands that a person can run.
+/// Describes the missing compiler and the commands for a person.
 pub(crate) fn advice(msrv: u32) -> String {
     let commands = commands(&Host::real()).join("\n    ");
     format!("{}. One of these mends it:\n    {commands}", lack(msrv))

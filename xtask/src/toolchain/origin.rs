@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 const DEBIAN_BIN: &str = "/usr/bin";
 
-/// Where a compiler comes from.
+/// The source of a compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The one that compiles the host tool.
+    /// The compiler of the host tool.
     Active,
     /// Debian's packages, beside a rustup.
     Debian,

@@ -1,49 +1,50 @@
-//! What clients do: the choice of the next request.
+//! The mix of requests of a client.
 
 use clap::ValueEnum;
 
 use super::random::Random;
 
-/// A way to use the image.
+/// A usage pattern of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
     /// Allocates a region and frees it.
     AllocFree,
-    /// Keeps about 16 regions of each client alive, and replaces them in any order.
+    /// Keeps about 16 regions of each client alive, and replaces them in random order.
     Churn,
-    /// Changes the sizes of regions that stay.
+    /// Changes the sizes of long-lived regions.
     Resize,
-    /// Writes and reads regions that stay.
+    /// Writes and reads long-lived regions.
     ReadWrite,
     /// All of these.
     Mixed,
 }
 
-/// What is to be done next; with one of the client's regions, unless it is an allocation.
+/// The next operation; all but an allocation use one of the client's regions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// Another region.
+    /// Allocates a region.
     Allocate,
-    /// A region less.
+    /// Frees a region.
     Free,
-    /// A piece of a region is read.
+    /// Reads a piece of a region.
     Read,
-    /// A region is written anew.
+    /// Rewrites a region.
     Write,
-    /// A region gets another size.
+    /// Resizes a region.
     Resize,
 }
 
-/// A client's regions.
+/// The numbers of a client's regions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
-    /// All of them.
+    /// All regions.
     pub(crate) all: usize,
-    /// Those that no request is under way for.
+    /// Regions without a request in flight.
     pub(crate) resting: usize,
 }
 
-/// How many of a hundred requests are of a kind; the rest allocates and frees, around so many regions.
+/// The percentages of reads, writes and resizes. The other requests allocate and free, and keep about
+/// `regions` regions alive.
 #[derive(Clone, Copy, Debug)]
 struct Parts {
     reads: u64,
@@ -53,7 +54,7 @@ struct Parts {
 }
 
 impl Profile {
-    /// Its name, as it is typed.
+    /// Returns its name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AllocFree => "alloc-free",
@@ -75,12 +76,12 @@ impl Profile {
         Parts { reads, writes, resizes, regions }
     }
 
-    /// Whether some regions get names.
+    /// Returns whether some regions get names.
     pub(crate) fn gives_names(self) -> bool {
         self == Self::Mixed
     }
 
-    /// Chooses. What needs a region is chosen only where one rests.
+    /// Chooses the next operation. An operation on a region is chosen only if one is idle.
     pub(crate) fn choose(self, held: Held, can_resize: bool, random: &mut Random) -> Operation {
         let parts = self.parts();
         if held.resting == 0 {
@@ -101,7 +102,8 @@ impl Profile {
 }
 
 impl Parts {
-    /// Likelier the fewer there are: none at twice as many, all at none.
+    /// Allocates or frees. The fewer regions there are, the likelier is an allocation: certain at zero
+    /// regions, impossible at twice the target.
     fn come_or_go(&self, held: Held, random: &mut Random) -> Operation {
         let place = random.below(2 * self.regions as u64);
         if place >= held.all as u64 && self.regions > 0 {
@@ -116,7 +118,8 @@ impl Parts {
 mod tests {
     use super::*;
 
-    /// Follows a client whose requests are answered at once: how often each was chosen.
+    /// Simulates a client whose requests are answered immediately; returns how often each operation was
+    /// chosen, and the most regions.
     fn follow(profile: Profile, can_resize: bool) -> ([u32; 5], usize) {
         let mut random = Random::new(3, 0);
         let (mut counts, mut all, mut most) = ([0; 5], 0, 0);

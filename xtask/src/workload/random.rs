@@ -1,4 +1,4 @@
-//! Choices that a seed repeats.
+//! Pseudo-random choices that a seed repeats.
 
 /// A generator of numbers: SplitMix64.
 #[derive(Clone, Debug)]
@@ -7,29 +7,29 @@ pub(crate) struct Random(u64);
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
-    /// A sequence of its own for each part of a run.
+    /// Makes a separate sequence for each part of a run.
     pub(crate) fn new(seed: u64, part: u64) -> Self {
         Self(mix(seed ^ mix(part.wrapping_add(STEP))))
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         mix(self.0)
     }
 
-    /// A number below a bound, 0 where there is none.
+    /// Returns a number below a bound, or 0 if the bound is 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        // The bounds are far below 2^64: that some numbers are likelier is not to be seen.
+        // The bounds are far below 2^64, so the bias of the remainder is negligible.
         self.next().checked_rem(bound).unwrap_or(0)
     }
 
-    /// True once in so many times.
+    /// Returns true once in `times` calls on average.
     pub(crate) fn is_one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
-    /// The place of one of so many, `None` where there are none.
+    /// Returns the index of one of `count` items, or `None` if there are none.
     pub(crate) fn index(&mut self, count: usize) -> Option<usize> {
         usize::try_from(self.below(count as u64)).ok().filter(|index| *index < count)
     }

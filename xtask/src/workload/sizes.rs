@@ -1,4 +1,4 @@
-//! How large regions are.
+//! The sizes of regions.
 
 use std::str::FromStr;
 
@@ -6,10 +6,10 @@ use super::random::Random;
 
 /// Bytes of a page.
 pub(crate) const PAGE: u64 = 4096;
-/// So many draws are odd for one that is a whole number of pages.
+/// One of this many draws is a whole number of pages.
 const WHOLE_PAGES: u64 = 8;
 
-/// The least and the largest size, both included.
+/// The smallest and the largest size, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sizes {
     min: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Draws a size: each power of two is as likely as the others, and any number between them.
+    /// Draws a size: each power of two is equally likely, and each number between two powers.
     pub(crate) fn draw(self, random: &mut Random) -> u64 {
         let (low, high) = (self.min.ilog2(), self.max.ilog2());
         let power = 1 << (u64::from(low) + random.below(u64::from(high - low) + 1));
@@ -40,7 +40,7 @@ impl FromStr for Sizes {
     }
 }
 
-/// Reads a size as the image does: digits, and at most one suffix.
+/// Reads a size in the format of the image: digits, and at most one suffix.
 fn bytes(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|suffix: char| suffix.is_ascii_alphabetic());
     let shift = match &text[digits.len()..] {

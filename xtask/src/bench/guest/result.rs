@@ -1,8 +1,8 @@
-//! The result of a workload, out of the reply of `VBENCH`.
+//! The result of a workload, from the reply of `VBENCH`.
 
 use crate::bench::image;
 
-/// It asks for alignments that no window has.
+/// This workload requests alignments that no window has.
 pub(super) const MUST_FAIL: &str = "align_shift_alloc_test";
 
 /// The result of one workload, as the image reports it.
@@ -14,17 +14,17 @@ pub(super) struct WorkloadResult {
     /// Nanoseconds of each CPU for one loop: their mean.
     pub(super) ns: f64,
     pub(super) cpus: u32,
-    /// The text behind `Effect:`.
+    /// The text after `Effect:`.
     pub(super) effect: String,
 }
 
 impl WorkloadResult {
-    /// Whether it did as it must.
+    /// Returns whether the workload had its expected result.
     pub(super) fn is_good(&self) -> bool {
         self.passed != (self.name == MUST_FAIL)
     }
 
-    /// Says in words how it ended.
+    /// Describes the result in words.
     pub(super) fn verdict(&self) -> &'static str {
         match (self.passed, self.is_good()) {
             (true, true) => "passed",
@@ -60,7 +60,7 @@ pub(super) fn parse(text: &str) -> Vec<WorkloadResult> {
 
 #[cfg(test)]
 impl WorkloadResult {
-    /// A line of one CPU, for tests.
+    /// Makes the result of one CPU, for tests.
     pub(super) fn named(name: &str, passed: bool, ns: f64) -> Self {
         Self { name: name.to_owned(), passed, ns, ..Self::default() }
     }

@@ -1,8 +1,9 @@
-//! The workloads of several runs, each a row of one table.
+//! The workloads of several runs in one table.
 
 use super::result::WorkloadResult;
 
-/// Makes a row of each workload: its name, a cell for each run, and the last run's time by the first one's.
+/// Makes a row per workload: its name, a cell for each run, and the ratio of the last run's time to the
+/// first one's.
 pub(super) fn rows(runs: &[Vec<WorkloadResult>]) -> Vec<Vec<String>> {
     let mut names: Vec<&str> = Vec::new();
     for line in runs.iter().flatten() {

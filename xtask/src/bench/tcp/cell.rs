@@ -1,12 +1,12 @@
-//! What is measured: requests, how many clients send them, and to whom.
+//! The measurements: requests, number of clients, and servers.
 
 use std::fmt;
 
 use crate::runtime::Runtime;
 
-/// Names that requests choose from.
+/// Number of names that requests choose from.
 pub(super) const NAMES: u32 = 1000;
-/// Clients at once, and how many requests each has under way.
+/// Numbers of clients and of requests that each has in flight.
 const CLIENTS: [u32; 3] = [1, 50, 200];
 const DEPTHS: [u32; 2] = [1, 16];
 /// The requests, in the order of the table.
@@ -20,12 +20,12 @@ const REQUESTS: [BenchRequest; 7] = [
     BenchRequest::Get(16_384),
 ];
 
-/// A request, with its bytes.
+/// A request with the size of its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum BenchRequest {
     /// `PING`.
     Ping,
-    /// `VMALLOC … NAME … REPLACE SOFT`: an allocation, and a free of what had the name.
+    /// `VMALLOC … NAME … REPLACE SOFT`: allocates a region, and frees the previous one of the name.
     Vmalloc(u32),
     /// `SET`.
     Set(u32),
@@ -34,7 +34,7 @@ pub(super) enum BenchRequest {
 }
 
 impl BenchRequest {
-    /// What Redis, which has no `VMALLOC`, is asked for instead.
+    /// Returns the corresponding request to Redis, which has no `VMALLOC`.
     pub(super) fn beside(self) -> Self {
         match self {
             Self::Vmalloc(_) => Self::Set(64),
@@ -42,7 +42,7 @@ impl BenchRequest {
         }
     }
 
-    /// What `redis-benchmark` is told.
+    /// Returns the arguments of `redis-benchmark`.
     pub(super) fn arguments(self) -> Vec<String> {
         let random = ["-r".to_owned(), NAMES.to_string()];
         let stock = |test: &str, bytes: u32| {
@@ -56,7 +56,7 @@ impl BenchRequest {
         }
     }
 
-    /// The request for one name.
+    /// Returns the request for one name.
     pub(super) fn words(self, name: &str) -> Vec<String> {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
         match self {
@@ -86,12 +86,12 @@ impl fmt::Display for BenchRequest {
     }
 }
 
-/// A request as so many clients send it.
+/// A request, sent by a number of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cell {
     pub(super) request: BenchRequest,
     pub(super) clients: u32,
-    /// Requests of one client under way.
+    /// Requests of one client in flight.
     pub(super) depth: u32,
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// All cells whose name contains a part.
+/// Returns all cells whose name contains a part.
 pub(super) fn cells(part: &str) -> Vec<Cell> {
     let mut all = Vec::new();
     for request in REQUESTS {
@@ -115,7 +115,7 @@ pub(super) fn cells(part: &str) -> Vec<Cell> {
     all
 }
 
-/// Who answers.
+/// The server that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SystemUnderTest {
     /// The image, on a runtime.
@@ -145,7 +145,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Who does what beside the image's cell.
+    /// Returns the job of a server in the row of the image's cell.
     pub(super) fn beside(cell: Cell, who: SystemUnderTest) -> Self {
         let request = match who {
             SystemUnderTest::Image(_) => cell.request,
@@ -155,7 +155,8 @@ impl Job {
     }
 }
 
-/// The measurements that cells need, each once: by turns the images', and what stands beside them.
+/// Returns the measurements that cells need, each once: the images' alternately, then those of the other
+/// servers.
 pub(super) fn jobs(cells: &[Cell], runtimes: &[Runtime]) -> Vec<Job> {
     let images = runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime));
     let all: Vec<_> = images.chain([SystemUnderTest::Guest, SystemUnderTest::Native]).collect();

@@ -1,4 +1,4 @@
-//! One run of `redis-benchmark`, checked.
+//! One verified run of `redis-benchmark`.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -10,22 +10,22 @@ use super::cell::Cell;
 use super::sample::RedisBenchmarkSample;
 use crate::process;
 
-/// The longest that one run may take: many times what it is planned for.
+/// Longest duration of one run: many times its planned duration.
 const LIMIT: Duration = Duration::from_secs(60);
-/// A first look that was shorter says too little of how many requests there is time for.
+/// A shorter warm-up run would not predict the number of requests per time.
 const LOOK: Duration = Duration::from_millis(200);
-/// How many more requests the next look makes.
+/// The factor between the requests of two warm-up runs.
 const LOOK_FACTOR: u64 = 8;
-/// Requests of one run.
+/// Fewest requests of one run.
 const REQUESTS_MIN: u64 = 1000;
 const REQUESTS_MAX: u64 = 4_000_000;
-/// Requests of each client at least, for each one that it has under way.
+/// Fewest requests of each client for each of its requests in flight.
 const REQUESTS_PER_SLOT: u64 = 5;
 
-/// Makes so many requests of a server.
+/// Sends a number of requests to a server.
 ///
 /// # Errors
-/// A request was answered by an error, the time was over, or there was a warning.
+/// The reply to a request was an error, the time limit was exceeded, or there was a warning.
 pub(super) fn measure(
     server: SocketAddr,
     cell: Cell,
@@ -40,7 +40,7 @@ pub(super) fn measure(
     RedisBenchmarkSample::parse(&text).with_context(|| format!("redis-benchmark printed {text:?}"))
 }
 
-/// Warms a server up, and finds how many requests it answers in a time.
+/// Warms a server up, and returns the number of requests that it answers in a time.
 pub(super) fn requests_for(server: SocketAddr, cell: Cell, time: Duration) -> anyhow::Result<u64> {
     let mut requests = bounded(cell, 0.0);
     loop {

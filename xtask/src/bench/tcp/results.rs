@@ -1,26 +1,26 @@
-//! What came of all measurements.
+//! The results of all measurements.
 
 use std::collections::BTreeMap;
 
 use super::cell::{Cell, Job, SystemUnderTest};
 use super::sample::RedisBenchmarkSample;
 
-/// What came of one measurement and its repetitions.
+/// The result of one measurement and its repetitions.
 #[derive(Clone, Debug, PartialEq)]
 enum JobOutcome {
     Measured(Vec<RedisBenchmarkSample>),
-    /// The server does not know the command, and says so.
+    /// The server does not support the command; the text is its reply.
     Unserved(String),
-    /// One of them failed; the others do not count.
+    /// One repetition failed; the others do not count.
     Failed(String),
 }
 
-/// The outcomes by measurement.
+/// The results by measurement.
 #[derive(Debug, Default)]
 pub(super) struct Results(BTreeMap<Job, JobOutcome>);
 
 impl Results {
-    /// Adds what one run brought. One failure counts more than all samples.
+    /// Adds the result of one run. One failure counts more than all samples.
     pub(super) fn add(&mut self, job: Job, sample: anyhow::Result<RedisBenchmarkSample>) {
         let outcome = self.0.entry(job).or_insert_with(|| JobOutcome::Measured(Vec::new()));
         match (outcome, sample) {
@@ -32,22 +32,22 @@ impl Results {
         }
     }
 
-    /// Notes that a command is not served.
+    /// Records that a command is not supported.
     pub(super) fn refuse(&mut self, job: Job, why: &str) {
         self.0.insert(job, JobOutcome::Unserved(why.to_owned()));
     }
 
-    /// Says whether it is still worth measuring.
+    /// Returns whether further runs are useful.
     pub(super) fn is_open(&self, job: Job) -> bool {
         matches!(self.0.get(&job), None | Some(JobOutcome::Measured(_)))
     }
 
-    /// Says whether anything failed.
+    /// Returns whether any measurement failed.
     pub(super) fn has_failures(&self) -> bool {
         self.0.values().any(|outcome| matches!(outcome, JobOutcome::Failed(_)))
     }
 
-    /// The medians of who is beside a cell.
+    /// Returns the medians of a server in the row of a cell.
     pub(super) fn sample(&self, cell: Cell, who: SystemUnderTest) -> Option<RedisBenchmarkSample> {
         match self.0.get(&Job::beside(cell, who))? {
             JobOutcome::Measured(samples) => RedisBenchmarkSample::median(samples),
@@ -55,7 +55,7 @@ impl Results {
         }
     }
 
-    /// Shows the figures of who is beside a cell, or why there are none.
+    /// Formats the figures of a server in the row of a cell, or the reason why there are none.
     pub(super) fn show(
         &self,
         cell: Cell,
@@ -71,7 +71,7 @@ impl Results {
         }
     }
 
-    /// A line for every measurement that brought nothing.
+    /// Returns a line for every measurement without a result.
     pub(super) fn notes(&self) -> Vec<String> {
         let note = |(job, outcome): (&Job, &JobOutcome)| match outcome {
             JobOutcome::Measured(_) => None,

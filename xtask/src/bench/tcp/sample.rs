@@ -1,19 +1,19 @@
-//! What `redis-benchmark` says of one measurement.
+//! The output of `redis-benchmark` for one measurement.
 
 use super::super::figures::median;
 
 /// Figures of one measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct RedisBenchmarkSample {
-    /// Requests a second.
+    /// Requests per second.
     pub(super) rate: f64,
-    /// Half of the requests took no longer, in microseconds.
+    /// Median latency in microseconds.
     pub(super) p50_us: f64,
-    /// 99 of 100 took no longer.
+    /// 99th percentile of the latency in microseconds.
     pub(super) p99_us: f64,
 }
 
-/// The columns behind the name of the test, which may itself have commas.
+/// The columns after the name of the test, which may itself contain commas.
 const COLUMNS: &str = r#""test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms""#;
 
 impl RedisBenchmarkSample {
@@ -31,7 +31,7 @@ impl RedisBenchmarkSample {
         (rate > 0.0).then_some(Self { rate, p50_us: p50 * 1e3, p99_us: p99 * 1e3 })
     }
 
-    /// The median of each figure.
+    /// Returns the median of each figure.
     pub(super) fn median(samples: &[Self]) -> Option<Self> {
         let of = |figure: fn(&Self) -> f64| median(samples.iter().map(figure).collect());
         Some(Self {

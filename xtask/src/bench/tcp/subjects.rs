@@ -1,4 +1,4 @@
-//! The servers that are measured, all alive at once.
+//! The servers under measurement, which run at the same time.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::resp::{self, Client, Reply};
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// Holding it proves that each of them has answered a PING. Dropping it ends them.
+/// The running servers, each of which has answered a PING. Dropping it ends them.
 #[derive(Debug)]
 pub(super) struct Subjects {
     images: Vec<(Runtime, Guest)>,
@@ -24,7 +24,7 @@ pub(super) struct Subjects {
 }
 
 impl Subjects {
-    /// Starts them, the guests by these plans.
+    /// Starts the servers; the plans are those of the guests.
     pub(super) fn start(
         workspace: &Workspace,
         plans: Vec<(Runtime, GuestPlan)>,
@@ -43,7 +43,7 @@ impl Subjects {
         })
     }
 
-    /// Where one of them listens.
+    /// Returns the address of a server.
     ///
     /// # Errors
     /// No image was started on the runtime.
@@ -58,19 +58,19 @@ impl Subjects {
         })
     }
 
-    /// All images.
+    /// Iterates over the images.
     fn images(&self) -> impl Iterator<Item = SystemUnderTest> {
         self.images.iter().map(|&(runtime, _)| SystemUnderTest::Image(runtime))
     }
 
-    /// Asks an image for a command: what it answers where it does not know it.
+    /// Sends a command to an image; returns its reply if the image does not support the command.
     pub(super) fn refusal(
         &self,
         image: SystemUnderTest,
         request: BenchRequest,
     ) -> anyhow::Result<Option<String>> {
         match self.connect(image)?.call(&request.words("probe"))? {
-            // Behind the comma Redis, and so the image, repeats what it was sent.
+            // Redis and the image repeat the request after the comma.
             Reply::Error(text) if text.starts_with("ERR unknown command") => {
                 Ok(text.split(',').next().map(str::to_owned))
             }
@@ -78,17 +78,17 @@ impl Subjects {
         }
     }
 
-    /// Makes one measurement, of an image that lacks nothing.
+    /// Makes one measurement, and verifies that no allocation of an image failed.
     pub(super) fn measure(&self, job: Job, requests: u64) -> anyhow::Result<RedisBenchmarkSample> {
         let before = self.lacks(job.who)?;
         let sample = measure(self.address(job.who)?, job.cell, requests)?;
         let lacks = self.lacks(job.who)? - before;
-        // With SOFT they are nulls, which redis-benchmark takes for success.
+        // With SOFT, failed allocations are nulls, which redis-benchmark takes for success.
         ensure!(lacks == 0, "{lacks} allocations failed");
         Ok(sample)
     }
 
-    /// Gives all names of `redis-benchmark` a value, so that every `GET` has something to read.
+    /// Sets all names of `redis-benchmark`, so that every `GET` reads a value.
     pub(super) fn fill(&self, job: Job) -> anyhow::Result<()> {
         let BenchRequest::Get(bytes) = job.cell.request else { return Ok(()) };
         let mut client = self.connect(job.who)?;
@@ -103,7 +103,7 @@ impl Subjects {
         Ok(())
     }
 
-    /// Has the images audit everything.
+    /// Audits the images.
     pub(super) fn audit(&self) -> anyhow::Result<()> {
         for image in self.images() {
             match self.connect(image)?.call(&["VCHECK"])? {
@@ -114,7 +114,7 @@ impl Subjects {
         Ok(())
     }
 
-    /// How many allocations have failed for want of something.
+    /// Returns the number of failed allocations.
     fn lacks(&self, who: SystemUnderTest) -> anyhow::Result<u64> {
         if !matches!(who, SystemUnderTest::Image(_)) {
             return Ok(0);
@@ -128,7 +128,7 @@ impl Subjects {
     }
 }
 
-/// Finds out which of some cells an image refuses, each with its answer.
+/// Returns the cells that an image does not support, each with the image's reply.
 pub(super) fn refused(subjects: &Subjects, cells: &[Cell]) -> anyhow::Result<Vec<(Job, String)>> {
     let mut refused = Vec::new();
     for image in subjects.images() {

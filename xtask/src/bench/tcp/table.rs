@@ -1,4 +1,4 @@
-//! The tables that a measurement ends in, and its rows for programs.
+//! The tables of a measurement's results, and its rows for programs.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -11,11 +11,11 @@ use crate::runtime::Runtime;
 
 /// The servers that the images are compared with.
 const PEERS: [SystemUnderTest; 2] = [SystemUnderTest::Guest, SystemUnderTest::Native];
-/// The number of clients whose slowest answers are compared, and to which more are compared.
+/// The number of clients whose slowest answers are compared, and that larger numbers are compared with.
 const CLIENTS: u32 = 50;
 const MORE_CLIENTS: u32 = 200;
 
-/// Prints requests a second, and then how long they took. Several images stand side by side.
+/// Prints requests per second, and then the latencies. Several images are in adjacent columns.
 pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
     let images: Vec<_> = runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime)).collect();
     let better = |image: &SystemUnderTest| match images.len() {
@@ -56,7 +56,7 @@ pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
     show(times, 2);
 }
 
-/// All that is compared: with Redis in Linux and native, its slowest answers, and more clients.
+/// Makes all comparisons: with Redis in Linux and native, the slowest answers, and more clients.
 pub(super) fn all(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<ReportRow> {
     let mut rows = Vec::new();
     for image in runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime)) {
@@ -68,7 +68,7 @@ pub(super) fn all(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Ve
     rows
 }
 
-/// What is not in the table of requests a second: slowest answers, and more clients.
+/// Makes the comparisons beyond the table of requests per second: slowest answers, and more clients.
 pub(super) fn derived(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<ReportRow> {
     let mut rows = Vec::new();
     for image in runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime)) {
@@ -105,7 +105,7 @@ fn scaling_beside(results: &Results, cell: Cell, image: SystemUnderTest) -> Repo
     ReportRow::yield_of(name, "times", scaling(image), scaling(SystemUnderTest::Guest))
 }
 
-/// The name of a comparison; one with the bare image does not name the runtime.
+/// Returns the name of a comparison; one with the bare image does not name the runtime.
 fn name(cell: Cell, image: SystemUnderTest, peer: SystemUnderTest) -> String {
     let cell_on = match image {
         SystemUnderTest::Image(Runtime::Hermit) => format!("{cell}, hermit"),

@@ -1,4 +1,4 @@
-//! Whether a reply is right, and what follows from it.
+//! The judgement of a reply, and the next step of its region.
 
 use std::time::Instant;
 
@@ -87,7 +87,7 @@ impl LoadClient {
         shared: &mut Shared,
     ) {
         if is_pressure(reply) {
-            // No room for the reply: asked again.
+            // No room for the reply: the request is repeated.
             return self.update(key, |_| ());
         }
         let bytes = match reply {
@@ -111,7 +111,8 @@ impl LoadClient {
                 true => region.checked(offset + length),
                 false => region.step = RegionStep::Free,
             }
-            // Nobody is to blame others for a region that holds the wrong bytes already.
+            // Only regions with correct bytes are exposed, so that an intruder is not blamed for wrong
+            // ones.
             if shared.plan.verify && is_right && region.name.is_none() {
                 shared.exposed.expose(number, region.place.id);
             }
@@ -130,7 +131,7 @@ impl LoadClient {
         let new = answer::resized(reply, &old, size);
         let is_refused = is_pressure(reply);
         self.expect(new.is_some() || is_refused, key, reply, request, shared);
-        // What was refused lies where it lay.
+        // A region whose resize was refused keeps its addresses.
         shared.settle(new.unwrap_or(old));
         let next = unseen(self.new_pattern(shared), shared);
         self.is_pressed = is_refused;
@@ -138,12 +139,12 @@ impl LoadClient {
             if let Some(place) = new {
                 region.resized(place, size);
             }
-            // A region whose resize was refused must hold what it held.
+            // A region whose resize was refused must keep its content.
             region.step = if new.is_some() || is_refused { next } else { RegionStep::Free };
         });
     }
 
-    /// Notes a violation, unless the reply is right.
+    /// Records a violation, unless the reply is correct.
     fn expect(
         &mut self,
         is_right: bool,
@@ -160,7 +161,7 @@ impl LoadClient {
         shared.tally.violate(violation);
     }
 
-    /// Changes a region that no request is under way for any more.
+    /// Changes a region without a request in flight.
     fn update(&mut self, key: u64, change: impl FnOnce(&mut Region)) {
         if let Some(region) = self.regions.get_mut(&key) {
             change(region);
@@ -168,7 +169,7 @@ impl LoadClient {
         }
     }
 
-    /// Puts a region where the next request is looked for.
+    /// Puts a region into the queue of required steps or among the idle ones.
     fn file(&mut self, key: u64) {
         match self.regions.get(&key).map(|region| region.step) {
             Some(RegionStep::Rest) => self.resting.push(key),
@@ -178,7 +179,7 @@ impl LoadClient {
     }
 }
 
-/// What comes first for a region whose bytes nobody has seen.
+/// Returns the first step of a region whose bytes have not been read.
 fn unseen(pattern: Pattern, shared: &Shared) -> RegionStep {
     if shared.plan.verify {
         RegionStep::Check(0, AfterCheck::Fill(pattern))
@@ -199,7 +200,7 @@ fn unfit(request: &str, reply: &Reply) -> Violation {
     Violation::Answer { request: request.to_owned(), answer: shown(reply) }
 }
 
-/// A reply on one line, without the bytes of regions.
+/// Formats a reply on one line, without the bytes of regions.
 fn shown(reply: &Reply) -> String {
     match reply {
         Reply::Bulk(Some(bytes)) => format!("{} bytes", bytes.len()),

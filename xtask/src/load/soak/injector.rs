@@ -1,4 +1,5 @@
-//! The connection beside the load: it makes reservations fail, touches guards, and audits.
+//! The fault injector of a soak test: a connection that makes reservations fail, accesses guards, and
+//! audits.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,26 +16,26 @@ use crate::load::{answer, counters};
 use crate::resp::{Client, Reply};
 use crate::workload::Random;
 
-/// Between two faults.
+/// The pause between two faults.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Between two audits.
+/// The interval of audits.
 const AUDIT: Duration = Duration::from_secs(10);
-/// What is made to fail, by turns, and the latest that it does.
+/// The kinds of reservations that are made to fail, and the largest number of successes before the failure.
 const KINDS: [&str; 4] = ["frame", "table", "area", "region"];
 const DELAY: u64 = 200;
-/// One guard of so many faults is touched.
+/// A guard is accessed after one of this many faults.
 const PROBES: u64 = 4;
-/// The region whose guard it is.
+/// Bytes of the region whose guard is accessed.
 const BYTES: u64 = 8192;
 
-/// A thread that looks after the image.
+/// The thread of the fault injector.
 #[derive(Debug)]
 pub(super) struct FaultInjector {
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<InjectorReport>>,
 }
 
-/// What it saw.
+/// The findings of the injector.
 #[derive(Debug, Default)]
 pub(super) struct InjectorReport {
     pub(super) sizes: Vec<Size>,
@@ -42,7 +43,7 @@ pub(super) struct InjectorReport {
     pub(super) counts: InjectorCounts,
 }
 
-/// What it did.
+/// The number of actions of the injector.
 #[derive(Debug, Default)]
 pub(super) struct InjectorCounts {
     faults: u64,
@@ -58,7 +59,7 @@ impl fmt::Display for InjectorCounts {
 }
 
 impl FaultInjector {
-    /// Connects, and begins.
+    /// Connects, and starts the thread.
     pub(super) fn start(address: SocketAddr) -> anyhow::Result<Self> {
         let mut client = Client::connect(address)?;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -68,12 +69,12 @@ impl FaultInjector {
         Ok(Self { is_over, thread: std::thread::spawn(work) })
     }
 
-    /// Whether it has given up: [`end`](Self::end) says why.
+    /// Returns whether the thread has failed: [`end`](Self::end) returns the reason.
     pub(super) fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// Ends it.
+    /// Ends the thread and returns its findings.
     pub(super) fn end(self) -> anyhow::Result<InjectorReport> {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| anyhow!("the connection beside the load panicked"))?
@@ -108,7 +109,7 @@ fn inject(client: &mut Client, kind: &str, number: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Touches the guard of a region of its own; `false` where the region itself could not be had.
+/// Accesses the guard of a new region; returns `false` if the region could not be allocated.
 fn probe(client: &mut Client, violations: &mut Vec<Violation>) -> anyhow::Result<bool> {
     let reply = client.call(&["VMALLOC", &BYTES.to_string()])?;
     if matches!(&reply, Reply::Error(error) if answer::is_pressure(error)) {

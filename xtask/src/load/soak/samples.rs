@@ -1,4 +1,4 @@
-//! What was measured over time, and whether its last third is like its first.
+//! Measurements over time, and the comparison of their last third with the first.
 
 use std::time::Duration;
 
@@ -9,14 +9,15 @@ use hdrhistogram::Histogram;
 use crate::load::counters::Counters;
 use crate::load::stats::LoadStats;
 
-/// How long what one sample says goes on.
+/// The duration of one window.
 const WINDOW: Duration = Duration::from_secs(10);
-/// The last third's time per request, in percent of the first's: the aim, which is said, and what is
-/// too much on any host, however busy others make it meanwhile.
+/// The time per request in the last third, in percent of the first: the first bound is the target, the
+/// second one fails the run on any host, however busy it is.
 const TIME_PERCENT: u64 = 110;
 const TIME_PERCENT_MAX: u64 = 200;
-/// Pages by which the most of the last third may exceed the most of the first. Freed addresses rest in
-/// pools, so tables spread for minutes: those of as many addresses as the guest has memory are allowed.
+/// Pages by which the maximum of the last third may exceed the maximum of the first. Freed addresses are
+/// cached in pools, so page tables grow for minutes: tables for as many addresses as the guest has memory
+/// are allowed.
 const TABLES_MORE: i64 = 256;
 const NOTES_MORE: i64 = 16;
 
@@ -41,17 +42,17 @@ impl Pace {
         Self { windows: Vec::new(), from: Duration::ZERO, before: None }
     }
 
-    /// Whether a window is over.
+    /// Returns whether a window has ended.
     pub(super) fn is_due(&self, elapsed: Duration) -> bool {
         elapsed >= self.from + WINDOW
     }
 
-    /// Notes a window, and shows it.
+    /// Adds a window, and formats it.
     pub(super) fn take(&mut self, elapsed: Duration, tally: &LoadStats) -> String {
         let all = tally.all().latency;
         let mut latency = all.clone();
         if let Some(before) = &self.before {
-            // What is counted only grows, in histograms of the same bounds.
+            // Counts only grow, in histograms of the same bounds.
             let taken = latency.subtract(before);
             taken.expect("an earlier histogram of the same counts");
         }
@@ -73,16 +74,16 @@ impl Pace {
     }
 }
 
-/// What the image has taken.
+/// The memory that the image has allocated.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     tables: i64,
-    /// The library's notes on regions, and the heap.
+    /// The library's metadata of regions, and the heap.
     notes: i64,
 }
 
 impl Size {
-    /// Reads it from the counters.
+    /// Reads the sizes from the counters.
     pub(super) fn read(counters: &Counters) -> anyhow::Result<Self> {
         let number = |name: &str| {
             counters.get(name).copied().with_context(|| format!("VSTATS has no {name}"))
@@ -92,7 +93,7 @@ impl Size {
     }
 }
 
-/// All samples.
+/// The measurements of a run.
 #[derive(Debug)]
 pub(super) struct Samples {
     pub(super) paces: Vec<Window>,
@@ -100,7 +101,7 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// A row for each third.
+    /// Makes a row for each third.
     pub(super) fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
@@ -124,7 +125,7 @@ impl Samples {
         table
     }
 
-    /// What grew and must not.
+    /// Returns the values that grew and must not.
     pub(super) fn growths(&self) -> Vec<String> {
         let time =
             |index| median(third(&self.paces, index).iter().map(|window| window.p50_us).collect());
@@ -146,7 +147,7 @@ impl Samples {
         growths
     }
 
-    /// The most of a third.
+    /// Returns the maxima of a third.
     fn most(&self, index: usize) -> (i64, i64) {
         let sizes = third(&self.sizes, index);
         let most = |figure: fn(&Size) -> i64| sizes.iter().map(figure).max().unwrap_or(0);
@@ -154,7 +155,7 @@ impl Samples {
     }
 }
 
-/// A third of samples, the middle one with what does not divide.
+/// Returns a third of the samples; the middle one has the remainder.
 fn third<T>(all: &[T], index: usize) -> &[T] {
     let part = all.len() / 3;
     match index {

@@ -1,4 +1,4 @@
-//! Machines that the image refuses: one line with what was found and what is needed, and an exit code.
+//! Machines that the image refuses: one line with the found and the required value, and an exit code.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::selftest::machine::Machine;
 use crate::test::bed::TestBed;
 use crate::test::tally::Tally;
 
-/// Boots the image on each of them.
+/// Boots the image on each machine.
 pub(super) fn run(bed: &TestBed<'_>, image: &Path) -> Tally {
     let mut tally = Tally::default();
     for firmware in [FirmwareRequest::Own, FirmwareRequest::Auto] {
@@ -23,7 +23,7 @@ pub(super) fn run(bed: &TestBed<'_>, image: &Path) -> Tally {
     tally
 }
 
-/// A MiB less than the tool allows: the image and the tool have one rule.
+/// One MiB less than the tool allows: the image and the tool have the same limit.
 fn too_small(bed: &TestBed<'_>, image: &Path, firmware: FirmwareRequest) -> anyhow::Result<()> {
     let memory = Memory::TOO_SMALL;
     let machine = Machine {

@@ -1,7 +1,7 @@
-//! Many clients that do what no good client does, and one that works meanwhile.
+//! Many clients that abuse the service, and one that works normally at the same time.
 //!
-//! What is abused a byte at a time, or with sockets that nobody answers for, is tested without QEMU
-//! too: `cuts`, `large`, `crowd` and `http/hostile` of `app/tests/loopback`.
+//! Abuse byte by byte, and with sockets that never answer, is also tested without QEMU: `cuts`, `large`,
+//! `crowd` and `http/hostile` of `app/tests/loopback`.
 
 mod bystander;
 mod flood;
@@ -22,18 +22,18 @@ pub(super) use flood::damaged;
 use bystander::Bystander;
 use phase::{LoopTurns, Phase};
 
-/// Room for 200 clients and for those who look after them.
+/// Places for 200 clients and the monitoring connections.
 pub(super) const CLIENTS: &str = "clients=256";
 
-/// What may be above what it was before, in percent.
+/// Allowed growth of the memory of the image, in percent.
 const GROWTH_PERCENT: u64 = 10;
-/// One turn of so many may take over 2 ms: one purge of all that is lazy does, at 4096 areas.
+/// One of this many turns may take over 2 ms: a purge of 4096 lazy areas does.
 const TURNS_PER_LONG: u64 = 5000;
 
-/// Something that is done to an image.
+/// An abuse of the image.
 type Abuse = fn(&Subject) -> anyhow::Result<()>;
 
-/// What is done, in this order.
+/// The abuses, in this order.
 const ABUSES: &[(&str, Abuse)] = &[
     ("every split of a conversation", pieces::splits),
     ("broken requests by 8 at once", pieces::broken),
@@ -46,7 +46,7 @@ const ABUSES: &[(&str, Abuse)] = &[
     ("200 that dial at the same instant", flood::dial),
 ];
 
-/// Does all of it to one image.
+/// Runs all abuses against one image.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut observer = subject.connect()?;
     let before = reports::baseline(&mut observer)?;
@@ -75,7 +75,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Frames of the heap and of what the library notes of regions.
+/// Returns the frames of the heap and of the library's metadata.
 fn held(observer: &mut Client) -> anyhow::Result<[(&'static str, u64); 2]> {
     let heap = reports::stat(observer, "frames_heap")?;
     Ok([("frames_heap", heap), ("frames_slabs", reports::stat(observer, "frames_slabs")?)])

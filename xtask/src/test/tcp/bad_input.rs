@@ -1,6 +1,6 @@
-//! Bytes that no good client sends, each with its reply to the letter.
+//! Malformed requests, each with its exact reply.
 //!
-//! Every row has a connection of its own, and one other connection must go on through all of it.
+//! Every input has its own connection, and another connection must stay usable throughout.
 
 mod rows;
 
@@ -16,10 +16,10 @@ use crate::test::reports;
 
 use rows::{BadInput, ConnectionEnd};
 
-/// How long the image may take for the answer to one row.
+/// Time limit of the reply to one input.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Sends every row and compares every reply.
+/// Sends every input and compares every reply.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut witness = subject.connect()?;
     let before = reports::baseline(&mut witness)?;
@@ -41,7 +41,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     subject.settle(&mut witness, &before)
 }
 
-/// Sends every row that ends its connection, without a look at anybody else.
+/// Sends every input that ends its connection, without checks of other connections.
 pub(super) fn flood(address: SocketAddr) -> anyhow::Result<()> {
     for row in rows::all().iter().filter(|row| row.end == ConnectionEnd::Closes) {
         let actual = exchange(address, row).with_context(|| row.about)?;
@@ -50,7 +50,7 @@ pub(super) fn flood(address: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends a row; returns everything that comes back until the connection ends.
+/// Sends an input; returns all bytes that arrive until the connection ends.
 fn exchange(address: SocketAddr, row: &BadInput) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
@@ -59,7 +59,7 @@ fn exchange(address: SocketAddr, row: &BadInput) -> anyhow::Result<String> {
     let sent = stream.write_all(&row.bytes);
     if row.end == ConnectionEnd::Stays {
         sent?;
-        // The image's own end shows in this answer; then ours.
+        // This reply shows whether the image has closed; then the client closes.
         stream.write_all(b"*1\r\n$4\r\nPING\r\n")?;
         let mut actual = read_until(&mut stream, b"+PONG\r\n")?;
         actual.truncate(actual.len() - b"+PONG\r\n".len());
@@ -70,7 +70,7 @@ fn exchange(address: SocketAddr, row: &BadInput) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&actual).into_owned())
 }
 
-/// Reads until the connection ends, or until the end of what came is as wanted.
+/// Reads until the connection ends, or until the bytes end with the expected ones.
 fn read_until(stream: &mut TcpStream, wanted: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];

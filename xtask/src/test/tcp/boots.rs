@@ -1,4 +1,4 @@
-//! The layer that boots, and boots again: what goes wrong once in twenty times is seen here.
+//! The layer of repeated boots, which detects faults that occur once in twenty boots.
 
 use anyhow::ensure;
 
@@ -8,12 +8,12 @@ use crate::test::programs::Programs;
 use crate::test::reports;
 use crate::test::tally::Tally;
 
-/// How often.
+/// Number of boots.
 const BOOTS: u32 = 50;
-/// More than one, because it is the others that may fail to start.
+/// More than one, because the start of an AP may fail.
 const CPUS: u32 = 2;
 
-/// Boots the image again and again. Each must answer, with all of its CPUs, and be sound.
+/// Boots the image repeatedly. Each boot must answer with all of its CPUs and pass an audit.
 pub(crate) fn run(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
     let programs = Programs::prepare(bed)?;
     let setup = Setup { cpus: CPUS, ..Setup::PLAIN };

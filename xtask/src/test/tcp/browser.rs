@@ -1,4 +1,4 @@
-//! The layer that is a person: the page in a real browser.
+//! The layer of the page in a real browser.
 
 mod axe;
 mod driver;
@@ -49,7 +49,7 @@ pub(crate) fn run(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-/// Chromium and its driver, installed where that is possible.
+/// Finds Chromium and its driver, or installs them if possible.
 fn programs() -> Result<(PathBuf, PathBuf), Skip> {
     let find = || process::find("chromium").zip(process::find("chromedriver"));
     if find().is_none() {

@@ -1,22 +1,22 @@
-//! A case of the layer, and the guest or the tool that it is about.
+//! A case of the layer, and its guest or the tool.
 
 use super::subject::{Setup, Subject};
 use super::tool::Tool;
 use crate::network::NetRequest;
 
-/// One test.
+/// One case.
 pub(super) struct TcpCase {
     pub(super) name: &'static str,
     pub(super) drive: Drive,
 }
 
-/// What a test gets.
+/// The kind of a case.
 #[derive(Clone, Copy)]
 pub(super) enum Drive {
     /// A fresh image.
     Guest(Setup, fn(&Subject) -> anyhow::Result<()>),
-    /// A fresh image for hundreds of clients at once, in a network of its own where this user may
-    /// make one, with a kernel command line.
+    /// A fresh image for hundreds of simultaneous clients, with a kernel command line. It is in its own
+    /// network namespace if this user may make one.
     Crowd(&'static str, fn(&Subject) -> anyhow::Result<()>),
     /// The tool itself.
     Tool(fn(&Tool<'_>) -> anyhow::Result<()>),
@@ -42,7 +42,7 @@ pub(super) const fn guest_on(
     TcpCase { name, drive: Drive::Guest(Setup { cpus, ..Setup::PLAIN }, run) }
 }
 
-/// For large pieces and few clients: passt of 2023 may let a connection that carries much stand.
+/// Makes a case with large pieces and few clients: passt of 2023 may stall a connection with much data.
 pub(super) const fn guest_by_user(
     name: &'static str,
     line: &'static str,

@@ -1,4 +1,4 @@
-//! Many clients: idle ones, and ones that vanish.
+//! Many clients: idle ones, and ones that are reset.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -13,15 +13,15 @@ use crate::test::reports;
 
 const CLIENTS: usize = 64;
 const REGIONS: usize = 100;
-/// One answer beside 64 idle clients.
+/// Time limit of one reply beside 64 idle clients.
 const PONG_LIMIT: Duration = Duration::from_secs(5);
 
-/// 64 connections do nothing; one allocates, writes, reads, and a new one is served.
+/// 64 connections are idle; one client allocates, writes and reads, and a new one is served.
 pub(super) fn idle(subject: &Subject) -> anyhow::Result<()> {
     let mut idle = Vec::new();
     for number in 0..CLIENTS {
         let mut client = subject.connect().with_context(|| format!("client {number}"))?;
-        // A connection counts when the image has answered on it: the host accepts for it.
+        // A connection counts only after a reply of the image, because the host accepts first.
         ping(&mut client).with_context(|| format!("client {number}"))?;
         idle.push(client);
     }
@@ -44,7 +44,7 @@ pub(super) fn idle(subject: &Subject) -> anyhow::Result<()> {
     subject.settle(&mut worker, &before)
 }
 
-/// 64 connections allocate and are reset in the middle of what they do.
+/// 64 connections allocate and are reset during a request.
 pub(super) fn reset(subject: &Subject) -> anyhow::Result<()> {
     let mut observer = subject.connect()?;
     let before = reports::baseline(&mut observer)?;
@@ -63,13 +63,13 @@ pub(super) fn reset(subject: &Subject) -> anyhow::Result<()> {
     let made = during.number("areas")? - before.number("areas")?;
     ensure!(made == (CLIENTS * REGIONS) as u64, "{made} areas for {CLIENTS} clients");
     for client in &mut streams {
-        // Half a request is under way when the reset comes.
+        // Half a request is in flight at the reset.
         client.send(b"*2\r\n$7\r\nVMALLOC\r\n$4\r\n40")?;
     }
     drop(streams);
     subject.settle(&mut observer, &before)?;
     ensure!(client::pongs(subject.address(), PONG_LIMIT), "no PONG for a new client");
-    // The sockets of the vanished clients serve again.
+    // The sockets of the reset connections are reused.
     let mut again = Vec::new();
     for number in 0..CLIENTS {
         let mut stream = TcpStream::connect(subject.address())?;

@@ -1,9 +1,9 @@
 //! The README's conversation, line by line.
 //!
-//! It is a fenced block marked `conversation`. A line `> COMMAND` is sent on one connection, the
-//! lines up to the next one are its reply as redis-cli prints it. `$ redis-cli …` begins a new
-//! connection, or, with a command behind its options, sends that one. `…` stands for any text
-//! within a line; alone in a line, for any lines.
+//! The conversation is a fenced block marked `conversation`. A line `> COMMAND` is sent on one connection;
+//! the lines up to the next command are its reply as redis-cli prints it. `$ redis-cli …` opens a new
+//! connection; a command after its options is sent on it. `…` stands for any text within a line; alone in a
+//! line, for any lines.
 
 use anyhow::{Context, bail, ensure};
 
@@ -11,12 +11,12 @@ use super::subject::Subject;
 use super::words::split;
 use crate::resp::Client;
 
-/// A command and the lines it must print.
+/// A command and the expected lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ConversationStep {
-    /// As written.
+    /// The line as written.
     pub(super) line: String,
-    /// The command; none where a connection begins without one.
+    /// The command; empty if only a connection is opened.
     pub(super) words: Vec<Vec<u8>>,
     fresh: bool,
     raw: bool,
@@ -50,7 +50,7 @@ fn answer(client: &mut Client, step: &ConversationStep) -> anyhow::Result<Vec<St
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// Says what is wrong with the lines that came.
+/// Compares the lines with the expected ones.
 pub(super) fn compare(step: &ConversationStep, actual: &[String]) -> anyhow::Result<()> {
     if lines_match(&step.expected, actual) {
         return Ok(());
@@ -104,7 +104,7 @@ fn shell_step(line: &str, shell: &str) -> anyhow::Result<ConversationStep> {
     Ok(step)
 }
 
-/// Matches lines; an expected `…` alone stands for any number of them.
+/// Matches lines; an expected line `…` stands for any number of lines.
 fn lines_match(expected: &[String], actual: &[String]) -> bool {
     match expected.split_first() {
         None => actual.is_empty(),
@@ -117,7 +117,7 @@ fn lines_match(expected: &[String], actual: &[String]) -> bool {
     }
 }
 
-/// Matches one text; `…` stands for anything.
+/// Matches a text; `…` stands for any text.
 pub(super) fn text_matches(expected: &str, actual: &str) -> bool {
     match expected.split_once('…') {
         None => expected == actual,

@@ -1,4 +1,5 @@
-//! The layer that asks Debian's Redis and the image the same, and compares every byte of the replies.
+//! The layer that sends the same requests to Debian's Redis and the image, and compares every byte of the
+//! replies.
 
 mod allowed;
 mod corpus;
@@ -27,18 +28,18 @@ use allowed::AllowedDifferences;
 use corpus::DifferentialCase;
 use talk::Exchange;
 
-/// The cases, and the list of the differences that are meant.
+/// The folder of the cases and of the list of intended differences.
 const FOLDER: &str = "xtask/differential";
 /// The options that give Redis the limits of the image.
 const REDIS: &[&str] =
     &["--databases", "1", "--maxclients", "256", "--proto-max-bulk-len", "16777216"];
-/// The password of the cases with one.
+/// The password of the cases that have one.
 const PASSWORD: &str = "sesame";
-/// The image's command line for them.
+/// The kernel command line for those cases.
 const PASSWORD_LINE: &str = "requirepass=sesame";
 /// How long Redis may take to end after a `SHUTDOWN`.
 const END_LIMIT: Duration = Duration::from_secs(20);
-/// Longest text of a reply in a failure.
+/// Longest text of a reply in the message of a failure.
 const SHOWN_MAX: usize = 400;
 
 /// Runs the cases whose names contain `filter`.
@@ -84,7 +85,7 @@ pub(crate) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-/// Debian's Redis, installed where that is possible.
+/// Finds Debian's Redis, or installs it if possible.
 fn server() -> Result<PathBuf, Skip> {
     linux::redis_server().map_err(|error| {
         process::announce("", &format!("{error:#}"));
@@ -92,14 +93,14 @@ fn server() -> Result<PathBuf, Skip> {
     })
 }
 
-/// Both servers.
+/// The two servers.
 struct Pair {
     redis: Redis,
     image: Subject,
     password: bool,
 }
 
-/// The programs that pairs are started from.
+/// The programs that both servers are started from.
 struct Source<'a> {
     programs: &'a Programs<'a>,
     server: &'a Path,
@@ -161,14 +162,14 @@ impl Pair {
         differ(&redis, &image, allowed)
     }
 
-    /// Waits until both servers have ended well.
+    /// Waits until both servers have ended with success.
     fn expect_end(&mut self) -> anyhow::Result<()> {
         let status = self.redis.wait_for_end(END_LIMIT)?.context("Redis still runs")?;
         ensure!(status.success(), "Redis ended with {status}");
         self.image.expect_off()
     }
 
-    /// Takes every key away.
+    /// Deletes every key.
     fn clear(&self, address: SocketAddr) -> anyhow::Result<()> {
         let mut client = Client::connect(address).context("cannot connect")?;
         if self.password {
@@ -180,7 +181,7 @@ impl Pair {
     }
 }
 
-/// Fails with every difference that is not meant.
+/// Fails with every difference that is not intended.
 fn differ(
     redis: &[Exchange],
     image: &[Exchange],
@@ -208,7 +209,7 @@ fn differ(
     }
 }
 
-/// The beginning and the end of a long text.
+/// Returns the beginning and the end of a long text.
 fn shorten(text: &str) -> String {
     if text.len() <= SHOWN_MAX {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! When what was freed is flushed.
+//! The flush of freed regions.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,18 @@ use super::subject::Subject;
 use crate::resp::{Client, encode};
 use crate::test::reports;
 
-/// An image at rest purges within 10 ms; this is for a busy host.
+/// An idle image purges within 10 ms; this limit is for a busy host.
 const REST_LIMIT: Duration = Duration::from_secs(10);
 
 /// Kernel command line of [`eager`].
 pub(super) const EAGER: &str = "vm.flush=eager vm.frames=linux vm.realloc=copy vm.pools=off";
 
-/// What is freed waits, is listed and named, and is flushed when the image has nothing else to do.
+/// Freed areas are lazy, are listed with their names, and are flushed when the image is idle.
 pub(super) fn at_rest(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     reports::purge(&mut client)?;
     let start = reports::allocated(client.call(&["VMALLOC", "8192", "NAME", "a"])?)?.start;
-    // In one packet: the image is not at rest in between.
+    // In one packet, so that the image does not become idle in between.
     let probe = format!("{start:#x}");
     let mut requests = encode(&["VFREE", "@a"]);
     requests.extend(encode(&["VMALLOCINFO"]));
@@ -43,7 +43,7 @@ pub(super) fn at_rest(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command line reaches the library.
+/// The settings of the command line are those of the library.
 pub(super) fn eager(subject: &Subject) -> anyhow::Result<()> {
     const FREES: u64 = 20;
     let mut client = subject.connect()?;

@@ -1,17 +1,17 @@
-//! The grammar of `/proc/vmallocinfo`, as a reader of that file would parse it.
+//! The grammar of `/proc/vmallocinfo`, as a reader of that file parses it.
 
 use anyhow::{Context, ensure};
 
 const PAGE_BYTES: u64 = 4096;
 
-/// A row.
+/// A row of the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct VmallocInfoRow {
     /// First address.
     pub(super) start: u64,
-    /// First address behind the guard.
+    /// First address after the guard.
     pub(super) end: u64,
-    /// Pages that are mapped; `None` for an area that waits for its flush.
+    /// Mapped pages; `None` for a lazy area.
     pub(super) pages: Option<u64>,
 }
 

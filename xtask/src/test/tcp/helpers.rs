@@ -1,4 +1,4 @@
-//! Two CPUs: what the second one does while the first one answers.
+//! Two CPUs: the work of the AP while the BSP serves.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use super::subject::Subject;
 use crate::resp::encode;
 use crate::test::reports;
 
-/// For a busy host.
+/// Time limit for a busy host.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Regions over 16 MiB are allocated, zeroed and freed elsewhere.
+/// Regions over 16 MiB are allocated, zeroed and freed on the AP.
 const LARGE: &str = "64M";
 
-/// Long work is done by the other CPU, and other clients are answered meanwhile.
+/// Long work runs on the AP, and the other clients are served during it.
 pub(super) fn long_work(subject: &Subject) -> anyhow::Result<()> {
     let (mut one, mut other) = (subject.connect()?, subject.connect()?);
     let before = reports::stat(&mut one, "errands")?;
@@ -26,7 +26,7 @@ pub(super) fn long_work(subject: &Subject) -> anyhow::Result<()> {
     }
     let errands = reports::stat(&mut one, "errands")? - before;
     ensure!(errands >= 3, "{errands} errands for three long commands");
-    // A client that goes meanwhile leaves nothing.
+    // A client that disconnects during its request leaves no region.
     one.send(&encode(&["VMALLOC", LARGE]))?;
     drop(one);
     let deadline = Instant::now() + LIMIT;
@@ -45,7 +45,7 @@ pub(super) fn long_work(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A loop that does not turn is named by the other CPU.
+/// The AP reports a loop that stands still.
 pub(super) fn watchdog(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let words = ["VBENCH", "pair_test", "CPUS", "1", "LOOPS", "100000000", "MS", "4000"];

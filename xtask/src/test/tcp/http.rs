@@ -13,12 +13,12 @@ use crate::test::reports;
 use crate::test::tally::Skip;
 
 const LIMIT: Duration = Duration::from_secs(30);
-/// For 2000 requests on a busy host.
+/// Time limit of 2000 requests on a busy host.
 const CROWD_LIMIT: Duration = Duration::from_secs(180);
-/// Connections that stay open behind an answer.
+/// Connections that stay open after a reply.
 const IDLE: usize = 30;
 
-/// What `curl` gets, and that the reports agree with the commands.
+/// Reads the reports with `curl`, and compares them with the commands.
 pub(super) fn read(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     for number in 0..200 {
@@ -40,7 +40,7 @@ pub(super) fn read(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prometheus' own linter takes `/metrics`.
+/// Prometheus' own linter accepts `/metrics`.
 pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
     if process::find("promtool").is_none() {
         return Err(Skip("promtool is not installed (Debian: prometheus)").into());
@@ -53,7 +53,7 @@ pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
     let started = metrics.lines().find_map(|it| it.strip_prefix("process_start_time_seconds "));
     let started: u64 = started.context("no start time")?.parse()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
-    // The boot was at most some minutes ago, and the clock of the guest is the host's.
+    // The boot was at most a few minutes ago, and the guest's clock is the host's.
     ensure!((now - 900..=now + 5).contains(&started), "started at {started}, it is {now}");
     ensure!(metrics.contains("vmalloc_op_seconds_count{op=\"VMALLOC\"}"), "no call was timed");
     let mut command = Command::new("promtool");
@@ -68,7 +68,7 @@ pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `ab` reads `/metrics` by 12 connections at once beside 30 that are idle: each request is served.
+/// `ab` reads `/metrics` on 12 connections at once beside 30 idle ones: each request is served.
 pub(super) fn crowd(subject: &Subject) -> anyhow::Result<()> {
     if process::find("ab").is_none() {
         return Err(Skip("ab is not installed (Debian: apache2-utils)").into());
@@ -102,16 +102,16 @@ pub(super) fn crowd(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How often a command was served.
+/// The number of calls of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Served {
-    /// With a reply.
+    /// Calls with a reply.
     pub(super) good: u64,
-    /// With an error.
+    /// Calls with an error.
     pub(super) bad: u64,
 }
 
-/// What the counters say of a command.
+/// Reads the counters of a command.
 pub(super) fn served(subject: &Subject, name: &str) -> anyhow::Result<Served> {
     let metrics = get(subject, "/metrics")?;
     let count = |result: &str| {
@@ -122,12 +122,12 @@ pub(super) fn served(subject: &Subject, name: &str) -> anyhow::Result<Served> {
     Ok(Served { good: count("ok")?, bad: count("error")? })
 }
 
-/// The body of an answer that must be good.
+/// Returns the body of a successful reply.
 fn get(subject: &Subject, path: &str) -> anyhow::Result<String> {
     fetch(subject.http()?, path)
 }
 
-/// The body of an answer of any server, which must be good.
+/// Returns the body of a successful reply of any server.
 pub(super) fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     let request = format!("GET {path} HTTP/1.0\r\nUser-Agent: curl/8.0\r\n\r\n");
     let answer = exchange_at(address, &request)?;

@@ -1,6 +1,6 @@
-//! The layer of the clients that others have written, in exact versions from their registries.
+//! The layer of client libraries, in fixed versions from their registries.
 //!
-//! Each case boots an image of its own. A client that cannot be installed is a skip.
+//! Each case boots its own image. A client that cannot be installed is a skip.
 
 mod balancer;
 mod context;
@@ -20,7 +20,7 @@ use crate::process;
 use crate::test::bed::TestBed;
 use crate::test::tally::Tally;
 
-/// A client and what it does.
+/// A client and its test.
 type LibraryCase = (&'static str, fn(&LibraryContext<'_>) -> anyhow::Result<()>);
 
 const CASES: &[LibraryCase] = &[

@@ -1,4 +1,4 @@
-//! The tool itself: a guest never outlives what was promised.
+//! The tool itself: a guest must not outlive its tool unless it was detached.
 
 use std::fs::Permissions;
 use std::net::TcpListener;
@@ -23,7 +23,7 @@ const NAME: &str = "test-tool";
 const DOWN_LIMIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// `run --detach`, `query`, `stop`: every process is gone, and so is `ports.json`.
+/// `run --detach`, `query`, `stop`: every process ends, and `ports.json` is removed.
 pub(super) fn stop(tool: &Tool<'_>) -> anyhow::Result<()> {
     let smallest = Memory::SMALLEST.to_string();
     let output =
@@ -81,7 +81,7 @@ pub(super) fn shutdown(tool: &Tool<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A second `run` of a live name fails and says where the first one is.
+/// A second `run` of a live name fails and names the address of the first one.
 pub(super) fn claimed(tool: &Tool<'_>) -> anyhow::Result<()> {
     let mut first = start(tool)?;
     let outcome = wait_up(tool.workspace, &mut first).and_then(|ports| {
@@ -95,7 +95,7 @@ pub(super) fn claimed(tool: &Tool<'_>) -> anyhow::Result<()> {
     expect_gone(tool.workspace, &ports)
 }
 
-/// Ctrl-C is SIGINT; the tool ends well and nothing is left.
+/// Ctrl-C is SIGINT; the tool ends with success and no process is left.
 pub(super) fn interrupt(tool: &Tool<'_>) -> anyhow::Result<()> {
     let mut child = start(tool)?;
     let outcome = wait_up(tool.workspace, &mut child);
@@ -103,7 +103,7 @@ pub(super) fn interrupt(tool: &Tool<'_>) -> anyhow::Result<()> {
     expect_gone(tool.workspace, &ports)
 }
 
-/// SIGKILL leaves the tool no chance to clean up.
+/// SIGKILL gives the tool no chance to clean up.
 pub(super) fn kill_running(tool: &Tool<'_>) -> anyhow::Result<()> {
     let mut child = start(tool)?;
     let outcome = wait_up(tool.workspace, &mut child);
@@ -111,7 +111,7 @@ pub(super) fn kill_running(tool: &Tool<'_>) -> anyhow::Result<()> {
     expect_gone(tool.workspace, &ports)
 }
 
-/// The same while the guest has not answered yet.
+/// The same before the guest's first reply.
 pub(super) fn kill_booting(tool: &Tool<'_>) -> anyhow::Result<()> {
     let folder = instance::folder(tool.workspace, NAME)?;
     let commands = folder.join("qemu.cmd");
@@ -122,7 +122,7 @@ pub(super) fn kill_booting(tool: &Tool<'_>) -> anyhow::Result<()> {
     expect_silence(&folder, None)
 }
 
-/// A passt that spins when QEMU has ended is ended too, by `stop` and where the tool is killed.
+/// `stop` ends a passt that spins after the end of QEMU, and so does the supervisor if the tool is killed.
 pub(super) fn spinning_passt(tool: &Tool<'_>) -> anyhow::Result<()> {
     let Some(passt) = process::find("passt") else {
         return Err(Skip("passt is not installed").into());
@@ -158,14 +158,14 @@ pub(super) fn spinning_passt(tool: &Tool<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the guest is, and its processes.
+/// Returns the ports of the guest and its processes.
 fn recorded(workspace: &Workspace) -> anyhow::Result<(Ports, Processes)> {
     let ports = instance::expect_live(workspace, NAME)?;
     let folder = instance::folder(workspace, NAME)?;
     Ok((ports, instance::processes(&folder).context("no processes are recorded")?))
 }
 
-/// A port that is taken is named before anything is built.
+/// A port that is taken is named before the build.
 pub(super) fn taken_port(tool: &Tool<'_>) -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port().to_string();
@@ -213,9 +213,9 @@ fn wait_for<T>(
     bail!("not up within {} s", tool::LIMIT.as_secs())
 }
 
-/// Sends a signal to the tool and checks how it ends; on a failure it is ended all the same.
+/// Sends a signal to the tool and checks its end; after a failure the tool is killed.
 fn end<T>(mut child: Child, signal: i32, outcome: anyhow::Result<T>) -> anyhow::Result<T> {
-    // A tool that has ended by itself has a better reason in its outcome.
+    // If the tool has ended by itself, its outcome holds a better reason.
     let sent = sys::kill(child.id(), signal);
     let status = process::wait(&mut child, DOWN_LIMIT)?;
     if status.is_none() {
@@ -235,7 +235,7 @@ fn end<T>(mut child: Child, signal: i32, outcome: anyhow::Result<T>) -> anyhow::
 fn expect_gone(workspace: &Workspace, ports: &Ports) -> anyhow::Result<()> {
     let folder = instance::folder(workspace, NAME)?;
     expect_silence(&folder, Some(ports))?;
-    // A process that is dying has no command line any more, but may still hold its lock and its sockets.
+    // A process that is ending has no command line, but may still hold its lock and its sockets.
     let deadline = Instant::now() + DOWN_LIMIT;
     while instance::find_live(workspace, NAME)?.is_some() {
         ensure!(Instant::now() < deadline, "the name still lives");
@@ -267,7 +267,7 @@ fn expect_silence(folder: &Path, ports: Option<&Ports>) -> anyhow::Result<()> {
     }
 }
 
-/// The word by which passt of this guest is known.
+/// Returns the word that identifies the passt of this guest.
 fn passt_port(folder: &Path, ports: Option<&Ports>) -> Option<String> {
     if let Some(ports) = ports {
         return Some(format!("{}/{}:", ports.resp.ip(), ports.resp.port()));
@@ -277,7 +277,7 @@ fn passt_port(folder: &Path, ports: Option<&Ports>) -> Option<String> {
     words.skip_while(|word| *word != "-t").nth(1).map(str::to_owned)
 }
 
-/// Lists the command lines that match, without the test's own.
+/// Lists the command lines that match, except for the test's own.
 fn processes(matches: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {

@@ -7,19 +7,19 @@ use anyhow::{Context, ensure};
 use super::tool::Tool;
 use crate::process;
 
-/// Build, boot, the load, and what a busy host adds.
+/// Time limit of the build, the boot and the load on a busy host.
 const LIMIT: Duration = Duration::from_secs(240);
-/// Seconds of a load among other tests.
+/// Seconds of a load as one test of many.
 const SHORT: u32 = 5;
-/// Seconds of a load of its own.
+/// Seconds of a longer load.
 pub(super) const LONGER: u32 = 20;
 
-/// Every byte is checked, and nothing is wrong.
+/// Every byte is checked, without a violation.
 pub(super) fn verified(tool: &Tool<'_>) -> anyhow::Result<()> {
     verified_for(tool, SHORT)
 }
 
-/// The same for some seconds.
+/// As [`verified`], for a number of seconds.
 pub(super) fn verified_for(tool: &Tool<'_>, seconds: u32) -> anyhow::Result<()> {
     let seconds = seconds.to_string();
     let load = ["load", "--verify", "--duration", &seconds, "--clients", "40", "--pipeline", "4"];

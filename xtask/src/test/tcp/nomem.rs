@@ -1,4 +1,4 @@
-//! Memory is used up, and comes back, ten times.
+//! Memory is exhausted and freed, ten times.
 
 use anyhow::{Context, ensure};
 
@@ -10,7 +10,7 @@ const ROUNDS: usize = 10;
 const PAGE_BYTES: u64 = 4096;
 const BATCH: usize = 256;
 
-/// One client pipelines until NOMEM, frees half, uses that as one region, and frees all.
+/// One client pipelines until NOMEM, frees half, allocates that as one region, and frees all.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let mut second = None;
@@ -70,7 +70,7 @@ fn exhaust(client: &mut Client) -> anyhow::Result<Vec<u64>> {
     }
 }
 
-/// Writes the number of each page into it, then reads all of them back.
+/// Writes the number of each page into it, then reads all pages back.
 fn mark_pages(client: &mut Client, id: u64, pages: u64) -> anyhow::Result<()> {
     let id = id.to_string();
     let all: Vec<u64> = (0..pages).collect();

@@ -1,18 +1,18 @@
-//! Values that come and go in packets of every size.
+//! Values in packets of every size.
 
 use anyhow::{Context, ensure};
 
 use super::subject::Subject;
 use crate::resp::{Client, Reply, encode};
 
-/// Around what one packet, one buffer of a device, and all that a client may send at once can hold; a
-/// value of the last ones comes in pieces.
+/// Sizes around the capacity of one packet, of one buffer of a device, and of all bytes that a client may
+/// send at once; the largest values are streamed.
 const SIZES: [usize; 14] = [
     1, 63, 1_400, 1_460, 2_024, 2_036, 4_060, 8_192, 16_384, 20_000, 20_480, 65_000, 65_536,
     300_000,
 ];
 
-/// Values that are on their way at once.
+/// Values in flight at once.
 const AT_ONCE: usize = 4;
 
 /// Sets values and gets them back, byte for byte, one by one and several at once.
@@ -42,7 +42,7 @@ fn name(key: usize) -> String {
     format!("packets:{key}")
 }
 
-/// Bytes that tell where they belong.
+/// Returns bytes that depend on their offset and the seed.
 fn bytes(count: usize, seed: usize) -> Vec<u8> {
     (0..count).map(|at| ((at + seed) * 31 + at / 251).to_le_bytes()[0]).collect()
 }

@@ -9,10 +9,11 @@ use super::redis_cli;
 use super::subject::Subject;
 use crate::process;
 
-/// For a busy host.
+/// Time limit for a busy host.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// One a line, with every kind of quote, an empty line, an error, and a line that is no command.
+/// One command per line, with every kind of quote, an empty line, an error, and a line that is not a
+/// command.
 const LINES: &str = "VZALLOC 10000 NAME lines\n\n  ECHO  \"a b\\x41\\n\"\nECHO 'it\\'s'\nNOSUCH a\n\
                      VREAD @lines 0 4\nECHO \"open\nCONFIG GET save\nVFREE @lines\nquit\nECHO never\n";
 
@@ -29,7 +30,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     for command in [&["HELLO", "3"][..], &["CONFIG", "GET", "v*"], &["GET", "nosuch"]] {
         let (_, ours) = output(subject, &[&good[..], &["-3"], command].concat(), "")?;
         let theirs = their_output(subject, &[&["-3"], command].concat(), "")?;
-        // The number of the connection differs.
+        // The numbers of the connections differ.
         ensure!(without_id(&ours) == without_id(&theirs), "{command:?}: {ours:?} and {theirs:?}");
     }
     let (code, ours) = output(subject, &good, LINES)?;
@@ -52,7 +53,7 @@ fn without_id(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.contains("\"id\" =>")).collect()
 }
 
-/// The exit code and the output of `query`. Without arguments the password is in the environment.
+/// Returns the exit code and the output of `query`. Without arguments the password is in the environment.
 fn output(subject: &Subject, arguments: &[&str], input: &str) -> anyhow::Result<(i32, String)> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["query", "--name", subject.name()]).args(arguments);

@@ -1,4 +1,4 @@
-//! A region of scattered frames, seen through the image's own page tables; and all of it back.
+//! A region of scattered frames, tested through the image's own page tables, and its complete release.
 
 use anyhow::{Context, ensure};
 
@@ -13,7 +13,7 @@ const PAGES: usize = 256;
 const PASSES: usize = 3;
 /// Commands that are sent before their replies are read.
 const BATCH: usize = 256;
-/// Regions that leave room for the test's own: a 64th of the memory stays free.
+/// One of this many frames stays free, for the test's own region.
 const SPARED: u64 = 64;
 
 /// Fills the memory, frees every second region, and allocates 1 MiB from the holes.
@@ -24,7 +24,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
         one_pass(&mut client).with_context(|| format!("pass {pass}"))?;
         reports::purge(&mut client)?;
         let after = reports::check(&mut client)?;
-        // The first pass may leave caches behind; from then on nothing may grow.
+        // The first pass may fill caches; later passes must not use more memory.
         if pass > 0 {
             let (then, now) = (before.footprint()?, after.footprint()?);
             ensure!(now == then, "pass {pass}: frames and tables {now:?}, {then:?} at first");
@@ -47,14 +47,14 @@ fn one_pass(client: &mut Client) -> anyhow::Result<()> {
     check_list(client, region)?;
     check_guard(client, region)?;
 
-    // A report of every single page would be longer than a reply may be.
+    // A report of every single page would exceed the limit of a reply.
     reports::free(client, &kept)?;
     check_report(client, region)?;
     ensure!(reports::integer(client.call(&["VFREE", "@demo"])?)? == 1, "demo was not freed");
     Ok(())
 }
 
-/// Allocates single pages until nearly no frame is left.
+/// Allocates single pages until nearly all frames are in use.
 fn fill(client: &mut Client) -> anyhow::Result<Vec<u64>> {
     let free = reports::stat(client, "frames_free")?;
     let wanted = usize::try_from(free - free / SPARED)?;
@@ -101,7 +101,7 @@ fn check_entries(client: &mut Client, region: reports::Allocated) -> anyhow::Res
     Ok(())
 }
 
-/// Fresh memory is zero; what is written is read back, page by page and across pages.
+/// Fresh memory is zero; written bytes are read back, page by page and across pages.
 fn check_bytes(client: &mut Client) -> anyhow::Result<()> {
     let size = PAGES * usize::try_from(PAGE_BYTES)?;
     let half = size / 2;
@@ -113,7 +113,7 @@ fn check_bytes(client: &mut Client) -> anyhow::Result<()> {
         }
     };
     ensure!(read(client, 0, half)?.iter().all(|byte| *byte == 0), "fresh memory is not zero");
-    // A pattern without a period of a page, so that swapped pages show.
+    // A pattern whose period is not a page, so that swapped pages are detected.
     let pattern: Vec<u8> = (0..size).map(|index| (index % 251).to_le_bytes()[0]).collect();
     for (offset, part) in [(0, &pattern[..half]), (half, &pattern[half..])] {
         let offset = offset.to_string();
@@ -133,7 +133,7 @@ fn check_report(client: &mut Client, region: reports::Allocated) -> anyhow::Resu
     Ok(())
 }
 
-/// `VLIST` from the region's own address shows it first.
+/// `VLIST` from the region's own address lists the region first.
 fn check_list(client: &mut Client, region: reports::Allocated) -> anyhow::Result<()> {
     let cursor = format!("{:#x}", region.start);
     let reply = client.call(&["VLIST", "CURSOR", &cursor, "COUNT", "1"])?;
@@ -142,7 +142,7 @@ fn check_list(client: &mut Client, region: reports::Allocated) -> anyhow::Result
     Ok(())
 }
 
-/// A real access behind the region faults, is attributed, and the image lives on.
+/// A real access after the region faults and is attributed, and the image continues.
 fn check_guard(client: &mut Client, region: reports::Allocated) -> anyhow::Result<()> {
     let guard = format!("{:#x}", region.start + region.bytes);
     for access in ["r", "w"] {

@@ -1,4 +1,4 @@
-//! Every number of the kernel command line at its least values: the image boots and serves with each.
+//! Every number of the kernel command line at its smallest values: the image boots and serves with each.
 
 use anyhow::{Context, ensure};
 use runtime_config::cmdline::KEYS;
@@ -54,7 +54,7 @@ fn answer(workspace: &Workspace, line: &str) -> anyhow::Result<()> {
     ] {
         let reply = client.call(words)?;
         ensure!(reply.is_error() == (line == refused_by), "{words:?} answers {reply:?}");
-        // One that is refused says why.
+        // A refused command must name the reason.
         if let Reply::Error(text) = reply {
             ensure!(text.starts_with("OOM ") || text.starts_with("QUOTA bytes "), "{text}");
         }

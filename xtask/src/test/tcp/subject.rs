@@ -24,22 +24,22 @@ use crate::test::reports::Audit;
 
 /// From the start of QEMU to the first PONG.
 const BOOT_LIMIT: Duration = Duration::from_secs(60);
-/// How long the image may take to give back what a client left behind.
+/// How long the image may take to free the regions of a client.
 const SETTLE_LIMIT: Duration = Duration::from_secs(20);
 
-/// What an image is booted with.
+/// The settings of an image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
     /// The kernel command line.
     pub(super) line: &'static str,
-    /// How many CPUs.
+    /// Number of CPUs.
     pub(super) cpus: u32,
-    /// How it reaches the host.
+    /// The network between host and guest.
     pub(super) network: NetRequest,
 }
 
 impl Setup {
-    /// Nothing out of the ordinary.
+    /// The default settings.
     pub(super) const PLAIN: Self = Self { line: "", cpus: 1, network: NetRequest::Auto };
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Boots an image on a free port. Under TCG: the same everywhere.
+    /// Boots an image on a free port, under TCG on every host.
     pub(super) fn boot(programs: &Programs<'_>, setup: Setup) -> anyhow::Result<Self> {
         let network = network::choose(setup.network)?.network;
         let host = network::free_port(0)?;
@@ -68,9 +68,9 @@ impl Subject {
         Self::start(programs, plan)
     }
 
-    /// Boots an image for hundreds of clients at once, on a wire that has been laid. One of its 2 CPUs
-    /// serves. Its clock counts instructions, so that its turns are as long on a busy host as on an
-    /// idle one.
+    /// Boots an image for hundreds of simultaneous clients, on a link that has been set up. Its BSP serves,
+    /// and it has one AP. Its clock counts instructions, so that its turns have the same duration on busy
+    /// and on idle hosts.
     pub(super) fn boot_on(
         link: GuestLink,
         programs: &Programs<'_>,
@@ -100,42 +100,42 @@ impl Subject {
         Ok(Self { guest, runtime, network, root: workspace.root().to_path_buf() })
     }
 
-    /// The name of its instance.
+    /// Returns the name of the instance.
     pub(super) fn name(&self) -> &str {
         self.guest.instance().name()
     }
 
-    /// Where it listens.
+    /// Returns the address of the RESP service.
     pub(super) fn address(&self) -> SocketAddr {
         self.guest.plan().host
     }
 
-    /// Where its HTTP reports are.
+    /// Returns the address of the HTTP reports.
     pub(super) fn http(&self) -> anyhow::Result<SocketAddr> {
         self.guest.ports().http.context("no HTTP port")
     }
 
-    /// The runtime below the image.
+    /// Returns the runtime of the image.
     pub(super) fn runtime(&self) -> Runtime {
         self.runtime
     }
 
-    /// How it reaches the host.
+    /// Returns the network between host and guest.
     pub(super) fn network(&self) -> Network {
         self.network
     }
 
-    /// A file of the workspace.
+    /// Returns the path of a file of the workspace.
     pub(super) fn file(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
 
-    /// All that it has written to its console.
+    /// Returns the text of the console.
     pub(super) fn console(&self) -> String {
         self.guest.instance().console()
     }
 
-    /// A new connection, which has said the password.
+    /// Opens a connection, and authenticates if there is a password.
     pub(super) fn connect(&self) -> anyhow::Result<Client> {
         let mut client = Client::connect(self.address()).context("cannot connect")?;
         let mut words = self.guest.plan().append.split(' ');
@@ -145,7 +145,7 @@ impl Subject {
         Ok(client)
     }
 
-    /// Waits until the image has as many areas, frames and tables in use as it had before.
+    /// Waits until the image has at most as many areas, frames and page tables in use as before.
     pub(super) fn settle(&self, client: &mut Client, before: &Audit) -> anyhow::Result<()> {
         let deadline = Instant::now() + SETTLE_LIMIT;
         loop {
@@ -161,17 +161,17 @@ impl Subject {
         }
     }
 
-    /// Waits until it has powered itself off.
+    /// Waits until the image has powered itself off.
     ///
     /// # Errors
-    /// It still runs after the limit, or ended in another way.
+    /// The image still runs after the limit, or ended in another way.
     pub(super) fn expect_off(&mut self) -> anyhow::Result<()> {
         let status = self.guest.wait_for_end(SETTLE_LIMIT)?.context("the image still runs")?;
         if guest::is_success(status) { Ok(()) } else { Err(self.guest.explain_end(status)) }
     }
 
-    /// Adds to the outcome of a test what the image itself has to say: it lives, it answers, and
-    /// its console shows neither fault nor panic.
+    /// Adds a check of the image to the outcome of a test: it lives, it passes an audit, and its console
+    /// shows neither fault nor panic.
     pub(super) fn judge(&mut self, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
         if let Some(status) = self.guest.try_wait()? {
             let death = self.guest.explain_end(status);

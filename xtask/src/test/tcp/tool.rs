@@ -1,4 +1,4 @@
-//! The tool itself as a child, on the runtime under test.
+//! The tool itself as a child process, on the runtime under test.
 
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use crate::process;
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// The longest that a call may take: a build and a boot.
+/// Longest call: a build and a boot.
 pub(super) const LIMIT: Duration = Duration::from_secs(180);
 
-/// The tool, of the checkout that is tested.
+/// The tool of the checkout under test.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tool<'a> {
     /// The checkout.
@@ -19,12 +19,12 @@ pub(super) struct Tool<'a> {
 }
 
 impl<'a> Tool<'a> {
-    /// The tool for guests on this runtime.
+    /// Makes the tool for guests on this runtime.
     pub(super) fn new(workspace: &'a Workspace, runtime: Runtime) -> Self {
         Self { workspace, runtime }
     }
 
-    /// A call with these words. The verbs that start a guest are told the runtime.
+    /// Makes a call with these words. The verbs that start a guest get the runtime.
     pub(super) fn command(&self, words: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(words);
@@ -34,7 +34,7 @@ impl<'a> Tool<'a> {
         Ok(command)
     }
 
-    /// Makes such a call and returns its output, whatever its exit code.
+    /// Makes such a call and returns its output for any exit code.
     pub(super) fn call(&self, words: &[&str]) -> anyhow::Result<Output> {
         process::capture_within(&mut self.command(words)?, LIMIT)
     }

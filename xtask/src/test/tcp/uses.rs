@@ -1,5 +1,5 @@
-//! The uses of a network: one client, fifty, connections that begin at once, large values, and
-//! silence. Run on each network that the tool knows; only ratios and limits of hanging are asserted.
+//! The uses of a network: one client, fifty clients, simultaneous connects, large values, and silence. The
+//! case runs on each network that the tool supports; only ratios and time limits are asserted.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -14,22 +14,22 @@ use crate::network::Network;
 use crate::resp::{Client, Reply};
 use crate::test::reports;
 
-/// Kernel command line: probes are quick, so that several are over in a short silence.
+/// Kernel command line: a short interval of probes, so that several are sent during a short silence.
 pub(super) const LINE: &str = "tcp-keepalive=1";
 
 /// A client that waits longer hangs.
 const HANG: Duration = Duration::from_secs(30);
 /// A silence in which six probes are sent.
 const SILENCE: Duration = Duration::from_secs(7);
-/// A value of 64 KiB is 45 packets; a network that stops for each of its acknowledgements takes
-/// hundreds of times as long as for one packet.
+/// Limit of the time of a 64 KiB value, as a multiple of one packet's. The value has 45 packets; a network
+/// that waits for each acknowledgement takes hundreds of times as long.
 const STOPPED_RATIO: u32 = 150;
 const CONNECTS: usize = 250;
 const CLIENTS: usize = 50;
-/// Clients that passt may reset.
+/// Number of clients that passt may reset.
 const PASST_RESETS_MAX: usize = 2;
 
-/// Every use, one after the other.
+/// Runs every use, one after the other.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut quiet = subject.connect()?;
     ping(&mut quiet)?;
@@ -40,7 +40,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     silence(subject, &mut quiet).context("a silent client")
 }
 
-/// A value of 64 KiB comes without a stop.
+/// A value of 64 KiB is transferred without stalls.
 fn one_client(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let value = pattern(64 << 10);
@@ -50,13 +50,14 @@ fn one_client(subject: &Subject) -> anyhow::Result<()> {
     }
     let short = median(|| ping(&mut client))?;
     let long = median(|| get(&mut client, "k", &value))?;
-    // passt of 2023 asks the kernel only every 50 ms what the client has acknowledged.
+    // passt of 2023 asks the kernel only every 50 ms how much the client has acknowledged.
     let is_stopped = long >= short * STOPPED_RATIO && subject.network() != Network::Passt;
     ensure!(!is_stopped, "64 KiB take {long:?}, a PING {short:?}");
     Ok(())
 }
 
-/// passt of 2023 was seen to reset one of the clients on a busy host: there a few may come back.
+/// passt of 2023 was observed to reset one of the clients on a busy host, so a few clients may reconnect
+/// there.
 fn fifty_clients(subject: &Subject) -> anyhow::Result<()> {
     let (value, address) = (pattern(16 << 10), subject.address());
     let resets_max = if subject.network() == Network::Passt { PASST_RESETS_MAX } else { 0 };
@@ -83,7 +84,7 @@ fn is_reset(error: &anyhow::Error) -> bool {
 }
 
 fn connects(subject: &Subject) -> anyhow::Result<()> {
-    // The host's side of a connection may outlive the client's a little.
+    // The host's side of a connection may outlive the client's briefly.
     let mut client = subject.connect()?;
     let limit = Instant::now() + HANG;
     while reports::stat(&mut client, "clients")? > 2 {
@@ -110,19 +111,19 @@ fn values(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A client that says nothing stays connected, and one that has never said anything.
+/// A silent client stays connected, and so does one that has never sent anything.
 fn silence(subject: &Subject, quiet: &mut Client) -> anyhow::Result<()> {
     let mut unused = subject.connect()?;
     std::thread::sleep(SILENCE);
     ping(quiet)?;
-    // passt of 2023 resets it after 24 s, whatever the guest does; until then it is served.
+    // passt of 2023 resets the connection after 24 s in any case; before that it must be served.
     ping(&mut unused)?;
     let ended = reports::stat(quiet, "ended_timed_out")?;
     ensure!(ended == 0, "{ended} clients timed out on {}", subject.network());
     Ok(())
 }
 
-/// Lets clients connect at the same instant and do something, each on a thread of its own.
+/// Connects clients simultaneously, each with its work on its own thread.
 fn together(
     address: SocketAddr,
     count: usize,
@@ -140,7 +141,7 @@ fn together(
     let run = &run;
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || run(number))).collect();
-        // All clients stay connected until the last one is served.
+        // All clients stay connected until the last one has been served.
         let clients: Vec<_> = threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("a client panicked"))))
@@ -179,7 +180,7 @@ fn get(client: &mut Client, name: &str, value: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Bytes that repeat late, so that a piece at the wrong place is seen.
+/// Returns bytes with a long period, so that a piece at the wrong offset is detected.
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 31 + at / 251).to_le_bytes()[0]).collect()
 }

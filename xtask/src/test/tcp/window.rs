@@ -1,4 +1,4 @@
-//! A window of a chosen size.
+//! A window of a configured size.
 
 use anyhow::ensure;
 
@@ -9,10 +9,10 @@ use crate::test::reports;
 /// Kernel command line of [`run`].
 pub(super) const SMALL: &str = "window=1073741824";
 
-/// The two places of this alignment in the window: at its start, which the image uses, and in its middle.
+/// The alignment that only two areas of the window have: its start, which the image uses, and its middle.
 const HALF: &str = "512M";
 
-/// Addresses run out before memory does, with an error of their own, and come back.
+/// Addresses are exhausted before memory, with their own error, and are available again after a free.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let shown = reports::array(client.call(&["CONFIG", "GET", "window"])?)?;

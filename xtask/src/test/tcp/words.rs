@@ -1,6 +1,6 @@
 //! Splits a line into words as `redis-cli` does.
 //!
-//! Double quotes with escapes, single quotes without. Beyond `redis-cli`, `"ab"*3` is the word
+//! Double quotes have escapes, single quotes have none. In addition to `redis-cli`, `"ab"*3` is the word
 //! `ababab`, and `"ab"**3` is three words `ab`.
 
 use anyhow::{Context, ensure};

@@ -1,4 +1,4 @@
-//! The circumstances of a case: the network next to the server, and the server behind its device.
+//! The context of a case: the network next to the server, and the server behind its device.
 
 use std::net::Ipv4Addr;
 
@@ -10,20 +10,20 @@ use super::server::Server;
 use super::topology::{BRIDGE, DEVICE, HOST, HOST_MAC};
 use crate::test::programs::Programs;
 
-/// The circumstances of a case. Its thread is in the near network.
+/// The context of a case. Its thread is in the near network.
 #[derive(Debug)]
 pub(super) struct Bed<'a> {
     pub(super) programs: &'a Programs<'a>,
     /// The network next to the server.
     pub(super) near: Namespace,
-    /// Whether cases take the time of the documented figures.
+    /// Whether cases run for their documented durations.
     pub(super) is_long: bool,
-    /// Whether Linux stands in place of the image.
+    /// Whether Linux replaces the image.
     pub(super) is_control: bool,
 }
 
 impl Bed<'_> {
-    /// Starts a server, works with it, and judges it. Errors are faults of the case.
+    /// Starts a server, works with it, and judges it. Errors count as faults.
     pub(super) fn serve(
         &self,
         claim: &str,
@@ -73,7 +73,7 @@ impl Bed<'_> {
         self.near.ip(&format!("addr add {BRIDGE}/24 dev br0"))
     }
 
-    /// Takes the devices away.
+    /// Deletes the devices.
     fn clear(&self) -> anyhow::Result<()> {
         for device in [DEVICE, "br0"] {
             if self.near.has(device)? {
@@ -88,7 +88,7 @@ impl Bed<'_> {
         self.near.ip(&format!("addr add {address}/24 dev {DEVICE}"))
     }
 
-    /// Returns the long time where the figures of the documentation are wanted, else the short one.
+    /// Returns the long duration if the documented figures are measured, else the short one.
     pub(super) fn seconds(&self, short: u64, long: u64) -> std::time::Duration {
         std::time::Duration::from_secs(if self.is_long { long } else { short })
     }

@@ -2,9 +2,9 @@
 
 use super::topology::{GUEST, HOST};
 
-/// Properties of a device that cuts no segments.
+/// Properties of a device that does not segment.
 pub(super) const UNCUT: &str = ",host_tso4=off";
-/// How a server is started.
+/// The settings of a server.
 #[derive(Clone, Debug)]
 pub(super) struct Boot {
     /// The address words of the kernel command line; empty for DHCP.
@@ -13,14 +13,14 @@ pub(super) struct Boot {
     pub(super) line: &'static str,
     /// Further properties of the network device.
     pub(super) card: &'static str,
-    /// Whether the first PONG is waited for.
+    /// Whether the start waits for the first PONG.
     pub(super) waits: bool,
-    /// Whether the device is a port of a bridge, for devices beside it.
+    /// Whether the device is a port of a bridge, beside other devices.
     pub(super) is_bridged: bool,
 }
 
 impl Boot {
-    /// A static address and the network next to it as the router.
+    /// Makes the default settings: a static address, with the near network as the router.
     pub(super) fn plain() -> Self {
         let address = format!("ip={GUEST}/24,{HOST}");
         Self { address, line: "", card: "", waits: true, is_bridged: false }
@@ -41,7 +41,7 @@ impl Boot {
         Self { address: words.to_owned(), waits: false, ..self }
     }
 
-    /// Returns the same with a device that shows every segment as it is on a cable.
+    /// Returns the same with a device on which every segment is visible as on a cable.
     pub(super) fn uncut(self) -> Self {
         self.card(UNCUT)
     }

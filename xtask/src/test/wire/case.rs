@@ -1,17 +1,17 @@
-//! A case of the layer, and whether Linux can stand in place of the image.
+//! A case of the layer, and whether Linux can replace the image.
 
 use super::bed::Bed;
 use super::findings::Findings;
 
-/// One test.
+/// One case.
 pub(super) struct WireCase {
     pub(super) name: &'static str,
     pub(super) run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,
-    /// Whether Linux can stand in place of the image.
+    /// Whether Linux can replace the image.
     pub(super) has_control: bool,
 }
 
-/// A case that Linux passes too.
+/// Makes a case that Linux passes too.
 pub(super) const fn both(
     name: &'static str,
     run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,
@@ -19,7 +19,7 @@ pub(super) const fn both(
     WireCase { name, run, has_control: true }
 }
 
-/// A case of something that only the image has.
+/// Makes a case about a property that only the image has.
 pub(super) const fn image(
     name: &'static str,
     run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,

@@ -1,4 +1,4 @@
-//! The cases of the layer, by what is right.
+//! The cases of the layer.
 
 mod addresses;
 mod blind;
@@ -22,7 +22,7 @@ mod windows;
 
 use super::case::{WireCase, both, image};
 
-/// All of them, in the order of the findings that they stand for.
+/// All cases, in the order of the findings that they reproduce.
 pub(super) const ALL: &[WireCase] = &[
     both("neighbours: 40 clients from 40 addresses wait as those from one", neighbours::many),
     both("neighbours: absent peers delay no client", neighbours::absent),

@@ -1,5 +1,5 @@
-//! Debian's Redis on the Linux of this host, in a network of its own, in place of the image: whether a case is right is
-//! seen where a stack that is known to be right passes it.
+//! Debian's Redis on the Linux of this host, in its own network namespace, as a replacement for the image:
+//! a case is valid if a stack that is known to be correct passes it.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 const OPTIONS: &[&str] =
     &["--maxclients", "512", "--protected-mode", "no", "--proto-max-bulk-len", "16777216"];
 
-/// Redis in a network of its own. Dropping it ends both.
+/// Redis in its own network namespace. Dropping it ends both.
 #[derive(Debug)]
 pub(super) struct Control {
     thread: Option<JoinHandle<()>>,
@@ -27,7 +27,7 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Starts it behind a device of the near network, which is made here.
+    /// Makes the device of the near network and starts Redis behind it.
     pub(super) fn start(
         workspace: &Workspace,
         near: &Namespace,
@@ -45,7 +45,7 @@ impl Control {
         if boot.card.contains(UNCUT) {
             far.ip("link set eth0 gso_max_segs 1")?;
         }
-        // As a server that reaches clients behind filters of ICMP is set up (RFC 4821).
+        // The setting of a server whose clients may be behind ICMP filters (RFC 4821).
         far.set("tcp_mtu_probing", "1")?;
         far.ip("link set eth0 up")?;
         near.ip(&format!("link set {} up", DEVICE))?;
@@ -73,7 +73,7 @@ impl Control {
     }
 }
 
-/// Keeps Redis on its thread, to which its process is tied, until the other side hangs up.
+/// Keeps Redis on its thread, to which its process is tied, until the sender is dropped.
 fn serve(redis: anyhow::Result<Redis>, started: &Sender<anyhow::Result<()>>, ended: &Receiver<()>) {
     match redis {
         Ok(redis) => {

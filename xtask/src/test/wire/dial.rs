@@ -1,4 +1,4 @@
-//! Connections of the kernel with an address, a port and options of their own.
+//! Kernel connections with a chosen source address, port and options.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
@@ -12,13 +12,13 @@ use crate::resp::Client;
 /// The options of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dial {
-    /// The own address and port; zeros leave the choice to the kernel.
+    /// The source address and port; zeros leave the choice to the kernel.
     pub(super) from: SocketAddrV4,
-    /// The longest segment, if it is not the device's.
+    /// The largest segment size, if it is not the device's.
     pub(super) mss: Option<u32>,
     /// Bytes of the receive buffer, if they are not the kernel's choice.
     pub(super) receive_buffer: Option<usize>,
-    /// How long the handshake, a read and a write may take.
+    /// Time limit of the handshake, a read and a write.
     pub(super) limit: Duration,
 }
 
@@ -31,12 +31,12 @@ impl Dial {
         limit: Duration::from_secs(10),
     };
 
-    /// A connection from an address.
+    /// Makes a connection from an address.
     pub(super) fn from(address: Ipv4Addr, port: u16) -> Self {
         Self { from: SocketAddrV4::new(address, port), ..Self::PLAIN }
     }
 
-    /// Returns the same with another limit.
+    /// Returns the same with another time limit.
     pub(super) fn within(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }
@@ -54,7 +54,7 @@ impl Dial {
             if let Some(bytes) = self.receive_buffer {
                 socket.set_recv_buffer_size(bytes)?;
             }
-            // A port of the kernel's choice must be free.
+            // A port that the kernel chooses must be free.
             socket.set_reuse_address(self.from.port() != 0)?;
             if self.from != Self::PLAIN.from {
                 socket.bind(&self.from.into())?;
@@ -75,7 +75,7 @@ impl Dial {
     pub(super) fn client(self, space: &Namespace, to: SocketAddrV4) -> io::Result<Client> {
         let stream = self.stream(space, to)?;
         let client = Client::from_stream(stream.try_clone()?)?;
-        // The limit is the socket's, whichever handle it is set by.
+        // The limit belongs to the socket and applies to all its handles.
         stream.set_read_timeout(Some(self.limit))?;
         Ok(client)
     }

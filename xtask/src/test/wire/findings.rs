@@ -1,4 +1,4 @@
-//! The judgments of a case: each is printed, and those that are wrong fail the case together.
+//! The judgments of a case: each is printed, and the wrong ones together fail the case.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Prints a judgment with the values that it rests on, and keeps it if it is a fault.
+    /// Prints a judgment with its evidence, and keeps it if it is a fault.
     pub(super) fn judge(&mut self, claim: &str, is_right: bool, seen: impl Display) {
         let word = if is_right { "right" } else { "FAULT" };
         process::announce(word, &format!("{claim}: {seen}"));
@@ -35,7 +35,7 @@ impl Findings {
         process::announce("", text);
     }
 
-    /// Fails if one judgment is a fault, or if there is none at all.
+    /// Fails if any judgment is a fault, or if there is no judgment.
     pub(super) fn conclude(self) -> anyhow::Result<()> {
         anyhow::ensure!(self.count > 0, "nothing was judged");
         let (faults, count) = (self.faults.len(), self.count);

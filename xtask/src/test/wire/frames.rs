@@ -1,4 +1,4 @@
-//! Whole frames through a device, beside the kernel.
+//! Whole frames through a device, without the kernel's network stack.
 
 use std::io;
 use std::net::UdpSocket;
@@ -8,9 +8,9 @@ use super::namespace::Namespace;
 use super::packet::{self, Heard, Mac};
 use crate::sys;
 
-/// Longest frame that is read: the kernel shows a packet that a device will cut in one piece.
+/// Longest frame that is read: the kernel passes a packet that a device will segment as one piece.
 const FRAME_BYTES_MAX: usize = 70_000;
-/// The address that QEMU gives its first network device.
+/// The Ethernet address that QEMU gives its first network device.
 pub(super) const GUEST_MAC: Mac = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 
 /// A socket for the frames of a device.
@@ -20,12 +20,12 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Opens one.
+    /// Opens a socket.
     pub(super) fn open(space: &Namespace, device: &str) -> io::Result<Self> {
         Ok(Self { socket: space.within(|| sys::packet_socket(device))? })
     }
 
-    /// Sends a frame. One that finds the queue full is lost, as it would be on a wire.
+    /// Sends a frame. If the queue is full, the frame is lost, as on a real link.
     pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
         match self.socket.send(frame) {
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(()),
@@ -33,7 +33,7 @@ impl Frames {
         }
     }
 
-    /// Waits for the next frame of the server; `None` when the time is over.
+    /// Waits for the next frame of the server; returns `None` after the deadline.
     pub(super) fn receive(&self, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; FRAME_BYTES_MAX];
         loop {
@@ -54,7 +54,7 @@ impl Frames {
         }
     }
 
-    /// Waits for the next frame of the server and reads it.
+    /// Waits for the next frame of the server and parses it.
     pub(super) fn hear(&self, deadline: Instant) -> io::Result<Option<Heard>> {
         Ok(self.receive(deadline)?.map(|frame| packet::read(&frame)))
     }

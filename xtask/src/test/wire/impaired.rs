@@ -1,19 +1,20 @@
-//! A network at the far end of a cable with faults, on the server's link.
+//! A network at the far end of a faulty link to the server's network.
 
 use super::namespace::Namespace;
 use super::shim::{FAR, Faults, Shim};
 use super::topology::HOST;
 
-/// The network and its cable.
+/// The network and its link.
 #[derive(Debug)]
 pub(super) struct ImpairedNetwork {
     pub(super) space: Namespace,
-    /// Ends with the network.
+    /// The link ends with the network.
     _shim: Shim,
 }
 
 impl ImpairedNetwork {
-    /// Makes it beside a server behind a bridge; it has the address of the server's router.
+    /// Makes the network beside a server behind a bridge; the network has the address of the server's
+    /// router.
     pub(super) fn new(near: &Namespace, faults: Faults, seed: u64) -> anyhow::Result<Self> {
         let space = Namespace::new()?;
         let shim = Shim::start(near, &space, faults, seed)?;

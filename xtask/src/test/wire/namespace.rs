@@ -1,4 +1,4 @@
-//! Networks of their own: several at once, each reached by a thread that enters it for a moment.
+//! Network namespaces: several at once, each entered by a thread for a moment.
 
 use std::fs::{self, File};
 use std::io;
@@ -17,7 +17,7 @@ pub(super) struct Namespace {
 }
 
 impl Namespace {
-    /// Makes one whose loopback device is up.
+    /// Makes a namespace whose loopback device is up.
     pub(super) fn new() -> anyhow::Result<Self> {
         let make = || {
             sys::leave_network()?;
@@ -27,17 +27,17 @@ impl Namespace {
         let handle = made.map_err(|_| anyhow::anyhow!("a thread panicked"))?;
         let space = Self { handle: handle.context("no network namespace")? };
         space.ip("link set lo up")?;
-        // The kernel's own packets of IPv6 would be frames that no case has sent.
+        // The kernel's own IPv6 packets would be frames that no case has sent.
         let _ = space.set("../ipv6/conf/default/disable_ipv6", "1");
         Ok(space)
     }
 
-    /// Moves the calling thread into it for good.
+    /// Moves the calling thread into the namespace for good.
     pub(super) fn enter(&self) -> io::Result<()> {
         sys::enter_network(&self.handle)
     }
 
-    /// Runs work on a thread in it. Sockets that are made there belong to it for their lives.
+    /// Runs work on a thread in the namespace. Sockets that are made there stay in it.
     pub(super) fn within<R: Send>(
         &self,
         work: impl FnOnce() -> io::Result<R> + Send,
@@ -47,12 +47,12 @@ impl Namespace {
         joined.unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
     }
 
-    /// Runs `ip` with words in it.
+    /// Runs `ip` with words in the namespace.
     pub(super) fn ip(&self, words: &str) -> anyhow::Result<()> {
         self.run("ip", words)
     }
 
-    /// Runs a program with words in it, which must succeed.
+    /// Runs a program with words in the namespace; the program must succeed.
     pub(super) fn run(&self, program: &str, words: &str) -> anyhow::Result<()> {
         let work = || {
             process::succeed(Command::new(program).args(words.split(' ')))
@@ -62,18 +62,18 @@ impl Namespace {
         Ok(self.within(work)?)
     }
 
-    /// Gives a setting below `/proc/sys/net/ipv4` a value.
+    /// Sets a value below `/proc/sys/net/ipv4`.
     pub(super) fn set(&self, setting: &str, value: &str) -> anyhow::Result<()> {
         let path = format!("/proc/sys/net/ipv4/{setting}");
         self.within(|| fs::write(&path, value)).with_context(|| path.clone())
     }
 
-    /// Whether it has a device.
+    /// Returns whether the namespace has a device.
     pub(super) fn has(&self, device: &str) -> io::Result<bool> {
         self.within(|| Ok(fs::read_to_string("/proc/thread-self/net/dev")?.contains(device)))
     }
 
-    /// A path by which `ip` finds it.
+    /// Returns a path by which `ip` finds the namespace.
     pub(super) fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.handle.as_raw_fd())
     }

@@ -1,4 +1,4 @@
-//! Frames as bytes: written and read by another implementation than the image's.
+//! Frames as bytes, written and parsed by another implementation than the image's.
 
 use std::net::Ipv4Addr;
 
@@ -11,7 +11,7 @@ use etherparse::{
 /// An Ethernet address.
 pub(super) type Mac = [u8; 6];
 
-/// Every station of a link.
+/// The broadcast address of a link.
 pub(super) const BROADCAST: Mac = [0xff; 6];
 /// Bytes of an Ethernet header.
 pub(super) const ETHERNET_BYTES: usize = 14;
@@ -79,14 +79,14 @@ pub(super) struct Part {
     pub(super) identification: u16,
     /// In bytes, a multiple of 8.
     pub(super) offset: u16,
-    /// Whether others follow.
+    /// Whether further fragments follow.
     pub(super) more: bool,
 }
 
 /// An ARP packet for IPv4 over Ethernet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Arp {
-    /// 1 asks, 2 answers.
+    /// 1 requests, 2 replies.
     pub(super) operation: u16,
     pub(super) sender_mac: Mac,
     pub(super) sender: Ipv4Addr,
@@ -94,12 +94,12 @@ pub(super) struct Arp {
 }
 
 impl Arp {
-    /// An announcement of an address (RFC 5227 section 2.3).
+    /// Makes an announcement of an address (RFC 5227 section 2.3).
     pub(super) fn announcement(mac: Mac, address: Ipv4Addr) -> Self {
         Self { operation: 1, sender_mac: mac, sender: address, target: address }
     }
 
-    /// Writes it as a frame from a station to another.
+    /// Writes the packet as a frame between two stations.
     pub(super) fn frame(self, from: Mac, to: Mac) -> anyhow::Result<Vec<u8>> {
         let packet = ArpPacket::new(
             ArpHardwareId::ETHERNET,
@@ -116,7 +116,7 @@ impl Arp {
     }
 }
 
-/// A frame that was understood.
+/// A frame that was parsed.
 #[derive(Clone, Debug)]
 pub(super) enum Heard {
     Arp(Arp),
@@ -133,7 +133,7 @@ pub(super) struct Segment {
     pub(super) to: Ipv4Addr,
     pub(super) header: TcpHeader,
     pub(super) data: Vec<u8>,
-    /// The packet from its IPv4 header on.
+    /// The packet, beginning with its IPv4 header.
     pub(super) packet: Vec<u8>,
 }
 
@@ -143,7 +143,7 @@ pub(super) fn stations(frame: &[u8]) -> Option<(Mac, Mac)> {
     Some((*rest.first_chunk()?, *to))
 }
 
-/// Reads a frame.
+/// Parses a frame.
 pub(super) fn read(frame: &[u8]) -> Heard {
     understood(frame).unwrap_or(Heard::Other)
 }

@@ -1,4 +1,4 @@
-//! A TCP peer made of frames, with an address that no kernel here has.
+//! A TCP peer made of frames, with an address that no kernel on the link has.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -20,17 +20,17 @@ pub(super) struct Peer {
     pub(super) address: Ipv4Addr,
     pub(super) port: u16,
     pub(super) to_port: u16,
-    /// The next number that is sent.
+    /// The next sequence number that is sent.
     pub(super) seq: u32,
-    /// The next number that is expected.
+    /// The next sequence number that is expected.
     pub(super) ack: u32,
-    /// The longest segment that the peer asks for.
+    /// The largest segment size that the peer announces.
     pub(super) mss: u16,
-    /// Whether it answers requests for its Ethernet address.
+    /// Whether the peer answers ARP requests for its address.
     pub(super) resolves: bool,
 }
 
-/// How long an answer may take that comes at once: a busy host included.
+/// Time limit of an immediate answer on a busy host.
 pub(super) const SOON: Duration = Duration::from_secs(2);
 /// How long the absence of an answer is watched.
 pub(super) const QUIET: Duration = Duration::from_millis(300);
@@ -40,12 +40,12 @@ impl Peer {
     pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 50);
     pub(super) const MAC: Mac = [2, 0, 0, 0, 0, 0x50];
 
-    /// Makes one and makes its address known to the server.
+    /// Makes a peer and announces its address to the server.
     pub(super) fn new(space: &Namespace, device: &str, port: u16) -> anyhow::Result<Self> {
         Self::at(space, device, Self::ADDRESS, Self::MAC, port)
     }
 
-    /// Makes one with an address.
+    /// Makes a peer with an address.
     pub(super) fn at(
         space: &Namespace,
         device: &str,
@@ -71,7 +71,7 @@ impl Peer {
         Ok(peer)
     }
 
-    /// The addresses of its packets.
+    /// Returns the addresses of its packets.
     pub(super) fn ends(&self) -> Ends {
         Ends { from_mac: self.mac, to_mac: GUEST_MAC, from: self.address, to: GUEST }
     }
@@ -91,12 +91,12 @@ impl Peer {
         self.ends().tcp(header, out.data)
     }
 
-    /// Sends a segment; the next number stays.
+    /// Sends a segment without advancing the sequence number.
     pub(super) fn send(&self, out: Out<'_>) -> anyhow::Result<()> {
         Ok(self.frames.send(&self.frame(out)?)?)
     }
 
-    /// Sends data, or a FIN, and counts it.
+    /// Sends data or a FIN, and advances the sequence number.
     pub(super) fn push(&mut self, out: Out<'_>) -> anyhow::Result<()> {
         self.send(out)?;
         let length = u32::try_from(out.data.len())? + u32::from(out.flags.has(Flags::FIN));
@@ -104,7 +104,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Gathers segments until one is the last that is waited for, or the time is over.
+    /// Gathers segments until the last expected one, or until the time is over.
     pub(super) fn gather(
         &mut self,
         limit: Duration,
@@ -143,12 +143,12 @@ impl Peer {
         Ok(self.frames.send(&answer.frame(mac, GUEST_MAC)?)?)
     }
 
-    /// Gathers all segments of a time.
+    /// Gathers all segments during a time.
     pub(super) fn drain(&mut self, time: Duration) -> anyhow::Result<Vec<Segment>> {
         self.gather(time, |_| false)
     }
 
-    /// Gathers what comes until a segment satisfies a condition, then what comes for a short while.
+    /// Gathers segments until one satisfies a condition, and for a short while after it.
     pub(super) fn wait_for(
         &mut self,
         is_last: impl FnMut(&Segment) -> bool,
@@ -156,7 +156,7 @@ impl Peer {
         self.gather(SOON, is_last)
     }
 
-    /// Takes what segments carry: the next number that is expected goes behind them.
+    /// Advances the expected sequence number past received segments.
     pub(super) fn take(&mut self, segments: &[Segment]) {
         for segment in segments {
             let ahead = segment.end().wrapping_sub(self.ack);
@@ -166,7 +166,7 @@ impl Peer {
         }
     }
 
-    /// Sends a SYN and takes the answer to it, without the third step.
+    /// Sends a SYN and receives the answer, without the third step of the handshake.
     pub(super) fn knock(&mut self, isn: u32) -> anyhow::Result<Segment> {
         self.seq = isn;
         self.send(Out::new(Flags::SYN))?;
@@ -185,7 +185,7 @@ impl Peer {
         Ok(answer)
     }
 
-    /// Asks for a PONG and says whether it comes, with the segments that came.
+    /// Sends a PING and returns whether a PONG arrives, with the segments that arrived.
     pub(super) fn pongs(&mut self) -> anyhow::Result<(bool, Vec<Segment>)> {
         const PONG: &[u8] = b"+PONG";
         self.push(Out::data(b"PING\r\n"))?;
@@ -201,12 +201,12 @@ impl Peer {
         Ok((lives, segments))
     }
 
-    /// Ends the connection at the server without a farewell.
+    /// Resets the connection at the server.
     pub(super) fn reset(&self) -> anyhow::Result<()> {
         self.send(Out::new(Flags::RST))
     }
 
-    /// Sends a request and takes its whole reply of a known length.
+    /// Sends a request and receives its whole reply of a known length.
     pub(super) fn fetch(&mut self, request: &[u8], length: usize) -> anyhow::Result<Vec<Segment>> {
         self.push(Out::data(request))?;
         let mut all: Vec<Segment> = Vec::new();

@@ -1,4 +1,4 @@
-//! Clients that ask for a PONG at a steady rate, and the times that they wait.
+//! Clients that send PINGs at a steady rate, and the latencies of the replies.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -6,37 +6,37 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Between two requests of a client: 50 a second.
+/// The interval of a client's requests: 50 per second.
 const EVERY: Duration = Duration::from_millis(20);
 
-/// Times, in order.
+/// Sorted latencies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Times(Vec<Duration>);
 
 impl Times {
-    /// Puts times into order.
+    /// Sorts latencies.
     pub(super) fn new(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         Self(times)
     }
 
-    /// The time that a share of them, in thousandths, does not exceed.
+    /// Returns a quantile, in thousandths.
     pub(super) fn quantile(&self, thousandths: usize) -> Duration {
         let at = self.0.len() * thousandths / 1000;
         self.0.get(at).or(self.0.last()).copied().unwrap_or_default()
     }
 
-    /// The longest.
+    /// Returns the maximum.
     pub(super) fn max(&self) -> Duration {
         self.quantile(1000)
     }
 
-    /// How many there are.
+    /// Returns the number of latencies.
     pub(super) fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// How many exceed a limit.
+    /// Returns how many latencies exceed a limit.
     pub(super) fn over(&self, limit: Duration) -> usize {
         self.0.iter().filter(|&&time| time > limit).count()
     }
@@ -51,11 +51,12 @@ impl fmt::Display for Times {
     }
 }
 
-/// Lets each stream ask 50 times a second for a while. A client that has no answer asks nothing more; its wait counts.
+/// Sends 50 requests per second on each stream for a while. A client without a reply sends no further
+/// request; its wait counts as a latency.
 pub(super) fn run(streams: &[TcpStream], time: Duration) -> Times {
     let start = Instant::now();
     let client = |(number, stream): (usize, &TcpStream)| {
-        // Spread over the period.
+        // The first requests are spread over the interval.
         let share = u32::try_from(number).unwrap_or_default() * 7 % 20;
         one(stream, start + EVERY * share / 20, start + time)
     };
@@ -81,7 +82,7 @@ fn one(mut stream: &TcpStream, start: Instant, end: Instant) -> Vec<Duration> {
         if answered.is_err() {
             break;
         }
-        // A request that was due during a wait is left out.
+        // Requests that were due during a wait are left out.
         due = (due + EVERY).max(Instant::now());
     }
     times

@@ -17,7 +17,7 @@ pub(super) struct RoutedNetwork {
 }
 
 impl RoutedNetwork {
-    /// Makes it: server, near network, client.
+    /// Makes the chain of server, near network and client network.
     pub(super) fn new(near: &Namespace) -> anyhow::Result<Self> {
         let space = Namespace::new()?;
         join(near, "c0", "10.9.0.1/24", &space, "10.9.0.2/24")?;
@@ -37,7 +37,7 @@ impl RoutedNetwork {
     }
 }
 
-/// Joins two networks by a cable. Its end in the first has the name `name`, the other one `e0`.
+/// Connects two networks by a virtual cable. Its end in the first has the name `name`, the other end `e0`.
 pub(super) fn join(
     one: &Namespace,
     name: &str,

@@ -1,4 +1,4 @@
-//! TCP segments: their flags, how they are shown, and those to be sent.
+//! TCP segments: their flags, their text form, and segments to send.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ impl Flags {
     pub(super) const FIN_ACK: Self = Self(17);
     pub(super) const DATA: Self = Self(24);
 
-    /// Whether all bits of another value are set.
+    /// Returns whether all bits of another value are set.
     pub(super) fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -52,19 +52,19 @@ impl fmt::Display for Flags {
 }
 
 impl Segment {
-    /// Its flags.
+    /// Returns the flags.
     pub(super) fn flags(&self) -> Flags {
         Flags::of(&self.header)
     }
 
-    /// The number behind its last byte, a SYN and a FIN counted.
+    /// Returns the sequence number after the segment, in which SYN and FIN count.
     pub(super) fn end(&self) -> u32 {
         let marks = u32::from(self.header.syn) + u32::from(self.header.fin);
         let length = u32::try_from(self.data.len()).unwrap_or_default();
         self.header.sequence_number.wrapping_add(length).wrapping_add(marks)
     }
 
-    /// The longest segment that it asks for.
+    /// Returns the largest segment size that it announces.
     pub(super) fn mss(&self) -> Option<u16> {
         self.header.options_iterator().flatten().find_map(|option| match option {
             TcpOptionElement::MaximumSegmentSize(mss) => Some(mss),
@@ -73,7 +73,7 @@ impl Segment {
     }
 }
 
-/// Segments, as a finding shows them.
+/// Formats segments for a finding.
 pub(super) fn show(segments: &[Segment]) -> String {
     const SHOWN_MAX: usize = 6;
     let text = |segment: &Segment| {
@@ -86,7 +86,7 @@ pub(super) fn show(segments: &[Segment]) -> String {
     format!("[{}{more}]", texts.join(", "))
 }
 
-/// A segment to be sent; parts that are not given are the peer's next ones.
+/// A segment to send; fields that are not given have the peer's next values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Out<'a> {
     pub(super) flags: Flags,
@@ -98,12 +98,12 @@ pub(super) struct Out<'a> {
 }
 
 impl<'a> Out<'a> {
-    /// A segment without data.
+    /// Makes a segment without data.
     pub(super) const fn new(flags: Flags) -> Self {
         Self { flags, data: &[], seq: None, ack: None, window: 60_000, mss: None }
     }
 
-    /// A segment with data.
+    /// Makes a segment with data.
     pub(super) const fn data(data: &'a [u8]) -> Self {
         Self { data, ..Self::new(Flags::DATA) }
     }

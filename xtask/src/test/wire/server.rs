@@ -25,7 +25,7 @@ const BOOT_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server may take to answer after a case.
 const AFTER_LIMIT: Duration = Duration::from_secs(20);
 
-/// A server that runs.
+/// A running server.
 pub(super) enum Server {
     /// The image.
     Image(Box<Guest>),
@@ -34,7 +34,7 @@ pub(super) enum Server {
 }
 
 impl Server {
-    /// Starts an image on the device, which is there.
+    /// Starts an image on the existing device.
     pub(super) fn image(programs: &Programs<'_>, boot: &Boot) -> anyhow::Result<Self> {
         let base = programs.plan((GUEST, ports::RESP).into())?;
         let http = Forward { host: (GUEST, ports::HTTP).into(), guest: ports::HTTP };
@@ -55,12 +55,12 @@ impl Server {
         Ok(Self::Image(Box::new(guest)))
     }
 
-    /// Whether it is the image, which has reports and counters.
+    /// Returns whether the server is the image, which has reports and counters.
     pub(super) fn is_image(&self) -> bool {
         matches!(self, Self::Image(_))
     }
 
-    /// Whether it still runs.
+    /// Returns whether the server still runs.
     pub(super) fn runs(&mut self) -> anyhow::Result<bool> {
         match self {
             Self::Image(guest) => Ok(guest.try_wait()?.is_none()),
@@ -68,7 +68,7 @@ impl Server {
         }
     }
 
-    /// All that it has written to its console.
+    /// Returns the text of the console.
     pub(super) fn console(&self) -> String {
         match self {
             Self::Image(guest) => guest.instance().console(),
@@ -76,7 +76,8 @@ impl Server {
         }
     }
 
-    /// Waits until its console shows a text, it ends, or the time of a boot is over.
+    /// Waits until the console shows a text, the server ends, or the time limit of a boot is exceeded;
+    /// returns whether the text appeared.
     pub(super) fn wait_for(&mut self, text: &str) -> anyhow::Result<bool> {
         let deadline = Instant::now() + BOOT_LIMIT;
         while Instant::now() < deadline && self.runs()? {
@@ -88,7 +89,7 @@ impl Server {
         Ok(false)
     }
 
-    /// Says what it shows after a case that it must not show: its end, a fault, no answer.
+    /// Fails if the server has ended, its console shows a fault, or it does not answer.
     pub(super) fn judge(&mut self, space: &Namespace) -> anyhow::Result<()> {
         let Self::Image(guest) = self else { return Ok(()) };
         if let Some(status) = guest.try_wait()? {
@@ -112,7 +113,7 @@ impl Server {
     }
 }
 
-/// Connects, again and again for a while.
+/// Connects, with retries for a while.
 pub(super) fn patient(space: &Namespace, to: SocketAddrV4) -> anyhow::Result<Client> {
     let deadline = Instant::now() + AFTER_LIMIT;
     loop {

@@ -1,5 +1,5 @@
-//! A cable that delays, loses, reorders and duplicates frames, as a seed says. The kernel's own emulation of such a
-//! cable is not built into every kernel.
+//! A link that delays, loses, reorders and duplicates frames by a seed. Not every kernel has an emulation
+//! of such a link.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,31 +18,31 @@ use super::namespace::Namespace;
 use crate::sys;
 use crate::workload::Random;
 
-/// The device of the far end.
+/// The device at the far end.
 pub(super) const FAR: &str = "wire1";
-/// The device of the near end, a port of the bridge.
+/// The device at the near end, a port of the bridge.
 const NEAR: &str = "wire0";
-/// Longest frame: the ends declare no offload, so the kernel cuts every packet to the device's MTU.
+/// Longest frame: the ends declare no offload, so the kernel segments every packet to the device's MTU.
 const FRAME_BYTES_MAX: usize = 2048;
-/// How long the end of the cable may take.
+/// How long the link may take to end.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Properties of the cable, for each direction by itself.
+/// Faults of the link, for each direction separately.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Faults {
     /// Half of the round trip.
     pub(super) delay: Duration,
-    /// Frames of 1000 that are lost.
+    /// Lost frames per 1000.
     pub(super) lost: u64,
-    /// Frames of 1000 that are overtaken by those behind them.
+    /// Frames per 1000 that are overtaken by later ones.
     pub(super) overtaken: u64,
-    /// Frames of 1000 that come twice.
+    /// Duplicated frames per 1000.
     pub(super) doubled: u64,
-    /// Longer frames are lost; 0 stands for no bound.
+    /// Longer frames are lost; 0 means no limit.
     pub(super) bytes_max: usize,
 }
 
-/// A frame that is under way, in the order of its arrival.
+/// A frame in flight, ordered by its arrival.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Flight {
     due: Instant,
@@ -51,7 +51,7 @@ struct Flight {
     frame: Vec<u8>,
 }
 
-/// The cable. Dropping it ends it, and both devices.
+/// The link. Dropping it removes the link and both devices.
 #[derive(Debug)]
 pub(super) struct Shim {
     is_over: Arc<AtomicBool>,
@@ -59,7 +59,7 @@ pub(super) struct Shim {
 }
 
 impl Shim {
-    /// Lays a cable from the bridge of the near network to a device of the far one, which is up.
+    /// Makes a link from the bridge of the near network to a device of the far one, which is up.
     pub(super) fn start(
         near: &Namespace,
         far: &Namespace,
@@ -80,7 +80,7 @@ impl Shim {
         };
         let until = Arc::clone(&is_over);
         let thread = std::thread::spawn(move || {
-            // A cable that fails carries nothing more, which every case notices.
+            // A link that fails carries no further frame, which every case detects.
             let _ = cable.run(&until);
         });
         Ok(Self { is_over, thread: Some(thread) })
@@ -120,7 +120,7 @@ impl Cable {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
-            // An end may have more than its last event told: both are read dry.
+            // An end may have more frames than its last event reported: both are read until they are empty.
             for end in 0..self.ends.len() {
                 self.take_off(end)?;
             }
@@ -129,7 +129,7 @@ impl Cable {
         Ok(())
     }
 
-    /// Takes all frames from an end.
+    /// Reads all frames from an end.
     fn take_off(&mut self, end: usize) -> std::io::Result<()> {
         let mut buffer = [0; FRAME_BYTES_MAX];
         loop {
@@ -143,7 +143,7 @@ impl Cable {
         }
     }
 
-    /// Decides what becomes of a frame.
+    /// Decides the faults of a frame.
     fn send(&mut self, end: usize, frame: &[u8]) {
         let Faults { delay, lost, overtaken, doubled, bytes_max } = self.faults;
         if self.random.below(1000) < lost || bytes_max > 0 && frame.len() > bytes_max {
@@ -161,14 +161,14 @@ impl Cable {
         }
     }
 
-    /// Delivers frames whose time has come.
+    /// Delivers the frames that are due.
     fn land(&mut self) -> std::io::Result<()> {
         let now = Instant::now();
         while self.flights.peek().is_some_and(|Reverse(flight)| flight.due <= now) {
             let Some(Reverse(flight)) = self.flights.pop() else { break };
             let mut file = &self.ends[flight.end];
             match file.write(&flight.frame) {
-                // A device that is down takes nothing.
+                // A device that is down accepts no frame.
                 Err(error) if error.raw_os_error() == Some(libc::EIO) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 outcome => outcome.map(|_| ())?,

@@ -1,4 +1,4 @@
-//! Where the compiler of the image comes from, by the state of rustup and of the package manager.
+//! The source of the image's compiler, by the state of rustup and of the package manager.
 
 use super::*;
 use crate::exit::{self, Cause};

@@ -1,4 +1,4 @@
-//! The client that works while others do not.
+//! The client that works normally during the abuse.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use crate::resp::{Client, Reply};
 use crate::test::reports;
 
-/// A client on a thread of its own: a PING, a small region, and so on.
+/// A client on its own thread that repeats a PING, an allocation and a free.
 #[derive(Debug)]
 pub(super) struct Bystander {
     waits: Arc<Mutex<Waits>>,
@@ -19,16 +19,16 @@ pub(super) struct Bystander {
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
-/// How long its answers took.
+/// The durations of its requests.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     pub(super) pings: Vec<Duration>,
-    /// A `VMALLOC` with its `VFREE`.
+    /// Durations of a `VMALLOC` with its `VFREE`.
     pub(super) pairs: Vec<Duration>,
 }
 
 impl Bystander {
-    /// Connects, and begins.
+    /// Connects, and starts the thread.
     pub(super) fn start(address: SocketAddr) -> anyhow::Result<Self> {
         let mut client = Client::connect(address)?;
         let waits = Arc::new(Mutex::new(Waits::default()));
@@ -46,7 +46,7 @@ impl Bystander {
         Ok(Self { waits, is_over, thread: std::thread::spawn(work) })
     }
 
-    /// Takes what has been measured since the last time, the shortest first.
+    /// Takes the durations since the last call, in ascending order.
     pub(super) fn take(&self) -> anyhow::Result<Waits> {
         ensure!(!self.thread.is_finished(), "the client that works gave up");
         let mut waits =
@@ -56,7 +56,7 @@ impl Bystander {
         Ok(waits)
     }
 
-    /// Ends it; what went wrong is said here.
+    /// Ends the thread and returns its error.
     pub(super) fn end(self) -> anyhow::Result<()> {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread

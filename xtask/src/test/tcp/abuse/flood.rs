@@ -13,22 +13,22 @@ use crate::resp::{Reply, encode};
 use crate::sys;
 use crate::test::reports;
 
-/// Clients that dial at once.
+/// Clients that connect at once.
 const CLIENTS: usize = 200;
 const ROUNDS: usize = 5;
-/// Handshakes that nobody ends, and the time between two heaps of them.
+/// Handshakes that are never completed.
 const HALVES: u16 = 1000;
-/// Of these, those that have sockets (`docs/threat-model.md`).
+/// Number of them that have sockets (`docs/threat-model.md`).
 const HALVES_WITH_SOCKETS: u64 = 64;
 const PAUSE: Duration = Duration::from_millis(50);
-/// Segments that are damaged, and how long the image may take to sleep again after each.
+/// Damaged segments, and how long the image may take to become idle after each.
 const DAMAGED: u16 = 10;
 const ASLEEP_AGAIN: Duration = Duration::from_millis(5);
-/// How long the last of them may wait.
+/// Longest wait of a client.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// All of them dial before any has an answer: none is refused, and each gets a PONG. Again and again,
-/// while those before them still leave.
+/// All clients connect before any gets a reply: none is refused, and each gets a PONG. The rounds follow
+/// each other while earlier clients still disconnect.
 pub(super) fn dial(subject: &Subject) -> anyhow::Result<()> {
     (0..ROUNDS).try_for_each(|round| dial_once(subject).with_context(|| format!("round {round}")))
 }
@@ -45,7 +45,7 @@ fn dial_once(subject: &Subject) -> anyhow::Result<()> {
         streams.push(stream);
     }
     for (number, stream) in streams.iter_mut().enumerate() {
-        // A socket that still dials waits here until it is through.
+        // The write waits here until the socket is connected.
         stream.write_all(&encode(&["PING"])).with_context(|| format!("client {number}"))?;
     }
     for (number, stream) in streams.iter().enumerate() {
@@ -56,11 +56,11 @@ fn dial_once(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Handshakes that end with their first packet: who is said to have sent it does not exist.
+/// Sends SYNs with source addresses that do not exist, so that the handshakes are never completed.
 pub(super) fn half_open(subject: &Subject) -> anyhow::Result<()> {
     let (Network::Tap(_), SocketAddr::V4(to)) = (subject.network(), subject.address()) else {
-        // Whoever carries packets here takes whole handshakes only: `crowd` of the loopback tests
-        // has half of them.
+        // passt and QEMU's user network forward complete handshakes only; the loopback test `crowd` has
+        // incomplete ones.
         process::announce("", "not done: half-open handshakes need a TAP device");
         return Ok(());
     };
@@ -69,20 +69,20 @@ pub(super) fn half_open(subject: &Subject) -> anyhow::Result<()> {
         let [_, low] = number.to_be_bytes();
         let from = SocketAddrV4::new([10, 0, 2, 100 + low % 100].into(), 10_000 + number);
         socket.send_to(&syn(from, to), to)?;
-        // As many as the device holds come at once.
+        // As many as the device holds are sent at once.
         if number % 200 == 199 {
             std::thread::sleep(PAUSE);
         }
     }
-    // The others were answered with cookies, which need no socket.
+    // The other SYNs were answered with cookies, which need no socket.
     let halves = reports::stat(&mut subject.connect()?, "resp_sockets_handshaking")?;
     ensure!(halves == HALVES_WITH_SOCKETS, "{halves} handshakes have sockets");
-    // Those who mean it are served all the same.
+    // Regular clients must be served all the same.
     dial_once(subject)
 }
 
-/// Segments with a wrong checksum, one at a time while the image sleeps: it must be awake for what comes
-/// behind them.
+/// Sends segments with a wrong checksum, one at a time while the image is idle: the next packet must not
+/// wait for the timer.
 pub(crate) fn damaged(subject: &Subject) -> anyhow::Result<()> {
     let (Network::Tap(_), SocketAddr::V4(to)) = (subject.network(), subject.address()) else {
         process::announce("", "not done: damaged segments need a TAP device");
@@ -113,11 +113,11 @@ pub(crate) fn damaged(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first packet of a handshake, with the headers of IP and TCP.
+/// Makes the first packet of a handshake, with the headers of IP and TCP.
 fn syn(from: SocketAddrV4, to: SocketAddrV4) -> [u8; 40] {
     let mut packet = [0; 40];
     let (ip, tcp) = packet.split_at_mut(20);
-    // Version and header; the kernel fills in length and checksum. 64 hops, TCP.
+    // Version and header length; the kernel fills in total length and checksum. 64 hops, TCP.
     ip[0] = 0x45;
     ip[8] = 64;
     ip[9] = 6;
@@ -125,11 +125,11 @@ fn syn(from: SocketAddrV4, to: SocketAddrV4) -> [u8; 40] {
     ip[16..20].copy_from_slice(&to.ip().octets());
     tcp[0..2].copy_from_slice(&from.port().to_be_bytes());
     tcp[2..4].copy_from_slice(&to.port().to_be_bytes());
-    // Five words of header, SYN, a window.
+    // A header of five words, SYN, a window.
     tcp[12] = 5 << 4;
     tcp[13] = 2;
     tcp[14..16].copy_from_slice(&1024_u16.to_be_bytes());
-    // The sum is of the segment and of the addresses, protocol and length before it.
+    // The checksum covers the segment and a pseudo header of addresses, protocol and length.
     let words = |bytes: &[u8]| -> u32 {
         bytes.as_chunks().0.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum()
     };

@@ -1,4 +1,4 @@
-//! Clients that hold what they have and do nothing with it.
+//! Clients that hold connections without using them.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,20 +10,20 @@ use super::Subject;
 use crate::sys;
 use crate::test::reports;
 
-/// How long they hold it.
+/// How long the connections are held.
 const HOLD: Duration = Duration::from_secs(3);
-/// Between two bytes of one of them.
+/// The pause between two bytes of a client.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long an answer may take.
+/// Time limit of a reply.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Places of the RESP service, two of which the test itself has, and of the HTTP reports.
+/// Places of the RESP service, two of which the test itself uses, and of the HTTP reports.
 const RESP_PLACES: usize = 256;
 const HTTP_PLACES: usize = runtime_config::limits::HTTP_CLIENTS;
-/// Clients that never read, and what each asks for.
+/// Clients that never read, and the request that each sends.
 const DEAF: usize = 4;
 const REPORTS: usize = 100_000;
 
-/// A byte of a request at a time, from every place that is left.
+/// Sends a request byte by byte on all free RESP places.
 pub(super) fn resp(subject: &Subject) -> anyhow::Result<()> {
     let address = subject.address();
     let request = b"*3\r\n$6\r\nVWRITE\r\n$4000\r\n";
@@ -34,19 +34,19 @@ pub(super) fn resp(subject: &Subject) -> anyhow::Result<()> {
     until(|| Ok(one_line(address, b"PING\r\n")? == "+PONG\r\n"))
 }
 
-/// The same with heads of HTTP.
+/// Sends HTTP heads byte by byte on all places.
 pub(super) fn http(subject: &Subject) -> anyhow::Result<()> {
     let address = subject.http()?;
     let streams = trickle(address, HTTP_PLACES, b"GET / HTTP/1.1\r\nHost: a\r\nX: aaaaaaaaaaaaaa")?;
     let asks = b"GET /healthz HTTP/1.0\r\n\r\n";
-    // A head that has not come after a second gives way to monitoring.
+    // A head that is incomplete after a second is evicted for monitoring.
     let late = one_line(address, asks)?;
     ensure!(late.starts_with("HTTP/1.1 200 "), "one more gets {late:?}");
     drop(streams);
     until(|| Ok(one_line(address, asks)?.starts_with("HTTP/1.1 200 ")))
 }
 
-/// Pipelines more reports than the image will ever make, and reads none.
+/// Pipelines more reports than the image will ever write, and reads none.
 pub(super) fn deaf(subject: &Subject) -> anyhow::Result<()> {
     let requests = b"VMALLOCINFO\r\n".repeat(REPORTS);
     let mut streams = Vec::new();
@@ -73,7 +73,7 @@ pub(super) fn deaf(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens connections, and lets each send a byte at a time for a while.
+/// Opens connections, and sends byte by byte on each for a while.
 fn trickle(address: SocketAddr, count: usize, bytes: &[u8]) -> anyhow::Result<Vec<TcpStream>> {
     let mut streams = Vec::new();
     for number in 0..count {
@@ -91,7 +91,7 @@ fn trickle(address: SocketAddr, count: usize, bytes: &[u8]) -> anyhow::Result<Ve
     Ok(streams)
 }
 
-/// What a new connection gets first.
+/// Returns the first line that a new connection receives.
 fn one_line(address: SocketAddr, bytes: &[u8]) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
@@ -101,7 +101,7 @@ fn one_line(address: SocketAddr, bytes: &[u8]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 fn until(mut is_so: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let deadline = Instant::now() + LIMIT;
     while !is_so()? {

@@ -1,4 +1,4 @@
-//! One abuse, and what others saw of it.
+//! One abuse, and its effect on other clients.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -9,10 +9,10 @@ use anyhow::{Context, ensure};
 use super::bystander::{Bystander, Waits};
 use crate::resp::Client;
 
-/// How long nothing is done, for comparison.
+/// Duration of the idle phase, for comparison.
 const CALM: Duration = Duration::from_secs(3);
 
-/// What was measured.
+/// The measurements of a phase.
 #[derive(Debug)]
 pub(super) struct Phase {
     name: &'static str,
@@ -26,13 +26,13 @@ pub(super) struct Phase {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LoopTurns {
     pub(super) all: u64,
-    /// Over 2 ms.
+    /// Turns over 2 ms.
     pub(super) long: u64,
     pub(super) longest_us: u64,
 }
 
 impl Phase {
-    /// Does something while the bystander works.
+    /// Runs an abuse while the bystander works.
     pub(super) fn measure(
         name: &'static str,
         observer: &mut Client,
@@ -51,7 +51,7 @@ impl Phase {
     }
 }
 
-/// Nothing, for a while.
+/// Does nothing for a while.
 pub(super) fn calm() -> anyhow::Result<()> {
     std::thread::sleep(CALM);
     Ok(())
@@ -91,7 +91,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// p50, p99 and the longest of times in order.
+/// Formats the median, the 99th percentile and the maximum of sorted durations.
 fn quantiles(sorted: &[Duration]) -> String {
     let Some(last) = sorted.len().checked_sub(1) else { return "none".to_owned() };
     let at = |part: usize| sorted[last * part / 100].as_micros();

@@ -1,4 +1,4 @@
-//! Requests in pieces, and requests that are none.
+//! Requests in pieces, and malformed requests.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,12 +10,12 @@ use super::super::bad_input;
 use super::Subject;
 use crate::resp::encode;
 
-/// How long an answer may take.
+/// Time limit of a reply.
 const LIMIT: Duration = Duration::from_secs(30);
 /// Clients that send broken requests at once.
 const CLIENTS: usize = 8;
 
-/// A conversation cut at every byte, and one of single bytes, get the same answers.
+/// A conversation that is cut at every byte, and one of single bytes, get the same replies.
 pub(super) fn splits(subject: &Subject) -> anyhow::Result<()> {
     let bytes = [
         &encode(&["VZALLOC", "10000"])[..],
@@ -26,7 +26,7 @@ pub(super) fn splits(subject: &Subject) -> anyhow::Result<()> {
     .concat();
     let answer = |cuts: &mut dyn Iterator<Item = usize>| -> anyhow::Result<String> {
         let text = answer(subject, &bytes, cuts)?;
-        // Which region it is differs.
+        // The ids of the regions differ.
         let (_, rest) = text.split_once(":12288\r\n").with_context(|| format!("{text:?}"))?;
         Ok(rest.to_owned())
     };
@@ -43,7 +43,7 @@ pub(super) fn splits(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends bytes in the pieces that end at these places; returns all that comes back.
+/// Sends bytes in the pieces that end at these offsets; returns all bytes of the replies.
 fn answer(
     subject: &Subject,
     bytes: &[u8],
@@ -64,7 +64,7 @@ fn answer(
     Ok(text)
 }
 
-/// All that breaks the protocol, by several clients at once.
+/// Several clients send all malformed requests at once.
 pub(super) fn broken(subject: &Subject) -> anyhow::Result<()> {
     let address = subject.address();
     std::thread::scope(|scope| {

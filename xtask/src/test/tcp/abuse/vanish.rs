@@ -1,4 +1,4 @@
-//! Clients that are gone in the middle of what they do.
+//! Clients that disconnect during a request.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -13,16 +13,16 @@ use crate::test::reports;
 /// Clients at once, and the regions of each.
 const CLIENTS: usize = 200;
 const REGIONS: usize = 500;
-/// Rounds of clients that are cut off within a bulk, and how many these are.
+/// Rounds of clients that are reset within a bulk, and their number per round.
 const ROUNDS: usize = 10;
 const CUT: usize = 50;
-/// Bytes behind the header of a write.
+/// Bytes after the header of a write.
 const BEHIND: usize = 100_000;
-/// How long what they leave may take to go.
+/// How long the image may take to free their regions.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Clients whose write of 16 MiB ends in a reset: within its header, and behind more bytes than the
-/// image holds.
+/// Resets connections during a write of 16 MiB: within its header, and after more bytes than the image
+/// buffers.
 pub(super) fn amid_bulks(subject: &Subject) -> anyhow::Result<()> {
     let mut owner = subject.connect()?;
     reports::allocated(owner.call(&["VMALLOC", "16M", "NAME", "target"])?)?;
@@ -43,7 +43,7 @@ pub(super) fn amid_bulks(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Clients with many regions without a name, all reset at once.
+/// Resets many clients with many unnamed regions at once.
 pub(super) fn with_regions(subject: &Subject) -> anyhow::Result<()> {
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
@@ -59,7 +59,7 @@ pub(super) fn with_regions(subject: &Subject) -> anyhow::Result<()> {
     drop(clients);
     let mut observer = subject.connect()?;
     let deadline = Instant::now() + LIMIT;
-    // The bystander's comes and goes.
+    // The region of the bystander comes and goes.
     while reports::stat(&mut observer, "regions")? > 1 {
         ensure!(Instant::now() < deadline, "what the clients left is not freed");
         std::thread::sleep(Duration::from_millis(20));
@@ -67,7 +67,7 @@ pub(super) fn with_regions(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A connection that ends by RST.
+/// Opens a connection that ends by RST.
 fn open(subject: &Subject) -> anyhow::Result<TcpStream> {
     let stream = TcpStream::connect(subject.address())?;
     sys::reset_on_close(&stream)?;

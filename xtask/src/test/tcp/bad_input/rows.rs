@@ -1,24 +1,24 @@
 //! The table of bad input.
 
-/// What becomes of the connection.
+/// The state of the connection after bad input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConnectionEnd {
-    /// It goes on.
+    /// The connection stays open.
     Stays,
     /// The image closes it.
     Closes,
 }
 
-/// One row.
+/// One bad input.
 #[derive(Clone, Debug)]
 pub(super) struct BadInput {
-    /// What is bad about it.
+    /// The fault.
     pub(super) about: &'static str,
-    /// What is sent.
+    /// The bytes that are sent.
     pub(super) bytes: Vec<u8>,
-    /// What comes back; `…` stands for what depends on the machine.
+    /// The expected reply; `…` stands for text that depends on the machine.
     pub(super) reply: String,
-    /// What becomes of the connection.
+    /// The expected state of the connection.
     pub(super) end: ConnectionEnd,
 }
 
@@ -110,7 +110,7 @@ const BROKEN: &[(&str, &[u8], &str)] = &[
     ("text behind a quote", b"PING \"abc\"d\r\n", "unbalanced quotes in request"),
 ];
 
-/// All rows.
+/// Returns all bad inputs.
 pub(super) fn all() -> Vec<BadInput> {
     let mut rows: Vec<BadInput> = REFUSED
         .iter()
@@ -132,7 +132,8 @@ pub(super) fn all() -> Vec<BadInput> {
     rows
 }
 
-/// What is wrong only with a region at hand: the ids differ from run to run, so it is named.
+/// Returns the inputs that are bad only for an existing region: ids differ from run to run, so the region
+/// has a name.
 fn regions() -> Vec<BadInput> {
     let row = |about, reply: &str, requests: &[&str]| BadInput {
         about,
@@ -182,7 +183,7 @@ fn regions() -> Vec<BadInput> {
     ]
 }
 
-/// What is wrong with the stream as a whole.
+/// Returns the inputs that make the whole stream invalid.
 fn streams() -> Vec<BadInput> {
     let closes = |about, bytes: Vec<u8>, reply: &str| BadInput {
         about,

@@ -1,4 +1,4 @@
-//! axe-core, which looks for barriers: of npm, pinned, below `target`.
+//! axe-core, which checks accessibility: from npm, in a fixed version, below `target`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,14 +12,14 @@ use crate::process;
 use crate::test::tally::Skip;
 
 const PACKAGE: &str = "axe-core@4.10.3";
-/// Below `target`, so that `cargo clean` takes it away. Each version has a folder of its own.
+/// Below `target`, so that `cargo clean` removes it. Each version has its own folder.
 const FOLDER: &str = "target/clients";
 const SCRIPT: &str = "node_modules/axe-core/axe.min.js";
 
-/// A package of some MB.
+/// Time limit for a package of some MB.
 const INSTALL_LIMIT: Duration = Duration::from_secs(180);
 
-/// Behind axe: impact, rule and the first element of each violation.
+/// Runs axe and returns impact, rule and the first element of each violation.
 const RUN: &str = "
     const done = arguments[arguments.length - 1];
     axe.run().then(({ violations, passes }) => done({
@@ -32,7 +32,7 @@ const RUN: &str = "
 pub(super) struct Axe(String);
 
 impl Axe {
-    /// Reads the script, which is installed where it is missing.
+    /// Reads the script, and installs it if it is missing.
     pub(super) fn install(root: &Path) -> anyhow::Result<Self> {
         let folder = root.join(FOLDER).join(PACKAGE);
         let script = folder.join(SCRIPT);
@@ -43,7 +43,7 @@ impl Axe {
         Ok(Self(text.with_context(|| script.display().to_string())?))
     }
 
-    /// Fails where the page has a barrier that axe calls serious or critical.
+    /// Fails if the page has a violation that axe calls serious or critical.
     pub(super) fn judge(&self, browser: &Browser) -> anyhow::Result<()> {
         let found = browser.run_until_done(&format!("{}\n{RUN}", self.0))?;
         let passes = found["passes"].as_u64().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Chromium by way of its driver: WebDriver, which is JSON over HTTP.
+//! Chromium, controlled by its driver: WebDriver, which is JSON over HTTP.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -16,10 +16,10 @@ use crate::sys::{self, Bond};
 /// The browser's first start on a busy host.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// What the driver says when it listens.
+/// The line of the driver once it listens.
 const READY: &str = "ChromeDriver was started successfully on port ";
 
-/// The screen of a viewer, and how colours are seen on it.
+/// The screen of a viewer, and the display of colours on it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Screen {
     /// In CSS pixels.
@@ -28,7 +28,7 @@ pub(super) struct Screen {
     pub(super) height: u32,
     /// Whether the viewer prefers dark pages.
     pub(super) is_dark: bool,
-    /// Whether all colours are grey.
+    /// Whether all colours are displayed as grey.
     pub(super) is_grey: bool,
 }
 
@@ -39,12 +39,12 @@ impl Screen {
     /// The size of a common phone.
     pub(super) const PHONE: Self = Self { width: 390, height: 844, ..Self::LAPTOP };
 
-    /// Whether it is held in the hand.
+    /// Returns whether the screen is that of a phone.
     pub(super) fn is_phone(self) -> bool {
         self.width < self.height
     }
 
-    /// A word for each property.
+    /// Returns a word for each property.
     pub(super) fn name(self) -> String {
         let Self { width, height, is_dark, is_grey } = self;
         let scheme = if is_dark { "dark" } else { "light" };
@@ -62,7 +62,7 @@ pub(super) struct Browser {
 }
 
 impl Browser {
-    /// Starts the driver and a browser without a screen, with a profile of its own below `folder`.
+    /// Starts the driver and a headless browser, with its own profile below `folder`.
     pub(super) fn start(driver: &Path, browser: &Path, folder: &Path) -> anyhow::Result<Self> {
         let profile = folder.join("profile");
         let _ = std::fs::remove_dir_all(&profile);
@@ -72,7 +72,7 @@ impl Browser {
         sys::bind(&mut command, Bond::Own, &[]);
         let mut child = command.spawn().with_context(|| driver.display().to_string())?;
         let output = child.stdout.take().context("the driver's output")?;
-        // From here on it is ended when this is dropped.
+        // From here on a drop of the value ends the driver.
         let mut started = Self {
             driver: child,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -92,7 +92,7 @@ impl Browser {
             "--window-size=1280,1100",
         ];
         arguments.extend(["--hide-scrollbars", &profile]);
-        // Its sandbox does not run as root; the only page that it sees is ours.
+        // Chromium's sandbox does not run as root; the browser loads our page only.
         if sys::is_root() {
             arguments.push("--no-sandbox");
         }
@@ -109,12 +109,12 @@ impl Browser {
         self.post("url", &json!({ "url": address })).map(|_| ())
     }
 
-    /// What a script in the page returns.
+    /// Runs a script in the page and returns its value.
     pub(super) fn run(&self, script: &str) -> anyhow::Result<Value> {
         self.post("execute/sync", &json!({"script": script, "args": []}))
     }
 
-    /// Runs a script until it calls the function that is its last argument; the value that it passes.
+    /// Runs a script until it calls the function that is its last argument; returns the passed value.
     pub(super) fn run_until_done(&self, script: &str) -> anyhow::Result<Value> {
         let limit = u64::try_from(LIMIT.as_millis())?;
         self.post("timeouts", &json!({ "script": limit }))?;
@@ -174,19 +174,19 @@ impl Browser {
         Ok(())
     }
 
-    /// A command of the browser's own protocol.
+    /// Sends a command of the browser's own protocol.
     fn command(&self, name: &str, parameters: &Value) -> anyhow::Result<Value> {
         self.post("goog/cdp/execute", &json!({"cmd": name, "params": parameters}))
     }
 
-    /// What the browser's console says: errors of scripts, and what the policy has refused.
+    /// Returns the messages of the browser's console: errors of scripts, and violations of the policy.
     pub(super) fn complaints(&self) -> anyhow::Result<Vec<String>> {
         let log = self.post("se/log", &json!({"type": "browser"}))?;
         let rows = log.as_array().context("no log")?;
         Ok(rows.iter().map(|row| row["message"].to_string()).collect())
     }
 
-    /// The whole page as a PNG, however long it is.
+    /// Returns a screenshot of the whole page as a PNG.
     pub(super) fn picture(&self) -> anyhow::Result<Vec<u8>> {
         let parameters = json!({"format": "png", "captureBeyondViewport": true});
         let answer = self.command("Page.captureScreenshot", &parameters)?;
@@ -197,7 +197,7 @@ impl Browser {
         self.call("POST", &format!("/session/{}/{what}", self.session), body)
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on its own connection.
     fn call(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut stream = TcpStream::connect(self.address).context("the driver")?;
@@ -235,7 +235,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Lets the browser end by itself; what then is left has the driver's group.
+        // The browser may end by itself; the remaining processes are in the driver's group.
         if !self.session.is_empty() {
             let _ = self.call("DELETE", &format!("/session/{}", self.session), &Value::Null);
         }
@@ -244,7 +244,7 @@ impl Drop for Browser {
     }
 }
 
-/// The port that the driver has chosen.
+/// Returns the port that the driver has chosen.
 fn port(output: impl Read) -> anyhow::Result<u16> {
     let mut said = String::new();
     for line in BufReader::new(output).lines() {

@@ -1,21 +1,21 @@
-//! The walk that `docs/page.md` describes, by keys alone.
+//! The walk through the page that `docs/page.md` describes, by keys alone.
 
 use anyhow::ensure;
 
 use super::stage::Stage;
 
-/// Presses of Tab after which an element should have the focus.
+/// Number of Tab presses within which an element must get the focus.
 const TABS: usize = 40;
 
 const FOCUS: &str = "const { id, tagName } = document.activeElement; return id || tagName";
-/// The key of the selected row, if one is selected, and whether it is in sight.
+/// The key of the selected row, if one is selected, and whether it is visible.
 const SELECTED: &str = "const rows = document.querySelectorAll('[aria-selected=true]'); \
     if (rows.length !== 1) return ''; \
     const [row, box] = [rows[0], document.getElementById('regions-scroll')] \
         .map((element) => element.getBoundingClientRect()); \
     return row.top >= box.top && row.bottom <= box.bottom + 1 ? rows[0].dataset.key : 'out of sight'";
 const FOCUSED_ROW: &str = "return document.activeElement.dataset.key ?? ''";
-/// Whether the map shows all of the selected region.
+/// Whether the map shows the whole selected region.
 const IS_ON_MAP: &str = "const { first, line, lines } = scale(); const region = known(view.selected); \
     return region.from >= first && region.to <= first + line * lines";
 
@@ -35,7 +35,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     stage.press(&["Home"])?;
     ensure!(stage.text_of("pointed")? == first, "Home does not lead back");
 
-    // In, to the last level; out, back and to everything.
+    // Zooms in to the last level, then out, back and to the whole map.
     let all = loaded(stage)?;
     let mut scales = vec![all.clone()];
     while !stage.text_of("scale")?.ends_with("a cell 4 KiB") {
@@ -55,7 +55,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     stage.press(&["Escape"])?;
     ensure!(loaded(stage)? == all, "Escape does not show everything");
 
-    // A region of the map in the table.
+    // Selects a region of the map in the table.
     let mut steps = 0;
     while !stage.text_of("pointed")?.contains("of clients") {
         steps += 1;
@@ -68,7 +68,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     ensure!(selected != "out of sight", "the selected row cannot be seen");
     stage.keep("selected")?;
 
-    // A row of the table on the map.
+    // Shows a row of the table on the map.
     focus(stage, |stage| Ok(!stage.text(FOCUSED_ROW)?.is_empty()))?;
     ensure!(stage.text(FOCUSED_ROW)? == selected, "the focus is not in the selected row");
     stage.press(&["ArrowDown", "ArrowDown", "ArrowUp"])?;
@@ -79,7 +79,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     ensure!(stage.is(IS_ON_MAP)?, "the map does not show the region");
     stage.browser.run("zoomAll()")?;
 
-    // A heading sorts, and again in the reverse order.
+    // A heading sorts the table; a second press reverses the order.
     stage.browser.run("document.querySelector('[data-sort=pages]').focus()")?;
     for order in ["ascending", "descending"] {
         stage.press(&["Enter"])?;
@@ -94,7 +94,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Presses Tab until something has the focus.
+/// Presses Tab until an element has the focus.
 fn focus(
     stage: &Stage<'_>,
     has_it: impl Fn(&Stage<'_>) -> anyhow::Result<bool>,
@@ -108,7 +108,8 @@ fn focus(
     anyhow::bail!("{TABS} presses of Tab lead to {}", stage.text(FOCUS)?)
 }
 
-/// The view of the map, once its answer has come: first offset and bytes of a line, or null for all.
+/// Returns the view of the map once it is loaded: first offset and bytes of a line, or null for the whole
+/// map.
 fn loaded(stage: &Stage<'_>) -> anyhow::Result<String> {
     let is_loaded = || Ok(!stage.text_of("scale")?.ends_with("; loading"));
     stage.wait("the answer for a view", is_loaded)?;

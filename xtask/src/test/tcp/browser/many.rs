@@ -1,4 +1,4 @@
-//! 20,000 regions: the map is complete, and nothing that is not loaded looks free.
+//! 20,000 regions: the map is complete, and unloaded parts do not look free.
 
 use anyhow::{Context, ensure};
 
@@ -8,13 +8,13 @@ use crate::test::reports;
 /// Regions without a name, in batches of [`BATCH`].
 const REGIONS: u64 = 20_000;
 const BATCH: u64 = 1000;
-/// Of each batch, regions that are freed again: the map has gaps.
+/// Regions of each batch that are freed again, so that the map has gaps.
 const FREED: usize = 100;
 
 /// Sums over all cells of the map: regions, and pages of clients.
 const SUMS: &str = "return (currentMap()?.buckets ?? []).reduce(([regions, clients], sums) => \
     sums ? [regions + sums[3], clients + sums[0]] : [regions, clients], [0, 0])";
-/// Zooms, and says before the answer can come how many points of the map are free, and its scale.
+/// Zooms in, and returns the free points of the map and its scale before the answer can arrive.
 const UNLOADED: &str = "zoomIn(); \
     const points = points_of(document.getElementById('map')); \
     const probe = document.createElement('canvas'); \
@@ -35,7 +35,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
         reports::free(&mut stage.client.borrow_mut(), freed)?;
         regions += BATCH - FREED as u64;
     }
-    // As many as were wanted live.
+    // The number of live regions that was planned.
     let rest = REGIONS / BATCH * FREED as u64;
     for _ in 0..rest / BATCH {
         stage.call(&format!("VMALLOCN {BATCH} 16384"))?;
@@ -43,7 +43,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     }
     stage.wait("every region on the map", || {
         let sums = stage.browser.run(SUMS)?;
-        // With those of the image, whose number the page shows too.
+        // Including the regions of the image, whose number the page shows too.
         let image = stage.number("return state.stats.counters.vmalloc.areas_system")?;
         Ok(sums[0].as_u64() == Some(regions + image))
     })?;
@@ -58,7 +58,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     stage.wait("the answer", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;
     stage.browser.run("zoomAll()")?;
     stage.wait("the whole map", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;
-    // A viewer needs few connections.
+    // One viewer needs few connections.
     let connections = stage.counter("http_clients")?;
     ensure!(connections <= 6, "one page holds {connections} connections");
     Ok(())

@@ -1,16 +1,16 @@
-//! Names that clients choose: shown as text while their regions live.
+//! Names that clients choose: the page shows them as text while their regions live.
 
 use anyhow::ensure;
 
 use super::stage::{POINTS, Stage};
 
-/// A name that is HTML, and one of a region that goes again.
+/// A name that is HTML, and the name of a region that is freed.
 const TAG: &str = "<img/src=x>";
 const GONE: &str = "soon-gone";
 
 const NAMES: &str = "return Array.from(document.querySelectorAll('#regions td.name'), \
                      (cell) => cell.textContent)";
-/// Elements that a name has become, and images at all.
+/// Elements that a name has created, and all images.
 const ELEMENTS: &str =
     "return document.querySelectorAll('td.name *').length + document.images.length";
 /// Different colours of the map.
@@ -26,7 +26,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     }
     stage.wait("both names", || Ok(shows(stage, TAG)? && shows(stage, GONE)?))?;
     let colors = stage.number(&format!("{POINTS}{COLORS}"))?;
-    // Free, the image's own with its pattern, clients' regions and guards.
+    // Free space, the image's own regions with their pattern, clients' regions and guards.
     ensure!(colors >= 5, "the map has {colors} colours");
     let elements = stage.number(ELEMENTS)?;
     ensure!(elements == 0, "{elements} elements out of names");
@@ -41,7 +41,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     stage.keep("few")
 }
 
-/// Whether a row has exactly this name.
+/// Returns whether a row has exactly this name.
 fn shows(stage: &Stage<'_>, name: &str) -> anyhow::Result<bool> {
     let names = stage.browser.run(NAMES)?;
     Ok(names.as_array().is_some_and(|names| names.iter().any(|cell| cell == name)))

@@ -6,11 +6,11 @@ use super::axe::Axe;
 use super::driver::Screen;
 use super::stage::{POINTS, Stage};
 
-/// The least difference of lightness between the fillings of two kinds, in the mean of all points.
-/// Of 255; two even greys of that distance can be told apart at a glance.
+/// Least difference of lightness, from 0 to 255, between the fillings of two kinds, in the mean of all
+/// points. Two even greys of that distance can be distinguished easily.
 const DIFFERENCE: f64 = 16.0;
 
-/// Every kind of the legend of the map: points as lightness.
+/// Every kind of the map's legend: points as lightness.
 const KINDS: &str = "return Array.from(document.querySelectorAll('.legend .swatch'), (swatch) => { \
     const inner = (at) => [at % swatch.width, Math.floor(at / swatch.width)] \
         .every((place) => place > 1 && place < swatch.width - 2); \
@@ -43,7 +43,7 @@ pub(super) fn kinds(stage: &Stage<'_>) -> anyhow::Result<()> {
     stage.browser.show_on(Screen::LAPTOP)
 }
 
-/// The mean difference of two fillings, point by point.
+/// Returns the mean difference of two fillings, point by point.
 fn difference(one: &serde_json::Value, other: &serde_json::Value) -> f64 {
     let points = |value: &serde_json::Value| -> Vec<f64> {
         let points = value.as_array().map_or(&[][..], Vec::as_slice);
@@ -56,7 +56,7 @@ fn difference(one: &serde_json::Value, other: &serde_json::Value) -> f64 {
     sum / f64::max(count, 1.0)
 }
 
-/// No screen is too narrow, and axe finds no barrier. Pictures of all screens are kept.
+/// No screen is too narrow, and axe finds no violation. Screenshots of all screens are kept.
 pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let axe = Axe::install(&stage.subject.file(""));
     for size in [Screen::LAPTOP, Screen::PHONE] {

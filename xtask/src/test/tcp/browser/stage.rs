@@ -1,4 +1,4 @@
-//! An image, a browser that shows its page, and a client that changes what is there.
+//! An image, a browser that shows its page, and a client that changes its regions.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -13,12 +13,12 @@ use crate::resp::{Client, Reply};
 use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 
-/// The page asks once a second; the limit is for a busy host.
+/// The page requests updates once a second; the limit is for a busy host.
 const LIMIT: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A function of scripts: the points of a canvas. They are read from a copy, because Chromium warns of a
-/// canvas that is drawn on and read.
+/// A function for scripts that returns the points of a canvas. It reads them from a copy, because Chromium
+/// warns about a canvas that is both drawn and read.
 pub(super) const POINTS: &str = "const points_of = (canvas) => { \
     const copy = document.createElement('canvas'); \
     [copy.width, copy.height] = [canvas.width, canvas.height]; \
@@ -30,14 +30,14 @@ pub(super) const POINTS: &str = "const points_of = (canvas) => { \
 pub(super) struct Stage<'a> {
     pub(super) subject: &'a Subject,
     pub(super) browser: &'a Browser,
-    /// Its regions without a name live as long as it does.
+    /// The unnamed regions of the client live as long as it does.
     pub(super) client: RefCell<Client>,
-    /// Where pictures go.
+    /// The folder of screenshots.
     pub(super) folder: PathBuf,
 }
 
 impl Stage<'_> {
-    /// Sends a command that must be answered without an error.
+    /// Sends a command whose reply must not be an error.
     pub(super) fn call(&self, line: &str) -> anyhow::Result<Reply> {
         let words: Vec<&str> = line.split(' ').collect();
         let reply = self.client.borrow_mut().call(&words)?;
@@ -52,24 +52,24 @@ impl Stage<'_> {
         reports::stat(&mut self.client.borrow_mut(), name)
     }
 
-    /// A text that a script returns.
+    /// Returns the text that a script returns.
     pub(super) fn text(&self, script: &str) -> anyhow::Result<String> {
         let value = self.browser.run(script)?;
         value.as_str().map(str::to_owned).with_context(|| format!("no text: {value}"))
     }
 
-    /// The text of an element.
+    /// Returns the text of an element.
     pub(super) fn text_of(&self, id: &str) -> anyhow::Result<String> {
         self.text(&format!("return document.getElementById('{id}').textContent"))
     }
 
-    /// A number that a script returns.
+    /// Returns the number that a script returns.
     pub(super) fn number(&self, script: &str) -> anyhow::Result<u64> {
         let value = self.browser.run(script)?;
         value.as_u64().with_context(|| format!("no number: {value}"))
     }
 
-    /// Whether a script returns true.
+    /// Returns whether a script returns true.
     pub(super) fn is(&self, script: &str) -> anyhow::Result<bool> {
         Ok(self.browser.run(script)? == Value::Bool(true))
     }
@@ -79,7 +79,7 @@ impl Stage<'_> {
         keys.iter().try_for_each(|key| self.browser.press(key))
     }
 
-    /// Waits until something holds; a failure says what was awaited.
+    /// Waits until a condition is true; a failure names the condition.
     pub(super) fn wait(
         &self,
         what: &str,
@@ -101,16 +101,16 @@ impl Stage<'_> {
         self.wait("the page to be live", || Ok(self.text_of("live")? == "live"))
     }
 
-    /// Waits until the page has shown `count` further answers.
+    /// Waits until the page has shown `count` further updates.
     pub(super) fn wait_for_rounds(&self, count: u64) -> anyhow::Result<()> {
         let requests = self.counter("http_requests")?;
-        // Counters, the map and at least a page of regions in each round.
+        // Each update requests the counters, the map and at least one page of regions.
         self.wait("further answers", || {
             Ok(self.counter("http_requests")? >= requests + 3 * count + 3)
         })
     }
 
-    /// Keeps a picture of the page.
+    /// Saves a screenshot of the page.
     pub(super) fn keep(&self, name: &str) -> anyhow::Result<()> {
         let path = self.folder.join(format!("{name}.png"));
         std::fs::write(&path, self.browser.picture()?)?;

@@ -1,4 +1,4 @@
-//! A page that is not live says so, and updates leave a selection alone.
+//! A page that is not live shows its state, and updates keep a selection.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const IS_STALE: &str = "return document.body.classList.contains('stale')";
 const COLOR: &str = "return getComputedStyle(document.querySelector('.tile b')).color";
 const PAUSE: &str = "document.getElementById('pause').click()";
 
-/// The image answers nothing while it measures.
+/// The image does not answer during a measurement.
 const SUSPEND: &str = "VBENCH pair_test LOOPS 100000000 MS 9000";
 
 pub(super) fn selection(stage: &Stage<'_>) -> anyhow::Result<()> {
@@ -37,7 +37,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     ensure!(stage.text_of("live")? == "paused", "the page does not say that it is paused");
     ensure!(stage.text_of("age")?.starts_with("paused since "), "since when is it paused?");
     ensure!(stage.is(IS_STALE)? && stage.text(COLOR)? != color, "old numbers look like new ones");
-    // The last round may have been under way.
+    // The last update may have been in flight.
     std::thread::sleep(Duration::from_secs(2));
     let requests = stage.counter("http_requests")?;
     std::thread::sleep(Duration::from_secs(3));

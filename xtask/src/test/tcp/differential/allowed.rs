@@ -1,7 +1,7 @@
-//! The differences that are meant: `request | Redis' answer | the image's answer | reason`.
+//! The intended differences: `request | Redis' reply | the image's reply | reason`.
 //!
-//! `…` stands for any text. Every line must match at least one difference of a whole run, so that
-//! the list says no more than what is true.
+//! `…` stands for any text. Every line must match at least one difference of a whole run, so that the list
+//! has no obsolete line.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use super::super::conversation::text_matches;
 
-/// Most lines.
+/// Largest number of lines.
 const LINES_MAX: usize = 60;
 
 /// One line of the list.
@@ -29,7 +29,7 @@ impl AllowedDifferences {
     /// Loads the list.
     ///
     /// # Errors
-    /// The list is too long, or a line is without its reason.
+    /// The list is too long, or a line has no reason.
     pub(super) fn load(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         Self::parse(&text).with_context(|| path.display().to_string())
@@ -51,7 +51,7 @@ impl AllowedDifferences {
         Ok(Self(lines))
     }
 
-    /// Says whether a difference is meant, and notes that it was seen.
+    /// Returns whether a difference is intended, and records that it occurred.
     pub(super) fn takes(&mut self, request: &str, redis: &str, image: &str) -> bool {
         let line = self.0.iter_mut().find(|line| {
             text_matches(&line.request, request)
@@ -61,12 +61,12 @@ impl AllowedDifferences {
         line.map(|line| line.uses += 1).is_some()
     }
 
-    /// The requests of the lines that no difference has matched.
+    /// Returns the requests of the lines that no difference has matched.
     pub(super) fn unused(&self) -> Vec<&str> {
         self.0.iter().filter(|line| line.uses == 0).map(|line| line.request.as_str()).collect()
     }
 
-    /// How many lines there are.
+    /// Returns the number of lines.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -1,10 +1,10 @@
-//! The cases: text files in `xtask/differential`, a block of lines for each conversation.
+//! The cases: text files in `xtask/differential` with a block of lines for each conversation.
 //!
-//! A file begins with `cases N`; a corpus that loads in part is an error. Blocks are separated by
-//! blank lines. `{a|b}` in a block makes one case for each choice. A line `# …` is a comment, and
-//! `@resp2`, `@resp3` or `@password` before the steps restrict a case to one version of the protocol
-//! or run it against servers with a password; `@ends` says that both servers end in it. Directives
-//! with two signs (`@@password`) hold for the rest of the file. `step` describes the other lines.
+//! A file begins with `cases N`; a corpus that loads only in part is an error. Blank lines separate blocks.
+//! `{a|b}` in a block makes one case for each alternative. A line `# …` is a comment. `@resp2`, `@resp3` or
+//! `@password` before the steps restrict a case to one version of the protocol or run it against servers
+//! with a password; `@ends` declares that both servers end in it. Directives with two signs (`@@password`)
+//! hold for the rest of the file. `step` describes the other lines.
 
 use std::path::Path;
 
@@ -12,17 +12,17 @@ use anyhow::{Context, bail, ensure};
 
 use super::step::CaseStep;
 
-/// Fewer cases than this are a corpus that has lost some.
+/// A corpus with fewer cases has lost some.
 const CASES_MIN: usize = 700;
 
-/// The demands of a case on the servers.
+/// The requirements of a case on the servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Demands {
-    /// Versions of the protocol, each of which is a run.
+    /// Versions of the protocol; the case runs once with each.
     pub(super) protocols: Vec<u8>,
-    /// Whether the servers ask for a password.
+    /// Whether the servers have a password.
     pub(super) password: bool,
-    /// Whether both servers end: new ones are started after it.
+    /// Whether both servers end: new ones are started after the case.
     pub(super) ends: bool,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Demands {
 pub(super) struct DifferentialCase {
     /// The file and the steps, in one line.
     pub(super) name: String,
-    /// The demands of the case.
+    /// The requirements.
     pub(super) demands: Demands,
     /// The steps, in order.
     pub(super) steps: Vec<CaseStep>,
@@ -114,13 +114,13 @@ fn demand(demands: &mut Demands, word: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every choice of the first `{a|b}`, expanded again.
+/// Expands every alternative of the first `{a|b}`, recursively.
 fn expand(text: &str) -> anyhow::Result<Vec<String>> {
     let Some((before, rest)) = text.split_once('{') else { return Ok(vec![text.to_owned()]) };
     let (choices, after) = rest.split_once('}').context("an open {")?;
     let mut all = Vec::new();
     for choice in choices.split('|') {
-        // A choice of nothing leaves no double space.
+        // An empty alternative leaves no double space.
         let before = if choice.is_empty() { before.trim_end_matches(' ') } else { before };
         all.extend(expand(&format!("{before}{choice}{after}"))?);
     }

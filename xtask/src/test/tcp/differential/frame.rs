@@ -5,17 +5,18 @@
 pub(super) struct Frame {
     /// The first byte: `+`, `$`, `*`, `%` and so on.
     pub(super) kind: u8,
-    /// The rest of the line, or the bytes of a string; none of an aggregate or a null.
+    /// The rest of the line, or the bytes of a string; `None` for an aggregate or a null.
     pub(super) text: Option<Vec<u8>>,
-    /// The items of an aggregate: names and values in turn for a map.
+    /// The items of an aggregate: alternating names and values for a map.
     pub(super) items: Vec<Self>,
 }
 
 impl Frame {
-    /// Reads the first reply of some bytes and says how long it is; `None` while it is not whole.
+    /// Reads the first reply of some bytes and returns it with its length; returns `None` while it is
+    /// incomplete.
     ///
     /// # Errors
-    /// The bytes can never become a reply; the text says why.
+    /// The bytes can never become a reply; the text states the reason.
     pub(super) fn read(bytes: &[u8]) -> Result<Option<(Self, usize)>, String> {
         let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
         let (line, after) = (&bytes[..end], end + 2);
@@ -45,13 +46,13 @@ impl Frame {
         }
     }
 
-    /// The text as a number.
+    /// Returns the text as a number.
     pub(super) fn number(&self) -> Option<i64> {
         str::from_utf8(self.text.as_deref()?).ok()?.parse().ok()
     }
 }
 
-/// The length in a header, `None` for the -1 of a null.
+/// Returns the length in a header, or `None` for the -1 of a null.
 fn length(text: &[u8]) -> Result<Option<usize>, String> {
     if text == b"-1" {
         return Ok(None);

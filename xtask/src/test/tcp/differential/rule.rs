@@ -65,7 +65,7 @@ impl Rule {
         }
     }
 
-    /// A reply without its volatile parts.
+    /// Returns a reply without its volatile parts.
     pub(super) fn masked(&self, frame: &Frame) -> Frame {
         let mut frame = frame.clone();
         match self {
@@ -86,7 +86,7 @@ fn integer(frame: &Frame) -> Option<i64> {
 }
 
 fn each_text(frame: &mut Frame, change: &impl Fn(&str) -> String) {
-    // An error is compared as it is.
+    // An error is compared unchanged.
     if let Some(text) = &mut frame.text
         && frame.kind != b'-'
     {
@@ -95,7 +95,7 @@ fn each_text(frame: &mut Frame, change: &impl Fn(&str) -> String) {
     frame.items.iter_mut().for_each(|item| each_text(item, change));
 }
 
-/// A single `#` for each run of digits.
+/// Replaces each run of digits by a single `#`.
 fn mask_digits(text: &str) -> String {
     let mut masked = String::new();
     for c in text.chars() {
@@ -112,7 +112,7 @@ fn sort(frame: &mut Frame) {
     frame.items.iter_mut().for_each(sort);
     match frame.kind {
         b'*' => frame.items.sort(),
-        // Names and values in turn.
+        // Alternating names and values.
         b'%' => {
             let mut pairs: Vec<_> = frame.items.chunks(2).map(<[_]>::to_vec).collect();
             pairs.sort();

@@ -18,7 +18,7 @@ use super::super::words;
 use super::rule::Rule;
 use crate::resp;
 
-/// Most connections of a case.
+/// Largest number of connections of a case.
 const CONNECTIONS_MAX: usize = 9;
 
 /// One line.
@@ -35,9 +35,9 @@ pub(super) struct CaseStep {
 /// The actions of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Sends bytes on a connection, and waits for one reply where that is wanted.
+    /// Sends bytes on a connection, and waits for one reply if requested.
     Send { connection: usize, bytes: Vec<u8>, waits: bool },
-    /// Lets time pass.
+    /// Pauses.
     Sleep(Duration),
 }
 

@@ -14,33 +14,33 @@ use crate::resp;
 
 /// Longest wait for a reply.
 const REPLY_LIMIT: Duration = Duration::from_secs(5);
-/// A connection whose case has said RESET itself is at its end when so long nothing more has come.
+/// A connection whose case has sent RESET itself is considered finished after this time without bytes.
 const QUIET: Duration = Duration::from_millis(200);
-/// Longest wait for the reply to the last RESET: a server may rightly be silent, and Redis is quick.
+/// Longest wait for the reply to the last RESET: a silent server is allowed, and Redis is fast.
 const END_LIMIT: Duration = Duration::from_secs(3);
-/// Longest wait for it where the other server has not been silent.
+/// Longest wait for that reply if the other server has answered.
 const LATE_END_LIMIT: Duration = Duration::from_secs(15);
 
-/// The reply to `RESET`, which every connection ends with: all that precedes it was sent before.
+/// The reply to `RESET`, which ends every connection: all bytes before it belong to earlier requests.
 const RESET_REPLY: &[u8] = b"+RESET\r\n";
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Whole replies.
+    /// Complete replies.
     Bytes(Vec<u8>),
     /// These bytes, then the end of the connection.
     Closed(Vec<u8>),
-    /// These bytes, then no more in time.
+    /// These bytes, then no more within the time limit.
     Silent(Vec<u8>),
-    /// These bytes, which are not the protocol.
+    /// These bytes, which violate the protocol.
     Garbage(Vec<u8>),
 }
 
 /// A request and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Exchange {
-    /// As the case has it.
+    /// The request as the case has it.
     pub(super) request: String,
     /// How the answer is compared.
     pub(super) rule: Rule,
@@ -48,7 +48,7 @@ pub(super) struct Exchange {
     pub(super) answer: Answer,
 }
 
-/// Holds a conversation in one version of the protocol, the second server after the first one.
+/// Runs a conversation in one version of the protocol; `first` holds the exchanges of the other server.
 ///
 /// # Errors
 /// The server cannot be reached.
@@ -101,13 +101,13 @@ pub(super) fn hold(
     Ok(exchanges)
 }
 
-/// A connection.
+/// A connection to the server under test.
 struct ServerConnection {
     stream: TcpStream,
     received: Vec<u8>,
-    /// Whether replies are no longer waited for one by one.
+    /// Whether requests are sent without waiting for replies.
     hurries: bool,
-    /// Whether the case has said RESET.
+    /// Whether the case has sent RESET.
     is_reset: bool,
     closed: bool,
 }
@@ -128,7 +128,7 @@ impl ServerConnection {
         Ok(line)
     }
 
-    /// Sends bytes. A server that has closed shows that in its answer.
+    /// Sends bytes. The next answer shows whether the server has closed.
     fn send(&mut self, bytes: &[u8]) {
         self.is_reset |= bytes.to_ascii_uppercase().windows(5).any(|word| word == b"RESET");
         let _ = self.stream.write_all(bytes);
@@ -151,7 +151,7 @@ impl ServerConnection {
         }
     }
 
-    /// Says RESET, and reads all that comes before the reply to that.
+    /// Sends RESET, and reads all bytes before its reply.
     fn end(&mut self, limit: Duration) -> Answer {
         let is_reset = self.is_reset;
         self.send(&resp::encode(&["RESET"]));
@@ -159,7 +159,7 @@ impl ServerConnection {
         loop {
             if let Some(before) = self.received.strip_suffix(RESET_REPLY) {
                 let before = before.to_vec();
-                // It may be the reply to a RESET of the case, and more to come.
+                // It may be the reply to a RESET of the case, with more to come.
                 if !is_reset || !self.has_more() {
                     return Answer::Bytes(before);
                 }
@@ -170,7 +170,7 @@ impl ServerConnection {
         }
     }
 
-    /// Whether anything comes in a while.
+    /// Returns whether further bytes arrive soon.
     fn has_more(&mut self) -> bool {
         let count = self.received.len();
         self.receive(Instant::now() + QUIET);
@@ -182,7 +182,7 @@ impl ServerConnection {
         if self.closed { Answer::Closed(bytes) } else { Answer::Silent(bytes) }
     }
 
-    /// Waits for more bytes; false at the end of the connection or of the time.
+    /// Waits for more bytes; returns false at the end of the connection or of the time.
     fn receive(&mut self, deadline: Instant) -> bool {
         let rest = deadline.saturating_duration_since(Instant::now());
         if self.closed || rest.is_zero() || self.stream.set_read_timeout(Some(rest)).is_err() {
@@ -200,7 +200,7 @@ impl ServerConnection {
 }
 
 impl Answer {
-    /// Writes it in one line.
+    /// Formats the answer in one line.
     pub(super) fn show(&self) -> String {
         let (bytes, end) = match self {
             Self::Bytes(bytes) => (bytes, ""),

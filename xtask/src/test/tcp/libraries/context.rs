@@ -12,17 +12,17 @@ pub(super) struct LibraryContext<'a> {
 }
 
 impl LibraryContext<'_> {
-    /// Where the image listens, as an argument.
+    /// Returns the port of the image, as an argument.
     pub(super) fn port(&self) -> String {
         self.subject.address().port().to_string()
     }
 
-    /// A file of the clients.
+    /// Returns the path of a file of the clients.
     pub(super) fn file(&self, path: &str) -> PathBuf {
         self.workspace.path("xtask/clients").join(path)
     }
 
-    /// A folder of what is installed or built.
+    /// Returns a folder of installed or built files.
     pub(super) fn target(&self, path: &str) -> PathBuf {
         self.workspace.path("target/clients").join(path)
     }

@@ -1,4 +1,4 @@
-//! Installs clients below `target/clients`, once for each state of the file that pins their versions.
+//! Installs clients below `target/clients`, once for each version of the file that pins their versions.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,10 +14,10 @@ use crate::toolchain;
 
 /// Longest installation: some MB from a registry, or a cold build.
 const LIMIT: Duration = Duration::from_secs(900);
-/// Stands where an installation is whole, with the pins that it was made by.
+/// The file that marks a complete installation and holds its pins.
 const STAMP: &str = ".installed";
 
-/// A Python that has the packages of `requirements.txt`.
+/// Returns a Python that has the packages of `requirements.txt`.
 pub(super) fn python(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     let (folder, pins) = (context.target("python"), context.file("requirements.txt"));
     let python = folder.join("bin/python");
@@ -26,7 +26,7 @@ pub(super) fn python(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
             let mut command = Command::new("python3");
             succeed(command.args(["-m", "venv", "--clear"]).arg(&folder))
         };
-        // Debian's Python has it in a package of its own.
+        // Debian has the module `venv` in a separate package.
         if environment().is_err() {
             provision::install(&["python3-venv"], "for Python clients", Removals::Refused)?;
             environment()?;
@@ -36,7 +36,7 @@ pub(super) fn python(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-/// The sources of redis-py in the version of `requirements.txt`, with its tests.
+/// Returns the sources of redis-py in the version of `requirements.txt`, with its tests.
 pub(super) fn redis_py_sources(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     let python = python(context)?;
     let (folder, pins) = (context.target("redis-py"), context.file("requirements.txt"));
@@ -53,7 +53,7 @@ pub(super) fn redis_py_sources(context: &LibraryContext<'_>) -> anyhow::Result<P
     Ok(folder.join(pin.replace("==", "-")))
 }
 
-/// The folder with the clients of `package-lock.json` and our scripts.
+/// Returns the folder with the clients of `package-lock.json` and our scripts.
 pub(super) fn node(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     let (folder, lock) = (context.target("node"), context.file("node/package-lock.json"));
     once(&folder, &lock, "the Node clients are not installed", || {
@@ -67,21 +67,21 @@ pub(super) fn node(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
         command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&folder);
         succeed(&mut command)
     })?;
-    // Imports are looked up beside the script.
+    // Imports are resolved relative to the script.
     for name in ["node_redis.js", "ioredis.js"] {
         std::fs::copy(context.file("node").join(name), folder.join(name))?;
     }
     Ok(folder)
 }
 
-/// The programs of the cargo package of clients.
+/// Returns the folder of the programs of the cargo package of clients.
 pub(super) fn rust(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     let target = context.target("rust");
     let mut command = toolchain::host_cargo(context.workspace, "build");
     command.args(["--locked", "--manifest-path"]).arg(context.file("rust/Cargo.toml"));
     command.env("CARGO_TARGET_DIR", &target);
     if let Err(error) = succeed(&mut command) {
-        // Without the registry there is nothing to build; anything else is a failure.
+        // Without the registry the package cannot be built; any other error is a failure.
         let text = format!("{error:#}");
         ensure!(!text.contains("error: could not compile"), "{text}");
         process::announce("", &text);
@@ -90,7 +90,7 @@ pub(super) fn rust(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     Ok(target.join("debug"))
 }
 
-/// The program of a C file that needs one library.
+/// Returns the program of a C file that needs one library.
 pub(super) fn c(context: &LibraryContext<'_>, name: &str) -> anyhow::Result<PathBuf> {
     let folder = context.target("c");
     std::fs::create_dir_all(&folder)?;
@@ -107,9 +107,9 @@ pub(super) fn c(context: &LibraryContext<'_>, name: &str) -> anyhow::Result<Path
     Ok(program)
 }
 
-/// Installs Debian's packages if a program is missing, and finds the program.
+/// Returns a program; installs its Debian package if it is missing.
 pub(super) fn program(name: &'static str, package: &str) -> anyhow::Result<PathBuf> {
-    // Debian keeps servers out of a person's path.
+    // Debian installs servers outside of a user's path.
     let find = || process::find(name).or_else(|| process::find(format!("/usr/sbin/{name}")));
     if find().is_none() {
         packages(&[package], "a client of the tests");
@@ -120,14 +120,14 @@ pub(super) fn program(name: &'static str, package: &str) -> anyhow::Result<PathB
     })
 }
 
-/// Installs Debian's packages; what is missing afterwards is seen by the caller.
+/// Installs Debian packages; the caller detects missing ones.
 fn packages(packages: &[&str], why: &str) {
     if let Err(error) = provision::install(packages, why, Removals::Refused) {
         process::announce("", &format!("{error:#}"));
     }
 }
 
-/// Installs into an empty folder, unless that has been done by the same pins.
+/// Installs into an empty folder, unless that has been done with the same pins.
 fn once(
     folder: &Path,
     pins: &Path,

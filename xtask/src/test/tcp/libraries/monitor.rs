@@ -1,7 +1,7 @@
-//! redis_exporter and Prometheus, both Debian's: all that they read of the image arrives.
+//! redis_exporter and Prometheus of Debian: all values that they read from the image must arrive.
 //!
-//! Prometheus scrapes `/metrics` of the image, and the exporter, which asks the image for `INFO`,
-//! `CONFIG GET` and the like.
+//! Prometheus scrapes `/metrics` of the image, and the exporter, which sends `INFO`, `CONFIG GET` and
+//! similar commands to the image.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,14 +20,14 @@ use crate::network;
 use crate::process;
 use crate::sys::{self, Bond};
 
-/// Longest wait for a scrape, which is made each second.
+/// Longest wait for a scrape, which runs every second.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Between two looks.
+/// The interval of polls.
 const LOOK: Duration = Duration::from_millis(200);
-/// Fewer series of the image than this are a scrape that has gone wrong.
+/// A scrape with fewer series of the image is incomplete.
 const SERIES_MIN: usize = 50;
 
-/// Runs both until they have seen the image.
+/// Runs both programs until they have read the image.
 pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     let exporter = install::program("prometheus-redis-exporter", "prometheus-redis-exporter")?;
     let prometheus = install::program("prometheus", "prometheus")?;
@@ -59,14 +59,14 @@ pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     wait("the role of the image", || Ok(value(queries, role)? == Some(1.0)))?;
     let errors = value(queries, "redis_exporter_last_scrape_error")?;
     ensure!(errors == Some(0.0), "the exporter's last scrape has errors: {errors:?}");
-    // Databases that are not there would be invented from the number of databases.
+    // Otherwise the exporter would invent databases from the number of databases.
     let databases = series(queries, "redis_db_keys")?;
     ensure!(databases.len() <= 1, "databases: {databases:?}");
     every_series(context.subject.http()?, queries)
 }
 
-/// Compares the series that Prometheus has with the lines of `/metrics`. Commands that were served for
-/// the first time since the last scrape have series that the next one brings.
+/// Compares the series of Prometheus with the lines of `/metrics`. Commands that were served for the first
+/// time since the last scrape appear in the next one.
 fn every_series(image: SocketAddr, queries: SocketAddr) -> anyhow::Result<()> {
     let mut difference = None;
     let outcome = wait("every series", || {
@@ -76,7 +76,7 @@ fn every_series(image: SocketAddr, queries: SocketAddr) -> anyhow::Result<()> {
     outcome.map_err(|error| difference.unwrap_or(error))
 }
 
-/// Compares once.
+/// Makes one comparison.
 fn same_series(image: SocketAddr, queries: SocketAddr) -> anyhow::Result<()> {
     let text = http::fetch(image, "/metrics")?;
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -103,14 +103,14 @@ fn configuration(image: SocketAddr, exporter: SocketAddr) -> String {
     )
 }
 
-/// The value of an expression that has one.
+/// Returns the value of an expression that has one.
 fn value(queries: SocketAddr, expression: &str) -> anyhow::Result<Option<f64>> {
     let found = series(queries, expression)?;
     let text = found.first().and_then(|row| row["value"][1].as_str());
     text.map(|text| text.parse().with_context(|| text.to_owned())).transpose()
 }
 
-/// The series of an expression; none while Prometheus does not answer.
+/// Returns the series of an expression; empty while Prometheus does not answer.
 fn series(queries: SocketAddr, expression: &str) -> anyhow::Result<Vec<Value>> {
     let mut query = String::new();
     for byte in expression.bytes() {
@@ -135,7 +135,7 @@ fn wait(what: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::
     Ok(())
 }
 
-/// A server that is ended with its owner.
+/// A server that ends with its owner.
 pub(super) struct Daemon(Child);
 
 impl Daemon {
@@ -151,7 +151,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The server may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! The clients that are scripts and programs of ours: each prints `NAME VERSION: checked N` at its end.
+//! The clients that are our own scripts and programs: each prints `NAME VERSION: checked N` at its end.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use super::context::LibraryContext;
 use super::install;
 use crate::process;
 
-/// Longest run of a script, on a busy host.
+/// Longest run of a script on a busy host.
 const LIMIT: Duration = Duration::from_secs(180);
 
 pub(super) fn redis_py(context: &LibraryContext<'_>) -> anyhow::Result<()> {
@@ -59,7 +59,7 @@ fn node(context: &LibraryContext<'_>, script: &str, checks: u32) -> anyhow::Resu
     check(Command::new("node").arg(script).arg(context.port()), checks)
 }
 
-/// Runs a script to its end. It must have made exactly these checks: one that is lost is a failure.
+/// Runs a script to its end. It must have made exactly this number of checks.
 fn check(command: &mut Command, checks: u32) -> anyhow::Result<()> {
     let output = process::capture_within(command, LIMIT)?;
     let error = String::from_utf8_lossy(&output.stderr);

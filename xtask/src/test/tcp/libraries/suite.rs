@@ -1,7 +1,7 @@
-//! redis-py's own tests, as they are in its sources: what passes on Redis must pass on the image.
+//! redis-py's own tests, unchanged: tests that pass on Redis must pass on the image.
 //!
-//! They are first run on Debian's Redis, which counts the commands of each test. A test is chosen if
-//! it passes there, has sent commands, and the image has all of them.
+//! The tests first run on Debian's Redis, which counts the commands of each test. A test is chosen if it
+//! passes there, has sent commands, and the image supports all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use crate::redis::Redis;
 use crate::resp::{Client, Reply};
 use crate::test::tally::Skip;
 
-/// The files of the suite that are about commands, connections, pools, pipelines and retries.
+/// The files of the suite about commands, connections, pools, pipelines and retries.
 const FILES: &[&str] = &[
     "tests/test_commands.py",
     "tests/test_pipeline.py",
@@ -36,16 +36,16 @@ const FILES: &[&str] = &[
     "tests/test_asyncio/test_encoding.py",
     "tests/test_asyncio/test_retry.py",
 ];
-/// Servers that are not there.
+/// Excludes the tests of servers that are not available.
 const MARKS: &str = "not onlycluster and not redismod and not ssl and not cp_integration";
-/// Fewer chosen tests than this are a choice that has gone wrong.
+/// With fewer chosen tests the choice has failed.
 const CHOSEN_MIN: usize = 400;
 /// Most tests that may fail, each with its reason.
 const KNOWN_MAX: usize = 10;
-/// Longest run.
+/// Longest run of the suite.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// A test and what it did.
+/// A test, its result and its commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Record {
     outcome: String,
@@ -54,7 +54,7 @@ struct Record {
 
 type Records = BTreeMap<String, Record>;
 
-/// Runs the suite twice.
+/// Runs the suite on both servers.
 pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     let known = known(&std::fs::read_to_string(context.file("suite/known"))?)?;
     let server = linux::redis_server().map_err(|_| Skip("redis-server is not installed"))?;
@@ -81,10 +81,10 @@ pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     judge(&chosen, &found, &known)
 }
 
-/// Each chosen test passes, or is known; each known one fails.
+/// Checks that each chosen test passes or is listed, and that each listed one fails.
 fn judge(chosen: &[String], found: &Records, known: &BTreeSet<String>) -> anyhow::Result<()> {
     let passes = |id: &String| found.get(id).is_some_and(|record| record.outcome == "passed");
-    // `[…]` names a parameter: the tests of all parameters are one.
+    // `[…]` names a parameter: the tests of all parameters count as one.
     let test = |id: &String| id.split('[').next().unwrap_or_default().to_owned();
     let failed: BTreeSet<_> = chosen.iter().filter(|id| !passes(id)).map(test).collect();
     let surprises: Vec<_> = failed.difference(known).map(String::as_str).collect();
@@ -112,7 +112,7 @@ fn known(text: &str) -> anyhow::Result<BTreeSet<String>> {
     Ok(known)
 }
 
-/// Where the suite is.
+/// The installed suite.
 struct Suite<'a> {
     python: PathBuf,
     sources: PathBuf,
@@ -120,7 +120,7 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    /// Runs tests against a server, and reads what the plugin has noted.
+    /// Runs tests against a server, and reads the records of the plugin.
     fn run(
         &self,
         name: &str,
@@ -133,7 +133,7 @@ impl Suite<'_> {
         let (list, notes) =
             (folder.join(format!("{name}.tests")), folder.join(format!("{name}.json")));
         std::fs::write(&list, tests.join("\n"))?;
-        // There is none before the first run.
+        // The file does not exist before the first run.
         let _ = std::fs::remove_file(&notes);
         let port = address.port().to_string();
         let mut command = Command::new(&self.python);
@@ -147,7 +147,7 @@ impl Suite<'_> {
         }
         let output = process::capture_within(&mut command, LIMIT)?;
         std::fs::write(folder.join(format!("{name}.log")), &output.stdout)?;
-        // 1: some tests failed. Anything else: they were not run to the end.
+        // Code 1: some tests failed. Any other code: the run was incomplete.
         if !matches!(output.status.code(), Some(0 | 1)) {
             let text = String::from_utf8_lossy(&output.stdout);
             let tail: Vec<_> = text.lines().rev().take(20).collect();
@@ -172,7 +172,7 @@ fn record(line: &str) -> anyhow::Result<(String, Record)> {
     Ok((text(&value["id"]).context("no id")?, Record { outcome, commands }))
 }
 
-/// The commands that the image has.
+/// The commands that the image supports.
 struct Commands {
     client: Client,
     known: BTreeMap<String, bool>,
@@ -200,14 +200,14 @@ impl Commands {
         Ok(true)
     }
 
-    /// Knows `get` from the list, and asks for `client|list`.
+    /// Looks up `get` in the list, and asks the image for `client|list`.
     fn has(&mut self, command: &str) -> anyhow::Result<bool> {
         if let Some(&known) = self.known.get(command) {
             return Ok(known);
         }
         let has = match command.split_once('|') {
             Some((container, part)) if self.known.contains_key(container) => {
-                // Too many words: a subcommand that exists says so.
+                // With too many words, a subcommand that exists reports its arity.
                 let reply = self.client.call(&[container, part, "a", "b", "c", "d", "e", "f"])?;
                 !matches!(reply, Reply::Error(text) if text.contains("unknown subcommand"))
             }

@@ -1,4 +1,4 @@
-//! Single commands by redis-cli, compared with the replies as this tool prints them.
+//! Single commands by redis-cli, compared with the output of `query`.
 
 use anyhow::ensure;
 
@@ -28,14 +28,14 @@ pub(crate) fn agree(subject: &Subject) -> anyhow::Result<()> {
         &["VFREE", "@shapes"],
     ];
     for (index, command) in commands.iter().enumerate() {
-        // What changes something is done once; the second client sees what the first has done.
+        // A command with a side effect is sent once; the second client reads the result of the first.
         let changes = index == 0 || index == commands.len() - 1;
         let theirs = printed(subject, command)?;
         if changes {
             continue;
         }
         let ours = subject.connect()?.call(command)?.terminal();
-        // redis-cli adds an empty line behind an error, as this one did not come from a terminal.
+        // redis-cli adds an empty line after an error if its output is not a terminal.
         ensure!(theirs.trim_end() == ours.trim_end(), "{command:?}: {theirs:?} and {ours:?}");
     }
     Ok(())

@@ -7,13 +7,13 @@ use crate::process;
 use crate::test::tally::Skip;
 use crate::test::tcp::subject::Subject;
 
-/// For a busy host.
+/// Time limit for a busy host.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// A kernel command line with a password.
 pub(crate) const PASSWORD_LINE: &str = "requirepass=open-sesame";
 pub(crate) const PASSWORD: &str = "open-sesame";
 
-/// Begins a command line; what a person has set for other servers is left out.
+/// Makes a command line of redis-cli, without a user's settings for other servers.
 pub(crate) fn redis_cli(subject: &Subject) -> anyhow::Result<Command> {
     if process::find("redis-cli").is_none() {
         return Err(Skip("redis-cli is not installed").into());

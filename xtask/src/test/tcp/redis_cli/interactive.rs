@@ -1,4 +1,4 @@
-//! `redis-cli` as a person uses it: hints, help, completion, one connection.
+//! `redis-cli` on a terminal: hints, help, completion, one connection.
 
 use anyhow::{Context, ensure};
 
@@ -8,28 +8,28 @@ use crate::resp::{Client, Reply};
 use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 
-/// Takes back what was typed.
+/// The key that clears the line.
 const CLEAR: &str = "\u{15}";
 
-/// What `COMMAND DOCS` says of one command.
+/// The reply of `COMMAND DOCS` for one command.
 struct Docs {
     syntax: String,
     summary: String,
 }
 
-/// A session of a person.
+/// Runs an interactive session.
 pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let names = super::commands::names(&mut client)?;
     let mut screen = Terminal::start(&mut redis_cli(subject)?, LIMIT)?;
-    // What is typed before it is lost; within a line it is drawn again with every key.
+    // Text that is typed before the prompt is lost; redis-cli draws the line again with every key.
     let prompt = format!("{}> ", subject.address());
     screen.await_text(&prompt)?;
     let next_prompt = format!("\n{prompt}");
     for name in &names {
         let docs = Docs::read(&mut client, name)?;
         screen.press(&format!("help {}\r", name.to_lowercase()))?;
-        // The name and its syntax have a colour each.
+        // The name and its syntax have different colours.
         let line = format!("{name}\u{1b}[0m \u{1b}[90m{}\u{1b}[0m", docs.syntax);
         screen.await_text(&line)?;
         screen.await_text(&docs.summary)?;
@@ -56,7 +56,7 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
         ("VREAD 1 9998 2", "\"\\x00\\x00\"\r"),
         ("GET none", "(nil)\r"),
         ("nosuch", "(error) ERR unknown command 'nosuch', with args beginning with: \r"),
-        // The region is this connection's.
+        // The region belongs to this connection.
         ("VFREEALL", "(integer) 1\r"),
     ] {
         screen.press(&format!("{line}\r"))?;

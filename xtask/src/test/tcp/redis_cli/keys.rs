@@ -12,10 +12,10 @@ use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 
 const KEYS: usize = 10_000;
-/// Longer than all the others, and than a piece that is written at once.
+/// Longer than all other values, and than a piece that is written at once.
 const BIG_BYTES: usize = 100_000;
 
-/// Sets keys in one go, and has them counted, listed and measured.
+/// Sets many keys in one command, and counts, lists and measures them.
 pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut requests = Vec::new();
     for number in 0..KEYS {
@@ -24,7 +24,7 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut command = redis_cli(subject)?;
     let text = good(process::feed_within(command.arg("--pipe"), requests, LIMIT)?)?;
     ensure!(text.ends_with(&format!("errors: 0, replies: {KEYS}\n")), "--pipe says {text}");
-    // An error is counted, and does not keep the others.
+    // An error is counted, and the other commands are executed.
     let long = "k".repeat(600);
     let requests = [encode(&["SET", "big", &"x".repeat(BIG_BYTES)]), encode(&["SET", &long, "x"])];
     let mut command = redis_cli(subject)?;
@@ -64,7 +64,7 @@ fn ask(subject: &Subject, options: &[&str]) -> anyhow::Result<String> {
     good(process::capture_within(redis_cli(subject)?.args(options), LIMIT)?)
 }
 
-/// What was printed, where nothing else was said.
+/// Returns the output, if there were no errors.
 fn good(output: Output) -> anyhow::Result<String> {
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success() && error.is_empty(), "{}: {error}", output.status);

@@ -1,4 +1,4 @@
-//! A program on a terminal, and somebody who types.
+//! A program on a terminal with simulated input.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use crate::process;
 use crate::sys::{self, Bond};
 
-/// Wide enough for the longest hint: what does not fit is cut off.
+/// Wide enough for the longest hint, because longer lines are cut off.
 const COLUMNS: u16 = 400;
 const ROWS: u16 = 50;
 
@@ -22,28 +22,28 @@ pub(super) struct Terminal {
     keys: File,
     screen: Receiver<Vec<u8>>,
     shown: String,
-    /// Up to where somebody has read.
+    /// End of the text that was read.
     read: usize,
     limit: Duration,
 }
 
 impl Terminal {
-    /// Starts a program. Whatever is waited for may take so long.
+    /// Starts a program; `limit` applies to every wait.
     pub(super) fn start(command: &mut Command, limit: Duration) -> anyhow::Result<Self> {
         let (person, program) = sys::open_terminal(ROWS, COLUMNS)?;
         command.stdin(program.try_clone()?).stdout(program.try_clone()?).stderr(program);
-        // `dumb` has no hints.
+        // A terminal of type `dumb` has no hints.
         command.env("TERM", "xterm");
         sys::bind(command, Bond::Own, &[]);
         let child = command.spawn().with_context(|| process::show(command))?;
-        // While the command holds its end open, nobody reads that the program has ended.
+        // While the command holds its end open, the end of the program cannot be detected.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let keys = File::from(person);
         let mut pictures = keys.try_clone()?;
         let (send, screen) = channel();
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // The program's end is closed when it has ended: an error, and the end.
+            // The program's end of the terminal closes when the program ends, with an error.
             while let Ok(count) = pictures.read(&mut bytes) {
                 if count == 0 || send.send(bytes[..count].to_vec()).is_err() {
                     break;
@@ -58,7 +58,7 @@ impl Terminal {
         self.keys.write_all(text.as_bytes()).context("the terminal takes no keys")
     }
 
-    /// Reads up to a text, which must come. Returns what stands before it.
+    /// Reads up to a text, which must arrive. Returns the text before it.
     pub(super) fn await_text(&mut self, text: &str) -> anyhow::Result<String> {
         let deadline = Instant::now() + self.limit;
         loop {
@@ -75,12 +75,12 @@ impl Terminal {
         }
     }
 
-    /// Waits for the program's end.
+    /// Waits for the program to end.
     pub(super) fn end(&mut self) -> anyhow::Result<ExitStatus> {
         process::wait(&mut self.child, self.limit)?.context("the program on the terminal stays")
     }
 
-    /// All that was shown, as far as somebody has waited for it.
+    /// Returns the text that has been read.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
@@ -88,7 +88,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // One that has ended by itself is not there to be killed.
+        // A program that has ended by itself need not be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

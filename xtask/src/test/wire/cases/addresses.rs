@@ -1,4 +1,5 @@
-//! Addresses that no machine can have: as the server's own, as its router, and as senders (RFC 1122 section 3.2.1.3).
+//! Addresses that no machine can have: as the server's own, as its router, and as senders (RFC 1122 section
+//! 3.2.1.3).
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::test::wire::server::{Server, patient};
 use crate::test::wire::topology::{self, DEVICE, GUEST, HOST, HOST_MAC};
 
 const STRANGER: Mac = [2, 0, 0, 0, 0, 0x99];
-/// A host outside of every network here.
+/// A host outside of all networks of the case.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// Routers, and whether the image must warn that no machine has the address.
 const ROUTERS: &[(&str, bool)] = &[
@@ -57,7 +58,7 @@ const STATIONS: &[Mac] = &[BROADCAST, [1, 0, 0x5e, 0, 0, 1], [0; 6], GUEST_MAC];
 /// How long the server is watched.
 const WATCH: Duration = Duration::from_secs(1);
 
-/// Routers and own addresses of the command line: the image goes on.
+/// Invalid routers and own addresses on the command line: the image continues.
 pub(super) fn words(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for &(router, must_warn) in ROUTERS {
         let claim = format!("router {router}");
@@ -100,7 +101,7 @@ fn last_line(server: &Server) -> String {
     server.console().lines().last().unwrap_or_default().to_owned()
 }
 
-/// Senders of IPv4, Ethernet and ARP, and receivers that are many.
+/// Invalid senders of IPv4, Ethernet and ARP, and multicast and broadcast receivers.
 pub(super) fn senders(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("senders that cannot be", &Boot::plain(), findings, |server, findings| {
         let frames = Frames::open(&bed.near, DEVICE)?;

@@ -1,5 +1,5 @@
-//! Segments of a stranger who guesses: RST, SYN, SYN-ACK, data and ACK inside and outside the window (RFC 5961, RFC
-//! 9293 section 3.10.7.4).
+//! Blind attacks: RST, SYN, SYN-ACK, data and ACK inside and outside the window (RFC 5961, RFC 9293 section
+//! 3.10.7.4).
 
 use anyhow::ensure;
 
@@ -11,11 +11,11 @@ use crate::test::wire::peer::{Peer, QUIET};
 use crate::test::wire::segment::{self, Flags, Out};
 use crate::test::wire::topology::DEVICE;
 
-/// Resets in a row, and the most answers to them: a limit of some a second (RFC 5961 section 7).
+/// Number of RSTs in a row, and the most answers to them: challenges are rate-limited (RFC 5961 section 7).
 const STORM: u32 = 200;
 const ANSWERS_MAX: usize = 12;
 
-/// Everything, on connections of their own.
+/// Runs all attacks, each on its own connection.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("blind segments", &Boot::plain(), findings, |_, findings| {
         let mut strangers = Strangers { bed, port: 30_000 };
@@ -35,13 +35,13 @@ struct Strangers<'a> {
 }
 
 impl Strangers<'_> {
-    /// A peer on a port of its own.
+    /// Makes a peer on its own port.
     fn peer(&mut self) -> anyhow::Result<Peer> {
         self.port += 1;
         Peer::new(&self.bed.near, DEVICE, self.port)
     }
 
-    /// A peer with an open connection.
+    /// Makes a peer with an open connection.
     fn open(&mut self) -> anyhow::Result<Peer> {
         let mut peer = self.peer()?;
         peer.open(0x1000_0000)?;
@@ -50,7 +50,8 @@ impl Strangers<'_> {
         Ok(peer)
     }
 
-    /// RFC 5961 section 3.2: the exact number resets, others in the window are challenged, the rest is dropped.
+    /// RFC 5961 section 3.2: the exact number resets, other numbers in the window are challenged, the rest
+    /// is dropped.
     fn resets(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         for offset in [0, 1, 100, 1000, 19_000, -1, -100, -100_000] {
             let mut peer = self.open()?;
@@ -80,12 +81,12 @@ impl Strangers<'_> {
         Ok(())
     }
 
-    /// The same where one side has closed. An old number asks whether the connection is still known.
+    /// The same after one side has closed. An old number tests whether the connection is still known.
     fn resets_in_other_states(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         for name in ["CLOSE-WAIT", "FIN-WAIT-2"] {
             let mut peer = self.open()?;
             if name == "CLOSE-WAIT" {
-                // Replies that find no room keep the server from closing.
+                // Replies that do not fit into the window keep the server from closing.
                 peer.push(Out::data(&b"PING\r\n".repeat(200)).window(0))?;
                 peer.drain(QUIET)?;
                 peer.push(Out::new(Flags::FIN_ACK).window(0))?;
@@ -103,10 +104,10 @@ impl Strangers<'_> {
             peer.send(Out::new(Flags::ACK).at(peer.seq.wrapping_sub(1)).window(window))?;
             let after = peer.wait_for(|_| true)?;
             let is_known = after.iter().any(|segment| !segment.header.rst);
-            // The server may probe the closed window meanwhile.
+            // The server may probe the closed window at the same time.
             let is_challenged = answers.iter().any(|answer| answer.flags() == Flags::ACK);
             let claim = format!("RST at RCV.NXT+100 in {name}");
-            // Linux keeps a short form of FIN-WAIT-2 only, which every reset in the window ends.
+            // Linux keeps only a small record of FIN-WAIT-2, which every reset in the window ends.
             let is_exempt = self.bed.is_control && name == "FIN-WAIT-2";
             let is_right = is_exempt || is_known && is_challenged;
             findings.judge(&claim, is_right, seen(&answers, is_known));
@@ -115,7 +116,7 @@ impl Strangers<'_> {
         Ok(())
     }
 
-    /// RFC 5961 section 4.2: a SYN is challenged, whatever its number.
+    /// RFC 5961 section 4.2: a SYN is challenged for any sequence number.
     fn syns(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         for (flags, name) in [(Flags::SYN, "SYN"), (Flags::SYN_ACK, "SYN-ACK")] {
             for offset in [0, 1, 100, 19_000, 50_000, -1000] {
@@ -131,7 +132,7 @@ impl Strangers<'_> {
         Ok(())
     }
 
-    /// RFC 5961 section 5.2: data whose ACK names what was never sent, or is far too old.
+    /// RFC 5961 section 5.2: data whose ACK names unsent bytes, or is far too old.
     fn acks(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         for offset in [1000, i32::MAX, -200_000] {
             let mut peer = self.open()?;
@@ -163,7 +164,7 @@ impl Strangers<'_> {
         Ok(())
     }
 
-    /// Challenges are few, and the connection lives.
+    /// Challenges are rate-limited, and the connection stays open.
     fn storm(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         let mut peer = self.open()?;
         for number in 0..STORM {
@@ -178,7 +179,7 @@ impl Strangers<'_> {
     }
 }
 
-/// Whether the answer is one ACK without data.
+/// Returns whether the answer is one ACK without data.
 fn is_challenge(answers: &[Segment]) -> bool {
     matches!(answers, [answer] if answer.flags() == Flags::ACK && answer.data.is_empty())
 }

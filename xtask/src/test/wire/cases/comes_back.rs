@@ -15,10 +15,10 @@ use crate::test::wire::server::patient;
 use crate::test::wire::topology::{self};
 
 const PORT: u16 = 42_000;
-/// A challenge ACK, the kernel's RST, its second SYN after a second, and a busy host.
+/// Time limit of a challenge ACK, the kernel's RST, and its second SYN after a second, on a busy host.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// The client's network ends without a packet, and another one takes its place.
+/// The client's network ends without a packet, and another one replaces it.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("a client that comes back", &Boot::plain(), findings, |server, findings| {
         let is_image = server.is_image();
@@ -28,7 +28,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         if is_image {
             reports::allocated(client.call(&["VMALLOC", "4096"])?)?;
         }
-        // The cable goes first, so that the kernel's farewell goes nowhere.
+        // The cable is removed first, so that the kernel's FIN is lost.
         bed.near.ip("link del c0")?;
         drop(client);
         drop(behind);

@@ -1,4 +1,4 @@
-//! Damaged packets: every kind raises exactly its own counter, in `VSTATS` and in `/metrics`.
+//! Damaged packets: every kind increments exactly its own counter, in `VSTATS` and in `/metrics`.
 
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
@@ -27,7 +27,7 @@ const PREFIX: &str = "dropped_";
 /// Makes the damaged packets of a peer whose connection is open.
 type Damage = fn(&Peer) -> anyhow::Result<Vec<Vec<u8>>>;
 
-/// The counter, the kind, and how its packets are made.
+/// The counter, the kind, and the function that makes its packets.
 const KINDS: &[(&str, &str, Damage)] = &[
     ("frame", "an EtherType without a meaning", |peer| one(edit(peer, |frame| frame[12] = 0x88))),
     ("arp", "an ARP packet of a broadcast address", |peer| {
@@ -97,7 +97,7 @@ fn one(frame: anyhow::Result<Vec<u8>>) -> anyhow::Result<Vec<Vec<u8>>> {
     frame.map(|frame| vec![frame])
 }
 
-/// An ACK of the peer without news.
+/// Makes an ACK of the peer without data.
 fn segment(peer: &Peer, ends: Ends) -> anyhow::Result<Vec<u8>> {
     let mut header = etherparse::TcpHeader::new(peer.port, peer.to_port, peer.seq, 60_000);
     header.ack = true;
@@ -105,7 +105,7 @@ fn segment(peer: &Peer, ends: Ends) -> anyhow::Result<Vec<u8>> {
     ends.tcp(header, &[])
 }
 
-/// The same with bytes changed, and no checksum mended.
+/// Makes the same with changed bytes, without an update of the checksums.
 fn edit(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>> {
     let mut frame = segment(peer, peer.ends())?;
     change(&mut frame);
@@ -116,7 +116,7 @@ fn from(peer: &Peer, from: Ipv4Addr) -> anyhow::Result<Vec<u8>> {
     segment(peer, Ends { from, ..peer.ends() })
 }
 
-/// The same with an IPv4 header that is changed, and its checksum right.
+/// Makes the same with a changed IPv4 header and its correct checksum.
 fn header(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>> {
     edit(peer, |frame| {
         let packet = &mut frame[ETHERNET_BYTES..ETHERNET_BYTES + IPV4_BYTES];
@@ -127,7 +127,7 @@ fn header(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>
     })
 }
 
-/// The same with a TCP header that is changed, and its checksum right.
+/// Makes the same with a changed TCP header and its correct checksum.
 fn tcp(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>> {
     edit(peer, |frame| {
         let (packet, tcp) = frame.split_at_mut(ETHERNET_BYTES + IPV4_BYTES);
@@ -140,7 +140,7 @@ fn tcp(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>> {
     })
 }
 
-/// The sum of RFC 1071, before its complement.
+/// Returns the sum of RFC 1071, before its complement.
 fn sum(bytes: &[u8], start: u32) -> u16 {
     let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
     let mut sum = start + bytes.chunks(2).map(word).sum::<u32>();
@@ -157,7 +157,7 @@ fn arp(peer: &Peer, sender: Ipv4Addr, change: impl FnOnce(&mut [u8])) -> anyhow:
     Ok(frame)
 }
 
-/// Every kind, on connections of their own.
+/// Tests every kind, each on its own connection.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("counters", &Boot::plain(), findings, |_, findings| {
         let mut observer = Dial::PLAIN.client(&bed.near, topology::resp())?;
@@ -202,7 +202,7 @@ fn counted(
     Ok(format!("{raised:?}"))
 }
 
-/// The counters, each with its reason.
+/// Returns the counters by their reason.
 fn dropped(observer: &mut Client) -> anyhow::Result<Vec<(String, u64)>> {
     let reply = observer.call(&["VSTATS"])?;
     let items = reports::array(reply)?;

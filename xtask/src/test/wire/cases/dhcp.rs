@@ -1,4 +1,4 @@
-//! Leases that change, that no machine can use, and servers that refuse or come late (RFC 2131).
+//! Leases that change, leases that no machine can use, and servers that refuse or start late (RFC 2131).
 
 pub(super) mod dnsmasq;
 pub(super) mod late;
@@ -26,13 +26,13 @@ use crate::test::wire::packet::{Arp, Ends, Heard};
 use crate::test::wire::server::Server;
 use crate::test::wire::topology::{self as site, DEVICE};
 
-/// A host outside of every network here.
+/// A host outside of all networks of the case.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
 /// The address that a renewal may offer instead.
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 16);
-/// From the first lease to the end of its first renewal.
+/// Time from the first lease to the end of its first renewal.
 const RENEWED: Duration = Duration::from_secs(8);
-/// From the boot to the fallback address.
+/// Time from the boot to the fallback address.
 const FALLBACK: Duration = Duration::from_secs(6);
 
 /// Boots by DHCP with a server on the link.
@@ -82,7 +82,7 @@ fn until(mut is_so: impl FnMut() -> bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a client of the wider network is served.
+/// Checks that a client of the wider network is served.
 fn wide(bed: &Bed<'_>) -> anyhow::Result<String> {
     let client = Ipv4Addr::new(10, 0, 7, 7);
     bed.near.ip(&format!("addr add {client}/16 dev {DEVICE}"))?;
@@ -97,7 +97,7 @@ fn wide(bed: &Bed<'_>) -> anyhow::Result<String> {
     }
 }
 
-/// Whether an answer to a host outside goes to a router, which answers for its Ethernet address.
+/// Checks that an answer to an outside host goes to a router, which answers ARP requests.
 pub(super) fn routed(bed: &Bed<'_>, own: Ipv4Addr, router: Ipv4Addr) -> anyhow::Result<String> {
     let frames = Frames::open(&bed.near, DEVICE)?;
     let [.., last] = router.octets();
@@ -140,7 +140,7 @@ fn syn(from: Ipv4Addr, to: Ipv4Addr, from_mac: [u8; 6], port: u16) -> anyhow::Re
     Ends { from_mac, to_mac: GUEST_MAC, from, to }.tcp(header, &[])
 }
 
-/// A lease of other times.
+/// Makes a lease with other times.
 fn seconds(seconds: u32, renewal: Option<(u32, u32)>) -> Option<Lease> {
     Some(Lease { seconds, renewal, ..Lease::USUAL })
 }

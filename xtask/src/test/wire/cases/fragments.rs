@@ -1,4 +1,4 @@
-//! A request in fragments is put together (RFC 1122 section 3.3.2, RFC 791).
+//! A request in fragments is reassembled (RFC 1122 section 3.3.2, RFC 791).
 
 use anyhow::ensure;
 
@@ -15,10 +15,10 @@ const TEXT: usize = 1000;
 /// The protocol number of TCP.
 const TCP: u8 = 6;
 
-/// An order in which fragments come.
+/// An order in which fragments arrive.
 type Arrange = fn(&mut Vec<Vec<u8>>);
 
-/// Orders, each a way of the network.
+/// Orders that a network may produce.
 const ORDERS: &[(&str, Arrange)] = &[
     ("in order", |_| {}),
     ("in reverse", |fragments| fragments.reverse()),
@@ -28,7 +28,7 @@ const ORDERS: &[(&str, Arrange)] = &[
     }),
 ];
 
-/// Fragments of several sizes and in several orders.
+/// Tests fragments of several sizes and in several orders.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("fragments", &Boot::plain(), findings, |_, findings| {
         let mut port = 26_000;

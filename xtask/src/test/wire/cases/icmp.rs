@@ -1,4 +1,4 @@
-//! ICMP: echo, "fragmentation needed" that fits a connection and that does not (RFC 1122, RFC 1191, RFC 5927).
+//! ICMP: echo, and "fragmentation needed" for a connection and for others (RFC 1122, RFC 1191, RFC 5927).
 
 use std::net::Ipv4Addr;
 use std::time::Instant;
@@ -20,7 +20,7 @@ const VALUE: usize = 40_000;
 /// Bytes of the inner packet that a message carries: header and eight bytes (RFC 792).
 const INNER_BYTES: usize = 28;
 
-/// The messages.
+/// Sends the messages.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("ICMP", &Boot::plain().uncut(), findings, |_, findings| {
         let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
@@ -29,7 +29,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             let claim = format!("echo of {length} bytes is answered");
             findings.expect(&claim, echo(bed, length));
         }
-        // A kernel keeps the path's MTU by address: each peer has its own.
+        // A kernel keeps the path's MTU by address, so each peer has its own.
         let told = |claim: &str, peer: u8, mtu: u16, forge: Forge, is_heard: bool| {
             (claim.to_owned(), told(bed, peer, mtu, forge, is_heard))
         };
@@ -76,7 +76,7 @@ fn echo(bed: &Bed<'_>, length: usize) -> anyhow::Result<String> {
     anyhow::bail!("no answer")
 }
 
-/// A part of the inner packet that is wrong.
+/// The wrong field of the inner packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Forge {
     None,
@@ -85,7 +85,7 @@ enum Forge {
     Address,
 }
 
-/// Sends "fragmentation needed" for a segment of a reply, and looks at the sizes of those that follow.
+/// Sends "fragmentation needed" for a segment of a reply, and measures the segments that follow.
 fn told(
     bed: &Bed<'_>,
     number: u8,
@@ -109,11 +109,11 @@ fn told(
         Forge::Address => inner[19] ^= 0x40,
     }
     let kind = DestUnreachableHeader::FragmentationNeeded { next_hop_mtu: mtu };
-    // It comes from a router on the way.
+    // The message comes from a router on the path.
     let ends = Ends { from: topology::HOST, ..peer.ends() };
     peer.drain(SOON / 20)?;
     peer.frames.send(&ends.icmp(Icmpv4Type::DestinationUnreachable(kind), &inner)?)?;
-    // No ACK: the server sends the first segment again, by the message or by time.
+    // Without an ACK the server sends the first segment again, because of the message or of a timeout.
     let again = peer.gather(SOON * 2, |segment| {
         segment.header.sequence_number == sample.header.sequence_number
     })?;

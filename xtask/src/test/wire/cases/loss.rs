@@ -1,5 +1,5 @@
-//! A cable that loses, reorders and doubles frames: no byte is wrong, and the rate is comparable to that of
-//! Debian's Redis on Linux behind the same cable.
+//! A link that loses, reorders and duplicates frames: no byte is wrong, and the rate is comparable to that
+//! of Debian's Redis on Linux behind the same link.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,27 +21,27 @@ use crate::test::wire::shim::Faults;
 use crate::test::wire::topology::{self};
 use crate::workload::Random;
 
-/// 1 % is lost, 5 % overtaken, 1 % doubled; the round trip is 20 ms.
+/// 1 % of the frames are lost, 5 % overtaken, 1 % duplicated; the round trip takes 20 ms.
 const FAULTS: Faults =
     Faults { delay: Duration::from_millis(10), lost: 10, overtaken: 50, doubled: 10, bytes_max: 0 };
 const SEED: u64 = 5681;
 const CLIENTS: usize = 50;
 /// Longest value of a client.
 const VALUE_MAX: u64 = 4096;
-/// Bytes of the value that one client reads, and how often.
+/// Bytes of the value that one client reads, and the number of reads.
 const LARGE: usize = 2 << 20;
 const READS: u32 = 5;
 
 /// The rates of a server.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rates {
-    /// SETs and GETs a second, of all clients.
+    /// SETs and GETs per second of all clients.
     requests: f64,
     /// Seconds of the reads of a large value.
     reads: f64,
 }
 
-/// The same load at the image and at Linux, and one of the image's own commands.
+/// Runs the same load on the image and on Linux, and a load of the image's own commands.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let time = bed.seconds(10, 60);
     let other = Bed { near: Namespace::new()?, is_control: true, ..*bed };
@@ -100,7 +100,7 @@ fn connect(space: &Namespace) -> anyhow::Result<Client> {
     dial.client(space, topology::resp()).context("cannot connect")
 }
 
-/// Sets a value and gets it, again and again.
+/// Sets a value and reads it, repeatedly.
 fn work(space: &Namespace, number: u64, end: Instant, done: &AtomicU64) -> anyhow::Result<()> {
     let mut client = connect(space)?;
     let mut random = Random::new(SEED, number + 1);
@@ -116,7 +116,7 @@ fn work(space: &Namespace, number: u64, end: Instant, done: &AtomicU64) -> anyho
     Ok(())
 }
 
-/// Bytes that tell where they belong.
+/// Returns bytes that depend on their offset and the seed.
 fn bytes(count: usize, seed: usize) -> Vec<u8> {
     (0..count).map(|at| ((at + seed) * 31 + at / 251).to_le_bytes()[0]).collect()
 }

@@ -1,4 +1,5 @@
-//! The MTU of the device and of the setting: the server asks for segments that fit, and sends none that do not.
+//! The MTU of the device and of the setting: the server announces a segment size that fits, and sends no
+//! larger segment.
 
 use anyhow::ensure;
 
@@ -23,7 +24,7 @@ const CASES: &[(&str, &str, &str, u16)] = &[
     ("the setting says 576", "", "mtu=576", 576),
 ];
 
-/// Each on a server of its own.
+/// Tests each MTU on its own server.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for &(claim, card, line, mtu) in CASES {
         // Without segmentation offload the device shows segments as they are on the wire.
@@ -47,7 +48,7 @@ fn sizes(bed: &Bed<'_>, mtu: u16) -> anyhow::Result<String> {
     let longest = segments.iter().map(|segment| segment.packet.len()).max().unwrap_or_default();
     let seen = format!("MSS {mss:?}, longest packet {longest} bytes");
     ensure!(mss == Some(mtu - HEADERS) && longest <= usize::from(mtu), "{seen}");
-    // A segment that is far smaller than it could be would cost the rate.
+    // A segment that is far smaller than possible would reduce the rate.
     ensure!(longest + 100 > usize::from(mtu), "{seen}");
     Ok(seen)
 }

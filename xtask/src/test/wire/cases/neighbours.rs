@@ -19,17 +19,17 @@ use crate::test::wire::topology::{self, DEVICE, GUEST, HOST};
 
 /// Clients at once.
 const CLIENTS: u8 = 40;
-/// The first of their addresses.
+/// The last byte of their first address.
 const FIRST: u8 = 100;
-/// How long a client waits that is starved, and how many of them show the fault.
+/// How long a starved client waits, and how many of them prove the fault.
 const LIMIT: Duration = Duration::from_secs(10);
 const STARVED_MAX: usize = 2;
-/// An answer that takes longer than this one, and far longer than the control's, is a fault.
+/// An answer that takes longer than this, and far longer than the control's, is a fault.
 const SLOW: Duration = Duration::from_millis(500);
-/// Between two SYNs of absent peers: 100 a second.
+/// Interval of the SYNs of absent peers: 100 per second.
 const ABSENT: Duration = Duration::from_millis(10);
 
-/// As many addresses as clients, beside clients with one address.
+/// Compares clients with one address with as many addresses as clients.
 pub(super) fn many(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for count in [9, CLIENTS] {
         let title = format!("{count} clients from {count} addresses");
@@ -38,7 +38,7 @@ pub(super) fn many(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The same while SYNs come from addresses for which no station answers.
+/// Repeats the comparison while SYNs arrive from addresses without a station.
 pub(super) fn absent(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for count in [2, CLIENTS] {
         let title = format!("{count} clients, 100 SYNs a second of absent peers");
@@ -93,13 +93,13 @@ fn connect(space: &Namespace, addresses: &[Ipv4Addr]) -> anyhow::Result<(Vec<Tcp
         let start = Instant::now();
         let stream = Dial::from(address, 0).within(LIMIT).stream(space, topology::resp());
         times.push(start.elapsed());
-        // One that cannot connect has waited for its limit, which the judgment sees.
+        // A client that cannot connect has waited for its limit, which the judgment counts.
         streams.extend(stream.ok());
     }
     Ok((streams, Times::new(times)))
 }
 
-/// Sends SYNs from addresses of the link that no station has, until it is over.
+/// Sends SYNs from addresses of the link without a station, until the end of the case.
 pub(super) fn strangers(frames: &Frames, every: Duration, over: &AtomicBool) {
     let mac = [2, 0, 0, 0, 0, 0x99];
     let ends = |last| crate::test::wire::packet::Ends {
@@ -121,10 +121,10 @@ pub(super) fn strangers(frames: &Frames, every: Duration, over: &AtomicBool) {
     }
 }
 
-/// A neighbour goes on with another Ethernet address.
+/// A neighbour continues with another Ethernet address.
 pub(super) fn changed(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("another Ethernet address", &Boot::plain(), findings, |_, findings| {
-        // RFC 826: an entry that exists takes the sender of every ARP packet.
+        // RFC 826: an existing entry is updated by the sender of every ARP packet.
         let announced = |peer: &Peer| {
             let packet = Arp::announcement(peer.mac, peer.address);
             Ok(peer.frames.send(&packet.frame(peer.mac, BROADCAST)?)?)
@@ -137,7 +137,7 @@ pub(super) fn changed(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<
         let short = Duration::from_secs(2);
         change(bed, findings, "announced by a gratuitous request", 1, short, announced)?;
         change(bed, findings, "seen in a request of the neighbour", 2, short, asked)?;
-        // RFC 1122 section 2.3.2.1: an entry that fails is found out.
+        // RFC 1122 section 2.3.2.1: a stale entry is detected.
         let long = Duration::from_secs(20);
         change(bed, findings, "seen in its packets only", 3, long, |_| Ok(()))
     });

@@ -1,4 +1,5 @@
-//! Segments whose ACK is old, duplicates, and one lost segment (RFC 9293 section 3.10.7.4, RFC 5681, RFC 6298).
+//! Segments with an old ACK, duplicates, and one lost segment (RFC 9293 section 3.10.7.4, RFC 5681, RFC
+//! 6298).
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +16,13 @@ use crate::test::wire::topology::{self, DEVICE};
 
 /// Bytes of the value that is read.
 const VALUE: usize = 40_000;
-/// A retransmission by duplicate ACKs, on a busy host.
+/// Time limit of a retransmission after duplicate ACKs, on a busy host.
 const FAST: Duration = Duration::from_millis(600);
-/// A retransmission by time, where the round trip is far below the least time-out of RFC 6298, one second.
+/// Time limit of a retransmission after a timeout; the round trip is far below the minimum timeout of RFC
+/// 6298, one second.
 const LATE: Duration = Duration::from_millis(1500);
 
-/// Everything, on connections of their own.
+/// Runs all tests, each on its own connection.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("old ACKs", &Boot::plain().uncut(), findings, |_, findings| {
         let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
@@ -71,7 +73,8 @@ fn twice(bed: &Bed<'_>) -> anyhow::Result<String> {
     Ok(segment::show(&answers))
 }
 
-/// Takes every segment of a reply but the first. With silence the server has the time alone to go by.
+/// Drops the first segment of a reply. A silent peer sends no duplicate ACKs, so that only the timeout
+/// remains.
 fn lost(bed: &Bed<'_>, is_silent: bool) -> anyhow::Result<String> {
     let mut peer = open(bed, 24_200 + u16::from(is_silent))?;
     for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! A link of a small MTU on the way to a client (RFC 1191, RFC 4821, RFC 8899).
+//! A link with a small MTU on the path to a client (RFC 1191, RFC 4821, RFC 8899).
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -14,14 +14,14 @@ use crate::test::wire::namespace::Namespace;
 use crate::test::wire::routed::join;
 use crate::test::wire::topology::{self, GUEST};
 
-/// The documented figure is 2 s from the first byte to the last; a busy host gets more.
+/// The documented time from the first byte to the last is 2 s; a busy host gets more.
 const LIMIT: Duration = Duration::from_secs(5);
-/// Linux finds a smaller path without ICMP by time-outs that double.
+/// Without ICMP, Linux finds a smaller path MTU by timeouts that double.
 const LINUX_LIMIT: Duration = Duration::from_secs(20);
 const MIB: usize = 1 << 20;
 const SMALL: usize = 16 << 10;
 
-/// Every MTU, with and without ICMP.
+/// Tests every MTU, with and without ICMP.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for mtu in [1500, 1450, 1280, 576] {
         for has_icmp in [true, false] {
@@ -29,7 +29,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             let claim = format!("MTU {mtu}{how}");
             bed.serve(&claim, &Boot::plain(), findings, |server, findings| {
                 let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
-                // From the near side: the client's own packets would tell it the path's MTU.
+                // Set from the near side: the client's own packets would reveal the MTU of the path.
                 near.call(&[b"SET".as_slice(), b"small", &vec![b'x'; SMALL]])?;
                 near.call(&[b"SET".as_slice(), b"large", &vec![b'y'; MIB]])?;
                 let path = RoutedPath::new(bed, mtu, has_icmp)?;

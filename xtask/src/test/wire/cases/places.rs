@@ -1,4 +1,4 @@
-//! Clients that the server has closed and that do not close: new ones are served.
+//! Clients that do not close connections which the server has closed: new clients are served.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
@@ -10,15 +10,16 @@ use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::topology::{self};
 
-/// How long a new client may try, and between two attempts.
+/// How long a new client may try, and the pause between two attempts.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long one attempt may take.
+/// Time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(1);
-/// A new client is served within this time: the connect and one retransmitted SYN.
+/// Time within which a new client is served: the connect and one retransmitted SYN.
 const LIMIT: Duration = Duration::from_millis(1500);
 
-/// Clients that keep places: name, words of the command line, whether by HTTP, how many, what they say.
+/// Clients that occupy places: name, words of the command line, whether by HTTP, number, bytes that they
+/// send.
 const HOLDERS: &[(&str, &str, bool, usize, &[u8])] = &[
     ("540 clients say QUIT", "", false, 540, b"QUIT\r\n"),
     ("540 strangers say QUIT", "requirepass=x", false, 540, b"QUIT\r\n"),
@@ -29,7 +30,7 @@ const HOLDERS: &[(&str, &str, bool, usize, &[u8])] = &[
     ("40 readers that stay", "", true, 40, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
 ];
 
-/// Each on a server of its own.
+/// Tests each on its own server.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for &(claim, line, by_http, count, words) in HOLDERS {
         if bed.is_control && (by_http || line.starts_with("clients")) {
@@ -54,7 +55,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Opens connections that say something, read what comes, and stay. Refused ones are left out.
+/// Opens connections that send bytes, read the reply, and stay open. Refused ones are left out.
 fn hold(bed: &Bed<'_>, to: SocketAddrV4, count: usize, words: &[u8]) -> Vec<TcpStream> {
     let mut failures = 0;
     let mut kept = Vec::new();

@@ -1,5 +1,5 @@
-//! A port that is used again while the server still has the old connection (RFC 9293 sections 3.6.1 and 3.10.7.4,
-//! RFC 5961 section 4, RFC 6191).
+//! A port that is reused while the server still has the old connection (RFC 9293 sections 3.6.1 and
+//! 3.10.7.4, RFC 5961 section 4, RFC 6191).
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
@@ -15,18 +15,19 @@ use crate::test::wire::peer::{Peer, QUIET, SOON};
 use crate::test::wire::segment::{self, Flags, Out};
 use crate::test::wire::topology::{self, DEVICE, HOST};
 
-/// How often a port is used.
+/// Number of uses of a port.
 const ROUNDS: usize = 4;
-/// A connect without a retransmitted SYN, on a busy host.
+/// Time limit of a connect without a retransmitted SYN, on a busy host.
 const CONNECT: Duration = Duration::from_millis(700);
-/// A connect after a challenge, which costs the client one retransmitted SYN.
+/// Time limit of a connect after a challenge, which costs the client one retransmitted SYN.
 const CHALLENGED: Duration = Duration::from_secs(4);
 
 /// A way to end a connection.
 type End = fn(&mut TcpStream) -> io::Result<()>;
 
-/// The ways: name, whether by HTTP, the conversation. The client's own FIN is not among them: then its kernel
-/// keeps the port, unless time stamps tell old segments from new ones, and the image sends none.
+/// The ends: name, whether by HTTP, the conversation. The client's own FIN is not among them: after it the
+/// client's kernel keeps the port, unless timestamps distinguish old segments from new ones, and the image
+/// sends none.
 const ENDS: &[(&str, bool, End)] = &[
     ("QUIT", false, |stream| to_end(stream, b"QUIT\r\n")),
     ("a protocol error", false, |stream| to_end(stream, b"*1\r\nX\r\n")),
@@ -44,7 +45,7 @@ fn to_end(stream: &mut TcpStream, words: &[u8]) -> io::Result<()> {
     stream.read_to_end(&mut Vec::new()).map(|_| ())
 }
 
-/// A kernel's client, with and without timestamps.
+/// Tests a kernel's client, with and without timestamps.
 pub(super) fn kernel(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("ports used again", &Boot::plain(), findings, |server, findings| {
         for timestamps in ["1", "0"] {
@@ -105,10 +106,10 @@ fn is_slow(milliseconds: &str) -> bool {
     milliseconds.parse().is_ok_and(|time| Duration::from_millis(time) > CONNECT)
 }
 
-/// A way into a state.
+/// The steps that lead to a state.
 type Reach = fn(&mut Peer) -> anyhow::Result<()>;
 
-/// The states, each with the way to it.
+/// The states, each with its steps.
 const STATES: &[(&str, Reach)] = &[
     ("ESTABLISHED", |_| Ok(())),
     ("LAST-ACK", |peer| {
@@ -130,7 +131,7 @@ const STATES: &[(&str, Reach)] = &[
     }),
 ];
 
-/// Lets the server close; its FIN is taken, but not acknowledged.
+/// Makes the server close; its FIN is received, but not acknowledged.
 fn quit(peer: &mut Peer) -> anyhow::Result<()> {
     peer.push(Out::data(b"QUIT\r\n"))?;
     let segments = peer.wait_for(|segment| segment.header.fin)?;
@@ -138,7 +139,7 @@ fn quit(peer: &mut Peer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A SYN with a newer and with an older number in each state.
+/// Sends a SYN with a newer and with an older number in each state.
 pub(super) fn states(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("a SYN in each state", &Boot::plain(), findings, |_, findings| {
         let mut port = 20_000;
@@ -167,7 +168,7 @@ pub(super) fn states(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<(
     Ok(())
 }
 
-/// Plays the client's kernel: a challenge is answered by RST, and the SYN comes again after a second.
+/// Acts like the client's kernel: it answers a challenge by RST, and sends the SYN again after a second.
 fn state(
     bed: &Bed<'_>,
     port: u16,
@@ -194,7 +195,7 @@ fn state(
         if let Some(answer) = answers.iter().find(|answer| is_open(answer)) {
             peer.send(Out::new(Flags::RST).at(isn.wrapping_add(1)))?;
             let took = start.elapsed();
-            // RFC 6191: TIME-WAIT ends at once by a number that is newer.
+            // RFC 6191: a newer number ends TIME-WAIT at once.
             let limit = if is_over && is_newer { CONNECT } else { CHALLENGED };
             anyhow::ensure!(took < limit, "opened after {took:?}: {}", flow.join("; "));
             return Ok(format!("opened after {:.2} s, {}", took.as_secs_f64(), answer.flags()));

@@ -1,4 +1,4 @@
-//! Clients behind a router: its entry is kept by use.
+//! Clients behind a router: use keeps its neighbour entry.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,15 +17,15 @@ use crate::test::wire::pings::{self, Times};
 use crate::test::wire::routed::RoutedNetwork;
 use crate::test::wire::topology::{self, DEVICE};
 
-/// Between two SYNs of absent peers on the link.
+/// Interval of the SYNs of absent peers on the link.
 const EVERY: Duration = Duration::from_millis(10);
 const LIMIT: Duration = Duration::from_secs(30);
 const SLOW: Duration = Duration::from_millis(500);
 
-/// Clients on the link, more than a small cache of neighbours holds beside the router.
+/// Clients on the link, more than a small neighbour cache holds beside the router.
 const BESIDE: u8 = 12;
 
-/// One client behind a router, with clients and SYNs of absent peers on the link.
+/// Measures one client behind a router, with clients and SYNs of absent peers on the link.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("behind a router", &Boot::plain(), findings, |_, findings| {
         let behind = RoutedNetwork::new(&bed.near)?;
@@ -34,7 +34,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         let dial = Dial::PLAIN.within(LIMIT);
         thread::scope(|scope| {
             scope.spawn(|| neighbours::strangers(&frames, EVERY, &over));
-            // An entry that use does not confirm ends after a minute.
+            // An entry that use does not confirm expires after a minute.
             let time = bed.seconds(20, 150);
             let stream = behind.stream(dial, topology::resp()).context("the first client");
             let beside = scope.spawn(move || beside(bed, time));
@@ -52,7 +52,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Clients on the link that ping.
+/// Measures clients on the link.
 fn beside(bed: &Bed<'_>, time: Duration) -> anyhow::Result<Times> {
     let mut streams = Vec::new();
     for last in 0..BESIDE {

@@ -1,4 +1,4 @@
-//! Clients that have not said the password: a bounded share of the server, and Redis' limits.
+//! Clients before AUTH: a bounded share of the server, and Redis' limits.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
@@ -21,17 +21,18 @@ use crate::test::wire::pings::Times;
 use crate::test::wire::topology::{self};
 
 const LINE: &str = "requirepass=x";
-/// Strangers at once, and visits of a client with the password.
+/// Unauthenticated clients at once, and measured connects of an authenticated one.
 const STRANGERS: usize = 200;
 const VISITS: usize = 30;
-/// How long their requests fill the way before visits are measured.
+/// How long their requests fill the connections before the measurement.
 const FILLED: Duration = Duration::from_secs(2);
-/// The documented figure of a visit, and what a busy host may add to the control's.
+/// The documented time of a connect with AUTH and PING, and the tolerance relative to the control on a busy
+/// host.
 const VISIT: Duration = Duration::from_millis(50);
-/// How long a reply to a stranger is waited for.
+/// Longest wait for a reply before AUTH.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// Strangers that write and never read.
+/// Unauthenticated clients that write and never read.
 pub(super) fn writers(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("strangers that never read", &Boot::plain().line(LINE), findings, |_, findings| {
         let control = visits(bed)?;
@@ -58,7 +59,7 @@ pub(super) fn writers(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<
             for (name, times) in
                 ["while kernels still send", "once kernels are full"].iter().zip(measured?)
             {
-                // A visit that a busy host delays by chance is one of many.
+                // One of many connects may be delayed by a busy host.
                 let limit = VISIT.max(control.quantile(900) * 3);
                 let is_right = times.quantile(900) < limit && times.max() < limit * 5;
                 findings.judge(&format!("connect, AUTH and PING {name}"), is_right, times);
@@ -73,7 +74,7 @@ fn write_on(streams: &[TcpStream], is_over: &AtomicBool) {
     let words = encode(&["PING"]).repeat(4000);
     while !is_over.load(Ordering::Relaxed) {
         for mut stream in streams {
-            // One that is full takes nothing; one that the server closed is left.
+            // A full connection accepts no bytes; a closed one is left.
             let _ = stream.write(&words);
         }
         thread::sleep(Duration::from_millis(20));
@@ -96,7 +97,7 @@ fn visits(bed: &Bed<'_>) -> anyhow::Result<Times> {
     Ok(Times::new((0..VISITS).map(visit).collect::<anyhow::Result<_>>()?))
 }
 
-/// Requests before the password, each compared with Debian's Redis byte by byte.
+/// Sends requests before AUTH, and compares each reply with that of Debian's Redis byte by byte.
 pub(super) fn limits(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let program = linux::redis_server().map_err(|_| Skip("redis-server is not installed"))?;
     let options = ["--requirepass", "x", "--proto-max-bulk-len", "16777216"];
@@ -142,10 +143,10 @@ fn requests() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Sends bytes and takes the answer until a short silence. The end of the connection is told by a word.
+/// Sends bytes and reads the answer until a short silence. A word marks the end of the connection.
 fn answer(space: &Namespace, to: SocketAddrV4, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut stream = Dial::PLAIN.stream(space, to)?;
-    // A server may close before it has read everything.
+    // A server may close before it has read all bytes.
     let _ = stream.write_all(bytes);
     stream.set_read_timeout(Some(PATIENCE))?;
     let (mut all, mut piece) = (Vec::new(), [0; 4096]);
@@ -153,7 +154,7 @@ fn answer(space: &Namespace, to: SocketAddrV4, bytes: &[u8]) -> anyhow::Result<V
         match stream.read(&mut piece) {
             Ok(0) => break all.extend(b"<end>"),
             Ok(length) => all.extend(piece.get(..length).unwrap_or_default()),
-            // Unread input makes a close a reset.
+            // Unread input turns a close into a RST.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break all.extend(b"<end>"),
             Err(_) => break,
         }

@@ -1,4 +1,4 @@
-//! Clients that are far away connect during a flood of SYNs (RFC 4987).
+//! Distant clients connect during a flood of SYNs (RFC 4987).
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,17 +21,17 @@ use crate::test::wire::shim::Faults;
 use crate::test::wire::topology::{self, DEVICE, GUEST};
 use crate::workload::Random;
 
-/// SYNs of a burst, and the time to the next: 5,000 a second.
+/// SYNs of a burst, and the interval of bursts: 5,000 SYNs per second.
 const BURST: u64 = 50;
 const EVERY: Duration = Duration::from_millis(10);
 /// How long the flood lasts before the first client.
 const FILLED: Duration = Duration::from_secs(3);
 /// Clients one after the other.
 const CLIENTS: usize = 10;
-/// How long one may take: handshake, PING, one lost packet.
+/// Time limit of one client: handshake, PING, one lost packet.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Round trips of 30 and of 300 ms.
+/// Tests round trips of 30 and of 300 ms.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for round_trip in [30, 300] {
         let claim = format!("clients with a round trip of {round_trip} ms connect");
@@ -63,7 +63,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Connects and asks for a PONG.
+/// Connects and sends a PING.
 fn visit(far: &ImpairedNetwork) -> anyhow::Result<Duration> {
     let start = Instant::now();
     let mut client = Dial::PLAIN.within(LIMIT).client(&far.space, topology::resp())?;
@@ -72,7 +72,7 @@ fn visit(far: &ImpairedNetwork) -> anyhow::Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// Sends SYNs from addresses of everywhere.
+/// Sends SYNs from random addresses.
 fn flood(frames: &Frames, is_over: &AtomicBool, sent: &AtomicU64) {
     let mut random = Random::new(4987, 0);
     let mut due = Instant::now();

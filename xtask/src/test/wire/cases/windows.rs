@@ -1,4 +1,4 @@
-//! Small windows, small segments, and readers that stop, with and without segmentation offload.
+//! Small windows, small segments, and readers that pause, with and without segmentation offload.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -14,12 +14,12 @@ use crate::test::wire::topology::{self};
 
 /// Bytes of the value that is read.
 const VALUE: usize = 1 << 20;
-/// Properties of a device that neither cuts nor sums.
+/// Properties of a device without segmentation and checksum offload.
 const PLAIN_CARD: &str = ",csum=off,guest_csum=off,gso=off,host_tso4=off,guest_tso4=off";
-/// How long a reader may take that does not stop.
+/// Time limit of a reader that does not pause.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A reader: name, longest segment, receive buffer, and how long it stops.
+/// A reader: name, largest segment size, receive buffer, and duration of its pause.
 type Reader = (&'static str, Option<u32>, Option<usize>, u64);
 
 /// Readers at once.
@@ -33,10 +33,10 @@ const READERS: &[Reader] = &[
     ("a reader that stops for 55 s", None, Some(8192), 55),
     ("a reader that stops for 90 s", None, Some(8192), 90),
 ];
-/// The longest stop without segmentation offload, unless the long form is asked for.
+/// The longest pause without segmentation offload, unless the long form is requested.
 const SHORT: u64 = 15;
 
-/// All readers at once, on two devices.
+/// Runs all readers at once, on two devices.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for (how, card) in [("with offload", ""), ("without offload", PLAIN_CARD)] {
         bed.serve(how, &Boot::plain().card(card), findings, |_, findings| {
@@ -60,7 +60,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Bytes that tell where they belong.
+/// Returns bytes that depend on their offset.
 fn value() -> Vec<u8> {
     (0..VALUE).map(|at| (at * 31 + at / 251).to_le_bytes()[0]).collect()
 }

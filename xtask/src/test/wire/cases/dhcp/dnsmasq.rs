@@ -1,4 +1,4 @@
-//! dnsmasq as the DHCP server: the first lease, and one that says something else after a restart.
+//! dnsmasq as the DHCP server: the first lease, and a different one after a restart.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
@@ -21,14 +21,14 @@ use crate::test::wire::topology::DEVICE;
 
 /// The only address of its range.
 const LEASED: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 77);
-/// From the restart to the end of the next renewal, which is asked for each five seconds.
+/// Time from the restart to the end of the next renewal, which is requested every five seconds.
 const RENEWED: Duration = Duration::from_secs(12);
 
 /// A server that ends when it is dropped.
 struct Dnsmasq(Child);
 
 impl Dnsmasq {
-    /// Starts it on the device with a router. It keeps its leases in a file.
+    /// Starts dnsmasq on the device with a router. It keeps its leases in a file.
     fn start(folder: &std::path::Path, router: &str) -> anyhow::Result<Self> {
         let mut command = Command::new("dnsmasq");
         let words = format!(
@@ -51,7 +51,7 @@ impl Drop for Dnsmasq {
     }
 }
 
-/// A lease, then a renewal with another router.
+/// Tests a lease, then a renewal with another router.
 pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     if process::find("dnsmasq").is_none() {
         return Err(Skip("dnsmasq is not installed").into());

@@ -1,4 +1,4 @@
-//! Servers that refuse, and leases that end at once.
+//! DHCP servers that refuse, and leases that end at once.
 
 use std::net::SocketAddrV4;
 use std::thread;
@@ -14,7 +14,7 @@ use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::server::patient;
 
-/// A server that refuses a renewal, and servers that would make storms.
+/// Tests a server that refuses a renewal, and servers that would cause packet storms.
 pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     // Not the fallback address, to which the image may return.
     let nak_later: Script = |kind, count| {
@@ -31,7 +31,7 @@ pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     storms(bed, findings)
 }
 
-/// Few messages and few lines, whatever a server says.
+/// Few messages and few log lines, for any behaviour of a server.
 fn storms(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     const STORMS: &[(&str, u64, Script)] = &[
         ("NAK to every request", 10, |kind, _| {

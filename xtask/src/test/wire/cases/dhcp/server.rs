@@ -17,7 +17,7 @@ const CLIENT_PORT: u16 = 68;
 const FIELDS_BYTES: usize = 240;
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 
-/// The message types that matter here.
+/// The message types that the cases use.
 pub(super) const DISCOVER: u8 = 1;
 pub(super) const REQUEST: u8 = 3;
 const OFFER: u8 = 2;
@@ -38,7 +38,7 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// The usual one, renewed after five seconds.
+    /// The default lease, renewed after five seconds.
     pub(super) const USUAL: Self = Self {
         address: GUEST,
         mask: Some(Ipv4Addr::new(255, 255, 255, 0)),
@@ -49,10 +49,11 @@ impl Lease {
     };
 }
 
-/// Chooses the answer to a message of a type; `count` messages of the type have come, this one included.
+/// Chooses the answer to a message of a type; `count` messages of the type have arrived, including this
+/// one.
 pub(super) type Script = fn(kind: u8, count: usize) -> Option<Lease>;
 
-/// The server, on a thread of its own. Dropping it ends it.
+/// The server, on its own thread. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct DhcpServer {
     is_over: Arc<AtomicBool>,
@@ -61,7 +62,7 @@ pub(super) struct DhcpServer {
 }
 
 impl DhcpServer {
-    /// Starts it on the device, which is there.
+    /// Starts the server on the existing device.
     pub(super) fn start(space: &Namespace, script: Script) -> anyhow::Result<Self> {
         let frames = Frames::open(space, DEVICE)?;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -89,7 +90,7 @@ impl DhcpServer {
         Ok(Self { is_over, seen, thread: Some(thread) })
     }
 
-    /// The types of the messages that came, in order.
+    /// Returns the types of the messages that arrived, in order.
     pub(super) fn seen(&self) -> Vec<u8> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -104,7 +105,7 @@ impl Drop for DhcpServer {
     }
 }
 
-/// The type of a client's message: option 53.
+/// Returns the type of a client's message: option 53.
 fn kind_of(message: &[u8]) -> Option<u8> {
     let mut rest = message.get(FIELDS_BYTES..)?;
     while let [code, tail @ ..] = rest {
@@ -131,7 +132,7 @@ fn answer(asked: &[u8], kind: u8, lease: Lease) -> Option<Vec<u8>> {
         _ => return None,
     };
     let mut message = vec![0; FIELDS_BYTES];
-    // A reply over Ethernet with the transaction and the hardware address of the request.
+    // A reply over Ethernet with the transaction id and the hardware address of the request.
     message[..4].copy_from_slice(&[2, 1, 6, 0]);
     message[4..8].copy_from_slice(asked.get(4..8)?);
     message[28..44].copy_from_slice(asked.get(28..44)?);
