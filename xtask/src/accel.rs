@@ -83,7 +83,7 @@ pub(crate) struct AccelChoice {
 
 /// Chooses by the request and the capabilities of the machine.
 pub(crate) fn choose(request: AccelRequest) -> AccelChoice {
-    let asked = |accel| AccelChoice { accel, on_trial: false, why: "asked for".to_owned() };
+    let asked = |accel| AccelChoice { accel, on_trial: false, why: "requested".to_owned() };
     match request {
         AccelRequest::Kvm => asked(Accel::Kvm),
         AccelRequest::Tcg => asked(Accel::Tcg),
@@ -102,7 +102,7 @@ fn judge(device: Result<(), ErrorKind>, virtualization: bool) -> AccelChoice {
     match device {
         Err(ErrorKind::NotFound) => tcg("there is no /dev/kvm"),
         Err(ErrorKind::PermissionDenied) => {
-            tcg("no access to /dev/kvm; mend it with: sudo usermod -aG kvm $USER, then log in anew")
+            tcg("no access to /dev/kvm; run: sudo usermod -aG kvm $USER, then log in again")
         }
         Err(kind) => tcg(&format!("/dev/kvm does not open: {kind}")),
         Ok(()) if !virtualization => {

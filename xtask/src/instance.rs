@@ -119,7 +119,7 @@ pub(crate) fn processes(folder: &Path) -> Option<Processes> {
 pub(crate) fn folder(workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-        let message = format!("{name:?} is no name: letters, digits, '-', '_' and '.' make one");
+        let message = format!("{name:?} is not a name: use letters, digits, '-', '_' and '.'");
         return Err(exit::failure(Cause::Usage, message));
     }
     Ok(workspace.path("target/run").join(name))

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_that_are_not_there_are_named() {
+    fn missing_sockets_are_named() {
         let error = raise(std::process::id(), 1).unwrap_err();
         assert!(error.to_string().contains("port 1"), "{error}");
     }

@@ -88,12 +88,12 @@ fn judge(
 ) -> anyhow::Result<LoadNetworkChoice> {
     let passt = |why| LoadNetworkChoice { network: LoadNetwork::Passt, why };
     if request == LoadNetRequest::Passt {
-        return Ok(passt("asked for".to_owned()));
+        return Ok(passt("requested".to_owned()));
     }
     match try_tap() {
         Ok(()) => Ok(LoadNetworkChoice {
             network: LoadNetwork::Taps,
-            why: "in a network of their own, without vhost".to_owned(),
+            why: "in their own network namespace, without vhost".to_owned(),
         }),
         Err(why) if request == LoadNetRequest::Auto => Ok(passt(format!("no TAP device: {why}"))),
         Err(why) => Err(exit::failure(Cause::Missing, format!("no TAP device: {why}"))),
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn taps_come_first_and_a_refusal_is_said() {
+    fn taps_come_first_and_a_refusal_is_reported() {
         let refused = || Err("not permitted".to_owned());
         assert_eq!(judge(LoadNetRequest::Auto, || Ok(())).unwrap().network, LoadNetwork::Taps);
         let other = judge(LoadNetRequest::Auto, refused).unwrap();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_have_networks_of_their_own_and_the_image_understands_its_words() {
+    fn guests_have_separate_networks_and_the_image_understands_their_words() {
         let network = |wire: GuestLink| u32::from(wire.address()) >> (32 - PREFIX);
         for (index, wire) in TAPS.into_iter().enumerate() {
             assert!(TAPS[..index].iter().all(|&other| network(other) != network(wire)));

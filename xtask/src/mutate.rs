@@ -101,7 +101,7 @@ fn plant(
     let first = tally.failures.iter().find(|failure| failure.contains(expected));
     match (first, tally.failures.first()) {
         (Some(first), _) => Ok(first.lines().next().unwrap_or_default().to_owned()),
-        (None, Some(other)) => bail!("{expected} does not fail, but {other}"),
+        (None, Some(other)) => bail!("{expected} passes, but {other} fails"),
         (None, None) => bail!("{} tests of {} passed", tally.passed, test::name(patch.layer)),
     }
 }

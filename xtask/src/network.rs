@@ -114,7 +114,7 @@ fn judge(
     match (request, copied, passt) {
         (NetRequest::Passt, _, Some(obstacle)) => Err(exit::failure(Cause::Missing, obstacle)),
         (NetRequest::Passt, _, None) => {
-            Ok(NetworkChoice { network: Network::Passt, why: "asked for".to_owned() })
+            Ok(NetworkChoice { network: Network::Passt, why: "requested".to_owned() })
         }
         (NetRequest::User | NetRequest::Auto, Ok(()), _) => {
             user(format!("its listen backlog is raised to {}", listen_backlog::BACKLOG))
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_the_user_network_where_its_backlog_can_be_raised() {
+    fn auto_takes_the_user_network_if_its_backlog_can_be_raised() {
         for passt in [None, Some("passt is not installed")] {
             let choice = judge(NetRequest::Auto, Ok(()), passt).unwrap();
             assert_eq!(choice.network, Network::User);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_passt_where_the_backlog_stays_short_and_says_what_is_left_without_it() {
+    fn auto_takes_passt_if_the_backlog_stays_short_and_describes_the_rest_without_it() {
         let choice = judge(NetRequest::Auto, refused(), None).unwrap();
         assert_eq!(choice.network, Network::Passt);
         assert!(choice.why.contains("not permitted"), "{}", choice.why);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_are_where_they_usually_are_only_beside_the_usual_service() {
+    fn reports_use_their_default_port_only_beside_the_default_service() {
         let port = |asked, resp| fixed_http_port(asked, resp).unwrap().map(|found| found.port());
         assert_eq!(port(Some(0), ports::RESP), None);
         assert_eq!(port(None, 7001), None);

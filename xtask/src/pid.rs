@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_known_by_its_start_too() {
+    fn a_process_is_identified_by_its_start_too() {
         let mut child = sleeper();
         let pid = Pid::of(child.id()).unwrap();
         assert!(pid.lives());
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_not_waited_for_has_ended() {
+    fn a_zombie_has_ended() {
         let mut child = sleeper();
         let pid = Pid::of(child.id()).unwrap();
         child.kill().unwrap();

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_where_needed() {
+    fn words_are_quoted_if_needed() {
         assert_eq!(quote("-netdev"), "-netdev");
         assert_eq!(quote("user,id=n0"), "user,id=n0");
         assert_eq!(quote("a b"), "'a b'");
@@ -191,14 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn commands_that_hang_are_ended() {
+    fn commands_that_hang_are_killed() {
         let limit = Duration::from_millis(50);
         let error = capture_within(Command::new("sleep").arg("60"), limit).unwrap_err();
         assert!(error.to_string().contains("sleep 60"), "{error}");
     }
 
     #[test]
-    fn children_can_be_ended_while_signals_are_held_back() {
+    fn children_can_be_ended_while_signals_are_blocked() {
         let _signals = sys::Signals::block();
         let mut command = Command::new("sleep");
         sys::bind(command.arg("60"), Bond::Own, &[]);

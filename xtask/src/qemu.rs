@@ -60,7 +60,7 @@ fn checked(qemu: PathBuf) -> anyhow::Result<PathBuf> {
             Err(exit::failure(Cause::Missing, message))
         }
         None => {
-            let message = format!("{} does not say its version", qemu.display());
+            let message = format!("{} does not report its version", qemu.display());
             Err(exit::failure(Cause::Missing, message))
         }
     }
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_are_not_wanted_are_left_out() {
+    fn a_service_that_is_off_is_left_out() {
         let bare = line(Netdev::None, "");
         assert!(!bare.contains("-append") && !bare.contains("netdev"), "{bare}");
         assert!(line(Netdev::Stream(7), "").contains("addr.type=fd,addr.str=7"));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn another_kernel_brings_its_files() {
+    fn another_kernel_has_its_files() {
         let line = QemuCommand {
             qemu: Path::new("qemu-system-x86_64"),
             machine: "q35",

@@ -21,7 +21,7 @@ const PASSWORD: &str = "REDISCLI_AUTH";
 pub(crate) fn query(workspace: &Workspace, options: &QueryOptions) -> anyhow::Result<ExitCode> {
     let input = io::stdin();
     if options.command.is_empty() && input.is_terminal() {
-        let message = "no command; give one, or commands on standard input, one a line";
+        let message = "no command; give one, or commands on standard input, one per line";
         return Err(exit::failure(Cause::Usage, message));
     }
     let ports = instance::expect_live(workspace, &options.name)?;

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_both_runtimes_are_told_apart() {
+    fn lines_of_both_runtimes_are_distinguished() {
         for line in [
             "test a ... FAILED",
             "PANIC src/x.rs:1: no",

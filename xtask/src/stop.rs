@@ -26,7 +26,7 @@ pub(crate) fn stop(workspace: &Workspace, options: &StopOptions) -> anyhow::Resu
     let Some(processes) = instance::processes(&folder).filter(|all| !all.living().is_empty())
     else {
         let message = match instance::is_locked(&folder)? {
-            true => format!("{name} is being built; end that with Ctrl-C where it was started"),
+            true => format!("{name} is being built; end that with Ctrl-C in its terminal"),
             false => format!("no guest {name} runs; start one with: cargo xtask run"),
         };
         return Err(exit::failure(Cause::Taken, message));

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_name_is_shown_all_the_same() {
+    fn addresses_without_a_name_are_shown_too() {
         // The test's own program is a small ELF with symbols.
         let mut symbols = Symbols::of(&std::env::current_exe().unwrap());
         let expanded = symbols.expand("BACKTRACE rip=0xffffffff00000000 word");

@@ -16,7 +16,7 @@ impl Workspace {
         // `cargo xtask` sets the current path of the manifest; a direct call uses the compiled-in path.
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest.parent().context("the tool lies outside of a workspace")?;
+        let root = manifest.parent().context("the tool is outside of a workspace")?;
         Ok(Self::at(root))
     }
 
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn values_stand_behind_their_key() {
+    fn values_follow_their_key() {
         let text = "[a]\nrust-version = \"1.91\"\nlint-rustc = [\"1.95\", \"1.96\"]\n";
         assert_eq!(value_of(text, "rust-version"), Some("\"1.91\""));
         assert_eq!(value_of(text, "lint-rustc"), Some("[\"1.95\", \"1.96\"]"));

@@ -116,7 +116,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "mtu",
-        docs: "bytes of the longest IP packet, 0 for what the device says",
+        docs: "bytes of the longest IP packet, 0 for the MTU of the device",
         kind: Kind::Number {
             or_zero: true,
             min: limits::MTU_BYTES_MIN,
@@ -128,7 +128,7 @@ pub const KEYS: &[Key] = &[
     Key { name: "log", docs: "off, error, warn, info, debug or trace", kind: Kind::Level },
     Key {
         name: "window",
-        docs: "bytes of addresses that regions come from",
+        docs: "size of the address window of regions in bytes",
         kind: Kind::Number {
             or_zero: false,
             min: limits::WINDOW_BYTES_MIN,
@@ -139,7 +139,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "clients",
-        docs: "clients at once",
+        docs: "concurrent clients",
         kind: Kind::Number {
             or_zero: false,
             min: limits::CLIENTS_MIN,
@@ -161,7 +161,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "regions",
-        docs: "regions at once, 0 for as many as the memory can hold",
+        docs: "concurrent regions, 0 for as many as the memory can hold",
         kind: Kind::Number {
             or_zero: true,
             min: limits::REGIONS_MIN,
@@ -172,7 +172,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "names",
-        docs: "named regions at once",
+        docs: "concurrent named regions",
         kind: Kind::Number {
             or_zero: false,
             min: limits::NAMES_MIN,
@@ -216,7 +216,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "requirepass",
-        docs: "what clients must say with AUTH before they are served",
+        docs: "password that clients must send with AUTH before they are served",
         kind: Kind::Text {
             is_secret: true,
             read: |config| config.password,
@@ -325,7 +325,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "selftest.seconds",
-        docs: "how long its test for stale translations goes on, 0 for a number of rounds",
+        docs: "seconds of its test for stale translations, 0 for a number of rounds",
         kind: Kind::Number {
             or_zero: false,
             min: 0,

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_that_wrote_nothing_was_refused_by_qemu() {
+    fn a_guest_with_an_empty_console_was_refused_by_qemu() {
         assert_eq!(GuestEnd::judge(1, ""), GuestEnd::NotStarted);
         assert_eq!(GuestEnd::judge(1, "\r\n"), GuestEnd::NotStarted);
     }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_says_why_it_stops() {
+    fn a_kernel_states_why_it_stops() {
         let stop = |line| kernel_stop(line).is_some();
         assert!(stop("[1][PANIC] panicked at src/a.rs:1:2:"));
         assert!(stop("[0][ERROR] Page fault (#PF)!"));

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_workload_that_does_otherwise_fails_the_verb() {
+    fn an_unexpected_result_fails_the_verb() {
         let good = vec![
             WorkloadResult::named("a", true, 1.0),
             WorkloadResult::named(result::MUST_FAIL, false, 1.0),

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_behind_their_words() {
+    fn numbers_follow_their_words() {
         let line = "Summary: a passed: 1 failed: 0 loops: 25 avg: 70 usec cpu: 0";
         assert_eq!((word(line, "loops:"), word(line, "avg:")), (Some(25.0), Some(70.0)));
         assert_eq!(word(line, "ns:"), None);

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_person_come_last() {
+    fn words_of_the_user_come_last() {
         let options = options(&["--log", "debug", "--append", "clients=9  resp=7000"]);
         let (line, config) = options.command_line().unwrap();
         assert_eq!(line, "log=debug clients=9 resp=7000");

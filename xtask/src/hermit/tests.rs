@@ -94,7 +94,7 @@ fn the_right_sources_are_adapted() {
 }
 
 #[test]
-fn a_copy_that_was_touched_is_made_again() {
+fn a_changed_copy_is_made_again() {
     let fake = Fake::new("touched");
     let sha256 = fake.checksum();
     let recipe = Recipe { changes: CHANGES, sha256: &sha256 };
@@ -109,7 +109,7 @@ fn a_copy_that_was_touched_is_made_again() {
 }
 
 #[test]
-fn assembled_code_that_was_cut_is_assembled_again() {
+fn truncated_code_is_assembled_again() {
     let fake = Fake::new("cut");
     let sha256 = fake.checksum();
     let recipe = Recipe { changes: CHANGES, sha256: &sha256 };
@@ -164,7 +164,7 @@ fn of_two_calls_at_once_one_makes_the_kernel() {
 }
 
 #[test]
-fn a_copy_that_cannot_be_written_says_nothing_of_the_sources() {
+fn an_unwritable_copy_is_not_an_error_of_the_sources() {
     let fake = Fake::new("unwritable");
     fs::write(fake.kernel(), "a file\n").unwrap();
     let message = fake.refusal(CHANGES);

@@ -48,5 +48,5 @@ pub(super) fn assemble(kernel: &Path) -> anyhow::Result<()> {
 
 fn tool(name: &str) -> anyhow::Result<Command> {
     let missing = || exit::failure(Cause::Missing, format!("no {name}: install binutils"));
-    process::find(name).map(Command::new).ok_or_else(missing).context("the start of other CPUs")
+    process::find(name).map(Command::new).ok_or_else(missing).context("the start code of the APs")
 }

@@ -67,13 +67,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_come_before_what_is_in_them() {
+    fn folders_precede_their_files() {
         let all = folders(["init", "lib/x/libm.so", "lib/libc.so"].into_iter());
         assert_eq!(all.into_iter().collect::<Vec<_>>(), ["lib", "lib/x"]);
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn a_written_archive_can_be_read() {
         let root = std::env::temp_dir().join(format!("xtask-archive-{}", std::process::id()));
         std::fs::create_dir_all(&root).unwrap();
         std::fs::write(root.join("a"), "hello").unwrap();

@@ -27,7 +27,7 @@ pub(super) fn version(apt: &mut Apt, is_unpacked: impl Fn(&str) -> bool) -> anyh
     }
     apt.refresh();
     found(apt).ok_or_else(|| {
-        let why = format!("Linux cannot be had: no package {SERIES} in the package lists");
+        let why = format!("Linux is not available: no package {SERIES} in the package lists");
         let commands = [apt.host().command_line(&[SERIES])];
         apt.tried().refusal(&why, &commands)
     })
@@ -63,7 +63,7 @@ pub(super) fn unpack(apt: &mut Apt, version: &str, root: &Path) -> anyhow::Resul
     for folder in [root, &fetched] {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    apt.download(&packages, &fetched).context("Linux cannot be had")?;
+    apt.download(&packages, &fetched).context("Linux is not available")?;
     for entry in std::fs::read_dir(&fetched)? {
         let package = entry?.path();
         process::succeed(Command::new("dpkg-deb").arg("-x").args([&package, root]))?;
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_is_what_the_series_depends_on() {
+    fn the_version_is_the_dependency_of_the_series() {
         let text =
             "linux-image-6.12-cloud-amd64\n  Depends: linux-image-6.12.9+deb12-cloud-amd64\n";
         assert_eq!(version_of(text), Some("6.12.9+deb12-cloud-amd64"));

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn resizes_say_truly_what_became_of_the_region() {
+    fn resizes_must_match_the_region() {
         let old = AddressRange { id: 7, start: 0xf000, mapped: 8192 };
         let how = |start, how| resized(&reply(7, start, 4096, Some(how)), &old, 1).is_some();
         assert!(how("0xf000", "same") && how("0xf000", "shrunk") && how("0xf000", "grown"));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_go_by_their_first_word() {
+    fn errors_are_classified_by_their_first_word() {
         assert!(is_pressure("NOMEM need 4096 pages, 102 free") && is_pressure("QUOTA"));
         assert!(!is_pressure("NOMEMORY") && !is_pressure("PERM region 1"));
         assert!(is_refusal(&Reply::Error("PERM region 1".to_owned())));

@@ -87,7 +87,7 @@ pub(super) fn audit(client: &mut Client, areas: Option<u64>) -> Result<String, V
             return Ok(line);
         }
         if Instant::now() > deadline {
-            return Err(Violation::Audit(format!("regions are left behind: {line}")));
+            return Err(Violation::Audit(format!("regions are left over: {line}")));
         }
         std::thread::sleep(LOOK);
     }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_grew_is_shown() {
+    fn only_growth_is_shown() {
         let counters = |pairs: &[(&str, i64)]| {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect::<Counters>()
         };

@@ -82,11 +82,11 @@ mod tests {
         assert!(!exposed.withdraw(70));
         exposed.end(70);
         assert!(exposed.withdraw(70) && exposed.begin(2, &mut random).is_none());
-        assert!(exposed.withdraw(70), "what was never exposed can be freed");
+        assert!(exposed.withdraw(70), "a region that was never exposed can be freed");
     }
 
     #[test]
-    fn those_that_stay_can_still_be_picked() {
+    fn remaining_regions_can_still_be_picked() {
         let mut exposed = Exposed::default();
         let mut random = Random::new(1, 1);
         for id in 1..=4 {

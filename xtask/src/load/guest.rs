@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_that_runs_is_not_given_another_machine() {
+    fn a_running_guest_cannot_get_another_machine() {
         let parse = |words: &[&str]| Cli::try_parse_from([&["xtask", "load"], words].concat());
         assert!(parse(&["--name", "a", "--smp", "2"]).is_err());
         assert!(parse(&["--machine", "q35"]).is_ok());

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn guards_are_nobody_elses() {
+    fn guards_overlap_no_region() {
         let mut live = LiveRanges::default();
         live.insert(place(1, 10, 4)).unwrap();
         // 10 to 13 are mapped, 14 is the guard.
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_in_goes_out() {
+    fn only_inserted_ranges_are_removed() {
         let mut live = LiveRanges::default();
         live.insert(place(1, 10, 4)).unwrap();
         assert!(live.insert(place(2, 10, 4)).is_err());

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_resize_cuts_off_comes_back_as_zeros() {
+    fn bytes_that_a_resize_cuts_off_become_zeros() {
         let mut content = Content::fresh(Pattern::new(1, 1, 1));
         content.fill(40);
         content.resize(10);

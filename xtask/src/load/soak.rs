@@ -92,7 +92,7 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     let injected = injector.end()?;
     let outcome = outcome?;
     if outcome.worked < plan.duration {
-        process::announce("Ended", "before its time: nothing is said of how it grew");
+        process::announce("Ended", "early: its growth is not judged");
         return Ok(ExitCode::from(130));
     }
     let mut tally = outcome.tally;
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_load_is_one_that_can_be_asked_for() {
+    fn the_load_parses() {
         let options = options(Runtime::Bare, 120).unwrap();
         assert!(options.verify && options.name.is_none());
         assert_eq!((options.duration, options.machine.smp), (120, 2));

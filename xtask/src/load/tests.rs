@@ -38,7 +38,7 @@ fn first(profile: Profile, flaw: Flaw) -> Violation {
 }
 
 #[test]
-fn what_is_right_is_not_blamed() {
+fn correct_replies_cause_no_violation() {
     for profile in Profile::value_variants() {
         for (pipeline, verify) in [(1, true), (8, true), (3, false)] {
             let plan = LoadPlan { pipeline, verify, ..plan(*profile) };
@@ -73,13 +73,13 @@ fn wrong_bytes_after_a_resize_are_found() {
 }
 
 #[test]
-fn regions_on_one_another_are_found() {
+fn overlapping_regions_are_found() {
     let violation = first(Profile::Churn, Flaw::NoGuard);
     assert!(matches!(violation, Violation::Overlap(..)), "{violation}");
 }
 
 #[test]
-fn doors_that_stand_open_are_found() {
+fn unprotected_regions_are_found() {
     for profile in Profile::value_variants() {
         let tally = run(&plan(*profile), Flaw::Open);
         let is_found = |found: &Violation| matches!(found, Violation::Intrusion { .. });
@@ -106,7 +106,7 @@ fn a_reply_that_never_comes_ends_the_run() {
 }
 
 #[test]
-fn a_lack_of_memory_is_counted_and_no_violation() {
+fn exhausted_memory_is_counted_and_is_no_violation() {
     let tally = run(&plan(Profile::Churn), Flaw::Pressed);
     assert_eq!(tally.violations(), []);
     assert!(tally.errors()["NOMEM"] > 10);

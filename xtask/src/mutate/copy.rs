@@ -25,8 +25,8 @@ fn tracked(workspace: &Workspace) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut command = Command::new("git");
     command.current_dir(workspace.root());
     command.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
-    let output = process::succeed(&mut command).context("the workspace is no git checkout")?;
-    let text = String::from_utf8(output.stdout).context("a path is no UTF-8")?;
+    let output = process::succeed(&mut command).context("the workspace is not a git checkout")?;
+    let text = String::from_utf8(output.stdout).context("a path is not UTF-8")?;
     let paths = text.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from);
     // A deleted file that is still in the index cannot be copied.
     Ok(paths.filter(|path| workspace.path(path).is_file()).collect())
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_files_keep_their_time_and_others_go() {
+    fn equal_files_keep_their_time_and_others_are_removed() {
         let root = std::env::temp_dir().join(format!("xtask-copy-{}", std::process::id()));
         let (from, to) = (root.join("from"), root.join("to/a"));
         fs::create_dir_all(&to).unwrap();

@@ -21,7 +21,7 @@ impl Tried {
             }
         };
         list("tried", &self.0);
-        list(if commands.len() > 1 { "one of these mends it" } else { "mend it with" }, commands);
+        list(if commands.len() > 1 { "run one of these" } else { "run" }, commands);
         exit::failure(Cause::Missing, message)
     }
 }

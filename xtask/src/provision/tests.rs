@@ -38,14 +38,14 @@ fn a_host_without_lists_fetches_them() {
 }
 
 #[test]
-fn good_lists_serve_where_no_new_ones_can_be_had() {
+fn good_lists_are_used_if_new_ones_cannot_be_fetched() {
     let fake = Fake::new(HERE, HERE).state("offline", "").state("cached", "");
     install(&fake, Removals::Refused).unwrap();
     assert_eq!(fake.installed(), "passt\nredis-tools\n");
 }
 
 #[test]
-fn a_host_without_network_says_that_the_lists_could_not_be_fetched() {
+fn a_host_without_network_reports_that_the_lists_could_not_be_fetched() {
     for lists in ["", HERE] {
         let fake = Fake::new(lists, HERE).state("offline", "");
         refused(&fake, &["passt redis-tools cannot be installed", UPDATE_FAILED, COMMANDS]);
@@ -77,7 +77,7 @@ fn a_lock_is_waited_for() {
 }
 
 #[test]
-fn a_lock_that_stays_is_given_up_and_its_holder_named() {
+fn a_permanent_lock_fails_and_its_holder_is_named() {
     let fake = Fake::new(HERE, HERE).state("locked", "1000000").lock_limit(Duration::ZERO);
     let lists = "waited 0 s for another package manager: Could not get lock /var/lib/apt/lists/lock. \
                  It is held by process 4242 (unattended-upgr)";
@@ -94,7 +94,7 @@ fn an_ordinary_user_needs_sudo() {
 }
 
 #[test]
-fn sudo_does_not_ask_where_there_is_no_terminal() {
+fn sudo_does_not_ask_without_a_terminal() {
     let fake = Fake::new("", HERE).user(false);
     install(&fake, Removals::Refused).unwrap();
     assert_eq!(fake.installed(), "passt\nredis-tools\n");
@@ -103,7 +103,7 @@ fn sudo_does_not_ask_where_there_is_no_terminal() {
 }
 
 #[test]
-fn packages_in_the_way_are_removed_only_where_that_is_allowed() {
+fn conflicting_packages_are_removed_only_if_allowed() {
     let fake = Fake::new("", HERE).state("conflicts", "valkey-tools\n");
     refused(&fake, &["would remove valkey-tools", "apt-get update: done", COMMANDS]);
     assert_eq!(fake.installed(), "");
@@ -118,7 +118,7 @@ fn a_package_that_no_list_has_is_named() {
 }
 
 #[test]
-fn an_installation_that_fails_midway_comes_with_its_repair() {
+fn an_installation_that_fails_midway_names_its_repair() {
     let fake = Fake::new("", HERE).state("broken", "");
     let command = format!("dpkg --configure -a && {COMMANDS}");
     refused(&fake, &["dpkg returned an error code (1)", &command]);
@@ -126,7 +126,7 @@ fn an_installation_that_fails_midway_comes_with_its_repair() {
 }
 
 #[test]
-fn a_host_without_apt_gets_the_names() {
+fn a_host_without_apt_gets_the_package_names() {
     let fake = Fake::new("", "").without("apt-get");
     refused(&fake, &["there is no apt-get here: passt redis-tools (Debian's names)"]);
 }

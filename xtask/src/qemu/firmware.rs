@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_folder_that_has_it_counts() {
+    fn the_first_folder_with_the_file_counts() {
         let root = std::env::temp_dir().join(format!("xtask-firmware-{}", std::process::id()));
         std::fs::create_dir_all(&root).unwrap();
         std::fs::write(root.join("qboot.rom"), "").unwrap();
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_with_firmware_of_its_own_keeps_it() {
+    fn a_machine_with_its_own_firmware_keeps_it() {
         let choose = |request, machine| choose(request, Path::new("true"), machine).unwrap();
         assert_eq!(choose(FirmwareRequest::Own, "q35"), None);
         assert_eq!(choose(FirmwareRequest::Auto, "microvm"), None);

@@ -27,7 +27,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_and_cpus_are_dealt_out_evenly() {
+    fn memory_and_cpus_are_divided_evenly() {
         assert_eq!(arguments(memory(512), 4, 1), Vec::<String>::new());
         assert_eq!(
             arguments(memory(1024), 3, 2).join(" "),

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_be_a_reply_is_an_error() {
+    fn bytes_that_can_never_be_a_reply_are_an_error() {
         for bytes in ["+OK\n", "$x\r\n", "$-2\r\n", "*-2\r\n", "$99999999999\r\n"] {
             assert!(whole(bytes.as_bytes()).is_err(), "{bytes:?}");
         }

@@ -66,7 +66,7 @@ fn raw_prints_the_bytes() {
 }
 
 #[test]
-fn numbers_stand_behind_their_names() {
+fn numbers_follow_their_names() {
     let reply = parse(b"*4\r\n$1\r\na\r\n:7\r\n$1\r\nb\r\n:-1\r\n").unwrap();
     assert_eq!((reply.entry("a"), reply.entry("b"), reply.entry("c")), (Some(7), None, None));
     assert_eq!(Reply::Integer(7).entry("a"), None);

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_are_told_apart() {
+    fn outcomes_are_distinguished() {
         let mut tally = Tally::default();
         assert!(tally.is_empty());
         tally.record("a", Ok(()));

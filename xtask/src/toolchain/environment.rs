@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_the_person_stay() {
+    fn settings_of_the_user_stay() {
         for name in ["CARGO_HOME", "CARGO_HTTP_PROXY", "CARGO_NET_OFFLINE", "PATH", "HOME"] {
             assert!(!steers(name, Origin::Debian), "{name}");
         }

@@ -86,7 +86,7 @@ fn commands(host: &Host) -> [String; 3] {
 /// Describes the missing compiler and the commands for a person.
 pub(crate) fn advice(msrv: u32) -> String {
     let commands = commands(&Host::real()).join("\n    ");
-    format!("{}. One of these mends it:\n    {commands}", lack(msrv))
+    format!("{}. Run one of these:\n    {commands}", lack(msrv))
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_chosen_that_needs_a_region_where_none_rests() {
+    fn without_an_idle_region_only_allocations_are_chosen() {
         let mut random = Random::new(1, 0);
         for profile in Profile::value_variants() {
             for all in [0, 40] {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_do_what_they_are_called() {
+    fn profiles_match_their_names() {
         assert_eq!(follow(Profile::AllocFree, true), ([5000, 5000, 0, 0, 0], 1));
         let ([allocates, frees, reads, writes, resizes], most) = follow(Profile::Churn, true);
         assert_eq!((reads, writes, resizes), (0, 0, 0));

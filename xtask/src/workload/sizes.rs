@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn each_power_of_two_comes_and_nothing_beyond() {
+    fn each_power_of_two_within_the_bounds_is_drawn() {
         let sizes: Sizes = "3-20000".parse().unwrap();
         let mut random = Random::new(7, 0);
         let drawn: Vec<_> = (0..3000).map(|_| sizes.draw(&mut random)).collect();

@@ -37,7 +37,7 @@ mod tests {
     use crate::bench::guest::result::MUST_FAIL;
 
     #[test]
-    fn runs_stand_side_by_side() {
+    fn runs_are_adjacent_columns() {
         let bare = vec![
             WorkloadResult::named("a", true, 10.0),
             WorkloadResult::named("b", true, 5.0),

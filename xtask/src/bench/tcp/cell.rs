@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn redis_sets_where_the_image_allocates_and_does_so_once() {
+    fn redis_sets_for_an_allocation_and_only_once() {
         let all = jobs(&cells("50 clients, 1 pipelined"), &[Runtime::Bare]);
         let sets = all.iter().filter(|job| job.cell.request == BenchRequest::Set(64));
         assert_eq!(
@@ -206,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn two_runtimes_are_measured_by_turns_beside_one_redis() {
+    fn two_runtimes_are_measured_alternately_beside_one_redis() {
         let all = jobs(&cells("PING, 1 client, 1 p"), &[Runtime::Bare, Runtime::Hermit]);
         let names: Vec<_> = all.iter().map(|job| job.who.to_string()).collect();
         assert_eq!(names, ["image", "image on hermit", "Redis in Linux", "native Redis"]);
     }
 
     #[test]
-    fn the_benchmark_is_told_what_the_table_says() {
+    fn the_arguments_match_the_table() {
         assert_eq!(
             BenchRequest::Vmalloc(4096).arguments().join(" "),
             "-r 1000 VMALLOC 4096 NAME k:__rand_int__ REPLACE SOFT"

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn every_client_has_something_to_do_and_nobody_too_much() {
+    fn every_client_has_requests_within_the_bounds() {
         assert_eq!(bounded(CELL, 0.0), 16_000);
         assert_eq!(bounded(Cell { clients: 1, depth: 1, ..CELL }, 7.0), REQUESTS_MIN);
         assert_eq!(bounded(CELL, 123_456.7), 123_456);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_that_was_short_is_repeated_with_more() {
+    fn a_short_run_is_repeated_with_more_requests() {
         let sample = RedisBenchmarkSample { rate: 100_000.0, p50_us: 1.0, p99_us: 1.0 };
         assert!(!is_telling(19_000, &sample));
         assert!(is_telling(20_000, &sample));

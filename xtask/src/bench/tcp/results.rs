@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_served_is_no_failure_and_noted_once() {
+    fn an_unsupported_command_is_no_failure_and_noted_once() {
         let mut results = Results::default();
         for cell in cells("SET 64 B, 50") {
             results.refuse(Job::beside(cell, IMAGE), "ERR unknown");

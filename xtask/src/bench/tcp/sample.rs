@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_stand_behind_the_name() {
+    fn figures_follow_the_name() {
         let text = |line: &str| format!("{COLUMNS}\n{line}\n");
         let line = r#""SET k:__rand_int__ a,b","133333.34","0.207","0.104","0.215","0.255","0.311","0.351""#;
         let sample = RedisBenchmarkSample::parse(&text(line)).unwrap();
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_sample() {
+    fn other_output_is_no_sample() {
         assert_eq!(RedisBenchmarkSample::parse(""), None);
         assert_eq!(
             RedisBenchmarkSample::parse(&format!("{COLUMNS}\nError from server: ERR no\n")),

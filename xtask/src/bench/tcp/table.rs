@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_say_what_is_compared_with_what() {
+    fn rows_name_both_sides_of_a_comparison() {
         let (results, cells) = results(&[
             (IMAGE, 50, 40.0, 10.0),
             (IMAGE, 200, 30.0, 10.0),

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn thirds_leave_nothing_out() {
+    fn thirds_cover_all_samples() {
         let all = [1, 2, 3, 4, 5];
         let parts: Vec<_> = (0..3).map(|index| third(&all, index)).collect();
         assert_eq!(parts, [&all[..1], &all[1..4], &all[4..]]);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_is_named() {
+    fn growth_is_named() {
         assert_eq!(samples(&[9, 9, 9], &[9, 99, 9]).growths(), [""; 0]);
         assert_eq!(samples(&[9, 9, 18], &[9, 9, 265]).growths(), [""; 0]);
         let both = samples(&[9, 9, 19], &[9, 9, 266]).growths();

@@ -127,10 +127,11 @@ fn kernel_address(serial: &str, exception: &str) -> String {
 fn judge_kernel(run: &Run, reason: &str, message: &str) -> anyhow::Result<()> {
     let log = &run.log;
     let stop = verdict::kernel_stop(&run.serial);
-    let stop = stop.with_context(|| format!("the kernel does not say why it stops (see {log})"))?;
-    ensure!(stop.contains(reason), "the kernel does not say {reason:?}, but {stop:?} (see {log})");
+    let stop =
+        stop.with_context(|| format!("the kernel does not state why it stops (see {log})"))?;
+    ensure!(stop.contains(reason), "the kernel states {stop:?} instead of {reason:?} (see {log})");
     let behind = run.serial.lines().skip_while(|line| *line != stop).nth(1).unwrap_or_default();
-    ensure!(behind.contains(message), "not {message:?} behind {stop:?}: {behind:?} (see {log})");
+    ensure!(behind.contains(message), "not {message:?} after {stop:?}: {behind:?} (see {log})");
     Ok(())
 }
 

@@ -39,10 +39,10 @@ const ABUSES: &[(&str, Abuse)] = &[
     ("broken requests by 8 at once", pieces::broken),
     ("slow loris on every RESP place", loris::resp),
     ("slow loris on every HTTP place", loris::http),
-    ("100,000 reports that nobody reads", loris::deaf),
+    ("100,000 reports that no client reads", loris::deaf),
     ("RST in the middle of bulks", vanish::amid_bulks),
-    ("200 with 500 regions each, gone at once", vanish::with_regions),
-    ("1,000 handshakes that nobody ends", flood::half_open),
+    ("200 with 500 regions each, reset at once", vanish::with_regions),
+    ("1,000 incomplete handshakes", flood::half_open),
     ("200 that dial at the same instant", flood::dial),
 ];
 
@@ -57,21 +57,21 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
         process::announce("", &phase.to_string());
         anyhow::Ok(phase.turns)
     };
-    let mut calm = measure("nothing else", &phase::calm)?;
+    let mut calm = measure("idle", &phase::calm)?;
     let mut abused = LoopTurns::default();
     for (name, abuse) in ABUSES {
         abused += measure(name, &|| abuse(subject)).context(*name)?;
     }
-    calm += measure("nothing else again", &phase::calm)?;
+    calm += measure("idle again", &phase::calm)?;
     bystander.end()?;
-    process::announce("", &format!("abused: {abused}; else: {calm}"));
+    process::announce("", &format!("abused: {abused}; idle: {calm}"));
     subject.settle(&mut observer, &before)?;
     for ((name, then), (_, now)) in held.into_iter().zip(self::held(&mut observer)?) {
         ensure!(now * 100 <= then * (100 + GROWTH_PERCENT), "{name}: {now}, {then} before");
     }
     let is_fluent = abused.long * TURNS_PER_LONG <= abused.all;
-    ensure!(is_fluent, "abused: {abused}; else: {calm}");
-    ensure!(calm.long == 0, "while nothing is abused: {calm}");
+    ensure!(is_fluent, "abused: {abused}; idle: {calm}");
+    ensure!(calm.long == 0, "without abuse: {calm}");
     Ok(())
 }
 

@@ -27,10 +27,10 @@ type BrowserStep = fn(&Stage<'_>) -> anyhow::Result<()>;
 
 /// The parts of the test, in this order on one image: the second one makes 20,000 regions.
 const STEPS: &[(&str, BrowserStep)] = &[
-    ("names come and go as text", names::run),
+    ("names are shown as text while their regions live", names::run),
     ("20,000 regions are summed up", many::run),
     ("a selected text stays selected", states::selection),
-    ("paused and dead pages look so", states::run),
+    ("paused and dead pages show their state", states::run),
     ("a walk by keyboard", keyboard::run),
     ("kinds differ without colours", screens::kinds),
     ("every screen is readable", screens::run),

@@ -24,7 +24,7 @@ fn row(line: &str) -> anyhow::Result<VmallocInfoRow> {
     let (range, rest) = line.split_at_checked(37).context("too short")?;
     let (start, end) = range.split_once('-').context("no range")?;
     let (start, end) = (address(start)?, address(end)?);
-    let rest = rest.strip_prefix(' ').context("no space behind the range")?;
+    let rest = rest.strip_prefix(' ').context("no space after the range")?;
     let width = rest
         .char_indices()
         .find(|(index, c)| {
@@ -55,7 +55,7 @@ fn address(text: &str) -> anyhow::Result<u64> {
 
 /// Parses `( \S+)?( pages=\d+)?( vmalloc)?( vmap)?( vpages)?( N\d+=\d+)*`.
 fn words(tail: &str) -> anyhow::Result<Option<u64>> {
-    ensure!(tail.is_empty() || tail.starts_with(' '), "no space behind the size");
+    ensure!(tail.is_empty() || tail.starts_with(' '), "no space after the size");
     let mut words = tail.split(' ').skip(1).peekable();
     let is_known = |word: &str| {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reader_would_not_parse_is_refused() {
+    fn malformed_rows_are_refused() {
         for line in [
             "",
             "0xffffc90000000000-0xffffc90000009000 36864 net/rx pages=8 vmalloc",

@@ -31,7 +31,7 @@ pub(super) fn long_work(subject: &Subject) -> anyhow::Result<()> {
     drop(one);
     let deadline = Instant::now() + LIMIT;
     while reports::check(&mut other)?.number("areas")? > 0 {
-        ensure!(Instant::now() < deadline, "what a client left is not freed");
+        ensure!(Instant::now() < deadline, "the region of an ended client is not freed");
         std::thread::sleep(Duration::from_millis(20));
     }
     while reports::stat(&mut other, "frames_zeroed")? < 1000 {

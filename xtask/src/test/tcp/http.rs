@@ -146,6 +146,6 @@ fn exchange_at(address: SocketAddr, request: &str) -> anyhow::Result<String> {
     stream.set_read_timeout(Some(LIMIT))?;
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).with_context(|| format!("no end behind {answer:?}"))?;
+    stream.read_to_string(&mut answer).with_context(|| format!("no end after {answer:?}"))?;
     Ok(answer)
 }

@@ -41,7 +41,7 @@ pub(super) fn stop(tool: &Tool<'_>) -> anyhow::Result<()> {
     ensure!(processes.living().is_empty(), "after stop: {:?}", processes.living());
     expect_gone(tool.workspace, &ports)?;
     let again = tool.call(&["stop", "--name", NAME])?;
-    ensure!(again.status.code() == Some(5), "stop of nothing: {}", again.status);
+    ensure!(again.status.code() == Some(5), "stop without a guest: {}", again.status);
     Ok(())
 }
 

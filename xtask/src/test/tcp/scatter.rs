@@ -97,7 +97,7 @@ fn check_entries(client: &mut Client, region: reports::Allocated) -> anyhow::Res
     ensure!(apart * 10 >= (PAGES - 1) * 9, "only {apart} of {} neighbours are apart", PAGES - 1);
     frames.sort_unstable();
     frames.dedup();
-    ensure!(frames.len() == PAGES, "{} frames behind {PAGES} pages", frames.len());
+    ensure!(frames.len() == PAGES, "{} frames for {PAGES} pages", frames.len());
     Ok(())
 }
 
@@ -129,7 +129,7 @@ fn check_report(client: &mut Client, region: reports::Allocated) -> anyhow::Resu
     let rows = grammar::parse(&reports::text(client.call(&["VMALLOCINFO"])?)?)?;
     let row = rows.iter().find(|row| row.start == region.start).context("demo is not listed")?;
     ensure!(row.pages == Some(PAGES as u64), "demo has {:?} pages", row.pages);
-    ensure!(row.end - row.start == (PAGES as u64 + 1) * PAGE_BYTES, "no guard behind demo");
+    ensure!(row.end - row.start == (PAGES as u64 + 1) * PAGE_BYTES, "no guard after demo");
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub(super) fn split(line: &str) -> anyhow::Result<Vec<Vec<u8>>> {
             words.push(word);
             after
         };
-        ensure!(rest.is_empty() || rest.starts_with(' '), "text behind a quote");
+        ensure!(rest.is_empty() || rest.starts_with(' '), "text after a quote");
         rest = rest.trim_start();
     }
     Ok(words)

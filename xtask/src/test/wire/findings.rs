@@ -37,7 +37,7 @@ impl Findings {
 
     /// Fails if any judgment is a fault, or if there is no judgment.
     pub(super) fn conclude(self) -> anyhow::Result<()> {
-        anyhow::ensure!(self.count > 0, "nothing was judged");
+        anyhow::ensure!(self.count > 0, "no judgment was made");
         let (faults, count) = (self.faults.len(), self.count);
         anyhow::ensure!(
             faults == 0,

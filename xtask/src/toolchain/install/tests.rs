@@ -32,7 +32,7 @@ fn old_lists_and_no_lists_are_replaced_before_anything_is_refused() {
 }
 
 #[test]
-fn old_lists_without_network_are_refused_with_all_that_was_tried() {
+fn old_lists_without_network_are_refused_with_all_attempts() {
     let fake = Fake::new(&compilers(OLD), &compilers(NEW)).state("offline", "");
     refused(
         &fake,
@@ -56,7 +56,7 @@ fn an_archive_that_is_too_old_or_has_none_is_refused() {
 }
 
 #[test]
-fn rustup_comes_first_and_its_error_is_told() {
+fn rustup_comes_first_and_its_error_is_reported() {
     let fake = Fake::new("", "");
     fake.program("rustup", "#!/bin/sh\nexit 0\n");
     install_on(Apt::new(fake.host()), MSRV, true).unwrap();

@@ -109,7 +109,7 @@ pub(crate) fn damaged(subject: &Subject) -> anyhow::Result<()> {
     }
     // An image that misses an interrupt sleeps for a second.
     let limit = 10 * alone + Duration::from_secs(1);
-    ensure!(behind < limit, "{behind:?} behind damaged packets, {alone:?} without");
+    ensure!(behind < limit, "{behind:?} after damaged packets, {alone:?} without");
     Ok(())
 }
 

@@ -105,7 +105,7 @@ fn one_line(address: SocketAddr, bytes: &[u8]) -> anyhow::Result<String> {
 fn until(mut is_so: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let deadline = Instant::now() + LIMIT;
     while !is_so()? {
-        ensure!(Instant::now() < deadline, "a place that is given up is not given again");
+        ensure!(Instant::now() < deadline, "a freed place is not reused");
         std::thread::sleep(PAUSE);
     }
     Ok(())

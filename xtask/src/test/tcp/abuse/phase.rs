@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_of_what_there_is() {
+    fn quantiles_are_values_of_the_list() {
         let times: Vec<_> = (1..=101).map(Duration::from_micros).collect();
         assert_eq!(quantiles(&times), "p50 51 us, p99 100 us, max 101 us");
         assert_eq!(quantiles(&times[..1]), "p50 1 us, p99 1 us, max 1 us");

@@ -39,7 +39,7 @@ pub(super) fn amid_bulks(subject: &Subject) -> anyhow::Result<()> {
         }
     }
     let freed = reports::integer(owner.call(&["VFREE", "@target"])?)?;
-    ensure!(freed == 1, "a region that was written is gone");
+    ensure!(freed == 1, "a written region is missing");
     Ok(())
 }
 
@@ -61,7 +61,7 @@ pub(super) fn with_regions(subject: &Subject) -> anyhow::Result<()> {
     let deadline = Instant::now() + LIMIT;
     // The region of the bystander comes and goes.
     while reports::stat(&mut observer, "regions")? > 1 {
-        ensure!(Instant::now() < deadline, "what the clients left is not freed");
+        ensure!(Instant::now() < deadline, "the regions of ended clients are not freed");
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())

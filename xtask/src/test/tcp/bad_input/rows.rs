@@ -37,7 +37,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "INVAL a size is bytes below 2^64, with optional K, M, G or T, not '+1'",
     ),
     (
-        "text behind a size",
+        "text after a size",
         "VMALLOC 4Kx",
         "INVAL a size is bytes below 2^64, with optional K, M, G or T, not '4Kx'",
     ),
@@ -59,7 +59,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("more than the memory", "VMALLOC 1T", "TOOBIG 1T exceeds … of usable memory"),
     ("an alignment of 0", "VMALLOC 1 ALIGN 0", "INVAL alignment 0 is not a power of two"),
     ("an alignment of 3", "VMALLOC 1 ALIGN 3", "INVAL alignment 3 is not a power of two"),
-    ("an alignment that is none", "VMALLOC 1 ALIGN x", "INVAL ALIGN is a number of bytes, not 'x'"),
+    ("an invalid alignment", "VMALLOC 1 ALIGN x", "INVAL ALIGN is a number of bytes, not 'x'"),
     ("an option without its value", "VMALLOC 1 ALIGN", "INVAL option ALIGN has no value"),
     ("an unknown option", "VMALLOC 1 FAST", "INVAL unknown option 'FAST'"),
     ("an unknown protection", "VMALLOC 1 PROT w", "INVAL rights are rw, ro, rx or none, not 'w'"),
@@ -68,7 +68,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "VMALLOC 1 PROT rwx",
         "WXVIOLATION a region is writable or executable, not both",
     ),
-    ("REPLACE of nothing", "VMALLOC 1 REPLACE", "INVAL REPLACE needs a NAME"),
+    ("REPLACE without a name", "VMALLOC 1 REPLACE", "INVAL REPLACE needs a NAME"),
     (
         "REPLACE before a NAME without a value",
         "VMALLOC 1 REPLACE NAME",
@@ -76,10 +76,14 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     ("an id that never was", "VREAD 16777216001 0 1", "NOENT no region 16777216001"),
     ("an id of 0", "VINFO 0", "NOENT no region 0"),
-    ("an id that is none", "VINFO x", "INVAL a region is an id or @name, not 'x'"),
+    ("an invalid id", "VINFO x", "INVAL a region is an id or @name, not 'x'"),
     ("a negative id", "VFREE -1", "INVAL a region is an id or @name, not '-1'"),
     ("a name that never was", "VINFO @nobody", "NOENT no region named nobody"),
-    ("a strict free of nothing", "VFREE STRICT 16777216001", "NOENT no region 16777216001"),
+    (
+        "a strict free of a missing region",
+        "VFREE STRICT 16777216001",
+        "NOENT no region 16777216001",
+    ),
     ("too few arguments", "VMALLOC", "ERR wrong number of arguments for 'vmalloc' command"),
     ("far too few arguments", "VREAD", "ERR wrong number of arguments for 'vread' command"),
     (
@@ -100,14 +104,14 @@ const BROKEN: &[(&str, &[u8], &str)] = &[
     ("a bulk of gigabytes", b"*1\r\n$9999999999\r\n", "invalid bulk length"),
     ("a negative bulk", b"*1\r\n$-5\r\n", "invalid bulk length"),
     ("a null bulk", b"*1\r\n$-1\r\n", "invalid bulk length"),
-    ("a bulk length that is none", b"*1\r\n$x\r\n", "invalid bulk length"),
+    ("an invalid bulk length", b"*1\r\n$x\r\n", "invalid bulk length"),
     ("an array of gigabytes", b"*9999999999\r\n", "invalid multibulk length"),
     ("an array of words", b"*x\r\n", "invalid multibulk length"),
     ("an array in an array", b"*1\r\n*1\r\n$4\r\nPING\r\n", "expected '$', got '*'"),
     ("an array without its CR", &[b'*'; 80], "too big mbulk count string"),
     ("an argument without its header", b"*1\r\nPING\r\n", "expected '$', got 'P'"),
     ("an open quote", b"PING \"abc\r\n", "unbalanced quotes in request"),
-    ("text behind a quote", b"PING \"abc\"d\r\n", "unbalanced quotes in request"),
+    ("text after a quote", b"PING \"abc\"d\r\n", "unbalanced quotes in request"),
 ];
 
 /// Returns all bad inputs.
@@ -211,7 +215,7 @@ fn streams() -> Vec<BadInput> {
         closes("an HTTP request", b"POST / HTTP/1.1\r\n".to_vec(), ""),
         closes("an HTTP header", b"Host: localhost\r\n".to_vec(), ""),
         BadInput {
-            about: "lines without CR, and what stands behind a NUL",
+            about: "lines without CR, and text after a NUL",
             bytes: b"PING\n\0\nPING\0x\nPING \"\\x00\"\n".to_vec(),
             reply: "+PONG\r\n+PONG\r\n$1\r\n\0\r\n".to_owned(),
             end: ConnectionEnd::Stays,
@@ -242,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_told_apart_by_their_names() {
+    fn rows_are_distinguished_by_their_names() {
         let rows = all();
         for (index, row) in rows.iter().enumerate() {
             assert!(rows[..index].iter().all(|other| other.about != row.about), "{}", row.about);

@@ -47,7 +47,7 @@ impl Axe {
     pub(super) fn judge(&self, browser: &Browser) -> anyhow::Result<()> {
         let found = browser.run_until_done(&format!("{}\n{RUN}", self.0))?;
         let passes = found["passes"].as_u64().unwrap_or(0);
-        ensure!(passes > 10, "axe has looked at nothing: {found}");
+        ensure!(passes > 10, "axe has checked no element: {found}");
         let violations = found["violations"].as_array().context("no violations")?;
         let is_grave =
             |row: &&Value| row[0].as_str().is_some_and(|it| matches!(it, "serious" | "critical"));

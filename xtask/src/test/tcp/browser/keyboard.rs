@@ -27,11 +27,14 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let first = stage.text_of("pointed")?;
     stage.press(&["ArrowDown", "ArrowRight", "ArrowRight"])?;
     let moved = stage.text_of("pointed")?;
-    ensure!(moved != first && moved.starts_with("0x"), "the arrows move nothing: {moved:?}");
+    ensure!(
+        moved != first && moved.starts_with("0x"),
+        "the arrows do not move the selection: {moved:?}"
+    );
     stage.press(&["ArrowLeft", "ArrowLeft", "ArrowUp"])?;
     ensure!(stage.text_of("pointed")? == first, "the arrows do not lead back");
     stage.press(&["End"])?;
-    ensure!(stage.text_of("pointed")? != first, "End moves nothing");
+    ensure!(stage.text_of("pointed")? != first, "End does not move the selection");
     stage.press(&["Home"])?;
     ensure!(stage.text_of("pointed")? == first, "Home does not lead back");
 
@@ -42,7 +45,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
         ensure!(scales.len() < 10, "no end of zooming: {scales:?}");
         stage.press(&["ArrowDown", "+"])?;
         let scale = loaded(stage)?;
-        ensure!(!scales.contains(&scale), "+ changes nothing: {scale}");
+        ensure!(!scales.contains(&scale), "+ does not zoom: {scale}");
         scales.push(scale);
     }
     ensure!(scales.len() > 2, "one level of zoom only: {scales:?}");
@@ -51,7 +54,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     ensure!(scales.last() == Some(&loaded(stage)?), "Backspace does not lead back");
     stage.press(&["-"])?;
     let outer = loaded(stage)?;
-    ensure!(outer != deepest && scales.last() != Some(&outer), "- changes nothing: {outer}");
+    ensure!(outer != deepest && scales.last() != Some(&outer), "- does not zoom: {outer}");
     stage.press(&["Escape"])?;
     ensure!(loaded(stage)? == all, "Escape does not show everything");
 

@@ -54,7 +54,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let unloaded = stage.browser.run(&format!("{POINTS}{UNLOADED}"))?;
     ensure!(unloaded[0] == 0, "{} points of an empty map look free", unloaded[0]);
     let says_so = unloaded[1].as_str().is_some_and(|scale| scale.ends_with("; loading"));
-    ensure!(says_so, "the map does not say that it loads: {}", unloaded[1]);
+    ensure!(says_so, "the map does not show that it loads: {}", unloaded[1]);
     stage.wait("the answer", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;
     stage.browser.run("zoomAll()")?;
     stage.wait("the whole map", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;

@@ -32,7 +32,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     ensure!(elements == 0, "{elements} elements out of names");
     stage.call(&format!("VFREE @{GONE}"))?;
     stage.wait("a name to go", || Ok(!shows(stage, GONE)?))?;
-    ensure!(shows(stage, TAG)?, "the other name has gone too");
+    ensure!(shows(stage, TAG)?, "the other name is missing too");
     // The image's own regions are folded into one row.
     ensure!(!shows(stage, "heap")?, "the image's own regions are not folded");
     stage.browser.run("document.getElementById('fold').click()")?;

@@ -89,7 +89,7 @@ impl Stage<'_> {
         while !holds()? {
             if Instant::now() > deadline {
                 let state = self.text_of("state")?;
-                bail!("waited in vain for {what}; the page says {state:?}");
+                bail!("timeout while waiting for {what}; the page shows {state:?}");
             }
             std::thread::sleep(LOOK);
         }

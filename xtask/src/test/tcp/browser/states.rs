@@ -20,7 +20,7 @@ const SUSPEND: &str = "VBENCH pair_test LOOPS 100000000 MS 9000";
 
 pub(super) fn selection(stage: &Stage<'_>) -> anyhow::Result<()> {
     let selected = stage.text(SELECT)?;
-    ensure!(!selected.is_empty(), "nothing can be selected");
+    ensure!(!selected.is_empty(), "no text can be selected");
     stage.wait_for_rounds(3)?;
     let left = stage.text(SELECTED)?;
     ensure!(left == selected, "{selected:?} was selected, {left:?} is left");
@@ -34,9 +34,12 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let color = stage.text(COLOR)?;
 
     stage.browser.run(PAUSE)?;
-    ensure!(stage.text_of("live")? == "paused", "the page does not say that it is paused");
+    ensure!(stage.text_of("live")? == "paused", "the page does not show that it is paused");
     ensure!(stage.text_of("age")?.starts_with("paused since "), "since when is it paused?");
-    ensure!(stage.is(IS_STALE)? && stage.text(COLOR)? != color, "old numbers look like new ones");
+    ensure!(
+        stage.is(IS_STALE)? && stage.text(COLOR)? != color,
+        "old numbers look like current ones"
+    );
     // The last update may have been in flight.
     std::thread::sleep(Duration::from_secs(2));
     let requests = stage.counter("http_requests")?;
@@ -50,7 +53,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
         let mut client = stage.subject.connect()?;
         let words: Vec<&str> = SUSPEND.split(' ').collect();
         let bench = scope.spawn(move || client.call(&words));
-        stage.wait("the page to notice that no answer comes", || {
+        stage.wait("the page to detect the missing answer", || {
             Ok(stage.text_of("live")? == "no answer")
         })?;
         let age = stage.text_of("age")?;

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_listed_is_taken() {
+    fn only_listed_differences_are_allowed() {
         let text =
             "# why\nSELECT … | +OK\\r\\n | -ERR …\\r\\n | one database only\nA | b | c | d e\n";
         let mut allowed = AllowedDifferences::parse(text).unwrap();

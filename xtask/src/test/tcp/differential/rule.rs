@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_is_none_is_refused() {
+    fn an_unknown_rule_is_refused() {
         for text in ["", "near", "near x", "digits 3", "fields", "no"] {
             assert!(Rule::parse(text).is_err(), "{text:?}");
         }

@@ -128,7 +128,7 @@ fn wait(what: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::
     let deadline = Instant::now() + LIMIT;
     while !holds()? {
         if Instant::now() > deadline {
-            bail!("waited in vain for {what}");
+            bail!("timeout while waiting for {what}");
         }
         std::thread::sleep(LOOK);
     }

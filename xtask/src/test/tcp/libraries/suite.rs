@@ -76,7 +76,7 @@ pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     let passed = right.values().filter(|record| record.outcome == "passed").count();
     let what = format!("{passed} tests pass on Redis, {} of commands that exist", chosen.len());
     process::announce("", &what);
-    ensure!(chosen.len() >= CHOSEN_MIN, "{what}: at least {CHOSEN_MIN} are wanted");
+    ensure!(chosen.len() >= CHOSEN_MIN, "{what}: at least {CHOSEN_MIN} are required");
     let found = suite.run("image", context.subject.address(), &chosen, false)?;
     judge(&chosen, &found, &known)
 }
@@ -181,7 +181,7 @@ struct Commands {
 impl Commands {
     fn ask(mut client: Client) -> anyhow::Result<Self> {
         let Reply::Array(Some(names)) = client.call(&["COMMAND", "LIST"])? else {
-            bail!("COMMAND LIST is no array");
+            bail!("COMMAND LIST is not an array");
         };
         let name = |reply: Reply| match reply {
             Reply::Bulk(Some(name)) => Some(String::from_utf8_lossy(&name).to_lowercase()),

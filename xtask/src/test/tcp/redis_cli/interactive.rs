@@ -43,9 +43,9 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let hint = Docs::read(&mut client, "VPROT")?.syntax;
     screen.press("vpr")?;
     screen.press("ot")?;
-    screen.await_text(&hint).context("no hint behind VPROT")?;
+    screen.await_text(&hint).context("no hint after VPROT")?;
     screen.press(" @a")?;
-    screen.await_text("ro|rw|rx|none").context("no hint behind its first argument")?;
+    screen.await_text("ro|rw|rx|none").context("no hint after its first argument")?;
     screen.press(CLEAR)?;
     screen.press("vprob\t")?;
     screen.await_text("VPROBE").context("TAB completes nothing")?;

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(4);
 
 /// The client's network ends without a packet, and another one replaces it.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
-    bed.serve("a client that comes back", &Boot::plain(), findings, |server, findings| {
+    bed.serve("a client that reconnects", &Boot::plain(), findings, |server, findings| {
         let is_image = server.is_image();
         let behind = RoutedNetwork::new(&bed.near)?;
         let dial = Dial::from(CLIENT, PORT);

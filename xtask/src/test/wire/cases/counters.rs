@@ -53,7 +53,7 @@ const KINDS: &[(&str, &str, Damage)] = &[
         let to = Ipv4Addr::new(10, 0, 2, 99);
         one(segment(peer, Ends { to, ..peer.ends() }))
     }),
-    ("fragment", "a fragment that ends behind the longest packet", |peer| {
+    ("fragment", "a fragment that ends after the longest packet", |peer| {
         let part = Part { identification: 1, offset: 65_528, more: false };
         one(peer.ends().raw(6, part, &[0; 200]))
     }),
@@ -88,7 +88,7 @@ const KINDS: &[(&str, &str, Damage)] = &[
     ("tcp_syn", "a SYN on an open connection", |peer| {
         one(peer.frame(Out::new(Flags::SYN).at(peer.seq.wrapping_add(100))))
     }),
-    ("tcp_ack", "an ACK of what was never sent", |peer| {
+    ("tcp_ack", "an ACK of bytes that were never sent", |peer| {
         one(peer.frame(Out::data(b"PING\r\n").acknowledging(peer.ack.wrapping_add(1000))))
     }),
 ];

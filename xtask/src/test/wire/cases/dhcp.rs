@@ -131,7 +131,7 @@ pub(super) fn routed(bed: &Bed<'_>, own: Ipv4Addr, router: Ipv4Addr) -> anyhow::
             }
         }
     }
-    anyhow::bail!("no answer by {router}; asked for {asked:?}")
+    anyhow::bail!("no answer by {router}; requested {asked:?}")
 }
 
 fn syn(from: Ipv4Addr, to: Ipv4Addr, from_mac: [u8; 6], port: u16) -> anyhow::Result<Vec<u8>> {

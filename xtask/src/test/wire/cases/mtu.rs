@@ -18,10 +18,10 @@ const HEADERS: u16 = 40;
 /// A case: name, properties of the device, words of the command line, the MTU.
 const CASES: &[(&str, &str, &str, u16)] = &[
     ("without a word", "", "", 1500),
-    ("the device says 1400", ",host_mtu=1400", "", 1400),
-    ("the setting says 1300", "", "mtu=1300", 1300),
-    ("the device says 1400, the setting 1300", ",host_mtu=1400", "mtu=1300", 1300),
-    ("the setting says 576", "", "mtu=576", 576),
+    ("the device has 1400", ",host_mtu=1400", "", 1400),
+    ("the setting is 1300", "", "mtu=1300", 1300),
+    ("the device has 1400, the setting is 1300", ",host_mtu=1400", "mtu=1300", 1300),
+    ("the setting is 576", "", "mtu=576", 576),
 ];
 
 /// Tests each MTU on its own server.

@@ -38,7 +38,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             sent.map(|frames| (times, frames))
         })?;
         findings.judge("the server runs", server.runs()?, format!("{frames} frames"));
-        Findings::note(&format!("a client meanwhile: {times}"));
+        Findings::note(&format!("a client at the same time: {times}"));
         let outcome = patient(&bed.near, topology::resp())
             .and_then(|mut observer| reports::check(&mut observer));
         findings.expect("VCHECK", outcome);

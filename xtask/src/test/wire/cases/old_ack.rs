@@ -34,7 +34,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         }
         findings.expect("the same segment twice is answered by an ACK", twice(bed));
         findings.expect("three duplicate ACKs bring the lost segment", lost(bed, false));
-        findings.expect("a lost segment comes again by time", lost(bed, true));
+        findings.expect("a lost segment is sent again after a timeout", lost(bed, true));
         Ok(())
     });
     Ok(())
@@ -95,13 +95,13 @@ fn lost(bed: &Bed<'_>, is_silent: bool) -> anyhow::Result<String> {
         if is_first(segment) {
             let took = start.elapsed();
             peer.reset()?;
-            ensure!(took < limit, "after {took:?} and {seen} segments behind it");
-            return Ok(format!("after {:.3} s and {seen} segments behind it", took.as_secs_f64()));
+            ensure!(took < limit, "after {took:?} and {seen} segments after it");
+            return Ok(format!("after {:.3} s and {seen} segments after it", took.as_secs_f64()));
         }
         seen += 1;
         if !is_silent {
             peer.send(Out::new(Flags::ACK).acknowledging(first))?;
         }
     }
-    None.context(format!("not in {:?}, {seen} segments behind it", start.elapsed()))
+    None.context(format!("not in {:?}, {seen} segments after it", start.elapsed()))
 }

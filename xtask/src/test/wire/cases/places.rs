@@ -21,10 +21,10 @@ const LIMIT: Duration = Duration::from_millis(1500);
 /// Clients that occupy places: name, words of the command line, whether by HTTP, number, bytes that they
 /// send.
 const HOLDERS: &[(&str, &str, bool, usize, &[u8])] = &[
-    ("540 clients say QUIT", "", false, 540, b"QUIT\r\n"),
-    ("540 strangers say QUIT", "requirepass=x", false, 540, b"QUIT\r\n"),
+    ("540 clients send QUIT", "", false, 540, b"QUIT\r\n"),
+    ("540 unauthenticated clients send QUIT", "requirepass=x", false, 540, b"QUIT\r\n"),
     ("540 clients with a protocol error", "", false, 540, b"*1\r\nX\r\n"),
-    ("40 clients say QUIT where 8 are allowed", "clients=8", false, 40, b"QUIT\r\n"),
+    ("40 clients send QUIT while 8 are allowed", "clients=8", false, 40, b"QUIT\r\n"),
     ("40 readers by HTTP/1.0", "", true, 40, b"GET /healthz HTTP/1.0\r\n\r\n"),
     ("40 readers with a bad head", "", true, 40, b"BAD\r\n\r\n"),
     ("40 readers that stay", "", true, 40, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
