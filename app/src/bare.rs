@@ -6,11 +6,12 @@
 
 #![expect(unsafe_code, reason = "gives the memory away")]
 
+mod ap;
 mod apic;
 mod heap;
 mod idt;
-mod others;
 mod segments;
+mod smp;
 mod stacks;
 mod stubs;
 mod trampoline;
@@ -37,7 +38,7 @@ impl Runtime for Bare {
     fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
         serial::init();
         // From here on a fault says what it is.
-        others::load_boot_record();
+        smp::load_bsp_record();
         stacks::declare();
         segments::load_boot();
         idt::load();
@@ -55,7 +56,7 @@ impl Runtime for Bare {
         // SAFETY: the memory map leaves out the image, its tables and all that the loader keeps.
         let vm = unsafe { window::init(&free, config, &info.topology) };
         let vm = vm.unwrap_or_else(|error| refuse(error));
-        let cpus = others::start(vm, worker).unwrap_or_else(|error| refuse(error));
+        let cpus = smp::start(vm, worker).unwrap_or_else(|error| refuse(error));
         Booted { vm, cpus, tsc }
     }
 

@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use runtime_config::layout::AP_TRAMPOLINE_ADDRESS;
 use x86_64::VirtAddr;
 
-use crate::bare::others::{self, Other};
+use crate::bare::ap::{self, Ap};
 use crate::hardware::cpu::control;
 use crate::hardware::memory::direct;
 
@@ -25,10 +25,10 @@ const BYTES: usize = 128;
 // What the CPU that starts takes over. One starts at a time.
 static ROOT: AtomicU32 = AtomicU32::new(0);
 static STACK: AtomicU64 = AtomicU64::new(0);
-static OTHER: AtomicPtr<Other> = AtomicPtr::new(core::ptr::null_mut());
+static AP: AtomicPtr<Ap> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Leaves for the next CPU that starts what it runs on and what it is.
-pub(crate) fn prepare(stack: VirtAddr, other: &'static Other) {
+pub(crate) fn prepare(stack: VirtAddr, ap: &'static Ap) {
     let page = direct::pointer::<[u8; BYTES]>(AP_TRAMPOLINE_ADDRESS);
     let code = (real_mode as extern "C" fn() -> !) as usize as *const [u8; BYTES];
     // SAFETY: 1. the page is RAM that the memory map keeps from everybody else. 2. `real_mode` is
@@ -37,7 +37,7 @@ pub(crate) fn prepare(stack: VirtAddr, other: &'static Other) {
     let root = u32::try_from(control::root().as_u64());
     ROOT.store(root.expect("the first tables lie below 4 GiB"), Ordering::Relaxed);
     STACK.store(stack.as_u64(), Ordering::Relaxed);
-    OTHER.store(core::ptr::from_ref(other).cast_mut(), Ordering::Relaxed);
+    AP.store(core::ptr::from_ref(ap).cast_mut(), Ordering::Relaxed);
     // All of it is in memory before the command that starts the CPU is written.
     fence(Ordering::SeqCst);
 }
@@ -123,14 +123,14 @@ extern "C" fn protected_mode() -> ! {
         "mov fs, eax",
         "mov gs, eax",
         "mov rsp, [rip + {stack}]",
-        "mov rdi, [rip + {other}]",
+        "mov rdi, [rip + {ap}]",
         "xor ebp, ebp",
         "call {main}",
         "ud2",
         here = const AP_TRAMPOLINE_ADDRESS,
         root = sym ROOT,
         stack = sym STACK,
-        other = sym OTHER,
-        main = sym others::main,
+        ap = sym AP,
+        main = sym ap::main,
     )
 }

@@ -1,5 +1,7 @@
 //! Stacks with an unmapped page below each.
 
+#![expect(unsafe_code, reason = "shares stacks with the CPU alone")]
+
 use core::cell::UnsafeCell;
 
 use arrayvec::ArrayVec;
@@ -8,15 +10,6 @@ use spin::Once;
 use x86_64::VirtAddr;
 
 use crate::platform::span::Span;
-
-#[expect(unsafe_code, reason = "stacks are shared with the CPU only")]
-mod shared {
-    use super::GuardedStack;
-
-    // SAFETY: Rust code never reads or writes the bytes through this type; only its address is
-    // taken.
-    unsafe impl<const BYTES: usize> Sync for GuardedStack<BYTES> {}
-}
 
 /// Bytes of the guard at the low end of every stack.
 pub(crate) const GUARD_BYTES: usize = bytes(STACK_GUARD_BYTES);
@@ -36,6 +29,9 @@ pub(crate) struct GuardedStack<const BYTES: usize> {
     guard: [u8; GUARD_BYTES],
     bytes: UnsafeCell<[u8; BYTES]>,
 }
+
+// SAFETY: Rust code never reads or writes the bytes through this type; only its address is taken.
+unsafe impl<const BYTES: usize> Sync for GuardedStack<BYTES> {}
 
 impl<const BYTES: usize> GuardedStack<BYTES> {
     /// A stack of zeros.
