@@ -14,7 +14,7 @@ use crate::hardware::cpu::{backtrace, clock, control};
 use crate::hardware::{console, exit};
 use crate::runtime::{Booted, Runtime};
 use crate::selftest;
-use crate::serve::{self, worker};
+use crate::serve::{self, mailbox};
 use crate::switches;
 
 pub use crate::hardware::boot::entry::StartInfo;
@@ -30,7 +30,7 @@ fn run() -> ! {
         console::raw(format_args!("WARN boot: {error}"));
     });
     console::init(config.log);
-    let booted = Kernel::boot(info, &config, worker::run);
+    let booted = Kernel::boot(info, &config, mailbox::run);
     switches::apply(booted.vm, &config);
     announce(info, &booted);
     let vm = booted.vm;

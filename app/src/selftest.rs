@@ -4,13 +4,14 @@
 //! when the command line names them.
 
 mod access;
+mod aps;
 mod change;
 mod coherence;
 mod cpu;
 mod crash;
-mod crew;
-mod failure;
+mod failed_check;
 mod faults;
+mod fixture;
 mod kinds;
 mod nodes;
 mod protection;
@@ -26,24 +27,14 @@ use runtime_config::verdict::{Announcement, Exit, Footer, TestLine};
 use crate::hardware::console;
 use crate::hardware::machine::Window;
 
-use failure::Failure;
-
-/// What a test works on.
-#[derive(Clone, Copy)]
-struct Bench {
-    vm: &'static Window,
-    /// How long the test for stale translations goes on; 0 is its own measure.
-    seconds: u64,
-}
-
-type Outcome = Result<(), Failure>;
+use fixture::{Fixture, TestResult};
 
 struct Test {
     name: &'static str,
-    run: fn(Bench) -> Outcome,
+    run: fn(Fixture) -> TestResult,
 }
 
-const fn test(name: &'static str, run: fn(Bench) -> Outcome) -> Test {
+const fn test(name: &'static str, run: fn(Fixture) -> TestResult) -> Test {
     Test { name, run }
 }
 
@@ -108,7 +99,7 @@ pub(crate) fn run(vm: &'static Window, config: &Config) -> Exit {
     console::raw(format_args!("{}", Announcement { tests: chosen().count() }));
     let mut footer = Footer { passed: 0, failed: 0 };
     for test in chosen() {
-        let outcome = (test.run)(Bench { vm, seconds: config.selftest_seconds as u64 });
+        let outcome = (test.run)(Fixture { vm, seconds: config.selftest_seconds as u64 });
         if let Err(failure) = outcome {
             console::raw(format_args!("{}: {failure}", test.name));
             footer.failed += 1;

@@ -1,7 +1,7 @@
 //! The loop that serves clients.
 
 mod buffers;
-pub(crate) mod worker;
+pub(crate) mod mailbox;
 
 use alloc::boxed::Box;
 
@@ -12,20 +12,19 @@ use crate::device::rtc;
 use crate::device::virtio::nic::VirtioNic;
 use crate::hardware::cpu::{clock, idle, random};
 use crate::hardware::exit::refuse;
-use crate::hardware::machine::PcMachine;
-use crate::hardware::machine::Window;
+use crate::hardware::machine::{PcMachine, Window};
 use crate::server::{self, Server, Turn};
 
 use buffers::WindowBuffers;
 
 type ImageServer = Server<VirtioNic, PcMachine, WindowBuffers>;
 
-/// Serves until a client asks for a shutdown: turns while there is something to do, sleep where there is
-/// not. Returns when the machine is to be powered off.
+/// Serves until a client asks for a shutdown: takes turns while there is work, and sleeps while there
+/// is none. Returns when the machine is to be powered off.
 ///
 /// # Context
 ///
-/// With interrupts off; they are on only inside the sleep.
+/// With interrupts off. They are on during the sleep only.
 pub(crate) fn run(vm: &'static Window, config: &Config) {
     let mut server = set_up(vm, config);
     log::info!(target: "boot", "serving after {} us", clock::now_us());
@@ -36,8 +35,8 @@ pub(crate) fn run(vm: &'static Window, config: &Config) {
             Turn::Off => return,
             Turn::Idle { wake_us } => {
                 let sleep_us = wake_us.map(|wake_us| wake_us.saturating_sub(now_us));
-                // The stack, the heap and the rings, which the sleep touches, stay mapped: a flush that
-                // does not wait for this CPU never concerns them.
+                // The sleep touches the stack, the heap and the rings. They stay mapped, so a flush
+                // that skips this CPU never concerns them.
                 vm.enter_idle();
                 idle::sleep(sleep_us, || server.stack().pending());
                 vm.leave_idle();
@@ -46,8 +45,8 @@ pub(crate) fn run(vm: &'static Window, config: &Config) {
     }
 }
 
-/// Finds the network device and takes what the clients will need. Not inlined, and boxed: its 20
-/// KiB of stack are free again when the loop begins.
+/// Finds the network device and allocates all that clients will need. Not inlined, and boxed, so
+/// that its 20 KiB of stack are free again before the loop begins.
 #[inline(never)]
 fn set_up(vm: &'static Window, config: &Config) -> Box<ImageServer> {
     let nic = VirtioNic::try_new().unwrap_or_else(|error| refuse(error));
@@ -64,9 +63,9 @@ fn set_up(vm: &'static Window, config: &Config) -> Box<ImageServer> {
     let server = server.unwrap_or_else(|error| refuse(error)).with_clock(clock::now_us);
     let booted_at = rtc::unix_seconds().map(|now| now - clock::now_us() / 1_000_000);
     let server = server.booted_at(booted_at);
-    // Nobody may be waited for who will never come.
-    Box::new(if worker::is_any_open() {
-        server.with_crew(worker::together).with_lend(worker::lend)
+    // Without APs no work is offloaded: a request must not wait for a CPU that never runs.
+    Box::new(if mailbox::is_any_open() {
+        server.with_crew(mailbox::run_on_all).with_lend(mailbox::submit_to_any)
     } else {
         server
     })

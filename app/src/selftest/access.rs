@@ -5,8 +5,8 @@ use core::array;
 use vmalloc::{Access, AccessKind};
 
 use crate::hardware::cpu::access;
-use crate::selftest::failure::{Failure, ensure, same, value};
-use crate::selftest::{Bench, Outcome};
+use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 
 /// Across a page, with a tail that is neither a block nor a word.
 const BYTES: usize = 4096 + 77;
@@ -15,10 +15,10 @@ fn pattern() -> [u8; BYTES] {
     array::from_fn(|index| (index % 251).to_le_bytes()[0])
 }
 
-pub(super) fn faults_name_the_exact_byte(bench: Bench) -> Outcome {
-    let region = value(bench.vm.vzalloc(8192), "two pages")?;
+pub(super) fn faults_name_the_exact_byte(fixture: Fixture) -> TestResult {
+    let region = value(fixture.vm.vzalloc(8192), "two pages")?;
     let end = region.address() + region.bytes();
-    let machine = bench.vm.machine();
+    let machine = fixture.vm.machine();
     let mut bytes = [0xee; 200];
     for before in [0, 1, 7, 8, 9, 31, 32, 33, 63, 100] {
         let start = end - before;
@@ -30,7 +30,7 @@ pub(super) fn faults_name_the_exact_byte(bench: Bench) -> Outcome {
         for (fault, kind) in
             blamed.into_iter().zip([AccessKind::Write, AccessKind::Write, AccessKind::Read])
         {
-            let fault = fault.ok_or(Failure::new("no fault behind a region", [before, 0]))?;
+            let fault = fault.ok_or(FailedCheck::new("no fault behind a region", [before, 0]))?;
             same(fault.address.as_u64(), end.as_u64(), "the first address that faulted")?;
             ensure(fault.kind == kind, "what the access wanted")?;
         }
@@ -39,9 +39,9 @@ pub(super) fn faults_name_the_exact_byte(bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn unaligned_copies_are_whole(bench: Bench) -> Outcome {
-    let region = value(bench.vm.vzalloc(3 * 4096), "three pages")?;
-    let machine = bench.vm.machine();
+pub(super) fn unaligned_copies_are_whole(fixture: Fixture) -> TestResult {
+    let region = value(fixture.vm.vzalloc(3 * 4096), "three pages")?;
+    let machine = fixture.vm.machine();
     let sent = pattern();
     for offset in 0..33_u64 {
         let start = region.address() + offset;
@@ -57,7 +57,7 @@ pub(super) fn unaligned_copies_are_whole(bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn general_protection_is_survived(_bench: Bench) -> Outcome {
+pub(super) fn general_protection_is_survived(_fixture: Fixture) -> TestResult {
     for address in [0x0000_8000_0000_0000, 0x8000_0000_0000_0000, 0xffff_7fff_ffff_fff8] {
         ensure(!access::can_read(address), "an address that is not canonical can be read")?;
         ensure(!access::can_write(address), "an address that is not canonical can be written")?;
@@ -65,15 +65,15 @@ pub(super) fn general_protection_is_survived(_bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn probes_change_nothing(bench: Bench) -> Outcome {
-    let region = value(bench.vm.vzalloc(4096), "one page")?;
-    let machine = bench.vm.machine();
+pub(super) fn probes_change_nothing(fixture: Fixture) -> TestResult {
+    let region = value(fixture.vm.vzalloc(4096), "one page")?;
+    let machine = fixture.vm.machine();
     value(machine.fill(region.address(), 4096, 0x77), "fill")?;
     let (inside, guard) = (region.address() + 5_u64, region.address() + region.bytes());
     for kind in [AccessKind::Read, AccessKind::Write] {
         value(machine.probe(inside, kind), "probe of a region")?;
         let fault = machine.probe(guard, kind).err();
-        let fault = fault.ok_or(Failure::new("no fault on a guard", [0, 0]))?;
+        let fault = fault.ok_or(FailedCheck::new("no fault on a guard", [0, 0]))?;
         same(fault.address.as_u64(), guard.as_u64(), "the probed address")?;
     }
     ensure(machine.probe(inside, AccessKind::Execute).is_err(), "a region says it can be run")?;

@@ -6,51 +6,51 @@ use vmalloc::{Access, Huge, PAGE_BYTES, Protection, Request, Resize, Resized, Si
 
 use crate::hardware::cpu::access;
 use crate::hardware::memory::walk;
-use crate::selftest::failure::{Failure, ensure, same, value};
-use crate::selftest::{Bench, Outcome};
+use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 
 const MIB: u64 = 1 << 20;
 
 /// Physical addresses of pages, as the processor's tables have them.
-fn physical(address: u64) -> Result<u64, Failure> {
-    let found = walk::translate(address).ok_or(Failure::new("not mapped", [address, 0]))?;
+fn physical(address: u64) -> Result<u64, FailedCheck> {
+    let found = walk::translate(address).ok_or(FailedCheck::new("not mapped", [address, 0]))?;
     Ok(found.physical)
 }
 
-pub(super) fn moved_regions_keep_their_frames(bench: Bench) -> Outcome {
+pub(super) fn moved_regions_keep_their_frames(fixture: Fixture) -> TestResult {
     // With nothing at rest in pools, what is as long comes next.
-    bench.vm.reclaim();
-    let mut region = value(bench.vm.vmalloc(3 * MIB), "3 MiB")?;
-    let behind = value(bench.vm.vmalloc(3 * MIB), "3 MiB behind it")?;
+    fixture.vm.reclaim();
+    let mut region = value(fixture.vm.vmalloc(3 * MIB), "3 MiB")?;
+    let behind = value(fixture.vm.vmalloc(3 * MIB), "3 MiB behind it")?;
     let old = region.address();
     let places = [0, MIB, 2 * MIB, 3 * MIB - PAGE_BYTES];
     let mut frames = [0; 4];
     for (place, frame) in places.into_iter().zip(&mut frames) {
-        value(bench.vm.machine().write(old + place, &place.to_le_bytes()), "write")?;
+        value(fixture.vm.machine().write(old + place, &place.to_le_bytes()), "write")?;
         *frame = physical((old + place).as_u64())?;
     }
     let how = value(region.resize(&Resize::to(5 * MIB)), "grow")?;
     ensure(how == Resized::Moved && region.address() != old, "it lies elsewhere")?;
     for (place, frame) in places.into_iter().zip(frames) {
         let mut word = [0; 8];
-        value(bench.vm.machine().read(region.address() + place, &mut word), "read")?;
+        value(fixture.vm.machine().read(region.address() + place, &mut word), "read")?;
         same(u64::from_le_bytes(word), place, "a byte after the move")?;
         same(physical((region.address() + place).as_u64())?, frame, "the frame after the move")?;
     }
-    bench.vm.purge();
+    fixture.vm.purge();
     ensure(!access::can_read(old.as_u64()), "the old address can be read")?;
     let how = value(region.resize(&Resize::to(MIB)), "shrink")?;
     ensure(how == Resized::Shrunk, "it shrinks where it is")?;
     let guard = region.address() + MIB;
     ensure(!access::can_read(guard.as_u64()), "the new guard can be read")?;
-    ensure(bench.vm.locate(guard).kind == SiteKind::Guard, "the new guard is named")?;
+    ensure(fixture.vm.locate(guard).kind == SiteKind::Guard, "the new guard is named")?;
     drop((region, behind));
-    bench.vm.purge();
-    ensure(bench.vm.check().is_sound(), "the audit is sound")
+    fixture.vm.purge();
+    ensure(fixture.vm.check().is_sound(), "the audit is sound")
 }
 
-pub(super) fn rights_change_at_once(bench: Bench) -> Outcome {
-    let region = value(bench.vm.vzalloc(2 * PAGE_BYTES), "two pages")?;
+pub(super) fn rights_change_at_once(fixture: Fixture) -> TestResult {
+    let region = value(fixture.vm.vzalloc(2 * PAGE_BYTES), "two pages")?;
     let last = (region.address() + PAGE_BYTES).as_u64();
     ensure(access::can_write(last), "a new region can be written")?;
     for (protection, reads, writes) in [
@@ -67,32 +67,32 @@ pub(super) fn rights_change_at_once(bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn large_leaves_translate_and_split(bench: Bench) -> Outcome {
+pub(super) fn large_leaves_translate_and_split(fixture: Fixture) -> TestResult {
     let request = value(Request::try_new(4 * MIB), "4 MiB")?;
     let request = value(request.huge(Huge::Must), "two large leaves")?;
-    let mut region = value(bench.vm.allocate(&request), "two blocks of 2 MiB")?;
+    let mut region = value(fixture.vm.allocate(&request), "two blocks of 2 MiB")?;
     let start = region.address();
-    let level = |offset| bench.vm.walk(start + offset).last().map_or(0, |(level, _)| level);
+    let level = |offset| fixture.vm.walk(start + offset).last().map_or(0, |(level, _)| level);
     same(u64::from(level(MIB)), 2, "the level of the leaf")?;
     let first = physical(start.as_u64())?;
     same(physical((start + 2 * MIB - 1).as_u64())?, first + 2 * MIB - 1, "one block")?;
-    value(bench.vm.machine().write(start + 3 * MIB - 8, b"unbroken"), "write")?;
+    value(fixture.vm.machine().write(start + 3 * MIB - 8, b"unbroken"), "write")?;
     let how = value(region.resize(&Resize::to(3 * MIB)), "shrink into a leaf")?;
     ensure(how == Resized::Shrunk, "it shrinks where it is")?;
     same(u64::from(level(3 * MIB - 1)), 1, "the level after the split")?;
     let mut bytes = [0; 8];
-    value(bench.vm.machine().read(start + 3 * MIB - 8, &mut bytes), "read")?;
+    value(fixture.vm.machine().read(start + 3 * MIB - 8, &mut bytes), "read")?;
     ensure(&bytes == b"unbroken", "bytes after the split")?;
     ensure(!access::can_read((start + 3 * MIB).as_u64()), "the new guard can be read")?;
     drop(region);
-    bench.vm.reclaim();
-    ensure(bench.vm.check().is_sound(), "the audit is sound")
+    fixture.vm.reclaim();
+    ensure(fixture.vm.check().is_sound(), "the audit is sound")
 }
 
-pub(super) fn collections_live_in_the_window(bench: Bench) -> Outcome {
+pub(super) fn collections_live_in_the_window(fixture: Fixture) -> TestResult {
     const COUNT: u64 = 400_000;
-    let before = bench.vm.stats();
-    let mut numbers = Vec::new_in(InWindow(bench.vm));
+    let before = fixture.vm.stats();
+    let mut numbers = Vec::new_in(InWindow(fixture.vm));
     let mut first_frame = 0;
     for number in 0..COUNT {
         numbers.push(number * number);
@@ -100,9 +100,9 @@ pub(super) fn collections_live_in_the_window(bench: Bench) -> Outcome {
             first_frame = physical(numbers.as_ptr().addr() as u64)?;
         }
     }
-    ensure(bench.vm.window().holds(x86_64::VirtAddr::from_ptr(numbers.as_ptr())), "the window")?;
+    ensure(fixture.vm.window().holds(x86_64::VirtAddr::from_ptr(numbers.as_ptr())), "the window")?;
     same(physical(numbers.as_ptr().addr() as u64)?, first_frame, "growth copied no byte")?;
-    let after = bench.vm.stats();
+    let after = fixture.vm.stats();
     let grown: u64 = after.resizes.iter().sum::<u64>() - before.resizes.iter().sum::<u64>();
     ensure(grown > 5, "growth resized one region")?;
     same(after.areas, before.areas + 1, "regions of the collection")?;
@@ -113,5 +113,5 @@ pub(super) fn collections_live_in_the_window(bench: Bench) -> Outcome {
     numbers.shrink_to_fit();
     same(numbers.iter().sum(), (0..10).map(|number| number * number).sum(), "after a shrink")?;
     drop(numbers);
-    same(bench.vm.stats().areas, before.areas, "regions after the collection")
+    same(fixture.vm.stats().areas, before.areas, "regions after the collection")
 }

@@ -8,13 +8,13 @@ use x86_64::instructions::interrupts;
 use crate::Kernel;
 use crate::hardware::cpu::{clock, idle, local};
 use crate::runtime::Runtime;
-use crate::selftest::failure::{Failure, ensure, value};
-use crate::selftest::{Bench, Outcome};
+use crate::selftest::failed_check::{FailedCheck, ensure, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 
 /// Readings of the clock before it counts as stopped.
 const READS_MAX: u32 = 10_000_000;
 
-pub(super) fn the_clock_runs(_bench: Bench) -> Outcome {
+pub(super) fn the_clock_runs(_fixture: Fixture) -> TestResult {
     let start = clock::now_us();
     let mut last = start;
     for _ in 0..READS_MAX {
@@ -25,10 +25,10 @@ pub(super) fn the_clock_runs(_bench: Bench) -> Outcome {
             return Ok(());
         }
     }
-    Err(Failure::new("the clock stands still", [start, last]))
+    Err(FailedCheck::new("the clock stands still", [start, last]))
 }
 
-pub(super) fn the_timer_ends_a_sleep(_bench: Bench) -> Outcome {
+pub(super) fn the_timer_ends_a_sleep(_fixture: Fixture) -> TestResult {
     ensure(!interrupts::are_enabled(), "interrupts are off but in a sleep")?;
     for sleep_us in [100, 2_000, 20_000] {
         let start = clock::now_us();
@@ -37,13 +37,13 @@ pub(super) fn the_timer_ends_a_sleep(_bench: Bench) -> Outcome {
         // Only the lower bound is a promise; the upper one tells a wrong unit from a busy host.
         let is_right = slept >= sleep_us * 9 / 10 && slept < sleep_us + 2_000_000;
         if !is_right {
-            return Err(Failure::new("a sleep", [slept, sleep_us]));
+            return Err(FailedCheck::new("a sleep", [slept, sleep_us]));
         }
     }
     Ok(())
 }
 
-pub(super) fn work_prevents_a_sleep(_bench: Bench) -> Outcome {
+pub(super) fn work_prevents_a_sleep(_fixture: Fixture) -> TestResult {
     let start = clock::now_us();
     idle::sleep(None, || true);
     idle::sleep(Some(0), || false);
@@ -52,8 +52,8 @@ pub(super) fn work_prevents_a_sleep(_bench: Bench) -> Outcome {
 
 /// A flush that another CPU asks for waits for what the seam does without interrupts, also where that
 /// is nested, and is made then. This CPU asks itself.
-pub(super) fn flushes_wait(bench: Bench) -> Outcome {
-    let machine = bench.vm.machine();
+pub(super) fn flushes_wait(fixture: Fixture) -> TestResult {
+    let machine = fixture.vm.machine();
     let ask = || {
         machine.interrupt(machine.current());
         // Long enough: it is this CPU's own.
@@ -74,8 +74,8 @@ pub(super) fn flushes_wait(bench: Bench) -> Outcome {
     ensure(!outside, "other flushes are made at once")
 }
 
-pub(super) fn the_heap_grows(bench: Bench) -> Outcome {
-    let before = bench.vm.stats().areas_system;
+pub(super) fn the_heap_grows(fixture: Fixture) -> TestResult {
+    let before = fixture.vm.stats().areas_system;
     let mut blocks: Vec<Vec<u8>> = Vec::new();
     for index in 0..20_u8 {
         let mut block = Vec::new();
@@ -86,7 +86,7 @@ pub(super) fn the_heap_grows(bench: Bench) -> Outcome {
     let are_whole =
         blocks.iter().zip(0..).all(|(block, index)| block.iter().all(|byte| *byte == index));
     ensure(are_whole, "blocks keep their bytes")?;
-    let took_region = bench.vm.stats().areas_system > before;
+    let took_region = fixture.vm.stats().areas_system > before;
     ensure(took_region == Kernel::HEAP_IS_IN_WINDOW, "where the heap takes its memory")?;
     drop(blocks);
     let mut huge = Vec::<u8>::new();

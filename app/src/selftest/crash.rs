@@ -10,7 +10,8 @@ use vmalloc::{CpuId, Protection, Request};
 use x86_64::instructions::interrupts;
 
 use crate::hardware::machine::Window;
-use crate::selftest::{Bench, crew};
+use crate::selftest::aps;
+use crate::selftest::fixture::Fixture;
 
 type Crash = fn(&'static Window, usize);
 
@@ -36,7 +37,7 @@ pub(super) fn run_named(name: &str, vm: &'static Window) {
         crash(vm, 0);
     } else if let Some((_, crash)) = name.strip_prefix("other::").and_then(find) {
         // It does not come to an end.
-        let _ = crew::leave(Bench { vm, seconds: 0 }, CpuId(1), *crash);
+        let _ = aps::run_on(Fixture { vm, seconds: 0 }, CpuId(1), *crash);
     }
 }
 

@@ -8,32 +8,32 @@ use crate::Kernel;
 use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::fault::is_over;
 use crate::runtime::Runtime;
-use crate::selftest::failure::{ensure, same, value};
-use crate::selftest::{Bench, Outcome};
+use crate::selftest::failed_check::{ensure, same, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 
 /// A fault with an error code, as the processor would report it.
 fn fault(error: u64) -> TrapFrame {
     TrapFrame { registers: [0; 15], vector: 14, error, rip: 0, cs: 0, rflags: 0, rsp: 0, ss: 0 }
 }
 
-pub(super) fn what_is_allowed_by_now_is_tried_again(bench: Bench) -> Outcome {
+pub(super) fn what_is_allowed_by_now_is_tried_again(fixture: Fixture) -> TestResult {
     const READ: u64 = 0;
     const WRITE: u64 = 1 << 1;
     const RESERVED: u64 = 1 << 3;
     const FETCH: u64 = 1 << 4;
-    let region = value(bench.vm.vmalloc(4096), "a page")?;
-    let (address, before) = (region.address().as_u64(), bench.vm.stats().faults_spurious);
+    let region = value(fixture.vm.vmalloc(4096), "a page")?;
+    let (address, before) = (region.address().as_u64(), fixture.vm.stats().faults_spurious);
     ensure(is_over(&fault(READ), address), "a read that is allowed")?;
     ensure(is_over(&fault(WRITE), address), "a write that is allowed")?;
     ensure(!is_over(&fault(FETCH), address), "a fetch that is refused")?;
     ensure(!is_over(&fault(RESERVED), address), "an entry that is broken")?;
     ensure(!is_over(&fault(READ), address + 4096), "a guard")?;
     ensure(!is_over(&fault(READ), 0x1000), "an address outside the window")?;
-    same(bench.vm.stats().faults_spurious, before + 2, "faults that were over")
+    same(fixture.vm.stats().faults_spurious, before + 2, "faults that were over")
 }
 
-pub(super) fn a_fault_that_comes_again_and_again_is_one(bench: Bench) -> Outcome {
-    let region = value(bench.vm.vmalloc(4096), "a page")?;
+pub(super) fn a_fault_that_comes_again_and_again_is_one(fixture: Fixture) -> TestResult {
+    let region = value(fixture.vm.vmalloc(4096), "a page")?;
     let address = region.address().as_u64();
     let tries = (0..1000).take_while(|_| is_over(&fault(0), address)).count();
     ensure(tries >= 100, "an access is tried again many times")?;
@@ -41,11 +41,11 @@ pub(super) fn a_fault_that_comes_again_and_again_is_one(bench: Bench) -> Outcome
 }
 
 /// One that is not over, of an instruction without a fix-up, would end the image.
-pub(super) fn the_handler_asks_first(bench: Bench) -> Outcome {
-    let region = value(bench.vm.vmalloc(4096), "a page")?;
-    let before = bench.vm.stats().faults_spurious;
+pub(super) fn the_handler_asks_first(fixture: Fixture) -> TestResult {
+    let region = value(fixture.vm.vmalloc(4096), "a page")?;
+    let before = fixture.vm.stats().faults_spurious;
     // SAFETY: the register only tells where the last page fault was.
     unsafe { asm!("mov cr2, {}", in(reg) region.address().as_u64(), options(nomem, nostack)) };
     Kernel::page_fault(&mut fault(0));
-    same(bench.vm.stats().faults_spurious, before + 1, "faults that were over")
+    same(fixture.vm.stats().faults_spurious, before + 1, "faults that were over")
 }

@@ -7,35 +7,35 @@ use x86_64::VirtAddr;
 
 use crate::hardware::cpu::access;
 use crate::hardware::machine::Window;
-use crate::selftest::crew;
-use crate::selftest::failure::{Failure, ensure, same, value};
-use crate::selftest::{Bench, Outcome};
+use crate::selftest::aps;
+use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 
 /// CPUs that have seen all kinds, as bits.
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
-pub(super) fn every_cpu_survives_and_names_every_kind(bench: Bench) -> Outcome {
+pub(super) fn every_cpu_survives_and_names_every_kind(fixture: Fixture) -> TestResult {
     PASSED.store(0, Ordering::Relaxed);
-    let before = bench.vm.stats().faults_recovered;
-    all_kinds(bench.vm)?;
+    let before = fixture.vm.stats().faults_recovered;
+    all_kinds(fixture.vm)?;
     // One after the other: what one has freed is lazy until it purges, and no other may purge.
-    for cpu in crew::others(bench) {
-        crew::leave(bench, cpu, |vm, _| {
+    for cpu in aps::numbers(fixture) {
+        aps::run_on(fixture, cpu, |vm, _| {
             if all_kinds(vm).is_ok() {
                 PASSED.fetch_or(1 << vm.machine().current().0, Ordering::Release);
             }
         })?;
     }
-    let expected = (1 << bench.vm.machine().count()) - 2;
+    let expected = (1 << fixture.vm.machine().count()) - 2;
     same(PASSED.load(Ordering::Acquire), expected, "the CPUs that have seen every kind")?;
-    let cpus = u64::from(bench.vm.machine().count());
-    same(bench.vm.stats().faults_recovered - before, cpus * FAULTS, "faults that were survived")
+    let cpus = u64::from(fixture.vm.machine().count());
+    same(fixture.vm.stats().faults_recovered - before, cpus * FAULTS, "faults that were survived")
 }
 
 /// Faults in [`all_kinds`].
 const FAULTS: u64 = 7;
 
-fn all_kinds(vm: &'static Window) -> Result<(), Failure> {
+fn all_kinds(vm: &'static Window) -> Result<(), FailedCheck> {
     const READ: AccessKind = AccessKind::Read;
     const WRITE: AccessKind = AccessKind::Write;
     let region = value(vm.vmalloc(8192), "two pages")?;
@@ -70,7 +70,7 @@ fn refused(
     kind: AccessKind,
     expected: SiteKind,
     distance: u64,
-) -> Result<(), Failure> {
+) -> Result<(), FailedCheck> {
     let fault = vm.machine().probe(address, kind);
     ensure(fault.is_err_and(|fault| fault.address == address), "an access that must fault")?;
     let site = vm.locate(address);

@@ -8,14 +8,14 @@ use runtime_config::limits::CPUS_MAX;
 use vmalloc::{Cpus, Request};
 
 use crate::hardware::machine::Window;
-use crate::selftest::crew;
-use crate::selftest::failure::{ensure, same, value};
-use crate::selftest::{Bench, Outcome};
+use crate::selftest::aps;
+use crate::selftest::failed_check::{ensure, same, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 
 const PAGES: u64 = 64;
 
-pub(super) fn a_named_node_gives_its_frames(bench: Bench) -> Outcome {
-    let vm = bench.vm;
+pub(super) fn a_named_node_gives_its_frames(fixture: Fixture) -> TestResult {
+    let vm = fixture.vm;
     for node in 0..vm.nodes() {
         let request = value(Request::try_new(PAGES * 4096), "a request")?;
         let request = value(request.only_node(node), "a node")?;
@@ -25,8 +25,8 @@ pub(super) fn a_named_node_gives_its_frames(bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn all_nodes_together_have_all_memory(bench: Bench) -> Outcome {
-    let vm = bench.vm;
+pub(super) fn all_nodes_together_have_all_memory(fixture: Fixture) -> TestResult {
+    let vm = fixture.vm;
     vm.reclaim();
     let stats = vm.stats();
     let free: Vec<u64> = stats.frames_free_by_node.into_iter().take(vm.nodes() as usize).collect();
@@ -37,18 +37,18 @@ pub(super) fn all_nodes_together_have_all_memory(bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn who_names_no_node_gets_its_own(bench: Bench) -> Outcome {
+pub(super) fn who_names_no_node_gets_its_own(fixture: Fixture) -> TestResult {
     // The boot CPU's node is the first one: the others have the others.
-    count_own_frames(bench.vm, 0);
-    crew::begin(bench, count_own_frames)?;
-    crew::end(bench)?;
-    for cpu in 0..bench.vm.machine().count() {
+    count_own_frames(fixture.vm, 0);
+    aps::start_all(fixture, count_own_frames)?;
+    aps::await_all(fixture)?;
+    for cpu in 0..fixture.vm.machine().count() {
         let own = OWN[cpu as usize].load(Ordering::Acquire);
         same(own, PAGES, "frames of the CPU's node")?;
     }
-    let cpus = bench.vm.machine().topology().cpus();
+    let cpus = fixture.vm.machine().topology().cpus();
     let is_used = |node| cpus.iter().any(|cpu| cpu.node == node);
-    ensure(cpus.len() < 2 || (0..bench.vm.nodes()).all(is_used), "a node without a CPU")
+    ensure(cpus.len() < 2 || (0..fixture.vm.nodes()).all(is_used), "a node without a CPU")
 }
 
 /// Frames of its own node that each CPU got.

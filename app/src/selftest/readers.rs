@@ -12,8 +12,9 @@ use x86_64::{PhysAddr, VirtAddr};
 use crate::hardware::cpu::access;
 use crate::hardware::machine::{PcMachine, Window};
 use crate::hardware::memory::image;
-use crate::selftest::failure::{Failure, ensure, same, value};
-use crate::selftest::{Bench, Outcome, crew};
+use crate::selftest::aps;
+use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 
 /// The longest that a reader may take to its next turn.
 const TURN_US: u64 = 2_000_000;
@@ -55,12 +56,12 @@ fn use_the_address(vm: &'static Window, cpu: usize) {
 }
 
 /// Waits until every reader has begun and ended a turn.
-pub(super) fn await_readers(bench: Bench) -> Outcome {
-    for cpu in crew::others(bench) {
+pub(super) fn await_readers(fixture: Fixture) -> TestResult {
+    for cpu in aps::numbers(fixture) {
         let turns = &TURNS[cpu.0 as usize];
         let start = turns.load(Ordering::Acquire);
         let has_turned = || turns.load(Ordering::Acquire) >= start + 2;
-        ensure(crew::wait(bench, TURN_US, has_turned), "a reader stands still")?;
+        ensure(aps::wait(fixture, TURN_US, has_turned), "a reader stands still")?;
     }
     Ok(())
 }
@@ -70,30 +71,34 @@ pub(super) fn load(address: u64) -> Option<u8> {
     (access::read(address, &mut byte) == 1).then_some(byte[0])
 }
 
-pub(super) fn store(bench: Bench, address: VirtAddr, byte: u8) -> Outcome {
-    value(bench.vm.machine().write(address, &[byte]), "write")
+pub(super) fn store(fixture: Fixture, address: VirtAddr, byte: u8) -> TestResult {
+    value(fixture.vm.machine().write(address, &[byte]), "write")
 }
 
 /// The byte at an address is still what was written there.
-pub(super) fn is_still(address: VirtAddr, byte: u8, what: &'static str) -> Outcome {
-    let found = load(address.as_u64()).ok_or(Failure::new("read", [address.as_u64(), 0]))?;
+pub(super) fn is_still(address: VirtAddr, byte: u8, what: &'static str) -> TestResult {
+    let found = load(address.as_u64()).ok_or(FailedCheck::new("read", [address.as_u64(), 0]))?;
     same(found.into(), byte.into(), what)
 }
 
 /// Starts the readers at an address, does something, and ends them whatever comes.
-pub(super) fn with_readers(bench: Bench, at: VirtAddr, work: impl FnOnce() -> Outcome) -> Outcome {
+pub(super) fn with_readers(
+    fixture: Fixture,
+    at: VirtAddr,
+    work: impl FnOnce() -> TestResult,
+) -> TestResult {
     ADDRESS.store(at.as_u64(), Ordering::Release);
     FOREIGN.store(0, Ordering::Relaxed);
     FAULTS.store(0, Ordering::Relaxed);
-    crew::during(bench, use_the_address, &ADDRESS, work)
+    aps::while_running(fixture, use_the_address, &ADDRESS, work)
 }
 
 /// Pages that no flush by page has room for; freeing them frees no frame.
-pub(super) fn ballast(bench: Bench) -> Result<Region<'static, PcMachine>, Failure> {
+pub(super) fn ballast(fixture: Fixture) -> Result<Region<'static, PcMachine>, FailedCheck> {
     const PAGES: usize = 40;
     let frame = Frame::containing_address(PhysAddr::new(image::rodata().start));
     // SAFETY: the frame is one of constants, and the map is read-only.
-    let map = unsafe { bench.vm.vmap(&[frame; PAGES], Protection::ReadOnly, "ballast") };
+    let map = unsafe { fixture.vm.vmap(&[frame; PAGES], Protection::ReadOnly, "ballast") };
     value(map, "a map")
 }
 

@@ -8,19 +8,19 @@ use x86_64::VirtAddr;
 use crate::hardware::cpu::access;
 use crate::hardware::machine::PcMachine;
 use crate::hardware::memory::walk;
-use crate::selftest::failure::{Failure, ensure, same, value};
-use crate::selftest::{Bench, Outcome};
+use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 
 type Regions = Vec<Region<'static, PcMachine>>;
 
 /// Fills part of memory with single pages and frees every second one, so that no two free frames
 /// among them are neighbours; they are the next ones to be taken.
-fn fragment(bench: Bench, pages: usize) -> Result<Regions, Failure> {
+fn fragment(fixture: Fixture, pages: usize) -> Result<Regions, FailedCheck> {
     // What others have freed goes back to the end of the line.
-    bench.vm.reclaim();
+    fixture.vm.reclaim();
     let mut regions = Regions::with_capacity(pages);
     for _ in 0..pages {
-        regions.push(value(bench.vm.vmalloc(4096), "one page")?);
+        regions.push(value(fixture.vm.vmalloc(4096), "one page")?);
     }
     let mut index = 0;
     regions.retain(|_| {
@@ -28,7 +28,7 @@ fn fragment(bench: Bench, pages: usize) -> Result<Regions, Failure> {
         index % 2 == 0
     });
     // Not at rest with their areas, but where everybody takes frames from.
-    bench.vm.reclaim();
+    fixture.vm.reclaim();
     Ok(regions)
 }
 
@@ -37,8 +37,8 @@ fn tag(address: VirtAddr) -> [u8; 8] {
 }
 
 /// Writes something of its own to each page, and reads all of it back afterwards.
-fn write_and_read(bench: Bench, region: &Region<'_, PcMachine>) -> Outcome {
-    let machine = bench.vm.machine();
+fn write_and_read(fixture: Fixture, region: &Region<'_, PcMachine>) -> TestResult {
+    let machine = fixture.vm.machine();
     let last_word = 4096 - 8_u64;
     let places = || {
         let pages = region.range().pages().map(|page| page.start_address());
@@ -51,15 +51,15 @@ fn write_and_read(bench: Bench, region: &Region<'_, PcMachine>) -> Outcome {
         let mut bytes = [0; 8];
         value(machine.read(place, &mut bytes), "read")?;
         if bytes != tag(place) {
-            return Err(Failure::new("a page holds other bytes", [place.as_u64(), 0]));
+            return Err(FailedCheck::new("a page holds other bytes", [place.as_u64(), 0]));
         }
     }
     Ok(())
 }
 
-pub(super) fn frames_are_scattered(bench: Bench) -> Outcome {
-    let holes = fragment(bench, 2048)?;
-    let region = value(bench.vm.vmalloc(256 * 4096), "256 pages")?;
+pub(super) fn frames_are_scattered(fixture: Fixture) -> TestResult {
+    let holes = fragment(fixture, 2048)?;
+    let region = value(fixture.vm.vmalloc(256 * 4096), "256 pages")?;
     let frames: Vec<u64> = region
         .range()
         .pages()
@@ -69,23 +69,26 @@ pub(super) fn frames_are_scattered(bench: Bench) -> Outcome {
     same(frames.len() as u64, 256, "pages that are mapped")?;
     let apart = frames.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) != 1).count();
     if apart * 10 < 255 * 9 {
-        return Err(Failure::new("neighbouring pages on neighbouring frames", [apart as u64, 255]));
+        return Err(FailedCheck::new(
+            "neighbouring pages on neighbouring frames",
+            [apart as u64, 255],
+        ));
     }
-    write_and_read(bench, &region)?;
+    write_and_read(fixture, &region)?;
     drop(region);
     drop(holes);
-    bench.vm.purge();
+    fixture.vm.purge();
     Ok(())
 }
 
-pub(super) fn the_guard_faults_and_is_named(bench: Bench) -> Outcome {
-    let region = value(bench.vm.vmalloc(3 * 4096), "three pages")?;
+pub(super) fn the_guard_faults_and_is_named(fixture: Fixture) -> TestResult {
+    let region = value(fixture.vm.vmalloc(3 * 4096), "three pages")?;
     let guard = region.address() + region.bytes();
     for offset in [0, 1, 4095_u64] {
-        let fault = bench.vm.machine().write(guard + offset, &[1]).err();
-        let fault = fault.ok_or(Failure::new("no fault on a guard", [offset, 0]))?;
+        let fault = fixture.vm.machine().write(guard + offset, &[1]).err();
+        let fault = fault.ok_or(FailedCheck::new("no fault on a guard", [offset, 0]))?;
         same(fault.address.as_u64(), (guard + offset).as_u64(), "the address of the fault")?;
-        let site = bench.vm.locate(fault.address);
+        let site = fixture.vm.locate(fault.address);
         ensure(site.kind == SiteKind::Guard, "the kind of a guard")?;
         same(site.distance, offset, "the distance from the region's end")?;
         let named = site.region.map_or(0, |info| info.id.get());
@@ -94,11 +97,11 @@ pub(super) fn the_guard_faults_and_is_named(bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn read_only_keeps_its_value(bench: Bench) -> Outcome {
+pub(super) fn read_only_keeps_its_value(fixture: Fixture) -> TestResult {
     let request = value(Request::try_new(8192), "a request")?;
     let request = request.zeroed().protection(Protection::ReadOnly);
-    let region = value(bench.vm.allocate(&request), "two pages")?;
-    let machine = bench.vm.machine();
+    let region = value(fixture.vm.allocate(&request), "two pages")?;
+    let machine = fixture.vm.machine();
     let address = region.address() + 4096_u64;
     ensure(machine.write(address, b"no").is_err(), "a read-only region can be written")?;
     let mut bytes = [0xff; 2];
@@ -106,64 +109,64 @@ pub(super) fn read_only_keeps_its_value(bench: Bench) -> Outcome {
     ensure(bytes == [0, 0], "a read-only region keeps its value")
 }
 
-pub(super) fn zeroed_means_zero(bench: Bench) -> Outcome {
+pub(super) fn zeroed_means_zero(fixture: Fixture) -> TestResult {
     const BYTES: u64 = 64 * 4096;
     for _ in 0..3 {
-        let dirty = value(bench.vm.vmalloc(BYTES), "64 pages")?;
-        value(bench.vm.machine().fill(dirty.address(), BYTES, 0xa5), "fill")?;
+        let dirty = value(fixture.vm.vmalloc(BYTES), "64 pages")?;
+        value(fixture.vm.machine().fill(dirty.address(), BYTES, 0xa5), "fill")?;
         drop(dirty);
-        bench.vm.purge();
-        let clean = value(bench.vm.vzalloc(BYTES - 100), "64 pages")?;
+        fixture.vm.purge();
+        let clean = value(fixture.vm.vzalloc(BYTES - 100), "64 pages")?;
         let mut page = [0xff; 4096];
         for start in clean.range().pages().map(|page| page.start_address()) {
-            value(bench.vm.machine().read(start, &mut page), "read")?;
+            value(fixture.vm.machine().read(start, &mut page), "read")?;
             ensure(page.iter().all(|byte| *byte == 0), "zeroed memory holds something")?;
         }
     }
     Ok(())
 }
 
-pub(super) fn freed_pages_fault(bench: Bench) -> Outcome {
-    let region = value(bench.vm.vmalloc(4 * 4096), "four pages")?;
+pub(super) fn freed_pages_fault(fixture: Fixture) -> TestResult {
+    let region = value(fixture.vm.vmalloc(4 * 4096), "four pages")?;
     let info = region.info();
-    write_and_read(bench, &region)?;
+    write_and_read(fixture, &region)?;
     let id = region.into_raw();
-    value(bench.vm.vfree(id), "free")?;
-    ensure(bench.vm.vfree(id).is_err(), "a second free is refused")?;
+    value(fixture.vm.vfree(id), "free")?;
+    ensure(fixture.vm.vfree(id).is_err(), "a second free is refused")?;
     let guard = info.range.end();
     for address in [info.range.address(), guard - 1, guard] {
-        let site = bench.vm.locate(address);
+        let site = fixture.vm.locate(address);
         ensure(site.kind == SiteKind::Lazy, "what was freed waits for its flush")?;
         same(site.region.map_or(0, |info| info.id.get()), id.get(), "the region that waits")?;
     }
-    bench.vm.purge();
+    fixture.vm.purge();
     for page in info.range.pages() {
         let address = page.start_address().as_u64();
         ensure(!access::can_read(address), "a freed page can be read")?;
         ensure(walk::translate(address).is_none(), "a freed page has an entry")?;
-        ensure(bench.vm.locate(page.start_address()).kind == SiteKind::Free, "a purged page")?;
+        ensure(fixture.vm.locate(page.start_address()).kind == SiteKind::Free, "a purged page")?;
     }
     Ok(())
 }
 
 /// Reads, so that the TLB has the translation; frees and purges; and reads again at once.
-pub(super) fn no_stale_translation(bench: Bench) -> Outcome {
-    free_and_touch(bench, || {
-        bench.vm.purge();
+pub(super) fn no_stale_translation(fixture: Fixture) -> TestResult {
+    free_and_touch(fixture, || {
+        fixture.vm.purge();
     })
 }
 
 /// With eager flushes the purge is part of the free.
-pub(super) fn eager_frees_fault_at_once(bench: Bench) -> Outcome {
-    bench.vm.set_flush_mode(FlushMode::Eager);
-    let outcome = free_and_touch(bench, || ());
-    bench.vm.set_flush_mode(FlushMode::default());
+pub(super) fn eager_frees_fault_at_once(fixture: Fixture) -> TestResult {
+    fixture.vm.set_flush_mode(FlushMode::Eager);
+    let outcome = free_and_touch(fixture, || ());
+    fixture.vm.set_flush_mode(FlushMode::default());
     outcome
 }
 
-fn free_and_touch(bench: Bench, flush: impl Fn()) -> Outcome {
+fn free_and_touch(fixture: Fixture, flush: impl Fn()) -> TestResult {
     for _ in 0..50 {
-        let region = value(bench.vm.vmalloc(8 * 4096), "eight pages")?;
+        let region = value(fixture.vm.vmalloc(8 * 4096), "eight pages")?;
         let pages = region.range();
         for page in pages.pages() {
             ensure(access::can_write(page.start_address().as_u64()), "a region can be written")?;
@@ -173,46 +176,46 @@ fn free_and_touch(bench: Bench, flush: impl Fn()) -> Outcome {
         for page in pages.pages() {
             let address = page.start_address().as_u64();
             ensure(!access::can_read(address), "a stale translation was used")?;
-            ensure(bench.vm.locate(page.start_address()).kind == SiteKind::Free, "a freed page")?;
+            ensure(fixture.vm.locate(page.start_address()).kind == SiteKind::Free, "a freed page")?;
         }
     }
     Ok(())
 }
 
 /// What many frees have in common is their flush.
-pub(super) fn frees_share_flushes(bench: Bench) -> Outcome {
+pub(super) fn frees_share_flushes(fixture: Fixture) -> TestResult {
     const FREES: u64 = 3000;
-    bench.vm.purge();
-    let before = bench.vm.stats();
+    fixture.vm.purge();
+    let before = fixture.vm.stats();
     for _ in 0..FREES {
-        let region = value(bench.vm.vmalloc(3 * 4096), "three pages")?;
+        let region = value(fixture.vm.vmalloc(3 * 4096), "three pages")?;
         ensure(access::can_write(region.address().as_u64()), "a region can be written")?;
     }
-    let after = bench.vm.stats();
+    let after = fixture.vm.stats();
     same(after.frees - before.frees, FREES, "frees")?;
     let full = after.flushes_full - before.flushes_full;
     let by_page = after.flushes_by_page - before.flushes_by_page;
     if (full + by_page) * 100 > FREES {
-        return Err(Failure::new("full flushes, and flushes by page", [full, by_page]));
+        return Err(FailedCheck::new("full flushes, and flushes by page", [full, by_page]));
     }
     // So many areas are more than may wait.
     ensure(full > 0, "the limit of what may wait")?;
     ensure(after.areas_lazy > 0, "the last ones still wait")?;
-    bench.vm.purge();
-    same(bench.vm.stats().areas_lazy, 0, "areas that wait after a purge")
+    fixture.vm.purge();
+    same(fixture.vm.stats().areas_lazy, 0, "areas that wait after a purge")
 }
 
-pub(super) fn frames_return(bench: Bench) -> Outcome {
+pub(super) fn frames_return(fixture: Fixture) -> TestResult {
     let used = || {
-        bench.vm.reclaim();
-        let stats = bench.vm.stats();
+        fixture.vm.reclaim();
+        let stats = fixture.vm.stats();
         (stats.frames_used(), stats.table_pages)
     };
     let mut before = (0, 0);
     // The first pass may take what stays for good.
     for pass in 0..3 {
         let regions: Result<Regions, _> =
-            (1..100).map(|pages| bench.vm.vmalloc(pages * 4096)).collect();
+            (1..100).map(|pages| fixture.vm.vmalloc(pages * 4096)).collect();
         drop(value(regions, "99 regions")?);
         let after = used();
         if pass > 0 {
@@ -224,24 +227,24 @@ pub(super) fn frames_return(bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn all_memory_is_one_region(bench: Bench) -> Outcome {
-    let holes = fragment(bench, 4096)?;
-    let stats = bench.vm.stats();
+pub(super) fn all_memory_is_one_region(fixture: Fixture) -> TestResult {
+    let holes = fragment(fixture, 4096)?;
+    let stats = fixture.vm.stats();
     let free = stats.frames_free - stats.frames_reserve;
     // Level 1, 2 and 3 tables for so many pages, rounded up generously.
     let pages = free - free / 511 - 8;
-    let region = value(bench.vm.vmalloc(pages * 4096), "all free memory")?;
+    let region = value(fixture.vm.vmalloc(pages * 4096), "all free memory")?;
     let last = region.address() + (region.bytes() - 1);
-    value(bench.vm.machine().write(last, &[1]), "write to the last byte")?;
-    ensure(bench.vm.vmalloc(64 * 4096).is_err(), "memory is exhausted")?;
+    value(fixture.vm.machine().write(last, &[1]), "write to the last byte")?;
+    ensure(fixture.vm.vmalloc(64 * 4096).is_err(), "memory is exhausted")?;
     drop(region);
     drop(holes);
-    bench.vm.purge();
-    the_audit_is_sound(bench)
+    fixture.vm.purge();
+    the_audit_is_sound(fixture)
 }
 
 /// A thousand random allocations and frees; every region keeps its bytes, and nothing is left.
-pub(super) fn churn_leaves_no_trace(bench: Bench) -> Outcome {
+pub(super) fn churn_leaves_no_trace(fixture: Fixture) -> TestResult {
     const LIVE_MAX: usize = 64;
     let mut regions = Regions::with_capacity(LIVE_MAX);
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
@@ -257,28 +260,28 @@ pub(super) fn churn_leaves_no_trace(bench: Bench) -> Outcome {
         if index < regions.len() {
             let region = regions.swap_remove(index);
             let mut bytes = [0; 8];
-            value(bench.vm.machine().read(region.address(), &mut bytes), "read")?;
+            value(fixture.vm.machine().read(region.address(), &mut bytes), "read")?;
             ensure(bytes == tag(region.address()), "a region kept its bytes")?;
         } else {
-            let region = value(bench.vm.vmalloc((choice % 40 + 1) * 4096), "some pages")?;
+            let region = value(fixture.vm.vmalloc((choice % 40 + 1) * 4096), "some pages")?;
             let address = region.address();
-            value(bench.vm.machine().write(address, &tag(address)), "write")?;
+            value(fixture.vm.machine().write(address, &tag(address)), "write")?;
             regions.push(region);
         }
         if regions.len() == LIVE_MAX {
             regions.truncate(LIVE_MAX / 2);
         }
     }
-    the_audit_is_sound(bench)?;
+    the_audit_is_sound(fixture)?;
     regions.clear();
-    bench.vm.purge();
-    the_audit_is_sound(bench)
+    fixture.vm.purge();
+    the_audit_is_sound(fixture)
 }
 
-pub(super) fn the_audit_is_sound(bench: Bench) -> Outcome {
-    let audit = bench.vm.check();
+pub(super) fn the_audit_is_sound(fixture: Fixture) -> TestResult {
+    let audit = fixture.vm.check();
     match audit.violations().next() {
-        Some(violation) => Err(Failure::new(violation.what, [violation.at, 0])),
+        Some(violation) => Err(FailedCheck::new(violation.what, [violation.at, 0])),
         None => ensure(audit.is_sound(), "the audit is sound"),
     }
 }

@@ -3,8 +3,8 @@
 use core::array;
 use core::hint::black_box;
 
-use crate::selftest::failure::ensure;
-use crate::selftest::{Bench, Outcome};
+use crate::selftest::failed_check::ensure;
+use crate::selftest::fixture::{Fixture, TestResult};
 
 const SPACE: usize = 256;
 
@@ -15,7 +15,7 @@ fn numbered() -> [u8; SPACE] {
 /// Lengths around every loop's edge.
 const LENGTHS: [usize; 14] = [0, 1, 3, 7, 8, 9, 15, 31, 32, 33, 63, 64, 71, 100];
 
-pub(super) fn copies_are_exact(_bench: Bench) -> Outcome {
+pub(super) fn copies_are_exact(_fixture: Fixture) -> TestResult {
     for length in LENGTHS {
         for (from, to) in [(0, 0), (1, 3), (8, 16), (5, 0)] {
             let source = numbered();
@@ -32,7 +32,7 @@ pub(super) fn copies_are_exact(_bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn moves_may_overlap(_bench: Bench) -> Outcome {
+pub(super) fn moves_may_overlap(_fixture: Fixture) -> TestResult {
     for length in LENGTHS {
         for (from, to) in [(0, 1), (1, 0), (0, 8), (8, 0), (3, 40), (40, 3), (9, 9)] {
             let before = numbered();
@@ -48,7 +48,7 @@ pub(super) fn moves_may_overlap(_bench: Bench) -> Outcome {
     Ok(())
 }
 
-pub(super) fn sets_are_exact(_bench: Bench) -> Outcome {
+pub(super) fn sets_are_exact(_fixture: Fixture) -> TestResult {
     for length in LENGTHS {
         for start in [0, 1, 7, 8] {
             let mut space = [0xff; SPACE];

@@ -7,37 +7,37 @@ use x86_64::VirtAddr;
 
 use crate::hardware::cpu::apic;
 use crate::hardware::machine::Window;
-use crate::selftest::crew::{self, Rounds};
-use crate::selftest::failure::{ensure, same, value};
+use crate::selftest::aps::{self, Rounds};
+use crate::selftest::failed_check::{ensure, same, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 use crate::selftest::readers::{ADDRESS, OURS, TURNS, await_readers, load, store};
-use crate::selftest::{Bench, Outcome};
 
 /// Rounds of each test.
 const TABLES: Rounds = Rounds { most: 1_000, least: 20, us: 5_000_000 };
 const FREES: Rounds = Rounds { most: 10_000, least: 100, us: 5_000_000 };
 
-pub(super) fn tables_go_while_others_walk(bench: Bench) -> Outcome {
+pub(super) fn tables_go_while_others_walk(fixture: Fixture) -> TestResult {
     let request = value(Request::try_new(4096), "a request")?;
     // A leaf table and a table above it of its own.
     let request = value(request.align(1 << 30), "an alignment")?;
-    let stays = value(bench.vm.vmalloc(4096), "a page")?;
-    let before = bench.vm.stats().table_pages;
+    let stays = value(fixture.vm.vmalloc(4096), "a page")?;
+    let before = fixture.vm.stats().table_pages;
     ADDRESS.store(stays.address().as_u64(), Ordering::Release);
-    let rounds = || TABLES.run(|| one_table(bench, &request));
-    crew::during(bench, walk_to_the_address, &ADDRESS, rounds)?;
+    let rounds = || TABLES.run(|| one_table(fixture, &request));
+    aps::while_running(fixture, walk_to_the_address, &ADDRESS, rounds)?;
     drop(stays);
-    bench.vm.reclaim();
-    ensure(bench.vm.stats().table_pages <= before, "tables have not come back")?;
-    ensure(bench.vm.check().is_sound(), "the audit finds something")
+    fixture.vm.reclaim();
+    ensure(fixture.vm.stats().table_pages <= before, "tables have not come back")?;
+    ensure(fixture.vm.check().is_sound(), "the audit finds something")
 }
 
-fn one_table(bench: Bench, request: &Request) -> Outcome {
-    let region = value(bench.vm.allocate(request), "an aligned page")?;
-    store(bench, region.address(), OURS)?;
+fn one_table(fixture: Fixture, request: &Request) -> TestResult {
+    let region = value(fixture.vm.allocate(request), "an aligned page")?;
+    store(fixture, region.address(), OURS)?;
     ADDRESS.store(region.address().as_u64(), Ordering::Release);
-    await_readers(bench)?;
+    await_readers(fixture)?;
     drop(region);
-    bench.vm.reclaim();
+    fixture.vm.reclaim();
     Ok(())
 }
 
@@ -60,21 +60,21 @@ static WANTED: AtomicU64 = AtomicU64::new(0);
 /// Those that did.
 static WINNERS: AtomicU64 = AtomicU64::new(0);
 
-pub(super) fn one_of_many_frees_wins(bench: Bench) -> Outcome {
+pub(super) fn one_of_many_frees_wins(fixture: Fixture) -> TestResult {
     WANTED.store(u64::MAX, Ordering::Release);
-    let rounds = || FREES.run(|| one_free(bench));
-    crew::during(bench, free_what_is_wanted, &WANTED, rounds)?;
-    bench.vm.purge();
+    let rounds = || FREES.run(|| one_free(fixture));
+    aps::while_running(fixture, free_what_is_wanted, &WANTED, rounds)?;
+    fixture.vm.purge();
     Ok(())
 }
 
-fn one_free(bench: Bench) -> Outcome {
-    let id = value(bench.vm.vmalloc(4096), "a page")?.into_raw();
+fn one_free(fixture: Fixture) -> TestResult {
+    let id = value(fixture.vm.vmalloc(4096), "a page")?.into_raw();
     WINNERS.store(0, Ordering::Relaxed);
     WANTED.store(id.get(), Ordering::Release);
-    free(bench.vm, id);
+    free(fixture.vm, id);
     // Every other CPU has tried when it has turned once more.
-    await_readers(bench)?;
+    await_readers(fixture)?;
     same(WINNERS.load(Ordering::Acquire), 1, "CPUs that freed one region")
 }
 
@@ -104,19 +104,19 @@ fn free_what_is_wanted(vm: &'static Window, cpu: usize) {
     }
 }
 
-pub(super) fn every_cpu_works_under_its_number(bench: Bench) -> Outcome {
-    for cpu in crew::others(bench) {
+pub(super) fn every_cpu_works_under_its_number(fixture: Fixture) -> TestResult {
+    for cpu in aps::numbers(fixture) {
         TURNS[cpu.0 as usize].store(0, Ordering::Relaxed);
     }
-    crew::begin(bench, |vm, cpu| {
+    aps::start_all(fixture, |vm, cpu| {
         // The hardware knows who it is.
         let is_right = vm.machine().current().0 as usize == cpu
             && apic::id() == vm.machine().topology().cpus()[cpu].identifier;
         TURNS[cpu].store(u64::from(is_right), Ordering::Release);
     })?;
-    crew::end(bench)?;
-    for cpu in crew::others(bench) {
+    aps::await_all(fixture)?;
+    for cpu in aps::numbers(fixture) {
         same(TURNS[cpu.0 as usize].load(Ordering::Acquire), 1, "a CPU with its own number")?;
     }
-    same(bench.vm.machine().current().0.into(), 0, "the boot CPU's number")
+    same(fixture.vm.machine().current().0.into(), 0, "the boot CPU's number")
 }

@@ -2,14 +2,14 @@
 
 use crate::hardware::memory::walk::{self, Translation};
 use crate::hardware::memory::{image, stacks};
-use crate::selftest::failure::{Failure, ensure, same, value};
-use crate::selftest::{Bench, Outcome};
+use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
+use crate::selftest::fixture::{Fixture, TestResult};
 
-fn mapped(address: u64) -> Result<Translation, Failure> {
-    walk::translate(address).ok_or(Failure::new("not mapped", [address, 0]))
+fn mapped(address: u64) -> Result<Translation, FailedCheck> {
+    walk::translate(address).ok_or(FailedCheck::new("not mapped", [address, 0]))
 }
 
-pub(super) fn sections_have_their_rights(_bench: Bench) -> Outcome {
+pub(super) fn sections_have_their_rights(_fixture: Fixture) -> TestResult {
     for (span, is_writable, is_executable) in [
         (image::text(), false, true),
         (image::rodata(), false, false),
@@ -19,14 +19,14 @@ pub(super) fn sections_have_their_rights(_bench: Bench) -> Outcome {
         for address in span.steps(4096).filter(|page| stacks::guard_at(*page).is_none()) {
             let expected = Translation { physical: address, is_writable, is_executable, level: 1 };
             if mapped(address)? != expected {
-                return Err(Failure::new("a page of the image has other rights", [address, 0]));
+                return Err(FailedCheck::new("a page of the image has other rights", [address, 0]));
             }
         }
     }
     Ok(())
 }
 
-pub(super) fn ram_is_mapped_large(_bench: Bench) -> Outcome {
+pub(super) fn ram_is_mapped_large(_fixture: Fixture) -> TestResult {
     let address = (16 << 20) + 0x1234;
     let found = mapped(address)?;
     same(found.physical, address, "RAM lies at its own address")?;
@@ -34,14 +34,17 @@ pub(super) fn ram_is_mapped_large(_bench: Bench) -> Outcome {
     ensure(found.is_writable && !found.is_executable, "RAM is data")
 }
 
-pub(super) fn cr3_agrees_with_the_crate(bench: Bench) -> Outcome {
-    let region = value(bench.vm.vzalloc(600 * 4096), "more pages than a table has")?;
+pub(super) fn cr3_agrees_with_the_crate(fixture: Fixture) -> TestResult {
+    let region = value(fixture.vm.vzalloc(600 * 4096), "more pages than a table has")?;
     for page in region.info().with_guard().pages() {
         let address = page.start_address() + 0x123_u64;
         let ours = walk::translate(address.as_u64()).map(|found| found.physical);
-        let theirs = bench.vm.translate(address).map(|physical| physical.as_u64());
+        let theirs = fixture.vm.translate(address).map(|physical| physical.as_u64());
         if ours != theirs {
-            return Err(Failure::new("two walks differ", [address.as_u64(), ours.unwrap_or(0)]));
+            return Err(FailedCheck::new(
+                "two walks differ",
+                [address.as_u64(), ours.unwrap_or(0)],
+            ));
         }
     }
     let first = mapped(region.address().as_u64())?;
@@ -49,7 +52,7 @@ pub(super) fn cr3_agrees_with_the_crate(bench: Bench) -> Outcome {
     same(first.level.into(), 1, "a region has small pages")?;
     // What the direct map shows is what the region shows.
     let start = region.address();
-    value(vmalloc::Access::write(bench.vm.machine(), start, b"seen twice"), "write")?;
+    value(vmalloc::Access::write(fixture.vm.machine(), start, b"seen twice"), "write")?;
     let mut seen = [0; 10];
     let read = crate::hardware::cpu::access::read(first.physical, &mut seen);
     same(read as u64, 10, "bytes read through the direct map")?;

@@ -5,13 +5,13 @@ use core::panic::Location;
 
 /// A check that did not hold.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Failure {
+pub(super) struct FailedCheck {
     what: &'static str,
     numbers: [u64; 2],
     place: &'static Location<'static>,
 }
 
-impl Failure {
+impl FailedCheck {
     /// Says what went wrong, with two numbers that a person needs.
     #[track_caller]
     pub(super) fn new(what: &'static str, numbers: [u64; 2]) -> Self {
@@ -19,7 +19,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for FailedCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, numbers: [first, second], place } = self;
         write!(f, "{what} ({first:#x}, {second:#x}) at {}:{}", place.file(), place.line())
@@ -28,21 +28,21 @@ impl fmt::Display for Failure {
 
 /// Fails unless `holds`.
 #[track_caller]
-pub(super) fn ensure(holds: bool, what: &'static str) -> Result<(), Failure> {
-    if holds { Ok(()) } else { Err(Failure::new(what, [0, 0])) }
+pub(super) fn ensure(holds: bool, what: &'static str) -> Result<(), FailedCheck> {
+    if holds { Ok(()) } else { Err(FailedCheck::new(what, [0, 0])) }
 }
 
 /// Fails unless both are the same.
 #[track_caller]
-pub(super) fn same(found: u64, expected: u64, what: &'static str) -> Result<(), Failure> {
-    if found == expected { Ok(()) } else { Err(Failure::new(what, [found, expected])) }
+pub(super) fn same(found: u64, expected: u64, what: &'static str) -> Result<(), FailedCheck> {
+    if found == expected { Ok(()) } else { Err(FailedCheck::new(what, [found, expected])) }
 }
 
 /// The value, or a failure in its place.
 #[track_caller]
-pub(super) fn value<T, E>(result: Result<T, E>, what: &'static str) -> Result<T, Failure> {
+pub(super) fn value<T, E>(result: Result<T, E>, what: &'static str) -> Result<T, FailedCheck> {
     match result {
         Ok(value) => Ok(value),
-        Err(_) => Err(Failure::new(what, [0, 0])),
+        Err(_) => Err(FailedCheck::new(what, [0, 0])),
     }
 }

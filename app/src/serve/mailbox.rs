@@ -1,0 +1,157 @@
+//! The mailboxes of the APs, and the loop in which an AP works and sleeps.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use runtime_config::limits::CPUS_MAX;
+use spin::Mutex;
+use vmalloc::{CpuId, Cpus};
+use x86_64::instructions::interrupts;
+
+use crate::hardware::console;
+use crate::hardware::cpu::{apic, clock, vectors};
+use crate::hardware::machine::Window;
+use crate::server::position::Watchdog;
+
+/// Period of the watchdog.
+const WATCH_US: u64 = 1_000_000;
+
+/// A function for an AP, with its argument.
+#[derive(Clone, Copy)]
+pub(crate) struct Work {
+    /// The function.
+    pub(crate) run: fn(&'static Window, usize),
+    /// Its argument.
+    pub(crate) argument: usize,
+}
+
+/// The mailbox of one CPU. It holds at most one piece of work.
+pub(crate) struct Mailbox {
+    /// Set when the CPU runs.
+    is_open: AtomicBool,
+    work: Mutex<Option<Work>>,
+    /// Pieces of work that were submitted.
+    submitted: AtomicU32,
+    /// Pieces of work that are done.
+    done: AtomicU32,
+}
+
+static MAILBOXES: [Mailbox; CPUS_MAX] = [const { Mailbox::new() }; CPUS_MAX];
+
+/// Returns the mailbox of a CPU.
+pub(crate) fn of(cpu: CpuId) -> &'static Mailbox {
+    &MAILBOXES[cpu.0 as usize]
+}
+
+impl Mailbox {
+    const fn new() -> Self {
+        Self {
+            is_open: AtomicBool::new(false),
+            work: Mutex::new(None),
+            submitted: AtomicU32::new(0),
+            done: AtomicU32::new(0),
+        }
+    }
+
+    /// Accepts work from now on.
+    fn open(&self) {
+        self.is_open.store(true, Ordering::Release);
+    }
+
+    fn take(&self) -> Option<Work> {
+        self.work.lock().take()
+    }
+
+    /// Returns whether all submitted work is done.
+    pub(crate) fn is_idle(&self) -> bool {
+        // Acquire: pairs with the Release in `run`, so the effects of the work are visible.
+        self.done.load(Ordering::Acquire) == self.submitted.load(Ordering::Relaxed)
+    }
+}
+
+/// Returns whether any AP runs.
+pub(crate) fn is_any_open() -> bool {
+    MAILBOXES.iter().any(|mailbox| mailbox.is_open.load(Ordering::Acquire))
+}
+
+/// Submits work to an AP and wakes it. Returns `false` if the AP is busy or does not run.
+///
+/// # Context
+///
+/// On the BSP only: two concurrent callers could both find the mailbox idle.
+pub(crate) fn submit(vm: &Window, cpu: CpuId, work: Work) -> bool {
+    let mailbox = of(cpu);
+    if !mailbox.is_open.load(Ordering::Acquire) || !mailbox.is_idle() {
+        return false;
+    }
+    *mailbox.work.lock() = Some(work);
+    mailbox.submitted.fetch_add(1, Ordering::Relaxed);
+    vm.machine().send(cpu, vectors::WORK);
+    true
+}
+
+/// Submits work to the first idle AP. Returns `false` if every AP is busy.
+///
+/// # Context
+///
+/// As [`submit`].
+pub(crate) fn submit_to_any(
+    vm: &'static Window,
+    run: fn(&'static Window, usize),
+    argument: usize,
+) -> bool {
+    (1..vm.machine().count()).any(|cpu| submit(vm, CpuId(cpu), Work { run, argument }))
+}
+
+/// Runs `run` on the first `cpus` CPUs at once, and returns when all have returned. The BSP is one of
+/// them and has interrupts on during the call, so it answers flushes like an AP.
+///
+/// # Context
+///
+/// On the BSP, with interrupts off. The spin ends when the work does.
+pub(crate) fn run_on_all(vm: &'static Window, cpus: u32, run: fn(&'static Window, usize)) {
+    for cpu in (1..cpus).map(CpuId) {
+        // An AP that does not run is left out.
+        let _ = submit(vm, cpu, Work { run, argument: cpu.0 as usize });
+    }
+    interrupts::enable();
+    run(vm, 0);
+    while !(1..cpus).all(|cpu| of(CpuId(cpu)).is_idle()) {
+        core::hint::spin_loop();
+    }
+    interrupts::disable();
+}
+
+/// Runs submitted work, and sleeps while the mailbox is empty. CPU 1 also checks once a second that
+/// the BSP's loop makes progress.
+pub(crate) fn run(vm: &'static Window, is_up: &AtomicBool) -> ! {
+    let mailbox = of(vm.machine().current());
+    mailbox.open();
+    // Release: a CPU that reads `true` may submit work.
+    is_up.store(true, Ordering::Release);
+    let mut watchdog = (vm.machine().current() == CpuId(1)).then(Watchdog::default);
+    loop {
+        if let Some(stall) = watchdog.as_mut().and_then(|watchdog| watchdog.look(clock::now_us())) {
+            // Without the console's lock: the BSP may have stopped while it held the lock.
+            console::raw(format_args!("WARN watchdog: {stall}"));
+        }
+        interrupts::enable();
+        while let Some(work) = mailbox.take() {
+            (work.run)(vm, work.argument);
+            // Release: pairs with `is_idle`.
+            mailbox.done.fetch_add(1, Ordering::Release);
+            // Wakes the BSP, which may sleep until this work is done.
+            vm.machine().send(CpuId(0), vectors::WORK);
+        }
+        interrupts::disable();
+        if watchdog.is_some() {
+            apic::start_timer(clock::timer_ticks(WATCH_US));
+        }
+        vm.enter_idle();
+        // The IPI of work that is submitted after this check ends the halt.
+        if mailbox.work.lock().is_none() {
+            interrupts::enable_and_hlt();
+            interrupts::disable();
+        }
+        vm.leave_idle();
+    }
+}
