@@ -1,20 +1,22 @@
-//! RESP2: requests out of bytes, replies into bytes.
+//! RESP: parses requests and writes replies.
 //!
-//! [`parse`] looks at the bytes of one connection and says what stands at their front. A request that
-//! comes in pieces is looked at once: a [`Resume`] says how far. Its arguments are
-//! ranges into those bytes; only the words of an inline request are copied, without their quotes. [`Discard`] skips a request that is too large to be
-//! held. [`Reply`] appends to a fixed buffer and goes on counting when it is full.
+//! [`parse`] parses the request at the front of the bytes of one connection. A [`Resume`] holds the
+//! progress of an incomplete request, so each byte is parsed once. Arguments are ranges into the bytes;
+//! only the words of an inline request are copied, without their quotes. [`Discard`] skips a request
+//! that is too large to be held. [`Reply`] writes to a fixed buffer, and counts the bytes that do not
+//! fit.
 
 mod arguments;
 mod discard;
 mod error;
+mod header;
 mod inline;
 mod number;
 mod parse;
 mod reply;
 
 pub use arguments::{ArgumentCursor, Arguments, Ranges};
-pub use discard::{Discard, Progress};
+pub use discard::{Discard, DiscardProgress};
 pub use error::ProtocolError;
 pub use number::{decimal, signed};
 pub use parse::{Limits, Oversize, Parsed, Resume, parse};

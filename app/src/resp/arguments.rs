@@ -4,36 +4,36 @@ use alloc::vec::Vec;
 use core::mem;
 use core::ops::Range;
 
+use super::header;
 use super::inline::{self, LineError};
-use super::parse;
 
-/// Arguments of a multi-bulk request that have ranges; those behind them are found by reading the
-/// headers in between.
+/// Number of arguments of a multi-bulk request that have a range. Later arguments are found by
+/// reading the headers in between.
 pub(super) const INDEXED: usize = 64;
 
-/// Room for the ranges of the first arguments of one request. Reserved once, used for every request.
+/// The ranges of the first arguments of a request. The memory is reserved once and reused for every
+/// request.
 #[derive(Debug)]
 pub struct Ranges {
     ranges: Vec<(u32, u32)>,
     limit: usize,
-    /// Arguments of the request, with those behind the ranges.
+    /// Number of arguments, including those without a range.
     count: usize,
     /// The words of an inline request, without their quotes.
     line: Vec<u8>,
-    /// Whether the ranges are those of the line.
+    /// Whether the ranges point into `line`.
     is_inline: bool,
 }
 
 impl Ranges {
-    /// Reserves room for the ranges of `limit` arguments, and for an inline request of `line_bytes`
-    /// bytes.
+    /// Reserves memory for `limit` ranges, and for an inline request of `line_bytes` bytes.
     #[must_use]
     pub fn with_limit(limit: usize, line_bytes: usize) -> Self {
         let (ranges, line) = (Vec::with_capacity(limit), Vec::with_capacity(line_bytes));
         Self { ranges, limit, count: 0, line, is_inline: false }
     }
 
-    /// Looks the ranges up in the bytes that they were made from.
+    /// Returns the arguments. `bytes` must be the bytes that were parsed.
     #[must_use]
     pub fn within<'a>(&'a self, bytes: &'a [u8]) -> Arguments<'a> {
         let bytes = if self.is_inline { &self.line } else { bytes };
@@ -46,13 +46,13 @@ impl Ranges {
         self.is_inline = false;
     }
 
-    /// Splits a line into words. The line stays as it is, because a request may be parsed again
-    /// before it is served.
+    /// Splits a copy of the line into words. The line itself is not changed, because a request may be
+    /// parsed again before it is served.
     pub(super) fn split(&mut self, line: &[u8]) -> Result<(), LineError> {
         let mut text = mem::take(&mut self.line);
         text.clear();
         text.extend_from_slice(line);
-        let result = inline::split(&mut text, self);
+        let result = inline::split(&mut text, |range| self.push(range));
         self.line = text;
         self.is_inline = true;
         self.count = self.ranges.len();
@@ -63,7 +63,7 @@ impl Ranges {
         self.ranges.is_empty()
     }
 
-    /// Adds an argument; `false` where there is no room.
+    /// Adds the range of an argument. Returns `false` if the limit is reached.
     pub(super) fn push(&mut self, range: Range<usize>) -> bool {
         let (Ok(start), Ok(end)) = (u32::try_from(range.start), u32::try_from(range.end)) else {
             return false;
@@ -75,13 +75,13 @@ impl Ranges {
         true
     }
 
-    /// Says how many arguments there are.
+    /// Sets the number of arguments.
     pub(super) fn set_count(&mut self, count: usize) {
         self.count = count;
     }
 
-    /// Indexes the front of `count` arguments that were parsed before; the first header stands at
-    /// `position`.
+    /// Rebuilds the ranges of the first of `count` arguments that were parsed before. The header of the
+    /// first argument is at `position`.
     pub(super) fn index(&mut self, bytes: &[u8], mut position: usize, count: usize) {
         self.ranges.clear();
         for _ in 0..count.min(INDEXED) {
@@ -95,13 +95,14 @@ impl Ranges {
     }
 }
 
-/// Reads the bulk string whose header stands at `position`, which was checked before.
+/// Returns the start and the end of the bulk string whose header is at `position`. The header was
+/// checked before.
 fn string(bytes: &[u8], position: usize) -> Option<(usize, usize)> {
-    let (start, length) = parse::bulk_header(bytes, position, usize::MAX, true).ok()??;
+    let (start, length) = header::bulk(bytes, position, usize::MAX, true).ok()??;
     Some((start, start + length))
 }
 
-/// The arguments of one request; the first is the command's name.
+/// The arguments of one request. Argument 0 is the name of the command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Arguments<'a> {
     bytes: &'a [u8],
@@ -109,31 +110,31 @@ pub struct Arguments<'a> {
     count: usize,
 }
 
-/// A place among the arguments of one request. It stays valid while the request is held, so that
-/// long work can go on from it in a later turn.
+/// A position among the arguments of one request. It is valid while the request is held, so a sliced
+/// command continues from it in a later turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArgumentCursor {
     index: usize,
-    /// Where the header of the next argument stands, behind those that have ranges.
+    /// Position of the header of the next argument that has no range.
     position: usize,
 }
 
 impl<'a> Arguments<'a> {
-    /// How many there are, with the name.
+    /// Returns the number of arguments, including the name.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// All but the first `count`, of which there are few: the request that another one contains.
+    /// Returns the arguments behind the first `count`, which must have ranges.
     #[must_use]
     pub fn skip(&self, count: usize) -> Self {
         let ranges = self.ranges.get(count..).unwrap_or_default();
         Self { bytes: self.bytes, ranges, count: self.count.saturating_sub(count) }
     }
 
-    /// One of them; 0 is the name. Behind the first 64 arguments this takes time proportional to
-    /// `index`: use a [cursor](Self::cursor) there.
+    /// Returns an argument. Behind the first 64 arguments this takes time proportional to `index`; use
+    /// a [cursor](Self::cursor) there.
     #[must_use]
     #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
@@ -150,14 +151,14 @@ impl<'a> Arguments<'a> {
         (self.ranges.len()..=index).map_while(|_| self.next(&mut cursor)).last()
     }
 
-    /// All of them, with the name.
+    /// Iterates over all arguments, including the name.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let arguments = *self;
         let mut cursor = arguments.cursor(0);
         core::iter::from_fn(move || arguments.next(&mut cursor))
     }
 
-    /// The place of an argument that has a range: one of the first.
+    /// Returns the position of an argument that has a range.
     #[must_use]
     pub fn cursor(&self, index: usize) -> ArgumentCursor {
         let index = index.min(self.ranges.len());
@@ -165,7 +166,7 @@ impl<'a> Arguments<'a> {
         ArgumentCursor { index, position: behind }
     }
 
-    /// The argument at a place, which moves on.
+    /// Returns the argument at the cursor and advances the cursor.
     #[inline]
     pub fn next(&self, cursor: &mut ArgumentCursor) -> Option<&'a [u8]> {
         let index = cursor.index;

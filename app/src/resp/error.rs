@@ -1,37 +1,37 @@
-//! What ends a connection.
+//! Protocol errors.
 
 use core::fmt;
 
 use super::reply::Reply;
 
-/// Why the bytes of a connection make no sense any more. The wording is that of Redis 7.0.
+/// An error after which the bytes of a connection cannot be parsed. The wording is that of Redis 7.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolError {
-    /// A line without an end is longer than an inline request may be.
+    /// An unfinished line is longer than an inline request may be.
     InlineTooLong,
-    /// A quote was opened and not closed, or goes on after its end.
+    /// A quote is not closed, or its end is not followed by a space.
     UnbalancedQuotes,
-    /// The number after `*` is none, or more than the arguments allowed.
+    /// The text after `*` is not a number, or the number is too large.
     MultibulkLength,
-    /// More arguments than a client may send before it has said the password.
+    /// The request has more arguments than a client may send before it authenticates.
     UnadmittedMultibulk,
-    /// A longer argument than a client may send before it has said the password.
+    /// An argument is longer than a client may send before it authenticates.
     UnadmittedBulk,
     /// The line after `*` has no end.
     MultibulkCountTooLong,
     /// An argument does not begin with `$`.
     ExpectedDollar {
-        /// What it begins with.
+        /// The first byte of the argument.
         found: u8,
     },
-    /// The number after `$` is none, negative, or more than a bulk string may have.
+    /// The text after `$` is not a number, or the number is negative or too large.
     BulkLength,
     /// The line after `$` has no end.
     BulkCountTooLong,
 }
 
 impl ProtocolError {
-    /// Replies with the error. What a client sent may be any byte, and Redis repeats it as it is.
+    /// Replies with the error. Like Redis, the reply repeats the byte of the client unchanged.
     pub fn reply(self, reply: &mut Reply<'_>) {
         match self {
             Self::ExpectedDollar { found } => {

@@ -1,20 +1,23 @@
-//! Inline requests: a line of words, quoted as Redis' own line editor quotes them.
+//! Inline requests: a line of words with the quoting rules of Redis.
 
-use super::arguments::Ranges;
+use core::ops::Range;
 
-/// Why a line has no words.
+/// Reasons to refuse a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineError {
-    /// A quote was not closed, or goes on after its end.
+    /// A quote is not closed, or its end is not followed by a space.
     Quotes,
-    /// More words than arguments allowed.
+    /// There are more words than ranges.
     TooMany,
 }
 
-/// Splits a line into words, removing quotes and escapes in place: a word is never longer than
-/// what it was written as.
-pub(super) fn split(line: &mut [u8], words: &mut Ranges) -> Result<(), LineError> {
-    // Redis sees a C string: a NUL ends the line.
+/// Splits a line into words and passes the range of each word to `push`. Removes quotes and escapes in
+/// place: a word is never longer than its quoted form.
+pub(super) fn split(
+    line: &mut [u8],
+    mut push: impl FnMut(Range<usize>) -> bool,
+) -> Result<(), LineError> {
+    // Redis handles the line as a C string: a NUL ends it.
     let end = line.iter().position(|byte| *byte == 0).unwrap_or(line.len());
     let line = &mut line[..end];
     let mut read = 0;
@@ -29,13 +32,13 @@ pub(super) fn split(line: &mut [u8], words: &mut Ranges) -> Result<(), LineError
         // Words are packed towards the front; `write` never overtakes `read`.
         let start = write;
         (read, write) = word(line, read, write)?;
-        if !words.push(start..write) {
+        if !push(start..write) {
             return Err(LineError::TooMany);
         }
     }
 }
 
-/// Copies one word from `read` to `write` and returns where both stand behind it.
+/// Copies one word from `read` to `write`, and returns both positions behind the word.
 fn word(line: &mut [u8], mut read: usize, mut write: usize) -> Result<(usize, usize), LineError> {
     while let Some(&byte) = line.get(read) {
         match byte {
@@ -49,7 +52,7 @@ fn word(line: &mut [u8], mut read: usize, mut write: usize) -> Result<(usize, us
                 continue;
             }
         }
-        // A closing quote must be followed by a space or nothing.
+        // A closing quote must be followed by a space or the end of the line.
         if line.get(read).is_some_and(|byte| !is_space(*byte)) {
             return Err(LineError::Quotes);
         }
@@ -138,6 +141,7 @@ fn is_space(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resp::arguments::Ranges;
 
     fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, LineError> {
         let mut ranges = Ranges::with_limit(4, 64);

@@ -1,6 +1,6 @@
-//! Numbers, strictly: digits and nothing else.
+//! Strict parsing of numbers.
 
-/// Reads an unsigned decimal: no sign, no overflow, nothing after it.
+/// Parses an unsigned decimal that consists of digits only.
 #[must_use]
 pub fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
@@ -15,7 +15,7 @@ pub fn decimal(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// Reads the number of a RESP header as Redis does: an optional minus, no leading zeros.
+/// Parses the number of a RESP header like Redis: an optional minus, no leading zeros.
 #[must_use]
 pub fn signed(text: &[u8]) -> Option<i64> {
     let (digits, negative) = match text.strip_prefix(b"-") {
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_read_as_redis_reads_them() {
+    fn header_numbers_are_those_of_redis() {
         assert_eq!(signed(b"-5"), Some(-5));
         assert_eq!(signed(b"0"), Some(0));
         assert_eq!(signed(b"9999999999"), Some(9_999_999_999));

@@ -1,111 +1,100 @@
-//! What stands at the front of a connection's bytes.
-
-use core::ops::Range;
+//! Parses the request at the front of a connection's bytes.
 
 use super::arguments::{INDEXED, Ranges};
 use super::error::ProtocolError;
+use super::header::{self, UNADMITTED_BYTES_MAX};
 use super::inline::LineError;
 use super::number;
 
-/// Longest header line that is waited for: `*`, a sign, 19 digits and some slack. Redis waits for
-/// 64 KiB of them, which no valid header needs.
-const HEADER_BYTES_MAX: usize = 64;
-
-/// Arguments of a request before the password was said, as in Redis.
+/// Maximum arguments of a client that has not authenticated, as in Redis.
 const UNADMITTED_ARGUMENTS_MAX: usize = 10;
 
-/// Longest argument before the password was said, as in Redis.
-const UNADMITTED_BYTES_MAX: usize = 16 << 10;
-
-/// Digits of a header that is read in one pass.
-const PLAIN_DIGITS_MAX: usize = 8;
-
-/// What a connection may send.
+/// The limits of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Longest inline request.
+    /// Maximum bytes of an inline request.
     pub inline_bytes: usize,
-    /// Longest bulk string.
+    /// Maximum bytes of a bulk string.
     pub bulk_bytes: usize,
-    /// Arguments of one request.
+    /// Maximum arguments of a request.
     pub arguments: usize,
-    /// Bytes that can be held: a request with an argument that ends beyond them is
-    /// [`Parsed::Oversize`]. At least an inline request and its line end.
+    /// Size of the buffer: a request with an argument that ends beyond it is [`Parsed::Oversize`]. An
+    /// inline request and its line end always fit.
     pub held_bytes: usize,
-    /// Whether the client needs no password, or has said it. Before that Redis takes little.
+    /// Whether the client has authenticated, or needs no password. Until then lower limits apply.
     pub is_admitted: bool,
 }
 
 impl Limits {
-    /// Longest bulk string that is taken without a further look.
+    /// Returns the longest bulk string that the fast path accepts.
     fn plain_bytes(&self) -> usize {
         if self.is_admitted { self.bulk_bytes } else { self.bulk_bytes.min(UNADMITTED_BYTES_MAX) }
     }
 }
 
-/// What stands at the front of the bytes.
+/// The result of [`parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parsed {
-    /// Nothing whole yet.
+    /// The request is not complete.
     Incomplete,
     /// A request without arguments: an empty line, `*0`, `*-1`. It gets no reply.
     Empty {
-        /// Bytes to step over.
+        /// Number of bytes to skip.
         consumed: usize,
     },
-    /// A whole request; its arguments are in the ranges.
+    /// A complete request; its arguments are in the ranges.
     Request {
-        /// Bytes to step over once it was served.
+        /// Number of bytes to skip after the request was served.
         consumed: usize,
     },
-    /// A request with an argument that cannot be held; those before it are in the ranges.
+    /// A request with an argument that cannot be held. The arguments before it are in the ranges.
     Oversize(Oversize),
-    /// A request with more arguments than allowed. They stand behind the consumed bytes; an inline request
-    /// leaves none behind.
+    /// A request with more arguments than allowed. They follow the consumed bytes. An inline request is
+    /// consumed whole.
     TooMany(Oversize),
-    /// Nothing that follows can be understood.
+    /// The bytes are malformed, and no later request can be found.
     Broken(ProtocolError),
 }
 
-/// Where a request stops fitting.
+/// The position in a request from which on it cannot be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Oversize {
-    /// Bytes before the argument's first byte.
+    /// Number of bytes before the first byte of the argument.
     pub consumed: usize,
-    /// Bytes of the argument, `None` where its header has not been read.
+    /// Length of the argument; `None` if its header was not parsed.
     pub length: Option<usize>,
-    /// Arguments of the request that follow it.
+    /// Number of arguments behind it.
     pub following: usize,
 }
 
-/// How far the request at the front was parsed, so that bytes that come later cost no second look at
-/// those before them. To be replaced by the default when the request is over.
+/// The parsed part of an incomplete request, so that its bytes are not parsed again when more arrive.
+/// The caller resets it to the default when the request ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
-    /// Where the header of its first argument stands.
+    /// Position of the header of the first argument.
     first: usize,
-    /// Where the header of the next argument stands.
+    /// Position of the header of the next argument.
     position: usize,
-    /// Arguments before it.
+    /// Number of parsed arguments.
     index: usize,
-    /// Arguments of the request; 0 where nothing is known of it.
+    /// Number of arguments of the request; 0 if its header was not parsed.
     count: usize,
 }
 
 impl Resume {
-    /// Expects `count` arguments without a header of their own, the first at `position`.
+    /// Expects `count` arguments without the header of a request. The first is at `position`.
     #[must_use]
     pub fn at_arguments(position: usize, count: usize) -> Self {
         Self { first: position, position, index: 0, count }
     }
 
-    /// Whether a request was parsed in part.
+    /// Returns whether a request was parsed in part.
     #[must_use]
     pub fn is_begun(&self) -> bool {
         self.count > 0
     }
 
-    /// The rest of the request, to be skipped.
+    /// Returns the rest of the request, which the caller discards.
     #[must_use]
     pub fn rest(&self) -> Oversize {
         let following = self.count - self.index;
@@ -113,7 +102,7 @@ impl Resume {
     }
 }
 
-/// Parses the request at the front of `bytes`, from where an earlier look at it ended.
+/// Parses the request at the front of `bytes`, from the position where an earlier call stopped.
 pub fn parse(bytes: &[u8], limits: &Limits, arguments: &mut Ranges, resume: &mut Resume) -> Parsed {
     arguments.clear();
     let result = match bytes.first() {
@@ -157,11 +146,12 @@ fn multibulk(
     arguments: &mut Ranges,
     resume: &mut Resume,
 ) -> Result<Parsed, ProtocolError> {
-    let (position, count) = match plain_header(bytes, 0) {
+    let (position, count) = match header::plain(bytes, 0) {
         Some(found) => found,
         None => {
-            let Some(header) = header(bytes, 0) else {
-                return incomplete(bytes, 0, ProtocolError::MultibulkCountTooLong);
+            let Some(header) = header::find(bytes, 0) else {
+                header::check_unfinished(bytes, 0, ProtocolError::MultibulkCountTooLong)?;
+                return Ok(Parsed::Incomplete);
             };
             let count =
                 number::signed(&bytes[header.digits]).ok_or(ProtocolError::MultibulkLength)?;
@@ -182,7 +172,7 @@ fn multibulk(
     strings(bytes, limits, arguments, Resume::at_arguments(position, count), resume)
 }
 
-/// Parses the arguments that are left of a request.
+/// Parses the remaining arguments of a request.
 #[inline]
 fn strings(
     bytes: &[u8],
@@ -193,14 +183,14 @@ fn strings(
 ) -> Result<Parsed, ProtocolError> {
     let (mut position, count) = (from.position, from.count);
     let plain_bytes = limits.plain_bytes();
-    // Where an argument does not fit, those before it may still be looked at.
+    // The arguments before one that does not fit are still available.
     let keep = |arguments: &mut Ranges, count| match from.index {
         0 => arguments.set_count(count),
         _ => arguments.index(bytes, from.first, count),
     };
     for index in from.index..count {
-        let header = match plain_bulk(bytes, position, plain_bytes) {
-            None => bulk_header(bytes, position, limits.bulk_bytes, limits.is_admitted)?,
+        let header = match header::plain_bulk(bytes, position, plain_bytes) {
+            None => header::bulk(bytes, position, limits.bulk_bytes, limits.is_admitted)?,
             found => found,
         };
         match header {
@@ -216,8 +206,8 @@ fn strings(
                 }
                 position = start + length + 2;
             }
-            // There is no room for the rest of its header: an oversize request whose next argument is
-            // not known yet. While there is room it may still fit.
+            // The buffer is full before the end of the header: the request is oversize, and the length of
+            // this argument is not known. With free space left the argument may still fit.
             None if bytes.len() >= limits.held_bytes => {
                 keep(arguments, index);
                 let (consumed, following) = (position, count - index);
@@ -230,88 +220,11 @@ fn strings(
         }
     }
     keep(arguments, count);
-    // A long request that has to wait is not parsed again.
+    // A long request that is served in a later turn is not parsed again.
     if from.index > 0 || count > INDEXED {
         *resume = Resume { position, index: count, ..from };
     }
     Ok(Parsed::Request { consumed: position })
-}
-
-/// Reads the header of a bulk string at `position`: where its bytes start, and how many they are.
-/// `None` where it is not whole yet.
-pub(super) fn bulk_header(
-    bytes: &[u8],
-    position: usize,
-    bulk_bytes: usize,
-    is_admitted: bool,
-) -> Result<Option<(usize, usize)>, ProtocolError> {
-    match bytes.get(position) {
-        None => return Ok(None),
-        Some(b'$') => {}
-        Some(&found) => return Err(ProtocolError::ExpectedDollar { found }),
-    }
-    let Some(header) = header(bytes, position) else {
-        return incomplete(bytes, position, ProtocolError::BulkCountTooLong).map(|_| None);
-    };
-    let length = number::signed(&bytes[header.digits])
-        .and_then(|length| usize::try_from(length).ok())
-        .filter(|length| *length <= bulk_bytes)
-        .ok_or(ProtocolError::BulkLength)?;
-    if !is_admitted && length > UNADMITTED_BYTES_MAX {
-        return Err(ProtocolError::UnadmittedBulk);
-    }
-    Ok(Some((header.end, length)))
-}
-
-/// As [`bulk_header`], for nearly all; `None` says nothing.
-#[inline]
-fn plain_bulk(bytes: &[u8], position: usize, bulk_bytes: usize) -> Option<(usize, usize)> {
-    let is_bulk = bytes.get(position) == Some(&b'$');
-    plain_header(bytes, position).filter(|(_, length)| is_bulk && *length <= bulk_bytes)
-}
-
-/// Reads a header as nearly all are: whole, a few digits, no zero or sign in front. Where its line
-/// ends, and its number; `None` says nothing about any other.
-#[inline]
-fn plain_header(bytes: &[u8], position: usize) -> Option<(usize, usize)> {
-    let line = bytes.get(position + 1..)?;
-    let (mut at, mut value) = (0, 0);
-    let end = loop {
-        let byte = *line.get(at)?;
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break byte;
-        }
-        if at == PLAIN_DIGITS_MAX {
-            return None;
-        }
-        value = value * 10 + usize::from(digit);
-        at += 1;
-    };
-    let is_plain = end == b'\r' && value > 0 && line[0] != b'0' && at + 1 < line.len();
-    is_plain.then_some((position + at + 3, value))
-}
-
-struct Header {
-    digits: Range<usize>,
-    end: usize,
-}
-
-/// Finds the line that starts with a type byte at `position`. As in Redis, the byte after the CR
-/// is taken for the LF without a look.
-fn header(bytes: &[u8], position: usize) -> Option<Header> {
-    let start = position + 1;
-    let length = bytes.get(start..)?.iter().position(|byte| *byte == b'\r')?;
-    let end = start + length + 2;
-    (end <= bytes.len()).then_some(Header { digits: start..start + length, end })
-}
-
-fn incomplete(
-    bytes: &[u8],
-    position: usize,
-    too_long: ProtocolError,
-) -> Result<Parsed, ProtocolError> {
-    if bytes.len() - position > HEADER_BYTES_MAX { Err(too_long) } else { Ok(Parsed::Incomplete) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Writing replies.
+//! The writer of replies.
 
 mod digits;
 
@@ -6,23 +6,23 @@ use core::fmt::{self, Write};
 
 use digits::{HEADER_BYTES_MAX, format_header, hex};
 
-/// Bytes that can be put before something written already.
+/// Maximum bytes that [`Reply::prepend`] can insert.
 const PREPENDED_BYTES_MAX: usize = 64;
 
-/// Appends replies to a buffer and counts on where it is full.
+/// Appends replies to a buffer. When the buffer is full, further bytes are only counted.
 ///
-/// A reply that did not fit is known by [`overflowed`](Self::overflowed); the caller then takes it
-/// back to a [`Mark`] and asks for it again with a larger buffer.
+/// After a reply that did not fit, [`overflowed`](Self::overflowed) returns `true`. The caller then
+/// rolls the reply back to a [`Mark`] and repeats it with a larger buffer.
 #[derive(Debug)]
 pub struct Reply<'a> {
     buffer: &'a mut [u8],
-    /// Bytes written, or that would have been.
+    /// Number of bytes written, including those that did not fit.
     length: usize,
-    /// The third version has maps and one kind of null.
+    /// Whether replies use version 3 of the protocol, which has maps and one kind of null.
     is_resp3: bool,
 }
 
-/// A place in a reply.
+/// A position in a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(usize);
 
@@ -32,36 +32,36 @@ impl<'a> Reply<'a> {
         Self { buffer, length: 0, is_resp3: false }
     }
 
-    /// Chooses the third version of the protocol, or the second.
+    /// Selects version 3 of the protocol, or version 2.
     pub fn set_resp3(&mut self, is_resp3: bool) {
         self.is_resp3 = is_resp3;
     }
 
-    /// Bytes that still fit.
+    /// Returns the number of bytes that still fit.
     #[must_use]
     pub fn room(&self) -> u64 {
         self.buffer.len().saturating_sub(self.length) as u64
     }
 
-    /// Bytes written, or that would have been if the buffer were larger.
+    /// Returns the number of bytes written, including those that did not fit.
     #[must_use]
     pub fn length(&self) -> usize {
         self.length
     }
 
-    /// Whether something did not fit.
+    /// Returns whether any byte did not fit.
     #[must_use]
     pub fn overflowed(&self) -> bool {
         self.length > self.buffer.len()
     }
 
-    /// The place that has been reached.
+    /// Returns the current position.
     #[must_use]
     pub fn mark(&self) -> Mark {
         Mark(self.length)
     }
 
-    /// Takes back everything behind the mark.
+    /// Removes all bytes behind the mark.
     pub fn rewind(&mut self, mark: Mark) {
         self.length = mark.0;
     }
@@ -75,24 +75,24 @@ impl<'a> Reply<'a> {
         self.length = end;
     }
 
-    /// A simple string. The text has no line end.
+    /// Appends a simple string. The text must not contain a line end.
     pub fn status(&mut self, text: &str) {
         self.raw(b"+");
         self.raw(text.as_bytes());
         self.raw(b"\r\n");
     }
 
-    /// A simple string, formatted.
+    /// Appends a formatted simple string.
     pub fn status_of(&mut self, text: fmt::Arguments<'_>) {
         self.line(b"+", text);
     }
 
-    /// An error; its first word is its code.
+    /// Appends an error. The first word of the text is the error code.
     pub fn error(&mut self, text: fmt::Arguments<'_>) {
         self.line(b"-", text);
     }
 
-    /// An error of bytes that a client sent; line ends become spaces, as in Redis.
+    /// Appends an error with bytes that a client sent. Line ends become spaces, as in Redis.
     pub fn error_of_bytes(&mut self, parts: &[&[u8]]) {
         self.raw(b"-");
         for byte in parts.iter().copied().flatten() {
@@ -101,27 +101,27 @@ impl<'a> Reply<'a> {
         self.raw(b"\r\n");
     }
 
-    /// An integer.
+    /// Appends an integer.
     pub fn integer(&mut self, value: u64) {
         self.header(b':', value);
     }
 
-    /// An integer that may be negative.
+    /// Appends an integer that may be negative.
     pub fn signed(&mut self, value: i64) {
         self.line(b":", format_args!("{value}"));
     }
 
-    /// Null in place of a bulk string.
+    /// Appends a null bulk string.
     pub fn null(&mut self) {
         self.raw(if self.is_resp3 { b"_\r\n" } else { b"$-1\r\n" });
     }
 
-    /// Null in place of an array.
+    /// Appends a null array.
     pub fn null_array(&mut self) {
         self.raw(if self.is_resp3 { b"_\r\n" } else { b"*-1\r\n" });
     }
 
-    /// The header of a map; its names and values follow, by turns.
+    /// Appends the header of a map. The caller appends names and values alternately.
     pub fn map(&mut self, pairs: usize) {
         if self.is_resp3 {
             self.header(b'%', pairs as u64);
@@ -130,7 +130,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// A map of as many pairs as `fill` says that it has appended.
+    /// Appends a map whose pairs `fill` appends. `fill` returns their number.
     pub fn map_by(&mut self, fill: impl FnOnce(&mut Self) -> usize) {
         let start = self.length;
         let pairs = fill(self) as u64;
@@ -138,7 +138,7 @@ impl<'a> Reply<'a> {
         self.insert_header(start, kind, items);
     }
 
-    /// Text that `fill` appends piece by piece, to be shown as it is.
+    /// Appends a verbatim string whose text `fill` appends in pieces.
     pub fn text_by(&mut self, fill: impl FnOnce(&mut Self)) {
         let start = self.length;
         if self.is_resp3 {
@@ -150,36 +150,36 @@ impl<'a> Reply<'a> {
         self.raw(b"\r\n");
     }
 
-    /// The header of an array; its items follow.
+    /// Appends the header of an array. The caller appends the items.
     pub fn array(&mut self, items: usize) {
         self.header(b'*', items as u64);
     }
 
-    /// The header of a set; its items follow.
+    /// Appends the header of a set. The caller appends the items.
     pub fn set(&mut self, items: usize) {
         self.header(if self.is_resp3 { b'~' } else { b'*' }, items as u64);
     }
 
-    /// A bulk string.
+    /// Appends a bulk string.
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.header(b'$', bytes.len() as u64);
         self.raw(bytes);
         self.raw(b"\r\n");
     }
 
-    /// The header of a bulk string; its bytes and a line end follow.
+    /// Appends the header of a bulk string. The caller appends the bytes and a line end.
     pub fn bulk_header(&mut self, length: u64) {
         self.header(b'$', length);
     }
 
-    /// A bulk string of `length` bytes that come in pieces.
+    /// Appends a bulk string of `length` bytes from pieces.
     pub fn bulk_of_pieces<'p>(&mut self, length: usize, pieces: impl Iterator<Item = &'p [u8]>) {
         self.header(b'$', length as u64);
         pieces.for_each(|piece| self.raw(piece));
         self.raw(b"\r\n");
     }
 
-    /// A bulk string, formatted.
+    /// Appends a formatted bulk string.
     pub fn bulk_of(&mut self, text: fmt::Arguments<'_>) {
         self.bulk_by(|reply| {
             // Writing to a reply cannot fail.
@@ -187,7 +187,8 @@ impl<'a> Reply<'a> {
         });
     }
 
-    /// A bulk string of an address: hexadecimal, with `0x`. By hand, because every region has one.
+    /// Appends a bulk string with a hexadecimal number and `0x`. Formatted by hand, because the reply for
+    /// every region has an address.
     pub fn bulk_hex(&mut self, value: u64) {
         let unused = value.max(1).leading_zeros() as usize / 4;
         let mut text = [0; 18];
@@ -197,7 +198,7 @@ impl<'a> Reply<'a> {
         self.bulk(&text[unused..]);
     }
 
-    /// A bulk string that `fill` appends piece by piece.
+    /// Appends a bulk string whose bytes `fill` appends in pieces.
     pub fn bulk_by(&mut self, fill: impl FnOnce(&mut Self)) {
         let start = self.length;
         fill(self);
@@ -206,12 +207,12 @@ impl<'a> Reply<'a> {
         self.raw(b"\r\n");
     }
 
-    /// A bulk string of `length` bytes that `fill` writes in place; it is not called where they do
+    /// Appends a bulk string of `length` bytes that `fill` writes in place. `fill` is not called if they do
     /// not fit.
     ///
     /// # Errors
     ///
-    /// What `fill` says; the reply is as it was before.
+    /// The error of `fill`. The reply is unchanged then.
     pub fn bulk_in_place<E>(
         &mut self,
         length: usize,
@@ -231,14 +232,14 @@ impl<'a> Reply<'a> {
         Ok(())
     }
 
-    /// An array of as many items as `fill` says that it has appended.
+    /// Appends an array whose items `fill` appends. `fill` returns their number.
     pub fn array_by(&mut self, fill: impl FnOnce(&mut Self) -> usize) {
         let start = self.length;
         let items = fill(self);
         self.insert_header(start, b'*', items as u64);
     }
 
-    /// Puts what `fill` writes, at most 64 bytes, before everything behind the mark.
+    /// Inserts at most 64 bytes, which `fill` writes, at the mark.
     pub fn prepend(&mut self, mark: Mark, fill: impl FnOnce(&mut Reply<'_>)) {
         let mut buffer = [0; PREPENDED_BYTES_MAX];
         let mut front = Reply::new(&mut buffer);
@@ -267,7 +268,7 @@ impl<'a> Reply<'a> {
         self.raw(&digits[start..]);
     }
 
-    /// Puts a header before what was written since `start`.
+    /// Inserts a header at `start`.
     fn insert_header(&mut self, start: usize, kind: u8, value: u64) {
         let mut digits = [0; HEADER_BYTES_MAX];
         let first = format_header(&mut digits, kind, value);

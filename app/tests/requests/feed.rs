@@ -1,6 +1,6 @@
 //! A connection's buffer: bytes come in pieces, requests are taken from the front.
 
-use app::resp::{self, Discard, Limits, Oversize, Parsed, Progress, Ranges, Resume};
+use app::resp::{self, Discard, DiscardProgress, Limits, Oversize, Parsed, Ranges, Resume};
 
 /// Arguments that a request may have.
 pub(crate) const ARGUMENTS: usize = 8;
@@ -76,9 +76,9 @@ impl Feeder {
     fn step(&mut self) -> bool {
         if let Some(discard) = &mut self.discard {
             let (consumed, is_over) = match discard.step(&self.held) {
-                Progress::Pending { consumed } => (consumed, false),
-                Progress::Done { consumed } => (consumed, true),
-                Progress::Broken(_) => {
+                DiscardProgress::Pending { consumed } => (consumed, false),
+                DiscardProgress::Done { consumed } => (consumed, true),
+                DiscardProgress::Broken(_) => {
                     self.events.push(Event::Broken);
                     return false;
                 }

@@ -40,7 +40,7 @@ fn every_cut_is_incomplete() {
 }
 
 #[test]
-fn nothing_to_do() {
+fn empty_requests() {
     for request in ["\r\n", "\n", "  \r\n", "*0\r\n", "*-1\r\n"] {
         let consumed = request.len();
         assert_eq!(look(request.as_bytes()).0, Parsed::Empty { consumed }, "{request:?}");
@@ -90,19 +90,19 @@ fn many_small_arguments_that_cannot_be_held_together() {
         request.extend_from_slice(&[b'x'; 60]);
         request.extend_from_slice(b"\r\n");
     }
-    // Three fit into 256 bytes: 4 + 3 * 67 = 205; the fourth would end at 272.
+    // Three arguments fit into 256 bytes: 4 + 3 * 67 = 205; the fourth would end at 272.
     assert!(matches!(
         look(&request[..256]).0,
         Parsed::Oversize(Oversize { consumed: 205, length: None, following: 5 })
             | Parsed::Oversize(Oversize { consumed: 210, length: Some(60), following: 4 })
     ));
-    // Where only a part of its header has come, it may still be one that fits.
+    // With an incomplete header the argument may still fit.
     assert_eq!(look(&request[..206]).0, Parsed::Incomplete);
     assert_eq!(look(&[&request[..205], b"$0\r\n\r\n"].concat()).0, Parsed::Incomplete);
 }
 
 #[test]
-fn more_arguments_than_allowed_are_no_end() {
+fn more_arguments_than_allowed_are_skipped() {
     for (request, consumed, following) in
         [(&b"*9\r\n$1\r\n"[..], 4, 9), (b"1 2 3 4 5 6 7 8 9\r\n", 19, 0)]
     {
@@ -112,7 +112,7 @@ fn more_arguments_than_allowed_are_no_end() {
 }
 
 #[test]
-fn little_is_taken_before_the_password() {
+fn limits_are_lower_before_authentication() {
     let limits = Limits {
         arguments: 100,
         bulk_bytes: 100_000,
@@ -147,7 +147,7 @@ fn arguments_behind_the_index_are_found() {
             let end = request.len() * piece / pieces;
             parsed = parse(&request[..end], &limits, &mut ranges, &mut resume);
         }
-        // Once more, as for a request that had to wait.
+        // The second pass is that of a request that is served in a later turn.
         for _ in 0..2 {
             assert_eq!(parsed, Parsed::Request { consumed: request.len() });
             let arguments = ranges.within(&request);

@@ -1,6 +1,6 @@
-//! The digits of numbers, by hand, because every reply has some.
+//! Fast formatting of numbers. Every reply has some.
 
-/// Digits of the largest number, its sign and the line end.
+/// Bytes of the longest header: the type byte, the digits and the line end.
 pub(super) const HEADER_BYTES_MAX: usize = 24;
 
 /// The digits of 0 to 99.
@@ -14,7 +14,7 @@ const TWO_DIGITS: [[u8; 2]; 100] = {
     digits
 };
 
-/// The eight digits of 32 bits, all at once: a digit in each byte.
+/// Returns the eight hexadecimal digits of the low 32 bits. All digits are computed at once.
 pub(super) fn hex(bits: u64) -> [u8; 8] {
     let halves = (bits << 16 | bits) & 0x0000_ffff_0000_ffff;
     let bytes = (halves << 8 | halves) & 0x00ff_00ff_00ff_00ff;
@@ -24,8 +24,7 @@ pub(super) fn hex(bits: u64) -> [u8; 8] {
     (digits + 0x3030_3030_3030_3030 + letters * letter_gap).to_be_bytes()
 }
 
-/// Formats `kind`, the number and the line end at the end of `buffer`; returns where they start.
-/// By hand, because every reply has one.
+/// Formats `kind`, the number and the line end at the end of `buffer`, and returns their start.
 pub(super) fn format_header(
     buffer: &mut [u8; HEADER_BYTES_MAX],
     kind: u8,
@@ -40,7 +39,7 @@ pub(super) fn format_header(
     }
     at -= 2;
     buffer[at..at + 2].copy_from_slice(&TWO_DIGITS[(value % 100) as usize]);
-    // Without the zero in front.
+    // Drops a leading zero.
     at += usize::from(value < 10);
     at -= 1;
     buffer[at] = kind;

@@ -35,7 +35,7 @@ fn every_kind() {
 }
 
 #[test]
-fn a_full_buffer_is_counted_past_its_end() {
+fn bytes_behind_a_full_buffer_are_counted() {
     for room in 0..12 {
         let (_, length) = written(room, |reply| {
             reply.bulk_by(|reply| reply.raw(b"abcdef"));
@@ -53,7 +53,7 @@ fn a_full_buffer_is_counted_past_its_end() {
 }
 
 #[test]
-fn a_failed_fill_leaves_nothing() {
+fn a_failed_fill_is_rolled_back() {
     let (bytes, _) = written(100, |reply| {
         reply.integer(1);
         assert_eq!(reply.bulk_in_place(10, |_| Err("no")), Err("no"));

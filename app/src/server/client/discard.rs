@@ -3,7 +3,7 @@
 use vmalloc::Machine;
 
 use super::{Client, Phase, Shared};
-use crate::resp::{Discard, Oversize, Progress, ProtocolError, Resume};
+use crate::resp::{Discard, DiscardProgress, Oversize, ProtocolError, Resume};
 use crate::server::respond::respond;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
@@ -17,18 +17,18 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     pub(super) fn discard<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
         let Phase::Discard(discard) = &mut self.phase else { return false };
         match discard.step(self.input.bytes()) {
-            Progress::Pending { consumed } => {
+            DiscardProgress::Pending { consumed } => {
                 self.input.consume(consumed);
                 consumed > 0
             }
-            Progress::Done { consumed } => {
+            DiscardProgress::Done { consumed } => {
                 self.input.consume(consumed);
                 self.phase = Phase::Requests;
                 self.resume = Resume::default();
                 self.connection.session_mut().end_request();
                 true
             }
-            Progress::Broken(error) => {
+            DiscardProgress::Broken(error) => {
                 self.break_off(shared, error);
                 true
             }
