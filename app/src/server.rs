@@ -32,7 +32,7 @@ use runtime_config::limits;
 use smoltcp::time::Instant;
 use vmalloc::{Machine, PAGE_BYTES, Vmalloc};
 
-use crate::bench::Crew;
+use crate::bench::RunOnAll;
 use crate::buffers::{Buffers, Shortage};
 use crate::net::{self, Counts, Line, Nic, Port, Stack};
 use crate::resp::{Limits, Ranges};
@@ -181,7 +181,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
 
     /// Lends the service more CPUs than the one that calls: without them `VBENCH` has one.
     #[must_use]
-    pub fn with_crew(mut self, crew: Crew<M>) -> Self {
+    pub fn with_crew(mut self, crew: RunOnAll<M>) -> Self {
         self.service.set_crew(crew);
         self
     }

@@ -55,7 +55,7 @@ use runtime_config::cmdline::Config;
 use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
 use vmalloc::{Machine, RegionInfo, Row, Vmalloc};
 
-use crate::bench::Crew;
+use crate::bench::RunOnAll;
 use crate::buffers::{Buffers, Shortage};
 use crate::resp::{Arguments, Reply};
 use housekeeping::Housekeeping;
@@ -95,7 +95,7 @@ impl<M: Machine> Service<M> {
     }
 
     /// Sets how benchmarks run on the APs too.
-    pub fn set_crew(&mut self, crew: Crew<M>) {
+    pub fn set_crew(&mut self, crew: RunOnAll<M>) {
         self.parts.crew = Some(crew);
     }
 

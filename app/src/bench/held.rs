@@ -1,22 +1,22 @@
-//! Regions that a workload keeps for a while.
+//! A list of regions that a workload holds.
 
 use vmalloc::{Machine, Region, RegionId, Vmalloc};
 
-/// A pile of regions. Each notes the one below it in its own first bytes, so that keeping thousands
-/// takes no other memory.
+/// A stack of regions. The first bytes of each region hold the id of the region below, so the stack
+/// needs no other memory.
 pub(super) struct Held<M: Machine + 'static> {
     vm: &'static Vmalloc<M>,
-    /// The id of the one on top; 0 where there is none.
+    /// The id of the topmost region, or 0.
     top: u64,
 }
 
 impl<M: Machine> Held<M> {
-    /// Nothing yet.
+    /// Creates an empty stack.
     pub(super) fn new(vm: &'static Vmalloc<M>) -> Self {
         Self { vm, top: 0 }
     }
 
-    /// Keeps a region; false, and it is freed, if it cannot be written to.
+    /// Pushes a region. Returns `false` and frees the region if it cannot be written.
     pub(super) fn push(&mut self, region: Region<'static, M>) -> bool {
         let below = self.top.to_le_bytes();
         if self.vm.machine().write(region.address(), &below).is_err() {
@@ -26,15 +26,14 @@ impl<M: Machine> Held<M> {
         true
     }
 
-    /// Frees the one on top; false where there is none.
+    /// Frees the topmost region. Returns `false` if there is none.
     fn pop(&mut self) -> bool {
         let Some(id) = RegionId::from_raw(self.top) else { return false };
         let mut below = [0; 8];
         let read = |info: vmalloc::RegionInfo| {
             self.vm.machine().read(info.range.address(), &mut below).is_ok()
         };
-        // Whatever is below one that somebody else has freed stays: it is the image's loss, and the
-        // audit names it.
+        // If a client has freed a held region, the regions below it leak. The audit reports them.
         if !self.vm.info(id).is_ok_and(read) || self.vm.vfree(id).is_err() {
             return false;
         }

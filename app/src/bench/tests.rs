@@ -8,7 +8,7 @@ use vmalloc::sim::{self, SimMachine};
 
 use super::{Plan, WORKLOADS, alone, run};
 
-/// Rounds of one process take turns.
+/// Serializes the rounds of the process.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn clock() -> u64 {
@@ -26,7 +26,7 @@ fn machine(frames: u64) -> &'static Vmalloc<SimMachine> {
 }
 
 #[test]
-fn all_pass_but_the_one_that_must_not_and_nothing_stays() {
+fn workloads_pass_except_align_shift_and_leave_no_regions() {
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let vm = machine(60_000);
     vm.reclaim();
@@ -45,7 +45,7 @@ fn all_pass_but_the_one_that_must_not_and_nothing_stays() {
 }
 
 #[test]
-fn what_does_not_fit_is_scaled_to_a_quarter_at_least() {
+fn workloads_are_scaled_down_to_a_quarter_at_least() {
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let held = |frames| run(machine(frames), alone, plan(2)).expect("no other round runs")[0];
     let outcome = held(12_000);
@@ -55,7 +55,7 @@ fn what_does_not_fit_is_scaled_to_a_quarter_at_least() {
 }
 
 #[test]
-fn a_loop_ends_when_its_time_is_over() {
+fn a_loop_ends_at_its_time_limit() {
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let plan = Plan { loops: u64::MAX, us: 1_000, ..plan(0) };
     let outcome = run(machine(1_000), alone, plan).expect("no other round runs")[0];

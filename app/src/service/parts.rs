@@ -11,7 +11,7 @@ use super::metrics::{self, CommandStats, Gauges, Metrics};
 use super::session::{Session, Transaction};
 use super::store::{LINE_END, Store};
 use super::workers::{Background, Workers};
-use crate::bench::Crew;
+use crate::bench::RunOnAll;
 use crate::buffers::{Buffers, Shortage};
 
 /// Bytes of a reply around its payload: a bulk string of the largest size is still a reply.
@@ -31,7 +31,7 @@ pub(super) struct Parts<M: Machine + 'static> {
     pub(super) config: Config,
     pub(super) catalog: Catalog,
     pub(super) identity: Identity,
-    pub(super) crew: Option<Crew<M>>,
+    pub(super) crew: Option<RunOnAll<M>>,
     /// Whether a client has asked for a shutdown.
     pub(super) is_shutting_down: bool,
     /// When a refused shutdown may be logged again.

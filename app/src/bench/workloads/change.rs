@@ -1,15 +1,15 @@
-//! Regions whose size or contents change.
+//! Resized regions.
 
 use vmalloc::{Machine, PAGE_BYTES, Resize};
 
-use super::{Refused, Step, Work};
+use crate::bench::cpu_run::{CpuRun, StepFailed, StepResult};
 
-/// Where growth by doubling ends.
+/// Size at which doubling ends.
 const GROWTH_BYTES: u64 = 16 << 20;
 
-impl<M: Machine> Work<M> {
-    /// Growth and shrinking by which the first byte lives.
-    pub(super) fn resize(&self) -> Step {
+impl<M: Machine> CpuRun<M> {
+    /// Grows and shrinks a region, and checks that its first byte is kept.
+    pub(super) fn resize(&self) -> StepResult {
         let mut region = self.allocate(1)?;
         self.write(&region, b'a')?;
         for bytes in [4 * PAGE_BYTES, PAGE_BYTES, PAGE_BYTES / 2, PAGE_BYTES] {
@@ -17,14 +17,14 @@ impl<M: Machine> Work<M> {
             let mut byte = [0];
             let read = self.vm.machine().read(region.address(), &mut byte);
             if read.is_err() || byte != *b"a" {
-                return Err(Refused);
+                return Err(StepFailed);
             }
         }
         Ok(())
     }
 
-    /// A page that doubles until it is 16 MiB.
-    pub(super) fn growth(&self) -> Step {
+    /// Doubles a region of one page until it has 16 MiB.
+    pub(super) fn growth(&self) -> StepResult {
         let mut region = self.allocate(1)?;
         let mut bytes = PAGE_BYTES;
         while bytes < GROWTH_BYTES {

@@ -1,20 +1,20 @@
-//! Regions that come and go beside many that stay.
+//! Pairs of an allocation and a free while many other regions exist.
 
 use vmalloc::Machine;
 
-use super::{Refused, Step, Work};
+use crate::bench::cpu_run::{CpuRun, StepFailed, StepResult};
 use crate::bench::held::Held;
 
-/// Holes of a page that are made, for each doubling of the CPUs.
+/// Number of one-page holes for each doubling of the CPUs.
 const HOLES: u64 = 8192;
-/// Pages that live beside a long and a short region.
+/// Number of one-page regions beside the long and the short region.
 const BUSY: u64 = 15_000;
-/// Pages of the long one.
+/// Pages of the long region.
 const LONG: u64 = 100;
 
-impl<M: Machine> Work<M> {
-    /// Holes of just a page, and pages that fit in them.
-    pub(super) fn full_fit(&mut self) -> Step {
+impl<M: Machine> CpuRun<M> {
+    /// Makes one-page holes, and then allocates pages that fit in them.
+    pub(super) fn full_fit(&mut self) -> StepResult {
         let doublings = u64::from(u32::BITS - self.vm.machine().count().leading_zeros());
         let pages = self.scale(2 * doublings * HOLES)?;
         let mut stay = Held::new(self.vm);
@@ -24,33 +24,34 @@ impl<M: Machine> Work<M> {
             self.hold(&mut go)?;
         }
         drop(go);
-        self.measure(|work| work.written_pair(1))
+        self.measure(|run| run.written_pair(1))
     }
 
-    /// Long and short regions beside many that live.
-    pub(super) fn long_busy_list(&mut self) -> Step {
+    /// Allocates a long and a short region beside many one-page regions.
+    pub(super) fn long_busy_list(&mut self) -> StepResult {
         let pages = self.scale(BUSY)?;
         let mut held = Held::new(self.vm);
         for _ in 0..pages {
             self.hold(&mut held)?;
         }
-        self.measure(|work| {
-            let long = work.allocate(LONG)?;
-            let short = work.allocate(1)?;
-            work.write(&long, 0)?;
-            work.write(&short, 0)
+        self.measure(|run| {
+            let long = run.allocate(LONG)?;
+            let short = run.allocate(1)?;
+            run.write(&long, 0)?;
+            run.write(&short, 0)
         })
     }
 
-    /// As many of `wanted` pages as there is memory for, if that is a quarter at least.
-    fn scale(&mut self, wanted: u64) -> Result<u64, Refused> {
+    /// Returns the number of pages to allocate: `wanted`, or less where memory is short. Fails below a
+    /// quarter of `wanted`.
+    fn scale(&mut self, wanted: u64) -> Result<u64, StepFailed> {
         let share = self.free * 3 / 4 / u64::from(self.plan.cpus);
         let pages = wanted.min(share);
-        self.outcome.scale = pages * 100 / wanted;
-        if pages * 4 < wanted { Err(Refused) } else { Ok(pages) }
+        self.result.scale = pages * 100 / wanted;
+        if pages * 4 < wanted { Err(StepFailed) } else { Ok(pages) }
     }
 
-    fn hold(&self, held: &mut Held<M>) -> Step {
-        if held.push(self.allocate(1)?) { Ok(()) } else { Err(Refused) }
+    fn hold(&self, held: &mut Held<M>) -> StepResult {
+        if held.push(self.allocate(1)?) { Ok(()) } else { Err(StepFailed) }
     }
 }

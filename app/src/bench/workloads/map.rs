@@ -1,48 +1,47 @@
-//! Frames that are used by other ways than their region: mapped a second time, and cleared.
+//! Frames of a region that are mapped a second time, or cleared directly.
 
 #![expect(unsafe_code, reason = "maps frames a second time, and writes to them")]
 
 use arrayvec::ArrayVec;
 use vmalloc::{Frame, Machine, Protection, Region};
 
-use super::{Step, Work};
+use crate::bench::cpu_run::{CpuRun, StepResult};
 
-/// The most frames.
+/// Maximum number of frames.
 const FRAMES_MAX: usize = 512;
 
-impl<M: Machine> Work<M> {
-    /// Frames that are mapped a second time for a moment.
-    pub(super) fn map_ram(&mut self) -> Step {
+impl<M: Machine> CpuRun<M> {
+    /// Maps the frames of a region a second time, writes a byte and unmaps them.
+    pub(super) fn map_ram(&mut self) -> StepResult {
         let region = self.allocate(self.plan.pages.min(FRAMES_MAX as u64))?;
         let frames = self.frames(&region);
-        self.measure(|work| {
-            // SAFETY: the frames are `region`'s, which lives until the loop is over; nobody refers to
-            // its bytes, and what is unmapped lazily is flushed before they are anybody else's.
-            let map = unsafe { work.vm.vmap(&frames, Protection::ReadWrite, "bench") }?;
-            work.write(&map, b'a')?;
-            // The frames stay ours.
-            let _ticket = work.vm.vunmap_lazy(map);
+        self.measure(|run| {
+            // SAFETY: the frames belong to `region`, which lives until the loop ends. No reference to its
+            // bytes exists. Lazily unmapped pages are flushed before the frames get another owner.
+            let map = unsafe { run.vm.vmap(&frames, Protection::ReadWrite, "bench") }?;
+            run.write(&map, b'a')?;
+            // The frames still belong to `region`.
+            let _ticket = run.vm.vunmap_lazy(map);
             Ok(())
         })
     }
 
-    /// The clearing of pages alone, on frames that come and go as those of pairs do: what a zeroed
-    /// pair costs at least.
-    pub(super) fn clear(&mut self) -> Step {
+    /// Clears the frames of a region and times only that: the lower bound for a zeroed pair.
+    pub(super) fn clear(&mut self) -> StepResult {
         let mut us = 0;
         let pages = self.plan.pages.min(FRAMES_MAX as u64);
-        let result = self.measure(|work| {
-            let region = work.allocate(pages)?;
-            let frames = work.frames(&region);
-            let start_us = (work.plan.clock)();
+        let result = self.measure(|run| {
+            let region = run.allocate(pages)?;
+            let frames = run.frames(&region);
+            let start_us = (run.plan.clock)();
             for frame in frames {
-                // SAFETY: the frames are `region`'s, whose bytes nobody refers to.
-                unsafe { work.vm.machine().zero(frame) };
+                // SAFETY: the frames belong to `region`, and no reference to its bytes exists.
+                unsafe { run.vm.machine().zero(frame) };
             }
-            us += (work.plan.clock)() - start_us;
+            us += (run.plan.clock)() - start_us;
             Ok(())
         });
-        self.outcome.us = us;
+        self.result.us = us;
         result
     }
 

@@ -1,57 +1,57 @@
-//! A region that comes and goes at once.
+//! Pairs of an allocation and a free.
 
 use vmalloc::{Machine, PAGE_BYTES, Request};
 
-use super::{Step, Work};
+use crate::bench::cpu_run::{CpuRun, StepResult};
 
-/// Twice the alignment of a stack.
+/// Twice the alignment of a thread's stack.
 pub(super) const STACK_ALIGN: u64 = 32 << 10;
-/// The most pages of a region of random size.
+/// Maximum pages of a region of random size.
 const RANDOM_PAGES: u64 = 100;
 
-impl<M: Machine> Work<M> {
-    /// A pair and nothing else.
-    pub(super) fn pair(&self) -> Step {
+impl<M: Machine> CpuRun<M> {
+    /// Allocates and frees a region.
+    pub(super) fn pair(&self) -> StepResult {
         drop(self.allocate(self.plan.pages)?);
         Ok(())
     }
 
-    /// A pair of zeroed pages.
-    pub(super) fn zeroed_pair(&self) -> Step {
+    /// Allocates and frees a zeroed region.
+    pub(super) fn zeroed_pair(&self) -> StepResult {
         drop(self.vm.vzalloc(self.plan.pages * PAGE_BYTES)?);
         Ok(())
     }
 
-    /// A pair, with a byte written between the two.
-    pub(super) fn written_pair(&self, pages: u64) -> Step {
+    /// Allocates a region, writes one byte and frees the region.
+    pub(super) fn written_pair(&self, pages: u64) -> StepResult {
         let region = self.allocate(pages)?;
         self.write(&region, 0)
     }
 
-    pub(super) fn random_pair(&mut self) -> Step {
+    pub(super) fn random_pair(&mut self) -> StepResult {
         let pages = 1 + self.random() % RANDOM_PAGES;
         self.written_pair(pages)
     }
 
-    pub(super) fn aligned_pair(&self, pages: u64, align: u64) -> Step {
+    pub(super) fn aligned_pair(&self, pages: u64, align: u64) -> StepResult {
         let request = Request::try_new(pages * PAGE_BYTES)?.zeroed().align(align)?;
         drop(self.vm.allocate(&request)?);
         Ok(())
     }
 
-    /// Size and alignment from one byte, as in Linux's suite.
-    pub(super) fn random_aligned_pair(&mut self) -> Step {
+    /// Takes the size and the alignment from one random byte, like Linux's suite.
+    pub(super) fn random_aligned_pair(&mut self) -> StepResult {
         let byte = self.random() % 256;
         self.aligned_pair(byte % 10 + 1, 1 << (byte % 23))
     }
 
-    /// Every power of two as an alignment: the large ones must be refused.
-    pub(super) fn align_shift(&mut self) -> Step {
+    /// Allocates with every power of two as the alignment. The large ones must fail.
+    pub(super) fn align_shift(&mut self) -> StepResult {
         let mut shift = 0;
         let loops = core::mem::replace(&mut self.plan.loops, 64);
-        let result = self.measure(|work| {
+        let result = self.measure(|run| {
             shift += 1;
-            work.aligned_pair(1, 1 << (shift - 1))
+            run.aligned_pair(1, 1 << (shift - 1))
         });
         self.plan.loops = loops;
         result

@@ -5,7 +5,7 @@ use core::fmt::{self, Display, Write};
 use runtime_config::limits;
 use vmalloc::{Machine, Stats};
 
-use crate::bench::{self, Outcome, Plan, WORKLOADS, Workload};
+use crate::bench::{self, CpuResult, Plan, WORKLOADS, Workload};
 use crate::resp;
 use crate::service::call::{Begun, Call, Never};
 use crate::service::failure::{Failure, Word};
@@ -107,12 +107,12 @@ impl BenchOptions {
 struct Summary {
     workload: Workload,
     cpu: usize,
-    outcome: Outcome,
+    outcome: CpuResult,
 }
 
 impl Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Outcome { loops, us, failed, scale } = self.outcome;
+        let CpuResult { loops, us, failed, scale } = self.outcome;
         let ns = (us * 1000).checked_div(loops).unwrap_or(0);
         let (passed, failed) = (u32::from(!failed), u32::from(failed));
         let Self { workload: Workload { name, .. }, cpu, .. } = self;
