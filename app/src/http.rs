@@ -1,14 +1,15 @@
-//! The reports over HTTP: read-only, GET and HEAD.
+//! Reports over HTTP, read-only, by GET and HEAD.
 //!
-//! [`parse`] makes a [`Head`] of the bytes of one connection; it keeps no state between calls. What
-//! a head asks for is a [`Body`], which is written in pieces wherever there is room: it holds a
-//! cursor, never the report. [`Framing`] puts the pieces into chunks. Everything here is pure; the
-//! server moves the bytes.
+//! [`parse`] parses the [`Head`] of a request and keeps no state between calls. The head has the
+//! [`Body`] of the response, which is written in pieces and holds a cursor, never the whole report.
+//! [`Framing`] puts the pieces into chunks. The module does no input and output; the server moves the
+//! bytes.
 //!
-//! Reports are for whoever can connect: a page of another site can make a browser ask, but not read
-//! the answer, so the name in `Host` is not checked, only that there is one.
+//! Every client that can connect may read reports. A page of another site can make a browser send a
+//! request, but cannot read the response. So the value of `Host` is not checked, only its presence.
 
 mod body;
+mod budget;
 mod framing;
 mod json;
 mod map;
@@ -16,15 +17,16 @@ mod metrics;
 mod query;
 mod regions;
 mod request;
-mod room;
 mod route;
 mod stats;
 mod status;
 mod summary;
 mod vmallocinfo;
+mod writer;
 
-pub use body::{Body, Content, Share};
+pub use body::{Body, Representation};
+pub use budget::RowBudget;
 pub use framing::Framing;
-pub use request::{Head, Parsed, parse};
-pub use room::Room;
+pub use request::{Head, ParsedHead, parse};
 pub use status::Status;
+pub use writer::BoundedWriter;

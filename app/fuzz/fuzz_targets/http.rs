@@ -2,7 +2,7 @@
 //! whether it comes at once or in two pieces.
 #![no_main]
 
-use app::http::{self, Head, Parsed};
+use app::http::{self, Head, ParsedHead};
 use libfuzzer_sys::fuzz_target;
 
 /// What decides what is sent back.
@@ -12,18 +12,18 @@ fn gist(head: &Head) -> (Result<&'static str, http::Status>, [bool; 3]) {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let Parsed::Head(head, length) = http::parse(bytes) else {
+    let ParsedHead::Head(head, length) = http::parse(bytes) else {
         // What is incomplete was so before its last byte came.
         let shorter = bytes.len().saturating_sub(1);
-        assert!(matches!(http::parse(&bytes[..shorter]), Parsed::Incomplete));
+        assert!(matches!(http::parse(&bytes[..shorter]), ParsedHead::Incomplete));
         return;
     };
     assert!(0 < length && length <= bytes.len(), "{length} of {} bytes", bytes.len());
     if head.answer.is_ok() {
         // What follows it changes nothing, and nothing is answered before it is whole.
-        let Parsed::Head(alone, same) = http::parse(&bytes[..length]) else { panic!("not alone") };
+        let ParsedHead::Head(alone, same) = http::parse(&bytes[..length]) else { panic!("not alone") };
         assert_eq!((gist(&alone), same), (gist(&head), length));
-        assert!(matches!(http::parse(&bytes[..length - 1]), Parsed::Incomplete));
+        assert!(matches!(http::parse(&bytes[..length - 1]), ParsedHead::Incomplete));
     } else {
         assert_ne!(head.answer.err(), Some(http::Status::Ok));
     }

@@ -1,17 +1,18 @@
-//! How an answer's bytes are set apart from the next one's.
+//! A response: its head and the framing of its body.
 
 use core::fmt::Write;
 
 use vmalloc::Machine;
 
-use super::body::{Body, Share};
+use super::body::Body;
+use super::budget::RowBudget;
 use super::request::Head;
-use super::room::Room;
 use super::status::Status;
+use super::writer::BoundedWriter;
 use crate::service::Service;
 
-/// What every answer says. The page runs its own script and nothing else, and no other site may
-/// show it; nothing is kept, since everything changes.
+/// The header fields of every response. The page may run its own script only, and no other site may
+/// embed it. Responses are not cached, because reports change all the time.
 const FIELDS: &str = "Cache-Control: no-store\r\n\
     X-Content-Type-Options: nosniff\r\n\
     Referrer-Policy: no-referrer\r\n\
@@ -20,24 +21,24 @@ const FIELDS: &str = "Cache-Control: no-store\r\n\
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'\r\n";
 
-/// Digits of a chunk's size and the line end.
+/// Bytes of a chunk's size and its line end.
 const CHUNK_FRONT: usize = 6;
-/// The line end of a chunk, and the last chunk.
+/// Bytes of the line end of a chunk and of the last chunk.
 const CHUNK_END: usize = 2 + 5;
 
-/// An answer that is being written.
+/// A response that is being written.
 #[derive(Clone, Copy, Debug)]
 pub struct Framing {
     body: Body,
     is_chunked: bool,
     is_done: bool,
-    /// Whether the connection goes on behind it.
+    /// Whether the connection is kept open after the response.
     pub keeps_alive: bool,
 }
 
 impl Framing {
-    /// Writes the head of an answer; `None` where there is no room for it.
-    pub fn begin(head: &Head, room: &mut Room<'_>) -> Option<Self> {
+    /// Writes the head of a response. Returns `None` if it does not fit.
+    pub fn begin(head: &Head, writer: &mut BoundedWriter<'_>) -> Option<Self> {
         let (status, kind, body) = match head.answer {
             Ok(content) => (Status::Ok, content.kind, content.body),
             Err(status) => {
@@ -45,59 +46,60 @@ impl Framing {
             }
         };
         let length = body.length();
-        // What has no length ends with the connection where there are no chunks.
+        // HTTP/1.0 has no chunks: the end of the connection ends a body of unknown length.
         let keeps_alive = head.keeps_alive && (length.is_some() || !head.is_old);
         let is_chunked = length.is_none() && !head.is_old;
-        let fits = room.whole(|room| {
-            // Writing to a room cannot fail.
-            let _ = write!(room, "HTTP/1.1 {}\r\nContent-Type: {kind}\r\n{FIELDS}", status.line());
+        let fits = writer.whole(|writer| {
+            // Writing to a BoundedWriter cannot fail.
+            let _ =
+                write!(writer, "HTTP/1.1 {}\r\nContent-Type: {kind}\r\n{FIELDS}", status.line());
             if status == Status::MethodNotAllowed {
-                room.raw(b"Allow: GET, HEAD\r\n");
+                writer.raw(b"Allow: GET, HEAD\r\n");
             }
             if status == Status::Busy {
-                room.raw(b"Retry-After: 1\r\n");
+                writer.raw(b"Retry-After: 1\r\n");
             }
             if let Some(length) = length {
-                let _ = write!(room, "Content-Length: {length}\r\n");
+                let _ = write!(writer, "Content-Length: {length}\r\n");
             }
             if is_chunked {
-                room.raw(b"Transfer-Encoding: chunked\r\n");
+                writer.raw(b"Transfer-Encoding: chunked\r\n");
             }
-            room.raw(b"Vary: Accept, User-Agent\r\n");
+            writer.raw(b"Vary: Accept, User-Agent\r\n");
             let connection = if keeps_alive { "keep-alive" } else { "close" };
-            let _ = write!(room, "Connection: {connection}\r\n\r\n");
+            let _ = write!(writer, "Connection: {connection}\r\n\r\n");
         });
         fits.then_some(Self { body, is_chunked, is_done: head.is_head, keeps_alive })
     }
 
-    /// Whether everything is written.
+    /// Returns whether the response is complete.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.is_done
     }
 
-    /// Writes on at the front of a buffer. Returns how many bytes are there now.
+    /// Writes the next part of the body to the front of a buffer. Returns the number of bytes written.
     pub fn write<M: Machine>(
         &mut self,
         service: &Service<M>,
         buffer: &mut [u8],
-        share: &mut Share,
+        budget: &mut RowBudget,
     ) -> usize {
         if !self.is_chunked {
-            let mut room = Room::new(buffer);
-            self.is_done = self.body.write(service, &mut room, share);
-            return room.length();
+            let mut writer = BoundedWriter::new(buffer);
+            self.is_done = self.body.write(service, &mut writer, budget);
+            return writer.length();
         }
         let Some(within) = buffer.len().checked_sub(CHUNK_FRONT + CHUNK_END) else { return 0 };
         // The size has four digits.
         let within = within.min(0xffff);
-        let mut room = Room::new(&mut buffer[CHUNK_FRONT..CHUNK_FRONT + within]);
-        self.is_done = self.body.write(service, &mut room, share);
-        let length = room.length();
+        let mut writer = BoundedWriter::new(&mut buffer[CHUNK_FRONT..CHUNK_FRONT + within]);
+        self.is_done = self.body.write(service, &mut writer, budget);
+        let length = writer.length();
         let mut end = 0;
         if length > 0 {
-            // Writing to a room cannot fail.
-            let _ = write!(Room::new(&mut buffer[..CHUNK_FRONT]), "{length:04x}\r\n");
+            // Writing to a BoundedWriter cannot fail.
+            let _ = write!(BoundedWriter::new(&mut buffer[..CHUNK_FRONT]), "{length:04x}\r\n");
             end = CHUNK_FRONT + length;
             buffer[end..end + 2].copy_from_slice(b"\r\n");
             end += 2;

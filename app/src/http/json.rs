@@ -1,9 +1,9 @@
-//! Texts in JSON.
+//! JSON strings.
 
 use core::fmt::{self, Write};
 
-/// A text that `Display` writes as a JSON string. Nothing in it can end a string, or begin a tag
-/// where somebody takes the answer for HTML.
+/// A text that `Display` writes as a JSON string. Quotes, control characters and the characters of HTML
+/// tags are escaped, so the text can neither end the string nor begin a tag.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quoted<'a>(pub(super) &'a str);
 
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_comes_back() {
+    fn every_text_survives_a_round_trip() {
         let all: String = (0..0x250).filter_map(char::from_u32).collect();
         for text in ["", "plain", "<img/src=x>", "a\"b\\c'd`", "\u{0}\n\u{7f}", &all] {
             let json = Quoted(text).to_string();

@@ -1,53 +1,53 @@
-//! `/api/map.json`: a range of the window, summed up by buckets of equal size.
+//! `/api/map.json`: a range of the window, summed by buckets of equal size.
 //!
-//! The report holds one bucket's sums and a cursor, whatever the number of regions. Living regions
-//! are summed by address; lazy ones are listed behind the buckets, because the library lists them by
-//! slot.
+//! The report holds the sums of one bucket and a cursor, for any number of regions. Busy regions are
+//! summed in the order of their addresses. Lazy regions are listed behind the buckets, because the
+//! library lists them in the order of their slots.
 
 use core::fmt::Write;
 
 use vmalloc::{Cursor, Machine, PAGE_BYTES, RegionInfo, RegionState};
 use x86_64::VirtAddr;
 
-use super::body::Share;
-use super::room::Room;
+use super::budget::RowBudget;
+use super::writer::BoundedWriter;
 use crate::service::Service;
 
-/// Buckets of a request that does not say how many.
+/// Default number of buckets.
 pub(super) const BUCKETS_DEFAULT: u64 = 1024;
-/// The most buckets of one request.
+/// Maximum number of buckets.
 pub(super) const BUCKETS_MAX: u64 = 4096;
 
-/// The least range of a request that does not say which.
+/// Minimum size of the default range.
 const RANGE_BYTES_MIN: u64 = 1 << 20;
 
-/// Buckets that are written in the time of a row.
+/// Number of buckets that are written in the time of one row.
 const BUCKETS_PER_ROW: u64 = 32;
 
 /// A map that is being written.
 #[derive(Clone, Copy, Debug)]
 pub struct Map {
-    wanted: Wanted,
+    query: MapQuery,
     range: Range,
-    /// The bucket that is summed up.
+    /// Start of the bucket that is being summed.
     at: u64,
     sums: Sums,
-    /// Whether the sums are complete, and wait for room.
+    /// Whether the sums are complete but not written.
     is_summed: bool,
-    /// The area that was looked at last: it may reach into the next bucket.
+    /// The last area that was read. It may reach into the next bucket.
     area: Option<Extent>,
     cursor: Cursor,
-    part: Part,
+    part: MapPart,
 }
 
-/// The content that a request asks for.
+/// The parameters of a request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted {
-    /// From 1 to [`BUCKETS_MAX`].
+pub(super) struct MapQuery {
+    /// Number of buckets, from 1 to [`BUCKETS_MAX`].
     pub(super) buckets: u64,
-    /// The first address; the window's first by default.
+    /// Start of the range; the start of the window by default.
     pub(super) from: Option<u64>,
-    /// The end of the range; by default the end of the addresses in use.
+    /// End of the range; the end of the used addresses by default.
     pub(super) to: Option<u64>,
 }
 
@@ -68,7 +68,7 @@ struct Sums {
     regions: u64,
 }
 
-/// Addresses of an area.
+/// The addresses of an area.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
     start: u64,
@@ -80,7 +80,7 @@ struct Extent {
 
 /// The part of the report that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum MapPart {
     Front,
     Buckets,
     FirstLazy,
@@ -89,49 +89,49 @@ enum Part {
 }
 
 impl Map {
-    pub(super) fn new(wanted: Wanted) -> Self {
+    pub(super) fn new(query: MapQuery) -> Self {
         Self {
-            wanted,
+            query,
             range: Range::default(),
             at: 0,
             sums: Sums::default(),
             is_summed: false,
             area: None,
             cursor: Cursor::START,
-            part: Part::Front,
+            part: MapPart::Front,
         }
     }
 
-    /// Continues to write; returns whether that was all.
+    /// Writes the next part of the report. Returns whether the report is complete.
     pub(super) fn write<M: Machine>(
         &mut self,
         service: &Service<M>,
-        room: &mut Room<'_>,
-        share: &mut Share,
+        writer: &mut BoundedWriter<'_>,
+        budget: &mut RowBudget,
     ) -> bool {
-        if self.part == Part::Front {
+        if self.part == MapPart::Front {
             self.begin(service);
-            if !room.whole(|room| self.range.write_front(room)) {
+            if !writer.whole(|writer| self.range.write_front(writer)) {
                 return false;
             }
-            self.part = Part::Buckets;
+            self.part = MapPart::Buckets;
         }
-        if self.part == Part::Buckets && !self.write_buckets(service, room, share) {
+        if self.part == MapPart::Buckets && !self.write_buckets(service, writer, budget) {
             return false;
         }
-        if matches!(self.part, Part::FirstLazy | Part::Lazy)
-            && !self.write_lazy(service, room, share)
+        if matches!(self.part, MapPart::FirstLazy | MapPart::Lazy)
+            && !self.write_lazy(service, writer, budget)
         {
             return false;
         }
-        room.whole(|room| room.raw(b"]}\n"))
+        writer.whole(|writer| writer.raw(b"]}\n"))
     }
 
-    /// Chooses the range, and finds the area that reaches into it.
+    /// Computes the range, and finds the area that reaches into it.
     fn begin<M: Machine>(&mut self, service: &Service<M>) {
         let vm = service.vm();
         let (start, end) = (vm.window().address().as_u64(), vm.window().end().as_u64());
-        self.range = Range::of(self.wanted, start, end, vm.used_end().as_u64());
+        self.range = Range::of(self.query, start, end, vm.used_end().as_u64());
         let from = self.range.from;
         self.at = from;
         self.cursor = Cursor::from_raw(from);
@@ -140,26 +140,26 @@ impl Map {
         self.area = living.map(|info| Extent::of(&info)).filter(|area| area.start < from);
     }
 
-    /// Writes the sums of bucket after bucket. Returns whether all are written.
+    /// Writes the sums of the next buckets. Returns whether all buckets are written.
     fn write_buckets<M: Machine>(
         &mut self,
         service: &Service<M>,
-        room: &mut Room<'_>,
-        share: &mut Share,
+        writer: &mut BoundedWriter<'_>,
+        budget: &mut RowBudget,
     ) -> bool {
         let Range { from, to, bucket_bytes } = self.range;
         while self.at < to {
             // The last bucket of a range that ends at 2^64 ends there too.
             let end = self.at.saturating_add(bucket_bytes).min(to);
-            if !self.is_summed && !self.sum(service, end, share) {
+            if !self.is_summed && !self.sum(service, end, budget) {
                 return false;
             }
             self.is_summed = true;
             let separator: &[u8] = if self.at == from { b"" } else { b"," };
             let sums = self.sums;
-            let is_written = room.whole(|room| {
-                room.raw(separator);
-                sums.write(room);
+            let is_written = writer.whole(|writer| {
+                writer.raw(separator);
+                sums.write(writer);
             });
             if !is_written {
                 return false;
@@ -168,28 +168,28 @@ impl Map {
             self.sums = Sums::default();
             self.at = end;
             if ((end - from) / bucket_bytes).is_multiple_of(BUCKETS_PER_ROW) {
-                share.spend_one();
+                budget.spend_one();
             }
         }
-        if !room.whole(|room| room.raw(b"],\n\"lazy\":[")) {
+        if !writer.whole(|writer| writer.raw(b"],\n\"lazy\":[")) {
             return false;
         }
         self.cursor = Cursor::LAZY;
-        self.part = Part::FirstLazy;
+        self.part = MapPart::FirstLazy;
         true
     }
 
-    /// Sums up the bucket that ends at `end`; returns whether it is complete.
-    fn sum<M: Machine>(&mut self, service: &Service<M>, end: u64, share: &mut Share) -> bool {
+    /// Sums the bucket that ends at `end`. Returns whether its sums are complete.
+    fn sum<M: Machine>(&mut self, service: &Service<M>, end: u64, budget: &mut RowBudget) -> bool {
         loop {
             let area = match self.area {
                 Some(area) => area,
-                None if share.is_spent() => return false,
+                None if budget.is_spent() => return false,
                 None => {
-                    share.spend_one();
+                    budget.spend_one();
                     let next = service.vm().next_area(self.cursor);
                     let next = next.filter(|(info, _)| info.state == RegionState::Busy);
-                    // Behind the last region: the next buckets need not look again.
+                    // After the last region, later buckets need no lookup.
                     let (area, cursor) = next.map_or(
                         (Extent { start: u64::MAX, ..Extent::NONE }, self.cursor),
                         |(info, cursor)| (Extent::of(&info), cursor),
@@ -210,33 +210,33 @@ impl Map {
         }
     }
 
-    /// Writes offset and bytes of every lazy area. Returns whether all are written.
+    /// Writes the offset and the size of the next lazy areas. Returns whether all are written.
     fn write_lazy<M: Machine>(
         &mut self,
         service: &Service<M>,
-        room: &mut Room<'_>,
-        share: &mut Share,
+        writer: &mut BoundedWriter<'_>,
+        budget: &mut RowBudget,
     ) -> bool {
         let Range { from, to, .. } = self.range;
-        while !share.is_spent() {
+        while !budget.is_spent() {
             let Some((info, next)) = service.vm().next_area(self.cursor) else {
-                self.part = Part::End;
+                self.part = MapPart::End;
                 return true;
             };
-            share.spend_one();
+            budget.spend_one();
             let area = Extent::of(&info);
             let (start, end) = (area.start.max(from), area.guard_end.min(to));
-            let is_first = self.part == Part::FirstLazy;
+            let is_first = self.part == MapPart::FirstLazy;
             if start < end {
                 let separator = if is_first { "" } else { "," };
-                let is_written = room.whole(|room| {
-                    // Writing to a room cannot fail.
-                    let _ = write!(room, "{separator}[{},{}]", start - from, end - start);
+                let is_written = writer.whole(|writer| {
+                    // Writing to a BoundedWriter cannot fail.
+                    let _ = write!(writer, "{separator}[{},{}]", start - from, end - start);
                 });
                 if !is_written {
                     return false;
                 }
-                self.part = Part::Lazy;
+                self.part = MapPart::Lazy;
             }
             self.cursor = next;
         }
@@ -245,24 +245,23 @@ impl Map {
 }
 
 impl Range {
-    /// The part of the window `start..end` that is wanted, in whole pages. The size of a bucket
-    /// follows from the wanted range, so that it does not change where the window ends. An empty
-    /// range stays empty.
-    fn of(wanted: Wanted, start: u64, end: u64, used_end: u64) -> Self {
+    /// Computes the requested part of the window `start..end`, in whole pages. The size of a bucket is
+    /// computed before the range is clipped, so clipping does not change it. An empty range stays empty.
+    fn of(query: MapQuery, start: u64, end: u64, used_end: u64) -> Self {
         let clip = |address: u64| address.clamp(start, end);
-        let from = clip(wanted.from.unwrap_or(start)) & !(PAGE_BYTES - 1);
-        let to = wanted.to.unwrap_or_else(|| used_end.max(from.saturating_add(RANGE_BYTES_MIN)));
+        let from = clip(query.from.unwrap_or(start)) & !(PAGE_BYTES - 1);
+        let to = query.to.unwrap_or_else(|| used_end.max(from.saturating_add(RANGE_BYTES_MIN)));
         let pages = to.saturating_sub(from).div_ceil(PAGE_BYTES);
-        let bucket_bytes = pages.div_ceil(wanted.buckets).max(1) * PAGE_BYTES;
+        let bucket_bytes = pages.div_ceil(query.buckets).max(1) * PAGE_BYTES;
         let to = clip(to.checked_next_multiple_of(PAGE_BYTES).unwrap_or(end)).max(from);
         Self { from, to, bucket_bytes }
     }
 
-    fn write_front(&self, room: &mut Room<'_>) {
+    fn write_front(&self, writer: &mut BoundedWriter<'_>) {
         let Self { from, to, bucket_bytes } = self;
-        // Writing to a room cannot fail.
+        // Writing to a BoundedWriter cannot fail.
         let _ = write!(
-            room,
+            writer,
             "{{\"from\":\"{from:#x}\",\"to\":\"{to:#x}\",\"bucket_bytes\":{bucket_bytes},\
              \"page_bytes\":{PAGE_BYTES},\n\"buckets\":["
         );
@@ -279,13 +278,13 @@ impl Sums {
         self.regions += u64::from(from <= area.start);
     }
 
-    /// Writes the sums; an empty bucket is 0.
-    fn write(self, room: &mut Room<'_>) {
+    /// Writes the sums. An empty bucket is written as 0.
+    fn write(self, writer: &mut BoundedWriter<'_>) {
         let Self { clients, image, guard, regions } = self;
-        // Writing to a room cannot fail.
+        // Writing to a BoundedWriter cannot fail.
         let _ = match self == Self::default() {
-            true => write!(room, "0"),
-            false => write!(room, "[{clients},{image},{guard},{regions}]"),
+            true => write!(writer, "0"),
+            false => write!(writer, "[{clients},{image},{guard},{regions}]"),
         };
     }
 }
@@ -312,7 +311,7 @@ mod tests {
 
     fn range(buckets: u64, from: Option<u64>, to: Option<u64>) -> (u64, u64, u64) {
         let Range { from, to, bucket_bytes } =
-            Range::of(Wanted { buckets, from, to }, START, END, START + (5 << 20));
+            Range::of(MapQuery { buckets, from, to }, START, END, START + (5 << 20));
         (from - START, to - START, bucket_bytes)
     }
 
@@ -322,11 +321,11 @@ mod tests {
         assert_eq!(range(1, None, None), (0, 5 << 20, 5 << 20));
         assert_eq!(range(4096, Some(START + 100), Some(START + 5000)), (0, 8192, 4096));
         assert_eq!(range(3, Some(START), Some(START + 0x4000)), (0, 0x4000, 8192));
-        // Clipped to the window, where the size of a bucket stays.
+        // Clipping to the window keeps the size of a bucket.
         assert_eq!(range(16, Some(0), Some(END)), (0, 1 << 32, 1 << 28));
         assert_eq!(range(2, Some(END - 8192), Some(END + 8192)), ((1 << 32) - 8192, 1 << 32, 8192));
         assert_eq!(range(1, Some(0), Some(u64::MAX)).1, 1 << 32);
-        // The least range where no end is given.
+        // Without an end, the minimum size applies.
         assert_eq!(range(256, Some(START + (8 << 20)), None), (8 << 20, 9 << 20, 4096));
         for (from, to) in [(START, START), (START + 8192, START), (u64::MAX, 0)] {
             let (from, to, bucket_bytes) = range(7, Some(from), Some(to));

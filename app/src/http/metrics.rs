@@ -1,7 +1,7 @@
 //! `/metrics`: the table of counters in the text format of Prometheus, version 0.0.4.
 //!
 //! Every family but `process_start_time_seconds` begins with `vmalloc_`. Families that had another name
-//! in the release before are written a second time under it: see [`deprecated`].
+//! in the previous release are written a second time under it: see [`deprecated`].
 
 mod deprecated;
 
@@ -9,10 +9,10 @@ use core::fmt::Write;
 
 use vmalloc::{Family, Machine, Metric, MetricKind};
 
-use super::room::{Pieces, Room};
+use super::writer::{BoundedWriter, Pieces};
 use crate::service::{BOUNDS_US, CommandStats, Service};
 
-/// The bounds of the classes of times, in seconds.
+/// The bounds of the histogram, in seconds.
 const BOUNDS: [&str; BOUNDS_US.len()] = [
     "1e-06", "2e-06", "5e-06", "1e-05", "2e-05", "5e-05", "0.0001", "0.0002", "0.0005", "0.001",
     "0.002", "0.01",
@@ -26,26 +26,26 @@ const SECONDS: &str = "# HELP vmalloc_op_seconds How long calls took, of one in 
                        others do it is the beginning.\n\
                        # TYPE vmalloc_op_seconds histogram\n";
 
-/// Writes the pieces behind the first `done`.
+/// Writes the pieces behind the first `done`. Returns whether the report is complete.
 pub(super) fn write<M: Machine>(
     service: &Service<M>,
-    room: &mut Room<'_>,
+    writer: &mut BoundedWriter<'_>,
     done: &mut usize,
 ) -> bool {
-    let mut pieces = Pieces::new(room, done);
-    pieces.piece(|room| {
-        // Writing to a room cannot fail, here and below.
+    let mut pieces = Pieces::new(writer, done);
+    pieces.piece(|writer| {
+        // Writing to a BoundedWriter cannot fail, here and below.
         let version = env!("CARGO_PKG_VERSION");
-        let _ = writeln!(room, "{BUILD}vmalloc_build_info{{version=\"{version}\"}} 1");
+        let _ = writeln!(writer, "{BUILD}vmalloc_build_info{{version=\"{version}\"}} 1");
     });
     counters(service, &mut pieces, Some);
     commands(service, &mut pieces, COMMANDS);
-    pieces.piece(|room| room.raw(SECONDS.as_bytes()));
+    pieces.piece(|writer| writer.raw(SECONDS.as_bytes()));
     for (name, tally) in service.command_stats() {
         // A command without a timed call has an empty piece: the number of pieces is constant.
-        pieces.piece(|room| {
+        pieces.piece(|writer| {
             if tally.timed() > 0 {
-                histogram(name, tally, room);
+                histogram(name, tally, writer);
             }
         });
     }
@@ -56,8 +56,8 @@ pub(super) fn write<M: Machine>(
     pieces.is_done()
 }
 
-/// Writes the families of the table of counters, each under the name that `rename` returns for it.
-/// Families without one are left out.
+/// Writes the families of the table of counters under the names that `rename` returns. Families for
+/// which it returns `None` are left out.
 fn counters<M: Machine>(
     service: &Service<M>,
     pieces: &mut Pieces<'_, '_>,
@@ -69,65 +69,65 @@ fn counters<M: Machine>(
         let Some(family) = rename(*metric.family) else { return };
         let is_new = last != Some(family.name);
         last = Some(family.name);
-        pieces.piece(|room| {
+        pieces.piece(|writer| {
             if is_new {
-                header(family, room);
+                header(family, writer);
             }
-            series(family.name, &metric, row.value, room);
+            series(family.name, &metric, row.value, writer);
         });
     });
 }
 
 /// Writes the counts of every command.
 fn commands<M: Machine>(service: &Service<M>, pieces: &mut Pieces<'_, '_>, family: Family) {
-    pieces.piece(|room| header(family, room));
+    pieces.piece(|writer| header(family, writer));
     for (command, tally) in service.command_stats() {
-        pieces.piece(|room| {
+        pieces.piece(|writer| {
             for (result, value) in [("ok", tally.served()), ("error", tally.errors())] {
                 let labels = format_args!("{{cmd=\"{command}\",result=\"{result}\"}}");
-                let _ = writeln!(room, "{}{labels} {value}", family.name);
+                let _ = writeln!(writer, "{}{labels} {value}", family.name);
             }
         });
     }
 }
 
-fn header(family: Family, room: &mut Room<'_>) {
+fn header(family: Family, writer: &mut BoundedWriter<'_>) {
     let Family { name, kind, help } = family;
     let kind = match kind {
         MetricKind::Counter => "counter",
         MetricKind::Gauge => "gauge",
     };
-    let _ = write!(room, "# HELP {name} ");
+    let _ = write!(writer, "# HELP {name} ");
     if deprecated::is_old(name) {
-        let _ = write!(room, "Deprecated, use {}{name}. ", deprecated::PREFIX);
+        let _ = write!(writer, "Deprecated, use {}{name}. ", deprecated::PREFIX);
     }
-    let _ = write!(room, "{help}\n# TYPE {name} {kind}\n");
+    let _ = write!(writer, "{help}\n# TYPE {name} {kind}\n");
 }
 
-fn series(name: &str, metric: &Metric, value: u64, room: &mut Room<'_>) {
-    room.raw(name.as_bytes());
+fn series(name: &str, metric: &Metric, value: u64, writer: &mut BoundedWriter<'_>) {
+    writer.raw(name.as_bytes());
     let labels = metric.labels.iter().filter(|(name, _)| !name.is_empty());
     let mut separator = "{";
     for (name, text) in labels {
-        let _ = write!(room, "{separator}{name}=\"{text}\"");
+        let _ = write!(writer, "{separator}{name}=\"{text}\"");
         separator = ",";
     }
     let end = if separator == "," { "}" } else { "" };
-    let _ = writeln!(room, "{end} {value}");
+    let _ = writeln!(writer, "{end} {value}");
 }
 
-/// One histogram: its buckets hold all that is below them.
-fn histogram(name: &str, tally: &CommandStats, room: &mut Room<'_>) {
+/// Writes one histogram with cumulative buckets.
+fn histogram(name: &str, tally: &CommandStats, writer: &mut BoundedWriter<'_>) {
     let mut sum = 0;
     for (bound, class) in BOUNDS.iter().zip(tally.classes) {
         sum += class;
-        let _ = writeln!(room, "vmalloc_op_seconds_bucket{{op=\"{name}\",le=\"{bound}\"}} {sum}");
+        let _ = writeln!(writer, "vmalloc_op_seconds_bucket{{op=\"{name}\",le=\"{bound}\"}} {sum}");
     }
     let timed = tally.timed();
     let (seconds, us) = (tally.timed_us / 1_000_000, tally.timed_us % 1_000_000);
-    let _ = writeln!(room, "vmalloc_op_seconds_bucket{{op=\"{name}\",le=\"+Inf\"}} {timed}");
-    let _ = writeln!(room, "vmalloc_op_seconds_sum{{op=\"{name}\"}} {seconds}.{us:06}");
-    let _ = writeln!(room, "vmalloc_op_seconds_count{{op=\"{name}\"}} {timed}");
+    let _ = writeln!(writer, "vmalloc_op_seconds_bucket{{op=\"{name}\",le=\"+Inf\"}} {timed}");
+    let _ = writeln!(writer, "vmalloc_op_seconds_sum{{op=\"{name}\"}} {seconds}.{us:06}");
+    let _ = writeln!(writer, "vmalloc_op_seconds_count{{op=\"{name}\"}} {timed}");
 }
 
 #[cfg(test)]
@@ -147,9 +147,9 @@ mod tests {
         let mut tally = CommandStats { timed_us: 2_000_345, ..CommandStats::default() };
         (tally.classes[0], tally.classes[3], tally.classes[12]) = (5, 2, 1);
         let mut buffer = [0; 2048];
-        let mut room = Room::new(&mut buffer);
-        histogram("VFREE", &tally, &mut room);
-        let length = room.length();
+        let mut writer = BoundedWriter::new(&mut buffer);
+        histogram("VFREE", &tally, &mut writer);
+        let length = writer.length();
         let text = str::from_utf8(&buffer[..length]).unwrap();
         let values: Vec<&str> = text.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
         let expected =

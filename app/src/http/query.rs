@@ -1,42 +1,46 @@
-//! Parameters of a target: read strictly, and refused with their name, value and rule.
+//! Strict parsing of query parameters. An error names the parameter, its value and the rule.
 
 use core::fmt;
 
 use arrayvec::ArrayString;
 
-/// Characters of a refused value that are shown.
+/// Maximum characters of a value in an error.
 const SHOWN_MAX: usize = 24;
 
-/// A parameter that was refused.
+/// A parameter with an invalid value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct ParameterError {
     name: &'static str,
     value: ArrayString<SHOWN_MAX>,
-    /// The values that are accepted.
+    /// Describes the valid values.
     rule: &'static str,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for ParameterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, value, rule } = self;
         write!(f, "{name}={value} is refused: {name} is {rule}")
     }
 }
 
-/// Reads the parameter `name`, which may be left out; the last one counts. Browsers and caches add
-/// parameters of their own, so others are ignored.
+/// Parses the optional parameter `name`. If it occurs more than once, the last value counts. Unknown
+/// parameters are ignored, because browsers and caches add parameters.
 pub(super) fn read<T>(
     query: &str,
     name: &'static str,
     rule: &'static str,
     parse: impl Fn(&[u8]) -> Option<T>,
-) -> Result<Option<T>, Refused> {
+) -> Result<Option<T>, ParameterError> {
     let mut pairs = query.split('&').rev().filter_map(|pair| pair.split_once('='));
     let Some((_, value)) = pairs.find(|(key, _)| *key == name) else { return Ok(None) };
-    parse(value.as_bytes()).map(Some).ok_or_else(|| Refused { name, value: shown(value), rule })
+    parse(value.as_bytes()).map(Some).ok_or_else(|| ParameterError {
+        name,
+        value: shown(value),
+        rule,
+    })
 }
 
-/// The beginning of a value, as far as it is printable.
+/// Returns the beginning of a value, with `?` for unprintable characters.
 fn shown(value: &str) -> ArrayString<SHOWN_MAX> {
     let mut text = ArrayString::new();
     for character in value.chars() {
@@ -54,7 +58,7 @@ mod tests {
     use crate::resp;
 
     #[test]
-    fn a_refusal_names_parameter_value_and_rule() {
+    fn an_error_names_parameter_value_and_rule() {
         let count = |query| read(query, "count", "a number", resp::decimal);
         assert_eq!(count(""), Ok(None));
         assert_eq!(count("x&y=1&count=3"), Ok(Some(3)));

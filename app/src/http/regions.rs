@@ -1,26 +1,26 @@
-//! `/api/regions.json`: a page of regions by a cursor.
+//! `/api/regions.json`: a page of regions from a cursor on.
 
 use core::fmt::Write;
 
 use vmalloc::{Cursor, Machine, RegionInfo, RegionState};
 
-use super::body::Share;
+use super::budget::RowBudget;
 use super::json::Quoted;
-use super::room::Room;
+use super::writer::BoundedWriter;
 use crate::service::{self, Service};
 
-/// A page that is being written.
+/// A page of regions that is being written.
 #[derive(Clone, Copy, Debug)]
 pub struct Regions {
     cursor: Cursor,
-    /// Rows that may still be written.
+    /// Number of rows that may still be written.
     left: u64,
-    part: Part,
+    part: RegionsPart,
 }
 
-/// What comes next.
+/// The part of the page that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum RegionsPart {
     Front,
     FirstRow,
     Row,
@@ -28,62 +28,62 @@ enum Part {
 }
 
 impl Regions {
-    /// A page of at most `count` regions from a cursor on.
+    /// Creates a page of at most `count` regions from a cursor on.
     pub(super) fn new(cursor: Cursor, count: u64) -> Self {
-        Self { cursor, left: count, part: Part::Front }
+        Self { cursor, left: count, part: RegionsPart::Front }
     }
 
-    /// Writes on; returns whether that was all.
+    /// Writes the next part of the page. Returns whether the page is complete.
     pub(super) fn write<M: Machine>(
         &mut self,
         service: &Service<M>,
-        room: &mut Room<'_>,
-        share: &mut Share,
+        writer: &mut BoundedWriter<'_>,
+        budget: &mut RowBudget,
     ) -> bool {
-        if self.part == Part::Front {
-            if !room.whole(|room| room.raw(b"{\"regions\":[")) {
+        if self.part == RegionsPart::Front {
+            if !writer.whole(|writer| writer.raw(b"{\"regions\":[")) {
                 return false;
             }
-            self.part = Part::FirstRow;
+            self.part = RegionsPart::FirstRow;
         }
-        while self.part != Part::End {
-            if share.is_spent() {
+        while self.part != RegionsPart::End {
+            if budget.is_spent() {
                 return false;
             }
             let area = service.vm().next_area(self.cursor).filter(|_| self.left > 0);
             let Some((info, next)) = area else {
-                self.part = Part::End;
+                self.part = RegionsPart::End;
                 break;
             };
-            let separator: &[u8] = if self.part == Part::FirstRow { b"\n" } else { b",\n" };
-            let row = |room: &mut Room<'_>| {
-                room.raw(separator);
-                write_row(service, &info, room);
+            let separator: &[u8] = if self.part == RegionsPart::FirstRow { b"\n" } else { b",\n" };
+            let row = |writer: &mut BoundedWriter<'_>| {
+                writer.raw(separator);
+                write_row(service, &info, writer);
             };
-            // What does not fit was counted all the same.
-            share.spend(service, &info);
-            if !room.whole(row) {
+            // A row that does not fit also took time.
+            budget.spend(service, &info);
+            if !writer.whole(row) {
                 return false;
             }
             self.cursor = next;
             self.left -= 1;
-            self.part = Part::Row;
+            self.part = RegionsPart::Row;
         }
-        room.whole(|room| {
-            room.raw(b"\n],\"cursor\":");
+        writer.whole(|writer| {
+            writer.raw(b"\n],\"cursor\":");
             match service.vm().next_area(self.cursor) {
                 Some(_) => {
-                    // Writing to a room cannot fail.
-                    let _ = write!(room, "\"{:#x}\"", self.cursor.get());
+                    // Writing to a BoundedWriter cannot fail.
+                    let _ = write!(writer, "\"{:#x}\"", self.cursor.get());
                 }
-                None => room.raw(b"null"),
+                None => writer.raw(b"null"),
             }
-            room.raw(b"}\n");
+            writer.raw(b"}\n");
         })
     }
 }
 
-fn write_row<M: Machine>(service: &Service<M>, info: &RegionInfo, room: &mut Room<'_>) {
+fn write_row<M: Machine>(service: &Service<M>, info: &RegionInfo, writer: &mut BoundedWriter<'_>) {
     let caller = service.caller(info);
     let (start, end) = (info.range.address().as_u64(), info.range.end().as_u64());
     let guard = info.with_guard().end().as_u64() - end;
@@ -91,9 +91,9 @@ fn write_row<M: Machine>(service: &Service<M>, info: &RegionInfo, room: &mut Roo
         RegionState::Busy => "busy",
         RegionState::Lazy => "lazy",
     };
-    // Writing to a room cannot fail, here and below.
+    // Writing to a BoundedWriter cannot fail, here and below.
     let _ = write!(
-        room,
+        writer,
         "{{\"id\":{},\"name\":{},\"owner\":{},\"system\":{},\"start\":\"{start:#x}\",\
          \"end\":\"{end:#x}\",\"guard\":{guard},\"requested\":{},\"pages\":{},\
          \"protection\":\"{}\",\"state\":\"{state}\",\"nodes\":[",
@@ -109,7 +109,7 @@ fn write_row<M: Machine>(service: &Service<M>, info: &RegionInfo, room: &mut Roo
     let nodes = usize::try_from(service.vm().nodes()).unwrap_or(frames.len());
     for (node, frames) in frames.iter().take(nodes).enumerate() {
         let separator = if node == 0 { "" } else { "," };
-        let _ = write!(room, "{separator}{frames}");
+        let _ = write!(writer, "{separator}{frames}");
     }
-    room.raw(b"]}");
+    writer.raw(b"]}");
 }

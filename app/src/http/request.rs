@@ -1,63 +1,60 @@
-//! The head of a request.
+//! Parses the head of a request.
 
 use httparse::{EMPTY_HEADER, Error, Header, Request};
 use runtime_config::limits::HTTP_HEAD_BYTES_MAX;
 
-use super::body::Content;
+use super::body::Representation;
 use super::route;
-use super::status::Status;
+use super::status::{FIELDS_MAX, Status};
 
-/// Fields of a head.
-pub(super) const FIELDS_MAX: usize = 64;
-
-/// A request that was understood, and what it is answered with.
+/// The properties of a request and its response.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
-    /// What to answer.
-    pub answer: Result<Content, Status>,
-    /// Whether only the head of the answer is wanted.
+    /// The body of the response, or an error.
+    pub answer: Result<Representation, Status>,
+    /// Whether the request asks for the head of the response only.
     pub is_head: bool,
-    /// Whether it is HTTP/1.0, which knows no chunks.
+    /// Whether the request is HTTP/1.0, which has no chunks.
     pub is_old: bool,
-    /// Whether the connection goes on.
+    /// Whether the connection is kept open.
     pub keeps_alive: bool,
 }
 
 impl Head {
-    /// The answer to what was not understood: the connection does not go on.
+    /// Creates the response to an invalid request. The connection is closed.
     #[must_use]
     pub fn refused(status: Status) -> Self {
         Self { answer: Err(status), is_head: false, is_old: false, keeps_alive: false }
     }
 }
 
-/// What stands at the front of a connection's bytes.
+/// The result of [`parse`].
 #[derive(Clone, Copy, Debug)]
-pub enum Parsed {
-    /// More must come.
+pub enum ParsedHead {
+    /// The head is not complete.
     Incomplete,
-    /// A head, of so many bytes.
+    /// A complete head, and its number of bytes.
     Head(Head, usize),
 }
 
-/// Looks for a head.
+/// Parses the head at the front of the bytes.
 #[must_use]
-pub fn parse(bytes: &[u8]) -> Parsed {
+pub fn parse(bytes: &[u8]) -> ParsedHead {
     let mut fields = [EMPTY_HEADER; FIELDS_MAX];
     let mut request = Request::new(&mut fields);
     match request.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => Parsed::Head(understand(&request), length),
+        Ok(httparse::Status::Complete(length)) => ParsedHead::Head(understand(&request), length),
         Ok(httparse::Status::Partial) if bytes.len() >= HTTP_HEAD_BYTES_MAX => {
-            Parsed::Head(Head::refused(Status::HeadTooLarge), bytes.len())
+            ParsedHead::Head(Head::refused(Status::HeadTooLarge), bytes.len())
         }
-        Ok(httparse::Status::Partial) => Parsed::Incomplete,
+        Ok(httparse::Status::Partial) => ParsedHead::Incomplete,
         Err(error) => {
             let status = match error {
                 Error::TooManyHeaders => Status::HeadTooLarge,
                 Error::Version => Status::Version,
                 _ => Status::BadRequest,
             };
-            Parsed::Head(Head::refused(status), bytes.len())
+            ParsedHead::Head(Head::refused(status), bytes.len())
         }
     }
 }
@@ -76,13 +73,13 @@ fn understand(request: &Request<'_, '_>) -> Head {
     } else {
         route::find(request.path.unwrap_or_default(), wants_page(request.headers))
     };
-    // Where the bytes behind the head may be a body, nothing behind them can be understood.
+    // If a body may follow the head, the next request cannot be found.
     let is_readable = body == Presence::None && !matches!(answer, Err(Status::BadRequest));
     let keeps_alive = is_readable && !is_old && !closes(request.headers);
     Head { answer, is_head: method == "HEAD", is_old, keeps_alive }
 }
 
-/// Whether a body follows.
+/// The presence of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
     None,
@@ -102,7 +99,7 @@ fn body(fields: &[Header<'_>]) -> Presence {
             if is_empty { Presence::None } else { Presence::Some }
         }
         (true, None, _) => Presence::Some,
-        // Two lengths, or a length and a coding: what smuggled requests look like.
+        // Two lengths, or a length and a coding, are signs of request smuggling.
         _ => Presence::Unclear,
     }
 }
@@ -115,7 +112,7 @@ fn closes(fields: &[Header<'_>]) -> bool {
     })
 }
 
-/// Whether who asks is a browser: it says that it takes HTML, and is not curl.
+/// Returns whether the client is a browser: it accepts HTML and is not curl.
 fn wants_page(fields: &[Header<'_>]) -> bool {
     let is_curl = values(fields, "user-agent").any(|agent| agent.starts_with(b"curl"));
     let takes_html =

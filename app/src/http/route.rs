@@ -1,22 +1,22 @@
-//! Which report a target names.
+//! Maps the target of a request to a report.
 
 use vmalloc::Cursor;
 
-use super::body::{Body, Content};
-use super::map::{self, Map, Wanted};
-use super::query::{self, Refused};
+use super::body::{Body, Representation};
+use super::map::{self, Map, MapQuery};
+use super::query::{self, ParameterError};
 use super::regions::Regions;
 use super::status::Status;
 use crate::{resp, service};
 
-/// Rows of a page of regions, where the request does not say.
+/// Default number of rows on a page of regions.
 const COUNT: u64 = 100;
-/// The most that one request may ask for: further ones are behind the cursor.
+/// Maximum number of rows on a page of regions. The cursor leads to further ones.
 const COUNT_MAX: u64 = 1000;
 
 const PAGE: &[u8] = include_bytes!("page/page.html");
 const STYLE: &[u8] = include_bytes!("page/page.css");
-/// One file for the browser, so that a viewer needs one connection for it.
+/// All scripts in one file, so that a browser needs one connection.
 const SCRIPT: &str = concat!(
     include_str!("page/format.js"),
     include_str!("page/load.js"),
@@ -31,8 +31,8 @@ const SCRIPT: &str = concat!(
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// Finds what a target asks for; `wants_page` is whether a browser asks.
-pub(super) fn find(target: &str, wants_page: bool) -> Result<Content, Status> {
+/// Finds the report of a target. `wants_page` says that the client is a browser.
+pub(super) fn find(target: &str, wants_page: bool) -> Result<Representation, Status> {
     let (path, query) = split(target).ok_or(Status::NotFound)?;
     let (kind, body) = match path {
         "/" if wants_page => ("text/html; charset=utf-8", Body::fixed(PAGE)),
@@ -48,10 +48,10 @@ pub(super) fn find(target: &str, wants_page: bool) -> Result<Content, Status> {
         _ => return Err(Status::NotFound),
     };
     let is_monitoring = matches!(path, "/metrics" | "/healthz");
-    Ok(Content { kind, body, is_monitoring })
+    Ok(Representation { kind, body, is_monitoring })
 }
 
-/// Path and query, of a target in origin form or in absolute form.
+/// Returns the path and the query of a target in origin form or absolute form.
 fn split(target: &str) -> Option<(&str, &str)> {
     let origin = match target.strip_prefix("http://") {
         Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]),
@@ -61,8 +61,8 @@ fn split(target: &str) -> Option<(&str, &str)> {
     path.starts_with('/').then_some((path, query))
 }
 
-/// Reads `cursor=` and `count=`.
-fn regions(query: &str) -> Result<Regions, Refused> {
+/// Parses `cursor=` and `count=`.
+fn regions(query: &str) -> Result<Regions, ParameterError> {
     let rule = "0 or what the page before gave";
     let from = query::read(query, "cursor", rule, service::parse_cursor)?;
     let count = query::read(query, "count", "a number from 1, 1000 at most are given", |text| {
@@ -72,17 +72,17 @@ fn regions(query: &str) -> Result<Regions, Refused> {
     Ok(Regions::new(from.unwrap_or(Cursor::START), count))
 }
 
-/// Reads `buckets=`, `from=` and `to=`.
-fn map(query: &str) -> Result<Wanted, Refused> {
+/// Parses `buckets=`, `from=` and `to=`.
+fn map(query: &str) -> Result<MapQuery, ParameterError> {
     let buckets = query::read(query, "buckets", "a number from 1 to 4096", |text| {
         resp::decimal(text).filter(|count| (1..=map::BUCKETS_MAX).contains(count))
     })?;
     let address = |name| query::read(query, name, "an address such as 0xffffc90000000000", address);
     let buckets = buckets.unwrap_or(map::BUCKETS_DEFAULT);
-    Ok(Wanted { buckets, from: address("from")?, to: address("to")? })
+    Ok(MapQuery { buckets, from: address("from")?, to: address("to")? })
 }
 
-/// Reads a hexadecimal address.
+/// Parses a hexadecimal address.
 fn address(text: &[u8]) -> Option<u64> {
     let digits = text.strip_prefix(b"0x").filter(|digits| digits.len() <= 16)?;
     let digits = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;

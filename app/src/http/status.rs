@@ -1,43 +1,45 @@
-//! What an answer begins with.
+//! The status of a response.
 
 use core::fmt::Write;
 
 use arrayvec::ArrayString;
 use runtime_config::limits::{HTTP_HEAD_BYTES_MAX, KIB};
 
-use super::query::Refused;
-use super::request::FIELDS_MAX;
+use super::query::ParameterError;
 
-/// The text of a status, for people.
+/// Maximum number of header fields of a request.
+pub(super) const FIELDS_MAX: usize = 64;
+
+/// The body of a response that reports an error.
 pub(super) type Message = ArrayString<128>;
 
-/// How a request ended.
+/// The status of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Here it is.
+    /// The report follows.
     Ok,
-    /// The request makes no sense.
+    /// The request is malformed.
     BadRequest,
-    /// A parameter of the target is refused.
-    QueryRefused(Refused),
+    /// A parameter of the target has an invalid value.
+    QueryRefused(ParameterError),
     /// There is no such report.
     NotFound,
-    /// Reports can be got, and nothing else.
+    /// The method is not GET or HEAD.
     MethodNotAllowed,
-    /// The head did not come in time.
+    /// The head was not complete in time.
     Timeout,
-    /// No request has a body.
+    /// The request has a body.
     BodyRefused,
     /// The head is too long.
     HeadTooLarge,
-    /// All places are taken.
+    /// All HTTP connections are in use.
     Busy,
-    /// Neither HTTP/1.0 nor HTTP/1.1.
+    /// The version is neither HTTP/1.0 nor HTTP/1.1.
     Version,
 }
 
 impl Status {
-    /// The number and the phrase.
+    /// Returns the code and the reason phrase.
     #[must_use]
     pub fn line(self) -> &'static str {
         match self {
@@ -46,14 +48,14 @@ impl Status {
             Self::NotFound => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
             Self::Timeout => "408 Request Timeout",
-            Self::BodyRefused => "413 Content Too Large",
+            Self::BodyRefused => "413 Representation Too Large",
             Self::HeadTooLarge => "431 Request Header Fields Too Large",
             Self::Busy => "503 Service Unavailable",
             Self::Version => "505 HTTP Version Not Supported",
         }
     }
 
-    /// The text of an answer that is an error.
+    /// Returns the body of an error response.
     #[must_use]
     pub fn message(self) -> Message {
         let mut text = Message::new();

@@ -1,13 +1,13 @@
-//! `/` for those who read text.
+//! `/` as text.
 
 use core::fmt::Write;
 
 use vmalloc::Machine;
 
-use super::room::{Pieces, Room};
+use super::writer::{BoundedWriter, Pieces};
 use crate::service::Service;
 
-/// Lines: what they are about, and the counters that they show.
+/// The lines: their label, and the counters with their words.
 const LINES: [(&str, [(&str, &str); 3]); 5] = [
     ("areas", [("areas", "busy"), ("areas_system", "of the image"), ("areas_lazy", "lazy")]),
     ("pages", [("pages_mapped", "mapped"), ("pages_lazy", "lazy"), ("table_pages", "of tables")]),
@@ -19,38 +19,38 @@ const LINES: [(&str, [(&str, &str); 3]); 5] = [
 const REPORTS: &str = "\nreports  /metrics  /vmallocinfo  /healthz  /api/stats.json  \
                        /api/map.json  /api/regions.json\n";
 
-/// Writes the pieces behind the first `done`.
+/// Writes the pieces behind the first `done`. Returns whether the report is complete.
 pub(super) fn write<M: Machine>(
     service: &Service<M>,
-    room: &mut Room<'_>,
+    writer: &mut BoundedWriter<'_>,
     done: &mut usize,
 ) -> bool {
-    let mut pieces = Pieces::new(room, done);
-    pieces.piece(|room| {
+    let mut pieces = Pieces::new(writer, done);
+    pieces.piece(|writer| {
         let window = service.vm().window();
         let (version, seconds) = (env!("CARGO_PKG_VERSION"), service.now_us() / 1_000_000);
-        // Writing to a room cannot fail, here and below.
-        let _ = writeln!(room, "vmalloc {version}, up {seconds} s");
+        // Writing to a BoundedWriter cannot fail, here and below.
+        let _ = writeln!(writer, "vmalloc {version}, up {seconds} s");
         let (start, end) = (window.address(), window.end());
-        let _ = writeln!(room, "{:>7}  {start:#x}-{end:#x}", "window");
+        let _ = writeln!(writer, "{:>7}  {start:#x}-{end:#x}", "window");
     });
     let values = values(service);
     for ((label, fields), values) in LINES.iter().zip(values) {
-        pieces.piece(|room| {
-            let _ = write!(room, "{label:>7}");
+        pieces.piece(|writer| {
+            let _ = write!(writer, "{label:>7}");
             let mut separator = "  ";
             for ((_, word), value) in fields.iter().zip(values) {
-                let _ = write!(room, "{separator}{value} {word}");
+                let _ = write!(writer, "{separator}{value} {word}");
                 separator = ", ";
             }
-            room.raw(b"\n");
+            writer.raw(b"\n");
         });
     }
-    pieces.piece(|room| room.raw(REPORTS.as_bytes()));
+    pieces.piece(|writer| writer.raw(REPORTS.as_bytes()));
     pieces.is_done()
 }
 
-/// The counters of the lines.
+/// Returns the values of the counters of all lines.
 fn values<M: Machine>(service: &Service<M>) -> [[u64; 3]; LINES.len()] {
     let mut values = [[0; 3]; LINES.len()];
     service.for_each_row(&mut |row| {

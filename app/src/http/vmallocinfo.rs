@@ -1,26 +1,26 @@
-//! `/vmallocinfo`: the text of `VMALLOCINFO`, however long.
+//! `/vmallocinfo`: the text of `VMALLOCINFO`, of any length.
 
 use vmalloc::{Cursor, Machine};
 
-use super::body::Share;
-use super::room::Room;
+use super::budget::RowBudget;
+use super::writer::BoundedWriter;
 use crate::service::Service;
 
-/// Writes rows from the cursor on.
+/// Writes the rows from the cursor on. Returns whether the report is complete.
 pub(super) fn write<M: Machine>(
     service: &Service<M>,
-    room: &mut Room<'_>,
-    share: &mut Share,
+    writer: &mut BoundedWriter<'_>,
+    budget: &mut RowBudget,
     cursor: &mut Cursor,
 ) -> bool {
-    while !share.is_spent() {
+    while !budget.is_spent() {
         let Some((info, next)) = service.vm().next_area(*cursor) else { return true };
         let caller = service.caller(&info);
-        // What does not fit was counted all the same.
-        share.spend(service, &info);
-        let is_written = room.whole(|room| {
-            // Writing to a room cannot fail.
-            let _ = service.vm().write_row(&info, &caller, room);
+        // A row that does not fit also took time.
+        budget.spend(service, &info);
+        let is_written = writer.whole(|writer| {
+            // Writing to a BoundedWriter cannot fail.
+            let _ = service.vm().write_row(&info, &caller, writer);
         });
         if !is_written {
             return false;

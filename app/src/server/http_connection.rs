@@ -3,7 +3,9 @@
 use vmalloc::Machine;
 
 use super::input::Input;
-use crate::http::{self, Content, Framing, Head, Parsed, Room, Share, Status};
+use crate::http::{
+    self, BoundedWriter, Framing, Head, ParsedHead, Representation, RowBudget, Status,
+};
 use crate::net::{Line, Received, Sockets};
 use crate::service::Service;
 
@@ -155,7 +157,7 @@ impl HttpConnection {
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
-        share: &mut Share,
+        share: &mut RowBudget,
         has_place: bool,
     ) -> Progress {
         let Some(line) = self.line else { return Progress::Idle };
@@ -198,7 +200,7 @@ impl HttpConnection {
             self.front(&Head::refused(Status::Timeout));
             // The send buffer is empty, or the peer reads nothing and needs no answer.
             self.send(service, sockets, line);
-            self.write(service, &mut Share::of_a_turn());
+            self.write(service, &mut RowBudget::of_a_turn());
             self.send(service, sockets, line);
         }
     }
@@ -241,15 +243,15 @@ impl HttpConnection {
             return self.is_closing;
         }
         let (mut head, length) = match http::parse(self.input.bytes()) {
-            Parsed::Head(head, length) => (head, length),
-            Parsed::Incomplete => {
+            ParsedHead::Head(head, length) => (head, length),
+            ParsedHead::Incomplete => {
                 // A head that the peer will not finish has no answer.
                 self.is_closing = self.is_finished;
                 return self.is_closing;
             }
         };
         self.input.consume(length);
-        self.is_reporting = matches!(head.answer, Ok(Content { is_monitoring: false, .. }));
+        self.is_reporting = matches!(head.answer, Ok(Representation { is_monitoring: false, .. }));
         if self.is_reporting && !has_place {
             head = Head { is_head: head.is_head, ..Head::refused(Status::Busy) };
             self.is_reporting = false;
@@ -262,7 +264,7 @@ impl HttpConnection {
     }
 
     fn front(&mut self, head: &Head) {
-        let mut room = Room::new(self.output.room());
+        let mut room = BoundedWriter::new(self.output.room());
         let answer = Framing::begin(head, &mut room);
         let length = room.length();
         self.output.add(length);
@@ -271,7 +273,7 @@ impl HttpConnection {
     }
 
     /// Continues to write the answer.
-    fn write<M: Machine>(&mut self, service: &Service<M>, share: &mut Share) -> bool {
+    fn write<M: Machine>(&mut self, service: &Service<M>, share: &mut RowBudget) -> bool {
         let Some(answer) = &mut self.answer else { return false };
         if !self.output.is_empty() {
             // No row is made again in each turn for a peer that does not read.
@@ -332,11 +334,11 @@ impl HttpConnection {
 pub(super) fn turn_away<M: Machine>(service: &Service<M>, sockets: &mut Sockets, line: Line) {
     let mut buffer = [0; FRONT_BYTES];
     while matches!(sockets.receive(line, &mut buffer), Received::Bytes(1..)) {}
-    let mut room = Room::new(&mut buffer);
+    let mut room = BoundedWriter::new(&mut buffer);
     let answer = Framing::begin(&Head::refused(Status::Busy), &mut room);
     let mut length = room.length();
     if let Some(mut answer) = answer {
-        length += answer.write(service, &mut buffer[length..], &mut Share::of_a_turn());
+        length += answer.write(service, &mut buffer[length..], &mut RowBudget::of_a_turn());
     }
     // A connection that has gone already needs no answer.
     let _ = sockets.send(line, &buffer[..length]);

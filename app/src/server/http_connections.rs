@@ -14,7 +14,7 @@ use vmalloc::Machine;
 
 use super::http_connection::{self, HttpConnection, Progress};
 use crate::buffers::{self, Buffers, Shortage};
-use crate::http::Share;
+use crate::http::RowBudget;
 use crate::net::{Line, Port, Sockets};
 use crate::service::Service;
 
@@ -97,7 +97,7 @@ impl HttpConnections {
             return false;
         }
         let mut busy = false;
-        let mut share = Share::of_a_turn();
+        let mut share = RowBudget::of_a_turn();
         let mut reports = self.places.iter().filter(|place| place.is_reporting()).count();
         self.first = (self.first + 1) % self.places.len().max(1);
         let (front, back) = self.places.split_at_mut(self.first);

@@ -1,4 +1,4 @@
-//! Names of the release before, in which families had no common prefix.
+//! Names of the previous release, in which families had no common prefix.
 //!
 //! The families of [`NAMES`] are written under both names for one release; the help text of the old
 //! name says which one to use. A family that is new has one name and no row here.
@@ -8,10 +8,10 @@ use vmalloc::Family;
 /// The prefix of every family.
 pub(super) const PREFIX: &str = "vmalloc_";
 
-/// The one name without the prefix: every exporter has it.
+/// The only current name without the prefix. Every exporter uses this name.
 const START_TIME: &str = "process_start_time_seconds";
 
-/// Every name that was dropped; the current name is [`PREFIX`] and the old one.
+/// The deprecated names. The current name is [`PREFIX`] and the deprecated name.
 pub(super) const NAMES: &[&str] = &[
     "frames",
     "frames_held",
@@ -57,14 +57,14 @@ pub(super) const NAMES: &[&str] = &[
     "uptime_seconds",
 ];
 
-/// The family under its old name, where it has one.
+/// Returns the family under its deprecated name, if it has one.
 pub(super) fn family(family: Family) -> Option<Family> {
     let old = family.name.strip_prefix(PREFIX)?;
     let name = NAMES.iter().copied().find(|name| *name == old)?;
     Some(Family { name, ..family })
 }
 
-/// Whether a name is one of the release before.
+/// Returns whether a name is deprecated.
 pub(super) fn is_old(name: &str) -> bool {
     !(name.starts_with(PREFIX) || name == START_TIME)
 }

@@ -2,8 +2,8 @@ use super::*;
 
 fn head(text: &str) -> Head {
     match parse(text.as_bytes()) {
-        Parsed::Head(head, _) => head,
-        Parsed::Incomplete => panic!("{text:?} is incomplete"),
+        ParsedHead::Head(head, _) => head,
+        ParsedHead::Incomplete => panic!("{text:?} is incomplete"),
     }
 }
 
@@ -12,18 +12,18 @@ fn status(text: &str) -> Status {
 }
 
 #[test]
-fn a_head_is_found_wherever_it_is_cut() {
+fn a_head_is_incomplete_at_every_cut() {
     let text = "GET /healthz HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
     for cut in 0..text.len() {
-        assert!(matches!(parse(&text.as_bytes()[..cut]), Parsed::Incomplete), "{cut}");
+        assert!(matches!(parse(&text.as_bytes()[..cut]), ParsedHead::Incomplete), "{cut}");
     }
     let two = [text, text].concat();
-    assert!(matches!(parse(two.as_bytes()), Parsed::Head(head, length)
+    assert!(matches!(parse(two.as_bytes()), ParsedHead::Head(head, length)
         if length == text.len() && head.answer.is_ok() && head.keeps_alive));
 }
 
 #[test]
-fn what_is_refused() {
+fn invalid_requests_are_refused() {
     for (text, expected) in [
         ("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", Status::Ok),
         ("GET http://a:8080/healthz HTTP/1.1\r\nHost: a\r\n\r\n", Status::Ok),
@@ -70,17 +70,17 @@ fn no_request_has_a_body() {
 }
 
 #[test]
-fn a_head_has_an_end() {
+fn a_head_has_a_maximum_size() {
     let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(HTTP_HEAD_BYTES_MAX));
     assert_eq!(status(&long), Status::HeadTooLarge);
     let bytes = &long.as_bytes()[..HTTP_HEAD_BYTES_MAX - 1];
-    assert!(matches!(parse(bytes), Parsed::Incomplete));
+    assert!(matches!(parse(bytes), ParsedHead::Incomplete));
     let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "a: b\r\n".repeat(FIELDS_MAX));
     assert_eq!(status(&many), Status::HeadTooLarge);
 }
 
 #[test]
-fn who_gets_the_page() {
+fn browsers_get_the_page() {
     let asks = |fields: &str| {
         let head = head(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
         head.answer.unwrap().kind
@@ -92,7 +92,7 @@ fn who_gets_the_page() {
 }
 
 #[test]
-fn who_is_kept() {
+fn connections_are_kept_open_by_version_and_field() {
     let keeps = |version: &str, fields: &str| {
         head(&format!("GET /healthz HTTP/{version}\r\nHost: a\r\n{fields}\r\n")).keeps_alive
     };

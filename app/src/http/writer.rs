@@ -1,28 +1,28 @@
-//! Where answers are written.
+//! The writer of responses.
 
 use core::fmt;
 
-/// A buffer that is written from its front, and counts on where it is full.
+/// Appends to a buffer. When the buffer is full, further bytes are only counted.
 #[derive(Debug)]
-pub struct Room<'a> {
+pub struct BoundedWriter<'a> {
     buffer: &'a mut [u8],
-    /// Bytes written, or that would have been.
+    /// Number of bytes written, including those that did not fit.
     length: usize,
 }
 
-impl<'a> Room<'a> {
+impl<'a> BoundedWriter<'a> {
     /// Writes from the front of `buffer`.
     pub fn new(buffer: &'a mut [u8]) -> Self {
         Self { buffer, length: 0 }
     }
 
-    /// Bytes written.
+    /// Returns the number of bytes written.
     #[must_use]
     pub fn length(&self) -> usize {
         self.length
     }
 
-    /// Bytes that still fit.
+    /// Returns the number of bytes that still fit.
     #[must_use]
     pub fn left(&self) -> usize {
         self.buffer.len().saturating_sub(self.length)
@@ -31,13 +31,13 @@ impl<'a> Room<'a> {
     /// Appends bytes as they are.
     pub fn raw(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
-        if let Some(room) = self.buffer.get_mut(self.length..end) {
-            room.copy_from_slice(bytes);
+        if let Some(writer) = self.buffer.get_mut(self.length..end) {
+            writer.copy_from_slice(bytes);
         }
         self.length = end;
     }
 
-    /// Appends a piece whole, or not at all: then it says `false`.
+    /// Appends a piece. If the piece does not fit whole, removes it and returns `false`.
     pub fn whole(&mut self, write: impl FnOnce(&mut Self)) -> bool {
         let start = self.length;
         write(self);
@@ -49,39 +49,39 @@ impl<'a> Room<'a> {
     }
 }
 
-impl fmt::Write for Room<'_> {
+impl fmt::Write for BoundedWriter<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.raw(text.as_bytes());
         Ok(())
     }
 }
 
-/// Writes a sequence of pieces, each whole, from where the last call stopped.
+/// Writes a sequence of pieces, each whole, and continues where the last call stopped.
 ///
-/// The writer goes through all of its pieces every time; those that were written are skipped.
+/// The caller passes all of its pieces every time. Those that were written are skipped.
 #[derive(Debug)]
 pub(super) struct Pieces<'a, 'b> {
-    room: &'a mut Room<'b>,
-    /// Pieces that are written.
+    writer: &'a mut BoundedWriter<'b>,
+    /// Number of pieces written.
     done: &'a mut usize,
-    /// Pieces that the writer has come to.
+    /// Number of pieces passed in this call.
     seen: usize,
     is_full: bool,
 }
 
 impl<'a, 'b> Pieces<'a, 'b> {
-    /// Goes on behind `done` pieces, and counts there.
-    pub(super) fn new(room: &'a mut Room<'b>, done: &'a mut usize) -> Self {
-        Self { room, done, seen: 0, is_full: false }
+    /// Continues behind the first `done` pieces, and counts further ones in `done`.
+    pub(super) fn new(writer: &'a mut BoundedWriter<'b>, done: &'a mut usize) -> Self {
+        Self { writer, done, seen: 0, is_full: false }
     }
 
-    /// The next piece.
-    pub(super) fn piece(&mut self, write: impl FnOnce(&mut Room<'_>)) {
+    /// Writes the next piece unless it is written already.
+    pub(super) fn piece(&mut self, write: impl FnOnce(&mut BoundedWriter<'_>)) {
         self.seen += 1;
         if self.is_full || self.seen <= *self.done {
             return;
         }
-        if self.room.whole(write) {
+        if self.writer.whole(write) {
             *self.done = self.seen;
         } else {
             self.is_full = true;
@@ -107,13 +107,13 @@ mod tests {
             let mut text = Vec::new();
             for _ in 0..20 {
                 let mut buffer = vec![0; size];
-                let mut room = Room::new(&mut buffer);
-                let mut pieces = Pieces::new(&mut room, &mut done);
+                let mut writer = BoundedWriter::new(&mut buffer);
+                let mut pieces = Pieces::new(&mut writer, &mut done);
                 for number in 100..110 {
-                    pieces.piece(|room| write!(room, "{number},").unwrap());
+                    pieces.piece(|writer| write!(writer, "{number},").unwrap());
                 }
                 let is_done = pieces.is_done();
-                let length = room.length();
+                let length = writer.length();
                 text.extend_from_slice(&buffer[..length]);
                 if is_done {
                     break;
