@@ -11,7 +11,7 @@
 //! | `front` | whose the packet is |
 //! | `tcp` | the guard of each connection, measured time-outs, sizes of segments, cookies |
 //! | `wire` | the two devices that smoltcp sees |
-//! | `cells`, `pool` | smoltcp's sockets, and what each is used for |
+//! | `socket_sets`, `pool` | smoltcp's sockets, and what each is used for |
 //! | `sockets` | lines, for the server |
 //!
 //! The [`Sockets`] are all made at boot, with their buffers: some listen, some carry a line, the rest
@@ -21,7 +21,6 @@
 //! it is not configured.
 
 mod addressing;
-mod cells;
 mod dhcp;
 mod drops;
 mod front;
@@ -31,6 +30,7 @@ mod liveness;
 mod nic;
 mod pool;
 mod route;
+mod socket_sets;
 mod sockets;
 mod stack;
 mod tcp;

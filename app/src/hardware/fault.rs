@@ -62,20 +62,20 @@ pub(crate) fn report(frame: &TrapFrame, address: u64) {
             frame.rsp,
             frame.vector,
             me,
-            Attribution { frame, address },
+            FaultOrigin { frame, address },
         ));
         backtrace::print(Some(frame.rip), frame.rsp);
     }
 }
 
 /// Names the owner of an address.
-struct Attribution<'a> {
+struct FaultOrigin<'a> {
     frame: &'a TrapFrame,
     /// What CR2 said.
     address: u64,
 }
 
-impl Attribution<'_> {
+impl FaultOrigin<'_> {
     /// Whether the stack could not be written where it ends: no page is mapped there.
     fn is_overflow(&self) -> bool {
         let is_at_stack = self.frame.rsp.abs_diff(self.address) < PAGE_BYTES;
@@ -84,7 +84,7 @@ impl Attribution<'_> {
     }
 }
 
-impl fmt::Display for Attribution<'_> {
+impl fmt::Display for FaultOrigin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address;
         if self.is_overflow() {

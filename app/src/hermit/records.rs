@@ -17,9 +17,9 @@ use crate::hardware::cpu::local::Local;
 use crate::platform::span::Span;
 use crate::platform::topology::Topology;
 
-static RECORDS: Once<Records> = Once::new();
+static RECORDS: Once<CpuRecords> = Once::new();
 
-struct Records {
+struct CpuRecords {
     /// In the order of the CPUs' numbers.
     locals: Box<[Local]>,
     /// The identifiers on the interrupt bus, in the same order.
@@ -28,7 +28,7 @@ struct Records {
 
 /// Makes a record for every CPU.
 pub(super) fn make(topology: &Topology) {
-    RECORDS.call_once(|| Records {
+    RECORDS.call_once(|| CpuRecords {
         // Where a thread's stack ends is Hermit's matter.
         locals: (0..).zip(topology.cpus()).map(|(n, _)| Local::new(n, Span::new(0, 0))).collect(),
         identifiers: topology.cpus().iter().map(|cpu| cpu.identifier).collect(),

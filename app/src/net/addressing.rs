@@ -10,7 +10,7 @@ use runtime_config::{ports, unicast};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, Ipv4Cidr};
 
-use super::dhcp::{Client, Event, Loss, Outgoing};
+use super::dhcp::{DhcpClient, Event, Loss, Outgoing};
 use super::drops::Drop;
 
 /// How long DHCP may take before the fallback is set; DHCP goes on and replaces it.
@@ -19,7 +19,7 @@ const FALLBACK_AFTER: Duration = Duration::from_secs(3);
 /// The address, and the search for it.
 #[derive(Debug)]
 pub(super) struct Addressing {
-    client: Option<Client>,
+    client: Option<DhcpClient>,
     /// `None` if the address is static, or as soon as a server has acknowledged a lease or the fallback is set.
     fallback_at: Option<Instant>,
     address: Option<Ipv4Cidr>,
@@ -57,7 +57,7 @@ impl Addressing {
         }
         match mac {
             Some(mac) => {
-                addressing.client = Some(Client::new(mac, seed, now));
+                addressing.client = Some(DhcpClient::new(mac, seed, now));
                 addressing.fallback_at = Some(now + FALLBACK_AFTER);
             }
             None => addressing.set_fallback(),
@@ -109,7 +109,7 @@ impl Addressing {
 
     /// When [`poll`](Self::poll) or [`packet`](Self::packet) has something to do; `None` is never.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        let client = self.client.as_ref().and_then(Client::wake_at);
+        let client = self.client.as_ref().and_then(DhcpClient::wake_at);
         [client, self.fallback_at].into_iter().flatten().min()
     }
 

@@ -1,6 +1,6 @@
 //! A DHCP client (RFC 2131 section 4.4) without sockets or a clock: messages in, packets and events out.
 //!
-//! [`Client`] keeps the state, [`message`] reads what servers say, [`lease`] decides what of it can be used,
+//! [`DhcpClient`] keeps the state, [`message`] reads what servers say, [`lease`] decides what of it can be used,
 //! [`deadlines`] has the times of a lease, [`pace`] those between messages, and [`outgoing`] writes packets. In
 //! any second at most two packets are sent, and each kind of nonsense is logged once until another
 //! acknowledgement is taken.
@@ -26,7 +26,7 @@ use super::drops::Drop;
 use binding::Binding;
 use deadlines::Deadlines;
 use exchange::Exchange;
-use lease::Refusal;
+use lease::LeaseError;
 use message::ServerMessage;
 use notes::{Note, Notes};
 use random::Random;
@@ -53,34 +53,34 @@ pub(super) enum Loss {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum DhcpState {
     /// INIT and SELECTING: servers are asked for offers.
     Selecting,
     /// REQUESTING: one offer is asked for.
-    Requesting(outgoing::Offer),
+    Requesting(outgoing::AddressOffer),
     /// BOUND, and RENEWING or REBINDING from the first request on.
     Bound(Binding),
 }
 
 /// The client. Callers first call [`poll`](Self::poll), then [`packet`](Self::packet) until it has none.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct DhcpClient {
     mac: EthernetAddress,
     random: Random,
-    state: State,
+    state: DhcpState,
     exchange: Exchange,
     /// Leases and offers that were lost since the last renewal.
     failures: u32,
     notes: Notes,
 }
 
-impl Client {
+impl DhcpClient {
     /// Begins to look for servers at `now`. The seed chooses transaction ids and jitter.
     pub(super) fn new(mac: EthernetAddress, seed: u64, now: Instant) -> Self {
         let mut random = Random::new(seed);
         let exchange = Exchange::new(&mut random, now, Some(now));
         let notes = Notes::default();
-        Self { mac, random, state: State::Selecting, exchange, failures: 0, notes }
+        Self { mac, random, state: DhcpState::Selecting, exchange, failures: 0, notes }
     }
 
     /// Takes the payload of a UDP datagram to the client's port.
@@ -92,16 +92,16 @@ impl Client {
         let message = ServerMessage::parse(payload, self.exchange.xid(), self.mac);
         let message = message.ok_or(Drop::Dhcp)?;
         match (self.state, message.kind) {
-            (State::Selecting, DhcpMessageType::Offer) if self.exchange.is_asked() => {
+            (DhcpState::Selecting, DhcpMessageType::Offer) if self.exchange.is_asked() => {
                 self.take_offer(&message, now)
             }
-            (State::Requesting(offer), DhcpMessageType::Ack | DhcpMessageType::Nak) => {
+            (DhcpState::Requesting(offer), DhcpMessageType::Ack | DhcpMessageType::Nak) => {
                 if message.server != offer.server {
                     return Err(Drop::Dhcp);
                 }
                 self.take_answer(&message, None, now)
             }
-            (State::Bound(binding), DhcpMessageType::Ack | DhcpMessageType::Nak)
+            (DhcpState::Bound(binding), DhcpMessageType::Ack | DhcpMessageType::Nak)
                 if self.exchange.is_asked() =>
             {
                 if message.server != binding.server && !binding.is_rebinding(now) {
@@ -120,7 +120,7 @@ impl Client {
         now: Instant,
     ) -> Result<Option<Event>, Drop> {
         lease::of(message, None).map_err(|refusal| self.refuse(message, refusal))?;
-        self.state = State::Requesting(message.offer());
+        self.state = DhcpState::Requesting(message.offer());
         self.exchange.ask_at(now);
         Ok(None)
     }
@@ -147,11 +147,11 @@ impl Client {
         }
         let deadlines = Deadlines::of(message, now);
         self.exchange = Exchange::new(&mut self.random, now, deadlines.map(|at| at.renew_at));
-        self.state = State::Bound(Binding { lease, server: message.server, deadlines });
+        self.state = DhcpState::Bound(Binding { lease, server: message.server, deadlines });
         Ok(Some(Event::Bound(lease)))
     }
 
-    fn refuse(&mut self, message: &ServerMessage<'_>, refusal: Refusal) -> Drop {
+    fn refuse(&mut self, message: &ServerMessage<'_>, refusal: LeaseError) -> Drop {
         if self.notes.is_new(Note::Refused) {
             log::warn!("DHCP server {} offers {refusal}", message.server);
         }
@@ -162,7 +162,7 @@ impl Client {
     fn restart(&mut self, now: Instant) {
         let pause = pace::restart(self.failures, &mut self.random);
         self.failures = self.failures.saturating_add(1);
-        self.state = State::Selecting;
+        self.state = DhcpState::Selecting;
         self.exchange = Exchange::new(&mut self.random, now, Some(now + pause));
     }
 
@@ -172,8 +172,8 @@ impl Client {
             return None;
         }
         let event = match self.state {
-            State::Bound(binding) => Some(Event::Lost(binding.lease.address, Loss::Expired)),
-            State::Selecting | State::Requesting(_) => None,
+            DhcpState::Bound(binding) => Some(Event::Lost(binding.lease.address, Loss::Expired)),
+            DhcpState::Selecting | DhcpState::Requesting(_) => None,
         };
         self.restart(now);
         event
@@ -181,11 +181,11 @@ impl Client {
 
     fn is_over(&self, now: Instant) -> bool {
         match self.state {
-            State::Selecting => false,
-            State::Requesting(_) => {
+            DhcpState::Selecting => false,
+            DhcpState::Requesting(_) => {
                 self.exchange.is_due(now) && self.exchange.sent() >= pace::REQUESTS_MAX
             }
-            State::Bound(binding) => binding.deadlines.is_some_and(|at| at.expire_at <= now),
+            DhcpState::Bound(binding) => binding.deadlines.is_some_and(|at| at.expire_at <= now),
         }
     }
 
@@ -197,15 +197,17 @@ impl Client {
         let header = self.exchange.header(self.mac, now);
         let sent = self.exchange.sent();
         let (packet, next_at) = match &self.state {
-            State::Selecting => {
+            DhcpState::Selecting => {
                 let pause = pace::discover(sent, self.failures, &mut self.random);
                 (outgoing::discover(&header), Some(now + pause))
             }
-            State::Requesting(offer) => {
+            DhcpState::Requesting(offer) => {
                 let pause = pace::request(sent, &mut self.random);
                 (outgoing::request(&header, *offer), Some(now + pause))
             }
-            State::Bound(binding) => (binding.request(&header, now), binding.next_request_at(now)),
+            DhcpState::Bound(binding) => {
+                (binding.request(&header, now), binding.next_request_at(now))
+            }
         };
         self.exchange.note_sent(next_at);
         Some(packet)
@@ -214,8 +216,8 @@ impl Client {
     /// When [`poll`](Self::poll) or [`packet`](Self::packet) has something to do; `None` is never.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let expire_at = match self.state {
-            State::Bound(binding) => binding.deadlines.map(|at| at.expire_at),
-            State::Selecting | State::Requesting(_) => None,
+            DhcpState::Bound(binding) => binding.deadlines.map(|at| at.expire_at),
+            DhcpState::Selecting | DhcpState::Requesting(_) => None,
         };
         [self.exchange.due(), expire_at].into_iter().flatten().min()
     }

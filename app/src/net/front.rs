@@ -10,7 +10,7 @@ use smoltcp::wire::EthernetAddress;
 
 use super::addressing::Addressing;
 use super::drops::Drop;
-use super::ip::header::{Header, ICMP, TCP, UDP};
+use super::ip::header::{ICMP, Ipv4Header, TCP, UDP};
 use super::ip::icmp::{self, TooLarge};
 use super::ip::udp;
 use super::sockets::Sockets;
@@ -35,7 +35,7 @@ pub(super) struct Front {
 #[derive(Debug)]
 pub(super) struct Packet<'a> {
     pub(super) bytes: &'a mut [u8],
-    pub(super) header: Header,
+    pub(super) header: Ipv4Header,
     pub(super) mac: Option<EthernetAddress>,
     pub(super) is_sound: bool,
 }
@@ -98,7 +98,7 @@ impl Front {
         let Self { interface, sockets, wire, .. } = self;
         packet.header.check_source(&wire.own)?;
         let mut inlet = Inlet::new(packet.bytes, slot, wire, packet.header.source, None, now);
-        interface.poll_ingress_single(now, &mut inlet, sockets.cells().common());
+        interface.poll_ingress_single(now, &mut inlet, sockets.sets().common());
         Ok(())
     }
 
@@ -108,14 +108,14 @@ impl Front {
         slot: S,
         now: Instant,
     ) -> Result<(), Drop> {
-        let Header { source, target, .. } = packet.header;
+        let Ipv4Header { source, target, .. } = packet.header;
         let is_sound = packet.is_sound;
         let bytes = packet.payload();
         let segment = Segment::read(source, bytes)?;
         if !is_sound && !segment::is_sound(source, target, bytes) {
             return Err(Drop::TcpChecksum);
         }
-        if let Some(index) = self.sockets.cells().find(segment.key) {
+        if let Some(index) = self.sockets.sets().find(segment.key) {
             return self.take_known(index, segment, packet, slot, now);
         }
         packet.header.check_source(&self.wire.own)?;
@@ -137,17 +137,17 @@ impl Front {
         slot: S,
         now: Instant,
     ) -> Result<(), Drop> {
-        let cells = self.sockets.cells();
-        let state = cells.get(index).state();
-        let connection = cells.connection(index);
+        let sets = self.sockets.sets();
+        let state = sets.get(index).state();
+        let connection = sets.connection(index);
         let (verdict, resends) = connection.hear(state, &mut segment, packet.payload(), now);
         match verdict {
             Verdict::Pass | Verdict::PassAsLast => {
                 self.pass(index, &segment, packet, slot, now);
-                let cells = self.sockets.cells();
-                cells.note_answer();
+                let sets = self.sockets.sets();
+                sets.note_answer();
                 if resends {
-                    cells.resend(index, &mut self.interface, &mut self.wire, now);
+                    sets.resend(index, &mut self.interface, &mut self.wire, now);
                 }
                 Ok(())
             }
@@ -166,7 +166,7 @@ impl Front {
                 self.begin(&segment, packet, slot, now)
             }
             Verdict::Again => {
-                cells.hurry(index, now);
+                sets.hurry(index, now);
                 Ok(())
             }
         }
@@ -182,9 +182,9 @@ impl Front {
         now: Instant,
     ) {
         let Self { interface, sockets, wire, .. } = self;
-        let cells = sockets.cells();
-        cells.hear(index, segment.window == 0, now);
-        let (set, connection) = cells.parts(index);
+        let sets = sockets.sets();
+        sets.hear(index, segment.window == 0, now);
+        let (set, connection) = sets.parts(index);
         let source = packet.header.source;
         wire.link.meet(&connection.hop, source, packet.mac, &wire.own, now);
         let mut inlet = Inlet::new(packet.bytes, slot, wire, source, Some(connection), now);
@@ -199,9 +199,9 @@ impl Front {
     /// Believes a router that a packet is too large, if this machine has sent it and it is not
     /// acknowledged yet (RFC 5927 section 7.2).
     fn narrow(&mut self, message: TooLarge, now: Instant) -> Result<(), Drop> {
-        let cells = self.sockets.cells();
-        let index = cells.find(message.key).ok_or(Drop::Icmp)?;
-        let connection = cells.connection(index);
+        let sets = self.sockets.sets();
+        let index = sets.find(message.key).ok_or(Drop::Icmp)?;
+        let connection = sets.connection(index);
         let track = &connection.track;
         let sequence = message.sequence.wrapping_sub(connection.shift);
         let is_in_flight = segment::ahead(track.unacknowledged, sequence) >= 0
@@ -214,8 +214,8 @@ impl Front {
         };
         if connection.path.lower(bytes, now) {
             let bytes = connection.path.bytes(now);
-            cells.paths.note(message.key.address, bytes, now);
-            cells.hurry(index, now);
+            sets.paths.note(message.key.address, bytes, now);
+            sets.hurry(index, now);
         }
         Ok(())
     }

@@ -149,7 +149,7 @@ impl Link {
         match self.neighbors.look_up(next, Some(next) == own.gateway(), now) {
             Ok(Some(mac)) => Way::To(mac),
             Ok(None) => Way::Wait(next),
-            Err(neighbors::Full) => Way::Nowhere,
+            Err(neighbors::NeighborsFull) => Way::Nowhere,
         }
     }
 

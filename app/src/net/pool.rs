@@ -15,8 +15,8 @@ use core::mem;
 use smoltcp::socket::tcp::{self, Socket, State};
 use smoltcp::time::{Duration, Instant};
 
-use super::cells::Cells;
 use super::drops::Drop;
+use super::socket_sets::SocketSets;
 use crate::buffers::{self, Buffers, Shortage};
 
 /// How long a connection that was closed here may take to deliver its last bytes.
@@ -31,7 +31,7 @@ const HALF_OPEN_PART: usize = 4;
 
 /// The sockets and buffers that a port needs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
+pub(super) struct PoolShape {
     /// The port.
     pub(super) port: u16,
     /// Its sockets.
@@ -90,9 +90,9 @@ pub(super) struct Pool {
 impl Pool {
     /// Makes the sockets and lets some listen.
     pub(super) fn try_new<B: Buffers>(
-        set: &mut Cells,
+        set: &mut SocketSets,
         buffers: &B,
-        shape: &Shape,
+        shape: &PoolShape,
     ) -> Result<Self, Shortage> {
         let count = shape.count;
         let mut handles = Vec::with_capacity(count);
@@ -138,17 +138,21 @@ impl Pool {
     }
 
     /// A socket by its number.
-    pub(super) fn socket<'a>(&self, set: &'a mut Cells, index: usize) -> &'a mut Socket<'static> {
+    pub(super) fn socket<'a>(
+        &self,
+        set: &'a mut SocketSets,
+        index: usize,
+    ) -> &'a mut Socket<'static> {
         set.get_mut(self.handles[index])
     }
 
     /// The state of a socket.
-    pub(super) fn state(&self, set: &Cells, index: usize) -> State {
+    pub(super) fn state(&self, set: &SocketSets, index: usize) -> State {
         set.get(self.handles[index]).state()
     }
 
     /// Lets idle sockets listen until there are enough listeners.
-    fn arm(&mut self, set: &mut Cells, now: Instant) {
+    fn arm(&mut self, set: &mut SocketSets, now: Instant) {
         while self.listening.len() < self.listeners {
             // The last one is the one that the next connection gets; those before it are spare.
             let is_next = self.listening.len() + 1 == self.listeners;
@@ -163,7 +167,7 @@ impl Pool {
     }
 
     /// Lets a socket listen that is closed, or in TIME-WAIT; it gets the next connection.
-    fn listen(&mut self, set: &mut Cells, index: usize) {
+    fn listen(&mut self, set: &mut SocketSets, index: usize) {
         self.has_changed = true;
         let port = self.port;
         let probe_every = set.probe_every();
@@ -179,7 +183,7 @@ impl Pool {
 
     /// Lets a socket in TIME-WAIT listen, by its number among all sockets: its peer begins anew (RFC 9293
     /// section 3.6.1).
-    pub(super) fn renew(&mut self, set: &mut Cells, number: usize) {
+    pub(super) fn renew(&mut self, set: &mut SocketSets, number: usize) {
         let place = self.closing.iter().position(|(index, _)| self.handles[*index] == number);
         if let Some(at) = place {
             let (index, _) = self.closing.remove(at);
@@ -206,7 +210,7 @@ impl Pool {
     /// Takes a socket that only waits: for time to pass, or for the end of a peer that has got everything.
     /// Where nothing listens any more, a closing connection or a handshake that has waited for long has to
     /// go. None that is young does: a SYN is answered with a cookie meanwhile.
-    fn reclaim(&mut self, set: &mut Cells, now: Instant) -> Option<usize> {
+    fn reclaim(&mut self, set: &mut SocketSets, now: Instant) -> Option<usize> {
         let waits = |state: State| {
             self.closing.iter().position(|(index, _)| self.state(set, *index) == state)
         };
@@ -235,7 +239,7 @@ impl Pool {
     }
 
     /// Takes the socket of a closing connection.
-    fn give_up(&mut self, set: &mut Cells, at: usize) -> usize {
+    fn give_up(&mut self, set: &mut SocketSets, at: usize) -> usize {
         let (index, _) = self.closing.remove(at);
         set.drops.note(Drop::Closing);
         self.socket(set, index).abort();
@@ -249,7 +253,7 @@ impl Pool {
     }
 
     /// Arms another listener where a packet has used that one up.
-    pub(super) fn rearm(&mut self, set: &mut Cells, now: Instant) {
+    pub(super) fn rearm(&mut self, set: &mut SocketSets, now: Instant) {
         if let Some(index) =
             self.listening.pop_if(|index| set.get(self.handles[*index]).state() != State::Listen)
         {
@@ -261,7 +265,7 @@ impl Pool {
     }
 
     /// Takes back the sockets whose connections have ended.
-    pub(super) fn sweep(&mut self, set: &mut Cells, now: Instant) {
+    pub(super) fn sweep(&mut self, set: &mut SocketSets, now: Instant) {
         let mut at = 0;
         while let Some(&(index, patience)) = self.closing.get(at) {
             let socket = set.get(self.handles[index]);
@@ -287,7 +291,7 @@ impl Pool {
     }
 
     /// When [`sweep`](Self::sweep) has something to do without a packet.
-    pub(super) fn wake_at(&self, set: &Cells) -> Option<Instant> {
+    pub(super) fn wake_at(&self, set: &SocketSets) -> Option<Instant> {
         // TIME-WAIT ends by itself.
         let due =
             self.closing.iter().filter(|(index, _)| self.state(set, *index) != State::TimeWait);
@@ -301,7 +305,7 @@ impl Pool {
     }
 
     /// A connection that has come, if there is one.
-    pub(super) fn accept(&mut self, set: &Cells, now: Instant) -> Option<usize> {
+    pub(super) fn accept(&mut self, set: &SocketSets, now: Instant) -> Option<usize> {
         let mut at = 0;
         while let Some(&index) = self.handshaking.get(at) {
             self.has_changed = true;
@@ -326,14 +330,14 @@ impl Pool {
     }
 
     /// Ends a connection after what was sent.
-    pub(super) fn close(&mut self, set: &mut Cells, index: usize, now: Instant) {
+    pub(super) fn close(&mut self, set: &mut SocketSets, index: usize, now: Instant) {
         self.has_changed = true;
         self.socket(set, index).close();
         self.closing.push((index, now + LINGER));
     }
 
     /// Whether the peers of all connections that were closed here have acknowledged the last byte and the FIN.
-    pub(super) fn is_acknowledged(&self, set: &Cells) -> bool {
+    pub(super) fn is_acknowledged(&self, set: &SocketSets) -> bool {
         let ends = [State::FinWait2, State::TimeWait, State::Closed];
         self.closing.iter().all(|(index, _)| ends.contains(&self.state(set, *index)))
     }

@@ -9,9 +9,9 @@ use smoltcp::socket::tcp::{RecvError, Socket, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
-use super::cells::Cells;
 use super::liveness::Patience;
-use super::pool::{Counts, Pool, Shape};
+use super::pool::{Counts, Pool, PoolShape};
+use super::socket_sets::SocketSets;
 use crate::buffers::{Buffers, Shortage};
 
 /// Bytes of a receive buffer of RESP: what a client may send before it has to wait. A value of 16 KiB
@@ -69,7 +69,7 @@ pub enum Received {
 
 /// Every socket of both services.
 pub struct Sockets {
-    cells: Cells,
+    sets: SocketSets,
     /// In the order of [`PORTS`].
     pools: [Pool; PORTS.len()],
 }
@@ -90,14 +90,14 @@ impl Sockets {
         let shapes = PORTS.map(|port| shape(port, config, memory_bytes));
         let count: usize = shapes.iter().map(|shape| shape.count).sum();
         let patience = Patience::new(config.keepalive_seconds);
-        let mut cells = Cells::with_capacity(count, seed, patience);
-        let [resp, http] = shapes.map(|shape| Pool::try_new(&mut cells, buffers, &shape));
-        Ok(Self { cells, pools: [resp?, http?] })
+        let mut sets = SocketSets::with_capacity(count, seed, patience);
+        let [resp, http] = shapes.map(|shape| Pool::try_new(&mut sets, buffers, &shape));
+        Ok(Self { sets, pools: [resp?, http?] })
     }
 
     /// The sockets, each in its set.
-    pub(super) fn cells(&mut self) -> &mut Cells {
-        &mut self.cells
+    pub(super) fn sets(&mut self) -> &mut SocketSets {
+        &mut self.sets
     }
 
     /// The socket that listens at a port, as its number among all sockets.
@@ -114,29 +114,29 @@ impl Sockets {
     pub(super) fn renew(&mut self, port: u16, number: usize) {
         let mut pools = self.pools.iter_mut();
         if let Some(pool) = pools.find(|pool| pool.port() == port) {
-            pool.renew(&mut self.cells, number);
+            pool.renew(&mut self.sets, number);
         }
     }
 
     /// Arms listeners for those that the last packet has used up.
     pub(super) fn rearm(&mut self, now: Instant) {
-        self.pools.iter_mut().for_each(|pool| pool.rearm(&mut self.cells, now));
+        self.pools.iter_mut().for_each(|pool| pool.rearm(&mut self.sets, now));
     }
 
     /// Whether something has happened to the connection since this was asked.
     pub fn take_awake(&mut self, line: Line) -> bool {
         let index = self.pools[line.port as usize].number(line.index);
-        self.cells.take_awake(index)
+        self.sets.take_awake(index)
     }
 
     /// Takes back the sockets whose connections have ended.
     pub(super) fn sweep(&mut self, now: Instant) {
-        self.pools.iter_mut().for_each(|pool| pool.sweep(&mut self.cells, now));
+        self.pools.iter_mut().for_each(|pool| pool.sweep(&mut self.sets, now));
     }
 
     /// When [`sweep`](Self::sweep) has something to do without a packet.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        self.pools.iter().filter_map(|pool| pool.wake_at(&self.cells)).min()
+        self.pools.iter().filter_map(|pool| pool.wake_at(&self.sets)).min()
     }
 
     /// A connection that has come, if there is one.
@@ -145,7 +145,7 @@ impl Sockets {
         if !pool.is_handshaking() {
             return None;
         }
-        let index = pool.accept(&self.cells, now)?;
+        let index = pool.accept(&self.sets, now)?;
         Some(Line { port, index })
     }
 
@@ -172,20 +172,20 @@ impl Sockets {
     #[must_use]
     pub fn expects_more(&self, line: Line) -> bool {
         let index = self.pools[line.port as usize].number(line.index);
-        self.cells.get(index).may_recv()
+        self.sets.get(index).may_recv()
     }
 
     /// Whether the connection is gone: reset, or timed out.
     #[must_use]
     pub fn is_gone(&self, line: Line) -> bool {
-        let state = self.pools[line.port as usize].state(&self.cells, line.index);
+        let state = self.pools[line.port as usize].state(&self.sets, line.index);
         matches!(state, State::Closed | State::TimeWait | State::Listen)
     }
 
     /// Whether the connection is gone because its peer did not answer.
     #[must_use]
     pub fn has_timed_out(&self, line: Line) -> bool {
-        self.cells.is_timed_out(self.pools[line.port as usize].number(line.index))
+        self.sets.is_timed_out(self.pools[line.port as usize].number(line.index))
     }
 
     /// Sends as many of `bytes` as fit; `None` where the connection is gone.
@@ -195,13 +195,13 @@ impl Sockets {
 
     /// Ends a connection after what was sent; the line is no longer valid.
     pub fn close(&mut self, line: Line, now: Instant) {
-        self.pools[line.port as usize].close(&mut self.cells, line.index, now);
+        self.pools[line.port as usize].close(&mut self.sets, line.index, now);
     }
 
     /// Whether no connection is open, and the peers of those that were closed have acknowledged their ends.
     #[must_use]
     pub fn are_closed(&self) -> bool {
-        self.pools.iter().all(|pool| pool.counts().open == 0 && pool.is_acknowledged(&self.cells))
+        self.pools.iter().all(|pool| pool.counts().open == 0 && pool.is_acknowledged(&self.sets))
     }
 
     /// Bytes of all socket buffers of a port.
@@ -222,7 +222,7 @@ impl Sockets {
     }
 
     fn socket(&mut self, line: Line) -> &mut Socket<'static> {
-        self.pools[line.port as usize].socket(&mut self.cells, line.index)
+        self.pools[line.port as usize].socket(&mut self.sets, line.index)
     }
 }
 
@@ -234,9 +234,9 @@ fn wide_sockets(config: &Config, memory_bytes: u64) -> usize {
 }
 
 /// The sockets and buffers that a port needs.
-fn shape(port: Port, config: &Config, memory_bytes: u64) -> Shape {
+fn shape(port: Port, config: &Config, memory_bytes: u64) -> PoolShape {
     match port {
-        Port::Resp => Shape {
+        Port::Resp => PoolShape {
             port: config.resp_port,
             count: SOCKETS_PER_CLIENT * config.clients + limits::SPARE_LISTENERS,
             listeners: limits::SPARE_LISTENERS,
@@ -244,7 +244,7 @@ fn shape(port: Port, config: &Config, memory_bytes: u64) -> Shape {
             receive: ("net/rx", RECEIVE_BYTES),
             send: ("net/tx", SEND_BYTES),
         },
-        Port::Http if !config.serves_http() => Shape {
+        Port::Http if !config.serves_http() => PoolShape {
             port: 0,
             count: 0,
             listeners: 0,
@@ -252,7 +252,7 @@ fn shape(port: Port, config: &Config, memory_bytes: u64) -> Shape {
             receive: ("http/rx", HEAD_BYTES),
             send: ("http/tx", SEND_BYTES),
         },
-        Port::Http => Shape {
+        Port::Http => PoolShape {
             port: config.http_port,
             count: limits::HTTP_CLIENTS + limits::HTTP_WAITING + limits::HTTP_LISTENERS,
             listeners: limits::HTTP_LISTENERS,

@@ -14,7 +14,7 @@ use super::addressing::Addressing;
 use super::drops::{Drop, Drops};
 use super::front::{Front, Packet};
 use super::ip::fragments::Fragments;
-use super::ip::header::Header;
+use super::ip::header::Ipv4Header;
 use super::link::{Link, Taken};
 use super::liveness::NEVER;
 use super::nic::{Arrival, Nic};
@@ -64,7 +64,7 @@ impl<N: Nic> Stack<N> {
             abilities.mtu = abilities.mtu.min(config.mtu_bytes);
         }
         let mut sockets = Sockets::try_new(buffers, config, memory_bytes, seed.rotate_left(31))?;
-        let neighbors = sockets.cells().count() + NEIGHBORS_SPARE;
+        let neighbors = sockets.sets().count() + NEIGHBORS_SPARE;
         let link = Link::new(abilities.medium, nic.mac(), neighbors, seed.rotate_left(13) | 1);
         let mut wire = Wire::new(link, abilities, seed);
         let mut settings = iface::Config::new(HardwareAddress::Ip);
@@ -108,7 +108,7 @@ impl<N: Nic> Stack<N> {
             front.readdress();
         }
         front.send_own(nic, now);
-        front.sockets.cells().send(&mut front.interface, nic, &mut front.wire, now);
+        front.sockets.sets().send(&mut front.interface, nic, &mut front.wire, now);
         nic.kick();
     }
 
@@ -120,7 +120,7 @@ impl<N: Nic> Stack<N> {
         let front = &mut self.front;
         let mut wake = NEVER;
         for due in [
-            front.sockets.cells().wake_at(),
+            front.sockets.sets().wake_at(),
             front.sockets.wake_at(),
             front.addressing.wake_at(),
             front.wire.link.wake_at(),
@@ -144,7 +144,7 @@ impl<N: Nic> Stack<N> {
     /// The drops since boot, by reason, where there are more since this was asked.
     pub fn new_drops(&mut self) -> Option<Drops> {
         let front = &mut self.front;
-        let drops = [&front.wire.drops, &front.sockets.cells().drops];
+        let drops = [&front.wire.drops, &front.sockets.sets().drops];
         let total = drops.iter().map(|drops| drops.total()).sum();
         let has_changed = mem::replace(&mut self.drops_seen, total) != total;
         has_changed.then(|| drops[0].plus(drops[1]))
@@ -174,14 +174,14 @@ fn take<S: TxToken>(
         }
         Taken::Done => return Ok(()),
     };
-    let mut header = Header::read(bytes)?;
+    let mut header = Ipv4Header::read(bytes)?;
     bytes = &mut bytes[..header.total];
     if header.is_fragment {
         header.check_target(&wire.own)?;
         header.check_source(&wire.own)?;
         let Some(whole) = fragments.add(bytes, now)? else { return Ok(()) };
         // A device vouches for whole segments only.
-        (header, bytes, is_sound) = (Header::read(whole)?, whole, false);
+        (header, bytes, is_sound) = (Ipv4Header::read(whole)?, whole, false);
     }
     front.take(&mut Packet { bytes, header, mac, is_sound }, slot, now)
 }

@@ -33,7 +33,7 @@ enum Name {
 
 /// Says that the buffer ends before the tree does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
+pub struct BufferFull;
 
 /// A tree that is being written into a buffer.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ impl<'a> DeviceTree<'a> {
     ///
     /// # Errors
     ///
-    /// [`Full`], as of every function here.
-    pub fn begin(buffer: &'a mut [u8], compatible: &str) -> Result<Self, Full> {
+    /// [`BufferFull`], as of every function here.
+    pub fn begin(buffer: &'a mut [u8], compatible: &str) -> Result<Self, BufferFull> {
         let mut tree = Self { buffer, bytes: 0 };
         tree.zeroes(HEADER_BYTES + RESERVATION_BYTES)?;
         tree.open("", None)?;
@@ -63,7 +63,7 @@ impl<'a> DeviceTree<'a> {
     /// # Errors
     ///
     /// See [`begin`](Self::begin).
-    pub fn memory(&mut self, start: u64, bytes: u64) -> Result<(), Full> {
+    pub fn memory(&mut self, start: u64, bytes: u64) -> Result<(), BufferFull> {
         self.open("memory", Some(start))?;
         self.property(Name::DeviceType, &[b"memory\0"])?;
         self.range(start, bytes)?;
@@ -75,7 +75,7 @@ impl<'a> DeviceTree<'a> {
     /// # Errors
     ///
     /// See [`begin`](Self::begin).
-    pub fn place(&mut self, name: &str, start: u64, bytes: u64) -> Result<(), Full> {
+    pub fn place(&mut self, name: &str, start: u64, bytes: u64) -> Result<(), BufferFull> {
         self.open(name, Some(start))?;
         self.range(start, bytes)?;
         self.close()
@@ -86,7 +86,7 @@ impl<'a> DeviceTree<'a> {
     /// # Errors
     ///
     /// See [`begin`](Self::begin).
-    pub fn end(mut self, arguments: &str) -> Result<usize, Full> {
+    pub fn end(mut self, arguments: &str) -> Result<usize, BufferFull> {
         self.open("chosen", None)?;
         self.property(Name::BootArguments, &[arguments.as_bytes(), &[0]])?;
         self.close()?;
@@ -114,7 +114,7 @@ impl<'a> DeviceTree<'a> {
     }
 
     /// Begins a node named `name`, or `name@unit` with the unit in hexadecimal.
-    fn open(&mut self, name: &str, unit: Option<u64>) -> Result<(), Full> {
+    fn open(&mut self, name: &str, unit: Option<u64>) -> Result<(), BufferFull> {
         self.word(BEGIN_NODE)?;
         self.append(name.as_bytes())?;
         if let Some(unit) = unit {
@@ -129,16 +129,16 @@ impl<'a> DeviceTree<'a> {
         self.align()
     }
 
-    fn close(&mut self) -> Result<(), Full> {
+    fn close(&mut self) -> Result<(), BufferFull> {
         self.word(END_NODE)
     }
 
-    fn range(&mut self, start: u64, bytes: u64) -> Result<(), Full> {
+    fn range(&mut self, start: u64, bytes: u64) -> Result<(), BufferFull> {
         self.property(Name::Reg, &[&start.to_be_bytes(), &bytes.to_be_bytes()])
     }
 
     /// Writes a property whose value is the parts in a row.
-    fn property(&mut self, name: Name, parts: &[&[u8]]) -> Result<(), Full> {
+    fn property(&mut self, name: Name, parts: &[&[u8]]) -> Result<(), BufferFull> {
         self.word(PROPERTY)?;
         self.word(word(parts.iter().map(|part| part.len()).sum())?)?;
         self.word(name as u32)?;
@@ -146,42 +146,42 @@ impl<'a> DeviceTree<'a> {
         self.align()
     }
 
-    fn word(&mut self, word: u32) -> Result<(), Full> {
+    fn word(&mut self, word: u32) -> Result<(), BufferFull> {
         self.append(&word.to_be_bytes())
     }
 
     /// Fills up to the next token, which is aligned to 4 bytes.
-    fn align(&mut self) -> Result<(), Full> {
+    fn align(&mut self) -> Result<(), BufferFull> {
         self.zeroes(self.bytes.next_multiple_of(4) - self.bytes)
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Result<(), Full> {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), BufferFull> {
         self.next(bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
 
-    fn zeroes(&mut self, bytes: usize) -> Result<(), Full> {
+    fn zeroes(&mut self, bytes: usize) -> Result<(), BufferFull> {
         self.next(bytes)?.fill(0);
         Ok(())
     }
 
-    fn next(&mut self, bytes: usize) -> Result<&mut [u8], Full> {
+    fn next(&mut self, bytes: usize) -> Result<&mut [u8], BufferFull> {
         let start = self.bytes;
-        let next = self.buffer.get_mut(start..start + bytes).ok_or(Full)?;
+        let next = self.buffer.get_mut(start..start + bytes).ok_or(BufferFull)?;
         self.bytes = start + bytes;
         Ok(next)
     }
 }
 
-fn word(bytes: usize) -> Result<u32, Full> {
-    u32::try_from(bytes).map_err(|_| Full)
+fn word(bytes: usize) -> Result<u32, BufferFull> {
+    u32::try_from(bytes).map_err(|_| BufferFull)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn write(buffer: &mut [u8]) -> Result<usize, Full> {
+    fn write(buffer: &mut [u8]) -> Result<usize, BufferFull> {
         let mut tree = DeviceTree::begin(buffer, "maker,machine")?;
         tree.memory(0x40_0000, 0x200_0000)?;
         tree.place("maker,table", 0xf_5ad0, 1)?;
@@ -218,7 +218,7 @@ mod tests {
         let mut buffer = [0; 512];
         let bytes = write(&mut buffer).unwrap();
         for smaller in 0..bytes {
-            assert_eq!(write(&mut buffer[..smaller]), Err(Full));
+            assert_eq!(write(&mut buffer[..smaller]), Err(BufferFull));
         }
         assert_eq!(write(&mut buffer[..bytes]), Ok(bytes));
     }

@@ -9,7 +9,7 @@ pub const SPANS_MAX: usize = 64;
 
 /// What firmware says about a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MemoryKind {
     /// Memory that is free to use.
     Ram,
     /// Anything else.
@@ -27,15 +27,15 @@ impl MemoryMap {
     ///
     /// Runs beyond [`SPANS_MAX`] are left out: memory is lost, never invented.
     #[must_use]
-    pub fn from_entries(entries: impl Iterator<Item = (Span, Kind)> + Clone) -> Self {
+    pub fn from_entries(entries: impl Iterator<Item = (Span, MemoryKind)> + Clone) -> Self {
         let mut map = Self::default();
         for (span, kind) in entries.clone() {
-            if kind == Kind::Ram {
+            if kind == MemoryKind::Ram {
                 map.add(span);
             }
         }
         for (span, kind) in entries {
-            if kind == Kind::Other {
+            if kind == MemoryKind::Other {
                 map.remove(span);
             }
         }
@@ -118,11 +118,11 @@ mod tests {
     fn q35() -> MemoryMap {
         MemoryMap::from_entries(
             [
-                (Span::new(0, 0x9_fc00), Kind::Ram),
-                (Span::new(0x9_fc00, 0xa_0000), Kind::Other),
-                (Span::new(0xf_0000, 0x10_0000), Kind::Other),
-                (Span::new(0x10_0000, 0x1ffd_f000), Kind::Ram),
-                (Span::new(0x1ffd_f000, 0x2000_0000), Kind::Other),
+                (Span::new(0, 0x9_fc00), MemoryKind::Ram),
+                (Span::new(0x9_fc00, 0xa_0000), MemoryKind::Other),
+                (Span::new(0xf_0000, 0x10_0000), MemoryKind::Other),
+                (Span::new(0x10_0000, 0x1ffd_f000), MemoryKind::Ram),
+                (Span::new(0x1ffd_f000, 0x2000_0000), MemoryKind::Other),
             ]
             .into_iter(),
         )
@@ -132,11 +132,11 @@ mod tests {
     fn entries_are_sorted_and_merged() {
         let map = MemoryMap::from_entries(
             [
-                (Span::new(0x3000, 0x4000), Kind::Ram),
-                (Span::new(0x1000, 0x2000), Kind::Ram),
-                (Span::new(0x2000, 0x3000), Kind::Ram),
-                (Span::new(0x8000, 0x9000), Kind::Ram),
-                (Span::new(0x9000, 0x9000), Kind::Ram),
+                (Span::new(0x3000, 0x4000), MemoryKind::Ram),
+                (Span::new(0x1000, 0x2000), MemoryKind::Ram),
+                (Span::new(0x2000, 0x3000), MemoryKind::Ram),
+                (Span::new(0x8000, 0x9000), MemoryKind::Ram),
+                (Span::new(0x9000, 0x9000), MemoryKind::Ram),
             ]
             .into_iter(),
         );
@@ -146,8 +146,11 @@ mod tests {
     #[test]
     fn other_kinds_win_whatever_their_order() {
         let map = MemoryMap::from_entries(
-            [(Span::new(0x2000, 0x3000), Kind::Other), (Span::new(0, 0x8000), Kind::Ram)]
-                .into_iter(),
+            [
+                (Span::new(0x2000, 0x3000), MemoryKind::Other),
+                (Span::new(0, 0x8000), MemoryKind::Ram),
+            ]
+            .into_iter(),
         );
         assert_eq!(map.spans(), [Span::new(0, 0x2000), Span::new(0x3000, 0x8000)]);
     }
@@ -176,7 +179,8 @@ mod tests {
 
     #[test]
     fn a_full_map_loses_memory_but_invents_none() {
-        let mut map = MemoryMap::from_entries(core::iter::once((Span::new(0, 1 << 30), Kind::Ram)));
+        let mut map =
+            MemoryMap::from_entries(core::iter::once((Span::new(0, 1 << 30), MemoryKind::Ram)));
         for index in 0..200_u64 {
             map.remove(Span::from_bytes(index << 20, 1 << 12));
         }

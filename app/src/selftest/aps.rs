@@ -8,7 +8,7 @@ use crate::hardware::cpu::clock;
 use crate::hardware::machine::Window;
 use crate::selftest::failed_check::ensure;
 use crate::selftest::fixture::{Fixture, TestResult};
-use crate::serve::mailbox::{self, Work};
+use crate::serve::mailbox::{self, WorkItem};
 
 /// The longest time that an AP may take to return after it was told to stop.
 const TIMEOUT_US: u64 = 5_000_000;
@@ -63,7 +63,7 @@ pub(super) fn while_running(
 
 /// Runs `run` on one AP and waits until it has returned.
 pub(super) fn run_on(fixture: Fixture, cpu: CpuId, run: fn(&'static Window, usize)) -> TestResult {
-    let is_submitted = mailbox::submit(fixture.vm, cpu, Work { run, argument: 0 });
+    let is_submitted = mailbox::submit(fixture.vm, cpu, WorkItem { run, argument: 0 });
     ensure(is_submitted, "a CPU is at work already")?;
     let is_done = wait(fixture, TIMEOUT_US, || mailbox::of(cpu).is_idle());
     ensure(is_done, "a CPU does not come to an end")
@@ -72,7 +72,7 @@ pub(super) fn run_on(fixture: Fixture, cpu: CpuId, run: fn(&'static Window, usiz
 /// Starts `run` on every AP, with the number of the AP as its argument.
 pub(super) fn start_all(fixture: Fixture, run: fn(&'static Window, usize)) -> TestResult {
     for cpu in numbers(fixture) {
-        let work = Work { run, argument: cpu.0 as usize };
+        let work = WorkItem { run, argument: cpu.0 as usize };
         ensure(mailbox::submit(fixture.vm, cpu, work), "a CPU is at work already")?;
     }
     Ok(())

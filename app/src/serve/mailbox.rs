@@ -17,7 +17,7 @@ const WATCH_US: u64 = 1_000_000;
 
 /// A function for an AP, with its argument.
 #[derive(Clone, Copy)]
-pub(crate) struct Work {
+pub(crate) struct WorkItem {
     /// The function.
     pub(crate) run: fn(&'static Window, usize),
     /// Its argument.
@@ -28,7 +28,7 @@ pub(crate) struct Work {
 pub(crate) struct Mailbox {
     /// Set when the CPU runs.
     is_open: AtomicBool,
-    work: Mutex<Option<Work>>,
+    work: Mutex<Option<WorkItem>>,
     /// Pieces of work that were submitted.
     submitted: AtomicU32,
     /// Pieces of work that are done.
@@ -57,7 +57,7 @@ impl Mailbox {
         self.is_open.store(true, Ordering::Release);
     }
 
-    fn take(&self) -> Option<Work> {
+    fn take(&self) -> Option<WorkItem> {
         self.work.lock().take()
     }
 
@@ -78,7 +78,7 @@ pub(crate) fn is_any_open() -> bool {
 /// # Context
 ///
 /// On the BSP only: two concurrent callers could both find the mailbox idle.
-pub(crate) fn submit(vm: &Window, cpu: CpuId, work: Work) -> bool {
+pub(crate) fn submit(vm: &Window, cpu: CpuId, work: WorkItem) -> bool {
     let mailbox = of(cpu);
     if !mailbox.is_open.load(Ordering::Acquire) || !mailbox.is_idle() {
         return false;
@@ -99,7 +99,7 @@ pub(crate) fn submit_to_any(
     run: fn(&'static Window, usize),
     argument: usize,
 ) -> bool {
-    (1..vm.machine().count()).any(|cpu| submit(vm, CpuId(cpu), Work { run, argument }))
+    (1..vm.machine().count()).any(|cpu| submit(vm, CpuId(cpu), WorkItem { run, argument }))
 }
 
 /// Runs `run` on the first `cpus` CPUs at once, and returns when all have returned. The BSP is one of
@@ -111,7 +111,7 @@ pub(crate) fn submit_to_any(
 pub(crate) fn run_on_all(vm: &'static Window, cpus: u32, run: fn(&'static Window, usize)) {
     for cpu in (1..cpus).map(CpuId) {
         // An AP that does not run is left out.
-        let _ = submit(vm, cpu, Work { run, argument: cpu.0 as usize });
+        let _ = submit(vm, cpu, WorkItem { run, argument: cpu.0 as usize });
     }
     interrupts::enable();
     run(vm, 0);

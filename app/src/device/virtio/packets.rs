@@ -22,12 +22,12 @@ pub(crate) const DATA_VALID: u8 = 2;
 pub(crate) const SEGMENTS_TCP4: u8 = 1;
 /// How many buffers there are, at most one for each descriptor, and of how many bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
+pub(crate) struct BufferShape {
     pub(crate) count: usize,
     pub(crate) bytes: usize,
 }
 
-impl Shape {
+impl BufferShape {
     /// An Ethernet frame of 1514 bytes and the header fit; two buffers share a frame.
     pub(crate) const SMALL: Self = Self { count: RING, bytes: 2048 };
 
@@ -40,7 +40,7 @@ impl Shape {
 #[derive(Debug)]
 pub(crate) struct Packets {
     start: NonNull<u8>,
-    shape: Shape,
+    shape: BufferShape,
 }
 
 // SAFETY: the run is nobody else's; access goes through `&mut self`.
@@ -48,7 +48,7 @@ unsafe impl Send for Packets {}
 
 impl Packets {
     /// Takes the run.
-    pub(crate) fn try_new(shape: Shape) -> Result<Self, NicError> {
+    pub(crate) fn try_new(shape: BufferShape) -> Result<Self, NicError> {
         let frames = shape.frames();
         let (address, start) = DirectHal::dma_alloc(frames, BufferDirection::Both);
         if address == 0 {
@@ -67,7 +67,7 @@ impl Packets {
     /// While the device has it, the contents are the device's: the caller only passes it on to the
     /// ring.
     pub(crate) fn buffer(&mut self, index: u16) -> &mut [u8] {
-        let (index, Shape { count, bytes }) = (usize::from(index), self.shape);
+        let (index, BufferShape { count, bytes }) = (usize::from(index), self.shape);
         assert!(index < count, "packet buffer {index} of {count}");
         // SAFETY: the run has so many buffers and the index is below.
         let start = unsafe { self.start.add(index * bytes) };

@@ -12,7 +12,7 @@ use crate::device::virtio::doorbell::Doorbell;
 use crate::device::virtio::error::NicError;
 use crate::device::virtio::hal::DirectHal;
 use crate::device::virtio::packets::{
-    DATA_VALID, HEADER_BYTES, NEEDS_CHECKSUM, Packets, RING, Shape,
+    BufferShape, DATA_VALID, HEADER_BYTES, NEEDS_CHECKSUM, Packets, RING,
 };
 use crate::platform::merged::Merged;
 
@@ -50,7 +50,7 @@ impl Receive {
         let queue = VirtQueue::new(transport, RECEIVE_RING, false, false)?;
         Ok(Self {
             queue: Box::new(queue),
-            packets: Packets::try_new(Shape::SMALL)?,
+            packets: Packets::try_new(BufferShape::SMALL)?,
             buffers: [0; RING],
             doorbell: doorbell(),
             is_dirty: false,

@@ -15,7 +15,7 @@ use crate::device::virtio::doorbell::Doorbell;
 use crate::device::virtio::error::NicError;
 use crate::device::virtio::hal::DirectHal;
 use crate::device::virtio::packets::{
-    HEADER_BYTES, NEEDS_CHECKSUM, Packets, RING, SEGMENTS_TCP4, Shape,
+    BufferShape, HEADER_BYTES, NEEDS_CHECKSUM, Packets, RING, SEGMENTS_TCP4,
 };
 use crate::platform::checksum::{self, Partial};
 
@@ -23,7 +23,7 @@ use crate::platform::checksum::{self, Partial};
 pub(crate) const TRANSMIT_RING: u16 = 1;
 
 /// Buffers of packets that the device cuts: one holds a value of 16 KiB with its frame.
-const LARGE: Shape = Shape { count: 128, bytes: 5 * 4096 };
+const LARGE: BufferShape = BufferShape { count: 128, bytes: 5 * 4096 };
 
 /// The longest Ethernet frame that the device may be given to cut.
 pub(crate) const LARGE_FRAME_BYTES_MAX: usize = LARGE.bytes - HEADER_BYTES;
@@ -52,7 +52,7 @@ impl Transmit {
     ) -> Result<Self, NicError> {
         let mut queue = Box::new(VirtQueue::new(transport, TRANSMIT_RING, false, false)?);
         queue.set_dev_notify(false);
-        let packets = Packets::try_new(if is_large { LARGE } else { Shape::SMALL })?;
+        let packets = Packets::try_new(if is_large { LARGE } else { BufferShape::SMALL })?;
         Ok(Self {
             queue,
             free: packets.indices().collect(),

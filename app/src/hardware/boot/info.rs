@@ -12,7 +12,7 @@ use spin::Once;
 
 use crate::hardware::boot::acpi;
 use crate::hardware::boot::entry::{MAPPED_BYTES, StartInfo};
-use crate::platform::memory_map::{Kind, MemoryMap};
+use crate::platform::memory_map::{MemoryKind, MemoryMap};
 use crate::platform::span::Span;
 use crate::platform::topology::Topology;
 
@@ -89,8 +89,8 @@ impl BootInfo {
     }
 }
 
-fn entry(entry: &MemmapTableEntry) -> (Span, Kind) {
-    let kind = if entry.ty() == MemmapType::Ram { Kind::Ram } else { Kind::Other };
+fn entry(entry: &MemmapTableEntry) -> (Span, MemoryKind) {
+    let kind = if entry.ty() == MemmapType::Ram { MemoryKind::Ram } else { MemoryKind::Other };
     (Span::from_bytes(entry.addr, entry.size), kind)
 }
 

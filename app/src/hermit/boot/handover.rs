@@ -17,7 +17,7 @@ use crate::hardware::memory::stacks::{self, BOOT_STACK, GuardedStack};
 use crate::hardware::memory::tables::{self, MapError};
 use crate::hardware::memory::walk;
 use crate::hermit::abi;
-use crate::platform::device_tree::{DeviceTree, Full};
+use crate::platform::device_tree::{BufferFull, DeviceTree};
 use crate::platform::memory_map::MemoryMap;
 use crate::platform::span::Span;
 
@@ -137,8 +137,8 @@ pub(super) enum NoHandover {
     Tree,
 }
 
-impl From<Full> for NoHandover {
-    fn from(_: Full) -> Self {
+impl From<BufferFull> for NoHandover {
+    fn from(_: BufferFull) -> Self {
         Self::Tree
     }
 }

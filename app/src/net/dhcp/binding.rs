@@ -6,7 +6,7 @@ use smoltcp::time::Instant;
 
 use super::deadlines::Deadlines;
 use super::lease::AddressLease;
-use super::outgoing::{self, Header, Outgoing};
+use super::outgoing::{self, MessageHeader, Outgoing};
 
 /// A lease, its server and its times.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ impl Binding {
     }
 
     /// The request that renews the lease.
-    pub(super) fn request(&self, header: &Header, now: Instant) -> Outgoing {
+    pub(super) fn request(&self, header: &MessageHeader, now: Instant) -> Outgoing {
         let to = match self.is_rebinding(now) {
             true => Ipv4Addr::BROADCAST,
             false => self.server,

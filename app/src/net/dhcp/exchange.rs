@@ -3,7 +3,7 @@
 use smoltcp::time::Instant;
 use smoltcp::wire::EthernetAddress;
 
-use super::outgoing::Header;
+use super::outgoing::MessageHeader;
 use super::random::Random;
 
 /// The messages with one transaction id.
@@ -65,9 +65,9 @@ impl Exchange {
     }
 
     /// The fields that all messages of the transaction have.
-    pub(super) fn header(&self, mac: EthernetAddress, now: Instant) -> Header {
+    pub(super) fn header(&self, mac: EthernetAddress, now: Instant) -> MessageHeader {
         let secs = now.total_micros().saturating_sub(self.began_at.total_micros()) / 1_000_000;
         let secs = u16::try_from(secs.max(0)).unwrap_or(u16::MAX);
-        Header { mac, xid: self.xid, secs }
+        MessageHeader { mac, xid: self.xid, secs }
     }
 }

@@ -32,14 +32,14 @@ pub(super) struct Ignored {
 
 /// The reason why nothing of a message is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum LeaseError {
     /// No machine can have the address in its network.
     Address(Ipv4Addr, u8),
     /// The mask is not one run of ones.
     Mask(Ipv4Addr),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for LeaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address, prefix) => {
@@ -55,12 +55,12 @@ impl fmt::Display for Refusal {
 pub(super) fn of(
     message: &ServerMessage<'_>,
     previous: Option<&AddressLease>,
-) -> Result<(AddressLease, Ignored), Refusal> {
+) -> Result<(AddressLease, Ignored), LeaseError> {
     let old_prefix = previous.map(|lease| lease.address.prefix_len());
     let mut ignored = Ignored::default();
     let prefix = match (message.mask.map(|mask| (mask, prefix(mask))), old_prefix) {
         (Some((_, Some(prefix))), _) => prefix,
-        (Some((mask, None)), None) => return Err(Refusal::Mask(mask)),
+        (Some((mask, None)), None) => return Err(LeaseError::Mask(mask)),
         (Some((_, None)), Some(prefix)) => {
             ignored.mask = true;
             prefix
@@ -69,7 +69,7 @@ pub(super) fn of(
     };
     let address = message.address;
     if !unicast::is_host(address, prefix) || address == message.server {
-        return Err(Refusal::Address(address, prefix));
+        return Err(LeaseError::Address(address, prefix));
     }
     let is_gateway = |router: &Ipv4Addr| unicast::is_gateway(*router, address, prefix);
     let router = message.routers().find(is_gateway);

@@ -6,7 +6,7 @@ use runtime_config::unicast;
 use smoltcp::wire::{DhcpMessageType, DhcpOpCode, DhcpPacket, EthernetAddress};
 
 use super::options;
-use super::outgoing::{self, Offer};
+use super::outgoing::{self, AddressOffer};
 
 /// The number in front of the options (RFC 2131 section 3).
 const MAGIC: u32 = 0x6382_5363;
@@ -75,7 +75,7 @@ impl<'a> ServerMessage<'a> {
     }
 
     /// The request that takes the offer.
-    pub(super) fn offer(&self) -> Offer {
-        Offer { server: self.server, address: self.address }
+    pub(super) fn offer(&self) -> AddressOffer {
+        AddressOffer { server: self.server, address: self.address }
     }
 }

@@ -43,7 +43,7 @@ pub(in crate::net) struct Outgoing {
 
 /// The fields that all messages of one transaction have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
+pub(super) struct MessageHeader {
     /// The client's hardware address.
     pub(super) mac: EthernetAddress,
     /// The transaction id.
@@ -54,7 +54,7 @@ pub(super) struct Header {
 
 /// An offer that the client asks for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Offer {
+pub(super) struct AddressOffer {
     /// The server that made it.
     pub(super) server: Ipv4Addr,
     /// The address that it offers.
@@ -68,12 +68,12 @@ pub(super) fn client_id(mac: EthernetAddress) -> [u8; 7] {
 }
 
 /// Writes a DISCOVER.
-pub(super) fn discover(header: &Header) -> Outgoing {
+pub(super) fn discover(header: &MessageHeader) -> Outgoing {
     write(&message(header, DhcpMessageType::Discover), Ipv4Addr::BROADCAST)
 }
 
 /// Writes the REQUEST for an offer.
-pub(super) fn request(header: &Header, offer: Offer) -> Outgoing {
+pub(super) fn request(header: &MessageHeader, offer: AddressOffer) -> Outgoing {
     let message = DhcpRepr {
         requested_ip: Some(offer.address),
         server_identifier: Some(offer.server),
@@ -83,12 +83,12 @@ pub(super) fn request(header: &Header, offer: Offer) -> Outgoing {
 }
 
 /// Writes the REQUEST that renews the lease of an address.
-pub(super) fn renew(header: &Header, address: Ipv4Addr, to: Ipv4Addr) -> Outgoing {
+pub(super) fn renew(header: &MessageHeader, address: Ipv4Addr, to: Ipv4Addr) -> Outgoing {
     let message = message(header, DhcpMessageType::Request);
     write(&DhcpRepr { client_ip: address, ..message }, to)
 }
 
-fn message(header: &Header, message_type: DhcpMessageType) -> DhcpRepr<'static> {
+fn message(header: &MessageHeader, message_type: DhcpMessageType) -> DhcpRepr<'static> {
     DhcpRepr {
         message_type,
         transaction_id: header.xid,

@@ -12,7 +12,7 @@ mod renewed;
 use smoltcp::time::Instant;
 use smoltcp::wire::EthernetAddress;
 
-use super::{AddressLease, Client, Event};
+use super::{AddressLease, DhcpClient, Event};
 use crate::net::drops::Drop;
 use answer::Answer;
 use link::{Guest, Link};
@@ -21,7 +21,7 @@ pub(in crate::net) const MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 
 
 /// A client that keeps its events.
 pub(super) struct Recorder {
-    client: Client,
+    client: DhcpClient,
     events: Vec<(Instant, Event)>,
 }
 
@@ -47,7 +47,7 @@ impl Guest for Recorder {
 
 /// A client and a server that answers by a plan: from the type of a message and its number, from 1.
 fn link<F: FnMut(u8, usize) -> Option<Answer>>(plan: F) -> Link<Recorder, F> {
-    let client = Client::new(MAC, 11, Instant::ZERO);
+    let client = DhcpClient::new(MAC, 11, Instant::ZERO);
     Link::new(Recorder { client, events: Vec::new() }, plan)
 }
 

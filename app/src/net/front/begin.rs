@@ -5,12 +5,12 @@ use smoltcp::time::{Duration, Instant};
 
 use super::{Front, Packet};
 use crate::net::drops::Drop;
-use crate::net::ip::header::{HEADER_BYTES, Header};
+use crate::net::ip::header::{HEADER_BYTES, Ipv4Header};
 use crate::net::tcp::answer::Answer;
 use crate::net::tcp::connection::Connection;
-use crate::net::tcp::cookie::Offer;
+use crate::net::tcp::cookie::SynOptions;
 use crate::net::tcp::path;
-use crate::net::tcp::segment::{ACK, Options, RST, SYN, Segment};
+use crate::net::tcp::segment::{ACK, RST, SYN, Segment, TcpOptions};
 use crate::net::wire::{Nowhere, Swallow};
 
 /// How long after the last cookie one may come back: two of its slots of time.
@@ -28,7 +28,7 @@ impl Front {
         let Some(pool) = self.sockets.pool(syn.key.local) else {
             return self.pass_to_none(packet, slot, now);
         };
-        let options = Options::read(packet.payload(), syn.header_bytes);
+        let options = TcpOptions::read(packet.payload(), syn.header_bytes);
         let listener = self.sockets.listener(syn.key.local).filter(|_| !pool.is_pressed());
         let Some(index) = listener else {
             let window = pool.window();
@@ -42,28 +42,28 @@ impl Front {
     }
 
     /// Sets up what is noted of a new connection.
-    fn prepare(&mut self, index: usize, syn: &Segment, options: &Options, now: Instant) {
+    fn prepare(&mut self, index: usize, syn: &Segment, options: &TcpOptions, now: Instant) {
         let mut connection = Connection::begin(syn, options, self.wire.own_segment());
-        let cells = self.sockets.cells();
-        if let Some(bytes) = cells.paths.find(syn.key.address, now) {
+        let sets = self.sockets.sets();
+        if let Some(bytes) = sets.paths.find(syn.key.address, now) {
             connection.path.lower(bytes, now);
         }
-        *cells.connection(index) = connection;
+        *sets.connection(index) = connection;
     }
 
     /// Answers a SYN with a cookie.
     fn greet<S: TxToken>(
         &mut self,
         syn: &Segment,
-        options: &Options,
+        options: &TcpOptions,
         window: u16,
-        header: &Header,
+        header: &Ipv4Header,
         slot: S,
         now: Instant,
     ) {
         let theirs = options.maximum_segment.filter(|bytes| *bytes > 0);
         let mss = theirs.unwrap_or(path::ALWAYS);
-        let offer = Offer { mss, sack: options.is_sack_permitted };
+        let offer = SynOptions { mss, sack: options.is_sack_permitted };
         let cookie = self.cookies.number(&syn.key, syn.sequence, offer, now);
         self.cookies_until = now + COOKIES_LAST;
         let own = self.wire.own_segment();
@@ -100,10 +100,10 @@ impl Front {
         answer.write(bytes);
         let mut syn = Segment { sequence: number, flags: SYN, payload_bytes: 0, ..ack };
         syn.acknowledged = 0;
-        let options = Options {
+        let options = TcpOptions {
             maximum_segment: Some(offer.mss),
             is_sack_permitted: offer.sack,
-            ..Options::default()
+            ..TcpOptions::default()
         };
         self.prepare(index, &syn, &options, now);
         let mut header = packet.header;
@@ -111,7 +111,7 @@ impl Front {
         let first = Packet { bytes, header, mac: packet.mac, is_sound: true };
         self.pass(index, &syn, &first, Nowhere, now);
         self.sockets.rearm(now);
-        let (set, connection) = self.sockets.cells().parts(index);
+        let (set, connection) = self.sockets.sets().parts(index);
         let mut swallow = Swallow::new(&self.wire, connection, now);
         self.interface.poll_egress(now, &mut swallow, set);
         connection.shift = cookie.wrapping_sub(connection.track.unacknowledged);

@@ -13,7 +13,7 @@ use smoltcp::wire::Ipv4Packet;
 
 use crate::net::drops::Drop;
 use crate::net::liveness::NEVER;
-use datagram::{Datagram, Identity, Piece};
+use datagram::{Datagram, DatagramKey, Fragment};
 
 /// Packets that may be incomplete at the same time. A path that cuts the segments of a client reorders few of
 /// them.
@@ -60,8 +60,8 @@ impl Fragments {
         now: Instant,
     ) -> Result<Option<&mut [u8]>, Drop> {
         let packet = Ipv4Packet::new_checked(packet).map_err(|_| Drop::IpHeader)?;
-        let identity = Identity::of(&packet);
-        let piece = Piece::try_of(packet).ok_or(Drop::Fragment);
+        let identity = DatagramKey::of(&packet);
+        let piece = Fragment::try_of(packet).ok_or(Drop::Fragment);
         self.give_up_late(now);
         let at = self.places.iter().position(|place| place.is_of(identity));
         let at = match (at, &piece) {
@@ -105,7 +105,7 @@ impl Fragments {
     }
 
     /// Begins a packet in a free place, or in that of the oldest one.
-    fn make_place(&mut self, identity: Identity, now: Instant) -> usize {
+    fn make_place(&mut self, identity: DatagramKey, now: Instant) -> usize {
         let is_of_sender = |place: &&Datagram| place.is_from(identity.source());
         let is_limited = self.places.iter().filter(is_of_sender).count() >= PLACES_PER_SOURCE;
         let candidates = self.places.iter().enumerate();

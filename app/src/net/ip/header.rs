@@ -18,7 +18,7 @@ const MORE_AND_OFFSET: u16 = 0x3fff;
 
 /// The fields of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::net) struct Header {
+pub(in crate::net) struct Ipv4Header {
     pub(in crate::net) source: Ipv4Addr,
     pub(in crate::net) target: Ipv4Addr,
     pub(in crate::net) protocol: u8,
@@ -29,7 +29,7 @@ pub(in crate::net) struct Header {
     pub(in crate::net) is_fragment: bool,
 }
 
-impl Header {
+impl Ipv4Header {
     /// Reads the header of a packet and checks it.
     pub(in crate::net) fn read(packet: &[u8]) -> Result<Self, Drop> {
         let fixed: &[u8; HEADER_BYTES] = packet.first_chunk().ok_or(Drop::IpHeader)?;
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_header_is_read() {
-        let header = Header::read(&packet(PEER, OWN)).unwrap();
+        let header = Ipv4Header::read(&packet(PEER, OWN)).unwrap();
         assert_eq!((header.source, header.target, header.protocol), (PEER, OWN, TCP));
         assert_eq!((header.bytes, header.total, header.is_fragment), (20, 40, false));
     }
@@ -108,18 +108,18 @@ mod tests {
     fn headers_that_contradict_themselves_are_refused() {
         let whole = packet(PEER, OWN);
         for cut in 0..40 {
-            assert_eq!(Header::read(&whole[..cut]), Err(Drop::IpHeader), "{cut}");
+            assert_eq!(Ipv4Header::read(&whole[..cut]), Err(Drop::IpHeader), "{cut}");
         }
         for (at, byte) in [(0, 0x65), (0, 0x44), (0, 0x4f), (2, 0xff), (3, 19)] {
             let mut other = whole.clone();
             other[at] = byte;
-            let refused = Header::read(&other).unwrap_err();
+            let refused = Ipv4Header::read(&other).unwrap_err();
             assert!(matches!(refused, Drop::IpHeader | Drop::IpChecksum), "byte {at}");
         }
         for at in 0..HEADER_BYTES {
             let mut other = whole.clone();
             other[at] ^= 0x10;
-            assert!(Header::read(&other).is_err(), "byte {at}");
+            assert!(Ipv4Header::read(&other).is_err(), "byte {at}");
         }
     }
 
@@ -130,7 +130,7 @@ mod tests {
             bytes[6..8].fill(0);
             bytes[at] = byte;
             Ipv4Packet::new_unchecked(&mut bytes).fill_checksum();
-            assert_eq!(Header::read(&bytes).unwrap().is_fragment, expected);
+            assert_eq!(Ipv4Header::read(&bytes).unwrap().is_fragment, expected);
         }
     }
 
@@ -138,7 +138,7 @@ mod tests {
     fn packets_of_others_and_from_nobody_are_refused() {
         let own = Addresses::new(Some(Ipv4Cidr::new(OWN, 24)), None);
         let check = |source, target| {
-            let header = Header::read(&packet(source, target)).unwrap();
+            let header = Ipv4Header::read(&packet(source, target)).unwrap();
             header.check_target(&own).and_then(|()| header.check_source(&own))
         };
         assert_eq!(check(PEER, OWN), Ok(()));

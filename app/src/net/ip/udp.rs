@@ -2,7 +2,7 @@
 
 use smoltcp::wire::{IpAddress, UdpPacket};
 
-use super::header::Header;
+use super::header::Ipv4Header;
 use crate::net::drops::Drop;
 
 /// The ports of DHCP (RFC 2131 section 4.1).
@@ -12,7 +12,7 @@ const CLIENT: u16 = 68;
 /// The message of a DHCP server in a packet, `None` where it is something else. The checksum is looked at
 /// unless the device vouches for it: some servers on the same host leave it to a device.
 pub(in crate::net) fn message_to_client<'a>(
-    header: &Header,
+    header: &Ipv4Header,
     packet: &'a [u8],
     is_sound: bool,
 ) -> Result<Option<&'a [u8]>, Drop> {

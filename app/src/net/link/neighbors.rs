@@ -31,7 +31,7 @@ const ASKS_TO_ALL: u8 = 3;
 
 /// There is no room for another neighbour: all entries are in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) struct NeighborsFull;
 
 /// A step that is due for a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,11 +97,11 @@ impl Neighbors {
         address: Ipv4Addr,
         is_gateway: bool,
         now: Instant,
-    ) -> Result<Option<EthernetAddress>, Full> {
+    ) -> Result<Option<EthernetAddress>, NeighborsFull> {
         if self.find(address).is_none() {
             self.insert(address, None, now)?;
         }
-        let entry = self.find(address).ok_or(Full)?;
+        let entry = self.find(address).ok_or(NeighborsFull)?;
         entry.used_at = now;
         if is_gateway {
             entry.kept_until = now + KEPT;
@@ -231,7 +231,7 @@ impl Neighbors {
         address: Ipv4Addr,
         mac: Option<EthernetAddress>,
         now: Instant,
-    ) -> Result<(), Full> {
+    ) -> Result<(), NeighborsFull> {
         if self.table.len() == self.capacity {
             self.evict(now)?;
         }
@@ -251,10 +251,10 @@ impl Neighbors {
 
     /// Gives up the entry that was used least lately, of those that no connection uses: one without an
     /// address first.
-    fn evict(&mut self, now: Instant) -> Result<(), Full> {
+    fn evict(&mut self, now: Instant) -> Result<(), NeighborsFull> {
         let unused = self.table.iter().filter(|entry| entry.kept_until <= now);
         let victim = unused.min_by_key(|entry| (entry.mac.is_some(), entry.used_at));
-        let address = victim.ok_or(Full)?.address;
+        let address = victim.ok_or(NeighborsFull)?.address;
         let hash = self.hash(address);
         if let Ok(entry) = self.table.find_entry(hash, |entry| entry.address == address) {
             entry.remove();

@@ -13,7 +13,7 @@ const PACKET_BYTES: usize = 1500;
 
 /// A packet and the neighbour that it is for; of 0 bytes where there is none.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct WaitingPacket {
     next: Ipv4Addr,
     bytes: usize,
 }
@@ -21,7 +21,7 @@ struct Place {
 /// The packets.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    places: Vec<Place>,
+    places: Vec<WaitingPacket>,
     packets: Vec<u8>,
     /// The place that is taken next where all are taken: the oldest one.
     oldest: usize,
@@ -30,7 +30,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Takes the memory for all.
     pub(super) fn new() -> Self {
-        let place = Place { next: Ipv4Addr::UNSPECIFIED, bytes: 0 };
+        let place = WaitingPacket { next: Ipv4Addr::UNSPECIFIED, bytes: 0 };
         Self { places: vec![place; PLACES], packets: vec![0; PLACES * PACKET_BYTES], oldest: 0 }
     }
 
@@ -51,7 +51,7 @@ impl Waiting {
             self.oldest = (index + 1) % PLACES;
             index
         });
-        self.places[index] = Place { next, bytes };
+        self.places[index] = WaitingPacket { next, bytes };
         let start = index * PACKET_BYTES;
         Some(&mut self.packets[start..start + bytes])
     }

@@ -6,7 +6,7 @@ use smoltcp::time::{Duration, Instant};
 use super::guard::{self, Verdict};
 use super::path::Path;
 use super::recovery::Recovery;
-use super::segment::{self, Options, Segment};
+use super::segment::{self, Segment, TcpOptions};
 use super::track::Track;
 use crate::net::link::Hop;
 
@@ -43,7 +43,7 @@ impl Connection {
     }
 
     /// Begins with the SYN of a peer; `own` is the longest segment that this end takes.
-    pub(in crate::net) fn begin(syn: &Segment, options: &Options, own: u16) -> Self {
+    pub(in crate::net) fn begin(syn: &Segment, options: &TcpOptions, own: u16) -> Self {
         // Without the option, or with 0, it is what every network passes (RFC 9293 section 3.7.1).
         let theirs =
             options.maximum_segment.filter(|bytes| *bytes > 0).unwrap_or(super::path::ALWAYS);
@@ -85,7 +85,7 @@ impl Connection {
         if !self.track.is_in_flight() && before == self.track.unacknowledged {
             return (verdict, false);
         }
-        let explains_itself = || Options::read(bytes, segment.header_bytes).has_sack;
+        let explains_itself = || TcpOptions::read(bytes, segment.header_bytes).has_sack;
         let is_same_window = window == segment.window || explains_itself();
         let resends = self.recovery.heard(before, &self.track, segment, is_same_window, now);
         (verdict, resends)

@@ -2,7 +2,7 @@
 //!
 //! The number of a SYN-ACK holds the options of the SYN that are still needed, and a keyed hash of them, of both
 //! ends, of the client's number and of the time. So a SYN takes no memory, and the ACK that answers proves that its
-//! sender has received the SYN-ACK. Options that a cookie does not hold are not used: window scaling, timestamps.
+//! sender has received the SYN-ACK. TcpOptions that a cookie does not hold are not used: window scaling, timestamps.
 
 use siphasher::sip::SipHasher24;
 use smoltcp::time::{Duration, Instant};
@@ -21,16 +21,16 @@ const SEGMENT_BYTES: [u16; 8] = [48, 88, 536, 1220, 1360, 1400, 1440, 1460];
 const OPTION_BITS: u32 = 4;
 const SACK_BIT: u32 = 1 << 3;
 
-/// Options of a SYN that a cookie holds.
+/// TcpOptions of a SYN that a cookie holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::net) struct Offer {
+pub(in crate::net) struct SynOptions {
     /// Bytes of the longest segment that the client takes.
     pub(in crate::net) mss: u16,
     /// Whether the client takes selective acknowledgements.
     pub(in crate::net) sack: bool,
 }
 
-impl Offer {
+impl SynOptions {
     /// Its largest segment size that a cookie can say and that is not above the client's. A client that wants
     /// less than the smallest one gets that.
     fn to_bits(self) -> u32 {
@@ -62,7 +62,7 @@ impl Cookies {
         &self,
         key: &Key,
         client_number: u32,
-        offer: Offer,
+        offer: SynOptions,
         now: Instant,
     ) -> u32 {
         self.seal(key, client_number, offer.to_bits(), slot_of(now))
@@ -76,12 +76,12 @@ impl Cookies {
         client_number: u32,
         cookie: u32,
         now: Instant,
-    ) -> Option<Offer> {
+    ) -> Option<SynOptions> {
         let bits = cookie & ((1 << OPTION_BITS) - 1);
         let slot = slot_of(now);
         let slots = [Some(slot), slot.checked_sub(1)];
         let made_in = |slot| self.seal(key, client_number, bits, slot) == cookie;
-        slots.into_iter().flatten().any(made_in).then(|| Offer::from_bits(bits))
+        slots.into_iter().flatten().any(made_in).then(|| SynOptions::from_bits(bits))
     }
 
     fn seal(&self, key: &Key, client_number: u32, bits: u32, slot: u64) -> u32 {
@@ -112,7 +112,7 @@ mod tests {
 
     const KEY: Key = Key { address: Ipv4Addr::new(10, 0, 2, 2), port: 50_000, local: 7379 };
     const NUMBER: u32 = 0x1234_5678;
-    const OFFER: Offer = Offer { mss: 1460, sack: true };
+    const OFFER: SynOptions = SynOptions { mss: 1460, sack: true };
 
     fn cookies() -> Cookies {
         Cookies::new([0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908])
@@ -139,9 +139,10 @@ mod tests {
             (u16::MAX, 1460),
         ] {
             for sack in [false, true] {
-                let cookie = cookies.number(&KEY, NUMBER, Offer { mss: offered, sack }, seconds(7));
+                let cookie =
+                    cookies.number(&KEY, NUMBER, SynOptions { mss: offered, sack }, seconds(7));
                 let offer = cookies.open(&KEY, NUMBER, cookie, seconds(8));
-                assert_eq!(offer, Some(Offer { mss, sack }), "offered {offered}");
+                assert_eq!(offer, Some(SynOptions { mss, sack }), "offered {offered}");
             }
         }
     }
@@ -204,7 +205,7 @@ mod tests {
         };
         let guess = |cookie| cookies.open(&KEY, NUMBER, cookie, seconds(70)).is_some();
         assert_eq!((0..1_000_000).filter(|_| guess(next())).count(), 0);
-        let options = (0..16).map(Offer::from_bits);
+        let options = (0..16).map(SynOptions::from_bits);
         let valid = options.flat_map(|offer| {
             [6, 70].map(|second| cookies.number(&KEY, NUMBER, offer, seconds(second)))
         });

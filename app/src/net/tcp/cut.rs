@@ -6,7 +6,7 @@ use super::segment;
 
 /// A part of a packet's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::net) struct Piece {
+pub(in crate::net) struct CutPacket {
     /// Where its data begins in that of the packet.
     offset: usize,
     /// Bytes of its data.
@@ -16,7 +16,7 @@ pub(in crate::net) struct Piece {
     is_last: bool,
 }
 
-impl Piece {
+impl CutPacket {
     /// Bytes of the packet that it becomes.
     pub(in crate::net) fn bytes(&self) -> usize {
         self.headers + self.data
@@ -44,7 +44,7 @@ impl Piece {
 }
 
 /// The pieces of a packet of TCP over IPv4, with so many bytes of data each.
-pub(in crate::net) fn pieces(packet: &[u8], each: u16) -> impl Iterator<Item = Piece> + use<> {
+pub(in crate::net) fn pieces(packet: &[u8], each: u16) -> impl Iterator<Item = CutPacket> + use<> {
     let each = usize::from(each.max(1));
     let ip = Ipv4Packet::new_unchecked(packet);
     let headers = usize::from(ip.header_len());
@@ -53,7 +53,7 @@ pub(in crate::net) fn pieces(packet: &[u8], each: u16) -> impl Iterator<Item = P
     let offsets = (0..end.max(1)).step_by(each);
     offsets.map(move |offset| {
         let data = each.min(end - offset);
-        Piece { offset, data, headers, is_last: offset + data == end }
+        CutPacket { offset, data, headers, is_last: offset + data == end }
     })
 }
 

@@ -88,11 +88,11 @@ mod tests {
 
     use super::*;
     use crate::net::route::Key;
-    use crate::net::tcp::segment::Options;
+    use crate::net::tcp::segment::TcpOptions;
 
     /// Open: sent up to 5000, acknowledged up to 4000, expecting 1000, window 20,000.
     fn track() -> Track {
-        let mut track = Track::begin(&segment(SYN, 999, 0), &Options::default());
+        let mut track = Track::begin(&segment(SYN, 999, 0), &TcpOptions::default());
         let mut sent = segment(SYN | ACK, 3999, 1000);
         sent.window = 20_000;
         track.send(&sent, &[0; 20]);

@@ -11,7 +11,7 @@ use smoltcp::time::{Duration, Instant};
 use super::connection::Connection;
 use super::guard::Verdict;
 use super::recovery::{LONGEST, SHORTEST};
-use super::segment::{ACK, FIN, HEADER_BYTES, Options, RST, SYN, Segment, ahead};
+use super::segment::{ACK, FIN, HEADER_BYTES, RST, SYN, Segment, TcpOptions, ahead};
 use crate::net::liveness::NEVER;
 use crate::net::route::Key;
 
@@ -88,7 +88,7 @@ fn segment(flags: u8, sequence: u32, acknowledged: u32, payload_bytes: u32) -> S
 impl Play {
     /// Greets a peer; `shift` as after a cookie.
     fn new(state: State, own: u32, theirs: u32, shift: u32) -> Self {
-        let options = Options { window_scale: Some(2), ..Options::default() };
+        let options = TcpOptions { window_scale: Some(2), ..TcpOptions::default() };
         let connection = Connection::begin(&segment(SYN, theirs, 0, 0), &options, 1460);
         let (now, seen) = (Instant::from_secs(1), Vec::new());
         let mut play = Self { connection, state, now, own, theirs, seen };

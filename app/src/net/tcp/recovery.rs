@@ -2,7 +2,7 @@
 //!
 //! The network stack waits for a second at least, counts no duplicate acknowledgement that changes
 //! the window, and sends only the first of several lost segments again. This measures the round trip and
-//! counts for itself; [cells](crate::net::cells) has the socket do what is due here.
+//! counts for itself; [socket_sets](crate::net::sets) has the socket do what is due here.
 
 #[cfg(test)]
 mod tests;

@@ -123,7 +123,7 @@ pub(in crate::net) fn shift_sequence(bytes: &mut [u8], by: u32) {
 
 /// The options of a segment that this module knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::net) struct Options {
+pub(in crate::net) struct TcpOptions {
     /// The longest segment that the sender takes.
     pub(in crate::net) maximum_segment: Option<u16>,
     /// By how many bits windows of the sender are shifted.
@@ -134,7 +134,7 @@ pub(in crate::net) struct Options {
     pub(in crate::net) has_sack: bool,
 }
 
-impl Options {
+impl TcpOptions {
     /// Reads the options of a segment; those behind one that is damaged are not there.
     pub(in crate::net) fn read(bytes: &[u8], header_bytes: usize) -> Self {
         let mut options = Self::default();
@@ -209,10 +209,10 @@ mod tests {
         assert_eq!((segment.sequence, segment.acknowledged, segment.window), (0x7fff_fff0, 5, 77));
         assert!(segment.has(SYN | ACK) && !segment.begins());
         assert_eq!((segment.length(), segment.end()), (1, 0x7fff_fff1));
-        let options = Options::read(&bytes, segment.header_bytes);
+        let options = TcpOptions::read(&bytes, segment.header_bytes);
         let (maximum_segment, window_scale) = (Some(1400), Some(9));
         let expected =
-            Options { maximum_segment, window_scale, is_sack_permitted: true, has_sack: false };
+            TcpOptions { maximum_segment, window_scale, is_sack_permitted: true, has_sack: false };
         assert_eq!(options, expected);
     }
 
@@ -237,11 +237,11 @@ mod tests {
     fn options_that_are_cut_off_are_not_there() {
         let whole = bytes(TcpControl::Syn, b"");
         for cut in HEADER_BYTES..whole.len() {
-            let _ = Options::read(&whole[..cut], cut);
+            let _ = TcpOptions::read(&whole[..cut], cut);
         }
         let mut endless = [0; 24];
         endless[20] = WINDOW_SCALE;
-        assert_eq!(Options::read(&endless, 24), Options::default(), "a length of 0");
+        assert_eq!(TcpOptions::read(&endless, 24), TcpOptions::default(), "a length of 0");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The numbers of one connection, as they were seen on the wire.
 
-use super::segment::{ACK, Options, RST, SYN, Segment, ahead};
+use super::segment::{ACK, RST, SYN, Segment, TcpOptions, ahead};
 
 /// The numbers of one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(in crate::net) struct Track {
 
 impl Track {
     /// Begins with the SYN of a peer.
-    pub(in crate::net) fn begin(syn: &Segment, options: &Options) -> Self {
+    pub(in crate::net) fn begin(syn: &Segment, options: &TcpOptions) -> Self {
         Self {
             expected: syn.sequence.wrapping_add(1),
             window: syn.window,
@@ -82,7 +82,7 @@ impl Track {
             // It may be sent again; nothing behind it has been sent then.
             self.unacknowledged = segment.sequence;
             self.next = segment.end();
-            let options = Options::read(bytes, segment.header_bytes);
+            let options = TcpOptions::read(bytes, segment.header_bytes);
             match options.window_scale {
                 Some(shift) => self.own_shift = shift,
                 None => (self.own_shift, self.peer_shift) = (0, 0),

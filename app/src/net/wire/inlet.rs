@@ -47,7 +47,7 @@ impl RxToken for Come<'_> {
 
 /// Room for the answer.
 #[derive(Debug)]
-pub(in crate::net) struct Reply<'a, S> {
+pub(in crate::net) struct ReplyToken<'a, S> {
     slot: S,
     wire: &'a mut Wire,
     target: Ipv4Addr,
@@ -55,7 +55,7 @@ pub(in crate::net) struct Reply<'a, S> {
     now: Instant,
 }
 
-impl<S: TxToken> TxToken for Reply<'_, S> {
+impl<S: TxToken> TxToken for ReplyToken<'_, S> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, write: F) -> R {
         let Self { slot, wire, target, mut connection, now } = self;
         let Wire { link, own, .. } = &mut *wire;
@@ -77,18 +77,18 @@ impl<S: TxToken> Device for Inlet<'_, S> {
     where
         Self: 'b;
     type TxToken<'b>
-        = Reply<'b, S>
+        = ReplyToken<'b, S>
     where
         Self: 'b;
 
-    fn receive(&mut self, _now: Instant) -> Option<(Come<'_>, Reply<'_, S>)> {
+    fn receive(&mut self, _now: Instant) -> Option<(Come<'_>, ReplyToken<'_, S>)> {
         let (packet, slot) = (self.packet.take()?, self.slot.take()?);
         let (target, now) = (self.source, self.now);
         let connection = self.connection.as_deref_mut();
-        Some((Come(packet), Reply { slot, wire: self.wire, target, connection, now }))
+        Some((Come(packet), ReplyToken { slot, wire: self.wire, target, connection, now }))
     }
 
-    fn transmit(&mut self, _now: Instant) -> Option<Reply<'_, S>> {
+    fn transmit(&mut self, _now: Instant) -> Option<ReplyToken<'_, S>> {
         None
     }
 

@@ -7,7 +7,7 @@ use smoltcp::time::Instant;
 use super::answer::{self, ACK, Answer, DISCOVER, NAK, OFFER, REQUEST};
 use super::{Recorder, link};
 use crate::net::dhcp::tests::link::Link;
-use crate::net::dhcp::{AddressLease, Client, Event};
+use crate::net::dhcp::{AddressLease, DhcpClient, Event};
 
 /// Messages that a server could have sent to this client, but for one fault.
 fn faulty() -> Vec<Answer> {
@@ -120,7 +120,7 @@ fn asked(state: usize) -> Link<Recorder, impl FnMut(u8, usize) -> Option<Answer>
 }
 
 /// Gives the client a message; every lease must be one that can be used.
-fn check(client: &mut Client, bytes: &[u8]) {
+fn check(client: &mut DhcpClient, bytes: &[u8]) {
     let now = Instant::from_secs(6);
     if let Ok(Some(Event::Bound(lease))) = client.hear(bytes, now) {
         assert!(is_usable(&lease), "{lease:?} of {bytes:?}");

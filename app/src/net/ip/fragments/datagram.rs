@@ -26,14 +26,14 @@ const UNITS: usize = PAYLOAD_BYTES / UNIT_BYTES;
 
 /// The fields by which a fragment belongs to a packet (RFC 791 section 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct DatagramKey {
     source: Ipv4Addr,
     target: Ipv4Addr,
     number: u16,
     protocol: IpProtocol,
 }
 
-impl Identity {
+impl DatagramKey {
     pub(super) fn of(packet: &Ipv4Packet<&[u8]>) -> Self {
         let (source, target) = (packet.src_addr(), packet.dst_addr());
         Self { source, target, number: packet.ident(), protocol: packet.next_header() }
@@ -46,14 +46,14 @@ impl Identity {
 
 /// The part of a packet that a fragment holds.
 #[derive(Debug)]
-pub(super) struct Piece<'a> {
+pub(super) struct Fragment<'a> {
     start: usize,
     payload: &'a [u8],
     is_last: bool,
     header: &'a [u8],
 }
 
-impl<'a> Piece<'a> {
+impl<'a> Fragment<'a> {
     /// Reads a fragment. Returns `None` if it is empty, ends behind the longest packet, or is cut where no
     /// fragment but the last may be.
     pub(super) fn try_of(packet: Ipv4Packet<&'a [u8]>) -> Option<Self> {
@@ -92,7 +92,7 @@ impl Units {
 /// A packet's place, which may be free.
 #[derive(Debug)]
 pub(super) struct Datagram {
-    identity: Option<Identity>,
+    identity: Option<DatagramKey>,
     since: Instant,
     is_refused: bool,
     /// Units that have come, and those with which a fragment began.
@@ -126,14 +126,14 @@ impl Datagram {
     }
 
     /// Begins a packet.
-    pub(super) fn begin(&mut self, identity: Identity, now: Instant) {
+    pub(super) fn begin(&mut self, identity: DatagramKey, now: Instant) {
         (self.identity, self.since, self.is_refused) = (Some(identity), now, false);
         (self.came, self.begins) = (Units::default(), Units::default());
         (self.held, self.reach, self.total, self.header) = (0, 0, None, 0);
     }
 
     /// Whether it has fragments of this packet, or has refused it.
-    pub(super) fn is_of(&self, identity: Identity) -> bool {
+    pub(super) fn is_of(&self, identity: DatagramKey) -> bool {
         self.identity == Some(identity)
     }
 
@@ -165,7 +165,7 @@ impl Datagram {
     }
 
     /// Adds a fragment. Returns whether the packet is complete.
-    pub(super) fn add(&mut self, piece: &Piece<'_>) -> Result<bool, Drop> {
+    pub(super) fn add(&mut self, piece: &Fragment<'_>) -> Result<bool, Drop> {
         let end = piece.end();
         let is_consistent = if piece.is_last {
             self.reach <= end && self.total.is_none_or(|total| total == end)
@@ -194,7 +194,7 @@ impl Datagram {
     }
 
     /// Whether a fragment with the same bounds and bytes has come.
-    fn has_same(&self, piece: &Piece<'_>) -> bool {
+    fn has_same(&self, piece: &Fragment<'_>) -> bool {
         let units = piece.units();
         let mut behind = units.start + 1..units.end;
         let is_begun = self.begins.has(units.start) && !behind.any(|unit| self.begins.has(unit));

@@ -115,7 +115,7 @@ fn strangers_take_no_entry_that_is_in_use() {
         neighbors.learn(address(number), ONE, true, at(2));
         neighbors.confirm(address(number), at(2));
     }
-    assert_eq!(neighbors.look_up(address(3000), false, at(3)), Err(Full));
+    assert_eq!(neighbors.look_up(address(3000), false, at(3)), Err(NeighborsFull));
     assert_eq!(neighbors.table.allocation_size(), bytes);
 }
 

@@ -33,7 +33,7 @@ const HEARD_LATELY: Duration = Duration::from_secs(2);
 
 /// A socket and what is known of it.
 #[derive(Debug)]
-struct Cell {
+struct SocketEntry {
     set: SocketSet<'static>,
     handle: SocketHandle,
     /// Under which its packets are found.
@@ -52,8 +52,8 @@ struct Cell {
 
 /// Every TCP socket, by number.
 #[derive(Debug)]
-pub(super) struct Cells {
-    cells: Vec<Cell>,
+pub(super) struct SocketSets {
+    entries: Vec<SocketEntry>,
     routes: Routes,
     /// Sockets that may have something to send.
     dirty: Vec<usize>,
@@ -68,11 +68,11 @@ pub(super) struct Cells {
     pub(super) drops: Drops,
 }
 
-impl Cells {
+impl SocketSets {
     /// Makes room for so many sockets.
     pub(super) fn with_capacity(count: usize, seed: u64, patience: Patience) -> Self {
         Self {
-            cells: Vec::with_capacity(count),
+            entries: Vec::with_capacity(count),
             routes: Routes::with_capacity(count, seed),
             dirty: Vec::with_capacity(count),
             due: NEVER,
@@ -90,26 +90,35 @@ impl Cells {
         let (key, is_dirty, is_awake, due) = (None, false, false, NEVER);
         let liveness = Liveness::new();
         let connection = Connection::none();
-        self.cells.push(Cell { set, handle, key, is_dirty, is_awake, due, liveness, connection });
-        self.cells.len() - 1
+        self.entries.push(SocketEntry {
+            set,
+            handle,
+            key,
+            is_dirty,
+            is_awake,
+            due,
+            liveness,
+            connection,
+        });
+        self.entries.len() - 1
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.cells.len()
+        self.entries.len()
     }
 
     /// A socket, to be looked at.
     pub(super) fn get(&self, index: usize) -> &Socket<'static> {
-        let cell = &self.cells[index];
-        cell.set.get(cell.handle)
+        let entry = &self.entries[index];
+        entry.set.get(entry.handle)
     }
 
     /// A socket, to be changed: it is asked at the end of the turn what it has to send.
     pub(super) fn get_mut(&mut self, index: usize) -> &mut Socket<'static> {
         self.touch(index);
-        let cell = &mut self.cells[index];
-        cell.set.get_mut(cell.handle)
+        let entry = &mut self.entries[index];
+        entry.set.get_mut(entry.handle)
     }
 
     /// The set without sockets.
@@ -120,26 +129,26 @@ impl Cells {
     /// A socket for a packet that is its own; `is_stopped` where the peer says that it takes no more.
     pub(super) fn hear(&mut self, index: usize, is_stopped: bool, now: Instant) {
         self.touch(index);
-        let cell = &mut self.cells[index];
-        cell.is_awake = true;
-        let socket = cell.set.get::<Socket<'_>>(cell.handle);
-        self.patience.hear(index, &mut cell.liveness, socket, is_stopped, now);
+        let entry = &mut self.entries[index];
+        entry.is_awake = true;
+        let socket = entry.set.get::<Socket<'_>>(entry.handle);
+        self.patience.hear(index, &mut entry.liveness, socket, is_stopped, now);
     }
 
     /// A connection, as it was seen on the wire.
     pub(super) fn connection(&mut self, index: usize) -> &mut Connection {
-        &mut self.cells[index].connection
+        &mut self.entries[index].connection
     }
 
     /// The set of one socket, and what was seen of its connection.
     pub(super) fn parts(&mut self, index: usize) -> (&mut SocketSet<'static>, &mut Connection) {
-        let cell = &mut self.cells[index];
-        (&mut cell.set, &mut cell.connection)
+        let entry = &mut self.entries[index];
+        (&mut entry.set, &mut entry.connection)
     }
 
     /// Has everything of a connection that is not acknowledged sent again now.
     pub(super) fn hurry(&mut self, index: usize, now: Instant) {
-        self.cells[index].connection.recovery.hurry(now);
+        self.entries[index].connection.recovery.hurry(now);
         self.touch(index);
     }
 
@@ -154,7 +163,7 @@ impl Cells {
     ) {
         const TIMES: usize = 3;
         self.touch(index);
-        let (Some(own), Some(key)) = (wire.own.address(), self.cells[index].key) else { return };
+        let (Some(own), Some(key)) = (wire.own.address(), self.entries[index].key) else { return };
         let (set, connection) = self.parts(index);
         let again = Answer::duplicate(own, key, connection);
         let mut packet = [0; Answer::BYTES_MAX];
@@ -174,38 +183,38 @@ impl Cells {
     /// Notes after each packet whether it was the answer to a probe.
     pub(super) fn note_answer(&mut self) {
         if let Some(index) = self.patience.take_suspect() {
-            let cell = &mut self.cells[index];
-            cell.liveness.judge_answer(cell.set.get::<Socket<'_>>(cell.handle));
+            let entry = &mut self.entries[index];
+            entry.liveness.judge_answer(entry.set.get::<Socket<'_>>(entry.handle));
         }
     }
 
     /// Whether a packet of the peer has come within this time.
     pub(super) fn is_heard(&self, index: usize, now: Instant, within: Duration) -> bool {
-        self.cells[index].liveness.is_heard(now, within)
+        self.entries[index].liveness.is_heard(now, within)
     }
 
     /// Whether the connection ended because its peer did not answer.
     pub(super) fn is_timed_out(&self, index: usize) -> bool {
-        self.cells[index].liveness.is_timed_out
+        self.entries[index].liveness.is_timed_out
     }
 
     /// Whether something has happened to the socket since this was asked.
     pub(super) fn take_awake(&mut self, index: usize) -> bool {
-        mem::take(&mut self.cells[index].is_awake)
+        mem::take(&mut self.entries[index].is_awake)
     }
 
     /// The socket whose packets these are. One that is closed, or listens again, has none.
     pub(super) fn find(&self, key: Key) -> Option<usize> {
         let index = self.routes.find(key)?;
         let is_of_another = matches!(self.get(index).state(), State::Closed | State::Listen);
-        (!is_of_another && self.cells[index].key == Some(key)).then_some(index)
+        (!is_of_another && self.entries[index].key == Some(key)).then_some(index)
     }
 
     /// Lets a socket that a connection has come to be found.
     pub(super) fn register(&mut self, index: usize, now: Instant) {
-        self.cells[index].liveness = Liveness::heard_at(now);
+        self.entries[index].liveness = Liveness::heard_at(now);
         let Some(key) = self.key_of(index) else { return };
-        if let Some(old) = self.cells[index].key.replace(key) {
+        if let Some(old) = self.entries[index].key.replace(key) {
             self.routes.remove(old, index);
         }
         self.routes.insert(key, index);
@@ -221,7 +230,7 @@ impl Cells {
     }
 
     fn touch(&mut self, index: usize) {
-        if !mem::replace(&mut self.cells[index].is_dirty, true) {
+        if !mem::replace(&mut self.entries[index].is_dirty, true) {
             self.dirty.push(index);
         }
     }
@@ -243,18 +252,18 @@ impl Cells {
                     self.dirty.rotate_left(at);
                     return;
                 }
-                let cell = &mut self.cells[index];
-                let socket = cell.set.get_mut::<Socket<'_>>(cell.handle);
-                if self.patience.is_over(&mut cell.liveness, socket, now) {
+                let entry = &mut self.entries[index];
+                let socket = entry.set.get_mut::<Socket<'_>>(entry.handle);
+                if self.patience.is_over(&mut entry.liveness, socket, now) {
                     socket.abort();
-                    cell.is_awake = true;
+                    entry.is_awake = true;
                 }
-                let times_out = cell.times_out(&mut self.paths, now);
-                let result = cell.poll(interface, nic, wire, times_out, now);
+                let times_out = entry.times_out(&mut self.paths, now);
+                let result = entry.poll(interface, nic, wire, times_out, now);
                 if times_out {
                     self.probe_window(index, interface, wire, now);
                 }
-                let cell = &mut self.cells[index];
+                let entry = &mut self.entries[index];
                 let has_sent = match result {
                     PollResult::SocketStateChanged => true,
                     // A device that is full has perhaps not taken it.
@@ -265,16 +274,16 @@ impl Cells {
                     PollResult::None => false,
                 };
                 sent += usize::from(has_sent);
-                let due = interface.poll_at(now, &cell.set).unwrap_or(NEVER);
+                let due = interface.poll_at(now, &entry.set).unwrap_or(NEVER);
                 if has_sent && due <= now {
                     at += 1;
                     continue;
                 }
-                let socket = cell.set.get::<Socket<'_>>(cell.handle);
-                let due = due.min(self.patience.watch(&mut cell.liveness, socket, now));
-                cell.is_dirty = false;
-                cell.due = due.min(cell.connection.recovery.due());
-                self.due = self.due.min(cell.due);
+                let socket = entry.set.get::<Socket<'_>>(entry.handle);
+                let due = due.min(self.patience.watch(&mut entry.liveness, socket, now));
+                entry.is_dirty = false;
+                entry.due = due.min(entry.connection.recovery.due());
+                self.due = self.due.min(entry.due);
                 self.dirty.swap_remove(at);
             }
         }
@@ -289,7 +298,7 @@ impl Cells {
         wire: &mut Wire,
         now: Instant,
     ) {
-        if self.cells[index].connection.track.window == 0 {
+        if self.entries[index].connection.track.window == 0 {
             self.resend(index, interface, wire, now);
         }
     }
@@ -300,10 +309,10 @@ impl Cells {
             return;
         }
         self.due = NEVER;
-        for index in 0..self.cells.len() {
-            let due = self.cells[index].due;
+        for index in 0..self.entries.len() {
+            let due = self.entries[index].due;
             if due <= now {
-                self.cells[index].is_awake = true;
+                self.entries[index].is_awake = true;
                 self.touch(index);
             } else {
                 self.due = self.due.min(due);
@@ -320,7 +329,7 @@ impl Cells {
     }
 }
 
-impl Cell {
+impl SocketEntry {
     /// Whether nothing was acknowledged for too long; notes it.
     fn times_out(&mut self, paths: &mut Paths, now: Instant) -> bool {
         let recovery = &mut self.connection.recovery;
