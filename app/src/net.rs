@@ -39,5 +39,5 @@ mod wire;
 pub use drops::{Drop, Drops};
 pub use nic::{Abilities, Arrival, Nic};
 pub use pool::Counts;
-pub use sockets::{BYTES_PER_CLIENT, Line, Port, Received, Sockets};
+pub use sockets::{BYTES_PER_CLIENT, ConnectionId, Port, Received, Sockets};
 pub use stack::Stack;

@@ -34,7 +34,7 @@ use vmalloc::{Machine, PAGE_BYTES, Vmalloc};
 
 use crate::bench::RunOnAll;
 use crate::buffers::{Buffers, Shortage};
-use crate::net::{self, Counts, Line, Nic, Port, Stack};
+use crate::net::{self, ConnectionId, Counts, Nic, Port, Stack};
 use crate::resp::{Limits, Ranges};
 use crate::service::{Budget, Service, Submit};
 
@@ -83,7 +83,7 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     /// Connections so far; the number of the last one.
     connections: u64,
     /// Connections that wait for a place, oldest first, and until when.
-    waiting: Vec<(Line, u64)>,
+    waiting: Vec<(ConnectionId, u64)>,
     ending_log: EndingLog,
     /// The client that is served first in the next turn.
     first: usize,

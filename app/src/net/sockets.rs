@@ -51,12 +51,12 @@ const PORTS: [Port; 2] = [Port::Resp, Port::Http];
 
 /// A connection, by its socket. Valid until it is closed or aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct ConnectionId {
     port: Port,
     index: usize,
 }
 
-/// The result of reading a line.
+/// The result of reading a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// So many bytes; 0 where there are none yet.
@@ -124,8 +124,8 @@ impl Sockets {
     }
 
     /// Whether something has happened to the connection since this was asked.
-    pub fn take_awake(&mut self, line: Line) -> bool {
-        let index = self.pools[line.port as usize].number(line.index);
+    pub fn take_awake(&mut self, connection: ConnectionId) -> bool {
+        let index = self.pools[connection.port as usize].number(connection.index);
         self.sets.take_awake(index)
     }
 
@@ -140,28 +140,28 @@ impl Sockets {
     }
 
     /// A connection that has come, if there is one.
-    pub fn accept(&mut self, port: Port, now: Instant) -> Option<Line> {
+    pub fn accept(&mut self, port: Port, now: Instant) -> Option<ConnectionId> {
         let pool = &mut self.pools[port as usize];
         if !pool.is_handshaking() {
             return None;
         }
         let index = pool.accept(&self.sets, now)?;
-        Some(Line { port, index })
+        Some(ConnectionId { port, index })
     }
 
     /// The other end of a connection.
-    pub fn peer(&mut self, line: Line) -> SocketAddrV4 {
-        endpoint(self.socket(line).remote_endpoint())
+    pub fn peer(&mut self, connection: ConnectionId) -> SocketAddrV4 {
+        endpoint(self.socket(connection).remote_endpoint())
     }
 
     /// The server's end of a connection.
-    pub fn local(&mut self, line: Line) -> SocketAddrV4 {
-        endpoint(self.socket(line).local_endpoint())
+    pub fn local(&mut self, connection: ConnectionId) -> SocketAddrV4 {
+        endpoint(self.socket(connection).local_endpoint())
     }
 
     /// Moves what has come into `buffer`, both parts of a ring that wraps.
-    pub fn receive(&mut self, line: Line, buffer: &mut [u8]) -> Received {
-        match self.socket(line).recv_slice(buffer) {
+    pub fn receive(&mut self, connection: ConnectionId, buffer: &mut [u8]) -> Received {
+        match self.socket(connection).recv_slice(buffer) {
             Ok(bytes) => Received::Bytes(bytes),
             Err(RecvError::Finished) => Received::Finished,
             Err(RecvError::InvalidState) => Received::Gone,
@@ -170,32 +170,32 @@ impl Sockets {
 
     /// Whether the peer may still send something.
     #[must_use]
-    pub fn expects_more(&self, line: Line) -> bool {
-        let index = self.pools[line.port as usize].number(line.index);
+    pub fn expects_more(&self, connection: ConnectionId) -> bool {
+        let index = self.pools[connection.port as usize].number(connection.index);
         self.sets.get(index).may_recv()
     }
 
     /// Whether the connection is gone: reset, or timed out.
     #[must_use]
-    pub fn is_gone(&self, line: Line) -> bool {
-        let state = self.pools[line.port as usize].state(&self.sets, line.index);
+    pub fn is_gone(&self, connection: ConnectionId) -> bool {
+        let state = self.pools[connection.port as usize].state(&self.sets, connection.index);
         matches!(state, State::Closed | State::TimeWait | State::Listen)
     }
 
     /// Whether the connection is gone because its peer did not answer.
     #[must_use]
-    pub fn has_timed_out(&self, line: Line) -> bool {
-        self.sets.is_timed_out(self.pools[line.port as usize].number(line.index))
+    pub fn has_timed_out(&self, connection: ConnectionId) -> bool {
+        self.sets.is_timed_out(self.pools[connection.port as usize].number(connection.index))
     }
 
     /// Sends as many of `bytes` as fit; `None` where the connection is gone.
-    pub fn send(&mut self, line: Line, bytes: &[u8]) -> Option<usize> {
-        self.socket(line).send_slice(bytes).ok()
+    pub fn send(&mut self, connection: ConnectionId, bytes: &[u8]) -> Option<usize> {
+        self.socket(connection).send_slice(bytes).ok()
     }
 
-    /// Ends a connection after what was sent; the line is no longer valid.
-    pub fn close(&mut self, line: Line, now: Instant) {
-        self.pools[line.port as usize].close(&mut self.sets, line.index, now);
+    /// Ends a connection after what was sent; the connection is no longer valid.
+    pub fn close(&mut self, connection: ConnectionId, now: Instant) {
+        self.pools[connection.port as usize].close(&mut self.sets, connection.index, now);
     }
 
     /// Whether no connection is open, and the peers of those that were closed have acknowledged their ends.
@@ -221,8 +221,8 @@ impl Sockets {
         self.pools[port as usize].counts()
     }
 
-    fn socket(&mut self, line: Line) -> &mut Socket<'static> {
-        self.pools[line.port as usize].socket(&mut self.sets, line.index)
+    fn socket(&mut self, connection: ConnectionId) -> &mut Socket<'static> {
+        self.pools[connection.port as usize].socket(&mut self.sets, connection.index)
     }
 }
 

@@ -6,7 +6,7 @@ use vmalloc::Machine;
 
 use super::Server;
 use crate::buffers::Buffers;
-use crate::net::{Line, Nic, Port};
+use crate::net::{ConnectionId, Nic, Port};
 use crate::service::Ending;
 
 /// The error that a connection beyond the limit gets, as in Redis.
@@ -51,7 +51,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     }
 
     /// Makes a connection a client, if there is a free place.
-    fn seat(&mut self, line: Line) -> bool {
+    fn seat(&mut self, line: ConnectionId) -> bool {
         let mut places = self.clients.iter_mut().enumerate();
         let Some((at, client)) = places.find(|(_, client)| client.line().is_none()) else {
             return false;
@@ -71,7 +71,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     }
 
     /// Tells a connection that there is no place for it.
-    fn refuse(&mut self, line: Line, now: Instant) {
+    fn refuse(&mut self, line: ConnectionId, now: Instant) {
         self.service.counters_mut().note_ending(Ending::Refused);
         self.ending_log.note(None, Ending::Refused, self.service.now_us());
         let sockets = self.stack.sockets();

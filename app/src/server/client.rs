@@ -21,7 +21,7 @@ use super::queue::Queue;
 use super::request_buffer::{Allowance, RequestBuffer};
 use super::respond::respond;
 use crate::buffers::{self, Buffers, Shortage};
-use crate::net::{Line, Sockets};
+use crate::net::{ConnectionId, Sockets};
 use crate::resp::{Discard, Limits, Ranges, Resume};
 use crate::service::{ClientBuffers, Connection, Ending, Failure, Service, Session};
 
@@ -46,7 +46,7 @@ enum Phase {
 /// A place for a connection, with its buffers.
 #[derive(Debug)]
 pub(super) struct Client<T> {
-    line: Option<Line>,
+    line: Option<ConnectionId>,
     connection: Connection,
     input: RequestBuffer<T>,
     output: Output<T>,
@@ -138,12 +138,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// The connection, if there is one.
-    pub(super) fn line(&self) -> Option<Line> {
+    pub(super) fn line(&self) -> Option<ConnectionId> {
         self.line
     }
 
     /// Begins with a connection.
-    pub(super) fn begin(&mut self, line: Line, number: u64) {
+    pub(super) fn begin(&mut self, line: ConnectionId, number: u64) {
         self.line = Some(line);
         self.connection.begin(number);
         self.phase = Phase::Requests;

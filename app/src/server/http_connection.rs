@@ -6,7 +6,7 @@ use super::input::Input;
 use crate::http::{
     self, BoundedWriter, Framing, Head, ParsedHead, Representation, RowBudget, Status,
 };
-use crate::net::{Line, Received, Sockets};
+use crate::net::{ConnectionId, Received, Sockets};
 use crate::service::Service;
 
 /// Limit for a head, from its first byte or from the beginning of the connection.
@@ -32,7 +32,7 @@ const FRONT_BYTES: usize = 1024;
 /// A place for an HTTP connection, with its buffers.
 #[derive(Debug)]
 pub(super) struct HttpConnection {
-    line: Option<Line>,
+    line: Option<ConnectionId>,
     input: Input,
     /// Bytes of an answer that are written and not sent.
     output: Input,
@@ -95,7 +95,7 @@ impl HttpConnection {
     }
 
     /// The connection's socket, if there is a connection.
-    pub(super) fn line(&self) -> Option<Line> {
+    pub(super) fn line(&self) -> Option<ConnectionId> {
         self.line
     }
 
@@ -128,7 +128,7 @@ impl HttpConnection {
     }
 
     /// Begins with a connection.
-    pub(super) fn begin(&mut self, line: Line, now_us: u64) {
+    pub(super) fn begin(&mut self, line: ConnectionId, now_us: u64) {
         self.line = Some(line);
         self.phase = Phase::Head;
         self.since_us = now_us;
@@ -210,7 +210,7 @@ impl HttpConnection {
     }
 
     /// Moves received bytes into the input; `None` where the connection is gone.
-    fn receive(&mut self, sockets: &mut Sockets, line: Line, now_us: u64) -> Option<bool> {
+    fn receive(&mut self, sockets: &mut Sockets, line: ConnectionId, now_us: u64) -> Option<bool> {
         let is_first = self.input.is_empty() && self.phase == Phase::Head;
         let room = self.input.room();
         if self.is_finished || self.is_closing || room.is_empty() {
@@ -301,7 +301,7 @@ impl HttpConnection {
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
-        line: Line,
+        line: ConnectionId,
     ) -> Option<usize> {
         if self.output.is_empty() {
             return Some(0);
@@ -331,7 +331,11 @@ impl HttpConnection {
 
 /// Refuses a connection that has waited for a place in vain. The request that has come is read, so
 /// that closing the connection does not reset it.
-pub(super) fn turn_away<M: Machine>(service: &Service<M>, sockets: &mut Sockets, line: Line) {
+pub(super) fn turn_away<M: Machine>(
+    service: &Service<M>,
+    sockets: &mut Sockets,
+    line: ConnectionId,
+) {
     let mut buffer = [0; FRONT_BYTES];
     while matches!(sockets.receive(line, &mut buffer), Received::Bytes(1..)) {}
     let mut room = BoundedWriter::new(&mut buffer);

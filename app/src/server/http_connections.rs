@@ -15,7 +15,7 @@ use vmalloc::Machine;
 use super::http_connection::{self, HttpConnection, Progress};
 use crate::buffers::{self, Buffers, Shortage};
 use crate::http::RowBudget;
-use crate::net::{Line, Port, Sockets};
+use crate::net::{ConnectionId, Port, Sockets};
 use crate::service::Service;
 
 /// Bytes of an answer that are written and not sent.
@@ -34,7 +34,7 @@ pub(super) struct HttpConnections {
     /// The place that is looked at first in the next turn.
     first: usize,
     /// Connections that wait for a place, oldest first, and since when.
-    waiting: Vec<(Line, u64)>,
+    waiting: Vec<(ConnectionId, u64)>,
 }
 
 impl HttpConnections {

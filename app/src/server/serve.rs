@@ -12,7 +12,7 @@ use vmalloc::Machine;
 use super::Server;
 use super::client::{Fate, Shared};
 use crate::buffers::Buffers;
-use crate::net::{Line, Nic};
+use crate::net::{ConnectionId, Nic};
 use crate::service::Budget;
 
 /// Requests of a client before others are served. Those behind them may be served in the same turn.
@@ -97,7 +97,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     }
 
     /// Ends with a client's connection.
-    fn end_client(&mut self, at: usize, line: Line, fate: Fate, now: Instant) {
+    fn end_client(&mut self, at: usize, line: ConnectionId, fate: Fate, now: Instant) {
         let client = &mut self.clients[at];
         let ending = client.ending(fate, &self.service, self.stack.sockets());
         self.service.counters_mut().note_ending(ending);

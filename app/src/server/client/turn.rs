@@ -6,7 +6,7 @@ use vmalloc::Machine;
 
 use super::{Client, Fate, Phase, Shared};
 use crate::buffers::Buffers;
-use crate::net::{Line, Received};
+use crate::net::{ConnectionId, Received};
 use crate::server::respond::respond;
 use crate::service::Budget;
 
@@ -146,7 +146,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     fn receive<M: Machine, B>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
-        line: Line,
+        line: ConnectionId,
     ) -> Option<bool> {
         self.has_drained = false;
         // A connection whose output is full is not read from.
@@ -173,7 +173,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    fn send<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, line: Line) -> Option<bool> {
+    fn send<M: Machine, B>(
+        &mut self,
+        shared: &mut Shared<'_, M, B>,
+        line: ConnectionId,
+    ) -> Option<bool> {
         let mut sent = self.output.send(|bytes| shared.sockets.send(line, bytes))?;
         while self.fill(shared)? {
             sent += self.output.send(|bytes| shared.sockets.send(line, bytes))?;
