@@ -1,6 +1,6 @@
-//! x86_64 and the PC as every runtime finds them: what is below a kernel, not part of one.
+//! x86_64 and the PC: the hardware below every runtime.
 //!
-//! No module here knows which kernel runs.
+//! The modules do not know which kernel runs.
 
 pub(crate) mod boot;
 pub(crate) mod console;

@@ -8,7 +8,7 @@ use spin::Mutex;
 
 use crate::hardware::serial::RawSerial;
 
-/// Keeps the lines of two CPUs apart.
+/// Serializes the lines of the CPUs.
 static LINE: Mutex<()> = Mutex::new(());
 
 struct SerialLog;
@@ -20,7 +20,7 @@ impl Log for SerialLog {
 
     fn log(&self, record: &Record<'_>) {
         let _line = LINE.lock();
-        // The crate's own name says nothing on its own console.
+        // The name of the crate carries no information on its own console.
         let target = record.target();
         let target = target.strip_prefix("app::").unwrap_or(target);
         raw(format_args!("{} {target}: {}", record.level(), record.args()));
@@ -31,7 +31,7 @@ impl Log for SerialLog {
 
 /// Sends log records up to `level` to COM1.
 pub(crate) fn init(level: LogLevel) {
-    // A second call would change nothing.
+    // A second call has no effect.
     let _ = log::set_logger(&SerialLog);
     log::set_max_level(match level {
         LogLevel::Off => LevelFilter::Off,
@@ -43,16 +43,16 @@ pub(crate) fn init(level: LogLevel) {
     });
 }
 
-/// Writes one line as it is, behind the end of one that a fault has cut off.
+/// Writes one line. If a fault interrupted an unfinished line, ends that line first.
 ///
 /// # Context
 ///
-/// Anywhere, also in fault handlers: takes no lock and allocates nothing.
+/// Any, including fault handlers. Takes no lock and does not allocate.
 pub(crate) fn raw(line: fmt::Arguments<'_>) {
     if RawSerial::is_within_line() {
         let _ = RawSerial.write_str("\n");
     }
-    // The serial line cannot fail.
+    // Writing to the serial line cannot fail.
     let _ = RawSerial.write_fmt(line);
     let _ = RawSerial.write_str("\n");
 }

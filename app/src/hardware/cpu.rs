@@ -1,4 +1,4 @@
-//! The processor: recoverable accesses, interrupts, time, sleep.
+//! The processor: recoverable accesses, interrupts, time and sleep.
 
 pub(crate) mod access;
 pub(crate) mod apic;

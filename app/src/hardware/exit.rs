@@ -1,4 +1,4 @@
-//! The way out: QEMU's `isa-debug-exit`.
+//! Power-off by QEMU's `isa-debug-exit`.
 
 #![expect(unsafe_code, reason = "writes an I/O port")]
 
@@ -11,10 +11,10 @@ use x86_64::instructions::{hlt, interrupts};
 
 use crate::hardware::console;
 
-/// Powers the machine off with a reason. Where there is no such device, stops the CPU for good.
+/// Powers the machine off with an exit code. Without the device, halts the CPU forever.
 pub(crate) fn leave(exit: Exit) -> ! {
     let mut port = PortWriteOnly::<u32>::new(DEBUG_EXIT_IO);
-    // SAFETY: a write to this port ends QEMU, or goes nowhere.
+    // SAFETY: a write to this port ends QEMU, or has no effect.
     unsafe { port.write(u32::from(exit.port_value())) };
     loop {
         interrupts::disable();
@@ -22,7 +22,7 @@ pub(crate) fn leave(exit: Exit) -> ! {
     }
 }
 
-/// Says why the machine cannot run the image, and leaves.
+/// Prints the reason why the image cannot run on this machine, and powers the machine off.
 pub(crate) fn refuse(reason: impl fmt::Display) -> ! {
     console::raw(format_args!("{REFUSAL_PREFIX} {reason}"));
     leave(Exit::Refused)

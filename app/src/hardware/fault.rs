@@ -1,4 +1,4 @@
-//! Page faults that an access survives, and the report of a trap that nobody recovers from.
+//! Recovered page faults, and the report of a fatal trap.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -14,23 +14,25 @@ use crate::hardware::memory::{image, stacks, window};
 
 const PAGE_BYTES: u64 = 4096;
 
-/// The CPU that stops the image; one more than any where none does.
+/// Number of the CPU that stops the image, or `u32::MAX`.
 static STOPPING: AtomicU32 = AtomicU32::new(u32::MAX);
 
-/// Whether a page fault is over: another CPU has allowed meanwhile what this one remembers as refused.
+/// Returns whether a page fault is spurious: another CPU has allowed the access, but the TLB of this CPU
+/// holds the old entry.
 ///
 /// # Context
 ///
-/// The handler of page faults, with interrupts off: takes no lock.
+/// The handler of page faults, with interrupts off. Takes no lock.
 pub(crate) fn is_over(frame: &TrapFrame, address: u64) -> bool {
     machine::window().is_some_and(|vm| retries::is_over(vm, &local::get().retries, frame, address))
 }
 
-/// Lets the access go on with an error, if it can; counted.
+/// Makes the access return an error if the exception table has an entry for it, and counts that. Returns
+/// `false` if there is no entry. `address` is that of a page fault.
 ///
 /// # Context
 ///
-/// As [`is_over`]; `address` is that of a page fault.
+/// As [`is_over`].
 pub(crate) fn is_recovered(frame: &mut TrapFrame, address: Option<u64>) -> bool {
     let is_recovered = fixups::recover(frame, address);
     if is_recovered && let Some(vm) = machine::window() {
@@ -39,20 +41,21 @@ pub(crate) fn is_recovered(frame: &mut TrapFrame, address: Option<u64>) -> bool 
     is_recovered
 }
 
-/// Prints the trap with whose address it was, and how the CPU came there. Of several CPUs only the first returns.
+/// Prints the trap, the owner of the address and a backtrace. If several CPUs call this, only the first one
+/// returns.
 ///
 /// # Context
 ///
-/// Any trap. Takes no lock and allocates nothing.
+/// Any trap. Takes no lock and does not allocate.
 pub(crate) fn report(frame: &TrapFrame, address: u64) {
     let me = local::number();
     let first = STOPPING.compare_exchange(u32::MAX, me, Ordering::Relaxed, Ordering::Relaxed).err();
-    // A line that another CPU writes is not to be cut off.
+    // Waits forever, so that the first CPU can finish its lines.
     while first.is_some_and(|first| first != me) {
         interrupts::disable();
         hlt();
     }
-    // A fault of this CPU while its line is written adds nothing.
+    // A nested fault of this CPU, while it writes its line, is not reported.
     if first.is_none() {
         console::raw(format_args!(
             "{FAULT_PREFIX} {} address={address:#x} rip={:#x} error={:#x} rsp={:#x} vector={} cpu={} {}",
@@ -68,15 +71,15 @@ pub(crate) fn report(frame: &TrapFrame, address: u64) {
     }
 }
 
-/// Names the owner of an address.
+/// Names the owner of a fault's address.
 struct FaultOrigin<'a> {
     frame: &'a TrapFrame,
-    /// What CR2 said.
+    /// The value of CR2.
     address: u64,
 }
 
 impl FaultOrigin<'_> {
-    /// Whether the stack could not be written where it ends: no page is mapped there.
+    /// Returns whether the fault is a stack overflow.
     fn is_overflow(&self) -> bool {
         let is_at_stack = self.frame.rsp.abs_diff(self.address) < PAGE_BYTES;
         local::get().is_below_stack(self.address)

@@ -1,9 +1,9 @@
-//! The seam of the `vmalloc` crate on a PC: direct map, recoverable accesses, `invlpg`, CR3, interrupts
-//! between CPUs, the record of a CPU.
+//! The machine of the `vmalloc` crate on a PC: direct map, recoverable accesses, `invlpg`, CR3, IPIs and
+//! the record of a CPU.
 //!
-//! It asks four things of the kernel around it: RAM is mapped at offset 0, FS points to the record of the CPU
-//! whenever the crate is called, threads that call it are neither preempted by each other nor moved, and the vector
-//! of flushes leads to [`answer_flush`].
+//! The kernel around it must keep four promises: RAM is mapped at offset 0; FS points to the record of the
+//! CPU whenever the crate is called; threads that call the crate are neither preempted by each other nor
+//! moved to another CPU; and the vector of flushes calls [`answer_flush`].
 
 #![expect(unsafe_code, reason = "implements the traits that promise what the hardware does")]
 
@@ -28,7 +28,7 @@ pub(crate) type Window = Vmalloc<PcMachine>;
 
 static WINDOW: Once<Window> = Once::new();
 
-/// Sets the window up, once.
+/// Sets up the window, once.
 ///
 /// # Errors
 ///
@@ -39,49 +39,49 @@ pub(crate) fn set_window(
     WINDOW.try_call_once(make)
 }
 
-/// The window, `None` before [`set_window`].
+/// Returns the window, or `None` before [`set_window`].
 ///
 /// # Context
 ///
-/// Anywhere: takes no lock.
+/// Any. Takes no lock.
 pub(crate) fn window() -> Option<&'static Window> {
     WINDOW.get()
 }
 
-/// The longest that a CPU may take to answer a flush.
-const PATIENCE_US: u64 = 1_000_000;
+/// Timeout for the acknowledgement of a flush.
+const FLUSH_TIMEOUT_US: u64 = 1_000_000;
 
-/// The machine that the image runs on.
+/// The PC that the image runs on.
 #[derive(Debug)]
 pub(crate) struct PcMachine {
     root: Frame,
     topology: Topology,
-    /// When the CPU that waits for another one has begun to; one waits at a time.
+    /// Start time of the current wait for an acknowledgement. One CPU waits at a time.
     waiting_since_us: AtomicU64,
 }
 
 impl PcMachine {
-    /// The machine with the tables that this CPU runs on.
+    /// Creates the machine with the page tables of this CPU.
     pub(crate) fn new(topology: Topology) -> Self {
         let root = Frame::containing_address(control::root());
         Self { root, topology, waiting_since_us: AtomicU64::new(0) }
     }
 
-    /// Its CPUs.
+    /// Returns the CPUs and their nodes.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// Interrupts a CPU. All that was stored before is seen by its handler: the command is an
-    /// uncached store, which drains those before it.
+    /// Sends an IPI. The handler sees all earlier stores of this CPU, because the command is an uncached
+    /// store, which drains the store buffer.
     pub(crate) fn send(&self, cpu: CpuId, vector: u8) {
         let identifier = self.topology.cpus()[cpu.0 as usize].identifier;
         interrupts::without_interrupts(|| apic::interrupt(identifier, vector));
     }
 }
 
-// SAFETY: the memory handed to the crate is RAM from the loader's map that nobody else owns, and
-// all of it is mapped at offset 0, writable, for ever; frames are 4096 bytes and distinct.
+// SAFETY: the memory given to the crate is RAM from the loader's map without another owner. All of it
+// stays mapped at offset 0, writable. Frames are 4096 bytes and distinct.
 unsafe impl PhysicalMemory for PcMachine {
     fn pointer(&self, frame: Frame) -> NonNull<u8> {
         NonNull::new(direct::pointer(frame.start_address().as_u64()))
@@ -89,8 +89,8 @@ unsafe impl PhysicalMemory for PcMachine {
     }
 }
 
-// SAFETY: plain loads and stores at the addresses named, translated by the tables below CR3, which
-// is `root`; each is in the table of fix-ups, so a fault returns.
+// SAFETY: plain loads and stores at the given addresses, translated by the tables below CR3, which is
+// `root`. Each instruction is in the exception table, so a fault returns an error.
 unsafe impl Access for PcMachine {
     fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
         reach::read(address, bytes)
@@ -125,7 +125,7 @@ unsafe impl TlbControl for PcMachine {
     }
 }
 
-/// Makes a flush that another CPU asks for, or puts it off.
+/// Acknowledges a flush that another CPU requested, or defers it while flushes are masked.
 ///
 /// # Context
 ///
@@ -138,7 +138,7 @@ pub(crate) fn answer_flush() {
     }
 }
 
-/// Makes the flush that came while it was masked.
+/// Acknowledges the flush that was deferred while flushes were masked.
 #[cold]
 #[inline(never)]
 fn flush_late() {
@@ -148,9 +148,9 @@ fn flush_late() {
     }
 }
 
-// SAFETY: 1. the list of CPUs never changes, and each that runs has its number from it. 2.
-// `without_interrupts` makes the handler of flushes put them off; no other handler flushes, and
-// nothing is preempted or moves to another CPU, and handlers only acknowledge, and read without locks.
+// SAFETY: 1. the list of CPUs never changes, and each running CPU has its number from the list. 2.
+// `without_interrupts` makes the handler defer flushes. No other handler flushes. Threads are neither
+// preempted nor moved to another CPU. Handlers only acknowledge, and read without locks.
 unsafe impl Cpus for PcMachine {
     const IS_ALONE: bool = true;
 
@@ -184,7 +184,7 @@ unsafe impl Cpus for PcMachine {
             self.waiting_since_us.store(now_us, Ordering::Relaxed);
         }
         core::hint::spin_loop();
-        now_us.saturating_sub(self.waiting_since_us.load(Ordering::Relaxed)) < PATIENCE_US
+        now_us.saturating_sub(self.waiting_since_us.load(Ordering::Relaxed)) < FLUSH_TIMEOUT_US
     }
 }
 

@@ -1,8 +1,8 @@
-//! Memory below the window: the tables of the low half, the image's sections and stacks.
+//! Memory below the window: the page tables of the low half, the sections of the image and the stacks.
 //!
-//! All RAM is mapped once, at offset 0 in the low half: 2 MiB pages, and 4 KiB pages where rights
-//! change or a run is not a multiple of 2 MiB. The window lies in the higher half and belongs to
-//! the `vmalloc` crate.
+//! All RAM is mapped once, at offset 0 in the low half, with 2 MiB pages. 4 KiB pages are used where rights
+//! change or a range is not a multiple of 2 MiB. The window lies in the higher half and belongs to the
+//! `vmalloc` crate.
 
 pub(crate) mod direct;
 pub(crate) mod image;
@@ -20,24 +20,23 @@ use crate::hardware::cpu::control;
 use crate::platform::memory_map::MemoryMap;
 use crate::platform::span::Span;
 
-/// Below it lie the interrupt vectors and tables of the firmware, and the page from which other
-/// CPUs start.
+/// The interrupt vectors and tables of the firmware, and the page from which APs start.
 const LOW_MEMORY: Span = Span::new(0, 1 << 20);
-/// What the entry code maps: the first tables must lie below.
+/// Bytes that the entry code maps. The new tables must lie below.
 const EARLY_BYTES: u64 = 4 << 30;
 const PAGE_BYTES: u64 = 4096;
 
-/// Replaces the entry code's tables by our own, with a right per section.
+/// Replaces the page tables of the entry code by tables with rights per section.
 ///
-/// Returns the RAM that nobody owns yet.
+/// Returns the RAM that is not used yet.
 ///
 /// # Errors
 ///
-/// The machine is too small for the image.
+/// The machine has too little memory.
 ///
 /// # Context
 ///
-/// Once, on the boot CPU, before anything else uses memory outside the image.
+/// Once, on the BSP, before other code uses memory outside the image.
 pub(crate) fn init(ram: &MemoryMap) -> Result<MemoryMap, TooSmall> {
     let too_small = TooSmall { bytes: ram.bytes() };
     if ram.bytes() < RAM_BYTES_MIN as u64 {
@@ -53,10 +52,10 @@ pub(crate) fn init(ram: &MemoryMap) -> Result<MemoryMap, TooSmall> {
     Ok(free)
 }
 
-/// Says that the machine has less memory than the image needs.
+/// The machine has less memory than the image needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TooSmall {
-    /// RAM that the loader reports.
+    /// Bytes of RAM that the loader reports.
     pub(crate) bytes: u64,
 }
 

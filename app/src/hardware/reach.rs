@@ -1,4 +1,4 @@
-//! Accesses by address that return instead of dying: stores for the window alone, loads anywhere.
+//! Accesses by address that return an error after a fault. Stores are limited to the window.
 
 #![expect(unsafe_code, reason = "stores by address")]
 
@@ -9,7 +9,7 @@ use x86_64::VirtAddr;
 use crate::hardware::cpu::access;
 use crate::hardware::memory::walk;
 
-/// Stores by address are for the window alone: nothing else may be changed from outside its module.
+/// Returns whether the bytes lie in the window. Stores by address must not change other memory.
 fn is_in_window(address: VirtAddr, length: u64) -> bool {
     let offset = address.as_u64().wrapping_sub(WINDOW_START);
     offset < WINDOW_BYTES && length <= WINDOW_BYTES - offset
@@ -41,8 +41,8 @@ pub(crate) fn write(address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
     if !is_in_window(address, bytes.len() as u64) {
         return Err(fault(address.as_u64(), AccessKind::Write));
     }
-    // SAFETY: the bytes lie in the window, so in a region or nowhere. The service writes to
-    // clients' regions only and refuses the image's own.
+    // SAFETY: the bytes lie in the window, so in a region or on unmapped pages. The service writes to
+    // regions of clients only and refuses those of the image.
     let done = unsafe { access::write(address.as_u64(), bytes) };
     if done == bytes.len() {
         return Ok(());
@@ -68,11 +68,11 @@ pub(crate) fn fill(address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault
     Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Write))
 }
 
-/// Tries one access, and changes nothing.
+/// Tries one access without changing memory.
 ///
 /// # Errors
 ///
-/// It would fault, or it is a store outside the window.
+/// The access would fault, or it is a store outside the window.
 pub(crate) fn probe(address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
     let is_allowed = match kind {
         AccessKind::Read => access::can_read(address.as_u64()),

@@ -1,4 +1,4 @@
-//! Mapped device registers with bounds-checked, volatile access.
+//! Mapped device registers with volatile, bounds-checked access.
 
 #![expect(unsafe_code, reason = "reads and writes device registers")]
 
@@ -12,9 +12,9 @@ mod sealed {
     impl Width for u32 {}
 }
 
-/// A run of registers of one device, mapped uncached.
+/// Consecutive registers of one device, mapped uncached.
 ///
-/// Holding one proves that the bytes are mapped and are not RAM.
+/// A value proves that the bytes are mapped and are not RAM.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registers {
     span: Span,
@@ -25,17 +25,17 @@ impl Registers {
     ///
     /// # Errors
     ///
-    /// The span is RAM, or too high, or no table frame is left.
+    /// See [`MapError`](tables::MapError).
     pub(crate) fn map(span: Span) -> Result<Self, tables::MapError> {
         tables::map_device(span)?;
         Ok(Self { span })
     }
 
-    /// A part of the same registers.
+    /// Returns a part of the registers.
     ///
     /// # Panics
     ///
-    /// The part leaves the whole: a bug, because offsets are checked where a device names them.
+    /// The part is not within the registers. Offsets that a device supplies are checked before.
     pub(crate) fn part(self, offset: u64, bytes: u64) -> Self {
         let part = Span::from_bytes(self.span.start + offset, bytes);
         assert_eq!(part.intersection(self.span), part, "{part:?} leaves {:?}", self.span);
@@ -57,7 +57,7 @@ impl Registers {
     ///
     /// # Panics
     ///
-    /// It lies outside, or is not aligned.
+    /// The register is out of bounds or not aligned.
     pub(crate) fn read<T: sealed::Width>(self, offset: u64) -> T {
         // SAFETY: `pointer` has checked bounds and alignment, and `map` has mapped the bytes.
         unsafe { self.pointer::<T>(offset).read_volatile() }
@@ -65,11 +65,11 @@ impl Registers {
 
     /// Writes the register at `offset`.
     ///
-    /// What a device does to memory after that is the duty of the driver that hands it addresses.
+    /// The driver is responsible for the memory accesses that the device makes as a result.
     ///
     /// # Panics
     ///
-    /// It lies outside, or is not aligned.
+    /// The register is out of bounds or not aligned.
     pub(crate) fn write<T: sealed::Width>(self, offset: u64, value: T) {
         // SAFETY: as in `read`.
         unsafe { self.pointer::<T>(offset).write_volatile(value) };

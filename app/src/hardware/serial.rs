@@ -1,4 +1,4 @@
-//! COM1 without a lock: for boot, panics and faults, which may have interrupted anybody.
+//! COM1 without a lock, for boot, panics and faults, which may interrupt any code.
 
 #![expect(unsafe_code, reason = "reads and writes I/O ports")]
 
@@ -10,32 +10,32 @@ use uart_16550::backend::PioBackend;
 use uart_16550::{Config, Uart16550};
 use x86_64::instructions::port::{PortReadOnly, PortWriteOnly};
 
-/// Reads of the line status before a byte is dropped: a byte at 9600 baud takes about a
+/// Reads of the line status before a byte is written anyway. A byte at 9600 baud takes about a
 /// millisecond, a read about a microsecond.
 const WAIT_READS_MAX: u32 = 10_000;
 
-/// Line status register: the transmitter can take a byte.
+/// Bit of the line status register: the transmitter accepts a byte.
 const LSR_TRANSMITTER_EMPTY: u8 = 0x20;
 
-/// Sets line speed and format. Without a UART nothing happens; bytes then go nowhere.
+/// Sets the line speed and format. Without a UART, written bytes are lost.
 pub(crate) fn init() {
-    // SAFETY: COM1 is decoded by a UART or by nobody, and boot is the only user.
+    // SAFETY: a UART or no device decodes COM1, and boot is the only user.
     let uart: Result<Uart16550<PioBackend>, _> = unsafe { Uart16550::new_port(COM1_IO) };
     if let Ok(mut uart) = uart {
-        // A machine without COM1 has nobody to tell.
+        // Without COM1 an error cannot be reported.
         let _ = uart.init(Config::default());
     }
 }
 
-/// Writes bytes to COM1, each after a bounded wait. Takes no lock, so lines of two CPUs may mix.
+/// Writes bytes to COM1, each after a bounded wait. It takes no lock, so lines of two CPUs may mix.
 #[derive(Debug)]
 pub(crate) struct RawSerial;
 
-/// The byte that was written last.
+/// The last byte written.
 static LAST: AtomicU8 = AtomicU8::new(b'\n');
 
 impl RawSerial {
-    /// Whether a line was begun and not ended.
+    /// Returns whether the last line is not ended.
     pub(crate) fn is_within_line() -> bool {
         LAST.load(Ordering::Relaxed) != b'\n'
     }
@@ -45,12 +45,12 @@ impl RawSerial {
         let mut status = PortReadOnly::<u8>::new(COM1_IO + 5);
         let mut data = PortWriteOnly::<u8>::new(COM1_IO);
         for _ in 0..WAIT_READS_MAX {
-            // SAFETY: reading the line status clears error bits that nobody looks at.
+            // SAFETY: reading the line status clears error bits, which are not used.
             if unsafe { status.read() } & LSR_TRANSMITTER_EMPTY != 0 {
                 break;
             }
         }
-        // SAFETY: the data port takes any byte.
+        // SAFETY: the data port accepts any byte.
         unsafe { data.write(byte) };
     }
 }

@@ -1,4 +1,4 @@
-//! The firmware's tables: which CPUs there are, and what belongs to which node.
+//! The ACPI tables of the firmware: the CPUs and the NUMA nodes.
 
 #![expect(unsafe_code, reason = "follows the physical addresses of the firmware's tables")]
 
@@ -14,10 +14,10 @@ use crate::hardware::boot::entry::MAPPED_BYTES;
 use crate::platform::srat;
 use crate::platform::topology::Topology;
 
-/// In the flags of a CPU's entry: it can be used.
+/// Flag in the entry of a CPU: the CPU can be used.
 const ENABLED: u32 = 1;
 
-/// Finds the CPUs and the nodes. Without tables there is the CPU that boots, and one node.
+/// Finds the CPUs and the nodes. Without tables the result has the BSP and one node only.
 ///
 /// # Context
 ///
@@ -30,7 +30,7 @@ pub(super) fn topology(rsdp: u64) -> Topology {
     if start == 0 || rsdp >= MAPPED_BYTES {
         return topology;
     }
-    // SAFETY: the loader says that the tables begin here, and the crate checks their sums.
+    // SAFETY: the loader passed this address, and the crate verifies the checksums.
     let tables = unsafe { AcpiTables::from_rsdp(EarlyMap, start) };
     let Ok(tables) = tables else { return topology };
     if let Ok(madt) = tables.find_table::<Madt>() {
@@ -38,7 +38,7 @@ pub(super) fn topology(rsdp: u64) -> Topology {
     }
     if let Ok(srat) = tables.find_table::<Srat>() {
         let start = srat.virtual_start().as_ptr().cast::<u8>();
-        // SAFETY: the whole table is mapped, and nobody writes to it.
+        // SAFETY: the whole table is mapped, and no code writes to it.
         let bytes = unsafe { slice::from_raw_parts(start, srat.region_length()) };
         srat::affinities(bytes).for_each(|affinity| topology.place(affinity));
     }
@@ -58,8 +58,8 @@ fn add_cpus(topology: &mut Topology, madt: &PhysicalMapping<EarlyMap, Madt>) {
     }
 }
 
-/// The header of the table of nodes, whose entries are read by hand: the crate takes their length
-/// for 16 bits.
+/// The header of the SRAT. Its entries are parsed in `platform::srat`, because the `acpi` crate reads
+/// their length as 16 bits.
 #[repr(transparent)]
 struct Srat(SdtHeader);
 
@@ -72,7 +72,7 @@ unsafe impl AcpiTable for Srat {
     }
 }
 
-/// The first 4 GiB at their own addresses.
+/// The identity map of the first 4 GiB.
 #[derive(Clone, Copy, Debug)]
 struct EarlyMap;
 

@@ -1,8 +1,8 @@
-//! The PVH entry point: 32-bit protected mode without paging in, long mode out.
+//! The PVH entry point: from 32-bit protected mode without paging to long mode.
 //!
-//! A loader finds [`pvh_start`] by an ELF note, so QEMU, Cloud Hypervisor and Firecracker take the
-//! same file. The tables made here map the first 4 GiB with every right and live only until
-//! [`memory::tables`](crate::hardware::memory) loads its own.
+//! A loader finds [`pvh_start`] by an ELF note, so QEMU, Cloud Hypervisor and Firecracker load the
+//! same file. The page tables made here map the first 4 GiB with all rights, until
+//! [`memory::tables`](crate::hardware::memory) loads others.
 //!
 //! # Source
 //!
@@ -17,35 +17,35 @@ use crate::hardware::memory::stacks::{self, BOOT_STACK};
 
 pvh::xen_elfnote_phys32_entry!(pvh_start);
 
-/// The entry code maps this much; the loader's records must lie below.
+/// Bytes that the entry code maps. The loader's records must lie below.
 pub(super) const MAPPED_BYTES: u64 = 4 << 30;
 
-/// Level 4, level 3 and four tables of level 2: 2048 leaves of 2 MiB.
+/// One table of level 4, one of level 3 and four of level 2, with 2048 leaves of 2 MiB.
 #[repr(C, align(4096))]
 struct EarlyTables(UnsafeCell<[[u64; 512]; 6]>);
 
-// SAFETY: only the entry code and the MMU touch the tables, and one CPU runs then.
+// SAFETY: only the entry code and the MMU access the tables, while one CPU runs.
 unsafe impl Sync for EarlyTables {}
 
 static EARLY_TABLES: EarlyTables = EarlyTables(UnsafeCell::new([[0; 512]; 6]));
 
 /// The physical address of the loader's records.
 ///
-/// Holding one proves that a PVH loader passed it, and that the CPU still runs on the tables made
-/// here: only the entry code makes one.
+/// A value proves that a PVH loader passed the address, and that the CPU still runs on the tables of
+/// the entry code, because only the entry code creates a value.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct StartInfo(u32);
 
 impl StartInfo {
-    /// The address itself.
+    /// Returns the address.
     pub(crate) fn address(self) -> u32 {
         self.0
     }
 }
 
 unsafe extern "C" {
-    /// The entry in Rust, defined by the binary.
+    /// The first Rust function, which the binary defines.
     fn image_main(start_info: StartInfo) -> !;
 }
 
@@ -53,7 +53,7 @@ unsafe extern "C" {
 ///
 /// # Safety
 ///
-/// For a PVH loader only.
+/// Only a PVH loader may call this.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".text.boot")]
@@ -62,7 +62,7 @@ unsafe extern "C" fn pvh_start() -> ! {
         ".code32",
         "cli",
         "cld",
-        // A loader need not clear what the file does not hold.
+        // A loader need not clear the bss.
         "mov edi, offset image_bss_start",
         "mov ecx, offset image_bss_end",
         "sub ecx, edi",
@@ -97,7 +97,7 @@ unsafe extern "C" fn pvh_start() -> ! {
         "mov eax, 0x20",
         "mov cr4, eax",
         "mov cr3, edi",
-        // EFER.LME. WP and NXE follow in Rust, before our own tables are loaded.
+        // EFER.LME. WP and NXE are set in Rust, before the next tables are loaded.
         "mov ecx, 0xc0000080",
         "rdmsr",
         "or eax, 0x100",

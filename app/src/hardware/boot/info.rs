@@ -1,4 +1,4 @@
-//! What the loader says, copied before anything else writes to memory.
+//! The loader's records, copied before other memory is written.
 
 #![expect(unsafe_code, reason = "follows the physical addresses of the start info")]
 
@@ -18,10 +18,10 @@ use crate::platform::topology::Topology;
 
 static INFO: Once<BootInfo> = Once::new();
 
-/// A copy of the loader's records. It holds no address of them.
+/// A copy of the loader's records. It does not refer to the originals.
 #[derive(Debug)]
 pub(crate) struct BootInfo {
-    /// RAM as the firmware reports it, nothing of ours taken out yet.
+    /// RAM as the firmware reports it, including the memory of the image.
     pub(crate) memory: MemoryMap,
     /// The CPUs that the firmware names.
     pub(crate) topology: Topology,
@@ -31,24 +31,24 @@ pub(crate) struct BootInfo {
 }
 
 impl BootInfo {
-    /// Copies what the loader left, for good.
+    /// Copies the loader's records into a static.
     ///
     /// # Errors
     ///
-    /// The loader's records are not what the boot protocol asks for.
+    /// The loader's records violate the boot protocol.
     ///
     /// # Context
     ///
-    /// First of all, before memory outside the image is written.
+    /// At the start, before memory outside the image is written.
     pub(crate) fn keep(start_info: StartInfo) -> Result<&'static Self, BadStartInfo> {
         INFO.try_call_once(|| Self::copy(start_info))
     }
 
-    /// The copy.
+    /// Returns the copy.
     ///
     /// # Panics
     ///
-    /// There is none yet.
+    /// [`keep`](Self::keep) was not called.
     pub(crate) fn get() -> &'static Self {
         INFO.get().expect("the loader's records are kept first of all")
     }
@@ -78,7 +78,7 @@ impl BootInfo {
         })
     }
 
-    /// The command line up to the first byte that is not UTF-8.
+    /// Returns the command line up to the first byte that is not UTF-8.
     pub(crate) fn command_line(&self) -> &str {
         match core::str::from_utf8(&self.command_line) {
             Ok(line) => line,
@@ -94,22 +94,22 @@ fn entry(entry: &MemmapTableEntry) -> (Span, MemoryKind) {
     (Span::from_bytes(entry.addr, entry.size), kind)
 }
 
-/// Why the loader's records cannot be used.
+/// Violations of the boot protocol.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BadStartInfo {
     /// There is no start info at the address.
     Magic {
-        /// Where it should be.
+        /// The address of the start info.
         address: u32,
     },
     /// The loader passes no memory map.
     NoMemoryMap {
-        /// The loader's version of the records.
+        /// Version of the records.
         version: u32,
     },
-    /// A record lies above what the entry code maps.
+    /// A record lies above the memory that the entry code maps.
     OutOfReach {
-        /// Where it lies.
+        /// Address of the record.
         address: u64,
     },
 }

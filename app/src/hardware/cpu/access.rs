@@ -1,18 +1,18 @@
-//! Loads, stores and calls at any address, which return instead of dying when they fault.
+//! Loads, stores and calls at any address, which return an error after a fault.
 //!
-//! Each possible fault is one instruction with an entry in the table of
-//! [`fixups`](crate::hardware::cpu::fixups); the other side of a copy is ours and has none, so a bug
-//! there still stops the image. Copies are loops of 64-bit words: `rep movsb` is ten times slower
-//! under TCG. Blocks of 32 bytes are tried first; after a fault bytes find the exact address.
+//! Each instruction that may fault has an entry in the [exception table](crate::hardware::cpu::fixups). The
+//! other side of a copy is memory of the image and has no entry, so a bug there still stops the image.
+//! Copies are loops of 64-bit words, because `rep movsb` is ten times slower under TCG. A copy moves blocks
+//! of 32 bytes first. After a fault it continues with single bytes, to find the exact address.
 
 #![expect(unsafe_code, reason = "accesses addresses that may not be mapped")]
 
 use core::arch::naked_asm;
 
-/// Bytes of the blocks that the fast loops move.
+/// Bytes of a block.
 const BLOCK_BYTES: usize = 32;
 
-/// Copies `blocks` blocks from `source`, which may fault. Returns how many are left.
+/// Copies `blocks` blocks from `source`, which may fault. Returns the number of blocks left.
 #[unsafe(naked)]
 unsafe extern "C" fn load_blocks(target: *mut u8, source: u64, blocks: usize) -> usize {
     naked_asm!(
@@ -39,7 +39,7 @@ unsafe extern "C" fn load_blocks(target: *mut u8, source: u64, blocks: usize) ->
     )
 }
 
-/// Copies `bytes` bytes from `source`, which may fault. Returns how many are left.
+/// Copies `bytes` bytes from `source`, which may fault. Returns the number of bytes left.
 #[unsafe(naked)]
 unsafe extern "C" fn load_bytes(target: *mut u8, source: u64, bytes: usize) -> usize {
     naked_asm!(
@@ -60,7 +60,7 @@ unsafe extern "C" fn load_bytes(target: *mut u8, source: u64, bytes: usize) -> u
     )
 }
 
-/// Copies `blocks` blocks to `target`, which may fault. Returns how many are left.
+/// Copies `blocks` blocks to `target`, which may fault. Returns the number of blocks left.
 #[unsafe(naked)]
 unsafe extern "C" fn store_blocks(target: u64, source: *const u8, blocks: usize) -> usize {
     naked_asm!(
@@ -87,7 +87,7 @@ unsafe extern "C" fn store_blocks(target: u64, source: *const u8, blocks: usize)
     )
 }
 
-/// Copies `bytes` bytes to `target`, which may fault. Returns how many are left.
+/// Copies `bytes` bytes to `target`, which may fault. Returns the number of bytes left.
 #[unsafe(naked)]
 unsafe extern "C" fn store_bytes(target: u64, source: *const u8, bytes: usize) -> usize {
     naked_asm!(
@@ -108,8 +108,8 @@ unsafe extern "C" fn store_bytes(target: u64, source: *const u8, bytes: usize) -
     )
 }
 
-/// Stores the word `pattern` four times per block at `target`, which may fault. Returns how many
-/// blocks are left.
+/// Stores the word `pattern` four times per block at `target`, which may fault. Returns the number of
+/// blocks left.
 #[unsafe(naked)]
 unsafe extern "C" fn fill_blocks(target: u64, pattern: u64, blocks: usize) -> usize {
     naked_asm!(
@@ -131,8 +131,8 @@ unsafe extern "C" fn fill_blocks(target: u64, pattern: u64, blocks: usize) -> us
     )
 }
 
-/// Stores the low byte of `pattern` `bytes` times at `target`, which may fault. Returns how many
-/// are left.
+/// Stores the low byte of `pattern` `bytes` times at `target`, which may fault. Returns the number of bytes
+/// left.
 #[unsafe(naked)]
 unsafe extern "C" fn fill_bytes(target: u64, pattern: u64, bytes: usize) -> usize {
     naked_asm!(
@@ -151,7 +151,7 @@ unsafe extern "C" fn fill_bytes(target: u64, pattern: u64, bytes: usize) -> usiz
     )
 }
 
-/// Adds 0 to the byte at `target` in one locked step. Returns 1 after a fault, else 0.
+/// Adds 0 to the byte at `target` by a locked instruction. Returns 1 after a fault, else 0.
 #[unsafe(naked)]
 unsafe extern "C" fn touch(target: u64) -> usize {
     naked_asm!(
@@ -165,9 +165,9 @@ unsafe extern "C" fn touch(target: u64) -> usize {
     )
 }
 
-/// Calls `target`. Returns 1 when the fetch of its first instruction faulted, else 0.
+/// Calls `target`. Returns 1 if the fetch of its first instruction faulted, else 0.
 ///
-/// The fix-up is keyed by the return address: it is what a fetch leaves behind.
+/// The entry in the exception table has the return address, because a faulting fetch leaves only that.
 #[unsafe(naked)]
 unsafe extern "C" fn call(target: u64) -> usize {
     naked_asm!(
@@ -185,30 +185,30 @@ unsafe extern "C" fn call(target: u64) -> usize {
     )
 }
 
-/// Copies from `source`. Returns how many bytes were copied: fewer than asked for only when the
-/// next one faulted.
+/// Copies from `source`. Returns the number of bytes copied, which is less than requested if the next byte
+/// faulted.
 pub(crate) fn read(source: u64, target: &mut [u8]) -> usize {
     let start = target.as_mut_ptr();
     let blocks = target.len() / BLOCK_BYTES;
-    // SAFETY: `start` is good for that many blocks; the loads from `source` may fault.
+    // SAFETY: `start` is valid for `blocks` blocks; the loads from `source` may fault.
     let left = unsafe { load_blocks(start, source, blocks) };
     let done = (blocks - left) * BLOCK_BYTES;
     let rest = &mut target[done..];
-    // SAFETY: `rest` is good for its length; the loads from `source` may fault.
+    // SAFETY: `rest` is valid for its length; the loads from `source` may fault.
     let missing =
         unsafe { load_bytes(rest.as_mut_ptr(), source.wrapping_add(done as u64), rest.len()) };
     target.len() - missing
 }
 
-/// Copies to `target`. Returns how many bytes were copied: fewer than asked for only when the next
-/// one faulted.
+/// Copies to `target`. Returns the number of bytes copied, which is less than requested if the next byte
+/// faulted.
 ///
 /// # Safety
 ///
-/// What is mapped writable there may be overwritten.
+/// The caller may overwrite the mapped writable bytes of the target.
 pub(crate) unsafe fn write(target: u64, source: &[u8]) -> usize {
     let blocks = source.len() / BLOCK_BYTES;
-    // SAFETY: `source` is good for that many blocks; the caller answers for the target.
+    // SAFETY: `source` is valid for `blocks` blocks; the caller guarantees the target.
     let left = unsafe { store_blocks(target, source.as_ptr(), blocks) };
     let done = (blocks - left) * BLOCK_BYTES;
     let rest = &source[done..];
@@ -218,16 +218,16 @@ pub(crate) unsafe fn write(target: u64, source: &[u8]) -> usize {
     source.len() - missing
 }
 
-/// Sets `bytes` bytes from `target`. Returns how many were set: fewer than asked for only when the
-/// next one faulted.
+/// Sets `bytes` bytes at `target`. Returns the number of bytes set, which is less than requested if the next
+/// byte faulted.
 ///
 /// # Safety
 ///
-/// What is mapped writable there may be overwritten.
+/// The caller may overwrite the mapped writable bytes of the target.
 pub(crate) unsafe fn fill(target: u64, bytes: usize, byte: u8) -> usize {
     let pattern = u64::from_ne_bytes([byte; 8]);
     let blocks = bytes / BLOCK_BYTES;
-    // SAFETY: the caller answers for the target.
+    // SAFETY: the caller guarantees the target.
     let left = unsafe { fill_blocks(target, pattern, blocks) };
     let done = (blocks - left) * BLOCK_BYTES;
     // SAFETY: as above.
@@ -235,29 +235,29 @@ pub(crate) unsafe fn fill(target: u64, bytes: usize, byte: u8) -> usize {
     bytes - missing
 }
 
-/// Reads the word at `source`, `None` after a fault.
+/// Reads the word at `source`. Returns `None` after a fault.
 pub(crate) fn read_word(source: u64) -> Option<u64> {
     let mut word = [0; 8];
     (read(source, &mut word) == word.len()).then_some(u64::from_ne_bytes(word))
 }
 
-/// Whether a byte at `target` can be loaded.
+/// Returns whether the byte at `target` can be loaded.
 pub(crate) fn can_read(target: u64) -> bool {
     read(target, &mut [0]) == 1
 }
 
-/// Whether a byte at `target` can be stored to. It keeps its value.
+/// Returns whether the byte at `target` can be stored to. The byte keeps its value.
 pub(crate) fn can_write(target: u64) -> bool {
-    // SAFETY: adding 0 in one locked step changes no value, whoever owns the byte.
+    // SAFETY: adding 0 by a locked instruction does not change the byte, even if another CPU uses it.
     unsafe { touch(target) == 0 }
 }
 
-/// Calls `target` and says whether the processor fetched from there.
+/// Calls `target`. Returns whether the fetch succeeded.
 ///
 /// # Safety
 ///
-/// Where the fetch succeeds, the bytes there are a function that can be called without arguments.
+/// If the fetch can succeed, the bytes at `target` must be a function without arguments.
 pub(crate) unsafe fn can_execute(target: u64) -> bool {
-    // SAFETY: the caller answers for the function.
+    // SAFETY: the caller guarantees the function.
     unsafe { call(target) == 0 }
 }

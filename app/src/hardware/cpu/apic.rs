@@ -1,6 +1,6 @@
-//! The local APIC: acknowledges interrupts and wakes a sleeping CPU.
+//! The local APIC: acknowledges interrupts, sends IPIs and has the timer that ends a sleep.
 //!
-//! xAPIC only, as TCG has no x2APIC. A kernel has enabled it before it is used here.
+//! Supports xAPIC only, because TCG has no x2APIC. The runtime enables the APIC before.
 
 use core::fmt;
 
@@ -18,34 +18,34 @@ const END_OF_INTERRUPT: u64 = 0xb0;
 const COMMAND_LOW: u64 = 0x300;
 const COMMAND_HIGH: u64 = 0x310;
 const LVT_TIMER: u64 = 0x320;
-/// The entry of the 8259s.
+/// The local vector table entry of the 8259s.
 pub(crate) const LVT_LINT0: u64 = 0x350;
 const LVT_ERROR: u64 = 0x370;
 const INITIAL_COUNT: u64 = 0x380;
 const CURRENT_COUNT: u64 = 0x390;
 const DIVIDE: u64 = 0x3e0;
 
-/// In the command: the last one is still on its way.
+/// Bit of the command register: the last command is not delivered yet.
 const PENDING: u32 = 1 << 12;
-/// In the command: a level that is raised, as INIT wants it.
+/// Bit of the command register: the level is asserted, which INIT requires.
 pub(crate) const ASSERT: u32 = 1 << 14;
-/// Reads of the command until it is sent: far more than any bus takes.
+/// Maximum reads of the command register before the next command, far more than delivery takes.
 const SEND_READS_MAX: u32 = 1_000_000;
 
 pub(crate) const LVT_MASKED: u32 = 1 << 16;
 /// Encoding of "divide by 16": a 32-bit count at 1 GHz then lasts a minute.
 const DIVIDE_BY_16: u32 = 0b0011;
 
-/// In the register of the base: the registers are MSRs.
+/// Bit of the base register: x2APIC mode, in which the registers are MSRs.
 const X2APIC: u64 = 1 << 10;
 
 static REGISTERS: Once<Registers> = Once::new();
 
-/// Takes the timer of this CPU's local APIC, which is enabled, and masks its errors.
+/// Sets up the timer of this CPU's local APIC and masks the error interrupt.
 ///
 /// # Errors
 ///
-/// Its registers cannot be mapped.
+/// See [`NoApic`].
 pub(crate) fn attach() -> Result<(), NoApic> {
     let (base, flags) = ApicBase::read();
     if flags.bits() & X2APIC != 0 {
@@ -53,7 +53,7 @@ pub(crate) fn attach() -> Result<(), NoApic> {
     }
     let span = Span::from_bytes(base.start_address().as_u64(), 4096);
     let registers = *REGISTERS.try_call_once(|| Registers::map(span)).map_err(NoApic::Map)?;
-    // A kernel may have pointed it at a handler that stops.
+    // A kernel may have set a handler that stops the machine.
     registers.write(LVT_ERROR, LVT_MASKED);
     registers.write(LVT_TIMER, u32::from(vectors::TIMER));
     registers.write(DIVIDE, DIVIDE_BY_16);
@@ -61,12 +61,12 @@ pub(crate) fn attach() -> Result<(), NoApic> {
     Ok(())
 }
 
-/// Why the local APIC cannot be used.
+/// Reasons why the local APIC cannot be used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NoApic {
-    /// Its registers are not in memory.
+    /// The registers are not in memory.
     X2Apic,
-    /// They cannot be mapped.
+    /// The registers cannot be mapped.
     Map(MapError),
 }
 
@@ -81,35 +81,35 @@ impl fmt::Display for NoApic {
     }
 }
 
-/// The registers. All CPUs have theirs at the same address.
+/// Returns the registers, which have the same address on all CPUs.
 ///
 /// # Panics
 ///
-/// Before the first [`attach`].
+/// [`attach`] was never called.
 pub(crate) fn registers() -> Registers {
     *REGISTERS.get().expect("the local APIC is set up before the first interrupt")
 }
 
-/// This CPU's identifier on the interrupt bus.
+/// Returns the APIC identifier of this CPU.
 pub(crate) fn id() -> u32 {
     registers().read::<u32>(ID) >> 24
 }
 
-/// Interrupts another CPU.
+/// Sends an IPI to another CPU.
 ///
 /// # Context
 ///
-/// With interrupts off: the two halves of the command belong together.
+/// With interrupts off, because a command is two writes.
 pub(crate) fn interrupt(identifier: u32, vector: u8) {
     send(identifier, ASSERT | u32::from(vector));
 }
 
-/// Writes a command to the interrupt bus.
+/// Writes the command register.
 ///
 /// # Context
 ///
-/// As [`interrupt`]. Bound: [`SEND_READS_MAX`] reads; a command that is still pending then is lost, and whoever
-/// waits for its effect says so.
+/// As [`interrupt`]. The spin is limited to [`SEND_READS_MAX`] reads. A command that is still pending then
+/// is lost, and the code that waits for its effect reports a timeout.
 pub(crate) fn send(identifier: u32, command: u32) {
     let registers = registers();
     for _ in 0..SEND_READS_MAX {
@@ -126,12 +126,12 @@ pub(crate) fn acknowledge() {
     registers().write(END_OF_INTERRUPT, 0_u32);
 }
 
-/// Starts the timer: one interrupt after `ticks` ticks, none for 0.
+/// Starts the timer: one interrupt after `ticks` ticks. 0 stops the timer.
 pub(crate) fn start_timer(ticks: u32) {
     registers().write(INITIAL_COUNT, ticks);
 }
 
-/// Ticks until the timer's interrupt.
+/// Returns the ticks until the interrupt of the timer.
 pub(crate) fn timer_left() -> u32 {
     registers().read(CURRENT_COUNT)
 }

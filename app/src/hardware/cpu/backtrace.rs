@@ -1,7 +1,7 @@
-//! How a CPU came to where it stopped, guessed from its stack.
+//! A backtrace, guessed from the stack.
 //!
-//! The image keeps no frame pointers: every word of the stack that points behind a call in the
-//! image's text counts. Some may be left over from calls that have ended.
+//! The image has no frame pointers. So every word of the stack that points behind a call instruction in
+//! the image's text is printed, including leftovers of calls that have returned.
 
 use core::fmt;
 
@@ -12,18 +12,18 @@ use crate::hardware::cpu::access;
 use crate::hardware::memory::image;
 use crate::platform::call_site::{CALL_BYTES_MAX, is_after_call};
 
-/// Addresses that are shown.
+/// Maximum addresses that are printed.
 const SHOWN: usize = 24;
-/// Words of the stack that are looked at.
+/// Maximum words of the stack that are examined.
 const WORDS: u64 = 4096;
 const WORD_BYTES: u64 = 8;
 const PAGE_BYTES: u64 = 4096;
 
-/// Prints where the CPU is, if that is known, and where it would return to.
+/// Prints `rip` and the return addresses on the stack.
 ///
 /// # Context
 ///
-/// Anywhere: takes no lock; a stack that ends is survived.
+/// Any. Takes no lock, and stops at an unmapped page.
 pub(crate) fn print(rip: Option<u64>, rsp: u64) {
     console::raw(format_args!("{BACKTRACE_PREFIX}{}", Trace { rip, rsp }));
 }
@@ -39,7 +39,7 @@ impl fmt::Display for Trace {
             write!(f, " rip={rip:#x}")?;
         }
         let here = self.rsp & !(WORD_BYTES - 1);
-        // A stack that has run over begins again on the next page.
+        // After an overflow the stack pointer is on the guard page; the stack begins on the next one.
         let is_there = access::read_word(here).is_some();
         let start = if is_there { here } else { (here | (PAGE_BYTES - 1)) + 1 };
         let words =

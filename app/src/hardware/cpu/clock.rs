@@ -1,7 +1,7 @@
 //! Time since boot in microseconds, from the TSC.
 //!
-//! Its frequency comes from CPUID where the processor or the hypervisor says it, else it is
-//! measured once against the 8254, together with the timer of the local APIC.
+//! The frequency is that of CPUID if the processor or the hypervisor reports one. Otherwise it is measured
+//! once against the 8254, together with the frequency of the local APIC's timer.
 
 #![expect(unsafe_code, reason = "reads the TSC")]
 
@@ -15,11 +15,11 @@ use crate::hardware::cpu::apic;
 use crate::hardware::pit;
 use crate::platform::rate::Rate;
 
-/// How long a measurement lasts. The error is about a port access, so below one in a thousand.
+/// Duration of a measurement. The error is about one port access, so below one in a thousand.
 const MEASURE_TICKS: u64 = pit::HZ / 200;
-/// Readings before a measurement is given up: on a machine without an 8254 the count stands still.
+/// Readings before a measurement fails: without an 8254 the count never changes.
 const MEASURE_READS_MAX: u32 = 1_000_000;
-/// Readings of which the quickest counts.
+/// Number of readings for a sample, of which the fastest is used.
 const SAMPLE_READS: u32 = 5;
 
 struct Clock {
@@ -30,14 +30,14 @@ struct Clock {
 
 static CLOCK: Once<Clock> = Once::new();
 
-/// Where a frequency came from.
+/// The source of a frequency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// CPUID leaf 0x15.
     Processor,
     /// CPUID leaf 0x40000010.
     Hypervisor,
-    /// Measured.
+    /// A measurement against the 8254.
     Pit,
 }
 
@@ -51,11 +51,11 @@ impl fmt::Display for Source {
     }
 }
 
-/// Starts the clock, and says with what frequency and why.
+/// Starts the clock. Returns the frequency of the TSC and its source.
 ///
 /// # Errors
 ///
-/// There is nothing to measure with.
+/// The machine has no 8254.
 ///
 /// # Context
 ///
@@ -72,7 +72,7 @@ pub(crate) fn init() -> Result<(Rate, Source), NoClock> {
     Ok((tsc, source))
 }
 
-/// Says that the machine has no clock that the image knows.
+/// The machine has no clock that the image supports.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoClock;
 
@@ -91,15 +91,15 @@ fn announced() -> Option<(Rate, Source)> {
     Some((Rate::from_hz(u64::from(khz) * 1000)?, Source::Hypervisor))
 }
 
-/// Frequencies against the 8254.
+/// Measured frequencies.
 pub(crate) struct Measured {
-    /// The TSC.
+    /// Frequency of the TSC.
     pub(crate) tsc_hz: u64,
-    /// The timer.
+    /// Frequency of the timer.
     pub(crate) timer_hz: u64,
 }
 
-/// Measures the TSC and a timer that counts down, `None` where there is no 8254. Takes 5 ms.
+/// Measures the TSC and a timer that counts down, in 5 ms. Returns `None` without an 8254.
 pub(crate) fn measure(timer: fn() -> u32) -> Option<Measured> {
     pit::start();
     let first = sample(timer);
@@ -117,15 +117,15 @@ pub(crate) fn measure(timer: fn() -> u32) -> Option<Measured> {
     None
 }
 
-/// The three clocks at one moment.
+/// Simultaneous readings of the three clocks.
 struct Sample {
     pit: u16,
     tsc: u64,
     timer: u32,
 }
 
-/// Reads the clocks a few times and keeps the quickest: whatever interrupts the guest between two
-/// ports makes a reading slow, and a slow one wrong.
+/// Reads the clocks several times and returns the fastest reading. A reading during which the host
+/// interrupted the guest is slow, and therefore wrong.
 fn sample(timer: fn() -> u32) -> Sample {
     let mut best = (u64::MAX, Sample { pit: 0, tsc: 0, timer: 0 });
     for _ in 0..SAMPLE_READS {
@@ -140,22 +140,22 @@ fn sample(timer: fn() -> u32) -> Sample {
     best.1
 }
 
-/// The TSC.
+/// Returns the TSC.
 pub(crate) fn ticks() -> u64 {
     // SAFETY: every processor with long mode has a TSC.
     unsafe { _rdtsc() }
 }
 
-/// Microseconds since [`init`], 0 before it. Never falls on one CPU.
+/// Returns the microseconds since [`init`], or 0 before it. The value never decreases on one CPU.
 pub(crate) fn now_us() -> u64 {
     CLOCK.get().map_or(0, |clock| clock.tsc.micros(ticks().saturating_sub(clock.start)))
 }
 
-/// Waits until something has happened, at most `us` microseconds, and says whether it has.
+/// Spins until `has_happened` returns `true`, at most `us` microseconds. Returns its last value.
 ///
 /// # Context
 ///
-/// For short waits at boot and in tests: it spins.
+/// Short waits at boot and in tests.
 pub(crate) fn wait(us: u64, has_happened: impl Fn() -> bool) -> bool {
     let start_us = now_us();
     loop {
@@ -169,7 +169,7 @@ pub(crate) fn wait(us: u64, has_happened: impl Fn() -> bool) -> bool {
     }
 }
 
-/// Timer ticks that last `us` microseconds: at least 1, at most what the timer can count.
+/// Converts microseconds to ticks of the timer, from 1 to the maximum of the timer.
 pub(crate) fn timer_ticks(us: u64) -> u32 {
     let ticks = CLOCK.get().map_or(1, |clock| clock.timer.ticks(us));
     u32::try_from(ticks).unwrap_or(u32::MAX).max(1)

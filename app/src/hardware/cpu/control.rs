@@ -1,4 +1,4 @@
-//! Control registers: what makes read-only and no-execute mean something in ring 0.
+//! Control registers, which make read-only and no-execute effective in ring 0.
 
 #![expect(unsafe_code, reason = "writes control registers")]
 
@@ -9,18 +9,18 @@ use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr3Flags, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{Efer, EferFlags};
 use x86_64::structures::paging::PhysFrame;
 
-/// Makes this CPU honour read-only and no-execute entries, and keeps every translation within
-/// reach of a CR3 reload.
+/// Enforces read-only and no-execute entries on this CPU, and ensures that a CR3 reload flushes every
+/// translation.
 ///
 /// # Context
 ///
 /// On every CPU, before [`load_root`].
 pub(crate) fn protect() {
-    // SAFETY: only makes the CPU refuse more; nothing writes to read-only memory or executes data.
+    // SAFETY: restricts the CPU; no code writes to read-only memory or executes data.
     unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
-    // SAFETY: as above; the image's own tables set the no-execute bit.
+    // SAFETY: as above; the tables of the image set the no-execute bit.
     unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };
-    // SAFETY: global entries or PCIDs would survive a CR3 reload; neither is in use yet.
+    // SAFETY: neither global entries nor PCIDs are in use yet. They would survive a CR3 reload.
     unsafe { Cr4::update(|flags| flags.remove(Cr4Flags::PAGE_GLOBAL | Cr4Flags::PCID)) };
 }
 
@@ -28,22 +28,22 @@ pub(crate) fn protect() {
 ///
 /// # Safety
 ///
-/// The tables map everything that the image uses from here on, with the same meaning.
+/// The tables must map all memory that the image uses from here on, at the same addresses.
 pub(crate) unsafe fn load_root(root: PhysAddr) {
-    // SAFETY: the caller answers for the tables.
+    // SAFETY: the caller guarantees that the tables are complete.
     unsafe { Cr3::write(PhysFrame::containing_address(root), Cr3Flags::empty()) };
 }
 
-/// Where the stack of this CPU ends now.
+/// Returns the stack pointer of this CPU.
 #[inline(always)]
 pub(crate) fn stack_pointer() -> u64 {
     let address;
-    // SAFETY: only reads the register.
+    // SAFETY: reads the register only.
     unsafe { asm!("mov {}, rsp", out(reg) address, options(nomem, nostack, preserves_flags)) };
     address
 }
 
-/// The physical address of the level-4 table that this CPU walks.
+/// Returns the physical address of the level-4 table of this CPU.
 pub(crate) fn root() -> PhysAddr {
     Cr3::read().0.start_address()
 }

@@ -1,7 +1,7 @@
-//! The table of instructions that may fault, with the place to go on when they do.
+//! The exception table: the instructions that may fault, with the address to resume at.
 //!
-//! An entry is two addresses, written by the assembly of [`access`] into
-//! a section of its own. An access that is not in the table stops the image.
+//! The assembly of [`access`] writes the entries into a separate section. A fault of an instruction that is
+//! not in the table stops the image.
 
 #![expect(unsafe_code, reason = "reads the table that the link script delimits")]
 
@@ -10,12 +10,12 @@ use core::slice;
 use crate::hardware::cpu::access;
 use crate::hardware::cpu::frame::TrapFrame;
 
-/// One instruction that may fault.
+/// An entry of the exception table.
 #[repr(C)]
 struct Fixup {
-    /// Where it is.
+    /// Address of the instruction that may fault.
     instruction: u64,
-    /// Where to go on.
+    /// Address to resume at.
     resume: u64,
 }
 
@@ -24,14 +24,14 @@ unsafe extern "C" {
     static image_fixups_end: Fixup;
 }
 
-/// Set in the error code of a page fault when the processor was fetching an instruction.
+/// Bit of the error code of a page fault: the access was an instruction fetch.
 const ERROR_FETCH: u64 = 1 << 4;
 
 fn table() -> &'static [Fixup] {
     let start = &raw const image_fixups_start;
     let bytes = (&raw const image_fixups_end).addr() - start.addr();
-    // SAFETY: the link script puts the table, aligned to 16, between the two symbols, in rodata;
-    // every entry is two words.
+    // SAFETY: the link script places the table between the two symbols in rodata, aligned to 16. Every entry
+    // is two words.
     unsafe { slice::from_raw_parts(start, bytes / size_of::<Fixup>()) }
 }
 
@@ -39,10 +39,10 @@ fn find(instruction: u64) -> Option<u64> {
     table().iter().find(|fixup| fixup.instruction == instruction).map(|fixup| fixup.resume)
 }
 
-/// Makes the trap return to the fix-up of the instruction that faulted, if it has one.
+/// Makes the trap resume at the address in the exception table. Returns `false` if the table has no entry.
 ///
-/// A fetch that faults has no instruction: there the address that the call pushed counts, and the
-/// return takes it off the stack.
+/// A faulting fetch has no instruction. There the return address of the call is looked up, and is removed
+/// from the stack.
 pub(crate) fn recover(frame: &mut TrapFrame, address: Option<u64>) -> bool {
     if let Some(resume) = find(frame.rip) {
         frame.rip = resume;
@@ -52,7 +52,7 @@ pub(crate) fn recover(frame: &mut TrapFrame, address: Option<u64>) -> bool {
     if !is_fetch {
         return false;
     }
-    // A jump into the wild may come with any stack pointer: read it with care.
+    // After a wild jump the stack pointer may be invalid, so this read may fault too.
     let Some(resume) = access::read_word(frame.rsp).and_then(find) else {
         return false;
     };

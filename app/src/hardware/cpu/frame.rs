@@ -1,16 +1,17 @@
-//! The registers as a trap leaves them on the stack.
+//! The registers that a trap saves on the stack.
 
-/// The words that a trap pushes, lowest address first: our registers, then what the processor pushed.
+/// The saved words, lowest address first: the registers that the entry code pushes, then those that the
+/// processor pushes.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct TrapFrame {
-    /// r15 to rax, in the order of the pushes reversed.
+    /// r15 to rax, in the reverse order of the pushes.
     pub(crate) registers: [u64; 15],
-    /// Which trap.
+    /// Vector of the trap.
     pub(crate) vector: u64,
-    /// The processor's error code, 0 where it pushes none.
+    /// Error code of the processor, or 0.
     pub(crate) error: u64,
-    /// Where the trap returns to.
+    /// Address at which the trap resumes.
     pub(crate) rip: u64,
     /// Code segment.
     pub(crate) cs: u64,

@@ -1,17 +1,17 @@
-//! Sleep until there is something to do.
+//! Sleep until an interrupt or a timeout.
 
 use x86_64::instructions::interrupts;
 
 use crate::hardware::cpu::{apic, clock};
 
-/// Longest sleep, when nobody names a time.
+/// Maximum duration of a sleep.
 const SLEEP_US_MAX: u64 = 1_000_000;
 
-/// Halts this CPU until an interrupt comes or `sleep_us` microseconds have passed. Returns at once
-/// when `has_work` says so.
+/// Halts this CPU until an interrupt arrives or `sleep_us` microseconds have passed. Returns immediately
+/// if `has_work` returns `true`.
 ///
-/// Interrupts are on only inside the halt: `sti` takes effect after the next instruction, so one
-/// that arrives after the check still ends it.
+/// Interrupts are on only during the halt. `sti` takes effect after the next instruction, so an interrupt
+/// that arrives after the check still ends the halt.
 ///
 /// # Context
 ///

@@ -1,6 +1,6 @@
-//! The record of a CPU, behind its FS register.
+//! The record of a CPU, to which its FS register points.
 //!
-//! FS and not GS, which other kernels keep for records of their own.
+//! GS is not used, because other kernels keep their own records there.
 
 #![expect(unsafe_code, reason = "writes and reads the FS base")]
 
@@ -19,59 +19,60 @@ use crate::platform::span::Span;
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Local {
-    /// First, because [`number`] reads it there.
+    /// The first field, because [`number`] reads it at offset 0.
     number: u32,
-    /// Whether flushes that others ask for are put off, and whether one was.
+    /// Whether requested flushes are deferred.
     is_masked: Cell<bool>,
+    /// Whether a flush was deferred.
     is_asked: Cell<bool>,
-    /// The bytes of its stack; the page below them is not mapped.
+    /// The stack. The page below it is not mapped.
     stack: Span,
-    /// Its page faults that were tried again.
+    /// The retried page faults.
     pub(crate) retries: Retries,
 }
 
-// SAFETY: only its own CPU reads and writes the cells, by single instructions, so that an interrupt
-// comes before or after each.
+// SAFETY: only the CPU of the record accesses the cells, by single instructions, so an interrupt comes
+// before or after each access.
 unsafe impl Sync for Local {}
 
 impl Local {
-    /// Describes CPU `number`.
+    /// Creates the record of CPU `number`.
     pub(crate) const fn new(number: u32, stack: Span) -> Self {
         let (is_masked, is_asked) = (Cell::new(false), Cell::new(false));
         Self { number, is_masked, is_asked, stack, retries: Retries::new() }
     }
 
-    /// Whether an address lies on the unmapped page below the stack.
+    /// Returns whether an address lies on the guard page below the stack.
     pub(crate) fn is_below_stack(&self, address: u64) -> bool {
         let start = self.stack.start;
         Span::new(start.saturating_sub(STACK_GUARD_BYTES), start).holds(address)
     }
 
-    /// Makes it the record of the CPU that calls.
+    /// Makes this the record of the calling CPU.
     pub(crate) fn load(&'static self) {
         FsBase::write(VirtAddr::from_ptr(self));
     }
 }
 
-/// The number of the CPU that asks.
+/// Returns the number of the calling CPU.
 #[inline(always)]
 pub(crate) fn number() -> u32 {
     let number;
-    // SAFETY: FS points to this CPU's record, whose first word this is, before anything else runs.
+    // SAFETY: FS points to the record of this CPU from its start on, and the number is the first word.
     unsafe {
         asm!("mov {:e}, fs:[0]", out(reg) number, options(pure, readonly, nostack, preserves_flags));
     }
     number
 }
 
-/// Puts off the flushes that others ask for, on this CPU; whether that was so already.
+/// Defers requested flushes on this CPU. Returns whether they were deferred already.
 ///
-/// The interrupt flag would do as well, but changing it takes longer than all that is done meanwhile:
-/// a virtual CPU leaves its code for it.
+/// Clearing the interrupt flag has the same effect, but takes longer than the protected code: a virtual CPU
+/// exits to the hypervisor for it.
 #[inline(always)]
 pub(crate) fn mask() -> bool {
     let was: u8;
-    // SAFETY: reads and writes this CPU's own record; what stands behind it in the program stays there.
+    // SAFETY: accesses the record of this CPU only. Without `nomem` the compiler moves no access across it.
     unsafe {
         asm!(
             "mov {was}, fs:[{masked}]",
@@ -84,12 +85,12 @@ pub(crate) fn mask() -> bool {
     was != 0
 }
 
-/// Ends what [`mask`] began; whether a flush was put off meanwhile, which the caller now makes.
+/// Stops deferring flushes. Returns whether a flush was deferred, which the caller then acknowledges.
 #[inline(always)]
 #[must_use]
 pub(crate) fn unmask() -> bool {
     let is_asked: u8;
-    // SAFETY: as in `mask`. One that is asked for between the two finds nothing masked.
+    // SAFETY: as in `mask`. A flush between the two instructions is not deferred.
     unsafe {
         asm!(
             "mov byte ptr fs:[{masked}], 0",
@@ -103,7 +104,7 @@ pub(crate) fn unmask() -> bool {
     is_asked != 0
 }
 
-/// Whether a flush is to be made now; if not, it is noted.
+/// Returns whether a flush may be made now. Otherwise records that it is deferred.
 ///
 /// # Context
 ///
@@ -114,18 +115,18 @@ pub(crate) fn may_flush() -> bool {
     !local.is_masked.get()
 }
 
-/// Whether a flush was put off and not made yet.
+/// Returns whether a flush is deferred.
 pub(crate) fn is_asked() -> bool {
     get().is_asked.get()
 }
 
-/// Forgets that a flush was put off.
+/// Clears the record of a deferred flush.
 pub(crate) fn forget_asked() {
     get().is_asked.set(false);
 }
 
-/// The record of the CPU that asks.
+/// Returns the record of the calling CPU.
 pub(crate) fn get() -> &'static Local {
-    // SAFETY: only `load` writes the register, from such a reference, before anything else runs.
+    // SAFETY: only `load` writes the register, with such a reference, before other code runs.
     unsafe { &*FsBase::read().as_ptr() }
 }

@@ -1,5 +1,5 @@
-//! Page faults that the entries do not explain any more: another CPU has allowed meanwhile what this
-//! one remembers as refused. The access is tried again.
+//! Spurious page faults: another CPU has allowed the access, but the TLB of this CPU holds the old entry.
+//! The access is retried.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,18 +9,18 @@ use x86_64::VirtAddr;
 use crate::hardware::cpu::clock;
 use crate::hardware::cpu::frame::TrapFrame;
 
-// In the error code of a page fault.
+// Bits of the error code of a page fault.
 const ERROR_WRITE: u64 = 1 << 1;
-/// An entry has a bit that must be 0: no try again helps.
+/// A reserved bit of an entry is set. A retry cannot succeed.
 const ERROR_RESERVED: u64 = 1 << 3;
 const ERROR_FETCH: u64 = 1 << 4;
 
-/// Tries in a row of one access before it counts as refused, whatever the entries say.
+/// Maximum consecutive retries of one access.
 const TRIES: u64 = 100;
-/// Two faults are in a row if no more time lies between them.
+/// Maximum time between two consecutive faults.
 const ROW_US: u64 = 1_000;
 
-/// What one CPU has tried again.
+/// The retries of one CPU.
 #[derive(Debug)]
 pub(crate) struct Retries {
     address: AtomicU64,
@@ -29,12 +29,12 @@ pub(crate) struct Retries {
 }
 
 impl Retries {
-    /// Nothing yet.
+    /// Creates a record without retries.
     pub(crate) const fn new() -> Self {
         Self { address: AtomicU64::new(0), at_us: AtomicU64::new(0), count: AtomicU64::new(0) }
     }
 
-    /// Counts one more of an address; false if it is one too many.
+    /// Counts a fault at an address. Returns `false` if the maximum is exceeded.
     fn may_retry(&self, address: u64) -> bool {
         let now_us = clock::now_us();
         let last_us = self.at_us.swap(now_us, Ordering::Relaxed);
@@ -46,11 +46,12 @@ impl Retries {
     }
 }
 
-/// Whether the access is to be tried again, by what `retries` says of this CPU.
+/// Returns whether a page fault is spurious and the access is to be retried. `retries` are those of this
+/// CPU.
 ///
 /// # Context
 ///
-/// The handler of page faults, with interrupts off: takes no lock.
+/// The handler of page faults, with interrupts off. Takes no lock.
 pub(crate) fn is_over<M: Machine>(
     vm: &Vmalloc<M>,
     retries: &Retries,

@@ -1,14 +1,14 @@
-//! `memcpy` and its kin, as loops of 64-bit words.
+//! `memcpy`, `memmove` and `memset` as loops of 64-bit words.
 //!
-//! Strong symbols: they replace the compiler's own, which use `rep movsb`. Under TCG that is ten
-//! times slower than words, and without SSE the difference on hardware is small.
+//! The symbols are strong, so they replace those of the compiler, which use `rep movsb`. Under TCG
+//! `rep movsb` is ten times slower than words. On hardware, without SSE, the difference is small.
 
 #![expect(unsafe_code, reason = "defines the memory functions that the compiler calls")]
 
 use core::arch::naked_asm;
 
-/// Copies `bytes` bytes that do not overlap, or whose target starts below the source: upwards, and
-/// the last word, which was read first, once more over what stands there.
+/// Copies `bytes` bytes upwards. Source and target do not overlap, or the target starts below the source. The
+/// last word is read first and written last, and may overlap the word before.
 ///
 /// # Safety
 ///
@@ -22,7 +22,7 @@ unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, bytes: usize) ->
         "jb 6f",
         "mov r8, [rsi + rdx - 8]",
         "lea r9, [rdi + rdx - 8]",
-        // The words before the last one: those that begin before the last byte.
+        // Copies the words before the last one: those that begin before the last byte.
         "dec rdx",
         "mov rcx, rdx",
         "shr rcx, 5",
@@ -54,7 +54,7 @@ unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, bytes: usize) ->
         "5:",
         "mov [r9], r8",
         "ret",
-        // Four to seven bytes: two halves that may overlap.
+        // Copies four to seven bytes as two halves that may overlap.
         "6:",
         "cmp edx, 4",
         "jb 7f",
@@ -63,7 +63,7 @@ unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, bytes: usize) ->
         "mov [rdi], ecx",
         "mov [rdi + rdx - 4], r8d",
         "ret",
-        // One to three: the first, the middle and the last, which may be one.
+        // Copies one to three bytes: the first, the middle and the last, which may be the same.
         "7:",
         "test edx, edx",
         "jz 8f",
@@ -88,13 +88,13 @@ unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, bytes: usize) ->
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(target: *mut u8, source: *const u8, bytes: usize) -> *mut u8 {
     naked_asm!(
-        // Upwards is safe unless the target starts inside the source.
+        // Copying upwards is safe unless the target starts inside the source.
         "mov rax, rdi",
         "sub rax, rsi",
         "cmp rax, rdx",
         "jae {memcpy}",
         "mov rax, rdi",
-        // Downwards: bytes first, until whole words are left.
+        // Copies downwards: bytes first, until whole words are left.
         "mov ecx, edx",
         "and ecx, 7",
         "jz 3f",
@@ -127,14 +127,14 @@ unsafe extern "C" fn memmove(target: *mut u8, source: *const u8, bytes: usize) -
 unsafe extern "C" fn memset(target: *mut u8, byte: i32, bytes: usize) -> *mut u8 {
     naked_asm!(
         "mov r9, rdi",
-        // The byte eight times over.
+        // Repeats the byte eight times.
         "movzx eax, sil",
         "mov rcx, 0x0101010101010101",
         "imul rax, rcx",
         "mov rcx, rdx",
         "shr rcx, 7",
         "jz 3f",
-        // A page is a few of these: less to do between the words.
+        // Large blocks reduce the loop overhead for a page.
         "2:",
         "mov [rdi], rax",
         "mov [rdi + 8], rax",

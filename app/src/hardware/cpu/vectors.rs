@@ -1,12 +1,12 @@
-//! Interrupt vectors of our own, above the 32 of the processor.
+//! Interrupt vectors. Those of the image follow the 32 of the processor.
 
-/// One-shot timer of the local APIC: ends a sleep.
+/// The one-shot timer of the local APIC, which ends a sleep.
 pub(crate) const TIMER: u8 = 0x40;
-/// Received packets: ends a sleep.
+/// Received packets, which end a sleep.
 pub(crate) const NETWORK: u8 = 0x41;
-/// Another CPU wants this one to flush.
+/// IPI: another CPU requests a flush.
 pub(crate) const FLUSH: u8 = 0x42;
-/// Another CPU has left work: ends a sleep.
+/// IPI: another CPU has submitted or finished work. Ends a sleep.
 pub(crate) const WORK: u8 = 0x43;
 
 /// NMI.
@@ -18,7 +18,7 @@ pub(crate) const GENERAL_PROTECTION: u64 = 13;
 /// #PF.
 pub(crate) const PAGE_FAULT: u64 = 14;
 
-/// The manual's mnemonic of a processor vector.
+/// Returns the manual's mnemonic of a vector.
 pub(crate) fn mnemonic(vector: u64) -> &'static str {
     match vector {
         0 => "#DE",

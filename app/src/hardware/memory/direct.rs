@@ -1,10 +1,10 @@
-//! The direct map: RAM and device registers lie at their own physical address.
+//! The direct map: RAM and device registers are mapped at their physical addresses.
 
 use core::ptr;
 
 use runtime_config::layout::DIRECT_MAP_OFFSET;
 
-/// Where the byte at a physical address can be reached, if it is mapped at all.
+/// Returns the pointer to a physical address. The address need not be mapped.
 #[expect(clippy::cast_possible_truncation, reason = "addresses have 64 bits on x86_64")]
 pub(crate) fn pointer<T>(physical: u64) -> *mut T {
     ptr::with_exposed_provenance_mut((physical + DIRECT_MAP_OFFSET) as usize)

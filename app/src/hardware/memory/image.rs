@@ -1,4 +1,4 @@
-//! Where the image itself lies, as the link script says.
+//! The addresses of the image, from the symbols of the link script.
 
 #![expect(unsafe_code, reason = "declares the symbols of the link script")]
 
@@ -19,22 +19,22 @@ fn between(start: *const u8, end: *const u8) -> Span {
     Span::new(start.addr() as u64, end.addr() as u64)
 }
 
-/// Everything, from the first byte of text to the last of bss.
+/// Returns the whole image, from the first byte of text to the last byte of bss.
 pub(crate) fn whole() -> Span {
     between(&raw const image_start, &raw const image_end)
 }
 
-/// Code, in whole pages.
+/// Returns the code, in whole pages.
 pub(crate) fn text() -> Span {
     between(&raw const image_text_start, &raw const image_text_end)
 }
 
-/// Constants, in whole pages.
+/// Returns the constants, in whole pages.
 pub(crate) fn rodata() -> Span {
     between(&raw const image_rodata_start, &raw const image_rodata_end)
 }
 
-/// Variables and stacks, in whole pages.
+/// Returns the variables and stacks, in whole pages.
 pub(crate) fn data() -> Span {
     between(&raw const image_data_start, &raw const image_data_end)
 }

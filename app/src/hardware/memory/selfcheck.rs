@@ -1,4 +1,4 @@
-//! The proof, at every boot, that read-only and no-execute are more than bits in a table.
+//! A check at every boot that the processor enforces read-only and no-execute.
 
 #![expect(unsafe_code, reason = "calls an address in the data section")]
 
@@ -7,26 +7,26 @@ use core::sync::atomic::AtomicU8;
 
 use crate::hardware::cpu::access;
 
-/// A constant that nobody may change.
+/// A constant. A store to it must fault.
 static CONSTANT: u8 = 0x5a;
 
-/// A variable that nobody may run: `ret`, for the case that somebody does.
+/// A variable. A call to it must fault; it holds `ret` in case the call succeeds.
 static CODE: AtomicU8 = AtomicU8::new(0xc3);
 
-/// Writes to a constant, runs a variable, touches page 0; all three must fault.
+/// Writes to a constant, calls a variable and reads page 0. Each must fault.
 ///
 /// # Errors
 ///
-/// The first of them that did not.
+/// The first access that did not fault.
 ///
 /// # Context
 ///
-/// On every CPU, once its traps are set up.
+/// On every CPU, after its traps are set up.
 pub(crate) fn run() -> Result<(), Unprotected> {
     if access::can_write((&raw const CONSTANT).addr() as u64) {
         return Err(Unprotected::WriteToConstant);
     }
-    // SAFETY: if the fetch does succeed, what it finds is a `ret`.
+    // SAFETY: if the fetch succeeds, it finds a `ret`.
     if unsafe { access::can_execute(CODE.as_ptr().addr() as u64) } {
         return Err(Unprotected::RunOfData);
     }
@@ -36,7 +36,7 @@ pub(crate) fn run() -> Result<(), Unprotected> {
     Ok(())
 }
 
-/// What the processor allowed and must not.
+/// An access that the processor must refuse and did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unprotected {
     /// A store to rodata: CR0.WP is not set, or rodata is mapped writable.

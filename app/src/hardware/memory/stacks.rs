@@ -1,4 +1,4 @@
-//! Stacks with an unmapped page below each.
+//! Stacks with a guard page below each.
 
 #![expect(unsafe_code, reason = "shares stacks with the CPU alone")]
 
@@ -11,11 +11,11 @@ use x86_64::VirtAddr;
 
 use crate::platform::span::Span;
 
-/// Bytes of the guard at the low end of every stack.
+/// Bytes of the guard page at the low end of a stack.
 pub(crate) const GUARD_BYTES: usize = bytes(STACK_GUARD_BYTES);
-/// Bytes of the boot CPU's stack above its guard.
+/// Bytes of the BSP's stack above its guard page.
 pub(crate) const BOOT_BYTES: usize = bytes(STACK_BYTES);
-/// Stacks that have a guard.
+/// Maximum number of declared guard pages.
 const GUARDS_MAX: usize = 4;
 
 #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on x86_64")]
@@ -23,7 +23,7 @@ const fn bytes(bytes: u64) -> usize {
     bytes as usize
 }
 
-/// A stack that grows down towards a page which the tables leave out.
+/// A stack above a guard page, which the page tables do not map.
 #[repr(C, align(4096))]
 pub(crate) struct GuardedStack<const BYTES: usize> {
     guard: [u8; GUARD_BYTES],
@@ -34,17 +34,17 @@ pub(crate) struct GuardedStack<const BYTES: usize> {
 unsafe impl<const BYTES: usize> Sync for GuardedStack<BYTES> {}
 
 impl<const BYTES: usize> GuardedStack<BYTES> {
-    /// A stack of zeros.
+    /// Creates a zeroed stack.
     pub(crate) const fn new() -> Self {
         Self { guard: [0; GUARD_BYTES], bytes: UnsafeCell::new([0; BYTES]) }
     }
 
-    /// The lowest byte.
+    /// Returns the lowest address of the stack.
     pub(crate) fn bottom(&'static self) -> VirtAddr {
         VirtAddr::from_ptr(self.bytes.get())
     }
 
-    /// The unmapped page.
+    /// Returns the guard page.
     pub(crate) fn guard(&'static self) -> Span {
         Span::from_bytes(VirtAddr::from_ptr(&raw const self.guard).as_u64(), STACK_GUARD_BYTES)
     }
@@ -54,21 +54,21 @@ impl<const BYTES: usize> GuardedStack<BYTES> {
 pub(crate) static BOOT_STACK: GuardedStack<BOOT_BYTES> = GuardedStack::new();
 static GUARDS: Once<ArrayVec<(&'static str, Span), GUARDS_MAX>> = Once::new();
 
-/// Names the stacks whose guards the tables leave out.
+/// Declares the guard pages that the page tables must not map, with the names of their stacks.
 ///
 /// # Context
 ///
-/// Once, before the tables are built.
+/// Once, before the page tables are built.
 pub(crate) fn declare(guards: impl IntoIterator<Item = (&'static str, Span)>) {
     GUARDS.call_once(|| guards.into_iter().collect());
 }
 
-/// Every guard with the name of its stack.
+/// Returns every guard page with the name of its stack.
 pub(crate) fn guards() -> &'static [(&'static str, Span)] {
     GUARDS.get().map_or(&[], |guards| guards)
 }
 
-/// The stack whose guard holds the address.
+/// Returns the name of the stack whose guard page contains the address.
 pub(crate) fn guard_at(address: u64) -> Option<&'static str> {
     guards().iter().find_map(|(name, guard)| guard.holds(address).then_some(*name))
 }

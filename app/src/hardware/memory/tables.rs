@@ -1,9 +1,9 @@
-//! The page tables of the low half: RAM, the image's sections, device registers.
+//! The page tables of the low half: RAM, the sections of the image and device registers.
 //!
-//! The window's tables are the `vmalloc` crate's; it adds its entries to the same level-4 table.
+//! The `vmalloc` crate owns the page tables of the window and adds its entries to the same level-4 table.
 //!
-//! **Invariant**: an entry here, once made, is never changed, so no flush is ever needed. A kernel below the image may
-//! map pages anew that are its own, and flushes then.
+//! **Invariant**: an entry made here never changes, so no flush is needed. A kernel below the image may remap
+//! its own pages, and flushes them itself.
 
 #![expect(unsafe_code, reason = "writes page tables")]
 
@@ -23,17 +23,17 @@ use crate::platform::span::Span;
 const PAGE_BYTES: u64 = 4096;
 const LARGE_BYTES: u64 = 2 << 20;
 const ENTRIES: u64 = 512;
-/// The low half ends here; the window is in the other.
+/// End of the low half.
 const LOW_HALF_END: u64 = 1 << 47;
-/// Tables kept for device registers: a few devices, each in at most three new tables.
+/// Frames reserved for the tables of device registers. A device needs at most three new tables.
 const DEVICE_TABLES: u64 = 24;
 
 const DATA: Flags = Flags::PRESENT.union(Flags::WRITABLE).union(Flags::NO_EXECUTE);
 const RODATA: Flags = Flags::PRESENT.union(Flags::NO_EXECUTE);
 const TEXT: Flags = Flags::PRESENT;
-/// Uncached, whatever the memory type registers say.
+/// Uncached for every value of the memory type registers.
 const DEVICE: Flags = DATA.union(Flags::NO_CACHE).union(Flags::WRITE_THROUGH);
-/// Rights are those of the leaf.
+/// Flags of an upper entry, which restrict no right: the leaf decides.
 const TABLE: Flags = Flags::PRESENT.union(Flags::WRITABLE);
 
 /// Depth of the entry that maps a page: 1 for 4 KiB, 2 for 2 MiB.
@@ -42,19 +42,19 @@ struct Level(u32);
 
 struct Tables {
     root: u64,
-    /// Frames for tables, zeroed when they are taken.
+    /// Free frames for tables, zeroed when they are taken.
     pool: Span,
     ram: MemoryMap,
 }
 
 static TABLES: Mutex<Option<Tables>> = Mutex::new(None);
 
-/// How many frames the tables for this RAM can need.
+/// Returns the maximum number of frames for the tables of this RAM.
 pub(crate) fn pool_frames(ram: &MemoryMap) -> u64 {
     let level_2 = ram.end().div_ceil(ENTRIES * LARGE_BYTES);
     let level_3 = level_2.div_ceil(ENTRIES);
     let fine = fine_end() / LARGE_BYTES;
-    // Either end of every run may need a table of small pages.
+    // Each end of a range may need a table of small pages.
     let ends = 2 * ram.spans().len().min(SPANS_MAX) as u64;
     1 + level_3 + level_2 + fine + ends + DEVICE_TABLES
 }
@@ -67,7 +67,7 @@ pub(crate) fn pool_frames(ram: &MemoryMap) -> u64 {
 ///
 /// # Context
 ///
-/// On the tables of the entry code, which map `pool` at offset 0.
+/// On the page tables of the entry code, which map `pool` at offset 0.
 pub(crate) fn install(ram: &MemoryMap, pool: Span) {
     let mut tables = Tables { root: 0, pool, ram: ram.clone() };
     tables.root = tables.take().expect("the pool has a root");
@@ -76,13 +76,13 @@ pub(crate) fn install(ram: &MemoryMap, pool: Span) {
     }
     let root = PhysAddr::new(tables.root);
     *TABLES.lock() = Some(tables);
-    // SAFETY: 1. all RAM is mapped at its own address, as before, except page 0 and the stacks'
-    // guards, which nothing uses. 2. Text is executable, data writable: `rights` goes by the link
-    // script's symbols. 3. The running stack lies in data.
+    // SAFETY: 1. all RAM is mapped at its own address, as before, except page 0 and the guard pages, which are
+    // not used. 2. Text is executable and data is writable: `rights` uses the symbols of the link script. 3.
+    // The current stack lies in data.
     unsafe { control::load_root(root) };
 }
 
-/// Maps the pages that hold a device's registers, uncached, at their own addresses.
+/// Maps the pages of a device's registers, uncached, at their own addresses.
 ///
 /// # Errors
 ///
@@ -90,7 +90,7 @@ pub(crate) fn install(ram: &MemoryMap, pool: Span) {
 ///
 /// # Context
 ///
-/// Takes the tables' lock; not from traps.
+/// Takes a lock, so not in trap handlers.
 pub(crate) fn map_device(registers: Span) -> Result<(), MapError> {
     let span = registers.outward(PAGE_BYTES);
     let mut guard = TABLES.lock();
@@ -108,7 +108,7 @@ pub(crate) fn map_device(registers: Span) -> Result<(), MapError> {
 }
 
 impl Tables {
-    /// Takes a zeroed frame out of the pool.
+    /// Takes a frame from the pool and zeroes it.
     fn take(&mut self) -> Result<u64, MapError> {
         if self.pool.bytes() < PAGE_BYTES {
             return Err(MapError::NoTable);
@@ -141,7 +141,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Maps one page at its own address; one that is mapped already stays as it is.
+    /// Maps one page at its own address. An existing mapping is not changed.
     fn map(&mut self, address: u64, leaf: Level, flags: Flags) -> Result<(), MapError> {
         let mut table = self.root;
         for level in (leaf.0 + 1..=4).rev() {
@@ -149,7 +149,7 @@ impl Tables {
             let value = upper.load(Ordering::Relaxed);
             table = if value == 0 {
                 let next = self.take()?;
-                // The zeros of the new table come first for whoever walks it.
+                // Release: the MMU must see the zeros of the new table before the entry.
                 upper.store(next | TABLE.bits(), Ordering::Release);
                 next
             } else {
@@ -166,12 +166,12 @@ impl Tables {
 
 const ADDRESS_MASK: u64 = 0x000f_ffff_ffff_f000;
 
-/// Small pages below it, so that each section of the image has rights of its own.
+/// Returns the address below which small pages are used, so that each section of the image has its own rights.
 pub(crate) fn fine_end() -> u64 {
     image::whole().outward(LARGE_BYTES).end.max(DIRECT_MAP_FINE_BYTES)
 }
 
-/// What a 4 KiB page of RAM may be used for; `None` leaves it unmapped.
+/// Returns the rights of a 4 KiB page of RAM, or `None` for an unmapped page.
 fn rights(address: u64) -> Option<Flags> {
     if address == 0 || stacks::guard_at(address).is_some() {
         None
@@ -191,25 +191,25 @@ fn index(address: u64, level: u32) -> u64 {
 fn entry(table: u64, index: u64) -> &'static AtomicU64 {
     debug_assert!(index < ENTRIES, "entry {index} of a table");
     let pointer = direct::pointer::<AtomicU64>(table + index * 8);
-    // SAFETY: 1. `table` is a frame of the pool, which is mapped at offset 0 and is nobody else's.
-    // 2. Entries are only ever touched as atomics: the MMU sets bits in them.
+    // SAFETY: 1. `table` is a frame of the pool, which is mapped at offset 0 and has no other owner. 2. Entries
+    // are accessed as atomics only, because the MMU sets bits in them.
     unsafe { &*pointer }
 }
 
-/// Why device registers could not be mapped.
+/// Reasons why device registers cannot be mapped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MapError {
-    /// They would alias RAM, which is mapped with caches.
+    /// The registers overlap RAM, which is mapped cached.
     Ram {
-        /// Their pages.
+        /// The pages of the registers.
         span: Span,
     },
-    /// They leave the low half.
+    /// The registers lie above the low half.
     TooHigh {
-        /// Their pages.
+        /// The pages of the registers.
         span: Span,
     },
-    /// Every table frame kept for devices is taken.
+    /// All frames reserved for tables are used.
     NoTable,
 }
 

@@ -1,6 +1,6 @@
-//! A walk of the page tables that CR3 names, as the processor would do it.
+//! A walk of the page tables below CR3, like that of the processor.
 //!
-//! It shares no code with the `vmalloc` crate, so that the two can check each other.
+//! The walk shares no code with the `vmalloc` crate, so that each can check the other.
 
 #![expect(unsafe_code, reason = "reads page tables")]
 
@@ -15,24 +15,24 @@ const LARGE: u64 = 1 << 7;
 const NO_EXECUTE: u64 = 1 << 63;
 const ADDRESS_MASK: u64 = 0x000f_ffff_ffff_f000;
 
-/// What the tables say about an address.
+/// The translation of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Translation {
-    /// Where it leads.
+    /// The physical address.
     pub(crate) physical: u64,
-    /// Stores are allowed at every level.
+    /// Whether every level allows stores.
     pub(crate) is_writable: bool,
-    /// Fetches are allowed at every level.
+    /// Whether every level allows fetches.
     pub(crate) is_executable: bool,
     /// 1 for a 4 KiB page, 2 for 2 MiB, 3 for 1 GiB.
     pub(crate) level: u32,
 }
 
-/// Translates an address, `None` where an entry is not present.
+/// Translates an address. Returns `None` if an entry is not present.
 ///
 /// # Context
 ///
-/// Anywhere. Changes that another CPU makes meanwhile may be seen or not.
+/// Any. The result may or may not include concurrent changes by another CPU.
 pub(crate) fn translate(address: u64) -> Option<Translation> {
     let mut table = control::root().as_u64();
     let mut is_writable = true;
@@ -57,7 +57,7 @@ pub(crate) fn translate(address: u64) -> Option<Translation> {
 
 fn load(table: u64, index: u64) -> u64 {
     let pointer = direct::pointer::<AtomicU64>(table + index * 8);
-    // SAFETY: a present entry above names a table, which lies in RAM, and RAM is mapped at offset
-    // 0. Tables are not freed while somebody walks them with interrupts off.
+    // SAFETY: a present upper entry points to a table, which lies in RAM, and RAM is mapped at offset 0. A
+    // table is not freed while a CPU walks it with interrupts off.
     unsafe { &*pointer }.load(Ordering::Acquire)
 }

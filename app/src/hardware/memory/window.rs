@@ -1,4 +1,4 @@
-//! The one window of the image: how it is set up, and whose an address in it is.
+//! Set-up of the window, and the owner of an address in it.
 
 #![expect(unsafe_code, reason = "gives the memory away")]
 
@@ -17,12 +17,12 @@ use crate::platform::memory_map::{MemoryMap, SPANS_MAX};
 use crate::platform::topology::Topology;
 
 const PAGE_BYTES: u64 = 4096;
-/// One frame in this many is kept from clients where the command line does not say otherwise.
+/// By default, one of this many frames is reserved for the image.
 const RESERVE_PART: u64 = 128;
-/// And at least these, for page tables and the heap.
+/// Minimum of the default reserve, for page tables and the heap.
 const RESERVE_FRAMES_MIN: u64 = 256;
 
-/// Hands all of `memory` to the window.
+/// Sets up the window with all of `memory`.
 ///
 /// # Errors
 ///
@@ -30,7 +30,7 @@ const RESERVE_FRAMES_MIN: u64 = 256;
 ///
 /// # Safety
 ///
-/// The memory is RAM that nobody else owns.
+/// The memory must be RAM without another owner.
 pub(crate) unsafe fn init(
     memory: &MemoryMap,
     config: &cmdline::Config,
@@ -61,16 +61,16 @@ pub(crate) unsafe fn init(
             0 => (frames / RESERVE_PART).max(RESERVE_FRAMES_MIN),
             chosen => chosen,
         };
-        // SAFETY: the caller answers for the memory, and this runs once.
+        // SAFETY: the caller guarantees the memory, and this runs once.
         unsafe { Vmalloc::try_new(PcMachine::new(topology.clone()), &setup) }
     })
 }
 
-/// Writes whose an address is.
+/// Writes the owner of an address.
 ///
 /// # Context
 ///
-/// Anywhere: takes no lock and allocates nothing.
+/// Any. Takes no lock and does not allocate.
 pub(crate) fn attribute(address: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (Some(window), Ok(address)) = (machine::window(), VirtAddr::try_new(address)) else {
         return f.write_str("outside the window");
