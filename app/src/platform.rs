@@ -1,5 +1,5 @@
-//! What the image must know of its machine and can work out without touching it: the memory map,
-//! BARs, PCI capabilities, rates of clocks. Pure, so the host tests it.
+//! Facts about the machine that are computed without access to it: the memory map, BARs, PCI capabilities and rates of
+//! clocks. The modules are tested on the host.
 
 pub mod bars;
 pub mod call_site;

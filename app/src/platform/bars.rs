@@ -1,6 +1,6 @@
-//! BARs: where a device's registers lie, and a place for those that firmware left at 0.
+//! BARs: the addresses of a device's registers, and addresses for BARs that the firmware left at 0.
 //!
-//! SeaBIOS assigns BARs, qboot and the loaders of Cloud Hypervisor and Firecracker need not.
+//! SeaBIOS assigns BARs. qboot and the loaders of Cloud Hypervisor and Firecracker may leave them at 0.
 
 use core::fmt;
 
@@ -10,20 +10,20 @@ use virtio_drivers::transport::pci::bus::{
 
 use crate::platform::span::Span;
 
-/// How many BARs a device has.
+/// Number of BARs of a device.
 pub const BARS: usize = 6;
 
-/// Addresses that no RAM and no fixed device uses, handed out from the low end.
+/// Addresses without RAM or a fixed device, allocated from the low end.
 #[derive(Clone, Copy, Debug)]
 pub struct Aperture {
     free: Span,
 }
 
 impl Aperture {
-    /// All machines of QEMU keep RAM below it and the APICs above.
+    /// On all machines of QEMU, RAM lies below this range and the APICs lie above.
     pub const PC: Self = Self { free: Span::new(0xe800_0000, 0xfe00_0000) };
 
-    /// Takes a naturally aligned run; `bytes` is a power of two.
+    /// Takes a naturally aligned range. `bytes` is a power of two.
     fn take(&mut self, bytes: u64) -> Result<u64, BarError> {
         let start = self.free.start.next_multiple_of(bytes);
         let end = start.checked_add(bytes).filter(|end| *end <= self.free.end);
@@ -32,15 +32,15 @@ impl Aperture {
     }
 }
 
-/// Where each BAR's registers lie; `None` where there are none, or in I/O space.
+/// The addresses of each BAR's registers. `None` for an unused BAR, or one in I/O space.
 pub type Bars = [Option<Span>; BARS];
 
-/// Gives every memory BAR that is at 0 a place, and lets the device answer and write to memory.
+/// Assigns an address to every memory BAR that is at 0, and enables the device's memory decoding and bus mastering.
 ///
 /// # Errors
 ///
-/// - [`BarError::Kind`]: a BAR is of a kind that PCI does not know.
-/// - [`BarError::Full`]: the aperture has no room.
+/// - [`BarError::Kind`]: the type of a BAR is invalid.
+/// - [`BarError::Full`]: the aperture has no free range.
 pub fn assign<C: ConfigurationAccess>(
     root: &mut PciRoot<C>,
     device: DeviceFunction,
@@ -78,14 +78,14 @@ fn place<C: ConfigurationAccess>(
     }
 }
 
-/// Why a device's BARs cannot be used.
+/// Reasons why a device's BARs cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BarError {
-    /// A BAR is of a kind that PCI does not know.
+    /// The type of a BAR is invalid.
     Kind,
-    /// The aperture has no room.
+    /// The aperture has no free range.
     Full {
-        /// What was asked for.
+        /// Size of the BAR.
         bytes: u64,
     },
 }
@@ -116,7 +116,7 @@ mod tests {
     const BAR0: usize = 4;
 
     #[test]
-    fn bars_at_zero_get_a_place() {
+    fn bars_at_zero_get_an_address() {
         let function = FakeFunction::new();
         function.add_bar_32(1, 0x1000);
         function.add_bar_64(4, 0x4000);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn firmware_is_believed() {
+    fn addresses_of_the_firmware_are_kept() {
         let function = FakeFunction::new();
         function.add_bar_64(4, 0x4000);
         function.set_word(BAR0 + 4, 0xc);

@@ -1,16 +1,15 @@
-//! Whether an address can be one that a call returns to: what stands before it is a call.
+//! Detects return addresses by the call instruction before them.
 
-/// Bytes before a return address that say so.
+/// Maximum bytes of a call instruction.
 pub const CALL_BYTES_MAX: usize = 7;
 
-/// Whether these bytes, which end where a return address points, end with a call.
+/// Returns whether `bytes`, which end at a return address, end with a call instruction.
 ///
-/// Other bytes may look like one: a list of such addresses is a guess, and a good one.
+/// Other bytes may look like a call, so the result is a good guess.
 ///
 /// # Source
 ///
-/// Intel SDM volume 2, "CALL": `E8` with 4 bytes, or `FF /2` with its ModRM byte and what that asks
-/// for.
+/// Intel SDM volume 2, "CALL": `E8` with 4 bytes, or `FF /2` with its ModRM byte, SIB byte and displacement.
 #[must_use]
 pub fn is_after_call(bytes: &[u8; CALL_BYTES_MAX]) -> bool {
     let from_end = |count: usize| &bytes[CALL_BYTES_MAX - count..];
@@ -21,7 +20,7 @@ pub fn is_after_call(bytes: &[u8; CALL_BYTES_MAX]) -> bool {
     from_end(5)[0] == 0xe8 || [2, 3, 4, 6, 7].into_iter().any(is_indirect)
 }
 
-/// Bytes of `FF /2` with such a ModRM byte.
+/// Returns the length of `FF /2` with a ModRM byte.
 fn length(modrm: u8) -> usize {
     let (mode, register) = (modrm >> 6, modrm & 7);
     let index = usize::from(mode != 3 && register == 4);
@@ -45,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_known() {
+    fn calls_are_recognized() {
         assert!(ends_with(&[0xe8, 1, 2, 3, 4]), "call rel32");
         assert!(ends_with(&[0xff, 0xd0]), "call rax");
         assert!(ends_with(&[0x41, 0xff, 0xd3]), "call r11");
@@ -56,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn other_instructions_are_not() {
+    fn other_instructions_are_not_recognized() {
         assert!(!ends_with(&[0xe9, 1, 2, 3, 4]), "jmp rel32");
         assert!(!ends_with(&[0xff, 0xe0]), "jmp rax");
         assert!(!ends_with(&[0xff, 0x30]), "push [rax]");

@@ -9,22 +9,22 @@ const TCP_BYTES: usize = 20;
 const TYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const PROTOCOL_TCP: u8 = 6;
 
-/// Where the checksum stands in a TCP header.
+/// Offset of the checksum in a TCP header.
 const CHECKSUM_OFFSET: u16 = 16;
 
-/// What a device needs to complete a checksum, and to cut a packet into segments.
+/// The parameters with which a device completes a checksum and segments a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partial {
-    /// The first byte to be added up; all behind it are.
+    /// Offset of the first byte to sum. The sum includes all bytes behind it.
     pub start: u16,
-    /// Where the result goes, counted from there.
+    /// Offset of the checksum, counted from `start`.
     pub offset: u16,
     /// Bytes of all headers.
     pub headers: u16,
 }
 
-/// Leaves the checksum of an Ethernet frame to the device: puts the sum of what stands in no TCP header
-/// in its place. `None`, and nothing changed, for all but TCP over IPv4.
+/// Prepares an Ethernet frame for checksum offload: writes the sum of the pseudo header to the checksum field. Returns
+/// `None` and leaves the frame unchanged unless it is TCP over IPv4.
 pub fn leave(frame: &mut [u8]) -> Option<Partial> {
     let (ethernet, ip) = frame.split_at_mut_checked(ETHERNET_BYTES)?;
     if ethernet[12..] != TYPE_IPV4 {
@@ -47,7 +47,7 @@ pub fn leave(frame: &mut [u8]) -> Option<Partial> {
     Some(Partial { start, offset: CHECKSUM_OFFSET, headers })
 }
 
-/// The sum of addresses, protocol and length, folded.
+/// Returns the folded sum of the pseudo header: addresses, protocol and length.
 fn pseudo_header(addresses: [u8; 8], bytes: u16) -> u16 {
     let [source, target] = [0, 4].map(|at| {
         let word = [addresses[at], addresses[at + 1], addresses[at + 2], addresses[at + 3]];
@@ -68,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    /// A segment with a payload, and its checksum.
+    /// Returns a segment with a payload, and its checksum.
     fn frame(payload: &[u8]) -> Vec<u8> {
         let (source, target) = (Ipv4Address::new(10, 0, 2, 2), Ipv4Address::new(192, 168, 255, 15));
         let tcp = TcpRepr {
@@ -105,7 +105,7 @@ mod tests {
         bytes
     }
 
-    /// What a device does with a partial checksum.
+    /// Completes a partial checksum like a device.
     fn complete(frame: &mut [u8], partial: Partial) {
         let start = usize::from(partial.start);
         let mut sum = frame[start..].chunks(2).fold(0u32, |sum, pair| {
@@ -120,12 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn a_device_completes_what_is_left_to_it() {
+    fn a_device_completes_the_partial_checksum() {
         let long: Vec<u8> = (0..1460u32).map(|at| (at * 7 % 251).to_le_bytes()[0]).collect();
         for payload in [&b""[..], b"x", b"ping\r\n", &[0xff; 333], &long] {
             let sound = frame(payload);
             let mut left = sound.clone();
-            // As smoltcp leaves it where it does not add up.
+            // smoltcp leaves 0 when it does not compute the checksum.
             left[50..52].fill(0);
             let partial = leave(&mut left).unwrap();
             assert_eq!(partial, Partial { start: 34, offset: 16, headers: 54 });
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tcp_is_left_alone() {
+    fn frames_without_tcp_are_not_changed() {
         let sound = frame(b"x");
         for (at, byte) in [(12, 0x86), (14, 0x65), (23, 17)] {
             let mut other = sound.clone();

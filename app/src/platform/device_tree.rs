@@ -1,4 +1,4 @@
-//! A flat device tree, as loaders hand it to kernels, written before there is a heap.
+//! The writer of a flattened device tree, which loaders pass to kernels. It needs no heap.
 //!
 //! # Source
 //!
@@ -7,7 +7,7 @@
 const MAGIC: u32 = 0xd00d_feed;
 const VERSION: u32 = 17;
 const LAST_COMPATIBLE_VERSION: u32 = 16;
-/// Ten words, then one empty memory reservation of two 64-bit words.
+/// Words of the header. An empty memory reservation of two 64-bit words follows it.
 const HEADER_WORDS: usize = 10;
 const HEADER_BYTES: usize = 4 * HEADER_WORDS;
 const RESERVATION_BYTES: usize = 16;
@@ -17,7 +17,7 @@ const END_NODE: u32 = 2;
 const PROPERTY: u32 = 3;
 const END: u32 = 9;
 
-/// The names of all properties, as the strings block holds them.
+/// The strings block: the names of all properties.
 const NAMES: &[u8] = b"#address-cells\0#size-cells\0compatible\0device_type\0reg\0bootargs\0";
 
 /// The name of a property, by its offset in the strings block.
@@ -31,7 +31,7 @@ enum Name {
     BootArguments = 54,
 }
 
-/// Says that the buffer ends before the tree does.
+/// The buffer is too small for the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferFull;
 
@@ -43,11 +43,11 @@ pub struct DeviceTree<'a> {
 }
 
 impl<'a> DeviceTree<'a> {
-    /// Begins a tree whose addresses and sizes have 64 bits, with its root.
+    /// Begins a tree with its root node. Addresses and sizes have 64 bits.
     ///
     /// # Errors
     ///
-    /// [`BufferFull`], as of every function here.
+    /// [`BufferFull`].
     pub fn begin(buffer: &'a mut [u8], compatible: &str) -> Result<Self, BufferFull> {
         let mut tree = Self { buffer, bytes: 0 };
         tree.zeroes(HEADER_BYTES + RESERVATION_BYTES)?;
@@ -70,7 +70,7 @@ impl<'a> DeviceTree<'a> {
         self.close()
     }
 
-    /// Adds a node that only names a place.
+    /// Adds a node that has only a name and an address range.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl<'a> DeviceTree<'a> {
         Ok(self.bytes)
     }
 
-    /// Begins a node named `name`, or `name@unit` with the unit in hexadecimal.
+    /// Begins the node `name`, or `name@unit` with the unit in hexadecimal.
     fn open(&mut self, name: &str, unit: Option<u64>) -> Result<(), BufferFull> {
         self.word(BEGIN_NODE)?;
         self.append(name.as_bytes())?;
@@ -137,7 +137,7 @@ impl<'a> DeviceTree<'a> {
         self.property(Name::Reg, &[&start.to_be_bytes(), &bytes.to_be_bytes()])
     }
 
-    /// Writes a property whose value is the parts in a row.
+    /// Writes a property whose value is the concatenation of the parts.
     fn property(&mut self, name: Name, parts: &[&[u8]]) -> Result<(), BufferFull> {
         self.word(PROPERTY)?;
         self.word(word(parts.iter().map(|part| part.len()).sum())?)?;
@@ -150,7 +150,7 @@ impl<'a> DeviceTree<'a> {
         self.append(&word.to_be_bytes())
     }
 
-    /// Fills up to the next token, which is aligned to 4 bytes.
+    /// Pads to the next token, which is aligned to 4 bytes.
     fn align(&mut self) -> Result<(), BufferFull> {
         self.zeroes(self.bytes.next_multiple_of(4) - self.bytes)
     }
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parser_finds_what_was_written() {
+    fn a_parser_reads_the_tree_back() {
         let mut buffer = [0xff; 512];
         let bytes = write(&mut buffer).unwrap();
         let tree = fdt::Fdt::new(&buffer).unwrap();

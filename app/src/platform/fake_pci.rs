@@ -1,4 +1,4 @@
-//! One PCI function in memory, with BARs that answer to sizing. For tests.
+//! A fake PCI function in memory, whose BARs support sizing. For tests.
 
 #![expect(unsafe_code, reason = "the trait has an unsafe method")]
 
@@ -12,7 +12,7 @@ const WORDS: usize = 64;
 #[derive(Debug)]
 struct State {
     words: [u32; WORDS],
-    /// Bits of each word that can be written.
+    /// Writable bits of each word.
     writable: [u32; WORDS],
 }
 
@@ -21,7 +21,7 @@ struct State {
 pub(crate) struct FakeFunction(Rc<RefCell<State>>);
 
 impl FakeFunction {
-    /// Where it sits.
+    /// Address of the function.
     pub(crate) const ADDRESS: DeviceFunction = DeviceFunction { bus: 0, device: 2, function: 0 };
 
     pub(crate) fn new() -> Self {
@@ -38,7 +38,7 @@ impl FakeFunction {
         self.0.borrow().words[index]
     }
 
-    /// Sets a word, also where the driver could not.
+    /// Sets a word, including read-only bits.
     pub(crate) fn set_word(&self, index: usize, value: u32) {
         self.0.borrow_mut().words[index] = value;
     }
@@ -54,7 +54,7 @@ impl FakeFunction {
         state.writable[4 + bar + 1] = u32::MAX;
     }
 
-    /// Adds a capability of `words` at word `at`, in front of those that are there.
+    /// Adds a capability of `words` at word `at`, in front of the existing ones.
     pub(crate) fn add_capability(&self, at: usize, words: &[u32]) {
         let mut state = self.0.borrow_mut();
         let next = state.words[0x34 / 4] & 0xff;

@@ -1,31 +1,31 @@
-//! RAM as sorted, disjoint runs, from which the parts that have an owner are taken out.
+//! RAM as sorted, disjoint ranges. Ranges with an owner are removed.
 
 use arrayvec::ArrayVec;
 
 use crate::platform::span::Span;
 
-/// Runs that the map can hold. Firmware reports about ten; each part taken out adds one at most.
+/// Maximum ranges of the map. Firmware reports about ten, and each removal adds at most one.
 pub const SPANS_MAX: usize = 64;
 
-/// What firmware says about a run.
+/// The type of a range that the firmware reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryKind {
-    /// Memory that is free to use.
+    /// Usable memory.
     Ram,
-    /// Anything else.
+    /// Any other type.
     Other,
 }
 
-/// Sorted, disjoint, non-empty runs of RAM.
+/// Sorted, disjoint, non-empty ranges of RAM.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryMap {
     spans: ArrayVec<Span, SPANS_MAX>,
 }
 
 impl MemoryMap {
-    /// Builds the map of what is RAM and nothing else; where entries overlap, the other kind wins.
+    /// Builds the map of RAM. Bytes that an entry of another type overlaps are not RAM.
     ///
-    /// Runs beyond [`SPANS_MAX`] are left out: memory is lost, never invented.
+    /// Ranges beyond [`SPANS_MAX`] are dropped, so the map may have less RAM than reported, but never more.
     #[must_use]
     pub fn from_entries(entries: impl Iterator<Item = (Span, MemoryKind)> + Clone) -> Self {
         let mut map = Self::default();
@@ -42,25 +42,25 @@ impl MemoryMap {
         map
     }
 
-    /// The runs in order.
+    /// Returns the ranges in order.
     #[must_use]
     pub fn spans(&self) -> &[Span] {
         &self.spans
     }
 
-    /// The sum of all runs.
+    /// Returns the total size in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.spans.iter().map(|span| span.bytes()).sum()
     }
 
-    /// One past the highest byte.
+    /// Returns the end of the highest range.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.spans.last().map_or(0, |span| span.end)
     }
 
-    /// Whether any run shares a byte with `span`.
+    /// Returns whether any range overlaps `span`.
     #[must_use]
     pub fn overlaps(&self, span: Span) -> bool {
         self.spans.iter().any(|ram| ram.overlaps(span))
@@ -79,11 +79,11 @@ impl MemoryMap {
             return;
         }
         let at = self.spans.partition_point(|ram| ram.start < merged.start);
-        // A full map: the run is lost, as documented.
+        // If the map is full, the range is dropped, as documented.
         let _ = self.spans.try_insert(at, merged);
     }
 
-    /// Takes `hole` out. Where a split finds no room, the upper part is lost.
+    /// Removes `hole`. If a split exceeds the capacity, the upper part is dropped.
     pub fn remove(&mut self, hole: Span) {
         if hole.is_empty() {
             return;
@@ -97,8 +97,8 @@ impl MemoryMap {
         self.spans = left;
     }
 
-    /// Takes `bytes` bytes from the high end of the highest run below `limit` that has as many, in
-    /// whole units of `unit`, which is a power of two.
+    /// Takes `bytes` bytes from the high end of the highest sufficient range below `limit`, aligned to `unit`, which is
+    /// a power of two.
     pub fn carve(&mut self, bytes: u64, unit: u64, limit: u64) -> Option<Span> {
         let below = Span::new(0, limit);
         let taken = self.spans.iter().rev().find_map(|ram| {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_win_whatever_their_order() {
+    fn other_types_win_in_any_order() {
         let map = MemoryMap::from_entries(
             [
                 (Span::new(0x2000, 0x3000), MemoryKind::Other),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_take_their_parts_out() {
+    fn owned_ranges_are_removed() {
         let mut map = q35();
         let before = map.bytes();
         map.remove(Span::new(0, 0x10_0000));
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_map_loses_memory_but_invents_none() {
+    fn a_full_map_has_less_memory_but_never_more() {
         let mut map =
             MemoryMap::from_entries(core::iter::once((Span::new(0, 1 << 30), MemoryKind::Ram)));
         for index in 0..200_u64 {

@@ -1,20 +1,20 @@
-//! A packet that a device has laid down in several buffers, one behind the other.
+//! Reassembly of a received packet that lies in several buffers.
 //!
-//! What a client sends at once comes as one packet of up to 64 KiB where the device can do that: the
-//! work of each packet is done once, and not for each 1,460 bytes.
+//! If the device supports it, data that a client sends at once arrives as one packet of up to 64 KiB. The work per
+//! packet is then done once instead of once per 1,460 bytes.
 
 use alloc::boxed::Box;
 use alloc::vec;
 
-/// The largest packet: all that a length in an IPv4 header can say, behind an Ethernet header.
+/// Maximum bytes of a packet: the maximum length of an IPv4 packet, and an Ethernet header.
 pub const PACKET_BYTES_MAX: usize = 14 + 65_535;
 
-/// Room for one packet, and how much of it is there.
+/// A buffer for one packet, and the state of its reassembly.
 #[derive(Debug)]
 pub struct Merged {
     bytes: Box<[u8]>,
     end: usize,
-    /// Buffers that are still to come.
+    /// Number of missing buffers.
     missing: u16,
     is_vouched_for: bool,
 }
@@ -26,20 +26,20 @@ impl Default for Merged {
 }
 
 impl Merged {
-    /// Begins with a packet of so many buffers; whether the device says that it is sound.
+    /// Begins a packet of `buffers` buffers. `is_sound` is whether the device has verified the checksum.
     pub fn begin(&mut self, buffers: u16, is_vouched_for: bool) {
         self.end = 0;
         self.missing = buffers;
         self.is_vouched_for = is_vouched_for;
     }
 
-    /// Whether a packet has been begun that lacks buffers.
+    /// Returns whether the current packet lacks buffers.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.missing > 0
     }
 
-    /// Adds what the next buffer holds. What is beyond the largest packet is lost: nobody could read it.
+    /// Appends the bytes of the next buffer. Bytes beyond the maximum are dropped, because no IPv4 packet has them.
     pub fn add(&mut self, bytes: &[u8]) {
         let room = &mut self.bytes[self.end..];
         let part = bytes.len().min(room.len());
@@ -48,13 +48,13 @@ impl Merged {
         self.missing = self.missing.saturating_sub(1);
     }
 
-    /// The packet, once it is whole, and whether the device says that it is sound.
+    /// Returns the complete packet, and whether the device has verified the checksum.
     pub fn whole(&mut self) -> Option<(&mut [u8], bool)> {
         let is_whole = self.missing == 0 && self.end > 0;
         is_whole.then(|| (&mut self.bytes[..self.end], self.is_vouched_for))
     }
 
-    /// Forgets the packet.
+    /// Drops the packet.
     pub fn clear(&mut self) {
         self.begin(0, false);
     }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_packet_is_whole_with_its_last_buffer() {
+    fn a_packet_is_complete_with_its_last_buffer() {
         let mut merged = Merged::default();
         assert!(!merged.is_partial() && merged.whole().is_none());
         merged.begin(3, true);

@@ -1,19 +1,19 @@
-//! Frequencies, and the arithmetic between ticks and microseconds.
+//! Frequencies, and conversion between ticks and microseconds.
 
 use core::fmt;
 
 /// A frequency above 0.
 ///
-/// Holding one proves that neither conversion divides by 0.
+/// A value proves that neither conversion divides by 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     hz: u64,
-    /// Microseconds per tick, times 2^32: a multiplication is ten times faster than a division.
+    /// Microseconds per tick, times 2^32. A multiplication is ten times faster than a division.
     micros_per_tick: u64,
 }
 
 impl Rate {
-    /// Makes a rate of at least 1 kHz, `None` below.
+    /// Creates a rate. Returns `None` below 1 kHz.
     #[must_use]
     pub const fn from_hz(hz: u64) -> Option<Self> {
         if hz < 1000 {
@@ -22,19 +22,19 @@ impl Rate {
         Some(Self { hz, micros_per_tick: (1_000_000 << 32) / hz })
     }
 
-    /// The frequency.
+    /// Returns the frequency.
     #[must_use]
     pub const fn hz(self) -> u64 {
         self.hz
     }
 
-    /// How long `ticks` last, in microseconds, rounded down.
+    /// Converts ticks to microseconds, rounded down.
     #[must_use]
     pub const fn micros(self, ticks: u64) -> u64 {
         saturate((ticks as u128 * self.micros_per_tick as u128) >> 32)
     }
 
-    /// How many ticks `micros` microseconds last, rounded down.
+    /// Converts microseconds to ticks, rounded down.
     #[must_use]
     pub const fn ticks(self, micros: u64) -> u64 {
         saturate(micros as u128 * self.hz as u128 / 1_000_000)

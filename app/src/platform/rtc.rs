@@ -4,37 +4,37 @@
 //!
 //! Motorola MC146818: time and calendar registers, register B.
 
-/// Hours count to 24, and not to 12 with a bit for the afternoon.
+/// Hours count to 24. Otherwise they count to 12, with a bit for the afternoon.
 const IS_24_HOURS: u8 = 1 << 1;
-/// Numbers are binary, and not two decimal digits.
+/// Numbers are binary. Otherwise they are two decimal digits.
 const IS_BINARY: u8 = 1 << 2;
-/// In the register of hours, where they count to 12.
+/// Bit of the hours register in 12-hour format: afternoon.
 const AFTERNOON: u8 = 1 << 7;
 
-/// Days before each month of a year without a 29 February.
+/// Days before each month, in a year without a 29 February.
 const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
-/// One reading of the clock, as its registers are.
+/// One reading of the clock's registers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// Register 0.
+    /// Register 0: seconds.
     pub second: u8,
-    /// Register 2.
+    /// Register 2: minutes.
     pub minute: u8,
-    /// Register 4.
+    /// Register 4: hours.
     pub hour: u8,
-    /// Register 7, from 1.
+    /// Register 7: day of the month, from 1.
     pub day: u8,
-    /// Register 8, from 1.
+    /// Register 8: month, from 1.
     pub month: u8,
-    /// Register 9, of the century from 2000 on.
+    /// Register 9: year from 2000 on.
     pub year: u8,
-    /// Register B, which says how the others are written.
+    /// Register B: the format of the other registers.
     pub format: u8,
 }
 
 impl Reading {
-    /// Seconds since 1970, where the clock runs in UTC; `None` where the registers hold no time.
+    /// Returns the seconds since 1970, for a clock in UTC. Returns `None` if the registers hold no valid time.
     #[must_use]
     pub fn unix_seconds(self) -> Option<u64> {
         let number = |register: u8| -> Option<u64> {
@@ -58,7 +58,7 @@ impl Reading {
         }
         let before = DAYS_BEFORE.get(usize::try_from(month.checked_sub(1)?).ok()?)?;
         let is_leap = year % 4 == 0 && month > 2;
-        // From 2000 to 2099 each fourth year is a leap year; 2000 began 10,957 days after 1970.
+        // From 2000 to 2099 every fourth year is a leap year. 2000 began 10,957 days after 1970.
         let days = 10_957 + 365 * year + year.div_ceil(4) + before + u64::from(is_leap) + day - 1;
         Some(days * 86_400 + hour * 3600 + minute * 60 + second)
     }
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn known_instants() {
-        // As `date -u +%s` gives them.
+        // Expected values are those of `date -u +%s`.
         for (text, seconds) in [
             ([0x00, 0x01, 0x01, 0x00, 0x00, 0x00], 946_684_800),
             ([0x00, 0x02, 0x29, 0x23, 0x59, 0x59], 951_868_799),
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(reading([24, 2, 29, 23, 0, 0], IS_24_HOURS | IS_BINARY), evening);
         assert_eq!(reading([0x24, 0x02, 0x29, 0x91, 0, 0], 0), evening);
         assert_eq!(reading([24, 2, 29, 11 | AFTERNOON, 0, 0], IS_BINARY), evening);
-        // 12 o'clock is the first hour of either half.
+        // In 12-hour format, 12 is the first hour of each half.
         let midnight = reading([0x24, 0x02, 0x29, 0x00, 0, 0], IS_24_HOURS);
         assert_eq!(reading([0x24, 0x02, 0x29, 0x12, 0, 0], 0), midnight);
         let noon = reading([0x24, 0x02, 0x29, 0x12, 0, 0], IS_24_HOURS);

@@ -1,54 +1,54 @@
-//! Half-open runs of physical bytes.
+//! Half-open ranges of physical addresses.
 
 use core::fmt;
 
-/// Bytes from `start` up to, not including, `end`. Empty where `start == end`.
+/// The addresses from `start` to `end`, excluding `end`. Empty if both are equal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The first byte.
     pub start: u64,
-    /// One past the last byte; never below `start`.
+    /// The address behind the last byte, never below `start`.
     pub end: u64,
 }
 
 impl Span {
-    /// Makes a run; an end below the start makes it empty.
+    /// Creates a range. An end below the start makes it empty.
     #[must_use]
     pub const fn new(start: u64, end: u64) -> Self {
         Self { start, end: if end < start { start } else { end } }
     }
 
-    /// Makes a run of `bytes` bytes; what leaves 64 bits is cut off.
+    /// Creates a range of `bytes` bytes, clipped to 64-bit addresses.
     #[must_use]
     pub const fn from_bytes(start: u64, bytes: u64) -> Self {
         Self { start, end: start.saturating_add(bytes) }
     }
 
-    /// How many bytes.
+    /// Returns the number of bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.end - self.start
     }
 
-    /// Whether there is no byte.
+    /// Returns whether the range is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.start == self.end
     }
 
-    /// Whether the byte at `address` belongs to it.
+    /// Returns whether the range contains `address`.
     #[must_use]
     pub const fn holds(self, address: u64) -> bool {
         self.start <= address && address < self.end
     }
 
-    /// Whether the two share a byte.
+    /// Returns whether the ranges overlap.
     #[must_use]
     pub const fn overlaps(self, other: Self) -> bool {
         !self.intersection(other).is_empty()
     }
 
-    /// What both have.
+    /// Returns the intersection of both ranges.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         let start = if self.start > other.start { self.start } else { other.start };
@@ -56,7 +56,7 @@ impl Span {
         Self::new(start, end)
     }
 
-    /// What lies below and above `hole`; either may be empty.
+    /// Returns the parts below and above `hole`. Each may be empty.
     #[must_use]
     pub const fn without(self, hole: Self) -> [Self; 2] {
         if !self.overlaps(hole) {
@@ -65,7 +65,7 @@ impl Span {
         [Self::new(self.start, hole.start), Self::new(hole.end, self.end)]
     }
 
-    /// The largest run of whole units inside; `unit` is a power of two.
+    /// Returns the largest range of whole units inside. `unit` is a power of two.
     #[must_use]
     pub const fn inward(self, unit: u64) -> Self {
         let Some(start) = self.start.checked_next_multiple_of(unit) else {
@@ -74,7 +74,7 @@ impl Span {
         Self::new(start, self.end & !(unit - 1))
     }
 
-    /// The smallest run of whole units around; `unit` is a power of two.
+    /// Returns the smallest range of whole units that contains this one. `unit` is a power of two.
     #[must_use]
     pub const fn outward(self, unit: u64) -> Self {
         let end = match self.end.checked_next_multiple_of(unit) {
@@ -84,7 +84,7 @@ impl Span {
         Self::new(self.start & !(unit - 1), end)
     }
 
-    /// The first byte of every unit; `unit` divides start and end.
+    /// Iterates over the first address of every unit. `unit` divides start and end.
     pub fn steps(self, unit: u64) -> impl Iterator<Item = u64> {
         (0..self.bytes() / unit).map(move |step| self.start + step * unit)
     }

@@ -1,4 +1,4 @@
-//! The firmware's table of NUMA nodes, read by hand: what lies and runs in which proximity domain.
+//! Parser of the SRAT, the firmware's table of NUMA nodes: the proximity domains of CPUs and memory.
 //!
 //! # Source
 //!
@@ -6,32 +6,32 @@
 
 use crate::platform::span::Span;
 
-/// The header that all tables have, and 12 reserved bytes.
+/// Bytes of the common table header and 12 reserved bytes.
 const ENTRIES_OFFSET: usize = 48;
-/// Entries without it say nothing.
+/// Flag of an enabled entry. Entries without it are ignored.
 const ENABLED: u32 = 1;
 
-/// What one entry says.
+/// The content of one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Affinity {
     /// A CPU belongs to a domain.
     Cpu {
-        /// Its identifier on the interrupt bus.
+        /// APIC identifier of the CPU.
         identifier: u32,
-        /// Its domain.
+        /// Proximity domain.
         domain: u32,
     },
     /// Memory belongs to a domain.
     Memory {
-        /// Its bytes.
+        /// Addresses of the memory.
         span: Span,
-        /// Its domain.
+        /// Proximity domain.
         domain: u32,
     },
 }
 
-/// The entries that are enabled, of a whole table. What is too short for its kind says nothing, and
-/// one that is cut off is the last.
+/// Iterates over the enabled entries of a table. An entry that is too short for its type is ignored. A truncated entry
+/// ends the iteration.
 pub fn affinities(table: &[u8]) -> impl Iterator<Item = Affinity> {
     entries(table.get(ENTRIES_OFFSET..).unwrap_or_default()).filter_map(affinity)
 }
@@ -39,7 +39,7 @@ pub fn affinities(table: &[u8]) -> impl Iterator<Item = Affinity> {
 fn entries(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     core::iter::from_fn(move || {
         let length = usize::from(*rest.get(1)?);
-        // One that does not even hold its own length would never end.
+        // An entry of length 0 would never end the loop.
         let (entry, behind) = rest.split_at_checked(length).filter(|_| length >= 2)?;
         rest = behind;
         Some(entry)
@@ -79,7 +79,7 @@ fn long(entry: &[u8], offset: usize) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// A CPU, memory, a CPU with a long identifier, and memory that is not enabled.
+    /// A table with a CPU, memory, a CPU with a long identifier, and disabled memory.
     fn table() -> Vec<u8> {
         let mut table = vec![0; ENTRIES_OFFSET];
         table.extend([0, 16, 1, 3, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0]);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_cut_anywhere_says_less_and_never_more() {
+    fn a_truncated_table_has_fewer_entries() {
         let table = table();
         for length in 0..table.len() {
             let found: Vec<_> = affinities(&table[..length]).collect();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_too_short_for_its_kind_says_nothing() {
+    fn an_entry_that_is_too_short_for_its_type_is_ignored() {
         let mut table = vec![0; ENTRIES_OFFSET];
         table.extend([1, 4, 0, 0]);
         table.extend([2, 2]);

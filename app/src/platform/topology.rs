@@ -1,5 +1,4 @@
-//! Which CPUs there are, by the numbers that the image gives them, and which node each of them and
-//! each piece of memory belongs to.
+//! The CPUs by their numbers in the image, and the nodes of CPUs and memory.
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::CPUS_MAX;
@@ -9,47 +8,46 @@ use crate::platform::memory_map::SPANS_MAX;
 use crate::platform::span::Span;
 use crate::platform::srat::Affinity;
 
-/// The highest identifier that an interrupt can be sent to; the next one means all CPUs.
+/// The highest identifier of an IPI's target. The next value means all CPUs.
 const IDENTIFIER_MAX: u32 = 254;
 
 /// A CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cpu {
-    /// What the interrupt bus calls it.
+    /// APIC identifier.
     pub identifier: u32,
-    /// Its node.
+    /// Node of the CPU.
     pub node: u32,
 }
 
-/// The CPUs in the order of their numbers, and where memory belongs. The CPU that boots is number
-/// 0; without a word of the firmware all is node 0.
+/// The CPUs in the order of their numbers, and the nodes of memory. The BSP is number 0. Without information from the
+/// firmware, the node is 0.
 #[derive(Clone, Debug)]
 pub struct Topology {
     cpus: ArrayVec<Cpu, CPUS_MAX>,
     memory: ArrayVec<(Span, u32), SPANS_MAX>,
-    /// The firmware's domains in the order in which they came up: a domain's place is its node.
+    /// The firmware's domains in the order of their first mention. The index of a domain is its node.
     domains: ArrayVec<u32, NODES>,
 }
 
 impl Topology {
-    /// Starts with the CPU that boots, by its identifier on the interrupt bus.
+    /// Creates a topology with the BSP, by its APIC identifier.
     #[must_use]
     pub fn new(boot: u32) -> Self {
         let cpus = ArrayVec::from_iter([Cpu { identifier: boot, node: 0 }]);
         Self { cpus, memory: ArrayVec::new(), domains: ArrayVec::new() }
     }
 
-    /// Adds a CPU; one that is known already, that no interrupt reaches or that is one too many
-    /// is left out.
+    /// Adds a CPU. A known CPU, one that no IPI reaches, and one beyond the maximum are ignored.
     pub fn add(&mut self, identifier: u32) {
         let is_known = self.cpus.iter().any(|cpu| cpu.identifier == identifier);
         if identifier <= IDENTIFIER_MAX && !is_known {
-            // One too many stays where the firmware left it.
+            // A CPU beyond the maximum stays in the state in which the firmware left it.
             let _ = self.cpus.try_push(Cpu { identifier, node: 0 });
         }
     }
 
-    /// Notes what the firmware says of a CPU that was added, or of memory.
+    /// Sets the node of an added CPU, or of memory.
     pub fn place(&mut self, affinity: Affinity) {
         match affinity {
             Affinity::Cpu { identifier, domain } => {
@@ -61,13 +59,13 @@ impl Topology {
             }
             Affinity::Memory { span, domain } => {
                 let node = self.node(domain);
-                // One too many stays in node 0.
+                // Memory beyond the maximum stays in node 0.
                 let _ = self.memory.try_push((span, node));
             }
         }
     }
 
-    /// The node of a domain. More domains than the library has nodes share the last one.
+    /// Returns the node of a domain. Domains beyond the library's maximum share the last node.
     #[expect(clippy::cast_possible_truncation, reason = "there are 4 nodes")]
     fn node(&mut self, domain: u32) -> u32 {
         let known = self.domains.iter().position(|known| *known == domain);
@@ -79,13 +77,13 @@ impl Topology {
         place as u32
     }
 
-    /// The CPUs in the order of their numbers.
+    /// Returns the CPUs in the order of their numbers.
     #[must_use]
     pub fn cpus(&self) -> &[Cpu] {
         &self.cpus
     }
 
-    /// Cuts a run of memory where its node changes.
+    /// Splits a range of memory where its node changes.
     pub fn parts(&self, span: Span) -> impl Iterator<Item = (Span, u32)> {
         let mut rest = span;
         core::iter::from_fn(move || {
@@ -95,7 +93,7 @@ impl Topology {
             let here = self.memory.iter().find(|(memory, _)| memory.holds(rest.start));
             let (end, node) = match here {
                 Some((memory, node)) => (memory.end, *node),
-                // Nobody's: up to where somebody's begins.
+                // Memory without a domain extends to the next range with a domain.
                 None => {
                     let starts = self.memory.iter().map(|(memory, _)| memory.start);
                     (starts.filter(|start| *start > rest.start).min().unwrap_or(u64::MAX), 0)
@@ -126,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_interrupt_reaches_and_what_is_too_many_is_left_out() {
+    fn unreachable_and_surplus_cpus_are_ignored() {
         let mut topology = Topology::new(0);
         topology.add(255);
         assert_eq!(topology.cpus().len(), 1);
@@ -137,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn domains_become_nodes_in_the_order_in_which_they_come_up() {
+    fn domains_become_nodes_in_the_order_of_mention() {
         let mut topology = Topology::new(0);
         topology.add(1);
         for (identifier, domain) in [(0, 7), (1, 3), (9, 3)] {
@@ -153,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_cut_where_its_node_changes() {
+    fn memory_is_split_where_its_node_changes() {
         let mut topology = Topology::new(0);
         for (start, end, domain) in [(10, 20, 0), (20, 30, 1), (40, 50, 1)] {
             topology.place(Affinity::Memory { span: Span::new(start, end), domain });

@@ -1,5 +1,4 @@
-//! Where a virtio device on PCI keeps the registers that its driver needs after set-up: doorbells
-//! and the table of interrupts.
+//! The locations of a virtio PCI device's registers that the driver needs after set-up: doorbells and the MSI-X table.
 //!
 //! # Source
 //!
@@ -18,36 +17,36 @@ use crate::platform::span::Span;
 
 const CAPABILITY_VENDOR: u8 = 0x09;
 const CAPABILITY_MSIX: u8 = 0x11;
-/// In the upper half of the MSI-X capability's first word.
+/// Bit in the upper half of the MSI-X capability's first word.
 const MSIX_ENABLE: u32 = 1 << 31;
 const MSIX_FUNCTION_MASK: u32 = 1 << 30;
 /// Bytes of an entry of the MSI-X table.
 const MSIX_ENTRY_BYTES: u64 = 16;
 
-/// The parts of a device's registers, as physical addresses.
+/// The physical addresses of a device's registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The common configuration, where queues are selected.
+    /// The common configuration, which selects queues.
     pub common: Span,
     /// The doorbells of all queues.
     pub notify: Span,
-    /// Bytes between two doorbells.
+    /// Distance of two doorbells in bytes.
     pub notify_stride: u32,
-    /// The table of interrupts, `None` where the device has only the wire.
+    /// MSI-X, or `None` if the device has only a legacy interrupt.
     pub msix: Option<Msix>,
 }
 
-/// The table of interrupts.
+/// MSI-X of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Msix {
-    /// Where the capability is in the configuration space.
+    /// Offset of the capability in the configuration space.
     pub capability: u8,
-    /// All its entries.
+    /// Addresses of the table.
     pub table: Span,
 }
 
 impl Layout {
-    /// Reads the capabilities of a device whose BARs have addresses.
+    /// Reads the capabilities of a device. Its BARs must have addresses.
     ///
     /// # Errors
     ///
@@ -86,7 +85,7 @@ impl Layout {
     }
 }
 
-/// The kind of a vendor capability: its second header byte.
+/// Returns the type of a vendor capability.
 fn kind(capability: &CapabilityInfo) -> u8 {
     capability.private_header.to_be_bytes()[0]
 }
@@ -103,7 +102,7 @@ fn part(bars: &Bars, bar: u32, offset: u64, bytes: u64) -> Result<Span, LayoutEr
 }
 
 impl Msix {
-    /// Makes the device use its table instead of the wire.
+    /// Switches the device from its legacy interrupt to MSI-X.
     pub fn enable<C: ConfigurationAccess>(self, access: &mut C, device: DeviceFunction) {
         let control = access.read_word(device, self.capability);
         let control = (control | MSIX_ENABLE) & !MSIX_FUNCTION_MASK;
@@ -111,24 +110,24 @@ impl Msix {
     }
 }
 
-/// Why a device's registers cannot be found.
+/// Reasons why a device's registers cannot be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayoutError {
-    /// A capability that every device must have is not there.
+    /// A mandatory capability is missing.
     Missing {
-        /// What it would describe.
+        /// Name of the capability.
         part: &'static str,
     },
-    /// A capability names a BAR that has no memory.
+    /// A capability refers to a BAR without memory.
     NoBar {
-        /// Its number.
+        /// Number of the BAR.
         bar: u32,
     },
-    /// A capability leaves its BAR.
+    /// A capability exceeds its BAR.
     Outside {
-        /// What it names.
+        /// Addresses of the capability.
         part: Span,
-        /// The BAR.
+        /// Addresses of the BAR.
         whole: Span,
     },
 }
