@@ -1,7 +1,7 @@
-//! Tests that only hardware can run: real faults, real translations, a real TLB.
+//! Tests that need hardware: real faults, real translations and a real TLB.
 //!
-//! One static table; each test returns what went wrong. Those in `crash` end the image and run only
-//! when the command line names them.
+//! The tests are in one static table, and each returns its first failed check. The tests in `crash` end the image, and
+//! run only when the command line names them.
 
 mod access;
 mod aps;
@@ -77,13 +77,13 @@ const TESTS: &[Test] = &[
     test("change::rights", change::rights_change_at_once),
     test("change::large", change::large_leaves_translate_and_split),
     test("change::collections", change::collections_live_in_the_window),
-    test("faults::over", faults::what_is_allowed_by_now_is_tried_again),
-    test("faults::handler", faults::the_handler_asks_first),
-    test("faults::repeated", faults::a_fault_that_comes_again_and_again_is_one),
+    test("faults::over", faults::spurious_faults_are_retried),
+    test("faults::handler", faults::the_handler_checks_for_spurious_faults),
+    test("faults::repeated", faults::retries_are_limited),
     test("faults::kinds", kinds::every_cpu_survives_and_names_every_kind),
     test("nodes::named", nodes::a_named_node_gives_its_frames),
     test("nodes::all", nodes::all_nodes_together_have_all_memory),
-    test("nodes::own", nodes::who_names_no_node_gets_its_own),
+    test("nodes::own", nodes::the_default_node_is_that_of_the_cpu),
     test("together::numbers", together::every_cpu_works_under_its_number),
     test("coherence::stale_tlb", coherence::no_stale_translation),
     test("coherence::rights", coherence::rights_hold_everywhere_on_return),
@@ -92,7 +92,7 @@ const TESTS: &[Test] = &[
     test("region::audit", region::the_audit_is_sound),
 ];
 
-/// Runs every test whose name contains the filter of the command line, and prints a line for each.
+/// Runs every test that matches the filter of the command line, and prints a line for each.
 pub(crate) fn run(vm: &'static Window, config: &Config) -> Exit {
     crash::run_named(config.selftest.as_str(), vm);
     let chosen = || TESTS.iter().filter(|test| config.selftest.matches(test.name));

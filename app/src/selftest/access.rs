@@ -1,4 +1,4 @@
-//! Recoverable accesses: what they copy, and which byte they blame.
+//! Recoverable accesses: the bytes that they copy, and the address that they report.
 
 use core::array;
 
@@ -8,7 +8,7 @@ use crate::hardware::cpu::access;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
 
-/// Across a page, with a tail that is neither a block nor a word.
+/// A length that crosses a page and ends with a tail shorter than a word.
 const BYTES: usize = 4096 + 77;
 
 fn pattern() -> [u8; BYTES] {
@@ -22,13 +22,13 @@ pub(super) fn faults_name_the_exact_byte(fixture: Fixture) -> TestResult {
     let mut bytes = [0xee; 200];
     for before in [0, 1, 7, 8, 9, 31, 32, 33, 63, 100] {
         let start = end - before;
-        let blamed = [
+        let faults = [
             machine.write(start, &bytes).err(),
             machine.fill(start, 200, 0xee).err(),
             machine.read(start, &mut bytes).err(),
         ];
         for (fault, kind) in
-            blamed.into_iter().zip([AccessKind::Write, AccessKind::Write, AccessKind::Read])
+            faults.into_iter().zip([AccessKind::Write, AccessKind::Write, AccessKind::Read])
         {
             let fault = fault.ok_or(FailedCheck::new("no fault behind a region", [before, 0]))?;
             same(fault.address.as_u64(), end.as_u64(), "the first address that faulted")?;

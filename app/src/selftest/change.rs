@@ -1,4 +1,4 @@
-//! Regions that change: their size, their rights, the size of their leaves; and collections on them.
+//! Changes of regions: their size, their rights and the size of their leaves; and collections in regions.
 
 use allocator_api2::vec::Vec;
 use vmalloc::collections::InWindow;
@@ -11,14 +11,14 @@ use crate::selftest::fixture::{Fixture, TestResult};
 
 const MIB: u64 = 1 << 20;
 
-/// Physical addresses of pages, as the processor's tables have them.
+/// Returns the physical address of a page, from the processor's page tables.
 fn physical(address: u64) -> Result<u64, FailedCheck> {
     let found = walk::translate(address).ok_or(FailedCheck::new("not mapped", [address, 0]))?;
     Ok(found.physical)
 }
 
 pub(super) fn moved_regions_keep_their_frames(fixture: Fixture) -> TestResult {
-    // With nothing at rest in pools, what is as long comes next.
+    // Without pools the next area of the same length is the adjacent one.
     fixture.vm.reclaim();
     let mut region = value(fixture.vm.vmalloc(3 * MIB), "3 MiB")?;
     let behind = value(fixture.vm.vmalloc(3 * MIB), "3 MiB behind it")?;

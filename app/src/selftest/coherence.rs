@@ -1,4 +1,4 @@
-//! What one CPU changes is what all others see, while they use it.
+//! Changes by one CPU are visible to all CPUs, while they use the region.
 
 use core::sync::atomic::Ordering;
 
@@ -15,18 +15,18 @@ use crate::selftest::readers::{
 
 /// Rounds of each test.
 const STALE: Rounds = Rounds { most: 100_000, least: 1_000, us: 20_000_000 };
-/// On two CPUs all of them, unless the host is very busy.
+/// On two CPUs all rounds run, unless the host is very busy.
 const STALE_ON_TWO: Rounds = Rounds { us: 120_000_000, ..STALE };
-/// One round in so many is over with a full flush, the others with one by page.
+/// One of this many rounds ends with a full flush, the others with a flush by page.
 const FULL_EVERY: u64 = 8;
 const RIGHTS: Rounds = Rounds { most: 1_000, least: 20, us: 5_000_000 };
 
 pub(super) fn no_stale_translation(fixture: Fixture) -> TestResult {
-    // Neither frames nor addresses rest: the next region gets the frame that was freed last.
+    // Without pools the next region gets the frame that was freed last.
     fixture.vm.set_pool_mode(PoolMode::Off);
     fixture.vm.reclaim();
     let first = value(fixture.vm.vmalloc(4096), "a page")?;
-    // What is freed in front of it leaves a hole that only a page fits in.
+    // This page bounds the freed one, so the hole has exactly one page.
     let behind = value(fixture.vm.vmalloc(4096), "a page")?;
     store(fixture, first.address(), OURS)?;
     let outcome = with_readers(fixture, first.address(), || many_rounds(fixture, first));
@@ -47,7 +47,7 @@ fn many_rounds(fixture: Fixture, first: Region<'_, PcMachine>) -> TestResult {
     count.run(|| {
         let old = match page.take() {
             Some(page) => page,
-            // Zeroed: a reader that still has the address may find it mapped again.
+            // Zeroed, because a reader may still use the address when it is mapped again.
             None => value(fixture.vm.vzalloc(4096), "a page")?,
         };
         store(fixture, old.address(), OURS)?;
@@ -68,8 +68,8 @@ fn many_rounds(fixture: Fixture, first: Region<'_, PcMachine>) -> TestResult {
     Ok(())
 }
 
-/// Frees a page, and what else is to go with it, while readers use the page, and gives its frame to somebody else, at another address:
-/// nobody may reach it by the old one. Says whether the frame was the same.
+/// Frees a page and the ballast while readers use the page, and allocates its frame at another address. No reader may
+/// access the frame by the old address. Returns whether the frame was the same.
 fn one_round(
     fixture: Fixture,
     page: Region<'_, PcMachine>,
@@ -78,7 +78,7 @@ fn one_round(
     let (old, frame) = (page.address(), fixture.vm.translate(page.address()));
     drop((ballast, page));
     if fixture.vm.purge().areas == 0 {
-        // A busy host has kept a CPU from answering in time: nothing was released.
+        // On a busy host a CPU did not acknowledge in time, so the purge released no area.
         return Ok(false);
     }
     let next = value(fixture.vm.vmalloc(3 * 4096), "three pages")?;
@@ -108,7 +108,7 @@ pub(super) fn rights_hold_everywhere_on_return(fixture: Fixture) -> TestResult {
         RIGHTS.run(|| {
             await_readers(fixture)?;
             value(region.protect(Protection::ReadOnly), "read-only")?;
-            // Nobody can write any more: what is changed by another way stays.
+            // The region is read-only for every CPU, so a byte written through the direct map stays.
             let frame = fixture.vm.translate(address).map_or(0, |physical| physical.as_u64());
             plant(frame, OURS);
             await_readers(fixture)?;

@@ -1,5 +1,5 @@
-//! Ends that nobody recovers from. Each must leave one line, a backtrace and its exit code, so the host
-//! tool runs them one by one: `selftest=crash::guard`, and on CPU 1 `selftest=crash::other::guard`.
+//! Fatal faults. Each must print one line and a backtrace, and end the image with its exit code. So the host tool runs
+//! each in a separate image: `selftest=crash::guard`, and on CPU 1 `selftest=crash::other::guard`.
 
 #![expect(unsafe_code, reason = "faults on purpose")]
 
@@ -29,14 +29,14 @@ const CRASHES: [(&str, Crash); 10] = [
     ("logged", logged),
 ];
 
-/// Runs the crash of this name, if there is one; then it does not return.
+/// Runs the crash with this name and does not return. Returns if there is none.
 pub(super) fn run_named(name: &str, vm: &'static Window) {
     let Some(name) = name.strip_prefix("crash::") else { return };
     let find = |name: &str| CRASHES.iter().find(|(known, _)| *known == name);
     if let Some((_, crash)) = find(name) {
         crash(vm, 0);
     } else if let Some((_, crash)) = name.strip_prefix("other::").and_then(find) {
-        // It does not come to an end.
+        // The crash ends the image, so the result is not used.
         let _ = aps::run_on(Fixture { vm, seconds: 0 }, CpuId(1), *crash);
     }
 }
@@ -106,7 +106,7 @@ fn write(address: u64) {
     let pointer = core::ptr::with_exposed_provenance_mut::<u64>(
         usize::try_from(address).unwrap_or(usize::MAX),
     );
-    // SAFETY: none: the store must fault, and the image ends.
+    // SAFETY: not guaranteed, on purpose: the store must fault, and the image ends.
     unsafe { pointer.write_volatile(1) };
 }
 

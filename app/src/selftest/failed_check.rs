@@ -1,9 +1,9 @@
-//! What went wrong in a test, and the checks that say so.
+//! The checks of the tests, and the error of a failed one.
 
 use core::fmt;
 use core::panic::Location;
 
-/// A check that did not hold.
+/// A failed check.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FailedCheck {
     what: &'static str,
@@ -12,7 +12,7 @@ pub(super) struct FailedCheck {
 }
 
 impl FailedCheck {
-    /// Says what went wrong, with two numbers that a person needs.
+    /// Creates a failed check with a message and two numbers.
     #[track_caller]
     pub(super) fn new(what: &'static str, numbers: [u64; 2]) -> Self {
         Self { what, numbers, place: Location::caller() }
@@ -32,13 +32,13 @@ pub(super) fn ensure(holds: bool, what: &'static str) -> Result<(), FailedCheck>
     if holds { Ok(()) } else { Err(FailedCheck::new(what, [0, 0])) }
 }
 
-/// Fails unless both are the same.
+/// Fails unless both numbers are equal.
 #[track_caller]
 pub(super) fn same(found: u64, expected: u64, what: &'static str) -> Result<(), FailedCheck> {
     if found == expected { Ok(()) } else { Err(FailedCheck::new(what, [found, expected])) }
 }
 
-/// The value, or a failure in its place.
+/// Returns the value, or a failed check.
 #[track_caller]
 pub(super) fn value<T, E>(result: Result<T, E>, what: &'static str) -> Result<T, FailedCheck> {
     match result {

@@ -1,4 +1,4 @@
-//! Page faults that are over by the time that they are looked at.
+//! Spurious page faults.
 
 #![expect(unsafe_code, reason = "tells the handler where a fault was")]
 
@@ -11,12 +11,12 @@ use crate::runtime::Runtime;
 use crate::selftest::failed_check::{ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
 
-/// A fault with an error code, as the processor would report it.
+/// Returns the trap frame of a page fault with an error code.
 fn fault(error: u64) -> TrapFrame {
     TrapFrame { registers: [0; 15], vector: 14, error, rip: 0, cs: 0, rflags: 0, rsp: 0, ss: 0 }
 }
 
-pub(super) fn what_is_allowed_by_now_is_tried_again(fixture: Fixture) -> TestResult {
+pub(super) fn spurious_faults_are_retried(fixture: Fixture) -> TestResult {
     const READ: u64 = 0;
     const WRITE: u64 = 1 << 1;
     const RESERVED: u64 = 1 << 3;
@@ -32,7 +32,7 @@ pub(super) fn what_is_allowed_by_now_is_tried_again(fixture: Fixture) -> TestRes
     same(fixture.vm.stats().faults_spurious, before + 2, "faults that were over")
 }
 
-pub(super) fn a_fault_that_comes_again_and_again_is_one(fixture: Fixture) -> TestResult {
+pub(super) fn retries_are_limited(fixture: Fixture) -> TestResult {
     let region = value(fixture.vm.vmalloc(4096), "a page")?;
     let address = region.address().as_u64();
     let tries = (0..1000).take_while(|_| is_over(&fault(0), address)).count();
@@ -40,11 +40,11 @@ pub(super) fn a_fault_that_comes_again_and_again_is_one(fixture: Fixture) -> Tes
     ensure(tries < 1000, "an access is not tried again for ever")
 }
 
-/// One that is not over, of an instruction without a fix-up, would end the image.
-pub(super) fn the_handler_asks_first(fixture: Fixture) -> TestResult {
+/// A fault that is not spurious would end the image here, because the instruction has no exception table entry.
+pub(super) fn the_handler_checks_for_spurious_faults(fixture: Fixture) -> TestResult {
     let region = value(fixture.vm.vmalloc(4096), "a page")?;
     let before = fixture.vm.stats().faults_spurious;
-    // SAFETY: the register only tells where the last page fault was.
+    // SAFETY: CR2 only holds the address of the last page fault.
     unsafe { asm!("mov cr2, {}", in(reg) region.address().as_u64(), options(nomem, nostack)) };
     Kernel::page_fault(&mut fault(0));
     same(fixture.vm.stats().faults_spurious, before + 1, "faults that were over")

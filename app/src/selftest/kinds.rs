@@ -1,4 +1,4 @@
-//! Faults of every kind, by every CPU: survived, counted, and named.
+//! Recoverable faults of every kind on every CPU: they are counted and attributed.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,14 +11,14 @@ use crate::selftest::aps;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
 
-/// CPUs that have seen all kinds, as bits.
+/// Bit mask of the CPUs that have passed.
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
 pub(super) fn every_cpu_survives_and_names_every_kind(fixture: Fixture) -> TestResult {
     PASSED.store(0, Ordering::Relaxed);
     let before = fixture.vm.stats().faults_recovered;
     all_kinds(fixture.vm)?;
-    // One after the other: what one has freed is lazy until it purges, and no other may purge.
+    // One CPU at a time: a region must stay lazy until the CPU that freed it purges.
     for cpu in aps::numbers(fixture) {
         aps::run_on(fixture, cpu, |vm, _| {
             if all_kinds(vm).is_ok() {
@@ -32,7 +32,7 @@ pub(super) fn every_cpu_survives_and_names_every_kind(fixture: Fixture) -> TestR
     same(fixture.vm.stats().faults_recovered - before, cpus * FAULTS, "faults that were survived")
 }
 
-/// Faults in [`all_kinds`].
+/// Number of faults in [`all_kinds`].
 const FAULTS: u64 = 7;
 
 fn all_kinds(vm: &'static Window) -> Result<(), FailedCheck> {
@@ -57,13 +57,13 @@ fn all_kinds(vm: &'static Window) -> Result<(), FailedCheck> {
     refused(vm, start + 5_u64, READ, SiteKind::Lazy, 5)?;
     vm.purge();
     refused(vm, start + 5_u64, READ, SiteKind::Free, 0)?;
-    // Between RAM and the window.
+    // An address between RAM and the window.
     refused(vm, VirtAddr::new(0xffff_a000_0000_0000), READ, SiteKind::Outside, 0)?;
-    // No such address: another trap than the others.
+    // A non-canonical address raises #GP instead of #PF.
     same(access::read(0x8000_0000_0000, &mut [0]) as u64, 0, "bytes of no canonical address")
 }
 
-/// One fault, and what it is called.
+/// Checks one fault and its attribution.
 fn refused(
     vm: &'static Window,
     address: VirtAddr,

@@ -1,4 +1,4 @@
-//! Frames of the nodes that the firmware names.
+//! Frames of the firmware's nodes.
 
 use alloc::vec::Vec;
 
@@ -37,8 +37,8 @@ pub(super) fn all_nodes_together_have_all_memory(fixture: Fixture) -> TestResult
     Ok(())
 }
 
-pub(super) fn who_names_no_node_gets_its_own(fixture: Fixture) -> TestResult {
-    // The boot CPU's node is the first one: the others have the others.
+pub(super) fn the_default_node_is_that_of_the_cpu(fixture: Fixture) -> TestResult {
+    // The BSP is on the first node. The APs are on the other nodes.
     count_own_frames(fixture.vm, 0);
     aps::start_all(fixture, count_own_frames)?;
     aps::await_all(fixture)?;
@@ -51,11 +51,11 @@ pub(super) fn who_names_no_node_gets_its_own(fixture: Fixture) -> TestResult {
     ensure(cpus.len() < 2 || (0..fixture.vm.nodes()).all(is_used), "a node without a CPU")
 }
 
-/// Frames of its own node that each CPU got.
+/// Number of frames of its own node that each CPU got.
 static OWN: [AtomicU64; CPUS_MAX] = [const { AtomicU64::new(0) }; CPUS_MAX];
 
 fn count_own_frames(vm: &'static Window, cpu: usize) {
-    // What the firmware says, not what the seam makes of it.
+    // Uses the firmware's node, not that of the `Cpus` implementation.
     let home = vm.machine().topology().cpus()[cpu].node;
     let own = vm
         .vmalloc(PAGES * 4096)

@@ -1,4 +1,4 @@
-//! Rights that hold in ring 0, and pages that are not there.
+//! Rights that the processor enforces in ring 0, and unmapped pages.
 
 #![expect(unsafe_code, reason = "writes to constants and calls data, to see it fault")]
 
@@ -13,14 +13,14 @@ use crate::selftest::failed_check::{ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
 
 static CONSTANT: [u8; 64] = [0x5a; 64];
-/// A `ret`, should somebody get to run it.
+/// A `ret`, in case a call succeeds.
 static CODE: AtomicU8 = AtomicU8::new(RETURN);
 const RETURN: u8 = 0xc3;
 
 pub(super) fn constants_keep_their_value(_fixture: Fixture) -> TestResult {
     let address = CONSTANT.as_ptr().addr() as u64;
     ensure(image::rodata().holds(address), "the constant lies in rodata")?;
-    // SAFETY: the store must fault; if it does not, only this test reads the constant.
+    // SAFETY: the store must fault. If it does not, only this test reads the constant.
     let written = unsafe { access::write(address, &[0xff; 64]) };
     same(written as u64, 0, "bytes written to a constant")?;
     let mut bytes = [0; 64];
@@ -39,7 +39,7 @@ pub(super) fn text_keeps_its_value(_fixture: Fixture) -> TestResult {
 pub(super) fn data_does_not_run(_fixture: Fixture) -> TestResult {
     let address = CODE.as_ptr().addr() as u64;
     ensure(image::data().holds(address), "the variable lies in data")?;
-    // SAFETY: if the fetch succeeds, what it finds is a `ret`.
+    // SAFETY: if the fetch succeeds, it finds a `ret`.
     ensure(!unsafe { access::can_execute(address) }, "data can be run")
 }
 
@@ -52,10 +52,10 @@ pub(super) fn stacks_do_not_run(_fixture: Fixture) -> TestResult {
 pub(super) fn regions_do_not_run(fixture: Fixture) -> TestResult {
     let region = value(fixture.vm.vzalloc(4096), "one page")?;
     let address = region.address().as_u64();
-    // SAFETY: the region is ours.
+    // SAFETY: the region belongs to this test.
     let written = unsafe { access::fill(address, 4096, RETURN) };
     same(written as u64, 4096, "bytes written")?;
-    // SAFETY: if the fetch succeeds, what it finds is a `ret`.
+    // SAFETY: if the fetch succeeds, it finds a `ret`.
     ensure(!unsafe { access::can_execute(address) }, "a region can be run")
 }
 

@@ -1,5 +1,5 @@
-//! What the other CPUs do in a test for stale translations: they use an address for as long as they
-//! are told to, also after it was freed, as a bug in a kernel would.
+//! Readers for tests of stale translations: APs that use an address until they are told to stop, even after it was
+//! freed, like a bug in a kernel.
 
 #![expect(unsafe_code, reason = "writes to frames by the direct map")]
 
@@ -16,27 +16,27 @@ use crate::selftest::aps;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
 
-/// The longest that a reader may take to its next turn.
+/// Timeout for the next turn of a reader.
 const TURN_US: u64 = 2_000_000;
 
-// Bytes, because a longer value could be seen half written.
-/// What lies in memory that the readers may see, where it is not 0.
+// Bytes, because a longer value could be read half written.
+/// The content of memory that readers may read, besides 0.
 pub(super) const OURS: u8 = 0x0a;
-/// What lies in memory that they must not see.
+/// The content of memory that readers must not read.
 pub(super) const THEIRS: u8 = 0xbd;
-/// What they write.
+/// The byte that readers write.
 const WRITTEN: u8 = 0xfe;
 
-/// The address that readers use; 0 ends them.
+/// The address that readers use. 0 stops them.
 pub(super) static ADDRESS: AtomicU64 = AtomicU64::new(0);
-/// Turns of each reader.
+/// Number of turns of each reader.
 pub(super) static TURNS: [AtomicU64; CPUS_MAX] = [const { AtomicU64::new(0) }; CPUS_MAX];
-/// Bytes of others that readers saw.
+/// Number of foreign bytes that readers have read.
 pub(super) static FOREIGN: AtomicU64 = AtomicU64::new(0);
-/// Accesses that were refused.
+/// Number of accesses that faulted.
 pub(super) static FAULTS: AtomicU64 = AtomicU64::new(0);
 
-/// Reads and writes a byte at the address again and again, and survives its faults.
+/// Reads and writes a byte at the address in a loop, and counts the faults.
 fn use_the_address(vm: &'static Window, cpu: usize) {
     loop {
         let address = ADDRESS.load(Ordering::Acquire);
@@ -75,13 +75,13 @@ pub(super) fn store(fixture: Fixture, address: VirtAddr, byte: u8) -> TestResult
     value(fixture.vm.machine().write(address, &[byte]), "write")
 }
 
-/// The byte at an address is still what was written there.
+/// Checks that the byte at an address is unchanged.
 pub(super) fn is_still(address: VirtAddr, byte: u8, what: &'static str) -> TestResult {
     let found = load(address.as_u64()).ok_or(FailedCheck::new("read", [address.as_u64(), 0]))?;
     same(found.into(), byte.into(), what)
 }
 
-/// Starts the readers at an address, does something, and ends them whatever comes.
+/// Starts the readers at an address, runs `work`, and stops the readers even if `work` fails.
 pub(super) fn with_readers(
     fixture: Fixture,
     at: VirtAddr,
@@ -93,18 +93,18 @@ pub(super) fn with_readers(
     aps::while_running(fixture, use_the_address, &ADDRESS, work)
 }
 
-/// Pages that no flush by page has room for; freeing them frees no frame.
+/// Returns a map with more pages than a flush by page supports. Freeing it frees no frame.
 pub(super) fn ballast(fixture: Fixture) -> Result<Region<'static, PcMachine>, FailedCheck> {
     const PAGES: usize = 40;
     let frame = Frame::containing_address(PhysAddr::new(image::rodata().start));
-    // SAFETY: the frame is one of constants, and the map is read-only.
+    // SAFETY: the frame holds constants, and the map is read-only.
     let map = unsafe { fixture.vm.vmap(&[frame; PAGES], Protection::ReadOnly, "ballast") };
     value(map, "a map")
 }
 
-/// Writes a byte by the direct map.
+/// Writes a byte through the direct map.
 pub(super) fn plant(frame: u64, byte: u8) {
-    // SAFETY: the frame is a region's of this test, and the direct map has all of RAM.
+    // SAFETY: the frame belongs to a region of this test, and the direct map contains all RAM.
     let bytes = unsafe { access::write(frame, &[byte]) };
     debug_assert_eq!(bytes, 1, "RAM is mapped");
 }

@@ -1,4 +1,4 @@
-//! The memory functions that the compiler calls, against loops over bytes.
+//! Comparison of `memcpy`, `memmove` and `memset` with loops over bytes.
 
 use core::array;
 use core::hint::black_box;
@@ -12,7 +12,7 @@ fn numbered() -> [u8; SPACE] {
     array::from_fn(|index| (index % 251).to_le_bytes()[0])
 }
 
-/// Lengths around every loop's edge.
+/// Lengths around the block sizes of the loops.
 const LENGTHS: [usize; 14] = [0, 1, 3, 7, 8, 9, 15, 31, 32, 33, 63, 64, 71, 100];
 
 pub(super) fn copies_are_exact(_fixture: Fixture) -> TestResult {

@@ -1,4 +1,4 @@
-//! What many CPUs do at the same moment.
+//! Concurrent operations of many CPUs.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,7 +18,7 @@ const FREES: Rounds = Rounds { most: 10_000, least: 100, us: 5_000_000 };
 
 pub(super) fn tables_go_while_others_walk(fixture: Fixture) -> TestResult {
     let request = value(Request::try_new(4096), "a request")?;
-    // A leaf table and a table above it of its own.
+    // The alignment gives the region its own tables of level 1 and 2.
     let request = value(request.align(1 << 30), "an alignment")?;
     let stays = value(fixture.vm.vmalloc(4096), "a page")?;
     let before = fixture.vm.stats().table_pages;
@@ -41,7 +41,7 @@ fn one_table(fixture: Fixture, request: &Request) -> TestResult {
     Ok(())
 }
 
-/// Asks the crate and the processor about the address again and again.
+/// Translates the address by the crate and by the processor in a loop.
 fn walk_to_the_address(vm: &'static Window, cpu: usize) {
     loop {
         let address = ADDRESS.load(Ordering::Acquire);
@@ -55,15 +55,15 @@ fn walk_to_the_address(vm: &'static Window, cpu: usize) {
     }
 }
 
-/// The region that all CPUs want to free; 0 ends them.
-static WANTED: AtomicU64 = AtomicU64::new(0);
-/// Those that did.
+/// The region that all CPUs try to free. 0 stops them.
+static TARGET: AtomicU64 = AtomicU64::new(0);
+/// Number of CPUs that freed the region.
 static WINNERS: AtomicU64 = AtomicU64::new(0);
 
 pub(super) fn one_of_many_frees_wins(fixture: Fixture) -> TestResult {
-    WANTED.store(u64::MAX, Ordering::Release);
+    TARGET.store(u64::MAX, Ordering::Release);
     let rounds = || FREES.run(|| one_free(fixture));
-    aps::while_running(fixture, free_what_is_wanted, &WANTED, rounds)?;
+    aps::while_running(fixture, free_the_target, &TARGET, rounds)?;
     fixture.vm.purge();
     Ok(())
 }
@@ -71,9 +71,9 @@ pub(super) fn one_of_many_frees_wins(fixture: Fixture) -> TestResult {
 fn one_free(fixture: Fixture) -> TestResult {
     let id = value(fixture.vm.vmalloc(4096), "a page")?.into_raw();
     WINNERS.store(0, Ordering::Relaxed);
-    WANTED.store(id.get(), Ordering::Release);
+    TARGET.store(id.get(), Ordering::Release);
     free(fixture.vm, id);
-    // Every other CPU has tried when it has turned once more.
+    // After one more turn every AP has tried.
     await_readers(fixture)?;
     same(WINNERS.load(Ordering::Acquire), 1, "CPUs that freed one region")
 }
@@ -86,16 +86,16 @@ fn free(vm: &Window, id: RegionId) {
     }
 }
 
-fn free_what_is_wanted(vm: &'static Window, cpu: usize) {
+fn free_the_target(vm: &'static Window, cpu: usize) {
     let mut last = u64::MAX;
     loop {
-        let wanted = WANTED.load(Ordering::Acquire);
-        if wanted == 0 {
+        let target = TARGET.load(Ordering::Acquire);
+        if target == 0 {
             return;
         }
-        if wanted != last {
-            last = wanted;
-            if let Some(id) = RegionId::from_raw(wanted) {
+        if target != last {
+            last = target;
+            if let Some(id) = RegionId::from_raw(target) {
                 free(vm, id);
             }
         }
@@ -109,7 +109,7 @@ pub(super) fn every_cpu_works_under_its_number(fixture: Fixture) -> TestResult {
         TURNS[cpu.0 as usize].store(0, Ordering::Relaxed);
     }
     aps::start_all(fixture, |vm, cpu| {
-        // The hardware knows who it is.
+        // Compares with the identifier of the hardware.
         let is_right = vm.machine().current().0 as usize == cpu
             && apic::id() == vm.machine().topology().cpus()[cpu].identifier;
         TURNS[cpu].store(u64::from(is_right), Ordering::Release);
