@@ -1,8 +1,7 @@
-//! The image on bare hardware, alone: every CPU, every trap and all memory are its own.
+//! The runtime without a kernel: the image owns every CPU, every trap and all memory.
 //!
-//! Everything runs in ring 0 in one address space; what keeps it apart is Rust's types, and page
-//! tables that refuse writes to code and execution of data. Modules that must be unsafe say so in
-//! their first line.
+//! All code runs in ring 0 in one address space. Isolation comes from Rust's types, and from page tables
+//! that refuse writes to code and execution of data. Modules with unsafe code say so in their first line.
 
 #![expect(unsafe_code, reason = "gives the memory away")]
 
@@ -28,7 +27,7 @@ use crate::hardware::memory::{self, selfcheck, window};
 use crate::hardware::serial;
 use crate::runtime::{Booted, Runtime, Worker};
 
-/// No kernel but the image itself.
+/// The runtime without a kernel.
 #[derive(Debug)]
 pub(crate) struct Bare;
 
@@ -37,7 +36,7 @@ impl Runtime for Bare {
 
     fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
         serial::init();
-        // From here on a fault says what it is.
+        // From the IDT on, a fault is reported.
         smp::load_bsp_record();
         stacks::declare();
         segments::load_boot();
@@ -46,14 +45,14 @@ impl Runtime for Bare {
         run()
     }
 
-    // Not inlined: its 10 KiB of stack are free again afterwards.
+    // Not inlined, so that its 10 KiB of stack are free again afterwards.
     #[inline(never)]
     fn boot(info: &BootInfo, config: &Config, worker: Worker) -> Booted {
         let free = memory::init(&info.memory).unwrap_or_else(|error| refuse(error));
         selfcheck::run().unwrap_or_else(|error| refuse(error));
         apic::init().unwrap_or_else(|error| refuse(error));
         let tsc = clock::init().unwrap_or_else(|error| refuse(error));
-        // SAFETY: the memory map leaves out the image, its tables and all that the loader keeps.
+        // SAFETY: the memory map excludes the image, its page tables and the memory of the loader.
         let vm = unsafe { window::init(&free, config, &info.topology) };
         let vm = vm.unwrap_or_else(|error| refuse(error));
         let cpus = smp::start(vm, worker).unwrap_or_else(|error| refuse(error));

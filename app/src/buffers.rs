@@ -1,8 +1,7 @@
-//! Where large buffers come from.
+//! The source of large buffers.
 //!
-//! The image takes every one from its own window, so that it is its own first customer; on the
-//! host they are vectors. Buffers of one kind that live as long as the image share one region, so
-//! that a report shows a row for each kind.
+//! In the image a buffer is a region of the window. On the host it is a vector. Buffers of one kind that live as
+//! long as the image share one region, so a report shows one row for each kind.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -10,25 +9,25 @@ use core::fmt;
 
 /// A source of zeroed byte buffers.
 pub trait Buffers {
-    /// A buffer; dropping it gives the memory back.
+    /// A buffer. Dropping it frees the memory.
     type Buffer: AsMut<[u8]> + AsRef<[u8]> + 'static;
 
-    /// Takes a buffer of exactly `bytes` bytes, all zero, or `None` where memory is short.
+    /// Allocates a zeroed buffer of `bytes` bytes, or returns `None` if memory is short.
     ///
-    /// `caller` names the use in reports, such as `net/rx`.
+    /// `caller` is the name of the buffer in reports, such as `net/rx`.
     fn take(&self, caller: &'static str, bytes: usize) -> Option<Self::Buffer>;
 
-    /// Makes a buffer longer without changing what is in it; the bytes behind that may have any value.
-    /// `false` where memory is short: then nothing has changed.
+    /// Grows a buffer and keeps its contents. The added bytes may have any value. Returns `false` and leaves the
+    /// buffer unchanged if memory is short.
     fn grow(&self, buffer: &mut Self::Buffer, bytes: usize) -> bool;
 }
 
-/// Says which buffer could not be had at boot.
+/// A buffer that could not be allocated at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
-    /// What the buffer was for.
+    /// The name of the buffer in reports.
     pub caller: &'static str,
-    /// How large it was to be.
+    /// Size of the buffer.
     pub bytes: usize,
 }
 
@@ -40,11 +39,11 @@ impl fmt::Display for Shortage {
 
 impl core::error::Error for Shortage {}
 
-/// Takes a buffer that is never given back: what is taken at boot lives as long as the image.
+/// Allocates a buffer that is never freed.
 ///
 /// # Errors
 ///
-/// The buffer could not be had.
+/// Memory is short.
 pub fn take_forever<B: Buffers>(
     buffers: &B,
     caller: &'static str,
@@ -54,11 +53,11 @@ pub fn take_forever<B: Buffers>(
     Ok(Box::leak(Box::new(buffer)).as_mut())
 }
 
-/// Takes `count` buffers of `bytes` bytes each, cut from one that is never given back.
+/// Allocates `count` buffers of `bytes` bytes each, as parts of one buffer that is never freed.
 ///
 /// # Errors
 ///
-/// The whole could not be had.
+/// Memory is short.
 pub fn share_out<B: Buffers>(
     buffers: &B,
     caller: &'static str,
@@ -70,7 +69,7 @@ pub fn share_out<B: Buffers>(
     Ok(all.chunks_exact_mut(bytes))
 }
 
-/// Takes buffers from the global allocator. For the host.
+/// Allocates buffers on the heap of the host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeapBuffers;
 
@@ -78,8 +77,8 @@ impl Buffers for HeapBuffers {
     type Buffer = Vec<u8>;
 
     fn take(&self, _caller: &'static str, bytes: usize) -> Option<Vec<u8>> {
-        // Zeroed by the host's kernel, page by page as they are touched: tests make hundreds of
-        // servers, and each has buffers for hundreds of clients.
+        // The host's kernel zeroes the pages on first access. Tests create hundreds of servers, each with buffers for
+        // hundreds of clients.
         Some(alloc::vec![0; bytes])
     }
 

@@ -1,4 +1,4 @@
-//! Devices of the machine, each behind a type with safe methods.
+//! The devices of the machine, each behind a type with safe methods.
 
 mod dma;
 mod pci;

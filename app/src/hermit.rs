@@ -1,8 +1,8 @@
-//! The image on the Hermit kernel, which is linked into it.
+//! The runtime on the Hermit kernel, which is linked into the image.
 //!
-//! Hermit boots the processors, schedules, and has the heap, the console and what ends a panic. The window, the
-//! frames behind it, the traps that concern it, the network device and the service are the image's. The folder
-//! `app/hermit` builds it.
+//! Hermit boots the processors, schedules threads, and has the heap, the console and the panic handler. The
+//! image owns the window, its frames, its traps, the network device and the service. The folder `app/hermit`
+//! builds this image.
 
 #![expect(unsafe_code, reason = "gives the memory away")]
 
@@ -36,7 +36,7 @@ impl Runtime for Hermit {
         boot::enter(start_info, run)
     }
 
-    // Not inlined: its stack is free again afterwards.
+    // Not inlined, so that its stack is free again afterwards.
     #[inline(never)]
     fn boot(info: &BootInfo, config: &Config, worker: Worker) -> Booted {
         control::protect();
@@ -44,11 +44,12 @@ impl Runtime for Hermit {
         records::make(&info.topology);
         records::load();
         gates::install();
-        // Hermit has its receive interrupt on, and keeps every byte that comes in for ever.
+        // Turns off the receive interrupt: Hermit enables it and never frees the received bytes.
         serial::init();
         selfcheck::run().unwrap_or_else(|error| refuse(error));
         let tsc = clock::init().unwrap_or_else(|error| refuse(error));
-        // SAFETY: Hermit's device tree leaves the memory out, and the memory map the image and its tables.
+        // SAFETY: Hermit's device tree excludes this memory, and the memory map excludes the image and its page
+        // tables.
         let vm = unsafe { window::init(boot::free_memory(), config, &info.topology) };
         let vm = vm.unwrap_or_else(|error| refuse(error));
         let cpus = threads::start(vm, worker);

@@ -1,5 +1,5 @@
-//! The order of an image's life: it takes the machine over, boots, serves or runs its own tests, and
-//! powers the machine off.
+//! The life of an image: it takes over the machine, boots, serves or runs its self-tests, and powers the machine
+//! off.
 
 use core::panic::PanicInfo;
 
@@ -19,7 +19,7 @@ use crate::switches;
 
 pub use crate::hardware::boot::entry::StartInfo;
 
-/// Begins with the loader's records, and never returns.
+/// Enters the image with the loader's records, and never returns.
 pub fn enter(start_info: StartInfo) -> ! {
     Kernel::enter(start_info, run)
 }
@@ -34,7 +34,7 @@ fn run() -> ! {
     switches::apply(booted.vm, &config);
     announce(info, &booted);
     let vm = booted.vm;
-    // Both ways are compiled and checked in every build; the other one is left out when linking.
+    // Every build compiles both branches. The linker removes the unused one.
     if cfg!(feature = "selftest") {
         exit::leave(selftest::run(vm, &config))
     }
@@ -43,7 +43,7 @@ fn run() -> ! {
     exit::leave(Exit::Success)
 }
 
-/// Says what the machine has.
+/// Logs the properties of the machine.
 fn announce(info: &BootInfo, booted: &Booted) {
     let Booted { vm, cpus, tsc: (tsc, source) } = booted;
     log::info!(
@@ -58,7 +58,7 @@ fn announce(info: &BootInfo, booted: &Booted) {
     log::debug!(target: "boot", "ACPI tables at {rsdp:#x}, command line {line:?}");
 }
 
-/// Prints what a panic says, on one line, and leaves.
+/// Prints the message of a panic on one line, and powers the machine off.
 pub fn panic(info: &PanicInfo<'_>) -> ! {
     match info.location() {
         Some(place) => console::raw(format_args!(

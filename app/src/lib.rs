@@ -1,11 +1,14 @@
-//! A unikernel that serves page-table-backed memory regions over TCP: everything but its entry.
+//! A unikernel that serves page-table-backed memory regions over TCP. The crate is all of it except the entry.
 //!
-//! Bytes go device, [`net`], [`server`], [`service`], `vmalloc`. The network and the service do not
-//! know each other: [`net`] moves bytes of numbered lines, [`resp`] makes requests of bytes and
-//! bytes of replies, [`service`] serves requests, [`http`] writes its reports for browsers and
-//! monitors, and [`server`] joins them in one loop that never blocks. All of that is pure and is tested
-//! on the host. The image around it is `image`: it boots a `runtime::Runtime` and serves on it. This file
-//! chooses the runtime, and nothing else names one.
+//! Bytes pass the device, [`net`], [`server`], [`service`] and `vmalloc`. The network and the service do not
+//! depend on each other: [`net`] moves the bytes of connections, [`resp`] parses requests and writes replies,
+//! [`service`] serves requests, [`http`] writes reports for browsers and monitoring systems, and [`server`]
+//! joins them in one loop that never blocks. These modules do no input and output, and are tested on the host.
+//! The module `image` boots a `runtime::Runtime` and serves on it. Only this file names a runtime.
+//!
+//! From top to bottom, each module imports only modules behind it: `image`, `selftest`, `serve`, `device`, the
+//! two runtimes, `runtime`, `hardware`, [`server`], [`http`], [`service`], [`net`], [`bench`], [`resp`],
+//! [`buffers`], [`switches`], [`platform`].
 
 #![cfg_attr(target_os = "none", no_std)]
 
@@ -39,7 +42,7 @@ mod bare;
 #[cfg(all(target_os = "none", feature = "hermit"))]
 mod hermit;
 
-/// The kernel that the image is built for.
+/// The runtime that the image is built for.
 #[cfg(all(target_os = "none", not(feature = "hermit")))]
 pub(crate) use bare::Bare as Kernel;
 #[cfg(all(target_os = "none", feature = "hermit"))]

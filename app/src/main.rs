@@ -1,4 +1,4 @@
-//! The image's entry and panic handler. Everything else is the library's.
+//! The image's entry and panic handler. All other code is in the library.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

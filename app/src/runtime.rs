@@ -1,4 +1,4 @@
-//! The functions that the image asks of the kernel that it runs on.
+//! The interface between the image and the kernel that it runs on.
 
 use core::sync::atomic::AtomicBool;
 
@@ -11,40 +11,40 @@ use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::machine::Window;
 use crate::platform::rate::Rate;
 
-/// The loop of a CPU beside the boot CPU. It sets the flag as soon as it takes work.
+/// The loop of an AP. It sets the flag when it is ready for work.
 pub(crate) type Worker = fn(&'static Window, &AtomicBool) -> !;
 
-/// A machine that is up.
+/// A booted machine.
 #[derive(Debug)]
 pub(crate) struct Booted {
-    /// The window, with all memory that the kernel leaves to the image.
+    /// The window, with all memory that the kernel does not use.
     pub(crate) vm: &'static Window,
-    /// CPUs that work.
+    /// Number of running CPUs.
     pub(crate) cpus: u32,
-    /// The frequency of the TSC, and where it came from.
+    /// The frequency of the TSC and its source.
     pub(crate) tsc: (Rate, Source),
 }
 
 /// A kernel on which the image runs.
 pub(crate) trait Runtime {
-    /// Whether the heap behind `alloc` is made of regions of the window.
+    /// Whether the heap of `alloc` consists of regions of the window.
     const HEAP_IS_IN_WINDOW: bool;
 
-    /// Takes the machine over from the loader, and calls `run` on the boot CPU.
+    /// Takes over the machine from the loader, and calls `run` on the BSP.
     ///
     /// # Context
     ///
-    /// First of all, on the tables of the entry code.
+    /// At the start, on the page tables of the entry code.
     fn enter(start_info: StartInfo, run: fn() -> !) -> !;
 
-    /// Brings the machine up to its window. On return the caller is alone on CPU 0, with interrupts off,
-    /// and every other CPU that runs is in `worker`.
+    /// Boots the machine up to the set-up of the window. On return the caller runs on CPU 0 with interrupts off, and
+    /// every AP that runs is in `worker`.
     ///
     /// # Context
     ///
     /// Once, from `run`.
     fn boot(info: &BootInfo, config: &Config, worker: Worker) -> Booted;
 
-    /// Does what the handler of a page fault does, and returns if the access goes on.
+    /// Handles a page fault. Returns if the access is retried or returns an error.
     fn page_fault(frame: &mut TrapFrame);
 }

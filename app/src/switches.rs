@@ -1,9 +1,9 @@
-//! What the command line chooses of the library, told to the library.
+//! Applies the modes of the command line to the library.
 
 use runtime_config::cmdline::{Config, Flush, Frames, Pools, Realloc};
 use vmalloc::{FlushMode, FrameMode, Machine, PoolMode, ReallocMode, Vmalloc};
 
-/// Sets a window's modes as the command line has them.
+/// Sets the modes of a window to those of the command line.
 pub fn apply<M: Machine>(vm: &Vmalloc<M>, config: &Config) {
     vm.set_flush_mode(match config.flush {
         Flush::Lazy => FlushMode::Lazy,

@@ -1,4 +1,4 @@
-//! The image on the Hermit kernel: the entry, and the kernel to link with. Everything else is the library's.
+//! The image on the Hermit kernel: the entry, and the link to the kernel. All other code is in the library.
 
 #![no_std]
 #![no_main]

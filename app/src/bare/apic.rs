@@ -1,5 +1,5 @@
-//! The local APIC where no kernel has set it up: enabled, with every source masked but the timer, and the commands
-//! that start other CPUs. The two 8259s stay masked.
+//! Set-up of the local APIC, with every source masked except the timer, and the commands that start APs.
+//! The two 8259s are masked.
 
 #![expect(unsafe_code, reason = "writes the ports of the 8259s and an MSR")]
 
@@ -8,7 +8,7 @@ use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
 use crate::hardware::cpu::apic::{self, ASSERT, LVT_LINT0, LVT_MASKED, NoApic};
 
-/// The vector of an interrupt that has vanished; it wants no acknowledgement.
+/// The vector of a spurious interrupt, which must not be acknowledged.
 pub(crate) const SPURIOUS: u8 = 0xff;
 
 // Offsets: Intel SDM volume 3, "Local APIC Register Address Map".
@@ -27,7 +27,7 @@ const SOFTWARE_ENABLE: u32 = 1 << 8;
 /// See [`NoApic`].
 pub(crate) fn init() -> Result<(), NoApic> {
     let (base, flags) = ApicBase::read();
-    // SAFETY: only sets the enable bit at the address that it has.
+    // SAFETY: sets the enable bit only; the address is unchanged.
     unsafe { ApicBase::write(base, flags | ApicBaseFlags::LAPIC_ENABLE) };
     mask_8259s();
     apic::attach()?;
@@ -42,17 +42,17 @@ pub(crate) fn init() -> Result<(), NoApic> {
 
 fn mask_8259s() {
     for port in [0x21, 0xa1] {
-        // SAFETY: masks all lines of one controller; nobody waits for them.
+        // SAFETY: masks all lines of one controller, which are not used.
         unsafe { PortWriteOnly::<u8>::new(port).write(0xff) };
     }
 }
 
-/// Makes another CPU wait for its [`start`].
+/// Resets an AP. The AP then waits for [`start`].
 pub(crate) fn reset(identifier: u32) {
     apic::send(identifier, ASSERT | INIT);
 }
 
-/// Starts a CPU that was reset, in real mode at a page below 1 MiB.
+/// Starts an AP that was reset, in real mode at a page below 1 MiB.
 pub(crate) fn start(identifier: u32, page: u64) {
     let vector = u8::try_from(page >> 12).expect("a CPU starts below 1 MiB");
     apic::send(identifier, ASSERT | STARTUP | u32::from(vector));

@@ -1,6 +1,6 @@
-//! The heap for small things: one region of the window at boot, more when it runs dry.
+//! The heap: regions of the window, one at boot and more when it is full.
 //!
-//! Nothing on the path of a request needs it: the buffers of the clients are regions of their own.
+//! No request uses the heap: the buffers of clients are separate regions.
 
 #![expect(unsafe_code, reason = "hands regions to the allocator behind `alloc`")]
 
@@ -14,19 +14,19 @@ use vmalloc::Request;
 
 use crate::hardware::machine;
 
-/// What the heap grows by: one region, so one line in the reports.
+/// Minimum size of a region of the heap.
 const STEP_BYTES: usize = 4 << 20;
-/// What an allocation may need beyond its own bytes: the allocator's own records and alignment.
+/// Maximum overhead of an allocation: the allocator's records and alignment.
 const OVERHEAD_BYTES: usize = 64 << 10;
 
 #[global_allocator]
 static HEAP: TalcLock<spin::Mutex<()>, WindowSource> = TalcLock::new(WindowSource);
 
-/// Takes regions from the window. They stay until the image ends.
+/// Allocates regions of the window, which are never freed.
 #[derive(Debug)]
 struct WindowSource;
 
-// SAFETY: the window allocates nothing from this heap.
+// SAFETY: the window does not allocate from this heap.
 unsafe impl Source for WindowSource {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         let bytes = layout.size().checked_add(layout.align() + OVERHEAD_BYTES).ok_or(())?;
@@ -36,9 +36,9 @@ unsafe impl Source for WindowSource {
             window.allocate(&request.system().with_reserve().caller("heap")).map_err(drop)?;
         let start = region.address().as_mut_ptr();
         let bytes = usize::try_from(region.bytes()).map_err(drop)?;
-        // The region is the heap's for good.
+        // The heap owns the region from now on.
         let _ = region.into_raw();
-        // SAFETY: the region is mapped writable, is nobody else's and is never freed.
+        // SAFETY: the region is mapped writable, has no other owner and is never freed.
         unsafe { talc.claim(start, bytes) }.map(drop).ok_or(())
     }
 }

@@ -1,4 +1,4 @@
-//! The IDT.
+//! The interrupt descriptor table.
 
 #![expect(unsafe_code, reason = "fills the IDT with the addresses of the entries")]
 
@@ -18,8 +18,8 @@ fn set<F>(
     handler: extern "C" fn(),
 ) -> &mut x86_64::structures::idt::EntryOptions {
     let address = VirtAddr::new(handler as usize as u64);
-    // SAFETY: the entries in `stubs` are made for exactly this: they save every register, know
-    // whether their vector pushes an error code, and return by `iretq`.
+    // SAFETY: the entries in `stubs` save every register, handle the error code of their vector, and return
+    // by `iretq`.
     unsafe { entry.set_handler_addr(address) }
 }
 
@@ -52,8 +52,8 @@ fn table() -> InterruptDescriptorTable {
         (set(&mut table.non_maskable_interrupt, stubs::nmi), NMI_SLOT),
         (set(&mut table.machine_check, stubs::machine_check), MACHINE_CHECK_SLOT),
     ] {
-        // SAFETY: the TSS, loaded before the IDT, has a stack in each of these slots, and no two
-        // vectors share one.
+        // SAFETY: the TSS is loaded before the IDT and has a stack in each of these slots. No two vectors share
+        // a slot.
         unsafe { entry.set_stack_index(slot) };
     }
     table
@@ -63,7 +63,7 @@ fn table() -> InterruptDescriptorTable {
 ///
 /// # Context
 ///
-/// After [`segments::load`](crate::bare::segments::load): the entries take its code segment.
+/// After [`Segments::load`](crate::bare::segments::Segments::load), whose code segment the entries use.
 pub(crate) fn load() {
     TABLE.call_once(table).load();
 }

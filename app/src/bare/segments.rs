@@ -1,4 +1,4 @@
-//! GDT and TSS: flat segments, and the stacks of the traps that must not use the current one.
+//! GDT and TSS: flat segments, and the stacks of the traps that need a separate one.
 
 #![expect(unsafe_code, reason = "loads segment registers and the task register")]
 
@@ -27,28 +27,28 @@ pub(crate) struct Segments {
     task: SegmentSelector,
 }
 
-// One set per CPU, because a TSS holds that CPU's stacks: these are the boot CPU's.
+// The descriptors of the BSP. Each CPU has its own, because a TSS holds the stacks of one CPU.
 static TASK: Once<TaskStateSegment> = Once::new();
 static SEGMENTS: Once<Segments> = Once::new();
 
-/// A task state with the stacks, by their slots, of the traps that have their own.
+/// Creates a TSS with the stacks of #DF, NMI and #MC.
 pub(crate) fn task(stacks: [VirtAddr; 3]) -> TaskStateSegment {
     let mut task = TaskStateSegment::new();
-    // By value: the structure is packed.
+    // Copied, because the structure is packed.
     let mut table = task.interrupt_stack_table;
     table[..3].copy_from_slice(&stacks);
     task.interrupt_stack_table = table;
     task
 }
 
-/// Loads the boot CPU's segments.
+/// Loads the segments of the BSP.
 pub(crate) fn load_boot() {
     let task = TASK.call_once(|| task(stacks::tops()));
     SEGMENTS.call_once(|| Segments::new(task)).load();
 }
 
 impl Segments {
-    /// Flat segments, and the CPU's task state.
+    /// Creates flat segments and the descriptor of a TSS.
     pub(crate) fn new(task: &'static TaskStateSegment) -> Self {
         let mut table = GlobalDescriptorTable::new();
         let code = table.append(Descriptor::kernel_code_segment());
@@ -57,7 +57,7 @@ impl Segments {
         Self { table, code, data, task }
     }
 
-    /// Loads them on this CPU; once, because a task state is busy from then on.
+    /// Loads the segments on this CPU, once, because loading marks the TSS busy.
     pub(crate) fn load(&'static self) {
         self.table.load();
         // SAFETY: the selector names the 64-bit code segment of the table just loaded.
@@ -68,7 +68,7 @@ impl Segments {
         unsafe { DS::set_reg(self.data) };
         // SAFETY: as above.
         unsafe { ES::set_reg(self.data) };
-        // SAFETY: the selector names the TSS, which is static and is loaded once.
+        // SAFETY: the selector names the TSS, which is static and loaded once.
         unsafe { load_tss(self.task) };
     }
 }

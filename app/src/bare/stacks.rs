@@ -1,4 +1,4 @@
-//! The stacks of the boot CPU.
+//! The stacks of the BSP.
 
 use runtime_config::layout::IST_STACK_BYTES;
 use x86_64::VirtAddr;
@@ -12,10 +12,10 @@ static DOUBLE_FAULT_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
 static NMI_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
 static MACHINE_CHECK_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
 
-/// Has the page below each stack left out of the tables.
+/// Declares the guard pages of the stacks.
 pub(crate) fn declare() {
     stacks::declare([
-        // The service's loop stays on it.
+        // The loop of the server runs on this stack.
         ("cpu0", BOOT_STACK.guard()),
         ("cpu0 #DF", DOUBLE_FAULT_STACK.guard()),
         ("cpu0 NMI", NMI_STACK.guard()),
@@ -23,7 +23,7 @@ pub(crate) fn declare() {
     ]);
 }
 
-/// The first stack pointers of #DF, NMI and #MC.
+/// Returns the initial stack pointers of #DF, NMI and #MC.
 pub(crate) fn tops() -> [VirtAddr; 3] {
     [&DOUBLE_FAULT_STACK, &NMI_STACK, &MACHINE_CHECK_STACK]
         .map(|stack| stack.bottom() + IST_STACK_BYTES)

@@ -1,8 +1,9 @@
-//! The first instructions of every trap: save the registers as a [`TrapFrame`], call Rust, restore them.
+//! The first instructions of every trap: they save the registers as a [`TrapFrame`], call Rust and restore
+//! the registers.
 //!
 //! [`TrapFrame`]: crate::hardware::cpu::frame::TrapFrame
 //!
-//! The image is compiled without SSE and without a red zone, so the general registers are all.
+//! The image is compiled without SSE and without a red zone, so saving the general registers is enough.
 
 use core::arch::naked_asm;
 
@@ -12,8 +13,8 @@ use crate::hardware::cpu::vectors;
 
 /// Saves the registers and calls [`traps::dispatch`].
 ///
-/// The processor aligns the stack to 16 and pushes 5 words; error, vector and 15 registers make 22,
-/// so the call sees the alignment that the ABI wants.
+/// The processor aligns the stack to 16 bytes and pushes 5 words. With the error code, the vector and 15
+/// registers there are 22 words, so the call has the alignment that the ABI requires.
 #[unsafe(naked)]
 extern "C" fn common() {
     naked_asm!(
@@ -50,14 +51,14 @@ extern "C" fn common() {
         "pop rcx",
         "pop rbx",
         "pop rax",
-        // Vector and error code.
+        // Removes the vector and the error code.
         "add rsp, 16",
         "iretq",
         dispatch = sym traps::dispatch,
     )
 }
 
-/// Defines trap entries: those that push an error code themselves, and the rest.
+/// Defines trap entries, for vectors without and with an error code.
 macro_rules! entries {
     (bare: $($plain:ident = $plain_vector:expr),+; error: $($coded:ident = $coded_vector:expr),+ $(,)?) => {
         $(

@@ -1,7 +1,7 @@
-//! The first instructions of every CPU but the boot CPU: real mode in, our own tables out.
+//! The first instructions of every AP: from real mode to 64-bit mode on the page tables of the image.
 //!
-//! A CPU starts in 16-bit mode at a page below 1 MiB. What lies there only reaches 32-bit mode;
-//! everything else is in the image, and the page's end is the stack until there is a better one.
+//! An AP starts in 16-bit mode at a page below 1 MiB. The code there switches to 32-bit mode and jumps to
+//! the image. The end of the page is the stack until the AP has its own.
 //!
 //! # Source
 //!
@@ -22,27 +22,27 @@ use crate::hardware::memory::direct;
 /// Bytes of [`real_mode`], padded.
 const BYTES: usize = 128;
 
-// What the CPU that starts takes over. One starts at a time.
+// The parameters of the AP that starts. One AP starts at a time.
 static ROOT: AtomicU32 = AtomicU32::new(0);
 static STACK: AtomicU64 = AtomicU64::new(0);
 static AP: AtomicPtr<Ap> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Leaves for the next CPU that starts what it runs on and what it is.
+/// Sets the parameters of the next AP and copies the code to its page.
 pub(crate) fn prepare(stack: VirtAddr, ap: &'static Ap) {
     let page = direct::pointer::<[u8; BYTES]>(AP_TRAMPOLINE_ADDRESS);
     let code = (real_mode as extern "C" fn() -> !) as usize as *const [u8; BYTES];
-    // SAFETY: 1. the page is RAM that the memory map keeps from everybody else. 2. `real_mode` is
-    // padded to this many bytes. 3. No CPU runs there yet, or any more.
+    // SAFETY: 1. the page is RAM that the memory map reserves for this use. 2. `real_mode` is padded to
+    // `BYTES` bytes. 3. No CPU executes the page at this time.
     unsafe { page.copy_from_nonoverlapping(code, 1) };
     let root = u32::try_from(control::root().as_u64());
     ROOT.store(root.expect("the first tables lie below 4 GiB"), Ordering::Relaxed);
     STACK.store(stack.as_u64(), Ordering::Relaxed);
     AP.store(core::ptr::from_ref(ap).cast_mut(), Ordering::Relaxed);
-    // All of it is in memory before the command that starts the CPU is written.
+    // The stores must be visible before the command that starts the AP.
     fence(Ordering::SeqCst);
 }
 
-/// Runs at [`AP_TRAMPOLINE_ADDRESS`], as a copy: its own labels are counted from there.
+/// Runs as a copy at [`AP_TRAMPOLINE_ADDRESS`], so addresses are computed from there.
 #[unsafe(naked)]
 #[unsafe(link_section = ".text.boot")]
 extern "C" fn real_mode() -> ! {
@@ -75,7 +75,7 @@ extern "C" fn real_mode() -> ! {
     )
 }
 
-/// Goes on in 32-bit mode, in the image, without paging, and ends in 64-bit mode on our tables.
+/// Continues in the image in 32-bit mode without paging, and switches to 64-bit mode.
 #[unsafe(naked)]
 #[unsafe(link_section = ".text.boot")]
 extern "C" fn protected_mode() -> ! {
@@ -91,7 +91,7 @@ extern "C" fn protected_mode() -> ! {
         "mov cr4, eax",
         "mov eax, [{root}]",
         "mov cr3, eax",
-        // EFER: LME, NXE. Our tables have entries that nobody executes.
+        // EFER: LME, NXE. The page tables use the no-execute bit.
         "mov ecx, 0xc0000080",
         "rdmsr",
         "or eax, 0x900",
@@ -104,7 +104,7 @@ extern "C" fn protected_mode() -> ! {
         "lea eax, [5f]",
         "push eax",
         "retf",
-        // Marked as accessed already: the table is read-only.
+        // The accessed bits are set, because the table is read-only.
         ".balign 8",
         "6:",
         ".quad 0",

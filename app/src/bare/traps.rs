@@ -1,4 +1,4 @@
-//! The work of each trap.
+//! The handler of all traps.
 
 use runtime_config::verdict::Exit;
 use x86_64::registers::control::Cr2;
@@ -13,15 +13,15 @@ fn stop(frame: &TrapFrame, address: u64) -> ! {
     exit::leave(Exit::Fault)
 }
 
-/// Decides what a trap does; a return resumes at `frame.rip`.
+/// Handles a trap. On return the interrupted code resumes at `frame.rip`.
 ///
 /// # Context
 ///
-/// Interrupts are off. Takes no lock and touches no window memory, except to ask whose it is.
+/// With interrupts off. Takes no lock. Reads the records of the window, but accesses no region.
 pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
     match frame.vector {
         vectors::PAGE_FAULT => {
-            // Read at once: a nested fault overwrites it.
+            // Read first, because a nested fault overwrites CR2.
             let address = Cr2::read_raw();
             if !fault::is_over(frame, address) && !fault::is_recovered(frame, Some(address)) {
                 stop(frame, address);
@@ -33,7 +33,7 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
             }
         }
         vector => match u8::try_from(vector) {
-            // They only end a `hlt`; the loop looks for itself what there is to do.
+            // These vectors only end a `hlt`. The loop then checks for work.
             Ok(vectors::TIMER | vectors::NETWORK | vectors::WORK) => apic::acknowledge(),
             Ok(vectors::FLUSH) => {
                 machine::answer_flush();

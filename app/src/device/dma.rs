@@ -1,12 +1,12 @@
-//! Memory that a device reads and writes: physically contiguous, from the window's frames.
+//! Physically contiguous memory for devices, from the frames of the window.
 
 use vmalloc::FrameRange;
 
 use crate::hardware::machine;
 
-/// Takes `frames` zeroed frames in a row. `None` where no such run is free.
+/// Takes `frames` contiguous zeroed frames. Returns `None` if no such range is free.
 ///
-/// The run is the device's for good: it may go on writing to it after the driver is gone.
+/// The frames are never freed, because a device may write to them after its driver has gone.
 pub(crate) fn take(frames: u64) -> Option<FrameRange> {
     machine::window()?.take_run(frames)
 }

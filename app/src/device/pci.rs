@@ -1,5 +1,4 @@
-//! PCI configuration space through the legacy ports: there without any table, on every machine
-//! with PCI.
+//! PCI configuration space through the legacy ports, which every machine with PCI has.
 
 #![expect(unsafe_code, reason = "reads and writes I/O ports")]
 
@@ -11,10 +10,10 @@ const ADDRESS: u16 = 0xcf8;
 const DATA: u16 = 0xcfc;
 const ENABLE: u32 = 1 << 31;
 
-/// The two ports belong together.
+/// Serializes pairs of accesses to the two ports.
 static PORTS: Mutex<()> = Mutex::new(());
 
-/// Reaches the first 256 bytes of every function's configuration space.
+/// Access to the first 256 bytes of every function's configuration space.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PortAccess;
 
@@ -23,7 +22,7 @@ fn select(device: DeviceFunction, offset: u8) {
         | u32::from(device.device) << 11
         | u32::from(device.function) << 8;
     let address = ENABLE | function | u32::from(offset & !3);
-    // SAFETY: only selects what the data port shows, under the lock.
+    // SAFETY: selects the register of the data port, under the lock.
     unsafe { PortWriteOnly::<u32>::new(ADDRESS).write(address) };
 }
 
@@ -38,8 +37,8 @@ impl ConfigurationAccess for PortAccess {
     fn write_word(&mut self, device: DeviceFunction, offset: u8, data: u32) {
         let _ports = PORTS.lock();
         select(device, offset);
-        // SAFETY: drivers write to their own device's registers; where BARs may lie is checked
-        // when they are mapped.
+        // SAFETY: drivers write to the registers of their own device. The addresses in BARs are checked when the
+        // BARs are mapped.
         unsafe { Port::<u32>::new(DATA).write(data) };
     }
 

@@ -1,4 +1,4 @@
-//! The real-time clock of a PC, read once at boot: what time it is in the world.
+//! The real-time clock of a PC, read once at boot.
 
 #![expect(unsafe_code, reason = "reads and writes I/O ports")]
 
@@ -9,18 +9,18 @@ use crate::platform::rtc::Reading;
 const INDEX: u16 = 0x70;
 const DATA: u16 = 0x71;
 
-/// Register A, and the bit that says that the clock is changing its registers.
+/// Register A, and its bit for an update in progress.
 const STATUS: u8 = 0xa;
 const IS_UPDATING: u8 = 1 << 7;
 const FORMAT: u8 = 0xb;
 
-/// Readings before the clock is given up. An update takes 2 ms, a read of a register 1 us or more.
+/// Maximum readings. An update takes 2 ms, reading a register 1 us or more.
 const READINGS_MAX: usize = 10_000;
 
-/// Seconds since 1970; `None` where there is no clock, or none that is set.
+/// Returns the seconds since 1970, or `None` if there is no clock or it is not set.
 pub(crate) fn unix_seconds() -> Option<u64> {
     let mut last = None;
-    // Two equal readings in a row were not changed half-way.
+    // Two equal consecutive readings were not taken during an update.
     for _ in 0..READINGS_MAX {
         let reading = (register(STATUS) & IS_UPDATING == 0).then(read);
         if reading.is_some() && reading == last {
@@ -44,9 +44,9 @@ fn read() -> Reading {
 }
 
 fn register(index: u8) -> u8 {
-    // SAFETY: the index selects a register of the clock; bit 7, which would mask NMIs, is 0 as the
-    // firmware leaves it. The port has no other user.
+    // SAFETY: the index selects a register of the clock. Bit 7, which masks NMIs, stays 0 as the firmware
+    // leaves it. The port has no other user.
     unsafe { Port::<u8>::new(INDEX).write(index) };
-    // SAFETY: reading a register below 0xc of the clock changes nothing.
+    // SAFETY: reading a register of the clock below 0xc has no side effect.
     unsafe { Port::<u8>::new(DATA).read() }
 }

@@ -1,8 +1,8 @@
 //! The network device: virtio on PCI.
 //!
-//! `virtio-drivers` finds the device, sets it up and keeps the rings. The cost per packet is
-//! ours: doorbells whose addresses are worked out once, rung at most once per ring and turn; no
-//! event index; received packets that interrupt only a CPU which is about to sleep.
+//! `virtio-drivers` finds the device, sets it up and manages the rings. This module keeps the cost per packet
+//! low: doorbell addresses are computed once, and a doorbell is rung at most once per ring and turn. There is
+//! no event index. Received packets interrupt only a CPU that is about to sleep.
 
 mod doorbell;
 mod error;

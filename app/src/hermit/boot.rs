@@ -1,6 +1,6 @@
-//! From the loader to Hermit, and from Hermit to `main`.
+//! The way from the loader to Hermit, and from Hermit to `main`.
 //!
-//! The image is its own loader: it has a PVH entry, and builds what Hermit's loader would.
+//! The image replaces Hermit's loader: it has a PVH entry and builds the records of that loader.
 
 #![expect(unsafe_code, reason = "enters Hermit, and is entered by it")]
 
@@ -19,16 +19,16 @@ use crate::hardware::memory::{self, image};
 use crate::hardware::serial;
 use crate::platform::memory_map::MemoryMap;
 
-/// The image after Hermit has booted.
+/// The state that the image keeps while Hermit boots.
 struct Image {
     run: fn() -> !,
-    /// RAM that Hermit does not know of.
+    /// RAM that is not in Hermit's device tree.
     free: MemoryMap,
 }
 
 static IMAGE: Once<Image> = Once::new();
 
-/// Takes memory for Hermit, builds its tables and its boot record, and enters it.
+/// Reserves memory for Hermit, builds the page tables and Hermit's boot record, and enters Hermit.
 pub(super) fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
     serial::init();
     handover::declare_stacks();
@@ -41,16 +41,16 @@ pub(super) fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
     refuse(error)
 }
 
-/// RAM without an owner.
+/// Returns the RAM without an owner.
 ///
 /// # Panics
 ///
-/// Before [`enter`].
+/// [`enter`] was not called.
 pub(super) fn free_memory() -> &'static MemoryMap {
     &IMAGE.get().expect("Hermit was entered by the image").free
 }
 
-/// Hermit calls it in a thread of its own, when it has booted.
+/// Hermit calls this function in a new thread after it has booted.
 #[unsafe(no_mangle)]
 extern "C" fn main(_: i32, _: *const *const u8, _: *const *const u8) {
     interrupts::disable();

@@ -1,4 +1,4 @@
-//! The gates of the interrupt table that are the image's: its own vectors, and the exceptions that end a program.
+//! The gates of the image in Hermit's interrupt table: the vectors of the image, and the exceptions.
 
 #![expect(unsafe_code, reason = "replaces gates of the kernel's interrupt table")]
 
@@ -12,15 +12,15 @@ use x86_64::structures::idt::{Entry, EntryOptions, InterruptDescriptorTable};
 use crate::hardware::cpu::vectors;
 use crate::hermit::stubs;
 
-/// Hermit's vector for interrupts that have vanished. Its handler would end a thread.
+/// Hermit's vector for spurious interrupts. Hermit's handler would end a thread.
 const SPURIOUS: u8 = 127;
 
-/// Replaces the gates; once, because all CPUs share the table. Only #NM stays Hermit's alone.
+/// Replaces the gates, once, because all CPUs share the table. Only the gate of #NM is not replaced.
 pub(super) fn install() {
     interrupts::without_interrupts(|| {
         let table = sidt().base.as_mut_ptr::<InterruptDescriptorTable>();
-        // SAFETY: the table is a static of Hermit, which neither reads nor writes it after boot. The other CPUs take
-        // interrupts of Hermit only by now, and those gates stay as they are.
+        // SAFETY: the table is a static of Hermit, which neither reads nor writes it after boot. At this time the APs
+        // take interrupts of Hermit only, and those gates are not changed.
         let table = unsafe { &mut *table };
         chain(&mut table.divide_error, &stubs::DIVIDE_ERROR);
         chain(&mut table.debug, &stubs::DEBUG);
@@ -49,20 +49,19 @@ pub(super) fn install() {
     });
 }
 
-/// Puts a gate of the image before Hermit's.
+/// Sets a gate of the image that can forward to Hermit's handler.
 fn chain<F>(entry: &mut Entry<F>, chained: &stubs::Chained) {
     chained.hermit.store(entry.handler_addr().as_u64(), Ordering::Relaxed);
     let options = set(entry, chained.stub);
     if let Some(slot) = chained.stack {
-        // SAFETY: the stack in this slot is Hermit's for this exception alone, and its handler, which may come next,
-        // would run there too.
+        // SAFETY: Hermit reserves the stack in this slot for this exception, and its handler would run there too.
         unsafe { options.set_stack_index(slot) };
     }
 }
 
 fn set<F>(entry: &mut Entry<F>, handler: extern "C" fn()) -> &mut EntryOptions {
     *entry = Entry::missing();
-    // SAFETY: the stubs save every register, know whether their vector pushes an error code, and return by `iretq` or go
-    // on to a handler that does.
+    // SAFETY: the stubs save every register, handle the error code of their vector, and return by `iretq` or jump to
+    // a handler that does.
     unsafe { entry.set_handler_addr(VirtAddr::new(handler as usize as u64)) }
 }

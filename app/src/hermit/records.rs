@@ -1,8 +1,8 @@
-//! The records of the CPUs, behind FS.
+//! The records of the CPUs, to which FS points.
 //!
-//! Hermit keeps GS for itself, and saves and restores FS whenever it switches threads. The image's threads
-//! stay on their CPUs, so each sets FS once, first of all: a new thread has whatever was there before. An interrupt
-//! that comes while one of Hermit's own threads runs finds another FS: the local APIC says then whose record it is.
+//! Hermit uses GS, and saves and restores FS at each switch of threads. The threads of the image are pinned
+//! to their CPUs, so each sets FS once at its start; the FS of a new thread is undefined. An interrupt during
+//! a thread of Hermit finds another FS. The record is then found by the identifier of the local APIC.
 
 #![expect(unsafe_code, reason = "restores the FS base of a thread that was interrupted")]
 
@@ -20,32 +20,32 @@ use crate::platform::topology::Topology;
 static RECORDS: Once<CpuRecords> = Once::new();
 
 struct CpuRecords {
-    /// In the order of the CPUs' numbers.
+    /// The records in the order of the CPUs' numbers.
     locals: Box<[Local]>,
-    /// The identifiers on the interrupt bus, in the same order.
+    /// The APIC identifiers in the same order.
     identifiers: Box<[u32]>,
 }
 
-/// Makes a record for every CPU.
+/// Creates a record for every CPU.
 pub(super) fn make(topology: &Topology) {
     RECORDS.call_once(|| CpuRecords {
-        // Where a thread's stack ends is Hermit's matter.
+        // The stacks of threads belong to Hermit and are not known here.
         locals: (0..).zip(topology.cpus()).map(|(n, _)| Local::new(n, Span::new(0, 0))).collect(),
         identifiers: topology.cpus().iter().map(|cpu| cpu.identifier).collect(),
     });
 }
 
-/// Makes the calling thread that of its CPU.
+/// Sets FS of the calling thread to the record of its CPU.
 ///
 /// # Panics
 ///
-/// The firmware does not name the CPU.
+/// The firmware's tables do not list the CPU.
 pub(super) fn load() {
     own().expect("a CPU that Hermit found is one that the firmware names").load();
 }
 
-/// Does something with FS on this CPU's record, whichever thread was interrupted. On a CPU without a record it does
-/// not happen.
+/// Calls `work` with FS on the record of this CPU, whichever thread was interrupted. On a CPU without a record
+/// `work` is not called.
 ///
 /// # Context
 ///
@@ -58,7 +58,7 @@ pub(super) fn with_own(work: impl FnOnce()) {
     let Some(own) = own() else { return };
     own.load();
     work();
-    // SAFETY: it is the base that the interrupted thread had.
+    // SAFETY: restores the base of the interrupted thread.
     unsafe { FS::write_base(before) };
 }
 

@@ -1,7 +1,8 @@
-//! The first instructions of the image's gates: save the registers as a [`TrapFrame`], call Rust, restore them.
+//! The first instructions of the image's gates: they save the registers as a [`TrapFrame`], call Rust and restore
+//! the registers.
 //!
-//! They run on the stack that was interrupted, but for three: Hermit's own gates run on a stack of the task state, and
-//! its handlers may switch threads there.
+//! The gates run on the interrupted stack, except for three. Hermit's own gates run on a stack of the TSS, and its
+//! handlers may switch threads there.
 //!
 //! [`TrapFrame`]: crate::hardware::cpu::frame::TrapFrame
 
@@ -11,18 +12,18 @@ use core::sync::atomic::AtomicU64;
 use crate::hardware::cpu::vectors;
 use crate::hermit::traps;
 
-/// A gate that goes on to Hermit's handler.
+/// A gate that can forward to Hermit's handler.
 #[derive(Debug)]
 pub(super) struct Chained {
-    /// The slot of the interrupt stack table, counted from 0, that Hermit keeps for it.
+    /// The slot of the interrupt stack table that Hermit uses for the vector, counted from 0.
     pub(super) stack: Option<u16>,
-    /// Its first instruction.
+    /// The first instruction of the gate.
     pub(super) stub: extern "C" fn(),
     /// The address of Hermit's handler.
     pub(super) hermit: &'static AtomicU64,
 }
 
-/// Pushes the registers as the frame has them, and passes its address on.
+/// Pushes the registers in the order of the frame, and passes the address of the frame.
 macro_rules! save {
     () => {
         "push rax; push rbx; push rcx; push rdx; push rsi; push rdi; push rbp; push r8; push r9;
@@ -37,8 +38,8 @@ macro_rules! restore {
     };
 }
 
-/// Defines gates of exceptions. `$push` makes up for the error code where the processor pushes none, and
-/// `$own_bytes` are those on the stack that Hermit's handler must not find.
+/// Defines gates of exceptions. `$push` pushes a 0 in place of a missing error code. `$own_bytes` are the bytes to
+/// remove from the stack before Hermit's handler runs.
 macro_rules! chained {
     ($push:literal, $own_bytes:literal: $($name:ident = $vector:expr, $stack:expr);+ $(;)?) => {
         $(
@@ -55,7 +56,7 @@ macro_rules! chained {
                         "test al, al",
                         "jz 2f",
                         restore!(),
-                        // Vector and error code.
+                        // Removes the vector and the error code.
                         "add rsp, 16",
                         "iretq",
                         "2:",
@@ -102,7 +103,7 @@ chained! {
     CONTROL_PROTECTION = 21, None;
 }
 
-/// An interrupt that has vanished, which wants no acknowledgement.
+/// A spurious interrupt, which must not be acknowledged.
 #[unsafe(naked)]
 pub(super) extern "C" fn spurious() {
     naked_asm!("iretq")

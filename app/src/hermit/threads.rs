@@ -1,4 +1,4 @@
-//! The other CPUs: threads of Hermit, one pinned to each core.
+//! The APs: threads of Hermit, one pinned to each core.
 
 #![expect(unsafe_code, reason = "starts threads of the kernel")]
 
@@ -19,30 +19,31 @@ use crate::runtime::Worker;
 
 #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on x86_64")]
 const THREAD_BYTES: usize = STACK_BYTES as usize;
-/// Hermit's vector by which a core looks for new threads.
+/// Hermit's vector that makes a core look for new threads.
 const HERMIT_WAKEUP: u8 = 121;
-/// How long a thread may take before its core is woken again, and how often that is done.
+/// Time after which the core of a thread that has not started is woken again.
 const WAKE_US: u64 = 20_000;
+/// Maximum number of times that a core is woken.
 const WAKES_MAX: u64 = 50;
 
 static WORKER: Once<Worker> = Once::new();
 static IS_UP: [AtomicBool; CPUS_MAX] = [const { AtomicBool::new(false) }; CPUS_MAX];
 
-/// Starts a thread on every core but the first, and returns how many CPUs work now. One that does not
-/// start in its time is named in the log.
+/// Starts a thread on every core except the first, and returns how many CPUs run then. A thread that does not
+/// start in time is named in the log.
 ///
 /// # Context
 ///
-/// Once, on the boot CPU, before anything of the window is freed; interrupts are off afterwards.
+/// Once, on the BSP, before anything of the window is freed. Interrupts are off afterwards.
 pub(super) fn start(vm: &Window, worker: Worker) -> u32 {
     WORKER.call_once(|| worker);
     let cores = abi::sys_get_processor_count().min(vm.machine().topology().cpus().len());
-    // The call has ended with interrupts on, as every one of Hermit's does.
+    // Every call of Hermit returns with interrupts on.
     interrupts::disable();
     let mut running = 1;
     for (core, is_up) in IS_UP.iter().enumerate().take(cores).skip(1) {
-        // SAFETY: the thread takes the number of its core and never returns. Hermit panics where it has no memory for
-        // it, so the number that comes back says nothing more.
+        // SAFETY: the thread takes the number of its core and never returns. Hermit panics if it has no memory for the
+        // thread, so the result is not used.
         unsafe {
             abi::sys_spawn2(thread, core, abi::NORMAL_PRIORITY, THREAD_BYTES, core.cast_signed())
         };
@@ -56,8 +57,8 @@ pub(super) fn start(vm: &Window, worker: Worker) -> u32 {
     running
 }
 
-/// Waits for a thread. Hermit looks for new threads and then notes that its core sleeps: one that comes in between is
-/// not announced to the core, so it is woken again.
+/// Waits until a thread has started. Hermit checks for new threads before it marks the core as sleeping. A thread that
+/// is added between the two steps does not wake the core, so this function wakes it again.
 fn is_up_soon(vm: &Window, core: usize, is_up: &AtomicBool) -> bool {
     let cpu = CpuId(u32::try_from(core).unwrap_or_default());
     (0..WAKES_MAX).any(|_| {
@@ -80,7 +81,7 @@ unsafe extern "C" fn thread(core: usize) {
         refuse(format_args!("the firmware's CPU {number} is core {core} of Hermit"));
     }
     let vm = machine::window().expect("the window is there before a second thread is");
-    // All memory that this thread has used so far stays for ever.
+    // The memory that this thread has used so far is never freed.
     vm.leave_idle();
     selfcheck::run().unwrap_or_else(|error| refuse(error));
     let worker = WORKER.get().expect("threads are started with their loop");

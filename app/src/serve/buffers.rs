@@ -1,4 +1,4 @@
-//! Buffers of the network and the clients, each a region of the window.
+//! Buffers of the network and the clients. Each is a region of the window.
 
 #![expect(unsafe_code, reason = "makes slices of regions that it owns")]
 
@@ -10,7 +10,7 @@ use vmalloc::{Region, Request, Resize};
 use crate::buffers::Buffers;
 use crate::hardware::machine::{self, PcMachine};
 
-/// Takes buffers from the image's window.
+/// Allocates buffers in the window.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WindowBuffers;
 
@@ -24,7 +24,7 @@ impl Buffers for WindowBuffers {
     }
 
     fn grow(&self, buffer: &mut WindowBuffer, bytes: usize) -> bool {
-        // Entries move, bytes do not. Zeroing megabytes would take longer than a turn may.
+        // Entries move, bytes do not. The buffer is not zeroed, because zeroing megabytes would exceed a turn.
         let is_grown = buffer.region.resize(&Resize::to(bytes as u64).unzeroed()).is_ok();
         if is_grown {
             buffer.bytes = bytes;
@@ -33,7 +33,7 @@ impl Buffers for WindowBuffers {
     }
 }
 
-/// A region as bytes; freed when it is dropped.
+/// A region as bytes, freed when dropped.
 pub(crate) struct WindowBuffer {
     region: Region<'static, PcMachine>,
     bytes: usize,
@@ -41,9 +41,8 @@ pub(crate) struct WindowBuffer {
 
 impl AsRef<[u8]> for WindowBuffer {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: 1. the region is mapped readable for as long as `self` lives. 2. It was zeroed,
-        // and frames that `grow` adds are RAM, so every byte has a value. 3. No other owner has its
-        // address.
+        // SAFETY: 1. the region is mapped readable as long as `self` lives. 2. The region was zeroed, and frames that
+        // `grow` adds are RAM, so every byte has a value. 3. The region has no other owner.
         unsafe { slice::from_raw_parts(self.region.address().as_ptr(), self.bytes) }
     }
 }

@@ -1,4 +1,4 @@
-//! Doorbells: one register per ring, its place worked out once.
+//! Doorbells: one register per ring, whose address is computed once.
 
 use crate::device::virtio::error::NicError;
 use crate::hardware::registers::Registers;
@@ -9,7 +9,7 @@ const QUEUE_SELECT: u64 = 0x16;
 const QUEUE_MSIX_VECTOR: u64 = 0x1a;
 const QUEUE_NOTIFY_OFF: u64 = 0x1e;
 
-/// The device's registers that matter for a ring.
+/// The registers of the rings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rings {
     common: Registers,
@@ -18,7 +18,7 @@ pub(crate) struct Rings {
 }
 
 impl Rings {
-    /// Maps what the layout names.
+    /// Maps the registers of the layout.
     pub(crate) fn map(layout: &Layout) -> Result<Self, NicError> {
         Ok(Self {
             common: Registers::map(layout.common)?,
@@ -27,7 +27,7 @@ impl Rings {
         })
     }
 
-    /// The doorbell of a ring.
+    /// Returns the doorbell of a ring.
     pub(crate) fn doorbell(&self, ring: u16) -> Doorbell {
         self.common.write(QUEUE_SELECT, ring);
         let index: u16 = self.common.read(QUEUE_NOTIFY_OFF);
@@ -35,7 +35,7 @@ impl Rings {
         Doorbell { register: self.notify.part(offset, 2), ring }
     }
 
-    /// Names the entry of the interrupt table for a ring. Returns whether the device took it.
+    /// Sets the MSI-X entry of a ring. Returns whether the device accepted it.
     pub(crate) fn set_interrupt(&self, ring: u16, entry: u16) -> bool {
         self.common.write(QUEUE_SELECT, ring);
         self.common.write(QUEUE_MSIX_VECTOR, entry);
@@ -43,7 +43,7 @@ impl Rings {
     }
 }
 
-/// Tells the device to look at one ring.
+/// The register that notifies the device of new buffers in one ring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Doorbell {
     register: Registers,
@@ -51,7 +51,7 @@ pub(crate) struct Doorbell {
 }
 
 impl Doorbell {
-    /// Rings it: one exit from the guest.
+    /// Notifies the device, at the cost of one exit from the guest.
     pub(crate) fn ring(self) {
         self.register.write(0, self.ring);
     }

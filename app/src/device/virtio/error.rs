@@ -1,4 +1,4 @@
-//! Why there is no network.
+//! Errors of the network device.
 
 use core::fmt;
 
@@ -6,29 +6,29 @@ use crate::hardware::memory::tables::MapError;
 use crate::platform::bars::BarError;
 use crate::platform::virtio_pci::LayoutError;
 
-/// Why the network device cannot be used.
+/// Reasons why the network device cannot be used.
 #[derive(Clone, Debug)]
 pub(crate) enum NicError {
     /// Bus 0 has no virtio network device.
     Absent,
-    /// Its BARs have no place.
+    /// The BARs of the device cannot be used.
     Bar(BarError),
-    /// Its registers cannot be found.
+    /// The registers of the device cannot be found.
     Layout(LayoutError),
-    /// Its registers cannot be mapped.
+    /// The registers of the device cannot be mapped.
     Map(MapError),
-    /// It has no table of interrupts.
+    /// The device has no MSI-X table.
     NoMsix,
-    /// It is older than virtio 1.
+    /// The device is older than virtio 1.
     Legacy,
-    /// It refused the features that the driver wants.
+    /// The device refused the features of the driver.
     Features,
-    /// No physically contiguous memory for its buffers.
+    /// There is no physically contiguous memory for the buffers.
     NoMemory {
-        /// Frames in a row.
+        /// Number of contiguous frames.
         frames: u64,
     },
-    /// `virtio-drivers` could not find its way in the configuration space.
+    /// `virtio-drivers` did not find the device's registers.
     Transport,
     /// A ring could not be set up.
     Ring(virtio_drivers::Error),

@@ -1,4 +1,4 @@
-//! What `virtio-drivers` asks of the image: memory for rings, and where registers are mapped.
+//! The hardware abstraction of `virtio-drivers`: memory for rings, and mapped registers.
 
 #![expect(unsafe_code, reason = "implements the trait that hands memory to a device")]
 
@@ -10,16 +10,18 @@ use crate::device::dma;
 use crate::hardware::memory::{direct, tables};
 use crate::platform::span::Span;
 
-/// RAM and registers are mapped at offset 0, so an address means the same to CPU and device.
+/// The hardware abstraction with RAM and registers mapped at offset 0, where virtual and physical addresses
+/// are equal.
 #[derive(Debug)]
 pub(crate) struct DirectHal;
 
-// SAFETY: 1. `dma` hands out zeroed frames that are nobody else's, mapped at offset 0, for good. 2. Registers are mapped at offset 0 or the call panics. 3. Buffers are parts of
-// such frames, so their address is what the device sees.
+// SAFETY: 1. `dma` returns zeroed frames without another owner, mapped at offset 0 and never freed. 2.
+// Registers are mapped at offset 0, or the call panics. 3. Buffers are parts of such frames, so the device uses
+// the same addresses.
 unsafe impl Hal for DirectHal {
     fn dma_alloc(pages: usize, _direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let Some(run) = dma::take(pages as u64) else {
-            // The crate takes 0 for "no memory".
+            // Address 0 means "no memory".
             return (0, NonNull::dangling());
         };
         let address = run.start.start_address().as_u64();
@@ -27,7 +29,7 @@ unsafe impl Hal for DirectHal {
     }
 
     unsafe fn dma_dealloc(_address: PhysAddr, _pointer: NonNull<u8>, _pages: usize) -> i32 {
-        // A ring is dropped only when set-up fails; what the device may still know stays its own.
+        // A ring is dropped only when set-up fails. The device may still use the memory, so it is not freed.
         0
     }
 

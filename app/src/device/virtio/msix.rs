@@ -1,4 +1,4 @@
-//! The table of interrupts: entry 0 wakes a sleeping CPU for received packets.
+//! The MSI-X table. Entry 0 wakes a sleeping CPU for received packets.
 
 use virtio_drivers::transport::pci::bus::DeviceFunction;
 
@@ -18,10 +18,10 @@ const DATA: u64 = 8;
 const CONTROL: u64 = 12;
 const CONTROL_MASKED: u32 = 1;
 
-/// Messages to this address reach local APICs; bits 12 to 19 name one.
+/// Messages to this address reach local APICs. Bits 12 to 19 select one.
 const MESSAGE_ADDRESS: u32 = 0xfee0_0000;
 
-/// Points entry 0 at this CPU and switches the device over to its table.
+/// Directs entry 0 to this CPU and enables MSI-X.
 pub(crate) fn enable(msix: Msix, device: DeviceFunction) -> Result<(), NicError> {
     let table = Registers::map(msix.table)?;
     table.write(CONTROL, CONTROL_MASKED);

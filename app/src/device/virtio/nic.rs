@@ -1,4 +1,4 @@
-//! The device as a whole: found, set up, and given to the network stack.
+//! The network device: discovery, set-up and its interface to the network stack.
 
 use core::fmt;
 use core::num::NonZeroUsize;
@@ -20,41 +20,41 @@ use crate::net::{Abilities, Arrival, Nic};
 use crate::platform::bars::{self, Aperture};
 use crate::platform::virtio_pci::Layout;
 
-/// VIRTIO_NET_F_CSUM: the device completes the checksums of packets out.
+/// VIRTIO_NET_F_CSUM: the device completes the checksums of transmitted packets.
 const FEATURE_CHECKSUM: u64 = 1 << 0;
-/// VIRTIO_NET_F_GUEST_CSUM: the device says of packets in whether their checksums need a look.
+/// VIRTIO_NET_F_GUEST_CSUM: the device reports whether the checksum of a received packet is verified.
 const FEATURE_GUEST_CHECKSUM: u64 = 1 << 1;
-/// VIRTIO_NET_F_MTU: the device says how long packets may be.
+/// VIRTIO_NET_F_MTU: the device reports the MTU.
 const FEATURE_MTU: u64 = 1 << 3;
-/// VIRTIO_NET_F_GUEST_TSO4: packets in may be as large as IPv4 has them.
+/// VIRTIO_NET_F_GUEST_TSO4: received packets may have the maximum size of IPv4.
 const FEATURE_GUEST_TSO4: u64 = 1 << 7;
-/// VIRTIO_NET_F_HOST_TSO4: the device cuts packets out that are too large for the network.
+/// VIRTIO_NET_F_HOST_TSO4: the device segments large transmitted packets.
 const FEATURE_HOST_TSO4: u64 = 1 << 11;
-/// VIRTIO_NET_F_MRG_RXBUF: packets in may lie in several buffers.
+/// VIRTIO_NET_F_MRG_RXBUF: a received packet may lie in several buffers.
 const FEATURE_MERGED: u64 = 1 << 15;
-/// What large packets need; one without the others is of no use.
+/// The features for large packets, which are used together or not at all.
 const FEATURES_LARGE: u64 = FEATURE_CHECKSUM
     | FEATURE_GUEST_CHECKSUM
     | FEATURE_GUEST_TSO4
     | FEATURE_HOST_TSO4
     | FEATURE_MERGED;
-/// VIRTIO_NET_F_MAC: the device has an address.
+/// VIRTIO_NET_F_MAC: the device has a hardware address.
 const FEATURE_MAC: u64 = 1 << 5;
-/// Where the configuration has it.
+/// Offset of the MTU in the configuration space.
 const MTU_OFFSET: usize = 10;
 /// VIRTIO_F_VERSION_1.
 const FEATURE_VERSION_1: u64 = 1 << 32;
 
-/// A virtio network device that is live.
+/// A virtio network device that is set up.
 pub(crate) struct VirtioNic {
     receive: Receive,
     transmit: Transmit,
     mac: [u8; 6],
     /// Whether packets may be large.
     is_large: bool,
-    /// Bytes of the longest IPv4 packet.
+    /// Maximum bytes of an IPv4 packet.
     mtu: usize,
-    /// Resets the device when it is dropped, so it must go last.
+    /// The transport resets the device when it is dropped, so it must be the last field.
     transport: PciTransport,
 }
 
@@ -97,16 +97,15 @@ fn find(root: &PciRoot<PortAccess>) -> Option<DeviceFunction> {
     root.enumerate_bus(0).find(|(_, info)| is_network(info)).map(|(device, _)| device)
 }
 
-/// The features that the device and this driver both have.
+/// The negotiated features.
 #[derive(Clone, Copy, Debug)]
 struct Agreed {
     is_large: bool,
     has_mtu: bool,
 }
 
-/// Resets the device and agrees on what both can: an address, virtio 1, large packets, and how long others
-/// may be. The event index is left out: without it the device says by one flag whether it wants
-/// doorbells at all.
+/// Resets the device and negotiates the features: a hardware address, virtio 1, large packets and the MTU. The
+/// event index is not used: without it one flag of the device says whether it needs doorbells.
 fn negotiate(transport: &mut PciTransport) -> Result<Agreed, NicError> {
     let known = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
     transport.set_status(DeviceStatus::empty());
@@ -139,7 +138,7 @@ impl Nic for VirtioNic {
     }
 
     fn receive(&mut self) -> Option<Arrival<'_, Slot<'_>>> {
-        // The slot first: a packet that was taken and cannot be answered would be lost.
+        // Takes the slot first: a packet that is taken without a slot for the answer would be lost.
         let slot = self.transmit.take()?;
         let (bytes, is_sound) = self.receive.take()?;
         Some(Arrival { bytes, is_sound, slot })

@@ -1,4 +1,4 @@
-//! Packet buffers: one run of frames, cut into equal parts that the device reads or writes.
+//! Packet buffers: contiguous frames, divided into equal buffers that the device reads or writes.
 
 #![expect(unsafe_code, reason = "makes slices of memory that it owns")]
 
@@ -10,17 +10,18 @@ use virtio_drivers::{BufferDirection, Hal};
 use crate::device::virtio::error::NicError;
 use crate::device::virtio::hal::DirectHal;
 
-/// Buffers of a ring, and descriptors: what QEMU offers.
+/// Number of descriptors of a ring, and maximum number of buffers. QEMU offers this many.
 pub(crate) const RING: usize = 256;
-/// What virtio 1 puts in front of every packet.
+/// Bytes of the virtio 1 header in front of every packet.
 pub(crate) const HEADER_BYTES: usize = 12;
-/// In its first byte: the packet was never outside the machine, and nobody has added up its bytes.
+/// Flag in the first byte of the header: the packet comes from this machine, and its checksum is not computed.
 pub(crate) const NEEDS_CHECKSUM: u8 = 1;
-/// In its first byte: the device has found the checksum right.
+/// Flag in the first byte of the header: the device has verified the checksum.
 pub(crate) const DATA_VALID: u8 = 2;
-/// In its second byte: the device cuts the packet into segments of TCP over IPv4.
+/// Value of the second byte of the header: the device segments the packet as TCP over IPv4.
 pub(crate) const SEGMENTS_TCP4: u8 = 1;
-/// How many buffers there are, at most one for each descriptor, and of how many bytes.
+
+/// The number of buffers, at most one for each descriptor, and the bytes of each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BufferShape {
     pub(crate) count: usize,
@@ -28,7 +29,7 @@ pub(crate) struct BufferShape {
 }
 
 impl BufferShape {
-    /// An Ethernet frame of 1514 bytes and the header fit; two buffers share a frame.
+    /// Buffers for an Ethernet frame of 1514 bytes and the header. Two buffers share a frame.
     pub(crate) const SMALL: Self = Self { count: RING, bytes: 2048 };
 
     fn frames(self) -> usize {
@@ -36,18 +37,18 @@ impl BufferShape {
     }
 }
 
-/// Buffers of one shape. The memory is the device's for good.
+/// Buffers of equal size. Their memory is never freed.
 #[derive(Debug)]
 pub(crate) struct Packets {
     start: NonNull<u8>,
     shape: BufferShape,
 }
 
-// SAFETY: the run is nobody else's; access goes through `&mut self`.
+// SAFETY: the memory has no other owner, and access needs `&mut self`.
 unsafe impl Send for Packets {}
 
 impl Packets {
-    /// Takes the run.
+    /// Allocates the memory.
     pub(crate) fn try_new(shape: BufferShape) -> Result<Self, NicError> {
         let frames = shape.frames();
         let (address, start) = DirectHal::dma_alloc(frames, BufferDirection::Both);
@@ -57,23 +58,21 @@ impl Packets {
         Ok(Self { start, shape })
     }
 
-    /// The number of every buffer.
+    /// Iterates over the numbers of the buffers.
     pub(crate) fn indices(&self) -> impl Iterator<Item = u16> + use<> {
         (0_u16..).take(self.shape.count)
     }
 
-    /// One buffer.
+    /// Returns a buffer.
     ///
-    /// While the device has it, the contents are the device's: the caller only passes it on to the
-    /// ring.
+    /// While the device uses the buffer, the caller must only pass it to the ring.
     pub(crate) fn buffer(&mut self, index: u16) -> &mut [u8] {
         let (index, BufferShape { count, bytes }) = (usize::from(index), self.shape);
         assert!(index < count, "packet buffer {index} of {count}");
-        // SAFETY: the run has so many buffers and the index is below.
+        // SAFETY: the index is below the number of buffers.
         let start = unsafe { self.start.add(index * bytes) };
-        // SAFETY: 1. the bytes lie in the run. 2. It was zeroed, so every byte has a value. 3. It
-        // is exclusive: `&mut self`, and the device has a buffer only while its owner leaves it
-        // alone.
+        // SAFETY: 1. the bytes lie in the allocated memory. 2. The memory was zeroed, so every byte is initialized. 3.
+        // Access is exclusive: `&mut self`, and the caller does not access a buffer while the device uses it.
         unsafe { slice::from_raw_parts_mut(start.as_ptr(), bytes) }
     }
 }

@@ -1,4 +1,4 @@
-//! The receive ring: every buffer is with the device, except the one being read.
+//! The receive ring. The device has every buffer except the one being read.
 
 #![expect(unsafe_code, reason = "lends buffers to the device")]
 
@@ -22,26 +22,26 @@ pub(crate) const RECEIVE_RING: u16 = 0;
 /// The receive ring with its buffers.
 #[derive(Debug)]
 pub(crate) struct Receive {
-    /// On the heap: 4 KiB that would else be copied from stack frame to stack frame.
+    /// On the heap, because 4 KiB would be copied between stack frames otherwise.
     queue: Box<VirtQueue<DirectHal, RING>>,
     packets: Packets,
-    /// Which buffer each descriptor holds.
+    /// The buffer of each descriptor.
     buffers: [u16; RING],
     doorbell: Doorbell,
-    /// Buffers went back since the last kick.
+    /// Whether buffers were returned since the last kick.
     is_dirty: bool,
-    /// Packets were handed out since the last kick.
+    /// Whether packets were taken since the last kick.
     is_busy: bool,
-    /// The device interrupts with the next packet.
+    /// Whether the device interrupts for the next packet.
     is_armed: bool,
-    /// The buffer of the packet that was handed out last.
+    /// The buffer of the packet that was taken last.
     lent: Option<u16>,
-    /// Where packets that lie in several buffers are put together, if there may be some.
+    /// Reassembles packets that lie in several buffers, if the device may send them.
     merged: Option<Merged>,
 }
 
 impl Receive {
-    /// Sets the ring up, empty.
+    /// Sets up an empty ring.
     pub(crate) fn try_new(
         transport: &mut impl Transport,
         is_large: bool,
@@ -61,7 +61,7 @@ impl Receive {
         })
     }
 
-    /// Gives all buffers to the device, which must be live.
+    /// Gives all buffers to the device, which must be set up.
     pub(crate) fn fill(&mut self) {
         for index in self.packets.indices() {
             self.put(index);
@@ -69,7 +69,7 @@ impl Receive {
     }
 
     fn put(&mut self, buffer: u16) {
-        // SAFETY: the buffer is not touched again until the device has used its descriptor.
+        // SAFETY: the buffer is not accessed until the device has used its descriptor.
         let added = unsafe { self.queue.add(&[], &mut [self.packets.buffer(buffer)]) };
         // There are as many descriptors as buffers.
         let descriptor = added.expect("a descriptor for every buffer");
@@ -77,13 +77,13 @@ impl Receive {
         self.is_dirty = true;
     }
 
-    /// Whether a packet waits.
+    /// Returns whether a packet has been received.
     pub(crate) fn pending(&self) -> bool {
         self.queue.can_pop()
     }
 
-    /// The next packet, and whether the device vouches for the checksum of its TCP segment. Its
-    /// buffer goes back to the device at the next call, or with the kick.
+    /// Returns the next packet, and whether the device has verified the checksum of its TCP segment. The buffer is
+    /// returned to the device by the next call or by the kick.
     pub(crate) fn take(&mut self) -> Option<(&mut [u8], bool)> {
         self.give_back();
         if self.merged.as_ref().is_some_and(Merged::is_partial) {
@@ -91,7 +91,7 @@ impl Receive {
         }
         let descriptor = self.queue.peek_used()?;
         self.is_busy = true;
-        // The device has let go of it.
+        // The device no longer uses this buffer.
         let memory = self.packets.buffer(self.buffers[usize::from(descriptor)]);
         let is_sound = memory[0] & (NEEDS_CHECKSUM | DATA_VALID) != 0;
         let buffers = u16::from_le_bytes([memory[10], memory[11]]);
@@ -102,12 +102,12 @@ impl Receive {
         let (buffer, end) = self.pop()?;
         self.lent = Some(buffer);
         let bytes = &mut self.packets.buffer(buffer)[HEADER_BYTES..end.max(HEADER_BYTES)];
-        // Without large packets the device says nothing of checksums.
+        // Without large packets the device does not report checksums.
         Some((bytes, is_sound && self.merged.is_some()))
     }
 
-    /// Puts a packet together that lies in several buffers. `None` where not all of it is there. Only the
-    /// first buffer has a header, of so many bytes.
+    /// Reassembles a packet from several buffers. Returns `None` if some of them have not arrived. The first buffer
+    /// has a header of `start` bytes.
     fn merge(&mut self, mut start: usize) -> Option<(&mut [u8], bool)> {
         while self.merged.as_ref()?.is_partial() {
             let (buffer, end) = self.pop()?;
@@ -120,29 +120,28 @@ impl Receive {
         self.merged.as_mut()?.whole()
     }
 
-    /// Gives the buffer back whose packet was handed out last.
+    /// Returns the buffer of the last packet to the device.
     fn give_back(&mut self) {
         if let Some(buffer) = self.lent.take() {
             self.put(buffer);
         }
     }
 
-    /// Takes the next buffer back from the device; where its last byte is.
+    /// Takes the next buffer from the device. Returns its number and the end of its bytes.
     fn pop(&mut self) -> Option<(u16, usize)> {
         let descriptor = self.queue.peek_used()?;
-        // A device that names a descriptor it does not have would be broken beyond repair.
+        // A device that names an invalid descriptor is broken; the index panics.
         let buffer = self.buffers[usize::from(descriptor)];
         let memory = self.packets.buffer(buffer);
         let room = memory.len();
-        // SAFETY: the same buffer that `put` gave for this descriptor.
+        // SAFETY: the buffer that `put` added for this descriptor.
         let used = unsafe { self.queue.pop_used(descriptor, &[], &mut [memory]) };
         let bytes = used.expect("the descriptor that was just seen") as usize;
         Some((buffer, bytes.min(room)))
     }
 
-    /// Ends a turn: tells the device of returned buffers if it waits for some, and asks for an
-    /// interrupt only if the turn took no packet. A CPU that finds packets looks again by itself;
-    /// one that finds none may go to sleep.
+    /// Ends a turn: notifies the device of returned buffers if it waits for some, and requests an interrupt only if
+    /// the turn took no packet. A CPU that found packets polls again; one that found none may sleep.
     pub(crate) fn kick(&mut self) {
         self.give_back();
         let wants_interrupt = !self.is_busy;
@@ -151,9 +150,8 @@ impl Receive {
             self.is_armed = wants_interrupt;
             self.queue.set_dev_notify(wants_interrupt);
         }
-        // What was written must be out before the device's side is read, or both wait: the ring's
-        // index before its wish for doorbells, the wish for an interrupt before the last look for
-        // packets.
+        // Earlier stores must be visible before the device's flags are read, or both sides wait: the index of the ring
+        // before the device's doorbell flag, and the interrupt flag before the last poll.
         fence(Ordering::SeqCst);
         if self.is_dirty && self.queue.should_notify() {
             self.doorbell.ring();

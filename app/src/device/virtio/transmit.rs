@@ -1,4 +1,4 @@
-//! The transmit ring: sent buffers are taken back only when a new one is needed.
+//! The transmit ring. Sent buffers are reclaimed only when a new one is needed.
 
 #![expect(unsafe_code, reason = "lends buffers to the device")]
 
@@ -22,29 +22,29 @@ use crate::platform::checksum::{self, Partial};
 /// The number of the transmit ring.
 pub(crate) const TRANSMIT_RING: u16 = 1;
 
-/// Buffers of packets that the device cuts: one holds a value of 16 KiB with its frame.
+/// Buffers of packets that the device segments. One holds a value of 16 KiB with its headers.
 const LARGE: BufferShape = BufferShape { count: 128, bytes: 5 * 4096 };
 
-/// The longest Ethernet frame that the device may be given to cut.
+/// Maximum bytes of an Ethernet frame that the device segments.
 pub(crate) const LARGE_FRAME_BYTES_MAX: usize = LARGE.bytes - HEADER_BYTES;
 
 /// The transmit ring with its buffers.
 #[derive(Debug)]
 pub(crate) struct Transmit {
-    /// On the heap: 4 KiB that would else be copied from stack frame to stack frame.
+    /// On the heap, because 4 KiB would be copied between stack frames otherwise.
     queue: Box<VirtQueue<DirectHal, RING>>,
     packets: Packets,
     free: ArrayVec<u16, RING>,
-    /// Which buffer each descriptor holds, and how much of it was sent.
+    /// The buffer of each descriptor, and the number of bytes sent.
     sent: [(u16, u16); RING],
     doorbell: Doorbell,
     is_dirty: bool,
-    /// The device completes checksums, and cuts packets.
+    /// Whether the device completes checksums and segments packets.
     is_large: bool,
 }
 
 impl Transmit {
-    /// Sets the ring up, with every buffer free. It never interrupts.
+    /// Sets up a ring with every buffer free, which never interrupts.
     pub(crate) fn try_new(
         transport: &mut impl Transport,
         is_large: bool,
@@ -64,19 +64,19 @@ impl Transmit {
         })
     }
 
-    /// Takes back what the device has sent.
+    /// Reclaims the buffers that the device has sent.
     fn reap(&mut self) {
         while let Some(descriptor) = self.queue.peek_used() {
             let (buffer, bytes) = self.sent[usize::from(descriptor)];
             let memory = &self.packets.buffer(buffer)[..usize::from(bytes)];
-            // SAFETY: the same bytes that `send` gave for this descriptor.
+            // SAFETY: the bytes that `send` added for this descriptor.
             let used = unsafe { self.queue.pop_used(descriptor, &[memory], &mut []) };
             used.expect("the descriptor that was just seen");
             self.free.push(buffer);
         }
     }
 
-    /// A buffer for the next packet, `None` while the device has them all.
+    /// Returns a buffer for the next packet, or `None` while the device has all buffers.
     pub(crate) fn take(&mut self) -> Option<Slot<'_>> {
         if self.free.is_empty() {
             self.reap();
@@ -84,14 +84,14 @@ impl Transmit {
         (!self.free.is_empty()).then_some(Slot { ring: self, segment: None })
     }
 
-    /// Whether the device has every buffer.
+    /// Returns whether the device has all buffers.
     pub(crate) fn is_full(&self) -> bool {
         self.free.is_empty() && !self.queue.can_pop()
     }
 
     fn send(&mut self, buffer: u16, bytes: u16) {
         let memory = &self.packets.buffer(buffer)[..usize::from(bytes)];
-        // SAFETY: the buffer is not touched again until `reap` has got its descriptor back.
+        // SAFETY: the buffer is not accessed until `reap` has reclaimed its descriptor.
         let added = unsafe { self.queue.add(&[memory], &mut []) };
         // There are as many descriptors as buffers.
         let descriptor = added.expect("a descriptor for every buffer");
@@ -99,13 +99,13 @@ impl Transmit {
         self.is_dirty = true;
     }
 
-    /// Tells the device of new packets, unless it is looking anyway.
+    /// Notifies the device of new packets, unless it polls the ring.
     pub(crate) fn kick(&mut self) {
         if !self.is_dirty {
             return;
         }
         self.is_dirty = false;
-        // The index must be out before the device's wish is read, or both sides wait.
+        // The index must be visible before the device's flag is read, or both sides wait.
         fence(Ordering::SeqCst);
         if self.queue.should_notify() {
             self.doorbell.ring();
@@ -113,11 +113,11 @@ impl Transmit {
     }
 }
 
-/// The right to send one packet.
+/// Permission to send one packet.
 #[derive(Debug)]
 pub(crate) struct Slot<'a> {
     ring: &'a mut Transmit,
-    /// Bytes of the segments that the device is to cut it into.
+    /// Segment size, if the device segments the packet.
     segment: Option<NonZeroU16>,
 }
 
@@ -128,7 +128,7 @@ impl phy::TxToken for Slot<'_> {
         let sent = u16::try_from(end).expect("a packet fits its buffer");
         let memory = self.ring.packets.buffer(buffer);
         let (header, frame) = memory[..end].split_at_mut(HEADER_BYTES);
-        // Zeros where the device has nothing to do.
+        // A zeroed header requests no work of the device.
         header.fill(0);
         let result = write(frame);
         if self.ring.is_large

@@ -1,4 +1,4 @@
-//! All that Hermit gets: memory, a device tree, a stack, and the boot CPU.
+//! The handover to Hermit: memory, a device tree, a stack and the BSP.
 
 #![expect(unsafe_code, reason = "hands out static memory and leaves for Hermit's entry")]
 
@@ -21,42 +21,42 @@ use crate::platform::device_tree::{BufferFull, DeviceTree};
 use crate::platform::memory_map::MemoryMap;
 use crate::platform::span::Span;
 
-/// Memory for Hermit: nine tenths are its heap, the rest stacks of threads and the tables of its own half.
+/// Memory for Hermit. Nine tenths are its heap, the rest is for stacks of threads and page tables.
 const SHARE_BYTES: u64 = 32 << 20;
-/// And more for each CPU, whose thread takes 160 KiB beside the heap.
+/// Further memory for each CPU, whose thread takes 160 KiB outside the heap.
 const SHARE_BYTES_PER_CPU: u64 = 512 << 10;
-/// The root of the ACPI tables, revision 2.
+/// Bytes of the root of the ACPI tables, revision 2.
 const RSDP_BYTES: u64 = 36;
 const LARGE_PAGE_BYTES: u64 = 2 << 20;
-/// `KERNEL_STACK_SIZE` of Hermit, which its entry adds to the stack pointer.
+/// `KERNEL_STACK_SIZE` of Hermit, which Hermit's entry adds to the stack pointer.
 const STACK_BYTES: usize = 32 << 10;
-/// A tree of four nodes has about 400.
+/// Bytes of the device tree. A tree of four nodes has about 400.
 const TREE_BYTES: usize = 1024;
-/// Hermit gives `hermit,uefi` a meaning of its own and needs any other.
+/// Any value except `hermit,uefi`, which has a special meaning in Hermit.
 const COMPATIBLE: &str = "hermit,pvh";
 
-/// The stack of Hermit's first code, and of its idle task on the boot CPU.
+/// The stack of Hermit's first code, and of its idle task on the BSP.
 static STACK: GuardedStack<STACK_BYTES> = GuardedStack::new();
 
 #[repr(C, align(8))]
 struct Tree(UnsafeCell<[u8; TREE_BYTES]>);
 
-// SAFETY: written once, by the boot CPU alone, before Hermit starts and reads it.
+// SAFETY: the BSP alone writes the tree, once, before Hermit starts and reads it.
 unsafe impl Sync for Tree {}
 
 static TREE: Tree = Tree(UnsafeCell::new([0; TREE_BYTES]));
 
-/// Has the page below Hermit's first stack left out of the tables.
+/// Declares the guard page of Hermit's first stack.
 pub(super) fn declare_stacks() {
     stacks::declare([("entry", BOOT_STACK.guard()), ("Hermit's first", STACK.guard())]);
 }
 
-/// Takes Hermit's share of free memory: the first bytes behind the image that are mapped by large pages,
-/// because Hermit maps all of its memory by those.
+/// Takes Hermit's memory from the free memory: the first bytes behind the image that are mapped by large pages,
+/// because Hermit maps its memory by large pages.
 ///
 /// # Errors
 ///
-/// There is too little.
+/// There is too little memory.
 pub(super) fn share(free: &mut MemoryMap, cpus: usize) -> Result<Span, NoHandover> {
     let bytes = SHARE_BYTES + SHARE_BYTES_PER_CPU * cpus as u64;
     let share = Span::from_bytes(tables::fine_end(), bytes.next_multiple_of(LARGE_PAGE_BYTES));
@@ -67,14 +67,14 @@ pub(super) fn share(free: &mut MemoryMap, cpus: usize) -> Result<Span, NoHandove
     Ok(share)
 }
 
-/// Enters Hermit; it does not return.
+/// Enters Hermit and does not return.
 ///
 /// # Errors
 ///
-/// Hermit would not boot.
+/// See [`NoHandover`].
 pub(super) fn start(info: &BootInfo, image: Span, share: Span) -> Result<Infallible, NoHandover> {
     let rsdp = info.rsdp.ok_or(NoHandover::NoAcpi)?;
-    // Hermit reads it where it lies. Where that is RAM it is mapped.
+    // Hermit reads the root of the ACPI tables in place. RAM is mapped already.
     match tables::map_device(Span::from_bytes(rsdp, RSDP_BYTES)) {
         Ok(()) | Err(MapError::Ram { .. }) => {}
         Err(error) => return Err(NoHandover::Map(error)),
@@ -86,10 +86,10 @@ pub(super) fn start(info: &BootInfo, image: Span, share: Span) -> Result<Infalli
     let buffer = unsafe { &mut *TREE.0.get() };
     let tree = buffer.as_ptr().addr() as u64;
     write_tree(buffer, share, rsdp)?;
-    // Hermit takes what lies between the start of memory and the end of the image for used.
+    // Hermit regards the bytes from the start of memory to the end of the image as used.
     let record = BootRecord::new(share, COM1_IO, tree, image);
-    // SAFETY: 1. Hermit's entry wants the record in `rdi`, the number of the CPU in `esi` and the lowest byte of
-    // its stack in `rsp`. 2. It copies the record first of all, from the stack that it leaves.
+    // SAFETY: 1. Hermit's entry takes the record in `rdi`, the number of the CPU in `esi` and the lowest address of
+    // its stack in `rsp`. 2. It copies the record from the old stack before that stack is reused.
     unsafe {
         asm!(
             "mov rsp, {stack}",
@@ -108,7 +108,7 @@ fn write_tree(buffer: &mut [u8], share: Span, rsdp: u64) -> Result<(), NoHandove
     let mut tree = DeviceTree::begin(buffer, COMPATIBLE)?;
     tree.memory(share.start, share.bytes())?;
     tree.place("hermit,rsdp", rsdp, 1)?;
-    // Hermit cannot find out by itself under QEMU, and would guess.
+    // Under QEMU Hermit cannot determine the frequency and would guess.
     let mut arguments = ArrayString::<16>::new();
     if let Some(measured) = clock::measure(|| 0) {
         write!(arguments, "-freq {}", measured.tsc_hz / 1_000_000).map_err(|_| NoHandover::Tree)?;
@@ -116,21 +116,21 @@ fn write_tree(buffer: &mut [u8], share: Span, rsdp: u64) -> Result<(), NoHandove
     tree.end(&arguments).map(drop).map_err(NoHandover::from)
 }
 
-/// Why Hermit cannot be entered.
+/// Reasons why Hermit cannot be entered.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum NoHandover {
-    /// Not enough memory in a row.
+    /// There is not enough contiguous memory.
     Memory {
         /// The memory that Hermit needs.
         share: Span,
     },
-    /// The loader names no ACPI tables.
+    /// The loader passes no ACPI tables.
     NoAcpi,
     /// The ACPI tables cannot be mapped.
     Map(MapError),
-    /// Their root lies on a page that is only partly RAM.
+    /// The root of the ACPI tables lies on a page that is only partly RAM.
     Unmapped {
-        /// Where.
+        /// Address of the root.
         rsdp: u64,
     },
     /// The device tree does not fit.

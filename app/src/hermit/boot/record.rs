@@ -1,9 +1,9 @@
-//! The record that Hermit's entry takes.
+//! The boot record of Hermit's entry.
 //!
 //! # Source
 //!
-//! Crate hermit-entry 0.10, `RawBootInfo`. Its fields are private and only its feature `loader` fills them, with the
-//! parsers of a whole loader, so its layout is repeated here.
+//! Crate hermit-entry 0.10, `RawBootInfo`. The fields are private, and the feature `loader` that fills them includes the
+//! parsers of a whole loader, so the layout is repeated here.
 
 use core::num::{NonZeroU16, NonZeroU64};
 
@@ -25,12 +25,12 @@ pub(super) struct BootRecord {
     /// Start, file size, memory size and alignment of the thread-local storage; 0 for none.
     thread_local: [u64; 4],
     platform: u32,
-    /// Room for the other platforms' fields.
+    /// Fields of other platforms.
     unused: [u64; 5],
 }
 
 impl BootRecord {
-    /// Describes an image without thread-local storage.
+    /// Creates the record of an image without thread-local storage.
     pub(super) fn new(memory: Span, serial_port: u16, device_tree: u64, image: Span) -> Self {
         Self {
             memory_start: memory.start,
