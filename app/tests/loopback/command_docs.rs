@@ -32,7 +32,7 @@ fn page() -> String {
 
 fn row(text: &mut String, name: &str, command: &Facts) {
     // The subcommands have rows of their own.
-    let rest = if command.subcommands.is_empty() { command.syntax } else { "…" };
+    let rest = if command.has_subcommands() { "…" } else { command.syntax };
     let syntax = format!("{name} {rest}").trim_end().replace('|', "\\|");
     let _ = writeln!(text, "| `{syntax}` | {} | {} |", command.summary, command.errors);
 }
