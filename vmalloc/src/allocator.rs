@@ -32,7 +32,6 @@ use crate::setup::{Config, Parts};
 use crate::stats::{Counters, Tally};
 use crate::switches::Switches;
 use crate::tlb::{Coherence, FlushReason};
-use crate::trace::{Ring, TraceRecord};
 
 /// A window, its frames and its regions.
 ///
@@ -58,7 +57,6 @@ pub struct Vmalloc<M: Machine> {
     /// Regions that are to be unmapped by whoever purges next.
     pub(crate) deferred: LazyList,
     pub(crate) counters: Counters,
-    pub(crate) ring: Ring,
     pub(crate) switches: Switches,
     pub(crate) frames_total: u64,
     pub(crate) frames_slabs: u64,
@@ -103,7 +101,6 @@ impl<M: Machine> Vmalloc<M> {
             lazy_limit,
             deferred: LazyList::new(),
             counters: Counters::new(parts.tallies),
-            ring: parts.ring,
             switches: Switches::default(),
             frames_total: parts.frames_total,
             frames_slabs: parts.frames_slabs,
@@ -278,7 +275,6 @@ impl<M: Machine> Vmalloc<M> {
     #[inline(never)]
     fn allocate_anew(&self, cpu: CpuId, request: &Request) -> Result<Region<'_, M>, AllocateError> {
         let result = self.retry(|| self.reserve_and_commit(cpu, request));
-        self.trace(|| TraceRecord::allocate(request, result.as_ref().ok().copied()));
         match result {
             Ok((id, range)) => {
                 self.tally(cpu).allocated(range.count().get(), request.is_system());

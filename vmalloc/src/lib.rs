@@ -187,7 +187,7 @@
 //! [`Vmalloc::next_area`] and [`Vmalloc::write_row`] list all regions in the format of Linux's
 //! `/proc/vmallocinfo`, [`Vmalloc::walk`] shows the real entries of an address, [`Vmalloc::locate`] what
 //! lies at it, [`Vmalloc::stats`] the counters. [`Vmalloc::check`] compares every structure with every
-//! other. The [`trace`] notes what callers did, to be done again elsewhere.
+//! other.
 //!
 //! ```
 //! use vmalloc::{sim, Cursor, Request};
@@ -285,7 +285,6 @@ mod stats;
 mod switches;
 mod sync;
 mod tlb;
-pub mod trace;
 
 /// The README's example, which must run too.
 #[cfg(doctest)]

@@ -173,11 +173,6 @@ pub unsafe trait Cpus {
         0
     }
 
-    /// A tick count for the [trace](crate::trace): any unit, monotonic per CPU.
-    fn now(&self) -> u64 {
-        0
-    }
-
     /// Does something short that no interrupt may cut in two: a flush, or at most a walk over one leaf
     /// table. May be nested.
     fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R

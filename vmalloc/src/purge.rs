@@ -20,7 +20,6 @@ use crate::region::stage::Stage;
 use crate::setup::CPUS_MAX;
 use crate::stats::Counters;
 use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, Turn};
-use crate::trace::TraceRecord;
 
 /// Addresses that may be lazy on one CPU, and as many again for each doubling of the CPUs: 32 MiB in
 /// pages.
@@ -115,7 +114,6 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// Linux's `vm_unmap_aliases`.
     pub fn purge(&self) -> Purged {
-        self.trace(TraceRecord::purge);
         self.purge_for(FlushReason::Demand)
     }
 

@@ -59,8 +59,6 @@ unsafe impl Zeroable for crate::frame::meta::FrameMeta {}
 unsafe impl Zeroable for crate::region::slot::Slot {}
 // SAFETY: the node is made of integers only.
 unsafe impl Zeroable for crate::area::node::Node {}
-// SAFETY: the entry is made of atomic integers only.
-unsafe impl Zeroable for crate::trace::ring::Entry {}
 
 /// A fixed array of records in frames that were taken for good when the window was set up.
 pub(crate) struct Slab<T> {

@@ -25,7 +25,6 @@ use crate::region::slots::Slots;
 use crate::stats::Tally;
 use crate::tlb::Coherence;
 use crate::tlb::seat::Seat;
-use crate::trace::ring::{Entry, Ring};
 
 /// What a kernel decides when it sets the window up.
 ///
@@ -56,15 +55,13 @@ pub struct Config<'a> {
     ///
     /// [`Request::with_reserve`]: crate::Request::with_reserve
     pub reserve: u64,
-    /// Records that the [trace](crate::trace) keeps, rounded up to a power of two; 0 means no trace.
-    pub trace: u32,
 }
 
 impl<'a> Config<'a> {
-    /// As many regions as frames, no reserve, and no trace.
+    /// As many regions as frames, and no reserve.
     #[must_use]
     pub fn new(window: PageRange, memory: &'a [FrameRange]) -> Self {
-        Self { window, memory, regions: 0, reserve: 0, trace: 0 }
+        Self { window, memory, regions: 0, reserve: 0 }
     }
 
     fn frames(&self) -> u64 {
@@ -123,8 +120,6 @@ struct Sizes {
     cpus: usize,
     /// Sizes that the shelf tells apart.
     shelf: usize,
-    /// Entries of the trace.
-    trace: usize,
 }
 
 impl Sizes {
@@ -136,7 +131,6 @@ impl Sizes {
             regions: config.region_limit(),
             cpus: machine.count() as usize,
             shelf: usize::try_from(longest.saturating_sub(POOL_LENGTH_MAX)).unwrap_or(0),
-            trace: Ring::entries(config.trace),
         }
     }
 
@@ -152,7 +146,6 @@ impl Sizes {
             + Slab::<Pool>::frames_for(self.cpus)
             + Slab::<u32>::frames_for(POOL_SIZES) * self.cpus as u64
             + Slab::<u32>::frames_for(self.shelf)
-            + Slab::<Entry>::frames_for(self.trace)
     }
 }
 
@@ -168,7 +161,6 @@ pub(crate) struct Parts {
     pub(crate) tlb: Coherence,
     pub(crate) lazies: Slab<LazyList>,
     pub(crate) tallies: Slab<Tally>,
-    pub(crate) ring: Ring,
     pub(crate) frames_total: u64,
     pub(crate) frames_slabs: u64,
 }
@@ -199,7 +191,6 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
     let seats = carver.made(sizes.cpus, |cpu| Seat::new(cpu == me));
     let tallies = carver.made(sizes.cpus, |_| Tally::default());
     let areas = make_areas(&mut carver, &sizes, tree, slots, window);
-    let ring = Ring::new(carver.zeroed::<Entry>(sizes.trace));
 
     let tables = Tables::new(machine.root(), config.window);
     let upper = Tables::upper_entries(config.window).len() as u64;
@@ -219,7 +210,6 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
         tlb: Coherence::new(seats),
         lazies,
         tallies,
-        ring,
         frames_total: config.frames(),
         frames_slabs: needed,
     })

@@ -204,25 +204,8 @@ impl SimMachine {
         regions: u32,
         reserve: u64,
     ) -> Result<Vmalloc<Self>, SetupError> {
-        self.set_up_with(window, |config| {
-            config.regions = regions;
-            config.reserve = reserve;
-        })
-    }
-
-    /// Sets a window up on all of the machine's memory, after `adjust` has changed the limits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Vmalloc::try_new`].
-    pub fn set_up_with(
-        self,
-        window: PageRange,
-        adjust: impl FnOnce(&mut Config<'_>),
-    ) -> Result<Vmalloc<Self>, SetupError> {
         let memory = self.memory();
-        let mut config = Config::new(window, &memory);
-        adjust(&mut config);
+        let config = Config { regions, reserve, ..Config::new(window, &memory) };
         #[expect(unsafe_code, reason = "gives the memory away")]
         // SAFETY: the machine is moved into the window, and its memory with it.
         unsafe {

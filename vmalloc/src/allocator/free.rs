@@ -12,7 +12,6 @@ use crate::region::slot::Slot;
 use crate::region::stage::Stage;
 use crate::region::{RegionId, RegionInfo, RegionState};
 use crate::stats::Counters;
-use crate::trace::{TraceOp, TraceRecord};
 
 impl<M: Machine> Vmalloc<M> {
     /// Frees a region that [`Region::into_raw`](crate::Region::into_raw) let go, by its id, and says what it was.
@@ -48,34 +47,22 @@ impl<M: Machine> Vmalloc<M> {
     /// Frees a region in a stage that says who may.
     #[inline]
     pub(crate) fn free(&self, id: RegionId, from: Stage) -> Result<(), RegionError> {
-        let claimed = self.slots().claim(id, from, Stage::Lazy);
-        // After the claim and before anything is released: no allocation that lives on it is
-        // noted before.
-        self.trace(|| self.trace_of_free(id, claimed.is_ok()));
-        let record = match claimed {
-            Ok(record) => record,
-            Err(error) => return Err(self.refused(error)),
-        };
-        self.free_claimed(id, record);
-        Ok(())
+        match self.slots().claim(id, from, Stage::Lazy) {
+            Ok(record) => {
+                self.free_claimed(id, record);
+                Ok(())
+            }
+            Err(error) => Err(self.refused(error)),
+        }
     }
 
     /// Frees a region for its owner.
     #[inline]
     pub(crate) fn free_owned(&self, id: RegionId) {
-        if !self.ring.is_on()
-            && let Some(record) = self.slots().claim_owned(id)
-        {
-            return self.free_claimed(id, record);
+        match self.slots().claim_owned(id) {
+            Some(record) => self.free_claimed(id, record),
+            None => debug_assert!(false, "only the owner frees what it owns"),
         }
-        self.free_owned_anyhow(id);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn free_owned_anyhow(&self, id: RegionId) {
-        let freed = self.free(id, Stage::Owned);
-        debug_assert!(freed.is_ok(), "only the owner frees what it owns");
     }
 
     /// Frees a region that is claimed. Whatever is not done here is called last, so that the short
@@ -131,17 +118,10 @@ impl<M: Machine> Vmalloc<M> {
     /// Linux's `vfree_atomic`.
     pub fn free_deferred(&self, id: RegionId) -> Result<(), RegionError> {
         let slots = self.slots();
-        let claimed = slots.step(id, Stage::Loose, Stage::Deferred);
-        self.trace(|| self.trace_of_free(id, claimed.is_ok()));
-        claimed.inspect_err(|_| self.refuse())?;
+        slots.step(id, Stage::Loose, Stage::Deferred).inspect_err(|_| self.refuse())?;
         let pages = slots.slot(id.slot()).addresses().1;
         self.deferred.push(slots, id.slot(), pages);
         Ok(())
-    }
-
-    fn trace_of_free(&self, id: RegionId, succeeded: bool) -> TraceRecord {
-        let bytes = if succeeded { self.slots().slot(id.slot()).requested() } else { 0 };
-        TraceRecord { bytes, ..TraceRecord::named(TraceOp::Free, id, succeeded) }
     }
 
     /// Takes the entries of a claimed slot out.
@@ -208,7 +188,6 @@ impl<M: Machine> Vmalloc<M> {
         match found {
             Some(info) if info.range.address() == start => self.vfree(info.id),
             _ => {
-                self.trace(|| TraceRecord::free_at(start));
                 self.refuse();
                 let region_start = found.map_or(0, |info| info.range.address().as_u64());
                 Err(RegionError::NotRegionStart { address: start.as_u64(), region_start })

@@ -13,7 +13,6 @@ use crate::region::{Region, RegionId};
 use crate::request::Protection;
 use crate::stats::Counters;
 use crate::tlb::{FlushReason, Plan};
-use crate::trace::{TraceOp, TraceRecord};
 
 /// What a page fault in the window means: [`Vmalloc::on_fault`].
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +79,6 @@ impl<M: Machine> Vmalloc<M> {
             plan.add(range);
             self.flush_now(&plan, FlushReason::Protection);
         }
-        self.trace(|| TraceRecord { protection, ..TraceRecord::named(TraceOp::Protect, id, true) });
         let is_back = record.step(id.generation(), stage.changing(), stage);
         assert!(is_back, "region {id} was taken from who changes it");
         Ok(())

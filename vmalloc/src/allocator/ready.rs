@@ -15,7 +15,6 @@ use crate::region::slot::Slot;
 use crate::region::stage::Stage;
 use crate::region::{Region, RegionId};
 use crate::request::{Protection, Request};
-use crate::trace::TraceRecord;
 
 impl<M: Machine> Vmalloc<M> {
     /// Whether so many pages can be had as fast as it goes.
@@ -54,23 +53,6 @@ impl<M: Machine> Vmalloc<M> {
         self.tables.commit_again(&self.machine, frames, &span, leaf, frame, mapping);
         let id = RegionId::new(slot, record.publish(Stage::Owned));
         self.tally(cpu).allocated_plain::<M>(pages);
-        if self.ring.is_on() {
-            return self.trace_plain(bytes, id, range);
-        }
-        Ok(Region::new(self, id, range))
-    }
-
-    /// Notes a region that was allocated.
-    #[cold]
-    #[inline(never)]
-    fn trace_plain(
-        &self,
-        bytes: u64,
-        id: RegionId,
-        range: PageRange,
-    ) -> Result<Region<'_, M>, VmallocError> {
-        let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
-        self.trace(|| TraceRecord::allocate(&request, Some((id, range))));
         Ok(Region::new(self, id, range))
     }
 
@@ -127,7 +109,6 @@ impl<M: Machine> Vmalloc<M> {
         let mapping = build(record, request, range, slot, (leaf, chain.ends()));
         self.tables.commit(&self.machine, frames, range, Some(leaf), &mut chain, mapping);
         let id = RegionId::new(slot, record.publish(Stage::Owned));
-        self.trace(|| TraceRecord::allocate(request, Some((id, range))));
         self.tally(cpu).allocated(pages, false);
         Some(Region::new(self, id, range))
     }

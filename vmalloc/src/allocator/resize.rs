@@ -14,7 +14,6 @@ use crate::region::{Region, RegionId, RegionInfo};
 use crate::request::Request;
 use crate::resize::{Resize, Resized};
 use crate::tlb::{FlushReason, Plan};
-use crate::trace::{TraceOp, TraceRecord};
 
 /// A claimed region and what it is to become.
 pub(super) struct Change<'s> {
@@ -116,11 +115,6 @@ impl<M: Machine> Vmalloc<M> {
         if let Ok(how) = result {
             self.counters.resized(how);
         }
-        self.trace(|| TraceRecord {
-            bytes: wish.bytes,
-            address: record.range().address().as_u64(),
-            ..TraceRecord::named(TraceOp::Resize, id, result.is_ok())
-        });
         let is_back = record.step(id.generation(), stage.changing(), stage);
         assert!(is_back, "region {id} was taken from who changes it");
         result
