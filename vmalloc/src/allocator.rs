@@ -1,6 +1,7 @@
 //! The order of steps of every verb, and nothing else.
 
 mod free;
+mod handle;
 mod large;
 mod lookup;
 pub(crate) mod map;
@@ -10,6 +11,7 @@ mod ready;
 mod relocate;
 mod reserve;
 pub(crate) mod resize;
+mod statistics;
 mod zeroed;
 
 use core::fmt;
@@ -17,21 +19,22 @@ use core::fmt;
 use crate::area::Areas;
 use crate::error::{AllocateError, RequestError};
 use crate::frame::{FrameChain, FrameIndex, FrameRange, Frames};
+use crate::id::RegionId;
 use crate::inject::{Injector, Reservation};
-use crate::lazy::LazyList;
 use crate::machine::{CpuId, Machine};
 use crate::page::{PAGE_BYTES, PageRange};
 use crate::paging::{Entry, Mapping, Pinned, Tables};
 use crate::raw::{self, Slab};
 use crate::region::extent::Traits;
+use crate::region::lazy::LazyList;
 use crate::region::slots::Slots;
 use crate::region::stage::Stage;
-use crate::region::{Region, RegionId};
 use crate::request::{Huge, Request};
 use crate::setup::{Config, Parts};
 use crate::stats::{Counters, Tally};
 use crate::switches::Switches;
 use crate::tlb::{Coherence, FlushReason};
+pub use handle::Region;
 
 /// A window, its frames and its regions.
 ///
@@ -89,7 +92,7 @@ impl core::error::Error for VmallocError {}
 impl<M: Machine> Vmalloc<M> {
     pub(crate) fn from_parts(machine: M, config: &Config<'_>, parts: Parts) -> Self {
         let free = parts.frames.free_count();
-        let lazy_limit = crate::purge::lazy_limit(machine.count(), parts.frames_total);
+        let lazy_limit = crate::region::lazy::lazy_limit(machine.count(), parts.frames_total);
         Self {
             machine,
             window: config.window,

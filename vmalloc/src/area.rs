@@ -13,4 +13,5 @@ mod tests;
 pub(crate) mod tree;
 
 pub(crate) use areas::{Area, Areas, Fit, NoArea};
+pub(crate) use putting::Putting;
 pub(crate) use tree::FreeTree;

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
+use crate::id::RegionId;
 use crate::page::PageCount;
-use crate::region::RegionId;
 
 /// Why a [`Request`](crate::Request) cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

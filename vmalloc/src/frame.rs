@@ -7,23 +7,12 @@ pub(crate) mod buddy;
 pub(crate) mod chain;
 pub(crate) mod magazine;
 pub(crate) mod meta;
+mod range;
 pub(crate) mod supply;
 #[cfg(test)]
 mod tests;
 
-use crate::page::Frame;
-
-/// A run of physically adjacent frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrameRange {
-    /// The first frame.
-    pub start: Frame,
-    /// How many.
-    pub count: u64,
-    /// The NUMA node that they belong to, below [`NODES`](crate::NODES).
-    pub node: u32,
-}
-
 pub(crate) use chain::{FrameChain, LazyFrames, along};
 pub(crate) use meta::{FrameIndex, FrameState, Owners};
+pub use range::FrameRange;
 pub(crate) use supply::{Frames, Shortage, Wish};

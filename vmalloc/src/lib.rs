@@ -265,8 +265,8 @@ pub mod collections;
 mod error;
 mod fault;
 mod frame;
+mod id;
 mod inject;
-mod lazy;
 #[cfg(all(test, loom))]
 mod loom;
 mod machine;
@@ -277,7 +277,6 @@ mod raw;
 mod region;
 mod report;
 mod request;
-mod resize;
 mod setup;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -291,25 +290,24 @@ mod tlb;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// NUMA nodes that frames are counted by: [`FrameRange::node`] is below this.
-pub const NODES: usize = 4;
-
 pub use allocator::map::FlushTicket;
 pub use allocator::protect::FaultVerdict;
-pub use allocator::{Vmalloc, VmallocError};
+pub use allocator::{Region, Vmalloc, VmallocError};
 pub use check::{Audit, Violation};
 pub use error::{AllocateError, RegionError, RequestError, ResizeError, SetupError};
 pub use fault::{FaultSite, SiteKind};
 pub use frame::FrameRange;
+pub use id::{REGIONS_MAX, RegionId};
 pub use inject::Reservation;
-pub use machine::{Access, AccessKind, CpuId, Cpus, Fault, Machine, PhysicalMemory, TlbControl};
+pub use machine::{
+    Access, AccessKind, CpuId, Cpus, Fault, Machine, NODES, PhysicalMemory, TlbControl,
+};
 pub use page::{Frame, PAGE_BYTES, Page, PageCount, PageRange};
 pub use paging::{Entry, Walk};
 pub use purge::Purged;
-pub use region::{REGIONS_MAX, Region, RegionId, RegionInfo, RegionState};
+pub use region::{RegionInfo, RegionState};
 pub use report::Cursor;
-pub use request::{Huge, Protection, Request};
-pub use resize::{Resize, Resized};
+pub use request::{Huge, Protection, Request, Resize, Resized};
 pub use setup::Config;
 pub use stats::{Family, Metric, MetricKind, Row, Stats};
 pub use switches::{FlushMode, FrameMode, PoolMode, ReallocMode};

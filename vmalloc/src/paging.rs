@@ -24,6 +24,7 @@
 //! This module knows neither areas nor TLBs.
 
 pub(crate) mod entry;
+pub(crate) mod idle;
 pub(crate) mod large;
 pub(crate) mod leaf;
 mod lookup;

@@ -10,23 +10,16 @@
 //! addresses too.
 
 use crate::allocator::Vmalloc;
+use crate::area::Putting;
 use crate::frame::{FrameChain, FrameIndex, LazyFrames};
-use crate::lazy::{LazyList, records_from};
-use crate::machine::{CpuId, Machine};
+use crate::machine::{CPUS_MAX, CpuId, Machine};
 use crate::paging::Detaching;
 use crate::region::extent::Extent;
+use crate::region::lazy::{LazyList, records_from};
 use crate::region::slot::Slot;
 use crate::region::stage::Stage;
-use crate::setup::CPUS_MAX;
 use crate::stats::Counters;
 use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, Turn};
-
-/// Addresses that may be lazy on one CPU, and as many again for each doubling of the CPUs: 32 MiB in
-/// pages.
-const LAZY_PAGES: u64 = 8192;
-
-/// Of all frames, the part that may be lazy.
-const LAZY_PART: u64 = 16;
 
 /// How often a flush that cannot be put off is begun again.
 const WAITS_MAX: u32 = 30;
@@ -40,12 +33,6 @@ pub struct Purged {
     pub pages: u64,
     /// How translations were invalidated.
     pub flush: FlushKind,
-}
-
-/// The pages that may wait on one CPU's list before it purges.
-pub(crate) fn lazy_limit(cpus: u32, frames: u64) -> u64 {
-    let doublings = u64::from(u32::BITS - cpus.leading_zeros());
-    (LAZY_PAGES * doublings).min(frames / LAZY_PART) / u64::from(cpus)
 }
 
 /// Every CPU's list as it was taken: the first slot of each.
@@ -261,7 +248,7 @@ impl<M: Machine> Vmalloc<M> {
     #[inline(never)]
     fn release_list(&self, cpu: CpuId, first: u32, flushed: &Flushed) -> (u64, u64) {
         let metas = self.frames.buddy.metas();
-        let mut putting = self.areas.putting(cpu, metas, self.frames.rest_limit(), flushed);
+        let mut putting = Putting::new(&self.areas, cpu, metas, self.frames.rest_limit(), flushed);
         for (slot, record) in records_from(self.slots(), first) {
             let extent = record.extent();
             if !M::RETIRES && putting.put_alike(slot, record, extent) {
@@ -340,21 +327,5 @@ impl<M: Machine> Vmalloc<M> {
             }
         }
         self.frames.put_zeroed(chain);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_wait_grows_with_the_cpus_and_is_shared_by_them() {
-        let much = 1 << 30;
-        assert_eq!(
-            [1, 2, 3, 4, 8].map(|cpus| lazy_limit(cpus, much)),
-            [8192, 8192, 5461, 6144, 4096]
-        );
-        // With little memory the frames are what limits it.
-        assert_eq!([1, 2, 4].map(|cpus| lazy_limit(cpus, 1600)), [100, 50, 25]);
     }
 }

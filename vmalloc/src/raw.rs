@@ -6,22 +6,11 @@ use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::machine::PhysicalMemory;
+use crate::machine::{PhysicalMemory, zero_frame};
 use crate::page::{Frame, PAGE_BYTES};
 
 const WORDS: usize = 512;
 const FRAME_BYTES: usize = WORDS * size_of::<u64>();
-
-/// Clears a frame word by word: the fastest loop where `rep stosb` is slow.
-pub(crate) fn zero_frame(frame: NonNull<u8>) {
-    let words = frame.cast::<u64>();
-    for index in 0..WORDS {
-        // SAFETY: `PhysicalMemory::pointer` promises 4096 writable bytes at this address.
-        let word = unsafe { words.add(index) };
-        // SAFETY: the same, and the pointer is aligned to 4096.
-        unsafe { word.write(0) };
-    }
-}
 
 /// Clears a frame that the crate has taken: for a table, or for the pages of a region whose owner
 /// asks for it.
@@ -53,12 +42,6 @@ pub(crate) unsafe trait Zeroable {}
 unsafe impl Zeroable for u8 {}
 // SAFETY: a plain integer.
 unsafe impl Zeroable for u32 {}
-// SAFETY: the record is made of atomic integers only.
-unsafe impl Zeroable for crate::frame::meta::FrameMeta {}
-// SAFETY: the record is made of atomic integers only.
-unsafe impl Zeroable for crate::region::slot::Slot {}
-// SAFETY: the node is made of integers only.
-unsafe impl Zeroable for crate::area::node::Node {}
 
 /// A fixed array of records in frames that were taken for good when the window was set up.
 pub(crate) struct Slab<T> {

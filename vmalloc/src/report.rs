@@ -4,9 +4,8 @@ use core::fmt;
 
 use x86_64::VirtAddr;
 
-use crate::NODES;
 use crate::allocator::Vmalloc;
-use crate::machine::Machine;
+use crate::machine::{Machine, NODES};
 use crate::page::PAGE_BYTES;
 use crate::region::{RegionInfo, RegionState};
 

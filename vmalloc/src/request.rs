@@ -1,7 +1,11 @@
 //! What a caller asks for. A request that can never be served cannot be built.
 
-use crate::NODES;
+mod resize;
+
+pub use resize::{Resize, Resized};
+
 use crate::error::RequestError;
+use crate::machine::NODES;
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount};
 
 /// What the pages of a region may be used for. None of them can be written and executed: a region

@@ -3,7 +3,6 @@
 
 use x86_64::PhysAddr;
 
-use crate::NODES;
 use crate::allocator::Vmalloc;
 use crate::area::areas::{LENGTH_MIN, POOL_LENGTH_MAX, SHELF_LENGTH_MAX};
 use crate::area::node::Node;
@@ -14,12 +13,12 @@ use crate::frame::buddy::{Buddy, ORDER_MAX};
 use crate::frame::magazine::Magazine;
 use crate::frame::meta::FrameMeta;
 use crate::frame::{FrameIndex, FrameRange, FrameState, Frames};
-use crate::lazy::LazyList;
-use crate::machine::Machine;
+use crate::id::REGIONS_MAX;
+use crate::machine::{CPUS_MAX, Machine, NODES};
 use crate::page::{Frame, PAGE_BYTES, PageRange};
 use crate::paging::{Stash, Tables};
 use crate::raw::{Slab, Zeroable};
-use crate::region::REGIONS_MAX;
+use crate::region::lazy::LazyList;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 use crate::stats::Tally;
@@ -85,9 +84,6 @@ impl<'a> Config<'a> {
 
 /// Frames from the lowest to the highest: their numbers have 31 bits, 8 TiB.
 const SPAN_MAX: u64 = 1 << 31;
-
-/// CPUs that a window can have.
-pub(crate) const CPUS_MAX: u32 = 64;
 
 /// Hands out the frames of the run that the records are carved from, one slab after the other.
 struct Carver<'m, M> {
@@ -328,7 +324,8 @@ impl<M: Machine> Vmalloc<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::{self, SimMachine};
+    use crate::sim;
+    use crate::sim::SimMachine;
 
     #[test]
     fn an_upper_entry_that_is_taken_is_left_alone() {

@@ -5,12 +5,13 @@ use x86_64::VirtAddr;
 use super::Vmalloc;
 use crate::error::RegionError;
 use crate::frame::{FrameIndex, LazyFrames};
+use crate::id::RegionId;
 use crate::machine::{CpuId, Machine};
 use crate::page::PageRange;
 use crate::paging::span::Span;
 use crate::region::slot::Slot;
 use crate::region::stage::Stage;
-use crate::region::{RegionId, RegionInfo, RegionState};
+use crate::region::{RegionInfo, RegionState};
 use crate::stats::Counters;
 
 impl<M: Machine> Vmalloc<M> {

@@ -4,11 +4,12 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use crate::allocator::Vmalloc;
 use crate::error::RegionError;
+use crate::id::RegionId;
 use crate::machine::Machine;
 use crate::page::{Frame, Page, PageRange};
-use crate::paging::{self, Walk};
-use crate::raw;
-use crate::region::{RegionId, RegionInfo, RegionState};
+use crate::paging::Walk;
+use crate::region::{RegionInfo, RegionState};
+use crate::{paging, raw};
 
 impl<M: Machine> Vmalloc<M> {
     /// Says what is known of a living region.

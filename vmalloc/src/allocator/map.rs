@@ -1,15 +1,15 @@
 //! `vmap`: frames of the caller at adjacent addresses, for long or for a moment.
 #![expect(unsafe_code, reason = "whoever maps frames vouches for them")]
 
-use crate::allocator::Vmalloc;
+use crate::allocator::{Region, Vmalloc};
 use crate::error::AllocateError;
 use crate::frame::FrameChain;
+use crate::id::RegionId;
 use crate::machine::Machine;
 use crate::page::{Frame, PAGE_BYTES, PageRange};
 use crate::paging::{Entry, Mapping};
 use crate::region::extent::Traits;
 use crate::region::stage::Stage;
-use crate::region::{Region, RegionId};
 use crate::request::{Protection, Request};
 use crate::tlb::{FlushReason, Plan};
 

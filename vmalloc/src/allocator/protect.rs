@@ -2,14 +2,14 @@
 
 use x86_64::VirtAddr;
 
-use crate::allocator::Vmalloc;
+use crate::allocator::{Region, Vmalloc};
 use crate::error::RegionError;
 use crate::fault::FaultSite;
+use crate::id::RegionId;
 use crate::machine::{AccessKind, Machine};
 use crate::paging::{Entry, Walk};
 use crate::region::extent::Traits;
 use crate::region::stage::Stage;
-use crate::region::{Region, RegionId};
 use crate::request::Protection;
 use crate::stats::Counters;
 use crate::tlb::{FlushReason, Plan};

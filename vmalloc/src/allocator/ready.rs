@@ -5,7 +5,9 @@
 //! [`Vmalloc::vmalloc`] has the shortest: an area that comes back just as it was, with its frames.
 
 use super::{Vmalloc, VmallocError};
+use crate::allocator::Region;
 use crate::frame::{FrameChain, FrameIndex};
+use crate::id::RegionId;
 use crate::machine::{CpuId, Machine};
 use crate::page::{PageCount, PageRange};
 use crate::paging::span::Span;
@@ -13,7 +15,6 @@ use crate::paging::{Entry, Mapping, NotPinned, Pinned};
 use crate::region::extent::Traits;
 use crate::region::slot::Slot;
 use crate::region::stage::Stage;
-use crate::region::{Region, RegionId};
 use crate::request::{Protection, Request};
 
 impl<M: Machine> Vmalloc<M> {
@@ -145,11 +146,11 @@ mod tests {
     use crate::allocator::Vmalloc;
     use core::sync::atomic::Ordering;
 
+    use crate::allocator::Region;
     use crate::frame::{FrameIndex, FrameState, Owners};
     use crate::page::{PAGE_BYTES, PageCount, PageRange};
-    use crate::raw;
-    use crate::region::Region;
-    use crate::sim::{self, SimMachine};
+    use crate::sim::SimMachine;
+    use crate::{raw, sim};
 
     fn machine() -> Vmalloc<SimMachine> {
         SimMachine::new(2_000, 1).set_up(sim::window(4_000), 0, 0).unwrap()

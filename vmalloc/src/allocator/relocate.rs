@@ -10,7 +10,7 @@ use crate::page::{PAGE_BYTES, PageRange};
 use crate::paging::Stash;
 use crate::raw;
 use crate::region::extent::Traits;
-use crate::resize::Resized;
+use crate::request::Resized;
 use crate::tlb::{FlushReason, Plan};
 
 impl<M: Machine> Vmalloc<M> {

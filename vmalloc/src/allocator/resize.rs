@@ -1,18 +1,18 @@
 //! `vrealloc`: the same, shrunk, grown in place, or moved; entries move, bytes do not.
 
-use crate::allocator::Vmalloc;
+use crate::allocator::{Region, Vmalloc};
 use crate::error::{AllocateError, RegionError, ResizeError};
 use crate::frame::{FrameChain, Shortage, Wish};
+use crate::id::RegionId;
 use crate::machine::{CpuId, Machine};
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount, PageRange};
 use crate::paging::{Entry, Mapping};
 use crate::raw;
+use crate::region::RegionInfo;
 use crate::region::extent::Traits;
 use crate::region::slot::Slot;
 use crate::region::stage::Stage;
-use crate::region::{Region, RegionId, RegionInfo};
-use crate::request::Request;
-use crate::resize::{Resize, Resized};
+use crate::request::{Request, Resize, Resized};
 use crate::tlb::{FlushReason, Plan};
 
 /// A claimed region and what it is to become.

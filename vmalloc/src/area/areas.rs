@@ -2,7 +2,6 @@
 
 use super::FreeTree;
 use super::pool::{Held, Pool};
-use super::putting::Putting;
 use crate::frame::meta::FrameMeta;
 use crate::frame::{FrameChain, FrameIndex};
 use crate::machine::CpuId;
@@ -11,7 +10,6 @@ use crate::region::extent::Extent;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 use crate::sync::{AtomicBool, Mutex, Ordering};
-use crate::tlb::Flushed;
 
 /// The longest area that a CPU's pool holds, in pages with the guard.
 pub(crate) const POOL_LENGTH_MAX: u64 = 257;
@@ -181,7 +179,7 @@ impl Areas {
     pub(crate) fn put(&self, cpu: CpuId, slot: u32) {
         let record = self.slots.slot(slot);
         let extent = record.extent();
-        let is_usable = record.retire() <= crate::region::GENERATION_MAX;
+        let is_usable = record.retire() <= crate::id::GENERATION_MAX;
         if !(is_usable && self.may_rest(extent)) {
             self.put_joined(slot, is_usable);
             return;
@@ -197,19 +195,6 @@ impl Areas {
     #[inline]
     pub(super) fn may_rest(&self, extent: Extent) -> bool {
         !extent.is_system() && self.is_pooling() && extent.length() >= LENGTH_MIN
-    }
-
-    /// Begins to give back many areas, with which up to `limit` frames for each pool may rest: what
-    /// their slots note was lazy, and has been flushed.
-    #[inline]
-    pub(crate) fn putting<'a>(
-        &'a self,
-        cpu: CpuId,
-        metas: &'a [FrameMeta],
-        limit: u64,
-        _flushed: &Flushed,
-    ) -> Putting<'a> {
-        Putting::new(self, cpu, metas, limit)
     }
 
     /// Puts an area where neighbours are joined; its slot can be used again if `is_usable`.

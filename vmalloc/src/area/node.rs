@@ -1,6 +1,7 @@
 //! The nodes of the tree, in a slab, named by number.
+#![expect(unsafe_code, reason = "promises that a record of zeros is a record")]
 
-use crate::raw::Slab;
+use crate::raw::{Slab, Zeroable};
 
 /// A node's number. 0 is the sentinel: black, empty, the child of every leaf.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub(crate) struct Node {
     pub(crate) parent: NodeId,
     pub(crate) red: u32,
 }
+
+// SAFETY: the node is made of integers only.
+unsafe impl Zeroable for Node {}
 
 impl Node {
     /// One past the last page number.

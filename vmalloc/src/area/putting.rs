@@ -4,11 +4,12 @@ use super::areas::Areas;
 use super::pool::Held;
 use crate::frame::FrameChain;
 use crate::frame::meta::FrameMeta;
-use crate::lazy::records_from;
+use crate::id::GENERATION_MAX;
 use crate::machine::CpuId;
-use crate::region::GENERATION_MAX;
 use crate::region::extent::Extent;
+use crate::region::lazy::records_from;
 use crate::region::slot::Slot;
+use crate::tlb::Flushed;
 
 /// Areas on their way back, with their frames. Those of one size that follow each other are linked
 /// first, so that a pool is locked once for all of them.
@@ -35,9 +36,16 @@ pub(crate) struct Putting<'a> {
 }
 
 impl<'a> Putting<'a> {
-    /// None yet.
+    /// Begins to give back many areas, with which up to `limit` frames for each pool may rest: what
+    /// their slots note was lazy, and has been flushed.
     #[inline]
-    pub(super) fn new(areas: &'a Areas, cpu: CpuId, metas: &'a [FrameMeta], limit: u64) -> Self {
+    pub(crate) fn new(
+        areas: &'a Areas,
+        cpu: CpuId,
+        metas: &'a [FrameMeta],
+        limit: u64,
+        _flushed: &Flushed,
+    ) -> Self {
         let (room, room_before, length, count, first, last) = (0, 0, 0, 0, 0, 0);
         Self {
             areas,

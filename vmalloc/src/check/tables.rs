@@ -9,10 +9,10 @@ use crate::frame::meta::FrameMeta;
 use crate::frame::{FrameIndex, FrameState, Owners};
 use crate::machine::Machine;
 use crate::page::{Frame, LARGE_PAGES, Page};
-use crate::paging::{self, Entry, Tables};
-use crate::raw;
+use crate::paging::{Entry, Tables};
 use crate::region::{RegionInfo, RegionState};
 use crate::stats::Stats;
+use crate::{paging, raw};
 
 /// What the tables were found to hold.
 #[derive(Default)]

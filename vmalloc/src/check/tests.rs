@@ -6,14 +6,14 @@ use std::vec::Vec;
 
 use x86_64::structures::paging::PageTableFlags as Flags;
 
-use crate::allocator::Vmalloc;
+use crate::allocator::{Region, Vmalloc};
 use crate::frame::FrameState;
+use crate::id::RegionId;
 use crate::machine::CpuId;
 use crate::page::{PAGE_BYTES, Page};
-use crate::raw;
 use crate::region::stage::Stage;
-use crate::region::{Region, RegionId};
-use crate::sim::{self, SimMachine};
+use crate::sim::SimMachine;
+use crate::{raw, sim};
 
 fn machine() -> Vmalloc<SimMachine> {
     SimMachine::new(400, 1).set_up(sim::window(1_000), 0, 0).unwrap()

@@ -9,7 +9,7 @@ use x86_64::PhysAddr;
 
 use super::FrameChain;
 use super::meta::{FrameIndex, FrameMeta, FrameState};
-use crate::NODES;
+use crate::machine::NODES;
 use crate::page::{Frame, PAGE_BYTES};
 use crate::raw::Slab;
 use crate::sync::Mutex;

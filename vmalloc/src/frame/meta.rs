@@ -7,11 +7,11 @@
 //! | large block's first frame | next frame of the chain | slot of its region | |
 //! | leaf table | next unlinked table | who has its pages: [`Owners`] | which 2 MiB it covers |
 //! | upper table | next unlinked table | | which entry points to it |
+#![expect(unsafe_code, reason = "promises that a record of zeros is a record")]
 
-use crate::sync::{
-    AtomicU32,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use crate::raw::Zeroable;
+use crate::sync::AtomicU32;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
 
 /// A frame's number counted from the lowest frame of the managed span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +102,9 @@ pub(crate) struct FrameMeta {
     other: AtomicU32,
     place: AtomicU32,
 }
+
+// SAFETY: the record is made of atomic integers only.
+unsafe impl Zeroable for FrameMeta {}
 
 impl FrameMeta {
     pub(crate) fn state(&self) -> FrameState {

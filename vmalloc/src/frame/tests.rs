@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::vec::Vec;
 
-use super::buddy::Buddy;
-use super::buddy::ORDER_MAX;
+use super::buddy::{Buddy, ORDER_MAX};
 use super::magazine::Magazine;
 use super::{FrameIndex, FrameState, Frames, Wish};
 use crate::machine::CpuId;

@@ -6,8 +6,8 @@ use std::vec;
 
 use super::check;
 use super::world::{Cpu, Nested, World};
-use crate::lazy::LazyList;
 use crate::raw::Slab;
+use crate::region::lazy::LazyList;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 

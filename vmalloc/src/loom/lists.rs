@@ -6,8 +6,8 @@ use std::vec::Vec;
 
 use super::world::Contents;
 use super::{check, run};
-use crate::lazy::{LazyList, records_from};
 use crate::raw::Slab;
+use crate::region::lazy::{LazyList, records_from};
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 

@@ -156,7 +156,8 @@ fn is_kept(meta: &FrameMeta, pinned: Pinned, page: Page) -> bool {
 mod tests {
     use super::*;
     use crate::page::PAGE_BYTES;
-    use crate::sim::{self, SimMachine};
+    use crate::sim;
+    use crate::sim::SimMachine;
 
     /// While a table was looked at it may have become another region's, or have moved away.
     #[test]

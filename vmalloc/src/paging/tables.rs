@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use x86_64::VirtAddr;
 
 use super::entry::Entry;
-use super::reclaim::{Cached, Unlinked};
+use super::idle::{Cached, Unlinked};
 use super::span::{Span, index, spans};
 use crate::frame::buddy::Buddy;
 use crate::frame::meta::FrameMeta;

@@ -3,7 +3,8 @@
 use super::Stash;
 use crate::allocator::Vmalloc;
 use crate::page::{LARGE_PAGES, PageCount, PageRange};
-use crate::sim::{self, SimMachine};
+use crate::sim;
+use crate::sim::SimMachine;
 
 /// Pages below one entry of level 3.
 const GIB_PAGES: u64 = 512 * 512;

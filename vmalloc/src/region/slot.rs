@@ -6,16 +6,21 @@
 //!
 //! A slot has more than one life: it describes a region, then what is lazy of it, and then it may
 //! rest in a pool with its addresses, until both are handed out again.
-#![expect(unsafe_code, reason = "puts the caller's name together again after the stamp is checked")]
+#![expect(
+    unsafe_code,
+    reason = "puts the caller's name together again after the stamp is checked, and promises that a \
+              slot of zeros is a slot"
+)]
 
 use x86_64::VirtAddr;
 
 use super::extent::{Extent, Traits};
 use super::stage::Stage;
-use super::{RegionId, RegionInfo, RegionState};
+use super::{RegionInfo, RegionState};
 use crate::frame::{FrameChain, FrameIndex};
+use crate::id::RegionId;
 use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
-use crate::raw;
+use crate::raw::{self, Zeroable};
 use crate::request::Request;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
 
@@ -60,6 +65,9 @@ pub(crate) struct Slot {
     /// The leaf table that counts all pages, if there is only one and it is known.
     leaf: AtomicU32,
 }
+
+// SAFETY: the record is made of atomic integers only.
+unsafe impl Zeroable for Slot {}
 
 impl Slot {
     /// The generation that the slot is in.

@@ -1,9 +1,10 @@
 //! All slots: which are free, and in what order they are used again.
 
+use super::RegionInfo;
 use super::slot::Slot;
 use super::stage::Stage;
-use super::{GENERATION_MAX, RegionId, RegionInfo};
 use crate::error::RegionError;
+use crate::id::{GENERATION_MAX, RegionId};
 use crate::raw::Slab;
 use crate::sync::{AtomicU32, Mutex, Ordering};
 
@@ -232,7 +233,8 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::sim::{self, SimMachine};
+    use crate::sim;
+    use crate::sim::SimMachine;
 
     #[test]
     fn ids_count_from_one_and_are_never_used_twice() {

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 
 use x86_64::VirtAddr;
 
-use super::SimMachine;
-use super::walker::{self, Translation};
+use super::walker::Translation;
+use super::{SimMachine, walker};
 use crate::machine::{Access, AccessKind, CpuId, Cpus, Fault};
 use crate::page::Page;
 

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::vec::Vec;
 
 use super::memory::Memory;
-use super::walker::{self, Start, Translation};
+use super::walker;
+use super::walker::{Start, Translation};
 use crate::page::{Frame, Page};
 
 /// The caches of one CPU.

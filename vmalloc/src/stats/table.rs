@@ -1,9 +1,9 @@
 //! The table of counters, in the order in which reports show them.
 
-use super::Stats;
 use super::row::{Family, Row};
-use crate::NODES;
-use crate::resize::Resized;
+use super::snapshot::Stats;
+use crate::machine::NODES;
+use crate::request::Resized;
 use crate::tlb::FlushReason;
 
 const OPS: &Family = &Family::counter("vmalloc_ops_total", "Operations by kind and result.");

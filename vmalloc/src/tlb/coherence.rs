@@ -2,12 +2,20 @@
 
 use core::fmt;
 
+use super::flush::FlushKind;
 use super::plan::{Plan, Posted};
 use super::seat::{ABSENT, AWAKE, HALTED, Seat};
-use super::{FlushKind, Flushed, Laggard};
 use crate::machine::{CpuId, Cpus, TlbControl};
 use crate::raw::Slab;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, fence, spin_loop};
+
+/// The proof that everything unmapped before it was made is unreachable now, on every CPU.
+#[derive(Debug)]
+pub(crate) struct Flushed(());
+
+/// A CPU that did not acknowledge in the time that the machine gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Laggard(pub(crate) CpuId);
 
 /// What every CPU has seen.
 pub(crate) struct Coherence {

@@ -2,7 +2,7 @@
 
 use x86_64::VirtAddr;
 
-use super::FlushKind;
+use super::flush::FlushKind;
 use crate::page::{Page, PageRange};
 use crate::sync::{AtomicU64, Ordering, fence};
 

@@ -10,6 +10,13 @@ use crate::sync::{AtomicU32, AtomicU64, Ordering};
 /// there are fewer than 2^24 slots.
 const AREAS_SHIFT: u32 = 40;
 
+/// Addresses that may be lazy on one CPU, and as many again for each doubling of the CPUs: 32 MiB in
+/// pages.
+const LAZY_PAGES: u64 = 8192;
+
+/// Of all frames, the part that may be lazy.
+const LAZY_PART: u64 = 16;
+
 /// What one CPU has put there.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -105,4 +112,26 @@ pub(crate) fn records_from(slots: &Slots, first: u32) -> impl Iterator<Item = (u
         next = record.next();
         Some((slot, record))
     })
+}
+
+/// The pages that may wait on one CPU's list before it purges.
+pub(crate) fn lazy_limit(cpus: u32, frames: u64) -> u64 {
+    let doublings = u64::from(u32::BITS - cpus.leading_zeros());
+    (LAZY_PAGES * doublings).min(frames / LAZY_PART) / u64::from(cpus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_wait_grows_with_the_cpus_and_is_shared_by_them() {
+        let much = 1 << 30;
+        assert_eq!(
+            [1, 2, 3, 4, 8].map(|cpus| lazy_limit(cpus, much)),
+            [8192, 8192, 5461, 6144, 4096]
+        );
+        // With little memory the frames are what limits it.
+        assert_eq!([1, 2, 4].map(|cpus| lazy_limit(cpus, 1600)), [100, 50, 25]);
+    }
 }

@@ -1,0 +1,139 @@
+//! The owner of a region, which frees it when it is dropped.
+
+use core::fmt;
+
+use x86_64::VirtAddr;
+
+use super::Vmalloc;
+use crate::error::RegionError;
+use crate::id::RegionId;
+use crate::machine::Machine;
+use crate::page::{PageCount, PageRange};
+use crate::region::RegionInfo;
+use crate::region::stage::Stage;
+
+/// A region that is freed when this is dropped.
+///
+/// Holding one proves that the region lives: while it has an owner nobody frees it by its id.
+///
+/// # Context
+///
+/// Dropping it is [`Vmalloc::vfree`]: for threads with interrupts on, not for handlers.
+#[must_use = "a region that is not held is freed at once"]
+pub struct Region<'v, M: Machine> {
+    vmalloc: &'v Vmalloc<M>,
+    id: RegionId,
+    range: PageRange,
+}
+
+impl<'v, M: Machine> Region<'v, M> {
+    pub(crate) fn new(vmalloc: &'v Vmalloc<M>, id: RegionId, range: PageRange) -> Self {
+        Self { vmalloc, id, range }
+    }
+
+    /// Takes over a region that [`into_raw`](Self::into_raw) let go.
+    ///
+    /// # Errors
+    ///
+    /// - [`RegionError::Unknown`]: no region has, or had, this id.
+    /// - [`RegionError::Gone`]: it is freed.
+    /// - [`RegionError::Owned`]: somebody else owns it.
+    /// - [`RegionError::Changing`]: somebody resizes it or changes its rights.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock.
+    pub fn from_raw(vmalloc: &'v Vmalloc<M>, id: RegionId) -> Result<Self, RegionError> {
+        vmalloc.slots().step(id, Stage::Loose, Stage::Owned)?;
+        Ok(Self { vmalloc, id, range: vmalloc.slots().slot(id.slot()).range() })
+    }
+
+    /// Lets the region live on without an owner; [`Vmalloc::vfree`] frees it by the id.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock.
+    #[must_use = "the id is the only way to free the region"]
+    pub fn into_raw(self) -> RegionId {
+        let loose = self.vmalloc.slots().step(self.id, Stage::Owned, Stage::Loose);
+        debug_assert_eq!(loose, Ok(()), "only the owner changes what it owns");
+        let id = self.id;
+        core::mem::forget(self);
+        id
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> RegionId {
+        self.id
+    }
+
+    /// The first byte.
+    #[must_use]
+    pub fn address(&self) -> VirtAddr {
+        self.range.address()
+    }
+
+    /// The bytes that are mapped: the request rounded up to pages, without the guard.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.range.count().bytes()
+    }
+
+    /// The pages, without the guard page behind them.
+    #[must_use]
+    pub fn range(&self) -> PageRange {
+        self.range
+    }
+
+    /// Fills `count` pages from page `first` with zeros, through their frames: it works whatever
+    /// the pages may be used for. For regions too long to be zeroed while they are allocated.
+    ///
+    /// # Panics
+    ///
+    /// If the pages leave the region, or map frames of the caller: those may be no memory at all.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock.
+    ///
+    /// # Complexity
+    ///
+    /// O(count).
+    pub fn zero(&self, first: PageCount, count: PageCount) {
+        let is_mapped = self.vmalloc.slots().slot(self.id.slot()).traits().mapped;
+        assert!(!is_mapped, "region {} maps frames of its caller", self.id);
+        self.vmalloc.zero_pages(PageRange::within(self.range, first, count));
+    }
+
+    pub(crate) fn vmalloc(&self) -> &'v Vmalloc<M> {
+        self.vmalloc
+    }
+
+    /// Looks its pages up again, which a resize has changed.
+    pub(crate) fn refresh(&mut self) {
+        self.range = self.vmalloc.slots().slot(self.id.slot()).range();
+    }
+
+    /// All that is known of it.
+    ///
+    /// # Panics
+    ///
+    /// Never: what has an owner lives.
+    #[must_use]
+    pub fn info(&self) -> RegionInfo {
+        self.vmalloc.info(self.id).expect("what has an owner lives")
+    }
+}
+
+impl<M: Machine> Drop for Region<'_, M> {
+    fn drop(&mut self) {
+        self.vmalloc.free_owned(self.id);
+    }
+}
+
+impl<M: Machine> fmt::Debug for Region<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Region({} at {:?})", self.id, self.range)
+    }
+}
