@@ -5,19 +5,19 @@ use vmalloc::{FlushMode, FrameMode, Machine, PoolMode, ReallocMode, Vmalloc};
 
 /// Sets the modes of a window to those of the command line.
 pub fn apply<M: Machine>(vm: &Vmalloc<M>, config: &Config) {
-    vm.set_flush_mode(match config.flush {
+    vm.modes().set_flush(match config.flush {
         Flush::Lazy => FlushMode::Lazy,
         Flush::Eager => FlushMode::Eager,
     });
-    vm.set_frame_mode(match config.frames {
+    vm.modes().set_frames(match config.frames {
         Frames::Strict => FrameMode::Strict,
         Frames::Linux => FrameMode::Linux,
     });
-    vm.set_realloc_mode(match config.realloc {
+    vm.modes().set_realloc(match config.realloc {
         Realloc::Move => ReallocMode::Move,
         Realloc::Copy => ReallocMode::Copy,
     });
-    vm.set_pool_mode(match config.pools {
+    vm.modes().set_pools(match config.pools {
         Pools::On => PoolMode::On,
         Pools::Off => PoolMode::Off,
     });

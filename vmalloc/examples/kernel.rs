@@ -345,7 +345,7 @@ fn on_page_fault(vm: &Vmalloc<ToyMachine>, error_code: u64, instruction: &mut u6
         (false, false) => AccessKind::Read,
     };
     // First of all: a CPU may have remembered less than the entries allow by now.
-    let verdict = is_ours.then(|| vm.on_fault(address, kind));
+    let verdict = is_ours.then(|| vm.faults().on_fault(address, kind));
     if matches!(verdict, Some(FaultVerdict::Spurious)) {
         return true;
     }

@@ -2,7 +2,8 @@
 //!
 //! All that a benchmark measures below the public verbs goes through this file.
 
-use crate::allocator::Vmalloc;
+use crate::allocator::parts::Core;
+use crate::allocator::{Vmalloc, unmap};
 use crate::area::Fit;
 use crate::frame::FrameChain;
 use crate::machine::{CpuId, Machine};
@@ -12,7 +13,7 @@ use crate::request::Protection;
 
 /// Addresses that were taken, with the slot that stands for them.
 #[derive(Clone, Copy, Debug)]
-pub struct Area {
+pub struct TakenArea {
     /// What [`Addresses::put`] finds the area by.
     pub handle: u32,
     /// The first page number.
@@ -32,19 +33,19 @@ impl<M: Machine> Addresses<M> {
 
     /// Takes a slot and a run of pages with a guard.
     #[inline]
-    pub fn take(&mut self, pages: u32) -> Option<Area> {
+    pub fn take(&mut self, pages: u32) -> Option<TakenArea> {
         let fit = Fit { length: u64::from(pages) + 1, align: 1, phase: 0, system: false };
-        let area = self.0.areas.take(CpuId(0), &fit).ok()?;
-        let record = self.0.slots().slot(area.slot);
+        let area = self.0.core.areas.take(CpuId(0), &fit).ok()?;
+        let record = self.0.core.slots().slot(area.slot);
         record.set_addresses(area.start, area.length);
         record.set_frames(FrameChain::new().note());
-        Some(Area { handle: area.slot, start: area.start })
+        Some(TakenArea { handle: area.slot, start: area.start })
     }
 
     /// Puts both back.
     #[inline]
-    pub fn put(&mut self, area: Area) {
-        self.0.areas.put(CpuId(0), area.handle);
+    pub fn put(&mut self, area: TakenArea) {
+        self.0.core.areas.put(CpuId(0), area.handle);
     }
 }
 
@@ -75,8 +76,8 @@ impl<M: Machine> Pages<M> {
     }
 
     fn take_out(vmalloc: &Vmalloc<M>, range: PageRange, slot: u32) -> FrameChain {
-        let noted = vmalloc.slots().slot(slot).leaf();
-        vmalloc.clear(range, false, noted).release_unflushed()
+        let noted = vmalloc.core.slots().slot(slot).leaf();
+        unmap::clear(&vmalloc.core, range, false, noted).release_unflushed()
     }
 
     /// Stores an entry for each page.
@@ -85,7 +86,7 @@ impl<M: Machine> Pages<M> {
     ///
     /// If they are mapped.
     pub fn map(&mut self) {
-        let Vmalloc { tables, machine, frames, .. } = &self.vmalloc;
+        let Core { tables, machine, frames, .. } = &self.vmalloc.core;
         let rights = Entry::rights(Protection::ReadWrite);
         let mapping = Mapping { rights, slot: self.slot };
         let chain = &mut self.frames;

@@ -241,7 +241,32 @@ impl fmt::Display for SetupError {
     }
 }
 
+/// Why the verbs that take a plain size failed. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VmallocError {
+    /// The size cannot be asked for.
+    Request(RequestError),
+    /// The region cannot be had now.
+    Allocate(AllocateError),
+}
+
+impl fmt::Display for VmallocError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::Allocate(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<RegionError> for ResizeError {
+    fn from(error: RegionError) -> Self {
+        Self::Region(error)
+    }
+}
+
 impl core::error::Error for RequestError {}
+impl core::error::Error for VmallocError {}
 impl core::error::Error for AllocateError {}
 impl core::error::Error for RegionError {}
 impl core::error::Error for SetupError {}

@@ -259,11 +259,9 @@ mod area;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
-mod check;
 #[cfg(feature = "allocator-api2")]
 pub mod collections;
 mod error;
-mod fault;
 mod frame;
 mod id;
 mod inject;
@@ -272,12 +270,9 @@ mod loom;
 mod machine;
 mod page;
 mod paging;
-mod purge;
 mod raw;
 mod region;
-mod report;
 mod request;
-mod setup;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod stats;
@@ -290,12 +285,11 @@ mod tlb;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use allocator::map::FlushTicket;
-pub use allocator::protect::FaultVerdict;
-pub use allocator::{Region, Vmalloc, VmallocError};
-pub use check::{Audit, Violation};
-pub use error::{AllocateError, RegionError, RequestError, ResizeError, SetupError};
-pub use fault::{FaultSite, SiteKind};
+pub use allocator::{
+    Audit, Config, Cursor, FaultSite, FaultVerdict, Faults, FlushTicket, Modes, Purged, Region,
+    SiteKind, Violation, Vmalloc,
+};
+pub use error::{AllocateError, RegionError, RequestError, ResizeError, SetupError, VmallocError};
 pub use frame::FrameRange;
 pub use id::{REGIONS_MAX, RegionId};
 pub use inject::Reservation;
@@ -304,11 +298,8 @@ pub use machine::{
 };
 pub use page::{Frame, PAGE_BYTES, Page, PageCount, PageRange};
 pub use paging::{Entry, Walk};
-pub use purge::Purged;
 pub use region::{RegionInfo, RegionState};
-pub use report::Cursor;
 pub use request::{Huge, Protection, Request, Resize, Resized};
-pub use setup::Config;
 pub use stats::{Family, Metric, MetricKind, Row, Stats};
 pub use switches::{FlushMode, FrameMode, PoolMode, ReallocMode};
 pub use tlb::{FlushKind, FlushReason};

@@ -22,12 +22,11 @@ use std::vec::Vec;
 
 use x86_64::VirtAddr;
 
-use crate::allocator::Vmalloc;
+use crate::allocator::{Config, Vmalloc};
 use crate::error::SetupError;
 use crate::frame::FrameRange;
 use crate::machine::{CpuId, Cpus, Machine, TlbControl};
 use crate::page::{Frame, Page, PageCount, PageRange};
-use crate::setup::Config;
 
 use memory::Memory;
 use mmu::Caches;

@@ -1,7 +1,5 @@
 //! What people who compare can choose, at run time. The defaults are what the crate stands for.
 
-use crate::allocator::Vmalloc;
-use crate::machine::Machine;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
 /// When what is freed is flushed.
@@ -70,6 +68,21 @@ impl Switches {
         self.free.load(Ordering::Relaxed) != 0
     }
 
+    /// Chooses when what is freed is flushed.
+    pub(crate) fn set_flush(&self, mode: FlushMode) {
+        self.set_free(EAGER, mode == FlushMode::Eager);
+    }
+
+    /// Chooses when frames may be used again.
+    pub(crate) fn set_frames(&self, mode: FrameMode) {
+        self.set_free(LINUX_FRAMES, mode == FrameMode::Linux);
+    }
+
+    /// Chooses how regions get to a new place.
+    pub(crate) fn set_realloc(&self, mode: ReallocMode) {
+        self.copy.store(mode == ReallocMode::Copy, Ordering::Relaxed);
+    }
+
     fn set_free(&self, bit: u32, on: bool) {
         if on {
             self.free.fetch_or(bit, Ordering::Relaxed);
@@ -80,48 +93,5 @@ impl Switches {
 
     pub(crate) fn copies(&self) -> bool {
         self.copy.load(Ordering::Relaxed)
-    }
-}
-
-impl<M: Machine> Vmalloc<M> {
-    /// Chooses when what is freed is flushed; what is lazy already waits for the next purge.
-    ///
-    /// # Context
-    ///
-    /// Anywhere: takes no lock.
-    pub fn set_flush_mode(&self, mode: FlushMode) {
-        self.switches.set_free(EAGER, mode == FlushMode::Eager);
-    }
-
-    /// Chooses when frames may be used again. [`FrameMode::Linux`] gives up the promise that no CPU
-    /// reaches a frame that is somebody else's: for comparison only.
-    ///
-    /// # Context
-    ///
-    /// Anywhere: takes no lock.
-    pub fn set_frame_mode(&self, mode: FrameMode) {
-        self.switches.set_free(LINUX_FRAMES, mode == FrameMode::Linux);
-    }
-
-    /// Chooses how regions get to a new place.
-    ///
-    /// # Context
-    ///
-    /// Anywhere: takes no lock.
-    pub fn set_realloc_mode(&self, mode: ReallocMode) {
-        self.switches.copy.store(mode == ReallocMode::Copy, Ordering::Relaxed);
-    }
-
-    /// Chooses whether freed areas rest in pools; what rests there goes back to the tree.
-    ///
-    /// # Context
-    ///
-    /// Takes locks, waits for no CPU: for threads.
-    pub fn set_pool_mode(&self, mode: PoolMode) {
-        self.areas.set_pooling(mode == PoolMode::On);
-        if mode == PoolMode::Off {
-            let cpu = self.machine.current();
-            self.frames.put(cpu, self.areas.drain(self.frames.buddy.metas()));
-        }
     }
 }

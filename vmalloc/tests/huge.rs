@@ -87,7 +87,7 @@ fn whole_2_mib_are_large_and_the_rest_is_small() {
     assert_signed(&vm, region.address(), 1280);
     let middle = region.address() + 3 * MIB;
     assert_eq!(vm.find(middle).map(|info| info.id), Some(region.id()));
-    assert_eq!(vm.next_region(vm.window().address()).unwrap().id, region.id());
+    assert_eq!(vm.next_area(Cursor::START).unwrap().0.id, region.id());
     sound(&vm);
     drop(region);
     sound(&vm);

@@ -81,10 +81,10 @@ fn a_fault_that_the_entries_allow_by_now_is_spurious() {
     let vm = machine(1);
     let region = vm.vmalloc(PAGE_BYTES).unwrap();
     let address = region.address();
-    let verdict = vm.on_fault(address, AccessKind::Write);
+    let verdict = vm.faults().on_fault(address, AccessKind::Write);
     assert!(matches!(verdict, FaultVerdict::Spurious));
     assert_eq!(vm.stats().faults_spurious, 1);
-    let refused = |address, kind| match vm.on_fault(address, kind) {
+    let refused = |address, kind| match vm.faults().on_fault(address, kind) {
         FaultVerdict::Refused(site) => site.kind,
         FaultVerdict::Spurious => panic!("{address:?} allows {kind:?}"),
     };

@@ -2,7 +2,8 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, Cursor, PageCount, Protection, RegionError, Request, SiteKind, Vmalloc,
+    Access, AccessKind, Cursor, PageCount, Protection, RegionError, RegionState, Request, SiteKind,
+    Vmalloc,
 };
 
 fn machine() -> Vmalloc<SimMachine> {
@@ -11,10 +12,12 @@ fn machine() -> Vmalloc<SimMachine> {
 }
 
 fn rows(vm: &Vmalloc<SimMachine>) -> String {
-    let (mut text, mut from) = (String::new(), vm.window().address());
-    while let Some(info) = vm.next_region(from) {
+    let (mut text, mut from) = (String::new(), Cursor::START);
+    while let Some((info, next)) =
+        vm.next_area(from).filter(|(info, _)| info.state == RegionState::Busy)
+    {
         vm.write_row(&info, info.caller, &mut text).expect("a string takes all");
-        from = info.with_guard().end();
+        from = next;
     }
     text
 }

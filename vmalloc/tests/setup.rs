@@ -1,7 +1,7 @@
 //! What set-up refuses, and what it leaves alone.
 
 use vmalloc::sim::{self, SimMachine};
-use vmalloc::{Page, PageCount, PageRange, Reservation, SetupError, SiteKind, Vmalloc};
+use vmalloc::{Cursor, Page, PageCount, PageRange, Reservation, SetupError, SiteKind, Vmalloc};
 use x86_64::VirtAddr;
 
 fn set_up(machine: SimMachine, window: PageRange) -> Result<Vmalloc<SimMachine>, SetupError> {
@@ -92,7 +92,7 @@ fn an_injected_failure_happens_once() {
 fn a_window_at_the_end_of_the_addresses_is_listed_to_its_end() {
     let vm = set_up(SimMachine::new(200, 1), window_at(0xffff_ffff_ffe0_0000, 500)).unwrap();
     let region = vm.vmalloc(1).unwrap();
-    let found = vm.next_region(vm.window().address()).unwrap();
+    let (found, behind) = vm.next_area(Cursor::START).unwrap();
     assert_eq!(found.id, region.id());
-    assert!(vm.next_region(found.with_guard().end()).is_none());
+    assert!(vm.next_area(behind).is_none());
 }

@@ -272,7 +272,7 @@ fn what_has_moved_is_flushed_at_both_places_before_its_frames_are_free() {
     let vm = SimMachine::new(600, 3).set_up(sim::window(20_000), 0, 0);
     let vm = vm.expect("the memory holds the records");
     // Without pools a region's neighbour is the one that was allocated next.
-    vm.set_pool_mode(PoolMode::Off);
+    vm.modes().set_pools(PoolMode::Off);
     for cpu in [2, 1, 0] {
         vm.machine().on(CpuId(cpu));
         vm.leave_idle();

@@ -65,27 +65,27 @@ fn a_ticket_is_redeemed_by_a_purge_and_by_nothing_less() {
     // SAFETY: the run is this test's.
     let region = unsafe { vm.vmap(&[run.start], Protection::ReadWrite, "") }.unwrap();
     let ticket = vm.vunmap_lazy(region);
-    assert!(!vm.is_flushed(ticket));
+    assert!(!ticket.is_flushed(&vm));
     // This flushes one page of another region.
     other.protect(Protection::ReadOnly).unwrap();
-    assert!(!vm.is_flushed(ticket));
+    assert!(!ticket.is_flushed(&vm));
     vm.purge();
-    assert!(vm.is_flushed(ticket));
+    assert!(ticket.is_flushed(&vm));
 }
 
 #[test]
 fn a_ticket_for_what_is_flushed_already_is_redeemed() {
     let vm = machine(2);
-    vm.set_flush_mode(FlushMode::Eager);
+    vm.modes().set_flush(FlushMode::Eager);
     let run = vm.take_run(1).unwrap();
     // SAFETY: the run is this test's.
     let region = unsafe { vm.vmap(&[run.start], Protection::ReadWrite, "") }.unwrap();
     let ticket = vm.vunmap_lazy(region);
     // Nothing is lazy, so no purge would ever redeem it.
-    assert!(vm.is_flushed(ticket));
+    assert!(ticket.is_flushed(&vm));
     // The next life of the slot does not take that back.
     let _next = vm.vmalloc(1).unwrap();
-    assert!(vm.is_flushed(ticket));
+    assert!(ticket.is_flushed(&vm));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn frames_cleared_ahead_are_taken_by_who_wants_zeros() {
 #[test]
 fn an_eager_window_faults_at_once() {
     let vm = machine(2);
-    vm.set_flush_mode(FlushMode::Eager);
+    vm.modes().set_flush(FlushMode::Eager);
     let region = vm.vmalloc(PAGE_BYTES).unwrap();
     let address = region.address();
     vm.machine().on(CpuId(1));
@@ -344,11 +344,11 @@ fn as_much_rests_as_may_and_nothing_that_must_not() {
     // Two CPUs share an eighth of the window of 4,000 pages: 250 for each are 62 areas of 4.
     assert_eq!(vm.stats().pages_pooled, 62 * 4);
     sound(&vm);
-    vm.set_pool_mode(PoolMode::Off);
+    vm.modes().set_pools(PoolMode::Off);
     assert_eq!(vm.stats().pages_pooled, 0);
     free_many();
     assert_eq!(vm.stats().pages_pooled, 0);
-    vm.set_pool_mode(PoolMode::On);
+    vm.modes().set_pools(PoolMode::On);
     drop(vm.allocate(&Request::try_new(PAGE_BYTES).unwrap().system()).unwrap());
     assert_eq!((vm.purge().areas, vm.stats().pages_pooled), (1, 0), "the kernel's own");
     sound(&vm);

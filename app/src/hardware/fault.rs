@@ -36,7 +36,7 @@ pub(crate) fn is_over(frame: &TrapFrame, address: u64) -> bool {
 pub(crate) fn is_recovered(frame: &mut TrapFrame, address: Option<u64>) -> bool {
     let is_recovered = fixups::recover(frame, address);
     if is_recovered && let Some(vm) = machine::window() {
-        vm.note_recovered();
+        vm.faults().note_recovered();
     }
     is_recovered
 }

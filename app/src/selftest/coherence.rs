@@ -23,7 +23,7 @@ const RIGHTS: Rounds = Rounds { most: 1_000, least: 20, us: 5_000_000 };
 
 pub(super) fn no_stale_translation(fixture: Fixture) -> TestResult {
     // Without pools the next region gets the frame that was freed last.
-    fixture.vm.set_pool_mode(PoolMode::Off);
+    fixture.vm.modes().set_pools(PoolMode::Off);
     fixture.vm.reclaim();
     let first = value(fixture.vm.vmalloc(4096), "a page")?;
     // This page bounds the freed one, so the hole has exactly one page.
@@ -31,7 +31,7 @@ pub(super) fn no_stale_translation(fixture: Fixture) -> TestResult {
     store(fixture, first.address(), OURS)?;
     let outcome = with_readers(fixture, first.address(), || many_rounds(fixture, first));
     drop(behind);
-    fixture.vm.set_pool_mode(PoolMode::On);
+    fixture.vm.modes().set_pools(PoolMode::On);
     outcome
 }
 

@@ -158,9 +158,9 @@ pub(super) fn no_stale_translation(fixture: Fixture) -> TestResult {
 
 /// Without a purge, because eager flushes make it part of the free.
 pub(super) fn eager_frees_fault_at_once(fixture: Fixture) -> TestResult {
-    fixture.vm.set_flush_mode(FlushMode::Eager);
+    fixture.vm.modes().set_flush(FlushMode::Eager);
     let outcome = free_and_touch(fixture, || ());
-    fixture.vm.set_flush_mode(FlushMode::default());
+    fixture.vm.modes().set_flush(FlushMode::default());
     outcome
 }
 

@@ -4,7 +4,7 @@
 use free_list::{FreeList, PageLayout, PageRange};
 use offset_allocator::{Allocation, Allocator};
 use range_alloc::RangeAllocator;
-use vmalloc::bench::{Addresses, Area};
+use vmalloc::bench::{Addresses, TakenArea};
 
 use crate::churn::{AddressAllocator, Churn, Nothing, Sizes, Steady};
 use crate::machine::{self, BenchMachine};
@@ -43,17 +43,17 @@ fn ours(areas: u32) -> Addresses<BenchMachine> {
 }
 
 impl AddressAllocator for Addresses<BenchMachine> {
-    type Area = Area;
+    type Area = TakenArea;
 
-    fn take(&mut self, pages: u32) -> Option<Area> {
+    fn take(&mut self, pages: u32) -> Option<TakenArea> {
         self.take(pages)
     }
 
-    fn put(&mut self, area: Area) {
+    fn put(&mut self, area: TakenArea) {
         self.put(area);
     }
 
-    fn start(area: Area) -> Option<u64> {
+    fn start(area: TakenArea) -> Option<u64> {
         Some(area.start)
     }
 }

@@ -34,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
         if vm.find(near).is_none_or(|info| info.range.address() != near) {
             assert!(vm.vfree_at(near).is_err());
         }
-        let _ = (vm.next_region(at), vm.next_area(Cursor::from_raw(second)));
+        let _ = (vm.next_area(Cursor::from_raw(first)), vm.next_area(Cursor::from_raw(second)));
         if let Some(id) = RegionId::from_raw(second).filter(|id| *id != home) {
             assert!(vm.info(id).is_err() && vm.vfree(id).is_err());
         }

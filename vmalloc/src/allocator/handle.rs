@@ -4,13 +4,15 @@ use core::fmt;
 
 use x86_64::VirtAddr;
 
-use super::Vmalloc;
-use crate::error::RegionError;
+use super::parts::{Core, Vmalloc};
+use super::{free, lookup, protect, resize};
+use crate::error::{RegionError, ResizeError};
 use crate::id::RegionId;
 use crate::machine::Machine;
 use crate::page::{PageCount, PageRange};
 use crate::region::RegionInfo;
 use crate::region::stage::Stage;
+use crate::request::{Protection, Resize, Resized};
 
 /// A region that is freed when this is dropped.
 ///
@@ -21,14 +23,14 @@ use crate::region::stage::Stage;
 /// Dropping it is [`Vmalloc::vfree`]: for threads with interrupts on, not for handlers.
 #[must_use = "a region that is not held is freed at once"]
 pub struct Region<'v, M: Machine> {
-    vmalloc: &'v Vmalloc<M>,
+    core: &'v Core<M>,
     id: RegionId,
     range: PageRange,
 }
 
 impl<'v, M: Machine> Region<'v, M> {
-    pub(crate) fn new(vmalloc: &'v Vmalloc<M>, id: RegionId, range: PageRange) -> Self {
-        Self { vmalloc, id, range }
+    pub(super) fn new(core: &'v Core<M>, id: RegionId, range: PageRange) -> Self {
+        Self { core, id, range }
     }
 
     /// Takes over a region that [`into_raw`](Self::into_raw) let go.
@@ -44,8 +46,9 @@ impl<'v, M: Machine> Region<'v, M> {
     ///
     /// Anywhere: takes no lock.
     pub fn from_raw(vmalloc: &'v Vmalloc<M>, id: RegionId) -> Result<Self, RegionError> {
-        vmalloc.slots().step(id, Stage::Loose, Stage::Owned)?;
-        Ok(Self { vmalloc, id, range: vmalloc.slots().slot(id.slot()).range() })
+        let core = &vmalloc.core;
+        core.slots().step(id, Stage::Loose, Stage::Owned)?;
+        Ok(Self { core, id, range: core.slots().slot(id.slot()).range() })
     }
 
     /// Lets the region live on without an owner; [`Vmalloc::vfree`] frees it by the id.
@@ -55,7 +58,7 @@ impl<'v, M: Machine> Region<'v, M> {
     /// Anywhere: takes no lock.
     #[must_use = "the id is the only way to free the region"]
     pub fn into_raw(self) -> RegionId {
-        let loose = self.vmalloc.slots().step(self.id, Stage::Owned, Stage::Loose);
+        let loose = self.core.slots().step(self.id, Stage::Owned, Stage::Loose);
         debug_assert_eq!(loose, Ok(()), "only the owner changes what it owns");
         let id = self.id;
         core::mem::forget(self);
@@ -101,18 +104,14 @@ impl<'v, M: Machine> Region<'v, M> {
     ///
     /// O(count).
     pub fn zero(&self, first: PageCount, count: PageCount) {
-        let is_mapped = self.vmalloc.slots().slot(self.id.slot()).traits().mapped;
+        let is_mapped = self.core.slots().slot(self.id.slot()).traits().mapped;
         assert!(!is_mapped, "region {} maps frames of its caller", self.id);
-        self.vmalloc.zero_pages(PageRange::within(self.range, first, count));
-    }
-
-    pub(crate) fn vmalloc(&self) -> &'v Vmalloc<M> {
-        self.vmalloc
+        lookup::zero_pages(self.core, PageRange::within(self.range, first, count));
     }
 
     /// Looks its pages up again, which a resize has changed.
-    pub(crate) fn refresh(&mut self) {
-        self.range = self.vmalloc.slots().slot(self.id.slot()).range();
+    fn refresh(&mut self) {
+        self.range = self.core.slots().slot(self.id.slot()).range();
     }
 
     /// All that is known of it.
@@ -122,13 +121,51 @@ impl<'v, M: Machine> Region<'v, M> {
     /// Never: what has an owner lives.
     #[must_use]
     pub fn info(&self) -> RegionInfo {
-        self.vmalloc.info(self.id).expect("what has an owner lives")
+        lookup::info(self.core, self.id).expect("what has an owner lives")
+    }
+}
+
+impl<M: Machine> Region<'_, M> {
+    /// Changes what the pages may be used for. When it returns, every CPU obeys.
+    ///
+    /// # Errors
+    ///
+    /// [`RegionError::Changing`]: another thread changes the rights of the same region right now.
+    ///
+    /// # Panics
+    ///
+    /// As [`Vmalloc::protect`].
+    ///
+    /// # Context
+    ///
+    /// As [`Vmalloc::protect`].
+    pub fn protect(&self, protection: Protection) -> Result<(), RegionError> {
+        protect::protect(self.core, self.id(), Stage::Owned, protection)
+    }
+
+    /// Resizes the region; its first bytes stay as they are, its address may change.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vmalloc::resize`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Vmalloc::resize`].
+    ///
+    /// # Context
+    ///
+    /// As [`Vmalloc::resize`].
+    pub fn resize(&mut self, wish: &Resize) -> Result<Resized, ResizeError> {
+        let how = resize::resize(self.core, self.id(), Stage::Owned, wish)?;
+        self.refresh();
+        Ok(how)
     }
 }
 
 impl<M: Machine> Drop for Region<'_, M> {
     fn drop(&mut self) {
-        self.vmalloc.free_owned(self.id);
+        free::by_owner(self.core, self.id);
     }
 }
 

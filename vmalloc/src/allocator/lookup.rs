@@ -1,85 +1,135 @@
-//! What the slots say of a region, and the real tables of an address.
+//! What the slots and the real tables say of a region.
 
-use x86_64::{PhysAddr, VirtAddr};
+use x86_64::VirtAddr;
 
-use crate::allocator::Vmalloc;
+use super::parts::Core;
 use crate::error::RegionError;
 use crate::id::RegionId;
 use crate::machine::Machine;
-use crate::page::{Frame, Page, PageRange};
+use crate::page::{Frame, PAGE_BYTES, Page, PageRange};
 use crate::paging::Walk;
 use crate::region::{RegionInfo, RegionState};
 use crate::{paging, raw};
 
-impl<M: Machine> Vmalloc<M> {
-    /// Says what is known of a living region.
-    ///
-    /// # Errors
-    ///
-    /// - [`RegionError::Unknown`]: no region has, or had, this id.
-    /// - [`RegionError::Gone`]: it is freed.
-    ///
-    /// # Context
-    ///
-    /// Anywhere: takes no lock.
-    ///
-    /// # Complexity
-    ///
-    /// O(1).
-    pub fn info(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
-        self.slots().known(id)?;
-        let info = self.slots().read(id).filter(|info| info.state == RegionState::Busy);
-        info.ok_or(RegionError::Gone { id })
-    }
+/// Says what is known of a living region.
+///
+/// # Errors
+///
+/// - [`RegionError::Unknown`]: no region has, or had, this id.
+/// - [`RegionError::Gone`]: it is freed.
+///
+/// # Context
+///
+/// Anywhere: takes no lock.
+///
+/// # Complexity
+///
+/// O(1).
+pub(super) fn info<M: Machine>(core: &Core<M>, id: RegionId) -> Result<RegionInfo, RegionError> {
+    core.slots().known(id)?;
+    let info = core.slots().read(id).filter(|info| info.state == RegionState::Busy);
+    info.ok_or(RegionError::Gone { id })
+}
 
-    /// Walks the real tables and returns every entry on the way. Works for any address, not only the
-    /// window's.
-    ///
-    /// # Context
-    ///
-    /// Anywhere, fault handlers too: takes no lock.
-    ///
-    /// # Complexity
-    ///
-    /// O(1).
-    #[must_use]
-    pub fn walk(&self, address: VirtAddr) -> Walk {
-        self.machine.without_interrupts(|| self.tables.walk(&self.machine, address))
-    }
+/// Walks the real tables and returns every entry on the way. Works for any address, not only the
+/// window's.
+///
+/// # Context
+///
+/// Anywhere, fault handlers too: takes no lock.
+///
+/// # Complexity
+///
+/// O(1).
+#[must_use]
+pub(super) fn walk<M: Machine>(core: &Core<M>, address: VirtAddr) -> Walk {
+    core.machine.without_interrupts(|| core.tables.walk(&core.machine, address))
+}
 
-    /// The physical address behind an address, from the real tables; `None` where nothing is present.
-    ///
-    /// # Context
-    ///
-    /// As [`walk`](Self::walk).
-    ///
-    /// # Source
-    ///
-    /// Linux's `vmalloc_to_page`.
-    #[must_use]
-    pub fn translate(&self, address: VirtAddr) -> Option<PhysAddr> {
-        self.walk(address).translation()
-    }
+/// The frame behind a page, also where its rights keep the hardware from it.
+pub(super) fn frame_of<M: Machine>(core: &Core<M>, page: Page) -> Option<Frame> {
+    let (level, leaf) = walk(core, page.start_address()).last()?;
+    leaf.has_frame().then(|| paging::large::frame_of(leaf, level, page))
+}
 
-    /// The pages of a region with their entries, in order, each walked when it is asked for.
-    ///
-    /// # Context
-    ///
-    /// As [`walk`](Self::walk). A region that is freed or resized meanwhile shows what is there by then.
-    pub fn entries(&self, info: &RegionInfo) -> impl Iterator<Item = (Page, Walk)> {
-        info.range.pages().map(|page| (page, self.walk(page.start_address())))
+/// Fills pages of a region with zeros through their frames.
+pub(super) fn zero_pages<M: Machine>(core: &Core<M>, pages: PageRange) {
+    for page in pages.pages() {
+        raw::clear(&core.machine, frame_of(core, page).expect("pages have frames"));
     }
+}
 
-    /// The frame behind a page, also where its rights keep the hardware from it.
-    pub(crate) fn frame_of(&self, page: Page) -> Option<Frame> {
-        let (level, leaf) = self.walk(page.start_address()).last()?;
-        leaf.has_frame().then(|| paging::large::frame_of(leaf, level, page))
+/// The first lazy area whose slot lies above `slot` and that `wanted` picks.
+pub(super) fn next_lazy<M: Machine>(
+    core: &Core<M>,
+    slot: u32,
+    wanted: impl Fn(&RegionInfo) -> bool,
+) -> Option<RegionInfo> {
+    if core.lazies.iter().all(|list| list.areas() == 0) {
+        return None;
     }
+    // A listing's cursor may come from anywhere, so the slot may be any number.
+    core.slots()
+        .used_above(slot)
+        .filter_map(|slot| core.slots().slot(slot).read(slot))
+        .find(|info| info.state == RegionState::Lazy && wanted(info))
+}
 
-    /// Fills pages of a region with zeros through their frames.
-    pub(crate) fn zero_pages(&self, pages: PageRange) {
-        for page in pages.pages() {
-            raw::clear(&self.machine, self.frame_of(page).expect("pages have frames"));
+/// The region that the index names for a page. It may have ended, or lie elsewhere by now:
+/// the caller compares its range.
+pub(super) fn region_of<M: Machine>(core: &Core<M>, page: Page) -> Option<RegionInfo> {
+    let machine = &core.machine;
+    let slot =
+        machine.without_interrupts(|| core.tables.slot_of(machine, &core.frames.buddy, page));
+    (slot != 0).then(|| core.slots().slot(slot).read(slot)).flatten()
+}
+
+/// The first living region that starts at or above an address.
+///
+/// # Context
+///
+/// Anywhere: takes no lock. Regions that come and go meanwhile may or may not be seen.
+///
+/// # Complexity
+///
+/// One walk for each leaf table that is made, and one look at each of its pages.
+#[must_use]
+pub(super) fn next_region<M: Machine>(core: &Core<M>, from: VirtAddr) -> Option<RegionInfo> {
+    let from = from.max(core.window.address());
+    let (machine, frames) = (&core.machine, &core.frames.buddy);
+    let mut address = from.as_u64();
+    while address < core.window.end().as_u64() {
+        let page = Page::containing_address(VirtAddr::new(address));
+        let found = machine.without_interrupts(|| {
+            let mut slots = core.tables.slots_from(machine, frames, page)?;
+            Some(slots.find_map(|(page, slot)| starting_at(core, page, slot, from)))
+        });
+        match found {
+            Some(Some(info)) => return Some(info),
+            Some(None) => {
+                // The window's end may be the end of the address space but for one page.
+                let step = (512 - u64::from(page.p1_index())) * PAGE_BYTES;
+                address = page.start_address().as_u64().checked_add(step)?;
+            }
+            None => {
+                address = machine.without_interrupts(|| core.tables.next_made(machine, page))?;
+            }
         }
     }
+    None
+}
+
+/// The living region of a slot, if it starts at this page and not below `from`.
+fn starting_at<M: Machine>(
+    core: &Core<M>,
+    page: Page,
+    slot: u32,
+    from: VirtAddr,
+) -> Option<RegionInfo> {
+    if slot == 0 {
+        return None;
+    }
+    let info = core.slots().slot(slot).read(slot)?;
+    let starts = info.range.start() == page && info.range.address() >= from;
+    (starts && info.state == RegionState::Busy).then_some(info)
 }

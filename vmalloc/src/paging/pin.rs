@@ -165,8 +165,8 @@ mod tests {
         let vm = SimMachine::new(256, 1).set_up(sim::window(2_000), 0, 0).unwrap();
         let region = vm.vmalloc(3 * PAGE_BYTES).unwrap();
         let page = region.range().start();
-        let table = vm.only_leaf(region.range());
-        let meta = vm.frames.buddy.meta(table);
+        let table = vm.core.only_leaf(region.range());
+        let meta = vm.core.frames.buddy.meta(table);
         let pinned = |owners| Pinned { table, owners };
         let (owners, there) = (meta.owners(), meta.place());
         assert!(is_kept(meta, pinned(owners), page));

@@ -27,7 +27,7 @@ fn exactly(
     let mut stash = Stash::new();
     let needed = reserve(&mut stash).err().unwrap_or(0);
     if needed > 0 {
-        stash.plain = vm.frames.buddy.take(0, needed);
+        stash.plain = vm.core.frames.buddy.take(0, needed);
         assert_eq!(reserve(&mut stash), Ok(()), "with {needed} frames");
     }
     assert_eq!(stash.count(), 0, "of {needed} frames");
@@ -37,7 +37,7 @@ fn exactly(
 #[test]
 fn small_leaves_need_the_tables_that_are_not_there() {
     let vm = machine();
-    let (machine, frames) = (&vm.machine, &vm.frames.buddy);
+    let (machine, frames) = (&vm.core.machine, &vm.core.frames.buddy);
     let cases = [
         // A table of level 2 and one of level 1.
         (range(0, 10), 1, 2),
@@ -52,7 +52,8 @@ fn small_leaves_need_the_tables_that_are_not_there() {
         (range(2 * GIB_PAGES, 1024), 7, 3),
     ];
     for (range, slot, expected) in cases {
-        let needed = exactly(&vm, |stash| vm.tables.reserve(machine, frames, range, slot, stash));
+        let needed =
+            exactly(&vm, |stash| vm.core.tables.reserve(machine, frames, range, slot, stash));
         assert_eq!(needed, expected, "{range:?}");
     }
 }
@@ -60,7 +61,7 @@ fn small_leaves_need_the_tables_that_are_not_there() {
 #[test]
 fn large_leaves_need_tables_above_them_only() {
     let vm = machine();
-    let (machine, frames) = (&vm.machine, &vm.frames.buddy);
+    let (machine, frames) = (&vm.core.machine, &vm.core.frames.buddy);
     let cases = [
         // A table of level 2 alone; nothing; a leaf table for a tail; one at both ends.
         (range(0, 3 * LARGE_PAGES), 1, 3, 1),
@@ -73,7 +74,7 @@ fn large_leaves_need_tables_above_them_only() {
     ];
     for (range, slot, larges, expected) in cases {
         let needed = exactly(&vm, |stash| {
-            vm.tables.reserve_large(machine, frames, range, slot, larges, stash)
+            vm.core.tables.reserve_large(machine, frames, range, slot, larges, stash)
         });
         assert_eq!(needed, expected, "{range:?}");
     }
@@ -91,10 +92,11 @@ fn a_move_needs_tables_where_none_can_move_to() {
     ];
     for (from, to, expected) in cases {
         let vm = machine();
-        let (machine, frames) = (&vm.machine, &vm.frames.buddy);
-        exactly(&vm, |stash| vm.tables.reserve(machine, frames, from, 1, stash));
-        let said = vm.tables.missing_for_move(machine, frames, from, to, 1);
-        let needed = exactly(&vm, |stash| vm.tables.relocate(machine, frames, from, to, 1, stash));
+        let (machine, frames) = (&vm.core.machine, &vm.core.frames.buddy);
+        exactly(&vm, |stash| vm.core.tables.reserve(machine, frames, from, 1, stash));
+        let said = vm.core.tables.missing_for_move(machine, frames, from, to, 1);
+        let needed =
+            exactly(&vm, |stash| vm.core.tables.relocate(machine, frames, from, to, 1, stash));
         assert_eq!((said, needed), (expected, expected), "{from:?} to {to:?}");
     }
 }

@@ -20,7 +20,8 @@ use super::{RegionInfo, RegionState};
 use crate::frame::{FrameChain, FrameIndex};
 use crate::id::RegionId;
 use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
-use crate::raw::{self, Zeroable};
+use crate::raw;
+use crate::raw::Zeroable;
 use crate::request::Request;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
 

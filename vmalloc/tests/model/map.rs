@@ -134,7 +134,7 @@ impl World<'_> {
                 RunState::Free => true,
                 RunState::Mapped => false,
                 RunState::Ticket(ticket) => {
-                    let is_flushed = self.vm.is_flushed(ticket);
+                    let is_flushed = ticket.is_flushed(self.vm);
                     assert!(is_flushed || is_lazy, "{ticket:?}: nothing is lazy");
                     is_flushed
                 }

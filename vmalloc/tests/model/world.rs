@@ -118,14 +118,14 @@ impl<'v> World<'v> {
             Op::Purge => self.purge(),
             Op::Reclaim => self.reclaim(),
             Op::FillZeroed { frames } => self.fill_zeroed(frames),
-            Op::FlushEagerly(true) => self.vm.set_flush_mode(FlushMode::Eager),
-            Op::FlushEagerly(false) => self.vm.set_flush_mode(FlushMode::Lazy),
-            Op::Pool(true) => self.vm.set_pool_mode(PoolMode::On),
-            Op::Pool(false) => self.vm.set_pool_mode(PoolMode::Off),
+            Op::FlushEagerly(true) => self.vm.modes().set_flush(FlushMode::Eager),
+            Op::FlushEagerly(false) => self.vm.modes().set_flush(FlushMode::Lazy),
+            Op::Pool(true) => self.vm.modes().set_pools(PoolMode::On),
+            Op::Pool(false) => self.vm.modes().set_pools(PoolMode::Off),
             Op::Copy(copies) => {
                 self.copies = copies;
                 let mode = if copies { ReallocMode::Copy } else { ReallocMode::Move };
-                self.vm.set_realloc_mode(mode);
+                self.vm.modes().set_realloc(mode);
             }
             Op::GoOn { cpu, sleep } => self.go_on(cpu, sleep),
             Op::Acknowledge => self.vm.acknowledge(),

@@ -69,5 +69,5 @@ pub(crate) fn is_over<M: Machine>(
     } else {
         AccessKind::Read
     };
-    vm.is_spurious(place, kind) && retries.may_retry(address)
+    vm.faults().is_spurious(place, kind) && retries.may_retry(address)
 }

@@ -1,6 +1,7 @@
-//! What a CPU says of itself: that it answers, sleeps, wakes.
+//! What a CPU says of itself, and what its fault handler asks.
 
-use crate::allocator::Vmalloc;
+use crate::allocator::faults::Faults;
+use crate::allocator::parts::Vmalloc;
 use crate::machine::Machine;
 
 impl<M: Machine> Vmalloc<M> {
@@ -17,8 +18,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// O(1): nothing, at most 33 pages, or everything.
     pub fn acknowledge(&self) {
-        self.machine.without_interrupts(|| {
-            self.tlb.acknowledge(&self.machine, self.machine.current());
+        self.core.machine.without_interrupts(|| {
+            self.core.tlb.acknowledge(&self.core.machine, self.core.machine.current());
         });
     }
 
@@ -33,7 +34,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// With interrupts off, and off until the CPU sleeps. Takes no lock.
     pub fn enter_idle(&self) {
-        self.tlb.halt(self.machine.current());
+        self.core.tlb.halt(self.core.machine.current());
     }
 
     /// Says that the calling CPU is awake, and flushes what it has slept through. A CPU that
@@ -44,6 +45,16 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// Takes no lock. The CPU must not change in the midst of it.
     pub fn leave_idle(&self) {
-        self.tlb.wake(&self.machine, self.machine.current());
+        self.core.tlb.wake(&self.core.machine, self.core.machine.current());
+    }
+
+    /// What the handler of page faults asks and says.
+    ///
+    /// # Context
+    ///
+    /// Takes no lock and allocates nothing: for fault handlers.
+    #[must_use]
+    pub fn faults(&self) -> Faults<'_, M> {
+        Faults::new(&self.core)
     }
 }

@@ -4,8 +4,11 @@
 //!
 //! [`Vmalloc::vmalloc`] has the shortest: an area that comes back just as it was, with its frames.
 
-use super::{Vmalloc, VmallocError};
-use crate::allocator::Region;
+use super::allocate::allocate_slow;
+use super::handle::Region;
+use super::parts::Core;
+use super::reserve;
+use crate::error::{AllocateError, VmallocError};
 use crate::frame::{FrameChain, FrameIndex};
 use crate::id::RegionId;
 use crate::machine::{CpuId, Machine};
@@ -17,111 +20,136 @@ use crate::region::slot::Slot;
 use crate::region::stage::Stage;
 use crate::request::{Protection, Request};
 
-impl<M: Machine> Vmalloc<M> {
-    /// Whether so many pages can be had as fast as it goes.
-    #[inline(always)]
-    fn is_at_ease(&self, pages: PageCount) -> bool {
-        // Where the buddy holds the reserve, what waits in magazines and pools is for everybody.
-        pages.bytes() <= self.usable
-            && self.frames.buddy.free_count() >= self.frames_reserve
-            && !self.injector.is_armed()
-    }
+/// Not handed the request, which so never has to be in memory.
+#[inline(never)]
+fn vmalloc_slow<M: Machine>(core: &Core<M>, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
+    let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
+    allocate(core, &request).map_err(VmallocError::Allocate)
+}
 
-    /// Allocates for a request that names its bytes and nothing else: the verb that is called most.
-    ///
-    /// Whatever is not done here is called last, so that there is nothing to keep across a call.
-    #[inline(never)]
-    pub(super) fn make_again(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
-        // None is below every pool; more than all memory is for the long way to refuse.
-        let count = PageCount::covering(bytes).unwrap_or_default();
-        if !self.is_at_ease(count) {
-            return self.vmalloc_anew(bytes);
-        }
-        let (cpu, pages) = (self.machine.current(), count.get());
-        let Some((slot, record, frame)) = self.areas.take_backed(cpu, pages + 1) else {
-            return self.vmalloc_anew(bytes);
-        };
-        // At rest the record stands for the addresses that it will have.
-        let range = PageRange::proven(record.page(), count);
-        let frames = &self.frames.buddy;
-        let span = Span::within_one(range);
-        let leaf = match self.tables.pin_span(&self.machine, frames, record.leaf(), &span, slot) {
-            Ok(leaf) => leaf,
-            Err(why) => return self.make_elsewhere(cpu, slot, why, bytes),
-        };
-        record.build_again(pages, bytes, leaf.leaf());
-        let mapping = Mapping { rights: Entry::rights(Protection::default()), slot };
-        self.tables.commit_again(&self.machine, frames, &span, leaf, frame, mapping);
-        let id = RegionId::new(slot, record.publish(Stage::Owned));
-        self.tally(cpu).allocated_plain::<M>(pages);
-        Ok(Region::new(self, id, range))
+/// Allocates by the fast path, or else by the slow one.
+#[inline]
+pub(super) fn allocate<'v, M: Machine>(
+    core: &'v Core<M>,
+    request: &Request,
+) -> Result<Region<'v, M>, AllocateError> {
+    let cpu = core.machine.current();
+    match reuse_pooled(core, cpu, request) {
+        Some(region) => Ok(region),
+        None => allocate_slow(core, cpu, request),
     }
+}
 
-    /// Puts an area and its frames back whose table is not the one that is noted, and begins anew.
-    #[cold]
-    #[inline(never)]
-    fn make_elsewhere(
-        &self,
-        cpu: CpuId,
-        slot: u32,
-        why: NotPinned,
-        bytes: u64,
-    ) -> Result<Region<'_, M>, VmallocError> {
-        let record = self.slots().slot(slot);
-        if let NotPinned::Moved = why {
-            let pages = record.range().count().get();
-            self.tables.unpin(&self.machine, &self.frames.buddy, record.leaf(), pages);
-        }
-        self.put_ready(cpu, slot, record.rested());
-        self.vmalloc_anew(bytes)
-    }
+/// Whether so many pages can be had as fast as it goes.
+#[inline(always)]
+fn can_use_fast_path<M: Machine>(core: &Core<M>, pages: PageCount) -> bool {
+    // Where the buddy holds the reserve, what waits in magazines and pools is for everybody.
+    pages.bytes() <= core.usable
+        && core.frames.buddy.free_count() >= core.frames_reserve
+        && !core.injector.is_armed()
+}
 
-    /// Allocates out of what is ready, or changes nothing.
-    #[inline(never)]
-    pub(super) fn make_of_ready(&self, cpu: CpuId, request: &Request) -> Option<Region<'_, M>> {
-        let pages = request.pages().get();
-        if !request.is_plain() || !self.is_at_ease(request.pages()) {
-            return None;
-        }
-        // Frames that were cleared ahead of time are worth the long way.
-        if request.is_zeroed() && self.frames.has_zeroed(pages) {
-            return None;
-        }
-        let (slot, record) = self.areas.take_ready(cpu, pages + 1, request.alignment().get())?;
-        let range = record.range();
-        let chain = match record.rested() {
-            chain if chain.count() == pages => Some(chain),
-            // Asked before frames are counted off: a range over two tables is for the long way.
-            _ => Span::only(range).and_then(|_| self.frames.take_ready(cpu, pages)),
-        };
-        let Some(mut chain) = chain else {
-            self.put_ready(cpu, slot, FrameChain::new());
-            return None;
-        };
-        let frames = &self.frames.buddy;
-        let noted = record.leaf();
-        let Some(leaf) = self.tables.pin_noted(&self.machine, frames, noted, range, slot) else {
-            self.put_ready(cpu, slot, chain);
-            return None;
-        };
-        if request.is_zeroed() {
-            self.clear_frames(&chain);
-        }
-        let mapping = build(record, request, range, slot, (leaf, chain.ends()));
-        self.tables.commit(&self.machine, frames, range, Some(leaf), &mut chain, mapping);
-        let id = RegionId::new(slot, record.publish(Stage::Owned));
-        self.tally(cpu).allocated(pages, false);
-        Some(Region::new(self, id, range))
+/// Allocates for a request that names its bytes and nothing else: the verb that is called most.
+///
+/// Whatever is not done here is called last, so that there is nothing to keep across a call.
+#[inline(never)]
+pub(super) fn reuse_backed<M: Machine>(
+    core: &Core<M>,
+    bytes: u64,
+) -> Result<Region<'_, M>, VmallocError> {
+    // None is below every pool; more than all memory is for the long way to refuse.
+    let count = PageCount::covering(bytes).unwrap_or_default();
+    if !can_use_fast_path(core, count) {
+        return vmalloc_slow(core, bytes);
     }
+    let (cpu, pages) = (core.machine.current(), count.get());
+    let Some((slot, record, frame)) = core.areas.take_backed(cpu, pages + 1) else {
+        return vmalloc_slow(core, bytes);
+    };
+    // At rest the record stands for the addresses that it will have.
+    let range = PageRange::proven(record.page(), count);
+    let frames = &core.frames.buddy;
+    let span = Span::within_one(range);
+    let leaf = match core.tables.pin_span(&core.machine, frames, record.leaf(), &span, slot) {
+        Ok(leaf) => leaf,
+        Err(why) => return put_back_and_allocate(core, cpu, slot, why, bytes),
+    };
+    record.build_again(pages, bytes, leaf.leaf());
+    let mapping = Mapping { rights: Entry::rights(Protection::default()), slot };
+    core.tables.commit_again(&core.machine, frames, &span, leaf, frame, mapping);
+    let id = RegionId::new(slot, record.publish(Stage::Owned));
+    core.tally(cpu).allocated_plain::<M>(pages);
+    Ok(Region::new(core, id, range))
+}
 
-    /// Puts back what was taken, where the next one to take finds it again.
-    #[cold]
-    #[inline(never)]
-    fn put_ready(&self, cpu: CpuId, slot: u32, chain: FrameChain) {
-        self.slots().slot(slot).set_frames(FrameChain::new().note());
-        self.frames.put(cpu, chain);
-        self.areas.untake_ready(cpu, slot);
+/// Puts an area and its frames back whose table is not the one that is noted, and begins anew.
+#[cold]
+#[inline(never)]
+fn put_back_and_allocate<M: Machine>(
+    core: &Core<M>,
+    cpu: CpuId,
+    slot: u32,
+    why: NotPinned,
+    bytes: u64,
+) -> Result<Region<'_, M>, VmallocError> {
+    let record = core.slots().slot(slot);
+    if let NotPinned::Moved = why {
+        let pages = record.range().count().get();
+        core.tables.unpin(&core.machine, &core.frames.buddy, record.leaf(), pages);
     }
+    put_back(core, cpu, slot, record.rested());
+    vmalloc_slow(core, bytes)
+}
+
+/// Allocates out of what is ready, or changes nothing.
+#[inline(never)]
+fn reuse_pooled<'v, M: Machine>(
+    core: &'v Core<M>,
+    cpu: CpuId,
+    request: &Request,
+) -> Option<Region<'v, M>> {
+    let pages = request.pages().get();
+    if !request.is_plain() || !can_use_fast_path(core, request.pages()) {
+        return None;
+    }
+    // Frames that were cleared ahead of time are worth the long way.
+    if request.is_zeroed() && core.frames.has_zeroed(pages) {
+        return None;
+    }
+    let (slot, record) = core.areas.take_ready(cpu, pages + 1, request.alignment().get())?;
+    let range = record.range();
+    let chain = match record.rested() {
+        chain if chain.count() == pages => Some(chain),
+        // Asked before frames are counted off: a range over two tables is for the long way.
+        _ => Span::only(range).and_then(|_| core.frames.take_ready(cpu, pages)),
+    };
+    let Some(mut chain) = chain else {
+        put_back(core, cpu, slot, FrameChain::new());
+        return None;
+    };
+    let frames = &core.frames.buddy;
+    let noted = record.leaf();
+    let Some(leaf) = core.tables.pin_noted(&core.machine, frames, noted, range, slot) else {
+        put_back(core, cpu, slot, chain);
+        return None;
+    };
+    if request.is_zeroed() {
+        reserve::clear_frames(core, &chain);
+    }
+    let mapping = build(record, request, range, slot, (leaf, chain.ends()));
+    core.tables.commit(&core.machine, frames, range, Some(leaf), &mut chain, mapping);
+    let id = RegionId::new(slot, record.publish(Stage::Owned));
+    core.tally(cpu).allocated(pages, false);
+    Some(Region::new(core, id, range))
+}
+
+/// Puts back what was taken, where the next one to take finds it again.
+#[cold]
+#[inline(never)]
+fn put_back<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, chain: FrameChain) {
+    core.slots().slot(slot).set_frames(FrameChain::new().note());
+    core.frames.put(cpu, chain);
+    core.areas.untake_ready(cpu, slot);
 }
 
 /// Notes what is being built, and says how it is mapped.
@@ -143,10 +171,9 @@ fn build(
 
 #[cfg(test)]
 mod tests {
-    use crate::allocator::Vmalloc;
     use core::sync::atomic::Ordering;
 
-    use crate::allocator::Region;
+    use crate::allocator::{Region, Vmalloc, lookup};
     use crate::frame::{FrameIndex, FrameState, Owners};
     use crate::page::{PAGE_BYTES, PageCount, PageRange};
     use crate::sim::SimMachine;
@@ -157,15 +184,15 @@ mod tests {
     }
 
     fn leaf_of(vm: &Vmalloc<SimMachine>, region: &Region<'_, SimMachine>) -> FrameIndex {
-        vm.slots().slot(region.id().slot()).leaf()
+        vm.core.slots().slot(region.id().slot()).leaf()
     }
 
     /// The first page of a region, pinned by a note, and which table that was.
     fn pin(vm: &Vmalloc<SimMachine>, region: &Region<'_, SimMachine>, note: FrameIndex) {
         let page = PageRange::within(region.range(), PageCount::ZERO, PageCount::ONE);
-        let (frames, slot) = (&vm.frames.buddy, region.id().slot());
+        let (frames, slot) = (&vm.core.frames.buddy, region.id().slot());
         let before = frames.meta(leaf_of(vm, region)).count();
-        let pinned = vm.tables.pin_noted(&vm.machine, frames, note, page, slot);
+        let pinned = vm.core.tables.pin_noted(&vm.core.machine, frames, note, page, slot);
         assert_eq!(pinned.expect("the table is there").leaf(), leaf_of(vm, region));
         assert_eq!(frames.meta(leaf_of(vm, region)).count(), before + 1);
         frames.meta(leaf_of(vm, region)).sub_count(1);
@@ -180,7 +207,7 @@ mod tests {
         let there = vm.vmalloc(PAGE_BYTES).unwrap();
         let (leaf, elsewhere) = (leaf_of(&vm, &here), leaf_of(&vm, &there));
         assert_ne!(leaf, elsewhere);
-        let frames = &vm.frames.buddy;
+        let frames = &vm.core.frames.buddy;
         let walk = vm.walk(here.address());
         let upper = walk.entries[1].and_then(|entry| frames.index(entry.frame())).unwrap();
         let data = walk.entries[3].and_then(|entry| frames.index(entry.frame())).unwrap();
@@ -201,8 +228,8 @@ mod tests {
         drop(gone);
         drop(between);
         vm.reclaim();
-        assert_ne!(vm.frames.buddy.meta(leaf).state(), FrameState::Table);
-        assert_eq!(vm.slots().slot(slot).leaf(), leaf, "nobody takes the note away");
+        assert_ne!(vm.core.frames.buddy.meta(leaf).state(), FrameState::Table);
+        assert_eq!(vm.core.slots().slot(slot).leaf(), leaf, "nobody takes the note away");
         let all: std::vec::Vec<_> = (0..700).map(|_| vm.vmalloc(PAGE_BYTES).unwrap()).collect();
         assert!(vm.check().is_sound());
         drop(all);
@@ -213,7 +240,7 @@ mod tests {
     fn a_full_table_that_moved_is_not_pinned() {
         let vm = machine();
         let here = vm.vmalloc(PAGE_BYTES).unwrap();
-        let meta = vm.frames.buddy.meta(leaf_of(&vm, &here));
+        let meta = vm.core.frames.buddy.meta(leaf_of(&vm, &here));
         let (place, count) = (meta.place(), meta.count());
         assert!(meta.pinnable(place, 512 - count).is_some());
         assert!(meta.pinnable(place, 513 - count).is_none());
@@ -226,13 +253,14 @@ mod tests {
         let before = vm.stats();
         let region = vm.vmalloc(3 * PAGE_BYTES).unwrap();
         let frames = |region: &Region<'_, SimMachine>| {
-            let frames = region.range().pages().map(|page| vm.frame_of(page).unwrap());
+            let frames =
+                region.range().pages().map(|page| lookup::frame_of(&vm.core, page).unwrap());
             frames.collect::<std::collections::BTreeSet<_>>()
         };
         let (page, first) = (region.range().start(), frames(&region));
         drop(region);
         vm.purge();
-        assert_eq!(vm.areas.held().frames, 3);
+        assert_eq!(vm.core.areas.held().frames, 3);
         let now = vm.stats();
         assert_eq!(now.frames_free + now.table_pages, before.frames_free + before.table_pages);
         assert_eq!(vm.stats().frames_free_by_node[0], vm.stats().frames_free);
@@ -240,20 +268,20 @@ mod tests {
 
         let again = vm.vmalloc(3 * PAGE_BYTES).unwrap();
         assert_eq!((again.range().start(), frames(&again)), (page, first));
-        assert_eq!(vm.areas.held().frames, 0);
+        assert_eq!(vm.core.areas.held().frames, 0);
         drop(again);
         vm.purge();
 
         // Who wants the addresses alone leaves the frames to others.
         let zeroed = vm.vzalloc(3 * PAGE_BYTES).unwrap();
-        assert_eq!((zeroed.range().start(), vm.areas.held().frames), (page, 0));
+        assert_eq!((zeroed.range().start(), vm.core.areas.held().frames), (page, 0));
         assert!(vm.check().is_sound());
         drop(zeroed);
         vm.purge();
-        assert_eq!(vm.areas.held().frames, 3);
+        assert_eq!(vm.core.areas.held().frames, 3);
         vm.reclaim();
-        assert_eq!(vm.areas.held().frames, 0);
-        assert_eq!(vm.stats().frames_free, vm.frames.buddy.free_count());
+        assert_eq!(vm.core.areas.held().frames, 0);
+        assert_eq!(vm.stats().frames_free, vm.core.frames.buddy.free_count());
         assert!(vm.check().is_sound());
     }
 
@@ -266,9 +294,9 @@ mod tests {
         drop(region);
         vm.purge();
         // As a table has it that was freed meanwhile and made again, on the same frame, for others.
-        let buddy = &vm.frames.buddy;
+        let buddy = &vm.core.frames.buddy;
         let Owners::Index(ids) = buddy.meta(leaf).owners() else { panic!("two regions share it") };
-        let ids = raw::numbers(&vm.machine, buddy.frame(ids));
+        let ids = raw::numbers(&vm.core.machine, buddy.frame(ids));
         for page in range.pages() {
             ids[usize::from(page.p1_index())].store(slot + 1, Ordering::Relaxed);
         }
@@ -284,14 +312,14 @@ mod tests {
     #[test]
     fn no_more_frames_rest_than_may() {
         let vm = machine();
-        let limit = vm.frames.rest_limit();
+        let limit = vm.core.frames.rest_limit();
         let count = limit / 10 + 4;
         let all: std::vec::Vec<_> =
             (0..count).map(|_| vm.vmalloc(10 * PAGE_BYTES).unwrap()).collect();
         drop(all);
         vm.purge();
-        assert!(vm.areas.held().frames <= limit);
-        assert_eq!(vm.areas.held().areas, count);
+        assert!(vm.core.areas.held().frames <= limit);
+        assert_eq!(vm.core.areas.held().areas, count);
         assert!(vm.check().is_sound());
     }
 }

@@ -1,9 +1,7 @@
 //! Set-up: where the window lies, and what the crate keeps for itself.
-#![expect(unsafe_code, reason = "the memory that is handed over must be free")]
 
 use x86_64::PhysAddr;
 
-use crate::allocator::Vmalloc;
 use crate::area::areas::{LENGTH_MIN, POOL_LENGTH_MAX, SHELF_LENGTH_MAX};
 use crate::area::node::Node;
 use crate::area::pool::Pool;
@@ -280,44 +278,6 @@ fn free_run(frames: &Buddy, start: Frame, count: u64) {
         frames.put_block(first, order);
         here += 1 << order;
         left -= 1 << order;
-    }
-}
-
-impl<M: Machine> Vmalloc<M> {
-    /// Sets a window up: keeps the records' frames out of `config.memory`, and enters the window's
-    /// upper tables into [`Machine::root`], where they stay for ever.
-    ///
-    /// # Errors
-    ///
-    /// No entry has been made then.
-    ///
-    /// - [`SetupError::Window`]: the window is empty or not in the higher half.
-    /// - [`SetupError::Memory`]: no run of frames holds the records.
-    /// - [`SetupError::Occupied`]: the root has an entry where the window lies.
-    /// - [`SetupError::Cpus`]: the machine has more CPUs than the crate keeps records for.
-    /// - [`SetupError::Node`]: memory of a node that the crate does not count.
-    /// - [`SetupError::Span`]: the runs lie further apart than the crate can number.
-    ///
-    /// # Panics
-    ///
-    /// If adjacent frames of the longest run are not adjacent where the machine reaches them.
-    ///
-    /// # Safety
-    ///
-    /// The memory is free RAM that nobody else uses, and is given away for good: its runs do not
-    /// overlap, and no other window is set up on them.
-    ///
-    /// # Context
-    ///
-    /// Once, at boot, with the level-4 table of [`Machine::root`] loaded or about to be. The calling CPU
-    /// counts as awake, all others as not started: see [`leave_idle`](Self::leave_idle).
-    ///
-    /// # Complexity
-    ///
-    /// O(frames).
-    pub unsafe fn try_new(machine: M, config: &Config<'_>) -> Result<Self, SetupError> {
-        let parts = set_up(&machine, config)?;
-        Ok(Self::from_parts(machine, config, parts))
     }
 }
 

@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use x86_64::structures::paging::PageTableFlags as Flags;
 
-use crate::allocator::{Region, Vmalloc};
+use crate::allocator::{Region, Vmalloc, lookup};
 use crate::frame::FrameState;
 use crate::id::RegionId;
 use crate::machine::CpuId;
@@ -25,8 +25,8 @@ fn found(vm: &Vmalloc<SimMachine>) -> Vec<&'static str> {
 
 /// Changes the leaf of a page behind the crate's back.
 fn edit(vm: &Vmalloc<SimMachine>, page: Page, change: impl Fn(u64) -> u64) {
-    let table = vm.tables.leaf_table(&vm.machine, page).expect("mapped");
-    let entry = &raw::words(&vm.machine, table)[usize::from(page.p1_index())];
+    let table = vm.core.tables.leaf_table(&vm.core.machine, page).expect("mapped");
+    let entry = &raw::words(&vm.core.machine, table)[usize::from(page.p1_index())];
     entry.store(change(entry.load(Ordering::Relaxed)), Ordering::Relaxed);
 }
 
@@ -97,13 +97,14 @@ fn entries_that_lead_astray_are_found() {
 fn frames_that_are_lost_or_free_in_use_are_found() {
     let vm = machine();
     let wish = crate::frame::Wish { node: 0, named: false, only: false, zeroed: false, reserve: 0 };
-    let _lost = vm.frames.take(CpuId(0), 1, &wish).unwrap();
+    let _lost = vm.core.frames.take(CpuId(0), 1, &wish).unwrap();
     assert_found(&vm, "a frame is in nobody's hands");
 
     let vm = machine();
     let held = region(&vm);
-    let frame = vm.frame_of(held.range().start()).and_then(|frame| vm.frames.buddy.index(frame));
-    vm.frames.buddy.meta(frame.unwrap()).set_state(FrameState::Free);
+    let frame = lookup::frame_of(&vm.core, held.range().start())
+        .and_then(|frame| vm.core.frames.buddy.index(frame));
+    vm.core.frames.buddy.meta(frame.unwrap()).set_state(FrameState::Free);
     assert_found(&vm, "a frame in use is free");
     assert_found(&vm, "the number of free frames is wrong");
 }
@@ -111,12 +112,12 @@ fn frames_that_are_lost_or_free_in_use_are_found() {
 #[test]
 fn addresses_that_are_lost_or_in_two_places_are_found() {
     let vm = machine();
-    assert!(vm.areas.take_at(vm.window().address().as_u64() / PAGE_BYTES + 100, 5));
+    assert!(vm.core.areas.take_at(vm.window().address().as_u64() / PAGE_BYTES + 100, 5));
     assert_found(&vm, "addresses are lost or in two places");
 
     let vm = machine();
     let held = region(&vm);
-    vm.areas.put_at(held.address().as_u64() / PAGE_BYTES + 2, 1);
+    vm.core.areas.put_at(held.address().as_u64() / PAGE_BYTES + 2, 1);
     assert_found(&vm, "an area is free and a region's");
 }
 
@@ -124,8 +125,8 @@ fn addresses_that_are_lost_or_in_two_places_are_found() {
 fn tables_that_count_wrong_are_found() {
     let vm = machine();
     let held = region(&vm);
-    let table = vm.tables.leaf_table(&vm.machine, held.range().start()).unwrap();
-    let meta = vm.frames.buddy.meta(vm.frames.buddy.index(table).unwrap());
+    let table = vm.core.tables.leaf_table(&vm.core.machine, held.range().start()).unwrap();
+    let meta = vm.core.frames.buddy.meta(vm.core.frames.buddy.index(table).unwrap());
     meta.add_count(1);
     assert_found(&vm, "the tables' counts are wrong");
     meta.sub_count(2);
@@ -151,8 +152,9 @@ fn more_violations_than_are_kept_are_counted() {
 fn a_note_of_another_leaf_table_is_found() {
     let vm = machine();
     let [first, second] = [region(&vm), region(&vm)];
-    let data = vm.frame_of(second.range().start()).and_then(|frame| vm.frames.buddy.index(frame));
-    let slot = vm.slots().slot(first.id().slot());
+    let data = lookup::frame_of(&vm.core, second.range().start())
+        .and_then(|frame| vm.core.frames.buddy.index(frame));
+    let slot = vm.core.slots().slot(first.id().slot());
     let (range, traits, noted) = (slot.range(), slot.traits(), slot.leaf());
     let bytes = slot.requested();
     slot.rebuild(bytes, range, traits, data.unwrap(), Stage::Owned);

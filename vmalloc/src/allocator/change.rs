@@ -1,0 +1,69 @@
+//! A region that is being resized.
+
+use super::parts::Core;
+use super::reserve;
+use crate::error::AllocateError;
+use crate::frame::{FrameChain, Shortage, Wish};
+use crate::machine::{CpuId, Machine};
+use crate::page::{PageCount, PageRange};
+use crate::paging::{Entry, Mapping};
+use crate::region::extent::Traits;
+use crate::region::slot::Slot;
+use crate::region::stage::Stage;
+
+/// A claimed region and what it is to become.
+pub(super) struct Change<'s> {
+    pub(super) cpu: CpuId,
+    pub(super) slot: u32,
+    pub(super) record: &'s Slot,
+    pub(super) old: PageRange,
+    /// Pages that it shall have.
+    pub(super) pages: PageCount,
+    /// Bytes that it shall have, and those that it had.
+    pub(super) bytes: u64,
+    pub(super) requested: u64,
+    pub(super) traits: Traits,
+    pub(super) stage: Stage,
+}
+
+pub(super) fn exhausted(shortage: Shortage) -> AllocateError {
+    let Shortage { requested, available } = shortage;
+    AllocateError::FramesExhausted { requested, available }
+}
+
+/// The pages of a range behind its first `kept`.
+pub(super) fn added(range: PageRange, kept: PageCount) -> PageRange {
+    let more = range.count().get() - kept.get();
+    PageRange::within(range, kept, PageCount::from_pages(more).unwrap_or(PageCount::ZERO))
+}
+
+pub(super) fn mapping(change: &Change<'_>) -> Mapping {
+    Mapping { rights: Entry::rights(change.traits.protection), slot: change.slot }
+}
+
+/// Shows the region with its new pages, still as one that is being changed.
+pub(super) fn rebuild<M: Machine>(core: &Core<M>, change: &Change<'_>, range: PageRange) {
+    let leaf = core.only_leaf(range);
+    change.record.rebuild(change.bytes, range, change.traits, leaf, change.stage);
+}
+
+/// Takes frames and tables for pages that are added to a region.
+pub(super) fn reserve_more<M: Machine>(
+    core: &Core<M>,
+    cpu: CpuId,
+    added: PageRange,
+    slot: u32,
+    zeroed: bool,
+) -> Result<FrameChain, AllocateError> {
+    let wish = Wish { zeroed, reserve: core.frames_reserve, ..reserve::wish(core, cpu) };
+    let supply =
+        reserve::reserve_frames(core, cpu, added.count().get(), &wish).map_err(exhausted)?;
+    match reserve::reserve_tables(core, cpu, added, slot) {
+        Ok(_) => Ok(reserve::clean(core, supply, zeroed)),
+        Err(shortage) => {
+            core.frames.put(cpu, supply.plain);
+            core.frames.put_zeroed(supply.zeroed);
+            Err(exhausted(shortage))
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The audit of addresses.
+
+use super::audit::Audit;
+use crate::allocator::lookup;
+use crate::allocator::parts::Core;
+use crate::machine::Machine;
+use crate::page::PAGE_BYTES;
+use crate::region::{RegionInfo, RegionState};
+use crate::stats::Stats;
+
+/// A set of runs, as sums by which two sets are compared without being kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Runs {
+    pages: u64,
+    /// The sum of all page numbers, counted from the window's start, and of their squares.
+    numbers: u128,
+    squares: u128,
+}
+
+impl Runs {
+    /// Adds a run; `start` is counted from the window's start, so below 2^36.
+    fn add(&mut self, start: u64, length: u64) {
+        let below = |end: u64| {
+            let end = u128::from(end);
+            let numbers = end * end.saturating_sub(1) / 2;
+            (numbers, numbers * (2 * end).saturating_sub(1) / 3)
+        };
+        let (from, to) = (below(start), below(start + length));
+        self.pages += length;
+        self.numbers += to.0 - from.0;
+        self.squares += to.1 - from.1;
+    }
+}
+
+/// Free runs, areas at rest, lazy areas and regions tile the window, each with its guard.
+pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats) {
+    let window = core.window.address().as_u64() / PAGE_BYTES;
+    let end = window + core.window.count().get();
+    // What is neither a free run of the tree nor a region's must be lazy or at rest in a pool.
+    let mut rest = Runs::default();
+    let mut here = window;
+    let (mut clients, mut system) = (0, 0);
+    let mut region = lookup::next_region(core, core.window.address());
+    let walked = core.areas.audit(|start, length, frames| {
+        if frames.is_some() {
+            return;
+        }
+        check_up_to(core, audit, &mut rest, &mut here, &mut region, start, |is_system| {
+            *(if is_system { &mut system } else { &mut clients }) += 1;
+        });
+        here = start + length;
+    });
+    check_up_to(core, audit, &mut rest, &mut here, &mut region, end, |is_system| {
+        *(if is_system { &mut system } else { &mut clients }) += 1;
+    });
+    if let Err(what) = walked {
+        audit.note(what, 0);
+    }
+    let (mut resting, mut pooled) = (Runs::default(), 0);
+    let _ = core.areas.audit(|start, length, frames| {
+        if frames.is_some() {
+            resting.add(start - window, length);
+            pooled += 1;
+        }
+    });
+    let mut lazy = 0;
+    for slot in 1..=core.slots().limit() {
+        let info = core.slots().slot(slot).read(slot);
+        if info.is_some_and(|info| info.state == RegionState::Lazy) {
+            let (start, length) = core.slots().slot(slot).addresses();
+            resting.add(start - window, length);
+            lazy += 1;
+        }
+    }
+    audit.expect(rest == resting, "addresses are lost or in two places", rest.pages);
+    audit.expect(lazy == stats.areas_lazy, "the number of lazy areas is wrong", lazy);
+    audit.expect(clients == stats.areas, "the number of regions is wrong", clients);
+    audit.expect(
+        system == stats.areas_system,
+        "the number of the kernel's regions is wrong",
+        system,
+    );
+    match core.slots().audit(pooled) {
+        Ok(living) => {
+            let all = clients + system + lazy;
+            audit.expect(living == all, "a region has no addresses", living);
+        }
+        Err(what) => audit.note(what, 0),
+    }
+}
+
+/// Walks the regions in front of page `to`; the gaps between them are added to `rest`.
+fn check_up_to<M: Machine>(
+    core: &Core<M>,
+    audit: &mut Audit,
+    rest: &mut Runs,
+    here: &mut u64,
+    region: &mut Option<RegionInfo>,
+    to: u64,
+    mut count: impl FnMut(bool),
+) {
+    let window = core.window.address().as_u64() / PAGE_BYTES;
+    while let Some(info) = *region {
+        let area = info.with_guard();
+        let start = area.address().as_u64() / PAGE_BYTES;
+        if start >= to {
+            break;
+        }
+        if start < *here {
+            audit.note("two areas overlap", start * PAGE_BYTES);
+        } else {
+            rest.add(*here - window, start - *here);
+        }
+        *here = start + area.count().get();
+        count(info.system);
+        *region = lookup::next_region(core, area.end());
+    }
+    if to < *here {
+        audit.note("an area is free and a region's", to * PAGE_BYTES);
+        return;
+    }
+    rest.add(*here - window, to - *here);
+}

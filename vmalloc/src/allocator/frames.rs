@@ -1,0 +1,60 @@
+//! Frames for the kernel itself, and frames that are cleared ahead of time.
+
+use super::parts::Core;
+use super::{purge, reserve};
+use crate::frame::{FrameRange, Wish};
+use crate::machine::Machine;
+use crate::raw;
+use crate::stats::Counters;
+use crate::tlb::FlushReason;
+
+/// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. They are not mapped,
+/// and never come back.
+///
+/// # Shape
+///
+/// A power of two of frames, rounded up, at most 1024, physically aligned to its size; they read as
+/// zeros. `None` where no such block is free.
+///
+/// # Context
+///
+/// Takes locks, and may wait for other CPUs before it fails: for threads with interrupts on.
+///
+/// # Complexity
+///
+/// O(frames).
+#[must_use = "a run that is dropped is lost"]
+pub(super) fn take_run<M: Machine>(core: &Core<M>, frames: u64) -> Option<FrameRange> {
+    let run = core.frames.take_run(frames).or_else(|| {
+        purge::reclaim_for(core, FlushReason::Exhausted);
+        core.frames.take_run(frames)
+    })?;
+    for offset in 0..run.count {
+        raw::clear(&core.machine, run.start + offset);
+    }
+    Counters::add(&core.counters.frames_heap, run.count);
+    Some(run)
+}
+
+/// Clears up to `count` free frames for those who will want zeroed ones: for CPUs that have
+/// nothing else to do. Returns how many; 0 if there are fewer than that.
+///
+/// # Context
+///
+/// Takes locks, waits for no CPU.
+///
+/// # Complexity
+///
+/// O(count), a frame of zeros each: ask for few at a time.
+pub(super) fn fill_zeroed<M: Machine>(core: &Core<M>, count: u64) -> u64 {
+    let cpu = core.machine.current();
+    let wish = Wish { reserve: core.frames_reserve, named: true, ..reserve::wish(core, cpu) };
+    let Ok(supply) = core.frames.take(cpu, count, &wish) else { return 0 };
+    let cleared = reserve::clean(core, supply, false);
+    for frame in cleared.frames(core.frames.buddy.metas()) {
+        raw::clear(&core.machine, core.frames.buddy.frame(frame));
+    }
+    let count = cleared.count();
+    core.frames.put_zeroed(cleared);
+    count
+}

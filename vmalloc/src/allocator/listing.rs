@@ -1,0 +1,166 @@
+//! Rows in the grammar of Linux's `/proc/vmallocinfo`.
+
+use core::fmt;
+
+use x86_64::VirtAddr;
+
+use super::lookup;
+use super::parts::Core;
+use crate::machine::{Machine, NODES};
+use crate::page::PAGE_BYTES;
+use crate::region::{RegionInfo, RegionState};
+
+/// Where a listing goes on: first the living regions by address, then what is lazy by slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(u64);
+
+impl Cursor {
+    /// The beginning of the living regions.
+    pub const START: Self = Self(1 << 63);
+
+    /// The beginning of what is lazy.
+    pub const LAZY: Self = Self(0);
+
+    /// Takes a number that [`get`](Self::get) gave.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    fn address(self) -> Option<VirtAddr> {
+        // Windows lie in the higher half, and slots are small numbers.
+        (self.0 >> 63 != 0).then(|| VirtAddr::new_truncate(self.0))
+    }
+}
+
+/// The next area of a listing and where it goes on from there: first all living regions by address,
+/// then all that is lazy by slot.
+///
+/// Each area that lives, or waits, all the time is seen exactly once; of those that come and go
+/// meanwhile none is seen twice at the same address.
+///
+/// # Context
+///
+/// Anywhere: takes no lock.
+///
+/// # Complexity
+///
+/// As [`next_region`](Self::next_region) for what lives; one look at each slot that was ever used for what is
+/// lazy.
+#[must_use]
+pub(super) fn next_area<M: Machine>(
+    core: &Core<M>,
+    cursor: Cursor,
+) -> Option<(RegionInfo, Cursor)> {
+    if let Some(info) = cursor.address().and_then(|address| lookup::next_region(core, address)) {
+        return Some((info, Cursor(info.with_guard().end().as_u64())));
+    }
+    let after = u32::try_from(cursor.0).unwrap_or(0);
+    let info = lookup::next_lazy(core, after, |_| true)?;
+    Some((info, Cursor(u64::from(info.id.slot()))))
+}
+
+/// The end of the addresses in use: above it, up to the end of the window, no area is busy, lazy or
+/// pooled.
+///
+/// # Context
+///
+/// Takes the lock of the free addresses: for threads.
+///
+/// # Complexity
+///
+/// O(log areas).
+///
+/// # Examples
+///
+/// ```
+/// use vmalloc::sim;
+///
+/// let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+/// assert_eq!(vm.used_end(), vm.window().address());
+/// let region = vm.vmalloc(4_096)?;
+/// // Its page and its guard page.
+/// assert_eq!(vm.used_end(), region.address() + 8_192u64);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub(super) fn used_end<M: Machine>(core: &Core<M>) -> VirtAddr {
+    let end = core.window.end();
+    match core.areas.last() {
+        Some((start, pages)) if (start + pages) * PAGE_BYTES == end.as_u64() => {
+            VirtAddr::new_truncate(start * PAGE_BYTES)
+        }
+        _ => end,
+    }
+}
+
+/// The frames of a region by NUMA node, from its entries; none for frames of the caller and for what
+/// is lazy.
+///
+/// # Context
+///
+/// Anywhere: takes no lock.
+///
+/// # Complexity
+///
+/// O(1) with one node, else O(pages).
+#[must_use]
+pub(super) fn frames_per_node<M: Machine>(core: &Core<M>, info: &RegionInfo) -> [u64; NODES] {
+    let mut counts = [0; NODES];
+    if info.is_mapped || info.state == RegionState::Lazy {
+        return counts;
+    }
+    if core.frames.nodes() == 1 {
+        counts[0] = info.range.count().get();
+        return counts;
+    }
+    for page in info.range.pages() {
+        let frame = lookup::frame_of(core, page).and_then(|frame| core.frames.buddy.index(frame));
+        if let Some(frame) = frame {
+            counts[core.frames.buddy.meta(frame).node()] += 1;
+        }
+    }
+    counts
+}
+
+/// Writes the region's row, with a name for the caller's column; an empty one leaves it out.
+///
+/// End and size include the guard page, so `pages=N` has size `(N + 1) * 4096`.
+///
+/// # Errors
+///
+/// Those of `out`.
+///
+/// # Source
+///
+/// The format that readers of `/proc/vmallocinfo` parse: range, size in seven columns, caller,
+/// pages, kind, frames by node; `unpurged vm_area` for what waits for a flush.
+pub(super) fn write_row<M: Machine>(
+    core: &Core<M>,
+    info: &RegionInfo,
+    caller: &str,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    let area = info.with_guard();
+    let (start, end) = (area.address().as_u64(), area.end().as_u64());
+    write!(out, "{start:#018x}-{end:#018x} {:>7}", end - start)?;
+    if info.state == RegionState::Lazy {
+        return out.write_str(" unpurged vm_area\n");
+    }
+    if !caller.is_empty() {
+        write!(out, " {caller}")?;
+    }
+    let kind = if info.is_mapped { "vmap" } else { "vmalloc" };
+    write!(out, " pages={} {kind}", info.range.count().get())?;
+    let nodes = frames_per_node(core, info).into_iter().enumerate();
+    for (node, frames) in nodes.filter(|(_, frames)| *frames > 0) {
+        write!(out, " N{node}={frames}")?;
+    }
+    out.write_str("\n")
+}

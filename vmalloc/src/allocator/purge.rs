@@ -1,0 +1,261 @@
+//! From unmapped to free: the only holder of addresses and frames between the two.
+//!
+//! Whatever is unmapped is noted in a slot, and the slot goes on a lazy list, from which only this
+//! module takes it. Its frames are [`LazyFrames`]: they can be had only in exchange for the proof
+//! of a shootdown, so putting back a frame that a TLB may still know does not compile.
+//!
+//! A purge takes every list whole, and flushes everything if a list that it has taken already is
+//! filled again meanwhile. So whatever was unmapped before something that it releases is flushed
+//! with it: frames that were moved to other addresses and freed there are out of reach by the old
+//! addresses too.
+
+use super::parts::Core;
+use super::{release, unmap};
+use crate::area::Putting;
+use crate::frame::{FrameChain, FrameIndex, LazyFrames};
+use crate::machine::{CPUS_MAX, CpuId, Machine};
+use crate::paging::Detaching;
+use crate::region::extent::Extent;
+use crate::region::lazy::{LazyList, records_from};
+use crate::region::slot::Slot;
+use crate::region::stage::Stage;
+use crate::stats::Counters;
+use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, Turn};
+
+/// What a purge released; nothing, where a CPU has not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// Areas whose addresses are free again.
+    pub areas: u64,
+    /// Their pages, with guards.
+    pub pages: u64,
+    /// How translations were invalidated.
+    pub flush: FlushKind,
+}
+
+/// Every CPU's list as it was taken: the first slot of each.
+struct Taken([u32; CPUS_MAX as usize]);
+
+/// Notes the frames of a slot that is lazy now and puts it on this CPU's list; purges if enough
+/// waits there.
+#[inline]
+pub(super) fn retire<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, frames: LazyFrames) {
+    let record = core.slots().slot(slot);
+    if core.switches.frames_wait() {
+        record.set_frames(frames.note());
+    } else {
+        record.set_frames(LazyFrames::new().note());
+        release::mixed(core, cpu, frames.release_unflushed());
+    }
+    wait(core, cpu, slot, record, record.extent().length());
+}
+
+/// Puts a slot whose frames are noted on this CPU's list; purges if enough waits there.
+#[inline]
+fn wait<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, record: &Slot, length: u64) {
+    let waiting = core.lazy(cpu).push_record(slot, record, length);
+    if waiting > core.lazy_limit || core.switches.is_eager() {
+        purge_after_free(core);
+    }
+}
+
+/// Purges because this CPU's share is exceeded, or because every free has to. While another CPU
+/// purges, which releases what waits here too, nobody waits for it until twice the share is there.
+#[cold]
+#[inline(never)]
+pub(super) fn purge_after_free<M: Machine>(core: &Core<M>) {
+    if core.switches.is_eager() {
+        purge_for(core, FlushReason::Eager);
+        return;
+    }
+    let cpu = core.machine.current();
+    let list = core.lazy(cpu);
+    let turn = match core.tlb.try_turn() {
+        Some(turn) => turn,
+        None if list.pages() <= 2 * core.lazy_limit => return,
+        None => core.tlb.take_turn(&core.machine),
+    };
+    if list.pages() > core.lazy_limit {
+        purge_in(core, cpu, &turn, FlushReason::Lazy, false);
+    }
+}
+
+pub(super) fn purge_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Purged {
+    let cpu = core.machine.current();
+    let turn = core.tlb.take_turn(&core.machine);
+    purge_in(core, cpu, &turn, reason, false)
+}
+
+pub(super) fn reclaim_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Purged {
+    let cpu = core.machine.current();
+    let turn = core.tlb.take_turn(&core.machine);
+    let purged = purge_in(core, cpu, &turn, reason, true);
+    drop(turn);
+    core.frames.put(cpu, core.areas.drain(core.frames.buddy.metas()));
+    core.frames.drain();
+    purged
+}
+
+fn purge_in<M: Machine>(
+    core: &Core<M>,
+    cpu: CpuId,
+    turn: &Turn<'_>,
+    reason: FlushReason,
+    everything: bool,
+) -> Purged {
+    unmap_deferred(core, cpu);
+    let (taken, mut plan) = take_lists(core, everything);
+    let unlinked = core.tables.has_unlinked();
+    if unlinked && plan.is_empty() {
+        // What CPUs remember of tables goes with any flush, but there must be one.
+        plan = Plan::full();
+    }
+    if taken.is_none() && !unlinked {
+        return Purged { areas: 0, pages: 0, flush: FlushKind::None };
+    }
+    Counters::add(&core.counters.purges, 1);
+    core.counters.shootdown(reason, &plan);
+    let taken = taken.unwrap_or(Taken([0; CPUS_MAX as usize]));
+    match core.tlb.shoot(&core.machine, turn, &plan, unlinked) {
+        Ok(flushed) => {
+            let (areas, pages) = release_lists(core, &taken, &flushed);
+            let freed = core.tables.free_unlinked(&core.machine, &core.frames.buddy, &flushed);
+            release::zeroed(core, freed.tables);
+            release::singles(core, cpu, freed.indexes);
+            Purged { areas, pages, flush: plan.kind() }
+        }
+        Err(_) => {
+            // It stays lazy: the next purge asks every CPU again.
+            return_lists(core, &taken);
+            Purged { areas: 0, pages: 0, flush: plan.kind() }
+        }
+    }
+}
+
+/// Takes every CPU's list, lowers the tables' counts, and plans the flush.
+fn take_lists<M: Machine>(core: &Core<M>, everything: bool) -> (Option<Taken>, Plan) {
+    let mut taken = Taken([0; CPUS_MAX as usize]);
+    let mut plan = Plan::new();
+    if !LazyList::take_all(&core.lazies, &mut taken.0) {
+        plan = Plan::full();
+    }
+    let mut detaching = core.tables.detaching();
+    for first in taken.0 {
+        plan_list(core, first, &mut plan);
+        detach_list(core, first, &mut detaching);
+    }
+    detaching.settle(&core.machine, &core.frames.buddy);
+    if everything {
+        detaching.unlink_cached(&core.machine, &core.frames.buddy);
+    }
+    let found = taken.0.iter().any(|first| *first != 0);
+    (found.then_some(taken), plan)
+}
+
+/// Plans the flush of a list, whose records are looked at only until everything is flushed.
+fn plan_list<M: Machine>(core: &Core<M>, first: u32, plan: &mut Plan) {
+    for (_, record) in records_from(core.slots(), first) {
+        if plan.is_full() {
+            return;
+        }
+        plan.add(record.range());
+    }
+}
+
+/// Lowers the tables' counts for a list.
+#[inline(never)]
+fn detach_list<M: Machine>(core: &Core<M>, first: u32, detaching: &mut Detaching<'_>) {
+    let (machine, buddy) = (&core.machine, &core.frames.buddy);
+    for (_, record) in records_from(core.slots(), first) {
+        let extent = record.extent();
+        if extent.is_detached() {
+            continue;
+        }
+        // Lowered before the flush, so that tables which end with this are freed by it.
+        match record.leaf() {
+            FrameIndex::NONE => detaching.lower(machine, buddy, record.range()),
+            leaf => detaching.lower_noted(machine, buddy, leaf, extent.pages()),
+        }
+    }
+}
+
+/// Frees what was taken, now that no CPU reaches it.
+fn release_lists<M: Machine>(core: &Core<M>, taken: &Taken, flushed: &Flushed) -> (u64, u64) {
+    let (mut areas, mut pages) = (0, 0);
+    for (number, (list, first)) in (0..).zip(core.lazies.iter().zip(taken.0)) {
+        if first != 0 {
+            let (areas_here, pages_here) = release_list(core, CpuId(number), first, flushed);
+            list.settle(areas_here, pages_here);
+            (areas, pages) = (areas + areas_here, pages + pages_here);
+        }
+    }
+    (areas, pages)
+}
+
+#[inline(never)]
+fn release_list<M: Machine>(
+    core: &Core<M>,
+    cpu: CpuId,
+    first: u32,
+    flushed: &Flushed,
+) -> (u64, u64) {
+    let metas = core.frames.buddy.metas();
+    let mut putting = Putting::new(&core.areas, cpu, metas, core.frames.rest_limit(), flushed);
+    for (slot, record) in records_from(core.slots(), first) {
+        let extent = record.extent();
+        if !M::RETIRES && putting.put_alike(slot, record, extent) {
+            continue;
+        }
+        if extent.is_large() || M::RETIRES {
+            release_noted(core, cpu, record, extent, flushed);
+        }
+        putting.put(slot, record, extent);
+    }
+    let (areas, pages, frames) = putting.finish();
+    core.frames.put(cpu, frames);
+    (areas, pages)
+}
+
+/// Frees the blocks that a slot notes, and says of single frames that no translation reaches
+/// them: these may rest.
+#[cold]
+#[inline(never)]
+fn release_noted<M: Machine>(
+    core: &Core<M>,
+    cpu: CpuId,
+    record: &Slot,
+    extent: Extent,
+    flushed: &Flushed,
+) {
+    let chain = LazyFrames::noted(record.frames(), extent.pages()).release(flushed);
+    if extent.is_large() {
+        release::mixed(core, cpu, chain);
+        record.set_frames(FrameChain::new().note());
+    } else {
+        release::retire(core, &chain);
+    }
+}
+
+/// Puts what was taken back on the lists.
+fn return_lists<M: Machine>(core: &Core<M>, taken: &Taken) {
+    for (list, first) in core.lazies.iter().zip(taken.0) {
+        for (slot, record) in records_from(core.slots(), first) {
+            record.detach();
+            let pages = record.addresses().1;
+            list.push(core.slots(), slot, pages);
+            list.settle(1, pages);
+        }
+    }
+}
+
+/// Unmaps the regions whose freeing was put off.
+fn unmap_deferred<M: Machine>(core: &Core<M>, cpu: CpuId) {
+    for (slot, record) in records_from(core.slots(), core.deferred.take()) {
+        let is_mine = record.step(record.generation(), Stage::Deferred, Stage::Lazy);
+        assert!(is_mine, "slot {slot} was put off and is something else now");
+        core.deferred.settle(1, record.addresses().1);
+        let frames = unmap::unmap(core, slot);
+        record.set_frames(frames.note());
+        core.lazy(cpu).push(core.slots(), slot, record.addresses().1);
+    }
+}

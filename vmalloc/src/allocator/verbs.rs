@@ -1,0 +1,8 @@
+//! The methods of [`Vmalloc`](crate::Vmalloc): what each promises. The work is done in the modules beside this one.
+
+mod allocate;
+mod change;
+mod cpu;
+mod release;
+mod report;
+mod setup;

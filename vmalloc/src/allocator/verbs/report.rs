@@ -1,0 +1,244 @@
+//! What is known of regions, addresses and counters.
+
+use core::fmt;
+
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::allocator::check::Audit;
+use crate::allocator::listing::Cursor;
+use crate::allocator::locate::{FaultSite, SiteKind};
+use crate::allocator::parts::Vmalloc;
+use crate::allocator::{check, listing, locate, lookup, statistics};
+use crate::error::RegionError;
+use crate::id::RegionId;
+use crate::machine::{Machine, NODES};
+use crate::page::Page;
+use crate::paging::Walk;
+use crate::region::RegionInfo;
+use crate::stats::Stats;
+
+impl<M: Machine> Vmalloc<M> {
+    /// Says what is known of a living region.
+    ///
+    /// # Errors
+    ///
+    /// - [`RegionError::Unknown`]: no region has, or had, this id.
+    /// - [`RegionError::Gone`]: it is freed.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock.
+    ///
+    /// # Complexity
+    ///
+    /// O(1).
+    pub fn info(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
+        lookup::info(&self.core, id)
+    }
+
+    /// The busy region whose pages hold an address; a guard is in no region.
+    ///
+    /// # Context
+    ///
+    /// As [`locate`](Self::locate).
+    ///
+    /// # Complexity
+    ///
+    /// As [`locate`](Self::locate).
+    ///
+    /// # Source
+    ///
+    /// Linux's `find_vm_area`.
+    #[must_use]
+    pub fn find(&self, address: VirtAddr) -> Option<RegionInfo> {
+        let site = self.locate(address);
+        site.region.filter(|_| site.kind == SiteKind::Busy)
+    }
+
+    /// Says what lies at an address.
+    ///
+    /// # Context
+    ///
+    /// Anywhere, fault handlers too: takes no lock and allocates nothing.
+    ///
+    /// # Complexity
+    ///
+    /// O(1): two walks at most; for an address that nothing is known of, and while something is
+    /// lazy, one look at each slot that was ever used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vmalloc::{sim, SiteKind};
+    ///
+    /// let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+    /// let region = vm.vmalloc(4_096)?;
+    /// let (start, past) = (region.address(), region.address() + region.bytes());
+    /// assert_eq!(vm.locate(start + 5u64).kind, SiteKind::Busy);
+    /// assert_eq!(vm.locate(past + 5u64).kind, SiteKind::Guard);
+    /// drop(region);
+    /// assert_eq!(vm.locate(start).kind, SiteKind::Lazy);
+    /// vm.purge();
+    /// assert_eq!(vm.locate(start).kind, SiteKind::Free);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn locate(&self, address: VirtAddr) -> FaultSite {
+        locate::locate(&self.core, address)
+    }
+
+    /// Walks the real tables and returns every entry on the way. Works for any address, not only the
+    /// window's.
+    ///
+    /// # Context
+    ///
+    /// Anywhere, fault handlers too: takes no lock.
+    ///
+    /// # Complexity
+    ///
+    /// O(1).
+    #[must_use]
+    pub fn walk(&self, address: VirtAddr) -> Walk {
+        lookup::walk(&self.core, address)
+    }
+
+    /// The physical address behind an address, from the real tables; `None` where nothing is present.
+    ///
+    /// # Context
+    ///
+    /// As [`walk`](Self::walk).
+    ///
+    /// # Source
+    ///
+    /// Linux's `vmalloc_to_page`.
+    #[must_use]
+    pub fn translate(&self, address: VirtAddr) -> Option<PhysAddr> {
+        self.walk(address).translation()
+    }
+
+    /// The pages of a region with their entries, in order, each walked when it is asked for.
+    ///
+    /// # Context
+    ///
+    /// As [`walk`](Self::walk). A region that is freed or resized meanwhile shows what is there by then.
+    pub fn entries(&self, info: &RegionInfo) -> impl Iterator<Item = (Page, Walk)> {
+        info.range.pages().map(|page| (page, self.walk(page.start_address())))
+    }
+
+    /// The next area of a listing and where it goes on from there: first all living regions by address,
+    /// then all that is lazy by slot.
+    ///
+    /// Each area that lives, or waits, all the time is seen exactly once; of those that come and go
+    /// meanwhile none is seen twice at the same address.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock.
+    ///
+    /// # Complexity
+    ///
+    /// As [`next_region`](Self::next_region) for what lives; one look at each slot that was ever used for what is
+    /// lazy.
+    #[must_use]
+    pub fn next_area(&self, cursor: Cursor) -> Option<(RegionInfo, Cursor)> {
+        listing::next_area(&self.core, cursor)
+    }
+
+    /// The end of the addresses in use: above it, up to the end of the window, no area is busy, lazy or
+    /// pooled.
+    ///
+    /// # Context
+    ///
+    /// Takes the lock of the free addresses: for threads.
+    ///
+    /// # Complexity
+    ///
+    /// O(log areas).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use vmalloc::sim;
+    ///
+    /// let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
+    /// assert_eq!(vm.used_end(), vm.window().address());
+    /// let region = vm.vmalloc(4_096)?;
+    /// // Its page and its guard page.
+    /// assert_eq!(vm.used_end(), region.address() + 8_192u64);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn used_end(&self) -> VirtAddr {
+        listing::used_end(&self.core)
+    }
+
+    /// The frames of a region by NUMA node, from its entries; none for frames of the caller and for what
+    /// is lazy.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock.
+    ///
+    /// # Complexity
+    ///
+    /// O(1) with one node, else O(pages).
+    #[must_use]
+    pub fn frames_per_node(&self, info: &RegionInfo) -> [u64; NODES] {
+        listing::frames_per_node(&self.core, info)
+    }
+
+    /// Writes the region's row, with a name for the caller's column; an empty one leaves it out.
+    ///
+    /// End and size include the guard page, so `pages=N` has size `(N + 1) * 4096`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    ///
+    /// # Source
+    ///
+    /// The format that readers of `/proc/vmallocinfo` parse: range, size in seven columns, caller,
+    /// pages, kind, frames by node; `unpurged vm_area` for what waits for a flush.
+    pub fn write_row(
+        &self,
+        info: &RegionInfo,
+        caller: &str,
+        out: &mut dyn fmt::Write,
+    ) -> fmt::Result {
+        listing::write_row(&self.core, info, caller, out)
+    }
+
+    /// Reads all counters.
+    ///
+    /// # Context
+    ///
+    /// Takes locks, one part after the other, and waits for no CPU: for threads.
+    ///
+    /// # Complexity
+    ///
+    /// O(CPUs).
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        statistics::read(&self.core)
+    }
+
+    /// Compares free addresses, region slots, page tables, frames and counters, each found anew.
+    ///
+    /// Among what it proves: free runs, areas at rest, lazy areas and regions with their guards tile the
+    /// window; every leaf belongs to a busy region, with that region's rights, and none is global or both
+    /// writable and executable; every frame is in one place; all of them add up to what was handed over.
+    ///
+    /// # Context
+    ///
+    /// Takes each lock for a part of the time, waits for its turn and holds off purges: for threads with
+    /// interrupts on. Totals are compared, so nothing may be allocated or freed meanwhile, or it reports
+    /// what it saw half done.
+    ///
+    /// # Complexity
+    ///
+    /// O(regions + frames + tables), with the slots that no region has.
+    #[must_use]
+    pub fn check(&self) -> Audit {
+        check::check(&self.core)
+    }
+}
