@@ -4,13 +4,17 @@
 //! that of the orphans, which nobody owns any more. A dying connection's regions are found without
 //! a search and taken over at once, however many they are. Each list counts what it holds.
 
-mod leases;
+mod expiring;
+mod fields;
+mod list;
 mod lists;
 mod marks;
+mod rings;
+mod state;
 
-pub(in crate::service) use leases::Expiring;
-pub(in crate::service) use lists::{Charge, List, Usage};
-pub(in crate::service) use marks::State;
+pub(in crate::service) use expiring::Expiring;
+pub(in crate::service) use list::{Charge, List, Usage};
+pub(in crate::service) use state::State;
 
 use vmalloc::RegionId;
 
@@ -18,27 +22,13 @@ use super::names::NameIndex;
 use super::records::Records;
 use crate::buffers::{Buffers, Shortage};
 
-const ID: usize = 0;
-/// Microseconds of the clock; 0 is no lease.
-const LEASE_US: usize = 8;
-const BORN_S: usize = 16;
-const NEXT: usize = 20;
-const PREVIOUS: usize = 24;
-const NAME: usize = 28;
-const PAGES: usize = 32;
-/// The list that counts it, and which of that list's owners. A region that is
-/// [abandoned](Ledger::abandon) is in another list, which counts nothing.
-const LIST: usize = 36;
-const EPOCH: usize = 40;
-/// The low byte is the [`State`], the rest what else is so.
-const STATE: usize = 44;
-const RECORD_BYTES: usize = 48;
+use fields::{BORN_S, Fields, ID, LEASE_US, NAME, NEXT, PAGES, PREVIOUS, RECORD_BYTES, STATE};
 
 /// Notes on clients' regions, by slot.
 #[derive(Debug)]
 pub(in crate::service) struct Ledger {
     /// Index 0 is never used; behind the slots the heads of the lists, which are rings.
-    records: Records<RECORD_BYTES>,
+    fields: Fields,
     slots: u32,
     count: u64,
     leases: usize,
@@ -64,7 +54,13 @@ impl Ledger {
                 records.set_u32(head, link, head as u32);
             }
         }
-        Ok(Self { records, slots, count: 0, leases: 0, expiring: Expiring::default() })
+        Ok(Self {
+            fields: Fields { records },
+            slots,
+            count: 0,
+            leases: 0,
+            expiring: Expiring::default(),
+        })
     }
 
     /// How many regions are noted.
@@ -80,7 +76,7 @@ impl Ledger {
     /// The slot's last region was not [removed](Self::remove): lists would lead to another's.
     pub(in crate::service) fn insert(&mut self, list: List, id: RegionId, pages: u64, now_us: u64) {
         self.record(id, pages, now_us);
-        self.link(list, id.slot());
+        self.fields.link(list, id.slot());
     }
 
     /// The same for a region in flight: it is found in the list, which does not count it before it
@@ -97,42 +93,46 @@ impl Ledger {
         now_us: u64,
     ) {
         self.record(id, pages, now_us);
-        self.join_behind(list, id.slot());
-        self.count_by(self.orphans(), id.slot());
+        self.fields.join_behind(list, id.slot());
+        self.fields.count_by(self.orphans(), id.slot());
     }
 
     fn record(&mut self, id: RegionId, pages: u64, now_us: u64) {
         let slot = id.slot() as usize;
-        assert_eq!(self.records.u64(slot, ID), 0, "the slot of region {id} is noted already");
-        self.records.set_u64(slot, ID, id.get());
+        assert_eq!(
+            self.fields.records.u64(slot, ID),
+            0,
+            "the slot of region {id} is noted already"
+        );
+        self.fields.records.set_u64(slot, ID, id.get());
         // 136 years, and 16 TiB.
         let born_s = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);
-        self.records.set_u32(slot, BORN_S, born_s);
-        self.records.set_u32(slot, PAGES, u32::try_from(pages).unwrap_or(u32::MAX));
-        self.records.set_u32(slot, STATE, State::Fresh as u32);
+        self.fields.records.set_u32(slot, BORN_S, born_s);
+        self.fields.records.set_u32(slot, PAGES, u32::try_from(pages).unwrap_or(u32::MAX));
+        self.fields.records.set_u32(slot, STATE, State::Fresh as u32);
         self.count += 1;
     }
 
     /// Notes how many pages the region has from now on.
     pub(in crate::service) fn set_pages(&mut self, id: RegionId, pages: u64) {
-        if self.holds(id) {
-            self.tally(id.slot(), false);
-            self.set(id.slot(), PAGES, u32::try_from(pages).unwrap_or(u32::MAX));
-            self.tally(id.slot(), true);
+        if self.fields.holds(id) {
+            self.fields.tally(id.slot(), false);
+            self.fields.set(id.slot(), PAGES, u32::try_from(pages).unwrap_or(u32::MAX));
+            self.fields.tally(id.slot(), true);
         }
     }
 
     /// How many pages it has; 0 where it is not noted.
     #[must_use]
     pub(in crate::service) fn pages(&self, id: RegionId) -> u64 {
-        if self.holds(id) { u64::from(self.get(id.slot(), PAGES)) } else { 0 }
+        if self.fields.holds(id) { u64::from(self.fields.get(id.slot(), PAGES)) } else { 0 }
     }
 
     /// Gives the region a name, or takes it away.
     pub(in crate::service) fn set_name(&mut self, id: RegionId, name: Option<NameIndex>) {
-        if self.holds(id) {
+        if self.fields.holds(id) {
             self.count_expiring(id, false);
-            self.set(id.slot(), NAME, name.map_or(0, NameIndex::get));
+            self.fields.set(id.slot(), NAME, name.map_or(0, NameIndex::get));
             self.count_expiring(id, true);
         }
     }
@@ -140,43 +140,89 @@ impl Ledger {
     /// The region's name, if it has one.
     #[must_use]
     pub(in crate::service) fn name(&self, id: RegionId) -> Option<NameIndex> {
-        if !self.holds(id) {
+        if !self.fields.holds(id) {
             return None;
         }
-        NameIndex::new(self.get(id.slot(), NAME))
+        NameIndex::new(self.fields.get(id.slot(), NAME))
     }
 
     /// The second in which the region was made.
     #[must_use]
     pub(in crate::service) fn born_s(&self, id: RegionId) -> Option<u32> {
-        self.holds(id).then(|| self.get(id.slot(), BORN_S))
+        self.fields.holds(id).then(|| self.fields.get(id.slot(), BORN_S))
     }
 
     /// Forgets a region. Returns its name.
     pub(in crate::service) fn remove(&mut self, id: RegionId) -> Option<NameIndex> {
-        if !self.holds(id) {
+        if !self.fields.holds(id) {
             return None;
         }
         let name = self.name(id);
         self.set_lease(id, 0);
-        self.unlink(id.slot());
-        *self.records.record_mut(id.slot() as usize) = [0; RECORD_BYTES];
+        self.fields.unlink(id.slot());
+        *self.fields.records.record_mut(id.slot() as usize) = [0; RECORD_BYTES];
         self.count -= 1;
         name
     }
-
-    fn holds(&self, id: RegionId) -> bool {
-        self.records.u64(id.slot() as usize, ID) == id.get()
+    /// The regions that nobody owns any more.
+    #[must_use]
+    pub(in crate::service) fn orphans(&self) -> List {
+        List(self.slots + 1)
     }
 
-    #[inline]
-    fn get(&self, index: u32, field: usize) -> u32 {
-        self.records.u32(index as usize, field)
+    /// The regions that have a name.
+    #[must_use]
+    pub(in crate::service) fn named(&self) -> List {
+        List(self.slots + 2)
     }
 
-    #[inline]
-    fn set(&mut self, index: u32, field: usize, value: u32) {
-        self.records.set_u32(index as usize, field, value);
+    /// The regions of the connection in a place.
+    #[must_use]
+    pub(in crate::service) fn of_place(&self, place: u32) -> List {
+        List(self.slots + 3 + place)
+    }
+
+    /// Sets when the region ends by itself, in microseconds of the clock; 0 is never.
+    pub(in crate::service) fn set_lease(&mut self, id: RegionId, until_us: u64) {
+        if self.fields.holds(id) {
+            self.count_expiring(id, false);
+            self.leases -= usize::from(self.lease(id).is_some());
+            self.leases += usize::from(until_us != 0);
+            self.fields.records.set_u64(id.slot() as usize, LEASE_US, until_us);
+            self.count_expiring(id, true);
+        }
+    }
+
+    /// Counts the region's lease where it has a name and a lease, or no longer counts it.
+    fn count_expiring(&mut self, id: RegionId, is_added: bool) {
+        let Some((until_us, _)) = self.lease(id).zip(self.name(id)) else { return };
+        let Expiring { count, until_us: sum } = &mut self.expiring;
+        if is_added {
+            *count += 1;
+            *sum += u128::from(until_us);
+        } else {
+            *count -= 1;
+            *sum -= u128::from(until_us);
+        }
+    }
+
+    /// The leases of regions with a name.
+    #[must_use]
+    pub(in crate::service) fn expiring(&self) -> Expiring {
+        self.expiring
+    }
+
+    /// How many regions end by themselves.
+    #[must_use]
+    pub(in crate::service) fn leases(&self) -> usize {
+        self.leases
+    }
+
+    /// When the region ends by itself.
+    #[must_use]
+    pub(in crate::service) fn lease(&self, id: RegionId) -> Option<u64> {
+        let until_us = self.fields.records.u64(id.slot() as usize, LEASE_US);
+        (self.fields.holds(id) && until_us != 0).then_some(until_us)
     }
 }
 
