@@ -1,4 +1,4 @@
-//! Summaries and arguments of commands, from which clients make their hints and help.
+//! `COMMAND DOCS`: summaries and arguments of commands, which clients show as hints and help.
 
 use core::str::SplitWhitespace;
 
@@ -10,10 +10,10 @@ use crate::service::call::Call;
 use crate::service::catalog::{Catalog, Facts};
 use crate::service::failure::Failure;
 
-/// The first version that has all of them, for those who ask since when.
+/// The value of `since`: the first version that has all commands.
 const SINCE: &str = env!("CARGO_PKG_VERSION");
 
-/// `COMMAND DOCS [name …]`: a map from names to documents, without those that there are not.
+/// Serves `COMMAND DOCS [name …]`: replies with a map from names to documents, and leaves unknown names out.
 pub(in crate::service) fn docs<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (names, catalog) = (call.arguments, call.parts.catalog);
     if names.count() == 2 {
@@ -28,7 +28,7 @@ pub(in crate::service) fn docs<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// A name and its document.
+/// Writes the name of a command and its document.
 fn document(catalog: &Catalog, command: &Facts, reply: &mut Reply<'_>) {
     bulk_in_lower_case(command.name, reply);
     let has_arguments = !command.has_subcommands() && !command.syntax.is_empty();
@@ -54,7 +54,7 @@ fn document(catalog: &Catalog, command: &Facts, reply: &mut Reply<'_>) {
     }
 }
 
-/// An argument, shown as the table has it.
+/// Writes an argument in the notation of the table.
 fn argument(part: &str, reply: &mut Reply<'_>) {
     let inner = part.strip_prefix('[').and_then(|part| part.strip_suffix(']'));
     reply.map(if inner.is_some() { 4 } else { 3 });
@@ -70,7 +70,7 @@ fn argument(part: &str, reply: &mut Reply<'_>) {
     }
 }
 
-/// The parts of a syntax: words, and what stands in brackets whole.
+/// Iterator over the parts of a syntax: single words, and each bracket as one part.
 struct SyntaxParts<'a> {
     text: &'a str,
     words: SplitWhitespace<'a>,
