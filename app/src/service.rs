@@ -13,6 +13,7 @@ mod catalog;
 mod client_list;
 mod command;
 mod connection;
+mod connection_upload;
 mod dispatch;
 mod failure;
 mod housekeeping;
@@ -23,6 +24,7 @@ mod parse;
 mod parts;
 mod queueing;
 mod reply_mode;
+mod reports;
 mod session;
 mod shown;
 mod store;
@@ -35,6 +37,7 @@ mod workers;
 pub use catalog::{Catalog, Facts, Group};
 pub use client_list::ClientBuffers;
 pub use connection::Connection;
+pub use connection_upload::ConnectionUpload;
 pub use dispatch::Served;
 pub use failure::{Failure, Word};
 pub use metrics::{BOUNDS_US, CommandStats, Counters, DROP_ROWS, Dropped, Ending, SOCKET_STATES};
@@ -42,6 +45,7 @@ pub use parse::cursor::parse as parse_cursor;
 pub use parse::protection::name as protection;
 pub use parts::NOT_ADMITTED;
 pub use queueing::{Queued, reply_bytes};
+pub use reports::Reports;
 pub use session::Session;
 pub use shown::Shown;
 pub use table::Commands;
@@ -50,10 +54,8 @@ pub use workers::{Budget, Submit};
 
 use core::net::SocketAddrV4;
 
-use arrayvec::ArrayString;
 use runtime_config::cmdline::Config;
-use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
-use vmalloc::{Machine, RegionInfo, Row, Vmalloc};
+use vmalloc::{Machine, Vmalloc};
 
 use crate::bench::RunOnAll;
 use crate::buffers::{Buffers, Shortage};
@@ -207,70 +209,9 @@ impl<M: Machine> Service<M> {
         self.parts.discard_transaction(session);
     }
 
-    /// Begins a write whose data has `length` bytes and does not fit; `following` arguments come behind it.
-    ///
-    /// Returns `None` if the request is of another kind, and `false` if the reply has been written
-    /// and the data is to be thrown away. Everything is checked first.
-    pub fn open_upload(
-        &mut self,
-        connection: &mut Connection,
-        arguments: Arguments<'_>,
-        [length, following]: [usize; 2],
-        reply: &mut Reply<'_>,
-    ) -> Option<bool> {
-        let Connection { session, upload, .. } = connection;
-        let sizes = [length, following];
-        let opened = upload::open(&mut self.parts, session, upload, arguments, sizes, reply);
-        connection.close_reservation(&mut self.parts);
-        opened
-    }
-
-    /// Writes bytes of a connection's upload.
-    pub fn feed(
-        &mut self,
-        connection: &mut Connection,
-        bytes: &[u8],
-        has_options: bool,
-        reply: &mut Reply<'_>,
-    ) -> Flow {
-        let Connection { session, upload, .. } = connection;
-        let flow = upload::feed(&mut self.parts, session, upload, bytes, has_options, reply);
-        connection.close_reservation(&mut self.parts);
-        flow
-    }
-
-    /// Returns whether a large `SET` waits before its options are served, because the region of its key is being
-    /// changed. Then the connection is looked at again.
-    pub fn delays_options(&self, connection: &mut Connection) -> bool {
-        let waits = upload::delays_options(&self.parts, &connection.upload);
-        if waits {
-            connection.delay();
-        }
-        waits
-    }
-
-    /// Publishes the region of a large `SET`, as the options behind the value say. If the reply
-    /// overflows, nothing was done, and this is to be called again with more room.
-    pub fn finish_upload(
-        &mut self,
-        connection: &mut Connection,
-        options: Arguments<'_>,
-        reply: &mut Reply<'_>,
-    ) {
-        let Connection { session, upload, .. } = connection;
-        upload::finish(&mut self.parts, session, upload, options, reply);
-        connection.close_reservation(&mut self.parts);
-    }
-
-    /// Frees the region of a large `SET` whose options cannot be read.
-    pub fn abort_upload(
-        &mut self,
-        connection: &mut Connection,
-        failure: &Failure,
-        reply: &mut Reply<'_>,
-    ) {
-        upload::abort(&mut self.parts, &mut connection.upload, failure, reply);
-        connection.close_reservation(&mut self.parts);
+    /// The upload of a connection: a write of more bytes than its input holds.
+    pub fn upload<'a>(&'a mut self, connection: &'a mut Connection) -> ConnectionUpload<'a, M> {
+        ConnectionUpload::new(&mut self.parts, connection)
     }
 
     /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns how many bytes
@@ -371,26 +312,10 @@ impl<M: Machine> Service<M> {
         &mut self.parts.metrics.counters
     }
 
-    /// Visits the one table of counters: the window's, then the service's.
-    pub fn for_each_row(&self, row: &mut dyn FnMut(Row)) {
-        self.parts.for_each_row(row);
-    }
-
-    /// Every command's name and statistics, then those of unknown commands.
-    pub fn command_stats(&self) -> impl Iterator<Item = (&'static str, &CommandStats)> {
-        self.parts.command_stats()
-    }
-
-    /// The caller of a region in reports.
+    /// What reports say of the service.
     #[must_use]
-    pub fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_SHOWN_BYTES_MAX> {
-        self.parts.store.caller(info)
-    }
-
-    /// Bytes that a region's client can read and write.
-    #[must_use]
-    pub fn requested(&self, info: &RegionInfo) -> u64 {
-        self.parts.store.requested(info)
+    pub fn reports(&self) -> Reports<'_, M> {
+        Reports::new(&self.parts)
     }
 
     /// Returns whether a client has asked for a shutdown.

@@ -41,7 +41,7 @@ pub(super) fn write<M: Machine>(
     counters(service, &mut pieces, Some);
     commands(service, &mut pieces, COMMANDS);
     pieces.piece(|writer| writer.raw(SECONDS.as_bytes()));
-    for (name, tally) in service.command_stats() {
+    for (name, tally) in service.reports().command_stats() {
         // A command without a timed call has an empty piece: the number of pieces is constant.
         pieces.piece(|writer| {
             if tally.timed() > 0 {
@@ -64,7 +64,7 @@ fn counters<M: Machine>(
     rename: impl Fn(Family) -> Option<Family>,
 ) {
     let mut last = None;
-    service.for_each_row(&mut |row| {
+    service.reports().for_each_row(&mut |row| {
         let Some(metric) = row.metric else { return };
         let Some(family) = rename(*metric.family) else { return };
         let is_new = last != Some(family.name);
@@ -81,7 +81,7 @@ fn counters<M: Machine>(
 /// Writes the counts of every command.
 fn commands<M: Machine>(service: &Service<M>, pieces: &mut Pieces<'_, '_>, family: Family) {
     pieces.piece(|writer| header(family, writer));
-    for (command, tally) in service.command_stats() {
+    for (command, tally) in service.reports().command_stats() {
         pieces.piece(|writer| {
             for (result, value) in [("ok", tally.served()), ("error", tally.errors())] {
                 let labels = format_args!("{{cmd=\"{command}\",result=\"{result}\"}}");

@@ -84,7 +84,7 @@ impl Regions {
 }
 
 fn write_row<M: Machine>(service: &Service<M>, info: &RegionInfo, writer: &mut BoundedWriter<'_>) {
-    let caller = service.caller(info);
+    let caller = service.reports().caller(info);
     let (start, end) = (info.range.address().as_u64(), info.range.end().as_u64());
     let guard = info.with_guard().end().as_u64() - end;
     let state = match info.state {
@@ -101,7 +101,7 @@ fn write_row<M: Machine>(service: &Service<M>, info: &RegionInfo, writer: &mut B
         Quoted(&caller),
         info.owner,
         info.system,
-        service.requested(info),
+        service.reports().requested(info),
         info.range.count().get(),
         service::protection(info.protection),
     );

@@ -17,7 +17,7 @@ pub(super) fn write<M: Machine>(
     let mut pieces = Pieces::new(writer, done);
     pieces.piece(|writer| front(service, writer));
     let mut last = "";
-    service.for_each_row(&mut |row| {
+    service.reports().for_each_row(&mut |row| {
         pieces.piece(|writer| {
             let separator = match last {
                 "" => "",
@@ -36,7 +36,7 @@ pub(super) fn write<M: Machine>(
     pieces.piece(|writer| {
         let _ = write!(writer, "}}}},\n\"bounds_us\":{BOUNDS_US:?},\n\"commands\":[");
     });
-    for (number, (name, tally)) in service.command_stats().enumerate() {
+    for (number, (name, tally)) in service.reports().command_stats().enumerate() {
         pieces.piece(|writer| {
             let separator = if number == 0 { "\n" } else { ",\n" };
             let _ = write!(writer, "{separator}{}", CommandObject(name, tally));

@@ -53,7 +53,7 @@ pub(super) fn write<M: Machine>(
 /// Returns the values of the counters of all lines.
 fn values<M: Machine>(service: &Service<M>) -> [[u64; 3]; LINES.len()] {
     let mut values = [[0; 3]; LINES.len()];
-    service.for_each_row(&mut |row| {
+    service.reports().for_each_row(&mut |row| {
         for ((_, fields), values) in LINES.iter().zip(&mut values) {
             if let Some(at) = fields.iter().position(|(name, _)| *name == row.name) {
                 values[at] = row.value;

@@ -15,7 +15,7 @@ pub(super) fn write<M: Machine>(
 ) -> bool {
     while !budget.is_spent() {
         let Some((info, next)) = service.vm().next_area(*cursor) else { return true };
-        let caller = service.caller(&info);
+        let caller = service.reports().caller(&info);
         // A row that does not fit also took time.
         budget.spend(service, &info);
         let is_written = writer.whole(|writer| {

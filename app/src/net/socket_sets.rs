@@ -17,7 +17,7 @@ use super::liveness::{Liveness, NEVER, Patience};
 use super::nic::Nic;
 use super::route::{Key, Routes};
 use super::tcp::answer::Answer;
-use super::tcp::connection::Connection;
+use super::tcp::connection::TcpConnection;
 use super::tcp::path::Paths;
 use super::wire::{Inlet, Nowhere, Outlet, Wire};
 
@@ -47,7 +47,7 @@ struct SocketEntry {
     /// The state of its peer.
     liveness: Liveness,
     /// Its connection, as it was seen on the wire.
-    connection: Connection,
+    connection: TcpConnection,
 }
 
 /// Every TCP socket, by number.
@@ -89,7 +89,7 @@ impl SocketSets {
         let handle = set.add(socket);
         let (key, is_dirty, is_awake, due) = (None, false, false, NEVER);
         let liveness = Liveness::new();
-        let connection = Connection::none();
+        let connection = TcpConnection::none();
         self.entries.push(SocketEntry {
             set,
             handle,
@@ -136,12 +136,12 @@ impl SocketSets {
     }
 
     /// A connection, as it was seen on the wire.
-    pub(super) fn connection(&mut self, index: usize) -> &mut Connection {
+    pub(super) fn connection(&mut self, index: usize) -> &mut TcpConnection {
         &mut self.entries[index].connection
     }
 
     /// The set of one socket, and what was seen of its connection.
-    pub(super) fn parts(&mut self, index: usize) -> (&mut SocketSet<'static>, &mut Connection) {
+    pub(super) fn parts(&mut self, index: usize) -> (&mut SocketSet<'static>, &mut TcpConnection) {
         let entry = &mut self.entries[index];
         (&mut entry.set, &mut entry.connection)
     }

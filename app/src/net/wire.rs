@@ -21,7 +21,7 @@ use super::ip::addresses::Addresses;
 use super::ip::header::HEADER_BYTES;
 use super::link::{self, Link, Way};
 use super::nic::Abilities;
-use super::tcp::connection::Connection;
+use super::tcp::connection::TcpConnection;
 use super::tcp::cut;
 use super::tcp::path::HEADERS;
 use super::tcp::segment::Segment;
@@ -93,7 +93,7 @@ impl Wire {
         way: Way,
         bytes: usize,
         write: impl FnOnce(&mut [u8]) -> R,
-        connection: Option<&mut Connection>,
+        connection: Option<&mut TcpConnection>,
         now: Instant,
     ) -> R {
         let header = if let Way::To(_) = way { link::HEADER_BYTES } else { 0 };
@@ -114,7 +114,7 @@ impl Wire {
         next: Option<Ipv4Addr>,
         bytes: usize,
         write: impl FnOnce(&mut [u8]) -> R,
-        connection: Option<&mut Connection>,
+        connection: Option<&mut TcpConnection>,
         now: Instant,
     ) -> R {
         if let Some(room) = next.and_then(|next| self.link.waiting_room(next, bytes)) {
@@ -153,7 +153,7 @@ impl Wire {
 /// Notes a packet of a connection that goes out, and lets it fit.
 fn note(
     packet: &mut [u8],
-    connection: Option<&mut Connection>,
+    connection: Option<&mut TcpConnection>,
     identification: &mut u16,
     now: Instant,
 ) {

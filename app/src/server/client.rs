@@ -17,7 +17,7 @@ use vmalloc::Machine;
 
 use super::later::Class;
 use super::output::Output;
-use super::queue::Queue;
+use super::queue::RequestQueue;
 use super::request_buffer::{Allowance, RequestBuffer};
 use super::respond::respond;
 use crate::buffers::{self, Buffers, Shortage};
@@ -52,7 +52,7 @@ pub(super) struct Client<T> {
     output: Output<T>,
     phase: Phase,
     /// Requests of a transaction.
-    queue: Queue<T>,
+    queue: RequestQueue<T>,
     /// How far the request at the front of the queue was parsed.
     queue_resume: Resume,
     /// How far the request at the front of the input was parsed.
@@ -88,7 +88,7 @@ pub(super) struct Shared<'a, M: Machine + 'static, B> {
 
 /// What became of a client in a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum TurnOutcome {
     /// Nothing happened.
     Idle,
     /// Something was done, and there may be more.
@@ -123,7 +123,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             input: RequestBuffer::new(input),
             output: Output::new(output),
             phase: Phase::Requests,
-            queue: Queue::new(),
+            queue: RequestRequestQueue::new(),
             queue_resume: Resume::default(),
             resume: Resume::default(),
             is_finished: false,
@@ -160,14 +160,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Why a connection ends that has had its last turn.
     pub(super) fn ending<M: Machine>(
         &self,
-        fate: Fate,
+        fate: TurnOutcome,
         service: &Service<M>,
         sockets: &Sockets,
     ) -> Ending {
         let has_timed_out = self.line.is_some_and(|line| sockets.has_timed_out(line));
         match fate {
-            Fate::Lost if has_timed_out => Ending::TimedOut,
-            Fate::Lost => Ending::Reset,
+            TurnOutcome::Lost if has_timed_out => Ending::TimedOut,
+            TurnOutcome::Lost => Ending::Reset,
             _ if service.is_killed(self.connection.session()) => Ending::Killed,
             _ if self.is_malformed => Ending::ProtocolError,
             _ if self.is_finished => Ending::PeerClosed,

@@ -39,7 +39,7 @@ pub(super) struct HttpConnection {
     answer: Option<Framing>,
     /// Whether the answer is a report, for which there is a limit of places.
     is_reporting: bool,
-    phase: Phase,
+    phase: HttpPhase,
     /// When the phase began, or last made progress.
     since_us: u64,
     /// The peer will send no more.
@@ -52,7 +52,7 @@ pub(super) struct HttpConnection {
 
 /// The event that the connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
+enum HttpPhase {
     /// For the next request: everything before it is answered.
     Idle,
     /// For the rest of a head, or for the first one.
@@ -63,11 +63,11 @@ enum Phase {
 
 /// A reason to evict, and since when: the least one is evicted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank(Phase, u64);
+pub(super) struct Rank(HttpPhase, u64);
 
 /// The outcome of a turn of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum HttpProgress {
     /// There is nothing to do before a packet comes, or time passes.
     Idle,
     /// Something was done, and there may be more.
@@ -86,7 +86,7 @@ impl HttpConnection {
             output: Input::new(output),
             answer: None,
             is_reporting: false,
-            phase: Phase::Head,
+            phase: HttpPhase::Head,
             since_us: 0,
             is_finished: false,
             is_closing: false,
@@ -102,9 +102,9 @@ impl HttpConnection {
     /// When the limit of the phase passes, if there is a connection.
     pub(super) fn deadline_us(&self) -> Option<u64> {
         let limit_us = match self.phase {
-            Phase::Idle => IDLE_US,
-            Phase::Head => HEAD_US,
-            Phase::Answer => STALL_US,
+            HttpPhase::Idle => IDLE_US,
+            HttpPhase::Head => HEAD_US,
+            HttpPhase::Answer => STALL_US,
         };
         self.line.map(|_| self.since_us + limit_us)
     }
@@ -114,10 +114,10 @@ impl HttpConnection {
     pub(super) fn evictable_at_us(&self) -> Option<(u64, Rank)> {
         let limit_us = match self.phase {
             // Unread bytes may be a request: the connection only seems to be idle.
-            Phase::Idle if self.is_busy => return None,
-            Phase::Idle => 0,
-            Phase::Head => HEAD_CONTENDED_US,
-            Phase::Answer => STALL_CONTENDED_US,
+            HttpPhase::Idle if self.is_busy => return None,
+            HttpPhase::Idle => 0,
+            HttpPhase::Head => HEAD_CONTENDED_US,
+            HttpPhase::Answer => STALL_CONTENDED_US,
         };
         self.line.map(|_| (self.since_us + limit_us, Rank(self.phase, self.since_us)))
     }
@@ -130,7 +130,7 @@ impl HttpConnection {
     /// Begins with a connection.
     pub(super) fn begin(&mut self, line: ConnectionId, now_us: u64) {
         self.line = Some(line);
-        self.phase = Phase::Head;
+        self.phase = HttpPhase::Head;
         self.since_us = now_us;
         self.is_busy = true;
     }
@@ -159,35 +159,35 @@ impl HttpConnection {
         sockets: &mut Sockets,
         share: &mut RowBudget,
         has_place: bool,
-    ) -> Progress {
-        let Some(line) = self.line else { return Progress::Idle };
+    ) -> HttpProgress {
+        let Some(line) = self.line else { return HttpProgress::Idle };
         if sockets.is_gone(line) {
-            return Progress::Over;
+            return HttpProgress::Over;
         }
-        let mut progress = Progress::Idle;
+        let mut progress = HttpProgress::Idle;
         for _ in 0..ROUNDS {
             let Some(received) = self.receive(sockets, line, service.now_us()) else {
-                return Progress::Over;
+                return HttpProgress::Over;
             };
             let written = self.begin_answer(service, has_place) | self.write(service, share);
-            let Some(sent) = self.send(service, sockets, line) else { return Progress::Over };
+            let Some(sent) = self.send(service, sockets, line) else { return HttpProgress::Over };
             self.note_phase(sent, service.now_us());
             if self.is_closing && self.output.is_empty() {
-                return Progress::Over;
+                return HttpProgress::Over;
             }
             if !(received || written || sent > 0) {
                 break;
             }
-            progress = Progress::Busy;
+            progress = HttpProgress::Busy;
         }
         let is_put_off = self.answer.is_some() && share.is_spent() && self.output.is_empty();
         if is_put_off {
-            progress = Progress::Busy;
+            progress = HttpProgress::Busy;
         }
-        self.is_busy = progress == Progress::Busy;
+        self.is_busy = progress == HttpProgress::Busy;
         let is_due = self.deadline_us().is_some_and(|deadline| service.now_us() >= deadline);
         if is_due && !self.is_busy {
-            return Progress::TimedOut;
+            return HttpProgress::TimedOut;
         }
         progress
     }
@@ -195,7 +195,7 @@ impl HttpConnection {
     /// Says goodbye to a peer whose limit has passed: 408 where a part of a head has come.
     pub(super) fn give_up<M: Machine>(&mut self, service: &mut Service<M>, sockets: &mut Sockets) {
         let Some(line) = self.line else { return };
-        if self.phase == Phase::Head && !self.input.is_empty() {
+        if self.phase == HttpPhase::Head && !self.input.is_empty() {
             self.input.clear();
             self.front(&Head::refused(Status::Timeout));
             // The send buffer is empty, or the peer reads nothing and needs no answer.
@@ -211,7 +211,7 @@ impl HttpConnection {
 
     /// Moves received bytes into the input; `None` where the connection is gone.
     fn receive(&mut self, sockets: &mut Sockets, line: ConnectionId, now_us: u64) -> Option<bool> {
-        let is_first = self.input.is_empty() && self.phase == Phase::Head;
+        let is_first = self.input.is_empty() && self.phase == HttpPhase::Head;
         let room = self.input.room();
         if self.is_finished || self.is_closing || room.is_empty() {
             return Some(false);
@@ -316,11 +316,11 @@ impl HttpConnection {
     /// also when a part of it was sent; bytes of a head do not extend its limit.
     fn note_phase(&mut self, sent: usize, now_us: u64) {
         let phase = if self.is_answering() {
-            Phase::Answer
-        } else if !self.input.is_empty() || (self.phase == Phase::Head && sent == 0) {
-            Phase::Head
+            HttpPhase::Answer
+        } else if !self.input.is_empty() || (self.phase == HttpPhase::Head && sent == 0) {
+            HttpPhase::Head
         } else {
-            Phase::Idle
+            HttpPhase::Idle
         };
         if phase != self.phase || sent > 0 {
             self.phase = phase;

@@ -12,7 +12,7 @@ use runtime_config::limits::{HTTP_CLIENTS, HTTP_HEAD_BYTES_MAX, HTTP_RESERVED, H
 use smoltcp::time::Instant;
 use vmalloc::Machine;
 
-use super::http_connection::{self, HttpConnection, Progress};
+use super::http_connection::{self, HttpConnection, HttpProgress};
 use crate::buffers::{self, Buffers, Shortage};
 use crate::http::RowBudget;
 use crate::net::{ConnectionId, Port, Sockets};
@@ -110,12 +110,12 @@ impl HttpConnections {
             reports -= usize::from(connection.is_reporting());
             let progress = connection.turn(service, sockets, &mut share, reports < REPORTS_MAX);
             reports += usize::from(connection.is_reporting());
-            busy |= progress != Progress::Idle;
-            if progress == Progress::TimedOut {
+            busy |= progress != HttpProgress::Idle;
+            if progress == HttpProgress::TimedOut {
                 connection.give_up(service, sockets);
                 service.counters_mut().http_timeouts += 1;
             }
-            if matches!(progress, Progress::Over | Progress::TimedOut) {
+            if matches!(progress, HttpProgress::Over | HttpProgress::TimedOut) {
                 reports -= usize::from(connection.is_reporting());
                 close(connection, service, sockets, now);
             }

@@ -40,21 +40,21 @@ impl Class {
 /// The places of such clients in one turn, by class. Each class goes on where it ended in the turn before.
 #[derive(Debug)]
 pub(super) struct Later {
-    queues: [Queue; Class::ALL.len()],
+    queues: [ClassQueue; Class::ALL.len()],
     /// The class that is being served, and how many of its clients have been.
     class: usize,
     served: usize,
 }
 
 #[derive(Debug)]
-struct Queue {
+struct ClassQueue {
     /// In cyclic order, without a fixed beginning.
     places: Vec<usize>,
     /// The place that is served first.
     first: usize,
 }
 
-impl Queue {
+impl ClassQueue {
     /// Brings the place to the front that is served first.
     fn begin(&mut self) {
         let Self { places, first } = self;
@@ -74,7 +74,7 @@ impl Queue {
 impl Later {
     /// Takes the memory for so many clients.
     pub(super) fn with_capacity(clients: usize) -> Self {
-        let queue = |_| Queue { places: Vec::with_capacity(clients), first: 0 };
+        let queue = |_| ClassQueue { places: Vec::with_capacity(clients), first: 0 };
         Self { queues: Class::ALL.map(queue), class: 0, served: 0 }
     }
 

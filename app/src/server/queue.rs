@@ -22,7 +22,7 @@ pub(super) const LIMITS: Limits = Limits {
 
 /// Requests one after the other, as multi-bulk requests.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
+pub(super) struct RequestQueue<T> {
     buffer: Option<T>,
     start: usize,
     end: usize,
@@ -30,7 +30,7 @@ pub(super) struct Queue<T> {
     reply_bytes: usize,
 }
 
-impl<T: AsRef<[u8]> + AsMut<[u8]>> Queue<T> {
+impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestQueue<T> {
     pub(super) fn new() -> Self {
         Self { buffer: None, start: 0, end: 0, reply_bytes: 0 }
     }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn push(
-        queue: &mut Queue<Vec<u8>>,
+        queue: &mut RequestQueue<Vec<u8>>,
         request: &[u8],
         buffers: &impl Buffers<Buffer = Vec<u8>>,
         allowance: &mut Allowance,
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn requests_come_back_in_order_and_their_memory_goes_back() {
-        let (mut queue, mut allowance) = (Queue::new(), Allowance::new(1 << 20));
+        let (mut queue, mut allowance) = (RequestQueue::new(), Allowance::new(1 << 20));
         let long = [b'x'; 40_000];
         let requests: [Vec<u8>; 4] = [
             request(&[b"PING"]),
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn after_a_refusal_nothing_has_changed() {
-        let (mut queue, mut allowance) = (Queue::new(), Allowance::new(FIRST_BYTES));
+        let (mut queue, mut allowance) = (RequestQueue::new(), Allowance::new(FIRST_BYTES));
         let (small, large) = (request(&[b"PING"]), request(&[b"ECHO", &[b'x'; FIRST_BYTES]]));
         let refused = push(&mut queue, &small, &NoBuffers, &mut allowance);
         assert_eq!((refused, allowance.used()), (Err(Refusal::Memory), 0));

@@ -10,7 +10,7 @@ use smoltcp::time::Instant;
 use vmalloc::Machine;
 
 use super::Server;
-use super::client::{Fate, Shared};
+use super::client::{Shared, TurnOutcome};
 use crate::buffers::Buffers;
 use crate::net::{ConnectionId, Nic};
 use crate::service::Budget;
@@ -74,8 +74,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
                 limits: &self.limits,
             };
             let fate = client.turn(&mut shared, budget, share);
-            busy |= fate != Fate::Idle;
-            let is_over = matches!(fate, Fate::Closed | Fate::Lost);
+            busy |= fate != TurnOutcome::Idle;
+            let is_over = matches!(fate, TurnOutcome::Closed | TurnOutcome::Lost);
             if is_over && !(self.service.is_checking() && client.holds_memory()) {
                 self.end_client(at, line, fate, now);
             } else if is_first && client.has_backlog() {
@@ -83,7 +83,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
                 self.later.push(client.class(&self.service), at);
                 has_later = true;
             }
-            if fate != Fate::Idle && !is_late && self.service.is_late() {
+            if fate != TurnOutcome::Idle && !is_late && self.service.is_late() {
                 is_late = true;
                 if is_first {
                     self.first = at + 1;
@@ -97,7 +97,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     }
 
     /// Ends with a client's connection.
-    fn end_client(&mut self, at: usize, line: ConnectionId, fate: Fate, now: Instant) {
+    fn end_client(&mut self, at: usize, line: ConnectionId, fate: TurnOutcome, now: Instant) {
         let client = &mut self.clients[at];
         let ending = client.ending(fate, &self.service, self.stack.sockets());
         self.service.counters_mut().note_ending(ending);

@@ -35,11 +35,11 @@ use ledger::{Ledger, State};
 use names::Names;
 use watches::Watches;
 
-pub(super) use clock::{Clock, Lease};
+pub(super) use clock::{Lease, TurnClock};
 pub(super) use publication::{KeptName, Publication};
 pub(super) use quotas::Quotas;
 pub(super) use readers::{LINE_END, Readers, StreamedReply};
-pub(super) use reservation::{Demand, Reservation};
+pub(super) use reservation::{Demand, Reservation, admit_all, admit_sum};
 
 /// The caller that reports name for a region of a client; regions of the image itself have other callers.
 pub(super) const CLIENT: &str = "client";
@@ -63,7 +63,7 @@ pub(super) struct Store<M: Machine + 'static> {
     pub(super) quotas: Quotas,
     pub(super) watches: Watches,
     pub(super) readers: Readers,
-    pub(super) clock: Clock,
+    pub(super) clock: TurnClock,
     /// Keys that commands have looked for to read them.
     pub(super) lookups: Lookups,
     /// How many reservations are held.
@@ -92,7 +92,7 @@ impl<M: Machine> Store<M> {
             quotas: Quotas::new(config),
             watches: Watches::with_places(config.clients),
             readers: Readers::default(),
-            clock: Clock::default(),
+            clock: TurnClock::default(),
             lookups: Lookups::default(),
             reservations: 0,
             free_pages_max: u64::MAX,
@@ -225,14 +225,14 @@ impl<M: Machine> Store<M> {
     #[inline]
     pub(super) fn touch(&self, id: RegionId) {
         if !self.watches.is_empty() {
-            self.touch_watched(id);
+            touch_watched(self, id);
         }
     }
+}
 
-    #[cold]
-    fn touch_watched(&self, id: RegionId) {
-        if let Some(name) = self.ledger.name(id) {
-            self.watches.touch(self.names.hash_at(name));
-        }
+#[cold]
+fn touch_watched<M: Machine>(store: &Store<M>, id: RegionId) {
+    if let Some(name) = store.ledger.name(id) {
+        store.watches.touch(store.names.hash_at(name));
     }
 }

@@ -7,7 +7,7 @@ use super::{Front, Packet};
 use crate::net::drops::Drop;
 use crate::net::ip::header::{HEADER_BYTES, Ipv4Header};
 use crate::net::tcp::answer::Answer;
-use crate::net::tcp::connection::Connection;
+use crate::net::tcp::connection::TcpConnection;
 use crate::net::tcp::cookie::SynOptions;
 use crate::net::tcp::path;
 use crate::net::tcp::segment::{ACK, RST, SYN, Segment, TcpOptions};
@@ -43,7 +43,7 @@ impl Front {
 
     /// Sets up what is noted of a new connection.
     fn prepare(&mut self, index: usize, syn: &Segment, options: &TcpOptions, now: Instant) {
-        let mut connection = Connection::begin(syn, options, self.wire.own_segment());
+        let mut connection = TcpConnection::begin(syn, options, self.wire.own_segment());
         let sets = self.sockets.sets();
         if let Some(bytes) = sets.paths.find(syn.key.address, now) {
             connection.path.lower(bytes, now);

@@ -7,7 +7,7 @@ use smoltcp::wire::{
     IpProtocol, Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber,
 };
 
-use super::connection::Connection;
+use super::connection::TcpConnection;
 use super::segment::Segment;
 use crate::net::route::Key;
 
@@ -29,7 +29,11 @@ impl Answer {
     pub(in crate::net) const BYTES_MAX: usize = 60;
 
     /// Tells a peer the numbers that are right (RFC 5961).
-    pub(in crate::net) fn challenge(source: Ipv4Addr, key: Key, connection: &Connection) -> Self {
+    pub(in crate::net) fn challenge(
+        source: Ipv4Addr,
+        key: Key,
+        connection: &TcpConnection,
+    ) -> Self {
         let track = &connection.track;
         Self {
             source,
@@ -87,7 +91,11 @@ impl Answer {
 
     /// An acknowledgement that a peer might have sent once more, as it would come from there to
     /// `target`: of all that it is known to have.
-    pub(in crate::net) fn duplicate(target: Ipv4Addr, key: Key, connection: &Connection) -> Self {
+    pub(in crate::net) fn duplicate(
+        target: Ipv4Addr,
+        key: Key,
+        connection: &TcpConnection,
+    ) -> Self {
         let track = &connection.track;
         Self {
             source: key.address,

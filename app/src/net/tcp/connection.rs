@@ -16,7 +16,7 @@ const CHALLENGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// The state of a connection that its socket does not have.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::net) struct Connection {
+pub(in crate::net) struct TcpConnection {
     pub(in crate::net) track: Track,
     pub(in crate::net) recovery: Recovery,
     pub(in crate::net) path: Path,
@@ -29,7 +29,7 @@ pub(in crate::net) struct Connection {
     challenge_at: Instant,
 }
 
-impl Connection {
+impl TcpConnection {
     /// Of a socket without a peer.
     pub(in crate::net) fn none() -> Self {
         Self {

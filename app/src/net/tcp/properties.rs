@@ -8,7 +8,7 @@ use proptest::sample::select;
 use smoltcp::socket::tcp::State;
 use smoltcp::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::connection::TcpConnection;
 use super::guard::Verdict;
 use super::recovery::{LONGEST, SHORTEST};
 use super::segment::{ACK, FIN, HEADER_BYTES, RST, SYN, Segment, TcpOptions, ahead};
@@ -70,7 +70,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// A connection with the numbers with which both ends have begun.
 struct Play {
-    connection: Connection,
+    connection: TcpConnection,
     state: State,
     now: Instant,
     own: u32,
@@ -89,7 +89,7 @@ impl Play {
     /// Greets a peer; `shift` as after a cookie.
     fn new(state: State, own: u32, theirs: u32, shift: u32) -> Self {
         let options = TcpOptions { window_scale: Some(2), ..TcpOptions::default() };
-        let connection = Connection::begin(&segment(SYN, theirs, 0, 0), &options, 1460);
+        let connection = TcpConnection::begin(&segment(SYN, theirs, 0, 0), &options, 1460);
         let (now, seen) = (Instant::from_secs(1), Vec::new());
         let mut play = Self { connection, state, now, own, theirs, seen };
         let mut greeting = [0; HEADER_BYTES + 4];

@@ -7,7 +7,7 @@ use smoltcp::time::Instant;
 
 use super::Wire;
 use crate::net::link::Way;
-use crate::net::tcp::connection::Connection;
+use crate::net::tcp::connection::TcpConnection;
 
 /// One packet that has come, and room for the answer, which goes to where it came from.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(in crate::net) struct Inlet<'a, S> {
     slot: Option<S>,
     wire: &'a mut Wire,
     source: Ipv4Addr,
-    connection: Option<&'a mut Connection>,
+    connection: Option<&'a mut TcpConnection>,
     now: Instant,
 }
 
@@ -28,7 +28,7 @@ impl<'a, S: TxToken> Inlet<'a, S> {
         slot: S,
         wire: &'a mut Wire,
         source: Ipv4Addr,
-        connection: Option<&'a mut Connection>,
+        connection: Option<&'a mut TcpConnection>,
         now: Instant,
     ) -> Self {
         Self { packet: Some(packet), slot: Some(slot), wire, source, connection, now }
@@ -51,7 +51,7 @@ pub(in crate::net) struct ReplyToken<'a, S> {
     slot: S,
     wire: &'a mut Wire,
     target: Ipv4Addr,
-    connection: Option<&'a mut Connection>,
+    connection: Option<&'a mut TcpConnection>,
     now: Instant,
 }
 

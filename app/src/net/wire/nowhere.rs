@@ -7,7 +7,7 @@ use smoltcp::time::Instant;
 
 use super::inlet::Come;
 use super::{Wire, note};
-use crate::net::tcp::connection::Connection;
+use crate::net::tcp::connection::TcpConnection;
 
 /// Room for a packet that is not sent.
 #[derive(Debug)]
@@ -24,21 +24,25 @@ impl TxToken for Nowhere {
 /// A way out on which packets are noted, and not sent.
 #[derive(Debug)]
 pub(in crate::net) struct Swallow<'a> {
-    connection: &'a mut Connection,
+    connection: &'a mut TcpConnection,
     capabilities: DeviceCapabilities,
     now: Instant,
 }
 
 impl<'a> Swallow<'a> {
     /// Notes the packets of a connection.
-    pub(in crate::net) fn new(wire: &Wire, connection: &'a mut Connection, now: Instant) -> Self {
+    pub(in crate::net) fn new(
+        wire: &Wire,
+        connection: &'a mut TcpConnection,
+        now: Instant,
+    ) -> Self {
         Self { connection, capabilities: wire.capabilities(), now }
     }
 }
 
 /// Room for a packet that is noted.
 #[derive(Debug)]
-pub(in crate::net) struct Swallowed<'a>(&'a mut Connection, Instant);
+pub(in crate::net) struct Swallowed<'a>(&'a mut TcpConnection, Instant);
 
 impl TxToken for Swallowed<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, write: F) -> R {

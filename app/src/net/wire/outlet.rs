@@ -9,7 +9,7 @@ use super::inlet::Come;
 use super::{Wire, note};
 use crate::net::link::{self, Way};
 use crate::net::nic::Nic;
-use crate::net::tcp::connection::Connection;
+use crate::net::tcp::connection::TcpConnection;
 use crate::net::tcp::cut;
 use crate::net::tcp::path::HEADERS;
 
@@ -19,7 +19,7 @@ pub(in crate::net) struct Outlet<'a, N> {
     nic: &'a mut N,
     wire: &'a mut Wire,
     way: Way,
-    connection: &'a mut Connection,
+    connection: &'a mut TcpConnection,
     now: Instant,
 }
 
@@ -30,7 +30,7 @@ impl<'a, N: Nic> Outlet<'a, N> {
         nic: &'a mut N,
         wire: &'a mut Wire,
         way: Way,
-        connection: &'a mut Connection,
+        connection: &'a mut TcpConnection,
         now: Instant,
     ) -> Self {
         Self { nic, wire, way, connection, now }

@@ -16,7 +16,7 @@ const HEADER_BYTES: usize = 32;
 
 /// The outcome of a request inside a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum QueuedStep {
     /// It is answered.
     Answered,
     /// It is served like any other.
@@ -31,10 +31,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     pub(super) fn queue<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
-    ) -> Step {
+    ) -> QueuedStep {
         // The queue may grow.
         if shared.service.is_checking() {
-            return Step::Wait;
+            return QueuedStep::Wait;
         }
         let arguments = shared.ranges.within(self.input.bytes());
         let service = &mut *shared.service;
@@ -43,9 +43,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             queued = service.check_queued(connection.session_mut(), arguments, reply);
         });
         match queued {
-            Queued::Serve => return Step::Serve,
+            Queued::Serve => return QueuedStep::Serve,
             Queued::Execute => return self.prepare_replies(shared),
-            Queued::Refused => return Step::Answered,
+            Queued::Refused => return QueuedStep::Answered,
             Queued::Queue => {}
         }
         match self.queue.push(arguments, shared.buffers, shared.allowance) {
@@ -64,7 +64,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 self.refuse(shared, &failure);
             }
         }
-        Step::Answered
+        QueuedStep::Answered
     }
 
     /// Takes the room that the replies to all queued requests need at least, because a request that was served
@@ -72,13 +72,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     fn prepare_replies<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
-    ) -> Step {
+    ) -> QueuedStep {
         // It waits for other CPUs, and has its room.
         if self.output.is_collecting() {
-            return Step::Serve;
+            return QueuedStep::Serve;
         }
         if self.output.will_have_room(OUTPUT_BYTES) {
-            return Step::Wait;
+            return QueuedStep::Wait;
         }
         let least = HEADER_BYTES + self.queue.reply_bytes();
         let mut buffer = None;
@@ -89,11 +89,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 shared.service.discard_transaction(self.connection.session_mut());
                 self.queue.clear();
                 self.refuse(shared, &Failure::ReplyMemory(bytes));
-                return Step::Answered;
+                return QueuedStep::Answered;
             }
         }
         self.output.collect(buffer, self.queue.reply_bytes());
-        Step::Serve
+        QueuedStep::Serve
     }
 
     /// Goes on after a request of a transaction that was served at once.

@@ -26,7 +26,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let (service, following) = (&mut *shared.service, oversize.following);
         let mut opened = None;
         respond(&mut self.output, &mut self.connection, |connection, reply| {
-            opened = service.open_upload(connection, arguments, [length, following], reply);
+            opened = service.upload(connection).open(arguments, [length, following], reply);
         });
         let Some(is_open) = opened else { return self.hold(shared, oversize) };
         shared.service.counters_mut().commands += 1;

@@ -3,7 +3,7 @@
 use runtime_config::limits;
 use vmalloc::Machine;
 
-use super::execute::Step;
+use super::execute::QueuedStep;
 use super::hold::held_bytes_max;
 use super::{Client, Shared};
 use crate::buffers::Buffers;
@@ -97,9 +97,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let is_queuing = self.connection.session().is_queuing();
         if is_queuing {
             match self.queue(shared) {
-                Step::Answered => return true,
-                Step::Wait => return false,
-                Step::Serve => {}
+                QueuedStep::Answered => return true,
+                QueuedStep::Wait => return false,
+                QueuedStep::Serve => {}
             }
         }
         let is_whole = self.answer_now(shared);

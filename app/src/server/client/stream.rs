@@ -24,7 +24,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let mut flow = Flow::Taken(0);
         let has_options = following > 0;
         respond(&mut self.output, &mut self.connection, |connection, reply| {
-            flow = service.feed(connection, bytes, has_options, reply);
+            flow = service.upload(connection).feed(bytes, has_options, reply);
         });
         let limits = shared.limits;
         match flow {
@@ -54,7 +54,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
         // The region that has the name cannot be freed yet.
-        if self.is_restricted(shared) || shared.service.delays_options(&mut self.connection) {
+        if self.is_restricted(shared)
+            || shared.service.upload(&mut self.connection).delays_options()
+        {
             return false;
         }
         let limits = self.limits(shared);
@@ -64,7 +66,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 let service = &mut *shared.service;
                 let written =
                     respond(&mut self.output, &mut self.connection, |connection, reply| {
-                        service.finish_upload(connection, options, reply);
+                        service.upload(connection).finish(options, reply);
                     });
                 if let Written::TooLarge(needed, ()) = written {
                     if self.output.will_have_room(needed) {
@@ -78,7 +80,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Parsed::Oversize(rest) | Parsed::TooMany(rest) => {
                 let service = &mut *shared.service;
                 respond(&mut self.output, &mut self.connection, |connection, reply| {
-                    service.abort_upload(connection, &Failure::Redis("syntax error"), reply);
+                    service.upload(connection).abort(&Failure::Redis("syntax error"), reply);
                 });
                 self.skip(shared, &rest);
             }
@@ -98,12 +100,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let service = &mut *shared.service;
         let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
             respond(&mut self.output, &mut self.connection, |connection, reply| {
-                service.abort_upload(connection, &Failure::ReplyMemory(needed), reply);
+                service.upload(connection).abort(&Failure::ReplyMemory(needed), reply);
             });
             return;
         };
         let again = |connection: &mut Connection, reply: &mut resp::Reply<'_>| {
-            service.finish_upload(connection, options, reply);
+            service.upload(connection).finish(options, reply);
         };
         // It cannot fail: the same value was just measured.
         let is_written = respond_spilled(&mut self.output, buffer, &mut self.connection, again);

@@ -4,7 +4,7 @@ use core::mem;
 
 use vmalloc::Machine;
 
-use super::{Client, Fate, Phase, Shared};
+use super::{Client, Phase, Shared, TurnOutcome};
 use crate::buffers::Buffers;
 use crate::net::{ConnectionId, Received};
 use crate::server::respond::respond;
@@ -28,12 +28,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
         share: usize,
-    ) -> Fate {
+    ) -> TurnOutcome {
         let mut requests = share;
         let fate = self.work(shared, budget, &mut requests);
         shared.service.note_buffers(self.connection.session(), self.buffers());
         let is_done = self.is_done();
-        self.rests = fate == Fate::Idle || is_done;
+        self.rests = fate == TurnOutcome::Idle || is_done;
         let is_busy = share - requests >= REQUESTS_FEW;
         self.has_backlog = is_busy || !is_done && self.is_behind();
         self.is_cut_short = requests == 0 && !self.input.is_empty();
@@ -60,22 +60,22 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
         requests: &mut usize,
-    ) -> Fate {
-        let Some(line) = self.line else { return Fate::Idle };
+    ) -> TurnOutcome {
+        let Some(line) = self.line else { return TurnOutcome::Idle };
         let is_gone = shared.sockets.is_gone(line);
         if is_gone || shared.service.is_killed(self.connection.session()) {
             return match self.completes(shared, budget) {
-                true => Fate::Busy,
-                false if is_gone => Fate::Lost,
-                false => Fate::Closed,
+                true => TurnOutcome::Busy,
+                false if is_gone => TurnOutcome::Lost,
+                false => TurnOutcome::Closed,
             };
         }
         if self.is_too_slow(shared.service) {
             shared.service.counters_mut().clients_slow += 1;
-            return Fate::Lost;
+            return TurnOutcome::Lost;
         }
         let share = *requests;
-        let mut fate = Fate::Idle;
+        let mut fate = TurnOutcome::Idle;
         loop {
             // An audit counts what is allocated, on another CPU.
             if !shared.service.is_checking() {
@@ -90,25 +90,25 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             } else if let Some(received) = self.receive(shared, line) {
                 received
             } else {
-                return Fate::Lost;
+                return TurnOutcome::Lost;
             };
             let served = self.serve(shared, budget, share, requests);
             if *requests == 0 && self.may_hold(shared.service.now_us()) {
-                return Fate::Busy;
+                return TurnOutcome::Busy;
             }
             self.held_since_us = None;
-            let Some(sent) = self.send(shared, line) else { return Fate::Lost };
+            let Some(sent) = self.send(shared, line) else { return TurnOutcome::Lost };
             if self.connection.session().is_closing() && self.output.is_empty() {
-                return Fate::Closed;
+                return TurnOutcome::Closed;
             }
             if !(received || served || sent) {
                 // Where the output is full, the peer must take some of it first.
                 let is_working = self.connection.is_busy()
                     && !self.connection.waits_for_others()
                     && self.output.has_room();
-                return if is_working { Fate::Busy } else { fate };
+                return if is_working { TurnOutcome::Busy } else { fate };
             }
-            fate = Fate::Busy;
+            fate = TurnOutcome::Busy;
             if *requests == 0
                 || self.is_done()
                 || self.connection.is_busy()

@@ -2,7 +2,7 @@
 
 use crate::resp;
 use crate::service::failure::Failure;
-use crate::service::store::{Clock, Lease};
+use crate::service::store::{Lease, TurnClock};
 
 const NOT_AN_INTEGER: Failure = Failure::Redis("value is not an integer or out of range");
 
@@ -24,7 +24,7 @@ impl Expiry {
     /// Reads a time: milliseconds from now, or from 1970. Errors name the command.
     pub(in crate::service) fn read(
         self,
-        clock: &Clock,
+        clock: &TurnClock,
         text: &[u8],
         command: &'static str,
     ) -> Result<i64, Failure> {
@@ -37,7 +37,7 @@ impl Expiry {
     /// Reads the lease of a key that is about to be set.
     pub(in crate::service) fn lease(
         self,
-        clock: &Clock,
+        clock: &TurnClock,
         text: &[u8],
         command: &'static str,
     ) -> Result<Lease, Failure> {

@@ -32,7 +32,7 @@ impl<M: Machine> Store<M> {
         bytes: &mut [u8],
     ) -> Result<(), Failure> {
         let read = self.vm.machine().read(info.range.address() + offset, bytes);
-        read.map_err(|fault| self.fault(info, fault.address - info.range.address(), "read"))
+        read.map_err(|fault| refused(self, info, fault.address - info.range.address(), "read"))
     }
 
     /// Fills bytes whose range was checked.
@@ -45,7 +45,7 @@ impl<M: Machine> Store<M> {
     ) -> Result<(), Failure> {
         self.touch(info.id);
         let filled = self.vm.machine().fill(info.range.address() + offset, length, byte);
-        filled.map_err(|fault| self.fault(info, fault.address - info.range.address(), "write"))
+        filled.map_err(|fault| refused(self, info, fault.address - info.range.address(), "write"))
     }
 
     /// Writes bytes whose range was checked.
@@ -59,7 +59,7 @@ impl<M: Machine> Store<M> {
             self.touch(info.id);
         }
         let written = self.vm.machine().write(info.range.address() + offset, data);
-        written.map_err(|fault| self.fault(info, fault.address - info.range.address(), "write"))
+        written.map_err(|fault| refused(self, info, fault.address - info.range.address(), "write"))
     }
 
     /// Zeroes some pages of a region.
@@ -75,8 +75,13 @@ impl<M: Machine> Store<M> {
         let _ = region.into_raw();
         Ok(())
     }
+}
 
-    fn fault(&self, info: &RegionInfo, offset: u64, access: &'static str) -> Failure {
-        Failure::Fault { place: self.name_of(info.id), offset, access }
-    }
+fn refused<M: Machine>(
+    store: &Store<M>,
+    info: &RegionInfo,
+    offset: u64,
+    access: &'static str,
+) -> Failure {
+    Failure::Fault { place: store.name_of(info.id), offset, access }
 }

@@ -18,7 +18,7 @@ const TURN_US: u64 = 1000;
 
 /// The clocks of the service.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::service) struct Clock {
+pub(in crate::service) struct TurnClock {
     /// When the turn began, in microseconds since boot.
     pub(in crate::service) now_us: u64,
     /// Microseconds since boot, read at any time.
@@ -27,7 +27,7 @@ pub(in crate::service) struct Clock {
     pub(in crate::service) booted_at: Option<u64>,
 }
 
-impl Clock {
+impl TurnClock {
     /// Returns whether the turn has used up its time; `false` without a clock.
     pub(in crate::service) fn is_late(&self) -> bool {
         self.read.is_some_and(|read| read().saturating_sub(self.now_us) > TURN_US)

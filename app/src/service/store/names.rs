@@ -1,6 +1,6 @@
 //! Names of regions: a table that never grows. A name is any bytes, up to a limit.
 //!
-//! The first bytes of a name lie in its record, the rest of a long one in [`Parts`]. A hash table
+//! The first bytes of a name lie in its record, the rest of a long one in [`NameParts`]. A hash table
 //! of the records' indexes, twice as large as it need be, finds them: with half of it always unused
 //! it can clean up after removals without allocating.
 
@@ -21,7 +21,7 @@ use vmalloc::RegionId;
 
 use super::records::Records;
 use crate::buffers::{Buffers, Shortage};
-use parts::Parts;
+use parts::NameParts;
 
 const ID: usize = 0;
 /// The first part of a long name; of a free record the next one.
@@ -60,7 +60,7 @@ impl NameIndex {
 pub(in crate::service) struct Names {
     /// Index 0 stands for "none".
     records: Records<RECORD_BYTES>,
-    parts: Parts,
+    parts: NameParts,
     table: HashTable<NameIndex>,
     /// The first record that was given back; 0 where there is none.
     free: u32,
@@ -85,7 +85,7 @@ impl Names {
     ) -> Result<Self, Shortage> {
         Ok(Self {
             records: Records::try_new(buffers, "service/names", limit + 1)?,
-            parts: Parts::try_new(buffers, limit)?,
+            parts: NameParts::try_new(buffers, limit)?,
             table: HashTable::with_capacity(2 * limit),
             free: 0,
             fresh: 1,
@@ -139,10 +139,10 @@ impl Names {
         [names <= left, parts <= self.parts.left()]
     }
 
-    /// Parts that the end of a name of that length takes.
+    /// NameParts that the end of a name of that length takes.
     #[must_use]
     pub(in crate::service) fn parts(length: usize) -> usize {
-        Parts::of(length.saturating_sub(HEAD_BYTES))
+        NameParts::of(length.saturating_sub(HEAD_BYTES))
     }
 
     /// Bytes that the ends of all long names can have together.
@@ -254,7 +254,7 @@ impl Names {
 #[inline]
 fn text_of<'a>(
     records: &'a Records<RECORD_BYTES>,
-    parts: &'a Parts,
+    parts: &'a NameParts,
     index: NameIndex,
 ) -> NameText<'a> {
     let length = records.u32(index.at(), LENGTH) as usize;

@@ -75,7 +75,7 @@ impl<M: Machine> Store<M> {
     ) {
         let mut until_us = publication.lease.map(|lease| self.clock.deadline_of(lease));
         if let Some(name) = publication.name {
-            let old_until_us = self.name(id, name, taken);
+            let old_until_us = give_name(self, id, name, taken);
             until_us = until_us.or(old_until_us.filter(|_| publication.keep_lease));
         }
         self.ledger.set_state(id, State::Ready);
@@ -88,27 +88,32 @@ impl<M: Machine> Store<M> {
             }
         }
     }
+}
 
-    /// Gives a name that was checked, and frees the region that had it. Returns when that would have
-    /// ended.
-    fn name(&mut self, id: RegionId, name: &[u8], taken: Option<NameIndex>) -> Option<u64> {
-        let mut until_us = None;
-        let index = match taken {
-            Some(index) => {
-                let old = self.names.id(index);
-                self.names.set_id(index, id);
-                if let Some(old) = old {
-                    until_us = self.ledger.lease(old);
-                    self.ledger.set_name(old, None);
-                    self.give_up(old);
-                }
-                Some(index)
+/// Gives a name that was checked, and frees the region that had it. Returns when that would have
+/// ended.
+fn give_name<M: Machine>(
+    store: &mut Store<M>,
+    id: RegionId,
+    name: &[u8],
+    taken: Option<NameIndex>,
+) -> Option<u64> {
+    let mut until_us = None;
+    let index = match taken {
+        Some(index) => {
+            let old = store.names.id(index);
+            store.names.set_id(index, id);
+            if let Some(old) = old {
+                until_us = store.ledger.lease(old);
+                store.ledger.set_name(old, None);
+                store.give_up(old);
             }
-            None => self.names.insert(name, id),
-        };
-        self.ledger.set_name(id, index);
-        self.touch(id);
-        self.ledger.move_to(self.ledger.named(), id);
-        until_us
-    }
+            Some(index)
+        }
+        None => store.names.insert(name, id),
+    };
+    store.ledger.set_name(id, index);
+    store.touch(id);
+    store.ledger.move_to(store.ledger.named(), id);
+    until_us
 }

@@ -85,20 +85,6 @@ impl<M: Machine> Store<M> {
         Ok(demand)
     }
 
-    /// Whether the name can be given now. Where a region has the name, the number of the name.
-    fn find_name(&self, publication: &Publication<&[u8]>) -> Result<Option<NameIndex>, Failure> {
-        let Some(name) = publication.name else { return Ok(None) };
-        match self.names.find(name) {
-            Some(index) if !publication.replace => match self.names.id(index) {
-                Some(id) => Err(Failure::Exists(self.name_of(id))),
-                None => Ok(Some(index)),
-            },
-            Some(index) => Ok(Some(index)),
-            None if publication.must_replace => Err(Failure::NoName(Shown::of(name))),
-            None => Ok(None),
-        }
-    }
-
     /// How much of each limit a new region takes, which is not checked.
     pub(in crate::service) fn demand(
         &self,
@@ -106,7 +92,7 @@ impl<M: Machine> Store<M> {
         publication: &Publication<&[u8]>,
         pages: u64,
     ) -> Result<Demand, Failure> {
-        let taken = self.find_name(publication)?;
+        let taken = find_name(self, publication)?;
         let is_named = publication.name().is_some();
         let replaces = taken.and_then(|index| self.names.id(index));
         let leases = usize::from(publication.has_lease());
@@ -123,66 +109,6 @@ impl<M: Machine> Store<M> {
                 _ => leases,
             },
         })
-    }
-
-    /// Whether regions with these names, each of so many pages and without a lease, could all be
-    /// published now. A new name that occurs twice needs room for two.
-    pub(in crate::service) fn admit_all<'a>(
-        &mut self,
-        owner: Owner,
-        regions: impl Iterator<Item = (&'a [u8], u64)> + Clone,
-    ) -> Result<(), Failure> {
-        let mut credited = ArrayVec::<RegionId, ARGUMENTS_AT_ONCE>::new();
-        let mut new_names = ArrayVec::<usize, ARGUMENTS_AT_ONCE>::new();
-        let (mut wanted, mut credit) = (0_u64, 0_u64);
-        let mut checked = Ok(());
-        for (name, pages) in regions {
-            let demand = self.demand(owner, &Publication::of(name), pages);
-            checked =
-                demand.and_then(|demand| self.check_name(&demand).map(|()| demand)).map(|demand| {
-                    wanted = wanted.saturating_add(pages);
-                    if let Some(length) = demand.new_name {
-                        self.names.reserve(length);
-                        new_names.push(length);
-                    }
-                    if let Some((id, pages)) = demand.replaces
-                        && self.ledger.credit(id)
-                    {
-                        credit = credit.saturating_add(pages);
-                        credited.push(id);
-                    }
-                });
-            if checked.is_err() {
-                break;
-            }
-        }
-        // The regions are published before any other request is served.
-        new_names.into_iter().for_each(|length| self.names.unreserve(length));
-        credited.into_iter().for_each(|id| self.ledger.uncredit(id));
-        checked?;
-        let used = self.ledger.usage(self.ledger.named()).pages.saturating_mul(PAGE_BYTES);
-        let wanted = wanted.saturating_sub(credit).saturating_mul(PAGE_BYTES);
-        check("named bytes", wanted, used, self.quotas.named_bytes)
-    }
-
-    /// Whether the limits have room for named regions of so many pages together, and for so many names whose
-    /// ends take so many parts.
-    pub(in crate::service) fn admit_sum(
-        &self,
-        pages: u64,
-        names: usize,
-        parts: usize,
-    ) -> Result<(), Failure> {
-        let [has_names, has_parts] = self.names.have_room(names, parts);
-        if !has_names {
-            return Err(Failure::Quota("names", self.names.limit()));
-        }
-        if !has_parts {
-            return Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()));
-        }
-        let used = self.ledger.usage(self.ledger.named()).pages.saturating_mul(PAGE_BYTES);
-        let wanted = pages.saturating_mul(PAGE_BYTES);
-        check("named bytes", wanted, used, self.quotas.named_bytes)
     }
 
     /// Whether a region may have so many pages more. A shrink always may.
@@ -211,7 +137,7 @@ impl<M: Machine> Store<M> {
         if demand.leases > 0 && self.leases.room(&self.ledger) < demand.leases {
             return Err(Failure::Quota("leases", self.leases.limit()));
         }
-        self.check_name(demand)?;
+        check_name(self, demand)?;
         let credit = demand.replaces.map_or(0, |(_, pages)| pages);
         let wanted = demand.usage.pages.saturating_sub(credit).saturating_mul(PAGE_BYTES);
         let used = self.ledger.usage(demand.list);
@@ -222,19 +148,6 @@ impl<M: Machine> Store<M> {
         }
         check("regions", demand.usage.regions.into(), used.regions.into(), quotas.regions)?;
         check("bytes", wanted, used_bytes, quotas.bytes)
-    }
-
-    /// Whether there is room for the name that a demand adds.
-    fn check_name(&self, demand: &Demand) -> Result<(), Failure> {
-        if let Some(length) = demand.new_name {
-            if self.names.is_full() {
-                return Err(Failure::Quota("names", self.names.limit()));
-            }
-            if !self.names.has_room(length) {
-                return Err(Failure::Quota("bytes of long names", self.names.long_bytes_max()));
-            }
-        }
-        Ok(())
     }
 
     /// How many of `count` equal demands the limits have room for.
@@ -300,4 +213,94 @@ fn check(what: &'static str, wanted: u64, used: u64, limit: u64) -> Result<(), F
         return Ok(());
     }
     Err(Failure::OverQuota { what, wanted, used, limit })
+}
+
+/// Whether the name can be given now. Where a region has the name, the number of the name.
+fn find_name<M: Machine>(
+    store: &Store<M>,
+    publication: &Publication<&[u8]>,
+) -> Result<Option<NameIndex>, Failure> {
+    let Some(name) = publication.name else { return Ok(None) };
+    match store.names.find(name) {
+        Some(index) if !publication.replace => match store.names.id(index) {
+            Some(id) => Err(Failure::Exists(store.name_of(id))),
+            None => Ok(Some(index)),
+        },
+        Some(index) => Ok(Some(index)),
+        None if publication.must_replace => Err(Failure::NoName(Shown::of(name))),
+        None => Ok(None),
+    }
+}
+
+/// Whether there is room for the name that a demand adds.
+fn check_name<M: Machine>(store: &Store<M>, demand: &Demand) -> Result<(), Failure> {
+    if let Some(length) = demand.new_name {
+        if store.names.is_full() {
+            return Err(Failure::Quota("names", store.names.limit()));
+        }
+        if !store.names.has_room(length) {
+            return Err(Failure::Quota("bytes of long names", store.names.long_bytes_max()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether regions with these names, each of so many pages and without a lease, could all be
+/// published now. A new name that occurs twice needs room for two.
+pub(in crate::service) fn admit_all<'a, M: Machine>(
+    store: &mut Store<M>,
+    owner: Owner,
+    regions: impl Iterator<Item = (&'a [u8], u64)> + Clone,
+) -> Result<(), Failure> {
+    let mut credited = ArrayVec::<RegionId, ARGUMENTS_AT_ONCE>::new();
+    let mut new_names = ArrayVec::<usize, ARGUMENTS_AT_ONCE>::new();
+    let (mut wanted, mut credit) = (0_u64, 0_u64);
+    let mut checked = Ok(());
+    for (name, pages) in regions {
+        let demand = store.demand(owner, &Publication::of(name), pages);
+        checked =
+            demand.and_then(|demand| check_name(store, &demand).map(|()| demand)).map(|demand| {
+                wanted = wanted.saturating_add(pages);
+                if let Some(length) = demand.new_name {
+                    store.names.reserve(length);
+                    new_names.push(length);
+                }
+                if let Some((id, pages)) = demand.replaces
+                    && store.ledger.credit(id)
+                {
+                    credit = credit.saturating_add(pages);
+                    credited.push(id);
+                }
+            });
+        if checked.is_err() {
+            break;
+        }
+    }
+    // The regions are published before any other request is served.
+    new_names.into_iter().for_each(|length| store.names.unreserve(length));
+    credited.into_iter().for_each(|id| store.ledger.uncredit(id));
+    checked?;
+    let used = store.ledger.usage(store.ledger.named()).pages.saturating_mul(PAGE_BYTES);
+    let wanted = wanted.saturating_sub(credit).saturating_mul(PAGE_BYTES);
+    check("named bytes", wanted, used, store.quotas.named_bytes)
+}
+
+/// Whether the limits have room for named regions of so many pages together, and for so many names whose
+/// ends take so many parts.
+pub(in crate::service) fn admit_sum<M: Machine>(
+    store: &Store<M>,
+    pages: u64,
+    names: usize,
+    parts: usize,
+) -> Result<(), Failure> {
+    let [has_names, has_parts] = store.names.have_room(names, parts);
+    if !has_names {
+        return Err(Failure::Quota("names", store.names.limit()));
+    }
+    if !has_parts {
+        return Err(Failure::Quota("bytes of long names", store.names.long_bytes_max()));
+    }
+    let used = store.ledger.usage(store.ledger.named()).pages.saturating_mul(PAGE_BYTES);
+    let wanted = pages.saturating_mul(PAGE_BYTES);
+    check("named bytes", wanted, used, store.quotas.named_bytes)
 }

@@ -64,14 +64,14 @@ enum SlotContent {
     Completion(Completion),
 }
 
-struct Slot {
+struct OffloadSlot {
     state: AtomicU8,
     content: Mutex<SlotContent>,
 }
 
 /// No more operations are in flight than there are CPUs.
-static SLOTS: [Slot; CPUS_MAX] =
-    [const { Slot { state: AtomicU8::new(FREE), content: Mutex::new(SlotContent::Empty) } };
+static SLOTS: [OffloadSlot; CPUS_MAX] =
+    [const { OffloadSlot { state: AtomicU8::new(FREE), content: Mutex::new(SlotContent::Empty) } };
         CPUS_MAX];
 
 /// An operation in flight. Holding a ticket is the duty to poll it until the completion is there.
@@ -121,7 +121,7 @@ impl<M: Machine> Offload<M> {
         operation: Operation,
     ) -> Option<Ticket> {
         let submit = self.submit?;
-        let take = |slot: &Slot| {
+        let take = |slot: &OffloadSlot| {
             // Acquire: pairs with `poll`, on the side of whatever service that was.
             let (success, failure) = (Ordering::Acquire, Ordering::Relaxed);
             slot.state.compare_exchange(FREE, SUBMITTED, success, failure).is_ok()

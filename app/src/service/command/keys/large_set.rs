@@ -19,8 +19,8 @@ use crate::service::call::{Begun, Call};
 use crate::service::command::walk::SLICE;
 use crate::service::failure::{Failure, Word};
 use crate::service::parse::key::key as checked_key;
-use crate::service::store::Publication;
 use crate::service::store::names::Names;
+use crate::service::store::{self, Publication};
 
 /// Bytes that count as one unit of a slice.
 const UNIT_BYTES: usize = 4096;
@@ -162,7 +162,7 @@ fn check<M: Machine>(
             return Ok(PassStep::Pause);
         }
     }
-    call.parts.store.admit_sum(set.pages, set.names, set.parts)?;
+    store::admit_sum(&call.parts.store, set.pages, set.names, set.parts)?;
     Ok(PassStep::Pass(Pass::Make))
 }
 

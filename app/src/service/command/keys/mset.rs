@@ -13,7 +13,7 @@ use crate::resp::Arguments;
 use crate::service::call::{Begun, Call};
 use crate::service::failure::Failure;
 use crate::service::parse::key::key as checked_key;
-use crate::service::store::Publication;
+use crate::service::store::{self, Publication};
 
 /// Bytes of values that are copied in one turn.
 const BYTES_MAX: usize = 1 << 20;
@@ -93,7 +93,7 @@ fn pairs<'a>(arguments: Arguments<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u
 fn set_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (store, owner, pairs) = (&mut call.parts.store, call.session.owner, pairs(call.arguments));
     let pages = |value: &[u8]| request(value).map_or(0, |request| request.pages().get());
-    store.admit_all(owner, pairs.clone().map(|(key, value)| (key, pages(value))))?;
+    store::admit_all(store, owner, pairs.clone().map(|(key, value)| (key, pages(value))))?;
     let mut made = ArrayVec::<RegionId, ARGUMENTS_AT_ONCE>::new();
     for (_, value) in pairs.clone() {
         match request(value).and_then(|request| hold(store, &request, value)) {

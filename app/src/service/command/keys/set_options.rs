@@ -2,7 +2,7 @@
 
 use crate::service::failure::Failure;
 use crate::service::parse::expiry::Expiry;
-use crate::service::store::{Clock, Lease, Publication};
+use crate::service::store::{Lease, Publication, TurnClock};
 
 const SYNTAX: Failure = Failure::Redis("syntax error");
 
@@ -21,7 +21,7 @@ impl SetOptions {
     /// Reads the words behind the value. As in Redis, words that do not go together are found before a
     /// time that is none.
     pub(super) fn parse<'a>(
-        clock: &Clock,
+        clock: &TurnClock,
         mut words: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Self, Failure> {
         let mut options = Self::default();

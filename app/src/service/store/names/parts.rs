@@ -13,19 +13,19 @@ pub(super) const PART_BYTES: usize = RECORD_BYTES - BYTES;
 
 /// The pool of parts. Part 0 stands for "none".
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(super) struct NameParts {
     records: Records<RECORD_BYTES>,
     /// The first part that was given back; 0 where there is none.
     free: u32,
-    /// Parts below it have been used.
+    /// NameParts below it have been used.
     fresh: u32,
     used: usize,
-    /// Parts for names of requests in flight.
+    /// NameParts for names of requests in flight.
     reserved: usize,
     limit: usize,
 }
 
-impl Parts {
+impl NameParts {
     /// Takes room for `limit` parts.
     pub(super) fn try_new<B: Buffers>(buffers: &B, limit: usize) -> Result<Self, Shortage> {
         let records = Records::try_new(buffers, "service/names", limit + 1)?;
@@ -37,12 +37,12 @@ impl Parts {
         Self::of(bytes) <= self.left()
     }
 
-    /// Parts for so many bytes of one name.
+    /// NameParts for so many bytes of one name.
     pub(super) fn of(bytes: usize) -> usize {
         bytes.div_ceil(PART_BYTES)
     }
 
-    /// Parts that are free and not reserved.
+    /// NameParts that are free and not reserved.
     pub(super) fn left(&self) -> usize {
         self.limit - self.used - self.reserved
     }

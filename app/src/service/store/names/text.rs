@@ -2,7 +2,7 @@
 
 use runtime_config::limits::NAME_BYTES_MAX;
 
-use super::parts::Parts;
+use super::parts::NameParts;
 
 /// Room for the longest name.
 pub(in crate::service) type NameBuffer = [u8; NAME_BYTES_MAX];
@@ -14,7 +14,7 @@ pub(in crate::service) struct NameText<'a> {
     /// The first part of the rest; 0 where the head is all.
     pub(super) rest: u32,
     pub(super) length: usize,
-    pub(super) parts: &'a Parts,
+    pub(super) parts: &'a NameParts,
 }
 
 impl<'a> NameText<'a> {

@@ -1,0 +1,42 @@
+//! What reports say of the service.
+
+use arrayvec::ArrayString;
+use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
+use vmalloc::{Machine, RegionInfo, Row};
+
+use super::metrics::CommandStats;
+use super::parts::Parts;
+
+/// A view of the service for reports.
+#[derive(Debug)]
+pub struct Reports<'a, M: Machine + 'static> {
+    parts: &'a Parts<M>,
+}
+
+impl<'a, M: Machine> Reports<'a, M> {
+    pub(super) fn new(parts: &'a Parts<M>) -> Self {
+        Self { parts }
+    }
+
+    /// Visits the one table of counters: the window's, then the service's.
+    pub fn for_each_row(&self, row: &mut dyn FnMut(Row)) {
+        self.parts.for_each_row(row);
+    }
+
+    /// Every command's name and statistics, then those of unknown commands.
+    pub fn command_stats(&self) -> impl Iterator<Item = (&'static str, &'a CommandStats)> {
+        self.parts.command_stats()
+    }
+
+    /// The caller of a region: its name, its client, or the image's own code.
+    #[must_use]
+    pub fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_SHOWN_BYTES_MAX> {
+        self.parts.store.caller(info)
+    }
+
+    /// Bytes that a region's client can read and write.
+    #[must_use]
+    pub fn requested(&self, info: &RegionInfo) -> u64 {
+        self.parts.store.requested(info)
+    }
+}
