@@ -6,6 +6,7 @@
 mod bed;
 mod hermit;
 mod image;
+mod language;
 mod layers;
 mod libtest;
 mod lints;

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use super::bed::TestBed;
+use super::language;
 use super::layers;
 use super::tally::{Skip, Tally};
 use crate::process;
@@ -22,6 +23,7 @@ pub(super) fn run(
     let image = Rigor::of(toolchain.minor(), &strict);
     let mut lints = Lints { filter, tally: Tally::default() };
     lints.run("layers", || layers::check(workspace));
+    lints.run("language", || language::check(workspace));
     lints.run("rustfmt", || with("rustfmt", &mut format(workspace)));
     lints.run("clippy host", || with("clippy-driver", &mut host_clippy(workspace, host)));
     lints.run("rustdoc host", || run_one(&mut host_doc(workspace, host)));

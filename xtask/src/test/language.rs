@@ -1,0 +1,143 @@
+//! The lint of the language: plain technical English in comments, documents, strings and names.
+//!
+//! A sentence has a named subject, words that stand for nothing in particular are rare, and the words that the
+//! glossary replaces do not occur. Code spans and code blocks are not read. `language/allowed.rs` lists the counts
+//! above the limits.
+
+mod allowed;
+mod blank;
+mod counts;
+mod glossary;
+mod lexer;
+mod prose;
+mod sentence;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use crate::workspace::Workspace;
+
+use allowed::Row;
+use counts::{Counts, Measure};
+
+/// The folders with counts of their own. All other files count as documents.
+const FOLDERS: [&str; 4] = ["app", "runtime-config", "vmalloc", "xtask"];
+const DOCUMENTS: &str = "docs";
+
+/// The sources of this lint, whose strings are examples of wrong sentences.
+const OWN: &str = "xtask/src/test/language";
+
+/// Checks all Rust and Markdown files of the workspace.
+///
+/// # Errors
+/// A folder has more than it may have, or the list allows more than there is.
+pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut folders: BTreeMap<&str, Counts> = BTreeMap::new();
+    let mut files = Vec::new();
+    files_below(workspace.root(), &mut files)?;
+    for path in files {
+        let file = workspace.show(&path);
+        let is_rust = file.ends_with(".rs");
+        if !is_rust && !file.ends_with(".md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).with_context(|| file.clone())?;
+        let top = FOLDERS.into_iter().find(|top| file.starts_with(&format!("{top}/")));
+        let folder = top.unwrap_or(DOCUMENTS);
+        let counts = folders.entry(folder).or_default();
+        if is_rust {
+            counts.add_rust(folder, &file, &text, !file.starts_with(OWN));
+        } else {
+            counts.add_markdown(folder, &file, &text);
+        }
+    }
+    ensure!(folders.len() > FOLDERS.len(), "files were found in {} folders only", folders.len());
+    let messages: Vec<_> =
+        folders.iter().flat_map(|(folder, counts)| judge(allowed::ROWS, folder, counts)).collect();
+    ensure!(messages.is_empty(), "{}", messages.join("\n    "));
+    Ok(())
+}
+
+/// Collects the files of a folder, but not those of builds and of version control.
+fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == "target" || name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            files_below(&entry.path(), files)?;
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Returns the messages about one folder.
+fn judge(rows: &[Row], folder: &str, counts: &Counts) -> Vec<String> {
+    let message = |measure: Measure| {
+        let row = rows.iter().find(|row| (row.0, row.1) == (folder, measure));
+        let (limit, count) = (measure.limit(), counts.count(measure));
+        let most = row.map_or(limit, |row| row.2);
+        if count > most {
+            let places = counts.places(measure).join("\n        ");
+            return Some(format!("{folder}: {count} {measure}, at most {most}\n        {places}"));
+        }
+        match row {
+            Some(_) if count <= limit => {
+                Some(format!("{folder}: {measure}: delete the row of language/allowed.rs"))
+            }
+            Some(_) if count + measure.slack() < most => Some(format!(
+                "{folder}: {measure}: lower the row of language/allowed.rs from {most} to {count}"
+            )),
+            _ => None,
+        }
+    };
+    Measure::ALL.into_iter().filter_map(message).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(text: &str) -> Counts {
+        let mut counts = Counts::default();
+        counts.add_rust("app", "f.rs", text, true);
+        counts
+    }
+
+    const BAD: &str =
+        "// Regions wait.\n// What is freed waits.\nfn errand() { f(\"Nobody is here\"); }";
+
+    #[test]
+    fn comments_strings_and_identifiers_are_counted() {
+        let counts = counts(BAD);
+        let places = ["f.rs:2: What is freed waits.", "f.rs:3: Nobody is here"];
+        assert_eq!(counts.places(Measure::Subjects), places);
+        assert_eq!(counts.count(Measure::Glossary), 1);
+        assert_eq!(counts.count(Measure::Vague), 0);
+    }
+
+    #[test]
+    fn a_row_allows_a_count_and_must_fit_it() {
+        let bad = counts(BAD);
+        let rows = |most| [("app", Measure::Subjects, most), ("app", Measure::Glossary, 1)];
+        assert!(judge(&rows(2), "app", &bad).is_empty());
+        assert!(judge(&rows(1), "app", &bad)[0].contains("f.rs:2: What"));
+        assert!(judge(&rows(3), "app", &bad)[0].contains("from 3 to 2"));
+        assert_eq!(judge(&[], "app", &bad).len(), 2);
+        assert_eq!(judge(&rows(2), "app", &counts("")).len(), 2);
+    }
+
+    #[test]
+    fn vague_words_have_a_rate() {
+        let text = format!("// none {}", "word ".repeat(1_000));
+        assert!(judge(&[], "app", &counts(&text)).is_empty());
+        let text = format!("// none, nothing {}", "word ".repeat(1_000));
+        assert_eq!(judge(&[], "app", &counts(&text)).len(), 1);
+    }
+}
