@@ -4,7 +4,7 @@ use vmalloc::{Cursor, Machine};
 
 use super::budget::RowBudget;
 use super::map::Map;
-use super::regions::Regions;
+use super::regions::HttpRegions;
 use super::status::Message;
 use super::writer::BoundedWriter;
 use super::{metrics, stats, summary, vmallocinfo};
@@ -37,7 +37,7 @@ pub enum Body {
     /// The rows of `/proc/vmallocinfo`, and the next area.
     Vmallocinfo(Cursor),
     /// A page of regions.
-    Regions(Regions),
+    HttpRegions(HttpRegions),
     /// A summary of a range.
     Map(Map),
 }
@@ -76,7 +76,7 @@ impl Body {
             Self::Metrics(done) => metrics::write(service, writer, done),
             Self::Stats(done) => stats::write(service, writer, done),
             Self::Vmallocinfo(cursor) => vmallocinfo::write(service, writer, budget, cursor),
-            Self::Regions(regions) => regions.write(service, writer, budget),
+            Self::HttpRegions(regions) => regions.write(service, writer, budget),
             Self::Map(map) => map.write(service, writer, budget),
         }
     }

@@ -11,7 +11,7 @@ use crate::service::{self, Service};
 
 /// A page of regions that is being written.
 #[derive(Clone, Copy, Debug)]
-pub struct Regions {
+pub struct HttpRegions {
     cursor: Cursor,
     /// Number of rows that may still be written.
     left: u64,
@@ -27,7 +27,7 @@ enum RegionsPart {
     End,
 }
 
-impl Regions {
+impl HttpRegions {
     /// Creates a page of at most `count` regions from a cursor on.
     pub(super) fn new(cursor: Cursor, count: u64) -> Self {
         Self { cursor, left: count, part: RegionsPart::Front }

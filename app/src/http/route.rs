@@ -5,7 +5,7 @@ use vmalloc::Cursor;
 use super::body::{Body, Representation};
 use super::map::{self, Map, MapQuery};
 use super::query::{self, ParameterError};
-use super::regions::Regions;
+use super::regions::HttpRegions;
 use super::status::Status;
 use crate::{resp, service};
 
@@ -43,7 +43,9 @@ pub(super) fn find(target: &str, wants_page: bool) -> Result<Representation, Sta
         "/metrics" => ("text/plain; version=0.0.4; charset=utf-8", Body::Metrics(0)),
         "/vmallocinfo" => (TEXT, Body::Vmallocinfo(Cursor::START)),
         "/api/stats.json" => (JSON, Body::Stats(0)),
-        "/api/regions.json" => (JSON, Body::Regions(regions(query).map_err(Status::QueryRefused)?)),
+        "/api/regions.json" => {
+            (JSON, Body::HttpRegions(regions(query).map_err(Status::QueryRefused)?))
+        }
         "/api/map.json" => (JSON, Body::Map(Map::new(map(query).map_err(Status::QueryRefused)?))),
         _ => return Err(Status::NotFound),
     };
@@ -62,14 +64,14 @@ fn split(target: &str) -> Option<(&str, &str)> {
 }
 
 /// Parses `cursor=` and `count=`.
-fn regions(query: &str) -> Result<Regions, ParameterError> {
+fn regions(query: &str) -> Result<HttpRegions, ParameterError> {
     let rule = "0 or what the page before gave";
     let from = query::read(query, "cursor", rule, service::parse_cursor)?;
     let count = query::read(query, "count", "a number from 1, 1000 at most are given", |text| {
         resp::decimal(text).filter(|count| *count > 0)
     })?;
     let count = count.map_or(COUNT, |count| count.min(COUNT_MAX));
-    Ok(Regions::new(from.unwrap_or(Cursor::START), count))
+    Ok(HttpRegions::new(from.unwrap_or(Cursor::START), count))
 }
 
 /// Parses `buckets=`, `from=` and `to=`.

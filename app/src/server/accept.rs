@@ -4,7 +4,7 @@ use runtime_config::limits;
 use smoltcp::time::Instant;
 use vmalloc::Machine;
 
-use super::Server;
+use super::state::Server;
 use crate::buffers::Buffers;
 use crate::net::{ConnectionId, Nic, Port};
 use crate::service::Ending;

@@ -1,18 +1,18 @@
 //! One client: a place for a connection, with its buffers.
 //!
 //! The children are the steps of its turn. `turn` moves bytes and calls the step of the
-//! [phase](Phase); `request` answers a request, `hold` makes room for a large one, `stream` serves a
-//! large write while it arrives, `discard` skips a refused request, `execute` serves a transaction.
+//! [phase](Phase); `request` answers a request, `oversize` makes room for a large one or skips it, `stream` serves a
+//! large write while it arrives, `execute` serves a transaction.
 
-mod discard;
 mod execute;
-mod hold;
+mod oversize;
 mod request;
 mod stream;
 mod turn;
 
 use alloc::vec::Vec;
 
+use runtime_config::limits;
 use vmalloc::Machine;
 
 use super::later::Class;
@@ -123,7 +123,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             input: RequestBuffer::new(input),
             output: Output::new(output),
             phase: Phase::Requests,
-            queue: RequestRequestQueue::new(),
+            queue: RequestQueue::new(),
             queue_resume: Resume::default(),
             resume: Resume::default(),
             is_finished: false,
@@ -232,6 +232,32 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         ClientBuffers { input, input_room, output_size, output, spilled, queue_size }
     }
 
+    /// Whether an audit is under way, or another session's transaction.
+    fn is_restricted<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> bool {
+        shared.service.is_checking() || shared.service.is_excluded(self.connection.session())
+    }
+
+    /// The bytes that the client may send now.
+    fn limits<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
+        let is_admitted = shared.service.is_admitted(self.connection.session());
+        let held_bytes = match self.input.is_larger() {
+            true => held_bytes_max(shared),
+            false => shared.limits.held_bytes,
+        };
+        Limits { held_bytes, is_admitted, ..*shared.limits }
+    }
+
+    /// Steps over a request. Its reply may still be on its way.
+    fn finish(&mut self, consumed: usize) {
+        self.input.consume(consumed);
+        if self.resume.is_begun() {
+            self.resume = Resume::default();
+        }
+        if !self.connection.is_busy() && !self.connection.session().is_executing() {
+            self.connection.session_mut().end_request();
+        }
+    }
+
     fn refuse<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, failure: &Failure) {
         let service = &mut *shared.service;
         respond(&mut self.output, &mut self.connection, |_, reply| service.refuse(failure, reply));
@@ -252,4 +278,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.connection.session_mut().close();
         self.rests = false;
     }
+}
+
+/// Bytes of one request that are held at most.
+fn held_bytes_max<M: Machine, B>(shared: &Shared<'_, M, B>) -> usize {
+    limits::REQUEST_BYTES_MAX.min(shared.allowance.limit())
 }

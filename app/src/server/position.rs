@@ -23,8 +23,8 @@ pub enum Position {
     Reap,
     /// Sending packets.
     Transmit,
-    /// Tidying up.
-    Tidy,
+    /// Idle time is used.
+    Idle,
 }
 
 const ALL: [Position; 8] = [
@@ -35,7 +35,7 @@ const ALL: [Position; 8] = [
     Position::Report,
     Position::Reap,
     Position::Transmit,
-    Position::Tidy,
+    Position::Idle,
 ];
 
 static POSITION: AtomicU32 = AtomicU32::new(Position::Asleep as u32);

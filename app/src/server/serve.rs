@@ -9,8 +9,8 @@ use core::mem;
 use smoltcp::time::Instant;
 use vmalloc::Machine;
 
-use super::Server;
 use super::client::{Shared, TurnOutcome};
+use super::state::Server;
 use crate::buffers::Buffers;
 use crate::net::{ConnectionId, Nic};
 use crate::service::Budget;

@@ -4,7 +4,7 @@ use runtime_config::limits;
 use smoltcp::time::Instant;
 use vmalloc::Machine;
 
-use super::{Server, Turn};
+use super::state::{Server, Turn};
 use crate::buffers::Buffers;
 use crate::net::{Nic, Port};
 use crate::service::Budget;

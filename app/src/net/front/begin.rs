@@ -3,7 +3,7 @@
 use smoltcp::phy::TxToken;
 use smoltcp::time::{Duration, Instant};
 
-use super::{Front, Packet};
+use super::state::{Front, Packet};
 use crate::net::drops::Drop;
 use crate::net::ip::header::{HEADER_BYTES, Ipv4Header};
 use crate::net::tcp::answer::Answer;
@@ -81,11 +81,11 @@ impl Front {
     /// sent, and then the ACK.
     pub(super) fn welcome<S: TxToken>(
         &mut self,
-        ack: Segment,
-        packet: &mut Packet<'_>,
+        ack: &Segment,
+        packet: &Packet<'_>,
         slot: S,
         now: Instant,
-    ) -> Result<(), Drop> {
+    ) -> Result<(usize, S), Drop> {
         let (number, cookie) = (ack.sequence.wrapping_sub(1), ack.acknowledged.wrapping_sub(1));
         let Some(offer) = self.cookies.open(&ack.key, number, cookie, now) else {
             self.pass_to_none(packet, slot, now)?;
@@ -94,11 +94,11 @@ impl Front {
         // Where all sockets are taken the peer sends its request again, and gets one then.
         self.sockets.rearm(now);
         let index = self.sockets.listener(ack.key.local).ok_or(Drop::HalfOpen)?;
-        let answer = Answer::syn(packet.header.target, &ack, offer.mss, offer.sack);
+        let answer = Answer::syn(packet.header.target, ack, offer.mss, offer.sack);
         let mut bytes = [0; Answer::BYTES_MAX];
         let bytes = &mut bytes[..answer.bytes()];
         answer.write(bytes);
-        let mut syn = Segment { sequence: number, flags: SYN, payload_bytes: 0, ..ack };
+        let mut syn = Segment { sequence: number, flags: SYN, payload_bytes: 0, ..*ack };
         syn.acknowledged = 0;
         let options = TcpOptions {
             maximum_segment: Some(offer.mss),
@@ -115,6 +115,6 @@ impl Front {
         let mut swallow = Swallow::new(&self.wire, connection, now);
         self.interface.poll_egress(now, &mut swallow, set);
         connection.shift = cookie.wrapping_sub(connection.track.unacknowledged);
-        self.take_known(index, ack, packet, slot, now)
+        Ok((index, slot))
     }
 }

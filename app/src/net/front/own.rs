@@ -3,7 +3,7 @@
 use smoltcp::time::Instant;
 use smoltcp::wire::IpCidr;
 
-use super::Front;
+use super::state::Front;
 use crate::net::ip::addresses::Addresses;
 use crate::net::nic::Nic;
 use crate::net::wire::Wire;

@@ -4,10 +4,9 @@ use runtime_config::limits;
 use vmalloc::Machine;
 
 use super::execute::QueuedStep;
-use super::hold::held_bytes_max;
 use super::{Client, Shared};
 use crate::buffers::Buffers;
-use crate::resp::{self, Limits, Parsed, Resume};
+use crate::resp::{self, Parsed};
 use crate::server::output::Written;
 use crate::server::respond::{respond, respond_spilled};
 use crate::service::{Connection, Failure, Served};
@@ -46,32 +45,6 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             Parsed::Broken(error) => self.break_off(shared, error),
         }
         true
-    }
-
-    /// Whether an audit is under way, or another session's transaction.
-    pub(super) fn is_restricted<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> bool {
-        shared.service.is_checking() || shared.service.is_excluded(self.connection.session())
-    }
-
-    /// The bytes that the client may send now.
-    pub(super) fn limits<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
-        let is_admitted = shared.service.is_admitted(self.connection.session());
-        let held_bytes = match self.input.is_larger() {
-            true => held_bytes_max(shared),
-            false => shared.limits.held_bytes,
-        };
-        Limits { held_bytes, is_admitted, ..*shared.limits }
-    }
-
-    /// Steps over a request. Its reply may still be on its way.
-    pub(super) fn finish(&mut self, consumed: usize) {
-        self.input.consume(consumed);
-        if self.resume.is_begun() {
-            self.resume = Resume::default();
-        }
-        if !self.connection.is_busy() && !self.connection.session().is_executing() {
-            self.connection.session_mut().end_request();
-        }
     }
 
     /// Makes room for the rest of a request that is held in a larger buffer. Returns whether anything

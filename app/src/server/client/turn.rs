@@ -32,25 +32,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let mut requests = share;
         let fate = self.work(shared, budget, &mut requests);
         shared.service.note_buffers(self.connection.session(), self.buffers());
-        let is_done = self.is_done();
+        let is_done = is_done(self);
         self.rests = fate == TurnOutcome::Idle || is_done;
         let is_busy = share - requests >= REQUESTS_FEW;
-        self.has_backlog = is_busy || !is_done && self.is_behind();
+        self.has_backlog = is_busy || !is_done && is_behind(self);
         self.is_cut_short = requests == 0 && !self.input.is_empty();
         fate
-    }
-
-    /// Whether it has work that is done in slices here, or requests that wait until replies are read.
-    fn is_behind(&self) -> bool {
-        let is_sliced = self.connection.is_busy() && !self.connection.waits_for_others();
-        is_sliced || !(self.input.is_empty() || self.output.is_empty())
-    }
-
-    /// Whether everything that had come is served and sent.
-    fn is_done(&self) -> bool {
-        let is_busy = self.connection.is_busy() || self.connection.session().is_executing();
-        let is_open = !(self.is_finished || is_busy || self.connection.session().is_closing());
-        is_open && self.has_drained && self.input.is_empty() && self.output.is_empty()
     }
 
     /// Sends, receives and serves until there is nothing to do, the output is full, or the client
@@ -64,7 +51,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let Some(line) = self.line else { return TurnOutcome::Idle };
         let is_gone = shared.sockets.is_gone(line);
         if is_gone || shared.service.is_killed(self.connection.session()) {
-            return match self.completes(shared, budget) {
+            return match completes(self, shared, budget) {
                 true => TurnOutcome::Busy,
                 false if is_gone => TurnOutcome::Lost,
                 false => TurnOutcome::Closed,
@@ -87,17 +74,17 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 // More bytes are taken in when these are served: for each share the rest would have to be moved.
                 self.has_drained = false;
                 true
-            } else if let Some(received) = self.receive(shared, line) {
+            } else if let Some(received) = receive(self, shared, line) {
                 received
             } else {
                 return TurnOutcome::Lost;
             };
             let served = self.serve(shared, budget, share, requests);
-            if *requests == 0 && self.may_hold(shared.service.now_us()) {
+            if *requests == 0 && may_hold(self, shared.service.now_us()) {
                 return TurnOutcome::Busy;
             }
             self.held_since_us = None;
-            let Some(sent) = self.send(shared, line) else { return TurnOutcome::Lost };
+            let Some(sent) = send(self, shared, line) else { return TurnOutcome::Lost };
             if self.connection.session().is_closing() && self.output.is_empty() {
                 return TurnOutcome::Closed;
             }
@@ -110,89 +97,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             }
             fate = TurnOutcome::Busy;
             if *requests == 0
-                || self.is_done()
+                || is_done(self)
                 || self.connection.is_busy()
                 || self.connection.session().is_closing()
             {
                 return fate;
             }
         }
-    }
-
-    /// Goes on with what others must not see half done, a transaction or a request that has set some of its
-    /// keys: the connection ends only after it. Returns whether there is any.
-    fn completes<M: Machine, B: Buffers<Buffer = T>>(
-        &mut self,
-        shared: &mut Shared<'_, M, B>,
-        budget: &mut Budget,
-    ) -> bool {
-        let is_half_done =
-            self.connection.is_publishing() || self.connection.session().is_executing();
-        if is_half_done {
-            // Not the requests behind it.
-            self.serve(shared, budget, 1, &mut 1);
-        }
-        is_half_done
-    }
-
-    /// Whether replies may wait for those of the requests that are left.
-    fn may_hold(&mut self, now_us: u64) -> bool {
-        let since_us = *self.held_since_us.get_or_insert(now_us);
-        let is_short = now_us.saturating_sub(since_us) < HELD_US_MAX;
-        is_short && self.output.has_room() && !self.connection.session().is_closing()
-    }
-
-    /// Moves what has come into the input. `None` where the connection is gone.
-    fn receive<M: Machine, B>(
-        &mut self,
-        shared: &mut Shared<'_, M, B>,
-        line: ConnectionId,
-    ) -> Option<bool> {
-        self.has_drained = false;
-        // A connection whose output is full is not read from.
-        if self.is_finished || self.connection.session().is_closing() || !self.output.has_room() {
-            return Some(false);
-        }
-        let room = self.input.room();
-        let limit = room.len();
-        if limit == 0 {
-            return Some(false);
-        }
-        match shared.sockets.receive(line, room) {
-            Received::Bytes(bytes) => {
-                self.has_drained = bytes < limit && shared.sockets.expects_more(line);
-                self.input.add(bytes);
-                shared.service.counters_mut().bytes_received += bytes as u64;
-                Some(bytes > 0)
-            }
-            Received::Finished => {
-                self.is_finished = true;
-                Some(true)
-            }
-            Received::Gone => None,
-        }
-    }
-
-    fn send<M: Machine, B>(
-        &mut self,
-        shared: &mut Shared<'_, M, B>,
-        line: ConnectionId,
-    ) -> Option<bool> {
-        let mut sent = self.output.send(|bytes| shared.sockets.send(line, bytes))?;
-        while self.fill(shared)? {
-            sent += self.output.send(|bytes| shared.sockets.send(line, bytes))?;
-        }
-        shared.service.counters_mut().bytes_sent += sent as u64;
-        Some(sent > 0)
-    }
-
-    /// Copies more of a streamed reply into the output, where that is empty. Returns whether there was
-    /// more, or `None` where it cannot follow: the connection must end then.
-    fn fill<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> Option<bool> {
-        let (service, connection) = (&mut *shared.service, &mut self.connection);
-        let filled = self.output.fill(|room| service.stream_on(connection.session_mut(), room))?;
-        self.output.set_streaming(self.connection.session().is_streaming());
-        Some(filled)
     }
 
     /// Serves what is in the input. Returns whether anything was done.
@@ -206,7 +117,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let mut served = false;
         while *requests > 0 && !self.connection.session().is_closing() && self.output.has_room() {
             if self.connection.is_busy() {
-                served |= self.step(shared, budget);
+                served |= step(self, shared, budget);
                 if self.connection.is_busy() {
                     break;
                 }
@@ -243,18 +154,114 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
         served
     }
+}
 
-    /// Goes on with the request under way. Returns whether anything was done.
-    fn step<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, budget: &mut Budget) -> bool {
-        let service = &mut *shared.service;
-        let comes_again = self.connection.is_waiting();
-        let mut stepped = false;
-        respond(&mut self.output, &mut self.connection, |connection, reply| {
-            stepped = service.step(connection, reply, budget);
-        });
-        if !comes_again && !self.connection.is_busy() && !self.connection.session().is_executing() {
-            self.connection.session_mut().end_request();
-        }
-        stepped
+/// Whether it has work that is done in slices here, or requests that wait until replies are read.
+fn is_behind<T: AsRef<[u8]> + AsMut<[u8]>>(client: &Client<T>) -> bool {
+    let is_sliced = client.connection.is_busy() && !client.connection.waits_for_others();
+    is_sliced || !(client.input.is_empty() || client.output.is_empty())
+}
+
+/// Whether everything that had come is served and sent.
+fn is_done<T: AsRef<[u8]> + AsMut<[u8]>>(client: &Client<T>) -> bool {
+    let is_busy = client.connection.is_busy() || client.connection.session().is_executing();
+    let is_open = !(client.is_finished || is_busy || client.connection.session().is_closing());
+    is_open && client.has_drained && client.input.is_empty() && client.output.is_empty()
+}
+
+/// Goes on with what others must not see half done, a transaction or a request that has set some of its
+/// keys: the connection ends only after it. Returns whether there is any.
+fn completes<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
+    client: &mut Client<T>,
+    shared: &mut Shared<'_, M, B>,
+    budget: &mut Budget,
+) -> bool {
+    let is_half_done =
+        client.connection.is_publishing() || client.connection.session().is_executing();
+    if is_half_done {
+        // Not the requests behind it.
+        client.serve(shared, budget, 1, &mut 1);
     }
+    is_half_done
+}
+
+/// Whether replies may wait for those of the requests that are left.
+fn may_hold<T: AsRef<[u8]> + AsMut<[u8]>>(client: &mut Client<T>, now_us: u64) -> bool {
+    let since_us = *client.held_since_us.get_or_insert(now_us);
+    let is_short = now_us.saturating_sub(since_us) < HELD_US_MAX;
+    is_short && client.output.has_room() && !client.connection.session().is_closing()
+}
+
+/// Moves what has come into the input. `None` where the connection is gone.
+fn receive<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
+    client: &mut Client<T>,
+    shared: &mut Shared<'_, M, B>,
+    line: ConnectionId,
+) -> Option<bool> {
+    client.has_drained = false;
+    // A connection whose output is full is not read from.
+    if client.is_finished || client.connection.session().is_closing() || !client.output.has_room() {
+        return Some(false);
+    }
+    let room = client.input.room();
+    let limit = room.len();
+    if limit == 0 {
+        return Some(false);
+    }
+    match shared.sockets.receive(line, room) {
+        Received::Bytes(bytes) => {
+            client.has_drained = bytes < limit && shared.sockets.expects_more(line);
+            client.input.add(bytes);
+            shared.service.counters_mut().bytes_received += bytes as u64;
+            Some(bytes > 0)
+        }
+        Received::Finished => {
+            client.is_finished = true;
+            Some(true)
+        }
+        Received::Gone => None,
+    }
+}
+
+fn send<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
+    client: &mut Client<T>,
+    shared: &mut Shared<'_, M, B>,
+    line: ConnectionId,
+) -> Option<bool> {
+    let mut sent = client.output.send(|bytes| shared.sockets.send(line, bytes))?;
+    while fill(client, shared)? {
+        sent += client.output.send(|bytes| shared.sockets.send(line, bytes))?;
+    }
+    shared.service.counters_mut().bytes_sent += sent as u64;
+    Some(sent > 0)
+}
+
+/// Copies more of a streamed reply into the output, where that is empty. Returns whether there was
+/// more, or `None` where it cannot follow: the connection must end then.
+fn fill<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
+    client: &mut Client<T>,
+    shared: &mut Shared<'_, M, B>,
+) -> Option<bool> {
+    let (service, connection) = (&mut *shared.service, &mut client.connection);
+    let filled = client.output.fill(|room| service.stream_on(connection.session_mut(), room))?;
+    client.output.set_streaming(client.connection.session().is_streaming());
+    Some(filled)
+}
+
+/// Goes on with the request under way. Returns whether anything was done.
+fn step<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
+    client: &mut Client<T>,
+    shared: &mut Shared<'_, M, B>,
+    budget: &mut Budget,
+) -> bool {
+    let service = &mut *shared.service;
+    let comes_again = client.connection.is_waiting();
+    let mut stepped = false;
+    respond(&mut client.output, &mut client.connection, |connection, reply| {
+        stepped = service.step(connection, reply, budget);
+    });
+    if !comes_again && !client.connection.is_busy() && !client.connection.session().is_executing() {
+        client.connection.session_mut().end_request();
+    }
+    stepped
 }

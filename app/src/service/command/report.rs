@@ -38,7 +38,7 @@ pub(in crate::service) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     let born_s = store.ledger.born_s(info.id).map_or(0, u64::from);
     let age_s = (store.clock.now_us / 1_000_000).saturating_sub(born_s);
     call.reply.map_by(|reply| {
-        let mut fields = Fields { reply, pairs: 0 };
+        let mut fields = InfoFields { reply, pairs: 0 };
         fields.number(format_args!("id"), info.id.get());
         // Raw: a program that wants to ask for `@name` finds every byte here.
         fields.bytes("name", name);
@@ -68,12 +68,12 @@ pub(in crate::service) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
 }
 
 /// Names and values of a flat map.
-struct Fields<'a, 'r> {
+struct InfoFields<'a, 'r> {
     reply: &'a mut Reply<'r>,
     pairs: usize,
 }
 
-impl Fields<'_, '_> {
+impl InfoFields<'_, '_> {
     fn text(&mut self, name: &str, value: fmt::Arguments<'_>) {
         self.reply.bulk(name.as_bytes());
         self.reply.bulk_of(value);

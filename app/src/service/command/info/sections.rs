@@ -81,7 +81,7 @@ fn memory<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
         ("maxmemory", "maxmemory_human", parts.memory_bytes_max()),
     ] {
         report.line(name, bytes);
-        report.line(human, Human(bytes));
+        report.line(human, HumanSize(bytes));
     }
     report.line("maxmemory_policy", "noeviction");
     report.zeros(&["mem_replication_backlog", "mem_aof_buffer", "active_defrag_running"]);
@@ -221,9 +221,9 @@ impl fmt::Display for Hundredths {
 }
 
 /// Bytes as Redis shows them to people: a power of 1024 and two digits behind the point.
-struct Human(u64);
+struct HumanSize(u64);
 
-impl fmt::Display for Human {
+impl fmt::Display for HumanSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [("T", 40), ("G", 30), ("M", 20), ("K", 10)];
         match units.into_iter().find(|(_, bits)| self.0 >> bits != 0) {
@@ -248,7 +248,7 @@ mod tests {
             (25_325_268_992, "23.59G"),
             (1 << 43, "8.00T"),
         ] {
-            assert_eq!(Human(bytes).to_string(), text);
+            assert_eq!(HumanSize(bytes).to_string(), text);
         }
     }
 

@@ -26,23 +26,23 @@ pub const DROP_ROWS: [(&str, &str); 20] = [
 ];
 
 /// A count for each row of [`DROP_ROWS`].
-type Counts = [u64; DROP_ROWS.len()];
+type DropCounts = [u64; DROP_ROWS.len()];
 
 /// Packets and connections that were dropped, by reason. The network counts since boot, the reports since
 /// `CONFIG RESETSTAT`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dropped {
-    total: Counts,
-    at_reset: Counts,
+    total: DropCounts,
+    at_reset: DropCounts,
 }
 
 impl Dropped {
     /// Notes the counts since boot.
-    pub fn note(&mut self, total: Counts) {
+    pub fn note(&mut self, total: DropCounts) {
         self.total = total;
     }
 
-    /// Counts from 0 again.
+    /// DropCounts from 0 again.
     pub(in crate::service) fn reset(self) -> Self {
         Self { at_reset: self.total, ..self }
     }

@@ -1,0 +1,52 @@
+//! Everything that a packet passes, and the packet.
+
+use smoltcp::iface::Interface;
+use smoltcp::time::Instant;
+use smoltcp::wire::EthernetAddress;
+
+use crate::net::addressing::Addressing;
+use crate::net::ip::header::Ipv4Header;
+use crate::net::sockets::Sockets;
+use crate::net::tcp::cookie::Cookies;
+use crate::net::wire::Wire;
+
+/// All that a packet passes.
+pub(in crate::net) struct Front {
+    pub(in crate::net) interface: Interface,
+    pub(in crate::net) sockets: Sockets,
+    pub(in crate::net) wire: Wire,
+    pub(in crate::net) addressing: Addressing,
+    pub(in crate::net) cookies: Cookies,
+    /// No cookie comes back after this.
+    pub(in crate::net) cookies_until: Instant,
+}
+
+/// A packet, where it came from, and whether its TCP checksum needs no look.
+#[derive(Debug)]
+pub(in crate::net) struct Packet<'a> {
+    pub(in crate::net) bytes: &'a mut [u8],
+    pub(in crate::net) header: Ipv4Header,
+    pub(in crate::net) mac: Option<EthernetAddress>,
+    pub(in crate::net) is_sound: bool,
+}
+
+impl Packet<'_> {
+    /// The bytes behind the header.
+    pub(in crate::net) fn payload(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.header.bytes..]
+    }
+}
+
+impl Front {
+    /// Puts the parts together.
+    pub(in crate::net) fn new(
+        interface: Interface,
+        sockets: Sockets,
+        wire: Wire,
+        addressing: Addressing,
+        seed: u64,
+    ) -> Self {
+        let cookies = Cookies::new([seed, seed.rotate_left(23)]);
+        Self { interface, sockets, wire, addressing, cookies, cookies_until: Instant::ZERO }
+    }
+}
