@@ -4,8 +4,11 @@
 //! that matches no test must not look like success. If `CI` is set, a skipped test has failed.
 
 mod bed;
+mod documents;
+mod files;
 mod hermit;
 mod image;
+mod invariants;
 mod language;
 mod layers;
 mod libtest;

@@ -13,10 +13,10 @@ mod prose;
 mod sentence;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
+use super::files::{self, TextFile};
 use crate::workspace::Workspace;
 
 use allowed::Row;
@@ -35,19 +35,11 @@ const OWN: &str = "xtask/src/test/language";
 /// A folder has more than it may have, or the list allows more than there is.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let mut folders: BTreeMap<&str, Counts> = BTreeMap::new();
-    let mut files = Vec::new();
-    files_below(workspace.root(), &mut files)?;
-    for path in files {
-        let file = workspace.show(&path);
-        let is_rust = file.ends_with(".rs");
-        if !is_rust && !file.ends_with(".md") {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).with_context(|| file.clone())?;
+    for TextFile { path: file, text } in files::read(workspace, &["md", "rs"])? {
         let top = FOLDERS.into_iter().find(|top| file.starts_with(&format!("{top}/")));
         let folder = top.unwrap_or(DOCUMENTS);
         let counts = folders.entry(folder).or_default();
-        if is_rust {
+        if file.ends_with(".rs") {
             counts.add_rust(folder, &file, &text, !file.starts_with(OWN));
         } else {
             counts.add_markdown(folder, &file, &text);
@@ -57,23 +49,6 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let messages: Vec<_> =
         folders.iter().flat_map(|(folder, counts)| judge(allowed::ROWS, folder, counts)).collect();
     ensure!(messages.is_empty(), "{}", messages.join("\n    "));
-    Ok(())
-}
-
-/// Collects the files of a folder, but not those of builds and of version control.
-fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name == "target" || name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            files_below(&entry.path(), files)?;
-        } else {
-            files.push(entry.path());
-        }
-    }
     Ok(())
 }
 

@@ -4,6 +4,8 @@
 use std::process::Command;
 
 use super::bed::TestBed;
+use super::documents;
+use super::invariants;
 use super::language;
 use super::layers;
 use super::tally::{Skip, Tally};
@@ -24,6 +26,8 @@ pub(super) fn run(
     let mut lints = Lints { filter, tally: Tally::default() };
     lints.run("layers", || layers::check(workspace));
     lints.run("language", || language::check(workspace));
+    lints.run("invariants", || invariants::check(workspace));
+    lints.run("documents", || documents::check(workspace));
     lints.run("rustfmt", || with("rustfmt", &mut format(workspace)));
     lints.run("clippy host", || with("clippy-driver", &mut host_clippy(workspace, host)));
     lints.run("rustdoc host", || run_one(&mut host_doc(workspace, host)));

@@ -42,8 +42,11 @@ pub(super) fn unnamed_subjects(paragraph: &Paragraph) -> Vec<(usize, String)> {
     found
 }
 
-/// Returns the line and the word of each vague word.
+/// Returns the line and the word of each vague word. A cell that says `none` is a value and not a sentence.
 pub(super) fn vague_words(paragraph: &Paragraph) -> Vec<(usize, String)> {
+    if paragraph.text.split_whitespace().count() < WORDS_MIN {
+        return Vec::new();
+    }
     let words = words(&paragraph.text);
     let is_vague = |word: &str| VAGUE.iter().any(|vague| word.eq_ignore_ascii_case(vague));
     let vague = words.filter(|(_, word)| is_vague(word));
@@ -84,7 +87,7 @@ mod tests {
 
     #[test]
     fn vague_words_are_found() {
-        let paragraphs = prose::of_markdown("So none of it\nand `None` and Nobody");
+        let paragraphs = prose::of_markdown("So none of it\nand `None` and Nobody\n| none |");
         let words: Vec<_> = paragraphs.iter().flat_map(vague_words).collect();
         assert_eq!(words, [(1, "none".to_owned()), (2, "Nobody".to_owned())]);
     }

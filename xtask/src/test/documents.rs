@@ -1,0 +1,120 @@
+//! The lint of the documents: links lead to files and headings that exist, and the README stays short.
+
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use super::files;
+use crate::workspace::Workspace;
+
+/// Most words of the README.
+const README_WORDS_MAX: usize = 1_200;
+
+/// The words that the README has above the limit for now, `None` if it keeps the limit.
+const README_WORDS_ALLOWED: Option<usize> = Some(1_405);
+
+/// Checks all Markdown files.
+///
+/// # Errors
+/// A link leads nowhere, or the README is too long.
+pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
+    let documents = files::read(workspace, &["md"])?;
+    let text = |path: &Path| std::fs::read_to_string(workspace.path(path)).ok();
+    let exists = |path: &Path| workspace.path(path).exists();
+    let mut messages = Vec::new();
+    for document in &documents {
+        for (line, target) in links(&document.text) {
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            let folder = Path::new(&document.path).parent().unwrap_or(Path::new(""));
+            let file = match path {
+                "" => PathBuf::from(&document.path),
+                path => resolved(&folder.join(path)),
+            };
+            let leads_to_heading = || text(&file).is_some_and(|text| has_heading(&text, heading));
+            if !exists(&file) || !heading.is_empty() && !leads_to_heading() {
+                messages
+                    .push(format!("{}:{line}: the link to {target} leads nowhere", document.path));
+            }
+        }
+    }
+    let readme = documents.iter().find(|document| document.path == "README.md");
+    let words = readme.context("no README.md")?.text.split_whitespace().count();
+    messages.extend(judge_length(words, README_WORDS_ALLOWED));
+    ensure!(messages.is_empty(), "{}", messages.join("\n    "));
+    Ok(())
+}
+
+fn judge_length(words: usize, allowed: Option<usize>) -> Option<String> {
+    let most = allowed.unwrap_or(README_WORDS_MAX);
+    if words > most {
+        return Some(format!("README.md has {words} words, at most {most} are allowed"));
+    }
+    let is_short = allowed.is_some() && words <= README_WORDS_MAX;
+    is_short.then(|| format!("README.md has {words} words: set README_WORDS_ALLOWED to None"))
+}
+
+/// Returns the links to files and headings with their lines.
+fn links(text: &str) -> Vec<(usize, &str)> {
+    let mut is_code = false;
+    let mut links = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        is_code ^= line.trim_start().starts_with("```");
+        let targets = line.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        let targets = targets.map(|(target, _)| target).filter(|target| !target.contains(':'));
+        links.extend(targets.filter(|_| !is_code).map(|target| (index + 1, target)));
+    }
+    links
+}
+
+/// Returns the path without `..`.
+fn resolved(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// Returns whether a document has a heading with this anchor.
+fn has_heading(text: &str, anchor: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| anchor_of(line.trim_start_matches('#').trim())).any(|own| own == anchor)
+}
+
+/// Returns the anchor that renderers give a heading.
+fn anchor_of(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_the_text_are_found() {
+        let text = "[a](b.md) and [c](d.md#e)\n```\n[x](y)\n```\n[f](https://g) [h](#i)";
+        assert_eq!(links(text), [(1, "b.md"), (1, "d.md#e"), (5, "#i")]);
+    }
+
+    #[test]
+    fn paths_and_headings_are_compared() {
+        assert_eq!(resolved(Path::new("docs/../a/b.md")), Path::new("a/b.md"));
+        assert!(has_heading("text\n## Where `it` was, run!\n", "where-it-was-run"));
+        assert!(!has_heading("Where it was run\n", "where-it-was-run"));
+    }
+
+    #[test]
+    fn the_length_is_limited_and_the_exception_must_be_needed() {
+        assert!(judge_length(1_201, None).is_some());
+        assert!(judge_length(1_200, None).is_none());
+        assert!(judge_length(1_300, Some(1_400)).is_none());
+        assert!(judge_length(1_401, Some(1_400)).is_some());
+        assert!(judge_length(1_200, Some(1_400)).is_some());
+    }
+}

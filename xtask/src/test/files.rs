@@ -1,0 +1,61 @@
+//! The files that the lints read.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::workspace::Workspace;
+
+/// A file of the workspace with its text.
+pub(super) struct TextFile {
+    /// The path below the root.
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+/// Reads all files with one of the extensions, but not those of builds and of version control.
+pub(super) fn read(workspace: &Workspace, extensions: &[&str]) -> anyhow::Result<Vec<TextFile>> {
+    let mut paths = Vec::new();
+    add_below(workspace.root(), &mut paths)?;
+    paths.sort();
+    let is_wanted = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extensions.iter().any(|wanted| extension == *wanted))
+    };
+    let read = |path: PathBuf| {
+        let shown = workspace.show(&path);
+        let text = std::fs::read_to_string(&path).with_context(|| shown.clone())?;
+        Ok(TextFile { path: shown, text })
+    };
+    paths.into_iter().filter(is_wanted).map(read).collect()
+}
+
+fn add_below(folder: &Path, paths: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == "target" || name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            add_below(&entry.path(), paths)?;
+        } else {
+            paths.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_read_and_builds_are_not() {
+        let files = read(&Workspace::find().unwrap(), &["rs"]).unwrap();
+        assert!(files.iter().any(|file| file.path == file!()), "{} files", files.len());
+        let is_built =
+            |file: &&TextFile| file.path.contains("target/") || file.path.starts_with('.');
+        assert_eq!(files.iter().filter(is_built).count(), 0);
+    }
+}
