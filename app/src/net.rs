@@ -1,24 +1,23 @@
-//! TCP over a network device: numbered lines of bytes, nothing about what they mean.
+//! TCP over a network device: connections as byte streams, independent of their content.
 //!
-//! [`Stack`] owns the device and moves packets, one at a time. A packet that comes goes down this list,
-//! and one that goes out goes up:
+//! [`Stack`] owns the device and moves one packet at a time. A received packet passes this list downwards, and a
+//! transmitted packet passes it upwards:
 //!
-//! | module | its part |
+//! | module | contents |
 //! |---|---|
-//! | `nic` | the seam to the device |
-//! | `link` | Ethernet headers, ARP, neighbours |
-//! | `ip` | IPv4 headers, fragments, messages of routers |
-//! | `front` | whose the packet is |
-//! | `tcp` | the guard of each connection, measured time-outs, sizes of segments, cookies |
+//! | `nic` | the interface to the device |
+//! | `link` | Ethernet headers, ARP and neighbours |
+//! | `ip` | IPv4 headers, fragments and ICMP messages of routers |
+//! | `front` | the dispatch of a packet to its connection |
+//! | `tcp` | the guard of each connection, timeouts, segment sizes and SYN cookies |
 //! | `wire` | the two devices that smoltcp sees |
-//! | `socket_sets`, `pool` | smoltcp's sockets, and what each is used for |
-//! | `sockets` | lines, for the server |
+//! | `socket_sets`, `pool` | smoltcp's sockets, and the use of each |
+//! | `sockets` | the connections, as the server sees them |
 //!
-//! The [`Sockets`] are all made at boot, with their buffers: some listen, some carry a line, the rest
-//! are idle. Each is in a set of its own, so that a packet costs the same however many there are. The
-//! network stack has no backlog, so whenever a listener has taken a connection the next one is armed
-//! before the next packet is looked at. `addressing` finds the address of the machine, by `dhcp` where
-//! it is not configured.
+//! All [`Sockets`] are made at boot, with their buffers: some listen, some have a connection, the rest are idle.
+//! Each is in a set of its own, so the cost of a packet does not depend on their number. smoltcp has no backlog, so
+//! after a listener has accepted a connection the next one is armed before the next packet. `addressing` finds the
+//! address of the machine, by `dhcp` if no address is configured.
 
 mod addressing;
 mod dhcp;

@@ -1,7 +1,7 @@
-//! The address of the machine and its gateway: as configured, by DHCP, or the fallback.
+//! The address and the gateway of the machine: configured, from DHCP, or the fallback.
 //!
-//! [`Addressing`] owns both. It is pure: its owner gives it the DHCP messages that arrive and the time, sends
-//! its packets, and uses the address and the gateway whenever they have changed.
+//! [`Addressing`] owns both and does no input and output. The caller passes received DHCP messages and the time,
+//! sends the packets, and applies the address and the gateway when they have changed.
 
 use core::net::Ipv4Addr;
 
@@ -13,10 +13,10 @@ use smoltcp::wire::{EthernetAddress, Ipv4Cidr};
 use super::dhcp::{DhcpClient, Event, Loss, Outgoing};
 use super::drops::Drop;
 
-/// How long DHCP may take before the fallback is set; DHCP goes on and replaces it.
+/// Time after which the fallback is set. DHCP continues and may replace the fallback.
 const FALLBACK_AFTER: Duration = Duration::from_secs(3);
 
-/// The address, and the search for it.
+/// The address and the gateway, with the DHCP client that finds them.
 #[derive(Debug)]
 pub(super) struct Addressing {
     client: Option<DhcpClient>,
@@ -27,11 +27,11 @@ pub(super) struct Addressing {
 }
 
 impl Addressing {
-    /// Sets a static address, or starts to ask for one. A medium without hardware addresses has no `mac`: it
-    /// has no DHCP and gets the fallback at once.
+    /// Sets a static address, or starts DHCP. A medium without hardware addresses has no `mac` and no DHCP, and gets
+    /// the fallback immediately.
     ///
-    /// A static address that no machine can have is ignored with a warning, so that the machine asks for one;
-    /// of a gateway that cannot be one only the gateway is ignored.
+    /// An invalid static address is ignored with a warning, and DHCP is used. If only the gateway is invalid, only the
+    /// gateway is ignored.
     pub(super) fn new(
         config: &IpConfig,
         mac: Option<EthernetAddress>,
@@ -65,29 +65,28 @@ impl Addressing {
         addressing
     }
 
-    /// The address with its prefix, where there is one.
+    /// Returns the address with its prefix, if there is one.
     pub(super) fn address(&self) -> Option<Ipv4Cidr> {
         self.address
     }
 
-    /// The way out of the network, where there is one. It is another machine of the network, or any machine if
-    /// the prefix is 32.
+    /// Returns the gateway, if there is one. It is another machine of the network, or any machine if the prefix is 32.
     pub(super) fn gateway(&self) -> Option<Ipv4Addr> {
         self.gateway
     }
 
-    /// Takes the payload of a UDP datagram to the port of DHCP clients. Returns whether the address, its
-    /// prefix or the gateway has changed.
+    /// Handles the payload of a UDP datagram to the DHCP client port. Returns whether the address, its prefix or the
+    /// gateway has changed.
     ///
     /// # Errors
-    /// The reason why the message was dropped.
+    /// The reason for which the message was dropped.
     pub(super) fn hear(&mut self, payload: &[u8], now: Instant) -> Result<bool, Drop> {
         let Some(client) = &mut self.client else { return Ok(false) };
         let event = client.hear(payload, now)?;
         Ok(event.is_some_and(|event| self.take(event)))
     }
 
-    /// Ends a lease whose time is over, and sets the fallback when DHCP has found no address for too long.
+    /// Ends an expired lease, and sets the fallback if DHCP has found no address in time.
     /// Returns whether the address, its prefix or the gateway has changed.
     pub(super) fn poll(&mut self, now: Instant) -> bool {
         if let Some(event) = self.client.as_mut().and_then(|client| client.poll(now)) {
@@ -102,12 +101,12 @@ impl Addressing {
         true
     }
 
-    /// Takes the packet that is to be sent now, if there is one. It counts as sent.
+    /// Returns the packet to send now, if there is one. The packet counts as sent.
     pub(super) fn packet(&mut self, now: Instant) -> Option<Outgoing> {
         self.client.as_mut()?.packet(now)
     }
 
-    /// When [`poll`](Self::poll) or [`packet`](Self::packet) has something to do; `None` is never.
+    /// Returns the time of the next call to [`poll`](Self::poll) or [`packet`](Self::packet), or `None` for never.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let client = self.client.as_ref().and_then(DhcpClient::wake_at);
         [client, self.fallback_at].into_iter().flatten().min()

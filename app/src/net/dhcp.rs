@@ -1,12 +1,12 @@
-//! A DHCP client (RFC 2131 section 4.4) without sockets or a clock: messages in, packets and events out.
+//! A DHCP client (RFC 2131 section 4.4) without sockets or a clock. It takes messages and returns packets and events.
 //!
-//! [`DhcpClient`] keeps the state, [`message`] reads what servers say, [`lease`] decides what of it can be used,
-//! [`deadlines`] has the times of a lease, [`pace`] those between messages, and [`outgoing`] writes packets. In
-//! any second at most two packets are sent, and each kind of nonsense is logged once until another
-//! acknowledgement is taken.
+//! [`DhcpClient`] holds the state, [`message`] parses the messages of servers, [`lease`] extracts the usable part,
+//! [`deadlines`] has the times of a lease, [`pace`] those between messages, and [`outgoing`] writes packets. The
+//! client sends at most two packets per second, and logs each kind of invalid message once until the next
+//! acknowledgement.
 //!
-//! The client takes the first offer that it can use. It does not ask for the address that it had before a
-//! boot, and does not look whether another machine has the offered one.
+//! The client accepts the first usable offer. It does not request the address that it had before a boot, and does not
+//! check whether another machine uses the offered one.
 
 mod binding;
 mod deadlines;
@@ -37,45 +37,45 @@ pub(super) use outgoing::Outgoing;
 /// A change of the address that the client may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A server has acknowledged the lease, for the first time or again. Everything in it counts.
+    /// A server has acknowledged a new or renewed lease. All its values apply.
     Bound(AddressLease),
-    /// The address must not be used any longer.
+    /// The address must not be used any more.
     Lost(Ipv4Cidr, Loss),
 }
 
-/// The reason why a lease has ended.
+/// The reason for the end of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
-    /// A server has refused to renew it.
+    /// A server has refused to renew the lease.
     Refused,
-    /// Its time is over.
+    /// The lease has expired.
     Expired,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum DhcpState {
-    /// INIT and SELECTING: servers are asked for offers.
+    /// INIT and SELECTING: the client asks all servers for offers.
     Selecting,
-    /// REQUESTING: one offer is asked for.
+    /// REQUESTING: the client requests one offer.
     Requesting(outgoing::AddressOffer),
-    /// BOUND, and RENEWING or REBINDING from the first request on.
+    /// BOUND; RENEWING or REBINDING from the first request on.
     Bound(Binding),
 }
 
-/// The client. Callers first call [`poll`](Self::poll), then [`packet`](Self::packet) until it has none.
+/// The client. The caller calls [`poll`](Self::poll), then [`packet`](Self::packet) until it returns `None`.
 #[derive(Debug)]
 pub(super) struct DhcpClient {
     mac: EthernetAddress,
     random: Random,
     state: DhcpState,
     exchange: Exchange,
-    /// Leases and offers that were lost since the last renewal.
+    /// Number of leases and offers lost since the last renewal.
     failures: u32,
     notes: Notes,
 }
 
 impl DhcpClient {
-    /// Begins to look for servers at `now`. The seed chooses transaction ids and jitter.
+    /// Creates a client that starts at `now`. The seed determines transaction ids and jitter.
     pub(super) fn new(mac: EthernetAddress, seed: u64, now: Instant) -> Self {
         let mut random = Random::new(seed);
         let exchange = Exchange::new(&mut random, now, Some(now));
@@ -83,11 +83,11 @@ impl DhcpClient {
         Self { mac, random, state: DhcpState::Selecting, exchange, failures: 0, notes }
     }
 
-    /// Takes the payload of a UDP datagram to the client's port.
+    /// Handles the payload of a UDP datagram to the client's port.
     ///
     /// # Errors
-    /// [`Drop::Dhcp`] for what is damaged, is not an answer to this client's last question, or offers what
-    /// cannot be used. It changes nothing.
+    /// [`Drop::Dhcp`] if the message is damaged, does not answer the client's last message, or offers an unusable
+    /// address. The state is then unchanged.
     pub(super) fn hear(&mut self, payload: &[u8], now: Instant) -> Result<Option<Event>, Drop> {
         let message = ServerMessage::parse(payload, self.exchange.xid(), self.mac);
         let message = message.ok_or(Drop::Dhcp)?;
@@ -109,7 +109,7 @@ impl DhcpClient {
                 }
                 self.take_answer(&message, Some(binding), now)
             }
-            // Another server's offer, for instance.
+            // For example the offer of another server.
             _ => Ok(None),
         }
     }
@@ -158,7 +158,7 @@ impl DhcpClient {
         Drop::Dhcp
     }
 
-    /// Returns to INIT after a failure; every further failure doubles the pause.
+    /// Returns to INIT after a failure. Every further failure doubles the pause.
     fn restart(&mut self, now: Instant) {
         let pause = pace::restart(self.failures, &mut self.random);
         self.failures = self.failures.saturating_add(1);
@@ -166,7 +166,7 @@ impl DhcpClient {
         self.exchange = Exchange::new(&mut self.random, now, Some(now + pause));
     }
 
-    /// Ends what has lasted too long: a lease, or the wait for an acknowledgement.
+    /// Ends an expired lease, or a wait for an acknowledgement that has timed out.
     pub(super) fn poll(&mut self, now: Instant) -> Option<Event> {
         if !self.is_over(now) {
             return None;
@@ -189,7 +189,7 @@ impl DhcpClient {
         }
     }
 
-    /// Takes the packet that is to be sent now, if there is one. It counts as sent.
+    /// Returns the packet to send now, if there is one. The packet counts as sent.
     pub(super) fn packet(&mut self, now: Instant) -> Option<Outgoing> {
         if !self.exchange.is_due(now) || self.is_over(now) {
             return None;
@@ -213,7 +213,7 @@ impl DhcpClient {
         Some(packet)
     }
 
-    /// When [`poll`](Self::poll) or [`packet`](Self::packet) has something to do; `None` is never.
+    /// Returns the time of the next call to [`poll`](Self::poll) or [`packet`](Self::packet), or `None` for never.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let expire_at = match self.state {
             DhcpState::Bound(binding) => binding.deadlines.map(|at| at.expire_at),

@@ -1,52 +1,52 @@
-//! Why a packet or a connection was dropped: one counter for each reason.
+//! The reasons for dropped packets and connections, with a counter for each.
 
-/// The reason why something that came from the network was dropped.
+/// The reason for a dropped packet or connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drop {
-    /// A frame that is too short, or whose addresses or type mean nothing here.
+    /// The frame is too short, or its addresses or type are not for this machine.
     Frame,
-    /// An ARP packet that names an address nobody can have, or is no ARP for IPv4.
+    /// The ARP packet has an invalid address, or is not for IPv4.
     Arp,
-    /// An IPv4 header that contradicts itself, or another version.
+    /// The IPv4 header is inconsistent, or has another version.
     IpHeader,
-    /// A wrong checksum of an IPv4 header.
+    /// The checksum of the IPv4 header is wrong.
     IpChecksum,
-    /// A sender that is no single machine.
+    /// The sender is not a single machine.
     IpSource,
-    /// A receiver that is another machine.
+    /// The receiver is another machine.
     IpTarget,
-    /// A fragment that overlaps another one, or ends behind the longest packet.
+    /// The fragment overlaps another one, or exceeds the maximum packet.
     Fragment,
-    /// A fragment for which there was no room, or whose packet was not complete in time.
+    /// The fragment was evicted, or its packet was not complete in time.
     FragmentRoom,
-    /// An ICMP message that is damaged, or that fits no connection.
+    /// The ICMP message is damaged, or does not match a connection.
     Icmp,
-    /// A TCP header that contradicts itself.
+    /// The TCP header is inconsistent.
     TcpHeader,
-    /// A wrong checksum of a TCP segment.
+    /// The checksum of the TCP segment is wrong.
     TcpChecksum,
-    /// A segment without ACK on a connection (RFC 9293 section 3.10.7.4).
+    /// The segment of a connection has no ACK (RFC 9293 section 3.10.7.4).
     TcpNoAck,
-    /// A RST that does not have exactly the next number (RFC 5961 section 3).
+    /// The RST does not have exactly the next number (RFC 5961 section 3).
     TcpReset,
-    /// A SYN on an open connection (RFC 5961 section 4).
+    /// The SYN is for an open connection (RFC 5961 section 4).
     TcpSyn,
-    /// A segment that acknowledges what was never sent, or long ago (RFC 5961 section 5).
+    /// The segment acknowledges bytes that were not sent, or were acknowledged long ago (RFC 5961 section 5).
     TcpAck,
-    /// An ACK of a handshake whose cookie is wrong or too old.
+    /// The cookie in the ACK of a handshake is wrong or too old.
     TcpCookie,
-    /// A packet out for a machine that does not answer ARP, or without a route.
+    /// The receiver of a transmitted packet does not answer ARP, or has no route.
     NoNeighbor,
-    /// A DHCP message that offers what no machine can use.
+    /// The DHCP message is damaged, unexpected or unusable.
     Dhcp,
-    /// A connection that its client did not finish in time, and whose place another one needed.
+    /// The handshake of a connection was not finished in time, and its socket was reclaimed.
     HalfOpen,
-    /// A connection that was closed here, and whose place another one needed.
+    /// The connection was closed here, and its socket was reclaimed.
     Closing,
 }
 
 impl Drop {
-    /// Every reason, each at the index of its counter.
+    /// All reasons, each at the index of its counter.
     pub const ALL: [Self; 20] = [
         Self::Frame,
         Self::Arp,
@@ -70,7 +70,7 @@ impl Drop {
         Self::Closing,
     ];
 
-    /// The reason as a label of a metric.
+    /// Returns the reason as the label of a metric.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -98,7 +98,7 @@ impl Drop {
     }
 }
 
-/// How often each reason was met since boot.
+/// The counters since boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
     counts: [u64; Drop::ALL.len()],
@@ -106,18 +106,18 @@ pub struct Drops {
 }
 
 impl Drops {
-    /// Counts one.
+    /// Counts one drop.
     pub fn note(&mut self, reason: Drop) {
         self.note_many(reason, 1);
     }
 
-    /// Counts so many.
+    /// Counts `times` drops.
     pub fn note_many(&mut self, reason: Drop, times: usize) {
         self.counts[reason as usize] += times as u64;
         self.total += times as u64;
     }
 
-    /// Both counts together.
+    /// Returns the sums of both.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let mut sum = *self;
@@ -126,13 +126,13 @@ impl Drops {
         sum
     }
 
-    /// How often a reason was met.
+    /// Returns the counter of a reason.
     #[must_use]
     pub fn count(&self, reason: Drop) -> u64 {
         self.counts[reason as usize]
     }
 
-    /// How often any was.
+    /// Returns the sum of all counters.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total

@@ -1,4 +1,4 @@
-//! The way of a packet that has come: whose it is, whether it may pass, and its socket.
+//! The dispatch of received packets: the connection of a packet, the check of its segment, and its socket.
 
 mod begin;
 mod own;
@@ -18,7 +18,7 @@ use super::tcp::segment::{self, Segment};
 pub(super) use state::{Front, Packet};
 
 impl Front {
-    /// Takes a packet. There is room for one answer.
+    /// Handles a packet. `slot` can hold one answer.
     pub(super) fn take<S: TxToken>(
         &mut self,
         packet: &mut Packet<'_>,
@@ -26,7 +26,7 @@ impl Front {
         now: Instant,
     ) -> Result<(), Drop> {
         let header = packet.header;
-        // It may come before this machine has an address.
+        // A DHCP message may arrive before this machine has an address.
         if header.protocol == UDP
             && let Some(message) = udp::message_to_client(&header, packet.bytes, packet.is_sound)?
         {
@@ -73,7 +73,7 @@ impl Front {
         }
     }
 
-    /// Takes a segment of a connection.
+    /// Handles a segment of a connection.
     fn take_known<S: TxToken>(
         &mut self,
         index: usize,

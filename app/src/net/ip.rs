@@ -1,4 +1,4 @@
-//! IPv4 in front of the network stack: whose packets are taken, and what a message about one says.
+//! IPv4 in front of smoltcp: headers, addresses, fragments, ICMP messages and DHCP datagrams.
 
 pub(super) mod addresses;
 pub(super) mod fragments;

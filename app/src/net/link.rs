@@ -1,8 +1,7 @@
 //! The link: Ethernet headers, ARP, and the hardware addresses of neighbours.
 //!
-//! The network stack keeps eight neighbours and asks for one a second, for all of them together. So it
-//! sees IPv4 packets only, and this module puts them in frames. A medium without hardware addresses passes
-//! them on as they are.
+//! smoltcp caches eight neighbours and sends one ARP request per second in total. So smoltcp sees IPv4 packets only,
+//! and this module puts them into frames. A medium without hardware addresses passes packets unchanged.
 
 mod announce;
 pub(super) mod arp;
@@ -32,15 +31,15 @@ pub(super) const HEADER_BYTES: usize = EthernetFrame::<&[u8]>::header_len();
 /// The content of a frame.
 #[derive(Debug)]
 pub(super) enum Taken<'a> {
-    /// An IPv4 packet, and the hardware address of its sender where the medium has them.
+    /// An IPv4 packet, and the hardware address of its sender if the medium has hardware addresses.
     Packet(&'a mut [u8], Option<EthernetAddress>),
-    /// A question for the hardware address of this machine.
+    /// An ARP request for the hardware address of this machine.
     Question(ArpRepr),
-    /// Done: its content was used here.
+    /// The frame was handled completely.
     Done,
 }
 
-/// The link that the device is on.
+/// The link of the device.
 #[derive(Debug)]
 pub(super) struct Link {
     medium: Medium,
@@ -51,7 +50,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Takes the memory for so many neighbours.
+    /// Allocates the memory for `neighbors` neighbours.
     pub(super) fn new(medium: Medium, mac: [u8; 6], neighbors: usize, seed: u64) -> Self {
         Self {
             medium,
@@ -62,12 +61,12 @@ impl Link {
         }
     }
 
-    /// Bytes in front of each packet.
+    /// Returns the bytes of the link header.
     pub(super) fn header_bytes(&self) -> usize {
         if self.medium == Medium::Ethernet { HEADER_BYTES } else { 0 }
     }
 
-    /// Takes a frame apart.
+    /// Parses a frame.
     pub(super) fn open<'a>(
         &mut self,
         bytes: &'a mut [u8],
@@ -88,12 +87,12 @@ impl Link {
         match frame.ethertype() {
             EthernetProtocol::Ipv4 => Ok(Taken::Packet(&mut bytes[HEADER_BYTES..], Some(source))),
             EthernetProtocol::Arp => self.hear(frame.payload(), addresses, now),
-            // IPv6, LLDP and the like, for others on the link.
+            // IPv6, LLDP and similar frames for other machines.
             _ => Err(Drop::Frame),
         }
     }
 
-    /// RFC 826, with RFC 5227: a probe has no address yet, an announcement asks for its own.
+    /// Handles an ARP packet (RFC 826, RFC 5227). A probe has no sender address; an announcement requests its own.
     fn hear(
         &mut self,
         bytes: &[u8],
@@ -125,14 +124,14 @@ impl Link {
         Ok(if asks { Taken::Question(repr) } else { Taken::Done })
     }
 
-    /// Answers a question for the hardware address of this machine.
+    /// Answers a request for the hardware address of this machine.
     pub(super) fn answer(&self, question: &ArpRepr, slot: impl TxToken) {
         if let Some(answer) = arp::answer(question, self.mac) {
             slot.consume(arp::FRAME_BYTES, |bytes| arp::write(bytes, &answer));
         }
     }
 
-    /// The way to all machines on the link.
+    /// Returns the way to all machines on the link.
     pub(super) fn way_to_all(&self) -> Way {
         match self.medium {
             Medium::Ethernet => Way::To(EthernetAddress::BROADCAST),
@@ -140,7 +139,7 @@ impl Link {
         }
     }
 
-    /// The way to an address.
+    /// Returns the way to an address.
     pub(super) fn way(&mut self, target: Ipv4Addr, own: &Addresses, now: Instant) -> Way {
         if self.medium != Medium::Ethernet {
             return Way::Plain;
@@ -153,8 +152,8 @@ impl Link {
         }
     }
 
-    /// The way to the peer of a connection; `is_alive` where the peer was heard lately. Asked once a second,
-    /// and for each packet while the address of the neighbour is not known.
+    /// Returns the way to the peer of a connection. `is_alive` is whether the peer was heard recently. The table is
+    /// looked up once a second, and for each packet while the hardware address is not known.
     #[inline]
     pub(super) fn way_of(
         &mut self,
@@ -194,8 +193,8 @@ impl Link {
         way
     }
 
-    /// Notes that a packet of a connection has come from a hardware address. Where that is another one than
-    /// packets go to, the neighbour is asked at once.
+    /// Records the hardware address from which a packet of a connection came. If packets to the peer use another
+    /// address, the neighbour is asked immediately.
     #[inline]
     pub(super) fn meet(
         &mut self,
@@ -219,7 +218,7 @@ impl Link {
         }
     }
 
-    /// Room for a packet to a neighbour whose address is not known yet; an older one is lost.
+    /// Returns a buffer for a packet that waits for its neighbour's address. An older packet may be dropped.
     pub(super) fn waiting_room(&mut self, next: Ipv4Addr, bytes: usize) -> Option<&mut [u8]> {
         self.waiting.room(next, bytes)
     }
@@ -232,7 +231,7 @@ impl Link {
         frame.set_ethertype(EthernetProtocol::Ipv4);
     }
 
-    /// Sends what is due: announcements, questions, and packets that have waited for an answer.
+    /// Sends announcements and requests that are due, and packets whose neighbour has answered.
     pub(super) fn poll<N: Nic>(
         &mut self,
         nic: &mut N,
@@ -284,13 +283,13 @@ impl Link {
         }
     }
 
-    /// Forgets every neighbour: the address of this machine is another one.
+    /// Clears the neighbours, because the address of this machine has changed.
     pub(super) fn forget(&mut self) {
         self.neighbors.clear();
         self.waiting.clear_all();
     }
 
-    /// When something is due without a packet.
+    /// Returns the time of the next call to [`poll`](Self::poll).
     pub(super) fn wake_at(&self) -> Option<Instant> {
         [self.announcer.wake_at(), self.neighbors.wake_at()].into_iter().flatten().min()
     }

@@ -1,18 +1,19 @@
-//! Whether the peer of a connection still lives.
+//! Detection of dead peers.
 //!
-//! Three kinds of silence are told apart.
+//! Three kinds of silent peers are distinguished:
 //!
-//! - A peer that owes an acknowledgement (of data, of a FIN, of the handshake) is given up after
-//!   [`UNANSWERED`], however often it was sent again.
-//! - A peer that takes nothing (its window is 0), and
-//! - a peer that owes nothing and says nothing are only probed. An unanswered probe proves something
-//!   only where probes are answered at all: some relays (passt of 2023) keep the connection to the
-//!   client and leave probes to it unanswered. A peer that has answered a probe on this connection,
-//!   and then leaves [`PROBES`] of them unanswered, is given up; any other is not. One answer is not
-//!   taken as proof for other connections: a relay's late acknowledgement looks like an answer.
+//! - A peer that owes an acknowledgement (of data, of a FIN, of the handshake) is given up after [`UNANSWERED`],
+//!   regardless of the number of retransmissions.
+//! - A peer with a window of 0 is probed.
+//! - A peer that owes no acknowledgement is probed too.
 //!
-//! smoltcp's own timeout is not used: it ends each connection whose peer is silent for so long,
-//! also one that owes nothing.
+//! An unanswered probe is evidence only if the peer answers probes at all: some relays (passt of 2023) keep the
+//! connection to the client and do not answer probes. So a peer is given up after [`PROBES`] unanswered probes only if
+//! it has answered a probe on this connection before. That answer is no evidence for other connections, because the
+//! late acknowledgement of a relay looks like an answer.
+//!
+//! smoltcp's timeout is not used, because it ends every silent connection, including those whose peer owes no
+//! acknowledgement.
 
 use smoltcp::socket::tcp::{Socket, State};
 use smoltcp::time::{Duration, Instant};
@@ -20,37 +21,37 @@ use smoltcp::time::{Duration, Instant};
 /// A time that never comes.
 pub(super) const NEVER: Instant = Instant::from_micros_const(i64::MAX);
 
-/// How long a peer may owe an acknowledgement (RFC 9293 section 3.8.3: at least 100 s).
+/// Timeout for an acknowledgement (RFC 9293 section 3.8.3: at least 100 s).
 const UNANSWERED: Duration = Duration::from_secs(120);
 
-/// The same for the last packet of a handshake, whose sender has proved nothing yet.
+/// Timeout for the last packet of a handshake.
 const HALF_OPEN: Duration = Duration::from_secs(60);
 
-/// Probes in a row that a peer may leave unanswered.
+/// Maximum number of consecutive unanswered probes.
 const PROBES: u32 = 3;
 
 /// The state of one peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Liveness {
-    /// When its last packet came.
+    /// Time of its last packet.
     heard_at: Instant,
-    /// Since when it owes an acknowledgement.
+    /// Time since which the peer owes an acknowledgement.
     owes_since: Instant,
-    /// It takes no more bytes for now.
+    /// Whether its window is 0.
     is_stopped: bool,
-    /// It has answered a probe.
+    /// Whether the peer has answered a probe.
     answers: bool,
-    /// It was given up.
+    /// Whether the peer was given up.
     pub(super) is_timed_out: bool,
 }
 
 impl Liveness {
-    /// Of a socket without a peer.
+    /// Creates the state of a socket without a peer.
     pub(super) const fn new() -> Self {
         Self::heard_at(Instant::ZERO)
     }
 
-    /// Of a peer that has just begun a connection.
+    /// Creates the state of a peer that has begun a connection.
     pub(super) const fn heard_at(now: Instant) -> Self {
         Self {
             heard_at: now,
@@ -63,41 +64,41 @@ impl Liveness {
 }
 
 impl Liveness {
-    /// Whether a packet has come within this time.
+    /// Returns whether a packet has arrived within this time.
     pub(super) fn is_heard(&self, now: Instant, within: Duration) -> bool {
         now < self.heard_at + within
     }
 
-    /// Notes that the peer has answered a probe, where its packet has changed nothing: a peer that
-    /// sends or ends would have come without a probe as well.
+    /// Records that the peer has answered a probe, if its packet has not changed the socket: a peer sends data or a FIN
+    /// without a probe too.
     pub(super) fn judge_answer(&mut self, socket: &Socket<'_>) {
         self.answers |= is_at_rest(socket);
     }
 }
 
-/// How long peers may be silent.
+/// The limits for silent peers.
 #[derive(Debug)]
 pub(super) struct Patience {
-    /// Silence after which a peer is probed.
+    /// Duration of silence after which a peer is probed.
     probe_every: Option<Duration>,
-    /// The socket whose packet may be the answer to a probe.
+    /// The socket whose last packet may be the answer to a probe.
     suspect: Option<usize>,
 }
 
 impl Patience {
-    /// Peers are probed after so many seconds of silence, with 0 never.
+    /// Creates limits with probes after `seconds` seconds of silence. 0 disables probes.
     pub(super) fn new(seconds: usize) -> Self {
         let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
         let probe_every = (seconds > 0).then(|| Duration::from_secs(seconds));
         Self { probe_every, suspect: None }
     }
 
-    /// Silence after which a peer is probed.
+    /// Returns the duration of silence after which a peer is probed.
     pub(super) fn probe_every(&self) -> Option<Duration> {
         self.probe_every
     }
 
-    /// Notes that a packet of a peer has come, before its socket gets it.
+    /// Records a packet of a peer before its socket gets the packet.
     pub(super) fn hear(
         &mut self,
         index: usize,
@@ -115,12 +116,12 @@ impl Patience {
         peer.is_stopped = is_stopped;
     }
 
-    /// The socket whose last packet may have been the answer to a probe.
+    /// Returns the socket whose last packet may be the answer to a probe.
     pub(super) fn take_suspect(&mut self) -> Option<usize> {
         self.suspect.take()
     }
 
-    /// Whether the time of a peer is over. It is noted then.
+    /// Returns whether a peer has timed out, and records that.
     pub(super) fn is_over(&self, peer: &mut Liveness, socket: &Socket<'_>, now: Instant) -> bool {
         if !has_peer(socket) {
             return false;
@@ -133,14 +134,15 @@ impl Patience {
         is_unanswered || probes_over
     }
 
-    /// Notes what a peer owes after its socket has sent; the time at which it is given up for that.
+    /// Records whether a peer owes an acknowledgement after its socket has sent. Returns the time at which the peer is
+    /// given up.
     pub(super) fn watch(&self, peer: &mut Liveness, socket: &Socket<'_>, now: Instant) -> Instant {
         if !owes(socket) {
             peer.owes_since = NEVER;
             return NEVER;
         }
         peer.owes_since = peer.owes_since.min(now);
-        // One that takes nothing is probed, and looked at again each time.
+        // A peer with a window of 0 is probed, and checked after each probe.
         if peer.is_stopped { NEVER } else { self.owed_until(peer, socket) }
     }
 
@@ -153,12 +155,12 @@ impl Patience {
     }
 }
 
-/// Whether the socket has a peer that could be given up.
+/// Returns whether the socket has a peer.
 fn has_peer(socket: &Socket<'_>) -> bool {
     !matches!(socket.state(), State::Closed | State::Listen | State::TimeWait)
 }
 
-/// Whether the peer has something to acknowledge.
+/// Returns whether the peer owes an acknowledgement.
 fn owes(socket: &Socket<'_>) -> bool {
     let state = socket.state();
     let owes_control =
@@ -166,8 +168,7 @@ fn owes(socket: &Socket<'_>) -> bool {
     has_peer(socket) && (owes_control || socket.send_queue() > 0)
 }
 
-/// Whether a connection is open, with nothing sent that is not acknowledged and nothing received
-/// that is not read.
+/// Returns whether a connection is open and idle: all sent bytes are acknowledged, and all received bytes are read.
 fn is_at_rest(socket: &Socket<'_>) -> bool {
     let is_open = matches!(socket.state(), State::Established | State::CloseWait);
     is_open && socket.send_queue() == 0 && socket.recv_queue() == 0

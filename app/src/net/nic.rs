@@ -1,4 +1,4 @@
-//! The seam to a network device.
+//! The interface to a network device.
 
 use core::fmt;
 use core::num::NonZeroUsize;
@@ -10,20 +10,20 @@ use smoltcp::phy::{Medium, TxToken};
 pub struct Abilities {
     /// Whether packets have Ethernet headers.
     pub medium: Medium,
-    /// Bytes of the longest IPv4 packet that goes out in one piece.
+    /// Maximum bytes of an IPv4 packet that the network accepts.
     pub mtu: usize,
-    /// Bytes of the longest packet that the device cuts into segments of TCP; `None` where it cuts none.
-    /// A device that does also completes the checksums of TCP.
+    /// Maximum bytes of a packet that the device segments; `None` without segmentation. A device with segmentation
+    /// also completes TCP checksums.
     pub cuts: Option<NonZeroUsize>,
 }
 
-/// A packet that has come, and the room for one answer.
+/// A received packet, with a slot for one answer.
 pub struct Arrival<'a, S> {
-    /// The packet, with its Ethernet header where the medium has one. Its bytes may be changed.
+    /// The packet, with its Ethernet header if the medium has one. The receiver may change the bytes.
     pub bytes: &'a mut [u8],
-    /// Whether the device vouches for the checksum of its TCP segment.
+    /// Whether the device has verified the checksum of the TCP segment.
     pub is_sound: bool,
-    /// Room for a packet out.
+    /// The slot for an answer.
     pub slot: S,
 }
 
@@ -33,33 +33,33 @@ impl<S> fmt::Debug for Arrival<'_, S> {
     }
 }
 
-/// A network device that can be told to send and asked whether something has come.
+/// A polled network device.
 pub trait Nic {
-    /// The right to send one packet.
+    /// Permission to send one packet.
     type Slot<'a>: TxToken
     where
         Self: 'a;
 
-    /// Its hardware address; of no meaning where the medium is IP.
+    /// Returns the hardware address, which is not used if the medium is IP.
     fn mac(&self) -> [u8; 6];
 
-    /// Its abilities, which do not change.
+    /// Returns the abilities, which never change.
     fn abilities(&self) -> Abilities;
 
-    /// The next packet that has come, if there is room for an answer. Its bytes are the caller's until
-    /// the next call of `receive` or `kick`.
+    /// Returns the next received packet, if there is a slot for an answer. The bytes are valid until the next call of
+    /// `receive` or `kick`.
     fn receive(&mut self) -> Option<Arrival<'_, Self::Slot<'_>>>;
 
-    /// Room for a packet out, `None` while the device is full.
+    /// Returns a slot for a packet, or `None` while the device is full.
     fn transmit(&mut self) -> Option<Self::Slot<'_>>;
 
-    /// Makes the device look at what has been queued since the last kick. Called once a turn, so
-    /// that many packets share one doorbell.
+    /// Notifies the device of the packets queued since the last kick. Called once per turn, so that many packets share
+    /// one notification.
     fn kick(&mut self);
 
-    /// Whether a packet waits to be received.
+    /// Returns whether a packet has arrived.
     fn pending(&self) -> bool;
 
-    /// Whether the device still has all that was queued, so that nothing can be sent or received.
+    /// Returns whether the device still has all queued packets, so that no packet can be sent or received.
     fn is_full(&self) -> bool;
 }

@@ -1,13 +1,13 @@
-//! The sockets of one port, and what each of them is there for.
+//! The sockets of one port, and the use of each.
 //!
-//! Some sockets have wide buffers, and those are taken first: where memory allows, every connection gets
-//! one. smoltcp cannot change the buffers of a socket, so a connection keeps those that it began with.
+//! Some sockets have wide buffers. They are used first, so every connection gets wide buffers if memory allows. smoltcp
+//! cannot change the buffers of a socket, so a connection keeps its buffers.
 //!
-//! A socket goes round: idle, listening, in a handshake, carrying a line, closing, idle. No step
-//! allocates. A socket in TIME-WAIT is pinned for ten seconds, and so is one whose peer has been told the
-//! end and does not close: where nothing idle is left, those are taken for listeners, oldest first. Of
-//! half-open handshakes there are few: beyond those a SYN is answered with a cookie, which needs no
-//! socket. A port has sockets of its own, so that a flood on one leaves the others as they were.
+//! The states of a socket form a cycle: idle, listening, handshaking, open, closing, idle. No step allocates. A socket
+//! stays in TIME-WAIT for ten seconds. A socket whose peer does not close after a FIN stays as long. If no socket is
+//! idle, such sockets are reclaimed as listeners, oldest first. The number of half-open handshakes with a socket is
+//! limited. Further SYNs are answered with a cookie, which needs no socket. Each port has its own sockets, so a flood on
+//! one port does not affect the other.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -19,14 +19,15 @@ use super::drops::Drop;
 use super::socket_sets::SocketSets;
 use crate::buffers::{self, Buffers, Shortage};
 
-/// How long a connection that was closed here may take to deliver its last bytes.
+/// Time for a connection that was closed here to deliver its last bytes.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// How long it has for that where others wait for its socket.
+/// The same time if no other socket is available.
 const LINGER_SHORT: Duration = Duration::from_secs(1);
 
-/// Half-open handshakes that have sockets, at most; and the part of all sockets that is at most.
+/// Maximum number of half-open handshakes with sockets.
 const HALF_OPEN_MAX: usize = 64;
+/// Maximum share of half-open handshakes: one of this many sockets.
 const HALF_OPEN_PART: usize = 4;
 
 /// The sockets and buffers that a port needs.
@@ -34,34 +35,34 @@ const HALF_OPEN_PART: usize = 4;
 pub(super) struct PoolShape {
     /// The port.
     pub(super) port: u16,
-    /// Its sockets.
+    /// Number of sockets.
     pub(super) count: usize,
-    /// How many of them listen while there are enough.
+    /// Number of listeners while enough sockets are idle.
     pub(super) listeners: usize,
-    /// How many of them have wide buffers, and the bytes of each of those.
+    /// Number of sockets with wide buffers, and the bytes of each such buffer.
     pub(super) wide: (usize, usize),
-    /// The name of their receive buffers, and the bytes of each: the window that a client sees.
+    /// Name and bytes of a receive buffer, which is the window that a client sees.
     pub(super) receive: (&'static str, usize),
-    /// The name of their send buffers, and the bytes of each: what may be on its way to one client.
+    /// Name and bytes of a send buffer, which limits the bytes in flight to one client.
     pub(super) send: (&'static str, usize),
 }
 
-/// How many sockets are in which state.
+/// Numbers of sockets by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Waiting for a connection.
+    /// Sockets that listen.
     pub listening: usize,
-    /// In a handshake.
+    /// Sockets in a handshake.
     pub handshaking: usize,
-    /// Carrying a line.
+    /// Sockets with an open connection.
     pub open: usize,
-    /// Delivering the last bytes, or in TIME-WAIT.
+    /// Sockets that deliver the last bytes, or are in TIME-WAIT.
     pub closing: usize,
-    /// In no use.
+    /// Idle sockets.
     pub idle: usize,
-    /// Those with wide buffers, in any state.
+    /// Sockets with wide buffers, in any state.
     pub wide: usize,
-    /// Those with wide buffers in no use.
+    /// Idle sockets with wide buffers.
     pub wide_idle: usize,
 }
 
@@ -70,7 +71,7 @@ pub struct Counts {
 pub(super) struct Pool {
     port: u16,
     listeners: usize,
-    /// Their numbers among all sockets; those with wide buffers come first.
+    /// The numbers among all sockets. Sockets with wide buffers come first.
     handles: Vec<usize>,
     wide: usize,
     buffer_bytes: usize,
@@ -79,16 +80,16 @@ pub(super) struct Pool {
     idle_wide: Vec<usize>,
     idle: Vec<usize>,
     listening: Vec<usize>,
-    /// Oldest first.
+    /// Sockets in a handshake, oldest first.
     handshaking: Vec<usize>,
-    /// Oldest first, with the time at which patience ends.
+    /// Closing sockets, oldest first, with their timeout.
     closing: Vec<(usize, Instant)>,
-    /// A socket has changed its place since this was asked.
+    /// Whether a socket has changed its state since the last call of `take_changed`.
     has_changed: bool,
 }
 
 impl Pool {
-    /// Makes the sockets and lets some listen.
+    /// Creates the sockets and starts the listeners.
     pub(super) fn try_new<B: Buffers>(
         set: &mut SocketSets,
         buffers: &B,
@@ -102,7 +103,7 @@ impl Pool {
         for (count, receive_bytes, send_bytes) in
             [(wide, wide_bytes, wide_bytes), (narrow, shape.receive.1, shape.send.1)]
         {
-            // A port that is not served has no buffers, and a small machine none that are wide.
+            // A port that is not served has no buffers, and a small machine has no wide buffers.
             if count == 0 {
                 continue;
             }
@@ -132,12 +133,12 @@ impl Pool {
         Ok(pool)
     }
 
-    /// The number among all sockets.
+    /// Returns the number of a socket among all sockets.
     pub(super) fn number(&self, index: usize) -> usize {
         self.handles[index]
     }
 
-    /// A socket by its number.
+    /// Returns a socket.
     pub(super) fn socket<'a>(
         &self,
         set: &'a mut SocketSets,
@@ -146,15 +147,15 @@ impl Pool {
         set.get_mut(self.handles[index])
     }
 
-    /// The state of a socket.
+    /// Returns the state of a socket.
     pub(super) fn state(&self, set: &SocketSets, index: usize) -> State {
         set.get(self.handles[index]).state()
     }
 
-    /// Lets idle sockets listen until there are enough listeners.
+    /// Makes idle sockets listen until there are enough listeners.
     fn arm(&mut self, set: &mut SocketSets, now: Instant) {
         while self.listening.len() < self.listeners {
-            // The last one is the one that the next connection gets; those before it are spare.
+            // The next connection gets the last listener. The others are spare.
             let is_next = self.listening.len() + 1 == self.listeners;
             let idle = if is_next {
                 self.idle_wide.pop().or_else(|| self.idle.pop())
@@ -166,7 +167,7 @@ impl Pool {
         }
     }
 
-    /// Lets a socket listen that is closed, or in TIME-WAIT; it gets the next connection.
+    /// Makes a closed socket, or one in TIME-WAIT, listen. It gets the next connection.
     fn listen(&mut self, set: &mut SocketSets, index: usize) {
         self.has_changed = true;
         let port = self.port;
@@ -175,14 +176,14 @@ impl Pool {
         socket.set_nagle_enabled(false);
         socket.set_ack_delay(None);
         socket.set_keep_alive(probe_every);
-        // The port is not 0, so this cannot fail.
+        // Listening cannot fail, because the port is not 0.
         if socket.listen(port).is_ok() {
             self.listening.push(index);
         }
     }
 
-    /// Lets a socket in TIME-WAIT listen, by its number among all sockets: its peer begins anew (RFC 9293
-    /// section 3.6.1).
+    /// Makes a socket in TIME-WAIT listen, because its peer begins a new connection (RFC 9293 section 3.6.1). `number` is
+    /// the number among all sockets.
     pub(super) fn renew(&mut self, set: &mut SocketSets, number: usize) {
         let place = self.closing.iter().position(|(index, _)| self.handles[*index] == number);
         if let Some(at) = place {
@@ -191,25 +192,25 @@ impl Pool {
         }
     }
 
-    /// Whether a SYN is to be answered without a socket.
+    /// Returns whether SYNs are answered with cookies.
     pub(super) fn is_pressed(&self) -> bool {
         let most = (self.handles.len() / HALF_OPEN_PART).clamp(1, HALF_OPEN_MAX);
         self.handshaking.len() >= most || self.listening.is_empty()
     }
 
-    /// The port.
+    /// Returns the port.
     pub(super) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Bytes of the window that a peer is offered with a cookie.
+    /// Returns the window that is offered with a cookie.
     pub(super) fn window(&self) -> u16 {
         u16::try_from(self.receive_bytes).unwrap_or(u16::MAX)
     }
 
-    /// Takes a socket that only waits: for time to pass, or for the end of a peer that has got everything.
-    /// Where nothing listens any more, a closing connection or a handshake that has waited for long has to
-    /// go. None that is young does: a SYN is answered with a cookie meanwhile.
+    /// Reclaims a socket that waits for the end of TIME-WAIT, or for the FIN of a peer that has received everything. If
+    /// no socket listens, an old closing connection or handshake is reclaimed too. Young ones are not, because SYNs can
+    /// be answered with cookies.
     fn reclaim(&mut self, set: &mut SocketSets, now: Instant) -> Option<usize> {
         let waits = |state: State| {
             self.closing.iter().position(|(index, _)| self.state(set, *index) == state)
@@ -238,7 +239,7 @@ impl Pool {
         Some(index)
     }
 
-    /// Takes the socket of a closing connection.
+    /// Reclaims the socket of a closing connection.
     fn give_up(&mut self, set: &mut SocketSets, at: usize) -> usize {
         let (index, _) = self.closing.remove(at);
         set.drops.note(Drop::Closing);
@@ -246,13 +247,13 @@ impl Pool {
         index
     }
 
-    /// A socket that listens at a port, as its number among all sockets.
+    /// Returns the listener of a port, as its number among all sockets.
     pub(super) fn listener(&self, port: u16) -> Option<usize> {
         let index = self.listening.last().filter(|_| port == self.port)?;
         Some(self.handles[*index])
     }
 
-    /// Arms another listener where a packet has used that one up.
+    /// Starts another listener if a packet has used one.
     pub(super) fn rearm(&mut self, set: &mut SocketSets, now: Instant) {
         if let Some(index) =
             self.listening.pop_if(|index| set.get(self.handles[*index]).state() != State::Listen)
@@ -264,7 +265,7 @@ impl Pool {
         self.arm(set, now);
     }
 
-    /// Takes back the sockets whose connections have ended.
+    /// Reclaims the sockets of ended connections.
     pub(super) fn sweep(&mut self, set: &mut SocketSets, now: Instant) {
         let mut at = 0;
         while let Some(&(index, patience)) = self.closing.get(at) {
@@ -278,7 +279,7 @@ impl Pool {
             }
             let is_over = patience <= now && socket.state() != State::TimeWait;
             if socket.can_recv() {
-                // The bytes that a closed connection still sends are read, or its FIN would never fit.
+                // Reads and discards the bytes of a closed connection, so that its FIN fits the window.
                 let socket = self.socket(set, index);
                 while matches!(socket.recv(|bytes| (bytes.len(), bytes.len())), Ok(1..)) {}
             }
@@ -290,7 +291,7 @@ impl Pool {
         self.arm(set, now);
     }
 
-    /// When [`sweep`](Self::sweep) has something to do without a packet.
+    /// Returns the time of the next call to [`sweep`](Self::sweep).
     pub(super) fn wake_at(&self, set: &SocketSets) -> Option<Instant> {
         // TIME-WAIT ends by itself.
         let due =
@@ -298,13 +299,13 @@ impl Pool {
         due.map(|(_, patience)| *patience).min()
     }
 
-    /// Whether a connection may have come.
+    /// Returns whether a handshake is in progress.
     #[inline]
     pub(super) fn is_handshaking(&self) -> bool {
         !self.handshaking.is_empty()
     }
 
-    /// A connection that has come, if there is one.
+    /// Returns a new connection, if there is one.
     pub(super) fn accept(&mut self, set: &SocketSets, now: Instant) -> Option<usize> {
         let mut at = 0;
         while let Some(&index) = self.handshaking.get(at) {
@@ -315,7 +316,7 @@ impl Pool {
                     self.handshaking.remove(at);
                     return Some(index);
                 }
-                // A reset during the handshake makes it listen again.
+                // A reset during the handshake makes the socket listen again.
                 State::Listen => {
                     self.handshaking.remove(at);
                     self.listening.push(index);
@@ -329,30 +330,30 @@ impl Pool {
         None
     }
 
-    /// Ends a connection after what was sent.
+    /// Closes a connection after its sent bytes.
     pub(super) fn close(&mut self, set: &mut SocketSets, index: usize, now: Instant) {
         self.has_changed = true;
         self.socket(set, index).close();
         self.closing.push((index, now + LINGER));
     }
 
-    /// Whether the peers of all connections that were closed here have acknowledged the last byte and the FIN.
+    /// Returns whether the peers of all closed connections have acknowledged the last byte and the FIN.
     pub(super) fn is_acknowledged(&self, set: &SocketSets) -> bool {
         let ends = [State::FinWait2, State::TimeWait, State::Closed];
         self.closing.iter().all(|(index, _)| ends.contains(&self.state(set, *index)))
     }
 
-    /// Bytes of all socket buffers.
+    /// Returns the bytes of all socket buffers.
     pub(super) fn buffer_bytes(&self) -> usize {
         self.buffer_bytes
     }
 
-    /// Whether a socket has changed its place since this was asked.
+    /// Returns whether a socket has changed its state since the last call.
     pub(super) fn take_changed(&mut self) -> bool {
         mem::take(&mut self.has_changed)
     }
 
-    /// How many sockets are in which state.
+    /// Returns the numbers of sockets by state.
     pub(super) fn counts(&self) -> Counts {
         let [listening, handshaking] = [self.listening.len(), self.handshaking.len()];
         let (wide, wide_idle) = (self.wide, self.idle_wide.len());

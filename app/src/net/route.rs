@@ -1,30 +1,30 @@
-//! Whose packet it is.
+//! The table from the ends of a connection to its socket.
 
 use core::net::Ipv4Addr;
 
 use hashbrown::HashTable;
 
-/// The two ends of a connection, but for this machine's address.
+/// The two ends of a connection, without this machine's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
-    /// The other end's address.
+    /// Address of the peer.
     pub(super) address: Ipv4Addr,
-    /// The other end's port.
+    /// Port of the peer.
     pub(super) port: u16,
-    /// This end's port.
+    /// Port of this machine.
     pub(super) local: u16,
 }
 
-/// Which socket a connection has; made at boot, and never larger.
+/// The socket of each connection. The table is allocated at boot and never grows.
 #[derive(Debug)]
 pub(super) struct Routes {
     table: HashTable<(Key, usize)>,
-    /// Unknown outside, so that nobody can aim at one bucket.
+    /// Secret, so that peers cannot choose keys of one bucket.
     seed: u64,
 }
 
 impl Routes {
-    /// Makes room for so many. Half of the table stays empty, so that it can clean up after removals
+    /// Allocates a table for `count` connections. Half of the table stays empty, so that it can rehash after removals
     /// without allocating.
     pub(super) fn with_capacity(count: usize, seed: u64) -> Self {
         Self { table: HashTable::with_capacity(2 * count), seed: seed | 1 }
@@ -35,7 +35,7 @@ impl Routes {
         found.map(|(_, index)| *index)
     }
 
-    /// Notes a connection; what was noted of the same ends is forgotten.
+    /// Adds a connection, and replaces one with the same ends.
     pub(super) fn insert(&mut self, key: Key, index: usize) {
         let hash = self.hash(key);
         if let Some(found) = self.table.find_mut(hash, |(other, _)| *other == key) {
@@ -46,7 +46,7 @@ impl Routes {
         self.table.insert_unique(hash, (key, index), |(key, _)| hash_of(seed, *key));
     }
 
-    /// Forgets a connection, if it is still that socket's.
+    /// Removes a connection, if it still belongs to the socket.
     pub(super) fn remove(&mut self, key: Key, index: usize) {
         let hash = self.hash(key);
         if let Ok(entry) = self.table.find_entry(hash, |other| *other == (key, index)) {
@@ -65,7 +65,7 @@ fn hash_of(seed: u64, key: Key) -> u64 {
     fold(seed, ends)
 }
 
-/// Two rounds of multiplying and folding.
+/// Hashes a value by two rounds of multiplying and folding.
 pub(super) fn fold(seed: u64, value: u64) -> u64 {
     let fold = |value: u64| {
         let product = u128::from(value ^ seed) * u128::from(seed.rotate_left(29) | 1);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_another_socket_has_by_now_stays() {
+    fn a_connection_of_another_socket_is_not_removed() {
         let mut routes = Routes::with_capacity(4, 7);
         routes.insert(key(1), 0);
         routes.insert(key(1), 1);

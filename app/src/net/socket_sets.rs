@@ -1,8 +1,7 @@
-//! TCP sockets, each in a set of its own.
+//! The TCP sockets, each in a separate set.
 //!
-//! The network stack looks at every socket of a set for every packet, and again for every packet
-//! out. Here the [route](super::route) says whose packet it is, and only sockets that something has
-//! happened to are asked what they have to send, or whose time has come.
+//! smoltcp visits every socket of a set for every received and every transmitted packet. Here the
+//! [route](super::route) finds the socket of a packet, and only sockets with an event or a timeout are polled.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -21,55 +20,55 @@ use super::tcp::connection::TcpConnection;
 use super::tcp::path::Paths;
 use super::wire::{Inlet, Nowhere, Outlet, Wire};
 
-/// Packets that are sent in one turn, over all sockets: a device's ring holds twice as many. Those that
-/// are left come first in the next turn.
+/// Maximum packets that all sockets together send in one turn. The ring of a device holds twice as many. The remaining
+/// sockets come first in the next turn.
 const SEGMENTS_MAX: usize = 64;
 
-/// The time that a socket's own time-out takes at most (RFC 6298 section 2.5).
+/// Maximum of smoltcp's retransmission timeout (RFC 6298 section 2.5).
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(61);
 
-/// A peer that was heard within this time is alive: the way to it is confirmed.
+/// A packet of the peer within this time confirms its neighbour entry.
 const HEARD_LATELY: Duration = Duration::from_secs(2);
 
-/// A socket and what is known of it.
+/// A socket with its state.
 #[derive(Debug)]
 struct SocketEntry {
     set: SocketSet<'static>,
     handle: SocketHandle,
-    /// Under which its packets are found.
+    /// Key of the socket's packets.
     key: Option<Key>,
-    /// It is among those to be asked.
+    /// Whether the socket is in the list of dirty sockets.
     is_dirty: bool,
-    /// Something has come, or a time is over, that its user has not seen.
+    /// Whether an event has occurred that the server has not seen.
     is_awake: bool,
-    /// When it has something to do without a packet.
+    /// Time of the next poll without a packet.
     due: Instant,
-    /// The state of its peer.
+    /// Liveness of the peer.
     liveness: Liveness,
-    /// Its connection, as it was seen on the wire.
+    /// The connection, from its segments on the wire.
     connection: TcpConnection,
 }
 
-/// Every TCP socket, by number.
+/// All TCP sockets by number.
 #[derive(Debug)]
 pub(super) struct SocketSets {
     entries: Vec<SocketEntry>,
     routes: Routes,
     /// Sockets that may have something to send.
     dirty: Vec<usize>,
-    /// No socket is due before.
+    /// No socket is due before this time.
     due: Instant,
-    /// The set without sockets, for all that is no connection.
+    /// The set without sockets, for packets without a connection.
     common: SocketSet<'static>,
     patience: Patience,
-    /// The sizes that were found on the ways to peers.
+    /// The segment sizes of paths to peers.
     pub(super) paths: Paths,
-    /// Connections whose places others needed.
+    /// Connections whose sockets were reclaimed.
     pub(super) drops: Drops,
 }
 
 impl SocketSets {
-    /// Makes room for so many sockets.
+    /// Allocates memory for `count` sockets.
     pub(super) fn with_capacity(count: usize, seed: u64, patience: Patience) -> Self {
         Self {
             entries: Vec::with_capacity(count),
@@ -83,7 +82,7 @@ impl SocketSets {
         }
     }
 
-    /// Takes a socket in; its number.
+    /// Adds a socket and returns its number.
     pub(super) fn add(&mut self, socket: Socket<'static>) -> usize {
         let mut set = SocketSet::new(Vec::with_capacity(1));
         let handle = set.add(socket);
@@ -103,30 +102,30 @@ impl SocketSets {
         self.entries.len() - 1
     }
 
-    /// How many there are.
+    /// Returns the number of sockets.
     pub(super) fn count(&self) -> usize {
         self.entries.len()
     }
 
-    /// A socket, to be looked at.
+    /// Returns a socket.
     pub(super) fn get(&self, index: usize) -> &Socket<'static> {
         let entry = &self.entries[index];
         entry.set.get(entry.handle)
     }
 
-    /// A socket, to be changed: it is asked at the end of the turn what it has to send.
+    /// Returns a socket to be changed. The socket is polled at the end of the turn.
     pub(super) fn get_mut(&mut self, index: usize) -> &mut Socket<'static> {
         self.touch(index);
         let entry = &mut self.entries[index];
         entry.set.get_mut(entry.handle)
     }
 
-    /// The set without sockets.
+    /// Returns the set without sockets.
     pub(super) fn common(&mut self) -> &mut SocketSet<'static> {
         &mut self.common
     }
 
-    /// A socket for a packet that is its own; `is_stopped` where the peer says that it takes no more.
+    /// Records a packet of a socket's connection. `is_stopped` is whether the peer has a window of 0.
     pub(super) fn hear(&mut self, index: usize, is_stopped: bool, now: Instant) {
         self.touch(index);
         let entry = &mut self.entries[index];
@@ -135,25 +134,25 @@ impl SocketSets {
         self.patience.hear(index, &mut entry.liveness, socket, is_stopped, now);
     }
 
-    /// A connection, as it was seen on the wire.
+    /// Returns the state of a connection.
     pub(super) fn connection(&mut self, index: usize) -> &mut TcpConnection {
         &mut self.entries[index].connection
     }
 
-    /// The set of one socket, and what was seen of its connection.
+    /// Returns the set of one socket, and the state of its connection.
     pub(super) fn parts(&mut self, index: usize) -> (&mut SocketSet<'static>, &mut TcpConnection) {
         let entry = &mut self.entries[index];
         (&mut entry.set, &mut entry.connection)
     }
 
-    /// Has everything of a connection that is not acknowledged sent again now.
+    /// Retransmits all unacknowledged bytes of a connection now.
     pub(super) fn hurry(&mut self, index: usize, now: Instant) {
         self.entries[index].connection.recovery.hurry(now);
         self.touch(index);
     }
 
-    /// Has the first segment that is not acknowledged sent again: its socket does that when it has heard
-    /// the same acknowledgement three times.
+    /// Retransmits the first unacknowledged segment. The socket does this after three duplicate acknowledgements, which
+    /// this function makes.
     pub(super) fn resend(
         &mut self,
         index: usize,
@@ -175,12 +174,12 @@ impl SocketSets {
         }
     }
 
-    /// Silence after which the peers of connections are probed.
+    /// Returns the duration of silence after which peers are probed.
     pub(super) fn probe_every(&self) -> Option<Duration> {
         self.patience.probe_every()
     }
 
-    /// Notes after each packet whether it was the answer to a probe.
+    /// Records whether the last packet was the answer to a probe. Called after each packet.
     pub(super) fn note_answer(&mut self) {
         if let Some(index) = self.patience.take_suspect() {
             let entry = &mut self.entries[index];
@@ -188,29 +187,29 @@ impl SocketSets {
         }
     }
 
-    /// Whether a packet of the peer has come within this time.
+    /// Returns whether a packet of the peer has arrived within this time.
     pub(super) fn is_heard(&self, index: usize, now: Instant, within: Duration) -> bool {
         self.entries[index].liveness.is_heard(now, within)
     }
 
-    /// Whether the connection ended because its peer did not answer.
+    /// Returns whether the connection ended because its peer did not answer.
     pub(super) fn is_timed_out(&self, index: usize) -> bool {
         self.entries[index].liveness.is_timed_out
     }
 
-    /// Whether something has happened to the socket since this was asked.
+    /// Returns whether the socket has had an event since the last call.
     pub(super) fn take_awake(&mut self, index: usize) -> bool {
         mem::take(&mut self.entries[index].is_awake)
     }
 
-    /// The socket whose packets these are. One that is closed, or listens again, has none.
+    /// Returns the socket of a connection. A socket that is closed or listens has no connection.
     pub(super) fn find(&self, key: Key) -> Option<usize> {
         let index = self.routes.find(key)?;
         let is_of_another = matches!(self.get(index).state(), State::Closed | State::Listen);
         (!is_of_another && self.entries[index].key == Some(key)).then_some(index)
     }
 
-    /// Lets a socket that a connection has come to be found.
+    /// Registers the connection of a socket, so that its packets are found.
     pub(super) fn register(&mut self, index: usize, now: Instant) {
         self.entries[index].liveness = Liveness::heard_at(now);
         let Some(key) = self.key_of(index) else { return };
@@ -235,7 +234,7 @@ impl SocketSets {
         }
     }
 
-    /// Sends what the sockets have, as far as the device takes it, by turns.
+    /// Sends the packets of the dirty sockets in round-robin order, until the device is full.
     pub(super) fn send<N: Nic>(
         &mut self,
         interface: &mut Interface,
@@ -266,7 +265,7 @@ impl SocketSets {
                 let entry = &mut self.entries[index];
                 let has_sent = match result {
                     PollResult::SocketStateChanged => true,
-                    // A device that is full has perhaps not taken it.
+                    // A full device may have rejected the packet.
                     PollResult::None if nic.is_full() => {
                         self.dirty.rotate_left(at);
                         return;
@@ -289,8 +288,8 @@ impl SocketSets {
         }
     }
 
-    /// Has a socket whose peer takes nothing begin to probe the window: it does when it is told so while it
-    /// waits for nothing.
+    /// Makes a socket whose peer has a window of 0 probe the window. The socket begins to probe when it gets the window
+    /// again without unacknowledged bytes.
     fn probe_window(
         &mut self,
         index: usize,
@@ -303,7 +302,7 @@ impl SocketSets {
         }
     }
 
-    /// Has those asked whose time has come.
+    /// Marks the sockets that are due as dirty.
     fn wake_due(&mut self, now: Instant) {
         if now < self.due {
             return;
@@ -320,7 +319,7 @@ impl SocketSets {
         }
     }
 
-    /// When a socket has something to do without a packet; perhaps earlier.
+    /// Returns the time of the next poll without a packet. It may be too early.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         if !self.dirty.is_empty() {
             return Some(Instant::ZERO);
@@ -330,7 +329,7 @@ impl SocketSets {
 }
 
 impl SocketEntry {
-    /// Whether nothing was acknowledged for too long; notes it.
+    /// Returns whether the retransmission timeout has passed, and records that.
     fn times_out(&mut self, paths: &mut Paths, now: Instant) -> bool {
         let recovery = &mut self.connection.recovery;
         if now < recovery.due() {
@@ -348,8 +347,8 @@ impl SocketEntry {
         true
     }
 
-    /// Has the socket send a packet if it has one. Where its time is over it is told that its own, much
-    /// longer one is.
+    /// Lets the socket send one packet. After a retransmission timeout, passes a time at which the socket's own, longer
+    /// timeout has passed too.
     fn poll<N: Nic>(
         &mut self,
         interface: &mut Interface,

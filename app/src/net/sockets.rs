@@ -1,4 +1,4 @@
-//! All TCP sockets, made at boot: those of the RESP service and those of the HTTP reports.
+//! All TCP sockets: those of the RESP service and those of the HTTP reports. They are made at boot.
 
 use core::fmt;
 use core::net::{Ipv4Addr, SocketAddrV4};
@@ -14,42 +14,41 @@ use super::pool::{Counts, Pool, PoolShape};
 use super::socket_sets::SocketSets;
 use crate::buffers::{Buffers, Shortage};
 
-/// Bytes of a receive buffer of RESP: what a client may send before it has to wait. A value of 16 KiB
-/// with its frame fits; a request that is larger is drained while it comes.
+/// Bytes of a receive buffer of RESP. A value of 16 KiB with its headers fits. A larger request is drained while it
+/// arrives.
 const RECEIVE_BYTES: usize = 20 << 10;
 
 /// Bytes of a send buffer, for the same reason.
 const SEND_BYTES: usize = 20 << 10;
 
-/// Bytes of a wide receive or send buffer: a value of 64 KiB with its frame is on its way at once. A
-/// peer that acknowledges late (a relay such as passt of 2023 does after 50 ms) stops a connection
-/// once in so many bytes.
+/// Bytes of a wide receive or send buffer. A value of 64 KiB with its headers is in flight at once. A peer with late
+/// acknowledgements (a relay such as passt of 2023 waits 50 ms) delays a connection once per this many bytes.
 const WIDE_BYTES: usize = 68 << 10;
 
-/// Sockets for each client: as many may come while the sockets of those who went are still closing.
+/// Sockets for each client, because new clients may connect while the sockets of earlier ones are closing.
 const SOCKETS_PER_CLIENT: usize = 2;
 
-/// Bytes of all buffers that one client more needs.
+/// Bytes of all buffers for one client.
 pub const BYTES_PER_CLIENT: usize = SOCKETS_PER_CLIENT * (RECEIVE_BYTES + SEND_BYTES);
 
-/// Bytes of a receive buffer of HTTP: heads are small.
+/// Bytes of a receive buffer of HTTP, because heads are small.
 const HEAD_BYTES: usize = 4 << 10;
 
-/// Bytes of a send buffer of HTTP: reports are written in pieces anyway.
+/// Bytes of a send buffer of HTTP, because reports are written in pieces.
 const REPORT_BYTES: usize = 16 << 10;
 
-/// A service, by its port.
+/// A served port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
-    /// Commands and data.
+    /// The port of commands and data.
     Resp,
-    /// Reports.
+    /// The port of reports.
     Http,
 }
 
 const PORTS: [Port; 2] = [Port::Resp, Port::Http];
 
-/// A connection, by its socket. Valid until it is closed or aborted.
+/// Identifies a connection. Valid until the connection is closed or aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionId {
     port: Port,
@@ -59,28 +58,27 @@ pub struct ConnectionId {
 /// The result of reading a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// So many bytes; 0 where there are none yet.
+    /// Number of bytes received, which may be 0.
     Bytes(usize),
-    /// The peer has sent all that it will, and it has been read.
+    /// The peer has closed its side, and all bytes have been read.
     Finished,
-    /// The connection is gone: reset, or timed out.
+    /// The connection was reset or has timed out.
     Gone,
 }
 
-/// Every socket of both services.
+/// The sockets of both ports.
 pub struct Sockets {
     sets: SocketSets,
-    /// In the order of [`PORTS`].
+    /// The pools in the order of [`PORTS`].
     pools: [Pool; PORTS.len()],
 }
 
 impl Sockets {
-    /// Makes the sockets of all clients and of the spare listeners, some of them with wide buffers where
-    /// the machine has the memory.
+    /// Creates the sockets of all clients and of the spare listeners. As many as memory allows get wide buffers.
     ///
     /// # Errors
     ///
-    /// A buffer could not be had.
+    /// Memory is short.
     pub fn try_new<B: Buffers>(
         buffers: &B,
         config: &Config,
@@ -95,22 +93,22 @@ impl Sockets {
         Ok(Self { sets, pools: [resp?, http?] })
     }
 
-    /// The sockets, each in its set.
+    /// Returns the sets of the sockets.
     pub(super) fn sets(&mut self) -> &mut SocketSets {
         &mut self.sets
     }
 
-    /// The socket that listens at a port, as its number among all sockets.
+    /// Returns the listener of a port, as its number among all sockets.
     pub(super) fn listener(&self, port: u16) -> Option<usize> {
         self.pools.iter().find_map(|pool| pool.listener(port))
     }
 
-    /// The sockets of a port that is served.
+    /// Returns the sockets of a served port.
     pub(super) fn pool(&self, port: u16) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.port() == port && port != 0)
     }
 
-    /// Lets a socket in TIME-WAIT listen anew.
+    /// Makes a socket in TIME-WAIT listen again.
     pub(super) fn renew(&mut self, port: u16, number: usize) {
         let mut pools = self.pools.iter_mut();
         if let Some(pool) = pools.find(|pool| pool.port() == port) {
@@ -118,28 +116,28 @@ impl Sockets {
         }
     }
 
-    /// Arms listeners for those that the last packet has used up.
+    /// Starts listeners in place of those that the last packet has used.
     pub(super) fn rearm(&mut self, now: Instant) {
         self.pools.iter_mut().for_each(|pool| pool.rearm(&mut self.sets, now));
     }
 
-    /// Whether something has happened to the connection since this was asked.
+    /// Returns whether the connection has had an event since the last call.
     pub fn take_awake(&mut self, connection: ConnectionId) -> bool {
         let index = self.pools[connection.port as usize].number(connection.index);
         self.sets.take_awake(index)
     }
 
-    /// Takes back the sockets whose connections have ended.
+    /// Reclaims the sockets of ended connections.
     pub(super) fn sweep(&mut self, now: Instant) {
         self.pools.iter_mut().for_each(|pool| pool.sweep(&mut self.sets, now));
     }
 
-    /// When [`sweep`](Self::sweep) has something to do without a packet.
+    /// Returns the time of the next call to [`sweep`](Self::sweep).
     pub(super) fn wake_at(&self) -> Option<Instant> {
         self.pools.iter().filter_map(|pool| pool.wake_at(&self.sets)).min()
     }
 
-    /// A connection that has come, if there is one.
+    /// Returns a new connection, if there is one.
     pub fn accept(&mut self, port: Port, now: Instant) -> Option<ConnectionId> {
         let pool = &mut self.pools[port as usize];
         if !pool.is_handshaking() {
@@ -149,17 +147,17 @@ impl Sockets {
         Some(ConnectionId { port, index })
     }
 
-    /// The other end of a connection.
+    /// Returns the address of the peer.
     pub fn peer(&mut self, connection: ConnectionId) -> SocketAddrV4 {
         endpoint(self.socket(connection).remote_endpoint())
     }
 
-    /// The server's end of a connection.
+    /// Returns the local address.
     pub fn local(&mut self, connection: ConnectionId) -> SocketAddrV4 {
         endpoint(self.socket(connection).local_endpoint())
     }
 
-    /// Moves what has come into `buffer`, both parts of a ring that wraps.
+    /// Moves the received bytes into `buffer`, including those behind the wrap of the ring.
     pub fn receive(&mut self, connection: ConnectionId, buffer: &mut [u8]) -> Received {
         match self.socket(connection).recv_slice(buffer) {
             Ok(bytes) => Received::Bytes(bytes),
@@ -168,14 +166,14 @@ impl Sockets {
         }
     }
 
-    /// Whether the peer may still send something.
+    /// Returns whether the peer may send more bytes.
     #[must_use]
     pub fn expects_more(&self, connection: ConnectionId) -> bool {
         let index = self.pools[connection.port as usize].number(connection.index);
         self.sets.get(index).may_recv()
     }
 
-    /// Whether the connection is gone: reset, or timed out.
+    /// Returns whether the connection was reset or has timed out.
     #[must_use]
     pub fn is_gone(&self, connection: ConnectionId) -> bool {
         let state = self.pools[connection.port as usize].state(&self.sets, connection.index);
@@ -188,23 +186,23 @@ impl Sockets {
         self.sets.is_timed_out(self.pools[connection.port as usize].number(connection.index))
     }
 
-    /// Sends as many of `bytes` as fit; `None` where the connection is gone.
+    /// Sends as many of `bytes` as fit, and returns their number. Returns `None` if the connection has ended.
     pub fn send(&mut self, connection: ConnectionId, bytes: &[u8]) -> Option<usize> {
         self.socket(connection).send_slice(bytes).ok()
     }
 
-    /// Ends a connection after what was sent; the connection is no longer valid.
+    /// Closes a connection after its sent bytes. Its identifier is no longer valid.
     pub fn close(&mut self, connection: ConnectionId, now: Instant) {
         self.pools[connection.port as usize].close(&mut self.sets, connection.index, now);
     }
 
-    /// Whether no connection is open, and the peers of those that were closed have acknowledged their ends.
+    /// Returns whether no connection is open, and the peers of all closed ones have acknowledged the FIN.
     #[must_use]
     pub fn are_closed(&self) -> bool {
         self.pools.iter().all(|pool| pool.counts().open == 0 && pool.is_acknowledged(&self.sets))
     }
 
-    /// Bytes of all socket buffers of a port.
+    /// Returns the bytes of all socket buffers of a port.
     #[must_use]
     pub fn buffer_bytes(&self, port: Port) -> usize {
         self.pools[port as usize].buffer_bytes()
@@ -215,7 +213,7 @@ impl Sockets {
         self.pools.iter_mut().fold(false, |changed, pool| pool.take_changed() | changed)
     }
 
-    /// How many sockets of a port are in which state.
+    /// Returns the numbers of a port's sockets by state.
     #[must_use]
     pub fn counts(&self, port: Port) -> Counts {
         self.pools[port as usize].counts()
@@ -226,14 +224,14 @@ impl Sockets {
     }
 }
 
-/// How many sockets get wide buffers: one for each client and one that listens, or what fits.
+/// Returns the number of sockets with wide buffers: one for each client and one listener, or less if memory is short.
 fn wide_sockets(config: &Config, memory_bytes: u64) -> usize {
     let part = memory_bytes / (limits::WIDE_SOCKETS_PART * 2 * WIDE_BYTES) as u64;
     let wanted = config.clients + 1;
     wanted.min(usize::try_from(part).unwrap_or(usize::MAX))
 }
 
-/// The sockets and buffers that a port needs.
+/// Returns the sockets and buffers of a port.
 fn shape(port: Port, config: &Config, memory_bytes: u64) -> PoolShape {
     match port {
         Port::Resp => PoolShape {
@@ -263,7 +261,7 @@ fn shape(port: Port, config: &Config, memory_bytes: u64) -> PoolShape {
     }
 }
 
-/// One end of a connection; 0 where it has gone.
+/// Converts an end of a connection. The result is 0 if the connection has ended.
 fn endpoint(endpoint: Option<IpEndpoint>) -> SocketAddrV4 {
     let address = endpoint.and_then(|endpoint| match endpoint.addr {
         IpAddress::Ipv4(address) => Some(SocketAddrV4::new(address, endpoint.port)),

@@ -1,4 +1,4 @@
-//! The interface: packets in, packets out.
+//! The network stack as the server sees it.
 
 use alloc::boxed::Box;
 use core::net::Ipv4Addr;
@@ -22,35 +22,35 @@ use super::sockets::Sockets;
 use super::wire::{Inlet, Nowhere, Wire};
 use crate::buffers::{Buffers, Shortage};
 
-/// Packets looked at before anything else is done. A packet costs five microseconds on slow machines.
+/// Maximum packets per call of `receive`. A packet takes five microseconds on slow machines.
 const INGRESS_MAX: usize = 32;
 
-/// How long a device that takes nothing is left alone: it may never take anything again.
+/// Pause after the device was full, because it may stay full forever.
 const FULL_WAIT: Duration = Duration::from_millis(1);
 
-/// Between two looks for connections that have ended.
+/// Period of the search for ended connections.
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 
-/// Neighbours beside those that have connections.
+/// Entries for neighbours without connections.
 const NEIGHBORS_SPARE: usize = 256;
 
 /// The device, the interface and all sockets.
 pub struct Stack<N: Nic> {
     nic: N,
-    /// On the heap: 3 KiB that would else be copied from stack frame to stack frame.
+    /// On the heap, because 3 KiB would be copied between stack frames otherwise.
     front: Box<Front>,
     fragments: Fragments,
     sweep_at: Instant,
-    /// Drops that the owner was told.
+    /// Number of drops at the last call of `new_drops`.
     drops_seen: u64,
 }
 
 impl<N: Nic> Stack<N> {
-    /// Sets the interface up and takes every socket buffer, on a machine with so many bytes of memory.
+    /// Sets up the interface and allocates all socket buffers, for a machine with `memory_bytes` bytes of memory.
     ///
     /// # Errors
     ///
-    /// A buffer could not be had.
+    /// Memory is short.
     pub fn try_new<B: Buffers>(
         nic: N,
         buffers: &B,
@@ -80,8 +80,8 @@ impl<N: Nic> Stack<N> {
         Ok(Self { nic, front, fragments: Fragments::new(), sweep_at: now, drops_seen: 0 })
     }
 
-    /// Takes packets one by one, and arms a listener for each that was used up before the next
-    /// packet is looked at. Returns whether there was any.
+    /// Handles received packets one by one, and replaces a used listener before the next packet. Returns whether there
+    /// was any packet.
     pub fn receive(&mut self, now: Instant) -> bool {
         if now >= self.sweep_at {
             self.front.sockets.sweep(now);
@@ -100,7 +100,7 @@ impl<N: Nic> Stack<N> {
         taken > 0
     }
 
-    /// Sends what the sockets have, as far as the device takes it, and kicks the device once.
+    /// Sends the packets of the sockets until the device is full, and kicks the device once.
     pub fn transmit(&mut self, now: Instant) {
         let Self { nic, front, fragments, .. } = self;
         front.wire.drops.note_many(Drop::FragmentRoom, fragments.expire(now));
@@ -112,7 +112,7 @@ impl<N: Nic> Stack<N> {
         nic.kick();
     }
 
-    /// When the stack has something to do without a packet; `None` is never.
+    /// Returns the time of the next turn without a packet, or `None` for never.
     pub fn wake_at(&mut self, now: Instant) -> Option<Instant> {
         if self.nic.is_full() {
             return Some(now + FULL_WAIT);
@@ -130,18 +130,18 @@ impl<N: Nic> Stack<N> {
         (wake < NEVER).then_some(wake)
     }
 
-    /// Whether a packet waits that can be received now.
+    /// Returns whether a packet can be received now.
     #[must_use]
     pub fn pending(&self) -> bool {
         self.nic.pending() && !self.nic.is_full()
     }
 
-    /// The lines.
+    /// Returns the connections.
     pub fn sockets(&mut self) -> &mut Sockets {
         &mut self.front.sockets
     }
 
-    /// The drops since boot, by reason, where there are more since this was asked.
+    /// Returns the drops since boot by reason, if there are more than at the last call.
     pub fn new_drops(&mut self) -> Option<Drops> {
         let front = &mut self.front;
         let drops = [&front.wire.drops, &front.sockets.sets().drops];
@@ -150,14 +150,14 @@ impl<N: Nic> Stack<N> {
         has_changed.then(|| drops[0].plus(drops[1]))
     }
 
-    /// The address, where there is one yet.
+    /// Returns the address of the machine, if it has one.
     #[must_use]
     pub fn address(&self) -> Option<Ipv4Addr> {
         self.front.wire.own.address()
     }
 }
 
-/// Takes one packet, out of its frame and with its other fragments.
+/// Handles one packet: parses its frame and reassembles its fragments.
 fn take<S: TxToken>(
     front: &mut Front,
     fragments: &mut Fragments,
@@ -180,7 +180,7 @@ fn take<S: TxToken>(
         header.check_target(&wire.own)?;
         header.check_source(&wire.own)?;
         let Some(whole) = fragments.add(bytes, now)? else { return Ok(()) };
-        // A device vouches for whole segments only.
+        // A device verifies the checksums of whole segments only.
         (header, bytes, is_sound) = (Ipv4Header::read(whole)?, whole, false);
     }
     front.take(&mut Packet { bytes, header, mac, is_sound }, slot, now)

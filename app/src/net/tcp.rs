@@ -1,9 +1,9 @@
-//! In front of the TCP sockets: what the network stack does not look at, or does not do.
+//! TCP functions in front of the sockets that smoltcp lacks.
 //!
-//! Every segment of a connection passes here on its way in and on its way out. [`Track`](track::Track)
-//! notes the numbers that both ends have used; the [guard] decides by them whether a segment
-//! may reach its socket; [`Recovery`](recovery::Recovery) measures the round trip and says when
-//! something has to be sent again; [`Path`](path::Path) knows how large a segment may be.
+//! Every received and transmitted segment of a connection passes this module. [`Track`](track::Track) records the
+//! sequence numbers of both ends. The [guard] uses them to decide whether a segment may reach its socket.
+//! [`Recovery`](recovery::Recovery) measures the round trip and triggers retransmissions. [`Path`](path::Path) holds the
+//! maximum size of a segment.
 
 pub(super) mod answer;
 pub(super) mod connection;

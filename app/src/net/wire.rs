@@ -1,8 +1,8 @@
-//! The layer between the network stack and the device: each packet gets its way on the link, and
-//! each segment of a connection is noted and made to fit.
+//! The layer between smoltcp and the device. It addresses packets on the link, and records and resizes the segments of
+//! connections.
 //!
-//! The network stack takes packets from a device and gives some to it. It gets two: an [`Inlet`] that
-//! holds one packet that has come, with room for the answer, and an [`Outlet`] that sends.
+//! smoltcp receives from and sends to a device. This layer gives it two: an [`Inlet`], which holds one received packet
+//! and a slot for the answer, and an [`Outlet`], which sends.
 
 mod inlet;
 mod nowhere;
@@ -30,24 +30,24 @@ pub(super) use inlet::Inlet;
 pub(super) use nowhere::{Nowhere, Swallow};
 pub(super) use outlet::Outlet;
 
-/// Bytes of the longest packet.
+/// Maximum bytes of a packet.
 const PACKET_BYTES_MAX: usize = 65_535;
 
-/// The link, and what is noted of packets on their way to it.
+/// The link, and the state of packets on the way to it.
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) link: Link,
     pub(super) own: Addresses,
     pub(super) drops: Drops,
     abilities: Abilities,
-    /// Packets that are cut, and those that go nowhere.
+    /// A buffer for packets that are cut or discarded.
     scratch: Vec<u8>,
-    /// Of the last packet that may be cut into fragments.
+    /// Identification of the last packet that routers may fragment.
     identification: u16,
 }
 
 impl Wire {
-    /// Takes the memory for packets that are cut.
+    /// Allocates the buffer.
     pub(super) fn new(link: Link, abilities: Abilities, seed: u64) -> Self {
         let [.., high, low] = seed.to_be_bytes();
         Self {
@@ -60,18 +60,18 @@ impl Wire {
         }
     }
 
-    /// Bytes of the longest packet out.
+    /// Returns the maximum bytes of a transmitted packet.
     pub(super) fn mtu(&self) -> usize {
         self.abilities.mtu
     }
 
-    /// The longest segment that this end takes and sends.
+    /// Returns the maximum segment size of this end.
     pub(super) fn own_segment(&self) -> u16 {
         u16::try_from(self.mtu()).unwrap_or(u16::MAX).saturating_sub(HEADERS)
     }
 
-    /// The capabilities that the network stack sees. It adds up no checksum of packets in: that was done in
-    /// front of it.
+    /// Returns the capabilities that smoltcp sees. smoltcp does not verify checksums of received packets, because that
+    /// is done before.
     pub(super) fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ip;
@@ -86,7 +86,7 @@ impl Wire {
         capabilities
     }
 
-    /// Writes a packet to its place, with what goes in front of it.
+    /// Writes a packet with its link header.
     fn frame<R>(
         &mut self,
         slot: impl TxToken,
@@ -108,7 +108,7 @@ impl Wire {
         })
     }
 
-    /// Writes a packet that cannot be sent now.
+    /// Writes a packet that cannot be sent now to a waiting slot.
     fn park<R>(
         &mut self,
         next: Option<Ipv4Addr>,
@@ -128,7 +128,7 @@ impl Wire {
         result
     }
 
-    /// Sends a packet of its own making in the room of an answer.
+    /// Sends a packet of this layer in the slot of an answer.
     pub(super) fn answer(
         &mut self,
         slot: impl TxToken,
@@ -150,7 +150,7 @@ impl Wire {
     }
 }
 
-/// Notes a packet of a connection that goes out, and lets it fit.
+/// Records a transmitted packet of a connection, and computes how it is cut.
 fn note(
     packet: &mut [u8],
     connection: Option<&mut TcpConnection>,
@@ -158,7 +158,7 @@ fn note(
     now: Instant,
 ) {
     let Some(connection) = connection else { return };
-    // The network stack writes no options in front of a segment.
+    // smoltcp writes no IPv4 options.
     if let Some(tcp) = packet.get_mut(HEADER_BYTES..)
         && let Ok(segment) = Segment::read(Ipv4Addr::UNSPECIFIED, tcp)
     {

@@ -1,4 +1,4 @@
-//! A lease that is in use, and how it is renewed.
+//! A lease in use, and its renewal.
 
 use core::net::Ipv4Addr;
 
@@ -13,19 +13,19 @@ use super::outgoing::{self, MessageHeader, Outgoing};
 pub(super) struct Binding {
     /// The lease that the server gave.
     pub(super) lease: AddressLease,
-    /// The server that gave it.
+    /// The server of the lease.
     pub(super) server: Ipv4Addr,
-    /// Its times; `None` if it never ends.
+    /// The deadlines, or `None` if the lease never ends.
     pub(super) deadlines: Option<Deadlines>,
 }
 
 impl Binding {
-    /// Whether every server is asked, because its own one has not answered.
+    /// Returns whether all servers are asked, because the server of the lease has not answered.
     pub(super) fn is_rebinding(&self, now: Instant) -> bool {
         self.deadlines.is_some_and(|at| at.rebind_at <= now)
     }
 
-    /// The request that renews the lease.
+    /// Creates the request that renews the lease.
     pub(super) fn request(&self, header: &MessageHeader, now: Instant) -> Outgoing {
         let to = match self.is_rebinding(now) {
             true => Ipv4Addr::BROADCAST,
@@ -34,7 +34,7 @@ impl Binding {
         outgoing::renew(header, self.lease.address.address(), to)
     }
 
-    /// When the request after one that is sent now is sent.
+    /// Returns the time of the next request after one that is sent now.
     pub(super) fn next_request_at(&self, now: Instant) -> Option<Instant> {
         self.deadlines.map(|at| at.next_request_at(now))
     }

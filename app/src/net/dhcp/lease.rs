@@ -8,34 +8,34 @@ use smoltcp::wire::Ipv4Cidr;
 
 use super::message::ServerMessage;
 
-/// The prefix of a first lease without a mask. The mask of the address's class would make neighbours of all
-/// of 10.0.0.0/8, most of whom are behind a router.
+/// The prefix of a first lease without a mask. The mask of the address's class would treat all of 10.0.0.0/8 as
+/// neighbours, although most machines are behind a router.
 const PREFIX_DEFAULT: u8 = 24;
 
-/// The content of a lease: an address that one machine can have, and a router that it can send through.
+/// The content of a lease: a valid address of a machine, and a usable router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct AddressLease {
     /// The address with its prefix.
     pub(in crate::net) address: Ipv4Cidr,
-    /// The way out of the network, where there is one.
+    /// The router, if there is one.
     pub(in crate::net) router: Option<Ipv4Addr>,
 }
 
-/// Parts of a message that were not taken, though the rest was.
+/// Ignored parts of an accepted message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ignored {
-    /// A mask that is none.
+    /// Whether the mask is invalid.
     pub(super) mask: bool,
-    /// Routers of which none can be sent through.
+    /// Whether no router is usable.
     pub(super) routers: bool,
 }
 
-/// The reason why nothing of a message is taken.
+/// The reason for the rejection of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeaseError {
-    /// No machine can have the address in its network.
+    /// The address is not valid in its network.
     Address(Ipv4Addr, u8),
-    /// The mask is not one run of ones.
+    /// The ones of the mask are not contiguous.
     Mask(Ipv4Addr),
 }
 
@@ -50,8 +50,8 @@ impl fmt::Display for LeaseError {
     }
 }
 
-/// Reads the lease of an OFFER or ACK. A field that is absent or wrong stays as in the `previous` lease, as far
-/// as it still fits; only an address that cannot be used, or a first lease with a wrong mask, is refused.
+/// Extracts the lease of an OFFER or ACK. A missing or invalid field keeps the value of the `previous` lease if that is
+/// still valid. Only an unusable address, or an invalid mask in a first lease, is an error.
 pub(super) fn of(
     message: &ServerMessage<'_>,
     previous: Option<&AddressLease>,
@@ -79,7 +79,7 @@ pub(super) fn of(
     Ok((AddressLease { address, router: router.or(old_router) }, ignored))
 }
 
-/// The number of ones in a mask that is one run of them, 1 to 32.
+/// Returns the prefix of a mask, 1 to 32, or `None` if its ones are not contiguous.
 fn prefix(mask: Ipv4Addr) -> Option<u8> {
     let bits = mask.to_bits();
     let prefix = bits.leading_ones();
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn masks_are_one_run_of_ones() {
+    fn masks_have_contiguous_ones() {
         for (mask, expected) in [
             ("255.255.255.0", Some(24)),
             ("255.255.255.255", Some(32)),

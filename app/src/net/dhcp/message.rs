@@ -1,4 +1,4 @@
-//! The message of a server.
+//! Parser of a server's message.
 
 use core::net::Ipv4Addr;
 
@@ -8,32 +8,32 @@ use smoltcp::wire::{DhcpMessageType, DhcpOpCode, DhcpPacket, EthernetAddress};
 use super::options;
 use super::outgoing::{self, AddressOffer};
 
-/// The number in front of the options (RFC 2131 section 3).
+/// The magic number in front of the options (RFC 2131 section 3).
 const MAGIC: u32 = 0x6382_5363;
 
-/// Ethernet, as the type of a hardware address.
+/// Hardware address type of Ethernet.
 const ETHERNET: u16 = 1;
 
-/// An answer to this client from a server that it can answer in turn.
+/// A valid answer to this client.
 #[derive(Debug)]
 pub(super) struct ServerMessage<'a> {
-    /// OFFER, ACK or NAK.
+    /// Type: OFFER, ACK or NAK.
     pub(super) kind: DhcpMessageType,
-    /// The server's own address.
+    /// Address of the server.
     pub(super) server: Ipv4Addr,
-    /// The client's address.
+    /// Address of the client.
     pub(super) address: Ipv4Addr,
-    /// The mask, where the server says one.
+    /// The mask, if the server sends one.
     pub(super) mask: Option<Ipv4Addr>,
     routers: &'a [u8],
-    /// Seconds of the lease, until its renewal and until its rebinding.
+    /// Seconds until the end of the lease, its renewal and its rebinding.
     pub(super) lease_secs: Option<u32>,
     pub(super) renewal_secs: Option<u32>,
     pub(super) rebinding_secs: Option<u32>,
 }
 
 impl<'a> ServerMessage<'a> {
-    /// Reads a message; `None` if it is damaged, or not for the client with `mac` and its question `xid`.
+    /// Parses a message. Returns `None` if it is damaged, or not for the client `mac` and its transaction `xid`.
     pub(super) fn parse(payload: &'a [u8], xid: u32, mac: EthernetAddress) -> Option<Self> {
         let packet = DhcpPacket::new_checked(payload).ok()?;
         let is_ours = packet.opcode() == DhcpOpCode::Reply
@@ -42,7 +42,7 @@ impl<'a> ServerMessage<'a> {
             && packet.magic_number() == MAGIC
             && packet.transaction_id() == xid
             && packet.client_hardware_address() == mac;
-        // A server that repeats the client's identifier must repeat the right one (RFC 6842).
+        // If a server repeats the client's identifier, it must be the same (RFC 6842).
         let client = options::find(payload, options::CLIENT);
         if !is_ours || client.is_some_and(|client| client != outgoing::client_id(mac)) {
             return None;
@@ -68,13 +68,13 @@ impl<'a> ServerMessage<'a> {
         })
     }
 
-    /// The routers, the server's favourite first.
+    /// Iterates over the routers, in the server's order of preference.
     pub(super) fn routers(&self) -> impl Iterator<Item = Ipv4Addr> {
         let (routers, _) = self.routers.as_chunks();
         routers.iter().map(|&octets| Ipv4Addr::from_octets(octets))
     }
 
-    /// The request that takes the offer.
+    /// Returns the offer.
     pub(super) fn offer(&self) -> AddressOffer {
         AddressOffer { server: self.server, address: self.address }
     }

@@ -1,33 +1,33 @@
-//! The troubles that the log already names.
+//! The problems that were logged.
 
 use super::deadlines;
 use super::lease::Ignored;
 use super::message::ServerMessage;
 
-/// One kind of trouble with servers.
+/// A kind of problem with a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    /// An offer or a lease that cannot be used.
+    /// An unusable offer or lease.
     Refused,
-    /// A request that is refused.
+    /// A refused request.
     Nak,
-    /// A mask that is ignored.
+    /// An ignored mask.
     Mask,
-    /// Routers that are ignored.
+    /// Ignored routers.
     Routers,
-    /// A lease that is treated as a longer one.
+    /// A lease that was extended to the minimum.
     Short,
 }
 
-/// The kinds of trouble that were logged, one bit for each.
+/// The kinds of problems that were logged, one bit for each.
 ///
-/// A kind is logged again only after a server has acknowledged a lease without any trouble, which happens every
-/// few seconds at most. The values do not matter: a server that varies its nonsense must not fill the log.
+/// A kind is logged again only after a server has acknowledged a lease without problems, at most once in a few seconds.
+/// The values do not matter, so a server that sends varying invalid values cannot fill the log.
 #[derive(Debug, Default)]
 pub(super) struct Notes(u8);
 
 impl Notes {
-    /// Whether a kind of trouble must be logged; it counts as logged from now on.
+    /// Returns whether a kind of problem must be logged, and marks it as logged.
     pub(super) fn is_new(&mut self, note: Note) -> bool {
         let bit = 1 << note as u8;
         let is_new = self.0 & bit == 0;
@@ -35,7 +35,7 @@ impl Notes {
         is_new
     }
 
-    /// Logs what is odd about a lease that was taken, or forgets all trouble if it is right.
+    /// Logs the problems of an accepted lease, or clears the record if there are none.
     pub(super) fn acknowledged(&mut self, message: &ServerMessage<'_>, ignored: Ignored) {
         let server = message.server;
         let least = deadlines::LEASE_SECS_MIN;

@@ -1,6 +1,6 @@
 //! The options of a message (RFC 2132).
 
-/// Behind the header and the magic number.
+/// Offset of the options, behind the header and the magic number.
 const OPTIONS_AT: usize = 240;
 const FILE_AT: usize = 108;
 const SERVER_NAME_AT: usize = 44;
@@ -19,8 +19,8 @@ pub(super) const RENEWAL_SECONDS: u8 = 58;
 pub(super) const REBINDING_SECONDS: u8 = 59;
 pub(super) const CLIENT: u8 = 61;
 
-/// Finds an option: the first one of its code, in the order of RFC 2131 section 4.1. A server that has not
-/// enough room for its options puts them into the fields for the names of a file and of itself too.
+/// Finds the first option with a code, in the order of RFC 2131 section 4.1. A server with many options also uses the
+/// fields of the boot file name and the server name.
 pub(super) fn find(message: &[u8], code: u8) -> Option<&[u8]> {
     let options = message.get(OPTIONS_AT..)?;
     let overload = match find_in(options, OVERLOAD) {
@@ -82,14 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn options_that_are_cut_off_do_not_count() {
+    fn truncated_options_are_ignored() {
         for options in [&[3][..], &[3, 4], &[3, 4, 10, 0, 2], &[255, 3, 0]] {
             assert_eq!(find(&message(options), ROUTER), None, "{options:?}");
         }
     }
 
     #[test]
-    fn other_fields_have_options_where_the_message_says_so() {
+    fn options_in_other_fields_are_found_if_announced() {
         for (overload, router, mask) in
             [(0, None, None), (1, Some(9), None), (2, None, Some(8)), (3, Some(9), Some(8))]
         {

@@ -1,4 +1,4 @@
-//! The packets of the client: IPv4, UDP and DHCP.
+//! Writer of the client's packets: IPv4, UDP and DHCP.
 
 use core::net::Ipv4Addr;
 
@@ -11,18 +11,18 @@ use smoltcp::wire::{
 
 use super::options;
 
-/// The longest packet that every host takes (RFC 1122 section 3.3.2).
+/// Maximum bytes of a packet that every host accepts (RFC 1122 section 3.3.2).
 const PACKET_BYTES_MAX: usize = 576;
-/// The longest message that the client asks for; servers need not respect less.
+/// Maximum bytes of a server's message. Servers need not respect a lower value.
 const MESSAGE_BYTES_MAX: u16 = 576;
 
-/// Relays may drop shorter messages (RFC 1542 section 2.1).
+/// Minimum bytes of a message, because relays may drop shorter ones (RFC 1542 section 2.1).
 const MESSAGE_BYTES_MIN: usize = 300;
 
 const IP_BYTES: usize = 20;
 const UDP_BYTES: usize = 8;
 
-/// The parameters that the client asks for.
+/// The parameters that the client requests.
 const WANTED: [u8; 5] = [
     options::SUBNET_MASK,
     options::ROUTER,
@@ -31,37 +31,36 @@ const WANTED: [u8; 5] = [
     options::REBINDING_SECONDS,
 ];
 
-/// A whole IPv4 packet, with all checksums.
+/// A complete IPv4 packet with checksums.
 #[derive(Debug)]
 pub(in crate::net) struct Outgoing {
     /// The bytes from the IPv4 header on.
     pub(in crate::net) packet: ArrayVec<u8, PACKET_BYTES_MAX>,
-    /// Its receiver: 255.255.255.255, or the server that gave the lease, which is behind the router if it is on
-    /// another network.
+    /// The receiver: 255.255.255.255, or the server of the lease. A server on another network is behind the router.
     pub(in crate::net) to: Ipv4Addr,
 }
 
-/// The fields that all messages of one transaction have.
+/// The common fields of a transaction's messages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MessageHeader {
     /// The client's hardware address.
     pub(super) mac: EthernetAddress,
     /// The transaction id.
     pub(super) xid: u32,
-    /// Seconds since the client began to ask.
+    /// Seconds since the start of the transaction.
     pub(super) secs: u16,
 }
 
-/// An offer that the client asks for.
+/// An offer of a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AddressOffer {
-    /// The server that made it.
+    /// The server.
     pub(super) server: Ipv4Addr,
-    /// The address that it offers.
+    /// The offered address.
     pub(super) address: Ipv4Addr,
 }
 
-/// The value of the client identifier: the type and the hardware address.
+/// Returns the client identifier: the type and the hardware address.
 pub(super) fn client_id(mac: EthernetAddress) -> [u8; 7] {
     let [a, b, c, d, e, f] = mac.0;
     [1, a, b, c, d, e, f]
@@ -100,7 +99,7 @@ fn message(header: &MessageHeader, message_type: DhcpMessageType) -> DhcpRepr<'s
         router: None,
         subnet_mask: None,
         relay_agent_ip: Ipv4Addr::UNSPECIFIED,
-        // Messages to an address that the client does not have yet reach it too.
+        // The client also receives messages to an address that it does not have yet.
         broadcast: false,
         requested_ip: None,
         client_identifier: Some(header.mac),

@@ -1,43 +1,43 @@
-//! The times between messages (RFC 2131 section 4.1): each is about twice the one before it.
+//! The times between messages (RFC 2131 section 4.1). Each is about twice the previous one.
 
 use smoltcp::time::Duration;
 
 use super::random::Random;
 
-/// Requests for one offer; without an answer to the last one, the client starts again.
+/// Maximum requests for one offer. Without an answer to the last one, the client starts again.
 pub(super) const REQUESTS_MAX: u32 = 4;
 
-/// The longest time between two messages, in seconds.
+/// Maximum time between two messages, in seconds.
 const PAUSE_MAX_SECS: u64 = 64;
 
-/// The first DISCOVERs are sent every second: a guest's server is usually on the same machine, and the
+/// Number of DISCOVERs that are sent every second. The server of a virtual machine is usually on the same host, and the
 /// fallback address waits for it.
 const QUICK_DISCOVERS: u32 = 3;
 
-/// The time after DISCOVER number `sent`, from 0: 1, 1, 1, 4, 8, 16, 32 and 64 s. After a failure no quick ones
-/// are sent.
+/// Returns the time after DISCOVER number `sent`, from 0: 1, 1, 1, 4, 8, 16, 32 and 64 s. After a failure the times
+/// begin at 4 s.
 pub(super) fn discover(sent: u32, failures: u32, random: &mut Random) -> Duration {
     let slow = if failures > 0 { Some(sent) } else { sent.checked_sub(QUICK_DISCOVERS) };
     jittered(slow.map_or(1, |step| doubled(4, step)), random)
 }
 
-/// The time after REQUEST number `sent`, from 0: 2, 4, 8 and 16 s.
+/// Returns the time after REQUEST number `sent`, from 0: 2, 4, 8 and 16 s.
 pub(super) fn request(sent: u32, random: &mut Random) -> Duration {
     jittered(doubled(2, sent), random)
 }
 
-/// The time before a new beginning when `failures` went before it: 1, 2, 4 to 64 s.
+/// Returns the time before a restart after `failures` earlier failures: 1, 2, 4 to 64 s.
 pub(super) fn restart(failures: u32, random: &mut Random) -> Duration {
     jittered(doubled(1, failures), random)
 }
 
 fn doubled(first_secs: u64, step: u32) -> u64 {
-    // Six steps exceed the longest pause.
+    // Six steps exceed the maximum.
     (first_secs << step.min(6)).min(PAUSE_MAX_SECS)
 }
 
-/// Adds up to 1 s in either direction, as the RFC has it; to short times only up to a quarter of a second, so
-/// that they stay at least a second long.
+/// Adds or subtracts up to 1 s, as the RFC requires. To short times it adds up to a quarter of a second only, so that they
+/// are at least a second long.
 fn jittered(secs: u64, random: &mut Random) -> Duration {
     let time = Duration::from_secs(secs);
     match secs {
@@ -53,7 +53,7 @@ fn jittered(secs: u64, random: &mut Random) -> Duration {
 mod tests {
     use super::*;
 
-    /// Whether each time is within its jitter.
+    /// Checks that each time is within its jitter.
     fn check(times: impl Iterator<Item = Duration>, secs: &[u64]) {
         for (time, &secs) in times.zip(secs) {
             let (early, late) = if secs < 4 { (0, 250_000) } else { (1_000_000, 1_000_000) };
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn times_double_up_to_the_longest() {
+    fn times_double_up_to_the_maximum() {
         for seed in 0..50 {
             let random = &mut Random::new(seed);
             check((0..9).map(|n| discover(n, 0, random)), &[1, 1, 1, 4, 8, 16, 32, 64, 64]);

@@ -1,11 +1,11 @@
-//! Numbers that look random: transaction ids and jitter.
+//! Pseudo-random numbers for transaction ids and jitter.
 
 /// A SplitMix64 generator (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators").
 #[derive(Debug)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// Starts a sequence.
+    /// Creates a sequence.
     pub(super) const fn new(seed: u64) -> Self {
         Self(seed)
     }

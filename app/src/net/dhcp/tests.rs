@@ -1,4 +1,4 @@
-//! The client against servers that a test makes, in virtual time.
+//! The client with simulated servers, in virtual time.
 
 pub(in crate::net) mod answer;
 pub(in crate::net) mod link;
@@ -19,7 +19,7 @@ use link::{Guest, Link};
 
 pub(in crate::net) const MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 7]);
 
-/// A client that keeps its events.
+/// A client that records its events.
 pub(super) struct Recorder {
     client: DhcpClient,
     events: Vec<(Instant, Event)>,
@@ -45,7 +45,7 @@ impl Guest for Recorder {
     }
 }
 
-/// A client and a server that answers by a plan: from the type of a message and its number, from 1.
+/// A client, and a server that answers by a plan, a function of the type of a message and its number, from 1.
 fn link<F: FnMut(u8, usize) -> Option<Answer>>(plan: F) -> Link<Recorder, F> {
     let client = DhcpClient::new(MAC, 11, Instant::ZERO);
     Link::new(Recorder { client, events: Vec::new() }, plan)
@@ -60,7 +60,7 @@ impl<F: FnMut(u8, usize) -> Option<Answer>> Link<Recorder, F> {
         self.guest.events.iter().filter_map(lease).collect()
     }
 
-    /// Each lease, as the address, its prefix and the router.
+    /// Returns each lease as text: the address, its prefix and the router.
     fn texts(&self) -> Vec<String> {
         let text = |lease: AddressLease| match lease.router {
             Some(router) => format!("{} {router}", lease.address),

@@ -1,4 +1,4 @@
-//! The beginning of a connection: with a socket, or with a cookie where handshakes press.
+//! The beginning of a connection: with a socket, or with a cookie if there are many handshakes.
 
 use smoltcp::phy::TxToken;
 use smoltcp::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use crate::net::tcp::path;
 use crate::net::tcp::segment::{ACK, RST, SYN, Segment, TcpOptions};
 use crate::net::wire::{Nowhere, Swallow};
 
-/// How long after the last cookie one may come back: two of its slots of time.
+/// Time for which a cookie may come back: two of its time slots.
 const COOKIES_LAST: Duration = Duration::from_secs(128);
 
 impl Front {
-    /// Begins a connection: with a socket, or with a cookie where handshakes press.
+    /// Begins a connection, with a socket, or with a cookie if there are many handshakes.
     pub(super) fn begin<S: TxToken>(
         &mut self,
         syn: &Segment,
@@ -41,7 +41,7 @@ impl Front {
         Ok(())
     }
 
-    /// Sets up what is noted of a new connection.
+    /// Initializes the state of a new connection.
     fn prepare(&mut self, index: usize, syn: &Segment, options: &TcpOptions, now: Instant) {
         let mut connection = TcpConnection::begin(syn, options, self.wire.own_segment());
         let sets = self.sockets.sets();
@@ -77,8 +77,8 @@ impl Front {
             && self.sockets.pool(segment.key.local).is_some()
     }
 
-    /// Takes the ACK of a peer that was greeted with a cookie: a socket gets the SYN that it must have
-    /// sent, and then the ACK.
+    /// Handles the ACK of a peer that got a cookie. A socket gets the SYN that the peer must have sent, and then the
+    /// ACK.
     pub(super) fn welcome<S: TxToken>(
         &mut self,
         ack: &Segment,
@@ -91,7 +91,7 @@ impl Front {
             self.pass_to_none(packet, slot, now)?;
             return Err(Drop::TcpCookie);
         };
-        // Where all sockets are taken the peer sends its request again, and gets one then.
+        // If all sockets are in use, the peer retransmits its request and may get a socket then.
         self.sockets.rearm(now);
         let index = self.sockets.listener(ack.key.local).ok_or(Drop::HalfOpen)?;
         let answer = Answer::syn(packet.header.target, ack, offer.mss, offer.sack);

@@ -1,4 +1,4 @@
-//! The machine's own address, and what it says without being asked.
+//! The address of the machine, and unsolicited packets.
 
 use smoltcp::time::Instant;
 use smoltcp::wire::IpCidr;
@@ -9,7 +9,7 @@ use crate::net::nic::Nic;
 use crate::net::wire::Wire;
 
 impl Front {
-    /// Takes the address and the gateway that the search has found.
+    /// Applies the address and the gateway of `addressing`.
     pub(in crate::net) fn readdress(&mut self) {
         let own = Addresses::new(self.addressing.address(), self.addressing.gateway());
         if self.wire.own.address() != own.address() {
@@ -19,13 +19,13 @@ impl Front {
         self.interface.update_ip_addrs(|addresses| {
             addresses.clear();
             if let Some(address) = self.addressing.address() {
-                // One address always fits: the list was just emptied.
+                // One address always fits, because the list is empty.
                 let _ = addresses.push(IpCidr::Ipv4(address));
             }
         });
     }
 
-    /// Sends what this machine has to say by itself: DHCP messages, announcements, questions.
+    /// Sends unsolicited packets: DHCP messages, announcements and ARP requests.
     pub(in crate::net) fn send_own<N: Nic>(&mut self, nic: &mut N, now: Instant) {
         while !nic.is_full()
             && let Some(message) = self.addressing.packet(now)

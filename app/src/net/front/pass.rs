@@ -11,7 +11,7 @@ use crate::net::tcp::segment::{self, Segment};
 use crate::net::wire::Inlet;
 
 impl Front {
-    /// Lets the network stack answer what is for no connection: with an echo, a RST, or "unreachable".
+    /// Passes a packet without a connection to smoltcp, which answers with an echo, a RST or "unreachable".
     pub(super) fn pass_to_none<S: TxToken>(
         &mut self,
         packet: &Packet<'_>,
@@ -25,7 +25,7 @@ impl Front {
         Ok(())
     }
 
-    /// Gives a segment to its socket.
+    /// Passes a segment to its socket.
     pub(super) fn pass<S: TxToken>(
         &mut self,
         index: usize,
@@ -49,8 +49,8 @@ impl Front {
         self.wire.answer(slot, answer.target(), answer.bytes(), write, now);
     }
 
-    /// Believes a router that a packet is too large, if this machine has sent it and it is not
-    /// acknowledged yet (RFC 5927 section 7.2).
+    /// Handles the message of a router that a packet is too large. It is accepted if the packet is in flight (RFC 5927
+    /// section 7.2).
     pub(super) fn narrow(&mut self, message: TooLarge, now: Instant) -> Result<(), Drop> {
         let sets = self.sockets.sets();
         let index = sets.find(message.key).ok_or(Drop::Icmp)?;

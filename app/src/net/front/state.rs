@@ -10,18 +10,18 @@ use crate::net::sockets::Sockets;
 use crate::net::tcp::cookie::Cookies;
 use crate::net::wire::Wire;
 
-/// All that a packet passes.
+/// The parts that a received packet passes.
 pub(in crate::net) struct Front {
     pub(in crate::net) interface: Interface,
     pub(in crate::net) sockets: Sockets,
     pub(in crate::net) wire: Wire,
     pub(in crate::net) addressing: Addressing,
     pub(in crate::net) cookies: Cookies,
-    /// No cookie comes back after this.
+    /// Time until which cookies may come back.
     pub(in crate::net) cookies_until: Instant,
 }
 
-/// A packet, where it came from, and whether its TCP checksum needs no look.
+/// A packet, its sender's hardware address, and whether its TCP checksum is verified.
 #[derive(Debug)]
 pub(in crate::net) struct Packet<'a> {
     pub(in crate::net) bytes: &'a mut [u8],
@@ -31,14 +31,14 @@ pub(in crate::net) struct Packet<'a> {
 }
 
 impl Packet<'_> {
-    /// The bytes behind the header.
+    /// Returns the bytes behind the header.
     pub(in crate::net) fn payload(&mut self) -> &mut [u8] {
         &mut self.bytes[self.header.bytes..]
     }
 }
 
 impl Front {
-    /// Puts the parts together.
+    /// Creates the dispatch from its parts.
     pub(in crate::net) fn new(
         interface: Interface,
         sockets: Sockets,

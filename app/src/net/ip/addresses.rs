@@ -1,11 +1,11 @@
-//! The address of this machine, and which others are on its link.
+//! The address of this machine, and the machines on its link.
 
 use core::net::Ipv4Addr;
 
 use runtime_config::unicast;
 use smoltcp::wire::Ipv4Cidr;
 
-/// The address and the gateway, where there are some.
+/// The address and the gateway, if there are any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::net) struct Addresses {
     own: Option<Ipv4Cidr>,
@@ -13,33 +13,33 @@ pub(in crate::net) struct Addresses {
 }
 
 impl Addresses {
-    /// An address with its network, and a gateway.
+    /// Creates the addresses of an interface.
     pub(in crate::net) fn new(own: Option<Ipv4Cidr>, gateway: Option<Ipv4Addr>) -> Self {
         Self { own, gateway }
     }
 
-    /// The address of this machine.
+    /// Returns the address of this machine.
     pub(in crate::net) fn address(&self) -> Option<Ipv4Addr> {
         self.own.map(|own| own.address())
     }
 
-    /// The gateway.
+    /// Returns the gateway.
     pub(in crate::net) fn gateway(&self) -> Option<Ipv4Addr> {
         self.gateway
     }
 
-    /// Whether an address is that of this machine.
+    /// Returns whether an address is that of this machine.
     pub(in crate::net) fn is_own(&self, address: Ipv4Addr) -> bool {
         self.address() == Some(address)
     }
 
-    /// Whether a machine with this address may be on the link.
+    /// Returns whether a machine with this address may be on the link.
     pub(in crate::net) fn is_neighbor(&self, address: Ipv4Addr) -> bool {
         let is_near = self.own.is_some_and(|own| own.contains_addr(&address));
         self.is_source(address) && (is_near || self.gateway == Some(address))
     }
 
-    /// Whether a packet may come from there: from one machine, which is not this one.
+    /// Returns whether the address is a valid sender: a single machine other than this one.
     pub(in crate::net) fn is_source(&self, address: Ipv4Addr) -> bool {
         let near = self.own.filter(|own| own.contains_addr(&address));
         match near {
@@ -48,7 +48,7 @@ impl Addresses {
         }
     }
 
-    /// Where a packet to an address is sent on the link.
+    /// Returns the next hop of a packet to an address.
     pub(in crate::net) fn next_hop(&self, target: Ipv4Addr) -> Option<Ipv4Addr> {
         if self.is_neighbor(target) {
             return Some(target);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_goes_to_what_is_no_single_machine() {
+    fn addresses_of_many_machines_have_no_next_hop() {
         let routed = addresses("10.0.2.15", 24, Some("10.0.2.2"));
         for target in [
             "0.0.0.0",

@@ -1,7 +1,7 @@
-//! Reassembly of IPv4 packets that come in fragments (RFC 791 section 3.2, RFC 1122 section 3.3.2).
+//! Reassembly of IPv4 packets from fragments (RFC 791 section 3.2, RFC 1122 section 3.3.2).
 //!
-//! A packet whose fragments contradict each other is refused as a whole (RFC 5722). Places are few, and a
-//! sender cannot have all of them. All memory is taken by [`Fragments::new`].
+//! A packet with contradictory fragments is refused as a whole (RFC 5722). There are few slots, and one sender cannot
+//! occupy all of them. [`Fragments::new`] allocates all memory.
 
 mod datagram;
 
@@ -15,29 +15,28 @@ use crate::net::drops::Drop;
 use crate::net::liveness::NEVER;
 use datagram::{Datagram, DatagramKey, Fragment};
 
-/// Packets that may be incomplete at the same time. A path that cuts the segments of a client reorders few of
-/// them.
+/// Maximum number of incomplete packets. A path that fragments the segments of a client reorders few of them.
 const PLACES: usize = 8;
 
-/// Of these, the packets of one sender.
+/// Maximum number of incomplete packets of one sender.
 const PLACES_PER_SOURCE: usize = 4;
 
-/// The time in which a packet must be complete. RFC 791 proposes 15 s. RFC 1122 asks for 60 s, after which a fast
-/// sender has used the same identification again (RFC 4963).
+/// Timeout of an incomplete packet. RFC 791 proposes 15 s. RFC 1122 requires 60 s, but a fast sender reuses an
+/// identification earlier (RFC 4963).
 const COMPLETE_WITHIN: Duration = Duration::from_secs(15);
 
-/// Packets of which some fragments have come.
+/// The incomplete packets.
 #[derive(Debug)]
 pub(in crate::net) struct Fragments {
     places: Vec<Datagram>,
-    /// Incomplete packets that were given up since [`expire`](Self::expire) was called.
+    /// Number of incomplete packets that were dropped since the last call of [`expire`](Self::expire).
     given_up: usize,
-    /// No packet is late before.
+    /// No packet times out before this time.
     late_at: Instant,
 }
 
 impl Fragments {
-    /// Takes the memory for all places: 33 KiB.
+    /// Allocates the memory of all slots, 33 KiB.
     pub(in crate::net) fn new() -> Self {
         let places = (0..PLACES).map(|_| Datagram::new()).collect();
         Self { places, given_up: 0, late_at: NEVER }
@@ -46,14 +45,14 @@ impl Fragments {
     /// Adds a fragment: a whole IPv4 packet with its header. Returns the packet that it completes, with one
     /// header that describes it.
     ///
-    /// A fragment without a place replaces the oldest packet, of its own sender where that one has as many as
-    /// it may have. [`expire`](Self::expire) counts the packets that were replaced.
+    /// The first fragment of a packet may evict the oldest packet. If the sender has its maximum of packets, the oldest
+    /// of these is evicted. [`expire`](Self::expire) counts the evicted packets.
     ///
     /// # Errors
     ///
-    /// - [`Drop::IpHeader`]: the header contradicts itself.
-    /// - [`Drop::Fragment`]: the fragment contradicts another one, or ends behind the longest packet, or is empty.
-    ///   Further fragments of the same packet are refused too.
+    /// - [`Drop::IpHeader`]: the header is inconsistent.
+    /// - [`Drop::Fragment`]: the fragment contradicts another one, exceeds the maximum packet, or is empty. Further
+    ///   fragments of the same packet are refused too.
     pub(in crate::net) fn add(
         &mut self,
         packet: &[u8],
@@ -66,7 +65,7 @@ impl Fragments {
         let at = self.places.iter().position(|place| place.is_of(identity));
         let at = match (at, &piece) {
             (Some(at), _) => at,
-            // A packet that is refused with its first fragment takes no place.
+            // A packet that is refused with its first fragment gets no slot.
             (None, Err(reason)) => return Err(*reason),
             (None, Ok(_)) => self.make_place(identity, now),
         };
@@ -81,8 +80,8 @@ impl Fragments {
         }
     }
 
-    /// Gives up packets that are not complete in time. Returns the number of incomplete packets that were given
-    /// up since the last call, for their time or for their place.
+    /// Drops packets that have timed out. Returns the number of incomplete packets that timed out or were evicted since
+    /// the last call.
     pub(in crate::net) fn expire(&mut self, now: Instant) -> usize {
         self.give_up_late(now);
         mem::take(&mut self.given_up)
@@ -104,13 +103,13 @@ impl Fragments {
         }
     }
 
-    /// Begins a packet in a free place, or in that of the oldest one.
+    /// Begins a packet in a free slot, or evicts the oldest packet.
     fn make_place(&mut self, identity: DatagramKey, now: Instant) -> usize {
         let is_of_sender = |place: &&Datagram| place.is_from(identity.source());
         let is_limited = self.places.iter().filter(is_of_sender).count() >= PLACES_PER_SOURCE;
         let candidates = self.places.iter().enumerate();
         let candidates = candidates.filter(|(_, place)| !is_limited || is_of_sender(place));
-        // A free place sorts first, a refused packet next.
+        // A free slot sorts first, a refused packet next.
         let oldest = candidates.min_by_key(|(_, place)| (place.is_needed(), place.since()));
         let at = oldest.map_or(0, |(at, _)| at);
         self.given_up += usize::from(self.places[at].give_up());

@@ -8,12 +8,12 @@ use crate::net::drops::Drop;
 /// Bytes of a header without options.
 pub(in crate::net) const HEADER_BYTES: usize = 20;
 
-/// Protocols.
+/// Protocol numbers.
 pub(in crate::net) const ICMP: u8 = 1;
 pub(in crate::net) const TCP: u8 = 6;
 pub(in crate::net) const UDP: u8 = 17;
 
-/// More fragments follow, and where in the packet this one is.
+/// Mask of the more-fragments flag and the fragment offset.
 const MORE_AND_OFFSET: u16 = 0x3fff;
 
 /// The fields of a header.
@@ -24,13 +24,13 @@ pub(in crate::net) struct Ipv4Header {
     pub(in crate::net) protocol: u8,
     /// Bytes of the header with its options.
     pub(in crate::net) bytes: usize,
-    /// Bytes of the packet; behind them is padding.
+    /// Bytes of the packet, without padding.
     pub(in crate::net) total: usize,
     pub(in crate::net) is_fragment: bool,
 }
 
 impl Ipv4Header {
-    /// Reads the header of a packet and checks it.
+    /// Parses and checks the header of a packet.
     pub(in crate::net) fn read(packet: &[u8]) -> Result<Self, Drop> {
         let fixed: &[u8; HEADER_BYTES] = packet.first_chunk().ok_or(Drop::IpHeader)?;
         let bytes = usize::from(fixed[0] & 0xf) * 4;
@@ -53,14 +53,14 @@ impl Ipv4Header {
         if own.is_own(self.target) { Ok(()) } else { Err(Drop::IpTarget) }
     }
 
-    /// Checks that the packet comes from another machine. Packets of the peer of a connection need no such check.
+    /// Checks that the packet comes from another machine. Packets of a connection's peer need no such check.
     pub(in crate::net) fn check_source(&self, own: &Addresses) -> Result<(), Drop> {
         if own.is_source(self.source) { Ok(()) } else { Err(Drop::IpSource) }
     }
 }
 
-/// Whether the checksum of a header and its options is right: the ones' complement sum of all halves of
-/// words is the same as that of all words.
+/// Returns whether the checksum of a header with its options is right. The ones' complement sum of 16-bit words equals
+/// that of 32-bit words.
 fn is_sound(fixed: &[u8; HEADER_BYTES], options: &[u8]) -> bool {
     let words = |bytes: &[u8]| {
         let (words, _) = bytes.as_chunks::<4>();
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_read() {
+    fn a_header_is_parsed() {
         let header = Ipv4Header::read(&packet(PEER, OWN)).unwrap();
         assert_eq!((header.source, header.target, header.protocol), (PEER, OWN, TCP));
         assert_eq!((header.bytes, header.total, header.is_fragment), (20, 40, false));
     }
 
     #[test]
-    fn headers_that_contradict_themselves_are_refused() {
+    fn inconsistent_headers_are_refused() {
         let whole = packet(PEER, OWN);
         for cut in 0..40 {
             assert_eq!(Ipv4Header::read(&whole[..cut]), Err(Drop::IpHeader), "{cut}");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn fragments_are_known() {
+    fn fragments_are_recognized() {
         for (at, byte, expected) in [(6, 0x20, true), (7, 1, true), (6, 0x40, false)] {
             let mut bytes = packet(PEER, OWN);
             bytes[6..8].fill(0);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_of_others_and_from_nobody_are_refused() {
+    fn packets_with_a_wrong_target_or_source_are_refused() {
         let own = Addresses::new(Some(Ipv4Cidr::new(OWN, 24)), None);
         let check = |source, target| {
             let header = Ipv4Header::read(&packet(source, target)).unwrap();

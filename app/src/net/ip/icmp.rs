@@ -1,4 +1,4 @@
-//! "Fragmentation needed": a router cannot pass a packet on (RFC 792, RFC 1191).
+//! "Fragmentation needed": a router cannot forward a packet (RFC 792, RFC 1191).
 
 use core::net::Ipv4Addr;
 
@@ -9,18 +9,18 @@ use crate::net::drops::Drop;
 use crate::net::route::Key;
 use crate::net::tcp::path;
 
-/// The message of a router about a packet of this machine.
+/// The message of a router about a packet of this machine that is too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct TooLarge {
-    /// The connection, by what the router quotes.
+    /// The connection of the quoted packet.
     pub(in crate::net) key: Key,
-    /// The number of the first byte of the packet.
+    /// Sequence number of the quoted packet.
     pub(in crate::net) sequence: u32,
-    /// Bytes of data that fit; `None` from a router that does not say.
+    /// Bytes of data that fit, or `None` if the router does not report them.
     pub(in crate::net) bytes: Option<u16>,
 }
 
-/// Reads a message; `None` where it is another one.
+/// Parses a message. Returns `None` for any other message.
 pub(in crate::net) fn read(message: &[u8], own: Ipv4Addr) -> Result<Option<TooLarge>, Drop> {
     let packet = Icmpv4Packet::new_checked(message).map_err(|_| Drop::Icmp)?;
     if !packet.verify_checksum() {
@@ -35,7 +35,7 @@ pub(in crate::net) fn read(message: &[u8], own: Ipv4Addr) -> Result<Option<TooLa
     quote(&message[8..], own, u16::from_be_bytes([high, low])).map(Some).ok_or(Drop::Icmp)
 }
 
-/// Reads the header that is quoted, and the first eight bytes behind it.
+/// Parses the quoted header and the first eight bytes behind it.
 fn quote(quoted: &[u8], own: Ipv4Addr, mtu: u16) -> Option<TooLarge> {
     let header: &[u8; HEADER_BYTES] = quoted.first_chunk()?;
     let source: [u8; 4] = *header[12..].first_chunk()?;
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_connection_and_the_size_are_read() {
+    fn the_connection_and_the_size_are_parsed() {
         let key = Key { address: Ipv4Addr::new(10, 9, 0, 2), port: 50_000, local: 7379 };
         for (mtu, bytes) in [(1280, Some(1240)), (20, Some(0)), (0, None)] {
             let expected = TooLarge { key, sequence: 9, bytes };
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn other_messages_are_for_others_and_damaged_ones_for_nobody() {
+    fn other_and_damaged_messages_are_ignored() {
         let mut echo = vec![8, 0, 0, 0, 0, 0, 0, 0];
         Icmpv4Packet::new_unchecked(&mut echo).fill_checksum();
         assert_eq!(read(&echo, OWN), Ok(None));

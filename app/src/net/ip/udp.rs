@@ -9,8 +9,8 @@ use crate::net::drops::Drop;
 const SERVER: u16 = 67;
 const CLIENT: u16 = 68;
 
-/// The message of a DHCP server in a packet, `None` where it is something else. The checksum is looked at
-/// unless the device vouches for it: some servers on the same host leave it to a device.
+/// Returns the message of a DHCP server in a packet, or `None` for any other packet. The checksum is verified unless
+/// the device has verified it, because some servers on the same host leave it to a device.
 pub(in crate::net) fn message_to_client<'a>(
     header: &Ipv4Header,
     packet: &'a [u8],

@@ -1,10 +1,9 @@
-//! Announcements: gratuitous ARP requests that tell the link who has an address now.
+//! Announcements: gratuitous ARP requests that announce the address of this machine.
 //!
-//! A neighbour with an old entry, a bridge that has not seen the machine, and a relay that learns the
-//! hardware address from the first packet (passt) reach the machine at once. smoltcp answers requests
-//! but makes none for its own address, so the frame is built here and goes to the device directly.
-//! This module does not look whether another machine has the address: the address was configured, or
-//! given by DHCP, and a probe would delay each boot by seconds.
+//! After an announcement three kinds of machines reach this one immediately: a neighbour with an old entry, a bridge
+//! that has not seen the machine, and a relay that learns the hardware address from the first packet (passt). smoltcp
+//! does not send announcements, so the frame is built here and sent directly. The module does not check whether
+//! another machine has the address: it was configured or given by DHCP, and a probe would delay each boot by seconds.
 
 use core::net::Ipv4Addr;
 
@@ -15,28 +14,28 @@ use smoltcp::wire::EthernetAddress;
 use super::arp;
 use crate::net::nic::Nic;
 
-/// How often an address is announced (RFC 5227, `ANNOUNCE_NUM`).
+/// Number of announcements of an address (RFC 5227, `ANNOUNCE_NUM`).
 const COUNT: u8 = 2;
 
 /// The time between two announcements (RFC 5227, `ANNOUNCE_INTERVAL`).
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Announces the address of the interface, each time that it is another one.
+/// Announces the address of the interface whenever it changes.
 #[derive(Debug)]
 pub(super) struct Announcer {
     address: Option<Ipv4Addr>,
-    /// Announcements that are left, and when the next one is due.
+    /// Number of announcements left, and the time of the next one.
     left: u8,
     due: Instant,
 }
 
 impl Announcer {
-    /// Has no address to announce yet.
+    /// Creates an announcer without an address.
     pub(super) const fn new() -> Self {
         Self { address: None, left: 0, due: Instant::ZERO }
     }
 
-    /// Sends the announcement that is due, if there is one. A device that is full gets it later.
+    /// Sends the announcement that is due, if there is one. A full device gets it later.
     pub(super) fn poll<N: Nic>(&mut self, nic: &mut N, address: Option<Ipv4Addr>, now: Instant) {
         if self.address != address {
             self.address = address;
@@ -55,13 +54,13 @@ impl Announcer {
         }
     }
 
-    /// When the next announcement is due.
+    /// Returns the time of the next announcement.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         (self.left > 0 && self.address.is_some()).then_some(self.due)
     }
 }
 
-/// Writes the request for a machine's own address (RFC 5227 section 3): sender and target are the same.
+/// Writes the announcement of an address (RFC 5227 section 3): sender and target address are equal.
 fn write(bytes: &mut [u8], mac: EthernetAddress, address: Ipv4Addr) {
     let request = arp::question(mac, address, address);
     arp::write_to(bytes, &request, EthernetAddress::BROADCAST);

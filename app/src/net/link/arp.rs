@@ -9,13 +9,13 @@ use smoltcp::wire::{
 /// Bytes of a frame with an ARP packet for IPv4.
 pub(in crate::net) const FRAME_BYTES: usize = 14 + 28;
 
-/// Reads a packet.
+/// Parses a packet.
 pub(super) fn read(bytes: &[u8]) -> Option<ArpRepr> {
     let packet = ArpPacket::new_checked(bytes).ok()?;
     ArpRepr::parse(&packet).ok()
 }
 
-/// Asks for the hardware address of `target`.
+/// Creates a request for the hardware address of `target`.
 pub(super) fn question(mac: EthernetAddress, source: Ipv4Addr, target: Ipv4Addr) -> ArpRepr {
     ArpRepr::EthernetIpv4 {
         operation: ArpOperation::Request,
@@ -26,7 +26,7 @@ pub(super) fn question(mac: EthernetAddress, source: Ipv4Addr, target: Ipv4Addr)
     }
 }
 
-/// The answer to a question for the address of this machine.
+/// Creates the answer to a request for the hardware address of this machine.
 pub(super) fn answer(question: &ArpRepr, mac: EthernetAddress) -> Option<ArpRepr> {
     let ArpRepr::EthernetIpv4 {
         source_hardware_addr,
@@ -46,14 +46,14 @@ pub(super) fn answer(question: &ArpRepr, mac: EthernetAddress) -> Option<ArpRepr
     })
 }
 
-/// Writes a frame to the machine that the packet names.
+/// Writes a frame to the target of the packet.
 pub(super) fn write(bytes: &mut [u8], packet: &ArpRepr) {
     if let ArpRepr::EthernetIpv4 { target_hardware_addr, .. } = *packet {
         write_to(bytes, packet, target_hardware_addr);
     }
 }
 
-/// Writes a frame to one machine, or to all.
+/// Writes a frame to one machine, or to all machines.
 pub(super) fn write_to(bytes: &mut [u8], packet: &ArpRepr, target: EthernetAddress) {
     let ArpRepr::EthernetIpv4 { source_hardware_addr, .. } = *packet else { return };
     let mut frame = EthernetFrame::new_unchecked(bytes);

@@ -5,27 +5,27 @@ use core::net::Ipv4Addr;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::EthernetAddress;
 
-/// How long a connection sends to an address without a look at the table.
+/// Time for which a connection uses an address without a lookup.
 const HELD: Duration = Duration::from_secs(1);
 
-/// Where a packet goes.
+/// The next step of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) enum Way {
-    /// Out, as it is: the medium has no hardware addresses.
+    /// Sent unchanged: the medium has no hardware addresses.
     Plain,
-    /// To a hardware address.
+    /// Sent to a hardware address.
     To(EthernetAddress),
-    /// To a neighbour that has yet to say its address.
+    /// Queued until the neighbour has answered an ARP request.
     Wait(Ipv4Addr),
-    /// There is no route, or no room for another neighbour.
+    /// Dropped: there is no route, or the table of neighbours is full.
     Nowhere,
 }
 
-/// The way that a connection remembers.
+/// The cached next hop of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net) struct Hop {
     mac: EthernetAddress,
-    /// Of the table when it was looked up; 0 is never.
+    /// Version of the table at the lookup; 0 before the first one.
     version: u32,
     until: Instant,
 }
@@ -37,7 +37,7 @@ impl Default for Hop {
 }
 
 impl Hop {
-    /// The address, while nothing in the table has changed since it was looked up.
+    /// Returns the address if the table has not changed since the lookup.
     #[inline]
     pub(super) fn get(&self, version: u32, now: Instant) -> Option<EthernetAddress> {
         (self.version == version && now < self.until).then_some(self.mac)
@@ -47,7 +47,7 @@ impl Hop {
         *self = Self { mac, version, until: now + HELD };
     }
 
-    /// Whether packets go to another address.
+    /// Returns whether packets are sent to another address.
     #[inline]
     pub(super) fn differs(&self, mac: EthernetAddress) -> bool {
         self.version != 0 && self.mac != mac

@@ -1,8 +1,8 @@
-//! Hardware addresses of neighbours, and when they are asked for (RFC 826, RFC 1122 section 2.3.2.1; the
-//! states are those of RFC 4861 section 7.3).
+//! The hardware addresses of neighbours, and the ARP requests for them (RFC 826, RFC 1122 section 2.3.2.1; the states
+//! are those of RFC 4861 section 7.3).
 //!
-//! An entry that a connection uses is confirmed by the packets that come, and never gives its place to
-//! a stranger. A neighbour is asked at most once a second, each by itself.
+//! Received packets confirm the entry that a connection uses, and such an entry is never evicted for a stranger. Each
+//! neighbour is asked at most once a second.
 
 #[cfg(test)]
 mod tests;
@@ -16,29 +16,29 @@ use smoltcp::wire::EthernetAddress;
 use crate::net::liveness::NEVER;
 use crate::net::route;
 
-/// How long an address is good after it was confirmed.
+/// Time for which an address is fresh after it was confirmed.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// How long an entry is kept for a connection that has used it.
+/// Time for which an entry that a connection has used is not evicted.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// Between two questions to one neighbour.
+/// Time between two requests to one neighbour.
 const ASK_PAUSE: Duration = Duration::from_secs(1);
 
-/// Questions to the known address, and questions to all.
+/// Number of requests to the known address, and number of broadcast requests.
 const ASKS_TO_ONE: u8 = 3;
 const ASKS_TO_ALL: u8 = 3;
 
-/// There is no room for another neighbour: all entries are in use.
+/// All entries are in use, so no neighbour can be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NeighborsFull;
 
-/// A step that is due for a neighbour.
+/// An action that is due for a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// It is asked, at its known address or by a broadcast.
+    /// Send a request, to the known address or as a broadcast.
     Ask(Ipv4Addr, Option<EthernetAddress>),
-    /// It has not answered.
+    /// Give up: the neighbour has not answered.
     Lost(Ipv4Addr),
 }
 
@@ -49,49 +49,49 @@ struct Neighbor {
     fresh_until: Instant,
     kept_until: Instant,
     used_at: Instant,
-    /// Questions since the last answer, and when the next one is due.
+    /// Number of requests since the last answer, and the time of the next one.
     asks: u8,
     ask_at: Instant,
 }
 
-/// All neighbours.
+/// The table of neighbours.
 #[derive(Debug)]
 pub(super) struct Neighbors {
     table: HashTable<Neighbor>,
     capacity: usize,
     seed: u64,
-    /// Counts changes of addresses; never 0.
+    /// Counts changes of addresses, and is never 0.
     version: u32,
-    /// No question is due before.
+    /// No request is due before this time.
     ask_at: Instant,
-    /// Somebody has answered.
+    /// Whether any neighbour has answered.
     has_news: bool,
 }
 
 impl Neighbors {
-    /// Takes the memory for so many. Half of the table stays empty, so that it never grows.
+    /// Allocates the memory for `capacity` neighbours. Half of the table stays empty, so that it never grows.
     pub(super) fn with_capacity(capacity: usize, seed: u64) -> Self {
         let table = HashTable::with_capacity(2 * capacity);
         Self { table, capacity, seed, version: 1, ask_at: NEVER, has_news: false }
     }
 
-    /// Another one for each change of an address.
+    /// Returns the version, which changes with each change of an address.
     pub(super) fn version(&self) -> u32 {
         self.version
     }
 
-    /// Whether somebody has answered since this was asked.
+    /// Returns whether any neighbour has answered since the last call.
     pub(super) fn take_news(&mut self) -> bool {
         core::mem::take(&mut self.has_news)
     }
 
-    /// The address of a neighbour, which is not asked for it.
+    /// Returns the known address of a neighbour without a request.
     pub(super) fn known(&self, address: Ipv4Addr) -> Option<EthernetAddress> {
         let hash = self.hash(address);
         self.table.find(hash, |entry| entry.address == address)?.mac
     }
 
-    /// The address of a neighbour. One that has none yet, or whose address is old, is asked.
+    /// Returns the address of a neighbour. If it is unknown or old, a request becomes due.
     pub(super) fn look_up(
         &mut self,
         address: Ipv4Addr,
@@ -114,8 +114,7 @@ impl Neighbors {
         Ok(mac)
     }
 
-    /// Takes the address that a neighbour has said; one that is not known is only taken in where it
-    /// may be.
+    /// Records the address that a neighbour has announced. An unknown neighbour is added only if `may_insert` is set.
     pub(super) fn learn(
         &mut self,
         address: Ipv4Addr,
@@ -140,7 +139,7 @@ impl Neighbors {
         }
     }
 
-    /// Notes that a connection uses the address of a neighbour, and hears from it.
+    /// Confirms the address of a neighbour, because a connection uses it and its packets arrive.
     pub(super) fn confirm(&mut self, address: Ipv4Addr, now: Instant) {
         if let Some(entry) = self.find(address) {
             (entry.fresh_until, entry.kept_until) = (now + FRESH, now + KEPT);
@@ -148,8 +147,8 @@ impl Neighbors {
         }
     }
 
-    /// Notes that a packet of a neighbour has come from another address than the one that is known: all
-    /// are asked. The packet alone proves nothing.
+    /// Handles a packet from another hardware address than the known one: a broadcast request becomes due. The packet
+    /// alone does not change the address.
     pub(super) fn doubt(&mut self, address: Ipv4Addr, mac: EthernetAddress, now: Instant) {
         let Some(entry) = self.find(address) else { return };
         if entry.mac.is_none_or(|known| known == mac) || entry.asks > ASKS_TO_ONE {
@@ -159,7 +158,7 @@ impl Neighbors {
         self.ask_at = now;
     }
 
-    /// Hands out what is due, until `act` says that it could not be done.
+    /// Calls `act` for each action that is due, until `act` returns `false`.
     pub(super) fn poll(&mut self, now: Instant, mut act: impl FnMut(Due) -> bool) {
         if now < self.ask_at {
             return;
@@ -188,7 +187,7 @@ impl Neighbors {
         }
     }
 
-    /// Forgets those that have not answered.
+    /// Removes neighbours that have not answered.
     fn lose(&mut self, now: Instant, act: &mut impl FnMut(Due) -> bool) {
         let mut has_changed = false;
         self.table.retain(|entry| {
@@ -205,14 +204,14 @@ impl Neighbors {
         }
     }
 
-    /// Forgets all.
+    /// Removes all neighbours.
     pub(super) fn clear(&mut self) {
         self.table.clear();
         self.ask_at = NEVER;
         self.change();
     }
 
-    /// When the next question is due.
+    /// Returns the time of the next request.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         (self.ask_at < NEVER).then_some(self.ask_at)
     }
@@ -249,8 +248,7 @@ impl Neighbors {
         Ok(())
     }
 
-    /// Gives up the entry that was used least lately, of those that no connection uses: one without an
-    /// address first.
+    /// Evicts the least recently used entry without a connection. Entries without an address are evicted first.
     fn evict(&mut self, now: Instant) -> Result<(), NeighborsFull> {
         let unused = self.table.iter().filter(|entry| entry.kept_until <= now);
         let victim = unused.min_by_key(|entry| (entry.mac.is_some(), entry.used_at));

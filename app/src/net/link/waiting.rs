@@ -1,46 +1,45 @@
-//! Packets that wait for the hardware address of a neighbour: the latest one for each (RFC 1122 section
-//! 2.3.2.2).
+//! The latest packet for each neighbour whose hardware address is not known yet (RFC 1122 section 2.3.2.2).
 
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-/// Neighbours for which a packet can wait.
+/// Maximum number of waiting packets.
 const PLACES: usize = 64;
 
-/// Bytes of the longest packet that can wait.
+/// Maximum bytes of a waiting packet.
 const PACKET_BYTES: usize = 1500;
 
-/// A packet and the neighbour that it is for; of 0 bytes where there is none.
+/// The neighbour and the length of a waiting packet. The length is 0 in a free slot.
 #[derive(Clone, Copy, Debug)]
 struct WaitingPacket {
     next: Ipv4Addr,
     bytes: usize,
 }
 
-/// The packets.
+/// The waiting packets.
 #[derive(Debug)]
 pub(super) struct Waiting {
     places: Vec<WaitingPacket>,
     packets: Vec<u8>,
-    /// The place that is taken next where all are taken: the oldest one.
+    /// The slot to replace next: the oldest one.
     oldest: usize,
 }
 
 impl Waiting {
-    /// Takes the memory for all.
+    /// Allocates the memory of all slots.
     pub(super) fn new() -> Self {
         let place = WaitingPacket { next: Ipv4Addr::UNSPECIFIED, bytes: 0 };
         Self { places: vec![place; PLACES], packets: vec![0; PLACES * PACKET_BYTES], oldest: 0 }
     }
 
-    /// How many places there are.
+    /// Returns the number of slots.
     pub(super) fn places(&self) -> usize {
         PLACES
     }
 
-    /// Room for a packet, in place of an older one for the same neighbour, or of the oldest one.
-    /// `None` where it is too long to wait.
+    /// Returns the buffer of a slot. It replaces the packet for the same neighbour, or the oldest one. Returns `None` if
+    /// the packet is too long.
     pub(super) fn room(&mut self, next: Ipv4Addr, bytes: usize) -> Option<&mut [u8]> {
         if bytes > PACKET_BYTES || bytes == 0 {
             return None;
@@ -56,24 +55,24 @@ impl Waiting {
         Some(&mut self.packets[start..start + bytes])
     }
 
-    /// The packet at a place, and its neighbour.
+    /// Returns the packet of a slot, and its neighbour.
     pub(super) fn packet(&self, index: usize) -> Option<(Ipv4Addr, &[u8])> {
         let place = self.places[index];
         let start = index * PACKET_BYTES;
         (place.bytes > 0).then(|| (place.next, &self.packets[start..start + place.bytes]))
     }
 
-    /// Empties a place.
+    /// Frees a slot.
     pub(super) fn clear(&mut self, index: usize) {
         self.places[index].bytes = 0;
     }
 
-    /// Empties every place.
+    /// Frees every slot.
     pub(super) fn clear_all(&mut self) {
         (0..PLACES).for_each(|index| self.clear(index));
     }
 
-    /// Empties the place of a neighbour that does not answer; whether there was one.
+    /// Drops the packet for a neighbour that does not answer. Returns whether there was one.
     pub(super) fn forget(&mut self, next: Ipv4Addr) -> bool {
         let place = self.places.iter_mut().find(|place| place.bytes > 0 && place.next == next);
         place.map(|place| place.bytes = 0).is_some()
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_gives_its_place_up() {
+    fn the_oldest_packet_is_replaced() {
         let mut waiting = Waiting::new();
         for number in 0..=64 {
             waiting.room(address(number), 1).unwrap()[0] = number;

@@ -1,4 +1,4 @@
-//! Segments that are sent without a socket: challenges, and greetings with a cookie.
+//! Segments that are sent without a socket: challenge ACKs, and SYN-ACKs with a cookie.
 
 use core::net::Ipv4Addr;
 
@@ -11,7 +11,7 @@ use super::connection::TcpConnection;
 use super::segment::Segment;
 use crate::net::route::Key;
 
-/// A segment without data, to be written.
+/// A segment without data.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net) struct Answer {
     source: Ipv4Addr,
@@ -25,10 +25,10 @@ pub(in crate::net) struct Answer {
 }
 
 impl Answer {
-    /// Bytes of the longest packet: headers, and a SYN's options.
+    /// Maximum bytes of a packet: headers and the options of a SYN.
     pub(in crate::net) const BYTES_MAX: usize = 60;
 
-    /// Tells a peer the numbers that are right (RFC 5961).
+    /// Creates a challenge ACK, which has the correct numbers (RFC 5961).
     pub(in crate::net) fn challenge(
         source: Ipv4Addr,
         key: Key,
@@ -47,8 +47,8 @@ impl Answer {
         }
     }
 
-    /// Greets the sender of a SYN without remembering it: all that has to be known later is in the
-    /// number (RFC 4987 section 3.6).
+    /// Creates a SYN-ACK with a cookie. No state is kept, because the sequence number holds all of it (RFC 4987 section
+    /// 3.6).
     pub(in crate::net) fn greeting(
         source: Ipv4Addr,
         syn: &Segment,
@@ -69,7 +69,7 @@ impl Answer {
         }
     }
 
-    /// The SYN that a peer must have sent, as it would come from there to `target`.
+    /// Creates the SYN that the peer must have sent to `target`.
     pub(in crate::net) fn syn(
         target: Ipv4Addr,
         ack: &Segment,
@@ -89,8 +89,7 @@ impl Answer {
         }
     }
 
-    /// An acknowledgement that a peer might have sent once more, as it would come from there to
-    /// `target`: of all that it is known to have.
+    /// Creates a duplicate acknowledgement from the peer to `target`, for the bytes that the peer has acknowledged.
     pub(in crate::net) fn duplicate(
         target: Ipv4Addr,
         key: Key,
@@ -109,7 +108,7 @@ impl Answer {
         }
     }
 
-    /// The machine that gets it.
+    /// Returns the receiver.
     pub(in crate::net) fn target(&self) -> Ipv4Addr {
         self.key.address
     }
@@ -142,7 +141,7 @@ impl Answer {
         }
     }
 
-    /// Bytes of the whole packet.
+    /// Returns the bytes of the whole packet.
     pub(in crate::net) fn bytes(&self) -> usize {
         let ip = self.ip();
         ip.buffer_len() + ip.payload_len

@@ -1,4 +1,4 @@
-//! One connection in front of its socket.
+//! The state of one connection in front of its socket.
 
 use smoltcp::socket::tcp::State;
 use smoltcp::time::{Duration, Instant};
@@ -10,27 +10,26 @@ use super::segment::{self, Segment, TcpOptions};
 use super::track::Track;
 use crate::net::link::Hop;
 
-/// Between two challenges of one connection (RFC 5961 section 7). The limit is of each connection: one
-/// for all would tell a stranger what happens on another one.
+/// Minimum time between two challenge ACKs of one connection (RFC 5961 section 7). The limit is per connection, because
+/// a global limit would reveal events of other connections to an attacker.
 const CHALLENGE_PAUSE: Duration = Duration::from_millis(100);
 
-/// The state of a connection that its socket does not have.
+/// The state of a connection that its socket does not hold.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net) struct TcpConnection {
     pub(in crate::net) track: Track,
     pub(in crate::net) recovery: Recovery,
     pub(in crate::net) path: Path,
-    /// How far the numbers that the peer knows are ahead of those of the socket: it was greeted with a
-    /// cookie.
+    /// Difference of the peer's view of the sequence numbers and the socket's, which is not 0 after a cookie.
     pub(in crate::net) shift: u32,
     /// The way to the peer.
     pub(in crate::net) hop: Hop,
-    /// No challenge is sent before.
+    /// Time before which no challenge ACK is sent.
     challenge_at: Instant,
 }
 
 impl TcpConnection {
-    /// Of a socket without a peer.
+    /// Creates the state of a socket without a peer.
     pub(in crate::net) fn none() -> Self {
         Self {
             track: Track::default(),
@@ -42,18 +41,17 @@ impl TcpConnection {
         }
     }
 
-    /// Begins with the SYN of a peer; `own` is the longest segment that this end takes.
+    /// Creates the state from the SYN of a peer. `own` is the maximum segment size of this end.
     pub(in crate::net) fn begin(syn: &Segment, options: &TcpOptions, own: u16) -> Self {
-        // Without the option, or with 0, it is what every network passes (RFC 9293 section 3.7.1).
+        // Without the option, or with 0, the size is the minimum of all networks (RFC 9293 section 3.7.1).
         let theirs =
             options.maximum_segment.filter(|bytes| *bytes > 0).unwrap_or(super::path::ALWAYS);
         let (track, path) = (Track::begin(syn, options), Path::new(own.min(theirs)));
         Self { track, path, ..Self::none() }
     }
 
-    /// Takes a segment of the peer, with its bytes: what is done with it, and whether the first segment
-    /// that is not acknowledged has to be sent again. Where the segment may pass, its bytes are as its
-    /// socket wants them, but for the checksum.
+    /// Judges a segment of the peer. Returns the verdict, and whether the first unacknowledged segment must be
+    /// retransmitted. The bytes of a segment that may pass are translated for its socket, except for the checksum.
     pub(in crate::net) fn hear(
         &mut self,
         state: State,
@@ -77,7 +75,7 @@ impl TcpConnection {
         }
         let is_refused = segment.has(segment::ACK) && segment.acknowledged != self.track.next;
         if state == State::SynReceived && is_refused {
-            // The socket answers it with a RST: the segment says nothing about this connection.
+            // The socket answers with a RST. The segment carries no information about this connection.
             return (verdict, false);
         }
         let (before, window) = (self.track.unacknowledged, self.track.window);
@@ -91,7 +89,7 @@ impl TcpConnection {
         (verdict, resends)
     }
 
-    /// Notes a segment that goes out, and gives it the numbers that the peer knows.
+    /// Records a transmitted segment, and translates its numbers for the peer.
     pub(in crate::net) fn send(&mut self, segment: &Segment, bytes: &mut [u8], now: Instant) {
         let next = self.track.next;
         self.track.send(segment, bytes);
@@ -101,7 +99,7 @@ impl TcpConnection {
         }
     }
 
-    /// Whether a challenge may be sent now; notes it.
+    /// Returns whether a challenge ACK may be sent now, and records it.
     pub(in crate::net) fn may_challenge(&mut self, now: Instant) -> bool {
         let may = self.challenge_at <= now;
         if may {
@@ -110,8 +108,7 @@ impl TcpConnection {
         may
     }
 
-    /// Does what is due when nothing was acknowledged for too long. Where large segments seem to be lost it
-    /// tries smaller ones, and returns their size.
+    /// Handles a retransmission timeout. If large segments seem to be lost, reduces the segment size and returns it.
     pub(in crate::net) fn time_out(&mut self, now: Instant) -> Option<u16> {
         let times = self.recovery.time_out(&self.track, now);
         let waiting = self.track.next.wrapping_sub(self.track.unacknowledged);

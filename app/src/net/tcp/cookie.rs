@@ -1,19 +1,19 @@
-//! SYN cookies: a connection that is known by the number in its handshake alone (RFC 4987 section 3.6).
+//! SYN cookies: the sequence number holds the state of a handshake (RFC 4987 section 3.6).
 //!
-//! The number of a SYN-ACK holds the options of the SYN that are still needed, and a keyed hash of them, of both
-//! ends, of the client's number and of the time. So a SYN takes no memory, and the ACK that answers proves that its
-//! sender has received the SYN-ACK. TcpOptions that a cookie does not hold are not used: window scaling, timestamps.
+//! The number of a SYN-ACK holds the required options of the SYN, and a keyed hash of these options, both ends, the
+//! client's number and the time. So a SYN takes no memory, and the ACK proves that its sender has received the SYN-ACK.
+//! Options that a cookie does not hold are not used: window scaling and timestamps.
 
 use siphasher::sip::SipHasher24;
 use smoltcp::time::{Duration, Instant};
 
 use crate::net::route::Key;
 
-/// A cookie is valid in the slot of time in which it was made, and in the next one: for 64 to 128 s.
+/// Time slot of a cookie. It is valid in its slot and the next one, for 64 to 128 s.
 const SLOT: Duration = Duration::from_secs(64);
 
-/// Segment sizes that a cookie can say: the smallest one that Linux uses, those of RFC 9293 and of IPv6, and those of
-/// Ethernet below tunnels, VPNs, VXLAN and PPPoE and without them.
+/// Segment sizes that a cookie can hold: the minimum of Linux, those of RFC 9293 and of IPv6, and those of Ethernet with
+/// tunnels, VPNs, VXLAN and PPPoE and without them.
 const SEGMENT_BYTES: [u16; 8] = [48, 88, 536, 1220, 1360, 1400, 1440, 1460];
 
 /// Bits of a cookie that hold options: the index of a segment size, and the bit for SACK. The 28 bits above them are
@@ -21,18 +21,17 @@ const SEGMENT_BYTES: [u16; 8] = [48, 88, 536, 1220, 1360, 1400, 1440, 1460];
 const OPTION_BITS: u32 = 4;
 const SACK_BIT: u32 = 1 << 3;
 
-/// TcpOptions of a SYN that a cookie holds.
+/// The options of a SYN that a cookie holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct SynOptions {
-    /// Bytes of the longest segment that the client takes.
+    /// Maximum segment size of the client.
     pub(in crate::net) mss: u16,
-    /// Whether the client takes selective acknowledgements.
+    /// Whether the client supports selective acknowledgements.
     pub(in crate::net) sack: bool,
 }
 
 impl SynOptions {
-    /// Its largest segment size that a cookie can say and that is not above the client's. A client that wants
-    /// less than the smallest one gets that.
+    /// Encodes the options. The segment size is rounded down to one of the table, or up to the smallest one.
     fn to_bits(self) -> u32 {
         let index = SEGMENT_BYTES.iter().rposition(|bytes| *bytes <= self.mss);
         let index = u32::try_from(index.unwrap_or(0)).unwrap_or(0);
@@ -45,19 +44,19 @@ impl SynOptions {
     }
 }
 
-/// Makes cookies and opens them.
+/// Creates and verifies cookies.
 #[derive(Clone, Debug)]
 pub(in crate::net) struct Cookies {
     hasher: SipHasher24,
 }
 
 impl Cookies {
-    /// Takes a key that is unknown outside.
+    /// Creates cookies with a secret key.
     pub(in crate::net) fn new(seed: [u64; 2]) -> Self {
         Self { hasher: SipHasher24::new_with_keys(seed[0], seed[1]) }
     }
 
-    /// The number with which a SYN is answered.
+    /// Returns the sequence number of the SYN-ACK.
     pub(in crate::net) fn number(
         &self,
         key: &Key,
@@ -68,8 +67,8 @@ impl Cookies {
         self.seal(key, client_number, offer.to_bits(), slot_of(now))
     }
 
-    /// Opens the cookie of an ACK, which is the number that it acknowledges less 1; `client_number` is its own
-    /// number less 1. Returns `None` if the cookie was made for another connection, too long ago, or never.
+    /// Verifies the cookie of an ACK and returns the options. The cookie is the acknowledgement number minus 1, and
+    /// `client_number` is the sequence number minus 1. Returns `None` for an invalid cookie.
     pub(in crate::net) fn open(
         &self,
         key: &Key,
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_gives_the_options_back() {
+    fn a_cookie_holds_the_options() {
         let cookies = cookies();
         for (offered, mss) in [
             (0, 48),
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_of_anything_else_is_refused() {
+    fn a_cookie_with_any_other_input_is_refused() {
         let cookies = cookies();
         let cookie = cookies.number(&KEY, NUMBER, OFFER, seconds(7));
         assert!(cookies.open(&KEY, NUMBER, cookie, seconds(7)).is_some());
@@ -192,7 +191,7 @@ mod tests {
         }
     }
 
-    /// Of 2^32 numbers, 32 are valid at any time: 16 options in 2 slots. Of a million random ones, 0.007 are.
+    /// Of 2^32 numbers, 32 are valid at any time: 16 options in 2 slots. So of a million random numbers 0.007 are valid.
     #[test]
     fn guessing_does_not_succeed() {
         let cookies = cookies();
@@ -213,7 +212,7 @@ mod tests {
         assert!(valid.len() == 32 && valid.into_iter().all(guess));
     }
 
-    /// Numbers of neighbouring connections must not show each other.
+    /// The number of a connection must not reveal those of similar connections.
     #[test]
     fn the_bits_of_cookies_are_spread() {
         let cookies = cookies();

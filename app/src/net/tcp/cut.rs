@@ -1,15 +1,15 @@
-//! Cuts a packet into segments that fit the way to a peer, where no device does it.
+//! Segmentation of a packet in software, if the device does not do it.
 
 use smoltcp::wire::{Ipv4Packet, TcpPacket};
 
 use super::segment;
 
-/// A part of a packet's data.
+/// A segment that is cut from a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct CutPacket {
-    /// Where its data begins in that of the packet.
+    /// Offset of the segment's data in the packet's data.
     offset: usize,
-    /// Bytes of its data.
+    /// Bytes of the segment's data.
     data: usize,
     /// Bytes of the packet's headers.
     headers: usize,
@@ -17,18 +17,18 @@ pub(in crate::net) struct CutPacket {
 }
 
 impl CutPacket {
-    /// Bytes of the packet that it becomes.
+    /// Returns the bytes of the resulting packet.
     pub(in crate::net) fn bytes(&self) -> usize {
         self.headers + self.data
     }
 
-    /// Writes the packet that it becomes.
+    /// Writes the resulting packet.
     pub(in crate::net) fn write(&self, packet: &[u8], bytes: &mut [u8]) {
         let data = self.headers + self.offset;
         bytes[..self.headers].copy_from_slice(&packet[..self.headers]);
         bytes[self.headers..].copy_from_slice(&packet[data..data + self.data]);
         let mut ip = Ipv4Packet::new_unchecked(bytes);
-        // It is no longer than the packet, whose length fits.
+        // The length fits, because the original packet is at least as long.
         ip.set_total_len(u16::try_from(self.bytes()).unwrap_or(u16::MAX));
         ip.fill_checksum();
         let [source, target] = [ip.src_addr().into(), ip.dst_addr().into()];
@@ -43,7 +43,7 @@ impl CutPacket {
     }
 }
 
-/// The pieces of a packet of TCP over IPv4, with so many bytes of data each.
+/// Cuts a packet of TCP over IPv4 into segments with `each` bytes of data.
 pub(in crate::net) fn pieces(packet: &[u8], each: u16) -> impl Iterator<Item = CutPacket> + use<> {
     let each = usize::from(each.max(1));
     let ip = Ipv4Packet::new_unchecked(packet);
@@ -57,7 +57,7 @@ pub(in crate::net) fn pieces(packet: &[u8], each: u16) -> impl Iterator<Item = C
     })
 }
 
-/// Lets routers cut the packet into fragments, which then need an identification of their own.
+/// Allows routers to fragment the packet, and sets the identification that fragments need.
 pub(in crate::net) fn allow_fragments(packet: &mut [u8], identification: u16) {
     let mut ip = Ipv4Packet::new_unchecked(packet);
     ip.set_dont_frag(false);
@@ -108,7 +108,7 @@ mod tests {
         bytes
     }
 
-    /// The pieces as packets that were read again: number, data, whether it ends the connection.
+    /// Parses the resulting packets: sequence number, data, and FIN.
     fn cut(packet: &[u8], each: u16) -> Vec<(i32, Vec<u8>, bool)> {
         let pieces = pieces(packet, each).map(|piece| {
             let mut bytes = vec![0; piece.bytes()];
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pieces_are_the_packet() {
+    fn the_segments_have_the_data_of_the_packet() {
         let data: Vec<u8> = (0..=255).cycle().take(1000).collect();
         for (each, count) in [(1, 1000), (88, 12), (536, 2), (999, 2), (1000, 1), (1460, 1)] {
             let pieces = cut(&packet(&data), each);
@@ -141,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_without_data_is_one_piece() {
+    fn a_packet_without_data_is_one_segment() {
         assert_eq!(cut(&packet(b""), 88), [(-100, Vec::new(), true)]);
     }
 
     #[test]
-    fn a_packet_that_may_be_cut_on_its_way_says_so() {
+    fn a_packet_that_may_be_fragmented_is_marked() {
         let mut bytes = packet(b"x");
         allow_fragments(&mut bytes, 77);
         let ip = Ipv4Packet::new_checked(&bytes).unwrap();

@@ -1,8 +1,8 @@
-//! Whether a segment may reach its socket, by the numbers of its connection (RFC 9293 section 3.10.7.4,
+//! The guard decides by the numbers of a connection whether a segment may reach its socket (RFC 9293 section 3.10.7.4,
 //! RFC 5961, RFC 6191).
 //!
-//! The network stack takes a RST and ignores a SYN wherever they lie, and drops a segment with data when
-//! its acknowledgement is old. So it gets a segment only when these have been judged here.
+//! smoltcp accepts a RST and ignores a SYN with any number, and drops a segment with data if its acknowledgement is old.
+//! So smoltcp gets a segment only after the guard has checked it.
 
 use smoltcp::socket::tcp::State;
 
@@ -10,27 +10,27 @@ use super::segment::{ACK, FIN, RST, SYN, Segment, ahead};
 use super::track::Track;
 use crate::net::drops::Drop;
 
-/// The decision about a segment.
+/// The verdict on a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) enum Verdict {
-    /// Its socket gets it.
+    /// The socket gets the segment.
     Pass,
-    /// Its socket gets it with the acknowledgement and the window that came last: its own are old.
+    /// The socket gets the segment with the latest acknowledgement and window, because those of the segment are old.
     PassAsLast,
-    /// It says nothing new.
+    /// The segment is a duplicate without new information.
     Ignore,
-    /// It is dropped.
+    /// The segment is dropped.
     Drop(Drop),
-    /// It is dropped, and its sender is told the numbers that are right. A peer that has lost the
-    /// connection answers with a RST that has the right number; one that has not goes on.
+    /// The segment is dropped, and its sender gets a challenge ACK. A peer that has lost the connection answers with a
+    /// RST that has the correct number. Any other peer continues.
     Challenge(Drop),
-    /// It begins a connection anew: the old one had ended.
+    /// The segment begins a new connection with the same ends; the old one has ended.
     Renew,
-    /// It is the SYN of this connection once more: the answer was lost.
+    /// The segment is a retransmitted SYN of this connection, because the answer was lost.
     Again,
 }
 
-/// Judges a segment of a connection whose socket is in a state.
+/// Judges a segment of a connection whose socket is in `state`.
 pub(in crate::net) fn judge(track: &Track, state: State, segment: &Segment) -> Verdict {
     let offset = ahead(track.expected, segment.sequence);
     if segment.flags & RST != 0 {
@@ -43,13 +43,13 @@ pub(in crate::net) fn judge(track: &Track, state: State, segment: &Segment) -> V
         return Verdict::Drop(Drop::TcpNoAck);
     }
     match state {
-        // The socket answers a wrong acknowledgement with a RST, as it should.
+        // The socket answers a wrong acknowledgement with a RST, as required.
         State::SynReceived => Verdict::Pass,
         _ => judge_acknowledgement(track, segment, offset),
     }
 }
 
-/// RFC 5961 section 3.2.
+/// Judges a RST (RFC 5961 section 3.2).
 fn judge_reset(track: &Track, offset: i32) -> Verdict {
     match offset {
         0 => Verdict::Pass,
@@ -58,7 +58,7 @@ fn judge_reset(track: &Track, offset: i32) -> Verdict {
     }
 }
 
-/// RFC 5961 section 4.2; for TIME-WAIT RFC 9293 section 3.6.1 and RFC 6191 without time stamps.
+/// Judges a SYN (RFC 5961 section 4.2; for TIME-WAIT RFC 9293 section 3.6.1 and RFC 6191 without timestamps).
 fn judge_syn(state: State, segment: &Segment, offset: i32) -> Verdict {
     match state {
         State::TimeWait if segment.begins() && offset > 0 => Verdict::Renew,
@@ -67,7 +67,8 @@ fn judge_syn(state: State, segment: &Segment, offset: i32) -> Verdict {
     }
 }
 
-/// RFC 5961 section 5.2, and RFC 9293: of a segment whose acknowledgement is old only that is ignored.
+/// Judges an acknowledgement (RFC 5961 section 5.2, RFC 9293). An old acknowledgement is ignored, but the data of its
+/// segment is not.
 fn judge_acknowledgement(track: &Track, segment: &Segment, offset: i32) -> Verdict {
     let sent = track.next.wrapping_sub(track.unacknowledged);
     if segment.acknowledged.wrapping_sub(track.unacknowledged) <= sent {
@@ -78,7 +79,7 @@ fn judge_acknowledgement(track: &Track, segment: &Segment, offset: i32) -> Verdi
         return Verdict::Challenge(Drop::TcpAck);
     }
     let is_empty = segment.payload_bytes == 0 && segment.flags & FIN == 0;
-    // One in front of the window asks for an answer: a probe.
+    // A segment in front of the window is a probe, which requires an answer.
     if is_empty && offset >= 0 { Verdict::Ignore } else { Verdict::PassAsLast }
 }
 
@@ -90,7 +91,7 @@ mod tests {
     use crate::net::route::Key;
     use crate::net::tcp::segment::TcpOptions;
 
-    /// Open: sent up to 5000, acknowledged up to 4000, expecting 1000, window 20,000.
+    /// An open connection: sent up to 5000, acknowledged up to 4000, expecting 1000, window 20,000.
     fn track() -> Track {
         let mut track = Track::begin(&segment(SYN, 999, 0), &TcpOptions::default());
         let mut sent = segment(SYN | ACK, 3999, 1000);
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_syn_is_challenged_wherever_it_lies() {
+    fn a_syn_with_any_number_is_challenged() {
         for state in OPEN {
             for (flags, sequence) in [(SYN, 1000), (SYN, 5000), (SYN, 0), (SYN | ACK, 1000)] {
                 let verdict = judge(&track(), state, &segment(flags, sequence, 4000));
@@ -159,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn the_syn_of_a_handshake_is_known_again() {
+    fn the_retransmitted_syn_of_a_handshake_is_recognized() {
         let judge = |sequence| judge(&track(), State::SynReceived, &segment(SYN, sequence, 0));
         assert_eq!(judge(999), Verdict::Again);
         assert_eq!(judge(77_000), Verdict::Challenge(Drop::TcpSyn));
     }
 
     #[test]
-    fn of_an_old_acknowledgement_only_that_is_ignored() {
+    fn an_old_acknowledgement_is_ignored_without_its_segment() {
         let judge = |segment: &Segment| judge(&track(), State::Established, segment);
         assert_eq!(judge(&data(1000, 4000)), Verdict::Pass);
         assert_eq!(judge(&data(1000, 5000)), Verdict::Pass);
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn acknowledgements_of_what_was_never_sent_or_long_ago_are_challenged() {
+    fn acknowledgements_of_unsent_or_very_old_bytes_are_challenged() {
         for acknowledged in [5001, 6000, 0x8000_0000 + 4000, 4000_u32.wrapping_sub(30_001)] {
             let verdict = judge(&track(), State::Established, &data(1000, acknowledged));
             assert_eq!(verdict, Verdict::Challenge(Drop::TcpAck), "{acknowledged}");

@@ -1,8 +1,8 @@
-//! How large a segment may be on the way to a peer.
+//! The maximum segment size on the path to a peer.
 //!
-//! A router that cannot pass a packet on says so (RFC 1191); where that is filtered, large segments are
-//! lost again and again, and smaller ones are tried (RFC 8899, without the search upwards). After ten
-//! minutes the largest size is tried anew, as RFC 1191 section 6.3 has it.
+//! A router that cannot forward a packet reports that (RFC 1191). If the report is filtered, large segments are lost
+//! repeatedly, and smaller ones are tried (RFC 8899, without the upward search). After ten minutes the maximum size is
+//! tried again (RFC 1191 section 6.3).
 
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -12,40 +12,40 @@ use smoltcp::time::{Duration, Instant};
 /// Bytes of the headers of a packet without options.
 pub(in crate::net) const HEADERS: u16 = 40;
 
-/// Bytes of data of a packet that every network passes in one piece or in fragments (RFC 9293 section
-/// 3.7.1). A packet no larger than this may be cut into fragments.
+/// Bytes of data that every network forwards, whole or in fragments (RFC 9293 section 3.7.1). A packet with at most this
+/// much data may be fragmented.
 pub(in crate::net) const ALWAYS: u16 = 536;
 
-/// Sizes that are tried where large segments are lost: that of IPv6's smallest link, and [`ALWAYS`].
+/// Sizes to try when large segments are lost: that of the minimum link of IPv6, and [`ALWAYS`].
 const STEPS: [u16; 2] = [1240, ALWAYS];
 
-/// How long a size is believed.
+/// Lifetime of a reduced size.
 const BELIEVED: Duration = Duration::from_secs(600);
 
-/// Peers whose size is remembered.
+/// Maximum number of peers with a recorded size.
 const REMEMBERED: usize = 64;
 
-/// The size of segments of one connection.
+/// The segment size of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct Path {
-    /// The size that both ends can take.
+    /// Maximum of both ends.
     agreed: u16,
-    /// The size that the way takes.
+    /// Maximum of the path.
     now: u16,
     until: Instant,
 }
 
 impl Path {
-    /// Of a socket without a peer.
+    /// Creates the size of a socket without a peer.
     pub(in crate::net) const NONE: Self =
         Self { agreed: u16::MAX, now: u16::MAX, until: Instant::ZERO };
 
-    /// Begins with the smaller one of what both ends can take.
+    /// Creates a size with the smaller maximum of both ends.
     pub(in crate::net) const fn new(agreed: u16) -> Self {
         Self { agreed, now: agreed, until: Instant::ZERO }
     }
 
-    /// Bytes of data that a segment may have.
+    /// Returns the maximum bytes of data in a segment.
     pub(in crate::net) fn bytes(&mut self, now: Instant) -> u16 {
         if self.now < self.agreed && self.until <= now {
             self.now = self.agreed;
@@ -53,7 +53,7 @@ impl Path {
         self.now
     }
 
-    /// Believes for a while that no more fit. Returns whether that is less than before.
+    /// Reduces the size for its lifetime. Returns whether the size is smaller than before.
     pub(in crate::net) fn lower(&mut self, bytes: u16, now: Instant) -> bool {
         let bytes = bytes.max(ALWAYS.min(self.agreed));
         self.until = now + BELIEVED;
@@ -62,36 +62,36 @@ impl Path {
         is_less
     }
 
-    /// Whether no smaller size is left to try: its packets may be cut into fragments.
+    /// Returns whether the minimum size is reached. The packets may be fragmented then.
     pub(in crate::net) fn is_narrow(&self) -> bool {
         self.now <= ALWAYS && self.now < self.agreed
     }
 
-    /// The next smaller size to try.
+    /// Returns the next smaller size to try.
     pub(in crate::net) fn next_step(&self) -> Option<u16> {
         STEPS.into_iter().find(|step| *step < self.now)
     }
 }
 
-/// The sizes that were found on the ways to peers, for connections that are still to come.
+/// The sizes of the paths to peers, for later connections.
 #[derive(Debug)]
 pub(in crate::net) struct Paths {
     known: Vec<(Ipv4Addr, u16, Instant)>,
 }
 
 impl Paths {
-    /// Knows nothing. Takes all memory that it will need.
+    /// Creates an empty record and allocates its memory.
     pub(in crate::net) fn new() -> Self {
         Self { known: Vec::with_capacity(REMEMBERED) }
     }
 
-    /// Bytes of data that fit on the way to an address, where that is less than both ends can take.
+    /// Returns the reduced size of the path to an address, if there is one.
     pub(in crate::net) fn find(&self, address: Ipv4Addr, now: Instant) -> Option<u16> {
         let found = self.known.iter().find(|(other, _, until)| *other == address && now < *until);
         found.map(|(_, bytes, _)| *bytes)
     }
 
-    /// Remembers what fits, in place of the oldest where there is no room.
+    /// Records a size, and evicts the oldest one if the record is full.
     pub(in crate::net) fn note(&mut self, address: Ipv4Addr, bytes: u16, now: Instant) {
         self.known.retain(|(other, ..)| *other != address);
         if self.known.len() == REMEMBERED {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_remembered_as_there_is_room_for() {
+    fn the_oldest_size_is_evicted() {
         let mut paths = Paths::new();
         let address = |number: usize| Ipv4Addr::from_bits(u32::try_from(number).unwrap());
         for number in 0..=REMEMBERED {

@@ -1,4 +1,4 @@
-//! Properties of a connection that hold for all segments of its peer and of strangers.
+//! Properties of a connection for all segments of its peer and of attackers.
 
 use core::net::Ipv4Addr;
 
@@ -15,7 +15,7 @@ use super::segment::{ACK, FIN, HEADER_BYTES, RST, SYN, Segment, TcpOptions, ahea
 use crate::net::liveness::NEVER;
 use crate::net::route::Key;
 
-/// States in which both ends know each other's numbers.
+/// States in which both ends know both initial numbers.
 const SYNCHRONIZED: [State; 7] = [
     State::Established,
     State::CloseWait,
@@ -26,23 +26,23 @@ const SYNCHRONIZED: [State; 7] = [
     State::TimeWait,
 ];
 
-/// Something that happens; numbers are told from where they should be.
+/// An event. Numbers are relative to the expected ones.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// This end sends so many new bytes, with this window.
+    /// This end sends new bytes with a window.
     Send(u32, u16),
-    /// This end sends again all that is not acknowledged.
+    /// This end retransmits all unacknowledged bytes.
     Resend,
-    /// A segment comes: flags, its number from the expected one, its acknowledgement from the first number that
-    /// is not acknowledged, bytes, window.
+    /// A segment arrives: flags, number relative to the expected one, acknowledgement relative to the first
+    /// unacknowledged number, bytes, window.
     Hear(u8, u32, u32, u32, u16),
     /// Milliseconds pass.
     Wait(u32),
-    /// Time passes until something is due.
+    /// Time passes until the next timeout.
     TimeOut,
 }
 
-/// A distance to the right number.
+/// A distance to the expected number.
 fn distance() -> impl Strategy<Value = u32> {
     prop_oneof![
         4 => 0..4_u32,
@@ -68,14 +68,14 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A connection with the numbers with which both ends have begun.
+/// A connection with both initial numbers.
 struct Play {
     connection: TcpConnection,
     state: State,
     now: Instant,
     own: u32,
     theirs: u32,
-    /// All that can be seen of it, without the numbers with which both ends have begun.
+    /// Its visible state, without the initial numbers.
     seen: Vec<(Option<Verdict>, bool, [u32; 3], Instant)>,
 }
 
@@ -86,7 +86,7 @@ fn segment(flags: u8, sequence: u32, acknowledged: u32, payload_bytes: u32) -> S
 }
 
 impl Play {
-    /// Greets a peer; `shift` as after a cookie.
+    /// Creates a connection; `shift` is not 0 after a cookie.
     fn new(state: State, own: u32, theirs: u32, shift: u32) -> Self {
         let options = TcpOptions { window_scale: Some(2), ..TcpOptions::default() };
         let connection = TcpConnection::begin(&segment(SYN, theirs, 0, 0), &options, 1460);
@@ -105,7 +105,7 @@ impl Play {
         play
     }
 
-    /// Lets a segment come that acknowledges a number of the socket.
+    /// Passes a segment that acknowledges a number of the socket.
     fn hear(&mut self, mut segment: Segment, state: State) -> (Verdict, bool) {
         segment.acknowledged = segment.acknowledged.wrapping_add(self.connection.shift);
         let mut bytes = [0; HEADER_BYTES];
@@ -158,7 +158,7 @@ impl Play {
         self.seen.push((outcome.0, outcome.1, numbers, self.connection.recovery.due()));
     }
 
-    /// Only what is right passes (RFC 5961).
+    /// Checks that only valid segments pass (RFC 5961).
     fn check_verdict(&self, track: super::track::Track, segment: &Segment, verdict: Verdict) {
         let passes = matches!(verdict, Verdict::Pass | Verdict::PassAsLast);
         let is_next = segment.sequence == track.expected;
@@ -179,7 +179,7 @@ impl Play {
         }
     }
 
-    /// A time-out that is set now is neither too short nor too long.
+    /// Checks the bounds of a timeout that was set now.
     fn check_due(&self, before: Instant) {
         let due = self.connection.recovery.due();
         if due != before && due != NEVER {
@@ -191,7 +191,7 @@ impl Play {
         }
     }
 
-    /// Never more is acknowledged than was sent.
+    /// Checks that no unsent byte is acknowledged.
     fn check_track(&self) {
         let track = &self.connection.track;
         assert!(ahead(track.unacknowledged, track.next) >= 0, "{track:?}");
@@ -202,7 +202,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn only_what_is_right_passes_and_time_outs_are_within_bounds(
+    fn only_valid_segments_pass_and_timeouts_are_within_bounds(
         state in select([&SYNCHRONIZED[..], &[State::SynReceived]].concat()),
         own in any::<u32>(),
         theirs in any::<u32>(),

@@ -1,8 +1,8 @@
-//! When something has to be sent again (RFC 6298, RFC 5681, RFC 6582).
+//! Retransmission (RFC 6298, RFC 5681, RFC 6582).
 //!
-//! The network stack waits for a second at least, counts no duplicate acknowledgement that changes
-//! the window, and sends only the first of several lost segments again. This measures the round trip and
-//! counts for itself; [socket_sets](crate::net::sets) has the socket do what is due here.
+//! smoltcp has a minimum timeout of a second, does not count duplicate acknowledgements that change the window, and
+//! retransmits only the first of several lost segments. This module measures the round trip and counts duplicates, and
+//! [socket_sets](crate::net::socket_sets) makes the socket retransmit.
 
 #[cfg(test)]
 mod tests;
@@ -13,56 +13,56 @@ use super::segment::{FIN, SYN, Segment, ahead};
 use super::track::Track;
 use crate::net::liveness::NEVER;
 
-/// The time-out before a round trip was measured (RFC 6298 section 2).
+/// The timeout before the first measurement (RFC 6298 section 2).
 const FIRST: Duration = Duration::from_secs(1);
 
-/// The shortest time-out: peers may hold an acknowledgement back for nearly so long. RFC 6298 asks for a
-/// second, from a time when clocks were coarse; Linux waits for as long as this.
+/// Minimum timeout. Peers may delay an acknowledgement nearly as long. RFC 6298 requires a second, because clocks were
+/// coarse; Linux uses this value.
 pub(super) const SHORTEST: Duration = Duration::from_millis(200);
 
-/// The longest time-out.
+/// Maximum timeout.
 pub(super) const LONGEST: Duration = Duration::from_secs(60);
 
-/// Duplicate acknowledgements that prove a loss.
+/// Number of duplicate acknowledgements that indicate a loss.
 const DUPLICATES: u8 = 3;
 
-/// How a loss is being mended.
+/// The recovery from a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mending {
     /// No segment is known to be lost.
     Nothing,
-    /// One segment after the other, up to this number.
+    /// Segments up to this number are retransmitted one by one.
     Segments(u32),
-    /// All up to this number was sent again.
+    /// All bytes up to this number were retransmitted.
     All(u32),
 }
 
 /// The measurements and counts of one connection.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net) struct Recovery {
-    /// The round trip and how much it varies; without a measurement `None`.
+    /// The round trip time and its variation, after the first measurement.
     round_trip: Option<(Duration, Duration)>,
-    /// The segment that is being timed: the number behind it, and when it was sent.
+    /// The segment that is being timed: the number behind it, and its send time.
     timed: Option<(u32, Instant)>,
-    /// When everything is sent again.
+    /// Time of the retransmission timeout.
     due: Instant,
-    /// Time-outs in a row.
+    /// Number of consecutive timeouts.
     timeouts: u32,
     duplicates: u8,
     mending: Mending,
-    /// The time that the socket was told last when a time was over.
+    /// The time passed to the socket at the last timeout.
     told: Instant,
 }
 
 impl Recovery {
-    /// Of a connection on which nothing was sent.
+    /// Creates the state of a connection without sent bytes.
     pub(in crate::net) const fn new() -> Self {
         let (round_trip, timed, due, mending) = (None, None, NEVER, Mending::Nothing);
         let (timeouts, duplicates, told) = (0, 0, Instant::ZERO);
         Self { round_trip, timed, due, timeouts, duplicates, mending, told }
     }
 
-    /// Notes a segment that has gone out; `next` is what [`Track::next`] was before.
+    /// Records a transmitted segment. `next` is [`Track::next`] before it.
     pub(in crate::net) fn sent(
         &mut self,
         next: u32,
@@ -76,7 +76,7 @@ impl Recovery {
         let is_first = segment.flags & SYN != 0 && self.timeouts == 0;
         let is_new = is_first || ahead(next, segment.sequence) >= 0;
         if !is_new {
-            // An acknowledgement could be for either of both (RFC 6298 section 3).
+            // An acknowledgement could be for either transmission (RFC 6298 section 3).
             self.timed = None;
         } else if self.timed.is_none() {
             self.timed = Some((segment.end(), now));
@@ -86,9 +86,9 @@ impl Recovery {
         }
     }
 
-    /// Notes a segment that was passed on, after the track has: `before` is what was unacknowledged
-    /// until then. `is_same_window` where the window did not change, or the segment says by a selective
-    /// acknowledgement why it came. Returns whether the first segment has to be sent again.
+    /// Records a received segment after the track has. `before` is the first unacknowledged number before the segment.
+    /// `is_same_window` is whether the window is unchanged, or the segment has a selective acknowledgement. Returns
+    /// whether the first segment must be retransmitted.
     pub(in crate::net) fn heard(
         &mut self,
         before: u32,
@@ -142,7 +142,7 @@ impl Recovery {
         }
     }
 
-    /// RFC 6298 section 2.
+    /// Updates the round trip time (RFC 6298 section 2).
     fn measure(&mut self, round_trip: Duration) {
         let (smooth, variation) = match self.round_trip {
             None => (round_trip, round_trip / 2),
@@ -160,18 +160,17 @@ impl Recovery {
         (single * (1 << self.timeouts.min(8))).min(LONGEST)
     }
 
-    /// When everything is sent again.
+    /// Returns the time of the retransmission timeout.
     pub(in crate::net) fn due(&self) -> Instant {
         self.due
     }
 
-    /// Has everything sent again now.
+    /// Makes the retransmission timeout due now.
     pub(in crate::net) fn hurry(&mut self, now: Instant) {
         self.due = self.due.min(now);
     }
 
-    /// Notes that the time was over and everything is sent again. Returns how often that was so in a
-    /// row.
+    /// Records a timeout, after which all bytes are retransmitted. Returns the number of consecutive timeouts.
     pub(in crate::net) fn time_out(&mut self, track: &Track, now: Instant) -> u32 {
         self.timeouts += 1;
         self.timed = None;
@@ -181,19 +180,19 @@ impl Recovery {
         self.timeouts
     }
 
-    /// A time at which the time of the socket is over as well, which is at most so long after the time
-    /// that it was told last.
+    /// Returns a time at which the socket's own timeout has passed, which is at most `timeout` after the last time that
+    /// was passed to the socket.
     pub(in crate::net) fn later(&mut self, timeout: Duration, now: Instant) -> Instant {
         self.told = self.told.max(now) + timeout;
         self.told
     }
 
-    /// Has nothing sent again: the connection is over.
+    /// Stops the timeout, because the connection has ended.
     pub(in crate::net) fn stop(&mut self) {
         self.due = NEVER;
     }
 
-    /// Begins to count time-outs anew, since something else is tried.
+    /// Resets the number of timeouts, because another segment size is tried.
     pub(in crate::net) fn restart(&mut self, now: Instant) {
         self.timeouts = 0;
         self.due = now + self.timeout();

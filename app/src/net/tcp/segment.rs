@@ -1,4 +1,4 @@
-//! A TCP segment in an IPv4 packet, read and changed where it lies.
+//! A TCP segment in an IPv4 packet, parsed and changed in place.
 
 use core::net::Ipv4Addr;
 
@@ -7,7 +7,7 @@ use smoltcp::wire::{IpAddress, TcpPacket};
 use crate::net::drops::Drop;
 use crate::net::route::Key;
 
-/// Bytes of the shortest TCP header.
+/// Bytes of a TCP header without options.
 pub(in crate::net) const HEADER_BYTES: usize = 20;
 
 /// The flags of a TCP header.
@@ -16,7 +16,7 @@ pub(in crate::net) const SYN: u8 = 0x02;
 pub(in crate::net) const RST: u8 = 0x04;
 pub(in crate::net) const ACK: u8 = 0x10;
 
-/// Kinds of options (RFC 9293 section 3.2, RFC 7323, RFC 2018).
+/// Types of options (RFC 9293 section 3.2, RFC 7323, RFC 2018).
 const END: u8 = 0;
 const NO_OPERATION: u8 = 1;
 const MAXIMUM_SEGMENT: u8 = 2;
@@ -27,12 +27,12 @@ const SACK: u8 = 5;
 /// The fields of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct Segment {
-    /// The other end and the ports.
+    /// The peer and the ports.
     pub(in crate::net) key: Key,
     pub(in crate::net) sequence: u32,
     pub(in crate::net) acknowledged: u32,
     pub(in crate::net) flags: u8,
-    /// As it stands in the header, not scaled.
+    /// The window of the header, not scaled.
     pub(in crate::net) window: u16,
     /// Bytes of the header with its options.
     pub(in crate::net) header_bytes: usize,
@@ -41,7 +41,7 @@ pub(in crate::net) struct Segment {
 }
 
 impl Segment {
-    /// Reads the segment of a packet from `source`.
+    /// Parses the segment of a packet from `source`.
     #[inline]
     pub(in crate::net) fn read(source: Ipv4Addr, bytes: &[u8]) -> Result<Self, Drop> {
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(Drop::TcpHeader)?;
@@ -63,22 +63,22 @@ impl Segment {
         })
     }
 
-    /// Whether all of these flags are set.
+    /// Returns whether all of these flags are set.
     pub(in crate::net) fn has(&self, flags: u8) -> bool {
         self.flags & flags == flags
     }
 
-    /// Whether it begins a connection.
+    /// Returns whether the segment begins a connection.
     pub(in crate::net) fn begins(&self) -> bool {
         self.flags & (SYN | ACK | RST) == SYN
     }
 
-    /// The sequence numbers that it takes: one for each byte of data, for SYN and for FIN.
+    /// Returns the sequence space of the segment: one number for each byte of data, for SYN and for FIN.
     pub(in crate::net) fn length(&self) -> u32 {
         self.payload_bytes + u32::from(self.flags & SYN != 0) + u32::from(self.flags & FIN != 0)
     }
 
-    /// The number behind its last one.
+    /// Returns the number behind the last one.
     pub(in crate::net) fn end(&self) -> u32 {
         self.sequence.wrapping_add(self.length())
     }
@@ -93,19 +93,19 @@ fn number(header: &[u8; HEADER_BYTES], at: usize) -> u32 {
     u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
 }
 
-/// Whether the checksum is right.
+/// Returns whether the checksum is right.
 pub(in crate::net) fn is_sound(source: Ipv4Addr, target: Ipv4Addr, bytes: &[u8]) -> bool {
     let [source, target] = [source, target].map(IpAddress::Ipv4);
     TcpPacket::new_checked(bytes).is_ok_and(|packet| packet.verify_checksum(&source, &target))
 }
 
-/// Changes the acknowledgement and the window. The checksum is no longer right.
+/// Changes the acknowledgement and the window. The checksum is not updated.
 pub(in crate::net) fn set_acknowledged(bytes: &mut [u8], acknowledged: u32, window: u16) {
     bytes[8..12].copy_from_slice(&acknowledged.to_be_bytes());
     bytes[14..16].copy_from_slice(&window.to_be_bytes());
 }
 
-/// Adds to the sequence number, and keeps the checksum right (RFC 1624).
+/// Adds to the sequence number, and updates the checksum (RFC 1624).
 pub(in crate::net) fn shift_sequence(bytes: &mut [u8], by: u32) {
     let old: [u8; 4] = [bytes[4], bytes[5], bytes[6], bytes[7]];
     let new = u32::from_be_bytes(old).wrapping_add(by).to_be_bytes();
@@ -121,21 +121,21 @@ pub(in crate::net) fn shift_sequence(bytes: &mut [u8], by: u32) {
     bytes[16..18].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// The options of a segment that this module knows.
+/// The parsed options of a segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::net) struct TcpOptions {
-    /// The longest segment that the sender takes.
+    /// Maximum segment size of the sender.
     pub(in crate::net) maximum_segment: Option<u16>,
-    /// By how many bits windows of the sender are shifted.
+    /// Window scale of the sender.
     pub(in crate::net) window_scale: Option<u8>,
-    /// Whether the sender reads selective acknowledgements.
+    /// Whether the sender supports selective acknowledgements.
     pub(in crate::net) is_sack_permitted: bool,
-    /// Whether it has some.
+    /// Whether the segment has selective acknowledgements.
     pub(in crate::net) has_sack: bool,
 }
 
 impl TcpOptions {
-    /// Reads the options of a segment; those behind one that is damaged are not there.
+    /// Parses the options of a segment. Parsing stops at a damaged option.
     pub(in crate::net) fn read(bytes: &[u8], header_bytes: usize) -> Self {
         let mut options = Self::default();
         let mut rest = bytes.get(HEADER_BYTES..header_bytes).unwrap_or_default();
@@ -165,7 +165,7 @@ impl TcpOptions {
     }
 }
 
-/// How far `to` is ahead of `from`; negative where it is behind.
+/// Returns the distance from `from` to `to`, which is negative if `to` is behind.
 pub(in crate::net) fn ahead(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from).cast_signed()
 }
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_read_and_its_options() {
+    fn a_header_and_its_options_are_parsed() {
         let bytes = bytes(TcpControl::Syn, b"");
         let segment = Segment::read(SOURCE, &bytes).unwrap();
         assert_eq!(segment.key, Key { address: SOURCE, port: 50_000, local: 7379 });
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_contradict_themselves_are_refused() {
+    fn inconsistent_headers_are_refused() {
         let whole = bytes(TcpControl::Psh, b"PING\r\n");
         for cut in 0..HEADER_BYTES {
             assert_eq!(Segment::read(SOURCE, &whole[..cut]), Err(Drop::TcpHeader), "{cut}");
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_are_cut_off_are_not_there() {
+    fn truncated_options_are_ignored() {
         let whole = bytes(TcpControl::Syn, b"");
         for cut in HEADER_BYTES..whole.len() {
             let _ = TcpOptions::read(&whole[..cut], cut);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_byte_of_a_segment_is_seen() {
+    fn every_changed_byte_of_a_segment_is_detected() {
         for payload in [&b""[..], b"x", b"VMALLOC 1M\r\n", &[0xff; 1440], &[7; 20_000]] {
             let sound = bytes(TcpControl::Psh, payload);
             assert!(is_sound(SOURCE, TARGET, &sound), "{} bytes", payload.len());

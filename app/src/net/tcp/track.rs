@@ -1,4 +1,4 @@
-//! The numbers of one connection, as they were seen on the wire.
+//! The sequence numbers of one connection, from its segments on the wire.
 
 use super::segment::{ACK, RST, SYN, Segment, TcpOptions, ahead};
 
@@ -9,21 +9,21 @@ pub(in crate::net) struct Track {
     pub(in crate::net) unacknowledged: u32,
     /// The number behind the last one that was sent (SND.NXT).
     pub(in crate::net) next: u32,
-    /// The number that the peer sends next, as far as is known here (RCV.NXT).
+    /// The next number expected from the peer (RCV.NXT).
     pub(in crate::net) expected: u32,
-    /// The window that the peer was told last, as it stood in the header.
+    /// The last window sent to the peer, as in the header.
     pub(in crate::net) told_window: u16,
-    /// The window that the peer has told last, as it stood in the header.
+    /// The last window received from the peer, as in the header.
     pub(in crate::net) window: u16,
-    /// By how many bits the windows of this end and of the peer are shifted.
+    /// Window scales of this end and of the peer.
     own_shift: u8,
     peer_shift: u8,
-    /// The largest window that the peer has told, in bytes.
+    /// The largest window of the peer, in bytes.
     largest_window: u32,
 }
 
 impl Track {
-    /// Begins with the SYN of a peer.
+    /// Creates the numbers from the SYN of a peer.
     pub(in crate::net) fn begin(syn: &Segment, options: &TcpOptions) -> Self {
         Self {
             expected: syn.sequence.wrapping_add(1),
@@ -34,22 +34,22 @@ impl Track {
         }
     }
 
-    /// Whether something was sent that is not acknowledged.
+    /// Returns whether sent bytes are unacknowledged.
     pub(in crate::net) fn is_in_flight(&self) -> bool {
         self.next != self.unacknowledged
     }
 
-    /// Bytes of the window that the peer was told.
+    /// Returns the window sent to the peer, in bytes.
     pub(in crate::net) fn receive_window(&self) -> u32 {
         u32::from(self.told_window) << self.own_shift
     }
 
-    /// How far behind the last acknowledgement one may be (RFC 5961 section 5).
+    /// Returns the maximum age of an acknowledgement, in bytes (RFC 5961 section 5).
     pub(in crate::net) fn old_acknowledgement(&self) -> u32 {
         self.largest_window
     }
 
-    /// Notes what a segment that is passed on to the socket says.
+    /// Records a segment that is passed to the socket.
     pub(in crate::net) fn hear(&mut self, segment: &Segment) {
         if segment.flags & (SYN | RST) != 0 {
             return;
@@ -60,7 +60,7 @@ impl Track {
         self.window = segment.window;
         let window = u32::from(segment.window) << self.peer_shift;
         self.largest_window = self.largest_window.max(window);
-        // A segment that begins further on leaves a hole, and the answer will say so.
+        // A segment behind the expected number leaves a hole, which the answer reports.
         let is_new = ahead(self.expected, segment.end()) > 0;
         let is_within = ahead(segment.end(), self.edge()) >= 0;
         if ahead(self.expected, segment.sequence) <= 0 && is_new && is_within {
@@ -68,18 +68,18 @@ impl Track {
         }
     }
 
-    /// The number behind the window that the peer was told.
+    /// Returns the number behind the window sent to the peer.
     fn edge(&self) -> u32 {
         self.expected.wrapping_add(self.receive_window())
     }
 
-    /// Notes a segment that goes out.
+    /// Records a transmitted segment.
     pub(in crate::net) fn send(&mut self, segment: &Segment, bytes: &[u8]) {
         if segment.flags & RST != 0 {
             return;
         }
         if segment.flags & SYN != 0 {
-            // It may be sent again; nothing behind it has been sent then.
+            // A SYN may be retransmitted. No later byte was sent then.
             self.unacknowledged = segment.sequence;
             self.next = segment.end();
             let options = TcpOptions::read(bytes, segment.header_bytes);

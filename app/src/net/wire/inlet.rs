@@ -1,4 +1,4 @@
-//! One packet on its way in.
+//! The device that holds one received packet.
 
 use core::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ use super::Wire;
 use crate::net::link::Way;
 use crate::net::tcp::connection::TcpConnection;
 
-/// One packet that has come, and room for the answer, which goes to where it came from.
+/// A received packet, and a slot for the answer to its sender.
 #[derive(Debug)]
 pub(in crate::net) struct Inlet<'a, S> {
     packet: Option<&'a [u8]>,
@@ -21,7 +21,7 @@ pub(in crate::net) struct Inlet<'a, S> {
 }
 
 impl<'a, S: TxToken> Inlet<'a, S> {
-    /// A packet; the answer is noted of a connection if there is one.
+    /// Creates an inlet. The answer is recorded for `connection`, if there is one.
     #[inline]
     pub(in crate::net) fn new(
         packet: &'a [u8],
@@ -35,7 +35,7 @@ impl<'a, S: TxToken> Inlet<'a, S> {
     }
 }
 
-/// The bytes of a packet that has come.
+/// The bytes of a received packet.
 #[derive(Debug)]
 pub(in crate::net) struct Come<'a>(&'a [u8]);
 
@@ -45,7 +45,7 @@ impl RxToken for Come<'_> {
     }
 }
 
-/// Room for the answer.
+/// The slot for the answer.
 #[derive(Debug)]
 pub(in crate::net) struct ReplyToken<'a, S> {
     slot: S,

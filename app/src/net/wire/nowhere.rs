@@ -1,4 +1,4 @@
-//! Packets that go nowhere.
+//! Devices that discard packets.
 
 use alloc::vec;
 
@@ -9,19 +9,19 @@ use super::inlet::Come;
 use super::{Wire, note};
 use crate::net::tcp::connection::TcpConnection;
 
-/// Room for a packet that is not sent.
+/// A slot whose packet is discarded.
 #[derive(Debug)]
 pub(in crate::net) struct Nowhere;
 
 impl TxToken for Nowhere {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, write: F) -> R {
-        // Headers with their options.
+        // Large enough for headers with options.
         const BYTES: usize = 128;
         if bytes <= BYTES { write(&mut [0; BYTES][..bytes]) } else { write(&mut vec![0; bytes]) }
     }
 }
 
-/// A way out on which packets are noted, and not sent.
+/// A device whose packets are recorded and discarded.
 #[derive(Debug)]
 pub(in crate::net) struct Swallow<'a> {
     connection: &'a mut TcpConnection,
@@ -30,7 +30,7 @@ pub(in crate::net) struct Swallow<'a> {
 }
 
 impl<'a> Swallow<'a> {
-    /// Notes the packets of a connection.
+    /// Records the packets of a connection.
     pub(in crate::net) fn new(
         wire: &Wire,
         connection: &'a mut TcpConnection,
@@ -40,7 +40,7 @@ impl<'a> Swallow<'a> {
     }
 }
 
-/// Room for a packet that is noted.
+/// A slot whose packet is recorded and discarded.
 #[derive(Debug)]
 pub(in crate::net) struct Swallowed<'a>(&'a mut TcpConnection, Instant);
 

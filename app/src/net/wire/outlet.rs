@@ -1,4 +1,4 @@
-//! The packets of a connection on their way out.
+//! The device that sends the packets of a connection.
 
 use core::num::NonZeroU16;
 
@@ -13,7 +13,7 @@ use crate::net::tcp::connection::TcpConnection;
 use crate::net::tcp::cut;
 use crate::net::tcp::path::HEADERS;
 
-/// The way out of one connection.
+/// Sends the packets of one connection.
 #[derive(Debug)]
 pub(in crate::net) struct Outlet<'a, N> {
     nic: &'a mut N,
@@ -24,7 +24,7 @@ pub(in crate::net) struct Outlet<'a, N> {
 }
 
 impl<'a, N: Nic> Outlet<'a, N> {
-    /// The way of a connection.
+    /// Creates the outlet of a connection.
     #[inline]
     pub(in crate::net) fn new(
         nic: &'a mut N,
@@ -36,7 +36,7 @@ impl<'a, N: Nic> Outlet<'a, N> {
         Self { nic, wire, way, connection, now }
     }
 
-    /// Sends a packet in pieces, as far as the device takes them; the rest is lost, as on the way.
+    /// Sends a packet as several segments. Segments that do not fit the device are lost, as if the network dropped them.
     fn cut<R>(&mut self, bytes: usize, each: u16, write: impl FnOnce(&mut [u8]) -> R) -> R {
         let Self { nic, wire, way, connection, now } = self;
         let result = write(&mut wire.scratch[..bytes]);
@@ -56,7 +56,7 @@ impl<'a, N: Nic> Outlet<'a, N> {
     }
 }
 
-/// The right to send one packet of a connection.
+/// Permission to send one packet of a connection.
 #[derive(Debug)]
 pub(in crate::net) struct Departure<'a, 'b, N> {
     outlet: &'a mut Outlet<'b, N>,
@@ -87,7 +87,7 @@ impl<N: Nic> TxToken for Departure<'_, '_, N> {
         }
         let Outlet { nic, wire, way, connection, now } = outlet;
         let Some(mut slot) = nic.transmit() else {
-            // There was room when this was made.
+            // A slot was free when the token was created.
             return wire.park(None, bytes, write, Some(connection), *now);
         };
         slot.set_meta(meta);
@@ -114,7 +114,7 @@ impl<'b, N: Nic> Device for Outlet<'b, N> {
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Departure<'_, 'b, N>> {
-        // Its owner has looked whether the device is full.
+        // The caller has checked that the device is not full.
         Some(Departure { outlet: self, meta: PacketMeta::default() })
     }
 

@@ -1,4 +1,4 @@
-//! One packet and the fragments of it that have come.
+//! One packet with its received fragments.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -10,21 +10,20 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use crate::net::drops::Drop;
 
-/// Bytes of the longest payload. A segment is never longer than the segment size that the image announces, which
-/// is at most 1460 bytes, with up to 40 bytes of TCP options. RFC 1122 section 3.3.2 asks for 576 bytes of any
-/// packet, and for as many as the link can carry.
+/// Maximum bytes of a payload. A segment has at most the segment size that the image announces, 1460 bytes, and 40
+/// bytes of TCP options. RFC 1122 section 3.3.2 requires 576 bytes, and as many as the MTU of the link.
 pub(super) const PAYLOAD_BYTES: usize = 4096;
 
-/// Bytes of the longest header. It is kept in front of the payload, and ends where that begins.
+/// Maximum bytes of a header, which is stored directly in front of the payload.
 const HEADER_BYTES: usize = 60;
 
-/// Fragments begin at multiples of it.
+/// Fragments begin at multiples of this size.
 const UNIT_BYTES: usize = 8;
 
-/// Units of the longest payload.
+/// Units of the maximum payload.
 const UNITS: usize = PAYLOAD_BYTES / UNIT_BYTES;
 
-/// The fields by which a fragment belongs to a packet (RFC 791 section 3.2).
+/// The fields that identify the packet of a fragment (RFC 791 section 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DatagramKey {
     source: Ipv4Addr,
@@ -44,7 +43,7 @@ impl DatagramKey {
     }
 }
 
-/// The part of a packet that a fragment holds.
+/// A fragment of a packet.
 #[derive(Debug)]
 pub(super) struct Fragment<'a> {
     start: usize,
@@ -54,8 +53,8 @@ pub(super) struct Fragment<'a> {
 }
 
 impl<'a> Fragment<'a> {
-    /// Reads a fragment. Returns `None` if it is empty, ends behind the longest packet, or is cut where no
-    /// fragment but the last may be.
+    /// Parses a fragment. Returns `None` if it is empty, exceeds the maximum packet, or ends within a unit without being
+    /// the last fragment.
     pub(super) fn try_of(packet: Ipv4Packet<&'a [u8]>) -> Option<Self> {
         let (start, payload) = (usize::from(packet.frag_offset()), packet.payload());
         let is_last = !packet.more_frags();
@@ -89,27 +88,28 @@ impl Units {
     }
 }
 
-/// A packet's place, which may be free.
+/// A slot for a packet, which may be free.
 #[derive(Debug)]
 pub(super) struct Datagram {
     identity: Option<DatagramKey>,
     since: Instant,
     is_refused: bool,
-    /// Units that have come, and those with which a fragment began.
+    /// Received units.
     came: Units,
+    /// Units at which a fragment begins.
     begins: Units,
-    /// Bytes that have come, and the end of the last of them.
+    /// Number of received bytes, and the end of the last one.
     held: usize,
     reach: usize,
-    /// Bytes of the whole payload, once the last fragment has come.
+    /// Bytes of the whole payload, after the last fragment was received.
     total: Option<usize>,
-    /// Bytes of the header, once the first fragment has come.
+    /// Bytes of the header, after the first fragment was received.
     header: usize,
     bytes: Vec<u8>,
 }
 
 impl Datagram {
-    /// Takes the memory of a place.
+    /// Allocates the memory of a slot.
     pub(super) fn new() -> Self {
         Self {
             identity: None,
@@ -132,32 +132,32 @@ impl Datagram {
         (self.held, self.reach, self.total, self.header) = (0, 0, None, 0);
     }
 
-    /// Whether it has fragments of this packet, or has refused it.
+    /// Returns whether the slot holds fragments of this packet, or has refused it.
     pub(super) fn is_of(&self, identity: DatagramKey) -> bool {
         self.identity == Some(identity)
     }
 
-    /// Whether its packet has this sender.
+    /// Returns whether the packet has this sender.
     pub(super) fn is_from(&self, source: Ipv4Addr) -> bool {
         self.identity.is_some_and(|identity| identity.source == source)
     }
 
-    /// Whether it has fragments of a packet that may still become complete.
+    /// Returns whether the packet can still become complete.
     pub(super) fn is_needed(&self) -> bool {
         self.identity.is_some() && !self.is_refused
     }
 
-    /// The time of its first fragment. `None` is a free place.
+    /// Returns the time of the first fragment, or `None` for a free slot.
     pub(super) fn since(&self) -> Option<Instant> {
         self.identity.map(|_| self.since)
     }
 
-    /// Refuses the packet. The place is kept, so that later fragments are refused too.
+    /// Refuses the packet. The slot is kept, so that later fragments are refused too.
     pub(super) fn refuse(&mut self) {
         self.is_refused = true;
     }
 
-    /// Makes the place free. Returns whether an incomplete packet was lost by that.
+    /// Frees the slot. Returns whether an incomplete packet was dropped.
     pub(super) fn give_up(&mut self) -> bool {
         let is_lost = self.is_needed();
         self.identity = None;
@@ -193,7 +193,7 @@ impl Datagram {
         Ok(self.total == Some(self.held))
     }
 
-    /// Whether a fragment with the same bounds and bytes has come.
+    /// Returns whether a fragment with the same bounds and bytes was received.
     fn has_same(&self, piece: &Fragment<'_>) -> bool {
         let units = piece.units();
         let mut behind = units.start + 1..units.end;
@@ -205,8 +205,7 @@ impl Datagram {
         is_begun && is_ended && came && is_last == piece.is_last && bytes == piece.payload
     }
 
-    /// Takes the complete packet out, with a header that describes it. The place is free as soon as the packet
-    /// is used.
+    /// Returns the complete packet, with a header that describes it, and frees the slot.
     pub(super) fn take(&mut self) -> &mut [u8] {
         self.identity = None;
         let bytes = self.header + self.held;

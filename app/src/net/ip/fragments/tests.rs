@@ -91,7 +91,7 @@ fn duplicates_are_ignored_and_contradictions_end_the_packet() {
         (part(FIELDS, &data, 0..24), fragment),
         (part(FIELDS, &data, 8..24), fragment),
         (part(FIELDS, &data, 8..16), fragment),
-        // Behind the end, at the end, another end before and behind it.
+        // A fragment behind the end, one at the end, and other ends before and behind it.
         (part(FIELDS, &longer, 48..64), fragment),
         (part(FIELDS, &longer, 40..64), fragment),
         (part(FIELDS, &longer, 64..72), fragment),
@@ -110,7 +110,7 @@ fn duplicates_are_ignored_and_contradictions_end_the_packet() {
         assert_eq!(fragments.add(&bytes, seconds(1)), result);
         let last = fragments.add(&part(FIELDS, &data, 16..48), seconds(1));
         assert_eq!(last.is_ok_and(|whole| whole.is_some()), result.is_ok());
-        // The refused packet keeps its place, but is not counted twice.
+        // The refused packet keeps its slot, but is not counted twice.
         assert_eq!(fragments.expire(seconds(100)), 0);
     }
 }
@@ -126,7 +126,7 @@ fn two_adjacent_fragments_are_not_a_duplicate_of_one() {
 }
 
 #[test]
-fn a_header_that_contradicts_itself_is_refused() {
+fn an_inconsistent_header_is_refused() {
     let mut fragments = Fragments::new();
     let mut bytes = part(FIELDS, &payload(64), 0..16);
     bytes[3] += 1;
@@ -134,7 +134,7 @@ fn a_header_that_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn a_packet_that_is_not_complete_in_time_is_given_up() {
+fn an_incomplete_packet_times_out() {
     let (mut fragments, data) = (Fragments::new(), payload(32));
     for (second, range) in [(1, 0..16), (15, 16..24)] {
         assert_eq!(fragments.add(&part(FIELDS, &data, range), seconds(second)), Ok(None));
@@ -147,7 +147,7 @@ fn a_packet_that_is_not_complete_in_time_is_given_up() {
 }
 
 #[test]
-fn a_sender_has_half_of_the_places_at_most() {
+fn a_sender_has_at_most_half_of_the_slots() {
     let (mut fragments, data) = (Fragments::new(), payload(32));
     let other = Fields { source: [10, 0, 2, 3], ..FIELDS };
     assert_eq!(fragments.add(&part(other, &data, 0..16), seconds(1)), Ok(None));
@@ -162,7 +162,7 @@ fn a_sender_has_half_of_the_places_at_most() {
 }
 
 #[test]
-fn where_all_places_are_taken_the_oldest_is_replaced_and_refused_ones_first() {
+fn refused_and_oldest_packets_are_evicted() {
     let (mut fragments, data) = (Fragments::new(), payload(32));
     let of = |last: usize| {
         let source = [10, 0, 2, u8::try_from(last).unwrap()];
@@ -231,7 +231,7 @@ proptest! {
         let overlaps = |range: &Range<usize>| range.start < end && start < range.end;
         // The packet is complete with the last fragment, so the overlap must come before.
         let before = &ranges[..ranges.len() - 1];
-        // One that ends the packet may complete it before another one contradicts it.
+        // A last fragment may complete the packet before another one contradicts it.
         let is_met = start < end && end < data.len() && !ranges.contains(&overlap);
         let is_met = is_met && before.iter().any(overlaps);
         let mut fragments = Fragments::new();

@@ -59,7 +59,7 @@ fn the_timeout_follows_the_round_trip() {
 }
 
 #[test]
-fn the_handshake_is_measured_wherever_its_number_lies() {
+fn the_handshake_is_measured_with_any_number() {
     for first in [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] {
         let mut line = Line::new();
         let syn = Segment { flags: SYN | ACK, ..segment(first, 0, 0) };
@@ -89,7 +89,7 @@ fn the_timeout_doubles_until_an_acknowledgement_comes() {
 }
 
 #[test]
-fn what_a_socket_sends_twice_by_itself_is_not_measured() {
+fn retransmitted_segments_are_not_measured() {
     let mut line = Line::new();
     line.send(0, 100);
     line.wait(900).send(0, 100);
@@ -99,7 +99,7 @@ fn what_a_socket_sends_twice_by_itself_is_not_measured() {
 }
 
 #[test]
-fn the_third_duplicate_has_the_first_segment_sent_again() {
+fn the_third_duplicate_retransmits_the_first_segment() {
     let mut line = Line::new();
     for at in 0..8 {
         line.send(at * 100, 100);
@@ -111,7 +111,7 @@ fn the_third_duplicate_has_the_first_segment_sent_again() {
 }
 
 #[test]
-fn after_a_timeout_duplicates_prove_nothing() {
+fn duplicates_after_a_timeout_are_ignored() {
     let mut line = Line::new();
     for at in 0..8 {
         line.send(at * 100, 100);
@@ -126,7 +126,7 @@ fn after_a_timeout_duplicates_prove_nothing() {
 }
 
 #[test]
-fn a_window_that_opens_is_no_duplicate() {
+fn a_window_update_is_not_a_duplicate() {
     let mut line = Line::new();
     line.send(0, 100);
     let segment = segment(0, 0, 0);
