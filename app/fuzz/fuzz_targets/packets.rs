@@ -1,4 +1,4 @@
-//! Frames from the wire to a whole server: the same files as in `tests/packets`.
+//! Arbitrary frames for a whole server, with the files of `tests/packets`.
 #![no_main]
 
 #[path = "../../tests/packets/arena.rs"]

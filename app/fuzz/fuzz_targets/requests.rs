@@ -1,4 +1,4 @@
-//! Bytes of a connection, cut anywhere, beside a Redis codec: the same files as in `tests/requests`.
+//! The bytes of a connection, cut at any position, and a comparison with a Redis codec, with the files of `tests/requests`.
 #![no_main]
 
 #[path = "../../tests/requests/feed.rs"]
@@ -8,7 +8,7 @@ mod oracle;
 
 use libfuzzer_sys::fuzz_target;
 
-/// Places to cut at.
+/// Number of cuts.
 const CUTS: usize = 8;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! An address that is taken into use is announced on the link.
+//! A new address is announced on the link.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
 type Frames = Rc<RefCell<Vec<Vec<u8>>>>;
 
-/// An Ethernet device that keeps every frame, and receives none.
+/// An Ethernet device that records every frame and receives no frame.
 #[derive(Debug, Default)]
 struct Recorder {
     frames: Frames,
@@ -64,7 +64,7 @@ impl Nic for Recorder {
     }
 }
 
-/// The addresses that were announced, each with the second, in a stack that sleeps as the image does.
+/// Returns the announced addresses with their seconds, for a stack that sleeps like the image.
 fn announced(line: &str, full_until_s: i64) -> Vec<(i64, String)> {
     let recorder = Recorder::default();
     let (frames, is_full) = (Rc::clone(&recorder.frames), Rc::clone(&recorder.is_full));
@@ -119,7 +119,7 @@ fn a_static_address_is_announced_twice_at_once() {
 
 #[test]
 fn an_address_that_comes_later_is_announced_when_it_comes() {
-    // No server answers DHCP, so the fallback is taken after three seconds.
+    // No server answers DHCP, so the fallback is set after three seconds.
     let expected = [3, 5].map(|second| (second, "10.0.2.15".to_owned()));
     assert_eq!(announced("", 0), expected);
 }

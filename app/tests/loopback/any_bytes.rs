@@ -1,4 +1,4 @@
-//! Keys and names of any bytes, and values of none.
+//! Keys and names of any bytes, and empty values.
 
 use app::service::Shown;
 
@@ -8,7 +8,7 @@ use crate::value::Value;
 
 const KEY_BYTES_MAX: usize = 512;
 
-/// Keys that a parser, a terminal, a report or a table could trip over.
+/// Keys that are difficult for parsers, terminals, reports or tables.
 pub(crate) fn keys() -> Vec<Vec<u8>> {
     let mut keys: Vec<Vec<u8>> = [
         &b""[..],
@@ -35,14 +35,14 @@ pub(crate) fn keys() -> Vec<Vec<u8>> {
     keys
 }
 
-/// A key of that length, which ends in what no other of these has.
+/// Returns a key of a length with a unique end.
 fn long(length: usize) -> Vec<u8> {
     let mut key: Vec<u8> = (0..length).map(|at| at.to_le_bytes()[0]).collect();
     key[length - 2..].copy_from_slice(&length.to_le_bytes()[..2]);
     key
 }
 
-/// A world with so many other CPUs.
+/// Returns a world with a number of APs.
 fn world(helpers: u32, frames: u64) -> World {
     match helpers {
         0 => World::with("", frames),
@@ -155,7 +155,7 @@ fn every_report_and_error_shows_any_name_in_one_word() {
         assert!(callers.contains(shown), "{shown}");
     }
 
-    // An error that repeats a name is one line, and all of it is text.
+    // An error that repeats a name is one line of printable text.
     for key in &keys {
         for request in [
             vec![&b"VMALLOC"[..], b"1", b"NAME", key],
@@ -217,7 +217,7 @@ fn a_value_may_be_empty() {
     let mut client = world.connect();
     let (empty, ok) = (Value::Bulk(Vec::new()), Value::Status("OK".into()));
     let number = Value::Integer;
-    // As Redis answers them, one after the other.
+    // The replies of Redis, in order.
     let redis: Vec<(Vec<&[u8]>, Value)> = vec![
         (vec![b"SET", b"k", b""], ok.clone()),
         (vec![b"GET", b"k"], empty.clone()),
@@ -239,7 +239,7 @@ fn a_value_may_be_empty() {
         (vec![b"TTL", b"k"], number(100)),
         (vec![b"GET", b"k"], empty.clone()),
     ];
-    // By `@name` the same region.
+    // `@name` is the same region.
     let range = |offset, length| {
         format!("RANGE region=3 name=k offset={offset} length={length} requested=0")
     };
@@ -257,7 +257,7 @@ fn a_value_may_be_empty() {
     }
     assert_eq!(world.ok(&mut client, "VINFO @k").field("requested"), &number(0));
     assert_eq!(world.ok(&mut client, "VINFO @k").field("pages"), &number(1));
-    // Any resize gives it bytes, and they are zero.
+    // A resize adds bytes, which are zero.
     for (size, value) in [("1", vec![0]), ("3", vec![0; 3]), ("9000", vec![0; 9000])] {
         world.request(&mut client, &[b"SET", b"k", b""]);
         world.ok(&mut client, &format!("VREALLOC @k {size}"));
@@ -268,7 +268,7 @@ fn a_value_may_be_empty() {
     assert!(world.check(&mut client).starts_with("OK areas=0 "));
 }
 
-/// Old bytes of a frame must not show, whatever the empty value grows to.
+/// Old bytes of a frame must not be visible when an empty value grows.
 #[test]
 fn an_empty_value_grows_over_zeroed_memory() {
     for helpers in [0, 1] {

@@ -1,9 +1,9 @@
-//! Long work that other CPUs do while the first one serves.
+//! Work that is offloaded to APs while the BSP serves.
 
 use crate::harness::{Client, World, multibulk};
 use crate::value::Value;
 
-/// Steps that an errand takes: long enough for others to be served meanwhile.
+/// Steps of offloaded work, enough to serve other clients in between.
 const STEPS: u32 = 40;
 /// Frames of the machine.
 const FRAMES: u64 = 20_000;
@@ -15,7 +15,7 @@ fn world() -> (World, Client, Client) {
     (world, one, other)
 }
 
-/// Until nothing is left to tidy up: that is tried every 10 ms.
+/// Waits until housekeeping is done, which runs every 10 ms.
 fn rest(world: &mut World) {
     for _ in 0..2_000 {
         world.step();
@@ -31,18 +31,18 @@ fn begin(world: &mut World, client: &mut Client, line: &str) {
     }
 }
 
-/// Nothing has come for the one, and the other is answered.
-fn is_served_meanwhile(world: &mut World, one: &mut Client, other: &mut Client) {
+/// Checks that `other` is answered while `one` has no reply.
+fn is_served_during(world: &mut World, one: &mut Client, other: &mut Client) {
     assert!(world.is_away(), "the second CPU has something to do");
     assert_eq!(world.ok(other, "PING").text(), "PONG");
     assert!(world.is_away() && world.received(one) == 0, "only then is it done");
 }
 
 #[test]
-fn a_large_region_is_made_elsewhere_and_others_are_served() {
+fn a_large_allocation_is_offloaded_and_others_are_served() {
     let (mut world, mut one, mut other) = world();
     begin(&mut world, &mut one, "VMALLOC 4M NAME big");
-    is_served_meanwhile(&mut world, &mut one, &mut other);
+    is_served_during(&mut world, &mut one, &mut other);
     assert_eq!(world.reply(&mut one).items()[2].integer(), 4 << 20);
     let bytes = world.ok(&mut one, "VREAD @big 4190208 4096");
     assert_eq!(bytes, Value::Bulk(vec![0; 4096]));
@@ -50,7 +50,7 @@ fn a_large_region_is_made_elsewhere_and_others_are_served() {
 }
 
 #[test]
-fn what_cannot_be_had_is_refused_as_ever() {
+fn an_offloaded_allocation_that_fails_is_an_error() {
     let (mut world, mut one, _) = world();
     world.ok(&mut one, "VMALLOC 50M");
     assert!(world.error(&mut one, "VMALLOC 30M").starts_with("NOMEM "));
@@ -62,7 +62,7 @@ fn what_cannot_be_had_is_refused_as_ever() {
 }
 
 #[test]
-fn a_name_that_is_taken_meanwhile_is_not_given_twice() {
+fn a_name_that_another_client_takes_during_an_allocation_is_not_given_twice() {
     let (mut world, mut one, mut other) = world();
     begin(&mut world, &mut one, "VMALLOC 4M NAME both");
     world.ok(&mut other, "VMALLOC 4K NAME both");
@@ -71,11 +71,11 @@ fn a_name_that_is_taken_meanwhile_is_not_given_twice() {
 }
 
 #[test]
-fn a_large_region_is_freed_elsewhere_and_nobody_uses_it_meanwhile() {
+fn a_large_free_is_offloaded_and_the_region_is_inaccessible() {
     let (mut world, mut one, mut other) = world();
     world.ok(&mut one, "VMALLOC 20M NAME big");
     begin(&mut world, &mut one, "VFREE @big");
-    is_served_meanwhile(&mut world, &mut one, &mut other);
+    is_served_during(&mut world, &mut one, &mut other);
     assert!(world.error(&mut other, "VREAD @big 0 1").starts_with("NOENT "));
     assert_eq!(world.ok(&mut other, "VFREE @big").integer(), 0);
     assert_eq!(world.reply(&mut one).integer(), 1);
@@ -84,17 +84,17 @@ fn a_large_region_is_freed_elsewhere_and_nobody_uses_it_meanwhile() {
 }
 
 #[test]
-fn the_slot_of_a_region_that_is_freed_elsewhere_is_another_s_at_once() {
+fn the_slot_of_a_region_that_an_ap_frees_is_reused_immediately() {
     for name in ["", " NAME k"] {
         let mut world = World::with_regions(2, FRAMES, 1, STEPS);
-        // The first to connect is the first to be served in a turn.
+        // Clients are served in the order of their connections.
         let (mut other, mut one) = (world.connect(), world.connect());
         rest(&mut world);
         let id = world.ok(&mut one, &format!("VMALLOC 20M{name}")).items()[0].integer();
         world.ok(&mut one, "VMALLOC 4K NAME filler");
         begin(&mut world, &mut one, &format!("VFREE {id}"));
         assert_eq!(world.ok(&mut other, "VMALLOC 4K NAME k REPLACE SOFT"), Value::Null);
-        // The request is on its way when the other CPU is done, and is served before that is known.
+        // The request is in flight when the AP is done, and is served before the result is collected.
         let words = "VMALLOC 4K NAME k REPLACE".split(' ').map(str::as_bytes);
         world.send(&mut other, &multibulk(&words.collect::<Vec<_>>()));
         world.step();
@@ -124,7 +124,7 @@ fn a_large_region_that_is_replaced_goes_later() {
 }
 
 #[test]
-fn who_leaves_meanwhile_leaves_nothing() {
+fn a_client_that_disconnects_during_offloaded_work_leaks_no_memory() {
     for line in ["VMALLOC 4M", "VFREE 0", "VCHECK"] {
         let (mut world, mut one, mut other) = world();
         let id = world.ok(&mut one, "VMALLOC 20M").items()[0].integer();
@@ -151,7 +151,7 @@ fn a_name_goes_with_its_region_also_when_its_client_goes_first() {
 }
 
 #[test]
-fn a_name_is_given_anew_while_its_region_is_being_freed() {
+fn a_name_can_be_reused_while_its_region_is_being_freed() {
     let (mut world, mut one, mut other) = world();
     world.ok(&mut one, "VMALLOC 20M NAME k");
     begin(&mut world, &mut one, "VFREE @k");
@@ -165,13 +165,13 @@ fn a_name_is_given_anew_while_its_region_is_being_freed() {
 }
 
 #[test]
-fn who_cannot_be_served_yet_waits_its_turn() {
+fn a_request_without_an_idle_ap_is_retried() {
     let (mut world, mut one, mut other) = world();
     begin(&mut world, &mut one, "VMALLOC 20M NAME a");
     begin(&mut world, &mut other, "VMALLOC 20M NAME b");
     assert_eq!(world.reply(&mut one).items()[2].integer(), 20 << 20);
     assert_eq!(world.reply(&mut other).items()[2].integer(), 20 << 20);
-    // Small enough to be zeroed here while the second CPU has something else to do.
+    // Small enough to be zeroed on the BSP while the AP is busy.
     begin(&mut world, &mut one, "VMALLOC 20M");
     assert_eq!(world.ok(&mut other, "VMALLOC 4M").items()[2].integer(), 4 << 20);
     assert!(world.is_away());
@@ -180,12 +180,12 @@ fn who_cannot_be_served_yet_waits_its_turn() {
 }
 
 #[test]
-fn during_an_audit_nothing_is_allocated_or_freed_and_light_commands_are_served() {
+fn during_an_audit_no_region_is_allocated_or_freed_and_light_commands_are_served() {
     let (mut world, mut one, mut other) = world();
     let mut third = world.connect();
     world.ok(&mut one, "VMALLOC 8K NAME a");
     begin(&mut world, &mut one, "VCHECK");
-    is_served_meanwhile(&mut world, &mut one, &mut other);
+    is_served_during(&mut world, &mut one, &mut other);
     begin(&mut world, &mut other, "VMALLOC 4K NAME b");
     begin(&mut world, &mut third, "VFREE @a");
     assert!(world.is_away());
@@ -197,7 +197,7 @@ fn during_an_audit_nothing_is_allocated_or_freed_and_light_commands_are_served()
 }
 
 #[test]
-fn the_buffer_of_a_large_reply_is_not_given_back_during_an_audit() {
+fn the_buffer_of_a_large_reply_is_not_freed_during_an_audit() {
     for is_reset in [false, true] {
         let mut world = World::with_helpers("", FRAMES, 1, 10 * STEPS);
         let (mut one, mut other) = (world.connect(), world.connect());
@@ -212,7 +212,7 @@ fn the_buffer_of_a_large_reply_is_not_given_back_during_an_audit() {
             assert_eq!(world.reply(&mut one).items().len(), 4096);
             begin(&mut world, &mut one, "PING");
         }
-        // Who has it neither goes nor is served.
+        // The client that waits is neither closed nor served.
         assert_eq!(world.counter(&mut third, "clients"), 3);
         assert!(world.is_away(), "the audit goes on");
         assert!(is_reset || world.received(&mut one) == 0);
@@ -231,7 +231,7 @@ fn an_audit_is_not_put_off_for_ever() {
     let mut auditor = world.connect();
     let (mut one, mut other) = (world.connect(), world.connect());
     rest(&mut world);
-    // Two that come by turns, so that there is always somebody under way.
+    // Two clients alternate, so that offloaded work is always in flight.
     let pairs = "VMALLOC 8M NAME NAME REPLACE\r\n".repeat(200);
     world.send(&mut one, pairs.replace("NAME NAME", "NAME a").as_bytes());
     for _ in 0..STEPS / 2 {
@@ -247,7 +247,7 @@ fn an_audit_is_not_put_off_for_ever() {
 }
 
 #[test]
-fn who_waits_to_audit_and_leaves_holds_nobody_up() {
+fn a_client_that_disconnects_while_it_waits_for_an_audit_delays_no_other() {
     let (mut world, mut one, mut other) = world();
     begin(&mut world, &mut one, "VMALLOC 20M");
     begin(&mut world, &mut other, "VCHECK");
@@ -283,7 +283,7 @@ fn a_purge_is_made_elsewhere() {
     world.ok(&mut one, "VMALLOC 8K NAME a");
     world.ok(&mut one, "VFREE @a");
     begin(&mut world, &mut one, "VPURGE SYNC");
-    is_served_meanwhile(&mut world, &mut one, &mut other);
+    is_served_during(&mut world, &mut one, &mut other);
     let items = world.reply(&mut one).items().to_vec();
     assert_eq!((items[0].integer(), items[1].integer()), (1, 3));
     assert_eq!(world.counter(&mut other, "areas_lazy"), 0);

@@ -1,4 +1,4 @@
-//! Bad input gets the reply that is promised, word for word; others go on, and nothing leaks.
+//! Invalid input gets the documented reply, word for word. Other clients are not affected, and no memory leaks.
 
 use crate::harness::{World, multibulk};
 use crate::value::Value;
@@ -47,7 +47,7 @@ fn protocol_errors_close_their_own_connection() {
 }
 
 #[test]
-fn what_came_before_a_protocol_error_is_answered() {
+fn requests_before_a_protocol_error_are_answered() {
     let mut world = World::new();
     let (reply, closed) = answer(&mut world, b"PING\r\nECHO hi\r\n*1\r\n$-1\r\nPING\r\n");
     assert_eq!(reply, "+PONG\r\n$2\r\nhi\r\n-ERR Protocol error: invalid bulk length\r\n");
@@ -154,7 +154,7 @@ fn more_than_there_is() {
         world.error(&mut client, "VMALLOC 1T"),
         format!("TOOBIG 1T exceeds {usable}M of usable memory")
     );
-    // The largest sizes that there are, and one that overflows with its guard, are refused alike.
+    // The largest sizes, and one that overflows with its guard page, are refused in the same way.
     world.ok(&mut client, "VMALLOC 1 NAME r");
     for bytes in [1 << 63, u64::MAX - 4096, u64::MAX] {
         let expected = format!("TOOBIG {bytes} exceeds {usable}M of usable memory");
@@ -183,7 +183,7 @@ fn more_than_there_is() {
     assert_eq!(counts(&world.check(&mut client)), counts(&before));
 }
 
-/// What a `VCHECK` says without generation and time.
+/// Returns the reply of `VCHECK` without generation and time.
 fn counts(text: &str) -> &str {
     text.split(" generation").next().unwrap()
 }
@@ -308,7 +308,7 @@ fn a_request_that_cannot_be_held_is_refused_and_thrown_away() {
 }
 
 #[test]
-fn binary_garbage_hurts_nobody() {
+fn binary_garbage_affects_no_other_client() {
     let mut world = World::new();
     let mut bystander = world.connect();
     let before = world.check(&mut bystander);
@@ -322,7 +322,7 @@ fn binary_garbage_hurts_nobody() {
             state ^= state << 17;
             bytes.extend_from_slice(&state.to_le_bytes());
         }
-        // Half of it looks like the start of a request.
+        // Half of the garbage looks like the start of a request.
         if state & 1 == 0 {
             let front = multibulk(&[b"VMALLOC", &bytes[..20], b"NAME"]);
             bytes.splice(..0, front[..front.len() - 3].iter().copied());

@@ -19,7 +19,7 @@ fn many_regions_with_one_request() {
 }
 
 #[test]
-fn all_or_none_or_what_fits() {
+fn a_batch_allocates_all_or_as_many_as_fit() {
     let mut world = World::new();
     let mut client = world.connect();
     let error = world.error(&mut client, "VMALLOCN 30 1M");
@@ -29,7 +29,7 @@ fn all_or_none_or_what_fits() {
     let some = world.ok(&mut client, "VMALLOCN 30 1M PARTIAL").items().len();
     assert!((10..30).contains(&some), "{some}");
     world.ok(&mut client, "VFREEALL");
-    // Too long to be zeroed in one go.
+    // Too long to be zeroed in one slice.
     assert_eq!(world.ok(&mut client, "VMALLOCN 3 3M").items().len(), 3);
     world.ok(&mut client, "VFREEALL");
     world.ok(&mut client, "VPURGE SYNC");
@@ -39,7 +39,7 @@ fn all_or_none_or_what_fits() {
 }
 
 #[test]
-fn who_goes_in_the_middle_leaves_nothing() {
+fn a_client_that_disconnects_during_a_batch_leaves_no_region() {
     for line in ["VMALLOCN 5 2M", "VFREEALL"] {
         let mut world = World::new();
         let (mut one, mut other) = (world.connect(), world.connect());

@@ -1,9 +1,9 @@
-//! `VBENCH` as a client sees it. One test: rounds of one process take turns.
+//! `VBENCH` as a client sees it. There is one test, because the process runs one round at a time.
 
 use crate::harness::World;
 
 #[test]
-fn the_suite_runs_by_name_by_mask_and_whole() {
+fn the_suite_runs_by_name_by_mask_and_as_a_whole() {
     let mut world = World::new();
     let mut client = world.connect();
     let named = world.ok(&mut client, "VBENCH fix_size_alloc_test LOOPS 5 PAGES 3").text();

@@ -1,4 +1,4 @@
-//! The table of commands: what it says of commands that Redis has too, and of keys.
+//! The table of commands: agreement with Redis, and the positions of keys.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ fn line(facts: &[Value]) -> String {
 /// Commands that take fewer options than in Redis, and so another number of arguments.
 const FEWER_OPTIONS: &[&str] = &["expire", "pexpire"];
 
-/// One flag has one meaning: none follows from how the service treats a command.
+/// Every flag has one meaning, independent of the implementation of a command.
 #[test]
 fn facts_are_those_of_redis() {
     let mut world = World::new();
@@ -90,7 +90,7 @@ fn every_name_is_listed_once_and_in_lower_case() {
     let admin = world.ok(&mut client, "COMMAND LIST FILTERBY ACLCAT ADMIN");
     let admin: BTreeSet<String> = admin.items().iter().map(Value::text).collect();
     assert!(admin.contains("client|kill") && !admin.contains("client|id"), "{admin:?}");
-    // Of commands that are not Redis' own: those that write say so.
+    // Commands that Redis does not have are flagged if they write.
     for (name, flag) in [
         ("vwrite", "write"),
         ("vfill", "write"),
@@ -137,7 +137,7 @@ const CALLS: &[&str] = &[
     "PTTL ?",
     "MGET ? ? ?",
     "MSET ? v ? w",
-    // Of two names that are there, one alone is enough for the reply.
+    // If both names exist, one of them is enough for the reply.
     "MSETNX ? v",
     "SETEX ? 100 v",
     "PSETEX ? 100000 v",
@@ -170,12 +170,12 @@ const CALLS: &[&str] = &[
     "VPTE @?",
 ];
 
-/// Commands whose keys show in the reply of a later one.
+/// Commands whose effect on keys is visible in a later reply.
 const LATER: &[&str] = &["watch"];
 
 const NAMES: [&str; 4] = ["NAME", "a", "key", "b:1"];
 
-/// The reply of a call. Of large integers only the number of digits counts: times go on meanwhile.
+/// Returns the reply of a call. Large integers are reduced to their number of digits, because times differ.
 fn ask(world: &mut World, client: &mut Client, line: &str) -> Vec<u8> {
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
     world.send(client, &multibulk(&words));
@@ -186,8 +186,8 @@ fn ask(world: &mut World, client: &mut Client, line: &str) -> Vec<u8> {
     reply
 }
 
-/// The reply of a call, and what every name is afterwards. One name may be `hidden` from the call:
-/// its region has another name. Of reports that contain ids and addresses only the kind counts.
+/// Returns the reply of a call, and the state of every name afterwards. One name may be `hidden` from the call: its region
+/// has another name. Reports with ids and addresses are reduced to their type.
 fn outcome(
     world: &mut World,
     client: &mut Client,
@@ -211,7 +211,7 @@ fn outcome(
     (reply, names.into_iter().map(state).collect())
 }
 
-/// Names that a call touches: where one is hidden from the call, something is another way.
+/// Returns the names that a call uses: hiding such a name changes the result.
 fn touched(world: &mut World, client: &mut Client, call: &str) -> BTreeSet<String> {
     let seen = outcome(world, client, call, None);
     let mut touched = BTreeSet::new();

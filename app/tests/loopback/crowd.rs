@@ -22,7 +22,7 @@ fn sixty_four_clients_and_one_too_many() {
     for client in &mut clients {
         assert_eq!(world.ask(client, "PING"), pong());
     }
-    // A place that is given up is given again.
+    // The slot of an ended connection is reused.
     let gone = clients.pop().unwrap();
     world.close(&gone);
     world.settle();
@@ -68,7 +68,7 @@ fn sixty_four_that_vanish_with_a_hundred_regions_each() {
 }
 
 #[test]
-fn idle_clients_cost_the_one_that_works_nothing_but_time() {
+fn idle_clients_cost_a_busy_one_only_time() {
     let mut world = World::with("", 8192);
     let _idle: Vec<Client> = (0..63).map(|_| world.connect()).collect();
     let mut busy = world.connect();
@@ -79,11 +79,11 @@ fn idle_clients_cost_the_one_that_works_nothing_but_time() {
 }
 
 #[test]
-fn half_open_handshakes_do_not_lock_the_door() {
+fn half_open_handshakes_do_not_block_new_connections() {
     let mut world = World::with("clients=4", 1024);
     for _ in 0..200 {
         let client = world.dial();
-        // Its SYN goes out; whatever comes back is lost, and it forgets the connection.
+        // The client sends a SYN. The answer is lost, and the client drops the connection.
         world.send_only();
         world.reset(&client);
         world.forget(client);
@@ -94,21 +94,21 @@ fn half_open_handshakes_do_not_lock_the_door() {
 }
 
 #[test]
-fn a_thousand_half_open_handshakes_cost_nobody_else() {
+fn a_thousand_half_open_handshakes_cost_no_other_client() {
     let mut world = World::new();
     let mut old = world.connect();
     world.ok(&mut old, "VMALLOC 4096 NAME kept");
     for number in 0..1000 {
         let client = world.dial();
         world.send_only();
-        // Its RST never comes either.
+        // The RST of the client is lost too.
         world.forget(client);
         world.silent_step(50);
         if number % 100 == 99 {
             assert_eq!(world.ask(&mut old, "PING"), pong(), "after {number}");
         }
     }
-    // Who comes in the midst of them is served as well, and the reports are.
+    // A client that connects among them is served, and so are reports.
     let mut new = world.connect();
     assert_eq!(world.ask(&mut new, "PING"), pong());
     let mut reader = world.connect_to(runtime_config::ports::HTTP);
@@ -119,17 +119,17 @@ fn a_thousand_half_open_handshakes_cost_nobody_else() {
     let waiting = world.counter(&mut old, "resp_sockets_handshaking");
     // The others were answered with cookies, which need no socket.
     assert_eq!(waiting, 64, "handshakes with a socket");
-    // Those who never came are given up.
+    // Handshakes that are never finished are dropped.
     world.sleep(90);
     assert_eq!(world.counter(&mut old, "resp_sockets_handshaking"), 0);
 }
 
 #[test]
-fn a_place_is_free_for_a_client_whose_packets_overtake_the_ends_of_others() {
+fn a_client_whose_packets_overtake_the_ends_of_others_is_served() {
     let mut world = World::with("clients=64", 8192);
     let old: Vec<Client> = (0..64).map(|_| world.connect()).collect();
-    // All places are taken when the new ones come; the old ones have left already, but a relay hands
-    // on what it has of new connections first.
+    // All slots are in use when the new clients connect. The old ones have disconnected, but the relay delivers the packets
+    // of new connections first.
     for client in &old {
         world.close(client);
     }
@@ -149,9 +149,9 @@ fn a_place_is_free_for_a_client_whose_packets_overtake_the_ends_of_others() {
 }
 
 #[test]
-fn a_late_turn_that_has_not_looked_at_all_who_left_refuses_nobody() {
+fn a_late_turn_that_has_not_seen_all_ended_connections_refuses_no_client() {
     thread_local!(static CLOCK: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
-    // Each look at the clock finds that 3 ms are over: a turn serves one client and is late.
+    // Each reading of the clock adds 3 ms, so a turn is late after one client.
     let clock = || CLOCK.with(|now| now.replace(now.get() + 3_000));
     let mut world = World::with("clients=8", 8192).with_clock(clock);
     for _ in 0..20 {
@@ -161,7 +161,7 @@ fn a_late_turn_that_has_not_looked_at_all_who_left_refuses_nobody() {
             world.close(client);
         }
         world.send_only();
-        // All of them are there before the server has looked at most of the old ones.
+        // All new clients have connected before the server has seen the end of most old ones.
         let mut new: Vec<Client> = (0..8).map(|_| world.dial()).collect();
         for client in &mut new {
             world.wait("a connection", |world| world.socket(client).may_send());
@@ -243,10 +243,10 @@ fn a_server_at_rest_sleeps() {
     let mut world = World::new();
     let mut idle = world.connect();
     assert_eq!(world.ask(&mut idle, "PING"), pong());
-    // One that was closed here waits in TIME-WAIT, one that never answers the FIN lingers.
+    // A connection that was closed here is in TIME-WAIT. One whose peer never answers the FIN lingers.
     let mut left = world.connect();
     world.ask(&mut left, "QUIT");
-    // It takes its time, so that TIME-WAIT outlasts the patience of a closing connection.
+    // The client waits, so that TIME-WAIT outlasts the timeout of a closing connection.
     world.sleep(5);
     world.close(&left);
     let mut stuck = world.connect();
@@ -279,7 +279,7 @@ fn as_many_come_at_the_moment_when_fifty_leave() {
 }
 
 #[test]
-fn a_server_whose_device_takes_nothing_sleeps_and_goes_on() {
+fn a_server_whose_device_is_full_sleeps_and_continues() {
     let mut world = World::new();
     let mut clients: Vec<_> = (0..4).map(|_| world.connect()).collect();
     world.ok(&mut clients[0], "VMALLOC 60000 NAME large");

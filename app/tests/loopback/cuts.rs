@@ -1,4 +1,4 @@
-//! Packets cut anywhere: a conversation answers the same whatever the network makes of it.
+//! A conversation has the same replies, however its bytes are cut into packets.
 
 use crate::harness::{World, multibulk};
 
@@ -12,7 +12,7 @@ fn conversation() -> Vec<u8> {
     bytes
 }
 
-/// The replies of a conversation sent in the pieces that end at these places.
+/// Returns the replies of a conversation that is sent in pieces with these ends.
 fn replies(cuts: &[usize]) -> Vec<u8> {
     let mut world = World::with("clients=2", 1024);
     let mut client = world.connect();

@@ -1,4 +1,4 @@
-//! When string keys end, and in what words that is refused.
+//! Expiry of string keys, and the errors of invalid times.
 
 use crate::harness::{World, multibulk};
 use crate::value::Value;
@@ -14,7 +14,7 @@ const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
 const SYNTAX: &str = "ERR syntax error";
 const INVALID: &str = "ERR invalid expire time in 'set' command";
 
-/// The errors as Redis 7.0.15 gives them.
+/// The errors of Redis 7.0.15.
 #[test]
 fn options_that_redis_refuses_are_refused_in_its_words() {
     let mut world = world();
@@ -109,7 +109,7 @@ fn options_that_go_together_do() {
         ("DEL other", Value::Integer(1)),
         ("SETNX other z", Value::Integer(1)),
         ("DEL other", Value::Integer(1)),
-        // A time that is over: the key is set, and gone.
+        // A time in the past: the key is set and expires immediately.
         ("SET k v EXAT 1", status()),
         ("GET k", Value::Null),
         ("EXPIRETIME k", Value::Negative(-2)),
@@ -155,11 +155,11 @@ fn conditions_of_a_deadline_are_about_the_one_that_holds() {
 }
 
 #[test]
-fn a_key_whose_time_is_over_is_gone_before_the_next_request() {
+fn an_expired_key_is_deleted_before_the_next_request() {
     let mut world = world();
     let mut client = world.connect();
     let (ok, number) = (Value::Status("OK".into()), Value::Integer);
-    // All of it comes in one packet, and is served in one turn.
+    // All requests arrive in one packet and are served in one turn.
     let mut requests = b"SET k v EXAT 1\r\nEXISTS k\r\n".to_vec();
     for line in ["EXPIREAT k 1795993623", "PEXPIREAT k 1", "EXPIRE k 0", "PEXPIRE k -1"] {
         requests.extend(format!("SET k v\r\n{line}\r\nEXISTS k\r\n").into_bytes());

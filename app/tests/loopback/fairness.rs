@@ -1,16 +1,16 @@
-//! The turns that a client waits for while others send more than can be served.
+//! The number of turns that a client waits while others overload the server.
 
 use std::cell::Cell;
 
 use crate::harness::{Client, World};
 
-/// Clients that send without end.
+/// Number of clients that send continuously.
 const CROWD: usize = 100;
 
-/// Turns from the request of a client to its reply. The first one takes the request in.
+/// Maximum turns from the request of a client to its reply. The first turn receives the request.
 const TURNS_MAX: usize = 3;
 
-/// Microseconds between two looks at the clock: four requests on a slow machine.
+/// Microseconds between two readings of the clock: four requests on a slow machine.
 const LOOK_US: u64 = 50;
 
 std::thread_local! {
@@ -22,7 +22,7 @@ fn clock() -> u64 {
     CLOCK.get()
 }
 
-/// A turn that takes as long as the looks at the clock say.
+/// Takes a turn whose duration follows from the readings of the clock.
 fn step(world: &mut World) {
     let now_us = world.now_us();
     CLOCK.set(now_us);
@@ -30,7 +30,7 @@ fn step(world: &mut World) {
     world.advance(CLOCK.get() - now_us);
 }
 
-/// Turns until as many bytes have come.
+/// Returns the turns until a number of bytes has arrived.
 fn turns(world: &mut World, client: &mut Client, bytes: usize) -> usize {
     (1..1000)
         .find(|_| {
@@ -40,7 +40,7 @@ fn turns(world: &mut World, client: &mut Client, bytes: usize) -> usize {
         .expect("the reply comes")
 }
 
-/// Sends a request and returns the turns until its reply has come.
+/// Sends a request and returns the turns until its reply arrives.
 fn ask(world: &mut World, client: &mut Client, request: &[u8], reply: &[u8]) -> usize {
     assert_eq!(world.push(client, request), request.len());
     world.send_only();
@@ -49,14 +49,14 @@ fn ask(world: &mut World, client: &mut Client, request: &[u8], reply: &[u8]) -> 
     turns
 }
 
-/// Clients of which each has sent thousands of requests and reads nothing.
+/// Returns clients that have sent thousands of requests each and do not read.
 fn crowd(world: &mut World) -> Vec<Client> {
     let crowd: Vec<Client> = (0..CROWD).map(|_| world.connect()).collect();
     let requests = b"PING\r\n".repeat(9000);
     for client in &crowd {
         world.push(client, &requests);
     }
-    // All of it is there, and little of it is served.
+    // All requests have arrived, and few are served.
     (0..40).for_each(|_| step(world));
     crowd
 }
@@ -66,7 +66,7 @@ fn served(world: &mut World, crowd: &mut [Client]) -> Vec<usize> {
 }
 
 #[test]
-fn strangers_that_read_nothing_delay_others_by_few_turns() {
+fn clients_that_do_not_read_delay_others_by_few_turns() {
     let mut world = World::with("requirepass=secret", 4096).with_clock(clock);
     let mut client = world.connect();
     world.ok(&mut client, "AUTH secret");
@@ -87,7 +87,7 @@ fn strangers_that_read_nothing_delay_others_by_few_turns() {
         let turns = ask(&mut world, &mut new, request, reply);
         assert!(turns <= TURNS_MAX, "{} took {turns} turns", request.escape_ascii());
     }
-    // Strangers are served all the same, each as often as the others.
+    // Unauthenticated clients are served too, each as often as the others.
     let before = served(&mut world, &mut crowd);
     (0..2 * CROWD).for_each(|_| step(&mut world));
     let after = served(&mut world, &mut crowd);

@@ -1,4 +1,4 @@
-//! A server, a cable and as many clients as a test wants.
+//! A server, a cable and the clients of a test.
 
 mod machine;
 
@@ -24,10 +24,10 @@ const PATIENCE: usize = 200_000;
 
 const STEP_US: u64 = 50;
 
-/// Frames of the simulated machine, where a test does not say.
+/// Default number of frames of the simulated machine.
 const FRAMES: u64 = 4096;
 
-/// Everything a test needs. The fields are dropped in this order: the server before its machine.
+/// The objects of a test. The fields are dropped in this order: the server before its machine.
 pub(crate) struct World {
     pub(crate) server: Server<End, SimMachine, HeapBuffers>,
     machine: Machine,
@@ -39,13 +39,13 @@ pub(crate) struct World {
     last: Turn,
 }
 
-/// What another CPU was lent for, and steps until it does that.
+/// The offloaded work of one AP, and the steps until it is done.
 type Errand = (fn(&'static Vmalloc<SimMachine>, usize), usize, u32);
 
 std::thread_local! {
-    /// One place for each of the other CPUs.
+    /// One entry for each AP.
     static HELPERS: RefCell<Vec<Option<Errand>>> = const { RefCell::new(Vec::new()) };
-    /// Steps that an errand takes.
+    /// Steps of offloaded work.
     static DELAY: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -61,7 +61,7 @@ fn lend(
     })
 }
 
-/// A client's connection, and what it has received and not looked at.
+/// A client's connection, with its unread bytes.
 pub(crate) struct Client {
     handle: SocketHandle,
     received: Vec<u8>,
@@ -72,13 +72,13 @@ impl World {
         Self::with("", FRAMES)
     }
 
-    /// A server with a command line and so many frames.
+    /// Creates a server with a command line and a number of frames.
     pub(crate) fn with(line: &str, frames: u64) -> Self {
         HELPERS.set(Vec::new());
         Self::with_cpus(line, frames, 1)
     }
 
-    /// A server with other CPUs that take so many steps for each errand.
+    /// Creates a server with APs that need a number of steps for offloaded work.
     pub(crate) fn with_helpers(line: &str, frames: u64, helpers: u32, steps: u32) -> Self {
         DELAY.set(steps);
         HELPERS.set(vec![None; helpers as usize]);
@@ -86,7 +86,7 @@ impl World {
         Self { server: world.server.with_lend(lend), ..world }
     }
 
-    /// The same with room for so few regions as no image has: its own are not in this table.
+    /// Creates a server with a small table of regions. A real image needs more for its own regions.
     pub(crate) fn with_regions(regions: usize, frames: u64, helpers: u32, steps: u32) -> Self {
         DELAY.set(steps);
         HELPERS.set(vec![None; helpers as usize]);
@@ -115,22 +115,22 @@ impl World {
         Self { server, machine, interface, sockets, end: far, now_us: 0, port: 50_000, last }
     }
 
-    /// The same with a clock to measure turns.
+    /// Adds a clock that measures turns.
     pub(crate) fn with_clock(self, clock: fn() -> u64) -> Self {
         Self { server: self.server.with_clock(clock), ..self }
     }
 
-    /// The same on a machine that knows when it booted, in seconds since 1970.
+    /// Sets the time of the boot, in seconds since 1970.
     pub(crate) fn booted_at(self, seconds: u64) -> Self {
         Self { server: self.server.booted_at(Some(seconds)), ..self }
     }
 
-    /// The window that is served.
+    /// Returns the window of the server.
     pub(crate) fn vm(&self) -> &Vmalloc<SimMachine> {
         self.machine.vm()
     }
 
-    /// One turn of the server and one poll of the clients.
+    /// Takes one turn of the server and polls the clients once.
     pub(crate) fn step(&mut self) {
         self.help();
         self.last = self.server.turn(self.now_us);
@@ -139,7 +139,7 @@ impl World {
         self.now_us += STEP_US;
     }
 
-    /// Lets the other CPUs go on.
+    /// Advances the APs by one step.
     pub(crate) fn help(&mut self) {
         for (cpu, number) in (1..).zip(0..HELPERS.with_borrow(Vec::len)) {
             let place = HELPERS.with_borrow(|helpers| helpers[number]);
@@ -160,12 +160,12 @@ impl World {
         }
     }
 
-    /// Whether another CPU has something to do.
+    /// Returns whether any AP is busy.
     pub(crate) fn is_away(&self) -> bool {
         HELPERS.with_borrow(|helpers| helpers.iter().any(Option::is_some))
     }
 
-    /// Turns until the server has nothing to do and no packet is on its way.
+    /// Takes turns until the server is idle and no packet is in flight.
     pub(crate) fn settle(&mut self) {
         let mut quiet = 0;
         for _ in 0..PATIENCE {
@@ -178,7 +178,7 @@ impl World {
         panic!("the server never comes to rest");
     }
 
-    /// Lets time pass in larger steps.
+    /// Advances time in larger steps.
     pub(crate) fn pass(&mut self, seconds: u64) {
         for _ in 0..seconds * 10 {
             self.step();
@@ -186,13 +186,12 @@ impl World {
         }
     }
 
-    /// Lets time pass without a turn.
+    /// Advances time without a turn.
     pub(crate) fn advance(&mut self, us: u64) {
         self.now_us += us;
     }
 
-    /// Lets time pass as the image does, sleeping when the server says so. Returns how many turns
-    /// it took.
+    /// Advances time like the image, which sleeps when the server is idle. Returns the number of turns.
     pub(crate) fn sleep(&mut self, seconds: u64) -> u64 {
         let end = self.now_us + seconds * 1_000_000;
         let mut turns = 0;
@@ -209,7 +208,7 @@ impl World {
         turns
     }
 
-    /// Lets time pass with a cable that takes nothing more. Returns how many turns it took.
+    /// Advances time while the cable is full. Returns the number of turns.
     pub(crate) fn stall(&mut self, seconds: u64) -> u64 {
         let end = self.now_us + seconds * 1_000_000;
         let mut turns = 0;
@@ -224,14 +223,14 @@ impl World {
         turns
     }
 
-    /// A turn of the server with nobody at the other end.
+    /// Takes a turn of the server without polling the clients.
     pub(crate) fn silent_step(&mut self, us: u64) {
         self.last = self.server.turn(self.now_us);
         self.end.drop_incoming();
         self.now_us += us;
     }
 
-    /// Whether the server wants the machine to be powered off.
+    /// Returns whether the server requests a power-off.
     pub(crate) fn is_off(&self) -> bool {
         self.last == Turn::Off
     }
@@ -249,7 +248,7 @@ impl World {
         self.dial_to(ports::RESP)
     }
 
-    /// The same to another port.
+    /// Begins a connection to another port.
     pub(crate) fn dial_to(&mut self, port: u16) -> Client {
         let buffer = || SocketBuffer::new(vec![0; 65_535]);
         let mut socket = Socket::new(buffer(), buffer());
@@ -275,7 +274,7 @@ impl World {
         self.sockets.get_mut(client.handle)
     }
 
-    /// Steps until something holds.
+    /// Steps until a condition holds.
     pub(crate) fn wait(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
         for _ in 0..PATIENCE {
             if holds(self) {
@@ -286,7 +285,7 @@ impl World {
         panic!("waited in vain for {what}");
     }
 
-    /// Sends bytes as they are, and reads what comes meanwhile.
+    /// Sends raw bytes, and reads received bytes while sending.
     pub(crate) fn send(&mut self, client: &mut Client, mut bytes: &[u8]) {
         for _ in 0..PATIENCE {
             let sent = self.socket(client).send_slice(bytes).unwrap();
@@ -300,36 +299,36 @@ impl World {
         panic!("the server takes no more");
     }
 
-    /// Sends bytes without reading anything, as far as they are taken. Returns how many.
+    /// Sends as many bytes as fit without reading. Returns their number.
     pub(crate) fn push(&mut self, client: &Client, bytes: &[u8]) -> usize {
         self.socket(client).send_slice(bytes).unwrap_or(0)
     }
 
-    /// What has come, at most so many bytes of it.
+    /// Returns received bytes, up to a maximum.
     pub(crate) fn take(&mut self, client: &mut Client, bytes: usize) -> Vec<u8> {
         self.drain(client);
         let bytes = bytes.min(client.received.len());
         client.received.drain(..bytes).collect()
     }
 
-    /// Whether the server will send no more.
+    /// Returns whether the server has closed its side.
     pub(crate) fn has_ended(&mut self, client: &Client) -> bool {
         !self.socket(client).may_recv()
     }
 
-    /// Bytes that have come and were not looked at.
+    /// Returns the number of unread bytes.
     pub(crate) fn received(&mut self, client: &mut Client) -> usize {
         self.drain(client);
         client.received.len()
     }
 
-    /// Lets the clients send; the server's turn comes later.
+    /// Polls the clients without a turn of the server.
     pub(crate) fn send_only(&mut self) {
         let now = self.now();
         self.interface.poll_egress(now, &mut self.end, &mut self.sockets);
     }
 
-    /// Forgets a connection without a word.
+    /// Drops a connection without sending a packet.
     pub(crate) fn forget(&mut self, client: Client) {
         self.sockets.remove(client.handle);
     }
@@ -341,12 +340,12 @@ impl World {
         }
     }
 
-    /// The next reply.
+    /// Returns the next reply.
     pub(crate) fn reply(&mut self, client: &mut Client) -> Value {
         let mut seen = usize::MAX;
         for _ in 0..PATIENCE {
             self.drain(client);
-            // A large reply is not parsed again before more of it has come.
+            // A large reply is parsed again only after more bytes have arrived.
             if client.received.len() != seen {
                 seen = client.received.len();
                 if let Some((value, length)) = Value::read(&client.received) {
@@ -359,7 +358,7 @@ impl World {
         panic!("no reply, but {:?}", String::from_utf8_lossy(&client.received));
     }
 
-    /// What has come and was not looked at, raw.
+    /// Returns the unread bytes.
     pub(crate) fn raw(&mut self, client: &mut Client) -> Vec<u8> {
         let mut before = usize::MAX;
         while before != client.received.len() {
@@ -377,13 +376,13 @@ impl World {
         self.reply(client)
     }
 
-    /// Sends words, as a person would, and waits for the reply.
+    /// Sends an inline request and waits for the reply.
     pub(crate) fn ask(&mut self, client: &mut Client, line: &str) -> Value {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         self.request(client, &words)
     }
 
-    /// Sends words and expects an error; its text.
+    /// Sends an inline request and returns the text of the error that it expects.
     pub(crate) fn error(&mut self, client: &mut Client, line: &str) -> String {
         match self.ask(client, line) {
             Value::Error(text) => text,
@@ -391,7 +390,7 @@ impl World {
         }
     }
 
-    /// Sends words and expects anything but an error.
+    /// Sends an inline request and expects a reply that is not an error.
     pub(crate) fn ok(&mut self, client: &mut Client, line: &str) -> Value {
         match self.ask(client, line) {
             Value::Error(text) => panic!("{line:?} answers {text:?}"),
@@ -399,7 +398,7 @@ impl World {
         }
     }
 
-    /// Whether the server has ended the connection, after some time.
+    /// Returns whether the server ends the connection within some time.
     pub(crate) fn is_closed(&mut self, client: &Client) -> bool {
         self.settle();
         let socket = self.socket(client);
@@ -410,22 +409,22 @@ impl World {
         self.socket(client).close();
     }
 
-    /// Vanishes with a RST.
+    /// Resets the connection.
     pub(crate) fn reset(&mut self, client: &Client) {
         self.socket(client).abort();
     }
 
-    /// The counter of that name.
+    /// Returns the counter with a name.
     pub(crate) fn counter(&mut self, client: &mut Client, name: &str) -> u64 {
         self.ok(client, "VSTATS").field(name).integer()
     }
 
-    /// Gives back what was freed, and what is kept for speed.
+    /// Purges lazy regions and releases caches.
     pub(crate) fn purge(&mut self, client: &mut Client) {
         self.ok(client, "VPURGE SYNC");
     }
 
-    /// Audits the window and the service's notes; the text of the reply.
+    /// Audits the window and the service, and returns the text of the reply.
     pub(crate) fn check(&mut self, client: &mut Client) -> String {
         let text = self.ok(client, "VCHECK").text();
         assert!(text.starts_with("OK areas="), "{text}");
@@ -433,7 +432,7 @@ impl World {
     }
 }
 
-/// A request as client libraries send it.
+/// Encodes a request like client libraries.
 pub(crate) fn multibulk(arguments: &[&[u8]]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
     for argument in arguments {

@@ -16,7 +16,7 @@ fn with_keys(command: &[u8], keys: &[Vec<u8>]) -> Vec<u8> {
     multibulk(&arguments)
 }
 
-/// Checks that the memory of a large request has come back.
+/// Checks that the memory of a large request is freed.
 fn is_clean(world: &mut World, client: &mut Client) {
     world.settle();
     assert_eq!(world.ok(client, "PING").text(), "PONG");
@@ -33,7 +33,7 @@ fn hundreds_of_thousands_of_arguments_are_answered() {
     }
     for (command, found) in [(&b"EXISTS"[..], 300), (b"DEL", 300), (b"UNLINK", 0)] {
         world.send(&mut client, &with_keys(command, &keys));
-        // Others are served in between.
+        // Other clients are served in between.
         let mut served = 0;
         while world.received(&mut client) == 0 {
             assert_eq!(world.ok(&mut other, "PING").text(), "PONG");
@@ -46,7 +46,7 @@ fn hundreds_of_thousands_of_arguments_are_answered() {
 }
 
 #[test]
-fn regions_are_freed_by_thousands_all_or_none() {
+fn thousands_of_regions_are_freed_all_or_not_at_all() {
     let mut world = World::with("", FRAMES);
     let (mut client, mut other) = (world.connect(), world.connect());
     let mut ids = Vec::new();
@@ -94,8 +94,8 @@ fn values_of_megabytes_go_through_every_command() {
     is_clean(&mut world, &mut client);
 }
 
-/// A write that takes several turns is made whole in the region that has the name at its end, or was
-/// whole before that region came.
+/// A write over several turns is complete in the region that has the name at the end of the write, or was complete before
+/// that region existed.
 #[test]
 fn a_write_of_megabytes_is_not_split_between_two_regions() {
     let (old, piece) = (vec![b'o'; 4 << 20], vec![b'p'; 3 << 20]);
@@ -167,7 +167,7 @@ fn a_limit_is_a_reply() {
     let mut world = World::with("args=100000", 4096);
     let mut client = world.connect();
     let large = vec![b'x'; 5 << 20];
-    // The bytes up to the end of the argument, which are known before the argument comes.
+    // The bytes up to the end of the argument are known before the argument arrives.
     let limit = "LIMIT request of at least 5242904 bytes exceeds 4193280";
     let behind = "LIMIT request of at least 5242911 bytes exceeds 4193280";
     let cases: [(Vec<u8>, &str); 6] = [
@@ -202,7 +202,7 @@ fn a_limit_is_a_reply() {
 }
 
 #[test]
-fn large_requests_share_what_they_may_have() {
+fn large_requests_share_their_limit() {
     // Together 4 MiB.
     let mut world = World::with("", 4096);
     let (mut one, mut other) = (world.connect(), world.connect());
@@ -217,7 +217,7 @@ fn large_requests_share_what_they_may_have() {
         "{refused:?}"
     );
     assert_eq!(world.ok(&mut other, "PING").text(), "PONG");
-    // The first one goes away, and its share comes back.
+    // The first client disconnects, and its share is released.
     world.close(&one);
     world.settle();
     world.send(&mut other, &second[..]);
@@ -258,7 +258,7 @@ fn a_large_request_waits_for_an_audit() {
     let (mut client, mut auditor) = (world.connect(), world.connect());
     world.request(&mut client, &[b"SET", b"key:7", b"v"]);
     world.send(&mut client, &with_keys(b"DEL", &keys(20_000))[..100_000]);
-    // Until the other CPU has done what is not the audit.
+    // Waits until the AP has finished the work before the audit.
     world.settle();
     world.wait("the other CPU", |world| !world.is_away());
     world.send(&mut auditor, b"VCHECK\r\n");

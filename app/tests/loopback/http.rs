@@ -35,7 +35,7 @@ fn a_head_that_is_cut_at_every_byte() {
         let mut reader = Reader::connect(&mut world);
         reader.send(&mut world, &HEALTH[..cut]);
         world.settle();
-        assert!(reader.has_nothing(&mut world), "an answer to {cut} bytes");
+        assert!(reader.is_drained(&mut world), "an answer to {cut} bytes");
         reader.send(&mut world, &HEALTH[cut..]);
         assert_eq!(reader.answer(&mut world).text(), "ok\n", "{cut}");
     }
@@ -53,18 +53,18 @@ fn a_head_without_its_body() {
         assert_eq!(head.field("content-length"), whole.field("content-length"), "{path}");
         assert_eq!(head.field("content-type"), whole.field("content-type"), "{path}");
         world.settle();
-        assert!(reader.has_nothing(&mut world), "a body behind the head of {path}");
+        assert!(reader.is_drained(&mut world), "a body behind the head of {path}");
     }
 }
 
 #[test]
-fn what_is_not_there_and_what_cannot_be_done() {
+fn missing_targets_and_other_methods_are_refused() {
     let mut world = World::new();
     let mut reader = Reader::connect(&mut world);
     assert_eq!(reader.get(&mut world, "/nothing").status, 404);
     let answer = reader.ask(&mut world, "DELETE /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!((answer.status, answer.field("allow")), (405, Some("GET, HEAD")));
-    // Both leave the connection as it was.
+    // Both keep the connection open.
     assert_eq!(reader.get(&mut world, "/healthz").status, 200);
     for (request, status) in [
         ("GET /healthz HTTP/1.1\r\n\r\n", 400),
@@ -114,7 +114,7 @@ fn a_connection_is_kept_where_that_was_not_refused() {
     assert_eq!(reader.ask(&mut world, close).text(), "ok\n");
     reader.expect_end(&mut world);
 
-    // 1.0 knows no chunks: the end of the connection is the end of the text.
+    // HTTP/1.0 has no chunks: the end of the connection ends the body.
     let mut reader = Reader::connect(&mut world);
     reader.send(&mut world, "GET /metrics HTTP/1.0\r\n\r\n");
     let answer = reader.answer_to_end(&mut world);

@@ -1,4 +1,4 @@
-//! Connections on which nothing is said, and what ends a connection.
+//! Idle connections, and the ends of connections.
 
 use smoltcp::time::Duration;
 
@@ -11,14 +11,14 @@ fn pong() -> Value {
     Value::Status("PONG".into())
 }
 
-/// The peer is gone: from now on no packet reaches its port.
+/// Makes the peer vanish: no packet reaches its port from now on.
 fn kill_machine_of(world: &mut World, client: &Client) {
     let port = world.socket(client).local_endpoint().unwrap().port;
     world.end.dead_ports.push(port);
 }
 
 #[test]
-fn a_day_of_silence_costs_nothing_but_probes() {
+fn a_day_of_silence_costs_only_probes() {
     let mut world = World::new();
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 4096");
@@ -37,7 +37,7 @@ fn a_day_of_silence_is_survived_where_no_probe_is_answered() {
     let mut unused = world.connect();
     world.sleep(DAY);
     assert_eq!(world.ok(&mut used, "VFREE 1"), Value::Integer(1));
-    // It has never sent a byte.
+    // This client has never sent a byte.
     assert_eq!(world.ask(&mut unused, "PING"), pong());
     assert_eq!(world.counter(&mut used, "ended_timed_out"), 0);
 }
@@ -50,7 +50,7 @@ fn a_request_during_the_wait_for_an_answer_is_no_answer() {
     let mut other = world.connect();
     for _ in 0..20 {
         world.sleep(15);
-        // A probe is unanswered, and then the client has something to say.
+        // A probe is unanswered, and then the client sends a request.
         assert_eq!(world.ask(&mut client, "PING"), pong());
     }
     world.sleep(1000);
@@ -64,7 +64,7 @@ fn a_machine_that_is_gone_is_given_up_where_it_has_answered_before() {
     let mut witness = world.connect();
     let mut gone = world.connect();
     world.ok(&mut gone, "VMALLOC 4096");
-    // It answers a probe.
+    // The client answers a probe.
     world.sleep(150);
     kill_machine_of(&mut world, &gone);
     world.sleep(300);
@@ -82,13 +82,13 @@ fn a_late_acknowledgement_is_no_answer() {
     let mut witness = world.connect();
     let mut late = world.connect();
     world.ok(&mut late, "VMALLOC 4096");
-    // The request arrives, and its reply is lost until the time for probes has come.
+    // The request arrives. Its reply is lost until the time of the first probe.
     world.send(&mut late, b"PING\r\n");
     world.send_only();
     kill_machine_of(&mut world, &late);
     world.sleep(30);
     world.end.dead_ports.clear();
-    // By now the time between two attempts has doubled seven times.
+    // The time between two retransmissions has doubled seven times.
     world.sleep(25);
     assert_eq!(world.reply(&mut late), pong());
     world.sleep(1000);
@@ -104,7 +104,7 @@ fn a_peer_that_probes_has_not_answered_a_probe() {
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 4096");
     world.socket(&client).set_keep_alive(Some(Duration::from_secs(10)));
-    // It is never silent for as long as a probed peer.
+    // The client is never silent long enough for a probe.
     world.sleep(300);
     kill_machine_of(&mut world, &client);
     world.sleep(5000);
@@ -113,15 +113,15 @@ fn a_peer_that_probes_has_not_answered_a_probe() {
 }
 
 #[test]
-fn the_answers_of_one_peer_say_nothing_of_another() {
+fn the_answers_of_one_peer_are_no_evidence_for_another() {
     let mut world = World::with("tcp-keepalive=100", 1024);
     let mut witness = world.connect();
     let mut silent = world.connect();
     assert_eq!(world.ask(&mut silent, "PING"), pong());
     world.settle();
-    // A relay that keeps the connection and answers no probe of it.
+    // A relay that keeps the connection and does not answer probes.
     kill_machine_of(&mut world, &silent);
-    // The witness answers its probes meanwhile.
+    // The second client answers its probes.
     world.sleep(5000);
     assert_eq!(world.counter(&mut witness, "clients"), 2);
     assert_eq!(world.counter(&mut witness, "ended_timed_out"), 0);
@@ -145,7 +145,7 @@ fn without_probes_only_a_peer_that_owes_an_answer_is_given_up() {
     assert_eq!(world.counter(&mut witness, "clients"), 3);
     world.sleep(50);
     assert_eq!(world.counter(&mut witness, "ended_timed_out"), 1);
-    // Its machine would go on sending for ever.
+    // The machine of the client would retransmit forever.
     world.forget(owing);
     let turns = world.sleep(DAY);
     assert!(turns < 100, "{turns} turns in a day with nothing to do");
@@ -153,13 +153,13 @@ fn without_probes_only_a_peer_that_owes_an_answer_is_given_up() {
 }
 
 #[test]
-fn a_peer_that_takes_nothing_is_kept_where_no_probe_is_answered() {
+fn a_peer_with_a_closed_window_is_kept_if_no_probe_is_answered() {
     let mut world = World::new();
     world.end.loses_probes = true;
     let (mut client, mut witness) = (world.connect(), world.connect());
     world.ok(&mut client, "VMALLOC 4096 NAME a");
-    // It asks for more than its window and the buffers hold, and reads nothing. No reply is streamed
-    // out of a region: those have a time limit of their own.
+    // The client requests more than its window and the buffers hold, and does not read. No reply is streamed from a region,
+    // because such replies have a separate time limit.
     let requests = b"VREAD @a 0 4096\r\n".repeat(100);
     let mut taken = 0;
     for _ in 0..2000 {
@@ -167,7 +167,7 @@ fn a_peer_that_takes_nothing_is_kept_where_no_probe_is_answered() {
         world.step();
     }
     assert!(world.counter(&mut witness, "commands") < 100, "every reply fits into the buffers");
-    // From here on the probes of its window are lost.
+    // The window probes are lost from here on.
     kill_machine_of(&mut world, &client);
     world.sleep(3600);
     assert_eq!(world.counter(&mut witness, "clients"), 2);
@@ -185,7 +185,7 @@ fn a_peer_that_goes_on_after_a_long_stop_is_served_on() {
         taken += world.push(&client, &requests[taken..]);
         world.step();
     }
-    // Longer than a peer may owe an acknowledgement that it could give.
+    // Longer than the timeout of an acknowledgement.
     world.sleep(500);
     for _ in 0..100 {
         assert_eq!(world.reply(&mut client), Value::Bulk(vec![0; 4096]));

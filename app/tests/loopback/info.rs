@@ -1,4 +1,4 @@
-//! `INFO` as monitors and libraries read it: Redis' sections and names, and true values.
+//! `INFO` as monitoring systems and libraries read it: the sections and names of Redis, and correct values.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ fn sections_are_those_of_redis_in_its_order() {
 }
 
 #[test]
-fn what_libraries_and_monitors_look_for() {
+fn fields_that_libraries_and_monitors_read() {
     let mut world = World::new();
     let mut client = world.connect();
     world.ok(&mut client, "PING");
@@ -105,7 +105,7 @@ fn what_libraries_and_monitors_look_for() {
     assert_eq!(fields(&same)["run_id"], found["run_id"]);
 }
 
-/// Every command that reads a key says whether it was there, once, whatever its size.
+/// Every command that reads a key counts one hit or miss, for any size of the value.
 #[test]
 fn lookups_are_counted_as_in_redis() {
     let mut world = World::new();
@@ -203,7 +203,7 @@ std::thread_local! {
     static CLOCK_US: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// A clock that goes on by 7 us whenever it is read.
+/// A clock that advances by 7 us with each reading.
 fn clock() -> u64 {
     CLOCK_US.set(CLOCK_US.get() + 7);
     CLOCK_US.get()
@@ -245,7 +245,7 @@ fn the_rate_of_requests_is_measured() {
     assert!(rate < expected / 4, "{rate} after a rest");
 }
 
-/// A report that cannot fit is refused before its rows are made.
+/// A report that cannot fit is refused before its rows are written.
 #[test]
 fn a_report_that_is_too_long_is_not_made_first() {
     let mut world = World::with("output=262144", 16_000);

@@ -52,7 +52,7 @@ fn keys_are_set_and_read() {
 }
 
 #[test]
-fn what_is_wrong_is_said_and_changes_nothing() {
+fn invalid_requests_are_errors_without_effect() {
     let mut world = World::new();
     let mut client = world.connect();
     world.ok(&mut client, "SET k hello");
@@ -102,7 +102,7 @@ fn large_values_come_and_go() {
     world.send(&mut one, back);
     assert_eq!(world.reply(&mut one), Value::Status("OK".into()));
     assert_eq!(world.ok(&mut other, "GET k"), Value::Bulk(value.clone()));
-    // One that does not come to an end leaves nothing.
+    // A request that is never completed creates no key.
     world.send(&mut one, front);
     world.settle();
     world.reset(&one);
@@ -172,7 +172,7 @@ fn a_scan_finds_every_key_once() {
     assert_eq!(first, world.ok(&mut client, "SCAN 0"), "no cursor is the first one");
 }
 
-/// After a peak most places of the table are empty: a page goes on until it has found something.
+/// After a peak most slots of the table are empty. A page continues until it has found a key.
 #[test]
 fn a_scan_of_a_nearly_empty_table_takes_few_pages() {
     let mut world = World::with("names=16384", 20_000);
@@ -199,7 +199,7 @@ fn a_scan_of_a_nearly_empty_table_takes_few_pages() {
         assert_eq!(found, ["k:16383"], "COUNT {count}");
         assert!(pages <= 3, "{pages} pages for one key, COUNT {count}");
     }
-    // Many names come in pages that fit, whatever their number.
+    // Names are returned in pages that fit, for any number of names.
     for number in 0..10_000 {
         peak.clear();
         peak.extend(format!("SET again:{number} x\r\n").into_bytes());

@@ -3,7 +3,7 @@
 use crate::harness::{World, multibulk};
 use crate::value::Value;
 
-/// Bytes that repeat late, so that a piece at the wrong place is seen.
+/// Bytes with a long period, so that a misplaced piece is detected.
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|at| u8::try_from((at * 31 + at / 251) % 256).unwrap()).collect()
 }
@@ -65,7 +65,7 @@ fn a_region_that_is_freed_while_it_is_written() {
     world.send(&mut writer, &request[..500_000]);
     world.settle();
     world.ok(&mut other, "VFREE @a");
-    // The same addresses, somebody else's bytes.
+    // The same addresses with the bytes of another client.
     world.ok(&mut other, "VMALLOC 1M NAME b");
     world.send(&mut writer, &request[500_000..]);
     assert_eq!(world.reply(&mut writer), Value::Error("NOENT region 1 is gone".into()));
@@ -92,7 +92,7 @@ fn zeroing_is_sliced() {
     let mut world = World::with("", 20_000);
     let mut client = world.connect();
     let mut other = world.connect();
-    // Old contents that must not show.
+    // Old contents, which must not be visible.
     world.ok(&mut client, "VMALLOC 70M NAME a");
     let data = pattern(1 << 20);
     for at in [0usize, 33, 69] {
@@ -139,7 +139,7 @@ fn a_client_that_does_not_read_is_not_read_from() {
     // A wide receive buffer and the input of the connection, 68 KiB each.
     assert!(at_server <= 2 * (68 << 10), "{at_server} bytes read from a client that does not read");
 
-    // It reads at last, and gets everything, in order.
+    // The client reads, and gets all replies in order.
     for _ in 0..1000 {
         assert!(world.reply(&mut client) == Value::Bulk(vec![0; 100_000]));
     }
@@ -184,7 +184,7 @@ fn large_and_small_replies_keep_their_order() {
         bytes.extend(multibulk(&[b"ECHO", &text]));
         bytes.extend(multibulk(&[b"ECHO", &[number]]));
     }
-    // Sent whole before anything is read would be a deadlock of the client's own making.
+    // Sending all requests before reading a reply would be a deadlock caused by the client.
     world.send(&mut client, &bytes);
     for number in 0..100 {
         let text = vec![b'a' + number % 26; 1 + usize::from(number % 5) * 16_000];
@@ -194,7 +194,7 @@ fn large_and_small_replies_keep_their_order() {
 }
 
 #[test]
-fn a_large_region_is_zeroed_in_slices_whatever_its_rights() {
+fn a_large_region_is_zeroed_in_slices_with_any_rights() {
     for rights in ["rw", "ro"] {
         let mut world = World::with("", 8192);
         let mut large = world.connect();
@@ -218,7 +218,7 @@ fn an_inline_request_that_is_served_again_is_the_same_request() {
     world.send(&mut client, b"SETRANGE   'r'  8000000 \"a\\x20b\" \r\n");
     assert_eq!(world.reply(&mut client), Value::Integer(8_000_003));
     assert_eq!(world.ok(&mut client, "GETRANGE r 8000000 -1"), Value::Bulk(b"a b".to_vec()));
-    // The second one waits until the first one's reply was sent.
+    // The second request waits until the first reply was sent.
     let value = "x".repeat(40_000);
     let line = format!("ECHO  '{value}'\r\n");
     world.send(&mut client, line.repeat(3).as_bytes());

@@ -1,4 +1,4 @@
-//! When what was freed is flushed: together, at rest, or as the command line says.
+//! The time of the flush of freed regions: shared, at idle, or as the command line selects.
 
 use crate::harness::{Client, World};
 use crate::value::Value;
@@ -6,7 +6,7 @@ use crate::value::Value;
 fn churn(world: &mut World, client: &mut Client, rounds: u64) {
     for round in 0..rounds {
         world.ok(client, &format!("VMALLOC 4096 NAME k:{} REPLACE", round % 7));
-        // The client thinks; the server has nothing to do meanwhile.
+        // The client pauses, and the server is idle.
         for _ in 0..5 {
             world.step();
         }
@@ -23,7 +23,7 @@ fn frees_share_a_flush() {
     let after = world.vm().stats();
     assert_eq!(after.frees - before.frees, 493);
     let purges = after.purges - before.purges;
-    // One every 10 ms at most, and one that is due when it begins.
+    // At most one purge every 10 ms, and one that is due at the start.
     let due = (world.now_us() - start_us).div_ceil(10_000);
     assert!(purges <= due, "{purges} purges where {due} were due");
     assert!(purges * 10 < 493, "{purges} purges for 493 frees");
@@ -31,14 +31,14 @@ fn frees_share_a_flush() {
 }
 
 #[test]
-fn a_server_at_rest_flushes_what_was_freed_and_then_sleeps() {
+fn an_idle_server_purges_lazy_areas_and_then_sleeps() {
     let mut world = World::new();
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 4096 NAME a");
     world.ok(&mut client, "VMALLOC 4096 NAME b");
     world.ok(&mut client, "VFREE @a");
     world.wait("a purge", |world| world.vm().stats().areas_lazy == 0);
-    // Too soon after it for another one.
+    // Too early for another purge.
     world.ok(&mut client, "VFREE @b");
     let before = world.vm().stats();
     assert_eq!(before.areas_lazy, 1);
@@ -50,7 +50,7 @@ fn a_server_at_rest_flushes_what_was_freed_and_then_sleeps() {
 }
 
 #[test]
-fn what_waits_for_a_flush_does_not_make_memory_scarce() {
+fn lazy_areas_do_not_exhaust_memory() {
     let mut world = World::with("clients=2", 700);
     let mut client = world.connect();
     let mut ids = Vec::new();
@@ -59,7 +59,7 @@ fn what_waits_for_a_flush_does_not_make_memory_scarce() {
     }
     world.ok(&mut client, "VPURGE");
     let before = world.counter(&mut client, "shootdowns_exhausted");
-    // Fewer pages than make a free purge by itself.
+    // Fewer pages than the limit at which a free purges.
     for id in &ids[..20] {
         world.ok(&mut client, &format!("VFREE {id}"));
     }

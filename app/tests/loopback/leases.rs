@@ -1,4 +1,4 @@
-//! Regions that end by themselves.
+//! Regions with a lease.
 
 use crate::harness::World;
 use crate::value::Value;
@@ -60,7 +60,7 @@ fn a_lease_ends_while_its_region_is_in_use() {
     let mut world = World::new();
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 4K NAME a LEASE 1000");
-    // The request comes in two pieces, with the end of the lease between them.
+    // The request arrives in two pieces, and the lease ends between them.
     world.send(&mut client, b"*4\r\n$6\r\nVWRITE\r\n$2\r\n@a\r\n$1\r\n0\r\n");
     world.sleep(2);
     world.send(&mut client, b"$3\r\nabc\r\n");

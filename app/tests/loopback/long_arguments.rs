@@ -30,7 +30,7 @@ fn echo_and_ping_answer_with_any_argument() {
 }
 
 #[test]
-fn a_client_that_takes_no_echo_keeps_nobody_busy() {
+fn a_client_that_reads_no_echo_does_not_occupy_the_server() {
     let mut world = World::with("", 16_384);
     let (mut client, mut slow) = (world.connect(), world.connect());
     let message = vec![b'x'; 2_000_000];
@@ -60,7 +60,7 @@ fn patterns_have_a_length_and_a_cost() {
     ] {
         assert_eq!(world.request(&mut client, words), Value::Error(too_long.into()));
     }
-    // Each of them is compared with each name, again and again behind its star.
+    // Each pattern is compared with each name, repeatedly behind its star.
     let costly =
         [b"*".repeat(2), b"[".to_vec(), b"abcdefghij".repeat(100), b"]z".to_vec()].concat();
     let words: Vec<&[u8]> =
@@ -102,9 +102,9 @@ fn a_set_that_answers_with_the_old_value_counts_a_lookup() {
     assert_eq!(lookups(&mut world, &mut client), (5, 2));
 }
 
-/// It is written a piece in each turn, and each piece is at most 1 MiB.
+/// The value is written in pieces of at most 1 MiB, one per turn.
 #[test]
-fn a_long_first_value_is_whole() {
+fn a_long_first_value_is_complete() {
     let mut world = World::with("", 16_384);
     let (mut client, mut other) = (world.connect(), world.connect());
     let value: Vec<u8> = (0..249).cycle().take(6_000_000).collect();

@@ -7,7 +7,7 @@ fn bulk(text: &str) -> Value {
     Value::Bulk(text.into())
 }
 
-/// Replies and errors as Redis 7.0.15 gives them.
+/// Replies and errors of Redis 7.0.15.
 #[test]
 fn values_are_read_together_and_taken_out() {
     let mut world = World::new();
@@ -93,7 +93,7 @@ fn a_flush_frees_keys_in_slices_and_leaves_regions_without_a_name() {
     assert_eq!(world.ok(&mut other, "DBSIZE").integer(), 0);
     world.settle();
     assert!(world.check(&mut other).starts_with("OK areas=1 "));
-    // A client that leaves in the midst of it leaves no trace.
+    // A client that disconnects during the command leaves no effect.
     for number in 0..1000 {
         world.ok(&mut one, &format!("SET k:{number} x"));
     }
@@ -114,7 +114,7 @@ fn sorted(names: &Value) -> Vec<String> {
     names
 }
 
-/// Replies and errors as Redis 7.0.15 gives them.
+/// Replies and errors of Redis 7.0.15.
 #[test]
 fn names_are_found_by_patterns_that_distinguish_case() {
     let mut world = World::new();
@@ -182,7 +182,7 @@ fn a_search_that_takes_too_long_is_refused_and_a_page_ends_early() {
     world.check(&mut client);
 }
 
-/// Replies and errors as Redis 7.0.15 gives them.
+/// Replies and errors of Redis 7.0.15.
 #[test]
 fn keys_are_set_together() {
     let mut world = World::new();
@@ -238,7 +238,7 @@ fn keys_that_cannot_all_be_set_are_all_unchanged() {
         assert!(world.check(&mut client).starts_with("OK areas=2 "));
     }
     world.ok(&mut client, "VINJECT region 0");
-    // Pages of regions that are replaced count once, and make room for the others.
+    // Pages of replaced regions count once, and are available for the others.
     world.ok(&mut client, &format!("SET a {}", "x".repeat(28_000)));
     assert_eq!(world.error(&mut client, "MSET c x d x"), OOM);
     assert_eq!(world.error(&mut client, &format!("MSET a {large} a x c {large} d {large}")), OOM);

@@ -52,7 +52,7 @@ fn all_keys_are_set_and_read() {
     let Value::Array(some) = values(2990..3000, 2) else { unreachable!() };
     expected[..10].clone_from_slice(&some);
     assert!(ask(&mut world, &mut client, &get_request(2990..4490)) == Value::Array(expected));
-    // The reply to what follows stands behind all values.
+    // The reply to the next request follows all values.
     world.send(&mut client, &get_request(0..3000));
     world.send(&mut client, b"PING\r\n");
     assert!(world.reply(&mut client) == values(0..3000, 2));
@@ -166,7 +166,7 @@ fn no_other_client_sees_some_of_the_keys() {
     assert_eq!(world.reply(&mut client), ok());
 }
 
-/// The counts of an audit, without the number of flushes.
+/// Returns the counts of an audit without the number of flushes.
 fn used(world: &mut World, client: &mut Client) -> String {
     let text = world.check(client);
     text.split(" generation=").next().unwrap_or_default().to_owned()
@@ -205,7 +205,7 @@ fn after_a_failure_no_key_has_changed() {
         world.purge(&mut client);
         assert_eq!(used(&mut world, &mut client), before, "request {number}");
     }
-    // The regions of values that were made are freed again.
+    // The regions of the allocated values are freed.
     world.ok(&mut client, "VINJECT region 700");
     let request = set_request(b"MSET", 0..1400, 2);
     assert_eq!(ask(&mut world, &mut client, &request), oom);
@@ -220,9 +220,9 @@ fn after_a_failure_no_key_has_changed() {
     );
 }
 
-/// Whichever pass of the request the end of its connection meets.
+/// The connection may end in any pass of the request.
 #[test]
-fn a_client_that_goes_leaves_all_or_none() {
+fn a_client_that_disconnects_leaves_all_keys_or_no_key() {
     let kinds: [fn(&mut World, &Client, &mut Client); 2] = [
         |world, client, _| world.reset(client),
         |world, _, other| assert_eq!(world.ok(other, "CLIENT KILL TYPE normal").integer(), 1),
@@ -237,7 +237,7 @@ fn a_client_that_goes_leaves_all_or_none() {
     }
 }
 
-/// Ends a connection so many steps after its request was sent; returns the salt of all values then.
+/// Ends a connection a number of steps after its request was sent. Returns the salt of all values then.
 fn outcome_of_an_end(steps: usize, end: fn(&mut World, &Client, &mut Client)) -> u8 {
     let mut world = World::with("", 16_384);
     let (client, mut other) = (world.connect(), world.connect());

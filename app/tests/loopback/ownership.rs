@@ -1,4 +1,4 @@
-//! Whose region it is, and what becomes of it when its connection ends.
+//! The owner of a region, and the fate of regions when their connection ends.
 
 use crate::harness::World;
 use crate::value::Value;
@@ -13,7 +13,7 @@ fn a_region_without_a_name_is_its_connections_alone() {
     for line in ["VFREE 1", "VFREE STRICT 1", "VREAD 1 0 1", "VWRITE 1 0 x", "VPTE 1"] {
         assert_eq!(world.error(&mut other, line), perm, "{line}");
     }
-    // All are checked before the first is freed.
+    // All ids are checked before the first region is freed.
     world.ok(&mut other, "VMALLOC 4096");
     assert_eq!(world.error(&mut other, "VFREE 2 1"), perm);
     world.ok(&mut other, "VINFO 2");
@@ -36,7 +36,7 @@ fn a_region_with_a_name_is_everybodys() {
 }
 
 #[test]
-fn the_images_own_regions_are_nobodys() {
+fn regions_of_the_image_have_no_client() {
     let mut world = World::new();
     let mut client = world.connect();
     let request = vmalloc::Request::try_new(4096).unwrap().system().caller("net/rx");
@@ -49,8 +49,8 @@ fn the_images_own_regions_are_nobodys() {
     assert!(world.check(&mut client).starts_with("OK areas=0 "));
 }
 
-/// Makes 100 regions and a named one, ends the connection in some way, and looks what is left.
-fn what_is_left(end: impl Fn(&mut World, &mut crate::harness::Client)) {
+/// Allocates 100 regions and a named one, ends the connection by `end`, and checks the remaining regions.
+fn leftovers_after(end: impl Fn(&mut World, &mut crate::harness::Client)) {
     let mut world = World::new();
     let mut witness = world.connect();
     let before = world.counter(&mut witness, "frames_free");
@@ -71,29 +71,29 @@ fn what_is_left(end: impl Fn(&mut World, &mut crate::harness::Client)) {
 
 #[test]
 fn regions_go_with_a_fin() {
-    what_is_left(|world, client| world.close(client));
+    leftovers_after(|world, client| world.close(client));
 }
 
 #[test]
 fn regions_go_with_a_rst() {
-    what_is_left(|world, client| world.reset(client));
+    leftovers_after(|world, client| world.reset(client));
 }
 
 #[test]
 fn regions_go_with_quit() {
-    what_is_left(|world, client| {
+    leftovers_after(|world, client| {
         assert_eq!(world.ask(client, "QUIT"), Value::Status("OK".into()));
     });
 }
 
 #[test]
 fn regions_go_with_a_protocol_error() {
-    what_is_left(|world, client| world.send(client, b"*1\r\n$-1\r\n"));
+    leftovers_after(|world, client| world.send(client, b"*1\r\n$-1\r\n"));
 }
 
 #[test]
 fn regions_go_in_the_midst_of_a_request() {
-    what_is_left(|world, client| {
+    leftovers_after(|world, client| {
         world.send(client, b"*2\r\n$7\r\nVMALLOC\r\n$4\r\n40");
         world.settle();
         world.reset(client);
@@ -102,7 +102,7 @@ fn regions_go_in_the_midst_of_a_request() {
 
 #[test]
 fn regions_go_in_the_midst_of_zeroing() {
-    what_is_left(|world, client| {
+    leftovers_after(|world, client| {
         world.send(client, b"VMALLOC 8M\r\n");
         world.step();
         world.step();
@@ -115,7 +115,7 @@ fn a_peer_that_falls_silent_is_given_up() {
     let mut world = World::new();
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 4096");
-    // The cable is cut: nothing the server sends arrives, and nothing comes back.
+    // The cable is cut: no packet arrives in either direction.
     world.send(&mut client, b"PING\r\n");
     world.send_only();
     for _ in 0..1300 {
@@ -136,7 +136,7 @@ fn a_peer_that_is_only_idle_is_kept() {
 }
 
 #[test]
-fn a_dying_connection_does_not_stall_the_others() {
+fn an_ending_connection_does_not_delay_other_clients() {
     let mut world = World::with("", 40_000);
     let mut client = world.connect();
     for _ in 0..300 {
@@ -159,7 +159,7 @@ fn a_dying_connection_does_not_stall_the_others() {
         if left == 0 {
             break;
         }
-        // A slice is 256 pages; a region counts as its page and one.
+        // A slice has 256 pages, and a region counts as its pages plus one.
         assert!(left >= 30_000u64.saturating_sub(turns * 128), "{left} left after {turns} turns");
         assert!(turns < 1000);
     }

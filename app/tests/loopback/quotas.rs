@@ -1,4 +1,4 @@
-//! What one client may have.
+//! The limits of one client.
 
 use crate::harness::{Client, World, multibulk};
 use crate::value::Value;
@@ -18,14 +18,14 @@ fn a_connection_has_its_quota_and_no_more() {
     assert_eq!(world.error(&mut one, "VMALLOC 1"), "QUOTA regions wanted=1 used=2 limit=2");
     assert!(world.error(&mut other, "VMALLOCN 3 1").starts_with("QUOTA regions "));
     world.ok(&mut other, "VMALLOC 36K");
-    // Names do not lead around it.
+    // Named regions count too.
     world.ok(&mut other, "VMALLOC 12K NAME a");
     let error = world.error(&mut one, "SET b 12345678901234567890 ");
     assert!(error.starts_with("ERR"), "{error}");
     world.ok(&mut one, "SET b x");
     let error = world.error(&mut one, "VMALLOC 1 NAME c");
     assert_eq!(error, "QUOTA named bytes wanted=4096 used=16384 limit=16384");
-    // String keys say it in Redis' word.
+    // String keys report the error of Redis.
     let oom = "OOM command not allowed when used memory > 'maxmemory'.";
     assert_eq!(world.error(&mut one, "SET c x"), oom);
     assert_eq!(world.error(&mut one, "SETRANGE b 5000 x"), oom);
@@ -42,12 +42,12 @@ fn a_connection_has_its_quota_and_no_more() {
     world.check(&mut third);
 }
 
-/// Frames of a machine on which the quota is what a request fails by.
+/// Frames of a machine on which the quota is the limiting resource.
 const FRAMES: u64 = 12_000;
 
 const MIB: u64 = 1 << 20;
 
-/// Tests a server with one CPU, then one whose other CPUs take a while for what they do.
+/// Tests a server with one CPU, then one whose APs need several steps for offloaded work.
 fn each_world(line: &str, mut test: impl FnMut(&mut World)) {
     let line = format!("clients=16 {line}");
     test(&mut World::with(&line, FRAMES));
@@ -58,8 +58,8 @@ fn used(world: &mut World, client: &mut Client, field: &str) -> u64 {
     world.ok(client, "VQUOTA").field(field).integer()
 }
 
-/// Sends one request from each of many connections before the server sees any of them. Returns the
-/// replies, and the most bytes that the regions had at once.
+/// Sends one request from each of many connections before the server sees any of them. Returns the replies, and the
+/// maximum bytes of all regions at one time.
 fn all_at_once(world: &mut World, lines: &[String]) -> (Vec<Value>, u64) {
     let mut clients: Vec<Client> = lines.iter().map(|_| world.connect()).collect();
     for (client, line) in clients.iter().zip(lines) {
@@ -106,7 +106,7 @@ fn values_in_flight_count_against_the_quota_of_named_ones() {
     }
     world.settle();
     assert_eq!(used(&mut world, &mut judge, "named_used"), 2 * (400 << 10));
-    // One that goes gives its share back, and another one can have it.
+    // A client that disconnects releases its share for another one.
     world.reset(&clients[0]);
     world.settle();
     assert_eq!(used(&mut world, &mut judge, "named_used"), 400 << 10);
@@ -143,7 +143,7 @@ fn growths_in_flight_count_against_the_quota_of_named_ones() {
 }
 
 #[test]
-fn connections_that_end_give_back_what_they_had_in_flight() {
+fn ended_connections_release_their_reservations() {
     each_world("quota.named=25165824 quota.bytes=8388608", |world| {
         let mut judge = world.connect();
         for line in ["VMALLOC 8M NAME k", "VMALLOC 8M", "VREALLOC @big 20M", "VMALLOCN 100 80K"] {
@@ -157,7 +157,7 @@ fn connections_that_end_give_back_what_they_had_in_flight() {
                 }
                 assert!(matches!(used(world, &mut judge, "named_used") / MIB, 12 | 20), "{line}");
                 world.reset(&client);
-                // Until the other CPUs are done.
+                // Waits until the APs are done.
                 for _ in 0..200 {
                     world.step();
                 }
@@ -166,7 +166,7 @@ fn connections_that_end_give_back_what_they_had_in_flight() {
                 assert_eq!(used(world, &mut next, "regions_used"), 0, "{line}");
                 world.forget(next);
             }
-            // A growth that another CPU makes is done whether its client is there or not.
+            // An offloaded growth is completed even if its client has disconnected.
             world.ok(&mut judge, "VREALLOC @big 12M");
             assert_eq!(used(world, &mut judge, "named_used"), 12 * MIB, "{line}");
             world.ok(&mut judge, "VMALLOC 12M NAME all");
@@ -176,7 +176,7 @@ fn connections_that_end_give_back_what_they_had_in_flight() {
 }
 
 #[test]
-fn a_reservation_that_fails_gives_back_what_was_counted() {
+fn a_failed_reservation_is_rolled_back() {
     let cases = [
         ("frame", "VMALLOC 4M NAME k", "VMALLOC 8M NAME other"),
         ("table", "VMALLOC 4M NAME k", "VMALLOC 8M NAME other"),
@@ -228,7 +228,7 @@ fn a_resize_is_charged_by_its_difference() {
     assert_eq!(error, "QUOTA bytes wanted=4096 used=8192 limit=8192");
     let error = world.error(&mut client, "VREALLOC @k 8193");
     assert_eq!(error, "QUOTA named bytes wanted=4096 used=8192 limit=8192");
-    // Also where a limit was lowered below what is there.
+    // This also holds if a limit was lowered below the current use.
     world.ok(&mut client, "VQUOTA SET BYTES 1 REGIONS 1 NAMED 1");
     world.ok(&mut client, "VREALLOC 1 4096");
     world.ok(&mut client, "VREALLOC @k 4096");
@@ -261,7 +261,7 @@ fn a_region_makes_room_for_one_replacement_in_flight() {
         assert_eq!(refused(&replies, "QUOTA named bytes wanted=8388608 "), 5, "{replies:?}");
         assert!(peak <= 8 * MIB, "one beside the one that it replaces, not {peak} bytes");
         assert_eq!(used(world, &mut judge, "named_used"), 8 * MIB);
-        // A client that goes away before its replacement is there leaves the room to the next one.
+        // A client that disconnects before its replacement releases its share for the next one.
         let client = world.connect();
         world.push(&client, &multibulk(&[b"VMALLOC", b"8M", b"NAME", b"k", b"REPLACE"]));
         for _ in 0..3 {
@@ -300,7 +300,7 @@ fn names_in_flight_count_against_their_limit() {
         let lines: Vec<String> = (0..8).map(|at| format!("VMALLOC 2M NAME q{at}")).collect();
         let (replies, _) = all_at_once(world, &lines);
         assert_eq!(refused(&replies, "QUOTA names all 3 taken"), 5, "{replies:?}");
-        // Those that were refused did no work that is thrown away.
+        // Refused requests did no work.
         let mut client = world.connect();
         assert_eq!(world.ok(&mut client, "DBSIZE").integer(), 3);
         assert_eq!(world.counter(&mut client, "areas_lazy"), 0);
@@ -309,7 +309,7 @@ fn names_in_flight_count_against_their_limit() {
             world.ok(&mut client, &format!("SET k{at} x"));
         }
     });
-    // Two names of 512 bytes fill the room for long ones.
+    // Two names of 512 bytes use all memory for long names.
     each_world("names=16", |world| {
         let lines: Vec<String> = (0..5).map(|at| format!("VMALLOC 2M NAME {at:0>512}")).collect();
         let (replies, _) = all_at_once(world, &lines);
@@ -327,7 +327,7 @@ fn leases_in_flight_count_against_their_limit() {
         world.ok(&mut one, "VMALLOCN 1024 1 LEASE 1000000");
     }
     world.ok(&mut one, "VMALLOCN 1023 1 LEASE 1000000");
-    // A batch gets all its leases or none of its regions.
+    // A batch gets all its leases, or fails without a region.
     assert_eq!(world.error(&mut one, "VMALLOCN 2 1 LEASE 1000000"), "QUOTA leases all 16384 taken");
     assert_eq!(world.ok(&mut one, "VMALLOCN 2 1 LEASE 1000000 SOFT"), Value::Null);
     world.send(&mut one, &multibulk(&[b"VMALLOC", b"32M", b"LEASE", b"1000000"]));
@@ -342,7 +342,7 @@ fn leases_in_flight_count_against_their_limit() {
 }
 
 #[test]
-fn a_batch_is_refused_before_its_first_region_or_gets_what_fits() {
+fn a_batch_is_refused_before_its_first_region_or_gets_as_many_as_fit() {
     let mut world = World::with("quota.regions=10 quota.bytes=81920", FRAMES);
     let mut client = world.connect();
     let error = world.error(&mut client, "VMALLOCN 11 1");

@@ -1,4 +1,4 @@
-//! Regions are what they say: the conversation of the README, and real memory behind it.
+//! The conversation of the README, and the memory of regions.
 
 use crate::harness::World;
 use crate::value::Value;
@@ -10,7 +10,7 @@ fn the_conversation() {
     let region = |id, address: &str, bytes| {
         Value::Array(vec![Value::Integer(id), Value::Bulk(address.into()), Value::Integer(bytes)])
     };
-    // The window starts where nothing of the image's own lies; here it is empty.
+    // The window is empty, because the simulated image has no regions.
     assert_eq!(
         world.ok(&mut client, "VZALLOC 10000 ALIGN 64K NODE 0 NAME buf"),
         region(1, "0xffffc90000000000", 12288)
@@ -71,7 +71,7 @@ fn all_of_memory_twice() {
         for id in even {
             world.ok(&mut client, &format!("VFREE {id}"));
         }
-        // Every second frame is free; no two of them need be neighbours.
+        // Every second frame is free, so no two free frames are adjacent.
         let half = odd.len() as u64 * 9 / 10;
         let big = world.ok(&mut client, &format!("VMALLOC {}", half * 4096)).items()[0].integer();
         for page in 0..half {
@@ -129,11 +129,11 @@ fn probes() {
 }
 
 #[test]
-fn a_request_that_fails_half_way_leaves_nothing() {
+fn a_request_that_fails_halfway_leaks_no_memory() {
     let mut world = World::new();
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 1 NAME keep");
-    // A table that has had two regions keeps the page that tells them apart.
+    // A page table that has had two regions keeps the page that distinguishes them.
     world.ok(&mut client, "VMALLOC 1 NAME keep REPLACE");
     world.purge(&mut client);
     let before = counts(&world.check(&mut client));

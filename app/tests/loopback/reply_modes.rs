@@ -10,15 +10,15 @@ const ON: &[u8] = b"CLIENT REPLY ON\r\n";
 const OFF: &[u8] = b"CLIENT REPLY OFF\r\n";
 const SKIP: &[u8] = b"CLIENT REPLY SKIP\r\n";
 
-/// A way in which a request is answered.
+/// A path from a request to its reply.
 struct Kind {
     name: &'static str,
-    /// Sent before, with replies.
+    /// Requests that are sent before, with replies.
     setup: &'static [&'static str],
     request: Vec<u8>,
-    /// The front of its reply; `None` where there is none.
+    /// The beginning of its reply, or `None` without a reply.
     reply: Option<&'static str>,
-    /// Whether the connection ends with it.
+    /// Whether the connection ends after the request.
     ends: bool,
 }
 
@@ -100,7 +100,7 @@ fn kinds() -> Vec<Kind> {
     ]
 }
 
-/// Requests before the one in question, the replies to them, and whether its own reply is wanted.
+/// The requests before the tested one, their replies, and whether the tested request gets a reply.
 fn modes() -> Vec<(Vec<u8>, &'static str, bool)> {
     vec![
         (vec![], "", true),
@@ -118,13 +118,13 @@ fn modes() -> Vec<(Vec<u8>, &'static str, bool)> {
     ]
 }
 
-/// Takes the text from the front of what came.
+/// Removes the text from the front of the received bytes.
 fn strip(received: &mut Vec<u8>, text: &str, case: &str) {
     assert!(received.starts_with(text.as_bytes()), "{case}: {}", received.escape_ascii());
     received.drain(..text.len());
 }
 
-/// Runs one kind in one mode.
+/// Tests one path in one mode.
 fn run(world: &mut World, kind: &Kind, mode: &(Vec<u8>, &'static str, bool), during_audit: bool) {
     let (before, replies, is_wanted) = mode;
     let case = format!("{} after {:?}", kind.name, String::from_utf8_lossy(before));
@@ -137,18 +137,18 @@ fn run(world: &mut World, kind: &Kind, mode: &(Vec<u8>, &'static str, bool), dur
         world.send(&mut auditor, b"VCHECK\r\n");
         world.wait("the audit", |world| world.is_away());
     }
-    // PING shows that a mode ends where it must, ON that the connection goes on.
+    // PING shows that the mode has ended, and ON shows that the connection is open.
     world.send(&mut client, &[before, &kind.request, PING, ON, PING].concat());
     if during_audit {
         world.reply(&mut auditor);
-        // A request that was put off may need another CPU in its turn.
+        // A deferred request may need an AP in its turn.
         (0..300).for_each(|_| world.step());
     }
     let mut received = world.raw(&mut client);
     strip(&mut received, replies, &case);
     if let Some(reply) = kind.reply.filter(|_| *is_wanted) {
         assert!(received.starts_with(reply.as_bytes()), "{case}: {}", received.escape_ascii());
-        // `HELLO` answers with a map of pairs, which the reader knows.
+        // `HELLO` answers with a map, which the reader supports.
         let (_, length) = Value::read(&received).unwrap();
         received.drain(..length);
     }

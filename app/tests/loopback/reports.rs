@@ -1,12 +1,12 @@
-//! Reports: their shape, and that they agree with each other.
+//! Reports: their format, and their agreement with each other.
 
 use vmalloc::Protection;
 
 use crate::harness::{Client, World};
 use crate::value::Value;
 
-/// Whether a line is in the grammar of `/proc/vmallocinfo`: range, size in seven columns, then
-/// either `unpurged vm_area` or caller, pages, kinds and frames by node.
+/// Returns whether a line has the format of `/proc/vmallocinfo`: range, size in seven columns, then either
+/// `unpurged vm_area` or caller, pages, kinds and frames by node.
 pub(crate) fn is_row(line: &str) -> bool {
     let hex = |text: &str| {
         text.strip_prefix("0x").is_some_and(|digits| {
@@ -92,7 +92,7 @@ fn vmallocinfo_is_in_the_grammar() {
 }
 
 #[test]
-fn a_large_report_comes_whole() {
+fn a_large_report_is_complete() {
     let mut world = World::with("", 20_000);
     let mut client = world.connect();
     for number in 0..3000 {
@@ -105,7 +105,7 @@ fn a_large_report_comes_whole() {
 }
 
 #[test]
-fn vinfo_says_what_is_known() {
+fn vinfo_reports_the_properties_of_a_region() {
     let mut world = World::new();
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 10000 PROT ro NAME a");
@@ -221,14 +221,14 @@ fn counters_agree() {
     assert!(one.starts_with("# Frames\r\nframes_total:"), "{one}");
 }
 
-/// Text of the bulk strings of a purge's reply: areas, pages, kind of flush.
+/// Returns the bulk strings of a purge's reply: areas, pages and kind of flush.
 fn purged(reply: &Value) -> (u64, u64, String) {
     let [areas, pages, kind] = reply.items() else { panic!("{reply:?}") };
     (areas.integer(), pages.integer(), kind.text())
 }
 
 #[test]
-fn a_purge_says_what_it_did() {
+fn a_purge_reports_its_counts() {
     let mut world = World::new();
     let mut client = world.connect();
     for line in ["VPURGE", "VPURGE SYNC"] {
@@ -239,7 +239,7 @@ fn a_purge_says_what_it_did() {
         assert_eq!(world.ok(&mut client, "VFREE @a @b"), Value::Integer(2));
         assert!(world.check(&mut client).starts_with("OK areas=0 lazy=2 "));
         assert_eq!(purged(&world.ok(&mut client, line)), (2, 4, "pages".into()), "{line}");
-        // With their guards 34 pages are more than are worth flushing one by one.
+        // With their guard pages these are 34 pages, more than a flush by page handles.
         world.ok(&mut client, "VMALLOC 160K NAME a");
         world.ok(&mut client, "VFREE @a");
         assert_eq!(purged(&world.ok(&mut client, line)), (1, 41, "full".into()), "{line}");
@@ -250,7 +250,7 @@ fn a_purge_says_what_it_did() {
 }
 
 #[test]
-fn what_waits_for_a_flush_is_listed_behind_the_living() {
+fn lazy_regions_are_listed_behind_busy_ones() {
     let mut world = World::new();
     let mut client = world.connect();
     for name in ["a", "b", "c", "d"] {
@@ -293,7 +293,7 @@ fn what_waits_for_a_flush_is_listed_behind_the_living() {
     assert_eq!(ids(&mut world, &mut client, "all", "0"), [2, 4, 1, 3]);
     assert_eq!(ids(&mut world, &mut client, "busy", "0"), [2, 4]);
     assert_eq!(ids(&mut world, &mut client, "lazy", "0"), [1, 3]);
-    // Cursors of the living and of what waits.
+    // Cursors of busy and of lazy regions.
     assert_eq!(ids(&mut world, &mut client, "all", "0xffffc90000004000"), [4, 1, 3]);
     assert_eq!(ids(&mut world, &mut client, "lazy", "0xffffc90000004000"), [1, 3]);
     assert_eq!(ids(&mut world, &mut client, "all", "0x1"), [3]);
@@ -328,7 +328,7 @@ fn all_rights_have_names() {
     }
 }
 
-/// The pages of a large leaf have frames of their own: what `VPTE` says is where their bytes are.
+/// Each page of a large leaf has its own frame, and `VPTE` reports the frame with its bytes.
 #[test]
 fn each_page_of_a_large_leaf_has_its_own_frame() {
     let mut world = World::with("", 8192);

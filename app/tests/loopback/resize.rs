@@ -40,9 +40,9 @@ fn a_region_is_resized_in_every_way_and_keeps_its_bytes() {
     assert!(world.check(&mut client).starts_with("OK areas=2 "));
 }
 
-/// Bytes that were written and cut off do not come back, on whatever side of a page's end.
+/// Bytes that were cut off are zero after the next growth, on both sides of a page boundary.
 #[test]
-fn what_is_added_is_zero() {
+fn added_bytes_are_zero() {
     for (first, short, long) in [(10_000, 5001, 10_000), (4096, 4095, 9000), (600_000, 1, 3 << 20)]
     {
         let mut world = World::new();
@@ -80,7 +80,7 @@ fn a_large_growth_is_zeroed_in_slices_and_others_are_served() {
 }
 
 #[test]
-fn a_growth_whose_client_goes_is_taken_back() {
+fn a_growth_is_rolled_back_when_its_client_disconnects() {
     for name in [" NAME k", ""] {
         let mut world = World::new();
         let (mut one, mut other) = (world.connect(), world.connect());
@@ -127,10 +127,10 @@ fn rights_are_changed_and_hold() {
 }
 
 #[test]
-fn other_cpus_do_what_is_long() {
+fn long_resizes_are_offloaded_to_aps() {
     let mut world = World::with_helpers("", 20_000, 1, 40);
     let (mut one, mut other) = (world.connect(), world.connect());
-    // Until nothing is left to tidy up.
+    // Waits until housekeeping is done.
     for _ in 0..2_000 {
         world.step();
     }
@@ -151,7 +151,7 @@ fn other_cpus_do_what_is_long() {
         assert!(!matches!(reply, Value::Error(_)), "{line}: {reply:?}");
         assert_eq!(world.ok(&mut other, "VREAD @k 0 3"), Value::Bulk(b"abc".to_vec()), "{line}");
     }
-    // Whoever goes, and whatever becomes of the name meanwhile.
+    // With each client that disconnects, and each change of the name.
     world.ok(&mut one, "VPROT @k rw");
     world.send(&mut one, b"VREALLOC @k 20M\r\n");
     for _ in 0..5 {

@@ -1,4 +1,4 @@
-//! What belongs to a connection: its protocol, its password, its name.
+//! The state of a connection: its protocol, its authentication and its name.
 
 use crate::harness::World;
 
@@ -29,7 +29,7 @@ fn the_third_version_has_maps_and_nulls() {
 }
 
 #[test]
-fn nobody_is_served_without_the_password() {
+fn no_client_is_served_without_the_password() {
     let mut world = World::with("requirepass=open-sesame", 4_000);
     let mut client = world.connect();
     for line in ["VMALLOC 1", "GET k", "INFO", "CONFIG GET *", "COMMAND", "PING"] {
@@ -92,7 +92,7 @@ fn connections_are_listed_and_killed() {
 }
 
 #[test]
-fn replies_that_nobody_wants() {
+fn suppressed_replies() {
     let mut world = World::new();
     let mut client = world.connect();
     let lines = "CLIENT REPLY SKIP\r\nECHO a\r\nECHO b\r\nCLIENT REPLY OFF\r\nECHO c\r\n\
@@ -112,7 +112,7 @@ fn counters_begin_again() {
     assert_eq!(world.counter(&mut client, "clients"), 1);
 }
 
-/// Every field of Redis 7.0 in its order, then those of 7.2 about the library.
+/// All fields of Redis 7.0 in order, then the library fields of 7.2.
 #[test]
 fn a_line_of_the_client_list_has_every_field() {
     let mut world = World::new();
@@ -164,7 +164,7 @@ fn a_line_of_the_client_list_has_every_field() {
     }
 }
 
-/// Long names are kept whole, and what is too long is refused with its limit.
+/// Long names are kept complete. A name that is too long is refused with the limit.
 #[test]
 fn names_of_clients_are_long_or_refused() {
     let mut world = World::new();
@@ -183,7 +183,7 @@ fn names_of_clients_are_long_or_refused() {
     );
 }
 
-/// A killed connection is in no list, also before it is closed.
+/// A killed connection is not listed, even before it is closed.
 #[test]
 fn a_killed_connection_is_listed_no_more() {
     let mut world = World::new();
@@ -196,7 +196,7 @@ fn a_killed_connection_is_listed_no_more() {
     drop(other);
 }
 
-/// Each filter of `CLIENT KILL` chooses by itself and together with others.
+/// Each filter of `CLIENT KILL` works alone and combined with others.
 #[test]
 fn connections_are_killed_by_filters() {
     let mut world = World::new();

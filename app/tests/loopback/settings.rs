@@ -1,4 +1,4 @@
-//! Every number of the command line at its least values.
+//! Every number of the command line at its minimum.
 
 use runtime_config::cmdline::KEYS;
 use runtime_config::cmdline::keys::Kind;
@@ -23,7 +23,7 @@ fn the_service_works_at_the_least_value_of_each_setting() {
             let mut world = World::with(&line, 4096);
             let mut client = world.connect();
             world.ok(&mut client, "PING");
-            // A quota of one byte admits no value, and says so.
+            // With a quota of one byte every value is refused.
             match world.ask(&mut client, "SET k v") {
                 Value::Status(_) => {
                     assert_eq!(world.ok(&mut client, "GET k").text(), "v", "{line}")

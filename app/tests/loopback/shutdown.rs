@@ -4,7 +4,7 @@ use runtime_config::ports;
 
 use crate::harness::World;
 
-/// All that was sent before the end of a connection.
+/// Returns all bytes that were sent before the end of a connection.
 fn last_bytes(world: &mut World, client: &mut crate::harness::Client) -> Vec<u8> {
     world.wait("the end", |world| world.is_off());
     world.received(client);
@@ -32,7 +32,7 @@ fn every_form_closes_all_connections_and_ends() {
 }
 
 #[test]
-fn other_words_change_nothing() {
+fn other_options_have_no_effect() {
     let mut world = World::new();
     let mut client = world.connect();
     for line in ["FOO", "NOSAVE SAVE", "ABORT NOW", "NOW FOO", "SAVE ABORT", "ABORT FORCE NOSAVE"] {
@@ -57,7 +57,7 @@ fn other_words_change_nothing() {
 }
 
 #[test]
-fn a_client_without_the_password_ends_nothing() {
+fn a_client_without_the_password_cannot_shut_down() {
     let mut world = World::with("requirepass=open-sesame", 4_000);
     let mut client = world.connect();
     for line in ["SHUTDOWN", "SHUTDOWN NOSAVE", "SHUTDOWN ABORT", "SHUTDOWN FOO"] {
@@ -98,7 +98,7 @@ fn replies_that_were_not_taken_are_sent_first() {
 }
 
 #[test]
-fn a_peer_that_takes_nothing_delays_the_end_for_a_limited_time() {
+fn a_peer_with_a_closed_window_delays_the_shutdown_for_a_limited_time() {
     let mut world = World::new();
     let (mut client, mut deaf) = (world.connect(), world.connect());
     world.request(&mut client, &[b"SET", b"k", &vec![b'x'; 1_000_000]]);

@@ -1,4 +1,4 @@
-//! What stock clients send, and what they must get.
+//! Requests of common clients, with the replies that they need.
 
 use crate::harness::{World, multibulk};
 use crate::value::Value;
@@ -31,7 +31,7 @@ fn ten_thousand_requests_in_one_go() {
 }
 
 #[test]
-fn what_redis_benchmark_asks_first() {
+fn the_first_requests_of_redis_benchmark() {
     let mut world = World::new();
     let mut client = world.connect();
     let pair = |name: &str, value: &str| {
@@ -54,7 +54,7 @@ fn what_redis_benchmark_asks_first() {
 }
 
 #[test]
-fn what_client_libraries_ask_first() {
+fn the_first_requests_of_client_libraries() {
     let mut world = World::new();
     let mut client = world.connect();
     assert_eq!(world.error(&mut client, "HELLO 4"), "NOPROTO unsupported protocol version");
@@ -112,7 +112,7 @@ fn a_half_closed_connection_gets_its_replies() {
     world.send(&mut client, &b"ECHO abcdefgh\r\n".repeat(5000));
     world.close(&client);
     let mut replies = world.raw(&mut client);
-    // The window was shut once; the server's probe finds it open again.
+    // The window was closed once. The server's probe finds it open.
     world.pass(2);
     replies.extend(world.raw(&mut client));
     assert_eq!(replies.len(), 14 * 5000);

@@ -1,14 +1,14 @@
-//! Replies that are copied out of a region as they are sent.
+//! Replies that are copied from a region while they are sent.
 
 use runtime_config::limits;
 
 use crate::harness::{Client, World, multibulk};
 use crate::value::Value;
 
-/// More than a client, a socket and an output hold together.
+/// Bytes that exceed the buffers of a client, a socket and an output together.
 const LONG: usize = 600_000;
 
-/// Bytes that repeat late, so that a piece at the wrong place is seen.
+/// Bytes with a long period, so that a misplaced piece is detected.
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 31 + at / 251).to_le_bytes()[0]).collect()
 }
@@ -18,7 +18,7 @@ fn set(world: &mut World, client: &mut Client, key: &str, value: &[u8]) {
     assert_eq!(reply, Value::Status("OK".into()));
 }
 
-/// A client that has asked for a long reply and has not taken all of it.
+/// Returns a client that has requested a long reply and has not read all of it.
 fn slow_reader(world: &mut World, line: &str) -> Client {
     let mut reader = world.connect();
     world.send(&mut reader, format!("{line}\r\n").as_bytes());
@@ -27,7 +27,7 @@ fn slow_reader(world: &mut World, line: &str) -> Client {
 }
 
 #[test]
-fn what_set_takes_get_gives() {
+fn get_returns_the_value_of_set() {
     let mut world = World::with("bulk=4194304", 4096);
     let mut client = world.connect();
     let value = pattern(4 << 20);
@@ -57,7 +57,7 @@ fn what_set_takes_get_gives() {
 }
 
 #[test]
-fn every_length_around_the_buffers_comes_whole() {
+fn every_length_around_the_buffer_sizes_is_complete() {
     let mut world = World::with("", 4096);
     let mut client = world.connect();
     let buffers = [32 << 10, 64 << 10, 128 << 10, 192 << 10, 1 << 20];
@@ -88,7 +88,7 @@ fn replies_keep_their_order() {
 }
 
 #[test]
-fn a_key_that_goes_meanwhile_is_sent_as_it_was() {
+fn a_key_that_is_deleted_during_its_reply_is_sent_unchanged() {
     let value = pattern(LONG);
     for (line, answer, after) in [
         ("DEL k", Value::Integer(1), Value::Null),
@@ -113,7 +113,7 @@ fn a_key_that_goes_meanwhile_is_sent_as_it_was() {
             world.purge(&mut other);
             assert!(world.counter(&mut other, "frames_free") <= kept, "{line}: pages are kept");
             for reader in &mut readers {
-                // Memory that is allocated in between is none of it.
+                // Memory that is allocated during the reply does not overlap its region.
                 let id = world.ok(&mut other, "VMALLOC 1M").items()[0].integer();
                 world.ok(&mut other, &format!("VFILL {id} 0 1M 255"));
                 assert!(world.reply(reader) == Value::Bulk(value.clone()), "{line}");
@@ -129,9 +129,9 @@ fn a_key_that_goes_meanwhile_is_sent_as_it_was() {
     }
 }
 
-/// A region that is large enough to be freed by another CPU is kept as well.
+/// A region that is large enough to be freed by an AP is kept too.
 #[test]
-fn a_large_region_that_goes_meanwhile_is_sent_as_it_was() {
+fn a_large_region_that_is_freed_during_its_reply_is_sent_unchanged() {
     for line in ["DEL k", "VFREE @k", "VREALLOC @k 0"] {
         let mut world = World::with_helpers("", 12_000, 1, 5);
         let mut other = world.connect();
@@ -139,7 +139,7 @@ fn a_large_region_that_goes_meanwhile_is_sent_as_it_was() {
         world.ok(&mut other, "VFILL @k 0 17M 7");
         let mut reader = slow_reader(&mut world, &format!("VREAD @k 0 {LONG}"));
         world.ok(&mut other, line);
-        // Until the other CPU would have freed it.
+        // Waits as long as an AP would need to free the region.
         world.settle();
         assert!(world.reply(&mut reader) == Value::Bulk(vec![7; LONG]), "{line}");
         world.settle();
@@ -148,7 +148,7 @@ fn a_large_region_that_goes_meanwhile_is_sent_as_it_was() {
 }
 
 #[test]
-fn a_lease_that_ends_meanwhile_takes_the_name_only() {
+fn a_lease_that_ends_during_a_reply_removes_only_the_name() {
     let mut world = World::new();
     let mut other = world.connect();
     let value = pattern(LONG);
@@ -162,7 +162,7 @@ fn a_lease_that_ends_meanwhile_takes_the_name_only() {
     assert!(world.check(&mut other).starts_with("OK areas=0 "));
 }
 
-/// Requests that change a region in place wait until it was sent, and are done then.
+/// Requests that change a region in place wait until the reply is sent.
 #[test]
 fn writes_in_place_wait_for_the_reader() {
     let value = pattern(LONG);
@@ -190,7 +190,7 @@ fn writes_in_place_wait_for_the_reader() {
             world.send(&mut writer, &multibulk(request));
             world.settle();
             assert_eq!(world.received(&mut writer), 0, "{request:?}");
-            // Others are served, and what only looks is not delayed.
+            // Other clients are served, and requests that only read are not delayed.
             assert_eq!(world.ok(&mut other, "STRLEN k"), Value::Integer(LONG as u64));
             assert_eq!(world.ok(&mut other, "GETRANGE k 0 2").bytes(), &value[..3]);
             assert!(world.reply(&mut reader) == Value::Bulk(value.clone()), "{request:?}");
@@ -216,7 +216,7 @@ fn a_sum_and_other_readers_do_not_wait() {
     assert!(world.reply(&mut reader) == Value::Bulk(value));
 }
 
-/// Readers whose replies overlap all the time do not keep a writer waiting for ever.
+/// A writer is served although the replies of readers overlap all the time.
 #[test]
 fn a_writer_has_its_turn_between_readers() {
     let mut world = World::new();
@@ -231,7 +231,7 @@ fn a_writer_has_its_turn_between_readers() {
     assert!(world.reply(&mut one) == Value::Bulk(value.clone()));
     assert_eq!(world.reply(&mut writer), Value::Integer(LONG as u64 + 1));
     assert!(world.reply(&mut two) == Value::Bulk([&value[..], b"!"].concat()));
-    // A writer that goes away delays nobody any more.
+    // A writer that has disconnected delays no other client.
     let mut one = slow_reader(&mut world, "GET k");
     world.send(&mut writer, b"APPEND k !\r\n");
     world.settle();
@@ -244,7 +244,7 @@ fn a_writer_has_its_turn_between_readers() {
 }
 
 #[test]
-fn a_writer_whose_key_has_gone_makes_way_for_the_next_one() {
+fn a_writer_whose_key_was_deleted_does_not_block_the_next_one() {
     let mut world = World::new();
     let (mut writer, mut next) = (world.connect(), world.connect());
     let value = pattern(LONG);
@@ -255,7 +255,7 @@ fn a_writer_whose_key_has_gone_makes_way_for_the_next_one() {
     world.ok(&mut next, "DEL k");
     world.reply(&mut reader);
     assert_eq!(world.reply(&mut writer), Value::Integer(1), "a new key");
-    // From here on another writer has its turn between readers.
+    // Another writer is served between readers.
     set(&mut world, &mut writer, "k", &value);
     let mut one = slow_reader(&mut world, "GET k");
     world.send(&mut next, b"APPEND k !\r\n");
@@ -268,7 +268,7 @@ fn a_writer_whose_key_has_gone_makes_way_for_the_next_one() {
 }
 
 #[test]
-fn a_reader_that_takes_nothing_is_closed_in_time() {
+fn a_reader_with_a_closed_window_is_closed_in_time() {
     let mut world = World::new();
     let (mut other, mut writer) = (world.connect(), world.connect());
     set(&mut world, &mut other, "k", &pattern(LONG));
@@ -279,7 +279,7 @@ fn a_reader_that_takes_nothing_is_closed_in_time() {
     world.sleep(limit - 31);
     assert_eq!(world.received(&mut writer), 0);
     assert!(!world.has_ended(&reader));
-    // The image sleeps, and wakes for it: no packet of this second is due before the end.
+    // The image sleeps and wakes at the deadline: no packet is due before it.
     world.sleep(2);
     assert_eq!(world.received(&mut writer), b":600000\r\n".len());
     assert_eq!(world.reply(&mut writer), Value::Integer(LONG as u64));
@@ -289,7 +289,7 @@ fn a_reader_that_takes_nothing_is_closed_in_time() {
 }
 
 #[test]
-fn a_reader_that_vanishes_lets_others_go_on() {
+fn a_reader_that_vanishes_does_not_block_others() {
     let mut world = World::new();
     let (mut other, mut writer) = (world.connect(), world.connect());
     set(&mut world, &mut other, "k", &pattern(LONG));
@@ -359,7 +359,7 @@ fn a_region_that_cannot_be_read_says_so_before_its_header() {
     assert_eq!(world.ask(&mut client, "PING"), Value::Status("PONG".into()));
 }
 
-/// While a key grows, string keys answer late; Redis has no other answer.
+/// Requests for a key wait while the key grows, because Redis has no error for this case.
 #[test]
 fn a_key_that_is_being_resized_answers_afterwards() {
     let mut world = World::with("", 8192);

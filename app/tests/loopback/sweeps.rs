@@ -27,7 +27,7 @@ fn bytes_are_filled_and_summed_up() {
 }
 
 #[test]
-fn long_ones_go_in_slices_and_notice_what_happens_meanwhile() {
+fn long_sweeps_are_sliced_and_notice_concurrent_changes() {
     for (line, change, expected) in [
         ("VSUM @a", "VFREE @a", "NOENT region 1 is gone"),
         ("VFILL @a 0 8M 7", "VREALLOC @a 1M", "RANGE region=1 name=a "),
@@ -47,7 +47,7 @@ fn long_ones_go_in_slices_and_notice_what_happens_meanwhile() {
     }
 }
 
-/// Everything that a client can see of keys, quotas and memory.
+/// Returns the state of keys, quotas and memory that a client can observe.
 fn state(world: &mut World, client: &mut Client) -> Vec<String> {
     let keys = world.ok(client, "SCAN 0 COUNT 100");
     let mut keys: Vec<String> = keys.items()[1].items().iter().map(Value::text).collect();
@@ -65,9 +65,9 @@ fn state(world: &mut World, client: &mut Client) -> Vec<String> {
     seen
 }
 
-/// A reservation may fail at any place: after the error nothing has changed.
+/// A reservation may fail at any step. After the error the state is unchanged.
 #[test]
-fn a_reservation_that_fails_anywhere_changes_nothing() {
+fn a_reservation_that_fails_at_any_step_has_no_effect() {
     for helpers in [0, 1] {
         let mut world = match helpers {
             0 => World::with("clients=4 names=32", 6000),
@@ -119,7 +119,7 @@ fn a_reservation_that_fails_anywhere_changes_nothing() {
             }
         }
         assert!(failed > 20, "{failed} failures");
-        // Every name but those of `k`, `empty` and `large` can be had: no failure has kept one.
+        // Every name except `k`, `empty` and `large` is available: no failure has reserved one.
         for number in 3..32 {
             world.ok(&mut client, &format!("SET one-more-{number} x"));
         }
@@ -127,7 +127,7 @@ fn a_reservation_that_fails_anywhere_changes_nothing() {
 }
 
 #[test]
-fn a_write_far_behind_the_end_of_no_key_leaves_none() {
+fn a_failed_write_far_behind_the_end_of_a_missing_key_creates_no_key() {
     for helpers in [0, 1] {
         let mut world = match helpers {
             0 => World::with("", 4000),
@@ -137,9 +137,9 @@ fn a_write_far_behind_the_end_of_no_key_leaves_none() {
         world.ok(&mut client, "VMALLOC 8M");
         let before = state(&mut world, &mut client);
         for (offset, expected) in [
-            // No request may make a value so long, whatever memory there is.
+            // The value exceeds the maximum length, independent of memory.
             (600_000_000, "ERR string exceeds maximum allowed size (proto-max-bulk-len)"),
-            // The growth fails: fewer frames are free than the value needs.
+            // The growth fails, because fewer frames are free than the value needs.
             (10_000_000, "OOM command not allowed when used memory > 'maxmemory'."),
         ] {
             let error = world.error(&mut client, &format!("SETRANGE new {offset} x"));
@@ -147,10 +147,10 @@ fn a_write_far_behind_the_end_of_no_key_leaves_none() {
             assert_eq!(world.ok(&mut client, "EXISTS new"), Value::Integer(0), "{offset}");
             assert_eq!(state(&mut world, &mut client), before, "{offset}");
         }
-        // The next request is not taken for what is left of the failed one.
+        // The next request is not parsed as the rest of the failed one.
         assert_eq!(world.ok(&mut client, "APPEND new ab"), Value::Integer(2));
         assert_eq!(world.ok(&mut client, "SETRANGE other 3000000 x"), Value::Integer(3_000_001));
-        // A client that goes away at any step leaves no key, or all of it.
+        // A client that disconnects at any step leaves no key, or the complete key.
         for steps in 0..16 {
             let mut gone = world.connect();
             world.send(&mut gone, b"SETRANGE half 2000000 x\r\n");

@@ -1,4 +1,4 @@
-//! `MULTI`, `EXEC`, `DISCARD`, `WATCH`: what Redis 7.0.15 answers, byte for byte, and what others see.
+//! `MULTI`, `EXEC`, `DISCARD` and `WATCH`: the replies of Redis 7.0.15, byte for byte, and the view of other clients.
 
 use runtime_config::limits;
 
@@ -7,14 +7,14 @@ use crate::value::Value;
 
 const ABORT: &str = "-EXECABORT Transaction discarded because of previous errors.\r\n";
 
-/// Sends lines at once; what comes back.
+/// Sends lines at once and returns the replies.
 fn say(world: &mut World, client: &mut Client, lines: &[&str]) -> String {
     let text: String = lines.iter().flat_map(|line| [*line, "\r\n"]).collect();
     world.send(client, text.as_bytes());
     String::from_utf8_lossy(&world.raw(client)).into_owned()
 }
 
-/// Bytes of a bulk string.
+/// Returns the bytes of a bulk string.
 fn length(value: &Value) -> usize {
     match value {
         Value::Bulk(bytes) => bytes.len(),
@@ -169,7 +169,7 @@ fn see_every_change(world: &mut World) {
 }
 
 #[test]
-fn a_refused_watch_watches_nothing_new() {
+fn a_refused_watch_adds_no_key() {
     let mut world = World::new();
     let (mut client, mut other) = (world.connect(), world.connect());
     let limit = limits::WATCHES;
@@ -181,7 +181,7 @@ fn a_refused_watch_watches_nothing_new() {
         }
         let error = world.error(&mut client, "WATCH k0 last beyond");
         assert_eq!(error, format!("LIMIT watched keys all {limit} taken"));
-        // There is room for one again.
+        // One more watch fits again.
         world.ok(&mut other, "WATCH one");
         world.ok(&mut other, &format!("SET {changed} 1"));
         world.ok(&mut client, "MULTI");
@@ -191,7 +191,7 @@ fn a_refused_watch_watches_nothing_new() {
 }
 
 #[test]
-fn nobody_sees_half_of_a_transaction() {
+fn a_transaction_is_atomic_for_other_clients() {
     for helpers in [0, 1] {
         let mut world = match helpers {
             0 => World::with("", 16_384),
@@ -214,7 +214,7 @@ fn nobody_sees_half_of_a_transaction() {
         let text: String = lines.iter().flat_map(|line| [*line, "\r\n"]).collect();
         world.send(&mut client, text.as_bytes());
         (0..8).for_each(|_| world.step());
-        // Others are answered, but not about keys.
+        // Other clients are served, except for commands on keys.
         assert_eq!(world.ok(&mut other, "PING").text(), "PONG");
         let seen = world.ok(&mut other, "EXISTS a b big s").integer();
         assert_eq!(seen, 4, "{helpers} helpers");
@@ -319,7 +319,7 @@ fn a_queue_has_a_limit() {
     assert!(refused > 0);
     let aborted = world.error(&mut client, "EXEC");
     assert_eq!(aborted, "EXECABORT Transaction discarded because of previous errors.");
-    // All of it has come back.
+    // All memory is freed.
     world.settle();
     world.ok(&mut other, "MULTI");
     let queued = world.request(&mut other, &[b"SET", b"k", &value]);
@@ -329,9 +329,9 @@ fn a_queue_has_a_limit() {
     world.check(&mut client);
 }
 
-/// Every end of a connection finds the transaction begun, and its last request is served all the same.
+/// The connection ends while its transaction runs, and all requests of the transaction are served.
 #[test]
-fn a_transaction_is_completed_whose_connection_ends() {
+fn a_transaction_is_completed_when_its_connection_ends() {
     let bytes = b"MULTI\r\nSET a 1\r\nVMALLOC 16M NAME big\r\nVFILL @big 0 16M 1\r\nSET b 1\r\nEXEC\r\nSET c 1\r\n";
     for is_killed in [false, true] {
         let mut world = World::with("", 16_384);
@@ -357,7 +357,7 @@ fn a_transaction_is_completed_whose_connection_ends() {
     }
 }
 
-/// As Redis 7.0.15 answers.
+/// The replies of Redis 7.0.15.
 #[test]
 fn a_transaction_that_ends_its_own_connection_is_completed() {
     let mut world = World::new();
@@ -382,7 +382,7 @@ fn a_transaction_that_ends_its_own_connection_is_completed() {
 }
 
 #[test]
-fn a_connection_that_ends_before_its_exec_changes_nothing() {
+fn a_connection_that_ends_before_its_exec_changes_no_key() {
     let mut world = World::with("", 16_384);
     let (mut other, mut third) = (world.connect(), world.connect());
     world.ok(&mut other, "MULTI");

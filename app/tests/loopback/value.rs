@@ -1,4 +1,4 @@
-//! Replies, read by code that shares nothing with the service's own.
+//! A parser of replies that shares no code with the service.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub(crate) enum Value {
     Null,
 }
 
-/// Bulk strings are shown as text, and cut.
+/// Bulk strings are printed as truncated text.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -33,7 +33,7 @@ impl fmt::Debug for Value {
 }
 
 impl Value {
-    /// Reads one reply from the front; how long it was, or `None` where it is not whole.
+    /// Parses one reply at the front and returns it with its length, or `None` if it is not complete.
     pub(crate) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
         let line = String::from_utf8_lossy(&bytes[1..end]).into_owned();
@@ -68,7 +68,7 @@ impl Value {
         Some((value, start))
     }
 
-    /// The text of a status, an error or a bulk string.
+    /// Returns the text of a status, an error or a bulk string.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Status(text) | Self::Error(text) => text.clone(),
@@ -77,7 +77,7 @@ impl Value {
         }
     }
 
-    /// The bytes of a bulk string.
+    /// Returns the bytes of a bulk string.
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Bulk(bytes) => bytes,
@@ -99,7 +99,7 @@ impl Value {
         }
     }
 
-    /// The value that follows a name in a flat map.
+    /// Returns the value of a name in a flat map.
     pub(crate) fn field(&self, name: &str) -> &Self {
         let mut pairs = self.items().chunks(2);
         let pair = pairs.find(|pair| pair[0] == Self::Bulk(name.into()));

@@ -1,17 +1,17 @@
-//! Sockets with wide buffers: a peer that acknowledges late does not stop a value of 64 KiB.
+//! Sockets with wide buffers: late acknowledgements do not delay a value of 64 KiB.
 
 use crate::harness::{Client, World};
 
 const VALUE_BYTES: usize = 64 << 10;
 
-/// Bytes of a reply that are sent before the client has acknowledged any of them.
+/// Returns the bytes of a reply that are sent before the first acknowledgement.
 fn sent_at_once(world: &mut World, client: &mut Client) -> usize {
     world.ok(client, &format!("VMALLOC {VALUE_BYTES} REPLACE NAME v"));
     world.push(client, format!("VREAD @v 0 {VALUE_BYTES}\r\n").as_bytes());
     world.send_only();
     let mut bytes = 0;
     for _ in 0..100 {
-        // The client sees nothing, so it acknowledges nothing.
+        // The client receives no packet, so it sends no acknowledgement.
         let now_us = world.now_us();
         world.server.turn(now_us);
         bytes += world.end.incoming().drain(..).map(|packet| packet.len() - 40).sum::<usize>();
@@ -29,7 +29,7 @@ fn a_value_of_64_kib_is_on_its_way_at_once() {
 
 #[test]
 fn wide_buffers_are_bounded_by_the_memory_and_go_from_client_to_client() {
-    // A 16th of 32 MiB is enough for 15 of them.
+    // A 16th of 32 MiB is enough for 15 wide sockets.
     let mut world = World::with("clients=64", 8192);
     let mut clients: Vec<Client> = (0..20).map(|_| world.connect()).collect();
     let mut first = clients.remove(0);
@@ -39,12 +39,12 @@ fn wide_buffers_are_bounded_by_the_memory_and_go_from_client_to_client() {
     assert_eq!(world.counter(&mut first, "resp_buffer_bytes"), bytes);
     let last = clients.last_mut().unwrap();
     assert!(sent_at_once(&mut world, last) <= 20 << 10, "the twentieth has narrow buffers");
-    // Those who leave make them free for those who come.
+    // Clients that disconnect release wide sockets for new ones.
     for client in &clients {
         world.reset(client);
     }
     world.settle();
-    // The listener that waits is an old one; the one behind it is not.
+    // The current listener is a reused socket; the next one is not.
     let _next = world.connect();
     let mut new = world.connect();
     assert!(sent_at_once(&mut world, &mut new) >= VALUE_BYTES - 1);

@@ -8,7 +8,7 @@ use app::net::{Abilities, Arrival, Nic};
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium, TxToken};
 use smoltcp::time::Instant;
 
-/// Packets that fit into one direction: as small as a device's ring, so that it fills up.
+/// Packets in flight in one direction. As few as in a device's ring, so that the cable can be full.
 const RING: usize = 64;
 
 type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
@@ -18,11 +18,11 @@ type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
 pub(crate) struct End {
     incoming: Queue,
     outgoing: Queue,
-    /// Kicks so far.
+    /// Number of kicks.
     pub(crate) kicks: usize,
-    /// The packet that was handed out last.
-    lent: Vec<u8>,
-    /// Probes are lost on their way to this end, as in a relay that answers none.
+    /// The packet that was taken last.
+    taken: Vec<u8>,
+    /// Whether probes to this end are lost, like those to a relay that does not answer them.
     pub(crate) loses_probes: bool,
     /// Ports of this end whose packets are lost in both directions.
     pub(crate) dead_ports: Vec<u16>,
@@ -35,27 +35,27 @@ pub(crate) fn cable() -> (End, End) {
         incoming,
         outgoing,
         kicks: 0,
-        lent: Vec::new(),
+        taken: Vec::new(),
         loses_probes: false,
         dead_ports: Vec::new(),
     };
     (end(one.clone(), other.clone()), end(other, one))
 }
 
-/// The port that a packet comes from.
+/// Returns the source port of a packet.
 fn source(packet: &[u8]) -> u16 {
     let tcp = &packet[usize::from(packet[0] & 0xf) * 4..];
     u16::from_be_bytes([tcp[0], tcp[1]])
 }
 
-/// The port that a packet is sent to, and its TCP payload.
+/// Returns the target port of a packet and its TCP payload.
 fn destination(packet: &[u8]) -> (u16, &[u8]) {
     let tcp = &packet[usize::from(packet[0] & 0xf) * 4..];
     (u16::from_be_bytes([tcp[2], tcp[3]]), &tcp[usize::from(tcp[12] >> 4) * 4..])
 }
 
 impl End {
-    /// Loses what is never to arrive.
+    /// Drops the packets that are configured to be lost.
     fn lose(&mut self) {
         let (loses_probes, dead) = (self.loses_probes, &self.dead_ports);
         if loses_probes || !dead.is_empty() {
@@ -66,17 +66,17 @@ impl End {
         }
     }
 
-    /// Packets on their way to this end, to be looked at.
+    /// Returns the packets in flight to this end.
     pub(crate) fn incoming(&self) -> std::cell::RefMut<'_, VecDeque<Vec<u8>>> {
         self.incoming.borrow_mut()
     }
 
-    /// Packets on their way to the other end, to be reordered.
+    /// Returns the packets in flight to the other end, for reordering.
     pub(crate) fn outgoing(&self) -> std::cell::RefMut<'_, VecDeque<Vec<u8>>> {
         self.outgoing.borrow_mut()
     }
 
-    /// Drops everything that is on its way to this end.
+    /// Drops all packets in flight to this end.
     pub(crate) fn drop_incoming(&mut self) {
         self.incoming.borrow_mut().clear();
     }
@@ -142,8 +142,8 @@ impl Nic for End {
 
     fn receive(&mut self) -> Option<Arrival<'_, Room>> {
         let (Packet(packet), slot) = Device::receive(self, Instant::ZERO)?;
-        self.lent = packet;
-        Some(Arrival { bytes: &mut self.lent, is_sound: false, slot })
+        self.taken = packet;
+        Some(Arrival { bytes: &mut self.taken, is_sound: false, slot })
     }
 
     fn transmit(&mut self) -> Option<Room> {

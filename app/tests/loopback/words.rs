@@ -3,8 +3,7 @@
 
 use crate::harness::{Client, World, multibulk};
 
-/// Asks each request, whose words are separated by spaces (`\s` is a space in a word), and compares
-/// the bytes of the reply.
+/// Sends each request, whose words are separated by spaces (`\s` is a space in a word), and compares the bytes of the reply.
 fn converse(world: &mut World, client: &mut Client, rows: &[(&str, &str)]) {
     for (request, expected) in rows {
         let words: Vec<Vec<u8>> =
@@ -105,7 +104,7 @@ fn before_the_password() {
             ("AUTH default x", wrong),
             ("AUTH other open-sesame", wrong),
             ("AUTH a b c", "-ERR syntax error\r\n"),
-            // The options are obeyed one after the other.
+            // Options are applied in order.
             (
                 "HELLO 3 AUTH default open-sesame SETNAME a\\sb",
                 "-ERR Client names cannot contain spaces, newlines or special characters.\r\n",
@@ -229,7 +228,7 @@ fn settings() {
             ("CONFIG REWRITE x", "-ERR wrong number of arguments for 'config|rewrite' command\r\n"),
         ],
     );
-    // Settings that exporters and libraries ask for have an answer.
+    // Settings that exporters and libraries request have a reply.
     for name in [
         "databases",
         "maxmemory",
@@ -319,7 +318,7 @@ fn the_table_of_commands() {
             ("COMMAND GETKEYSANDFLAGS get a", "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+RO\r\n+access\r\n"),
             ("COMMAND GETKEYSANDFLAGS del a", "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+RM\r\n+delete\r\n"),
             ("COMMAND GETKEYSANDFLAGS set a b", "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n"),
-            // A region's id is no key, and its name is one without the sign before it.
+            // The id of a region is not a key. Its name without the sign is a key.
             ("COMMAND GETKEYS vfree 3 @a", "*1\r\n$1\r\na\r\n"),
             ("COMMAND GETKEYS vfree 3", "*0\r\n"),
             ("COMMAND GETKEYS vmalloc 4K PROT rw name NAME lease 5", "*1\r\n$4\r\nNAME\r\n"),

@@ -1,5 +1,5 @@
-//! Buffers that end with the server that has taken them: a server takes some for ever, and thousands of
-//! servers are made here.
+//! Buffers that are freed after their server. A server allocates buffers that it never frees, and these tests create
+//! thousands of servers.
 #![expect(unsafe_code, reason = "a server takes buffers for ever, a script has it for a while")]
 
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ use app::buffers::Buffers;
 #[derive(Debug, Default)]
 pub(crate) struct Arena(Rc<RefCell<Vec<NonNull<[u8]>>>>);
 
-/// The memory that the server takes buffers from.
+/// The source of the server's buffers.
 #[derive(Debug)]
 pub(crate) struct Source(Rc<RefCell<Vec<NonNull<[u8]>>>>);
 
@@ -21,7 +21,7 @@ pub(crate) struct Source(Rc<RefCell<Vec<NonNull<[u8]>>>>);
 pub(crate) struct Lent(NonNull<[u8]>);
 
 impl Arena {
-    /// For one server.
+    /// Creates an arena for one server.
     pub(crate) fn source(&self) -> Source {
         Source(Rc::clone(&self.0))
     }
@@ -30,8 +30,8 @@ impl Arena {
 impl Drop for Arena {
     fn drop(&mut self) {
         for buffer in self.0.borrow_mut().drain(..) {
-            // SAFETY: the pointer is of a box that was leaked in `take`, and is here once. The server,
-            // which alone had the buffer, was dropped before.
+            // SAFETY: the pointer comes from a box that was leaked in `take`, and is in the list once. The server, the only
+            // user of the buffer, was dropped before.
             drop(unsafe { Box::from_raw(buffer.as_ptr()) });
         }
     }
@@ -58,8 +58,7 @@ impl Buffers for Source {
 
 impl AsRef<[u8]> for Lent {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: the arena frees the bytes after the server is dropped; this is the only pointer that is
-        // used until then.
+        // SAFETY: the arena frees the bytes after the server is dropped. Until then only this pointer is used.
         unsafe { self.0.as_ref() }
     }
 }

@@ -1,4 +1,4 @@
-//! Every frame of the image is well-formed and says who has sent it.
+//! Checks that every frame of the image is well-formed and has the correct sender.
 
 use std::net::Ipv4Addr;
 
@@ -8,20 +8,20 @@ use super::port::{MAC, MTU, Sent};
 /// A frame of the image.
 #[derive(Debug)]
 pub(crate) enum Out {
-    /// A question for the hardware address of a machine.
+    /// An ARP request for the hardware address of a machine.
     Question(Ipv4Addr),
     /// A segment to a machine.
     Segment([u8; 6], Ipv4Addr, Tcp),
     /// A DHCP message.
     Dhcp(Vec<u8>),
-    /// Something else.
+    /// Any other frame.
     Other,
 }
 
-/// Reads a frame of an image that has had these addresses.
+/// Parses a frame of an image that has had these addresses.
 ///
 /// # Panics
-/// It is not well-formed.
+/// The frame is not well-formed.
 pub(crate) fn read(sent: &Sent, cuts: bool, own: &[Ipv4Addr]) -> Out {
     let bytes = &sent.bytes;
     assert!(bytes.len() >= 14, "{bytes:02x?}");
@@ -85,7 +85,7 @@ fn read_packet(mac: [u8; 6], sent: &Sent, cuts: bool, own: &[Ipv4Addr]) -> Out {
     }
     let pseudo = frame::pseudo(source, target, protocol, payload.len());
     let is_sound = match protocol {
-        // The device completes it.
+        // The device completes the checksum.
         TCP => cuts || frame::sum(&[&pseudo, payload]) == 0xffff,
         UDP => payload[6..8] == [0, 0] || frame::sum(&[&pseudo, payload]) == 0xffff,
         ICMP => frame::sum(&[payload]) == 0xffff,

@@ -1,13 +1,13 @@
-//! A well-behaved client: it sends again what is not acknowledged, and takes what comes in order.
+//! A well-behaved client: it retransmits unacknowledged bytes, and accepts bytes in order.
 
 use std::net::Ipv4Addr;
 
 use super::frame::{ACK, FIN, PSH, RST, SYN, Tcp};
 
-/// Its address, which is that of the gateway.
+/// Address of the client, which is that of the gateway.
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
-/// Its hardware address.
+/// Hardware address of the client.
 pub(crate) const MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
 /// One connection.
@@ -15,46 +15,46 @@ pub(crate) const MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 pub(crate) struct Client {
     port: u16,
     target: u16,
-    /// The first number that is not acknowledged.
+    /// The first unacknowledged number.
     first: u32,
-    /// The bytes behind the SYN that are not acknowledged.
+    /// The unacknowledged bytes behind the SYN.
     unsent: Vec<u8>,
-    /// The number that the image sends next.
+    /// The next number expected from the image.
     expected: Option<u32>,
-    /// The bytes that have come.
+    /// The received bytes.
     pub(crate) received: Vec<u8>,
-    /// The image has reset or ended it.
+    /// Whether the image has reset or ended the connection.
     pub(crate) is_over: bool,
 }
 
 impl Client {
-    /// Begins at a number of its own.
+    /// Creates a connection with an initial number.
     pub(crate) fn new(port: u16, target: u16, number: u32) -> Self {
         let (unsent, received) = (Vec::new(), Vec::new());
         Self { port, target, first: number, unsent, expected: None, received, is_over: false }
     }
 
-    /// Whether a segment of the image is its own.
+    /// Returns whether a segment of the image belongs to the connection.
     pub(crate) fn has(&self, segment: &Tcp) -> bool {
         (segment.target, segment.source) == (self.port, self.target)
     }
 
-    /// Says something.
+    /// Sends bytes.
     pub(crate) fn say(&mut self, words: &str) {
         self.unsent.extend_from_slice(words.as_bytes());
     }
 
-    /// Whether something is not acknowledged.
+    /// Returns whether sent bytes are unacknowledged.
     pub(crate) fn is_waiting(&self) -> bool {
         self.expected.is_none() || !self.unsent.is_empty()
     }
 
-    /// All that is not acknowledged.
+    /// Returns the segments with all unacknowledged bytes.
     pub(crate) fn segment(&self) -> Tcp {
         match self.expected {
             Some(_) => self.say_from(self.first, PSH | ACK, self.unsent.clone()),
             None => {
-                // A segment of 1460 bytes, selective acknowledgements, windows shifted by 7 bits.
+                // Options: segment size 1460, selective acknowledgements, window scale 7.
                 let options = vec![2, 4, 5, 0xb4, 4, 2, 1, 1, 1, 3, 3, 7];
                 Tcp { options, ..self.say_from(self.first, SYN, Vec::new()) }
             }
@@ -67,7 +67,7 @@ impl Client {
         Tcp { source, target, sequence, acknowledged, flags, window, options, payload }
     }
 
-    /// Takes a segment of the image; the answer.
+    /// Handles a segment of the image and returns the answer.
     pub(crate) fn hear(&mut self, segment: &Tcp) -> Option<Tcp> {
         if segment.flags & RST != 0 {
             let is_refused = segment.acknowledged == self.first.wrapping_add(1);

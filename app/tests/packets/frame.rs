@@ -1,4 +1,4 @@
-//! Frames, written and added up by code that shares nothing with the image's own.
+//! A writer of frames and checksums that shares no code with the image.
 
 use std::net::Ipv4Addr;
 
@@ -18,10 +18,10 @@ pub(crate) const RST: u8 = 4;
 pub(crate) const PSH: u8 = 8;
 pub(crate) const ACK: u8 = 16;
 
-/// All machines on the link.
+/// The broadcast address.
 pub(crate) const ALL: [u8; 6] = [0xff; 6];
 
-/// The ones' complement sum of all 16-bit words: 0xffff where a checksum among them is right.
+/// Returns the ones' complement sum of all 16-bit words, which is 0xffff if a checksum among them is right.
 pub(crate) fn sum(parts: &[&[u8]]) -> u16 {
     let words = parts.iter().flat_map(|part| part.chunks(2));
     let word =
@@ -33,7 +33,7 @@ pub(crate) fn sum(parts: &[&[u8]]) -> u16 {
     u16::try_from(total).unwrap_or(0)
 }
 
-/// The header that a checksum of TCP or UDP covers beside the segment.
+/// The pseudo header of a TCP or UDP checksum.
 pub(crate) fn pseudo(source: Ipv4Addr, target: Ipv4Addr, protocol: u8, bytes: usize) -> [u8; 12] {
     let mut header = [0; 12];
     header[..4].copy_from_slice(&source.octets());
@@ -48,7 +48,7 @@ pub(crate) fn ethernet(target: [u8; 6], source: [u8; 6], kind: u16, payload: &[u
     [&target[..], &source, &kind.to_be_bytes(), payload].concat()
 }
 
-/// An ARP packet for IPv4: its operation, its sender and its target.
+/// Writes an ARP packet for IPv4 with its operation, sender and target.
 pub(crate) fn arp(
     operation: u16,
     sender: ([u8; 6], Ipv4Addr),
@@ -63,24 +63,24 @@ pub(crate) fn arp(
     bytes
 }
 
-/// The parts of an IPv4 header that are not always the same.
+/// The variable fields of an IPv4 header.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ip {
     pub(crate) source: Ipv4Addr,
     pub(crate) target: Ipv4Addr,
     pub(crate) protocol: u8,
     pub(crate) identification: u16,
-    /// "Do not cut", "more fragments", and where the payload lies, in units of 8 bytes.
+    /// "Do not fragment", "more fragments", and the offset of the payload in units of 8 bytes.
     pub(crate) fragment: u16,
 }
 
 impl Ip {
-    /// Of a packet in one piece.
+    /// Creates the header of an unfragmented packet.
     pub(crate) fn new(source: Ipv4Addr, target: Ipv4Addr, protocol: u8) -> Self {
         Self { source, target, protocol, identification: 0, fragment: 0 }
     }
 
-    /// The packet, with the right checksum of its header; options of other than whole words are cut.
+    /// Returns the packet with a correct header checksum. Options are truncated to whole words.
     pub(crate) fn packet(&self, options: &[u8], payload: &[u8]) -> Vec<u8> {
         let options = &options[..options.len().min(40) / 4 * 4];
         let total = u16::try_from(20 + options.len() + payload.len()).unwrap_or(u16::MAX);
@@ -99,7 +99,7 @@ impl Ip {
         header
     }
 
-    /// Puts the right checksum into a payload of ICMP, TCP or UDP.
+    /// Writes the correct checksum to a payload of ICMP, TCP or UDP.
     pub(crate) fn complete(&self, payload: &mut [u8]) {
         let (at, pseudo) = match self.protocol {
             ICMP => (2, None),
@@ -134,7 +134,7 @@ pub(crate) struct Tcp {
 }
 
 impl Tcp {
-    /// Its bytes without a checksum; options of other than whole words are cut.
+    /// Returns the bytes without a checksum. Options are truncated to whole words.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let options = &self.options[..self.options.len().min(40) / 4 * 4];
         let words = u8::try_from(5 + options.len() / 4).unwrap_or(15);
@@ -151,7 +151,7 @@ impl Tcp {
         bytes
     }
 
-    /// Reads one without its options.
+    /// Parses a segment without its options.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let half = |at: usize| Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
         let word = |at: usize| Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
@@ -168,7 +168,7 @@ impl Tcp {
         })
     }
 
-    /// The number behind its last one.
+    /// Returns the number behind the last one.
     pub(crate) fn end(&self) -> u32 {
         let length = u32::try_from(self.payload.len()).unwrap_or(0)
             + u32::from(self.flags & SYN != 0)

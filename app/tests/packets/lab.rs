@@ -1,4 +1,4 @@
-//! A server on an Ethernet link with well-behaved clients, and with machines that send anything.
+//! A server on an Ethernet link with well-behaved clients, and with machines that send arbitrary frames.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,37 +23,36 @@ const FRAMES: u64 = 1024;
 /// Time of one turn, in microseconds.
 const TURN_US: u64 = 50;
 
-/// Turns after which the server must have come to rest.
+/// Maximum turns until the server is idle.
 const TURNS_MAX: u32 = 5000;
 
-/// A machine that answers no question for its hardware address.
+/// A machine that does not answer ARP requests.
 pub(crate) const SILENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 4);
 
-/// How the link and the image are set up.
+/// Set-up of the link and the image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    /// The image asks for an address.
+    /// Whether the image uses DHCP.
     pub(crate) asks: bool,
-    /// The device cuts segments.
+    /// Whether the device segments packets.
     pub(crate) cuts: bool,
-    /// The device says of each segment that its checksum is right.
+    /// Whether the device reports every checksum as verified.
     pub(crate) vouches: bool,
-    /// The longest packet has 576 bytes.
+    /// Whether the MTU is 576 bytes.
     pub(crate) is_narrow: bool,
 }
 
-/// The numbers that the image has used last on a connection: those that fit next from the other side.
+/// The last numbers of the image on a connection, from which the next valid ones of the peer follow.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Numbers {
     pub(crate) sequence: u32,
     pub(crate) acknowledged: u32,
 }
 
-/// The other end of a connection: address, port, and the image's port.
+/// The peer of a connection: address, port, and the image's port.
 pub(crate) type Key = (Ipv4Addr, u16, u16);
 
-/// Everything. The fields are dropped in this order: the server before its machine and
-/// its buffers.
+/// The objects of a case. The fields are dropped in this order: the server before its machine and its buffers.
 pub(crate) struct Lab {
     server: Server<Port, SimMachine, Source>,
     _machine: Machine,
@@ -67,13 +66,13 @@ pub(crate) struct Lab {
     pub(crate) numbers: BTreeMap<Key, Numbers>,
     /// The image's last DHCP message.
     pub(crate) dhcp: Option<Vec<u8>>,
-    /// DHCP messages are answered as they should be.
+    /// Whether DHCP messages are answered correctly.
     pub(crate) leases: bool,
     pub(crate) clients: Vec<Client>,
 }
 
 impl Lab {
-    /// A server with a password.
+    /// Creates a server with a password.
     pub(crate) fn new(shape: Shape, password: &str) -> Self {
         let ip = if shape.asks {
             IpConfig::Dhcp
@@ -114,27 +113,27 @@ impl Lab {
         }
     }
 
-    /// The image's address.
+    /// Returns the image's address.
     pub(crate) fn address(&mut self) -> Option<Ipv4Addr> {
         self.server.stack().address()
     }
 
-    /// Stops the device, or lets it go on.
+    /// Stops the device, or starts it again.
     pub(crate) fn stop(&mut self, is_stopped: bool) {
         self.cable.borrow_mut().is_stopped = is_stopped;
     }
 
-    /// Puts a frame on the wire to the image.
+    /// Sends a frame to the image.
     pub(crate) fn feed(&mut self, frame: Vec<u8>) {
         self.cable.borrow_mut().incoming.push_back(frame);
     }
 
-    /// The same with a packet of the well-behaved machine.
+    /// Sends a packet of the well-behaved machine to the image.
     pub(crate) fn feed_packet(&mut self, packet: &[u8]) {
         self.feed(frame::ethernet(MAC, client::MAC, frame::IPV4, packet));
     }
 
-    /// Takes one turn, and lets all machines react to what the image sends.
+    /// Takes one turn, and lets all machines react to the frames of the image.
     pub(crate) fn turn(&mut self) {
         self.note_address();
         self.last = self.server.turn(self.now_us);
@@ -199,7 +198,7 @@ impl Lab {
         self.feed_packet(&ip.packet(&[], &payload));
     }
 
-    /// Answers a DHCP message of the image as a good server does.
+    /// Answers a DHCP message of the image like a correct server.
     fn lease(&mut self, message: &[u8]) {
         let is_discover = message.get(240..243) == Some(&[53, 1, 1]);
         let kind = if is_discover { 2 } else { 5 };
@@ -212,7 +211,7 @@ impl Lab {
         self.feed_packet(&message);
     }
 
-    /// A packet of a DHCP server that answers a message of the image.
+    /// Returns the packet of a DHCP server that answers a message of the image.
     pub(crate) fn dhcp(message: &[u8], address: Ipv4Addr, options: &[u8]) -> Vec<u8> {
         let mut reply = message[..240.min(message.len())].to_vec();
         reply.resize(240, 0);
@@ -227,14 +226,14 @@ impl Lab {
         ip.packet(&[], &datagram)
     }
 
-    /// Tells all machines where the well-behaved one is.
+    /// Announces the hardware address of the well-behaved machine.
     pub(crate) fn announce(&mut self) {
         let here = (client::MAC, client::ADDRESS);
         let packet = frame::arp(1, here, here);
         self.feed(frame::ethernet(frame::ALL, client::MAC, frame::ARP, &packet));
     }
 
-    /// Turns until the server is at rest and has taken all that came.
+    /// Takes turns until the server is idle and has received all frames.
     pub(crate) fn settle(&mut self) {
         for _ in 0..TURNS_MAX {
             self.turn();
@@ -246,7 +245,7 @@ impl Lab {
         panic!("the server never comes to rest");
     }
 
-    /// Lets time pass as the image does, which sleeps as long as it may.
+    /// Advances time like the image, which sleeps as long as possible.
     pub(crate) fn sleep(&mut self, micros: u64) {
         let end = self.now_us + micros;
         let most = TURNS_MAX + u32::try_from(micros / 1000).unwrap_or(u32::MAX / 2) * 2;
@@ -264,10 +263,10 @@ impl Lab {
         panic!("the server takes more than {most} turns in {micros} us");
     }
 
-    /// Waits until a client has received something that ends so, and sends what is lost again.
+    /// Waits until the bytes that a client has received end with `end`, and retransmits lost bytes.
     ///
     /// # Panics
-    /// It does not come.
+    /// The bytes do not arrive.
     pub(crate) fn wait(&mut self, at: usize, end: &str) -> String {
         const SECONDS: u32 = 40;
         for _ in 0..SECONDS {

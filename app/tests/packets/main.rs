@@ -1,6 +1,6 @@
-//! Frames from the wire to a whole server: it serves a well-behaved client all the time.
+//! Arbitrary frames for a whole server, which serves a well-behaved client all the time.
 //!
-//! The fuzz target `packets` runs the same scripts on bytes from anywhere.
+//! The fuzz target `packets` runs the same scripts on arbitrary bytes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod arena;
@@ -19,18 +19,18 @@ use lab::{Lab, Shape};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 
-/// A step: its kind, and what it reads.
+/// A step: its type and its parameters.
 fn step() -> impl Strategy<Value = Vec<u8>> {
     let any_step = (any::<u8>(), vec(any::<u8>(), 0..24));
     let of_connection =
         (5..10_u8, 0..4_u8, vec(any::<u8>(), 6..16)).prop_map(|(kind, key, more)| {
-            // Few connections, so that several steps meet.
+            // Few connections, so that several steps use the same one.
             (kind, [vec![key * 5], more].concat())
         });
     prop_oneof![any_step, of_connection].prop_map(|(kind, more)| [vec![kind], more].concat())
 }
 
-/// A case is a server of its own. A finding becomes a test of its own, so no seeds are kept.
+/// Each case has its own server. Seeds are not kept, because a finding becomes a separate test.
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -39,12 +39,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn whatever_comes_a_client_is_served(mode in any::<u8>(), steps in vec(step(), 0..40)) {
+    fn a_client_is_served_beside_any_frames(mode in any::<u8>(), steps in vec(step(), 0..40)) {
         script::run(&[vec![mode], steps.concat()].concat());
     }
 }
 
-/// Opens a connection, in whose handshake somebody acknowledges another number.
+/// Opens a connection. An attacker acknowledges a wrong number during its handshake.
 fn forge_in_handshake(ahead: u32) {
     let shape = Shape { asks: false, cuts: false, vouches: false, is_narrow: false };
     let mut lab = Lab::new(shape, "secret");
@@ -78,7 +78,7 @@ fn forge_in_handshake(ahead: u32) {
     assert_eq!(lab.wait(0, "\r\n"), "+PONG\r\n", "{ahead:#x}");
 }
 
-/// A stranger that knows the ends of a handshake, and none of its numbers, cannot spoil it.
+/// An attacker that knows the ends of a handshake, but not its numbers, cannot disturb it.
 #[test]
 fn a_forged_acknowledgement_does_not_spoil_a_handshake() {
     for ahead in [1, 1000, 60_000, 0x7fff_0000, 0x8000_0000, 0xffff_0000] {
@@ -86,14 +86,14 @@ fn a_forged_acknowledgement_does_not_spoil_a_handshake() {
     }
 }
 
-/// SYNs of many ports: handshakes are then greeted with cookies.
+/// SYNs of many ports, after which handshakes are answered with cookies.
 const CROWD: [u8; 12] = [5, 0, 255, 0, 0, 0, 9, 0, 0, 200, 0, 0];
 
-/// Handshakes of a stranger at both ports, a request for a report, and acknowledgements of it.
+/// Handshakes of an attacker at both ports, a request for a report, and its acknowledgements.
 const REPORT: [&[u8]; 4] =
     [&[5, 16, 0, 0, 0, 0, 7, 0, 0], &[7, 16, 0, 0, 0], &[7, 16, 1, 1, 0], &[7, 16, 0, 0, 0]];
 
-/// A router says that what is on its way is too large, and a fifth of a second passes.
+/// A router reports that a packet in flight is too large, and a fifth of a second passes.
 const TOO_LARGE: [u8; 9] = [10, 0, 2, 16, 0, 0, 0, 1, 0];
 
 #[test]

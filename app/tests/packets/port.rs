@@ -11,16 +11,16 @@ use smoltcp::phy::{Medium, PacketMeta, TxToken};
 /// The image's hardware address.
 pub(crate) const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
-/// Bytes of the longest packet that is not cut.
+/// Maximum bytes of a packet that is not segmented.
 pub(crate) const MTU: usize = 1500;
 
-/// Frames that the device holds until the test takes them.
+/// Maximum frames that the device holds until the test takes them.
 const RING: usize = 64;
 
-/// Bytes of the longest frame that the device cuts.
+/// Maximum bytes of a frame that the device segments.
 const CUTS: Option<NonZeroUsize> = NonZeroUsize::new(17 << 10);
 
-/// A frame that the image has sent, and the size of the segments that the device cuts it into.
+/// A frame of the image, and the size of its segments.
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) bytes: Vec<u8>,
@@ -32,7 +32,7 @@ pub(crate) struct Sent {
 pub(crate) struct Cable {
     pub(crate) incoming: VecDeque<Vec<u8>>,
     pub(crate) outgoing: Vec<Sent>,
-    /// The device takes nothing for now.
+    /// Whether the device accepts no frames at present.
     pub(crate) is_stopped: bool,
 }
 
@@ -40,26 +40,26 @@ pub(crate) struct Cable {
 #[derive(Debug)]
 pub(crate) struct Port {
     pub(crate) cable: Rc<RefCell<Cable>>,
-    /// Whether it cuts segments and completes their checksums.
+    /// Whether the device segments packets and completes checksums.
     pub(crate) cuts: bool,
-    /// Whether it says of each segment that its checksum is right.
+    /// Whether the device reports every checksum as verified.
     pub(crate) vouches: bool,
-    lent: Vec<u8>,
+    taken: Vec<u8>,
 }
 
 impl Port {
     pub(crate) fn new(cuts: bool, vouches: bool) -> Self {
-        Self { cable: Rc::default(), cuts, vouches, lent: Vec::new() }
+        Self { cable: Rc::default(), cuts, vouches, taken: Vec::new() }
     }
 }
 
-/// The right to send one frame.
+/// Permission to send one frame.
 #[derive(Debug)]
 pub(crate) struct Slot(Rc<RefCell<Cable>>, Option<NonZeroU16>);
 
 impl TxToken for Slot {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
-        // A buffer of a device holds what was sent before.
+        // A buffer of a device holds the bytes of an earlier frame.
         let mut bytes = vec![0xa5; length];
         let result = write(&mut bytes);
         self.0.borrow_mut().outgoing.push(Sent { bytes, each: self.1 });
@@ -85,8 +85,8 @@ impl Nic for Port {
 
     fn receive(&mut self) -> Option<Arrival<'_, Slot>> {
         let slot = self.transmit()?;
-        self.lent = self.cable.borrow_mut().incoming.pop_front()?;
-        Some(Arrival { bytes: &mut self.lent, is_sound: self.vouches, slot })
+        self.taken = self.cable.borrow_mut().incoming.pop_front()?;
+        Some(Arrival { bytes: &mut self.taken, is_sound: self.vouches, slot })
     }
 
     fn transmit(&mut self) -> Option<Slot> {

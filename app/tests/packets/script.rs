@@ -1,4 +1,4 @@
-//! Bytes that say which frames come, and when.
+//! Scripts: bytes that select the frames and their times.
 
 use std::net::Ipv4Addr;
 
@@ -9,14 +9,14 @@ use super::frame::{self, ACK, FIN, ICMP, Ip, PSH, RST, SYN, TCP, Tcp};
 use super::lab::{Key, Lab, Numbers, SILENT, Shape};
 use super::port::MAC;
 
-/// Steps of one script.
+/// Maximum steps of a script.
 const STEPS_MAX: usize = 100;
 
-/// Machines that send anything. The third one is behind the gateway, the last one is well-behaved else.
+/// Machines that send arbitrary frames. The third one is behind the gateway. The last one is otherwise well-behaved.
 const STRANGERS: [Ipv4Addr; 4] =
     [Ipv4Addr::new(10, 0, 2, 3), SILENT, Ipv4Addr::new(192, 0, 2, 9), client::ADDRESS];
 
-/// Addresses that a header may name.
+/// Addresses for headers.
 const ADDRESSES: [Ipv4Addr; 8] = [
     Ipv4Addr::new(10, 0, 2, 3),
     SILENT,
@@ -28,7 +28,7 @@ const ADDRESSES: [Ipv4Addr; 8] = [
     Ipv4Addr::new(10, 0, 2, 255),
 ];
 
-/// The requests of strangers.
+/// The requests of unauthenticated clients.
 const WORDS: [&str; 8] = [
     "",
     "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -40,11 +40,11 @@ const WORDS: [&str; 8] = [
     "QUIT\r\n",
 ];
 
-/// Time that passes, in microseconds.
+/// Durations in microseconds.
 const DELAYS_US: [u64; 8] =
     [1_000, 10_000, 100_000, 250_000, 1_000_000, 3_000_000, 11_000_000, 130_000_000];
 
-/// Bytes to read from; behind the end they are 0.
+/// The bytes of a script. Behind the end they are 0.
 #[derive(Debug)]
 struct Reader<'a>(&'a [u8]);
 
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         bytes
     }
 
-    /// As many bytes as the next one says.
+    /// Returns as many bytes as the next byte says.
     fn some(&mut self) -> &'a [u8] {
         let count = self.byte();
         self.take(count.into())
@@ -86,10 +86,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Runs a script, and checks that the image serves its clients all the time and afterwards.
+/// Runs a script, and checks that the image serves its clients during the script and afterwards.
 ///
 /// # Panics
-/// It does not.
+/// A client is not served.
 pub(crate) fn run(bytes: &[u8]) {
     let mut reader = Reader(bytes);
     let mode = reader.byte();
@@ -99,7 +99,7 @@ pub(crate) fn run(bytes: &[u8]) {
         vouches: mode & 8 != 0,
         is_narrow: mode & 16 != 0,
     };
-    // The script cannot know the numbers of the client, nor the password.
+    // The script knows neither the numbers of the client nor the password.
     let secret = bytes.iter().fold(0x9e37_79b9_u32, |secret, byte| {
         (secret ^ u32::from(*byte)).wrapping_mul(0x0100_0193).rotate_left(11)
     });
@@ -129,9 +129,9 @@ struct Script<'a> {
     reader: Reader<'a>,
     /// The last frame.
     last: Vec<u8>,
-    /// A DHCP message has perhaps led the image to a network in which it cannot reach the client.
+    /// Whether a DHCP message may have moved the image to a network in which it cannot reach the client.
     is_odd: bool,
-    /// The rest of a packet of which a fragment was sent.
+    /// The rest of a packet whose first fragment was sent.
     pending: Option<Vec<u8>>,
 }
 
@@ -148,7 +148,7 @@ impl Script<'_> {
         assert_eq!(answer, "+OK\r\n+PONG\r\n", "client {at}");
     }
 
-    /// The client that was there before and a new one are served, and the image's structures are right.
+    /// Checks that the existing client and a new one are served, and that the image's structures are consistent.
     fn finish(&mut self, secret: u32, hello: &str) {
         self.lab.stop(false);
         self.lab.leases = true;
@@ -208,7 +208,7 @@ impl Script<'_> {
         self.lab.feed(frame);
     }
 
-    /// Notes a DHCP message with a mask of a network that has hardly any addresses.
+    /// Records a DHCP message with the mask of a tiny network.
     fn note_odd(&mut self, frame: &[u8]) {
         let is_dhcp = frame.windows(4).any(|bytes| bytes == [0, 67, 0, 68]);
         let is_tiny = |bytes: &[u8]| bytes[..5] == [1, 4, 255, 255, 255] && bytes[5] > 252;
@@ -257,7 +257,7 @@ impl Script<'_> {
         self.feed(frame::ethernet(MAC, mac, frame::IPV4, packet));
     }
 
-    /// One of few connections of strangers.
+    /// Returns one of few connections of unauthenticated clients.
     fn key(&mut self) -> Key {
         let byte = self.reader.byte();
         let address = STRANGERS[usize::from(byte & 3)];
@@ -285,7 +285,7 @@ impl Script<'_> {
         let (acknowledged, window) = (0, self.reader.pick([60_000, 0, 1, 500]));
         let mut count = 1;
         if crowd & 3 == 3 {
-            // Of machines that do not go on: with so many half-open handshakes there are cookies.
+            // Machines that do not finish their handshakes, so that the image uses cookies.
             count = 1 + crowd / 8;
             source = self.reader.half().clamp(50_100, 65_000);
         }
@@ -310,7 +310,7 @@ impl Script<'_> {
         ip.packet(&[], &bytes)
     }
 
-    /// A segment that fits what the image has sent on a connection.
+    /// Sends a segment that matches the last segment of the image on a connection.
     fn fitting(&mut self) -> (Ipv4Addr, Tcp) {
         let key = self.key();
         let Numbers { sequence, acknowledged } =
@@ -338,8 +338,7 @@ impl Script<'_> {
         }
     }
 
-    /// A segment beside what fits, or of the well-behaved client's connection, whose numbers it does
-    /// not know.
+    /// Sends a segment with wrong numbers, or one for the well-behaved client's connection, whose numbers are unknown.
     fn wrong_segment(&mut self) {
         let (address, mut segment) = self.fitting();
         let offset = |kind: u8, word: u32| match kind % 8 {
@@ -394,7 +393,7 @@ impl Script<'_> {
         self.feed_packet(&ip.packet(&[], &payload));
     }
 
-    /// A part of a packet that fits, and its other part later; or the one that is left.
+    /// Sends the first part of a matching packet, or the rest of an earlier one.
     fn fragment(&mut self) {
         if let Some(rest) = self.pending.take() {
             return self.feed_packet(&rest);
@@ -453,7 +452,7 @@ impl Script<'_> {
         self.lab.sleep(delay);
     }
 
-    /// The last frame once more, with a changed byte or cut off.
+    /// Sends the last frame again, with a changed byte or truncated.
     fn again(&mut self) {
         let mut frame = self.last.clone();
         let [kind, at, byte] = self.reader.array();
@@ -470,7 +469,7 @@ impl Script<'_> {
         self.feed(frame);
     }
 
-    /// The device takes nothing for a while, in which something comes.
+    /// Stops the device for a while, during which a frame arrives.
     fn full(&mut self) {
         self.lab.stop(true);
         let (address, segment) = self.fitting();

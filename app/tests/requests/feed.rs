@@ -1,10 +1,10 @@
-//! A connection's buffer: bytes come in pieces, requests are taken from the front.
+//! The buffer of a connection: bytes arrive in pieces, and requests are taken from the front.
 
 use app::resp::{self, Discard, DiscardProgress, Limits, Oversize, Parsed, Ranges, Resume};
 
-/// Arguments that a request may have.
+/// Maximum arguments of a request.
 pub(crate) const ARGUMENTS: usize = 8;
-/// Small, so that little is needed to exceed them.
+/// Small limits, which short inputs exceed.
 pub(crate) const LIMITS: Limits = Limits {
     inline_bytes: 128,
     bulk_bytes: 1000,
@@ -13,18 +13,18 @@ pub(crate) const LIMITS: Limits = Limits {
     is_admitted: true,
 };
 
-/// What was found.
+/// A parsed item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A request.
     Request(Vec<Vec<u8>>),
-    /// A request that cannot be held, as far as it was.
+    /// The held part of a request that is too large.
     Oversize(Vec<Vec<u8>>),
-    /// The end. Which error it is depends on how much of a line without an end was there, as in Redis.
+    /// A protocol error. Its type depends on the received length of an unfinished line, as in Redis.
     Broken,
 }
 
-/// Feeds bytes cut where `cuts` say, each as a part of 256 of the whole.
+/// Feeds bytes that are cut at `cuts`, in 256ths of the whole.
 pub(crate) fn feed(bytes: &[u8], cuts: &[u8]) -> Vec<Event> {
     let mut places: Vec<_> = cuts.iter().map(|cut| bytes.len() * usize::from(*cut) / 256).collect();
     places.sort_unstable();
@@ -60,7 +60,7 @@ impl Feeder {
         Self { held: Vec::new(), discard: None, ranges, resume, events: Vec::new() }
     }
 
-    /// Takes a piece, as much at a time as there is room for.
+    /// Adds a piece in parts that fit the buffer.
     fn take(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() && self.events.last() != Some(&Event::Broken) {
             let room = LIMITS.held_bytes - self.held.len();
@@ -72,7 +72,7 @@ impl Feeder {
         }
     }
 
-    /// Takes one thing from the front; `false` where more bytes are needed.
+    /// Parses one item at the front. Returns `false` if more bytes are needed.
     fn step(&mut self) -> bool {
         if let Some(discard) = &mut self.discard {
             let (consumed, is_over) = match discard.step(&self.held) {

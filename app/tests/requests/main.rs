@@ -1,6 +1,6 @@
-//! Bytes as a connection sees them: cut anywhere, and beside a Redis codec.
+//! The bytes of a connection, cut at any position, and a comparison with a Redis codec.
 //!
-//! The fuzz target `requests` runs the same two checks on bytes from anywhere.
+//! The fuzz target `requests` runs the same two checks on arbitrary bytes.
 
 mod feed;
 mod oracle;
@@ -8,7 +8,7 @@ mod oracle;
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 
-/// Arguments of a request, now and then longer than what can be held.
+/// Arguments of a request, sometimes too long to be held.
 fn arguments() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let argument = prop_oneof![
         6 => vec(any::<u8>(), 0..20),
@@ -18,7 +18,7 @@ fn arguments() -> impl Strategy<Value = Vec<Vec<u8>>> {
     vec(argument, 1..=feed::ARGUMENTS)
 }
 
-/// A piece of what a client may send.
+/// A part of a client's bytes.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => arguments().prop_map(|arguments| oracle::encode(&arguments)),
@@ -28,12 +28,12 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Places to cut at, as parts of a whole.
+/// Positions of cuts, as fractions of the whole.
 fn cuts() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..12)
 }
 
-/// Many: a case is a function call. A finding becomes a test of its own, so no seeds are kept.
+/// Many cases, because each is cheap. Seeds are not kept, because a finding becomes a separate test.
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -49,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_changes_nothing(pieces in vec(piece(), 1..6), cuts in cuts()) {
+    fn cuts_have_no_effect(pieces in vec(piece(), 1..6), cuts in cuts()) {
         let bytes = pieces.concat();
         oracle::compare(&bytes);
         let whole = feed::feed(&bytes, &[]);

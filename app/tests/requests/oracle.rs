@@ -1,4 +1,4 @@
-//! What a Redis codec makes of the same bytes.
+//! Comparison with a Redis codec.
 
 use app::resp::{self, Parsed, Ranges, Resume};
 use redis_protocol::resp2::types::{OwnedFrame, Resp2Frame};
@@ -16,7 +16,7 @@ pub(crate) fn encode(arguments: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Lets the codec decode an array of bulk strings at the front: its strings, and how many bytes it has.
+/// Decodes an array of bulk strings at the front with the codec. Returns the strings and the number of bytes.
 pub(crate) fn decode(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     let (OwnedFrame::Array(frames), consumed) = decode::decode(bytes).ok()?? else { return None };
     let bulk = |frame| match frame {
@@ -26,17 +26,17 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     Some((frames.into_iter().map(bulk).collect::<Option<_>>()?, consumed))
 }
 
-/// Compares what both find at the front, wherever it is written as everybody writes it.
+/// Compares the results of both parsers at the front, if the request has the usual encoding.
 ///
 /// # Panics
-/// They differ.
+/// The results differ.
 pub(crate) fn compare(bytes: &[u8]) {
     let mut ranges = Ranges::with_limit(ARGUMENTS, LIMITS.inline_bytes);
     let parsed = resp::parse(bytes, &LIMITS, &mut ranges, &mut Resume::default());
     let ours: Vec<_> = ranges.within(bytes).iter().map(<[u8]>::to_vec).collect();
     let theirs = decode(bytes).filter(|(arguments, _)| bytes.starts_with(&encode(arguments)));
     match parsed {
-        // `+1` and `01` are numbers to the codec, and any byte is the LF of a header to Redis.
+        // The codec accepts `+1` and `01` as numbers, and Redis accepts any byte as the LF of a header.
         Parsed::Request { consumed } if bytes.starts_with(&encode(&ours)) => {
             assert_eq!(theirs, Some((ours, consumed)));
         }

@@ -35,7 +35,7 @@ pub(crate) struct Receive {
     /// Whether the device interrupts for the next packet.
     is_armed: bool,
     /// The buffer of the packet that was taken last.
-    lent: Option<u16>,
+    taken: Option<u16>,
     /// Reassembles packets that lie in several buffers, if the device may send them.
     merged: Option<Merged>,
 }
@@ -56,7 +56,7 @@ impl Receive {
             is_dirty: false,
             is_busy: false,
             is_armed: true,
-            lent: None,
+            taken: None,
             merged: is_large.then(Merged::default),
         })
     }
@@ -100,7 +100,7 @@ impl Receive {
             return self.merge(HEADER_BYTES);
         }
         let (buffer, end) = self.pop()?;
-        self.lent = Some(buffer);
+        self.taken = Some(buffer);
         let bytes = &mut self.packets.buffer(buffer)[HEADER_BYTES..end.max(HEADER_BYTES)];
         // Without large packets the device does not report checksums.
         Some((bytes, is_sound && self.merged.is_some()))
@@ -122,7 +122,7 @@ impl Receive {
 
     /// Returns the buffer of the last packet to the device.
     fn give_back(&mut self) {
-        if let Some(buffer) = self.lent.take() {
+        if let Some(buffer) = self.taken.take() {
             self.put(buffer);
         }
     }

@@ -1,5 +1,4 @@
-//! A simulated machine with its window, which end with the test that made them: hundreds of tests
-//! would otherwise hold 20 GB.
+//! A simulated machine with its window, freed at the end of its test. Otherwise hundreds of tests would hold 20 GB.
 #![expect(unsafe_code, reason = "a server needs a window for ever, a test has it for a while")]
 
 use std::ptr::NonNull;
@@ -23,10 +22,10 @@ impl Machine {
         machine
     }
 
-    /// The window, for the harness alone: the reference must not outlive `self`.
+    /// Returns the window, for the harness only. The reference must not outlive `self`.
     pub(super) fn forever(&self) -> &'static Vmalloc<SimMachine> {
-        // SAFETY: the window lives until `self` is dropped. The harness gives the reference to its server,
-        // which is dropped before `self`, and lends it to errands, which end before they return.
+        // SAFETY: the window lives until `self` is dropped. The harness passes the reference to its server, which is dropped
+        // before `self`, and to offloaded work, which ends before the call returns.
         unsafe { self.0.as_ref() }
     }
 
@@ -37,8 +36,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // SAFETY: the pointer is of a box that was leaked, and nobody has a reference any more: see
-        // `forever`.
+        // SAFETY: the pointer comes from a leaked box, and no reference exists any more: see `forever`.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }

@@ -1,4 +1,4 @@
-//! Counters of what the network dropped, in all reports and in the docs.
+//! Counters of dropped packets, in all reports and in the docs.
 
 use std::fs;
 

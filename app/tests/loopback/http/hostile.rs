@@ -1,4 +1,4 @@
-//! Readers that do not behave cost their own connection only.
+//! Misbehaving readers affect their own connection only.
 
 use runtime_config::limits::HTTP_HEAD_BYTES_MAX;
 use runtime_config::ports;
@@ -22,7 +22,7 @@ fn a_head_that_is_too_long() {
         assert_eq!((answer.status, answer.field("connection")), (431, Some("close")));
         reader.expect_end(&mut world);
     }
-    // One that just fits.
+    // A head that just fits.
     let mut world = World::new();
     let mut reader = Reader::connect(&mut world);
     let front = "GET /healthz HTTP/1.1\r\nHost: a\r\nX: ";
@@ -38,9 +38,9 @@ fn a_head_that_never_ends_is_cut_off() {
     let mut silent = Reader::connect(&mut world);
     let mut slow = Reader::connect(&mut world);
     let mut bytes = 0;
-    // A byte a second is life, and not enough.
+    // A byte per second is progress, but too slow.
     for second in 0..15 {
-        if slow.has_nothing(&mut world) {
+        if slow.is_drained(&mut world) {
             assert!(second <= 11, "{bytes} bytes in {second} seconds");
             slow.send(&mut world, &HEALTH[bytes..=bytes]);
             bytes += 1;
@@ -57,7 +57,7 @@ fn a_head_that_never_ends_is_cut_off() {
 }
 
 #[test]
-fn a_connection_that_asks_for_nothing_more_is_closed() {
+fn an_idle_connection_is_closed() {
     let mut world = World::new();
     let mut witness = world.connect();
     let mut reader = Reader::connect(&mut world);
@@ -72,7 +72,7 @@ fn a_connection_that_asks_for_nothing_more_is_closed() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_holds_nobody_else() {
+fn a_reader_that_does_not_read_delays_no_other_reader() {
     let mut world = World::with("", 20_000);
     let mut client = world.connect();
     for number in 0..3000 {
@@ -93,7 +93,7 @@ fn a_reader_that_does_not_read_holds_nobody_else() {
     let turns = world.sleep(30);
     assert!(turns < 200, "{turns} turns in 30 s for a reader that does not read");
     assert_eq!(world.counter(&mut client, "http_bytes_sent"), sent);
-    // Nothing taken for a minute: the place is somebody else's.
+    // The reader has read no byte for a minute, so its slot is given to another one.
     world.sleep(40);
     assert_eq!(world.counter(&mut client, "http_clients"), 0);
     assert_eq!(world.ask(&mut client, "PING"), pong());
@@ -111,10 +111,10 @@ fn a_long_report_is_spread_over_turns() {
     let mut turns = 0;
     while !world.has_ended(&reader.client) {
         world.step();
-        reader.has_nothing(&mut world);
+        reader.is_drained(&mut world);
         turns += 1;
     }
-    // 64 rows a turn.
+    // 64 rows per turn.
     assert!(turns > 2000 / 64, "2000 rows in {turns} turns");
 }
 
@@ -140,12 +140,12 @@ fn a_hundred_readers_one_after_the_other_and_forty_at_once() {
 }
 
 #[test]
-fn half_open_readers_do_not_lock_the_door() {
+fn half_open_readers_do_not_block_new_connections() {
     let mut world = World::with("clients=4", 1024);
     let mut client = world.connect();
     for _ in 0..200 {
         let reader = world.dial_to(ports::HTTP);
-        // Its SYN goes out; whatever comes back is lost, and it forgets the connection.
+        // The client sends a SYN. The answer is lost, and the client drops the connection.
         world.send_only();
         world.reset(&reader);
         world.forget(reader);
@@ -157,7 +157,7 @@ fn half_open_readers_do_not_lock_the_door() {
 }
 
 #[test]
-fn readers_that_vanish_leave_nothing() {
+fn readers_that_vanish_leak_no_connection() {
     let mut world = World::new();
     let mut client = world.connect();
     for number in 0..60 {

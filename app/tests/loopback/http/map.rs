@@ -1,4 +1,4 @@
-//! `/api/map.json`: sums by bucket, whatever the number of regions.
+//! `/api/map.json`: sums by bucket, for any number of regions.
 
 use serde_json::Value as Json;
 
@@ -9,7 +9,7 @@ const PAGE: u64 = 4096;
 /// The first address of the window.
 const START: u64 = 0xffff_c900_0000_0000;
 
-/// Pages by their use, and regions that start.
+/// Pages by their use, and the number of regions that start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sums {
     clients: u64,
@@ -18,13 +18,13 @@ struct Sums {
     regions: u64,
 }
 
-/// A parsed answer.
+/// A parsed response.
 struct Map {
     from: u64,
     to: u64,
     bucket_bytes: u64,
     buckets: Vec<Sums>,
-    /// Offset and bytes.
+    /// Offset and size of each lazy area.
     lazy: Vec<(u64, u64)>,
 }
 
@@ -55,7 +55,7 @@ fn map(world: &mut World, reader: &mut Reader, query: &str) -> Map {
     }
 }
 
-/// The same from the rows of `/api/regions.json`.
+/// Computes the same sums from the rows of `/api/regions.json`.
 fn expected(rows: &[Json], map: &Map) -> Vec<Sums> {
     let mut buckets = vec![Sums::default(); map.buckets.len()];
     for row in rows.iter().filter(|row| row["state"] == "busy") {
@@ -78,7 +78,7 @@ fn expected(rows: &[Json], map: &Map) -> Vec<Sums> {
     buckets
 }
 
-/// Every row.
+/// Returns all rows.
 fn rows(world: &mut World, reader: &mut Reader) -> Vec<Json> {
     let mut rows = Vec::new();
     let mut cursor = "0".to_owned();
@@ -107,7 +107,7 @@ fn every_page_of_every_region_is_in_its_bucket() {
     let mut reader = Reader::connect(&mut world);
     let rows = rows(&mut world, &mut reader);
     let used = world.vm().used_end().as_u64();
-    // Ranges that begin and end in the middle of regions, too.
+    // Includes ranges that begin and end within regions.
     for (from, to) in
         [(START, used), (START + 37 * PAGE, used - 1), (START + 5 * PAGE, START + 9 * PAGE)]
     {
@@ -139,12 +139,12 @@ fn twenty_thousand_regions_in_slices() {
     assert_eq!((sum(|sums| sums.clients), sum(|sums| sums.guard)), (20_000, 20_000));
     assert!(answer.buckets.len() > 900, "{} buckets", answer.buckets.len());
     assert_eq!(world.counter(&mut client, "frames_free"), frames, "a map takes memory");
-    // At most 64 areas in a turn.
+    // At most 64 areas per turn.
     reader.send(&mut world, "GET /api/map.json?buckets=16 HTTP/1.0\r\n\r\n");
     let mut turns = 0;
     while !world.has_ended(&reader.client) {
         world.step();
-        reader.has_nothing(&mut world);
+        reader.is_drained(&mut world);
         turns += 1;
     }
     assert!(turns > 20_000 / 64, "20,000 regions in {turns} turns");
@@ -158,12 +158,12 @@ fn lazy_areas_are_listed_behind_the_buckets() {
     world.ok(&mut client, "VMALLOC 100K NAME b");
     world.ok(&mut client, "VMALLOC 1 NAME c");
     let mut reader = Reader::connect(&mut world);
-    // In one turn, behind which freed regions are purged.
+    // In one turn, because freed regions are purged after it.
     world.push(&client, b"VFREE @b\r\n");
     let whole = map(&mut world, &mut reader, "?buckets=1");
     assert_eq!(whole.lazy, [(3 * PAGE, 26 * PAGE)]);
     assert_eq!(whole.buckets[0], Sums { clients: 3, image: 0, guard: 2, regions: 2 });
-    // Clipped to the range.
+    // The areas are clipped to the range.
     world.ok(&mut client, "VMALLOC 100K NAME b");
     world.push(&client, b"VFREE @b\r\n");
     let (from, to) = (START + 4 * PAGE, START + 6 * PAGE);
@@ -235,7 +235,7 @@ fn parameters_are_refused_by_name_and_limit() {
     ] {
         let answer = reader.get(&mut world, path);
         assert_eq!((answer.status, answer.text()), (400, text));
-        // The next request is served all the same.
+        // The next request is served too.
         assert_eq!(answer.field("connection"), Some("keep-alive"), "{path}");
     }
 }

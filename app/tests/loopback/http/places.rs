@@ -1,4 +1,4 @@
-//! Which HTTP connection gets a place, and which one gives way.
+//! The allocation and eviction of HTTP connections.
 
 use runtime_config::limits::{HTTP_CLIENTS, HTTP_RESERVED};
 use runtime_config::ports;
@@ -8,10 +8,10 @@ use super::reader::Reader;
 use crate::harness::{Client, World};
 use crate::value::Value;
 
-/// Connections of viewers that stay open between two requests.
+/// Number of connections of viewers that stay open between two requests.
 const IDLE: usize = 30;
 
-/// Reports that are answered at once.
+/// Number of reports that are served at the same time.
 const REPORTS: usize = HTTP_CLIENTS - HTTP_RESERVED;
 
 const METRICS: &str = "GET /metrics HTTP/1.0\r\n\r\n";
@@ -20,7 +20,7 @@ fn connect(world: &mut World, count: usize) -> Vec<Reader> {
     (0..count).map(|_| Reader::connect(world)).collect()
 }
 
-/// A world in which `count` connections read a report no further.
+/// Returns a world in which `count` connections have stopped reading a report.
 fn world_with_deaf_readers(count: usize) -> (World, Vec<Client>) {
     let mut world = World::with("", 20_000);
     let mut client = world.connect();
@@ -74,7 +74,7 @@ fn the_connection_that_is_idle_for_longest_gives_way() {
         readers.push(reader);
         world.pass(1);
     }
-    // The first one is used again: the second one is the oldest now.
+    // The first connection is used again, so the second one is the oldest.
     assert_eq!(readers[0].get(&mut world, "/healthz").status, 200);
     let mut late = Reader::connect(&mut world);
     assert_eq!(late.get(&mut world, "/healthz").status, 200);
@@ -102,7 +102,7 @@ fn heads_that_do_not_come_give_way_after_a_second() {
     for client in &mut clients {
         assert_eq!(world.ask(client, "PING"), Value::Status("PONG".into()));
     }
-    // Without anyone waiting the others have their ten seconds.
+    // While no connection waits, the others keep their ten seconds.
     let mut cut = silent.remove(0);
     assert_eq!(cut.answer(&mut world).status, 408);
     cut.expect_end(&mut world);
@@ -137,7 +137,7 @@ fn reports_leave_places_to_monitoring() {
 #[test]
 fn peers_that_do_not_read_give_way_after_five_seconds() {
     let (mut world, deaf) = world_with_deaf_readers(REPORTS);
-    // They hold the reserved places too, with a report that monitors ask for.
+    // They occupy the reserved slots too, with a report for monitoring systems.
     for _ in 0..HTTP_RESERVED {
         let reader = world.connect_to(ports::HTTP);
         world.push(&reader, HEALTH.replace("/healthz", "/metrics").repeat(200).as_bytes());
@@ -156,7 +156,7 @@ fn peers_that_do_not_read_give_way_after_five_seconds() {
 
 #[test]
 fn a_connection_that_waits_in_vain_is_refused() {
-    // Peers that read a little, again and again, keep their places.
+    // Peers that read slowly but steadily keep their slots.
     let (mut world, mut deaf) = world_with_deaf_readers(REPORTS);
     for _ in 0..HTTP_RESERVED {
         let reader = world.connect_to(ports::HTTP);

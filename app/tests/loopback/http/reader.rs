@@ -1,17 +1,17 @@
-//! A client that reads answers.
+//! A client that reads responses.
 
 use runtime_config::ports;
 use smoltcp::socket::tcp::State;
 
 use crate::harness::{Client, World};
 
-/// A connection to the reports, and what has come and was not read.
+/// An HTTP connection, with its unread bytes.
 pub(super) struct Reader {
     pub(super) client: Client,
     received: Vec<u8>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -20,7 +20,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The value of a field.
+    /// Returns the value of a field.
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let field = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
         field.map(|(_, value)| value.as_str())
@@ -49,7 +49,7 @@ impl Reader {
         world.send(&mut self.client, text.as_bytes());
     }
 
-    /// Says that nothing else will be asked.
+    /// Closes the sending side.
     pub(super) fn finish(&mut self, world: &mut World) {
         world.close(&self.client);
     }
@@ -63,7 +63,7 @@ impl Reader {
         self.answer(world)
     }
 
-    /// The next answer: as long as it says, or as its chunks say.
+    /// Returns the next response, whose length follows from its head or its chunks.
     pub(super) fn answer(&mut self, world: &mut World) -> Answer {
         let mut answer = self.head(world);
         if answer.field("transfer-encoding") == Some("chunked") {
@@ -84,7 +84,7 @@ impl Reader {
         answer
     }
 
-    /// The next answer, which ends with the connection.
+    /// Returns the next response, which ends with the connection.
     pub(super) fn answer_to_end(&mut self, world: &mut World) -> Answer {
         let mut answer = self.head(world);
         self.wait_for_end(world);
@@ -92,7 +92,7 @@ impl Reader {
         answer
     }
 
-    /// The head of the next answer.
+    /// Returns the head of the next response.
     pub(super) fn head(&mut self, world: &mut World) -> Answer {
         let line = self.line(world);
         let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split(' ').next());
@@ -109,13 +109,13 @@ impl Reader {
         }
     }
 
-    /// Whether nothing has come that was not read.
-    pub(super) fn has_nothing(&mut self, world: &mut World) -> bool {
+    /// Returns whether all received bytes were read.
+    pub(super) fn is_drained(&mut self, world: &mut World) -> bool {
         self.collect(world);
         self.received.is_empty()
     }
 
-    /// Waits for the end, before which nothing else comes.
+    /// Waits for the end of the connection, and checks that no byte arrives before.
     pub(super) fn expect_end(&mut self, world: &mut World) {
         self.wait_for_end(world);
         assert!(self.received.is_empty(), "{:?}", String::from_utf8_lossy(&self.received));

@@ -1,11 +1,11 @@
-//! Refusals arrive: a peer that still sends gets its answer and a FIN, not a reset.
+//! A refused peer that still sends gets the response and a FIN, not a reset.
 
 use runtime_config::limits::HTTP_HEAD_BYTES_MAX;
 
 use super::reader::Reader;
 use crate::harness::World;
 
-/// More than the image's buffers for a connection hold.
+/// Bytes that exceed the image's buffers for a connection.
 const BODY_BYTES: usize = 200 << 10;
 
 #[test]
@@ -30,7 +30,7 @@ fn a_peer_that_still_sends_gets_its_refusal() {
         let answer = reader.answer(&mut world);
         assert_eq!((answer.status, answer.field("connection")), (status, Some("close")), "{head}");
         assert!(answer.text().ends_with('\n'), "{head}");
-        // Bytes that come after the FIN are discarded, too.
+        // Bytes that arrive after the FIN are discarded too.
         reader.send(&mut world, &"x".repeat(BODY_BYTES));
         reader.expect_end(&mut world);
         reader.finish(&mut world);

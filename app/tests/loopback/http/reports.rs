@@ -1,4 +1,4 @@
-//! What the reports say, and that they say the same as the commands.
+//! The content of the reports, and their agreement with the commands.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,11 +9,11 @@ use super::reader::Reader;
 use crate::any_bytes;
 use crate::harness::{Client, World};
 
-/// A name that is HTML, and one with all that a name may have.
+/// A name with HTML, and one with all special characters of a name.
 const TAG: &str = "<img/src=x>";
 const ALL: &str = "~!#$%&'()*+,-./:;<=>?[]^_`{|}";
 
-/// Every region, by pages of so many.
+/// Returns all regions, from pages with a number of rows.
 fn regions(world: &mut World, reader: &mut Reader, count: usize) -> Vec<Json> {
     let mut regions = Vec::new();
     let mut cursor = "0".to_owned();
@@ -30,7 +30,7 @@ fn regions(world: &mut World, reader: &mut Reader, count: usize) -> Vec<Json> {
     }
 }
 
-/// The value of a series.
+/// Returns the value of a series.
 fn series(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
@@ -65,14 +65,14 @@ fn three_thousand_regions_are_the_same_text() {
 }
 
 #[test]
-fn rows_say_what_vinfo_says() {
+fn rows_agree_with_vinfo() {
     let mut world = World::new();
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 10000 PROT ro NAME a");
     world.ok(&mut client, "VMALLOC 1");
     world.ok(&mut client, "VMALLOC 100K NAME gone");
     let mut reader = Reader::connect(&mut world);
-    // In one turn, behind which what was freed is purged.
+    // In one turn, because freed regions are purged after it.
     world.push(&client, b"VFREE @gone\r\n");
     let page = reader.get(&mut world, "/api/regions.json").json();
     let rows = page["regions"].as_array().unwrap();
@@ -100,7 +100,7 @@ fn one_table_feeds_all_reports() {
     let metrics = reader.get(&mut world, "/metrics").text().to_owned();
     let rows = stats(&mut world, &mut client);
     assert_eq!(rows.iter().map(|row| &row.0).collect::<HashSet<_>>().len(), rows.len());
-    // What serving the reports and the last command has changed.
+    // Counters that the reports and the last command have changed.
     let moving = ["turns", "commands", "bytes_sent", "bytes_received", "uptime_seconds"];
     let mut named = HashMap::new();
     for (_, section) in json["counters"].as_object().unwrap() {
@@ -169,7 +169,7 @@ fn metrics_are_grouped_and_described() {
     assert_eq!(series(answer.text(), "vmalloc_op_seconds_count{op=\"PING\"}"), 3, "one in 16");
 }
 
-/// Families by name, with their kind and their help text.
+/// Returns the families by name, with their type and their help text.
 fn families(text: &str) -> BTreeMap<&str, (&str, &str)> {
     let mut families = BTreeMap::new();
     for line in text.lines() {
@@ -184,7 +184,7 @@ fn families(text: &str) -> BTreeMap<&str, (&str, &str)> {
 }
 
 #[test]
-fn families_have_one_prefix_and_old_names_say_what_replaces_them() {
+fn families_have_one_prefix_and_deprecated_names_name_their_replacement() {
     let mut world = World::new().with_clock(|| 7);
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 10000 NAME a");
@@ -201,7 +201,7 @@ fn families_have_one_prefix_and_old_names_say_what_replaces_them() {
         let (new_kind, new_help) = families[format!("vmalloc_{name}").as_str()];
         assert_eq!(help, format!("Deprecated, use vmalloc_{name}. {new_help}"));
         assert_eq!(kind, new_kind, "{name}");
-        // The same series with the same values.
+        // Both families have the same series and values.
         let rows = |name: &str| -> Vec<String> {
             let rows = text.lines().filter_map(|line| line.strip_prefix(name));
             rows.filter(|rest| rest.starts_with(['{', ' '])).map(str::to_owned).collect()
@@ -255,7 +255,7 @@ fn commands_are_counted_by_result() {
 }
 
 #[test]
-fn what_a_client_chose_stays_text() {
+fn text_of_clients_is_escaped() {
     let mut world = World::new();
     let mut client = world.connect();
     for name in [TAG, ALL, "</script>", "&lt;"] {
@@ -285,7 +285,7 @@ fn a_browser_gets_the_page_and_others_get_text() {
     let request = "GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n";
     let page = reader.ask(&mut world, request);
     assert_eq!(page.field("content-type"), Some("text/html; charset=utf-8"));
-    // The policy of the page lets neither run.
+    // The content security policy of the page blocks both.
     let page = page.text();
     for word in ["<style", "style=", " onclick", " onload", "javascript:", "http://", "https://"] {
         assert!(!page.contains(word), "{word}");
@@ -308,7 +308,7 @@ fn an_audit_elsewhere_lets_reports_through() {
     world.ok(&mut client, "VMALLOC 1 NAME a");
     let mut reader = Reader::connect(&mut world);
     world.send(&mut client, b"VCHECK\r\n");
-    world.wait("an errand", |world| world.is_away());
+    world.wait("offloaded work", |world| world.is_away());
     for path in ["/metrics", "/vmallocinfo", "/api/stats.json", "/api/regions.json"] {
         assert_eq!(reader.get(&mut world, path).status, 200, "{path}");
     }
@@ -335,7 +335,7 @@ fn a_call_that_fails_after_some_turns_is_counted_as_failed() {
     );
 }
 
-/// JSON is UTF-8, names need not be: every one comes as it is shown elsewhere, and ends no string.
+/// JSON is UTF-8, but names may be any bytes. Every name is written in its printable form, and no name ends a string.
 #[test]
 fn names_of_any_bytes_pass_through_json_and_text() {
     let mut world = World::with("names=200", 4096);
