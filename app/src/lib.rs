@@ -7,8 +7,8 @@
 //! The module `image` boots a `runtime::Runtime` and serves on it. Only this file names a runtime.
 //!
 //! From top to bottom, each module imports only modules behind it: `image`, `selftest`, `serve`, `device`, the
-//! two runtimes, `runtime`, `hardware`, [`server`], [`http`], [`service`], [`net`], [`bench`], [`resp`],
-//! [`buffers`], [`switches`], [`platform`].
+//! two runtimes, `runtime`, `hardware`, `server`, `http`, `service`, `net`, `bench`, `resp`,
+//! `buffers`, `switches`, `platform`.
 
 #![cfg_attr(target_os = "none", no_std)]
 

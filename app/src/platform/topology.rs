@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cpu_that_boots_is_number_0_wherever_it_is_listed() {
+    fn the_bsp_is_number_0_at_any_position_in_the_table() {
         let mut topology = Topology::new(4);
         for identifier in [0, 2, 4, 6, 2] {
             topology.add(identifier);

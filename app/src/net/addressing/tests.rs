@@ -1,4 +1,4 @@
-//! The address from each source, in virtual time.
+//! Addresses from each source, in virtual time.
 
 use super::*;
 use crate::net::dhcp::tests::MAC;
@@ -51,7 +51,7 @@ impl Guest for Watched {
 fn of(config: &str) -> Addressing {
     let (address, gateway) = config.split_once(',').map_or((config, None), |(a, g)| (a, Some(g)));
     let (host, prefix) = address.split_once('/').unwrap();
-    // Not by the parser, which refuses what is tested here.
+    // Without the parser of the command line, which refuses these values.
     let config = IpConfig::Static {
         address: host.parse().unwrap(),
         prefix: prefix.parse().unwrap(),
@@ -65,7 +65,7 @@ fn link<F: FnMut(u8, usize) -> Option<Answer>>(plan: F) -> Link<Watched, F> {
     Link::new(Watched { addressing, states: Vec::new() }, plan)
 }
 
-/// The states until `secs`, and when each began.
+/// Returns the states until `secs` with their start times.
 fn states(secs: u64, plan: impl FnMut(u8, usize) -> Option<Answer>) -> Vec<(i64, String)> {
     let mut link = link(plan);
     link.run(secs);
@@ -100,7 +100,7 @@ fn a_static_address_needs_no_server() {
 }
 
 #[test]
-fn a_gateway_that_cannot_be_one_is_ignored_with_one_line() {
+fn an_invalid_gateway_is_ignored_with_one_line() {
     for gateway in [
         "0.0.0.0",
         "255.255.255.255",
@@ -122,7 +122,7 @@ fn a_gateway_that_cannot_be_one_is_ignored_with_one_line() {
 }
 
 #[test]
-fn an_address_that_cannot_be_one_is_asked_for() {
+fn an_invalid_address_is_replaced_by_dhcp() {
     for config in [
         "0.0.0.0/24",
         "255.255.255.255/32",
@@ -152,19 +152,19 @@ fn a_medium_without_hardware_addresses_gets_the_fallback_at_once() {
 #[test]
 fn the_fallback_is_set_after_three_seconds() {
     assert_eq!(states(2, |_, _| None), []);
-    // At the third second, and not only with the DISCOVER after it.
+    // In the third second, before the next DISCOVER.
     assert_eq!(states(3, |_, _| None), [at(3, FALLBACK)]);
     assert_eq!(states(500, |_, _| None), [at(3, FALLBACK)]);
-    // Offers that cannot be used are no answers.
+    // Unusable offers do not count.
     let unusable = |_, _| Some(answer::lease().at("127.0.0.1"));
     assert_eq!(states(500, unusable), [at(3, FALLBACK)]);
 }
 
 #[test]
-fn a_lease_leaves_no_place_for_the_fallback() {
+fn a_lease_prevents_the_fallback() {
     let lease = |_, _| Some(answer::lease());
     assert_eq!(states(500, lease), [at(0, "10.0.2.15/24 10.0.2.3")]);
-    // Not even after the lease is lost.
+    // Not even after the end of the lease.
     let once = |_, count| (count == 1).then(answer::lease);
     assert_eq!(states(500, once), [at(0, "10.0.2.15/24 10.0.2.3"), at(20, "none none")]);
 }
@@ -179,10 +179,10 @@ fn a_late_server_replaces_the_fallback() {
     };
     let lease = answer::lease().mask("255.255.0.0").router("10.0.2.4");
     assert_eq!(late(lease.clone()), [FALLBACK, "10.0.2.15/16 10.0.2.4"]);
-    // The fallback's gateway goes, if the lease has none.
+    // The gateway of the fallback is removed if the lease has no gateway.
     assert_eq!(late(answer::lease().option(3, &[])), [FALLBACK, "10.0.2.15/24 none"]);
     assert_eq!(late(lease.at("10.0.9.9")), [FALLBACK, "10.0.9.9/16 10.0.2.4"]);
-    // The same is not a change.
+    // The same values are not a change.
     assert_eq!(late(answer::lease().router("10.0.2.2")), [FALLBACK]);
 }
 

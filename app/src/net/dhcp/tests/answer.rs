@@ -1,4 +1,4 @@
-//! Messages of servers, right and wrong.
+//! Valid and invalid messages of servers.
 
 use core::net::Ipv4Addr;
 
@@ -10,11 +10,11 @@ pub(in crate::net) const REQUEST: u8 = 3;
 pub(in crate::net) const ACK: u8 = 5;
 pub(in crate::net) const NAK: u8 = 6;
 
-/// One message; the link fills the transaction id in.
+/// A message. The link sets the transaction id.
 #[derive(Clone, Debug)]
 pub(in crate::net) struct Answer {
     pub(in crate::net) op: u8,
-    /// The type; `None` is an OFFER to a DISCOVER and an ACK to a REQUEST.
+    /// The type. `None` is an OFFER after a DISCOVER and an ACK after a REQUEST.
     pub(in crate::net) kind: Option<u8>,
     pub(in crate::net) xid_change: u32,
     pub(in crate::net) mac: [u8; 6],
@@ -22,7 +22,7 @@ pub(in crate::net) struct Answer {
     pub(in crate::net) address: Ipv4Addr,
     pub(in crate::net) server: Option<Ipv4Addr>,
     pub(in crate::net) options: Vec<(u8, Vec<u8>)>,
-    /// How long the server thinks.
+    /// Delay of the answer.
     pub(in crate::net) delay_ms: u64,
 }
 
@@ -30,7 +30,7 @@ pub(in crate::net) fn address(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
 }
 
-/// An answer with an address and no option.
+/// Returns an answer with an address and no option.
 pub(in crate::net) fn plain() -> Answer {
     Answer {
         op: 2,
@@ -45,12 +45,12 @@ pub(in crate::net) fn plain() -> Answer {
     }
 }
 
-/// A lease of 20 s with a mask and a router, to be renewed after 5 s and rebound after 15 s.
+/// Returns a lease of 20 s with a mask and a router, with T1 after 5 s and T2 after 15 s.
 pub(in crate::net) fn lease() -> Answer {
     plain().mask("255.255.255.0").router("10.0.2.3").secs(20, 5, 15)
 }
 
-/// A refusal.
+/// Returns a NAK.
 pub(in crate::net) fn nak() -> Answer {
     Answer { kind: Some(NAK), ..plain() }
 }
@@ -89,7 +89,7 @@ impl Answer {
         Self { server: Some(address(server)), ..self }
     }
 
-    /// The bytes that answer a message of a type with a transaction id.
+    /// Returns the bytes of the answer to a message with a type and a transaction id.
     pub(in crate::net) fn bytes(&self, asked: u8, xid: u32) -> Vec<u8> {
         let kind = self.kind.unwrap_or(if asked == DISCOVER { OFFER } else { ACK });
         let mut bytes = vec![0; 240];

@@ -1,4 +1,4 @@
-//! A link between a guest and a server, in virtual time.
+//! A link between the tested part and a server, in virtual time.
 
 use core::net::Ipv4Addr;
 
@@ -12,7 +12,7 @@ use super::answer::Answer;
 use crate::net::dhcp::Outgoing;
 use crate::net::drops::Drop;
 
-/// The part under test: a client, or a module that is built on it.
+/// The tested part: a client, or a module that uses one.
 pub(in crate::net) trait Guest {
     fn poll(&mut self, now: Instant);
     fn hear(&mut self, payload: &[u8], now: Instant) -> Result<(), Drop>;
@@ -20,7 +20,7 @@ pub(in crate::net) trait Guest {
     fn wake_at(&self) -> Option<Instant>;
 }
 
-/// A packet of the guest.
+/// A packet of the tested part.
 #[derive(Clone, Debug)]
 pub(in crate::net) struct Sent {
     pub(in crate::net) at: Instant,
@@ -39,7 +39,7 @@ pub(in crate::net) struct Link<G, F> {
     pub(in crate::net) guest: G,
     pub(in crate::net) now: Instant,
     pub(in crate::net) sent: Vec<Sent>,
-    /// Messages that the guest has refused.
+    /// Number of refused messages.
     pub(in crate::net) refused: usize,
     plan: F,
     waiting: Vec<(Instant, Vec<u8>)>,
@@ -51,7 +51,7 @@ impl<G: Guest, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
         Self { guest, now: Instant::ZERO, sent, refused: 0, plan, waiting }
     }
 
-    /// Lets time go on until `secs` after the start.
+    /// Advances time until `secs` after the start.
     pub(in crate::net) fn run(&mut self, secs: u64) {
         let end = Instant::ZERO + Duration::from_secs(secs);
         let mut steps = 0;
@@ -89,17 +89,17 @@ impl<G: Guest, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
         }
     }
 
-    /// Gives the guest a message now.
+    /// Passes a message to the tested part now.
     pub(in crate::net) fn hear(&mut self, bytes: &[u8]) {
         self.refused += usize::from(self.guest.hear(bytes, self.now).is_err());
     }
 
-    /// The types of the packets so far.
+    /// Returns the types of all packets.
     pub(in crate::net) fn kinds(&self) -> Vec<u8> {
         self.sent.iter().map(|sent| sent.kind).collect()
     }
 
-    /// When each packet of a type was sent, in seconds.
+    /// Returns the times of all packets of a type, in seconds.
     pub(in crate::net) fn secs_of(&self, kind: u8) -> Vec<f64> {
         let of_kind = self.sent.iter().filter(|sent| sent.kind == kind);
         of_kind.map(|sent| secs_between(Instant::ZERO, sent.at)).collect()
@@ -114,12 +114,12 @@ impl<G: Guest, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
     }
 }
 
-/// The time between two instants in seconds.
+/// Returns the time between two instants in seconds.
 pub(in crate::net) fn secs_between(from: Instant, to: Instant) -> f64 {
     core::time::Duration::from(to - from).as_secs_f64()
 }
 
-/// Reads a packet and its checksums.
+/// Parses a packet and verifies its checksums.
 fn read(outgoing: &Outgoing, at: Instant) -> Sent {
     let checksums = smoltcp::phy::ChecksumCapabilities::default();
     let ip = Ipv4Packet::new_checked(&outgoing.packet[..]).unwrap();

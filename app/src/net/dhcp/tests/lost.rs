@@ -19,7 +19,7 @@ fn a_refused_renewal_ends_the_use_of_the_address() {
     link.run(6);
     assert_eq!(link.guest.events.len(), 2);
     assert_eq!(link.guest.events[1], lost(5, Loss::Refused));
-    // The search starts again, a second later.
+    // The search starts again a second later.
     let discovers = link.secs_of(DISCOVER);
     assert!(discovers.len() == 1 || discovers[1] >= 6.0, "{discovers:?}");
     link.run(8);

@@ -1,9 +1,9 @@
-//! Leases that can be used in part, or not at all.
+//! Leases that are partly usable or not usable.
 
 use super::answer::{self, Answer, DISCOVER, REQUEST};
 use super::link;
 
-/// The leases in 3 s if every answer is the same.
+/// Returns the leases in 3 s if every answer is the same.
 fn leases(answer: &Answer) -> Vec<String> {
     let mut link = link(|_, _| Some(answer.clone()));
     link.run(3);
@@ -11,7 +11,7 @@ fn leases(answer: &Answer) -> Vec<String> {
 }
 
 #[test]
-fn an_address_of_no_machine_is_not_taken() {
+fn an_invalid_address_is_refused() {
     for text in [
         "0.0.0.0",
         "0.1.2.3",
@@ -21,7 +21,7 @@ fn an_address_of_no_machine_is_not_taken() {
         "255.255.255.255",
         "10.0.2.0",
         "10.0.2.255",
-        // The server's own.
+        // The address of the server.
         "10.0.2.2",
     ] {
         let mut link = link(|_, _| Some(answer::lease().at(text)));
@@ -33,7 +33,7 @@ fn an_address_of_no_machine_is_not_taken() {
 }
 
 #[test]
-fn a_mask_that_is_none_is_not_taken() {
+fn an_invalid_mask_is_refused() {
     for mask in ["0.0.0.0", "255.0.255.0", "0.0.0.255"] {
         assert_eq!(leases(&answer::lease().mask(mask)), [""; 0], "{mask}");
     }
@@ -46,7 +46,7 @@ fn a_lease_without_a_mask_has_24_bits() {
 }
 
 #[test]
-fn small_networks_are_taken() {
+fn small_networks_are_accepted() {
     for (mask, router, expected) in [
         ("255.255.255.254", "10.0.2.14", "10.0.2.15/31 10.0.2.14"),
         ("255.255.255.255", "10.0.2.1", "10.0.2.15/32 10.0.2.1"),
@@ -59,7 +59,7 @@ fn small_networks_are_taken() {
 }
 
 #[test]
-fn a_router_that_cannot_be_one_is_ignored() {
+fn an_invalid_router_is_ignored() {
     for router in [
         "0.0.0.0",
         "255.255.255.255",
@@ -76,15 +76,15 @@ fn a_router_that_cannot_be_one_is_ignored() {
 }
 
 #[test]
-fn the_first_router_that_can_be_one_is_taken() {
+fn the_first_valid_router_is_used() {
     let routers = [[0; 4], [172, 16, 0, 1], [10, 0, 2, 4], [10, 0, 2, 5]].concat();
     assert_eq!(leases(&answer::lease().option(3, &routers)), ["10.0.2.15/24 10.0.2.4"]);
-    // A rest that is not an address does not count.
+    // Trailing bytes that are not an address are ignored.
     assert_eq!(leases(&answer::lease().option(3, &[10, 0, 2, 4, 10])), ["10.0.2.15/24 10.0.2.4"]);
 }
 
 #[test]
-fn an_acknowledgement_that_cannot_be_used_is_not_taken() {
+fn an_unusable_acknowledgement_is_refused() {
     let mut link = link(|kind, _| {
         let answer = answer::lease();
         Some(if kind == DISCOVER { answer } else { answer.at("127.0.0.1") })
@@ -95,7 +95,7 @@ fn an_acknowledgement_that_cannot_be_used_is_not_taken() {
 }
 
 #[test]
-fn a_renewal_that_cannot_be_used_does_not_renew() {
+fn an_unusable_renewal_does_not_renew() {
     let mut link = link(|kind, count| {
         let is_right = kind == DISCOVER || count == 1;
         Some(if is_right { answer::lease() } else { answer::lease().at("224.0.0.9") })

@@ -1,4 +1,4 @@
-//! At most two messages in any second, and one line in the log for each kind of nonsense.
+//! At most two messages per second, and one log line for each kind of problem.
 
 use core::cell::RefCell;
 
@@ -25,9 +25,9 @@ impl log::Log for Capture {
     fn flush(&self) {}
 }
 
-/// Runs something and returns what this thread has logged.
+/// Runs a function and returns the log lines of this thread.
 pub(in crate::net) fn logged(run: impl FnOnce()) -> Vec<String> {
-    // Another test may have set it already.
+    // Another test may have set the logger already.
     let _ = log::set_logger(&Capture);
     log::set_max_level(log::LevelFilter::Info);
     LINES.take();
@@ -49,7 +49,7 @@ fn the_first_messages_are_quick_and_the_later_ones_slow() {
     assert!(at.len() >= 9);
 }
 
-/// Messages and lines of the log that a server causes which always says the same.
+/// Returns the messages and log lines that a server causes whose answers are always the same.
 fn storm(title: &str, answer: impl Fn(u8, usize) -> Answer, lines_max: usize) {
     let mut sent = 0;
     let lines = logged(|| {
@@ -63,7 +63,7 @@ fn storm(title: &str, answer: impl Fn(u8, usize) -> Answer, lines_max: usize) {
 }
 
 #[test]
-fn nonsense_makes_no_storm() {
+fn invalid_answers_cause_no_storm() {
     let ok = || answer::plain().mask("255.255.255.0").router("10.0.2.3");
     let nak = |kind, _| if kind == DISCOVER { answer::lease() } else { answer::nak() };
     storm("NAK to every request", nak, 1);
@@ -84,7 +84,7 @@ fn nonsense_makes_no_storm() {
 }
 
 #[test]
-fn nonsense_is_logged_again_after_something_else() {
+fn problems_are_logged_again_after_a_valid_lease() {
     let router = |count| if count % 4 < 2 { "0.0.0.0" } else { "10.0.2.3" };
     let lines = logged(|| {
         let mut link = link(|_, count| Some(answer::lease().router(router(count))));
@@ -95,7 +95,7 @@ fn nonsense_is_logged_again_after_something_else() {
 }
 
 #[test]
-fn nonsense_by_turns_is_not_something_else() {
+fn alternating_problems_are_logged_once() {
     let lines = logged(|| {
         let mut link = link(|_, count| {
             let lease = answer::lease();
@@ -168,7 +168,7 @@ proptest! {
             sent = link.sent.len();
         });
         prop_assert!(sent < 600, "{sent} messages in 600 s");
-        // An acknowledgement without trouble, and one with all of it: three lines for two messages.
+        // An acknowledgement without problems, and one with all problems: three lines for two messages.
         prop_assert!(lines.len() <= sent * 3 / 2 + 5, "{lines:?}");
     }
 }

@@ -4,7 +4,7 @@ use super::answer::{self, DISCOVER, REQUEST, address};
 use super::link;
 
 #[test]
-fn messages_say_what_each_state_must_say() {
+fn messages_have_the_required_fields_of_each_state() {
     let silent_after_first = |kind, count| (kind == DISCOVER || count == 1).then(answer::lease);
     let mut link = link(silent_after_first);
     link.run(16);
@@ -12,7 +12,7 @@ fn messages_say_what_each_state_must_say() {
     let (server, all) = (address("10.0.2.2"), address("255.255.255.255"));
     let seen: Vec<_> = link.sent.iter().map(|sent| (sent.kind, sent.source, sent.to)).collect();
     assert_eq!(seen[..2], [(DISCOVER, none, all), (REQUEST, none, all)]);
-    // Renewing asks the server, rebinding everyone; both say the address that they have.
+    // RENEWING asks the server, REBINDING asks all servers. Both send the current address.
     let renewals = &seen[2..seen.len() - 1];
     assert!(!renewals.is_empty());
     assert!(renewals.iter().all(|seen| *seen == (REQUEST, client, server)), "{renewals:?}");
@@ -23,7 +23,7 @@ fn messages_say_what_each_state_must_say() {
     for at in 2..link.sent.len() {
         assert_eq!(fields(at), (client, None, None));
     }
-    // One id for DISCOVER and REQUEST, another one for the renewal.
+    // DISCOVER and REQUEST have the same id, the renewal has another one.
     let xids: Vec<_> = link.sent.iter().map(|sent| sent.xid).collect();
     assert_eq!(xids[0], xids[1]);
     assert_ne!(xids[1], xids[2]);
@@ -41,8 +41,8 @@ fn messages_count_the_seconds_of_the_search() {
 }
 
 #[test]
-fn an_offer_that_takes_seconds_is_taken() {
-    // dnsmasq pings an address for 3 s before it offers it.
+fn an_offer_that_takes_seconds_is_accepted() {
+    // dnsmasq pings an address for 3 s before it sends the offer.
     let mut link = link(|kind, _| {
         let delay_ms = if kind == DISCOVER { 3500 } else { 0 };
         Some(answer::Answer { delay_ms, ..answer::lease() })

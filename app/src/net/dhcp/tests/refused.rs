@@ -1,4 +1,4 @@
-//! Messages that are not answers to this client, and bytes that are no messages.
+//! Messages that do not answer this client, and bytes that are not messages.
 
 use proptest::prelude::*;
 use runtime_config::unicast;
@@ -9,7 +9,7 @@ use super::{Recorder, link};
 use crate::net::dhcp::tests::link::Link;
 use crate::net::dhcp::{AddressLease, DhcpClient, Event};
 
-/// Messages that a server could have sent to this client, but for one fault.
+/// Returns messages with one fault each.
 fn faulty() -> Vec<Answer> {
     let mac = [2, 0, 0, 0, 0, 8];
     vec![
@@ -67,7 +67,7 @@ fn another_server_can_neither_grant_nor_refuse() {
 }
 
 #[test]
-fn answers_to_no_question_change_nothing() {
+fn unsolicited_answers_are_ignored() {
     let mut link = link(|_, _| Some(answer::lease()));
     link.run(1);
     let xid = link.sent[0].xid;
@@ -82,7 +82,7 @@ fn answers_to_no_question_change_nothing() {
 }
 
 #[test]
-fn an_acknowledgement_of_nothing_is_not_taken() {
+fn an_unsolicited_acknowledgement_is_refused() {
     for kind in [ACK, NAK] {
         let mut link = link(|_, _| Some(Answer { kind: Some(kind), ..answer::lease() }));
         link.run(3);
@@ -92,7 +92,7 @@ fn an_acknowledgement_of_nothing_is_not_taken() {
 }
 
 #[test]
-fn a_second_offer_is_not_taken() {
+fn a_second_offer_is_refused() {
     let mut link = link(|kind, _| (kind == DISCOVER).then(answer::lease));
     link.run(1);
     let other = answer::lease().at("10.0.2.77").from("10.0.2.9");
@@ -108,7 +108,7 @@ fn is_usable(lease: &AddressLease) -> bool {
     unicast::is_host(address, prefix) && lease.router.is_none_or(is_gateway)
 }
 
-/// A client that has asked: 0 for offers, 1 for one of them, 2 for the renewal.
+/// Returns a client in SELECTING (0), REQUESTING (1) or RENEWING (2).
 fn asked(state: usize) -> Link<Recorder, impl FnMut(u8, usize) -> Option<Answer>> {
     let mut messages = 0;
     let mut link = link(move |_, _| {
@@ -119,7 +119,7 @@ fn asked(state: usize) -> Link<Recorder, impl FnMut(u8, usize) -> Option<Answer>
     link
 }
 
-/// Gives the client a message; every lease must be one that can be used.
+/// Passes a message to the client, and checks that every lease is usable.
 fn check(client: &mut DhcpClient, bytes: &[u8]) {
     let now = Instant::from_secs(6);
     if let Ok(Some(Event::Bound(lease))) = client.hear(bytes, now) {
@@ -137,7 +137,7 @@ proptest! {
         check(&mut asked(state).guest.client, &bytes);
     }
 
-    /// The transaction id and the hardware address are right, the rest is anything.
+    /// The transaction id and the hardware address are valid, the other bytes are arbitrary.
     #[test]
     fn random_messages_give_no_unusable_address(
         state in 0..3_usize,
@@ -157,7 +157,7 @@ proptest! {
         check(&mut link.guest.client, &bytes[..bytes.len().min(cut.max(200))]);
     }
 
-    /// A right message with some wrong bytes.
+    /// A valid message with some wrong bytes.
     #[test]
     fn changed_messages_give_no_unusable_address(
         state in 0..3_usize,

@@ -1,4 +1,4 @@
-//! Renewals: what the server says in each acknowledgement counts.
+//! Renewals: the values of each acknowledgement apply.
 
 use smoltcp::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::{Guest, link};
 use crate::net::dhcp::deadlines::Deadlines;
 use crate::net::dhcp::message::ServerMessage;
 
-/// The leases of a first ACK and of the renewal after it.
+/// Returns the leases of a first ACK and of its renewal.
 pub(super) fn renewed(first: &Answer, then: &Answer) -> Vec<String> {
     let mut link = link(|kind, count| {
         let is_first = kind == DISCOVER || count == 1;
@@ -20,7 +20,7 @@ pub(super) fn renewed(first: &Answer, then: &Answer) -> Vec<String> {
 }
 
 #[test]
-fn a_lease_is_taken_whole() {
+fn all_values_of_a_lease_apply() {
     let mut link = link(|_, _| Some(answer::lease()));
     link.run(1);
     assert_eq!(link.texts(), ["10.0.2.15/24 10.0.2.3"]);
@@ -28,7 +28,7 @@ fn a_lease_is_taken_whole() {
 }
 
 #[test]
-fn another_router_mask_or_address_is_taken() {
+fn a_new_router_mask_or_address_applies() {
     let old = "10.0.2.15/24 10.0.2.3";
     for (then, expected) in [
         (answer::lease().router("10.0.2.4"), "10.0.2.15/24 10.0.2.4"),
@@ -43,7 +43,7 @@ fn another_router_mask_or_address_is_taken() {
 }
 
 #[test]
-fn what_a_renewal_leaves_out_stays() {
+fn missing_values_of_a_renewal_are_kept() {
     let old = "10.0.2.15/16 10.0.2.3";
     let first = answer::lease().mask("255.255.0.0");
     for then in [
@@ -58,7 +58,7 @@ fn what_a_renewal_leaves_out_stays() {
 }
 
 #[test]
-fn what_a_renewal_has_wrong_stays() {
+fn invalid_values_of_a_renewal_are_ignored() {
     let old = "10.0.2.15/24 10.0.2.3";
     for then in [
         answer::lease().mask("255.0.255.0"),
@@ -74,7 +74,7 @@ fn what_a_renewal_has_wrong_stays() {
 }
 
 #[test]
-fn renewals_go_on() {
+fn renewals_continue() {
     let mut link = link(|_, _| Some(answer::lease()));
     link.run(101);
     assert_eq!(link.leases().len(), 21);
@@ -115,7 +115,7 @@ fn requests_of_a_short_lease_keep_their_distance() {
     }
 }
 
-/// The deadlines that an ACK at 100 s gives, in seconds from then.
+/// Returns the deadlines of an ACK at 100 s, in seconds from then.
 fn deadlines(lease: Option<u32>, renewal: Option<u32>, rebinding: Option<u32>) -> Option<[f64; 3]> {
     let numbers = [(51, lease), (58, renewal), (59, rebinding)];
     let ack = numbers.into_iter().fold(answer::plain(), |ack, (code, number)| match number {
@@ -137,7 +137,7 @@ fn absent_and_absurd_times_get_the_defaults() {
         ((Some(80), None, None), [40.0, 70.0, 80.0]),
         ((Some(80), Some(10), None), [10.0, 70.0, 80.0]),
         ((Some(80), None, Some(60)), [40.0, 60.0, 80.0]),
-        // Out of order, equal, too late, too early.
+        // Times that are out of order, equal, too late and too early.
         ((Some(80), Some(70), Some(60)), [40.0, 70.0, 80.0]),
         ((Some(80), None, Some(30)), [40.0, 70.0, 80.0]),
         ((Some(80), Some(60), Some(60)), [40.0, 70.0, 80.0]),
@@ -145,7 +145,7 @@ fn absent_and_absurd_times_get_the_defaults() {
         ((Some(80), Some(max), Some(max)), [40.0, 70.0, 80.0]),
         ((Some(80), Some(0), Some(0)), [40.0, 70.0, 80.0]),
         ((Some(80), Some(4), Some(60)), [40.0, 70.0, 80.0]),
-        // Too short, and left out.
+        // Times that are too short, and missing ones.
         ((Some(0), Some(0), Some(0)), [5.0, 8.75, 10.0]),
         ((Some(1), None, None), [5.0, 8.75, 10.0]),
         ((Some(9), Some(5), Some(7)), [5.0, 7.0, 10.0]),

@@ -21,7 +21,7 @@ fn due(neighbors: &mut Neighbors, now: Instant) -> Vec<Due> {
 }
 
 #[test]
-fn an_unknown_neighbour_is_asked_once_a_second_and_lost_after_three_questions() {
+fn an_unknown_neighbour_is_asked_once_a_second_and_lost_after_three_requests() {
     let mut neighbors = Neighbors::with_capacity(8, 1);
     for second in 0..3 {
         assert_eq!(neighbors.look_up(address(1), false, at(second)), Ok(None));
@@ -35,7 +35,7 @@ fn an_unknown_neighbour_is_asked_once_a_second_and_lost_after_three_questions() 
 }
 
 #[test]
-fn each_neighbour_is_asked_by_itself() {
+fn each_neighbour_has_its_own_rate_limit() {
     let mut neighbors = Neighbors::with_capacity(64, 1);
     for number in 0..40 {
         assert_eq!(neighbors.look_up(address(number), false, at(0)), Ok(None));
@@ -44,7 +44,7 @@ fn each_neighbour_is_asked_by_itself() {
 }
 
 #[test]
-fn what_a_neighbour_says_is_believed_at_once() {
+fn the_answer_of_a_neighbour_applies_immediately() {
     let mut neighbors = Neighbors::with_capacity(8, 1);
     neighbors.learn(address(1), ONE, false, at(0));
     assert_eq!(neighbors.known(address(1)), None, "a stranger is not taken in");
@@ -84,7 +84,7 @@ fn packets_of_a_connection_confirm_an_address() {
 }
 
 #[test]
-fn a_packet_from_another_address_has_all_asked() {
+fn a_packet_from_another_address_causes_a_broadcast_request() {
     let mut neighbors = Neighbors::with_capacity(8, 1);
     neighbors.learn(address(1), ONE, true, at(0));
     neighbors.doubt(address(1), ONE, at(1));
@@ -97,7 +97,7 @@ fn a_packet_from_another_address_has_all_asked() {
 }
 
 #[test]
-fn strangers_take_no_entry_that_is_in_use() {
+fn strangers_evict_no_entry_that_is_in_use() {
     let mut neighbors = Neighbors::with_capacity(40, 1);
     for number in 0..20 {
         neighbors.learn(address(number), ONE, true, at(0));
