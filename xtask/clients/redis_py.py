@@ -27,14 +27,14 @@ def check(actual, expected):
 
 
 def holds(condition, what):
-    """Checks what has no single right value."""
+    """Checks a condition, for results with several correct values."""
     global checks
     assert condition, what
     checks += 1
 
 
 def fails(word, call):
-    """Expects an error that begins with a word; redis-py takes `ERR` away."""
+    """Expects an error that begins with a word; redis-py removes `ERR`."""
     try:
         value = call()
     except redis.ResponseError as error:
@@ -68,7 +68,7 @@ def connection(r, protocol):
     holds(victim > number, victim)
     check(r.client_kill_filter(_id=str(victim)), 1)
     check(r.client_kill_filter(_id=str(victim)), 0)
-    # It is seen to be closed, and connects again.
+    # redis-py detects the closed connection and reconnects.
     check(other.ping(), True)
     holds(other.client_id() > victim, "the same connection")
     other.close()
@@ -121,7 +121,7 @@ def expiry(r):
     holds(0 < r.pttl("k") <= 1_000_000, r.pttl("k"))
     check(r.expire("none", 1000), False)
     check(r.ttl("none"), -2)
-    # A time that is over.
+    # A time in the past.
     check(r.expire("k", -1), True)
     check(r.get("k"), None)
 
@@ -179,7 +179,7 @@ def transactions(r, protocol):
 
 
 def fields(reply):
-    """A map, which the second version of the protocol has as names and values in turn."""
+    """Converts a map, which RESP2 sends as alternating names and values."""
     return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2]))
 
 
@@ -223,7 +223,7 @@ def regions(protocol):
     fails("INVAL", lambda: ask("VMALLOC", 0))
     fails("unknown", lambda: ask("NOSUCH"))
     fails("wrong", lambda: ask("VFREE"))
-    # More than there is, but not more than there could be.
+    # Two such regions exceed the guest's memory, one does not.
     ask("VMALLOC", "300M", "NAME", "most")
     fails("NOMEM", lambda: ask("VMALLOC", "300M"))
     check(ask("VMALLOC", "300M", "SOFT"), None)
@@ -251,7 +251,7 @@ def reports(r, protocol):
     check(r.config_get("save", "append*"), {"save": "", "appendonly": "no"})
     fails("CONFIG", lambda: r.config_set("save", "60 1"))
     check(r.config_resetstat(), True)
-    # Hardly more than the question itself.
+    # Only RESETSTAT and INFO themselves may count.
     holds(r.info("stats")["total_commands_processed"] <= 2, "the counters stay")
     # Subcommands are in the list as well.
     names = [name.decode() for name in r.command_list() if b"|" not in name]
@@ -290,7 +290,7 @@ def large(r):
 def pools(protocol):
     pool = redis.ConnectionPool(port=PORT, protocol=protocol, max_connections=CLIENTS)
     connections = [pool.get_connection() for _ in range(CLIENTS)]
-    # All of them wait for their replies at once.
+    # All clients wait for their replies at the same time.
     for number, one in enumerate(connections):
         one.send_command("SET", f"c:{number}", number)
     for one in connections:
@@ -315,7 +315,7 @@ def text(protocol):
 
 
 def main():
-    # Whatever redis-py thinks is deprecated is no finding about the image, but would hide one.
+    # Deprecation warnings of redis-py are not findings about the image, but would hide one.
     warnings.simplefilter("error")
     for protocol in (2, 3):
         r = redis.Redis(port=PORT, protocol=protocol, single_connection_client=True)

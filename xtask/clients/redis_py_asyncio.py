@@ -98,7 +98,7 @@ async def retries(protocol):
     except ConnectionError as error:
         holds(error is not None, error)
     else:
-        # The driver has seen the end of the connection before it sent.
+        # The driver detected the end of the connection before it sent.
         holds(await once.client_id() > victim, "the same connection")
     check(await killer.delete("k"), 1)
     for client in (r, killer, once):

@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What a virtio network device needs, in this order. */
+/* The modules of a virtio network device, in the order in which they are loaded. */
 static const char *const drivers[] = { "/failover.ko.xz", "/net_failover.ko.xz",
 				       "/virtio_net.ko.xz" };
 
@@ -50,7 +50,7 @@ static void bench(int count, char **words)
 
 		snprintf(parameters + used, sizeof(parameters) - used, "%s ", words[i]);
 	}
-	/* It refuses to stay, which is no failure; what it found is in the log. */
+	/* The module refuses to stay loaded, which is not a failure; its results are in the log. */
 	load("/vmbench.ko", parameters, 0);
 	reboot(RB_AUTOBOOT);
 }
@@ -96,7 +96,7 @@ static void redis(const char *address)
 
 int main(int count, char **words)
 {
-	/* Words that the kernel did not know stand before ours. */
+	/* Words that the kernel did not understand precede ours. */
 	for (int i = 1; i < count; i++) {
 		if (!strcmp(words[i], "bench"))
 			bench(count - i - 1, words + i + 1);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the image's VBENCH does, on Linux's own vmalloc: the same workloads, the same number of
- * threads, each on a processor of its own. A line for each workload and thread goes to the log:
+ * The workloads of the image's VBENCH on Linux's own vmalloc, with the same number of
+ * threads, each on its own processor. The log gets a line for each workload and thread:
  *
  *	vmbench: NAME pages: P cpus: C cpu: I loops: L ns: T
  *
- * T is what all loops took. The module does its work while it is being loaded and then refuses to
- * stay.
+ * T is the duration of all loops. The module works while it is being loaded and then refuses to
+ * stay loaded.
  */
 
 #include <linux/atomic.h>
@@ -20,23 +20,23 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-/* What VBENCH has too: regions that live, and the last step of the growth. */
+/* As in VBENCH: live regions, and the last step of the growth. */
 #define BUSY 15000
 #define BUSY_LONG 100
 #define GROWTH_BYTES (16UL << 20)
 #define RANDOM_PAGES 100
-/* Loops between two looks at the clock. */
+/* Loops between two reads of the clock. */
 #define LOOPS_TIMED 16
 #define CPUS_MAX 64
 
 static unsigned int ms = 300;
 module_param(ms, uint, 0);
-MODULE_PARM_DESC(ms, "the longest that a loop goes on, in milliseconds");
+MODULE_PARM_DESC(ms, "longest duration of a workload in milliseconds");
 
 static unsigned int cpus[2] = { 1 };
 static int cpus_count = 1;
 module_param_array(cpus, uint, &cpus_count, 0);
-MODULE_PARM_DESC(cpus, "on how many processors at once: one number or two");
+MODULE_PARM_DESC(cpus, "number of processors at once: one number or two");
 
 struct work {
 	const struct workload *workload;
@@ -51,7 +51,7 @@ struct work {
 
 struct workload {
 	const char *name;
-	/* What the loop needs, and what gives it back. */
+	/* Allocates the resources of the loop, runs one loop, and frees the resources. */
 	int (*prepare)(struct work *work);
 	int (*step)(struct work *work);
 	void (*finish)(struct work *work);
@@ -63,7 +63,7 @@ static atomic_t ready;
 static atomic_t running;
 static DECLARE_COMPLETION(all_done);
 
-/* Marsaglia's xorshift: the same row of numbers as the image draws. */
+/* Marsaglia's xorshift: the same sequence of numbers as in the image. */
 static u64 draw(struct work *work)
 {
 	work->random ^= work->random << 13;
@@ -232,7 +232,7 @@ static int take_part(void *argument)
 	atomic_inc(&ready);
 	while (atomic_read(&ready) < work->cpus)
 		cond_resched();
-	/* Once for a quarter of the time, so that what it uses has been used. */
+	/* A first run of a quarter of the time warms the caches. */
 	measure(work, (u64)ms * NSEC_PER_MSEC / 4);
 	measure(work, (u64)ms * NSEC_PER_MSEC);
 	if (workload->finish)
@@ -260,7 +260,7 @@ static int run(const struct workload *workload, unsigned long pages, unsigned in
 			.random = cpu + 1,
 		};
 		task = kthread_create_on_cpu(take_part, &works[cpu], cpu, "vmbench/%u");
-		/* Those that have begun wait for this one for ever: there is no going on. */
+		/* The threads that have begun wait for this one forever: the module cannot continue. */
 		if (IS_ERR(task))
 			panic("vmbench: no thread for processor %u", cpu);
 		wake_up_process(task);

@@ -53,7 +53,7 @@ check(await redis.getBuffer(every), every);
 const large = 'x'.repeat(1 << 20);
 check(await redis.set('large', large), 'OK');
 check((await redis.get('large')) === large, true);
-// A transaction in one piece, and one whose commands are sent at once.
+// A transaction that is sent as a whole, and one whose commands are sent one by one.
 const together = [[null, 'OK'], [null, 2], [null, '12']];
 check(await redis.multi().set('t', '1').append('t', '2').get('t').exec(), together);
 await redis.multi({ pipeline: false });
@@ -76,7 +76,7 @@ check(replies.every((reply) => reply === 'OK'), true);
 const found = [];
 for await (const keys of redis.scanStream({ match: 'n:*', count: 50 })) found.push(...keys);
 check(found.sort(), [...names].sort());
-// A killed connection is opened again, and what was asked for meanwhile is answered.
+// A killed connection is reopened, and requests made in between are answered.
 const victim = await redis.client('ID');
 check(await other.client('KILL', 'ID', victim), 1);
 check(await redis.get('k'), 'other');

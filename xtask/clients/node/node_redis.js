@@ -64,7 +64,7 @@ async function talk(RESP) {
   const found = [];
   for await (const keys of client.scanIterator({ MATCH: 'n:*', COUNT: 50 })) found.push(...keys);
   check(found.sort(), [...names].sort());
-  // A killed connection is opened again. A request on its way at that moment would be lost.
+  // A killed connection is reopened. A request in flight at that moment would be lost.
   const victim = await client.clientId();
   const reopened = new Promise((resolve) => client.once('ready', resolve));
   check(Number(await other.clientKill({ filter: 'ID', id: victim })), 1);

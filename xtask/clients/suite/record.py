@@ -1,4 +1,4 @@
-"""A pytest plugin that notes for each test its outcome and the commands that it sent.
+"""A pytest plugin that records the outcome of each test and the commands that it sent.
 
 `RECORD_FILE` gets one JSON object a line. The commands are those that the server counted during
 the test (`INFO commandstats`), so `RECORD_PORT` is that of a Redis; without it none are noted.
@@ -17,7 +17,7 @@ outcomes = {}
 
 
 def ask(*words):
-    """Asks on a connection of its own: tests kill connections."""
+    """Reads the counters on a separate connection, because tests kill connections."""
     with socket.create_connection(("127.0.0.1", int(PORT))) as connection:
         stream = connection.makefile("rwb")
         stream.write(b"*%d\r\n" % len(words))
@@ -49,7 +49,7 @@ def pytest_runtest_protocol(item):
 
 
 def pytest_runtest_logreport(report):
-    """A test has passed if each of its phases has."""
+    """Records a test as passed if each of its phases has passed."""
     if report.outcome != "passed":
         outcomes[report.nodeid] = report.outcome
     elif report.when == "call":

@@ -1,12 +1,12 @@
 #!/bin/sh
 # State, each a file in this folder:
-#   lists, archive   lines of name and version: here, and on the server
+#   lists, archive   lines of name and version: on this host, and on the server
 #   offline          the server does not answer
-#   locked           another process holds a lock for so many calls
+#   locked           number of calls during which another process holds a lock
 #   cached           package files are on this host
-#   held             names of held packages, which stand in the way
-#   complaint        what is said of them
-#   conflicts        names of packages that must go
+#   held             names of packages on hold, which block the installation
+#   complaint        the message about them
+#   conflicts        names of packages that must be removed
 #   broken           dpkg fails in the middle
 #   user             only sudo may change the system
 here=${0%/*}

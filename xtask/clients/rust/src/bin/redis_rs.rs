@@ -61,11 +61,11 @@ fn transactions(client: &Client, c: &mut Connection) -> RedisResult<()> {
     check((one, two.as_str()), (2, "12"));
     let both: Vec<Option<String>> = redis::pipe().get("t").get("none").query(c)?;
     check(both, [Some("12".to_owned()), None]);
-    // The error of one command is that of the whole, and nothing is written.
+    // An error of one command fails the whole transaction, and no key is written.
     let refused = redis::pipe().atomic().set("t", 3).cmd("NOSUCH").query::<Value>(c);
     check(refused.is_err(), true);
     check(c.get::<_, i64>("t")?, 12);
-    // The first attempt is disturbed by another client, the second one is not.
+    // Another client interferes with the first attempt, but not with the second.
     let mut other = client.get_connection()?;
     let mut attempts = 0;
     let (sum,): (i64,) = redis::transaction(c, &["t"], |c, pipe| {
@@ -105,7 +105,7 @@ async fn asynchronous(client: &Client) -> RedisResult<()> {
     for (number, task) in tasks.into_iter().enumerate() {
         check(task.await.expect("a task")?, i64::try_from(number).expect("a number"));
     }
-    // A killed connection is opened again.
+    // A killed connection is reopened.
     let id: i64 = redis::cmd("CLIENT").arg("ID").query_async(&mut manager).await?;
     let killed: i64 =
         redis::cmd("CLIENT").arg("KILL").arg("ID").arg(id).query_async(&mut shared).await?;
