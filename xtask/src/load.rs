@@ -83,25 +83,25 @@ pub(crate) fn measure(
     let before = counters::read(&mut observer)?;
     process::announce("Load", &describe(&plan));
     let mut progress = Progress::new(plan.duration);
-    let outcome = drive::drive(address, &plan, |elapsed, tally| {
-        progress.show(elapsed, tally);
+    let outcome = drive::drive(address, &plan, |elapsed, stats| {
+        progress.show(elapsed, stats);
         is_interrupted()
     });
     progress.finish();
-    let drive::LoadOutcome { worked, mut tally } = outcome?;
+    let drive::LoadOutcome { worked, mut stats } = outcome?;
     let after = counters::read(&mut observer).context("after the load");
     let (growth, audit) = match after {
         Ok(after) => (counters::growth(&before, &after), counters::audit(&mut observer, areas)),
         // A server that does not answer is not audited.
         Err(error) => (Vec::new(), Err(Violation::Audit(format!("{error:#}")))),
     };
-    let audit = audit.map_err(|violation| tally.violate(violation)).ok();
-    let report = Report { plan: &plan, worked, tally: &tally, growth, audit };
+    let audit = audit.map_err(|violation| stats.violate(violation)).ok();
+    let report = Report { plan: &plan, worked, stats: &stats, growth, audit };
     report.print();
     if let Some(path) = &options.json {
         report.write(path)?;
     }
-    Ok(if tally.violation_count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if stats.violation_count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Loads the server at an address with clients that check every byte, and returns the replies per second.
@@ -123,12 +123,12 @@ pub(crate) fn verified(address: SocketAddr, clients: usize, time: Duration) -> a
         stall: STALL,
         prefix: format!("load:{}", std::process::id()),
     };
-    let drive::LoadOutcome { worked, tally } = drive::drive(address, &plan, |_, _| false)?;
-    if let Some(first) = tally.violations().first() {
-        anyhow::bail!("{} violations, the first: {first}", tally.violation_count());
+    let drive::LoadOutcome { worked, stats } = drive::drive(address, &plan, |_, _| false)?;
+    if let Some(first) = stats.violations().first() {
+        anyhow::bail!("{} violations, the first: {first}", stats.violation_count());
     }
     counters::audit(&mut observer, None).map_err(|violation| anyhow::anyhow!("{violation}"))?;
-    Ok(rate(tally.replies(), worked))
+    Ok(rate(stats.replies(), worked))
 }
 
 /// Opens a connection with the time limit of a load's client for replies.

@@ -13,6 +13,7 @@ mod language;
 mod layers;
 mod libtest;
 mod lints;
+mod pattern;
 mod programs;
 mod reports;
 mod suites;

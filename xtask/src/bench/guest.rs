@@ -100,10 +100,10 @@ fn beside(
     Ok(if is_whole { code(&runs) } else { ExitCode::FAILURE })
 }
 
-fn print_lines(lines: &[WorkloadResult]) {
+fn print_lines(results: &[WorkloadResult]) {
     let mut table = table();
     table.set_header(["workload", "", "ns", "scale %", "effect"]);
-    for line in lines {
+    for line in results {
         let (ns, scale) = (format!("{:.0}", line.ns), format!("{:.0}", line.scale));
         table.add_row([&line.name, line.verdict(), &ns, &scale, &line.effect]);
     }

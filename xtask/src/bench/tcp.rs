@@ -138,7 +138,7 @@ fn run(subjects: &Subjects, options: &BenchTcpOptions, cells: &[Cell]) -> anyhow
     for &job in jobs.iter().filter(|&&job| results.is_open(job)).collect::<Vec<_>>() {
         let found = subjects
             .fill(job)
-            .and_then(|()| subjects.address(job.who))
+            .and_then(|()| subjects.address(job.system))
             .and_then(|address| measure::requests_for(address, job.cell, time));
         match found {
             Ok(found) => drop(requests.insert(job, found)),

@@ -29,24 +29,24 @@ pub(super) fn is_refusal(reply: &Reply) -> bool {
 pub(super) fn allocated(reply: &Reply, size: u64) -> Option<AddressRange> {
     let Reply::Array(Some(items)) = reply else { return None };
     let [id, start, mapped] = items.as_slice() else { return None };
-    place(id, start, mapped, size)
+    range(id, start, mapped, size)
 }
 
 /// Reads the reply of `VREALLOC`; returns `None` if it does not fit this region and size.
 pub(super) fn resized(reply: &Reply, old: &AddressRange, size: u64) -> Option<AddressRange> {
     let Reply::Array(Some(items)) = reply else { return None };
     let [id, start, mapped, how] = items.as_slice() else { return None };
-    let place = place(id, start, mapped, size)?;
+    let range = range(id, start, mapped, size)?;
     let how = text(how)?;
-    let fits = match place.start == old.start {
+    let fits = match range.start == old.start {
         true => STAYS.contains(&how),
         false => GOES.contains(&how),
     };
-    (fits && place.id == old.id).then_some(place)
+    (fits && range.id == old.id).then_some(range)
 }
 
 /// Checks that pages are whole, and that no more of them are mapped than the size needs.
-fn place(id: &Reply, start: &Reply, mapped: &Reply, size: u64) -> Option<AddressRange> {
+fn range(id: &Reply, start: &Reply, mapped: &Reply, size: u64) -> Option<AddressRange> {
     let (Reply::Integer(id), Reply::Integer(mapped)) = (id, mapped) else { return None };
     let start = u64::from_str_radix(text(start)?.strip_prefix("0x")?, 16).ok()?;
     let (id, mapped) = (u64::try_from(*id).ok()?, u64::try_from(*mapped).ok()?);
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn allocations_must_fit() {
-        let place = AddressRange { id: 7, start: 0xf000, mapped: 8192 };
-        assert_eq!(allocated(&reply(7, "0xf000", 8192, None), 4097), Some(place));
+        let range = AddressRange { id: 7, start: 0xf000, mapped: 8192 };
+        assert_eq!(allocated(&reply(7, "0xf000", 8192, None), 4097), Some(range));
         for wrong in [
             reply(0, "0xf000", 8192, None),
             reply(7, "0xf001", 8192, None),

@@ -92,8 +92,8 @@ impl LoadClient {
     /// Ends the client: the image frees its regions when the connection closes.
     pub(super) fn leave(&mut self, shared: &mut Shared) {
         for region in self.regions.values() {
-            shared.live.remove(&region.place);
-            shared.exposed.forget(region.place.id);
+            shared.live.remove(&region.range);
+            shared.exposed.forget(region.range.id);
         }
         for sent in &self.sent {
             if let LoadRequest::Intrude { id, .. } = sent.request {
@@ -138,8 +138,8 @@ impl LoadClient {
         match region.step {
             RegionStep::Check(offset, _) => Some(region.read(offset)),
             RegionStep::Fill(offset) => Some(region.write(offset)),
-            RegionStep::Free if shared.exposed.withdraw(region.place.id) => {
-                shared.live.remove(&region.place);
+            RegionStep::Free if shared.exposed.withdraw(region.range.id) => {
+                shared.live.remove(&region.range);
                 Some(LoadRequest::Free { key })
             }
             // Another client tries to access the region: it stays for a while.
@@ -209,12 +209,12 @@ impl LoadClient {
     fn resize(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         let key = self.pick()?;
         let region = self.regions.get(&key)?;
-        if !shared.exposed.withdraw(region.place.id) {
+        if !shared.exposed.withdraw(region.range.id) {
             self.resting.push(key);
             return None;
         }
         // The region may move before the reply arrives, and another client may get the old addresses.
-        shared.live.remove(&region.place);
+        shared.live.remove(&region.range);
         Some(LoadRequest::Resize { key, size: shared.plan.sizes.draw(&mut self.random) })
     }
 

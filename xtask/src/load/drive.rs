@@ -27,7 +27,7 @@ pub(super) struct LoadOutcome {
     /// The duration of the work.
     pub(super) worked: Duration,
     /// The counts.
-    pub(super) tally: LoadStats,
+    pub(super) stats: LoadStats,
 }
 
 /// A client and its connection; `None` once the client has ended.
@@ -44,22 +44,22 @@ pub(super) fn drive(
     mut watch: impl FnMut(Duration, &LoadStats) -> bool,
 ) -> anyhow::Result<LoadOutcome> {
     let mut poll = Poll::new().context("an event queue")?;
-    let mut seats = connect(address, plan, &poll)?;
+    let mut slots = connect(address, plan, &poll)?;
     let mut shared = Shared::new(plan.clone());
     let mut events = Events::with_capacity(1024);
     let (start, mut ticked) = (Instant::now(), Instant::now());
     let mut worked = None;
-    for seat in &mut seats {
-        serve(seat, &mut shared, Connection::send);
+    for slot in &mut slots {
+        serve(slot, &mut shared, Connection::send);
     }
-    while seats.iter().any(Option::is_some) {
+    while slots.iter().any(Option::is_some) {
         if let Err(error) = poll.poll(&mut events, Some(TICK))
             && error.kind() != io::ErrorKind::Interrupted
         {
             return Err(error).context("waiting for events");
         }
         for event in &events {
-            serve(&mut seats[event.token().0], &mut shared, Connection::receive);
+            serve(&mut slots[event.token().0], &mut shared, Connection::receive);
         }
         if worked.is_none() && is_over(&shared, start.elapsed()) {
             worked = Some(start.elapsed());
@@ -69,7 +69,7 @@ pub(super) fn drive(
             continue;
         }
         ticked = Instant::now();
-        if watch(start.elapsed(), &shared.tally) && worked.is_none() {
+        if watch(start.elapsed(), &shared.stats) && worked.is_none() {
             worked = Some(start.elapsed());
             shared.stage = Stage::Finish;
         }
@@ -77,9 +77,9 @@ pub(super) fn drive(
         if after > FINISH_LIMIT {
             shared.stage = Stage::Hurry;
         }
-        look_after(&mut seats, &mut shared, after > LEAVE_LIMIT);
+        check_stalls(&mut slots, &mut shared, after > LEAVE_LIMIT);
     }
-    Ok(LoadOutcome { worked: worked.unwrap_or_else(|| start.elapsed()), tally: shared.tally })
+    Ok(LoadOutcome { worked: worked.unwrap_or_else(|| start.elapsed()), stats: shared.stats })
 }
 
 fn connect(address: SocketAddr, plan: &LoadPlan, poll: &Poll) -> anyhow::Result<Vec<ClientSlot>> {
@@ -95,33 +95,33 @@ fn connect(address: SocketAddr, plan: &LoadPlan, poll: &Poll) -> anyhow::Result<
 }
 
 fn is_over(shared: &Shared, elapsed: Duration) -> bool {
-    elapsed >= shared.plan.duration || shared.tally.replies() >= shared.plan.replies_max
+    elapsed >= shared.plan.duration || shared.stats.replies() >= shared.plan.replies_max
 }
 
 /// Ends clients that have waited too long, and resumes those that waited for others.
-fn look_after(seats: &mut [ClientSlot], shared: &mut Shared, is_late: bool) {
-    for seat in seats {
-        let Some((client, connection)) = seat else { continue };
+fn check_stalls(slots: &mut [ClientSlot], shared: &mut Shared, is_late: bool) {
+    for slot in slots {
+        let Some((client, connection)) = slot else { continue };
         let stalled = client.stalled(shared.plan.stall).map(ToString::to_string);
         let left = || client.oldest().map_or_else(|| "its end".to_owned(), ToString::to_string);
         if let Some(request) = stalled.or_else(|| is_late.then(left)) {
             let client = client.number();
             let (received, unsent) = connection.pending();
-            shared.tally.violate(Violation::Stall { client, request, received, unsent });
-            leave(seat, shared);
+            shared.stats.violate(Violation::Stall { client, request, received, unsent });
+            leave(slot, shared);
             continue;
         }
-        serve(seat, shared, Connection::send);
+        serve(slot, shared, Connection::send);
     }
 }
 
 /// Takes replies and sends the next requests.
 fn serve(
-    seat: &mut ClientSlot,
+    slot: &mut ClientSlot,
     shared: &mut Shared,
     first: impl FnOnce(&mut Connection) -> io::Result<()>,
 ) {
-    let Some((client, connection)) = seat else { return };
+    let Some((client, connection)) = slot else { return };
     let received = first(connection);
     // Replies that arrived before the end count.
     let outcome = take_all(client, connection, shared).and(received).and_then(|()| {
@@ -131,10 +131,10 @@ fn serve(
     let (number, is_done) = (client.number(), client.is_done() && shared.stage != Stage::Work);
     if let Err(error) = &outcome {
         let error = error.to_string();
-        shared.tally.violate(Violation::Lost { client: number, error });
+        shared.stats.violate(Violation::Lost { client: number, error });
     }
     if is_done || outcome.is_err() {
-        leave(seat, shared);
+        leave(slot, shared);
     }
 }
 
@@ -150,8 +150,8 @@ fn take_all(
 }
 
 /// Ends a connection.
-fn leave(seat: &mut ClientSlot, shared: &mut Shared) {
-    if let Some((mut client, _)) = seat.take() {
+fn leave(slot: &mut ClientSlot, shared: &mut Shared) {
+    if let Some((mut client, _)) = slot.take() {
         client.leave(shared);
     }
 }

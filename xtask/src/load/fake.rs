@@ -160,7 +160,7 @@ impl Regions {
         }
         let mut region = Region {
             owner: name.is_none().then_some(owner),
-            start: self.place(size),
+            start: self.range(size),
             bytes: Arc::new(Mutex::new(vec![0; size])),
         };
         let other = self.live.values().next_back();
@@ -193,8 +193,8 @@ impl Regions {
     ) -> Result<Vec<u8>, &'static str> {
         let id = self.find(flaw, owner, text)?;
         let is_time = self.served.is_multiple_of(EVERY);
-        let place = self.live.get(&id).map(|region| (region.start, Arc::clone(&region.bytes)));
-        let (mut start, bytes) = place.ok_or("NOENT")?;
+        let range = self.live.get(&id).map(|region| (region.start, Arc::clone(&region.bytes)));
+        let (mut start, bytes) = range.ok_or("NOENT")?;
         let mut bytes = bytes.lock().unwrap();
         let old = bytes.len();
         bytes.resize(size, 0);
@@ -203,7 +203,7 @@ impl Regions {
             std::cmp::Ordering::Equal => "same",
             std::cmp::Ordering::Greater => {
                 self.give_up(start, old);
-                start = self.place(size);
+                start = self.range(size);
                 "moved"
             }
         };
@@ -214,12 +214,12 @@ impl Regions {
             bytes[old - 1] = 0;
         }
         self.live.entry(id).and_modify(|region| region.start = start);
-        let place = place_of(id, start, size);
-        Ok(format!("*4\r\n{place}${}\r\n{how}\r\n", how.len()).into_bytes())
+        let range = place_of(id, start, size);
+        Ok(format!("*4\r\n{range}${}\r\n{how}\r\n", how.len()).into_bytes())
     }
 
     /// Returns addresses that were freed recently, if they fit, because their reuse matters most.
-    fn place(&mut self, size: usize) -> u64 {
+    fn range(&mut self, size: usize) -> u64 {
         let length = pages(size) + PAGE;
         if let Some(index) = self.free.iter().rposition(|(free, _)| *free == length) {
             return self.free.swap_remove(index).1;

@@ -41,21 +41,21 @@ impl LiveRanges {
     ///
     /// # Errors
     /// The range overlaps the returned one, and is not inserted.
-    pub(super) fn insert(&mut self, place: AddressRange) -> Result<(), AddressRange> {
-        let before = self.0.range(..place.end()).next_back();
-        match before.filter(|(_, other)| other.end() > place.start) {
+    pub(super) fn insert(&mut self, range: AddressRange) -> Result<(), AddressRange> {
+        let before = self.0.range(..range.end()).next_back();
+        match before.filter(|(_, other)| other.end() > range.start) {
             Some((_, other)) => Err(*other),
             None => {
-                self.0.insert(place.start, place);
+                self.0.insert(range.start, range);
                 Ok(())
             }
         }
     }
 
     /// Removes a range, if it is present.
-    pub(super) fn remove(&mut self, place: &AddressRange) {
-        if self.0.get(&place.start) == Some(place) {
-            self.0.remove(&place.start);
+    pub(super) fn remove(&mut self, range: &AddressRange) {
+        if self.0.get(&range.start) == Some(range) {
+            self.0.remove(&range.start);
         }
     }
 }
@@ -64,34 +64,34 @@ impl LiveRanges {
 mod tests {
     use super::*;
 
-    fn place(id: u64, page: u64, pages: u64) -> AddressRange {
+    fn range(id: u64, page: u64, pages: u64) -> AddressRange {
         AddressRange { id, start: page * PAGE, mapped: pages * PAGE }
     }
 
     #[test]
     fn guards_overlap_no_region() {
         let mut live = LiveRanges::default();
-        live.insert(place(1, 10, 4)).unwrap();
+        live.insert(range(1, 10, 4)).unwrap();
         // 10 to 13 are mapped, 14 is the guard.
-        live.insert(place(4, 15, 1)).unwrap();
-        live.remove(&place(4, 15, 1));
-        live.insert(place(2, 20, 1)).unwrap();
-        live.insert(place(3, 7, 2)).unwrap();
+        live.insert(range(4, 15, 1)).unwrap();
+        live.remove(&range(4, 15, 1));
+        live.insert(range(2, 20, 1)).unwrap();
+        live.insert(range(3, 7, 2)).unwrap();
         for (page, pages, other) in [(14, 1, 1), (12, 1, 1), (10, 4, 1), (6, 1, 3), (15, 9, 2)] {
-            assert_eq!(live.insert(place(9, page, pages)).unwrap_err().id, other, "at {page}");
+            assert_eq!(live.insert(range(9, page, pages)).unwrap_err().id, other, "at {page}");
         }
         // A range around all of them.
-        assert!(live.insert(place(9, 1, 100)).is_err());
+        assert!(live.insert(range(9, 1, 100)).is_err());
     }
 
     #[test]
     fn only_inserted_ranges_are_removed() {
         let mut live = LiveRanges::default();
-        live.insert(place(1, 10, 4)).unwrap();
-        assert!(live.insert(place(2, 10, 4)).is_err());
-        live.remove(&place(2, 10, 4));
-        assert!(live.insert(place(3, 10, 1)).is_err());
-        live.remove(&place(1, 10, 4));
-        live.insert(place(3, 10, 1)).unwrap();
+        live.insert(range(1, 10, 4)).unwrap();
+        assert!(live.insert(range(2, 10, 4)).is_err());
+        live.remove(&range(2, 10, 4));
+        assert!(live.insert(range(3, 10, 1)).is_err());
+        live.remove(&range(1, 10, 4));
+        live.insert(range(3, 10, 1)).unwrap();
     }
 }

@@ -148,11 +148,11 @@ mod tests {
         right.extend([0; 10]);
         for from in [0, 3, 39, 40, 45] {
             assert_eq!(content.check(from as u64, &right[from..]), Ok(()));
-            for place in from..50 {
+            for range in from..50 {
                 let mut wrong = right.clone();
-                wrong[place] ^= 0x10;
+                wrong[range] ^= 0x10;
                 let found = content.check(from as u64, &wrong[from..]).unwrap_err();
-                assert_eq!((found.offset, found.expected), (place as u64, right[place]));
+                assert_eq!((found.offset, found.expected), (range as u64, right[range]));
             }
         }
     }

@@ -28,15 +28,15 @@ impl Progress {
     }
 
     /// Shows the time, the rate since the last update, and the violations.
-    pub(super) fn show(&mut self, elapsed: Duration, tally: &LoadStats) {
+    pub(super) fn show(&mut self, elapsed: Duration, stats: &LoadStats) {
         let (then, count) = self.shown;
         if elapsed < then + STEP {
             return;
         }
-        let rate = numbers::show(report::rate(tally.replies() - count, elapsed - then));
-        self.shown = (elapsed, tally.replies());
+        let rate = numbers::show(report::rate(stats.replies() - count, elapsed - then));
+        self.shown = (elapsed, stats.replies());
         self.bar.set_position(elapsed.as_secs());
-        let violations = match tally.violation_count() {
+        let violations = match stats.violation_count() {
             0 => String::new(),
             count => format!(", {count} violations"),
         };

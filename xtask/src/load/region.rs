@@ -16,7 +16,7 @@ pub(super) struct Region {
     /// Its name, if it has one.
     pub(super) name: Option<String>,
     /// The addresses.
-    pub(super) place: AddressRange,
+    pub(super) range: AddressRange,
     /// The requested bytes.
     pub(super) size: u64,
     /// The expected content.
@@ -50,7 +50,7 @@ pub(super) enum AfterCheck {
 impl Region {
     /// Returns the word that names the region in requests.
     pub(super) fn reference(&self) -> String {
-        self.name.as_ref().map_or_else(|| self.place.id.to_string(), |name| format!("@{name}"))
+        self.name.as_ref().map_or_else(|| self.range.id.to_string(), |name| format!("@{name}"))
     }
 
     /// Makes the request that reads a piece.
@@ -94,9 +94,9 @@ impl Region {
     }
 
     /// Records another size and address range.
-    pub(super) fn resized(&mut self, place: AddressRange, size: u64) {
+    pub(super) fn resized(&mut self, range: AddressRange, size: u64) {
         self.content.resize(size);
-        (self.place, self.size) = (place, size);
+        (self.range, self.size) = (range, size);
     }
 }
 
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn a_region_is_checked_and_written_to_its_last_byte() {
         let size = 2 * PIECE + 1;
-        let place = AddressRange { id: 5, start: 4096, mapped: size.next_multiple_of(4096) };
+        let range = AddressRange { id: 5, start: 4096, mapped: size.next_multiple_of(4096) };
         let content = Content::fresh(Pattern::new(1, 1, 1));
         let step = RegionStep::Check(0, AfterCheck::Fill(Pattern::new(1, 1, 2)));
-        let mut region = Region { key: 1, name: None, place, size, content, step };
+        let mut region = Region { key: 1, name: None, range, size, content, step };
         let (mut read, mut written) = (Vec::new(), Vec::new());
         loop {
             match region.step {

@@ -22,7 +22,7 @@ pub(super) struct Report<'a> {
     /// The duration of the work.
     pub(super) worked: Duration,
     /// The counts of the clients.
-    pub(super) tally: &'a LoadStats,
+    pub(super) stats: &'a LoadStats,
     /// The growth of the image's counters during the run.
     pub(super) growth: Vec<(&'static str, i64)>,
     /// The image's audit at the end, if it passed.
@@ -33,9 +33,9 @@ impl Report<'_> {
     /// Prints everything; the last line is the verdict.
     pub(super) fn print(&self) {
         println!("{}", self.table());
-        let tally = self.tally;
-        if !tally.errors().is_empty() {
-            println!("errors: {}", joined(tally.errors().iter()));
+        let stats = self.stats;
+        if !stats.errors().is_empty() {
+            println!("errors: {}", joined(stats.errors().iter()));
         }
         println!("image: {}", joined(self.growth.iter().map(|(name, growth)| (name, growth))));
         if let Some(audit) = &self.audit {
@@ -44,24 +44,24 @@ impl Report<'_> {
         if self.plan.verify {
             println!(
                 "verified: {} bytes, {} places, {} intrusions refused",
-                count(tally.bytes_checked),
-                count(tally.places_checked),
+                count(stats.bytes_checked),
+                count(stats.ranges_checked),
                 count(self.intrusions())
             );
         }
-        for violation in tally.violations() {
+        for violation in stats.violations() {
             println!("VIOLATION {violation}");
         }
-        let hidden = tally.violation_count() - tally.violations().len() as u64;
+        let hidden = stats.violation_count() - stats.violations().len() as u64;
         if hidden > 0 {
             println!("… and {hidden} more");
         }
         println!(
             "{} requests in {:.1} s, {} per second, {} violations",
-            count(tally.replies()),
+            count(stats.replies()),
             self.worked.as_secs_f64(),
-            numbers::show(self.rate(tally.replies())),
-            tally.violation_count()
+            numbers::show(self.rate(stats.replies())),
+            stats.violation_count()
         );
     }
 
@@ -71,10 +71,10 @@ impl Report<'_> {
         let mut heads = vec!["request", "count", "errors", "per second"];
         heads.extend(["p50 us", "p99 us", "p99.9 us", "max us"]);
         table.set_header(heads);
-        for (kind, figures) in self.tally.figures() {
+        for (kind, figures) in self.stats.figures() {
             table.add_row(self.row(kind.name(), figures));
         }
-        table.add_row(self.row("all", &self.tally.all()));
+        table.add_row(self.row("all", &self.stats.all()));
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -96,10 +96,10 @@ impl Report<'_> {
     }
 
     fn to_json(&self) -> String {
-        let (plan, tally) = (self.plan, self.tally);
+        let (plan, stats) = (self.plan, self.stats);
         let mut rows: Vec<_> =
-            tally.figures().map(|(kind, figures)| self.row_json(kind.name(), figures)).collect();
-        rows.push(self.row_json("all", &tally.all()));
+            stats.figures().map(|(kind, figures)| self.row_json(kind.name(), figures)).collect();
+        rows.push(self.row_json("all", &stats.all()));
         format!(
             "{{\"profile\":\"{}\",\"clients\":{},\"pipeline\":{},\"seed\":{},\"verify\":{},\
              \"seconds\":{:.3},\"violations\":{},\"bytes_checked\":{},\"places_checked\":{},\n\
@@ -110,10 +110,10 @@ impl Report<'_> {
             plan.seed,
             plan.verify,
             self.worked.as_secs_f64(),
-            tally.violation_count(),
-            tally.bytes_checked,
-            tally.places_checked,
-            object(tally.errors().iter()),
+            stats.violation_count(),
+            stats.bytes_checked,
+            stats.ranges_checked,
+            object(stats.errors().iter()),
             object(self.growth.iter().map(|(name, growth)| (name, growth))),
             rows.join(",\n")
         )
@@ -138,7 +138,7 @@ impl Report<'_> {
     }
 
     fn intrusions(&self) -> u64 {
-        let mut all = self.tally.figures();
+        let mut all = self.stats.figures();
         all.find(|(kind, _)| *kind == RequestKind::Intrude).map_or(0, |(_, figures)| figures.errors)
     }
 }
@@ -180,13 +180,13 @@ mod tests {
 
     #[test]
     fn programs_read_one_object() {
-        let mut tally = LoadStats::new();
-        tally.reply(RequestKind::Allocate, Duration::from_micros(7), None);
-        tally.reply(RequestKind::Allocate, Duration::from_micros(7), Some("NOMEM need 4 pages"));
+        let mut stats = LoadStats::new();
+        stats.reply(RequestKind::Allocate, Duration::from_micros(7), None);
+        stats.reply(RequestKind::Allocate, Duration::from_micros(7), Some("NOMEM need 4 pages"));
         let plan = tests::plan(crate::workload::Profile::AllocFree);
         let growth = vec![("purges", 2), ("frames_used", -1)];
         let worked = Duration::from_secs(2);
-        let report = Report { plan: &plan, worked, tally: &tally, growth, audit: None };
+        let report = Report { plan: &plan, worked, stats: &stats, growth, audit: None };
         let json = report.to_json();
         let row = "\"count\":2,\"errors\":1,\"per_s\":1.000,\"p50_us\":7,\"p99_us\":7,\
                    \"p999_us\":7,\"max_us\":7}";
@@ -202,11 +202,11 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_kind_and_one_for_all() {
-        let mut tally = LoadStats::new();
-        tally.reply(RequestKind::Free, Duration::from_micros(1500), None);
+        let mut stats = LoadStats::new();
+        stats.reply(RequestKind::Free, Duration::from_micros(1500), None);
         let plan = tests::plan(crate::workload::Profile::AllocFree);
         let worked = Duration::from_secs(1);
-        let report = Report { plan: &plan, worked, tally: &tally, growth: vec![], audit: None };
+        let report = Report { plan: &plan, worked, stats: &stats, growth: vec![], audit: None };
         let table = report.table().to_string();
         assert_eq!(table.lines().count(), 4, "{table}");
         assert!(table.contains("| VFREE ") && table.contains(" 1,500 |"), "{table}");

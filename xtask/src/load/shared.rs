@@ -29,24 +29,24 @@ pub(super) struct Shared {
     /// The regions that other clients may try to access.
     pub(super) exposed: Exposed,
     /// The counts.
-    pub(super) tally: LoadStats,
+    pub(super) stats: LoadStats,
 }
 
 impl Shared {
     /// Makes the state of the start of a run.
     pub(super) fn new(plan: LoadPlan) -> Self {
-        let (live, exposed, tally) = (LiveRanges::default(), Exposed::default(), LoadStats::new());
-        Self { plan, stage: Stage::Work, live, exposed, tally }
+        let (live, exposed, stats) = (LiveRanges::default(), Exposed::default(), LoadStats::new());
+        Self { plan, stage: Stage::Work, live, exposed, stats }
     }
 
     /// Records the addresses of a live region.
-    pub(super) fn settle(&mut self, place: AddressRange) {
+    pub(super) fn settle(&mut self, range: AddressRange) {
         if !self.plan.verify {
             return;
         }
-        self.tally.places_checked += 1;
-        if let Err(other) = self.live.insert(place) {
-            self.tally.violate(Violation::Overlap(place, other));
+        self.stats.ranges_checked += 1;
+        if let Err(other) = self.live.insert(range) {
+            self.stats.violate(Violation::Overlap(range, other));
         }
     }
 }

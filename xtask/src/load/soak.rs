@@ -82,10 +82,10 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     );
     let injector = FaultInjector::start(guest.address())?;
     let mut pace = Pace::new();
-    let outcome = drive::drive(guest.address(), &plan, |elapsed, tally| {
+    let outcome = drive::drive(guest.address(), &plan, |elapsed, stats| {
         // Replies after the end of the duration are no work.
         if elapsed < plan.duration && pace.is_due(elapsed) {
-            process::announce("", &pace.take(elapsed, tally));
+            process::announce("", &pace.take(elapsed, stats));
         }
         guest.is_interrupted() || injector.is_finished()
     });
@@ -95,19 +95,19 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
         process::announce("Ended", "early: its growth is not judged");
         return Ok(ExitCode::from(130));
     }
-    let mut tally = outcome.tally;
-    injected.violations.into_iter().for_each(|violation| tally.violate(violation));
+    let mut stats = outcome.stats;
+    injected.violations.into_iter().for_each(|violation| stats.violate(violation));
     let audit = counters::audit(&mut observer, areas);
-    let audit = audit.map_err(|violation| tally.violate(violation)).unwrap_or_default();
+    let audit = audit.map_err(|violation| stats.violate(violation)).unwrap_or_default();
 
     let samples = Samples { paces: pace.windows, sizes: injected.sizes };
     println!("{}", samples.table());
     println!("{}", injected.counts);
-    println!("errors: {}", report::joined(tally.errors().iter()));
+    println!("errors: {}", report::joined(stats.errors().iter()));
     println!("VCHECK: {audit}");
     let kept = tables_kept(&mut observer)?;
     println!("pages of tables: {tables} before, {kept} when all is purged");
-    for violation in tally.violations() {
+    for violation in stats.violations() {
         println!("VIOLATION {violation}");
     }
     let mut growths = samples.growths();
@@ -116,14 +116,14 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     }
     growths.iter().for_each(|growth| println!("GROWTH {growth}"));
     let (replies, seconds) =
-        (tally.replies(), outcome.worked.max(Duration::from_secs(1)).as_secs());
+        (stats.replies(), outcome.worked.max(Duration::from_secs(1)).as_secs());
     println!(
         "{replies} requests in {seconds} s, {} bytes verified, {} violations, load {}",
-        tally.bytes_checked,
-        tally.violation_count(),
+        stats.bytes_checked,
+        stats.violation_count(),
         load_average::read()
     );
-    let is_good = tally.violation_count() == 0 && growths.is_empty();
+    let is_good = stats.violation_count() == 0 && growths.is_empty();
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -36,7 +36,7 @@ pub(super) struct LoadStats {
     /// Bytes of regions that were compared with their expected content.
     pub(super) bytes_checked: u64,
     /// Regions whose addresses were compared with those of all others.
-    pub(super) places_checked: u64,
+    pub(super) ranges_checked: u64,
 }
 
 impl RequestStats {
@@ -56,7 +56,7 @@ impl LoadStats {
             violations: Vec::new(),
             violation_count: 0,
             bytes_checked: 0,
-            places_checked: 0,
+            ranges_checked: 0,
         }
     }
 
@@ -124,27 +124,27 @@ mod tests {
 
     #[test]
     fn errors_are_counted_by_their_first_word() {
-        let mut tally = LoadStats::new();
+        let mut stats = LoadStats::new();
         for error in [None, Some("NOMEM need 4"), Some("NOMEM need 5"), Some("QUOTA")] {
-            tally.reply(RequestKind::Allocate, Duration::from_micros(10), error);
+            stats.reply(RequestKind::Allocate, Duration::from_micros(10), error);
         }
-        tally.reply(RequestKind::Free, Duration::from_micros(1000), None);
+        stats.reply(RequestKind::Free, Duration::from_micros(1000), None);
         let counts = [("NOMEM".to_owned(), 2), ("QUOTA".to_owned(), 1)];
-        assert_eq!(*tally.errors(), BTreeMap::from(counts));
-        assert_eq!((tally.replies(), tally.all().count, tally.all().errors), (5, 5, 3));
-        assert_eq!(tally.all().latency.value_at_quantile(0.5), 10);
-        assert_eq!(tally.all().latency.max(), 1000);
-        let kinds: Vec<_> = tally.figures().map(|(kind, _)| kind).collect();
+        assert_eq!(*stats.errors(), BTreeMap::from(counts));
+        assert_eq!((stats.replies(), stats.all().count, stats.all().errors), (5, 5, 3));
+        assert_eq!(stats.all().latency.value_at_quantile(0.5), 10);
+        assert_eq!(stats.all().latency.max(), 1000);
+        let kinds: Vec<_> = stats.figures().map(|(kind, _)| kind).collect();
         assert_eq!(kinds, [RequestKind::Allocate, RequestKind::Free]);
     }
 
     #[test]
     fn all_violations_are_counted_and_the_first_kept() {
-        let mut tally = LoadStats::new();
+        let mut stats = LoadStats::new();
         for number in 0..100 {
-            tally.violate(Violation::Audit(number.to_string()));
+            stats.violate(Violation::Audit(number.to_string()));
         }
-        assert_eq!((tally.violation_count(), tally.violations().len()), (100, SHOWN));
-        assert_eq!(tally.violations()[0], Violation::Audit("0".to_owned()));
+        assert_eq!((stats.violation_count(), stats.violations().len()), (100, SHOWN));
+        assert_eq!(stats.violations()[0], Violation::Audit("0".to_owned()));
     }
 }

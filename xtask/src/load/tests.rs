@@ -28,13 +28,13 @@ pub(super) fn plan(profile: Profile) -> LoadPlan {
 }
 
 fn run(plan: &LoadPlan, flaw: Flaw) -> LoadStats {
-    drive::drive(fake::serve(flaw), plan, |_, tally| tally.violation_count() > 20).unwrap().tally
+    drive::drive(fake::serve(flaw), plan, |_, stats| stats.violation_count() > 20).unwrap().stats
 }
 
 fn first(profile: Profile, flaw: Flaw) -> Violation {
     // The run ends as soon as enough replies have come.
-    let tally = run(&LoadPlan { replies_max: 200_000, ..plan(profile) }, flaw);
-    tally.violations().first().unwrap_or_else(|| panic!("{flaw:?} was not seen")).clone()
+    let stats = run(&LoadPlan { replies_max: 200_000, ..plan(profile) }, flaw);
+    stats.violations().first().unwrap_or_else(|| panic!("{flaw:?} was not seen")).clone()
 }
 
 #[test]
@@ -42,10 +42,10 @@ fn correct_replies_cause_no_violation() {
     for profile in Profile::value_variants() {
         for (pipeline, verify) in [(1, true), (8, true), (3, false)] {
             let plan = LoadPlan { pipeline, verify, ..plan(*profile) };
-            let tally = run(&plan, Flaw::None);
-            assert_eq!(tally.violations(), [], "{profile:?} {pipeline} {verify}");
-            assert!(tally.replies() >= plan.replies_max);
-            assert_eq!(tally.bytes_checked > 0 && tally.places_checked > 0, verify);
+            let stats = run(&plan, Flaw::None);
+            assert_eq!(stats.violations(), [], "{profile:?} {pipeline} {verify}");
+            assert!(stats.replies() >= plan.replies_max);
+            assert_eq!(stats.bytes_checked > 0 && stats.ranges_checked > 0, verify);
         }
     }
 }
@@ -81,9 +81,9 @@ fn overlapping_regions_are_found() {
 #[test]
 fn unprotected_regions_are_found() {
     for profile in Profile::value_variants() {
-        let tally = run(&plan(*profile), Flaw::Open);
+        let stats = run(&plan(*profile), Flaw::Open);
         let is_found = |found: &Violation| matches!(found, Violation::Intrusion { .. });
-        assert!(tally.violations().iter().any(is_found), "{profile:?}");
+        assert!(stats.violations().iter().any(is_found), "{profile:?}");
     }
 }
 
@@ -100,14 +100,14 @@ fn refusals_and_lost_connections_are_found() {
 #[test]
 fn a_reply_that_never_comes_ends_the_run() {
     let plan = LoadPlan { stall: Duration::from_millis(300), pipeline: 1, ..plan(Profile::Churn) };
-    let tally = run(&plan, Flaw::Silent);
+    let stats = run(&plan, Flaw::Silent);
     let stalls = |found: &Violation| matches!(found, Violation::Stall { .. });
-    assert!(tally.violations().iter().any(stalls), "{:?}", tally.violations());
+    assert!(stats.violations().iter().any(stalls), "{:?}", stats.violations());
 }
 
 #[test]
 fn exhausted_memory_is_counted_and_is_no_violation() {
-    let tally = run(&plan(Profile::Churn), Flaw::Pressed);
-    assert_eq!(tally.violations(), []);
-    assert!(tally.errors()["NOMEM"] > 10);
+    let stats = run(&plan(Profile::Churn), Flaw::Pressed);
+    assert_eq!(stats.violations(), []);
+    assert!(stats.errors()["NOMEM"] > 10);
 }

@@ -11,7 +11,7 @@ pub(super) enum Violation {
     /// A byte differs from the written one, or is not zero although it was never written.
     Content {
         /// The region.
-        place: AddressRange,
+        range: AddressRange,
         /// The byte.
         wrong: Wrong,
     },
@@ -56,9 +56,9 @@ pub(super) enum Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Content { place, wrong } => write!(
+            Self::Content { range, wrong } => write!(
                 f,
-                "content: byte {} of {place} is {:#04x}, not {:#04x}",
+                "content: byte {} of {range} is {:#04x}, not {:#04x}",
                 wrong.offset, wrong.found, wrong.expected
             ),
             Self::Overlap(one, other) => write!(f, "overlap: {one}, and {other}"),

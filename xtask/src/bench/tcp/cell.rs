@@ -140,18 +140,18 @@ impl fmt::Display for SystemUnderTest {
 /// One measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Job {
-    pub(super) who: SystemUnderTest,
+    pub(super) system: SystemUnderTest,
     pub(super) cell: Cell,
 }
 
 impl Job {
     /// Returns the job of a server in the row of the image's cell.
-    pub(super) fn beside(cell: Cell, who: SystemUnderTest) -> Self {
-        let request = match who {
+    pub(super) fn beside(cell: Cell, system: SystemUnderTest) -> Self {
+        let request = match system {
             SystemUnderTest::Image(_) => cell.request,
             SystemUnderTest::Guest | SystemUnderTest::Native => cell.request.beside(),
         };
-        Self { who, cell: Cell { request, ..cell } }
+        Self { system, cell: Cell { request, ..cell } }
     }
 }
 
@@ -162,8 +162,8 @@ pub(super) fn jobs(cells: &[Cell], runtimes: &[Runtime]) -> Vec<Job> {
     let all: Vec<_> = images.chain([SystemUnderTest::Guest, SystemUnderTest::Native]).collect();
     let mut jobs = Vec::new();
     for &cell in cells {
-        for &who in &all {
-            let job = Job::beside(cell, who);
+        for &system in &all {
+            let job = Job::beside(cell, system);
             if !jobs.contains(&job) {
                 jobs.push(job);
             }
@@ -195,20 +195,20 @@ mod tests {
         let all = jobs(&cells("50 clients, 1 pipelined"), &[Runtime::Bare]);
         let sets = all.iter().filter(|job| job.cell.request == BenchRequest::Set(64));
         assert_eq!(
-            sets.map(|job| job.who).collect::<Vec<_>>(),
+            sets.map(|job| job.system).collect::<Vec<_>>(),
             [SystemUnderTest::Guest, SystemUnderTest::Native, IMAGE]
         );
         let allocations =
             all.iter().filter(|job| matches!(job.cell.request, BenchRequest::Vmalloc(_)));
         assert!(
-            allocations.clone().count() == 2 && allocations.clone().all(|job| job.who == IMAGE)
+            allocations.clone().count() == 2 && allocations.clone().all(|job| job.system == IMAGE)
         );
     }
 
     #[test]
     fn two_runtimes_are_measured_alternately_beside_one_redis() {
         let all = jobs(&cells("PING, 1 client, 1 p"), &[Runtime::Bare, Runtime::Hermit]);
-        let names: Vec<_> = all.iter().map(|job| job.who.to_string()).collect();
+        let names: Vec<_> = all.iter().map(|job| job.system.to_string()).collect();
         assert_eq!(names, ["image", "image on hermit", "Redis in Linux", "native Redis"]);
     }
 

@@ -48,8 +48,12 @@ impl Results {
     }
 
     /// Returns the medians of a server in the row of a cell.
-    pub(super) fn sample(&self, cell: Cell, who: SystemUnderTest) -> Option<RedisBenchmarkSample> {
-        match self.0.get(&Job::beside(cell, who))? {
+    pub(super) fn sample(
+        &self,
+        cell: Cell,
+        system: SystemUnderTest,
+    ) -> Option<RedisBenchmarkSample> {
+        match self.0.get(&Job::beside(cell, system))? {
             JobOutcome::Measured(samples) => RedisBenchmarkSample::median(samples),
             JobOutcome::Unserved(_) | JobOutcome::Failed(_) => None,
         }
@@ -59,14 +63,14 @@ impl Results {
     pub(super) fn show(
         &self,
         cell: Cell,
-        who: SystemUnderTest,
+        system: SystemUnderTest,
         figures: fn(&RedisBenchmarkSample) -> String,
     ) -> String {
-        match self.0.get(&Job::beside(cell, who)) {
+        match self.0.get(&Job::beside(cell, system)) {
             Some(JobOutcome::Unserved(_)) => "not served".to_owned(),
             Some(JobOutcome::Failed(_)) => "failed".to_owned(),
             Some(JobOutcome::Measured(_)) | None => {
-                self.sample(cell, who).as_ref().map_or_else(String::new, figures)
+                self.sample(cell, system).as_ref().map_or_else(String::new, figures)
             }
         }
     }
@@ -76,9 +80,11 @@ impl Results {
         let note = |(job, outcome): (&Job, &JobOutcome)| match outcome {
             JobOutcome::Measured(_) => None,
             JobOutcome::Unserved(why) => {
-                Some(format!("{} does not serve {}: {why}", job.who, job.cell.request))
+                Some(format!("{} does not serve {}: {why}", job.system, job.cell.request))
             }
-            JobOutcome::Failed(why) => Some(format!("{} failed at {}: {why}", job.who, job.cell)),
+            JobOutcome::Failed(why) => {
+                Some(format!("{} failed at {}: {why}", job.system, job.cell))
+            }
         };
         let mut notes: Vec<_> = self.0.iter().filter_map(note).collect();
         notes.dedup();

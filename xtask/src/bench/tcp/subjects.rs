@@ -47,11 +47,11 @@ impl Subjects {
     ///
     /// # Errors
     /// No image was started on the runtime.
-    pub(super) fn address(&self, who: SystemUnderTest) -> anyhow::Result<SocketAddr> {
+    pub(super) fn address(&self, system: SystemUnderTest) -> anyhow::Result<SocketAddr> {
         let image = |runtime| self.images.iter().find(|(other, _)| *other == runtime);
-        Ok(match who {
+        Ok(match system {
             SystemUnderTest::Image(runtime) => {
-                image(runtime).with_context(|| format!("no {who}"))?.1.plan().host
+                image(runtime).with_context(|| format!("no {system}"))?.1.plan().host
             }
             SystemUnderTest::Guest => self.guest.plan().host,
             SystemUnderTest::Native => self.native.address(),
@@ -80,9 +80,9 @@ impl Subjects {
 
     /// Makes one measurement, and verifies that no allocation of an image failed.
     pub(super) fn measure(&self, job: Job, requests: u64) -> anyhow::Result<RedisBenchmarkSample> {
-        let before = self.lacks(job.who)?;
-        let sample = measure(self.address(job.who)?, job.cell, requests)?;
-        let lacks = self.lacks(job.who)? - before;
+        let before = self.lacks(job.system)?;
+        let sample = measure(self.address(job.system)?, job.cell, requests)?;
+        let lacks = self.lacks(job.system)? - before;
         // With SOFT, failed allocations are nulls, which redis-benchmark takes for success.
         ensure!(lacks == 0, "{lacks} allocations failed");
         Ok(sample)
@@ -91,7 +91,7 @@ impl Subjects {
     /// Sets all names of `redis-benchmark`, so that every `GET` reads a value.
     pub(super) fn fill(&self, job: Job) -> anyhow::Result<()> {
         let BenchRequest::Get(bytes) = job.cell.request else { return Ok(()) };
-        let mut client = self.connect(job.who)?;
+        let mut client = self.connect(job.system)?;
         for name in 0..NAMES {
             let words = BenchRequest::Set(bytes).words(&format!("key:{name:012}"));
             client.send(&resp::encode(&words))?;
@@ -115,16 +115,16 @@ impl Subjects {
     }
 
     /// Returns the number of failed allocations.
-    fn lacks(&self, who: SystemUnderTest) -> anyhow::Result<u64> {
-        if !matches!(who, SystemUnderTest::Image(_)) {
+    fn lacks(&self, system: SystemUnderTest) -> anyhow::Result<u64> {
+        if !matches!(system, SystemUnderTest::Image(_)) {
             return Ok(0);
         }
-        let reply = self.connect(who)?.call(&["VSTATS"])?;
+        let reply = self.connect(system)?.call(&["VSTATS"])?;
         reply.entry("allocations_failed").context("VSTATS has no allocations_failed")
     }
 
-    fn connect(&self, who: SystemUnderTest) -> anyhow::Result<Client> {
-        Client::connect(self.address(who)?).with_context(|| format!("{who} does not answer"))
+    fn connect(&self, system: SystemUnderTest) -> anyhow::Result<Client> {
+        Client::connect(self.address(system)?).with_context(|| format!("{system} does not answer"))
     }
 }
 

@@ -31,12 +31,12 @@ pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
     let mut rates = table(header);
     let all = || images.iter().copied().chain(PEERS);
     let mut header = ["p50, p99 in us", "clients, pipelined"].map(str::to_owned).to_vec();
-    header.extend(all().map(|who| who.to_string()));
+    header.extend(all().map(|system| system.to_string()));
     let mut times = table(header);
     for &cell in cells {
         let Cell { request, clients, depth } = cell;
         let shape = format!("{clients}, {depth}");
-        let rate = |who| results.show(cell, who, |sample| numbers::show(sample.rate.round()));
+        let rate = |system| results.show(cell, system, |sample| numbers::show(sample.rate.round()));
         let better = |image: &SystemUnderTest, peer| {
             let row = rate_beside(results, cell, *image, peer);
             row.ratio.map_or_else(String::new, numbers::show)
@@ -49,7 +49,7 @@ pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
         }
         rates.add_row(row);
         let mut row = vec![request.to_string(), shape];
-        row.extend(all().map(|who| results.show(cell, who, time)));
+        row.extend(all().map(|system| results.show(cell, system, time)));
         times.add_row(row);
     }
     show(rates, 3);
@@ -87,20 +87,21 @@ fn rate_beside(
     image: SystemUnderTest,
     peer: SystemUnderTest,
 ) -> ReportRow {
-    let rate = |who| results.sample(cell, who).map(|sample| sample.rate);
+    let rate = |system| results.sample(cell, system).map(|sample| sample.rate);
     ReportRow::yield_of(name(cell, image, peer), "/s", rate(image), rate(peer))
 }
 
 fn slowest_beside(results: &Results, cell: Cell, image: SystemUnderTest) -> ReportRow {
-    let p99 = |who| results.sample(cell, who).map(|sample| sample.p99_us);
+    let p99 = |system| results.sample(cell, system).map(|sample| sample.p99_us);
     let name = format!("p99 of {}", name(cell, image, SystemUnderTest::Guest));
     ReportRow::cost(name, "us", p99(image), p99(SystemUnderTest::Guest))
 }
 
 fn scaling_beside(results: &Results, cell: Cell, image: SystemUnderTest) -> ReportRow {
-    let rate =
-        |who, clients| results.sample(Cell { clients, ..cell }, who).map(|sample| sample.rate);
-    let scaling = |who| quotient(rate(who, MORE_CLIENTS), rate(who, CLIENTS));
+    let rate = |system, clients| {
+        results.sample(Cell { clients, ..cell }, system).map(|sample| sample.rate)
+    };
+    let scaling = |system| quotient(rate(system, MORE_CLIENTS), rate(system, CLIENTS));
     let name = format!("{}, over {CLIENTS} clients", name(cell, image, SystemUnderTest::Guest));
     ReportRow::yield_of(name, "times", scaling(image), scaling(SystemUnderTest::Guest))
 }
@@ -150,10 +151,10 @@ mod tests {
         let cells: Vec<_> =
             cells("VMALLOC 4 KiB").into_iter().filter(|cell| cell.depth == 1).collect();
         let mut results = Results::default();
-        for &(who, clients, rate, p99_us) in rates {
+        for &(system, clients, rate, p99_us) in rates {
             let cell = cells.iter().find(|cell| cell.clients == clients).copied().unwrap();
             results.add(
-                Job::beside(cell, who),
+                Job::beside(cell, system),
                 Ok(RedisBenchmarkSample { rate, p50_us: 1.0, p99_us }),
             );
         }

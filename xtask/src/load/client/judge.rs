@@ -17,14 +17,14 @@ impl LoadClient {
         self.heard = Instant::now();
         let Some(Sent { request, at }) = self.sent.pop_front() else {
             let violation = unfit("nothing", reply);
-            return shared.tally.violate(violation);
+            return shared.stats.violate(violation);
         };
         if shared.stage == Stage::Work {
             let error = match reply {
                 Reply::Error(error) => Some(error.as_str()),
                 _ => None,
             };
-            shared.tally.reply(request.kind(), at.elapsed(), error);
+            shared.stats.reply(request.kind(), at.elapsed(), error);
         }
         match request {
             LoadRequest::Allocate { size, ref name } => {
@@ -50,7 +50,7 @@ impl LoadClient {
                 shared.exposed.end(id);
                 if !answer::is_refusal(reply) {
                     let (request, answer) = (request.to_string(), shown(reply));
-                    shared.tally.violate(Violation::Intrusion { request, answer });
+                    shared.stats.violate(Violation::Intrusion { request, answer });
                 }
             }
         }
@@ -68,13 +68,13 @@ impl LoadClient {
         if self.is_pressed {
             return;
         }
-        let Some(place) = answer::allocated(reply, size) else {
-            return shared.tally.violate(unfit(&request.to_string(), reply));
+        let Some(range) = answer::allocated(reply, size) else {
+            return shared.stats.violate(unfit(&request.to_string(), reply));
         };
-        shared.settle(place);
+        shared.settle(range);
         let pattern = self.new_pattern(shared);
         let (key, content, step) = (self.serial, Content::fresh(pattern), unseen(pattern, shared));
-        let region = Region { key, name, place, size, content, step };
+        let region = Region { key, name, range, size, content, step };
         self.regions.insert(key, region);
         self.file(key);
     }
@@ -99,10 +99,10 @@ impl LoadClient {
         if let (Some(bytes), Some(region), true) =
             (bytes, self.regions.get(&key), shared.plan.verify)
         {
-            shared.tally.bytes_checked += length;
+            shared.stats.bytes_checked += length;
             if let Err(wrong) = region.content.check(offset, bytes) {
                 is_right = false;
-                shared.tally.violate(Violation::Content { place: region.place, wrong });
+                shared.stats.violate(Violation::Content { range: region.range, wrong });
             }
         }
         let number = self.number;
@@ -114,7 +114,7 @@ impl LoadClient {
             // Only regions with correct bytes are exposed, so that an intruder is not blamed for wrong
             // ones.
             if shared.plan.verify && is_right && region.name.is_none() {
-                shared.exposed.expose(number, region.place.id);
+                shared.exposed.expose(number, region.range.id);
             }
         });
     }
@@ -127,7 +127,7 @@ impl LoadClient {
         size: u64,
         shared: &mut Shared,
     ) {
-        let Some(old) = self.regions.get(&key).map(|region| region.place) else { return };
+        let Some(old) = self.regions.get(&key).map(|region| region.range) else { return };
         let new = answer::resized(reply, &old, size);
         let is_refused = is_pressure(reply);
         self.expect(new.is_some() || is_refused, key, reply, request, shared);
@@ -136,8 +136,8 @@ impl LoadClient {
         let next = unseen(self.new_pattern(shared), shared);
         self.is_pressed = is_refused;
         self.update(key, |region| {
-            if let Some(place) = new {
-                region.resized(place, size);
+            if let Some(range) = new {
+                region.resized(range, size);
             }
             // A region whose resize was refused must keep its content.
             region.step = if new.is_some() || is_refused { next } else { RegionStep::Free };
@@ -156,9 +156,9 @@ impl LoadClient {
         if is_right {
             return;
         }
-        let id = self.regions.get(&key).map_or(0, |region| region.place.id);
+        let id = self.regions.get(&key).map_or(0, |region| region.range.id);
         let violation = unfit(&format!("{request} of region {id}"), reply);
-        shared.tally.violate(violation);
+        shared.stats.violate(violation);
     }
 
     /// Changes a region without a request in flight.

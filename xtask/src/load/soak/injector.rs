@@ -115,18 +115,18 @@ fn probe(client: &mut Client, violations: &mut Vec<Violation>) -> anyhow::Result
     if matches!(&reply, Reply::Error(error) if answer::is_pressure(error)) {
         return Ok(false);
     }
-    let place = answer::allocated(&reply, BYTES);
-    let place =
-        place.with_context(|| format!("VMALLOC answers {}", reply.terminal().trim_end()))?;
-    let guard = format!("{:#x}", place.start + place.mapped);
+    let range = answer::allocated(&reply, BYTES);
+    let range =
+        range.with_context(|| format!("VMALLOC answers {}", reply.terminal().trim_end()))?;
+    let guard = format!("{:#x}", range.start + range.mapped);
     let reply = client.call(&["VPROBE", &guard, "w"])?;
-    let wanted = format!("fault guard region={} ", place.id);
+    let wanted = format!("fault guard region={} ", range.id);
     if !matches!(&reply, Reply::Bulk(Some(text)) if text.starts_with(wanted.as_bytes())) {
         let (request, answer) =
             (format!("VPROBE {guard} w"), reply.terminal().trim_end().to_owned());
         violations.push(Violation::Answer { request, answer });
     }
-    let reply = client.call(&["VFREE", &place.id.to_string()])?;
+    let reply = client.call(&["VFREE", &range.id.to_string()])?;
     ensure!(reply == Reply::Integer(1), "VFREE answers {}", reply.terminal().trim_end());
     Ok(true)
 }

@@ -48,8 +48,8 @@ impl Pace {
     }
 
     /// Adds a window, and formats it.
-    pub(super) fn take(&mut self, elapsed: Duration, tally: &LoadStats) -> String {
-        let all = tally.all().latency;
+    pub(super) fn take(&mut self, elapsed: Duration, stats: &LoadStats) -> String {
+        let all = stats.all().latency;
         let mut latency = all.clone();
         if let Some(before) = &self.before {
             // Counts only grow, in histograms of the same bounds.
@@ -66,7 +66,7 @@ impl Pace {
         (self.from, self.before) = (elapsed, Some(all));
         self.windows.push(window);
         let Window { per_second, p50_us, p99_us } = window;
-        let violations = tally.violation_count();
+        let violations = stats.violation_count();
         format!(
             "{} s: {per_second} per second, p50 {p50_us} us, p99 {p99_us} us, {violations} violations",
             elapsed.as_secs()

@@ -4,6 +4,7 @@ use anyhow::{Context, ensure};
 
 use super::subject::Subject;
 use crate::resp::{Client, Reply, encode};
+use crate::test::pattern::bytes;
 
 /// Sizes around the capacity of one packet, of one buffer of a device, and of all bytes that a client may
 /// send at once; the largest values are streamed.
@@ -40,11 +41,6 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
 
 fn name(key: usize) -> String {
     format!("packets:{key}")
-}
-
-/// Returns bytes that depend on their offset and the seed.
-fn bytes(count: usize, seed: usize) -> Vec<u8> {
-    (0..count).map(|at| ((at + seed) * 31 + at / 251).to_le_bytes()[0]).collect()
 }
 
 fn same(client: &mut Client, value: &[u8]) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow, ensure};
 use super::subject::Subject;
 use crate::network::Network;
 use crate::resp::{Client, Reply};
+use crate::test::pattern::bytes;
 use crate::test::reports;
 
 /// Kernel command line: a short interval of probes, so that several are sent during a short silence.
@@ -43,7 +44,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
 /// A value of 64 KiB is transferred without stalls.
 fn one_client(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
-    let value = pattern(64 << 10);
+    let value = bytes(64 << 10, 0);
     for size in [64, 4096, 8192, 16 << 10, 64 << 10] {
         set(&mut client, "k", &value[..size])?;
         get(&mut client, "k", &value[..size])?;
@@ -59,7 +60,7 @@ fn one_client(subject: &Subject) -> anyhow::Result<()> {
 /// passt of 2023 was observed to reset one of the clients on a busy host, so a few clients may reconnect
 /// there.
 fn fifty_clients(subject: &Subject) -> anyhow::Result<()> {
-    let (value, address) = (pattern(16 << 10), subject.address());
+    let (value, address) = (bytes(16 << 10, 0), subject.address());
     let resets_max = if subject.network() == Network::Passt { PASST_RESETS_MAX } else { 0 };
     let resets = AtomicUsize::new(0);
     let work = |number: usize, client: &mut Client| {
@@ -96,7 +97,7 @@ fn connects(subject: &Subject) -> anyhow::Result<()> {
 
 fn values(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
-    let value = pattern(8 << 20);
+    let value = bytes(8 << 20, 0);
     for size in [64 << 10, 1 << 20, 8 << 20] {
         set(&mut client, "large", &value[..size])?;
         for start in (0..size).step_by(512 << 10) {
@@ -178,9 +179,4 @@ fn get(client: &mut Client, name: &str, value: &[u8]) -> anyhow::Result<()> {
     let reply = client.call(&["GET", name])?;
     ensure!(reply == Reply::Bulk(Some(value.to_vec())), "GET {name}: {} bytes differ", value.len());
     Ok(())
-}
-
-/// Returns bytes with a long period, so that a piece at the wrong offset is detected.
-fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at * 31 + at / 251).to_le_bytes()[0]).collect()
 }

@@ -45,8 +45,8 @@ impl Dial {
     ///
     /// # Errors
     /// The server refuses, or does not answer in time.
-    pub(super) fn stream(self, space: &Namespace, to: SocketAddrV4) -> io::Result<TcpStream> {
-        space.within(|| {
+    pub(super) fn stream(self, namespace: &Namespace, to: SocketAddrV4) -> io::Result<TcpStream> {
+        namespace.within(|| {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
             if let Some(mss) = self.mss {
                 socket.set_tcp_mss(mss)?;
@@ -72,8 +72,8 @@ impl Dial {
     ///
     /// # Errors
     /// As [`Dial::stream`].
-    pub(super) fn client(self, space: &Namespace, to: SocketAddrV4) -> io::Result<Client> {
-        let stream = self.stream(space, to)?;
+    pub(super) fn client(self, namespace: &Namespace, to: SocketAddrV4) -> io::Result<Client> {
+        let stream = self.stream(namespace, to)?;
         let client = Client::from_stream(stream.try_clone()?)?;
         // The limit belongs to the socket and applies to all its handles.
         stream.set_read_timeout(Some(self.limit))?;

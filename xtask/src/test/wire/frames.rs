@@ -21,8 +21,8 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Opens a socket.
-    pub(super) fn open(space: &Namespace, device: &str) -> io::Result<Self> {
-        Ok(Self { socket: space.within(|| sys::packet_socket(device))? })
+    pub(super) fn open(namespace: &Namespace, device: &str) -> io::Result<Self> {
+        Ok(Self { socket: namespace.within(|| sys::packet_socket(device))? })
     }
 
     /// Sends a frame. If the queue is full, the frame is lost, as on a real link.

@@ -25,11 +25,11 @@ impl Namespace {
         };
         let made = thread::scope(|scope| scope.spawn(make).join());
         let handle = made.map_err(|_| anyhow::anyhow!("a thread panicked"))?;
-        let space = Self { handle: handle.context("no network namespace")? };
-        space.ip("link set lo up")?;
+        let namespace = Self { handle: handle.context("no network namespace")? };
+        namespace.ip("link set lo up")?;
         // The kernel's own IPv6 packets would be frames that no case has sent.
-        let _ = space.set("../ipv6/conf/default/disable_ipv6", "1");
-        Ok(space)
+        let _ = namespace.set("../ipv6/conf/default/disable_ipv6", "1");
+        Ok(namespace)
     }
 
     /// Moves the calling thread into the namespace for good.

@@ -41,19 +41,19 @@ impl Peer {
     pub(super) const MAC: Mac = [2, 0, 0, 0, 0, 0x50];
 
     /// Makes a peer and announces its address to the server.
-    pub(super) fn new(space: &Namespace, device: &str, port: u16) -> anyhow::Result<Self> {
-        Self::at(space, device, Self::ADDRESS, Self::MAC, port)
+    pub(super) fn new(namespace: &Namespace, device: &str, port: u16) -> anyhow::Result<Self> {
+        Self::at(namespace, device, Self::ADDRESS, Self::MAC, port)
     }
 
     /// Makes a peer with an address.
     pub(super) fn at(
-        space: &Namespace,
+        namespace: &Namespace,
         device: &str,
         address: Ipv4Addr,
         mac: Mac,
         port: u16,
     ) -> anyhow::Result<Self> {
-        let frames = Frames::open(space, device)?;
+        let frames = Frames::open(namespace, device)?;
         let to_port = runtime_config::ports::RESP;
         let peer = Self {
             frames,

@@ -13,27 +13,27 @@ pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 /// A network behind the near one, which is its router.
 #[derive(Debug)]
 pub(super) struct RoutedNetwork {
-    pub(super) space: Namespace,
+    pub(super) namespace: Namespace,
 }
 
 impl RoutedNetwork {
     /// Makes the chain of server, near network and client network.
     pub(super) fn new(near: &Namespace) -> anyhow::Result<Self> {
-        let space = Namespace::new()?;
-        join(near, "c0", "10.9.0.1/24", &space, "10.9.0.2/24")?;
-        space.ip("route add default via 10.9.0.1")?;
+        let namespace = Namespace::new()?;
+        join(near, "c0", "10.9.0.1/24", &namespace, "10.9.0.2/24")?;
+        namespace.ip("route add default via 10.9.0.1")?;
         near.set("ip_forward", "1")?;
-        Ok(Self { space })
+        Ok(Self { namespace })
     }
 
     /// Connects a client.
     pub(super) fn client(&self, dial: Dial, to: SocketAddrV4) -> io::Result<Client> {
-        dial.client(&self.space, to)
+        dial.client(&self.namespace, to)
     }
 
     /// Connects a stream.
     pub(super) fn stream(&self, dial: Dial, to: SocketAddrV4) -> io::Result<TcpStream> {
-        dial.stream(&self.space, to)
+        dial.stream(&self.namespace, to)
     }
 }
 

@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// Fails if the server has ended, its console shows a fault, or it does not answer.
-    pub(super) fn judge(&mut self, space: &Namespace) -> anyhow::Result<()> {
+    pub(super) fn judge(&mut self, namespace: &Namespace) -> anyhow::Result<()> {
         let Self::Image(guest) = self else { return Ok(()) };
         if let Some(status) = guest.try_wait()? {
             return Err(guest.explain_end(status));
@@ -104,7 +104,7 @@ impl Server {
         let append = &guest.plan().append;
         let mut words = append.split(' ');
         let password = words.find_map(|word| word.strip_prefix("requirepass="));
-        let mut client = patient(space, resp())?;
+        let mut client = patient(namespace, resp())?;
         if let Some(password) = password {
             reports::text(client.call(&["AUTH", password])?)?;
         }
@@ -114,10 +114,10 @@ impl Server {
 }
 
 /// Connects, with retries for a while.
-pub(super) fn patient(space: &Namespace, to: SocketAddrV4) -> anyhow::Result<Client> {
+pub(super) fn patient(namespace: &Namespace, to: SocketAddrV4) -> anyhow::Result<Client> {
     let deadline = Instant::now() + AFTER_LIMIT;
     loop {
-        match Dial::PLAIN.within(Duration::from_secs(2)).client(space, to) {
+        match Dial::PLAIN.within(Duration::from_secs(2)).client(namespace, to) {
             Ok(client) => return Ok(client),
             Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
             Err(error) => return Err(error).context("no new client is served"),

@@ -14,14 +14,14 @@ use crate::test::reports;
 /// A client on its own thread that repeats a PING, an allocation and a free.
 #[derive(Debug)]
 pub(super) struct Bystander {
-    waits: Arc<Mutex<Waits>>,
+    latencies: Arc<Mutex<Latencies>>,
     is_over: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
 /// The durations of its requests.
 #[derive(Debug, Default)]
-pub(super) struct Waits {
+pub(super) struct Latencies {
     pub(super) pings: Vec<Duration>,
     /// Durations of a `VMALLOC` with its `VFREE`.
     pub(super) pairs: Vec<Duration>,
@@ -31,29 +31,29 @@ impl Bystander {
     /// Connects, and starts the thread.
     pub(super) fn start(address: SocketAddr) -> anyhow::Result<Self> {
         let mut client = Client::connect(address)?;
-        let waits = Arc::new(Mutex::new(Waits::default()));
+        let latencies = Arc::new(Mutex::new(Latencies::default()));
         let is_over = Arc::new(AtomicBool::new(false));
-        let (theirs, over) = (Arc::clone(&waits), Arc::clone(&is_over));
+        let (theirs, over) = (Arc::clone(&latencies), Arc::clone(&is_over));
         let work = move || {
             while !over.load(Ordering::Relaxed) {
                 let (ping, pair) = once(&mut client).context("the client that works")?;
-                let mut waits = theirs.lock().unwrap_or_else(PoisonError::into_inner);
-                waits.pings.push(ping);
-                waits.pairs.push(pair);
+                let mut latencies = theirs.lock().unwrap_or_else(PoisonError::into_inner);
+                latencies.pings.push(ping);
+                latencies.pairs.push(pair);
             }
             Ok(())
         };
-        Ok(Self { waits, is_over, thread: std::thread::spawn(work) })
+        Ok(Self { latencies, is_over, thread: std::thread::spawn(work) })
     }
 
     /// Takes the durations since the last call, in ascending order.
-    pub(super) fn take(&self) -> anyhow::Result<Waits> {
+    pub(super) fn take(&self) -> anyhow::Result<Latencies> {
         ensure!(!self.thread.is_finished(), "the client that works gave up");
-        let mut waits =
-            std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
-        waits.pings.sort_unstable();
-        waits.pairs.sort_unstable();
-        Ok(waits)
+        let mut latencies =
+            std::mem::take(&mut *self.latencies.lock().unwrap_or_else(PoisonError::into_inner));
+        latencies.pings.sort_unstable();
+        latencies.pairs.sort_unstable();
+        Ok(latencies)
     }
 
     /// Ends the thread and returns its error.

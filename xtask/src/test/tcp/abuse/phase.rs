@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::bystander::{Bystander, Waits};
+use super::bystander::{Bystander, Latencies};
 use crate::resp::Client;
 
 /// Duration of the idle phase, for comparison.
@@ -17,7 +17,7 @@ const CALM: Duration = Duration::from_secs(3);
 pub(super) struct Phase {
     name: &'static str,
     time: Duration,
-    waits: Waits,
+    latencies: Latencies,
     /// Turns of the image's loop, by the image's own clock.
     pub(super) turns: LoopTurns,
 }
@@ -46,8 +46,8 @@ impl Phase {
         let outcome = work();
         let time = start.elapsed();
         outcome?;
-        let (waits, turns) = (bystander.take()?, LoopTurns::read(observer)?);
-        Ok(Self { name, time, waits, turns })
+        let (latencies, turns) = (bystander.take()?, LoopTurns::read(observer)?);
+        Ok(Self { name, time, latencies, turns })
     }
 }
 
@@ -83,10 +83,10 @@ impl fmt::Display for LoopTurns {
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, time, waits, turns } = self;
+        let Self { name, time, latencies, turns } = self;
         write!(f, "{name}, {:.1} s: ", time.as_secs_f64())?;
-        write!(f, "{} PINGs, {}", waits.pings.len(), quantiles(&waits.pings))?;
-        write!(f, "; VMALLOC and VFREE {}", quantiles(&waits.pairs))?;
+        write!(f, "{} PINGs, {}", latencies.pings.len(), quantiles(&latencies.pings))?;
+        write!(f, "; VMALLOC and VFREE {}", quantiles(&latencies.pairs))?;
         write!(f, "; {turns}")
     }
 }

@@ -11,6 +11,7 @@ use anyhow::{Context, ensure};
 
 use crate::load;
 use crate::resp::{Client, Reply};
+use crate::test::pattern::bytes;
 use crate::test::wire::bed::Bed;
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
@@ -48,19 +49,19 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     let (mut ours, mut theirs) = (Rates::default(), Rates::default());
     bed.serve("the image", &Boot::plain().bridged(), findings, |_, findings| {
         let far = ImpairedNetwork::new(&bed.near, FAULTS, SEED)?;
-        let verified = far.space.within(|| {
+        let verified = far.namespace.within(|| {
             let address = SocketAddr::V4(topology::resp());
             load::verified(address, CLIENTS, time)
                 .map_err(|error| io::Error::other(format!("{error:#}")))
         });
         let verified = verified.map(|rate| format!("{rate:.0} replies a second"));
         findings.expect("a load whose every byte is checked", verified.map_err(Into::into));
-        ours = measure(&far.space, time)?;
+        ours = measure(&far.namespace, time)?;
         Ok(())
     });
     other.serve("Linux", &Boot::plain().bridged(), findings, |_, _| {
         let far = ImpairedNetwork::new(&other.near, FAULTS, SEED)?;
-        theirs = measure(&far.space, time)?;
+        theirs = measure(&far.namespace, time)?;
         Ok(())
     });
     let seen = format!("{:.0} a second, Linux {:.0}", ours.requests, theirs.requests);
@@ -72,13 +73,13 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn measure(space: &Namespace, time: Duration) -> anyhow::Result<Rates> {
+fn measure(namespace: &Namespace, time: Duration) -> anyhow::Result<Rates> {
     let done = AtomicU64::new(0);
     let start = Instant::now();
     thread::scope(|scope| {
         let client = |number| {
             let done = &done;
-            scope.spawn(move || work(space, number, start + time, done))
+            scope.spawn(move || work(namespace, number, start + time, done))
         };
         let threads: Vec<_> = (0..CLIENTS as u64).map(client).collect();
         threads.into_iter().try_for_each(|thread| {
@@ -86,7 +87,7 @@ fn measure(space: &Namespace, time: Duration) -> anyhow::Result<Rates> {
         })
     })?;
     let requests = load::rate(done.load(Ordering::Relaxed), start.elapsed());
-    let mut client = connect(space)?;
+    let mut client = connect(namespace)?;
     client.call(&[b"SET".as_slice(), b"large", &bytes(LARGE, 0)])?;
     let start = Instant::now();
     for _ in 0..READS {
@@ -95,14 +96,14 @@ fn measure(space: &Namespace, time: Duration) -> anyhow::Result<Rates> {
     Ok(Rates { requests, reads: (start.elapsed() / READS).as_secs_f64() })
 }
 
-fn connect(space: &Namespace) -> anyhow::Result<Client> {
+fn connect(namespace: &Namespace) -> anyhow::Result<Client> {
     let dial = Dial::PLAIN.within(Duration::from_secs(60));
-    dial.client(space, topology::resp()).context("cannot connect")
+    dial.client(namespace, topology::resp()).context("cannot connect")
 }
 
 /// Sets a value and reads it, repeatedly.
-fn work(space: &Namespace, number: u64, end: Instant, done: &AtomicU64) -> anyhow::Result<()> {
-    let mut client = connect(space)?;
+fn work(namespace: &Namespace, number: u64, end: Instant, done: &AtomicU64) -> anyhow::Result<()> {
+    let mut client = connect(namespace)?;
     let mut random = Random::new(SEED, number + 1);
     let key = format!("loss:{number}");
     while Instant::now() < end {
@@ -114,11 +115,6 @@ fn work(space: &Namespace, number: u64, end: Instant, done: &AtomicU64) -> anyho
         done.fetch_add(2, Ordering::Relaxed);
     }
     Ok(())
-}
-
-/// Returns bytes that depend on their offset and the seed.
-fn bytes(count: usize, seed: usize) -> Vec<u8> {
-    (0..count).map(|at| ((at + seed) * 31 + at / 251).to_le_bytes()[0]).collect()
 }
 
 fn same(reply: Reply, value: &[u8]) -> anyhow::Result<()> {

@@ -84,14 +84,17 @@ fn measure(
     })
 }
 
-fn connect(space: &Namespace, addresses: &[Ipv4Addr]) -> anyhow::Result<(Vec<TcpStream>, Times)> {
+fn connect(
+    namespace: &Namespace,
+    addresses: &[Ipv4Addr],
+) -> anyhow::Result<(Vec<TcpStream>, Times)> {
     let (mut streams, mut times) = (Vec::new(), Vec::new());
     for &address in addresses {
         if times.len() - streams.len() > STARVED_MAX {
             break;
         }
         let start = Instant::now();
-        let stream = Dial::from(address, 0).within(LIMIT).stream(space, topology::resp());
+        let stream = Dial::from(address, 0).within(LIMIT).stream(namespace, topology::resp());
         times.push(start.elapsed());
         // A client that cannot connect has waited for its limit, which the judgment counts.
         streams.extend(stream.ok());

@@ -144,8 +144,8 @@ fn requests() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Sends bytes and reads the answer until a short silence. A word marks the end of the connection.
-fn answer(space: &Namespace, to: SocketAddrV4, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let mut stream = Dial::PLAIN.stream(space, to)?;
+fn answer(namespace: &Namespace, to: SocketAddrV4, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut stream = Dial::PLAIN.stream(namespace, to)?;
     // A server may close before it has read all bytes.
     let _ = stream.write_all(bytes);
     stream.set_read_timeout(Some(PATIENCE))?;

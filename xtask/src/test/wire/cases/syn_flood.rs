@@ -66,7 +66,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
 /// Connects and sends a PING.
 fn visit(far: &ImpairedNetwork) -> anyhow::Result<Duration> {
     let start = Instant::now();
-    let mut client = Dial::PLAIN.within(LIMIT).client(&far.space, topology::resp())?;
+    let mut client = Dial::PLAIN.within(LIMIT).client(&far.namespace, topology::resp())?;
     let reply = client.call(&["PING"])?;
     anyhow::ensure!(reply == Reply::Status("PONG".to_owned()), "{}", reply.terminal());
     Ok(start.elapsed())

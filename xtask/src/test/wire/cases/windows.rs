@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use crate::test::pattern::bytes;
 use crate::test::wire::bed::Bed;
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
@@ -41,7 +42,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     for (how, card) in [("with offload", ""), ("without offload", PLAIN_CARD)] {
         bed.serve(how, &Boot::plain().card(card), findings, |_, findings| {
             let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
-            near.call(&[b"SET".as_slice(), b"k", &value()])?;
+            near.call(&[b"SET".as_slice(), b"k", &bytes(VALUE, 0)])?;
             drop(near);
             let is_short = !card.is_empty() && !bed.is_long;
             let readers = READERS.iter().filter(|reader| !is_short || reader.3 <= SHORT);
@@ -60,11 +61,6 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Returns bytes that depend on their offset.
-fn value() -> Vec<u8> {
-    (0..VALUE).map(|at| (at * 31 + at / 251).to_le_bytes()[0]).collect()
-}
-
 fn read(bed: &Bed<'_>, &(_, mss, receive_buffer, stop): &Reader) -> anyhow::Result<String> {
     let stop = Duration::from_secs(stop);
     let dial = Dial { mss, receive_buffer, limit: LIMIT, ..Dial::PLAIN };
@@ -75,10 +71,10 @@ fn read(bed: &Bed<'_>, &(_, mss, receive_buffer, stop): &Reader) -> anyhow::Resu
     ensure!(head == *b"$1048576\r\n", "the head is {}", String::from_utf8_lossy(&head));
     thread::sleep(stop);
     let start = Instant::now();
-    let mut bytes = vec![0; VALUE + 2];
-    stream.read_exact(&mut bytes).context("the value")?;
-    bytes.truncate(VALUE);
-    ensure!(bytes == value(), "other bytes");
+    let mut found = vec![0; VALUE + 2];
+    stream.read_exact(&mut found).context("the value")?;
+    found.truncate(VALUE);
+    ensure!(found == bytes(VALUE, 0), "other bytes");
     let took = start.elapsed();
     stream.write_all(b"PING\r\n")?;
     let mut pong = [0; 7];

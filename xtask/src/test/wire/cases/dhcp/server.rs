@@ -63,8 +63,8 @@ pub(super) struct DhcpServer {
 
 impl DhcpServer {
     /// Starts the server on the existing device.
-    pub(super) fn start(space: &Namespace, script: Script) -> anyhow::Result<Self> {
-        let frames = Frames::open(space, DEVICE)?;
+    pub(super) fn start(namespace: &Namespace, script: Script) -> anyhow::Result<Self> {
+        let frames = Frames::open(namespace, DEVICE)?;
         let is_over = Arc::new(AtomicBool::new(false));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (until, log) = (Arc::clone(&is_over), Arc::clone(&seen));
