@@ -81,7 +81,7 @@ pub(crate) fn measure(
         Err(violation) => anyhow::bail!("before the load: {violation}"),
     };
     let before = counters::read(&mut observer)?;
-    process::announce("Load", &describe(&plan));
+    process::announce("Load", &plan.describe());
     let mut progress = Progress::new(plan.duration);
     let outcome = drive::drive(address, &plan, |elapsed, stats| {
         progress.show(elapsed, stats);
@@ -159,17 +159,6 @@ fn plan(observer: &mut Client, options: &LoadOptions) -> anyhow::Result<LoadPlan
         stall: STALL,
         prefix: format!("load:{}", std::process::id()),
     })
-}
-
-fn describe(plan: &LoadPlan) -> String {
-    format!(
-        "{}, {} clients, {} outstanding each, {} s{}",
-        plan.profile.name(),
-        plan.clients,
-        plan.pipeline,
-        plan.duration.as_secs(),
-        if plan.verify { ", every byte checked" } else { "" }
-    )
 }
 
 #[cfg(test)]

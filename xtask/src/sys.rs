@@ -5,6 +5,7 @@
               openpty, pidfd_open, pidfd_getfd, pidfd_send_signal"
 )]
 
+mod check;
 mod link;
 
 use std::io;
@@ -13,6 +14,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
+
+use check::check;
 
 pub(crate) use link::{enter_network, open_tap, own_network, packet_socket};
 
@@ -108,10 +111,6 @@ fn clear_signal_mask() {
     unsafe { libc::sigemptyset(set.as_mut_ptr()) };
     // SAFETY: reads the set, which the line above has initialized; a null old mask is allowed.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set.as_ptr(), std::ptr::null_mut()) };
-}
-
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Kills a process that was started with [`Bond::Own`] or [`Bond::Released`], and its group.

@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use super::Exit;
+use super::exit::Exit;
 
 /// The exit of a kernel below the image; the value is the byte that the kernel writes to `isa-debug-exit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Runs that look like a pass but are not.
 
+use super::lines::{parse_announcement, parse_footer};
 use super::*;
 
 const TWO_OK: &str = "INFO boot: up\r\nselftest: 2 tests\r\ntest a ... ok\r\ntest b ... ok\r\n\

@@ -30,3 +30,17 @@ pub(super) struct LoadPlan {
     /// The prefix of region names, unique for each run.
     pub(super) prefix: String,
 }
+
+impl LoadPlan {
+    /// Describes the settings in a line.
+    pub(super) fn describe(&self) -> String {
+        format!(
+            "{}, {} clients, {} outstanding each, {} s{}",
+            self.profile.name(),
+            self.clients,
+            self.pipeline,
+            self.duration.as_secs(),
+            if self.verify { ", every byte checked" } else { "" }
+        )
+    }
+}

@@ -76,10 +76,7 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     let line =
         counters::check(&mut observer).map_err(|violation| anyhow::anyhow!("{violation}"))?;
     let (areas, tables) = (counters::number(&line, "areas="), tables_kept(&mut observer)?);
-    process::announce(
-        "Soak",
-        &format!("{}, load {}", super::describe(&plan), load_average::read()),
-    );
+    process::announce("Soak", &format!("{}, load {}", plan.describe(), load_average::read()));
     let injector = FaultInjector::start(guest.address())?;
     let mut pace = Pace::new();
     let outcome = drive::drive(guest.address(), &plan, |elapsed, stats| {

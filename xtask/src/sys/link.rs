@@ -11,7 +11,7 @@ use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use super::check;
+use super::check::check;
 
 /// Opens the network namespace of the calling thread. The namespace exists as long as the file is open.
 pub(crate) fn own_network() -> io::Result<File> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use runtime_config::ports;
 
-use super::routed;
+use super::steps::routed;
 use crate::process;
 use crate::sys::{self, Bond};
 use crate::test::tally::Skip;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::server::{Lease, REQUEST, Script};
-use super::{FALLBACK, lease, routed, until, wide};
+use super::steps::{FALLBACK, lease, routed, until, wide};
 use crate::test::wire::bed::Bed;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::topology::{GUEST, HOST};

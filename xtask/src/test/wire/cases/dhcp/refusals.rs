@@ -8,7 +8,7 @@ use anyhow::ensure;
 use runtime_config::ports;
 
 use super::server::{Lease, REQUEST, Script};
-use super::{OTHER, RENEWED, lease, seconds};
+use super::steps::{OTHER, RENEWED, lease, seconds};
 use crate::test::wire::bed::Bed;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;

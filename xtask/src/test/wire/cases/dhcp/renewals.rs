@@ -8,7 +8,7 @@ use anyhow::Context;
 use runtime_config::ports;
 
 use super::server::{DISCOVER, Lease, REQUEST, Script};
-use super::{OTHER, RENEWED, lease, routed, wide};
+use super::steps::{OTHER, RENEWED, lease, routed, wide};
 use crate::test::wire::bed::Bed;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::server::patient;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::server::{Lease, Script};
-use super::{OUTSIDE, lease, seconds, syn};
+use super::steps::{OUTSIDE, lease, seconds, syn};
 use crate::test::reports;
 use crate::test::wire::bed::Bed;
 use crate::test::wire::findings::Findings;
