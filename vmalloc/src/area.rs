@@ -7,11 +7,11 @@ pub(crate) mod areas;
 pub(crate) mod balance;
 pub(crate) mod node;
 pub(crate) mod pool;
-mod putting;
+mod returns;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tree;
 
 pub(crate) use areas::{Area, Areas, Fit, NoArea};
-pub(crate) use putting::Putting;
+pub(crate) use returns::AreaReturns;
 pub(crate) use tree::FreeTree;

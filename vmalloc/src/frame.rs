@@ -15,4 +15,4 @@ mod tests;
 pub(crate) use chain::{FrameChain, LazyFrames, along};
 pub(crate) use meta::{FrameIndex, FrameState, Owners};
 pub use range::FrameRange;
-pub(crate) use supply::{Frames, Shortage, Wish};
+pub(crate) use supply::{FrameRequest, Frames, Shortage};

@@ -27,10 +27,10 @@ pub(crate) mod entry;
 pub(crate) mod idle;
 pub(crate) mod large;
 pub(crate) mod leaf;
-mod lookup;
+pub(crate) mod lookup;
 pub(crate) mod pin;
 pub(crate) mod reclaim;
-mod relocate;
+pub(crate) mod relocate;
 pub(crate) mod span;
 pub(crate) mod tables;
 #[cfg(test)]

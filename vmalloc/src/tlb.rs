@@ -5,7 +5,7 @@
 //!
 //! # Protocol
 //!
-//! Shootdowns are totally ordered: who begins one holds a [`Turn`].
+//! Shootdowns are totally ordered: who begins one holds a [`ShootdownGuard`].
 //!
 //! 1. The initiator has cleared entries. It posts the plan, fences, raises the generation G.
 //! 2. A CPU reads G, flushes, and publishes as `seen` the value that it read before the flush: in
@@ -26,12 +26,12 @@
 //! to Multiple Processors".
 
 pub(crate) mod coherence;
+pub(crate) mod cpu_state;
 mod flush;
 pub(crate) mod plan;
-pub(crate) mod seat;
 
 #[cfg(all(test, loom))]
 pub(crate) use coherence::Laggard;
-pub(crate) use coherence::{Coherence, Flushed, Turn};
+pub(crate) use coherence::{Coherence, Flushed, ShootdownGuard};
 pub use flush::{FlushKind, FlushReason};
 pub(crate) use plan::Plan;

@@ -3,7 +3,7 @@
 use super::parts::Core;
 use super::reserve;
 use crate::error::AllocateError;
-use crate::frame::{FrameChain, Shortage, Wish};
+use crate::frame::{FrameChain, FrameRequest, Shortage};
 use crate::machine::{CpuId, Machine};
 use crate::page::{PageCount, PageRange};
 use crate::paging::{Entry, Mapping};
@@ -55,9 +55,10 @@ pub(super) fn reserve_more<M: Machine>(
     slot: u32,
     zeroed: bool,
 ) -> Result<FrameChain, AllocateError> {
-    let wish = Wish { zeroed, reserve: core.frames_reserve, ..reserve::wish(core, cpu) };
+    let wanted =
+        FrameRequest { zeroed, reserve: core.frames_reserve, ..reserve::any_frames(core, cpu) };
     let supply =
-        reserve::reserve_frames(core, cpu, added.count().get(), &wish).map_err(exhausted)?;
+        reserve::reserve_frames(core, cpu, added.count().get(), &wanted).map_err(exhausted)?;
     match reserve::reserve_tables(core, cpu, added, slot) {
         Ok(_) => Ok(reserve::clean(core, supply, zeroed)),
         Err(shortage) => {

@@ -33,7 +33,7 @@ use crate::machine::Machine;
 /// O(regions + frames + tables), with the slots that no region has.
 #[must_use]
 pub(super) fn check<M: Machine>(core: &Core<M>) -> Audit {
-    let turn = core.tlb.take_turn(&core.machine);
+    let guard = core.tlb.lock(&core.machine);
     let stats = statistics::read(core);
     let mut audit = Audit::of(&stats);
     areas::check(core, &mut audit, &stats);
@@ -42,6 +42,6 @@ pub(super) fn check<M: Machine>(core: &Core<M>) -> Audit {
     if let Err(what) = core.tlb.audit() {
         audit.note(what, stats.generation);
     }
-    drop(turn);
+    drop(guard);
     audit
 }

@@ -14,11 +14,11 @@ const WAITS_MAX: u32 = 30;
 /// If a CPU does not answer for [`WAITS_MAX`] times the machine's patience: the caller has
 /// promised that no CPU goes on with the old translations, and cannot take that back.
 pub(super) fn now<M: Machine>(core: &Core<M>, plan: &Plan, reason: FlushReason) {
-    let turn = core.tlb.take_turn(&core.machine);
+    let guard = core.tlb.lock(&core.machine);
     core.counters.shootdown(reason, plan);
     let mut failed = None;
     for _ in 0..WAITS_MAX {
-        match core.tlb.shoot(&core.machine, &turn, plan, false) {
+        match core.tlb.shoot(&core.machine, &guard, plan, false) {
             Ok(_) => return,
             Err(laggard) => failed = Some(laggard),
         }

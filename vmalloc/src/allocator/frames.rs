@@ -2,7 +2,7 @@
 
 use super::parts::Core;
 use super::{purge, reserve};
-use crate::frame::{FrameRange, Wish};
+use crate::frame::{FrameRange, FrameRequest};
 use crate::machine::Machine;
 use crate::raw;
 use crate::stats::Counters;
@@ -48,8 +48,12 @@ pub(super) fn take_run<M: Machine>(core: &Core<M>, frames: u64) -> Option<FrameR
 /// O(count), a frame of zeros each: ask for few at a time.
 pub(super) fn fill_zeroed<M: Machine>(core: &Core<M>, count: u64) -> u64 {
     let cpu = core.machine.current();
-    let wish = Wish { reserve: core.frames_reserve, named: true, ..reserve::wish(core, cpu) };
-    let Ok(supply) = core.frames.take(cpu, count, &wish) else { return 0 };
+    let wanted = FrameRequest {
+        reserve: core.frames_reserve,
+        named: true,
+        ..reserve::any_frames(core, cpu)
+    };
+    let Ok(supply) = core.frames.take(cpu, count, &wanted) else { return 0 };
     let cleared = reserve::clean(core, supply, false);
     for frame in cleared.frames(core.frames.buddy.metas()) {
         raw::clear(&core.machine, core.frames.buddy.frame(frame));

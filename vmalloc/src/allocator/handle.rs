@@ -156,8 +156,8 @@ impl<M: Machine> Region<'_, M> {
     /// # Context
     ///
     /// As [`Vmalloc::resize`].
-    pub fn resize(&mut self, wish: &Resize) -> Result<Resized, ResizeError> {
-        let how = resize::resize(self.core, self.id(), Stage::Owned, wish)?;
+    pub fn resize(&mut self, target: &Resize) -> Result<Resized, ResizeError> {
+        let how = resize::resize(self.core, self.id(), Stage::Owned, target)?;
         self.refresh();
         Ok(how)
     }

@@ -4,10 +4,11 @@ use super::parts::Core;
 use super::{flush, reserve};
 use crate::area::Area;
 use crate::error::AllocateError;
-use crate::frame::{FrameChain, Shortage, Wish};
+use crate::frame::{FrameChain, FrameRequest, Shortage};
 use crate::inject::Reservation;
 use crate::machine::{CpuId, Machine};
 use crate::page::{LARGE_PAGES, PageRange};
+use crate::paging;
 use crate::paging::Mapping;
 use crate::raw;
 use crate::request::{Huge, Request};
@@ -34,10 +35,10 @@ pub(super) fn reserve<M: Machine>(
     area: Area,
     range: PageRange,
 ) -> Result<Backing, AllocateError> {
-    let wish = reserve::wish_of(core, cpu, request);
+    let wanted = reserve::frames_for(core, cpu, request);
     let must = request.wanted_huge() == Huge::Must;
-    let reserved = reserve_blocks(core, range, &wish, must).and_then(|blocks| {
-        let singles = reserve_behind_blocks(core, cpu, range, &blocks, area.slot, &wish);
+    let reserved = reserve_blocks(core, range, &wanted, must).and_then(|blocks| {
+        let singles = reserve_behind_blocks(core, cpu, range, &blocks, area.slot, &wanted);
         match singles {
             Ok(singles) => Ok(Backing { blocks, singles }),
             Err(shortage) => {
@@ -60,7 +61,7 @@ pub(super) fn reserve<M: Machine>(
 fn reserve_blocks<M: Machine>(
     core: &Core<M>,
     range: PageRange,
-    wish: &Wish,
+    wanted: &FrameRequest,
     must: bool,
 ) -> Result<FrameChain, Shortage> {
     let whole = range.count().get() / LARGE_PAGES;
@@ -70,11 +71,11 @@ fn reserve_blocks<M: Machine>(
     }
     // An empty table that is kept may be in the way: then a purge frees it, and this is tried
     // again.
-    let vacant = core.tables.vacant(&core.machine, range).min(whole);
+    let vacant = paging::large::vacant(&core.tables, &core.machine, range).min(whole);
     if must && vacant < whole {
         return Err(shortage);
     }
-    let blocks = core.frames.take_large(vacant, wish);
+    let blocks = core.frames.take_large(vacant, wanted);
     if must && blocks.count() < whole * LARGE_PAGES {
         core.frames.put_large(blocks);
         return Err(shortage);
@@ -88,17 +89,17 @@ fn reserve_behind_blocks<M: Machine>(
     range: PageRange,
     blocks: &FrameChain,
     slot: u32,
-    wish: &Wish,
+    wanted: &FrameRequest,
 ) -> Result<FrameChain, Shortage> {
     let singles = range.count().get() - blocks.count();
-    let supply = core.frames.take(cpu, singles, wish)?;
+    let supply = core.frames.take(cpu, singles, wanted)?;
     let larges = blocks.count() / LARGE_PAGES;
     let (machine, buddy) = (&core.machine, &core.frames.buddy);
     let reserved = reserve::with_stash(core, cpu, |stash| {
-        core.tables.reserve_large(machine, buddy, range, slot, larges, stash)
+        paging::large::reserve(&core.tables, machine, buddy, range, slot, larges, stash)
     });
     match reserved {
-        Ok(()) => Ok(reserve::clean(core, supply, wish.zeroed)),
+        Ok(()) => Ok(reserve::clean(core, supply, wanted.zeroed)),
         Err(shortage) => {
             core.frames.put(cpu, supply.plain);
             core.frames.put_zeroed(supply.zeroed);
@@ -124,7 +125,7 @@ pub(super) fn commit<M: Machine>(
 ) {
     let Backing { mut blocks, mut singles } = backing;
     let (machine, buddy) = (&core.machine, &core.frames.buddy);
-    core.tables.commit_large(machine, buddy, range, &mut blocks, &mut singles, mapping);
+    paging::large::commit(&core.tables, machine, buddy, range, &mut blocks, &mut singles, mapping);
 }
 
 /// Splits every large leaf that a range touches, in two steps: first small leaves with the same
@@ -136,7 +137,7 @@ pub(super) fn split<M: Machine>(
     range: PageRange,
 ) -> Result<(), Shortage> {
     let (machine, buddy) = (&core.machine, &core.frames.buddy);
-    let larges = core.tables.larges(machine, range);
+    let larges = paging::large::count(&core.tables, machine, range);
     if larges == 0 {
         return Ok(());
     }
@@ -144,7 +145,7 @@ pub(super) fn split<M: Machine>(
         if stash.count() < larges {
             return Err(larges);
         }
-        core.tables.split(machine, buddy, range, stash);
+        paging::large::split(&core.tables, machine, buddy, range, stash);
         Ok(())
     })?;
     flush::now(core, &Plan::full(), FlushReason::Split);

@@ -43,7 +43,7 @@ pub(super) fn info<M: Machine>(core: &Core<M>, id: RegionId) -> Result<RegionInf
 /// O(1).
 #[must_use]
 pub(super) fn walk<M: Machine>(core: &Core<M>, address: VirtAddr) -> Walk {
-    core.machine.without_interrupts(|| core.tables.walk(&core.machine, address))
+    core.machine.without_interrupts(|| paging::lookup::walk(&core.tables, &core.machine, address))
 }
 
 /// The frame behind a page, also where its rights keep the hardware from it.
@@ -79,8 +79,9 @@ pub(super) fn next_lazy<M: Machine>(
 /// the caller compares its range.
 pub(super) fn region_of<M: Machine>(core: &Core<M>, page: Page) -> Option<RegionInfo> {
     let machine = &core.machine;
-    let slot =
-        machine.without_interrupts(|| core.tables.slot_of(machine, &core.frames.buddy, page));
+    let slot = machine.without_interrupts(|| {
+        paging::lookup::slot_of(&core.tables, machine, &core.frames.buddy, page)
+    });
     (slot != 0).then(|| core.slots().slot(slot).read(slot)).flatten()
 }
 
@@ -101,7 +102,7 @@ pub(super) fn next_region<M: Machine>(core: &Core<M>, from: VirtAddr) -> Option<
     while address < core.window.end().as_u64() {
         let page = Page::containing_address(VirtAddr::new(address));
         let found = machine.without_interrupts(|| {
-            let mut slots = core.tables.slots_from(machine, frames, page)?;
+            let mut slots = paging::lookup::slots_from(&core.tables, machine, frames, page)?;
             Some(slots.find_map(|(page, slot)| starting_at(core, page, slot, from)))
         });
         match found {
@@ -112,7 +113,9 @@ pub(super) fn next_region<M: Machine>(core: &Core<M>, from: VirtAddr) -> Option<
                 address = page.start_address().as_u64().checked_add(step)?;
             }
             None => {
-                address = machine.without_interrupts(|| core.tables.next_made(machine, page))?;
+                address = machine.without_interrupts(|| {
+                    paging::lookup::next_made(&core.tables, machine, page)
+                })?;
             }
         }
     }

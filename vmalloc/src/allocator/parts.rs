@@ -8,6 +8,7 @@ use crate::frame::{FrameIndex, Frames};
 use crate::inject::Injector;
 use crate::machine::{CpuId, Machine};
 use crate::page::{PAGE_BYTES, PageRange};
+use crate::paging;
 use crate::paging::Tables;
 use crate::raw::Slab;
 use crate::region::lazy::{LazyList, lazy_limit};
@@ -106,7 +107,7 @@ impl<M: Machine> Core<M> {
 
     /// The leaf table over a range that has only one: what a slot notes.
     pub(crate) fn only_leaf(&self, range: PageRange) -> FrameIndex {
-        self.tables.only_leaf(&self.machine, &self.frames.buddy, range)
+        paging::lookup::only_leaf(&self.tables, &self.machine, &self.frames.buddy, range)
     }
 }
 

@@ -5,6 +5,7 @@ use super::parts::Core;
 use crate::error::RegionError;
 use crate::id::RegionId;
 use crate::machine::Machine;
+use crate::paging;
 use crate::paging::Entry;
 use crate::region::extent::Traits;
 use crate::region::stage::Stage;
@@ -25,7 +26,7 @@ pub(super) fn protect<M: Machine>(
         let rights = Entry::rights(protection);
         let (machine, buddy) = (&core.machine, &core.frames.buddy);
         if traits.large {
-            core.tables.protect_large(machine, buddy, range, rights);
+            paging::large::protect(&core.tables, machine, buddy, range, rights);
         } else {
             core.tables.protect(machine, buddy, range, rights);
         }

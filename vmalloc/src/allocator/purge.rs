@@ -11,16 +11,17 @@
 
 use super::parts::Core;
 use super::{release, unmap};
-use crate::area::Putting;
+use crate::area::AreaReturns;
 use crate::frame::{FrameChain, FrameIndex, LazyFrames};
 use crate::machine::{CPUS_MAX, CpuId, Machine};
+use crate::paging;
 use crate::paging::Detaching;
 use crate::region::extent::Extent;
 use crate::region::lazy::{LazyList, records_from};
 use crate::region::slot::Slot;
 use crate::region::stage::Stage;
 use crate::stats::Counters;
-use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, Turn};
+use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, ShootdownGuard};
 
 /// What a purge released; nothing, where a CPU has not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,27 +71,27 @@ pub(super) fn purge_after_free<M: Machine>(core: &Core<M>) {
     }
     let cpu = core.machine.current();
     let list = core.lazy(cpu);
-    let turn = match core.tlb.try_turn() {
-        Some(turn) => turn,
+    let guard = match core.tlb.try_lock() {
+        Some(guard) => guard,
         None if list.pages() <= 2 * core.lazy_limit => return,
-        None => core.tlb.take_turn(&core.machine),
+        None => core.tlb.lock(&core.machine),
     };
     if list.pages() > core.lazy_limit {
-        purge_in(core, cpu, &turn, FlushReason::Lazy, false);
+        purge_in(core, cpu, &guard, FlushReason::Lazy, false);
     }
 }
 
 pub(super) fn purge_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Purged {
     let cpu = core.machine.current();
-    let turn = core.tlb.take_turn(&core.machine);
-    purge_in(core, cpu, &turn, reason, false)
+    let guard = core.tlb.lock(&core.machine);
+    purge_in(core, cpu, &guard, reason, false)
 }
 
 pub(super) fn reclaim_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Purged {
     let cpu = core.machine.current();
-    let turn = core.tlb.take_turn(&core.machine);
-    let purged = purge_in(core, cpu, &turn, reason, true);
-    drop(turn);
+    let guard = core.tlb.lock(&core.machine);
+    let purged = purge_in(core, cpu, &guard, reason, true);
+    drop(guard);
     core.frames.put(cpu, core.areas.drain(core.frames.buddy.metas()));
     core.frames.drain();
     purged
@@ -99,13 +100,13 @@ pub(super) fn reclaim_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Pu
 fn purge_in<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,
-    turn: &Turn<'_>,
+    guard: &ShootdownGuard<'_>,
     reason: FlushReason,
     everything: bool,
 ) -> Purged {
     unmap_deferred(core, cpu);
     let (taken, mut plan) = take_lists(core, everything);
-    let unlinked = core.tables.has_unlinked();
+    let unlinked = paging::reclaim::has_unlinked(&core.tables);
     if unlinked && plan.is_empty() {
         // What CPUs remember of tables goes with any flush, but there must be one.
         plan = Plan::full();
@@ -116,10 +117,15 @@ fn purge_in<M: Machine>(
     Counters::add(&core.counters.purges, 1);
     core.counters.shootdown(reason, &plan);
     let taken = taken.unwrap_or(Taken([0; CPUS_MAX as usize]));
-    match core.tlb.shoot(&core.machine, turn, &plan, unlinked) {
+    match core.tlb.shoot(&core.machine, guard, &plan, unlinked) {
         Ok(flushed) => {
             let (areas, pages) = release_lists(core, &taken, &flushed);
-            let freed = core.tables.free_unlinked(&core.machine, &core.frames.buddy, &flushed);
+            let freed = paging::reclaim::free_unlinked(
+                &core.tables,
+                &core.machine,
+                &core.frames.buddy,
+                &flushed,
+            );
             release::zeroed(core, freed.tables);
             release::singles(core, cpu, freed.indexes);
             Purged { areas, pages, flush: plan.kind() }
@@ -139,7 +145,7 @@ fn take_lists<M: Machine>(core: &Core<M>, everything: bool) -> (Option<Taken>, P
     if !LazyList::take_all(&core.lazies, &mut taken.0) {
         plan = Plan::full();
     }
-    let mut detaching = core.tables.detaching();
+    let mut detaching = paging::reclaim::detaching(&core.tables);
     for first in taken.0 {
         plan_list(core, first, &mut plan);
         detach_list(core, first, &mut detaching);
@@ -200,18 +206,18 @@ fn release_list<M: Machine>(
     flushed: &Flushed,
 ) -> (u64, u64) {
     let metas = core.frames.buddy.metas();
-    let mut putting = Putting::new(&core.areas, cpu, metas, core.frames.rest_limit(), flushed);
+    let mut returns = AreaReturns::new(&core.areas, cpu, metas, core.frames.rest_limit(), flushed);
     for (slot, record) in records_from(core.slots(), first) {
         let extent = record.extent();
-        if !M::RETIRES && putting.put_alike(slot, record, extent) {
+        if !M::RETIRES && returns.put_alike(slot, record, extent) {
             continue;
         }
         if extent.is_large() || M::RETIRES {
             release_noted(core, cpu, record, extent, flushed);
         }
-        putting.put(slot, record, extent);
+        returns.put(slot, record, extent);
     }
-    let (areas, pages, frames) = putting.finish();
+    let (areas, pages, frames) = returns.finish();
     core.frames.put(cpu, frames);
     (areas, pages)
 }

@@ -5,9 +5,10 @@ use super::parts::Core;
 use super::{change, flush, lookup, purge, reserve, unmap};
 use crate::area::{Area, Fit, NoArea};
 use crate::error::AllocateError;
-use crate::frame::{LazyFrames, Shortage, Wish};
+use crate::frame::{FrameRequest, LazyFrames, Shortage};
 use crate::machine::Machine;
 use crate::page::{PAGE_BYTES, PageRange};
+use crate::paging;
 use crate::paging::Stash;
 use crate::raw;
 use crate::region::extent::Traits;
@@ -47,8 +48,9 @@ pub(super) fn relocate<M: Machine>(
     let Change { cpu, old, slot, .. } = *change;
     let (area, range) = reserve_new_place(core, change)?;
     let more = range.count().get() - old.count().get();
-    let wish = Wish { zeroed, reserve: core.frames_reserve, ..reserve::wish(core, cpu) };
-    let supply = reserve::reserve_frames(core, cpu, more, &wish).and_then(|supply| {
+    let wanted =
+        FrameRequest { zeroed, reserve: core.frames_reserve, ..reserve::any_frames(core, cpu) };
+    let supply = reserve::reserve_frames(core, cpu, more, &wanted).and_then(|supply| {
         // Whole leaf tables have moved when this returns: it is the last thing that can fail.
         match move_tables(core, change, range) {
             Ok(()) => Ok(supply),
@@ -67,7 +69,7 @@ pub(super) fn relocate<M: Machine>(
     // From here on nothing can fail.
     let mut frames = reserve::clean(core, supply, zeroed);
     let buddy = &core.frames.buddy;
-    core.tables.move_entries(&core.machine, buddy, old, range, slot);
+    paging::relocate::move_entries(&core.tables, &core.machine, buddy, old, range, slot);
     let added = change::added(range, old.count());
     let mapping = change::mapping(change);
     core.tables.commit(&core.machine, buddy, added, None, &mut frames, mapping);
@@ -94,17 +96,19 @@ fn move_tables<M: Machine>(
     let Change { cpu, old, slot, .. } = *change;
     let (machine, buddy) = (&core.machine, &core.frames.buddy);
     reserve::with_stash(core, cpu, |stash: &mut Stash| {
-        let is_stuck = change.traits.large && core.tables.stuck_larges(machine, old, new) > 0;
+        let is_stuck = change.traits.large
+            && paging::relocate::stuck_larges(&core.tables, machine, old, new) > 0;
         if is_stuck {
-            let larges = core.tables.larges(machine, old);
-            let needed = larges + core.tables.missing_for_move(machine, buddy, old, new, slot);
+            let larges = paging::large::count(&core.tables, machine, old);
+            let needed = larges
+                + paging::relocate::missing_for_move(&core.tables, machine, buddy, old, new, slot);
             if stash.count() < needed {
                 return Err(needed);
             }
-            core.tables.split(machine, buddy, old, stash);
+            paging::large::split(&core.tables, machine, buddy, old, stash);
             flush::now(core, &Plan::full(), FlushReason::Split);
         }
-        core.tables.relocate(machine, buddy, old, new, slot, stash)
+        paging::relocate::relocate(&core.tables, machine, buddy, old, new, slot, stash)
     })
 }
 

@@ -4,7 +4,7 @@ use super::parts::Core;
 use crate::area::{Area, Fit, NoArea};
 use crate::error::AllocateError;
 use crate::frame::supply::Supply;
-use crate::frame::{FrameChain, Shortage, Wish};
+use crate::frame::{FrameChain, FrameRequest, Shortage};
 use crate::inject::Reservation;
 use crate::machine::{CpuId, Machine};
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount, PageRange};
@@ -112,8 +112,8 @@ pub(super) fn reserve_backing<M: Machine>(
     area: Area,
     range: PageRange,
 ) -> Result<(FrameChain, Option<Pinned>), AllocateError> {
-    let wish = wish_of(core, cpu, request);
-    let frames = match reserve_frames(core, cpu, range.count().get(), &wish) {
+    let wanted = frames_for(core, cpu, request);
+    let frames = match reserve_frames(core, cpu, range.count().get(), &wanted) {
         Ok(frames) => frames,
         Err(shortage) => return Err(no_backing(core, cpu, request, area, shortage)),
     };
@@ -144,20 +144,24 @@ fn no_backing<M: Machine>(
 
 /// Any frames, the CPU's own first.
 #[inline]
-pub(super) fn wish<M: Machine>(core: &Core<M>, cpu: CpuId) -> Wish {
+pub(super) fn any_frames<M: Machine>(core: &Core<M>, cpu: CpuId) -> FrameRequest {
     let (node, nodes) = (core.machine.node(cpu) as usize, core.frames.nodes());
     // A CPU's node may have no memory.
     let node = if node < nodes { node } else { node % nodes };
-    Wish { node, named: false, only: false, zeroed: false, reserve: 0 }
+    FrameRequest { node, named: false, only: false, zeroed: false, reserve: 0 }
 }
 
 /// The frames that a request asks for.
-pub(super) fn wish_of<M: Machine>(core: &Core<M>, cpu: CpuId, request: &Request) -> Wish {
+pub(super) fn frames_for<M: Machine>(
+    core: &Core<M>,
+    cpu: CpuId,
+    request: &Request,
+) -> FrameRequest {
     let reserve = if request.may_take_reserve() { 0 } else { core.frames_reserve };
-    let plain = Wish { zeroed: request.is_zeroed(), reserve, ..wish(core, cpu) };
+    let plain = FrameRequest { zeroed: request.is_zeroed(), reserve, ..any_frames(core, cpu) };
     match request.wanted_node() {
         None => plain,
-        Some((node, only)) => Wish { node: node as usize, named: true, only, ..plain },
+        Some((node, only)) => FrameRequest { node: node as usize, named: true, only, ..plain },
     }
 }
 
@@ -188,12 +192,12 @@ pub(super) fn reserve_frames<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,
     count: u64,
-    wish: &Wish,
+    wanted: &FrameRequest,
 ) -> Result<Supply, Shortage> {
     if core.injector.fails(Reservation::Frame) {
         return Err(Shortage { requested: count, available: core.frames_free() });
     }
-    core.frames.take(cpu, count, wish)
+    core.frames.take(cpu, count, wanted)
 }
 
 /// Makes the tables over `range`, or takes no frame.
@@ -251,12 +255,12 @@ fn fill_stash<M: Machine>(
     stash: &mut Stash,
 ) -> Result<(), Shortage> {
     let metas = core.frames.buddy.metas();
-    let wish = Wish { zeroed: true, ..wish(core, cpu) };
+    let wanted = FrameRequest { zeroed: true, ..any_frames(core, cpu) };
     while stash.count() < needed {
         if core.injector.fails(Reservation::Table) {
             return Err(Shortage { requested: needed, available: core.frames_free() });
         }
-        let frame = core.frames.take(cpu, 1, &wish)?;
+        let frame = core.frames.take(cpu, 1, &wanted)?;
         stash.plain.append(metas, frame.plain);
         stash.zeroed.append(metas, frame.zeroed);
     }

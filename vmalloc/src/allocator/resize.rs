@@ -18,9 +18,9 @@ pub(super) fn resize<M: Machine>(
     core: &Core<M>,
     id: RegionId,
     stage: Stage,
-    wish: &Resize,
+    target: &Resize,
 ) -> Result<Resized, ResizeError> {
-    let request = Request::try_new(wish.bytes).map_err(ResizeError::Request)?;
+    let request = Request::try_new(target.bytes).map_err(ResizeError::Request)?;
     core.slots().step(id, stage, stage.changing()).map_err(ResizeError::Region)?;
     let record = core.slots().slot(id.slot());
     let change = Change {
@@ -29,12 +29,12 @@ pub(super) fn resize<M: Machine>(
         record,
         old: record.range(),
         pages: request.pages(),
-        bytes: wish.bytes,
+        bytes: target.bytes,
         requested: record.requested(),
         traits: record.traits(),
         stage: stage.changing(),
     };
-    let result = change_size(core, id, &change, wish);
+    let result = change_size(core, id, &change, target);
     if let Ok(how) = result {
         core.counters.resized(how);
     }
@@ -47,14 +47,14 @@ fn change_size<M: Machine>(
     core: &Core<M>,
     id: RegionId,
     change: &Change<'_>,
-    wish: &Resize,
+    target: &Resize,
 ) -> Result<Resized, ResizeError> {
     if change.traits.mapped {
         return Err(ResizeError::Mapped { id });
     }
     let (old, new) = (change.old.count(), change.pages);
     if new == old {
-        clear_slack(core, change, wish);
+        clear_slack(core, change, target);
         change::rebuild(core, change, change.old);
         return Ok(Resized::Same);
     }
@@ -62,39 +62,39 @@ fn change_size<M: Machine>(
         return retry::retry(core, || shrink(core, change)).map_err(ResizeError::Allocate);
     }
     if new.bytes() > core.usable {
-        let (requested, usable) = (wish.bytes, core.usable);
+        let (requested, usable) = (target.bytes, core.usable);
         return Err(ResizeError::Allocate(AllocateError::TooBig { requested, usable }));
     }
-    let is_zeroed = wish.zeroed.unwrap_or(change.traits.zeroed);
+    let is_zeroed = target.zeroed.unwrap_or(change.traits.zeroed);
     let grow = || grow_in_place(core, change, is_zeroed);
     let mut is_grown = retry::retry(core, grow).map_err(ResizeError::Allocate)?;
-    if !is_grown && wish.in_place && retry::can_reclaim(core) {
+    if !is_grown && target.in_place && retry::can_reclaim(core) {
         // What lies behind it may be lazy or at rest only.
         purge::reclaim_for(core, FlushReason::Exhausted);
         is_grown = retry::retry(core, grow).map_err(ResizeError::Allocate)?;
     }
     let result = match is_grown {
         true => Resized::Grown,
-        false if wish.in_place => {
+        false if target.in_place => {
             return Err(ResizeError::MustMove { requested: change.pages });
         }
-        false if wish.copy || core.switches.copies() => {
+        false if target.copy || core.switches.copies() => {
             retry::retry(core, || relocate::copy(core, change, is_zeroed))
                 .map_err(ResizeError::Allocate)?
         }
         false => retry::retry(core, || relocate::relocate(core, change, is_zeroed))
             .map_err(ResizeError::Allocate)?,
     };
-    clear_slack(core, change, wish);
+    clear_slack(core, change, target);
     core.tally(change.cpu).grew(new.get() - old.get());
     Ok(result)
 }
 
 /// The bytes behind the old size, in its last page, were never the caller's: they must not show
 /// what lay there, if what is added must read as zeros.
-fn clear_slack<M: Machine>(core: &Core<M>, change: &Change<'_>, wish: &Resize) {
+fn clear_slack<M: Machine>(core: &Core<M>, change: &Change<'_>, target: &Resize) {
     let from = change.requested;
-    let is_zeroed = wish.zeroed.unwrap_or(change.traits.zeroed);
+    let is_zeroed = target.zeroed.unwrap_or(change.traits.zeroed);
     if !is_zeroed || from >= change.bytes || from.is_multiple_of(PAGE_BYTES) {
         return;
     }

@@ -21,7 +21,7 @@ use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 use crate::stats::Tally;
 use crate::tlb::Coherence;
-use crate::tlb::seat::Seat;
+use crate::tlb::cpu_state::CpuState;
 
 /// What a kernel decides when it sets the window up.
 ///
@@ -135,7 +135,7 @@ impl Sizes {
             + Slab::<Node>::frames_for(FreeTree::nodes(self.regions))
             + Slab::<Magazine>::frames_for(self.cpus)
             + Slab::<LazyList>::frames_for(self.cpus)
-            + Slab::<Seat>::frames_for(self.cpus)
+            + Slab::<CpuState>::frames_for(self.cpus)
             + Slab::<Tally>::frames_for(self.cpus)
             + Slab::<Pool>::frames_for(self.cpus)
             + Slab::<u32>::frames_for(POOL_SIZES) * self.cpus as u64
@@ -182,7 +182,7 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
     let lazies = carver.made(sizes.cpus, |_| LazyList::new());
     let me = machine.current().0 as usize;
     // Every other CPU has not started until it says that it has.
-    let seats = carver.made(sizes.cpus, |cpu| Seat::new(cpu == me));
+    let states = carver.made(sizes.cpus, |cpu| CpuState::new(cpu == me));
     let tallies = carver.made(sizes.cpus, |_| Tally::default());
     let areas = make_areas(&mut carver, &sizes, tree, slots, window);
 
@@ -201,7 +201,7 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
         frames: Frames::new(buddy, magazines, config.frames(), nodes),
         areas,
         tables,
-        tlb: Coherence::new(seats),
+        tlb: Coherence::new(states),
         lazies,
         tallies,
         frames_total: config.frames(),
@@ -284,6 +284,7 @@ fn free_run(frames: &Buddy, start: Frame, count: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paging;
     use crate::sim;
     use crate::sim::SimMachine;
 
@@ -293,10 +294,13 @@ mod tests {
         let memory = machine.memory();
         let window = sim::window(8);
         let first = set_up(&machine, &Config::new(window, &memory)).unwrap();
-        let before = first.tables.walk(&machine, window.address()).entries[0];
+        let before = paging::lookup::walk(&first.tables, &machine, window.address()).entries[0];
         let second = set_up(&machine, &Config::new(window, &memory)).err();
         let address = window.address().as_u64() >> 39 << 39;
         assert_eq!(second, Some(SetupError::Occupied { address }));
-        assert_eq!(first.tables.walk(&machine, window.address()).entries[0], before);
+        assert_eq!(
+            paging::lookup::walk(&first.tables, &machine, window.address()).entries[0],
+            before
+        );
     }
 }

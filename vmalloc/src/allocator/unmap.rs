@@ -4,6 +4,7 @@ use super::parts::Core;
 use crate::frame::{FrameIndex, LazyFrames};
 use crate::machine::{CpuId, Machine};
 use crate::page::PageRange;
+use crate::paging;
 
 /// Takes the entries of a claimed slot out.
 pub(super) fn unmap<M: Machine>(core: &Core<M>, slot: u32) -> LazyFrames {
@@ -37,7 +38,7 @@ pub(crate) fn clear<M: Machine>(
     leaf: FrameIndex,
 ) -> LazyFrames {
     if large {
-        return core.tables.clear_large(&core.machine, &core.frames.buddy, range);
+        return paging::large::clear(&core.tables, &core.machine, &core.frames.buddy, range);
     }
     core.tables.clear(&core.machine, &core.frames.buddy, range, leaf)
 }

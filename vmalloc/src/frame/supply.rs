@@ -27,7 +27,7 @@ pub(crate) struct Shortage {
 
 /// Which frames are wanted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wish {
+pub(crate) struct FrameRequest {
     /// The node that is asked first.
     pub(crate) node: usize,
     /// Whether the request names that node, so that the CPU's own frames are no substitute.
@@ -87,23 +87,28 @@ impl Frames {
     ///
     /// [`Shortage`] when fewer are free; nothing has changed but where they wait.
     #[inline]
-    pub(crate) fn take(&self, cpu: CpuId, count: u64, wish: &Wish) -> Result<Supply, Shortage> {
+    pub(crate) fn take(
+        &self,
+        cpu: CpuId,
+        count: u64,
+        wanted: &FrameRequest,
+    ) -> Result<Supply, Shortage> {
         // Where the buddy holds the reserve, what waits elsewhere is for everybody.
-        if self.buddy.free_count() < wish.reserve {
-            let available = self.free_count().saturating_sub(wish.reserve);
+        if self.buddy.free_count() < wanted.reserve {
+            let available = self.free_count().saturating_sub(wanted.reserve);
             if available < count {
                 return Err(Shortage { requested: count, available });
             }
         }
-        if wish.zeroed || wish.named {
-            return self.take_wished(cpu, count, wish);
+        if wanted.zeroed || wanted.named {
+            return self.take_requested(cpu, count, wanted);
         }
         let plain = self.magazine(cpu).take(self.buddy.metas(), count);
         let supply = Supply { plain, zeroed: FrameChain::new() };
         if supply.plain.count() == count {
             return Ok(supply);
         }
-        self.complete(cpu, count, wish, supply)
+        self.complete(cpu, count, wanted, supply)
     }
 
     /// Takes `count` of the CPU's own frames, or none.
@@ -114,18 +119,23 @@ impl Frames {
 
     /// Takes frames of which the CPU's own are not the best.
     #[inline(never)]
-    fn take_wished(&self, cpu: CpuId, count: u64, wish: &Wish) -> Result<Supply, Shortage> {
+    fn take_requested(
+        &self,
+        cpu: CpuId,
+        count: u64,
+        wanted: &FrameRequest,
+    ) -> Result<Supply, Shortage> {
         let metas = self.buddy.metas();
         let mut supply = Supply { plain: FrameChain::new(), zeroed: FrameChain::new() };
-        if wish.zeroed {
-            supply.zeroed = self.zeroed[wish.node].lock().split(metas, count);
+        if wanted.zeroed {
+            supply.zeroed = self.zeroed[wanted.node].lock().split(metas, count);
             self.zeroed_ready.fetch_sub(supply.zeroed.count(), Ordering::Relaxed);
         }
-        let wanted = count - supply.zeroed.count();
-        if !wish.named && wanted > 0 {
-            supply.plain = self.magazine(cpu).take(metas, wanted);
+        let missing = count - supply.zeroed.count();
+        if !wanted.named && missing > 0 {
+            supply.plain = self.magazine(cpu).take(metas, missing);
         }
-        self.complete(cpu, count, wish, supply)
+        self.complete(cpu, count, wanted, supply)
     }
 
     /// Takes from the buddy what is still missing of `count` frames.
@@ -134,15 +144,15 @@ impl Frames {
         &self,
         cpu: CpuId,
         count: u64,
-        wish: &Wish,
+        wanted: &FrameRequest,
         mut supply: Supply,
     ) -> Result<Supply, Shortage> {
         let metas = self.buddy.metas();
-        let wanted = count - supply.zeroed.count() - supply.plain.count();
-        if wanted == 0 {
+        let missing = count - supply.zeroed.count() - supply.plain.count();
+        if missing == 0 {
             return Ok(supply);
         }
-        match self.take_more(wanted, wish) {
+        match self.take_more(missing, wanted) {
             Ok(more) => {
                 supply.plain.append(metas, more);
                 Ok(supply)
@@ -157,22 +167,23 @@ impl Frames {
     }
 
     /// Takes from the buddy, node by node; on a shortage says how many there were.
-    fn take_more(&self, count: u64, wish: &Wish) -> Result<FrameChain, u64> {
+    fn take_more(&self, count: u64, wanted: &FrameRequest) -> Result<FrameChain, u64> {
         let metas = self.buddy.metas();
-        if wish.reserve > 0 {
-            let free = self.buddy.free_count().saturating_sub(wish.reserve);
+        if wanted.reserve > 0 {
+            let free = self.buddy.free_count().saturating_sub(wanted.reserve);
             if free < count {
                 return Err(free);
             }
         }
         // Asked before the first frame is taken: a request that is much too big costs nothing.
-        let there = if wish.only { self.buddy.free_on(wish.node) } else { self.buddy.free_count() };
+        let there =
+            if wanted.only { self.buddy.free_on(wanted.node) } else { self.buddy.free_count() };
         if there < count {
             return Err(there);
         }
         let mut chain = FrameChain::new();
-        let others = (0..self.nodes).filter(|node| *node != wish.node && !wish.only);
-        for node in core::iter::once(wish.node).chain(others) {
+        let others = (0..self.nodes).filter(|node| *node != wanted.node && !wanted.only);
+        for node in core::iter::once(wanted.node).chain(others) {
             while chain.count() < count {
                 // The lock is let go between parts: other CPUs take and put meanwhile.
                 let part = (count - chain.count()).min(PART_FRAMES);
@@ -250,13 +261,13 @@ impl Frames {
     }
 
     /// Takes up to `count` blocks of 512 adjacent frames.
-    pub(crate) fn take_large(&self, count: u64, wish: &Wish) -> FrameChain {
+    pub(crate) fn take_large(&self, count: u64, wanted: &FrameRequest) -> FrameChain {
         let mut blocks = FrameChain::new();
-        let others = (0..self.nodes).filter(|node| *node != wish.node && !wish.only);
-        for node in core::iter::once(wish.node).chain(others) {
+        let others = (0..self.nodes).filter(|node| *node != wanted.node && !wanted.only);
+        for node in core::iter::once(wanted.node).chain(others) {
             while blocks.count() < count * LARGE_PAGES {
-                let needed = wish.reserve + LARGE_PAGES;
-                if wish.reserve > 0 && self.buddy.free_count() < needed {
+                let needed = wanted.reserve + LARGE_PAGES;
+                if wanted.reserve > 0 && self.buddy.free_count() < needed {
                     return blocks;
                 }
                 let Some(block) = self.buddy.take_block(node, LARGE_ORDER, FrameState::Taken)

@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use super::buddy::{Buddy, ORDER_MAX};
 use super::magazine::Magazine;
-use super::{FrameIndex, FrameState, Frames, Wish};
+use super::{FrameIndex, FrameRequest, FrameState, Frames};
 use crate::machine::CpuId;
 use crate::raw::Slab;
 use crate::sim::SimMachine;
@@ -72,14 +72,15 @@ fn supply(machine: &SimMachine) -> Frames {
     Frames::new(buddy(machine), magazines, u64::from(FRAMES), 1)
 }
 
-const WISH: Wish = Wish { node: 0, named: false, only: false, zeroed: false, reserve: 0 };
+const WISH: FrameRequest =
+    FrameRequest { node: 0, named: false, only: false, zeroed: false, reserve: 0 };
 
 #[test]
 fn a_shortage_takes_nothing_and_a_reserve_is_left() {
     let machine = SimMachine::new(16, 1);
     let frames = supply(&machine);
-    let wish = Wish { reserve: 1, ..WISH };
-    let shortage = frames.take(CpuId(0), u64::from(FRAMES), &wish).unwrap_err();
+    let wanted = FrameRequest { reserve: 1, ..WISH };
+    let shortage = frames.take(CpuId(0), u64::from(FRAMES), &wanted).unwrap_err();
     assert_eq!((shortage.requested, shortage.available), (1024, 1023));
     assert_eq!(frames.free_count(), u64::from(FRAMES));
     assert!(frames.take_run(u64::from(FRAMES) + 1).is_none());
@@ -122,8 +123,8 @@ fn zeroed_frames_serve_those_who_want_them() {
     let frames = supply(&machine);
     let ready = frames.take(CpuId(0), 3, &WISH).unwrap().plain;
     frames.put_zeroed(ready);
-    let wish = Wish { zeroed: true, ..WISH };
-    let supply = frames.take(CpuId(0), 5, &wish).unwrap();
+    let wanted = FrameRequest { zeroed: true, ..WISH };
+    let supply = frames.take(CpuId(0), 5, &wanted).unwrap();
     assert_eq!((supply.zeroed.count(), supply.plain.count()), (3, 2));
     frames.put(CpuId(0), supply.plain);
     frames.put(CpuId(0), supply.zeroed);

@@ -13,7 +13,7 @@ use crate::machine::{CpuId, Cpus, TlbControl};
 use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
 use crate::raw::Slab;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
-use crate::tlb::seat::Seat;
+use crate::tlb::cpu_state::CpuState;
 use crate::tlb::{Coherence, Flushed, Laggard, Plan};
 
 pub(super) const PAGES: usize = 2;
@@ -59,9 +59,9 @@ pub(super) struct World {
 impl World {
     /// All pages are mapped, all CPUs are awake, and they wait for each other for ever.
     pub(super) fn new(cpus: usize) -> Self {
-        let seats = (0..cpus).map(|_| Seat::new(true)).collect::<Vec<_>>();
+        let states = (0..cpus).map(|_| CpuState::new(true)).collect::<Vec<_>>();
         Self {
-            tlb: Coherence::new(Slab::from(seats)),
+            tlb: Coherence::new(Slab::from(states)),
             entries: core::array::from_fn(|_| AtomicU64::new(1)),
             frames: core::array::from_fn(|_| Contents::new()),
             mail: (0..cpus).map(|_| AtomicBool::new(false)).collect(),
@@ -193,8 +193,8 @@ impl Cpu {
             let start = Page::containing_address(VirtAddr::new(WINDOW)) + *page as u64;
             plan.add(PageRange::proven(start, PageCount::from_pages(1).unwrap()));
         }
-        let turn = self.world.tlb.take_turn(self);
-        self.world.tlb.shoot(self, &turn, &plan, everyone)
+        let guard = self.world.tlb.lock(self);
+        self.world.tlb.shoot(self, &guard, &plan, everyone)
     }
 
     fn nest(&self, when: Nested) {

@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering;
 
 use super::entry::Entry;
 use super::leaf::Mapping;
+use super::lookup;
 use super::span::{Span, index, spans};
 use super::tables::{Stash, Tables, made_child, made_entry, meta, needs_index, place, publish};
 use crate::frame::buddy::Buddy;
@@ -15,219 +16,200 @@ use crate::machine::PhysicalMemory;
 use crate::page::{Frame, LARGE_PAGES, Page, PageCount, PageRange};
 use crate::raw;
 
-impl Tables {
-    /// The large leaf over a page, if there is one.
-    pub(super) fn large_leaf<P: PhysicalMemory>(&self, memory: &P, page: Page) -> Option<Entry> {
-        let upper = Self::child(memory, self.root, page, 4)?;
-        let middle = Self::child(memory, upper, page, 3)?;
-        Some(made_entry(memory, middle, page, 2)).filter(|entry| entry.is_large())
-    }
+/// Whole leaf tables' worth of a range where no table is: there large leaves may lie. Since the
+/// range belongs to the caller, there may be more of them later, but not fewer.
+pub(crate) fn vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, range: PageRange) -> u64 {
+    let _made = tables.lock();
+    spans(range).filter(|span| is_vacant(tables, memory, span)).count() as u64
+}
 
-    /// The slot of the region that has the large leaf over a page.
-    pub(super) fn large_slot<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        page: Page,
-    ) -> Option<u32> {
-        let leaf = self.large_leaf(memory, page)?;
-        Some(frames.meta(frames.index(leaf.frame())?).other().0)
+fn is_vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, span: &Span) -> bool {
+    if span.count as u64 != LARGE_PAGES {
+        return false;
     }
+    let upper = tables.upper(memory, span.page);
+    let middle = made_child(memory, upper, span.page, 3);
+    middle.is_none_or(|middle| made_entry(memory, middle, span.page, 2) == Entry::ABSENT)
+}
 
-    /// Whole leaf tables' worth of a range where no table is: there large leaves may lie. Since the
-    /// range belongs to the caller, there may be more of them later, but not fewer.
-    pub(crate) fn vacant<P: PhysicalMemory>(&self, memory: &P, range: PageRange) -> u64 {
-        let _made = self.lock();
-        spans(range).filter(|span| self.is_vacant(memory, span)).count() as u64
+/// Makes the tables over a range of which the first `larges` vacant parts will be large leaves.
+/// If the stash is too short, changes nothing and says how many frames it must hold.
+pub(crate) fn reserve<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+    slot: u32,
+    larges: u64,
+    stash: &mut Stash,
+) -> Result<(), u64> {
+    let mut made = tables.lock();
+    let missing = missing(tables, memory, frames, range, slot, larges);
+    if missing > stash.count() {
+        return Err(missing);
     }
-
-    fn is_vacant<P: PhysicalMemory>(&self, memory: &P, span: &Span) -> bool {
-        if span.count as u64 != LARGE_PAGES {
-            return false;
+    let mut left = larges;
+    for span in spans(range) {
+        let is_large = left > 0 && is_vacant(tables, memory, &span);
+        let upper = tables.upper(memory, span.page);
+        let middle = made.child(memory, frames, upper, &span, 3, stash);
+        if is_large {
+            meta(frames, middle).add_count(1);
+            left -= 1;
+            continue;
         }
-        let upper = self.upper(memory, span.page);
+        let leaf = made.child(memory, frames, middle, &span, 2, stash);
+        made.join(memory, frames, leaf, slot, stash);
+        meta(frames, leaf).add_count(span.count);
+    }
+    assert_eq!(left, 0, "a vacant part was taken by somebody");
+    Ok(())
+}
+
+fn missing<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+    slot: u32,
+    larges: u64,
+) -> u64 {
+    let (mut missing, mut made, mut left) = (0, None, larges);
+    for span in spans(range) {
+        let upper = tables.upper(memory, span.page);
         let middle = made_child(memory, upper, span.page, 3);
-        middle.is_none_or(|middle| made_entry(memory, middle, span.page, 2) == Entry::ABSENT)
-    }
-
-    /// Makes the tables over a range of which the first `larges` vacant parts will be large leaves.
-    /// If the stash is too short, changes nothing and says how many frames it must hold.
-    pub(crate) fn reserve_large<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-        slot: u32,
-        larges: u64,
-        stash: &mut Stash,
-    ) -> Result<(), u64> {
-        let mut made = self.lock();
-        let missing = self.missing_large(memory, frames, range, slot, larges);
-        if missing > stash.count() {
-            return Err(missing);
+        if middle.is_none() {
+            let key = span.page.start_address().as_u64() >> 30;
+            missing += u64::from(made != Some(key));
+            made = Some(key);
         }
-        let mut left = larges;
-        for span in spans(range) {
-            let is_large = left > 0 && self.is_vacant(memory, &span);
-            let upper = self.upper(memory, span.page);
-            let middle = made.child(memory, frames, upper, &span, 3, stash);
-            if is_large {
-                meta(frames, middle).add_count(1);
-                left -= 1;
-                continue;
-            }
-            let leaf = made.child(memory, frames, middle, &span, 2, stash);
-            made.join(memory, frames, leaf, slot, stash);
-            meta(frames, leaf).add_count(span.count);
+        if left > 0 && is_vacant(tables, memory, &span) {
+            left -= 1;
+            continue;
         }
-        assert_eq!(left, 0, "a vacant part was taken by somebody");
-        Ok(())
+        let leaf = middle.and_then(|middle| made_child(memory, middle, span.page, 2));
+        missing += leaf.map_or(1, |leaf| u64::from(needs_index(meta(frames, leaf), slot)));
     }
+    missing
+}
 
-    fn missing_large<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-        slot: u32,
-        larges: u64,
-    ) -> u64 {
-        let (mut missing, mut made, mut left) = (0, None, larges);
-        for span in spans(range) {
-            let upper = self.upper(memory, span.page);
-            let middle = made_child(memory, upper, span.page, 3);
-            if middle.is_none() {
-                let key = span.page.start_address().as_u64() >> 30;
-                missing += u64::from(made != Some(key));
-                made = Some(key);
-            }
-            if left > 0 && self.is_vacant(memory, &span) {
-                left -= 1;
-                continue;
-            }
-            let leaf = middle.and_then(|middle| made_child(memory, middle, span.page, 2));
-            missing += leaf.map_or(1, |leaf| u64::from(needs_index(meta(frames, leaf), slot)));
+/// Stores the entries of a range that [`reserve_large`](Self::reserve_large) has prepared:
+/// blocks where no table was made, single frames elsewhere.
+pub(crate) fn commit<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+    blocks: &mut FrameChain,
+    singles: &mut FrameChain,
+    mapping: Mapping,
+) {
+    for span in spans(range) {
+        if !is_vacant(tables, memory, &span) {
+            let part = part_of(range, &span);
+            tables.commit(memory, frames, part, None, singles, mapping);
+            continue;
         }
-        missing
+        let block = blocks.pop_block(frames.metas()).expect("one was taken for each");
+        frames.meta(block).set_other(FrameIndex(mapping.slot));
+        let upper = tables.upper(memory, span.page);
+        let middle = lookup::child(memory, upper, span.page, 3).expect("reserved before");
+        let slot = &raw::words(memory, middle)[index(span.page, 2)];
+        publish(slot, Entry::large(frames.frame(block), mapping.rights));
     }
+}
 
-    /// Stores the entries of a range that [`reserve_large`](Self::reserve_large) has prepared:
-    /// blocks where no table was made, single frames elsewhere.
-    pub(crate) fn commit_large<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-        blocks: &mut FrameChain,
-        singles: &mut FrameChain,
-        mapping: Mapping,
-    ) {
-        for span in spans(range) {
-            if !self.is_vacant(memory, &span) {
-                let part = part_of(range, &span);
-                self.commit(memory, frames, part, None, singles, mapping);
-                continue;
-            }
-            let block = blocks.pop_block(frames.metas()).expect("one was taken for each");
-            frames.meta(block).set_other(FrameIndex(mapping.slot));
-            let upper = self.upper(memory, span.page);
-            let middle = Self::child(memory, upper, span.page, 3).expect("reserved before");
-            let slot = &raw::words(memory, middle)[index(span.page, 2)];
-            publish(slot, Entry::large(frames.frame(block), mapping.rights));
+/// Takes the entries of a range out, large ones too, and returns its frames. Large leaves must
+/// lie in it whole.
+pub(crate) fn clear<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+) -> LazyFrames {
+    let mut lazy = LazyFrames::new();
+    for span in spans(range) {
+        let Some(leaf) = lookup::large_leaf(tables, memory, span.page) else {
+            let part = part_of(range, &span);
+            let part = tables.clear(memory, frames, part, FrameIndex::NONE);
+            lazy.append(frames.metas(), part);
+            continue;
+        };
+        assert_eq!(span.count as u64, LARGE_PAGES, "a large leaf is taken out whole");
+        let upper = tables.upper(memory, span.page);
+        let middle = lookup::child(memory, upper, span.page, 3).expect("it holds the leaf");
+        // Under the lock, as all counts of upper tables. If nothing is left, the table goes
+        // when the addresses do.
+        let made = tables.lock();
+        let slot = &raw::words(memory, middle)[index(span.page, 2)];
+        slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
+        meta(frames, middle).sub_count(1);
+        drop(made);
+        let block = frames.index(leaf.frame()).expect("large leaves map managed frames");
+        lazy.push(frames.metas(), block, LARGE_PAGES);
+    }
+    lazy
+}
+
+/// Gives every page of a range other rights, those of large leaves too.
+pub(crate) fn protect<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+    rights: u64,
+) {
+    for span in spans(range) {
+        let Some(leaf) = lookup::large_leaf(tables, memory, span.page) else {
+            tables.protect(memory, frames, part_of(range, &span), rights);
+            continue;
+        };
+        let upper = tables.upper(memory, span.page);
+        let middle = lookup::child(memory, upper, span.page, 3).expect("it holds the leaf");
+        let slot = &raw::words(memory, middle)[index(span.page, 2)];
+        publish(slot, leaf.with_rights(rights));
+    }
+}
+
+/// How many large leaves lie in a range, or reach into it.
+pub(crate) fn count<P: PhysicalMemory>(tables: &Tables, memory: &P, range: PageRange) -> u64 {
+    spans(range).filter(|span| lookup::large_leaf(tables, memory, span.page).is_some()).count()
+        as u64
+}
+
+/// Puts a table of 512 small leaves, with the same frames and rights, in the place of every
+/// large leaf that a range touches. Only after a flush of everything on every CPU may any of
+/// them be changed: until then a CPU may use the large one and the small ones at once.
+///
+/// # Panics
+///
+/// If the stash holds too few frames: [`larges`](Self::larges) says how many.
+pub(crate) fn split<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+    stash: &mut Stash,
+) {
+    let mut made = tables.lock();
+    for span in spans(range) {
+        let Some(large) = lookup::large_leaf(tables, memory, span.page) else { continue };
+        let block = frames.index(large.frame()).expect("large leaves map managed frames");
+        let slot = frames.meta(block).other().0;
+        let table = made.make(memory, frames, stash, FrameState::Table);
+        let meta = frames.meta(table);
+        meta.set_place(place(span.page, 2));
+        meta.set_owners(Owners::Sole(slot));
+        meta.add_count(512);
+        frames.meta(block).set_state(FrameState::Taken);
+        let leaves = raw::words(memory, frames.frame(table)).iter().zip(0u64..);
+        for (leaf, number) in leaves {
+            publish(leaf, Entry::leaf(large.frame() + number, large.small_rights()));
         }
-    }
-
-    /// Takes the entries of a range out, large ones too, and returns its frames. Large leaves must
-    /// lie in it whole.
-    pub(crate) fn clear_large<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-    ) -> LazyFrames {
-        let mut lazy = LazyFrames::new();
-        for span in spans(range) {
-            let Some(leaf) = self.large_leaf(memory, span.page) else {
-                let part = part_of(range, &span);
-                let part = self.clear(memory, frames, part, FrameIndex::NONE);
-                lazy.append(frames.metas(), part);
-                continue;
-            };
-            assert_eq!(span.count as u64, LARGE_PAGES, "a large leaf is taken out whole");
-            let upper = self.upper(memory, span.page);
-            let middle = Self::child(memory, upper, span.page, 3).expect("it holds the leaf");
-            // Under the lock, as all counts of upper tables. If nothing is left, the table goes
-            // when the addresses do.
-            let made = self.lock();
-            let slot = &raw::words(memory, middle)[index(span.page, 2)];
-            slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
-            meta(frames, middle).sub_count(1);
-            drop(made);
-            let block = frames.index(leaf.frame()).expect("large leaves map managed frames");
-            lazy.push(frames.metas(), block, LARGE_PAGES);
-        }
-        lazy
-    }
-
-    /// Gives every page of a range other rights, those of large leaves too.
-    pub(crate) fn protect_large<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-        rights: u64,
-    ) {
-        for span in spans(range) {
-            let Some(leaf) = self.large_leaf(memory, span.page) else {
-                self.protect(memory, frames, part_of(range, &span), rights);
-                continue;
-            };
-            let upper = self.upper(memory, span.page);
-            let middle = Self::child(memory, upper, span.page, 3).expect("it holds the leaf");
-            let slot = &raw::words(memory, middle)[index(span.page, 2)];
-            publish(slot, leaf.with_rights(rights));
-        }
-    }
-
-    /// How many large leaves lie in a range, or reach into it.
-    pub(crate) fn larges<P: PhysicalMemory>(&self, memory: &P, range: PageRange) -> u64 {
-        spans(range).filter(|span| self.large_leaf(memory, span.page).is_some()).count() as u64
-    }
-
-    /// Puts a table of 512 small leaves, with the same frames and rights, in the place of every
-    /// large leaf that a range touches. Only after a flush of everything on every CPU may any of
-    /// them be changed: until then a CPU may use the large one and the small ones at once.
-    ///
-    /// # Panics
-    ///
-    /// If the stash holds too few frames: [`larges`](Self::larges) says how many.
-    pub(crate) fn split<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-        stash: &mut Stash,
-    ) {
-        let mut made = self.lock();
-        for span in spans(range) {
-            let Some(large) = self.large_leaf(memory, span.page) else { continue };
-            let block = frames.index(large.frame()).expect("large leaves map managed frames");
-            let slot = frames.meta(block).other().0;
-            let table = made.make(memory, frames, stash, FrameState::Table);
-            let meta = frames.meta(table);
-            meta.set_place(place(span.page, 2));
-            meta.set_owners(Owners::Sole(slot));
-            meta.add_count(512);
-            frames.meta(block).set_state(FrameState::Taken);
-            let leaves = raw::words(memory, frames.frame(table)).iter().zip(0u64..);
-            for (leaf, number) in leaves {
-                publish(leaf, Entry::leaf(large.frame() + number, large.small_rights()));
-            }
-            let upper = self.upper(memory, span.page);
-            let middle = Self::child(memory, upper, span.page, 3).expect("it holds the leaf");
-            let entry = &raw::words(memory, middle)[index(span.page, 2)];
-            publish(entry, Entry::table(frames.frame(table)));
-        }
+        let upper = tables.upper(memory, span.page);
+        let middle = lookup::child(memory, upper, span.page, 3).expect("it holds the leaf");
+        let entry = &raw::words(memory, middle)[index(span.page, 2)];
+        publish(entry, Entry::table(frames.frame(table)));
     }
 }
 

@@ -5,6 +5,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::entry::Entry;
+use super::lookup;
 use super::pin::Pinned;
 use super::span::{Span, spans};
 use super::tables::{Tables, publish, read};
@@ -49,7 +50,8 @@ impl Tables {
 
     #[inline]
     fn leaf_of<P: PhysicalMemory>(&self, memory: &P, span: &Span) -> Frame {
-        self.leaf_table(memory, span.page).expect("a range that somebody has has its tables")
+        lookup::leaf_table(self, memory, span.page)
+            .expect("a range that somebody has has its tables")
     }
 
     /// The entries alone.

@@ -2,6 +2,7 @@
 
 use super::span::Span;
 use super::tables::{Tables, place};
+use super::{lookup, reclaim};
 use crate::frame::buddy::Buddy;
 use crate::frame::meta::FrameMeta;
 use crate::frame::{FrameIndex, Owners};
@@ -49,7 +50,7 @@ impl Tables {
         // A table that is unlinked while it is walked is not freed before this CPU has answered
         // for it, and here it cannot be interrupted to do so.
         let pinned = machine.without_interrupts(|| {
-            let table = frames.index(self.leaf_table(machine, span.page)?)?;
+            let table = frames.index(lookup::leaf_table(self, machine, span.page)?)?;
             pin_table(frames.meta(table), table, &span, slot)
         })?;
         self.keep(machine, frames, frames.meta(pinned.table), pinned, &span)
@@ -126,7 +127,7 @@ impl Tables {
         table: FrameIndex,
         count: u64,
     ) {
-        let mut detaching = self.detaching();
+        let mut detaching = reclaim::detaching(self);
         detaching.lower_noted(memory, frames, table, count);
         detaching.settle(memory, frames);
     }

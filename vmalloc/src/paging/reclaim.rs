@@ -8,6 +8,7 @@ use x86_64::VirtAddr;
 
 use super::entry::Entry;
 use super::idle::Unlinked;
+use super::lookup;
 use super::span::{Span, index, spans};
 use super::tables::{Made, Tables, made_child, meta, publish, read};
 use crate::frame::buddy::Buddy;
@@ -45,55 +46,53 @@ impl Lowered {
     const NONE: Self = Self { leaf: FrameIndex::NONE, pages: 0 };
 }
 
-impl Tables {
-    /// Begins to lower counts.
-    pub(crate) fn detaching(&self) -> Detaching<'_> {
-        Detaching { tables: self, made: self.lock(), last: Lowered::NONE }
-    }
+/// Begins to lower counts.
+pub(crate) fn detaching(tables: &Tables) -> Detaching<'_> {
+    Detaching { tables, made: tables.lock(), last: Lowered::NONE }
+}
 
-    /// Whether tables wait for a shootdown.
-    pub(crate) fn has_unlinked(&self) -> bool {
-        self.lock().unlinked.is_any()
-    }
+/// Whether tables wait for a shootdown.
+pub(crate) fn has_unlinked(tables: &Tables) -> bool {
+    tables.lock().unlinked.is_any()
+}
 
-    /// Frees the tables that have been unlinked and that nobody has linked again.
-    pub(crate) fn free_unlinked<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        _flushed: &Flushed,
-    ) -> FreedTables {
-        let mut made = self.lock();
-        let mut freed = FreedTables { tables: FrameChain::new(), indexes: FrameChain::new() };
-        let Unlinked { leaves, middles } = core::mem::take(&mut made.unlinked);
-        for (mut here, level) in [(leaves, 2), (middles, 3)] {
-            while here != FrameIndex::NONE {
-                let meta = frames.meta(here);
-                let next = meta.next();
-                meta.unlist();
-                let address = u64::from(meta.place()) << (3 + 9 * u32::from(level));
-                let page = Page::containing_address(VirtAddr::new_truncate(address));
-                let mut parent = self.upper(memory, page);
-                if level == 2 {
-                    parent = made_child(memory, parent, page, 3).expect("freed after its children");
-                }
-                let slot = &raw::words(memory, parent)[index(page, level)];
-                if read(slot).is_unlinked() {
-                    publish(slot, Entry::ABSENT);
-                    made.tables -= 1;
-                    if let (2, Owners::Index(ids)) = (level, meta.owners()) {
-                        made.indexes -= 1;
-                        frames.meta(ids).set_state(FrameState::Taken);
-                        freed.indexes.push(frames.metas(), ids, 1);
-                    }
-                    meta.set_state(FrameState::Taken);
-                    freed.tables.push(frames.metas(), here, 1);
-                }
-                here = next;
+/// Frees the tables that have been unlinked and that nobody has linked again.
+pub(crate) fn free_unlinked<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    _flushed: &Flushed,
+) -> FreedTables {
+    let mut made = tables.lock();
+    let mut freed = FreedTables { tables: FrameChain::new(), indexes: FrameChain::new() };
+    let Unlinked { leaves, middles } = core::mem::take(&mut made.unlinked);
+    for (mut here, level) in [(leaves, 2), (middles, 3)] {
+        while here != FrameIndex::NONE {
+            let meta = frames.meta(here);
+            let next = meta.next();
+            meta.unlist();
+            let address = u64::from(meta.place()) << (3 + 9 * u32::from(level));
+            let page = Page::containing_address(VirtAddr::new_truncate(address));
+            let mut parent = tables.upper(memory, page);
+            if level == 2 {
+                parent = made_child(memory, parent, page, 3).expect("freed after its children");
             }
+            let slot = &raw::words(memory, parent)[index(page, level)];
+            if read(slot).is_unlinked() {
+                publish(slot, Entry::ABSENT);
+                made.tables -= 1;
+                if let (2, Owners::Index(ids)) = (level, meta.owners()) {
+                    made.indexes -= 1;
+                    frames.meta(ids).set_state(FrameState::Taken);
+                    freed.indexes.push(frames.metas(), ids, 1);
+                }
+                meta.set_state(FrameState::Taken);
+                freed.tables.push(frames.metas(), here, 1);
+            }
+            here = next;
         }
-        freed
     }
+    freed
 }
 
 impl Detaching<'_> {
@@ -153,8 +152,8 @@ impl Detaching<'_> {
         span: &Span,
     ) -> Option<Frame> {
         let upper = self.tables.upper(memory, span.page);
-        let middle = Tables::child(memory, upper, span.page, 3)?;
-        let leaf = Tables::child(memory, middle, span.page, 2);
+        let middle = lookup::child(memory, upper, span.page, 3)?;
+        let leaf = lookup::child(memory, middle, span.page, 2);
         if leaf.is_none() && meta(frames, middle).count() == 0 {
             self.unlink_middle(memory, frames, middle);
         }
@@ -172,7 +171,7 @@ impl Detaching<'_> {
         let address = u64::from(frames.meta(leaf).place()) << 21;
         let page = Page::containing_address(VirtAddr::new_truncate(address));
         let upper = self.tables.upper(memory, page);
-        let middle = Tables::child(memory, upper, page, 3).expect("pinned by its count");
+        let middle = lookup::child(memory, upper, page, 3).expect("pinned by its count");
         let slot = &raw::words(memory, middle)[index(page, 2)];
         publish(slot, Entry::unlinked(frames.frame(leaf)));
         // One that was linked again may be listed still.

@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering;
 use super::entry::Entry;
 use super::span::{Span, index, spans};
 use super::tables::{Stash, Tables, made_child, meta, needs_index, place, publish, read};
+use super::{large, lookup};
 use crate::frame::buddy::Buddy;
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, Page, PageCount, PageRange};
@@ -14,12 +15,12 @@ use crate::raw;
 
 /// Where each page of a range comes from.
 #[derive(Clone, Copy, Debug)]
-struct Way {
+struct Relocation {
     from: PageRange,
     to: PageRange,
 }
 
-impl Way {
+impl Relocation {
     /// The old place of a page, if it had one.
     fn source(self, page: Page) -> Option<Page> {
         let offset = page - self.to.start();
@@ -35,162 +36,159 @@ impl Way {
     }
 }
 
-impl Tables {
-    /// Makes the tables over `to`, as [`reserve`](Self::reserve) does, but for those that can move
-    /// there whole from `from`: these have moved when this returns. If the stash is too short,
-    /// changes nothing and says how many frames it must hold.
-    pub(crate) fn relocate<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        from: PageRange,
-        to: PageRange,
-        slot: u32,
-        stash: &mut Stash,
-    ) -> Result<(), u64> {
-        let way = Way { from, to };
-        let mut made = self.lock();
-        let missing = self.missing_on_way(memory, frames, way, slot);
-        if missing > stash.count() {
-            return Err(missing);
+/// Makes the tables over `to`, as [`reserve`](Self::reserve) does, but for those that can move
+/// there whole from `from`: these have moved when this returns. If the stash is too short,
+/// changes nothing and says how many frames it must hold.
+pub(crate) fn relocate<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    from: PageRange,
+    to: PageRange,
+    slot: u32,
+    stash: &mut Stash,
+) -> Result<(), u64> {
+    let way = Relocation { from, to };
+    let mut made = tables.lock();
+    let missing = missing_for(tables, memory, frames, way, slot);
+    if missing > stash.count() {
+        return Err(missing);
+    }
+    for span in spans(to) {
+        let upper = tables.upper(memory, span.page);
+        let middle = made.child(memory, frames, upper, &span, 3, stash);
+        if let Some(source) = movable(memory, way, &span, Some(middle)) {
+            move_table(tables, memory, frames, source, &span, middle);
+            continue;
         }
-        for span in spans(to) {
-            let upper = self.upper(memory, span.page);
-            let middle = made.child(memory, frames, upper, &span, 3, stash);
-            if let Some(source) = self.movable(memory, way, &span, Some(middle)) {
-                self.move_table(memory, frames, source, &span, middle);
-                continue;
-            }
-            let leaf = made.child(memory, frames, middle, &span, 2, stash);
-            made.join(memory, frames, leaf, slot, stash);
-            meta(frames, leaf).add_count(span.count);
+        let leaf = made.child(memory, frames, middle, &span, 2, stash);
+        made.join(memory, frames, leaf, slot, stash);
+        meta(frames, leaf).add_count(span.count);
+    }
+    Ok(())
+}
+
+/// How many large leaves of `from` cannot move whole, as things stand.
+pub(crate) fn stuck_larges<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    from: PageRange,
+    to: PageRange,
+) -> u64 {
+    let _made = tables.lock();
+    let way = Relocation { from, to };
+    let moving = spans(to).filter(|span| {
+        let middle = made_child(memory, tables.upper(memory, span.page), span.page, 3);
+        let source = movable(memory, way, span, middle);
+        source.is_some_and(|source| lookup::large_leaf(tables, memory, source).is_some())
+    });
+    large::count(tables, memory, from) - moving.count() as u64
+}
+
+/// Frames that [`relocate`](Self::relocate) needs, as things stand.
+pub(crate) fn missing_for_move<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    from: PageRange,
+    to: PageRange,
+    slot: u32,
+) -> u64 {
+    let _made = tables.lock();
+    missing_for(tables, memory, frames, Relocation { from, to }, slot)
+}
+
+/// Where the leaf table of a span comes from whole: only to a place where none was since the
+/// last shootdown, so that no CPU remembers another one there.
+fn movable<P: PhysicalMemory>(
+    memory: &P,
+    way: Relocation,
+    span: &Span,
+    middle: Option<Frame>,
+) -> Option<Page> {
+    let source = way.whole(span)?;
+    let is_vacant = middle.is_none_or(|middle| {
+        read(&raw::words(memory, middle)[index(span.page, 2)]) == Entry::ABSENT
+    });
+    is_vacant.then_some(source)
+}
+
+fn missing_for<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    way: Relocation,
+    slot: u32,
+) -> u64 {
+    let (mut missing, mut made) = (0, None);
+    for span in spans(way.to) {
+        let upper = tables.upper(memory, span.page);
+        let middle = made_child(memory, upper, span.page, 3);
+        if middle.is_none() {
+            let key = span.page.start_address().as_u64() >> 30;
+            missing += u64::from(made != Some(key));
+            made = Some(key);
         }
-        Ok(())
-    }
-
-    /// How many large leaves of `from` cannot move whole, as things stand.
-    pub(crate) fn stuck_larges<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        from: PageRange,
-        to: PageRange,
-    ) -> u64 {
-        let _made = self.lock();
-        let way = Way { from, to };
-        let moving = spans(to).filter(|span| {
-            let middle = made_child(memory, self.upper(memory, span.page), span.page, 3);
-            let source = self.movable(memory, way, span, middle);
-            source.is_some_and(|source| self.large_leaf(memory, source).is_some())
-        });
-        self.larges(memory, from) - moving.count() as u64
-    }
-
-    /// Frames that [`relocate`](Self::relocate) needs, as things stand.
-    pub(crate) fn missing_for_move<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        from: PageRange,
-        to: PageRange,
-        slot: u32,
-    ) -> u64 {
-        let _made = self.lock();
-        self.missing_on_way(memory, frames, Way { from, to }, slot)
-    }
-
-    /// Where the leaf table of a span comes from whole: only to a place where none was since the
-    /// last shootdown, so that no CPU remembers another one there.
-    fn movable<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        way: Way,
-        span: &Span,
-        middle: Option<Frame>,
-    ) -> Option<Page> {
-        let source = way.whole(span)?;
-        let is_vacant = middle.is_none_or(|middle| {
-            read(&raw::words(memory, middle)[index(span.page, 2)]) == Entry::ABSENT
-        });
-        is_vacant.then_some(source)
-    }
-
-    fn missing_on_way<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        way: Way,
-        slot: u32,
-    ) -> u64 {
-        let (mut missing, mut made) = (0, None);
-        for span in spans(way.to) {
-            let upper = self.upper(memory, span.page);
-            let middle = made_child(memory, upper, span.page, 3);
-            if middle.is_none() {
-                let key = span.page.start_address().as_u64() >> 30;
-                missing += u64::from(made != Some(key));
-                made = Some(key);
-            }
-            if self.movable(memory, way, &span, middle).is_some() {
-                continue;
-            }
-            let leaf = middle.and_then(|middle| made_child(memory, middle, span.page, 2));
-            missing += leaf.map_or(1, |leaf| u64::from(needs_index(meta(frames, leaf), slot)));
+        if movable(memory, way, &span, middle).is_some() {
+            continue;
         }
-        missing
+        let leaf = middle.and_then(|middle| made_child(memory, middle, span.page, 2));
+        missing += leaf.map_or(1, |leaf| u64::from(needs_index(meta(frames, leaf), slot)));
     }
+    missing
+}
 
-    /// Links the leaf table of `source` over a span, and unlinks it where it was. The old table
-    /// above may be empty now: it goes when the old addresses do.
-    fn move_table<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        source: Page,
-        span: &Span,
-        middle: Frame,
-    ) {
-        let upper = self.upper(memory, source);
-        let old_middle = Self::child(memory, upper, source, 3).expect("pinned by its count");
-        let old = &raw::words(memory, old_middle)[index(source, 2)];
-        let entry = read(old);
-        publish(&raw::words(memory, middle)[index(span.page, 2)], entry);
-        old.store(Entry::ABSENT.raw(), Ordering::Relaxed);
-        if !entry.is_large() {
-            meta(frames, entry.frame()).set_place(place(span.page, 2));
+/// Links the leaf table of `source` over a span, and unlinks it where it was. The old table
+/// above may be empty now: it goes when the old addresses do.
+fn move_table<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    source: Page,
+    span: &Span,
+    middle: Frame,
+) {
+    let upper = tables.upper(memory, source);
+    let old_middle = lookup::child(memory, upper, source, 3).expect("pinned by its count");
+    let old = &raw::words(memory, old_middle)[index(source, 2)];
+    let entry = read(old);
+    publish(&raw::words(memory, middle)[index(span.page, 2)], entry);
+    old.store(Entry::ABSENT.raw(), Ordering::Relaxed);
+    if !entry.is_large() {
+        meta(frames, entry.frame()).set_place(place(span.page, 2));
+    }
+    meta(frames, middle).add_count(1);
+    meta(frames, old_middle).sub_count(1);
+}
+
+/// Moves the entries of `from`, but for those that have moved with their tables, to the first
+/// pages of `to`.
+pub(crate) fn move_entries<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    from: PageRange,
+    to: PageRange,
+    slot: u32,
+) {
+    let way = Relocation { from, to };
+    for span in spans(PageRange::within(to, PageCount::ZERO, from.count())) {
+        let source = way.source(span.page).expect("these pages had a place");
+        // A large leaf that could not move whole was split before.
+        if way.whole(&span).is_some() && lookup::leaf_table(tables, memory, source).is_none() {
+            continue;
         }
-        meta(frames, middle).add_count(1);
-        meta(frames, old_middle).sub_count(1);
-    }
-
-    /// Moves the entries of `from`, but for those that have moved with their tables, to the first
-    /// pages of `to`.
-    pub(crate) fn move_entries<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        from: PageRange,
-        to: PageRange,
-        slot: u32,
-    ) {
-        let way = Way { from, to };
-        for span in spans(PageRange::within(to, PageCount::ZERO, from.count())) {
-            let source = way.source(span.page).expect("these pages had a place");
-            // A large leaf that could not move whole was split before.
-            if way.whole(&span).is_some() && self.leaf_table(memory, source).is_none() {
-                continue;
+        let count = PageCount::from_pages(span.count as u64).expect("at most 512");
+        let offset = PageCount::from_pages(source - from.start()).expect("inside the range");
+        let mut places = tables.places(memory, frames, &span, slot);
+        for old in spans(PageRange::within(from, offset, count)) {
+            let entries = tables.entries_of(memory, frames, &old);
+            let (here, rest) = places.split_at(entries.len());
+            for (place, old) in here.iter().zip(entries) {
+                publish(place, read(old));
+                old.store(Entry::ABSENT.raw(), Ordering::Relaxed);
             }
-            let count = PageCount::from_pages(span.count as u64).expect("at most 512");
-            let offset = PageCount::from_pages(source - from.start()).expect("inside the range");
-            let mut places = self.places(memory, frames, &span, slot);
-            for old in spans(PageRange::within(from, offset, count)) {
-                let entries = self.entries_of(memory, frames, &old);
-                let (here, rest) = places.split_at(entries.len());
-                for (place, old) in here.iter().zip(entries) {
-                    publish(place, read(old));
-                    old.store(Entry::ABSENT.raw(), Ordering::Relaxed);
-                }
-                places = rest;
-            }
+            places = rest;
         }
     }
 }

@@ -116,6 +116,11 @@ impl Tables {
         }
     }
 
+    /// The level-4 table.
+    pub(crate) fn root(&self) -> Frame {
+        self.root
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Made> {
         self.made.lock()
     }
@@ -182,17 +187,6 @@ impl Tables {
             };
         }
         missing
-    }
-
-    /// The leaf table over a range that has only one and is counted there.
-    pub(crate) fn only_leaf<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-    ) -> FrameIndex {
-        let leaf = Span::only(range).and_then(|span| self.leaf_table(memory, span.page));
-        leaf.and_then(|leaf| frames.index(leaf)).unwrap_or(FrameIndex::NONE)
     }
 
     /// Makes every table over `range` out of `stash` and raises the counts. If the stash is too

@@ -1,6 +1,7 @@
 //! Tables are made of exactly as many frames as are asked for before.
 
 use super::Stash;
+use super::{large, relocate};
 use crate::allocator::Vmalloc;
 use crate::page::{LARGE_PAGES, PageCount, PageRange};
 use crate::sim;
@@ -74,7 +75,7 @@ fn large_leaves_need_tables_above_them_only() {
     ];
     for (range, slot, larges, expected) in cases {
         let needed = exactly(&vm, |stash| {
-            vm.core.tables.reserve_large(machine, frames, range, slot, larges, stash)
+            large::reserve(&vm.core.tables, machine, frames, range, slot, larges, stash)
         });
         assert_eq!(needed, expected, "{range:?}");
     }
@@ -94,9 +95,10 @@ fn a_move_needs_tables_where_none_can_move_to() {
         let vm = machine();
         let (machine, frames) = (&vm.core.machine, &vm.core.frames.buddy);
         exactly(&vm, |stash| vm.core.tables.reserve(machine, frames, from, 1, stash));
-        let said = vm.core.tables.missing_for_move(machine, frames, from, to, 1);
-        let needed =
-            exactly(&vm, |stash| vm.core.tables.relocate(machine, frames, from, to, 1, stash));
+        let said = relocate::missing_for_move(&vm.core.tables, machine, frames, from, to, 1);
+        let needed = exactly(&vm, |stash| {
+            relocate::relocate(&vm.core.tables, machine, frames, from, to, 1, stash)
+        });
         assert_eq!((said, needed), (expected, expected), "{from:?} to {to:?}");
     }
 }

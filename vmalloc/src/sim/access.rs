@@ -9,8 +9,9 @@ use std::sync::atomic::Ordering;
 
 use x86_64::VirtAddr;
 
+use super::machine::SimMachine;
+use super::walker;
 use super::walker::Translation;
-use super::{SimMachine, walker};
 use crate::machine::{Access, AccessKind, CpuId, Cpus, Fault};
 use crate::page::Page;
 

@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use x86_64::PhysAddr;
 
-use super::SimMachine;
 use crate::frame::FrameRange;
-use crate::machine::PhysicalMemory;
 use crate::page::{Frame, PAGE_BYTES};
 
 /// Bit 51 is physical only: as a pointer it is not canonical.
@@ -76,7 +74,7 @@ impl Memory {
         unsafe { self.pointer(frame).cast().as_ref() }
     }
 
-    fn pointer(&self, frame: Frame) -> NonNull<u8> {
+    pub(super) fn pointer(&self, frame: Frame) -> NonNull<u8> {
         let number = self.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
         // SAFETY: the number was checked against the size of the allocation.
         unsafe { self.bytes.add(bytes(number)) }
@@ -104,9 +102,24 @@ impl Memory {
     }
 
     /// The frame is cleared, so its poison is gone rightly.
-    fn own(&self, frame: Frame) {
+    pub(super) fn own(&self, frame: Frame) {
         let number = self.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
         self.freed.lock().expect("no test panics inside").remove(&number);
+    }
+}
+
+impl Memory {
+    /// Takes a freed frame back: fills it with poison, or proves that it reads as zeros.
+    pub(super) fn retire(&self, frame: Frame, zeroed: bool) {
+        let number = self.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
+        if zeroed {
+            let words = self.words(frame);
+            let is_zero = words.iter().all(|word| word.load(Ordering::Relaxed) == 0);
+            assert!(is_zero, "{frame:?} is said to be zero, and is not");
+            return;
+        }
+        self.fill(number, POISON);
+        self.freed.lock().expect("no test panics inside").insert(number);
     }
 }
 
@@ -114,37 +127,5 @@ impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: the allocation was made with the same layout.
         unsafe { dealloc(self.bytes.as_ptr(), Self::layout(self.frames)) };
-    }
-}
-
-// SAFETY: every frame of `memory()` and the root lie in one allocation, side by side, aligned, as
-// long as the machine lives.
-unsafe impl PhysicalMemory for SimMachine {
-    const RETIRES: bool = true;
-
-    fn pointer(&self, frame: Frame) -> NonNull<u8> {
-        self.memory.pointer(frame)
-    }
-
-    unsafe fn zero(&self, frame: Frame) {
-        self.wander();
-        self.memory.own(frame);
-        for word in self.memory.words(frame) {
-            word.store(0, Ordering::Relaxed);
-        }
-    }
-
-    fn retire(&self, frame: Frame, zeroed: bool) {
-        self.wander();
-        self.assert_forgotten(frame);
-        let number = self.memory.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
-        if zeroed {
-            let words = self.memory.words(frame);
-            let is_zero = words.iter().all(|word| word.load(Ordering::Relaxed) == 0);
-            assert!(is_zero, "{frame:?} is said to be zero, and is not");
-            return;
-        }
-        self.memory.fill(number, POISON);
-        self.memory.freed.lock().expect("no test panics inside").insert(number);
     }
 }

@@ -2,9 +2,9 @@
 
 use core::fmt;
 
+use super::cpu_state::{ABSENT, AWAKE, CpuState, HALTED};
 use super::flush::FlushKind;
 use super::plan::{Plan, Posted};
-use super::seat::{ABSENT, AWAKE, HALTED, Seat};
 use crate::machine::{CpuId, Cpus, TlbControl};
 use crate::raw::Slab;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, fence, spin_loop};
@@ -21,8 +21,9 @@ pub(crate) struct Laggard(pub(crate) CpuId);
 pub(crate) struct Coherence {
     generation: AtomicU64,
     posted: Posted,
-    seats: Slab<Seat>,
-    turn: Mutex<()>,
+    states: Slab<CpuState>,
+    /// Held by the CPU that runs a shootdown.
+    shootdown: Mutex<()>,
     pub(crate) interrupts: AtomicU64,
     pub(crate) skipped: AtomicU64,
     pub(crate) laggards: AtomicU64,
@@ -30,7 +31,7 @@ pub(crate) struct Coherence {
 }
 
 /// The right to begin a shootdown: there is one, so shootdowns are totally ordered.
-pub(crate) struct Turn<'c> {
+pub(crate) struct ShootdownGuard<'c> {
     _guard: MutexGuard<'c, ()>,
 }
 
@@ -43,12 +44,12 @@ pub(crate) struct LocalFlushes {
 }
 
 impl Coherence {
-    pub(crate) fn new(seats: Slab<Seat>) -> Self {
+    pub(crate) fn new(states: Slab<CpuState>) -> Self {
         Self {
             generation: AtomicU64::new(0),
             posted: Posted::new(),
-            seats,
-            turn: Mutex::new(()),
+            states,
+            shootdown: Mutex::new(()),
             interrupts: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
             laggards: AtomicU64::new(0),
@@ -61,8 +62,8 @@ impl Coherence {
         self.generation.load(Ordering::Relaxed)
     }
 
-    fn seat(&self, cpu: CpuId) -> &Seat {
-        &self.seats[cpu.0 as usize]
+    fn state(&self, cpu: CpuId) -> &CpuState {
+        &self.states[cpu.0 as usize]
     }
 
     /// Flushes what the calling CPU has not flushed yet.
@@ -71,10 +72,10 @@ impl Coherence {
     ///
     /// Takes no lock: the handler of the interrupt calls it. It may interrupt itself.
     pub(crate) fn acknowledge<T: TlbControl>(&self, machine: &T, cpu: CpuId) -> FlushKind {
-        let seat = self.seat(cpu);
+        let state = self.state(cpu);
         // Acquire: pairs with the Release in `begin`: the cleared entries and the plan are seen.
         let generation = self.generation.load(Ordering::Acquire);
-        let seen = seat.seen.load(Ordering::Relaxed);
+        let seen = state.seen.load(Ordering::Relaxed);
         if seen >= generation {
             return FlushKind::None;
         }
@@ -82,19 +83,19 @@ impl Coherence {
         let kind = match plan {
             Some(pages) => {
                 let count = pages.map(|page| machine.flush_page(page)).count();
-                seat.flushes_pages.fetch_add(1, Ordering::Relaxed);
-                seat.pages.fetch_add(count as u64, Ordering::Relaxed);
+                state.flushes_pages.fetch_add(1, Ordering::Relaxed);
+                state.pages.fetch_add(count as u64, Ordering::Relaxed);
                 FlushKind::Pages
             }
             None => {
                 machine.flush_all();
-                seat.flushes_full.fetch_add(1, Ordering::Relaxed);
+                state.flushes_full.fetch_add(1, Ordering::Relaxed);
                 FlushKind::Full
             }
         };
         // The value read before the flush, and never less than an interrupt has published meanwhile.
         // Release: pairs with the Acquire in `shoot`.
-        seat.seen.fetch_max(generation, Ordering::Release);
+        state.seen.fetch_max(generation, Ordering::Release);
         kind
     }
 
@@ -102,14 +103,14 @@ impl Coherence {
     pub(crate) fn halt(&self, cpu: CpuId) {
         // Release: pairs with the Acquire in `await_cpu`: the CPU has used for the last time what
         // is given away because it sleeps.
-        self.seat(cpu).presence.store(HALTED, Ordering::Release);
+        self.state(cpu).activity.store(HALTED, Ordering::Release);
         // Pairs with the fence in `begin`: who sees the CPU awake after it is waited for.
         fence(Ordering::SeqCst);
     }
 
     /// Says that the CPU is awake, or has started, and flushes what it has slept through.
     pub(crate) fn wake<T: TlbControl>(&self, machine: &T, cpu: CpuId) {
-        self.seat(cpu).presence.store(AWAKE, Ordering::Relaxed);
+        self.state(cpu).activity.store(AWAKE, Ordering::Relaxed);
         // Pairs with the fence in `begin`: either the new generation is seen here, or the CPU is
         // seen awake there.
         fence(Ordering::SeqCst);
@@ -125,18 +126,18 @@ impl Coherence {
     }
 
     /// The right to begin a shootdown, if nobody has it.
-    pub(crate) fn try_turn(&self) -> Option<Turn<'_>> {
-        self.turn.try_lock().map(|guard| Turn { _guard: guard })
+    pub(crate) fn try_lock(&self) -> Option<ShootdownGuard<'_>> {
+        self.shootdown.try_lock().map(|guard| ShootdownGuard { _guard: guard })
     }
 
     /// Waits for the right to begin a shootdown, and answers others meanwhile.
     ///
     /// Bound: every turn ends, because who has it waits for each CPU only as long as the machine
     /// says.
-    pub(crate) fn take_turn<M: TlbControl + Cpus>(&self, machine: &M) -> Turn<'_> {
+    pub(crate) fn lock<M: TlbControl + Cpus>(&self, machine: &M) -> ShootdownGuard<'_> {
         loop {
-            if let Some(turn) = self.try_turn() {
-                return turn;
+            if let Some(guard) = self.try_lock() {
+                return guard;
             }
             self.answer(machine);
             spin_loop();
@@ -166,7 +167,7 @@ impl Coherence {
     pub(crate) fn shoot<M: TlbControl + Cpus>(
         &self,
         machine: &M,
-        _turn: &Turn<'_>,
+        _turn: &ShootdownGuard<'_>,
         plan: &Plan,
         everyone: bool,
     ) -> Result<Flushed, Laggard> {
@@ -188,18 +189,18 @@ impl Coherence {
         generation: u64,
         everyone: bool,
     ) -> Result<(), Laggard> {
-        let seat = self.seat(cpu);
+        let state = self.state(cpu);
         let handler = || {
             self.acknowledge(machine, machine.current());
         };
-        for turn in 0.. {
+        for tries in 0.. {
             // Acquire: pairs with the Release in `acknowledge`: the flush has happened.
-            if seat.seen.load(Ordering::Acquire) >= generation {
+            if state.seen.load(Ordering::Acquire) >= generation {
                 return Ok(());
             }
             // Acquire: pairs with the Release in `halt`. That the value is new enough is due to the
             // fence in `begin`.
-            match seat.presence.load(Ordering::Acquire) {
+            match state.activity.load(Ordering::Acquire) {
                 ABSENT => return Ok(()),
                 HALTED if !everyone => {
                     self.skipped.fetch_add(1, Ordering::Relaxed);
@@ -208,11 +209,11 @@ impl Coherence {
                 _ => {}
             }
             // One interrupt is enough for all that has been asked since it was sent.
-            if seat.asked.fetch_max(generation, Ordering::Relaxed) < generation {
+            if state.asked.fetch_max(generation, Ordering::Relaxed) < generation {
                 self.interrupts.fetch_add(1, Ordering::Relaxed);
                 machine.interrupt(cpu);
             }
-            if !machine.wait(cpu, turn, &handler) {
+            if !machine.wait(cpu, tries, &handler) {
                 self.laggards.fetch_add(1, Ordering::Relaxed);
                 self.last_laggard.store(u64::from(cpu.0), Ordering::Relaxed);
                 return Err(Laggard(cpu));
@@ -220,16 +221,16 @@ impl Coherence {
             // Two CPUs that wait for each other must both answer.
             self.answer(machine);
         }
-        unreachable!("the turns do not end")
+        unreachable!("the tries do not end")
     }
 
     /// Flushes of all CPUs since set-up.
     pub(crate) fn local(&self) -> LocalFlushes {
         let mut sum = LocalFlushes::default();
-        for seat in self.seats.iter() {
-            sum.full += seat.flushes_full.load(Ordering::Relaxed);
-            sum.by_page += seat.flushes_pages.load(Ordering::Relaxed);
-            sum.pages += seat.pages.load(Ordering::Relaxed);
+        for state in self.states.iter() {
+            sum.full += state.flushes_full.load(Ordering::Relaxed);
+            sum.by_page += state.flushes_pages.load(Ordering::Relaxed);
+            sum.pages += state.pages.load(Ordering::Relaxed);
         }
         sum
     }
@@ -237,13 +238,13 @@ impl Coherence {
     /// The generation that a CPU claims to have seen.
     #[cfg(all(test, loom))]
     pub(crate) fn seen(&self, cpu: CpuId) -> u64 {
-        self.seat(cpu).seen.load(Ordering::Relaxed)
+        self.state(cpu).seen.load(Ordering::Relaxed)
     }
 
     /// Whether no CPU claims to have seen what has not begun.
     pub(crate) fn audit(&self) -> Result<(), &'static str> {
         let current = self.current();
-        let ahead = self.seats.iter().any(|seat| seat.seen.load(Ordering::Relaxed) > current);
+        let ahead = self.states.iter().any(|state| state.seen.load(Ordering::Relaxed) > current);
         if ahead { Err("a CPU has seen a flush that has not begun") } else { Ok(()) }
     }
 }
@@ -254,9 +255,9 @@ impl fmt::Debug for Coherence {
     }
 }
 
-impl fmt::Debug for Turn<'_> {
+impl fmt::Debug for ShootdownGuard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Turn")
+        f.write_str("ShootdownGuard")
     }
 }
 
@@ -269,10 +270,10 @@ mod tests {
     fn the_audit_sees_a_cpu_that_is_ahead() {
         let machine = SimMachine::new(16, 2);
         let first = machine.memory()[0].start;
-        let seats = Slab::carve_with(&machine, first, 2, |_| Seat::new(true));
-        let coherence = Coherence::new(seats);
+        let states = Slab::carve_with(&machine, first, 2, |_| CpuState::new(true));
+        let coherence = Coherence::new(states);
         assert_eq!(coherence.audit(), Ok(()));
-        coherence.seat(CpuId(1)).seen.store(1, Ordering::Relaxed);
+        coherence.state(CpuId(1)).seen.store(1, Ordering::Relaxed);
         assert_eq!(coherence.audit(), Err("a CPU has seen a flush that has not begun"));
         coherence.begin(&Plan::full());
         assert_eq!(coherence.audit(), Ok(()));

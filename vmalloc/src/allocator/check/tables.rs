@@ -10,7 +10,7 @@ use crate::frame::meta::FrameMeta;
 use crate::frame::{FrameIndex, FrameState, Owners};
 use crate::machine::Machine;
 use crate::page::{Frame, LARGE_PAGES, Page};
-use crate::paging::{Entry, Tables};
+use crate::paging::Entry;
 use crate::region::{RegionInfo, RegionState};
 use crate::stats::Stats;
 use crate::{paging, raw};
@@ -41,7 +41,7 @@ pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats
     let mut found = Found { is_lazy: stats.areas_lazy > 0, ..Found::default() };
     let mut page = Some(core.window.start());
     while let Some(here) = page {
-        let upper = Tables::child(&core.machine, core.tables.root(), here, 4);
+        let upper = paging::lookup::child(&core.machine, core.tables.root(), here, 4);
         match upper {
             Some(upper) => {
                 check_table(core, audit, &mut found, (upper, 3), here, true);
@@ -85,8 +85,9 @@ fn lazy_pages_counted<M: Machine>(core: &Core<M>) -> u64 {
         let is_lazy = record.read(slot).is_some_and(|info| info.state == RegionState::Lazy);
         if is_lazy && !record.extent().is_detached() {
             let spans = paging::span::spans(record.range());
-            let there =
-                spans.filter(|span| core.tables.leaf_table(&core.machine, span.page).is_some());
+            let there = spans.filter(|span| {
+                paging::lookup::leaf_table(&core.tables, &core.machine, span.page).is_some()
+            });
             pages += there.map(|span| span.count as u64).sum::<u64>();
         }
     }

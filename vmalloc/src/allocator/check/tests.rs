@@ -11,6 +11,7 @@ use crate::frame::FrameState;
 use crate::id::RegionId;
 use crate::machine::CpuId;
 use crate::page::{PAGE_BYTES, Page};
+use crate::paging;
 use crate::region::stage::Stage;
 use crate::sim::SimMachine;
 use crate::{raw, sim};
@@ -25,7 +26,8 @@ fn found(vm: &Vmalloc<SimMachine>) -> Vec<&'static str> {
 
 /// Changes the leaf of a page behind the crate's back.
 fn edit(vm: &Vmalloc<SimMachine>, page: Page, change: impl Fn(u64) -> u64) {
-    let table = vm.core.tables.leaf_table(&vm.core.machine, page).expect("mapped");
+    let table =
+        paging::lookup::leaf_table(&vm.core.tables, &vm.core.machine, page).expect("mapped");
     let entry = &raw::words(&vm.core.machine, table)[usize::from(page.p1_index())];
     entry.store(change(entry.load(Ordering::Relaxed)), Ordering::Relaxed);
 }
@@ -96,8 +98,14 @@ fn entries_that_lead_astray_are_found() {
 #[test]
 fn frames_that_are_lost_or_free_in_use_are_found() {
     let vm = machine();
-    let wish = crate::frame::Wish { node: 0, named: false, only: false, zeroed: false, reserve: 0 };
-    let _lost = vm.core.frames.take(CpuId(0), 1, &wish).unwrap();
+    let wanted = crate::frame::FrameRequest {
+        node: 0,
+        named: false,
+        only: false,
+        zeroed: false,
+        reserve: 0,
+    };
+    let _lost = vm.core.frames.take(CpuId(0), 1, &wanted).unwrap();
     assert_found(&vm, "a frame is in nobody's hands");
 
     let vm = machine();
@@ -125,7 +133,8 @@ fn addresses_that_are_lost_or_in_two_places_are_found() {
 fn tables_that_count_wrong_are_found() {
     let vm = machine();
     let held = region(&vm);
-    let table = vm.core.tables.leaf_table(&vm.core.machine, held.range().start()).unwrap();
+    let table = paging::lookup::leaf_table(&vm.core.tables, &vm.core.machine, held.range().start())
+        .unwrap();
     let meta = vm.core.frames.buddy.meta(vm.core.frames.buddy.index(table).unwrap());
     meta.add_count(1);
     assert_found(&vm, "the tables' counts are wrong");

@@ -62,9 +62,9 @@ impl<M: Machine> Vmalloc<M> {
     pub fn resize(
         &self,
         id: RegionId,
-        wish: &Resize,
+        target: &Resize,
     ) -> Result<(RegionInfo, Resized), ResizeError> {
-        let how = resize::resize(&self.core, id, Stage::Loose, wish)?;
+        let how = resize::resize(&self.core, id, Stage::Loose, target)?;
         let info = lookup::info(&self.core, id).map_err(ResizeError::Region)?;
         Ok((info, how))
     }

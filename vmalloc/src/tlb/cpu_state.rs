@@ -12,13 +12,13 @@ pub(super) const ABSENT: u32 = 2;
 /// The record of one CPU, on a cache line of its own.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(crate) struct Seat {
+pub(crate) struct CpuState {
     /// The generation that the CPU read before its last flush.
     pub(super) seen: AtomicU64,
     /// The generation that an interrupt has asked it for.
     pub(super) asked: AtomicU64,
     /// Whether it is awake: one of [`AWAKE`], [`HALTED`], [`ABSENT`].
-    pub(super) presence: AtomicU32,
+    pub(super) activity: AtomicU32,
     /// Times that it flushed everything.
     pub(super) flushes_full: AtomicU64,
     /// Times that it followed a plan.
@@ -27,13 +27,13 @@ pub(crate) struct Seat {
     pub(super) pages: AtomicU64,
 }
 
-impl Seat {
+impl CpuState {
     /// A CPU that remembers nothing, and may not have started.
     pub(crate) fn new(started: bool) -> Self {
         Self {
             seen: AtomicU64::new(0),
             asked: AtomicU64::new(0),
-            presence: AtomicU32::new(if started { AWAKE } else { ABSENT }),
+            activity: AtomicU32::new(if started { AWAKE } else { ABSENT }),
             flushes_full: AtomicU64::new(0),
             flushes_pages: AtomicU64::new(0),
             pages: AtomicU64::new(0),

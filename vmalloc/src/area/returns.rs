@@ -15,7 +15,7 @@ use crate::tlb::Flushed;
 /// first, so that a pool is locked once for all of them.
 #[derive(Debug)]
 #[must_use = "dropping areas loses them"]
-pub(crate) struct Putting<'a> {
+pub(crate) struct AreaReturns<'a> {
     areas: &'a Areas,
     cpu: CpuId,
     metas: &'a [FrameMeta],
@@ -35,7 +35,7 @@ pub(crate) struct Putting<'a> {
     surplus: FrameChain,
 }
 
-impl<'a> Putting<'a> {
+impl<'a> AreaReturns<'a> {
     /// Begins to give back many areas, with which up to `limit` frames for each pool may rest: what
     /// their slots note was lazy, and has been flushed.
     #[inline]

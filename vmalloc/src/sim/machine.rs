@@ -1,0 +1,375 @@
+//! The machine: its CPUs, its memory, and the seam that the crate sees.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::ptr::NonNull;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::vec::Vec;
+
+use x86_64::VirtAddr;
+
+use super::memory::Memory;
+use super::mmu::Caches;
+use crate::allocator::{Config, Vmalloc};
+use crate::error::SetupError;
+use crate::frame::FrameRange;
+use crate::machine::{CpuId, Cpus, Machine, PhysicalMemory, TlbControl};
+use crate::page::{Frame, Page, PageCount, PageRange};
+
+/// Where [`window`] starts: as in the image.
+pub const WINDOW_START: u64 = 0xffff_c900_0000_0000;
+
+/// A window of so many pages, from [`WINDOW_START`].
+///
+/// # Panics
+///
+/// If the pages leave the upper half.
+#[must_use]
+pub fn window(pages: u64) -> PageRange {
+    let start = Page::containing_address(VirtAddr::new(WINDOW_START));
+    let count = PageCount::from_pages(pages).expect("a window has a size");
+    PageRange::try_new(start, count).expect("a window lies in the upper half")
+}
+
+/// Physical memory, an MMU and TLBs: a [`Machine`] on the host.
+///
+/// One thread plays all CPUs: [`on`](Self::on) says which one it is. Threads of a test may also be a
+/// CPU each: [`become_cpu`](Self::become_cpu). All CPUs but 0 count as not started until they
+/// have called [`Vmalloc::leave_idle`].
+///
+/// # Examples
+///
+/// ```
+/// use vmalloc::{sim::{self, SimMachine}, Access, CpuId};
+///
+/// let vm = SimMachine::new(256, 2).set_up(sim::window(1024), 0, 0)?;
+/// let region = vm.vzalloc(4_096)?;
+/// vm.machine().write(region.address(), b"by CPU 0").unwrap();
+/// vm.machine().on(CpuId(1));
+/// vm.leave_idle();
+/// let mut bytes = [0; 8];
+/// vm.machine().read(region.address(), &mut bytes).unwrap();
+/// assert_eq!(&bytes, b"by CPU 0");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SimMachine {
+    pub(super) memory: Memory,
+    pub(super) cpus: Mutex<Vec<Caches>>,
+    /// The CPU that the test's thread plays, where the thread is none for good.
+    current: AtomicU32,
+    /// Interrupts that have been sent and not handled.
+    pending: Mutex<HashSet<u32>>,
+    /// A CPU that never answers.
+    deaf: AtomicU32,
+    /// CPUs that sleep: they touch no memory, and walk all the same.
+    asleep: Mutex<HashSet<u32>>,
+    /// Whether every CPU is a thread of its own, which answers for itself.
+    threads: AtomicBool,
+    /// CPUs' NUMA nodes: a CPU's number modulo this.
+    nodes: u32,
+    speculation: Mutex<Speculation>,
+}
+
+std::thread_local! {
+    static CPU: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// No CPU.
+const NOBODY: u32 = u32::MAX;
+
+/// Turns that a waiting CPU gives one that does not answer.
+const PATIENCE: u64 = 100;
+
+/// Where and how eagerly the machine walks on its own.
+#[derive(Debug, Default)]
+struct Speculation {
+    state: u64,
+    pages: u64,
+}
+
+impl Speculation {
+    /// A number from a fixed sequence (xorshift).
+    fn next(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state
+    }
+}
+
+impl SimMachine {
+    /// Makes `frames` frames of memory, of which one is the root table, and `cpus` CPUs.
+    ///
+    /// # Panics
+    ///
+    /// If `frames` is below 2, or the host has not that much memory.
+    #[must_use]
+    pub fn new(frames: u64, cpus: u32) -> Self {
+        Self {
+            memory: Memory::new(frames),
+            cpus: Mutex::new((0..cpus).map(|_| Caches::default()).collect()),
+            current: AtomicU32::new(0),
+            pending: Mutex::default(),
+            deaf: AtomicU32::new(NOBODY),
+            asleep: Mutex::default(),
+            threads: AtomicBool::new(false),
+            nodes: 1,
+            speculation: Mutex::new(Speculation { state: 1, pages: 0 }),
+        }
+    }
+
+    /// Parts the memory into a run for each of so many NUMA nodes; a CPU's node is its number modulo
+    /// theirs.
+    #[must_use]
+    pub fn with_nodes(mut self, nodes: u32) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Goes on as another CPU.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such CPU.
+    pub fn on(&self, cpu: CpuId) {
+        assert!(cpu.0 < self.count(), "there is no {cpu:?}");
+        self.current.store(cpu.0, Ordering::SeqCst);
+    }
+
+    /// Makes the calling thread a CPU for good; every CPU must then be a thread, which answers for
+    /// itself by [`Vmalloc::acknowledge`] or sleeps.
+    pub fn become_cpu(&self, cpu: CpuId) {
+        CPU.set(Some(cpu.0));
+        self.threads.store(true, Ordering::SeqCst);
+    }
+
+    /// Says that the current CPU sleeps, between [`Vmalloc::enter_idle`] and
+    /// [`Vmalloc::leave_idle`], or that it is awake: a sleeping CPU may remember a frame that is
+    /// free, but no table that is.
+    ///
+    /// # Panics
+    ///
+    /// If a thread has panicked inside the machine.
+    pub fn set_asleep(&self, asleep: bool) {
+        let mut sleepers = self.asleep.lock().expect("no test panics inside");
+        let cpu = self.current().0;
+        if asleep {
+            sleepers.insert(cpu)
+        } else {
+            sleepers.remove(&cpu)
+        };
+    }
+
+    /// From now on this CPU answers no interrupt; `None` gives it its ears back. Whoever waits for it
+    /// gives up after 100 turns, or at once where the CPUs are threads.
+    pub fn deafen(&self, cpu: Option<CpuId>) {
+        self.deaf.store(cpu.map_or(NOBODY, |cpu| cpu.0), Ordering::SeqCst);
+    }
+
+    /// Whether an interrupt waits to be handled by a CPU.
+    ///
+    /// # Panics
+    ///
+    /// If a thread has panicked inside the machine.
+    #[must_use]
+    pub fn is_interrupted(&self, cpu: CpuId) -> bool {
+        self.pending.lock().expect("no test panics inside").contains(&cpu.0)
+    }
+
+    /// Sets a window up on all of the machine's memory, with limits as in [`Config`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Vmalloc::try_new`].
+    pub fn set_up(
+        self,
+        window: PageRange,
+        regions: u32,
+        reserve: u64,
+    ) -> Result<Vmalloc<Self>, SetupError> {
+        let memory = self.memory();
+        let config = Config { regions, reserve, ..Config::new(window, &memory) };
+        #[expect(unsafe_code, reason = "gives the memory away")]
+        // SAFETY: the machine is moved into the window, and its memory with it.
+        unsafe {
+            Vmalloc::try_new(self, &config)
+        }
+    }
+
+    /// All frames but the root table, in as many runs as there are nodes.
+    pub(crate) fn memory(&self) -> Vec<FrameRange> {
+        let all = self.memory.free();
+        let part = all.count / u64::from(self.nodes);
+        let runs = (0..self.nodes).map(|node| FrameRange {
+            start: all.start + part * u64::from(node),
+            count: if node + 1 == self.nodes { all.count - part * u64::from(node) } else { part },
+            node,
+        });
+        runs.collect()
+    }
+
+    /// From now on walks speculatively in the first `pages` of the window, after `seed`.
+    ///
+    /// # Panics
+    ///
+    /// If a thread has panicked inside the machine.
+    pub fn speculate(&self, seed: u64, pages: u64) {
+        let mut speculation = self.speculation.lock().expect("no test panics inside");
+        *speculation = Speculation { state: seed | 1, pages };
+    }
+
+    /// The translations that a CPU's TLB holds, in no order.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such CPU.
+    #[must_use]
+    pub fn translations(&self, cpu: CpuId) -> Vec<(Page, Frame)> {
+        self.cpus.lock().expect("no test panics inside")[cpu.0 as usize].translations()
+    }
+
+    /// A freed frame that was written to since, other than those that are mapped again.
+    #[must_use]
+    pub fn spoilt(&self, mapped: &HashSet<Frame>) -> Option<Frame> {
+        self.memory.spoilt(|frame| mapped.contains(&frame))
+    }
+
+    /// A frame that is freed must be out of every CPU's reach.
+    fn assert_forgotten(&self, frame: Frame) {
+        let asleep = self.asleep.lock().expect("no test panics inside");
+        let cpus = self.cpus.lock().expect("no test panics inside");
+        for (cpu, caches) in (0..).zip(cpus.iter()) {
+            assert!(!caches.knows_table(frame), "{frame:?} is freed, CPU {cpu} walks it");
+            let is_awake = !asleep.contains(&cpu);
+            assert!(!is_awake || !caches.maps(frame), "{frame:?} is freed, CPU {cpu} reaches it");
+        }
+    }
+
+    /// One speculative walk of every CPU, perhaps.
+    fn wander(&self) {
+        let (page, chance) = {
+            let mut speculation = self.speculation.lock().expect("no test panics inside");
+            if speculation.pages == 0 {
+                return;
+            }
+            let page = speculation.next() % speculation.pages;
+            (page, speculation.next() % 4)
+        };
+        if chance == 0 {
+            let page = Page::containing_address(VirtAddr::new(WINDOW_START)) + page;
+            let mut cpus = self.cpus.lock().expect("no test panics inside");
+            for caches in cpus.iter_mut() {
+                let _ = caches.fill(&self.memory, page);
+            }
+        }
+    }
+
+    fn with_caches<R>(&self, work: impl FnOnce(&mut Caches) -> R) -> R {
+        let cpu = self.current().0 as usize;
+        work(&mut self.cpus.lock().expect("no test panics inside")[cpu])
+    }
+
+    /// Handles the interrupt of one CPU that waits for it, chosen by the seed.
+    fn deliver(&self, handler: &dyn Fn()) {
+        let chosen = {
+            let mut pending = self.pending.lock().expect("no test panics inside");
+            let mut waiting: Vec<u32> = pending.iter().copied().collect();
+            waiting.sort_unstable();
+            waiting.retain(|cpu| *cpu != self.deaf.load(Ordering::SeqCst));
+            if waiting.is_empty() {
+                return;
+            }
+            let random = self.speculation.lock().expect("no test panics inside").next();
+            let chosen = waiting[usize::try_from(random).unwrap_or(0) % waiting.len()];
+            pending.remove(&chosen);
+            chosen
+        };
+        let me = self.current.swap(chosen, Ordering::SeqCst);
+        handler();
+        self.current.store(me, Ordering::SeqCst);
+        self.wander();
+    }
+}
+
+#[expect(unsafe_code, reason = "the seam's traits are promises")]
+// SAFETY: every frame of `memory()` and the root lie in one allocation, side by side, aligned, as
+// long as the machine lives.
+unsafe impl PhysicalMemory for SimMachine {
+    const RETIRES: bool = true;
+
+    fn pointer(&self, frame: Frame) -> NonNull<u8> {
+        self.memory.pointer(frame)
+    }
+
+    unsafe fn zero(&self, frame: Frame) {
+        self.wander();
+        self.memory.own(frame);
+        for word in self.memory.words(frame) {
+            word.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn retire(&self, frame: Frame, zeroed: bool) {
+        self.wander();
+        self.assert_forgotten(frame);
+        self.memory.retire(frame, zeroed);
+    }
+}
+
+#[expect(unsafe_code, reason = "the seam's traits are promises")]
+// SAFETY: a flush drops the entries of the named pages, and all upper entries with them.
+unsafe impl TlbControl for SimMachine {
+    fn flush_page(&self, page: Page) {
+        self.wander();
+        self.with_caches(|caches| caches.drop_page(page));
+    }
+
+    fn flush_all(&self) {
+        self.wander();
+        self.with_caches(Caches::drop_all);
+        // What is linked after the flush is remembered again at once.
+        self.wander();
+    }
+
+    fn interrupt(&self, cpu: CpuId) {
+        self.pending.lock().expect("no test panics inside").insert(cpu.0);
+    }
+}
+
+#[expect(unsafe_code, reason = "the seam's traits are promises")]
+// SAFETY: the number of CPUs is fixed, and interrupts are handled in `wait` only.
+unsafe impl Cpus for SimMachine {
+    fn count(&self) -> u32 {
+        u32::try_from(self.cpus.lock().expect("no test panics inside").len()).unwrap_or(u32::MAX)
+    }
+
+    fn current(&self) -> CpuId {
+        CpuId(CPU.get().unwrap_or_else(|| self.current.load(Ordering::SeqCst)))
+    }
+
+    fn node(&self, cpu: CpuId) -> u32 {
+        cpu.0 % self.nodes
+    }
+
+    fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    fn wait(&self, cpu: CpuId, turn: u64, handler: &dyn Fn()) -> bool {
+        if self.threads.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+            return cpu.0 != self.deaf.load(Ordering::SeqCst);
+        }
+        self.wander();
+        self.deliver(handler);
+        turn < PATIENCE
+    }
+}
+
+impl Machine for SimMachine {
+    fn root(&self) -> Frame {
+        self.memory.root()
+    }
+}
