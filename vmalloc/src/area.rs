@@ -1,7 +1,7 @@
-//! Free addresses: pools of exact sizes in front of an augmented red-black tree of the runs that
-//! belong to nobody.
+//! Free addresses: pools of exact sizes in front of an augmented red-black tree of free runs.
 //!
-//! Knows page numbers and slots, neither frames nor entries.
+//! Areas are runs of page numbers with a region slot; this module maps no page. It knows frames
+//! only as chains that rest with pooled areas.
 
 pub(crate) mod areas;
 pub(crate) mod balance;

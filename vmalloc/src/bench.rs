@@ -1,6 +1,6 @@
-//! What the benchmark needs of the crate's inside, and nothing else. Not a part of the interface.
+//! The internals that the benchmark measures. Not a part of the interface.
 //!
-//! All that a benchmark measures below the public verbs goes through this file.
+//! The benchmark measures everything below the public verbs through this file.
 
 use crate::allocator::parts::Core;
 use crate::allocator::{Vmalloc, unmap};
@@ -14,7 +14,7 @@ use crate::request::Protection;
 /// Addresses that were taken, with the slot that stands for them.
 #[derive(Clone, Copy, Debug)]
 pub struct TakenArea {
-    /// What [`Addresses::put`] finds the area by.
+    /// The area's slot, which [`Addresses::put`] takes.
     pub handle: u32,
     /// The first page number.
     pub start: u64,
@@ -25,7 +25,7 @@ pub struct TakenArea {
 pub struct Addresses<M: Machine>(Vmalloc<M>);
 
 impl<M: Machine> Addresses<M> {
-    /// Takes a window over, of which nothing else is used.
+    /// Takes a window, whose other parts are not used.
     #[must_use]
     pub fn new(vmalloc: Vmalloc<M>) -> Self {
         Self(vmalloc)

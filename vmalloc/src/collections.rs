@@ -90,8 +90,8 @@ impl<M: Direct> InWindow<'_, M> {
     }
 }
 
-// SAFETY: 1. A region is mapped, readable and writable, until it is freed by its address, and
-// nobody else knows that address. 2. Copies share the window. 3. Resizing keeps the first bytes.
+// SAFETY: 1. A region is mapped, readable and writable, until it is freed by its address, which no
+// other code knows. 2. Copies share the window. 3. Resizing keeps the first bytes.
 unsafe impl<M: Direct> Allocator for InWindow<'_, M> {
     fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         self.take(layout, false)

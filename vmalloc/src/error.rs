@@ -8,26 +8,26 @@ use crate::page::PageCount;
 /// Why a [`Request`](crate::Request) cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {
-    /// Nothing was asked for.
+    /// The size is 0.
     ZeroSize,
     /// Pages and guard have no 64-bit size.
     SizeOverflow {
-        /// What was asked for.
+        /// The requested value.
         bytes: u64,
     },
     /// Not a power of two.
     Alignment {
-        /// What was asked for.
+        /// The requested value.
         bytes: u64,
     },
-    /// Leaves of 2 MiB must be used, and the size holds none.
+    /// Leaves of 2 MiB are required, and the size is smaller than one.
     TooSmallForHuge {
-        /// What was asked for.
+        /// The requested value.
         bytes: u64,
     },
     /// A NUMA node that the crate does not count.
     Node {
-        /// What was asked for.
+        /// The requested value.
         node: u32,
         /// Nodes are below this.
         limit: usize,
@@ -46,14 +46,14 @@ impl fmt::Display for RequestError {
     }
 }
 
-/// Why a region could not be allocated. Nothing has changed.
+/// The reason why a region was not allocated. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AllocateError {
     /// More than could ever be served.
     TooBig {
         /// Bytes asked for.
         requested: u64,
-        /// Bytes that clients could have if nothing else were allocated.
+        /// The most bytes that clients can allocate in total.
         usable: u64,
     },
     /// Not enough free frames for the pages, the tables above them and the reserve.
@@ -96,7 +96,7 @@ impl fmt::Display for AllocateError {
     }
 }
 
-/// Why a region could not be freed, named, resized or given other rights. Nothing has changed.
+/// The reason why a region was not freed, named, resized or protected. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionError {
     /// No region has, or ever had, this id.
@@ -114,7 +114,7 @@ pub enum RegionError {
         /// The id as given.
         id: RegionId,
     },
-    /// Somebody is resizing it or changing its rights right now.
+    /// Another thread is resizing it or changing its rights.
     Changing {
         /// The id as given.
         id: RegionId,
@@ -123,7 +123,7 @@ pub enum RegionError {
     NotRegionStart {
         /// The address as given.
         address: u64,
-        /// Where the region starts that it lies in or behind, or 0 where there is none.
+        /// The start of the region that contains the address or lies before it, or 0.
         region_start: u64,
     },
 }
@@ -145,11 +145,11 @@ impl fmt::Display for RegionError {
 /// Why a region could not be resized. It is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResizeError {
-    /// The size cannot be asked for.
+    /// The size is invalid.
     Request(RequestError),
     /// There is no such region, or it is not the caller's.
     Region(RegionError),
-    /// What it needs cannot be had now.
+    /// The resources for the resize are not free.
     Allocate(AllocateError),
     /// The addresses behind it are taken, and it must not move.
     MustMove {
@@ -241,12 +241,12 @@ impl fmt::Display for SetupError {
     }
 }
 
-/// Why the verbs that take a plain size failed. Nothing has changed.
+/// The reason why a verb that takes a plain size failed. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VmallocError {
-    /// The size cannot be asked for.
+    /// The size is invalid.
     Request(RequestError),
-    /// The region cannot be had now.
+    /// The resources for the region are not free.
     Allocate(AllocateError),
 }
 

@@ -1,4 +1,4 @@
-//! Physical frames: who has which, and where those come from that somebody wants.
+//! Physical frames: the owner of each, and the supply of free ones.
 //!
 //! The records lie beside the memory, never inside it: a free frame's bytes are not touched, and a
 //! stray write through an old mapping cannot corrupt a list. This module knows no virtual addresses.

@@ -78,7 +78,7 @@ impl Switches {
         self.set_free(LINUX_FRAMES, mode == FrameMode::Linux);
     }
 
-    /// Chooses how regions get to a new place.
+    /// Chooses how a region gets to new addresses.
     pub(crate) fn set_realloc(&self, mode: ReallocMode) {
         self.copy.store(mode == ReallocMode::Copy, Ordering::Relaxed);
     }

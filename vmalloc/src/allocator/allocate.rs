@@ -59,13 +59,13 @@ fn reserve_and_commit<M: Machine>(
     let record = core.slots().slot(area.slot);
     if request.wanted_huge() != Huge::Never {
         let backing = large::reserve(core, cpu, request, area, range)?;
-        // From here on nothing can fail.
+        // No later step can fail.
         let traits = Traits { large: backing.has_large(), ..traits };
         record.build(request, range, traits, core.only_leaf(range), FrameChain::new().ends());
         large::commit(core, range, backing, mapping);
     } else {
         let (mut frames, leaf) = reserve::reserve_backing(core, cpu, request, area, range)?;
-        // From here on nothing can fail.
+        // No later step can fail.
         let noted = leaf.map_or_else(|| core.only_leaf(range), Pinned::leaf);
         record.build(request, range, traits, noted, frames.ends());
         let buddy = &core.frames.buddy;

@@ -1,8 +1,9 @@
-//! The short ways: an area from the CPU's pool, frames that have stayed with it or from the CPU's
-//! magazine, and a leaf table that is there; and back. Nearly every request goes them. Whatever they do
-//! not know is left to the long way, which begins anew.
+//! The fast paths of allocation. An area comes from the CPU's pool, its frames stayed with it or
+//! come from the CPU's magazine, and its leaf table exists. Most requests take a fast path;
+//! anything unusual falls back to the slow path, which starts over.
 //!
-//! [`Vmalloc::vmalloc`] has the shortest: an area that comes back just as it was, with its frames.
+//! [`Vmalloc::vmalloc`](crate::Vmalloc::vmalloc) has the fastest one: it reuses an area together
+//! with the frames that it kept.
 
 use super::allocate::allocate_slow;
 use super::handle::Region;
@@ -20,7 +21,8 @@ use crate::region::slot::Slot;
 use crate::region::stage::Stage;
 use crate::request::{Protection, Request};
 
-/// Not handed the request, which so never has to be in memory.
+/// Allocates by the slow path. It takes the size instead of a request, so that its caller need not
+/// keep a request in memory.
 #[inline(never)]
 fn vmalloc_slow<M: Machine>(core: &Core<M>, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
     let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
@@ -40,24 +42,25 @@ pub(super) fn allocate<'v, M: Machine>(
     }
 }
 
-/// Whether so many pages can be had as fast as it goes.
+/// Returns whether a fast path may serve `pages` pages.
 #[inline(always)]
 fn can_use_fast_path<M: Machine>(core: &Core<M>, pages: PageCount) -> bool {
-    // Where the buddy holds the reserve, what waits in magazines and pools is for everybody.
+    // If the buddy holds the reserve, any request may take the frames in magazines and pools.
     pages.bytes() <= core.usable
         && core.frames.buddy.free_count() >= core.frames_reserve
         && !core.injector.is_armed()
 }
 
-/// Allocates for a request that names its bytes and nothing else: the verb that is called most.
+/// Allocates a region of `bytes` bytes with default options out of an area that kept its frames.
 ///
-/// Whatever is not done here is called last, so that there is nothing to keep across a call.
+/// Every other path is a tail call, so that no register must be saved across a call.
 #[inline(never)]
 pub(super) fn reuse_backed<M: Machine>(
     core: &Core<M>,
     bytes: u64,
 ) -> Result<Region<'_, M>, VmallocError> {
-    // None is below every pool; more than all memory is for the long way to refuse.
+    // 0 pages is below the lengths of every pool. A size above all memory is refused by the slow
+    // path.
     let count = PageCount::covering(bytes).unwrap_or_default();
     if !can_use_fast_path(core, count) {
         return vmalloc_slow(core, bytes);
@@ -66,7 +69,7 @@ pub(super) fn reuse_backed<M: Machine>(
     let Some((slot, record, frame)) = core.areas.take_backed(cpu, pages + 1) else {
         return vmalloc_slow(core, bytes);
     };
-    // At rest the record stands for the addresses that it will have.
+    // The record of an area at rest holds the addresses that the region will have.
     let range = PageRange::proven(record.page(), count);
     let frames = &core.frames.buddy;
     let span = Span::within_one(range);
@@ -82,7 +85,8 @@ pub(super) fn reuse_backed<M: Machine>(
     Ok(Region::new(core, id, range))
 }
 
-/// Puts an area and its frames back whose table is not the one that is noted, and begins anew.
+/// Puts an area and its frames back if its leaf table is not the noted one, and allocates by the
+/// slow path.
 #[cold]
 #[inline(never)]
 fn put_back_and_allocate<M: Machine>(
@@ -101,7 +105,7 @@ fn put_back_and_allocate<M: Machine>(
     vmalloc_slow(core, bytes)
 }
 
-/// Allocates out of what is ready, or changes nothing.
+/// Allocates out of a pooled area, or returns `None` and changes no state.
 #[inline(never)]
 fn reuse_pooled<'v, M: Machine>(
     core: &'v Core<M>,
@@ -112,7 +116,7 @@ fn reuse_pooled<'v, M: Machine>(
     if !request.is_plain() || !can_use_fast_path(core, request.pages()) {
         return None;
     }
-    // Frames that were cleared ahead of time are worth the long way.
+    // Only the slow path takes frames that were cleared ahead of time.
     if request.is_zeroed() && core.frames.has_zeroed(pages) {
         return None;
     }
@@ -120,7 +124,7 @@ fn reuse_pooled<'v, M: Machine>(
     let range = record.range();
     let chain = match record.rested() {
         chain if chain.count() == pages => Some(chain),
-        // Asked before frames are counted off: a range over two tables is for the long way.
+        // Checked before frames are taken: a range over two tables is left to the slow path.
         _ => Span::only(range).and_then(|_| core.frames.take_ready(cpu, pages)),
     };
     let Some(mut chain) = chain else {
@@ -143,7 +147,7 @@ fn reuse_pooled<'v, M: Machine>(
     Some(Region::new(core, id, range))
 }
 
-/// Puts back what was taken, where the next one to take finds it again.
+/// Puts an area and its frames back where the next request finds them.
 #[cold]
 #[inline(never)]
 fn put_back<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, chain: FrameChain) {
@@ -152,7 +156,7 @@ fn put_back<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, chain: FrameChain
     core.areas.untake_ready(cpu, slot);
 }
 
-/// Notes what is being built, and says how it is mapped.
+/// Writes the record of a region that is being built, and returns its mapping.
 #[inline(always)]
 fn build(
     record: &Slot,
@@ -272,7 +276,7 @@ mod tests {
         drop(again);
         vm.purge();
 
-        // Who wants the addresses alone leaves the frames to others.
+        // A request that needs only the addresses leaves the frames to other requests.
         let zeroed = vm.vzalloc(3 * PAGE_BYTES).unwrap();
         assert_eq!((zeroed.range().start(), vm.core.areas.held().frames), (page, 0));
         assert!(vm.check().is_sound());

@@ -1,4 +1,4 @@
-//! Page faults in the window: what the handler asks, and what it says.
+//! Page faults in the window.
 
 use x86_64::VirtAddr;
 
@@ -9,16 +9,17 @@ use crate::machine::{AccessKind, Machine};
 use crate::paging::Walk;
 use crate::stats::Counters;
 
-/// What a page fault in the window means: [`Vmalloc::on_fault`].
+/// The meaning of a page fault in the window: see [`Faults::on_fault`].
 #[derive(Clone, Copy, Debug)]
 pub enum FaultVerdict {
-    /// The entries allow the access by now: it is to be tried again.
+    /// The entries allow the access. The CPU must retry it.
     Spurious,
-    /// The access is refused, and this is what lies there.
+    /// The entries refuse the access. The site describes the address.
     Refused(FaultSite),
 }
 
-/// What a fault handler asks of a window: [`Vmalloc::faults`](crate::Vmalloc::faults).
+/// The functions of a window for page-fault handlers: see
+/// [`Vmalloc::faults`](crate::Vmalloc::faults).
 #[derive(Debug)]
 pub struct Faults<'v, M: Machine> {
     core: &'v Core<M>,
@@ -29,15 +30,15 @@ impl<'v, M: Machine> Faults<'v, M> {
         Self { core }
     }
 
-    /// Says what a page fault means: what the handler asks before it gives up.
+    /// Returns the meaning of a page fault. A handler calls it before it treats the fault as fatal.
     ///
-    /// A CPU may fault on an entry that allows the access by now, because it remembered an older
-    /// one: then the access is to be tried again. Only for faults of ring 0 whose error code has no
-    /// reserved bit: this looks at present, writable and executable, and at nothing else.
+    /// A CPU that cached an older entry may fault although the current entry allows the access; the
+    /// access must then be retried. Valid only for faults of ring 0 whose error code has no
+    /// reserved bit, because only the present, writable and executable bits are checked.
     ///
     /// # Context
     ///
-    /// Takes no lock and allocates nothing: for fault handlers.
+    /// Takes no lock and does not allocate: safe in fault handlers.
     ///
     /// # Complexity
     ///
@@ -64,12 +65,13 @@ impl<'v, M: Machine> Faults<'v, M> {
         FaultVerdict::Refused(locate::locate(self.core, address))
     }
 
-    /// Whether the entries allow by now what a page fault has refused: the first half of
-    /// [`on_fault`](Self::on_fault), for handlers that survive many faults and name few.
+    /// Returns whether the current entries allow an access that a page fault has refused. This is
+    /// the first half of [`on_fault`](Self::on_fault), for handlers that recover from many faults
+    /// and report few.
     ///
     /// # Context
     ///
-    /// Takes no lock and allocates nothing: for fault handlers.
+    /// Takes no lock and does not allocate: safe in fault handlers.
     ///
     /// # Complexity
     ///
@@ -83,18 +85,17 @@ impl<'v, M: Machine> Faults<'v, M> {
         is_over
     }
 
-    /// Counts a fault that its access survives: for the kernel's handler, so that
-    /// [`Stats`](crate::Stats) tells of it.
+    /// Counts a fault from which the kernel's handler has recovered, for [`Stats`](crate::Stats).
     ///
     /// # Context
     ///
-    /// Takes no lock and allocates nothing: for fault handlers.
+    /// Takes no lock and does not allocate: safe in fault handlers.
     pub fn note_recovered(&self) {
         Counters::add(&self.core.counters.faults_recovered, 1);
     }
 }
 
-/// Whether the entries allow an access.
+/// Returns whether the entries allow an access.
 fn allows(walk: &Walk, kind: AccessKind) -> bool {
     let Some((_, leaf)) = walk.last().filter(|(_, entry)| entry.is_present()) else {
         return false;

@@ -10,20 +10,6 @@ use crate::tlb::FlushReason;
 
 /// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. They are not mapped,
 /// and never come back.
-///
-/// # Shape
-///
-/// A power of two of frames, rounded up, at most 1024, physically aligned to its size; they read as
-/// zeros. `None` where no such block is free.
-///
-/// # Context
-///
-/// Takes locks, and may wait for other CPUs before it fails: for threads with interrupts on.
-///
-/// # Complexity
-///
-/// O(frames).
-#[must_use = "a run that is dropped is lost"]
 pub(super) fn take_run<M: Machine>(core: &Core<M>, frames: u64) -> Option<FrameRange> {
     let run = core.frames.take_run(frames).or_else(|| {
         purge::reclaim_for(core, FlushReason::Exhausted);
@@ -36,16 +22,8 @@ pub(super) fn take_run<M: Machine>(core: &Core<M>, frames: u64) -> Option<FrameR
     Some(run)
 }
 
-/// Clears up to `count` free frames for those who will want zeroed ones: for CPUs that have
-/// nothing else to do. Returns how many; 0 if there are fewer than that.
-///
-/// # Context
-///
-/// Takes locks, waits for no CPU.
-///
-/// # Complexity
-///
-/// O(count), a frame of zeros each: ask for few at a time.
+/// Clears `count` free frames ahead of time, for later requests of zeroed memory; meant for idle
+/// CPUs. Returns the number of cleared frames: `count`, or 0 if fewer frames are free.
 pub(super) fn fill_zeroed<M: Machine>(core: &Core<M>, count: u64) -> u64 {
     let cpu = core.machine.current();
     let wanted = FrameRequest {

@@ -1,4 +1,4 @@
-//! `vfree`, by id, by address, by the owner and from an interrupt handler.
+//! Frees regions: by id, by address, by the owner, and from an interrupt handler.
 
 use x86_64::VirtAddr;
 
@@ -15,28 +15,6 @@ use crate::region::{RegionInfo, RegionState};
 use crate::stats::Counters;
 
 /// Frees a region that [`Region::into_raw`](crate::Region::into_raw) let go, by its id, and says what it was.
-///
-/// Its pages are unmapped when this returns. Addresses and frames are free after the next purge; a
-/// CPU that has not flushed until then may still reach the old frames, which are nobody else's.
-///
-/// # Errors
-///
-/// Without effect on anybody else: ids are never reused, and of two callers that free the same
-/// region one wins.
-///
-/// - [`RegionError::Unknown`]: no region has, or had, this id.
-/// - [`RegionError::Gone`]: it is freed already.
-/// - [`RegionError::Owned`]: a [`Region`](crate::Region) owns it.
-/// - [`RegionError::Changing`]: somebody resizes it or changes its rights.
-///
-/// # Context
-///
-/// Takes locks; waits for other CPUs if enough is lazy: for threads with interrupts on. In an
-/// interrupt handler call [`free_deferred`](Self::free_deferred).
-///
-/// # Complexity
-///
-/// O(pages). The flush is shared with other frees.
 pub(super) fn by_anyone<M: Machine>(
     core: &Core<M>,
     id: RegionId,
@@ -47,7 +25,7 @@ pub(super) fn by_anyone<M: Machine>(
     info
 }
 
-/// Frees a region in a stage that says who may.
+/// Frees a region that is in stage `from`.
 #[inline]
 fn by_id<M: Machine>(core: &Core<M>, id: RegionId, from: Stage) -> Result<(), RegionError> {
     match core.slots().claim(id, from, Stage::Lazy) {
@@ -68,8 +46,8 @@ pub(super) fn by_owner<M: Machine>(core: &Core<M>, id: RegionId) {
     }
 }
 
-/// Frees a region that is claimed. Whatever is not done here is called last, so that the short
-/// way has nothing to keep across a call.
+/// Frees a claimed region. Every other path is a tail call, so that the fast path saves no register
+/// across a call.
 #[inline(always)]
 fn free_claimed<M: Machine>(core: &Core<M>, id: RegionId, record: &Slot) {
     let cpu = core.machine.current();
@@ -101,24 +79,6 @@ fn refused<M: Machine>(core: &Core<M>, error: RegionError) -> RegionError {
 }
 
 /// Frees a region like [`vfree`](Self::vfree), later: whoever purges next unmaps it.
-///
-/// Until then it stays mapped. It starts no purge by itself.
-///
-/// # Errors
-///
-/// As [`vfree`](Self::vfree).
-///
-/// # Context
-///
-/// Takes no lock and waits for nobody: the only verb that frees in an interrupt handler.
-///
-/// # Complexity
-///
-/// O(1).
-///
-/// # Source
-///
-/// Linux's `vfree_atomic`.
 pub(super) fn defer<M: Machine>(core: &Core<M>, id: RegionId) -> Result<(), RegionError> {
     let slots = core.slots();
     slots.step(id, Stage::Loose, Stage::Deferred).inspect_err(|_| refuse(core))?;
@@ -133,19 +93,6 @@ fn refuse<M: Machine>(core: &Core<M>) {
 }
 
 /// Frees the region that starts at an address: for callers that keep pointers, not ids.
-///
-/// # Errors
-///
-/// - [`RegionError::NotRegionStart`]: every other address, inside a region, in a guard or free.
-/// - As [`vfree`](Self::vfree) for the region that starts there.
-///
-/// # Context
-///
-/// As [`vfree`](Self::vfree).
-///
-/// # Complexity
-///
-/// As [`vfree`](Self::vfree) and [`locate`](Self::locate).
 pub(super) fn at<M: Machine>(core: &Core<M>, start: VirtAddr) -> Result<RegionInfo, RegionError> {
     let region = locate::locate(core, start).region;
     let found = region.filter(|info| info.state == RegionState::Busy);

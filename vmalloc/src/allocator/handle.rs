@@ -14,9 +14,9 @@ use crate::region::RegionInfo;
 use crate::region::stage::Stage;
 use crate::request::{Protection, Resize, Resized};
 
-/// A region that is freed when this is dropped.
+/// The owner of a region: dropping it frees the region.
 ///
-/// Holding one proves that the region lives: while it has an owner nobody frees it by its id.
+/// Holding one proves that the region lives: a region with an owner cannot be freed by its id.
 ///
 /// # Context
 ///
@@ -33,14 +33,14 @@ impl<'v, M: Machine> Region<'v, M> {
         Self { core, id, range }
     }
 
-    /// Takes over a region that [`into_raw`](Self::into_raw) let go.
+    /// Takes ownership of a region that [`into_raw`](Self::into_raw) has released.
     ///
     /// # Errors
     ///
     /// - [`RegionError::Unknown`]: no region has, or had, this id.
     /// - [`RegionError::Gone`]: it is freed.
-    /// - [`RegionError::Owned`]: somebody else owns it.
-    /// - [`RegionError::Changing`]: somebody resizes it or changes its rights.
+    /// - [`RegionError::Owned`]: another [`Region`] owns it.
+    /// - [`RegionError::Changing`]: another thread resizes it or changes its rights.
     ///
     /// # Context
     ///
@@ -51,7 +51,7 @@ impl<'v, M: Machine> Region<'v, M> {
         Ok(Self { core, id, range: core.slots().slot(id.slot()).range() })
     }
 
-    /// Lets the region live on without an owner; [`Vmalloc::vfree`] frees it by the id.
+    /// Releases ownership: the region lives until [`Vmalloc::vfree`] frees it by its id.
     ///
     /// # Context
     ///
@@ -109,16 +109,16 @@ impl<'v, M: Machine> Region<'v, M> {
         lookup::zero_pages(self.core, PageRange::within(self.range, first, count));
     }
 
-    /// Looks its pages up again, which a resize has changed.
+    /// Reads the region's pages again after a resize.
     fn refresh(&mut self) {
         self.range = self.core.slots().slot(self.id.slot()).range();
     }
 
-    /// All that is known of it.
+    /// Returns the description of the region.
     ///
     /// # Panics
     ///
-    /// Never: what has an owner lives.
+    /// Never: a region with an owner lives.
     #[must_use]
     pub fn info(&self) -> RegionInfo {
         lookup::info(self.core, self.id).expect("what has an owner lives")

@@ -14,20 +14,20 @@ use crate::raw;
 use crate::request::{Huge, Request};
 use crate::tlb::{FlushReason, Plan};
 
-/// What lies behind a region that may have large leaves.
+/// The frames of a region that may have large leaves.
 pub(super) struct Backing {
     blocks: FrameChain,
     singles: FrameChain,
 }
 
 impl Backing {
-    /// Whether some leaf will be large.
+    /// Returns whether any leaf will be large.
     pub(super) fn has_large(&self) -> bool {
         self.blocks.count() > 0
     }
 }
 
-/// Takes blocks, single frames and tables for an area that is in hand, or gives the area back.
+/// Takes blocks, single frames and tables for a reserved area. Releases the area on an error.
 pub(super) fn reserve<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,
@@ -57,7 +57,7 @@ pub(super) fn reserve<M: Machine>(
     Ok(backing)
 }
 
-/// Takes a block for every vacant 2 MiB, or as many as there are.
+/// Takes a block for every vacant 2 MiB, or as many blocks as are free.
 fn reserve_blocks<M: Machine>(
     core: &Core<M>,
     range: PageRange,
@@ -69,8 +69,7 @@ fn reserve_blocks<M: Machine>(
     if core.injector.fails(Reservation::Frame) {
         return Err(shortage);
     }
-    // An empty table that is kept may be in the way: then a purge frees it, and this is tried
-    // again.
+    // A cached empty table may occupy the entry. A purge then frees it, and the request is retried.
     let vacant = paging::large::vacant(&core.tables, &core.machine, range).min(whole);
     if must && vacant < whole {
         return Err(shortage);
@@ -128,9 +127,9 @@ pub(super) fn commit<M: Machine>(
     paging::large::commit(&core.tables, machine, buddy, range, &mut blocks, &mut singles, mapping);
 }
 
-/// Splits every large leaf that a range touches, in two steps: first small leaves with the same
-/// frames and rights take its place, then every CPU forgets the large one. What the caller
-/// changes after that, no CPU sees half of.
+/// Splits every large leaf that a range touches. A table of small leaves with the same frames and
+/// rights replaces the large leaf, then every CPU flushes it. Only after that may the caller change
+/// a small leaf: otherwise a CPU could use old and new rights at once.
 pub(super) fn split<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,

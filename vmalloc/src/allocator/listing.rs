@@ -41,19 +41,6 @@ impl Cursor {
 
 /// The next area of a listing and where it goes on from there: first all living regions by address,
 /// then all that is lazy by slot.
-///
-/// Each area that lives, or waits, all the time is seen exactly once; of those that come and go
-/// meanwhile none is seen twice at the same address.
-///
-/// # Context
-///
-/// Anywhere: takes no lock.
-///
-/// # Complexity
-///
-/// As [`next_region`](Self::next_region) for what lives; one look at each slot that was ever used for what is
-/// lazy.
-#[must_use]
 pub(super) fn next_area<M: Machine>(
     core: &Core<M>,
     cursor: Cursor,
@@ -68,28 +55,6 @@ pub(super) fn next_area<M: Machine>(
 
 /// The end of the addresses in use: above it, up to the end of the window, no area is busy, lazy or
 /// pooled.
-///
-/// # Context
-///
-/// Takes the lock of the free addresses: for threads.
-///
-/// # Complexity
-///
-/// O(log areas).
-///
-/// # Examples
-///
-/// ```
-/// use vmalloc::sim;
-///
-/// let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
-/// assert_eq!(vm.used_end(), vm.window().address());
-/// let region = vm.vmalloc(4_096)?;
-/// // Its page and its guard page.
-/// assert_eq!(vm.used_end(), region.address() + 8_192u64);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[must_use]
 pub(super) fn used_end<M: Machine>(core: &Core<M>) -> VirtAddr {
     let end = core.window.end();
     match core.areas.last() {
@@ -100,17 +65,8 @@ pub(super) fn used_end<M: Machine>(core: &Core<M>) -> VirtAddr {
     }
 }
 
-/// The frames of a region by NUMA node, from its entries; none for frames of the caller and for what
-/// is lazy.
-///
-/// # Context
-///
-/// Anywhere: takes no lock.
-///
-/// # Complexity
-///
-/// O(1) with one node, else O(pages).
-#[must_use]
+/// Counts the frames of a region by NUMA node, from its entries. All counts are 0 for a lazy region
+/// and for frames of the caller.
 pub(super) fn frames_per_node<M: Machine>(core: &Core<M>, info: &RegionInfo) -> [u64; NODES] {
     let mut counts = [0; NODES];
     if info.is_mapped || info.state == RegionState::Lazy {
@@ -130,17 +86,6 @@ pub(super) fn frames_per_node<M: Machine>(core: &Core<M>, info: &RegionInfo) -> 
 }
 
 /// Writes the region's row, with a name for the caller's column; an empty one leaves it out.
-///
-/// End and size include the guard page, so `pages=N` has size `(N + 1) * 4096`.
-///
-/// # Errors
-///
-/// Those of `out`.
-///
-/// # Source
-///
-/// The format that readers of `/proc/vmallocinfo` parse: range, size in seven columns, caller,
-/// pages, kind, frames by node; `unpurged vm_area` for what waits for a flush.
 pub(super) fn write_row<M: Machine>(
     core: &Core<M>,
     info: &RegionInfo,

@@ -1,4 +1,4 @@
-//! What lies at an address: the attribution of a fault.
+//! Attributes an address to a region.
 
 use x86_64::VirtAddr;
 
@@ -8,12 +8,12 @@ use crate::machine::Machine;
 use crate::page::Page;
 use crate::region::{RegionInfo, RegionState};
 
-/// The kind of place that an address is.
+/// The kind of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SiteKind {
     /// Not in the window.
     Outside,
-    /// In the window, and nobody's.
+    /// In the window, and free.
     Free,
     /// In a region's pages.
     Busy,
@@ -23,45 +23,18 @@ pub enum SiteKind {
     Lazy,
 }
 
-/// What lies at an address, when it was asked: a region may come or go right after.
+/// The attribution of an address at one moment: a region may be allocated or freed right after.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultSite {
-    /// The kind of place.
+    /// The kind of the address.
     pub kind: SiteKind,
-    /// The region that the place belongs to, if it belongs to one.
+    /// The region that the address belongs to, if any.
     pub region: Option<RegionInfo>,
     /// Bytes from the region's first byte, or for a guard from the end of its pages.
     pub distance: u64,
 }
 
-/// Says what lies at an address.
-///
-/// # Context
-///
-/// Anywhere, fault handlers too: takes no lock and allocates nothing.
-///
-/// # Complexity
-///
-/// O(1): two walks at most; for an address that nothing is known of, and while something is
-/// lazy, one look at each slot that was ever used.
-///
-/// # Examples
-///
-/// ```
-/// use vmalloc::{sim, SiteKind};
-///
-/// let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
-/// let region = vm.vmalloc(4_096)?;
-/// let (start, past) = (region.address(), region.address() + region.bytes());
-/// assert_eq!(vm.locate(start + 5u64).kind, SiteKind::Busy);
-/// assert_eq!(vm.locate(past + 5u64).kind, SiteKind::Guard);
-/// drop(region);
-/// assert_eq!(vm.locate(start).kind, SiteKind::Lazy);
-/// vm.purge();
-/// assert_eq!(vm.locate(start).kind, SiteKind::Free);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[must_use]
+/// Returns the kind of an address and the region that it belongs to.
 pub(super) fn locate<M: Machine>(core: &Core<M>, address: VirtAddr) -> FaultSite {
     let nowhere = |kind| FaultSite { kind, region: None, distance: 0 };
     if !core.window.holds(address) {
@@ -80,7 +53,7 @@ pub(super) fn locate<M: Machine>(core: &Core<M>, address: VirtAddr) -> FaultSite
         let distance = address - info.range.address();
         return FaultSite { kind, region: Some(info), distance };
     }
-    // A guard has no index entry of its own: the page before it names the region.
+    // A guard page has no index entry. The page before it names the region.
     let before = (page > core.window.start()).then(|| page - 1);
     let behind = before
         .and_then(|before| lookup::region_of(core, before))
@@ -97,7 +70,7 @@ pub(super) fn locate<M: Machine>(core: &Core<M>, address: VirtAddr) -> FaultSite
     }
 }
 
-/// What a region has lost by shrinking or moving is named by no index: only the slots know.
+/// No index names the pages that a region has lost by shrinking or moving. Only their slots do.
 fn lazy_at<M: Machine>(core: &Core<M>, address: VirtAddr) -> Option<FaultSite> {
     let info = lookup::next_lazy(core, 0, |info| info.with_guard().holds(address))?;
     let distance = address - info.range.address();

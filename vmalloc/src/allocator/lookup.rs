@@ -1,4 +1,4 @@
-//! What the slots and the real tables say of a region.
+//! Looks regions up in slots and page tables.
 
 use x86_64::VirtAddr;
 
@@ -11,20 +11,7 @@ use crate::paging::Walk;
 use crate::region::{RegionInfo, RegionState};
 use crate::{paging, raw};
 
-/// Says what is known of a living region.
-///
-/// # Errors
-///
-/// - [`RegionError::Unknown`]: no region has, or had, this id.
-/// - [`RegionError::Gone`]: it is freed.
-///
-/// # Context
-///
-/// Anywhere: takes no lock.
-///
-/// # Complexity
-///
-/// O(1).
+/// Returns the description of a living region.
 pub(super) fn info<M: Machine>(core: &Core<M>, id: RegionId) -> Result<RegionInfo, RegionError> {
     core.slots().known(id)?;
     let info = core.slots().read(id).filter(|info| info.state == RegionState::Busy);
@@ -33,20 +20,11 @@ pub(super) fn info<M: Machine>(core: &Core<M>, id: RegionId) -> Result<RegionInf
 
 /// Walks the real tables and returns every entry on the way. Works for any address, not only the
 /// window's.
-///
-/// # Context
-///
-/// Anywhere, fault handlers too: takes no lock.
-///
-/// # Complexity
-///
-/// O(1).
-#[must_use]
 pub(super) fn walk<M: Machine>(core: &Core<M>, address: VirtAddr) -> Walk {
     core.machine.without_interrupts(|| paging::lookup::walk(&core.tables, &core.machine, address))
 }
 
-/// The frame behind a page, also where its rights keep the hardware from it.
+/// Returns the frame behind a page, even if the page's rights forbid every access.
 pub(super) fn frame_of<M: Machine>(core: &Core<M>, page: Page) -> Option<Frame> {
     let (level, leaf) = walk(core, page.start_address()).last()?;
     leaf.has_frame().then(|| paging::large::frame_of(leaf, level, page))

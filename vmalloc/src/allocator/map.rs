@@ -1,4 +1,4 @@
-//! `vmap`: frames of the caller at adjacent addresses, for long or for a moment.
+//! `vmap`: maps frames of the caller at adjacent addresses.
 
 use super::handle::Region;
 use super::parts::{Core, Vmalloc};
@@ -14,64 +14,37 @@ use crate::region::stage::Stage;
 use crate::request::{Protection, Request};
 use crate::tlb::{FlushReason, Plan};
 
-/// What must have been flushed before frames are out of reach: [`is_flushed`](Self::is_flushed) says whether
-/// it has.
+/// Names a flush that must happen before the frames of an unmapped region may be reused: see
+/// [`is_flushed`](Self::is_flushed).
 ///
-/// It names the region, not a number of a flush: a purge that was on its way when the region was
-/// unmapped ends later, and flushes nothing of it.
+/// The ticket names the region, not the number of a flush: a purge that was in progress when the
+/// region was unmapped ends later, but does not flush the region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "until it is redeemed, CPUs may reach the frames by the old addresses"]
 pub struct FlushTicket(RegionId);
 
 impl FlushTicket {
-    /// Unmaps a region and says what to wait for.
+    /// Unmaps a region, and returns the ticket of its flush.
     pub(super) fn of<M: Machine>(region: Region<'_, M>) -> Self {
         let ticket = Self(region.id());
         drop(region);
         ticket
     }
 
-    /// Whether no CPU reaches the frames that it is about.
+    /// Returns whether no CPU can reach the frames of the unmapped region.
     ///
     /// # Context
     ///
     /// Anywhere: takes no lock.
     #[must_use]
     pub fn is_flushed<M: Machine>(self, vmalloc: &Vmalloc<M>) -> bool {
-        // A slot's generation ends when what it held has been flushed, and never before. The Acquire
-        // in `generation` pairs with the Release in `retire`.
+        // A slot's generation ends only after its addresses have been flushed. The Acquire in
+        // `generation` pairs with the Release in `retire`.
         vmalloc.core.slots().slot(self.0.slot()).generation() != self.0.generation()
     }
 }
 
 /// Maps frames of the caller at adjacent addresses, in order, with a guard page behind.
-///
-/// The pools make it cheap enough for maps that last a moment: there is no second interface for
-/// those.
-///
-/// # Shape
-///
-/// One page for each frame. The entries say nothing of caching: for device registers the CPU's
-/// memory type ranges decide.
-///
-/// # Errors
-///
-/// As [`allocate`](Self::allocate). No frames at all are [`AllocateError::TooBig`].
-///
-/// # Safety
-///
-/// The frames belong to the caller, who does with them what `protection` allows until
-/// [`vunmap`](Self::vunmap) has returned, or the ticket of [`vunmap_lazy`](Self::vunmap_lazy) is
-/// redeemed, or, where the region is just dropped, until the next purge. They need not be RAM
-/// that the crate knows.
-///
-/// # Context
-///
-/// As [`allocate`](Self::allocate).
-///
-/// # Source
-///
-/// Linux's `vmap`, `vm_map_ram`.
 pub(super) fn map<'v, M: Machine>(
     core: &'v Core<M>,
     frames: &[Frame],
@@ -100,7 +73,7 @@ fn map_once<M: Machine>(
         return Err(AllocateError::FramesExhausted { requested, available });
     }
 
-    // From here on nothing can fail.
+    // No later step can fail.
     let protection = request.wanted_protection();
     let record = core.slots().slot(area.slot);
     let traits = Traits { mapped: true, protection, ..Traits::default() };
@@ -114,18 +87,6 @@ fn map_once<M: Machine>(
 
 /// Unmaps a region of [`vmap`](Self::vmap); when it returns, no CPU reaches its frames by its
 /// addresses any more.
-///
-/// # Panics
-///
-/// If another CPU does not answer for 30 times the machine's patience.
-///
-/// # Context
-///
-/// Waits for other CPUs and interrupts them: for threads with interrupts on.
-///
-/// # Complexity
-///
-/// O(pages), and a shootdown.
 pub(super) fn unmap<M: Machine>(core: &Core<M>, region: Region<'_, M>) {
     let mut plan = Plan::new();
     plan.add(region.range());

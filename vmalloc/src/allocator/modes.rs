@@ -1,10 +1,11 @@
-//! What those who compare can choose, at run time.
+//! Switches of a window for comparison, at run time.
 
 use super::parts::Core;
 use crate::machine::Machine;
 use crate::switches::{FlushMode, FrameMode, PoolMode, ReallocMode};
 
-/// The choices of a window: [`Vmalloc::modes`](crate::Vmalloc::modes). The defaults are what the crate stands for.
+/// The switches of a window: see [`Vmalloc::modes`](crate::Vmalloc::modes). All promises of the
+/// crate hold with the defaults.
 #[derive(Debug)]
 pub struct Modes<'v, M: Machine> {
     core: &'v Core<M>,
@@ -15,7 +16,8 @@ impl<'v, M: Machine> Modes<'v, M> {
         Self { core }
     }
 
-    /// Chooses when what is freed is flushed; what is lazy already waits for the next purge.
+    /// Chooses when freed regions are flushed. Regions that are already lazy wait for the next
+    /// purge.
     ///
     /// # Context
     ///
@@ -24,8 +26,8 @@ impl<'v, M: Machine> Modes<'v, M> {
         self.core.switches.set_flush(mode);
     }
 
-    /// Chooses when frames may be used again. [`FrameMode::Linux`] gives up the promise that no CPU
-    /// reaches a frame that is somebody else's: for comparison only.
+    /// Chooses when frames may be reused. With [`FrameMode::Linux`] a CPU with an old translation
+    /// can reach a frame that has a new owner: for comparison only.
     ///
     /// # Context
     ///
@@ -34,7 +36,7 @@ impl<'v, M: Machine> Modes<'v, M> {
         self.core.switches.set_frames(mode);
     }
 
-    /// Chooses how regions get to a new place.
+    /// Chooses how a region gets to new addresses.
     ///
     /// # Context
     ///
@@ -43,7 +45,8 @@ impl<'v, M: Machine> Modes<'v, M> {
         self.core.switches.set_realloc(mode);
     }
 
-    /// Chooses whether freed areas rest in pools; what rests there goes back to the tree.
+    /// Chooses whether freed areas rest in pools. Turning pools off returns the pooled areas to the
+    /// tree.
     ///
     /// # Context
     ///

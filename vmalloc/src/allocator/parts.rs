@@ -1,4 +1,4 @@
-//! A window and its parts.
+//! The parts of a window.
 
 use core::fmt;
 
@@ -31,7 +31,7 @@ pub struct Vmalloc<M: Machine> {
     pub(crate) core: Core<M>,
 }
 
-/// The parts of a window: all that its verbs work on.
+/// The parts of a window, on which all verbs work.
 pub(crate) struct Core<M: Machine> {
     pub(crate) machine: M,
     pub(crate) window: PageRange,
@@ -39,18 +39,18 @@ pub(crate) struct Core<M: Machine> {
     pub(crate) areas: Areas,
     pub(crate) tables: Tables,
     pub(crate) tlb: Coherence,
-    /// What waits for a purge, by the CPU that freed it.
+    /// The lazy areas, by the CPU that freed them.
     pub(crate) lazies: Slab<LazyList>,
-    /// The pages that may wait on one CPU's list.
+    /// The most pages on one CPU's lazy list before it purges.
     pub(crate) lazy_limit: u64,
-    /// Regions that are to be unmapped by whoever purges next.
+    /// Regions that the next purge unmaps.
     pub(crate) deferred: LazyList,
     pub(crate) counters: Counters,
     pub(crate) switches: Switches,
     pub(crate) frames_total: u64,
     pub(crate) frames_slabs: u64,
     pub(crate) frames_reserve: u64,
-    /// Bytes that clients can have at most.
+    /// The most bytes that clients can allocate.
     pub(crate) usable: u64,
     pub(crate) injector: Injector,
 }
@@ -100,12 +100,12 @@ impl<M: Machine> Core<M> {
         self.counters.tally(cpu)
     }
 
-    /// Frames that nobody has, those at rest with areas too.
+    /// Counts the free frames, including those that rest with pooled areas.
     pub(crate) fn frames_free(&self) -> u64 {
         self.frames.free_count() + self.areas.held().frames
     }
 
-    /// The leaf table over a range that has only one: what a slot notes.
+    /// Returns the leaf table of a range that has only one, for the region's slot.
     pub(crate) fn only_leaf(&self, range: PageRange) -> FrameIndex {
         paging::lookup::only_leaf(&self.tables, &self.machine, &self.frames.buddy, range)
     }

@@ -1,13 +1,14 @@
-//! From unmapped to free: the only holder of addresses and frames between the two.
+//! Purges: makes lazy areas free. Between unmapping and freeing, only this module holds addresses
+//! and frames.
 //!
-//! Whatever is unmapped is noted in a slot, and the slot goes on a lazy list, from which only this
-//! module takes it. Its frames are [`LazyFrames`]: they can be had only in exchange for the proof
-//! of a shootdown, so putting back a frame that a TLB may still know does not compile.
+//! A slot records each unmapped range and goes on a lazy list, from which only this module takes
+//! it. Its frames are [`LazyFrames`], which become free frames only in exchange for the proof of a
+//! shootdown. So code that frees a frame which a TLB may still hold does not compile.
 //!
-//! A purge takes every list whole, and flushes everything if a list that it has taken already is
-//! filled again meanwhile. So whatever was unmapped before something that it releases is flushed
-//! with it: frames that were moved to other addresses and freed there are out of reach by the old
-//! addresses too.
+//! A purge takes every list whole. If a list that it has already taken is filled again before it
+//! has taken the last one, it flushes everything. So a range that was unmapped before a released
+//! one is flushed with it: frames that were moved and then freed cannot be reached by their old
+//! addresses either.
 
 use super::parts::Core;
 use super::{release, unmap};
@@ -23,10 +24,10 @@ use crate::region::stage::Stage;
 use crate::stats::Counters;
 use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, ShootdownGuard};
 
-/// What a purge released; nothing, where a CPU has not answered.
+/// The result of a purge: all counts are 0 if a CPU did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purged {
-    /// Areas whose addresses are free again.
+    /// Areas that were released.
     pub areas: u64,
     /// Their pages, with guards.
     pub pages: u64,
@@ -34,11 +35,11 @@ pub struct Purged {
     pub flush: FlushKind,
 }
 
-/// Every CPU's list as it was taken: the first slot of each.
+/// The lazy lists that a purge has taken: the first slot of each CPU's list.
 struct Taken([u32; CPUS_MAX as usize]);
 
-/// Notes the frames of a slot that is lazy now and puts it on this CPU's list; purges if enough
-/// waits there.
+/// Records the frames of a lazy slot and puts the slot on this CPU's list. Purges if the list
+/// exceeds its limit.
 #[inline]
 pub(super) fn retire<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, frames: LazyFrames) {
     let record = core.slots().slot(slot);
@@ -51,7 +52,7 @@ pub(super) fn retire<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, frames: 
     wait(core, cpu, slot, record, record.extent().length());
 }
 
-/// Puts a slot whose frames are noted on this CPU's list; purges if enough waits there.
+/// Puts a slot whose frames are recorded on this CPU's list. Purges if the list exceeds its limit.
 #[inline]
 fn wait<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, record: &Slot, length: u64) {
     let waiting = core.lazy(cpu).push_record(slot, record, length);
@@ -60,8 +61,9 @@ fn wait<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, record: &Slot, length
     }
 }
 
-/// Purges because this CPU's share is exceeded, or because every free has to. While another CPU
-/// purges, which releases what waits here too, nobody waits for it until twice the share is there.
+/// Purges because this CPU's list exceeds its limit, or because frees flush eagerly. If another CPU
+/// is already purging, which empties this list too, this CPU waits for it only above twice the
+/// limit.
 #[cold]
 #[inline(never)]
 pub(super) fn purge_after_free<M: Machine>(core: &Core<M>) {
@@ -108,7 +110,7 @@ fn purge_in<M: Machine>(
     let (taken, mut plan) = take_lists(core, everything);
     let unlinked = paging::reclaim::has_unlinked(&core.tables);
     if unlinked && plan.is_empty() {
-        // What CPUs remember of tables goes with any flush, but there must be one.
+        // Any flush drops the cached upper entries, but at least one page must be flushed.
         plan = Plan::full();
     }
     if taken.is_none() && !unlinked {
@@ -131,14 +133,14 @@ fn purge_in<M: Machine>(
             Purged { areas, pages, flush: plan.kind() }
         }
         Err(_) => {
-            // It stays lazy: the next purge asks every CPU again.
+            // The areas stay lazy. The next purge asks every CPU again.
             return_lists(core, &taken);
             Purged { areas: 0, pages: 0, flush: plan.kind() }
         }
     }
 }
 
-/// Takes every CPU's list, lowers the tables' counts, and plans the flush.
+/// Takes every CPU's list, lowers the counts of the tables, and plans the flush.
 fn take_lists<M: Machine>(core: &Core<M>, everything: bool) -> (Option<Taken>, Plan) {
     let mut taken = Taken([0; CPUS_MAX as usize]);
     let mut plan = Plan::new();
@@ -158,7 +160,7 @@ fn take_lists<M: Machine>(core: &Core<M>, everything: bool) -> (Option<Taken>, P
     (found.then_some(taken), plan)
 }
 
-/// Plans the flush of a list, whose records are looked at only until everything is flushed.
+/// Adds the pages of a list to the plan, until the plan means everything.
 fn plan_list<M: Machine>(core: &Core<M>, first: u32, plan: &mut Plan) {
     for (_, record) in records_from(core.slots(), first) {
         if plan.is_full() {
@@ -177,7 +179,7 @@ fn detach_list<M: Machine>(core: &Core<M>, first: u32, detaching: &mut Detaching
         if extent.is_detached() {
             continue;
         }
-        // Lowered before the flush, so that tables which end with this are freed by it.
+        // Lowered before the flush, so that the flush frees the tables that became empty.
         match record.leaf() {
             FrameIndex::NONE => detaching.lower(machine, buddy, record.range()),
             leaf => detaching.lower_noted(machine, buddy, leaf, extent.pages()),
@@ -185,7 +187,7 @@ fn detach_list<M: Machine>(core: &Core<M>, first: u32, detaching: &mut Detaching
     }
 }
 
-/// Frees what was taken, now that no CPU reaches it.
+/// Frees the taken lists, which no CPU can reach.
 fn release_lists<M: Machine>(core: &Core<M>, taken: &Taken, flushed: &Flushed) -> (u64, u64) {
     let (mut areas, mut pages) = (0, 0);
     for (number, (list, first)) in (0..).zip(core.lazies.iter().zip(taken.0)) {
@@ -222,8 +224,8 @@ fn release_list<M: Machine>(
     (areas, pages)
 }
 
-/// Frees the blocks that a slot notes, and says of single frames that no translation reaches
-/// them: these may rest.
+/// Frees the blocks that a slot records, and reports its single frames to the machine. Single
+/// frames may rest with the area.
 #[cold]
 #[inline(never)]
 fn release_noted<M: Machine>(
@@ -242,7 +244,7 @@ fn release_noted<M: Machine>(
     }
 }
 
-/// Puts what was taken back on the lists.
+/// Puts the taken slots back on the lists.
 fn return_lists<M: Machine>(core: &Core<M>, taken: &Taken) {
     for (list, first) in core.lazies.iter().zip(taken.0) {
         for (slot, record) in records_from(core.slots(), first) {
@@ -254,7 +256,7 @@ fn return_lists<M: Machine>(core: &Core<M>, taken: &Taken) {
     }
 }
 
-/// Unmaps the regions whose freeing was put off.
+/// Unmaps the regions whose free was deferred.
 fn unmap_deferred<M: Machine>(core: &Core<M>, cpu: CpuId) {
     for (slot, record) in records_from(core.slots(), core.deferred.take()) {
         let is_mine = record.step(record.generation(), Stage::Deferred, Stage::Lazy);

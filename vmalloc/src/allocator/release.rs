@@ -1,11 +1,11 @@
-//! Frames that no translation reaches go back to where they came from.
+//! Releases frames that no translation reaches.
 
 use super::parts::Core;
 use crate::frame::FrameChain;
 use crate::machine::{CpuId, Machine};
 use crate::page::LARGE_PAGES;
 
-/// Puts frames back, single ones and blocks, that no translation reaches.
+/// Releases single frames and blocks that no translation reaches.
 pub(super) fn mixed<M: Machine>(core: &Core<M>, cpu: CpuId, chain: FrameChain) {
     let (singles, blocks) = chain.without_blocks(core.frames.buddy.metas());
     if M::RETIRES {
@@ -19,14 +19,14 @@ pub(super) fn mixed<M: Machine>(core: &Core<M>, cpu: CpuId, chain: FrameChain) {
     core.frames.put_large(blocks);
 }
 
-/// Puts single frames back that no translation reaches.
+/// Releases single frames that no translation reaches.
 #[inline(never)]
 pub(super) fn singles<M: Machine>(core: &Core<M>, cpu: CpuId, chain: FrameChain) {
     retire(core, &chain);
     core.frames.put(cpu, chain);
 }
 
-/// Says of single frames that no translation reaches them.
+/// Reports single frames that no translation reaches to the machine.
 #[inline]
 pub(super) fn retire<M: Machine>(core: &Core<M>, chain: &FrameChain) {
     if M::RETIRES {
@@ -36,7 +36,7 @@ pub(super) fn retire<M: Machine>(core: &Core<M>, chain: &FrameChain) {
     }
 }
 
-/// Puts frames back that no translation reaches and that read as zeros.
+/// Releases frames that no translation reaches and that read as zeros.
 pub(super) fn zeroed<M: Machine>(core: &Core<M>, chain: FrameChain) {
     if M::RETIRES {
         for frame in chain.frames(core.frames.buddy.metas()) {

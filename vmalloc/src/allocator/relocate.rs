@@ -15,8 +15,7 @@ use crate::region::extent::Traits;
 use crate::request::Resized;
 use crate::tlb::{FlushReason, Plan};
 
-/// Takes addresses for all pages: where whole leaf tables can move if there are such, else
-/// anywhere.
+/// Takes addresses for all pages, if possible at a phase where whole leaf tables can move.
 fn reserve_new_place<M: Machine>(
     core: &Core<M>,
     change: &Change<'_>,
@@ -51,7 +50,7 @@ pub(super) fn relocate<M: Machine>(
     let wanted =
         FrameRequest { zeroed, reserve: core.frames_reserve, ..reserve::any_frames(core, cpu) };
     let supply = reserve::reserve_frames(core, cpu, more, &wanted).and_then(|supply| {
-        // Whole leaf tables have moved when this returns: it is the last thing that can fail.
+        // Moves whole leaf tables. This is the last step that can fail.
         match move_tables(core, change, range) {
             Ok(()) => Ok(supply),
             Err(shortage) => {
@@ -66,7 +65,7 @@ pub(super) fn relocate<M: Machine>(
         exhausted(shortage)
     })?;
 
-    // From here on nothing can fail.
+    // No later step can fail.
     let mut frames = reserve::clean(core, supply, zeroed);
     let buddy = &core.frames.buddy;
     paging::relocate::move_entries(&core.tables, &core.machine, buddy, old, range, slot);
@@ -78,8 +77,8 @@ pub(super) fn relocate<M: Machine>(
     Ok(Resized::Moved)
 }
 
-/// The old addresses become lazy: before the region can be freed by anybody, so that no purge
-/// releases its frames without having flushed them.
+/// Makes the old addresses lazy. This happens before the region can be freed, so that every purge
+/// that releases its frames has flushed the old addresses.
 fn bury_old_place<M: Machine>(core: &Core<M>, change: &Change<'_>, area: Area, frames: LazyFrames) {
     let traits = Traits { align: 0, ..change.traits };
     core.slots().slot(area.slot).bury(change.record, change.old, traits);
@@ -112,7 +111,7 @@ fn move_tables<M: Machine>(
     })
 }
 
-/// Copies the bytes to other frames at other addresses: what others do, to compare with.
+/// Copies the bytes to other frames at other addresses, as other allocators do: for comparison.
 pub(super) fn copy<M: Machine>(
     core: &Core<M>,
     change: &Change<'_>,
@@ -124,7 +123,7 @@ pub(super) fn copy<M: Machine>(
     let mut frames =
         reserved.inspect_err(|_| core.areas.untake(cpu, area, change.traits.system))?;
 
-    // From here on nothing can fail.
+    // No later step can fail.
     let mapping = change::mapping(change);
     let buddy = &core.frames.buddy;
     core.tables.commit(&core.machine, buddy, range, None, &mut frames, mapping);

@@ -1,4 +1,4 @@
-//! Takes what can run out: all of it, or none.
+//! Reserves slots, addresses, frames and tables.
 
 use super::parts::Core;
 use crate::area::{Area, Fit, NoArea};
@@ -127,7 +127,7 @@ pub(super) fn reserve_backing<M: Machine>(
     }
 }
 
-/// Gives an area back behind which nothing can be mapped.
+/// Releases an area for which frames or tables are missing, and returns the error.
 #[cold]
 #[inline(never)]
 fn no_backing<M: Machine>(

@@ -69,7 +69,7 @@ fn change_size<M: Machine>(
     let grow = || grow_in_place(core, change, is_zeroed);
     let mut is_grown = retry::retry(core, grow).map_err(ResizeError::Allocate)?;
     if !is_grown && target.in_place && retry::can_reclaim(core) {
-        // What lies behind it may be lazy or at rest only.
+        // The addresses behind the region may be lazy or at rest in a pool.
         purge::reclaim_for(core, FlushReason::Exhausted);
         is_grown = retry::retry(core, grow).map_err(ResizeError::Allocate)?;
     }
@@ -123,7 +123,7 @@ fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, Al
         })?;
     }
 
-    // From here on nothing can fail.
+    // No later step can fail.
     let frames = unmap::clear(core, lost, traits.large, record.leaf());
     change::rebuild(core, change, kept);
     let traits = Traits { tail: true, ..traits };
@@ -154,7 +154,7 @@ fn grow_in_place<M: Machine>(
     let reserved = change::reserve_more(core, cpu, added, change.slot, zeroed);
     let mut frames = reserved.inspect_err(|_| core.areas.put_at(behind, more))?;
 
-    // From here on nothing can fail.
+    // No later step can fail.
     let mapping = change::mapping(change);
     let buddy = &core.frames.buddy;
     core.tables.commit(&core.machine, buddy, added, None, &mut frames, mapping);

@@ -1,4 +1,4 @@
-//! Tries again what has failed, with all that was kept back.
+//! Retries failed allocations after a reclaim.
 
 use super::parts::Core;
 use super::purge;
@@ -6,8 +6,8 @@ use crate::error::AllocateError;
 use crate::machine::Machine;
 use crate::tlb::FlushReason;
 
-/// Whether something is kept back that could help a request that found nothing. An injected
-/// failure is not to be helped.
+/// Returns whether a reclaim could release memory for a failed request. An injected failure is not
+/// retried.
 pub(super) fn can_reclaim<M: Machine>(core: &Core<M>) -> bool {
     !core.injector.has_fired()
         && (core.lazies.iter().any(|list| list.pages() > 0)
@@ -17,7 +17,7 @@ pub(super) fn can_reclaim<M: Machine>(core: &Core<M>) -> bool {
             || core.tables.made().cached > 0)
 }
 
-/// Tries again with all that could be had back, if that could help.
+/// Retries a failed attempt once, after a reclaim, if the reclaim can release memory.
 pub(super) fn retry<M: Machine, R>(
     core: &Core<M>,
     attempt: impl Fn() -> Result<R, AllocateError>,

@@ -23,7 +23,7 @@ use crate::stats::Tally;
 use crate::tlb::Coherence;
 use crate::tlb::cpu_state::CpuState;
 
-/// What a kernel decides when it sets the window up.
+/// The configuration of a window.
 ///
 /// # Examples
 ///
@@ -41,9 +41,9 @@ pub struct Config<'a> {
     /// The addresses that the crate owns, in the higher half. Whole level-4 entries are best: the
     /// crate takes every level-4 entry that the window touches.
     pub window: PageRange,
-    /// Free memory. The runs do not overlap and belong to nobody else. The crate's records are taken
-    /// out of the longest: 16 bytes for each frame between the lowest and the highest, 104 for each
-    /// region. All of it lies within 8 TiB.
+    /// Free memory. The runs do not overlap, and no other code uses them. The crate's records are
+    /// taken out of the longest run: 16 bytes for each frame between the lowest and the highest,
+    /// 104 for each region. All of it lies within 8 TiB.
     pub memory: &'a [FrameRange],
     /// How many regions may live at once, those that are lazy or at rest too; 0 means one for each
     /// frame of `memory`. At most [`REGIONS_MAX`].
@@ -147,7 +147,7 @@ impl Sizes {
 #[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
 const POOL_SIZES: usize = (POOL_LENGTH_MAX - LENGTH_MIN + 1) as usize;
 
-/// What set-up makes, before it becomes a [`Vmalloc`].
+/// The parts that set-up makes, before they become a [`Core`](super::parts::Core).
 pub(crate) struct Parts {
     pub(crate) frames: Frames,
     pub(crate) areas: Areas,

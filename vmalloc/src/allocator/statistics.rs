@@ -6,15 +6,6 @@ use crate::region::lazy::LazyList;
 use crate::stats::{Counters, Stats};
 
 /// Reads all counters.
-///
-/// # Context
-///
-/// Takes locks, one part after the other, and waits for no CPU: for threads.
-///
-/// # Complexity
-///
-/// O(CPUs).
-#[must_use]
 pub(super) fn read<M: Machine>(core: &Core<M>) -> Stats {
     let counters = &core.counters;
     let (areas, areas_system, pages_mapped) = counters.living();

@@ -1,4 +1,4 @@
-//! Takes the entries of regions out.
+//! Takes the entries of regions out of the page tables.
 
 use super::parts::Core;
 use crate::frame::{FrameIndex, LazyFrames};
@@ -21,15 +21,15 @@ pub(super) fn unmap_on<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32) -> Laz
         return unmap_foreign(core, range);
     }
     if record.has_frames() {
-        // What the entries say is known: they need not be read.
+        // The frames are recorded, so the entries need not be read.
         core.tables.wipe(&core.machine, &core.frames.buddy, range, record.leaf());
         return LazyFrames::noted(record.frames(), extent.pages());
     }
     clear(core, range, extent.is_large(), record.leaf())
 }
 
-/// Takes the entries of a range out, of whatever size. `leaf` is the table over all of a range
-/// that has only one, or none.
+/// Takes the entries of a range out, of either page size. `leaf` is the leaf table of a range that
+/// has only one, or `NONE`.
 #[inline]
 pub(crate) fn clear<M: Machine>(
     core: &Core<M>,

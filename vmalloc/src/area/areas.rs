@@ -1,4 +1,4 @@
-//! All addresses that belong to nobody: pools of exact sizes in front of one tree.
+//! All free addresses: pools of exact sizes in front of one tree.
 
 use super::FreeTree;
 use super::pool::{Held, Pool};
@@ -43,7 +43,7 @@ impl Area {
     }
 }
 
-/// What is wanted.
+/// The addresses that a request needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fit {
     /// Pages with the guard.
@@ -76,7 +76,7 @@ pub(crate) struct Areas {
 }
 
 impl Areas {
-    /// What each of `parts` pools over a window may hold.
+    /// Returns the limit of each of `parts` pools over a window.
     pub(crate) fn limit(window_pages: u64, regions: u32, parts: u64) -> Held {
         let part = HELD_PART * parts;
         Held { areas: u64::from(regions) / part, pages: window_pages / part, frames: 0 }

@@ -15,7 +15,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Recomputes the largest run from `id` up, until nothing changes.
+    /// Recomputes the largest run from `id` up, until a node is unchanged.
     pub(crate) fn refresh(&mut self, mut id: NodeId) {
         while id != NIL && self.recompute(id) {
             id = self.nodes.get(id).parent;

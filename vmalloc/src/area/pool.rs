@@ -21,7 +21,7 @@ pub(crate) struct Pool {
 
 #[derive(Debug)]
 struct Rest {
-    /// The slot on top of each size's stack; 0 where there is none.
+    /// The slot on top of each size's stack; 0 for an empty stack.
     tops: Slab<u32>,
     held: Held,
     limit: Held,
@@ -74,8 +74,8 @@ impl Pool {
         Some((slot, record))
     }
 
-    /// As [`take`](Self::take), of an area that has kept its frames, of which the first is returned.
-    /// None as well if somebody else is at the pool: it waits for nobody.
+    /// Takes an area that has kept its frames, as [`take`](Self::take) does, and returns the first
+    /// frame too. Returns `None` as well if the pool is locked: it does not wait.
     #[inline(always)]
     pub(crate) fn take_backed<'s>(
         &self,

@@ -28,7 +28,7 @@ pub(crate) struct AreaReturns<'a> {
     count: u64,
     first: u32,
     last: u32,
-    /// What was put, without those that are linked.
+    /// The areas and pages that were put to rest, without the linked ones.
     areas_put: u64,
     pages_put: u64,
     /// Frames of areas that rest without them, or nowhere.
@@ -73,8 +73,8 @@ impl<'a> AreaReturns<'a> {
         }
     }
 
-    /// As [`put`](Self::put), of a plain area that is as the one before; false, and nothing, if it
-    /// is not. Its frames stay noted.
+    /// Puts a plain area of the same size as the one before, as [`put`](Self::put) does; its frames
+    /// stay recorded. Returns `false` without an effect for any other area.
     #[inline(always)]
     pub(crate) fn put_alike(&mut self, slot: u32, record: &Slot, extent: Extent) -> bool {
         let pages = extent.pages();

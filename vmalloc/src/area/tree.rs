@@ -41,8 +41,8 @@ impl FreeTree {
     }
 
     /// Takes `length` pages that start `phase` pages behind a multiple of `align`, a power of two:
-    /// the lowest run that holds them wherever it starts, and if there is none, the lowest that
-    /// holds them where it does.
+    /// from the lowest run that is long enough for any start, or else from the lowest run that
+    /// holds an aligned start.
     ///
     /// # Complexity
     ///

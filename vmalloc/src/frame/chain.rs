@@ -102,7 +102,7 @@ pub(crate) struct FrameChain {
 }
 
 impl FrameChain {
-    /// A chain of nothing.
+    /// Makes an empty chain.
     pub(crate) const fn new() -> Self {
         Self { head: FrameIndex::NONE, tail: FrameIndex::NONE, count: 0 }
     }
@@ -187,7 +187,7 @@ impl FrameChain {
         Some(frame)
     }
 
-    /// Takes the first block off a chain that has nothing else.
+    /// Takes the first block off a chain that has only blocks.
     pub(crate) fn pop_block(&mut self, metas: &[FrameMeta]) -> Option<FrameIndex> {
         if self.count == 0 {
             return None;

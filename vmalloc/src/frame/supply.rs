@@ -93,7 +93,7 @@ impl Frames {
         count: u64,
         wanted: &FrameRequest,
     ) -> Result<Supply, Shortage> {
-        // Where the buddy holds the reserve, what waits elsewhere is for everybody.
+        // If the buddy holds the reserve, any request may take the frames in magazines and pools.
         if self.buddy.free_count() < wanted.reserve {
             let available = self.free_count().saturating_sub(wanted.reserve);
             if available < count {

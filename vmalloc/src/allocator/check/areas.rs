@@ -36,7 +36,8 @@ impl Runs {
 pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats) {
     let window = core.window.address().as_u64() / PAGE_BYTES;
     let end = window + core.window.count().get();
-    // What is neither a free run of the tree nor a region's must be lazy or at rest in a pool.
+    // Pages that are neither in a free run of the tree nor in a region must be lazy or at rest in a
+    // pool.
     let mut rest = Runs::default();
     let mut here = window;
     let (mut clients, mut system) = (0, 0);

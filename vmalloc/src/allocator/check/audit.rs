@@ -1,4 +1,4 @@
-//! What an audit says.
+//! The result of an audit.
 
 use core::fmt;
 
@@ -7,12 +7,12 @@ use crate::stats::Stats;
 /// Violations that an audit keeps; further ones are only counted.
 const KEPT: usize = 16;
 
-/// Something that must not be, and where.
+/// A broken invariant, and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// What is wrong.
+    /// The broken invariant.
     pub what: &'static str,
-    /// Where: an address, a frame's number or a count.
+    /// The place: an address, a frame's number or a count.
     pub at: u64,
 }
 
@@ -22,7 +22,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What an audit found: the first violations, how many there are, and the totals that it compared.
+/// The result of an audit: the first violations, their number, and the totals that were compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Audit {
     kept: [Option<Violation>; KEPT],
@@ -31,7 +31,7 @@ pub struct Audit {
     pub areas: u64,
     /// Areas that wait for a flush.
     pub areas_lazy: u64,
-    /// Frames that somebody has.
+    /// Frames that are in use.
     pub frames_used: u64,
     /// Frames of page tables and their indexes.
     pub table_pages: u64,
@@ -40,7 +40,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Nothing found yet, and the totals of now.
+    /// Starts an audit without violations, with the current totals.
     pub(super) fn of(stats: &Stats) -> Self {
         Self {
             kept: [None; KEPT],
@@ -53,19 +53,19 @@ impl Audit {
         }
     }
 
-    /// Whether nothing is wrong.
+    /// Returns whether no violation was found.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.count == 0
     }
 
-    /// How many things are wrong.
+    /// Returns the number of violations.
     #[must_use]
     pub fn violation_count(&self) -> usize {
         self.count
     }
 
-    /// The first of them, at most 16.
+    /// Returns the first violations, at most 16.
     pub fn violations(&self) -> impl Iterator<Item = Violation> {
         self.kept.into_iter().flatten()
     }

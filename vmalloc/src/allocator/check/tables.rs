@@ -15,7 +15,7 @@ use crate::region::{RegionInfo, RegionState};
 use crate::stats::Stats;
 use crate::{paging, raw};
 
-/// What the tables were found to hold.
+/// The totals that the walk over the tables has counted.
 #[derive(Default)]
 struct Found {
     pages: u64,
@@ -23,11 +23,11 @@ struct Found {
     indexes: u64,
     /// Those of `pages` that large leaves map.
     large: u64,
-    /// Leaf tables that count nothing.
+    /// Leaf tables whose count is 0.
     empty: u64,
-    /// Whether something lazy may have left a table empty that goes with it.
+    /// Whether a lazy area may have left an empty table, which is freed with the area.
     is_lazy: bool,
-    /// What all leaf tables count.
+    /// The sum of the counts of all leaf tables.
     counted: u64,
 }
 
@@ -152,7 +152,7 @@ fn check_table<M: Machine>(
         }
     }
     if level == 1 {
-        // What is lazy is counted too: the sum is compared at the end.
+        // Lazy pages are counted too. The sum is compared at the end.
         audit.expect(meta.count() >= used, "a table's count is too small", at);
         found.counted += meta.count() as u64;
         found.empty += u64::from(is_linked && meta.count() == 0);

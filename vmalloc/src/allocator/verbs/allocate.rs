@@ -95,8 +95,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Errors
     ///
-    /// Nothing has changed after any of them. Before one of the last three is reported, all that
-    /// is lazy has been purged, all that was kept for speed given back, and the request tried again.
+    /// After an error the state is unchanged. Before one of the last three errors is reported, the
+    /// request has been retried after a [`reclaim`](Self::reclaim).
     ///
     /// - [`AllocateError::TooBig`]: more than clients could ever have.
     /// - [`AllocateError::RegionsExhausted`]: no region slot is free.
@@ -127,8 +127,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Shape
     ///
-    /// One page for each frame. The entries say nothing of caching: for device registers the CPU's
-    /// memory type ranges decide.
+    /// One page for each frame. The entries set no memory type: the CPU's memory type ranges decide
+    /// about caching.
     ///
     /// # Errors
     ///

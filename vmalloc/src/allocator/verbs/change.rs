@@ -77,7 +77,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Errors
     ///
-    /// [`RegionError`] as for [`vfree`](Self::vfree), and nothing has changed.
+    /// [`RegionError`] as for [`vfree`](Self::vfree). After an error the state is unchanged.
     ///
     /// # Panics
     ///

@@ -1,11 +1,11 @@
-//! What a CPU says of itself, and what its fault handler asks.
+//! Flushes and idle states of CPUs, and page faults.
 
 use crate::allocator::faults::Faults;
 use crate::allocator::parts::Vmalloc;
 use crate::machine::Machine;
 
 impl<M: Machine> Vmalloc<M> {
-    /// Flushes what the calling CPU has not flushed yet: what the handler of
+    /// Makes the flushes that other CPUs have requested from the calling CPU. The handler of
     /// [`TlbControl::interrupt`](crate::TlbControl::interrupt) does, and what a loop may do at
     /// every turn to spare itself the interrupt.
     ///
@@ -16,14 +16,14 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// O(1): nothing, at most 33 pages, or everything.
+    /// O(1): no flush, a flush of at most 33 pages, or a full flush.
     pub fn acknowledge(&self) {
         self.core.machine.without_interrupts(|| {
             self.core.tlb.acknowledge(&self.core.machine, self.core.machine.current());
         });
     }
 
-    /// Says that the calling CPU is about to sleep: flushes need not wait for it, but for those that
+    /// Marks the calling CPU as about to sleep. Flushes do not wait for it then, except those that
     /// free page tables.
     ///
     /// Until [`leave_idle`](Self::leave_idle) it touches no window memory that may change meanwhile,
@@ -37,9 +37,9 @@ impl<M: Machine> Vmalloc<M> {
         self.core.tlb.halt(self.core.machine.current());
     }
 
-    /// Says that the calling CPU is awake, and flushes what it has slept through. A CPU that
-    /// starts calls it before it runs on tables that have the window in them: until then nobody waits
-    /// for it.
+    /// Marks the calling CPU as awake, and makes the flushes that it missed while it slept. A CPU
+    /// that starts calls it before it loads tables that contain the window: until then no flush
+    /// waits for it.
     ///
     /// # Context
     ///
@@ -48,11 +48,11 @@ impl<M: Machine> Vmalloc<M> {
         self.core.tlb.wake(&self.core.machine, self.core.machine.current());
     }
 
-    /// What the handler of page faults asks and says.
+    /// Returns the functions for page-fault handlers.
     ///
     /// # Context
     ///
-    /// Takes no lock and allocates nothing: for fault handlers.
+    /// Takes no lock and does not allocate: safe in fault handlers.
     #[must_use]
     pub fn faults(&self) -> Faults<'_, M> {
         Faults::new(&self.core)

@@ -16,18 +16,19 @@ use crate::tlb::FlushReason;
 impl<M: Machine> Vmalloc<M> {
     /// Frees a region that [`Region::into_raw`](crate::Region::into_raw) let go, by its id, and says what it was.
     ///
-    /// Its pages are unmapped when this returns. Addresses and frames are free after the next purge; a
-    /// CPU that has not flushed until then may still reach the old frames, which are nobody else's.
+    /// Its pages are unmapped when this returns. Addresses and frames are free after the next
+    /// purge. Until then a CPU that has not flushed may still reach the old frames, which have no
+    /// other owner.
     ///
     /// # Errors
     ///
-    /// Without effect on anybody else: ids are never reused, and of two callers that free the same
-    /// region one wins.
+    /// An error affects no other region: ids are never reused, and of two callers that free the
+    /// same region one succeeds.
     ///
     /// - [`RegionError::Unknown`]: no region has, or had, this id.
     /// - [`RegionError::Gone`]: it is freed already.
     /// - [`RegionError::Owned`]: a [`Region`](crate::Region) owns it.
-    /// - [`RegionError::Changing`]: somebody resizes it or changes its rights.
+    /// - [`RegionError::Changing`]: another thread resizes it or changes its rights.
     ///
     /// # Context
     ///
@@ -69,7 +70,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Context
     ///
-    /// Takes no lock and waits for nobody: the only verb that frees in an interrupt handler.
+    /// Takes no lock and does not wait: the only verb that may free in an interrupt handler.
     ///
     /// # Complexity
     ///
@@ -112,8 +113,8 @@ impl<M: Machine> Vmalloc<M> {
 
     /// Flushes all that is lazy, on every CPU, and frees it; regions whose free was put off first.
     ///
-    /// If a CPU does not answer in the machine's time, everything stays lazy and nothing is released;
-    /// [`Stats::laggards`](crate::Stats::laggards) counts that.
+    /// If a CPU does not answer within the machine's time limit, all areas stay lazy and no frame
+    /// is released; [`Stats::laggards`](crate::Stats::laggards) counts that.
     ///
     /// # Context
     ///

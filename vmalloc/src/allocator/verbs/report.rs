@@ -1,4 +1,4 @@
-//! What is known of regions, addresses and counters.
+//! Queries: regions, addresses, counters, and the audit.
 
 use core::fmt;
 
@@ -18,7 +18,7 @@ use crate::region::RegionInfo;
 use crate::stats::Stats;
 
 impl<M: Machine> Vmalloc<M> {
-    /// Says what is known of a living region.
+    /// Returns the description of a living region.
     ///
     /// # Errors
     ///
@@ -55,16 +55,16 @@ impl<M: Machine> Vmalloc<M> {
         site.region.filter(|_| site.kind == SiteKind::Busy)
     }
 
-    /// Says what lies at an address.
+    /// Returns the kind of an address and the region that it belongs to.
     ///
     /// # Context
     ///
-    /// Anywhere, fault handlers too: takes no lock and allocates nothing.
+    /// Anywhere, fault handlers too: takes no lock and does not allocate.
     ///
     /// # Complexity
     ///
-    /// O(1): two walks at most; for an address that nothing is known of, and while something is
-    /// lazy, one look at each slot that was ever used.
+    /// O(1), two walks at most. For an address that belongs to no region, while areas are lazy:
+    /// O(slots ever used).
     ///
     /// # Examples
     ///
@@ -102,7 +102,7 @@ impl<M: Machine> Vmalloc<M> {
         lookup::walk(&self.core, address)
     }
 
-    /// The physical address behind an address, from the real tables; `None` where nothing is present.
+    /// Translates an address by the real tables. Returns `None` if no page is present.
     ///
     /// # Context
     ///
@@ -128,8 +128,8 @@ impl<M: Machine> Vmalloc<M> {
     /// The next area of a listing and where it goes on from there: first all living regions by address,
     /// then all that is lazy by slot.
     ///
-    /// Each area that lives, or waits, all the time is seen exactly once; of those that come and go
-    /// meanwhile none is seen twice at the same address.
+    /// An area that exists during the whole listing is seen exactly once. An area that is allocated
+    /// or freed during the listing is seen at most once at an address.
     ///
     /// # Context
     ///
@@ -172,8 +172,8 @@ impl<M: Machine> Vmalloc<M> {
         listing::used_end(&self.core)
     }
 
-    /// The frames of a region by NUMA node, from its entries; none for frames of the caller and for what
-    /// is lazy.
+    /// Counts the frames of a region by NUMA node, from its entries. All counts are 0 for a lazy
+    /// region and for frames of the caller.
     ///
     /// # Context
     ///
@@ -222,17 +222,18 @@ impl<M: Machine> Vmalloc<M> {
         statistics::read(&self.core)
     }
 
-    /// Compares free addresses, region slots, page tables, frames and counters, each found anew.
+    /// Compares free addresses, region slots, page tables, frames and counters.
     ///
-    /// Among what it proves: free runs, areas at rest, lazy areas and regions with their guards tile the
-    /// window; every leaf belongs to a busy region, with that region's rights, and none is global or both
-    /// writable and executable; every frame is in one place; all of them add up to what was handed over.
+    /// It proves, among others: free runs, areas at rest, lazy areas and regions with their guards
+    /// tile the window; every leaf belongs to a busy region and has its rights; no leaf is global,
+    /// or writable and executable; every frame is in one place, and their sum is the memory that
+    /// was handed over.
     ///
     /// # Context
     ///
-    /// Takes each lock for a part of the time, waits for its turn and holds off purges: for threads with
-    /// interrupts on. Totals are compared, so nothing may be allocated or freed meanwhile, or it reports
-    /// what it saw half done.
+    /// Takes each lock for a part of the time, and holds the lock of the shootdowns, which delays
+    /// purges: for threads with interrupts on. The audit compares totals, so no other CPU may
+    /// allocate or free during it: otherwise it reports violations that do not exist.
     ///
     /// # Complexity
     ///

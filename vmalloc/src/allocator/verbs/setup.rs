@@ -1,4 +1,4 @@
-//! Set-up, and what a kernel asks or takes once.
+//! Set-up, limits, and frames for the kernel itself.
 #![expect(unsafe_code, reason = "the memory that is handed over must be free")]
 
 use crate::allocator::frames;
@@ -33,8 +33,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Safety
     ///
-    /// The memory is free RAM that nobody else uses, and is given away for good: its runs do not
-    /// overlap, and no other window is set up on them.
+    /// The memory is free RAM that no other code uses, and it is given away for good. Its runs do
+    /// not overlap, and no other window is set up on them.
     ///
     /// # Context
     ///
@@ -93,8 +93,8 @@ impl<M: Machine> Vmalloc<M> {
         frames::take_run(&self.core, frames)
     }
 
-    /// Clears up to `count` free frames for those who will want zeroed ones: for CPUs that have
-    /// nothing else to do. Returns how many; 0 if there are fewer than that.
+    /// Clears `count` free frames ahead of time, for later requests of zeroed memory; meant for
+    /// idle CPUs. Returns the number of cleared frames: `count`, or 0 if fewer frames are free.
     ///
     /// # Context
     ///
@@ -117,7 +117,7 @@ impl<M: Machine> Vmalloc<M> {
         self.core.injector.arm(kind, number);
     }
 
-    /// The choices for comparison: what is freed when, and where regions go.
+    /// Returns the switches of the window, which exist for comparison.
     #[must_use]
     pub fn modes(&self) -> Modes<'_, M> {
         Modes::new(&self.core)
