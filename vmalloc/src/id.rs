@@ -1,4 +1,4 @@
-//! Ids of regions, which are never reused.
+//! Ids of regions. An id is never reused.
 
 use core::fmt;
 
@@ -13,7 +13,7 @@ pub const REGIONS_MAX: u32 = (1 << SLOT_BITS) - 1;
 
 /// Names one region for ever: a slot, from 1, and how often the slot was used before.
 ///
-/// Holding one proves nothing about the region: it may be gone.
+/// Holding one does not prove that the region lives.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegionId(u64);
 

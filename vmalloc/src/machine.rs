@@ -1,8 +1,8 @@
 //! The seam between the crate and the hardware: four small traits and the [`Machine`] that joins them.
 //!
 //! A kernel implements them once; the feature [`sim`](crate#features) implements them on the host.
-//! Methods take `&self` because a machine is shared by all CPUs. The crate asks nothing else of its
-//! surroundings: no allocator, no threads, no clock. `PORTING.md` goes through them.
+//! Methods take `&self` because a machine is shared by all CPUs. The crate needs no allocator, no
+//! threads and no clock. `PORTING.md` explains each method.
 #![expect(unsafe_code, reason = "implementing the seam is a promise")]
 
 use core::ptr::NonNull;
@@ -24,23 +24,23 @@ const FRAME_WORDS: usize = 512;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CpuId(pub u32);
 
-/// What an access wanted to do.
+/// The kind of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessKind {
     /// A load.
     Read,
     /// A store.
     Write,
-    /// An instruction fetch. Answered from the entries: nothing is ever executed.
+    /// An instruction fetch. A probe answers from the entries: no instruction is executed.
     Execute,
 }
 
-/// An access that the hardware refused and that was survived.
+/// An access that the hardware refused and from which the caller recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The first address that was refused.
     pub address: VirtAddr,
-    /// What the access wanted to do.
+    /// The kind of the access.
     pub kind: AccessKind,
 }
 
@@ -58,7 +58,7 @@ pub struct Fault {
 /// Called by every verb, with locks held and with interrupts off: it takes no lock and does not wait.
 /// The frames of one run of memory must lie side by side: the crate's records are put there.
 pub unsafe trait PhysicalMemory {
-    /// Whether [`retire`](Self::retire) wants to hear of every freed frame.
+    /// Whether [`retire`](Self::retire) must be called for every freed frame.
     const RETIRES: bool = false;
 
     /// Where the frame can be read and written.
@@ -73,9 +73,8 @@ pub unsafe trait PhysicalMemory {
         zero_frame(self.pointer(frame));
     }
 
-    /// Hears that the frame has gone back to the free frames, `zeroed` if it reads as zeros; a
-    /// debugging machine poisons it if it does not. Called only where [`RETIRES`](Self::RETIRES) is
-    /// true.
+    /// Reports that the frame is free again, `zeroed` if it reads as zeros; a debugging machine
+    /// poisons it otherwise. Called only where [`RETIRES`](Self::RETIRES) is true.
     fn retire(&self, frame: Frame, zeroed: bool) {
         let _ = (frame, zeroed);
     }
@@ -167,13 +166,13 @@ pub unsafe trait Cpus {
     /// itself needs no atomic step.
     const IS_ALONE: bool = false;
 
-    /// How many CPUs there are, at most 64. Nobody waits for one that has not called
-    /// [`Vmalloc::leave_idle`](crate::Vmalloc::leave_idle) yet: it does so before it runs on tables that
-    /// have the window in them.
+    /// The number of CPUs, at most 64. No flush waits for a CPU that has not called
+    /// [`Vmalloc::leave_idle`](crate::Vmalloc::leave_idle) yet: a CPU calls it before it loads
+    /// tables that contain the window.
     fn count(&self) -> u32;
 
-    /// The CPU that asks. A hint for lists; exact only inside interrupt handlers and
-    /// [`without_interrupts`](Self::without_interrupts), where nobody is moved.
+    /// The calling CPU. A hint for lists; exact only inside interrupt handlers and
+    /// [`without_interrupts`](Self::without_interrupts), where no code is moved to another CPU.
     fn current(&self) -> CpuId;
 
     /// The NUMA node that a CPU's memory should come from.
@@ -182,15 +181,15 @@ pub unsafe trait Cpus {
         0
     }
 
-    /// Does something short that no interrupt may cut in two: a flush, or at most a walk over one leaf
-    /// table. May be nested.
+    /// Runs `work` with interrupts off: a flush, or at most a walk over one leaf table. Calls may
+    /// be nested.
     fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R
     where
         Self: Sized;
 
-    /// Waits a little for another CPU, for the `turn`-th time in a row from 0; false if that has
-    /// lasted long enough and `cpu` must be taken for one that does not answer. About a second is
-    /// right: what was to be released stays lazy then.
+    /// Waits a little for another CPU, for the `turn`-th time in a row from 0. Returns `false`
+    /// after the time limit: `cpu` then counts as not answering, and the areas of the purge stay
+    /// lazy. About a second is right.
     ///
     /// `handler` is what an interrupted CPU runs. Hardware ignores it; a machine that plays all CPUs
     /// on one thread calls it in the place of one of them.

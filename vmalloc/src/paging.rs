@@ -1,4 +1,4 @@
-//! The window's page tables: an own cursor over the four levels.
+//! The page tables of the window.
 //!
 //! # Protocol
 //!
@@ -6,7 +6,7 @@
 //!
 //! 1. [`Tables::reserve`] makes every table that a range needs and raises the counts, under the
 //!    lock; [`Tables::pin`] does it without, where the only table is there and is in use. A new
-//!    table is zeroed before the entry that publishes it is stored. After it nothing can fail.
+//!    table is zeroed before the entry that publishes it is stored. No later step can fail.
 //! 2. `leaf.rs` stores the entries, takes them out, moves and changes them. It takes no lock: the
 //!    range belongs to the caller, and its count pins the tables.
 //! 3. `reclaim.rs` lowers the counts. Of the tables that reached 0 a few stay, the others are
@@ -16,12 +16,13 @@
 //! each page belongs to, stored when the page is mapped and never cleared. That makes address to
 //! region one walk, without a lock: a slot is believed only if its range holds the address.
 //!
-//! A walk without the lock reads only frames that are tables, or were until the last shootdown:
-//! nobody answers a shootdown inside a walk.
+//! A walk without the lock reads only frames that are tables, or were until the last shootdown: no
+//! CPU answers a shootdown inside a walk.
 //!
 //! Level-2 entries may be leaves of 2 MiB: `large.rs`.
 //!
-//! This module knows neither areas nor TLBs.
+//! This module knows no areas. Of flushes it knows only their proof,
+//! [`Flushed`](crate::tlb::Flushed).
 
 pub(crate) mod entry;
 pub(crate) mod idle;

@@ -83,7 +83,8 @@ impl<T> Slab<T> {
         ((length * size_of::<T>()) as u64).div_ceil(PAGE_BYTES)
     }
 
-    /// Makes a slab as [`carve`](Self::carve) does, of records whose zeros mean nothing.
+    /// Makes a slab as [`carve`](Self::carve) does, of records for which zeros are not a valid
+    /// value.
     pub(crate) fn carve_with<P: PhysicalMemory>(
         memory: &P,
         first: Frame,
@@ -95,7 +96,7 @@ impl<T> Slab<T> {
         for index in 0..length {
             // SAFETY: the bytes carved hold `length` records.
             let place = unsafe { base.add(index) };
-            // SAFETY: the place is aligned, inside the slab, and nobody else knows it yet.
+            // SAFETY: the place is aligned, inside the slab, and no other code knows it yet.
             unsafe { place.write(make(index)) };
         }
         Self { base, length }

@@ -1,4 +1,4 @@
-//! What a caller asks for. A request that can never be served cannot be built.
+//! Requests for regions. A request that can never be served cannot be built.
 
 mod resize;
 
@@ -8,8 +8,8 @@ use crate::error::RequestError;
 use crate::machine::NODES;
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount};
 
-/// What the pages of a region may be used for. None of them can be written and executed: a region
-/// of code is written first and made executable then.
+/// The rights of a region's pages. No protection is both writable and executable: code is written
+/// first and made executable then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Protection {
@@ -20,7 +20,7 @@ pub enum Protection {
     ReadWrite,
     /// Loads and instruction fetches.
     ReadExecute,
-    /// Nothing: every touch faults, and the contents stay.
+    /// No access: every access faults, and the contents stay.
     None,
 }
 
@@ -141,12 +141,13 @@ impl Request {
         self
     }
 
-    /// Asks for large leaves. A region that has room for one starts at a multiple of 2 MiB, unless
-    /// it only tries and there is none.
+    /// Asks for large leaves. A region that has room for one starts at a multiple of 2 MiB. With
+    /// [`Huge::Try`] it may start elsewhere if no such address is free.
     ///
     /// # Errors
     ///
-    /// [`RequestError::TooSmallForHuge`]: leaves of 2 MiB must be used, and none fits in.
+    /// [`RequestError::TooSmallForHuge`]: leaves of 2 MiB are required, and the size is smaller
+    /// than one.
     ///
     /// # Source
     ///
@@ -179,7 +180,7 @@ impl Request {
         Ok(self)
     }
 
-    /// Names the code that asks, as reports print it. The empty name prints as none.
+    /// Names the calling code, as reports print it. An empty name is not printed.
     #[must_use]
     pub fn caller(mut self, caller: &'static str) -> Self {
         self.caller = caller;

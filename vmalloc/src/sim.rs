@@ -7,7 +7,7 @@
 //! - Between any two steps of the crate it may walk speculatively, and set accessed bits.
 //!
 //! Tests read and write regions through a CPU's TLB: a translation that should have been flushed
-//! reaches poison or somebody else's bytes, and the test fails.
+//! reaches poison or the bytes of another region, and the test fails.
 
 mod access;
 mod machine;

@@ -1,4 +1,4 @@
-//! What people who compare can choose, at run time. The defaults are what the crate stands for.
+//! Switches for comparison, at run time. All promises of the crate hold with the defaults.
 
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 

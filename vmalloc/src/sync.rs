@@ -16,8 +16,8 @@ pub(crate) use loom::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
-/// A spin lock of checked atomics, as `spin`'s is. The checker's own lock is none for us: who has
-/// it blocks whoever tries to take it without waiting.
+/// A spin lock of checked atomics, like `spin`'s. The checker's own lock cannot be used: its
+/// `try_lock` blocks while another thread holds it.
 #[cfg(all(test, loom))]
 mod checked {
     use core::ops::{Deref, DerefMut};

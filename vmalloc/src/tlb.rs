@@ -1,11 +1,11 @@
 //! Flushes: what makes an old translation impossible, on every CPU.
 //!
-//! Every shootdown is a generation. What was unmapped before it began can be reached by nobody
-//! after it has ended, and its end is a value: [`Flushed`]. Knows no tables.
+//! Every shootdown is a generation. After it has ended, no CPU reaches pages that were unmapped
+//! before it began, and its end is a value: [`Flushed`]. This module knows no tables.
 //!
 //! # Protocol
 //!
-//! Shootdowns are totally ordered: who begins one holds a [`ShootdownGuard`].
+//! Shootdowns are totally ordered: a CPU holds the [`ShootdownGuard`] while it runs one.
 //!
 //! 1. The initiator has cleared entries. It posts the plan, fences, raises the generation G.
 //! 2. A CPU reads G, flushes, and publishes as `seen` the value that it read before the flush: in

@@ -104,8 +104,8 @@ impl Areas {
         self.pooling.load(Ordering::Relaxed)
     }
 
-    /// Takes a slot and addresses. An area from a pool may have frames, which
-    /// [`Slot::take_rested`] gives.
+    /// Takes a slot and addresses. An area from a pool may have frames, which [`Slot::take_rested`]
+    /// returns.
     #[inline]
     pub(crate) fn take(&self, cpu: CpuId, fit: &Fit) -> Result<Area, NoArea> {
         if !fit.system

@@ -304,7 +304,7 @@ impl Frames {
         self.magazines.iter().map(Magazine::count).sum::<u64>() + self.zeroed_count()
     }
 
-    /// Frames that nobody has.
+    /// Free frames.
     pub(crate) fn free_count(&self) -> u64 {
         self.buddy.free_count() + self.waiting()
     }

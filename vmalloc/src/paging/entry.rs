@@ -25,7 +25,7 @@ const UNLINKED: u64 = 1 << 10;
 pub struct Entry(u64);
 
 impl Entry {
-    /// The entry that maps nothing.
+    /// The entry of an unmapped page.
     pub(crate) const ABSENT: Self = Self(0);
 
     /// Takes the 64 bits as the table holds them.

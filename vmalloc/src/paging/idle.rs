@@ -1,16 +1,16 @@
-//! Tables that hold nothing: those that stay, and those that have been unlinked.
+//! Empty tables: the cached ones, and the unlinked ones.
 
 use crate::frame::FrameIndex;
 
-/// Empty leaf tables that stay, so that regions that come and go do not make their tables anew each
-/// time: as many as a purge empties on a few CPUs, each of which lets pages of 16 tables wait.
+/// Empty leaf tables that are cached, so that short-lived regions reuse their tables: as many as a
+/// purge empties on a few CPUs, each of which has lazy pages of 16 tables.
 pub(crate) const TABLES_CACHED: usize = 64;
 
-/// The empty leaf tables that stay: those that were emptied last.
+/// The cached empty leaf tables: those that were emptied last.
 #[derive(Debug)]
 pub(super) struct Cached {
     tables: [Option<FrameIndex>; TABLES_CACHED],
-    /// The place that is given up next.
+    /// The place that is evicted next.
     next: usize,
 }
 
@@ -31,7 +31,7 @@ impl Cached {
         }
     }
 
-    /// Lets a table stay; the one that has to go for it, if there is no room.
+    /// Caches a table. Returns the evicted one if the cache is full.
     pub(super) fn put(&mut self, table: FrameIndex) -> Option<FrameIndex> {
         if let Some(place) = self.tables.iter_mut().find(|place| place.is_none()) {
             *place = Some(table);

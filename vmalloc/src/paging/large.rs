@@ -32,8 +32,8 @@ fn is_vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, span: &Span) -> boo
     middle.is_none_or(|middle| made_entry(memory, middle, span.page, 2) == Entry::ABSENT)
 }
 
-/// Makes the tables over a range of which the first `larges` vacant parts will be large leaves.
-/// If the stash is too short, changes nothing and says how many frames it must hold.
+/// Makes the tables over a range of which the first `larges` vacant parts will be large leaves. If
+/// the stash is too short, returns the number of frames that it must hold, without an effect.
 pub(crate) fn reserve<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -138,8 +138,8 @@ pub(crate) fn clear<P: PhysicalMemory>(
         assert_eq!(span.count as u64, LARGE_PAGES, "a large leaf is taken out whole");
         let upper = tables.upper(memory, span.page);
         let middle = lookup::child(memory, upper, span.page, 3).expect("it holds the leaf");
-        // Under the lock, as all counts of upper tables. If nothing is left, the table goes
-        // when the addresses do.
+        // Under the lock, as all counts of upper tables. An empty table is freed with the
+        // addresses.
         let made = tables.lock();
         let slot = &raw::words(memory, middle)[index(span.page, 2)];
         slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);

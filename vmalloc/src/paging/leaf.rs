@@ -1,6 +1,6 @@
-//! The entries of a range that somebody has: stored, taken out, moved, changed.
+//! Stores, clears, moves and changes the entries of a range that the caller owns.
 //!
-//! None of this takes the lock: the range belongs to the caller, and its count pins the tables.
+//! These functions take no lock: the caller owns the range, and its count pins the tables.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -107,8 +107,8 @@ impl Tables {
         Mapping { rights, slot }: Mapping,
     ) {
         let leaf = Leaf::new(memory, frames, span, pinned);
-        // An index lives as long as its table, and nobody else has had these pages since: if it
-        // still names the slot at the first one, it does at all of them.
+        // An index lives as long as its table, and no other region has had these pages since. If it
+        // names the slot at the first page, it names it at all of them.
         if leaf.ids.is_some_and(|ids| ids[0].load(Ordering::Relaxed) != slot) {
             leaf.own(slot);
         }
@@ -218,7 +218,7 @@ impl Tables {
         }
     }
 
-    /// Takes the entries of a range out whose frames belong to somebody else.
+    /// Clears the entries of a range whose frames belong to the caller of `vmap`.
     pub(crate) fn clear_foreign<P: PhysicalMemory>(&self, memory: &P, range: PageRange) {
         self.wipe_parts(memory, range);
     }
@@ -233,13 +233,14 @@ impl Tables {
     ) {
         for span in spans(range) {
             for slot in self.entries(memory, &span) {
-                // An accessed or dirty bit that the hardware sets in between is lost; nobody asks.
+                // An accessed or dirty bit that the hardware sets in between is lost. No code reads
+                // these bits.
                 publish(slot, read(slot).with_rights(rights));
             }
         }
     }
 
-    /// The entries of a span that somebody has.
+    /// The entries of a span that the caller owns.
     pub(super) fn entries_of<'m, P: PhysicalMemory>(
         &self,
         memory: &'m P,
@@ -263,7 +264,7 @@ impl Tables {
     }
 }
 
-/// Takes entries out, whatever they say.
+/// Clears entries without reading them.
 #[inline(always)]
 fn wipe(places: &[AtomicU64]) {
     // A loop costs more than the page that most regions are.
@@ -275,7 +276,7 @@ fn wipe(places: &[AtomicU64]) {
     }
 }
 
-/// Takes entries out and adds their frames to what is lazy.
+/// Clears entries and adds their frames to the lazy ones.
 #[inline(always)]
 fn take_out(places: &[AtomicU64], frames: &Buddy, lazy: &mut LazyFrames) {
     let mut rest = places;
@@ -300,8 +301,8 @@ fn take(place: &AtomicU64) -> Entry {
     entry
 }
 
-/// Takes the entries out that map the frames behind that of `before`, and says how many they are:
-/// most frames are neighbours, and of neighbours only the first must be looked up.
+/// Clears the entries that map the frames behind that of `before`, and returns their number. Most
+/// frames are neighbours, and of neighbours only the first must be looked up.
 #[inline]
 fn take_neighbours(places: &[AtomicU64], before: Entry) -> usize {
     let mut expected = before;
@@ -330,18 +331,18 @@ impl<'m> Leaf<'m> {
         Self { entries: &raw::words(memory, frames.frame(table))[span.places()], ids }
     }
 
-    /// Notes whose the pages are.
+    /// Records the owner of the pages.
     #[inline]
     fn own(&self, slot: u32) {
-        // Relaxed: the entry that follows is the publication, and a reader believes nothing else
-        // than the slot's own range.
+        // Relaxed: the entry that follows publishes the number, and a reader checks it against the
+        // slot's own range.
         let Some(ids) = self.ids else { return };
         for id in ids {
             id.store(slot, Ordering::Relaxed);
         }
     }
 
-    /// Notes whose the pages are, and maps a frame of the chain behind each.
+    /// Records the owner of the pages, and maps a frame of the chain behind each.
     #[inline(always)]
     fn fill(&self, frames: &Buddy, chain: &mut FrameChain, mapping: Mapping) {
         self.own(mapping.slot);

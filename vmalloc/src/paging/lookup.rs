@@ -29,7 +29,7 @@ pub(crate) fn leaf_table<P: PhysicalMemory>(
     Some(table)
 }
 
-/// The slot that the index names for a page, which may be stale; 0 where there never was one.
+/// The slot that the index names for a page, which may be stale; 0 if no region ever had the page.
 pub(crate) fn slot_of<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -48,8 +48,8 @@ pub(crate) fn slot_of<P: PhysicalMemory>(
     }
 }
 
-/// The slots that the index names from a page to the end of its leaf table; none where there
-/// is no table.
+/// The slots that the index names from a page to the end of its leaf table; `None` if the page has
+/// no table.
 pub(crate) fn slots_from<'m, P: PhysicalMemory>(
     tables: &Tables,
     memory: &'m P,

@@ -13,8 +13,8 @@ use crate::page::{Page, PageRange};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pinned {
     pub(super) table: FrameIndex,
-    /// Whose its pages are. An index that is made while the table is pinned starts with the slot
-    /// that had all of it, so it is right that nothing is noted there.
+    /// The owner of its pages. An index that is made while the table is pinned starts with the slot
+    /// that owned the whole table, so the pinned pages need no entry in it.
     pub(super) owners: Owners,
 }
 
@@ -36,8 +36,8 @@ impl Pinned {
 }
 
 impl Tables {
-    /// Raises the count of the only leaf table over a range, if it is there and needs nothing:
-    /// without the lock.
+    /// Raises the count of the only leaf table over a range without the lock, if the table exists
+    /// and needs no index.
     #[inline(never)]
     pub(crate) fn pin<M: PhysicalMemory + Cpus>(
         &self,
@@ -84,7 +84,8 @@ impl Tables {
         }
     }
 
-    /// As [`pin_noted`](Self::pin_noted), and nothing if the note is wrong.
+    /// Pins a noted table, as [`pin_noted`](Self::pin_noted) does, but returns the reason if the
+    /// note is wrong.
     #[inline(always)]
     pub(crate) fn pin_span<C: Cpus>(
         &self,

@@ -1,8 +1,8 @@
-//! Tables that hold nothing any more: a few stay, the others go.
+//! Empty tables: a few are cached, the rest is freed.
 //!
-//! A table goes in three steps. It is unlinked: its entry keeps the frame, out of the hardware's
-//! sight. A shootdown makes every CPU forget it, halted ones too. Then it is freed, unless somebody
-//! needed it in between and linked it again: since that is the same frame, no CPU can tell.
+//! A table is freed in three steps. It is unlinked: its entry keeps the frame, but is not present.
+//! A shootdown makes every CPU drop it from its caches, halted CPUs too. Then the table is freed,
+//! unless an allocation has linked it again: that is safe because it is the same frame.
 
 use x86_64::VirtAddr;
 
@@ -36,7 +36,7 @@ pub(crate) struct Detaching<'t> {
     last: Lowered,
 }
 
-/// A leaf table, or none, and by how many pages its count has yet to be lowered.
+/// A leaf table, or `NONE`, and the number of pages by which its count must still be lowered.
 struct Lowered {
     leaf: FrameIndex,
     pages: u64,
@@ -56,7 +56,7 @@ pub(crate) fn has_unlinked(tables: &Tables) -> bool {
     tables.lock().unlinked.is_any()
 }
 
-/// Frees the tables that have been unlinked and that nobody has linked again.
+/// Frees the tables that have been unlinked and not linked again.
 pub(crate) fn free_unlinked<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -96,9 +96,9 @@ pub(crate) fn free_unlinked<P: PhysicalMemory>(
 }
 
 impl Detaching<'_> {
-    /// Lowers the counts over a range that holds nothing any more. What the last leaf table is
-    /// lowered by waits for [`settle`](Self::settle): areas that are freed together lie together.
-    /// Tables that are empty then stay, or are unlinked.
+    /// Lowers the counts over an unmapped range. The count of the last leaf table is lowered by
+    /// [`settle`](Self::settle): areas that are freed together often share a table. Empty tables
+    /// are cached or unlinked.
     #[inline(never)]
     pub(crate) fn lower<P: PhysicalMemory>(
         &mut self,
@@ -144,7 +144,7 @@ impl Detaching<'_> {
         }
     }
 
-    /// The leaf table of a span; none where it has moved away with all its pages.
+    /// The leaf table of a span; `None` if it has moved away with all its pages.
     fn leaf<P: PhysicalMemory>(
         &mut self,
         memory: &P,

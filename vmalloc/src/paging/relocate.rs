@@ -1,6 +1,7 @@
 //! Moves a range of pages to other addresses: whole leaf tables by one entry, the rest page by page.
 //!
-//! For a moment both addresses map the frames. They belong to one region, so nobody sees another's.
+//! For a moment both addresses map the frames. Both belong to one region, so no region sees frames
+//! of another.
 
 use core::sync::atomic::Ordering;
 
@@ -37,8 +38,8 @@ impl Relocation {
 }
 
 /// Makes the tables over `to`, as [`reserve`](Self::reserve) does, but for those that can move
-/// there whole from `from`: these have moved when this returns. If the stash is too short,
-/// changes nothing and says how many frames it must hold.
+/// there whole from `from`: these have moved when this returns. If the stash is too short, returns
+/// the number of frames that it must hold, without an effect.
 pub(crate) fn relocate<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -98,8 +99,8 @@ pub(crate) fn missing_for_move<P: PhysicalMemory>(
     missing_for(tables, memory, frames, Relocation { from, to }, slot)
 }
 
-/// Where the leaf table of a span comes from whole: only to a place where none was since the
-/// last shootdown, so that no CPU remembers another one there.
+/// The old place of a span whose leaf table can move whole. It moves only to an entry that was
+/// vacant since the last shootdown, so that no CPU caches another table there.
 fn movable<P: PhysicalMemory>(
     memory: &P,
     way: Relocation,

@@ -24,16 +24,16 @@ pub(crate) struct Tables {
     made: Mutex<Made>,
 }
 
-/// What the lock protects: which tables there are.
+/// The data under the lock: which tables exist.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
-    /// Tables of levels 3 to 1, those on their way out too.
+    /// Tables of levels 3 to 1, including unlinked ones.
     pub(crate) tables: u64,
     /// Indexes beside leaf tables.
     pub(crate) indexes: u64,
-    /// Leaf tables that hold nothing and stay for whoever comes next.
+    /// Empty leaf tables that are cached for later regions.
     pub(super) cached: Cached,
-    /// Tables on their way out.
+    /// Unlinked tables.
     pub(super) unlinked: Unlinked,
 }
 
@@ -101,7 +101,7 @@ pub(super) fn meta(frames: &Buddy, table: Frame) -> &FrameMeta {
 }
 
 impl Tables {
-    /// Speaks for the tables of `window` below `root`; none is made yet.
+    /// Manages the tables of `window` below `root`; no table exists yet.
     pub(crate) fn new(root: Frame, window: PageRange) -> Self {
         Self { root, window, made: Mutex::new(Made::default()) }
     }
@@ -190,7 +190,7 @@ impl Tables {
     }
 
     /// Makes every table over `range` out of `stash` and raises the counts. If the stash is too
-    /// short, changes nothing and says how many frames it must hold.
+    /// short, returns the number of frames that it must hold, without an effect.
     pub(crate) fn reserve<P: PhysicalMemory>(
         &self,
         memory: &P,
@@ -266,8 +266,8 @@ impl Made {
         table
     }
 
-    /// The table below an entry: the one that is there, one on its way out that stays after all,
-    /// or a new one.
+    /// The table below an entry: the linked one, an unlinked one that is linked again, or a new
+    /// one.
     pub(super) fn child<P: PhysicalMemory>(
         &mut self,
         memory: &P,
@@ -284,7 +284,7 @@ impl Made {
         }
         meta(frames, parent).add_count(1);
         if entry.is_unlinked() {
-            // Nobody can tell it from a table that was never gone: it is the same frame.
+            // The table was never freed: linking the same frame again is safe.
             publish(slot, Entry::table(entry.frame()));
             return entry.frame();
         }

@@ -19,8 +19,8 @@ fn range(first: u64, pages: u64) -> PageRange {
     PageRange::within(sim::window(4 * GIB_PAGES), offset.unwrap(), count.unwrap())
 }
 
-/// Tries without a frame, then with as many as were asked for, and says how many those were. None may
-/// be left.
+/// Tries without a frame, then with the requested number of frames, and returns that number. No
+/// frame may be left.
 fn exactly(
     vm: &Vmalloc<SimMachine>,
     mut reserve: impl FnMut(&mut Stash) -> Result<(), u64>,
@@ -64,7 +64,7 @@ fn large_leaves_need_tables_above_them_only() {
     let vm = machine();
     let (machine, frames) = (&vm.core.machine, &vm.core.frames.buddy);
     let cases = [
-        // A table of level 2 alone; nothing; a leaf table for a tail; one at both ends.
+        // A table of level 2 alone; no table; a leaf table for a tail; one at both ends.
         (range(0, 3 * LARGE_PAGES), 1, 3, 1),
         (range(3 * LARGE_PAGES, 2 * LARGE_PAGES), 2, 2, 0),
         (range(6 * LARGE_PAGES, 2 * LARGE_PAGES + 7), 3, 2, 1),
@@ -88,7 +88,7 @@ fn a_move_needs_tables_where_none_can_move_to() {
         (range(0, 1024), range(GIB_PAGES, 1024), 1),
         (range(0, 1024), range(GIB_PAGES, 1030), 2),
         (range(0, 1024 + 3), range(2 * GIB_PAGES - 512, 1024 + 3), 3),
-        // At another phase none does.
+        // At another phase no leaf moves.
         (range(0, 1024), range(GIB_PAGES + 1, 1024), 4),
     ];
     for (from, to, expected) in cases {

@@ -1,4 +1,4 @@
-//! What the tables say about one address, level by level.
+//! The entries on the way to one address, level by level.
 
 use x86_64::{PhysAddr, VirtAddr};
 

@@ -1,4 +1,4 @@
-//! How many pages a slot has and what they are: one word.
+//! The number and the properties of a slot's pages, in one word.
 
 use crate::page::PAGE_BYTES;
 use crate::request::Protection;
@@ -18,11 +18,11 @@ const SLACK_SHIFT: u32 = 38;
 const SLACK_BITS: u64 = 0xfff << SLACK_SHIFT;
 const PAGES: u64 = (1 << SLACK_SHIFT) - 1;
 
-/// What the pages of a region are, beside their number.
+/// The properties of a region's pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traits {
     pub(crate) system: bool,
-    /// What is added must read as zeros.
+    /// Added pages must read as zeros.
     pub(crate) zeroed: bool,
     /// The frames are the caller's.
     pub(crate) mapped: bool,
@@ -62,7 +62,7 @@ impl Traits {
     }
 }
 
-/// The pages of a slot and what they are.
+/// The number and the properties of a slot's pages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent(u64);
 
@@ -73,7 +73,7 @@ impl Extent {
         Self(pages | (pages * PAGE_BYTES - requested) << SLACK_SHIFT | traits.bits())
     }
 
-    /// Pages of which nobody counts the bytes.
+    /// Whole pages.
     #[inline]
     pub(super) fn whole(pages: u64, traits: Traits) -> Self {
         Self(pages | traits.bits())
@@ -94,7 +94,7 @@ impl Extent {
         Self(self.0 | DETACHED)
     }
 
-    /// What the pages are.
+    /// The properties of the pages.
     #[inline]
     pub(super) fn traits(self) -> Traits {
         Traits::from_bits(self.0)

@@ -1,10 +1,10 @@
-//! What is known of a region.
+//! The description of a region.
 
 use crate::id::RegionId;
 use crate::page::{PageCount, PageRange};
 use crate::request::Protection;
 
-/// What a region's addresses are worth.
+/// The state of a region's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionState {
     /// Handed out.
@@ -13,7 +13,7 @@ pub enum RegionState {
     Lazy,
 }
 
-/// What is known of a region, as it was when it was asked.
+/// The description of a region at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct RegionInfo {
     /// Its id.
@@ -22,19 +22,19 @@ pub struct RegionInfo {
     pub range: PageRange,
     /// The bytes that were asked for.
     pub requested: u64,
-    /// What the pages may be used for.
+    /// The rights of the pages.
     pub protection: Protection,
     /// The code that asked.
     pub caller: &'static str,
     /// The caller's own tag.
     pub owner: u64,
-    /// What its addresses are worth.
+    /// The state of its addresses.
     pub state: RegionState,
-    /// Whether it is the kernel's own.
+    /// Whether it is a region of the kernel itself.
     pub system: bool,
     /// Whether its frames are the caller's: made by [`Vmalloc::vmap`](crate::Vmalloc::vmap).
     pub is_mapped: bool,
-    /// Whether it is what a region has lost by shrinking.
+    /// Whether it is the tail that a region has lost by shrinking.
     pub(crate) is_tail: bool,
 }
 

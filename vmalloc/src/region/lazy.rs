@@ -1,6 +1,7 @@
 //! Lists of slots that wait for a purge: pushed without a lock, taken whole.
 //!
-//! Since nobody takes a single slot out, a list can be a stack behind one atomic: there is no ABA.
+//! A list is a stack behind one atomic. There is no ABA problem, because single slots are never
+//! taken out.
 
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
@@ -10,14 +11,14 @@ use crate::sync::{AtomicU32, AtomicU64, Ordering};
 /// there are fewer than 2^24 slots.
 const AREAS_SHIFT: u32 = 40;
 
-/// Addresses that may be lazy on one CPU, and as many again for each doubling of the CPUs: 32 MiB in
-/// pages.
+/// The limit of lazy addresses on one CPU: 32 MiB in pages. It is added again for each doubling of
+/// the CPUs.
 const LAZY_PAGES: u64 = 8192;
 
-/// Of all frames, the part that may be lazy.
+/// The fraction of all frames that may be lazy.
 const LAZY_PART: u64 = 16;
 
-/// What one CPU has put there.
+/// The lazy areas of one CPU.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct LazyList {
@@ -39,7 +40,7 @@ impl LazyList {
         Self { top: AtomicU32::new(0), waiting: AtomicU64::new(0) }
     }
 
-    /// Adds a slot that nobody else has, and says how many pages wait here now.
+    /// Adds a slot that the caller owns, and returns the number of pages on the list.
     #[inline]
     pub(crate) fn push(&self, slots: &Slots, slot: u32, pages: u64) -> u64 {
         self.push_record(slot, slots.slot(slot), pages)
@@ -62,7 +63,7 @@ impl LazyList {
         }
     }
 
-    /// Takes all slots: the first, which leads to the others; 0 if there is none.
+    /// Takes all slots. Returns the first, which links to the rest; 0 if the list is empty.
     pub(crate) fn take(&self) -> u32 {
         if self.top.load(Ordering::Relaxed) == 0 {
             return 0;
@@ -82,7 +83,7 @@ impl LazyList {
         lists.iter().all(|list| list.top.load(Ordering::Relaxed) == 0)
     }
 
-    /// Says that so much of what was taken waits no more.
+    /// Subtracts released areas and pages from the backlog.
     pub(crate) fn settle(&self, areas: u64, pages: u64) {
         self.waiting.fetch_sub(word(areas, pages), Ordering::Relaxed);
     }

@@ -1,7 +1,7 @@
 //! One slot: a record that is read without a lock.
 //!
 //! The stamp joins generation, version and stage. Fields are written only in the stage `Free`, of a
-//! generation that nobody has been shown, and in the stage `Rewriting`, which ends in another
+//! generation that was never published, and in the stage `Rewriting`, which ends in another
 //! version. So two equal stamps around the fields prove that the fields belong together.
 //!
 //! A slot has more than one life: it describes a region, then what is lazy of it, and then it may
@@ -78,8 +78,8 @@ impl Slot {
         generation_of(self.stamp.load(Ordering::Acquire))
     }
 
-    /// Whether a region has been published in this generation, now or before. One that is free or
-    /// being built has never been shown to anybody.
+    /// Returns whether this generation has ever been published. A slot that is free or being built
+    /// has not.
     pub(crate) fn has_shown(&self, generation: u32) -> bool {
         // Acquire: pairs with `publish`. One load decides: the slot may change right after.
         let now = self.stamp.load(Ordering::Acquire);
@@ -106,7 +106,7 @@ impl Slot {
         fence(Ordering::Release);
     }
 
-    /// Notes what is being built; readers see nothing of it yet.
+    /// Writes the fields of a region that is being built. Readers do not see them yet.
     #[inline(always)]
     pub(crate) fn build(
         &self,
@@ -128,8 +128,8 @@ impl Slot {
         self.caller_length.store(length, Ordering::Relaxed);
     }
 
-    /// As [`build`](Self::build), of pages at the address where the slot is at rest and on the frames
-    /// that it notes, for a request that names nothing but its bytes.
+    /// Writes the fields as [`build`](Self::build) does, for a request with default options on the
+    /// address and the frames at which the slot is at rest.
     #[inline(always)]
     pub(crate) fn build_again(&self, pages: u64, bytes: u64, leaf: FrameIndex) {
         Self::fence_stamp();
@@ -210,7 +210,8 @@ impl Slot {
         next
     }
 
-    /// As [`retire`](Self::retire), of a generation below `last`: false, and nothing, if it is not.
+    /// Ends a generation below `last`, as [`retire`](Self::retire) does. Returns `false` without an
+    /// effect for any other generation.
     #[inline]
     pub(crate) fn retire_before(&self, last: u32) -> bool {
         let generation = self.generation();
@@ -222,14 +223,14 @@ impl Slot {
         true
     }
 
-    /// The pages, for whoever has the slot to itself.
+    /// The pages, for a caller that owns the slot.
     #[inline]
     pub(crate) fn range(&self) -> PageRange {
         let count = PageCount::from_pages(self.extent().pages()).unwrap_or(PageCount::ZERO);
         PageRange::proven(self.page(), count)
     }
 
-    /// What the pages are, for whoever has the slot to itself.
+    /// The properties of the pages, for a caller that owns the slot.
     #[inline]
     pub(crate) fn traits(&self) -> Traits {
         self.extent().traits()
@@ -240,9 +241,9 @@ impl Slot {
         self.extent().requested()
     }
 
-    /// The leaf table over all pages, or none. While a region is busy, or lazy and still counted,
-    /// its own count keeps the table where it is, so this is right. At rest it is where the table
-    /// was: [`Tables::pin_noted`](crate::paging::Tables::pin_noted) asks whether it still is.
+    /// The leaf table over all pages, or `NONE`. It is exact while a region is busy, or lazy and
+    /// still counted, because the region's own count pins the table. At rest it may be stale:
+    /// [`Tables::pin_noted`](crate::paging::Tables::pin_noted) checks it.
     #[inline]
     pub(crate) fn leaf(&self) -> FrameIndex {
         FrameIndex(self.leaf.load(Ordering::Relaxed))
@@ -257,14 +258,14 @@ impl Slot {
         (start + u64::from(extent.is_tail()), extent.length())
     }
 
-    /// The first page, for whoever has the slot to itself.
+    /// The first page, for a caller that owns the slot.
     #[inline]
     pub(crate) fn page(&self) -> Page {
         let address = VirtAddr::new_truncate(self.address.load(Ordering::Relaxed));
         Page::containing_address(address)
     }
 
-    /// The pages and what they are, read once, for whoever has the slot to itself.
+    /// The pages and their properties, read once, for a caller that owns the slot.
     #[inline]
     pub(crate) fn extent(&self) -> Extent {
         Extent::from_word(self.extent.load(Ordering::Relaxed))
@@ -275,8 +276,8 @@ impl Slot {
         self.extent.store(extent.word(), Ordering::Relaxed);
     }
 
-    /// Makes a slot whose generation has ended stand for its addresses alone. What else its word
-    /// says stays until it is built again: nobody asks.
+    /// Makes a slot whose generation has ended describe only its addresses. The rest of its word is
+    /// unused until the slot is built again.
     #[inline]
     pub(crate) fn strip(&self, extent: Extent) {
         if extent.is_tail() {
@@ -285,7 +286,7 @@ impl Slot {
         }
     }
 
-    /// Notes addresses while the slot is in nobody else's hands.
+    /// Records addresses. The caller owns the slot.
     #[inline]
     pub(crate) fn set_addresses(&self, start: u64, length: u64) {
         self.address.store(start * PAGE_BYTES, Ordering::Relaxed);
@@ -312,7 +313,7 @@ impl Slot {
         self.last_frame.store(last.0, Ordering::Relaxed);
     }
 
-    /// The first frame of the chain, or none.
+    /// The first frame of the chain, or `NONE`.
     #[inline]
     pub(crate) fn first_frame(&self) -> FrameIndex {
         FrameIndex(self.first_frame.load(Ordering::Relaxed))
@@ -324,7 +325,7 @@ impl Slot {
         self.first_frame() != FrameIndex::NONE
     }
 
-    /// The frames that are noted: as many as it has pages, or none.
+    /// The recorded frames: one for each page, or an empty chain.
     pub(crate) fn rested(&self) -> FrameChain {
         FrameChain::noted(self.frames(), self.extent().pages())
     }
@@ -336,9 +337,9 @@ impl Slot {
         frames
     }
 
-    /// What the slot holds, if it is busy or lazy. Takes no lock.
+    /// Describes a busy or lazy slot. Takes no lock.
     ///
-    /// Bound: waits for somebody who is writing a few words, and not for ever.
+    /// Bound: [`READS_MAX`] tries, each of which waits for a writer of a few words.
     pub(crate) fn read(&self, slot: u32) -> Option<RegionInfo> {
         for _ in 0..READS_MAX {
             match self.try_read(slot) {

@@ -68,13 +68,13 @@ impl Slots {
         u32::try_from(self.slab.len()).expect("the number of slots was checked")
     }
 
-    /// The slot of a number that is known to be one.
+    /// The slot with a number that is known to be valid.
     #[inline]
     pub(crate) fn slot(&self, slot: u32) -> &Slot {
         &self.slab[slot as usize - 1]
     }
 
-    /// The slot of a number, or none: 0 is no slot's.
+    /// The slot with a number; `None` for 0 and for numbers above the limit.
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&Slot> {
         self.slab.get((slot as usize).wrapping_sub(1))
@@ -104,7 +104,8 @@ impl Slots {
         }
     }
 
-    /// The first and the last slot that were never used; crossed when there is none.
+    /// The first and the last slot that were never used. The first is above the last if all have
+    /// been used.
     fn unused(&self) -> (u32, u32) {
         (self.low.load(Ordering::Relaxed), self.high.load(Ordering::Relaxed))
     }
@@ -120,7 +121,7 @@ impl Slots {
     pub(crate) fn untake(&self, slot: u32, system: bool) {
         let mut free = self.free.lock();
         let queue = if system { &mut free.system } else { &mut free.clients };
-        // At the head: the next to be taken is the same again, so nothing has changed.
+        // At the head: the next slot that is taken is the same one, so the state is unchanged.
         let head = core::mem::replace(&mut queue.head, slot);
         self.slot(slot).set_next(head);
         if head == 0 {
@@ -135,7 +136,7 @@ impl Slots {
         queue.push(self, slot);
     }
 
-    /// What an id names, busy or lazy.
+    /// Describes the busy or lazy region with an id.
     pub(crate) fn read(&self, id: RegionId) -> Option<RegionInfo> {
         let slot = self.slab.get(id.slot() as usize - 1)?;
         slot.read(id.slot()).filter(|info| info.id == id)
@@ -145,8 +146,8 @@ impl Slots {
     ///
     /// # Errors
     ///
-    /// `Unknown` where no region ever had the id, `Gone` where it is freed or being freed, `Owned`
-    /// where somebody else is its owner, `Changing` where somebody resizes it.
+    /// `Unknown` if no region ever had the id, `Gone` if it is freed or being freed, `Owned` if a
+    /// [`Region`](crate::Region) owns it, `Changing` if another thread resizes it.
     #[inline]
     pub(crate) fn step(&self, id: RegionId, from: Stage, to: Stage) -> Result<(), RegionError> {
         self.claim(id, from, to).map(|_| ())
@@ -161,7 +162,7 @@ impl Slots {
         }
     }
 
-    /// As [`claim`](Self::claim), for the owner, who asks nothing.
+    /// Claims a region for its owner, as [`claim`](Self::claim) does, without a reason on failure.
     #[inline(always)]
     pub(crate) fn claim_owned(&self, id: RegionId) -> Option<&Slot> {
         let slot = self.slab.get(id.slot() as usize - 1)?;

@@ -4,20 +4,19 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub(crate) enum Stage {
-    /// Free, at rest in a pool with its addresses, or being built: nobody has been shown the
-    /// generation.
+    /// Free, at rest in a pool with its addresses, or being built: the generation is not published.
     Free = 0,
     /// The fields are being written again.
     Rewriting,
     /// Busy, and a [`Region`](super::Region) frees it.
     Owned,
-    /// Busy, and whoever knows the id may free it.
+    /// Busy, and any code that knows the id may free it.
     Loose,
-    /// As `Owned`, while somebody resizes it or changes its rights.
+    /// As `Owned`, while a thread resizes the region or changes its rights.
     OwnedChanging,
-    /// As `Loose`, while somebody resizes it or changes its rights.
+    /// As `Loose`, while a thread resizes the region or changes its rights.
     LooseChanging,
-    /// Loose, and to be freed by whoever purges next.
+    /// Busy, and to be unmapped by the next purge.
     Deferred,
     /// Unmapped, and not yet acknowledged by every TLB.
     Lazy,

@@ -1,4 +1,4 @@
-//! What is asked of a resize, and what became of it.
+//! Requests for resizes, and their results.
 
 use crate::switches::ReallocMode;
 
@@ -46,7 +46,7 @@ impl Resized {
     }
 }
 
-/// A wish for another size: in bytes, and how it may be come to.
+/// The size that a region shall have, and how it may get it.
 #[derive(Clone, Copy, Debug)]
 pub struct Resize {
     pub(crate) bytes: u64,
@@ -80,15 +80,15 @@ impl Resize {
         self
     }
 
-    /// Wants what is added to read as zeros, whatever the region was allocated with.
+    /// Requires added pages to read as zeros, even if the region was not allocated zeroed.
     #[must_use]
     pub fn zeroed(mut self) -> Self {
         self.zeroed = Some(true);
         self
     }
 
-    /// Takes what is added as it comes, whatever the region was allocated with: for who clears it
-    /// before anybody reads it.
+    /// Leaves the contents of added pages undefined, even if the region was allocated zeroed: for
+    /// callers that clear the pages themselves.
     #[must_use]
     pub fn unzeroed(mut self) -> Self {
         self.zeroed = Some(false);

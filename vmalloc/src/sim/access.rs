@@ -16,7 +16,7 @@ use crate::machine::{Access, AccessKind, CpuId, Cpus, Fault};
 use crate::page::Page;
 
 impl SimMachine {
-    /// What a CPU translates an address to, for an access of a kind.
+    /// Translates an address on a CPU for an access of a kind.
     fn translate(&self, cpu: CpuId, at: VirtAddr, kind: AccessKind) -> Result<Translation, Fault> {
         let fault = Fault { address: at, kind };
         let page = Page::containing_address(at);

@@ -57,7 +57,7 @@ pub fn window(pages: u64) -> PageRange {
 pub struct SimMachine {
     pub(super) memory: Memory,
     pub(super) cpus: Mutex<Vec<Caches>>,
-    /// The CPU that the test's thread plays, where the thread is none for good.
+    /// The CPU that the test's thread plays, unless the thread is bound to a CPU.
     current: AtomicU32,
     /// Interrupts that have been sent and not handled.
     pending: Mutex<HashSet<u32>>,
@@ -162,8 +162,8 @@ impl SimMachine {
         };
     }
 
-    /// From now on this CPU answers no interrupt; `None` gives it its ears back. Whoever waits for it
-    /// gives up after 100 turns, or at once where the CPUs are threads.
+    /// Makes a CPU ignore interrupts; `None` ends that. A CPU that waits for it gives up after 100
+    /// tries, or at once if the CPUs are threads.
     pub fn deafen(&self, cpu: Option<CpuId>) {
         self.deaf.store(cpu.map_or(NOBODY, |cpu| cpu.0), Ordering::SeqCst);
     }
@@ -329,7 +329,7 @@ unsafe impl TlbControl for SimMachine {
     fn flush_all(&self) {
         self.wander();
         self.with_caches(Caches::drop_all);
-        // What is linked after the flush is remembered again at once.
+        // Tables that are linked after the flush are cached again at once.
         self.wander();
     }
 

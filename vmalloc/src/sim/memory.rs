@@ -15,7 +15,7 @@ use crate::page::{Frame, PAGE_BYTES};
 /// Bit 51 is physical only: as a pointer it is not canonical.
 const BASE: u64 = 0x0008_0000_0000_0000;
 
-/// Every byte of a frame that nobody has. As an entry it is present, and points nowhere.
+/// Every byte of a free frame. As an entry it is present, and points to no memory.
 const POISON: u64 = 0xa5a5_a5a5_a5a5_a5a5;
 
 const WORDS: usize = 512;

@@ -1,6 +1,6 @@
-//! What one CPU remembers of the tables: its TLB and its paging-structure caches.
+//! The TLB and the paging-structure caches of one CPU.
 //!
-//! They forget only when they are told to. Real ones forget at any time as well, which hides bugs.
+//! They drop entries only on request. Hardware may drop entries at any time, which hides bugs.
 //!
 //! # Source
 //!

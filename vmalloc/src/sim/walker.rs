@@ -20,7 +20,7 @@ const LARGE: u64 = 1 << 7;
 const NO_EXECUTE: u64 = 1 << 63;
 const FRAME: u64 = 0x000f_ffff_ffff_f000;
 
-/// What a finished walk allows.
+/// The result of a finished walk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Translation {
     pub(super) frame: Frame,

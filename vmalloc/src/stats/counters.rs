@@ -1,4 +1,4 @@
-//! What is counted while it happens.
+//! Event counters.
 
 use crate::machine::{CpuId, Cpus};
 use crate::raw::Slab;
@@ -7,7 +7,7 @@ use crate::sync::AtomicU64;
 use crate::sync::Ordering::Relaxed;
 use crate::tlb::{FlushKind, FlushReason, Plan};
 
-/// What one CPU has done, on a cache line of its own.
+/// The counters of one CPU, on a cache line of their own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct Tally {
@@ -86,7 +86,7 @@ fn count<C: Cpus>(counter: &AtomicU64, number: u64) {
     }
 }
 
-/// What is counted while it happens.
+/// Event counters.
 #[derive(Debug)]
 pub(crate) struct Counters {
     tallies: Slab<Tally>,
@@ -123,7 +123,7 @@ impl Counters {
         }
     }
 
-    /// What a CPU has done.
+    /// The counters of a CPU.
     #[inline]
     pub(crate) fn tally(&self, cpu: CpuId) -> &Tally {
         &self.tallies[cpu.0 as usize]

@@ -9,7 +9,7 @@ pub struct Row {
     pub name: &'static str,
     /// Its value when the table was made.
     pub value: u64,
-    /// What monitors call it; `None` where it is the sum or the rest of others.
+    /// Its name in metrics; `None` if it is derived from other rows.
     pub metric: Option<Metric>,
 }
 
@@ -30,13 +30,13 @@ const LABELS_MAX: usize = 2;
 pub struct Family {
     /// Its name, in base units; that of a counter ends with `_total`.
     pub name: &'static str,
-    /// What its numbers do.
+    /// The kind of its numbers.
     pub kind: MetricKind,
     /// One sentence.
     pub help: &'static str,
 }
 
-/// What a number does.
+/// The kind of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
     /// It only grows.

@@ -4,7 +4,8 @@ use crate::machine::NODES;
 use crate::request::Resized;
 use crate::tlb::FlushReason;
 
-/// All counters at one moment. Each is exact; together they are so only while nothing changes.
+/// All counters at one moment. Each counter is exact, but they are consistent with each other only
+/// while no CPU allocates or frees.
 #[derive(Clone, Copy, Debug)]
 pub struct Stats {
     /// Regions allocated since set-up.
@@ -23,7 +24,7 @@ pub struct Stats {
     pub areas_lazy: u64,
     /// Pages behind which a frame is mapped.
     pub pages_mapped: u64,
-    /// Pages of the window that belong to nobody.
+    /// Free pages of the window.
     pub pages_free: u64,
     /// The longest run of them that no pool has a part of.
     pub largest_gap_pages: u64,
@@ -33,11 +34,11 @@ pub struct Stats {
     pub pages_lazy: u64,
     /// Frames handed to the crate.
     pub frames_total: u64,
-    /// Frames that nobody has.
+    /// Free frames.
     pub frames_free: u64,
     /// NUMA nodes that the memory lies in, and that are below the highest of them.
     pub nodes: u32,
-    /// Frames that nobody has, by NUMA node.
+    /// Free frames by NUMA node.
     pub frames_free_by_node: [u64; NODES],
     /// Frames kept for tables, and for requests that may take them.
     pub frames_reserve: u64,
@@ -67,7 +68,7 @@ pub struct Stats {
     pub cpus_skipped: u64,
     /// Times that a CPU did not answer in time.
     pub laggards: u64,
-    /// The number of the last CPU that did not; 0 as well where there was none.
+    /// The number of the last CPU that did not answer in time; 0 also if there was no such CPU.
     pub last_laggard: u64,
     /// Frames that read as zeros and wait for who wants such.
     pub frames_zeroed: u64,
@@ -89,7 +90,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Frames that somebody has, the crate's own among them.
+    /// Frames in use, including the crate's own.
     #[must_use]
     pub fn frames_used(&self) -> u64 {
         self.frames_total - self.frames_free

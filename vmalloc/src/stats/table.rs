@@ -46,7 +46,7 @@ const LAST_LAGGARD: &Family =
 const GENERATION: &Family =
     &Family::gauge("vmalloc_tlb_generation", "The flush that was begun last.");
 
-/// What the rows of [`Stats::frames_free_by_node`] are called, and the nodes.
+/// The names of the rows of [`Stats::frames_free_by_node`], and the nodes.
 const NODE_ROWS: [(&str, &str); NODES] = [
     ("frames_free_node0", "0"),
     ("frames_free_node1", "1"),

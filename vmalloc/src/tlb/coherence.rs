@@ -17,7 +17,7 @@ pub(crate) struct Flushed(());
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Laggard(pub(crate) CpuId);
 
-/// What every CPU has seen.
+/// The generations that the CPUs have seen.
 pub(crate) struct Coherence {
     generation: AtomicU64,
     posted: Posted,
@@ -125,7 +125,7 @@ impl Coherence {
         });
     }
 
-    /// The right to begin a shootdown, if nobody has it.
+    /// Takes the right to begin a shootdown, if no CPU has it.
     pub(crate) fn try_lock(&self) -> Option<ShootdownGuard<'_>> {
         self.shootdown.try_lock().map(|guard| ShootdownGuard { _guard: guard })
     }
@@ -163,7 +163,7 @@ impl Coherence {
     ///
     /// # Errors
     ///
-    /// The first CPU that did not acknowledge in its time. Nothing may be released then.
+    /// The first CPU that did not acknowledge in time. No frame may be released then.
     pub(crate) fn shoot<M: TlbControl + Cpus>(
         &self,
         machine: &M,

@@ -1,4 +1,4 @@
-//! What one CPU tells the others about its TLB, and what they have asked of it.
+//! The flush state of one CPU.
 
 use crate::sync::{AtomicU32, AtomicU64};
 
@@ -28,7 +28,7 @@ pub(crate) struct CpuState {
 }
 
 impl CpuState {
-    /// A CPU that remembers nothing, and may not have started.
+    /// The state of a CPU with empty caches, which may not have started.
     pub(crate) fn new(started: bool) -> Self {
         Self {
             seen: AtomicU64::new(0),

@@ -3,7 +3,7 @@
 /// How translations were invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushKind {
-    /// Nothing had to be.
+    /// No flush was needed.
     None,
     /// Page by page.
     Pages,

@@ -9,7 +9,7 @@ use crate::sync::{AtomicU64, Ordering, fence};
 /// Pages that are flushed one by one; for more, everything is cheaper.
 pub(crate) const PAGES_MAX: usize = 33;
 
-/// What must go, while it is being collected.
+/// A plan that is being collected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pages: [u64; PAGES_MAX],
@@ -18,7 +18,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Nothing yet.
+    /// Makes an empty plan.
     pub(crate) const fn new() -> Self {
         Self { pages: [0; PAGES_MAX], count: 0 }
     }
@@ -33,7 +33,7 @@ impl Plan {
         self.count > PAGES_MAX
     }
 
-    /// Whether there is nothing to flush.
+    /// Returns whether the plan is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
