@@ -1,8 +1,8 @@
 //! A kernel's side of the crate: the four traits on hardware, and where each is called.
 //!
-//! [`ToyMachine`] and all that follows it up to [`demonstrate`] is what a small x86_64 kernel brings.
-//! It is compiled, not run: a host has no business with CR3. What runs is [`demonstrate`], on the
-//! machine that the crate brings for the host:
+//! [`ToyMachine`] and all that follows it up to [`demonstrate`] is what a small x86_64 kernel
+//! brings. It is compiled, not run: a host process cannot use CR3. [`demonstrate`] runs, on the
+//! crate's machine for the host:
 //!
 //! ```text
 //! cargo run -p vmalloc --example kernel
@@ -29,7 +29,7 @@ use x86_64::{PhysAddr, VirtAddr};
 /// All RAM is mapped here, at a fixed offset.
 const DIRECT_MAP: u64 = 0xffff_8880_0000_0000;
 
-/// The window: 64 level-4 entries that nobody else uses.
+/// The window: 64 level-4 entries that no other code uses.
 const WINDOW: u64 = 0xffff_c900_0000_0000;
 const LEVEL_4_ENTRIES: usize = 64;
 const WINDOW_PAGES: u64 = (LEVEL_4_ENTRIES as u64) << 27;
@@ -43,7 +43,7 @@ const SHOOTDOWN_VECTOR: u64 = 0xfd;
 /// Ticks of the time-stamp counter that a CPU gets to answer: about a second.
 const PATIENCE_TICKS: u64 = 3_000_000_000;
 
-/// What the crate asks of the hardware.
+/// The hardware, as the crate needs it.
 #[derive(Debug)]
 struct ToyMachine {
     root: Frame,
@@ -136,7 +136,7 @@ unsafe impl Access for ToyMachine {
     }
 
     fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
-        // Whoever holds a `Vmalloc` may call this: it must not reach the kernel's own memory.
+        // Any code that holds a `Vmalloc` may call this: it must not reach the kernel's own memory.
         if !is_in_window(address, bytes.len() as u64) {
             return Err(Fault { address, kind: AccessKind::Write });
         }
@@ -171,7 +171,7 @@ unsafe impl Access for ToyMachine {
 }
 
 impl ToyMachine {
-    /// What the entries say of an instruction fetch: nothing is executed to find out.
+    /// Answers an instruction fetch from the entries, without executing an instruction.
     fn may_execute(&self, address: u64) -> bool {
         let mut table = self.root;
         for shift in [39, 30, 21, 12] {
@@ -207,9 +207,8 @@ unsafe impl TlbControl for ToyMachine {
 
     fn interrupt(&self, cpu: CpuId) {
         let apic_id = u64::from(self.apic_ids[cpu.0 as usize]);
-        // The write below is not serialising, and must not pass the stores before it, which the other
-        // CPU is interrupted for.
-        // SAFETY: changes nothing but the order of accesses.
+        // The write below is not serialising, and must not pass the stores before it, which the
+        // other CPU is interrupted for. SAFETY: changes only the order of accesses.
         unsafe { asm!("mfence", "lfence", options(nostack, preserves_flags)) };
         // SAFETY: x2APIC mode is on; the vector's gate leads to `on_shootdown`. Delivery is fixed,
         // and also wakes a CPU from `hlt`.
@@ -232,7 +231,7 @@ unsafe impl Cpus for ToyMachine {
     }
 
     fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
-        // The scheduler runs in interrupts: nobody is preempted or moved in here.
+        // The scheduler runs in interrupts: no thread is preempted or moved in here.
         interrupts::without_interrupts(work)
     }
 
@@ -253,7 +252,7 @@ impl Machine for ToyMachine {
     }
 }
 
-/// What every CPU does before its first touch of the window.
+/// Prepares a CPU for its first access to the window.
 fn protect_cpu() {
     // SAFETY: makes the CPU refuse more: ring 0 must not write where an entry says read-only.
     unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
@@ -309,8 +308,8 @@ fn start_other_cpu(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) -> ! {
     }
 }
 
-/// Sleeps until there is work. Nothing between the two calls touches the window, and neither does an
-/// interrupt handler that may run there.
+/// Sleeps until there is work. Between the two calls neither this code nor an interrupt handler
+/// touches the window.
 fn idle(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) {
     interrupts::disable();
     vm.enter_idle();
@@ -321,7 +320,7 @@ fn idle(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) {
         interrupts::enable_and_hlt();
     }
     vm.leave_idle();
-    // Nobody else wants the CPU: what somebody will want zeroed can be cleared now, a little.
+    // The CPU is idle: it clears a few frames ahead of time.
     vm.fill_zeroed(8);
 }
 
@@ -332,9 +331,9 @@ extern "C" fn on_shootdown(vm: &Vmalloc<ToyMachine>) {
     unsafe { Msr::new(0x80b).write(0) };
 }
 
-/// The handler of page faults, on a stack that is mapped: a stack in the window cannot take the fault
-/// of its own guard page, so a double fault needs a stack of its own (IST). False if nothing can be
-/// done.
+/// The handler of page faults, on a stack that is mapped: a stack in the window cannot take the
+/// fault of its own guard page, so a double fault needs a stack of its own (IST). Returns `false`
+/// if the fault is fatal.
 fn on_page_fault(vm: &Vmalloc<ToyMachine>, error_code: u64, instruction: &mut u64) -> bool {
     let address = VirtAddr::new_truncate(Cr2::read_raw());
     // From ring 3, or a reserved bit: that is no matter of the window's rights.
@@ -363,7 +362,7 @@ fn on_page_fault(vm: &Vmalloc<ToyMachine>, error_code: u64, instruction: &mut u6
 /// A kernel's log takes no lock on this path.
 fn log(_line: core::fmt::Arguments<'_>) {}
 
-/// What the crate looks like from inside a kernel, whatever the machine.
+/// Demonstrates the crate from inside a kernel, on any machine.
 fn demonstrate<M: Machine>(vm: &Vmalloc<M>) -> Result<String, Box<dyn std::error::Error>> {
     let stack = vm.vmalloc(16 << 10)?;
     let guard = stack.address() + stack.bytes();

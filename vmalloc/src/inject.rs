@@ -1,9 +1,9 @@
-//! Makes the n-th reservation of a kind fail, so that every way back can be tried.
+//! Makes the n-th reservation of a kind fail, so that tests can reach every error path.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// What can run out while a region is being allocated, in the order in which it is taken:
-/// [`Vmalloc::inject`](crate::Vmalloc::inject) makes it.
+/// The resources that an allocation reserves, in this order.
+/// [`Vmalloc::inject`](crate::Vmalloc::inject) makes a reservation fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reservation {
     /// A region slot.
@@ -39,7 +39,8 @@ impl Injector {
         self.armed.store(is_armed, Relaxed);
     }
 
-    /// Whether some reservation may have to fail: who makes several at once need not ask about each.
+    /// Returns whether any reservation may have to fail: one check for code that makes several
+    /// reservations at once.
     #[inline]
     pub(crate) fn is_armed(&self) -> bool {
         self.armed.load(Relaxed)
@@ -60,8 +61,8 @@ impl Injector {
         left == 1
     }
 
-    /// Whether a reservation was made to fail since this was asked last: it must not be tried
-    /// again, or nobody would see it.
+    /// Returns whether a reservation was made to fail since the last call. Such a request must not
+    /// be retried, or the injected failure would stay unseen.
     pub(crate) fn has_fired(&self) -> bool {
         self.fired.swap(false, Relaxed)
     }

@@ -5,15 +5,14 @@
 //! tables of its own, and leaves an unmapped *guard page* behind them. [`Vmalloc::vfree`] unmaps;
 //! neither addresses nor frames are used again before every CPU has flushed its TLB.
 //!
-//! The kernel lends the crate four small traits, joined in [`Machine`]: where a frame can be reached,
-//! how mapped memory is read and written, how a TLB is flushed, which CPUs there are. The crate asks
-//! for nothing else: no allocator, no threads, no clock. `PORTING.md` says what a kernel must bring,
-//! `DESIGN.md` why things are as they are.
+//! The kernel implements four small traits, joined in [`Machine`]: access to frames, access to
+//! mapped memory, TLB flushes, and the CPUs. The crate needs no allocator, no threads and no clock.
+//! `PORTING.md` lists the duties of a kernel, `DESIGN.md` explains the design.
 //!
 //! # A first region
 //!
-//! With the feature `sim` the crate brings a machine for the host, with an MMU and TLBs that remember
-//! what they should not. All examples here run on it; on hardware only the set-up differs.
+//! With the feature `sim` the crate has a machine for the host, with an MMU and TLBs that keep
+//! stale translations. All examples here run on it; on hardware only the set-up differs.
 //!
 //! ```
 //! use vmalloc::{sim, Access, SiteKind};
@@ -25,7 +24,7 @@
 //! assert_eq!(region.bytes(), 12_288);
 //! vm.machine().write(region.address() + 9_996u64, b"tail").unwrap();
 //!
-//! // The page behind the region belongs to nobody, and says whose guard it is.
+//! // The page behind the region is unmapped, and names the region whose guard it is.
 //! let guard = region.address() + region.bytes();
 //! assert!(vm.machine().write(guard, b"x").is_err());
 //! let site = vm.locate(guard + 7u64);
@@ -39,10 +38,10 @@
 //!
 //! # Regions and ids
 //!
-//! A [`Region`] frees on drop; while it has an owner, nobody frees it by its id. [`Region::into_raw`]
-//! gives it to whoever knows the id, as C's interface has it: [`Vmalloc::vfree`] by the id,
-//! [`Vmalloc::vfree_at`] by the first address. An id is never used for a second region, so a late or
-//! double free is an error and hurts nobody.
+//! Dropping a [`Region`] frees it. A region with an owner cannot be freed by its id.
+//! [`Region::into_raw`] releases the owner, as C's interface requires: [`Vmalloc::vfree`] then
+//! frees it by the id, [`Vmalloc::vfree_at`] by the first address. An id is never used for a second
+//! region, so a late or double free is an error without effect.
 //!
 //! A [`Request`] says more than a size: alignment, zeroed or not, rights, NUMA node, large pages, a
 //! name and a tag for reports. One that could never be served cannot be built.
@@ -136,7 +135,7 @@
 //! let free = vm.stats().frames_free;
 //! drop(region);
 //!
-//! // CPU 1 still reaches the frame. So it belongs to nobody else yet.
+//! // CPU 1 still reaches the frame, so the frame is not free yet.
 //! on(1);
 //! vm.machine().probe(address, AccessKind::Read).unwrap();
 //! assert_eq!(vm.stats().frames_free, free);
@@ -151,11 +150,11 @@
 //!
 //! # Too little memory
 //!
-//! All that can run out, a slot for the region, addresses, frames, frames for tables, is taken before
-//! the first entry is stored: after an error nothing has changed. Before an error is reported all that
-//! is lazy is purged, all that is kept for speed is given back, and the request is tried once more.
-//! [`Config::reserve`] keeps frames for those who must not fail, [`Request::with_reserve`];
-//! [`Vmalloc::inject`] makes any reservation fail, for tests.
+//! A slot for the region, addresses, frames, and frames for tables are reserved before the first
+//! entry is stored: after an error the state is unchanged. Before an error is reported, lazy areas
+//! are purged, caches are emptied, and the request is retried once. [`Config::reserve`] keeps
+//! frames for requests that must not fail, see [`Request::with_reserve`]; [`Vmalloc::inject`] makes
+//! any reservation fail, for tests.
 //!
 //! ```
 //! use vmalloc::{sim, AllocateError, Request, VmallocError};
@@ -171,7 +170,7 @@
 //! assert!(matches!(error, VmallocError::Allocate(AllocateError::FramesExhausted { .. })));
 //! assert!(vm.allocate(&Request::try_new(4_096)?.with_reserve()).is_ok());
 //!
-//! // What is freed is lazy, and is had back without being asked for.
+//! // A freed region is lazy. A request that needs its frames purges it.
 //! regions.pop();
 //! assert!(vm.vmalloc(4_096).is_ok());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -208,11 +207,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # For those who know Linux
+//! # Linux functions
 //!
 //! | Linux | here |
 //! |---|---|
-//! | `vmalloc` | [`Vmalloc::vmalloc`]; with more wishes [`Request`] and [`Vmalloc::allocate`] |
+//! | `vmalloc` | [`Vmalloc::vmalloc`]; with options [`Request`] and [`Vmalloc::allocate`] |
 //! | `vzalloc` | [`Vmalloc::vzalloc`], [`Request::zeroed`] |
 //! | `vmalloc_node` | [`Vmalloc::vmalloc_node`], [`Request::prefer_node`], [`Request::only_node`] |
 //! | `vzalloc_node` | [`Request::zeroed`] with [`Request::prefer_node`] |
@@ -230,17 +229,17 @@
 //! | `/proc/vmallocinfo` | [`Vmalloc::next_area`], [`Vmalloc::write_row`] |
 //! | `VM_ALLOW_HUGE_VMAP` | [`Huge::Try`]; [`Huge::Must`] fails instead of falling back |
 //! | `lazy_max_pages` | the same 32 MiB, and as much again for each doubling of the CPUs, but at most 1/16 of all frames |
-//! | `remap_vmalloc_range` | none: there are no user mappings |
-//! | `ioremap` | [`Vmalloc::vmap`] by frames, which need not be RAM; the entries say nothing of caching |
+//! | `remap_vmalloc_range` | missing: there are no user mappings |
+//! | `ioremap` | [`Vmalloc::vmap`] by frames, which need not be RAM; the entries set no memory type |
 //!
 //! # Features
 //!
-//! - none by default: `no_std`, without an allocator.
+//! - No default features: `no_std`, without an allocator.
 //! - `sim`: the module `sim`, a machine on the host for tests. Needs `std`.
 //! - `allocator-api2`: the module `collections`, an allocator for collections that live in the window.
-//! - `bench`: what the crate's own benchmark needs of its inside. Not for anybody else.
+//! - `bench`: internals for the crate's own benchmark. Not for other users.
 //!
-//! # What it does not do
+//! # Limits
 //!
 //! - No demand paging, no user mappings, no sparse regions.
 //! - No memory for DMA: a region's frames are scattered. [`Vmalloc::take_run`] has neighbouring ones.

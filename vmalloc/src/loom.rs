@@ -3,9 +3,8 @@
 //! Run by `RUSTFLAGS="--cfg loom" cargo test -p vmalloc --lib --release loom`. The other tests of
 //! the crate do not work in that build.
 //!
-//! What is modelled is the crate's own code; only the hardware is made up, in [`world`]. Locks are
-//! taken for granted: pools, magazines, the tree and the buddy are only ever touched under theirs,
-//! so there is nothing to see in them.
+//! The models run the crate's own code on simulated hardware in [`world`]. Structures under locks
+//! are not modelled: pools, magazines, the tree and the buddy are only touched under their locks.
 //!
 //! # Limits
 //!

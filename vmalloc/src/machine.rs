@@ -82,8 +82,8 @@ pub unsafe trait PhysicalMemory {
 
 /// Reads and writes mapped memory through the CPU's own translation, and survives a fault.
 ///
-/// The crate itself does not call it: it is for those who read and write regions by address, and for
-/// tests, on any machine.
+/// The crate itself does not call it: it is for code that accesses regions by address, and for
+/// tests.
 ///
 /// # Safety
 ///
@@ -124,9 +124,9 @@ pub unsafe trait Access {
 ///
 /// # Safety
 ///
-/// An implementor promises that on return of a flush the calling CPU holds no translation of what
-/// was named, neither in its TLB nor in its paging-structure caches, that was made from entries as
-/// they stood before the call, whatever its PCID.
+/// An implementor promises that on return of a flush neither the TLB nor the paging-structure
+/// caches of the calling CPU hold a translation of the named pages, of any PCID, that was made from
+/// entries before the call.
 ///
 /// # Context
 ///

@@ -5,8 +5,8 @@
 //! The level-3 tables of the window are made at set-up and stay. Below them:
 //!
 //! 1. [`Tables::reserve`] makes every table that a range needs and raises the counts, under the
-//!    lock; [`Tables::pin`] does it without, where the only table is there and is in use. A new
-//!    table is zeroed before the entry that publishes it is stored. No later step can fail.
+//!    lock; [`Tables::pin`] does it without the lock if the range has one table, which is in use. A
+//!    new table is zeroed before the entry that publishes it is stored. No later step can fail.
 //! 2. `leaf.rs` stores the entries, takes them out, moves and changes them. It takes no lock: the
 //!    range belongs to the caller, and its count pins the tables.
 //! 3. `reclaim.rs` lowers the counts. Of the tables that reached 0 a few stay, the others are

@@ -146,7 +146,7 @@ impl<T> fmt::Debug for Slab<T> {
 /// they are only ever touched as atomics.
 pub(crate) fn words<P: PhysicalMemory>(memory: &P, frame: Frame) -> &[AtomicU64; WORDS] {
     // SAFETY: `PhysicalMemory::pointer` promises 4096 readable and writable bytes, aligned, as long
-    // as the machine lives; atomics allow that others read and write them meanwhile.
+    // as the machine lives; atomics allow concurrent reads and writes.
     unsafe { memory.pointer(frame).cast::<[AtomicU64; WORDS]>().as_ref() }
 }
 

@@ -1,4 +1,4 @@
-//! Every reservation fails once, at every place where it can, and nothing has changed.
+//! Every reservation fails once at every place; the state is then unchanged.
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{AllocateError, RegionId, Request, Reservation, Stats, Vmalloc};

@@ -33,7 +33,7 @@ fn snapshot(vm: &Vmalloc<SimMachine>) -> String {
     format!("{:?}", vmalloc::Stats { frees_refused: 0, ..vm.stats() })
 }
 
-/// Every way to free or to change a region by its id ends in `error`, and nothing happens.
+/// Every way to free or to change a region by its id ends in `error`, without an effect.
 fn refused(vm: &Vmalloc<SimMachine>, id: RegionId, error: RegionError) {
     let (before, refusals) = (snapshot(vm), vm.stats().frees_refused);
     assert_eq!(vm.vfree(id).unwrap_err(), error);
@@ -50,7 +50,7 @@ fn an_id_that_no_region_ever_had_is_unknown() {
     let vm = machine(1);
     let _living = vm.vmalloc(1).unwrap().into_raw();
     let beyond = u64::from(vm.region_limit()) + 1;
-    // A slot that was never used, one that is none, and a life that no slot has reached.
+    // A slot that was never used, an invalid slot, and a generation that no slot has reached.
     for raw in [2, beyond, (1 << 24) - 1, 1 << 24 | 1, (1 << 53) - 1] {
         let id = RegionId::from_raw(raw).unwrap();
         refused(&vm, id, RegionError::Unknown { id: raw });
@@ -170,7 +170,8 @@ fn of_many_cpus_that_free_a_region_one_wins() {
                     vm.acknowledge();
                 }
                 working.fetch_sub(1, Ordering::SeqCst);
-                // The last purge is this one's, once nobody works any more; others answer it.
+                // The last purge runs after all threads have finished their work; the other CPUs
+                // answer it.
                 if cpu == 0 {
                     while working.load(Ordering::SeqCst) > 0 {
                         vm.acknowledge();

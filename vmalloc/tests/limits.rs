@@ -16,7 +16,7 @@ fn machine() -> Vmalloc<SimMachine> {
     vm.expect("the memory holds the records")
 }
 
-/// Nothing has changed, and it did not take long.
+/// The state is unchanged, and the call was short.
 fn without_effect<R>(vm: &Vmalloc<SimMachine>, work: impl FnOnce() -> R) -> R {
     let (before, began) = (vm.stats(), Instant::now());
     let result = work();
@@ -24,7 +24,7 @@ fn without_effect<R>(vm: &Vmalloc<SimMachine>, work: impl FnOnce() -> R) -> R {
     let after = vm.stats();
     assert_eq!((after.frames_free, after.pages_free), (before.frames_free, before.pages_free));
     assert_eq!((after.areas, after.allocations), (before.areas, before.allocations));
-    // A request that can never be served purges nothing and flushes nothing.
+    // A request that can never be served neither purges nor flushes.
     assert_eq!((after.purges, after.generation), (before.purges, before.generation));
     assert!(vm.check().is_sound());
     result
@@ -58,7 +58,7 @@ fn sizes_beyond_all_memory_are_refused_before_anything_is_touched() {
         );
         assert!(too_big, "{error}");
     }
-    // The last sizes have no room for their guard, or none at all when rounded up.
+    // The last sizes have no room for their guard, or overflow when rounded up.
     for bytes in [u64::MAX, u64::MAX - 1, u64::MAX - PAGE_BYTES + 2] {
         let error = without_effect(&vm, || vm.vmalloc(bytes).unwrap_err());
         assert_eq!(error, VmallocError::Request(RequestError::SizeOverflow { bytes }));

@@ -1,9 +1,9 @@
 //! Random operations on the simulated machine, beside a model that knows what must be true.
 //!
 //! After every step: free runs and regions tile the window, every page has a frame of its own, no
-//! frame is in two places, guards translate to nothing, what is written stays, no TLB reaches a
-//! frame that is free or somebody else's, and nothing wrote into a free frame. Every error is
-//! deserved, and changes nothing.
+//! frame is in two places, guards have no translation, contents stay, no TLB reaches a frame that
+//! is free or belongs to another region, and no write reached a free frame. Every error is
+//! justified, and has no effect.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::unwrap_used,

@@ -35,7 +35,7 @@ fn rows_are_those_of_vmallocinfo() {
 ";
     assert_eq!(rows(&vm), expected);
     drop((heap, plain));
-    // What is freed waits for its flush, and is listed after what lives.
+    // Freed areas wait for their flush, and are listed after the living ones.
     let (first, _) = vm.next_area(Cursor::START).unwrap();
     let mut row = String::new();
     vm.write_row(&first, "", &mut row).unwrap();
@@ -138,7 +138,7 @@ fn a_region_given_up_lives_until_it_is_taken_back() {
     let vm = machine();
     let region = vm.vzalloc(1).unwrap();
     let id = region.id();
-    // While it has an owner nobody else frees it or becomes one.
+    // While it has an owner, it can neither be freed by its id nor get a second owner.
     assert_eq!(vm.vfree(id).unwrap_err(), RegionError::Owned { id });
     assert_eq!(vm.vfree_at(region.address()).unwrap_err(), RegionError::Owned { id });
     assert_eq!(vmalloc::Region::from_raw(&vm, id).unwrap_err(), RegionError::Owned { id });

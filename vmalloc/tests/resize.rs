@@ -1,4 +1,4 @@
-//! Resizing: every way it can end, and that it changes nothing where it fails.
+//! Resizing: every result, and no effect on failure.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::unwrap_used,
@@ -120,7 +120,7 @@ fn what_is_added_is_cleared_or_not_as_was_wished() {
         (Resize::to(4 * PAGE_BYTES).unzeroed(), false),
     ] {
         let vm = machine(400);
-        // Every frame that is left has been somebody's.
+        // Every remaining frame has been used before.
         let all = vm.vmalloc(300 * PAGE_BYTES).unwrap();
         vm.machine().fill(all.address(), all.bytes(), 0xaa).unwrap();
         drop(all);

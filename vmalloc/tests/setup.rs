@@ -1,4 +1,4 @@
-//! What set-up refuses, and what it leaves alone.
+//! Errors of set-up, and memory that it leaves alone.
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{Cursor, Page, PageCount, PageRange, Reservation, SetupError, SiteKind, Vmalloc};

@@ -16,10 +16,10 @@ const ROUNDS: u64 = 400;
 /// A region, the word that it is signed with, and its pages.
 type Signed = (RegionId, u64, u64);
 
-/// What all CPUs share.
+/// The state that all CPUs share.
 struct Shared {
     vm: Vmalloc<SimMachine>,
-    /// Regions for anybody.
+    /// Regions that any CPU may take.
     left: Mutex<Vec<Signed>>,
     working: AtomicU32,
     is_over: AtomicBool,
@@ -59,7 +59,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Every page is as it was signed, and behind them there is nothing.
+    /// Every page has its signature, and the guard behind them is unmapped.
     fn assert_signed(&self, signed: Signed) {
         self.assert_words(signed);
         let (id, _, pages) = signed;

@@ -81,7 +81,7 @@ fn a_ticket_for_what_is_flushed_already_is_redeemed() {
     // SAFETY: the run is this test's.
     let region = unsafe { vm.vmap(&[run.start], Protection::ReadWrite, "") }.unwrap();
     let ticket = vm.vunmap_lazy(region);
-    // Nothing is lazy, so no purge would ever redeem it.
+    // No area is lazy, so no purge would ever redeem it.
     assert!(ticket.is_flushed(&vm));
     // The next life of the slot does not take that back.
     let _next = vm.vmalloc(1).unwrap();
@@ -102,7 +102,7 @@ fn a_map_that_fails_changes_nothing() {
         assert_eq!((after.frames_free, after.pages_free), (before.frames_free, before.pages_free));
         sound(&vm);
     }
-    // SAFETY: there is nothing to map.
+    // SAFETY: the list of frames is empty.
     let none = unsafe { vm.vmap(&[], Protection::ReadOnly, "") };
     assert!(matches!(none, Err(AllocateError::TooBig { requested: 0, .. })));
 }
@@ -161,7 +161,7 @@ fn frames_cleared_ahead_are_taken_by_who_wants_zeros() {
     let mut bytes = vec![1; 12 * 4096];
     vm.machine().read(region.address(), &mut bytes).unwrap();
     assert!(bytes.iter().all(|byte| *byte == 0));
-    // Who does not care gets others, as long as there are others.
+    // A request without a node gets frames of other nodes, as long as there are any.
     let _neighbour = vm.vmalloc(PAGE_BYTES).unwrap();
     vm.fill_zeroed(5);
     let ready = vm.stats().frames_zeroed;
@@ -364,7 +364,7 @@ fn the_machine_hears_of_every_frame_that_is_freed() {
     drop(regions);
     vm.purge();
     for frame in frames {
-        // SAFETY: none: the machine must find that a freed frame was written to.
+        // SAFETY: violated on purpose: the machine must detect the write to a freed frame.
         unsafe { vm.machine().pointer(frame).write(1) };
         assert_eq!(vm.machine().spoilt(&[].into()), Some(frame));
         // SAFETY: the poison, as it was.

@@ -9,7 +9,7 @@ use crate::timing::{self, Contestant};
 /// Below the size of half a leaf table, and above it.
 pub(crate) const SIZES: [Sizes; 2] = [Sizes { low: 1, high: 256 }, Sizes { low: 257, high: 4096 }];
 
-/// What a row is about.
+/// The name of a row.
 pub(crate) fn name(sizes: Sizes, areas: u32) -> String {
     format!("addresses, {areas} areas of {}..={} pages", sizes.low, sizes.high)
 }

@@ -7,7 +7,7 @@ use crate::timing;
 
 /// Hands out runs of page numbers.
 pub(crate) trait AddressAllocator {
-    /// What a run is put back by.
+    /// The handle by which a run is put back.
     type Area: Copy;
 
     fn take(&mut self, pages: u32) -> Option<Self::Area>;
@@ -18,7 +18,7 @@ pub(crate) trait AddressAllocator {
     fn start(area: Self::Area) -> Option<u64>;
 }
 
-/// Hands out nothing: what is left is the loop itself, with areas as large as the others'.
+/// Hands out no addresses: it measures the loop itself, with areas of the same size.
 #[derive(Debug)]
 pub(crate) struct Nothing;
 
@@ -51,7 +51,7 @@ impl Sizes {
     }
 }
 
-/// An allocator that nobody waits for any more.
+/// An allocator that is too slow to be measured further.
 pub(crate) struct TooSlow;
 
 /// A steady state, whoever hands the areas out.
@@ -67,7 +67,7 @@ pub(crate) trait Steady {
     fn verify(&self);
 }
 
-/// Above this many nanoseconds for a pair nobody waits.
+/// Above this number of nanoseconds for a pair, an allocator is not measured further.
 const SLOW: f64 = 20_000.0;
 
 /// So many parts of the settling in a row must be slow: one alone may be the host's doing.

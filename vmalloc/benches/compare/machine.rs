@@ -1,4 +1,4 @@
-//! The seam on plain memory of the host: no TLB, no poison, nothing but the crate to measure.
+//! The seam on plain memory of the host, without TLB and poison: it measures only the crate.
 #![expect(unsafe_code, reason = "implementing the seam is a promise")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -91,10 +91,10 @@ impl BenchMachine {
 /// Slots of a window that is measured for its addresses.
 const SLOTS: u32 = 1 << 20;
 
-/// A window for its addresses alone: memory for the records, and none behind the areas.
+/// A window for its addresses alone: memory for the records, but not for the areas.
 pub(crate) fn for_addresses(window_pages: u64, areas: u32) -> Vmalloc<BenchMachine> {
-    // Slots as a machine of 4 GiB has them, one for each frame: areas at rest keep theirs. What is
-    // too much is never touched.
+    // Slots as a machine of 4 GiB has them, one for each frame: areas at rest keep theirs. Unused
+    // slots are never touched.
     let slots = SLOTS.max(2 * areas);
     let frames = 1024 + u64::from(slots) / 16;
     let set_up = BenchMachine::new(frames, 1).set_up(window_pages, slots);
@@ -119,7 +119,7 @@ unsafe impl PhysicalMemory for BenchMachine {
     }
 }
 
-// SAFETY: every access is refused, and none touches anything.
+// SAFETY: every access is refused without touching memory.
 unsafe impl Access for BenchMachine {
     fn read(&self, address: VirtAddr, _bytes: &mut [u8]) -> Result<(), Fault> {
         Err(Fault { address, kind: AccessKind::Read })
@@ -138,7 +138,7 @@ unsafe impl Access for BenchMachine {
     }
 }
 
-// SAFETY: nothing is ever translated, so there is nothing to forget.
+// SAFETY: no address is ever translated, so no translation must be dropped.
 unsafe impl TlbControl for BenchMachine {
     fn flush_page(&self, _page: Page) {}
 
@@ -147,7 +147,7 @@ unsafe impl TlbControl for BenchMachine {
     fn interrupt(&self, _cpu: CpuId) {}
 }
 
-// SAFETY: the number of CPUs is fixed, threads choose theirs below it, and nothing interrupts them.
+// SAFETY: the number of CPUs is fixed, threads choose theirs below it, and no interrupt exists.
 unsafe impl Cpus for BenchMachine {
     fn count(&self) -> u32 {
         self.cpus

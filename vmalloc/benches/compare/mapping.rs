@@ -19,7 +19,7 @@ const SIZES: [u64; 2] = [256, 4096];
 /// Records and tables take less.
 const SPARE_FRAMES: u64 = 1024;
 
-/// What a row is about.
+/// The name of a row.
 pub(crate) fn name(pages: u64) -> String {
     format!("map and unmap, {pages} pages")
 }
@@ -68,13 +68,13 @@ pub(crate) struct Peer {
     pages: u64,
 }
 
-/// Hands out frames in order. None comes back: the tables stay.
+/// Hands out frames in order. No frame comes back: the tables stay.
 #[derive(Debug)]
 struct Tables {
     next: Frame,
 }
 
-// SAFETY: every frame is handed out once, and nobody else has those behind the mapped ones.
+// SAFETY: every frame is handed out once, and no other code has those behind the mapped ones.
 unsafe impl FrameAllocator<Size4KiB> for Tables {
     fn allocate_frame(&mut self) -> Option<Frame> {
         let frame = self.next;
@@ -104,7 +104,7 @@ impl Peer {
         for _ in 0..steps {
             for number in 0..self.pages {
                 let frame = Frame::containing_address(PhysAddr::new((1 + number) * PAGE_BYTES));
-                // SAFETY: nobody reads through the tables, so no memory is aliased.
+                // SAFETY: no code reads through the tables, so no memory is aliased.
                 let mapped =
                     unsafe { mapper.map_to(start + number, frame, flags, &mut self.tables) };
                 mapped.expect("the page is free").ignore();

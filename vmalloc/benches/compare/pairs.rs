@@ -19,7 +19,7 @@ const WINDOW_PAGES: u64 = 1 << 24;
 /// As many region slots as frames: the default.
 const REGIONS: u32 = 0;
 
-/// What a row is about.
+/// The name of a row.
 pub(crate) fn name(pages: u64) -> String {
     format!("allocate and free, {pages} {}", if pages == 1 { "page" } else { "pages" })
 }

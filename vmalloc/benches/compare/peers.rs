@@ -1,4 +1,4 @@
-//! Who hands out addresses: the crate and others.
+//! Address allocators: the crate and its peers.
 #![expect(unsafe_code, reason = "a peer's free is unsafe")]
 
 use free_list::{FreeList, PageLayout, PageRange};
@@ -86,7 +86,7 @@ fn bytes(pages: u64) -> usize {
 
 fn list() -> FreeList<16> {
     let mut list = FreeList::new();
-    // Address 0 is none of its addresses.
+    // Address 0 is not one of its addresses.
     let window = PageRange::from_start_len(bytes(1), bytes(WINDOW_PAGES)).expect("whole pages");
     // SAFETY: numbers, behind which there is no memory.
     unsafe { list.deallocate(window) }.expect("the list is empty");

@@ -1,4 +1,4 @@
-//! What is run under callgrind: another process of this program, which does one thing.
+//! Scenarios that run under callgrind, each in another process of this program.
 
 use crate::churn::{SETTLING, Sizes};
 use crate::{mapping, pairs, peers};
@@ -42,7 +42,7 @@ impl<'a> Scenario<'a> {
     ///
     /// # Panics
     ///
-    /// If anybody else wrote it.
+    /// If the words were not made by [`arguments`](Self::arguments).
     pub(crate) fn from_arguments(arguments: &'a [String]) -> Option<Self> {
         let [option, words] = arguments else { return None };
         if option != OPTION {

@@ -11,7 +11,7 @@ enum Effort {
     Smoke,
 }
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(Debug)]
 pub(crate) struct Settings {
     effort: Effort,

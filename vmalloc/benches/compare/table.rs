@@ -47,11 +47,11 @@ impl Table {
         let ratio = ours.zip(peer).map(|(ours, peer)| ours / peer);
         let (ours, peer, ratio) = (Cell(ours), Cell(peer), Cell(ratio));
         println!("| {what:<84} | {ours:>8} | {peer:>8} | {ratio:>6} |");
-        // Somebody watches: rows take seconds. A closed pipe shows at the next row.
+        // Shows each row at once: rows take seconds. A closed pipe shows at the next row.
         let _ = io::stdout().flush();
     }
 
-    /// Prints a row without numbers that says why there are none.
+    /// Prints a row with the reason why it has no numbers.
     pub(crate) fn dash(&mut self, what: &str, reason: &str) {
         if self.wants(what) {
             self.row(&format!("{what} ({reason})"), None, None);

@@ -69,7 +69,7 @@ fn throughput(vmalloc: &Vmalloc<BenchMachine>, pages: u64, steps: u64, cpus: u32
         vmalloc.leave_idle();
         gate.wait();
         let start = Instant::now();
-        // Nothing interrupts a thread: it looks now and then whether it is asked to flush.
+        // A thread has no interrupts: it polls for flush requests.
         for _ in 0..steps / BURST {
             pairs::run(vmalloc, pages, BURST);
             vmalloc.acknowledge();

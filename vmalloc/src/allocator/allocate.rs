@@ -14,7 +14,7 @@ use crate::region::stage::Stage;
 use crate::request::{Huge, Request};
 use crate::stats::Counters;
 
-/// Allocates the long way, and once more with all that was kept back, if anything was.
+/// Allocates by the slow path, and retries once after a reclaim.
 #[inline(never)]
 pub(super) fn allocate_slow<'v, M: Machine>(
     core: &'v Core<M>,

@@ -297,7 +297,8 @@ mod tests {
         let (slot, leaf, range) = (region.id().slot(), leaf_of(&vm, &region), region.range());
         drop(region);
         vm.purge();
-        // As a table has it that was freed meanwhile and made again, on the same frame, for others.
+        // The index looks as if the table had been freed and made again on the same frame for other
+        // regions.
         let buddy = &vm.core.frames.buddy;
         let Owners::Index(ids) = buddy.meta(leaf).owners() else { panic!("two regions share it") };
         let ids = raw::numbers(&vm.core.machine, buddy.frame(ids));

@@ -53,7 +53,7 @@ impl<'v, M: Machine> Faults<'v, M> {
     /// let region = vm.vmalloc(4_096)?;
     /// let guard = region.address() + region.bytes();
     /// match vm.faults().on_fault(guard, AccessKind::Write) {
-    ///     FaultVerdict::Spurious => unreachable!("nothing is mapped there"),
+    ///     FaultVerdict::Spurious => unreachable!("the guard is unmapped"),
     ///     FaultVerdict::Refused(site) => assert_eq!(site.kind, SiteKind::Guard),
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -78,7 +78,7 @@ fn refused<M: Machine>(core: &Core<M>, error: RegionError) -> RegionError {
     error
 }
 
-/// Frees a region like [`vfree`](Self::vfree), later: whoever purges next unmaps it.
+/// Defers the free of a region: the next purge unmaps it.
 pub(super) fn defer<M: Machine>(core: &Core<M>, id: RegionId) -> Result<(), RegionError> {
     let slots = core.slots();
     slots.step(id, Stage::Loose, Stage::Deferred).inspect_err(|_| refuse(core))?;

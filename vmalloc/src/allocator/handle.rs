@@ -89,8 +89,8 @@ impl<'v, M: Machine> Region<'v, M> {
         self.range
     }
 
-    /// Fills `count` pages from page `first` with zeros, through their frames: it works whatever
-    /// the pages may be used for. For regions too long to be zeroed while they are allocated.
+    /// Fills `count` pages from page `first` with zeros, through their frames, so any protection is
+    /// allowed. For regions that are too long to be zeroed during the allocation.
     ///
     /// # Panics
     ///

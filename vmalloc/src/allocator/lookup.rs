@@ -53,8 +53,8 @@ pub(super) fn next_lazy<M: Machine>(
         .find(|info| info.state == RegionState::Lazy && wanted(info))
 }
 
-/// The region that the index names for a page. It may have ended, or lie elsewhere by now:
-/// the caller compares its range.
+/// The region that the index names for a page. It may be freed or have moved: the caller compares
+/// its range.
 pub(super) fn region_of<M: Machine>(core: &Core<M>, page: Page) -> Option<RegionInfo> {
     let machine = &core.machine;
     let slot = machine.without_interrupts(|| {
@@ -67,7 +67,8 @@ pub(super) fn region_of<M: Machine>(core: &Core<M>, page: Page) -> Option<Region
 ///
 /// # Context
 ///
-/// Anywhere: takes no lock. Regions that come and go meanwhile may or may not be seen.
+/// Anywhere: takes no lock. Regions that are allocated or freed during the search may or may not be
+/// seen.
 ///
 /// # Complexity
 ///

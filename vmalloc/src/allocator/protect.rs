@@ -12,7 +12,7 @@ use crate::region::stage::Stage;
 use crate::request::Protection;
 use crate::tlb::{FlushReason, Plan};
 
-/// Changes the rights of a region in a stage that says who may.
+/// Changes the rights of a region that is in stage `stage`.
 pub(super) fn protect<M: Machine>(
     core: &Core<M>,
     id: RegionId,

@@ -242,7 +242,7 @@ pub(super) fn with_stash<M: Machine>(
             }
         }
     };
-    // A table that another CPU made meanwhile leaves its frame over.
+    // Frames are left over if another CPU has made a table in the meantime.
     core.frames.put(cpu, stash.plain);
     core.frames.put_zeroed(stash.zeroed);
     result

@@ -13,7 +13,7 @@ use crate::region::stage::Stage;
 use crate::request::{Request, Resize, Resized};
 use crate::tlb::{FlushReason, Plan};
 
-/// Resizes a region in a stage that says who may.
+/// Resizes a region that is in stage `stage`.
 pub(super) fn resize<M: Machine>(
     core: &Core<M>,
     id: RegionId,

@@ -11,7 +11,7 @@ pub(super) fn unmap<M: Machine>(core: &Core<M>, slot: u32) -> LazyFrames {
     unmap_on(core, core.machine.current(), slot)
 }
 
-/// As [`unmap`](Self::unmap), for who knows the CPU.
+/// Unmaps a slot as [`unmap`] does, for a caller that knows its CPU.
 #[inline]
 pub(super) fn unmap_on<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32) -> LazyFrames {
     let record = core.slots().slot(slot);

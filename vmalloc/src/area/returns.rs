@@ -156,7 +156,7 @@ impl<'a> AreaReturns<'a> {
         (self.length, self.first, self.count, self.room) = (0, 0, 0, 0);
     }
 
-    /// Puts as much of it to rest as the pool may hold, and the others where they are joined.
+    /// Puts as many areas to rest as the pool may hold, and returns the rest to the tree.
     #[cold]
     #[inline(never)]
     fn settle_singly(&mut self) {

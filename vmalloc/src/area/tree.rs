@@ -12,8 +12,8 @@ pub(crate) struct FreeTree {
 }
 
 impl FreeTree {
-    /// Nodes needed for a window with so many region slots: a run more than slots, the sentinel,
-    /// and one that is in hand while a run is split.
+    /// Nodes needed for a window with `regions` slots: one for each slot, one more run, the
+    /// sentinel, and one that is used while a run is split.
     pub(crate) fn nodes(regions: u32) -> usize {
         regions as usize + 3
     }

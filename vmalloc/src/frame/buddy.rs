@@ -26,7 +26,7 @@ pub(crate) struct Buddy {
     base: u64,
     metas: Slab<FrameMeta>,
     nodes: [Mutex<Lists>; NODES],
-    /// Free frames of all nodes, for who asks without a lock.
+    /// Free frames of all nodes, for readers without a lock.
     free: AtomicU64,
 }
 

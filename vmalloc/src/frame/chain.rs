@@ -92,7 +92,7 @@ pub(crate) fn along<T>(
     here
 }
 
-/// Frames that belong to whoever holds the chain. Not `Clone`: a frame is in one place.
+/// Frames that belong to the owner of the chain. Not `Clone`: a frame is in one place.
 #[derive(Debug)]
 #[must_use = "dropping a chain loses its frames"]
 pub(crate) struct FrameChain {
@@ -243,7 +243,7 @@ impl FrameChain {
         Self { head, tail, count }
     }
 
-    /// The frame behind so many links, found as in [`along`].
+    /// The frame behind `links` links, found as in [`along`].
     fn follow(&self, metas: &[FrameMeta], links: u64) -> FrameIndex {
         #[expect(clippy::cast_possible_truncation, reason = "frames are numbered in 32 bits")]
         let (mut here, mut left) = (self.head, links as usize);

@@ -27,7 +27,7 @@ impl Magazine {
         self.0.lock().split(metas, count)
     }
 
-    /// Takes `count` frames, or none.
+    /// Takes `count` frames, or an empty chain.
     #[inline]
     pub(crate) fn take_all(&self, metas: &[FrameMeta], count: u64) -> Option<FrameChain> {
         let mut held = self.0.lock();

@@ -28,7 +28,7 @@ impl FrameIndex {
     }
 }
 
-/// Who has a frame. Every frame is in exactly one state.
+/// The use of a frame. Every frame is in exactly one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum FrameState {
@@ -63,7 +63,7 @@ pub(crate) const STATES: [FrameState; 8] = [
     FrameState::Heap,
 ];
 
-/// Whose pages a leaf table holds.
+/// The owners of the pages of a leaf table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owners {
     /// One region's, by its slot: no index is needed.
@@ -94,7 +94,7 @@ fn has_room(word: u32, number: usize) -> bool {
 
 /// The record. All fields are atomic because reports read them without a lock. Where no other
 /// partner is named, a writer owns the frame or holds the lock that the state belongs to, so
-/// `Relaxed` has no partner and needs none.
+/// `Relaxed` needs no partner.
 #[derive(Debug, Default)]
 pub(crate) struct FrameMeta {
     word: AtomicU32,
@@ -150,18 +150,19 @@ impl FrameMeta {
     /// Raises the count. The tables' lock is held.
     #[inline]
     pub(crate) fn add_count(&self, number: usize) {
-        // Release: pairs with the Acquire in `pin`: who joins sees the table linked.
+        // Release: pairs with the Acquire in `pin`: a CPU that joins the table sees it linked.
         let before = self.word.fetch_add(Self::shifted(number), Release);
         let count = (before >> COUNT_SHIFT & COUNT_BITS) as usize + number;
         assert!(count <= 512, "a table cannot hold {count} entries");
     }
 
-    /// What [`pin`](Self::pin) needs to raise the count of a leaf table: none if the frame is no
-    /// table, if it lies elsewhere, if its count is 0, because it may be about to go, and if it has
-    /// no room, which is so only where a full one has moved.
+    /// Returns the word that [`pin`](Self::pin) needs to raise the count of a leaf table. Returns
+    /// `None` if the frame is not a table, if the table lies elsewhere, if its count is 0 (it may
+    /// be freed soon), or if it has no room (a full table has moved).
     #[inline]
     pub(crate) fn pinnable(&self, place: u32, number: usize) -> Option<u32> {
-        // Acquire: pairs with the Release in `add_count`; who sees a count sees the place.
+        // Acquire: pairs with the Release in `add_count`; a reader that sees the count sees the
+        // place.
         let word = self.word.load(Acquire);
         let is_table = word & STATE_BITS == FrameState::Table as u32;
         let is_there = is_table && self.place() == place;
@@ -173,7 +174,8 @@ impl FrameMeta {
     pub(crate) fn pin(&self, mut word: u32, number: usize) -> bool {
         loop {
             let more = word + Self::shifted(number);
-            // Acquire: pairs with the Release in `sub_count`, the last word of whoever had it.
+            // Acquire: pairs with the Release in `sub_count`, the last access of the previous
+            // owner.
             match self.word.compare_exchange_weak(word, more, Acquire, Acquire) {
                 Ok(_) => return true,
                 Err(now) if has_room(now, number) => word = now,
@@ -235,7 +237,7 @@ impl FrameMeta {
         self.other.store(other.0, Relaxed);
     }
 
-    /// Whose pages this leaf table holds.
+    /// The owners of the pages of this leaf table.
     #[inline]
     pub(crate) fn owners(&self) -> Owners {
         // Acquire: pairs with `set_owners`, so an index is seen filled.

@@ -57,7 +57,7 @@ pub(crate) struct Frames {
     magazines: Slab<Magazine>,
     magazine_limit: u64,
     zeroed: [Mutex<FrameChain>; NODES],
-    /// How many frames wait in them, for who asks without a lock.
+    /// The number of frames in the zeroed pools, for readers without a lock.
     zeroed_ready: AtomicU64,
     /// Nodes that have frames are below this.
     nodes: usize,
@@ -85,7 +85,7 @@ impl Frames {
     ///
     /// # Errors
     ///
-    /// [`Shortage`] when fewer are free; nothing has changed but where they wait.
+    /// [`Shortage`] if fewer frames are free. No frame is lost, but some may wait in another list.
     #[inline]
     pub(crate) fn take(
         &self,
@@ -111,7 +111,7 @@ impl Frames {
         self.complete(cpu, count, wanted, supply)
     }
 
-    /// Takes `count` of the CPU's own frames, or none.
+    /// Takes `count` of the CPU's own frames, or `None`.
     #[inline]
     pub(crate) fn take_ready(&self, cpu: CpuId, count: u64) -> Option<FrameChain> {
         self.magazine(cpu).take_all(self.buddy.metas(), count)
@@ -175,7 +175,8 @@ impl Frames {
                 return Err(free);
             }
         }
-        // Asked before the first frame is taken: a request that is much too big costs nothing.
+        // Checked before the first frame is taken, so that a request that is much too big fails at
+        // once.
         let there =
             if wanted.only { self.buddy.free_on(wanted.node) } else { self.buddy.free_count() };
         if there < count {
@@ -185,7 +186,7 @@ impl Frames {
         let others = (0..self.nodes).filter(|node| *node != wanted.node && !wanted.only);
         for node in core::iter::once(wanted.node).chain(others) {
             while chain.count() < count {
-                // The lock is let go between parts: other CPUs take and put meanwhile.
+                // The lock is released between parts, so that other CPUs can take and put frames.
                 let part = (count - chain.count()).min(PART_FRAMES);
                 let taken = self.buddy.take(node, part);
                 let is_last = taken.count() < part;
@@ -288,7 +289,7 @@ impl Frames {
         }
     }
 
-    /// Whether so many frames that read as zeros wait, or did a moment ago.
+    /// Returns whether `count` zeroed frames wait, or did a moment ago.
     #[inline]
     pub(crate) fn has_zeroed(&self, count: u64) -> bool {
         self.zeroed_ready.load(Ordering::Relaxed) >= count
@@ -309,7 +310,7 @@ impl Frames {
         self.buddy.free_count() + self.waiting()
     }
 
-    /// Frames of one node that nobody has.
+    /// Free frames of one node.
     pub(crate) fn free_on(&self, node: usize) -> u64 {
         if self.nodes == 1 {
             return if node == 0 { self.free_count() } else { 0 };

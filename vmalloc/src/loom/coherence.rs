@@ -1,4 +1,4 @@
-//! A frame that is given away after a shootdown is reached by nobody through an old translation.
+//! After a shootdown no CPU reaches a released frame through an old translation.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -143,7 +143,7 @@ fn free_both(cpu: &Cpu) {
     if cpu.shoot(&[1], false).is_ok() {
         cpu.world.reuse(1);
         if first.is_err() {
-            // What an earlier shootdown has not finished goes with a later one.
+            // A later shootdown finishes an earlier one that has failed.
             cpu.world.reuse(0);
         }
     }

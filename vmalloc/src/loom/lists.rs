@@ -1,4 +1,4 @@
-//! Lazy lists lose nothing, hand nothing out twice, and show what was written before the push.
+//! Lazy lists lose no slot, return no slot twice, and show the writes before the push.
 
 use loom::sync::Arc;
 use loom::thread;

@@ -1,4 +1,5 @@
-//! A table that has reached 0 is never pinned without the lock, and none is freed under a walk.
+//! A table whose count reached 0 is never pinned without the lock, and no table is freed during a
+//! walk.
 
 use loom::sync::{Arc, Mutex};
 use loom::thread;
@@ -67,7 +68,8 @@ impl Table {
         is_empty
     }
 
-    /// As `Tables::free_unlinked`, and makes the frame somebody else's table at once.
+    /// Frees unlinked tables as `reclaim::free_unlinked` does, and reuses the frame at once for
+    /// another table.
     fn free(&self) {
         let _made = self.lock.lock().unwrap();
         if self.entry.load(Ordering::Acquire) == UNLINKED {

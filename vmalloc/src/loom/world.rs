@@ -24,7 +24,7 @@ const WINDOW: u64 = 0xffff_c000_0000_0000;
 /// change.
 pub(super) struct Contents(UnsafeCell<()>);
 
-// SAFETY: the cell holds nothing; a race is what the checker is to find.
+// SAFETY: the cell has no contents; the checker is to find races.
 unsafe impl Sync for Contents {}
 
 impl Contents {
@@ -32,18 +32,18 @@ impl Contents {
         Self(UnsafeCell::new(()))
     }
 
-    /// Uses it as who has it may.
+    /// Uses the memory as its owner does.
     pub(super) fn touch(&self) {
         self.0.with(|_| ());
     }
 
-    /// Hands it to somebody else.
+    /// Hands the memory to another owner.
     pub(super) fn reuse(&self) {
         self.0.with_mut(|_| ());
     }
 }
 
-/// What the CPUs share.
+/// The state that the CPUs share.
 pub(super) struct World {
     pub(super) tlb: Coherence,
     /// The page-table entries: 1 while the page is mapped to the frame of its number.
@@ -75,7 +75,7 @@ impl World {
         Self { patience: 1, ..Self::new(cpus) }
     }
 
-    /// Says that nobody will be asked for anything any more.
+    /// Ends all requests to CPUs.
     pub(super) fn end(&self) {
         self.done.store(true, Ordering::Relaxed);
     }
@@ -111,7 +111,7 @@ pub(super) struct Cpu {
     /// Pages whose translation it remembers.
     cached: [Cell<bool>; PAGES],
     pub(super) nested: Cell<Nested>,
-    /// What the nested handler has published.
+    /// The generation that the nested handler has published.
     pub(super) handled: Cell<u64>,
     asleep: Cell<bool>,
 }
@@ -127,7 +127,7 @@ impl Cpu {
         cpu
     }
 
-    /// Drops a translation. While a CPU that is awake holds it, the frame is nobody else's.
+    /// Drops a translation. While a CPU that is awake holds it, the frame has no other owner.
     fn forget(&self, page: usize) {
         if self.cached[page].get() && !self.asleep.get() {
             self.world.frames[page].touch();
@@ -137,7 +137,7 @@ impl Cpu {
     }
 
     fn walk(&self, page: usize) {
-        // Relaxed: a walk is ordered by nothing but the flush in front of it.
+        // Relaxed: a walk is ordered only by the flush before it.
         self.cached[page].set(self.world.entries[page].load(Ordering::Relaxed) == 1);
     }
 
@@ -178,7 +178,7 @@ impl Cpu {
         }
     }
 
-    /// Answers interrupts until nobody sends any more.
+    /// Answers interrupts until no CPU sends one.
     pub(super) fn serve(&self) {
         while !self.world.has_ended() {
             self.interrupted();

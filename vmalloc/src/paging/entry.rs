@@ -46,8 +46,8 @@ impl Entry {
         Self(frame.start_address().as_u64() | flags.bits())
     }
 
-    /// The same table, taken out of the hardware's sight; whoever needs it here may put it back
-    /// as long as it has not been freed.
+    /// The entry of an unlinked table: not present, but it keeps the frame, so that the table can
+    /// be linked again until it is freed.
     pub(crate) fn unlinked(frame: Frame) -> Self {
         Self(frame.start_address().as_u64() | UNLINKED)
     }
@@ -134,14 +134,15 @@ impl Entry {
         !self.flags().contains(Flags::NO_EXECUTE)
     }
 
-    /// Whether both entries say the same, whatever the hardware noted.
+    /// Returns whether both entries are equal except for accessed and dirty bits.
     #[inline]
     pub(crate) fn is_like(self, other: Self) -> bool {
         let noted = Flags::ACCESSED.bits() | Flags::DIRTY.bits();
         (self.0 ^ other.0) & !noted == 0
     }
 
-    /// Whether the leaf has exactly these [`rights`](Self::rights), whatever the hardware noted.
+    /// Returns whether the leaf has exactly these [`rights`](Self::rights), ignoring accessed and
+    /// dirty bits.
     pub(crate) fn has_rights(self, rights: u64) -> bool {
         let status = Flags::ACCESSED | Flags::DIRTY | Flags::HUGE_PAGE;
         self.0 & !ADDRESS_BITS & !status.bits() == rights

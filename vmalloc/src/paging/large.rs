@@ -220,7 +220,7 @@ fn part_of(range: PageRange, span: &Span) -> PageRange {
     PageRange::within(range, pages(offset), pages(span.count as u64))
 }
 
-/// The frame behind a page, whatever the size of its leaf.
+/// The frame behind a page, for a leaf of either size.
 pub(crate) fn frame_of(entry: Entry, level: u8, page: Page) -> Frame {
     match level {
         1 => entry.frame(),

@@ -118,7 +118,7 @@ impl Tables {
         None
     }
 
-    /// Takes back that a table's count was raised.
+    /// Lowers the count of a table that was pinned by mistake.
     #[cold]
     #[inline(never)]
     pub(crate) fn unpin<P: PhysicalMemory>(

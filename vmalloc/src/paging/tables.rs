@@ -82,7 +82,7 @@ impl Stash {
     }
 }
 
-/// Stores an entry so that whatever it points to is seen first by whoever follows it.
+/// Stores an entry so that a CPU that follows it sees the table or frame behind it.
 #[inline]
 pub(super) fn publish(slot: &AtomicU64, entry: Entry) {
     // Release: its partner is the hardware walk, and the Acquire in `read`.

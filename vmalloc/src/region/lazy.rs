@@ -54,8 +54,8 @@ impl LazyList {
         let mut top = self.top.load(Ordering::Relaxed);
         loop {
             record.set_next(top);
-            // Release: pairs with the Acquire in `take`: the record and the cleared entries are
-            // seen by who purges.
+            // Release: pairs with the Acquire in `take`: the CPU that purges sees the record and
+            // the cleared entries.
             match self.top.compare_exchange_weak(top, slot, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return waiting,
                 Err(now) => top = now,

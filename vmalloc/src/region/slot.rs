@@ -59,8 +59,8 @@ pub(crate) struct Slot {
     caller_length: AtomicU32,
     /// The next slot of whichever list the slot is on.
     next: AtomicU32,
-    /// The ends of the chain of all frames, lazy or at rest; of a region that lives too, unless its
-    /// frames are the caller's, or in blocks, or others by now than it was made with.
+    /// The ends of the chain of all frames, lazy or at rest; of a live region too, unless its
+    /// frames are the caller's, lie in blocks, or have changed since it was allocated.
     first_frame: AtomicU32,
     last_frame: AtomicU32,
     /// The leaf table that counts all pages, if there is only one and it is known.
@@ -100,9 +100,9 @@ impl Slot {
     /// after it.
     #[inline]
     fn fence_stamp() {
-        // Release: pairs with the Acquire fence in `read`; a reader that sees a field sees the stamp.
-        // Where it was `retire` that stored it, on whatever CPU, the lock by which the slot came
-        // here orders that before.
+        // Release: pairs with the Acquire fence in `read`; a reader that sees a field sees the
+        // stamp. If `retire` stored the stamp on another CPU, the lock through which the slot came
+        // here orders that store before.
         fence(Ordering::Release);
     }
 
@@ -159,7 +159,7 @@ impl Slot {
     }
 
     /// Describes a part of another region that is lazy from now on. Its tables may have moved away
-    /// or be more than one: whoever needs them walks.
+    /// or be more than one, so they must be found by a walk.
     pub(crate) fn bury(&self, of: &Self, range: PageRange, traits: Traits) {
         Self::fence_stamp();
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
@@ -203,7 +203,7 @@ impl Slot {
     #[inline]
     pub(crate) fn retire(&self) -> u32 {
         let next = self.generation() + 1;
-        // Release: whoever builds next has seen the end of this one.
+        // Release: the next CPU that builds the slot has seen the end of this generation.
         self.stamp.store(stamp(next, Stage::Free), Ordering::Release);
         // Release: pairs with the Acquire fence in `read`; `set_addresses` may follow.
         fence(Ordering::Release);

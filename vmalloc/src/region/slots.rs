@@ -11,8 +11,8 @@ use crate::sync::{AtomicU32, Mutex, Ordering};
 /// The slots of a window, numbered from 1.
 ///
 /// Those below `low` and above `high` have been used. Both are written under the lock of `free` and
-/// read without it, by who then sees what he could know of: a region that is known to him is in a slot
-/// that was taken before.
+/// read without it. A reader that knows a region sees at least the value that covers the region's
+/// slot.
 #[derive(Debug)]
 pub(crate) struct Slots {
     slab: Slab<Slot>,

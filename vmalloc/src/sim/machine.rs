@@ -20,7 +20,7 @@ use crate::page::{Frame, Page, PageCount, PageRange};
 /// Where [`window`] starts: as in the image.
 pub const WINDOW_START: u64 = 0xffff_c900_0000_0000;
 
-/// A window of so many pages, from [`WINDOW_START`].
+/// Returns a window of `pages` pages, from [`WINDOW_START`].
 ///
 /// # Panics
 ///
@@ -120,8 +120,8 @@ impl SimMachine {
         }
     }
 
-    /// Parts the memory into a run for each of so many NUMA nodes; a CPU's node is its number modulo
-    /// theirs.
+    /// Divides the memory into a run for each of `nodes` NUMA nodes; a CPU's node is its number
+    /// modulo `nodes`.
     #[must_use]
     pub fn with_nodes(mut self, nodes: u32) -> Self {
         self.nodes = nodes;

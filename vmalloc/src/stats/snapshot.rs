@@ -70,7 +70,7 @@ pub struct Stats {
     pub laggards: u64,
     /// The number of the last CPU that did not answer in time; 0 also if there was no such CPU.
     pub last_laggard: u64,
-    /// Frames that read as zeros and wait for who wants such.
+    /// Frames that read as zeros and wait for requests of zeroed memory.
     pub frames_zeroed: u64,
     /// Zeroed frames that were ready when they were wanted.
     pub zeroed_hits: u64,

@@ -93,8 +93,8 @@ impl Coherence {
                 FlushKind::Full
             }
         };
-        // The value read before the flush, and never less than an interrupt has published meanwhile.
-        // Release: pairs with the Acquire in `shoot`.
+        // The value read before the flush, but never less than the value that an interrupt has
+        // published since. Release: pairs with the Acquire in `shoot`.
         state.seen.fetch_max(generation, Ordering::Release);
         kind
     }
@@ -104,7 +104,7 @@ impl Coherence {
         // Release: pairs with the Acquire in `await_cpu`: the CPU has used for the last time what
         // is given away because it sleeps.
         self.state(cpu).activity.store(HALTED, Ordering::Release);
-        // Pairs with the fence in `begin`: who sees the CPU awake after it is waited for.
+        // Pairs with the fence in `begin`: a shootdown that sees the CPU awake waits for it.
         fence(Ordering::SeqCst);
     }
 
@@ -117,7 +117,7 @@ impl Coherence {
         self.acknowledge(machine, cpu);
     }
 
-    /// Flushes what the CPU that runs this has not flushed yet. Asked anew each time: in between, a
+    /// Makes the flushes that the current CPU has missed. The CPU is read on every call, because a
     /// kernel may have moved the caller to another CPU.
     fn answer<M: TlbControl + Cpus>(&self, machine: &M) {
         machine.without_interrupts(|| {
@@ -130,10 +130,11 @@ impl Coherence {
         self.shootdown.try_lock().map(|guard| ShootdownGuard { _guard: guard })
     }
 
-    /// Waits for the right to begin a shootdown, and answers others meanwhile.
+    /// Waits for the right to begin a shootdown, and answers the flushes of other shootdowns while
+    /// it waits.
     ///
-    /// Bound: every turn ends, because who has it waits for each CPU only as long as the machine
-    /// says.
+    /// Bound: every shootdown ends, because it waits for each CPU only as long as the machine
+    /// allows.
     pub(crate) fn lock<M: TlbControl + Cpus>(&self, machine: &M) -> ShootdownGuard<'_> {
         loop {
             if let Some(guard) = self.try_lock() {
@@ -144,7 +145,8 @@ impl Coherence {
         }
     }
 
-    /// Begins a generation. Entries that were cleared before are seen cleared by whoever reads it.
+    /// Begins a generation. A CPU that reads the new generation sees entries that were cleared
+    /// before it.
     fn begin(&self, plan: &Plan) -> u64 {
         let generation = self.generation.load(Ordering::Relaxed) + 1;
         self.posted.post(generation, plan);

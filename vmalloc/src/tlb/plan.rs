@@ -90,7 +90,8 @@ impl Posted {
     /// Writes the plan of a generation that is about to begin.
     pub(crate) fn post(&self, generation: u64, plan: &Plan) {
         self.generation.store(0, Ordering::Relaxed);
-        // Release: pairs with the Acquire fence in `read`; who sees a new page sees the 0.
+        // Release: pairs with the Acquire fence in `read`; a reader that sees a new page sees the
+        // 0.
         fence(Ordering::Release);
         self.count.store(plan.count as u64, Ordering::Relaxed);
         if !plan.is_full() {
@@ -102,7 +103,7 @@ impl Posted {
         self.generation.store(generation, Ordering::Release);
     }
 
-    /// The pages of a generation's plan, unless it means everything or is another one's by now.
+    /// The pages of a generation's plan, unless it means everything or has been replaced.
     pub(crate) fn read(&self, generation: u64) -> Option<impl Iterator<Item = Page>> {
         // Acquire: pairs with the Release at the end of `post`.
         if self.generation.load(Ordering::Acquire) != generation {

@@ -1,11 +1,11 @@
-//! What a region's pages must hold: the first and the last word of each.
+//! The expected contents of a region's pages: the first and the last word of each.
 
 use vmalloc::{Access, AccessKind, PAGE_BYTES, Protection};
 use x86_64::VirtAddr;
 
 use super::{Held, World};
 
-/// The first and the last word of a page; none where nobody knows.
+/// The first and the last word of a page; `None` if they are undefined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Contents([Option<u64>; 2]);
 
@@ -66,7 +66,8 @@ impl World<'_> {
         }
     }
 
-    /// Uses one page on another CPU in every way, and its guard in none.
+    /// Accesses one page on another CPU in every way, and checks that its guard refuses every
+    /// access.
     pub(super) fn touch(&mut self, which: u32, page: u64, cpu: u32) {
         let Some(start) = self.pick(which) else { return };
         let held = &self.held[&start];

@@ -5,7 +5,7 @@ use vmalloc::{AllocateError, PAGE_BYTES};
 use super::World;
 use crate::op::Wanted;
 
-/// What a request needs.
+/// The resources that a request needs.
 pub(super) struct Need {
     /// Pages at adjacent addresses, without the guard.
     pub(super) pages: u64,
@@ -34,7 +34,8 @@ pub(super) fn tables_for(pages: u64) -> u64 {
 }
 
 impl World<'_> {
-    /// Nothing that is lazy or kept for speed could have helped: it must have been tried.
+    /// Lazy and cached memory could not have helped: the request must have been retried after a
+    /// reclaim.
     pub(super) fn assert_deserved(&self, error: AllocateError, need: &Need) {
         let stats = self.vm.stats();
         if let AllocateError::TooBig { usable, .. } = error {

@@ -33,7 +33,7 @@ impl<'v> World<'v> {
         self.assert_freed(start);
     }
 
-    /// Nobody is named by addresses that are freed; after the flush nobody reaches them.
+    /// Freed addresses name no region; after the flush no CPU reaches them.
     pub(super) fn assert_freed(&self, start: u64) {
         let at = VirtAddr::new(start);
         let kind = self.vm.locate(at).kind;
@@ -76,7 +76,7 @@ impl<'v> World<'v> {
         }
     }
 
-    /// Frees what is nobody's to free.
+    /// Tries frees that must be refused.
     pub(super) fn free_wrongly(&mut self, which: u32, mistake: Mistake) {
         let before = self.vm.stats();
         match mistake {

@@ -1,4 +1,4 @@
-//! What must be true after every step.
+//! The invariants after every step.
 
 use std::collections::HashMap;
 
@@ -70,8 +70,7 @@ impl World<'_> {
         info.range.pages().map(|page| leaf(page.start_address()).frame()).collect()
     }
 
-    /// Every page has the frame that it had, of its own and with its region's rights; guards have
-    /// none.
+    /// Every page keeps its own frame and its region's rights; guards have no frame.
     fn verify_pages(&self) -> HashMap<Frame, &Held> {
         let mut owners = HashMap::new();
         for (start, held) in &self.held {

@@ -6,7 +6,7 @@ use vmalloc::{Cursor, RegionId, RegionState};
 
 use super::World;
 
-/// What was seen so far, and what must be seen still.
+/// The areas that were seen, and those that must still be seen.
 pub(super) struct Listing {
     cursor: Cursor,
     /// Regions that have lived at the same address since the listing began.
@@ -48,7 +48,7 @@ impl World<'_> {
         self.listing = Some(listing);
     }
 
-    /// What has gone or moved need not be seen.
+    /// Areas that were freed or moved need not be seen.
     pub(super) fn settle_listing(&mut self) {
         if let Some(listing) = &mut self.listing {
             listing

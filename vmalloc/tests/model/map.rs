@@ -1,5 +1,5 @@
-//! Maps of frames that are not the allocator's: their bytes stay, and after the flush nobody reaches
-//! them.
+//! Maps of frames that do not belong to the allocator: their bytes stay, and after the flush no CPU
+//! reaches them.
 #![expect(unsafe_code, reason = "maps frames of its own")]
 
 use std::mem::ManuallyDrop;
@@ -28,7 +28,7 @@ pub(super) enum RunState {
     Mapped,
     /// Until its ticket is redeemed, CPUs may reach it.
     Ticket(FlushTicket),
-    /// Until nothing is lazy, CPUs may reach it.
+    /// CPUs may reach it until no area is lazy.
     Waiting,
 }
 
@@ -121,7 +121,7 @@ impl World<'_> {
         } else {
             self.vm.vunmap(owner);
             self.forget(start);
-            // Who sleeps flushes when it wakes, before it touches anything.
+            // A CPU that sleeps flushes when it wakes, before it touches memory.
             self.runs[run].state = RunState::Free;
         }
         self.assert_freed(start);

@@ -1,5 +1,5 @@
-//! What can be done to a window, and how numbers become it: seeds, proptest and the fuzzer share
-//! this generator. Small numbers stand for plain operations, so what is shrunk is simple.
+//! The operations on a window, and their encoding as numbers: seeds, proptest and the fuzzer share
+//! this generator. Small numbers stand for plain operations, so shrunk cases are simple.
 
 use vmalloc::{PAGE_BYTES, Protection, Request, Reservation};
 

@@ -1,4 +1,4 @@
-//! What CPUs remember must be true, or lazy.
+//! TLB entries must be current, or belong to lazy areas.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,9 +8,9 @@ use super::map::RunState;
 use super::{Held, World};
 
 impl World<'_> {
-    /// What the TLB of a CPU that is awake holds is what the tables say, or belongs to something
-    /// lazy: the frame of a region that is gone, or the old address of one that has moved. It is
-    /// never a frame that is free (the machine checks those) or somebody else's.
+    /// A TLB entry of a CPU that is awake agrees with the tables, or belongs to a lazy area: the
+    /// frame of a freed region, or the old address of a moved one. It never reaches a frame that is
+    /// free (the machine checks that) or that belongs to another region.
     pub(super) fn verify_tlbs(&self, owners: &HashMap<Frame, &Held>) {
         let out_of_reach: HashSet<Frame> = self
             .runs

@@ -34,12 +34,12 @@ pub(crate) struct World<'v> {
     /// The owners of those that have one. Not dropped where a test fails: that would free them.
     owners: HashMap<RegionId, ManuallyDrop<Region<'v, SimMachine>>>,
     gone: Vec<RegionId>,
-    /// Frames that were freed since nothing was lazy.
+    /// Frames that were freed since the last time that no area was lazy.
     waiting: HashSet<Frame>,
-    /// Old pages of regions that have moved since nothing was lazy.
+    /// Old pages of regions that have moved since the last time that no area was lazy.
     moved: HashMap<Page, RegionId>,
     asleep: Vec<bool>,
-    /// A CPU that answers nothing for so many steps.
+    /// A CPU that does not answer, and the number of steps.
     deaf: Option<(u32, u32)>,
     runs: Vec<Run>,
     listing: Option<Listing>,

@@ -136,10 +136,10 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Safety
     ///
-    /// The frames belong to the caller, who does with them what `protection` allows until
-    /// [`vunmap`](Self::vunmap) has returned, or the ticket of [`vunmap_lazy`](Self::vunmap_lazy) is
-    /// redeemed, or, where the region is just dropped, until the next purge. They need not be RAM
-    /// that the crate knows.
+    /// The caller owns the frames and gives up the uses that `protection` allows to the region
+    /// until [`vunmap`](Self::vunmap) has returned, or the ticket of
+    /// [`vunmap_lazy`](Self::vunmap_lazy) is redeemed, or, where the region is just dropped, until
+    /// the next purge. They need not be RAM that the crate knows.
     ///
     /// # Context
     ///

@@ -6,8 +6,8 @@ use crate::machine::Machine;
 
 impl<M: Machine> Vmalloc<M> {
     /// Makes the flushes that other CPUs have requested from the calling CPU. The handler of
-    /// [`TlbControl::interrupt`](crate::TlbControl::interrupt) does, and what a loop may do at
-    /// every turn to spare itself the interrupt.
+    /// [`TlbControl::interrupt`](crate::TlbControl::interrupt) calls it. A loop that calls it
+    /// regularly avoids the interrupt.
     ///
     /// # Context
     ///
@@ -26,8 +26,8 @@ impl<M: Machine> Vmalloc<M> {
     /// Marks the calling CPU as about to sleep. Flushes do not wait for it then, except those that
     /// free page tables.
     ///
-    /// Until [`leave_idle`](Self::leave_idle) it touches no window memory that may change meanwhile,
-    /// and neither do its interrupt handlers. It must look for work once more after this and before it
+    /// Until [`leave_idle`](Self::leave_idle) neither the CPU nor its interrupt handlers touch
+    /// window memory that may change. It must look for work once more after this and before it
     /// really sleeps.
     ///
     /// # Context

@@ -60,7 +60,7 @@ impl<M: Machine> Vmalloc<M> {
         free::at(&self.core, start)
     }
 
-    /// Frees a region like [`vfree`](Self::vfree), later: whoever purges next unmaps it.
+    /// Defers the free of a region: the next purge unmaps it.
     ///
     /// Until then it stays mapped. It starts no purge by itself.
     ///

@@ -120,7 +120,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Context
     ///
-    /// As [`walk`](Self::walk). A region that is freed or resized meanwhile shows what is there by then.
+    /// As [`walk`](Self::walk). If the region is freed or resized during the iteration, later walks
+    /// show the new entries.
     pub fn entries(&self, info: &RegionInfo) -> impl Iterator<Item = (Page, Walk)> {
         info.range.pages().map(|page| (page, self.walk(page.start_address())))
     }
