@@ -245,7 +245,7 @@
 //! - No memory for DMA: a region's frames are scattered. [`Vmalloc::take_run`] has neighbouring ones.
 //! - No memory types: no entry is uncached or write-combining.
 //! - No pages of 1 GiB, and four levels of tables only.
-//! - Rights and sizes are a whole region's.
+//! - Rights and sizes apply to whole regions.
 //! - W^X is a promise about each mapping, not about other mappings of the same frames.
 
 #![no_std]

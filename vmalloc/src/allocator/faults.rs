@@ -42,7 +42,7 @@ impl<'v, M: Machine> Faults<'v, M> {
     ///
     /// # Complexity
     ///
-    /// As [`locate`](Self::locate).
+    /// As [`locate`](crate::Vmalloc::locate).
     ///
     /// # Examples
     ///

@@ -85,7 +85,7 @@ fn map_once<M: Machine>(
     Ok((RegionId::new(area.slot, record.generation()), range))
 }
 
-/// Unmaps a region of [`vmap`](Self::vmap); when it returns, no CPU reaches its frames by its
+/// Unmaps a region of [`vmap`](crate::Vmalloc::vmap); when it returns, no CPU reaches its frames by its
 /// addresses any more.
 pub(super) fn unmap<M: Machine>(core: &Core<M>, region: Region<'_, M>) {
     let mut plan = Plan::new();

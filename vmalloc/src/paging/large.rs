@@ -93,7 +93,7 @@ fn missing<P: PhysicalMemory>(
     missing
 }
 
-/// Stores the entries of a range that [`reserve_large`](Self::reserve_large) has prepared:
+/// Stores the entries of a range that [`reserve`] has prepared:
 /// blocks where no table was made, single frames elsewhere.
 pub(crate) fn commit<P: PhysicalMemory>(
     tables: &Tables,
@@ -183,7 +183,7 @@ pub(crate) fn count<P: PhysicalMemory>(tables: &Tables, memory: &P, range: PageR
 ///
 /// # Panics
 ///
-/// If the stash holds too few frames: [`larges`](Self::larges) says how many.
+/// If the stash holds too few frames: [`count`] says how many.
 pub(crate) fn split<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,

@@ -37,7 +37,7 @@ impl Relocation {
     }
 }
 
-/// Makes the tables over `to`, as [`reserve`](Self::reserve) does, but for those that can move
+/// Makes the tables over `to`, as [`Tables::reserve`] does, but for those that can move
 /// there whole from `from`: these have moved when this returns. If the stash is too short, returns
 /// the number of frames that it must hold, without an effect.
 pub(crate) fn relocate<P: PhysicalMemory>(
@@ -86,7 +86,7 @@ pub(crate) fn stuck_larges<P: PhysicalMemory>(
     large::count(tables, memory, from) - moving.count() as u64
 }
 
-/// Frames that [`relocate`](Self::relocate) needs, as things stand.
+/// Frames that [`relocate`] needs, as things stand.
 pub(crate) fn missing_for_move<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,

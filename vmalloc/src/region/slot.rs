@@ -6,11 +6,7 @@
 //!
 //! A slot has more than one life: it describes a region, then what is lazy of it, and then it may
 //! rest in a pool with its addresses, until both are handed out again.
-#![expect(
-    unsafe_code,
-    reason = "puts the caller's name together again after the stamp is checked, and promises that a \
-              slot of zeros is a slot"
-)]
+#![expect(unsafe_code, reason = "joins the caller's name, and promises that zeros are a slot")]
 
 use x86_64::VirtAddr;
 

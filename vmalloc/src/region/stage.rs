@@ -8,7 +8,7 @@ pub(crate) enum Stage {
     Free = 0,
     /// The fields are being written again.
     Rewriting,
-    /// Busy, and a [`Region`](super::Region) frees it.
+    /// Busy, and a [`Region`](crate::Region) frees it.
     Owned,
     /// Busy, and any code that knows the id may free it.
     Loose,

@@ -73,7 +73,7 @@ impl Resize {
 
     /// Chooses what happens where the region must move: [`ReallocMode::Copy`] copies its bytes to
     /// other frames. The switch of all resizes is
-    /// [`set_realloc_mode`](crate::Vmalloc::set_realloc_mode).
+    /// [`set_realloc`](crate::Modes::set_realloc).
     #[must_use]
     pub fn mode(mut self, mode: ReallocMode) -> Self {
         self.copy = mode == ReallocMode::Copy;

@@ -81,7 +81,7 @@ pub struct Stats {
     /// Resizes by how they ended, in the order of [`Resized::ALL`].
     pub resizes: [u64; Resized::ALL.len()],
     /// Faults that their accesses survived, as the kernel's handler
-    /// [noted](crate::Vmalloc::note_recovered) them.
+    /// [noted](crate::Faults::note_recovered) them.
     pub faults_recovered: u64,
     /// Faults that the entries do not explain any more.
     pub faults_spurious: u64,

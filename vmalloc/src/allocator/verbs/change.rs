@@ -10,7 +10,7 @@ use crate::region::stage::Stage;
 use crate::request::{Protection, Resize, Resized};
 
 impl<M: Machine> Vmalloc<M> {
-    /// Resizes a region that [`Region::into_raw`] let go: its first bytes stay as they are, and so
+    /// Resizes a region that [`Region::into_raw`](crate::Region::into_raw) let go: its first bytes stay as they are, and so
     /// does its id. Its address may change.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ impl<M: Machine> Vmalloc<M> {
         self.resize(id, &Resize::to(bytes))
     }
 
-    /// Resizes a region that [`Region::into_raw`] let go, in a chosen way.
+    /// Resizes a region that [`Region::into_raw`](crate::Region::into_raw) let go, in a chosen way.
     ///
     /// # Shape
     ///
@@ -69,7 +69,7 @@ impl<M: Machine> Vmalloc<M> {
         Ok((info, how))
     }
 
-    /// Changes what the pages of a region that [`Region::into_raw`] let go may be used for. When it
+    /// Changes what the pages of a region that [`Region::into_raw`](crate::Region::into_raw) let go may be used for. When it
     /// returns, every CPU obeys.
     ///
     /// W^X holds by type: no [`Protection`] is both writable and executable. The contents stay, under

@@ -27,7 +27,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// - [`RegionError::Unknown`]: no region has, or had, this id.
     /// - [`RegionError::Gone`]: it is freed already.
-    /// - [`RegionError::Owned`]: a [`Region`](crate::Region) owns it.
+    /// - [`RegionError::Owned`]: a [`Region`] owns it.
     /// - [`RegionError::Changing`]: another thread resizes it or changes its rights.
     ///
     /// # Context

@@ -138,8 +138,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// As [`next_region`](Self::next_region) for what lives; one look at each slot that was ever used for what is
-    /// lazy.
+    /// For living regions one walk for each leaf table and one look at each of its pages; for lazy areas
+    /// O(slots ever used).
     #[must_use]
     pub fn next_area(&self, cursor: Cursor) -> Option<(RegionInfo, Cursor)> {
         listing::next_area(&self.core, cursor)

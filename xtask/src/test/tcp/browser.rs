@@ -21,9 +21,9 @@ use crate::test::tally::{Skip, Tally};
 use crate::{process, provision};
 
 use driver::Browser;
-use stage::Stage;
+use stage::BrowserStage;
 
-type BrowserStep = fn(&Stage<'_>) -> anyhow::Result<()>;
+type BrowserStep = fn(&BrowserStage<'_>) -> anyhow::Result<()>;
 
 /// The parts of the test, in this order on one image: the second one makes 20,000 regions.
 const STEPS: &[(&str, BrowserStep)] = &[
@@ -73,7 +73,7 @@ fn drive(
     let folder = bed.workspace.path("target/run/test-browser");
     let outcome = Browser::start(driver, browser, &folder).and_then(|browser| {
         let client = RefCell::new(subject.connect()?);
-        let stage = Stage { subject: &subject, browser: &browser, client, folder };
+        let stage = BrowserStage { subject: &subject, browser: &browser, client, folder };
         browser.show_on(driver::Screen::LAPTOP)?;
         browser.open(&format!("http://{}/", subject.http()?))?;
         for (name, step) in STEPS {

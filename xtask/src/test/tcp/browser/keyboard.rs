@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::stage::Stage;
+use super::stage::BrowserStage;
 
 /// Number of Tab presses within which an element must get the focus.
 const TABS: usize = 40;
@@ -19,7 +19,7 @@ const FOCUSED_ROW: &str = "return document.activeElement.dataset.key ?? ''";
 const IS_ON_MAP: &str = "const { first, line, lines } = scale(); const region = known(view.selected); \
     return region.from >= first && region.to <= first + line * lines";
 
-pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
+pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     stage.browser.run("zoomAll(); scrollTo(0, 0); document.activeElement.blur()")?;
     focus(stage, |stage| Ok(stage.text(FOCUS)? == "map"))?;
 
@@ -99,8 +99,8 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
 
 /// Presses Tab until an element has the focus.
 fn focus(
-    stage: &Stage<'_>,
-    has_it: impl Fn(&Stage<'_>) -> anyhow::Result<bool>,
+    stage: &BrowserStage<'_>,
+    has_it: impl Fn(&BrowserStage<'_>) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
     for _ in 0..TABS {
         if has_it(stage)? {
@@ -113,7 +113,7 @@ fn focus(
 
 /// Returns the view of the map once it is loaded: first offset and bytes of a line, or null for the whole
 /// map.
-fn loaded(stage: &Stage<'_>) -> anyhow::Result<String> {
+fn loaded(stage: &BrowserStage<'_>) -> anyhow::Result<String> {
     let is_loaded = || Ok(!stage.text_of("scale")?.ends_with("; loading"));
     stage.wait("the answer for a view", is_loaded)?;
     stage.text("return JSON.stringify(view.now)")

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 
-use super::stage::{POINTS, Stage};
+use super::stage::{POINTS, BrowserStage};
 use crate::test::reports;
 
 /// Regions without a name, in batches of [`BATCH`].
@@ -24,7 +24,7 @@ const UNLOADED: &str = "zoomIn(); \
     const count = points.filter((point) => point === free).length; \
     return [count, document.getElementById('scale').textContent]";
 
-pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
+pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     let mut regions = stage.counter("areas")?;
     for batch in 0..REGIONS / BATCH {
         let bytes = 4096 * (1 + batch % 3);

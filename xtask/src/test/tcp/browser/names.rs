@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::stage::{POINTS, Stage};
+use super::stage::{POINTS, BrowserStage};
 
 /// A name that is HTML, and the name of a region that is freed.
 const TAG: &str = "<img/src=x>";
@@ -16,7 +16,7 @@ const ELEMENTS: &str =
 /// Different colours of the map.
 const COLORS: &str = "return new Set(points_of(document.getElementById('map'))).size";
 
-pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
+pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     for number in 1..=40 {
         stage.call(&format!("VMALLOC {}K NAME region-{number}", number * 8))?;
     }
@@ -42,7 +42,7 @@ pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
 }
 
 /// Returns whether a row has exactly this name.
-fn shows(stage: &Stage<'_>, name: &str) -> anyhow::Result<bool> {
+fn shows(stage: &BrowserStage<'_>, name: &str) -> anyhow::Result<bool> {
     let names = stage.browser.run(NAMES)?;
     Ok(names.as_array().is_some_and(|names| names.iter().any(|cell| cell == name)))
 }

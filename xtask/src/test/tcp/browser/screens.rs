@@ -4,7 +4,7 @@ use anyhow::ensure;
 
 use super::axe::Axe;
 use super::driver::Screen;
-use super::stage::{POINTS, Stage};
+use super::stage::{POINTS, BrowserStage};
 
 /// Least difference of lightness, from 0 to 255, between the fillings of two kinds, in the mean of all
 /// points. Two even greys of that distance can be distinguished easily.
@@ -21,7 +21,7 @@ const KINDS: &str = "return Array.from(document.querySelectorAll('.legend .swatc
 const OVERFLOW: &str = "return document.documentElement.scrollWidth - innerWidth";
 
 /// Fillings differ in lightness or pattern, in both schemes.
-pub(super) fn kinds(stage: &Stage<'_>) -> anyhow::Result<()> {
+pub(super) fn kinds(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     for is_dark in [false, true] {
         stage.browser.show_on(Screen { is_dark, ..Screen::LAPTOP })?;
         stage.wait_for_rounds(1)?;
@@ -57,7 +57,7 @@ fn difference(one: &serde_json::Value, other: &serde_json::Value) -> f64 {
 }
 
 /// No screen is too narrow, and axe finds no violation. Screenshots of all screens are kept.
-pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
+pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     let axe = Axe::install(&stage.subject.file(""));
     for size in [Screen::LAPTOP, Screen::PHONE] {
         for (is_dark, is_grey) in [(false, false), (true, false), (false, true), (true, true)] {

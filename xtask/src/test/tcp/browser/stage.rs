@@ -27,7 +27,7 @@ pub(super) const POINTS: &str = "const points_of = (canvas) => { \
     return new Uint32Array(pen.getImageData(0, 0, copy.width, copy.height).data.buffer); }; ";
 
 /// The context of a step of the test.
-pub(super) struct Stage<'a> {
+pub(super) struct BrowserStage<'a> {
     pub(super) subject: &'a Subject,
     pub(super) browser: &'a Browser,
     /// The unnamed regions of the client live as long as it does.
@@ -36,7 +36,7 @@ pub(super) struct Stage<'a> {
     pub(super) folder: PathBuf,
 }
 
-impl Stage<'_> {
+impl BrowserStage<'_> {
     /// Sends a command whose reply must not be an error.
     pub(super) fn call(&self, line: &str) -> anyhow::Result<Reply> {
         let words: Vec<&str> = line.split(' ').collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::stage::Stage;
+use super::stage::BrowserStage;
 
 /// Selects the name of the third row.
 const SELECT: &str = "const cell = document.querySelector('#regions-clients tr:nth-child(3) td'); \
@@ -18,7 +18,7 @@ const PAUSE: &str = "document.getElementById('pause').click()";
 /// The image does not answer during a measurement.
 const SUSPEND: &str = "VBENCH pair_test LOOPS 100000000 MS 9000";
 
-pub(super) fn selection(stage: &Stage<'_>) -> anyhow::Result<()> {
+pub(super) fn selection(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     let selected = stage.text(SELECT)?;
     ensure!(!selected.is_empty(), "no text can be selected");
     stage.wait_for_rounds(3)?;
@@ -28,7 +28,7 @@ pub(super) fn selection(stage: &Stage<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
+pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     stage.wait_until_live()?;
     ensure!(!stage.is(IS_STALE)?, "a live page is grey");
     let color = stage.text(COLOR)?;
