@@ -23,10 +23,10 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     ) -> bool {
         let limits = self.limits(shared);
         match resp::parse(self.input.bytes(), &limits, shared.ranges, &mut self.resume) {
-            Parsed::Incomplete => return self.wait_for_more(shared),
+            Parsed::Incomplete => return wait_for_more(self, shared),
             Parsed::Empty { consumed } => self.finish(consumed),
             Parsed::Request { consumed } => {
-                if !self.answer(shared) || self.connection.is_waiting() {
+                if !answer(self, shared) || self.connection.is_waiting() {
                     return false;
                 }
                 shared.service.counters_mut().commands += 1;
@@ -46,82 +46,82 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
         true
     }
+}
 
-    /// Makes room for the rest of a request that is held in a larger buffer. Returns whether anything
-    /// was done.
-    fn wait_for_more<M: Machine, B: Buffers<Buffer = T>>(
-        &mut self,
-        shared: &mut Shared<'_, M, B>,
-    ) -> bool {
-        if self.input.is_larger() && self.input.is_full() {
-            let rest = self.resume.rest();
-            return self.hold(shared, &rest);
+/// Makes room for the rest of a request that is held in a larger buffer. Returns whether anything
+/// was done.
+fn wait_for_more<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
+    client: &mut Client<T>,
+    shared: &mut Shared<'_, M, B>,
+) -> bool {
+    if client.input.is_larger() && client.input.is_full() {
+        let rest = client.resume.rest();
+        return client.hold(shared, &rest);
+    }
+    client.input.want_more();
+    false
+}
+
+/// Answers the request that was parsed, in a buffer of its own where the reply is large. Returns
+/// false where it has to wait until what stands before it was sent.
+fn answer<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
+    client: &mut Client<T>,
+    shared: &mut Shared<'_, M, B>,
+) -> bool {
+    let is_queuing = client.connection.session().is_queuing();
+    if is_queuing {
+        match client.queue(shared) {
+            QueuedStep::Answered => return true,
+            QueuedStep::Wait => return false,
+            QueuedStep::Serve => {}
         }
-        self.input.want_more();
-        false
+    }
+    let is_whole = answer_now(client, shared);
+    if is_queuing {
+        client.after_immediate();
+    }
+    is_whole
+}
+
+/// Answers the request that was parsed, whatever its session's transaction.
+fn answer_now<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
+    client: &mut Client<T>,
+    shared: &mut Shared<'_, M, B>,
+) -> bool {
+    let arguments = shared.ranges.within(client.input.bytes());
+    let (service, connection) = (&mut *shared.service, &mut client.connection);
+    let mut is_long = false;
+    let written = respond(&mut client.output, connection, |connection, reply| {
+        let served = service.serve(connection, arguments, reply);
+        is_long = !served.hint.is_empty();
+        served
+    });
+    client.was_long = is_long;
+    let Written::TooLarge(needed, Served { hint }) = written else { return true };
+    if client.output.will_have_room(needed) {
+        return false;
     }
 
-    /// Answers the request that was parsed, in a buffer of its own where the reply is large. Returns
-    /// false where it has to wait until what stands before it was sent.
-    fn answer<M: Machine, B: Buffers<Buffer = T>>(
-        &mut self,
-        shared: &mut Shared<'_, M, B>,
-    ) -> bool {
-        let is_queuing = self.connection.session().is_queuing();
-        if is_queuing {
-            match self.queue(shared) {
-                QueuedStep::Answered => return true,
-                QueuedStep::Wait => return false,
-                QueuedStep::Serve => {}
-            }
-        }
-        let is_whole = self.answer_now(shared);
-        if is_queuing {
-            self.after_immediate();
-        }
-        is_whole
+    let too_large = service.reply_limit(hint);
+    if needed > service.reply_bytes_max() {
+        client.refuse(shared, &too_large);
+        return true;
     }
-
-    /// Answers the request that was parsed, whatever its session's transaction.
-    fn answer_now<M: Machine, B: Buffers<Buffer = T>>(
-        &mut self,
-        shared: &mut Shared<'_, M, B>,
-    ) -> bool {
-        let arguments = shared.ranges.within(self.input.bytes());
-        let (service, connection) = (&mut *shared.service, &mut self.connection);
-        let mut is_long = false;
-        let written = respond(&mut self.output, connection, |connection, reply| {
-            let served = service.serve(connection, arguments, reply);
-            is_long = !served.hint.is_empty();
-            served
-        });
-        self.was_long = is_long;
-        let Written::TooLarge(needed, Served { hint }) = written else { return true };
-        if self.output.will_have_room(needed) {
-            return false;
-        }
-
-        let too_large = service.reply_limit(hint);
-        if needed > service.reply_bytes_max() {
-            self.refuse(shared, &too_large);
-            return true;
-        }
-        if service.is_checking() {
-            connection.delay();
-            return false;
-        }
-        let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
-            self.refuse(shared, &Failure::ReplyMemory(needed));
-            return true;
-        };
-        let again = |connection: &mut Connection, reply: &mut resp::Reply<'_>| {
-            service.serve(connection, arguments, reply)
-        };
-        if respond_spilled(&mut self.output, buffer, connection, again) {
-            shared.service.counters_mut().replies_spilled += 1;
-        } else {
-            self.refuse(shared, &too_large);
-        }
-        true
+    if service.is_checking() {
+        connection.delay();
+        return false;
     }
+    let Some(buffer) = shared.buffers.take("net/out", needed + SPILL_SLACK_BYTES) else {
+        client.refuse(shared, &Failure::ReplyMemory(needed));
+        return true;
+    };
+    let again = |connection: &mut Connection, reply: &mut resp::Reply<'_>| {
+        service.serve(connection, arguments, reply)
+    };
+    if respond_spilled(&mut client.output, buffer, connection, again) {
+        shared.service.counters_mut().replies_spilled += 1;
+    } else {
+        client.refuse(shared, &too_large);
+    }
+    true
 }

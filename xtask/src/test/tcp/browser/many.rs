@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 
-use super::stage::{POINTS, BrowserStage};
+use super::stage::{BrowserStage, POINTS};
 use crate::test::reports;
 
 /// Regions without a name, in batches of [`BATCH`].

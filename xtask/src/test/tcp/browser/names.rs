@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::stage::{POINTS, BrowserStage};
+use super::stage::{BrowserStage, POINTS};
 
 /// A name that is HTML, and the name of a region that is freed.
 const TAG: &str = "<img/src=x>";

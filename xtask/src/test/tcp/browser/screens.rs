@@ -4,7 +4,7 @@ use anyhow::ensure;
 
 use super::axe::Axe;
 use super::driver::Screen;
-use super::stage::{POINTS, BrowserStage};
+use super::stage::{BrowserStage, POINTS};
 
 /// Least difference of lightness, from 0 to 255, between the fillings of two kinds, in the mean of all
 /// points. Two even greys of that distance can be distinguished easily.
