@@ -40,7 +40,9 @@ pub use connection::Connection;
 pub use connection_upload::ConnectionUpload;
 pub use dispatch::Served;
 pub use failure::{Failure, Word};
-pub use metrics::{BOUNDS_US, CommandStats, Counters, DROP_ROWS, Dropped, Ending, SOCKET_STATES};
+pub use metrics::{
+    BOUNDS_US, CommandStats, Counters, DROP_ROWS, Dropped, Ending, SOCKET_STATES, TURN_LONG_US,
+};
 pub use parse::cursor::parse as parse_cursor;
 pub use parse::protection::name as protection;
 pub use parts::NOT_ADMITTED;

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use crate::resp::Reply;
 
 pub use calls::{BOUNDS_US, CommandStats};
-pub use counters::{Counters, DROP_ROWS, Dropped, Ending, SOCKET_STATES};
+pub use counters::{Counters, DROP_ROWS, Dropped, Ending, SOCKET_STATES, TURN_LONG_US};
 pub(super) use rows::{Gauges, rows};
 
 use calls::CallStats;

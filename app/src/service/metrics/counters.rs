@@ -9,7 +9,7 @@ pub use dropped::{DROP_ROWS, Dropped};
 pub use ending::Ending;
 
 /// A turn that lasts longer keeps other clients waiting for longer than they should.
-const TURN_LONG_US: u64 = 2_000;
+pub const TURN_LONG_US: u64 = 2_000;
 
 /// Counters of the traffic since boot, except where a docstring says otherwise.
 #[derive(Clone, Copy, Debug, Default)]
