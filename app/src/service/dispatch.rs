@@ -111,7 +111,7 @@ pub(super) fn serve<M: Machine>(
 }
 
 /// Checks the number of arguments and the password; writes the error of a request that is not served.
-#[inline]
+#[inline(always)]
 fn is_served<M: Machine>(
     parts: &mut Parts<M>,
     connection: &mut Connection,

@@ -51,38 +51,55 @@ fn begin<M: Machine>(
     call: &mut Call<'_, '_, M>,
     options: &Options<'_>,
 ) -> Result<Begun<Allocation>, Failure> {
-    match allocate(call, options) {
-        Err(failure) if options.soft && failure.is_capacity() => {
-            call.reply.null_array();
-            Ok(Begun::Answered)
-        }
-        result => result,
+    let failure = match allocate(call, options) {
+        Ok(Placement::Here) => return Ok(Begun::Answered),
+        Ok(placement) => match allocate_long(call, options, placement) {
+            Err(failure) => failure,
+            begun => return begun,
+        },
+        Err(failure) => failure,
+    };
+    if options.soft && failure.is_capacity() {
+        call.reply.null_array();
+        return Ok(Begun::Answered);
     }
+    Err(failure)
 }
 
-fn allocate<M: Machine>(
-    call: &mut Call<'_, '_, M>,
-    options: &Options<'_>,
-) -> Result<Begun<Allocation>, Failure> {
+/// Reads the size of a request, and checks that its region may be published.
+fn admit<'a, M: Machine>(
+    call: &Call<'_, '_, M>,
+    options: &Options<'a>,
+) -> Result<(Request, Publication<&'a [u8]>, Demand), Failure> {
     let text = call.argument(1);
     let bytes = size::parse(text).ok_or_else(|| size::invalid(text))?;
     let publication = Publication::new(options.name, options.replace, options.lease_ms);
     let request = call.request(bytes, options)?;
-    let (owner, pages) = (call.session.owner, request.pages().get());
-    let demand = call.parts.store.admit_region(owner, &publication, pages)?;
+    let pages = request.pages().get();
+    let demand = call.parts.store.admit_region(call.session.owner, &publication, pages)?;
+    Ok((request, publication, demand))
+}
 
-    let placement = call.parts.workers.place(Cost::Allocate(pages));
+/// Allocates a region and replies, if its zeroing takes no longer than a request may. Returns where the work
+/// is to be done.
+fn allocate<M: Machine>(
+    call: &mut Call<'_, '_, M>,
+    options: &Options<'_>,
+) -> Result<Placement, Failure> {
+    let (request, publication, demand) = admit(call, options)?;
+    let placement = call.parts.workers.place(Cost::Allocate(request.pages().get()));
     if placement != Placement::Here {
-        return allocate_long(call, options, &request, &publication, placement, &demand);
+        return Ok(placement);
     }
+    let text = call.argument(1);
     let store = &mut call.parts.store;
     let region =
         store.vm.allocate(&request).map_err(|error| Failure::Allocate(error, Word::new(text)))?;
     let info = region.info();
     let _ = region.into_raw();
-    store.publish_new(owner, &info, &publication, demand.taken());
+    store.publish_new(call.session.owner, &info, &publication, demand.taken());
     reply_region(&info, call.reply);
-    Ok(Begun::Answered)
+    Ok(Placement::Here)
 }
 
 /// Allocates a region that an AP zeroes, or this CPU in slices.
@@ -90,14 +107,12 @@ fn allocate<M: Machine>(
 fn allocate_long<M: Machine>(
     call: &mut Call<'_, '_, M>,
     options: &Options<'_>,
-    request: &Request,
-    publication: &Publication<&[u8]>,
     placement: Placement,
-    demand: &Demand,
 ) -> Result<Begun<Allocation>, Failure> {
-    call.reserve(demand)?;
+    let (request, publication, demand) = admit(call, options)?;
+    call.reserve(&demand)?;
+    let size = Word::new(call.argument(1));
     let Parts { store, workers, .. } = &mut *call.parts;
-    let size = Word::new(call.arguments.get(1).unwrap_or_default());
     let details = |size| Details { publication: publication.kept(), size, soft: options.soft };
     if placement != Placement::Sliced {
         let operation = Operation::Allocate(request.zeroed());
@@ -108,7 +123,7 @@ fn allocate_long<M: Machine>(
         }
     }
     let region =
-        store.vm.allocate(request).map_err(|error| Failure::Allocate(error, size.clone()))?;
+        store.vm.allocate(&request).map_err(|error| Failure::Allocate(error, size.clone()))?;
     let info = region.info();
     let _ = region.into_raw();
     store.note_in_flight(store.ledger.of_place(call.session.owner.place), &info);

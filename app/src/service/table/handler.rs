@@ -29,6 +29,20 @@ impl<M: Machine> Clone for Handler<M> {
 
 impl<M: Machine> Copy for Handler<M> {}
 
+/// Keeps the state of a command. Most requests are answered at once, and then nothing of the place for a state is
+/// copied.
+macro_rules! kept {
+    ($begun:ident, $kept:ident, $wrap:expr) => {
+        match $begun {
+            Ok($crate::service::call::Begun::Answered) => {
+                Ok($crate::service::call::Progress::Answered)
+            }
+            Ok(begun) => Ok(begun.keep($kept, $wrap)),
+            Err(failure) => Err(failure),
+        }
+    };
+}
+
 /// A command that always answers within its request.
 macro_rules! answers {
     ($handler:path) => {
@@ -40,7 +54,8 @@ macro_rules! answers {
 macro_rules! waits {
     ($handler:path) => {
         $crate::service::table::handler::Handler::Long(|call, kept| {
-            Ok($handler(call)?.keep(kept, |never| match never {}))
+            let begun = $handler(call);
+            $crate::service::table::handler::kept!(begun, kept, |never| match never {})
         })
     };
 }
@@ -49,7 +64,8 @@ macro_rules! waits {
 macro_rules! begins {
     ($handler:path, $task:ident) => {
         $crate::service::table::handler::Handler::Long(|call, kept| {
-            Ok($handler(call)?.keep(kept, $crate::service::task::Task::$task))
+            let begun = $handler(call);
+            $crate::service::table::handler::kept!(begun, kept, $crate::service::task::Task::$task)
         })
     };
 }
@@ -64,9 +80,10 @@ macro_rules! resumes {
             {
                 resumed = Some(state);
             }
-            Ok($handler(call, resumed)?.keep(kept, $crate::service::task::Task::$task))
+            let begun = $handler(call, resumed);
+            $crate::service::table::handler::kept!(begun, kept, $crate::service::task::Task::$task)
         })
     };
 }
 
-pub(super) use {answers, begins, resumes, waits};
+pub(super) use {answers, begins, kept, resumes, waits};
