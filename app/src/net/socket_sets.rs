@@ -3,10 +3,12 @@
 //! smoltcp visits every socket of a set for every received and every transmitted packet. Here the
 //! [route](super::route) finds the socket of a packet, and only sockets with an event or a timeout are polled.
 
+mod entry;
+
 use alloc::vec::Vec;
 use core::mem;
 
-use smoltcp::iface::{Interface, PollResult, SocketHandle, SocketSet};
+use smoltcp::iface::{Interface, PollResult, SocketSet};
 use smoltcp::socket::tcp::{Socket, State};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint};
@@ -18,36 +20,13 @@ use super::route::{Key, Routes};
 use super::tcp::answer::Answer;
 use super::tcp::connection::TcpConnection;
 use super::tcp::path::Paths;
-use super::wire::{Inlet, Nowhere, Outlet, Wire};
+use super::wire::{Inlet, Nowhere, Wire};
+
+use entry::SocketEntry;
 
 /// Maximum packets that all sockets together send in one turn. The ring of a device holds twice as many. The remaining
 /// sockets come first in the next turn.
 const SEGMENTS_MAX: usize = 64;
-
-/// Maximum of smoltcp's retransmission timeout (RFC 6298 section 2.5).
-const SOCKET_TIMEOUT: Duration = Duration::from_secs(61);
-
-/// A packet of the peer within this time confirms its neighbour entry.
-const HEARD_LATELY: Duration = Duration::from_secs(2);
-
-/// A socket with its state.
-#[derive(Debug)]
-struct SocketEntry {
-    set: SocketSet<'static>,
-    handle: SocketHandle,
-    /// Key of the socket's packets.
-    key: Option<Key>,
-    /// Whether the socket is in the list of dirty sockets.
-    is_dirty: bool,
-    /// Whether an event has occurred that the server has not seen.
-    is_awake: bool,
-    /// Time of the next poll without a packet.
-    due: Instant,
-    /// Liveness of the peer.
-    liveness: Liveness,
-    /// The connection, from its segments on the wire.
-    connection: TcpConnection,
-}
 
 /// All TCP sockets by number.
 #[derive(Debug)]
@@ -325,45 +304,5 @@ impl SocketSets {
             return Some(Instant::ZERO);
         }
         (self.due < NEVER).then_some(self.due)
-    }
-}
-
-impl SocketEntry {
-    /// Returns whether the retransmission timeout has passed, and records that.
-    fn times_out(&mut self, paths: &mut Paths, now: Instant) -> bool {
-        let recovery = &mut self.connection.recovery;
-        if now < recovery.due() {
-            return false;
-        }
-        if !self.set.get::<Socket<'_>>(self.handle).is_active() {
-            recovery.stop();
-            return false;
-        }
-        if let Some(bytes) = self.connection.time_out(now)
-            && let Some(key) = self.key
-        {
-            paths.note(key.address, bytes, now);
-        }
-        true
-    }
-
-    /// Lets the socket send one packet. After a retransmission timeout, passes a time at which the socket's own, longer
-    /// timeout has passed too.
-    fn poll<N: Nic>(
-        &mut self,
-        interface: &mut Interface,
-        nic: &mut N,
-        wire: &mut Wire,
-        times_out: bool,
-        now: Instant,
-    ) -> PollResult {
-        let Some(key) = self.key else { return PollResult::None };
-        let is_alive = self.liveness.is_heard(now, HEARD_LATELY);
-        let connection = &mut self.connection;
-        let (own, link) = (wire.own, &mut wire.link);
-        let way = link.way_of(&mut connection.hop, key.address, is_alive, &own, now);
-        let at = if times_out { connection.recovery.later(SOCKET_TIMEOUT, now) } else { now };
-        let mut outlet = Outlet::new(nic, wire, way, connection, now);
-        interface.poll_egress(at, &mut outlet, &mut self.set)
     }
 }
