@@ -80,7 +80,7 @@ unsafe extern "sysv64" fn copy_until_fault(to: *mut u8, from: *const u8, bytes: 
     )
 }
 
-/// Stores what is there already, without losing what others store meanwhile; 0 unless it faulted.
+/// Stores the present value without losing concurrent stores; returns 0 unless it faulted.
 ///
 /// # Safety
 ///
@@ -175,7 +175,8 @@ impl ToyMachine {
     fn may_execute(&self, address: u64) -> bool {
         let mut table = self.root;
         for shift in [39, 30, 21, 12] {
-            // SAFETY: the direct map has all tables; the hardware sets accessed bits meanwhile.
+            // SAFETY: the direct map has all tables; the hardware may set accessed bits at the same
+            // time.
             let words = unsafe { self.pointer(table).cast::<[AtomicU64; 512]>().as_ref() };
             let entry = words[usize::from(index(address >> shift))].load(Ordering::Acquire);
             if entry & 1 == 0 || entry >> 63 != 0 {
@@ -285,7 +286,7 @@ unsafe fn boot(
 /// Gives another address space the window: once, since these entries never change again.
 fn share_window(vm: &Vmalloc<ToyMachine>, other_root: Frame) {
     let table = |frame| vm.machine().pointer(frame).cast::<[AtomicU64; 512]>();
-    // SAFETY: a level-4 table in RAM; the hardware may set accessed bits meanwhile.
+    // SAFETY: a level-4 table in RAM; the hardware may set accessed bits at the same time.
     let from = unsafe { table(vm.machine().root()).as_ref() };
     // SAFETY: the same.
     let to = unsafe { table(other_root).as_ref() };
@@ -343,7 +344,7 @@ fn on_page_fault(vm: &Vmalloc<ToyMachine>, error_code: u64, instruction: &mut u6
         (false, true) => AccessKind::Write,
         (false, false) => AccessKind::Read,
     };
-    // First of all: a CPU may have remembered less than the entries allow by now.
+    // First: a CPU may have cached a stricter entry than the current one.
     let verdict = is_ours.then(|| vm.faults().on_fault(address, kind));
     if matches!(verdict, Some(FaultVerdict::Spurious)) {
         return true;
@@ -353,7 +354,7 @@ fn on_page_fault(vm: &Vmalloc<ToyMachine>, error_code: u64, instruction: &mut u6
         return true;
     }
     if let Some(FaultVerdict::Refused(site)) = verdict {
-        // The name of the guard's region says who has run over its end.
+        // The guard's region is the one whose end was exceeded.
         log(format_args!("{kind:?} at {address:?}: {site:?}"));
     }
     false

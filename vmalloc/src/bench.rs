@@ -70,7 +70,7 @@ impl<M: Machine> Pages<M> {
     #[must_use]
     pub fn new(vmalloc: Vmalloc<M>, pages: PageCount) -> Self {
         let id = vmalloc.vmalloc(pages.bytes()).expect("the window is new").into_raw();
-        let range = vmalloc.info(id).expect("nobody has freed it").range;
+        let range = vmalloc.info(id).expect("it was not freed").range;
         let frames = Self::take_out(&vmalloc, range, id.slot());
         Self { vmalloc, range, slot: id.slot(), frames }
     }

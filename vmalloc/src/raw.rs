@@ -65,7 +65,7 @@ impl<T: Zeroable> Slab<T> {
     pub(crate) fn carve<P: PhysicalMemory>(memory: &P, first: Frame, length: usize) -> Self {
         assert!(align_of::<T>() as u64 <= PAGE_BYTES, "a record's alignment exceeds a frame's");
         let is_checked = cfg!(all(test, loom));
-        assert!(!is_checked, "the zeros of a model checker's atomic mean nothing");
+        assert!(!is_checked, "zeros are not a valid atomic of the model checker");
         let base = memory.pointer(first);
         for (offset, number) in (0..Self::frames(length)).enumerate() {
             let here = memory.pointer(first + number);

@@ -21,7 +21,7 @@ fn snapshot(vm: &Vmalloc<SimMachine>) -> Stats {
 /// Fails the n-th reservation for n = 1, 2, … until the request is served, and returns n.
 fn fail_until_served(request: &Request, kind: Reservation) -> u32 {
     let untouched = machine();
-    let expected = untouched.allocate(request).expect("nothing fails");
+    let expected = untouched.allocate(request).expect("no reservation fails");
     let vm = machine();
     for number in 1.. {
         let before = snapshot(&vm);

@@ -144,7 +144,7 @@ fn rights_of_large_leaves_change_on_every_cpu() {
             assert!(vm.machine().probe(address, AccessKind::Write).is_err(), "CPU {cpu}");
         }
     }
-    assert_eq!(levels(&vm, region.id()), (512, 256), "nothing was split");
+    assert_eq!(levels(&vm, region.id()), (512, 256), "no leaf was split");
     region.protect(Protection::None).unwrap();
     assert!(vm.machine().probe(region.address(), AccessKind::Read).is_err());
     sound(&vm);

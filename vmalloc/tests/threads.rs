@@ -130,8 +130,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Leaves a region for the others, and takes one that was left. No flush is waited for with the
-    /// lock held.
+    /// Leaves a region for another thread, and takes one that was left. No flush is waited for with
+    /// the lock held.
     fn exchange(&mut self) {
         let mine = self.take();
         let theirs = {
@@ -170,7 +170,8 @@ impl Worker<'_> {
     }
 }
 
-/// Answers for a CPU whose thread has panicked, so that the others end and the message is seen.
+/// Answers for a CPU whose thread has panicked, so that the other threads end and the message is
+/// seen.
 struct Answering<'s>(&'s Shared);
 
 impl Drop for Answering<'_> {

@@ -54,9 +54,9 @@ impl Sizes {
 /// An allocator that is too slow to be measured further.
 pub(crate) struct TooSlow;
 
-/// A steady state, whoever hands the areas out.
+/// A steady state of one allocator.
 pub(crate) trait Steady {
-    /// Replaces so many areas.
+    /// Replaces `steps` areas.
     fn run(&mut self, steps: u64);
 
     /// Replaces areas until the steady state is steady.
@@ -70,10 +70,12 @@ pub(crate) trait Steady {
 /// Above this number of nanoseconds for a pair, an allocator is not measured further.
 const SLOW: f64 = 20_000.0;
 
-/// So many parts of the settling in a row must be slow: one alone may be the host's doing.
+/// The number of adjacent parts of the settling that must be slow: a single slow part may be caused
+/// by the host.
 const SLOW_PARTS: u32 = 3;
 
-/// Each area is replaced so many times, on average, before the free runs lie as they will lie.
+/// The average number of times that each area is replaced until the free runs are in a steady
+/// state.
 pub(crate) const SETTLING: u32 = 3;
 
 /// An allocator and its living areas.

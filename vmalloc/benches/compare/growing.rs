@@ -13,7 +13,7 @@ const WHAT: &str = "grow 64 MiB by 1 MiB, us, by moving entries against copying"
 
 const MIB: u64 = 1 << 20;
 
-/// Twice the region, for the copy, and what is lazy meanwhile.
+/// Twice the region, for the copy, and lazy memory.
 const FRAMES: u64 = 4 * 65 * MIB / PAGE_BYTES;
 
 const WINDOW_PAGES: u64 = 1 << 24;

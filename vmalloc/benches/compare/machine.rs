@@ -22,7 +22,7 @@ pub(crate) struct Memory {
     frames: u64,
 }
 
-// SAFETY: the bytes are only touched by whoever owns their frame.
+// SAFETY: the bytes are only touched by the owner of their frame.
 unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}

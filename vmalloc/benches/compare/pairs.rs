@@ -11,7 +11,7 @@ use crate::timing;
 /// From one page to eight leaf tables.
 const SIZES: [u64; 6] = [1, 4, 16, 64, 256, 4096];
 
-/// 256 MiB: memory for the largest pair on each CPU, and for what is lazy meanwhile.
+/// 256 MiB: memory for the largest pair on each CPU, and for lazy areas.
 const FRAMES: u64 = 1 << 16;
 
 const WINDOW_PAGES: u64 = 1 << 24;
@@ -42,7 +42,7 @@ pub(crate) fn measure(settings: &Settings, table: &mut Table) {
     }
 }
 
-/// A window on a machine with so many CPUs.
+/// A window on a machine with `cpus` CPUs.
 pub(crate) fn window(cpus: u32) -> Result<Vmalloc<BenchMachine>, vmalloc::SetupError> {
     BenchMachine::new(FRAMES, cpus).set_up(WINDOW_PAGES, REGIONS)
 }

@@ -18,13 +18,13 @@ const PAGE_BYTES: u64 = 4096;
 /// The name of the crate's own.
 pub(crate) const OURS: &str = "ours";
 
-/// The fastest of the others.
+/// The fastest of the peers.
 pub(crate) const OFFSET_ALLOCATOR: &str = "offset-allocator";
 
 /// The loop around the allocators.
 pub(crate) const LOOP: &str = "the loop alone";
 
-/// The names of the others.
+/// The names of the peers.
 pub(crate) const PEERS: [&str; 4] = [OFFSET_ALLOCATOR, "free-list", "range-alloc", LOOP];
 
 /// A steady state of an allocator, by its name.

@@ -6,7 +6,7 @@ use crate::{mapping, pairs, peers};
 /// The option that makes a process run a scenario.
 const OPTION: &str = "--scenario";
 
-/// One thing to do, and who does it.
+/// One task, and the allocator that does it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scenario<'a> {
     /// Replaces areas.

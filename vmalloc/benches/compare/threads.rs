@@ -76,7 +76,7 @@ fn throughput(vmalloc: &Vmalloc<BenchMachine>, pages: u64, steps: u64, cpus: u32
         }
         pairs::run(vmalloc, pages, steps % BURST);
         let elapsed = start.elapsed();
-        // And goes on to answer until the others have done their part.
+        // Answers flushes until the other threads have finished.
         done.fetch_add(1, Ordering::AcqRel);
         while done.load(Ordering::Acquire) < cpus {
             vmalloc.acknowledge();

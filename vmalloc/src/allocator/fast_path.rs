@@ -233,7 +233,7 @@ mod tests {
         drop(between);
         vm.reclaim();
         assert_ne!(vm.core.frames.buddy.meta(leaf).state(), FrameState::Table);
-        assert_eq!(vm.core.slots().slot(slot).leaf(), leaf, "nobody takes the note away");
+        assert_eq!(vm.core.slots().slot(slot).leaf(), leaf, "the note stays");
         let all: std::vec::Vec<_> = (0..700).map(|_| vm.vmalloc(PAGE_BYTES).unwrap()).collect();
         assert!(vm.check().is_sound());
         drop(all);

@@ -37,6 +37,6 @@ pub(super) fn protect<M: Machine>(
         flush::now(core, &plan, FlushReason::Protection);
     }
     let is_back = record.step(id.generation(), stage.changing(), stage);
-    assert!(is_back, "region {id} was taken from who changes it");
+    assert!(is_back, "region {id} changed its stage while its rights were changed");
     Ok(())
 }

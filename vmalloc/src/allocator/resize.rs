@@ -39,7 +39,7 @@ pub(super) fn resize<M: Machine>(
         core.counters.resized(how);
     }
     let is_back = record.step(id.generation(), stage.changing(), stage);
-    assert!(is_back, "region {id} was taken from who changes it");
+    assert!(is_back, "region {id} changed its stage while it was resized");
     result
 }
 

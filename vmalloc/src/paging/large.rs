@@ -62,7 +62,7 @@ pub(crate) fn reserve<P: PhysicalMemory>(
         made.join(memory, frames, leaf, slot, stash);
         meta(frames, leaf).add_count(span.count);
     }
-    assert_eq!(left, 0, "a vacant part was taken by somebody");
+    assert_eq!(left, 0, "a vacant part was taken");
     Ok(())
 }
 

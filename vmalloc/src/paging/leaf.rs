@@ -50,8 +50,7 @@ impl Tables {
 
     #[inline]
     fn leaf_of<P: PhysicalMemory>(&self, memory: &P, span: &Span) -> Frame {
-        lookup::leaf_table(self, memory, span.page)
-            .expect("a range that somebody has has its tables")
+        lookup::leaf_table(self, memory, span.page).expect("a range with an owner has its tables")
     }
 
     /// The entries alone.

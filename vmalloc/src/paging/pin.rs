@@ -172,11 +172,11 @@ mod tests {
         let pinned = |owners| Pinned { table, owners };
         let (owners, there) = (meta.owners(), meta.place());
         assert!(is_kept(meta, pinned(owners), page));
-        assert!(!is_kept(meta, pinned(Owners::Sole(77)), page), "another region's by now");
+        assert!(!is_kept(meta, pinned(Owners::Sole(77)), page), "another region's");
         assert!(is_kept(meta, pinned(Owners::Index(table)), page), "an index stays");
         meta.set_place(there + 1);
-        assert!(!is_kept(meta, pinned(owners), page), "elsewhere by now");
-        assert!(!is_kept(meta, pinned(Owners::Index(table)), page), "elsewhere by now");
+        assert!(!is_kept(meta, pinned(owners), page), "moved");
+        assert!(!is_kept(meta, pinned(Owners::Index(table)), page), "moved");
         meta.set_place(there);
         assert!(vm.check().is_sound());
     }

@@ -1,4 +1,4 @@
-//! Which CPU it is, who sleeps, and who does not answer.
+//! The current CPU, CPUs that sleep, and CPUs that do not answer.
 
 use vmalloc::{CpuId, Cpus};
 

@@ -28,7 +28,7 @@ impl Need {
     }
 }
 
-/// Frames that tables over so many pages take at most.
+/// The most frames that the tables over a number of pages take.
 pub(super) fn tables_for(pages: u64) -> u64 {
     2 * (pages / 512 + 2) + 2
 }

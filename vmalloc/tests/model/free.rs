@@ -1,4 +1,4 @@
-//! Frees, right and wrong ones, and who may.
+//! Frees: valid ones, and ones that must be refused.
 
 use std::mem::ManuallyDrop;
 

@@ -64,7 +64,7 @@ impl World<'_> {
         assert_eq!(stats.frames_heap, runs);
     }
 
-    /// The frames behind a region's pages, whatever their rights.
+    /// The frames behind a region's pages, with any rights.
     pub(super) fn frames_of(&self, info: &RegionInfo) -> Vec<Frame> {
         let leaf = |at: VirtAddr| self.vm.walk(at).entries[3].expect("a page has its entry");
         info.range.pages().map(|page| leaf(page.start_address()).frame()).collect()

@@ -135,7 +135,7 @@ impl World<'_> {
                 RunState::Mapped => false,
                 RunState::Ticket(ticket) => {
                     let is_flushed = ticket.is_flushed(self.vm);
-                    assert!(is_flushed || is_lazy, "{ticket:?}: nothing is lazy");
+                    assert!(is_flushed || is_lazy, "{ticket:?}: no area is lazy");
                     is_flushed
                 }
                 RunState::Waiting => !is_lazy,

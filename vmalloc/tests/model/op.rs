@@ -88,7 +88,7 @@ pub(crate) struct Failure {
 pub(crate) enum FreeWay {
     Id,
     Address,
-    /// Taken over by an owner, who drops it.
+    /// Taken over by an owner, and dropped.
     Owner,
 }
 

@@ -100,7 +100,7 @@ impl World<'_> {
         }
     }
 
-    /// Only who has no room behind it moves.
+    /// A region moves only if the addresses behind it are taken.
     fn assert_in_place_if_possible(
         &self,
         start: u64,

@@ -26,8 +26,8 @@ impl World<'_> {
                 if now == Some(frame) {
                     continue;
                 }
-                assert_eq!(now, None, "{page:?} is somebody else's now, CPU {cpu} knows {frame:?}");
-                assert!(is_lazy, "nothing is lazy, CPU {cpu} knows {page:?}");
+                assert_eq!(now, None, "{page:?} has another owner, CPU {cpu} knows {frame:?}");
+                assert!(is_lazy, "no area is lazy, CPU {cpu} knows {page:?}");
                 let owner = owners.get(&frame).map(|held| held.id);
                 let is_old_place = owner.is_some() && self.moved.get(&page).copied() == owner;
                 assert!(owner.is_none() || is_old_place, "{page:?} reaches {owner:?}'s {frame:?}");
