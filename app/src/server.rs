@@ -1,12 +1,14 @@
-//! The loop: packets in, requests served, packets out, one turn at a time.
+//! The loop of the server: it takes packets in, serves requests and sends packets, one turn at a
+//! time.
 //!
-//! A turn never blocks and never does more than a slice of long work, so that one client cannot
-//! keep the others waiting. Order of a turn: packets one by one, every client's bytes and requests,
-//! new connections, HTTP connections, what connections that have ended left behind, packets
-//! out, one kick. A turn with nothing to do releases what waits for a flush.
+//! A turn never blocks and does at most one slice of long work, so no client can delay the other
+//! clients for long. The steps of a turn, in order: receive packets; serve the bytes and requests
+//! of every client; accept new connections; serve HTTP connections; reap regions of ended
+//! connections and ended leases; transmit packets. A turn without any work purges lazy areas.
 //!
-//! **Invariant**: everything that clients need is taken by [`Server::new`]; afterwards only a request or a
-//! reply too large for its connection's buffer takes memory, from [`Buffers`], and may be refused.
+//! **Invariant**: [`Server::new`] takes all memory that clients need. After that, only a request or
+//! a reply that is too large for the buffer of its connection takes memory, from [`Buffers`]; that
+//! may be refused.
 
 mod accept;
 mod client;
@@ -37,12 +39,12 @@ use position::Position;
 
 pub use state::{Server, Turn, clients_for};
 
-/// Between two purges by a loop that has nothing else to do. A client that waits for each reply lets
-/// the loop run dry after every request, and must not pay for a flush each time.
+/// Time between two purges of an idle loop, in microseconds. A client that waits for each reply
+/// makes the loop idle after every request, and must not pay for a flush each time.
 const IDLE_PAUSE_US: u64 = 10_000;
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Takes one turn. `now_us` never goes back.
+    /// Runs one turn. `now_us` never decreases.
     pub fn turn(&mut self, now_us: u64) -> Turn {
         position::begin_turn();
         let turn = self.take_turn(now_us);
@@ -57,12 +59,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         if self.service.is_shutting_down() {
             return self.shut_down(now);
         }
-        // Spares another CPU the interrupt.
+        // Flushes that are pending for this CPU are done here, which spares the requesting CPU an
+        // IPI.
         self.service.vm().acknowledge();
         let mut budget = Budget::of_a_turn();
         let mut busy = self.service.collect() | self.stack.receive(now);
         Position::Serve.note();
-        // Those who leave make room for those who come.
+        // Clients that leave free their places for new connections.
         busy |= self.serve(now, &mut budget);
         Position::Accept.note();
         busy |= self.accept(now);
@@ -85,7 +88,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         Turn::Idle { wake_us: wakes.into_iter().flatten().min() }
     }
 
-    /// When the next client is closed that takes a streamed reply too slowly.
+    /// Returns when the next client that takes a streamed reply too slowly must be closed, in
+    /// microseconds since boot.
     fn slow_at(&self) -> Option<u64> {
         if !self.service.is_streaming() {
             return None;
@@ -93,7 +97,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self.clients[..self.end].iter().filter_map(Client::deadline_us).min()
     }
 
-    /// Tells the service what the sockets are doing, for its reports.
+    /// Passes the states of the sockets to the service, for its reports.
     fn note_sockets(&mut self) {
         if let Some(drops) = self.stack.new_drops() {
             self.service.counters_mut().dropped.note(dropped::counts(&drops));
@@ -113,7 +117,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         counters.socket_buffer_bytes = bytes.map(|bytes| bytes as u64);
     }
 
-    /// Tidies up, unless that was tried just now; returns when to try again, if at all.
+    /// Runs idle work unless it ran less than [`IDLE_PAUSE_US`] ago. Returns when to run it again,
+    /// if more is left.
     fn run_idle(&mut self, now_us: u64) -> Option<u64> {
         if now_us < self.idle_at_us {
             return Some(self.idle_at_us);

@@ -1,4 +1,4 @@
-//! New connections: a client's place for each, or a wait for one.
+//! New connections: each gets the place of a client or waits for one.
 
 use runtime_config::limits;
 use smoltcp::time::Instant;
@@ -9,12 +9,13 @@ use crate::buffers::Buffers;
 use crate::net::{ConnectionId, Nic, Port};
 use crate::service::Ending;
 
-/// The error that a connection beyond the limit gets, as in Redis.
+/// The error for a connection beyond the client limit, as in Redis.
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Gives connections a client's place, those that wait for one first. Where all places are taken, a
-    /// connection waits: the ends of old connections may be behind it, in this machine or in a relay.
+    /// Assigns client places to connections, waiting connections first. If all places are taken, a
+    /// new connection waits, because the ends of old connections may still arrive after it. Returns
+    /// whether any connection was handled.
     pub(super) fn accept(&mut self, now: Instant) -> bool {
         let now_us = self.service.now_us();
         let mut accepted = self.seat_waiting(now);
@@ -32,7 +33,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         accepted
     }
 
-    /// Gives free places to connections that wait, and refuses those that have waited for too long.
+    /// Assigns free places to waiting connections, and refuses connections that have waited too
+    /// long. Returns whether any connection was handled.
     fn seat_waiting(&mut self, now: Instant) -> bool {
         let now_us = self.service.now_us();
         let mut done = 0;
@@ -50,7 +52,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         done > 0
     }
 
-    /// Makes a connection a client, if there is a free place.
+    /// Makes a connection a client. Returns `false` if no place is free.
     fn seat(&mut self, line: ConnectionId) -> bool {
         let mut places = self.clients.iter_mut().enumerate();
         let Some((at, client)) = places.find(|(_, client)| client.line().is_none()) else {
@@ -70,12 +72,12 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         true
     }
 
-    /// Tells a connection that there is no place for it.
+    /// Sends the error about the client limit to a connection and closes it.
     fn refuse(&mut self, line: ConnectionId, now: Instant) {
         self.service.counters_mut().note_ending(Ending::Refused);
         self.ending_log.note(None, Ending::Refused, self.service.now_us());
         let sockets = self.stack.sockets();
-        // A connection that has gone already needs no answer.
+        // The send fails only if the connection has gone; then no reply is needed.
         let _ = sockets.send(line, TOO_MANY_CLIENTS);
         sockets.close(line, now);
     }

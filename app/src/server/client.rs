@@ -1,8 +1,8 @@
 //! One client: a place for a connection, with its buffers.
 //!
-//! The children are the steps of its turn. `turn` moves bytes and calls the step of the
-//! [phase](Phase); `request` answers a request, `oversize` makes room for a large one or skips it, `stream` serves a
-//! large write while it arrives, `execute` serves a transaction.
+//! The child modules are the steps of its turn. `turn` moves bytes and calls the step of the
+//! [phase](Phase); `request` serves a request; `oversize` makes room for a large request or skips
+//! it; `stream` serves a large write while its bytes arrive; `execute` serves a transaction.
 
 mod execute;
 mod oversize;
@@ -25,17 +25,18 @@ use crate::net::{ConnectionId, Sockets};
 use crate::resp::{Discard, Limits, Ranges, Resume};
 use crate::service::{ClientBuffers, Connection, Ending, Failure, Service, Session};
 
-/// Bytes of replies that are kept for a client that reads slowly, before it is not read from.
+/// Bytes of unsent replies that are kept for a slow reader. Beyond them the client is not read
+/// from.
 pub(super) const OUTPUT_BYTES: usize = 64 << 10;
 
-/// What the next bytes of a connection are.
+/// The meaning of the next bytes of a connection.
 #[derive(Debug)]
 enum Phase {
     /// Requests.
     Requests,
-    /// The rest of a request that could not be held.
+    /// The rest of a request that is too large to hold; it is discarded.
     Discard(Discard),
-    /// The data of a large write, and so many arguments behind it.
+    /// The data of a large write. The number of arguments behind the data follows.
     Stream(usize),
     /// The arguments behind the data of a large `SET`.
     Options,
@@ -51,31 +52,32 @@ pub(super) struct Client<T> {
     input: RequestBuffer<T>,
     output: Output<T>,
     phase: Phase,
-    /// Requests of a transaction.
+    /// Queued requests of a transaction.
     queue: RequestQueue<T>,
     /// How far the request at the front of the queue was parsed.
     queue_resume: Resume,
     /// How far the request at the front of the input was parsed.
     resume: Resume,
-    /// The peer will send no more.
+    /// Whether the peer sends no more bytes.
     is_finished: bool,
-    /// The bytes of the peer break the protocol.
+    /// Whether the bytes of the peer break the protocol.
     is_malformed: bool,
-    /// Since when replies are held back.
+    /// Since when replies are held back, in microseconds since boot.
     held_since_us: Option<u64>,
-    /// Nothing is left to do before something happens to the connection.
+    /// Whether the client needs no turn until its connection has an event.
     rests: bool,
-    /// It had more to do in its last turn than its share, or its peer does not read the replies.
+    /// Whether the client exceeded its share in the last turn, or its peer does not read the
+    /// replies.
     has_backlog: bool,
-    /// Its share was used up, and more requests may be in the input.
+    /// Whether the client used up its share while more requests may be in the input.
     is_cut_short: bool,
-    /// All that had come was taken in the last look, and it was not the end.
+    /// Whether the last receive took all bytes that had arrived, and the stream had not ended.
     has_drained: bool,
-    /// The last request was one that may take long.
+    /// Whether the last request was of a kind that may take long.
     was_long: bool,
 }
 
-/// What all clients share.
+/// The parts of the server that all clients share.
 #[derive(Debug)]
 pub(super) struct Shared<'a, M: Machine + 'static, B> {
     pub(super) service: &'a mut Service<M>,
@@ -86,25 +88,25 @@ pub(super) struct Shared<'a, M: Machine + 'static, B> {
     pub(super) limits: &'a Limits,
 }
 
-/// What became of a client in a turn.
+/// The outcome of a client's turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TurnOutcome {
-    /// Nothing happened.
+    /// No work was done.
     Idle,
-    /// Something was done, and there may be more.
+    /// Work was done, and there may be more.
     Busy,
-    /// Everything was sent, and the connection is to be closed.
+    /// All replies were sent, and the connection is to be closed.
     Closed,
-    /// The connection is gone.
+    /// The connection was reset or has timed out.
     Lost,
 }
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Makes a place for each of `count` connections.
+    /// Allocates `count` client places.
     ///
     /// # Errors
     ///
-    /// A buffer could not be had.
+    /// A buffer could not be allocated.
     pub(super) fn places<B: Buffers>(
         buffers: &B,
         count: usize,
@@ -137,12 +139,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// The connection, if there is one.
+    /// Returns the connection in this place, if there is one.
     pub(super) fn line(&self) -> Option<ConnectionId> {
         self.line
     }
 
-    /// Begins with a connection.
+    /// Assigns a connection to this place.
     pub(super) fn begin(&mut self, line: ConnectionId, number: u64) {
         self.line = Some(line);
         self.connection.begin(number);
@@ -157,7 +159,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.is_cut_short = false;
     }
 
-    /// Why a connection ends that has had its last turn.
+    /// Returns why the connection of a client ends after its last turn.
     pub(super) fn ending<M: Machine>(
         &self,
         fate: TurnOutcome,
@@ -175,23 +177,23 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// Whether it has nothing to do before something happens to its connection.
+    /// Returns whether the client needs no turn before its connection has an event.
     pub(super) fn rests<M: Machine>(&self, service: &Service<M>) -> bool {
         let is_called = self.connection.is_busy() || service.is_killed(self.connection.session());
         self.rests && !is_called && !self.is_too_slow(service)
     }
 
-    /// Says that there is something to do in the next turn.
+    /// Schedules the client for the next turn.
     pub(super) fn call(&mut self) {
         self.rests = false;
     }
 
-    /// Whether it has more to do than its share, or does not read its replies.
+    /// Returns whether the client has more requests than its share, or does not read its replies.
     pub(super) fn has_backlog(&self) -> bool {
         self.has_backlog
     }
 
-    /// The class that it is served with, where that is not at once.
+    /// Returns the class that the client is served in, if it is not served first.
     #[cold]
     pub(super) fn class<M: Machine>(&self, service: &Service<M>) -> Class {
         match (service.is_admitted(self.connection.session()), self.has_backlog) {
@@ -201,22 +203,23 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// When it must have taken the reply that is being streamed.
+    /// Returns when the client must have taken its streamed reply, in microseconds since boot.
     pub(super) fn deadline_us(&self) -> Option<u64> {
         self.connection.session().stream_deadline_us()
     }
 
-    /// Whether it has not taken a streamed reply in time, while requests may wait for its end.
+    /// Returns whether the deadline of the streamed reply has passed. Requests may wait for the end
+    /// of such a reply.
     fn is_too_slow<M: Machine>(&self, service: &Service<M>) -> bool {
         self.deadline_us().is_some_and(|deadline_us| service.now_us() >= deadline_us)
     }
 
-    /// The connection's state in the service.
+    /// Returns the session of the connection.
     pub(super) fn session(&self) -> &Session {
         self.connection.session()
     }
 
-    /// Whether the end of the connection gives memory back at once.
+    /// Returns whether ending the connection would free memory immediately.
     pub(super) fn holds_memory(&self) -> bool {
         self.output.holds_memory()
             || self.input.holds_memory()
@@ -224,7 +227,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             || self.connection.is_growing()
     }
 
-    /// The bytes in the buffers.
+    /// Returns the number of bytes in each buffer.
     pub(super) fn buffers(&self) -> ClientBuffers {
         let (output_size, output, spilled) = self.output.sizes();
         let (input, input_room) = self.input.sizes();
@@ -232,12 +235,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         ClientBuffers { input, input_room, output_size, output, spilled, queue_size }
     }
 
-    /// Whether an audit is under way, or another session's transaction.
+    /// Returns whether an audit or the transaction of another session is in progress.
     fn is_restricted<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> bool {
         shared.service.is_checking() || shared.service.is_excluded(self.connection.session())
     }
 
-    /// The bytes that the client may send now.
+    /// Returns how many bytes the client may send now.
     fn limits<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
         let is_admitted = shared.service.is_admitted(self.connection.session());
         let held_bytes = match self.input.is_larger() {
@@ -247,7 +250,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         Limits { held_bytes, is_admitted, ..*shared.limits }
     }
 
-    /// Steps over a request. Its reply may still be on its way.
+    /// Consumes a request. Its reply may still be pending.
     fn finish(&mut self, consumed: usize) {
         self.input.consume(consumed);
         if self.resume.is_begun() {
@@ -263,7 +266,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         respond(&mut self.output, &mut self.connection, |_, reply| service.refuse(failure, reply));
     }
 
-    /// Ends with the connection: its buffers are empty, its regions are the service's to free.
+    /// Ends the connection: clears its buffers and leaves its regions to the service, which frees
+    /// them.
     pub(super) fn end<M: Machine>(&mut self, service: &mut Service<M>, allowance: &mut Allowance) {
         service.end(&mut self.connection);
         self.line = None;
@@ -273,14 +277,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.output.clear();
     }
 
-    /// Asks for the end of the connection, after the replies that are still to be sent.
+    /// Requests the end of the connection, once all pending replies are sent.
     pub(super) fn close(&mut self) {
         self.connection.session_mut().close();
         self.rests = false;
     }
 }
 
-/// Bytes of one request that are held at most.
+/// Returns the limit of bytes held for one request.
 fn held_bytes_max<M: Machine, B>(shared: &Shared<'_, M, B>) -> usize {
     limits::REQUEST_BYTES_MAX.min(shared.allowance.limit())
 }

@@ -1,9 +1,9 @@
-//! The network's counts of what it dropped, as the service reports them.
+//! Counts of packets and connections that the network dropped, in the order of the service's rows.
 
 use crate::net::{Drop, Drops};
 use crate::service::DROP_ROWS;
 
-/// The counts in the order of the service's rows.
+/// Returns the counts in the order of the service's rows.
 pub(super) fn counts(drops: &Drops) -> [u64; DROP_ROWS.len()] {
     Drop::ALL.map(|reason| drops.count(reason))
 }

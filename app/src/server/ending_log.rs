@@ -1,13 +1,13 @@
-//! Log lines about the ends of connections, so few that clients cannot fill the console.
+//! Log lines about ended connections, limited so that clients cannot fill the console.
 
 use crate::service::Ending;
 
-/// Lines in a second; further ends are only counted.
+/// Maximum lines per second; further ends are only counted.
 const LINES_MAX: u32 = 16;
 
 const SECOND_US: u64 = 1_000_000;
 
-/// The lines of the last second.
+/// The log lines of the current second.
 #[derive(Debug)]
 pub(super) struct EndingLog {
     begun_us: u64,
@@ -20,7 +20,7 @@ impl EndingLog {
         Self { begun_us: 0, lines: 0, omitted: 0 }
     }
 
-    /// Notes the end of a connection, and logs it unless there were too many in this second.
+    /// Records the end of a connection, and logs it unless the limit of this second is reached.
     pub(super) fn note(&mut self, number: Option<u64>, ending: Ending, now_us: u64) {
         let Some(omitted) = self.admit(now_us) else { return };
         if omitted > 0 {
@@ -32,7 +32,8 @@ impl EndingLog {
         }
     }
 
-    /// Whether a line may be written now; how many were omitted before it.
+    /// Returns the number of lines omitted before this one, or `None` if no line may be written
+    /// now.
     fn admit(&mut self, now_us: u64) -> Option<u64> {
         if now_us.saturating_sub(self.begun_us) >= SECOND_US {
             self.begun_us = now_us;

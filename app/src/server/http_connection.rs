@@ -1,4 +1,4 @@
-//! One HTTP connection: request heads in, answers out, one after the other.
+//! One HTTP connection: it receives request heads and sends answers, one request at a time.
 
 use vmalloc::Machine;
 
@@ -9,24 +9,24 @@ use crate::http::{
 use crate::net::{ConnectionId, Received, Sockets};
 use crate::service::Service;
 
-/// Limit for a head, from its first byte or from the beginning of the connection.
+/// Timeout for a head in microseconds, from its first byte or from the start of the connection.
 const HEAD_US: u64 = 10_000_000;
 
-/// Limit between two requests.
+/// Timeout between two requests, in microseconds.
 const IDLE_US: u64 = 30_000_000;
 
-/// Limit without progress for a peer that does not read its answer.
+/// Timeout in microseconds for a peer that reads nothing of its answer.
 const STALL_US: u64 = 60_000_000;
 
-/// The same limits while other connections wait for a place. An idle connection gives way at once.
+/// [`HEAD_US`] while other connections wait for a place. An idle connection is evicted immediately.
 const HEAD_CONTENDED_US: u64 = 1_000_000;
-/// See [`HEAD_CONTENDED_US`].
+/// [`STALL_US`] while other connections wait for a place.
 const STALL_CONTENDED_US: u64 = 5_000_000;
 
-/// Times that a connection is looked at in one turn.
+/// Maximum passes over one connection in one turn.
 const ROUNDS: usize = 4;
 
-/// Room in which the head of every answer fits.
+/// Bytes in which the head of every answer fits.
 const FRONT_BYTES: usize = 1024;
 
 /// A place for an HTTP connection, with its buffers.
@@ -34,47 +34,47 @@ const FRONT_BYTES: usize = 1024;
 pub(super) struct HttpConnection {
     line: Option<ConnectionId>,
     input: Input,
-    /// Bytes of an answer that are written and not sent.
+    /// Bytes of an answer that are written but not sent.
     output: Input,
     answer: Option<Framing>,
-    /// Whether the answer is a report, for which there is a limit of places.
+    /// Whether the answer is a report; the number of concurrent reports is limited.
     is_reporting: bool,
     phase: HttpPhase,
-    /// When the phase began, or last made progress.
+    /// When the phase began or last made progress, in microseconds since boot.
     since_us: u64,
-    /// The peer will send no more.
+    /// Whether the peer sends no more bytes.
     is_finished: bool,
-    /// No further request is answered.
+    /// Whether no further request is answered.
     is_closing: bool,
-    /// The next turn looks at the connection even if no packet has come.
+    /// Whether the next turn must serve the connection even if no packet arrives.
     is_busy: bool,
 }
 
 /// The event that the connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum HttpPhase {
-    /// For the next request: everything before it is answered.
+    /// The next request; all earlier requests are answered.
     Idle,
-    /// For the rest of a head, or for the first one.
+    /// The rest of a head, or the first head.
     Head,
-    /// For the peer to read an answer.
+    /// The peer, which must read an answer.
     Answer,
 }
 
-/// A reason to evict, and since when: the least one is evicted first.
+/// The eviction rank of a connection: its phase, and since when. The lowest rank is evicted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank(HttpPhase, u64);
 
-/// The outcome of a turn of a connection.
+/// The outcome of a connection's turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HttpProgress {
-    /// There is nothing to do before a packet comes, or time passes.
+    /// There is no work before a packet arrives or time passes.
     Idle,
-    /// Something was done, and there may be more.
+    /// Work was done, and there may be more.
     Busy,
     /// The connection is to be closed.
     Over,
-    /// The connection is to be closed because a limit has passed.
+    /// The connection is to be closed because of a timeout.
     TimedOut,
 }
 
@@ -94,12 +94,12 @@ impl HttpConnection {
         }
     }
 
-    /// The connection's socket, if there is a connection.
+    /// Returns the socket of the connection, if there is a connection.
     pub(super) fn line(&self) -> Option<ConnectionId> {
         self.line
     }
 
-    /// When the limit of the phase passes, if there is a connection.
+    /// Returns when the phase times out, in microseconds since boot, if there is a connection.
     pub(super) fn deadline_us(&self) -> Option<u64> {
         let limit_us = match self.phase {
             HttpPhase::Idle => IDLE_US,
@@ -109,11 +109,11 @@ impl HttpConnection {
         self.line.map(|_| self.since_us + limit_us)
     }
 
-    /// When the connection may be evicted for another one that waits, and its rank among those that
-    /// may.
+    /// Returns when the connection may be evicted for a waiting one, in microseconds since boot,
+    /// and its rank among the connections that may be evicted.
     pub(super) fn evictable_at_us(&self) -> Option<(u64, Rank)> {
         let limit_us = match self.phase {
-            // Unread bytes may be a request: the connection only seems to be idle.
+            // Unread bytes may be a request, so the connection is not known to be idle.
             HttpPhase::Idle if self.is_busy => return None,
             HttpPhase::Idle => 0,
             HttpPhase::Head => HEAD_CONTENDED_US,
@@ -122,12 +122,12 @@ impl HttpConnection {
         self.line.map(|_| (self.since_us + limit_us, Rank(self.phase, self.since_us)))
     }
 
-    /// Whether it is answering a request for a report.
+    /// Returns whether the connection is answering a request for a report.
     pub(super) fn is_reporting(&self) -> bool {
         self.is_reporting && self.is_answering()
     }
 
-    /// Begins with a connection.
+    /// Assigns a connection to this place.
     pub(super) fn begin(&mut self, line: ConnectionId, now_us: u64) {
         self.line = Some(line);
         self.phase = HttpPhase::Head;
@@ -135,7 +135,7 @@ impl HttpConnection {
         self.is_busy = true;
     }
 
-    /// Ends with the connection.
+    /// Ends the connection and clears its buffers.
     pub(super) fn end(&mut self) {
         self.line = None;
         self.input.clear();
@@ -146,13 +146,14 @@ impl HttpConnection {
         self.is_closing = false;
     }
 
-    /// Whether a turn can leave the connection alone, given whether a packet has come for it.
+    /// Returns whether a turn can skip the connection; `is_awake` tells whether a packet has
+    /// arrived for it.
     pub(super) fn rests(&self, is_awake: bool, now_us: u64) -> bool {
         let is_due = self.deadline_us().is_some_and(|deadline| now_us >= deadline);
         !(is_awake || is_due || self.is_busy)
     }
 
-    /// Does one turn's work. Without `has_place` a report is refused.
+    /// Runs one turn. A report is refused unless `has_place`.
     pub(super) fn turn<M: Machine>(
         &mut self,
         service: &mut Service<M>,
@@ -192,13 +193,13 @@ impl HttpConnection {
         progress
     }
 
-    /// Says goodbye to a peer whose limit has passed: 408 where a part of a head has come.
+    /// Ends a connection that has timed out; the peer gets 408 if part of a head has arrived.
     pub(super) fn give_up<M: Machine>(&mut self, service: &mut Service<M>, sockets: &mut Sockets) {
         let Some(line) = self.line else { return };
         if self.phase == HttpPhase::Head && !self.input.is_empty() {
             self.input.clear();
             self.front(&Head::refused(Status::Timeout));
-            // The send buffer is empty, or the peer reads nothing and needs no answer.
+            // The send buffer is empty, or the peer does not read and needs no answer.
             self.send(service, sockets, line);
             self.write(service, &mut RowBudget::of_a_turn());
             self.send(service, sockets, line);
@@ -209,7 +210,7 @@ impl HttpConnection {
         self.answer.is_some() || !self.output.is_empty()
     }
 
-    /// Moves received bytes into the input; `None` where the connection is gone.
+    /// Moves received bytes into the input. Returns `None` if the connection has gone.
     fn receive(&mut self, sockets: &mut Sockets, line: ConnectionId, now_us: u64) -> Option<bool> {
         let is_first = self.input.is_empty() && self.phase == HttpPhase::Head;
         let room = self.input.room();
@@ -233,7 +234,7 @@ impl HttpConnection {
         }
     }
 
-    /// Begins to answer the next head, once the last answer is sent.
+    /// Begins to answer the next head, once the previous answer is sent.
     fn begin_answer<M: Machine>(&mut self, service: &mut Service<M>, has_place: bool) -> bool {
         if self.is_answering() || self.is_closing {
             return false;
@@ -245,7 +246,7 @@ impl HttpConnection {
         let (mut head, length) = match http::parse(self.input.bytes()) {
             ParsedHead::Head(head, length) => (head, length),
             ParsedHead::Incomplete => {
-                // A head that the peer will not finish has no answer.
+                // A head that the peer will not complete gets no answer.
                 self.is_closing = self.is_finished;
                 return self.is_closing;
             }
@@ -272,11 +273,11 @@ impl HttpConnection {
         self.answer = answer;
     }
 
-    /// Continues to write the answer.
+    /// Writes more of the answer.
     fn write<M: Machine>(&mut self, service: &Service<M>, share: &mut RowBudget) -> bool {
         let Some(answer) = &mut self.answer else { return false };
         if !self.output.is_empty() {
-            // No row is made again in each turn for a peer that does not read.
+            // Rows are not written again in each turn for a peer that does not read.
             return false;
         }
         let mut length = 0;
@@ -288,7 +289,7 @@ impl HttpConnection {
             self.is_closing = !answer.keeps_alive;
             self.answer = None;
         } else if length == 0 && !share.is_spent() {
-            // A piece that no buffer holds.
+            // The piece is larger than the buffer.
             log::warn!("a report has a piece that is too large");
             self.is_closing = true;
             self.answer = None;
@@ -296,7 +297,7 @@ impl HttpConnection {
         length > 0 || self.answer.is_none()
     }
 
-    /// Sends written bytes; `None` where the connection is gone.
+    /// Sends written bytes. Returns `None` if the connection has gone.
     fn send<M: Machine>(
         &mut self,
         service: &mut Service<M>,
@@ -312,8 +313,8 @@ impl HttpConnection {
         Some(sent)
     }
 
-    /// Notes what the connection waits for now. A phase begins anew when it changes, and an answer
-    /// also when a part of it was sent; bytes of a head do not extend its limit.
+    /// Updates the phase. Its time starts over when the phase changes, and when part of an answer
+    /// was sent; bytes of a head do not extend the timeout.
     fn note_phase(&mut self, sent: usize, now_us: u64) {
         let phase = if self.is_answering() {
             HttpPhase::Answer
@@ -329,8 +330,8 @@ impl HttpConnection {
     }
 }
 
-/// Refuses a connection that has waited for a place in vain. The request that has come is read, so
-/// that closing the connection does not reset it.
+/// Refuses a connection that has waited too long for a place. Its request is read, so that closing
+/// the connection does not reset it.
 pub(super) fn turn_away<M: Machine>(
     service: &Service<M>,
     sockets: &mut Sockets,
@@ -344,6 +345,6 @@ pub(super) fn turn_away<M: Machine>(
     if let Some(mut answer) = answer {
         length += answer.write(service, &mut buffer[length..], &mut RowBudget::of_a_turn());
     }
-    // A connection that has gone already needs no answer.
+    // The send fails only if the connection has gone; then no answer is needed.
     let _ = sockets.send(line, &buffer[..length]);
 }

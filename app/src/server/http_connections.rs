@@ -1,9 +1,9 @@
-//! The places of HTTP connections: which connection gets one, and which one gives way.
+//! The places of HTTP connections, and the choice of the connection to evict.
 //!
-//! A connection waits in its socket until a place is free. While one waits, the places of others are
-//! taken in this order, the oldest first: idle connections, those whose head does not come, those
-//! whose peer does not read. Requests for reports use at most [`REPORTS_MAX`] places at once, so
-//! `/metrics` and `/healthz` always find one.
+//! A connection waits in its socket until a place is free. While one waits, places are freed by
+//! eviction in this order, the oldest first: idle connections, connections that do not send their
+//! head, connections that do not read their answer. Requests for reports use at most
+//! [`REPORTS_MAX`] places at a time, so `/metrics` and `/healthz` always get one.
 
 use alloc::vec::Vec;
 
@@ -18,27 +18,27 @@ use crate::http::RowBudget;
 use crate::net::{ConnectionId, Port, Sockets};
 use crate::service::Service;
 
-/// Bytes of an answer that are written and not sent.
+/// Bytes of an answer that may be written but not sent.
 const OUTPUT_BYTES: usize = 32 << 10;
 
-/// Places in which reports may be answered at once.
+/// Maximum number of places that answer reports at the same time.
 const REPORTS_MAX: usize = HTTP_CLIENTS - HTTP_RESERVED;
 
-/// Limit for a connection that waits for a place; then it is refused.
+/// Microseconds after which a connection that waits for a place is refused.
 const WAIT_US: u64 = 5_000_000;
 
-/// Every place, and the connections without one.
+/// All places, and the connections that wait for one.
 #[derive(Debug)]
 pub(super) struct HttpConnections {
     places: Vec<HttpConnection>,
-    /// The place that is looked at first in the next turn.
+    /// The place that is served first in the next turn.
     first: usize,
-    /// Connections that wait for a place, oldest first, and since when.
+    /// Connections that wait for a place, oldest first, and since when in microseconds since boot.
     waiting: Vec<(ConnectionId, u64)>,
 }
 
 impl HttpConnections {
-    /// Takes the buffers of all places; none where no reports are served.
+    /// Allocates the buffers of all places, or no place if the configuration disables HTTP.
     pub(super) fn try_new<B: Buffers>(buffers: &B, config: &Config) -> Result<Self, Shortage> {
         if !config.serves_http() {
             return Ok(Self { places: Vec::new(), first: 0, waiting: Vec::new() });
@@ -50,8 +50,8 @@ impl HttpConnections {
         Ok(Self { places: places.collect(), first: 0, waiting })
     }
 
-    /// Serves every connection, then gives places to new ones. Returns whether there may be more to
-    /// do.
+    /// Serves every connection, then assigns places to new connections. Returns whether there may
+    /// be more work.
     pub(super) fn turn<M: Machine>(
         &mut self,
         service: &mut Service<M>,
@@ -62,7 +62,7 @@ impl HttpConnections {
         busy | self.accept(service, sockets, now)
     }
 
-    /// When a limit passes.
+    /// Returns when the next timeout passes, in microseconds since boot.
     pub(super) fn wake_us<M: Machine>(&self, service: &Service<M>) -> Option<u64> {
         if service.counters().http_clients == 0 {
             return None;
@@ -74,7 +74,7 @@ impl HttpConnections {
         [deadline, evictable, Some(since_us + WAIT_US)].into_iter().flatten().min()
     }
 
-    /// Closes every connection, whatever is missing of its answer.
+    /// Closes every connection, even if its answer is incomplete.
     pub(super) fn close_all<M: Machine>(
         &mut self,
         service: &mut Service<M>,
@@ -123,7 +123,7 @@ impl HttpConnections {
         busy
     }
 
-    /// Takes connections that have come, and gives places to those that wait.
+    /// Accepts new connections, and assigns places to waiting ones.
     fn accept<M: Machine>(
         &mut self,
         service: &mut Service<M>,
@@ -158,7 +158,7 @@ impl HttpConnections {
         accepted
     }
 
-    /// A place that is free, or the one whose connection gives way.
+    /// Returns a free place, or the place of an evicted connection.
     fn place<M: Machine>(
         &mut self,
         service: &mut Service<M>,
@@ -181,8 +181,8 @@ impl HttpConnections {
     }
 }
 
-/// Ends a connection and frees its place. The socket delivers what was sent and discards what comes
-/// until the peer has closed too: a reset would take the answer from a peer that still sends.
+/// Ends a connection and frees its place. The socket delivers sent bytes and discards received ones
+/// until the peer has closed too: a reset would destroy the answer for a peer that still sends.
 fn close<M: Machine>(
     connection: &mut HttpConnection,
     service: &mut Service<M>,

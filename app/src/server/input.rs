@@ -1,6 +1,6 @@
-//! Bytes on their way: come and not served yet, or written and not sent.
+//! Bytes in transit: received but not served, or written but not sent.
 
-/// A linear buffer: what is in it is one slice, wherever the network's ring wraps.
+/// A linear buffer: its bytes are one slice, unlike those of the network's ring buffer.
 #[derive(Debug)]
 pub(super) struct Input {
     buffer: &'static mut [u8],
@@ -13,7 +13,7 @@ impl Input {
         Self { buffer, start: 0, end: 0 }
     }
 
-    /// Where more bytes go: everything behind what is there, which is moved to the front.
+    /// Returns the free room behind the bytes, which are moved to the front first.
     pub(super) fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -23,27 +23,27 @@ impl Input {
         &mut self.buffer[self.end..]
     }
 
-    /// Notes that so many bytes were put into the room.
+    /// Adds `bytes` bytes that were written into the room.
     pub(super) fn add(&mut self, bytes: usize) {
         self.end = (self.end + bytes).min(self.buffer.len());
     }
 
-    /// What is there.
+    /// Returns the bytes in the buffer.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Bytes that can be there.
+    /// Returns how many bytes the buffer can hold.
     pub(super) fn capacity(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Whether nothing is there.
+    /// Returns whether the buffer is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Steps over what was served.
+    /// Removes `bytes` bytes from the front.
     pub(super) fn consume(&mut self, bytes: usize) {
         self.start = (self.start + bytes).min(self.end);
         if self.start == self.end {
@@ -51,7 +51,7 @@ impl Input {
         }
     }
 
-    /// Forgets everything.
+    /// Removes all bytes.
     pub(super) fn clear(&mut self) {
         self.start = 0;
         self.end = 0;

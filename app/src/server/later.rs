@@ -1,23 +1,23 @@
-//! Clients that are served behind the others of a turn.
+//! Clients that are served behind the other clients of a turn.
 
 use alloc::vec::Vec;
 
-/// Why a client is served later, in the order in which the classes are served.
+/// The reason to serve a client later, in the order in which the classes are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// It has not said the password.
+    /// The client is not authenticated.
     Stranger,
-    /// It has more requests than its share of a turn, or does not read its replies.
+    /// The client has more requests than its share of a turn, or does not read its replies.
     Backlog,
-    /// Both.
+    /// Both reasons apply.
     StrangerBacklog,
 }
 
 impl Class {
-    /// Every class, in the order in which they are served.
+    /// All classes, in the order in which they are served.
     const ALL: [Self; 3] = [Self::Stranger, Self::Backlog, Self::StrangerBacklog];
 
-    /// Requests that each of so many clients may have served in a turn.
+    /// Returns the maximum requests per turn of each of `clients` clients.
     fn share(self, clients: usize) -> usize {
         let (all, least) = match self {
             Self::Stranger => (0, 8),
@@ -27,8 +27,8 @@ impl Class {
         least.max(all / clients)
     }
 
-    /// Clients that are served in a turn however late it is: a client that comes and says the password is among the
-    /// strangers.
+    /// Returns how many clients of the class are served in a turn even if it is late. A new client
+    /// is a stranger until it has sent the password.
     fn clients_min(self) -> usize {
         match self {
             Self::Stranger => 16,
@@ -37,33 +37,34 @@ impl Class {
     }
 }
 
-/// The places of such clients in one turn, by class. Each class goes on where it ended in the turn before.
+/// The places of such clients in one turn, by class. Each class continues where it ended in the
+/// previous turn.
 #[derive(Debug)]
 pub(super) struct Later {
     queues: [ClassQueue; Class::ALL.len()],
-    /// The class that is being served, and how many of its clients have been.
+    /// The class that is being served, and the number of its clients that were served.
     class: usize,
     served: usize,
 }
 
 #[derive(Debug)]
 struct ClassQueue {
-    /// In cyclic order, without a fixed beginning.
+    /// The places in cyclic order, with any place first.
     places: Vec<usize>,
     /// The place that is served first.
     first: usize,
 }
 
 impl ClassQueue {
-    /// Brings the place to the front that is served first.
+    /// Rotates the place that is served first to the front.
     fn begin(&mut self) {
         let Self { places, first } = self;
         let front = (0..places.len()).min_by_key(|at| (places[*at] < *first, places[*at]));
         places.rotate_left(front.unwrap_or(0));
     }
 
-    /// Forgets the places of the turn, of which so many were served. The next turn begins with the one behind them,
-    /// or where all were served, with another one than this turn.
+    /// Removes the places of the turn, of which `served` were served. The next turn begins with the
+    /// place behind those, or, if all were served, with another place than this turn.
     fn end(&mut self, served: usize) {
         let last = if served < self.places.len() { served.saturating_sub(1) } else { 0 };
         self.first = self.places.get(last).map_or(0, |place| place + 1);
@@ -72,19 +73,19 @@ impl ClassQueue {
 }
 
 impl Later {
-    /// Takes the memory for so many clients.
+    /// Allocates memory for `clients` clients.
     pub(super) fn with_capacity(clients: usize) -> Self {
         let queue = |_| ClassQueue { places: Vec::with_capacity(clients), first: 0 };
         Self { queues: Class::ALL.map(queue), class: 0, served: 0 }
     }
 
-    /// Adds a client. The places of a turn are added in cyclic order.
+    /// Adds a client. The places of a turn must be added in cyclic order.
     pub(super) fn push(&mut self, class: Class, place: usize) {
         self.queues[class as usize].places.push(place);
     }
 
-    /// The place of the next client that is served, and its share. `None` is the end of the turn; then no client is
-    /// left. Where the turn is late, each class gets on by a few clients.
+    /// Returns the place of the next client to serve, and its share; `None` ends the turn and
+    /// clears all places. If the turn is late, only a few clients of each class are served.
     #[cold]
     pub(super) fn next(&mut self, is_late: bool) -> Option<(usize, usize)> {
         while let Some(class) = Class::ALL.get(self.class) {
@@ -110,7 +111,7 @@ impl Later {
 mod tests {
     use super::*;
 
-    /// The places that are served in a turn that is late from the start.
+    /// Returns the places that are served in a turn that is late from its start.
     fn late(later: &mut Later) -> Vec<usize> {
         core::iter::from_fn(|| later.next(true)).map(|(place, _)| place).collect()
     }

@@ -2,22 +2,22 @@
 
 use crate::resp::Reply;
 
-/// Room that must be left before a request is served: every reply but the large ones fits, and
-/// what makes a large one changes nothing, so it can be asked for again.
+/// Room that must be left before a request is served. Every reply except large ones fits, and a
+/// request with a large reply changes no state, so it can be retried with more room.
 const SMALL_REPLY_BYTES: usize = 1024;
 
-/// A fixed buffer, and behind it at most one larger buffer for one large reply.
+/// A fixed buffer, and at most one larger buffer behind it for one large reply.
 #[derive(Debug)]
 pub(super) struct Output<T> {
     fixed: &'static mut [u8],
     start: usize,
     end: usize,
-    /// Room that the next reply needs, as far as is known.
+    /// Room that the next reply needs, as far as known.
     wanted: usize,
     spill: Option<Spill<T>>,
     /// Whether bytes of the last reply are still to be [filled in](Self::fill).
     is_streaming: bool,
-    /// While the replies of a transaction are collected: room that those to come need.
+    /// The room kept for replies to come, while the replies of a transaction are collected.
     kept: Option<usize>,
 }
 
@@ -28,12 +28,13 @@ struct Spill<T> {
     end: usize,
 }
 
-/// What writing a reply came to.
+/// The outcome of writing a reply.
 #[derive(Debug)]
 pub(super) enum Written<R> {
-    /// It is in the output.
+    /// The reply is in the output.
     Whole,
-    /// It did not fit, and nothing of it is there: it needs so many bytes.
+    /// The reply did not fit, and left no bytes. The number of bytes that it needs
+    /// follows.
     TooLarge(usize, R),
 }
 
@@ -50,12 +51,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         }
     }
 
-    /// Whether a request may be served. One with a large reply unsent is not served.
+    /// Returns whether a request may be served; `false` while a large reply is unsent.
     pub(super) fn has_room(&mut self) -> bool {
         if self.kept.is_some() {
             return true;
         }
-        // Less is moved than was sent: a peer that reads a little at a time must not cost more than it reads.
+        // Fewer bytes are moved than were sent, so a peer that reads small pieces costs no more
+        // than it reads.
         let is_worth_it = self.start > 0 && self.start >= self.end - self.start;
         if self.fixed.len() - self.end < self.wanted && is_worth_it {
             self.fixed.copy_within(self.start..self.end, 0);
@@ -66,8 +68,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         is_whole && self.fixed.len() - self.end >= self.wanted
     }
 
-    /// Whether a reply of so many bytes fits once what stands before it was sent. Then no request is
-    /// served until it does.
+    /// Returns whether a reply of `needed` bytes fits once the earlier replies are sent. If so, no
+    /// request is served until then.
     pub(super) fn will_have_room(&mut self, needed: usize) -> bool {
         let will = !self.is_empty() && needed <= self.fixed.len();
         if will {
@@ -76,7 +78,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         will
     }
 
-    /// Whether everything was sent.
+    /// Returns whether all bytes were sent.
     pub(super) fn is_empty(&self) -> bool {
         self.start == self.end && self.spill.is_none() && !self.is_streaming
     }
@@ -96,7 +98,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         Written::Whole
     }
 
-    /// Appends a reply of a transaction behind those before it, and leaves room for those to come.
+    /// Appends a reply of a transaction, and leaves the kept room free.
     #[cold]
     fn write_collected<R>(
         &mut self,
@@ -117,8 +119,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         Written::Whole
     }
 
-    /// Begins to collect the replies of a transaction, behind what is there: in the larger buffer, if there is
-    /// one. So much room is kept for replies to come. Until the end requests are served whatever was sent.
+    /// Begins to collect the replies of a transaction behind the present bytes, in `buffer` if
+    /// given. `kept` bytes stay free for replies to come. While replies are collected, requests are
+    /// served even if no byte was sent.
     pub(super) fn collect(&mut self, buffer: Option<T>, kept: usize) {
         if let Some(buffer) = buffer {
             self.spill = Some(Spill { buffer, start: 0, end: 0 });
@@ -126,24 +129,24 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         self.kept = Some(kept);
     }
 
-    /// Whether the replies of a transaction are collected.
+    /// Returns whether the replies of a transaction are being collected.
     pub(super) fn is_collecting(&self) -> bool {
         self.kept.is_some()
     }
 
-    /// Keeps so much room for replies to come.
+    /// Sets the room kept for replies to come, in bytes.
     pub(super) fn keep(&mut self, kept: usize) {
         self.kept = Some(kept);
     }
 
-    /// Ends the collecting.
+    /// Stops collecting replies.
     pub(super) fn stop_collecting(&mut self) {
         self.kept = None;
         self.wanted = SMALL_REPLY_BYTES;
     }
 
-    /// Appends a large reply in a buffer of its own, which is dropped once it was sent. `false`
-    /// where it does not fit there either; nothing of it is left then.
+    /// Appends a large reply in a buffer of its own, which is dropped once it is sent. Returns
+    /// `false` if the reply does not fit there either; none of its bytes are kept then.
     pub(super) fn write_spilled<R>(
         &mut self,
         mut buffer: T,
@@ -160,14 +163,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         true
     }
 
-    /// Says whether bytes of the last reply are still to be filled in. Until all are there no
-    /// request is served.
+    /// Sets whether bytes of the last reply are still to be filled in. No request is served until
+    /// they are.
     pub(super) fn set_streaming(&mut self, is_streaming: bool) {
         self.is_streaming = is_streaming;
     }
 
-    /// Lets `fill` write what comes next of the last reply, where all that was there was sent.
-    /// Returns `false` where something was not, and `None` where `fill` fails.
+    /// Lets `fill` write the next bytes of the last reply, once all present bytes are sent. Returns
+    /// `false` if some are unsent, and `None` if `fill` fails.
     pub(super) fn fill(&mut self, fill: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<bool> {
         if !self.is_streaming || self.start < self.end {
             return Some(false);
@@ -177,8 +180,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         Some(true)
     }
 
-    /// Sends what `send` takes, in order. Returns how many bytes, or `None` where it fails. The larger
-    /// buffer is kept until it is [given back](Self::give_back).
+    /// Passes the bytes to `send` in order. Returns how many were sent, or `None` if `send` fails.
+    /// The larger buffer is kept until it is [freed](Self::give_back).
     pub(super) fn send(&mut self, mut send: impl FnMut(&[u8]) -> Option<usize>) -> Option<usize> {
         let mut sent = 0;
         if self.start < self.end {
@@ -198,25 +201,25 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         Some(sent)
     }
 
-    /// Drops the larger buffer once all of it was sent: until then no request is served.
+    /// Frees the larger buffer once it is sent; until then no request is served.
     pub(super) fn give_back(&mut self) {
         if self.kept.is_none() {
             self.spill.take_if(|spill| spill.start == spill.end);
         }
     }
 
-    /// The size of the fixed buffer, the bytes that wait in it, and the size of the larger buffer.
+    /// Returns the size of the fixed buffer, its unsent bytes, and the size of the larger buffer.
     pub(super) fn sizes(&self) -> (usize, usize, usize) {
         let spilled = self.spill.as_ref().map_or(0, |spill| spill.buffer.as_ref().len());
         (self.fixed.len(), self.end - self.start, spilled)
     }
 
-    /// Whether there is a larger buffer.
+    /// Returns whether there is a larger buffer.
     pub(super) fn holds_memory(&self) -> bool {
         self.spill.is_some()
     }
 
-    /// Forgets everything.
+    /// Removes all bytes.
     pub(super) fn clear(&mut self) {
         self.start = 0;
         self.end = 0;

@@ -1,6 +1,6 @@
-//! Where the loop is, for whoever looks from another CPU.
+//! The position of the loop within its turn, for a watchdog on another CPU.
 //!
-//! One loop per image: the position is a static, and noting it is a store.
+//! An image has one loop, so the position is a static, and setting it is one store.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -9,21 +9,21 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Position {
-    /// Between two turns.
+    /// The loop sleeps between two turns.
     Asleep,
-    /// Taking packets in.
+    /// Packets are received.
     Receive,
-    /// Serving clients.
+    /// Clients are served.
     Serve,
-    /// Taking new connections.
+    /// New connections are accepted.
     Accept,
-    /// Writing reports.
+    /// Reports are written.
     Report,
-    /// Freeing what connections left behind.
+    /// Regions of ended connections are freed.
     Reap,
-    /// Sending packets.
+    /// Packets are sent.
     Transmit,
-    /// Idle time is used.
+    /// Idle work is done.
     Idle,
 }
 
@@ -41,12 +41,13 @@ const ALL: [Position; 8] = [
 static POSITION: AtomicU32 = AtomicU32::new(Position::Asleep as u32);
 static TURNS: AtomicU64 = AtomicU64::new(0);
 
-/// A loop that does not turn is worth a word after this time, and after each doubling of it.
+/// Microseconds after which a turn that does not end is reported, and again after each doubling of
+/// that time.
 const STALL_US: u64 = 2_000_000;
 
 impl Position {
-    /// Notes that the loop is here now.
-    // Relaxed, here and below: what is seen may be a moment old, and stands for nothing else.
+    /// Sets the position of the loop.
+    // Relaxed, here and below: the position may be slightly old, and no other data depends on it.
     pub(super) fn note(self) {
         POSITION.store(self as u32, Ordering::Relaxed);
     }
@@ -56,33 +57,33 @@ impl Position {
     }
 }
 
-/// Notes that a turn begins.
+/// Records the begin of a turn.
 pub(super) fn begin_turn() {
     TURNS.fetch_add(1, Ordering::Relaxed);
     Position::Receive.note();
 }
 
-/// A look at the loop from outside.
+/// The state of the loop as another CPU observes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Look {
     turns: u64,
     position: Position,
 }
 
-/// Says when the loop does not turn.
+/// A detector for turns that do not end.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Watchdog {
     seen: Option<(Look, u64)>,
-    /// How long it has to last before the next word.
+    /// How long the stall must last until the next report, in microseconds.
     next_us: u64,
 }
 
 /// A turn that does not end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// How long it has lasted at least, in microseconds.
+    /// The minimum duration of the stall, in microseconds.
     pub us: u64,
-    /// Where it was seen last.
+    /// The last observed position.
     pub position: Position,
 }
 
@@ -94,7 +95,8 @@ impl fmt::Display for Stall {
 }
 
 impl Watchdog {
-    /// Looks at the loop. A stall is named once, and again when it has lasted twice as long.
+    /// Checks the loop. Returns a stall once when it is detected, and again each time its duration
+    /// has doubled.
     pub fn look(&mut self, now_us: u64) -> Option<Stall> {
         let look = Look { turns: TURNS.load(Ordering::Relaxed), position: Position::last() };
         self.judge(look, now_us)

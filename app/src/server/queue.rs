@@ -1,4 +1,4 @@
-//! The requests of a transaction, until it is executed.
+//! The queued requests of a transaction.
 
 use super::request_buffer::{Allowance, Refusal};
 use crate::buffers::Buffers;
@@ -8,10 +8,10 @@ use crate::service;
 /// Bytes of the first buffer.
 const FIRST_BYTES: usize = 16 << 10;
 
-/// Bytes around an argument, at most, and around a request.
+/// Maximum bytes of the header of an argument, and of the header of a request.
 const HEADER_BYTES: usize = 32;
 
-/// The limits of the requests in a queue: none, because they were parsed before.
+/// The limits for parsing queued requests: unlimited, because the requests were parsed before.
 pub(super) const LIMITS: Limits = Limits {
     inline_bytes: 0,
     bulk_bytes: usize::MAX,
@@ -20,13 +20,13 @@ pub(super) const LIMITS: Limits = Limits {
     is_admitted: true,
 };
 
-/// Requests one after the other, as multi-bulk requests.
+/// Requests in order, as multi-bulk requests.
 #[derive(Debug)]
 pub(super) struct RequestQueue<T> {
     buffer: Option<T>,
     start: usize,
     end: usize,
-    /// Room that the replies to the requests from `start` on need at least.
+    /// The minimum room for the replies to the requests from `start` on, in bytes.
     reply_bytes: usize,
 }
 
@@ -39,7 +39,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestQueue<T> {
     ///
     /// # Errors
     ///
-    /// There is no memory for it; then nothing has changed.
+    /// There is no memory for the request; the queue has not changed.
     pub(super) fn push<B: Buffers<Buffer = T>>(
         &mut self,
         request: Arguments<'_>,
@@ -83,38 +83,39 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestQueue<T> {
         Ok(())
     }
 
-    /// Size of the buffer.
+    /// Returns the size of the buffer in bytes.
     pub(super) fn capacity(&self) -> usize {
         self.buffer.as_ref().map_or(0, |buffer| buffer.as_ref().len())
     }
 
-    /// The requests that were not served yet.
+    /// Returns the bytes of the requests that are not served yet.
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.as_ref().map_or(&[], |buffer| &buffer.as_ref()[self.start..self.end])
     }
 
-    /// Room that the replies to them need at least.
+    /// Returns the minimum room for the replies to these requests, in bytes.
     pub(super) fn reply_bytes(&self) -> usize {
         self.reply_bytes
     }
 
-    /// Steps over a request that was served, whose reply needed so much room.
+    /// Removes a served request of `bytes` bytes, for which `reply_bytes` bytes of reply were
+    /// reserved.
     pub(super) fn consume(&mut self, bytes: usize, reply_bytes: usize) {
         self.start += bytes;
         self.reply_bytes -= reply_bytes;
     }
 
-    /// Forgets the requests.
+    /// Removes all requests.
     pub(super) fn clear(&mut self) {
         (self.start, self.end, self.reply_bytes) = (0, 0, 0);
     }
 
-    /// Whether there is a buffer.
+    /// Returns whether the queue has a buffer.
     pub(super) fn holds_memory(&self) -> bool {
         self.buffer.is_some()
     }
 
-    /// Gives the buffer back where there are no requests.
+    /// Frees the buffer if there are no requests.
     pub(super) fn give_back(&mut self, allowance: &mut Allowance) {
         if self.end == 0 && self.buffer.is_some() {
             allowance.give(self.capacity());
@@ -129,7 +130,7 @@ mod tests {
     use crate::buffers::HeapBuffers;
     use crate::resp::{self, Parsed, Ranges, Reply, Resume};
 
-    /// A machine whose memory is used up.
+    /// A machine without free memory.
     struct NoBuffers;
 
     impl Buffers for NoBuffers {
@@ -172,7 +173,7 @@ mod tests {
         let long = [b'x'; 40_000];
         let requests: [Vec<u8>; 4] = [
             request(&[b"PING"]),
-            // The rest of the first buffer is nearly enough for the second request.
+            // The rest of the first buffer is slightly too small for the second request.
             request(&[b"ECHO", &long[..FIRST_BYTES - 40]]),
             request(&[b"VMALLOCN", b"2", b"1"]),
             request(&[b"ECHO", &long]),

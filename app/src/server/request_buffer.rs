@@ -1,16 +1,16 @@
-//! Bytes of requests that have come and are not served yet.
+//! Bytes of requests that have arrived but are not served yet.
 
 use super::input::Input;
 use crate::buffers::Buffers;
 
-/// A connection's input, and behind it a larger buffer for a request that does not fit.
+/// The fixed input of a connection, and a larger buffer for a request that does not fit.
 ///
-/// The larger buffer grows while its request comes in, and goes back when the request is over.
+/// The larger buffer grows while its request arrives, and is freed after the request.
 #[derive(Debug)]
 pub(super) struct RequestBuffer<T> {
     fixed: Input,
     larger: Option<Larger<T>>,
-    /// A larger buffer that is not in use any more, to be given back.
+    /// A larger buffer that is no longer used and is to be freed.
     spent: Option<T>,
 }
 
@@ -19,11 +19,11 @@ struct Larger<T> {
     buffer: T,
     start: usize,
     end: usize,
-    /// Whether its request is known to be incomplete.
+    /// Whether the request is known to be incomplete.
     wants_more: bool,
 }
 
-/// Bytes that the larger buffers of all connections may have together.
+/// The budget for the larger buffers of all connections, in bytes.
 #[derive(Debug)]
 pub(super) struct Allowance {
     used: usize,
@@ -35,21 +35,21 @@ impl Allowance {
         Self { used: 0, limit }
     }
 
-    /// Bytes that may be taken.
+    /// Returns the limit in bytes.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Bytes that are taken.
+    /// Returns the number of bytes in use.
     pub(super) fn used(&self) -> usize {
         self.used
     }
 
-    /// Takes some.
+    /// Takes `bytes` bytes of the budget.
     ///
     /// # Errors
     ///
-    /// There are not so many left.
+    /// Fewer than `bytes` bytes are left.
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), Refusal> {
         if self.used + bytes > self.limit {
             return Err(Refusal::Allowance);
@@ -58,16 +58,16 @@ impl Allowance {
         Ok(())
     }
 
-    /// Gives some back.
+    /// Returns `bytes` bytes to the budget.
     pub(super) fn give(&mut self, bytes: usize) {
         self.used -= bytes;
     }
 }
 
-/// Why a request gets no more room.
+/// The reason why a request gets no more room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// All connections together have what they may have.
+    /// The larger buffers of all connections use the whole budget.
     Allowance,
     /// There is no memory.
     Memory,
@@ -78,9 +78,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         Self { fixed: Input::new(fixed), larger: None, spent: None }
     }
 
-    /// Where more bytes go. A larger buffer takes only as many at once as the fixed part holds, and only while
-    /// its request is [incomplete](Self::want_more), so that the bytes behind the request fit into the
-    /// fixed part.
+    /// Returns the room for more bytes. A larger buffer takes at most as many as the fixed input
+    /// holds, and only while its request is [incomplete](Self::want_more), so that the bytes behind
+    /// the request fit into the fixed input.
     pub(super) fn room(&mut self) -> &mut [u8] {
         let Some(larger) = &mut self.larger else { return self.fixed.room() };
         let bytes = if larger.wants_more { self.fixed.capacity() } else { 0 };
@@ -89,21 +89,21 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         &mut buffer[larger.end..end]
     }
 
-    /// Notes that so many bytes were put into the room.
+    /// Adds `bytes` bytes that were written into the room.
     pub(super) fn add(&mut self, bytes: usize) {
         let Some(larger) = &mut self.larger else { return self.fixed.add(bytes) };
         larger.end = (larger.end + bytes).min(larger.buffer.as_ref().len());
         larger.wants_more &= bytes == 0;
     }
 
-    /// Says that the request at the front is incomplete.
+    /// Marks the request at the front as incomplete.
     pub(super) fn want_more(&mut self) {
         if let Some(larger) = &mut self.larger {
             larger.wants_more = true;
         }
     }
 
-    /// The bytes that have come and are not consumed.
+    /// Returns the bytes that have arrived and are not consumed.
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.larger {
             None => self.fixed.bytes(),
@@ -111,28 +111,28 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         }
     }
 
-    /// Bytes that are there, and bytes that still fit.
+    /// Returns the number of bytes held, and the number that still fit.
     pub(super) fn sizes(&self) -> (usize, usize) {
         let length = self.bytes().len();
         (length, self.capacity() - length)
     }
 
-    /// Whether nothing is there.
+    /// Returns whether the buffer is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes().is_empty()
     }
 
-    /// Whether the request at the front is held in a larger buffer.
+    /// Returns whether the request at the front is held in a larger buffer.
     pub(super) fn is_larger(&self) -> bool {
         self.larger.is_some()
     }
 
-    /// Whether the request at the front fills the buffer.
+    /// Returns whether the request at the front fills the buffer.
     pub(super) fn is_full(&self) -> bool {
         self.bytes().len() == self.capacity()
     }
 
-    /// Bytes that can be held.
+    /// Returns how many bytes can be held.
     pub(super) fn capacity(&self) -> usize {
         self.larger.as_ref().map_or(self.fixed.capacity(), |larger| larger.buffer.as_ref().len())
     }
@@ -141,7 +141,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
     ///
     /// # Errors
     ///
-    /// There is no memory for it; then nothing has changed.
+    /// There is no memory for it; the buffer has not changed.
     pub(super) fn grow<B: Buffers<Buffer = T>>(
         &mut self,
         buffers: &B,
@@ -170,7 +170,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         Ok(())
     }
 
-    /// Steps over what was served.
+    /// Removes `bytes` served bytes from the front.
     pub(super) fn consume(&mut self, bytes: usize) {
         match &mut self.larger {
             None => self.fixed.consume(bytes),
@@ -181,7 +181,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         }
     }
 
-    /// Moves what is left into the fixed part, once it fits.
+    /// Moves the remaining bytes into the fixed input, once they fit.
     #[cold]
     fn leave_larger(&mut self) {
         let fits = |larger: &mut Larger<T>| larger.end - larger.start <= self.fixed.capacity();
@@ -193,19 +193,19 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         }
     }
 
-    /// Whether there is a larger buffer, in use or not.
+    /// Returns whether there is a larger buffer, used or not.
     pub(super) fn holds_memory(&self) -> bool {
         self.larger.is_some() || self.spent.is_some()
     }
 
-    /// Gives a larger buffer back that is not in use.
+    /// Frees a larger buffer that is no longer used.
     pub(super) fn give_back(&mut self, allowance: &mut Allowance) {
         if let Some(spent) = self.spent.take() {
             allowance.used -= spent.as_ref().len();
         }
     }
 
-    /// Forgets everything.
+    /// Removes all bytes.
     pub(super) fn clear(&mut self, allowance: &mut Allowance) {
         self.give_back(allowance);
         self.spent = self.larger.take().map(|larger| larger.buffer);

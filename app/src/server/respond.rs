@@ -1,10 +1,10 @@
-//! Where replies enter a connection's output.
+//! The place at which replies enter the output of a connection.
 
 use super::output::{Output, Written};
 use crate::resp::Reply;
 use crate::service::Connection;
 
-/// Lets `answer` write a reply, or a part of one, into the output.
+/// Writes a reply, or a part of one, into the output by calling `answer`.
 pub(super) fn respond<T: AsRef<[u8]> + AsMut<[u8]>, R>(
     output: &mut Output<T>,
     connection: &mut Connection,
@@ -15,8 +15,8 @@ pub(super) fn respond<T: AsRef<[u8]> + AsMut<[u8]>, R>(
     written
 }
 
-/// Lets `answer` write a large reply into a buffer of its own. Returns `false` where the reply does
-/// not fit there either; then nothing of it is left.
+/// Writes a large reply into a buffer of its own by calling `answer`. Returns `false` if the reply
+/// does not fit there either; none of its bytes are kept then.
 pub(super) fn respond_spilled<T: AsRef<[u8]> + AsMut<[u8]>, R>(
     output: &mut Output<T>,
     buffer: T,
@@ -26,12 +26,12 @@ pub(super) fn respond_spilled<T: AsRef<[u8]> + AsMut<[u8]>, R>(
     output.write_spilled(buffer, |reply| compose(connection, reply, answer))
 }
 
-/// Applies the connection's protocol version and its `CLIENT REPLY` mode.
+/// Applies the protocol version and the `CLIENT REPLY` mode of the connection.
 ///
-/// Every reply passes here, whatever path its request took: served at once, in slices, by an AP,
-/// while its bytes come in, again after a delay, or refused. The mode is read after `answer`,
-/// because `CLIENT REPLY ON` answers although the mode was off. A suppressed reply has no length,
-/// so it never needs a larger buffer.
+/// Every reply passes through this function, however its request was served: immediately, in
+/// slices, by an AP, while its bytes arrive, retried after a delay, or refused. The mode is read
+/// after `answer`, because `CLIENT REPLY ON` is answered although the mode was off. A suppressed
+/// reply has no bytes, so it never needs a larger buffer.
 fn compose<R>(
     connection: &mut Connection,
     reply: &mut Reply<'_>,

@@ -1,8 +1,9 @@
-//! The clients of a turn, and the share of each.
+//! The order of the clients in a turn, and the share of each.
 //!
-//! Clients that have said the password and keep up with their replies are served first, each up to a few
-//! requests. So their requests wait for one turn at most, whatever others send. The rest of the turn is for
-//! [`Later`](super::later::Later): strangers, and clients with more to do than their share.
+//! Authenticated clients that read their replies are served first, a few requests each. Their
+//! requests therefore wait for at most one turn, regardless of the load by other clients. The rest
+//! of the turn is for [`Later`](super::later::Later): clients without authentication, and clients
+//! with more work than their share.
 
 use core::mem;
 
@@ -15,18 +16,20 @@ use crate::buffers::Buffers;
 use crate::net::{ConnectionId, Nic};
 use crate::service::Budget;
 
-/// Requests of a client before others are served. Those behind them may be served in the same turn.
+/// Requests of a client that are served before other clients. Further requests may be served in the
+/// same turn.
 const REQUESTS_FIRST: usize = 8;
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Gives every client its share of the turn; who comes first changes from turn to turn. Where the
-    /// turn is late, those who are left come first in the next one.
+    /// Serves every client its share of the turn. The first client changes from turn to turn;
+    /// clients that a late turn did not reach come first in the next one. Returns whether any work
+    /// was done.
     pub(super) fn serve(&mut self, now: Instant, budget: &mut Budget) -> bool {
         let mut busy = false;
-        // Requests that are put off during an audit or a transaction are recalled by nothing else.
+        // No other event wakes requests that were delayed during an audit or a transaction.
         let is_restricted = self.service.is_restricted();
         let calls_all = mem::replace(&mut self.was_restricted, is_restricted) || is_restricted;
-        // Nor those that waited for a streamed reply to end.
+        // Nor does one wake requests that waited for the end of a streamed reply.
         let calls_all = self.service.take_readers_left() || calls_all;
         while self.end > 0 && self.clients[self.end - 1].line().is_none() {
             self.end -= 1;
@@ -35,7 +38,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self.first = first + 1;
         let (mut next, mut left) = (first, self.end);
         let (mut is_late, mut has_later) = (false, false);
-        // Two loops would be two copies of the work below, or a call for each client.
+        // Two loops would duplicate the work below, or cost a call for each client.
         loop {
             let (at, share, is_first) = if left > 0 {
                 let at = next;
@@ -91,12 +94,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             }
         }
         self.was_restricted |= is_late && calls_all;
-        // An audit that has begun meanwhile may be over in the next turn, and has put off some as well.
+        // An audit that began in this turn may end before the next one, and may have delayed
+        // requests too.
         self.was_restricted |= self.service.is_restricted();
         busy
     }
 
-    /// Ends with a client's connection.
+    /// Ends the connection of a client.
     fn end_client(&mut self, at: usize, line: ConnectionId, fate: TurnOutcome, now: Instant) {
         let client = &mut self.clients[at];
         let ending = client.ending(fate, &self.service, self.stack.sockets());

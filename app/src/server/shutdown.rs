@@ -1,4 +1,4 @@
-//! The end of the image: connections are closed, then the machine is powered off.
+//! Shutdown of the image: connections are closed, then the machine is powered off.
 
 use runtime_config::limits;
 use smoltcp::time::Instant;
@@ -10,9 +10,9 @@ use crate::net::{Nic, Port};
 use crate::service::Budget;
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Takes a turn of a shutdown: no request is served any more, except those of a transaction that runs.
-    /// Clients get the replies that they have not taken yet, then all connections are closed. Says [`Turn::Off`] when all peers have acknowledged
-    /// that, or after [`limits::SHUTDOWN_US`].
+    /// Runs one turn of a shutdown. No request is served except those of a running transaction.
+    /// Clients get their pending replies, then all connections are closed. Returns [`Turn::Off`]
+    /// once all peers have acknowledged that, or after [`limits::SHUTDOWN_US`].
     #[cold]
     pub(super) fn shut_down(&mut self, now: Instant) -> Turn {
         let now_us = self.service.now_us();
@@ -34,7 +34,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         Turn::Idle { wake_us: Some(wake.map_or(off_at_us, |wake_us| wake_us.min(off_at_us))) }
     }
 
-    /// Closes the connections that have no client's place, and those that come now.
+    /// Closes the connections without a client place, and new connections.
     fn close_others(&mut self, now: Instant) {
         let sockets = self.stack.sockets();
         self.http_connections.close_all(&mut self.service, sockets, now);

@@ -1,4 +1,4 @@
-//! The service on a network device: its parts, and how it is made.
+//! The server: its parts, and its construction.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -18,24 +18,24 @@ use crate::net::{self, ConnectionId, Nic, Stack};
 use crate::resp::{Limits, Ranges};
 use crate::service::{Service, Submit};
 
-/// Bytes that the input holds beyond an inline request: the headers of a multi-bulk request and
-/// its small arguments.
+/// Bytes that the input holds beyond an inline request: the headers of a multi-bulk request and its
+/// small arguments.
 const INPUT_SLACK_BYTES: usize = 4096;
 
-/// An argument of this size fits into the input, however short inline requests may be.
+/// An argument of this many bytes fits into the input, even if inline requests are limited to less.
 const ARGUMENT_BYTES: usize = 64 << 10;
 
-/// What the caller of a turn does next.
+/// The next action of the caller of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Take the next turn at once.
+    /// Run the next turn immediately.
     Busy,
     /// Sleep until the network device interrupts, or until a time.
     Idle {
-        /// When the next turn is due; `None` is never.
+        /// When the next turn is due, in microseconds since boot; `None` is never.
         wake_us: Option<u64>,
     },
-    /// Power the machine off: a client has asked for it, and the connections are closed.
+    /// Power the machine off: a client has requested it, and the connections are closed.
     Off,
 }
 
@@ -49,27 +49,27 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     pub(super) ranges: Ranges,
     pub(super) allowance: Allowance,
     pub(super) limits: Limits,
-    /// Connections so far; the number of the last one.
+    /// The number of connections so far, which is also the number of the last one.
     pub(super) connections: u64,
-    /// Connections that wait for a place, oldest first, and until when.
+    /// Connections that wait for a place, oldest first, and until when in microseconds since boot.
     pub(super) waiting: Vec<(ConnectionId, u64)>,
     pub(super) ending_log: EndingLog,
     /// The client that is served first in the next turn.
     pub(super) first: usize,
-    /// Clients that are served behind the others in the turn.
+    /// Clients that are served behind the other clients of the turn.
     pub(super) later: Later,
-    /// No place from here on has a client.
+    /// The end of the used places: no place from here on has a client.
     pub(super) end: usize,
-    /// Whether an audit or a transaction was under way in the last turn.
+    /// Whether an audit or a transaction was in progress in the last turn.
     pub(super) was_restricted: bool,
-    /// Idle time is not used before.
+    /// When idle work may run next, in microseconds since boot.
     pub(super) idle_at_us: u64,
-    /// When a shutdown that is under way ends at the latest.
+    /// When a shutdown in progress ends at the latest, in microseconds since boot.
     pub(super) off_at_us: Option<u64>,
 }
 
-/// How many clients a configuration has room for in so much memory: as many as it wants, or what
-/// the buffers of fit into a part of it.
+/// Returns how many clients a configuration supports with `memory_bytes` bytes of memory: the
+/// configured number, limited by the buffers that fit into a part of the memory.
 #[must_use]
 pub fn clients_for(config: &Config, memory_bytes: u64) -> usize {
     let held = input_bytes(config) + client::OUTPUT_BYTES + net::BYTES_PER_CLIENT;
@@ -81,20 +81,20 @@ fn input_bytes(config: &Config) -> usize {
     config.inline_bytes.max(ARGUMENT_BYTES) + INPUT_SLACK_BYTES
 }
 
-/// Bytes that larger inputs may take together, on a machine with so many frames.
+/// Returns how many bytes larger inputs may take in total, on a machine with `frames` frames.
 fn requests_bytes(frames: u64) -> usize {
     let bytes = frames * PAGE_BYTES / limits::REQUESTS_PART as u64;
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Takes all memory that the clients will need and begins to listen.
+    /// Allocates all memory that the clients will need, and begins to listen.
     ///
     /// `seed` makes sequence numbers and hashes unpredictable.
     ///
     /// # Errors
     ///
-    /// A buffer could not be had.
+    /// A buffer could not be allocated.
     pub fn new(
         nic: N,
         vm: &'static Vmalloc<M>,
@@ -133,36 +133,37 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         })
     }
 
-    /// Lets durations inside a turn be measured, with a clock in microseconds: without it `VCHECK`
-    /// says 0.
+    /// Sets a clock in microseconds that measures durations inside a turn. Without one, `VCHECK`
+    /// reports a duration of 0.
     #[must_use]
     pub fn with_clock(mut self, clock: fn() -> u64) -> Self {
         self.service.set_clock(clock);
         self
     }
 
-    /// Says when the image booted, in seconds since 1970, where that is known.
+    /// Sets when the image booted, in seconds since 1970, if known.
     #[must_use]
     pub fn booted_at(mut self, seconds: Option<u64>) -> Self {
         self.service.set_booted_at(seconds);
         self
     }
 
-    /// Lends the service more CPUs than the one that calls: without them `VBENCH` has one.
+    /// Sets how benchmarks run on the APs. Without it, `VBENCH` runs on the calling CPU only.
     #[must_use]
     pub fn with_crew(mut self, crew: RunOnAll<M>) -> Self {
         self.service.set_crew(crew);
         self
     }
 
-    /// Lets long work be done on other CPUs: without them this one does it in slices, or in one go.
+    /// Sets how long-running work is offloaded to the APs. Without it, the BSP does that work in
+    /// slices or within the request.
     #[must_use]
-    pub fn with_lend(mut self, lend: Submit<M>) -> Self {
-        self.service.set_submit(lend);
+    pub fn with_lend(mut self, submit: Submit<M>) -> Self {
+        self.service.set_submit(submit);
         self
     }
 
-    /// The network.
+    /// Returns the network stack.
     pub fn stack(&mut self) -> &mut Stack<N> {
         &mut self.stack
     }

@@ -1,4 +1,4 @@
-//! Transactions of a connection: requests are queued, and served one after the other by `EXEC`.
+//! Transactions of a connection: requests are queued, then `EXEC` serves them in order.
 
 use vmalloc::Machine;
 
@@ -11,28 +11,29 @@ use crate::server::request_buffer::Refusal;
 use crate::server::respond::respond;
 use crate::service::{self, Failure, Queued};
 
-/// Bytes of the header of the reply to `EXEC`.
+/// Maximum bytes of the header of the reply to `EXEC`.
 const HEADER_BYTES: usize = 32;
 
 /// The outcome of a request inside a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QueuedStep {
-    /// It is answered.
+    /// The request was answered.
     Answered,
-    /// It is served like any other.
+    /// The request is to be served immediately.
     Serve,
-    /// It has to wait.
+    /// The request must wait.
     Wait,
 }
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Queues the request that was parsed, or says that it is to be served now.
+    /// Queues the parsed request, or returns [`QueuedStep::Serve`] if it is to be served
+    /// immediately.
     #[cold]
     pub(super) fn queue<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> QueuedStep {
-        // The queue may grow.
+        // The queue may allocate, which an audit forbids.
         if shared.service.is_checking() {
             return QueuedStep::Wait;
         }
@@ -67,13 +68,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         QueuedStep::Answered
     }
 
-    /// Takes the room that the replies to all queued requests need at least, because a request that was served
-    /// must be answered.
+    /// Reserves the minimum output room for the replies to all queued requests, because a request
+    /// that was served must be answered.
     fn prepare_replies<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> QueuedStep {
-        // It waits for other CPUs, and has its room.
+        // `EXEC` is retried after a wait for APs; its room is already reserved.
         if self.output.is_collecting() {
             return QueuedStep::Serve;
         }
@@ -96,7 +97,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         QueuedStep::Serve
     }
 
-    /// Goes on after a request of a transaction that was served at once.
+    /// Continues after a request of a transaction that was served immediately.
     #[cold]
     pub(super) fn after_immediate(&mut self) {
         if self.connection.session().is_executing() {
@@ -109,7 +110,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// Serves the next request of the queue, or ends the transaction. Returns whether anything was done.
+    /// Serves the next queued request, or ends the transaction. Returns whether any work was done.
     pub(super) fn execute<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -142,8 +143,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Serves a queued request again whose reply did not fit, in a larger buffer, or says that there is none.
-    /// Returns `false` where it has to wait.
+    /// Retries a queued request whose reply did not fit, with a larger buffer, or replies with an
+    /// error if no buffer can be allocated. Returns `false` if the request must wait.
     fn answer_largely<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,

@@ -1,4 +1,5 @@
-//! Requests that do not fit into the fixed input of a connection, and bytes that break the protocol.
+//! Requests that do not fit into the fixed input of a connection, and bytes that break the
+//! protocol.
 
 use vmalloc::Machine;
 
@@ -10,8 +11,9 @@ use crate::server::respond::respond;
 use crate::service::{self, Failure};
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Begins with a request that does not fit into the fixed input: a large write is served as it
-    /// comes, all else is held. Returns whether anything was done.
+    /// Begins a request that does not fit into the fixed input: a large write is served while its
+    /// bytes arrive, any other request is held in a larger buffer. Returns whether any work was
+    /// done.
     pub(super) fn oversize<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -36,7 +38,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Gives the request at the front more room, or refuses it. Returns whether anything was done.
+    /// Allocates more room for the request at the front of the input, or refuses the request.
+    /// Returns whether any work was done.
     pub(super) fn hold<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -64,7 +67,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Refuses a request of which bytes are still to come.
+    /// Refuses a request that has not arrived completely.
     pub(super) fn refuse_oversize<M: Machine, B>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -76,7 +79,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.skip(shared, rest);
     }
 
-    /// Throws the rest of the request away.
+    /// Discards the rest of the request.
     pub(super) fn skip<M: Machine, B>(&mut self, shared: &Shared<'_, M, B>, rest: &Oversize) {
         self.phase = Phase::Discard(Discard::new(rest, &self.limits(shared)));
         self.resume = Resume::default();
@@ -104,7 +107,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// Says what is wrong with the bytes, and asks for the end.
+    /// Replies with the protocol error, and requests the end of the connection.
     pub(super) fn break_off<M: Machine, B>(
         &mut self,
         shared: &mut Shared<'_, M, B>,

@@ -1,4 +1,4 @@
-//! The requests of a connection, and their replies.
+//! Requests of a connection, and their replies.
 
 use runtime_config::limits;
 use vmalloc::Machine;
@@ -11,8 +11,8 @@ use crate::server::output::Written;
 use crate::server::respond::{respond, respond_spilled};
 use crate::service::{Connection, Failure, Served};
 
-/// Bytes by which a reply may grow between the two times that it is made: its own buffer appears
-/// in the report, and counters gain a digit.
+/// Bytes by which a reply may grow between its measurement and its retry: its own buffer appears in
+/// the report, and counters gain digits.
 pub(super) const SPILL_SLACK_BYTES: usize = 4096;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
@@ -32,7 +32,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 shared.service.counters_mut().commands += 1;
                 self.finish(consumed);
             }
-            // It may allocate.
+            // An oversize request may allocate, which an audit or the transaction of another
+            // session forbids.
             Parsed::Oversize(_) if self.is_restricted(shared) => return false,
             Parsed::Oversize(oversize) => return self.oversize(shared, &oversize),
             Parsed::TooMany(rest) => {
@@ -48,7 +49,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 }
 
-/// Makes room for the rest of a request that is held in a larger buffer. Returns whether anything
+/// Makes room for the rest of a request that is held in a larger buffer. Returns whether any work
 /// was done.
 fn wait_for_more<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
@@ -62,8 +63,8 @@ fn wait_for_more<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T
     false
 }
 
-/// Answers the request that was parsed, in a buffer of its own where the reply is large. Returns
-/// false where it has to wait until what stands before it was sent.
+/// Answers the parsed request; a large reply gets a buffer of its own. Returns `false` if the
+/// request must wait until earlier replies are sent.
 fn answer<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
@@ -83,7 +84,7 @@ fn answer<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     is_whole
 }
 
-/// Answers the request that was parsed, whatever its session's transaction.
+/// Answers the parsed request immediately, whether the session is in a transaction or not.
 fn answer_now<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,

@@ -38,7 +38,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                     0 => Phase::Discard(Discard::rest_of(0, 0, limits)),
                     _ => Phase::Options,
                 };
-                // Behind the line end of the data.
+                // Parsing continues behind the line end of the data.
                 self.resume = Resume::at_arguments(2, following);
             }
             Flow::Failed(remaining) => {
@@ -48,7 +48,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Ends a large `SET` with the arguments behind its data.
+    /// Completes a large `SET` with the arguments behind its data.
     pub(super) fn options<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -90,7 +90,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Ends a large `SET` whose reply, the old value, needs a buffer of its own.
+    /// Completes a large `SET` with a reply, the old value, that needs a larger buffer.
     fn answer_options<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -107,7 +107,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let again = |connection: &mut Connection, reply: &mut resp::Reply<'_>| {
             service.upload(connection).finish(options, reply);
         };
-        // It cannot fail: the same value was just measured.
+        // The reply fits: the same value was measured before.
         let is_written = respond_spilled(&mut self.output, buffer, &mut self.connection, again);
         debug_assert!(is_written, "the old value has not changed");
     }

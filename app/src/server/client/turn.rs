@@ -1,4 +1,4 @@
-//! The turn of a connection: bytes in, requests served, bytes out.
+//! The turn of a connection: bytes are received, requests served and replies sent.
 
 use core::mem;
 
@@ -10,19 +10,20 @@ use crate::net::{ConnectionId, Received};
 use crate::server::respond::respond;
 use crate::service::Budget;
 
-/// Requests between two looks at the clock.
+/// Requests between two reads of the clock.
 const REQUESTS_UNTIMED: usize = 4;
 
-/// A client that sends as many at once is served behind those that send fewer, in the next turn too.
+/// A client with at least this number of requests per turn is served behind clients with fewer,
+/// also in the next turn.
 const REQUESTS_FEW: usize = 8;
 
-/// Microseconds for which replies may be held back while there are more to come. A peer that delays its
-/// acknowledgements, behind a relay that waits for them, costs 40 ms for every reply to one batch
-/// that comes in two pieces.
+/// Microseconds for which replies may be held back while more are to come. If the peer delays its
+/// acknowledgements and a relay waits for them, each reply to one batch that is sent in two pieces
+/// costs 40 ms.
 const HELD_US_MAX: u64 = 8_000;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Does one turn's work, of so many requests at most.
+    /// Runs one turn, of at most `share` requests.
     pub(in crate::server) fn turn<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -40,8 +41,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         fate
     }
 
-    /// Sends, receives and serves until there is nothing to do, the output is full, or the client
-    /// has had its share.
+    /// Sends, receives and serves until no work is left, the output is full, or the share of the
+    /// client is used up.
     fn work<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -64,14 +65,15 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let share = *requests;
         let mut fate = TurnOutcome::Idle;
         loop {
-            // An audit counts what is allocated, on another CPU.
+            // An audit on an AP counts allocated regions, so buffers are not freed during one.
             if !shared.service.is_checking() {
                 self.output.give_back();
                 self.input.give_back(shared.allowance);
                 self.queue.give_back(shared.allowance);
             }
             let received = if mem::take(&mut self.is_cut_short) {
-                // More bytes are taken in when these are served: for each share the rest would have to be moved.
+                // More bytes are received after these requests are served; otherwise each share
+                // would have to move the rest of the input.
                 self.has_drained = false;
                 true
             } else if let Some(received) = receive(self, shared, line) {
@@ -89,7 +91,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 return TurnOutcome::Closed;
             }
             if !(received || served || sent) {
-                // Where the output is full, the peer must take some of it first.
+                // If the output is full, the peer must read some of it first.
                 let is_working = self.connection.is_busy()
                     && !self.connection.waits_for_others()
                     && self.output.has_room();
@@ -106,7 +108,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// Serves what is in the input. Returns whether anything was done.
+    /// Serves the requests in the input. Returns whether any work was done.
     fn serve<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -128,7 +130,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             let looks = mem::take(&mut self.was_long) || requests.is_multiple_of(REQUESTS_UNTIMED);
             if looks && shared.service.is_late() {
                 *requests = 0;
-                // Every client that is looked at gets on by one request, however late it is.
+                // Each client in a turn is served at least one request, even if the turn is late.
                 if !is_first {
                     break;
                 }
@@ -145,7 +147,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             };
             if !progressed {
                 if self.is_finished && !self.connection.is_busy() {
-                    // The request that has begun can never become whole.
+                    // The incomplete request can never become complete.
                     self.connection.session_mut().close();
                 }
                 break;
@@ -156,21 +158,23 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 }
 
-/// Whether it has work that is done in slices here, or requests that wait until replies are read.
+/// Returns whether the client has sliced work on the BSP, or requests that wait until replies are
+/// read.
 fn is_behind<T: AsRef<[u8]> + AsMut<[u8]>>(client: &Client<T>) -> bool {
     let is_sliced = client.connection.is_busy() && !client.connection.waits_for_others();
     is_sliced || !(client.input.is_empty() || client.output.is_empty())
 }
 
-/// Whether everything that had come is served and sent.
+/// Returns whether all received requests are served and all replies sent.
 fn is_done<T: AsRef<[u8]> + AsMut<[u8]>>(client: &Client<T>) -> bool {
     let is_busy = client.connection.is_busy() || client.connection.session().is_executing();
     let is_open = !(client.is_finished || is_busy || client.connection.session().is_closing());
     is_open && client.has_drained && client.input.is_empty() && client.output.is_empty()
 }
 
-/// Goes on with what others must not see half done, a transaction or a request that has set some of its
-/// keys: the connection ends only after it. Returns whether there is any.
+/// Continues work that other clients must not observe half done: a transaction, or a request that
+/// has set some of its keys. The connection ends only after that work. Returns whether there is
+/// any.
 fn completes<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
@@ -179,27 +183,27 @@ fn completes<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     let is_half_done =
         client.connection.is_publishing() || client.connection.session().is_executing();
     if is_half_done {
-        // Not the requests behind it.
+        // The requests behind it are not served.
         client.serve(shared, budget, 1, &mut 1);
     }
     is_half_done
 }
 
-/// Whether replies may wait for those of the requests that are left.
+/// Returns whether replies may be held back until the remaining requests are served.
 fn may_hold<T: AsRef<[u8]> + AsMut<[u8]>>(client: &mut Client<T>, now_us: u64) -> bool {
     let since_us = *client.held_since_us.get_or_insert(now_us);
     let is_short = now_us.saturating_sub(since_us) < HELD_US_MAX;
     is_short && client.output.has_room() && !client.connection.session().is_closing()
 }
 
-/// Moves what has come into the input. `None` where the connection is gone.
+/// Moves received bytes into the input. Returns `None` if the connection has gone.
 fn receive<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
     line: ConnectionId,
 ) -> Option<bool> {
     client.has_drained = false;
-    // A connection whose output is full is not read from.
+    // A client with a full output is not read from.
     if client.is_finished || client.connection.session().is_closing() || !client.output.has_room() {
         return Some(false);
     }
@@ -236,8 +240,8 @@ fn send<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     Some(sent > 0)
 }
 
-/// Copies more of a streamed reply into the output, where that is empty. Returns whether there was
-/// more, or `None` where it cannot follow: the connection must end then.
+/// Copies more of a streamed reply into an empty output. Returns whether there was more, or `None`
+/// if the rest cannot follow and the connection must end.
 fn fill<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
@@ -248,7 +252,7 @@ fn fill<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     Some(filled)
 }
 
-/// Goes on with the request under way. Returns whether anything was done.
+/// Steps the request in progress. Returns whether any work was done.
 fn step<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
