@@ -1,11 +1,12 @@
-//! The service: what each request does to the window.
+//! The service: it applies each request to the window.
 //!
-//! [`Service`] is the facade that the server works with. Behind it, from the top: `dispatch` finds, checks and serves
-//! a request; `table` lists every command and wraps the states of those that outlive their turn into `task`; `command`
-//! has one file for each family of commands, which reads, begins, steps, replies and cancels; `call` is what a
-//! handler is given. The parts that handlers work with stand below: `store` is the window and its notes, `workers`
-//! decides where work is done, `metrics` counts. Nothing here allocates for a request, knows the network, or takes
-//! longer than a slice.
+//! [`Service`] is the facade that the server uses. The layers behind it, from the top: `dispatch`
+//! looks a request up, checks it and serves it; `table` lists every command and wraps the state of
+//! a command that outlives its turn into `task`; `command` has one file per family of commands,
+//! with their handlers; `call` is the context of a handler. Handlers use the parts below them:
+//! `store` is the window and the records of its regions, `workers` decides where work is done,
+//! `metrics` counts. The service allocates no memory for a request, does not know the network, and
+//! does at most one slice of long work per turn.
 
 mod background;
 mod call;
@@ -73,11 +74,11 @@ pub struct Service<M: Machine + 'static> {
 }
 
 impl<M: Machine> Service<M> {
-    /// Takes all memory that the service will ever keep.
+    /// Allocates all memory that the service will ever need.
     ///
     /// # Errors
     ///
-    /// A buffer could not be had.
+    /// A buffer could not be allocated.
     pub fn try_new<B: Buffers>(
         vm: &'static Vmalloc<M>,
         buffers: &B,
@@ -93,52 +94,53 @@ impl<M: Machine> Service<M> {
         self.parts.store.clock.booted_at = seconds;
     }
 
-    /// Sets a clock in microseconds, which measures durations inside a turn.
+    /// Sets a clock in microseconds that measures durations inside a turn.
     pub fn set_clock(&mut self, clock: fn() -> u64) {
         self.parts.store.clock.read = Some(clock);
     }
 
-    /// Sets how benchmarks run on the APs too.
+    /// Sets how benchmarks run on the APs.
     pub fn set_crew(&mut self, crew: RunOnAll<M>) {
         self.parts.crew = Some(crew);
     }
 
-    /// Sets how long work is submitted to an AP.
+    /// Sets how long-running work is submitted to an AP.
     pub fn set_submit(&mut self, submit: Submit<M>) {
         self.parts.store.free_pages_max = self.parts.workers.set_submit(submit);
     }
 
-    /// Sets the time of the turn, in microseconds since boot.
+    /// Sets the start time of the turn, in microseconds since boot.
     pub fn set_now(&mut self, now_us: u64) {
         self.parts.store.clock.now_us = now_us;
         self.parts.metrics.sample(now_us);
     }
 
-    /// The time of the turn, in microseconds since boot.
+    /// Returns the start time of the turn, in microseconds since boot.
     #[must_use]
     pub fn now_us(&self) -> u64 {
         self.parts.store.clock.now_us
     }
 
-    /// Returns whether the turn has taken so long that other clients should have theirs; `false` without a clock.
+    /// Returns whether the turn has used up its time and must serve no further requests; `false`
+    /// without a clock.
     #[must_use]
     pub fn is_late(&self) -> bool {
         self.parts.store.clock.is_late()
     }
 
-    /// The window that is served.
+    /// Returns the window that is served.
     #[must_use]
     pub fn vm(&self) -> &'static Vmalloc<M> {
         self.parts.store.vm
     }
 
-    /// Enters a connection into the client list, with its two ends: the client's and the server's.
+    /// Adds a connection to the client list, with the addresses of the client and of the server.
     pub fn arrive(&mut self, session: &Session, ends: [SocketAddrV4; 2]) {
         let owner = session.owner;
         self.parts.clients.come(owner.place, owner.number, ends, self.now_us());
     }
 
-    /// Notes what is in the buffers of a connection, for the client list.
+    /// Records the buffer sizes of a connection, for the client list.
     pub fn note_buffers(&mut self, session: &Session, buffers: ClientBuffers) {
         if let Some(entry) = self.parts.clients.at(session.owner.place) {
             entry.buffers = buffers;
@@ -147,25 +149,26 @@ impl<M: Machine> Service<M> {
         }
     }
 
-    /// Returns whether `CLIENT KILL` wants the connection closed.
+    /// Returns whether `CLIENT KILL` has marked the connection.
     #[must_use]
     pub fn is_killed(&self, session: &Session) -> bool {
         self.parts.clients.is_killed(session.owner.place)
     }
 
-    /// Returns whether a session may send any command.
+    /// Returns whether a session may send every command: it is authenticated, or no password is
+    /// configured.
     #[must_use]
     pub fn is_admitted(&self, session: &Session) -> bool {
         self.parts.is_admitted(session)
     }
 
-    /// Ends a connection: its regions are freed from now on, in slices.
+    /// Ends a connection. Its regions are freed later, in slices.
     pub fn end(&mut self, connection: &mut Connection) {
         self.housekeeping.end(&mut self.parts, connection);
     }
 
-    /// Serves a request. Its reply may [overflow](Reply::overflowed): then no more than replying was
-    /// done, and the request can be served again with more room.
+    /// Serves a request. If its reply [overflows](Reply::overflowed), the request has changed no
+    /// state and can be retried with more room.
     pub fn serve(
         &mut self,
         connection: &mut Connection,
@@ -175,8 +178,8 @@ impl<M: Machine> Service<M> {
         dispatch::serve(&mut self.parts, connection, arguments, reply)
     }
 
-    /// Gets on with the request in progress, as far as the budget goes; its reply comes with its end.
-    /// Returns whether anything was done.
+    /// Steps the request in progress within the budget; its reply is written when it ends. Returns
+    /// whether any work was done.
     pub fn step(
         &mut self,
         connection: &mut Connection,
@@ -195,8 +198,9 @@ impl<M: Machine> Service<M> {
         stepped
     }
 
-    /// Decides what becomes of a request of a session in a transaction. A request that can never be served is refused
-    /// now, and `EXEC` later on.
+    /// Decides whether a request of a session in a transaction is queued, served or refused. A
+    /// request that can never be served is refused immediately, and its transaction fails at
+    /// `EXEC`.
     pub fn check_queued(
         &mut self,
         session: &mut Session,
@@ -206,23 +210,25 @@ impl<M: Machine> Service<M> {
         queueing::check(&mut self.parts, session, arguments, reply)
     }
 
-    /// Ends a session's transaction, whatever its state.
+    /// Ends the transaction of a session in any state.
     pub fn discard_transaction(&mut self, session: &mut Session) {
         self.parts.discard_transaction(session);
     }
 
-    /// The upload of a connection: a write of more bytes than its input holds.
+    /// Returns the upload of a connection: a write of more bytes than its input holds.
     pub fn upload<'a>(&'a mut self, connection: &'a mut Connection) -> ConnectionUpload<'a, M> {
         ConnectionUpload::new(&mut self.parts, connection)
     }
 
-    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns how many bytes
-    /// that is, or `None` if the announced bytes cannot follow and the connection must end.
+    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns how
+    /// many were copied, or `None` if the announced bytes cannot follow and the connection must
+    /// end.
     pub fn stream_on(&mut self, session: &mut Session, room: &mut [u8]) -> Option<usize> {
         self.parts.stream_on(session, room)
     }
 
-    /// Returns whether a reader has ended since the last call: writes that were delayed may go on.
+    /// Returns whether a reader has ended since the last call, so that delayed writes can be
+    /// retried.
     pub fn take_readers_left(&mut self) -> bool {
         self.parts.store.readers.take_ended()
     }
@@ -233,66 +239,66 @@ impl<M: Machine> Service<M> {
         self.parts.store.readers.are_any()
     }
 
-    /// Returns whether an audit is in progress, during which nothing may be allocated or freed.
+    /// Returns whether an audit is in progress, during which no region may be allocated or freed.
     #[must_use]
     pub fn is_checking(&self) -> bool {
         self.parts.workers.is_checking
     }
 
-    /// Returns whether a transaction or an audit is in progress: some requests wait.
+    /// Returns whether a transaction or an audit is in progress, which delays some requests.
     #[must_use]
     pub fn is_restricted(&self) -> bool {
         self.parts.workers.are_restricted()
     }
 
-    /// Returns whether another session's transaction runs.
+    /// Returns whether the transaction of another session is running.
     #[must_use]
     pub fn is_excluded(&self, session: &Session) -> bool {
         self.parts.workers.exclude(session.owner.number)
     }
 
-    /// The error about a reply that is too large, with a hint which command to use instead.
+    /// Returns the error for a reply that is too large; `hint` names the command to use instead.
     #[must_use]
     pub fn reply_limit(&self, hint: &'static str) -> Failure {
         self.parts.reply_limit(hint)
     }
 
-    /// Bytes that a reply may have.
+    /// Returns the maximum size of a reply in bytes.
     #[must_use]
     pub fn reply_bytes_max(&self) -> usize {
         self.parts.reply_bytes_max()
     }
 
-    /// Counts and writes an error.
+    /// Counts an error and writes it.
     pub fn refuse(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
         self.parts.metrics.refuse(failure, reply);
     }
 
-    /// Collects the completions that no connection waits for. Returns whether there were any.
+    /// Collects completed operations that no connection waits for. Returns whether there were any.
     pub fn collect(&mut self) -> bool {
         self.housekeeping.collect(&mut self.parts)
     }
 
-    /// Frees regions whose lease has ended and regions of connections that have ended, as far as
-    /// the budget goes. Returns whether anything was done.
+    /// Frees regions with an expired lease and regions of ended connections, within the budget.
+    /// Returns whether any work was done.
     pub fn reap(&mut self, budget: &mut Budget) -> bool {
         self.housekeeping.reap(&mut self.parts, budget)
     }
 
-    /// When the next lease may end, in microseconds since boot.
+    /// Returns when the next lease may expire, in microseconds since boot.
     #[must_use]
     pub fn wake_at(&self) -> Option<u64> {
         self.parts.store.leases.wake_at()
     }
 
-    /// Returns whether no region is left to reap, or none before an AP has got on.
+    /// Returns whether no region is left to reap before an operation on an AP completes.
     #[must_use]
     pub fn is_reaped(&self) -> bool {
         let ledger = &self.parts.store.ledger;
         ledger.first(ledger.orphans()).is_none() || !self.parts.workers.are_idle()
     }
 
-    /// Uses the time while no client asks for anything. Returns whether there is more to do.
+    /// Does idle work while no client has a request. Returns whether more is left.
     pub fn run_idle(&mut self) -> bool {
         background::run_idle(&mut self.parts)
     }
@@ -303,18 +309,18 @@ impl<M: Machine> Service<M> {
         self.parts.metrics.counters.note_turn(clock.read_us().saturating_sub(clock.now_us));
     }
 
-    /// The counters of the traffic.
+    /// Returns the counters of the traffic.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.parts.metrics.counters
     }
 
-    /// The counters of the traffic, to be changed.
+    /// Returns the counters of the traffic mutably.
     pub fn counters_mut(&mut self) -> &mut Counters {
         &mut self.parts.metrics.counters
     }
 
-    /// What reports say of the service.
+    /// Returns a view of the service for reports.
     #[must_use]
     pub fn reports(&self) -> Reports<'_, M> {
         Reports::new(&self.parts)

@@ -5,13 +5,14 @@ use vmalloc::{Machine, RegionId};
 use super::parts::Parts;
 use super::workers::{Completion, Cost, Operation, Placement};
 
-/// Frames that are cleared in one operation.
+/// Frames that one operation clears.
 const FILL_FRAMES: u64 = 256;
-/// The most cleared frames that are kept: 16 MiB, or this part of all.
+/// The maximum number of cleared frames kept: 16 MiB, or all frames divided by [`FILLED_PART`] if
+/// that is less.
 const FILLED_FRAMES_MAX: u64 = 4096;
 const FILLED_PART: u64 = 64;
 
-/// Returns whether a region is better freed by an AP.
+/// Returns whether an AP should free a region.
 pub(super) fn is_freed_by_ap<M: Machine>(parts: &Parts<M>, id: RegionId) -> bool {
     let info = parts.store.vm.info(id);
     info.is_ok_and(|info| {
@@ -19,9 +20,10 @@ pub(super) fn is_freed_by_ap<M: Machine>(parts: &Parts<M>, id: RegionId) -> bool
     })
 }
 
-/// Has an AP free a region that no client uses any more. Returns whether an AP was free for it.
+/// Submits the free of an unused region to an AP. Returns whether an AP was idle.
 ///
-/// The region is forgotten at once: its slot may be another region's from now on.
+/// The record of the region is removed immediately, because another region may get its slot at any
+/// time.
 pub(super) fn free<M: Machine>(parts: &mut Parts<M>, id: RegionId) -> bool {
     if parts.background.freeing.is_some() {
         return false;
@@ -49,8 +51,8 @@ pub(super) fn collect<M: Machine>(parts: &mut Parts<M>) {
     }
 }
 
-/// Uses the time while no client asks for anything: purges lazy areas, then clears frames ahead of time on an
-/// AP. Returns whether there is more to do.
+/// Does idle work: purges lazy areas, then clears frames ahead of time on an AP. Returns whether
+/// more is left.
 pub(super) fn run_idle<M: Machine>(parts: &mut Parts<M>) -> bool {
     let workers = &mut parts.workers;
     if workers.is_checking || workers.are_held() || parts.background.idle.is_some() {

@@ -1,4 +1,4 @@
-//! A request while it is served: what a handler is given, and what it returns.
+//! The context of a handler while it serves a request, and its result.
 
 use vmalloc::{Machine, RegionId, RegionInfo};
 
@@ -10,7 +10,7 @@ use super::store::{Demand, Store};
 use super::workers::Budget;
 use crate::resp::{self, Arguments, Reply};
 
-/// A request being served.
+/// A request that is being served.
 #[derive(Debug)]
 pub(super) struct Call<'a, 'r, M: Machine + 'static> {
     /// The parts of the service.
@@ -19,29 +19,30 @@ pub(super) struct Call<'a, 'r, M: Machine + 'static> {
     pub(super) session: &'a mut Session,
     /// The command's name and its arguments.
     pub(super) arguments: Arguments<'a>,
-    /// Where the answer goes.
+    /// The output for the reply.
     pub(super) reply: &'a mut Reply<'r>,
-    /// Bytes that a reply may have: [`Parts::reply_bytes_max`].
+    /// Maximum bytes of a reply: [`Parts::reply_bytes_max`].
     pub(super) reply_bytes_max: usize,
 }
 
-/// The state of commands that never leave one.
+/// The state of commands that never keep a state.
 #[derive(Debug)]
 pub(super) enum Never {}
 
-/// What a handler has done with a request. `S` is the state of a command that outlives its turn.
+/// The result of a handler. `S` is the state of a command that outlives its turn.
 #[derive(Debug)]
 pub(super) enum Begun<S> {
     /// The reply is complete.
     Answered,
-    /// Nothing was done yet, or as much as the state says: the request stays in the input, and is served
-    /// again when an AP or another session has got on.
+    /// The request must wait, with the state that it has reached, if any. It stays in the input and
+    /// is retried when an operation on an AP ends or another session makes progress.
     Wait(Option<S>),
-    /// A slice was done: the request stays in the input, and is served again in a further turn with the state.
+    /// One slice is done. The request stays in the input and continues from the state in a later
+    /// turn.
     Again(S),
-    /// The reply has overflowed the output: the request is served again with more room and the state.
+    /// The reply has overflowed the output. The request continues from the state with more room.
     Overflowed(S),
-    /// The request is complete, and its reply comes later: the state is stepped until then.
+    /// The request is consumed, and its reply comes later. The state is stepped until then.
     Pending(S),
 }
 
@@ -61,7 +62,7 @@ pub(super) enum Progress {
 }
 
 impl<S> Begun<S> {
-    /// Keeps the state, if there is one, and returns the progress.
+    /// Stores the state, if there is one, and returns the progress.
     #[inline]
     pub(super) fn keep<T>(self, kept: &mut Option<T>, wrap: impl FnOnce(S) -> T) -> Progress {
         let (state, progress) = match self {
@@ -77,14 +78,15 @@ impl<S> Begun<S> {
     }
 }
 
-/// What a step of a running command has done.
+/// The result of one step of a running command.
 #[derive(Debug)]
 pub(super) enum Stepped<S> {
-    /// Nothing: the state waits for an AP, another session, or the budget of a further turn.
+    /// No work was done. The state waits for an AP, another session, or the budget of a later turn.
     Waiting(S),
-    /// A slice.
+    /// One slice is done.
     Progressed(S),
-    /// All that had to come first: the request is served again, with a state or from its beginning.
+    /// The preparation is complete. The request is served again, with a state or from its
+    /// beginning.
     Ready(Option<S>),
     /// The reply is complete.
     Answered,
@@ -102,34 +104,34 @@ impl<S> Stepped<S> {
     }
 }
 
-/// A running command while it is stepped.
+/// The context of a running command while it is stepped.
 #[derive(Debug)]
 pub(super) struct Step<'a, 'r, M: Machine + 'static> {
     /// The parts of the service.
     pub(super) parts: &'a mut Parts<M>,
     /// The session of the connection.
     pub(super) session: &'a mut Session,
-    /// Where the answer goes.
+    /// The output for the reply.
     pub(super) reply: &'a mut Reply<'r>,
-    /// What is left of the turn's sliced work.
+    /// The remaining budget of the turn for sliced work.
     pub(super) budget: &'a mut Budget,
 }
 
 impl<M: Machine> Step<'_, '_, M> {
-    /// Returns whether a slice may be done now.
+    /// Returns whether a slice of work may be done now.
     pub(super) fn can_slice(&self) -> bool {
         self.can_grow() && !self.parts.workers.exclude(self.session.owner.number)
     }
 
-    /// Returns whether a region that grows may be worked at now. A transaction of another session may wait for
-    /// the end of a growth, so growth goes on during one.
+    /// Returns whether a slice of growth may be done now. A growth continues during a transaction
+    /// of another session, because that session may wait for its end.
     pub(super) fn can_grow(&self) -> bool {
         !(self.budget.is_spent() || self.parts.workers.is_checking)
     }
 }
 
 impl<'a, M: Machine> Call<'a, '_, M> {
-    /// The window and its notes.
+    /// Returns the store.
     pub(super) fn store(&mut self) -> &mut Store<M> {
         &mut self.parts.store
     }
@@ -139,29 +141,30 @@ impl<'a, M: Machine> Call<'a, '_, M> {
         self.parts.store.region(self.session.owner, text)
     }
 
-    /// Returns whether the region is being sent to a client, so that nothing may change it now.
+    /// Returns whether the region is being sent to a client, so that it must not change now.
     pub(super) fn is_read(&mut self, id: RegionId) -> bool {
         self.parts.store.is_read(self.session.owner, id)
     }
 
-    /// Counts a demand from now on: the request is in flight.
+    /// Reserves the share of a request in the limits. From then on the request is in flight.
     pub(super) fn reserve(&mut self, demand: &Demand) -> Result<(), Failure> {
         debug_assert!(self.session.reservation.is_none(), "a session has one request in flight");
         self.session.reservation = Some(self.parts.store.reserve(demand)?);
         Ok(())
     }
 
-    /// An argument; its presence was checked with the arity, an absent one is empty.
+    /// Returns an argument. The arity check guarantees the required ones; an absent argument is
+    /// empty.
     pub(super) fn argument(&self, index: usize) -> &'a [u8] {
         self.arguments.get(index).unwrap_or_default()
     }
 
-    /// Returns whether the reply is already larger than it may be.
+    /// Returns whether the reply exceeds its limit.
     pub(super) fn exceeds_limit(&self) -> bool {
         self.reply.length() > self.reply_bytes_max
     }
 
-    /// Refuses a report whose rows cannot fit into a reply, before any of them is made.
+    /// Refuses a report with too many rows for a reply, before any row is written.
     pub(super) fn check_length(
         &self,
         rows: u64,
@@ -172,13 +175,13 @@ impl<'a, M: Machine> Call<'a, '_, M> {
         if is_too_long { Err(self.parts.reply_limit(hint)) } else { Ok(()) }
     }
 
-    /// Reads a plain number.
+    /// Parses a decimal number.
     pub(super) fn number(&self, index: usize, what: &'static str) -> Result<u64, Failure> {
         let text = self.argument(index);
         resp::decimal(text).ok_or_else(|| Failure::Invalid(what, Word::new(text)))
     }
 
-    /// Reads a number of bytes.
+    /// Parses a number of bytes.
     pub(super) fn size(&self, index: usize, what: &'static str) -> Result<u64, Failure> {
         let text = self.argument(index);
         size::parse(text).ok_or_else(|| Failure::Invalid(what, Word::new(text)))

@@ -1,4 +1,4 @@
-//! The facts of every command, as plain data: what dispatch checks and what reports show.
+//! The facts of every command as plain data, for the checks of dispatch and for reports.
 
 pub(super) mod flags;
 pub(super) mod keys;
@@ -10,27 +10,27 @@ use crate::resp::Arguments;
 use flags::Flags;
 use keys::Keys;
 
-/// What a command is about.
+/// The subject of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// Regions, by id or name.
     Region,
     /// Regions with a name, as the string keys of Redis.
     Key,
-    /// The contents of the window and its events.
+    /// The contents of the window, and its events.
     Report,
     /// The connection.
     Connection,
-    /// Requests that are served together.
+    /// Transactions: requests that are served together.
     Transaction,
 }
 
 impl Group {
-    /// All of them, in the order of the table.
+    /// All groups, in the order of the table.
     pub const ALL: [Self; 5] =
         [Self::Region, Self::Key, Self::Report, Self::Connection, Self::Transaction];
 
-    /// As one word.
+    /// Returns the name of the group as one word.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -46,31 +46,31 @@ impl Group {
 /// The facts of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
-    /// Its full name, in capitals: that of a subcommand is `COMMAND|SUBCOMMAND`.
+    /// The full name in capitals; a subcommand has the name `COMMAND|SUBCOMMAND`.
     pub name: &'static str,
-    /// How many arguments it takes, counted with its name; a negative number is a minimum.
+    /// The number of arguments, counted with the name; a negative number is a minimum.
     pub arity: i32,
     /// The subject of the command.
     pub group: Group,
-    /// The syntax of its arguments.
+    /// The syntax of the arguments.
     pub syntax: &'static str,
-    /// One clause for the page of the protocol.
+    /// A summary in one clause, for the page of the protocol.
     pub summary: &'static str,
-    /// The first words of its errors, beside those of every command.
+    /// The first words of its errors, except the errors that every command can return.
     pub errors: &'static str,
     /// The flags and categories in `COMMAND INFO`.
     pub(super) flags: Flags,
-    /// Where its keys are.
+    /// The positions of the keys.
     pub(super) keys: Keys,
-    /// Redis' hints for proxies.
+    /// Redis's hints for proxies.
     pub(super) tips: &'static str,
-    /// Whether it neither allocates nor frees: it is served during an audit too.
+    /// Whether the command neither allocates nor frees, and so is served during an audit too.
     pub(super) is_light: bool,
-    /// Whether any number of arguments is worked at in slices.
+    /// Whether the command processes its arguments in slices, with no limit on their number.
     pub(super) is_walked: bool,
-    /// The alternative that the error about a reply that is too large names.
+    /// The alternative named by the error about a reply that is too large.
     pub(super) hint: &'static str,
-    /// The numbers of its subcommands in the catalog: the first, and how many.
+    /// The numbers of the subcommands in the catalog: the first, and how many.
     pub(super) subcommands: (usize, usize),
 }
 
@@ -99,19 +99,19 @@ impl Facts {
         }
     }
 
-    /// The name of a subcommand without that of its command.
+    /// Returns the name of a subcommand without the name of its command.
     #[must_use]
     pub fn last_name(&self) -> &'static str {
         self.name.rsplit('|').next().unwrap_or(self.name)
     }
 
-    /// Returns whether it has subcommands.
+    /// Returns whether the command has subcommands.
     #[must_use]
     pub fn has_subcommands(&self) -> bool {
         self.subcommands.1 > 0
     }
 
-    /// Returns whether it takes `arguments` arguments, counted with its name.
+    /// Returns whether the command takes `arguments` arguments, counted with the name.
     #[must_use]
     pub fn takes(&self, arguments: usize) -> bool {
         let arguments = i64::try_from(arguments).unwrap_or(i64::MAX);
@@ -124,7 +124,7 @@ impl Facts {
     }
 }
 
-/// The meaning of the first words of a request.
+/// The result of looking up the first words of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lookup {
     /// A command or subcommand: its number in the catalog.
@@ -135,7 +135,7 @@ pub(super) enum Lookup {
     Unknown,
 }
 
-/// The facts of all commands, and behind them those of all subcommands.
+/// The facts of all commands, followed by those of all subcommands.
 #[derive(Clone, Copy, Debug)]
 pub struct Catalog {
     all: &'static [Facts],
@@ -143,36 +143,36 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog of facts, of which the first `commands` are commands.
+    /// Builds a catalog from facts; the first `commands` of them are commands.
     pub(super) const fn new(all: &'static [Facts], commands: usize) -> Self {
         Self { all, commands }
     }
 
-    /// Everything, in the order of the numbers.
+    /// Returns all facts, in the order of their numbers.
     #[must_use]
     pub fn all(&self) -> &'static [Facts] {
         self.all
     }
 
-    /// The commands, without subcommands.
+    /// Returns the facts of the commands, without subcommands.
     #[must_use]
     pub fn commands(&self) -> &'static [Facts] {
         &self.all[..self.commands]
     }
 
-    /// The subcommands of a command.
+    /// Returns the facts of the subcommands of a command.
     #[must_use]
     pub fn subcommands(&self, command: &Facts) -> &'static [Facts] {
         let (first, count) = command.subcommands;
         &self.all[Range { start: first, end: first + count }]
     }
 
-    /// The facts with a number, which a lookup has returned.
+    /// Returns the facts with a number that a lookup has returned.
     pub(super) fn at(&self, number: usize) -> &'static Facts {
         &self.all[number]
     }
 
-    /// Finds a command; case does not matter.
+    /// Finds a command by its name in any case.
     #[must_use]
     pub fn find(&self, name: &[u8]) -> Option<&'static Facts> {
         self.number(name).map(|number| self.at(number))
@@ -188,7 +188,7 @@ impl Catalog {
         self.all.iter().find(|command| command.is(name))
     }
 
-    /// Finds what a request asks for: a command, or the subcommand that its second word names.
+    /// Looks up the command of a request, or the subcommand that its second word names.
     pub(super) fn look_up(&self, request: Arguments<'_>) -> Lookup {
         let Some(number) = self.number(request.get(0).unwrap_or_default()) else {
             return Lookup::Unknown;

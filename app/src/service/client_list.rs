@@ -1,4 +1,5 @@
-//! The client list: an entry for each place, which `CLIENT LIST` shows and `CLIENT KILL` marks.
+//! The client list: one entry per place. `CLIENT LIST` shows the entries, and `CLIENT KILL` marks
+//! them.
 
 use alloc::vec::Vec;
 use core::net::SocketAddrV4;
@@ -9,47 +10,47 @@ use runtime_config::limits::{CLIENT_LIBRARY_BYTES_MAX, CLIENT_NAME_BYTES_MAX};
 /// The entry of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct ClientEntry {
-    /// 0 where there is none.
+    /// The number of the connection; 0 if the place is free.
     pub(super) number: u64,
-    /// The client's end of the connection.
+    /// The address of the client.
     pub(super) peer: SocketAddrV4,
-    /// The server's end.
+    /// The address of the server.
     pub(super) local: SocketAddrV4,
     pub(super) name: ArrayVec<u8, CLIENT_NAME_BYTES_MAX>,
     pub(super) library: ArrayVec<u8, CLIENT_LIBRARY_BYTES_MAX>,
     pub(super) library_version: ArrayVec<u8, CLIENT_LIBRARY_BYTES_MAX>,
     pub(super) since_us: u64,
     pub(super) seen_us: u64,
-    /// Its last command.
+    /// The last command.
     pub(super) command: &'static str,
     pub(super) is_resp3: bool,
-    /// It asked never to be evicted.
+    /// Whether the client has requested never to be evicted.
     pub(super) is_kept: bool,
-    /// Its connection is to be closed.
+    /// Whether the connection is to be closed.
     pub(super) is_killed: bool,
     pub(super) buffers: ClientBuffers,
-    /// The most bytes that were in its buffer of replies at the end of a turn.
+    /// The maximum of unsent reply bytes at the end of any turn.
     pub(super) output_peak: usize,
-    /// Requests that are queued for its transaction, where it is in one.
+    /// Queued requests of the transaction, if the client is in one.
     pub(super) queued: Option<usize>,
-    /// Bytes of the arguments of the request that is served now, where it asks for them.
+    /// Bytes of the arguments of the current request; recorded only if it lists clients.
     pub(super) arguments: usize,
 }
 
 /// Bytes in the buffers of a connection, at the end of its last turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientBuffers {
-    /// Bytes that have come and are not served.
+    /// Bytes that have arrived but are not served.
     pub input: usize,
-    /// Bytes that can still come.
+    /// Bytes that can still arrive.
     pub input_room: usize,
-    /// Size of the buffer of replies.
+    /// Size of the reply buffer.
     pub output_size: usize,
-    /// Bytes in it that are not sent.
+    /// Unsent bytes in the reply buffer.
     pub output: usize,
-    /// Size of a buffer taken for one large reply.
+    /// Size of the larger buffer for one large reply.
     pub spilled: usize,
-    /// Size of the buffer of requests that are queued for a transaction.
+    /// Size of the buffer for the queued requests of a transaction.
     pub queue_size: usize,
 }
 
@@ -83,17 +84,17 @@ impl ClientEntry {
     };
 }
 
-/// An entry for each place.
+/// The entries of all places.
 #[derive(Debug)]
 pub(super) struct ClientList(Vec<ClientEntry>);
 
 impl ClientList {
-    /// Makes room for `count` connections.
+    /// Allocates `count` places.
     pub(super) fn with_places(count: usize) -> Self {
         Self(alloc::vec![ClientEntry::EMPTY; count])
     }
 
-    /// Enters a connection that has come to a place.
+    /// Adds the entry of a connection to its place.
     pub(super) fn come(
         &mut self,
         place: u32,
@@ -120,22 +121,22 @@ impl ClientList {
         }
     }
 
-    /// The entry of a place.
+    /// Returns the entry of a place.
     pub(super) fn at(&mut self, place: u32) -> Option<&mut ClientEntry> {
         self.0.get_mut(place as usize)
     }
 
-    /// Whether the connection in a place is to be closed.
+    /// Returns whether the connection in a place is to be closed.
     pub(super) fn is_killed(&self, place: u32) -> bool {
         self.0.get(place as usize).is_some_and(|entry| entry.is_killed)
     }
 
-    /// All that are connected and not killed, each with its place.
+    /// Returns the entries of all connections that are not killed, each with its place.
     pub(super) fn entries(&self) -> impl Iterator<Item = (usize, &ClientEntry)> + Clone {
         self.0.iter().enumerate().filter(|(_, entry)| entry.number != 0 && !entry.is_killed)
     }
 
-    /// All that are connected, to be changed.
+    /// Returns the entries of all connections that are not killed, mutably.
     pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = &mut ClientEntry> {
         self.0.iter_mut().filter(|entry| entry.number != 0 && !entry.is_killed)
     }

@@ -1,4 +1,4 @@
-//! The commands, one file for a family: what it reads, begins, steps, replies and cancels.
+//! The commands: one file per family, with the handlers of its commands.
 
 pub(super) mod allocate;
 pub(super) mod audit;

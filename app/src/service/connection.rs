@@ -1,4 +1,4 @@
-//! One connection: its session, and the command that it runs.
+//! One connection: its session, and the request that it has in progress.
 
 use vmalloc::Machine;
 
@@ -11,14 +11,14 @@ use super::upload::Upload;
 use super::workers::Budget;
 use crate::resp::Reply;
 
-/// How the request in progress goes on.
+/// How the request in progress continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Running {
-    /// The request is served again when an AP or another session has got on.
+    /// The request is retried when an operation on an AP ends or another session makes progress.
     Wait,
-    /// The request is served again in a further turn.
+    /// The request continues in a later turn.
     Again,
-    /// The request is complete, and its reply comes at the end of its task.
+    /// The request is consumed, and its reply comes at the end of its task.
     Pending,
 }
 
@@ -26,18 +26,18 @@ enum Running {
 #[derive(Debug)]
 pub struct Connection {
     pub(super) session: Session,
-    /// How the request in progress goes on.
+    /// How the request in progress continues.
     running: Option<Running>,
-    /// The state of the request in progress, or of a request that is served again.
+    /// The state of the request in progress, or of a request that is to be retried.
     task: Option<Task>,
-    /// A write whose bytes are still coming.
+    /// A write with bytes that have not arrived yet.
     pub(super) upload: Option<Upload>,
     /// The number of the command in progress.
     command: Option<usize>,
 }
 
 impl Connection {
-    /// A connection that has not begun, in one of the places for connections.
+    /// Creates a connection that has not begun, in a place.
     #[must_use]
     pub fn new(place: u32) -> Self {
         Self {
@@ -49,36 +49,37 @@ impl Connection {
         }
     }
 
-    /// Begins, after the last connection in this place has ended. No connection has the number 0.
+    /// Begins a connection, after the previous one in this place has ended. No connection has the
+    /// number 0.
     pub fn begin(&mut self, number: u64) {
         self.session.begin(number);
         (self.running, self.task, self.upload, self.command) = (None, None, None, None);
     }
 
-    /// The session.
+    /// Returns the session.
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// The session, to be changed.
+    /// Returns the session mutably.
     pub fn session_mut(&mut self) -> &mut Session {
         &mut self.session
     }
 
-    /// Returns whether a request is in progress: no further request may be served yet.
+    /// Returns whether a request is in progress, so that no further request may be served.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Returns whether the request in progress stays in the input, and is served again.
+    /// Returns whether the request in progress stays in the input to be served again.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         matches!(self.running, Some(Running::Wait | Running::Again))
     }
 
-    /// Returns whether an AP or another connection must get on before there is anything to do here.
+    /// Returns whether the connection has no work until an AP or another connection makes progress.
     #[must_use]
     pub fn waits_for_others(&self) -> bool {
         match self.running {
@@ -90,19 +91,21 @@ impl Connection {
         }
     }
 
-    /// Returns whether a request was begun and is not answered. A request that is served again from
-    /// its beginning is not in flight.
+    /// Returns whether a request was begun and is not answered. A request that starts over when it
+    /// is retried is not in flight.
     fn is_in_flight(&self) -> bool {
         !matches!(self.running, None | Some(Running::Wait)) || self.upload.is_some()
     }
 
-    /// Returns whether a region grows in slices: the end of the connection rolls that back.
+    /// Returns whether a sliced growth of a region is in progress. It is rolled back if the
+    /// connection ends.
     #[must_use]
     pub fn is_growing(&self) -> bool {
         self.task.as_ref().is_some_and(Task::is_growing)
     }
 
-    /// Returns whether the connection has set some keys of a request that sets all or none.
+    /// Returns whether the request in progress has set some of its keys, so that it must set the
+    /// rest too.
     #[must_use]
     pub fn is_publishing(&self) -> bool {
         self.task.as_ref().is_some_and(Task::is_publishing)
@@ -113,19 +116,19 @@ impl Connection {
         matches!(self.task, Some(Task::Walk(_)))
     }
 
-    /// Delays the request, which stays in the input, until an AP or another session has got on.
+    /// Delays the request, which stays in the input, until an AP or another session makes progress.
     pub fn delay(&mut self) {
         self.running = Some(Running::Wait);
     }
 
-    /// The session, and the place for the state of its command.
+    /// Returns the session, and the slot for the state of its command.
     #[inline]
     pub(super) fn session_and_task(&mut self) -> (&mut Session, &mut Option<Task>) {
         (&mut self.session, &mut self.task)
     }
 
-    /// Notes what a handler has done with a request. How a request goes on is decided here and in
-    /// [`step`](Self::step) only.
+    /// Records the result of a handler. Only this function and [`step`](Self::step) decide how a
+    /// request continues.
     #[inline]
     pub(super) fn note(&mut self, progress: Progress) {
         self.running = match progress {
@@ -136,7 +139,7 @@ impl Connection {
         };
     }
 
-    /// Notes which command is in progress.
+    /// Records which command is in progress.
     pub(super) fn note_command(&mut self, number: usize) {
         if self.is_busy() {
             self.command = Some(number);
@@ -148,14 +151,14 @@ impl Connection {
         if self.is_busy() { None } else { self.command.take() }
     }
 
-    /// Gets on with the request in progress. Returns whether anything was done.
+    /// Steps the request in progress. Returns whether any work was done.
     pub(super) fn step<M: Machine>(
         &mut self,
         parts: &mut Parts<M>,
         reply: &mut Reply<'_>,
         budget: &mut Budget,
     ) -> bool {
-        // The request that waits is looked at again.
+        // A request that waits is retried by the server instead.
         let Some(running) = self.running.take().filter(|running| *running != Running::Wait) else {
             return false;
         };
@@ -176,7 +179,7 @@ impl Connection {
         true
     }
 
-    /// Gives the reservation of the session back, if it has no request in flight any more.
+    /// Returns the reservation of the session to the store, if no request is in flight any more.
     #[inline]
     pub(super) fn close_reservation<M: Machine>(&mut self, parts: &mut Parts<M>) {
         if self.session.reservation.is_some() && !self.is_in_flight() {
@@ -184,8 +187,8 @@ impl Connection {
         }
     }
 
-    /// Ends the request in progress, because the connection has ended. Returns the task and its reservation while
-    /// an AP works for it.
+    /// Cancels the request in progress, because the connection has ended. Returns the task and its
+    /// reservation if an AP still works for it.
     pub(super) fn cancel<M: Machine>(&mut self, parts: &mut Parts<M>) -> Option<Abandoned> {
         self.running = None;
         self.upload = None;
@@ -201,8 +204,8 @@ impl Connection {
     }
 }
 
-/// A task whose connection has ended. The reservation of the session counts until the task has ended:
-/// until then the operation on the AP holds memory.
+/// A task of an ended connection. Its reservation counts until the task has ended, because the
+/// operation on the AP holds memory until then.
 #[derive(Debug)]
 pub(super) struct Abandoned {
     pub(super) task: Task,

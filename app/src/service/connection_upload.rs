@@ -1,4 +1,4 @@
-//! The upload of a connection, as the server works with it.
+//! The upload of a connection, for the server.
 
 use vmalloc::Machine;
 
@@ -8,7 +8,7 @@ use super::parts::Parts;
 use super::upload::{self, Flow};
 use crate::resp::{Arguments, Reply};
 
-/// The upload of a connection.
+/// A view of a connection for its upload.
 #[derive(Debug)]
 pub struct ConnectionUpload<'a, M: Machine + 'static> {
     parts: &'a mut Parts<M>,
@@ -20,10 +20,11 @@ impl<'a, M: Machine> ConnectionUpload<'a, M> {
         Self { parts, connection }
     }
 
-    /// Begins a write whose data has `length` bytes and does not fit; `following` arguments come behind it.
+    /// Begins an upload of `length` bytes of data, with `following` arguments behind the data.
     ///
-    /// Returns `None` if the request is of another kind, and `false` if the reply has been written
-    /// and the data is to be thrown away. Everything is checked first.
+    /// Returns `None` if the request is not an upload, and `false` if the request was refused: the
+    /// error has been written, and the data is to be discarded. All checks are made before the
+    /// first byte is written.
     pub fn open(
         &mut self,
         arguments: Arguments<'_>,
@@ -37,7 +38,7 @@ impl<'a, M: Machine> ConnectionUpload<'a, M> {
         opened
     }
 
-    /// Writes bytes.
+    /// Writes the next bytes of the upload.
     pub fn feed(&mut self, bytes: &[u8], has_options: bool, reply: &mut Reply<'_>) -> Flow {
         let Connection { session, upload, .. } = &mut *self.connection;
         let flow = upload::feed(self.parts, session, upload, bytes, has_options, reply);
@@ -45,8 +46,8 @@ impl<'a, M: Machine> ConnectionUpload<'a, M> {
         flow
     }
 
-    /// Returns whether a large `SET` waits before its options are served, because the region of its key is being
-    /// changed. Then the connection is looked at again.
+    /// Returns whether the options of a large `SET` must wait, because the region of its key is
+    /// being changed. If so, delays the request.
     pub fn delays_options(&mut self) -> bool {
         let waits = upload::delays_options(self.parts, &self.connection.upload);
         if waits {
@@ -55,15 +56,15 @@ impl<'a, M: Machine> ConnectionUpload<'a, M> {
         waits
     }
 
-    /// Publishes the region of a large `SET`, as the options behind the value say. If the reply
-    /// overflows, nothing was done, and this is to be called again with more room.
+    /// Publishes the region of a large `SET` with the given options. If the reply overflows, no
+    /// state has changed, and the call is to be repeated with more room.
     pub fn finish(&mut self, options: Arguments<'_>, reply: &mut Reply<'_>) {
         let Connection { session, upload, .. } = &mut *self.connection;
         upload::finish(self.parts, session, upload, options, reply);
         self.connection.close_reservation(self.parts);
     }
 
-    /// Frees the region of a large `SET` whose options cannot be read.
+    /// Frees the region of a large `SET` with invalid options.
     pub fn abort(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
         upload::abort(self.parts, &mut self.connection.upload, failure, reply);
         self.connection.close_reservation(self.parts);

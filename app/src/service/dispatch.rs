@@ -1,4 +1,4 @@
-//! One request: found, checked, served, answered.
+//! The path of one request: it is looked up, checked, served and answered.
 
 use runtime_config::limits;
 use vmalloc::Machine;
@@ -13,22 +13,22 @@ use super::table::{Commands, Handler};
 use super::unknown;
 use crate::resp::{Arguments, Reply};
 
-/// An `EXEC` with arguments.
+/// The error for an `EXEC` with arguments.
 const EXEC_ARITY: &str =
     "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command";
-/// An `EXEC` before the client has said the password.
+/// The error for an `EXEC` without authentication.
 const EXEC_NOT_ADMITTED: &str =
     "EXECABORT Transaction discarded because of: NOAUTH Authentication required.";
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Served {
-    /// The alternative that the error names if the reply is larger than the output may be.
+    /// The alternative to name in the error if the reply exceeds its limit.
     pub hint: &'static str,
 }
 
-/// Serves a request. Its reply may [overflow](Reply::overflowed): then no more than replying was
-/// done, and the request can be served again with more room.
+/// Serves a request. If its reply [overflows](Reply::overflowed), the request has changed no state
+/// and can be retried with more room.
 pub(super) fn serve<M: Machine>(
     parts: &mut Parts<M>,
     connection: &mut Connection,
@@ -63,7 +63,7 @@ pub(super) fn serve<M: Machine>(
     }
     if let Some(entry) = parts.clients.at(session.owner.place) {
         entry.seen_us = parts.store.clock.now_us;
-        // A queued request is a part of its `EXEC`.
+        // A queued request is part of its `EXEC`.
         if !session.is_executing() {
             entry.command = command.name;
         }
@@ -87,7 +87,7 @@ pub(super) fn serve<M: Machine>(
     };
     match progress {
         Ok(progress) => connection.note(progress),
-        // Redis has no such state: a client of string keys waits until it is over.
+        // Redis has no such state, so the request of a string-key command waits until it is over.
         Err(Failure::Changing(_)) if command.group == Group::Key => {
             reply.rewind(mark);
             connection.delay();
@@ -99,7 +99,7 @@ pub(super) fn serve<M: Machine>(
         }
     }
     if start_us.is_some() || connection.is_busy() || reply.overflowed() {
-        // A reply that is dropped is not asked for again.
+        // The request of a suppressed reply is not retried.
         let comes_again = reply.overflowed() && !connection.session.is_suppressed();
         if comes_again || connection.is_waiting() && !connection.has_begun() {
             parts.store.lookups = lookups;
@@ -110,7 +110,7 @@ pub(super) fn serve<M: Machine>(
     Served { hint: command.hint }
 }
 
-/// Checks the number of arguments and the password; writes the error of a request that is not served.
+/// Checks the number of arguments and the password. Writes the error if the request is not served.
 #[inline(always)]
 fn is_served<M: Machine>(
     parts: &mut Parts<M>,
@@ -147,7 +147,7 @@ fn is_served<M: Machine>(
     true
 }
 
-/// Returns whether a request waits for the end of an audit, or of another session's transaction.
+/// Returns whether a request must wait for the end of an audit or of another session's transaction.
 #[cold]
 fn must_wait<M: Machine>(parts: &Parts<M>, session: &Session, command: &Facts) -> bool {
     let is_apart = matches!(command.group, Group::Connection | Group::Report);
@@ -155,7 +155,8 @@ fn must_wait<M: Machine>(parts: &Parts<M>, session: &Session, command: &Facts) -
     workers.is_checking && !command.is_light || workers.exclude(session.owner.number) && !is_apart
 }
 
-/// Ends a call that was timed, goes on, or is to be served again: such a call is not counted.
+/// Ends a call that was timed, continues later, or is retried. A call that is retried is not
+/// counted.
 #[cold]
 fn end_call<M: Machine>(
     parts: &mut Parts<M>,

@@ -1,4 +1,4 @@
-//! Why a request was refused, and the one place that says so.
+//! The errors of requests, and their one conversion into replies.
 
 mod family;
 mod human;
@@ -19,64 +19,64 @@ pub(super) use human::Human;
 pub(super) use region_name::RegionName;
 pub use word::Word;
 
-/// Why a request was refused. Nothing has changed, except where it says so.
+/// The reason why a request was refused. No state has changed, except where a variant says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// An argument is not what it must be: what it is for, and what it was.
+    /// An argument is invalid: the rule that it breaks, and its text.
     Invalid(&'static str, Word),
-    /// The same, where the text says it all.
+    /// An argument is invalid: the complete message.
     Malformed(&'static str),
-    /// An option is the last word, and takes one more.
+    /// An option without its value.
     NoValue(Word),
-    /// An option that is planned and not served yet.
+    /// An option that is planned but not implemented.
     NotServed(&'static str),
-    /// An option that there is none of.
+    /// An unknown option.
     Option(Word),
-    /// A request that can never be built.
+    /// A request that the library refuses in any state.
     Request(RequestError),
     /// The machine has no such node.
     NoNode {
-        /// What was asked for.
+        /// The requested node.
         node: u32,
-        /// Nodes are below this.
+        /// The number of nodes.
         limit: u32,
     },
-    /// The library refused; with the size as the client wrote it.
+    /// The library refused an allocation; the size is repeated as the client wrote it.
     Allocate(AllocateError, Word),
-    /// A region that must not move has no room where it is: pages that it would have.
+    /// A region that must not move has no room at its address for this number of pages.
     MustMove(PageCount),
-    /// A region of the image itself is not resized.
+    /// A region of the image itself cannot be resized.
     Mapped(RegionId),
-    /// A limit of the service on how many of something there may be.
+    /// A limit of the service on the number of objects of a kind: the kind, and the limit.
     Quota(&'static str, usize),
-    /// A limit on what one client may have.
+    /// A quota of one client is exceeded.
     OverQuota {
-        /// Of what.
+        /// The limited amount.
         what: &'static str,
-        /// How much more was asked for.
+        /// The amount that the request adds.
         wanted: u64,
-        /// How much there is already.
+        /// The amount in use.
         used: u64,
-        /// How much there may be.
+        /// The limit.
         limit: u64,
     },
     /// A mapping would be writable and executable.
     Wx,
-    /// An error of Redis' own with another first word.
+    /// An error of Redis with another first word than `ERR`.
     Plain(&'static str),
-    /// No such region: the id, as given.
+    /// No such region: the error with the id as given.
     NoRegion(RegionError),
-    /// The region is being resized or gets other rights; the request may be tried again.
+    /// The region is being resized or its protection is being changed; the request may be retried.
     Changing(RegionId),
-    /// The id names a region that is not usable.
+    /// The id belongs to a region that is not usable.
     NotUsable(RegionId),
     /// No region has this name.
     NoName(Shown),
-    /// A name, or a key, of so many bytes is longer than any can be.
+    /// A name of this number of bytes exceeds the limit.
     LongName(usize),
-    /// The same in the words of Redis.
+    /// A key of this number of bytes exceeds the limit; the text is that of Redis.
     LongKey(usize),
-    /// The name is another region's.
+    /// The name belongs to another region.
     Exists(RegionName),
     /// The region belongs to another connection.
     NotOwner(RegionId),
@@ -88,54 +88,55 @@ pub enum Failure {
         place: RegionName,
         /// The first byte.
         offset: u64,
-        /// How many.
+        /// The number of bytes.
         length: u64,
-        /// What the region has.
+        /// The requested size of the region in bytes.
         requested: u64,
     },
     /// The hardware refused an access to the region. Bytes before the offset may have changed.
     Fault {
         /// The region.
         place: RegionName,
-        /// The byte that was refused.
+        /// The offset of the refused byte.
         offset: u64,
-        /// What was tried: `read` or `write`.
+        /// The kind of access: `read` or `write`.
         access: &'static str,
     },
-    /// A reply is larger than the output may be; a hint says what to use instead.
+    /// A reply exceeds the limit, which is given in bytes; the hint names an alternative.
     ReplyLimit(usize, &'static str),
-    /// A search among the names would take more comparisons than a turn has.
+    /// A search among the names exceeds the comparisons of one turn: the limit, and a hint.
     TooManySteps(u64, &'static str),
-    /// A text is too long: of what, its bytes, and the limit.
+    /// A text is too long: its kind, its bytes, and the limit.
     TooLong(&'static str, usize, usize),
-    /// A request has at least so many bytes, more than are held of one.
+    /// A request exceeds the bytes held for one request: its known size, and the limit.
     RequestLimit(usize, usize),
-    /// All large requests together hold so many bytes of those that they may hold.
+    /// The larger buffers of all connections are used up: bytes in use, and the limit.
     RequestsLimit(usize, usize),
-    /// No memory to hold so many bytes of a request.
+    /// There is no memory to hold this number of bytes of a request.
     RequestMemory(usize),
-    /// A request has so many arguments, more than it may have.
+    /// A request has too many arguments: their number, and the limit.
     TooManyArguments(usize, usize),
-    /// All connections together watch so many keys already.
+    /// The watches of all connections are used up: the limit.
     WatchLimit(usize),
-    /// An inline request has more words than it may have.
+    /// An inline request has too many words: the limit.
     TooManyWords(usize),
-    /// No memory for a reply of so many bytes.
+    /// There is no memory for a reply of this number of bytes.
     ReplyMemory(usize),
-    /// Something that there is one of is in use.
+    /// A resource that exists once is in use.
     Busy(&'static str),
-    /// An error of Redis' own, word for word after `ERR`.
+    /// An error of Redis: its text after `ERR`, word for word.
     Redis(&'static str),
-    /// A time at which a key cannot end: the command.
+    /// An expiry time that a key cannot have; the command is named.
     ExpireTime(&'static str),
-    /// An error of Redis' own that repeats a client's text between two parts, byte for byte.
+    /// An error of Redis with a client's text between two parts, byte for byte.
     Quoted(&'static str, Word, &'static str),
     /// `HELLO` with a version other than 2.
     Protocol,
 }
 
 impl Failure {
-    /// Writes the error. The text of a client may have any byte, and Redis repeats it as it is.
+    /// Writes the error. A client's text may have any bytes; like Redis, the reply repeats them
+    /// unchanged.
     pub(super) fn write(&self, reply: &mut Reply<'_>) {
         match self {
             Self::Quoted(before, word, after) => reply.error_of_bytes(&[
@@ -148,8 +149,8 @@ impl Failure {
         }
     }
 
-    /// Whether the request failed only because something was used up for now: `SOFT` turns that
-    /// into a null.
+    /// Returns whether the request failed only because a resource is used up at present. `SOFT`
+    /// turns such an error into a null.
     #[must_use]
     pub fn is_capacity(&self) -> bool {
         match self {
@@ -160,7 +161,7 @@ impl Failure {
     }
 }
 
-/// The line of the reply, from its code on.
+/// Formats the line of the reply, from its code on.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -230,7 +231,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Turns the library's errors into codes.
+/// Formats an error of the library with its code.
 fn allocate(f: &mut fmt::Formatter<'_>, error: &AllocateError, size: &Word) -> fmt::Result {
     match *error {
         AllocateError::TooBig { usable, .. } => {
@@ -260,7 +261,7 @@ impl From<ResizeError> for Failure {
             ResizeError::Allocate(error) => {
                 let mut size = ArrayString::<24>::new();
                 if let AllocateError::TooBig { requested, .. } = error {
-                    // Twenty digits fit.
+                    // The longest number has 20 digits and fits.
                     let _ = write!(size, "{requested}");
                 }
                 Self::Allocate(error, Word::new(size.as_bytes()))

@@ -1,5 +1,5 @@
-//! The work of the service that no request asks for: leases that end, regions without an owner, purges, and tasks
-//! of connections that have ended.
+//! Work that no request asks for: freeing regions with an expired lease and orphans, and collecting
+//! the tasks of ended connections.
 
 use alloc::vec::Vec;
 
@@ -11,19 +11,19 @@ use super::connection::{Abandoned, Connection};
 use super::parts::Parts;
 use super::workers::Budget;
 
-/// Tasks whose connections have ended.
+/// Tasks of ended connections.
 #[derive(Debug)]
 pub(super) struct Housekeeping {
     abandoned: Vec<Abandoned>,
 }
 
 impl Housekeeping {
-    /// Takes the memory: no more operations are in flight than there are CPUs.
+    /// Allocates room for one task per CPU, which is the maximum number of operations in flight.
     pub(super) fn new() -> Self {
         Self { abandoned: Vec::with_capacity(CPUS_MAX) }
     }
 
-    /// Ends a connection: its regions are freed from now on, in slices.
+    /// Ends a connection. Its regions are freed later, in slices.
     pub(super) fn end<M: Machine>(&mut self, parts: &mut Parts<M>, connection: &mut Connection) {
         self.abandoned.extend(connection.cancel(parts));
         let session = &mut connection.session;
@@ -37,7 +37,7 @@ impl Housekeeping {
         parts.workers.release(owner.number);
     }
 
-    /// Collects the completions that no connection waits for. Returns whether there were any.
+    /// Collects completed operations that no connection waits for. Returns whether there were any.
     pub(super) fn collect<M: Machine>(&mut self, parts: &mut Parts<M>) -> bool {
         let was_idle = parts.workers.are_idle();
         background::collect(parts);
@@ -52,8 +52,8 @@ impl Housekeeping {
         was_idle != parts.workers.are_idle()
     }
 
-    /// Frees regions whose lease has ended and regions of connections that have ended, as far as
-    /// the budget goes. Returns whether anything was done.
+    /// Frees regions with an expired lease and regions of ended connections, within the budget.
+    /// Returns whether any work was done.
     pub(super) fn reap<M: Machine>(&self, parts: &mut Parts<M>, budget: &mut Budget) -> bool {
         if parts.workers.are_restricted() {
             return false;
@@ -77,9 +77,9 @@ impl Housekeeping {
             }
             match parts.store.release(id) {
                 Ok(info) => budget.spend(info.range.count().get() + 1),
-                // Tried again in the next turn.
+                // The region is being changed; the next turn retries.
                 Err(RegionError::Changing { .. }) => break,
-                // The region was freed by other means than the service: only the note is left.
+                // Code outside the service has freed the region; only its record is left.
                 Err(_) => parts.store.forget(id),
             }
             reaped = true;
@@ -87,7 +87,7 @@ impl Housekeeping {
         reaped
     }
 
-    /// Checks that no reservation is held when no connection and no task is left that could give it back.
+    /// Asserts that no reservation is held when no connection and no task is left to return it.
     fn assert_given_back<M: Machine>(&self, parts: &Parts<M>) {
         let is_deserted = parts.clients.entries().next().is_none() && self.abandoned.is_empty();
         let reservations = parts.store.reservations;

@@ -1,4 +1,4 @@
-//! Names of this run of the image, as Redis has them: 40 hexadecimal digits.
+//! Identifiers of this run of the image, as in Redis: 40 hexadecimal digits each.
 
 #[expect(deprecated, reason = "the keyed hash of core, as for names")]
 use core::hash::{Hasher, SipHasher};
@@ -8,13 +8,13 @@ use arrayvec::ArrayString;
 /// Digits of an identifier.
 const DIGITS: usize = 40;
 
-/// The identifiers of a run. They are hashes keyed with the seed, which they do not give away: the
+/// The identifiers of a run. They are hashes keyed with the seed, which they do not reveal; the
 /// seed makes sequence numbers unpredictable.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
-    /// `run_id`: another one after each boot.
+    /// The `run_id`, which differs after each boot.
     pub(super) run_id: ArrayString<DIGITS>,
-    /// `master_replid`: no replica ever has it.
+    /// The `master_replid`. There are no replicas.
     pub(super) replication_id: ArrayString<DIGITS>,
 }
 
@@ -35,7 +35,7 @@ fn digits(seed: u64, what: &str) -> ArrayString<DIGITS> {
         let hash = hasher.finish();
         for shift in (0..u64::BITS).step_by(4) {
             let digit = char::from_digit((hash >> shift & 0xf) as u32, 16).unwrap_or('0');
-            // Three hashes have 48 digits, and 40 are wanted.
+            // Three hashes have 48 digits, of which 40 fit.
             let _ = text.try_push(digit);
         }
     }

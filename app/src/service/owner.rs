@@ -1,9 +1,10 @@
-//! The connection that a region or a reservation belongs to.
+//! The owner of a region or a reservation.
 
 /// The connection on whose behalf the store works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
-    /// The number of the connection: never given twice, and the owner tag of its regions.
+    /// The number of the connection, which is never reused. Regions of the connection carry it as
+    /// their owner tag.
     pub(super) number: u64,
     /// The place of the connection in the client list and the ledger.
     pub(super) place: u32,

@@ -1,4 +1,4 @@
-//! The parts of the service that handlers work with.
+//! The parts of the service, which handlers use.
 
 use runtime_config::cmdline::Config;
 use vmalloc::{Machine, PAGE_BYTES, Row, Vmalloc};
@@ -14,10 +14,11 @@ use super::workers::{Background, Workers};
 use crate::bench::RunOnAll;
 use crate::buffers::{Buffers, Shortage};
 
-/// Bytes of a reply around its payload: a bulk string of the largest size is still a reply.
+/// Bytes of a reply around its payload, so that a bulk string of the maximum size is still a valid
+/// reply.
 const FRAMING_BYTES: usize = 64;
 
-/// The error before the client has said the password.
+/// The error for a command without authentication.
 pub const NOT_ADMITTED: Failure = Failure::Plain("NOAUTH Authentication required.");
 
 /// The parts of the service. They outlive every connection.
@@ -32,18 +33,18 @@ pub(super) struct Parts<M: Machine + 'static> {
     pub(super) catalog: Catalog,
     pub(super) identity: Identity,
     pub(super) crew: Option<RunOnAll<M>>,
-    /// Whether a client has asked for a shutdown.
+    /// Whether a client has requested a shutdown.
     pub(super) is_shutting_down: bool,
-    /// When a refused shutdown may be logged again.
+    /// When a refused shutdown may be logged again, in microseconds since boot.
     pub(super) shutdown_log_at_us: u64,
 }
 
 impl<M: Machine> Parts<M> {
-    /// Takes all memory that the parts will ever need.
+    /// Allocates all memory that the parts will ever need.
     ///
     /// # Errors
     ///
-    /// A buffer could not be had.
+    /// A buffer could not be allocated.
     pub(super) fn try_new<B: Buffers>(
         vm: &'static Vmalloc<M>,
         buffers: &B,
@@ -66,24 +67,25 @@ impl<M: Machine> Parts<M> {
         })
     }
 
-    /// Bytes that a reply may have.
+    /// Returns the maximum size of a reply in bytes.
     pub(super) fn reply_bytes_max(&self) -> usize {
         self.config.output_bytes + FRAMING_BYTES
     }
 
-    /// The error about a reply that is too large, with a hint which command to use instead.
+    /// Returns the error for a reply that is too large; `hint` names the command to use instead.
     pub(super) fn reply_limit(&self, hint: &'static str) -> Failure {
         Failure::ReplyLimit(self.config.output_bytes, hint)
     }
 
-    /// Bytes that regions can have at most: all memory but the part that is kept for page tables, network and
-    /// metadata.
+    /// Returns the maximum bytes of all regions: all memory except the reserve for page tables,
+    /// network and metadata.
     pub(super) fn memory_bytes_max(&self) -> u64 {
         let stats = self.store.vm.stats();
         stats.frames_total.saturating_sub(stats.frames_reserve) * PAGE_BYTES
     }
 
-    /// Visits the one table of counters: the window's, then the service's.
+    /// Passes every row of the table of counters to `row`: first those of the window, then those of
+    /// the service.
     pub(super) fn for_each_row(&self, row: &mut dyn FnMut(Row)) {
         let store = &self.store;
         let gauges = Gauges {
@@ -97,7 +99,7 @@ impl<M: Machine> Parts<M> {
         store.vm.stats().rows().chain(own).for_each(row);
     }
 
-    /// Ends a session's transaction, whatever its state.
+    /// Ends the transaction of a session in any state.
     pub(super) fn discard_transaction(&mut self, session: &mut Session) {
         if self.workers.exclusive == session.owner.number {
             self.workers.exclusive = 0;
@@ -107,12 +109,13 @@ impl<M: Machine> Parts<M> {
         self.store.watches.clear(session.owner.place);
     }
 
-    /// Returns whether a session may send any command.
+    /// Returns whether a session may send every command: it is authenticated, or no password is
+    /// configured.
     pub(super) fn is_admitted(&self, session: &Session) -> bool {
         session.is_authenticated || self.config.password.is_empty()
     }
 
-    /// Refuses a command that is not served before the client has said the password.
+    /// Refuses a command that requires authentication if the session is not authenticated.
     pub(super) fn admit(&self, session: &Session, command: &Facts) -> Result<(), Failure> {
         if command.flags.are_without_password() || self.is_admitted(session) {
             return Ok(());
@@ -120,14 +123,14 @@ impl<M: Machine> Parts<M> {
         Err(NOT_ADMITTED)
     }
 
-    /// Every command's name and statistics, then those of unknown commands.
+    /// Returns the name and statistics of every command, then those of unknown commands.
     pub(super) fn command_stats(&self) -> impl Iterator<Item = (&'static str, &CommandStats)> {
         let names = self.catalog.all().iter().map(|command| command.name);
         names.chain(["unknown"]).zip(self.metrics.calls.iter())
     }
 
-    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns how many bytes
-    /// that is, or `None` if the announced bytes cannot follow.
+    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns how
+    /// many were copied, or `None` if the announced bytes cannot follow.
     pub(super) fn stream_on(&mut self, session: &mut Session, room: &mut [u8]) -> Option<usize> {
         let streamed = session.streamed.as_mut()?;
         let room_for_bytes = room.len().checked_sub(LINE_END.len())?;

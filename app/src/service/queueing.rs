@@ -1,4 +1,4 @@
-//! Requests inside a transaction: queued, served at once, or refused.
+//! Requests inside a transaction: each is queued, served immediately, or refused.
 
 use vmalloc::Machine;
 
@@ -9,29 +9,30 @@ use super::session::{Session, Transaction};
 use super::unknown;
 use crate::resp::{Arguments, Reply};
 
-/// The way that a request inside a transaction takes.
+/// The decision about a request inside a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queued {
-    /// It is served at once.
+    /// The request is served immediately.
     Serve,
-    /// It is `EXEC`, and the queue will be served, unless a watched key has changed.
+    /// The request is `EXEC`: the queue is served next, unless a watched key has changed.
     Execute,
-    /// It is to be queued.
+    /// The request is to be queued.
     Queue,
-    /// The reply says why it cannot be queued.
+    /// The request is refused; the reply contains the reason.
     Refused,
 }
 
-/// Commands that are served inside a transaction, not queued.
+/// Commands that are served inside a transaction instead of being queued.
 const IMMEDIATE: [&str; 6] = ["EXEC", "DISCARD", "MULTI", "WATCH", "RESET", "QUIT"];
 
-/// Room for the reply of a queued request: the replies of all that changes anything fit.
+/// Room for the reply of a queued request, in bytes. The reply of every request that changes state
+/// fits.
 const REPLY_BYTES: usize = 1024;
-/// The same for `VMALLOCN`, which answers with up to 1024 ids.
+/// The same room for `VMALLOCN`, which replies with up to 1024 ids.
 const REPLY_BYTES_BATCH: usize = 20 << 10;
 
-/// Decides what becomes of a request of a session in a transaction. A request that can never be served is refused
-/// now, and `EXEC` later on.
+/// Decides whether a request of a session in a transaction is queued, served or refused. A request
+/// that can never be served is refused immediately, and its transaction fails at `EXEC`.
 pub(super) fn check<M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,
@@ -73,7 +74,8 @@ pub(super) fn check<M: Machine>(
     Queued::Refused
 }
 
-/// Bytes that the reply of a queued request may need, beside replies that only read.
+/// Returns the reply room for a queued request, in bytes. Replies of requests that only read may
+/// need more.
 #[must_use]
 pub fn reply_bytes(arguments: Arguments<'_>) -> usize {
     match arguments.get(0) {

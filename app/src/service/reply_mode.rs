@@ -1,46 +1,46 @@
-//! `CLIENT REPLY`: which replies a connection wants.
+//! `CLIENT REPLY`: the replies that a connection wants.
 
-/// The replies that a connection wants. The mode is applied where replies enter the connection's
-/// output, and nowhere else.
+/// The replies that a connection wants. The mode is applied at one place only, where replies enter
+/// the output of the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ReplyMode {
-    /// No reply is wanted.
+    /// Whether all replies are suppressed.
     is_off: bool,
-    /// The reply of the request under way is not wanted.
+    /// Whether the reply of the current request is suppressed.
     skips_current: bool,
-    /// The reply of the request after it is not wanted.
+    /// Whether the reply of the next request is suppressed.
     skips_next: bool,
 }
 
 impl ReplyMode {
-    /// Whether the reply of the request under way is to be dropped.
+    /// Returns whether the reply of the current request is suppressed.
     pub(super) fn is_suppressed(self) -> bool {
         self.is_off | self.skips_current
     }
 
-    /// Moves on to the next request. Redis counts an empty request as one.
+    /// Moves on to the next request. As in Redis, an empty request counts too.
     pub(super) fn end_request(&mut self) {
         self.skips_current = self.skips_next;
         self.skips_next = false;
     }
 
-    /// Wants all replies, that of the request under way too.
+    /// Enables all replies, including that of the current request.
     pub(super) fn turn_on(&mut self) {
         self.is_off = false;
         self.skips_current = false;
     }
 
-    /// Wants no reply.
+    /// Suppresses all replies.
     pub(super) fn turn_off(&mut self) {
         self.is_off = true;
     }
 
-    /// Does not want the reply of the next request.
+    /// Suppresses the reply of the next request.
     pub(super) fn skip_next(&mut self) {
         self.skips_next = !self.is_off;
     }
 
-    /// Wants all replies, but that of the request under way where it was to be skipped.
+    /// Enables all replies, except that of the current request if it is skipped.
     pub(super) fn reset(&mut self) {
         self.is_off = false;
         self.skips_next = false;

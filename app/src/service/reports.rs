@@ -1,4 +1,4 @@
-//! What reports say of the service.
+//! The view of the service that reports use.
 
 use arrayvec::ArrayString;
 use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
@@ -18,23 +18,24 @@ impl<'a, M: Machine> Reports<'a, M> {
         Self { parts }
     }
 
-    /// Visits the one table of counters: the window's, then the service's.
+    /// Passes every row of the table of counters to `row`: first those of the window, then those of
+    /// the service.
     pub fn for_each_row(&self, row: &mut dyn FnMut(Row)) {
         self.parts.for_each_row(row);
     }
 
-    /// Every command's name and statistics, then those of unknown commands.
+    /// Returns the name and statistics of every command, then those of unknown commands.
     pub fn command_stats(&self) -> impl Iterator<Item = (&'static str, &'a CommandStats)> {
         self.parts.command_stats()
     }
 
-    /// The caller of a region: its name, its client, or the image's own code.
+    /// Returns the caller of a region: its name, its client, or the image's own code.
     #[must_use]
     pub fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_SHOWN_BYTES_MAX> {
         self.parts.store.caller(info)
     }
 
-    /// Bytes that a region's client can read and write.
+    /// Returns how many bytes of a region its client can read and write.
     #[must_use]
     pub fn requested(&self, info: &RegionInfo) -> u64 {
         self.parts.store.requested(info)

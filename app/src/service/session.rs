@@ -1,50 +1,50 @@
-//! The settings of one connection, and what it has in progress besides a running command.
+//! The settings of one connection, and its state besides a running command.
 
 use super::owner::Owner;
 use super::reply_mode::ReplyMode;
 use super::store::{Reservation, StreamedReply};
 
-/// The version that clients are told: that of the Redis whose wording is followed.
+/// The version reported to clients: the Redis version that the wording of replies follows.
 pub(super) const REDIS_VERSION: &str = "7.0.15";
 
 /// The progress of a session's transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Transaction {
-    /// There is none.
+    /// The session is not in a transaction.
     #[default]
     None,
     /// Requests are queued.
     Open,
-    /// Requests are queued, and one could not be.
+    /// Requests are queued, and one was refused: `EXEC` will fail.
     Failed,
-    /// The queued requests are served.
+    /// The queued requests are being served.
     Running,
 }
 
-/// One connection's settings in the service.
+/// The settings and the state of one connection in the service.
 #[derive(Debug)]
 pub struct Session {
     /// The number of the connection, and its place in the client list and the ledger.
     pub(super) owner: Owner,
-    /// The amounts that its request in flight has taken of the limits.
+    /// The reservation of the request in flight.
     pub(super) reservation: Option<Reservation>,
-    /// The progress of its transaction.
+    /// The progress of the transaction.
     pub(super) transaction: Transaction,
-    /// Requests that are queued.
+    /// The number of queued requests.
     pub(super) queued: usize,
-    /// A reply whose bytes are still to be copied.
+    /// A reply with bytes still to be copied.
     pub(super) streamed: Option<StreamedReply>,
-    /// Whether it speaks the third version of the protocol.
+    /// Whether the connection uses version 3 of the protocol.
     pub(super) is_resp3: bool,
-    /// Whether it has said the password.
+    /// Whether the client has sent the password.
     pub(super) is_authenticated: bool,
-    /// Which replies it wants.
+    /// The replies that the client wants.
     pub(super) reply_mode: ReplyMode,
     is_closing: bool,
 }
 
 impl Session {
-    /// A session that has not begun, in one of the places for connections.
+    /// Creates a session that has not begun, in a place.
     pub(super) fn new(place: u32) -> Self {
         Self {
             owner: Owner { number: 0, place },
@@ -59,14 +59,15 @@ impl Session {
         }
     }
 
-    /// Begins, after the last session in this place has ended. No session has the number 0.
+    /// Begins a session, after the previous one in this place has ended. No session has the number
+    /// 0.
     pub(super) fn begin(&mut self, number: u64) {
         debug_assert!(self.reservation.is_none(), "the last session gave back what it reserved");
         *self = Self::new(self.owner.place);
         self.owner.number = number;
     }
 
-    /// The number of the connection, as `CLIENT LIST` shows it.
+    /// Returns the number of the connection, as `CLIENT LIST` shows it.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.owner.number
@@ -78,31 +79,31 @@ impl Session {
         self.streamed.is_some()
     }
 
-    /// When the client must have taken the reply that is being streamed.
+    /// Returns when the client must have taken its streamed reply, in microseconds since boot.
     #[must_use]
     pub fn stream_deadline_us(&self) -> Option<u64> {
         self.streamed.as_ref().map(|streamed| streamed.deadline_us)
     }
 
-    /// Returns whether the connection is to be closed after its replies were sent. A transaction that runs is
-    /// completed first.
+    /// Returns whether the connection is to be closed after its replies are sent. A running
+    /// transaction is completed first.
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.is_closing && !self.is_executing()
     }
 
-    /// Asks for the connection to be closed.
+    /// Requests the end of the connection.
     pub fn close(&mut self) {
         self.is_closing = true;
     }
 
-    /// Returns whether replies are written in the third version of the protocol.
+    /// Returns whether replies use version 3 of the protocol.
     #[must_use]
     pub fn is_resp3(&self) -> bool {
         self.is_resp3
     }
 
-    /// Returns whether the reply of the request that is served is not wanted.
+    /// Returns whether the reply of the current request is suppressed.
     #[must_use]
     pub fn is_suppressed(&self) -> bool {
         self.reply_mode.is_suppressed()
@@ -113,32 +114,32 @@ impl Session {
         self.reply_mode.end_request();
     }
 
-    /// Begins with the next request of a transaction. Its reply is dropped if a request before it has
-    /// asked for the end of the connection, as in Redis.
+    /// Begins the next request of a transaction. As in Redis, its reply is dropped if an earlier
+    /// request has requested the end of the connection.
     pub fn begin_queued(&mut self) {
         if self.is_closing {
             self.reply_mode.turn_off();
         }
     }
 
-    /// Returns whether its requests are queued.
+    /// Returns whether requests of the session are queued.
     #[must_use]
     pub fn is_queuing(&self) -> bool {
         matches!(self.transaction, Transaction::Open | Transaction::Failed)
     }
 
-    /// Returns whether its queued requests are served.
+    /// Returns whether the queued requests are being served.
     #[must_use]
     pub fn is_executing(&self) -> bool {
         self.transaction == Transaction::Running
     }
 
-    /// Returns whether it is in a transaction.
+    /// Returns whether the session is in a transaction.
     pub(super) fn is_in_transaction(&self) -> bool {
         self.transaction != Transaction::None
     }
 
-    /// Requests that are queued, if it is in a transaction.
+    /// Returns the number of queued requests, if the session is in a transaction.
     pub(super) fn queued_in_transaction(&self) -> Option<usize> {
         self.is_in_transaction().then_some(self.queued)
     }
@@ -148,7 +149,7 @@ impl Session {
         self.queued += 1;
     }
 
-    /// Notes that a request could not be queued: `EXEC` will fail.
+    /// Records that a request could not be queued, so that `EXEC` fails.
     pub fn fail_transaction(&mut self) {
         self.transaction = Transaction::Failed;
     }

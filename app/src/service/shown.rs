@@ -1,26 +1,26 @@
-//! How reports and errors write a name: one word of graphic ASCII, of a bounded length.
+//! The notation of names in reports and errors: one word of graphic ASCII of limited length.
 
 use core::fmt::{self, Write};
 
 use arrayvec::ArrayString;
 use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
 
-/// Ends the text of a name that is longer than can be shown. No escape has these characters.
+/// The end of a shortened name. No escape sequence contains these characters.
 const CUT: &str = "\\...";
 
-/// A name as a report writes it.
+/// A name as reports write it.
 ///
-/// Graphic ASCII but `"` and `\` stands for itself, every other byte is `\xHH` with two
-/// hexadecimal digits, the empty name is `""`, and a text of more than 64 characters is cut and
+/// Graphic ASCII except `"` and `\` is written unchanged, every other byte as `\xHH` with two
+/// hexadecimal digits, and the empty name as `""`. A text of more than 64 characters is cut and
 /// ends in `\...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown(ArrayString<NAME_SHOWN_BYTES_MAX>);
 
 impl Shown {
-    /// Takes the bytes of a name, in pieces.
+    /// Formats the bytes of a name, given in pieces.
     pub fn of_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut text = ArrayString::new();
-        // Where the text ends if it must be cut.
+        // The end of the text if it must be cut.
         let mut end = 0;
         for byte in pieces.flatten() {
             let written = match byte {
@@ -43,13 +43,13 @@ impl Shown {
         Self(text)
     }
 
-    /// Takes a name in one piece.
+    /// Formats a name given in one piece.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
         Self::of_pieces(core::iter::once(name))
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn into_inner(self) -> ArrayString<NAME_SHOWN_BYTES_MAX> {
         self.0

@@ -1,4 +1,4 @@
-//! Commands that outlive their turn: one variant for the state of each.
+//! Commands that outlive their turn, with one variant for the state of each.
 
 use vmalloc::Machine;
 
@@ -35,7 +35,7 @@ pub(super) enum Task {
 }
 
 impl Task {
-    /// Gets on with the command.
+    /// Steps the command.
     pub(super) fn step<M: Machine>(
         self,
         step: &mut Step<'_, '_, M>,
@@ -51,12 +51,13 @@ impl Task {
             Self::Resize(state) => state.step(step)?.map(Self::Resize),
             Self::Sweep(state) => state.step(step)?.map(Self::Sweep),
             Self::Write(state) => state.step(step)?.map(Self::Write),
-            // These get on when their request is served again.
+            // These continue when their request is served again.
             Self::Names(_) | Self::SetAll(_) | Self::Walk(_) => Stepped::Ready(Some(self)),
         })
     }
 
-    /// Ends the command, because its connection has ended; returns the state while an AP works for it.
+    /// Cancels the command, because its connection has ended. Returns the state if an AP still
+    /// works for it.
     pub(super) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         match self {
             Self::Allocate(state) => state.cancel(parts).map(Self::Allocate),
@@ -66,7 +67,8 @@ impl Task {
             Self::Purge(state) => state.cancel(parts).map(Self::Purge),
             Self::Resize(state) => state.cancel(parts).map(Self::Resize),
             Self::Write(state) => state.cancel(parts).map(Self::Write),
-            // Regions that these have made are in the list of the connection, which becomes orphaned.
+            // Regions that these have allocated are in the list of the connection, which becomes
+            // orphaned.
             Self::Batch(_)
             | Self::FreeAll(_)
             | Self::Names(_)
@@ -76,7 +78,7 @@ impl Task {
         }
     }
 
-    /// Returns whether an AP or another connection must get on first.
+    /// Returns whether the command waits for an AP or another connection.
     pub(super) fn waits_for_others(&self) -> bool {
         match self {
             Self::Allocate(state) => state.is_on_ap(),
@@ -93,7 +95,8 @@ impl Task {
         }
     }
 
-    /// Returns whether a region grows here, in slices: the end of the connection rolls that back.
+    /// Returns whether the command grows a region in slices on the BSP. The end of the connection
+    /// rolls that back.
     pub(super) fn is_growing(&self) -> bool {
         match self {
             Self::Resize(state) => !state.is_on_ap(),
@@ -102,7 +105,7 @@ impl Task {
         }
     }
 
-    /// Returns whether the command has set some keys of several, so that the others must be set too.
+    /// Returns whether the command has set some of its keys, so that it must set the rest too.
     pub(super) fn is_publishing(&self) -> bool {
         matches!(self, Self::SetAll(set) if set.is_publishing())
     }

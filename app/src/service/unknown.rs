@@ -1,14 +1,14 @@
-//! Errors about requests that name no command, in Redis' words.
+//! Errors for requests that name no command, with Redis's wording.
 
 use arrayvec::ArrayString;
 
 use super::catalog::Facts;
 use crate::resp::{Arguments, Reply};
 
-/// How much of a request the error about an unknown command repeats, as in Redis.
+/// Maximum bytes of a request repeated in the error for an unknown command, as in Redis.
 const ECHOED_BYTES_MAX: usize = 128;
 
-/// Redis' wording, byte for byte: what a client sent may be anything.
+/// Writes Redis's error for an unknown command; bytes of the request are repeated unchanged.
 pub(super) fn unknown(arguments: Arguments<'_>, reply: &mut Reply<'_>) {
     let mut echoed = [0; 2 * ECHOED_BYTES_MAX + 8];
     let mut length = 0;
@@ -38,7 +38,7 @@ pub(super) fn unknown_subcommand(command: &Facts, arguments: Arguments<'_>, repl
     reply.error_of_bytes(&[b"ERR unknown subcommand '", word, b"'. Try ", name, end]);
 }
 
-/// What C prints of bytes: at most so many, and nothing from a NUL on.
+/// Returns the bytes that C would print with a precision of `limit`: those before the first NUL.
 fn c_string(bytes: &[u8], limit: usize) -> &[u8] {
     let end = bytes.iter().take(limit).position(|byte| *byte == 0);
     &bytes[..end.unwrap_or(bytes.len().min(limit))]
@@ -47,7 +47,7 @@ fn c_string(bytes: &[u8], limit: usize) -> &[u8] {
 pub(super) fn wrong_count(command: &Facts, reply: &mut Reply<'_>) {
     let mut name = ArrayString::<32>::new();
     for character in command.name.chars() {
-        // Names of commands are shorter than that.
+        // Names of commands are shorter than the capacity.
         let _ = name.try_push(character.to_ascii_lowercase());
     }
     reply.error(format_args!("ERR wrong number of arguments for '{name}' command"));

@@ -1,4 +1,5 @@
-//! `VWRITE` and `SET` of more bytes than the input buffer holds: written as they come.
+//! Uploads: `VWRITE` and `SET` with more data than the input buffer holds, written while the bytes
+//! arrive.
 
 use vmalloc::{Machine, RegionId, Request};
 
@@ -12,39 +13,41 @@ use super::session::Session;
 use super::store::{CLIENT, KeptName, Publication};
 use crate::resp::{Arguments, Reply};
 
-/// A write whose bytes are still coming.
+/// A write with bytes that have not arrived yet.
 ///
-/// It holds the id, not the region: another client may free a named region in the meantime, and every piece
-/// looks the region up again.
+/// It stores the id instead of the region, because another client may free a named region in the
+/// meantime; every piece looks the region up again.
 #[derive(Debug)]
 pub(super) struct Upload {
     id: RegionId,
     offset: u64,
     length: u64,
-    /// Bytes that have not come yet.
+    /// Bytes that have not arrived yet.
     remaining: u64,
-    /// How a new region is published when all bytes have come; no client can use it before.
+    /// How a new region is published once all bytes have arrived; no client can use it before.
     publication: Option<Publication<KeptName>>,
 }
 
-/// What a piece of an upload has come to.
+/// The outcome of writing one piece of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// This number of bytes was taken; more must come, or the last ones must wait.
+    /// This number of bytes was written. More bytes must arrive, or the last ones must wait.
     Taken(usize),
-    /// This number of bytes was taken, the last ones; the reply has been written if no arguments follow.
+    /// This number of bytes was written, and the data is complete. The reply has been written if no
+    /// arguments follow.
     Ended(usize),
-    /// The reply is an error; this number of bytes is still to be thrown away.
+    /// The reply is an error. This number of bytes is still to be discarded.
     Failed(usize),
 }
 
-/// Arguments that may follow the value of a `SET`: more than all its options have.
+/// Maximum arguments behind the value of a `SET`; all its options together have fewer.
 const OPTIONS_MAX: usize = 64;
 
-/// Begins an upload whose data has `length` bytes and does not fit; `following` arguments come behind it.
+/// Begins an upload of `length` bytes of data, with `following` arguments behind the data.
 ///
-/// Returns `None` if the request is of another kind, and `false` if the reply has been written
-/// and the data is to be thrown away. Everything is checked first.
+/// Returns `None` if the request is not an upload, and `false` if the request was refused: the
+/// error has been written, and the data is to be discarded. All checks are made before the first
+/// byte is written.
 pub(super) fn open<M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,
@@ -80,12 +83,12 @@ fn write<M: Machine>(call: &Call<'_, '_, M>, length: u64) -> Result<Upload, Fail
     let info = call.region(call.argument(1))?;
     let offset = call.size(2, "an offset is a number of bytes")?;
     call.parts.store.check_range(&info, offset, length)?;
-    // A region that refuses writes is refused now, not after the data.
+    // A write-protected region is refused before the data arrives.
     call.parts.store.write(&info, offset, &[])?;
     Ok(Upload { id: info.id, offset, length, remaining: length, publication: None })
 }
 
-/// Makes the region that the bytes will fill.
+/// Allocates the region that the bytes will fill.
 fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Upload, Failure> {
     let publication = Publication::of(key(call.argument(1))?);
     let request = Request::try_new(length)?.caller(CLIENT);
@@ -102,7 +105,7 @@ fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Upload, Fa
     Ok(Upload { id: info.id, offset: 0, length, remaining: length, publication })
 }
 
-/// Writes bytes of a session's upload.
+/// Writes the next bytes of a session's upload.
 pub(super) fn feed<M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,
@@ -117,7 +120,7 @@ pub(super) fn feed<M: Machine>(
     let length = usize::try_from(current.remaining).map_or(bytes.len(), |r| r.min(bytes.len()));
     let is_last = length as u64 == current.remaining;
     let workers = &parts.workers;
-    // During an audit the region that has the name cannot be freed.
+    // During an audit, the region that has the name cannot be freed.
     if is_key && is_last && workers.is_checking || workers.exclude(session.owner.number) {
         return Flow::Taken(0);
     }
@@ -148,7 +151,7 @@ pub(super) fn feed<M: Machine>(
     Flow::Ended(length)
 }
 
-/// Returns whether a large `SET` waits before its options are served, because the region of its key is being
+/// Returns whether the options of a large `SET` must wait, because the region of its key is being
 /// changed.
 pub(super) fn delays_options<M: Machine>(parts: &Parts<M>, upload: &Option<Upload>) -> bool {
     let publication = upload.as_ref().and_then(|upload| upload.publication.as_ref());
@@ -156,8 +159,8 @@ pub(super) fn delays_options<M: Machine>(parts: &Parts<M>, upload: &Option<Uploa
     name.is_some_and(|name| matches!(parts.store.key(name), Err(Failure::Changing(_))))
 }
 
-/// Publishes the region of a large `SET`, as the options behind the value say. If the reply
-/// overflows, nothing was done, and this is to be called again with more room.
+/// Publishes the region of a large `SET` with the given options. If the reply overflows, no state
+/// has changed, and the call is to be repeated with more room.
 pub(super) fn finish<M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,
@@ -179,7 +182,8 @@ pub(super) fn finish<M: Machine>(
     }
 }
 
-/// Returns whether the old value that the options of a large `SET` ask for does not fit into the reply.
+/// Returns whether the options of a large `SET` ask for the old value and it does not fit into the
+/// reply.
 fn overflows_with_old<M: Machine>(
     parts: &Parts<M>,
     session: &Session,
@@ -201,7 +205,7 @@ fn overflows_with_old<M: Machine>(
     overflows
 }
 
-/// Frees the region of a large `SET` whose options cannot be read.
+/// Frees the region of a large `SET` with invalid options.
 pub(super) fn abort<M: Machine>(
     parts: &mut Parts<M>,
     upload: &mut Option<Upload>,

@@ -1,4 +1,6 @@
-//! Who does the work: the BSP within a request or in slices, or the APs; and which sessions must wait.
+//! The choice of the CPU for work, and the sessions that must wait for it.
+//!
+//! Work is done by the BSP, within a request or in slices, or it is offloaded to an AP.
 
 mod budget;
 mod offload;
@@ -16,32 +18,33 @@ use offload::Offload;
 /// Operations in flight that no session waits for.
 #[derive(Debug, Default)]
 pub(super) struct Background {
-    /// A purge, or the clearing of frames.
+    /// A purge, or clearing of frames.
     pub(super) idle: Option<Ticket>,
-    /// A region that no client uses any more.
+    /// The free of an unused region.
     pub(super) freeing: Option<(Ticket, RegionId)>,
 }
 
-/// The APs, and the sessions that exclude others.
+/// The APs, and the sessions that exclude other sessions.
 #[derive(Debug)]
 pub(super) struct Workers<M: Machine + 'static> {
     offload: Offload<M>,
-    /// The session that waits until no operation is in flight. Other sessions submit none before its request was
-    /// served.
+    /// The session that waits until no operation is in flight. Until its request is served, other
+    /// sessions submit no operations.
     held_for: Option<u64>,
-    /// Whether an audit is in progress on an AP: no region may be allocated or freed.
+    /// Whether an audit is in progress on an AP, so that no region may be allocated or freed.
     pub(super) is_checking: bool,
-    /// The session whose transaction runs, or 0.
+    /// The session of the running transaction, or 0.
     pub(super) exclusive: u64,
 }
 
 impl<M: Machine> Workers<M> {
-    /// No AP yet.
+    /// Creates workers without APs.
     pub(super) fn new() -> Self {
         Self { offload: Offload::new(), held_for: None, is_checking: false, exclusive: 0 }
     }
 
-    /// Sets how an AP is reached. Returns the pages beyond which a region is freed by one.
+    /// Sets how work is submitted to an AP. Returns the number of pages beyond which a region is
+    /// freed by an AP.
     pub(super) fn set_submit(&mut self, submit: Submit<M>) -> u64 {
         self.offload.set_submit(submit);
         placement::UNMAP_PAGES_MAX
@@ -57,7 +60,7 @@ impl<M: Machine> Workers<M> {
         self.offload.is_idle()
     }
 
-    /// Operations that were ever submitted.
+    /// Returns how many operations were submitted since boot.
     pub(super) fn submitted(&self) -> u64 {
         self.offload.submitted()
     }
@@ -67,8 +70,8 @@ impl<M: Machine> Workers<M> {
         cost.place(self.has_aps())
     }
 
-    /// Submits an operation for a session. Returns `None` if all APs are busy or another session waits for
-    /// them to be idle; the request is then retried.
+    /// Submits an operation for a session. Returns `None` if all APs are busy or another session
+    /// waits for them to be idle; the request is then retried.
     pub(super) fn submit(
         &mut self,
         vm: &'static Vmalloc<M>,
@@ -93,7 +96,8 @@ impl<M: Machine> Workers<M> {
         self.offload.submit(vm, operation)
     }
 
-    /// Takes the completion of an operation; gives the ticket back while it is in flight.
+    /// Takes the completion of an operation. Returns the ticket if the operation is still in
+    /// flight.
     pub(super) fn poll(&mut self, ticket: Ticket) -> Result<Completion, Ticket> {
         self.offload.poll(ticket)
     }
@@ -107,8 +111,8 @@ impl<M: Machine> Workers<M> {
         self.held_for.is_some_and(|number| number != session)
     }
 
-    /// Returns whether no operation is in flight. Otherwise no other session submits one before this one
-    /// has had its turn.
+    /// Returns whether no operation is in flight. If `false`, other sessions submit no operations
+    /// until this session has been served.
     pub(super) fn hold(&mut self, session: u64) -> bool {
         if self.is_held_for_another(session) || !self.are_idle() {
             self.held_for = self.held_for.or(Some(session));
@@ -118,17 +122,17 @@ impl<M: Machine> Workers<M> {
         true
     }
 
-    /// Lets other sessions submit operations again: the session has ended.
+    /// Allows other sessions to submit operations again, because the session has ended.
     pub(super) fn release(&mut self, session: u64) {
         self.held_for = self.held_for.filter(|number| *number != session);
     }
 
-    /// Returns whether a transaction or an audit is in progress: some requests wait.
+    /// Returns whether a transaction or an audit is in progress, which delays some requests.
     pub(super) fn are_restricted(&self) -> bool {
         self.is_checking | (self.exclusive != 0)
     }
 
-    /// Returns whether the transaction of another session runs.
+    /// Returns whether the transaction of another session is running.
     pub(super) fn exclude(&self, session: u64) -> bool {
         self.exclusive != 0 && self.exclusive != session
     }

@@ -1,10 +1,11 @@
-//! Properties of commands, in Redis' words and order, and the ACL categories that follow from them.
+//! Properties of commands, with the words and the order of Redis, and the ACL categories that
+//! follow from them.
 
 /// The command may change keys or regions.
 pub(in crate::service) const WRITE: u32 = 1 << 0;
-/// The command reads keys or regions and changes none.
+/// The command reads keys or regions and changes no data.
 pub(in crate::service) const READONLY: u32 = 1 << 1;
-/// The command may need memory.
+/// The command may allocate memory.
 pub(in crate::service) const DENYOOM: u32 = 1 << 2;
 /// The command is for operators.
 pub(in crate::service) const ADMIN: u32 = 1 << 3;
@@ -14,22 +15,22 @@ pub(in crate::service) const NOSCRIPT: u32 = 1 << 4;
 pub(in crate::service) const LOADING: u32 = 1 << 5;
 /// Redis serves the command from a replica without its master.
 pub(in crate::service) const STALE: u32 = 1 << 6;
-/// Redis keeps the command out of its log of slow ones.
+/// Redis does not record the command in its slow log.
 pub(in crate::service) const SKIP_SLOWLOG: u32 = 1 << 7;
 /// The time of the command does not depend on sizes.
 pub(in crate::service) const FAST: u32 = 1 << 8;
-/// The command is served before the client has said the password.
+/// The command is served without authentication.
 pub(in crate::service) const NO_AUTH: u32 = 1 << 9;
-/// The command can be called without keys, though it can have some.
+/// The command may be called without keys, though it can have some.
 pub(in crate::service) const NO_MANDATORY_KEYS: u32 = 1 << 10;
-/// `COMMAND GETKEYS` says where the keys are, not the positions.
+/// The keys are not at fixed positions; `COMMAND GETKEYS` returns them.
 pub(in crate::service) const MOVABLEKEYS: u32 = 1 << 11;
 /// The command is refused inside a transaction.
 pub(in crate::service) const NO_MULTI: u32 = 1 << 12;
-/// Redis serves the command while a script runs for too long.
+/// Redis serves the command while a script exceeds its time limit.
 pub(in crate::service) const ALLOW_BUSY: u32 = 1 << 13;
 
-/// The words of the flags, in the order of their bits, which is that of Redis.
+/// The words of the flags, in the order of their bits, which is the order of Redis.
 const WORDS: [&str; 14] = [
     "write",
     "readonly",
@@ -47,18 +48,18 @@ const WORDS: [&str; 14] = [
     "allow_busy",
 ];
 
-/// The command is about keys, whatever their type.
+/// The command is about keys of any type.
 pub(in crate::service) const KEYSPACE: u32 = 1 << 0;
 /// The command is about strings.
 pub(in crate::service) const STRING: u32 = 1 << 1;
-/// The command can do harm, though it is not for operators alone.
+/// The command can do harm, but is not restricted to operators.
 pub(in crate::service) const DANGEROUS: u32 = 1 << 2;
 /// The command is about the connection.
 pub(in crate::service) const CONNECTION: u32 = 1 << 3;
 /// The command is about transactions.
 pub(in crate::service) const TRANSACTION: u32 = 1 << 4;
 
-/// A command's flags, and the categories that do not follow from them.
+/// The flags of a command, and the categories that do not follow from flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::service) struct Flags {
     bits: u32,
@@ -70,28 +71,28 @@ impl Flags {
         Self { bits, categories }
     }
 
-    /// Whether the command is served before the client has said the password.
+    /// Returns whether the command is served without authentication.
     pub(in crate::service) const fn are_without_password(self) -> bool {
         self.bits & NO_AUTH != 0
     }
 
-    /// Whether the command is refused inside a transaction.
+    /// Returns whether the command is refused inside a transaction.
     pub(in crate::service) const fn exclude_transactions(self) -> bool {
         self.bits & NO_MULTI != 0
     }
 
-    /// Whether the command can be called without any key.
+    /// Returns whether the command can be called without any key.
     pub(in crate::service) const fn make_keys_optional(self) -> bool {
         self.bits & NO_MANDATORY_KEYS != 0
     }
 
-    /// The flags as words.
+    /// Returns the words of the flags.
     pub(in crate::service) fn words(self) -> impl Iterator<Item = &'static str> + Clone {
         let numbered = WORDS.into_iter().enumerate();
         numbered.filter(move |(bit, _)| self.bits & 1 << bit != 0).map(|(_, word)| word)
     }
 
-    /// The ACL categories, in Redis' order.
+    /// Returns the ACL categories, in the order of Redis.
     pub(in crate::service) fn categories(self) -> impl Iterator<Item = &'static str> + Clone {
         let has = |flag| self.bits & flag != 0;
         let is_in = |category| self.categories & category != 0;

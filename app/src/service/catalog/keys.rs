@@ -1,12 +1,13 @@
-//! Where the keys of a command are among its arguments.
+//! The positions of keys among the arguments of a command.
 //!
 //! String-key commands have their keys at fixed positions. Region commands take an id or `@name`,
-//! and `VMALLOC` has its name behind an option: their keys are not at fixed positions, so they are
-//! flagged `movablekeys` and clients ask `COMMAND GETKEYS`. The key is the name without the `@`.
+//! and `VMALLOC` has its name behind an option: their keys are not at fixed positions, so these
+//! commands have the flag `movablekeys`, and clients use `COMMAND GETKEYS`. The key is the name
+//! without the `@`.
 
 use crate::resp::Arguments;
 
-/// Where the keys are.
+/// The positions of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) enum KeyPositions {
     /// The command has no keys.
@@ -15,16 +16,16 @@ pub(in crate::service) enum KeyPositions {
     Fixed {
         /// Position of the first key.
         first: u8,
-        /// Position of the last one.
+        /// Position of the last key.
         last: i8,
-        /// From one key to the next.
+        /// The distance between two keys.
         step: u8,
     },
     /// The arguments from `first` to `last` that begin with `@`.
     Regions {
         /// Position of the first region.
         first: u8,
-        /// Position of the last one; a negative number counts from the end.
+        /// Position of the last region; a negative number counts from the end.
         last: i8,
     },
     /// The argument behind the word `NAME`, among the options from `first` on.
@@ -34,12 +35,12 @@ pub(in crate::service) enum KeyPositions {
     },
 }
 
-/// Where the keys of a command are, and how it uses them.
+/// The positions of the keys of a command, and how it uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) struct Keys {
-    /// Where they are.
+    /// The positions.
     pub(in crate::service) place: KeyPositions,
-    /// How they are used, in the words of Redis' key specifications.
+    /// The use of the keys, with the words of Redis's key specifications.
     pub(in crate::service) access: &'static str,
 }
 
@@ -63,12 +64,13 @@ impl Keys {
         Self { place: KeyPositions::Named { first }, access: "OW update" }
     }
 
-    /// Whether there can be keys.
+    /// Returns whether the command can have keys.
     pub(in crate::service) const fn can_be(self) -> bool {
         !matches!(self.place, KeyPositions::Nowhere)
     }
 
-    /// First, last and step as `COMMAND INFO` has them; 0 where they are not fixed.
+    /// Returns the first position, the last position and the step of `COMMAND INFO`; all are 0 if
+    /// the positions are not fixed.
     pub(in crate::service) fn positions(self) -> [i64; 3] {
         match self.place {
             KeyPositions::Fixed { first, last, step } => [first.into(), last.into(), step.into()],
@@ -78,7 +80,7 @@ impl Keys {
         }
     }
 
-    /// The keys of a request whose number of arguments was checked.
+    /// Returns the keys of a request. The number of its arguments must have been checked.
     pub(in crate::service) fn of<'a>(
         self,
         request: Arguments<'a>,
@@ -93,7 +95,7 @@ impl Keys {
         )
     }
 
-    /// The positions that can hold keys: the first, the end, and the step between two.
+    /// Returns the range of positions that can hold keys: the first, the end, and the step.
     fn range(self, request: Arguments<'_>) -> (usize, usize, usize) {
         let (first, last, step) = match self.place {
             KeyPositions::Nowhere => return (0, 0, 1),
@@ -112,8 +114,8 @@ impl Keys {
     }
 }
 
-/// The position behind the last `NAME` among the options from `first` on; a name can be `NAME` too.
-/// Where there is none, the position is behind all arguments.
+/// Returns the position behind the last `NAME` among the options from `first` on; a name can be
+/// `NAME` too. Without the option, the position is behind all arguments.
 fn name_position(request: Arguments<'_>, first: usize) -> usize {
     let mut found = request.count();
     let mut at = first;

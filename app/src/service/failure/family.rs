@@ -1,22 +1,23 @@
-//! Errors in the words of a command's family.
+//! Errors with the wording of a command's family.
 //!
-//! Commands on regions have words of their own (`INVAL`, `NOMEM`, `QUOTA`, …). Commands on string keys and
-//! connections answer in Redis' words wherever Redis has one, because client libraries know those.
+//! Commands on regions have their own codes (`INVAL`, `NOMEM`, `QUOTA`, …). Commands on string keys
+//! and connections use Redis's errors if Redis has one for the case, because client libraries know
+//! those.
 
 use vmalloc::AllocateError;
 
 use super::Failure;
 use crate::service::catalog::Group;
 
-/// Redis' word for a lack of memory, addresses, names or quota.
+/// Redis's error for a lack of memory, addresses, names or quota.
 const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
-/// A value that could never be held.
+/// The error for a value larger than any value may be.
 pub(in crate::service) const TOO_LARGE: Failure =
     Failure::Redis("string exceeds maximum allowed size (proto-max-bulk-len)");
 
 impl Failure {
-    /// The same failure as commands of that family say it.
+    /// Converts the failure to the wording of a group of commands.
     pub(in crate::service) fn in_words_of(self, group: Group) -> Self {
         match group {
             Group::Region | Group::Report => self,
@@ -37,7 +38,7 @@ impl Failure {
             | Self::Quota(..)
             | Self::OverQuota { .. }
             | Self::ReplyMemory(_) => Self::Plain(OUT_OF_MEMORY),
-            // Redis has no word for these.
+            // Redis has no error for these.
             Self::Invalid(..)
             | Self::Malformed(_)
             | Self::NoValue(_)
@@ -65,7 +66,7 @@ impl Failure {
             | Self::TooManyWords(_)
             | Self::WatchLimit(_)
             | Self::Busy(_) => self,
-            // These are Redis' words.
+            // These are Redis's errors already.
             Self::Plain(_)
             | Self::Redis(_)
             | Self::Quoted(..)

@@ -1,4 +1,4 @@
-//! A region in an error or a report.
+//! The name of a region in errors and reports.
 
 use core::fmt;
 
@@ -9,9 +9,9 @@ use crate::service::shown::Shown;
 /// A region as errors and probes name it: `region=1 name=buf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionName {
-    /// Its id.
+    /// The id of the region.
     pub id: RegionId,
-    /// Its name, if it has one.
+    /// The name of the region, if it has one.
     pub name: Option<Shown>,
 }
 

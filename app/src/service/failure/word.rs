@@ -1,24 +1,24 @@
-//! Text of a client in an error.
+//! Texts of clients in errors.
 
 use core::fmt::{self, Write};
 
 use arrayvec::ArrayVec;
 
-/// How much of a client's own text is kept for an error: errors are returned by value.
+/// Maximum bytes of a client's text in an error; errors are returned by value, so they are small.
 const WORD_BYTES_MAX: usize = 64;
 
-/// A client's own text, cut, to be repeated in an error. `Display` makes it printable.
+/// The front of a client's text, to be repeated in an error. `Display` makes it printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word(ArrayVec<u8, WORD_BYTES_MAX>);
 
 impl Word {
-    /// Takes the front of a text.
+    /// Copies the front of a text.
     #[must_use]
     pub fn new(text: &[u8]) -> Self {
         Self(text.iter().copied().take(WORD_BYTES_MAX).collect())
     }
 
-    /// The part of the text that C prints: everything before the first NUL.
+    /// Returns the part of the text that C would print: the bytes before the first NUL.
     pub(super) fn as_c_prints(&self) -> &[u8] {
         self.0.split(|byte| *byte == 0).next().unwrap_or_default()
     }

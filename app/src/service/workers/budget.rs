@@ -1,15 +1,15 @@
-//! How much sliced work a turn does.
+//! The amount of sliced work in a turn.
 
-/// Pages that sliced work may touch in one turn, over all connections: 1 MiB is zeroed in a quarter
-/// of a millisecond on slow machines.
+/// Pages that sliced work may touch in one turn, over all connections. Slow machines zero this 1
+/// MiB in 0.25 ms.
 pub(super) const SLICE_PAGES: u64 = 256;
 
-/// Pages that the sliced work of a turn may still touch.
+/// The pages that the sliced work of a turn may still touch.
 #[derive(Debug)]
 pub struct Budget(u64);
 
 impl Budget {
-    /// The budget of one turn.
+    /// Creates the budget of one turn.
     #[must_use]
     pub fn of_a_turn() -> Self {
         Self(SLICE_PAGES)
@@ -21,14 +21,14 @@ impl Budget {
         self.0 == 0
     }
 
-    /// Takes up to `pages` pages, as many as are left, and returns how many that is.
+    /// Takes up to `pages` pages. Returns how many were taken.
     pub(in crate::service) fn take(&mut self, pages: u64) -> u64 {
         let taken = self.0.min(pages);
         self.0 -= taken;
         taken
     }
 
-    /// Takes up to `pages` pages, as many as are left.
+    /// Takes up to `pages` pages.
     pub fn spend(&mut self, pages: u64) {
         self.0 = self.0.saturating_sub(pages);
     }

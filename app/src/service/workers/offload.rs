@@ -1,7 +1,7 @@
-//! Work that an AP does for the service: submitted, done there, collected.
+//! Operations that an AP performs for the service: they are submitted, performed and collected.
 //!
-//! The AP sees only the library, nothing of the service. The slots are the same for every service of a
-//! process, because an AP is told the number of a slot and nothing else.
+//! The AP uses only the library, no state of the service. All services of a process share the
+//! slots, because an AP receives only the number of a slot.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -13,11 +13,11 @@ use vmalloc::{
     Resize, ResizeError, Resized, Vmalloc,
 };
 
-/// Has an AP call `work` with a number; returns `false` if all APs are busy.
+/// A function that lets an AP call `work` with `argument`. It returns `false` if all APs are busy.
 pub type Submit<M> =
     fn(vm: &'static Vmalloc<M>, work: fn(&'static Vmalloc<M>, usize), argument: usize) -> bool;
 
-/// A call of the library that an AP makes.
+/// A call of the library on an AP.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) enum Operation {
     /// Allocate a region and zero it.
@@ -32,7 +32,7 @@ pub(in crate::service) enum Operation {
     Check,
     /// Flush and release lazy areas.
     Purge {
-        /// Whether addresses, frames and tables that are kept for speed are released too.
+        /// Whether cached addresses, frames and tables are released too.
         everything: bool,
     },
     /// Clear this number of frames ahead of time.
@@ -69,12 +69,12 @@ struct OffloadSlot {
     content: Mutex<SlotContent>,
 }
 
-/// No more operations are in flight than there are CPUs.
+/// The slots, one per CPU, which is the maximum number of operations in flight.
 static SLOTS: [OffloadSlot; CPUS_MAX] =
     [const { OffloadSlot { state: AtomicU8::new(FREE), content: Mutex::new(SlotContent::Empty) } };
         CPUS_MAX];
 
-/// An operation in flight. Holding a ticket is the duty to poll it until the completion is there.
+/// An operation in flight. The holder of a ticket must poll it until the operation has completed.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "an operation that is never polled keeps its slot"]
 pub(in crate::service) struct Ticket(usize);
@@ -89,12 +89,12 @@ pub(super) struct Offload<M: Machine + 'static> {
 }
 
 impl<M: Machine> Offload<M> {
-    /// No AP yet.
+    /// Creates the state without an AP.
     pub(super) fn new() -> Self {
         Self { submit: None, in_flight: 0, submitted: 0 }
     }
 
-    /// Sets how an AP is reached.
+    /// Sets how work is submitted to an AP.
     pub(super) fn set_submit(&mut self, submit: Submit<M>) {
         self.submit = Some(submit);
     }
@@ -109,12 +109,12 @@ impl<M: Machine> Offload<M> {
         self.in_flight == 0
     }
 
-    /// Operations that were ever submitted.
+    /// Returns how many operations were submitted since boot.
     pub(super) fn submitted(&self) -> u64 {
         self.submitted
     }
 
-    /// Submits an operation to an idle AP; returns `None` if all are busy.
+    /// Submits an operation to an idle AP. Returns `None` if all APs are busy.
     pub(super) fn submit(
         &mut self,
         vm: &'static Vmalloc<M>,
@@ -122,7 +122,7 @@ impl<M: Machine> Offload<M> {
     ) -> Option<Ticket> {
         let submit = self.submit?;
         let take = |slot: &OffloadSlot| {
-            // Acquire: pairs with `poll`, on the side of whatever service that was.
+            // Acquire: pairs with the store in `poll` of any service that used the slot before.
             let (success, failure) = (Ordering::Acquire, Ordering::Relaxed);
             slot.state.compare_exchange(FREE, SUBMITTED, success, failure).is_ok()
         };
@@ -137,10 +137,11 @@ impl<M: Machine> Offload<M> {
         Some(Ticket(number))
     }
 
-    /// Takes the completion of an operation, once; gives the ticket back while it is in flight.
+    /// Takes the completion of an operation. Returns the ticket if the operation is still in
+    /// flight.
     pub(super) fn poll(&mut self, ticket: Ticket) -> Result<Completion, Ticket> {
         let slot = &SLOTS[ticket.0];
-        // Acquire: pairs with `run`: what the AP did is seen.
+        // Acquire: pairs with `run`, so the effects of the operation are visible.
         if slot.state.load(Ordering::Acquire) != DONE {
             return Err(ticket);
         }
@@ -160,7 +161,7 @@ impl<M: Machine> fmt::Debug for Offload<M> {
     }
 }
 
-/// Runs the operation in a slot, on the AP that calls.
+/// Runs the operation in a slot, on the calling AP.
 fn run<M: Machine>(vm: &'static Vmalloc<M>, number: usize) {
     let Some(slot) = SLOTS.get(number) else { return };
     let content = core::mem::replace(&mut *slot.content.lock(), SlotContent::Empty);
@@ -170,7 +171,7 @@ fn run<M: Machine>(vm: &'static Vmalloc<M>, number: usize) {
     slot.state.store(DONE, Ordering::Release);
 }
 
-/// Purges, and releases everything that is kept for speed if asked to.
+/// Purges lazy areas; with `everything`, also releases all caches.
 pub(in crate::service) fn purge<M: Machine>(vm: &Vmalloc<M>, everything: bool) -> Purged {
     if everything { vm.reclaim() } else { vm.purge() }
 }

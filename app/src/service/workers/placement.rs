@@ -1,29 +1,30 @@
-//! Where the work of a request is done: at once, in slices, or on an AP.
+//! The placement of a request's work: within the request, in slices, or on an AP.
 
 use super::budget::SLICE_PAGES;
 
-/// Regions with more pages are unmapped by an AP: the BSP would serve no other request for too long.
+/// Regions with more pages are unmapped by an AP, because the BSP would delay all other requests
+/// for too long.
 pub(super) const UNMAP_PAGES_MAX: u64 = 4096;
 
-/// Where work is done.
+/// The place at which work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) enum Placement {
     /// Within the request.
     Here,
     /// On the BSP, in slices over turns of the loop.
     Sliced,
-    /// On an AP. Where all are busy, the request is retried.
+    /// On an AP. If all APs are busy, the request is retried.
     Ap,
-    /// On an AP, or in slices on the BSP where all APs are busy.
+    /// On an AP, or in slices on the BSP if all APs are busy.
     ApOrSliced,
 }
 
-/// The cost of work that a request asks for.
+/// The cost of a request's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) enum Cost {
-    /// A new region is zeroed: its pages.
+    /// The zeroing of a new region: its pages.
     Allocate(u64),
-    /// A region is resized: the pages that are zeroed, copied and unmapped.
+    /// The resize of a region.
     Resize {
         /// Pages that are added and zeroed.
         zeroed: u64,
@@ -32,14 +33,14 @@ pub(in crate::service) enum Cost {
         /// Pages that are unmapped.
         unmapped: u64,
     },
-    /// The entries of a region are changed or removed: its pages.
+    /// The change or removal of a region's entries: its pages.
     Unmap(u64),
-    /// All areas are looked at.
+    /// A pass over all areas.
     Window,
 }
 
 impl Cost {
-    /// Decides where the work is done. Every command asks here.
+    /// Decides where the work is done. Every command uses this function.
     pub(super) fn place(self, has_aps: bool) -> Placement {
         let is_long = |pages: u64| pages > SLICE_PAGES;
         match self {
