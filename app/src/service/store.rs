@@ -1,6 +1,7 @@
-//! The window and what the service notes of its regions: owners, names, leases, limits, readers.
+//! The store: the window, and the records of its regions: owners, names, leases, limits, readers.
 //!
-//! The store knows no connection, request or reply: [`Owner`] says on whose behalf it works.
+//! The store does not know connections, requests or replies: an [`Owner`] names the connection on
+//! whose behalf it works.
 
 mod access;
 mod clock;
@@ -41,19 +42,20 @@ pub(super) use quotas::Quotas;
 pub(super) use readers::{LINE_END, Readers, StreamedReply};
 pub(super) use reservation::{Demand, Reservation, admit_all, admit_sum};
 
-/// The caller that reports name for a region of a client; regions of the image itself have other callers.
+/// The caller that the library records for regions of clients. Regions of the image itself have
+/// other callers.
 pub(super) const CLIENT: &str = "client";
 
-/// Keys that were looked for, by whether they were there.
+/// Counts of key lookups by commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lookups {
-    /// Keys that were there.
+    /// Lookups of keys that existed.
     pub(super) hits: u64,
-    /// Keys that were not there.
+    /// Lookups of keys that did not exist.
     pub(super) misses: u64,
 }
 
-/// The window, and what is noted of each region of a client.
+/// The window, and the records of the regions of clients.
 #[derive(Debug)]
 pub(super) struct Store<M: Machine + 'static> {
     pub(super) vm: &'static Vmalloc<M>,
@@ -64,20 +66,20 @@ pub(super) struct Store<M: Machine + 'static> {
     pub(super) watches: Watches,
     pub(super) readers: Readers,
     pub(super) clock: TurnClock,
-    /// Keys that commands have looked for to read them.
+    /// Lookups of keys by commands that read them.
     pub(super) lookups: Lookups,
-    /// How many reservations are held.
+    /// The number of reservations held.
     pub(super) reservations: usize,
     /// Regions with more pages are freed later, by an AP.
     pub(super) free_pages_max: u64,
 }
 
 impl<M: Machine> Store<M> {
-    /// Takes all memory that the notes will ever need.
+    /// Allocates all memory that the records will ever need.
     ///
     /// # Errors
     ///
-    /// A buffer could not be had.
+    /// A buffer could not be allocated.
     pub(super) fn try_new<B: Buffers>(
         vm: &'static Vmalloc<M>,
         buffers: &B,
@@ -99,21 +101,21 @@ impl<M: Machine> Store<M> {
         })
     }
 
-    /// A region as errors name it.
+    /// Returns the name of a region for errors.
     pub(super) fn name_of(&self, id: RegionId) -> RegionName {
         let name = self.ledger.name(id).map(|name| self.names.text(name));
         RegionName { id, name: name.map(|name| Shown::of_pieces(name.pieces())) }
     }
 
-    /// The caller of a region: its name as it is [shown](Shown), its client, or the image's own
-    /// code. One word, never empty for a client's region.
+    /// Returns the caller of a region as one word: its name as [shown](Shown), its client, or the
+    /// image's own code. The word is never empty for a region of a client.
     pub(super) fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_SHOWN_BYTES_MAX> {
         let name = self.ledger.name(info.id).map(|name| self.names.text(name));
         if let Some(name) = name {
             return Shown::of_pieces(name.pieces()).into_inner();
         }
         let mut text = ArrayString::new();
-        // A caller of the image's own that does not fit is cut.
+        // A longer caller, which only the image itself can have, is cut.
         let _ = if info.caller == CLIENT {
             write!(text, "{CLIENT}/{}", info.owner)
         } else {
@@ -122,7 +124,7 @@ impl<M: Machine> Store<M> {
         text
     }
 
-    /// Reads `<r>`: an id, or `@` and a name.
+    /// Parses `<r>`, which is an id, or `@` and a name.
     pub(super) fn id(&self, text: &[u8]) -> Result<RegionId, Failure> {
         if let Some(name) = text.strip_prefix(b"@") {
             let index = self.names.find(name);
@@ -134,8 +136,8 @@ impl<M: Machine> Store<M> {
         RegionId::from_raw(raw).ok_or(Failure::NoRegion(RegionError::Unknown { id: raw }))
     }
 
-    /// Finds a region by its id, whoever owns it. An empty value has no requested bytes, though the library's region of
-    /// it has one.
+    /// Finds a region of any owner by its id. An empty value has no requested bytes, although its
+    /// region in the library has one byte.
     pub(super) fn any(&self, id: RegionId) -> Result<RegionInfo, Failure> {
         let mut info = self.vm.info(id)?;
         if info.caller != CLIENT {
@@ -151,18 +153,18 @@ impl<M: Machine> Store<M> {
         }
     }
 
-    /// Bytes that a region's client can read and write. A region of the library has at least one,
-    /// the value of a key may have none.
+    /// Returns how many bytes of a region its client can read and write. A region of the library
+    /// has at least one byte; the value of a key may be empty.
     pub(super) fn requested(&self, info: &RegionInfo) -> u64 {
         if self.ledger.is_empty(info.id) { 0 } else { info.requested }
     }
 
-    /// Finds a region that the owner may use: its own, or one with a name.
+    /// Finds a region that the owner may use: its own, or a region with a name.
     pub(super) fn region(&self, owner: Owner, text: &[u8]) -> Result<RegionInfo, Failure> {
         self.usable(owner, self.id(text)?)
     }
 
-    /// Finds a region that the owner may use by its id.
+    /// Finds a region by its id if the owner may use it.
     pub(super) fn usable(&self, owner: Owner, id: RegionId) -> Result<RegionInfo, Failure> {
         let info = self.any(id)?;
         if info.system || info.caller != CLIENT {
@@ -174,13 +176,13 @@ impl<M: Machine> Store<M> {
         Ok(info)
     }
 
-    /// Finds the region of a name that a command reads, and counts whether it is there.
+    /// Finds the region of a key that a command reads, and counts the lookup.
     pub(super) fn read_key(&mut self, name: &[u8]) -> Result<Option<RegionInfo>, Failure> {
         self.has_key(name);
         self.key(name)
     }
 
-    /// Returns whether a region has a name that a command asks for, and counts it.
+    /// Returns whether a key exists, and counts the lookup.
     pub(super) fn has_key(&mut self, name: &[u8]) -> bool {
         let is_there = self.names.find(name).is_some();
         let lookups = &mut self.lookups;
@@ -188,13 +190,14 @@ impl<M: Machine> Store<M> {
         is_there
     }
 
-    /// Finds the region with a name, if there is one.
+    /// Finds the region of a key, if the key exists.
     pub(super) fn key(&self, name: &[u8]) -> Result<Option<RegionInfo>, Failure> {
         let id = self.names.find(name).and_then(|index| self.names.id(index));
         id.map(|id| self.any(id)).transpose()
     }
 
-    /// Lets a region be used that was changed, unless its owner has given it up in the meantime.
+    /// Makes a region usable again after a change, unless its owner has given it up in the
+    /// meantime.
     pub(super) fn change_ended(&mut self, id: RegionId) {
         if self.ledger.state(id) == Some(State::Changing) {
             self.ledger.set_state(id, State::Ready);
@@ -205,7 +208,7 @@ impl<M: Machine> Store<M> {
     ///
     /// # Errors
     ///
-    /// All leases are taken, and the region has none.
+    /// The region has no lease, and the limit of leases is reached.
     pub(super) fn set_lease(&mut self, id: RegionId, until_us: u64) -> Result<(), Failure> {
         if self.leases.set(&mut self.ledger, id, until_us) {
             self.touch(id);
@@ -214,14 +217,13 @@ impl<M: Machine> Store<M> {
         Err(Failure::Quota("leases", self.leases.limit()))
     }
 
-    /// Takes the lease of a region away.
+    /// Removes the lease of a region.
     pub(super) fn persist(&mut self, id: RegionId) {
         self.ledger.set_lease(id, 0);
         self.touch(id);
     }
 
-    /// Notes that the contents, the lease or the name of a region changes, or is about to: sessions that watch
-    /// its name see that.
+    /// Marks the sessions that watch a region's name, because its contents, lease or name change.
     #[inline]
     pub(super) fn touch(&self, id: RegionId) {
         if !self.watches.is_empty() {

@@ -1,4 +1,4 @@
-//! Bytes of regions, through the mapping that the client was given.
+//! Access to the bytes of regions, through the mapping that the client received.
 
 use vmalloc::{Machine, PageCount, Region, RegionId, RegionInfo};
 
@@ -6,7 +6,7 @@ use super::Store;
 use crate::service::failure::Failure;
 
 impl<M: Machine> Store<M> {
-    /// Checks that bytes lie in the requested size, which may end before the last page does.
+    /// Checks that bytes lie in the requested size, which may end before the last page.
     pub(in crate::service) fn check_range(
         &self,
         info: &RegionInfo,
@@ -24,7 +24,7 @@ impl<M: Machine> Store<M> {
         }
     }
 
-    /// Reads bytes whose range was checked.
+    /// Reads bytes. Their range must have been checked.
     pub(in crate::service) fn read(
         &self,
         info: &RegionInfo,
@@ -35,7 +35,7 @@ impl<M: Machine> Store<M> {
         read.map_err(|fault| refused(self, info, fault.address - info.range.address(), "read"))
     }
 
-    /// Fills bytes whose range was checked.
+    /// Fills bytes. Their range must have been checked.
     pub(in crate::service) fn fill(
         &self,
         info: &RegionInfo,
@@ -48,7 +48,7 @@ impl<M: Machine> Store<M> {
         filled.map_err(|fault| refused(self, info, fault.address - info.range.address(), "write"))
     }
 
-    /// Writes bytes whose range was checked.
+    /// Writes bytes. Their range must have been checked.
     pub(in crate::service) fn write(
         &self,
         info: &RegionInfo,
@@ -62,7 +62,7 @@ impl<M: Machine> Store<M> {
         written.map_err(|fault| refused(self, info, fault.address - info.range.address(), "write"))
     }
 
-    /// Zeroes some pages of a region.
+    /// Zeroes pages of a region.
     pub(in crate::service) fn zero_pages(
         &self,
         id: RegionId,

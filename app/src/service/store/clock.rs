@@ -1,29 +1,29 @@
-//! The time of a turn, and the deadlines that follow from it.
+//! The time of a turn, and deadlines.
 //!
-//! Deadlines are microseconds of the monotonic clock. Commands of Redis name them in milliseconds since
-//! 1970, which are those of the monotonic clock and the time of day at which it began.
+//! Deadlines are microseconds of the monotonic clock. Commands of Redis use milliseconds since
+//! 1970, which are the monotonic time plus the time of day at boot.
 
-/// When a region ends that is still to be published.
+/// The lease of a region that is still to be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) enum Lease {
-    /// Milliseconds after its publication.
+    /// A number of milliseconds after publication.
     For(u64),
-    /// At a time of the monotonic clock, in microseconds.
+    /// A time of the monotonic clock, in microseconds.
     Until(u64),
 }
 
-/// Time after which a turn takes on no further requests. Work and packets that are in progress then may
-/// take as long again.
+/// Microseconds after which a turn begins no further requests. Work and packets in progress then
+/// may take as long again.
 const TURN_US: u64 = 1000;
 
 /// The clocks of the service.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::service) struct TurnClock {
-    /// When the turn began, in microseconds since boot.
+    /// The start of the turn, in microseconds since boot.
     pub(in crate::service) now_us: u64,
-    /// Microseconds since boot, read at any time.
+    /// A function that returns microseconds since boot.
     pub(in crate::service) read: Option<fn() -> u64>,
-    /// Seconds since 1970 at boot, if the machine has a clock with the time of day.
+    /// The time of boot in seconds since 1970, if the machine has a real-time clock.
     pub(in crate::service) booted_at: Option<u64>,
 }
 
@@ -33,19 +33,20 @@ impl TurnClock {
         self.read.is_some_and(|read| read().saturating_sub(self.now_us) > TURN_US)
     }
 
-    /// Microseconds since boot; 0 without a clock.
+    /// Returns microseconds since boot; 0 without a clock.
     pub(in crate::service) fn read_us(&self) -> u64 {
         self.read.map_or(0, |read| read())
     }
 
-    /// Runs something and returns its result and duration in microseconds, 0 without a clock.
+    /// Calls `run`. Returns its result and its duration in microseconds, which is 0 without a
+    /// clock.
     pub(in crate::service) fn timed<T>(&self, run: impl FnOnce() -> T) -> (T, u64) {
         let start_us = self.read_us();
         let result = run();
         (result, self.read_us().saturating_sub(start_us))
     }
 
-    /// When a region ends that is published now.
+    /// Returns when a region that is published now expires, in microseconds since boot.
     pub(in crate::service) fn deadline_of(&self, lease: Lease) -> u64 {
         match lease {
             Lease::For(ms) => self.deadline(ms),
@@ -53,12 +54,12 @@ impl TurnClock {
         }
     }
 
-    /// The time `ms` milliseconds from now.
+    /// Returns the time `ms` milliseconds from now.
     pub(in crate::service) fn deadline(&self, ms: u64) -> u64 {
         self.now_us.saturating_add(ms.saturating_mul(1000))
     }
 
-    /// The time `unix_ms` milliseconds after 1970 began; never 0, which means no deadline.
+    /// Returns the time `unix_ms` milliseconds after 1970 began; never 0, which means no deadline.
     pub(in crate::service) fn deadline_at(&self, unix_ms: u64) -> u64 {
         unix_ms.saturating_mul(1000).saturating_sub(self.unix_us(0)).max(1)
     }

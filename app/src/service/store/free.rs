@@ -1,4 +1,4 @@
-//! Freeing regions, at once or later, with all that was noted of them.
+//! Freeing regions, immediately or later, together with their records.
 
 use vmalloc::{Machine, RegionError, RegionId, RegionInfo};
 
@@ -6,22 +6,22 @@ use super::Store;
 use super::ledger::State;
 
 impl<M: Machine> Store<M> {
-    /// Frees a region and forgets all that was noted of it; after an error nothing has changed.
+    /// Frees a region and removes its record. After an error, no state has changed.
     pub(in crate::service) fn release(&mut self, id: RegionId) -> Result<RegionInfo, RegionError> {
         let info = self.vm.vfree(id)?;
         self.forget(id);
         Ok(info)
     }
 
-    /// Takes a region away from its owner and frees it: at once, or later if it is large, being changed, or
-    /// being sent to a client. Returns how many pages were freed at once.
+    /// Takes a region away from its owner and frees it: immediately, or later if it is large, being
+    /// changed, or being sent to a client. Returns how many pages were freed immediately.
     pub(in crate::service) fn give_up(&mut self, id: RegionId) -> u64 {
         let has_readers = self.ledger.has_readers(id);
         if !has_readers && self.ledger.pages(id) <= self.free_pages_max {
             match self.release(id) {
                 Ok(info) => return info.range.count().get(),
                 Err(RegionError::Changing { .. }) => {}
-                // The region was freed by other means than the service.
+                // Code outside the service has freed the region.
                 Err(_) => {
                     self.forget(id);
                     return 0;
@@ -35,14 +35,15 @@ impl<M: Machine> Store<M> {
         }
         self.ledger.set_state(id, State::Fresh);
         self.ledger.set_lease(id, 0);
-        // The pages that readers keep count in their quota until the last reader has ended.
+        // A region with readers stays in its list: it counts in its quota until the last reader has
+        // ended.
         if !has_readers {
             self.ledger.move_to(self.ledger.orphans(), id);
         }
         0
     }
 
-    /// Forgets all that was noted of a region.
+    /// Removes the record of a region.
     pub(in crate::service) fn forget(&mut self, id: RegionId) {
         self.touch(id);
         if let Some(name) = self.ledger.remove(id) {
@@ -50,8 +51,8 @@ impl<M: Machine> Store<M> {
         }
     }
 
-    /// Takes note of a region that an AP has freed, or could not free because it is being changed: such a
-    /// region has no owner any more, and is freed later.
+    /// Records the result of a free on an AP. A region that could not be freed, because it is being
+    /// changed, becomes an orphan and is freed later.
     pub(in crate::service) fn note_freed(
         &mut self,
         id: RegionId,

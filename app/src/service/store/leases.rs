@@ -1,7 +1,7 @@
-//! When regions end by themselves: a heap of deadlines that never grows.
+//! Leases of regions: a heap of deadlines with a fixed capacity.
 //!
 //! A deadline that was changed stays in the heap until its time, or until the heap is full; the
-//! [`Ledger`] knows which one holds.
+//! [`Ledger`] has the valid one.
 
 use alloc::collections::BinaryHeap;
 use core::cmp::Reverse;
@@ -10,43 +10,43 @@ use vmalloc::RegionId;
 
 use super::ledger::Ledger;
 
-/// Deadlines, the next one first.
+/// Deadlines, the earliest first.
 #[derive(Debug)]
 pub(in crate::service) struct Leases {
-    /// Microseconds of the clock, and the region.
+    /// Deadlines in microseconds since boot, each with the id of its region.
     heap: BinaryHeap<Reverse<(u64, u64)>>,
     limit: usize,
-    /// Leases of requests in flight.
+    /// Leases reserved for requests in flight.
     reserved: usize,
 }
 
 impl Leases {
-    /// Makes room for so many, and for as many that no longer hold.
+    /// Allocates room for `limit` leases, and for as many outdated deadlines.
     pub(in crate::service) fn with_limit(limit: usize) -> Self {
         Self { heap: BinaryHeap::with_capacity(2 * limit), limit, reserved: 0 }
     }
 
-    /// How many there may be.
+    /// Returns the maximum number of leases.
     pub(in crate::service) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// How many more regions can have one, beside those that are reserved.
+    /// Returns how many more regions can have a lease; reserved leases are not available.
     pub(in crate::service) fn room(&self, ledger: &Ledger) -> usize {
         self.limit.saturating_sub(ledger.leases() + self.reserved)
     }
 
-    /// Keeps room for regions of requests in flight.
+    /// Reserves leases for requests in flight.
     pub(in crate::service) fn reserve(&mut self, count: usize) {
         self.reserved += count;
     }
 
-    /// Gives up room that was kept.
+    /// Releases reserved leases.
     pub(in crate::service) fn unreserve(&mut self, count: usize) {
         self.reserved -= count;
     }
 
-    /// Sets a region's deadline; false where there is no room, and nothing has changed.
+    /// Sets the deadline of a region. Returns `false`, without any change, if there is no room.
     pub(in crate::service) fn set(
         &mut self,
         ledger: &mut Ledger,
@@ -64,7 +64,7 @@ impl Leases {
         true
     }
 
-    /// A region whose time has come.
+    /// Returns a region with an expired lease.
     pub(in crate::service) fn due(&mut self, ledger: &Ledger, now_us: u64) -> Option<RegionId> {
         while let Some(Reverse((at, raw))) = self.heap.peek().copied() {
             if at > now_us {
@@ -78,13 +78,13 @@ impl Leases {
         None
     }
 
-    /// When the next one may be due.
+    /// Returns when the next lease may expire, in microseconds since boot.
     pub(in crate::service) fn wake_at(&self) -> Option<u64> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 }
 
-/// The region, if this is still its deadline.
+/// Returns the region if `at` is still its deadline.
 fn holds(ledger: &Ledger, at: u64, raw: u64) -> Option<RegionId> {
     RegionId::from_raw(raw).filter(|id| ledger.lease(*id) == Some(at))
 }

@@ -1,8 +1,9 @@
-//! What the service notes of each client's region: one record per region slot, made at boot.
+//! The records of the regions of clients, one per region slot, allocated at boot.
 //!
-//! Every region is in one list: its connection's while it has no name, that of the named ones, or
-//! that of the orphans, which nobody owns any more. A dying connection's regions are found without
-//! a search and taken over at once, however many they are. Each list counts what it holds.
+//! Every region is in one list: the list of its connection while it has no name, the list of named
+//! regions, or the list of orphans, which have no owner. The regions of an ended connection are
+//! therefore found without a search, and all become orphans in one operation. Each list counts its
+//! regions and pages.
 
 mod expiring;
 mod fields;
@@ -24,10 +25,10 @@ use crate::buffers::{Buffers, Shortage};
 
 use fields::{BORN_S, Fields, ID, LEASE_US, NAME, NEXT, PAGES, PREVIOUS, RECORD_BYTES, STATE};
 
-/// Notes on clients' regions, by slot.
+/// The records of the regions of clients, by slot.
 #[derive(Debug)]
 pub(in crate::service) struct Ledger {
-    /// Index 0 is never used; behind the slots the heads of the lists, which are rings.
+    /// The records: index 0 is unused; the heads of the lists, which are rings, follow the slots.
     fields: Fields,
     slots: u32,
     count: u64,
@@ -36,11 +37,11 @@ pub(in crate::service) struct Ledger {
 }
 
 impl Ledger {
-    /// Makes room for every slot there is, and for the lists of so many connections.
+    /// Allocates a record for each slot, and lists for `places` connections.
     ///
     /// # Errors
     ///
-    /// The buffer could not be had.
+    /// The buffer could not be allocated.
     pub(in crate::service) fn try_new<B: Buffers>(
         buffers: &B,
         slots: u32,
@@ -63,24 +64,26 @@ impl Ledger {
         })
     }
 
-    /// How many regions are noted.
+    /// Returns how many regions have a record.
     #[must_use]
     pub(in crate::service) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Notes a new region. Nobody may use it before its [state](Self::set_state) says so.
+    /// Adds the record of a new region. No client may use the region until its
+    /// [state](Self::set_state) permits that.
     ///
     /// # Panics
     ///
-    /// The slot's last region was not [removed](Self::remove): lists would lead to another's.
+    /// The record of the slot's previous region was not [removed](Self::remove), so the lists would
+    /// be corrupted.
     pub(in crate::service) fn insert(&mut self, list: List, id: RegionId, pages: u64, now_us: u64) {
         self.record(id, pages, now_us);
         self.fields.link(list, id.slot());
     }
 
-    /// The same for a region in flight: it is found in the list, which does not count it before it
-    /// is [moved](Self::move_to). A [`Charge`] counts it until then.
+    /// Adds the record of a region in flight. The list contains the region, but does not count it
+    /// until it is [moved](Self::move_to); a [`Charge`] counts it until then.
     ///
     /// # Panics
     ///
@@ -105,7 +108,7 @@ impl Ledger {
             "the slot of region {id} is noted already"
         );
         self.fields.records.set_u64(slot, ID, id.get());
-        // 136 years, and 16 TiB.
+        // The fields hold up to 136 years and 16 TiB.
         let born_s = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);
         self.fields.records.set_u32(slot, BORN_S, born_s);
         self.fields.records.set_u32(slot, PAGES, u32::try_from(pages).unwrap_or(u32::MAX));
@@ -113,7 +116,7 @@ impl Ledger {
         self.count += 1;
     }
 
-    /// Notes how many pages the region has from now on.
+    /// Sets the number of pages of a region.
     pub(in crate::service) fn set_pages(&mut self, id: RegionId, pages: u64) {
         if self.fields.holds(id) {
             self.fields.tally(id.slot(), false);
@@ -122,13 +125,13 @@ impl Ledger {
         }
     }
 
-    /// How many pages it has; 0 where it is not noted.
+    /// Returns the number of pages of a region; 0 if it has no record.
     #[must_use]
     pub(in crate::service) fn pages(&self, id: RegionId) -> u64 {
         if self.fields.holds(id) { u64::from(self.fields.get(id.slot(), PAGES)) } else { 0 }
     }
 
-    /// Gives the region a name, or takes it away.
+    /// Sets or removes the name of a region.
     pub(in crate::service) fn set_name(&mut self, id: RegionId, name: Option<NameIndex>) {
         if self.fields.holds(id) {
             self.count_expiring(id, false);
@@ -137,7 +140,7 @@ impl Ledger {
         }
     }
 
-    /// The region's name, if it has one.
+    /// Returns the name of a region, if it has one.
     #[must_use]
     pub(in crate::service) fn name(&self, id: RegionId) -> Option<NameIndex> {
         if !self.fields.holds(id) {
@@ -146,13 +149,13 @@ impl Ledger {
         NameIndex::new(self.fields.get(id.slot(), NAME))
     }
 
-    /// The second in which the region was made.
+    /// Returns the second since boot in which a region was allocated.
     #[must_use]
     pub(in crate::service) fn born_s(&self, id: RegionId) -> Option<u32> {
         self.fields.holds(id).then(|| self.fields.get(id.slot(), BORN_S))
     }
 
-    /// Forgets a region. Returns its name.
+    /// Removes the record of a region. Returns its name.
     pub(in crate::service) fn remove(&mut self, id: RegionId) -> Option<NameIndex> {
         if !self.fields.holds(id) {
             return None;
@@ -164,25 +167,25 @@ impl Ledger {
         self.count -= 1;
         name
     }
-    /// The regions that nobody owns any more.
+    /// Returns the list of regions without an owner.
     #[must_use]
     pub(in crate::service) fn orphans(&self) -> List {
         List(self.slots + 1)
     }
 
-    /// The regions that have a name.
+    /// Returns the list of regions with a name.
     #[must_use]
     pub(in crate::service) fn named(&self) -> List {
         List(self.slots + 2)
     }
 
-    /// The regions of the connection in a place.
+    /// Returns the list of regions of the connection in a place.
     #[must_use]
     pub(in crate::service) fn of_place(&self, place: u32) -> List {
         List(self.slots + 3 + place)
     }
 
-    /// Sets when the region ends by itself, in microseconds of the clock; 0 is never.
+    /// Sets the lease of a region, in microseconds since boot; 0 is no lease.
     pub(in crate::service) fn set_lease(&mut self, id: RegionId, until_us: u64) {
         if self.fields.holds(id) {
             self.count_expiring(id, false);
@@ -193,7 +196,7 @@ impl Ledger {
         }
     }
 
-    /// Counts the region's lease where it has a name and a lease, or no longer counts it.
+    /// Counts the lease of a region that has a name and a lease, or stops counting it.
     fn count_expiring(&mut self, id: RegionId, is_added: bool) {
         let Some((until_us, _)) = self.lease(id).zip(self.name(id)) else { return };
         let Expiring { count, until_us: sum } = &mut self.expiring;
@@ -206,19 +209,19 @@ impl Ledger {
         }
     }
 
-    /// The leases of regions with a name.
+    /// Returns the leases of regions with a name.
     #[must_use]
     pub(in crate::service) fn expiring(&self) -> Expiring {
         self.expiring
     }
 
-    /// How many regions end by themselves.
+    /// Returns how many regions have a lease.
     #[must_use]
     pub(in crate::service) fn leases(&self) -> usize {
         self.leases
     }
 
-    /// When the region ends by itself.
+    /// Returns when the lease of a region expires, in microseconds since boot.
     #[must_use]
     pub(in crate::service) fn lease(&self, id: RegionId) -> Option<u64> {
         let until_us = self.fields.records.u64(id.slot() as usize, LEASE_US);

@@ -1,8 +1,8 @@
-//! Names of regions: a table that never grows. A name is any bytes, up to a limit.
+//! Names of regions: a table with a fixed capacity. A name is any bytes, up to a limit.
 //!
-//! The first bytes of a name lie in its record, the rest of a long one in [`NameParts`]. A hash table
-//! of the records' indexes, twice as large as it need be, finds them: with half of it always unused
-//! it can clean up after removals without allocating.
+//! The first bytes of a name lie in its record, the rest of a long one in [`NameParts`]. A hash
+//! table of the records' indexes finds them. It is twice as large as necessary: with half of it
+//! always unused, it can reclaim removed entries without allocating.
 
 mod parts;
 mod text;
@@ -24,28 +24,28 @@ use crate::buffers::{Buffers, Shortage};
 use parts::NameParts;
 
 const ID: usize = 0;
-/// The first part of a long name; of a free record the next one.
+/// The first part of a long name; in a free record, the next free record.
 const NEXT: usize = 8;
-/// How many bytes the name has, the rest included.
+/// Bytes of the whole name.
 const LENGTH: usize = 12;
 const TEXT: usize = 16;
-/// A line of the cache.
+/// One cache line.
 const RECORD_BYTES: usize = 64;
-/// Bytes of a name in its record: nearly every name has no more.
+/// Bytes of a name in its record. Most names are not longer.
 const HEAD_BYTES: usize = RECORD_BYTES - TEXT;
 
-/// The number of a name while it is in use.
+/// The number of a name in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) struct NameIndex(NonZeroU32);
 
 impl NameIndex {
-    /// Takes a number that is not 0.
+    /// Converts a number; 0 is no name.
     #[must_use]
     pub(in crate::service) fn new(index: u32) -> Option<Self> {
         NonZeroU32::new(index).map(Self)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub(in crate::service) fn get(self) -> u32 {
         self.0.get()
@@ -56,28 +56,28 @@ impl NameIndex {
     }
 }
 
-/// Every name and its region.
+/// All names and their regions.
 pub(in crate::service) struct Names {
-    /// Index 0 stands for "none".
+    /// The records; index 0 means no record.
     records: Records<RECORD_BYTES>,
     parts: NameParts,
     table: HashTable<NameIndex>,
-    /// The first record that was given back; 0 where there is none.
+    /// The first free record of those in use before; 0 if there is no such record.
     free: u32,
-    /// Records below it have been used.
+    /// Records below this index have been used.
     fresh: u32,
     limit: usize,
-    /// Names of requests in flight.
+    /// Names reserved for requests in flight.
     reserved: usize,
     seed: u64,
 }
 
 impl Names {
-    /// Makes room for `limit` names, and for as many parts of long ones.
+    /// Allocates room for `limit` names, and for as many parts of long ones.
     ///
     /// # Errors
     ///
-    /// The buffer could not be had.
+    /// The buffer could not be allocated.
     pub(in crate::service) fn try_new<B: Buffers>(
         buffers: &B,
         limit: usize,
@@ -95,57 +95,58 @@ impl Names {
         })
     }
 
-    /// How many there are.
+    /// Returns the number of names.
     #[must_use]
     pub(in crate::service) fn count(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether no other name can be taken, beside those that are reserved.
+    /// Returns whether no further name can be added; reserved names are not available.
     #[must_use]
     pub(in crate::service) fn is_full(&self) -> bool {
         self.count() + self.reserved >= self.limit
     }
 
-    /// Keeps room for a name of that length, which a request in flight will take.
+    /// Reserves a name of `length` bytes for a request in flight.
     pub(in crate::service) fn reserve(&mut self, length: usize) {
         self.reserved += 1;
         self.parts.reserve(length.saturating_sub(HEAD_BYTES));
     }
 
-    /// Gives up room that was kept for a name of that length.
+    /// Releases a reserved name of `length` bytes.
     pub(in crate::service) fn unreserve(&mut self, length: usize) {
         self.reserved -= 1;
         self.parts.unreserve(length.saturating_sub(HEAD_BYTES));
     }
 
-    /// How many there may be.
+    /// Returns the maximum number of names.
     #[must_use]
     pub(in crate::service) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Whether the end of a name of that length can be kept, beside those that are reserved.
+    /// Returns whether there is room for the end of a name of `length` bytes; reserved room is not
+    /// available.
     #[must_use]
     pub(in crate::service) fn has_room(&self, length: usize) -> bool {
         length <= HEAD_BYTES || self.parts.has_room(length - HEAD_BYTES)
     }
 
-    /// Whether so many names whose ends take so many [parts](Self::parts) can be kept, beside those that are
-    /// reserved.
+    /// Returns whether there is room for `names` names, and for `parts` [parts](Self::parts) of
+    /// their ends; reserved room is not available.
     #[must_use]
     pub(in crate::service) fn have_room(&self, names: usize, parts: usize) -> [bool; 2] {
         let left = self.limit.saturating_sub(self.count() + self.reserved);
         [names <= left, parts <= self.parts.left()]
     }
 
-    /// NameParts that the end of a name of that length takes.
+    /// Returns how many parts the end of a name of `length` bytes takes.
     #[must_use]
     pub(in crate::service) fn parts(length: usize) -> usize {
         NameParts::of(length.saturating_sub(HEAD_BYTES))
     }
 
-    /// Bytes that the ends of all long names can have together.
+    /// Returns the maximum bytes of the ends of all long names.
     #[must_use]
     pub(in crate::service) fn long_bytes_max(&self) -> usize {
         self.parts.capacity()
@@ -161,19 +162,19 @@ impl Names {
         self.table.find(hash, |index| self.text(*index).is(text)).copied()
     }
 
-    /// The hash of a name, whether it is taken or not.
+    /// Returns the hash of a name, in use or not.
     #[must_use]
     pub(in crate::service) fn hash_of(&self, text: &[u8]) -> u64 {
         hash(self.seed, core::iter::once(text))
     }
 
-    /// The hash of a name that is taken.
+    /// Returns the hash of a name in use.
     #[must_use]
     pub(in crate::service) fn hash_at(&self, index: NameIndex) -> u64 {
         hash(self.seed, self.text(index).pieces())
     }
 
-    /// Takes a name that is valid and not taken; `None` where the table is full.
+    /// Adds a valid name that is not in use. Returns `None` if the table is full.
     pub(in crate::service) fn insert(&mut self, text: &[u8], id: RegionId) -> Option<NameIndex> {
         debug_assert!(text.len() <= NAME_BYTES_MAX && self.find(text).is_none());
         if self.is_full() || !self.has_room(text.len()) {
@@ -193,7 +194,7 @@ impl Names {
         Some(index)
     }
 
-    /// Gives a name back.
+    /// Removes a name.
     pub(in crate::service) fn remove(&mut self, index: NameIndex) {
         let hash = hash(self.seed, self.text(index).pieces());
         if let Ok(entry) = self.table.find_entry(hash, |other| *other == index) {
@@ -205,32 +206,32 @@ impl Names {
         }
     }
 
-    /// The region that has the name.
+    /// Returns the region that has the name.
     #[must_use]
     pub(in crate::service) fn id(&self, index: NameIndex) -> Option<RegionId> {
         RegionId::from_raw(self.records.u64(index.at(), ID))
     }
 
-    /// Gives the name to another region.
+    /// Assigns the name to another region.
     pub(in crate::service) fn set_id(&mut self, index: NameIndex, id: RegionId) {
         self.records.set_u64(index.at(), ID, id.get());
     }
 
-    /// The text.
+    /// Returns the text of a name.
     #[must_use]
     #[inline]
     pub(in crate::service) fn text(&self, index: NameIndex) -> NameText<'_> {
         text_of(&self.records, &self.parts, index)
     }
 
-    /// The text, if the number is in use.
+    /// Returns the text of a name, if the number is in use.
     #[must_use]
     pub(in crate::service) fn taken(&self, index: NameIndex) -> Option<NameText<'_>> {
         let is_taken = index.get() < self.fresh && self.id(index).is_some();
         is_taken.then(|| self.text(index))
     }
 
-    /// Every number that is in use is below this.
+    /// Returns a bound: all numbers in use are below it.
     #[must_use]
     pub(in crate::service) fn end(&self) -> u32 {
         self.fresh
@@ -264,7 +265,7 @@ fn text_of<'a>(
     NameText { head, rest, length, parts }
 }
 
-/// Clients choose the names, so the hash is keyed: no client can aim at one bucket.
+/// Hashes a name. Clients choose the names, so the hash is keyed: no client can aim at one bucket.
 fn hash<'a>(seed: u64, pieces: impl Iterator<Item = &'a [u8]>) -> u64 {
     #[expect(deprecated, reason = "as above")]
     let mut hasher = SipHasher::new_with_keys(seed, seed.rotate_left(32) ^ 0x766d_616c_6c6f_6321);

@@ -1,31 +1,31 @@
-//! How a region is published: its name, its lease, and the region that it replaces.
+//! The publication of a region: its name, its lease, and the region that it replaces.
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::NAME_BYTES_MAX;
 
 use super::clock::Lease;
 
-/// A name that outlives its request.
+/// A copy of a name that outlives its request.
 pub(in crate::service) type KeptName = ArrayVec<u8, NAME_BYTES_MAX>;
 
-/// What a region is called, and for how long it lives.
+/// The name and the lease that a region gets.
 ///
-/// The name is the request's own bytes as long as the request is served, and a copy for work that
-/// takes longer: a name may be long, and most requests need no copy.
+/// The name borrows the bytes of the request while the request is served. Work that takes longer
+/// keeps a copy: a name may be long, and most requests need no copy.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Publication<N> {
     pub(super) name: Option<N>,
     /// Whether the region that has the name may be freed.
     pub(super) replace: bool,
-    /// Whether there must be such a region.
+    /// Whether a region must have the name already.
     pub(super) must_replace: bool,
     pub(super) lease: Option<Lease>,
-    /// Whether the lease of the region that has the name goes on.
+    /// Whether the region keeps the lease of the region that had the name.
     pub(super) keep_lease: bool,
 }
 
 impl<'a> Publication<&'a [u8]> {
-    /// A region that may have a name and a lease.
+    /// Creates a publication with an optional name and lease.
     pub(in crate::service) fn new(
         name: Option<&'a [u8]>,
         replace: bool,
@@ -34,39 +34,39 @@ impl<'a> Publication<&'a [u8]> {
         Self { name, replace, lease: lease_ms.map(Lease::For), ..Self::default() }
     }
 
-    /// A name that was checked.
+    /// Creates a publication with a name. The name must have been checked.
     pub(in crate::service) fn of(name: &'a [u8]) -> Self {
         Self { name: Some(name), replace: true, ..Self::default() }
     }
 
-    /// The same with a copy of the name.
+    /// Copies the publication together with the name.
     pub(in crate::service) fn kept(&self) -> Publication<KeptName> {
         let Self { name, replace, must_replace, lease, keep_lease } = *self;
-        // Names that are valid fit.
+        // Valid names fit.
         let name = name.map(|name| name.try_into().unwrap_or_default());
         Publication { name, replace, must_replace, lease, keep_lease }
     }
 
-    /// The name that the region gets.
+    /// Returns the name that the region gets.
     pub(in crate::service) fn name(&self) -> Option<&'a [u8]> {
         self.name
     }
 
-    /// Whether the region ends by itself.
+    /// Returns whether the region gets a lease.
     pub(in crate::service) fn has_lease(&self) -> bool {
         self.lease.is_some()
     }
 }
 
 impl<N> Publication<N> {
-    /// Refuses to replace a region, or to do anything else.
+    /// Restricts the publication to new names, or to names in use.
     pub(in crate::service) fn condition(mut self, only_new: bool, only_old: bool) -> Self {
         self.replace = !only_new;
         self.must_replace = only_old;
         self
     }
 
-    /// Sets for how long the region lives.
+    /// Sets the lease of the region.
     pub(in crate::service) fn lease(mut self, lease: Option<Lease>, keep: bool) -> Self {
         self.lease = lease;
         self.keep_lease = keep;
@@ -75,7 +75,7 @@ impl<N> Publication<N> {
 }
 
 impl Publication<KeptName> {
-    /// The same as its request would say it.
+    /// Borrows the publication, as its request would state it.
     pub(in crate::service) fn borrowed(&self) -> Publication<&[u8]> {
         let Self { name, replace, must_replace, lease, keep_lease } = self;
         Publication {

@@ -1,4 +1,4 @@
-//! From a region that was made to one that its client has: named, leased, usable.
+//! Publication: an allocated region gets its name and lease, and becomes usable by its client.
 
 use vmalloc::{Machine, RegionId, RegionInfo};
 
@@ -11,25 +11,25 @@ use crate::service::failure::Failure;
 use crate::service::owner::Owner;
 
 impl<M: Machine> Store<M> {
-    /// Takes note of a region that an AP has allocated for a connection that has ended.
+    /// Records a region that an AP has allocated for a connection that has ended.
     pub(in crate::service) fn note_orphan(&mut self, info: &RegionInfo) {
         let pages = info.range.count().get();
         self.ledger.insert(self.ledger.orphans(), info.id, pages, self.clock.now_us);
     }
 
-    /// Takes note of a region that was made for a request in flight: its client must not use it yet, and
-    /// the request's reservation counts it.
+    /// Records a region of a request in flight. Its client must not use it yet, and the reservation
+    /// of the request counts it.
     pub(in crate::service) fn note_in_flight(&mut self, list: List, info: &RegionInfo) {
         self.ledger.insert_in_flight(list, info.id, info.range.count().get(), self.clock.now_us);
     }
 
-    /// Gives the region of a request in flight to its client; the reservation ends, because the region counts
-    /// itself from now on.
+    /// Publishes the region of a request in flight. Its reservation ends, because the region itself
+    /// counts from now on.
     ///
     /// # Errors
     ///
-    /// The name was taken in the meantime, or the room that the region with the name would have made has gone;
-    /// the region is freed.
+    /// The name was taken in the meantime, or the replaced region has gone or shrunk so that a
+    /// limit is exceeded. The new region is freed.
     pub(in crate::service) fn publish_in_flight(
         &mut self,
         owner: Owner,
@@ -45,14 +45,14 @@ impl<M: Machine> Store<M> {
                 Ok(())
             }
             Err(failure) => {
-                // No client knows the id yet, so no client keeps it from being freed.
+                // No client knows the id yet, so no client prevents the free.
                 self.give_up(info.id);
                 Err(failure)
             }
         }
     }
 
-    /// Enters a region that was made within this turn into the ledger, and publishes it.
+    /// Records a region that was allocated in this turn, and publishes it.
     pub(in crate::service) fn publish_new(
         &mut self,
         owner: Owner,
@@ -65,8 +65,9 @@ impl<M: Machine> Store<M> {
         self.publish(info.id, publication, taken);
     }
 
-    /// Publishes a region: names and leases it, frees the region that had the name, and lets it be used. Each region
-    /// of a client becomes usable here. The limits were checked within this turn.
+    /// Publishes a region: assigns its name and lease, frees the region that had the name, and
+    /// makes the new region usable. Every region of a client becomes usable here. The limits must
+    /// have been checked in this turn.
     pub(in crate::service) fn publish(
         &mut self,
         id: RegionId,
@@ -83,15 +84,15 @@ impl<M: Machine> Store<M> {
             let is_set = self.leases.set(&mut self.ledger, id, until_us);
             debug_assert!(is_set, "the demand had room for it");
             if until_us <= self.clock.now_us {
-                // The lease is over already.
+                // The lease has expired already.
                 self.give_up(id);
             }
         }
     }
 }
 
-/// Gives a name that was checked, and frees the region that had it. Returns when that would have
-/// ended.
+/// Assigns a name that was checked, and frees the region that had it. Returns the lease of that
+/// region.
 fn give_name<M: Machine>(
     store: &mut Store<M>,
     id: RegionId,

@@ -2,19 +2,19 @@
 
 use runtime_config::cmdline::Config;
 
-/// Limits; 0 is none.
+/// The limits; 0 is unlimited.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct Quotas {
-    /// Regions of one connection, without a name.
+    /// Regions without a name, per connection.
     pub(in crate::service) regions: u64,
-    /// Their bytes, in whole pages.
+    /// Bytes of these regions, in whole pages.
     pub(in crate::service) bytes: u64,
-    /// Bytes of all regions with a name, whoever made them.
+    /// Bytes of all regions with a name.
     pub(in crate::service) named_bytes: u64,
 }
 
 impl Quotas {
-    /// As configured.
+    /// Reads the limits from the configuration.
     pub(in crate::service) fn new(config: &Config) -> Self {
         let [regions, bytes, named_bytes] =
             [config.quota_regions, config.quota_bytes, config.quota_named].map(|n| n as u64);

@@ -1,8 +1,8 @@
-//! Regions whose bytes are being sent to clients.
+//! Readers: replies that are copied out of a region while they are sent.
 //!
-//! The header of a large reply is written at once, so the announced bytes must follow, whatever happens
-//! to the region. Until the last byte was copied the region has a reader: its name may be taken away, but
-//! its pages are kept, and requests that would change it in place are delayed.
+//! The header of a large reply is written first, so the announced bytes must follow, whatever
+//! happens to the region. The region has a reader until its last byte is copied: its name may be
+//! removed, but its pages are kept, and requests that would change it in place are delayed.
 
 use vmalloc::RegionId;
 use x86_64::VirtAddr;
@@ -12,28 +12,28 @@ use crate::service::owner::Owner;
 /// The end of a bulk string.
 pub(in crate::service) const LINE_END: &[u8] = b"\r\n";
 
-/// A reply whose bytes are still to be copied.
+/// A reply with bytes still to be copied.
 #[derive(Debug)]
 pub(in crate::service) struct StreamedReply {
     /// The region that is read.
     pub(in crate::service) id: RegionId,
-    /// The next byte.
+    /// The address of the next byte.
     pub(in crate::service) start: VirtAddr,
-    /// Bytes that are left.
+    /// The number of bytes left.
     pub(in crate::service) left: u64,
-    /// When the client must have taken all of it.
+    /// When the client must have taken the whole reply, in microseconds since boot.
     pub(in crate::service) deadline_us: u64,
 }
 
-/// A request that waits until a region has no reader. New readers of that region are delayed
-/// until the request was served, so that readers that come again and again cannot keep it waiting for ever.
+/// A request that waits until a region has no reader. New readers of that region are delayed until
+/// the request is served, so that a sequence of readers cannot starve it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WaitingWriter {
     pub(super) id: RegionId,
     pub(super) session: u64,
 }
 
-/// The readers of all regions. Each region counts its own in the ledger.
+/// The readers of all regions. The ledger counts the readers of each region.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Readers {
     pub(super) count: usize,
@@ -53,17 +53,19 @@ impl Readers {
         self.writer.is_some()
     }
 
-    /// Returns whether the request of another session waits until the region has no reader.
+    /// Returns whether a request of another session waits until the region has no reader.
     pub(in crate::service) fn must_wait(&self, owner: Owner, id: RegionId) -> bool {
         self.writer.is_some_and(|writer| writer.id == id && writer.session != owner.number)
     }
 
-    /// Forgets the session as one that waits for readers: it asks for something else, or has ended.
+    /// Removes the waiting request of a session, because the session has another request or has
+    /// ended.
     pub(in crate::service) fn forget_writer(&mut self, owner: Owner) {
         self.writer = self.writer.filter(|writer| writer.session != owner.number);
     }
 
-    /// Returns whether a reader has ended since the last call: requests that were delayed may go on.
+    /// Returns whether a reader has ended since the last call, so that delayed requests can be
+    /// retried.
     pub(in crate::service) fn take_ended(&mut self) -> bool {
         core::mem::take(&mut self.has_ended)
     }

@@ -1,4 +1,4 @@
-//! The readers of a region come and go.
+//! Adding and removing readers of regions.
 
 use vmalloc::{Machine, RegionId};
 
@@ -25,8 +25,8 @@ impl<M: Machine> Store<M> {
         }
     }
 
-    /// Returns whether a session's write must wait because the region is being sent to a client; notes that
-    /// the session waits, or that it no longer does.
+    /// Returns whether a session's write must wait because the region is being sent to a client.
+    /// Records that the session waits, or that it no longer waits.
     pub(in crate::service) fn is_read(&mut self, owner: Owner, id: RegionId) -> bool {
         let writer = WaitingWriter { id, session: owner.number };
         let is_read = self.ledger.has_readers(id);

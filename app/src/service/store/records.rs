@@ -1,15 +1,15 @@
-//! Fixed-size records in a byte buffer: an array that lives in the window, not on the heap.
+//! Fixed-size records in a byte buffer: an array in the window instead of the heap.
 
 use crate::buffers::{self, Buffers, Shortage};
 
-/// An array of records of `SIZE` bytes, all zero at first.
+/// An array of records of `SIZE` bytes, initially zero.
 #[derive(Debug)]
 pub(super) struct Records<const SIZE: usize> {
     records: &'static mut [[u8; SIZE]],
 }
 
 impl<const SIZE: usize> Records<SIZE> {
-    /// Takes room for `count` records.
+    /// Allocates room for `count` records.
     pub(super) fn try_new<B: Buffers>(
         buffers: &B,
         caller: &'static str,
@@ -20,12 +20,12 @@ impl<const SIZE: usize> Records<SIZE> {
         Ok(Self { records: bytes.as_chunks_mut().0 })
     }
 
-    /// One record. Its index is below the count.
+    /// Returns a record. The index must be below the count.
     pub(super) fn record(&self, index: usize) -> &[u8; SIZE] {
         self.records.get(index).unwrap_or(&[0; SIZE])
     }
 
-    /// One record, to be changed. Its index is below the count.
+    /// Returns a record mutably.
     ///
     /// # Panics
     ///
@@ -34,27 +34,27 @@ impl<const SIZE: usize> Records<SIZE> {
         &mut self.records[index]
     }
 
-    /// Four bytes of a record as a number.
+    /// Reads four bytes of a record as a number.
     #[inline]
     pub(super) fn u32(&self, index: usize, offset: usize) -> u32 {
         let bytes = self.record(index)[offset..].first_chunk();
         u32::from_le_bytes(*bytes.unwrap_or(&[0; 4]))
     }
 
-    /// Sets four bytes of a record.
+    /// Writes a number to four bytes of a record.
     #[inline]
     pub(super) fn set_u32(&mut self, index: usize, offset: usize, value: u32) {
         self.record_mut(index)[offset..][..4].copy_from_slice(&value.to_le_bytes());
     }
 
-    /// Eight bytes of a record as a number.
+    /// Reads eight bytes of a record as a number.
     #[inline]
     pub(super) fn u64(&self, index: usize, offset: usize) -> u64 {
         let bytes = self.record(index)[offset..].first_chunk();
         u64::from_le_bytes(*bytes.unwrap_or(&[0; 8]))
     }
 
-    /// Sets eight bytes of a record.
+    /// Writes a number to eight bytes of a record.
     #[inline]
     pub(super) fn set_u64(&mut self, index: usize, offset: usize, value: u64) {
         self.record_mut(index)[offset..][..8].copy_from_slice(&value.to_le_bytes());

@@ -1,17 +1,19 @@
 //! The share of requests in flight in the limits of the service.
 //!
-//! A [`Demand`] says how much of each limit a request takes. A request that is served within its turn
-//! checks its demand and publishes its region at once. Any other request takes a [`Reservation`] before
-//! it waits: the regions, bytes, names and leases count from then on, and no request that comes
-//! meanwhile can have them. A session holds at most one reservation. It is given back in one place,
-//! `Parts::close_reservation`, whenever its session has nothing in flight any more: after the reply,
-//! whatever that is, and when the connection ends. A handler that fails has nothing to undo.
+//! A [`Demand`] is the share of each limit that a request takes. A request that is served within
+//! its turn checks its demand and publishes its region immediately. Any other request takes a
+//! [`Reservation`] before it waits: its regions, bytes, names and leases count from then on, so
+//! other requests cannot take them in the meantime. A session holds at most one reservation.
+//! `Parts::close_reservation` is the only place that returns it, as soon as the session has no
+//! request in flight: after any reply, and when the connection ends. A handler that fails has no
+//! reservation to undo.
 //!
-//! **A replacement is charged by the difference.** A request whose region replaces another one is
-//! credited with the pages of the old region, because publication frees that one. Until publication both
-//! exist, so the memory in use may exceed a limit by the old region, once for each name: a second
-//! request in flight that replaces the same region gets no credit. A credit is checked again at
-//! publication, and where the old region has gone or shrunk meanwhile, the request may be refused then.
+//! **A replacement is charged by the difference.** A request with a region that replaces another
+//! one is credited with the pages of the old region, because publication frees the old region.
+//! Until publication both exist, so the memory in use may exceed a limit by the old region, once
+//! per name: a second request in flight that replaces the same region gets no credit. A credit is
+//! checked again at publication; if the old region has gone or shrunk in the meantime, the request
+//! may be refused then.
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::ARGUMENTS_AT_ONCE;
@@ -25,15 +27,15 @@ use crate::service::failure::Failure;
 use crate::service::owner::Owner;
 use crate::service::shown::Shown;
 
-/// How much of each limit a request takes.
+/// The share of each limit that a request takes.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct Demand {
     list: List,
     is_named: bool,
     usage: Usage,
-    /// The length of a name that is added.
+    /// The length of a new name in bytes.
     new_name: Option<usize>,
-    /// The number of the name, where the name is there already.
+    /// The number of the name, if it is in use.
     taken: Option<NameIndex>,
     /// The region that has the name, and its pages.
     replaces: Option<(RegionId, u64)>,
@@ -41,17 +43,17 @@ pub(in crate::service) struct Demand {
 }
 
 impl Demand {
-    /// The number of the name that the request replaces the region of.
+    /// Returns the number of the name, if a region has it.
     pub(in crate::service) fn taken(&self) -> Option<NameIndex> {
         self.taken
     }
 
-    /// The pages of the region that the request replaces.
+    /// Returns the pages of the region that the request replaces.
     pub(in crate::service) fn replaced_pages(&self) -> u64 {
         self.replaces.map_or(0, |(_, pages)| pages)
     }
 
-    /// As often as that.
+    /// Multiplies the demand by `count`.
     pub(in crate::service) fn times(self, count: u32) -> Self {
         let Usage { regions, pages } = self.usage;
         let pages = pages.saturating_mul(count.into());
@@ -60,20 +62,20 @@ impl Demand {
     }
 }
 
-/// The amounts that a request in flight has taken of the limits.
+/// The share of the limits that a request in flight holds.
 #[derive(Debug)]
 #[must_use = "a reservation that is not given back counts for ever"]
 pub(in crate::service) struct Reservation {
     charge: Charge,
-    /// The region that made room.
+    /// The replaced region, with which the request is credited.
     credit: Option<RegionId>,
-    /// The length of a name that is added.
+    /// The length of a new name in bytes.
     new_name: Option<usize>,
     leases: usize,
 }
 
 impl<M: Machine> Store<M> {
-    /// Whether a new region of so many pages could be published now, and what that takes.
+    /// Returns the demand of a new region of `pages` pages, if it could be published now.
     pub(in crate::service) fn admit_region(
         &self,
         owner: Owner,
@@ -85,7 +87,7 @@ impl<M: Machine> Store<M> {
         Ok(demand)
     }
 
-    /// How much of each limit a new region takes, which is not checked.
+    /// Returns the demand of a new region, without a check of the limits.
     pub(in crate::service) fn demand(
         &self,
         owner: Owner,
@@ -103,7 +105,7 @@ impl<M: Machine> Store<M> {
             new_name: publication.name().filter(|_| taken.is_none()).map(<[u8]>::len),
             taken,
             replaces: replaces.map(|id| (id, self.ledger.pages(id))),
-            // The lease of the old region goes with it.
+            // The lease of the old region ends with it.
             leases: match replaces {
                 Some(id) if self.ledger.lease(id).is_some() => 0,
                 _ => leases,
@@ -111,7 +113,8 @@ impl<M: Machine> Store<M> {
         })
     }
 
-    /// Whether a region may have so many pages more. A shrink always may.
+    /// Returns the demand of a region that grows by `added` pages, if it may grow. A shrink always
+    /// may.
     pub(in crate::service) fn admit_growth(
         &self,
         owner: Owner,
@@ -132,7 +135,7 @@ impl<M: Machine> Store<M> {
         Ok(demand)
     }
 
-    /// Whether the limits have room for a demand.
+    /// Checks that the limits have room for a demand.
     pub(in crate::service) fn check(&self, demand: &Demand) -> Result<(), Failure> {
         if demand.leases > 0 && self.leases.room(&self.ledger) < demand.leases {
             return Err(Failure::Quota("leases", self.leases.limit()));
@@ -150,9 +153,9 @@ impl<M: Machine> Store<M> {
         check("bytes", wanted, used_bytes, quotas.bytes)
     }
 
-    /// How many of `count` equal demands the limits have room for.
+    /// Returns how many of `count` equal demands fit into the limits.
     pub(in crate::service) fn fitting(&self, demand: &Demand, count: u32) -> u32 {
-        // At most ten steps: the count is one of a request.
+        // The search takes at most ten steps, because the count is at most that of one request.
         let (mut fits, mut too_many) = (0, count.saturating_add(1));
         while too_many - fits > 1 {
             let middle = fits + (too_many - fits) / 2;
@@ -164,11 +167,11 @@ impl<M: Machine> Store<M> {
         fits
     }
 
-    /// Counts a demand from now on, for a request of the owner that is in flight.
+    /// Reserves a demand for a request in flight.
     ///
     /// # Errors
     ///
-    /// The demand relied on a region that another request in flight replaces too.
+    /// The demand relies on the pages of a region that another request in flight replaces too.
     pub(in crate::service) fn reserve(&mut self, demand: &Demand) -> Result<Reservation, Failure> {
         let mut demand = *demand;
         if let Some((id, _)) = demand.replaces
@@ -191,7 +194,7 @@ impl<M: Machine> Store<M> {
         Ok(Reservation { charge, credit, new_name, leases })
     }
 
-    /// Gives a reservation back: its amounts are counted otherwise from now on, or not at all.
+    /// Returns a reservation. Its amounts then count through the published region, or no longer.
     pub(in crate::service) fn give_back(&mut self, reservation: Option<Reservation>) {
         let Some(reservation) = reservation else { return };
         let Reservation { charge, credit, new_name, leases } = reservation;
@@ -208,14 +211,14 @@ impl<M: Machine> Store<M> {
 }
 
 fn check(what: &'static str, wanted: u64, used: u64, limit: u64) -> Result<(), Failure> {
-    // A request that adds nothing passes a limit that was lowered meanwhile.
+    // A request that adds no amount passes, even if the limit was lowered below the use.
     if limit == 0 || wanted == 0 || used.saturating_add(wanted) <= limit {
         return Ok(());
     }
     Err(Failure::OverQuota { what, wanted, used, limit })
 }
 
-/// Whether the name can be given now. Where a region has the name, the number of the name.
+/// Checks that a name can be assigned. Returns its number if a region has it.
 fn find_name<M: Machine>(
     store: &Store<M>,
     publication: &Publication<&[u8]>,
@@ -232,7 +235,7 @@ fn find_name<M: Machine>(
     }
 }
 
-/// Whether there is room for the name that a demand adds.
+/// Checks that there is room for the new name of a demand.
 fn check_name<M: Machine>(store: &Store<M>, demand: &Demand) -> Result<(), Failure> {
     if let Some(length) = demand.new_name {
         if store.names.is_full() {
@@ -245,7 +248,7 @@ fn check_name<M: Machine>(store: &Store<M>, demand: &Demand) -> Result<(), Failu
     Ok(())
 }
 
-/// Whether regions with these names, each of so many pages and without a lease, could all be
+/// Checks that regions with these names and numbers of pages, without leases, could all be
 /// published now. A new name that occurs twice needs room for two.
 pub(in crate::service) fn admit_all<'a, M: Machine>(
     store: &mut Store<M>,
@@ -285,8 +288,8 @@ pub(in crate::service) fn admit_all<'a, M: Machine>(
     check("named bytes", wanted, used, store.quotas.named_bytes)
 }
 
-/// Whether the limits have room for named regions of so many pages together, and for so many names whose
-/// ends take so many parts.
+/// Checks that the limits have room for named regions of `pages` pages in total, for `names` new
+/// names, and for `parts` parts of their ends.
 pub(in crate::service) fn admit_sum<M: Machine>(
     store: &Store<M>,
     pages: u64,

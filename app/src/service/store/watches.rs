@@ -1,4 +1,4 @@
-//! Watched keys: which connections want to know that a key has changed.
+//! Watched keys: the connections to inform when a key changes.
 
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -8,12 +8,13 @@ use runtime_config::limits;
 
 use crate::service::failure::Failure;
 
-/// The watched keys of all connections, by the hashes of their names. Two names with one hash of 64 bits, whose
-/// seed no client knows, would only make a transaction fail that could have succeeded.
+/// The watched keys of all connections, by the 64-bit hashes of their names. If two names have the
+/// same hash, a transaction may fail that could have succeeded; clients cannot provoke that,
+/// because they do not know the seed.
 #[derive(Debug)]
 pub(in crate::service) struct Watches {
     table: HashTable<Watch>,
-    /// For each place of a connection.
+    /// The state of the connection in each place.
     places: Vec<Watcher>,
 }
 
@@ -26,25 +27,26 @@ struct Watch {
 #[derive(Clone, Debug, Default)]
 struct Watcher {
     watches: usize,
-    /// Whether one of its keys has changed. A cell, because a write to a region changes nothing else here.
+    /// Whether a watched key has changed. It is a cell, because a write to a region borrows the
+    /// store immutably.
     is_dirty: Cell<bool>,
 }
 
 impl Watches {
-    /// Makes room for the watches of so many connections.
+    /// Allocates room for the watches of `count` connections.
     pub(in crate::service) fn with_places(count: usize) -> Self {
-        // With half of it always unused the table cleans up after removals without allocating.
+        // With half of it always unused, the table can reclaim removed entries without allocating.
         let table = HashTable::with_capacity(2 * limits::WATCHES);
         Self { table, places: alloc::vec![Watcher::default(); count] }
     }
 
-    /// Whether no connection watches a key.
+    /// Returns whether no connection watches a key.
     #[inline]
     pub(in crate::service) fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// Watches a key; returns whether the connection did not do that already.
+    /// Adds a watch of a key. Returns `false` if the connection watches the key already.
     pub(in crate::service) fn add(&mut self, hash: u64, place: u32) -> Result<bool, Failure> {
         let watch = Watch { hash, place };
         if self.table.find(hash, |other| *other == watch).is_some() {
@@ -58,7 +60,7 @@ impl Watches {
         Ok(true)
     }
 
-    /// Forgets a key that the connection watches.
+    /// Removes the watch of a key.
     pub(in crate::service) fn remove(&mut self, hash: u64, place: u32) {
         if let Ok(entry) = self.table.find_entry(hash, |other| *other == Watch { hash, place }) {
             entry.remove();
@@ -73,12 +75,12 @@ impl Watches {
         }
     }
 
-    /// Whether a key of the connection in a place has changed.
+    /// Returns whether a watched key of the connection in a place has changed.
     pub(in crate::service) fn is_dirty(&self, place: u32) -> bool {
         self.places[place as usize].is_dirty.get()
     }
 
-    /// Forgets the watches of the connection in a place.
+    /// Removes the watches of the connection in a place.
     pub(in crate::service) fn clear(&mut self, place: u32) {
         let watcher = &mut self.places[place as usize];
         if watcher.watches > 0 {

@@ -5,29 +5,29 @@ use vmalloc::RegionId;
 use crate::service::store::records::Records;
 
 pub(super) const ID: usize = 0;
-/// Microseconds of the clock; 0 is no lease.
+/// The lease in microseconds since boot; 0 is no lease.
 pub(super) const LEASE_US: usize = 8;
 pub(super) const BORN_S: usize = 16;
 pub(super) const NEXT: usize = 20;
 pub(super) const PREVIOUS: usize = 24;
 pub(super) const NAME: usize = 28;
 pub(super) const PAGES: usize = 32;
-/// The list that counts it, and which of that list's owners. A region that is
-/// [abandoned](Ledger::abandon) is in another list, which counts nothing.
+/// The list that counts the region. `EPOCH` tells which owner of that list is charged. An
+/// [abandoned](Ledger::abandon) region is linked into the list of orphans, which counts no regions.
 pub(super) const LIST: usize = 36;
 pub(super) const EPOCH: usize = 40;
-/// The low byte is the [`State`], the rest what else is so.
+/// The [`State`] in the low byte, flags above it.
 pub(super) const STATE: usize = 44;
 pub(super) const RECORD_BYTES: usize = 48;
 
-/// The records: one for each region slot, and the heads of the lists behind them.
+/// The records: one for each region slot, followed by the heads of the lists.
 #[derive(Debug)]
 pub(super) struct Fields {
     pub(super) records: Records<RECORD_BYTES>,
 }
 
 impl Fields {
-    /// Returns whether the record of the region's slot is that of the region.
+    /// Returns whether the record of the region's slot belongs to the region.
     #[inline]
     pub(super) fn holds(&self, id: RegionId) -> bool {
         self.records.u64(id.slot() as usize, ID) == id.get()

@@ -1,25 +1,25 @@
-//! Lists of regions, and the amounts in them.
+//! Lists of regions, and their totals.
 
-/// Regions that go together, newest first.
+/// A list of regions, newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) struct List(pub(super) u32);
 
 /// The regions and pages that a list counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::service) struct Usage {
-    /// Regions.
+    /// The number of regions.
     pub(in crate::service) regions: u32,
-    /// Their pages, without guards.
+    /// The pages of the regions, without guard pages.
     pub(in crate::service) pages: u64,
 }
 
-/// Regions and pages that a list counts for a request in flight, before its region stands in
-/// the list. The ledger that made a charge must get it back.
+/// Regions and pages that a list counts for a request in flight, before its region is in the list.
+/// A charge must be returned to the ledger that made it.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a charge that is not given back counts for ever"]
 pub(in crate::service) struct Charge {
     pub(super) list: List,
-    /// Which of the list's owners is charged: the next owner begins without charges.
+    /// The owner of the list that is charged; the next owner begins without charges.
     pub(super) epoch: u32,
     pub(super) usage: Usage,
 }

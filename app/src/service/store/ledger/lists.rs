@@ -1,4 +1,4 @@
-//! Regions enter, leave and change lists.
+//! Moving regions between lists.
 
 use vmalloc::RegionId;
 
@@ -7,26 +7,27 @@ use super::fields::{EPOCH, ID, NEXT, PREVIOUS};
 use super::list::{Charge, List, Usage};
 use super::rings::{COUNT, TOTAL_PAGES};
 
-/// The most pages that one charge counts: no machine has as many, and the sum of the charges of all
+/// Maximum pages of one charge. No machine has this many, and the sum of the charges of all
 /// connections does not overflow.
 const CHARGE_PAGES_MAX: u64 = 1 << 48;
 
 impl Ledger {
-    /// The regions and charges that a list counts. The count of the orphans is incomplete and not used.
+    /// Returns the regions and charges that a list counts. The count of the orphans is incomplete
+    /// and unused.
     #[must_use]
     pub(in crate::service) fn usage(&self, list: List) -> Usage {
         let pages = self.fields.records.u64(list.0 as usize, TOTAL_PAGES);
         Usage { regions: self.fields.get(list.0, COUNT), pages }
     }
 
-    /// Lets a list count regions and pages that are in flight.
+    /// Charges a list for regions and pages in flight.
     pub(in crate::service) fn charge(&mut self, list: List, usage: Usage) -> Charge {
         let usage = Usage { pages: usage.pages.min(CHARGE_PAGES_MAX), ..usage };
         self.fields.count_in(list.0, usage, true);
         Charge { list, epoch: self.fields.get(list.0, EPOCH), usage }
     }
 
-    /// Gives a charge back. This has no effect if the list has another owner now.
+    /// Returns a charge. This has no effect if the list has another owner now.
     pub(in crate::service) fn discharge(&mut self, charge: Charge) {
         let Charge { list, epoch, usage } = charge;
         if self.fields.get(list.0, EPOCH) == epoch {
@@ -34,7 +35,7 @@ impl Ledger {
         }
     }
 
-    /// Puts the region in another list.
+    /// Moves a region to another list.
     pub(in crate::service) fn move_to(&mut self, list: List, id: RegionId) {
         if self.fields.holds(id) {
             self.fields.unlink(id.slot());
@@ -42,19 +43,19 @@ impl Ledger {
         }
     }
 
-    /// The newest region of a list.
+    /// Returns the newest region of a list.
     #[must_use]
     pub(in crate::service) fn first(&self, list: List) -> Option<RegionId> {
         RegionId::from_raw(self.fields.records.u64(self.fields.get(list.0, NEXT) as usize, ID))
     }
 
-    /// The region that was put into the list before this one.
+    /// Returns the region that was added to the list before this one.
     #[must_use]
     pub(in crate::service) fn next(&self, id: RegionId) -> Option<RegionId> {
         RegionId::from_raw(self.fields.records.u64(self.fields.get(id.slot(), NEXT) as usize, ID))
     }
 
-    /// The region that was put into the list after this one.
+    /// Returns the region that was added to the list after this one.
     #[must_use]
     pub(in crate::service) fn newer(&self, id: RegionId) -> Option<RegionId> {
         RegionId::from_raw(
@@ -62,9 +63,9 @@ impl Ledger {
         )
     }
 
-    /// Makes orphans of all regions of a list, at once.
+    /// Makes all regions of a list orphans, in one operation.
     pub(in crate::service) fn abandon(&mut self, list: List) {
-        // The regions and charges of the list belong to its last owner.
+        // The regions and charges of the list belong to its previous owner.
         self.fields.set(list.0, COUNT, 0);
         self.fields.records.set_u64(list.0 as usize, TOTAL_PAGES, 0);
         self.fields.set(list.0, EPOCH, self.fields.get(list.0, EPOCH).wrapping_add(1));

@@ -1,4 +1,4 @@
-//! The marks of a region: whether it may be used, and by whom.
+//! The state and the flags of a region: whether it may be used or changed.
 
 use vmalloc::RegionId;
 
@@ -7,16 +7,17 @@ use super::fields::STATE;
 use super::state::State;
 
 const STATE_MASK: u32 = 0xff;
-/// Whether the region holds a value of no bytes.
+/// Flag: the region holds an empty value.
 const EMPTY: u32 = 1 << 8;
-/// Whether a request in flight replaces the region, and is charged by the difference.
+/// Flag: a request in flight replaces the region, and is charged by the difference.
 const CREDITED: u32 = 1 << 9;
-/// How many replies are being copied out of the region; there are fewer connections.
+/// One reader. The upper half counts the replies that are copied out of the region; there are fewer
+/// connections than it can hold.
 const READER: u32 = 1 << 16;
 
 impl Ledger {
-    /// Marks a region as one whose pages a request in flight is credited with; false where another
-    /// one is already: a region makes room once.
+    /// Marks a region as replaced by a request in flight, which is credited with its pages. Returns
+    /// `false` if another request is credited with the region already.
     pub(in crate::service) fn credit(&mut self, id: RegionId) -> bool {
         let state = self.fields.get(id.slot(), STATE);
         let is_first = self.fields.holds(id) && state & CREDITED == 0;
@@ -26,14 +27,14 @@ impl Ledger {
         is_first
     }
 
-    /// Takes the mark away, if the region is still there.
+    /// Removes that mark, if the region still exists.
     pub(in crate::service) fn uncredit(&mut self, id: RegionId) {
         if self.fields.holds(id) {
             self.fields.set(id.slot(), STATE, self.fields.get(id.slot(), STATE) & !CREDITED);
         }
     }
 
-    /// Says whether the region may be used.
+    /// Sets whether the region may be used.
     pub(in crate::service) fn set_state(&mut self, id: RegionId, state: State) {
         if self.fields.holds(id) {
             let rest = self.fields.get(id.slot(), STATE) & !STATE_MASK;
@@ -41,7 +42,7 @@ impl Ledger {
         }
     }
 
-    /// Whether the region may be used; `None` where it is not noted.
+    /// Returns whether the region may be used; `None` without a record.
     #[must_use]
     pub(in crate::service) fn state(&self, id: RegionId) -> Option<State> {
         let known = [State::Fresh, State::Ready, State::Changing];
@@ -49,7 +50,7 @@ impl Ledger {
         known.into_iter().find(|known| self.fields.holds(id) && *known as u32 == state)
     }
 
-    /// Says whether the region holds a value of no bytes: the library's regions have at least one.
+    /// Sets whether the region holds an empty value; the library's regions have at least one byte.
     pub(in crate::service) fn set_empty(&mut self, id: RegionId, is_empty: bool) {
         if self.fields.holds(id) {
             let rest = self.fields.get(id.slot(), STATE) & !EMPTY;
@@ -57,20 +58,20 @@ impl Ledger {
         }
     }
 
-    /// Whether the region holds a value of no bytes.
+    /// Returns whether the region holds an empty value.
     #[must_use]
     pub(in crate::service) fn is_empty(&self, id: RegionId) -> bool {
         self.fields.holds(id) && self.fields.get(id.slot(), STATE) & EMPTY != 0
     }
 
-    /// Notes that a reply is being copied out of the region.
+    /// Adds a reply that is copied out of the region.
     pub(in crate::service) fn add_reader(&mut self, id: RegionId) {
         if self.fields.holds(id) {
             self.fields.set(id.slot(), STATE, self.fields.get(id.slot(), STATE) + READER);
         }
     }
 
-    /// Notes that such a reply has ended. Returns whether it was the last one.
+    /// Removes a reply that was copied out of the region. Returns whether it was the last one.
     pub(in crate::service) fn remove_reader(&mut self, id: RegionId) -> bool {
         if self.has_readers(id) {
             self.fields.set(id.slot(), STATE, self.fields.get(id.slot(), STATE) - READER);
@@ -78,7 +79,7 @@ impl Ledger {
         !self.has_readers(id)
     }
 
-    /// Whether replies are being copied out of the region: it must stay as it is.
+    /// Returns whether replies are being copied out of the region, so that it must not change.
     #[must_use]
     pub(in crate::service) fn has_readers(&self, id: RegionId) -> bool {
         self.fields.holds(id) && self.fields.get(id.slot(), STATE) >= READER

@@ -1,9 +1,10 @@
-//! The lists as rings through the records, and the counts of each.
+//! The lists as rings of records, and their counts.
 
 use super::fields::{EPOCH, Fields, LEASE_US, LIST, NAME, NEXT, PAGES, PREVIOUS};
 use super::list::{List, Usage};
 
-/// The head of a list has a count of regions in place of a name, and of pages in place of a lease.
+/// The head of a list uses the field of the name for its count of regions, and the field of the
+/// lease for its count of pages.
 pub(super) const COUNT: usize = NAME;
 pub(super) const TOTAL_PAGES: usize = LEASE_US;
 
@@ -35,7 +36,7 @@ impl Fields {
         self.set(next, PREVIOUS, one);
     }
 
-    /// Counts a region in its list, or out of it.
+    /// Adds a region to the count of its list, or subtracts it.
     pub(super) fn tally(&mut self, slot: u32, is_in: bool) {
         let (list, pages) = (self.get(slot, LIST), self.get(slot, PAGES));
         if self.get(list, EPOCH) == self.get(slot, EPOCH) {

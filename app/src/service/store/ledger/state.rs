@@ -1,13 +1,13 @@
-//! Whether a region may be used.
+//! The state of a region.
 
 /// Whether a region may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(in crate::service) enum State {
-    /// It is being made, or is on its way out: for all commands it is not there.
+    /// The region is being allocated or freed. For all commands it does not exist.
     Fresh = 1,
-    /// It may be used.
+    /// The region may be used.
     Ready,
-    /// It is being resized: asked again later, it can be used.
+    /// The region is being changed. It can be used when the change ends.
     Changing,
 }

@@ -47,7 +47,7 @@ fn lists_are_abandoned_whole_and_their_next_owner_begins_with_nothing() {
     ledger.abandon(one);
     ledger.abandon(one);
     ledger.insert(one, id(5), 7, 0);
-    // Counted by a list that is another's by now.
+    // The region is counted by a list that has another owner now.
     ledger.remove(id(2));
     ledger.set_pages(id(1), 100);
     assert_eq!(ledger.usage(one), Usage { regions: 1, pages: 7 });
@@ -106,7 +106,7 @@ fn what_is_in_flight_counts_until_it_is_given_back() {
     assert_eq!(ledger.usage(list), Usage::default());
     ledger.move_to(list, id(1));
     assert_eq!(ledger.usage(list), Usage { regions: 1, pages: 5 });
-    // The next owner of a list pays nothing for the last one.
+    // The next owner of a list is not charged for the previous one.
     let charge = ledger.charge(list, wanted);
     ledger.abandon(list);
     ledger.insert(list, id(2), 7, 0);

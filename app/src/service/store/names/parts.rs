@@ -1,9 +1,9 @@
-//! Where the ends of long names lie: parts of a fixed size, chained, out of a pool that never grows.
+//! The ends of long names: chained parts of a fixed size, from a pool with a fixed capacity.
 
 use crate::buffers::{Buffers, Shortage};
 use crate::service::store::records::Records;
 
-/// The next part of the same name, or the next free part; 0 is none.
+/// The next part of the same name, or the next free part; 0 ends the chain.
 const NEXT: usize = 0;
 const BYTES: usize = 4;
 const RECORD_BYTES: usize = 64;
@@ -11,62 +11,62 @@ const RECORD_BYTES: usize = 64;
 /// Bytes of a name in one part.
 pub(super) const PART_BYTES: usize = RECORD_BYTES - BYTES;
 
-/// The pool of parts. Part 0 stands for "none".
+/// The pool of parts. Number 0 means no part.
 #[derive(Debug)]
 pub(super) struct NameParts {
     records: Records<RECORD_BYTES>,
-    /// The first part that was given back; 0 where there is none.
+    /// The first free part of those in use before; 0 if there is no such part.
     free: u32,
-    /// NameParts below it have been used.
+    /// Parts below this number have been used.
     fresh: u32,
     used: usize,
-    /// NameParts for names of requests in flight.
+    /// Parts reserved for names of requests in flight.
     reserved: usize,
     limit: usize,
 }
 
 impl NameParts {
-    /// Takes room for `limit` parts.
+    /// Allocates room for `limit` parts.
     pub(super) fn try_new<B: Buffers>(buffers: &B, limit: usize) -> Result<Self, Shortage> {
         let records = Records::try_new(buffers, "service/names", limit + 1)?;
         Ok(Self { records, free: 0, fresh: 1, used: 0, reserved: 0, limit })
     }
 
-    /// Whether `bytes` more bytes of one name fit, beside those that are reserved.
+    /// Returns whether `bytes` more bytes of one name fit; reserved parts are not available.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         Self::of(bytes) <= self.left()
     }
 
-    /// NameParts for so many bytes of one name.
+    /// Returns how many parts `bytes` bytes of one name take.
     pub(super) fn of(bytes: usize) -> usize {
         bytes.div_ceil(PART_BYTES)
     }
 
-    /// NameParts that are free and not reserved.
+    /// Returns how many parts are free and not reserved.
     pub(super) fn left(&self) -> usize {
         self.limit - self.used - self.reserved
     }
 
-    /// Keeps room for as many bytes of one name.
+    /// Reserves the parts for `bytes` bytes of one name.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.reserved += bytes.div_ceil(PART_BYTES);
     }
 
-    /// Gives up room that was kept.
+    /// Releases the reserved parts for `bytes` bytes of one name.
     pub(super) fn unreserve(&mut self, bytes: usize) {
         self.reserved -= bytes.div_ceil(PART_BYTES);
     }
 
-    /// Bytes that all parts hold.
+    /// Returns the capacity of all parts in bytes.
     pub(super) fn capacity(&self) -> usize {
         self.limit * PART_BYTES
     }
 
-    /// Keeps bytes for which there [is room](Self::has_room). Returns the first part; 0 where there
+    /// Stores bytes for which there [is room](Self::has_room). Returns the first part; 0 if there
     /// are no bytes.
     pub(super) fn store(&mut self, bytes: &[u8]) -> u32 {
         let mut first = 0;
-        // Backwards, so that each part knows the next one.
+        // The last part is taken first, so that each part can store the number of the next one.
         for piece in bytes.chunks(PART_BYTES).rev() {
             let part = self.take();
             self.records.set_u32(part as usize, NEXT, first);
@@ -76,7 +76,7 @@ impl NameParts {
         first
     }
 
-    /// Gives the parts of a name back.
+    /// Frees the parts of a name.
     pub(super) fn release(&mut self, first: u32) {
         let mut part = first;
         while part != 0 {
@@ -89,7 +89,7 @@ impl NameParts {
         }
     }
 
-    /// The bytes of a name from its first part on, of which `left` are in parts.
+    /// Returns the pieces of a name from part `first` on; `left` bytes are in parts.
     pub(super) fn pieces(&self, first: u32, left: usize) -> impl Iterator<Item = &[u8]> {
         let (mut part, mut left) = (first, left);
         core::iter::from_fn(move || {

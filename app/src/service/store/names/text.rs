@@ -4,33 +4,33 @@ use runtime_config::limits::NAME_BYTES_MAX;
 
 use super::parts::NameParts;
 
-/// Room for the longest name.
+/// A buffer for the longest name.
 pub(in crate::service) type NameBuffer = [u8; NAME_BYTES_MAX];
 
 /// The bytes of a name, in the pieces in which the table holds them.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct NameText<'a> {
     pub(super) head: &'a [u8],
-    /// The first part of the rest; 0 where the head is all.
+    /// The first part of the rest; 0 if there is no rest.
     pub(super) rest: u32,
     pub(super) length: usize,
     pub(super) parts: &'a NameParts,
 }
 
 impl<'a> NameText<'a> {
-    /// How many bytes the name has.
+    /// Returns the length of the name in bytes.
     #[must_use]
     pub(in crate::service) fn length(&self) -> usize {
         self.length
     }
 
-    /// The pieces, in order.
+    /// Returns the pieces in order.
     pub(in crate::service) fn pieces(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let left = self.length - self.head.len();
         core::iter::once(self.head).chain(self.parts.pieces(self.rest, left))
     }
 
-    /// The bytes in one piece; a long name is copied into the buffer first.
+    /// Returns the bytes as one slice. A long name is copied into the buffer.
     pub(in crate::service) fn bytes<'b>(&self, buffer: &'b mut NameBuffer) -> &'b [u8]
     where
         'a: 'b,
@@ -46,7 +46,7 @@ impl<'a> NameText<'a> {
         &buffer[..at]
     }
 
-    /// Whether the name has exactly these bytes.
+    /// Returns whether the name has exactly these bytes.
     #[inline]
     pub(super) fn is(&self, text: &[u8]) -> bool {
         self.length == text.len()
