@@ -1,4 +1,4 @@
-//! Arguments as clients write them.
+//! Parsers for the arguments of clients.
 
 pub(super) mod address;
 pub(super) mod cursor;

@@ -1,4 +1,5 @@
-//! The one table of commands: it feeds dispatch, arity checks, `COMMAND` and the page of the protocol.
+//! The table of commands: the source for dispatch, arity checks, `COMMAND` and the page of the
+//! protocol.
 
 mod command;
 mod handler;
@@ -19,20 +20,20 @@ use rows::Rows;
 
 pub(super) use handler::Handler;
 
-/// Commands and subcommands, at most.
+/// Maximum number of commands and subcommands.
 const ALL_MAX: usize = 128;
 
-/// The number of the words that a browser sends.
+/// The number that stands for the words of a browser's request.
 const HTTP: usize = usize::MAX;
 
-/// The words of a browser are no commands, and not in the catalog.
+/// The words of a browser's request are not commands, and not in the catalog.
 static HTTP_FACTS: Facts = {
     let mut facts = Facts::new(Group::Connection, "POST", -1, "", "");
     facts.flags = Flags::new(flags::NO_AUTH, 0);
     facts
 };
 
-/// The table with its subcommands behind it.
+/// The commands, followed by their subcommands.
 struct Flat<M: Machine + 'static> {
     facts: [Facts; ALL_MAX],
     handlers: [Handler<M>; ALL_MAX],
@@ -75,7 +76,7 @@ impl<M: Machine + 'static> Commands<M> {
     pub const CATALOG: Catalog =
         Catalog::new(Self::FLAT.facts.split_at(Self::FLAT.count).0, Rows::<M>::TABLE.len());
 
-    /// Finds what a request asks for.
+    /// Looks up the command of a request.
     #[inline]
     pub(super) fn look_up(request: Arguments<'_>) -> Lookup {
         match Self::CATALOG.look_up(request) {
@@ -84,13 +85,13 @@ impl<M: Machine + 'static> Commands<M> {
         }
     }
 
-    /// The facts of a command that was found.
+    /// Returns the facts of a command that was found.
     #[inline]
     pub(super) fn facts(number: usize) -> &'static Facts {
         if number == HTTP { &HTTP_FACTS } else { &Self::FLAT.facts[number] }
     }
 
-    /// The handler of a command that was found.
+    /// Returns the handler of a command that was found.
     #[inline]
     pub(super) fn handler(number: usize) -> Handler<M> {
         if number == HTTP {
@@ -101,7 +102,7 @@ impl<M: Machine + 'static> Commands<M> {
     }
 }
 
-/// Returns whether a browser has sent the request, which the page of another server made it do.
+/// Returns whether a browser has sent the request, which a web page can cause.
 #[cold]
 fn is_http(request: Arguments<'_>) -> bool {
     let name = request.get(0).unwrap_or_default();

@@ -1,11 +1,11 @@
-//! Addresses as clients write them.
+//! Addresses in arguments.
 
 use x86_64::VirtAddr;
 
 use super::size;
 use crate::service::failure::{Failure, Word};
 
-/// Reads an address that a CPU can hold.
+/// Parses a canonical address.
 pub(in crate::service) fn parse(text: &[u8]) -> Result<VirtAddr, Failure> {
     let invalid = || {
         Failure::Invalid(

@@ -1,11 +1,11 @@
-//! Cursors of `VLIST`, which are those of the library as numbers.
+//! Cursors of `VLIST`: the cursors of the library as numbers.
 
 use vmalloc::{Cursor, REGIONS_MAX};
 use x86_64::VirtAddr;
 
 use super::size;
 
-/// Reads a cursor: 0, an address of the higher half, or a slot.
+/// Parses a cursor: 0, an address of the higher half, or a slot.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Cursor> {
     let number = size::parse_address(text)?;

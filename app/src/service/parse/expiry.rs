@@ -1,4 +1,4 @@
-//! Times at which keys end, as commands of Redis write them.
+//! Expiry times in commands of Redis.
 
 use crate::resp;
 use crate::service::failure::Failure;
@@ -6,12 +6,12 @@ use crate::service::store::{Lease, TurnClock};
 
 const NOT_AN_INTEGER: Failure = Failure::Redis("value is not an integer or out of range");
 
-/// How a command of Redis says when a key ends.
+/// The unit and the origin of an expiry time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) struct Expiry {
-    /// Milliseconds of its unit.
+    /// Milliseconds per unit.
     unit_ms: i64,
-    /// Whether it is counted from 1970, not from now.
+    /// Whether the time is counted from 1970 instead of from now.
     pub(in crate::service) is_absolute: bool,
 }
 
@@ -21,7 +21,7 @@ impl Expiry {
     pub(in crate::service) const AT_SECOND: Self = Self { unit_ms: 1000, is_absolute: true };
     pub(in crate::service) const AT_MILLISECOND: Self = Self { unit_ms: 1, is_absolute: true };
 
-    /// Reads a time: milliseconds from now, or from 1970. Errors name the command.
+    /// Parses a time. Returns milliseconds from now, or from 1970. Errors name the command.
     pub(in crate::service) fn read(
         self,
         clock: &TurnClock,
@@ -34,7 +34,7 @@ impl Expiry {
         ms.ok_or(Failure::ExpireTime(command))
     }
 
-    /// Reads the lease of a key that is about to be set.
+    /// Parses the lease of a key that is about to be set.
     pub(in crate::service) fn lease(
         self,
         clock: &TurnClock,

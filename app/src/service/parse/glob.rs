@@ -1,11 +1,11 @@
-//! Patterns as Redis has them: `*`, `?`, `[a-z]`, `[^a]`, `\`.
+//! Patterns as in Redis: `*`, `?`, `[a-z]`, `[^a]`, `\`.
 
-/// Whether letters that differ only in their case are the same.
+/// The treatment of letters that differ only in case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) enum Case {
     /// The letters differ, as in keys.
     Counts,
-    /// The letters are the same, as in names of settings and commands.
+    /// The letters are equal, as in names of settings and commands.
     Ignored,
 }
 
@@ -22,13 +22,13 @@ impl Case {
     }
 }
 
-/// Whether a text matches a pattern. Takes at most their lengths multiplied: one `*` is tried again
-/// at a time, never all of them.
+/// Returns whether a text matches a pattern. The time is at most the product of their lengths,
+/// because only the last `*` is retried.
 pub(in crate::service) fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     matches_counted(pattern, text, case, &mut 0)
 }
 
-/// The same; adds the number of comparisons to `steps`.
+/// Returns whether a text matches a pattern, and adds the number of comparisons to `steps`.
 pub(in crate::service) fn matches_counted(
     pattern: &[u8],
     text: &[u8],
@@ -36,7 +36,7 @@ pub(in crate::service) fn matches_counted(
     steps: &mut u64,
 ) -> bool {
     let (mut at, mut position) = (0, 0);
-    // The element behind the last `*`, and the bytes that this `*` matches.
+    // The element behind the last `*`, and the number of bytes that this `*` matches.
     let mut star: Option<(usize, usize)> = None;
     while position < text.len() {
         *steps += 1;
@@ -60,7 +60,7 @@ pub(in crate::service) fn matches_counted(
     pattern[at.min(pattern.len())..].iter().all(|byte| *byte == b'*')
 }
 
-/// Matches one byte with the element at `at`; where the next element is.
+/// Matches one byte with the element at `at`. Returns the position of the next element.
 fn one(pattern: &[u8], at: usize, byte: u8, case: Case, steps: &mut u64) -> Option<usize> {
     match *pattern.get(at)? {
         b'?' => Some(at + 1),
@@ -70,8 +70,8 @@ fn one(pattern: &[u8], at: usize, byte: u8, case: Case, steps: &mut u64) -> Opti
     }
 }
 
-/// Matches one byte with the class whose first element is at `at`. A class without an end reaches
-/// to the end of the pattern.
+/// Matches one byte with the class that has its first element at `at`. An unterminated class
+/// extends to the end of the pattern.
 fn class(pattern: &[u8], mut at: usize, byte: u8, case: Case, steps: &mut u64) -> Option<usize> {
     let negated = pattern.get(at) == Some(&b'^');
     if negated {
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    /// The answers of `KEYS` of Redis 7.0.15.
+    /// Expected results are those of `KEYS` in Redis 7.0.15.
     #[test]
     fn case_counts_in_keys() {
         for (pattern, text, is_match) in [

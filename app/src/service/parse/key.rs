@@ -4,12 +4,12 @@ use runtime_config::limits::NAME_BYTES_MAX;
 
 use crate::service::failure::Failure;
 
-/// Checks a key that is to be made: any bytes, up to the limit of a name.
+/// Checks a new key: any bytes, up to the limit of a name.
 pub(in crate::service) fn key(text: &[u8]) -> Result<&[u8], Failure> {
     if text.len() <= NAME_BYTES_MAX { Ok(text) } else { Err(Failure::LongKey(text.len())) }
 }
 
-/// Checks the name of a region that is to be made.
+/// Checks the name of a new region.
 pub(in crate::service) fn name(text: &[u8]) -> Result<&[u8], Failure> {
     if text.len() <= NAME_BYTES_MAX { Ok(text) } else { Err(Failure::LongName(text.len())) }
 }

@@ -7,25 +7,25 @@ use super::{lease, protection, size};
 use crate::resp;
 use crate::service::failure::{Failure, Word};
 
-/// What a request for a region says besides its size.
+/// The options of a request for a region.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::service) struct Options<'a> {
-    /// Bytes to align to.
+    /// The alignment in bytes.
     pub(in crate::service) align: Option<u64>,
-    /// The node to take frames from, as long as it has some.
+    /// The preferred node for frames.
     pub(in crate::service) node: Option<u32>,
     pub(in crate::service) protection: Protection,
-    /// Checked: see [`name`].
+    /// The name, which was [checked](name).
     pub(in crate::service) name: Option<&'a [u8]>,
     pub(in crate::service) replace: bool,
     pub(in crate::service) soft: bool,
     pub(in crate::service) huge: Huge,
-    /// Milliseconds after which it ends by itself.
+    /// The lease in milliseconds.
     pub(in crate::service) lease_ms: Option<u64>,
 }
 
 impl<'a> Options<'a> {
-    /// Reads the words after the size.
+    /// Parses the words after the size.
     pub(in crate::service) fn parse(
         mut words: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Self, Failure> {
@@ -42,9 +42,9 @@ impl<'a> Options<'a> {
                 word::HUGE => options.huge = huge(value()?)?,
                 word::REPLACE => options.replace = true,
                 word::SOFT => options.soft = true,
-                // Memory that a client can read is zeroed before it changes hands, always.
+                // Memory that a client can read is always zeroed before another client gets it.
                 word::ZERO | word::NOZERO => {}
-                // Planned, and refused by name until it works.
+                // The option is planned; until it is implemented, the error names it.
                 word::IDEM => return Err(Failure::NotServed("IDEM")),
                 _ => return Err(Failure::Option(Word::new(word))),
             }
@@ -56,7 +56,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The words, as numbers: every request has some, and a number is compared at once.
+/// The option words as numbers: most requests contain some, and a number is compared in one step.
 mod word {
     const CASE: u8 = b'a' - b'A';
 
@@ -73,9 +73,9 @@ mod word {
     pub(in crate::service) const SOFT: u64 = key(b"SOFT");
     pub(in crate::service) const ZERO: u64 = key(b"ZERO");
 
-    /// A word behind a bit that says how long it is; 0 where it is longer than any option. Two words
-    /// have the same key where they differ in the bit between capitals and small letters, which is
-    /// their case if one of them is letters.
+    /// Converts a word to a number, with a bit in front that marks its length; 0 if the word is
+    /// longer than any option. Two words have the same number if they differ only in the case bits
+    /// of their bytes.
     pub(in crate::service) const fn key(word: &[u8]) -> u64 {
         if word.len() > 7 {
             return 0;

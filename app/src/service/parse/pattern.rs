@@ -4,10 +4,10 @@ use runtime_config::limits::NAME_BYTES_MAX;
 
 use crate::service::failure::Failure;
 
-/// Bytes of a pattern: twice those of a name, so that each can be escaped.
+/// Maximum bytes of a pattern: twice those of a name, so that each byte can be escaped.
 const PATTERN_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
 
-/// Comparisons of bytes in one turn.
+/// Maximum comparisons of bytes in one turn.
 pub(in crate::service) const STEPS_MAX: u64 = 1 << 20;
 
 /// Checks the length of a pattern.

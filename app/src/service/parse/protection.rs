@@ -1,10 +1,10 @@
-//! The protection of a region, as requests and reports write it.
+//! The protection of a region in requests and reports.
 
 use vmalloc::Protection;
 
 use crate::service::failure::{Failure, Word};
 
-/// Reads a protection.
+/// Parses a protection.
 pub(in crate::service) fn parse(text: &[u8]) -> Result<Protection, Failure> {
     let known =
         [Protection::ReadWrite, Protection::ReadOnly, Protection::ReadExecute, Protection::None];
@@ -16,7 +16,7 @@ pub(in crate::service) fn parse(text: &[u8]) -> Result<Protection, Failure> {
     found.ok_or_else(|| Failure::Invalid("rights are rw, ro, rx or none", Word::new(text)))
 }
 
-/// The word for a protection in every request and report.
+/// Returns the word for a protection in requests and reports.
 #[must_use]
 pub fn name(protection: Protection) -> &'static str {
     match protection {

@@ -1,9 +1,10 @@
-//! Sizes as clients write them: bytes, with an optional K, M, G or T.
+//! Sizes in arguments: bytes, with an optional K, M, G or T.
 
 use crate::resp;
 use crate::service::failure::{Failure, Word};
 
-/// Reads a size: digits, and at most one suffix. `None` where it is anything else or does not fit.
+/// Parses a size: digits, and at most one suffix. Returns `None` for any other text, and for a size
+/// that does not fit.
 pub(in crate::service) fn parse(text: &[u8]) -> Option<u64> {
     let (digits, shift) = match text.split_last()? {
         (b'k' | b'K', digits) => (digits, 10),
@@ -15,16 +16,16 @@ pub(in crate::service) fn parse(text: &[u8]) -> Option<u64> {
     resp::decimal(digits)?.checked_mul(1 << shift)
 }
 
-/// The most bytes that the library takes in a request: pages and guard have a 64-bit size. A region of
-/// so many is larger than any memory, and is refused for that.
+/// The maximum bytes of a request to the library, so that pages and guard page fit into 64 bits. A
+/// region of this size exceeds every memory, and is refused for that.
 pub(in crate::service) const BYTES_MAX: u64 = u64::MAX - 2 * vmalloc::PAGE_BYTES;
 
-/// What is said of a text that is no size.
+/// Returns the error for a text that is not a size.
 pub(in crate::service) fn invalid(text: &[u8]) -> Failure {
     Failure::Invalid("a size is bytes below 2^64, with optional K, M, G or T", Word::new(text))
 }
 
-/// Reads an address: hexadecimal with `0x`, or decimal.
+/// Parses an address: hexadecimal with `0x`, or decimal.
 pub(in crate::service) fn parse_address(text: &[u8]) -> Option<u64> {
     let Some(digits) = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")) else {
         return resp::decimal(text);

@@ -11,7 +11,7 @@ use crate::service::catalog::{Facts, Group};
 pub(in crate::service) struct Command<M: Machine + 'static> {
     pub(super) facts: Facts,
     pub(super) handler: Handler<M>,
-    /// The commands that its second word chooses from; most have none.
+    /// The subcommands, which the second word of a request selects.
     pub(super) subcommands: &'static [Self],
 }
 

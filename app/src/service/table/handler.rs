@@ -1,7 +1,7 @@
-//! How a row of the table calls the handler of its command.
+//! The call of a command's handler by its row in the table.
 //!
-//! A handler knows the state of its own command only. The row wraps that state into [`Task`], so that no command
-//! knows another one.
+//! A handler knows only the state of its own command. The row wraps that state into [`Task`], so
+//! commands do not depend on each other.
 
 use vmalloc::Machine;
 
@@ -9,15 +9,15 @@ use crate::service::call::{Call, Progress};
 use crate::service::failure::Failure;
 use crate::service::task::Task;
 
-/// A handler that may keep a state. The state is moved only if there is one: it is large.
+/// A handler that may keep a state. The state is large, so it is moved only if there is one.
 pub(in crate::service) type LongHandler<M> =
     fn(&mut Call<'_, '_, M>, &mut Option<Task>) -> Result<Progress, Failure>;
 
 /// The handler of a command.
 pub(in crate::service) enum Handler<M: Machine + 'static> {
-    /// The command always answers within its request.
+    /// The command always replies within its request.
     Short(fn(&mut Call<'_, '_, M>) -> Result<(), Failure>),
-    /// The command may wait, be served again with a state, or end in a later turn.
+    /// The command may wait, continue from a state, or end in a later turn.
     Long(LongHandler<M>),
 }
 
@@ -50,7 +50,7 @@ macro_rules! answers {
     };
 }
 
-/// A command that may have to wait before anything is done.
+/// Makes the handler of a command that may wait before it begins.
 macro_rules! waits {
     ($handler:path) => {
         $crate::service::table::handler::Handler::Long(|call, kept| {
@@ -60,7 +60,7 @@ macro_rules! waits {
     };
 }
 
-/// A command that may go on in later turns, when its request is complete.
+/// Makes the handler of a command that may continue in later turns after its request is consumed.
 macro_rules! begins {
     ($handler:path, $task:ident) => {
         $crate::service::table::handler::Handler::Long(|call, kept| {
@@ -70,7 +70,7 @@ macro_rules! begins {
     };
 }
 
-/// A command that may be served again, with the state that it had.
+/// Makes the handler of a command that may be served again with its state.
 macro_rules! resumes {
     ($handler:path, $task:ident) => {
         $crate::service::table::handler::Handler::Long(|call, kept| {

@@ -1,4 +1,4 @@
-//! Every command. Those that are sent most stand first.
+//! All commands, the most frequent ones first.
 
 use core::marker::PhantomData;
 
@@ -20,9 +20,9 @@ use crate::service::command::{
     transaction, watch,
 };
 
-/// Flags of what takes regions, whose names are keys.
+/// Flags of commands with optional region arguments; the names of regions are keys.
 const OPTIONAL_KEYS: u32 = NO_MANDATORY_KEYS | MOVABLEKEYS;
-/// Flags of what a client may send before the password.
+/// Flags of commands that are served without authentication.
 const ANYBODY: u32 = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY;
 
 const CHANGES: &str = "nondeterministic_output";

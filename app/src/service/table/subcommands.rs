@@ -1,4 +1,4 @@
-//! Every subcommand, by its command.
+//! All subcommands, grouped by command.
 
 use core::marker::PhantomData;
 
@@ -11,11 +11,11 @@ use crate::service::catalog::flags::{ADMIN, CONNECTION, LOADING, NOSCRIPT, READO
 use crate::service::catalog::keys::Keys;
 use crate::service::command::{client, config, introspect, keys};
 
-/// Flags of what is served at any time.
+/// Flags of commands that are served at any time.
 const ANY_TIME: u32 = LOADING | STALE;
-/// Flags of what is about the connection that asks.
+/// Flags of commands about the connection that sends them.
 const OWN: u32 = NOSCRIPT | ANY_TIME;
-/// Flags of what is about the server or other connections.
+/// Flags of commands about the server or other connections.
 const OTHERS: u32 = ADMIN | OWN;
 
 const CHANGES: &str = "nondeterministic_output";
