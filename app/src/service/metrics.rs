@@ -1,4 +1,4 @@
-//! Everything that the service counts of its traffic.
+//! The metrics of the service.
 
 mod calls;
 mod counters;
@@ -27,7 +27,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Begins to count `commands` commands.
+    /// Creates metrics for `commands` commands.
     pub(super) fn new(commands: usize) -> Self {
         Self {
             counters: Counters::default(),
@@ -37,14 +37,14 @@ impl Metrics {
         }
     }
 
-    /// Counts and writes an error.
+    /// Counts an error and writes it.
     pub(super) fn refuse(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
         self.counters.errors += 1;
         self.errors.count(failure);
         failure.write(reply);
     }
 
-    /// Counts a call that was refused before it was begun.
+    /// Counts a call that was refused before it began.
     pub(super) fn reject_call(&mut self, number: usize, code: &str) {
         self.counters.errors += 1;
         self.errors.count_code(code);
@@ -58,7 +58,7 @@ impl Metrics {
         }
     }
 
-    /// Counts everything from 0 again.
+    /// Resets all counts to 0.
     pub(super) fn reset(&mut self, now_us: u64) {
         self.counters.reset();
         self.calls.reset();

@@ -1,16 +1,17 @@
-//! Statistics of each command: how often it was called, how it ended, how long it took.
+//! Statistics of each command: number of calls, results and durations.
 //!
-//! The statistics stand in the order of the table; behind them are those of unknown commands. Reading the clock for every request would cost more than many requests do, so of each
-//! command one call in [`TIMED_EVERY`] is timed. A time is that of the call itself: of work that another CPU or later
-//! turns do it is the beginning.
+//! The statistics are in the order of the table, followed by those of unknown commands. To read the
+//! clock for every request would cost more than many requests do, so one call in [`TIMED_EVERY`] of
+//! each command is timed. The duration is that of the call itself: if an AP or later turns continue
+//! the work, only its begin is measured.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// One call in so many of a command is timed.
+/// One call of a command is timed out of this number.
 const TIMED_EVERY: u64 = 16;
 
-/// Upper bounds of the classes of times, in microseconds; a last class has none.
+/// Upper bounds of the duration classes, in microseconds; the last class has no bound.
 pub const BOUNDS_US: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 10_000];
 
 /// The statistics of one command.
@@ -18,30 +19,30 @@ pub const BOUNDS_US: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_0
 pub struct CommandStats {
     /// Calls that were begun.
     pub calls: u64,
-    /// Those of them that were answered with an error.
+    /// Begun calls that ended with an error.
     pub failed: u64,
-    /// Calls that were refused before they were begun.
+    /// Calls that were refused before they began.
     pub rejected: u64,
     /// Timed calls by class.
     pub classes: [u64; BOUNDS_US.len() + 1],
-    /// How long those took together, in microseconds.
+    /// The total duration of timed calls, in microseconds.
     pub timed_us: u64,
 }
 
 impl CommandStats {
-    /// Calls that were answered with anything else.
+    /// Returns how many calls ended without an error.
     #[must_use]
     pub fn served(&self) -> u64 {
         self.calls.saturating_sub(self.failed)
     }
 
-    /// How many calls were timed.
+    /// Returns how many calls were timed.
     #[must_use]
     pub fn timed(&self) -> u64 {
         self.classes.iter().sum()
     }
 
-    /// Calls that ended with an error, begun or not.
+    /// Returns how many calls ended with an error, including refused ones.
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.failed + self.rejected
@@ -66,12 +67,12 @@ pub(in crate::service) struct CallStats {
 }
 
 impl CallStats {
-    /// Begins to count `commands` commands, and unknown ones.
+    /// Creates statistics for `commands` commands, and for unknown ones.
     pub(in crate::service) fn new(commands: usize) -> Self {
         Self { list: vec![CommandStats::default(); commands + 1] }
     }
 
-    /// Counts everything from 0 again.
+    /// Resets all counts to 0.
     pub(in crate::service) fn reset(&mut self) {
         self.list.fill(CommandStats::default());
     }
@@ -83,32 +84,32 @@ impl CallStats {
 }
 
 impl CallStats {
-    /// The statistics of each command, then those of unknown commands.
+    /// Returns the statistics of each command, then those of unknown commands.
     pub(in crate::service) fn iter(&self) -> impl Iterator<Item = &CommandStats> {
         self.list.iter()
     }
 
-    /// Counts a call that was refused before it was begun.
+    /// Counts a call that was refused before it began.
     pub(in crate::service) fn reject(&mut self, number: usize) {
         self.at(number).rejected += 1;
     }
 
-    /// Counts a call that is about to be served. Returns whether it is timed. Little is done here: a `PING`
-    /// takes a microsecond.
+    /// Counts a call that is about to be served. Returns whether it is timed. The function is
+    /// short, because a `PING` takes 1 µs.
     #[inline]
     pub(in crate::service) fn begin(&mut self, number: usize) -> bool {
         let stats = self.at(number);
         stats.calls += 1;
-        // The first call is timed too: a command that was called has a time.
+        // The first call is timed, so every command that was called has a duration.
         stats.calls % TIMED_EVERY == 1
     }
 
-    /// Takes back a call that was begun: its request is served again.
+    /// Uncounts a call, because its request is retried.
     pub(in crate::service) fn take_back(&mut self, number: usize) {
         self.at(number).calls -= 1;
     }
 
-    /// Counts a call that was begun as one that failed.
+    /// Counts a begun call as failed.
     #[cold]
     pub(in crate::service) fn fail(&mut self, number: usize) {
         self.at(number).failed += 1;
@@ -119,7 +120,7 @@ impl CallStats {
         self.at(number).time(us);
     }
 
-    /// Counts a large write, which no handler of the table serves.
+    /// Counts an upload, which no handler of the table serves.
     pub(in crate::service) fn count(&mut self, number: usize, is_failed: bool) {
         self.at(number).count(is_failed);
     }

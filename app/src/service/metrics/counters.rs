@@ -8,56 +8,55 @@ use super::rates::Traffic;
 pub use dropped::{DROP_ROWS, Dropped};
 pub use ending::Ending;
 
-/// A turn that lasts longer keeps other clients waiting for longer than they should.
-pub const TURN_LONG_US: u64 = 2_000;
+/// Microseconds after which a turn counts as long.
+pub pub const TURN_LONG_US: u64 = 2_000;
 
-/// Counters of the traffic since boot, except where a docstring says otherwise.
+/// Counters of the traffic since boot, unless a field says otherwise.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
-    /// Clients that are connected now.
+    /// Clients connected now.
     pub clients: u64,
-    /// The most that ever were.
+    /// The maximum of connected clients.
     pub clients_peak: u64,
-    /// Connections that were accepted.
+    /// Accepted connections.
     pub connections: u64,
-    /// Connections beyond the limit of clients, told so and closed.
+    /// Connections beyond the limit of clients, which got an error and were closed.
     pub connections_refused: u64,
     /// Connections that were reset or timed out.
     pub connections_lost: u64,
-    /// Connections of clients that have ended, in the order of [`Ending::ALL`].
+    /// Ended connections of clients, in the order of [`Ending::ALL`].
     pub connections_ended: [u64; Ending::ALL.len()],
     /// Bytes received.
     pub bytes_received: u64,
     /// Bytes sent.
     pub bytes_sent: u64,
-    /// Requests served, with those that were refused.
+    /// Requests, including refused ones.
     pub commands: u64,
     /// Requests that were answered with an error.
     pub errors: u64,
-    /// Named regions whose lease has ended.
+    /// Named regions freed because their lease expired.
     pub expired_keys: u64,
-    /// Connections closed because their bytes made no sense.
+    /// Connections closed because their bytes broke the protocol.
     pub protocol_errors: u64,
-    /// Replies that needed a buffer of their own.
+    /// Replies that needed a larger buffer.
     pub replies_spilled: u64,
-    /// Replies that were copied out of a region as they were sent.
+    /// Replies that were copied out of a region while they were sent.
     pub replies_streamed: u64,
-    /// Connections closed because they took such a reply too slowly.
+    /// Connections closed because they took a streamed reply too slowly.
     pub clients_slow: u64,
-    /// Turns of the loop, those that lasted longer than [`TURN_LONG_US`], and the longest in
-    /// microseconds. Without a clock none is long.
+    /// Turns of the loop.
     pub turns: u64,
-    /// See [`turns`](Self::turns).
+    /// Turns that took longer than 2 ms; 0 without a clock.
     pub turns_long: u64,
-    /// See [`turns`](Self::turns).
+    /// The longest turn, in microseconds.
     pub turn_us_max: u64,
-    /// How long all turns took together, in microseconds.
+    /// The total duration of all turns, in microseconds.
     pub turn_us_total: u64,
     /// Faults that `VPROBE` met, in the order of `HITS`.
     pub hits: [u64; HITS.len()],
     /// Sockets of RESP and of HTTP now, in the order of [`SOCKET_STATES`].
     pub sockets: [[u64; SOCKET_STATES.len()]; 2],
-    /// Sockets of RESP with wide buffers, and those of them in no use now.
+    /// Sockets of RESP with wide buffers, and the unused ones among them.
     pub sockets_wide: [u64; 2],
     /// Bytes of the socket buffers of RESP and of HTTP.
     pub socket_buffer_bytes: [u64; 2],
@@ -65,27 +64,27 @@ pub struct Counters {
     pub dropped: Dropped,
     /// HTTP connections that have a place now.
     pub http_clients: u64,
-    /// Their connections so far.
+    /// Accepted HTTP connections.
     pub http_connections: u64,
-    /// Those that were refused because all places were taken.
+    /// HTTP connections refused because all places were taken.
     pub http_refused: u64,
-    /// Those that gave their place to another one: idle, without a head, or without a reader.
+    /// HTTP connections evicted for another one: idle, without a head, or without a reader.
     pub http_evicted: u64,
-    /// Those that were closed because nothing came, or nothing was read.
+    /// HTTP connections closed because the peer sent or read no bytes in time.
     pub http_timeouts: u64,
     /// HTTP requests that were answered.
     pub http_requests: u64,
-    /// Those that were answered with an error.
+    /// HTTP requests that were answered with an error.
     pub http_errors: u64,
-    /// Bytes of the answers.
+    /// Bytes of HTTP answers sent.
     pub http_bytes_sent: u64,
 }
 
-/// What a probe can meet, as `VPROBE` says it.
+/// The kinds of faults that a probe can meet, with the words of `VPROBE`.
 pub(in crate::service) const HITS: [&str; 7] =
     ["guard", "lazy", "free", "not-present", "read-only", "no-execute", "outside"];
 
-/// What a socket can be doing.
+/// The states of a socket.
 pub const SOCKET_STATES: [&str; 5] = ["listening", "handshaking", "open", "closing", "idle"];
 
 impl Counters {
@@ -96,7 +95,7 @@ impl Counters {
         self.connections_refused += u64::from(ending == Ending::Refused);
     }
 
-    /// The totals of the traffic, from which rates are made.
+    /// Returns the totals of the traffic, from which rates are computed.
     pub(in crate::service) fn traffic(&self) -> Traffic {
         let Self { commands, bytes_received, bytes_sent, .. } = *self;
         Traffic { commands, received: bytes_received, sent: bytes_sent }
@@ -119,7 +118,7 @@ impl Counters {
 }
 
 impl Counters {
-    /// Counts the traffic from 0 again; who is connected stays.
+    /// Resets the counts of the traffic to 0. Gauges, such as the connected clients, are kept.
     pub(in crate::service) fn reset(&mut self) {
         let Self { clients, http_clients, sockets, sockets_wide, socket_buffer_bytes, .. } = *self;
         *self = Self {

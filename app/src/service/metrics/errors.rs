@@ -1,4 +1,4 @@
-//! How many errors there were of each code, the first word of their replies.
+//! Counts of errors by code, which is the first word of a reply.
 
 use core::fmt::{self, Write};
 
@@ -6,12 +6,12 @@ use arrayvec::{ArrayString, ArrayVec};
 
 use crate::service::failure::Failure;
 
-/// Codes that are told apart. The image has about 20.
+/// Maximum number of codes that are counted separately; the image has about 20.
 const CODES_MAX: usize = 32;
-/// The longest code.
+/// Maximum bytes of a code.
 const CODE_BYTES_MAX: usize = 16;
 
-/// Counts by code, in the order in which the codes came.
+/// Counts by code, in the order in which the codes first occurred.
 #[derive(Debug, Default)]
 pub(in crate::service) struct ErrorCounts(ArrayVec<(ArrayString<CODE_BYTES_MAX>, u64), CODES_MAX>);
 
@@ -19,7 +19,7 @@ impl ErrorCounts {
     /// Counts an error.
     pub(in crate::service) fn count(&mut self, failure: &Failure) {
         let mut code = Code::default();
-        // It ends at the first space, with an error.
+        // Writing stops with an error at the first space.
         let _ = write!(code, "{failure}");
         self.count_code(&code.0);
     }
@@ -29,23 +29,23 @@ impl ErrorCounts {
         if let Some((_, count)) = self.0.iter_mut().find(|(known, _)| known.as_str() == code) {
             *count += 1;
         } else if let Ok(code) = ArrayString::from(code) {
-            // Where all places are taken the code is not told apart.
+            // If all places are taken, the code is not counted.
             let _ = self.0.try_push((code, 1));
         }
     }
 
-    /// Codes and counts.
+    /// Returns the codes and counts.
     pub(in crate::service) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(code, count)| (code.as_str(), *count))
     }
 
-    /// Counts from 0 again.
+    /// Resets all counts to 0.
     pub(in crate::service) fn reset(&mut self) {
         self.0.clear();
     }
 }
 
-/// Takes the first word of what is written.
+/// A writer that keeps the first word.
 #[derive(Debug, Default)]
 struct Code(ArrayString<CODE_BYTES_MAX>);
 

@@ -1,10 +1,11 @@
-//! How fast requests and bytes come and go: the difference of two samples of the totals.
+//! Rates of requests and bytes: the difference of two samples of the totals.
 
-/// Samples that are kept, and the time between two: rates are those of the last 1.6 s, as in Redis.
+/// Number of samples kept, and the time between two in microseconds. Rates cover the last 1.6 s, as
+/// in Redis.
 const SAMPLES: usize = 16;
 const SAMPLE_US: u64 = 100_000;
 
-/// Totals of the traffic, or how much of it there is in a second.
+/// Totals of the traffic, or traffic per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::service) struct Traffic {
     pub(in crate::service) commands: u64,
@@ -12,7 +13,7 @@ pub(in crate::service) struct Traffic {
     pub(in crate::service) sent: u64,
 }
 
-/// The last samples, each with its time. Before the first there is that of the boot.
+/// The last samples, each with its time; initially the sample of the boot.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Rates {
     samples: [(u64, Traffic); SAMPLES],
@@ -20,24 +21,24 @@ pub(in crate::service) struct Rates {
 }
 
 impl Rates {
-    /// Whether the newest sample is old enough for another one.
+    /// Returns whether the newest sample is old enough for another one.
     pub(in crate::service) fn is_due(&self, now_us: u64) -> bool {
         now_us.saturating_sub(self.samples[self.newest].0) >= SAMPLE_US
     }
 
-    /// Keeps a sample.
+    /// Stores a sample.
     pub(in crate::service) fn note(&mut self, now_us: u64, totals: Traffic) {
         self.newest = (self.newest + 1) % SAMPLES;
         self.samples[self.newest] = (now_us, totals);
     }
 
-    /// Begins again, where the totals do.
+    /// Resets the samples, because the totals were reset.
     pub(in crate::service) fn reset(&mut self, now_us: u64) {
         self.samples = [(now_us, Traffic::default()); SAMPLES];
     }
 
-    /// The traffic per second since the oldest sample of the last 1.6 s. A loop that slept for longer
-    /// has no such sample: then since the newest one before.
+    /// Returns the traffic per second since the oldest sample of the last 1.6 s. If the loop slept
+    /// longer, the newest sample before is used.
     pub(in crate::service) fn now(&self, now_us: u64, totals: Traffic) -> Traffic {
         let is_recent = |at_us: u64| now_us.saturating_sub(at_us) <= SAMPLES as u64 * SAMPLE_US;
         let usable = self.samples.iter().filter(|(at_us, _)| now_us - at_us >= SAMPLE_US / 2);
@@ -67,7 +68,7 @@ mod tests {
         Traffic { commands, received: 10 * commands, sent: 20 * commands }
     }
 
-    /// 1000 requests a second, with turns of a millisecond.
+    /// Adds 1000 requests per second, with turns of 1 ms.
     fn busy(rates: &mut Rates, from_ms: u64, to_ms: u64) {
         for ms in from_ms..to_ms {
             if rates.is_due(ms * 1000) {
@@ -90,7 +91,7 @@ mod tests {
     fn a_rate_ends_with_the_traffic() {
         let mut rates = Rates::default();
         busy(&mut rates, 0, 5_000);
-        // No packet comes, and the loop sleeps.
+        // No packet arrives, and the loop sleeps.
         let later = rates.now(15_000_000, traffic(5_000));
         assert!(later.commands < 10, "{later:?}");
         rates.note(15_000_000, traffic(5_000));

@@ -1,4 +1,4 @@
-//! The service's own part of the table of counters.
+//! The service's rows of the table of counters.
 
 use vmalloc::{Family, Row};
 
@@ -86,7 +86,7 @@ const HTTP_TIMEOUTS: &Family = &Family::counter(
 const HTTP_BYTES: &Family =
     &Family::counter("vmalloc_http_sent_bytes_total", "Bytes of HTTP answers.");
 
-/// What the rows of [`Counters::hits`] are called.
+/// The row names of [`Counters::hits`].
 const HIT_ROWS: [&str; HITS.len()] = [
     "probes_guard",
     "probes_lazy",
@@ -97,7 +97,7 @@ const HIT_ROWS: [&str; HITS.len()] = [
     "probes_outside",
 ];
 
-/// What the rows of [`Counters::sockets`] are called: the service, the state and both.
+/// The labels and the name of each row of [`Counters::sockets`]: service, state, and row name.
 const SOCKET_ROWS: [(&str, &str, &str); 10] = [
     ("resp", "listening", "resp_sockets_listening"),
     ("resp", "handshaking", "resp_sockets_handshaking"),
@@ -111,22 +111,22 @@ const SOCKET_ROWS: [(&str, &str, &str); 10] = [
     ("http", "idle", "http_sockets_idle"),
 ];
 
-/// Amounts that the store and the workers have now.
+/// Present amounts in the store and the workers.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct Gauges {
     /// Seconds since boot.
     pub(in crate::service) uptime_s: u64,
-    /// Seconds since 1970 at boot, if known.
+    /// The time of boot in seconds since 1970, if known.
     pub(in crate::service) booted_at: Option<u64>,
     /// Regions of clients.
     pub(in crate::service) regions: u64,
     /// Names of regions.
     pub(in crate::service) names: u64,
-    /// Operations that were submitted to APs.
+    /// Operations submitted to APs since boot.
     pub(in crate::service) submitted: u64,
 }
 
-/// The service's rows.
+/// Returns the service's rows.
 pub(in crate::service) fn rows(counters: &Counters, gauges: Gauges) -> impl Iterator<Item = Row> {
     let row = |name, value, family| Row::new("service", name, value, family);
     [

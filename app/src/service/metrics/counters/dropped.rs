@@ -1,7 +1,7 @@
-//! Why packets and connections were dropped by the network.
+//! Packets and connections that the network dropped, by reason.
 
-/// The label and the name of each counter. The service does not know the network: the server puts the counts
-/// into this order.
+/// The label and the name of each counter. The service does not know the network; the server passes
+/// the counts in this order.
 pub const DROP_ROWS: [(&str, &str); 20] = [
     ("frame", "dropped_frame"),
     ("arp", "dropped_arp"),
@@ -25,11 +25,11 @@ pub const DROP_ROWS: [(&str, &str); 20] = [
     ("closing", "dropped_closing"),
 ];
 
-/// A count for each row of [`DROP_ROWS`].
+/// One count per row of [`DROP_ROWS`].
 type DropCounts = [u64; DROP_ROWS.len()];
 
-/// Packets and connections that were dropped, by reason. The network counts since boot, the reports since
-/// `CONFIG RESETSTAT`.
+/// Packets and connections that were dropped, by reason. The network counts since boot, reports
+/// show the counts since `CONFIG RESETSTAT`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dropped {
     total: DropCounts,
@@ -37,17 +37,17 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// Notes the counts since boot.
+    /// Records the counts since boot.
     pub fn note(&mut self, total: DropCounts) {
         self.total = total;
     }
 
-    /// DropCounts from 0 again.
+    /// Resets the reported counts to 0.
     pub(in crate::service) fn reset(self) -> Self {
         Self { at_reset: self.total, ..self }
     }
 
-    /// The label, the name and the count of each reason.
+    /// Returns the label, the name and the count of each reason.
     pub(in crate::service) fn rows(
         &self,
     ) -> impl Iterator<Item = (&'static str, &'static str, u64)> {

@@ -1,28 +1,28 @@
-//! Why connections of clients end.
+//! Reasons for the ends of connections.
 
 use core::fmt;
 
 /// The reason why a connection of a client has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The peer closed it.
+    /// The peer closed the connection.
     PeerClosed,
-    /// A command of the client asked for it, such as `QUIT`.
+    /// A command of the client, such as `QUIT`, requested the end.
     Quit,
-    /// `CLIENT KILL` of another client.
+    /// Another client sent `CLIENT KILL`.
     Killed,
-    /// Its bytes made no sense.
+    /// The bytes of the client broke the protocol.
     ProtocolError,
-    /// The peer reset it.
+    /// The peer reset the connection.
     Reset,
-    /// The peer did not answer.
+    /// The peer did not respond.
     TimedOut,
-    /// There was no place for it.
+    /// All places were taken.
     Refused,
 }
 
 impl Ending {
-    /// Every reason.
+    /// All reasons.
     pub const ALL: [Self; 7] = [
         Self::PeerClosed,
         Self::Quit,
@@ -33,7 +33,7 @@ impl Ending {
         Self::Refused,
     ];
 
-    /// The word for labels and the log.
+    /// Returns the word for labels and the log.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Ending {
         }
     }
 
-    /// The name of its counter.
+    /// Returns the name of the counter.
     pub(in crate::service) const fn row(self) -> &'static str {
         match self {
             Self::PeerClosed => "ended_peer_closed",
