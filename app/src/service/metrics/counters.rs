@@ -9,7 +9,7 @@ pub use dropped::{DROP_ROWS, Dropped};
 pub use ending::Ending;
 
 /// Microseconds after which a turn counts as long.
-pub pub const TURN_LONG_US: u64 = 2_000;
+pub const TURN_LONG_US: u64 = 2_000;
 
 /// Counters of the traffic since boot, unless a field says otherwise.
 #[derive(Clone, Copy, Debug, Default)]
