@@ -65,7 +65,7 @@ fn set_up(vm: &'static Window, config: &Config) -> Box<ImageServer> {
     let server = server.booted_at(booted_at);
     // Without APs no work is offloaded: a request must not wait for a CPU that never runs.
     Box::new(if mailbox::is_any_open() {
-        server.with_crew(mailbox::run_on_all).with_lend(mailbox::submit_to_any)
+        server.with_crew(mailbox::run_on_all).with_submit(mailbox::submit_to_any)
     } else {
         server
     })

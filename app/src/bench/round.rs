@@ -55,7 +55,7 @@ pub fn run<M: Machine>(
     Some(results)
 }
 
-/// Waits for the other CPUs of the round and runs the workload on this one.
+/// Waits for the remaining CPUs of the round and runs the workload on this one.
 fn run_on_cpu<M: Machine>(vm: &'static Vmalloc<M>, cpu: usize) {
     let Some((plan, free)) = *PLAN.lock() else { return };
     let start_us = (plan.clock)();

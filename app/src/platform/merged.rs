@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(
             merged.whole().unwrap(),
             (&mut b"x".to_owned()[..], false),
-            "nothing of the last one"
+            "no byte of the last packet"
         );
     }
 

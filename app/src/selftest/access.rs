@@ -32,9 +32,9 @@ pub(super) fn faults_name_the_exact_byte(fixture: Fixture) -> TestResult {
         {
             let fault = fault.ok_or(FailedCheck::new("no fault behind a region", [before, 0]))?;
             same(fault.address.as_u64(), end.as_u64(), "the first address that faulted")?;
-            ensure(fault.kind == kind, "what the access wanted")?;
+            ensure(fault.kind == kind, "the kind of the access")?;
         }
-        ensure(bytes == [0xee; 200], "what was written before the fault is read back")?;
+        ensure(bytes == [0xee; 200], "the bytes before the fault are read back")?;
     }
     Ok(())
 }
@@ -49,7 +49,7 @@ pub(super) fn unaligned_copies_are_whole(fixture: Fixture) -> TestResult {
         value(machine.write(start, &sent), "write")?;
         let mut got = [0; BYTES];
         value(machine.read(start, &mut got), "read")?;
-        ensure(got == sent, "what was written is read back")?;
+        ensure(got == sent, "the written bytes are read back")?;
         let mut edge = [0; 1];
         value(machine.read(start + BYTES as u64, &mut edge), "read behind")?;
         same(edge[0].into(), 0x11, "the byte behind a copy")?;

@@ -90,5 +90,5 @@ pub(super) fn the_heap_grows(fixture: Fixture) -> TestResult {
     ensure(took_region == Kernel::HEAP_IS_IN_WINDOW, "where the heap takes its memory")?;
     drop(blocks);
     let mut huge = Vec::<u8>::new();
-    ensure(huge.try_reserve_exact(1 << 45).is_err(), "what cannot be had is refused")
+    ensure(huge.try_reserve_exact(1 << 45).is_err(), "an impossible size is refused")
 }

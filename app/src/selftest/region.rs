@@ -136,7 +136,7 @@ pub(super) fn freed_pages_fault(fixture: Fixture) -> TestResult {
     let guard = info.range.end();
     for address in [info.range.address(), guard - 1, guard] {
         let site = fixture.vm.locate(address);
-        ensure(site.kind == SiteKind::Lazy, "what was freed waits for its flush")?;
+        ensure(site.kind == SiteKind::Lazy, "the freed region waits for its flush")?;
         same(site.region.map_or(0, |info| info.id.get()), id.get(), "the region that waits")?;
     }
     fixture.vm.purge();

@@ -158,7 +158,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     /// Sets how long-running work is offloaded to the APs. Without it, the BSP does that work in
     /// slices or within the request.
     #[must_use]
-    pub fn with_lend(mut self, submit: Submit<M>) -> Self {
+    pub fn with_submit(mut self, submit: Submit<M>) -> Self {
         self.service.set_submit(submit);
         self
     }

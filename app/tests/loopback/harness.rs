@@ -40,16 +40,16 @@ pub(crate) struct World {
 }
 
 /// The offloaded work of one AP, and the steps until it is done.
-type Errand = (fn(&'static Vmalloc<SimMachine>, usize), usize, u32);
+type QueuedOperation = (fn(&'static Vmalloc<SimMachine>, usize), usize, u32);
 
 std::thread_local! {
     /// One entry for each AP.
-    static HELPERS: RefCell<Vec<Option<Errand>>> = const { RefCell::new(Vec::new()) };
+    static HELPERS: RefCell<Vec<Option<QueuedOperation>>> = const { RefCell::new(Vec::new()) };
     /// Steps of offloaded work.
     static DELAY: Cell<u32> = const { Cell::new(0) };
 }
 
-fn lend(
+fn submit(
     _vm: &'static Vmalloc<SimMachine>,
     work: fn(&'static Vmalloc<SimMachine>, usize),
     argument: usize,
@@ -83,7 +83,7 @@ impl World {
         DELAY.set(steps);
         HELPERS.set(vec![None; helpers as usize]);
         let world = Self::with_cpus(line, frames, 1 + helpers);
-        Self { server: world.server.with_lend(lend), ..world }
+        Self { server: world.server.with_submit(submit), ..world }
     }
 
     /// Creates a server with a small table of regions. A real image needs more for its own regions.
@@ -92,7 +92,7 @@ impl World {
         HELPERS.set(vec![None; helpers as usize]);
         let config = Config { regions, ..Config::DEFAULT };
         let world = Self::with_config(config, frames, 1 + helpers);
-        Self { server: world.server.with_lend(lend), ..world }
+        Self { server: world.server.with_submit(submit), ..world }
     }
 
     fn with_cpus(line: &str, frames: u64, cpus: u32) -> Self {

@@ -23,7 +23,7 @@ fn a_day_of_silence_costs_only_probes() {
     let mut client = world.connect();
     world.ok(&mut client, "VMALLOC 4096");
     let turns = world.sleep(DAY);
-    assert!(turns > DAY / 300, "{turns} turns in a day: nothing was probed");
+    assert!(turns > DAY / 300, "{turns} turns in a day: no peer was probed");
     assert!(turns < 20 * DAY / 300, "{turns} turns in a day");
     assert_eq!(world.ok(&mut client, "VFREE 1"), Value::Integer(1));
 }

@@ -191,7 +191,7 @@ fn commands_and_errors_are_counted_by_name() {
     }
     assert!(found["errorstat_ERR"].starts_with("count="), "{text}");
     assert!(found["errorstat_INVAL"].starts_with("count="), "{text}");
-    assert!(!text.contains("cmdstat_ping:"), "what was not called has no line");
+    assert!(!text.contains("cmdstat_ping:"), "a command that was not called has no line");
     world.ok(&mut client, "CONFIG RESETSTAT");
     let text = info(&mut world, &mut client, "everything");
     let found = fields(&text);

@@ -82,7 +82,7 @@ fn kinds() -> Vec<Kind> {
         kind("batch", &[], &[b"VMALLOCN", b"100", b"4096"], "*100\r\n"),
         kind("failed batch", &[], &[b"VMALLOCN", b"1000", b"64K"], "-NOMEM "),
         kind("sliced growth", &["VMALLOC 1M NAME r"], &[b"VREALLOC", b"@r", b"8M"], "*4\r\n"),
-        kind("served again", &["SET r 1"], &[b"SETRANGE", b"r", b"8000000", b"e"], ":8000001\r\n"),
+        kind("retried", &["SET r 1"], &[b"SETRANGE", b"r", b"8000000", b"e"], ":8000001\r\n"),
         kind("refused again", &["SET r 1"], &[b"SETRANGE", b"r", b"40000000", b"e"], "-"),
         kind("large free", &["VMALLOC 20M NAME r"], &[b"VFREE", b"@r"], ":1\r\n"),
         kind("purge", &[], &[b"VPURGE", b"SYNC"], "*3\r\n"),

@@ -18,7 +18,7 @@ pub(crate) struct Source(Rc<RefCell<Vec<NonNull<[u8]>>>>);
 
 /// A buffer.
 #[derive(Debug)]
-pub(crate) struct Lent(NonNull<[u8]>);
+pub(crate) struct ArenaBuffer(NonNull<[u8]>);
 
 impl Arena {
     /// Creates an arena for one server.
@@ -38,15 +38,15 @@ impl Drop for Arena {
 }
 
 impl Buffers for Source {
-    type Buffer = Lent;
+    type Buffer = ArenaBuffer;
 
-    fn take(&self, _caller: &'static str, bytes: usize) -> Option<Lent> {
+    fn take(&self, _caller: &'static str, bytes: usize) -> Option<ArenaBuffer> {
         let buffer = NonNull::from(Box::leak(vec![0; bytes].into_boxed_slice()));
         self.0.borrow_mut().push(buffer);
-        Some(Lent(buffer))
+        Some(ArenaBuffer(buffer))
     }
 
-    fn grow(&self, buffer: &mut Lent, bytes: usize) -> bool {
+    fn grow(&self, buffer: &mut ArenaBuffer, bytes: usize) -> bool {
         let old = buffer.as_ref().len();
         if let Some(mut longer) = self.take("", bytes.max(old)) {
             longer.as_mut()[..old].copy_from_slice(buffer.as_ref());
@@ -56,14 +56,14 @@ impl Buffers for Source {
     }
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for ArenaBuffer {
     fn as_ref(&self) -> &[u8] {
         // SAFETY: the arena frees the bytes after the server is dropped. Until then only this pointer is used.
         unsafe { self.0.as_ref() }
     }
 }
 
-impl AsMut<[u8]> for Lent {
+impl AsMut<[u8]> for ArenaBuffer {
     fn as_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `as_ref`.
         unsafe { self.0.as_mut() }

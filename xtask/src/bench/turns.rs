@@ -56,7 +56,7 @@ pub(super) fn turns(
     })?;
     let after = read(&mut client)?;
     let (all, long) = (after.all - before.all, after.long - before.long);
-    ensure!(all > 0 && !pings.is_empty(), "nothing was measured");
+    ensure!(all > 0 && !pings.is_empty(), "no request was measured");
     let at = |part: usize| pings[(pings.len() - 1) * part / 1000].as_micros();
     println!(
         "{} CPUs, load {} at the end, {rounds} rounds of 1 GiB",

@@ -11,7 +11,7 @@ use crate::run;
 use crate::sys::Signals;
 use crate::workspace::Workspace;
 
-/// Connections beside those of the load, for monitoring and visitors.
+/// Connections beside those of the load, for monitoring and reports.
 const SPARE_CLIENTS: usize = 8;
 /// The name of a guest of our own.
 const NAME: &str = "load";

@@ -1,6 +1,6 @@
 //! The receive ring. The device has every buffer except the one being read.
 
-#![expect(unsafe_code, reason = "lends buffers to the device")]
+#![expect(unsafe_code, reason = "gives buffers to the device")]
 
 use alloc::boxed::Box;
 use core::sync::atomic::{Ordering, fence};

@@ -1,6 +1,6 @@
 //! The transmit ring. Sent buffers are reclaimed only when a new one is needed.
 
-#![expect(unsafe_code, reason = "lends buffers to the device")]
+#![expect(unsafe_code, reason = "gives buffers to the device")]
 
 use alloc::boxed::Box;
 use core::num::NonZeroU16;

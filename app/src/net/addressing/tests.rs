@@ -3,7 +3,7 @@
 use super::*;
 use crate::net::dhcp::tests::MAC;
 use crate::net::dhcp::tests::answer::{self, Answer, DISCOVER};
-use crate::net::dhcp::tests::link::{Guest, Link};
+use crate::net::dhcp::tests::link::{Link, TestHost};
 use crate::net::dhcp::tests::paced::logged;
 
 /// An [`Addressing`] and the states that it has reported.
@@ -27,7 +27,7 @@ fn state(addressing: &Addressing) -> String {
     format!("{address} {gateway}")
 }
 
-impl Guest for Watched {
+impl TestHost for Watched {
     fn poll(&mut self, now: Instant) {
         let is_changed = self.addressing.poll(now);
         self.note(is_changed, now);
@@ -69,9 +69,9 @@ fn link<F: FnMut(u8, usize) -> Option<Answer>>(plan: F) -> Link<Watched, F> {
 fn states(secs: u64, plan: impl FnMut(u8, usize) -> Option<Answer>) -> Vec<(i64, String)> {
     let mut link = link(plan);
     link.run(secs);
-    let last = link.guest.states.last().map_or("none none", |(_, state)| state);
-    assert_eq!(state(&link.guest.addressing), last, "a change is not reported");
-    link.guest.states
+    let last = link.host.states.last().map_or("none none", |(_, state)| state);
+    assert_eq!(state(&link.host.addressing), last, "a change is not reported");
+    link.host.states
 }
 
 fn at(secs: i64, state: &str) -> (i64, String) {
@@ -175,7 +175,7 @@ fn a_late_server_replaces_the_fallback() {
         let mut link =
             link(move |kind, count| (kind != DISCOVER || count > 4).then(|| answer.clone()));
         link.run(12);
-        link.guest.states.into_iter().map(|(_, state)| state).collect::<Vec<_>>()
+        link.host.states.into_iter().map(|(_, state)| state).collect::<Vec<_>>()
     };
     let lease = answer::lease().mask("255.255.0.0").router("10.0.2.4");
     assert_eq!(late(lease.clone()), [FALLBACK, "10.0.2.15/16 10.0.2.4"]);

@@ -15,7 +15,7 @@ use smoltcp::wire::EthernetAddress;
 use super::{AddressLease, DhcpClient, Event};
 use crate::net::drops::Drop;
 use answer::Answer;
-use link::{Guest, Link};
+use link::{Link, TestHost};
 
 pub(in crate::net) const MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 7]);
 
@@ -25,7 +25,7 @@ pub(super) struct Recorder {
     events: Vec<(Instant, Event)>,
 }
 
-impl Guest for Recorder {
+impl TestHost for Recorder {
     fn poll(&mut self, now: Instant) {
         self.events.extend(self.client.poll(now).map(|event| (now, event)));
     }
@@ -57,7 +57,7 @@ impl<F: FnMut(u8, usize) -> Option<Answer>> Link<Recorder, F> {
             Event::Bound(lease) => Some(*lease),
             Event::Lost(..) => None,
         };
-        self.guest.events.iter().filter_map(lease).collect()
+        self.host.events.iter().filter_map(lease).collect()
     }
 
     /// Returns each lease as text: the address, its prefix and the router.

@@ -28,8 +28,8 @@ const SLOW: &Family = &Family::counter(
     "vmalloc_resp_clients_slow_total",
     "Connections closed because they took a streamed reply too slowly.",
 );
-const ERRANDS: &Family =
-    &Family::counter("vmalloc_service_errands_total", "Work that other CPUs were sent to do.");
+const SUBMITTED: &Family =
+    &Family::counter("vmalloc_service_errands_total", "Operations that were submitted to APs.");
 const HIT: &Family =
     &Family::counter("vmalloc_guard_hits_total", "Faults that VPROBE met, by kind.");
 const TURNS: &Family = &Family::counter("vmalloc_loop_turns_total", "Turns of the loop.");
@@ -139,7 +139,7 @@ pub(in crate::service) fn rows(counters: &Counters, gauges: Gauges) -> impl Iter
         row("replies_spilled", counters.replies_spilled, SPILLED),
         row("replies_streamed", counters.replies_streamed, STREAMED),
         row("clients_slow", counters.clients_slow, SLOW),
-        row("errands", gauges.submitted, ERRANDS),
+        row("errands", gauges.submitted, SUBMITTED),
         row("turns", counters.turns, TURNS),
         row("turns_long", counters.turns_long, TURNS_LONG),
         Row::derived("service", "turn_us_max", counters.turn_us_max),

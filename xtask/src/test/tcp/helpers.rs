@@ -24,8 +24,8 @@ pub(super) fn long_work(subject: &Subject) -> anyhow::Result<()> {
         let reply = one.receive()?;
         ensure!(!format!("{reply:?}").contains("Error"), "{words:?} answers {reply:?}");
     }
-    let errands = reports::stat(&mut one, "errands")? - before;
-    ensure!(errands >= 3, "{errands} errands for three long commands");
+    let submitted = reports::stat(&mut one, "errands")? - before;
+    ensure!(submitted >= 3, "{submitted} operations for three long commands");
     // A client that disconnects during its request leaves no region.
     one.send(&encode(&["VMALLOC", LARGE]))?;
     drop(one);

@@ -30,7 +30,7 @@ pub(super) fn verified_for(tool: &Tool<'_>, seconds: u32) -> anyhow::Result<()> 
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "load: {}\n{text}{error}", output.status);
     let line = text.lines().find(|line| line.starts_with("verified: "));
-    let line = line.with_context(|| format!("nothing was verified:\n{text}"))?;
+    let line = line.with_context(|| format!("no byte was verified:\n{text}"))?;
     ensure!(!line.starts_with("verified: 0 "), "{line}");
     Ok(())
 }

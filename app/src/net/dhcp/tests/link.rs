@@ -13,7 +13,7 @@ use crate::net::dhcp::Outgoing;
 use crate::net::drops::Drop;
 
 /// The tested part: a client, or a module that uses one.
-pub(in crate::net) trait Guest {
+pub(in crate::net) trait TestHost {
     fn poll(&mut self, now: Instant);
     fn hear(&mut self, payload: &[u8], now: Instant) -> Result<(), Drop>;
     fn packet(&mut self, now: Instant) -> Option<Outgoing>;
@@ -36,7 +36,7 @@ pub(in crate::net) struct Sent {
 
 /// The link.
 pub(in crate::net) struct Link<G, F> {
-    pub(in crate::net) guest: G,
+    pub(in crate::net) host: G,
     pub(in crate::net) now: Instant,
     pub(in crate::net) sent: Vec<Sent>,
     /// Number of refused messages.
@@ -45,10 +45,10 @@ pub(in crate::net) struct Link<G, F> {
     waiting: Vec<(Instant, Vec<u8>)>,
 }
 
-impl<G: Guest, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
-    pub(in crate::net) fn new(guest: G, plan: F) -> Self {
+impl<G: TestHost, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
+    pub(in crate::net) fn new(host: G, plan: F) -> Self {
         let (sent, waiting) = (Vec::new(), Vec::new());
-        Self { guest, now: Instant::ZERO, sent, refused: 0, plan, waiting }
+        Self { host, now: Instant::ZERO, sent, refused: 0, plan, waiting }
     }
 
     /// Advances time until `secs` after the start.
@@ -58,11 +58,11 @@ impl<G: Guest, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
         loop {
             self.turn();
             let first = self.waiting.iter().map(|(at, _)| *at).min();
-            let next = [self.guest.wake_at(), first].into_iter().flatten().min();
+            let next = [self.host.wake_at(), first].into_iter().flatten().min();
             match next {
                 Some(next) if next <= end => {
                     steps = if next > self.now { 0 } else { steps + 1 };
-                    assert!(steps < 10, "the guest wakes at {next} for nothing");
+                    assert!(steps < 10, "the host wakes at {next} for nothing");
                     self.now = self.now.max(next);
                 }
                 _ => break,
@@ -77,8 +77,8 @@ impl<G: Guest, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
         for (_, bytes) in due {
             self.hear(&bytes);
         }
-        self.guest.poll(now);
-        while let Some(outgoing) = self.guest.packet(now) {
+        self.host.poll(now);
+        while let Some(outgoing) = self.host.packet(now) {
             let sent = read(&outgoing, now);
             let count = self.sent.iter().filter(|other| other.kind == sent.kind).count();
             if let Some(answer) = (self.plan)(sent.kind, count + 1) {
@@ -91,7 +91,7 @@ impl<G: Guest, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
 
     /// Passes a message to the tested part now.
     pub(in crate::net) fn hear(&mut self, bytes: &[u8]) {
-        self.refused += usize::from(self.guest.hear(bytes, self.now).is_err());
+        self.refused += usize::from(self.host.hear(bytes, self.now).is_err());
     }
 
     /// Returns the types of all packets.

@@ -17,8 +17,8 @@ fn a_refused_renewal_ends_the_use_of_the_address() {
         Some(if kind == DISCOVER || count == 1 { answer::lease() } else { answer::nak() })
     });
     link.run(6);
-    assert_eq!(link.guest.events.len(), 2);
-    assert_eq!(link.guest.events[1], lost(5, Loss::Refused));
+    assert_eq!(link.host.events.len(), 2);
+    assert_eq!(link.host.events[1], lost(5, Loss::Refused));
     // The search starts again a second later.
     let discovers = link.secs_of(DISCOVER);
     assert!(discovers.len() == 1 || discovers[1] >= 6.0, "{discovers:?}");
@@ -31,7 +31,7 @@ fn a_server_that_always_refuses_is_asked_ever_less() {
     let mut link =
         link(|kind, _| Some(if kind == DISCOVER { answer::lease() } else { answer::nak() }));
     link.run(1000);
-    assert_eq!(link.guest.events, []);
+    assert_eq!(link.host.events, []);
     let discovers = link.secs_of(DISCOVER);
     for (at, expected) in discovers.windows(2).zip([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0]) {
         assert!((at[1] - at[0] - expected).abs() <= 1.0, "{discovers:?}");
@@ -45,7 +45,7 @@ fn a_server_that_grants_and_refuses_by_turns_is_asked_ever_less() {
         Some(if kind == DISCOVER || count % 2 == 1 { answer::lease() } else { answer::nak() })
     });
     link.run(1000);
-    assert!(link.guest.events.len() <= 42, "{}", link.guest.events.len());
+    assert!(link.host.events.len() <= 42, "{}", link.host.events.len());
     link.check_rate();
 }
 
@@ -68,15 +68,15 @@ fn a_renewal_makes_the_next_search_quick() {
 fn an_expired_lease_ends_the_use_of_the_address() {
     let mut link = link(|kind, count| (kind == DISCOVER || count == 1).then(answer::lease));
     link.run(19);
-    assert_eq!(link.guest.events.len(), 1);
+    assert_eq!(link.host.events.len(), 1);
     let requests = link.secs_of(REQUEST);
     assert!(requests.len() >= 4, "lost messages must not lose the lease: {requests:?}");
     assert!(requests[1..].windows(2).all(|two| two[1] - two[0] >= 2.0), "{requests:?}");
     link.run(25);
-    assert_eq!(link.guest.events[1], lost(20, Loss::Expired));
+    assert_eq!(link.host.events[1], lost(20, Loss::Expired));
     assert!(link.secs_of(DISCOVER)[1] >= 21.0);
     let next = link.sent.iter().find(|sent| sent.at > Instant::from_secs(21)).map(|sent| sent.kind);
-    assert_eq!((next, link.guest.events.len()), (Some(DISCOVER), 2));
+    assert_eq!((next, link.host.events.len()), (Some(DISCOVER), 2));
 }
 
 #[test]
@@ -96,8 +96,8 @@ fn an_expired_lease_is_not_asked_for_before_it_is_given_up() {
     let mut link = link(|kind, count| (kind == DISCOVER || count == 1).then(answer::lease));
     link.run(16);
     let late = Instant::from_secs(21);
-    assert!(link.guest.client.exchange.is_due(late));
-    assert!(link.guest.client.packet(late).is_none());
-    assert_eq!(link.guest.client.poll(late), Some(lost(20, Loss::Expired).1));
-    assert_eq!(link.guest.client.poll(late), None);
+    assert!(link.host.client.exchange.is_due(late));
+    assert!(link.host.client.packet(late).is_none());
+    assert_eq!(link.host.client.poll(late), Some(lost(20, Loss::Expired).1));
+    assert_eq!(link.host.client.poll(late), None);
 }

@@ -101,9 +101,9 @@ fn an_unusable_renewal_does_not_renew() {
         Some(if is_right { answer::lease() } else { answer::lease().at("224.0.0.9") })
     });
     link.run(19);
-    assert_eq!((link.texts().len(), link.guest.events.len()), (1, 1));
+    assert_eq!((link.texts().len(), link.host.events.len()), (1, 1));
     link.run(20);
-    assert_eq!(link.guest.events.len(), 2, "the lease expires");
+    assert_eq!(link.host.events.len(), 2, "the lease expires");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn another_server_can_neither_grant_nor_refuse() {
         });
         link.run(10);
         assert_eq!(link.kinds(), [DISCOVER, REQUEST, REQUEST, REQUEST]);
-        assert_eq!((link.refused, link.guest.events.len()), (3, 0));
+        assert_eq!((link.refused, link.host.events.len()), (3, 0));
     }
 }
 
@@ -74,10 +74,10 @@ fn unsolicited_answers_are_ignored() {
     for kind in [OFFER, ACK, NAK] {
         let answer = Answer { kind: Some(kind), ..answer::lease().at("10.0.2.77") };
         link.hear(&answer.bytes(REQUEST, xid));
-        let next = link.guest.client.exchange.xid();
+        let next = link.host.client.exchange.xid();
         link.hear(&answer.bytes(REQUEST, next));
     }
-    assert_eq!(link.guest.events.len(), 1);
+    assert_eq!(link.host.events.len(), 1);
     assert_eq!(link.kinds(), [DISCOVER, REQUEST]);
 }
 
@@ -87,7 +87,7 @@ fn an_unsolicited_acknowledgement_is_refused() {
         let mut link = link(|_, _| Some(Answer { kind: Some(kind), ..answer::lease() }));
         link.run(3);
         assert_eq!(link.kinds(), [DISCOVER; 3]);
-        assert_eq!(link.guest.events, []);
+        assert_eq!(link.host.events, []);
     }
 }
 
@@ -134,7 +134,7 @@ proptest! {
 
     #[test]
     fn random_bytes_are_harmless(state in 0..3_usize, bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-        check(&mut asked(state).guest.client, &bytes);
+        check(&mut asked(state).host.client, &bytes);
     }
 
     /// The transaction id and the hardware address are valid, the other bytes are arbitrary.
@@ -152,9 +152,9 @@ proptest! {
     ) {
         let mut link = asked(state);
         let answer = Answer { kind: Some(kind), address: address.into(), options, ..answer::plain() };
-        let mut bytes = answer.bytes(REQUEST, link.guest.client.exchange.xid());
+        let mut bytes = answer.bytes(REQUEST, link.host.client.exchange.xid());
         bytes[44..236].copy_from_slice(&overload);
-        check(&mut link.guest.client, &bytes[..bytes.len().min(cut.max(200))]);
+        check(&mut link.host.client, &bytes[..bytes.len().min(cut.max(200))]);
     }
 
     /// A valid message with some wrong bytes.
@@ -165,12 +165,12 @@ proptest! {
     ) {
         let mut link = asked(state);
         let kind = if state == 0 { DISCOVER } else { REQUEST };
-        let mut bytes = answer::lease().bytes(kind, link.guest.client.exchange.xid());
+        let mut bytes = answer::lease().bytes(kind, link.host.client.exchange.xid());
         for (at, byte) in changes {
             if let Some(place) = bytes.get_mut(at) {
                 *place = byte;
             }
         }
-        check(&mut link.guest.client, &bytes);
+        check(&mut link.host.client, &bytes);
     }
 }

@@ -4,7 +4,7 @@ use smoltcp::time::{Duration, Instant};
 
 use super::answer::{self, Answer, DISCOVER, REQUEST};
 use super::link::secs_between;
-use super::{Guest, link};
+use super::{TestHost, link};
 use crate::net::dhcp::deadlines::Deadlines;
 use crate::net::dhcp::message::ServerMessage;
 
@@ -24,7 +24,7 @@ fn all_values_of_a_lease_apply() {
     let mut link = link(|_, _| Some(answer::lease()));
     link.run(1);
     assert_eq!(link.texts(), ["10.0.2.15/24 10.0.2.3"]);
-    assert_eq!(link.guest.wake_at(), Some(Instant::from_secs(5)));
+    assert_eq!(link.host.wake_at(), Some(Instant::from_secs(5)));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_lease_without_end_is_never_renewed() {
     let mut link = link(|_, _| Some(answer::lease().secs(u32::MAX, 5, 10)));
     link.run(1_000_000);
     assert_eq!(link.kinds(), [DISCOVER, REQUEST]);
-    assert_eq!(link.guest.wake_at(), None);
+    assert_eq!(link.host.wake_at(), None);
 }
 
 #[test]

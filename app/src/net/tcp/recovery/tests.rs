@@ -48,9 +48,9 @@ impl Line {
 fn the_timeout_follows_the_round_trip() {
     let mut line = Line::new();
     line.send(0, 100);
-    assert_eq!(line.due_in(), 1000, "nothing was measured yet");
+    assert_eq!(line.due_in(), 1000, "no time was measured yet");
     line.wait(20).hear(100);
-    assert_eq!(line.recovery.due(), NEVER, "nothing is in flight");
+    assert_eq!(line.recovery.due(), NEVER, "no data is in flight");
     line.send(100, 100);
     assert_eq!(line.due_in(), 200);
     line.wait(300).hear(200);
@@ -85,7 +85,7 @@ fn the_timeout_doubles_until_an_acknowledgement_comes() {
     }
     line.wait(5).hear(200);
     line.send(200, 100);
-    assert_eq!(line.due_in(), 200, "what was sent twice is not measured");
+    assert_eq!(line.due_in(), 200, "data that was sent twice is not measured");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn duplicates_after_a_timeout_are_ignored() {
     }
     line.recovery.time_out(&line.track, line.now);
     assert_eq!([(); 4].map(|()| line.hear(0)), [false; 4]);
-    assert!(!line.hear(300), "what is behind was sent again as well");
+    assert!(!line.hear(300), "the data behind it was sent again too");
     assert!(!line.hear(800));
     line.send(800, 100);
     line.send(900, 100);

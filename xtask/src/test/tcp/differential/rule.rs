@@ -1,6 +1,6 @@
 //! How two replies are compared that contain something volatile. Without a rule each byte counts.
 //!
-//! | rule | what may differ |
+//! | rule | difference that is allowed |
 //! |---|---|
 //! | `near N` | an integer, by at most N |
 //! | `positive` | an integer, if both are above 0 |
