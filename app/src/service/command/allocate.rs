@@ -11,26 +11,26 @@ use crate::service::parts::Parts;
 use crate::service::store::{CLIENT, Demand, KeptName, Publication};
 use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
 
-/// A region that is allocated or zeroed over several turns. No client may use it yet.
+/// A region whose allocation or zeroing takes several turns. No client may use the region yet.
 #[derive(Debug)]
 pub(in crate::service) enum Allocation {
     /// An AP allocates and zeroes the region.
     OnAp(Ticket, Details),
-    /// The region is zeroed here, in slices: its first pages are zero already.
+    /// The BSP zeroes the region in slices: the number of pages that are zero already.
     Zeroing(RegionInfo, u64, Details),
 }
 
-/// What follows when the region is zero.
+/// The data needed when the region is zero.
 #[derive(Debug)]
 pub(in crate::service) struct Details {
     publication: Publication<KeptName>,
-    /// The size, as the client wrote it.
+    /// Whether a lack of resources is answered with a null.
     size: Word,
     /// Whether a lack of resources is a null.
     soft: bool,
 }
 
-/// `VMALLOC size [ALIGN a] [ZERO|NOZERO] [NODE n] [PROT rw|ro] [NAME k [REPLACE]] [SOFT]`
+/// Serves `VMALLOC size [ALIGN a] [ZERO|NOZERO] [NODE n] [PROT rw|ro] [NAME k [REPLACE]] [SOFT]`.
 pub(in crate::service) fn vmalloc<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Allocation>, Failure> {
@@ -38,7 +38,7 @@ pub(in crate::service) fn vmalloc<M: Machine>(
     begin(call, &options)
 }
 
-/// `VMALLOC_NODE size node [options of VMALLOC]`
+/// Serves `VMALLOC_NODE size node [options of VMALLOC]`.
 pub(in crate::service) fn vmalloc_node<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Allocation>, Failure> {
@@ -102,7 +102,7 @@ fn allocate<M: Machine>(
     Ok(Placement::Here)
 }
 
-/// Allocates a region that an AP zeroes, or this CPU in slices.
+/// Allocates a region that an AP zeroes, or the BSP in slices.
 #[cold]
 fn allocate_long<M: Machine>(
     call: &mut Call<'_, '_, M>,
@@ -130,7 +130,7 @@ fn allocate_long<M: Machine>(
     Ok(Begun::Pending(Allocation::Zeroing(info, 0, details(size))))
 }
 
-/// Tells a client of its region.
+/// Replies with a new region: its id, address and mapped bytes.
 fn reply_region(info: &RegionInfo, reply: &mut Reply<'_>) {
     reply.array(3);
     reply.integer(info.id.get());
@@ -139,7 +139,7 @@ fn reply_region(info: &RegionInfo, reply: &mut Reply<'_>) {
 }
 
 impl Allocation {
-    /// Returns whether the AP must get on first.
+    /// Returns whether an AP works for the allocation.
     pub(in crate::service) fn is_on_ap(&self) -> bool {
         matches!(self, Self::OnAp(..))
     }
@@ -173,7 +173,7 @@ impl Allocation {
                 let pages = info.range.count().get();
                 let slice = step.budget.take(pages - done);
                 if let Err(failure) = step.parts.store.zero_pages(info.id, done, slice) {
-                    // The region is gone.
+                    // The region no longer exists.
                     step.parts.store.forget(info.id);
                     return Err(failure);
                 }
@@ -185,8 +185,9 @@ impl Allocation {
         }
     }
 
-    /// Gives the region up, because the connection has ended; returns the state while an AP works at it. A region that
-    /// is zeroed here is in the list of its connection, which becomes orphaned.
+    /// Gives the region up, because the connection has ended. Returns the state if an AP still
+    /// works for it. A region that the BSP zeroes is in the list of its connection, which becomes
+    /// orphaned.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self::OnAp(ticket, details) = self else { return None };
         match parts.workers.poll(ticket) {
@@ -211,8 +212,8 @@ fn publish<M: Machine>(
 }
 
 impl<M: Machine> Call<'_, '_, M> {
-    /// Builds the request to the library. A region with a name belongs to no connection. A region that is not long
-    /// to zero is zeroed with its allocation.
+    /// Builds the request to the library. A region with a name belongs to no connection. A region
+    /// that takes at most one slice to zero is zeroed with its allocation.
     pub(super) fn request(&self, bytes: u64, options: &Options<'_>) -> Result<Request, Failure> {
         let owner = if options.name.is_some() { 0 } else { self.session.owner.number };
         let mut request = Request::try_new(bytes.min(size::BYTES_MAX))?

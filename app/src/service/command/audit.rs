@@ -11,10 +11,10 @@ use crate::service::failure::{Failure, Word};
 use crate::service::parts::Parts;
 use crate::service::workers::{self, Completion, Cost, Operation, Placement, Ticket};
 
-/// Bytes that the violations of one audit may take: the reply stays small.
+/// Maximum bytes of the violations in the reply of one audit.
 const VIOLATION_BYTES_MAX: usize = 400;
 
-/// An audit on an AP, and when it began.
+/// An audit on an AP, and its start in microseconds since boot.
 #[derive(Debug)]
 pub(in crate::service) struct Auditing(Ticket, u64);
 
@@ -22,7 +22,8 @@ pub(in crate::service) struct Auditing(Ticket, u64);
 #[derive(Debug)]
 pub(in crate::service) struct Purging(Ticket);
 
-/// `VCHECK [FULL]`: `OK` and counts, or the violations. The service's own notes are audited too.
+/// Serves `VCHECK [FULL]`: replies with `OK` and counts, or with the violations. The records of the
+/// service are audited too.
 pub(in crate::service) fn vcheck<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Auditing>, Failure> {
@@ -34,7 +35,8 @@ pub(in crate::service) fn vcheck<M: Machine>(
             return Ok(Begun::Wait(None));
         }
         let start_us = store.clock.read_us();
-        // With `FULL`, or while no AP runs, the audit is made here: then nothing else is served.
+        // With `FULL`, or without an idle AP, the BSP audits the window, and serves no other
+        // request until then.
         if !is_full && let Some(ticket) = workers.submit(store.vm, session, Operation::Check) {
             workers.is_checking = true;
             return Ok(Begun::Pending(Auditing(ticket, start_us)));
@@ -45,7 +47,7 @@ pub(in crate::service) fn vcheck<M: Machine>(
     Ok(Begun::Answered)
 }
 
-/// Reads the one option that a command has.
+/// Parses the only option of a command.
 fn has_option<M: Machine>(call: &Call<'_, '_, M>, option: &[u8]) -> Result<bool, Failure> {
     match call.arguments.get(1) {
         None => Ok(false),
@@ -59,7 +61,7 @@ fn reply_audit<M: Machine>(parts: &mut Parts<M>, audit: &Audit, us: u64, reply: 
     if !audit.is_sound() || noted != audit.areas {
         parts.metrics.counters.errors += 1;
         let mut text = ArrayString::<VIOLATION_BYTES_MAX>::new();
-        // Text that does not fit is cut: the first violation counts most.
+        // Text that does not fit is cut; the first violation matters most.
         let _ = write!(text, "count={}", audit.violation_count());
         if noted != audit.areas {
             let _ = write!(text, "; ledger has {noted} regions of {}", audit.areas);
@@ -95,7 +97,7 @@ impl Auditing {
         }
     }
 
-    /// Lets regions be allocated again when the audit has ended; returns the state until then.
+    /// Permits allocations again when the audit has ended. Returns the state until then.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self(ticket, start_us) = self;
         match parts.workers.poll(ticket) {
@@ -108,8 +110,8 @@ impl Auditing {
     }
 }
 
-/// `VPURGE [SYNC]`: areas, pages, kind of flush. With `SYNC` everything that is kept for speed is released
-/// too: pooled addresses, empty tables.
+/// Serves `VPURGE [SYNC]`: replies with areas, pages and the kind of flush. `SYNC` also releases
+/// caches: pooled addresses and empty tables.
 pub(in crate::service) fn vpurge<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Purging>, Failure> {
@@ -151,7 +153,7 @@ impl Purging {
         }
     }
 
-    /// Collects the completion; returns the state until then.
+    /// Collects the completion. Returns the state until then.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         parts.workers.poll(self.0).err().map(Self)
     }

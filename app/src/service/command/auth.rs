@@ -1,4 +1,4 @@
-//! `AUTH`: clients that know the password are served.
+//! `AUTH`: the authentication of clients.
 
 use runtime_config::cmdline::Config;
 use vmalloc::Machine;
@@ -7,10 +7,10 @@ use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::session::Session;
 
-/// The one user, as Redis calls it.
+/// The only user, named as in Redis.
 pub(super) const USER: &[u8] = b"default";
 
-/// `AUTH [default] password`
+/// Serves `AUTH [default] password`.
 pub(in crate::service) fn auth<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (user, password) = match call.arguments.count() {
         2 if call.parts.config.password.is_empty() => {
@@ -28,8 +28,8 @@ pub(in crate::service) fn auth<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// Lets a session be served, if it knows the password. Without a configured password any is
-/// right, as for a user of Redis that is flagged `nopass`.
+/// Authenticates a session by a password. Without a configured password every password is accepted,
+/// as for a `nopass` user of Redis.
 pub(super) fn authenticate(
     config: &Config,
     session: &mut Session,
@@ -47,7 +47,8 @@ pub(super) fn authenticate(
     Ok(())
 }
 
-/// Compares in a time that tells nothing of where they differ, only of the length of what was sent.
+/// Compares two passwords. The time depends only on the length of the sent password, not on the
+/// position of a difference.
 fn is_same(known: &[u8], sent: &[u8]) -> bool {
     let mut difference = known.len() ^ sent.len();
     for (at, byte) in sent.iter().enumerate() {

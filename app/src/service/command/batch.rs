@@ -1,4 +1,4 @@
-//! `VMALLOCN` and `VFREEALL`: many regions with one request, in slices.
+//! `VMALLOCN` and `VFREEALL`: many regions in one request, in slices.
 
 use arrayvec::ArrayVec;
 use vmalloc::{Machine, RegionError, RegionId, Request};
@@ -11,13 +11,14 @@ use crate::service::parse::size;
 use crate::service::store::Publication;
 use crate::service::workers::{Cost, Placement};
 
-/// Regions of one request: their ids fit into a client's output.
+/// Maximum regions of one request; their ids fit into the output of a client.
 const COUNT_MAX: u32 = 1024;
 
-/// Bytes of the reply for each: a colon, at most 16 digits, a line end.
+/// Maximum bytes of the reply per region: a colon, 16 digits and a line end.
 const ID_BYTES_MAX: u64 = 19;
 
-/// Regions that are being made. They are the newest of their session, and no client may use them yet.
+/// Regions that are being allocated. They are the newest of their session, and no client may use
+/// them yet.
 #[derive(Debug)]
 pub(in crate::service) struct Batch {
     request: Request,
@@ -27,16 +28,17 @@ pub(in crate::service) struct Batch {
     soft: bool,
     wanted: u64,
     made: u64,
-    /// Pages of the newest that are zero already.
+    /// The pages of the newest region that are zero already.
     zeroed: u64,
     failure: Option<Failure>,
 }
 
-/// Regions of a connection that are being freed: how many were.
+/// The regions of a connection that are being freed: the number freed so far.
 #[derive(Debug)]
 pub(in crate::service) struct FreeAll(u64);
 
-/// `VMALLOCN count size [options of VMALLOC] [PARTIAL]`: ids, of all or of none.
+/// Serves `VMALLOCN count size [options of VMALLOC] [PARTIAL]`: replies with the ids of all
+/// regions, or fails without allocating any.
 pub(in crate::service) fn vmallocn<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Batch>, Failure> {
@@ -74,8 +76,8 @@ pub(in crate::service) fn vmallocn<M: Machine>(
     }))
 }
 
-/// Reserves the share of `wanted` regions in the limits, or of as many as the limits have room for if that is
-/// enough. Returns how many.
+/// Reserves `wanted` regions in the limits, or, if `is_partial`, as many as fit. Returns the number
+/// reserved.
 fn reserve<M: Machine>(
     call: &mut Call<'_, '_, M>,
     options: &Options<'_>,
@@ -93,7 +95,7 @@ fn reserve<M: Machine>(
     Ok(count)
 }
 
-/// `VFREEALL`: frees this connection's regions without a name.
+/// Serves `VFREEALL`: frees the regions of this connection that have no name.
 pub(in crate::service) fn vfreeall<M: Machine>(
     _: &mut Call<'_, '_, M>,
 ) -> Result<Begun<FreeAll>, Failure> {
@@ -101,7 +103,7 @@ pub(in crate::service) fn vfreeall<M: Machine>(
 }
 
 impl Batch {
-    /// Makes regions, and replies when all are there.
+    /// Allocates regions, and replies when all are allocated.
     pub(in crate::service) fn step<M: Machine>(
         mut self,
         step: &mut Step<'_, '_, M>,
@@ -117,7 +119,7 @@ impl Batch {
         if !is_done {
             return Ok(Stepped::Progressed(self));
         }
-        // The ids wait until there is room for all of them.
+        // The reply waits until all ids fit into the output.
         if step.reply.room() < (self.made + 1) * ID_BYTES_MAX {
             return Ok(Stepped::Waiting(self));
         }
@@ -131,7 +133,8 @@ impl Batch {
         Ok(Stepped::Answered)
     }
 
-    /// Makes and zeroes as many regions as the budget allows; returns whether no more are to be made.
+    /// Allocates and zeroes as many regions as the budget permits. Returns whether no more are to
+    /// be allocated.
     fn make<M: Machine>(&mut self, step: &mut Step<'_, '_, M>) -> bool {
         let store = &mut step.parts.store;
         let own = store.ledger.of_place(step.session.owner.place);
@@ -168,7 +171,7 @@ impl Batch {
         }
     }
 
-    /// Frees the regions that were made; returns whether none is left.
+    /// Frees the allocated regions. Returns whether all are freed.
     fn unmake<M: Machine>(&mut self, step: &mut Step<'_, '_, M>) -> bool {
         let store = &mut step.parts.store;
         let own = store.ledger.of_place(step.session.owner.place);
@@ -182,10 +185,10 @@ impl Batch {
     }
 }
 
-/// Publishes the newest regions of a session, the oldest of them first.
+/// Publishes the newest regions of a session, starting with the oldest of them.
 fn hand_out<M: Machine>(step: &mut Step<'_, '_, M>, count: u64, lease_ms: Option<u64>) {
     let store = &mut step.parts.store;
-    // The regions count themselves from now on.
+    // From now on the regions count themselves, instead of the reservation.
     store.give_back(step.session.reservation.take());
     let own = store.ledger.of_place(step.session.owner.place);
     let mut ids = ArrayVec::<RegionId, { COUNT_MAX as usize }>::new();
@@ -204,7 +207,7 @@ fn hand_out<M: Machine>(step: &mut Step<'_, '_, M>, count: u64, lease_ms: Option
 }
 
 impl FreeAll {
-    /// Frees regions, and replies when none is left.
+    /// Frees regions, and replies when all are freed.
     pub(in crate::service) fn step<M: Machine>(
         self,
         step: &mut Step<'_, '_, M>,

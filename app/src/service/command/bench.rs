@@ -1,4 +1,4 @@
-//! `VBENCH`: the peer suite, in the words of Linux's summary.
+//! `VBENCH`: benchmarks like those of Linux, with the wording of their summary.
 
 use core::fmt::{self, Display, Write};
 
@@ -13,26 +13,27 @@ use crate::service::failure::{Failure, Word};
 const LOOPS_DEFAULT: u64 = 10_000;
 const LOOPS_MAX: u64 = 100_000_000;
 const PAGES_MAX: u64 = 4096;
-/// All loops of one call together, because nobody else is served meanwhile. What a workload holds
-/// beside its loop is not in it.
+/// Maximum microseconds of all loops of one call, because no other request is served in the
+/// meantime. Setup of a workload outside its loop is not included.
 const US_MAX: u64 = limits::BENCH_MS_MAX as u64 * 1000;
 
-/// What is wished for beside the workloads.
+/// The options of a `VBENCH`.
 struct BenchOptions {
     cpus: u64,
     loops: u64,
     pages: u64,
-    /// The longest that each workload may take.
+    /// The maximum milliseconds of each workload.
     ms: u64,
 }
 
-/// `VBENCH all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]`: a line for each workload and CPU, and what
-/// the workload did to tables and TLBs. It is run again where its reply finds no room at first.
+/// Serves `VBENCH all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]`: replies with a line for each
+/// workload and CPU, and the effects of the workload on tables and TLBs. The workload is run again
+/// if its reply overflows.
 pub(in crate::service) fn vbench<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
     let mask = mask(call.argument(1))?;
-    // The APs that it needs may have operations in flight.
+    // The APs that the benchmark needs may have operations in flight.
     if !call.parts.workers.hold(call.session.owner.number) {
         return Ok(Begun::Wait(None));
     }
@@ -65,7 +66,7 @@ pub(in crate::service) fn vbench<M: Machine>(
     result.map(|()| Begun::Answered)
 }
 
-/// Reads which workloads are meant: as a set of bits.
+/// Parses a set of workloads as bits.
 fn mask(text: &[u8]) -> Result<u32, Failure> {
     if text.eq_ignore_ascii_case(b"all") {
         return Ok(u32::MAX);
@@ -103,7 +104,7 @@ impl BenchOptions {
     }
 }
 
-/// A line as Linux writes it, and what it lacks.
+/// The summary of a workload as Linux writes it, with additions.
 struct Summary {
     workload: Workload,
     cpu: usize,
@@ -124,7 +125,7 @@ impl Display for Summary {
     }
 }
 
-/// What the counters say of a round.
+/// The changes of the counters in one round.
 struct Effect {
     before: Stats,
     after: Stats,

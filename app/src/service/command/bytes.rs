@@ -1,11 +1,11 @@
-//! `VREAD` and `VWRITE`: bytes of a region, through the mapping that the client was given.
+//! `VREAD` and `VWRITE`: the bytes of a region, through the mapping that the client received.
 
 use vmalloc::Machine;
 
 use crate::service::call::{Begun, Call, Never};
 use crate::service::failure::Failure;
 
-/// `VREAD <r> offset length`
+/// Serves `VREAD <r> offset length`.
 pub(in crate::service) fn vread<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
@@ -16,7 +16,7 @@ pub(in crate::service) fn vread<M: Machine>(
     call.reply_bytes(&info, offset..offset + length, "")
 }
 
-/// `VWRITE <r> offset data`: data that fits in the input buffer. What does not is a
+/// Serves `VWRITE <r> offset data`, with data that fits into the input buffer. Larger data is an
 /// [`Upload`](crate::service::upload::Upload).
 pub(in crate::service) fn vwrite<M: Machine>(
     call: &mut Call<'_, '_, M>,

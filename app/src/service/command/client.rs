@@ -1,4 +1,4 @@
-//! `CLIENT`: this connection, and the others.
+//! `CLIENT`: this connection and other connections.
 
 mod kill;
 mod kind;
@@ -15,13 +15,13 @@ use crate::service::session::Session;
 pub(in crate::service) use kill::kill;
 pub(in crate::service) use list::{info, list};
 
-/// `CLIENT ID`
+/// Serves `CLIENT ID`.
 pub(in crate::service) fn id<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.reply.integer(call.session.owner.number);
     Ok(())
 }
 
-/// `CLIENT GETNAME`
+/// Serves `CLIENT GETNAME`.
 pub(in crate::service) fn getname<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     match call.parts.clients.at(call.session.owner.place).map(|entry| &entry.name) {
         Some(name) if !name.is_empty() => call.reply.bulk(name),
@@ -30,7 +30,7 @@ pub(in crate::service) fn getname<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// `CLIENT SETNAME name`
+/// Serves `CLIENT SETNAME name`.
 pub(in crate::service) fn setname<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let name = call.argument(2);
     set_name(&mut call.parts.clients, call.session, name)?;
@@ -38,7 +38,7 @@ pub(in crate::service) fn setname<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// Names the connection in the client list; an empty name takes the name away.
+/// Sets the name of the connection in the client list; an empty name removes it.
 pub(super) fn set_name(
     clients: &mut ClientList,
     session: &Session,
@@ -57,7 +57,7 @@ pub(super) fn set_name(
     Ok(())
 }
 
-/// `CLIENT SETINFO LIB-NAME name|LIB-VER version`
+/// Serves `CLIENT SETINFO LIB-NAME name|LIB-VER version`.
 pub(in crate::service) fn setinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (option, value) = (call.argument(2), call.argument(3));
     let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
@@ -79,7 +79,7 @@ pub(in crate::service) fn setinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// `CLIENT NO-EVICT ON|OFF`: nothing is ever evicted, so only the flag changes.
+/// Serves `CLIENT NO-EVICT ON|OFF`: sets the flag. Clients are never evicted.
 pub(in crate::service) fn no_evict<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let word = call.argument(2);
     let is_on = word.eq_ignore_ascii_case(b"ON");
@@ -93,7 +93,7 @@ pub(in crate::service) fn no_evict<M: Machine>(call: &mut Call<'_, '_, M>) -> Re
     Ok(())
 }
 
-/// `CLIENT REPLY ON|OFF|SKIP`
+/// Serves `CLIENT REPLY ON|OFF|SKIP`.
 pub(in crate::service) fn reply<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let word = call.argument(2);
     let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());

@@ -1,4 +1,4 @@
-//! `CONFIG`: the settings of the kernel command line, and those of Redis that tools ask for.
+//! `CONFIG`: the settings of the kernel command line, and the Redis settings that tools read.
 
 use core::fmt;
 
@@ -13,23 +13,23 @@ use crate::service::parse::pattern;
 use crate::service::parts::Parts;
 use crate::service::store::Lookups;
 
-/// Settings of Redis with one possible value here.
+/// Redis settings that have a fixed value here.
 const FIXED: &[(&str, &str)] = &[
-    // The image saves no data; `redis-benchmark` warns where this setting is missing.
+    // The image saves no data; `redis-benchmark` warns if this setting is missing.
     ("save", ""),
     ("appendonly", "no"),
     ("databases", "1"),
     ("maxmemory-policy", "noeviction"),
     ("maxmemory-clients", "0"),
-    // An idle client stays connected; one that is gone is found out by keep-alive probes.
+    // An idle client stays connected; keep-alive probes detect a client that has gone.
     ("timeout", "0"),
     // The image listens on all its addresses.
     ("bind", "*"),
     ("tls-port", "0"),
     ("unixsocket", ""),
-    // A client that does not read is not read from, and never closed for that.
+    // A client that does not read its replies is not read from, but never closed for that.
     ("client-output-buffer-limit", "normal 0 0 0 slave 0 0 0 pubsub 0 0 0"),
-    // There is no slow log, and there are no notifications, replicas or threads for input.
+    // There is no slow log, and there are no notifications, replicas or input threads.
     ("slowlog-log-slower-than", "-1"),
     ("slowlog-max-len", "0"),
     ("latency-monitor-threshold", "0"),
@@ -40,10 +40,10 @@ const FIXED: &[(&str, &str)] = &[
     ("activedefrag", "no"),
 ];
 
-/// A setting of Redis that follows from one of the image's, and its value.
+/// A Redis setting that is derived from a setting of the image, with its value.
 type Derived = (&'static str, u64);
 
-/// `CONFIG GET pattern [pattern …]`: a map of names and values, each name once.
+/// Serves `CONFIG GET pattern [pattern …]`: replies with a map of names and values, each name once.
 pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let patterns = call.arguments;
     for pattern in patterns.iter().skip(2) {
@@ -78,8 +78,8 @@ fn pair(name: &str, value: fmt::Arguments<'_>, reply: &mut Reply<'_>) {
     reply.bulk_of(value);
 }
 
-/// `CONFIG SET name value [name value …]`: refused, for every setting is made at boot. As in Redis the
-/// first name decides which error it is.
+/// Serves `CONFIG SET name value [name value …]`: always refuses, because every setting is made at
+/// boot. As in Redis, the first name determines the error.
 pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if !call.arguments.count().is_multiple_of(2) {
         return Err(Failure::Redis("syntax error"));
@@ -98,7 +98,7 @@ pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<
     })
 }
 
-/// `CONFIG RESETSTAT`
+/// Serves `CONFIG RESETSTAT`.
 pub(in crate::service) fn resetstat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.parts.metrics.reset(call.parts.store.clock.now_us);
     call.parts.store.lookups = Lookups::default();
@@ -106,12 +106,12 @@ pub(in crate::service) fn resetstat<M: Machine>(call: &mut Call<'_, '_, M>) -> R
     Ok(())
 }
 
-/// `CONFIG REWRITE`: there is no file to write.
+/// Serves `CONFIG REWRITE`: always refuses, because there is no file to write.
 pub(in crate::service) fn rewrite<M: Machine>(_: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     Err(Failure::Redis("The server is running without a config file"))
 }
 
-/// Visits all settings but the secret ones: those of Redis, then the image's own.
+/// Passes all settings except secret ones to `each`: first those of Redis, then those of the image.
 fn for_each_setting<M: Machine>(parts: &Parts<M>, each: &mut dyn FnMut(&str, fmt::Arguments<'_>)) {
     for (name, value) in FIXED {
         each(name, format_args!("{value}"));

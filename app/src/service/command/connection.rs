@@ -9,7 +9,7 @@ use crate::service::call::{Begun, Call};
 use crate::service::failure::{Failure, Word};
 use crate::service::session::REDIS_VERSION;
 
-/// `PING [message]`
+/// Serves `PING [message]`.
 pub(in crate::service) fn ping<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -22,7 +22,7 @@ pub(in crate::service) fn ping<M: Machine>(
     Ok(Begun::Answered)
 }
 
-/// `ECHO message`
+/// Serves `ECHO message`.
 pub(in crate::service) fn echo<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -30,7 +30,7 @@ pub(in crate::service) fn echo<M: Machine>(
     Ok(call.reply_argument(resumed, 1))
 }
 
-/// `SELECT index`: there is one database.
+/// Serves `SELECT index`: there is only database 0.
 pub(in crate::service) fn select<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     match resp::signed(call.argument(1)) {
         Some(0) => call.reply.status("OK"),
@@ -45,25 +45,26 @@ pub(in crate::service) fn select<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     Ok(())
 }
 
-/// `QUIT`
+/// Serves `QUIT`.
 pub(in crate::service) fn quit<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.reply.status("OK");
     call.session.close();
     Ok(())
 }
 
-/// `POST` and `HOST:` are no commands: a browser was sent here by somebody else's page.
+/// Closes a connection that sends `POST` or `HOST:`, because a foreign web page has caused a
+/// browser to connect.
 pub(in crate::service) fn refuse_http<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
-    // Not a warning: whoever can connect could fill the console with it.
+    // The line is not a warning, because every client could fill the console with it.
     log::debug!("connection {} speaks HTTP, closed", call.session.owner.number);
     call.session.close();
     Ok(())
 }
 
-/// Obeys the options of `HELLO` one after the other, as Redis does: an error leaves those before it
-/// as they are.
+/// Applies the options of `HELLO` in order. As in Redis, an error does not undo the options before
+/// it.
 fn hello_options<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let mut at = 2;
     while let Some(option) = call.arguments.get(at) {
@@ -87,7 +88,7 @@ fn hello_options<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> 
     Ok(())
 }
 
-/// `HELLO [2|3 [AUTH default password] [SETNAME name]]`
+/// Serves `HELLO [2|3 [AUTH default password] [SETNAME name]]`.
 pub(in crate::service) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let mut is_resp3 = call.session.is_resp3;
     if call.arguments.count() > 1 {
@@ -133,7 +134,7 @@ pub(in crate::service) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     Ok(())
 }
 
-/// `RESET`: as a new connection; its regions stay.
+/// Serves `RESET`: resets the connection to its initial state, except for its regions.
 pub(in crate::service) fn reset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.parts.discard_transaction(call.session);
     call.session.is_resp3 = false;

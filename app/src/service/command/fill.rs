@@ -1,4 +1,4 @@
-//! `VFILL` and `VSUM`: bytes that are written or summed up, however many, in slices.
+//! `VFILL` and `VSUM`: bytes are written or summed in slices.
 
 use crc::{CRC_64_XZ, Crc, Digest, Table};
 use vmalloc::{Machine, PAGE_BYTES, RegionId, RegionInfo};
@@ -6,17 +6,17 @@ use vmalloc::{Machine, PAGE_BYTES, RegionId, RegionInfo};
 use crate::service::call::{Begun, Call, Step, Stepped};
 use crate::service::failure::{Failure, Word};
 
-/// What xz calls CRC-64, sixteen bytes at a time.
+/// The checksum that xz calls CRC-64, computed 16 bytes at a time.
 type Sum = Digest<'static, u64, Table<16>>;
 static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
 
-/// A sum costs as much as the writing of so many times its bytes.
+/// The cost of summing a byte, relative to writing one.
 const SUM_COST: u64 = 4;
 
-/// Bytes that are summed up at once: at most a page.
+/// Bytes that are summed in one piece: at most a page.
 const PIECE_BYTES: usize = 4096;
 
-/// Bytes of a region that are being gone through.
+/// A range of a region that is being processed.
 #[derive(Clone)]
 pub(in crate::service) struct Sweep {
     id: RegionId,
@@ -24,7 +24,7 @@ pub(in crate::service) struct Sweep {
     end: u64,
     start: u64,
     kind: SweepKind,
-    /// Whether it waits until the region is no longer being sent to a client.
+    /// Whether the write waits until the region is no longer being sent to a client.
     is_held: bool,
 }
 
@@ -34,7 +34,7 @@ enum SweepKind {
     Sum(Sum),
 }
 
-/// `VFILL <r> offset length byte`
+/// Serves `VFILL <r> offset length byte`.
 pub(in crate::service) fn vfill<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Sweep>, Failure> {
@@ -45,7 +45,7 @@ pub(in crate::service) fn vfill<M: Machine>(
     begin(call, &info, SweepKind::Fill(byte))
 }
 
-/// `VSUM <r> [offset length]`: the CRC-64 of xz, in hexadecimal.
+/// Serves `VSUM <r> [offset length]`: replies with the CRC-64 of xz, in hexadecimal.
 pub(in crate::service) fn vsum<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Sweep>, Failure> {
@@ -67,18 +67,18 @@ fn begin<M: Machine>(
         ),
     };
     call.store().check_range(info, start, length)?;
-    // A short range is done before the next request: in the first slice.
+    // A short range is completed in the first slice, before the next request.
     let end = start + length;
     Ok(Begun::Pending(Sweep { id: info.id, offset: start, end, start, kind, is_held: false }))
 }
 
 impl Sweep {
-    /// Returns whether the end of a streamed reply must come first.
+    /// Returns whether the write waits for the end of a streamed reply.
     pub(in crate::service) fn is_held(&self) -> bool {
         self.is_held
     }
 
-    /// Goes through a slice, and replies when all is done.
+    /// Processes a slice, and replies when the range is complete.
     pub(in crate::service) fn step<M: Machine>(
         mut self,
         step: &mut Step<'_, '_, M>,
@@ -104,11 +104,11 @@ impl Sweep {
 
     fn slice<M: Machine>(&mut self, step: &mut Step<'_, '_, M>) -> Result<(), Failure> {
         let (store, budget) = (&step.parts.store, &mut *step.budget);
-        // Another client may have freed the region in the meantime, or made it smaller.
+        // Another client may have freed or shrunk the region in the meantime.
         let info = store.usable(step.session.owner, self.id)?;
         store.check_range(&info, self.offset, self.end - self.offset)?;
         while self.offset < self.end && !budget.is_spent() {
-            // At most to the page's end.
+            // A piece ends at the end of its page.
             let in_page = PAGE_BYTES - self.offset % PAGE_BYTES;
             let length = in_page.min(self.end - self.offset);
             match &mut self.kind {

@@ -17,13 +17,13 @@ use crate::service::workers::{Completion, Operation, Ticket};
 pub(in crate::service) enum Freeing {
     /// Many regions are freed in slices.
     Walk(Walk),
-    /// An AP frees a large region. It was forgotten when that was submitted: from then on its slot may be another
-    /// region's at any time.
+    /// An AP frees a large region. Its record was removed when the operation was submitted, because
+    /// another region may get its slot at any time.
     OnAp(Ticket, RegionId),
 }
 
-/// `VFREE [STRICT] <r> [<r> …]`: all regions are checked before the first is freed. A region that
-/// is gone already is not counted, so that a retry is safe; with `STRICT` it is an error.
+/// Serves `VFREE [STRICT] <r> [<r> …]`: checks all regions before it frees the first one. A region
+/// that does not exist is not counted, so a retry is safe; with `STRICT` it is an error.
 pub(in crate::service) fn vfree<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Freeing>,
@@ -53,7 +53,7 @@ pub(in crate::service) fn vfree<M: Machine>(
     })
 }
 
-/// Frees one region, by an AP if it is large.
+/// Frees one region, on an AP if it is large.
 fn free_one<M: Machine>(
     call: &mut Call<'_, '_, M>,
     text: &[u8],
@@ -78,7 +78,7 @@ fn free_one<M: Machine>(
     Ok(Begun::Answered)
 }
 
-/// Refuses a region that must not be freed, before any is.
+/// Checks that a region may be freed.
 fn check<M: Machine>(
     store: &Store<M>,
     owner: Owner,
@@ -91,7 +91,7 @@ fn check<M: Machine>(
     }
 }
 
-/// Frees a region that was checked; one that was named twice is gone the second time.
+/// Frees a region that was checked. A region that is named twice no longer exists the second time.
 fn free<M: Machine>(store: &mut Store<M>, text: &[u8]) -> Result<Visit, Failure> {
     let gone = Ok(Visit::default());
     let Ok(id) = store.id(text) else { return gone };
@@ -103,19 +103,19 @@ fn free<M: Machine>(store: &mut Store<M>, text: &[u8]) -> Result<Visit, Failure>
     }
     match store.release(id) {
         Ok(info) => Ok(Visit { counted: true, pages: info.range.count().get() }),
-        // The regions before it are freed; in a retry they count as gone.
+        // The regions before it are freed; a retry does not count them.
         Err(error @ RegionError::Changing { .. }) => Err(error.into()),
         Err(_) => gone,
     }
 }
 
-/// Returns whether the failure says that there is nothing left to free.
+/// Returns whether the failure means that the region does not exist.
 pub(in crate::service) fn is_gone(failure: &Failure) -> bool {
     matches!(failure, Failure::NoRegion(_) | Failure::NotUsable(_) | Failure::NoName(_))
 }
 
 impl Freeing {
-    /// Returns whether the AP must get on first.
+    /// Returns whether an AP frees the region.
     pub(in crate::service) fn is_on_ap(&self) -> bool {
         matches!(self, Self::OnAp(..))
     }
@@ -137,7 +137,7 @@ impl Freeing {
         }
     }
 
-    /// Collects the completion of the AP; returns the state until then.
+    /// Collects the completion of the AP. Returns the state until then.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self::OnAp(ticket, id) = self else { return None };
         match parts.workers.poll(ticket) {

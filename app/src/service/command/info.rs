@@ -1,7 +1,7 @@
-//! `INFO` and `DBSIZE`: what stock clients and their monitors ask.
+//! `INFO` and `DBSIZE`, which Redis clients and monitors use.
 //!
-//! Every field of Redis has its true value here; a field without one is left out. The image's own
-//! counters follow, each section of their table under a heading.
+//! Each Redis field has its true value here; fields without one are omitted. The counters of the
+//! image follow, with a heading for each section of their table.
 
 mod sections;
 mod text;
@@ -15,13 +15,13 @@ use crate::service::parts::Parts;
 use sections::{Detail, Sections};
 use text::InfoText;
 
-/// `DBSIZE`: regions with a name.
+/// Serves `DBSIZE`: replies with the number of regions that have a name.
 pub(in crate::service) fn dbsize<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.reply.integer(call.parts.store.names.count() as u64);
     Ok(())
 }
 
-/// `INFO [section …]`
+/// Serves `INFO [section …]`.
 pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let wanted = WantedSections(call.arguments);
     let parts = &*call.parts;
@@ -56,7 +56,7 @@ impl WantedSections<'_> {
     }
 }
 
-/// Every counter, each section under a heading.
+/// Writes all counters, with a heading for each section.
 fn write_counters<M: Machine>(
     parts: &Parts<M>,
     wanted: &WantedSections<'_>,

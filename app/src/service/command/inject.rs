@@ -1,11 +1,12 @@
-//! `VINJECT`: makes a reservation fail, to see what clients do then.
+//! `VINJECT`: makes a reservation fail, to test clients.
 
 use vmalloc::{Machine, Reservation};
 
 use crate::service::call::Call;
 use crate::service::failure::{Failure, Word};
 
-/// `VINJECT region|area|frame|table n`: the n-th such reservation from now fails; 0 takes that back.
+/// Serves `VINJECT region|area|frame|table n`: the n-th such reservation from now fails; 0 cancels
+/// that.
 pub(in crate::service) fn vinject<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let text = call.argument(1);
     let known = [

@@ -1,4 +1,4 @@
-//! `COMMAND`: the table of commands, as clients read it.
+//! `COMMAND`: the table of commands, for clients.
 
 mod docs;
 mod facts;
@@ -16,7 +16,7 @@ use lower_case::bulk_in_lower_case;
 
 pub(in crate::service) use docs::docs;
 
-/// `COMMAND`: the facts of all commands.
+/// Serves `COMMAND`: replies with the facts of all commands.
 pub(in crate::service) fn command<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let catalog = call.parts.catalog;
     call.reply.array(catalog.commands().len());
@@ -24,13 +24,14 @@ pub(in crate::service) fn command<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// `COMMAND COUNT`: how many commands there are, without subcommands.
+/// Serves `COMMAND COUNT`: replies with the number of commands, without subcommands.
 pub(in crate::service) fn count<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.reply.integer(call.parts.catalog.commands().len() as u64);
     Ok(())
 }
 
-/// `COMMAND INFO [name …]`: the facts of some commands, null for each that there is not.
+/// Serves `COMMAND INFO [name …]`: replies with the facts of some commands, and null for each
+/// unknown one.
 pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let names = call.arguments.count() - 2;
     if names == 0 {
@@ -47,7 +48,8 @@ pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// `COMMAND LIST [FILTERBY MODULE name|ACLCAT category|PATTERN pattern]`: full names.
+/// Serves `COMMAND LIST [FILTERBY MODULE name|ACLCAT category|PATTERN pattern]`: replies with full
+/// names.
 pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let filter = ListFilter::parse(call.arguments)?;
     let all = call.parts.catalog.all();
@@ -58,10 +60,10 @@ pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// Which commands `COMMAND LIST` names.
+/// The filter of `COMMAND LIST`.
 enum ListFilter<'a> {
     All,
-    /// There are no modules.
+    /// The commands of a module; there are no modules.
     Module,
     Category(&'a [u8]),
     Pattern(&'a [u8]),
@@ -91,14 +93,16 @@ impl<'a> ListFilter<'a> {
                 wanted.eq_ignore_ascii_case(name.as_bytes())
             }),
             Self::Pattern(pattern) => {
-                // A pattern is short, so all commands take less than `STEPS_MAX` comparisons.
+                // A pattern is short, so matching all commands takes fewer comparisons than
+                // `STEPS_MAX`.
                 glob::matches(pattern, command.name.as_bytes(), Case::Ignored)
             }
         }
     }
 }
 
-/// `COMMAND GETKEYS command argument …`: the keys of a request that is not served.
+/// Serves `COMMAND GETKEYS command argument …`: replies with the keys of a request, without serving
+/// it.
 pub(in crate::service) fn getkeys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let request = call.arguments.skip(2);
     let command = with_keys(&call.parts.catalog, request)?;
@@ -106,7 +110,8 @@ pub(in crate::service) fn getkeys<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// `COMMAND GETKEYSANDFLAGS command argument …`: the keys, each with how the request uses it.
+/// Serves `COMMAND GETKEYSANDFLAGS command argument …`: replies with the keys, each with its use by
+/// the request.
 pub(in crate::service) fn getkeysandflags<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
@@ -124,7 +129,7 @@ pub(in crate::service) fn getkeysandflags<M: Machine>(
     Ok(())
 }
 
-/// The command of a request whose keys are asked for.
+/// Finds the command of a request whose keys are requested.
 fn with_keys(catalog: &Catalog, request: Arguments<'_>) -> Result<&'static Facts, Failure> {
     let Lookup::Command(number) = catalog.look_up(request) else {
         return Err(Failure::Redis("Invalid command specified"));
@@ -142,7 +147,8 @@ fn with_keys(catalog: &Catalog, request: Arguments<'_>) -> Result<&'static Facts
     Ok(command)
 }
 
-/// `HELP` of a command that has subcommands: a line for the syntax of each, and one for what it does.
+/// Serves `HELP` of a command with subcommands: replies with a line for the syntax of each, and one
+/// for its summary.
 pub(in crate::service) fn help<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let catalog = call.parts.catalog;
     let Some(command) = catalog.find(call.argument(0)) else {

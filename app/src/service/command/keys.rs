@@ -1,4 +1,4 @@
-//! Named regions as the string keys of Redis: each command is a few lines over the regions.
+//! Named regions as the string keys of Redis.
 
 mod delete;
 mod get;

@@ -1,7 +1,7 @@
-//! `VLEASE`, and what Redis calls expiry: when a region ends by itself.
+//! `VLEASE`, and the expiry commands of Redis.
 //!
-//! Deadlines are microseconds of the monotonic clock. Redis' commands name them in milliseconds since
-//! 1970, which are those of the monotonic clock and the time of day at which it began.
+//! Deadlines are microseconds of the monotonic clock. Commands of Redis use milliseconds since
+//! 1970, which are the monotonic time plus the time of day at boot.
 
 use vmalloc::Machine;
 
@@ -10,7 +10,7 @@ use crate::service::failure::{Failure, Word};
 use crate::service::parse::expiry::Expiry;
 use crate::service::parse::lease;
 
-/// `VLEASE <r> ms|PERSIST`
+/// Serves `VLEASE <r> ms|PERSIST`.
 pub(in crate::service) fn vlease<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.region(call.argument(1))?;
     if call.argument(2).eq_ignore_ascii_case(b"PERSIST") {
@@ -23,27 +23,27 @@ pub(in crate::service) fn vlease<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     Ok(())
 }
 
-/// `EXPIRE key seconds [NX|XX|GT|LT]`
+/// Serves `EXPIRE key seconds [NX|XX|GT|LT]`.
 pub(in crate::service) fn expire<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     expire_by(call, Expiry::SECONDS, "expire")
 }
 
-/// `PEXPIRE key milliseconds [NX|XX|GT|LT]`
+/// Serves `PEXPIRE key milliseconds [NX|XX|GT|LT]`.
 pub(in crate::service) fn pexpire<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     expire_by(call, Expiry::MILLISECONDS, "pexpire")
 }
 
-/// `EXPIREAT key unix-seconds [NX|XX|GT|LT]`
+/// Serves `EXPIREAT key unix-seconds [NX|XX|GT|LT]`.
 pub(in crate::service) fn expireat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     expire_by(call, Expiry::AT_SECOND, "expireat")
 }
 
-/// `PEXPIREAT key unix-milliseconds [NX|XX|GT|LT]`
+/// Serves `PEXPIREAT key unix-milliseconds [NX|XX|GT|LT]`.
 pub(in crate::service) fn pexpireat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     expire_by(call, Expiry::AT_MILLISECOND, "pexpireat")
 }
 
-/// When a deadline is to be changed.
+/// The conditions for changing a deadline.
 #[derive(Debug, Default)]
 struct ExpiryConditions {
     only_new: bool,
@@ -76,7 +76,8 @@ impl ExpiryConditions {
         Ok(found)
     }
 
-    /// Whether a time may follow the one that holds. Without a deadline that is the end of time.
+    /// Returns whether the deadline `next` may replace `now`. No deadline counts as infinitely
+    /// late.
     fn allow(&self, now: Option<i64>, next: i64) -> bool {
         !(self.only_new && now.is_some()
             || self.only_old && now.is_none()
@@ -113,7 +114,7 @@ fn expire_by<M: Machine>(
             };
             store.set_lease(info.id, until_us)?;
         }
-        // A time that is over.
+        // The time has passed already.
         _ => {
             store.give_up(info.id);
         }
@@ -122,7 +123,7 @@ fn expire_by<M: Machine>(
     Ok(())
 }
 
-/// `PERSIST key`
+/// Serves `PERSIST key`.
 pub(in crate::service) fn persist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.parts.store.key(call.argument(1))?;
     let leased = info.filter(|info| call.parts.store.ledger.lease(info.id).is_some());
@@ -133,31 +134,32 @@ pub(in crate::service) fn persist<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// `TTL key`: seconds, -1 without a lease, -2 without a key.
+/// Serves `TTL key`: replies with seconds, -1 without a lease, -2 without a key.
 pub(in crate::service) fn ttl<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     tell(call, |until_ms, now_ms| rounded((until_ms - now_ms).max(0)))
 }
 
-/// `PTTL key`: the same in milliseconds.
+/// Serves `PTTL key`: replies with milliseconds, -1 without a lease, -2 without a key.
 pub(in crate::service) fn pttl<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     tell(call, |until_ms, now_ms| (until_ms - now_ms).max(0))
 }
 
-/// `EXPIRETIME key`: seconds since 1970, -1 without a lease, -2 without a key.
+/// Serves `EXPIRETIME key`: replies with seconds since 1970, -1 without a lease, -2 without a key.
 pub(in crate::service) fn expiretime<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
     tell(call, |until_ms, _| rounded(until_ms))
 }
 
-/// `PEXPIRETIME key`: the same in milliseconds.
+/// Serves `PEXPIRETIME key`: replies with milliseconds since 1970, -1 without a lease, -2 without a
+/// key.
 pub(in crate::service) fn pexpiretime<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
     tell(call, |until_ms, _| until_ms)
 }
 
-/// Seconds, as Redis rounds them.
+/// Converts milliseconds to seconds, rounded as in Redis.
 fn rounded(ms: i64) -> i64 {
     ms.saturating_add(500) / 1000
 }

@@ -1,4 +1,4 @@
-//! `VPTE` and `VWALK`: what the real page tables say.
+//! `VPTE` and `VWALK`: the entries of the page tables.
 
 use vmalloc::{Entry, Machine, PAGE_BYTES};
 use x86_64::PhysAddr;
@@ -8,10 +8,10 @@ use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::parse::address;
 
-/// The least bytes of a row of `VPTE`: an address and three digits, in a bulk string.
+/// Minimum bytes of a row of `VPTE`: an address and three digits, in a bulk string.
 const ROW_BYTES_MIN: u64 = 31;
 
-/// `VPTE <r> [offset pages]`: a row `va level pa flags` for each page.
+/// Serves `VPTE <r> [offset pages]`: replies with a row `va level pa flags` for each page.
 pub(in crate::service) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.region(call.argument(1))?;
     let mapped = info.range.count().get();
@@ -40,7 +40,7 @@ pub(in crate::service) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
             Some((level, entry)) => (level, Some(entry)),
             None => (4, None),
         };
-        // Of a large leaf each page has its own frame, not the first one of the leaf.
+        // Each page of a large leaf has its own frame address, not that of the leaf.
         let frame = walk.translation();
         row(call.reply, format_args!("{address:#018x} {level}"), entry, frame);
         if call.exceeds_limit() {
@@ -50,7 +50,7 @@ pub(in crate::service) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// `VWALK address`: a row `level pa flags` for each of the four levels.
+/// Serves `VWALK address`: replies with a row `level pa flags` for each of the four levels.
 pub(in crate::service) fn vwalk<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let address = address::parse(call.argument(1))?;
     let walk = call.parts.store.vm.walk(address);

@@ -1,4 +1,4 @@
-//! `VPROBE`: one real access, one real page fault, attributed.
+//! `VPROBE`: performs one access, and explains the page fault if there is one.
 
 use core::fmt::{self, Display};
 
@@ -11,10 +11,10 @@ use crate::service::failure::{Failure, Word};
 use crate::service::parse::address;
 use crate::service::store::Store;
 
-/// `VPROBE address r|w|x`: `ok`, or `fault` with its kind and place.
+/// Serves `VPROBE address r|w|x`: replies with `ok`, or with `fault`, its kind and its place.
 ///
-/// Addresses outside the window and instruction fetches are answered from the entries: nothing but
-/// clients' memory is touched, and nothing is executed.
+/// Only the memory of clients is accessed, and no code is executed: addresses outside the window
+/// and instruction fetches are judged by the page-table entries.
 pub(in crate::service) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let address = address::parse(call.argument(1))?;
     let kind = match call.argument(2) {
@@ -27,7 +27,7 @@ pub(in crate::service) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     let allowed = if kind == AccessKind::Execute || !vm.window().holds(address) {
         permits(&vm.walk(address), kind)
     } else {
-        // The answer is about the entries as they are now, not as this CPU remembers them.
+        // The reply describes the present entries, not those cached in the TLB of this CPU.
         vm.machine().flush_page(Page::containing_address(address));
         vm.machine().probe(address, kind).is_ok()
     };
@@ -43,7 +43,7 @@ pub(in crate::service) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     Ok(())
 }
 
-/// Whether every level lets the access through.
+/// Returns whether the entries of all levels permit the access.
 fn permits(walk: &Walk, kind: AccessKind) -> bool {
     let mut entries = walk.entries.iter().flatten();
     walk.translation().is_some()
@@ -54,7 +54,7 @@ fn permits(walk: &Walk, kind: AccessKind) -> bool {
         })
 }
 
-/// Where a fault was taken, as a client reads it.
+/// The place of a fault, as clients read it.
 struct FaultAttribution<'a, M: Machine + 'static> {
     store: &'a Store<M>,
     site: FaultSite,
@@ -63,7 +63,7 @@ struct FaultAttribution<'a, M: Machine + 'static> {
 }
 
 impl<M: Machine> FaultAttribution<'_, M> {
-    /// What was hit: one of `HITS` of the counters.
+    /// Returns the kind of the fault: one of `HITS` of the counters.
     fn kind(&self) -> &'static str {
         let is_closed = self.site.region.is_some_and(|info| info.protection == Protection::None);
         match (self.site.kind, self.kind) {
@@ -89,7 +89,7 @@ impl<M: Machine> Display for FaultAttribution<'_, M> {
         }
         let offset = self.address - info.range.address();
         match self.site.kind {
-            // Counted from what the client asked for, not from the page's end.
+            // The distance is counted from the requested size, not from the end of the page.
             SiteKind::Guard => write!(f, " past_end={}", offset - self.store.requested(info)),
             _ => write!(f, " offset={offset}"),
         }

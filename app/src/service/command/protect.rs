@@ -1,4 +1,4 @@
-//! `VPROT`: the protection of a region, obeyed by every CPU when the reply is sent.
+//! `VPROT`: changes the protection of a region on all CPUs before the reply.
 
 use vmalloc::{Machine, RegionId};
 
@@ -9,11 +9,11 @@ use crate::service::parts::Parts;
 use crate::service::store::ledger::State;
 use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
 
-/// A region whose protection is changed by an AP. No client may use it in the meantime.
+/// A region whose protection an AP changes. No client may use the region in the meantime.
 #[derive(Debug)]
 pub(in crate::service) struct Protecting(Ticket, RegionId);
 
-/// `VPROT <r> ro|rw|rx|none`
+/// Serves `VPROT <r> ro|rw|rx|none`.
 pub(in crate::service) fn vprot<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Protecting>, Failure> {
@@ -55,7 +55,7 @@ impl Protecting {
         }
     }
 
-    /// Lets the region be used when the AP is done with it; returns the state until then.
+    /// Makes the region usable again when the AP is done. Returns the state until then.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self(ticket, id) = self;
         match parts.workers.poll(ticket) {

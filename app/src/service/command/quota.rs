@@ -1,5 +1,5 @@
-//! `VQUOTA`: how much one connection may have, and all named regions together. Requests in flight count
-//! too: see `store::reservation`.
+//! `VQUOTA`: the limits of a connection, and of all named regions. Requests in flight count too:
+//! see `store::reservation`.
 
 use vmalloc::{Machine, PAGE_BYTES};
 
@@ -8,7 +8,8 @@ use crate::service::failure::{Failure, Word};
 use crate::service::parse::size;
 use crate::service::store::ledger::Usage;
 
-/// `VQUOTA [GET | SET REGIONS|BYTES|NAMED n …]`: limits and use, or new limits for everybody.
+/// Serves `VQUOTA [GET | SET REGIONS|BYTES|NAMED n …]`: replies with limits and use, or sets the
+/// limits of all connections.
 pub(in crate::service) fn vquota<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let subcommand = call.arguments.get(1).unwrap_or(b"GET");
     if subcommand.eq_ignore_ascii_case(b"GET") && call.arguments.count() <= 2 {

@@ -1,4 +1,4 @@
-//! `VINFO`, `VLIST` and `VMALLOCINFO`: what is in the window.
+//! `VINFO`, `VLIST` and `VMALLOCINFO`: the contents of the window.
 
 use core::fmt::{self, Write};
 
@@ -12,22 +12,23 @@ use crate::service::parse::{cursor, protection};
 use crate::service::store::Store;
 use crate::service::store::names::NameText;
 
-/// Bytes that a leaf of the second level maps.
+/// Bytes that a leaf of level 2 maps.
 const LARGE_BYTES: usize = 2 << 20;
 
-/// Rows of a `VLIST` that does not say how many.
+/// Default number of rows of a `VLIST`.
 const LIST_COUNT: u64 = 100;
 
-/// The least bytes of a row of `VMALLOCINFO`: two addresses, a size and ` unpurged vm_area`.
+/// Minimum bytes of a row of `VMALLOCINFO`: two addresses, a size and ` unpurged vm_area`.
 const TEXT_ROW_BYTES_MIN: u64 = 63;
 
-/// The least bytes of a row of `VLIST`: the headers of seven items, and an address.
+/// Minimum bytes of a row of `VLIST`: the headers of seven items, and an address.
 const LIST_ROW_BYTES_MIN: u64 = 60;
 
-/// Rows of others that one `VLIST` steps over; then a page has fewer rows than were asked for.
+/// Rows of other owners that one `VLIST` skips at most; a page may therefore have fewer rows than
+/// requested.
 const SKIPPED_MAX: u64 = 1000;
 
-/// `VINFO <r>`: a map of names and values.
+/// Serves `VINFO <r>`: replies with a map of names and values.
 pub(in crate::service) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = {
         let store = &call.parts.store;
@@ -40,7 +41,7 @@ pub(in crate::service) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     call.reply.map_by(|reply| {
         let mut fields = InfoFields { reply, pairs: 0 };
         fields.number(format_args!("id"), info.id.get());
-        // Raw: a program that wants to ask for `@name` finds every byte here.
+        // The name is unescaped, so that a program can use it in `@name`.
         fields.bytes("name", name);
         fields.text("address", format_args!("{:#x}", info.range.address()));
         fields.text("end", format_args!("{:#x}", info.range.end()));
@@ -67,7 +68,7 @@ pub(in crate::service) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     Ok(())
 }
 
-/// Names and values of a flat map.
+/// The names and values of a flat map.
 struct InfoFields<'a, 'r> {
     reply: &'a mut Reply<'r>,
     pairs: usize,
@@ -96,11 +97,11 @@ impl InfoFields<'_, '_> {
     }
 }
 
-/// `VLIST [CURSOR c] [COUNT n] [OWNER o] [STATE busy|lazy|all]`: the next cursor and rows, the living regions
-/// by address and then what waits for a flush by slot.
+/// Serves `VLIST [CURSOR c] [COUNT n] [OWNER o] [STATE busy|lazy|all]`: replies with the next
+/// cursor and rows: busy regions by address, then lazy areas by slot.
 ///
-/// A cursor is the number of a [`Cursor`] in hexadecimal; 0 is the beginning in a request and the
-/// end in a reply, as in `SCAN`. No page goes on from [`Cursor::LAZY`], whose number is 0.
+/// A cursor is the number of a [`Cursor`] in hexadecimal. As in `SCAN`, 0 is the beginning in a
+/// request and the end in a reply. No page continues from [`Cursor::LAZY`], which has the number 0.
 pub(in crate::service) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let listing = Listing::parse(call.arguments.iter().skip(1))?;
     if listing.from == Cursor::START && listing.owner.is_none() {
@@ -141,11 +142,11 @@ pub(in crate::service) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     Ok(())
 }
 
-/// What a `VLIST` is to show.
+/// The options of a `VLIST`.
 struct Listing {
     from: Cursor,
     count: u64,
-    /// Whose rows; `None` is everybody's.
+    /// The owner of the rows; `None` selects all owners.
     owner: Option<u64>,
     busy: bool,
     lazy: bool,
@@ -187,8 +188,8 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Whether the area has a row. What does not ends the listing: the living come first, and a
-    /// listing without them begins behind them.
+    /// Returns whether the area has a row. The first area without one ends the listing: busy
+    /// regions come first, and a listing without them begins behind them.
     fn shows(&self, info: &RegionInfo) -> bool {
         match info.state {
             RegionState::Busy => self.busy,
@@ -197,13 +198,13 @@ impl Listing {
     }
 }
 
-/// Whether a cursor stands before or among the living regions.
+/// Returns whether a cursor is before or among the busy regions.
 fn is_living(cursor: Cursor) -> bool {
     cursor.get() >> 63 != 0
 }
 
-/// `VMALLOCINFO [EXT]`: text in the grammar of Linux's `/proc/vmallocinfo`; what waits for a flush comes
-/// last.
+/// Serves `VMALLOCINFO [EXT]`: replies with text in the format of Linux's `/proc/vmallocinfo`, lazy
+/// areas last.
 pub(in crate::service) fn vmallocinfo<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
@@ -233,14 +234,14 @@ pub(in crate::service) fn vmallocinfo<M: Machine>(
     Ok(())
 }
 
-/// Rows that a report of all busy or lazy areas has.
+/// Returns how many rows a report of all busy or lazy areas has.
 fn rows<M: Machine>(store: &Store<M>, busy: bool, lazy: bool) -> u64 {
     let stats = store.vm.stats();
     let busy_rows = if busy { stats.areas + stats.areas_system } else { 0 };
     busy_rows + if lazy { stats.areas_lazy } else { 0 }
 }
 
-/// Leaves of 2 MiB that map a region.
+/// Returns how many leaves of 2 MiB map a region.
 fn large_leaves<M: Machine>(store: &Store<M>, info: &RegionInfo) -> u64 {
     let first = info.range.address().align_up(LARGE_BYTES as u64).as_u64();
     let starts = (first..info.range.end().as_u64()).step_by(LARGE_BYTES);
@@ -251,7 +252,7 @@ fn large_leaves<M: Machine>(store: &Store<M>, info: &RegionInfo) -> u64 {
     starts.filter(is_large).count() as u64
 }
 
-/// The row of a region, and behind it what the grammar has no word for.
+/// Writes the row of a region, followed by fields that the format of Linux does not have.
 fn write_extended<M: Machine>(
     store: &Store<M>,
     info: &RegionInfo,
@@ -263,7 +264,7 @@ fn write_extended<M: Machine>(
     writeln!(reply, " id={id} owner={owner} requested={requested} prot={prot}")
 }
 
-/// Id, caller, address, mapped bytes, requested bytes, protection and state.
+/// Writes id, caller, address, mapped bytes, requested bytes, protection and state.
 fn list_row<M: Machine>(store: &Store<M>, info: &RegionInfo, reply: &mut Reply<'_>) {
     reply.array(7);
     reply.integer(info.id.get());
@@ -278,7 +279,7 @@ fn list_row<M: Machine>(store: &Store<M>, info: &RegionInfo, reply: &mut Reply<'
     });
 }
 
-/// Leaves line ends out.
+/// A writer that omits line ends.
 struct WithoutEnd<'a, 'r>(&'a mut Reply<'r>);
 
 impl Write for WithoutEnd<'_, '_> {

@@ -18,36 +18,36 @@ use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
 pub(in crate::service) enum Resizing {
     /// An AP resizes the region.
     OnAp(Ticket, RegionId),
-    /// The region has grown, and its new pages are zeroed here, in slices.
+    /// The region has grown, and the BSP zeroes its new pages in slices.
     Zeroing(Growth),
 }
 
-/// A region that has grown, and whose new pages are being zeroed.
+/// A region that has grown, while its new pages are being zeroed.
 #[derive(Debug)]
 pub(in crate::service) struct Growth {
     id: RegionId,
     how: Resized,
-    /// The next page to be zeroed.
+    /// The next page to zero.
     next: u64,
     /// The requested bytes before the growth.
     requested: u64,
 }
 
-/// What a resize has come to within its request.
+/// The outcome of a resize within its request.
 #[derive(Debug)]
 pub(super) enum ResizeBegun {
     /// The region has its new size.
     Done(RegionInfo, Resized),
     /// The request must be retried: no AP is idle.
     Wait,
-    /// The resize goes on.
+    /// The resize continues in later turns.
     Pending(Resizing),
 }
 
-/// What a step of a resize has come to.
+/// The outcome of one step of a resize.
 #[derive(Debug)]
 pub(super) enum ResizeStepped {
-    /// Nothing was done.
+    /// No work was done.
     Waiting(Resizing),
     /// A slice was zeroed.
     Progressed(Resizing),
@@ -55,7 +55,7 @@ pub(super) enum ResizeStepped {
     Done(Result<(RegionInfo, Resized), Failure>),
 }
 
-/// `VREALLOC <r> size [MOVE|NOMOVE|COPY] [ZERO]`
+/// Serves `VREALLOC <r> size [MOVE|NOMOVE|COPY] [ZERO]`.
 pub(in crate::service) fn vrealloc<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Resizing>, Failure> {
@@ -70,7 +70,7 @@ pub(in crate::service) fn vrealloc<M: Machine>(
             target.resize = target.resize.mode(ReallocMode::Copy);
             target.is_copy = true;
         } else if !(is("MOVE") || is("ZERO")) {
-            // The bytes that a client can read are zeroed, always.
+            // The bytes that a client can read are always zeroed.
             return Err(Failure::Option(Word::new(word)));
         }
     }
@@ -100,7 +100,7 @@ fn reply_resized(info: &RegionInfo, how: Resized, reply: &mut Reply<'_>) {
     reply.bulk(how.name().as_bytes());
 }
 
-/// The size that a resize leads to.
+/// The target size of a resize.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ResizeTarget {
     resize: Resize,
@@ -109,7 +109,7 @@ pub(super) struct ResizeTarget {
 }
 
 impl ResizeTarget {
-    /// A size in bytes, wherever there is room.
+    /// Creates a target of `bytes` bytes, which may move the region.
     pub(super) fn to(bytes: u64) -> Self {
         Self { resize: Resize::to(bytes), bytes, is_copy: false }
     }
@@ -159,15 +159,15 @@ impl<M: Machine> Call<'_, '_, M> {
     }
 }
 
-/// Grows a region whose new pages are zeroed later.
+/// Grows a region; its new pages are zeroed later.
 fn grow<M: Machine>(
     store: &mut Store<M>,
     info: &RegionInfo,
     resize: &Resize,
 ) -> Result<Growth, Failure> {
-    // First the rest of its last page is zeroed, then the new pages are, in slices.
+    // First the rest of the last page is zeroed, then the new pages, in slices.
     let (pages, end) = (info.range.count().get(), info.range.count().bytes());
-    // The library's region of an empty value has one byte, which is zero.
+    // In the library, the region of an empty value has one byte, which is zero.
     let requested = info.requested.max(1);
     store.vm.resize(info.id, &Resize::to(end).zeroed())?;
     match store.vm.resize(info.id, &resize.unzeroed()) {
@@ -177,7 +177,7 @@ fn grow<M: Machine>(
             Ok(Growth { id: info.id, how, next: pages, requested })
         }
         Err(error) => {
-            // The region keeps its pages, so this cannot fail.
+            // The call cannot fail, because the region keeps its pages.
             let _ = store.vm.resize(info.id, &Resize::to(requested));
             Err(error.into())
         }
@@ -185,7 +185,7 @@ fn grow<M: Machine>(
 }
 
 impl Resizing {
-    /// Returns whether the AP must get on first.
+    /// Returns whether an AP resizes the region.
     pub(in crate::service) fn is_on_ap(&self) -> bool {
         matches!(self, Self::OnAp(..))
     }
@@ -206,7 +206,7 @@ impl Resizing {
         }
     }
 
-    /// Gets on with the resize.
+    /// Steps the resize.
     pub(super) fn advance<M: Machine>(self, step: &mut Step<'_, '_, M>) -> ResizeStepped {
         match self {
             Self::OnAp(ticket, id) => match step.parts.workers.poll(ticket) {
@@ -229,8 +229,8 @@ impl Resizing {
         }
     }
 
-    /// Rolls a growth back, because the connection has ended and no client has seen it; returns the state while
-    /// an AP works at it.
+    /// Rolls a growth back, because the connection has ended and no client has observed it. Returns
+    /// the state if an AP still works for it.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let (ticket, id) = match self {
             Self::OnAp(ticket, id) => (ticket, id),
@@ -270,7 +270,8 @@ impl Growth {
         let Self { id, next, requested, .. } = self;
         let mut pages = requested.div_ceil(PAGE_BYTES);
         if store.vm.resize(id, &Resize::to(requested)).is_err() {
-            // The pages that a shrink frees find no slot: the region keeps its new size, and is zeroed.
+            // There is no slot for the pages that the shrink would free. The region keeps its new
+            // size, and the rest is zeroed.
             pages = store.vm.info(id).map_or(0, |info| info.range.count().get());
             store.ledger.set_empty(id, false);
             let _ = store.zero_pages(id, next, pages.saturating_sub(next));
@@ -280,7 +281,7 @@ impl Growth {
     }
 }
 
-/// Lets a region be used that was resized, here or on an AP.
+/// Makes a resized region usable again.
 fn finish<M: Machine>(
     store: &mut Store<M>,
     id: RegionId,

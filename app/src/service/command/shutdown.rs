@@ -1,7 +1,7 @@
-//! `SHUTDOWN`: the image ends.
+//! `SHUTDOWN`: ends the image.
 //!
-//! The command only records the wish; the server closes the connections, and the image powers the
-//! machine off.
+//! The command only records the request; the server closes the connections, and the image powers
+//! the machine off.
 
 use vmalloc::Machine;
 
@@ -10,11 +10,11 @@ use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::parts::Parts;
 
-/// Between two log lines about shutdowns that were refused, in microseconds: clients cannot fill the
+/// Microseconds between two log lines about refused shutdowns, so that clients cannot fill the
 /// console.
 const LOG_PAUSE_US: u64 = 1_000_000;
 
-/// The words of a `SHUTDOWN`.
+/// The options of a `SHUTDOWN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct ShutdownOptions {
     saves: bool,
@@ -23,8 +23,8 @@ struct ShutdownOptions {
 }
 
 impl ShutdownOptions {
-    /// Reads the words: `SAVE` excludes `NOSAVE`, and `ABORT` excludes all others. `NOW` has no effect,
-    /// because there are no replicas to wait for.
+    /// Parses the options: `SAVE` excludes `NOSAVE`, and `ABORT` excludes all others. `NOW` has no
+    /// effect, because there are no replicas to wait for.
     fn parse(arguments: Arguments<'_>) -> Result<Self, Failure> {
         let mut options = Self::default();
         let (mut skips_saving, mut others) = (false, false);
@@ -47,12 +47,12 @@ impl ShutdownOptions {
     }
 }
 
-/// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE]`, `SHUTDOWN ABORT`: all connections are closed, that of the
-/// client without a reply.
+/// Serves `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE]` and `SHUTDOWN ABORT`: closes all connections; the
+/// client gets no reply.
 ///
 /// # Errors
 ///
-/// - `SAVE` without `FORCE`: nothing can be saved.
+/// - `SAVE` without `FORCE`: the image cannot save data.
 /// - `ABORT`: no request is served during a shutdown, so there is never one to abort.
 pub(in crate::service) fn shutdown<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let options = ShutdownOptions::parse(call.arguments)?;

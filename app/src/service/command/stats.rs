@@ -1,11 +1,11 @@
-//! `VSTATS`: every counter.
+//! `VSTATS`: all counters.
 
 use vmalloc::{Machine, Row};
 
 use crate::service::call::Call;
 use crate::service::failure::{Failure, Word};
 
-/// `VSTATS [section]`: a map of names and values.
+/// Serves `VSTATS [section]`: replies with a map of names and values.
 pub(in crate::service) fn vstats<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let section = call.arguments.get(1);
     let wanted = |row: &Row| {

@@ -1,4 +1,5 @@
-//! Replies with the bytes of a region: large ones are copied into the output piece by piece as it drains.
+//! Replies with the bytes of a region; large ones are copied into the output piece by piece as it
+//! drains.
 
 use core::ops::Range;
 
@@ -11,8 +12,8 @@ use crate::service::failure::Failure;
 use crate::service::store::StreamedReply;
 
 impl<M: Machine> Call<'_, '_, M> {
-    /// Replies with bytes of a region, which lie in the requested size; `hint` names the command to use
-    /// if there are too many.
+    /// Replies with bytes of a region. They must lie in the requested size. If there are too many,
+    /// the error names the command in `hint`.
     pub(super) fn reply_bytes<S>(
         &mut self,
         info: &RegionInfo,
@@ -23,7 +24,7 @@ impl<M: Machine> Call<'_, '_, M> {
         let limit = self.parts.config.bulk_bytes;
         let length = usize::try_from(bytes).ok().filter(|length| *length <= limit);
         let length = length.ok_or(Failure::ReplyLimit(limit, hint))?;
-        // The replies of a transaction are collected before they are sent.
+        // In a transaction replies are collected before they are sent.
         if length > AT_ONCE_BYTES_MAX && !self.session.is_executing() {
             return self.stream(info, start, bytes);
         }

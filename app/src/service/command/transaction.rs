@@ -1,7 +1,8 @@
-//! `MULTI`, `EXEC` and `DISCARD`: requests that are queued and then served without others in between.
+//! `MULTI`, `EXEC` and `DISCARD`: requests are queued, then served without other requests in
+//! between.
 //!
-//! The session knows how far its transaction is; the requests themselves are kept by the connection.
-//! While a transaction runs, requests of other sessions that could observe or change keys wait.
+//! The session stores the progress of its transaction; the connection stores the requests. While a
+//! transaction runs, requests of other sessions that could observe or change keys wait.
 
 use vmalloc::Machine;
 
@@ -9,7 +10,7 @@ use crate::service::call::{Begun, Call, Never};
 use crate::service::failure::Failure;
 use crate::service::session::Transaction;
 
-/// `MULTI`
+/// Serves `MULTI`.
 pub(in crate::service) fn multi<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if call.session.is_in_transaction() {
         return Err(Failure::Redis("MULTI calls can not be nested"));
@@ -19,7 +20,7 @@ pub(in crate::service) fn multi<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     Ok(())
 }
 
-/// `DISCARD`
+/// Serves `DISCARD`.
 pub(in crate::service) fn discard<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if !call.session.is_in_transaction() {
         return Err(Failure::Redis("DISCARD without MULTI"));
@@ -29,7 +30,7 @@ pub(in crate::service) fn discard<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// `EXEC`: the header of the reply; the replies of the queued requests follow.
+/// Serves `EXEC`: replies with the header; the replies of the queued requests follow.
 pub(in crate::service) fn exec<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
@@ -49,7 +50,7 @@ pub(in crate::service) fn exec<M: Machine>(
             call.reply.null_array();
         }
         Transaction::Open => {
-            // Operations that APs do for other sessions change keys when they end.
+            // Operations of APs for other sessions change keys when they end.
             let number = call.session.owner.number;
             if parts.workers.has_aps() && !parts.workers.hold(number) {
                 return Ok(Begun::Wait(None));

@@ -1,4 +1,5 @@
-//! Requests with many arguments, or about all names: they are worked at in slices, one slice in a turn.
+//! Requests with many arguments, or about all names, which are served in slices, one slice per
+//! turn.
 
 use vmalloc::Machine;
 
@@ -9,53 +10,55 @@ use crate::service::owner::Owner;
 use crate::service::store::names::NameIndex;
 use crate::service::store::{LINE_END, Store};
 
-/// Work in one turn, in pages: an argument or a name counts as one, and as many as are freed for it.
+/// Work in one turn, in pages: an argument or a name counts as one page, plus the pages freed for
+/// it.
 pub(super) const SLICE: u64 = 256;
 
-/// Replies up to this size are written at once: they fit into an output that is empty.
+/// Maximum bytes of a reply that is written in one piece; an empty output has room for it.
 pub(super) const AT_ONCE_BYTES_MAX: usize = 32 << 10;
 
-/// Where a request goes on that was not done in one turn. Its bytes stay in the input.
+/// The position at which an incomplete request continues. Its bytes stay in the input.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct Walk {
     pub(super) next: ArgumentCursor,
-    /// Passes over the arguments that are complete.
+    /// Completed passes over the arguments.
     pub(super) passes: u32,
     pub(super) total: u64,
 }
 
 impl Walk {
-    /// Begins at an argument.
+    /// Starts at an argument.
     pub(super) fn from(next: ArgumentCursor) -> Self {
         Self { next, passes: 0, total: 0 }
     }
 }
 
-/// How far a walk has come.
+/// The progress of a walk.
 #[derive(Debug)]
 pub(super) enum Walked {
-    /// All arguments were visited; so many counted.
+    /// All arguments were visited; the number counted.
     Done(u64),
-    /// The rest is for further turns.
+    /// The rest is left for later turns.
     Again(Walk),
 }
 
-/// The name at which a request about all names goes on.
+/// The number of the name at which a request about all names continues.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct NameWalk(u32);
 
-/// The outcome of a visit of one argument.
+/// The outcome of the visit of one argument.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Visit {
-    /// Added to the total.
+    /// Whether the argument adds to the total.
     pub(super) counted: bool,
-    /// Pages that were touched.
+    /// Pages that the visit touched.
     pub(super) pages: u64,
 }
 
 impl<M: Machine> Call<'_, '_, M> {
-    /// Replies with an argument. A long one is sent piece by piece as the client takes it: the request stays
-    /// in the input until then. The replies of a transaction are collected, so there it must fit.
+    /// Replies with an argument. A long one is sent piece by piece as the client reads it, and the
+    /// request stays in the input until then. In a transaction replies are collected, so there the
+    /// argument is written in one piece.
     pub(super) fn reply_argument(&mut self, resumed: Option<Walk>, index: usize) -> Begun<Walk> {
         let bytes = self.argument(index);
         let is_one_piece = bytes.len() <= AT_ONCE_BYTES_MAX || self.session.is_executing();
@@ -67,7 +70,7 @@ impl<M: Machine> Call<'_, '_, M> {
         if resumed.is_none() {
             self.reply.bulk_header(bytes.len() as u64);
         }
-        // Not more than the length, which is a `usize`.
+        // The total is at most the length, which is a `usize`.
         let done = usize::try_from(walk.total).unwrap_or(bytes.len());
         let room = self.reply.room().saturating_sub(LINE_END.len() as u64);
         let rest = &bytes[done..];
@@ -81,13 +84,13 @@ impl<M: Machine> Call<'_, '_, M> {
         Begun::Again(walk)
     }
 
-    /// Visits each argument from number `first` on, once in each of `passes` passes.
+    /// Visits each argument from number `first` on, in each of `passes` passes.
     ///
-    /// Other requests are served in between, so a visit must not rely on those before it.
+    /// Other requests are served in between, so a visit must not rely on earlier visits.
     ///
     /// # Errors
     ///
-    /// That of the first visit that fails; it ends the walk.
+    /// The error of the first visit that fails, which ends the walk.
     pub(super) fn walk(
         &mut self,
         resumed: Option<Walk>,
@@ -113,10 +116,10 @@ impl<M: Machine> Call<'_, '_, M> {
         Ok(Walked::Done(walk.total))
     }
 
-    /// Visits the number of each name, whether it is in use or not; a visit returns how many pages it
-    /// touched. Returns where the walk goes on, if not all names were visited.
+    /// Visits the number of each name, in use or not. A visit returns how many pages it touched.
+    /// Returns where the walk continues, if not all names were visited.
     ///
-    /// Other requests are served in between: a name that they make may be visited or not.
+    /// Other requests are served in between; a name that they create may be visited or not.
     pub(super) fn walk_names(
         &mut self,
         resumed: Option<NameWalk>,

@@ -1,4 +1,4 @@
-//! `WATCH` and `UNWATCH`: a transaction fails if a key has changed before it.
+//! `WATCH` and `UNWATCH`: a transaction fails if a watched key has changed before it.
 
 use runtime_config::limits;
 use vmalloc::Machine;
@@ -7,7 +7,7 @@ use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::store::Store;
 
-/// `WATCH key [key …]`
+/// Serves `WATCH key [key …]`.
 pub(in crate::service) fn watch<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if call.session.is_in_transaction() {
         return Err(Failure::Redis("WATCH inside MULTI is not allowed"));
@@ -36,7 +36,7 @@ pub(in crate::service) fn watch<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     Ok(())
 }
 
-/// `UNWATCH`
+/// Serves `UNWATCH`.
 pub(in crate::service) fn unwatch<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.parts.store.watches.clear(call.session.owner.place);
     call.reply.status("OK");

@@ -1,4 +1,4 @@
-//! `CLIENT KILL`: connections are closed by what they have in common.
+//! `CLIENT KILL`: closes the connections that pass a filter.
 
 use core::fmt::Write;
 use core::net::SocketAddrV4;
@@ -12,7 +12,7 @@ use crate::service::client_list::ClientEntry;
 use crate::service::command::auth;
 use crate::service::failure::{Failure, Word};
 
-/// `CLIENT KILL ip:port`, or `CLIENT KILL option value [option value …]`.
+/// Serves `CLIENT KILL ip:port` and `CLIENT KILL option value [option value …]`.
 pub(in crate::service) fn kill<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if call.arguments.count() == 3 {
         let filter = KillFilter { address: Some(call.argument(2)), ..KillFilter::default() };
@@ -28,14 +28,14 @@ pub(in crate::service) fn kill<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// Which connections are to be closed: those that pass every test.
+/// A filter of connections to close. A connection must pass every test.
 #[derive(Debug, Default)]
 struct KillFilter<'a> {
     number: Option<u64>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
     kind: Option<ClientKind>,
-    /// Whether the one that asks stays.
+    /// Whether the connection of the request is kept.
     skips_me: bool,
 }
 
@@ -84,7 +84,7 @@ fn is_address(address: SocketAddrV4, text: &[u8]) -> bool {
     written.as_bytes() == text
 }
 
-/// Marks connections to be closed; returns how many.
+/// Marks connections to be closed. Returns how many.
 fn close<M: Machine>(call: &mut Call<'_, '_, M>, filter: &KillFilter<'_>) -> u64 {
     let mut closed = 0;
     for entry in call.parts.clients.entries_mut().filter(|entry| filter.admits(entry)) {
@@ -93,7 +93,7 @@ fn close<M: Machine>(call: &mut Call<'_, '_, M>, filter: &KillFilter<'_>) -> u64
         } else if filter.skips_me {
             continue;
         } else {
-            // After its reply.
+            // The connection of the request is closed after its reply.
             call.session.close();
         }
         closed += 1;

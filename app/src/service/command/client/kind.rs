@@ -2,7 +2,7 @@
 
 use crate::service::failure::{Failure, Word};
 
-/// The kinds of connections that Redis knows. All are normal here.
+/// The kinds of connections in Redis. All connections of the image are normal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientKind {
     Normal,

@@ -1,4 +1,4 @@
-//! `CLIENT LIST` and `CLIENT INFO`: a line for each connection, with Redis' fields in Redis' order.
+//! `CLIENT LIST` and `CLIENT INFO`: one line per connection, with Redis's fields in Redis's order.
 
 use core::fmt;
 
@@ -11,14 +11,14 @@ use crate::service::client_list::ClientEntry;
 use crate::service::failure::Failure;
 use crate::service::parts::Parts;
 
-/// `CLIENT INFO`: the line of the connection that asks.
+/// Serves `CLIENT INFO`: replies with the line of this connection.
 pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let number = call.session.owner.number;
     write(call, |parts, reply| write_lines(parts, |entry| entry.number == number, reply));
     Ok(())
 }
 
-/// `CLIENT LIST [TYPE type|ID number …]`
+/// Serves `CLIENT LIST [TYPE type|ID number …]`.
 pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let option = call.argument(2);
     let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
@@ -33,7 +33,7 @@ pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
             if numbers.clone().any(|number| number.is_none()) {
                 return Err(Failure::Redis("Invalid client ID"));
             }
-            // In the order of the request, and as often as it names them.
+            // Lines follow the request, also if it repeats a number.
             write(call, |parts, reply| {
                 for number in numbers.flatten().filter_map(|number| u64::try_from(number).ok()) {
                     write_lines(parts, |entry| entry.number == number, reply);
@@ -45,7 +45,7 @@ pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// Writes lines as one text, and notes the size of the request that asks for them.
+/// Writes lines as one text, and records the size of the request.
 fn write<'a, M: Machine>(
     call: &mut Call<'a, '_, M>,
     lines: impl FnOnce(&Parts<M>, &mut Reply<'_>),
@@ -77,14 +77,14 @@ fn write_lines<M: Machine>(
     }
 }
 
-/// An entry as Redis 7.0 writes it, and behind it the fields about the library, of 7.2.
+/// An entry as Redis 7.0 writes it, followed by the library fields of Redis 7.2.
 ///
-/// `fd` is the connection's place, for there are no file descriptors. `qbuf`, `obl` and `omem` are
-/// those at the end of its last turn. `tot-mem` has no memory of the sockets.
+/// `fd` is the place of the connection, because there are no file descriptors. `qbuf`, `obl` and
+/// `omem` are those at the end of its last turn. `tot-mem` does not include socket buffers.
 struct ClientLine<'a> {
     place: usize,
     entry: &'a ClientEntry,
-    /// Whether a key that it watches has changed.
+    /// Whether a watched key has changed.
     is_dirty: bool,
     now_us: u64,
 }
@@ -142,7 +142,7 @@ impl ClientLine<'_> {
     }
 }
 
-/// Names are graphic ASCII.
+/// Converts a name, which is graphic ASCII.
 fn text(bytes: &[u8]) -> &str {
     core::str::from_utf8(bytes).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The sections of Redis 7.0, in its order and with its names.
+//! The sections of Redis 7.0, with its order and names.
 
 use core::fmt;
 
@@ -8,18 +8,18 @@ use super::text::InfoText;
 use crate::service::parts::Parts;
 use crate::service::session::REDIS_VERSION;
 
-/// When a section is written without being named.
+/// The requests that include a section without naming it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// Always.
+    /// Every request without section names.
     Default,
-    /// With `all` and `everything`.
+    /// `all` and `everything`.
     All,
-    /// By default and with `everything`, and not with `all`.
+    /// Requests without section names and `everything`, but not `all`.
     Modules,
 }
 
-/// A section.
+/// A section of `INFO`.
 pub(super) struct InfoSection<M: Machine + 'static> {
     pub(super) name: &'static str,
     pub(super) detail: Detail,
@@ -53,7 +53,7 @@ fn server<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.line("vmalloc_version", env!("CARGO_PKG_VERSION"));
     report.line("os", format_args!("vmalloc {} x86_64", env!("CARGO_PKG_VERSION")));
     report.line("arch_bits", 64);
-    // The image is one program.
+    // The image is one program, so its process id is fixed.
     report.line("process_id", 1);
     report.line("process_supervised", "no");
     report.line("run_id", parts.identity.run_id);
@@ -154,8 +154,8 @@ fn replication<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     ]);
 }
 
-/// The time that CPU 0 has spent in turns. The work that other CPUs do is not measured, so the fields
-/// for all threads are left out.
+/// Writes the time that the BSP has spent in turns. The work of APs is not measured, so the fields
+/// for all threads are omitted.
 fn cpu<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     let us = parts.metrics.counters.turn_us_total;
     let (seconds, rest) = (us / 1_000_000, us % 1_000_000);
@@ -163,8 +163,8 @@ fn cpu<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.line("used_cpu_user_main_thread", "0.000000");
 }
 
-/// The counters of each command that was called. One call in 16 is timed: `usec` is estimated
-/// from those.
+/// Writes the counters of each command that was called. One call in 16 is timed; `usec` is an
+/// estimate from those.
 fn commands<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     for (name, tally) in parts.command_stats() {
         let (calls, rejected, failed) = (tally.calls, tally.rejected, tally.failed);
@@ -203,11 +203,11 @@ fn keyspace<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     }
 }
 
-/// Two digits behind the point.
+/// A number with two decimal places.
 struct Hundredths(u64);
 
 impl Hundredths {
-    /// A quotient, rounded.
+    /// Divides and rounds.
     fn of(value: u64, divisor: u64) -> Self {
         let hundred = u128::from(value) * 100 + u128::from(divisor / 2);
         Self(u64::try_from(hundred / u128::from(divisor)).unwrap_or(u64::MAX))
@@ -220,7 +220,7 @@ impl fmt::Display for Hundredths {
     }
 }
 
-/// Bytes as Redis shows them to people: a power of 1024 and two digits behind the point.
+/// Bytes as Redis shows them to people: in a unit of 1024, with two decimal places.
 struct HumanSize(u64);
 
 impl fmt::Display for HumanSize {

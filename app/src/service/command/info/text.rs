@@ -4,19 +4,19 @@ use core::fmt::Write;
 
 use crate::resp::Reply;
 
-/// The text: sections with an empty line between two.
+/// A text of sections, separated by empty lines.
 pub(super) struct InfoText<'a, 'r> {
     reply: &'a mut Reply<'r>,
     is_begun: bool,
 }
 
 impl<'a, 'r> InfoText<'a, 'r> {
-    /// A text without any section yet.
+    /// Creates a text without sections.
     pub(super) fn new(reply: &'a mut Reply<'r>) -> Self {
         Self { reply, is_begun: false }
     }
 
-    /// Begins a section. Its heading has a capital.
+    /// Begins a section. Its heading is capitalized.
     pub(super) fn begin(&mut self, name: &str) {
         if core::mem::replace(&mut self.is_begun, true) {
             self.reply.raw(b"\r\n");
@@ -33,7 +33,7 @@ impl<'a, 'r> InfoText<'a, 'r> {
         let _ = write!(self.reply, "{name}:{value}\r\n");
     }
 
-    /// Writes the front of a line in lower case.
+    /// Writes the begin of a line in lower case.
     pub(super) fn lower_case(&mut self, text: &str) {
         text.bytes().for_each(|byte| self.reply.raw(&[byte.to_ascii_lowercase()]));
     }
@@ -43,7 +43,7 @@ impl<'a, 'r> InfoText<'a, 'r> {
         let _ = write!(self.reply, "{text}\r\n");
     }
 
-    /// Fields that are 0.
+    /// Writes fields with the value 0.
     pub(super) fn zeros(&mut self, names: &[&str]) {
         names.iter().for_each(|name| self.line(name, 0));
     }

@@ -1,5 +1,5 @@
-//! The facts of a command: arity, flags, where its keys are, categories, tips, key specifications
-//! and subcommands.
+//! The facts of a command: arity, flags, key positions, categories, tips, key specifications and
+//! subcommands.
 
 use super::lower_case::bulk_in_lower_case;
 use crate::resp::{Arguments, Reply};
@@ -23,13 +23,13 @@ pub(super) fn write(catalog: &Catalog, command: &Facts, reply: &mut Reply<'_>) {
     subcommands.iter().for_each(|subcommand| write(catalog, subcommand, reply));
 }
 
-/// A set of words, as simple strings.
+/// Writes a set of words as simple strings.
 pub(super) fn words<'a>(words: impl Iterator<Item = &'a str> + Clone, reply: &mut Reply<'_>) {
     reply.set(words.clone().count());
     words.for_each(|word| reply.status(word));
 }
 
-/// How a request uses its keys: what depends on its options is decided by them.
+/// Returns how a request uses its keys, which may depend on its options.
 pub(super) fn access_of(command: &Facts, request: Arguments<'_>) -> &'static str {
     let has_get = || request.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"GET"));
     match command.name {
@@ -39,7 +39,7 @@ pub(super) fn access_of(command: &Facts, request: Arguments<'_>) -> &'static str
     }
 }
 
-/// Where the keys are found: at a position, behind a word, or nowhere that positions can describe.
+/// Writes the key specification: at a position, behind a word, or unspecified.
 fn specification(command: &Facts, reply: &mut Reply<'_>) {
     if !command.keys.can_be() {
         reply.set(0);
@@ -53,7 +53,8 @@ fn specification(command: &Facts, reply: &mut Reply<'_>) {
     match command.keys.place {
         KeyPositions::Fixed { first, last, step } => {
             typed("index", &[("index", i64::from(first))], reply);
-            // A last key is counted from the first, unless it is counted from the end.
+            // The specification counts the last key from the first one, unless it is counted from
+            // the end.
             let last = if last < 0 { last.into() } else { i64::from(last) - i64::from(first) };
             range(last, step.into(), reply);
         }
@@ -79,7 +80,7 @@ fn range(last: i64, step: i64, reply: &mut Reply<'_>) {
     typed("range", &[("lastkey", last), ("keystep", step), ("limit", 0)], reply);
 }
 
-/// A kind of search and its numbers.
+/// Writes a kind of search and its numbers.
 fn typed(kind: &str, numbers: &[(&str, i64)], reply: &mut Reply<'_>) {
     kind_of(kind, reply);
     reply.map(numbers.len());

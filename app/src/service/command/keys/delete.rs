@@ -1,4 +1,4 @@
-//! Keys that go: `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB` and `FLUSHALL`.
+//! Commands that remove keys: `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB` and `FLUSHALL`.
 
 use vmalloc::Machine;
 
@@ -7,7 +7,8 @@ use crate::service::call::{Begun, Call};
 use crate::service::command::walk::{NameWalk, Visit, Walk, Walked};
 use crate::service::failure::Failure;
 
-/// `DEL key [key …]`, `UNLINK key [key …]`: how many were there. Large ones are freed later.
+/// Serves `DEL key [key …]` and `UNLINK key [key …]`: replies with the number of keys removed.
+/// Large regions are freed later.
 pub(in crate::service) fn del<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -26,7 +27,7 @@ pub(in crate::service) fn del<M: Machine>(
     })
 }
 
-/// `GETDEL key`: the value, or a null; the key is gone.
+/// Serves `GETDEL key`: replies with the value, or a null, and removes the key.
 pub(in crate::service) fn getdel<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let key = call.argument(1);
     call.parts.store.has_key(key);
@@ -38,9 +39,9 @@ pub(in crate::service) fn getdel<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     Ok(())
 }
 
-/// `FLUSHDB [ASYNC|SYNC]`, `FLUSHALL [ASYNC|SYNC]`: frees every region that has a name. Regions without a
-/// name belong to their connections and stay. The words choose no behaviour: a name is gone when the reply is
-/// sent, and large regions are always freed later.
+/// Serves `FLUSHDB [ASYNC|SYNC]` and `FLUSHALL [ASYNC|SYNC]`: frees every region that has a name.
+/// Regions without a name belong to their connections and stay. The option has no effect: all names
+/// are removed before the reply, and large regions are always freed later.
 pub(in crate::service) fn flush<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<NameWalk>,

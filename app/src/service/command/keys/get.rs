@@ -1,4 +1,4 @@
-//! Keys that are read.
+//! Commands that read keys.
 
 use vmalloc::{Machine, PAGE_BYTES};
 
@@ -7,7 +7,7 @@ use crate::service::call::{Begun, Call, Never};
 use crate::service::command::walk::{Visit, Walk, Walked};
 use crate::service::failure::Failure;
 
-/// `GET key`
+/// Serves `GET key`.
 pub(in crate::service) fn get<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
@@ -20,7 +20,8 @@ pub(in crate::service) fn get<M: Machine>(
     }
 }
 
-/// `GETRANGE key start end`: both are counted in; negative ones from the end.
+/// Serves `GETRANGE key start end`: both positions are inclusive, and negative ones count from the
+/// end.
 pub(in crate::service) fn getrange<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
@@ -33,7 +34,7 @@ pub(in crate::service) fn getrange<M: Machine>(
         call.reply.bulk(b"");
         return Ok(Begun::Answered);
     };
-    // A negative number that lies before the start is the first byte.
+    // A negative position before the start means the first byte.
     let from_front = |at: i64| match u64::try_from(at) {
         Ok(at) => at,
         Err(_) => info.requested.saturating_sub(at.unsigned_abs()),
@@ -47,14 +48,15 @@ pub(in crate::service) fn getrange<M: Machine>(
     call.reply_bytes(&info, start..end, ", use a smaller range")
 }
 
-/// `STRLEN key`
+/// Serves `STRLEN key`.
 pub(in crate::service) fn strlen<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.parts.store.read_key(call.argument(1))?;
     call.reply.integer(info.map_or(0, |info| info.requested));
     Ok(())
 }
 
-/// `EXISTS key [key …]`: how many are there, as often as they are named.
+/// Serves `EXISTS key [key …]`: replies with the number of keys that exist; repeated keys count
+/// each time.
 pub(in crate::service) fn exists<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -69,14 +71,15 @@ pub(in crate::service) fn exists<M: Machine>(
     })
 }
 
-/// `TYPE key`
+/// Serves `TYPE key`.
 pub(in crate::service) fn kind<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let is_there = call.parts.store.has_key(call.argument(1));
     call.reply.status(if is_there { "string" } else { "none" });
     Ok(())
 }
 
-/// `MEMORY USAGE key [SAMPLES n]`: its pages, its guard page, and what its entries take of tables.
+/// Serves `MEMORY USAGE key [SAMPLES n]`: replies with the bytes of its pages, its guard page, and
+/// its page-table entries.
 pub(in crate::service) fn memory_usage<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {

@@ -1,15 +1,19 @@
-//! `MSET` and `MSETNX` of many keys or large values: served in slices over turns, all or none.
+//! `MSET` and `MSETNX` of many keys or large values, served atomically in slices over several
+//! turns.
 //!
-//! The request takes three passes over its arguments. The first one checks the names and the limits, the
-//! second one makes a region for each value, the third one gives the regions to their names and frees the
-//! old values. Only the first two can fail, and until the third one no key has changed.
+//! The request takes three passes over its arguments. The first one checks the names and the
+//! limits, the second one allocates a region for each value, and the third one publishes the
+//! regions under their names and frees the old values. Only the first two can fail, and no key
+//! changes before the third one.
 //!
-//! From its beginning to its end the request excludes those of other sessions that could observe or change
-//! keys, as a transaction does: no client sees some of the keys set, and no request takes the room that was
-//! checked. The regions are the newest of their session, so they go with it if it ends before the third
-//! pass; a connection that ends during the third pass is kept until that is complete.
+//! From its beginning to its end, the request excludes requests of other sessions that could
+//! observe or change keys, as a transaction does. No client observes a partial result, and no
+//! request takes the room that was checked. The regions are the newest of their session, so they
+//! are freed with it if it ends before the third pass; a connection that ends during the third pass
+//! is kept until the pass is complete.
 //!
-//! A new value is not charged by the difference to the old one here: both exist for some turns.
+//! New values are charged in full, without credit for the old ones, because both exist for several
+//! turns.
 
 use vmalloc::{Machine, RegionId, RegionInfo};
 
@@ -22,27 +26,27 @@ use crate::service::parse::key::key as checked_key;
 use crate::service::store::names::Names;
 use crate::service::store::{self, Publication};
 
-/// Bytes that count as one unit of a slice.
+/// Bytes of a value that cost one unit of a slice.
 const UNIT_BYTES: usize = 4096;
 
-/// How far a large set of keys has come.
+/// The progress of the request.
 #[derive(Debug)]
 pub(in crate::service) struct LargeSet {
     pass: Pass,
-    /// The next pair.
+    /// The position of the next pair.
     next: ArgumentCursor,
-    /// The pages, new names and name parts of the pairs that were checked.
+    /// The pages, new names and name parts of the checked pairs.
     pages: u64,
     names: usize,
     parts: usize,
-    /// The region of the next pair that is to be published or freed: those of the pairs behind it are newer.
+    /// The region of the next pair to publish or free. The regions of later pairs are newer.
     oldest: Option<RegionId>,
-    /// The region of the next pair, and the bytes of its value that were written.
+    /// The region of the next pair, and the number of bytes written into it.
     begun: Option<(RegionInfo, usize)>,
 }
 
 impl LargeSet {
-    /// Whether keys were set, so that the others must be set too.
+    /// Returns whether some keys were set, so that the rest must be set too.
     pub(in crate::service) fn is_publishing(&self) -> bool {
         matches!(self.pass, Pass::Publish)
     }
@@ -57,11 +61,11 @@ enum Pass {
     Undo(Failure),
 }
 
-/// Goes on with the request. Returns whether the keys were set, or how the request goes on.
+/// Continues the request. Returns whether the keys were set, or how the request continues.
 ///
 /// # Errors
 ///
-/// The reason why none of the keys was set.
+/// The reason why no key was set.
 pub(super) fn set_all<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
@@ -108,12 +112,12 @@ pub(super) fn set_all<M: Machine>(
     done
 }
 
-/// What a request that sets several keys has come to.
+/// The outcome of a request that sets several keys.
 #[expect(clippy::large_enum_variant, reason = "it lives for one call")]
 pub(super) enum SetBegun {
-    /// Whether the keys were set.
+    /// The request is complete: whether the keys were set.
     Done(bool),
-    /// The request goes on in later turns.
+    /// The request continues in later turns.
     Later(Begun<LargeSet>),
 }
 
@@ -122,11 +126,11 @@ enum PassStep {
     Pause,
     /// The next pass begins.
     Pass(Pass),
-    /// Whether the keys were set.
+    /// The request is complete: whether the keys were set.
     Done(bool),
 }
 
-/// Excludes other sessions; returns `false` if the request must wait for operations in flight.
+/// Excludes other sessions. Returns `false` if the request must wait for operations in flight.
 fn begin<M: Machine>(call: &mut Call<'_, '_, M>) -> bool {
     let (workers, session) = (&mut call.parts.workers, call.session.owner.number);
     if call.session.is_executing() {
@@ -176,7 +180,7 @@ fn make<M: Machine>(
         let Some((_, value)) = pair(call, &mut set.next) else {
             return Ok(PassStep::Pass(Pass::Publish));
         };
-        // A region has a byte for a value of none.
+        // The region of an empty value has one byte.
         let value = if value.is_empty() { &[0] } else { value };
         match write(call, set, value, left) {
             Ok(true) => *left = left.saturating_sub(1),
@@ -189,7 +193,8 @@ fn make<M: Machine>(
     }
 }
 
-/// Writes as much of a value into its region as the slice allows; true where all of it is written.
+/// Writes as much of a value into its region as the slice allows. Returns whether the value is
+/// complete.
 fn write<M: Machine>(
     call: &mut Call<'_, '_, M>,
     set: &mut LargeSet,
@@ -246,7 +251,7 @@ fn publish<M: Machine>(
     Ok(PassStep::Done(true))
 }
 
-/// Frees regions that were made; `None` where some are left.
+/// Frees the allocated regions. Returns `None` if some are left.
 fn undo<M: Machine>(call: &mut Call<'_, '_, M>, set: &mut LargeSet, left: &mut u64) -> Option<()> {
     while let Some(id) = set.oldest {
         if *left == 0 {
@@ -258,7 +263,7 @@ fn undo<M: Machine>(call: &mut Call<'_, '_, M>, set: &mut LargeSet, left: &mut u
     Some(())
 }
 
-/// The pair at a place, which moves on.
+/// Returns the pair at a position, and advances the position.
 fn pair<'a, M: Machine>(
     call: &Call<'a, '_, M>,
     next: &mut ArgumentCursor,

@@ -1,13 +1,13 @@
 //! `MGET`: the values of several keys.
 //!
-//! A request of up to [`ARGUMENTS_AT_ONCE`] arguments whose values fit into the `output` limit is answered
-//! within one turn. Any other is answered piece by piece as the client takes the reply: the request stays
-//! in the input and goes on from a cursor, and large values are streamed, so the reply needs no memory.
-//! Other requests are served in between: each value is one that its key had while the request was
-//! served, but the values need not be from the same moment.
+//! A request of up to [`ARGUMENTS_AT_ONCE`] arguments is answered within one turn if its values fit
+//! into the `output` limit. Any other request is answered piece by piece as the client reads the
+//! reply: the request stays in the input and continues from a cursor, and large values are
+//! streamed, so the reply needs no memory. Other requests are served in between: each value was
+//! current at some moment during the request, but the values may be from different moments.
 //!
-//! The replies of a transaction are collected before they are sent, and nothing changes meanwhile: there
-//! the lengths are added up first, and a reply that is too large is refused.
+//! In a transaction replies are collected before they are sent, and no data changes in the
+//! meantime. There the lengths are added up first, and a reply that is too large is refused.
 
 use runtime_config::limits::ARGUMENTS_AT_ONCE;
 use vmalloc::{Machine, PAGE_BYTES, RegionInfo};
@@ -17,10 +17,10 @@ use crate::service::catalog::Group;
 use crate::service::command::walk::{AT_ONCE_BYTES_MAX, SLICE, Walk};
 use crate::service::failure::Failure;
 
-/// Bytes of a header of a bulk string or an array, at most.
+/// Maximum bytes of the header of a bulk string or an array.
 const HEADER_BYTES: u64 = 24;
 
-/// `MGET key [key …]`: values, or nulls.
+/// Serves `MGET key [key …]`: replies with values or nulls.
 pub(in crate::service) fn mget<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -59,23 +59,24 @@ fn answer_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure>
     Ok(())
 }
 
-/// The step after an element of the reply.
+/// The action after an element of the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// The next key; so many pages were touched.
+    /// Continue with the next key; the number of pages touched.
     Key(u64),
-    /// The same key, in a later turn.
+    /// Retry the same key in a later turn.
     Same,
-    /// The same key, when another session or an AP has got on.
+    /// Retry the same key when another session or an AP makes progress.
     SameLater,
-    /// The same key with an empty output: this call has overflowed the output, so nothing of it is kept.
+    /// Retry the same key with an empty output. The output of this call has overflowed and is
+    /// discarded.
     SameAlone,
-    /// The next key, once the value has been sent.
+    /// Continue with the next key once the value has been sent.
     Sent,
 }
 
-/// Writes as many elements as the output has room for. Elements that were written cannot be taken back, so
-/// a value that cannot be read is an error in its place.
+/// Writes as many elements as the output has room for. Written elements cannot be withdrawn, so the
+/// error of a value that cannot be read takes its place.
 fn answer_in_pieces<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -96,7 +97,7 @@ fn answer_in_pieces<M: Machine>(
             Next::SameAlone => return Ok(Begun::Overflowed(here)),
             Next::Sent => {
                 let is_last = call.arguments.next(&mut { walk.next }).is_none();
-                // The request is served again when the value has been sent.
+                // The request is served again once the value has been sent.
                 return Ok(if is_last { Begun::Answered } else { Begun::Again(walk) });
             }
         }
@@ -107,8 +108,8 @@ fn answer_in_pieces<M: Machine>(
     }
 }
 
-/// Writes the value of a key, or the header of one that is streamed. `is_alone`: nothing was written
-/// before in this call.
+/// Writes the value of a key, or the header of a streamed value. `is_alone` tells whether it is the
+/// first element of this call.
 fn write_element<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8], is_alone: bool) -> Next {
     let info = match call.parts.store.key(key) {
         Err(Failure::Changing(_)) if is_alone => return Next::SameLater,
@@ -148,7 +149,7 @@ fn write_element<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8], is_alone: b
     if call.session.is_streaming() { Next::Sent } else { Next::Key(length / PAGE_BYTES) }
 }
 
-/// Answers inside a transaction: adds the lengths up, makes sure of the room, then writes.
+/// Answers inside a transaction: adds up the lengths, reserves the room, then writes.
 fn collect<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -194,7 +195,8 @@ fn collect<M: Machine>(
                 return Err(call.parts.reply_limit(", use GET"));
             }
             if walk.total + HEADER_BYTES > call.reply.room() {
-                // Not kept: it says how much room is needed, and the request is served again.
+                // The overflow is intended: it states the required room, and the request is served
+                // again.
                 let needed = walk.total + HEADER_BYTES;
                 let needed = usize::try_from(needed).unwrap_or(usize::MAX);
                 call.reply.bulk_in_place(needed, |_| Ok::<(), Failure>(()))?;
@@ -208,7 +210,7 @@ fn collect<M: Machine>(
 }
 
 impl<M: Machine> Call<'_, '_, M> {
-    /// Replies with all bytes of a region, which fit into the limit of a reply.
+    /// Replies with all bytes of a region, which must fit into the limit of a reply.
     fn write_value(&mut self, info: &RegionInfo) -> Result<(), Failure> {
         let store = &self.parts.store;
         let length = usize::try_from(info.requested).unwrap_or(usize::MAX);

@@ -1,7 +1,7 @@
-//! `MSET` and `MSETNX`: several keys, all or none.
+//! `MSET` and `MSETNX`: set several keys atomically.
 //!
-//! A request with few and short values is served within one turn, here. `large_set` serves any other in
-//! slices.
+//! A request with few and short values is served here within one turn. `large_set` serves any other
+//! request in slices.
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::ARGUMENTS_AT_ONCE;
@@ -15,13 +15,13 @@ use crate::service::failure::Failure;
 use crate::service::parse::key::key as checked_key;
 use crate::service::store::{self, Publication};
 
-/// Bytes of values that are copied in one turn.
+/// Maximum bytes of values copied in one turn.
 const BYTES_MAX: usize = 1 << 20;
 
-/// Pages of old values that are freed in one turn.
+/// Maximum pages of old values freed in one turn.
 const FREED_PAGES_MAX: u64 = 1024;
 
-/// `MSET key value [key value …]`
+/// Serves `MSET key value [key value …]`.
 pub(in crate::service) fn mset<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
@@ -33,7 +33,7 @@ pub(in crate::service) fn mset<M: Machine>(
     Ok(Begun::Answered)
 }
 
-/// `MSETNX key value [key value …]`: 1, or 0 if one of the keys is there already.
+/// Serves `MSETNX key value [key value …]`: replies with 1, or with 0 if one of the keys exists.
 pub(in crate::service) fn msetnx<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
@@ -45,7 +45,7 @@ pub(in crate::service) fn msetnx<M: Machine>(
     Ok(Begun::Answered)
 }
 
-/// Sets all keys; with `only_new` none if one of them is there.
+/// Sets all keys. With `only_new`, sets no key if one of them exists.
 fn set_all<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
@@ -69,7 +69,7 @@ fn set_all<M: Machine>(
     Ok(SetBegun::Done(true))
 }
 
-/// Whether a request is served within one turn.
+/// Returns whether a request can be served within one turn.
 fn is_small<M: Machine>(call: &Call<'_, '_, M>) -> bool {
     if call.arguments.count() > ARGUMENTS_AT_ONCE {
         return false;
@@ -89,7 +89,7 @@ fn pairs<'a>(arguments: Arguments<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u
     keys.zip(arguments.iter().skip(2).step_by(2))
 }
 
-/// Sets all keys in one turn. Everything that can fail comes before the first key is changed.
+/// Sets all keys in one turn. Every step that can fail comes before the first change.
 fn set_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (store, owner, pairs) = (&mut call.parts.store, call.session.owner, pairs(call.arguments));
     let pages = |value: &[u8]| request(value).map_or(0, |request| request.pages().get());
@@ -100,7 +100,7 @@ fn set_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
             Ok(info) => made.push(info.id),
             Err(failure) => {
                 for id in made {
-                    // No other request knows it.
+                    // No other request knows the region.
                     let _ = store.vm.vfree(id);
                 }
                 return Err(failure);

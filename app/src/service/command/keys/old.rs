@@ -1,4 +1,4 @@
-//! Values that a command answers with and then replaces or frees.
+//! Old values, which a command replies with before it replaces or frees them.
 
 use vmalloc::Machine;
 
@@ -7,8 +7,8 @@ use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::parts::Parts;
 
-/// Answers with the value of a key, or with a null. Returns whether the command may go on: where the
-/// reply needs more room than is left, the request is served again, and must have changed nothing.
+/// Replies with the value of a key, or a null. Returns whether the command may continue: if the
+/// reply overflows, the request is served again, so it must not have changed any state.
 pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Result<bool, Failure> {
     write(call.parts, key, call.reply)?;
     Ok(!call.reply.overflowed() || call.session.is_suppressed())
@@ -18,7 +18,7 @@ pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Resul
 ///
 /// # Errors
 ///
-/// The value is longer than a reply may be: it would be gone before it could be sent.
+/// The value exceeds the limit of a reply: it would be freed before it could be sent.
 pub(in crate::service) fn write<M: Machine>(
     parts: &Parts<M>,
     key: &[u8],

@@ -1,4 +1,4 @@
-//! `SCAN`: all keys, a page at a time; `KEYS`: all at once.
+//! `SCAN` lists keys in pages; `KEYS` lists all in one reply.
 
 use runtime_config::limits::NAME_BYTES_MAX;
 use vmalloc::Machine;
@@ -10,25 +10,27 @@ use crate::service::parse::glob::{self, Case};
 use crate::service::parse::pattern::{STEPS_MAX, checked};
 use crate::service::store::names::NameIndex;
 
-/// Names of a page that does not say how many.
+/// Default number of names in a page.
 const COUNT_DEFAULT: u64 = 10;
 
-/// The cost of looking a name up and of replying with it, in such comparisons.
+/// The cost of finding a name and writing it, in comparisons.
 const NAME_STEPS: u64 = 16;
 
-/// Places of the table that one request looks at, found or not: fewer than take half a turn.
+/// Maximum slots of the table that one request examines; they take less than half a turn.
 const PLACES_MAX: u32 = 8192;
 
-/// Places between two looks at the clock.
+/// Slots between two reads of the clock.
 const PLACES_UNTIMED: u32 = 128;
 
 /// Room that the next name of a page may need, with its header.
 const NAME_ROOM: u64 = NAME_BYTES_MAX as u64 + 64;
 
-/// `SCAN cursor [MATCH pattern] [COUNT n] [TYPE string]`: the next cursor and names.
+/// Serves `SCAN cursor [MATCH pattern] [COUNT n] [TYPE string]`: replies with the next cursor and
+/// names.
 ///
-/// A page goes on until it has as many names as were asked for, the output is full, or the turn's
-/// time is used up. A name that is there all the time is found once: it keeps its place.
+/// A page ends when it has the requested number of names, the output is full, or the turn has used
+/// up its time. A name that exists during the whole scan is returned once, because it keeps its
+/// slot.
 pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let start = cursor(call.argument(1)).ok_or(Failure::Redis("invalid cursor"))?;
     let (mut pattern, mut count, mut is_string) = (None, COUNT_DEFAULT, true);
@@ -51,7 +53,7 @@ pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     }
     let store = &call.parts.store;
     let names = &store.names;
-    // Cursors beyond the table are the end: Redis takes any number.
+    // A cursor beyond the table ends the scan; Redis accepts any number.
     let mut next = u32::try_from(start).unwrap_or(u32::MAX).max(1);
     let mark = call.reply.mark();
     let mut buffer = [0; NAME_BYTES_MAX];
@@ -88,10 +90,11 @@ pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// `KEYS pattern`: all names that match.
+/// Serves `KEYS pattern`: replies with all names that match.
 ///
-/// The reply begins with their number, so all must be found in one turn. A request that takes longer is
-/// refused: that depends on the names and the pattern only, not on the speed of the machine.
+/// The reply begins with their number, so all must be found in one turn. A search with too many
+/// comparisons is refused; this depends only on the names and the pattern, not on the speed of the
+/// machine.
 pub(in crate::service) fn keys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let pattern = checked(call.argument(1))?;
     let (names, bytes_max) = (&call.parts.store.names, call.reply_bytes_max);
@@ -118,8 +121,8 @@ pub(in crate::service) fn keys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     if steps > STEPS_MAX { Err(Failure::TooManySteps(STEPS_MAX, "SCAN")) } else { Ok(()) }
 }
 
-/// Reads a cursor as Redis does, with `strtoul` of C: nothing is 0, a sign is taken and a negative
-/// number wraps, and space is refused.
+/// Parses a cursor as Redis does, with `strtoul` of C: empty text is 0, a sign is accepted, a
+/// negative number wraps, and space is refused.
 fn cursor(text: &[u8]) -> Option<u64> {
     let (is_negative, digits) = match text {
         [] => return Some(0),

@@ -1,4 +1,4 @@
-//! `SET`: a region for a value, published under its key.
+//! `SET`: allocates a region for a value, and publishes it under its key.
 
 use vmalloc::{Machine, RegionInfo, Request};
 
@@ -12,8 +12,8 @@ use crate::service::parts::Parts;
 use crate::service::session::Session;
 use crate::service::store::{CLIENT, KeptName, Publication, Store};
 
-/// `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`: a new region, and the old one is
-/// freed.
+/// Serves `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`: publishes a new region
+/// and frees the old one.
 pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let name = key(call.argument(1))?;
     let options = SetOptions::parse(&call.parts.store.clock, call.arguments.iter().skip(3))?;
@@ -37,7 +37,7 @@ pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<
     Ok(())
 }
 
-/// Makes a region that holds a value, and publishes it.
+/// Allocates a region that holds a value, and publishes it.
 pub(super) fn make<M: Machine>(
     call: &mut Call<'_, '_, M>,
     publication: &Publication<&[u8]>,
@@ -52,9 +52,11 @@ pub(super) fn make<M: Machine>(
     Ok(())
 }
 
-/// The request for a region that holds a value. A value of no bytes has a region of one, which is zero.
+/// Builds the request for a region that holds a value. The region of an empty value has one byte,
+/// which is zero.
 pub(super) fn request(value: &[u8]) -> Result<Request, Failure> {
-    // Not zeroed: every byte that can be read is written, and a growth clears the rest.
+    // The region is not zeroed: the value covers every byte that can be read, and a growth zeroes
+    // further ones.
     Ok(Request::try_new(value.len().max(1) as u64)?.caller(CLIENT))
 }
 
@@ -77,7 +79,7 @@ pub(super) fn hold<M: Machine>(
     Ok(info)
 }
 
-/// Returns whether the words behind the value of a `SET` ask for the old value.
+/// Returns whether the options of a `SET` ask for the old value.
 pub(in crate::service) fn wants_old<'a, M: Machine>(
     store: &Store<M>,
     words: impl Iterator<Item = &'a [u8]>,
@@ -85,8 +87,7 @@ pub(in crate::service) fn wants_old<'a, M: Machine>(
     SetOptions::parse(&store.clock, words).is_ok_and(|options| options.wants_old)
 }
 
-/// Publishes a region that holds the value of a large `SET`, as the words behind the value say; otherwise
-/// frees it.
+/// Publishes the region of a large `SET` with the given options. On failure, frees the region.
 pub(in crate::service) fn publish_value<'a, M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,

@@ -18,8 +18,8 @@ pub(super) struct SetOptions {
 }
 
 impl SetOptions {
-    /// Reads the words behind the value. As in Redis, words that do not go together are found before a
-    /// time that is none.
+    /// Parses the words behind the value. As in Redis, a conflict between words takes precedence
+    /// over an invalid time.
     pub(super) fn parse<'a>(
         clock: &TurnClock,
         mut words: impl Iterator<Item = &'a [u8]>,
@@ -47,7 +47,7 @@ impl SetOptions {
         Ok(options)
     }
 
-    /// Publishes a region with them.
+    /// Adds the options to a publication.
     pub(super) fn apply<N>(&self, publication: Publication<N>) -> Publication<N> {
         publication.condition(self.only_new, self.only_old).lease(self.lease, self.keep_lease)
     }

@@ -1,4 +1,4 @@
-//! Redis' older ways to say a `SET`.
+//! Older Redis commands that are variants of `SET`.
 
 use vmalloc::Machine;
 
@@ -10,7 +10,7 @@ use crate::service::parse::expiry::Expiry;
 use crate::service::parse::key::key;
 use crate::service::store::Publication;
 
-/// `SETNX key value`: 1, or 0 where the key is there already.
+/// Serves `SETNX key value`: replies with 1, or with 0 if the key exists.
 pub(in crate::service) fn setnx<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let publication = Publication::of(key(call.argument(1))?).condition(true, false);
     let is_made = match make(call, &publication, call.argument(2)) {
@@ -22,12 +22,12 @@ pub(in crate::service) fn setnx<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     Ok(())
 }
 
-/// `SETEX key seconds value`
+/// Serves `SETEX key seconds value`.
 pub(in crate::service) fn setex<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     set_for(call, Expiry::SECONDS, "setex")
 }
 
-/// `PSETEX key milliseconds value`
+/// Serves `PSETEX key milliseconds value`.
 pub(in crate::service) fn psetex<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     set_for(call, Expiry::MILLISECONDS, "psetex")
 }
@@ -44,7 +44,7 @@ fn set_for<M: Machine>(
     Ok(())
 }
 
-/// `GETSET key value`: the old value, or a null.
+/// Serves `GETSET key value`: replies with the old value, or a null.
 pub(in crate::service) fn getset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let publication = Publication::of(key(call.argument(1))?);
     call.parts.store.has_key(call.argument(1));

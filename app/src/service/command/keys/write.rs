@@ -1,4 +1,4 @@
-//! `APPEND` and `SETRANGE`: keys that are written in place.
+//! `APPEND` and `SETRANGE`: writes in place.
 
 use vmalloc::{Machine, RegionId};
 
@@ -12,23 +12,24 @@ use crate::service::parse::key::key as checked_key;
 use crate::service::parts::Parts;
 use crate::service::store::Publication;
 
-/// Bytes that are copied in one turn.
+/// Maximum bytes copied in one turn.
 const SLICE_BYTES: usize = 1 << 20;
 
-/// A write into a key that takes more than one turn. Its request is served again and goes on from here.
+/// A write into a key that takes more than one turn. Its request is served again with this state.
 #[derive(Debug)]
 pub(in crate::service) struct LargeWrite {
-    /// The region that is written. If another region has the key in a later turn, the write begins again.
+    /// The region that is written. If another region has the key in a later turn, the write starts
+    /// over.
     id: RegionId,
-    /// Where it begins.
+    /// The offset of the first byte.
     offset: u64,
-    /// Bytes that are written.
+    /// Bytes written so far.
     done: usize,
-    /// Whether the region was made for a key that was not there: it is freed if the write fails.
+    /// Whether the region was allocated for a new key; it is freed if the write fails.
     is_made: bool,
-    /// The growth that must come first.
+    /// The growth that the write waits for.
     growth: Option<Resizing>,
-    /// Why the region could not grow.
+    /// The reason why the region could not grow.
     failure: Option<Failure>,
 }
 
@@ -37,17 +38,17 @@ impl LargeWrite {
         Self { id, offset, done: 0, is_made, growth: None, failure: None }
     }
 
-    /// Returns whether the AP must get on first.
+    /// Returns whether an AP grows the region.
     pub(in crate::service) fn is_on_ap(&self) -> bool {
         self.growth.as_ref().is_some_and(Resizing::is_on_ap)
     }
 
-    /// Returns whether the region grows.
+    /// Returns whether the region is growing.
     pub(in crate::service) fn is_growing(&self) -> bool {
         self.growth.is_some()
     }
 
-    /// Gets on with the growth.
+    /// Steps the growth.
     pub(in crate::service) fn step<M: Machine>(
         mut self,
         step: &mut Step<'_, '_, M>,
@@ -63,21 +64,22 @@ impl LargeWrite {
             ResizeStepped::Done(Ok(_)) => Stepped::Ready(Some(self)),
             ResizeStepped::Done(Err(failure)) => {
                 self.fail(step.parts);
-                // If another client has freed or replaced the region, the request begins again.
+                // If another client has freed or replaced the region, the request starts over.
                 let is_gone = free::is_gone(&failure);
                 Stepped::Ready((!is_gone).then_some(Self { failure: Some(failure), ..self }))
             }
         })
     }
 
-    /// Rolls the growth back, and frees a region that was made; returns the state while an AP works at it.
+    /// Rolls the growth back, and frees a region that was allocated for a new key. Returns the
+    /// state if an AP still works for it.
     pub(in crate::service) fn cancel<M: Machine>(mut self, parts: &mut Parts<M>) -> Option<Self> {
         let growth = self.growth.take().and_then(|growth| growth.cancel(parts));
         self.fail(parts);
         growth.map(|growth| Self { growth: Some(growth), ..self })
     }
 
-    /// Ends a write that cannot be made: a key that was made for it is gone.
+    /// Ends a write that failed. A key that was created for it is removed.
     fn fail<M: Machine>(&mut self, parts: &mut Parts<M>) {
         if core::mem::take(&mut self.is_made) {
             parts.store.give_up(self.id);
@@ -85,16 +87,16 @@ impl LargeWrite {
     }
 }
 
-/// `APPEND key value`: how long it is then.
+/// Serves `APPEND key value`: replies with the new length.
 pub(in crate::service) fn append<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeWrite>,
 ) -> Result<Begun<LargeWrite>, Failure> {
     let (key, value) = (call.argument(1), call.argument(2));
     if let Some(info) = call.parts.store.key(key)? {
-        // Unlike `SETRANGE` it changes the key without any bytes too.
+        // Unlike `SETRANGE`, `APPEND` counts as a change even without any bytes.
         call.parts.store.touch(info.id);
-        // A write that goes on has grown the region already.
+        // A write that continues has already grown the region.
         let begun = resumed.filter(|write| write.id == info.id);
         let end = begun.as_ref().map_or(info.requested, |write| write.offset);
         return write_at(call, begun, key, end, value);
@@ -102,13 +104,14 @@ pub(in crate::service) fn append<M: Machine>(
     if value.len() > SLICE_BYTES {
         return write_at(call, resumed, key, 0, value);
     }
-    // Unlike `SETRANGE` it makes a key of no bytes too.
+    // Unlike `SETRANGE`, `APPEND` creates a key even without any bytes.
     make(call, &Publication::of(checked_key(key)?), value)?;
     call.reply.integer(value.len() as u64);
     Ok(Begun::Answered)
 }
 
-/// `SETRANGE key offset value`: how long it is then. Bytes that were never written are zero.
+/// Serves `SETRANGE key offset value`: replies with the new length. Bytes that were never written
+/// are zero.
 pub(in crate::service) fn setrange<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeWrite>,
@@ -119,7 +122,7 @@ pub(in crate::service) fn setrange<M: Machine>(
     write_at(call, resumed, call.argument(1), offset, call.argument(3))
 }
 
-/// Checks the length that a value would have.
+/// Checks the length of the resulting value.
 fn check_length<M: Machine>(parts: &Parts<M>, bytes: u64) -> Result<(), Failure> {
     if bytes > parts.config.bulk_bytes as u64 { Err(TOO_LARGE) } else { Ok(()) }
 }
@@ -148,7 +151,7 @@ fn write_at<M: Machine>(
     if call.is_read(info.id) {
         return Ok(Begun::Wait(begun));
     }
-    // A key that refuses writes is not made larger either.
+    // A write-protected key must not grow either.
     call.parts.store.write(&info, 0, &[])?;
     if end > info.requested {
         let mut write = LargeWrite::new(info.id, offset, is_made);
@@ -177,7 +180,7 @@ fn write_at<M: Machine>(
     Ok(Begun::Answered)
 }
 
-/// Writes into a key that is not there.
+/// Writes into a new key.
 fn write_new<M: Machine>(
     call: &mut Call<'_, '_, M>,
     key: &[u8],
@@ -196,7 +199,7 @@ fn write_new<M: Machine>(
         call.reply.integer(end);
         return Ok(Begun::Answered);
     }
-    // No byte, which grows to the size of the value.
+    // The key is created empty and then grows to its size.
     make(call, &publication, &[])?;
     let made = call.parts.store.key(key)?;
     let write = made.map(|info| LargeWrite::new(info.id, offset, true));
