@@ -85,8 +85,8 @@ pub(super) enum Stepped<S> {
     Waiting(S),
     /// One slice is done.
     Progressed(S),
-    /// The preparation is complete. The request is served again, with a state or from its
-    /// beginning.
+    /// The preparation is complete. The request is resumed with the state, or starts over without
+    /// one.
     Ready(Option<S>),
     /// The reply is complete.
     Answered,

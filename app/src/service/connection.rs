@@ -73,7 +73,7 @@ impl Connection {
         self.running.is_some()
     }
 
-    /// Returns whether the request in progress stays in the input to be served again.
+    /// Returns whether the request in progress stays in the input, to be retried or resumed.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         matches!(self.running, Some(Running::Wait | Running::Again))

@@ -1,7 +1,7 @@
 //! The store: the window, and the records of its regions: owners, names, leases, limits, readers.
 //!
-//! The store does not know connections, requests or replies: an [`Owner`] names the connection on
-//! whose behalf it works.
+//! The store does not know connections, requests or replies: an [`Owner`] identifies
+//! the connection that it works for.
 
 mod access;
 mod clock;

@@ -51,7 +51,7 @@ impl Task {
             Self::Resize(state) => state.step(step)?.map(Self::Resize),
             Self::Sweep(state) => state.step(step)?.map(Self::Sweep),
             Self::Write(state) => state.step(step)?.map(Self::Write),
-            // These continue when their request is served again.
+            // These continue when their request is resumed.
             Self::Names(_) | Self::SetAll(_) | Self::Walk(_) => Stepped::Ready(Some(self)),
         })
     }

@@ -32,6 +32,7 @@ pub(super) fn unknown(arguments: Arguments<'_>, reply: &mut Reply<'_>) {
     ]);
 }
 
+/// Writes Redis's error for an unknown subcommand.
 pub(super) fn unknown_subcommand(command: &Facts, arguments: Arguments<'_>, reply: &mut Reply<'_>) {
     let word = c_string(arguments.get(1).unwrap_or_default(), ECHOED_BYTES_MAX);
     let (name, end) = (command.name.as_bytes(), b" HELP.");
@@ -44,6 +45,7 @@ fn c_string(bytes: &[u8], limit: usize) -> &[u8] {
     &bytes[..end.unwrap_or(bytes.len().min(limit))]
 }
 
+/// Writes Redis's error for a wrong number of arguments.
 pub(super) fn wrong_count(command: &Facts, reply: &mut Reply<'_>) {
     let mut name = ArrayString::<32>::new();
     for character in command.name.chars() {

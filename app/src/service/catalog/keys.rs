@@ -45,8 +45,10 @@ pub(in crate::service) struct Keys {
 }
 
 impl Keys {
+    /// No keys.
     pub(in crate::service) const NONE: Self = Self { place: KeyPositions::Nowhere, access: "" };
 
+    /// Creates fixed positions: every `step`-th argument from `first` to `last`.
     pub(in crate::service) const fn fixed(
         first: u8,
         last: i8,
@@ -56,10 +58,12 @@ impl Keys {
         Self { place: KeyPositions::Fixed { first, last, step }, access }
     }
 
+    /// Creates positions of regions: the arguments from `first` to `last` that begin with `@`.
     pub(in crate::service) const fn regions(first: u8, last: i8, access: &'static str) -> Self {
         Self { place: KeyPositions::Regions { first, last }, access }
     }
 
+    /// Creates the position behind the option `NAME`, among the options from `first` on.
     pub(in crate::service) const fn named(first: u8) -> Self {
         Self { place: KeyPositions::Named { first }, access: "OW update" }
     }

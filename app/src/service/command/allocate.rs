@@ -11,7 +11,7 @@ use crate::service::parts::Parts;
 use crate::service::store::{CLIENT, Demand, KeptName, Publication};
 use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
 
-/// A region whose allocation or zeroing takes several turns. No client may use the region yet.
+/// A region that is allocated or zeroed over several turns. No client may use the region yet.
 #[derive(Debug)]
 pub(in crate::service) enum Allocation {
     /// An AP allocates and zeroes the region.

@@ -128,7 +128,7 @@ impl Batch {
                 step.reply.null_array();
             }
             Some(failure) if is_refused => return Err(failure),
-            _ => hand_out(step, self.made, self.lease_ms),
+            _ => publish_newest(step, self.made, self.lease_ms),
         }
         Ok(Stepped::Answered)
     }
@@ -186,7 +186,7 @@ impl Batch {
 }
 
 /// Publishes the newest regions of a session, starting with the oldest of them.
-fn hand_out<M: Machine>(step: &mut Step<'_, '_, M>, count: u64, lease_ms: Option<u64>) {
+fn publish_newest<M: Machine>(step: &mut Step<'_, '_, M>, count: u64, lease_ms: Option<u64>) {
     let store = &mut step.parts.store;
     // From now on the regions count themselves, instead of the reservation.
     store.give_back(step.session.reservation.take());

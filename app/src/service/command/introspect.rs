@@ -129,7 +129,7 @@ pub(in crate::service) fn getkeysandflags<M: Machine>(
     Ok(())
 }
 
-/// Finds the command of a request whose keys are requested.
+/// Finds the command of a request, for the positions of its keys.
 fn with_keys(catalog: &Catalog, request: Arguments<'_>) -> Result<&'static Facts, Failure> {
     let Lookup::Command(number) = catalog.look_up(request) else {
         return Err(Failure::Redis("Invalid command specified"));

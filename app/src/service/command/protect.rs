@@ -9,7 +9,7 @@ use crate::service::parts::Parts;
 use crate::service::store::ledger::State;
 use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
 
-/// A region whose protection an AP changes. No client may use the region in the meantime.
+/// A change of a region's protection on an AP. No client may use the region in the meantime.
 #[derive(Debug)]
 pub(in crate::service) struct Protecting(Ticket, RegionId);
 

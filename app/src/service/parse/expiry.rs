@@ -16,9 +16,13 @@ pub(in crate::service) struct Expiry {
 }
 
 impl Expiry {
+    /// Seconds from now.
     pub(in crate::service) const SECONDS: Self = Self { unit_ms: 1000, is_absolute: false };
+    /// Milliseconds from now.
     pub(in crate::service) const MILLISECONDS: Self = Self { unit_ms: 1, is_absolute: false };
+    /// Seconds since 1970.
     pub(in crate::service) const AT_SECOND: Self = Self { unit_ms: 1000, is_absolute: true };
+    /// Milliseconds since 1970.
     pub(in crate::service) const AT_MILLISECOND: Self = Self { unit_ms: 1, is_absolute: true };
 
     /// Parses a time. Returns milliseconds from now, or from 1970. Errors name the command.

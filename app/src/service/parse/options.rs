@@ -94,6 +94,7 @@ fn align(text: &[u8]) -> Result<u64, Failure> {
     size::parse(text).ok_or_else(invalid)
 }
 
+/// Parses the number of a node.
 pub(in crate::service) fn node(text: &[u8]) -> Result<u32, Failure> {
     let number = resp::decimal(text).and_then(|node| u32::try_from(node).ok());
     number.ok_or_else(|| Failure::Invalid("NODE is the number of a node", Word::new(text)))

@@ -21,6 +21,7 @@ impl Quotas {
         Self { regions, bytes, named_bytes }
     }
 
+    /// Returns the limit with a name of `VQUOTA`.
     pub(in crate::service) fn field(&mut self, name: &[u8]) -> Option<&mut u64> {
         let fields = [
             ("REGIONS", &mut self.regions),

@@ -28,41 +28,49 @@ impl<M: Machine> Command<M> {
         Self { facts, handler, subcommands: &[] }
     }
 
+    /// Marks a command that neither allocates nor frees.
     pub(super) const fn light(mut self) -> Self {
         self.facts.is_light = true;
         self
     }
 
+    /// Sets the flags, and the ACL categories that do not follow from them.
     pub(super) const fn flags(mut self, flags: u32, categories: u32) -> Self {
         self.facts.flags = Flags::new(flags, categories);
         self
     }
 
+    /// Sets the positions of the keys.
     pub(super) const fn keys(mut self, keys: Keys) -> Self {
         self.facts.keys = keys;
         self
     }
 
+    /// Sets the hints for proxies.
     pub(super) const fn tips(mut self, tips: &'static str) -> Self {
         self.facts.tips = tips;
         self
     }
 
+    /// Sets the first words of the command's own errors.
     pub(super) const fn errors(mut self, errors: &'static str) -> Self {
         self.facts.errors = errors;
         self
     }
 
+    /// Marks a command that processes its arguments in slices.
     pub(super) const fn walked(mut self) -> Self {
         self.facts.is_walked = true;
         self
     }
 
+    /// Sets the alternative named by the error about a reply that is too large.
     pub(super) const fn hint(mut self, hint: &'static str) -> Self {
         self.facts.hint = hint;
         self
     }
 
+    /// Sets the subcommands.
     pub(super) const fn subcommands(mut self, subcommands: &'static [Self]) -> Self {
         self.subcommands = subcommands;
         self

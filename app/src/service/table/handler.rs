@@ -70,7 +70,7 @@ macro_rules! begins {
     };
 }
 
-/// Makes the handler of a command that may be served again with its state.
+/// Makes the handler of a command that may be resumed with its state.
 macro_rules! resumes {
     ($handler:path, $task:ident) => {
         $crate::service::table::handler::Handler::Long(|call, kept| {

@@ -10,6 +10,7 @@ pub(super) enum ClientKind {
 }
 
 impl ClientKind {
+    /// Parses a kind of connection.
     pub(super) fn parse(text: &[u8]) -> Result<Self, Failure> {
         let is = |name: &str| text.eq_ignore_ascii_case(name.as_bytes());
         match () {

@@ -11,11 +11,11 @@ use crate::service::session::REDIS_VERSION;
 /// The requests that include a section without naming it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// Every request without section names.
+    /// Requests without section names, `default`, `all` and `everything`.
     Default,
     /// `all` and `everything`.
     All,
-    /// Requests without section names and `everything`, but not `all`.
+    /// Requests without section names, `default` and `everything`, but not `all`.
     Modules,
 }
 
@@ -30,6 +30,7 @@ pub(super) struct InfoSection<M: Machine + 'static> {
 pub(super) struct Sections<M>(core::marker::PhantomData<M>);
 
 impl<M: Machine + 'static> Sections<M> {
+    /// All sections in the order of Redis.
     pub(super) const ALL: [InfoSection<M>; 12] = [
         InfoSection { name: "Server", detail: Detail::Default, write: server },
         InfoSection { name: "Clients", detail: Detail::Default, write: clients },

@@ -28,6 +28,7 @@ impl<'a, 'r> InfoText<'a, 'r> {
         self.reply.raw(b"\r\n");
     }
 
+    /// Writes a field as one line.
     pub(super) fn line(&mut self, name: &str, value: impl core::fmt::Display) {
         // Writing to a reply cannot fail.
         let _ = write!(self.reply, "{name}:{value}\r\n");
@@ -38,6 +39,7 @@ impl<'a, 'r> InfoText<'a, 'r> {
         text.bytes().for_each(|byte| self.reply.raw(&[byte.to_ascii_lowercase()]));
     }
 
+    /// Writes the rest of a line and its end.
     pub(super) fn rest_of_line(&mut self, text: core::fmt::Arguments<'_>) {
         // Writing to a reply cannot fail.
         let _ = write!(self.reply, "{text}\r\n");

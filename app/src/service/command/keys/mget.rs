@@ -97,7 +97,7 @@ fn answer_in_pieces<M: Machine>(
             Next::SameAlone => return Ok(Begun::Overflowed(here)),
             Next::Sent => {
                 let is_last = call.arguments.next(&mut { walk.next }).is_none();
-                // The request is served again once the value has been sent.
+                // The request is resumed once the value has been sent.
                 return Ok(if is_last { Begun::Answered } else { Begun::Again(walk) });
             }
         }
@@ -195,8 +195,8 @@ fn collect<M: Machine>(
                 return Err(call.parts.reply_limit(", use GET"));
             }
             if walk.total + HEADER_BYTES > call.reply.room() {
-                // The overflow is intended: it states the required room, and the request is served
-                // again.
+                // The overflow is intended: it states the required room, and the request is retried
+                // with it.
                 let needed = walk.total + HEADER_BYTES;
                 let needed = usize::try_from(needed).unwrap_or(usize::MAX);
                 call.reply.bulk_in_place(needed, |_| Ok::<(), Failure>(()))?;

@@ -8,7 +8,7 @@ use crate::service::failure::Failure;
 use crate::service::parts::Parts;
 
 /// Replies with the value of a key, or a null. Returns whether the command may continue: if the
-/// reply overflows, the request is served again, so it must not have changed any state.
+/// reply overflows, the request is retried, so it must not have changed any state.
 pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Result<bool, Failure> {
     write(call.parts, key, call.reply)?;
     Ok(!call.reply.overflowed() || call.session.is_suppressed())

@@ -15,7 +15,7 @@ use crate::service::store::Publication;
 /// Maximum bytes copied in one turn.
 const SLICE_BYTES: usize = 1 << 20;
 
-/// A write into a key that takes more than one turn. Its request is served again with this state.
+/// A write into a key that takes more than one turn. Its request is resumed with this state.
 #[derive(Debug)]
 pub(in crate::service) struct LargeWrite {
     /// The region that is written. If another region has the key in a later turn, the write starts

@@ -4,17 +4,24 @@ use vmalloc::RegionId;
 
 use crate::service::store::records::Records;
 
+/// The id of the region.
 pub(super) const ID: usize = 0;
 /// The lease in microseconds since boot; 0 is no lease.
 pub(super) const LEASE_US: usize = 8;
+/// The second since boot in which the region was allocated.
 pub(super) const BORN_S: usize = 16;
+/// The next older region in the list.
 pub(super) const NEXT: usize = 20;
+/// The next newer region in the list.
 pub(super) const PREVIOUS: usize = 24;
+/// The number of the name; 0 is no name.
 pub(super) const NAME: usize = 28;
+/// The pages of the region.
 pub(super) const PAGES: usize = 32;
 /// The list that counts the region. `EPOCH` tells which owner of that list is charged. An
 /// [abandoned](Ledger::abandon) region is linked into the list of orphans, which counts no regions.
 pub(super) const LIST: usize = 36;
+/// The epoch of the list, which changes with its owner.
 pub(super) const EPOCH: usize = 40;
 /// The [`State`] in the low byte, flags above it.
 pub(super) const STATE: usize = 44;
@@ -33,11 +40,13 @@ impl Fields {
         self.records.u64(id.slot() as usize, ID) == id.get()
     }
 
+    /// Reads a field of the record `index`.
     #[inline]
     pub(super) fn get(&self, index: u32, field: usize) -> u32 {
         self.records.u32(index as usize, field)
     }
 
+    /// Writes a field of the record `index`.
     #[inline]
     pub(super) fn set(&mut self, index: u32, field: usize, value: u32) {
         self.records.set_u32(index as usize, field, value);

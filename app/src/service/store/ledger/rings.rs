@@ -9,28 +9,33 @@ pub(super) const COUNT: usize = NAME;
 pub(super) const TOTAL_PAGES: usize = LEASE_US;
 
 impl Fields {
+    /// Adds a region to the front of a list, which counts it.
     pub(super) fn link(&mut self, list: List, slot: u32) {
         self.join_behind(list, slot);
         self.count_by(list, slot);
     }
 
+    /// Links a region behind the head of a list, without counting it.
     pub(super) fn join_behind(&mut self, list: List, slot: u32) {
         let next = self.get(list.0, NEXT);
         self.join(list.0, slot);
         self.join(slot, next);
     }
 
+    /// Makes a list count a region.
     pub(super) fn count_by(&mut self, list: List, slot: u32) {
         self.set(slot, LIST, list.0);
         self.set(slot, EPOCH, self.get(list.0, EPOCH));
         self.tally(slot, true);
     }
 
+    /// Removes a region from its list, and from the count of that list.
     pub(super) fn unlink(&mut self, slot: u32) {
         self.tally(slot, false);
         self.join(self.get(slot, PREVIOUS), self.get(slot, NEXT));
     }
 
+    /// Links two neighbours.
     pub(super) fn join(&mut self, one: u32, next: u32) {
         self.set(one, NEXT, next);
         self.set(next, PREVIOUS, one);
@@ -44,6 +49,7 @@ impl Fields {
         }
     }
 
+    /// Adds regions and pages to the count of a list, or subtracts them.
     pub(super) fn count_in(&mut self, list: u32, usage: Usage, is_in: bool) {
         let (count, all) = (self.get(list, COUNT), self.records.u64(list as usize, TOTAL_PAGES));
         let (count, all) = match is_in {
