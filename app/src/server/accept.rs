@@ -18,16 +18,16 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     /// whether any connection was handled.
     pub(super) fn accept(&mut self, now: Instant) -> bool {
         let now_us = self.service.now_us();
-        let mut accepted = self.seat_waiting(now);
-        while let Some(line) = self.stack.sockets().accept(Port::Resp, now) {
+        let mut accepted = self.assign_places(now);
+        while let Some(socket) = self.stack.sockets().accept(Port::Resp, now) {
             accepted = true;
-            if self.waiting.is_empty() && self.seat(line) {
+            if self.waiting.is_empty() && self.assign_place(socket) {
                 continue;
             }
             if self.waiting.len() < self.waiting.capacity() {
-                self.waiting.push((line, now_us + limits::CLIENT_WAIT_US));
+                self.waiting.push((socket, now_us + limits::CLIENT_WAIT_US));
             } else {
-                self.refuse(line, now);
+                self.refuse(socket, now);
             }
         }
         accepted
@@ -35,14 +35,14 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
 
     /// Assigns free places to waiting connections, and refuses connections that have waited too
     /// long. Returns whether any connection was handled.
-    fn seat_waiting(&mut self, now: Instant) -> bool {
+    fn assign_places(&mut self, now: Instant) -> bool {
         let now_us = self.service.now_us();
         let mut done = 0;
-        while let Some(&(line, until_us)) = self.waiting.get(done) {
-            if self.seat(line) {
+        while let Some(&(socket, until_us)) = self.waiting.get(done) {
+            if self.assign_place(socket) {
                 done += 1;
             } else if until_us <= now_us {
-                self.refuse(line, now);
+                self.refuse(socket, now);
                 done += 1;
             } else {
                 break;
@@ -53,16 +53,16 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     }
 
     /// Makes a connection a client. Returns `false` if no place is free.
-    fn seat(&mut self, line: ConnectionId) -> bool {
+    fn assign_place(&mut self, socket: ConnectionId) -> bool {
         let mut places = self.clients.iter_mut().enumerate();
-        let Some((at, client)) = places.find(|(_, client)| client.line().is_none()) else {
+        let Some((at, client)) = places.find(|(_, client)| client.socket().is_none()) else {
             return false;
         };
         let sockets = self.stack.sockets();
-        let ends = [sockets.peer(line), sockets.local(line)];
+        let ends = [sockets.peer(socket), sockets.local(socket)];
         self.end = self.end.max(at + 1);
         self.connections += 1;
-        client.begin(line, self.connections);
+        client.begin(socket, self.connections);
         self.service.arrive(client.session(), ends);
         self.service.note_buffers(client.session(), client.buffers());
         let counters = self.service.counters_mut();
@@ -73,12 +73,12 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     }
 
     /// Sends the error about the client limit to a connection and closes it.
-    fn refuse(&mut self, line: ConnectionId, now: Instant) {
+    fn refuse(&mut self, socket: ConnectionId, now: Instant) {
         self.service.counters_mut().note_ending(Ending::Refused);
         self.ending_log.note(None, Ending::Refused, self.service.now_us());
         let sockets = self.stack.sockets();
         // The send fails only if the connection has gone; then no reply is needed.
-        let _ = sockets.send(line, TOO_MANY_CLIENTS);
-        sockets.close(line, now);
+        let _ = sockets.send(socket, TOO_MANY_CLIENTS);
+        sockets.close(socket, now);
     }
 }

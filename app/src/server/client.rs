@@ -47,7 +47,7 @@ enum Phase {
 /// A place for a connection, with its buffers.
 #[derive(Debug)]
 pub(super) struct Client<T> {
-    line: Option<ConnectionId>,
+    socket: Option<ConnectionId>,
     connection: Connection,
     input: RequestBuffer<T>,
     output: Output<T>,
@@ -120,7 +120,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     fn new(place: u32, input: &'static mut [u8], output: &'static mut [u8]) -> Self {
         Self {
-            line: None,
+            socket: None,
             connection: Connection::new(place),
             input: RequestBuffer::new(input),
             output: Output::new(output),
@@ -140,13 +140,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// Returns the connection in this place, if there is one.
-    pub(super) fn line(&self) -> Option<ConnectionId> {
-        self.line
+    pub(super) fn socket(&self) -> Option<ConnectionId> {
+        self.socket
     }
 
     /// Assigns a connection to this place.
-    pub(super) fn begin(&mut self, line: ConnectionId, number: u64) {
-        self.line = Some(line);
+    pub(super) fn begin(&mut self, socket: ConnectionId, number: u64) {
+        self.socket = Some(socket);
         self.connection.begin(number);
         self.phase = Phase::Requests;
         self.resume = Resume::default();
@@ -166,7 +166,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         service: &Service<M>,
         sockets: &Sockets,
     ) -> Ending {
-        let has_timed_out = self.line.is_some_and(|line| sockets.has_timed_out(line));
+        let has_timed_out = self.socket.is_some_and(|socket| sockets.has_timed_out(socket));
         match fate {
             TurnOutcome::Lost if has_timed_out => Ending::TimedOut,
             TurnOutcome::Lost => Ending::Reset,
@@ -270,7 +270,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// them.
     pub(super) fn end<M: Machine>(&mut self, service: &mut Service<M>, allowance: &mut Allowance) {
         service.end(&mut self.connection);
-        self.line = None;
+        self.socket = None;
         self.input.clear(allowance);
         self.queue.clear();
         self.queue.give_back(allowance);

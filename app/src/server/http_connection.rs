@@ -32,7 +32,7 @@ const FRONT_BYTES: usize = 1024;
 /// A place for an HTTP connection, with its buffers.
 #[derive(Debug)]
 pub(super) struct HttpConnection {
-    line: Option<ConnectionId>,
+    socket: Option<ConnectionId>,
     input: Input,
     /// Bytes of an answer that are written but not sent.
     output: Input,
@@ -81,7 +81,7 @@ pub(super) enum HttpProgress {
 impl HttpConnection {
     pub(super) fn new(input: &'static mut [u8], output: &'static mut [u8]) -> Self {
         Self {
-            line: None,
+            socket: None,
             input: Input::new(input),
             output: Input::new(output),
             answer: None,
@@ -95,8 +95,8 @@ impl HttpConnection {
     }
 
     /// Returns the socket of the connection, if there is a connection.
-    pub(super) fn line(&self) -> Option<ConnectionId> {
-        self.line
+    pub(super) fn socket(&self) -> Option<ConnectionId> {
+        self.socket
     }
 
     /// Returns when the phase times out, in microseconds since boot, if there is a connection.
@@ -106,7 +106,7 @@ impl HttpConnection {
             HttpPhase::Head => HEAD_US,
             HttpPhase::Answer => STALL_US,
         };
-        self.line.map(|_| self.since_us + limit_us)
+        self.socket.map(|_| self.since_us + limit_us)
     }
 
     /// Returns when the connection may be evicted for a waiting one, in microseconds since boot,
@@ -119,7 +119,7 @@ impl HttpConnection {
             HttpPhase::Head => HEAD_CONTENDED_US,
             HttpPhase::Answer => STALL_CONTENDED_US,
         };
-        self.line.map(|_| (self.since_us + limit_us, Rank(self.phase, self.since_us)))
+        self.socket.map(|_| (self.since_us + limit_us, Rank(self.phase, self.since_us)))
     }
 
     /// Returns whether the connection is answering a request for a report.
@@ -128,8 +128,8 @@ impl HttpConnection {
     }
 
     /// Assigns a connection to this place.
-    pub(super) fn begin(&mut self, line: ConnectionId, now_us: u64) {
-        self.line = Some(line);
+    pub(super) fn begin(&mut self, socket: ConnectionId, now_us: u64) {
+        self.socket = Some(socket);
         self.phase = HttpPhase::Head;
         self.since_us = now_us;
         self.is_busy = true;
@@ -137,7 +137,7 @@ impl HttpConnection {
 
     /// Ends the connection and clears its buffers.
     pub(super) fn end(&mut self) {
-        self.line = None;
+        self.socket = None;
         self.input.clear();
         self.output.clear();
         self.answer = None;
@@ -161,17 +161,17 @@ impl HttpConnection {
         share: &mut RowBudget,
         has_place: bool,
     ) -> HttpProgress {
-        let Some(line) = self.line else { return HttpProgress::Idle };
-        if sockets.is_gone(line) {
+        let Some(socket) = self.socket else { return HttpProgress::Idle };
+        if sockets.is_gone(socket) {
             return HttpProgress::Over;
         }
         let mut progress = HttpProgress::Idle;
         for _ in 0..ROUNDS {
-            let Some(received) = self.receive(sockets, line, service.now_us()) else {
+            let Some(received) = self.receive(sockets, socket, service.now_us()) else {
                 return HttpProgress::Over;
             };
             let written = self.begin_answer(service, has_place) | self.write(service, share);
-            let Some(sent) = self.send(service, sockets, line) else { return HttpProgress::Over };
+            let Some(sent) = self.send(service, sockets, socket) else { return HttpProgress::Over };
             self.note_phase(sent, service.now_us());
             if self.is_closing && self.output.is_empty() {
                 return HttpProgress::Over;
@@ -195,14 +195,14 @@ impl HttpConnection {
 
     /// Ends a connection that has timed out; the peer gets 408 if part of a head has arrived.
     pub(super) fn give_up<M: Machine>(&mut self, service: &mut Service<M>, sockets: &mut Sockets) {
-        let Some(line) = self.line else { return };
+        let Some(socket) = self.socket else { return };
         if self.phase == HttpPhase::Head && !self.input.is_empty() {
             self.input.clear();
             self.front(&Head::refused(Status::Timeout));
             // The send buffer is empty, or the peer does not read and needs no answer.
-            self.send(service, sockets, line);
+            self.send(service, sockets, socket);
             self.write(service, &mut RowBudget::of_a_turn());
-            self.send(service, sockets, line);
+            self.send(service, sockets, socket);
         }
     }
 
@@ -211,13 +211,18 @@ impl HttpConnection {
     }
 
     /// Moves received bytes into the input. Returns `None` if the connection has gone.
-    fn receive(&mut self, sockets: &mut Sockets, line: ConnectionId, now_us: u64) -> Option<bool> {
+    fn receive(
+        &mut self,
+        sockets: &mut Sockets,
+        socket: ConnectionId,
+        now_us: u64,
+    ) -> Option<bool> {
         let is_first = self.input.is_empty() && self.phase == HttpPhase::Head;
         let room = self.input.room();
         if self.is_finished || self.is_closing || room.is_empty() {
             return Some(false);
         }
-        match sockets.receive(line, room) {
+        match sockets.receive(socket, room) {
             Received::Bytes(0) => Some(false),
             Received::Bytes(bytes) => {
                 self.input.add(bytes);
@@ -302,12 +307,12 @@ impl HttpConnection {
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
-        line: ConnectionId,
+        socket: ConnectionId,
     ) -> Option<usize> {
         if self.output.is_empty() {
             return Some(0);
         }
-        let sent = sockets.send(line, self.output.bytes())?;
+        let sent = sockets.send(socket, self.output.bytes())?;
         self.output.consume(sent);
         service.counters_mut().http_bytes_sent += sent as u64;
         Some(sent)
@@ -335,10 +340,10 @@ impl HttpConnection {
 pub(super) fn turn_away<M: Machine>(
     service: &Service<M>,
     sockets: &mut Sockets,
-    line: ConnectionId,
+    socket: ConnectionId,
 ) {
     let mut buffer = [0; FRONT_BYTES];
-    while matches!(sockets.receive(line, &mut buffer), Received::Bytes(1..)) {}
+    while matches!(sockets.receive(socket, &mut buffer), Received::Bytes(1..)) {}
     let mut room = BoundedWriter::new(&mut buffer);
     let answer = Framing::begin(&Head::refused(Status::Busy), &mut room);
     let mut length = room.length();
@@ -346,5 +351,5 @@ pub(super) fn turn_away<M: Machine>(
         length += answer.write(service, &mut buffer[length..], &mut RowBudget::of_a_turn());
     }
     // The send fails only if the connection has gone; then no answer is needed.
-    let _ = sockets.send(line, &buffer[..length]);
+    let _ = sockets.send(socket, &buffer[..length]);
 }

@@ -84,7 +84,7 @@ impl HttpConnections {
         for place in &mut self.places {
             close(place, service, sockets, now);
         }
-        self.waiting.drain(..).for_each(|(line, _)| sockets.close(line, now));
+        self.waiting.drain(..).for_each(|(socket, _)| sockets.close(socket, now));
     }
 
     fn serve<M: Machine>(
@@ -102,8 +102,8 @@ impl HttpConnections {
         self.first = (self.first + 1) % self.places.len().max(1);
         let (front, back) = self.places.split_at_mut(self.first);
         for connection in back.iter_mut().chain(front) {
-            let Some(line) = connection.line() else { continue };
-            let is_awake = sockets.take_awake(line);
+            let Some(socket) = connection.socket() else { continue };
+            let is_awake = sockets.take_awake(socket);
             if connection.rests(is_awake, service.now_us()) {
                 continue;
             }
@@ -133,21 +133,21 @@ impl HttpConnections {
         let now_us = service.now_us();
         let mut accepted = false;
         while self.waiting.len() < HTTP_WAITING
-            && let Some(line) = sockets.accept(Port::Http, now)
+            && let Some(socket) = sockets.accept(Port::Http, now)
         {
-            self.waiting.push((line, now_us));
+            self.waiting.push((socket, now_us));
             accepted = true;
         }
-        while let Some(&(line, since_us)) = self.waiting.first() {
-            if sockets.is_gone(line) {
-                sockets.close(line, now);
+        while let Some(&(socket, since_us)) = self.waiting.first() {
+            if sockets.is_gone(socket) {
+                sockets.close(socket, now);
             } else if let Some(place) = self.place(service, sockets, now) {
-                place.begin(line, now_us);
+                place.begin(socket, now_us);
                 service.counters_mut().http_connections += 1;
                 service.counters_mut().http_clients += 1;
             } else if now_us >= since_us + WAIT_US {
-                http_connection::turn_away(service, sockets, line);
-                sockets.close(line, now);
+                http_connection::turn_away(service, sockets, socket);
+                sockets.close(socket, now);
                 service.counters_mut().http_refused += 1;
             } else {
                 break;
@@ -165,7 +165,7 @@ impl HttpConnections {
         sockets: &mut Sockets,
         now: Instant,
     ) -> Option<&mut HttpConnection> {
-        if let Some(free) = self.places.iter().position(|place| place.line().is_none()) {
+        if let Some(free) = self.places.iter().position(|place| place.socket().is_none()) {
             return self.places.get_mut(free);
         }
         let now_us = service.now_us();
@@ -189,9 +189,9 @@ fn close<M: Machine>(
     sockets: &mut Sockets,
     now: Instant,
 ) {
-    if let Some(line) = connection.line() {
+    if let Some(socket) = connection.socket() {
         connection.end();
-        sockets.close(line, now);
+        sockets.close(socket, now);
         service.counters_mut().http_clients -= 1;
     }
 }

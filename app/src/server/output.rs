@@ -282,7 +282,7 @@ mod tests {
             assert_eq!(&bytes[..9], b"\n$3000\r\ny");
             Some(bytes.len())
         });
-        assert!(output.is_empty() && !output.will_have_room(10), "there is no output to wait for");
+        assert!(output.is_empty() && !output.will_have_room(10), "no reply is pending");
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         let calls_all = mem::replace(&mut self.was_restricted, is_restricted) || is_restricted;
         // Nor does one wake requests that waited for the end of a streamed reply.
         let calls_all = self.service.take_readers_left() || calls_all;
-        while self.end > 0 && self.clients[self.end - 1].line().is_none() {
+        while self.end > 0 && self.clients[self.end - 1].socket().is_none() {
             self.end -= 1;
         }
         let first = if self.first < self.end { self.first } else { 0 };
@@ -51,13 +51,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
                 break;
             };
             let client = &mut self.clients[at];
-            let Some(line) = client.line() else { continue };
+            let Some(socket) = client.socket() else { continue };
             if is_first {
                 let is_later = client.has_backlog() || !self.service.is_admitted(client.session());
                 if is_late && !is_later {
                     continue;
                 }
-                let is_called = self.stack.sockets().take_awake(line) || calls_all;
+                let is_called = self.stack.sockets().take_awake(socket) || calls_all;
                 if !is_called && client.rests(&self.service) {
                     continue;
                 }
@@ -80,7 +80,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             busy |= fate != TurnOutcome::Idle;
             let is_over = matches!(fate, TurnOutcome::Closed | TurnOutcome::Lost);
             if is_over && !(self.service.is_checking() && client.holds_memory()) {
-                self.end_client(at, line, fate, now);
+                self.end_client(at, socket, fate, now);
             } else if is_first && client.has_backlog() {
                 client.call();
                 self.later.push(client.class(&self.service), at);
@@ -101,7 +101,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     }
 
     /// Ends the connection of a client.
-    fn end_client(&mut self, at: usize, line: ConnectionId, fate: TurnOutcome, now: Instant) {
+    fn end_client(&mut self, at: usize, socket: ConnectionId, fate: TurnOutcome, now: Instant) {
         let client = &mut self.clients[at];
         let ending = client.ending(fate, &self.service, self.stack.sockets());
         self.service.counters_mut().note_ending(ending);
@@ -110,7 +110,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             self.ending_log.note(Some(number), ending, self.service.now_us());
         }
         client.end(&mut self.service, &mut self.allowance);
-        self.stack.sockets().close(line, now);
+        self.stack.sockets().close(socket, now);
         self.service.counters_mut().clients -= 1;
     }
 }

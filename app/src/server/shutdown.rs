@@ -38,10 +38,10 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     fn close_others(&mut self, now: Instant) {
         let sockets = self.stack.sockets();
         self.http_connections.close_all(&mut self.service, sockets, now);
-        self.waiting.drain(..).for_each(|(line, _)| sockets.close(line, now));
+        self.waiting.drain(..).for_each(|(socket, _)| sockets.close(socket, now));
         for port in [Port::Resp, Port::Http] {
-            while let Some(line) = sockets.accept(port, now) {
-                sockets.close(line, now);
+            while let Some(socket) = sockets.accept(port, now) {
+                sockets.close(socket, now);
             }
         }
     }

@@ -86,6 +86,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.input.consume(rest.consumed);
     }
 
+    /// Consumes bytes of a request that is being discarded. Returns whether any work was done.
     pub(super) fn discard<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
         let Phase::Discard(discard) = &mut self.phase else { return false };
         match discard.step(self.input.bytes()) {

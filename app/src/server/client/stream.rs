@@ -11,6 +11,7 @@ use crate::server::respond::{respond, respond_spilled};
 use crate::service::{Connection, Failure, Flow};
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
+    /// Passes received bytes of a large write to the service. Returns whether any work was done.
     pub(super) fn stream<M: Machine, B>(
         &mut self,
         shared: &mut Shared<'_, M, B>,

@@ -49,8 +49,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         budget: &mut Budget,
         requests: &mut usize,
     ) -> TurnOutcome {
-        let Some(line) = self.line else { return TurnOutcome::Idle };
-        let is_gone = shared.sockets.is_gone(line);
+        let Some(socket) = self.socket else { return TurnOutcome::Idle };
+        let is_gone = shared.sockets.is_gone(socket);
         if is_gone || shared.service.is_killed(self.connection.session()) {
             return match completes(self, shared, budget) {
                 true => TurnOutcome::Busy,
@@ -76,7 +76,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 // would have to move the rest of the input.
                 self.has_drained = false;
                 true
-            } else if let Some(received) = receive(self, shared, line) {
+            } else if let Some(received) = receive(self, shared, socket) {
                 received
             } else {
                 return TurnOutcome::Lost;
@@ -86,7 +86,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 return TurnOutcome::Busy;
             }
             self.held_since_us = None;
-            let Some(sent) = send(self, shared, line) else { return TurnOutcome::Lost };
+            let Some(sent) = send(self, shared, socket) else { return TurnOutcome::Lost };
             if self.connection.session().is_closing() && self.output.is_empty() {
                 return TurnOutcome::Closed;
             }
@@ -200,7 +200,7 @@ fn may_hold<T: AsRef<[u8]> + AsMut<[u8]>>(client: &mut Client<T>, now_us: u64) -
 fn receive<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
-    line: ConnectionId,
+    socket: ConnectionId,
 ) -> Option<bool> {
     client.has_drained = false;
     // A client with a full output is not read from.
@@ -212,9 +212,9 @@ fn receive<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     if limit == 0 {
         return Some(false);
     }
-    match shared.sockets.receive(line, room) {
+    match shared.sockets.receive(socket, room) {
         Received::Bytes(bytes) => {
-            client.has_drained = bytes < limit && shared.sockets.expects_more(line);
+            client.has_drained = bytes < limit && shared.sockets.expects_more(socket);
             client.input.add(bytes);
             shared.service.counters_mut().bytes_received += bytes as u64;
             Some(bytes > 0)
@@ -230,11 +230,11 @@ fn receive<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
 fn send<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
-    line: ConnectionId,
+    socket: ConnectionId,
 ) -> Option<bool> {
-    let mut sent = client.output.send(|bytes| shared.sockets.send(line, bytes))?;
+    let mut sent = client.output.send(|bytes| shared.sockets.send(socket, bytes))?;
     while fill(client, shared)? {
-        sent += client.output.send(|bytes| shared.sockets.send(line, bytes))?;
+        sent += client.output.send(|bytes| shared.sockets.send(socket, bytes))?;
     }
     shared.service.counters_mut().bytes_sent += sent as u64;
     Some(sent > 0)
