@@ -143,8 +143,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Retries a queued request after an overflow of its reply, with a larger buffer, or replies with an
-    /// error if no buffer can be allocated. Returns `false` if the request must wait.
+    /// Retries a queued request after an overflow of its reply, with a larger buffer, or replies with
+    /// an error if no buffer can be allocated. Returns `false` if the request must wait.
     fn answer_largely<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,

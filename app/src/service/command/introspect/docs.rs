@@ -13,7 +13,8 @@ use crate::service::failure::Failure;
 /// The value of `since`: the first version that has all commands.
 const SINCE: &str = env!("CARGO_PKG_VERSION");
 
-/// Serves `COMMAND DOCS [name …]`: replies with a map from names to documents, and leaves unknown names out.
+/// Serves `COMMAND DOCS [name …]`: replies with a map from names to documents, and leaves unknown
+/// names out.
 pub(in crate::service) fn docs<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (names, catalog) = (call.arguments, call.parts.catalog);
     if names.count() == 2 {
