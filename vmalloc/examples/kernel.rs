@@ -127,7 +127,7 @@ fn is_in_window(address: VirtAddr, bytes: u64) -> bool {
 }
 
 // SAFETY: plain accesses at the addresses named, by the CPU's own translation; CR3 holds `root` or a
-// table with the same entries for the window. A refused access is in the table of fix-ups.
+// table with the same entries for the window. A refused access is in the exception table.
 unsafe impl Access for ToyMachine {
     fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
         // SAFETY: only `bytes` are written.

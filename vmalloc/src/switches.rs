@@ -45,7 +45,7 @@ pub enum PoolMode {
 /// The choices that are kept here; the pools keep their own.
 #[derive(Debug, Default)]
 pub(crate) struct Switches {
-    /// `EAGER` and `LINUX_FRAMES`: what every free asks, in one word.
+    /// `EAGER` and `LINUX_FRAMES` in one word, because every free reads both.
     free: AtomicU32,
     copy: AtomicBool,
 }

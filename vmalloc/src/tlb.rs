@@ -1,4 +1,4 @@
-//! Flushes: what makes an old translation impossible, on every CPU.
+//! TLB flushes, which remove an old translation from every CPU.
 //!
 //! Every shootdown is a generation. After it has ended, no CPU reaches pages that were unmapped
 //! before it began, and its end is a value: [`Flushed`]. This module knows no tables.

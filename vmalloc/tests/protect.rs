@@ -1,4 +1,4 @@
-//! Rights: what each allows, that a change holds on every CPU, and what a fault means.
+//! Protections: the accesses that each allows, changes on every CPU, and the meaning of faults.
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
@@ -48,7 +48,7 @@ fn every_change_of_rights_holds_on_every_cpu_when_it_returns() {
             };
             obeys(from);
             region.protect(to).unwrap();
-            // One CPU at a time asks first: what it remembers must not count.
+            // One CPU at a time accesses the page first: its cached translation must not count.
             obeys(to);
             assert_eq!(region.info().protection, to);
             assert!(vm.check().is_sound(), "{:?}", vm.check().violations().next());

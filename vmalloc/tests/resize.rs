@@ -68,7 +68,7 @@ fn bytes_behind_the_old_size_are_zero_again_where_zeros_are_promised() {
     region.resize(&Resize::to(3 * PAGE_BYTES)).unwrap();
     let mut bytes = vec![1; 3 * PAGE_BYTES as usize];
     vm.machine().read(region.address(), &mut bytes).unwrap();
-    assert!(bytes[..100].iter().all(|byte| *byte == 7), "what was asked for stays");
+    assert!(bytes[..100].iter().all(|byte| *byte == 7), "the requested bytes stay");
     assert!(bytes[100..].iter().all(|byte| *byte == 0), "the rest reads as zeros");
 }
 

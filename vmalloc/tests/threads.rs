@@ -265,8 +265,8 @@ fn four_cpus_that_run_out_of_addresses() {
     run(4, 500, 300);
 }
 
-/// One CPU moves regions, another frees them, and a third purges: whoever releases a frame has
-/// flushed all addresses that it ever had.
+/// One CPU moves regions, another frees them, and a third purges. A frame is released only after all
+/// addresses that it ever had were flushed.
 #[test]
 fn what_has_moved_is_flushed_at_both_places_before_its_frames_are_free() {
     const MOVES: u64 = 150;

@@ -1,5 +1,5 @@
 //! Page tables only: maps a range and unmaps it, with tables that stay and without flushes.
-#![expect(unsafe_code, reason = "a peer works on a table that it is lent")]
+#![expect(unsafe_code, reason = "a peer works on a table that it does not own")]
 
 use vmalloc::bench::Pages;
 use vmalloc::{Frame, PAGE_BYTES, Page, PageCount, sim};

@@ -61,9 +61,9 @@ impl Table {
     /// Prints what the rows cannot say.
     pub(crate) fn end(self) {
         println!(
-            "\nThe ratio is ours to the peer's. A dash: nothing to compare with, or above 20 us for\n\
+            "\nThe ratio is ours to the peer's. A dash means no comparable operation, or more than 20 us for\n\
              a pair. offset-allocator counts in 32 bits: its window has 2^32 - 1 pages, the others'\n\
-             2^33. Nothing but the crate has guard pages, ids or tables to care for; the rows about\n\
+             2^33. Only the crate maintains guard pages, ids and tables; the rows about\n\
              addresses leave them out."
         );
     }

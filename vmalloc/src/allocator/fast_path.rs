@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_was_made_anew_names_every_page_again() {
+    fn a_rebuilt_index_names_every_page_again() {
         let vm = machine();
         let _neighbour = vm.vmalloc(PAGE_BYTES).unwrap();
         let region = vm.vmalloc(3 * PAGE_BYTES).unwrap();

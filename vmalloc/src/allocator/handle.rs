@@ -121,7 +121,7 @@ impl<'v, M: Machine> Region<'v, M> {
     /// Never: a region with an owner lives.
     #[must_use]
     pub fn info(&self) -> RegionInfo {
-        lookup::info(self.core, self.id).expect("what has an owner lives")
+        lookup::info(self.core, self.id).expect("a region with an owner exists")
     }
 }
 

@@ -1,4 +1,4 @@
-//! The methods of [`Vmalloc`](crate::Vmalloc): what each promises. The work is done in the modules beside this one.
+//! The methods of [`Vmalloc`](crate::Vmalloc): their promises. The work is done in the modules beside this one.
 
 mod allocate;
 mod change;

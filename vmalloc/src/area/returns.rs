@@ -36,8 +36,8 @@ pub(crate) struct AreaReturns<'a> {
 }
 
 impl<'a> AreaReturns<'a> {
-    /// Begins to give back many areas, with which up to `limit` frames for each pool may rest: what
-    /// their slots note was lazy, and has been flushed.
+    /// Begins to release many areas, whose pages were lazy and have been flushed. Up to `limit` frames of each
+    /// pool may stay with their areas.
     #[inline]
     pub(crate) fn new(
         areas: &'a Areas,

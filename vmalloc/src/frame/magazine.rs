@@ -41,7 +41,7 @@ impl Magazine {
     pub(crate) fn put(&self, metas: &[FrameMeta], mut chain: FrameChain, limit: u64) -> FrameChain {
         let mut held = self.0.lock();
         let room = limit.saturating_sub(held.count());
-        // Counted from the front: what is kept may be long, and need not be walked over.
+        // Counted from the front: the rest that is kept may be long, and need not be walked over.
         let surplus = chain.split(metas, chain.count().saturating_sub(room));
         held.append(metas, chain);
         surplus

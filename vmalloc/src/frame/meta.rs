@@ -5,7 +5,7 @@
 //! | free block's first frame | next block of the order | previous block | |
 //! | taken, on a chain | next frame of the chain | | |
 //! | large block's first frame | next frame of the chain | slot of its region | |
-//! | leaf table | next unlinked table | who has its pages: [`Owners`] | which 2 MiB it covers |
+//! | leaf table | next unlinked table | owners of its pages: [`Owners`] | which 2 MiB it covers |
 //! | upper table | next unlinked table | | which entry points to it |
 #![expect(unsafe_code, reason = "promises that a record of zeros is a record")]
 

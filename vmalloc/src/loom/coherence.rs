@@ -180,8 +180,8 @@ fn plans_of_two_generations_and_a_cpu_that_lags() {
     });
 }
 
-/// A handler interrupts the poll: what it has flushed stays flushed, and what the poll publishes
-/// afterwards is not more than the poll has flushed.
+/// A handler interrupts the poll. Its flushes stay published, and the poll publishes afterwards no
+/// more than the poll has flushed.
 fn a_poll_that_is_interrupted(when: Nested) {
     check(move || {
         let world = Arc::new(World::impatient(2));

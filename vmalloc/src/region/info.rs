@@ -39,7 +39,7 @@ pub struct RegionInfo {
 }
 
 impl RegionInfo {
-    /// The pages with the guard: what the region takes of the window.
+    /// The pages of the region and its guard page: its share of the window.
     #[must_use]
     pub fn with_guard(&self) -> PageRange {
         let pages = self.range.count().get();

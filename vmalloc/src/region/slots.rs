@@ -91,7 +91,7 @@ impl Slots {
         }
         let (low, high) = self.unused();
         if low > high {
-            // All have been used: what one side has freed serves the other.
+            // All slots have been used: slots that one side has freed serve the other side.
             let other = if system { &mut free.clients } else { &mut free.system };
             return other.pop(self);
         }

@@ -48,7 +48,7 @@ impl Caches {
         self.tables.clear();
     }
 
-    /// Forgets a page's translation only: what a fault does before it is reported.
+    /// Forgets the translation of a page, and no table: as a CPU does before it reports a fault.
     pub(super) fn drop_leaf(&mut self, page: Page) {
         let Some(known) = self.leaves.remove(&page) else { return };
         if known.large {

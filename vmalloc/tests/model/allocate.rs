@@ -1,4 +1,4 @@
-//! Allocations: what comes back must be what was asked for.
+//! Allocations: the region must have the properties that were requested.
 
 use std::mem::ManuallyDrop;
 

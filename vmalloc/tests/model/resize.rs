@@ -1,4 +1,4 @@
-//! Resizes: what was there stays, what is added is as it was asked for, and the rest is lazy.
+//! Resizes: old bytes stay, new bytes are as requested, and removed pages are lazy.
 
 use vmalloc::{
     Access, AccessKind, Frame, PAGE_BYTES, Page, PageCount, ReallocMode, RegionError, RegionInfo,

@@ -1,5 +1,5 @@
 //! Makes regions.
-#![expect(unsafe_code, reason = "whoever maps frames vouches for them")]
+#![expect(unsafe_code, reason = "the caller of `vmap` vouches for its frames")]
 
 use crate::allocator::handle::Region;
 use crate::allocator::parts::Vmalloc;
