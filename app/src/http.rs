@@ -1,9 +1,9 @@
 //! Reports over HTTP, read-only, by GET and HEAD.
 //!
-//! [`parse`] parses the [`Head`] of a request and keeps no state between calls. The head has the
-//! [`Body`] of the response, which is written in pieces and holds a cursor, never the whole report.
-//! [`Framing`] puts the pieces into chunks. The module does no input and output; the server moves the
-//! bytes.
+//! [`parse`] parses the head of a request and keeps no state between calls. The returned [`Head`] contains
+//! the response to send. A [`Body`] writes its report in pieces and stores only the position of the next
+//! piece, so no report is buffered whole. [`Framing`] encodes the pieces as HTTP chunks. The module does no
+//! I/O; the server reads and writes the connection.
 //!
 //! Every client that can connect may read reports. A page of another site can make a browser send a
 //! request, but cannot read the response. So the value of `Host` is not checked, only its presence.

@@ -131,7 +131,8 @@ pub const BULK_BYTES_MAX: usize = 512 * MIB;
 pub const INLINE_BYTES_DEFAULT: usize = 64 * KIB;
 /// An inline line must hold the longest command with a name.
 pub const INLINE_BYTES_MIN: usize = 256;
-/// Every client has a buffer of this size.
+/// The largest configurable length of an inline request. The image allocates an input buffer of at least the
+/// configured length for every client, so a higher limit costs memory for each of them.
 pub const INLINE_BYTES_MAX: usize = MIB;
 
 /// Arguments of one request: as many as Redis clients send in one request.

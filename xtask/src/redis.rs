@@ -42,7 +42,8 @@ impl Redis {
         Self::start_at(workspace, name, server, network::free_port(0)?, options)
     }
 
-    /// Starts `server` at an address of the calling thread's network.
+    /// Starts `server` in the network namespace of the calling thread, listening on `address`, and waits until it
+    /// answers a PING.
     pub(crate) fn start_at(
         workspace: &Workspace,
         name: &str,

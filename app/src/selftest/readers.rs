@@ -75,7 +75,8 @@ pub(super) fn store(fixture: Fixture, address: VirtAddr, byte: u8) -> TestResult
     value(fixture.vm.machine().write(address, &[byte]), "write")
 }
 
-/// Checks that the byte at an address is unchanged.
+/// Checks that the byte at `address` is still `byte`, the value that the test stored there. `what` describes
+/// the byte in the error.
 pub(super) fn is_still(address: VirtAddr, byte: u8, what: &'static str) -> TestResult {
     let found = load(address.as_u64()).ok_or(FailedCheck::new("read", [address.as_u64(), 0]))?;
     same(found.into(), byte.into(), what)

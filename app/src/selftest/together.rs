@@ -41,7 +41,8 @@ fn one_table(fixture: Fixture, request: &Request) -> TestResult {
     Ok(())
 }
 
-/// Translates the address by the crate and by the processor in a loop.
+/// Walks the page tables to the address in [`ADDRESS`] in a loop, until the address is 0: in software with
+/// `locate`, and in hardware with a load. Both walks must be safe while another CPU frees the tables.
 fn walk_to_the_address(vm: &'static Window, cpu: usize) {
     loop {
         let address = ADDRESS.load(Ordering::Acquire);

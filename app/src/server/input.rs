@@ -23,7 +23,7 @@ impl Input {
         &mut self.buffer[self.end..]
     }
 
-    /// Adds `bytes` bytes that were written into the room.
+    /// Marks the first `bytes` bytes of [`room`](Self::room) as content, after the caller has written them.
     pub(super) fn add(&mut self, bytes: usize) {
         self.end = (self.end + bytes).min(self.buffer.len());
     }

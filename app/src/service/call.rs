@@ -62,7 +62,8 @@ pub(super) enum Progress {
 }
 
 impl<S> Begun<S> {
-    /// Stores the state, if there is one, and returns the progress.
+    /// Returns the [`Progress`] of a handler's result. If the result contains a state of the command, the state
+    /// is converted with `wrap` and stored in `kept`; otherwise `kept` is unchanged.
     #[inline]
     pub(super) fn keep<T>(self, kept: &mut Option<T>, wrap: impl FnOnce(S) -> T) -> Progress {
         let (state, progress) = match self {

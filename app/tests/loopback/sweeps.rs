@@ -137,7 +137,7 @@ fn a_failed_write_far_behind_the_end_of_a_missing_key_creates_no_key() {
         world.ok(&mut client, "VMALLOC 8M");
         let before = state(&mut world, &mut client);
         for (offset, expected) in [
-            // The value exceeds the maximum length, independent of memory.
+            // The value would be longer than `proto-max-bulk-len`, however much memory is free.
             (600_000_000, "ERR string exceeds maximum allowed size (proto-max-bulk-len)"),
             // The growth fails, because fewer frames are free than the value needs.
             (10_000_000, "OOM command not allowed when used memory > 'maxmemory'."),

@@ -187,7 +187,8 @@ impl FrameChain {
         Some(frame)
     }
 
-    /// Takes the first block off a chain that has only blocks.
+    /// Removes the first block of 512 frames and returns its first frame, or `None` if the chain is empty. The
+    /// chain must contain no single frames.
     pub(crate) fn pop_block(&mut self, metas: &[FrameMeta]) -> Option<FrameIndex> {
         if self.count == 0 {
             return None;

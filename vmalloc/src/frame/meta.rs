@@ -161,8 +161,8 @@ impl FrameMeta {
     /// be freed soon), or if it has no room (a full table has moved).
     #[inline]
     pub(crate) fn pinnable(&self, place: u32, number: usize) -> Option<u32> {
-        // Acquire: pairs with the Release in `add_count`; a reader that sees the count sees the
-        // place.
+        // Acquire: pairs with the Release in `add_count`. A CPU that reads the raised count also
+        // reads the `place` field that was stored before the count was raised.
         let word = self.word.load(Acquire);
         let is_table = word & STATE_BITS == FrameState::Table as u32;
         let is_there = is_table && self.place() == place;

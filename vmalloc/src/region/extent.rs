@@ -105,7 +105,8 @@ impl Extent {
         self.pages() * PAGE_BYTES - ((self.0 & SLACK_BITS) >> SLACK_SHIFT)
     }
 
-    /// Whether its first page belongs to the region in front of it.
+    /// Returns whether this extent is the end that was cut off a region when the region shrank in place. The
+    /// first page of such an extent is the guard page of the shrunk region, which lies directly below.
     #[inline]
     pub(super) fn is_tail(self) -> bool {
         self.0 & TAIL != 0

@@ -103,7 +103,9 @@ impl Posted {
         self.generation.store(generation, Ordering::Release);
     }
 
-    /// The pages of a generation's plan, unless it means everything or has been replaced.
+    /// Returns the pages that the plan of `generation` flushes one by one. Returns `None` if the plan requires a
+    /// full flush, or if the plan of another generation is posted or being written; the caller must then flush
+    /// the whole TLB.
     pub(crate) fn read(&self, generation: u64) -> Option<impl Iterator<Item = Page>> {
         // Acquire: pairs with the Release at the end of `post`.
         if self.generation.load(Ordering::Acquire) != generation {

@@ -22,9 +22,9 @@ pub(crate) struct TestOptions {
     /// tcp, hermit, wire, differential and clients layers.
     #[arg(long, default_value = "", value_name = "PART")]
     pub(crate) filter: String,
-    /// Runs the layers that boot an image on this runtime: `image` and `tcp`, with --all also `wire`,
-    /// `differential`, `clients`, `boots` and `browser`, or the layers that are named. The layer `hermit`
-    /// runs a part of them when the runtime is the default.
+    /// Selects the runtime of the image in the layers that boot one. With `hermit` and no named layer, only
+    /// `image` and `tcp` run, and with --all also `wire`, `differential`, `clients`, `boots` and `browser`. With
+    /// `bare`, the default, all layers run, and the layer `hermit` runs a part of the tests on Hermit.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
     /// The fewest CPUs of the guests in the layers `tcp`, `differential` and `clients`.

@@ -93,8 +93,8 @@ impl<'a> ListFilter<'a> {
                 wanted.eq_ignore_ascii_case(name.as_bytes())
             }),
             Self::Pattern(pattern) => {
-                // A pattern is short, so matching all commands takes fewer comparisons than
-                // `STEPS_MAX`.
+                // Steps are not counted: a pattern has at most 1,024 bytes, so matching it with all
+                // names of commands takes fewer than `STEPS_MAX` comparisons.
                 glob::matches(pattern, command.name.as_bytes(), Case::Ignored)
             }
         }

@@ -52,7 +52,8 @@ impl<M: Machine> Store<M> {
         }
     }
 
-    /// Records a region that was allocated in this turn, and publishes it.
+    /// Adds a new region to the ledger under the connection of `owner`, and publishes the region. The region must
+    /// have been allocated in the current turn of the server loop, so it has no reservation.
     pub(in crate::service) fn publish_new(
         &mut self,
         owner: Owner,

@@ -9,8 +9,9 @@ use super::reader::Reader;
 use crate::any_bytes;
 use crate::harness::{Client, World};
 
-/// A name with HTML, and one with all special characters of a name.
+/// A region name that contains an HTML element; reports must escape it.
 const TAG: &str = "<img/src=x>";
+/// A region name with ASCII punctuation, which reports must quote.
 const ALL: &str = "~!#$%&'()*+,-./:;<=>?[]^_`{|}";
 
 /// Returns all regions, from pages with a number of rows.

@@ -1,4 +1,5 @@
-//! Clients behind a router: use keeps its neighbour entry.
+//! Clients behind a router: their packets keep the entry of the router in the ARP table of the image, while other
+//! hosts of the link and SYNs from absent peers compete for entries.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
