@@ -1,4 +1,4 @@
-//! TCP over a network device: connections as byte streams, independent of their content.
+//! TCP over a network device. The server sends and receives byte streams; this module does not interpret the bytes.
 //!
 //! [`Stack`] owns the device and moves one packet at a time. A received packet passes this list downwards, and a
 //! transmitted packet passes it upwards:
@@ -7,17 +7,18 @@
 //! |---|---|
 //! | `nic` | the interface to the device |
 //! | `link` | Ethernet headers, ARP and neighbours |
-//! | `ip` | IPv4 headers, fragments and ICMP messages of routers |
-//! | `front` | the dispatch of a packet to its connection |
-//! | `tcp` | the guard of each connection, timeouts, segment sizes and SYN cookies |
+//! | `ip` | IPv4 headers, fragments, and ICMP messages from routers |
+//! | `front` | the dispatch of a received packet to its connection |
+//! | `tcp` | the check of received segments, retransmission timeouts, segment sizes and SYN cookies |
 //! | `wire` | the two devices that smoltcp sees |
-//! | `socket_sets`, `pool` | smoltcp's sockets, and the use of each |
-//! | `sockets` | the connections, as the server sees them |
+//! | `socket_sets`, `pool` | the sockets of smoltcp, and the current use of each: idle, listening or connected |
+//! | `sockets` | the interface of the server to its connections |
 //!
-//! All [`Sockets`] are made at boot, with their buffers: some listen, some have a connection, the rest are idle.
-//! Each is in a set of its own, so the cost of a packet does not depend on their number. smoltcp has no backlog, so
-//! after a listener has accepted a connection the next one is armed before the next packet. `addressing` finds the
-//! address of the machine, by `dhcp` if no address is configured.
+//! All [`Sockets`] and their buffers are allocated at boot: some sockets listen, some have a connection, and the rest
+//! are idle. Each socket is in its own smoltcp `SocketSet`, so the cost of a packet does not depend on the number of
+//! sockets. smoltcp has no backlog, so after a listener has accepted a connection, the next idle socket starts to
+//! listen before the next packet is processed. `addressing` finds the address of the machine, and uses `dhcp` if no
+//! address is configured.
 
 mod addressing;
 mod dhcp;

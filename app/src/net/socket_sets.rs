@@ -1,7 +1,8 @@
-//! The TCP sockets, each in a separate set.
+//! Owns the TCP sockets, each in a separate smoltcp `SocketSet`.
 //!
-//! smoltcp visits every socket of a set for every received and every transmitted packet. Here the
-//! [route](super::route) finds the socket of a packet, and only sockets with an event or a timeout are polled.
+//! smoltcp visits every socket of a set for every received and every transmitted packet. With one set per socket, the
+//! table in [route](super::route) finds the socket of a received packet, and only sockets that may have something to
+//! send are polled.
 
 mod entry;
 
@@ -24,25 +25,25 @@ use super::wire::{Inlet, Nowhere, Wire};
 
 use entry::SocketEntry;
 
-/// Maximum packets that all sockets together send in one turn. The ring of a device holds twice as many. The remaining
-/// sockets come first in the next turn.
+/// Maximum number of packets that all sockets together send in one call of [`send`](SocketSets::send). The ring of the
+/// device has space for twice as many. Sockets that could not send come first in the next call.
 const SEGMENTS_MAX: usize = 64;
 
-/// All TCP sockets by number.
+/// All TCP sockets. A socket is identified by its index.
 #[derive(Debug)]
 pub(super) struct SocketSets {
     entries: Vec<SocketEntry>,
     routes: Routes,
-    /// Sockets that may have something to send.
+    /// Indices of the sockets that may have something to send.
     dirty: Vec<usize>,
     /// No socket is due before this time.
     due: Instant,
-    /// The set without sockets, for packets without a connection.
+    /// An empty set. Packets that belong to no socket are passed to smoltcp with this set.
     common: SocketSet<'static>,
     patience: Patience,
-    /// The segment sizes of paths to peers.
+    /// The reduced segment sizes of paths to peers.
     pub(super) paths: Paths,
-    /// Connections whose sockets were reclaimed.
+    /// Counts of connections whose sockets were reclaimed.
     pub(super) drops: Drops,
 }
 
@@ -61,7 +62,7 @@ impl SocketSets {
         }
     }
 
-    /// Adds a socket and returns its number.
+    /// Adds a socket and returns its index.
     pub(super) fn add(&mut self, socket: Socket<'static>) -> usize {
         let mut set = SocketSet::new(Vec::with_capacity(1));
         let handle = set.add(socket);
@@ -92,19 +93,20 @@ impl SocketSets {
         entry.set.get(entry.handle)
     }
 
-    /// Returns a socket to be changed. The socket is polled at the end of the turn.
+    /// Returns a socket to be changed. The next call of [`send`](Self::send) polls the socket.
     pub(super) fn get_mut(&mut self, index: usize) -> &mut Socket<'static> {
         self.touch(index);
         let entry = &mut self.entries[index];
         entry.set.get_mut(entry.handle)
     }
 
-    /// Returns the set without sockets.
+    /// Returns the empty set, for packets that belong to no socket.
     pub(super) fn common(&mut self) -> &mut SocketSet<'static> {
         &mut self.common
     }
 
-    /// Records a packet of a socket's connection. `is_stopped` is whether the peer has a window of 0.
+    /// Records that a packet for the socket has arrived. `is_stopped` tells whether the peer has announced a window of
+    /// 0.
     pub(super) fn hear(&mut self, index: usize, is_stopped: bool, now: Instant) {
         self.touch(index);
         let entry = &mut self.entries[index];
@@ -113,25 +115,25 @@ impl SocketSets {
         self.patience.hear(index, &mut entry.liveness, socket, is_stopped, now);
     }
 
-    /// Returns the state of a connection.
+    /// Returns the state of a socket's connection that smoltcp does not have.
     pub(super) fn connection(&mut self, index: usize) -> &mut TcpConnection {
         &mut self.entries[index].connection
     }
 
-    /// Returns the set of one socket, and the state of its connection.
+    /// Returns the set that contains one socket, and the state of its connection.
     pub(super) fn parts(&mut self, index: usize) -> (&mut SocketSet<'static>, &mut TcpConnection) {
         let entry = &mut self.entries[index];
         (&mut entry.set, &mut entry.connection)
     }
 
-    /// Retransmits all unacknowledged bytes of a connection now.
+    /// Makes the next call of [`send`](Self::send) retransmit all unacknowledged bytes of a connection.
     pub(super) fn hurry(&mut self, index: usize, now: Instant) {
         self.entries[index].connection.recovery.hurry(now);
         self.touch(index);
     }
 
-    /// Retransmits the first unacknowledged segment. The socket does this after three duplicate acknowledgements, which
-    /// this function makes.
+    /// Makes the socket retransmit its first unacknowledged segment: passes three duplicate acknowledgements to the
+    /// socket, as if the peer had sent them.
     pub(super) fn resend(
         &mut self,
         index: usize,
@@ -153,12 +155,13 @@ impl SocketSets {
         }
     }
 
-    /// Returns the duration of silence after which peers are probed.
+    /// Returns the duration without a packet from the peer after which a keep-alive probe is sent.
     pub(super) fn probe_every(&self) -> Option<Duration> {
         self.patience.probe_every()
     }
 
-    /// Records whether the last packet was the answer to a probe. Called after each packet.
+    /// Records whether the last received packet was the answer to a probe. Must be called after the socket has
+    /// processed the packet.
     pub(super) fn note_answer(&mut self) {
         if let Some(index) = self.patience.take_suspect() {
             let entry = &mut self.entries[index];
@@ -166,29 +169,30 @@ impl SocketSets {
         }
     }
 
-    /// Returns whether a packet of the peer has arrived within this time.
+    /// Returns whether the last packet from the peer arrived less than `within` before `now`.
     pub(super) fn is_heard(&self, index: usize, now: Instant, within: Duration) -> bool {
         self.entries[index].liveness.is_heard(now, within)
     }
 
-    /// Returns whether the connection ended because its peer did not answer.
+    /// Returns whether the connection was aborted because its peer did not answer.
     pub(super) fn is_timed_out(&self, index: usize) -> bool {
         self.entries[index].liveness.is_timed_out
     }
 
-    /// Returns whether the socket has had an event since the last call.
+    /// Returns whether the socket has had an event (a packet or a timeout) since the last call.
     pub(super) fn take_awake(&mut self, index: usize) -> bool {
         mem::take(&mut self.entries[index].is_awake)
     }
 
-    /// Returns the socket of a connection. A socket that is closed or listens has no connection.
+    /// Returns the index of the socket of a connection. Returns `None` if there is no such connection, also if its
+    /// socket has already been closed or listens again.
     pub(super) fn find(&self, key: Key) -> Option<usize> {
         let index = self.routes.find(key)?;
         let is_of_another = matches!(self.get(index).state(), State::Closed | State::Listen);
         (!is_of_another && self.entries[index].key == Some(key)).then_some(index)
     }
 
-    /// Registers the connection of a socket, so that its packets are found.
+    /// Registers the new connection of a socket, so that [`find`](Self::find) finds the socket.
     pub(super) fn register(&mut self, index: usize, now: Instant) {
         self.entries[index].liveness = Liveness::heard_at(now);
         let Some(key) = self.key_of(index) else { return };
@@ -213,7 +217,8 @@ impl SocketSets {
         }
     }
 
-    /// Sends the packets of the dirty sockets in round-robin order, until the device is full.
+    /// Polls the sockets that may have something to send, in round-robin order, until the sockets have sent everything,
+    /// the device is full or the maximum number of packets is reached.
     pub(super) fn send<N: Nic>(
         &mut self,
         interface: &mut Interface,
@@ -244,7 +249,7 @@ impl SocketSets {
                 let entry = &mut self.entries[index];
                 let has_sent = match result {
                     PollResult::SocketStateChanged => true,
-                    // A full device may have rejected the packet.
+                    // The device may have become full before the socket could send, so the socket stays in the list.
                     PollResult::None if nic.is_full() => {
                         self.dirty.rotate_left(at);
                         return;
@@ -267,8 +272,8 @@ impl SocketSets {
         }
     }
 
-    /// Makes a socket whose peer has a window of 0 probe the window. The socket begins to probe when it gets the window
-    /// again without unacknowledged bytes.
+    /// Makes a socket whose peer has a window of 0 send window probes. smoltcp begins to probe when it receives an
+    /// acknowledgement with this window, which is passed to the socket here as if the peer had sent it.
     fn probe_window(
         &mut self,
         index: usize,
@@ -281,7 +286,7 @@ impl SocketSets {
         }
     }
 
-    /// Marks the sockets that are due as dirty.
+    /// Puts the sockets whose poll time has come into the list of sockets that may have something to send.
     fn wake_due(&mut self, now: Instant) {
         if now < self.due {
             return;
@@ -298,7 +303,8 @@ impl SocketSets {
         }
     }
 
-    /// Returns the time of the next poll without a packet. It may be too early.
+    /// Returns the time at which [`send`](Self::send) must be called even if no packet arrives, or `None` for never.
+    /// The time may be too early; the call then sends nothing.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         if !self.dirty.is_empty() {
             return Some(Instant::ZERO);

@@ -1,9 +1,9 @@
-//! TCP functions in front of the sockets that smoltcp lacks.
+//! TCP functions that the sockets of smoltcp lack.
 //!
-//! Every received and transmitted segment of a connection passes this module. [`Track`](track::Track) records the
-//! sequence numbers of both ends. The [guard] uses them to decide whether a segment may reach its socket.
-//! [`Recovery`](recovery::Recovery) measures the round trip and triggers retransmissions. [`Path`](path::Path) holds the
-//! maximum size of a segment.
+//! Every received and transmitted segment of a connection passes through this module, between the device and the
+//! socket. [`Track`](track::Track) records the sequence numbers of both ends. The [guard] compares a received segment
+//! with these numbers to decide whether the socket may see the segment. [`Recovery`](recovery::Recovery) measures the
+//! round-trip time and triggers retransmissions. [`Path`](path::Path) holds the maximum segment size.
 
 pub(super) mod answer;
 pub(super) mod connection;

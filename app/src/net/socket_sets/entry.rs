@@ -1,4 +1,4 @@
-//! One TCP socket in its set, with its state.
+//! One TCP socket with its set and the state that smoltcp does not have.
 
 use smoltcp::iface::{Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::Socket;
@@ -11,33 +11,34 @@ use crate::net::tcp::connection::TcpConnection;
 use crate::net::tcp::path::Paths;
 use crate::net::wire::{Outlet, Wire};
 
-/// Maximum of smoltcp's retransmission timeout (RFC 6298 section 2.5).
+/// A duration longer than the maximum retransmission timeout of smoltcp, 60 s (RFC 6298 section 2.5).
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(61);
 
-/// A packet of the peer within this time confirms its neighbour entry.
+/// If a packet from the peer arrived within this time, the hardware address of the next hop to the peer is regarded as
+/// confirmed.
 const HEARD_LATELY: Duration = Duration::from_secs(2);
 
-/// A socket with its state.
+/// A socket, the set that contains it, and its state.
 #[derive(Debug)]
 pub(super) struct SocketEntry {
     pub(super) set: SocketSet<'static>,
     pub(super) handle: SocketHandle,
-    /// Key of the socket's packets.
+    /// Addresses and ports of the socket's last connection.
     pub(super) key: Option<Key>,
     /// Whether the socket is in the list of dirty sockets.
     pub(super) is_dirty: bool,
     /// Whether an event has occurred that the server has not seen.
     pub(super) is_awake: bool,
-    /// Time of the next poll without a packet.
+    /// Time at which the socket must be polled even if no packet arrives.
     pub(super) due: Instant,
-    /// Liveness of the peer.
+    /// Records when the peer was last heard.
     pub(super) liveness: Liveness,
-    /// The connection, from its segments on the wire.
+    /// The state of the connection that smoltcp does not have.
     pub(super) connection: TcpConnection,
 }
 
 impl SocketEntry {
-    /// Returns whether the retransmission timeout has passed, and records that.
+    /// Returns whether the retransmission timeout has passed. If so, records the timeout and sets the next one.
     pub(super) fn times_out(&mut self, paths: &mut Paths, now: Instant) -> bool {
         let recovery = &mut self.connection.recovery;
         if now < recovery.due() {
@@ -55,8 +56,8 @@ impl SocketEntry {
         true
     }
 
-    /// Lets the socket send one packet. After a retransmission timeout, passes a time at which the socket's own, longer
-    /// timeout has passed too.
+    /// Lets the socket send one packet. If `times_out` is set, smoltcp is given a time in the future at which its own,
+    /// longer retransmission timeout has passed too, so that it retransmits now.
     pub(super) fn poll<N: Nic>(
         &mut self,
         interface: &mut Interface,

@@ -1,4 +1,5 @@
-//! Segments that are sent without a socket: challenge ACKs, and SYN-ACKs with a cookie.
+//! Builds TCP segments without data, without a smoltcp socket: challenge ACKs and SYN-ACKs with a cookie, which are
+//! sent to a peer, and segments that are passed to a socket as if a peer had sent them.
 
 use core::net::Ipv4Addr;
 
@@ -11,7 +12,7 @@ use super::connection::TcpConnection;
 use super::segment::Segment;
 use crate::net::route::Key;
 
-/// A segment without data.
+/// A TCP segment without data and the addresses of its packet.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net) struct Answer {
     source: Ipv4Addr,
@@ -25,10 +26,11 @@ pub(in crate::net) struct Answer {
 }
 
 impl Answer {
-    /// Maximum bytes of a packet: headers and the options of a SYN.
+    /// Maximum size of a packet in bytes: 40 bytes of headers, and the options of a SYN.
     pub(in crate::net) const BYTES_MAX: usize = 60;
 
-    /// Creates a challenge ACK, which has the correct numbers (RFC 5961).
+    /// Creates a challenge ACK for `connection` (RFC 5961): an empty segment with the current sequence and
+    /// acknowledgement numbers of the connection. `source` is the address of this machine.
     pub(in crate::net) fn challenge(
         source: Ipv4Addr,
         key: Key,
@@ -47,8 +49,8 @@ impl Answer {
         }
     }
 
-    /// Creates a SYN-ACK with a cookie. No state is kept, because the sequence number holds all of it (RFC 4987 section
-    /// 3.6).
+    /// Creates a SYN-ACK whose sequence number is `cookie`. No state of the handshake is kept, because the cookie
+    /// encodes that state (RFC 4987 section 3.6).
     pub(in crate::net) fn greeting(
         source: Ipv4Addr,
         syn: &Segment,
@@ -69,7 +71,8 @@ impl Answer {
         }
     }
 
-    /// Creates the SYN that the peer must have sent to `target`.
+    /// Creates the SYN that the peer must have sent to `target` before its `ack`, which answered a cookie. The socket
+    /// receives this SYN first, because the SYN of the peer was answered without a socket.
     pub(in crate::net) fn syn(
         target: Ipv4Addr,
         ack: &Segment,
@@ -89,7 +92,8 @@ impl Answer {
         }
     }
 
-    /// Creates a duplicate acknowledgement from the peer to `target`, for the bytes that the peer has acknowledged.
+    /// Creates a segment from the peer to `target` that acknowledges again the bytes that the peer has already
+    /// acknowledged. A smoltcp socket retransmits when it receives such duplicates.
     pub(in crate::net) fn duplicate(
         target: Ipv4Addr,
         key: Key,
@@ -108,7 +112,7 @@ impl Answer {
         }
     }
 
-    /// Returns the receiver.
+    /// Returns the address of the receiver.
     pub(in crate::net) fn target(&self) -> Ipv4Addr {
         self.key.address
     }
@@ -141,13 +145,13 @@ impl Answer {
         }
     }
 
-    /// Returns the bytes of the whole packet.
+    /// Returns the size of the whole packet in bytes, headers included.
     pub(in crate::net) fn bytes(&self) -> usize {
         let ip = self.ip();
         ip.buffer_len() + ip.payload_len
     }
 
-    /// Writes the whole packet, with its checksums.
+    /// Writes the whole packet with its checksums to `bytes`, which must have the length of [`bytes`](Self::bytes).
     pub(in crate::net) fn write(&self, bytes: &mut [u8]) {
         let (ip, tcp, checksums) = (self.ip(), self.tcp(), ChecksumCapabilities::default());
         let mut packet = Ipv4Packet::new_unchecked(bytes);

@@ -1,4 +1,4 @@
-//! The state of one connection in front of its socket.
+//! The state of one connection that is kept outside its smoltcp socket.
 
 use smoltcp::socket::tcp::State;
 use smoltcp::time::{Duration, Instant};
@@ -10,19 +10,20 @@ use super::segment::{self, Segment, TcpOptions};
 use super::track::Track;
 use crate::net::link::Hop;
 
-/// Minimum time between two challenge ACKs of one connection (RFC 5961 section 7). The limit is per connection, because
-/// a global limit would reveal events of other connections to an attacker.
+/// Minimum time between two challenge ACKs of one connection (RFC 5961 section 7). The limit is per connection: with a
+/// global limit, an attacker could measure on one connection how many challenges other connections have caused.
 const CHALLENGE_PAUSE: Duration = Duration::from_millis(100);
 
-/// The state of a connection that its socket does not hold.
+/// The parts of the state of a connection that its smoltcp socket does not have.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net) struct TcpConnection {
     pub(in crate::net) track: Track,
     pub(in crate::net) recovery: Recovery,
     pub(in crate::net) path: Path,
-    /// Difference of the peer's view of the sequence numbers and the socket's, which is not 0 after a cookie.
+    /// Sequence number of a byte as the peer counts, minus the number of the same byte as the socket counts. The
+    /// difference is not 0 if the connection began with a cookie, because the socket chose another initial number.
     pub(in crate::net) shift: u32,
-    /// The way to the peer.
+    /// The cached link-layer address of the next hop to the peer.
     pub(in crate::net) hop: Hop,
     /// Time before which no challenge ACK is sent.
     challenge_at: Instant,
@@ -41,17 +42,18 @@ impl TcpConnection {
         }
     }
 
-    /// Creates the state from the SYN of a peer. `own` is the maximum segment size of this end.
+    /// Creates the state of a connection that begins with `syn`. `own` is the maximum segment size of this end.
     pub(in crate::net) fn begin(syn: &Segment, options: &TcpOptions, own: u16) -> Self {
-        // Without the option, or with 0, the size is the minimum of all networks (RFC 9293 section 3.7.1).
+        // If the SYN has no maximum segment size, or 0, the default of RFC 9293 section 3.7.1 is used.
         let theirs =
             options.maximum_segment.filter(|bytes| *bytes > 0).unwrap_or(super::path::ALWAYS);
         let (track, path) = (Track::begin(syn, options), Path::new(own.min(theirs)));
         Self { track, path, ..Self::none() }
     }
 
-    /// Judges a segment of the peer. Returns the verdict, and whether the first unacknowledged segment must be
-    /// retransmitted. The bytes of a segment that may pass are translated for its socket, except for the checksum.
+    /// Judges a received segment of this connection, whose socket is in `state`. Returns the verdict, and whether the
+    /// first unacknowledged segment must be retransmitted. The acknowledgement number in `bytes` is translated to the
+    /// number that the socket expects; the checksum in `bytes` is not updated.
     pub(in crate::net) fn hear(
         &mut self,
         state: State,
@@ -75,7 +77,8 @@ impl TcpConnection {
         }
         let is_refused = segment.has(segment::ACK) && segment.acknowledged != self.track.next;
         if state == State::SynReceived && is_refused {
-            // The socket answers with a RST. The segment carries no information about this connection.
+            // The socket answers with a RST. The numbers of the segment are not recorded, because they are not those of
+            // this connection.
             return (verdict, false);
         }
         let (before, window) = (self.track.unacknowledged, self.track.window);
@@ -89,7 +92,8 @@ impl TcpConnection {
         (verdict, resends)
     }
 
-    /// Records a transmitted segment, and translates its numbers for the peer.
+    /// Records a transmitted segment, and translates the sequence number in `bytes` to the number that the peer
+    /// expects.
     pub(in crate::net) fn send(&mut self, segment: &Segment, bytes: &mut [u8], now: Instant) {
         let next = self.track.next;
         self.track.send(segment, bytes);
@@ -99,7 +103,8 @@ impl TcpConnection {
         }
     }
 
-    /// Returns whether a challenge ACK may be sent now, and records it.
+    /// Returns whether a challenge ACK may be sent now. If so, the caller must send it, because the pause until the
+    /// next one begins.
     pub(in crate::net) fn may_challenge(&mut self, now: Instant) -> bool {
         let may = self.challenge_at <= now;
         if may {
@@ -108,7 +113,9 @@ impl TcpConnection {
         may
     }
 
-    /// Handles a retransmission timeout. If large segments seem to be lost, reduces the segment size and returns it.
+    /// Handles a retransmission timeout. After two timeouts in a row with more unacknowledged bytes than the next
+    /// smaller segment size, large segments are probably lost on the path. The segment size is then reduced and
+    /// returned.
     pub(in crate::net) fn time_out(&mut self, now: Instant) -> Option<u16> {
         let times = self.recovery.time_out(&self.track, now);
         let waiting = self.track.next.wrapping_sub(self.track.unacknowledged);

@@ -1,27 +1,32 @@
-//! SYN cookies: the sequence number holds the state of a handshake (RFC 4987 section 3.6).
+//! SYN cookies: sequence numbers of SYN-ACKs that encode the state of the handshake, so that no socket is needed for it
+//! (RFC 4987 section 3.6).
 //!
-//! The number of a SYN-ACK holds the required options of the SYN, and a keyed hash of these options, both ends, the
-//! client's number and the time. So a SYN takes no memory, and the ACK proves that its sender has received the SYN-ACK.
-//! Options that a cookie does not hold are not used: window scaling and timestamps.
+//! A cookie consists of the maximum segment size and the SACK option of the SYN, and of a keyed hash of these options,
+//! the addresses and ports, the client's sequence number and the time. A SYN therefore takes no memory, and the ACK
+//! proves that its sender has received the SYN-ACK. A connection that begins with a cookie uses neither window scaling
+//! nor timestamps, because a cookie has no bits for these options.
 
 use siphasher::sip::SipHasher24;
 use smoltcp::time::{Duration, Instant};
 
 use crate::net::route::Key;
 
-/// Time slot of a cookie. It is valid in its slot and the next one, for 64 to 128 s.
+/// Length of a time slot. A cookie is valid in the slot in which it was created and in the next slot, so for 64 to 128
+/// s.
 const SLOT: Duration = Duration::from_secs(64);
 
-/// Segment sizes that a cookie can hold: the minimum of Linux, those of RFC 9293 and of IPv6, and those of Ethernet with
-/// tunnels, VPNs, VXLAN and PPPoE and without them.
+/// Maximum segment sizes that a cookie can encode: the minimum of Linux (48, 88), the sizes of RFC 9293 (536) and of
+/// IPv6 (1220), and sizes of Ethernet with a tunnel (1360), a VPN (1400), PPPoE or VXLAN (1440) and without them
+/// (1460).
 const SEGMENT_BYTES: [u16; 8] = [48, 88, 536, 1220, 1360, 1400, 1440, 1460];
 
-/// Bits of a cookie that hold options: the index of a segment size, and the bit for SACK. The 28 bits above them are
-/// the hash, so a random number is a valid cookie with a probability of 1 to 134 million.
+/// Number of low bits of a cookie that encode options: 3 bits for the index of a segment size, and 1 bit for SACK. The
+/// 28 bits above them are the hash. Hashes of two time slots are valid, so a random number is a valid cookie with a
+/// probability of 1 to 134 million.
 const OPTION_BITS: u32 = 4;
 const SACK_BIT: u32 = 1 << 3;
 
-/// The options of a SYN that a cookie holds.
+/// The options of a SYN that a cookie encodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct SynOptions {
     /// Maximum segment size of the client.
@@ -31,7 +36,8 @@ pub(in crate::net) struct SynOptions {
 }
 
 impl SynOptions {
-    /// Encodes the options. The segment size is rounded down to one of the table, or up to the smallest one.
+    /// Encodes the options in 4 bits. The segment size is rounded down to an entry of the table. Sizes below the
+    /// smallest entry are rounded up to that entry.
     fn to_bits(self) -> u32 {
         let index = SEGMENT_BYTES.iter().rposition(|bytes| *bytes <= self.mss);
         let index = u32::try_from(index.unwrap_or(0)).unwrap_or(0);
@@ -51,12 +57,13 @@ pub(in crate::net) struct Cookies {
 }
 
 impl Cookies {
-    /// Creates cookies with a secret key.
+    /// Creates the generator of cookies with `seed` as the secret key.
     pub(in crate::net) fn new(seed: [u64; 2]) -> Self {
         Self { hasher: SipHasher24::new_with_keys(seed[0], seed[1]) }
     }
 
-    /// Returns the sequence number of the SYN-ACK.
+    /// Returns the cookie that is the sequence number of the SYN-ACK. `client_number` is the sequence number of the
+    /// SYN, and `offer` contains its options.
     pub(in crate::net) fn number(
         &self,
         key: &Key,
@@ -67,8 +74,9 @@ impl Cookies {
         self.seal(key, client_number, offer.to_bits(), slot_of(now))
     }
 
-    /// Verifies the cookie of an ACK and returns the options. The cookie is the acknowledgement number minus 1, and
-    /// `client_number` is the sequence number minus 1. Returns `None` for an invalid cookie.
+    /// Verifies the cookie that an ACK acknowledges, and returns the options of the SYN. `cookie` is the
+    /// acknowledgement number of the ACK minus 1, and `client_number` is its sequence number minus 1. Returns `None` if
+    /// the cookie is invalid or expired.
     pub(in crate::net) fn open(
         &self,
         key: &Key,
@@ -191,7 +199,8 @@ mod tests {
         }
     }
 
-    /// Of 2^32 numbers, 32 are valid at any time: 16 options in 2 slots. So of a million random numbers 0.007 are valid.
+    /// At any time, 32 of the 2^32 numbers are valid cookies: one for each of 16 combinations of options in each of 2
+    /// time slots. So 0.007 of a million random numbers are expected to be valid.
     #[test]
     fn guessing_does_not_succeed() {
         let cookies = cookies();
@@ -212,7 +221,8 @@ mod tests {
         assert!(valid.len() == 32 && valid.into_iter().all(guess));
     }
 
-    /// The number of a connection must not reveal those of similar connections.
+    /// Each bit of the hash must be set in about half of the cookies, so that the cookie of one connection does not
+    /// reveal those of similar connections.
     #[test]
     fn the_bits_of_cookies_are_spread() {
         let cookies = cookies();

@@ -1,28 +1,31 @@
-//! Segmentation of a packet in software, if the device does not do it.
+//! Cuts a packet with much data into several TCP segments, if the device does not offer segmentation or the path to the
+//! peer needs smaller segments.
 
 use smoltcp::wire::{Ipv4Packet, TcpPacket};
 
 use super::segment;
 
-/// A segment that is cut from a packet.
+/// The position of one segment in a larger packet from which it is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct CutPacket {
     /// Offset of the segment's data in the packet's data.
     offset: usize,
     /// Bytes of the segment's data.
     data: usize,
-    /// Bytes of the packet's headers.
+    /// Bytes of the IPv4 and TCP headers, which each segment receives a copy of.
     headers: usize,
     is_last: bool,
 }
 
 impl CutPacket {
-    /// Returns the bytes of the resulting packet.
+    /// Returns the size of the resulting packet in bytes, headers included.
     pub(in crate::net) fn bytes(&self) -> usize {
         self.headers + self.data
     }
 
-    /// Writes the resulting packet.
+    /// Writes the resulting packet to `bytes`: the headers of `packet`, updated for this segment, and the data of this
+    /// segment. `bytes` must have the length of [`bytes`](Self::bytes), and `packet` must be the packet that was passed
+    /// to [`pieces`].
     pub(in crate::net) fn write(&self, packet: &[u8], bytes: &mut [u8]) {
         let data = self.headers + self.offset;
         bytes[..self.headers].copy_from_slice(&packet[..self.headers]);
@@ -43,7 +46,8 @@ impl CutPacket {
     }
 }
 
-/// Cuts a packet of TCP over IPv4 into segments with `each` bytes of data.
+/// Cuts a packet of TCP over IPv4 into segments with at most `each` bytes of data. A packet without data yields one
+/// segment.
 pub(in crate::net) fn pieces(packet: &[u8], each: u16) -> impl Iterator<Item = CutPacket> + use<> {
     let each = usize::from(each.max(1));
     let ip = Ipv4Packet::new_unchecked(packet);
@@ -57,7 +61,8 @@ pub(in crate::net) fn pieces(packet: &[u8], each: u16) -> impl Iterator<Item = C
     })
 }
 
-/// Allows routers to fragment the packet, and sets the identification that fragments need.
+/// Allows routers to fragment the IPv4 packet: clears its "don't fragment" flag and sets its identification, which the
+/// receiver needs to match the fragments.
 pub(in crate::net) fn allow_fragments(packet: &mut [u8], identification: u16) {
     let mut ip = Ipv4Packet::new_unchecked(packet);
     ip.set_dont_frag(false);
@@ -108,7 +113,8 @@ mod tests {
         bytes
     }
 
-    /// Parses the resulting packets: sequence number, data, and FIN.
+    /// Cuts `packet` and parses each resulting packet. Returns the sequence number, the data and the FIN flag of each
+    /// segment.
     fn cut(packet: &[u8], each: u16) -> Vec<(i32, Vec<u8>, bool)> {
         let pieces = pieces(packet, each).map(|piece| {
             let mut bytes = vec![0; piece.bytes()];

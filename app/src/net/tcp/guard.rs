@@ -1,8 +1,8 @@
-//! The guard decides by the numbers of a connection whether a segment may reach its socket (RFC 9293 section 3.10.7.4,
-//! RFC 5961, RFC 6191).
+//! Decides by sequence and acknowledgement numbers whether a received segment may reach the socket of its connection
+//! (RFC 9293 section 3.10.7.4, RFC 5961, RFC 6191).
 //!
-//! smoltcp accepts a RST and ignores a SYN with any number, and drops a segment with data if its acknowledgement is old.
-//! So smoltcp gets a segment only after the guard has checked it.
+//! smoltcp alone is less strict: it accepts a RST with any sequence number, ignores each SYN, and drops the data of a
+//! segment with an old acknowledgement number.
 
 use smoltcp::socket::tcp::State;
 
@@ -10,23 +10,26 @@ use super::segment::{ACK, FIN, RST, SYN, Segment, ahead};
 use super::track::Track;
 use crate::net::drops::Drop;
 
-/// The verdict on a segment.
+/// The decision of [`judge`] on a received segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) enum Verdict {
-    /// The socket gets the segment.
+    /// The segment is passed to the socket.
     Pass,
-    /// The socket gets the segment with the latest acknowledgement and window, because those of the segment are old.
+    /// The segment is passed to the socket, but with the latest acknowledgement number and window of the peer, because
+    /// the values in the segment are older.
     PassAsLast,
-    /// The segment is a duplicate without new information.
+    /// The segment contains only an old acknowledgement. It is dropped and not counted.
     Ignore,
-    /// The segment is dropped.
+    /// The segment is dropped and counted under this reason.
     Drop(Drop),
-    /// The segment is dropped, and its sender gets a challenge ACK. A peer that has lost the connection answers with a
-    /// RST that has the correct number. Any other peer continues.
+    /// The segment is dropped, and its sender gets a challenge ACK. If the peer has no such connection any more, the
+    /// peer answers the challenge with a RST that has the correct sequence number, and the connection ends. If an
+    /// attacker sent the segment, the connection continues.
     Challenge(Drop),
-    /// The segment begins a new connection with the same ends; the old one has ended.
+    /// The segment is a SYN that begins a new connection between the same addresses and ports as the old connection,
+    /// which has ended (TIME-WAIT).
     Renew,
-    /// The segment is a retransmitted SYN of this connection, because the answer was lost.
+    /// The segment is the retransmitted SYN of this connection. The SYN-ACK was lost and must be sent again.
     Again,
 }
 
@@ -43,13 +46,15 @@ pub(in crate::net) fn judge(track: &Track, state: State, segment: &Segment) -> V
         return Verdict::Drop(Drop::TcpNoAck);
     }
     match state {
-        // The socket answers a wrong acknowledgement with a RST, as required.
+        // During the handshake, the socket itself answers a wrong acknowledgement number with a RST, as RFC 9293
+        // requires.
         State::SynReceived => Verdict::Pass,
         _ => judge_acknowledgement(track, segment, offset),
     }
 }
 
-/// Judges a RST (RFC 5961 section 3.2).
+/// Judges a RST (RFC 5961 section 3.2). `offset` is the distance from the expected sequence number to that of the
+/// segment.
 fn judge_reset(track: &Track, offset: i32) -> Verdict {
     match offset {
         0 => Verdict::Pass,
@@ -58,7 +63,8 @@ fn judge_reset(track: &Track, offset: i32) -> Verdict {
     }
 }
 
-/// Judges a SYN (RFC 5961 section 4.2; for TIME-WAIT RFC 9293 section 3.6.1 and RFC 6191 without timestamps).
+/// Judges a SYN whose sequence number is `offset` behind the expected number (RFC 5961 section 4.2; for TIME-WAIT RFC
+/// 9293 section 3.6.1 and RFC 6191 without timestamps).
 fn judge_syn(state: State, segment: &Segment, offset: i32) -> Verdict {
     match state {
         State::TimeWait if segment.begins() && offset > 0 => Verdict::Renew,
@@ -67,8 +73,8 @@ fn judge_syn(state: State, segment: &Segment, offset: i32) -> Verdict {
     }
 }
 
-/// Judges an acknowledgement (RFC 5961 section 5.2, RFC 9293). An old acknowledgement is ignored, but the data of its
-/// segment is not.
+/// Judges the acknowledgement number of a segment (RFC 5961 section 5.2, RFC 9293). If this number is old, the data of
+/// the segment is still passed to the socket.
 fn judge_acknowledgement(track: &Track, segment: &Segment, offset: i32) -> Verdict {
     let sent = track.next.wrapping_sub(track.unacknowledged);
     if segment.acknowledged.wrapping_sub(track.unacknowledged) <= sent {
@@ -79,7 +85,8 @@ fn judge_acknowledgement(track: &Track, segment: &Segment, offset: i32) -> Verdi
         return Verdict::Challenge(Drop::TcpAck);
     }
     let is_empty = segment.payload_bytes == 0 && segment.flags & FIN == 0;
-    // A segment in front of the window is a probe, which requires an answer.
+    // An empty segment with a sequence number below the expected one is a keep-alive or window probe, which the socket
+    // must answer.
     if is_empty && offset >= 0 { Verdict::Ignore } else { Verdict::PassAsLast }
 }
 
@@ -91,7 +98,9 @@ mod tests {
     use crate::net::route::Key;
     use crate::net::tcp::segment::TcpOptions;
 
-    /// An open connection: sent up to 5000, acknowledged up to 4000, expecting 1000, window 20,000.
+    /// Returns the numbers of an open connection. This machine has sent all bytes below 5000, the peer has acknowledged
+    /// those below 4000, the next number expected from the peer is 1000, and the window offered to the peer is 20,000
+    /// bytes.
     fn track() -> Track {
         let mut track = Track::begin(&segment(SYN, 999, 0), &TcpOptions::default());
         let mut sent = segment(SYN | ACK, 3999, 1000);

@@ -1,4 +1,5 @@
-//! Properties of a connection for all segments of its peer and of attackers.
+//! Property tests of [`TcpConnection`]: random segments from the peer and from attackers, mixed with transmissions and
+//! timeouts.
 
 use core::net::Ipv4Addr;
 
@@ -15,7 +16,7 @@ use super::segment::{ACK, FIN, HEADER_BYTES, RST, SYN, Segment, TcpOptions, ahea
 use crate::net::liveness::NEVER;
 use crate::net::route::Key;
 
-/// States in which both ends know both initial numbers.
+/// States in which both ends know both initial sequence numbers.
 const SYNCHRONIZED: [State; 7] = [
     State::Established,
     State::CloseWait,
@@ -26,23 +27,24 @@ const SYNCHRONIZED: [State; 7] = [
     State::TimeWait,
 ];
 
-/// An event. Numbers are relative to the expected ones.
+/// An event of a test. Sequence numbers are relative to the expected ones, so that events near the window are frequent.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// This end sends new bytes with a window.
+    /// This end sends a number of new bytes, with a window.
     Send(u32, u16),
     /// This end retransmits all unacknowledged bytes.
     Resend,
-    /// A segment arrives: flags, number relative to the expected one, acknowledgement relative to the first
-    /// unacknowledged number, bytes, window.
+    /// A segment arrives. The fields are its flags, its sequence number relative to the expected one, its
+    /// acknowledgement number relative to the first unacknowledged number, its bytes of data and its window.
     Hear(u8, u32, u32, u32, u16),
-    /// Milliseconds pass.
+    /// This number of milliseconds passes.
     Wait(u32),
-    /// Time passes until the next timeout.
+    /// Time passes until the retransmission timeout is due.
     TimeOut,
 }
 
-/// A distance to the expected number.
+/// Generates a distance to the expected sequence number. Small distances, and those around 2^31 where comparisons wrap,
+/// are frequent.
 fn distance() -> impl Strategy<Value = u32> {
     prop_oneof![
         4 => 0..4_u32,
@@ -68,14 +70,17 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A connection with both initial numbers.
+/// A connection under test, with its initial sequence numbers.
 struct Play {
     connection: TcpConnection,
     state: State,
     now: Instant,
+    /// Initial sequence number of this end.
     own: u32,
+    /// Initial sequence number of the peer.
     theirs: u32,
-    /// Its visible state, without the initial numbers.
+    /// The visible state of the connection after each event. Sequence numbers are relative to the initial ones, so that
+    /// runs with other initial numbers can be compared.
     seen: Vec<(Option<Verdict>, bool, [u32; 3], Instant)>,
 }
 
@@ -86,7 +91,9 @@ fn segment(flags: u8, sequence: u32, acknowledged: u32, payload_bytes: u32) -> S
 }
 
 impl Play {
-    /// Creates a connection; `shift` is not 0 after a cookie.
+    /// Creates a connection in `state` with the initial numbers `own` and `theirs`. `shift` is the difference between
+    /// the sequence numbers of the peer and of the socket; only connections that began with a cookie have a `shift`
+    /// other than 0.
     fn new(state: State, own: u32, theirs: u32, shift: u32) -> Self {
         let options = TcpOptions { window_scale: Some(2), ..TcpOptions::default() };
         let connection = TcpConnection::begin(&segment(SYN, theirs, 0, 0), &options, 1460);
@@ -105,7 +112,8 @@ impl Play {
         play
     }
 
-    /// Passes a segment that acknowledges a number of the socket.
+    /// Passes a segment to the connection. Its acknowledgement number is given as the socket counts, and is translated
+    /// to the number that the peer would send.
     fn hear(&mut self, mut segment: Segment, state: State) -> (Verdict, bool) {
         segment.acknowledged = segment.acknowledged.wrapping_add(self.connection.shift);
         let mut bytes = [0; HEADER_BYTES];
@@ -158,7 +166,7 @@ impl Play {
         self.seen.push((outcome.0, outcome.1, numbers, self.connection.recovery.due()));
     }
 
-    /// Checks that only valid segments pass (RFC 5961).
+    /// Checks that the verdict passes only segments with valid numbers to the socket (RFC 5961).
     fn check_verdict(&self, track: super::track::Track, segment: &Segment, verdict: Verdict) {
         let passes = matches!(verdict, Verdict::Pass | Verdict::PassAsLast);
         let is_next = segment.sequence == track.expected;
@@ -179,7 +187,8 @@ impl Play {
         }
     }
 
-    /// Checks the bounds of a timeout that was set now.
+    /// Checks that a retransmission timeout that differs from `before` is within its bounds, and that a timeout is set
+    /// while bytes are unacknowledged.
     fn check_due(&self, before: Instant) {
         let due = self.connection.recovery.due();
         if due != before && due != NEVER {
@@ -191,7 +200,7 @@ impl Play {
         }
     }
 
-    /// Checks that no unsent byte is acknowledged.
+    /// Checks that the acknowledged bytes do not exceed the sent bytes.
     fn check_track(&self) {
         let track = &self.connection.track;
         assert!(ahead(track.unacknowledged, track.next) >= 0, "{track:?}");

@@ -1,4 +1,4 @@
-//! A TCP segment in an IPv4 packet, parsed and changed in place.
+//! Parses the header and the options of a TCP segment, and changes numbers in its bytes.
 
 use core::net::Ipv4Addr;
 
@@ -10,13 +10,13 @@ use crate::net::route::Key;
 /// Bytes of a TCP header without options.
 pub(in crate::net) const HEADER_BYTES: usize = 20;
 
-/// The flags of a TCP header.
+/// Flags of a TCP header.
 pub(in crate::net) const FIN: u8 = 0x01;
 pub(in crate::net) const SYN: u8 = 0x02;
 pub(in crate::net) const RST: u8 = 0x04;
 pub(in crate::net) const ACK: u8 = 0x10;
 
-/// Types of options (RFC 9293 section 3.2, RFC 7323, RFC 2018).
+/// Types of TCP options (RFC 9293 section 3.2, RFC 7323, RFC 2018).
 const END: u8 = 0;
 const NO_OPERATION: u8 = 1;
 const MAXIMUM_SEGMENT: u8 = 2;
@@ -24,24 +24,24 @@ const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
 
-/// The fields of a header.
+/// The fields of a TCP header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct Segment {
-    /// The peer and the ports.
+    /// The address of the peer and the two ports.
     pub(in crate::net) key: Key,
     pub(in crate::net) sequence: u32,
     pub(in crate::net) acknowledged: u32,
     pub(in crate::net) flags: u8,
-    /// The window of the header, not scaled.
+    /// The window as in the header, before it is shifted by the window scale.
     pub(in crate::net) window: u16,
-    /// Bytes of the header with its options.
+    /// Bytes of the header, options included.
     pub(in crate::net) header_bytes: usize,
     /// Bytes of data.
     pub(in crate::net) payload_bytes: u32,
 }
 
 impl Segment {
-    /// Parses the segment of a packet from `source`.
+    /// Parses the segment in `bytes`, the payload of a packet from `source`.
     #[inline]
     pub(in crate::net) fn read(source: Ipv4Addr, bytes: &[u8]) -> Result<Self, Drop> {
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(Drop::TcpHeader)?;
@@ -63,22 +63,22 @@ impl Segment {
         })
     }
 
-    /// Returns whether all of these flags are set.
+    /// Returns whether all of `flags` are set.
     pub(in crate::net) fn has(&self, flags: u8) -> bool {
         self.flags & flags == flags
     }
 
-    /// Returns whether the segment begins a connection.
+    /// Returns whether the segment begins a connection: a SYN without ACK and RST.
     pub(in crate::net) fn begins(&self) -> bool {
         self.flags & (SYN | ACK | RST) == SYN
     }
 
-    /// Returns the sequence space of the segment: one number for each byte of data, for SYN and for FIN.
+    /// Returns how many sequence numbers the segment takes: one for each byte of data, one for SYN and one for FIN.
     pub(in crate::net) fn length(&self) -> u32 {
         self.payload_bytes + u32::from(self.flags & SYN != 0) + u32::from(self.flags & FIN != 0)
     }
 
-    /// Returns the number behind the last one.
+    /// Returns the sequence number behind the last one of the segment.
     pub(in crate::net) fn end(&self) -> u32 {
         self.sequence.wrapping_add(self.length())
     }
@@ -93,19 +93,20 @@ fn number(header: &[u8; HEADER_BYTES], at: usize) -> u32 {
     u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
 }
 
-/// Returns whether the checksum is right.
+/// Returns whether the TCP checksum of a segment from `source` to `target` is correct.
 pub(in crate::net) fn is_sound(source: Ipv4Addr, target: Ipv4Addr, bytes: &[u8]) -> bool {
     let [source, target] = [source, target].map(IpAddress::Ipv4);
     TcpPacket::new_checked(bytes).is_ok_and(|packet| packet.verify_checksum(&source, &target))
 }
 
-/// Changes the acknowledgement and the window. The checksum is not updated.
+/// Changes the acknowledgement number and the window of a received segment. Does not update the checksum, because it
+/// has been verified already and smoltcp does not read it.
 pub(in crate::net) fn set_acknowledged(bytes: &mut [u8], acknowledged: u32, window: u16) {
     bytes[8..12].copy_from_slice(&acknowledged.to_be_bytes());
     bytes[14..16].copy_from_slice(&window.to_be_bytes());
 }
 
-/// Adds to the sequence number, and updates the checksum (RFC 1624).
+/// Adds `by` to the sequence number of a segment, and updates the checksum (RFC 1624).
 pub(in crate::net) fn shift_sequence(bytes: &mut [u8], by: u32) {
     let old: [u8; 4] = [bytes[4], bytes[5], bytes[6], bytes[7]];
     let new = u32::from_be_bytes(old).wrapping_add(by).to_be_bytes();
@@ -128,14 +129,15 @@ pub(in crate::net) struct TcpOptions {
     pub(in crate::net) maximum_segment: Option<u16>,
     /// Window scale of the sender.
     pub(in crate::net) window_scale: Option<u8>,
-    /// Whether the sender supports selective acknowledgements.
+    /// Whether the sender accepts selective acknowledgements.
     pub(in crate::net) is_sack_permitted: bool,
-    /// Whether the segment has selective acknowledgements.
+    /// Whether the segment contains selective acknowledgements.
     pub(in crate::net) has_sack: bool,
 }
 
 impl TcpOptions {
-    /// Parses the options of a segment. Parsing stops at a damaged option.
+    /// Parses the options of the segment in `bytes`, whose header has `header_bytes` bytes. Parsing stops at the first
+    /// damaged option.
     pub(in crate::net) fn read(bytes: &[u8], header_bytes: usize) -> Self {
         let mut options = Self::default();
         let mut rest = bytes.get(HEADER_BYTES..header_bytes).unwrap_or_default();
@@ -165,7 +167,8 @@ impl TcpOptions {
     }
 }
 
-/// Returns the distance from `from` to `to`, which is negative if `to` is behind.
+/// Returns the distance between two sequence numbers: positive if `to` comes after `from`, negative if it comes before.
+/// Sequence numbers wrap, so the distance is less than 2^31.
 pub(in crate::net) fn ahead(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from).cast_signed()
 }

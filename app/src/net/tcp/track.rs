@@ -1,29 +1,29 @@
-//! The sequence numbers of one connection, from its segments on the wire.
+//! Tracks the sequence numbers of one connection by reading its transmitted and received segments.
 
 use super::segment::{ACK, RST, SYN, Segment, TcpOptions, ahead};
 
-/// The numbers of one connection.
+/// The sequence numbers and windows of one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::net) struct Track {
-    /// The first number that the peer has not acknowledged (SND.UNA).
+    /// The first sequence number that the peer has not acknowledged (SND.UNA).
     pub(in crate::net) unacknowledged: u32,
-    /// The number behind the last one that was sent (SND.NXT).
+    /// The sequence number behind the last one that was sent (SND.NXT).
     pub(in crate::net) next: u32,
-    /// The next number expected from the peer (RCV.NXT).
+    /// The next sequence number expected from the peer (RCV.NXT).
     pub(in crate::net) expected: u32,
-    /// The last window sent to the peer, as in the header.
+    /// The last window sent to the peer, as in the header (not scaled).
     pub(in crate::net) told_window: u16,
-    /// The last window received from the peer, as in the header.
+    /// The last window received from the peer, as in the header (not scaled).
     pub(in crate::net) window: u16,
-    /// Window scales of this end and of the peer.
+    /// Number of bits by which the windows of this end and of the peer are shifted (window scale option).
     own_shift: u8,
     peer_shift: u8,
-    /// The largest window of the peer, in bytes.
+    /// The largest window that the peer has offered, in bytes.
     largest_window: u32,
 }
 
 impl Track {
-    /// Creates the numbers from the SYN of a peer.
+    /// Creates the numbers of a connection that begins with the SYN `syn` of a peer.
     pub(in crate::net) fn begin(syn: &Segment, options: &TcpOptions) -> Self {
         Self {
             expected: syn.sequence.wrapping_add(1),
@@ -34,22 +34,23 @@ impl Track {
         }
     }
 
-    /// Returns whether sent bytes are unacknowledged.
+    /// Returns whether the peer has not yet acknowledged all sent bytes.
     pub(in crate::net) fn is_in_flight(&self) -> bool {
         self.next != self.unacknowledged
     }
 
-    /// Returns the window sent to the peer, in bytes.
+    /// Returns the last window sent to the peer, in bytes.
     pub(in crate::net) fn receive_window(&self) -> u32 {
         u32::from(self.told_window) << self.own_shift
     }
 
-    /// Returns the maximum age of an acknowledgement, in bytes (RFC 5961 section 5).
+    /// Returns how many bytes an acknowledgement number may be below the first unacknowledged number (RFC 5961 section
+    /// 5). Segments with an older number are challenged.
     pub(in crate::net) fn old_acknowledgement(&self) -> u32 {
         self.largest_window
     }
 
-    /// Records a segment that is passed to the socket.
+    /// Records a received segment that the guard passes to the socket.
     pub(in crate::net) fn hear(&mut self, segment: &Segment) {
         if segment.flags & (SYN | RST) != 0 {
             return;
@@ -60,7 +61,8 @@ impl Track {
         self.window = segment.window;
         let window = u32::from(segment.window) << self.peer_shift;
         self.largest_window = self.largest_window.max(window);
-        // A segment behind the expected number leaves a hole, which the answer reports.
+        // After a gap, `expected` does not change here. The acknowledgement that the socket sends contains the correct
+        // number.
         let is_new = ahead(self.expected, segment.end()) > 0;
         let is_within = ahead(segment.end(), self.edge()) >= 0;
         if ahead(self.expected, segment.sequence) <= 0 && is_new && is_within {
@@ -79,7 +81,7 @@ impl Track {
             return;
         }
         if segment.flags & SYN != 0 {
-            // A SYN may be retransmitted. No later byte was sent then.
+            // A SYN may be retransmitted, but then no byte behind the SYN was sent.
             self.unacknowledged = segment.sequence;
             self.next = segment.end();
             let options = TcpOptions::read(bytes, segment.header_bytes);
@@ -87,7 +89,7 @@ impl Track {
                 Some(shift) => self.own_shift = shift,
                 None => (self.own_shift, self.peer_shift) = (0, 0),
             }
-            // The window of a SYN is not scaled.
+            // The window in a SYN is a number of bytes. `told_window` is shifted to the left when it is read.
             self.told_window = segment.window >> self.own_shift;
         } else {
             self.told_window = segment.window;
