@@ -1,7 +1,8 @@
-//! The address and the gateway of the machine: configured, from DHCP, or the fallback.
+//! Determines the IPv4 address and the gateway of the machine: static values of the configuration, a DHCP lease, or
+//! fixed fallback values if DHCP finds no server.
 //!
-//! [`Addressing`] owns both and does no input and output. The caller passes received DHCP messages and the time,
-//! sends the packets, and applies the address and the gateway when they have changed.
+//! [`Addressing`] does no input and output. Its caller passes received DHCP messages and the current time, sends the
+//! packets that [`Addressing::packet`] returns, and applies the address and the gateway when they have changed.
 
 use core::net::Ipv4Addr;
 
@@ -13,25 +14,27 @@ use smoltcp::wire::{EthernetAddress, Ipv4Cidr};
 use super::dhcp::{DhcpClient, Event, Loss, Outgoing};
 use super::drops::Drop;
 
-/// Time after which the fallback is set. DHCP continues and may replace the fallback.
+/// Time after which the fallback address is set if DHCP has found no address. DHCP continues and may replace the
+/// fallback address.
 const FALLBACK_AFTER: Duration = Duration::from_secs(3);
 
-/// The address and the gateway, with the DHCP client that finds them.
+/// The current address and gateway, and the DHCP client if the address is not static.
 #[derive(Debug)]
 pub(super) struct Addressing {
     client: Option<DhcpClient>,
-    /// `None` if the address is static, or as soon as a server has acknowledged a lease or the fallback is set.
+    /// Time at which the fallback address is set. `None` if the address is static, a server has acknowledged a lease,
+    /// or the fallback address has been set.
     fallback_at: Option<Instant>,
     address: Option<Ipv4Cidr>,
     gateway: Option<Ipv4Addr>,
 }
 
 impl Addressing {
-    /// Sets a static address, or starts DHCP. A medium without hardware addresses has no `mac` and no DHCP, and gets
-    /// the fallback immediately.
+    /// Sets the static address of `config`, or starts DHCP. `mac` is `None` on a medium without hardware addresses.
+    /// DHCP is then not possible, and the fallback address is set immediately.
     ///
-    /// An invalid static address is ignored with a warning, and DHCP is used. If only the gateway is invalid, only the
-    /// gateway is ignored.
+    /// If the static address is invalid, a warning is logged and DHCP is used. If only the static gateway is invalid, a
+    /// warning is logged and the machine has no gateway.
     pub(super) fn new(
         config: &IpConfig,
         mac: Option<EthernetAddress>,
@@ -70,7 +73,8 @@ impl Addressing {
         self.address
     }
 
-    /// Returns the gateway, if there is one. It is another machine of the network, or any machine if the prefix is 32.
+    /// Returns the gateway, if there is one. The gateway is another machine of the same network. With a prefix of 32,
+    /// it may be any other machine.
     pub(super) fn gateway(&self) -> Option<Ipv4Addr> {
         self.gateway
     }
@@ -79,15 +83,15 @@ impl Addressing {
     /// gateway has changed.
     ///
     /// # Errors
-    /// The reason for which the message was dropped.
+    /// Returns the reason for which the message was dropped.
     pub(super) fn hear(&mut self, payload: &[u8], now: Instant) -> Result<bool, Drop> {
         let Some(client) = &mut self.client else { return Ok(false) };
         let event = client.hear(payload, now)?;
         Ok(event.is_some_and(|event| self.take(event)))
     }
 
-    /// Ends an expired lease, and sets the fallback if DHCP has found no address in time.
-    /// Returns whether the address, its prefix or the gateway has changed.
+    /// Ends an expired lease, and sets the fallback address if DHCP has found no address in time. Returns whether the
+    /// address, its prefix or the gateway has changed.
     pub(super) fn poll(&mut self, now: Instant) -> bool {
         if let Some(event) = self.client.as_mut().and_then(|client| client.poll(now)) {
             return self.take(event);
@@ -101,12 +105,14 @@ impl Addressing {
         true
     }
 
-    /// Returns the packet to send now, if there is one. The packet counts as sent.
+    /// Returns the DHCP packet that is due, if there is one. The caller must send the packet, because it counts as
+    /// sent.
     pub(super) fn packet(&mut self, now: Instant) -> Option<Outgoing> {
         self.client.as_mut()?.packet(now)
     }
 
-    /// Returns the time of the next call to [`poll`](Self::poll) or [`packet`](Self::packet), or `None` for never.
+    /// Returns the time at which [`poll`](Self::poll) and [`packet`](Self::packet) must be called next, or `None` for
+    /// never.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let client = self.client.as_ref().and_then(DhcpClient::wake_at);
         [client, self.fallback_at].into_iter().flatten().min()

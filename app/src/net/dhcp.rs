@@ -1,12 +1,13 @@
-//! A DHCP client (RFC 2131 section 4.4) without sockets or a clock. It takes messages and returns packets and events.
+//! A DHCP client (RFC 2131 section 4.4). It uses neither sockets nor a clock: the caller passes received messages and
+//! the current time, and sends the returned packets.
 //!
-//! [`DhcpClient`] holds the state, [`message`] parses the messages of servers, [`lease`] extracts the usable part,
-//! [`deadlines`] has the times of a lease, [`pace`] those between messages, and [`outgoing`] writes packets. The
-//! client sends at most two packets per second, and logs each kind of invalid message once until the next
-//! acknowledgement.
+//! [`DhcpClient`] holds the state, [`message`] parses the messages of servers, [`lease`] extracts the usable part of a
+//! message, [`deadlines`] computes when a lease must be renewed and ends, [`pace`] computes the pauses between
+//! messages, and [`outgoing`] writes packets. The client sends at most two packets per second. It logs each kind of
+//! problem with a server once, until a server acknowledges a lease without problems.
 //!
-//! The client accepts the first usable offer. It does not request the address that it had before a boot, and does not
-//! check whether another machine uses the offered one.
+//! The client accepts the first usable offer. It does not request the address that the machine had before a reboot, and
+//! does not check whether another machine uses the offered address.
 
 mod binding;
 mod deadlines;
@@ -37,9 +38,10 @@ pub(super) use outgoing::Outgoing;
 /// A change of the address that the client may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A server has acknowledged a new or renewed lease. All its values apply.
+    /// A server has acknowledged a new or renewed lease. The caller must apply all values of the lease, which may
+    /// differ from those of the previous one.
     Bound(AddressLease),
-    /// The address must not be used any more.
+    /// The client has lost this address, for this reason. The address must not be used any more.
     Lost(Ipv4Cidr, Loss),
 }
 
@@ -53,29 +55,33 @@ pub(super) enum Loss {
 }
 
 #[derive(Clone, Copy, Debug)]
+/// The state of the client, with the names of RFC 2131.
 enum DhcpState {
-    /// INIT and SELECTING: the client asks all servers for offers.
+    /// INIT and SELECTING: the client asks all servers for offers, or will do so after a pause.
     Selecting,
-    /// REQUESTING: the client requests one offer.
+    /// REQUESTING: the client has accepted this offer and waits for the acknowledgement of the server.
     Requesting(outgoing::AddressOffer),
-    /// BOUND; RENEWING or REBINDING from the first request on.
+    /// BOUND: the client has this lease. After its first request for an extension of the lease, the client is in
+    /// RENEWING or REBINDING, which have no states of their own here.
     Bound(Binding),
 }
 
-/// The client. The caller calls [`poll`](Self::poll), then [`packet`](Self::packet) until it returns `None`.
+/// The DHCP client. Its caller calls [`poll`](Self::poll), and then [`packet`](Self::packet) until this returns `None`.
 #[derive(Debug)]
 pub(super) struct DhcpClient {
     mac: EthernetAddress,
     random: Random,
     state: DhcpState,
     exchange: Exchange,
-    /// Number of leases and offers lost since the last renewal.
+    /// Number of leases and offers that were lost since the last renewal of a lease. A higher number means a longer
+    /// pause before the next attempt.
     failures: u32,
     notes: Notes,
 }
 
 impl DhcpClient {
-    /// Creates a client that starts at `now`. The seed determines transaction ids and jitter.
+    /// Creates a client that sends its first message at `now`. Transaction ids and the random parts of pauses are
+    /// derived from `seed`.
     pub(super) fn new(mac: EthernetAddress, seed: u64, now: Instant) -> Self {
         let mut random = Random::new(seed);
         let exchange = Exchange::new(&mut random, now, Some(now));
@@ -86,8 +92,8 @@ impl DhcpClient {
     /// Handles the payload of a UDP datagram to the client's port.
     ///
     /// # Errors
-    /// [`Drop::Dhcp`] if the message is damaged, does not answer the client's last message, or offers an unusable
-    /// address. The state is then unchanged.
+    /// Returns [`Drop::Dhcp`] if the message is damaged, does not answer the client's last message, or offers an
+    /// unusable address. The state of the client is then unchanged.
     pub(super) fn hear(&mut self, payload: &[u8], now: Instant) -> Result<Option<Event>, Drop> {
         let message = ServerMessage::parse(payload, self.exchange.xid(), self.mac);
         let message = message.ok_or(Drop::Dhcp)?;
@@ -158,7 +164,7 @@ impl DhcpClient {
         Drop::Dhcp
     }
 
-    /// Returns to INIT after a failure. Every further failure doubles the pause.
+    /// Returns to INIT after a failure. Every further failure doubles the pause before the next DISCOVER, up to 64 s.
     fn restart(&mut self, now: Instant) {
         let pause = pace::restart(self.failures, &mut self.random);
         self.failures = self.failures.saturating_add(1);
@@ -166,7 +172,8 @@ impl DhcpClient {
         self.exchange = Exchange::new(&mut self.random, now, Some(now + pause));
     }
 
-    /// Ends an expired lease, or a wait for an acknowledgement that has timed out.
+    /// Ends an expired lease, or gives up an offer whose server has not acknowledged the request. Returns the event of
+    /// an expired lease.
     pub(super) fn poll(&mut self, now: Instant) -> Option<Event> {
         if !self.is_over(now) {
             return None;
@@ -189,7 +196,7 @@ impl DhcpClient {
         }
     }
 
-    /// Returns the packet to send now, if there is one. The packet counts as sent.
+    /// Returns the packet that is due, if there is one. The caller must send the packet, because it counts as sent.
     pub(super) fn packet(&mut self, now: Instant) -> Option<Outgoing> {
         if !self.exchange.is_due(now) || self.is_over(now) {
             return None;
@@ -213,7 +220,8 @@ impl DhcpClient {
         Some(packet)
     }
 
-    /// Returns the time of the next call to [`poll`](Self::poll) or [`packet`](Self::packet), or `None` for never.
+    /// Returns the time at which [`poll`](Self::poll) and [`packet`](Self::packet) must be called next, or `None` for
+    /// never.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let expire_at = match self.state {
             DhcpState::Bound(binding) => binding.deadlines.map(|at| at.expire_at),

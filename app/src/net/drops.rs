@@ -1,47 +1,50 @@
-//! The reasons for dropped packets and connections, with a counter for each.
+//! Counts dropped packets and connections by reason.
 
-/// The reason for a dropped packet or connection.
+/// The reason for which a packet or connection was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drop {
-    /// The frame is too short, or its addresses or type are not for this machine.
+    /// The frame is too short, is addressed to another machine, or has a protocol type that this machine does not use.
     Frame,
-    /// The ARP packet has an invalid address, or is not for IPv4.
+    /// The ARP packet contains an invalid address, or is not for IPv4 over Ethernet.
     Arp,
-    /// The IPv4 header is inconsistent, or has another version.
+    /// The lengths in the IPv4 header are inconsistent, or its version is not 4.
     IpHeader,
     /// The checksum of the IPv4 header is wrong.
     IpChecksum,
-    /// The sender is not a single machine.
+    /// The source address cannot be that of another machine (for example a broadcast address, or that of this machine).
     IpSource,
-    /// The receiver is another machine.
+    /// The target address is not that of this machine.
     IpTarget,
-    /// The fragment overlaps another one, or exceeds the maximum packet.
+    /// The fragment contradicts another fragment of its packet, or the packet would exceed the maximum size.
     Fragment,
-    /// The fragment was evicted, or its packet was not complete in time.
+    /// The incomplete packet was evicted by the fragment of another packet, or its fragments did not all arrive in
+    /// time.
     FragmentRoom,
-    /// The ICMP message is damaged, or does not match a connection.
+    /// The ICMP message is damaged, or quotes a packet that no connection has in flight.
     Icmp,
     /// The TCP header is inconsistent.
     TcpHeader,
     /// The checksum of the TCP segment is wrong.
     TcpChecksum,
-    /// The segment of a connection has no ACK (RFC 9293 section 3.10.7.4).
+    /// The segment of a connection has no ACK flag (RFC 9293 section 3.10.7.4).
     TcpNoAck,
-    /// The RST does not have exactly the next number (RFC 5961 section 3).
+    /// The sequence number of the RST is not exactly the next expected number (RFC 5961 section 3).
     TcpReset,
-    /// The SYN is for an open connection (RFC 5961 section 4).
+    /// The SYN is for a connection that exists already (RFC 5961 section 4).
     TcpSyn,
     /// The segment acknowledges bytes that were not sent, or were acknowledged long ago (RFC 5961 section 5).
     TcpAck,
-    /// The cookie in the ACK of a handshake is wrong or too old.
+    /// The SYN cookie in the ACK of a handshake is invalid or has expired.
     TcpCookie,
-    /// The receiver of a transmitted packet does not answer ARP, or has no route.
+    /// The next hop of a transmitted packet does not answer ARP requests, there is no route to the receiver, or a
+    /// waiting packet was too long.
     NoNeighbor,
     /// The DHCP message is damaged, unexpected or unusable.
     Dhcp,
-    /// The handshake of a connection was not finished in time, and its socket was reclaimed.
+    /// The handshake of a connection was not finished before its socket was needed for another connection, or no socket
+    /// was free.
     HalfOpen,
-    /// The connection was closed here, and its socket was reclaimed.
+    /// The server had closed the connection, but its peer had not when the socket was needed for another connection.
     Closing,
 }
 
@@ -70,7 +73,7 @@ impl Drop {
         Self::Closing,
     ];
 
-    /// Returns the reason as the label of a metric.
+    /// Returns the name of the reason in metrics.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -98,7 +101,7 @@ impl Drop {
     }
 }
 
-/// The counters since boot.
+/// The number of drops for each reason since boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
     counts: [u64; Drop::ALL.len()],
@@ -111,13 +114,13 @@ impl Drops {
         self.note_many(reason, 1);
     }
 
-    /// Counts `times` drops.
+    /// Counts `times` drops for the same reason.
     pub fn note_many(&mut self, reason: Drop, times: usize) {
         self.counts[reason as usize] += times as u64;
         self.total += times as u64;
     }
 
-    /// Returns the sums of both.
+    /// Returns the counters with those of `other` added.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let mut sum = *self;

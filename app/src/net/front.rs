@@ -1,4 +1,5 @@
-//! The dispatch of received packets: the connection of a packet, the check of its segment, and its socket.
+//! Dispatches received packets: finds the connection of a packet, checks its TCP segment, and passes the packet to the
+//! socket. Packets without a connection go to smoltcp or to the DHCP client.
 
 mod begin;
 mod own;
@@ -18,7 +19,7 @@ use super::tcp::segment::{self, Segment};
 pub(super) use state::{Front, Packet};
 
 impl Front {
-    /// Handles a packet. `slot` can hold one answer.
+    /// Handles a received IPv4 packet. `slot` is the permission to send one answer.
     pub(super) fn take<S: TxToken>(
         &mut self,
         packet: &mut Packet<'_>,
@@ -73,7 +74,7 @@ impl Front {
         }
     }
 
-    /// Handles a segment of a connection.
+    /// Handles a segment of the connection of socket `index`.
     fn take_known<S: TxToken>(
         &mut self,
         index: usize,

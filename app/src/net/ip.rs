@@ -1,4 +1,5 @@
-//! IPv4 in front of smoltcp: headers, addresses, fragments, ICMP messages and DHCP datagrams.
+//! Processes received IPv4 packets before smoltcp: checks headers and addresses, reassembles fragments, and extracts
+//! ICMP and DHCP messages.
 
 pub(super) mod addresses;
 pub(super) mod fragments;

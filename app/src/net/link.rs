@@ -1,7 +1,8 @@
-//! The link: Ethernet headers, ARP, and the hardware addresses of neighbours.
+//! Adds and removes Ethernet headers, and finds the hardware addresses of neighbours by ARP.
 //!
-//! smoltcp caches eight neighbours and sends one ARP request per second in total. So smoltcp sees IPv4 packets only,
-//! and this module puts them into frames. A medium without hardware addresses passes packets unchanged.
+//! smoltcp caches eight neighbours and sends one ARP request per second in total. That is too little for many clients,
+//! so smoltcp sees only IPv4 packets, and this module puts the packets into Ethernet frames. On a medium without
+//! hardware addresses, packets pass unchanged.
 
 mod announce;
 pub(super) mod arp;
@@ -28,18 +29,18 @@ pub(super) use hop::{Hop, Way};
 /// Bytes of an Ethernet header.
 pub(super) const HEADER_BYTES: usize = EthernetFrame::<&[u8]>::header_len();
 
-/// The content of a frame.
+/// The content of a received frame.
 #[derive(Debug)]
 pub(super) enum Taken<'a> {
     /// An IPv4 packet, and the hardware address of its sender if the medium has hardware addresses.
     Packet(&'a mut [u8], Option<EthernetAddress>),
     /// An ARP request for the hardware address of this machine.
     Question(ArpRepr),
-    /// The frame was handled completely.
+    /// An ARP packet that has been processed and needs no answer.
     Done,
 }
 
-/// The link of the device.
+/// The link layer of the device: neighbours, packets that wait for the addresses of neighbours, and announcements.
 #[derive(Debug)]
 pub(super) struct Link {
     medium: Medium,
@@ -50,7 +51,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Allocates the memory for `neighbors` neighbours.
+    /// Creates the link layer and allocates the memory for `neighbors` neighbours. `mac` is the hardware address of
+    /// this machine.
     pub(super) fn new(medium: Medium, mac: [u8; 6], neighbors: usize, seed: u64) -> Self {
         Self {
             medium,
@@ -61,12 +63,12 @@ impl Link {
         }
     }
 
-    /// Returns the bytes of the link header.
+    /// Returns the size of the link header in bytes, which is 0 on a medium without hardware addresses.
     pub(super) fn header_bytes(&self) -> usize {
         if self.medium == Medium::Ethernet { HEADER_BYTES } else { 0 }
     }
 
-    /// Parses a frame.
+    /// Parses a received frame, and handles the ARP packet that it may contain.
     pub(super) fn open<'a>(
         &mut self,
         bytes: &'a mut [u8],
@@ -87,12 +89,13 @@ impl Link {
         match frame.ethertype() {
             EthernetProtocol::Ipv4 => Ok(Taken::Packet(&mut bytes[HEADER_BYTES..], Some(source))),
             EthernetProtocol::Arp => self.hear(frame.payload(), addresses, now),
-            // IPv6, LLDP and similar frames for other machines.
+            // Frames of protocols that this machine does not speak, such as IPv6 and LLDP.
             _ => Err(Drop::Frame),
         }
     }
 
-    /// Handles an ARP packet (RFC 826, RFC 5227). A probe has no sender address; an announcement requests its own.
+    /// Handles an ARP packet (RFC 826, RFC 5227). The sender's IPv4 address is recorded with its hardware address,
+    /// except for a probe, which has no sender address.
     fn hear(
         &mut self,
         bytes: &[u8],
@@ -124,14 +127,14 @@ impl Link {
         Ok(if asks { Taken::Question(repr) } else { Taken::Done })
     }
 
-    /// Answers a request for the hardware address of this machine.
+    /// Answers the ARP request `question` for the hardware address of this machine.
     pub(super) fn answer(&self, question: &ArpRepr, slot: impl TxToken) {
         if let Some(answer) = arp::answer(question, self.mac) {
             slot.consume(arp::FRAME_BYTES, |bytes| arp::write(bytes, &answer));
         }
     }
 
-    /// Returns the way to all machines on the link.
+    /// Returns how a broadcast packet is sent on the link.
     pub(super) fn way_to_all(&self) -> Way {
         match self.medium {
             Medium::Ethernet => Way::To(EthernetAddress::BROADCAST),
@@ -139,7 +142,8 @@ impl Link {
         }
     }
 
-    /// Returns the way to an address.
+    /// Returns how a packet to `target` is sent on the link. If the hardware address of the next hop is unknown, an ARP
+    /// request becomes due.
     pub(super) fn way(&mut self, target: Ipv4Addr, own: &Addresses, now: Instant) -> Way {
         if self.medium != Medium::Ethernet {
             return Way::Plain;
@@ -152,8 +156,9 @@ impl Link {
         }
     }
 
-    /// Returns the way to the peer of a connection. `is_alive` is whether the peer was heard recently. The table is
-    /// looked up once a second, and for each packet while the hardware address is not known.
+    /// Returns how a packet to `target`, the peer of a connection, is sent on the link. The hardware address is cached
+    /// in `hop` for a second, so that not every packet needs a lookup in the table of neighbours. `is_alive` tells
+    /// whether the peer was heard recently; the address in the table is then confirmed without an ARP request.
     #[inline]
     pub(super) fn way_of(
         &mut self,
@@ -193,8 +198,8 @@ impl Link {
         way
     }
 
-    /// Records the hardware address from which a packet of a connection came. If packets to the peer use another
-    /// address, the neighbour is asked immediately.
+    /// Compares `mac`, the hardware address from which a packet of a connection came, with the address to which its
+    /// packets are sent. If they differ, an ARP request becomes due immediately, because the peer may have moved.
     #[inline]
     pub(super) fn meet(
         &mut self,
@@ -218,12 +223,13 @@ impl Link {
         }
     }
 
-    /// Returns a buffer for a packet that waits for its neighbour's address. An older packet may be dropped.
+    /// Returns a buffer of `bytes` bytes for a packet that must wait until the hardware address of the neighbour `next`
+    /// is known. An older waiting packet may be dropped. Returns `None` if the packet is too long.
     pub(super) fn waiting_room(&mut self, next: Ipv4Addr, bytes: usize) -> Option<&mut [u8]> {
         self.waiting.room(next, bytes)
     }
 
-    /// Writes the header of a frame.
+    /// Writes the Ethernet header of an IPv4 packet to `target` into `bytes`.
     pub(super) fn address(&self, bytes: &mut [u8], target: EthernetAddress) {
         let mut frame = EthernetFrame::new_unchecked(bytes);
         frame.set_dst_addr(target);
@@ -231,7 +237,7 @@ impl Link {
         frame.set_ethertype(EthernetProtocol::Ipv4);
     }
 
-    /// Sends announcements and requests that are due, and packets whose neighbour has answered.
+    /// Sends announcements and ARP requests that are due, and waiting packets whose neighbour has answered.
     pub(super) fn poll<N: Nic>(
         &mut self,
         nic: &mut N,
@@ -283,13 +289,14 @@ impl Link {
         }
     }
 
-    /// Clears the neighbours, because the address of this machine has changed.
+    /// Removes all neighbours and waiting packets, because the IPv4 address of this machine has changed.
     pub(super) fn forget(&mut self) {
         self.neighbors.clear();
         self.waiting.clear_all();
     }
 
-    /// Returns the time of the next call to [`poll`](Self::poll).
+    /// Returns the time at which [`poll`](Self::poll) must be called next, or `None` if no announcement and no request
+    /// is due.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         [self.announcer.wake_at(), self.neighbors.wake_at()].into_iter().flatten().min()
     }

@@ -1,19 +1,19 @@
-//! Detection of dead peers.
+//! Detects peers that no longer answer, so that their connections can be ended.
 //!
 //! Three kinds of silent peers are distinguished:
 //!
-//! - A peer that owes an acknowledgement (of data, of a FIN, of the handshake) is given up after [`UNANSWERED`],
-//!   regardless of the number of retransmissions.
-//! - A peer with a window of 0 is probed.
-//! - A peer that owes no acknowledgement is probed too.
+//! - A peer that has not acknowledged data or a FIN is given up after [`UNANSWERED`], and one that has not completed
+//!   the handshake after [`HALF_OPEN`], regardless of the number of retransmissions.
+//! - A peer with a window of 0 receives window probes and is not given up while it answers.
+//! - A peer that has acknowledged everything receives keep-alive probes.
 //!
-//! An unanswered probe is evidence only if the peer answers probes at all: some relays (passt of 2023) keep the
-//! connection to the client and do not answer probes. So a peer is given up after [`PROBES`] unanswered probes only if
-//! it has answered a probe on this connection before. That answer is no evidence for other connections, because the
-//! late acknowledgement of a relay looks like an answer.
+//! Some relays (passt of 2023) never answer keep-alive probes although the connection to the client works. A peer is
+//! therefore given up after [`PROBES`] unanswered probes only if it has answered a probe on the same connection before.
+//! An answer on one connection is not used for other connections, because the late acknowledgement of a relay looks
+//! like an answer.
 //!
-//! smoltcp's timeout is not used, because it ends every silent connection, including those whose peer owes no
-//! acknowledgement.
+//! The timeout of smoltcp is not used, because it ends every silent connection, also if the peer has acknowledged
+//! everything.
 
 use smoltcp::socket::tcp::{Socket, State};
 use smoltcp::time::{Duration, Instant};
@@ -21,27 +21,28 @@ use smoltcp::time::{Duration, Instant};
 /// A time that never comes.
 pub(super) const NEVER: Instant = Instant::from_micros_const(i64::MAX);
 
-/// Timeout for an acknowledgement (RFC 9293 section 3.8.3: at least 100 s).
+/// Time after which a peer that has not acknowledged data or a FIN is given up (RFC 9293 section 3.8.3: at least 100
+/// s).
 const UNANSWERED: Duration = Duration::from_secs(120);
 
-/// Timeout for the last packet of a handshake.
+/// Time after which a peer that has not acknowledged the SYN-ACK is given up.
 const HALF_OPEN: Duration = Duration::from_secs(60);
 
-/// Maximum number of consecutive unanswered probes.
+/// Number of consecutive unanswered keep-alive probes after which a peer that answers probes is given up.
 const PROBES: u32 = 3;
 
-/// The state of one peer.
+/// When the peer of one socket was last heard, and whether it still has to acknowledge something.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Liveness {
-    /// Time of its last packet.
+    /// Time at which the last packet of the peer arrived.
     heard_at: Instant,
-    /// Time since which the peer owes an acknowledgement.
+    /// Time since which an acknowledgement of the peer is missing, or [`NEVER`] if none is missing.
     owes_since: Instant,
-    /// Whether its window is 0.
+    /// Whether the peer has announced a window of 0.
     is_stopped: bool,
-    /// Whether the peer has answered a probe.
+    /// Whether the peer has answered a keep-alive probe on this connection.
     answers: bool,
-    /// Whether the peer was given up.
+    /// Whether the connection was ended because the peer did not answer.
     pub(super) is_timed_out: bool,
 }
 
@@ -64,41 +65,43 @@ impl Liveness {
 }
 
 impl Liveness {
-    /// Returns whether a packet has arrived within this time.
+    /// Returns whether the last packet of the peer arrived less than `within` before `now`.
     pub(super) fn is_heard(&self, now: Instant, within: Duration) -> bool {
         now < self.heard_at + within
     }
 
-    /// Records that the peer has answered a probe, if its packet has not changed the socket: a peer sends data or a FIN
-    /// without a probe too.
+    /// Called after the socket has processed a packet that may answer a probe. Records that the peer answers probes if
+    /// the socket is still idle. If the packet contained data or a FIN, it is no proof, because a peer sends such
+    /// packets also without a probe.
     pub(super) fn judge_answer(&mut self, socket: &Socket<'_>) {
         self.answers |= is_at_rest(socket);
     }
 }
 
-/// The limits for silent peers.
+/// Decides when silent peers are probed and given up.
 #[derive(Debug)]
 pub(super) struct Patience {
-    /// Duration of silence after which a peer is probed.
+    /// Time without a packet after which a peer is probed. `None` disables probes.
     probe_every: Option<Duration>,
-    /// The socket whose last packet may be the answer to a probe.
+    /// Index of the socket whose current packet may be the answer to a probe.
     suspect: Option<usize>,
 }
 
 impl Patience {
-    /// Creates limits with probes after `seconds` seconds of silence. 0 disables probes.
+    /// Creates limits: peers are probed after `seconds` seconds without a packet. 0 disables probes.
     pub(super) fn new(seconds: usize) -> Self {
         let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
         let probe_every = (seconds > 0).then(|| Duration::from_secs(seconds));
         Self { probe_every, suspect: None }
     }
 
-    /// Returns the duration of silence after which a peer is probed.
+    /// Returns the time without a packet after which a peer is probed, or `None` if probes are disabled.
     pub(super) fn probe_every(&self) -> Option<Duration> {
         self.probe_every
     }
 
-    /// Records a packet of a peer before its socket gets the packet.
+    /// Records that a packet of `peer` has arrived. Must be called before the socket with this `index` processes the
+    /// packet.
     pub(super) fn hear(
         &mut self,
         index: usize,
@@ -116,12 +119,12 @@ impl Patience {
         peer.is_stopped = is_stopped;
     }
 
-    /// Returns the socket whose last packet may be the answer to a probe.
+    /// Returns the index of the socket whose current packet may be the answer to a probe, once.
     pub(super) fn take_suspect(&mut self) -> Option<usize> {
         self.suspect.take()
     }
 
-    /// Returns whether a peer has timed out, and records that.
+    /// Returns whether a peer must be given up now. If so, records this in `peer`.
     pub(super) fn is_over(&self, peer: &mut Liveness, socket: &Socket<'_>, now: Instant) -> bool {
         if !has_peer(socket) {
             return false;
@@ -134,15 +137,15 @@ impl Patience {
         is_unanswered || probes_over
     }
 
-    /// Records whether a peer owes an acknowledgement after its socket has sent. Returns the time at which the peer is
-    /// given up.
+    /// Records, after the socket has sent, whether an acknowledgement of the peer is missing. Returns the time at which
+    /// the peer must be given up, or [`NEVER`].
     pub(super) fn watch(&self, peer: &mut Liveness, socket: &Socket<'_>, now: Instant) -> Instant {
         if !owes(socket) {
             peer.owes_since = NEVER;
             return NEVER;
         }
         peer.owes_since = peer.owes_since.min(now);
-        // A peer with a window of 0 is probed, and checked after each probe.
+        // A peer with a window of 0 is probed, and each probe leads to another check.
         if peer.is_stopped { NEVER } else { self.owed_until(peer, socket) }
     }
 
@@ -155,12 +158,12 @@ impl Patience {
     }
 }
 
-/// Returns whether the socket has a peer.
+/// Returns whether the socket has a connection that is not closed on both sides.
 fn has_peer(socket: &Socket<'_>) -> bool {
     !matches!(socket.state(), State::Closed | State::Listen | State::TimeWait)
 }
 
-/// Returns whether the peer owes an acknowledgement.
+/// Returns whether the peer has not acknowledged all data, the SYN or the FIN of the socket.
 fn owes(socket: &Socket<'_>) -> bool {
     let state = socket.state();
     let owes_control =

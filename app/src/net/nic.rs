@@ -1,29 +1,29 @@
-//! The interface to a network device.
+//! The interface between the network stack and the driver of a network device.
 
 use core::fmt;
 use core::num::NonZeroUsize;
 
 use smoltcp::phy::{Medium, TxToken};
 
-/// The abilities of a device.
+/// The abilities of a network device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
-    /// Whether packets have Ethernet headers.
+    /// `Medium::Ethernet` if packets have Ethernet headers, `Medium::Ip` if they begin with the IPv4 header.
     pub medium: Medium,
-    /// Maximum bytes of an IPv4 packet that the network accepts.
+    /// Maximum size, in bytes, of an IPv4 packet on the network.
     pub mtu: usize,
-    /// Maximum bytes of a packet that the device segments; `None` without segmentation. A device with segmentation
-    /// also completes TCP checksums.
+    /// Maximum size, in bytes, of a packet that the device cuts into segments itself, link header included. `None` if
+    /// the device cannot do that. A device with this ability also completes TCP checksums.
     pub cuts: Option<NonZeroUsize>,
 }
 
-/// A received packet, with a slot for one answer.
+/// A received packet, with the permission to send one answer.
 pub struct Arrival<'a, S> {
     /// The packet, with its Ethernet header if the medium has one. The receiver may change the bytes.
     pub bytes: &'a mut [u8],
     /// Whether the device has verified the checksum of the TCP segment.
     pub is_sound: bool,
-    /// The slot for an answer.
+    /// The permission to send one answer.
     pub slot: S,
 }
 
@@ -40,26 +40,27 @@ pub trait Nic {
     where
         Self: 'a;
 
-    /// Returns the hardware address, which is not used if the medium is IP.
+    /// Returns the hardware address. The address is not used if packets have no Ethernet headers.
     fn mac(&self) -> [u8; 6];
 
     /// Returns the abilities, which never change.
     fn abilities(&self) -> Abilities;
 
-    /// Returns the next received packet, if there is a slot for an answer. The bytes are valid until the next call of
-    /// `receive` or `kick`.
+    /// Returns the next received packet. Returns `None` if no packet has arrived, or if the device has no space for an
+    /// answer.
     fn receive(&mut self) -> Option<Arrival<'_, Self::Slot<'_>>>;
 
-    /// Returns a slot for a packet, or `None` while the device is full.
+    /// Returns the permission to send one packet, or `None` while the device is full.
     fn transmit(&mut self) -> Option<Self::Slot<'_>>;
 
-    /// Notifies the device of the packets queued since the last kick. Called once per turn, so that many packets share
-    /// one notification.
+    /// Notifies the device of the packets queued since the last call. Each turn of the server loop calls this once, so
+    /// that many packets share one notification.
     fn kick(&mut self);
 
-    /// Returns whether a packet has arrived.
+    /// Returns whether a packet has arrived and not yet been received.
     fn pending(&self) -> bool;
 
-    /// Returns whether the device still has all queued packets, so that no packet can be sent or received.
+    /// Returns whether the queue of the device is full of packets that it has not sent yet. Until the device has sent
+    /// some, no packet can be sent or received.
     fn is_full(&self) -> bool;
 }

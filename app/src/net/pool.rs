@@ -1,13 +1,13 @@
-//! The sockets of one port, and the use of each.
+//! Manages the sockets of one port: which of them listen, have a connection, or are idle.
 //!
-//! Some sockets have wide buffers. They are used first, so every connection gets wide buffers if memory allows. smoltcp
-//! cannot change the buffers of a socket, so a connection keeps its buffers.
+//! Some sockets have wide buffers, as many as memory allows. New connections use these sockets first. smoltcp cannot
+//! change the buffers of a socket, so a connection keeps the buffers with which it began.
 //!
-//! The states of a socket form a cycle: idle, listening, handshaking, open, closing, idle. No step allocates. A socket
-//! stays in TIME-WAIT for ten seconds. A socket whose peer does not close after a FIN stays as long. If no socket is
-//! idle, such sockets are reclaimed as listeners, oldest first. The number of half-open handshakes with a socket is
-//! limited. Further SYNs are answered with a cookie, which needs no socket. Each port has its own sockets, so a flood on
-//! one port does not affect the other.
+//! The states of a socket form a cycle: idle, listening, handshaking, open, closing, idle. No change of state allocates
+//! memory. A closed socket stays in TIME-WAIT for ten seconds, and waits as long for a peer that does not close its
+//! side. If a listener is needed and no socket is idle, such sockets are reclaimed, the oldest first. The number of
+//! sockets in a handshake is limited; further SYNs are answered with a cookie, which needs no socket. Each port has its
+//! own sockets, so that a flood of connections on one port does not affect the other.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -19,35 +19,37 @@ use super::drops::Drop;
 use super::socket_sets::SocketSets;
 use crate::buffers::{self, Buffers, Shortage};
 
-/// Time for a connection that was closed here to deliver its last bytes.
+/// Time that a connection which the server has closed gets to deliver its last bytes and to receive the FIN of its
+/// peer. Then the connection is reset.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// The same time if no other socket is available.
+/// Age from which a closing connection or a handshake may be ended if its socket is needed and no other socket is
+/// available.
 const LINGER_SHORT: Duration = Duration::from_secs(1);
 
-/// Maximum number of half-open handshakes with sockets.
+/// Maximum number of sockets in a handshake. Above it, SYNs are answered with cookies.
 const HALF_OPEN_MAX: usize = 64;
-/// Maximum share of half-open handshakes: one of this many sockets.
+/// A port with few sockets has a lower limit: only one of this many sockets may be in a handshake.
 const HALF_OPEN_PART: usize = 4;
 
-/// The sockets and buffers that a port needs.
+/// The numbers and sizes of the sockets and buffers of a port.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PoolShape {
     /// The port.
     pub(super) port: u16,
     /// Number of sockets.
     pub(super) count: usize,
-    /// Number of listeners while enough sockets are idle.
+    /// Number of sockets that listen while enough sockets are idle.
     pub(super) listeners: usize,
     /// Number of sockets with wide buffers, and the bytes of each such buffer.
     pub(super) wide: (usize, usize),
-    /// Name and bytes of a receive buffer, which is the window that a client sees.
+    /// Name (in reports about memory) and bytes of a receive buffer. Its size is the TCP window that a client sees.
     pub(super) receive: (&'static str, usize),
-    /// Name and bytes of a send buffer, which limits the bytes in flight to one client.
+    /// Name (in reports about memory) and bytes of a send buffer. Its size limits the bytes in flight to one client.
     pub(super) send: (&'static str, usize),
 }
 
-/// Numbers of sockets by state.
+/// The number of sockets in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Sockets that listen.
@@ -56,7 +58,8 @@ pub struct Counts {
     pub handshaking: usize,
     /// Sockets with an open connection.
     pub open: usize,
-    /// Sockets that deliver the last bytes, or are in TIME-WAIT.
+    /// Sockets whose connection the server has closed, and which deliver their last bytes, wait for the FIN of the
+    /// peer, or are in TIME-WAIT.
     pub closing: usize,
     /// Idle sockets.
     pub idle: usize,
@@ -71,7 +74,8 @@ pub struct Counts {
 pub(super) struct Pool {
     port: u16,
     listeners: usize,
-    /// The numbers among all sockets. Sockets with wide buffers come first.
+    /// The index in [`SocketSets`] of each socket of this port. The other fields refer to positions in this list.
+    /// Sockets with wide buffers come first.
     handles: Vec<usize>,
     wide: usize,
     buffer_bytes: usize,
@@ -89,7 +93,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Creates the sockets and starts the listeners.
+    /// Allocates the buffers, creates the sockets, and makes the first of them listen.
     pub(super) fn try_new<B: Buffers>(
         set: &mut SocketSets,
         buffers: &B,
@@ -103,7 +107,7 @@ impl Pool {
         for (count, receive_bytes, send_bytes) in
             [(wide, wide_bytes, wide_bytes), (narrow, shape.receive.1, shape.send.1)]
         {
-            // A port that is not served has no buffers, and a small machine has no wide buffers.
+            // The count is 0 if the port is not served, or if a small machine has no wide buffers.
             if count == 0 {
                 continue;
             }
@@ -133,7 +137,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Returns the number of a socket among all sockets.
+    /// Returns the index in [`SocketSets`] of a socket of this port.
     pub(super) fn number(&self, index: usize) -> usize {
         self.handles[index]
     }
@@ -155,7 +159,8 @@ impl Pool {
     /// Makes idle sockets listen until there are enough listeners.
     fn arm(&mut self, set: &mut SocketSets, now: Instant) {
         while self.listening.len() < self.listeners {
-            // The next connection gets the last listener. The others are spare.
+            // The listener that is armed last gets the next connection, so it should have wide buffers. Earlier
+            // listeners are spare.
             let is_next = self.listening.len() + 1 == self.listeners;
             let idle = if is_next {
                 self.idle_wide.pop().or_else(|| self.idle.pop())
@@ -167,7 +172,7 @@ impl Pool {
         }
     }
 
-    /// Makes a closed socket, or one in TIME-WAIT, listen. It gets the next connection.
+    /// Makes a socket that is closed or in TIME-WAIT listen. This socket gets the next connection.
     fn listen(&mut self, set: &mut SocketSets, index: usize) {
         self.has_changed = true;
         let port = self.port;
@@ -182,8 +187,8 @@ impl Pool {
         }
     }
 
-    /// Makes a socket in TIME-WAIT listen, because its peer begins a new connection (RFC 9293 section 3.6.1). `number` is
-    /// the number among all sockets.
+    /// Makes a socket in TIME-WAIT listen, because its peer begins a new connection (RFC 9293 section 3.6.1). `number`
+    /// is the index of the socket in [`SocketSets`].
     pub(super) fn renew(&mut self, set: &mut SocketSets, number: usize) {
         let place = self.closing.iter().position(|(index, _)| self.handles[*index] == number);
         if let Some(at) = place {
@@ -192,7 +197,8 @@ impl Pool {
         }
     }
 
-    /// Returns whether SYNs are answered with cookies.
+    /// Returns whether SYNs must be answered with cookies, because many sockets are in a handshake or no socket
+    /// listens.
     pub(super) fn is_pressed(&self) -> bool {
         let most = (self.handles.len() / HALF_OPEN_PART).clamp(1, HALF_OPEN_MAX);
         self.handshaking.len() >= most || self.listening.is_empty()
@@ -203,14 +209,15 @@ impl Pool {
         self.port
     }
 
-    /// Returns the window that is offered with a cookie.
+    /// Returns the window that a SYN-ACK with a cookie offers: the smallest receive buffer, because the socket is
+    /// chosen later.
     pub(super) fn window(&self) -> u16 {
         u16::try_from(self.receive_bytes).unwrap_or(u16::MAX)
     }
 
-    /// Reclaims a socket that waits for the end of TIME-WAIT, or for the FIN of a peer that has received everything. If
-    /// no socket listens, an old closing connection or handshake is reclaimed too. Young ones are not, because SYNs can
-    /// be answered with cookies.
+    /// Returns a socket for a new listener, whose connection is ended for that: a socket in TIME-WAIT, or one that
+    /// waits only for the FIN of its peer. If no socket listens, a closing connection or a handshake that is older than
+    /// [`LINGER_SHORT`] is ended, too. Younger ones are kept, because SYNs can still be answered with cookies.
     fn reclaim(&mut self, set: &mut SocketSets, now: Instant) -> Option<usize> {
         let waits = |state: State| {
             self.closing.iter().position(|(index, _)| self.state(set, *index) == state)
@@ -239,7 +246,7 @@ impl Pool {
         Some(index)
     }
 
-    /// Reclaims the socket of a closing connection.
+    /// Resets the closing connection at position `at`, and returns its socket.
     fn give_up(&mut self, set: &mut SocketSets, at: usize) -> usize {
         let (index, _) = self.closing.remove(at);
         set.drops.note(Drop::Closing);
@@ -247,13 +254,14 @@ impl Pool {
         index
     }
 
-    /// Returns the listener of a port, as its number among all sockets.
+    /// Returns the index in [`SocketSets`] of the listener that gets the next connection, if `port` is the port of this
+    /// pool.
     pub(super) fn listener(&self, port: u16) -> Option<usize> {
         let index = self.listening.last().filter(|_| port == self.port)?;
         Some(self.handles[*index])
     }
 
-    /// Starts another listener if a packet has used one.
+    /// Makes another socket listen if the last packet has begun a connection on a listener.
     pub(super) fn rearm(&mut self, set: &mut SocketSets, now: Instant) {
         if let Some(index) =
             self.listening.pop_if(|index| set.get(self.handles[*index]).state() != State::Listen)
@@ -265,7 +273,7 @@ impl Pool {
         self.arm(set, now);
     }
 
-    /// Reclaims the sockets of ended connections.
+    /// Makes the sockets of ended connections idle, and resets closing connections whose time is over.
     pub(super) fn sweep(&mut self, set: &mut SocketSets, now: Instant) {
         let mut at = 0;
         while let Some(&(index, patience)) = self.closing.get(at) {
@@ -279,7 +287,8 @@ impl Pool {
             }
             let is_over = patience <= now && socket.state() != State::TimeWait;
             if socket.can_recv() {
-                // Reads and discards the bytes of a closed connection, so that its FIN fits the window.
+                // Received bytes of a closed connection are discarded, so that the window stays open for the FIN of the
+                // peer.
                 let socket = self.socket(set, index);
                 while matches!(socket.recv(|bytes| (bytes.len(), bytes.len())), Ok(1..)) {}
             }
@@ -291,9 +300,9 @@ impl Pool {
         self.arm(set, now);
     }
 
-    /// Returns the time of the next call to [`sweep`](Self::sweep).
+    /// Returns the time at which [`sweep`](Self::sweep) must be called next, or `None` for never.
     pub(super) fn wake_at(&self, set: &SocketSets) -> Option<Instant> {
-        // TIME-WAIT ends by itself.
+        // smoltcp ends TIME-WAIT without a call of `sweep`.
         let due =
             self.closing.iter().filter(|(index, _)| self.state(set, *index) != State::TimeWait);
         due.map(|(_, patience)| *patience).min()
@@ -305,7 +314,7 @@ impl Pool {
         !self.handshaking.is_empty()
     }
 
-    /// Returns a new connection, if there is one.
+    /// Returns a socket whose handshake is complete, if there is one. The socket then counts as open.
     pub(super) fn accept(&mut self, set: &SocketSets, now: Instant) -> Option<usize> {
         let mut at = 0;
         while let Some(&index) = self.handshaking.get(at) {
@@ -316,7 +325,7 @@ impl Pool {
                     self.handshaking.remove(at);
                     return Some(index);
                 }
-                // A reset during the handshake makes the socket listen again.
+                // After a reset during the handshake, smoltcp makes the socket listen again.
                 State::Listen => {
                     self.handshaking.remove(at);
                     self.listening.push(index);
@@ -330,20 +339,21 @@ impl Pool {
         None
     }
 
-    /// Closes a connection after its sent bytes.
+    /// Closes a connection. The bytes in its send buffer are still delivered.
     pub(super) fn close(&mut self, set: &mut SocketSets, index: usize, now: Instant) {
         self.has_changed = true;
         self.socket(set, index).close();
         self.closing.push((index, now + LINGER));
     }
 
-    /// Returns whether the peers of all closed connections have acknowledged the last byte and the FIN.
+    /// Returns whether the peers of all closed connections have acknowledged the last byte and the FIN, so that the
+    /// machine may be shut down.
     pub(super) fn is_acknowledged(&self, set: &SocketSets) -> bool {
         let ends = [State::FinWait2, State::TimeWait, State::Closed];
         self.closing.iter().all(|(index, _)| ends.contains(&self.state(set, *index)))
     }
 
-    /// Returns the bytes of all socket buffers.
+    /// Returns the total size of all socket buffers in bytes.
     pub(super) fn buffer_bytes(&self) -> usize {
         self.buffer_bytes
     }
@@ -353,7 +363,7 @@ impl Pool {
         mem::take(&mut self.has_changed)
     }
 
-    /// Returns the numbers of sockets by state.
+    /// Returns the number of sockets in each state.
     pub(super) fn counts(&self) -> Counts {
         let [listening, handshaking] = [self.listening.len(), self.handshaking.len()];
         let (wide, wide_idle) = (self.wide, self.idle_wide.len());

@@ -1,10 +1,11 @@
-//! The table from the ends of a connection to its socket.
+//! The table that maps the addresses and ports of a connection to its socket.
 
 use core::net::Ipv4Addr;
 
 use hashbrown::HashTable;
 
-/// The two ends of a connection, without this machine's address.
+/// The address and port of the peer, and the local port of a connection. The address of this machine is left out,
+/// because the machine has only one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     /// Address of the peer.
@@ -15,17 +16,18 @@ pub(super) struct Key {
     pub(super) local: u16,
 }
 
-/// The socket of each connection. The table is allocated at boot and never grows.
+/// The index of the socket of each connection. The table is allocated at boot and never grows.
 #[derive(Debug)]
 pub(super) struct Routes {
     table: HashTable<(Key, usize)>,
-    /// Secret, so that peers cannot choose keys of one bucket.
+    /// Secret key of the hash function, so that peers cannot choose addresses and ports that fall into the same bucket
+    /// and slow down lookups.
     seed: u64,
 }
 
 impl Routes {
-    /// Allocates a table for `count` connections. Half of the table stays empty, so that it can rehash after removals
-    /// without allocating.
+    /// Allocates a table for `count` connections. Its capacity is twice as large, so that the space of removed entries
+    /// can be reused without allocating.
     pub(super) fn with_capacity(count: usize, seed: u64) -> Self {
         Self { table: HashTable::with_capacity(2 * count), seed: seed | 1 }
     }
@@ -35,7 +37,7 @@ impl Routes {
         found.map(|(_, index)| *index)
     }
 
-    /// Adds a connection, and replaces one with the same ends.
+    /// Maps `key` to the socket `index`, also if the key was mapped to another socket before.
     pub(super) fn insert(&mut self, key: Key, index: usize) {
         let hash = self.hash(key);
         if let Some(found) = self.table.find_mut(hash, |(other, _)| *other == key) {
@@ -46,7 +48,7 @@ impl Routes {
         self.table.insert_unique(hash, (key, index), |(key, _)| hash_of(seed, *key));
     }
 
-    /// Removes a connection, if it still belongs to the socket.
+    /// Removes `key`, unless the key is now mapped to another socket than `index`.
     pub(super) fn remove(&mut self, key: Key, index: usize) {
         let hash = self.hash(key);
         if let Ok(entry) = self.table.find_entry(hash, |other| *other == (key, index)) {
@@ -65,7 +67,8 @@ fn hash_of(seed: u64, key: Key) -> u64 {
     fold(seed, ends)
 }
 
-/// Hashes a value by two rounds of multiplying and folding.
+/// Hashes a value with a secret `seed`: in each of two rounds, a 128-bit product is computed and its halves are
+/// combined by XOR.
 pub(super) fn fold(seed: u64, value: u64) -> u64 {
     let fold = |value: u64| {
         let product = u128::from(value ^ seed) * u128::from(seed.rotate_left(29) | 1);

@@ -1,4 +1,5 @@
-//! All TCP sockets: those of the RESP service and those of the HTTP reports. They are made at boot.
+//! All TCP sockets: those of the RESP service (commands and data) and those of the HTTP service (reports). All sockets
+//! are created at boot. The server accesses its connections through this module.
 
 use core::fmt;
 use core::net::{Ipv4Addr, SocketAddrV4};
@@ -14,30 +15,32 @@ use super::pool::{Counts, Pool, PoolShape};
 use super::socket_sets::SocketSets;
 use crate::buffers::{Buffers, Shortage};
 
-/// Bytes of a receive buffer of RESP. A value of 16 KiB with its headers fits. A larger request is drained while it
-/// arrives.
+/// Bytes of a receive buffer of a RESP socket. A request with a value of 16 KiB fits completely; a larger request is
+/// read in parts while it arrives.
 const RECEIVE_BYTES: usize = 20 << 10;
 
-/// Bytes of a send buffer, for the same reason.
+/// Bytes of a send buffer of a RESP socket. A reply with a value of 16 KiB fits completely.
 const SEND_BYTES: usize = 20 << 10;
 
-/// Bytes of a wide receive or send buffer. A value of 64 KiB with its headers is in flight at once. A peer with late
-/// acknowledgements (a relay such as passt of 2023 waits 50 ms) delays a connection once per this many bytes.
+/// Bytes of a wide receive or send buffer. A request or reply with a value of 64 KiB fits completely. A peer that
+/// acknowledges late (a relay such as passt of 2023 waits 50 ms) delays a transfer once for each full buffer, so larger
+/// buffers mean fewer delays.
 const WIDE_BYTES: usize = 68 << 10;
 
-/// Sockets for each client, because new clients may connect while the sockets of earlier ones are closing.
+/// Number of sockets for each client. More than one is needed, because new clients may connect while the sockets of
+/// earlier clients are still closing.
 const SOCKETS_PER_CLIENT: usize = 2;
 
-/// Bytes of all buffers for one client.
+/// Total size, in bytes, of the socket buffers that each client of the configured limit needs, without wide buffers.
 pub const BYTES_PER_CLIENT: usize = SOCKETS_PER_CLIENT * (RECEIVE_BYTES + SEND_BYTES);
 
-/// Bytes of a receive buffer of HTTP, because heads are small.
+/// Bytes of a receive buffer of an HTTP socket. It can be small, because requests have small heads and no body.
 const HEAD_BYTES: usize = 4 << 10;
 
-/// Bytes of a send buffer of HTTP, because reports are written in pieces.
+/// Bytes of a send buffer of an HTTP socket. A report may be longer, because it is written in parts.
 const REPORT_BYTES: usize = 16 << 10;
 
-/// A served port.
+/// One of the two TCP ports that this machine serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
     /// The port of commands and data.
@@ -48,19 +51,19 @@ pub enum Port {
 
 const PORTS: [Port; 2] = [Port::Resp, Port::Http];
 
-/// Identifies a connection. Valid until the connection is closed or aborted.
+/// Identifies a connection. The identifier is valid until the server closes the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionId {
     port: Port,
     index: usize,
 }
 
-/// The result of reading a connection.
+/// The result of reading from a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
     /// Number of bytes received, which may be 0.
     Bytes(usize),
-    /// The peer has closed its side, and all bytes have been read.
+    /// The peer has closed its side, and all received bytes have been read.
     Finished,
     /// The connection was reset or has timed out.
     Gone,
@@ -74,11 +77,12 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Creates the sockets of all clients and of the spare listeners. As many as memory allows get wide buffers.
+    /// Creates the sockets of all clients and of the spare listeners, with their buffers. As many sockets as memory
+    /// allows get wide buffers. `seed` is the secret of the table of connections.
     ///
     /// # Errors
     ///
-    /// Memory is short.
+    /// A buffer could not be allocated.
     pub fn try_new<B: Buffers>(
         buffers: &B,
         config: &Config,
@@ -93,22 +97,24 @@ impl Sockets {
         Ok(Self { sets, pools: [resp?, http?] })
     }
 
-    /// Returns the sets of the sockets.
+    /// Returns the smoltcp sockets of both ports.
     pub(super) fn sets(&mut self) -> &mut SocketSets {
         &mut self.sets
     }
 
-    /// Returns the listener of a port, as its number among all sockets.
+    /// Returns the index in [`SocketSets`] of the listener of a port. Returns `None` if the port is not served or no
+    /// socket listens.
     pub(super) fn listener(&self, port: u16) -> Option<usize> {
         self.pools.iter().find_map(|pool| pool.listener(port))
     }
 
-    /// Returns the sockets of a served port.
+    /// Returns the sockets of a port. Returns `None` if the port is not served.
     pub(super) fn pool(&self, port: u16) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.port() == port && port != 0)
     }
 
-    /// Makes a socket in TIME-WAIT listen again.
+    /// Makes a socket in TIME-WAIT listen, because its peer begins a new connection. `number` is the index of the
+    /// socket in [`SocketSets`].
     pub(super) fn renew(&mut self, port: u16, number: usize) {
         let mut pools = self.pools.iter_mut();
         if let Some(pool) = pools.find(|pool| pool.port() == port) {
@@ -116,28 +122,28 @@ impl Sockets {
         }
     }
 
-    /// Starts listeners in place of those that the last packet has used.
+    /// Makes another socket listen if the last packet has begun a connection on a listener.
     pub(super) fn rearm(&mut self, now: Instant) {
         self.pools.iter_mut().for_each(|pool| pool.rearm(&mut self.sets, now));
     }
 
-    /// Returns whether the connection has had an event since the last call.
+    /// Returns whether a packet for the connection has arrived, or a timeout has passed, since the last call.
     pub fn take_awake(&mut self, connection: ConnectionId) -> bool {
         let index = self.pools[connection.port as usize].number(connection.index);
         self.sets.take_awake(index)
     }
 
-    /// Reclaims the sockets of ended connections.
+    /// Makes the sockets of ended connections idle, and resets connections that have been closing for too long.
     pub(super) fn sweep(&mut self, now: Instant) {
         self.pools.iter_mut().for_each(|pool| pool.sweep(&mut self.sets, now));
     }
 
-    /// Returns the time of the next call to [`sweep`](Self::sweep).
+    /// Returns the time at which [`sweep`](Self::sweep) must be called next, or `None` for never.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         self.pools.iter().filter_map(|pool| pool.wake_at(&self.sets)).min()
     }
 
-    /// Returns a new connection, if there is one.
+    /// Returns a connection of `port` whose handshake is complete and that was not returned before, if there is one.
     pub fn accept(&mut self, port: Port, now: Instant) -> Option<ConnectionId> {
         let pool = &mut self.pools[port as usize];
         if !pool.is_handshaking() {
@@ -147,17 +153,18 @@ impl Sockets {
         Some(ConnectionId { port, index })
     }
 
-    /// Returns the address of the peer.
+    /// Returns the address and port of the peer.
     pub fn peer(&mut self, connection: ConnectionId) -> SocketAddrV4 {
         endpoint(self.socket(connection).remote_endpoint())
     }
 
-    /// Returns the local address.
+    /// Returns the local address and port.
     pub fn local(&mut self, connection: ConnectionId) -> SocketAddrV4 {
         endpoint(self.socket(connection).local_endpoint())
     }
 
-    /// Moves the received bytes into `buffer`, including those behind the wrap of the ring.
+    /// Moves received bytes into `buffer`, as many as fit. A single call also moves bytes that are not contiguous in
+    /// the receive buffer, which is a ring.
     pub fn receive(&mut self, connection: ConnectionId, buffer: &mut [u8]) -> Received {
         match self.socket(connection).recv_slice(buffer) {
             Ok(bytes) => Received::Bytes(bytes),
@@ -180,40 +187,42 @@ impl Sockets {
         matches!(state, State::Closed | State::TimeWait | State::Listen)
     }
 
-    /// Whether the connection is gone because its peer did not answer.
+    /// Returns whether the connection was ended because its peer did not answer.
     #[must_use]
     pub fn has_timed_out(&self, connection: ConnectionId) -> bool {
         self.sets.is_timed_out(self.pools[connection.port as usize].number(connection.index))
     }
 
-    /// Sends as many of `bytes` as fit, and returns their number. Returns `None` if the connection has ended.
+    /// Moves as many of `bytes` as fit into the send buffer, and returns their number. Returns `None` if the connection
+    /// has ended.
     pub fn send(&mut self, connection: ConnectionId, bytes: &[u8]) -> Option<usize> {
         self.socket(connection).send_slice(bytes).ok()
     }
 
-    /// Closes a connection after its sent bytes. Its identifier is no longer valid.
+    /// Closes a connection. The bytes in its send buffer are still delivered. The identifier is no longer valid.
     pub fn close(&mut self, connection: ConnectionId, now: Instant) {
         self.pools[connection.port as usize].close(&mut self.sets, connection.index, now);
     }
 
-    /// Returns whether no connection is open, and the peers of all closed ones have acknowledged the FIN.
+    /// Returns whether no connection is open, and the peers of all closed connections have acknowledged the FIN, so
+    /// that the machine may be shut down.
     #[must_use]
     pub fn are_closed(&self) -> bool {
         self.pools.iter().all(|pool| pool.counts().open == 0 && pool.is_acknowledged(&self.sets))
     }
 
-    /// Returns the bytes of all socket buffers of a port.
+    /// Returns the total size, in bytes, of the socket buffers of a port.
     #[must_use]
     pub fn buffer_bytes(&self, port: Port) -> usize {
         self.pools[port as usize].buffer_bytes()
     }
 
-    /// Whether a socket has changed its state of use since this was asked.
+    /// Returns whether any socket has changed its state (see [`Counts`]) since the last call.
     pub fn take_changed(&mut self) -> bool {
         self.pools.iter_mut().fold(false, |changed, pool| pool.take_changed() | changed)
     }
 
-    /// Returns the numbers of a port's sockets by state.
+    /// Returns the number of sockets of a port in each state.
     #[must_use]
     pub fn counts(&self, port: Port) -> Counts {
         self.pools[port as usize].counts()
@@ -224,14 +233,15 @@ impl Sockets {
     }
 }
 
-/// Returns the number of sockets with wide buffers: one for each client and one listener, or less if memory is short.
+/// Returns the number of sockets with wide buffers: one for each client and one listener, or fewer on a machine with
+/// little memory.
 fn wide_sockets(config: &Config, memory_bytes: u64) -> usize {
     let part = memory_bytes / (limits::WIDE_SOCKETS_PART * 2 * WIDE_BYTES) as u64;
     let wanted = config.clients + 1;
     wanted.min(usize::try_from(part).unwrap_or(usize::MAX))
 }
 
-/// Returns the sockets and buffers of a port.
+/// Returns the numbers and sizes of the sockets and buffers of a port.
 fn shape(port: Port, config: &Config, memory_bytes: u64) -> PoolShape {
     match port {
         Port::Resp => PoolShape {
@@ -261,7 +271,7 @@ fn shape(port: Port, config: &Config, memory_bytes: u64) -> PoolShape {
     }
 }
 
-/// Converts an end of a connection. The result is 0 if the connection has ended.
+/// Converts the address and port of one end of a connection. Both are 0 if the connection has ended.
 fn endpoint(endpoint: Option<IpEndpoint>) -> SocketAddrV4 {
     let address = endpoint.and_then(|endpoint| match endpoint.addr {
         IpAddress::Ipv4(address) => Some(SocketAddrV4::new(address, endpoint.port)),

@@ -1,4 +1,4 @@
-//! The network stack as the server sees it.
+//! The network stack: receives packets from the device, passes them on, and sends the packets of all sockets.
 
 use alloc::boxed::Box;
 use core::net::Ipv4Addr;
@@ -22,35 +22,38 @@ use super::sockets::Sockets;
 use super::wire::{Inlet, Nowhere, Wire};
 use crate::buffers::{Buffers, Shortage};
 
-/// Maximum packets per call of `receive`. A packet takes five microseconds on slow machines.
+/// Maximum number of packets per call of [`Stack::receive`]. A packet takes up to five microseconds on slow machines,
+/// so a call takes at most about 160 microseconds.
 const INGRESS_MAX: usize = 32;
 
-/// Pause after the device was full, because it may stay full forever.
+/// Time after which a full device is tried again. A device that stays full forever must not keep the CPU busy.
 const FULL_WAIT: Duration = Duration::from_millis(1);
 
-/// Period of the search for ended connections.
+/// Minimum time between two searches for ended connections.
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 
-/// Entries for neighbours without connections.
+/// Number of entries in the table of neighbours in addition to one for each socket.
 const NEIGHBORS_SPARE: usize = 256;
 
-/// The device, the interface and all sockets.
+/// The device, the state of the network stack, and all sockets.
 pub struct Stack<N: Nic> {
     nic: N,
-    /// On the heap, because 3 KiB would be copied between stack frames otherwise.
+    /// On the heap, so that moving a `Stack` does not copy 3 KiB.
     front: Box<Front>,
     fragments: Fragments,
     sweep_at: Instant,
-    /// Number of drops at the last call of `new_drops`.
+    /// Total number of drops at the last call of [`new_drops`](Self::new_drops).
     drops_seen: u64,
 }
 
 impl<N: Nic> Stack<N> {
-    /// Sets up the interface and allocates all socket buffers, for a machine with `memory_bytes` bytes of memory.
+    /// Creates the network stack for the device `nic`, and allocates the buffers of all sockets for a machine with
+    /// `memory_bytes` bytes of memory. `seed` must be unpredictable, because sequence numbers and cookies are derived
+    /// from it.
     ///
     /// # Errors
     ///
-    /// Memory is short.
+    /// A buffer could not be allocated.
     pub fn try_new<B: Buffers>(
         nic: N,
         buffers: &B,
@@ -80,8 +83,8 @@ impl<N: Nic> Stack<N> {
         Ok(Self { nic, front, fragments: Fragments::new(), sweep_at: now, drops_seen: 0 })
     }
 
-    /// Handles received packets one by one, and replaces a used listener before the next packet. Returns whether there
-    /// was any packet.
+    /// Handles up to 32 received packets one by one. If a packet begins a connection, another socket starts to listen
+    /// before the next packet. Returns whether any packet was received.
     pub fn receive(&mut self, now: Instant) -> bool {
         if now >= self.sweep_at {
             self.front.sockets.sweep(now);
@@ -100,7 +103,7 @@ impl<N: Nic> Stack<N> {
         taken > 0
     }
 
-    /// Sends the packets of the sockets until the device is full, and kicks the device once.
+    /// Sends the packets that are due until the device is full, and then notifies the device once.
     pub fn transmit(&mut self, now: Instant) {
         let Self { nic, front, fragments, .. } = self;
         front.wire.drops.note_many(Drop::FragmentRoom, fragments.expire(now));
@@ -112,7 +115,8 @@ impl<N: Nic> Stack<N> {
         nic.kick();
     }
 
-    /// Returns the time of the next turn without a packet, or `None` for never.
+    /// Returns the time at which [`receive`](Self::receive) and [`transmit`](Self::transmit) must be called even if no
+    /// packet arrives, or `None` for never.
     pub fn wake_at(&mut self, now: Instant) -> Option<Instant> {
         if self.nic.is_full() {
             return Some(now + FULL_WAIT);
@@ -130,18 +134,20 @@ impl<N: Nic> Stack<N> {
         (wake < NEVER).then_some(wake)
     }
 
-    /// Returns whether a packet can be received now.
+    /// Returns whether a packet has arrived and can be received now. While the device is full, no packet is received,
+    /// because an answer could not be sent.
     #[must_use]
     pub fn pending(&self) -> bool {
         self.nic.pending() && !self.nic.is_full()
     }
 
-    /// Returns the connections.
+    /// Returns the sockets, which give access to the connections.
     pub fn sockets(&mut self) -> &mut Sockets {
         &mut self.front.sockets
     }
 
-    /// Returns the drops since boot by reason, if there are more than at the last call.
+    /// Returns the number of drops since boot by reason. Returns `None` if the number has not changed since the last
+    /// call.
     pub fn new_drops(&mut self) -> Option<Drops> {
         let front = &mut self.front;
         let drops = [&front.wire.drops, &front.sockets.sets().drops];
@@ -150,14 +156,14 @@ impl<N: Nic> Stack<N> {
         has_changed.then(|| drops[0].plus(drops[1]))
     }
 
-    /// Returns the address of the machine, if it has one.
+    /// Returns the IPv4 address of the machine, if it has one.
     #[must_use]
     pub fn address(&self) -> Option<Ipv4Addr> {
         self.front.wire.own.address()
     }
 }
 
-/// Handles one packet: parses its frame and reassembles its fragments.
+/// Handles one received packet: parses its frame, reassembles fragments, and dispatches the packet.
 fn take<S: TxToken>(
     front: &mut Front,
     fragments: &mut Fragments,
@@ -180,7 +186,7 @@ fn take<S: TxToken>(
         header.check_target(&wire.own)?;
         header.check_source(&wire.own)?;
         let Some(whole) = fragments.add(bytes, now)? else { return Ok(()) };
-        // A device verifies the checksums of whole segments only.
+        // The TCP checksum must be verified here, because a device does so only for packets that are not fragmented.
         (header, bytes, is_sound) = (Ipv4Header::read(whole)?, whole, false);
     }
     front.take(&mut Packet { bytes, header, mac, is_sound }, slot, now)

@@ -1,8 +1,8 @@
-//! The layer between smoltcp and the device. It addresses packets on the link, and records and resizes the segments of
-//! connections.
+//! The layer between smoltcp and the network device. It adds the link header to transmitted packets, records the
+//! segments of connections, and cuts segments that are too large for the path.
 //!
-//! smoltcp receives from and sends to a device. This layer gives it two: an [`Inlet`], which holds one received packet
-//! and a slot for the answer, and an [`Outlet`], which sends.
+//! smoltcp expects a device that receives and sends. This layer implements two such devices: an [`Inlet`] holds one
+//! received packet and can send one answer, and an [`Outlet`] only sends.
 
 mod inlet;
 mod nowhere;
@@ -30,10 +30,10 @@ pub(super) use inlet::Inlet;
 pub(super) use nowhere::{Nowhere, Swallow};
 pub(super) use outlet::Outlet;
 
-/// Maximum bytes of a packet.
+/// Maximum size of an IPv4 packet in bytes.
 const PACKET_BYTES_MAX: usize = 65_535;
 
-/// The link, and the state of packets on the way to it.
+/// The link layer, the addresses of this machine, and the state that the transmission of packets needs.
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) link: Link,
@@ -47,7 +47,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Allocates the buffer.
+    /// Creates the layer and allocates its buffer. `abilities` are those of the device.
     pub(super) fn new(link: Link, abilities: Abilities, seed: u64) -> Self {
         let [.., high, low] = seed.to_be_bytes();
         Self {
@@ -60,18 +60,18 @@ impl Wire {
         }
     }
 
-    /// Returns the maximum bytes of a transmitted packet.
+    /// Returns the maximum size of a transmitted packet in bytes.
     pub(super) fn mtu(&self) -> usize {
         self.abilities.mtu
     }
 
-    /// Returns the maximum segment size of this end.
+    /// Returns the maximum segment size that this machine announces.
     pub(super) fn own_segment(&self) -> u16 {
         u16::try_from(self.mtu()).unwrap_or(u16::MAX).saturating_sub(HEADERS)
     }
 
-    /// Returns the capabilities that smoltcp sees. smoltcp does not verify checksums of received packets, because that
-    /// is done before.
+    /// Returns the device capabilities that are reported to smoltcp. With these, smoltcp does not verify the checksums
+    /// of received packets, because this module's callers have already verified them.
     pub(super) fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ip;
@@ -86,7 +86,8 @@ impl Wire {
         capabilities
     }
 
-    /// Writes a packet with its link header.
+    /// Writes a packet of `bytes` bytes with `write`, adds its link header, and sends both in `slot`. If the packet
+    /// belongs to `connection`, its segment is recorded.
     fn frame<R>(
         &mut self,
         slot: impl TxToken,
@@ -108,7 +109,9 @@ impl Wire {
         })
     }
 
-    /// Writes a packet that cannot be sent now to a waiting slot.
+    /// Stores a packet until the hardware address of the neighbour `next` is known. Without `next`, or if the packet is
+    /// too long, the packet is dropped. Its segment is recorded in each case, so that a dropped segment is
+    /// retransmitted.
     fn park<R>(
         &mut self,
         next: Option<Ipv4Addr>,
@@ -128,7 +131,7 @@ impl Wire {
         result
     }
 
-    /// Sends a packet of this layer in the slot of an answer.
+    /// Sends a packet of `bytes` bytes that was not created by smoltcp to `target`.
     pub(super) fn answer(
         &mut self,
         slot: impl TxToken,
@@ -150,7 +153,8 @@ impl Wire {
     }
 }
 
-/// Records a transmitted packet of a connection, and computes how it is cut.
+/// Records a transmitted packet of a connection, and allows routers to fragment the packet if the segment size cannot
+/// be reduced further.
 fn note(
     packet: &mut [u8],
     connection: Option<&mut TcpConnection>,

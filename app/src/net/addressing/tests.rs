@@ -1,4 +1,4 @@
-//! Addresses from each source, in virtual time.
+//! Tests of addresses from each source (configuration, DHCP and fallback), in virtual time.
 
 use super::*;
 use crate::net::dhcp::tests::MAC;
@@ -6,7 +6,7 @@ use crate::net::dhcp::tests::answer::{self, Answer, DISCOVER};
 use crate::net::dhcp::tests::link::{Link, TestHost};
 use crate::net::dhcp::tests::paced::logged;
 
-/// An [`Addressing`] and the states that it has reported.
+/// An [`Addressing`], and each address and gateway that it has reported, with the time in seconds.
 struct Watched {
     addressing: Addressing,
     states: Vec<(i64, String)>,
@@ -51,7 +51,7 @@ impl TestHost for Watched {
 fn of(config: &str) -> Addressing {
     let (address, gateway) = config.split_once(',').map_or((config, None), |(a, g)| (a, Some(g)));
     let (host, prefix) = address.split_once('/').unwrap();
-    // Without the parser of the command line, which refuses these values.
+    // The configuration is built directly, because the parser of the command line would refuse some of these values.
     let config = IpConfig::Static {
         address: host.parse().unwrap(),
         prefix: prefix.parse().unwrap(),
@@ -65,7 +65,8 @@ fn link<F: FnMut(u8, usize) -> Option<Answer>>(plan: F) -> Link<Watched, F> {
     Link::new(Watched { addressing, states: Vec::new() }, plan)
 }
 
-/// Returns the states until `secs` with their start times.
+/// Runs DHCP for `secs` seconds with a server that answers as `plan` says. Returns each address and gateway, with the
+/// time in seconds at which it was set.
 fn states(secs: u64, plan: impl FnMut(u8, usize) -> Option<Answer>) -> Vec<(i64, String)> {
     let mut link = link(plan);
     link.run(secs);
@@ -152,10 +153,10 @@ fn a_medium_without_hardware_addresses_gets_the_fallback_at_once() {
 #[test]
 fn the_fallback_is_set_after_three_seconds() {
     assert_eq!(states(2, |_, _| None), []);
-    // In the third second, before the next DISCOVER.
+    // The fallback address is set at 3 s, although the client continues to send DISCOVERs.
     assert_eq!(states(3, |_, _| None), [at(3, FALLBACK)]);
     assert_eq!(states(500, |_, _| None), [at(3, FALLBACK)]);
-    // Unusable offers do not count.
+    // Unusable offers do not prevent the fallback address.
     let unusable = |_, _| Some(answer::lease().at("127.0.0.1"));
     assert_eq!(states(500, unusable), [at(3, FALLBACK)]);
 }
@@ -164,7 +165,7 @@ fn the_fallback_is_set_after_three_seconds() {
 fn a_lease_prevents_the_fallback() {
     let lease = |_, _| Some(answer::lease());
     assert_eq!(states(500, lease), [at(0, "10.0.2.15/24 10.0.2.3")]);
-    // Not even after the end of the lease.
+    // The fallback address is not set after the end of the lease either.
     let once = |_, count| (count == 1).then(answer::lease);
     assert_eq!(states(500, once), [at(0, "10.0.2.15/24 10.0.2.3"), at(20, "none none")]);
 }
@@ -182,7 +183,7 @@ fn a_late_server_replaces_the_fallback() {
     // The gateway of the fallback is removed if the lease has no gateway.
     assert_eq!(late(answer::lease().option(3, &[])), [FALLBACK, "10.0.2.15/24 none"]);
     assert_eq!(late(lease.at("10.0.9.9")), [FALLBACK, "10.0.9.9/16 10.0.2.4"]);
-    // The same values are not a change.
+    // A lease with the same values as the fallback is not reported as a change.
     assert_eq!(late(answer::lease().router("10.0.2.2")), [FALLBACK]);
 }
 

@@ -1,4 +1,4 @@
-//! A lease in use, and its renewal.
+//! The lease that the client uses, and its renewal.
 
 use core::net::Ipv4Addr;
 
@@ -8,24 +8,25 @@ use super::deadlines::Deadlines;
 use super::lease::AddressLease;
 use super::outgoing::{self, MessageHeader, Outgoing};
 
-/// A lease, its server and its times.
+/// A lease, the server that granted it, and its deadlines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Binding {
-    /// The lease that the server gave.
+    /// The address and the router that the server granted.
     pub(super) lease: AddressLease,
-    /// The server of the lease.
+    /// The address of the server that granted the lease.
     pub(super) server: Ipv4Addr,
     /// The deadlines, or `None` if the lease never ends.
     pub(super) deadlines: Option<Deadlines>,
 }
 
 impl Binding {
-    /// Returns whether all servers are asked, because the server of the lease has not answered.
+    /// Returns whether the client is in REBINDING: it asks all servers to extend the lease, because the server that
+    /// granted the lease has not answered.
     pub(super) fn is_rebinding(&self, now: Instant) -> bool {
         self.deadlines.is_some_and(|at| at.rebind_at <= now)
     }
 
-    /// Creates the request that renews the lease.
+    /// Creates the request that renews the lease: to the server that granted the lease, or in REBINDING to all servers.
     pub(super) fn request(&self, header: &MessageHeader, now: Instant) -> Outgoing {
         let to = match self.is_rebinding(now) {
             true => Ipv4Addr::BROADCAST,

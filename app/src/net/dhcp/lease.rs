@@ -1,4 +1,4 @@
-//! The usable part of a server's message.
+//! Extracts the lease from the message of a DHCP server, and checks its values.
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -8,34 +8,35 @@ use smoltcp::wire::Ipv4Cidr;
 
 use super::message::ServerMessage;
 
-/// The prefix of a first lease without a mask. The mask of the address's class would treat all of 10.0.0.0/8 as
-/// neighbours, although most machines are behind a router.
+/// Prefix length of a first lease that contains no mask. The prefix of the address class (8 for 10.0.0.0) is not used,
+/// because machines of such a large network are mostly behind a router, but would be treated as neighbours.
 const PREFIX_DEFAULT: u8 = 24;
 
-/// The content of a lease: a valid address of a machine, and a usable router.
+/// The content of a lease. Both values are checked: the address can be that of a machine, and the router can be reached
+/// from that address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct AddressLease {
-    /// The address with its prefix.
+    /// The address of this machine with its prefix.
     pub(in crate::net) address: Ipv4Cidr,
     /// The router, if there is one.
     pub(in crate::net) router: Option<Ipv4Addr>,
 }
 
-/// Ignored parts of an accepted message.
+/// The parts of an accepted message that were ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ignored {
-    /// Whether the mask is invalid.
+    /// Whether the mask is invalid. The mask of the previous lease is kept.
     pub(super) mask: bool,
-    /// Whether no router is usable.
+    /// Whether the message contains routers, but all of them are unusable.
     pub(super) routers: bool,
 }
 
-/// The reason for the rejection of a message.
+/// The reason for which the lease in a message is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeaseError {
-    /// The address is not valid in its network.
+    /// A machine cannot have this address in a network with this prefix length.
     Address(Ipv4Addr, u8),
-    /// The ones of the mask are not contiguous.
+    /// The one bits of this mask are not contiguous.
     Mask(Ipv4Addr),
 }
 
@@ -50,8 +51,9 @@ impl fmt::Display for LeaseError {
     }
 }
 
-/// Extracts the lease of an OFFER or ACK. A missing or invalid field keeps the value of the `previous` lease if that is
-/// still valid. Only an unusable address, or an invalid mask in a first lease, is an error.
+/// Extracts the lease from an OFFER or ACK. If the mask or the router is missing or invalid, the value of the
+/// `previous` lease is kept, provided that it is valid for the new address. Only an unusable address, or an invalid
+/// mask in a first lease, is an error.
 pub(super) fn of(
     message: &ServerMessage<'_>,
     previous: Option<&AddressLease>,
@@ -79,7 +81,8 @@ pub(super) fn of(
     Ok((AddressLease { address, router: router.or(old_router) }, ignored))
 }
 
-/// Returns the prefix of a mask, 1 to 32, or `None` if its ones are not contiguous.
+/// Returns the prefix length of a mask, 1 to 32. Returns `None` if the one bits of the mask are not contiguous or do
+/// not begin at the highest bit.
 fn prefix(mask: Ipv4Addr) -> Option<u8> {
     let bits = mask.to_bits();
     let prefix = bits.leading_ones();

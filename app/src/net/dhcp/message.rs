@@ -1,4 +1,4 @@
-//! Parser of a server's message.
+//! Parses the messages of DHCP servers.
 
 use core::net::Ipv4Addr;
 
@@ -8,32 +8,34 @@ use smoltcp::wire::{DhcpMessageType, DhcpOpCode, DhcpPacket, EthernetAddress};
 use super::options;
 use super::outgoing::{self, AddressOffer};
 
-/// The magic number in front of the options (RFC 2131 section 3).
+/// The four bytes ("magic cookie") in front of the options (RFC 2131 section 3).
 const MAGIC: u32 = 0x6382_5363;
 
-/// Hardware address type of Ethernet.
+/// Number of the hardware type Ethernet.
 const ETHERNET: u16 = 1;
 
-/// A valid answer to this client.
+/// A message of a server that is addressed to this client and belongs to its current transaction.
 #[derive(Debug)]
 pub(super) struct ServerMessage<'a> {
-    /// Type: OFFER, ACK or NAK.
+    /// Type of the message: OFFER, ACK or NAK.
     pub(super) kind: DhcpMessageType,
     /// Address of the server.
     pub(super) server: Ipv4Addr,
-    /// Address of the client.
+    /// Address that the server grants to the client.
     pub(super) address: Ipv4Addr,
-    /// The mask, if the server sends one.
+    /// The subnet mask, if the server sends one.
     pub(super) mask: Option<Ipv4Addr>,
     routers: &'a [u8],
-    /// Seconds until the end of the lease, its renewal and its rebinding.
+    /// Seconds until the end of the lease. The next two fields are the seconds until its renewal (T1) and its rebinding
+    /// (T2).
     pub(super) lease_secs: Option<u32>,
     pub(super) renewal_secs: Option<u32>,
     pub(super) rebinding_secs: Option<u32>,
 }
 
 impl<'a> ServerMessage<'a> {
-    /// Parses a message. Returns `None` if it is damaged, or not for the client `mac` and its transaction `xid`.
+    /// Parses a message. Returns `None` if the message is damaged, or is not for the client with the hardware address
+    /// `mac` and its transaction `xid`.
     pub(super) fn parse(payload: &'a [u8], xid: u32, mac: EthernetAddress) -> Option<Self> {
         let packet = DhcpPacket::new_checked(payload).ok()?;
         let is_ours = packet.opcode() == DhcpOpCode::Reply
@@ -42,7 +44,8 @@ impl<'a> ServerMessage<'a> {
             && packet.magic_number() == MAGIC
             && packet.transaction_id() == xid
             && packet.client_hardware_address() == mac;
-        // If a server repeats the client's identifier, it must be the same (RFC 6842).
+        // A server may repeat the client identifier in its answer. The identifier must then be that of this client (RFC
+        // 6842).
         let client = options::find(payload, options::CLIENT);
         if !is_ours || client.is_some_and(|client| client != outgoing::client_id(mac)) {
             return None;
@@ -74,7 +77,7 @@ impl<'a> ServerMessage<'a> {
         routers.iter().map(|&octets| Ipv4Addr::from_octets(octets))
     }
 
-    /// Returns the offer.
+    /// Returns the server and the granted address, which a REQUEST must repeat.
     pub(super) fn offer(&self) -> AddressOffer {
         AddressOffer { server: self.server, address: self.address }
     }

@@ -1,33 +1,34 @@
-//! The problems that were logged.
+//! Limits the log lines about DHCP servers: each kind of problem is logged once.
 
 use super::deadlines;
 use super::lease::Ignored;
 use super::message::ServerMessage;
 
-/// A kind of problem with a server.
+/// A kind of problem with a DHCP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    /// An unusable offer or lease.
+    /// The server offers or acknowledges an unusable lease.
     Refused,
-    /// A refused request.
+    /// The server refuses a request with a NAK.
     Nak,
-    /// An ignored mask.
+    /// The mask in an acknowledgement is invalid and was ignored.
     Mask,
-    /// Ignored routers.
+    /// The routers in an acknowledgement are unusable and were ignored.
     Routers,
-    /// A lease that was extended to the minimum.
+    /// The lease is shorter than the minimum and is treated as if it had the minimum duration.
     Short,
 }
 
-/// The kinds of problems that were logged, one bit for each.
+/// The set of the kinds of problems that were logged. Each kind is one bit.
 ///
-/// A kind is logged again only after a server has acknowledged a lease without problems, at most once in a few seconds.
-/// The values do not matter, so a server that sends varying invalid values cannot fill the log.
+/// A kind is logged again only after a server has acknowledged a lease without problems, so at most once in a few
+/// seconds. A server that sends ever different invalid values cannot fill the log, because problems with other values
+/// are of the same kind.
 #[derive(Debug, Default)]
 pub(super) struct Notes(u8);
 
 impl Notes {
-    /// Returns whether a kind of problem must be logged, and marks it as logged.
+    /// Returns whether a problem of this kind must be logged, and marks the kind as logged.
     pub(super) fn is_new(&mut self, note: Note) -> bool {
         let bit = 1 << note as u8;
         let is_new = self.0 & bit == 0;
@@ -35,7 +36,7 @@ impl Notes {
         is_new
     }
 
-    /// Logs the problems of an accepted lease, or clears the record if there are none.
+    /// Logs the problems of an acknowledged lease. If the lease has no problems, all kinds may be logged again.
     pub(super) fn acknowledged(&mut self, message: &ServerMessage<'_>, ignored: Ignored) {
         let server = message.server;
         let least = deadlines::LEASE_SECS_MIN;

@@ -1,6 +1,6 @@
-//! The options of a message (RFC 2132).
+//! Finds options in a DHCP message (RFC 2132).
 
-/// Offset of the options, behind the header and the magic number.
+/// Offset of the options, which follow the header and the magic cookie.
 const OPTIONS_AT: usize = 240;
 const FILE_AT: usize = 108;
 const SERVER_NAME_AT: usize = 44;
@@ -19,8 +19,8 @@ pub(super) const RENEWAL_SECONDS: u8 = 58;
 pub(super) const REBINDING_SECONDS: u8 = 59;
 pub(super) const CLIENT: u8 = 61;
 
-/// Finds the first option with a code, in the order of RFC 2131 section 4.1. A server with many options also uses the
-/// fields of the boot file name and the server name.
+/// Finds the first option with a code and returns its value. A server with many options may also store options in the
+/// fields for the boot file name and the server name; these fields are searched in the order of RFC 2131 section 4.1.
 pub(super) fn find(message: &[u8], code: u8) -> Option<&[u8]> {
     let options = message.get(OPTIONS_AT..)?;
     let overload = match find_in(options, OVERLOAD) {
@@ -32,12 +32,12 @@ pub(super) fn find(message: &[u8], code: u8) -> Option<&[u8]> {
     [options, file, server_name].into_iter().find_map(|field| find_in(field, code))
 }
 
-/// Finds an option with exactly `N` bytes.
+/// Finds the first option with a code. Returns its value if it has exactly `N` bytes.
 pub(super) fn find_bytes<const N: usize>(message: &[u8], code: u8) -> Option<[u8; N]> {
     find(message, code)?.try_into().ok()
 }
 
-/// Finds an option that is a number of 32 bits.
+/// Finds the first option with a code. Returns its value if it is a number of 32 bits.
 pub(super) fn find_number(message: &[u8], code: u8) -> Option<u32> {
     find_bytes(message, code).map(u32::from_be_bytes)
 }

@@ -1,4 +1,4 @@
-//! Writer of the client's packets: IPv4, UDP and DHCP.
+//! Writes the packets of the DHCP client, with their IPv4, UDP and DHCP headers.
 
 use core::net::Ipv4Addr;
 
@@ -11,18 +11,19 @@ use smoltcp::wire::{
 
 use super::options;
 
-/// Maximum bytes of a packet that every host accepts (RFC 1122 section 3.3.2).
+/// Maximum size of a packet in bytes. Every host accepts packets of this size (RFC 1122 section 3.3.2).
 const PACKET_BYTES_MAX: usize = 576;
-/// Maximum bytes of a server's message. Servers need not respect a lower value.
+/// Maximum size, in bytes, of the messages that this client accepts, as announced to servers. A lower value would be
+/// useless, because servers need not respect it.
 const MESSAGE_BYTES_MAX: u16 = 576;
 
-/// Minimum bytes of a message, because relays may drop shorter ones (RFC 1542 section 2.1).
+/// Minimum size of a message in bytes, because relays may drop shorter messages (RFC 1542 section 2.1).
 const MESSAGE_BYTES_MIN: usize = 300;
 
 const IP_BYTES: usize = 20;
 const UDP_BYTES: usize = 8;
 
-/// The parameters that the client requests.
+/// The options that the client requests from servers.
 const WANTED: [u8; 5] = [
     options::SUBNET_MASK,
     options::ROUTER,
@@ -31,16 +32,17 @@ const WANTED: [u8; 5] = [
     options::REBINDING_SECONDS,
 ];
 
-/// A complete IPv4 packet with checksums.
+/// A complete IPv4 packet with checksums, ready to be sent.
 #[derive(Debug)]
 pub(in crate::net) struct Outgoing {
     /// The bytes from the IPv4 header on.
     pub(in crate::net) packet: ArrayVec<u8, PACKET_BYTES_MAX>,
-    /// The receiver: 255.255.255.255, or the server of the lease. A server on another network is behind the router.
+    /// The receiver: 255.255.255.255, or the server that granted the lease. If that server is on another network, the
+    /// packet must be sent to the router.
     pub(in crate::net) to: Ipv4Addr,
 }
 
-/// The common fields of a transaction's messages.
+/// The fields that all messages of a transaction have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MessageHeader {
     /// The client's hardware address.
@@ -51,7 +53,7 @@ pub(super) struct MessageHeader {
     pub(super) secs: u16,
 }
 
-/// An offer of a server.
+/// The offer of a server that the client accepts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AddressOffer {
     /// The server.
@@ -60,7 +62,7 @@ pub(super) struct AddressOffer {
     pub(super) address: Ipv4Addr,
 }
 
-/// Returns the client identifier: the type and the hardware address.
+/// Returns the client identifier: the hardware type 1 (Ethernet) and the hardware address.
 pub(super) fn client_id(mac: EthernetAddress) -> [u8; 7] {
     let [a, b, c, d, e, f] = mac.0;
     [1, a, b, c, d, e, f]
@@ -71,7 +73,7 @@ pub(super) fn discover(header: &MessageHeader) -> Outgoing {
     write(&message(header, DhcpMessageType::Discover), Ipv4Addr::BROADCAST)
 }
 
-/// Writes the REQUEST for an offer.
+/// Writes the REQUEST that accepts an offer.
 pub(super) fn request(header: &MessageHeader, offer: AddressOffer) -> Outgoing {
     let message = DhcpRepr {
         requested_ip: Some(offer.address),
@@ -81,7 +83,7 @@ pub(super) fn request(header: &MessageHeader, offer: AddressOffer) -> Outgoing {
     write(&message, Ipv4Addr::BROADCAST)
 }
 
-/// Writes the REQUEST that renews the lease of an address.
+/// Writes the REQUEST to `to` that renews the lease of `address`.
 pub(super) fn renew(header: &MessageHeader, address: Ipv4Addr, to: Ipv4Addr) -> Outgoing {
     let message = message(header, DhcpMessageType::Request);
     write(&DhcpRepr { client_ip: address, ..message }, to)
@@ -99,7 +101,8 @@ fn message(header: &MessageHeader, message_type: DhcpMessageType) -> DhcpRepr<'s
         router: None,
         subnet_mask: None,
         relay_agent_ip: Ipv4Addr::UNSPECIFIED,
-        // The client also receives messages to an address that it does not have yet.
+        // The server may send its answer to the offered address, because this machine accepts DHCP messages to any
+        // address.
         broadcast: false,
         requested_ip: None,
         client_identifier: Some(header.mac),

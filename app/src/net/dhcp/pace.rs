@@ -1,43 +1,45 @@
-//! The times between messages (RFC 2131 section 4.1). Each is about twice the previous one.
+//! Computes the pauses between the messages of the DHCP client (RFC 2131 section 4.1). Each pause is about twice as
+//! long as the previous one.
 
 use smoltcp::time::Duration;
 
 use super::random::Random;
 
-/// Maximum requests for one offer. Without an answer to the last one, the client starts again.
+/// Maximum number of requests for one offer. If the server does not answer the last one, the client asks for offers
+/// again.
 pub(super) const REQUESTS_MAX: u32 = 4;
 
-/// Maximum time between two messages, in seconds.
+/// Maximum pause in seconds.
 const PAUSE_MAX_SECS: u64 = 64;
 
-/// Number of DISCOVERs that are sent every second. The server of a virtual machine is usually on the same host, and the
-/// fallback address waits for it.
+/// Number of DISCOVERs at the start with a pause of one second after each. The DHCP server of a virtual machine is
+/// usually on the same host and answers immediately, and the fallback address is set after three seconds.
 const QUICK_DISCOVERS: u32 = 3;
 
-/// Returns the time after DISCOVER number `sent`, from 0: 1, 1, 1, 4, 8, 16, 32 and 64 s. After a failure the times
-/// begin at 4 s.
+/// Returns the pause after DISCOVER number `sent`, counted from 0: 1, 1, 1, 4, 8, 16, 32 and then always 64 s. After a
+/// failure, the pauses begin at 4 s.
 pub(super) fn discover(sent: u32, failures: u32, random: &mut Random) -> Duration {
     let slow = if failures > 0 { Some(sent) } else { sent.checked_sub(QUICK_DISCOVERS) };
     jittered(slow.map_or(1, |step| doubled(4, step)), random)
 }
 
-/// Returns the time after REQUEST number `sent`, from 0: 2, 4, 8 and 16 s.
+/// Returns the pause after REQUEST number `sent`, counted from 0: 2, 4, 8 and 16 s.
 pub(super) fn request(sent: u32, random: &mut Random) -> Duration {
     jittered(doubled(2, sent), random)
 }
 
-/// Returns the time before a restart after `failures` earlier failures: 1, 2, 4 to 64 s.
+/// Returns the pause before a new search for offers after `failures` earlier failures: 1, 2, 4 s and so on up to 64 s.
 pub(super) fn restart(failures: u32, random: &mut Random) -> Duration {
     jittered(doubled(1, failures), random)
 }
 
 fn doubled(first_secs: u64, step: u32) -> u64 {
-    // Six steps exceed the maximum.
+    // Six doublings reach the maximum, so more would only overflow.
     (first_secs << step.min(6)).min(PAUSE_MAX_SECS)
 }
 
-/// Adds or subtracts up to 1 s, as the RFC requires. To short times it adds up to a quarter of a second only, so that they
-/// are at least a second long.
+/// Changes a pause by a random time of up to 1 s in both directions, as RFC 2131 requires. A pause below 4 s is only
+/// lengthened, by up to a quarter of a second, so that it remains at least a second long.
 fn jittered(secs: u64, random: &mut Random) -> Duration {
     let time = Duration::from_secs(secs);
     match secs {

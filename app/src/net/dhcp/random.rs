@@ -1,11 +1,11 @@
-//! Pseudo-random numbers for transaction ids and jitter.
+//! Generates pseudo-random numbers for transaction ids and pauses.
 
 /// A SplitMix64 generator (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators").
 #[derive(Debug)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// Creates a sequence.
+    /// Creates a generator. Equal seeds produce equal sequences.
     pub(super) const fn new(seed: u64) -> Self {
         Self(seed)
     }

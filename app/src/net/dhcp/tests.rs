@@ -1,4 +1,4 @@
-//! The client with simulated servers, in virtual time.
+//! Tests of the DHCP client with simulated servers, in virtual time.
 
 pub(in crate::net) mod answer;
 pub(in crate::net) mod link;
@@ -19,7 +19,7 @@ use link::{Link, TestHost};
 
 pub(in crate::net) const MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 7]);
 
-/// A client that records its events.
+/// A DHCP client that records its events with their times.
 pub(super) struct Recorder {
     client: DhcpClient,
     events: Vec<(Instant, Event)>,
@@ -45,7 +45,8 @@ impl TestHost for Recorder {
     }
 }
 
-/// A client, and a server that answers by a plan, a function of the type of a message and its number, from 1.
+/// Creates a client and a simulated server. For each message of the client, `plan` gets the type of the message and the
+/// number of messages of this type so far, this one included, and returns the server's answer, if any.
 fn link<F: FnMut(u8, usize) -> Option<Answer>>(plan: F) -> Link<Recorder, F> {
     let client = DhcpClient::new(MAC, 11, Instant::ZERO);
     Link::new(Recorder { client, events: Vec::new() }, plan)
@@ -60,7 +61,7 @@ impl<F: FnMut(u8, usize) -> Option<Answer>> Link<Recorder, F> {
         self.host.events.iter().filter_map(lease).collect()
     }
 
-    /// Returns each lease as text: the address, its prefix and the router.
+    /// Returns each lease of the client as text: the address, its prefix and the router.
     fn texts(&self) -> Vec<String> {
         let text = |lease: AddressLease| match lease.router {
             Some(router) => format!("{} {router}", lease.address),

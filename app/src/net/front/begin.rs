@@ -1,4 +1,5 @@
-//! The beginning of a connection: with a socket, or with a cookie if there are many handshakes.
+//! Begins connections. A SYN is answered by a socket or, if many handshakes are open, with a SYN cookie, which needs no
+//! socket until the handshake is complete.
 
 use smoltcp::phy::TxToken;
 use smoltcp::time::{Duration, Instant};
@@ -13,11 +14,11 @@ use crate::net::tcp::path;
 use crate::net::tcp::segment::{ACK, RST, SYN, Segment, TcpOptions};
 use crate::net::wire::{Nowhere, Swallow};
 
-/// Time for which a cookie may come back: two of its time slots.
+/// Maximum age of a valid cookie: two time slots of cookies.
 const COOKIES_LAST: Duration = Duration::from_secs(128);
 
 impl Front {
-    /// Begins a connection, with a socket, or with a cookie if there are many handshakes.
+    /// Handles a SYN: passes it to a listening socket, or answers it with a cookie if many handshakes are open.
     pub(super) fn begin<S: TxToken>(
         &mut self,
         syn: &Segment,
@@ -41,7 +42,7 @@ impl Front {
         Ok(())
     }
 
-    /// Initializes the state of a new connection.
+    /// Initializes the state of the connection that begins with `syn` on socket `index`.
     fn prepare(&mut self, index: usize, syn: &Segment, options: &TcpOptions, now: Instant) {
         let mut connection = TcpConnection::begin(syn, options, self.wire.own_segment());
         let sets = self.sockets.sets();
@@ -51,7 +52,7 @@ impl Front {
         *sets.connection(index) = connection;
     }
 
-    /// Answers a SYN with a cookie.
+    /// Answers a SYN with a SYN-ACK that contains a cookie.
     fn greet<S: TxToken>(
         &mut self,
         syn: &Segment,
@@ -71,14 +72,17 @@ impl Front {
         self.answer(&answer, slot, now);
     }
 
+    /// Returns whether the segment may be the ACK of a handshake with a cookie: a cookie was sent recently, and the
+    /// port is served.
     pub(super) fn may_be_greeted(&self, segment: &Segment, now: Instant) -> bool {
         now < self.cookies_until
             && segment.flags & (SYN | ACK | RST) == ACK
             && self.sockets.pool(segment.key.local).is_some()
     }
 
-    /// Handles the ACK of a peer that got a cookie. A socket gets the SYN that the peer must have sent, and then the
-    /// ACK.
+    /// Handles the ACK of a peer that received a cookie, if the cookie is valid. Creates the SYN that the peer must
+    /// have sent and passes it to a listening socket. Returns the index of this socket; the caller then passes the ACK
+    /// to the socket.
     pub(super) fn welcome<S: TxToken>(
         &mut self,
         ack: &Segment,
@@ -91,7 +95,8 @@ impl Front {
             self.pass_to_none(packet, slot, now)?;
             return Err(Drop::TcpCookie);
         };
-        // If all sockets are in use, the peer retransmits its request and may get a socket then.
+        // If all sockets are in use, the ACK is dropped. The peer retransmits its first data with the same cookie, and
+        // may get a socket then.
         self.sockets.rearm(now);
         let index = self.sockets.listener(ack.key.local).ok_or(Drop::HalfOpen)?;
         let answer = Answer::syn(packet.header.target, ack, offer.mss, offer.sack);

@@ -1,4 +1,5 @@
-//! The address of the machine, and unsolicited packets.
+//! Applies the address of the machine, and sends the packets that this machine sends without a connection and without a
+//! request.
 
 use smoltcp::time::Instant;
 use smoltcp::wire::IpCidr;
@@ -9,7 +10,8 @@ use crate::net::nic::Nic;
 use crate::net::wire::Wire;
 
 impl Front {
-    /// Applies the address and the gateway of `addressing`.
+    /// Applies the address and the gateway of `addressing` to the link layer and to smoltcp. Neighbours are removed if
+    /// the address has changed.
     pub(in crate::net) fn readdress(&mut self) {
         let own = Addresses::new(self.addressing.address(), self.addressing.gateway());
         if self.wire.own.address() != own.address() {
@@ -25,7 +27,7 @@ impl Front {
         });
     }
 
-    /// Sends unsolicited packets: DHCP messages, announcements and ARP requests.
+    /// Sends DHCP messages, announcements and ARP requests that are due.
     pub(in crate::net) fn send_own<N: Nic>(&mut self, nic: &mut N, now: Instant) {
         while !nic.is_full()
             && let Some(message) = self.addressing.packet(now)

@@ -1,4 +1,5 @@
-//! Packets on their way to a socket or to the network stack, and answers that need neither.
+//! Passes received packets to a socket or to smoltcp without a socket, sends answers that need no socket, and handles
+//! routers' messages about packets that are too large.
 
 use smoltcp::phy::TxToken;
 use smoltcp::time::Instant;
@@ -11,7 +12,8 @@ use crate::net::tcp::segment::{self, Segment};
 use crate::net::wire::Inlet;
 
 impl Front {
-    /// Passes a packet without a connection to smoltcp, which answers with an echo, a RST or "unreachable".
+    /// Passes a packet that belongs to no connection to smoltcp, which answers with an echo reply, a RST or
+    /// "unreachable".
     pub(super) fn pass_to_none<S: TxToken>(
         &mut self,
         packet: &Packet<'_>,
@@ -25,7 +27,7 @@ impl Front {
         Ok(())
     }
 
-    /// Passes a segment to its socket.
+    /// Passes a segment to socket `index`, and the socket's answer to `slot`.
     pub(super) fn pass<S: TxToken>(
         &mut self,
         index: usize,
@@ -49,8 +51,9 @@ impl Front {
         self.wire.answer(slot, answer.target(), answer.bytes(), write, now);
     }
 
-    /// Handles the message of a router that a packet is too large. It is accepted if the packet is in flight (RFC 5927
-    /// section 7.2).
+    /// Handles the message of a router that a packet of a connection is too large. The message is accepted only if the
+    /// packet is in flight (RFC 5927 section 7.2); an attacker would have to guess its sequence number. The segment
+    /// size is then reduced, and all unacknowledged bytes are retransmitted.
     pub(super) fn narrow(&mut self, message: TooLarge, now: Instant) -> Result<(), Drop> {
         let sets = self.sockets.sets();
         let index = sets.find(message.key).ok_or(Drop::Icmp)?;

@@ -1,4 +1,4 @@
-//! Everything that a packet passes, and the packet.
+//! The parts of the network stack that a received packet passes, and the packet.
 
 use smoltcp::iface::Interface;
 use smoltcp::time::Instant;
@@ -17,11 +17,12 @@ pub(in crate::net) struct Front {
     pub(in crate::net) wire: Wire,
     pub(in crate::net) addressing: Addressing,
     pub(in crate::net) cookies: Cookies,
-    /// Time until which cookies may come back.
+    /// Time until which an ACK may contain a valid cookie.
     pub(in crate::net) cookies_until: Instant,
 }
 
-/// A packet, its sender's hardware address, and whether its TCP checksum is verified.
+/// A received IPv4 packet, its parsed header, the hardware address of its sender, and whether its TCP checksum has
+/// already been verified.
 #[derive(Debug)]
 pub(in crate::net) struct Packet<'a> {
     pub(in crate::net) bytes: &'a mut [u8],
@@ -31,14 +32,14 @@ pub(in crate::net) struct Packet<'a> {
 }
 
 impl Packet<'_> {
-    /// Returns the bytes behind the header.
+    /// Returns the bytes behind the IPv4 header.
     pub(in crate::net) fn payload(&mut self) -> &mut [u8] {
         &mut self.bytes[self.header.bytes..]
     }
 }
 
 impl Front {
-    /// Creates the dispatch from its parts.
+    /// Creates the dispatch from its parts. `seed` is the secret of the SYN cookies.
     pub(in crate::net) fn new(
         interface: Interface,
         sockets: Sockets,

@@ -1,11 +1,12 @@
-//! The address of this machine, and the machines on its link.
+//! The address of this machine and of its gateway, and decisions that follow from them: valid senders, neighbours and
+//! the next hop.
 
 use core::net::Ipv4Addr;
 
 use runtime_config::unicast;
 use smoltcp::wire::Ipv4Cidr;
 
-/// The address and the gateway, if there are any.
+/// The IPv4 address of this machine and its gateway. Both may be missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::net) struct Addresses {
     own: Option<Ipv4Cidr>,
@@ -13,7 +14,7 @@ pub(in crate::net) struct Addresses {
 }
 
 impl Addresses {
-    /// Creates the addresses of an interface.
+    /// Creates the addresses from the address `own` of this machine, with its prefix, and the gateway.
     pub(in crate::net) fn new(own: Option<Ipv4Cidr>, gateway: Option<Ipv4Addr>) -> Self {
         Self { own, gateway }
     }
@@ -28,18 +29,20 @@ impl Addresses {
         self.gateway
     }
 
-    /// Returns whether an address is that of this machine.
+    /// Returns whether `address` is that of this machine.
     pub(in crate::net) fn is_own(&self, address: Ipv4Addr) -> bool {
         self.address() == Some(address)
     }
 
-    /// Returns whether a machine with this address may be on the link.
+    /// Returns whether `address` may be that of another machine on the link: it is in the network of this machine, or
+    /// it is the gateway.
     pub(in crate::net) fn is_neighbor(&self, address: Ipv4Addr) -> bool {
         let is_near = self.own.is_some_and(|own| own.contains_addr(&address));
         self.is_source(address) && (is_near || self.gateway == Some(address))
     }
 
-    /// Returns whether the address is a valid sender: a single machine other than this one.
+    /// Returns whether `address` is valid as the source of a received packet: it is the address of a single machine
+    /// other than this one.
     pub(in crate::net) fn is_source(&self, address: Ipv4Addr) -> bool {
         let near = self.own.filter(|own| own.contains_addr(&address));
         match near {
@@ -48,7 +51,8 @@ impl Addresses {
         }
     }
 
-    /// Returns the next hop of a packet to an address.
+    /// Returns the machine on the link to which packets for `target` are sent: `target` itself or the gateway. Returns
+    /// `None` if there is no route.
     pub(in crate::net) fn next_hop(&self, target: Ipv4Addr) -> Option<Ipv4Addr> {
         if self.is_neighbor(target) {
             return Some(target);

@@ -1,7 +1,7 @@
 //! Reassembly of IPv4 packets from fragments (RFC 791 section 3.2, RFC 1122 section 3.3.2).
 //!
-//! A packet with contradictory fragments is refused as a whole (RFC 5722). There are few slots, and one sender cannot
-//! occupy all of them. [`Fragments::new`] allocates all memory.
+//! If two fragments of a packet contradict each other, the whole packet is refused (RFC 5722). There are eight slots
+//! for incomplete packets, and one sender can occupy at most half of them. [`Fragments::new`] allocates all memory.
 
 mod datagram;
 
@@ -15,23 +15,25 @@ use crate::net::drops::Drop;
 use crate::net::liveness::NEVER;
 use datagram::{Datagram, DatagramKey, Fragment};
 
-/// Maximum number of incomplete packets. A path that fragments the segments of a client reorders few of them.
+/// Maximum number of incomplete packets. Few are needed, because fragments of different packets are rarely mixed on
+/// their path.
 const PLACES: usize = 8;
 
 /// Maximum number of incomplete packets of one sender.
 const PLACES_PER_SOURCE: usize = 4;
 
-/// Timeout of an incomplete packet. RFC 791 proposes 15 s. RFC 1122 requires 60 s, but a fast sender reuses an
-/// identification earlier (RFC 4963).
+/// Time after which an incomplete packet is dropped, as proposed by RFC 791. RFC 1122 recommends at least 60 s, but a
+/// fast sender reuses an identification earlier, and fragments of different packets would be combined (RFC 4963).
 const COMPLETE_WITHIN: Duration = Duration::from_secs(15);
 
-/// The incomplete packets.
+/// The slots for incomplete packets.
 #[derive(Debug)]
 pub(in crate::net) struct Fragments {
     places: Vec<Datagram>,
-    /// Number of incomplete packets that were dropped since the last call of [`expire`](Self::expire).
+    /// Number of incomplete packets that have timed out or were evicted since the last call of
+    /// [`expire`](Self::expire).
     given_up: usize,
-    /// No packet times out before this time.
+    /// No incomplete packet times out before this time.
     late_at: Instant,
 }
 
@@ -42,17 +44,18 @@ impl Fragments {
         Self { places, given_up: 0, late_at: NEVER }
     }
 
-    /// Adds a fragment: a whole IPv4 packet with its header. Returns the packet that it completes, with one
-    /// header that describes it.
+    /// Adds `packet`, a fragment with its IPv4 header. If the fragment is the last missing one, returns the reassembled
+    /// packet with a single header.
     ///
-    /// The first fragment of a packet may evict the oldest packet. If the sender has its maximum of packets, the oldest
-    /// of these is evicted. [`expire`](Self::expire) counts the evicted packets.
+    /// If all slots are in use, the first fragment of a packet evicts the oldest incomplete packet. If the sender
+    /// already has its maximum number of slots, the oldest packet of that sender is evicted. [`expire`](Self::expire)
+    /// counts the evicted packets.
     ///
     /// # Errors
     ///
     /// - [`Drop::IpHeader`]: the header is inconsistent.
-    /// - [`Drop::Fragment`]: the fragment contradicts another one, exceeds the maximum packet, or is empty. Further
-    ///   fragments of the same packet are refused too.
+    /// - [`Drop::Fragment`]: the fragment contradicts another one, exceeds the maximum size of a packet, or is empty.
+    ///   Further fragments of the same packet are refused, too.
     pub(in crate::net) fn add(
         &mut self,
         packet: &[u8],
@@ -65,7 +68,7 @@ impl Fragments {
         let at = self.places.iter().position(|place| place.is_of(identity));
         let at = match (at, &piece) {
             (Some(at), _) => at,
-            // A packet that is refused with its first fragment gets no slot.
+            // If the first fragment of a packet is invalid, the packet gets no slot.
             (None, Err(reason)) => return Err(*reason),
             (None, Ok(_)) => self.make_place(identity, now),
         };
@@ -103,13 +106,14 @@ impl Fragments {
         }
     }
 
-    /// Begins a packet in a free slot, or evicts the oldest packet.
+    /// Reserves a slot for a new packet: a free slot, one of a refused packet, or that of the oldest packet, which is
+    /// evicted.
     fn make_place(&mut self, identity: DatagramKey, now: Instant) -> usize {
         let is_of_sender = |place: &&Datagram| place.is_from(identity.source());
         let is_limited = self.places.iter().filter(is_of_sender).count() >= PLACES_PER_SOURCE;
         let candidates = self.places.iter().enumerate();
         let candidates = candidates.filter(|(_, place)| !is_limited || is_of_sender(place));
-        // A free slot sorts first, a refused packet next.
+        // Free slots and refused packets are not needed and sort first.
         let oldest = candidates.min_by_key(|(_, place)| (place.is_needed(), place.since()));
         let at = oldest.map_or(0, |(at, _)| at);
         self.given_up += usize::from(self.places[at].give_up());

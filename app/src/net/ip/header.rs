@@ -1,36 +1,36 @@
-//! The header of an IPv4 packet.
+//! Parses and checks the header of an IPv4 packet.
 
 use core::net::Ipv4Addr;
 
 use super::addresses::Addresses;
 use crate::net::drops::Drop;
 
-/// Bytes of a header without options.
+/// Bytes of an IPv4 header without options.
 pub(in crate::net) const HEADER_BYTES: usize = 20;
 
-/// Protocol numbers.
+/// Numbers of the protocols in the payload of a packet.
 pub(in crate::net) const ICMP: u8 = 1;
 pub(in crate::net) const TCP: u8 = 6;
 pub(in crate::net) const UDP: u8 = 17;
 
-/// Mask of the more-fragments flag and the fragment offset.
+/// Mask of the "more fragments" flag and the fragment offset. Both are 0 if a packet is not a fragment.
 const MORE_AND_OFFSET: u16 = 0x3fff;
 
-/// The fields of a header.
+/// The fields of an IPv4 header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct Ipv4Header {
     pub(in crate::net) source: Ipv4Addr,
     pub(in crate::net) target: Ipv4Addr,
     pub(in crate::net) protocol: u8,
-    /// Bytes of the header with its options.
+    /// Bytes of the header, options included.
     pub(in crate::net) bytes: usize,
-    /// Bytes of the packet, without padding.
+    /// Bytes of the packet, without the padding of short Ethernet frames.
     pub(in crate::net) total: usize,
     pub(in crate::net) is_fragment: bool,
 }
 
 impl Ipv4Header {
-    /// Parses and checks the header of a packet.
+    /// Parses the header of a packet, and checks its lengths and checksum.
     pub(in crate::net) fn read(packet: &[u8]) -> Result<Self, Drop> {
         let fixed: &[u8; HEADER_BYTES] = packet.first_chunk().ok_or(Drop::IpHeader)?;
         let bytes = usize::from(fixed[0] & 0xf) * 4;
@@ -48,19 +48,20 @@ impl Ipv4Header {
         Ok(Self { source, target, protocol: fixed[9], bytes, total, is_fragment })
     }
 
-    /// Checks that the packet is for this machine.
+    /// Checks that the packet is addressed to this machine.
     pub(in crate::net) fn check_target(&self, own: &Addresses) -> Result<(), Drop> {
         if own.is_own(self.target) { Ok(()) } else { Err(Drop::IpTarget) }
     }
 
-    /// Checks that the packet comes from another machine. Packets of a connection's peer need no such check.
+    /// Checks that the source address can be that of another machine. Packets of a known connection need no such check,
+    /// because the address of the peer was checked when the connection began.
     pub(in crate::net) fn check_source(&self, own: &Addresses) -> Result<(), Drop> {
         if own.is_source(self.source) { Ok(()) } else { Err(Drop::IpSource) }
     }
 }
 
-/// Returns whether the checksum of a header with its options is right. The ones' complement sum of 16-bit words equals
-/// that of 32-bit words.
+/// Returns whether the checksum of a header with its options is correct. The header is summed in words of 32 bits,
+/// which is faster; the folded ones' complement sum is the same as that of 16-bit words.
 fn is_sound(fixed: &[u8; HEADER_BYTES], options: &[u8]) -> bool {
     let words = |bytes: &[u8]| {
         let (words, _) = bytes.as_chunks::<4>();

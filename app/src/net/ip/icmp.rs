@@ -1,4 +1,5 @@
-//! "Fragmentation needed": a router cannot forward a packet (RFC 792, RFC 1191).
+//! Parses the ICMP message "fragmentation needed", by which a router reports that it cannot forward a packet of this
+//! machine because the packet is too large (RFC 792, RFC 1191).
 
 use core::net::Ipv4Addr;
 
@@ -9,18 +10,19 @@ use crate::net::drops::Drop;
 use crate::net::route::Key;
 use crate::net::tcp::path;
 
-/// The message of a router about a packet of this machine that is too large.
+/// The content of a "fragmentation needed" message. The message quotes the beginning of the packet that was too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net) struct TooLarge {
-    /// The connection of the quoted packet.
+    /// Key of the connection to which the quoted packet belongs.
     pub(in crate::net) key: Key,
-    /// Sequence number of the quoted packet.
+    /// TCP sequence number of the quoted packet.
     pub(in crate::net) sequence: u32,
-    /// Bytes of data that fit, or `None` if the router does not report them.
+    /// Maximum segment size, in bytes of data, that the router can forward, or `None` if the router does not report its
+    /// MTU.
     pub(in crate::net) bytes: Option<u16>,
 }
 
-/// Parses a message. Returns `None` for any other message.
+/// Parses an ICMP message to this machine, whose address is `own`. Returns `Ok(None)` for messages of other types.
 pub(in crate::net) fn read(message: &[u8], own: Ipv4Addr) -> Result<Option<TooLarge>, Drop> {
     let packet = Icmpv4Packet::new_checked(message).map_err(|_| Drop::Icmp)?;
     if !packet.verify_checksum() {
@@ -35,7 +37,8 @@ pub(in crate::net) fn read(message: &[u8], own: Ipv4Addr) -> Result<Option<TooLa
     quote(&message[8..], own, u16::from_be_bytes([high, low])).map(Some).ok_or(Drop::Icmp)
 }
 
-/// Parses the quoted header and the first eight bytes behind it.
+/// Parses the quoted IPv4 header and the first eight bytes of the TCP header behind it. Returns `None` if the quoted
+/// packet is not a TCP packet of this machine.
 fn quote(quoted: &[u8], own: Ipv4Addr, mtu: u16) -> Option<TooLarge> {
     let header: &[u8; HEADER_BYTES] = quoted.first_chunk()?;
     let source: [u8; 4] = *header[12..].first_chunk()?;

@@ -1,4 +1,4 @@
-//! DHCP messages in UDP datagrams (RFC 768).
+//! Extracts DHCP messages from UDP datagrams (RFC 768).
 
 use smoltcp::wire::{IpAddress, UdpPacket};
 
@@ -9,8 +9,9 @@ use crate::net::drops::Drop;
 const SERVER: u16 = 67;
 const CLIENT: u16 = 68;
 
-/// Returns the message of a DHCP server in a packet, or `None` for any other packet. The checksum is verified unless
-/// the device has verified it, because some servers on the same host leave it to a device.
+/// Returns the message of a DHCP server in a UDP packet, or `Ok(None)` for any other packet. The checksum is not
+/// verified if `is_sound` is set: the device then vouches for the packet, and servers on the same host may leave the
+/// checksum incomplete.
 pub(in crate::net) fn message_to_client<'a>(
     header: &Ipv4Header,
     packet: &'a [u8],

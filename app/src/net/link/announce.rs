@@ -1,9 +1,10 @@
-//! Announcements: gratuitous ARP requests that announce the address of this machine.
+//! Announces the address of this machine by gratuitous ARP requests.
 //!
-//! After an announcement three kinds of machines reach this one immediately: a neighbour with an old entry, a bridge
-//! that has not seen the machine, and a relay that learns the hardware address from the first packet (passt). smoltcp
-//! does not send announcements, so the frame is built here and sent directly. The module does not check whether
-//! another machine has the address: it was configured or given by DHCP, and a probe would delay each boot by seconds.
+//! An announcement makes this machine reachable immediately from a neighbour with an old ARP entry, through a bridge
+//! that has not seen the machine, and through a relay that learns the hardware address from the first packet (passt).
+//! smoltcp does not send announcements, so the frame is written here. This module does not check whether another
+//! machine has the same address: the address was configured or given by DHCP, and a probe would delay each boot by
+//! seconds.
 
 use core::net::Ipv4Addr;
 
@@ -20,11 +21,11 @@ const COUNT: u8 = 2;
 /// The time between two announcements (RFC 5227, `ANNOUNCE_INTERVAL`).
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Announces the address of the interface whenever it changes.
+/// The announcements of the current address. They start again when the address changes.
 #[derive(Debug)]
 pub(super) struct Announcer {
     address: Option<Ipv4Addr>,
-    /// Number of announcements left, and the time of the next one.
+    /// Number of announcements that are still to be sent. `due` is the time of the next one.
     left: u8,
     due: Instant,
 }
@@ -35,7 +36,8 @@ impl Announcer {
         Self { address: None, left: 0, due: Instant::ZERO }
     }
 
-    /// Sends the announcement that is due, if there is one. A full device gets it later.
+    /// Sends the announcement of `address` that is due, if any. If the device is full, a later call sends the
+    /// announcement.
     pub(super) fn poll<N: Nic>(&mut self, nic: &mut N, address: Option<Ipv4Addr>, now: Instant) {
         if self.address != address {
             self.address = address;
@@ -54,13 +56,14 @@ impl Announcer {
         }
     }
 
-    /// Returns the time of the next announcement.
+    /// Returns the time of the next announcement, or `None` if all have been sent.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         (self.left > 0 && self.address.is_some()).then_some(self.due)
     }
 }
 
-/// Writes the announcement of an address (RFC 5227 section 3): sender and target address are equal.
+/// Writes a frame with the announcement of `address`: an ARP request in which the sender and the target address are
+/// equal (RFC 5227 section 3).
 fn write(bytes: &mut [u8], mac: EthernetAddress, address: Ipv4Addr) {
     let request = arp::question(mac, address, address);
     arp::write_to(bytes, &request, EthernetAddress::BROADCAST);

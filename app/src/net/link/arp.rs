@@ -1,4 +1,4 @@
-//! ARP packets in Ethernet frames.
+//! Parses and writes ARP packets in Ethernet frames.
 
 use core::net::Ipv4Addr;
 
@@ -9,13 +9,13 @@ use smoltcp::wire::{
 /// Bytes of a frame with an ARP packet for IPv4.
 pub(in crate::net) const FRAME_BYTES: usize = 14 + 28;
 
-/// Parses a packet.
+/// Parses an ARP packet. Returns `None` if the packet is damaged or not for Ethernet and IPv4.
 pub(super) fn read(bytes: &[u8]) -> Option<ArpRepr> {
     let packet = ArpPacket::new_checked(bytes).ok()?;
     ArpRepr::parse(&packet).ok()
 }
 
-/// Creates a request for the hardware address of `target`.
+/// Creates a request for the hardware address of `target`. `mac` and `source` are the addresses of this machine.
 pub(super) fn question(mac: EthernetAddress, source: Ipv4Addr, target: Ipv4Addr) -> ArpRepr {
     ArpRepr::EthernetIpv4 {
         operation: ArpOperation::Request,
@@ -26,7 +26,7 @@ pub(super) fn question(mac: EthernetAddress, source: Ipv4Addr, target: Ipv4Addr)
     }
 }
 
-/// Creates the answer to a request for the hardware address of this machine.
+/// Creates the answer to the request `question` for the hardware address of this machine, `mac`.
 pub(super) fn answer(question: &ArpRepr, mac: EthernetAddress) -> Option<ArpRepr> {
     let ArpRepr::EthernetIpv4 {
         source_hardware_addr,
@@ -46,14 +46,14 @@ pub(super) fn answer(question: &ArpRepr, mac: EthernetAddress) -> Option<ArpRepr
     })
 }
 
-/// Writes a frame to the target of the packet.
+/// Writes a frame with the ARP packet, addressed to the target in the packet.
 pub(super) fn write(bytes: &mut [u8], packet: &ArpRepr) {
     if let ArpRepr::EthernetIpv4 { target_hardware_addr, .. } = *packet {
         write_to(bytes, packet, target_hardware_addr);
     }
 }
 
-/// Writes a frame to one machine, or to all machines.
+/// Writes a frame with the ARP packet, addressed to `target`, which may be the broadcast address.
 pub(super) fn write_to(bytes: &mut [u8], packet: &ArpRepr, target: EthernetAddress) {
     let ArpRepr::EthernetIpv4 { source_hardware_addr, .. } = *packet else { return };
     let mut frame = EthernetFrame::new_unchecked(bytes);

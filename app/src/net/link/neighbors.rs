@@ -1,8 +1,9 @@
-//! The hardware addresses of neighbours, and the ARP requests for them (RFC 826, RFC 1122 section 2.3.2.1; the states
-//! are those of RFC 4861 section 7.3).
+//! The table of neighbours with their hardware addresses, and the times of ARP requests (RFC 826, RFC 1122 section
+//! 2.3.2.1; an entry passes through states like those of RFC 4861 section 7.3).
 //!
-//! Received packets confirm the entry that a connection uses, and such an entry is never evicted for a stranger. Each
-//! neighbour is asked at most once a second.
+//! Packets received on a connection confirm the entry of its neighbour. An entry with a connection is never evicted in
+//! favour of a machine without one, so a scan of the network cannot interrupt connections. Each neighbour is asked at
+//! most once a second.
 
 #[cfg(test)]
 mod tests;
@@ -16,29 +17,30 @@ use smoltcp::wire::EthernetAddress;
 use crate::net::liveness::NEVER;
 use crate::net::route;
 
-/// Time for which an address is fresh after it was confirmed.
+/// Time after its confirmation for which an address is used without a new ARP request.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// Time for which an entry that a connection has used is not evicted.
+/// Time for which an entry is protected from eviction after a connection has used it.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// Time between two requests to one neighbour.
+/// Time between two ARP requests to one neighbour.
 const ASK_PAUSE: Duration = Duration::from_secs(1);
 
-/// Number of requests to the known address, and number of broadcast requests.
+/// Number of ARP requests that are sent to the known hardware address (`ASKS_TO_ONE`), and then as a broadcast
+/// (`ASKS_TO_ALL`), before the neighbour is given up.
 const ASKS_TO_ONE: u8 = 3;
 const ASKS_TO_ALL: u8 = 3;
 
-/// All entries are in use, so no neighbour can be added.
+/// The error that no neighbour can be added, because connections use all entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NeighborsFull;
 
 /// An action that is due for a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Send a request, to the known address or as a broadcast.
+    /// Send an ARP request for this neighbour, to its known hardware address or, without one, as a broadcast.
     Ask(Ipv4Addr, Option<EthernetAddress>),
-    /// Give up: the neighbour has not answered.
+    /// Drop the packets for this neighbour, because it has not answered.
     Lost(Ipv4Addr),
 }
 
@@ -49,7 +51,7 @@ struct Neighbor {
     fresh_until: Instant,
     kept_until: Instant,
     used_at: Instant,
-    /// Number of requests since the last answer, and the time of the next one.
+    /// Number of ARP requests since the last answer. `ask_at` is the time of the next request.
     asks: u8,
     ask_at: Instant,
 }
@@ -60,22 +62,24 @@ pub(super) struct Neighbors {
     table: HashTable<Neighbor>,
     capacity: usize,
     seed: u64,
-    /// Counts changes of addresses, and is never 0.
+    /// Number that changes with each change of a hardware address. It is never 0.
     version: u32,
-    /// No request is due before this time.
+    /// No ARP request is due before this time.
     ask_at: Instant,
-    /// Whether any neighbour has answered.
+    /// Whether any neighbour has announced its address since the last call of `take_news`.
     has_news: bool,
 }
 
 impl Neighbors {
-    /// Allocates the memory for `capacity` neighbours. Half of the table stays empty, so that it never grows.
+    /// Allocates the memory for `capacity` neighbours. The hash table has twice this capacity, so that it can reuse the
+    /// space of removed entries without allocating.
     pub(super) fn with_capacity(capacity: usize, seed: u64) -> Self {
         let table = HashTable::with_capacity(2 * capacity);
         Self { table, capacity, seed, version: 1, ask_at: NEVER, has_news: false }
     }
 
-    /// Returns the version, which changes with each change of an address.
+    /// Returns the version of the table, which changes when a hardware address changes or an entry is removed. Cached
+    /// addresses of another version are invalid.
     pub(super) fn version(&self) -> u32 {
         self.version
     }
@@ -85,13 +89,14 @@ impl Neighbors {
         core::mem::take(&mut self.has_news)
     }
 
-    /// Returns the known address of a neighbour without a request.
+    /// Returns the hardware address of a neighbour, if known, without causing an ARP request.
     pub(super) fn known(&self, address: Ipv4Addr) -> Option<EthernetAddress> {
         let hash = self.hash(address);
         self.table.find(hash, |entry| entry.address == address)?.mac
     }
 
-    /// Returns the address of a neighbour. If it is unknown or old, a request becomes due.
+    /// Returns the hardware address of a neighbour, or `None` if it is unknown. If the address is unknown or was not
+    /// confirmed recently, an ARP request becomes due.
     pub(super) fn look_up(
         &mut self,
         address: Ipv4Addr,
@@ -114,7 +119,8 @@ impl Neighbors {
         Ok(mac)
     }
 
-    /// Records the address that a neighbour has announced. An unknown neighbour is added only if `may_insert` is set.
+    /// Records the hardware address `mac` that a neighbour has sent in an ARP packet. A neighbour that is not in the
+    /// table is added only if `may_insert` is set.
     pub(super) fn learn(
         &mut self,
         address: Ipv4Addr,
@@ -139,7 +145,7 @@ impl Neighbors {
         }
     }
 
-    /// Confirms the address of a neighbour, because a connection uses it and its packets arrive.
+    /// Confirms the hardware address of a neighbour, because packets arrive on a connection through this neighbour.
     pub(super) fn confirm(&mut self, address: Ipv4Addr, now: Instant) {
         if let Some(entry) = self.find(address) {
             (entry.fresh_until, entry.kept_until) = (now + FRESH, now + KEPT);
@@ -147,8 +153,8 @@ impl Neighbors {
         }
     }
 
-    /// Handles a packet from another hardware address than the known one: a broadcast request becomes due. The packet
-    /// alone does not change the address.
+    /// Handles a packet from the hardware address `mac`, if another one is known: a broadcast request becomes due. The
+    /// packet alone does not change the known address, because an attacker could forge it.
     pub(super) fn doubt(&mut self, address: Ipv4Addr, mac: EthernetAddress, now: Instant) {
         let Some(entry) = self.find(address) else { return };
         if entry.mac.is_none_or(|known| known == mac) || entry.asks > ASKS_TO_ONE {
@@ -158,7 +164,8 @@ impl Neighbors {
         self.ask_at = now;
     }
 
-    /// Calls `act` for each action that is due, until `act` returns `false`.
+    /// Calls `act` for each action that is due. If `act` returns `false`, the remaining requests are left for the next
+    /// call.
     pub(super) fn poll(&mut self, now: Instant, mut act: impl FnMut(Due) -> bool) {
         if now < self.ask_at {
             return;
@@ -211,7 +218,7 @@ impl Neighbors {
         self.change();
     }
 
-    /// Returns the time of the next request.
+    /// Returns the time of the next ARP request, or `None` if no request is planned.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         (self.ask_at < NEVER).then_some(self.ask_at)
     }
@@ -248,7 +255,8 @@ impl Neighbors {
         Ok(())
     }
 
-    /// Evicts the least recently used entry without a connection. Entries without an address are evicted first.
+    /// Evicts the least recently used entry that is not protected by a connection. Entries without a hardware address
+    /// are evicted first.
     fn evict(&mut self, now: Instant) -> Result<(), NeighborsFull> {
         let unused = self.table.iter().filter(|entry| entry.kept_until <= now);
         let victim = unused.min_by_key(|entry| (entry.mac.is_some(), entry.used_at));

@@ -1,33 +1,35 @@
-//! The latest packet for each neighbour whose hardware address is not known yet (RFC 1122 section 2.3.2.2).
+//! Stores packets until the hardware address of their neighbour is known: only the latest packet for each neighbour
+//! (RFC 1122 section 2.3.2.2).
 
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-/// Maximum number of waiting packets.
+/// Maximum number of waiting packets. Each has a slot.
 const PLACES: usize = 64;
 
-/// Maximum bytes of a waiting packet.
+/// Maximum size of a waiting packet in bytes. Longer packets are dropped.
 const PACKET_BYTES: usize = 1500;
 
-/// The neighbour and the length of a waiting packet. The length is 0 in a free slot.
+/// The neighbour for which a packet waits, and the length of the packet. In a free slot, the length is 0.
 #[derive(Clone, Copy, Debug)]
 struct WaitingPacket {
     next: Ipv4Addr,
     bytes: usize,
 }
 
-/// The waiting packets.
+/// The slots for waiting packets, and their buffers.
 #[derive(Debug)]
 pub(super) struct Waiting {
     places: Vec<WaitingPacket>,
     packets: Vec<u8>,
-    /// The slot to replace next: the oldest one.
+    /// Index of the slot that the packet for another neighbour uses next. Slots are used in a circle, so this slot was
+    /// filled before all others.
     oldest: usize,
 }
 
 impl Waiting {
-    /// Allocates the memory of all slots.
+    /// Creates free slots and allocates their buffers.
     pub(super) fn new() -> Self {
         let place = WaitingPacket { next: Ipv4Addr::UNSPECIFIED, bytes: 0 };
         Self { places: vec![place; PLACES], packets: vec![0; PLACES * PACKET_BYTES], oldest: 0 }
@@ -38,8 +40,9 @@ impl Waiting {
         PLACES
     }
 
-    /// Returns the buffer of a slot. It replaces the packet for the same neighbour, or the oldest one. Returns `None` if
-    /// the packet is too long.
+    /// Returns the buffer for a packet of `bytes` bytes to the neighbour `next`. The packet replaces an earlier packet
+    /// to the same neighbour; otherwise it takes the slot that was filled longest ago. Returns `None` if the packet is
+    /// too long.
     pub(super) fn room(&mut self, next: Ipv4Addr, bytes: usize) -> Option<&mut [u8]> {
         if bytes > PACKET_BYTES || bytes == 0 {
             return None;
@@ -55,7 +58,8 @@ impl Waiting {
         Some(&mut self.packets[start..start + bytes])
     }
 
-    /// Returns the packet of a slot, and its neighbour.
+    /// Returns the packet in slot `index`, and the neighbour for which the packet waits. Returns `None` if the slot is
+    /// free.
     pub(super) fn packet(&self, index: usize) -> Option<(Ipv4Addr, &[u8])> {
         let place = self.places[index];
         let start = index * PACKET_BYTES;
@@ -72,7 +76,7 @@ impl Waiting {
         (0..PLACES).for_each(|index| self.clear(index));
     }
 
-    /// Drops the packet for a neighbour that does not answer. Returns whether there was one.
+    /// Drops the packet for the neighbour `next`, which does not answer. Returns whether a packet was waiting.
     pub(super) fn forget(&mut self, next: Ipv4Addr) -> bool {
         let place = self.places.iter_mut().find(|place| place.bytes > 0 && place.next == next);
         place.map(|place| place.bytes = 0).is_some()

@@ -1,4 +1,4 @@
-//! The device that holds one received packet.
+//! A smoltcp device that delivers one received packet and can send one answer.
 
 use core::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ use super::Wire;
 use crate::net::link::Way;
 use crate::net::tcp::connection::TcpConnection;
 
-/// A received packet, and a slot for the answer to its sender.
+/// A device that delivers one received packet, with the permission to send one answer to its sender.
 #[derive(Debug)]
 pub(in crate::net) struct Inlet<'a, S> {
     packet: Option<&'a [u8]>,
@@ -21,7 +21,8 @@ pub(in crate::net) struct Inlet<'a, S> {
 }
 
 impl<'a, S: TxToken> Inlet<'a, S> {
-    /// Creates an inlet. The answer is recorded for `connection`, if there is one.
+    /// Creates a device that delivers `packet` from `source`. The answer is sent in `slot`, and recorded as a segment
+    /// of `connection`, if there is one.
     #[inline]
     pub(in crate::net) fn new(
         packet: &'a [u8],
@@ -45,7 +46,7 @@ impl RxToken for Come<'_> {
     }
 }
 
-/// The slot for the answer.
+/// The permission to send the answer to a received packet.
 #[derive(Debug)]
 pub(in crate::net) struct ReplyToken<'a, S> {
     slot: S,

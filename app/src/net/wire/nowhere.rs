@@ -1,4 +1,4 @@
-//! Devices that discard packets.
+//! Devices that discard the packets that smoltcp sends.
 
 use alloc::vec;
 
@@ -9,19 +9,21 @@ use super::inlet::Come;
 use super::{Wire, note};
 use crate::net::tcp::connection::TcpConnection;
 
-/// A slot whose packet is discarded.
+/// A transmit token whose packet is discarded.
 #[derive(Debug)]
 pub(in crate::net) struct Nowhere;
 
 impl TxToken for Nowhere {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, write: F) -> R {
-        // Large enough for headers with options.
+        // Packets that consist of headers with options are written to the stack, and only longer packets need an
+        // allocation.
         const BYTES: usize = 128;
         if bytes <= BYTES { write(&mut [0; BYTES][..bytes]) } else { write(&mut vec![0; bytes]) }
     }
 }
 
-/// A device whose packets are recorded and discarded.
+/// A device that discards packets, but records them as transmitted segments of a connection. It discards the SYN-ACK of
+/// a socket whose peer has already received a SYN-ACK with a cookie.
 #[derive(Debug)]
 pub(in crate::net) struct Swallow<'a> {
     connection: &'a mut TcpConnection,
@@ -30,7 +32,7 @@ pub(in crate::net) struct Swallow<'a> {
 }
 
 impl<'a> Swallow<'a> {
-    /// Records the packets of a connection.
+    /// Creates a device that records its packets as segments of `connection`.
     pub(in crate::net) fn new(
         wire: &Wire,
         connection: &'a mut TcpConnection,
@@ -40,7 +42,7 @@ impl<'a> Swallow<'a> {
     }
 }
 
-/// A slot whose packet is recorded and discarded.
+/// A transmit token whose packet is recorded and discarded.
 #[derive(Debug)]
 pub(in crate::net) struct Swallowed<'a>(&'a mut TcpConnection, Instant);
 

@@ -1,4 +1,4 @@
-//! The device that sends the packets of a connection.
+//! A smoltcp device that sends the packets of one connection.
 
 use core::num::NonZeroU16;
 
@@ -13,7 +13,7 @@ use crate::net::tcp::connection::TcpConnection;
 use crate::net::tcp::cut;
 use crate::net::tcp::path::HEADERS;
 
-/// Sends the packets of one connection.
+/// A device that sends the packets of one connection and receives none.
 #[derive(Debug)]
 pub(in crate::net) struct Outlet<'a, N> {
     nic: &'a mut N,
@@ -24,7 +24,7 @@ pub(in crate::net) struct Outlet<'a, N> {
 }
 
 impl<'a, N: Nic> Outlet<'a, N> {
-    /// Creates the outlet of a connection.
+    /// Creates the device of `connection`, whose packets are sent on the link as `way` says.
     #[inline]
     pub(in crate::net) fn new(
         nic: &'a mut N,
@@ -36,7 +36,8 @@ impl<'a, N: Nic> Outlet<'a, N> {
         Self { nic, wire, way, connection, now }
     }
 
-    /// Sends a packet as several segments. Segments that do not fit the device are lost, as if the network dropped them.
+    /// Sends a packet of `bytes` bytes as several segments with at most `each` bytes of data. If the device becomes
+    /// full, the remaining segments are not sent; they are retransmitted like segments that the network has lost.
     fn cut<R>(&mut self, bytes: usize, each: u16, write: impl FnOnce(&mut [u8]) -> R) -> R {
         let Self { nic, wire, way, connection, now } = self;
         let result = write(&mut wire.scratch[..bytes]);
@@ -56,7 +57,7 @@ impl<'a, N: Nic> Outlet<'a, N> {
     }
 }
 
-/// Permission to send one packet of a connection.
+/// A transmit token: the permission to send one packet of a connection.
 #[derive(Debug)]
 pub(in crate::net) struct Departure<'a, 'b, N> {
     outlet: &'a mut Outlet<'b, N>,
@@ -87,7 +88,8 @@ impl<N: Nic> TxToken for Departure<'_, '_, N> {
         }
         let Outlet { nic, wire, way, connection, now } = outlet;
         let Some(mut slot) = nic.transmit() else {
-            // A slot was free when the token was created.
+            // This does not occur, because the device was not full when the token was created. The packet would be
+            // dropped.
             return wire.park(None, bytes, write, Some(connection), *now);
         };
         slot.set_meta(meta);
@@ -114,7 +116,7 @@ impl<'b, N: Nic> Device for Outlet<'b, N> {
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Departure<'_, 'b, N>> {
-        // The caller has checked that the device is not full.
+        // The caller has already checked that the device is not full.
         Some(Departure { outlet: self, meta: PacketMeta::default() })
     }
 

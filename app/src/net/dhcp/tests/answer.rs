@@ -1,4 +1,4 @@
-//! Valid and invalid messages of servers.
+//! Builds valid and invalid messages of DHCP servers for tests.
 
 use core::net::Ipv4Addr;
 
@@ -10,11 +10,11 @@ pub(in crate::net) const REQUEST: u8 = 3;
 pub(in crate::net) const ACK: u8 = 5;
 pub(in crate::net) const NAK: u8 = 6;
 
-/// A message. The link sets the transaction id.
+/// A message of a server. The transaction id is that of the client's message plus `xid_change`.
 #[derive(Clone, Debug)]
 pub(in crate::net) struct Answer {
     pub(in crate::net) op: u8,
-    /// The type. `None` is an OFFER after a DISCOVER and an ACK after a REQUEST.
+    /// Type of the message. `None` means OFFER as the answer to a DISCOVER, and ACK as the answer to a REQUEST.
     pub(in crate::net) kind: Option<u8>,
     pub(in crate::net) xid_change: u32,
     pub(in crate::net) mac: [u8; 6],
@@ -22,7 +22,7 @@ pub(in crate::net) struct Answer {
     pub(in crate::net) address: Ipv4Addr,
     pub(in crate::net) server: Option<Ipv4Addr>,
     pub(in crate::net) options: Vec<(u8, Vec<u8>)>,
-    /// Delay of the answer.
+    /// Time in milliseconds from the client's message until this answer arrives.
     pub(in crate::net) delay_ms: u64,
 }
 
@@ -30,7 +30,7 @@ pub(in crate::net) fn address(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
 }
 
-/// Returns an answer with an address and no option.
+/// Returns an answer with an address and without options.
 pub(in crate::net) fn plain() -> Answer {
     Answer {
         op: 2,
@@ -45,7 +45,8 @@ pub(in crate::net) fn plain() -> Answer {
     }
 }
 
-/// Returns a lease of 20 s with a mask and a router, with T1 after 5 s and T2 after 15 s.
+/// Returns an answer with a lease of 20 s, a mask and a router. The lease is renewed after 5 s (T1) and rebound after
+/// 15 s (T2).
 pub(in crate::net) fn lease() -> Answer {
     plain().mask("255.255.255.0").router("10.0.2.3").secs(20, 5, 15)
 }
@@ -56,7 +57,7 @@ pub(in crate::net) fn nak() -> Answer {
 }
 
 impl Answer {
-    /// Sets an option, or removes it if the value is empty.
+    /// Sets the option `code` to `value`, or removes the option if `value` is empty.
     pub(in crate::net) fn option(mut self, code: u8, value: &[u8]) -> Self {
         self.options.retain(|(other, _)| *other != code);
         if !value.is_empty() {
@@ -89,7 +90,7 @@ impl Answer {
         Self { server: Some(address(server)), ..self }
     }
 
-    /// Returns the bytes of the answer to a message with a type and a transaction id.
+    /// Returns the bytes of this answer to a message of the type `asked` with the transaction id `xid`.
     pub(in crate::net) fn bytes(&self, asked: u8, xid: u32) -> Vec<u8> {
         let kind = self.kind.unwrap_or(if asked == DISCOVER { OFFER } else { ACK });
         let mut bytes = vec![0; 240];

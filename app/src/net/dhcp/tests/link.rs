@@ -1,4 +1,4 @@
-//! A link between the tested part and a server, in virtual time.
+//! A simulated link between a tested DHCP client and a server, in virtual time.
 
 use core::net::Ipv4Addr;
 
@@ -12,7 +12,7 @@ use super::answer::Answer;
 use crate::net::dhcp::Outgoing;
 use crate::net::drops::Drop;
 
-/// The tested part: a client, or a module that uses one.
+/// The tested code: a DHCP client, or a module that contains one.
 pub(in crate::net) trait TestHost {
     fn poll(&mut self, now: Instant);
     fn hear(&mut self, payload: &[u8], now: Instant) -> Result<(), Drop>;
@@ -20,7 +20,7 @@ pub(in crate::net) trait TestHost {
     fn wake_at(&self) -> Option<Instant>;
 }
 
-/// A packet of the tested part.
+/// The parsed fields of a packet that the tested code has sent.
 #[derive(Clone, Debug)]
 pub(in crate::net) struct Sent {
     pub(in crate::net) at: Instant,
@@ -34,12 +34,12 @@ pub(in crate::net) struct Sent {
     pub(in crate::net) server: Option<Ipv4Addr>,
 }
 
-/// The link.
+/// The simulated link. It passes packets to `plan`, which plays the server, and delivers its answers.
 pub(in crate::net) struct Link<G, F> {
     pub(in crate::net) host: G,
     pub(in crate::net) now: Instant,
     pub(in crate::net) sent: Vec<Sent>,
-    /// Number of refused messages.
+    /// Number of messages that the tested code has dropped.
     pub(in crate::net) refused: usize,
     plan: F,
     waiting: Vec<(Instant, Vec<u8>)>,
@@ -51,7 +51,7 @@ impl<G: TestHost, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
         Self { host, now: Instant::ZERO, sent, refused: 0, plan, waiting }
     }
 
-    /// Advances time until `secs` after the start.
+    /// Advances virtual time until `secs` seconds after the start, and delivers all messages that are due until then.
     pub(in crate::net) fn run(&mut self, secs: u64) {
         let end = Instant::ZERO + Duration::from_secs(secs);
         let mut steps = 0;
@@ -89,17 +89,17 @@ impl<G: TestHost, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
         }
     }
 
-    /// Passes a message to the tested part now.
+    /// Passes a message to the tested code now.
     pub(in crate::net) fn hear(&mut self, bytes: &[u8]) {
         self.refused += usize::from(self.host.hear(bytes, self.now).is_err());
     }
 
-    /// Returns the types of all packets.
+    /// Returns the types of all packets that the tested code has sent.
     pub(in crate::net) fn kinds(&self) -> Vec<u8> {
         self.sent.iter().map(|sent| sent.kind).collect()
     }
 
-    /// Returns the times of all packets of a type, in seconds.
+    /// Returns the times, in seconds, at which the tested code has sent packets of the type `kind`.
     pub(in crate::net) fn secs_of(&self, kind: u8) -> Vec<f64> {
         let of_kind = self.sent.iter().filter(|sent| sent.kind == kind);
         of_kind.map(|sent| secs_between(Instant::ZERO, sent.at)).collect()
@@ -114,12 +114,12 @@ impl<G: TestHost, F: FnMut(u8, usize) -> Option<Answer>> Link<G, F> {
     }
 }
 
-/// Returns the time between two instants in seconds.
+/// Returns the seconds from `from` to `to`.
 pub(in crate::net) fn secs_between(from: Instant, to: Instant) -> f64 {
     core::time::Duration::from(to - from).as_secs_f64()
 }
 
-/// Parses a packet and verifies its checksums.
+/// Parses a packet of the tested code, and verifies its checksums, ports, length and client identifier.
 fn read(outgoing: &Outgoing, at: Instant) -> Sent {
     let checksums = smoltcp::phy::ChecksumCapabilities::default();
     let ip = Ipv4Packet::new_checked(&outgoing.packet[..]).unwrap();

@@ -1,4 +1,4 @@
-//! The ends of a lease.
+//! Tests of the end of a lease, and of the pauses before the client asks for another one.
 
 use smoltcp::time::Instant;
 
@@ -19,7 +19,7 @@ fn a_refused_renewal_ends_the_use_of_the_address() {
     link.run(6);
     assert_eq!(link.host.events.len(), 2);
     assert_eq!(link.host.events[1], lost(5, Loss::Refused));
-    // The search starts again a second later.
+    // After the loss at 5 s, the client pauses for a second before the next DISCOVER.
     let discovers = link.secs_of(DISCOVER);
     assert!(discovers.len() == 1 || discovers[1] >= 6.0, "{discovers:?}");
     link.run(8);
@@ -51,7 +51,8 @@ fn a_server_that_grants_and_refuses_by_turns_is_asked_ever_less() {
 
 #[test]
 fn a_renewal_makes_the_next_search_quick() {
-    // Six losses, then a lease that is renewed twice and refused again.
+    // The first six leases are each refused at their first renewal. The seventh lease is renewed twice and then
+    // refused.
     let mut link = link(|kind, count| {
         let is_granted = kind == DISCOVER || count % 2 == 1 || count == 14;
         Some(if is_granted { answer::lease() } else { answer::nak() })
@@ -60,7 +61,7 @@ fn a_renewal_makes_the_next_search_quick() {
     let discovers = link.secs_of(DISCOVER);
     let gaps: Vec<f64> = discovers.windows(2).map(|two| two[1] - two[0]).collect();
     assert!(gaps[5] > 5.0 + 31.0, "{gaps:?}");
-    // Renewed at 5 and 10 s, refused at 15 s, and a second of pause.
+    // The seventh lease is renewed after 5 and 10 s and refused after 15 s. The pause is a second again.
     assert!((16.0..16.5).contains(&gaps[6]), "{gaps:?}");
 }
 

@@ -1,9 +1,9 @@
-//! Leases that are partly usable or not usable.
+//! Tests of leases with invalid or missing values.
 
 use super::answer::{self, Answer, DISCOVER, REQUEST};
 use super::link;
 
-/// Returns the leases in 3 s if every answer is the same.
+/// Returns the leases that the client accepts within 3 s if the server gives the same answer to each message.
 fn leases(answer: &Answer) -> Vec<String> {
     let mut link = link(|_, _| Some(answer.clone()));
     link.run(3);
@@ -79,7 +79,7 @@ fn an_invalid_router_is_ignored() {
 fn the_first_valid_router_is_used() {
     let routers = [[0; 4], [172, 16, 0, 1], [10, 0, 2, 4], [10, 0, 2, 5]].concat();
     assert_eq!(leases(&answer::lease().option(3, &routers)), ["10.0.2.15/24 10.0.2.4"]);
-    // Trailing bytes that are not an address are ignored.
+    // An incomplete address at the end of the option is ignored.
     assert_eq!(leases(&answer::lease().option(3, &[10, 0, 2, 4, 10])), ["10.0.2.15/24 10.0.2.4"]);
 }
 

@@ -1,4 +1,4 @@
-//! At most two messages per second, and one log line for each kind of problem.
+//! Tests of the limits: at most two messages per second, and one log line for each kind of problem.
 
 use core::cell::RefCell;
 
@@ -25,9 +25,9 @@ impl log::Log for Capture {
     fn flush(&self) {}
 }
 
-/// Runs a function and returns the log lines of this thread.
+/// Runs a function and returns the log lines that this thread has written during the call.
 pub(in crate::net) fn logged(run: impl FnOnce()) -> Vec<String> {
-    // Another test may have set the logger already.
+    // The call fails if another test has already set the logger, which is the same.
     let _ = log::set_logger(&Capture);
     log::set_max_level(log::LevelFilter::Info);
     LINES.take();
@@ -49,7 +49,8 @@ fn the_first_messages_are_quick_and_the_later_ones_slow() {
     assert!(at.len() >= 9);
 }
 
-/// Returns the messages and log lines that a server causes whose answers are always the same.
+/// Runs the client for 60 s with a server that answers each message as `answer` says. Checks that the client sends at
+/// most two messages per second and 30 in total, and writes at most `lines_max` log lines.
 fn storm(title: &str, answer: impl Fn(u8, usize) -> Answer, lines_max: usize) {
     let mut sent = 0;
     let lines = logged(|| {
@@ -168,7 +169,8 @@ proptest! {
             sent = link.sent.len();
         });
         prop_assert!(sent < 600, "{sent} messages in 600 s");
-        // An acknowledgement without problems, and one with all problems: three lines for two messages.
+        // The worst case is an acknowledgement without problems, followed by one with all problems: three lines for two
+        // messages.
         prop_assert!(lines.len() <= sent * 3 / 2 + 5, "{lines:?}");
     }
 }

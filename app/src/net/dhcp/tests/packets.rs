@@ -1,4 +1,4 @@
-//! The messages of each state (RFC 2131 tables 4 and 5).
+//! Tests of the fields of the client's messages in each state (RFC 2131 tables 4 and 5).
 
 use super::answer::{self, DISCOVER, REQUEST, address};
 use super::link;
@@ -12,7 +12,8 @@ fn messages_have_the_required_fields_of_each_state() {
     let (server, all) = (address("10.0.2.2"), address("255.255.255.255"));
     let seen: Vec<_> = link.sent.iter().map(|sent| (sent.kind, sent.source, sent.to)).collect();
     assert_eq!(seen[..2], [(DISCOVER, none, all), (REQUEST, none, all)]);
-    // RENEWING asks the server, REBINDING asks all servers. Both send the current address.
+    // In RENEWING the client asks the server of the lease, in REBINDING all servers. The source of both is the leased
+    // address.
     let renewals = &seen[2..seen.len() - 1];
     assert!(!renewals.is_empty());
     assert!(renewals.iter().all(|seen| *seen == (REQUEST, client, server)), "{renewals:?}");
@@ -23,7 +24,7 @@ fn messages_have_the_required_fields_of_each_state() {
     for at in 2..link.sent.len() {
         assert_eq!(fields(at), (client, None, None));
     }
-    // DISCOVER and REQUEST have the same id, the renewal has another one.
+    // DISCOVER and REQUEST have the same transaction id, all renewals of the lease have another one.
     let xids: Vec<_> = link.sent.iter().map(|sent| sent.xid).collect();
     assert_eq!(xids[0], xids[1]);
     assert_ne!(xids[1], xids[2]);
@@ -42,7 +43,7 @@ fn messages_count_the_seconds_of_the_search() {
 
 #[test]
 fn an_offer_that_takes_seconds_is_accepted() {
-    // dnsmasq pings an address for 3 s before it sends the offer.
+    // The server dnsmasq, for example, pings an address for 3 s before it sends the offer.
     let mut link = link(|kind, _| {
         let delay_ms = if kind == DISCOVER { 3500 } else { 0 };
         Some(answer::Answer { delay_ms, ..answer::lease() })

@@ -1,4 +1,4 @@
-//! Messages that do not answer this client, and bytes that are not messages.
+//! Tests of messages that are not answers to this client, and of arbitrary bytes.
 
 use proptest::prelude::*;
 use runtime_config::unicast;
@@ -9,7 +9,7 @@ use super::{Recorder, link};
 use crate::net::dhcp::tests::link::Link;
 use crate::net::dhcp::{AddressLease, DhcpClient, Event};
 
-/// Returns messages with one fault each.
+/// Returns messages that each have one fault, so that the client must drop them.
 fn faulty() -> Vec<Answer> {
     let mac = [2, 0, 0, 0, 0, 8];
     vec![
@@ -23,7 +23,7 @@ fn faulty() -> Vec<Answer> {
         answer::lease().from("224.0.0.1"),
         Answer { kind: Some(DISCOVER), ..answer::lease() },
         Answer { kind: Some(99), ..answer::lease() },
-        // The identifier of another client.
+        // The message repeats the identifier of another client.
         answer::lease().option(61, &[1, 2, 0, 0, 0, 0, 8]),
     ]
 }
@@ -108,7 +108,7 @@ fn is_usable(lease: &AddressLease) -> bool {
     unicast::is_host(address, prefix) && lease.router.is_none_or(is_gateway)
 }
 
-/// Returns a client in SELECTING (0), REQUESTING (1) or RENEWING (2).
+/// Returns a client at 5 s that is in SELECTING (if `state` is 0), REQUESTING (1) or RENEWING (2).
 fn asked(state: usize) -> Link<Recorder, impl FnMut(u8, usize) -> Option<Answer>> {
     let mut messages = 0;
     let mut link = link(move |_, _| {
@@ -119,7 +119,7 @@ fn asked(state: usize) -> Link<Recorder, impl FnMut(u8, usize) -> Option<Answer>
     link
 }
 
-/// Passes a message to the client, and checks that every lease is usable.
+/// Passes a message to the client, and checks that a lease which the client accepts is usable.
 fn check(client: &mut DhcpClient, bytes: &[u8]) {
     let now = Instant::from_secs(6);
     if let Ok(Some(Event::Bound(lease))) = client.hear(bytes, now) {
@@ -137,7 +137,7 @@ proptest! {
         check(&mut asked(state).host.client, &bytes);
     }
 
-    /// The transaction id and the hardware address are valid, the other bytes are arbitrary.
+    /// The transaction id and the hardware address of the message are those of the client; the other fields are random.
     #[test]
     fn random_messages_give_no_unusable_address(
         state in 0..3_usize,
@@ -157,7 +157,7 @@ proptest! {
         check(&mut link.host.client, &bytes[..bytes.len().min(cut.max(200))]);
     }
 
-    /// A valid message with some wrong bytes.
+    /// The message is a valid lease in which some bytes were changed.
     #[test]
     fn changed_messages_give_no_unusable_address(
         state in 0..3_usize,

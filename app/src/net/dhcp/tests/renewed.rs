@@ -1,4 +1,4 @@
-//! Renewals: the values of each acknowledgement apply.
+//! Tests of renewals: the values of each acknowledgement replace those of the previous one.
 
 use smoltcp::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::{TestHost, link};
 use crate::net::dhcp::deadlines::Deadlines;
 use crate::net::dhcp::message::ServerMessage;
 
-/// Returns the leases of a first ACK and of its renewal.
+/// Returns the leases of a client whose first ACK is `first` and whose renewal is acknowledged with `then`.
 pub(super) fn renewed(first: &Answer, then: &Answer) -> Vec<String> {
     let mut link = link(|kind, count| {
         let is_first = kind == DISCOVER || count == 1;
@@ -115,7 +115,7 @@ fn requests_of_a_short_lease_keep_their_distance() {
     }
 }
 
-/// Returns the deadlines of an ACK at 100 s, in seconds from then.
+/// Returns T1, T2 and the end of a lease whose ACK contains these times, in seconds after the arrival of the ACK.
 fn deadlines(lease: Option<u32>, renewal: Option<u32>, rebinding: Option<u32>) -> Option<[f64; 3]> {
     let numbers = [(51, lease), (58, renewal), (59, rebinding)];
     let ack = numbers.into_iter().fold(answer::plain(), |ack, (code, number)| match number {
@@ -137,7 +137,7 @@ fn absent_and_absurd_times_get_the_defaults() {
         ((Some(80), None, None), [40.0, 70.0, 80.0]),
         ((Some(80), Some(10), None), [10.0, 70.0, 80.0]),
         ((Some(80), None, Some(60)), [40.0, 60.0, 80.0]),
-        // Times that are out of order, equal, too late and too early.
+        // T1 and T2 are out of order, equal, at or after the end of the lease, or too early.
         ((Some(80), Some(70), Some(60)), [40.0, 70.0, 80.0]),
         ((Some(80), None, Some(30)), [40.0, 70.0, 80.0]),
         ((Some(80), Some(60), Some(60)), [40.0, 70.0, 80.0]),
@@ -145,7 +145,7 @@ fn absent_and_absurd_times_get_the_defaults() {
         ((Some(80), Some(max), Some(max)), [40.0, 70.0, 80.0]),
         ((Some(80), Some(0), Some(0)), [40.0, 70.0, 80.0]),
         ((Some(80), Some(4), Some(60)), [40.0, 70.0, 80.0]),
-        // Times that are too short, and missing ones.
+        // The lease is too short, or contains no times.
         ((Some(0), Some(0), Some(0)), [5.0, 8.75, 10.0]),
         ((Some(1), None, None), [5.0, 8.75, 10.0]),
         ((Some(9), Some(5), Some(7)), [5.0, 7.0, 10.0]),

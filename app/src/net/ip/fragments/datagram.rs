@@ -1,4 +1,4 @@
-//! One packet with its received fragments.
+//! A slot for one incomplete packet: stores its fragments until all have arrived.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -10,20 +10,21 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use crate::net::drops::Drop;
 
-/// Maximum bytes of a payload. A segment has at most the segment size that the image announces, 1460 bytes, and 40
-/// bytes of TCP options. RFC 1122 section 3.3.2 requires 576 bytes, and as many as the MTU of the link.
+/// Maximum size, in bytes, of the payload of a reassembled packet. TCP segments need about 1500 bytes: peers send at
+/// most the segment size that this machine announces (1460 bytes on Ethernet) and 40 bytes of TCP options. RFC 1122
+/// section 3.3.2 requires at least 576 bytes and the MTU of the link.
 pub(super) const PAYLOAD_BYTES: usize = 4096;
 
-/// Maximum bytes of a header, which is stored directly in front of the payload.
+/// Maximum size of an IPv4 header in bytes. The header is stored directly in front of the payload.
 const HEADER_BYTES: usize = 60;
 
-/// Fragments begin at multiples of this size.
+/// Unit of fragment offsets in bytes: all fragments begin at multiples of this size, and all but the last end at one.
 const UNIT_BYTES: usize = 8;
 
-/// Units of the maximum payload.
+/// Number of units in the largest payload.
 const UNITS: usize = PAYLOAD_BYTES / UNIT_BYTES;
 
-/// The fields that identify the packet of a fragment (RFC 791 section 3.2).
+/// The header fields by which fragments of the same packet are recognized (RFC 791 section 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DatagramKey {
     source: Ipv4Addr,
@@ -43,7 +44,7 @@ impl DatagramKey {
     }
 }
 
-/// A fragment of a packet.
+/// A parsed fragment.
 #[derive(Debug)]
 pub(super) struct Fragment<'a> {
     start: usize,
@@ -53,8 +54,8 @@ pub(super) struct Fragment<'a> {
 }
 
 impl<'a> Fragment<'a> {
-    /// Parses a fragment. Returns `None` if it is empty, exceeds the maximum packet, or ends within a unit without being
-    /// the last fragment.
+    /// Parses a fragment. Returns `None` if the fragment is empty, ends behind the maximum payload, or is not the last
+    /// one and ends within a unit of 8 bytes.
     pub(super) fn try_of(packet: Ipv4Packet<&'a [u8]>) -> Option<Self> {
         let (start, payload) = (usize::from(packet.frag_offset()), packet.payload());
         let is_last = !packet.more_frags();
@@ -74,7 +75,7 @@ impl<'a> Fragment<'a> {
     }
 }
 
-/// A set of units.
+/// A set of units of 8 bytes, as one bit for each unit of the largest payload.
 #[derive(Clone, Copy, Debug, Default)]
 struct Units([u64; UNITS.div_ceil(64)]);
 
@@ -88,28 +89,28 @@ impl Units {
     }
 }
 
-/// A slot for a packet, which may be free.
+/// A slot for an incomplete packet. The slot is free if it has no `identity`.
 #[derive(Debug)]
 pub(super) struct Datagram {
     identity: Option<DatagramKey>,
     since: Instant,
     is_refused: bool,
-    /// Received units.
+    /// The units that have been received.
     came: Units,
-    /// Units at which a fragment begins.
+    /// The units at which a received fragment begins.
     begins: Units,
-    /// Number of received bytes, and the end of the last one.
+    /// Number of received bytes. `reach` is the end of the received fragment with the highest offset.
     held: usize,
     reach: usize,
-    /// Bytes of the whole payload, after the last fragment was received.
+    /// Size of the whole payload in bytes, which is known after the last fragment was received.
     total: Option<usize>,
-    /// Bytes of the header, after the first fragment was received.
+    /// Size of the header in bytes, which is known after the fragment with offset 0 was received.
     header: usize,
     bytes: Vec<u8>,
 }
 
 impl Datagram {
-    /// Allocates the memory of a slot.
+    /// Creates a free slot and allocates its memory.
     pub(super) fn new() -> Self {
         Self {
             identity: None,
@@ -125,46 +126,48 @@ impl Datagram {
         }
     }
 
-    /// Begins a packet.
+    /// Reserves the slot for the packet `identity`, whose first fragment arrives at `now`. Fragments of an earlier
+    /// packet are dropped.
     pub(super) fn begin(&mut self, identity: DatagramKey, now: Instant) {
         (self.identity, self.since, self.is_refused) = (Some(identity), now, false);
         (self.came, self.begins) = (Units::default(), Units::default());
         (self.held, self.reach, self.total, self.header) = (0, 0, None, 0);
     }
 
-    /// Returns whether the slot holds fragments of this packet, or has refused it.
+    /// Returns whether the slot is reserved for the packet `identity`, including a packet that was refused.
     pub(super) fn is_of(&self, identity: DatagramKey) -> bool {
         self.identity == Some(identity)
     }
 
-    /// Returns whether the packet has this sender.
+    /// Returns whether the slot is reserved for a packet from `source`.
     pub(super) fn is_from(&self, source: Ipv4Addr) -> bool {
         self.identity.is_some_and(|identity| identity.source == source)
     }
 
-    /// Returns whether the packet can still become complete.
+    /// Returns whether the slot is reserved for a packet that was not refused and can still become complete.
     pub(super) fn is_needed(&self) -> bool {
         self.identity.is_some() && !self.is_refused
     }
 
-    /// Returns the time of the first fragment, or `None` for a free slot.
+    /// Returns the time at which the first fragment arrived, or `None` for a free slot.
     pub(super) fn since(&self) -> Option<Instant> {
         self.identity.map(|_| self.since)
     }
 
-    /// Refuses the packet. The slot is kept, so that later fragments are refused too.
+    /// Refuses the packet. The slot stays reserved, so that later fragments of the packet are refused, too.
     pub(super) fn refuse(&mut self) {
         self.is_refused = true;
     }
 
-    /// Frees the slot. Returns whether an incomplete packet was dropped.
+    /// Frees the slot. Returns whether a packet is lost that was not refused.
     pub(super) fn give_up(&mut self) -> bool {
         let is_lost = self.is_needed();
         self.identity = None;
         is_lost
     }
 
-    /// Adds a fragment. Returns whether the packet is complete.
+    /// Adds a fragment of the packet. Returns whether all fragments have been received. A duplicate of an earlier
+    /// fragment is ignored.
     pub(super) fn add(&mut self, piece: &Fragment<'_>) -> Result<bool, Drop> {
         let end = piece.end();
         let is_consistent = if piece.is_last {
@@ -193,7 +196,7 @@ impl Datagram {
         Ok(self.total == Some(self.held))
     }
 
-    /// Returns whether a fragment with the same bounds and bytes was received.
+    /// Returns whether an earlier fragment had the same start, end and bytes as `piece`.
     fn has_same(&self, piece: &Fragment<'_>) -> bool {
         let units = piece.units();
         let mut behind = units.start + 1..units.end;
@@ -205,7 +208,8 @@ impl Datagram {
         is_begun && is_ended && came && is_last == piece.is_last && bytes == piece.payload
     }
 
-    /// Returns the complete packet, with a header that describes it, and frees the slot.
+    /// Frees the slot and returns the reassembled packet. Its length, flags, offset and checksum are updated in its
+    /// header.
     pub(super) fn take(&mut self) -> &mut [u8] {
         self.identity = None;
         let bytes = self.header + self.held;

@@ -9,7 +9,7 @@ use super::*;
 
 const SOURCE: [u8; 4] = [10, 0, 2, 2];
 
-/// Fields that the tests change.
+/// The header fields in which the fragments of the tests differ.
 #[derive(Clone, Copy)]
 struct Fields {
     source: [u8; 4],
@@ -19,7 +19,7 @@ struct Fields {
 
 const FIELDS: Fields = Fields { source: SOURCE, number: 77, words_of_options: 0 };
 
-/// A packet with these flags and this offset in bytes.
+/// Returns a fragment with `payload` at `offset` in bytes. `more` is its "more fragments" flag.
 fn packet(fields: Fields, offset: usize, more: bool, payload: &[u8]) -> Vec<u8> {
     let header = 20 + 4 * fields.words_of_options;
     let mut bytes = vec![1; header];
@@ -39,7 +39,7 @@ fn packet(fields: Fields, offset: usize, more: bool, payload: &[u8]) -> Vec<u8> 
     bytes
 }
 
-/// The fragment of a payload in `range`.
+/// Returns the fragment that contains the bytes `range` of `payload`.
 fn part(fields: Fields, payload: &[u8], range: Range<usize>) -> Vec<u8> {
     packet(fields, range.start, range.end < payload.len(), &payload[range])
 }
@@ -91,13 +91,13 @@ fn duplicates_are_ignored_and_contradictions_end_the_packet() {
         (part(FIELDS, &data, 0..24), fragment),
         (part(FIELDS, &data, 8..24), fragment),
         (part(FIELDS, &data, 8..16), fragment),
-        // A fragment behind the end, one at the end, and other ends before and behind it.
+        // These fragments continue behind the known end of the packet, or end it at another place.
         (part(FIELDS, &longer, 48..64), fragment),
         (part(FIELDS, &longer, 40..64), fragment),
         (part(FIELDS, &longer, 64..72), fragment),
         (part(FIELDS, &data[..24], 16..24), fragment),
         (part(FIELDS, &data[..8], 0..8), fragment),
-        // An empty fragment, and a cut within a unit.
+        // These fragments are empty, end within a unit of 8 bytes, or exceed the maximum payload.
         (packet(FIELDS, 16, true, &[]), fragment),
         (packet(FIELDS, 16, true, &[0; 9]), fragment),
         (packet(FIELDS, PAYLOAD_BYTES, false, &[0; 1]), fragment),
@@ -110,7 +110,7 @@ fn duplicates_are_ignored_and_contradictions_end_the_packet() {
         assert_eq!(fragments.add(&bytes, seconds(1)), result);
         let last = fragments.add(&part(FIELDS, &data, 16..48), seconds(1));
         assert_eq!(last.is_ok_and(|whole| whole.is_some()), result.is_ok());
-        // The refused packet keeps its slot, but is not counted twice.
+        // The refused packet keeps its slot, but is not counted as timed out.
         assert_eq!(fragments.expire(seconds(100)), 0);
     }
 }
@@ -184,7 +184,7 @@ fn refused_and_oldest_packets_are_evicted() {
     }
 }
 
-/// A payload, and the ends of its fragments in an order.
+/// Generates a payload, and the ranges of its fragments in random order.
 fn cut_payload() -> impl Strategy<Value = (Vec<u8>, Vec<Range<usize>>)> {
     let cuts = btree_set(1..PAYLOAD_BYTES / 8, 0..40);
     (vec(any::<u8>(), 1..=PAYLOAD_BYTES), cuts).prop_flat_map(|(data, cuts)| {
@@ -229,9 +229,10 @@ proptest! {
         let end = (start + 8 * length).min(data.len());
         let overlap = start..end;
         let overlaps = |range: &Range<usize>| range.start < end && start < range.end;
-        // The packet is complete with the last fragment, so the overlap must come before.
+        // After the last fragment the packet is complete, so the overlap must overlap an earlier one.
         let before = &ranges[..ranges.len() - 1];
-        // A last fragment may complete the packet before another one contradicts it.
+        // The overlap must not end the payload: it could then complete the packet before another fragment contradicts
+        // it.
         let is_met = start < end && end < data.len() && !ranges.contains(&overlap);
         let is_met = is_met && before.iter().any(overlaps);
         let mut fragments = Fragments::new();
