@@ -1,6 +1,6 @@
-//! x86_64 and the PC: the hardware below every runtime.
+//! Drives the x86_64 processor and the PC platform, for both runtimes (without a kernel, and on Hermit).
 //!
-//! The modules do not know which kernel runs.
+//! These modules do not depend on the runtime.
 
 pub(crate) mod boot;
 pub(crate) mod console;

@@ -1,4 +1,5 @@
-//! From the loader's hand to Rust: the entry point, and what the loader and the firmware say.
+//! The start of the image: the entry point in assembly, and the records of the loader and the ACPI tables of the
+//! firmware.
 
 mod acpi;
 pub(crate) mod entry;

@@ -1,4 +1,4 @@
-//! Lines on the serial console: log records, and raw lines for faults, panics and test results.
+//! Writes lines to the serial console: log records, and raw lines for faults, panics and test results.
 
 use core::fmt::{self, Write};
 
@@ -8,7 +8,7 @@ use spin::Mutex;
 
 use crate::hardware::serial::RawSerial;
 
-/// Serializes the lines of the CPUs.
+/// Held while a log record is written, so that the records of two CPUs are not mixed.
 static LINE: Mutex<()> = Mutex::new(());
 
 struct SerialLog;
@@ -20,7 +20,7 @@ impl Log for SerialLog {
 
     fn log(&self, record: &Record<'_>) {
         let _line = LINE.lock();
-        // The name of the crate carries no information on its own console.
+        // The prefix is left out, because all records come from this crate.
         let target = record.target();
         let target = target.strip_prefix("app::").unwrap_or(target);
         raw(format_args!("{} {target}: {}", record.level(), record.args()));
@@ -29,7 +29,7 @@ impl Log for SerialLog {
     fn flush(&self) {}
 }
 
-/// Sends log records up to `level` to COM1.
+/// Writes log records up to `level` to COM1.
 pub(crate) fn init(level: LogLevel) {
     // A second call has no effect.
     let _ = log::set_logger(&SerialLog);
@@ -43,7 +43,8 @@ pub(crate) fn init(level: LogLevel) {
     });
 }
 
-/// Writes one line. If a fault interrupted an unfinished line, ends that line first.
+/// Writes one line. If the previous line is unfinished, because a fault interrupted its writer, that line is ended
+/// first.
 ///
 /// # Context
 ///

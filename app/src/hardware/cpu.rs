@@ -1,4 +1,4 @@
-//! The processor: recoverable accesses, interrupts, time and sleep.
+//! Drives the processor: memory accesses that may fault, interrupts, time and sleep.
 
 pub(crate) mod access;
 pub(crate) mod apic;

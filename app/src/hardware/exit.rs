@@ -1,4 +1,4 @@
-//! Power-off by QEMU's `isa-debug-exit`.
+//! Powers the machine off by QEMU's device `isa-debug-exit`.
 
 #![expect(unsafe_code, reason = "writes an I/O port")]
 
@@ -11,7 +11,7 @@ use x86_64::instructions::{hlt, interrupts};
 
 use crate::hardware::console;
 
-/// Powers the machine off with an exit code. Without the device, halts the CPU forever.
+/// Ends QEMU with the exit code that stands for `exit`. On a machine without the device, halts the CPU forever.
 pub(crate) fn leave(exit: Exit) -> ! {
     let mut port = PortWriteOnly::<u32>::new(DEBUG_EXIT_IO);
     // SAFETY: a write to this port ends QEMU, or has no effect.
@@ -22,7 +22,7 @@ pub(crate) fn leave(exit: Exit) -> ! {
     }
 }
 
-/// Prints the reason why the image cannot run on this machine, and powers the machine off.
+/// Prints the reason for which the image cannot run on this machine, and powers the machine off.
 pub(crate) fn refuse(reason: impl fmt::Display) -> ! {
     console::raw(format_args!("{REFUSAL_PREFIX} {reason}"));
     leave(Exit::Refused)

@@ -1,4 +1,4 @@
-//! Recovered page faults, and the report of a fatal trap.
+//! Recovers from page faults, and reports fatal traps.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -14,11 +14,11 @@ use crate::hardware::memory::{image, stacks, window};
 
 const PAGE_BYTES: u64 = 4096;
 
-/// Number of the CPU that stops the image, or `u32::MAX`.
+/// Number of the CPU that reports a fatal trap and stops the image, or `u32::MAX` while the image runs.
 static STOPPING: AtomicU32 = AtomicU32::new(u32::MAX);
 
-/// Returns whether a page fault is spurious: another CPU has allowed the access, but the TLB of this CPU
-/// holds the old entry.
+/// Returns whether a page fault is spurious and the access must be retried: another CPU has allowed the access, but the
+/// TLB of this CPU contains the old entry.
 ///
 /// # Context
 ///
@@ -27,8 +27,9 @@ pub(crate) fn is_over(frame: &TrapFrame, address: u64) -> bool {
     machine::window().is_some_and(|vm| retries::is_over(vm, &local::get().retries, frame, address))
 }
 
-/// Makes the access return an error if the exception table has an entry for it, and counts that. Returns
-/// `false` if there is no entry. `address` is that of a page fault.
+/// Makes the faulting access return an error, if the exception table has an entry for its instruction, and counts the
+/// fault as recovered. Returns `false` if there is no entry. `address` is the faulting address of a page fault, and
+/// `None` for other traps.
 ///
 /// # Context
 ///
@@ -41,8 +42,8 @@ pub(crate) fn is_recovered(frame: &mut TrapFrame, address: Option<u64>) -> bool 
     is_recovered
 }
 
-/// Prints the trap, the owner of the address and a backtrace. If several CPUs call this, only the first one
-/// returns.
+/// Prints a fatal trap, the owner of the faulting address, and a backtrace. If several CPUs call this function, it
+/// returns only on the first CPU, and the other ones halt.
 ///
 /// # Context
 ///
@@ -50,12 +51,12 @@ pub(crate) fn is_recovered(frame: &mut TrapFrame, address: Option<u64>) -> bool 
 pub(crate) fn report(frame: &TrapFrame, address: u64) {
     let me = local::number();
     let first = STOPPING.compare_exchange(u32::MAX, me, Ordering::Relaxed, Ordering::Relaxed).err();
-    // Waits forever, so that the first CPU can finish its lines.
+    // This CPU halts forever, so that the first CPU can finish its lines.
     while first.is_some_and(|first| first != me) {
         interrupts::disable();
         hlt();
     }
-    // A nested fault of this CPU, while it writes its line, is not reported.
+    // If this CPU faults again while it writes its report, the second fault is not reported.
     if first.is_none() {
         console::raw(format_args!(
             "{FAULT_PREFIX} {} address={address:#x} rip={:#x} error={:#x} rsp={:#x} vector={} cpu={} {}",
@@ -71,7 +72,7 @@ pub(crate) fn report(frame: &TrapFrame, address: u64) {
     }
 }
 
-/// Names the owner of a fault's address.
+/// Writes the owner of the address of a fault.
 struct FaultOrigin<'a> {
     frame: &'a TrapFrame,
     /// The value of CR2.
@@ -79,7 +80,7 @@ struct FaultOrigin<'a> {
 }
 
 impl FaultOrigin<'_> {
-    /// Returns whether the fault is a stack overflow.
+    /// Returns whether the fault is an overflow of the stack of this CPU.
     fn is_overflow(&self) -> bool {
         let is_at_stack = self.frame.rsp.abs_diff(self.address) < PAGE_BYTES;
         local::get().is_below_stack(self.address)

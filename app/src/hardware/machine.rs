@@ -1,9 +1,9 @@
-//! The machine of the `vmalloc` crate on a PC: direct map, recoverable accesses, `invlpg`, CR3, IPIs and
-//! the record of a CPU.
+//! Implements the machine traits of the `vmalloc` crate on a PC: the direct map, accesses that return an error after a
+//! fault, TLB flushes by `invlpg` and CR3, IPIs, and the number of the current CPU.
 //!
-//! The kernel around it must keep four promises: RAM is mapped at offset 0; FS points to the record of the
-//! CPU whenever the crate is called; threads that call the crate are neither preempted by each other nor
-//! moved to another CPU; and the vector of flushes calls [`answer_flush`].
+//! The runtime must guarantee four facts: RAM is mapped at its physical addresses. FS points to the [record of the
+//! CPU](local) whenever the crate is called. Threads that call the crate do not preempt each other and are not moved to
+//! another CPU. The handler of [`vectors::FLUSH`] calls [`answer_flush`].
 
 #![expect(unsafe_code, reason = "implements the traits that promise what the hardware does")]
 
@@ -23,12 +23,12 @@ use crate::hardware::memory::direct;
 use crate::hardware::reach;
 use crate::platform::topology::Topology;
 
-/// The window of the image.
+/// The window (the virtual address range that the `vmalloc` crate manages) of the image.
 pub(crate) type Window = Vmalloc<PcMachine>;
 
 static WINDOW: Once<Window> = Once::new();
 
-/// Sets up the window, once.
+/// Creates the window by `make`, once. Later calls return the existing window.
 ///
 /// # Errors
 ///
@@ -48,40 +48,40 @@ pub(crate) fn window() -> Option<&'static Window> {
     WINDOW.get()
 }
 
-/// Timeout for the acknowledgement of a flush.
+/// Time in microseconds after which a CPU that has not acknowledged a flush is regarded as failed.
 const FLUSH_TIMEOUT_US: u64 = 1_000_000;
 
-/// The PC that the image runs on.
+/// The PC on which the image runs.
 #[derive(Debug)]
 pub(crate) struct PcMachine {
     root: Frame,
     topology: Topology,
-    /// Start time of the current wait for an acknowledgement. One CPU waits at a time.
+    /// Time at which the current wait for the acknowledgement of a flush began. Only one CPU waits at a time.
     waiting_since_us: AtomicU64,
 }
 
 impl PcMachine {
-    /// Creates the machine with the page tables of this CPU.
+    /// Creates the machine. Its page tables are those that the calling CPU uses now.
     pub(crate) fn new(topology: Topology) -> Self {
         let root = Frame::containing_address(control::root());
         Self { root, topology, waiting_since_us: AtomicU64::new(0) }
     }
 
-    /// Returns the CPUs and their nodes.
+    /// Returns the CPUs and their NUMA nodes.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// Sends an IPI. The handler sees all earlier stores of this CPU, because the command is an uncached
-    /// store, which drains the store buffer.
+    /// Sends an IPI to `cpu`. Its handler sees all earlier stores of the calling CPU, because the command is written by
+    /// an uncached store, which drains the store buffer first.
     pub(crate) fn send(&self, cpu: CpuId, vector: u8) {
         let identifier = self.topology.cpus()[cpu.0 as usize].identifier;
         interrupts::without_interrupts(|| apic::interrupt(identifier, vector));
     }
 }
 
-// SAFETY: the memory given to the crate is RAM from the loader's map without another owner. All of it
-// stays mapped at offset 0, writable. Frames are 4096 bytes and distinct.
+// SAFETY: the memory given to the crate is RAM from the loader's memory map and has no other owner. All of it stays
+// mapped writable at its physical addresses. Frames have 4096 bytes and do not overlap.
 unsafe impl PhysicalMemory for PcMachine {
     fn pointer(&self, frame: Frame) -> NonNull<u8> {
         NonNull::new(direct::pointer(frame.start_address().as_u64()))
@@ -125,7 +125,8 @@ unsafe impl TlbControl for PcMachine {
     }
 }
 
-/// Acknowledges a flush that another CPU requested, or defers it while flushes are masked.
+/// Flushes and acknowledges, as another CPU has requested. While flushes are masked on this CPU, the flush is deferred
+/// until they are unmasked.
 ///
 /// # Context
 ///
@@ -138,7 +139,7 @@ pub(crate) fn answer_flush() {
     }
 }
 
-/// Acknowledges the flush that was deferred while flushes were masked.
+/// Makes and acknowledges the flush that was deferred while flushes were masked.
 #[cold]
 #[inline(never)]
 fn flush_late() {
@@ -188,7 +189,7 @@ unsafe impl Cpus for PcMachine {
     }
 }
 
-// SAFETY: every CPU runs on the tables below `root`.
+// SAFETY: every CPU uses the page tables below `root`.
 unsafe impl vmalloc::collections::Direct for PcMachine {}
 
 impl Machine for PcMachine {

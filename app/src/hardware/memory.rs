@@ -1,8 +1,9 @@
-//! Memory below the window: the page tables of the low half, the sections of the image and the stacks.
+//! Manages memory outside the window: the page tables of the low half of the address space, the sections of the image,
+//! and the stacks.
 //!
-//! All RAM is mapped once, at offset 0 in the low half, with 2 MiB pages. 4 KiB pages are used where rights
-//! change or a range is not a multiple of 2 MiB. The window lies in the higher half and belongs to the
-//! `vmalloc` crate.
+//! All RAM is mapped in the low half at its physical addresses, with pages of 2 MiB. Pages of 4 KiB are used for the
+//! sections of the image, which have different rights, and at the ends of a range of RAM that is not a multiple of 2
+//! MiB. The window lies in the higher half, and the `vmalloc` crate manages its page tables.
 
 pub(crate) mod direct;
 pub(crate) mod image;
@@ -20,15 +21,17 @@ use crate::hardware::cpu::control;
 use crate::platform::memory_map::MemoryMap;
 use crate::platform::span::Span;
 
-/// The interrupt vectors and tables of the firmware, and the page from which APs start.
+/// The first MiB, which is not given to the window: it contains interrupt vectors and tables of the firmware, and the
+/// page from which the APs start.
 const LOW_MEMORY: Span = Span::new(0, 1 << 20);
-/// Bytes that the entry code maps. The new tables must lie below.
+/// Number of bytes from address 0 that the entry code maps. The new page tables must lie in this range, because they
+/// are written before they are loaded.
 const EARLY_BYTES: u64 = 4 << 30;
 const PAGE_BYTES: u64 = 4096;
 
-/// Replaces the page tables of the entry code by tables with rights per section.
+/// Replaces the page tables of the entry code by tables in which each section of the image has its own rights.
 ///
-/// Returns the RAM that is not used yet.
+/// Returns the RAM that is not used yet: `ram` without the first MiB, the image and the new page tables.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Channel 0 of the 8254 timer, the reference for measuring other clocks.
+//! Reads channel 0 of the 8254 timer. Its frequency is known, so other clocks are measured with it.
 //!
 //! Channel 2 is not used, because its gate at port 0x61 is missing or wrong on some machines.
 
@@ -6,17 +6,17 @@
 
 use x86_64::instructions::port::{Port, PortWriteOnly};
 
-/// Ticks per second.
+/// Frequency of the 8254 in ticks per second.
 pub(crate) const HZ: u64 = 1_193_182;
 
 const CHANNEL_0: u16 = 0x40;
 const COMMAND: u16 = 0x43;
-/// Channel 0, low byte then high byte, mode 2 (counts down periodically).
+/// Command for channel 0: mode 2 (counts down periodically), with the low byte of the count before the high byte.
 const RATE_GENERATOR: u8 = 0b0011_0100;
-/// Channel 0: latch the count for reading.
+/// Command that latches the count of channel 0, so that both bytes are from the same moment.
 const LATCH: u8 = 0;
 
-/// Starts counting down from 65536. The interrupt line stays masked.
+/// Makes channel 0 count down from 65536 repeatedly. Its interrupt line stays masked.
 pub(crate) fn start() {
     command(RATE_GENERATOR);
     let mut channel = Port::<u8>::new(CHANNEL_0);
@@ -26,12 +26,13 @@ pub(crate) fn start() {
     }
 }
 
-/// Returns the ticks between two readings at most 54 ms apart.
+/// Returns the ticks between two readings of the count. The readings must be less than 54 ms apart, because the count
+/// then wraps.
 pub(crate) fn elapsed(earlier: u16, later: u16) -> u64 {
     u64::from(earlier.wrapping_sub(later))
 }
 
-/// Returns the current count, which decreases.
+/// Returns the current count. The timer counts down.
 pub(crate) fn read() -> u16 {
     command(LATCH);
     let mut channel = Port::<u8>::new(CHANNEL_0);

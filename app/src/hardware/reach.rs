@@ -1,4 +1,5 @@
-//! Accesses by address that return an error after a fault. Stores are limited to the window.
+//! Reads, writes and probes memory at any address, and returns an error after a fault. Stores are limited to the
+//! window.
 
 #![expect(unsafe_code, reason = "stores by address")]
 
@@ -9,7 +10,7 @@ use x86_64::VirtAddr;
 use crate::hardware::cpu::access;
 use crate::hardware::memory::walk;
 
-/// Returns whether the bytes lie in the window. Stores by address must not change other memory.
+/// Returns whether the `length` bytes at `address` lie in the window. Stores must not change memory outside the window.
 fn is_in_window(address: VirtAddr, length: u64) -> bool {
     let offset = address.as_u64().wrapping_sub(WINDOW_START);
     offset < WINDOW_BYTES && length <= WINDOW_BYTES - offset
@@ -19,11 +20,11 @@ fn fault(address: u64, kind: AccessKind) -> Fault {
     Fault { address: VirtAddr::new_truncate(address), kind }
 }
 
-/// Copies from `address`.
+/// Copies bytes from `address` to `bytes`.
 ///
 /// # Errors
 ///
-/// The first byte that faulted.
+/// Returns the address of the first byte that faulted.
 pub(crate) fn read(address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
     let done = access::read(address.as_u64(), bytes);
     if done == bytes.len() {
@@ -32,11 +33,11 @@ pub(crate) fn read(address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
     Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Read))
 }
 
-/// Copies to `address`.
+/// Copies `bytes` to `address`.
 ///
 /// # Errors
 ///
-/// The first byte that faulted, or an address outside the window.
+/// Returns the address of the first byte that faulted, or `address` if some of the bytes lie outside the window.
 pub(crate) fn write(address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
     if !is_in_window(address, bytes.len() as u64) {
         return Err(fault(address.as_u64(), AccessKind::Write));
@@ -50,7 +51,7 @@ pub(crate) fn write(address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
     Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Write))
 }
 
-/// Sets `length` bytes at `address`.
+/// Sets `length` bytes at `address` to `byte`.
 ///
 /// # Errors
 ///
@@ -68,7 +69,7 @@ pub(crate) fn fill(address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault
     Err(fault(address.as_u64().wrapping_add(done as u64), AccessKind::Write))
 }
 
-/// Tries one access without changing memory.
+/// Tests whether one access to the byte at `address` would succeed, without changing memory.
 ///
 /// # Errors
 ///

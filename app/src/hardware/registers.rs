@@ -1,4 +1,4 @@
-//! Mapped device registers with volatile, bounds-checked access.
+//! Maps device registers, and accesses them by volatile loads and stores with bounds checks.
 
 #![expect(unsafe_code, reason = "reads and writes device registers")]
 
@@ -12,16 +12,16 @@ mod sealed {
     impl Width for u32 {}
 }
 
-/// Consecutive registers of one device, mapped uncached.
+/// A range of registers of one device, mapped uncached.
 ///
-/// A value proves that the bytes are mapped and are not RAM.
+/// A value proves that the range is mapped and is not RAM.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registers {
     span: Span,
 }
 
 impl Registers {
-    /// Maps the pages that hold `span`.
+    /// Maps the pages that contain the physical addresses `span`.
     ///
     /// # Errors
     ///
@@ -31,11 +31,11 @@ impl Registers {
         Ok(Self { span })
     }
 
-    /// Returns a part of the registers.
+    /// Returns the part of the range that begins at `offset` and has `bytes` bytes.
     ///
     /// # Panics
     ///
-    /// The part is not within the registers. Offsets that a device supplies are checked before.
+    /// The part is not within the range. The caller must check offsets that a device supplies.
     pub(crate) fn part(self, offset: u64, bytes: u64) -> Self {
         let part = Span::from_bytes(self.span.start + offset, bytes);
         assert_eq!(part.intersection(self.span), part, "{part:?} leaves {:?}", self.span);
@@ -65,7 +65,8 @@ impl Registers {
 
     /// Writes the register at `offset`.
     ///
-    /// The driver is responsible for the memory accesses that the device makes as a result.
+    /// The write may start a DMA transfer of the device. The driver is responsible for the memory that the device then
+    /// accesses.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! COM1 without a lock, for boot, panics and faults, which may interrupt any code.
+//! Writes bytes to COM1 without a lock, because panics and faults may interrupt any code, including code that writes.
 
 #![expect(unsafe_code, reason = "reads and writes I/O ports")]
 
@@ -10,32 +10,33 @@ use uart_16550::backend::PioBackend;
 use uart_16550::{Config, Uart16550};
 use x86_64::instructions::port::{PortReadOnly, PortWriteOnly};
 
-/// Reads of the line status before a byte is written anyway. A byte at 9600 baud takes about a
-/// millisecond, a read about a microsecond.
+/// Maximum number of reads of the line status before a byte is written even if the UART is not ready. At 9600 baud a
+/// byte takes about a millisecond, and a read takes about a microsecond.
 const WAIT_READS_MAX: u32 = 10_000;
 
-/// Bit of the line status register: the transmitter accepts a byte.
+/// Bit of the line status register that is set while the transmitter accepts a byte.
 const LSR_TRANSMITTER_EMPTY: u8 = 0x20;
 
-/// Sets the line speed and format. Without a UART, written bytes are lost.
+/// Sets the line speed and format of COM1. Without a UART, written bytes are lost.
 pub(crate) fn init() {
     // SAFETY: a UART or no device decodes COM1, and boot is the only user.
     let uart: Result<Uart16550<PioBackend>, _> = unsafe { Uart16550::new_port(COM1_IO) };
     if let Ok(mut uart) = uart {
-        // Without COM1 an error cannot be reported.
+        // An error is ignored, because it could only be reported on COM1.
         let _ = uart.init(Config::default());
     }
 }
 
-/// Writes bytes to COM1, each after a bounded wait. It takes no lock, so lines of two CPUs may mix.
+/// Writes bytes to COM1, each after a bounded wait. No lock is taken, so lines that two CPUs write at the same time may
+/// be mixed.
 #[derive(Debug)]
 pub(crate) struct RawSerial;
 
-/// The last byte written.
+/// The last byte that was written to COM1.
 static LAST: AtomicU8 = AtomicU8::new(b'\n');
 
 impl RawSerial {
-    /// Returns whether the last line is not ended.
+    /// Returns whether the last written byte is not a line feed, so that the current line is unfinished.
     pub(crate) fn is_within_line() -> bool {
         LAST.load(Ordering::Relaxed) != b'\n'
     }

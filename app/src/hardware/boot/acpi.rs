@@ -1,4 +1,4 @@
-//! The ACPI tables of the firmware: the CPUs and the NUMA nodes.
+//! Reads the CPUs and the NUMA nodes from the ACPI tables of the firmware.
 
 #![expect(unsafe_code, reason = "follows the physical addresses of the firmware's tables")]
 
@@ -14,14 +14,15 @@ use crate::hardware::boot::entry::MAPPED_BYTES;
 use crate::platform::srat;
 use crate::platform::topology::Topology;
 
-/// Flag in the entry of a CPU: the CPU can be used.
+/// Flag in the table entry of a CPU that is set if the CPU can be used.
 const ENABLED: u32 = 1;
 
-/// Finds the CPUs and the nodes. Without tables the result has the BSP and one node only.
+/// Finds the CPUs and the NUMA nodes. `rsdp` is the physical address of the root of the tables. Without usable tables,
+/// the result contains only the BSP and one node.
 ///
 /// # Context
 ///
-/// On the tables of the entry code, which map the first 4 GiB.
+/// While the page tables of the entry code are loaded, which map the first 4 GiB at their physical addresses.
 pub(super) fn topology(rsdp: u64) -> Topology {
     let features = CpuId::new().get_feature_info();
     let boot = features.map_or(0, |features| features.initial_local_apic_id());
@@ -58,8 +59,8 @@ fn add_cpus(topology: &mut Topology, madt: &PhysicalMapping<EarlyMap, Madt>) {
     }
 }
 
-/// The header of the SRAT. Its entries are parsed in `platform::srat`, because the `acpi` crate reads
-/// their length as 16 bits.
+/// The header of the SRAT, the table of the NUMA nodes. Its entries are parsed in `platform::srat`, because the `acpi`
+/// crate reads the length of an entry as 16 bits, but it has 8.
 #[repr(transparent)]
 struct Srat(SdtHeader);
 
@@ -72,7 +73,8 @@ unsafe impl AcpiTable for Srat {
     }
 }
 
-/// The identity map of the first 4 GiB.
+/// Gives the `acpi` crate access to physical addresses below 4 GiB, which the entry code maps at the same virtual
+/// addresses.
 #[derive(Clone, Copy, Debug)]
 struct EarlyMap;
 

@@ -1,8 +1,8 @@
-//! The PVH entry point: from 32-bit protected mode without paging to long mode.
+//! The PVH entry point. It switches the BSP from 32-bit protected mode without paging to long mode.
 //!
-//! A loader finds [`pvh_start`] by an ELF note, so QEMU, Cloud Hypervisor and Firecracker load the
-//! same file. The page tables made here map the first 4 GiB with all rights, until
-//! [`memory::tables`](crate::hardware::memory) loads others.
+//! A loader finds [`pvh_start`] by an ELF note, which QEMU, Cloud Hypervisor and Firecracker read. The page tables of
+//! the entry code map the first 4 GiB with all rights. They are used until [`memory::tables`](crate::hardware::memory)
+//! loads the page tables with restricted rights.
 //!
 //! # Source
 //!
@@ -17,10 +17,11 @@ use crate::hardware::memory::stacks::{self, BOOT_STACK};
 
 pvh::xen_elfnote_phys32_entry!(pvh_start);
 
-/// Bytes that the entry code maps. The loader's records must lie below.
+/// Number of bytes from address 0 that the entry code maps. The loader's records must lie in this range.
 pub(super) const MAPPED_BYTES: u64 = 4 << 30;
 
-/// One table of level 4, one of level 3 and four of level 2, with 2048 leaves of 2 MiB.
+/// The page tables of the entry code: one of level 4, one of level 3, and four of level 2, which map 2048 pages of 2
+/// MiB.
 #[repr(C, align(4096))]
 struct EarlyTables(UnsafeCell<[[u64; 512]; 6]>);
 
@@ -29,27 +30,27 @@ unsafe impl Sync for EarlyTables {}
 
 static EARLY_TABLES: EarlyTables = EarlyTables(UnsafeCell::new([[0; 512]; 6]));
 
-/// The physical address of the loader's records.
+/// The physical address of the start info, the first record of the loader, which refers to the others.
 ///
-/// A value proves that a PVH loader passed the address, and that the CPU still runs on the tables of
-/// the entry code, because only the entry code creates a value.
+/// Only the entry code creates a value. A value therefore proves that a PVH loader passed the address, and that the CPU
+/// still runs on the page tables of the entry code.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct StartInfo(u32);
 
 impl StartInfo {
-    /// Returns the address.
+    /// Returns the physical address of the start info.
     pub(crate) fn address(self) -> u32 {
         self.0
     }
 }
 
 unsafe extern "C" {
-    /// The first Rust function, which the binary defines.
+    /// The first Rust function that runs. Each binary defines its own.
     fn image_main(start_info: StartInfo) -> !;
 }
 
-/// Enters the image with the address of the start info in `ebx`.
+/// Entry point of the image. The loader passes the address of the start info in `ebx`.
 ///
 /// # Safety
 ///
@@ -62,14 +63,14 @@ unsafe extern "C" fn pvh_start() -> ! {
         ".code32",
         "cli",
         "cld",
-        // A loader need not clear the bss.
+        // Clears the bss, because a loader need not do that.
         "mov edi, offset image_bss_start",
         "mov ecx, offset image_bss_end",
         "sub ecx, edi",
         "shr ecx, 2",
         "xor eax, eax",
         "rep stosd",
-        // Level 2: present, writable, 2 MiB.
+        // Level 2: each entry maps a writable page of 2 MiB.
         "mov edi, offset {tables} + 8192",
         "mov eax, 0x83",
         "mov ecx, 2048",
@@ -79,7 +80,7 @@ unsafe extern "C" fn pvh_start() -> ! {
         "add eax, 0x200000",
         "dec ecx",
         "jnz 2b",
-        // Level 3: its first four entries, one per table of level 2.
+        // Level 3: the first four entries refer to the four tables of level 2.
         "mov edi, offset {tables} + 4096",
         "mov eax, offset {tables} + 8192 + 3",
         "mov ecx, 4",
@@ -89,24 +90,25 @@ unsafe extern "C" fn pvh_start() -> ! {
         "add eax, 4096",
         "dec ecx",
         "jnz 3b",
-        // Level 4.
+        // Level 4: the first entry refers to the table of level 3.
         "mov edi, offset {tables}",
         "lea eax, [edi + 4096 + 3]",
         "mov [edi], eax",
-        // CR4.PAE alone: no global entries, no PCIDs.
+        // Sets CR4.PAE alone: global entries and PCIDs stay off.
         "mov eax, 0x20",
         "mov cr4, eax",
         "mov cr3, edi",
-        // EFER.LME. WP and NXE are set in Rust, before the next tables are loaded.
+        // Sets EFER.LME. CR0.WP and EFER.NXE are set later in Rust, before the page tables with restricted rights are
+        // loaded.
         "mov ecx, 0xc0000080",
         "rdmsr",
         "or eax, 0x100",
         "wrmsr",
-        // CR0: PG, NE, ET, MP, PE; caches on.
+        // Sets PG, NE, ET, MP and PE in CR0. The caches are on.
         "mov eax, 0x80000033",
         "mov cr0, eax",
         "lgdt [4f]",
-        // A far return reaches the 64-bit segment.
+        // Enters the 64-bit code segment by a far return.
         "mov esp, offset {stack} + {stack_bytes}",
         "push 8",
         "lea eax, [5f]",

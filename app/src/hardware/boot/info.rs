@@ -1,4 +1,4 @@
-//! The loader's records, copied before other memory is written.
+//! Copies the loader's records at the start, before the image writes to the memory in which they lie.
 
 #![expect(unsafe_code, reason = "follows the physical addresses of the start info")]
 
@@ -18,20 +18,20 @@ use crate::platform::topology::Topology;
 
 static INFO: Once<BootInfo> = Once::new();
 
-/// A copy of the loader's records. It does not refer to the originals.
+/// A copy of the loader's records. It contains no reference to the originals, which may be overwritten.
 #[derive(Debug)]
 pub(crate) struct BootInfo {
-    /// RAM as the firmware reports it, including the memory of the image.
+    /// The RAM that the loader reports, including the memory of the image itself.
     pub(crate) memory: MemoryMap,
-    /// The CPUs that the firmware names.
+    /// The CPUs and NUMA nodes that the ACPI tables contain.
     pub(crate) topology: Topology,
-    /// The physical address of the root of the ACPI tables.
+    /// The physical address of the RSDP, the root of the ACPI tables.
     pub(crate) rsdp: Option<u64>,
     command_line: ArrayVec<u8, COMMAND_LINE_BYTES_MAX>,
 }
 
 impl BootInfo {
-    /// Copies the loader's records into a static.
+    /// Copies the loader's records, once. [`get`](Self::get) then returns the copy.
     ///
     /// # Errors
     ///
@@ -39,12 +39,12 @@ impl BootInfo {
     ///
     /// # Context
     ///
-    /// At the start, before memory outside the image is written.
+    /// At the start, before the image writes to memory outside its own sections.
     pub(crate) fn keep(start_info: StartInfo) -> Result<&'static Self, BadStartInfo> {
         INFO.try_call_once(|| Self::copy(start_info))
     }
 
-    /// Returns the copy.
+    /// Returns the copy that [`keep`](Self::keep) has made.
     ///
     /// # Panics
     ///
@@ -97,14 +97,14 @@ fn entry(entry: &MemmapTableEntry) -> (Span, MemoryKind) {
 /// Violations of the boot protocol.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BadStartInfo {
-    /// There is no start info at the address.
+    /// The memory at the passed address contains no start info.
     Magic {
         /// The address of the start info.
         address: u32,
     },
     /// The loader passes no memory map.
     NoMemoryMap {
-        /// Version of the records.
+        /// Version of the start info.
         version: u32,
     },
     /// A record lies above the memory that the entry code maps.

@@ -1,15 +1,16 @@
-//! Loads, stores and calls at any address, which return an error after a fault.
+//! Loads, stores and calls at any address. If the access faults, an error is returned.
 //!
 //! Each instruction that may fault has an entry in the [exception table](crate::hardware::cpu::fixups). The
-//! other side of a copy is memory of the image and has no entry, so a bug there still stops the image.
-//! Copies are loops of 64-bit words, because `rep movsb` is ten times slower under TCG. A copy moves blocks
-//! of 32 bytes first. After a fault it continues with single bytes, to find the exact address.
+//! instructions that access the other side of a copy, which is memory of the image, have no entry, so a fault there
+//! stops the image. Copies are loops of 64-bit words, because `rep movsb` is ten times slower under QEMU's TCG. A copy
+//! moves blocks of 32 bytes first. After a fault in a block, and for the bytes behind the last whole block, single
+//! bytes are copied, so that the exact number of copied bytes is known.
 
 #![expect(unsafe_code, reason = "accesses addresses that may not be mapped")]
 
 use core::arch::naked_asm;
 
-/// Bytes of a block.
+/// Bytes of a block, the unit of fast copies.
 const BLOCK_BYTES: usize = 32;
 
 /// Copies `blocks` blocks from `source`, which may fault. Returns the number of blocks left.
@@ -108,8 +109,7 @@ unsafe extern "C" fn store_bytes(target: u64, source: *const u8, bytes: usize) -
     )
 }
 
-/// Stores the word `pattern` four times per block at `target`, which may fault. Returns the number of
-/// blocks left.
+/// Fills `blocks` blocks at `target`, which may fault, with the word `pattern`. Returns the number of blocks left.
 #[unsafe(naked)]
 unsafe extern "C" fn fill_blocks(target: u64, pattern: u64, blocks: usize) -> usize {
     naked_asm!(
@@ -131,8 +131,7 @@ unsafe extern "C" fn fill_blocks(target: u64, pattern: u64, blocks: usize) -> us
     )
 }
 
-/// Stores the low byte of `pattern` `bytes` times at `target`, which may fault. Returns the number of bytes
-/// left.
+/// Sets `bytes` bytes at `target`, which may fault, to the low byte of `pattern`. Returns the number of bytes left.
 #[unsafe(naked)]
 unsafe extern "C" fn fill_bytes(target: u64, pattern: u64, bytes: usize) -> usize {
     naked_asm!(
@@ -151,7 +150,7 @@ unsafe extern "C" fn fill_bytes(target: u64, pattern: u64, bytes: usize) -> usiz
     )
 }
 
-/// Adds 0 to the byte at `target` by a locked instruction. Returns 1 after a fault, else 0.
+/// Adds 0 to the byte at `target` by a locked instruction. Returns 1 after a fault and 0 otherwise.
 #[unsafe(naked)]
 unsafe extern "C" fn touch(target: u64) -> usize {
     naked_asm!(
@@ -165,9 +164,10 @@ unsafe extern "C" fn touch(target: u64) -> usize {
     )
 }
 
-/// Calls `target`. Returns 1 if the fetch of its first instruction faulted, else 0.
+/// Calls the function at `target`. Returns 1 if the fetch of its first instruction faulted, and 0 otherwise.
 ///
-/// The entry in the exception table has the return address, because a faulting fetch leaves only that.
+/// The entry in the exception table contains the return address of the call, because the handler of a faulting fetch
+/// finds only this address on the stack.
 #[unsafe(naked)]
 unsafe extern "C" fn call(target: u64) -> usize {
     naked_asm!(
@@ -185,8 +185,8 @@ unsafe extern "C" fn call(target: u64) -> usize {
     )
 }
 
-/// Copies from `source`. Returns the number of bytes copied, which is less than requested if the next byte
-/// faulted.
+/// Copies bytes from `source` to `target`. Returns the number of bytes copied. The number is less than the length of
+/// `target` if the next byte faulted.
 pub(crate) fn read(source: u64, target: &mut [u8]) -> usize {
     let start = target.as_mut_ptr();
     let blocks = target.len() / BLOCK_BYTES;
@@ -200,8 +200,8 @@ pub(crate) fn read(source: u64, target: &mut [u8]) -> usize {
     target.len() - missing
 }
 
-/// Copies to `target`. Returns the number of bytes copied, which is less than requested if the next byte
-/// faulted.
+/// Copies `source` to the address `target`. Returns the number of bytes copied. The number is less than the length of
+/// `source` if the next byte faulted.
 ///
 /// # Safety
 ///
@@ -218,8 +218,8 @@ pub(crate) unsafe fn write(target: u64, source: &[u8]) -> usize {
     source.len() - missing
 }
 
-/// Sets `bytes` bytes at `target`. Returns the number of bytes set, which is less than requested if the next
-/// byte faulted.
+/// Sets `bytes` bytes at `target` to `byte`. Returns the number of bytes set. The number is less than `bytes` if the
+/// next byte faulted.
 ///
 /// # Safety
 ///
@@ -235,7 +235,7 @@ pub(crate) unsafe fn fill(target: u64, bytes: usize, byte: u8) -> usize {
     bytes - missing
 }
 
-/// Reads the word at `source`. Returns `None` after a fault.
+/// Reads the 64-bit word at `source`. Returns `None` after a fault.
 pub(crate) fn read_word(source: u64) -> Option<u64> {
     let mut word = [0; 8];
     (read(source, &mut word) == word.len()).then_some(u64::from_ne_bytes(word))
@@ -246,17 +246,17 @@ pub(crate) fn can_read(target: u64) -> bool {
     read(target, &mut [0]) == 1
 }
 
-/// Returns whether the byte at `target` can be stored to. The byte keeps its value.
+/// Returns whether a store to the byte at `target` succeeds. The byte keeps its value.
 pub(crate) fn can_write(target: u64) -> bool {
     // SAFETY: adding 0 by a locked instruction does not change the byte, even if another CPU uses it.
     unsafe { touch(target) == 0 }
 }
 
-/// Calls `target`. Returns whether the fetch succeeded.
+/// Calls the function at `target`. Returns whether the fetch of its first instruction succeeded.
 ///
 /// # Safety
 ///
-/// If the fetch can succeed, the bytes at `target` must be a function without arguments.
+/// If the fetch can succeed, the code at `target` must be a function without arguments that returns.
 pub(crate) unsafe fn can_execute(target: u64) -> bool {
     // SAFETY: the caller guarantees the function.
     unsafe { call(target) == 0 }

@@ -1,6 +1,6 @@
-//! The local APIC: acknowledges interrupts, sends IPIs and has the timer that ends a sleep.
+//! Drives the local APIC, which acknowledges interrupts, sends IPIs, and contains the timer that ends a sleep.
 //!
-//! Supports xAPIC only, because TCG has no x2APIC. The runtime enables the APIC before.
+//! Only the xAPIC mode is supported, because QEMU's TCG has no x2APIC. The runtime must have enabled the APIC.
 
 use core::fmt;
 
@@ -18,25 +18,25 @@ const END_OF_INTERRUPT: u64 = 0xb0;
 const COMMAND_LOW: u64 = 0x300;
 const COMMAND_HIGH: u64 = 0x310;
 const LVT_TIMER: u64 = 0x320;
-/// The local vector table entry of the 8259s.
+/// The entry of the local vector table for interrupts of the 8259 controllers.
 pub(crate) const LVT_LINT0: u64 = 0x350;
 const LVT_ERROR: u64 = 0x370;
 const INITIAL_COUNT: u64 = 0x380;
 const CURRENT_COUNT: u64 = 0x390;
 const DIVIDE: u64 = 0x3e0;
 
-/// Bit of the command register: the last command is not delivered yet.
+/// Bit of the command register that is set while the last command is not delivered.
 const PENDING: u32 = 1 << 12;
-/// Bit of the command register: the level is asserted, which INIT requires.
+/// Bit of the command register that asserts the interrupt level. INIT requires it.
 pub(crate) const ASSERT: u32 = 1 << 14;
-/// Maximum reads of the command register before the next command, far more than delivery takes.
+/// Maximum number of reads of the command register while the previous command is pending. Delivery takes far fewer.
 const SEND_READS_MAX: u32 = 1_000_000;
 
 pub(crate) const LVT_MASKED: u32 = 1 << 16;
-/// Encoding of "divide by 16": a 32-bit count at 1 GHz then lasts a minute.
+/// Encoding of "divide by 16". With a clock of 1 GHz, the 32-bit count then lasts for more than a minute.
 const DIVIDE_BY_16: u32 = 0b0011;
 
-/// Bit of the base register: x2APIC mode, in which the registers are MSRs.
+/// Bit of the base register that is set in x2APIC mode, in which the registers are MSRs instead of memory.
 const X2APIC: u64 = 1 << 10;
 
 static REGISTERS: Once<Registers> = Once::new();
@@ -53,7 +53,7 @@ pub(crate) fn attach() -> Result<(), NoApic> {
     }
     let span = Span::from_bytes(base.start_address().as_u64(), 4096);
     let registers = *REGISTERS.try_call_once(|| Registers::map(span)).map_err(NoApic::Map)?;
-    // A kernel may have set a handler that stops the machine.
+    // The error interrupt is masked, because a kernel below the image may have set a handler that stops the machine.
     registers.write(LVT_ERROR, LVT_MASKED);
     registers.write(LVT_TIMER, u32::from(vectors::TIMER));
     registers.write(DIVIDE, DIVIDE_BY_16);
@@ -64,7 +64,7 @@ pub(crate) fn attach() -> Result<(), NoApic> {
 /// Reasons why the local APIC cannot be used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NoApic {
-    /// The registers are not in memory.
+    /// The APIC is in x2APIC mode, so its registers are not in memory.
     X2Apic,
     /// The registers cannot be mapped.
     Map(MapError),
@@ -95,21 +95,22 @@ pub(crate) fn id() -> u32 {
     registers().read::<u32>(ID) >> 24
 }
 
-/// Sends an IPI to another CPU.
+/// Sends an IPI with `vector` to the CPU whose APIC has this `identifier`.
 ///
 /// # Context
 ///
-/// With interrupts off, because a command is two writes.
+/// With interrupts off, because a command consists of two writes, and an interrupt handler might send another command
+/// between them.
 pub(crate) fn interrupt(identifier: u32, vector: u8) {
     send(identifier, ASSERT | u32::from(vector));
 }
 
-/// Writes the command register.
+/// Writes a command for the CPU whose APIC has this `identifier` to the command register.
 ///
 /// # Context
 ///
-/// As [`interrupt`]. The spin is limited to [`SEND_READS_MAX`] reads. A command that is still pending then
-/// is lost, and the code that waits for its effect reports a timeout.
+/// As [`interrupt`]. The wait for the previous command is limited to [`SEND_READS_MAX`] reads. If that command is still
+/// pending then, it is lost, and the code that waits for its effect reports a timeout.
 pub(crate) fn send(identifier: u32, command: u32) {
     let registers = registers();
     for _ in 0..SEND_READS_MAX {
@@ -121,17 +122,17 @@ pub(crate) fn send(identifier: u32, command: u32) {
     registers.write(COMMAND_LOW, command);
 }
 
-/// Ends the interrupt in service.
+/// Tells the APIC that the handler of the current interrupt has finished.
 pub(crate) fn acknowledge() {
     registers().write(END_OF_INTERRUPT, 0_u32);
 }
 
-/// Starts the timer: one interrupt after `ticks` ticks. 0 stops the timer.
+/// Starts the timer, which raises one interrupt after `ticks` ticks. 0 stops the timer.
 pub(crate) fn start_timer(ticks: u32) {
     registers().write(INITIAL_COUNT, ticks);
 }
 
-/// Returns the ticks until the interrupt of the timer.
+/// Returns the ticks that are left until the timer raises its interrupt.
 pub(crate) fn timer_left() -> u32 {
     registers().read(CURRENT_COUNT)
 }

@@ -1,7 +1,8 @@
-//! A backtrace, guessed from the stack.
+//! Prints a backtrace that is guessed from the words on the stack.
 //!
-//! The image has no frame pointers. So every word of the stack that points behind a call instruction in
-//! the image's text is printed, including leftovers of calls that have returned.
+//! The image has no frame pointers. Each word on the stack that could be a return address, because a call instruction
+//! in the text of the image ends there, is printed. The result may contain addresses of calls that have already
+//! returned.
 
 use core::fmt;
 
@@ -12,14 +13,14 @@ use crate::hardware::cpu::access;
 use crate::hardware::memory::image;
 use crate::platform::call_site::{CALL_BYTES_MAX, is_after_call};
 
-/// Maximum addresses that are printed.
+/// Maximum number of addresses that are printed.
 const SHOWN: usize = 24;
-/// Maximum words of the stack that are examined.
+/// Maximum number of words of the stack that are examined.
 const WORDS: u64 = 4096;
 const WORD_BYTES: u64 = 8;
 const PAGE_BYTES: u64 = 4096;
 
-/// Prints `rip` and the return addresses on the stack.
+/// Prints the address `rip`, if given, and the return addresses on the stack above `rsp`.
 ///
 /// # Context
 ///
@@ -39,7 +40,7 @@ impl fmt::Display for Trace {
             write!(f, " rip={rip:#x}")?;
         }
         let here = self.rsp & !(WORD_BYTES - 1);
-        // After an overflow the stack pointer is on the guard page; the stack begins on the next one.
+        // After a stack overflow, the stack pointer lies on the guard page. The stack itself begins on the next page.
         let is_there = access::read_word(here).is_some();
         let start = if is_there { here } else { (here | (PAGE_BYTES - 1)) + 1 };
         let words =

@@ -1,7 +1,7 @@
-//! Time since boot in microseconds, from the TSC.
+//! Measures the time since boot in microseconds with the time stamp counter (TSC).
 //!
-//! The frequency is that of CPUID if the processor or the hypervisor reports one. Otherwise it is measured
-//! once against the 8254, together with the frequency of the local APIC's timer.
+//! The frequency of the TSC is read from CPUID if the processor or the hypervisor reports it there. Otherwise the
+//! frequency is measured at boot with the 8254 timer. The frequency of the local APIC's timer is always measured.
 
 #![expect(unsafe_code, reason = "reads the TSC")]
 
@@ -15,11 +15,12 @@ use crate::hardware::cpu::apic;
 use crate::hardware::pit;
 use crate::platform::rate::Rate;
 
-/// Duration of a measurement. The error is about one port access, so below one in a thousand.
+/// Duration of a measurement in ticks of the 8254: 5 ms. Its error is about the duration of one port access, less than
+/// one in a thousand.
 const MEASURE_TICKS: u64 = pit::HZ / 200;
-/// Readings before a measurement fails: without an 8254 the count never changes.
+/// Number of readings after which a measurement fails. On a machine without an 8254 the count never changes.
 const MEASURE_READS_MAX: u32 = 1_000_000;
-/// Number of readings for a sample, of which the fastest is used.
+/// Number of times that the clocks are read for one sample. The fastest reading is used.
 const SAMPLE_READS: u32 = 5;
 
 struct Clock {
@@ -30,7 +31,7 @@ struct Clock {
 
 static CLOCK: Once<Clock> = Once::new();
 
-/// The source of a frequency.
+/// The source of the frequency of the TSC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// CPUID leaf 0x15.
@@ -55,7 +56,7 @@ impl fmt::Display for Source {
 ///
 /// # Errors
 ///
-/// The machine has no 8254.
+/// The count of the 8254 does not change, or a measured frequency is not usable.
 ///
 /// # Context
 ///
@@ -91,7 +92,7 @@ fn announced() -> Option<(Rate, Source)> {
     Some((Rate::from_hz(u64::from(khz) * 1000)?, Source::Hypervisor))
 }
 
-/// Measured frequencies.
+/// Measured frequencies in Hz.
 pub(crate) struct Measured {
     /// Frequency of the TSC.
     pub(crate) tsc_hz: u64,
@@ -99,7 +100,8 @@ pub(crate) struct Measured {
     pub(crate) timer_hz: u64,
 }
 
-/// Measures the TSC and a timer that counts down, in 5 ms. Returns `None` without an 8254.
+/// Measures the frequencies of the TSC and of a timer that counts down, for 5 ms. `timer` returns the count of this
+/// timer. Returns `None` on a machine without an 8254.
 pub(crate) fn measure(timer: fn() -> u32) -> Option<Measured> {
     pit::start();
     let first = sample(timer);
@@ -117,15 +119,15 @@ pub(crate) fn measure(timer: fn() -> u32) -> Option<Measured> {
     None
 }
 
-/// Simultaneous readings of the three clocks.
+/// Readings of the three clocks at nearly the same time.
 struct Sample {
     pit: u16,
     tsc: u64,
     timer: u32,
 }
 
-/// Reads the clocks several times and returns the fastest reading. A reading during which the host
-/// interrupted the guest is slow, and therefore wrong.
+/// Reads the three clocks several times, and returns the readings that took the shortest time. If the host interrupts
+/// the guest during a reading, the values are from different times.
 fn sample(timer: fn() -> u32) -> Sample {
     let mut best = (u64::MAX, Sample { pit: 0, tsc: 0, timer: 0 });
     for _ in 0..SAMPLE_READS {
@@ -140,7 +142,7 @@ fn sample(timer: fn() -> u32) -> Sample {
     best.1
 }
 
-/// Returns the TSC.
+/// Returns the value of the TSC.
 pub(crate) fn ticks() -> u64 {
     // SAFETY: every processor with long mode has a TSC.
     unsafe { _rdtsc() }
@@ -151,11 +153,11 @@ pub(crate) fn now_us() -> u64 {
     CLOCK.get().map_or(0, |clock| clock.tsc.micros(ticks().saturating_sub(clock.start)))
 }
 
-/// Spins until `has_happened` returns `true`, at most `us` microseconds. Returns its last value.
+/// Spins until `has_happened` returns `true`, for at most `us` microseconds. Returns whether that was in time.
 ///
 /// # Context
 ///
-/// Short waits at boot and in tests.
+/// Only for short waits at boot and in tests, because the CPU does not sleep.
 pub(crate) fn wait(us: u64, has_happened: impl Fn() -> bool) -> bool {
     let start_us = now_us();
     loop {
@@ -169,7 +171,8 @@ pub(crate) fn wait(us: u64, has_happened: impl Fn() -> bool) -> bool {
     }
 }
 
-/// Converts microseconds to ticks of the timer, from 1 to the maximum of the timer.
+/// Converts microseconds to ticks of the local APIC's timer. The result is limited to the range from 1 to the maximum
+/// of the timer.
 pub(crate) fn timer_ticks(us: u64) -> u32 {
     let ticks = CLOCK.get().map_or(1, |clock| clock.timer.ticks(us));
     u32::try_from(ticks).unwrap_or(u32::MAX).max(1)

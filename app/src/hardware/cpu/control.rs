@@ -1,4 +1,4 @@
-//! Control registers, which make read-only and no-execute effective in ring 0.
+//! Reads and writes control registers, for the protection of pages in ring 0 and for the root of the page tables.
 
 #![expect(unsafe_code, reason = "writes control registers")]
 
@@ -9,8 +9,7 @@ use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr3Flags, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{Efer, EferFlags};
 use x86_64::structures::paging::PhysFrame;
 
-/// Enforces read-only and no-execute entries on this CPU, and ensures that a CR3 reload flushes every
-/// translation.
+/// Makes this CPU enforce read-only and no-execute pages, and ensures that a reload of CR3 flushes all translations.
 ///
 /// # Context
 ///
@@ -24,11 +23,11 @@ pub(crate) fn protect() {
     unsafe { Cr4::update(|flags| flags.remove(Cr4Flags::PAGE_GLOBAL | Cr4Flags::PCID)) };
 }
 
-/// Switches to the tables below `root`.
+/// Loads the page tables whose level-4 table is at `root`.
 ///
 /// # Safety
 ///
-/// The tables must map all memory that the image uses from here on, at the same addresses.
+/// The page tables must map all memory that the image uses afterwards, at the same addresses as the current tables.
 pub(crate) unsafe fn load_root(root: PhysAddr) {
     // SAFETY: the caller guarantees that the tables are complete.
     unsafe { Cr3::write(PhysFrame::containing_address(root), Cr3Flags::empty()) };
@@ -43,7 +42,7 @@ pub(crate) fn stack_pointer() -> u64 {
     address
 }
 
-/// Returns the physical address of the level-4 table of this CPU.
+/// Returns the physical address of the level-4 table that this CPU uses.
 pub(crate) fn root() -> PhysAddr {
     Cr3::read().0.start_address()
 }

@@ -1,7 +1,8 @@
-//! The exception table: the instructions that may fault, with the address to resume at.
+//! The exception table. It lists the instructions that may fault, each with the address at which execution resumes
+//! after a fault.
 //!
-//! The assembly of [`access`] writes the entries into a separate section. A fault of an instruction that is
-//! not in the table stops the image.
+//! The assembly code of [`access`] places the entries in a separate section. A fault of an instruction that is not in
+//! the table stops the image.
 
 #![expect(unsafe_code, reason = "reads the table that the link script delimits")]
 
@@ -15,7 +16,7 @@ use crate::hardware::cpu::frame::TrapFrame;
 struct Fixup {
     /// Address of the instruction that may fault.
     instruction: u64,
-    /// Address to resume at.
+    /// Address at which execution resumes after the fault.
     resume: u64,
 }
 
@@ -24,7 +25,7 @@ unsafe extern "C" {
     static image_fixups_end: Fixup;
 }
 
-/// Bit of the error code of a page fault: the access was an instruction fetch.
+/// Bit of the error code of a page fault that is set if the access was an instruction fetch.
 const ERROR_FETCH: u64 = 1 << 4;
 
 fn table() -> &'static [Fixup] {
@@ -39,10 +40,11 @@ fn find(instruction: u64) -> Option<u64> {
     table().iter().find(|fixup| fixup.instruction == instruction).map(|fixup| fixup.resume)
 }
 
-/// Makes the trap resume at the address in the exception table. Returns `false` if the table has no entry.
+/// Makes the trap resume at the address in the exception table. Returns `false` if the table has no entry for the
+/// instruction. `address` is the faulting address of a page fault.
 ///
-/// A faulting fetch has no instruction. There the return address of the call is looked up, and is removed
-/// from the stack.
+/// If the fetch of the first instruction of a called function faults, the call itself has already been executed. The
+/// return address of the call is then looked up in the table instead, and is removed from the stack.
 pub(crate) fn recover(frame: &mut TrapFrame, address: Option<u64>) -> bool {
     if let Some(resume) = find(frame.rip) {
         frame.rip = resume;
@@ -52,7 +54,7 @@ pub(crate) fn recover(frame: &mut TrapFrame, address: Option<u64>) -> bool {
     if !is_fetch {
         return false;
     }
-    // After a wild jump the stack pointer may be invalid, so this read may fault too.
+    // After a jump to a random address, the stack pointer may be invalid too, so this read may fault.
     let Some(resume) = access::read_word(frame.rsp).and_then(find) else {
         return false;
     };

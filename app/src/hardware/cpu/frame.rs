@@ -1,17 +1,17 @@
-//! The registers that a trap saves on the stack.
+//! The layout of the registers that a trap saves on the stack.
 
-/// The saved words, lowest address first: the registers that the entry code pushes, then those that the
-/// processor pushes.
+/// The saved words, lowest address first. The entry code of the trap pushes the first ones, and the processor those
+/// from the error code on.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct TrapFrame {
-    /// r15 to rax, in the reverse order of the pushes.
+    /// r15 to rax. The entry code pushes them in the reverse order.
     pub(crate) registers: [u64; 15],
     /// Vector of the trap.
     pub(crate) vector: u64,
-    /// Error code of the processor, or 0.
+    /// Error code that the processor has pushed, or 0 for a trap without an error code.
     pub(crate) error: u64,
-    /// Address at which the trap resumes.
+    /// Address at which execution resumes after the trap.
     pub(crate) rip: u64,
     /// Code segment.
     pub(crate) cs: u64,

@@ -1,17 +1,17 @@
-//! Sleep until an interrupt or a timeout.
+//! Halts a CPU until an interrupt or a timeout.
 
 use x86_64::instructions::interrupts;
 
 use crate::hardware::cpu::{apic, clock};
 
-/// Maximum duration of a sleep.
+/// Maximum duration of a sleep in microseconds.
 const SLEEP_US_MAX: u64 = 1_000_000;
 
-/// Halts this CPU until an interrupt arrives or `sleep_us` microseconds have passed. Returns immediately
-/// if `has_work` returns `true`.
+/// Halts this CPU until an interrupt arrives or `sleep_us` microseconds have passed, at most a second. Returns
+/// immediately if `has_work` returns `true`.
 ///
-/// Interrupts are on only during the halt. `sti` takes effect after the next instruction, so an interrupt
-/// that arrives after the check still ends the halt.
+/// Interrupts are enabled only during the halt. `sti` takes effect after the next instruction, `hlt`, so an interrupt
+/// that arrives after the call of `has_work` still ends the halt.
 ///
 /// # Context
 ///

@@ -1,6 +1,6 @@
-//! The record of a CPU, to which its FS register points.
+//! The record of a CPU: its number, its stack, and its deferred flush. The FS register of the CPU points to it.
 //!
-//! GS is not used, because other kernels keep their own records there.
+//! GS is not used, because a kernel below the image keeps its own record there.
 
 #![expect(unsafe_code, reason = "writes and reads the FS base")]
 
@@ -19,15 +19,15 @@ use crate::platform::span::Span;
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Local {
-    /// The first field, because [`number`] reads it at offset 0.
+    /// Number of the CPU. This is the first field, because [`number`] reads it at offset 0.
     number: u32,
-    /// Whether requested flushes are deferred.
+    /// Whether flushes that other CPUs request are deferred.
     is_masked: Cell<bool>,
-    /// Whether a flush was deferred.
+    /// Whether a flush was requested while flushes were deferred.
     is_asked: Cell<bool>,
-    /// The stack. The page below it is not mapped.
+    /// The address range of the stack. The page below the stack is not mapped.
     stack: Span,
-    /// The retried page faults.
+    /// The spurious page faults of this CPU.
     pub(crate) retries: Retries,
 }
 
@@ -42,7 +42,7 @@ impl Local {
         Self { number, is_masked, is_asked, stack, retries: Retries::new() }
     }
 
-    /// Returns whether an address lies on the guard page below the stack.
+    /// Returns whether `address` lies on the guard page below the stack of the CPU.
     pub(crate) fn is_below_stack(&self, address: u64) -> bool {
         let start = self.stack.start;
         Span::new(start.saturating_sub(STACK_GUARD_BYTES), start).holds(address)
@@ -58,21 +58,24 @@ impl Local {
 #[inline(always)]
 pub(crate) fn number() -> u32 {
     let number;
-    // SAFETY: FS points to the record of this CPU from its start on, and the number is the first word.
+    // SAFETY: FS has pointed to the record of this CPU since the start of the CPU, and the number is the first word of
+    // the record.
     unsafe {
         asm!("mov {:e}, fs:[0]", out(reg) number, options(pure, readonly, nostack, preserves_flags));
     }
     number
 }
 
-/// Defers requested flushes on this CPU. Returns whether they were deferred already.
+/// Defers flushes that other CPUs request from this CPU, until [`unmask`]. Returns whether flushes were deferred
+/// already.
 ///
-/// Clearing the interrupt flag has the same effect, but takes longer than the protected code: a virtual CPU
-/// exits to the hypervisor for it.
+/// Disabling interrupts would have the same effect, but would take longer than the short code between `mask` and
+/// `unmask`, because a virtual CPU may exit to the hypervisor for it.
 #[inline(always)]
 pub(crate) fn mask() -> bool {
     let was: u8;
-    // SAFETY: accesses the record of this CPU only. Without `nomem` the compiler moves no access across it.
+    // SAFETY: accesses only the record of this CPU. Because `nomem` is not set, the compiler moves no memory access
+    // across the assembly.
     unsafe {
         asm!(
             "mov {was}, fs:[{masked}]",
@@ -85,12 +88,12 @@ pub(crate) fn mask() -> bool {
     was != 0
 }
 
-/// Stops deferring flushes. Returns whether a flush was deferred, which the caller then acknowledges.
+/// Stops deferring flushes. Returns whether a flush was deferred; the caller must then make and acknowledge it.
 #[inline(always)]
 #[must_use]
 pub(crate) fn unmask() -> bool {
     let is_asked: u8;
-    // SAFETY: as in `mask`. A flush between the two instructions is not deferred.
+    // SAFETY: as in `mask`. A flush that is requested between the two instructions is not deferred.
     unsafe {
         asm!(
             "mov byte ptr fs:[{masked}], 0",
@@ -104,7 +107,7 @@ pub(crate) fn unmask() -> bool {
     is_asked != 0
 }
 
-/// Returns whether a flush may be made now. Otherwise records that it is deferred.
+/// Returns whether a requested flush may be made now. If flushes are deferred, records the request and returns `false`.
 ///
 /// # Context
 ///
@@ -120,13 +123,14 @@ pub(crate) fn is_asked() -> bool {
     get().is_asked.get()
 }
 
-/// Clears the record of a deferred flush.
+/// Clears the request that [`may_flush`] has recorded.
 pub(crate) fn forget_asked() {
     get().is_asked.set(false);
 }
 
 /// Returns the record of the calling CPU.
 pub(crate) fn get() -> &'static Local {
-    // SAFETY: only `load` writes the register, with such a reference, before other code runs.
+    // SAFETY: only `load` writes the FS register, with a reference to a static record, before other code runs on the
+    // CPU.
     unsafe { &*FsBase::read().as_ptr() }
 }

@@ -1,5 +1,5 @@
-//! Spurious page faults: another CPU has allowed the access, but the TLB of this CPU holds the old entry.
-//! The access is retried.
+//! Handles spurious page faults: the page tables allow the access, because another CPU has changed an entry, but the
+//! TLB of this CPU contains the old entry. The access is then retried.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,16 +11,17 @@ use crate::hardware::cpu::frame::TrapFrame;
 
 // Bits of the error code of a page fault.
 const ERROR_WRITE: u64 = 1 << 1;
-/// A reserved bit of an entry is set. A retry cannot succeed.
+/// Bit that is set if a reserved bit of a page-table entry is set. A retry then cannot succeed.
 const ERROR_RESERVED: u64 = 1 << 3;
 const ERROR_FETCH: u64 = 1 << 4;
 
-/// Maximum consecutive retries of one access.
+/// Maximum number of consecutive retries at one address. Above it, the fault is fatal, so that the CPU does not retry
+/// forever.
 const TRIES: u64 = 100;
-/// Maximum time between two consecutive faults.
+/// Maximum time in microseconds between two faults that count as consecutive.
 const ROW_US: u64 = 1_000;
 
-/// The retries of one CPU.
+/// The last spurious fault of one CPU, and the number of its retries.
 #[derive(Debug)]
 pub(crate) struct Retries {
     address: AtomicU64,
@@ -29,12 +30,13 @@ pub(crate) struct Retries {
 }
 
 impl Retries {
-    /// Creates a record without retries.
+    /// Creates a record without faults.
     pub(crate) const fn new() -> Self {
         Self { address: AtomicU64::new(0), at_us: AtomicU64::new(0), count: AtomicU64::new(0) }
     }
 
-    /// Counts a fault at an address. Returns `false` if the maximum is exceeded.
+    /// Counts a fault at `address`. Returns whether the access may be retried, that is, the maximum of consecutive
+    /// retries is not exceeded.
     fn may_retry(&self, address: u64) -> bool {
         let now_us = clock::now_us();
         let last_us = self.at_us.swap(now_us, Ordering::Relaxed);
@@ -46,8 +48,8 @@ impl Retries {
     }
 }
 
-/// Returns whether a page fault is spurious and the access is to be retried. `retries` are those of this
-/// CPU.
+/// Returns whether a page fault at `address` is spurious and the access must be retried. `retries` is the record of
+/// this CPU.
 ///
 /// # Context
 ///

@@ -1,14 +1,15 @@
-//! `memcpy`, `memmove` and `memset` as loops of 64-bit words.
+//! Defines `memcpy`, `memmove` and `memset` as loops that copy words of 64 bits.
 //!
-//! The symbols are strong, so they replace those of the compiler, which use `rep movsb`. Under TCG
-//! `rep movsb` is ten times slower than words. On hardware, without SSE, the difference is small.
+//! The linker prefers these functions to those of the compiler's library, which are weak symbols and use `rep movsb`.
+//! Under QEMU's TCG, `rep movsb` is ten times slower than a loop of words. On real hardware the difference is small.
 
 #![expect(unsafe_code, reason = "defines the memory functions that the compiler calls")]
 
 use core::arch::naked_asm;
 
-/// Copies `bytes` bytes upwards. Source and target do not overlap, or the target starts below the source. The
-/// last word is read first and written last, and may overlap the word before.
+/// Copies `bytes` bytes, from lower to higher addresses. Source and target must not overlap, unless the target starts
+/// below the source. The last word is read first and written last. It may overlap the word before, so that no single
+/// bytes are left.
 ///
 /// # Safety
 ///
@@ -22,7 +23,7 @@ unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, bytes: usize) ->
         "jb 6f",
         "mov r8, [rsi + rdx - 8]",
         "lea r9, [rdi + rdx - 8]",
-        // Copies the words before the last one: those that begin before the last byte.
+        // Copies all words but the last one, 32 bytes in each turn.
         "dec rdx",
         "mov rcx, rdx",
         "shr rcx, 5",
@@ -79,7 +80,7 @@ unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, bytes: usize) ->
     )
 }
 
-/// Copies `bytes` bytes that may overlap.
+/// Copies `bytes` bytes. Source and target may overlap.
 ///
 /// # Safety
 ///
@@ -88,13 +89,14 @@ unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, bytes: usize) ->
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(target: *mut u8, source: *const u8, bytes: usize) -> *mut u8 {
     naked_asm!(
-        // Copying upwards is safe unless the target starts inside the source.
+        // `memcpy` is used unless the target starts inside the source, where it would overwrite bytes that are not yet
+        // copied.
         "mov rax, rdi",
         "sub rax, rsi",
         "cmp rax, rdx",
         "jae {memcpy}",
         "mov rax, rdi",
-        // Copies downwards: bytes first, until whole words are left.
+        // Copies from higher to lower addresses: single bytes first, until a number of whole words is left.
         "mov ecx, edx",
         "and ecx, 7",
         "jz 3f",
@@ -117,7 +119,7 @@ unsafe extern "C" fn memmove(target: *mut u8, source: *const u8, bytes: usize) -
     )
 }
 
-/// Sets `bytes` bytes.
+/// Sets `bytes` bytes at `target` to the low byte of `byte`.
 ///
 /// # Safety
 ///
@@ -127,14 +129,14 @@ unsafe extern "C" fn memmove(target: *mut u8, source: *const u8, bytes: usize) -
 unsafe extern "C" fn memset(target: *mut u8, byte: i32, bytes: usize) -> *mut u8 {
     naked_asm!(
         "mov r9, rdi",
-        // Repeats the byte eight times.
+        // Makes a word that contains the byte eight times.
         "movzx eax, sil",
         "mov rcx, 0x0101010101010101",
         "imul rax, rcx",
         "mov rcx, rdx",
         "shr rcx, 7",
         "jz 3f",
-        // Large blocks reduce the loop overhead for a page.
+        // Sets 128 bytes in each turn, because the overhead of the loop matters when a whole page is set.
         "2:",
         "mov [rdi], rax",
         "mov [rdi + 8], rax",

@@ -1,24 +1,24 @@
-//! Interrupt vectors. Those of the image follow the 32 of the processor.
+//! The numbers of interrupt vectors. Vectors below 32 are exceptions of the processor.
 
-/// The one-shot timer of the local APIC, which ends a sleep.
+/// The timer of the local APIC has run out. Ends a sleep.
 pub(crate) const TIMER: u8 = 0x40;
-/// Received packets, which end a sleep.
+/// The network device has received packets. Ends a sleep.
 pub(crate) const NETWORK: u8 = 0x41;
-/// IPI: another CPU requests a flush.
+/// IPI: another CPU requests a TLB flush.
 pub(crate) const FLUSH: u8 = 0x42;
 /// IPI: another CPU has submitted or finished work. Ends a sleep.
 pub(crate) const WORK: u8 = 0x43;
 
-/// NMI.
+/// Non-maskable interrupt.
 pub(crate) const NMI: u64 = 2;
-/// #DF.
+/// Double fault.
 pub(crate) const DOUBLE_FAULT: u64 = 8;
-/// #GP.
+/// General protection fault.
 pub(crate) const GENERAL_PROTECTION: u64 = 13;
-/// #PF.
+/// Page fault.
 pub(crate) const PAGE_FAULT: u64 = 14;
 
-/// Returns the manual's mnemonic of a vector.
+/// Returns the mnemonic of a vector as in the processor manuals.
 pub(crate) fn mnemonic(vector: u64) -> &'static str {
     match vector {
         0 => "#DE",

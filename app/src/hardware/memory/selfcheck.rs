@@ -1,4 +1,4 @@
-//! A check at every boot that the processor enforces read-only and no-execute.
+//! Checks at every boot that the processor enforces read-only and no-execute pages.
 
 #![expect(unsafe_code, reason = "calls an address in the data section")]
 
@@ -7,21 +7,21 @@ use core::sync::atomic::AtomicU8;
 
 use crate::hardware::cpu::access;
 
-/// A constant. A store to it must fault.
+/// A constant, to which a store must fault.
 static CONSTANT: u8 = 0x5a;
 
-/// A variable. A call to it must fault; it holds `ret` in case the call succeeds.
+/// A variable, to which a call must fault. Its value is the instruction `ret`, in case the call does not fault.
 static CODE: AtomicU8 = AtomicU8::new(0xc3);
 
 /// Writes to a constant, calls a variable and reads page 0. Each must fault.
 ///
 /// # Errors
 ///
-/// The first access that did not fault.
+/// Returns the first access that did not fault.
 ///
 /// # Context
 ///
-/// On every CPU, after its traps are set up.
+/// On every CPU, after its trap handlers are set up.
 pub(crate) fn run() -> Result<(), Unprotected> {
     if access::can_write((&raw const CONSTANT).addr() as u64) {
         return Err(Unprotected::WriteToConstant);
@@ -36,14 +36,14 @@ pub(crate) fn run() -> Result<(), Unprotected> {
     Ok(())
 }
 
-/// An access that the processor must refuse and did not.
+/// An access that did not fault although it must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unprotected {
     /// A store to rodata: CR0.WP is not set, or rodata is mapped writable.
     WriteToConstant,
     /// A fetch from data: EFER.NXE is not set, or data is mapped executable.
     RunOfData,
-    /// A load from page 0.
+    /// A load from page 0: the page is mapped.
     NullPage,
 }
 

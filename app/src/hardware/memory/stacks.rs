@@ -1,4 +1,4 @@
-//! Stacks with a guard page below each.
+//! Stacks with an unmapped guard page below each, so that an overflow faults.
 
 #![expect(unsafe_code, reason = "shares stacks with the CPU alone")]
 
@@ -11,11 +11,11 @@ use x86_64::VirtAddr;
 
 use crate::platform::span::Span;
 
-/// Bytes of the guard page at the low end of a stack.
+/// Bytes of the guard page below a stack.
 pub(crate) const GUARD_BYTES: usize = bytes(STACK_GUARD_BYTES);
 /// Bytes of the BSP's stack above its guard page.
 pub(crate) const BOOT_BYTES: usize = bytes(STACK_BYTES);
-/// Maximum number of declared guard pages.
+/// Maximum number of guard pages that can be declared.
 const GUARDS_MAX: usize = 4;
 
 #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on x86_64")]
@@ -23,7 +23,7 @@ const fn bytes(bytes: u64) -> usize {
     bytes as usize
 }
 
-/// A stack above a guard page, which the page tables do not map.
+/// A stack and the guard page below it. The guard page is part of the image, but is not mapped.
 #[repr(C, align(4096))]
 pub(crate) struct GuardedStack<const BYTES: usize> {
     guard: [u8; GUARD_BYTES],
@@ -50,11 +50,11 @@ impl<const BYTES: usize> GuardedStack<BYTES> {
     }
 }
 
-/// The stack of the entry code.
+/// The stack of the BSP, from the entry code on.
 pub(crate) static BOOT_STACK: GuardedStack<BOOT_BYTES> = GuardedStack::new();
 static GUARDS: Once<ArrayVec<(&'static str, Span), GUARDS_MAX>> = Once::new();
 
-/// Declares the guard pages that the page tables must not map, with the names of their stacks.
+/// Declares the guard pages that must not be mapped, with the names of their stacks.
 ///
 /// # Context
 ///
@@ -68,7 +68,7 @@ pub(crate) fn guards() -> &'static [(&'static str, Span)] {
     GUARDS.get().map_or(&[], |guards| guards)
 }
 
-/// Returns the name of the stack whose guard page contains the address.
+/// Returns the name of the stack whose guard page contains `address`, if any.
 pub(crate) fn guard_at(address: u64) -> Option<&'static str> {
     guards().iter().find_map(|(name, guard)| guard.holds(address).then_some(*name))
 }

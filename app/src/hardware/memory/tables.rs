@@ -1,9 +1,9 @@
-//! The page tables of the low half: RAM, the sections of the image and device registers.
+//! Builds the page tables of the low half, which map RAM, the sections of the image, and device registers.
 //!
 //! The `vmalloc` crate owns the page tables of the window and adds its entries to the same level-4 table.
 //!
-//! **Invariant**: an entry made here never changes, so no flush is needed. A kernel below the image may remap
-//! its own pages, and flushes them itself.
+//! **Invariant**: an entry that this module has written never changes, so no TLB flush is needed. If the image runs on
+//! a kernel, the kernel may change entries of its own pages, and flushes the TLB itself.
 
 #![expect(unsafe_code, reason = "writes page tables")]
 
@@ -25,41 +25,42 @@ const LARGE_BYTES: u64 = 2 << 20;
 const ENTRIES: u64 = 512;
 /// End of the low half.
 const LOW_HALF_END: u64 = 1 << 47;
-/// Frames reserved for the tables of device registers. A device needs at most three new tables.
+/// Number of frames reserved for page tables that map device registers. A device needs at most three new tables.
 const DEVICE_TABLES: u64 = 24;
 
 const DATA: Flags = Flags::PRESENT.union(Flags::WRITABLE).union(Flags::NO_EXECUTE);
 const RODATA: Flags = Flags::PRESENT.union(Flags::NO_EXECUTE);
 const TEXT: Flags = Flags::PRESENT;
-/// Uncached for every value of the memory type registers.
+/// With both cache flags, accesses are uncached whatever the memory type range registers (MTRRs) say.
 const DEVICE: Flags = DATA.union(Flags::NO_CACHE).union(Flags::WRITE_THROUGH);
-/// Flags of an upper entry, which restrict no right: the leaf decides.
+/// Flags of an entry that refers to another table. It restricts no right, so that the entry of the page alone
+/// determines the rights.
 const TABLE: Flags = Flags::PRESENT.union(Flags::WRITABLE);
 
-/// Depth of the entry that maps a page: 1 for 4 KiB, 2 for 2 MiB.
+/// Level of the table whose entry maps a page: 1 for a page of 4 KiB, 2 for one of 2 MiB.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Level(u32);
 
 struct Tables {
     root: u64,
-    /// Free frames for tables, zeroed when they are taken.
+    /// Free frames for page tables. A frame is zeroed when it is taken.
     pool: Span,
     ram: MemoryMap,
 }
 
 static TABLES: Mutex<Option<Tables>> = Mutex::new(None);
 
-/// Returns the maximum number of frames for the tables of this RAM.
+/// Returns the maximum number of frames that the page tables of `ram` and of device registers need.
 pub(crate) fn pool_frames(ram: &MemoryMap) -> u64 {
     let level_2 = ram.end().div_ceil(ENTRIES * LARGE_BYTES);
     let level_3 = level_2.div_ceil(ENTRIES);
     let fine = fine_end() / LARGE_BYTES;
-    // Each end of a range may need a table of small pages.
+    // Each end of a range of RAM may need a table of 4 KiB pages.
     let ends = 2 * ram.spans().len().min(SPANS_MAX) as u64;
     1 + level_3 + level_2 + fine + ends + DEVICE_TABLES
 }
 
-/// Builds the tables from `pool` and loads them on this CPU.
+/// Builds the page tables of `ram` from the frames in `pool`, and loads the tables on this CPU.
 ///
 /// # Panics
 ///
@@ -67,7 +68,7 @@ pub(crate) fn pool_frames(ram: &MemoryMap) -> u64 {
 ///
 /// # Context
 ///
-/// On the page tables of the entry code, which map `pool` at offset 0.
+/// While the page tables of the entry code are loaded, which map `pool` at its physical addresses.
 pub(crate) fn install(ram: &MemoryMap, pool: Span) {
     let mut tables = Tables { root: 0, pool, ram: ram.clone() };
     tables.root = tables.take().expect("the pool has a root");
@@ -108,7 +109,7 @@ pub(crate) fn map_device(registers: Span) -> Result<(), MapError> {
 }
 
 impl Tables {
-    /// Takes a frame from the pool and zeroes it.
+    /// Takes a frame from the pool, zeroes the frame, and returns its address.
     fn take(&mut self) -> Result<u64, MapError> {
         if self.pool.bytes() < PAGE_BYTES {
             return Err(MapError::NoTable);
@@ -149,7 +150,8 @@ impl Tables {
             let value = upper.load(Ordering::Relaxed);
             table = if value == 0 {
                 let next = self.take()?;
-                // Release: the MMU must see the zeros of the new table before the entry.
+                // Release: the MMU of another CPU, which follows this entry, must see the zeros that `take` has written
+                // to the new table.
                 upper.store(next | TABLE.bits(), Ordering::Release);
                 next
             } else {
@@ -166,12 +168,13 @@ impl Tables {
 
 const ADDRESS_MASK: u64 = 0x000f_ffff_ffff_f000;
 
-/// Returns the address below which small pages are used, so that each section of the image has its own rights.
+/// Returns the address below which RAM is mapped with 4 KiB pages, so that each section of the image has its own
+/// rights.
 pub(crate) fn fine_end() -> u64 {
     image::whole().outward(LARGE_BYTES).end.max(DIRECT_MAP_FINE_BYTES)
 }
 
-/// Returns the rights of a 4 KiB page of RAM, or `None` for an unmapped page.
+/// Returns the rights of the 4 KiB page at `address`, or `None` for page 0 and the guard pages, which are not mapped.
 fn rights(address: u64) -> Option<Flags> {
     if address == 0 || stacks::guard_at(address).is_some() {
         None
@@ -199,12 +202,12 @@ fn entry(table: u64, index: u64) -> &'static AtomicU64 {
 /// Reasons why device registers cannot be mapped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MapError {
-    /// The registers overlap RAM, which is mapped cached.
+    /// The registers overlap RAM, which is already mapped with caching.
     Ram {
         /// The pages of the registers.
         span: Span,
     },
-    /// The registers lie above the low half.
+    /// The registers do not lie in the low half of the address space.
     TooHigh {
         /// The pages of the registers.
         span: Span,

@@ -1,6 +1,6 @@
-//! A walk of the page tables below CR3, like that of the processor.
+//! Translates an address by reading the page tables below CR3, as the processor does.
 //!
-//! The walk shares no code with the `vmalloc` crate, so that each can check the other.
+//! This module shares no code with the `vmalloc` crate, so that tests can compare the results of both.
 
 #![expect(unsafe_code, reason = "reads page tables")]
 
@@ -20,19 +20,19 @@ const ADDRESS_MASK: u64 = 0x000f_ffff_ffff_f000;
 pub(crate) struct Translation {
     /// The physical address.
     pub(crate) physical: u64,
-    /// Whether every level allows stores.
+    /// Whether the entries of all levels allow stores.
     pub(crate) is_writable: bool,
-    /// Whether every level allows fetches.
+    /// Whether the entries of all levels allow instruction fetches.
     pub(crate) is_executable: bool,
-    /// 1 for a 4 KiB page, 2 for 2 MiB, 3 for 1 GiB.
+    /// Level of the entry that maps the page: 1 for a page of 4 KiB, 2 for 2 MiB, 3 for 1 GiB.
     pub(crate) level: u32,
 }
 
-/// Translates an address. Returns `None` if an entry is not present.
+/// Translates an address. Returns `None` if the page is not mapped.
 ///
 /// # Context
 ///
-/// Any. The result may or may not include concurrent changes by another CPU.
+/// Any. If another CPU changes an entry at the same time, the result is that from before or after the change.
 pub(crate) fn translate(address: u64) -> Option<Translation> {
     let mut table = control::root().as_u64();
     let mut is_writable = true;

@@ -1,4 +1,4 @@
-//! Set-up of the window, and the owner of an address in it.
+//! Sets up the window, and names the owner of an address in the window for fault reports.
 
 #![expect(unsafe_code, reason = "gives the memory away")]
 
@@ -17,12 +17,13 @@ use crate::platform::memory_map::{MemoryMap, SPANS_MAX};
 use crate::platform::topology::Topology;
 
 const PAGE_BYTES: u64 = 4096;
-/// By default, one of this many frames is reserved for the image.
+/// If the configuration sets no reserve, one of this many frames is reserved for the image and is not allocated to
+/// clients.
 const RESERVE_PART: u64 = 128;
-/// Minimum of the default reserve, for page tables and the heap.
+/// Minimum of this default reserve in frames. Page tables and the heap of the image need them.
 const RESERVE_FRAMES_MIN: u64 = 256;
 
-/// Sets up the window with all of `memory`.
+/// Sets up the window, and gives all of `memory` to it, divided by NUMA nodes.
 ///
 /// # Errors
 ///
@@ -66,7 +67,8 @@ pub(crate) unsafe fn init(
     })
 }
 
-/// Writes the owner of an address.
+/// Writes the owner of an address: the region, the guard page or the freed region in which the address lies, or that it
+/// lies outside the window or is free.
 ///
 /// # Context
 ///
