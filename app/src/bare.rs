@@ -1,7 +1,7 @@
 //! The runtime without a kernel: the image owns every CPU, every trap and all memory.
 //!
-//! All code runs in ring 0 in one address space. Isolation comes from Rust's types, and from page tables
-//! that refuse writes to code and execution of data. Modules with unsafe code say so in their first line.
+//! All code runs in ring 0 in one address space. Isolation comes from Rust's types, and from page tables that refuse
+//! writes to code and execution of data. Modules with unsafe code begin with an `expect(unsafe_code)` attribute.
 
 #![expect(unsafe_code, reason = "gives the memory away")]
 
@@ -36,7 +36,7 @@ impl Runtime for Bare {
 
     fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
         serial::init();
-        // From the IDT on, a fault is reported.
+        // As soon as the IDT is loaded, a fault is reported instead of resetting the machine.
         smp::load_bsp_record();
         stacks::declare();
         segments::load_boot();
@@ -45,7 +45,7 @@ impl Runtime for Bare {
         run()
     }
 
-    // Not inlined, so that its 10 KiB of stack are free again afterwards.
+    // Not inlined, so that the 10 KiB of stack that this function uses are free again after its return.
     #[inline(never)]
     fn boot(info: &BootInfo, config: &Config, worker: Worker) -> Booted {
         let free = memory::init(&info.memory).unwrap_or_else(|error| refuse(error));

@@ -1,4 +1,4 @@
-//! The devices of the machine, each behind a type with safe methods.
+//! Drivers of the devices of the machine. Each driver is a type with safe methods.
 
 mod dma;
 mod pci;

@@ -1,8 +1,8 @@
-//! The runtime on the Hermit kernel, which is linked into the image.
+//! The runtime on the Hermit kernel. The kernel is linked into the image.
 //!
-//! Hermit boots the processors, schedules threads, and has the heap, the console and the panic handler. The
-//! image owns the window, its frames, its traps, the network device and the service. The folder `app/hermit`
-//! builds this image.
+//! Hermit boots the processors, schedules threads, and provides the heap, the console and the panic handler. The code
+//! of this crate owns the window and its frames, handles traps first, and drives the network device and the service.
+//! The folder `app/hermit` builds this image.
 
 #![expect(unsafe_code, reason = "gives the memory away")]
 
@@ -36,7 +36,7 @@ impl Runtime for Hermit {
         boot::enter(start_info, run)
     }
 
-    // Not inlined, so that its stack is free again afterwards.
+    // Not inlined, so that the stack that this function uses is free again after its return.
     #[inline(never)]
     fn boot(info: &BootInfo, config: &Config, worker: Worker) -> Booted {
         control::protect();
@@ -44,11 +44,12 @@ impl Runtime for Hermit {
         records::make(&info.topology);
         records::load();
         gates::install();
-        // Turns off the receive interrupt: Hermit enables it and never frees the received bytes.
+        // Turns off the receive interrupt of COM1, because Hermit enables it and stores received bytes that it never
+        // frees.
         serial::init();
         selfcheck::run().unwrap_or_else(|error| refuse(error));
         let tsc = clock::init().unwrap_or_else(|error| refuse(error));
-        // SAFETY: Hermit's device tree excludes this memory, and the memory map excludes the image and its page
+        // SAFETY: Hermit's device tree does not contain this memory, and the memory map excludes the image and its page
         // tables.
         let vm = unsafe { window::init(boot::free_memory(), config, &info.topology) };
         let vm = vm.unwrap_or_else(|error| refuse(error));

@@ -1,5 +1,5 @@
-//! Set-up of the local APIC, with every source masked except the timer, and the commands that start APs.
-//! The two 8259s are masked.
+//! Sets up the local APIC, in which every local interrupt except the timer is masked, masks the two 8259 controllers,
+//! and sends the commands that start APs.
 
 #![expect(unsafe_code, reason = "writes the ports of the 8259s and an MSR")]
 
@@ -47,12 +47,12 @@ fn mask_8259s() {
     }
 }
 
-/// Resets an AP. The AP then waits for [`start`].
+/// Resets the AP whose APIC has this `identifier`. The AP then waits for [`start`].
 pub(crate) fn reset(identifier: u32) {
     apic::send(identifier, ASSERT | INIT);
 }
 
-/// Starts an AP that was reset, in real mode at a page below 1 MiB.
+/// Starts an AP that was reset. The AP begins in real mode at the address `page`, which must be below 1 MiB.
 pub(crate) fn start(identifier: u32, page: u64) {
     let vector = u8::try_from(page >> 12).expect("a CPU starts below 1 MiB");
     apic::send(identifier, ASSERT | STARTUP | u32::from(vector));

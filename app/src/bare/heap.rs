@@ -1,6 +1,7 @@
-//! The heap: regions of the window, one at boot and more when it is full.
+//! The heap of the image. It consists of regions of the window: one is allocated at the first use of the heap, and
+//! another one whenever the heap is full.
 //!
-//! No request uses the heap: the buffers of clients are separate regions.
+//! Requests of clients use no heap memory, because the buffers of clients are separate regions.
 
 #![expect(unsafe_code, reason = "hands regions to the allocator behind `alloc`")]
 
@@ -16,13 +17,14 @@ use crate::hardware::machine;
 
 /// Minimum size of a region of the heap.
 const STEP_BYTES: usize = 4 << 20;
-/// Maximum overhead of an allocation: the allocator's records and alignment.
+/// Maximum number of bytes that an allocation needs in addition to its size and alignment, for the records of the
+/// allocator.
 const OVERHEAD_BYTES: usize = 64 << 10;
 
 #[global_allocator]
 static HEAP: TalcLock<spin::Mutex<()>, WindowSource> = TalcLock::new(WindowSource);
 
-/// Allocates regions of the window, which are never freed.
+/// Allocates regions of the window for the heap. These regions are never freed.
 #[derive(Debug)]
 struct WindowSource;
 

@@ -1,4 +1,4 @@
-//! The interrupt descriptor table.
+//! Fills and loads the interrupt descriptor table (IDT).
 
 #![expect(unsafe_code, reason = "fills the IDT with the addresses of the entries")]
 
@@ -59,11 +59,12 @@ fn table() -> InterruptDescriptorTable {
     table
 }
 
-/// Loads the IDT on this CPU.
+/// Loads the IDT on this CPU. All CPUs share one table.
 ///
 /// # Context
 ///
-/// After [`Segments::load`](crate::bare::segments::Segments::load), whose code segment the entries use.
+/// After [`Segments::load`](crate::bare::segments::Segments::load), because the entries refer to the code segment that
+/// is loaded there.
 pub(crate) fn load() {
     TABLE.call_once(table).load();
 }

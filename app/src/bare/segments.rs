@@ -1,4 +1,4 @@
-//! GDT and TSS: flat segments, and the stacks of the traps that need a separate one.
+//! Creates and loads the GDT, with flat segments, and the TSS, with the stacks of the traps that need a separate stack.
 
 #![expect(unsafe_code, reason = "loads segment registers and the task register")]
 
@@ -18,7 +18,7 @@ pub(crate) const NMI_SLOT: u16 = 1;
 /// Slot of the interrupt stack table for #MC.
 pub(crate) const MACHINE_CHECK_SLOT: u16 = 2;
 
-/// The descriptors of one CPU.
+/// The segment descriptors of one CPU.
 #[derive(Debug)]
 pub(crate) struct Segments {
     table: GlobalDescriptorTable,
@@ -27,14 +27,14 @@ pub(crate) struct Segments {
     task: SegmentSelector,
 }
 
-// The descriptors of the BSP. Each CPU has its own, because a TSS holds the stacks of one CPU.
+// The TSS and the descriptors of the BSP. Each CPU has its own, because a TSS contains the stacks of one CPU.
 static TASK: Once<TaskStateSegment> = Once::new();
 static SEGMENTS: Once<Segments> = Once::new();
 
 /// Creates a TSS with the stacks of #DF, NMI and #MC.
 pub(crate) fn task(stacks: [VirtAddr; 3]) -> TaskStateSegment {
     let mut task = TaskStateSegment::new();
-    // Copied, because the structure is packed.
+    // The table is copied, because a reference to a field of the packed structure is not allowed.
     let mut table = task.interrupt_stack_table;
     table[..3].copy_from_slice(&stacks);
     task.interrupt_stack_table = table;
@@ -48,7 +48,7 @@ pub(crate) fn load_boot() {
 }
 
 impl Segments {
-    /// Creates flat segments and the descriptor of a TSS.
+    /// Creates the descriptors of flat segments and of the TSS `task`.
     pub(crate) fn new(task: &'static TaskStateSegment) -> Self {
         let mut table = GlobalDescriptorTable::new();
         let code = table.append(Descriptor::kernel_code_segment());
@@ -57,7 +57,8 @@ impl Segments {
         Self { table, code, data, task }
     }
 
-    /// Loads the segments on this CPU, once, because loading marks the TSS busy.
+    /// Loads the segments on this CPU. Must be called only once, because the processor marks a loaded TSS as busy and
+    /// refuses to load a busy TSS.
     pub(crate) fn load(&'static self) {
         self.table.load();
         // SAFETY: the selector names the 64-bit code segment of the table just loaded.

@@ -16,32 +16,33 @@ use crate::hardware::machine::Window;
 use crate::platform::span::Span;
 use crate::runtime::Worker;
 
-/// Wait after a reset, as the manual asks for processors whose APIC is a separate chip.
+/// Time in microseconds to wait after a reset. The Intel SDM requires it for processors whose APIC is a separate chip.
 const RESET_US: u64 = 10_000;
-/// Wait between the first and the second start command, from the same manual.
+/// Time in microseconds between the first and the second start command, from the same manual.
 const START_US: u64 = 200;
-/// The longest time from the start of an AP to its first sleep.
+/// Maximum time in microseconds from the start command until the AP has entered its loop.
 const START_TIMEOUT_US: u64 = 1_000_000;
 
-/// The record of the BSP. The guard of its stack is a page of the image.
+/// The record of the BSP. It contains no stack, because the guard page of the BSP's stack is declared as a page of the
+/// image.
 static BSP: Local = Local::new(0, Span::new(0, 0));
 
-/// Makes the caller CPU 0.
+/// Makes the calling CPU number 0.
 pub(crate) fn load_bsp_record() {
     BSP.load();
 }
 
-/// Starts every AP that the firmware names, and returns how many CPUs run then. An AP that does not
-/// start in time is named in the log, and the APs behind it are not tried: its records must stay as
-/// they are, because it may still start.
+/// Starts all APs that the firmware lists, and returns the number of running CPUs. If an AP does not start in time, a
+/// warning is logged and the remaining APs are not started: the AP may still start later, and the parameters of the
+/// start code must then not be those of another AP.
 ///
 /// # Errors
 ///
-/// There is no memory for a stack.
+/// Memory for a stack cannot be allocated.
 ///
 /// # Context
 ///
-/// Once, on the BSP, before anything of the window is freed.
+/// Once, on the BSP, before any region of the window is freed.
 pub(crate) fn start(vm: &'static Window, worker: Worker) -> Result<u32, AllocateError> {
     let mut running = 1;
     let reset_us = if is_quick() { 0 } else { RESET_US };
@@ -51,7 +52,7 @@ pub(crate) fn start(vm: &'static Window, worker: Worker) -> Result<u32, Allocate
         trampoline::prepare(stack, ap);
         apic::reset(identifier);
         clock::wait(reset_us, || false);
-        // Twice, as the manual asks: a CPU that runs ignores the second command.
+        // The command is sent twice, as the manual requires. A CPU that runs already ignores the second command.
         apic::start(identifier, AP_TRAMPOLINE_ADDRESS);
         if !clock::wait(START_US, || ap.is_up.load(Ordering::Acquire)) {
             apic::start(identifier, AP_TRAMPOLINE_ADDRESS);
@@ -65,8 +66,8 @@ pub(crate) fn start(vm: &'static Window, worker: Worker) -> Result<u32, Allocate
     Ok(running)
 }
 
-/// Returns whether an AP can be started right after its reset. That holds for the 64-bit families
-/// with the APIC in the processor, except Intel's family 15.
+/// Returns whether an AP can be started right after its reset. This is possible on 64-bit processors, whose APIC is not
+/// a separate chip, except on Intel's family 15.
 fn is_quick() -> bool {
     let cpuid = raw_cpuid::CpuId::new();
     let family = cpuid.get_feature_info().map_or(0, |info| info.family_id());
@@ -77,7 +78,8 @@ fn is_quick() -> bool {
     })
 }
 
-/// Allocates the stacks and records of an AP. They are never freed.
+/// Allocates the stacks and records of AP `number`, which are never freed. Returns the records and the initial stack
+/// pointer.
 fn prepare(
     vm: &'static Window,
     number: u32,

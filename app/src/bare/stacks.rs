@@ -1,4 +1,4 @@
-//! The stacks of the BSP.
+//! The stacks on which the BSP handles #DF, NMI and #MC, and the guard pages of all stacks of the BSP.
 
 use runtime_config::layout::IST_STACK_BYTES;
 use x86_64::VirtAddr;
@@ -12,10 +12,10 @@ static DOUBLE_FAULT_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
 static NMI_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
 static MACHINE_CHECK_STACK: GuardedStack<IST_BYTES> = GuardedStack::new();
 
-/// Declares the guard pages of the stacks.
+/// Declares the guard pages of the BSP's stacks, with the names of the stacks.
 pub(crate) fn declare() {
     stacks::declare([
-        // The loop of the server runs on this stack.
+        // The server loop runs on this stack.
         ("cpu0", BOOT_STACK.guard()),
         ("cpu0 #DF", DOUBLE_FAULT_STACK.guard()),
         ("cpu0 NMI", NMI_STACK.guard()),

@@ -1,9 +1,9 @@
-//! The first instructions of every trap: they save the registers as a [`TrapFrame`], call Rust and restore
-//! the registers.
+//! The entry code of all traps. It saves the registers as a [`TrapFrame`], calls the handler in Rust, and restores the
+//! registers.
 //!
 //! [`TrapFrame`]: crate::hardware::cpu::frame::TrapFrame
 //!
-//! The image is compiled without SSE and without a red zone, so saving the general registers is enough.
+//! The image is compiled without SSE and without a red zone, so it is sufficient to save the general registers.
 
 use core::arch::naked_asm;
 
@@ -13,8 +13,8 @@ use crate::hardware::cpu::vectors;
 
 /// Saves the registers and calls [`traps::dispatch`].
 ///
-/// The processor aligns the stack to 16 bytes and pushes 5 words. With the error code, the vector and 15
-/// registers there are 22 words, so the call has the alignment that the ABI requires.
+/// The processor aligns the stack to 16 bytes and pushes 5 words. With the error code, the vector and 15 registers, 22
+/// words are on the stack, so the stack is aligned to 16 bytes at the call, as the ABI requires.
 #[unsafe(naked)]
 extern "C" fn common() {
     naked_asm!(
@@ -58,7 +58,8 @@ extern "C" fn common() {
     )
 }
 
-/// Defines trap entries, for vectors without and with an error code.
+/// Defines the entry code of traps. For the vectors after `bare`, the processor pushes no error code, so a 0 is pushed
+/// instead. For those after `error`, the processor pushes one.
 macro_rules! entries {
     (bare: $($plain:ident = $plain_vector:expr),+; error: $($coded:ident = $coded_vector:expr),+ $(,)?) => {
         $(

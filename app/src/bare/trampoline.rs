@@ -1,7 +1,7 @@
-//! The first instructions of every AP: from real mode to 64-bit mode on the page tables of the image.
+//! The start code of APs. It switches an AP from real mode to 64-bit mode and loads the page tables of the image.
 //!
-//! An AP starts in 16-bit mode at a page below 1 MiB. The code there switches to 32-bit mode and jumps to
-//! the image. The end of the page is the stack until the AP has its own.
+//! An AP starts in 16-bit mode at a page below 1 MiB, to which [`real_mode`] is copied. The copy switches to 32-bit
+//! mode and jumps to the image. The end of the same page is used as the stack until the AP switches to its own stack.
 //!
 //! # Source
 //!
@@ -19,15 +19,15 @@ use crate::bare::ap::{self, Ap};
 use crate::hardware::cpu::control;
 use crate::hardware::memory::direct;
 
-/// Bytes of [`real_mode`], padded.
+/// Bytes of [`real_mode`], padding included.
 const BYTES: usize = 128;
 
-// The parameters of the AP that starts. One AP starts at a time.
+// The parameters of the AP that is started. One AP is started at a time.
 static ROOT: AtomicU32 = AtomicU32::new(0);
 static STACK: AtomicU64 = AtomicU64::new(0);
 static AP: AtomicPtr<Ap> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Sets the parameters of the next AP and copies the code to its page.
+/// Sets the parameters of the next AP and copies the start code to its page.
 pub(crate) fn prepare(stack: VirtAddr, ap: &'static Ap) {
     let page = direct::pointer::<[u8; BYTES]>(AP_TRAMPOLINE_ADDRESS);
     let code = (real_mode as extern "C" fn() -> !) as usize as *const [u8; BYTES];
@@ -38,11 +38,12 @@ pub(crate) fn prepare(stack: VirtAddr, ap: &'static Ap) {
     ROOT.store(root.expect("the first tables lie below 4 GiB"), Ordering::Relaxed);
     STACK.store(stack.as_u64(), Ordering::Relaxed);
     AP.store(core::ptr::from_ref(ap).cast_mut(), Ordering::Relaxed);
-    // The stores must be visible before the command that starts the AP.
+    // The stores must be visible to the AP before the command that starts the AP is sent.
     fence(Ordering::SeqCst);
 }
 
-/// Runs as a copy at [`AP_TRAMPOLINE_ADDRESS`], so addresses are computed from there.
+/// Switches to 32-bit mode and jumps to [`protected_mode`]. The code runs as a copy at [`AP_TRAMPOLINE_ADDRESS`], so
+/// its addresses are computed relative to that address.
 #[unsafe(naked)]
 #[unsafe(link_section = ".text.boot")]
 extern "C" fn real_mode() -> ! {
@@ -86,17 +87,17 @@ extern "C" fn protected_mode() -> ! {
         "mov es, ax",
         "mov ss, ax",
         "mov esp, {here} + 4096",
-        // CR4.PAE alone.
+        // Sets CR4.PAE alone.
         "mov eax, 0x20",
         "mov cr4, eax",
         "mov eax, [{root}]",
         "mov cr3, eax",
-        // EFER: LME, NXE. The page tables use the no-execute bit.
+        // Sets LME and NXE in EFER. NXE is required, because the page tables use the no-execute bit.
         "mov ecx, 0xc0000080",
         "rdmsr",
         "or eax, 0x900",
         "wrmsr",
-        // CR0: PG, WP, NE, ET, MP, PE; caches on.
+        // Sets PG, WP, NE, ET, MP and PE in CR0. The caches are on.
         "mov eax, 0x80010033",
         "mov cr0, eax",
         "lgdt [4f]",
@@ -104,7 +105,8 @@ extern "C" fn protected_mode() -> ! {
         "lea eax, [5f]",
         "push eax",
         "retf",
-        // The accessed bits are set, because the table is read-only.
+        // The accessed bits of the descriptors are already set, because the processor cannot set them in a read-only
+        // section.
         ".balign 8",
         "6:",
         ".quad 0",

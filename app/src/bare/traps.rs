@@ -1,4 +1,4 @@
-//! The handler of all traps.
+//! Handles all traps of the runtime without a kernel.
 
 use runtime_config::verdict::Exit;
 use x86_64::registers::control::Cr2;
@@ -17,11 +17,11 @@ fn stop(frame: &TrapFrame, address: u64) -> ! {
 ///
 /// # Context
 ///
-/// With interrupts off. Takes no lock. Reads the records of the window, but accesses no region.
+/// With interrupts off. Takes no lock. The handler reads the records of the window, but accesses no memory of regions.
 pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
     match frame.vector {
         vectors::PAGE_FAULT => {
-            // Read first, because a nested fault overwrites CR2.
+            // CR2 is read first, because a nested fault would overwrite it.
             let address = Cr2::read_raw();
             if !fault::is_over(frame, address) && !fault::is_recovered(frame, Some(address)) {
                 stop(frame, address);
@@ -33,7 +33,7 @@ pub(crate) extern "C" fn dispatch(frame: &mut TrapFrame) {
             }
         }
         vector => match u8::try_from(vector) {
-            // These vectors only end a `hlt`. The loop then checks for work.
+            // These interrupts only end a `hlt`. The interrupted loop then checks for work.
             Ok(vectors::TIMER | vectors::NETWORK | vectors::WORK) => apic::acknowledge(),
             Ok(vectors::FLUSH) => {
                 machine::answer_flush();

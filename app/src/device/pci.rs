@@ -1,4 +1,4 @@
-//! PCI configuration space through the legacy ports, which every machine with PCI has.
+//! Accesses the PCI configuration space through the legacy I/O ports, which every PC with PCI has.
 
 #![expect(unsafe_code, reason = "reads and writes I/O ports")]
 
@@ -10,10 +10,10 @@ const ADDRESS: u16 = 0xcf8;
 const DATA: u16 = 0xcfc;
 const ENABLE: u32 = 1 << 31;
 
-/// Serializes pairs of accesses to the two ports.
+/// Held during an access, which consists of a write to the address port and an access to the data port.
 static PORTS: Mutex<()> = Mutex::new(());
 
-/// Access to the first 256 bytes of every function's configuration space.
+/// Accesses the first 256 bytes of the configuration space of each PCI function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PortAccess;
 

@@ -1,4 +1,4 @@
-//! The real-time clock of a PC, read once at boot.
+//! Reads the real-time clock of a PC, once at boot.
 
 #![expect(unsafe_code, reason = "reads and writes I/O ports")]
 
@@ -9,18 +9,19 @@ use crate::platform::rtc::Reading;
 const INDEX: u16 = 0x70;
 const DATA: u16 = 0x71;
 
-/// Register A, and its bit for an update in progress.
+/// Index of register A. Its bit [`IS_UPDATING`] is set while the clock updates the other registers.
 const STATUS: u8 = 0xa;
 const IS_UPDATING: u8 = 1 << 7;
 const FORMAT: u8 = 0xb;
 
-/// Maximum readings. An update takes 2 ms, reading a register 1 us or more.
+/// Maximum number of readings. An update takes 2 ms, and reading a register takes at least 1 us, so this is enough for
+/// several updates.
 const READINGS_MAX: usize = 10_000;
 
-/// Returns the seconds since 1970, or `None` if there is no clock or it is not set.
+/// Returns the seconds since 1970. Returns `None` if the machine has no clock or its registers contain no valid time.
 pub(crate) fn unix_seconds() -> Option<u64> {
     let mut last = None;
-    // Two equal consecutive readings were not taken during an update.
+    // Only two equal consecutive readings are trusted, because an update may begin during a reading.
     for _ in 0..READINGS_MAX {
         let reading = (register(STATUS) & IS_UPDATING == 0).then(read);
         if reading.is_some() && reading == last {
@@ -44,8 +45,8 @@ fn read() -> Reading {
 }
 
 fn register(index: u8) -> u8 {
-    // SAFETY: the index selects a register of the clock. Bit 7, which masks NMIs, stays 0 as the firmware
-    // leaves it. The port has no other user.
+    // SAFETY: the index selects a register of the clock. Bit 7, which masks NMIs, is 0, as the firmware leaves it. No
+    // other code uses the port.
     unsafe { Port::<u8>::new(INDEX).write(index) };
     // SAFETY: reading a register of the clock below 0xc has no side effect.
     unsafe { Port::<u8>::new(DATA).read() }

@@ -1,8 +1,9 @@
-//! The network device: virtio on PCI.
+//! The driver of the network device, a virtio device on PCI.
 //!
-//! `virtio-drivers` finds the device, sets it up and manages the rings. This module keeps the cost per packet
-//! low: doorbell addresses are computed once, and a doorbell is rung at most once per ring and turn. There is
-//! no event index. Received packets interrupt only a CPU that is about to sleep.
+//! The crate `virtio-drivers` initializes the device and manages the rings. This module keeps the cost per packet low:
+//! the addresses of doorbells are computed once, and in each turn of the server loop a doorbell is rung at most once
+//! per ring. The virtio event index is not used. The device interrupts for received packets only after a turn in which
+//! no packet was received, because only then the CPU may sleep.
 
 mod doorbell;
 mod error;

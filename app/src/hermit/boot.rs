@@ -1,6 +1,7 @@
-//! The way from the loader to Hermit, and from Hermit to `main`.
+//! Boots the image from the PVH entry point to Hermit, and from Hermit to `main`.
 //!
-//! The image replaces Hermit's loader: it has a PVH entry and builds the records of that loader.
+//! The image replaces Hermit's own loader: the PVH loader starts the image directly, and the image builds the records
+//! that Hermit expects.
 
 #![expect(unsafe_code, reason = "enters Hermit, and is entered by it")]
 
@@ -19,10 +20,10 @@ use crate::hardware::memory::{self, image};
 use crate::hardware::serial;
 use crate::platform::memory_map::MemoryMap;
 
-/// The state that the image keeps while Hermit boots.
+/// The state that is stored while Hermit boots.
 struct Image {
     run: fn() -> !,
-    /// RAM that is not in Hermit's device tree.
+    /// RAM that is given neither to Hermit nor to the image. It becomes the memory of the window.
     free: MemoryMap,
 }
 
@@ -41,7 +42,7 @@ pub(super) fn enter(start_info: StartInfo, run: fn() -> !) -> ! {
     refuse(error)
 }
 
-/// Returns the RAM without an owner.
+/// Returns the RAM that has no owner, for the window.
 ///
 /// # Panics
 ///
@@ -50,7 +51,7 @@ pub(super) fn free_memory() -> &'static MemoryMap {
     &IMAGE.get().expect("Hermit was entered by the image").free
 }
 
-/// Hermit calls this function in a new thread after it has booted.
+/// Entry point of the application. Hermit calls this function in a new thread after the boot of the kernel.
 #[unsafe(no_mangle)]
 extern "C" fn main(_: i32, _: *const *const u8, _: *const *const u8) {
     interrupts::disable();

@@ -1,4 +1,4 @@
-//! The gates of the image in Hermit's interrupt table: the vectors of the image, and the exceptions.
+//! Replaces gates in Hermit's interrupt table, for the vectors of the image and for exceptions.
 
 #![expect(unsafe_code, reason = "replaces gates of the kernel's interrupt table")]
 
@@ -12,15 +12,16 @@ use x86_64::structures::idt::{Entry, EntryOptions, InterruptDescriptorTable};
 use crate::hardware::cpu::vectors;
 use crate::hermit::stubs;
 
-/// Hermit's vector for spurious interrupts. Hermit's handler would end a thread.
+/// Hermit's vector for spurious interrupts. It is replaced, because Hermit's handler would end the interrupted thread.
 const SPURIOUS: u8 = 127;
 
-/// Replaces the gates, once, because all CPUs share the table. Only the gate of #NM is not replaced.
+/// Replaces the gates. Must be called only once, because all CPUs share the table. The gate of #NM remains that of
+/// Hermit.
 pub(super) fn install() {
     interrupts::without_interrupts(|| {
         let table = sidt().base.as_mut_ptr::<InterruptDescriptorTable>();
-        // SAFETY: the table is a static of Hermit, which neither reads nor writes it after boot. At this time the APs
-        // take interrupts of Hermit only, and those gates are not changed.
+        // SAFETY: the table is a static of Hermit, and Hermit neither reads nor writes the table after boot. At this
+        // time the APs only receive interrupts of Hermit, whose gates are not changed.
         let table = unsafe { &mut *table };
         chain(&mut table.divide_error, &stubs::DIVIDE_ERROR);
         chain(&mut table.debug, &stubs::DEBUG);
@@ -49,7 +50,7 @@ pub(super) fn install() {
     });
 }
 
-/// Sets a gate of the image that can forward to Hermit's handler.
+/// Sets a gate that can forward the exception to Hermit's handler, whose address is stored first.
 fn chain<F>(entry: &mut Entry<F>, chained: &stubs::Chained) {
     chained.hermit.store(entry.handler_addr().as_u64(), Ordering::Relaxed);
     let options = set(entry, chained.stub);

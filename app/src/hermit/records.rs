@@ -1,8 +1,9 @@
-//! The records of the CPUs, to which FS points.
+//! Creates the records of the CPUs, and sets FS to them in the threads of the image.
 //!
-//! Hermit uses GS, and saves and restores FS at each switch of threads. The threads of the image are pinned
-//! to their CPUs, so each sets FS once at its start; the FS of a new thread is undefined. An interrupt during
-//! a thread of Hermit finds another FS. The record is then found by the identifier of the local APIC.
+//! Hermit uses GS for itself, and saves and restores FS when it switches threads. FS of a new thread is undefined. The
+//! threads of the image are pinned to their CPUs, so each thread sets FS once at its start. If an interrupt occurs
+//! while a thread of Hermit runs, FS does not point to a record. The record is then found by the identifier of the
+//! local APIC.
 
 #![expect(unsafe_code, reason = "restores the FS base of a thread that was interrupted")]
 
@@ -20,16 +21,16 @@ use crate::platform::topology::Topology;
 static RECORDS: Once<CpuRecords> = Once::new();
 
 struct CpuRecords {
-    /// The records in the order of the CPUs' numbers.
+    /// The record of each CPU, by the number of the CPU.
     locals: Box<[Local]>,
-    /// The APIC identifiers in the same order.
+    /// The APIC identifier of each CPU, by the number of the CPU.
     identifiers: Box<[u32]>,
 }
 
 /// Creates a record for every CPU.
 pub(super) fn make(topology: &Topology) {
     RECORDS.call_once(|| CpuRecords {
-        // The stacks of threads belong to Hermit and are not known here.
+        // Hermit allocates the stacks of threads, so their addresses are not known here.
         locals: (0..).zip(topology.cpus()).map(|(n, _)| Local::new(n, Span::new(0, 0))).collect(),
         identifiers: topology.cpus().iter().map(|cpu| cpu.identifier).collect(),
     });
@@ -39,12 +40,12 @@ pub(super) fn make(topology: &Topology) {
 ///
 /// # Panics
 ///
-/// The firmware's tables do not list the CPU.
+/// The ACPI tables do not list the CPU.
 pub(super) fn load() {
     own().expect("a CPU that Hermit found is one that the firmware names").load();
 }
 
-/// Calls `work` with FS on the record of this CPU, whichever thread was interrupted. On a CPU without a record
+/// Calls `work` while FS points to the record of this CPU, and restores FS afterwards. On a CPU without a record,
 /// `work` is not called.
 ///
 /// # Context

@@ -1,8 +1,8 @@
-//! The first instructions of the image's gates: they save the registers as a [`TrapFrame`], call Rust and restore
-//! the registers.
+//! The entry code of the image's gates. It saves the registers as a [`TrapFrame`], calls the handler in Rust, and
+//! restores the registers.
 //!
-//! The gates run on the interrupted stack, except for three. Hermit's own gates run on a stack of the TSS, and its
-//! handlers may switch threads there.
+//! The gates run on the interrupted stack, except those of NMI, #DF and #MC, which run on a stack of the TSS. Hermit's
+//! own gates all run on a stack of the TSS, where Hermit's handlers may switch threads.
 //!
 //! [`TrapFrame`]: crate::hardware::cpu::frame::TrapFrame
 
@@ -12,18 +12,19 @@ use core::sync::atomic::AtomicU64;
 use crate::hardware::cpu::vectors;
 use crate::hermit::traps;
 
-/// A gate that can forward to Hermit's handler.
+/// A gate that can forward its exception to Hermit's handler.
 #[derive(Debug)]
 pub(super) struct Chained {
-    /// The slot of the interrupt stack table that Hermit uses for the vector, counted from 0.
+    /// The slot of the interrupt stack table for the stack of this gate, counted from 0. `None` for the interrupted
+    /// stack.
     pub(super) stack: Option<u16>,
-    /// The first instruction of the gate.
+    /// The entry code of the gate.
     pub(super) stub: extern "C" fn(),
-    /// The address of Hermit's handler.
+    /// The address of Hermit's handler, which is stored before the gate is set.
     pub(super) hermit: &'static AtomicU64,
 }
 
-/// Pushes the registers in the order of the frame, and passes the address of the frame.
+/// Pushes the registers in the order of [`TrapFrame`], and passes the address of the frame as the first argument.
 macro_rules! save {
     () => {
         "push rax; push rbx; push rcx; push rdx; push rsi; push rdi; push rbp; push r8; push r9;
@@ -38,8 +39,8 @@ macro_rules! restore {
     };
 }
 
-/// Defines gates of exceptions. `$push` pushes a 0 in place of a missing error code. `$own_bytes` are the bytes to
-/// remove from the stack before Hermit's handler runs.
+/// Defines gates of exceptions. `$push` is an instruction that pushes a 0 if the processor pushes no error code.
+/// `$own_bytes` is the number of bytes that must be removed from the stack before Hermit's handler runs.
 macro_rules! chained {
     ($push:literal, $own_bytes:literal: $($name:ident = $vector:expr, $stack:expr);+ $(;)?) => {
         $(
@@ -103,13 +104,13 @@ chained! {
     CONTROL_PROTECTION = 21, None;
 }
 
-/// A spurious interrupt, which must not be acknowledged.
+/// Handles a spurious interrupt, which must not be acknowledged.
 #[unsafe(naked)]
 pub(super) extern "C" fn spurious() {
     naked_asm!("iretq")
 }
 
-/// Defines gates of the image's interrupts.
+/// Defines the gates of the image's own interrupts.
 macro_rules! own {
     ($($name:ident = $vector:expr),+ $(,)?) => {
         $(

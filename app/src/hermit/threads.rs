@@ -1,4 +1,4 @@
-//! The APs: threads of Hermit, one pinned to each core.
+//! Starts the loops of the APs as threads of Hermit. One thread is pinned to each core.
 
 #![expect(unsafe_code, reason = "starts threads of the kernel")]
 
@@ -19,9 +19,9 @@ use crate::runtime::Worker;
 
 #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on x86_64")]
 const THREAD_BYTES: usize = STACK_BYTES as usize;
-/// Hermit's vector that makes a core look for new threads.
+/// Hermit's interrupt vector that makes a core check for new threads.
 const HERMIT_WAKEUP: u8 = 121;
-/// Time after which the core of a thread that has not started is woken again.
+/// Time in microseconds after which a core whose thread has not started is woken again.
 const WAKE_US: u64 = 20_000;
 /// Maximum number of times that a core is woken.
 const WAKES_MAX: u64 = 50;
@@ -29,16 +29,16 @@ const WAKES_MAX: u64 = 50;
 static WORKER: Once<Worker> = Once::new();
 static IS_UP: [AtomicBool; CPUS_MAX] = [const { AtomicBool::new(false) }; CPUS_MAX];
 
-/// Starts a thread on every core except the first, and returns how many CPUs run then. A thread that does not
-/// start in time is named in the log.
+/// Starts a thread on every core except the first, and returns the number of running CPUs. If a thread does not start
+/// in time, a warning is logged.
 ///
 /// # Context
 ///
-/// Once, on the BSP, before anything of the window is freed. Interrupts are off afterwards.
+/// Once, on the BSP, before any region of the window is freed. Interrupts are off afterwards.
 pub(super) fn start(vm: &Window, worker: Worker) -> u32 {
     WORKER.call_once(|| worker);
     let cores = abi::sys_get_processor_count().min(vm.machine().topology().cpus().len());
-    // Every call of Hermit returns with interrupts on.
+    // Each function of Hermit returns with interrupts on.
     interrupts::disable();
     let mut running = 1;
     for (core, is_up) in IS_UP.iter().enumerate().take(cores).skip(1) {
@@ -57,8 +57,9 @@ pub(super) fn start(vm: &Window, worker: Worker) -> u32 {
     running
 }
 
-/// Waits until a thread has started. Hermit checks for new threads before it marks the core as sleeping. A thread that
-/// is added between the two steps does not wake the core, so this function wakes it again.
+/// Waits until the thread of `core` has started, and returns whether it has. Hermit first checks for new threads and
+/// then marks the core as sleeping. If the thread is added between these two steps, the core is not woken, so this
+/// function wakes the core repeatedly.
 fn is_up_soon(vm: &Window, core: usize, is_up: &AtomicBool) -> bool {
     let cpu = CpuId(u32::try_from(core).unwrap_or_default());
     (0..WAKES_MAX).any(|_| {
@@ -70,7 +71,7 @@ fn is_up_soon(vm: &Window, core: usize, is_up: &AtomicBool) -> bool {
     })
 }
 
-/// The first code of a thread.
+/// The first function of the thread of an AP.
 unsafe extern "C" fn thread(core: usize) {
     interrupts::disable();
     control::protect();
@@ -81,7 +82,8 @@ unsafe extern "C" fn thread(core: usize) {
         refuse(format_args!("the firmware's CPU {number} is core {core} of Hermit"));
     }
     let vm = machine::window().expect("the window is there before a second thread is");
-    // The memory that this thread has used so far is never freed.
+    // Until here, TLB flushes have skipped this CPU. That was safe, because the memory that this thread has used is
+    // never freed.
     vm.leave_idle();
     selfcheck::run().unwrap_or_else(|error| refuse(error));
     let worker = WORKER.get().expect("threads are started with their loop");

@@ -1,9 +1,10 @@
-//! The handlers of the image's gates.
+//! Handles the exceptions and interrupts of the gates that the image has replaced.
 //!
-//! A recoverable exception is handled here. For any other exception the image prints the owner of the address and
-//! then jumps to Hermit's handler, with the stack and the registers as the processor left them. Hermit's handler
-//! prints its lines and ends the thread, after which Hermit would idle forever. So the image first makes all CPUs
-//! receive NMIs, which end the image even if Hermit's handler waits for a lock with interrupts off.
+//! An exception from which the image can recover is handled here. For any other exception, the image prints a report,
+//! and then jumps to Hermit's handler with the stack and the registers as they were at the exception. Hermit's handler
+//! prints its own report and ends the thread; Hermit would then idle forever. The image therefore first arranges that
+//! all CPUs receive NMIs. Their handler ends the image after a short time, even if Hermit's handler waits for a lock
+//! with interrupts off.
 
 #![expect(unsafe_code, reason = "restores a control register and writes a port")]
 
@@ -20,34 +21,35 @@ use crate::hardware::cpu::{apic, clock, local, vectors};
 use crate::hardware::{exit, fault, machine};
 use crate::hermit::records;
 
-/// Time for Hermit's handler to print its lines.
+/// Time in microseconds that Hermit's handler gets to print its report.
 const HANDLER_US: u64 = 100_000;
-/// Maximum NMIs, or readings of the clock, before the clock counts as stopped.
+/// Number of NMIs, or of readings of the clock, after which the image is ended even if the clock does not advance.
 const LOOKS_MAX: u32 = 10_000_000;
-/// The mask of the 8259 that passes the 8254 only, which [`clock`](crate::hardware::cpu::clock) leaves running.
+/// Interrupt mask of the 8259 that passes only the interrupts of the 8254 timer, which
+/// [`clock`](crate::hardware::cpu::clock) leaves running.
 const ONLY_8254: u8 = !1;
 const MASK_8259: u16 = 0x21;
-/// Delivery mode NMI, in a local vector table entry and in a command.
+/// Bits of the delivery mode NMI, in an entry of the local vector table and in a command.
 const NMI: u32 = 4 << 8;
-/// Command: an NMI for all CPUs except this one.
+/// Command that sends an NMI to all CPUs except this one.
 const NMI_FOR_OTHERS: u32 = 3 << 18 | apic::ASSERT | NMI;
-/// Not the number of a CPU.
+/// Value of [`ENDING`] while no exception has ended the image.
 const NONE: u32 = u32::MAX;
 
-/// The CPU whose exception ends the image.
+/// Number of the CPU whose exception ends the image.
 static ENDING: AtomicU32 = AtomicU32::new(NONE);
 static ENDING_SINCE_US: AtomicU64 = AtomicU64::new(0);
-/// NMIs on that CPU since then.
+/// Number of NMIs on the CPU [`ENDING`] since its exception.
 static NMIS: AtomicU32 = AtomicU32::new(0);
 
-/// Handles an exception. Returns whether the code resumes at `frame.rip`; otherwise Hermit's handler runs and the
-/// image ends.
+/// Handles an exception. Returns `true` if execution resumes at `frame.rip`. If it returns `false`, Hermit's handler
+/// must run next; the image then ends.
 ///
 /// # Context
 ///
-/// The gates, with interrupts off. Takes no lock and does not allocate.
+/// Called by the gates with interrupts off. Takes no lock and does not allocate.
 pub(super) extern "C" fn resolve(frame: &mut TrapFrame) -> bool {
-    // Read first, because a nested fault overwrites CR2.
+    // CR2 is read first, because a nested fault would overwrite it.
     let cr2 = Cr2::read_raw();
     if frame.vector == vectors::NMI && ENDING.load(Ordering::Relaxed) != NONE {
         return is_to_go_on();
@@ -65,7 +67,8 @@ pub(super) extern "C" fn resolve(frame: &mut TrapFrame) -> bool {
     goes_on
 }
 
-/// Returns whether the image continues until the next NMI. Otherwise ends the image.
+/// Handles an NMI after a fatal exception. Returns `true` on the CPU of the exception while Hermit's handler still has
+/// time; otherwise ends the image, on the other CPUs after a wait.
 fn is_to_go_on() -> bool {
     let mut is_own = false;
     records::with_own(|| is_own = ENDING.load(Ordering::Relaxed) == local::number());
@@ -73,7 +76,7 @@ fn is_to_go_on() -> bool {
         let since_us = ENDING_SINCE_US.load(Ordering::Relaxed);
         clock::now_us().saturating_sub(since_us) < HANDLER_US
     };
-    // The 8254 sends the next NMI within 55 ms.
+    // The 8254 causes the next NMI within 55 ms.
     if is_own && has_time() && NMIS.fetch_add(1, Ordering::Relaxed) < LOOKS_MAX {
         return true;
     }
@@ -85,16 +88,17 @@ fn is_to_go_on() -> bool {
     exit::leave(Exit::Fault)
 }
 
-/// Reports the exception, and starts the NMIs that end the image.
+/// Reports a fatal exception, and starts the NMIs that end the image.
 fn end(frame: &TrapFrame, cr2: u64) {
-    // An exception in Hermit's handler would occur again.
+    // If Hermit's handler itself causes an exception, the image ends immediately, because the exception would occur
+    // again.
     if ENDING.load(Ordering::Relaxed) == local::number() {
         exit::leave(Exit::Fault);
     }
     ENDING.store(local::number(), Ordering::Relaxed);
     fault::report(frame, cr2);
-    // The report may have caused faults, and Hermit's handler reads CR2.
-    // SAFETY: CR2 only holds the address of the last page fault.
+    // Restores CR2, which Hermit's handler reads. Faults during the report may have changed it. SAFETY: CR2 only holds
+    // the address of the last page fault.
     unsafe { asm!("mov cr2, {}", in(reg) cr2, options(nomem, nostack)) };
     ENDING_SINCE_US.store(clock::now_us(), Ordering::Relaxed);
     apic::send(0, NMI_FOR_OTHERS);
@@ -109,7 +113,7 @@ fn end(frame: &TrapFrame, cr2: u64) {
 ///
 /// As [`resolve`].
 pub(super) extern "C" fn interrupt(frame: &mut TrapFrame) {
-    // The other vectors only end a `hlt`.
+    // The interrupts of other vectors only end a `hlt`.
     if frame.vector == u64::from(vectors::FLUSH) {
         records::with_own(machine::answer_flush);
     }

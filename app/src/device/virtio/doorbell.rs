@@ -1,4 +1,5 @@
-//! Doorbells: one register per ring, whose address is computed once.
+//! The registers of the rings. Each ring has a doorbell, a register that notifies the device, whose address is computed
+//! once.
 
 use crate::device::virtio::error::NicError;
 use crate::hardware::registers::Registers;
@@ -9,7 +10,7 @@ const QUEUE_SELECT: u64 = 0x16;
 const QUEUE_MSIX_VECTOR: u64 = 0x1a;
 const QUEUE_NOTIFY_OFF: u64 = 0x1e;
 
-/// The registers of the rings.
+/// The registers with which rings are configured, and those of all doorbells.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rings {
     common: Registers,
@@ -18,7 +19,7 @@ pub(crate) struct Rings {
 }
 
 impl Rings {
-    /// Maps the registers of the layout.
+    /// Maps the registers whose addresses are in `layout`.
     pub(crate) fn map(layout: &Layout) -> Result<Self, NicError> {
         Ok(Self {
             common: Registers::map(layout.common)?,
@@ -27,7 +28,7 @@ impl Rings {
         })
     }
 
-    /// Returns the doorbell of a ring.
+    /// Returns the doorbell of the ring with the index `ring`.
     pub(crate) fn doorbell(&self, ring: u16) -> Doorbell {
         self.common.write(QUEUE_SELECT, ring);
         let index: u16 = self.common.read(QUEUE_NOTIFY_OFF);
@@ -35,7 +36,8 @@ impl Rings {
         Doorbell { register: self.notify.part(offset, 2), ring }
     }
 
-    /// Sets the MSI-X entry of a ring. Returns whether the device accepted it.
+    /// Sets the index of the MSI-X table entry for the interrupts of a ring. Returns whether the device has accepted
+    /// the index.
     pub(crate) fn set_interrupt(&self, ring: u16, entry: u16) -> bool {
         self.common.write(QUEUE_SELECT, ring);
         self.common.write(QUEUE_MSIX_VECTOR, entry);
@@ -43,7 +45,7 @@ impl Rings {
     }
 }
 
-/// The register that notifies the device of new buffers in one ring.
+/// The register that notifies the device of new buffers in one ring, with the index of the ring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Doorbell {
     register: Registers,
@@ -51,7 +53,7 @@ pub(crate) struct Doorbell {
 }
 
 impl Doorbell {
-    /// Notifies the device, at the cost of one exit from the guest.
+    /// Notifies the device. On a virtual machine this costs an exit to the hypervisor.
     pub(crate) fn ring(self) {
         self.register.write(0, self.ring);
     }

@@ -1,4 +1,5 @@
-//! The hardware abstraction of `virtio-drivers`: memory for rings, and mapped registers.
+//! Implements the hardware abstraction layer that `virtio-drivers` requires: allocates memory for rings, and maps
+//! registers.
 
 #![expect(unsafe_code, reason = "implements the trait that hands memory to a device")]
 
@@ -10,14 +11,13 @@ use crate::device::dma;
 use crate::hardware::memory::{direct, tables};
 use crate::platform::span::Span;
 
-/// The hardware abstraction with RAM and registers mapped at offset 0, where virtual and physical addresses
-/// are equal.
+/// The hardware abstraction layer on a machine where RAM and registers are mapped at their physical addresses.
 #[derive(Debug)]
 pub(crate) struct DirectHal;
 
-// SAFETY: 1. `dma` returns zeroed frames without another owner, mapped at offset 0 and never freed. 2.
-// Registers are mapped at offset 0, or the call panics. 3. Buffers are parts of such frames, so the device uses
-// the same addresses.
+// SAFETY: 1. `dma` returns zeroed frames that have no other owner, are mapped at their physical addresses, and are
+// never freed. 2. Registers are mapped at their physical addresses, or the call panics. 3. Buffers are parts of such
+// frames, so the device uses the same addresses.
 unsafe impl Hal for DirectHal {
     fn dma_alloc(pages: usize, _direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let Some(run) = dma::take(pages as u64) else {
@@ -29,7 +29,8 @@ unsafe impl Hal for DirectHal {
     }
 
     unsafe fn dma_dealloc(_address: PhysAddr, _pointer: NonNull<u8>, _pages: usize) -> i32 {
-        // A ring is dropped only when set-up fails. The device may still use the memory, so it is not freed.
+        // A ring is dropped only if the initialization fails. Its memory is not freed, because the device may still
+        // access the memory.
         0
     }
 

@@ -1,4 +1,5 @@
-//! The MSI-X table. Entry 0 wakes a sleeping CPU for received packets.
+//! Sets up the MSI-X table of the network device. Its entry 0 raises an interrupt for received packets, which wakes a
+//! sleeping CPU.
 
 use virtio_drivers::transport::pci::bus::DeviceFunction;
 
@@ -8,7 +9,7 @@ use crate::hardware::cpu::{apic, vectors};
 use crate::hardware::registers::Registers;
 use crate::platform::virtio_pci::Msix;
 
-/// The entry for received packets.
+/// Index of the table entry for received packets.
 pub(crate) const RECEIVE_ENTRY: u16 = 0;
 
 // Offsets in an entry: PCI Local Bus 3.0, "MSI-X Table Structure".
@@ -18,10 +19,10 @@ const DATA: u64 = 8;
 const CONTROL: u64 = 12;
 const CONTROL_MASKED: u32 = 1;
 
-/// Messages to this address reach local APICs. Bits 12 to 19 select one.
+/// Address at which local APICs receive interrupt messages. Bits 12 to 19 select the APIC.
 const MESSAGE_ADDRESS: u32 = 0xfee0_0000;
 
-/// Directs entry 0 to this CPU and enables MSI-X.
+/// Makes entry 0 interrupt the calling CPU, and enables MSI-X.
 pub(crate) fn enable(msix: Msix, device: DeviceFunction) -> Result<(), NicError> {
     let table = Registers::map(msix.table)?;
     table.write(CONTROL, CONTROL_MASKED);

@@ -1,4 +1,4 @@
-//! The network device: discovery, set-up and its interface to the network stack.
+//! Finds and initializes the network device, and implements the interface of the network stack to it.
 
 use core::fmt;
 use core::num::NonZeroUsize;
@@ -32,7 +32,7 @@ const FEATURE_GUEST_TSO4: u64 = 1 << 7;
 const FEATURE_HOST_TSO4: u64 = 1 << 11;
 /// VIRTIO_NET_F_MRG_RXBUF: a received packet may lie in several buffers.
 const FEATURE_MERGED: u64 = 1 << 15;
-/// The features for large packets, which are used together or not at all.
+/// The features that large packets need. They are used only if the device offers all of them.
 const FEATURES_LARGE: u64 = FEATURE_CHECKSUM
     | FEATURE_GUEST_CHECKSUM
     | FEATURE_GUEST_TSO4
@@ -52,14 +52,15 @@ pub(crate) struct VirtioNic {
     mac: [u8; 6],
     /// Whether packets may be large.
     is_large: bool,
-    /// Maximum bytes of an IPv4 packet.
+    /// Maximum size of an IPv4 packet in bytes.
     mtu: usize,
-    /// The transport resets the device when it is dropped, so it must be the last field.
+    /// The transport resets the device when the transport is dropped. It must be the last field, because fields are
+    /// dropped in order.
     transport: PciTransport,
 }
 
 impl VirtioNic {
-    /// Finds the first virtio network device on PCI bus 0 and sets it up.
+    /// Finds the first virtio network device on PCI bus 0 and initializes the device.
     pub(crate) fn try_new() -> Result<Self, NicError> {
         let mut root = PciRoot::new(PortAccess);
         let device = find(&root).ok_or(NicError::Absent)?;
@@ -104,8 +105,8 @@ struct Agreed {
     has_mtu: bool,
 }
 
-/// Resets the device and negotiates the features: a hardware address, virtio 1, large packets and the MTU. The
-/// event index is not used: without it one flag of the device says whether it needs doorbells.
+/// Resets the device and negotiates its features: a hardware address, virtio 1, large packets and the MTU. The event
+/// index is not used. Without it, one flag of the device tells whether the device needs doorbells.
 fn negotiate(transport: &mut PciTransport) -> Result<Agreed, NicError> {
     let known = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
     transport.set_status(DeviceStatus::empty());
@@ -138,7 +139,7 @@ impl Nic for VirtioNic {
     }
 
     fn receive(&mut self) -> Option<Arrival<'_, Slot<'_>>> {
-        // Takes the slot first: a packet that is taken without a slot for the answer would be lost.
+        // The slot for the answer is taken first. If no slot is free, the packet stays in the receive ring.
         let slot = self.transmit.take()?;
         let (bytes, is_sound) = self.receive.take()?;
         Some(Arrival { bytes, is_sound, slot })

@@ -1,4 +1,4 @@
-//! Packet buffers: contiguous frames, divided into equal buffers that the device reads or writes.
+//! The packet buffers of a ring: physically contiguous frames that are divided into buffers of equal size.
 
 #![expect(unsafe_code, reason = "makes slices of memory that it owns")]
 
@@ -10,15 +10,16 @@ use virtio_drivers::{BufferDirection, Hal};
 use crate::device::virtio::error::NicError;
 use crate::device::virtio::hal::DirectHal;
 
-/// Number of descriptors of a ring, and maximum number of buffers. QEMU offers this many.
+/// Number of descriptors of a ring, and maximum number of its buffers. QEMU's rings have this size.
 pub(crate) const RING: usize = 256;
 /// Bytes of the virtio 1 header in front of every packet.
 pub(crate) const HEADER_BYTES: usize = 12;
-/// Flag in the first byte of the header: the packet comes from this machine, and its checksum is not computed.
+/// Flag in the first byte of the header that is set if the TCP checksum is not complete. For a transmitted packet, the
+/// device completes the checksum. A received packet has this flag if it comes from the same host.
 pub(crate) const NEEDS_CHECKSUM: u8 = 1;
-/// Flag in the first byte of the header: the device has verified the checksum.
+/// Flag in the first byte of the header that is set if the device has verified the checksum of a received packet.
 pub(crate) const DATA_VALID: u8 = 2;
-/// Value of the second byte of the header: the device segments the packet as TCP over IPv4.
+/// Value of the second byte of the header that makes the device segment the packet as TCP over IPv4.
 pub(crate) const SEGMENTS_TCP4: u8 = 1;
 
 /// The number of buffers, at most one for each descriptor, and the bytes of each.
@@ -29,7 +30,8 @@ pub(crate) struct BufferShape {
 }
 
 impl BufferShape {
-    /// Buffers for an Ethernet frame of 1514 bytes and the header. Two buffers share a frame.
+    /// Buffers for an Ethernet frame of 1514 bytes with its virtio header. Two buffers lie in one physical frame of 4
+    /// KiB.
     pub(crate) const SMALL: Self = Self { count: RING, bytes: 2048 };
 
     fn frames(self) -> usize {
@@ -48,7 +50,7 @@ pub(crate) struct Packets {
 unsafe impl Send for Packets {}
 
 impl Packets {
-    /// Allocates the memory.
+    /// Allocates the memory of all buffers.
     pub(crate) fn try_new(shape: BufferShape) -> Result<Self, NicError> {
         let frames = shape.frames();
         let (address, start) = DirectHal::dma_alloc(frames, BufferDirection::Both);
@@ -58,14 +60,15 @@ impl Packets {
         Ok(Self { start, shape })
     }
 
-    /// Iterates over the numbers of the buffers.
+    /// Iterates over the indices of the buffers.
     pub(crate) fn indices(&self) -> impl Iterator<Item = u16> + use<> {
         (0_u16..).take(self.shape.count)
     }
 
-    /// Returns a buffer.
+    /// Returns the buffer with this `index`.
     ///
-    /// While the device uses the buffer, the caller must only pass it to the ring.
+    /// While the device uses the buffer, the caller must pass the result only to the ring and must not access its
+    /// bytes.
     pub(crate) fn buffer(&mut self, index: u16) -> &mut [u8] {
         let (index, BufferShape { count, bytes }) = (usize::from(index), self.shape);
         assert!(index < count, "packet buffer {index} of {count}");

@@ -1,4 +1,4 @@
-//! The receive ring. The device has every buffer except the one being read.
+//! The receive ring. The device owns all buffers except the one that is being read.
 
 #![expect(unsafe_code, reason = "gives buffers to the device")]
 
@@ -16,32 +16,32 @@ use crate::device::virtio::packets::{
 };
 use crate::platform::merged::Merged;
 
-/// The number of the receive ring.
+/// Index of the receive ring in the device.
 pub(crate) const RECEIVE_RING: u16 = 0;
 
 /// The receive ring with its buffers.
 #[derive(Debug)]
 pub(crate) struct Receive {
-    /// On the heap, because 4 KiB would be copied between stack frames otherwise.
+    /// On the heap, so that moving this structure does not copy 4 KiB.
     queue: Box<VirtQueue<DirectHal, RING>>,
     packets: Packets,
-    /// The buffer of each descriptor.
+    /// For each descriptor, the index of its buffer.
     buffers: [u16; RING],
     doorbell: Doorbell,
-    /// Whether buffers were returned since the last kick.
+    /// Whether buffers were returned to the device since the last kick.
     is_dirty: bool,
     /// Whether packets were taken since the last kick.
     is_busy: bool,
-    /// Whether the device interrupts for the next packet.
+    /// Whether the device is allowed to interrupt for the next packet.
     is_armed: bool,
-    /// The buffer of the packet that was taken last.
+    /// Index of the buffer that contains the packet returned by the last call of [`take`](Self::take).
     taken: Option<u16>,
-    /// Reassembles packets that lie in several buffers, if the device may send them.
+    /// Reassembles packets that lie in several buffers. `None` if the device does not use several buffers for a packet.
     merged: Option<Merged>,
 }
 
 impl Receive {
-    /// Sets up an empty ring.
+    /// Sets up the ring without buffers. [`fill`](Self::fill) adds them.
     pub(crate) fn try_new(
         transport: &mut impl Transport,
         is_large: bool,
@@ -61,7 +61,7 @@ impl Receive {
         })
     }
 
-    /// Gives all buffers to the device, which must be set up.
+    /// Gives all buffers to the device. The device must have been initialized completely.
     pub(crate) fn fill(&mut self) {
         for index in self.packets.indices() {
             self.put(index);
@@ -82,8 +82,8 @@ impl Receive {
         self.queue.can_pop()
     }
 
-    /// Returns the next packet, and whether the device has verified the checksum of its TCP segment. The buffer is
-    /// returned to the device by the next call or by the kick.
+    /// Returns the next packet, and whether the device has verified the checksum of its TCP segment. The next call of
+    /// this function or of [`kick`](Self::kick) returns the buffer of the packet to the device.
     pub(crate) fn take(&mut self) -> Option<(&mut [u8], bool)> {
         self.give_back();
         if self.merged.as_ref().is_some_and(Merged::is_partial) {
@@ -91,7 +91,7 @@ impl Receive {
         }
         let descriptor = self.queue.peek_used()?;
         self.is_busy = true;
-        // The device no longer uses this buffer.
+        // The device no longer uses this buffer, so its bytes may be read.
         let memory = self.packets.buffer(self.buffers[usize::from(descriptor)]);
         let is_sound = memory[0] & (NEEDS_CHECKSUM | DATA_VALID) != 0;
         let buffers = u16::from_le_bytes([memory[10], memory[11]]);
@@ -102,12 +102,13 @@ impl Receive {
         let (buffer, end) = self.pop()?;
         self.taken = Some(buffer);
         let bytes = &mut self.packets.buffer(buffer)[HEADER_BYTES..end.max(HEADER_BYTES)];
-        // Without large packets the device does not report checksums.
+        // The flags are valid only if the checksum features were negotiated, which is the case if `merged` exists.
         Some((bytes, is_sound && self.merged.is_some()))
     }
 
-    /// Reassembles a packet from several buffers. Returns `None` if some of them have not arrived. The first buffer
-    /// has a header of `start` bytes.
+    /// Copies the buffers of a packet together. Returns `None` if some of the buffers have not arrived yet; a later
+    /// call then continues. The first `start` bytes of the next buffer are skipped, because the first buffer begins
+    /// with the virtio header.
     fn merge(&mut self, mut start: usize) -> Option<(&mut [u8], bool)> {
         while self.merged.as_ref()?.is_partial() {
             let (buffer, end) = self.pop()?;
@@ -127,10 +128,11 @@ impl Receive {
         }
     }
 
-    /// Takes the next buffer from the device. Returns its number and the end of its bytes.
+    /// Takes the next buffer from the ring. Returns its index and the number of bytes that the device has written to
+    /// it.
     fn pop(&mut self) -> Option<(u16, usize)> {
         let descriptor = self.queue.peek_used()?;
-        // A device that names an invalid descriptor is broken; the index panics.
+        // If a broken device returns an invalid descriptor, the index operation panics.
         let buffer = self.buffers[usize::from(descriptor)];
         let memory = self.packets.buffer(buffer);
         let room = memory.len();
@@ -140,8 +142,9 @@ impl Receive {
         Some((buffer, bytes.min(room)))
     }
 
-    /// Ends a turn: notifies the device of returned buffers if it waits for some, and requests an interrupt only if
-    /// the turn took no packet. A CPU that found packets polls again; one that found none may sleep.
+    /// Must be called once in each turn of the server loop. Notifies the device of returned buffers if the device needs
+    /// that. Enables the interrupt for received packets only if no packet was received since the last call, because the
+    /// CPU then may sleep; otherwise the CPU polls again.
     pub(crate) fn kick(&mut self) {
         self.give_back();
         let wants_interrupt = !self.is_busy;
@@ -150,8 +153,9 @@ impl Receive {
             self.is_armed = wants_interrupt;
             self.queue.set_dev_notify(wants_interrupt);
         }
-        // Earlier stores must be visible before the device's flags are read, or both sides wait: the index of the ring
-        // before the device's doorbell flag, and the interrupt flag before the last poll.
+        // Two stores must be visible to the device before the loads that follow; otherwise both sides could wait for
+        // each other. The index of the ring must be stored before the device's notification flag is read, and the
+        // interrupt flag before the ring is polled for the last time before a sleep.
         fence(Ordering::SeqCst);
         if self.is_dirty && self.queue.should_notify() {
             self.doorbell.ring();

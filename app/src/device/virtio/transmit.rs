@@ -1,4 +1,4 @@
-//! The transmit ring. Sent buffers are reclaimed only when a new one is needed.
+//! The transmit ring. Buffers that the device has sent are reclaimed only when a new packet needs a buffer.
 
 #![expect(unsafe_code, reason = "gives buffers to the device")]
 
@@ -19,32 +19,34 @@ use crate::device::virtio::packets::{
 };
 use crate::platform::checksum::{self, Partial};
 
-/// The number of the transmit ring.
+/// Index of the transmit ring in the device.
 pub(crate) const TRANSMIT_RING: u16 = 1;
 
-/// Buffers of packets that the device segments. One holds a value of 16 KiB with its headers.
+/// Number and size of buffers if the device segments packets. A buffer has space for a value of 16 KiB with its
+/// headers.
 const LARGE: BufferShape = BufferShape { count: 128, bytes: 5 * 4096 };
 
-/// Maximum bytes of an Ethernet frame that the device segments.
+/// Maximum size, in bytes, of an Ethernet frame that the device segments.
 pub(crate) const LARGE_FRAME_BYTES_MAX: usize = LARGE.bytes - HEADER_BYTES;
 
 /// The transmit ring with its buffers.
 #[derive(Debug)]
 pub(crate) struct Transmit {
-    /// On the heap, because 4 KiB would be copied between stack frames otherwise.
+    /// On the heap, so that moving this structure does not copy 4 KiB.
     queue: Box<VirtQueue<DirectHal, RING>>,
     packets: Packets,
     free: ArrayVec<u16, RING>,
-    /// The buffer of each descriptor, and the number of bytes sent.
+    /// For each descriptor, the index of its buffer and the number of bytes given to the device.
     sent: [(u16, u16); RING],
     doorbell: Doorbell,
+    /// Whether packets were added since the last kick.
     is_dirty: bool,
     /// Whether the device completes checksums and segments packets.
     is_large: bool,
 }
 
 impl Transmit {
-    /// Sets up a ring with every buffer free, which never interrupts.
+    /// Sets up the ring. All buffers are free, and the device never interrupts for sent packets.
     pub(crate) fn try_new(
         transport: &mut impl Transport,
         is_large: bool,
@@ -69,14 +71,14 @@ impl Transmit {
         while let Some(descriptor) = self.queue.peek_used() {
             let (buffer, bytes) = self.sent[usize::from(descriptor)];
             let memory = &self.packets.buffer(buffer)[..usize::from(bytes)];
-            // SAFETY: the bytes that `send` added for this descriptor.
+            // SAFETY: these are the bytes that `send` added for this descriptor.
             let used = unsafe { self.queue.pop_used(descriptor, &[memory], &mut []) };
             used.expect("the descriptor that was just seen");
             self.free.push(buffer);
         }
     }
 
-    /// Returns a buffer for the next packet, or `None` while the device has all buffers.
+    /// Returns the permission to send one packet, or `None` while the device uses all buffers.
     pub(crate) fn take(&mut self) -> Option<Slot<'_>> {
         if self.free.is_empty() {
             self.reap();
@@ -84,7 +86,7 @@ impl Transmit {
         (!self.free.is_empty()).then_some(Slot { ring: self, segment: None })
     }
 
-    /// Returns whether the device has all buffers.
+    /// Returns whether the device uses all buffers, so that no packet can be sent.
     pub(crate) fn is_full(&self) -> bool {
         self.free.is_empty() && !self.queue.can_pop()
     }
@@ -105,7 +107,8 @@ impl Transmit {
             return;
         }
         self.is_dirty = false;
-        // The index must be visible before the device's flag is read, or both sides wait.
+        // The device must see the new index of the ring before its notification flag is read here. Otherwise the device
+        // could stop polling without a notification, and both sides would wait.
         fence(Ordering::SeqCst);
         if self.queue.should_notify() {
             self.doorbell.ring();
@@ -113,11 +116,11 @@ impl Transmit {
     }
 }
 
-/// Permission to send one packet.
+/// The permission to send one packet.
 #[derive(Debug)]
 pub(crate) struct Slot<'a> {
     ring: &'a mut Transmit,
-    /// Segment size, if the device segments the packet.
+    /// Bytes of data in each segment, if the device must segment the packet.
     segment: Option<NonZeroU16>,
 }
 
@@ -128,7 +131,7 @@ impl phy::TxToken for Slot<'_> {
         let sent = u16::try_from(end).expect("a packet fits its buffer");
         let memory = self.ring.packets.buffer(buffer);
         let (header, frame) = memory[..end].split_at_mut(HEADER_BYTES);
-        // A zeroed header requests no work of the device.
+        // With a header of zeros, the device sends the packet unchanged.
         header.fill(0);
         let result = write(frame);
         if self.ring.is_large

@@ -1,4 +1,4 @@
-//! The handover to Hermit: memory, a device tree, a stack and the BSP.
+//! Prepares memory, a device tree and a stack for Hermit, and enters Hermit on the BSP.
 
 #![expect(unsafe_code, reason = "hands out static memory and leaves for Hermit's entry")]
 
@@ -21,21 +21,21 @@ use crate::platform::device_tree::{BufferFull, DeviceTree};
 use crate::platform::memory_map::MemoryMap;
 use crate::platform::span::Span;
 
-/// Memory for Hermit. Nine tenths are its heap, the rest is for stacks of threads and page tables.
+/// Bytes of memory for Hermit. Hermit uses nine tenths as its heap, and the rest for stacks of threads and page tables.
 const SHARE_BYTES: u64 = 32 << 20;
-/// Further memory for each CPU, whose thread takes 160 KiB outside the heap.
+/// Further bytes of memory for each CPU, because the thread of a CPU takes 160 KiB outside the heap.
 const SHARE_BYTES_PER_CPU: u64 = 512 << 10;
-/// Bytes of the root of the ACPI tables, revision 2.
+/// Bytes of the RSDP, the root of the ACPI tables, in revision 2.
 const RSDP_BYTES: u64 = 36;
 const LARGE_PAGE_BYTES: u64 = 2 << 20;
-/// `KERNEL_STACK_SIZE` of Hermit, which Hermit's entry adds to the stack pointer.
+/// `KERNEL_STACK_SIZE` of Hermit. Hermit's entry code expects the lowest address of a stack of this size.
 const STACK_BYTES: usize = 32 << 10;
-/// Bytes of the device tree. A tree of four nodes has about 400.
+/// Bytes of the buffer for the device tree. The tree has four nodes and about 400 bytes.
 const TREE_BYTES: usize = 1024;
-/// Any value except `hermit,uefi`, which has a special meaning in Hermit.
+/// The `compatible` property of the root node. Hermit only tests whether it is `hermit,uefi`.
 const COMPATIBLE: &str = "hermit,pvh";
 
-/// The stack of Hermit's first code, and of its idle task on the BSP.
+/// The stack on which Hermit boots. Later the stack of Hermit's idle task on the BSP.
 static STACK: GuardedStack<STACK_BYTES> = GuardedStack::new();
 
 #[repr(C, align(8))]
@@ -51,12 +51,12 @@ pub(super) fn declare_stacks() {
     stacks::declare([("entry", BOOT_STACK.guard()), ("Hermit's first", STACK.guard())]);
 }
 
-/// Takes Hermit's memory from the free memory: the first bytes behind the image that are mapped by large pages,
-/// because Hermit maps its memory by large pages.
+/// Takes memory for Hermit from `free`: the first bytes behind the image that are mapped with pages of 2 MiB, because
+/// Hermit maps its memory with pages of this size.
 ///
 /// # Errors
 ///
-/// There is too little memory.
+/// The memory there is not free or too small.
 pub(super) fn share(free: &mut MemoryMap, cpus: usize) -> Result<Span, NoHandover> {
     let bytes = SHARE_BYTES + SHARE_BYTES_PER_CPU * cpus as u64;
     let share = Span::from_bytes(tables::fine_end(), bytes.next_multiple_of(LARGE_PAGE_BYTES));
@@ -67,14 +67,14 @@ pub(super) fn share(free: &mut MemoryMap, cpus: usize) -> Result<Span, NoHandove
     Ok(share)
 }
 
-/// Enters Hermit and does not return.
+/// Enters Hermit. Returns only after an error.
 ///
 /// # Errors
 ///
 /// See [`NoHandover`].
 pub(super) fn start(info: &BootInfo, image: Span, share: Span) -> Result<Infallible, NoHandover> {
     let rsdp = info.rsdp.ok_or(NoHandover::NoAcpi)?;
-    // Hermit reads the root of the ACPI tables in place. RAM is mapped already.
+    // Hermit reads the RSDP at its physical address, which must therefore be mapped. RAM is already mapped.
     match tables::map_device(Span::from_bytes(rsdp, RSDP_BYTES)) {
         Ok(()) | Err(MapError::Ram { .. }) => {}
         Err(error) => return Err(NoHandover::Map(error)),
@@ -86,7 +86,7 @@ pub(super) fn start(info: &BootInfo, image: Span, share: Span) -> Result<Infalli
     let buffer = unsafe { &mut *TREE.0.get() };
     let tree = buffer.as_ptr().addr() as u64;
     write_tree(buffer, share, rsdp)?;
-    // Hermit regards the bytes from the start of memory to the end of the image as used.
+    // Hermit regards all bytes from `image.start` to `image.end` as used.
     let record = BootRecord::new(share, COM1_IO, tree, image);
     // SAFETY: 1. Hermit's entry takes the record in `rdi`, the number of the CPU in `esi` and the lowest address of
     // its stack in `rsp`. 2. It copies the record from the old stack before that stack is reused.
@@ -108,7 +108,8 @@ fn write_tree(buffer: &mut [u8], share: Span, rsdp: u64) -> Result<(), NoHandove
     let mut tree = DeviceTree::begin(buffer, COMPATIBLE)?;
     tree.memory(share.start, share.bytes())?;
     tree.place("hermit,rsdp", rsdp, 1)?;
-    // Under QEMU Hermit cannot determine the frequency and would guess.
+    // The frequency of the TSC is passed as an argument, because Hermit cannot determine it under QEMU and would use a
+    // wrong value.
     let mut arguments = ArrayString::<16>::new();
     if let Some(measured) = clock::measure(|| 0) {
         write!(arguments, "-freq {}", measured.tsc_hz / 1_000_000).map_err(|_| NoHandover::Tree)?;
@@ -119,7 +120,7 @@ fn write_tree(buffer: &mut [u8], share: Span, rsdp: u64) -> Result<(), NoHandove
 /// Reasons why Hermit cannot be entered.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum NoHandover {
-    /// There is not enough contiguous memory.
+    /// The memory that Hermit needs behind the image is not free.
     Memory {
         /// The memory that Hermit needs.
         share: Span,
@@ -133,7 +134,7 @@ pub(super) enum NoHandover {
         /// Address of the root.
         rsdp: u64,
     },
-    /// The device tree does not fit.
+    /// The device tree does not fit into its buffer.
     Tree,
 }
 

@@ -1,4 +1,4 @@
-//! The boot record of Hermit's entry.
+//! The boot record that Hermit's entry code expects.
 //!
 //! # Source
 //!
@@ -9,10 +9,10 @@ use core::num::{NonZeroU16, NonZeroU64};
 
 use crate::platform::span::Span;
 
-/// The platform that is described by a device tree.
+/// Number of the platform whose devices are described by a device tree.
 const PLATFORM_DEVICE_TREE: u32 = 3;
 
-/// Hermit's boot information.
+/// The boot record. Its layout is that of `RawBootInfo`.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct BootRecord {
@@ -25,12 +25,13 @@ pub(super) struct BootRecord {
     /// Start, file size, memory size and alignment of the thread-local storage; 0 for none.
     thread_local: [u64; 4],
     platform: u32,
-    /// Fields of other platforms.
+    /// Fields that are used on other platforms.
     unused: [u64; 5],
 }
 
 impl BootRecord {
-    /// Creates the record of an image without thread-local storage.
+    /// Creates the boot record of an image without thread-local storage. `device_tree` is the address of the device
+    /// tree.
     pub(super) fn new(memory: Span, serial_port: u16, device_tree: u64, image: Span) -> Self {
         Self {
             memory_start: memory.start,
