@@ -1,7 +1,7 @@
-//! The source of large buffers.
+//! Allocates the large buffers of the network and of clients.
 //!
-//! In the image a buffer is a region of the window. On the host it is a vector. Buffers of one kind that live as
-//! long as the image share one region, so a report shows one row for each kind.
+//! In the image, a buffer is a region of the window; on the host, it is a vector. Buffers of one kind that exist as
+//! long as the image are parts of one region, so that reports show one row for each kind.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use core::fmt;
 
 /// A source of zeroed byte buffers.
 pub trait Buffers {
-    /// A buffer. Dropping it frees the memory.
+    /// A buffer. Its memory is freed when the buffer is dropped.
     type Buffer: AsMut<[u8]> + AsRef<[u8]> + 'static;
 
     /// Allocates a zeroed buffer of `bytes` bytes, or returns `None` if memory is short.
@@ -17,7 +17,7 @@ pub trait Buffers {
     /// `caller` is the name of the buffer in reports, such as `net/rx`.
     fn take(&self, caller: &'static str, bytes: usize) -> Option<Self::Buffer>;
 
-    /// Grows a buffer and keeps its contents. The added bytes may have any value. Returns `false` and leaves the
+    /// Grows a buffer and keeps its contents. The added bytes have arbitrary values. Returns `false` and leaves the
     /// buffer unchanged if memory is short.
     fn grow(&self, buffer: &mut Self::Buffer, bytes: usize) -> bool;
 }
@@ -27,7 +27,7 @@ pub trait Buffers {
 pub struct Shortage {
     /// The name of the buffer in reports.
     pub caller: &'static str,
-    /// Size of the buffer.
+    /// Size of the buffer in bytes.
     pub bytes: usize,
 }
 
@@ -77,8 +77,8 @@ impl Buffers for HeapBuffers {
     type Buffer = Vec<u8>;
 
     fn take(&self, _caller: &'static str, bytes: usize) -> Option<Vec<u8>> {
-        // The host's kernel zeroes the pages on first access. Tests create hundreds of servers, each with buffers for
-        // hundreds of clients.
+        // The zeroing constructor is used, because the kernel of the host then zeroes a page only when it is accessed.
+        // Tests create hundreds of servers, each with buffers for hundreds of clients.
         Some(alloc::vec![0; bytes])
     }
 

@@ -1,12 +1,11 @@
-//! Reports over HTTP, read-only, by GET and HEAD.
+//! Serves read-only reports over HTTP, by the methods GET and HEAD.
 //!
-//! [`parse`] parses the head of a request and keeps no state between calls. The returned [`Head`] contains
-//! the response to send. A [`Body`] writes its report in pieces and stores only the position of the next
-//! piece, so no report is buffered whole. [`Framing`] encodes the pieces as HTTP chunks. The module does no
-//! I/O; the server reads and writes the connection.
+//! [`parse`] parses the head of a request and selects the [`Body`] of the response. The body is written in pieces: a
+//! [`Body`] stores only a cursor, never the whole report. [`Framing`] writes the head of the response and puts the
+//! pieces into chunks. This module does no input and output; the server transfers the bytes.
 //!
-//! Every client that can connect may read reports. A page of another site can make a browser send a
-//! request, but cannot read the response. So the value of `Host` is not checked, only its presence.
+//! Each client that can connect may read reports. A page of another web site can make a browser send a request, but
+//! cannot read the response. The value of the `Host` field is therefore not checked, only its presence.
 
 mod body;
 mod budget;

@@ -1,4 +1,4 @@
-//! The life of an image: it takes over the machine, boots, serves or runs its self-tests, and powers the machine
+//! The main function of the image. It boots the machine, serves clients or runs the self-tests, and powers the machine
 //! off.
 
 use core::panic::PanicInfo;
@@ -19,7 +19,7 @@ use crate::switches;
 
 pub use crate::hardware::boot::entry::StartInfo;
 
-/// Enters the image with the loader's records, and never returns.
+/// Starts the image. `start_info` is the address of the loader's records. Never returns.
 pub fn enter(start_info: StartInfo) -> ! {
     Kernel::enter(start_info, run)
 }
@@ -34,7 +34,7 @@ fn run() -> ! {
     switches::apply(booted.vm, &config);
     announce(info, &booted);
     let vm = booted.vm;
-    // Every build compiles both branches. The linker removes the unused one.
+    // Both branches are compiled in each build, so that both are checked. The linker removes the unused one.
     if cfg!(feature = "selftest") {
         exit::leave(selftest::run(vm, &config))
     }
@@ -58,7 +58,7 @@ fn announce(info: &BootInfo, booted: &Booted) {
     log::debug!(target: "boot", "ACPI tables at {rsdp:#x}, command line {line:?}");
 }
 
-/// Prints the message of a panic on one line, and powers the machine off.
+/// Prints the message of a panic on one line and a backtrace, and powers the machine off.
 pub fn panic(info: &PanicInfo<'_>) -> ! {
     match info.location() {
         Some(place) => console::raw(format_args!(

@@ -1,10 +1,12 @@
-//! A unikernel that serves page-table-backed memory regions over TCP. The crate is all of it except the entry.
+//! A unikernel that serves page-table-backed memory regions over TCP. This library contains the whole unikernel except
+//! its entry point.
 //!
-//! Bytes pass the device, [`net`], [`server`], [`service`] and `vmalloc`. The network and the service do not
-//! depend on each other: [`net`] moves the bytes of connections, [`resp`] parses requests and writes replies,
-//! [`service`] serves requests, [`http`] writes reports for browsers and monitoring systems, and [`server`]
-//! joins them in one loop that never blocks. These modules do no input and output, and are tested on the host.
-//! The module `image` boots a `runtime::Runtime` and serves on it. Only this file names a runtime.
+//! The bytes of a request pass from the device through [`net`], [`server`] and [`service`] to the `vmalloc` crate.
+//! [`net`] transfers the bytes of connections, [`resp`] parses requests and writes replies, [`service`] executes
+//! requests, and [`http`] writes reports for browsers and monitoring systems. These modules do not access hardware, and
+//! are tested on the host. [`server`] connects them in one loop that never blocks; [`net`] and [`service`] do not
+//! depend on each other. The module `image` boots a `runtime::Runtime` and serves on it. Only this file selects a
+//! runtime.
 //!
 //! From top to bottom, each module imports only modules behind it: `image`, `selftest`, `serve`, `device`, the
 //! two runtimes, `runtime`, `hardware`, `server`, `http`, `service`, `net`, `bench`, `resp`,

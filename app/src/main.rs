@@ -1,8 +1,8 @@
-//! The image's entry and panic handler. All other code is in the library.
+//! The entry point and the panic handler of the image. All other code is in the library.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-/// Enters the image with the loader's records.
+/// Starts the image. The entry code calls this function with the address of the loader's records.
 #[cfg(target_os = "none")]
 #[expect(unsafe_code, reason = "the entry code calls it by its symbol")]
 #[unsafe(no_mangle)]

@@ -1,5 +1,5 @@
-//! Facts about the machine that are computed without access to it: the memory map, BARs, PCI capabilities and rates of
-//! clocks. The modules are tested on the host.
+//! Computations about the machine that do not access the hardware themselves: the memory map, BARs, PCI capabilities,
+//! clock rates and similar facts. These modules are therefore tested on the host.
 
 pub mod bars;
 pub mod call_site;

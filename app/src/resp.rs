@@ -1,10 +1,9 @@
-//! RESP: parses requests and writes replies.
+//! Parses requests and writes replies in RESP, the protocol of Redis.
 //!
-//! [`parse()`] parses the request at the front of the bytes of one connection. A [`Resume`] holds the
-//! progress of an incomplete request, so each byte is parsed once. Arguments are ranges into the bytes;
-//! only the words of an inline request are copied, without their quotes. [`Discard`] skips a request
-//! that is too large to be held. [`Reply`] writes to a fixed buffer, and counts the bytes that do not
-//! fit.
+//! [`parse()`] parses the request at the front of the bytes that a connection has received. A [`Resume`] records how
+//! far an incomplete request has been parsed, so that each byte is parsed once. Arguments are ranges of the received
+//! bytes; only the words of an inline request are copied, to remove their quotes. [`Discard`] skips a request that is
+//! too large for the receive buffer. [`Reply`] writes to a buffer of fixed size, and counts the bytes that do not fit.
 
 mod arguments;
 mod discard;

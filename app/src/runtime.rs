@@ -1,4 +1,5 @@
-//! The interface between the image and the kernel that it runs on.
+//! The interface between the image and its runtime, which is either the image's own code without a kernel, or the
+//! Hermit kernel.
 
 use core::sync::atomic::AtomicBool;
 
@@ -11,13 +12,13 @@ use crate::hardware::cpu::frame::TrapFrame;
 use crate::hardware::machine::Window;
 use crate::platform::rate::Rate;
 
-/// The loop of an AP. It sets the flag when it is ready for work.
+/// The function with the endless loop of an AP. It sets the flag when the AP is ready for work.
 pub(crate) type Worker = fn(&'static Window, &AtomicBool) -> !;
 
-/// A booted machine.
+/// The result of booting the machine.
 #[derive(Debug)]
 pub(crate) struct Booted {
-    /// The window, with all memory that the kernel does not use.
+    /// The window. It owns all memory that the runtime does not use.
     pub(crate) vm: &'static Window,
     /// Number of running CPUs.
     pub(crate) cpus: u32,
@@ -25,26 +26,27 @@ pub(crate) struct Booted {
     pub(crate) tsc: (Rate, Source),
 }
 
-/// A kernel on which the image runs.
+/// A runtime on which the image can run.
 pub(crate) trait Runtime {
     /// Whether the heap of `alloc` consists of regions of the window.
     const HEAP_IS_IN_WINDOW: bool;
 
-    /// Takes over the machine from the loader, and calls `run` on the BSP.
+    /// Takes control of the machine from the loader, and calls `run` on the BSP.
     ///
     /// # Context
     ///
-    /// At the start, on the page tables of the entry code.
+    /// At the start, while the page tables of the entry code are loaded.
     fn enter(start_info: StartInfo, run: fn() -> !) -> !;
 
-    /// Boots the machine up to the set-up of the window. On return the caller runs on CPU 0 with interrupts off, and
-    /// every AP that runs is in `worker`.
+    /// Boots the machine: sets up memory, traps, the clock, the window and the APs. On return the caller runs on CPU 0
+    /// with interrupts off, and each AP that has started executes `worker`.
     ///
     /// # Context
     ///
     /// Once, from `run`.
     fn boot(info: &BootInfo, config: &Config, worker: Worker) -> Booted;
 
-    /// Handles a page fault. Returns if the access is retried or returns an error.
+    /// Handles a page fault. Returns if execution can resume at `frame.rip`, because the access is retried or returns
+    /// an error. Otherwise the image ends.
     fn page_fault(frame: &mut TrapFrame);
 }

@@ -1,4 +1,4 @@
-//! The loop that serves clients.
+//! The loop in which the BSP serves clients.
 
 mod buffers;
 pub(crate) mod mailbox;
@@ -19,12 +19,12 @@ use buffers::WindowBuffers;
 
 type ImageServer = Server<VirtioNic, PcMachine, WindowBuffers>;
 
-/// Serves until a client asks for a shutdown: takes turns while there is work, and sleeps while there
-/// is none. Returns when the machine is to be powered off.
+/// Serves clients until one requests a shutdown. Executes turns of the server while there is work, and sleeps
+/// otherwise. Returns when the machine must be powered off.
 ///
 /// # Context
 ///
-/// With interrupts off. They are on during the sleep only.
+/// With interrupts off. Interrupts are on only during a sleep.
 pub(crate) fn run(vm: &'static Window, config: &Config) {
     let mut server = set_up(vm, config);
     log::info!(target: "boot", "serving after {} us", clock::now_us());
@@ -35,8 +35,8 @@ pub(crate) fn run(vm: &'static Window, config: &Config) {
             Turn::Off => return,
             Turn::Idle { wake_us } => {
                 let sleep_us = wake_us.map(|wake_us| wake_us.saturating_sub(now_us));
-                // The sleep touches the stack, the heap and the rings. They stay mapped, so a flush
-                // that skips this CPU never concerns them.
+                // TLB flushes skip this CPU while it sleeps. This is safe, because the sleep only accesses the stack,
+                // the heap and the rings of the device, which always stay mapped.
                 vm.enter_idle();
                 idle::sleep(sleep_us, || server.stack().pending());
                 vm.leave_idle();
@@ -45,8 +45,8 @@ pub(crate) fn run(vm: &'static Window, config: &Config) {
     }
 }
 
-/// Finds the network device and allocates all that clients will need. Not inlined, and boxed, so
-/// that its 20 KiB of stack are free again before the loop begins.
+/// Initializes the network device, and creates the server with all buffers of clients. The function is not inlined and
+/// returns a box, so that the 20 KiB of stack that it uses are free again before the loop begins.
 #[inline(never)]
 fn set_up(vm: &'static Window, config: &Config) -> Box<ImageServer> {
     let nic = VirtioNic::try_new().unwrap_or_else(|error| refuse(error));
@@ -63,7 +63,7 @@ fn set_up(vm: &'static Window, config: &Config) -> Box<ImageServer> {
     let server = server.unwrap_or_else(|error| refuse(error)).with_clock(clock::now_us);
     let booted_at = rtc::unix_seconds().map(|now| now - clock::now_us() / 1_000_000);
     let server = server.booted_at(booted_at);
-    // Without APs no work is offloaded: a request must not wait for a CPU that never runs.
+    // On a machine without running APs, work is not offloaded, because it would never be done.
     Box::new(if mailbox::is_any_open() {
         server.with_crew(mailbox::run_on_all).with_submit(mailbox::submit_to_any)
     } else {

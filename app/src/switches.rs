@@ -1,9 +1,9 @@
-//! Applies the modes of the command line to the library.
+//! Applies the modes that the kernel command line selects to the `vmalloc` crate.
 
 use runtime_config::cmdline::{Config, Flush, Frames, Pools, Realloc};
 use vmalloc::{FlushMode, FrameMode, Machine, PoolMode, ReallocMode, Vmalloc};
 
-/// Sets the modes of a window to those of the command line.
+/// Sets the modes of the window `vm` to those in `config`.
 pub fn apply<M: Machine>(vm: &Vmalloc<M>, config: &Config) {
     vm.modes().set_flush(match config.flush {
         Flush::Lazy => FlushMode::Lazy,

@@ -1,4 +1,4 @@
-//! The body of a response, with the progress of writing it.
+//! The body of a response, and how much of the body has been written.
 
 use vmalloc::{Cursor, Machine};
 
@@ -10,18 +10,19 @@ use super::writer::BoundedWriter;
 use super::{metrics, stats, summary, vmallocinfo};
 use crate::service::Service;
 
-/// A body with its media type.
+/// The body of a response with its media type.
 #[derive(Clone, Copy, Debug)]
 pub struct Representation {
     /// The media type.
     pub kind: &'static str,
     /// The body.
     pub body: Body,
-    /// Whether monitoring systems depend on this report. It may use the reserved HTTP connections then.
+    /// Whether monitoring systems depend on this report. The request may then use an HTTP connection that is reserved
+    /// for such reports.
     pub is_monitoring: bool,
 }
 
-/// A report that is being written, with its progress.
+/// A report that is being written, with the position up to which it has been written.
 #[derive(Clone, Copy, Debug)]
 pub enum Body {
     /// A file of the image, and the number of bytes written.
@@ -32,13 +33,13 @@ pub enum Body {
     Summary(usize),
     /// The metrics for Prometheus, and the number of pieces written.
     Metrics(usize),
-    /// All counters, and the number of pieces written.
+    /// All counters as JSON, and the number of pieces written.
     Stats(usize),
-    /// The rows of `/proc/vmallocinfo`, and the next area.
+    /// The rows of `VMALLOCINFO`, and the position of the next area.
     Vmallocinfo(Cursor),
-    /// A page of regions.
+    /// A page of the list of regions as JSON.
     HttpRegions(HttpRegions),
-    /// A summary of a range.
+    /// A map of the use of a range of addresses as JSON.
     Map(Map),
 }
 
@@ -58,8 +59,8 @@ impl Body {
         }
     }
 
-    /// Continues the body until the writer is full or the budget of the turn is spent. Returns whether
-    /// the body is complete.
+    /// Continues the body until the writer is full or the budget of the turn of the server loop is spent. Returns
+    /// whether the body is complete.
     ///
     /// A region that exists during the whole report is in the report exactly once. A region that is
     /// allocated or freed during the report may be missing.
@@ -82,7 +83,7 @@ impl Body {
     }
 }
 
-/// Writes the bytes behind the first `written` until the writer is full. Returns whether all are
+/// Writes the bytes that follow the first `written` bytes until the writer is full. Returns whether all bytes are
 /// written.
 fn write_on(bytes: &[u8], written: &mut usize, writer: &mut BoundedWriter<'_>) -> bool {
     let rest = &bytes[*written..];

@@ -1,4 +1,4 @@
-//! A response: its head and the framing of its body.
+//! Writes a response: its head, and its body in chunks or with a known length.
 
 use core::fmt::Write;
 
@@ -11,8 +11,8 @@ use super::status::Status;
 use super::writer::BoundedWriter;
 use crate::service::Service;
 
-/// The header fields of every response. The page may run its own script only, and no other site may
-/// embed it. Responses are not cached, because reports change all the time.
+/// Header fields of all responses. They allow the page to run only its own script, forbid other sites to embed the
+/// page, and forbid caches to store responses, because reports change all the time.
 const FIELDS: &str = "Cache-Control: no-store\r\n\
     X-Content-Type-Options: nosniff\r\n\
     Referrer-Policy: no-referrer\r\n\
@@ -21,9 +21,9 @@ const FIELDS: &str = "Cache-Control: no-store\r\n\
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'\r\n";
 
-/// Bytes of a chunk's size and its line end.
+/// Bytes in front of the data of a chunk: its size as four hexadecimal digits, and a line end.
 const CHUNK_FRONT: usize = 6;
-/// Bytes of the line end of a chunk and of the last chunk.
+/// Bytes behind the data of a chunk: a line end, and the empty chunk that ends the body.
 const CHUNK_END: usize = 2 + 5;
 
 /// A response that is being written.
@@ -32,12 +32,12 @@ pub struct Framing {
     body: Body,
     is_chunked: bool,
     is_done: bool,
-    /// Whether the connection is kept open after the response.
+    /// Whether the connection stays open after the response.
     pub keeps_alive: bool,
 }
 
 impl Framing {
-    /// Writes the head of a response. Returns `None` if it does not fit.
+    /// Writes the head of the response to a request. Returns `None` if the head does not fit.
     pub fn begin(head: &Head, writer: &mut BoundedWriter<'_>) -> Option<Self> {
         let (status, kind, body) = match head.answer {
             Ok(content) => (Status::Ok, content.kind, content.body),
@@ -46,7 +46,7 @@ impl Framing {
             }
         };
         let length = body.length();
-        // HTTP/1.0 has no chunks: the end of the connection ends a body of unknown length.
+        // HTTP/1.0 does not support chunks. A body of unknown length then ends when the connection is closed.
         let keeps_alive = head.keeps_alive && (length.is_some() || !head.is_old);
         let is_chunked = length.is_none() && !head.is_old;
         let fits = writer.whole(|writer| {
@@ -91,7 +91,7 @@ impl Framing {
             return writer.length();
         }
         let Some(within) = buffer.len().checked_sub(CHUNK_FRONT + CHUNK_END) else { return 0 };
-        // The size has four digits.
+        // The size of a chunk is written with four hexadecimal digits.
         let within = within.min(0xffff);
         let mut writer = BoundedWriter::new(&mut buffer[CHUNK_FRONT..CHUNK_FRONT + within]);
         self.is_done = self.body.write(service, &mut writer, budget);

@@ -1,9 +1,9 @@
-//! JSON strings.
+//! Writes JSON strings.
 
 use core::fmt::{self, Write};
 
-/// A text that `Display` writes as a JSON string. Quotes, control characters and the characters of HTML
-/// tags are escaped, so the text can neither end the string nor begin a tag.
+/// A text whose `Display` implementation writes a JSON string. Quotes, backslashes, control characters and the
+/// characters of HTML tags are escaped, so that the text can neither end the string nor begin a tag.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quoted<'a>(pub(super) &'a str);
 

@@ -1,8 +1,8 @@
-//! `/api/map.json`: a range of the window, summed by buckets of equal size.
+//! Writes the report `/api/map.json`: the use of a range of the window, as sums for buckets of equal size.
 //!
-//! The report holds the sums of one bucket and a cursor, for any number of regions. Busy regions are
-//! summed in the order of their addresses. Lazy regions are listed behind the buckets, because the
-//! library lists them in the order of their slots.
+//! The memory that a report needs does not depend on the number of regions: only the sums of one bucket and a cursor
+//! are stored. Busy regions are summed in the order of their addresses. Lazy areas are listed one by one behind the
+//! buckets, because the `vmalloc` crate does not list them in the order of their addresses.
 
 use core::fmt::Write;
 
@@ -18,7 +18,7 @@ pub(super) const BUCKETS_DEFAULT: u64 = 1024;
 /// Maximum number of buckets.
 pub(super) const BUCKETS_MAX: u64 = 4096;
 
-/// Minimum size of the default range.
+/// Minimum size of the range in bytes if the request contains no end.
 const RANGE_BYTES_MIN: u64 = 1 << 20;
 
 /// Number of buckets that are written in the time of one row.
@@ -29,12 +29,12 @@ const BUCKETS_PER_ROW: u64 = 32;
 pub struct Map {
     query: MapQuery,
     range: Range,
-    /// Start of the bucket that is being summed.
+    /// Start address of the bucket that is being summed or written.
     at: u64,
     sums: Sums,
-    /// Whether the sums are complete but not written.
+    /// Whether the sums of the bucket are complete but not yet written.
     is_summed: bool,
-    /// The last area that was read. It may reach into the next bucket.
+    /// The last area that was read, if it may reach into the current bucket or a later one.
     area: Option<Extent>,
     cursor: Cursor,
     part: MapPart,
@@ -45,9 +45,9 @@ pub struct Map {
 pub(super) struct MapQuery {
     /// Number of buckets, from 1 to [`BUCKETS_MAX`].
     pub(super) buckets: u64,
-    /// Start of the range; the start of the window by default.
+    /// Start of the range, or `None` for the start of the window.
     pub(super) from: Option<u64>,
-    /// End of the range; the end of the used addresses by default.
+    /// End of the range, or `None` for the end of the used addresses.
     pub(super) to: Option<u64>,
 }
 
@@ -59,7 +59,7 @@ struct Range {
     bucket_bytes: u64,
 }
 
-/// The pages of one bucket by their use, and the regions that start in it.
+/// The numbers of pages of one bucket by their use, and the number of regions that start in the bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sums {
     clients: u64,
@@ -68,17 +68,17 @@ struct Sums {
     regions: u64,
 }
 
-/// The addresses of an area.
+/// The addresses of one area, with its guard.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
     start: u64,
-    /// The end of the pages, where the guard begins.
+    /// The end of the mapped pages, where the guard begins.
     end: u64,
     guard_end: u64,
     is_system: bool,
 }
 
-/// The part of the report that comes next.
+/// The part of the report that must be written next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MapPart {
     Front,
@@ -102,7 +102,7 @@ impl Map {
         }
     }
 
-    /// Writes the next part of the report. Returns whether the report is complete.
+    /// Continues the report until the writer is full or the budget is spent. Returns whether the report is complete.
     pub(super) fn write<M: Machine>(
         &mut self,
         service: &Service<M>,
@@ -127,7 +127,7 @@ impl Map {
         writer.whole(|writer| writer.raw(b"]}\n"))
     }
 
-    /// Computes the range, and finds the area that reaches into it.
+    /// Computes the range of the map, and finds the area that begins before the range and reaches into it.
     fn begin<M: Machine>(&mut self, service: &Service<M>) {
         let vm = service.vm();
         let (start, end) = (vm.window().address().as_u64(), vm.window().end().as_u64());
@@ -149,7 +149,7 @@ impl Map {
     ) -> bool {
         let Range { from, to, bucket_bytes } = self.range;
         while self.at < to {
-            // The last bucket of a range that ends at 2^64 ends there too.
+            // The addition saturates, because the last bucket may end at 2^64.
             let end = self.at.saturating_add(bucket_bytes).min(to);
             if !self.is_summed && !self.sum(service, end, budget) {
                 return false;
@@ -189,7 +189,8 @@ impl Map {
                     budget.spend_one();
                     let next = service.vm().next_area(self.cursor);
                     let next = next.filter(|(info, _)| info.state == RegionState::Busy);
-                    // After the last region, later buckets need no lookup.
+                    // Behind the last region, an area at the highest address is used, so that later buckets need no
+                    // lookup.
                     let (area, cursor) = next.map_or(
                         (Extent { start: u64::MAX, ..Extent::NONE }, self.cursor),
                         |(info, cursor)| (Extent::of(&info), cursor),
@@ -210,7 +211,7 @@ impl Map {
         }
     }
 
-    /// Writes the offset and the size of the next lazy areas. Returns whether all are written.
+    /// Writes the offset and the size of the next lazy areas. Returns whether all lazy areas are written.
     fn write_lazy<M: Machine>(
         &mut self,
         service: &Service<M>,
@@ -245,8 +246,8 @@ impl Map {
 }
 
 impl Range {
-    /// Computes the requested part of the window `start..end`, in whole pages. The size of a bucket is
-    /// computed before the range is clipped, so clipping does not change it. An empty range stays empty.
+    /// Computes the requested part of the window `start..end`, in whole pages. The size of a bucket is computed from
+    /// the requested range, before the range is limited to the window. An empty range stays empty.
     fn of(query: MapQuery, start: u64, end: u64, used_end: u64) -> Self {
         let clip = |address: u64| address.clamp(start, end);
         let from = clip(query.from.unwrap_or(start)) & !(PAGE_BYTES - 1);
@@ -269,7 +270,7 @@ impl Range {
 }
 
 impl Sums {
-    /// Adds the part of an area that lies in a bucket.
+    /// Adds the part of `area` that lies in the bucket `from..to`.
     fn add(&mut self, area: &Extent, from: u64, to: u64) {
         let pages = |start: u64, end: u64| end.min(to).saturating_sub(start.max(from)) / PAGE_BYTES;
         let busy = if area.is_system { &mut self.image } else { &mut self.clients };

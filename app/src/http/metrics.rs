@@ -1,7 +1,7 @@
-//! `/metrics`: the table of counters in the text format of Prometheus, version 0.0.4.
+//! Writes the report `/metrics`: the table of counters in the text format of Prometheus, version 0.0.4.
 //!
-//! Every family but `process_start_time_seconds` begins with `vmalloc_`. Families that had another name
-//! in the previous release are written a second time under it: see [`deprecated`].
+//! The names of all families except `process_start_time_seconds` begin with `vmalloc_`. Families that had another name
+//! in the previous release are also written under their old name: see [`deprecated`].
 
 mod deprecated;
 
@@ -12,7 +12,7 @@ use vmalloc::{Family, Machine, Metric, MetricKind};
 use super::writer::{BoundedWriter, Pieces};
 use crate::service::{BOUNDS_US, CommandStats, Service};
 
-/// The bounds of the histogram, in seconds.
+/// The upper bounds of the buckets of a histogram, in seconds.
 const BOUNDS: [&str; BOUNDS_US.len()] = [
     "1e-06", "2e-06", "5e-06", "1e-05", "2e-05", "5e-05", "0.0001", "0.0002", "0.0005", "0.001",
     "0.002", "0.01",
@@ -26,7 +26,8 @@ const SECONDS: &str = "# HELP vmalloc_op_seconds How long calls took, of one in 
                        others do it is the beginning.\n\
                        # TYPE vmalloc_op_seconds histogram\n";
 
-/// Writes the pieces behind the first `done`. Returns whether the report is complete.
+/// Writes the pieces of the report that follow the first `done` pieces, and updates `done`. Returns whether the report
+/// is complete.
 pub(super) fn write<M: Machine>(
     service: &Service<M>,
     writer: &mut BoundedWriter<'_>,
@@ -42,7 +43,8 @@ pub(super) fn write<M: Machine>(
     commands(service, &mut pieces, COMMANDS);
     pieces.piece(|writer| writer.raw(SECONDS.as_bytes()));
     for (name, tally) in service.reports().command_stats() {
-        // A command without a timed call has an empty piece: the number of pieces is constant.
+        // A command that was never timed has an empty piece, because the number of pieces must be the same in all
+        // calls.
         pieces.piece(|writer| {
             if tally.timed() > 0 {
                 histogram(name, tally, writer);
@@ -56,8 +58,8 @@ pub(super) fn write<M: Machine>(
     pieces.is_done()
 }
 
-/// Writes the families of the table of counters under the names that `rename` returns. Families for
-/// which it returns `None` are left out.
+/// Writes the families of the table of counters under the names that `rename` returns. Families for which `rename`
+/// returns `None` are left out.
 fn counters<M: Machine>(
     service: &Service<M>,
     pieces: &mut Pieces<'_, '_>,
@@ -78,7 +80,7 @@ fn counters<M: Machine>(
     });
 }
 
-/// Writes the counts of every command.
+/// Writes the number of successful and failed requests of each command.
 fn commands<M: Machine>(service: &Service<M>, pieces: &mut Pieces<'_, '_>, family: Family) {
     pieces.piece(|writer| header(family, writer));
     for (command, tally) in service.reports().command_stats() {
@@ -116,7 +118,8 @@ fn series(name: &str, metric: &Metric, value: u64, writer: &mut BoundedWriter<'_
     let _ = writeln!(writer, "{end} {value}");
 }
 
-/// Writes one histogram with cumulative buckets.
+/// Writes the durations of one command as a histogram. The count of a bucket includes the counts of all smaller
+/// buckets, as Prometheus requires.
 fn histogram(name: &str, tally: &CommandStats, writer: &mut BoundedWriter<'_>) {
     let mut sum = 0;
     for (bound, class) in BOUNDS.iter().zip(tally.classes) {

@@ -1,10 +1,11 @@
-//! Strict parsing of query parameters. An error names the parameter, its value and the rule.
+//! Parses query parameters strictly. An error contains the name of the parameter, its value, and the rule for valid
+//! values.
 
 use core::fmt;
 
 use arrayvec::ArrayString;
 
-/// Maximum characters of a value in an error.
+/// Maximum number of characters of a value that an error shows.
 const SHOWN_MAX: usize = 24;
 
 /// A parameter with an invalid value.
@@ -40,7 +41,7 @@ pub(super) fn read<T>(
     })
 }
 
-/// Returns the beginning of a value, with `?` for unprintable characters.
+/// Returns the beginning of a value, in which each unprintable character is replaced by `?`.
 fn shown(value: &str) -> ArrayString<SHOWN_MAX> {
     let mut text = ArrayString::new();
     for character in value.chars() {

@@ -1,4 +1,4 @@
-//! `/api/regions.json`: a page of regions from a cursor on.
+//! Writes the report `/api/regions.json`: a page of the list of regions, from a cursor on.
 
 use core::fmt::Write;
 
@@ -9,7 +9,7 @@ use super::json::Quoted;
 use super::writer::BoundedWriter;
 use crate::service::{self, Service};
 
-/// A page of regions that is being written.
+/// A page of the list of regions that is being written.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpRegions {
     cursor: Cursor,
@@ -18,7 +18,7 @@ pub struct HttpRegions {
     part: RegionsPart,
 }
 
-/// The part of the page that comes next.
+/// The part of the page that must be written next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RegionsPart {
     Front,
@@ -28,12 +28,12 @@ enum RegionsPart {
 }
 
 impl HttpRegions {
-    /// Creates a page of at most `count` regions from a cursor on.
+    /// Creates a page of at most `count` regions, which begins at `cursor`.
     pub(super) fn new(cursor: Cursor, count: u64) -> Self {
         Self { cursor, left: count, part: RegionsPart::Front }
     }
 
-    /// Writes the next part of the page. Returns whether the page is complete.
+    /// Continues the page until the writer is full or the budget is spent. Returns whether the page is complete.
     pub(super) fn write<M: Machine>(
         &mut self,
         service: &Service<M>,
@@ -60,7 +60,7 @@ impl HttpRegions {
                 writer.raw(separator);
                 write_row(service, &info, writer);
             };
-            // A row that does not fit also took time.
+            // The budget is also charged for a row that does not fit, because formatting the row takes time.
             budget.spend(service, &info);
             if !writer.whole(row) {
                 return false;

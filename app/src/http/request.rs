@@ -7,21 +7,21 @@ use super::body::Representation;
 use super::route;
 use super::status::{FIELDS_MAX, Status};
 
-/// The properties of a request and its response.
+/// The properties of a request that determine the response.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
-    /// The body of the response, or an error.
+    /// The report that is the body of the response, or an error.
     pub answer: Result<Representation, Status>,
-    /// Whether the request asks for the head of the response only.
+    /// Whether the client requests only the head of the response (method HEAD).
     pub is_head: bool,
-    /// Whether the request is HTTP/1.0, which has no chunks.
+    /// Whether the request uses HTTP/1.0, which does not support chunks.
     pub is_old: bool,
-    /// Whether the connection is kept open.
+    /// Whether the connection stays open after the response.
     pub keeps_alive: bool,
 }
 
 impl Head {
-    /// Creates the response to an invalid request. The connection is closed.
+    /// Creates the properties of the response to an invalid request. The connection is closed after the response.
     #[must_use]
     pub fn refused(status: Status) -> Self {
         Self { answer: Err(status), is_head: false, is_old: false, keeps_alive: false }
@@ -33,11 +33,11 @@ impl Head {
 pub enum ParsedHead {
     /// The head is not complete.
     Incomplete,
-    /// A complete head, and its number of bytes.
+    /// A complete or invalid head, and the number of bytes that must be skipped.
     Head(Head, usize),
 }
 
-/// Parses the head at the front of the bytes.
+/// Parses the request head at the front of `bytes`.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> ParsedHead {
     let mut fields = [EMPTY_HEADER; FIELDS_MAX];
@@ -73,13 +73,13 @@ fn understand(request: &Request<'_, '_>) -> Head {
     } else {
         route::find(request.path.unwrap_or_default(), wants_page(request.headers))
     };
-    // If a body may follow the head, the next request cannot be found.
+    // If a body may follow the head, the connection is closed, because the start of the next request is not known.
     let is_readable = body == Presence::None && !matches!(answer, Err(Status::BadRequest));
     let keeps_alive = is_readable && !is_old && !closes(request.headers);
     Head { answer, is_head: method == "HEAD", is_old, keeps_alive }
 }
 
-/// The presence of a body.
+/// Whether a request has a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
     None,
@@ -99,7 +99,7 @@ fn body(fields: &[Header<'_>]) -> Presence {
             if is_empty { Presence::None } else { Presence::Some }
         }
         (true, None, _) => Presence::Some,
-        // Two lengths, or a length and a coding, are signs of request smuggling.
+        // Two lengths, or a length together with a transfer coding, are signs of request smuggling.
         _ => Presence::Unclear,
     }
 }
@@ -112,7 +112,7 @@ fn closes(fields: &[Header<'_>]) -> bool {
     })
 }
 
-/// Returns whether the client is a browser: it accepts HTML and is not curl.
+/// Returns whether the client is a browser: the client accepts HTML and is not curl.
 fn wants_page(fields: &[Header<'_>]) -> bool {
     let is_curl = values(fields, "user-agent").any(|agent| agent.starts_with(b"curl"));
     let takes_html =

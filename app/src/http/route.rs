@@ -11,12 +11,12 @@ use crate::{resp, service};
 
 /// Default number of rows on a page of regions.
 const COUNT: u64 = 100;
-/// Maximum number of rows on a page of regions. The cursor leads to further ones.
+/// Maximum number of rows on a page of regions. The next page begins at the cursor in the response.
 const COUNT_MAX: u64 = 1000;
 
 const PAGE: &[u8] = include_bytes!("page/page.html");
 const STYLE: &[u8] = include_bytes!("page/page.css");
-/// All scripts in one file, so that a browser needs one connection.
+/// All scripts are sent as one file, so that a browser needs one request for them.
 const SCRIPT: &str = concat!(
     include_str!("page/format.js"),
     include_str!("page/load.js"),
@@ -31,7 +31,7 @@ const SCRIPT: &str = concat!(
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// Finds the report of a target. `wants_page` says that the client is a browser.
+/// Finds the report for the target of a request. `wants_page` tells whether the client is a browser.
 pub(super) fn find(target: &str, wants_page: bool) -> Result<Representation, Status> {
     let (path, query) = split(target).ok_or(Status::NotFound)?;
     let (kind, body) = match path {
@@ -53,7 +53,7 @@ pub(super) fn find(target: &str, wants_page: bool) -> Result<Representation, Sta
     Ok(Representation { kind, body, is_monitoring })
 }
 
-/// Returns the path and the query of a target in origin form or absolute form.
+/// Splits the target of a request, in origin form or absolute form, into its path and its query.
 fn split(target: &str) -> Option<(&str, &str)> {
     let origin = match target.strip_prefix("http://") {
         Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]),
@@ -63,7 +63,7 @@ fn split(target: &str) -> Option<(&str, &str)> {
     path.starts_with('/').then_some((path, query))
 }
 
-/// Parses `cursor=` and `count=`.
+/// Parses the parameters `cursor` and `count` of `/api/regions.json`.
 fn regions(query: &str) -> Result<HttpRegions, ParameterError> {
     let rule = "0 or what the page before gave";
     let from = query::read(query, "cursor", rule, service::parse_cursor)?;
@@ -74,7 +74,7 @@ fn regions(query: &str) -> Result<HttpRegions, ParameterError> {
     Ok(HttpRegions::new(from.unwrap_or(Cursor::START), count))
 }
 
-/// Parses `buckets=`, `from=` and `to=`.
+/// Parses the parameters `buckets`, `from` and `to` of `/api/map.json`.
 fn map(query: &str) -> Result<MapQuery, ParameterError> {
     let buckets = query::read(query, "buckets", "a number from 1 to 4096", |text| {
         resp::decimal(text).filter(|count| (1..=map::BUCKETS_MAX).contains(count))
@@ -84,7 +84,7 @@ fn map(query: &str) -> Result<MapQuery, ParameterError> {
     Ok(MapQuery { buckets, from: address("from")?, to: address("to")? })
 }
 
-/// Parses a hexadecimal address.
+/// Parses a hexadecimal address that begins with `0x`.
 fn address(text: &[u8]) -> Option<u64> {
     let digits = text.strip_prefix(b"0x").filter(|digits| digits.len() <= 16)?;
     let digits = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;

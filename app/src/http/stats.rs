@@ -1,4 +1,4 @@
-//! `/api/stats.json`: the table of counters, and the counts of each command.
+//! Writes the report `/api/stats.json`: the table of counters, and the counts and durations of each command.
 
 use core::fmt::Write;
 
@@ -8,7 +8,8 @@ use super::json::Quoted;
 use super::writer::{BoundedWriter, Pieces};
 use crate::service::{BOUNDS_US, CommandStats, Service};
 
-/// Writes the pieces behind the first `done`. Returns whether the report is complete.
+/// Writes the pieces of the report that follow the first `done` pieces, and updates `done`. Returns whether the report
+/// is complete.
 pub(super) fn write<M: Machine>(
     service: &Service<M>,
     writer: &mut BoundedWriter<'_>,
@@ -59,7 +60,7 @@ fn front<M: Machine>(service: &Service<M>, writer: &mut BoundedWriter<'_>) {
     );
 }
 
-/// The JSON object of a command.
+/// Writes the counts and durations of one command as a JSON object.
 struct CommandObject<'a>(&'static str, &'a CommandStats);
 
 impl core::fmt::Display for CommandObject<'_> {

@@ -22,15 +22,15 @@ pub enum Status {
     BadRequest,
     /// A parameter of the target has an invalid value.
     QueryRefused(ParameterError),
-    /// There is no such report.
+    /// The path is not that of a report.
     NotFound,
     /// The method is not GET or HEAD.
     MethodNotAllowed,
-    /// The head was not complete in time.
+    /// The head of the request was not complete in time.
     Timeout,
     /// The request has a body.
     BodyRefused,
-    /// The head is too long.
+    /// The head of the request is too long or has too many fields.
     HeadTooLarge,
     /// All HTTP connections are in use.
     Busy,
@@ -55,11 +55,11 @@ impl Status {
         }
     }
 
-    /// Returns the body of an error response.
+    /// Returns the text that is the body of an error response.
     #[must_use]
     pub fn message(self) -> Message {
         let mut text = Message::new();
-        // Every text fits.
+        // The result is ignored, because all texts fit.
         let _ = match self {
             Self::QueryRefused(refused) => writeln!(text, "{refused}"),
             Self::HeadTooLarge => writeln!(

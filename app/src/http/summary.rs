@@ -1,4 +1,4 @@
-//! `/` as text.
+//! Writes the report `/` for a terminal: a summary of the most important counters as text.
 
 use core::fmt::Write;
 
@@ -7,7 +7,8 @@ use vmalloc::Machine;
 use super::writer::{BoundedWriter, Pieces};
 use crate::service::Service;
 
-/// The lines: their label, and the counters with their words.
+/// The lines of the summary: the label of a line, and for each value the name of its counter and the word behind the
+/// value.
 const LINES: [(&str, [(&str, &str); 3]); 5] = [
     ("areas", [("areas", "busy"), ("areas_system", "of the image"), ("areas_lazy", "lazy")]),
     ("pages", [("pages_mapped", "mapped"), ("pages_lazy", "lazy"), ("table_pages", "of tables")]),
@@ -19,7 +20,8 @@ const LINES: [(&str, [(&str, &str); 3]); 5] = [
 const REPORTS: &str = "\nreports  /metrics  /vmallocinfo  /healthz  /api/stats.json  \
                        /api/map.json  /api/regions.json\n";
 
-/// Writes the pieces behind the first `done`. Returns whether the report is complete.
+/// Writes the pieces of the report that follow the first `done` pieces, and updates `done`. Returns whether the report
+/// is complete.
 pub(super) fn write<M: Machine>(
     service: &Service<M>,
     writer: &mut BoundedWriter<'_>,

@@ -1,4 +1,4 @@
-//! `/vmallocinfo`: the text of `VMALLOCINFO`, of any length.
+//! Writes the report `/vmallocinfo`: the text of the command `VMALLOCINFO`, without a limit of its length.
 
 use vmalloc::{Cursor, Machine};
 
@@ -6,7 +6,8 @@ use super::budget::RowBudget;
 use super::writer::BoundedWriter;
 use crate::service::Service;
 
-/// Writes the rows from the cursor on. Returns whether the report is complete.
+/// Writes the rows from the cursor on, until the writer is full or the budget is spent. Returns whether the report is
+/// complete.
 pub(super) fn write<M: Machine>(
     service: &Service<M>,
     writer: &mut BoundedWriter<'_>,
@@ -16,7 +17,7 @@ pub(super) fn write<M: Machine>(
     while !budget.is_spent() {
         let Some((info, next)) = service.vm().next_area(*cursor) else { return true };
         let caller = service.reports().caller(&info);
-        // A row that does not fit also took time.
+        // The budget is also charged for a row that does not fit, because formatting the row takes time.
         budget.spend(service, &info);
         let is_written = writer.whole(|writer| {
             // Writing to a BoundedWriter cannot fail.

@@ -1,4 +1,4 @@
-//! The writer of responses.
+//! Writes responses to a buffer of fixed size.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ pub struct BoundedWriter<'a> {
 }
 
 impl<'a> BoundedWriter<'a> {
-    /// Writes from the front of `buffer`.
+    /// Creates a writer that begins at the front of `buffer`.
     pub fn new(buffer: &'a mut [u8]) -> Self {
         Self { buffer, length: 0 }
     }
@@ -37,7 +37,8 @@ impl<'a> BoundedWriter<'a> {
         self.length = end;
     }
 
-    /// Appends a piece. If the piece does not fit whole, removes it and returns `false`.
+    /// Appends the piece that `write` writes. If the piece does not fit completely, removes the piece and returns
+    /// `false`.
     pub fn whole(&mut self, write: impl FnOnce(&mut Self)) -> bool {
         let start = self.length;
         write(self);
@@ -56,26 +57,27 @@ impl fmt::Write for BoundedWriter<'_> {
     }
 }
 
-/// Writes a sequence of pieces, each whole, and continues where the last call stopped.
+/// Writes a sequence of pieces over several calls. Each piece is written either completely or, if it does not fit, in a
+/// later call.
 ///
-/// The caller passes all of its pieces every time. Those that were written are skipped.
+/// The caller passes all pieces in the same order each time. Pieces that earlier calls have written are skipped.
 #[derive(Debug)]
 pub(super) struct Pieces<'a, 'b> {
     writer: &'a mut BoundedWriter<'b>,
-    /// Number of pieces written.
+    /// Number of pieces written in all calls.
     done: &'a mut usize,
-    /// Number of pieces passed in this call.
+    /// Number of pieces that were passed in this call.
     seen: usize,
     is_full: bool,
 }
 
 impl<'a, 'b> Pieces<'a, 'b> {
-    /// Continues behind the first `done` pieces, and counts further ones in `done`.
+    /// Continues behind the first `done` pieces, and adds the number of pieces written now to `done`.
     pub(super) fn new(writer: &'a mut BoundedWriter<'b>, done: &'a mut usize) -> Self {
         Self { writer, done, seen: 0, is_full: false }
     }
 
-    /// Writes the next piece unless it is written already.
+    /// Passes the next piece. The piece is written, unless an earlier call has written it or the writer is full.
     pub(super) fn piece(&mut self, write: impl FnOnce(&mut BoundedWriter<'_>)) {
         self.seen += 1;
         if self.is_full || self.seen <= *self.done {
@@ -88,7 +90,7 @@ impl<'a, 'b> Pieces<'a, 'b> {
         }
     }
 
-    /// Whether all pieces are written.
+    /// Returns whether all pieces that were passed have been written.
     pub(super) fn is_done(&self) -> bool {
         !self.is_full
     }

@@ -1,4 +1,5 @@
-//! BARs: the addresses of a device's registers, and addresses for BARs that the firmware left at 0.
+//! Reads the BARs (base address registers) of a PCI device, and assigns addresses to those that the firmware has left
+//! at 0.
 //!
 //! SeaBIOS assigns BARs. qboot and the loaders of Cloud Hypervisor and Firecracker may leave them at 0.
 
@@ -10,20 +11,22 @@ use virtio_drivers::transport::pci::bus::{
 
 use crate::platform::span::Span;
 
-/// Number of BARs of a device.
+/// Number of BARs of a PCI device.
 pub const BARS: usize = 6;
 
-/// Addresses without RAM or a fixed device, allocated from the low end.
+/// A range of physical addresses that contains neither RAM nor registers, from which addresses for BARs are taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Aperture {
     free: Span,
 }
 
 impl Aperture {
-    /// On all machines of QEMU, RAM lies below this range and the APICs lie above.
+    /// The free range of a PC. On all PC machines of QEMU, RAM below 4 GiB lies below this range, and the APICs lie
+    /// above.
     pub const PC: Self = Self { free: Span::new(0xe800_0000, 0xfe00_0000) };
 
-    /// Takes a naturally aligned range. `bytes` is a power of two.
+    /// Takes a range of `bytes` bytes, which must be a power of two, and returns its address, which is a multiple of
+    /// `bytes`.
     fn take(&mut self, bytes: u64) -> Result<u64, BarError> {
         let start = self.free.start.next_multiple_of(bytes);
         let end = start.checked_add(bytes).filter(|end| *end <= self.free.end);
@@ -32,7 +35,7 @@ impl Aperture {
     }
 }
 
-/// The addresses of each BAR's registers. `None` for an unused BAR, or one in I/O space.
+/// The address range of each BAR. `None` for an unused BAR, or one in I/O space.
 pub type Bars = [Option<Span>; BARS];
 
 /// Assigns an address to every memory BAR that is at 0, and enables the device's memory decoding and bus mastering.

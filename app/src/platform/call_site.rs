@@ -1,11 +1,11 @@
-//! Detects return addresses by the call instruction before them.
+//! Detects return addresses: an address is one if a call instruction ends there.
 
 /// Maximum bytes of a call instruction.
 pub const CALL_BYTES_MAX: usize = 7;
 
 /// Returns whether `bytes`, which end at a return address, end with a call instruction.
 ///
-/// Other bytes may look like a call, so the result is a good guess.
+/// The result may be wrong, because the last bytes of another instruction can look like a call.
 ///
 /// # Source
 ///
@@ -20,7 +20,7 @@ pub fn is_after_call(bytes: &[u8; CALL_BYTES_MAX]) -> bool {
     from_end(5)[0] == 0xe8 || [2, 3, 4, 6, 7].into_iter().any(is_indirect)
 }
 
-/// Returns the length of `FF /2` with a ModRM byte.
+/// Returns the length of a call instruction `FF /2` with this ModRM byte.
 fn length(modrm: u8) -> usize {
     let (mode, register) = (modrm >> 6, modrm & 7);
     let index = usize::from(mode != 3 && register == 4);

@@ -1,30 +1,32 @@
-//! TCP checksums that a device completes.
+//! Prepares packets whose TCP checksum is completed by the network device.
 
-/// Bytes of the headers, without options.
+/// Bytes of the Ethernet, IPv4 and TCP headers, without options.
 const ETHERNET_BYTES: usize = 14;
 const IPV4_BYTES: usize = 20;
 const TCP_BYTES: usize = 20;
 
-/// The type of IPv4 in an Ethernet header, and the number of TCP in an IPv4 header.
+/// The value of the type field in an Ethernet header that means IPv4. [`PROTOCOL_TCP`] is the number of TCP in an IPv4
+/// header.
 const TYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const PROTOCOL_TCP: u8 = 6;
 
 /// Offset of the checksum in a TCP header.
 const CHECKSUM_OFFSET: u16 = 16;
 
-/// The parameters with which a device completes a checksum and segments a packet.
+/// The parameters that the device needs to complete the checksum of a packet and to segment the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partial {
-    /// Offset of the first byte to sum. The sum includes all bytes behind it.
+    /// Offset of the TCP header in the frame. The device sums all bytes from there to the end of the packet.
     pub start: u16,
-    /// Offset of the checksum, counted from `start`.
+    /// Offset of the checksum field from `start`.
     pub offset: u16,
-    /// Bytes of all headers.
+    /// Bytes of all headers, from the start of the frame to the data.
     pub headers: u16,
 }
 
-/// Prepares an Ethernet frame for checksum offload: writes the sum of the pseudo header to the checksum field. Returns
-/// `None` and leaves the frame unchanged unless it is TCP over IPv4.
+/// Prepares an Ethernet frame for checksum offload: writes the sum of the pseudo header to the checksum field, and
+/// returns the parameters for the device. If the frame does not contain TCP over IPv4, returns `None` and leaves the
+/// frame unchanged.
 pub fn leave(frame: &mut [u8]) -> Option<Partial> {
     let (ethernet, ip) = frame.split_at_mut_checked(ETHERNET_BYTES)?;
     if ethernet[12..] != TYPE_IPV4 {
@@ -47,7 +49,7 @@ pub fn leave(frame: &mut [u8]) -> Option<Partial> {
     Some(Partial { start, offset: CHECKSUM_OFFSET, headers })
 }
 
-/// Returns the folded sum of the pseudo header: addresses, protocol and length.
+/// Returns the 16-bit sum of the TCP pseudo header: both addresses, the protocol number and the length of the segment.
 fn pseudo_header(addresses: [u8; 8], bytes: u16) -> u16 {
     let [source, target] = [0, 4].map(|at| {
         let word = [addresses[at], addresses[at + 1], addresses[at + 2], addresses[at + 3]];

@@ -1,4 +1,4 @@
-//! The writer of a flattened device tree, which loaders pass to kernels. It needs no heap.
+//! Writes a flattened device tree, the description of a machine that loaders pass to kernels, without a heap.
 //!
 //! # Source
 //!
@@ -7,7 +7,7 @@
 const MAGIC: u32 = 0xd00d_feed;
 const VERSION: u32 = 17;
 const LAST_COMPATIBLE_VERSION: u32 = 16;
-/// Words of the header. An empty memory reservation of two 64-bit words follows it.
+/// Words of the header. An empty list of reserved memory, which consists of two 64-bit words, follows the header.
 const HEADER_WORDS: usize = 10;
 const HEADER_BYTES: usize = 4 * HEADER_WORDS;
 const RESERVATION_BYTES: usize = 16;
@@ -17,7 +17,7 @@ const END_NODE: u32 = 2;
 const PROPERTY: u32 = 3;
 const END: u32 = 9;
 
-/// The strings block: the names of all properties.
+/// The strings block of the tree: the names of all properties.
 const NAMES: &[u8] = b"#address-cells\0#size-cells\0compatible\0device_type\0reg\0bootargs\0";
 
 /// The name of a property, by its offset in the strings block.
@@ -31,7 +31,7 @@ enum Name {
     BootArguments = 54,
 }
 
-/// The buffer is too small for the tree.
+/// The error that the buffer is too small for the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferFull;
 
@@ -58,7 +58,7 @@ impl<'a> DeviceTree<'a> {
         Ok(tree)
     }
 
-    /// Adds memory that the kernel may use.
+    /// Adds a range of memory that the kernel may use.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl<'a> DeviceTree<'a> {
         self.close()
     }
 
-    /// Ends the tree with the kernel's arguments, and returns its length in bytes.
+    /// Completes the tree with the arguments for the kernel, and returns the length of the tree in bytes.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl<'a> DeviceTree<'a> {
         Ok(self.bytes)
     }
 
-    /// Begins the node `name`, or `name@unit` with the unit in hexadecimal.
+    /// Begins a node with the name `name`, or `name@unit` with `unit` in hexadecimal.
     fn open(&mut self, name: &str, unit: Option<u64>) -> Result<(), BufferFull> {
         self.word(BEGIN_NODE)?;
         self.append(name.as_bytes())?;
@@ -137,7 +137,7 @@ impl<'a> DeviceTree<'a> {
         self.property(Name::Reg, &[&start.to_be_bytes(), &bytes.to_be_bytes()])
     }
 
-    /// Writes a property whose value is the concatenation of the parts.
+    /// Writes a property whose value is the concatenation of `parts`.
     fn property(&mut self, name: Name, parts: &[&[u8]]) -> Result<(), BufferFull> {
         self.word(PROPERTY)?;
         self.word(word(parts.iter().map(|part| part.len()).sum())?)?;

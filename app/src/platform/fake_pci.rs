@@ -1,4 +1,4 @@
-//! A fake PCI function in memory, whose BARs support sizing. For tests.
+//! A simulated PCI function for tests. A driver can determine the sizes of its BARs by writing ones, as on hardware.
 
 #![expect(unsafe_code, reason = "the trait has an unsafe method")]
 
@@ -16,7 +16,7 @@ struct State {
     writable: [u32; WORDS],
 }
 
-/// A function whose configuration space is 64 words.
+/// A simulated PCI function with a configuration space of 64 words.
 #[derive(Clone, Debug)]
 pub(crate) struct FakeFunction(Rc<RefCell<State>>);
 
@@ -54,7 +54,7 @@ impl FakeFunction {
         state.writable[4 + bar + 1] = u32::MAX;
     }
 
-    /// Adds a capability of `words` at word `at`, in front of the existing ones.
+    /// Stores the capability `words` at word `at`, and puts it at the front of the list of capabilities.
     pub(crate) fn add_capability(&self, at: usize, words: &[u32]) {
         let mut state = self.0.borrow_mut();
         let next = state.words[0x34 / 4] & 0xff;

@@ -1,10 +1,10 @@
-//! RAM as sorted, disjoint ranges. Ranges with an owner are removed.
+//! The map of free RAM as sorted, disjoint ranges. Ranges that get an owner are removed.
 
 use arrayvec::ArrayVec;
 
 use crate::platform::span::Span;
 
-/// Maximum ranges of the map. Firmware reports about ten, and each removal adds at most one.
+/// Maximum number of ranges in a map. Firmware reports about ten, and each removal adds at most one.
 pub const SPANS_MAX: usize = 64;
 
 /// The type of a range that the firmware reports.
@@ -23,9 +23,11 @@ pub struct MemoryMap {
 }
 
 impl MemoryMap {
-    /// Builds the map of RAM. Bytes that an entry of another type overlaps are not RAM.
+    /// Builds the map from the entries that the firmware reports. A byte counts as RAM only if no entry of another type
+    /// contains it.
     ///
-    /// Ranges beyond [`SPANS_MAX`] are dropped, so the map may have less RAM than reported, but never more.
+    /// At most [`SPANS_MAX`] ranges are stored. Further ranges are dropped, so the map may contain less RAM than the
+    /// firmware reports, but never more.
     #[must_use]
     pub fn from_entries(entries: impl Iterator<Item = (Span, MemoryKind)> + Clone) -> Self {
         let mut map = Self::default();
@@ -42,7 +44,7 @@ impl MemoryMap {
         map
     }
 
-    /// Returns the ranges in order.
+    /// Returns the ranges in ascending order.
     #[must_use]
     pub fn spans(&self) -> &[Span] {
         &self.spans
@@ -79,11 +81,11 @@ impl MemoryMap {
             return;
         }
         let at = self.spans.partition_point(|ram| ram.start < merged.start);
-        // If the map is full, the range is dropped, as documented.
+        // If the map is full, the range is dropped, as `from_entries` documents.
         let _ = self.spans.try_insert(at, merged);
     }
 
-    /// Removes `hole`. If a split exceeds the capacity, the upper part is dropped.
+    /// Removes the addresses in `hole`. If a range is split and the map is full, the highest ranges are dropped.
     pub fn remove(&mut self, hole: Span) {
         if hole.is_empty() {
             return;
@@ -97,8 +99,9 @@ impl MemoryMap {
         self.spans = left;
     }
 
-    /// Takes `bytes` bytes from the high end of the highest sufficient range below `limit`, aligned to `unit`, which is
-    /// a power of two.
+    /// Removes `bytes` bytes below the address `limit` from the map and returns them. They are taken from the high end
+    /// of the highest range that is large enough. The end of the result is a multiple of `unit`, which must be a power
+    /// of two.
     pub fn carve(&mut self, bytes: u64, unit: u64, limit: u64) -> Option<Span> {
         let below = Span::new(0, limit);
         let taken = self.spans.iter().rev().find_map(|ram| {

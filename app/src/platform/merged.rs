@@ -1,7 +1,7 @@
-//! Reassembly of a received packet that lies in several buffers.
+//! Reassembles a received packet that the network device has written to several buffers.
 //!
-//! If the device supports it, data that a client sends at once arrives as one packet of up to 64 KiB. The work per
-//! packet is then done once instead of once per 1,460 bytes.
+//! A device with this ability combines the segments that a client sends into one packet of up to 64 KiB. The network
+//! stack then works once for this packet instead of once for each 1,460 bytes.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -9,7 +9,7 @@ use alloc::vec;
 /// Maximum bytes of a packet: the maximum length of an IPv4 packet, and an Ethernet header.
 pub const PACKET_BYTES_MAX: usize = 14 + 65_535;
 
-/// A buffer for one packet, and the state of its reassembly.
+/// A buffer for one packet, and the state of the reassembly of this packet.
 #[derive(Debug)]
 pub struct Merged {
     bytes: Box<[u8]>,
@@ -26,20 +26,21 @@ impl Default for Merged {
 }
 
 impl Merged {
-    /// Begins a packet of `buffers` buffers. `is_sound` is whether the device has verified the checksum.
+    /// Begins a packet that consists of `buffers` buffers. `is_vouched_for` tells whether the device has verified the
+    /// checksum.
     pub fn begin(&mut self, buffers: u16, is_vouched_for: bool) {
         self.end = 0;
         self.missing = buffers;
         self.is_vouched_for = is_vouched_for;
     }
 
-    /// Returns whether the current packet lacks buffers.
+    /// Returns whether buffers of the current packet are missing.
     #[must_use]
     pub fn is_partial(&self) -> bool {
         self.missing > 0
     }
 
-    /// Appends the bytes of the next buffer. Bytes beyond the maximum are dropped, because no IPv4 packet has them.
+    /// Appends the bytes of the next buffer. Bytes beyond the maximum size of an IPv4 packet are dropped.
     pub fn add(&mut self, bytes: &[u8]) {
         let room = &mut self.bytes[self.end..];
         let part = bytes.len().min(room.len());
@@ -48,13 +49,14 @@ impl Merged {
         self.missing = self.missing.saturating_sub(1);
     }
 
-    /// Returns the complete packet, and whether the device has verified the checksum.
+    /// Returns the complete packet, and whether the device has verified the checksum. Returns `None` while buffers are
+    /// missing.
     pub fn whole(&mut self) -> Option<(&mut [u8], bool)> {
         let is_whole = self.missing == 0 && self.end > 0;
         is_whole.then(|| (&mut self.bytes[..self.end], self.is_vouched_for))
     }
 
-    /// Drops the packet.
+    /// Drops the current packet.
     pub fn clear(&mut self) {
         self.begin(0, false);
     }

@@ -1,19 +1,20 @@
-//! Frequencies, and conversion between ticks and microseconds.
+//! The frequency of a clock, and conversions between its ticks and microseconds.
 
 use core::fmt;
 
-/// A frequency above 0.
+/// A frequency of at least 1 kHz.
 ///
-/// A value proves that neither conversion divides by 0.
+/// The minimum ensures that the conversions do not divide by 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     hz: u64,
-    /// Microseconds per tick, times 2^32. A multiplication is ten times faster than a division.
+    /// Microseconds per tick, times 2^32. With this value, ticks are converted by a multiplication, which is ten times
+    /// faster than a division.
     micros_per_tick: u64,
 }
 
 impl Rate {
-    /// Creates a rate. Returns `None` below 1 kHz.
+    /// Creates a rate. Returns `None` if `hz` is below 1000.
     #[must_use]
     pub const fn from_hz(hz: u64) -> Option<Self> {
         if hz < 1000 {
@@ -22,7 +23,7 @@ impl Rate {
         Some(Self { hz, micros_per_tick: (1_000_000 << 32) / hz })
     }
 
-    /// Returns the frequency.
+    /// Returns the frequency in Hz.
     #[must_use]
     pub const fn hz(self) -> u64 {
         self.hz

@@ -1,17 +1,18 @@
-//! The registers of a PC's real-time clock, as seconds since 1970.
+//! Converts the registers of a PC's real-time clock to seconds since 1970.
 //!
 //! # Source
 //!
 //! Motorola MC146818: time and calendar registers, register B.
 
-/// Hours count to 24. Otherwise they count to 12, with a bit for the afternoon.
+/// Bit of register B: hours are from 0 to 23. If the bit is not set, hours are from 1 to 12, with a bit for the
+/// afternoon.
 const IS_24_HOURS: u8 = 1 << 1;
-/// Numbers are binary. Otherwise they are two decimal digits.
+/// Bit of register B: numbers are binary. If the bit is not set, each number is two decimal digits of 4 bits.
 const IS_BINARY: u8 = 1 << 2;
 /// Bit of the hours register in 12-hour format: afternoon.
 const AFTERNOON: u8 = 1 << 7;
 
-/// Days before each month, in a year without a 29 February.
+/// Number of days before each month in a year that is not a leap year.
 const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
 /// One reading of the clock's registers.
@@ -27,14 +28,15 @@ pub struct Reading {
     pub day: u8,
     /// Register 8: month, from 1.
     pub month: u8,
-    /// Register 9: year from 2000 on.
+    /// Register 9: years since 2000.
     pub year: u8,
     /// Register B: the format of the other registers.
     pub format: u8,
 }
 
 impl Reading {
-    /// Returns the seconds since 1970, for a clock in UTC. Returns `None` if the registers hold no valid time.
+    /// Returns the seconds since 1970, if the clock is set to UTC. Returns `None` if the registers contain no valid
+    /// time.
     #[must_use]
     pub fn unix_seconds(self) -> Option<u64> {
         let number = |register: u8| -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// The addresses from `start` to `end`, excluding `end`. Empty if both are equal.
+/// The addresses from `start` to `end`, excluding `end`. The range is empty if both are equal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The first byte.
@@ -12,13 +12,13 @@ pub struct Span {
 }
 
 impl Span {
-    /// Creates a range. An end below the start makes it empty.
+    /// Creates a range. If `end` is below `start`, the range is empty.
     #[must_use]
     pub const fn new(start: u64, end: u64) -> Self {
         Self { start, end: if end < start { start } else { end } }
     }
 
-    /// Creates a range of `bytes` bytes, clipped to 64-bit addresses.
+    /// Creates a range of `bytes` bytes. If its end exceeds 64 bits, the range is cut off there.
     #[must_use]
     pub const fn from_bytes(start: u64, bytes: u64) -> Self {
         Self { start, end: start.saturating_add(bytes) }
@@ -56,7 +56,7 @@ impl Span {
         Self::new(start, end)
     }
 
-    /// Returns the parts below and above `hole`. Each may be empty.
+    /// Returns the parts of this range below and above `hole`. Each part may be empty.
     #[must_use]
     pub const fn without(self, hole: Self) -> [Self; 2] {
         if !self.overlaps(hole) {
@@ -65,7 +65,8 @@ impl Span {
         [Self::new(self.start, hole.start), Self::new(hole.end, self.end)]
     }
 
-    /// Returns the largest range of whole units inside. `unit` is a power of two.
+    /// Returns the largest range within this one whose start and end are multiples of `unit`, which must be a power of
+    /// two.
     #[must_use]
     pub const fn inward(self, unit: u64) -> Self {
         let Some(start) = self.start.checked_next_multiple_of(unit) else {
@@ -74,7 +75,8 @@ impl Span {
         Self::new(start, self.end & !(unit - 1))
     }
 
-    /// Returns the smallest range of whole units that contains this one. `unit` is a power of two.
+    /// Returns the smallest range that contains this one and whose start and end are multiples of `unit`, which must be
+    /// a power of two.
     #[must_use]
     pub const fn outward(self, unit: u64) -> Self {
         let end = match self.end.checked_next_multiple_of(unit) {
@@ -84,7 +86,7 @@ impl Span {
         Self::new(self.start & !(unit - 1), end)
     }
 
-    /// Iterates over the first address of every unit. `unit` divides start and end.
+    /// Iterates over the addresses from `start` in steps of `unit`, which must divide the size of the range.
     pub fn steps(self, unit: u64) -> impl Iterator<Item = u64> {
         (0..self.bytes() / unit).map(move |step| self.start + step * unit)
     }

@@ -1,4 +1,4 @@
-//! Parser of the SRAT, the firmware's table of NUMA nodes: the proximity domains of CPUs and memory.
+//! Parses the SRAT, the table of the firmware that assigns CPUs and memory to proximity domains (NUMA nodes).
 //!
 //! # Source
 //!
@@ -6,12 +6,12 @@
 
 use crate::platform::span::Span;
 
-/// Bytes of the common table header and 12 reserved bytes.
+/// Offset of the first entry, behind the common table header and 12 reserved bytes.
 const ENTRIES_OFFSET: usize = 48;
 /// Flag of an enabled entry. Entries without it are ignored.
 const ENABLED: u32 = 1;
 
-/// The content of one entry.
+/// The content of one entry of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Affinity {
     /// A CPU belongs to a domain.
@@ -39,7 +39,8 @@ pub fn affinities(table: &[u8]) -> impl Iterator<Item = Affinity> {
 fn entries(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     core::iter::from_fn(move || {
         let length = usize::from(*rest.get(1)?);
-        // An entry of length 0 would never end the loop.
+        // The length includes the two bytes of type and length. A shorter one is invalid, and 0 would make the loop
+        // endless.
         let (entry, behind) = rest.split_at_checked(length).filter(|_| length >= 2)?;
         rest = behind;
         Some(entry)

@@ -1,4 +1,4 @@
-//! The CPUs by their numbers in the image, and the nodes of CPUs and memory.
+//! The list of CPUs, and the NUMA nodes of CPUs and memory.
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::CPUS_MAX;
@@ -8,7 +8,7 @@ use crate::platform::memory_map::SPANS_MAX;
 use crate::platform::span::Span;
 use crate::platform::srat::Affinity;
 
-/// The highest identifier of an IPI's target. The next value means all CPUs.
+/// The highest APIC identifier to which an IPI can be sent. The next value, 255, means all CPUs.
 const IDENTIFIER_MAX: u32 = 254;
 
 /// A CPU.
@@ -16,29 +16,31 @@ const IDENTIFIER_MAX: u32 = 254;
 pub struct Cpu {
     /// APIC identifier.
     pub identifier: u32,
-    /// Node of the CPU.
+    /// NUMA node of the CPU.
     pub node: u32,
 }
 
-/// The CPUs in the order of their numbers, and the nodes of memory. The BSP is number 0. Without information from the
-/// firmware, the node is 0.
+/// The CPUs in the order of their numbers (the BSP is number 0), and the NUMA nodes of ranges of memory. CPUs and
+/// memory without information from the firmware belong to node 0.
 #[derive(Clone, Debug)]
 pub struct Topology {
     cpus: ArrayVec<Cpu, CPUS_MAX>,
     memory: ArrayVec<(Span, u32), SPANS_MAX>,
-    /// The firmware's domains in the order of their first mention. The index of a domain is its node.
+    /// The proximity domains of the firmware in the order in which they were first named. The index of a domain in this
+    /// list is the number of its node.
     domains: ArrayVec<u32, NODES>,
 }
 
 impl Topology {
-    /// Creates a topology with the BSP, by its APIC identifier.
+    /// Creates a topology that contains only the BSP, whose APIC identifier is `boot`.
     #[must_use]
     pub fn new(boot: u32) -> Self {
         let cpus = ArrayVec::from_iter([Cpu { identifier: boot, node: 0 }]);
         Self { cpus, memory: ArrayVec::new(), domains: ArrayVec::new() }
     }
 
-    /// Adds a CPU. A known CPU, one that no IPI reaches, and one beyond the maximum are ignored.
+    /// Adds the CPU with the APIC identifier `identifier`. The CPU is ignored if it was already added, if IPIs cannot
+    /// reach it, or if the maximum number of CPUs is reached.
     pub fn add(&mut self, identifier: u32) {
         let is_known = self.cpus.iter().any(|cpu| cpu.identifier == identifier);
         if identifier <= IDENTIFIER_MAX && !is_known {
@@ -47,7 +49,7 @@ impl Topology {
         }
     }
 
-    /// Sets the node of an added CPU, or of memory.
+    /// Sets the node of a CPU that was added, or of a range of memory.
     pub fn place(&mut self, affinity: Affinity) {
         match affinity {
             Affinity::Cpu { identifier, domain } => {
@@ -65,7 +67,8 @@ impl Topology {
         }
     }
 
-    /// Returns the node of a domain. Domains beyond the library's maximum share the last node.
+    /// Returns the node of a proximity domain. If there are more domains than nodes in the `vmalloc` crate, the last
+    /// ones share a node.
     #[expect(clippy::cast_possible_truncation, reason = "there are 4 nodes")]
     fn node(&mut self, domain: u32) -> u32 {
         let known = self.domains.iter().position(|known| *known == domain);
@@ -83,7 +86,7 @@ impl Topology {
         &self.cpus
     }
 
-    /// Splits a range of memory where its node changes.
+    /// Splits a range of memory at each address where the node changes. Returns the parts, each with its node.
     pub fn parts(&self, span: Span) -> impl Iterator<Item = (Span, u32)> {
         let mut rest = span;
         core::iter::from_fn(move || {
@@ -93,7 +96,7 @@ impl Topology {
             let here = self.memory.iter().find(|(memory, _)| memory.holds(rest.start));
             let (end, node) = match here {
                 Some((memory, node)) => (memory.end, *node),
-                // Memory without a domain extends to the next range with a domain.
+                // Memory that the firmware assigns to no domain is in node 0, up to the next range with a domain.
                 None => {
                     let starts = self.memory.iter().map(|(memory, _)| memory.start);
                     (starts.filter(|start| *start > rest.start).min().unwrap_or(u64::MAX), 0)

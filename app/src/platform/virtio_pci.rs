@@ -1,4 +1,5 @@
-//! The locations of a virtio PCI device's registers that the driver needs after set-up: doorbells and the MSI-X table.
+//! Finds the registers of a virtio PCI device that the driver uses directly: the common configuration, the doorbells
+//! and the MSI-X table.
 //!
 //! # Source
 //!
@@ -17,36 +18,36 @@ use crate::platform::span::Span;
 
 const CAPABILITY_VENDOR: u8 = 0x09;
 const CAPABILITY_MSIX: u8 = 0x11;
-/// Bit in the upper half of the MSI-X capability's first word.
+/// Bit of the first word of the MSI-X capability that enables MSI-X.
 const MSIX_ENABLE: u32 = 1 << 31;
 const MSIX_FUNCTION_MASK: u32 = 1 << 30;
 /// Bytes of an entry of the MSI-X table.
 const MSIX_ENTRY_BYTES: u64 = 16;
 
-/// The physical addresses of a device's registers.
+/// The physical addresses of the registers of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The common configuration, which selects queues.
+    /// The common configuration, with which a queue is selected and configured.
     pub common: Span,
     /// The doorbells of all queues.
     pub notify: Span,
-    /// Distance of two doorbells in bytes.
+    /// Distance between two doorbells in bytes.
     pub notify_stride: u32,
     /// MSI-X, or `None` if the device has only a legacy interrupt.
     pub msix: Option<Msix>,
 }
 
-/// MSI-X of a device.
+/// The location of the MSI-X registers of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Msix {
-    /// Offset of the capability in the configuration space.
+    /// Offset of the MSI-X capability in the configuration space.
     pub capability: u8,
-    /// Addresses of the table.
+    /// Addresses of the MSI-X table.
     pub table: Span,
 }
 
 impl Layout {
-    /// Reads the capabilities of a device. Its BARs must have addresses.
+    /// Reads the capabilities of a device. `bars` are the address ranges of its BARs.
     ///
     /// # Errors
     ///
@@ -85,7 +86,7 @@ impl Layout {
     }
 }
 
-/// Returns the type of a vendor capability.
+/// Returns the type of a virtio capability.
 fn kind(capability: &CapabilityInfo) -> u8 {
     capability.private_header.to_be_bytes()[0]
 }

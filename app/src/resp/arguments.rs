@@ -1,4 +1,4 @@
-//! The arguments of one request, as ranges into the bytes that hold it.
+//! The arguments of one request, as ranges of the received bytes.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -7,21 +7,20 @@ use core::ops::Range;
 use super::header;
 use super::inline::{self, LineError};
 
-/// Number of arguments of a multi-bulk request that have a range. Later arguments are found by
-/// reading the headers in between.
+/// Maximum number of arguments of a multi-bulk request whose ranges are stored. Later arguments are found by reading
+/// the headers of the arguments in between.
 pub(super) const INDEXED: usize = 64;
 
-/// The ranges of the first arguments of a request. The memory is reserved once and reused for every
-/// request.
+/// The ranges of the first arguments of a request. The memory is allocated once and reused for all requests.
 #[derive(Debug)]
 pub struct Ranges {
     ranges: Vec<(u32, u32)>,
     limit: usize,
     /// Number of arguments, including those without a range.
     count: usize,
-    /// The words of an inline request, without their quotes.
+    /// The words of an inline request, with quotes removed.
     line: Vec<u8>,
-    /// Whether the ranges point into `line`.
+    /// Whether the ranges refer to `line` instead of the received bytes.
     is_inline: bool,
 }
 
@@ -33,7 +32,8 @@ impl Ranges {
         Self { ranges, limit, count: 0, line, is_inline: false }
     }
 
-    /// Returns the arguments. `bytes` must be the bytes that were parsed.
+    /// Returns the arguments of the request that was parsed last. `bytes` must be the bytes that were passed to the
+    /// parser.
     #[must_use]
     pub fn within<'a>(&'a self, bytes: &'a [u8]) -> Arguments<'a> {
         let bytes = if self.is_inline { &self.line } else { bytes };
@@ -46,8 +46,8 @@ impl Ranges {
         self.is_inline = false;
     }
 
-    /// Splits a copy of the line into words. The line itself is not changed, because a request may be
-    /// parsed again before it is served.
+    /// Splits a copy of the inline request `line` into words. The received bytes are not changed, because a request may
+    /// be parsed again before it is executed.
     pub(super) fn split(&mut self, line: &[u8]) -> Result<(), LineError> {
         let mut text = mem::take(&mut self.line);
         text.clear();
@@ -63,7 +63,7 @@ impl Ranges {
         self.ranges.is_empty()
     }
 
-    /// Adds the range of an argument. Returns `false` if the limit is reached.
+    /// Adds the range of an argument. Returns `false` if the maximum number of ranges is reached.
     pub(super) fn push(&mut self, range: Range<usize>) -> bool {
         let (Ok(start), Ok(end)) = (u32::try_from(range.start), u32::try_from(range.end)) else {
             return false;
@@ -75,13 +75,13 @@ impl Ranges {
         true
     }
 
-    /// Sets the number of arguments.
+    /// Sets the number of arguments, including those without a range.
     pub(super) fn set_count(&mut self, count: usize) {
         self.count = count;
     }
 
-    /// Rebuilds the ranges of the first of `count` arguments that were parsed before. The header of the
-    /// first argument is at `position`.
+    /// Reads again the ranges of the first arguments of a request with `count` arguments, all of which were parsed
+    /// before. The header of the first argument is at `position` in `bytes`.
     pub(super) fn index(&mut self, bytes: &[u8], mut position: usize, count: usize) {
         self.ranges.clear();
         for _ in 0..count.min(INDEXED) {
@@ -110,31 +110,31 @@ pub struct Arguments<'a> {
     count: usize,
 }
 
-/// A position among the arguments of one request. It is valid while the request is held, so a sliced
-/// command continues from it in a later turn.
+/// The position of the next argument when a request is read argument by argument. The cursor is valid as long as the
+/// bytes of the request are stored. A command that is sliced over several turns of the server loop stores a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArgumentCursor {
     index: usize,
-    /// Position of the header of the next argument that has no range.
+    /// Position, in the bytes of the request, of the header of the next argument that has no range.
     position: usize,
 }
 
 impl<'a> Arguments<'a> {
-    /// Returns the number of arguments, including the name.
+    /// Returns the number of arguments, including the name of the command.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Returns the arguments behind the first `count`, which must have ranges.
+    /// Returns the arguments without the first `count`. All arguments of the request must have ranges.
     #[must_use]
     pub fn skip(&self, count: usize) -> Self {
         let ranges = self.ranges.get(count..).unwrap_or_default();
         Self { bytes: self.bytes, ranges, count: self.count.saturating_sub(count) }
     }
 
-    /// Returns an argument. Behind the first 64 arguments this takes time proportional to `index`; use
-    /// a [cursor](Self::cursor) there.
+    /// Returns the argument `index`. For arguments after the first 64, this takes time proportional to `index`; a
+    /// [cursor](Self::cursor) is faster for reading all of them.
     #[must_use]
     #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
@@ -151,14 +151,15 @@ impl<'a> Arguments<'a> {
         (self.ranges.len()..=index).map_while(|_| self.next(&mut cursor)).last()
     }
 
-    /// Iterates over all arguments, including the name.
+    /// Iterates over all arguments, including the name of the command.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let arguments = *self;
         let mut cursor = arguments.cursor(0);
         core::iter::from_fn(move || arguments.next(&mut cursor))
     }
 
-    /// Returns the position of an argument that has a range.
+    /// Returns a cursor at the argument `index`. If that argument has no range, the cursor is at the first argument
+    /// without a range.
     #[must_use]
     pub fn cursor(&self, index: usize) -> ArgumentCursor {
         let index = index.min(self.ranges.len());

@@ -1,15 +1,15 @@
-//! Discarding the rest of a request that is too large to be held.
+//! Discards the rest of a request that is too large for the receive buffer.
 
 use super::error::ProtocolError;
 use super::header;
 use super::parse::{Limits, Oversize};
 
-/// A request that is being discarded.
+/// The position in a request that is being discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discard {
-    /// Bytes of the current argument and its line end that are still to be discarded.
+    /// Bytes of the current argument and its line end that must still be discarded.
     skip: usize,
-    /// Number of arguments behind the current one.
+    /// Number of arguments that follow the current one.
     following: usize,
     bulk_bytes: usize,
     is_admitted: bool,
@@ -18,7 +18,7 @@ pub struct Discard {
 /// The result of one step of a [`Discard`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiscardProgress {
-    /// More bytes are needed.
+    /// The request continues behind the bytes that were passed.
     Pending {
         /// Number of bytes to skip.
         consumed: usize,
@@ -28,29 +28,29 @@ pub enum DiscardProgress {
         /// Number of bytes to skip.
         consumed: usize,
     },
-    /// The discarded part is malformed.
+    /// The rest of the request is malformed.
     Broken(ProtocolError),
 }
 
 impl Discard {
-    /// Discards the oversize argument and all arguments behind it. The caller has skipped the bytes
-    /// before the argument.
+    /// Creates the position at the argument that is too large. This argument and all following ones are discarded. The
+    /// caller must have skipped the bytes before the argument.
     #[must_use]
     pub fn new(oversize: &Oversize, limits: &Limits) -> Self {
-        // An argument without a parsed header is counted in `following`.
+        // If the header of the argument was not parsed, the argument is counted in `following`.
         let skip = oversize.length.map_or(0, |length| length + 2);
         let Limits { bulk_bytes, is_admitted, .. } = *limits;
         Self { skip, following: oversize.following, bulk_bytes, is_admitted }
     }
 
-    /// Discards the remaining bytes of an argument and all arguments behind it.
+    /// Creates a position within an argument. Its `remaining` bytes and `following` further arguments are discarded.
     #[must_use]
     pub fn rest_of(remaining: usize, following: usize, limits: &Limits) -> Self {
         let Limits { bulk_bytes, is_admitted, .. } = *limits;
         Self { skip: remaining + 2, following, bulk_bytes, is_admitted }
     }
 
-    /// Discards bytes from the front of `bytes`.
+    /// Determines how many bytes at the front of `bytes` belong to the request. The caller must skip these bytes.
     pub fn step(&mut self, bytes: &[u8]) -> DiscardProgress {
         let mut position = 0;
         loop {

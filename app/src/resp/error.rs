@@ -1,10 +1,10 @@
-//! Protocol errors.
+//! The errors of the protocol parser.
 
 use core::fmt;
 
 use super::reply::Reply;
 
-/// An error after which the bytes of a connection cannot be parsed. The wording is that of Redis 7.0.
+/// An error after which further bytes of the connection cannot be parsed. The texts are those of Redis 7.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolError {
     /// An unfinished line is longer than an inline request may be.
@@ -17,7 +17,7 @@ pub enum ProtocolError {
     UnadmittedMultibulk,
     /// An argument is longer than a client may send before it authenticates.
     UnadmittedBulk,
-    /// The line after `*` has no end.
+    /// The header line that begins with `*` is too long and has no end.
     MultibulkCountTooLong,
     /// An argument does not begin with `$`.
     ExpectedDollar {
@@ -26,12 +26,12 @@ pub enum ProtocolError {
     },
     /// The text after `$` is not a number, or the number is negative or too large.
     BulkLength,
-    /// The line after `$` has no end.
+    /// The header line that begins with `$` is too long and has no end.
     BulkCountTooLong,
 }
 
 impl ProtocolError {
-    /// Replies with the error. Like Redis, the reply repeats the byte of the client unchanged.
+    /// Appends the error to a reply. As in Redis, the reply contains the unexpected byte of the client unchanged.
     pub fn reply(self, reply: &mut Reply<'_>) {
         match self {
             Self::ExpectedDollar { found } => {

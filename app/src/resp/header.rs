@@ -1,21 +1,21 @@
-//! Header lines: a type byte, a number and a line end.
+//! Reads the header lines of requests. A header line consists of a type byte, a number and a line end.
 
 use core::ops::Range;
 
 use super::error::ProtocolError;
 use super::number;
 
-/// Longest unfinished header line that is waited for: `*`, a sign, 19 digits and some slack. Redis
-/// waits for 64 KiB, which no valid header needs.
+/// Maximum length, in bytes, of a header line whose end has not arrived. A valid header line is shorter: the type byte,
+/// a sign and 19 digits. Redis allows 64 KiB.
 const HEADER_BYTES_MAX: usize = 64;
 
-/// Longest argument of a client that has not authenticated, as in Redis.
+/// Maximum length, in bytes, of an argument from a client that has not authenticated, as in Redis.
 pub(super) const UNADMITTED_BYTES_MAX: usize = 16 << 10;
 
-/// Digits of a header that the fast path reads.
+/// Maximum number of digits in a header that the fast path reads.
 const PLAIN_DIGITS_MAX: usize = 8;
 
-/// A whole header line.
+/// The position of a complete header line.
 pub(super) struct HeaderLine {
     /// Position of the digits.
     pub(super) digits: Range<usize>,
@@ -23,8 +23,9 @@ pub(super) struct HeaderLine {
     pub(super) end: usize,
 }
 
-/// Reads the header of a bulk string at `position`. Returns the start and the length of the string,
-/// or `None` if the header is not complete yet.
+/// Reads the header of a bulk string at `position`. Returns the start and the length of the string, or `None` if the
+/// header is not complete. `bulk_bytes` is the maximum length. `is_admitted` tells whether the client has
+/// authenticated.
 pub(super) fn bulk(
     bytes: &[u8],
     position: usize,
@@ -49,7 +50,7 @@ pub(super) fn bulk(
     Ok(Some((header.end, length)))
 }
 
-/// The fast path of [`bulk`]. `None` means that [`bulk`] must decide.
+/// The fast path of [`bulk`] for the usual headers. If it returns `None`, the caller must call [`bulk`].
 #[inline]
 pub(super) fn plain_bulk(
     bytes: &[u8],
@@ -60,8 +61,8 @@ pub(super) fn plain_bulk(
     plain(bytes, position).filter(|(_, length)| is_bulk && *length <= bulk_bytes)
 }
 
-/// Reads a usual header: complete, of a few digits, without a sign or a leading zero. Returns the
-/// position behind its line and its number, or `None` for any other header.
+/// Reads a header line of the usual form: complete, with at most eight digits, without a sign or a leading zero.
+/// Returns the position behind the line and the number, or `None` for any other header.
 #[inline]
 pub(super) fn plain(bytes: &[u8], position: usize) -> Option<(usize, usize)> {
     let line = bytes.get(position + 1..)?;
@@ -82,8 +83,8 @@ pub(super) fn plain(bytes: &[u8], position: usize) -> Option<(usize, usize)> {
     is_plain.then_some((position + at + 3, value))
 }
 
-/// Finds the header line whose type byte is at `position`, or returns `None` if it is not complete.
-/// Like Redis, the function takes the byte after the CR for the LF without checking it.
+/// Finds the header line whose type byte is at `position`. Returns `None` if the line is not complete. As in Redis, the
+/// byte after the CR is assumed to be LF and is not checked.
 pub(super) fn find(bytes: &[u8], position: usize) -> Option<HeaderLine> {
     let start = position + 1;
     let length = bytes.get(start..)?.iter().position(|byte| *byte == b'\r')?;
@@ -91,7 +92,8 @@ pub(super) fn find(bytes: &[u8], position: usize) -> Option<HeaderLine> {
     (end <= bytes.len()).then_some(HeaderLine { digits: start..start + length, end })
 }
 
-/// Checks that the unfinished header at `position` is not too long to be valid.
+/// Checks that the incomplete header line at `position` can still become valid. Returns `too_long` if it is already
+/// longer than any valid one.
 pub(super) fn check_unfinished(
     bytes: &[u8],
     position: usize,

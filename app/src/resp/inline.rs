@@ -1,23 +1,23 @@
-//! Inline requests: a line of words with the quoting rules of Redis.
+//! Splits inline requests into words. An inline request is a line of words with the quoting rules of Redis.
 
 use core::ops::Range;
 
-/// Reasons to refuse a line.
+/// Reasons for which a line is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineError {
-    /// A quote is not closed, or its end is not followed by a space.
+    /// A quote is not closed, or the closing quote is not followed by a space.
     Quotes,
-    /// There are more words than ranges.
+    /// The line has more words than ranges can be stored.
     TooMany,
 }
 
-/// Splits a line into words and passes the range of each word to `push`. Removes quotes and escapes in
-/// place: a word is never longer than its quoted form.
+/// Splits a line into words and passes the range of each word to `push`. Quotes and escapes are removed in place, which
+/// is possible because a word is never longer than its quoted form. `push` returns `false` to refuse a word.
 pub(super) fn split(
     line: &mut [u8],
     mut push: impl FnMut(Range<usize>) -> bool,
 ) -> Result<(), LineError> {
-    // Redis handles the line as a C string: a NUL ends it.
+    // A NUL byte ends the line, because Redis treats the line as a C string.
     let end = line.iter().position(|byte| *byte == 0).unwrap_or(line.len());
     let line = &mut line[..end];
     let mut read = 0;
@@ -29,7 +29,7 @@ pub(super) fn split(
         if read >= line.len() {
             return Ok(());
         }
-        // Words are packed towards the front; `write` never overtakes `read`.
+        // Words without their quotes are written towards the front of the line. `write` is never greater than `read`.
         let start = write;
         (read, write) = word(line, read, write)?;
         if !push(start..write) {
@@ -38,7 +38,8 @@ pub(super) fn split(
     }
 }
 
-/// Copies one word from `read` to `write`, and returns both positions behind the word.
+/// Copies one word from the position `read` to the position `write`, without quotes and escapes. Returns both positions
+/// behind the word.
 fn word(line: &mut [u8], mut read: usize, mut write: usize) -> Result<(usize, usize), LineError> {
     while let Some(&byte) = line.get(read) {
         match byte {
@@ -133,7 +134,7 @@ fn unescape(byte: u8) -> u8 {
     }
 }
 
-/// C's `isspace`.
+/// Returns whether a byte is white space, as `isspace` of C does.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
 }

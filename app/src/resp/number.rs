@@ -1,6 +1,6 @@
-//! Strict parsing of numbers.
+//! Parses decimal numbers strictly.
 
-/// Parses an unsigned decimal that consists of digits only.
+/// Parses an unsigned decimal number that consists of digits only.
 #[must_use]
 pub fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
@@ -15,7 +15,8 @@ pub fn decimal(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// Parses the number of a RESP header like Redis: an optional minus, no leading zeros.
+/// Parses the number in a RESP header by the rules of Redis: it may begin with a minus, but not with a 0 in front of
+/// other digits.
 #[must_use]
 pub fn signed(text: &[u8]) -> Option<i64> {
     let (digits, negative) = match text.strip_prefix(b"-") {

@@ -1,4 +1,4 @@
-//! Parses the request at the front of a connection's bytes.
+//! Parses the request at the front of the bytes that a connection has received.
 
 use super::arguments::{INDEXED, Ranges};
 use super::error::ProtocolError;
@@ -6,10 +6,10 @@ use super::header::{self, UNADMITTED_BYTES_MAX};
 use super::inline::LineError;
 use super::number;
 
-/// Maximum arguments of a client that has not authenticated, as in Redis.
+/// Maximum number of arguments in a request from a client that has not authenticated, as in Redis.
 const UNADMITTED_ARGUMENTS_MAX: usize = 10;
 
-/// The limits of a connection.
+/// The limits for requests of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Maximum bytes of an inline request.
@@ -18,10 +18,10 @@ pub struct Limits {
     pub bulk_bytes: usize,
     /// Maximum arguments of a request.
     pub arguments: usize,
-    /// Size of the buffer: a request with an argument that ends beyond it is [`Parsed::Oversize`]. An
-    /// inline request and its line end always fit.
+    /// Size of the receive buffer in bytes. A request with an argument that ends beyond this size is
+    /// [`Parsed::Oversize`]. The size must be enough for any inline request.
     pub held_bytes: usize,
-    /// Whether the client has authenticated, or needs no password. Until then lower limits apply.
+    /// Whether the client has authenticated, or needs no password. Otherwise lower limits apply.
     pub is_admitted: bool,
 }
 
@@ -37,38 +37,39 @@ impl Limits {
 pub enum Parsed {
     /// The request is not complete.
     Incomplete,
-    /// A request without arguments: an empty line, `*0`, `*-1`. It gets no reply.
+    /// A request without arguments (an empty line, `*0` or `*-1`), which gets no reply.
     Empty {
         /// Number of bytes to skip.
         consumed: usize,
     },
-    /// A complete request; its arguments are in the ranges.
+    /// A complete request. Its arguments are in the [`Ranges`].
     Request {
-        /// Number of bytes to skip after the request was served.
+        /// Number of bytes to skip after the request has been executed.
         consumed: usize,
     },
-    /// A request with an argument that cannot be held. The arguments before it are in the ranges.
+    /// A request with an argument that is too large for the receive buffer. The arguments before it are in the
+    /// [`Ranges`].
     Oversize(Oversize),
-    /// A request with more arguments than allowed. They follow the consumed bytes. An inline request is
-    /// consumed whole.
+    /// A request with more arguments than allowed. The arguments follow the consumed bytes; of an inline request, all
+    /// bytes are consumed.
     TooMany(Oversize),
-    /// The bytes are malformed, and no later request can be found.
+    /// The bytes are malformed, so the start of the next request cannot be found.
     Broken(ProtocolError),
 }
 
-/// The position in a request from which on it cannot be held.
+/// The argument of a request from which on the request is not stored, but must be discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Oversize {
-    /// Number of bytes before the first byte of the argument.
+    /// Number of bytes before the first byte of the argument, or before its header if that was not parsed.
     pub consumed: usize,
     /// Length of the argument; `None` if its header was not parsed.
     pub length: Option<usize>,
-    /// Number of arguments behind it.
+    /// Number of arguments that follow. An argument whose header was not parsed is included.
     pub following: usize,
 }
 
-/// The parsed part of an incomplete request, so that its bytes are not parsed again when more arrive.
-/// The caller resets it to the default when the request ends.
+/// The position up to which an incomplete request has been parsed, so that its bytes are not parsed again when more
+/// bytes arrive. The caller must reset the value to the default when the request ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
     /// Position of the header of the first argument.
@@ -82,19 +83,20 @@ pub struct Resume {
 }
 
 impl Resume {
-    /// Expects `count` arguments without the header of a request. The first is at `position`.
+    /// Creates the position of a request whose own header was already removed: `count` arguments follow, and the header
+    /// of the first one is at `position`.
     #[must_use]
     pub fn at_arguments(position: usize, count: usize) -> Self {
         Self { first: position, position, index: 0, count }
     }
 
-    /// Returns whether a request was parsed in part.
+    /// Returns whether the header of a request has been parsed.
     #[must_use]
     pub fn is_begun(&self) -> bool {
         self.count > 0
     }
 
-    /// Returns the rest of the request, which the caller discards.
+    /// Returns the part of the request that has not been parsed, if the caller wants to discard the rest.
     #[must_use]
     pub fn rest(&self) -> Oversize {
         let following = self.count - self.index;
@@ -102,7 +104,8 @@ impl Resume {
     }
 }
 
-/// Parses the request at the front of `bytes`, from the position where an earlier call stopped.
+/// Parses the request at the front of `bytes`. Parsing continues at the position `resume` at which an earlier call
+/// stopped.
 pub fn parse(bytes: &[u8], limits: &Limits, arguments: &mut Ranges, resume: &mut Resume) -> Parsed {
     arguments.clear();
     let result = match bytes.first() {

@@ -1,4 +1,4 @@
-//! The writer of replies.
+//! Writes replies to a buffer of fixed size.
 
 mod digits;
 
@@ -11,28 +11,28 @@ const PREPENDED_BYTES_MAX: usize = 64;
 
 /// Appends replies to a buffer. When the buffer is full, further bytes are only counted.
 ///
-/// After a reply that did not fit, [`overflowed`](Self::overflowed) returns `true`. The caller then
-/// rolls the reply back to a [`Mark`] and repeats it with a larger buffer.
+/// After a reply that did not fit, [`overflowed`](Self::overflowed) returns `true`. The caller can then remove the
+/// reply by rolling back to a [`Mark`], and write the reply again to a larger buffer.
 #[derive(Debug)]
 pub struct Reply<'a> {
     buffer: &'a mut [u8],
     /// Number of bytes written, including those that did not fit.
     length: usize,
-    /// Whether replies use version 3 of the protocol, which has maps and one kind of null.
+    /// Whether replies use version 3 of the protocol (RESP3), which has maps, sets and a single null value.
     is_resp3: bool,
 }
 
-/// A position in a reply.
+/// A position in the written bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(usize);
 
 impl<'a> Reply<'a> {
-    /// Writes from the front of `buffer`.
+    /// Creates a writer that begins at the front of `buffer`.
     pub fn new(buffer: &'a mut [u8]) -> Self {
         Self { buffer, length: 0, is_resp3: false }
     }
 
-    /// Selects version 3 of the protocol, or version 2.
+    /// Selects version 3 of the protocol if `is_resp3` is set, otherwise version 2.
     pub fn set_resp3(&mut self, is_resp3: bool) {
         self.is_resp3 = is_resp3;
     }
@@ -130,7 +130,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// Appends a map whose pairs `fill` appends. `fill` returns their number.
+    /// Appends a map whose pairs `fill` appends. `fill` returns the number of pairs.
     pub fn map_by(&mut self, fill: impl FnOnce(&mut Self) -> usize) {
         let start = self.length;
         let pairs = fill(self) as u64;
@@ -187,8 +187,8 @@ impl<'a> Reply<'a> {
         });
     }
 
-    /// Appends a bulk string with a hexadecimal number and `0x`. Formatted by hand, because the reply for
-    /// every region has an address.
+    /// Appends a bulk string with `0x` and a hexadecimal number. The digits are not written by `fmt`, which is slower,
+    /// because the reply for each region contains an address.
     pub fn bulk_hex(&mut self, value: u64) {
         let unused = value.max(1).leading_zeros() as usize / 4;
         let mut text = [0; 18];
@@ -207,12 +207,12 @@ impl<'a> Reply<'a> {
         self.raw(b"\r\n");
     }
 
-    /// Appends a bulk string of `length` bytes that `fill` writes in place. `fill` is not called if they do
-    /// not fit.
+    /// Appends a bulk string of `length` bytes, which `fill` writes directly into the buffer. If the bytes do not fit,
+    /// `fill` is not called.
     ///
     /// # Errors
     ///
-    /// The error of `fill`. The reply is unchanged then.
+    /// Returns the error of `fill`. The reply is then unchanged.
     pub fn bulk_in_place<E>(
         &mut self,
         length: usize,
@@ -232,14 +232,14 @@ impl<'a> Reply<'a> {
         Ok(())
     }
 
-    /// Appends an array whose items `fill` appends. `fill` returns their number.
+    /// Appends an array whose items `fill` appends. `fill` returns the number of items.
     pub fn array_by(&mut self, fill: impl FnOnce(&mut Self) -> usize) {
         let start = self.length;
         let items = fill(self);
         self.insert_header(start, b'*', items as u64);
     }
 
-    /// Inserts at most 64 bytes, which `fill` writes, at the mark.
+    /// Inserts the bytes that `fill` writes, at most 64, at the position `mark`. The bytes behind the mark are moved.
     pub fn prepend(&mut self, mark: Mark, fill: impl FnOnce(&mut Reply<'_>)) {
         let mut buffer = [0; PREPENDED_BYTES_MAX];
         let mut front = Reply::new(&mut buffer);
@@ -268,7 +268,7 @@ impl<'a> Reply<'a> {
         self.raw(&digits[start..]);
     }
 
-    /// Inserts a header at `start`.
+    /// Inserts a header at the position `start`. The bytes behind it are moved.
     fn insert_header(&mut self, start: usize, kind: u8, value: u64) {
         let mut digits = [0; HEADER_BYTES_MAX];
         let first = format_header(&mut digits, kind, value);

@@ -1,4 +1,4 @@
-//! Buffers of the network and the clients. Each is a region of the window.
+//! Allocates the buffers of the network and of clients as regions of the window.
 
 #![expect(unsafe_code, reason = "makes slices of regions that it owns")]
 
@@ -24,7 +24,8 @@ impl Buffers for WindowBuffers {
     }
 
     fn grow(&self, buffer: &mut WindowBuffer, bytes: usize) -> bool {
-        // Entries move, bytes do not. The buffer is not zeroed, because zeroing megabytes would exceed a turn.
+        // A buffer is grown by remapping its pages, without copying bytes. The added bytes are not zeroed, because
+        // zeroing megabytes would make the turn of the server loop too long.
         let is_grown = buffer.region.resize(&Resize::to(bytes as u64).unzeroed()).is_ok();
         if is_grown {
             buffer.bytes = bytes;
@@ -33,7 +34,7 @@ impl Buffers for WindowBuffers {
     }
 }
 
-/// A region as bytes, freed when dropped.
+/// A region that is used as a byte buffer. The region is freed when the buffer is dropped.
 pub(crate) struct WindowBuffer {
     region: Region<'static, PcMachine>,
     bytes: usize,

@@ -1,4 +1,4 @@
-//! The mailboxes of the APs, and the loop in which an AP works and sleeps.
+//! The mailboxes through which the BSP submits work to APs, and the loop in which an AP works and sleeps.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -12,10 +12,10 @@ use crate::hardware::cpu::{apic, clock, vectors};
 use crate::hardware::machine::Window;
 use crate::server::position::Watchdog;
 
-/// Period of the watchdog.
+/// Period of the watchdog in microseconds.
 const WATCH_US: u64 = 1_000_000;
 
-/// A function for an AP, with its argument.
+/// A function that an AP must call, with its argument.
 #[derive(Clone, Copy)]
 pub(crate) struct WorkItem {
     /// The function.
@@ -24,14 +24,14 @@ pub(crate) struct WorkItem {
     pub(crate) argument: usize,
 }
 
-/// The mailbox of one CPU. It holds at most one piece of work.
+/// The mailbox of one CPU. It contains at most one work item.
 pub(crate) struct Mailbox {
-    /// Set when the CPU runs.
+    /// Whether the CPU runs and accepts work.
     is_open: AtomicBool,
     work: Mutex<Option<WorkItem>>,
-    /// Pieces of work that were submitted.
+    /// Number of work items that were submitted.
     submitted: AtomicU32,
-    /// Pieces of work that are done.
+    /// Number of work items that are done.
     done: AtomicU32,
 }
 
@@ -52,7 +52,7 @@ impl Mailbox {
         }
     }
 
-    /// Accepts work from now on.
+    /// Marks the CPU as running, so that it accepts work.
     fn open(&self) {
         self.is_open.store(true, Ordering::Release);
     }
@@ -63,7 +63,8 @@ impl Mailbox {
 
     /// Returns whether all submitted work is done.
     pub(crate) fn is_idle(&self) -> bool {
-        // Acquire: pairs with the Release in `run`, so the effects of the work are visible.
+        // Acquire: pairs with the Release in `run`. A CPU that reads the raised count also sees the effects of the
+        // work.
         self.done.load(Ordering::Acquire) == self.submitted.load(Ordering::Relaxed)
     }
 }
@@ -73,7 +74,7 @@ pub(crate) fn is_any_open() -> bool {
     MAILBOXES.iter().any(|mailbox| mailbox.is_open.load(Ordering::Acquire))
 }
 
-/// Submits work to an AP and wakes it. Returns `false` if the AP is busy or does not run.
+/// Submits `work` to the AP `cpu` and wakes the AP. Returns `false` if the AP is busy or does not run.
 ///
 /// # Context
 ///
@@ -89,7 +90,7 @@ pub(crate) fn submit(vm: &Window, cpu: CpuId, work: WorkItem) -> bool {
     true
 }
 
-/// Submits work to the first idle AP. Returns `false` if every AP is busy.
+/// Submits the call of `run` with `argument` to the first idle AP. Returns `false` if all APs are busy.
 ///
 /// # Context
 ///
@@ -102,15 +103,15 @@ pub(crate) fn submit_to_any(
     (1..vm.machine().count()).any(|cpu| submit(vm, CpuId(cpu), WorkItem { run, argument }))
 }
 
-/// Runs `run` on the first `cpus` CPUs at once, and returns when all have returned. The BSP is one of
-/// them and has interrupts on during the call, so it answers flushes like an AP.
+/// Calls `run` on the first `cpus` CPUs at the same time, and returns when all calls have returned. The BSP is one of
+/// these CPUs. Interrupts are on during the call, so that the BSP acknowledges flushes of the APs.
 ///
 /// # Context
 ///
-/// On the BSP, with interrupts off. The spin ends when the work does.
+/// On the BSP, with interrupts off. The spin loop has no limit of its own; it ends when the APs have finished `run`.
 pub(crate) fn run_on_all(vm: &'static Window, cpus: u32, run: fn(&'static Window, usize)) {
     for cpu in (1..cpus).map(CpuId) {
-        // An AP that does not run is left out.
+        // An AP that does not run or is busy is left out.
         let _ = submit(vm, cpu, WorkItem { run, argument: cpu.0 as usize });
     }
     interrupts::enable();
@@ -121,17 +122,18 @@ pub(crate) fn run_on_all(vm: &'static Window, cpus: u32, run: fn(&'static Window
     interrupts::disable();
 }
 
-/// Runs submitted work, and sleeps while the mailbox is empty. CPU 1 also checks once a second that
-/// the BSP's loop makes progress.
+/// Executes submitted work, and sleeps while the mailbox is empty. CPU 1 also checks once a second that the loop of the
+/// BSP makes progress.
 pub(crate) fn run(vm: &'static Window, is_up: &AtomicBool) -> ! {
     let mailbox = of(vm.machine().current());
     mailbox.open();
-    // Release: a CPU that reads `true` may submit work.
+    // Release: pairs with the Acquire of the CPU that waits for this AP. When that CPU reads `true`, the mailbox is
+    // open.
     is_up.store(true, Ordering::Release);
     let mut watchdog = (vm.machine().current() == CpuId(1)).then(Watchdog::default);
     loop {
         if let Some(stall) = watchdog.as_mut().and_then(|watchdog| watchdog.look(clock::now_us())) {
-            // Without the console's lock: the BSP may have stopped while it held the lock.
+            // Written without the lock of the console, because the BSP may have stopped while it held that lock.
             console::raw(format_args!("WARN watchdog: {stall}"));
         }
         interrupts::enable();

@@ -1,17 +1,17 @@
-//! Names of the previous release, in which families had no common prefix.
+//! The deprecated names of metrics. In the previous release, the families of metrics had no common prefix.
 //!
-//! The families of [`NAMES`] are written under both names for one release; the help text of the old
-//! name says which one to use. A family that is new has one name and no row here.
+//! For one release, each family in [`NAMES`] is written under its current and its deprecated name. The help text of the
+//! deprecated name contains the current name. Families that did not exist in the previous release are not in the list.
 
 use vmalloc::Family;
 
-/// The prefix of every family.
+/// The prefix of the current name of all families but one.
 pub(super) const PREFIX: &str = "vmalloc_";
 
-/// The only current name without the prefix. Every exporter uses this name.
+/// The only current name without the prefix, because all exporters for Prometheus use this name.
 const START_TIME: &str = "process_start_time_seconds";
 
-/// The deprecated names. The current name is [`PREFIX`] and the deprecated name.
+/// The deprecated names. The current name consists of [`PREFIX`] and the deprecated name.
 pub(super) const NAMES: &[&str] = &[
     "frames",
     "frames_held",
@@ -57,7 +57,7 @@ pub(super) const NAMES: &[&str] = &[
     "uptime_seconds",
 ];
 
-/// Returns the family under its deprecated name, if it has one.
+/// Returns the family with its deprecated name, or `None` if the family has no deprecated name.
 pub(super) fn family(family: Family) -> Option<Family> {
     let old = family.name.strip_prefix(PREFIX)?;
     let name = NAMES.iter().copied().find(|name| *name == old)?;

@@ -1,9 +1,9 @@
-//! Fast formatting of numbers. Every reply has some.
+//! Formats numbers fast, because nearly all replies contain numbers.
 
-/// Bytes of the longest header: the type byte, the digits and the line end.
+/// Maximum bytes of a header: the type byte, up to 20 digits and the line end.
 pub(super) const HEADER_BYTES_MAX: usize = 24;
 
-/// The digits of 0 to 99.
+/// The two digits of each number from 0 to 99.
 const TWO_DIGITS: [[u8; 2]; 100] = {
     let mut digits = [[b'0'; 2]; 100];
     let mut value = 0;
@@ -14,7 +14,8 @@ const TWO_DIGITS: [[u8; 2]; 100] = {
     digits
 };
 
-/// Returns the eight hexadecimal digits of the low 32 bits. All digits are computed at once.
+/// Returns the eight hexadecimal digits of the low 32 bits of `bits`. All digits are computed at the same time in one
+/// word.
 pub(super) fn hex(bits: u64) -> [u8; 8] {
     let halves = (bits << 16 | bits) & 0x0000_ffff_0000_ffff;
     let bytes = (halves << 8 | halves) & 0x00ff_00ff_00ff_00ff;
@@ -24,7 +25,8 @@ pub(super) fn hex(bits: u64) -> [u8; 8] {
     (digits + 0x3030_3030_3030_3030 + letters * letter_gap).to_be_bytes()
 }
 
-/// Formats `kind`, the number and the line end at the end of `buffer`, and returns their start.
+/// Writes a header to the end of `buffer`: the type byte `kind`, the digits of `value` and the line end. Returns the
+/// position at which the header starts.
 pub(super) fn format_header(
     buffer: &mut [u8; HEADER_BYTES_MAX],
     kind: u8,
@@ -39,7 +41,7 @@ pub(super) fn format_header(
     }
     at -= 2;
     buffer[at..at + 2].copy_from_slice(&TWO_DIGITS[(value % 100) as usize]);
-    // Drops a leading zero.
+    // Skips the leading zero of a number with one or an odd number of digits.
     at += usize::from(value < 10);
     at -= 1;
     buffer[at] = kind;
