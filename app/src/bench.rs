@@ -1,7 +1,8 @@
-//! The peer suite: the workloads of Linux's test of its vmalloc, under the same names and masks, on any
-//! machine and on many CPUs at once.
+//! Benchmarks: runs the workloads of Linux's vmalloc test module, with the same names and masks, on one or more CPUs at
+//! the same time.
 //!
-//! The suite knows neither the service nor the hardware. It gets the CPUs from a [`RunOnAll`].
+//! This module depends neither on the service nor on the hardware. The caller passes a [`RunOnAll`], which runs a
+//! function on several CPUs.
 //!
 //! # Source
 //!

@@ -1,7 +1,7 @@
-//! Tests that need hardware: real faults, real translations and a real TLB.
+//! Tests that run in the image, because they need real faults, real page tables and a real TLB.
 //!
-//! The tests are in one static table, and each returns its first failed check. The tests in `crash` end the image, and
-//! run only when the command line names them.
+//! All tests are in one static table. Each test returns its first failed check. The tests in `crash` end the image, so
+//! they run only if the command line names them.
 
 mod access;
 mod aps;
@@ -92,7 +92,7 @@ const TESTS: &[Test] = &[
     test("region::audit", region::the_audit_is_sound),
 ];
 
-/// Runs every test that matches the filter of the command line, and prints a line for each.
+/// Runs all tests that match the filter in the command line, and prints a line for each test.
 pub(crate) fn run(vm: &'static Window, config: &Config) -> Exit {
     crash::run_named(config.selftest.as_str(), vm);
     let chosen = || TESTS.iter().filter(|test| config.selftest.matches(test.name));

@@ -1,13 +1,13 @@
-//! A workload on one CPU: its plan, its random numbers, its loop and its result.
+//! The run of a workload on one CPU: its random numbers, its timed loop and its result.
 
 use vmalloc::{Machine, PAGE_BYTES, Region, Vmalloc};
 
 use super::plan::{CpuResult, Plan};
 
-/// Loops between two readings of the clock.
+/// Number of loops between two readings of the clock, which keeps the cost of the readings small.
 const LOOPS_TIMED: u64 = 16;
 
-/// A call that failed.
+/// The error that a call of the workload failed.
 pub(super) struct StepFailed;
 
 /// The result of one loop.
@@ -23,7 +23,7 @@ impl<E: core::error::Error> From<E> for StepFailed {
 pub(super) struct CpuRun<M: Machine + 'static> {
     pub(super) vm: &'static Vmalloc<M>,
     pub(super) plan: Plan,
-    /// Frames that were free before the round.
+    /// Number of frames that were free before the round.
     pub(super) free: u64,
     random: u64,
     pub(super) result: CpuResult,
@@ -35,8 +35,8 @@ impl<M: Machine> CpuRun<M> {
         Self { vm, plan, free, random: cpu + 1, result }
     }
 
-    /// Returns the next random number. Each CPU has a sequence of its own, which is the same in every
-    /// round.
+    /// Returns the next random number. Each CPU has its own sequence, which is the same in each round, so that rounds
+    /// are comparable.
     pub(super) fn random(&mut self) -> u64 {
         // Marsaglia, "Xorshift RNGs".
         self.random ^= self.random << 13;
@@ -45,7 +45,8 @@ impl<M: Machine> CpuRun<M> {
         self.random >> 16
     }
 
-    /// Runs `step` until the number of loops or the time of the plan is reached, or a step fails.
+    /// Calls `step` until the number of loops or the time limit of the plan is reached, or a call fails. Records the
+    /// number of loops and their duration.
     pub(super) fn measure(&mut self, mut step: impl FnMut(&mut Self) -> StepResult) -> StepResult {
         let start_us = (self.plan.clock)();
         let mut result = Ok(());

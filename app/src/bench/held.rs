@@ -1,9 +1,9 @@
-//! A list of regions that a workload holds.
+//! Holds the regions that a workload allocates in advance, and frees them at the end.
 
 use vmalloc::{Machine, Region, RegionId, Vmalloc};
 
-/// A stack of regions. The first bytes of each region hold the id of the region below, so the stack
-/// needs no other memory.
+/// A stack of regions. The first bytes of each region contain the id of the region below it in the stack, so that the
+/// stack needs no other memory.
 pub(super) struct Held<M: Machine + 'static> {
     vm: &'static Vmalloc<M>,
     /// The id of the topmost region, or 0.
@@ -16,7 +16,7 @@ impl<M: Machine> Held<M> {
         Self { vm, top: 0 }
     }
 
-    /// Pushes a region. Returns `false` and frees the region if it cannot be written.
+    /// Pushes a region. If the region cannot be written, frees the region and returns `false`.
     pub(super) fn push(&mut self, region: Region<'static, M>) -> bool {
         let below = self.top.to_le_bytes();
         if self.vm.machine().write(region.address(), &below).is_err() {
@@ -26,14 +26,15 @@ impl<M: Machine> Held<M> {
         true
     }
 
-    /// Frees the topmost region. Returns `false` if there is none.
+    /// Frees the topmost region. Returns `false` if the stack is empty or the region is no longer accessible.
     fn pop(&mut self) -> bool {
         let Some(id) = RegionId::from_raw(self.top) else { return false };
         let mut below = [0; 8];
         let read = |info: vmalloc::RegionInfo| {
             self.vm.machine().read(info.range.address(), &mut below).is_ok()
         };
-        // If a client has freed a held region, the regions below it leak. The audit reports them.
+        // If a client has freed a region of the stack, the id of the region below is lost, and the regions below stay
+        // allocated.
         if !self.vm.info(id).is_ok_and(read) || self.vm.vfree(id).is_err() {
             return false;
         }

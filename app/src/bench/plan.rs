@@ -5,11 +5,11 @@
 pub struct Plan {
     /// Index of the workload in [`WORKLOADS`](super::WORKLOADS).
     pub workload: usize,
-    /// Number of CPUs that run the workload at once.
+    /// Number of CPUs that run the workload at the same time.
     pub cpus: u32,
     /// Maximum number of loops on each CPU.
     pub loops: u64,
-    /// Pages of a region, for workloads that let the caller choose.
+    /// Number of pages of a region, for workloads in which the caller chooses the size.
     pub pages: u64,
     /// Maximum duration of the loops, in microseconds.
     pub us: u64,
@@ -20,14 +20,14 @@ pub struct Plan {
 /// The result of a round on one CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuResult {
-    /// Loops that were run.
+    /// Number of loops that were completed.
     pub loops: u64,
     /// Duration of these loops in microseconds.
     pub us: u64,
-    /// Set if a call failed; the loop ended there.
+    /// Whether a call failed, which ended the loop.
     pub failed: bool,
-    /// Share of the workload's background regions that was allocated, in percent. It is below 100 where
-    /// memory is short.
+    /// The regions that the workload allocated in advance, in percent of the number in Linux. The value is below 100 on
+    /// a machine with little memory.
     pub scale: u64,
 }
 

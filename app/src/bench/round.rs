@@ -1,4 +1,4 @@
-//! Runs one workload on several CPUs at once.
+//! Runs one workload on several CPUs at the same time. Such a run is a round.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,11 +10,11 @@ use super::cpu_run::CpuRun;
 use super::plan::{CpuResult, Plan};
 use super::workloads::WORKLOADS;
 
-/// Runs a function on the first `cpus` CPUs, including the caller's, and returns when all have
-/// returned.
+/// A function that calls `work` on the first `cpus` CPUs, including the calling one, with the number of the CPU as an
+/// argument, and returns when all calls have returned.
 pub type RunOnAll<M> = fn(vm: &'static Vmalloc<M>, cpus: u32, work: fn(&'static Vmalloc<M>, usize));
 
-/// The [`RunOnAll`] of a machine that has the caller's CPU only.
+/// The [`RunOnAll`] for a machine with a single CPU.
 pub fn alone<M: Machine>(
     vm: &'static Vmalloc<M>,
     _cpus: u32,
@@ -23,18 +23,18 @@ pub fn alone<M: Machine>(
     work(vm, 0);
 }
 
-/// The plan of the running round, and the frames that were free before the round. All CPUs use the
-/// same number, so that each gets the same share.
+/// The plan of the current round, and the number of frames that were free before the round. All CPUs use the same
+/// number, so that each CPU computes the same share of the memory.
 static PLAN: Mutex<Option<(Plan, u64)>> = Mutex::new(None);
-/// CPUs that have arrived at the start barrier.
+/// Number of CPUs that have arrived at the start barrier.
 static READY: AtomicU32 = AtomicU32::new(0);
 static RESULTS: Mutex<[CpuResult; CPUS_MAX]> = Mutex::new([CpuResult::NONE; CPUS_MAX]);
 
-/// Timeout of the start barrier: a CPU that does not run never arrives.
+/// Timeout of the start barrier in microseconds. A CPU that does not run never arrives.
 const READY_US: u64 = 1_000_000;
 
-/// Runs a workload on all CPUs of the plan, and returns the result of each CPU. Returns `None` while
-/// another round runs.
+/// Runs the workload of `plan` on its CPUs, and returns the result of each CPU. Returns `None` if another round is
+/// running.
 pub fn run<M: Machine>(
     vm: &'static Vmalloc<M>,
     run_on_all: RunOnAll<M>,
@@ -55,13 +55,14 @@ pub fn run<M: Machine>(
     Some(results)
 }
 
-/// Waits for the remaining CPUs of the round and runs the workload on this one.
+/// Waits until all CPUs of the round have arrived, and then runs the workload on this CPU.
 fn run_on_cpu<M: Machine>(vm: &'static Vmalloc<M>, cpu: usize) {
     let Some((plan, free)) = *PLAN.lock() else { return };
     let start_us = (plan.clock)();
     READY.fetch_add(1, Ordering::AcqRel);
     while READY.load(Ordering::Acquire) < plan.cpus && (plan.clock)() - start_us < READY_US {
-        // A CPU that has started may purge.
+        // A CPU that has already started the workload may request TLB flushes, which must be acknowledged during the
+        // wait.
         vm.acknowledge();
         core::hint::spin_loop();
     }

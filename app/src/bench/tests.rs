@@ -1,4 +1,4 @@
-//! Every workload on the simulated machine.
+//! Tests of all workloads on the simulated machine.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use vmalloc::sim::{self, SimMachine};
 
 use super::{Plan, WORKLOADS, alone, run};
 
-/// Serializes the rounds of the process.
+/// Held during a round, because a process can run only one round at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn clock() -> u64 {

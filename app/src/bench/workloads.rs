@@ -1,4 +1,4 @@
-//! The table of workloads.
+//! The table of all workloads.
 
 mod change;
 mod crowd;
@@ -9,8 +9,7 @@ use vmalloc::Machine;
 
 use super::cpu_run::CpuRun;
 
-/// A workload, with its name and bit in Linux's suite. Workloads that Linux does not have use higher
-/// bits.
+/// A workload. Its name and bit are those of Linux's test module. Workloads that Linux does not have use higher bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workload {
     /// The bit that selects the workload.
@@ -37,8 +36,8 @@ enum WorkloadKind {
     Clear,
 }
 
-/// All workloads. The other workloads of Linux test its per-CPU allocator, its RCU and its allocation
-/// flags. The last four are not part of the suite of Linux.
+/// All workloads. The last four do not exist in Linux. Workloads of Linux that test its per-CPU allocator, RCU or
+/// allocation flags are left out.
 pub const WORKLOADS: [Workload; 13] = [
     Workload { mask: 1, name: "fix_size_alloc_test", kind: WorkloadKind::FixSize },
     Workload { mask: 2, name: "full_fit_alloc_test", kind: WorkloadKind::FullFit },
@@ -60,7 +59,7 @@ pub const WORKLOADS: [Workload; 13] = [
 ];
 
 impl Workload {
-    /// Runs the workload and stores the result in `run`.
+    /// Runs the workload on this CPU and stores the result in `run`.
     pub(super) fn run<M: Machine>(self, run: &mut CpuRun<M>) {
         let result = match self.kind {
             WorkloadKind::FixSize => {

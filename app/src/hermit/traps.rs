@@ -68,7 +68,7 @@ pub(super) extern "C" fn resolve(frame: &mut TrapFrame) -> bool {
 }
 
 /// Handles an NMI after a fatal exception. Returns `true` on the CPU of the exception while Hermit's handler still has
-/// time; otherwise ends the image, on the other CPUs after a wait.
+/// time; otherwise ends the image. A CPU that did not cause the exception first waits until that time is over.
 fn is_to_go_on() -> bool {
     let mut is_own = false;
     records::with_own(|| is_own = ENDING.load(Ordering::Relaxed) == local::number());

@@ -175,7 +175,7 @@ fn multibulk(
     strings(bytes, limits, arguments, Resume::at_arguments(position, count), resume)
 }
 
-/// Parses the remaining arguments of a request.
+/// Parses the arguments of a request that have not been parsed yet.
 #[inline]
 fn strings(
     bytes: &[u8],
@@ -186,7 +186,7 @@ fn strings(
 ) -> Result<Parsed, ProtocolError> {
     let (mut position, count) = (from.position, from.count);
     let plain_bytes = limits.plain_bytes();
-    // The arguments before one that does not fit are still available.
+    // The arguments before an oversize one are still available to the caller.
     let keep = |arguments: &mut Ranges, count| match from.index {
         0 => arguments.set_count(count),
         _ => arguments.index(bytes, from.first, count),
@@ -209,8 +209,8 @@ fn strings(
                 }
                 position = start + length + 2;
             }
-            // The buffer is full before the end of the header: the request is oversize, and the length of
-            // this argument is not known. With free space left the argument may still fit.
+            // If the buffer is full before the end of the header, the request is oversize, and the length of this
+            // argument is not known. If the buffer has free space, the argument may still fit.
             None if bytes.len() >= limits.held_bytes => {
                 keep(arguments, index);
                 let (consumed, following) = (position, count - index);
@@ -223,7 +223,7 @@ fn strings(
         }
     }
     keep(arguments, count);
-    // A long request that is served in a later turn is not parsed again.
+    // If a long request is executed in a later turn of the server loop, its arguments are not parsed again.
     if from.index > 0 || count > INDEXED {
         *resume = Resume { position, index: count, ..from };
     }

@@ -1,4 +1,4 @@
-//! Recoverable accesses: the bytes that they copy, and the address that they report.
+//! Tests of accesses that may fault: which bytes are copied, and which address is reported.
 
 use core::array;
 
@@ -8,7 +8,7 @@ use crate::hardware::cpu::access;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
 
-/// A length that crosses a page and ends with a tail shorter than a word.
+/// Length in bytes of a copy that crosses a page boundary and ends with less than a whole word.
 const BYTES: usize = 4096 + 77;
 
 fn pattern() -> [u8; BYTES] {

@@ -10,17 +10,17 @@ use crate::selftest::failed_check::ensure;
 use crate::selftest::fixture::{Fixture, TestResult};
 use crate::serve::mailbox::{self, WorkItem};
 
-/// The longest time that an AP may take to return after it was told to stop.
+/// Maximum time in microseconds from the request to stop until an AP has returned.
 const TIMEOUT_US: u64 = 5_000_000;
 
 /// Limits for the number of rounds.
 pub(super) struct Rounds {
     /// Maximum number of rounds.
     pub(super) most: u64,
-    /// Minimum number of rounds, whatever time they take.
+    /// Minimum number of rounds, even if they take longer than the time limit.
     pub(super) least: u64,
-    /// Time after which no round begins once `least` rounds are done. A busy host, or one with fewer
-    /// processors than the image, delays a round by milliseconds.
+    /// Time after which no further round begins, if `least` rounds are done. A limit is needed, because a busy host, or
+    /// one with fewer processors than the image, delays each round by milliseconds.
     pub(super) us: u64,
 }
 
@@ -46,8 +46,8 @@ pub(super) fn numbers(fixture: Fixture) -> impl Iterator<Item = CpuId> {
     (1..fixture.vm.machine().count()).map(CpuId)
 }
 
-/// Runs `run` on every AP while the BSP runs `work`, then sets `stop` to 0 and waits until the APs
-/// have returned, also if `work` fails.
+/// Runs `run` on all APs while the BSP runs `work`. Then sets `stop` to 0 and waits until the APs have returned, even
+/// if `work` fails.
 pub(super) fn while_running(
     fixture: Fixture,
     run: fn(&'static Window, usize),
@@ -57,7 +57,7 @@ pub(super) fn while_running(
     let result = start_all(fixture, run).and_then(|()| work());
     stop.store(0, Ordering::Release);
     let ended = await_all(fixture);
-    // The first failure is the more useful one.
+    // If both fail, the failure of `work` is returned, because it is usually the cause of the other.
     result.and(ended)
 }
 
@@ -87,7 +87,7 @@ pub(super) fn await_all(fixture: Fixture) -> TestResult {
     Ok(())
 }
 
-/// Waits like [`clock::wait`] and acknowledges flushes while it waits, because interrupts are off.
+/// Waits like [`clock::wait`]. Acknowledges flushes during the wait, because interrupts are off.
 pub(super) fn wait(fixture: Fixture, us: u64, has_happened: impl Fn() -> bool) -> bool {
     clock::wait(us, || {
         fixture.vm.acknowledge();

@@ -1,4 +1,5 @@
-//! Changes of regions: their size, their rights and the size of their leaves; and collections in regions.
+//! Tests that change the size, the rights and the page size of regions, and tests of collections that are stored in
+//! regions.
 
 use allocator_api2::vec::Vec;
 use vmalloc::collections::InWindow;
@@ -11,14 +12,14 @@ use crate::selftest::fixture::{Fixture, TestResult};
 
 const MIB: u64 = 1 << 20;
 
-/// Returns the physical address of a page, from the processor's page tables.
+/// Returns the physical address of a page, read from the page tables that the processor uses.
 fn physical(address: u64) -> Result<u64, FailedCheck> {
     let found = walk::translate(address).ok_or(FailedCheck::new("not mapped", [address, 0]))?;
     Ok(found.physical)
 }
 
 pub(super) fn moved_regions_keep_their_frames(fixture: Fixture) -> TestResult {
-    // Without pools the next area of the same length is the adjacent one.
+    // With pools off, the next area of the same length is allocated directly behind this one.
     fixture.vm.reclaim();
     let mut region = value(fixture.vm.vmalloc(3 * MIB), "3 MiB")?;
     let behind = value(fixture.vm.vmalloc(3 * MIB), "3 MiB behind it")?;

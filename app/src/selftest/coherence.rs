@@ -1,4 +1,4 @@
-//! Changes by one CPU are visible to all CPUs, while they use the region.
+//! Tests that changes of a region by one CPU become visible to all CPUs that use the region at the same time.
 
 use core::sync::atomic::Ordering;
 
@@ -15,18 +15,18 @@ use crate::selftest::readers::{
 
 /// Rounds of each test.
 const STALE: Rounds = Rounds { most: 100_000, least: 1_000, us: 20_000_000 };
-/// On two CPUs all rounds run, unless the host is very busy.
+/// On a machine with two CPUs, all rounds run within this time unless the host is very busy.
 const STALE_ON_TWO: Rounds = Rounds { us: 120_000_000, ..STALE };
-/// One of this many rounds ends with a full flush, the others with a flush by page.
+/// One of this many rounds ends with a full TLB flush, all other rounds with a flush of single pages.
 const FULL_EVERY: u64 = 8;
 const RIGHTS: Rounds = Rounds { most: 1_000, least: 20, us: 5_000_000 };
 
 pub(super) fn no_stale_translation(fixture: Fixture) -> TestResult {
-    // Without pools the next region gets the frame that was freed last.
+    // With pools off, the next region gets the frame that was freed last.
     fixture.vm.modes().set_pools(PoolMode::Off);
     fixture.vm.reclaim();
     let first = value(fixture.vm.vmalloc(4096), "a page")?;
-    // This page bounds the freed one, so the hole has exactly one page.
+    // This page lies behind the page that will be freed, so that the hole has exactly one page.
     let behind = value(fixture.vm.vmalloc(4096), "a page")?;
     store(fixture, first.address(), OURS)?;
     let outcome = with_readers(fixture, first.address(), || many_rounds(fixture, first));
@@ -47,7 +47,8 @@ fn many_rounds(fixture: Fixture, first: Region<'_, PcMachine>) -> TestResult {
     count.run(|| {
         let old = match page.take() {
             Some(page) => page,
-            // Zeroed, because a reader may still use the address when it is mapped again.
+            // The region is zeroed, because readers may still use the address when it is mapped again, and 0 is
+            // allowed.
             None => value(fixture.vm.vzalloc(4096), "a page")?,
         };
         store(fixture, old.address(), OURS)?;
@@ -69,7 +70,7 @@ fn many_rounds(fixture: Fixture, first: Region<'_, PcMachine>) -> TestResult {
 }
 
 /// Frees a page and the ballast while readers use the page, and allocates its frame at another address. No reader may
-/// access the frame by the old address. Returns whether the frame was the same.
+/// access the frame by the old address. Returns whether the second allocation got the same frame.
 fn one_round(
     fixture: Fixture,
     page: Region<'_, PcMachine>,
@@ -78,7 +79,7 @@ fn one_round(
     let (old, frame) = (page.address(), fixture.vm.translate(page.address()));
     drop((ballast, page));
     if fixture.vm.purge().areas == 0 {
-        // On a busy host a CPU did not acknowledge in time, so the purge released no area.
+        // On a busy host, a CPU may not have acknowledged the flush in time. The purge has then released no area.
         return Ok(false);
     }
     let next = value(fixture.vm.vmalloc(3 * 4096), "three pages")?;
@@ -108,7 +109,8 @@ pub(super) fn rights_hold_everywhere_on_return(fixture: Fixture) -> TestResult {
         RIGHTS.run(|| {
             await_readers(fixture)?;
             value(region.protect(Protection::ReadOnly), "read-only")?;
-            // The region is read-only for every CPU, so a byte written through the direct map stays.
+            // When the region is read-only for all CPUs, readers can no longer overwrite a byte that is written through
+            // the direct map.
             let frame = fixture.vm.translate(address).map_or(0, |physical| physical.as_u64());
             plant(frame, OURS);
             await_readers(fixture)?;

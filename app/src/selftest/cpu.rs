@@ -1,4 +1,4 @@
-//! Clock, timer and heap.
+//! Tests of the clock, the timer and the heap.
 
 use alloc::vec::Vec;
 
@@ -11,7 +11,7 @@ use crate::runtime::Runtime;
 use crate::selftest::failed_check::{FailedCheck, ensure, value};
 use crate::selftest::fixture::{Fixture, TestResult};
 
-/// Maximum readings of the clock before the test fails.
+/// Number of readings of the clock after which the test fails.
 const READS_MAX: u32 = 10_000_000;
 
 pub(super) fn the_clock_runs(_fixture: Fixture) -> TestResult {
@@ -34,7 +34,8 @@ pub(super) fn the_timer_ends_a_sleep(_fixture: Fixture) -> TestResult {
         let start = clock::now_us();
         idle::sleep(Some(sleep_us), || false);
         let slept = clock::now_us() - start;
-        // Only the lower bound is guaranteed. The upper bound distinguishes a wrong unit from a busy host.
+        // Only the lower bound is guaranteed. The upper bound is large enough for a busy host, and detects a wrong
+        // unit.
         let is_right = slept >= sleep_us * 9 / 10 && slept < sleep_us + 2_000_000;
         if !is_right {
             return Err(FailedCheck::new("a sleep", [slept, sleep_us]));
@@ -50,13 +51,13 @@ pub(super) fn work_prevents_a_sleep(_fixture: Fixture) -> TestResult {
     ensure(clock::now_us() - start < 500_000, "a CPU with work does not sleep")
 }
 
-/// A requested flush is deferred during `without_interrupts`, including nested calls, and is made afterwards. The CPU
-/// sends the request to itself.
+/// A flush that is requested during `without_interrupts`, also in nested calls, must be deferred and made afterwards.
+/// The CPU sends the request to itself.
 pub(super) fn flushes_wait(fixture: Fixture) -> TestResult {
     let machine = fixture.vm.machine();
     let ask = || {
         machine.interrupt(machine.current());
-        // Long enough for an IPI of this CPU to itself.
+        // This wait is long enough for the delivery of an IPI from this CPU to itself.
         clock::wait(1_000, || false);
     };
     interrupts::enable();

@@ -1,5 +1,6 @@
-//! Fatal faults. Each must print one line and a backtrace, and end the image with its exit code. So the host tool runs
-//! each in a separate image: `selftest=crash::guard`, and on CPU 1 `selftest=crash::other::guard`.
+//! Tests of fatal faults. Each must print one line and a backtrace, and end the image with its exit code. The host tool
+//! therefore runs each test in a separate image: for example `selftest=crash::guard`, and on CPU 1
+//! `selftest=crash::other::guard`.
 
 #![expect(unsafe_code, reason = "faults on purpose")]
 
@@ -15,7 +16,7 @@ use crate::selftest::fixture::Fixture;
 
 type Crash = fn(&'static Window, usize);
 
-/// Every crash by its name.
+/// All crashes with their names.
 const CRASHES: [(&str, Crash); 10] = [
     ("guard", guard),
     ("freed", freed),
@@ -29,7 +30,7 @@ const CRASHES: [(&str, Crash); 10] = [
     ("logged", logged),
 ];
 
-/// Runs the crash with this name and does not return. Returns if there is none.
+/// Runs the crash with the given name, which ends the image. Returns only if no crash has this name.
 pub(super) fn run_named(name: &str, vm: &'static Window) {
     let Some(name) = name.strip_prefix("crash::") else { return };
     let find = |name: &str| CRASHES.iter().find(|(known, _)| *known == name);
@@ -87,7 +88,7 @@ fn breakpoint(_: &'static Window, _: usize) {
     interrupts::int3();
 }
 
-/// A fault while the console is locked.
+/// Causes a fault while this CPU holds the lock of the console. The report must still be printed.
 fn logged(_: &'static Window, _: usize) {
     struct Fatal;
 

@@ -1,4 +1,4 @@
-//! The checks of the tests, and the error of a failed one.
+//! The checks that tests use, and the error of a failed check.
 
 use core::fmt;
 use core::panic::Location;
@@ -26,19 +26,19 @@ impl fmt::Display for FailedCheck {
     }
 }
 
-/// Fails unless `holds`.
+/// Returns a failed check unless `holds` is `true`.
 #[track_caller]
 pub(super) fn ensure(holds: bool, what: &'static str) -> Result<(), FailedCheck> {
     if holds { Ok(()) } else { Err(FailedCheck::new(what, [0, 0])) }
 }
 
-/// Fails unless both numbers are equal.
+/// Returns a failed check unless both numbers are equal.
 #[track_caller]
 pub(super) fn same(found: u64, expected: u64, what: &'static str) -> Result<(), FailedCheck> {
     if found == expected { Ok(()) } else { Err(FailedCheck::new(what, [found, expected])) }
 }
 
-/// Returns the value, or a failed check.
+/// Returns the value of `result`, or a failed check if `result` is an error.
 #[track_caller]
 pub(super) fn value<T, E>(result: Result<T, E>, what: &'static str) -> Result<T, FailedCheck> {
     match result {

@@ -1,4 +1,4 @@
-//! Spurious page faults.
+//! Tests of spurious page faults.
 
 #![expect(unsafe_code, reason = "tells the handler where a fault was")]
 
@@ -40,7 +40,8 @@ pub(super) fn retries_are_limited(fixture: Fixture) -> TestResult {
     ensure(tries < 1000, "an access is not tried again for ever")
 }
 
-/// A fault that is not spurious would end the image here, because the instruction has no exception table entry.
+/// If the fault were not recognized as spurious, it would end the image here, because the instruction has no entry in
+/// the exception table.
 pub(super) fn the_handler_checks_for_spurious_faults(fixture: Fixture) -> TestResult {
     let region = value(fixture.vm.vmalloc(4096), "a page")?;
     let before = fixture.vm.stats().faults_spurious;

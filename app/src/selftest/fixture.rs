@@ -3,12 +3,12 @@
 use crate::hardware::machine::Window;
 use crate::selftest::failed_check::FailedCheck;
 
-/// The objects that a test works on.
+/// The arguments of a test.
 #[derive(Clone, Copy)]
 pub(super) struct Fixture {
     /// The window of the image.
     pub(super) vm: &'static Window,
-    /// Duration of the test for stale translations; 0 selects the default of that test.
+    /// Duration of the test for stale translations. 0 selects the default of that test.
     pub(super) seconds: u64,
 }
 

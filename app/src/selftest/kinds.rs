@@ -1,4 +1,4 @@
-//! Recoverable faults of every kind on every CPU: they are counted and attributed.
+//! Tests that recoverable faults of each kind, on each CPU, are counted and attributed to their region.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,7 +18,7 @@ pub(super) fn every_cpu_survives_and_names_every_kind(fixture: Fixture) -> TestR
     PASSED.store(0, Ordering::Relaxed);
     let before = fixture.vm.stats().faults_recovered;
     all_kinds(fixture.vm)?;
-    // One CPU at a time: a region must stay lazy until the CPU that freed it purges.
+    // The CPUs run one after the other, because a purge of another CPU would end the lazy state of the freed region.
     for cpu in aps::numbers(fixture) {
         aps::run_on(fixture, cpu, |vm, _| {
             if all_kinds(vm).is_ok() {
@@ -32,7 +32,7 @@ pub(super) fn every_cpu_survives_and_names_every_kind(fixture: Fixture) -> TestR
     same(fixture.vm.stats().faults_recovered - before, cpus * FAULTS, "faults that were survived")
 }
 
-/// Number of faults in [`all_kinds`].
+/// Number of faults that [`all_kinds`] causes.
 const FAULTS: u64 = 7;
 
 fn all_kinds(vm: &'static Window) -> Result<(), FailedCheck> {
@@ -63,7 +63,7 @@ fn all_kinds(vm: &'static Window) -> Result<(), FailedCheck> {
     same(access::read(0x8000_0000_0000, &mut [0]) as u64, 0, "bytes of no canonical address")
 }
 
-/// Checks one fault and its attribution.
+/// Causes one fault, and checks to which region it is attributed.
 fn refused(
     vm: &'static Window,
     address: VirtAddr,

@@ -1,4 +1,4 @@
-//! Frames of the firmware's nodes.
+//! Tests that frames are allocated on the NUMA nodes that the firmware reports.
 
 use alloc::vec::Vec;
 
@@ -38,7 +38,7 @@ pub(super) fn all_nodes_together_have_all_memory(fixture: Fixture) -> TestResult
 }
 
 pub(super) fn the_default_node_is_that_of_the_cpu(fixture: Fixture) -> TestResult {
-    // The BSP is on the first node. The APs are on the other nodes.
+    // The test machine has the BSP on the first node and the APs on the remaining nodes.
     count_own_frames(fixture.vm, 0);
     aps::start_all(fixture, count_own_frames)?;
     aps::await_all(fixture)?;
@@ -51,11 +51,11 @@ pub(super) fn the_default_node_is_that_of_the_cpu(fixture: Fixture) -> TestResul
     ensure(cpus.len() < 2 || (0..fixture.vm.nodes()).all(is_used), "a node without a CPU")
 }
 
-/// Number of frames of its own node that each CPU got.
+/// For each CPU, the number of allocated frames that are on the node of this CPU.
 static OWN: [AtomicU64; CPUS_MAX] = [const { AtomicU64::new(0) }; CPUS_MAX];
 
 fn count_own_frames(vm: &'static Window, cpu: usize) {
-    // Uses the firmware's node, not that of the `Cpus` implementation.
+    // The node is taken from the firmware's table, so that the `Cpus` implementation is tested, too.
     let home = vm.machine().topology().cpus()[cpu].node;
     let own = vm
         .vmalloc(PAGES * 4096)

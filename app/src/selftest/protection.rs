@@ -1,4 +1,4 @@
-//! Rights that the processor enforces in ring 0, and unmapped pages.
+//! Tests that the processor enforces the rights of pages in ring 0, and that page 0 and guard pages are not mapped.
 
 #![expect(unsafe_code, reason = "writes to constants and calls data, to see it fault")]
 
@@ -13,7 +13,7 @@ use crate::selftest::failed_check::{ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
 
 static CONSTANT: [u8; 64] = [0x5a; 64];
-/// A `ret`, in case a call succeeds.
+/// A variable to which a call must fault. Its value is the instruction `ret`, in case the call succeeds.
 static CODE: AtomicU8 = AtomicU8::new(RETURN);
 const RETURN: u8 = 0xc3;
 

@@ -1,5 +1,5 @@
-//! Readers for tests of stale translations: APs that use an address until they are told to stop, even after it was
-//! freed, like a bug in a kernel.
+//! Readers for tests of stale translations. A reader is an AP that accesses an address until it is stopped, even after
+//! the region was freed, as a faulty kernel could do.
 
 #![expect(unsafe_code, reason = "writes to frames by the direct map")]
 
@@ -16,27 +16,27 @@ use crate::selftest::aps;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
 
-/// Timeout for the next turn of a reader.
+/// Timeout in microseconds for the next turn of a reader.
 const TURN_US: u64 = 2_000_000;
 
-// Bytes, because a longer value could be read half written.
-/// The content of memory that readers may read, besides 0.
+// Single bytes are used, because a longer value could be read while it is only partly written.
+/// The value of memory that readers are allowed to read. They may also read 0.
 pub(super) const OURS: u8 = 0x0a;
-/// The content of memory that readers must not read.
+/// The value of memory that readers must not be able to read.
 pub(super) const THEIRS: u8 = 0xbd;
 /// The byte that readers write.
 const WRITTEN: u8 = 0xfe;
 
-/// The address that readers use. 0 stops them.
+/// The address that readers access. 0 makes the readers stop.
 pub(super) static ADDRESS: AtomicU64 = AtomicU64::new(0);
-/// Number of turns of each reader.
+/// Number of turns that each reader has completed.
 pub(super) static TURNS: [AtomicU64; CPUS_MAX] = [const { AtomicU64::new(0) }; CPUS_MAX];
-/// Number of foreign bytes that readers have read.
+/// Number of times that readers have read a value that is not allowed.
 pub(super) static FOREIGN: AtomicU64 = AtomicU64::new(0);
-/// Number of accesses that faulted.
+/// Number of accesses of readers that faulted.
 pub(super) static FAULTS: AtomicU64 = AtomicU64::new(0);
 
-/// Reads and writes a byte at the address in a loop, and counts the faults.
+/// Reads and writes a byte at the current address in a loop, and counts faults and values that are not allowed.
 fn use_the_address(vm: &'static Window, cpu: usize) {
     loop {
         let address = ADDRESS.load(Ordering::Acquire);
@@ -55,7 +55,7 @@ fn use_the_address(vm: &'static Window, cpu: usize) {
     }
 }
 
-/// Waits until every reader has begun and ended a turn.
+/// Waits until each reader has begun and completed a turn after this call.
 pub(super) fn await_readers(fixture: Fixture) -> TestResult {
     for cpu in aps::numbers(fixture) {
         let turns = &TURNS[cpu.0 as usize];
@@ -75,14 +75,13 @@ pub(super) fn store(fixture: Fixture, address: VirtAddr, byte: u8) -> TestResult
     value(fixture.vm.machine().write(address, &[byte]), "write")
 }
 
-/// Checks that the byte at `address` is still `byte`, the value that the test stored there. `what` describes
-/// the byte in the error.
+/// Checks that the byte at `address` still has the value `byte`, which the test has written.
 pub(super) fn is_still(address: VirtAddr, byte: u8, what: &'static str) -> TestResult {
     let found = load(address.as_u64()).ok_or(FailedCheck::new("read", [address.as_u64(), 0]))?;
     same(found.into(), byte.into(), what)
 }
 
-/// Starts the readers at an address, runs `work`, and stops the readers even if `work` fails.
+/// Runs `work` while the readers access an address. Stops the readers afterwards, even if `work` fails.
 pub(super) fn with_readers(
     fixture: Fixture,
     at: VirtAddr,
@@ -94,7 +93,8 @@ pub(super) fn with_readers(
     aps::while_running(fixture, use_the_address, &ADDRESS, work)
 }
 
-/// Returns a map with more pages than a flush by page supports. Freeing it frees no frame.
+/// Returns a mapping with more pages than are flushed one by one. When the mapping is freed, a full flush is necessary,
+/// but no frame is freed.
 pub(super) fn ballast(fixture: Fixture) -> Result<Region<'static, PcMachine>, FailedCheck> {
     const PAGES: usize = 40;
     let frame = Frame::containing_address(PhysAddr::new(image::rodata().start));

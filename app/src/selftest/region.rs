@@ -1,4 +1,4 @@
-//! Regions on real page tables.
+//! Tests of regions on real page tables.
 
 use alloc::vec::Vec;
 
@@ -13,10 +13,10 @@ use crate::selftest::fixture::{Fixture, TestResult};
 
 type Regions = Vec<Region<'static, PcMachine>>;
 
-/// Allocates single pages and frees every second one, so that no two of the freed frames are adjacent. These frames are
-/// the next to be allocated.
+/// Allocates single pages and frees every second one, so that no two of the freed frames are adjacent. The next
+/// allocations get these frames.
 fn fragment(fixture: Fixture, pages: usize) -> Result<Regions, FailedCheck> {
-    // Frames that were freed before go to the end of the free list.
+    // First, frames that were freed earlier are moved to the end of the free list.
     fixture.vm.reclaim();
     let mut regions = Regions::with_capacity(pages);
     for _ in 0..pages {
@@ -27,7 +27,7 @@ fn fragment(fixture: Fixture, pages: usize) -> Result<Regions, FailedCheck> {
         index += 1;
         index % 2 == 0
     });
-    // The frames go to the free lists instead of staying pooled with their areas.
+    // With pools off, freed frames return to the free lists instead of staying with their areas.
     fixture.vm.reclaim();
     Ok(regions)
 }
@@ -36,7 +36,7 @@ fn tag(address: VirtAddr) -> [u8; 8] {
     (address.as_u64() ^ 0x5bd1_e995_9d1c_3a7f).to_le_bytes()
 }
 
-/// Writes a tag to each page, and reads all tags afterwards.
+/// Writes a different value to each page, and then checks all values.
 fn write_and_read(fixture: Fixture, region: &Region<'_, PcMachine>) -> TestResult {
     let machine = fixture.vm.machine();
     let last_word = 4096 - 8_u64;
@@ -149,14 +149,15 @@ pub(super) fn freed_pages_fault(fixture: Fixture) -> TestResult {
     Ok(())
 }
 
-/// Reads a page so that the TLB holds the translation, frees it, purges and reads it again.
+/// Reads a page, so that the TLB contains its translation, frees the region and purges. The next read of the page must
+/// fault.
 pub(super) fn no_stale_translation(fixture: Fixture) -> TestResult {
     free_and_touch(fixture, || {
         fixture.vm.purge();
     })
 }
 
-/// Without a purge, because eager flushes make it part of the free.
+/// As the previous test, but with eager flushes and without a purge: the free itself must flush the TLB.
 pub(super) fn eager_frees_fault_at_once(fixture: Fixture) -> TestResult {
     fixture.vm.modes().set_flush(FlushMode::Eager);
     let outcome = free_and_touch(fixture, || ());
@@ -182,7 +183,7 @@ fn free_and_touch(fixture: Fixture, flush: impl Fn()) -> TestResult {
     Ok(())
 }
 
-/// Many frees share one flush.
+/// Many frees must share one flush of the TLB.
 pub(super) fn frees_share_flushes(fixture: Fixture) -> TestResult {
     const FREES: u64 = 3000;
     fixture.vm.purge();
@@ -198,7 +199,7 @@ pub(super) fn frees_share_flushes(fixture: Fixture) -> TestResult {
     if (full + by_page) * 100 > FREES {
         return Err(FailedCheck::new("full flushes, and flushes by page", [full, by_page]));
     }
-    // This many areas exceed the lazy limit.
+    // The number of areas exceeds the limit of lazy areas.
     ensure(full > 0, "the limit of what may wait")?;
     ensure(after.areas_lazy > 0, "the last ones still wait")?;
     fixture.vm.purge();
@@ -212,7 +213,7 @@ pub(super) fn frames_return(fixture: Fixture) -> TestResult {
         (stats.frames_used(), stats.table_pages)
     };
     let mut before = (0, 0);
-    // The first pass may allocate memory that is never freed.
+    // The first pass is not compared, because it may allocate memory that is never freed.
     for pass in 0..3 {
         let regions: Result<Regions, _> =
             (1..100).map(|pages| fixture.vm.vmalloc(pages * 4096)).collect();
@@ -231,7 +232,7 @@ pub(super) fn all_memory_is_one_region(fixture: Fixture) -> TestResult {
     let holes = fragment(fixture, 4096)?;
     let stats = fixture.vm.stats();
     let free = stats.frames_free - stats.frames_reserve;
-    // An upper bound for the tables of level 1, 2 and 3 for this many pages.
+    // An upper bound for the number of page tables of levels 1, 2 and 3 that the pages need.
     let pages = free - free / 511 - 8;
     let region = value(fixture.vm.vmalloc(pages * 4096), "all free memory")?;
     let last = region.address() + (region.bytes() - 1);
@@ -243,7 +244,7 @@ pub(super) fn all_memory_is_one_region(fixture: Fixture) -> TestResult {
     the_audit_is_sound(fixture)
 }
 
-/// A thousand random allocations and frees. Every region keeps its bytes, and no memory leaks.
+/// Makes a thousand random allocations and frees. Each region must keep its bytes, and no memory may leak.
 pub(super) fn churn_leaves_no_trace(fixture: Fixture) -> TestResult {
     const LIVE_MAX: usize = 64;
     let mut regions = Regions::with_capacity(LIVE_MAX);

@@ -1,4 +1,4 @@
-//! Comparison of `memcpy`, `memmove` and `memset` with loops over bytes.
+//! Tests that compare `memcpy`, `memmove` and `memset` with simple loops over bytes.
 
 use core::array;
 use core::hint::black_box;
@@ -12,7 +12,7 @@ fn numbered() -> [u8; SPACE] {
     array::from_fn(|index| (index % 251).to_le_bytes()[0])
 }
 
-/// Lengths around the block sizes of the loops.
+/// Lengths near the sizes of the blocks that the functions copy.
 const LENGTHS: [usize; 14] = [0, 1, 3, 7, 8, 9, 15, 31, 32, 33, 63, 64, 71, 100];
 
 pub(super) fn copies_are_exact(_fixture: Fixture) -> TestResult {

@@ -1,4 +1,4 @@
-//! Concurrent operations of many CPUs.
+//! Tests in which several CPUs operate on the window at the same time.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,8 +41,7 @@ fn one_table(fixture: Fixture, request: &Request) -> TestResult {
     Ok(())
 }
 
-/// Walks the page tables to the address in [`ADDRESS`] in a loop, until the address is 0: in software with
-/// `locate`, and in hardware with a load. Both walks must be safe while another CPU frees the tables.
+/// Translates the address repeatedly, by the `vmalloc` crate and by reading the page tables.
 fn walk_to_the_address(vm: &'static Window, cpu: usize) {
     loop {
         let address = ADDRESS.load(Ordering::Acquire);
@@ -74,7 +73,7 @@ fn one_free(fixture: Fixture) -> TestResult {
     WINNERS.store(0, Ordering::Relaxed);
     TARGET.store(id.get(), Ordering::Release);
     free(fixture.vm, id);
-    // After one more turn every AP has tried.
+    // When each AP has completed one more turn, all APs have tried to free the region.
     await_readers(fixture)?;
     same(WINNERS.load(Ordering::Acquire), 1, "CPUs that freed one region")
 }
@@ -110,7 +109,7 @@ pub(super) fn every_cpu_works_under_its_number(fixture: Fixture) -> TestResult {
         TURNS[cpu.0 as usize].store(0, Ordering::Relaxed);
     }
     aps::start_all(fixture, |vm, cpu| {
-        // Compares with the identifier of the hardware.
+        // The number of the CPU is checked by the identifier of the hardware.
         let is_right = vm.machine().current().0 as usize == cpu
             && apic::id() == vm.machine().topology().cpus()[cpu].identifier;
         TURNS[cpu].store(u64::from(is_right), Ordering::Release);

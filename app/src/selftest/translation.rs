@@ -1,4 +1,4 @@
-//! The content of the page tables below CR3.
+//! Tests that the page tables below CR3 have the expected entries.
 
 use crate::hardware::memory::walk::{self, Translation};
 use crate::hardware::memory::{image, stacks};
@@ -50,7 +50,7 @@ pub(super) fn cr3_agrees_with_the_crate(fixture: Fixture) -> TestResult {
     let first = mapped(region.address().as_u64())?;
     ensure(first.is_writable && !first.is_executable, "a region is data")?;
     same(first.level.into(), 1, "a region has small pages")?;
-    // The direct map and the region show the same bytes.
+    // The same bytes must be visible through the direct map and through the region.
     let start = region.address();
     value(vmalloc::Access::write(fixture.vm.machine(), start, b"seen twice"), "write")?;
     let mut seen = [0; 10];

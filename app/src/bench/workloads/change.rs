@@ -1,14 +1,15 @@
-//! Resized regions.
+//! Workloads that resize regions.
 
 use vmalloc::{Machine, PAGE_BYTES, Resize};
 
 use crate::bench::cpu_run::{CpuRun, StepFailed, StepResult};
 
-/// Size at which doubling ends.
+/// Size in bytes at which [`growth`](CpuRun::growth) stops.
 const GROWTH_BYTES: u64 = 16 << 20;
 
 impl<M: Machine> CpuRun<M> {
-    /// Grows and shrinks a region, and checks that its first byte is kept.
+    /// Grows and shrinks a region, and checks after each step that the first byte still has the value that was written
+    /// at the start.
     pub(super) fn resize(&self) -> StepResult {
         let mut region = self.allocate(1)?;
         self.write(&region, b'a')?;
@@ -23,7 +24,7 @@ impl<M: Machine> CpuRun<M> {
         Ok(())
     }
 
-    /// Doubles a region of one page until it has 16 MiB.
+    /// Doubles the size of a region from one page to 16 MiB.
     pub(super) fn growth(&self) -> StepResult {
         let mut region = self.allocate(1)?;
         let mut bytes = PAGE_BYTES;

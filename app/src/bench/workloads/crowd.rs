@@ -1,19 +1,20 @@
-//! Pairs of an allocation and a free while many other regions exist.
+//! Workloads that allocate and free regions while many other regions exist.
 
 use vmalloc::Machine;
 
 use crate::bench::cpu_run::{CpuRun, StepFailed, StepResult};
 use crate::bench::held::Held;
 
-/// Number of one-page holes for each doubling of the CPUs.
+/// Number of free one-page holes for each doubling of the number of CPUs.
 const HOLES: u64 = 8192;
-/// Number of one-page regions beside the long and the short region.
+/// Number of one-page regions that exist during the workload `long_busy_list_alloc_test`.
 const BUSY: u64 = 15_000;
-/// Pages of the long region.
+/// Number of pages of the long region.
 const LONG: u64 = 100;
 
 impl<M: Machine> CpuRun<M> {
-    /// Makes one-page holes, and then allocates pages that fit in them.
+    /// Makes many one-page holes in the used addresses, and then measures allocations of one page, which fit into such
+    /// a hole.
     pub(super) fn full_fit(&mut self) -> StepResult {
         let doublings = u64::from(u32::BITS - self.vm.machine().count().leading_zeros());
         let pages = self.scale(2 * doublings * HOLES)?;
@@ -27,7 +28,7 @@ impl<M: Machine> CpuRun<M> {
         self.measure(|run| run.written_pair(1))
     }
 
-    /// Allocates a long and a short region beside many one-page regions.
+    /// Measures the allocation of a long and a short region while many one-page regions exist.
     pub(super) fn long_busy_list(&mut self) -> StepResult {
         let pages = self.scale(BUSY)?;
         let mut held = Held::new(self.vm);
@@ -42,8 +43,8 @@ impl<M: Machine> CpuRun<M> {
         })
     }
 
-    /// Returns the number of pages to allocate: `wanted`, or less where memory is short. Fails below a
-    /// quarter of `wanted`.
+    /// Returns the number of pages that the workload may allocate in advance: `wanted`, or less if this CPU's share of
+    /// the free memory is smaller. Fails if the number is below a quarter of `wanted`.
     fn scale(&mut self, wanted: u64) -> Result<u64, StepFailed> {
         let share = self.free * 3 / 4 / u64::from(self.plan.cpus);
         let pages = wanted.min(share);

@@ -1,4 +1,4 @@
-//! Frames of a region that are mapped a second time, or cleared directly.
+//! Workloads that map the frames of a region a second time, or clear them directly.
 
 #![expect(unsafe_code, reason = "maps frames a second time, and writes to them")]
 
@@ -7,11 +7,11 @@ use vmalloc::{Frame, Machine, Protection, Region};
 
 use crate::bench::cpu_run::{CpuRun, StepResult};
 
-/// Maximum number of frames.
+/// Maximum number of frames that are mapped or cleared in one loop.
 const FRAMES_MAX: usize = 512;
 
 impl<M: Machine> CpuRun<M> {
-    /// Maps the frames of a region a second time, writes a byte and unmaps them.
+    /// Maps the frames of a region a second time, writes a byte through this mapping, and unmaps it.
     pub(super) fn map_ram(&mut self) -> StepResult {
         let region = self.allocate(self.plan.pages.min(FRAMES_MAX as u64))?;
         let frames = self.frames(&region);
@@ -20,13 +20,14 @@ impl<M: Machine> CpuRun<M> {
             // bytes exists. Lazily unmapped pages are flushed before the frames get another owner.
             let map = unsafe { run.vm.vmap(&frames, Protection::ReadWrite, "bench") }?;
             run.write(&map, b'a')?;
-            // The frames still belong to `region`.
+            // The ticket of the unmapped frames is dropped, because the frames still belong to `region`.
             let _ticket = run.vm.vunmap_lazy(map);
             Ok(())
         })
     }
 
-    /// Clears the frames of a region and times only that: the lower bound for a zeroed pair.
+    /// Clears the frames of a region, and measures only the time of the clearing. This is the lower bound for the
+    /// workload `zeroed_pair_test`.
     pub(super) fn clear(&mut self) -> StepResult {
         let mut us = 0;
         let pages = self.plan.pages.min(FRAMES_MAX as u64);

@@ -1,12 +1,12 @@
-//! Pairs of an allocation and a free.
+//! Workloads that allocate one region and free it again.
 
 use vmalloc::{Machine, PAGE_BYTES, Request};
 
 use crate::bench::cpu_run::{CpuRun, StepResult};
 
-/// Twice the alignment of a thread's stack.
+/// Alignment of the workload `fix_align_alloc_test`, as in Linux: twice the size of a thread's stack.
 pub(super) const STACK_ALIGN: u64 = 32 << 10;
-/// Maximum pages of a region of random size.
+/// Maximum number of pages of a region of random size.
 const RANDOM_PAGES: u64 = 100;
 
 impl<M: Machine> CpuRun<M> {
@@ -39,13 +39,14 @@ impl<M: Machine> CpuRun<M> {
         Ok(())
     }
 
-    /// Takes the size and the alignment from one random byte, like Linux's suite.
+    /// Allocates and frees a region. As in Linux, its size and its alignment depend on the same random byte.
     pub(super) fn random_aligned_pair(&mut self) -> StepResult {
         let byte = self.random() % 256;
         self.aligned_pair(byte % 10 + 1, 1 << (byte % 23))
     }
 
-    /// Allocates with every power of two as the alignment. The large ones must fail.
+    /// Allocates a page with each power of two as the alignment. The workload ends at the first alignment that is too
+    /// large, and then counts as failed.
     pub(super) fn align_shift(&mut self) -> StepResult {
         let mut shift = 0;
         let loops = core::mem::replace(&mut self.plan.loops, 64);

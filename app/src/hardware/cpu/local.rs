@@ -21,7 +21,7 @@ use crate::platform::span::Span;
 pub(crate) struct Local {
     /// Number of the CPU. This is the first field, because [`number`] reads it at offset 0.
     number: u32,
-    /// Whether flushes that other CPUs request are deferred.
+    /// Whether requested flushes are deferred.
     is_masked: Cell<bool>,
     /// Whether a flush was requested while flushes were deferred.
     is_asked: Cell<bool>,
@@ -66,8 +66,7 @@ pub(crate) fn number() -> u32 {
     number
 }
 
-/// Defers flushes that other CPUs request from this CPU, until [`unmask`]. Returns whether flushes were deferred
-/// already.
+/// Defers flushes that are requested from this CPU, until [`unmask`]. Returns whether flushes were deferred already.
 ///
 /// Disabling interrupts would have the same effect, but would take longer than the short code between `mask` and
 /// `unmask`, because a virtual CPU may exit to the hypervisor for it.
