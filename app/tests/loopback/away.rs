@@ -3,7 +3,7 @@
 use crate::harness::{Client, World, multibulk};
 use crate::value::Value;
 
-/// Steps of offloaded work, enough to serve other clients in between.
+/// Number of steps that offloaded work takes. It is large enough for replies to other clients during the work.
 const STEPS: u32 = 40;
 /// Frames of the machine.
 const FRAMES: u64 = 20_000;
@@ -212,7 +212,7 @@ fn the_buffer_of_a_large_reply_is_not_freed_during_an_audit() {
             assert_eq!(world.reply(&mut one).items().len(), 4096);
             begin(&mut world, &mut one, "PING");
         }
-        // The client that waits is neither closed nor served.
+        // The connection of the waiting client stays open, and its request has no reply yet.
         assert_eq!(world.counter(&mut third, "clients"), 3);
         assert!(world.is_away(), "the audit goes on");
         assert!(is_reset || world.received(&mut one) == 0);

@@ -1,4 +1,4 @@
-//! The table of commands: agreement with Redis, and the positions of keys.
+//! Tests of the table of commands: its agreement with Redis, and the positions of keys in requests.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn joined(values: &[Value], separator: &str) -> String {
     values.iter().map(text).collect::<Vec<_>>().join(separator)
 }
 
-/// A search or find of a key specification: its type and its values.
+/// The `begin_search` or `find_keys` part of a key specification: its type and its values.
 fn search(part: &Value) -> String {
     let values = part.field("spec").items().chunks(2).map(|pair| text(&pair[1]));
     format!("{}={}", part.field("type").text(), values.collect::<Vec<_>>().join(","))
@@ -49,7 +49,7 @@ fn line(facts: &[Value]) -> String {
     columns.join(" | ").trim_end().to_owned()
 }
 
-/// Commands that take fewer options than in Redis, and so another number of arguments.
+/// Commands that support fewer options than in Redis, so that their maximum number of arguments differs.
 const FEWER_OPTIONS: &[&str] = &["expire", "pexpire"];
 
 /// Every flag has one meaning, independent of the implementation of a command.
@@ -211,7 +211,7 @@ fn outcome(
     (reply, names.into_iter().map(state).collect())
 }
 
-/// Returns the names that a call uses: hiding such a name changes the result.
+/// Returns the names that a call uses. A name is used if the result of the call changes when its region is hidden.
 fn touched(world: &mut World, client: &mut Client, call: &str) -> BTreeSet<String> {
     let seen = outcome(world, client, call, None);
     let mut touched = BTreeSet::new();

@@ -22,7 +22,7 @@ fn sixty_four_clients_and_one_too_many() {
     for client in &mut clients {
         assert_eq!(world.ask(client, "PING"), pong());
     }
-    // The slot of an ended connection is reused.
+    // The entry of an ended connection in the client list is reused.
     let gone = clients.pop().unwrap();
     world.close(&gone);
     world.settle();
@@ -101,7 +101,7 @@ fn a_thousand_half_open_handshakes_cost_no_other_client() {
     for number in 0..1000 {
         let client = world.dial();
         world.send_only();
-        // The RST of the client is lost too.
+        // The RST that the client sends is lost, too.
         world.forget(client);
         world.silent_step(50);
         if number % 100 == 99 {
@@ -117,7 +117,7 @@ fn a_thousand_half_open_handshakes_cost_no_other_client() {
     assert_eq!(world.counter(&mut new, "connections_lost"), 0);
     assert_eq!(world.counter(&mut old, "clients"), 2);
     let waiting = world.counter(&mut old, "resp_sockets_handshaking");
-    // The others were answered with cookies, which need no socket.
+    // The remaining SYNs were answered with cookies, which need no socket.
     assert_eq!(waiting, 64, "handshakes with a socket");
     // Handshakes that are never finished are dropped.
     world.sleep(90);

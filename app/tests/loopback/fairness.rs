@@ -1,4 +1,4 @@
-//! The number of turns that a client waits while others overload the server.
+//! Tests of the number of turns that a client must wait while a crowd of clients overloads the server.
 
 use std::cell::Cell;
 
@@ -49,14 +49,14 @@ fn ask(world: &mut World, client: &mut Client, request: &[u8], reply: &[u8]) -> 
     turns
 }
 
-/// Returns clients that have sent thousands of requests each and do not read.
+/// Returns clients that have each sent thousands of requests and do not read the replies.
 fn crowd(world: &mut World) -> Vec<Client> {
     let crowd: Vec<Client> = (0..CROWD).map(|_| world.connect()).collect();
     let requests = b"PING\r\n".repeat(9000);
     for client in &crowd {
         world.push(client, &requests);
     }
-    // All requests have arrived, and few are served.
+    // After these turns, all requests have arrived, but few have been executed.
     (0..40).for_each(|_| step(world));
     crowd
 }
@@ -87,7 +87,7 @@ fn clients_that_do_not_read_delay_others_by_few_turns() {
         let turns = ask(&mut world, &mut new, request, reply);
         assert!(turns <= TURNS_MAX, "{} took {turns} turns", request.escape_ascii());
     }
-    // Unauthenticated clients are served too, each as often as the others.
+    // Each client of the unauthenticated crowd gets replies, too.
     let before = served(&mut world, &mut crowd);
     (0..2 * CROWD).for_each(|_| step(&mut world));
     let after = served(&mut world, &mut crowd);

@@ -1,4 +1,4 @@
-//! A server, a cable and the clients of a test.
+//! The test harness: a server on a simulated machine, a simulated cable, and clients.
 
 mod machine;
 
@@ -19,7 +19,7 @@ use self::machine::Machine;
 use crate::value::Value;
 use crate::wire::{self, End};
 
-/// Steps without an event after which a test has failed: 10 s of simulated time.
+/// Number of steps without the expected event after which a test fails: 10 s of simulated time.
 const PATIENCE: usize = 200_000;
 
 const STEP_US: u64 = 50;
@@ -39,13 +39,13 @@ pub(crate) struct World {
     last: Turn,
 }
 
-/// The offloaded work of one AP, and the steps until it is done.
+/// The work that was offloaded to one AP, and the number of steps until the work is done.
 type QueuedOperation = (fn(&'static Vmalloc<SimMachine>, usize), usize, u32);
 
 std::thread_local! {
-    /// One entry for each AP.
+    /// For each AP, its current work.
     static HELPERS: RefCell<Vec<Option<QueuedOperation>>> = const { RefCell::new(Vec::new()) };
-    /// Steps of offloaded work.
+    /// Number of steps that offloaded work takes.
     static DELAY: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -86,7 +86,7 @@ impl World {
         Self { server: world.server.with_submit(submit), ..world }
     }
 
-    /// Creates a server with a small table of regions. A real image needs more for its own regions.
+    /// Creates a server with a small table of regions. A real image needs a larger table for its own regions.
     pub(crate) fn with_regions(regions: usize, frames: u64, helpers: u32, steps: u32) -> Self {
         DELAY.set(steps);
         HELPERS.set(vec![None; helpers as usize]);
@@ -115,7 +115,7 @@ impl World {
         Self { server, machine, interface, sockets, end: far, now_us: 0, port: 50_000, last }
     }
 
-    /// Adds a clock that measures turns.
+    /// Sets the clock with which the server measures its turns.
     pub(crate) fn with_clock(self, clock: fn() -> u64) -> Self {
         Self { server: self.server.with_clock(clock), ..self }
     }
@@ -178,7 +178,7 @@ impl World {
         panic!("the server never comes to rest");
     }
 
-    /// Advances time in larger steps.
+    /// Advances simulated time by `seconds` seconds, with one step every 100 ms.
     pub(crate) fn pass(&mut self, seconds: u64) {
         for _ in 0..seconds * 10 {
             self.step();
@@ -274,7 +274,7 @@ impl World {
         self.sockets.get_mut(client.handle)
     }
 
-    /// Steps until a condition holds.
+    /// Takes steps until `holds` returns `true`. The test fails if that takes too many steps.
     pub(crate) fn wait(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
         for _ in 0..PATIENCE {
             if holds(self) {
@@ -398,7 +398,7 @@ impl World {
         }
     }
 
-    /// Returns whether the server ends the connection within some time.
+    /// Returns whether the server ends the connection within a time.
     pub(crate) fn is_closed(&mut self, client: &Client) -> bool {
         self.settle();
         let socket = self.socket(client);

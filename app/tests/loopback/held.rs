@@ -1,9 +1,9 @@
-//! Requests that do not fit into a connection's own buffer.
+//! Tests of requests that do not fit into the input buffer of a connection and get a larger one.
 
 use crate::harness::{Client, World, multibulk};
 use crate::value::Value;
 
-/// Frames of the machine: large requests may have a quarter of them, 32 MiB.
+/// Number of frames of the machine. Buffers of large requests may use a quarter of them, which is 32 MiB.
 const FRAMES: u64 = 32_768;
 
 fn keys(count: usize) -> Vec<Vec<u8>> {
@@ -16,7 +16,7 @@ fn with_keys(command: &[u8], keys: &[Vec<u8>]) -> Vec<u8> {
     multibulk(&arguments)
 }
 
-/// Checks that the memory of a large request is freed.
+/// Checks that no memory of a large request is still allocated.
 fn is_clean(world: &mut World, client: &mut Client) {
     world.settle();
     assert_eq!(world.ok(client, "PING").text(), "PONG");
@@ -33,7 +33,7 @@ fn hundreds_of_thousands_of_arguments_are_answered() {
     }
     for (command, found) in [(&b"EXISTS"[..], 300), (b"DEL", 300), (b"UNLINK", 0)] {
         world.send(&mut client, &with_keys(command, &keys));
-        // Other clients are served in between.
+        // Other clients get replies while the large request arrives.
         let mut served = 0;
         while world.received(&mut client) == 0 {
             assert_eq!(world.ok(&mut other, "PING").text(), "PONG");
@@ -94,8 +94,8 @@ fn values_of_megabytes_go_through_every_command() {
     is_clean(&mut world, &mut client);
 }
 
-/// A write over several turns is complete in the region that has the name at the end of the write, or was complete before
-/// that region existed.
+/// A long write is executed in several turns. If the name gets another region during the write, the whole value must be
+/// in the new region, or none of it.
 #[test]
 fn a_write_of_megabytes_is_not_split_between_two_regions() {
     let (old, piece) = (vec![b'o'; 4 << 20], vec![b'p'; 3 << 20]);
@@ -120,7 +120,8 @@ fn a_write_of_megabytes_is_not_split_between_two_regions() {
     }
 }
 
-/// Options, the replies to a request in one go and cut where the options begin, and the keys then.
+/// The options of a request, the reply if the request arrives whole, the reply if it arrives in two pieces with a cut
+/// in front of the options, and the number of keys afterwards.
 type OptionCase<'a> = (&'a [&'a [u8]], [&'static str; 2], u64);
 
 #[test]
@@ -203,7 +204,7 @@ fn a_limit_is_a_reply() {
 
 #[test]
 fn large_requests_share_their_limit() {
-    // Together 4 MiB.
+    // The requests need 4 MiB together, which is the limit.
     let mut world = World::with("", 4096);
     let (mut one, mut other) = (world.connect(), world.connect());
     let request = multibulk(&[b"ECHO", &vec![b'x'; 3 << 20]]);

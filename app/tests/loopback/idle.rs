@@ -1,4 +1,4 @@
-//! Idle connections, and the ends of connections.
+//! Tests of idle connections and of the ways in which connections end.
 
 use smoltcp::time::Duration;
 
@@ -37,7 +37,7 @@ fn a_day_of_silence_is_survived_where_no_probe_is_answered() {
     let mut unused = world.connect();
     world.sleep(DAY);
     assert_eq!(world.ok(&mut used, "VFREE 1"), Value::Integer(1));
-    // This client has never sent a byte.
+    // This client has not sent a byte since it connected, and must stay connected as well.
     assert_eq!(world.ask(&mut unused, "PING"), pong());
     assert_eq!(world.counter(&mut used, "ended_timed_out"), 0);
 }
@@ -82,13 +82,13 @@ fn a_late_acknowledgement_is_no_answer() {
     let mut witness = world.connect();
     let mut late = world.connect();
     world.ok(&mut late, "VMALLOC 4096");
-    // The request arrives. Its reply is lost until the time of the first probe.
+    // The request arrives, but packets with its reply are lost until the time of the first probe.
     world.send(&mut late, b"PING\r\n");
     world.send_only();
     kill_machine_of(&mut world, &late);
     world.sleep(30);
     world.end.dead_ports.clear();
-    // The time between two retransmissions has doubled seven times.
+    // At this time, the time between two retransmissions has doubled seven times.
     world.sleep(25);
     assert_eq!(world.reply(&mut late), pong());
     world.sleep(1000);
@@ -119,7 +119,7 @@ fn the_answers_of_one_peer_are_no_evidence_for_another() {
     let mut silent = world.connect();
     assert_eq!(world.ask(&mut silent, "PING"), pong());
     world.settle();
-    // A relay that keeps the connection and does not answer probes.
+    // This client is behind a relay that keeps the connection, but does not answer probes.
     kill_machine_of(&mut world, &silent);
     // The second client answers its probes.
     world.sleep(5000);
@@ -136,7 +136,7 @@ fn without_probes_only_a_peer_that_owes_an_answer_is_given_up() {
         assert_eq!(world.ask(client, "PING"), pong());
     }
     world.settle();
-    // The request of one of them arrives, the reply does not.
+    // The request of one client arrives, but its reply is lost.
     world.send(&mut owing, b"PING\r\n");
     world.send_only();
     kill_machine_of(&mut world, &idle);
@@ -167,7 +167,7 @@ fn a_peer_with_a_closed_window_is_kept_if_no_probe_is_answered() {
         world.step();
     }
     assert!(world.counter(&mut witness, "commands") < 100, "every reply fits into the buffers");
-    // The window probes are lost from here on.
+    // From now on, the window probes of the server are lost.
     kill_machine_of(&mut world, &client);
     world.sleep(3600);
     assert_eq!(world.counter(&mut witness, "clients"), 2);
@@ -185,7 +185,7 @@ fn a_peer_that_goes_on_after_a_long_stop_is_served_on() {
         taken += world.push(&client, &requests[taken..]);
         world.step();
     }
-    // Longer than the timeout of an acknowledgement.
+    // This time is longer than the timeout for an acknowledgement.
     world.sleep(500);
     for _ in 0..100 {
         assert_eq!(world.reply(&mut client), Value::Bulk(vec![0; 4096]));

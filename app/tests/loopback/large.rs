@@ -1,4 +1,4 @@
-//! Requests and replies larger than any buffer, and clients that do not read.
+//! Tests of requests and replies that are larger than any buffer, and of clients that do not read.
 
 use crate::harness::{World, multibulk};
 use crate::value::Value;
@@ -65,7 +65,7 @@ fn a_region_that_is_freed_while_it_is_written() {
     world.send(&mut writer, &request[..500_000]);
     world.settle();
     world.ok(&mut other, "VFREE @a");
-    // The same addresses with the bytes of another client.
+    // The same addresses are allocated again, and contain the bytes of another client.
     world.ok(&mut other, "VMALLOC 1M NAME b");
     world.send(&mut writer, &request[500_000..]);
     assert_eq!(world.reply(&mut writer), Value::Error("NOENT region 1 is gone".into()));
@@ -92,7 +92,7 @@ fn zeroing_is_sliced() {
     let mut world = World::with("", 20_000);
     let mut client = world.connect();
     let mut other = world.connect();
-    // Old contents, which must not be visible.
+    // Fills memory with old contents, which must not become visible to the next client.
     world.ok(&mut client, "VMALLOC 70M NAME a");
     let data = pattern(1 << 20);
     for at in [0usize, 33, 69] {

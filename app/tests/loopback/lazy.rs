@@ -1,4 +1,5 @@
-//! The time of the flush of freed regions: shared, at idle, or as the command line selects.
+//! Tests of the time at which freed regions are flushed: by a shared flush, when the server is idle, or as the command
+//! line selects.
 
 use crate::harness::{Client, World};
 use crate::value::Value;
@@ -38,7 +39,7 @@ fn an_idle_server_purges_lazy_areas_and_then_sleeps() {
     world.ok(&mut client, "VMALLOC 4096 NAME b");
     world.ok(&mut client, "VFREE @a");
     world.wait("a purge", |world| world.vm().stats().areas_lazy == 0);
-    // Too early for another purge.
+    // It is too early for another purge, because less than 10 ms have passed.
     world.ok(&mut client, "VFREE @b");
     let before = world.vm().stats();
     assert_eq!(before.areas_lazy, 1);
@@ -59,7 +60,7 @@ fn lazy_areas_do_not_exhaust_memory() {
     }
     world.ok(&mut client, "VPURGE");
     let before = world.counter(&mut client, "shootdowns_exhausted");
-    // Fewer pages than the limit at which a free purges.
+    // The freed regions have fewer pages than the limit above which a free purges immediately.
     for id in &ids[..20] {
         world.ok(&mut client, &format!("VFREE {id}"));
     }

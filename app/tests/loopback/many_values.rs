@@ -7,7 +7,7 @@ fn key(number: usize) -> Vec<u8> {
     format!("key:{number}").into_bytes()
 }
 
-/// A value whose bytes depend on its key; every hundredth is streamed by `GET`.
+/// Returns a value whose bytes depend on its key. The value of every hundredth key is so long that `GET` streams it.
 fn value(number: usize, salt: u8) -> Vec<u8> {
     let length = if number % 100 == 7 { 40_000 } else { number % 50 };
     (0..251).cycle().take(length).map(|byte: u8| byte ^ salt).collect()
@@ -220,7 +220,7 @@ fn after_a_failure_no_key_has_changed() {
     );
 }
 
-/// The connection may end in any pass of the request.
+/// The connection may end during any pass of the request over its arguments.
 #[test]
 fn a_client_that_disconnects_leaves_all_keys_or_no_key() {
     let kinds: [fn(&mut World, &Client, &mut Client); 2] = [

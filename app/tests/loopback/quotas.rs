@@ -1,4 +1,4 @@
-//! The limits of one client.
+//! Tests of the limits for a single client.
 
 use crate::harness::{Client, World, multibulk};
 use crate::value::Value;
@@ -18,7 +18,7 @@ fn a_connection_has_its_quota_and_no_more() {
     assert_eq!(world.error(&mut one, "VMALLOC 1"), "QUOTA regions wanted=1 used=2 limit=2");
     assert!(world.error(&mut other, "VMALLOCN 3 1").starts_with("QUOTA regions "));
     world.ok(&mut other, "VMALLOC 36K");
-    // Named regions count too.
+    // Named regions count towards the quota, too.
     world.ok(&mut other, "VMALLOC 12K NAME a");
     let error = world.error(&mut one, "SET b 12345678901234567890 ");
     assert!(error.starts_with("ERR"), "{error}");
@@ -106,7 +106,7 @@ fn values_in_flight_count_against_the_quota_of_named_ones() {
     }
     world.settle();
     assert_eq!(used(&mut world, &mut judge, "named_used"), 2 * (400 << 10));
-    // A client that disconnects releases its share for another one.
+    // When a client disconnects, its share becomes available to another client.
     world.reset(&clients[0]);
     world.settle();
     assert_eq!(used(&mut world, &mut judge, "named_used"), 400 << 10);

@@ -1,4 +1,4 @@
-//! `CLIENT REPLY`: the mode holds for every way in which a request is answered.
+//! Tests of `CLIENT REPLY`: the selected mode must apply to all code paths that answer a request.
 
 use runtime_config::ports;
 
@@ -10,13 +10,13 @@ const ON: &[u8] = b"CLIENT REPLY ON\r\n";
 const OFF: &[u8] = b"CLIENT REPLY OFF\r\n";
 const SKIP: &[u8] = b"CLIENT REPLY SKIP\r\n";
 
-/// A path from a request to its reply.
+/// A request that is answered by a certain code path of the server.
 struct Kind {
     name: &'static str,
-    /// Requests that are sent before, with replies.
+    /// Requests that are sent before the tested one, and get replies.
     setup: &'static [&'static str],
     request: Vec<u8>,
-    /// The beginning of its reply, or `None` without a reply.
+    /// The beginning of the reply to the tested request, or `None` if it gets no reply.
     reply: Option<&'static str>,
     /// Whether the connection ends after the request.
     ends: bool,
@@ -35,7 +35,7 @@ fn end(name: &'static str, request: &[u8], reply: &'static str) -> Kind {
     Kind { name, setup: &[], request: request.to_vec(), reply: Some(reply), ends: true }
 }
 
-/// Every path from a request to its reply.
+/// One request for each code path that answers requests.
 fn kinds() -> Vec<Kind> {
     let large = vec![b'x'; 100_000];
     vec![
@@ -137,7 +137,7 @@ fn run(world: &mut World, kind: &Kind, mode: &(Vec<u8>, &'static str, bool), dur
         world.send(&mut auditor, b"VCHECK\r\n");
         world.wait("the audit", |world| world.is_away());
     }
-    // PING shows that the mode has ended, and ON shows that the connection is open.
+    // The reply to PING proves that the mode has ended, and the reply to ON that the connection is still open.
     world.send(&mut client, &[before, &kind.request, PING, ON, PING].concat());
     if during_audit {
         world.reply(&mut auditor);

@@ -1,4 +1,4 @@
-//! Reports: their format, and their agreement with each other.
+//! Tests of the formats of reports, and of their agreement with each other.
 
 use vmalloc::Protection;
 
@@ -239,7 +239,8 @@ fn a_purge_reports_its_counts() {
         assert_eq!(world.ok(&mut client, "VFREE @a @b"), Value::Integer(2));
         assert!(world.check(&mut client).starts_with("OK areas=0 lazy=2 "));
         assert_eq!(purged(&world.ok(&mut client, line)), (2, 4, "pages".into()), "{line}");
-        // With their guard pages these are 34 pages, more than a flush by page handles.
+        // With their guard pages, these regions have 34 pages. That is more than the maximum for flushing single pages,
+        // so a full flush is expected.
         world.ok(&mut client, "VMALLOC 160K NAME a");
         world.ok(&mut client, "VFREE @a");
         assert_eq!(purged(&world.ok(&mut client, line)), (1, 41, "full".into()), "{line}");

@@ -32,7 +32,7 @@ fn get_returns_the_value_of_set() {
     let mut client = world.connect();
     let value = pattern(4 << 20);
     set(&mut world, &mut client, "k", &value);
-    // No frame is left to allocate.
+    // All frames are allocated, so the reply must be streamed without further memory.
     while world.ask(&mut client, "VMALLOC 64K SOFT") != Value::Null {}
     while world.ask(&mut client, "VMALLOC 1 SOFT") != Value::Null {}
     let whole = Value::Bulk(value.clone());
@@ -129,7 +129,7 @@ fn a_key_that_is_deleted_during_its_reply_is_sent_unchanged() {
     }
 }
 
-/// A region that is large enough to be freed by an AP is kept too.
+/// As above, with a region so large that an AP would free it: the region must stay allocated until the reply is sent.
 #[test]
 fn a_large_region_that_is_freed_during_its_reply_is_sent_unchanged() {
     for line in ["DEL k", "VFREE @k", "VREALLOC @k 0"] {
@@ -216,7 +216,7 @@ fn a_sum_and_other_readers_do_not_wait() {
     assert!(world.reply(&mut reader) == Value::Bulk(value));
 }
 
-/// A writer is served although the replies of readers overlap all the time.
+/// A request that writes a key must be executed although the replies of readers of this key overlap all the time.
 #[test]
 fn a_writer_has_its_turn_between_readers() {
     let mut world = World::new();
@@ -231,7 +231,7 @@ fn a_writer_has_its_turn_between_readers() {
     assert!(world.reply(&mut one) == Value::Bulk(value.clone()));
     assert_eq!(world.reply(&mut writer), Value::Integer(LONG as u64 + 1));
     assert!(world.reply(&mut two) == Value::Bulk([&value[..], b"!"].concat()));
-    // A writer that has disconnected delays no other client.
+    // After the waiting writer has disconnected, readers are no longer delayed.
     let mut one = slow_reader(&mut world, "GET k");
     world.send(&mut writer, b"APPEND k !\r\n");
     world.settle();
@@ -255,7 +255,7 @@ fn a_writer_whose_key_was_deleted_does_not_block_the_next_one() {
     world.ok(&mut next, "DEL k");
     world.reply(&mut reader);
     assert_eq!(world.reply(&mut writer), Value::Integer(1), "a new key");
-    // Another writer is served between readers.
+    // The next writer, on a new key with the same name, is executed between two readers.
     set(&mut world, &mut writer, "k", &value);
     let mut one = slow_reader(&mut world, "GET k");
     world.send(&mut next, b"APPEND k !\r\n");

@@ -7,7 +7,7 @@ use crate::value::Value;
 
 const ABORT: &str = "-EXECABORT Transaction discarded because of previous errors.\r\n";
 
-/// Sends lines at once and returns the replies.
+/// Sends all lines in one packet, and returns the replies.
 fn say(world: &mut World, client: &mut Client, lines: &[&str]) -> String {
     let text: String = lines.iter().flat_map(|line| [*line, "\r\n"]).collect();
     world.send(client, text.as_bytes());
@@ -152,13 +152,13 @@ fn see_every_change(world: &mut World) {
             if is_change { Value::Null } else { Value::Array(vec![Value::Status("PONG".into())]) };
         assert_eq!(world.ok(&mut client, "EXEC"), expected, "{change:.30}");
     }
-    // A lease that ends.
+    // The key expires while it is watched, which counts as a change.
     world.ok(&mut client, "SET k 1 PX 1500");
     world.ok(&mut client, "WATCH k");
     world.pass(2);
     world.ok(&mut client, "MULTI");
     assert_eq!(world.ok(&mut client, "EXEC"), Value::Null);
-    // A watch ends with its connection.
+    // When a connection ends, its watches end, too. They do not affect the next connection.
     world.ok(&mut other, "WATCH k");
     world.close(&other);
     world.settle();
@@ -181,7 +181,7 @@ fn a_refused_watch_adds_no_key() {
         }
         let error = world.error(&mut client, "WATCH k0 last beyond");
         assert_eq!(error, format!("LIMIT watched keys all {limit} taken"));
-        // One more watch fits again.
+        // The refused `WATCH` has added no key, so another client can still watch one key.
         world.ok(&mut other, "WATCH one");
         world.ok(&mut other, &format!("SET {changed} 1"));
         world.ok(&mut client, "MULTI");
@@ -214,7 +214,7 @@ fn a_transaction_is_atomic_for_other_clients() {
         let text: String = lines.iter().flat_map(|line| [*line, "\r\n"]).collect();
         world.send(&mut client, text.as_bytes());
         (0..8).for_each(|_| world.step());
-        // Other clients are served, except for commands on keys.
+        // During the transaction, other clients get replies, but commands on keys are delayed until its end.
         assert_eq!(world.ok(&mut other, "PING").text(), "PONG");
         let seen = world.ok(&mut other, "EXISTS a b big s").integer();
         assert_eq!(seen, 4, "{helpers} helpers");
@@ -329,7 +329,7 @@ fn a_queue_has_a_limit() {
     world.check(&mut client);
 }
 
-/// The connection ends while its transaction runs, and all requests of the transaction are served.
+/// The connection ends while its transaction runs. All requests of the transaction must still be executed.
 #[test]
 fn a_transaction_is_completed_when_its_connection_ends() {
     let bytes = b"MULTI\r\nSET a 1\r\nVMALLOC 16M NAME big\r\nVFILL @big 0 16M 1\r\nSET b 1\r\nEXEC\r\nSET c 1\r\n";

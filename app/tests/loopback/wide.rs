@@ -4,7 +4,7 @@ use crate::harness::{Client, World};
 
 const VALUE_BYTES: usize = 64 << 10;
 
-/// Returns the bytes of a reply that are sent before the first acknowledgement.
+/// Returns the number of bytes of a reply that the server sends before it receives an acknowledgement.
 fn sent_at_once(world: &mut World, client: &mut Client) -> usize {
     world.ok(client, &format!("VMALLOC {VALUE_BYTES} REPLACE NAME v"));
     world.push(client, format!("VREAD @v 0 {VALUE_BYTES}\r\n").as_bytes());
@@ -29,7 +29,7 @@ fn a_value_of_64_kib_is_on_its_way_at_once() {
 
 #[test]
 fn wide_buffers_are_bounded_by_the_memory_and_go_from_client_to_client() {
-    // A 16th of 32 MiB is enough for 15 wide sockets.
+    // Wide buffers may use a 16th of the memory of 32 MiB, which is enough for 15 sockets.
     let mut world = World::with("clients=64", 8192);
     let mut clients: Vec<Client> = (0..20).map(|_| world.connect()).collect();
     let mut first = clients.remove(0);
@@ -44,7 +44,8 @@ fn wide_buffers_are_bounded_by_the_memory_and_go_from_client_to_client() {
         world.reset(client);
     }
     world.settle();
-    // The current listener is a reused socket; the next one is not.
+    // The current listener was armed before the sockets with wide buffers became free, so the second new connection is
+    // tested.
     let _next = world.connect();
     let mut new = world.connect();
     assert!(sent_at_once(&mut world, &mut new) >= VALUE_BYTES - 1);

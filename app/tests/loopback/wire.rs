@@ -1,4 +1,4 @@
-//! A cable between two interfaces.
+//! A simulated cable between the network interfaces of the server and of the clients.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,7 +8,8 @@ use app::net::{Abilities, Arrival, Nic};
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium, TxToken};
 use smoltcp::time::Instant;
 
-/// Packets in flight in one direction. As few as in a device's ring, so that the cable can be full.
+/// Maximum number of packets in flight in one direction. It is as small as the ring of a real device, so that tests can
+/// fill the cable.
 const RING: usize = 64;
 
 type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
@@ -18,7 +19,7 @@ type Queue = Rc<RefCell<VecDeque<Vec<u8>>>>;
 pub(crate) struct End {
     incoming: Queue,
     outgoing: Queue,
-    /// Number of kicks.
+    /// Number of times that the device at this end was notified.
     pub(crate) kicks: usize,
     /// The packet that was taken last.
     taken: Vec<u8>,
@@ -28,7 +29,7 @@ pub(crate) struct End {
     pub(crate) dead_ports: Vec<u16>,
 }
 
-/// Both ends.
+/// The two ends of the cable.
 pub(crate) fn cable() -> (End, End) {
     let (one, other) = (Queue::default(), Queue::default());
     let end = |incoming, outgoing| End {

@@ -1,5 +1,5 @@
-//! Buffers that are freed after their server. A server allocates buffers that it never frees, and these tests create
-//! thousands of servers.
+//! Allocates the buffers of a test server, and frees them after the server. The server itself never frees its buffers,
+//! but these tests create thousands of servers.
 #![expect(unsafe_code, reason = "a server takes buffers for ever, a script has it for a while")]
 
 use std::cell::RefCell;
@@ -16,7 +16,7 @@ pub(crate) struct Arena(Rc<RefCell<Vec<NonNull<[u8]>>>>);
 #[derive(Debug)]
 pub(crate) struct Source(Rc<RefCell<Vec<NonNull<[u8]>>>>);
 
-/// A buffer.
+/// A buffer of the server, whose memory belongs to the arena.
 #[derive(Debug)]
 pub(crate) struct ArenaBuffer(NonNull<[u8]>);
 

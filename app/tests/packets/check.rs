@@ -1,11 +1,11 @@
-//! Checks that every frame of the image is well-formed and has the correct sender.
+//! Checks that all frames of the image are well-formed and have the correct sender address.
 
 use std::net::Ipv4Addr;
 
 use super::frame::{self, ARP, ICMP, IPV4, TCP, Tcp, UDP};
 use super::port::{MAC, MTU, Sent};
 
-/// A frame of the image.
+/// A parsed frame of the image.
 #[derive(Debug)]
 pub(crate) enum Out {
     /// An ARP request for the hardware address of a machine.
@@ -18,7 +18,7 @@ pub(crate) enum Out {
     Other,
 }
 
-/// Parses a frame of an image that has had these addresses.
+/// Parses and checks a frame of the image. `own` are the addresses that the image has had so far.
 ///
 /// # Panics
 /// The frame is not well-formed.
@@ -85,7 +85,7 @@ fn read_packet(mac: [u8; 6], sent: &Sent, cuts: bool, own: &[Ipv4Addr]) -> Out {
     }
     let pseudo = frame::pseudo(source, target, protocol, payload.len());
     let is_sound = match protocol {
-        // The device completes the checksum.
+        // The checksum is not checked here, because the device completes it.
         TCP => cuts || frame::sum(&[&pseudo, payload]) == 0xffff,
         UDP => payload[6..8] == [0, 0] || frame::sum(&[&pseudo, payload]) == 0xffff,
         ICMP => frame::sum(&[payload]) == 0xffff,

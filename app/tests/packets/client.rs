@@ -1,4 +1,4 @@
-//! A well-behaved client: it retransmits unacknowledged bytes, and accepts bytes in order.
+//! A well-behaved TCP client, which retransmits unacknowledged bytes and accepts received bytes in order.
 
 use std::net::Ipv4Addr;
 
@@ -10,16 +10,16 @@ pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 /// Hardware address of the client.
 pub(crate) const MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
-/// One connection.
+/// A connection of the client to the image.
 #[derive(Debug)]
 pub(crate) struct Client {
     port: u16,
     target: u16,
-    /// The first unacknowledged number.
+    /// The first sequence number that the image has not acknowledged.
     first: u32,
     /// The unacknowledged bytes behind the SYN.
     unsent: Vec<u8>,
-    /// The next number expected from the image.
+    /// The next sequence number expected from the image.
     expected: Option<u32>,
     /// The received bytes.
     pub(crate) received: Vec<u8>,
@@ -28,7 +28,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Creates a connection with an initial number.
+    /// Creates a connection with an initial sequence number.
     pub(crate) fn new(port: u16, target: u16, number: u32) -> Self {
         let (unsent, received) = (Vec::new(), Vec::new());
         Self { port, target, first: number, unsent, expected: None, received, is_over: false }

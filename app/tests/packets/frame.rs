@@ -1,4 +1,4 @@
-//! A writer of frames and checksums that shares no code with the image.
+//! Writes and parses frames for tests, without code of the image.
 
 use std::net::Ipv4Addr;
 
@@ -21,7 +21,7 @@ pub(crate) const ACK: u8 = 16;
 /// The broadcast address.
 pub(crate) const ALL: [u8; 6] = [0xff; 6];
 
-/// Returns the ones' complement sum of all 16-bit words, which is 0xffff if a checksum among them is right.
+/// Returns the ones' complement sum of all 16-bit words. The sum is 0xffff if the words include a correct checksum.
 pub(crate) fn sum(parts: &[&[u8]]) -> u16 {
     let words = parts.iter().flat_map(|part| part.chunks(2));
     let word =
@@ -168,7 +168,7 @@ impl Tcp {
         })
     }
 
-    /// Returns the number behind the last one.
+    /// Returns the sequence number behind the last one of the segment.
     pub(crate) fn end(&self) -> u32 {
         let length = u32::try_from(self.payload.len()).unwrap_or(0)
             + u32::from(self.flags & SYN != 0)

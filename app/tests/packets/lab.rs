@@ -1,4 +1,4 @@
-//! A server on an Ethernet link with well-behaved clients, and with machines that send arbitrary frames.
+//! A test server on a simulated Ethernet link, with well-behaved clients and with machines that send arbitrary frames.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,16 +20,16 @@ use super::port::{Cable, MAC, Port};
 /// Frames of the simulated machine's memory.
 const FRAMES: u64 = 1024;
 
-/// Time of one turn, in microseconds.
+/// Simulated time of one turn of the server in microseconds.
 const TURN_US: u64 = 50;
 
-/// Maximum turns until the server is idle.
+/// Maximum number of turns until the server must be idle.
 const TURNS_MAX: u32 = 5000;
 
 /// A machine that does not answer ARP requests.
 pub(crate) const SILENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 4);
 
-/// Set-up of the link and the image.
+/// The configuration of the link and of the tested server ("the image").
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     /// Whether the image uses DHCP.
@@ -42,7 +42,8 @@ pub(crate) struct Shape {
     pub(crate) is_narrow: bool,
 }
 
-/// The last numbers of the image on a connection, from which the next valid ones of the peer follow.
+/// The sequence and acknowledgement numbers in the last segment of the image on a connection. The next valid numbers of
+/// the peer follow from them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Numbers {
     pub(crate) sequence: u32,
@@ -52,7 +53,8 @@ pub(crate) struct Numbers {
 /// The peer of a connection: address, port, and the image's port.
 pub(crate) type Key = (Ipv4Addr, u16, u16);
 
-/// The objects of a case. The fields are dropped in this order: the server before its machine and its buffers.
+/// The objects of one test case. The fields are dropped in this order, so that the server is dropped before its machine
+/// and its buffers.
 pub(crate) struct Lab {
     server: Server<Port, SimMachine, Source>,
     _machine: Machine,
@@ -118,7 +120,7 @@ impl Lab {
         self.server.stack().address()
     }
 
-    /// Stops the device, or starts it again.
+    /// Makes the device accept no frames, or accept frames again.
     pub(crate) fn stop(&mut self, is_stopped: bool) {
         self.cable.borrow_mut().is_stopped = is_stopped;
     }

@@ -1,4 +1,4 @@
-//! Arbitrary frames for a whole server, which serves a well-behaved client all the time.
+//! Tests that send arbitrary frames to a whole server. The server must serve a well-behaved client all the time.
 //!
 //! The fuzz target `packets` runs the same scripts on arbitrary bytes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -19,12 +19,12 @@ use lab::{Lab, Shape};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 
-/// A step: its type and its parameters.
+/// Generates the bytes of one step of a script: its type and its parameters.
 fn step() -> impl Strategy<Value = Vec<u8>> {
     let any_step = (any::<u8>(), vec(any::<u8>(), 0..24));
     let of_connection =
         (5..10_u8, 0..4_u8, vec(any::<u8>(), 6..16)).prop_map(|(kind, key, more)| {
-            // Few connections, so that several steps use the same one.
+            // Only few connections are used, so that several steps use the same connection.
             (kind, [vec![key * 5], more].concat())
         });
     prop_oneof![any_step, of_connection].prop_map(|(kind, more)| [vec![kind], more].concat())

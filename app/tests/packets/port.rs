@@ -1,4 +1,4 @@
-//! An Ethernet device between the image and the test.
+//! A simulated Ethernet device that connects the image to the test.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,20 +14,20 @@ pub(crate) const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 /// Maximum bytes of a packet that is not segmented.
 pub(crate) const MTU: usize = 1500;
 
-/// Maximum frames that the device holds until the test takes them.
+/// Maximum number of frames from the image that the device stores until the test takes them.
 const RING: usize = 64;
 
 /// Maximum bytes of a frame that the device segments.
 const CUTS: Option<NonZeroUsize> = NonZeroUsize::new(17 << 10);
 
-/// A frame of the image, and the size of its segments.
+/// A frame that the image has sent, and the segment size if the device must segment the frame.
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) bytes: Vec<u8>,
     pub(crate) each: Option<NonZeroU16>,
 }
 
-/// Frames in both directions.
+/// The frames in flight in both directions.
 #[derive(Debug, Default)]
 pub(crate) struct Cable {
     pub(crate) incoming: VecDeque<Vec<u8>>,
@@ -36,7 +36,7 @@ pub(crate) struct Cable {
     pub(crate) is_stopped: bool,
 }
 
-/// The device.
+/// The simulated device.
 #[derive(Debug)]
 pub(crate) struct Port {
     pub(crate) cable: Rc<RefCell<Cable>>,
@@ -53,13 +53,13 @@ impl Port {
     }
 }
 
-/// Permission to send one frame.
+/// The permission to send one frame.
 #[derive(Debug)]
 pub(crate) struct Slot(Rc<RefCell<Cable>>, Option<NonZeroU16>);
 
 impl TxToken for Slot {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
-        // A buffer of a device holds the bytes of an earlier frame.
+        // The buffer is filled with other bytes, as a buffer of a real device contains those of an earlier frame.
         let mut bytes = vec![0xa5; length];
         let result = write(&mut bytes);
         self.0.borrow_mut().outgoing.push(Sent { bytes, each: self.1 });

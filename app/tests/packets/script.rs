@@ -1,4 +1,4 @@
-//! Scripts: bytes that select the frames and their times.
+//! Executes scripts. The bytes of a script select which frames are sent at which times.
 
 use std::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ use super::frame::{self, ACK, FIN, ICMP, Ip, PSH, RST, SYN, TCP, Tcp};
 use super::lab::{Key, Lab, Numbers, SILENT, Shape};
 use super::port::MAC;
 
-/// Maximum steps of a script.
+/// Maximum number of steps of a script.
 const STEPS_MAX: usize = 100;
 
 /// Machines that send arbitrary frames. The third one is behind the gateway. The last one is otherwise well-behaved.
@@ -44,7 +44,7 @@ const WORDS: [&str; 8] = [
 const DELAYS_US: [u64; 8] =
     [1_000, 10_000, 100_000, 250_000, 1_000_000, 3_000_000, 11_000_000, 130_000_000];
 
-/// The bytes of a script. Behind the end they are 0.
+/// Reads the bytes of a script. Bytes behind its end are 0.
 #[derive(Debug)]
 struct Reader<'a>(&'a [u8]);
 
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         bytes
     }
 
-    /// Returns as many bytes as the next byte says.
+    /// Reads a length from the next byte of the script, and returns this number of bytes.
     fn some(&mut self) -> &'a [u8] {
         let count = self.byte();
         self.take(count.into())
@@ -99,7 +99,7 @@ pub(crate) fn run(bytes: &[u8]) {
         vouches: mode & 8 != 0,
         is_narrow: mode & 16 != 0,
     };
-    // The script knows neither the numbers of the client nor the password.
+    // The frames of the script can contain neither the sequence numbers of the client nor the password.
     let secret = bytes.iter().fold(0x9e37_79b9_u32, |secret, byte| {
         (secret ^ u32::from(*byte)).wrapping_mul(0x0100_0193).rotate_left(11)
     });
@@ -127,7 +127,7 @@ pub(crate) fn run(bytes: &[u8]) {
 struct Script<'a> {
     lab: Lab,
     reader: Reader<'a>,
-    /// The last frame.
+    /// The last frame that the script has sent.
     last: Vec<u8>,
     /// Whether a DHCP message may have moved the image to a network in which it cannot reach the client.
     is_odd: bool,
@@ -469,7 +469,7 @@ impl Script<'_> {
         self.feed(frame);
     }
 
-    /// Stops the device for a while, during which a frame arrives.
+    /// Stops the device for a time, during which a frame arrives.
     fn full(&mut self) {
         self.lab.stop(true);
         let (address, segment) = self.fitting();

@@ -1,10 +1,10 @@
-//! The buffer of a connection: bytes arrive in pieces, and requests are taken from the front.
+//! Simulates the input buffer of a connection: bytes arrive in pieces, and requests are parsed at the front.
 
 use app::resp::{self, Discard, DiscardProgress, Limits, Oversize, Parsed, Ranges, Resume};
 
 /// Maximum arguments of a request.
 pub(crate) const ARGUMENTS: usize = 8;
-/// Small limits, which short inputs exceed.
+/// Limits so small that short test inputs exceed them.
 pub(crate) const LIMITS: Limits = Limits {
     inline_bytes: 128,
     bulk_bytes: 1000,
@@ -13,12 +13,12 @@ pub(crate) const LIMITS: Limits = Limits {
     is_admitted: true,
 };
 
-/// A parsed item.
+/// A result of the parser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A request.
     Request(Vec<Vec<u8>>),
-    /// The held part of a request that is too large.
+    /// The stored arguments of a request that is too large.
     Oversize(Vec<Vec<u8>>),
     /// A protocol error. Its type depends on the received length of an unfinished line, as in Redis.
     Broken,

@@ -1,4 +1,5 @@
-//! The bytes of a connection, cut at any position, and a comparison with a Redis codec.
+//! Tests of the request parser: with bytes that are cut at any position, and in comparison with another implementation
+//! of the protocol.
 //!
 //! The fuzz target `requests` runs the same two checks on arbitrary bytes.
 
@@ -18,7 +19,7 @@ fn arguments() -> impl Strategy<Value = Vec<Vec<u8>>> {
     vec(argument, 1..=feed::ARGUMENTS)
 }
 
-/// A part of a client's bytes.
+/// Generates a part of the bytes that a client sends.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => arguments().prop_map(|arguments| oracle::encode(&arguments)),

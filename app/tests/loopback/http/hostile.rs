@@ -1,4 +1,4 @@
-//! Misbehaving readers affect their own connection only.
+//! Tests that misbehaving HTTP clients affect only their own connection.
 
 use runtime_config::limits::HTTP_HEAD_BYTES_MAX;
 use runtime_config::ports;
@@ -22,7 +22,7 @@ fn a_head_that_is_too_long() {
         assert_eq!((answer.status, answer.field("connection")), (431, Some("close")));
         reader.expect_end(&mut world);
     }
-    // A head that just fits.
+    // This head has the maximum size.
     let mut world = World::new();
     let mut reader = Reader::connect(&mut world);
     let front = "GET /healthz HTTP/1.1\r\nHost: a\r\nX: ";
@@ -114,7 +114,7 @@ fn a_long_report_is_spread_over_turns() {
         reader.is_drained(&mut world);
         turns += 1;
     }
-    // 64 rows per turn.
+    // A report writes at most 64 rows per turn.
     assert!(turns > 2000 / 64, "2000 rows in {turns} turns");
 }
 

@@ -20,7 +20,7 @@ fn connect(world: &mut World, count: usize) -> Vec<Reader> {
     (0..count).map(|_| Reader::connect(world)).collect()
 }
 
-/// Returns a world in which `count` connections have stopped reading a report.
+/// Returns a test world in which `count` HTTP connections have requested a report and do not read it.
 fn world_with_deaf_readers(count: usize) -> (World, Vec<Client>) {
     let mut world = World::with("", 20_000);
     let mut client = world.connect();
@@ -102,7 +102,7 @@ fn heads_that_do_not_come_give_way_after_a_second() {
     for client in &mut clients {
         assert_eq!(world.ask(client, "PING"), Value::Status("PONG".into()));
     }
-    // While no connection waits, the others keep their ten seconds.
+    // While no further connection waits, idle connections stay open for ten seconds.
     let mut cut = silent.remove(0);
     assert_eq!(cut.answer(&mut world).status, 408);
     cut.expect_end(&mut world);
@@ -137,7 +137,8 @@ fn reports_leave_places_to_monitoring() {
 #[test]
 fn peers_that_do_not_read_give_way_after_five_seconds() {
     let (mut world, deaf) = world_with_deaf_readers(REPORTS);
-    // They occupy the reserved slots too, with a report for monitoring systems.
+    // The stopped readers also occupy the reserved HTTP connections, because they have requested a report for
+    // monitoring systems.
     for _ in 0..HTTP_RESERVED {
         let reader = world.connect_to(ports::HTTP);
         world.push(&reader, HEALTH.replace("/healthz", "/metrics").repeat(200).as_bytes());
