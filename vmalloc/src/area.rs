@@ -1,7 +1,11 @@
-//! Free addresses: pools of exact sizes in front of an augmented red-black tree of free runs.
+//! Manages the free addresses of the window. Freed areas of short lengths are kept whole in pools,
+//! one stack for each length. All other free addresses are in an augmented red-black tree of free
+//! runs.
 //!
-//! Areas are runs of page numbers with a region slot; this module maps no page. It knows frames
-//! only as chains that rest with pooled areas.
+//! An [`Area`] is a run of page numbers with the slot that describes its region. An area in a pool
+//! is at rest: it keeps its slot and may keep its frames, so that the next region of the same
+//! length can reuse all three. This module maps no page, and handles frames only as the chains that
+//! pooled areas keep.
 
 pub(crate) mod areas;
 pub(crate) mod balance;

@@ -1,4 +1,5 @@
-//! All free addresses: pools of exact sizes in front of one tree.
+//! Takes and returns areas: from a pool if an area of exactly the requested length rests there, or
+//! else from the tree of free runs.
 
 use super::FreeTree;
 use super::pool::{Held, Pool};
@@ -11,16 +12,18 @@ use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
-/// The longest area that a CPU's pool holds, in pages with the guard.
+/// The length of the longest area that the pool of a CPU holds, in pages with the guard page.
 pub(crate) const POOL_LENGTH_MAX: u64 = 257;
 
-/// The longest area that the shelf holds, in pages with the guard.
+/// The length of the longest area that the shelf holds, in pages with the guard page. The shelf is
+/// one pool that all CPUs share.
 pub(crate) const SHELF_LENGTH_MAX: u64 = 4097;
 
-/// No area is shorter: a page and its guard.
+/// The length of the shortest area: one page and its guard page.
 pub(crate) const LENGTH_MIN: u64 = 2;
 
-/// Of the window and of the slots, the part that all pools, and the shelf, may each hold.
+/// The divisor of the limits of pools. The pools of all CPUs together hold at most 1/8 of the pages
+/// of the window and 1/8 of all slots, and the shelf holds at most as much again.
 const HELD_PART: u64 = 8;
 
 /// A reserved run of addresses, with the slot that describes it.
@@ -28,55 +31,58 @@ const HELD_PART: u64 = 8;
 #[must_use = "an area that is dropped is lost"]
 pub(crate) struct Area {
     pub(crate) slot: u32,
-    /// The first page's number.
+    /// The number of the first page.
     pub(crate) start: u64,
-    /// Pages with the guard.
+    /// The number of pages, with the guard page.
     pub(crate) length: u64,
     is_pooled: bool,
 }
 
 impl Area {
-    /// Whether it has rested in a pool.
+    /// Returns whether this area was taken from a pool.
     #[inline]
     pub(crate) fn is_pooled(&self) -> bool {
         self.is_pooled
     }
 }
 
-/// The addresses that a request needs.
+/// The length, alignment and kind of the area that a request needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fit {
-    /// Pages with the guard.
+    /// The number of pages, with the guard page.
     pub(crate) length: u64,
-    /// In pages, a power of two.
+    /// The alignment in pages, a power of two.
     pub(crate) align: u64,
-    /// Pages behind a multiple of `align`.
+    /// The number of pages between a multiple of `align` and the start of the area.
     pub(crate) phase: u64,
-    /// Whether the region is the kernel's own.
+    /// Whether the region belongs to the kernel itself. Such areas use reserved slots and never
+    /// rest in a pool.
     pub(crate) system: bool,
 }
 
-/// Why there is no area.
+/// The resource whose exhaustion makes an allocation of addresses fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoArea {
     Slot,
     Addresses,
 }
 
-/// Free addresses and free slots.
+/// The free addresses of the window and the free slots.
 #[derive(Debug)]
 pub(crate) struct Areas {
     tree: Mutex<FreeTree>,
     pub(crate) slots: Slots,
-    /// One for each CPU: a CPU number is a hint, any CPU can empty any pool.
+    /// One pool for each CPU. The CPU number selects a pool to avoid contention; any CPU may use
+    /// any pool.
     pools: Slab<Pool>,
-    /// Longer areas, shared.
+    /// The pool of areas longer than [`POOL_LENGTH_MAX`], shared by all CPUs.
     shelf: Pool,
     pooling: AtomicBool,
 }
 
 impl Areas {
-    /// Returns the limit of each of `parts` pools over a window.
+    /// Returns the limit of one pool if `parts` equal pools share 1/8 of the window and of the
+    /// slots.
     pub(crate) fn limit(window_pages: u64, regions: u32, parts: u64) -> Held {
         let part = HELD_PART * parts;
         Held { areas: u64::from(regions) / part, pages: window_pages / part, frames: 0 }
@@ -86,7 +92,7 @@ impl Areas {
         Self { tree: Mutex::new(tree), slots, pools, shelf, pooling: AtomicBool::new(true) }
     }
 
-    /// Chooses whether freed areas rest in pools.
+    /// Sets whether freed areas go to pools. If `on` is false, every freed area goes to the tree.
     pub(crate) fn set_pooling(&self, on: bool) {
         self.pooling.store(on, Ordering::Relaxed);
     }
@@ -104,8 +110,8 @@ impl Areas {
         self.pooling.load(Ordering::Relaxed)
     }
 
-    /// Takes a slot and addresses. An area from a pool may have frames, which [`Slot::take_rested`]
-    /// returns.
+    /// Takes a slot and addresses. An area from a pool may still have frames; the caller must
+    /// collect these frames with [`Slot::take_rested`].
     #[inline]
     pub(crate) fn take(&self, cpu: CpuId, fit: &Fit) -> Result<Area, NoArea> {
         if !fit.system
@@ -118,7 +124,8 @@ impl Areas {
         self.take_new(fit)
     }
 
-    /// Takes a client's slot and addresses out of a pool.
+    /// Takes the slot and addresses of a client region from a pool. Returns `None` if the pool has
+    /// no area of this length that is aligned to `align`.
     #[inline(always)]
     pub(crate) fn take_ready(&self, cpu: CpuId, length: u64, align: u64) -> Option<(u32, &Slot)> {
         if !self.is_pooling() {
@@ -127,7 +134,8 @@ impl Areas {
         self.pool(cpu, length).take(&self.slots, length, align)
     }
 
-    /// As [`take_ready`](Self::take_ready), of an area that has kept its frames; the first of them.
+    /// Takes an area as [`take_ready`](Self::take_ready) does, but only one that has kept its
+    /// frames. Returns the first frame too.
     #[inline(always)]
     pub(crate) fn take_backed(&self, cpu: CpuId, length: u64) -> Option<(u32, &Slot, FrameIndex)> {
         if !self.is_pooling() {
@@ -136,13 +144,14 @@ impl Areas {
         self.pool(cpu, length).take_backed(&self.slots, length)
     }
 
-    /// As [`untake`](Self::untake), for what [`take_ready`](Self::take_ready) took.
+    /// Returns an area that [`take_ready`](Self::take_ready) took and whose region was not
+    /// published.
     pub(crate) fn untake_ready(&self, cpu: CpuId, slot: u32) {
         let (start, length) = self.slots.slot(slot).addresses();
         self.untake(cpu, Area { slot, start, length, is_pooled: true }, false);
     }
 
-    /// Takes a slot from the queues and addresses from the tree.
+    /// Takes a slot from the slot queues and addresses from the tree.
     #[inline(never)]
     fn take_new(&self, fit: &Fit) -> Result<Area, NoArea> {
         let slot = self.slots.take(fit.system).ok_or(NoArea::Slot)?;
@@ -153,17 +162,19 @@ impl Areas {
         Ok(Area { slot, start, length: fit.length, is_pooled: false })
     }
 
-    /// Takes exactly these addresses, without a slot, if they are free.
+    /// Takes the `length` pages from page `start`, without a slot. Returns `false` if one of these
+    /// pages is not free.
     pub(crate) fn take_at(&self, start: u64, length: u64) -> bool {
         self.tree.lock().take_at(start, length)
     }
 
-    /// Gives addresses back that were taken without a slot.
+    /// Returns addresses to the tree that were taken without a slot.
     pub(crate) fn put_at(&self, start: u64, length: u64) {
         self.tree.lock().put(start, length);
     }
 
-    /// Gives back what was taken and never shown: the next one to take gets the same again.
+    /// Returns an area whose region was never published, so that the next request of the same kind
+    /// gets the same slot and addresses.
     pub(crate) fn untake(&self, cpu: CpuId, area: Area, system: bool) {
         let pool = self.pool(cpu, area.length);
         if area.is_pooled && pool.put(&self.slots, area.slot, area.length) {
@@ -173,7 +184,8 @@ impl Areas {
         self.slots.untake(area.slot, system);
     }
 
-    /// Ends the life of a slot without frames and gives its addresses back: a purge of one.
+    /// Retires a slot whose region has no frames and releases its addresses. This equals a purge of
+    /// one area.
     #[cfg(feature = "bench")]
     #[inline]
     pub(crate) fn put(&self, cpu: CpuId, slot: u32) {
@@ -191,19 +203,21 @@ impl Areas {
         }
     }
 
-    /// Whether an area may rest in a pool; others go where neighbours are joined.
+    /// Returns whether an area may go to a pool. Any other area goes to the tree, which joins it
+    /// with its neighbours.
     #[inline]
     pub(super) fn may_rest(&self, extent: Extent) -> bool {
         !extent.is_system() && self.is_pooling() && extent.length() >= LENGTH_MIN
     }
 
-    /// Puts an area where neighbours are joined; its slot can be used again if `is_usable`.
+    /// Returns the addresses of an area to the tree. Frees its slot too if `is_usable`; a slot
+    /// whose generations are used up is never used again.
     #[cold]
     #[inline(never)]
     pub(super) fn put_joined(&self, slot: u32, is_usable: bool) {
         let record = self.slots.slot(slot);
         let (start, length) = record.addresses();
-        // Asked before others can have the slot.
+        // Read before the slot is freed, because another CPU may then rewrite the record.
         let system = record.extent().is_system();
         self.put_at(start, length);
         if is_usable {
@@ -211,7 +225,8 @@ impl Areas {
         }
     }
 
-    /// Joins all that rests in pools with its neighbours, and returns the frames that rested there.
+    /// Empties all pools: returns their areas to the tree, frees their slots, and returns the
+    /// frames that these areas have kept.
     pub(crate) fn drain(&self, metas: &[FrameMeta]) -> FrameChain {
         let mut frames = FrameChain::new();
         for pool in self.pools.iter().chain([&self.shelf]) {
@@ -227,7 +242,7 @@ impl Areas {
         frames
     }
 
-    /// How much rests in pools.
+    /// Returns the numbers of areas, pages and frames in all pools together.
     pub(crate) fn held(&self) -> Held {
         let mut sum = Held::default();
         for pool in self.pools.iter().chain([&self.shelf]) {
@@ -239,25 +254,27 @@ impl Areas {
         sum
     }
 
-    /// Free pages, those at rest too.
+    /// Returns the number of free pages, in the tree and in pools.
     pub(crate) fn free(&self) -> u64 {
-        // One lock at a time.
+        // Locks the tree and each pool one after the other, never two at once.
         let free = self.tree.lock().free();
         free + self.held().pages
     }
 
-    /// The highest free run that no pool holds a part of.
+    /// Returns the start and length of the highest free run in the tree. Areas in pools are not
+    /// counted.
     pub(crate) fn last(&self) -> Option<(u64, u64)> {
         self.tree.lock().last()
     }
 
-    /// The longest free run that no pool holds a part of.
+    /// Returns the length of the longest free run in the tree. Areas in pools are not counted.
     pub(crate) fn largest(&self) -> u64 {
         self.tree.lock().largest()
     }
 
-    /// Checks tree and pools against themselves and calls `each` with every free run, and with the
-    /// frames that rest with it in a pool; those of the tree come first and in order.
+    /// Checks the tree and the pools for consistency. Calls `each` with the start and length of
+    /// every free run: first those of the tree in address order, then every area in a pool with its
+    /// frames.
     pub(crate) fn audit(
         &self,
         mut each: impl FnMut(u64, u64, Option<FrameChain>),

@@ -1,4 +1,5 @@
-//! Keeps the tree balanced, and the largest run of every subtree known.
+//! Balances the red-black tree of free runs, and keeps in every node the length of the longest run
+//! in its subtree.
 //!
 //! # Source
 //!
@@ -7,7 +8,7 @@
 
 use super::node::{NIL, NodeId, Nodes};
 
-/// The balanced shape: nodes and where they start.
+/// The nodes of the tree and its root.
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) nodes: Nodes,
@@ -15,14 +16,15 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Recomputes the largest run from `id` up, until a node is unchanged.
+    /// Recomputes `largest` of the node `id` and of its ancestors, up to the first node whose value
+    /// does not change.
     pub(crate) fn refresh(&mut self, mut id: NodeId) {
         while id != NIL && self.recompute(id) {
             id = self.nodes.get(id).parent;
         }
     }
 
-    /// Recomputes one node; true if its largest run has changed.
+    /// Recomputes `largest` of one node. Returns whether the value has changed.
     fn recompute(&mut self, id: NodeId) -> bool {
         let node = self.nodes.get(id);
         let below = self.nodes.get(node.left).largest.max(self.nodes.get(node.right).largest);
@@ -48,7 +50,7 @@ impl Shape {
         if right { node.right = child } else { node.left = child }
     }
 
-    /// Puts `new` where `old` hangs.
+    /// Puts the node `new` in the place of `old` below the parent of `old`.
     fn replace(&mut self, old: NodeId, new: NodeId) {
         let parent = self.nodes.get(old).parent;
         if parent == NIL {
@@ -60,7 +62,8 @@ impl Shape {
         self.nodes.edit(new).parent = parent;
     }
 
-    /// Turns `id` down to the side named; its other child takes its place.
+    /// Rotates the node `id` down to the side `right`. The child on the other side becomes the root
+    /// of the subtree.
     fn rotate(&mut self, id: NodeId, right: bool) {
         let riser = self.child(id, !right);
         let inner = self.child(riser, right);
@@ -75,7 +78,7 @@ impl Shape {
         self.recompute(riser);
     }
 
-    /// Hangs a new red node below `parent` and repairs the colours.
+    /// Inserts the new red node `new` as a child of `parent` and restores the colour rules.
     pub(crate) fn insert(&mut self, new: NodeId, parent: NodeId, right: bool) {
         self.nodes.edit(new).parent = parent;
         if parent == NIL {
@@ -90,7 +93,7 @@ impl Shape {
             if !self.is_red(parent) {
                 break;
             }
-            // A red node is not the root, so there is a grandparent.
+            // `parent` is red and the root is black, so `parent` is not the root and has a parent.
             let grand = self.nodes.get(parent).parent;
             let side = self.nodes.get(grand).right == parent;
             let uncle = self.child(grand, !side);
@@ -114,11 +117,11 @@ impl Shape {
         self.paint(root, false);
     }
 
-    /// Takes a node out of the tree and gives it back to the unused ones.
+    /// Removes a node from the tree and adds it to the list of unused nodes.
     pub(crate) fn remove(&mut self, id: NodeId) {
         let (left, right) = (self.child(id, false), self.child(id, true));
-        // `hole` is where a black node may be missing afterwards. The sentinel's parent is set for
-        // the time of the repair.
+        // `hole` is the node whose subtree may now lack a black node. It may be the sentinel, whose
+        // `parent` field is therefore valid until the end of the repair.
         let (hole, lost_black) = if left == NIL || right == NIL {
             let only = if left == NIL { right } else { left };
             let red = self.is_red(id);
@@ -141,7 +144,8 @@ impl Shape {
             self.paint(next, self.is_red(id));
             (hole, !red)
         };
-        // The largest runs change from the hole up, also where a step in between does not.
+        // `refresh` would stop at the first unchanged node, but nodes above it may have changed
+        // too: recompute all of them up to the root.
         let parent = self.nodes.get(hole).parent;
         self.refresh_all(parent);
         if lost_black {
@@ -159,7 +163,8 @@ impl Shape {
         }
     }
 
-    /// Restores the number of black nodes below `hole`.
+    /// Restores the rule that all paths have equally many black nodes, when the paths through
+    /// `hole` have one too few.
     fn repair(&mut self, mut hole: NodeId) {
         while hole != self.root && !self.is_red(hole) {
             let parent = self.nodes.get(hole).parent;
@@ -193,7 +198,7 @@ impl Shape {
         self.paint(hole, false);
     }
 
-    /// The lowest node of a subtree.
+    /// Returns the node with the lowest address in the subtree of `id`.
     pub(crate) fn leftmost(&self, mut id: NodeId) -> NodeId {
         while self.nodes.get(id).left != NIL {
             id = self.nodes.get(id).left;
@@ -201,7 +206,7 @@ impl Shape {
         id
     }
 
-    /// The next node in address order.
+    /// Returns the next node in address order, or [`NIL`] behind the last one.
     pub(crate) fn next(&self, mut id: NodeId) -> NodeId {
         if self.nodes.get(id).right != NIL {
             return self.leftmost(self.nodes.get(id).right);
@@ -215,7 +220,8 @@ impl Shape {
         }
     }
 
-    /// Checks order, colours, links and largest runs below `id`; returns the black height.
+    /// Checks order, colours, links and `largest` of all nodes below `id`. Returns the number of
+    /// black nodes on each path.
     pub(crate) fn audit(&self, id: NodeId) -> Result<u32, &'static str> {
         if id == NIL {
             return Ok(0);

@@ -1,42 +1,44 @@
-//! The nodes of the tree, in a slab, named by number.
+//! The nodes of the tree of free runs. All nodes are in one slab, and a node is named by its index
+//! there.
 #![expect(unsafe_code, reason = "promises that a record of zeros is a record")]
 
 use crate::raw::{Slab, Zeroable};
 
-/// A node's number. 0 is the sentinel: black, empty, the child of every leaf.
+/// The index of a node in the slab. Index 0 is the sentinel: a black node without pages that stands
+/// for every absent child.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NodeId(pub(crate) u32);
 
-/// The sentinel.
+/// The index of the sentinel.
 pub(crate) const NIL: NodeId = NodeId(0);
 
-/// A run of free pages.
+/// A node of the tree: one run of free pages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Node {
-    /// Its first page number.
+    /// The number of the first page of the run.
     pub(crate) start: u64,
-    /// Its pages.
+    /// The number of pages of the run.
     pub(crate) length: u64,
-    /// The longest run in this subtree.
+    /// The length of the longest run in the subtree of this node, in pages.
     pub(crate) largest: u64,
     pub(crate) left: NodeId,
     pub(crate) right: NodeId,
-    /// The parent; of an unused node the next unused one.
+    /// The parent of a node in the tree. For an unused node: the next unused node.
     pub(crate) parent: NodeId,
     pub(crate) red: u32,
 }
 
-// SAFETY: the node is made of integers only.
+// SAFETY: a node consists of integers only, for which zeros are valid.
 unsafe impl Zeroable for Node {}
 
 impl Node {
-    /// One past the last page number.
+    /// Returns the number of the page right after the run.
     pub(crate) fn end(&self) -> u64 {
         self.start + self.length
     }
 }
 
-/// All nodes: those in the tree and those that are unused.
+/// The slab of all nodes, with the list of unused ones.
 #[derive(Debug)]
 pub(crate) struct Nodes {
     slab: Slab<Node>,
@@ -57,8 +59,8 @@ impl Nodes {
         &mut self.slab[id.0 as usize]
     }
 
-    /// Takes an unused node. There are always enough: free runs are kept apart by areas, so there
-    /// is at most one more of them than there are region slots.
+    /// Takes an unused node. The slab always has one: two free runs are separated by at least one
+    /// area, and an area has a slot, so there is at most one run more than there are slots.
     pub(crate) fn make(&mut self, start: u64, length: u64) -> NodeId {
         let id = if self.unused == NIL {
             self.fresh += 1;
@@ -72,7 +74,7 @@ impl Nodes {
         id
     }
 
-    /// Gives a node back that is no longer in the tree.
+    /// Adds a node that was removed from the tree to the list of unused nodes.
     pub(crate) fn drop(&mut self, id: NodeId) {
         self.edit(id).parent = self.unused;
         self.unused = id;

@@ -1,8 +1,9 @@
-//! Areas at rest by exact size: taken again in a few steps, and not joined with their neighbours
-//! until the addresses are needed.
+//! Keeps freed areas whole, in one stack for each length, so that an allocation of the same length
+//! takes one in a few steps.
 //!
-//! An area at rest keeps its slot, so taking it takes both. It may keep its frames too, noted there
-//! as they were while they were lazy.
+//! An area in a pool is at rest: it is not joined with its free neighbours until the window runs
+//! short of addresses. It keeps its slot, and may keep its frames, whose chain is recorded in the
+//! slot as it was while the frames were lazy.
 
 use crate::frame::{FrameChain, FrameIndex};
 use crate::raw::Slab;
@@ -10,42 +11,43 @@ use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 use crate::sync::Mutex;
 
-/// Areas of some sizes, each size a stack: the last one put is the first one taken.
+/// A pool of areas, with one stack for each length: the area that was put last is taken first.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Pool {
-    /// The smallest size, in pages with the guard.
+    /// The length of the shortest areas, in pages with the guard page.
     smallest: u64,
     rest: Mutex<Rest>,
 }
 
 #[derive(Debug)]
 struct Rest {
-    /// The slot on top of each size's stack; 0 for an empty stack.
+    /// The slot of the top area of each stack, by length; 0 for an empty stack.
     tops: Slab<u32>,
     held: Held,
     limit: Held,
 }
 
-/// How much is at rest.
+/// The numbers of areas, pages and frames in a pool, or the limits of these numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) areas: u64,
-    /// With their guards.
+    /// Pages of these areas, with their guard pages.
     pub(crate) pages: u64,
-    /// Frames that rest with them.
+    /// Frames that these areas have kept.
     pub(crate) frames: u64,
 }
 
 impl Pool {
-    /// Holds areas of `smallest` pages and a size more for each further one of `tops`.
+    /// Creates an empty pool for areas of `smallest` pages and longer: one length for each entry of
+    /// `tops`.
     pub(crate) fn new(smallest: u64, tops: Slab<u32>, limit: Held) -> Self {
         let rest = Rest { tops, held: Held::default(), limit };
         Self { smallest, rest: Mutex::new(rest) }
     }
 
-    /// Takes the area of exactly `length` pages that was put last, if it starts at a multiple of
-    /// `align` pages. Its frames are the caller's too, if it has any.
+    /// Takes the area of exactly `length` pages that was put last. Returns `None` if its start is
+    /// not a multiple of `align` pages. If the area has kept frames, they become the caller's too.
     #[inline(always)]
     pub(crate) fn take<'s>(
         &self,
@@ -74,8 +76,9 @@ impl Pool {
         Some((slot, record))
     }
 
-    /// Takes an area that has kept its frames, as [`take`](Self::take) does, and returns the first
-    /// frame too. Returns `None` as well if the pool is locked: it does not wait.
+    /// Takes the area of exactly `length` pages that was put last, if it has kept its frames, and
+    /// returns its first frame too. Does not wait: also returns `None` if another CPU holds the
+    /// lock of the pool.
     #[inline(always)]
     pub(crate) fn take_backed<'s>(
         &self,
@@ -99,21 +102,23 @@ impl Pool {
         Some((slot, record, frame))
     }
 
-    /// Puts an area without frames to rest; false if its size has no place here or enough is held.
+    /// Puts an area without frames into the pool. Returns `false`, without an effect, if the pool
+    /// has no stack for this length or a limit would be exceeded.
     #[inline]
     pub(crate) fn put(&self, slots: &Slots, slot: u32, length: u64) -> bool {
         self.put_chain(slots, (slot, slot), Held { areas: 1, pages: length, frames: 0 }, length)
     }
 
-    /// As [`put`](Self::put), with the frames that are noted.
+    /// Puts an area into the pool, as [`put`](Self::put) does, with the frames that are recorded in
+    /// its slot.
     pub(crate) fn put_backed(&self, slots: &Slots, slot: u32, length: u64) -> bool {
         let frames = slots.slot(slot).rested().count();
         self.put_chain(slots, (slot, slot), Held { areas: 1, pages: length, frames }, length)
     }
 
-    /// Puts areas of one size to rest, which are linked from the first one to the last one; false
-    /// if their size has no place here or too much would be held. How many frames may rest is for
-    /// the caller to know.
+    /// Puts several areas of one length into the pool. The slots are linked from `first` to `last`.
+    /// Returns `false`, without an effect, if the pool has no stack for this length or a limit
+    /// would be exceeded. The number of frames has no limit here; the caller limits it.
     #[inline(always)]
     pub(crate) fn put_chain(
         &self,
@@ -139,7 +144,8 @@ impl Pool {
         true
     }
 
-    /// Takes any area and its frames, the smallest first; `from` is where the search goes on.
+    /// Takes any area and its frames, shorter areas first. `from` is the index of the stack where
+    /// the search starts, and is advanced over empty stacks, so that repeated calls empty the pool.
     pub(crate) fn take_any(&self, slots: &Slots, from: &mut usize) -> Option<u32> {
         let mut rest = self.rest.lock();
         let rest = &mut *rest;
@@ -163,13 +169,13 @@ impl Pool {
         None
     }
 
-    /// How much is at rest.
+    /// Returns the numbers of areas, pages and frames in this pool.
     pub(crate) fn held(&self) -> Held {
         self.rest.lock().held
     }
 
-    /// Compares the stacks with what is said to be held, and calls `each` with every area and its
-    /// frames.
+    /// Checks that the areas on the stacks match the numbers in `held`, and calls `each` with the
+    /// start, length and frames of every area.
     pub(crate) fn audit(
         &self,
         slots: &Slots,

@@ -1,4 +1,4 @@
-//! Areas on their way back to rest.
+//! Releases the areas of a purge in batches.
 
 use super::areas::Areas;
 use super::pool::Held;
@@ -11,33 +11,33 @@ use crate::region::lazy::records_from;
 use crate::region::slot::Slot;
 use crate::tlb::Flushed;
 
-/// Areas on their way back, with their frames. Those of one size that follow each other are linked
-/// first, so that a pool is locked once for all of them.
+/// The areas that a purge releases, with their frames. Consecutive areas of one length are linked
+/// first, so that their pool is locked once for all of them.
 #[derive(Debug)]
 #[must_use = "dropping areas loses them"]
 pub(crate) struct AreaReturns<'a> {
     areas: &'a Areas,
     cpu: CpuId,
     metas: &'a [FrameMeta],
-    /// Frames that may rest in one pool, and those that still may with the areas that are linked.
+    /// The number of frames that one pool may hold.
     limit: u64,
     room: u64,
     room_before: u64,
-    /// The size of those that are linked.
+    /// The length of the linked areas, in pages with the guard page.
     length: u64,
     count: u64,
     first: u32,
     last: u32,
-    /// The areas and pages that were put to rest, without the linked ones.
+    /// The areas and pages released so far, without the linked ones.
     areas_put: u64,
     pages_put: u64,
-    /// Frames of areas that rest without them, or nowhere.
+    /// Frames whose areas went to a pool without them, or to the tree.
     surplus: FrameChain,
 }
 
 impl<'a> AreaReturns<'a> {
-    /// Begins to release many areas, whose pages were lazy and have been flushed. Up to `limit` frames of each
-    /// pool may stay with their areas.
+    /// Starts to release areas. `_flushed` proves that their pages have been flushed from all TLBs.
+    /// Each pool may keep up to `limit` frames with its areas.
     #[inline]
     pub(crate) fn new(
         areas: &'a Areas,
@@ -64,8 +64,8 @@ impl<'a> AreaReturns<'a> {
         }
     }
 
-    /// Ends the life of a slot and gives its addresses and the single frames that it notes back, at
-    /// the latest at the [end](Self::finish).
+    /// Retires a slot, and releases its addresses and the single frames that are recorded in it:
+    /// now, or at the latest in [`finish`](Self::finish).
     #[inline(always)]
     pub(crate) fn put(&mut self, slot: u32, record: &Slot, extent: Extent) {
         if !self.put_alike(slot, record, extent) {
@@ -73,8 +73,9 @@ impl<'a> AreaReturns<'a> {
         }
     }
 
-    /// Puts a plain area of the same size as the one before, as [`put`](Self::put) does; its frames
-    /// stay recorded. Returns `false` without an effect for any other area.
+    /// Releases a plain area of the same length as the previous one, as [`put`](Self::put) does;
+    /// its frames stay recorded in the slot. Returns `false`, without an effect, for any other
+    /// area.
     #[inline(always)]
     pub(crate) fn put_alike(&mut self, slot: u32, record: &Slot, extent: Extent) -> bool {
         let pages = extent.pages();
@@ -109,9 +110,11 @@ impl<'a> AreaReturns<'a> {
         if length != self.length {
             self.begin(slot, length);
         }
-        // A tail has as many frames as addresses, and its own are not among them.
+        // The cut-off end of a shrunk region has as many frames as pages with the guard: its first
+        // page is now the guard page of the shrunk region. Only an area with one frame less than
+        // pages keeps its frames.
         if count + 1 == length && count <= self.room {
-            // They stay noted.
+            // The frames stay recorded in the slot.
             self.room -= count;
         } else {
             self.part(record, frames);
@@ -120,26 +123,28 @@ impl<'a> AreaReturns<'a> {
         self.link(slot, record);
     }
 
-    /// Keeps the frames of an area that rests without them, or nowhere.
+    /// Moves the frames of an area to the surplus, because the area goes to a pool without them or
+    /// to the tree.
     #[inline(never)]
     fn part(&mut self, record: &Slot, frames: FrameChain) {
         self.surplus.append(self.metas, frames);
         record.set_frames(FrameChain::new().note());
     }
 
-    /// Begins with another size.
+    /// Puts the linked areas into their pool and starts a new link with areas of another length.
     #[inline(never)]
     fn begin(&mut self, last: u32, length: u64) {
         self.settle();
         (self.length, self.last) = (length, last);
-        // Only a purge puts frames to rest, and purges are totally ordered: there may be more room
-        // by the time that these are put, but not less.
+        // Only a purge puts areas with frames into a pool, and purges run one after the other.
+        // Until the linked areas are put, allocations can only increase the free space of the pool
+        // for frames.
         self.room_before =
             self.limit.saturating_sub(self.areas.pool(self.cpu, length).held().frames);
         self.room = self.room_before;
     }
 
-    /// Puts what is linked to rest.
+    /// Puts the linked areas into their pool.
     fn settle(&mut self) {
         if self.count == 0 {
             return;
@@ -156,7 +161,8 @@ impl<'a> AreaReturns<'a> {
         (self.length, self.first, self.count, self.room) = (0, 0, 0, 0);
     }
 
-    /// Puts as many areas to rest as the pool may hold, and returns the rest to the tree.
+    /// Puts areas into the pool one by one until it is full, and returns the remaining areas to the
+    /// tree.
     #[cold]
     #[inline(never)]
     fn settle_singly(&mut self) {
@@ -170,8 +176,8 @@ impl<'a> AreaReturns<'a> {
         }
     }
 
-    /// Puts the last ones to rest, and says how many areas and pages were put and which frames do
-    /// not rest.
+    /// Puts the linked areas into their pool. Returns the number of areas and pages that were
+    /// released, and the frames that are not kept with areas.
     pub(crate) fn finish(mut self) -> (u64, u64, FrameChain) {
         self.settle();
         (self.areas_put, self.pages_put, self.surplus)

@@ -1,4 +1,5 @@
-//! The tree beside a sorted list that does everything the slow way.
+//! Compares the tree of free runs with a sorted list that does the same operations in linear time,
+//! and tests the pools.
 
 use std::vec::Vec;
 
@@ -19,7 +20,7 @@ fn tree(machine: &SimMachine, regions: u32) -> FreeTree {
     FreeTree::new(slab, START, PAGES)
 }
 
-/// Free runs in order, touching ones joined.
+/// Free runs in address order; runs that touch are joined.
 struct Naive(Vec<(u64, u64)>);
 
 impl Naive {
@@ -80,7 +81,7 @@ fn takes_the_lowest_fit_and_joins_both_sides() {
             let phase = if random(2) == 0 { 0 } else { random(64) };
             let fits = naive.fits(length, align, phase);
             if random(4) == 0 {
-                // Exactly here: taken if and only if it is free.
+                // `take_at` must succeed exactly if the list has these pages free.
                 let start = START + random(PAGES);
                 let is_free = naive.holds(start, length);
                 assert_eq!(tree.take_at(start, length), is_free, "step {step}");
@@ -115,7 +116,8 @@ fn takes_the_lowest_fit_and_joins_both_sides() {
 fn an_aligned_request_finds_the_only_run_that_fits_exactly() {
     let machine = SimMachine::new(16, 1);
     let mut tree = tree(&machine, 400);
-    // Leaves only [START + 64, START + 72): aligned to 64, and not a page longer than needed.
+    // Leaves only the pages from START + 64 to START + 72: aligned to 64, and exactly as long as
+    // the request.
     assert_eq!(tree.take(PAGES, 1, 0), Some(START));
     tree.put(START + 64, 8);
     assert_eq!(tree.take(8, 64, 0), Some(START + 64));
@@ -164,7 +166,8 @@ fn the_audit_sees_every_damage_to_the_tree() {
             shape.nodes.edit(left).red ^= 1;
         }),
         ("the free pages differ from the tree", |shape| {
-            // The last run is no ancestor's largest.
+            // No ancestor has the length of the last run as its `largest`, so only the sum of free
+            // pages is wrong.
             let mut last = shape.root;
             while shape.nodes.get(last).right != NIL {
                 last = shape.nodes.get(last).right;
@@ -186,7 +189,7 @@ fn the_audit_sees_every_damage_to_the_tree() {
     }
 }
 
-/// Areas at rest, each in a slot of its own, for areas of 2 to 9 pages.
+/// Creates a pool for areas of 2 to 9 pages, and 16 slots.
 fn pool(machine: &SimMachine, limit: Held) -> (Pool, Slots) {
     let first = machine.memory()[0].start;
     let slots = Slots::new(Slab::carve(machine, first, 16));

@@ -1,10 +1,11 @@
-//! Finds, takes and returns runs of free addresses.
+//! Finds, takes and returns runs of free pages in a red-black tree ordered by address.
 
 use super::balance::Shape;
 use super::node::{NIL, Node, NodeId, Nodes};
 use crate::raw::Slab;
 
-/// The free runs of a window, in page numbers. No two of them touch.
+/// The free runs of a window, as page numbers. Runs that touch are joined, so a used page lies
+/// between two runs.
 #[derive(Debug)]
 pub(crate) struct FreeTree {
     shape: Shape,
@@ -12,13 +13,13 @@ pub(crate) struct FreeTree {
 }
 
 impl FreeTree {
-    /// Nodes needed for a window with `regions` slots: one for each slot, one more run, the
-    /// sentinel, and one that is used while a run is split.
+    /// Returns the number of nodes that the tree of a window with `regions` slots can need: one for
+    /// each slot, one more run, the sentinel, and one that is used while a run is split.
     pub(crate) fn nodes(regions: u32) -> usize {
         regions as usize + 3
     }
 
-    /// Starts with one free run.
+    /// Creates a tree with one free run of `length` pages.
     pub(crate) fn new(slab: Slab<Node>, start: u64, length: u64) -> Self {
         let shape = Shape { nodes: Nodes::new(slab), root: NIL };
         let mut tree = Self { shape, free: 0 };
@@ -26,12 +27,12 @@ impl FreeTree {
         tree
     }
 
-    /// Free pages in all.
+    /// Returns the number of free pages in all runs.
     pub(crate) fn free(&self) -> u64 {
         self.free
     }
 
-    /// The longest free run.
+    /// Returns the length of the longest free run.
     pub(crate) fn largest(&self) -> u64 {
         self.node(self.shape.root).largest
     }
@@ -40,13 +41,13 @@ impl FreeTree {
         self.shape.nodes.get(id)
     }
 
-    /// Takes `length` pages that start `phase` pages behind a multiple of `align`, a power of two:
-    /// from the lowest run that is long enough for any start, or else from the lowest run that
-    /// holds an aligned start.
+    /// Takes `length` pages that start `phase` pages after a multiple of `align`, a power of two.
+    /// Prefers the lowest run that is long enough wherever it starts. If there is none, takes the
+    /// lowest run that contains an aligned start.
     ///
     /// # Complexity
     ///
-    /// O(log n); only before exhaustion is reported for `align` above 1, O(n).
+    /// O(log n). O(n) only if `align` is above 1 and no run is long enough wherever it starts.
     pub(crate) fn take(&mut self, length: u64, align: u64, phase: u64) -> Option<u64> {
         let roomy = length.checked_add(align - 1);
         let found = match roomy.and_then(|roomy| self.lowest(roomy)) {
@@ -60,7 +61,8 @@ impl FreeTree {
         Some(start)
     }
 
-    /// Takes exactly the `length` pages from `start`, if all of them are free.
+    /// Takes exactly the `length` pages from `start`. Returns `false` if one of these pages is not
+    /// free.
     pub(crate) fn take_at(&mut self, start: u64, length: u64) -> bool {
         let (found, _) = self.neighbours(start);
         let holds = found != NIL && start + length <= self.node(found).end();
@@ -71,7 +73,7 @@ impl FreeTree {
         holds
     }
 
-    /// The lowest node of at least `length` pages.
+    /// Returns the lowest run of at least `length` pages.
     fn lowest(&self, length: u64) -> Option<NodeId> {
         let mut here = self.shape.root;
         if self.node(here).largest < length {
@@ -89,7 +91,8 @@ impl FreeTree {
         }
     }
 
-    /// The lowest node that holds `length` pages at their phase.
+    /// Returns the lowest run below `id` that contains `length` pages that start `phase` pages
+    /// after a multiple of `align`.
     fn lowest_aligned(&self, id: NodeId, length: u64, align: u64, phase: u64) -> Option<NodeId> {
         let node = self.node(id);
         if id == NIL || node.largest < length {
@@ -100,7 +103,8 @@ impl FreeTree {
             .or_else(|| self.lowest_aligned(node.right, length, align, phase))
     }
 
-    /// Where `length` pages at their phase start in a run.
+    /// Returns the first page in the run of `node` that is `phase` pages after a multiple of
+    /// `align`, if `length` pages from there lie in the run.
     fn aligned(node: &Node, length: u64, align: u64, phase: u64) -> Option<u64> {
         let ahead = phase.wrapping_sub(node.start) & (align - 1);
         let start = node.start.checked_add(ahead)?;
@@ -108,7 +112,8 @@ impl FreeTree {
         (end <= node.end()).then_some(start)
     }
 
-    /// Takes the middle out of a run.
+    /// Removes the `length` pages from `start` out of a run. The pages before and after these pages
+    /// stays free, as up to two runs.
     fn cut(&mut self, id: NodeId, start: u64, length: u64) {
         let node = *self.node(id);
         let (before, after) = (start - node.start, node.end() - (start + length));
@@ -133,7 +138,7 @@ impl FreeTree {
         self.shape.refresh(id);
     }
 
-    /// Hangs a new node right behind `before`.
+    /// Inserts the node `new` as the direct successor of `before` in address order.
     fn hang(&mut self, new: NodeId, before: NodeId) {
         let right = self.node(before).right;
         if right == NIL {
@@ -144,7 +149,7 @@ impl FreeTree {
         }
     }
 
-    /// Puts a run back and joins it with the neighbours that it touches.
+    /// Adds a free run and joins it with the free neighbours that it touches.
     pub(crate) fn put(&mut self, start: u64, length: u64) {
         let end = start + length;
         let (before, after) = self.neighbours(start);
@@ -178,7 +183,8 @@ impl FreeTree {
         }
     }
 
-    /// The last run that starts at or below `start`, and the first above it.
+    /// Returns the last run that starts at or below `start`, and the first run that starts above
+    /// `start`; `NIL` if there is none.
     fn neighbours(&self, start: u64) -> (NodeId, NodeId) {
         let (mut before, mut after, mut here) = (NIL, NIL, self.shape.root);
         while here != NIL {
@@ -192,26 +198,27 @@ impl FreeTree {
         (before, after)
     }
 
-    /// The first free run that starts at or above a page number.
+    /// Returns the start and length of the first free run that starts at or above the page `start`.
     pub(crate) fn next_from(&self, start: u64) -> Option<(u64, u64)> {
         let (before, after) = self.neighbours(start);
         let found = if before != NIL && self.node(before).start == start { before } else { after };
         (found != NIL).then(|| (self.node(found).start, self.node(found).length))
     }
 
-    /// The highest free run.
+    /// Returns the start and length of the highest free run.
     pub(crate) fn last(&self) -> Option<(u64, u64)> {
         let (last, _) = self.neighbours(u64::MAX);
         (last != NIL).then(|| (self.node(last).start, self.node(last).length))
     }
 
-    /// Lets a test damage it.
+    /// Returns the nodes, so that a test can damage them.
     #[cfg(test)]
     pub(super) fn shape(&mut self) -> &mut Shape {
         &mut self.shape
     }
 
-    /// Checks the tree against itself.
+    /// Checks the structure of the tree, and compares the sum of all runs with the number of free
+    /// pages.
     pub(crate) fn audit(&self) -> Result<(), &'static str> {
         self.shape.audit(self.shape.root)?;
         let mut here = self.shape.leftmost(self.shape.root);
