@@ -1,28 +1,33 @@
-//! The page tables of the window.
+//! The page tables of the window: their creation, their entries, and their removal when they are
+//! empty.
 //!
 //! # Protocol
 //!
-//! The level-3 tables of the window are made at set-up and stay. Below them:
+//! The level-3 tables of the window are created at set-up and never freed. Tables of levels 2 and 1
+//! are created when a region needs them. Every leaf table counts the pages of the areas that it
+//! serves, and a table with a count above 0 is not freed.
 //!
-//! 1. [`Tables::reserve`] makes every table that a range needs and raises the counts, under the
-//!    lock; [`Tables::pin`] does it without the lock if the range has one table, which is in use. A
-//!    new table is zeroed before the entry that publishes it is stored. No later step can fail.
-//! 2. `leaf.rs` stores the entries, takes them out, moves and changes them. It takes no lock: the
-//!    range belongs to the caller, and its count pins the tables.
-//! 3. `reclaim.rs` lowers the counts. Of the tables that reached 0 a few stay, the others are
-//!    unlinked, and freed after the shootdown that follows.
+//! 1. [`Tables::reserve`] creates every table that a range needs and raises the counts, under the
+//!    lock of the tables. If the range lies under one leaf table that is in use, [`Tables::pin`]
+//!    raises its count without the lock. A new table is zeroed before the entry that publishes it
+//!    is stored. No later step can fail.
+//! 2. `leaf.rs` stores, clears, moves and changes the entries of the range. It takes no lock: the
+//!    range belongs to the caller, and the raised counts keep the tables.
+//! 3. `reclaim.rs` lowers the counts. Some of the tables whose count reaches 0 are cached. The
+//!    other ones are unlinked, and freed after the next shootdown that also waits for halted CPUs.
 //!
-//! A leaf table is either all one region's, or has an index beside it: the slot of the region that
-//! each page belongs to, stored when the page is mapped and never cleared. That makes address to
-//! region one walk, without a lock: a slot is believed only if its range holds the address.
+//! All pages of a leaf table belong to one region, or the table has an index beside it. For each
+//! page the index names the slot of the region that the page was mapped for last; an index entry is
+//! never cleared. So the region of an address is found by one walk without a lock. The slot found
+//! may be stale: a caller must check that the range of the slot contains the address.
 //!
-//! A walk without the lock reads only frames that are tables, or were until the last shootdown: no
-//! CPU answers a shootdown inside a walk.
+//! A walk without the lock reads only frames that are tables, or were tables until the last
+//! shootdown: a CPU acknowledges no shootdown during a walk.
 //!
 //! Level-2 entries may be leaves of 2 MiB: `large.rs`.
 //!
-//! This module knows no areas. Of flushes it knows only their proof,
-//! [`Flushed`](crate::tlb::Flushed).
+//! This module knows no areas. From the module `tlb` it uses only the proof that a flush is
+//! complete, [`Flushed`](crate::tlb::Flushed).
 
 pub(crate) mod entry;
 pub(crate) mod idle;

@@ -14,13 +14,15 @@ use crate::request::Protection;
 
 const ADDRESS_BITS: u64 = 0x000f_ffff_ffff_f000;
 
-/// In an entry that is not present, which the hardware ignores: a leaf that keeps its frame.
+/// The mark of an entry that is not present, but is a leaf that keeps its frame. The hardware
+/// ignores this bit in such entries.
 const KEPT: u64 = 1 << 9;
 
-/// In an entry that is not present: a table that is on its way out.
+/// The mark of an entry that is not present, but keeps the frame of an unlinked table.
 const UNLINKED: u64 = 1 << 10;
 
-/// An entry as it was read once. The hardware may have changed the table since.
+/// The value of an entry when it was read. Since then the hardware may have set accessed or dirty
+/// bits in the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Entry(u64);
 
@@ -28,31 +30,32 @@ impl Entry {
     /// The entry of an unmapped page.
     pub(crate) const ABSENT: Self = Self(0);
 
-    /// Takes the 64 bits as the table holds them.
+    /// Wraps the 64 bits of an entry in a table.
     #[must_use]
     pub const fn from_raw(raw: u64) -> Self {
         Self(raw)
     }
 
-    /// The 64 bits as the table holds them.
+    /// Returns the 64 bits of the entry.
     #[must_use]
     pub const fn raw(self) -> u64 {
         self.0
     }
 
-    /// Points to a table: writable and executable, because leaves alone decide rights.
+    /// Creates an entry that points to a table. It allows writing and execution, so that the leaf
+    /// entry alone decides the rights.
     pub(crate) fn table(frame: Frame) -> Self {
         let flags = Flags::PRESENT | Flags::WRITABLE;
         Self(frame.start_address().as_u64() | flags.bits())
     }
 
-    /// The entry of an unlinked table: not present, but it keeps the frame, so that the table can
-    /// be linked again until it is freed.
+    /// Creates the entry of an unlinked table. It is not present, so the hardware does not use the
+    /// table, but it keeps the frame, so that the table can be linked again before it is freed.
     pub(crate) fn unlinked(frame: Frame) -> Self {
         Self(frame.start_address().as_u64() | UNLINKED)
     }
 
-    /// The rights of a leaf, without an address.
+    /// Returns the flags of a leaf with these rights, without an address.
     pub(crate) fn rights(protection: Protection) -> u64 {
         let flags = match protection {
             Protection::ReadOnly => Flags::PRESENT | Flags::NO_EXECUTE,
@@ -63,73 +66,75 @@ impl Entry {
         flags.bits()
     }
 
-    /// Maps a frame with [`rights`](Self::rights).
+    /// Creates a leaf that maps `frame` with the flags that [`rights`](Self::rights) returned.
     pub(crate) fn leaf(frame: Frame, rights: u64) -> Self {
         Self(frame.start_address().as_u64() | rights)
     }
 
-    /// Maps 512 adjacent frames, from the first one on.
+    /// Creates a leaf of 2 MiB that maps 512 adjacent frames; `frame` is the first one.
     pub(crate) fn large(frame: Frame, rights: u64) -> Self {
         Self(frame.start_address().as_u64() | rights | Flags::HUGE_PAGE.bits())
     }
 
-    /// Whether this entry of an upper table is a leaf, present or kept.
+    /// Returns whether this entry of an upper table is a leaf, present or with a kept frame.
     pub(crate) fn is_large(self) -> bool {
         self.has_frame() && self.0 & Flags::HUGE_PAGE.bits() != 0
     }
 
-    /// The rights of a large leaf, for small ones in its place.
+    /// Returns the flags of a large leaf for the small leaves that replace it: without the size bit
+    /// and without accessed and dirty bits.
     pub(crate) fn small_rights(self) -> u64 {
         let status = Flags::ACCESSED | Flags::DIRTY | Flags::HUGE_PAGE;
         self.0 & !ADDRESS_BITS & !status.bits()
     }
 
-    /// The same leaf of the frame that lies `frames` frames further up in the same memory.
+    /// Returns a leaf with the same flags whose frame lies `frames` frames higher in memory.
     #[inline]
     pub(crate) fn further(self, frames: u64) -> Self {
         Self(self.0 + frames * PAGE_BYTES)
     }
 
-    /// The same leaf with other [`rights`](Self::rights).
+    /// Returns the same leaf with other [`rights`](Self::rights).
     pub(crate) fn with_rights(self, rights: u64) -> Self {
         let size = self.0 & Flags::HUGE_PAGE.bits();
         Self(self.0 & ADDRESS_BITS | rights | size)
     }
 
-    /// The bits that are flags.
+    /// Returns the flag bits of the entry.
     #[must_use]
     pub fn flags(self) -> Flags {
         Flags::from_bits_truncate(self.0 & !ADDRESS_BITS)
     }
 
-    /// Whether the hardware uses the entry.
+    /// Returns whether the hardware uses the entry.
     #[must_use]
     pub fn is_present(self) -> bool {
         self.flags().contains(Flags::PRESENT)
     }
 
-    /// Whether the entry says which frame lies here, though the hardware may not use it.
+    /// Returns whether the entry is a leaf with a frame. The hardware uses the entry only if it is
+    /// also present.
     pub(crate) fn has_frame(self) -> bool {
         self.0 & (Flags::PRESENT.bits() | KEPT) != 0
     }
 
-    /// Whether it is a table that was taken out of the hardware's sight.
+    /// Returns whether the entry keeps an unlinked table.
     pub(crate) fn is_unlinked(self) -> bool {
         !self.is_present() && self.0 & UNLINKED != 0
     }
 
-    /// The frame that an entry points to.
+    /// Returns the frame that the entry points to.
     #[must_use]
     pub fn frame(self) -> Frame {
         Frame::containing_address(PhysAddr::new_truncate(self.0 & ADDRESS_BITS))
     }
 
-    /// Whether a present entry lets the memory be written.
+    /// Returns whether a present entry allows writing.
     pub(crate) fn is_writable(self) -> bool {
         self.flags().contains(Flags::WRITABLE)
     }
 
-    /// Whether a present entry lets code be run.
+    /// Returns whether a present entry allows execution.
     pub(crate) fn is_executable(self) -> bool {
         !self.flags().contains(Flags::NO_EXECUTE)
     }
@@ -148,13 +153,14 @@ impl Entry {
         self.0 & !ADDRESS_BITS & !status.bits() == rights
     }
 
-    /// Whether the entry lets code be run that can also be written.
+    /// Returns whether a present entry allows both writing and execution. No leaf of the window may
+    /// do so.
     pub(crate) fn is_writable_and_executable(self) -> bool {
         self.is_writable() && self.is_executable()
     }
 }
 
-/// Prints the flags as short words: `P W NX A D`.
+/// Prints the flags as short words, such as `P W A D NX`.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const NAMES: [(Flags, &str); 9] = [

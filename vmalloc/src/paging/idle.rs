@@ -1,16 +1,17 @@
-//! Empty tables: the cached ones, and the unlinked ones.
+//! Lists of empty tables: leaf tables that are cached, and tables that are unlinked and wait for a
+//! shootdown.
 
 use crate::frame::FrameIndex;
 
-/// Empty leaf tables that are cached, so that short-lived regions reuse their tables: as many as a
-/// purge empties on a few CPUs, each of which has lazy pages of 16 tables.
+/// The number of empty leaf tables that are cached, so that short-lived regions reuse tables. It is
+/// as many as a purge empties on four CPUs, each of which has lazy pages of 16 tables.
 pub(crate) const TABLES_CACHED: usize = 64;
 
-/// The cached empty leaf tables: those that were emptied last.
+/// The leaf tables that became empty last. The count of each is 0.
 #[derive(Debug)]
 pub(super) struct Cached {
     tables: [Option<FrameIndex>; TABLES_CACHED],
-    /// The place that is evicted next.
+    /// The index of the table that is evicted next.
     next: usize,
 }
 
@@ -31,7 +32,7 @@ impl Cached {
         }
     }
 
-    /// Caches a table. Returns the evicted one if the cache is full.
+    /// Adds a table. Returns the evicted table if the cache was full.
     pub(super) fn put(&mut self, table: FrameIndex) -> Option<FrameIndex> {
         if let Some(place) = self.tables.iter_mut().find(|place| place.is_none()) {
             *place = Some(table);
@@ -47,8 +48,8 @@ impl Cached {
     }
 }
 
-/// Tables that have been unlinked, linked through their records; leaves are freed before the tables
-/// above them.
+/// The lists of unlinked tables, linked through the frame records. Leaf tables are freed before the
+/// tables of level 2 (`middles`), because a leaf table is found through the table above it.
 #[derive(Debug)]
 pub(super) struct Unlinked {
     pub(super) leaves: FrameIndex,

@@ -1,7 +1,7 @@
-//! Leaves of 2 MiB: mapped, taken out, changed, and split into 512 small ones.
+//! Maps, unmaps and protects leaves of 2 MiB, and splits a leaf of 2 MiB into 512 small leaves.
 //!
-//! A large leaf is an entry of a level-2 table that points to 512 adjacent frames. The record of the
-//! first of them names the slot of the region, as an index does for small pages.
+//! A large leaf is an entry of a level-2 table that points to 512 adjacent frames. The frame record
+//! of the first of these frames names the slot of the region, as an index does for small pages.
 
 use core::sync::atomic::Ordering;
 
@@ -16,8 +16,9 @@ use crate::machine::PhysicalMemory;
 use crate::page::{Frame, LARGE_PAGES, Page, PageCount, PageRange};
 use crate::raw;
 
-/// Whole leaf tables' worth of a range where no table is: there large leaves may lie. Since the
-/// range belongs to the caller, there may be more of them later, but not fewer.
+/// Returns the number of aligned parts of 512 pages in `range` over which no leaf table exists.
+/// Only these parts can get large leaves. The caller owns the range, so this number can grow until
+/// the caller maps the range, but cannot shrink.
 pub(crate) fn vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, range: PageRange) -> u64 {
     let _made = tables.lock();
     spans(range).filter(|span| is_vacant(tables, memory, span)).count() as u64
@@ -32,8 +33,9 @@ fn is_vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, span: &Span) -> boo
     middle.is_none_or(|middle| made_entry(memory, middle, span.page, 2) == Entry::ABSENT)
 }
 
-/// Makes the tables over a range of which the first `larges` vacant parts will be large leaves. If
-/// the stash is too short, returns the number of frames that it must hold, without an effect.
+/// Creates the tables over `range`, of which the first `larges` vacant parts of 512 pages will be
+/// mapped by large leaves. If `stash` has too few frames, returns the number of frames that it must
+/// have, without an effect.
 pub(crate) fn reserve<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -93,8 +95,9 @@ fn missing<P: PhysicalMemory>(
     missing
 }
 
-/// Stores the entries of a range that [`reserve`] has prepared:
-/// blocks where no table was made, single frames elsewhere.
+/// Stores the entries of a range that [`reserve`] has prepared: a large leaf, on a block of
+/// `blocks`, for each part without a leaf table, and small leaves, on frames of `singles`, for all
+/// other pages.
 pub(crate) fn commit<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -119,8 +122,8 @@ pub(crate) fn commit<P: PhysicalMemory>(
     }
 }
 
-/// Takes the entries of a range out, large ones too, and returns its frames. Large leaves must
-/// lie in it whole.
+/// Clears all entries of a range, large leaves too, and returns their frames. A large leaf must lie
+/// in the range with all its pages.
 pub(crate) fn clear<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -138,8 +141,8 @@ pub(crate) fn clear<P: PhysicalMemory>(
         assert_eq!(span.count as u64, LARGE_PAGES, "a large leaf is taken out whole");
         let upper = tables.upper(memory, span.page);
         let middle = lookup::child(memory, upper, span.page, 3).expect("it holds the leaf");
-        // Under the lock, as all counts of upper tables. An empty table is freed with the
-        // addresses.
+        // All counts of level-2 tables change under the lock. A level-2 table that becomes empty
+        // here is freed later, together with the addresses.
         let made = tables.lock();
         let slot = &raw::words(memory, middle)[index(span.page, 2)];
         slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
@@ -151,7 +154,7 @@ pub(crate) fn clear<P: PhysicalMemory>(
     lazy
 }
 
-/// Gives every page of a range other rights, those of large leaves too.
+/// Gives all leaves of a range other rights, large leaves too.
 pub(crate) fn protect<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -171,19 +174,19 @@ pub(crate) fn protect<P: PhysicalMemory>(
     }
 }
 
-/// How many large leaves lie in a range, or reach into it.
+/// Returns the number of large leaves that a range touches.
 pub(crate) fn count<P: PhysicalMemory>(tables: &Tables, memory: &P, range: PageRange) -> u64 {
     spans(range).filter(|span| lookup::large_leaf(tables, memory, span.page).is_some()).count()
         as u64
 }
 
-/// Puts a table of 512 small leaves, with the same frames and rights, in the place of every
-/// large leaf that a range touches. Only after a flush of everything on every CPU may any of
-/// them be changed: until then a CPU may use the large one and the small ones at once.
+/// Replaces every large leaf that a range touches by a table of 512 small leaves with the same
+/// frames and rights. Until a full flush on every CPU, a CPU may use the large leaf and the small
+/// leaves at once, so the caller must not change a small leaf before that flush.
 ///
 /// # Panics
 ///
-/// If the stash holds too few frames: [`count`] says how many.
+/// If `stash` has fewer frames than there are large leaves; [`count`] returns that number.
 pub(crate) fn split<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -213,14 +216,14 @@ pub(crate) fn split<P: PhysicalMemory>(
     }
 }
 
-/// The pages of a range that lie under one leaf table.
+/// Returns the pages of `range` that lie in `span`.
 fn part_of(range: PageRange, span: &Span) -> PageRange {
     let pages = |count| PageCount::from_pages(count).expect("a part of a range");
     let offset = span.page - range.start();
     PageRange::within(range, pages(offset), pages(span.count as u64))
 }
 
-/// The frame behind a page, for a leaf of either size.
+/// Returns the frame that `entry`, a leaf of `level` 1 or 2, maps for `page`.
 pub(crate) fn frame_of(entry: Entry, level: u8, page: Page) -> Frame {
     match level {
         1 => entry.frame(),

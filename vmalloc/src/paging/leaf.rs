@@ -1,6 +1,7 @@
 //! Stores, clears, moves and changes the entries of a range that the caller owns.
 //!
-//! These functions take no lock: the caller owns the range, and its count pins the tables.
+//! These functions take no lock. The caller owns the range, and has raised the counts of its
+//! tables, so no table can be freed.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -15,10 +16,11 @@ use crate::machine::PhysicalMemory;
 use crate::page::{Frame, PageRange};
 use crate::raw;
 
-/// Links that are quicker followed one by one than as runs.
+/// The longest chain of frames that is followed link by link. For longer ones it is faster to look
+/// for runs of adjacent frames.
 const LINKS_MAX: usize = 16;
 
-/// One leaf table over a part of a range, with the index beside it if there is one.
+/// The entries of a span in one leaf table, with the same part of the index if the table has one.
 struct Leaf<'m> {
     entries: &'m [AtomicU64],
     ids: Option<&'m [AtomicU32]>,
@@ -27,7 +29,7 @@ struct Leaf<'m> {
 /// The rights and the owner of pages that are being mapped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mapping {
-    /// As [`Entry::rights`] makes them.
+    /// The flags that [`Entry::rights`] returned.
     pub(crate) rights: u64,
     pub(crate) slot: u32,
 }
@@ -53,14 +55,15 @@ impl Tables {
         lookup::leaf_table(self, memory, span.page).expect("a range with an owner has its tables")
     }
 
-    /// The entries alone.
+    /// Returns the entries of a span, without the index.
     #[inline]
     fn entries<'m, P: PhysicalMemory>(&self, memory: &'m P, span: &Span) -> &'m [AtomicU64] {
         &raw::words(memory, self.leaf_of(memory, span))[span.places()]
     }
 
-    /// Stores the entries of a reserved range, taking one frame of the chain for each page, and
-    /// notes in the index whose they are. `first` is the table over a range that has only one.
+    /// Stores the entries of a reserved range, with one frame of `chain` for each page, and records
+    /// `mapping.slot` in the index. If one leaf table covers the range and is known, `first` is
+    /// that table.
     #[inline]
     pub(crate) fn commit<P: PhysicalMemory>(
         &self,
@@ -93,8 +96,8 @@ impl Tables {
         }
     }
 
-    /// As [`commit`](Self::commit), of the frames from `first` on, for a slot that had just these
-    /// pages when it was mapped last.
+    /// Stores entries as [`commit`](Self::commit) does, for a slot that had exactly these pages
+    /// when it was last mapped. The frames are a chain that starts at `first`.
     #[inline(always)]
     pub(crate) fn commit_again<P: PhysicalMemory>(
         &self,
@@ -106,8 +109,8 @@ impl Tables {
         Mapping { rights, slot }: Mapping,
     ) {
         let leaf = Leaf::new(memory, frames, span, pinned);
-        // An index lives as long as its table, and no other region has had these pages since. If it
-        // names the slot at the first page, it names it at all of them.
+        // An index lives as long as its table, and no other region has had these pages since. If
+        // the index names this slot at the first page, it also names this slot at the other pages.
         if leaf.ids.is_some_and(|ids| ids[0].load(Ordering::Relaxed) != slot) {
             leaf.own(slot);
         }
@@ -129,7 +132,7 @@ impl Tables {
         }
     }
 
-    /// As [`wipe`](Self::wipe), of a range whose only table is known.
+    /// Clears entries as [`wipe`](Self::wipe) does, for a range whose only leaf table is known.
     #[inline(always)]
     pub(crate) fn wipe_span<P: PhysicalMemory>(
         &self,
@@ -141,7 +144,7 @@ impl Tables {
         wipe(&raw::words(memory, frames.frame(leaf))[span.places()]);
     }
 
-    /// Stores entries for frames that the caller has.
+    /// Stores entries for frames that belong to the caller of `vmap`.
     pub(crate) fn commit_foreign<P: PhysicalMemory>(
         &self,
         memory: &P,
@@ -160,8 +163,8 @@ impl Tables {
         }
     }
 
-    /// Takes the entries of a range out and returns its frames. `leaf` is the table over a range
-    /// that has only one, if it is known.
+    /// Clears the entries of a range and returns their frames. If one leaf table covers the range
+    /// and is known, `leaf` is that table, or else [`FrameIndex::NONE`].
     #[inline]
     pub(crate) fn clear<P: PhysicalMemory>(
         &self,
@@ -181,8 +184,8 @@ impl Tables {
         lazy
     }
 
-    /// Takes the entries of a range out whose frames are known. `leaf` is as for
-    /// [`clear`](Self::clear).
+    /// Clears the entries of a range without reading them, because the caller knows the frames.
+    /// `leaf` is as for [`clear`](Self::clear).
     #[inline]
     pub(crate) fn wipe<P: PhysicalMemory>(
         &self,
@@ -222,7 +225,7 @@ impl Tables {
         self.wipe_parts(memory, range);
     }
 
-    /// Gives every page of a range other rights.
+    /// Gives all leaves of a range other rights.
     pub(crate) fn protect<P: PhysicalMemory>(
         &self,
         memory: &P,
@@ -239,7 +242,7 @@ impl Tables {
         }
     }
 
-    /// The entries of a span that the caller owns.
+    /// Returns the entries of a span that the caller owns.
     pub(super) fn entries_of<'m, P: PhysicalMemory>(
         &self,
         memory: &'m P,
@@ -249,7 +252,7 @@ impl Tables {
         self.part(memory, frames, span, None).entries
     }
 
-    /// The entries of a reserved span, noted as this slot's.
+    /// Records `slot` as the owner of a reserved span and returns the entries of the span.
     pub(super) fn places<'m, P: PhysicalMemory>(
         &self,
         memory: &'m P,
@@ -266,7 +269,7 @@ impl Tables {
 /// Clears entries without reading them.
 #[inline(always)]
 fn wipe(places: &[AtomicU64]) {
-    // A loop costs more than the page that most regions are.
+    // Most regions have one page, and for one page a loop costs more time than the store.
     if let [place] = places {
         return place.store(Entry::ABSENT.raw(), Ordering::Relaxed);
     }
@@ -275,7 +278,7 @@ fn wipe(places: &[AtomicU64]) {
     }
 }
 
-/// Clears entries and adds their frames to the lazy ones.
+/// Clears entries and adds their frames to `lazy`.
 #[inline(always)]
 fn take_out(places: &[AtomicU64], frames: &Buddy, lazy: &mut LazyFrames) {
     let mut rest = places;
@@ -300,8 +303,9 @@ fn take(place: &AtomicU64) -> Entry {
     entry
 }
 
-/// Clears the entries that map the frames behind that of `before`, and returns their number. Most
-/// frames are neighbours, and of neighbours only the first must be looked up.
+/// Clears the first of `places` that map the frames directly after that of `before`, and returns
+/// their number. Most regions have adjacent frames, so only the first frame of each run needs a
+/// look-up of its record.
 #[inline]
 fn take_neighbours(places: &[AtomicU64], before: Entry) -> usize {
     let mut expected = before;
@@ -330,18 +334,18 @@ impl<'m> Leaf<'m> {
         Self { entries: &raw::words(memory, frames.frame(table))[span.places()], ids }
     }
 
-    /// Records the owner of the pages.
+    /// Records the owner of the pages in the index, if the table has one.
     #[inline]
     fn own(&self, slot: u32) {
-        // Relaxed: the entry that follows publishes the number, and a reader checks it against the
-        // slot's own range.
+        // Relaxed: the Release store of the entry that follows also publishes this number. A reader
+        // may see an old number, and checks each number against the range of its slot.
         let Some(ids) = self.ids else { return };
         for id in ids {
             id.store(slot, Ordering::Relaxed);
         }
     }
 
-    /// Records the owner of the pages, and maps a frame of the chain behind each.
+    /// Records the owner of the pages in the index, and maps one frame of `chain` for each page.
     #[inline(always)]
     fn fill(&self, frames: &Buddy, chain: &mut FrameChain, mapping: Mapping) {
         self.own(mapping.slot);

@@ -1,4 +1,4 @@
-//! Reads the tables without their lock.
+//! Finds tables, leaves and slots of a page without the lock of the tables.
 
 use core::sync::atomic::Ordering;
 
@@ -15,7 +15,7 @@ use crate::machine::PhysicalMemory;
 use crate::page::{Frame, Page, PageRange};
 use crate::raw;
 
-/// The leaf table over a page, if it is there.
+/// Returns the leaf table over a page, or `None` if no leaf table is linked there.
 #[inline]
 pub(crate) fn leaf_table<P: PhysicalMemory>(
     tables: &Tables,
@@ -29,7 +29,8 @@ pub(crate) fn leaf_table<P: PhysicalMemory>(
     Some(table)
 }
 
-/// The slot that the index names for a page, which may be stale; 0 if no region ever had the page.
+/// Returns the slot of the region that `page` was mapped for last, or 0 if it was never mapped. The
+/// slot may be stale, so the caller must compare its range.
 pub(crate) fn slot_of<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -48,8 +49,8 @@ pub(crate) fn slot_of<P: PhysicalMemory>(
     }
 }
 
-/// The slots that the index names from a page to the end of its leaf table; `None` if the page has
-/// no table.
+/// Returns the slots that [`slot_of`] would return for `page` and the following pages up to the end
+/// of the leaf table. Returns `None` if the page has no leaf table and no large leaf.
 pub(crate) fn slots_from<'m, P: PhysicalMemory>(
     tables: &Tables,
     memory: &'m P,
@@ -70,7 +71,8 @@ pub(crate) fn slots_from<'m, P: PhysicalMemory>(
     }))
 }
 
-/// The entries that an address passes. Works for every address, not only the window's.
+/// Returns the entries that the translation of `address` reads. Works for every address, also
+/// outside the window.
 pub(crate) fn walk<P: PhysicalMemory>(tables: &Tables, memory: &P, address: VirtAddr) -> Walk {
     let page = Page::containing_address(address);
     let mut entries = [None; 4];
@@ -86,7 +88,7 @@ pub(crate) fn walk<P: PhysicalMemory>(tables: &Tables, memory: &P, address: Virt
     Walk { address, entries }
 }
 
-/// The table that the entry for `page` in a table of `level` points to.
+/// Returns the table that the entry for `page` in `table`, a table of `level`, points to.
 #[inline]
 pub(crate) fn child<P: PhysicalMemory>(
     memory: &P,
@@ -98,8 +100,8 @@ pub(crate) fn child<P: PhysicalMemory>(
     (entry.is_present() && !entry.is_large()).then(|| entry.frame())
 }
 
-/// The first address at or above `page` that has a leaf table or a large leaf, if the window has one
-/// there.
+/// Returns the first address at or above `page` that has a leaf table or a large leaf. Returns
+/// `None` if there is none up to the end of the window.
 pub(crate) fn next_made<P: PhysicalMemory>(tables: &Tables, memory: &P, page: Page) -> Option<u64> {
     let mut address = page.start_address().as_u64();
     let end = tables.window.end().as_u64();
@@ -117,14 +119,14 @@ pub(crate) fn next_made<P: PhysicalMemory>(tables: &Tables, memory: &P, page: Pa
             }
         }
         let Some(gap) = gap else { return Some(address) };
-        // The window's end may be the end of the address space but for one page: no overflow
-        // can pass it.
+        // The addition cannot overflow for a window below the last page of the address space; if it
+        // does overflow, no table follows.
         address = (address & !(gap - 1)).checked_add(gap)?;
     }
     None
 }
 
-/// The large leaf over a page, if there is one.
+/// Returns the large leaf over a page, if there is one.
 pub(super) fn large_leaf<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -135,7 +137,7 @@ pub(super) fn large_leaf<P: PhysicalMemory>(
     Some(made_entry(memory, middle, page, 2)).filter(|entry| entry.is_large())
 }
 
-/// The slot of the region that has the large leaf over a page.
+/// Returns the slot of the region that the large leaf over a page belongs to.
 pub(super) fn large_slot<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -146,7 +148,7 @@ pub(super) fn large_slot<P: PhysicalMemory>(
     Some(frames.meta(frames.index(leaf.frame())?).other().0)
 }
 
-/// The leaf table over a range that has only one and is counted there.
+/// Returns the leaf table over a mapped range if it is the only one, or else [`FrameIndex::NONE`].
 pub(crate) fn only_leaf<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,

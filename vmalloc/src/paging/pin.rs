@@ -1,4 +1,5 @@
-//! Leaf tables kept by their counts, without the lock.
+//! Pins leaf tables without the lock of the tables: raises the count of a table, so that the table
+//! is not freed.
 
 use super::span::Span;
 use super::tables::{Tables, place};
@@ -9,26 +10,28 @@ use crate::frame::{FrameIndex, Owners};
 use crate::machine::{Cpus, PhysicalMemory};
 use crate::page::{Page, PageRange};
 
-/// The leaf table over a range that has only one, kept by its count.
+/// The only leaf table over a range, whose count was raised by the pages of the range.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pinned {
     pub(super) table: FrameIndex,
-    /// The owner of its pages. An index that is made while the table is pinned starts with the slot
-    /// that owned the whole table, so the pinned pages need no entry in it.
+    /// The owners of the pages of the table, read when the table was pinned. If the table gets an
+    /// index later, the index starts with the slot that owned the whole table, so the pinned pages
+    /// need no store in it.
     pub(super) owners: Owners,
 }
 
-/// Why the table that was noted is not pinned.
+/// The reason why a recorded table could not be pinned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NotPinned {
-    /// Its count is as it was.
+    /// The count of the table is unchanged.
     Never,
-    /// Its count was raised, and must be lowered: see [`unpin`](Tables::unpin).
+    /// The count was raised, but the table has moved or has another owner. The caller must lower
+    /// the count: see [`unpin`](Tables::unpin).
     Moved,
 }
 
 impl Pinned {
-    /// The table, to be noted with the region.
+    /// Returns the table, to be recorded in the slot of the region.
     #[inline]
     pub(crate) fn leaf(self) -> FrameIndex {
         self.table
@@ -36,8 +39,9 @@ impl Pinned {
 }
 
 impl Tables {
-    /// Raises the count of the only leaf table over a range without the lock, if the table exists
-    /// and needs no index.
+    /// Raises the count of the leaf table over a range without the lock. Returns `None` if the
+    /// range needs more than one table, or if the table does not exist, has no pages, or would need
+    /// an index.
     #[inline(never)]
     pub(crate) fn pin<M: PhysicalMemory + Cpus>(
         &self,
@@ -47,8 +51,8 @@ impl Tables {
         slot: u32,
     ) -> Option<Pinned> {
         let span = Span::only(range)?;
-        // A table that is unlinked while it is walked is not freed before this CPU has answered
-        // for it, and here it cannot be interrupted to do so.
+        // If the table is unlinked during the walk, it is not freed before this CPU has
+        // acknowledged a shootdown. With interrupts off this CPU cannot acknowledge one in between.
         let pinned = machine.without_interrupts(|| {
             let table = frames.index(lookup::leaf_table(self, machine, span.page)?)?;
             pin_table(frames.meta(table), table, &span, slot)
@@ -56,14 +60,15 @@ impl Tables {
         self.keep(machine, frames, frames.meta(pinned.table), pinned, &span)
     }
 
-    /// As [`pin`](Self::pin), of the table that is noted where the range had one: it need not be
-    /// there any more.
+    /// Pins a table as [`pin`](Self::pin) does, but tries the table `leaf` first, which was
+    /// recorded in the slot of the region and may have been freed or moved since.
     ///
-    /// The frame is asked first whether it is a table with a count. From then on it stays one: a
-    /// table is freed by a shootdown that was begun after its count fell to 0, and this CPU does
-    /// not answer before the end of the work. A table's place is noted before its count rises for
-    /// the first time, and changes only where a full table moves whole. One that has moved has
-    /// another place, and one that is full cannot be pinned.
+    /// The frame record of `leaf` is read first, to check that the frame is a table with a count
+    /// above 0. From then on it stays a table: a table is freed only after a shootdown that began
+    /// when its count was already 0, and this CPU acknowledges no shootdown during this call. The
+    /// place of a table is stored in its record before its count rises for the first time. The
+    /// place changes only when a full table is moved with all its pages. So a table that has moved
+    /// has another place, and a full table cannot be pinned.
     #[inline(always)]
     pub(crate) fn pin_noted<M: PhysicalMemory + Cpus>(
         &self,
@@ -84,8 +89,8 @@ impl Tables {
         }
     }
 
-    /// Pins a noted table, as [`pin_noted`](Self::pin_noted) does, but returns the reason if the
-    /// note is wrong.
+    /// Pins a recorded table, as [`pin_noted`](Self::pin_noted) does, but returns the reason if the
+    /// table is no longer the one over `span`.
     #[inline(always)]
     pub(crate) fn pin_span<C: Cpus>(
         &self,
@@ -101,7 +106,8 @@ impl Tables {
         if is_kept(meta, pinned, span.page) { Ok(pinned) } else { Err(NotPinned::Moved) }
     }
 
-    /// Keeps a table that was pinned, if it still is what it was before.
+    /// Returns `pinned` if the table is unchanged since its record was read. Otherwise lowers the
+    /// count again and returns `None`.
     #[inline(always)]
     fn keep<P: PhysicalMemory>(
         &self,
@@ -118,7 +124,7 @@ impl Tables {
         None
     }
 
-    /// Lowers the count of a table that was pinned by mistake.
+    /// Lowers the count of a table that turned out to be the wrong one after its count was raised.
     #[cold]
     #[inline(never)]
     pub(crate) fn unpin<P: PhysicalMemory>(
@@ -134,7 +140,8 @@ impl Tables {
     }
 }
 
-/// Raises the count of a leaf table over a span that has one, if a slot can have pages in it.
+/// Raises the count of a leaf table by the pages of `span`. Returns `None` if the table is not in
+/// use over this span, or if `slot` cannot have pages in it without a new index.
 #[inline(always)]
 fn pin_table(meta: &FrameMeta, table: FrameIndex, span: &Span, slot: u32) -> Option<Pinned> {
     let word = meta.pinnable(place(span.page, 2), span.count)?;
@@ -143,13 +150,13 @@ fn pin_table(meta: &FrameMeta, table: FrameIndex, span: &Span, slot: u32) -> Opt
     (fits && meta.pin(word, span.count)).then_some(Pinned { table, owners })
 }
 
-/// Whether a table that was pinned still is what it was before. While it was looked at, its count
-/// may have fallen to 0 and risen again: then it may be another region's, or elsewhere. From now on
-/// it cannot become so.
+/// Returns whether a pinned table is still the same as when its record was read. Between the read
+/// and the pin its count may have fallen to 0 and risen again: then the table may have another
+/// owner or another place. After the pin neither can change.
 #[inline(always)]
 fn is_kept(meta: &FrameMeta, pinned: Pinned, page: Page) -> bool {
     let is_indexed = matches!(pinned.owners, Owners::Index(_));
-    // An index stays as long as its table.
+    // An index stays as long as its table, so its owners need no comparison.
     let is_same = is_indexed || meta.owners() == pinned.owners;
     is_same && meta.place() == place(page, 2)
 }
@@ -161,7 +168,7 @@ mod tests {
     use crate::sim;
     use crate::sim::SimMachine;
 
-    /// While a table was looked at it may have become another region's, or have moved away.
+    /// A table may get another owner or another place between the read of its record and the pin.
     #[test]
     fn a_table_is_kept_only_if_it_is_what_it_was() {
         let vm = SimMachine::new(256, 1).set_up(sim::window(2_000), 0, 0).unwrap();

@@ -1,8 +1,9 @@
-//! Empty tables: a few are cached, the rest is freed.
+//! Lowers the counts of tables, and caches or frees tables that become empty.
 //!
-//! A table is freed in three steps. It is unlinked: its entry keeps the frame, but is not present.
-//! A shootdown makes every CPU drop it from its caches, halted CPUs too. Then the table is freed,
-//! unless an allocation has linked it again: that is safe because it is the same frame.
+//! A table is freed in three steps. First its entry is made not present, but keeps the frame: the
+//! table is unlinked. Then a shootdown makes every CPU, halted ones too, drop the table from its
+//! paging-structure caches. Then the table is freed, unless an allocation has linked it again in
+//! between, which is safe because the entry points to the same frame as before.
 
 use x86_64::VirtAddr;
 
@@ -19,20 +20,21 @@ use crate::raw;
 use crate::sync::MutexGuard;
 use crate::tlb::Flushed;
 
-/// Frames of tables that no CPU knows any more.
+/// Frames of freed tables. No CPU has a cached reference to them.
 #[derive(Debug)]
 #[must_use = "dropping freed tables loses their frames"]
 pub(crate) struct FreedTables {
-    /// They read as zeros.
+    /// Frames of tables, which contain only zeros.
     pub(crate) tables: FrameChain,
     pub(crate) indexes: FrameChain,
 }
 
-/// Lowers counts, under the lock.
+/// The lock of the tables, held while counts are lowered.
 pub(crate) struct Detaching<'t> {
     tables: &'t Tables,
     made: MutexGuard<'t, Made>,
-    /// The leaf table that was found last: areas that are freed together lie together.
+    /// The leaf table that was lowered last. Areas that are freed together often share a leaf
+    /// table, so its count is lowered once for all of them.
     last: Lowered,
 }
 
@@ -46,17 +48,18 @@ impl Lowered {
     const NONE: Self = Self { leaf: FrameIndex::NONE, pages: 0 };
 }
 
-/// Begins to lower counts.
+/// Locks the tables, to lower counts.
 pub(crate) fn detaching(tables: &Tables) -> Detaching<'_> {
     Detaching { tables, made: tables.lock(), last: Lowered::NONE }
 }
 
-/// Whether tables wait for a shootdown.
+/// Returns whether unlinked tables wait for a shootdown.
 pub(crate) fn has_unlinked(tables: &Tables) -> bool {
     tables.lock().unlinked.is_any()
 }
 
-/// Frees the tables that have been unlinked and not linked again.
+/// Frees the tables that were unlinked and have not been linked again. `_flushed` proves that a
+/// shootdown has completed since.
 pub(crate) fn free_unlinked<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -96,9 +99,9 @@ pub(crate) fn free_unlinked<P: PhysicalMemory>(
 }
 
 impl Detaching<'_> {
-    /// Lowers the counts over an unmapped range. The count of the last leaf table is lowered by
-    /// [`settle`](Self::settle): areas that are freed together often share a table. Empty tables
-    /// are cached or unlinked.
+    /// Lowers the counts over an unmapped range. Tables that become empty are cached or unlinked.
+    /// The count of the last leaf table is lowered later, by [`settle`](Self::settle), because the
+    /// next area often uses the same table.
     #[inline(never)]
     pub(crate) fn lower<P: PhysicalMemory>(
         &mut self,
@@ -114,7 +117,8 @@ impl Detaching<'_> {
         }
     }
 
-    /// As [`lower`](Self::lower), for pages of one leaf table, which is known.
+    /// Lowers the count of one leaf table, as [`lower`](Self::lower) does, for pages whose leaf
+    /// table is known.
     #[inline]
     pub(crate) fn lower_noted<P: PhysicalMemory>(
         &mut self,
@@ -131,7 +135,7 @@ impl Detaching<'_> {
         }
     }
 
-    /// Lowers the count of the last leaf table by what it still has to lose.
+    /// Lowers the count of the last leaf table by the collected number of pages.
     #[inline(never)]
     pub(crate) fn settle<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) {
         let (leaf, pages) = (self.last.leaf, core::mem::take(&mut self.last.pages));
@@ -144,7 +148,8 @@ impl Detaching<'_> {
         }
     }
 
-    /// The leaf table of a span; `None` if it has moved away with all its pages.
+    /// Returns the leaf table of a span, or `None` if it was moved to other addresses with all its
+    /// pages.
     fn leaf<P: PhysicalMemory>(
         &mut self,
         memory: &P,
@@ -160,7 +165,7 @@ impl Detaching<'_> {
         leaf
     }
 
-    /// Unlinks the empty tables that have stayed.
+    /// Unlinks all cached leaf tables.
     pub(crate) fn unlink_cached<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) {
         while let Some(leaf) = self.made.cached.take() {
             self.unlink_leaf(memory, frames, leaf);
@@ -174,7 +179,7 @@ impl Detaching<'_> {
         let middle = lookup::child(memory, upper, page, 3).expect("pinned by its count");
         let slot = &raw::words(memory, middle)[index(page, 2)];
         publish(slot, Entry::unlinked(frames.frame(leaf)));
-        // One that was linked again may be listed still.
+        // A table that was unlinked before and linked again may still be on the list.
         if frames.meta(leaf).list() {
             frames.meta(leaf).set_next(self.made.unlinked.leaves);
             self.made.unlinked.leaves = leaf;

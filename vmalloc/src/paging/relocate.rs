@@ -1,7 +1,8 @@
-//! Moves a range of pages to other addresses: whole leaf tables by one entry, the rest page by page.
+//! Moves the pages of a region to other addresses: a whole leaf table by one entry if both ranges
+//! allow it, any other page by its own entry.
 //!
-//! For a moment both addresses map the frames. Both belong to one region, so no region sees frames
-//! of another.
+//! During the move both addresses map the same frames. Both belong to one region, so no region can
+//! access frames of another one.
 
 use core::sync::atomic::Ordering;
 
@@ -14,7 +15,7 @@ use crate::machine::PhysicalMemory;
 use crate::page::{Frame, Page, PageCount, PageRange};
 use crate::raw;
 
-/// Where each page of a range comes from.
+/// The old and the new range of the pages that are moved.
 #[derive(Clone, Copy, Debug)]
 struct Relocation {
     from: PageRange,
@@ -22,13 +23,15 @@ struct Relocation {
 }
 
 impl Relocation {
-    /// The old place of a page, if it had one.
+    /// Returns the old page that moves to the new page `page`. Returns `None` if the new range is
+    /// longer and `page` is one of its added pages.
     fn source(self, page: Page) -> Option<Page> {
         let offset = page - self.to.start();
         (offset < self.from.count().get()).then(|| self.from.start() + offset)
     }
 
-    /// The old place of a span that is a whole leaf table here and there.
+    /// Returns the old first page of a span that covers a whole leaf table both in the old range
+    /// and in the new one.
     fn whole(self, span: &Span) -> Option<Page> {
         let source = self.source(span.page)?;
         let last = span.page + (span.count as u64 - 1);
@@ -37,9 +40,9 @@ impl Relocation {
     }
 }
 
-/// Makes the tables over `to`, as [`Tables::reserve`] does, but for those that can move
-/// there whole from `from`: these have moved when this returns. If the stash is too short, returns
-/// the number of frames that it must hold, without an effect.
+/// Creates the tables over `to`, as [`Tables::reserve`] does. Leaf tables and large leaves of
+/// `from` that fit at `to` are moved at once, without a new table. If `stash` has too few frames,
+/// returns the number of frames that it must have, without an effect.
 pub(crate) fn relocate<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -69,7 +72,8 @@ pub(crate) fn relocate<P: PhysicalMemory>(
     Ok(())
 }
 
-/// How many large leaves of `from` cannot move whole, as things stand.
+/// Returns the number of large leaves of `from` that cannot be moved as a whole, with the tables as
+/// they are now. The caller must split them.
 pub(crate) fn stuck_larges<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -86,7 +90,7 @@ pub(crate) fn stuck_larges<P: PhysicalMemory>(
     large::count(tables, memory, from) - moving.count() as u64
 }
 
-/// Frames that [`relocate`] needs, as things stand.
+/// Returns the number of frames that [`relocate`] needs, with the tables as they are now.
 pub(crate) fn missing_for_move<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -99,8 +103,9 @@ pub(crate) fn missing_for_move<P: PhysicalMemory>(
     missing_for(tables, memory, frames, Relocation { from, to }, slot)
 }
 
-/// The old place of a span whose leaf table can move whole. It moves only to an entry that was
-/// vacant since the last shootdown, so that no CPU caches another table there.
+/// Returns the old first page of a span whose leaf table or large leaf can be moved as a whole. The
+/// new entry must be absent, not merely unlinked: then a shootdown has completed since another
+/// table was linked there, and no CPU caches that table.
 fn movable<P: PhysicalMemory>(
     memory: &P,
     way: Relocation,
@@ -139,8 +144,8 @@ fn missing_for<P: PhysicalMemory>(
     missing
 }
 
-/// Links the leaf table of `source` over a span, and unlinks it where it was. The old table
-/// above may be empty now: it goes when the old addresses do.
+/// Links the leaf table or large leaf of `source` at `span`, and clears its old entry. The old
+/// level-2 table may be empty after this; it is freed when the old addresses are.
 fn move_table<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -162,8 +167,8 @@ fn move_table<P: PhysicalMemory>(
     meta(frames, old_middle).sub_count(1);
 }
 
-/// Moves the entries of `from`, but for those that have moved with their tables, to the first
-/// pages of `to`.
+/// Moves the entries of `from` to the first pages of `to`, except those that [`relocate`] has moved
+/// with their tables.
 pub(crate) fn move_entries<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -175,7 +180,7 @@ pub(crate) fn move_entries<P: PhysicalMemory>(
     let way = Relocation { from, to };
     for span in spans(PageRange::within(to, PageCount::ZERO, from.count())) {
         let source = way.source(span.page).expect("these pages had a place");
-        // A large leaf that could not move whole was split before.
+        // Large leaves that cannot be moved as a whole were split before.
         if way.whole(&span).is_some() && lookup::leaf_table(tables, memory, source).is_none() {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Cuts a range of pages at the borders of leaf tables.
+//! Splits a range of pages into the parts that one leaf table covers.
 
 use x86_64::structures::paging::PageTableIndex;
 
@@ -9,14 +9,14 @@ use crate::page::{Page, PageRange};
 pub(crate) struct Span {
     /// The first page of the part.
     pub(crate) page: Page,
-    /// Its place in the leaf table.
+    /// The index of the first page in the leaf table.
     pub(crate) first: usize,
-    /// How many pages: 1 to 512.
+    /// The number of pages: 1 to 512.
     pub(crate) count: usize,
 }
 
 impl Span {
-    /// The whole range, if one leaf table covers it.
+    /// Returns the range as one span, if one leaf table covers it.
     #[inline]
     pub(crate) fn only(range: PageRange) -> Option<Self> {
         let first = usize::from(range.start().p1_index());
@@ -24,8 +24,9 @@ impl Span {
         (count <= 512 - first).then_some(Self { page: range.start(), first, count })
     }
 
-    /// A range of which a note says that one leaf table covers it. A note that is wrong gives a span
-    /// that no table has room for, and [`places`](Self::places) that no table has.
+    /// Returns the range as one span, if the caller expects that one leaf table covers it. If that
+    /// is wrong, the span exceeds every table: pinning a table for it fails, and slicing entries by
+    /// [`places`](Self::places) panics.
     #[inline]
     pub(crate) fn within_one(range: PageRange) -> Self {
         let first = usize::from(range.start().p1_index());
@@ -33,14 +34,14 @@ impl Span {
         Self { page: range.start(), first, count }
     }
 
-    /// The places in the leaf table.
+    /// Returns the indexes of the pages in the leaf table.
     #[inline]
     pub(crate) fn places(&self) -> core::ops::Range<usize> {
         self.first..self.first + self.count
     }
 }
 
-/// The parts of a range in address order.
+/// Iterates over the parts of a range in address order.
 pub(crate) fn spans(range: PageRange) -> impl Iterator<Item = Span> {
     let (mut page, mut left) = (range.start(), range.count().get());
     core::iter::from_fn(move || {
@@ -58,7 +59,7 @@ pub(crate) fn spans(range: PageRange) -> impl Iterator<Item = Span> {
     })
 }
 
-/// The place of a page in its table of the given level, 4 to 1.
+/// Returns the index of the entry for `page` in its table of `level`, 4 to 1.
 #[inline]
 pub(crate) fn index(page: Page, level: u8) -> usize {
     let index: PageTableIndex = match level {

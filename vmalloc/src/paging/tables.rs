@@ -1,4 +1,4 @@
-//! The tables themselves: made, linked, counted.
+//! Creates and links the page tables, and counts their pages and entries.
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::page::{Frame, Page, PageRange};
 use crate::raw;
 use crate::sync::{Mutex, MutexGuard};
 
-/// The page tables of the window, below a level-4 table that belongs to the kernel.
+/// The page tables of the window. The level-4 table at the root belongs to the kernel.
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(super) root: Frame,
@@ -24,7 +24,7 @@ pub(crate) struct Tables {
     made: Mutex<Made>,
 }
 
-/// The data under the lock: which tables exist.
+/// The numbers and lists of existing tables, protected by the lock of the tables.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
     /// Tables of levels 3 to 1, including unlinked ones.
@@ -37,7 +37,7 @@ pub(crate) struct Made {
     pub(super) unlinked: Unlinked,
 }
 
-/// How many frames the tables take.
+/// The numbers of frames that the tables take.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TableCount {
     pub(crate) tables: u64,
@@ -46,19 +46,20 @@ pub(crate) struct TableCount {
 }
 
 impl TableCount {
-    /// All frames.
+    /// Returns the number of frames of all tables and indexes.
     pub(crate) fn frames(self) -> u64 {
         self.tables + self.indexes
     }
 }
 
-/// Frames for tables, in hand before the first table is made.
+/// Frames for new tables, taken before the first table is created, so that creating the tables
+/// cannot fail.
 #[derive(Debug)]
 #[must_use = "dropping a stash loses its frames"]
 pub(crate) struct Stash {
-    /// Contents undefined.
+    /// Frames with undefined contents.
     pub(crate) plain: FrameChain,
-    /// All zero.
+    /// Frames that contain zeros only.
     pub(crate) zeroed: FrameChain,
 }
 
@@ -71,7 +72,7 @@ impl Stash {
         self.plain.count() + self.zeroed.count()
     }
 
-    /// Takes a frame and clears it if it needs that.
+    /// Takes a frame that contains zeros, clearing it if necessary.
     fn pop<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) -> FrameIndex {
         if let Some(frame) = self.zeroed.pop(frames.metas()) {
             return frame;
@@ -82,16 +83,17 @@ impl Stash {
     }
 }
 
-/// Stores an entry so that a CPU that follows it sees the table or frame behind it.
+/// Stores an entry so that a CPU that follows the entry also sees the stores to the table or frame
+/// that it points to.
 #[inline]
 pub(super) fn publish(slot: &AtomicU64, entry: Entry) {
-    // Release: its partner is the hardware walk, and the Acquire in `read`.
+    // Release: pairs with the page walk of the hardware and with the Acquire in `read`.
     slot.store(entry.raw(), Ordering::Release);
 }
 
 #[inline]
 pub(super) fn read(slot: &AtomicU64) -> Entry {
-    // Acquire: pairs with `publish`, so a table is seen zeroed.
+    // Acquire: pairs with the Release in `publish`, so a new table is seen zeroed.
     Entry::from_raw(slot.load(Ordering::Acquire))
 }
 
@@ -101,12 +103,13 @@ pub(super) fn meta(frames: &Buddy, table: Frame) -> &FrameMeta {
 }
 
 impl Tables {
-    /// Manages the tables of `window` below `root`; no table exists yet.
+    /// Creates the manager of the tables of `window` below `root`. No table of the window exists
+    /// yet.
     pub(crate) fn new(root: Frame, window: PageRange) -> Self {
         Self { root, window, made: Mutex::new(Made::default()) }
     }
 
-    /// How many frames the tables take now.
+    /// Returns the numbers of existing tables.
     pub(crate) fn made(&self) -> TableCount {
         let made = self.made.lock();
         TableCount {
@@ -116,7 +119,7 @@ impl Tables {
         }
     }
 
-    /// The level-4 table.
+    /// Returns the level-4 table.
     pub(crate) fn root(&self) -> Frame {
         self.root
     }
@@ -125,17 +128,19 @@ impl Tables {
         self.made.lock()
     }
 
-    /// The level-4 entries that the window covers: one level-3 table each.
+    /// Returns the range of level-4 entries that cover the window. Each gets one level-3 table.
     pub(crate) fn upper_entries(window: PageRange) -> Range<usize> {
         let last = Page::containing_address(window.end() - 1u64);
         index(window.start(), 4)..index(last, 4) + 1
     }
 
-    /// Makes the level-3 tables, once. They stay, so no CPU ever needs to learn of a new one.
+    /// Creates the level-3 tables. They are never freed, so the level-4 table does not change after
+    /// set-up.
     ///
     /// # Errors
     ///
-    /// An address below the first level-4 entry that is taken; `stash` then goes back.
+    /// If a level-4 entry of the window is in use, returns the first address below that entry. The
+    /// caller must then return the frames of `stash`.
     pub(crate) fn make_upper<P: PhysicalMemory>(
         &self,
         memory: &P,
@@ -155,14 +160,15 @@ impl Tables {
         Ok(())
     }
 
-    /// The level-3 table over a page.
+    /// Returns the level-3 table over a page.
     pub(super) fn upper<P: PhysicalMemory>(&self, memory: &P, page: Page) -> Frame {
         let entry = read(&raw::words(memory, self.root)[index(page, 4)]);
         assert!(entry.is_present(), "the upper tables of the window are made at set-up");
         entry.frame()
     }
 
-    /// Frames that must be in hand before [`reserve`](Self::reserve) can succeed, as things stand.
+    /// Returns the number of frames that [`reserve`](Self::reserve) needs, with the tables as they
+    /// are now.
     fn missing<P: PhysicalMemory>(
         &self,
         memory: &P,
@@ -175,7 +181,7 @@ impl Tables {
         for span in spans(range) {
             let upper = self.upper(memory, span.page);
             let Some(middle) = made_child(memory, upper, span.page, 3) else {
-                // A new level-2 table serves all spans below the same level-3 entry.
+                // A new level-2 table serves all spans in the same GiB.
                 let key = span.page.start_address().as_u64() >> 30;
                 missing += if made == Some(key) { 1 } else { 2 };
                 made = Some(key);
@@ -189,8 +195,9 @@ impl Tables {
         missing
     }
 
-    /// Makes every table over `range` out of `stash` and raises the counts. If the stash is too
-    /// short, returns the number of frames that it must hold, without an effect.
+    /// Creates every table over `range` that is missing, from frames of `stash`, and raises the
+    /// counts. If `stash` has too few frames, returns the number of frames that it must have,
+    /// without an effect.
     pub(crate) fn reserve<P: PhysicalMemory>(
         &self,
         memory: &P,
@@ -215,13 +222,13 @@ impl Tables {
     }
 }
 
-/// Which entry of all those of its level is the one over a page.
+/// Returns the number of the entry for `page` among all entries of `level` in the address space.
 #[expect(clippy::cast_possible_truncation, reason = "27 bits of 48 - 21")]
 pub(crate) fn place(page: Page, level: u8) -> u32 {
     (page.start_address().as_u64() << 16 >> 16 >> (3 + 9 * u32::from(level))) as u32
 }
 
-/// The entry over a page in a table of a level.
+/// Returns the entry for `page` in `table`, a table of `level`.
 pub(super) fn made_entry<P: PhysicalMemory>(
     memory: &P,
     table: Frame,
@@ -231,7 +238,7 @@ pub(super) fn made_entry<P: PhysicalMemory>(
     read(&raw::words(memory, table)[index(page, level)])
 }
 
-/// The table that an entry points to, linked or on its way out.
+/// Returns the table that an entry points to, whether it is linked or unlinked and not yet freed.
 pub(super) fn made_child<P: PhysicalMemory>(
     memory: &P,
     table: Frame,
@@ -243,7 +250,8 @@ pub(super) fn made_child<P: PhysicalMemory>(
     is_table.then(|| entry.frame())
 }
 
-/// Whether a leaf table must get an index before this slot can have pages in it.
+/// Returns whether a leaf table needs a new index before `slot` can have pages in it: if all its
+/// pages belong to one other slot.
 pub(super) fn needs_index(leaf: &FrameMeta, slot: u32) -> bool {
     matches!(leaf.owners(), Owners::Sole(other) if other != slot) && leaf.count() > 0
 }
@@ -256,7 +264,8 @@ impl Made {
         stash: &mut Stash,
         state: FrameState,
     ) -> FrameIndex {
-        // Zeroed before any entry points to it: a walk must never see an old byte.
+        // The frame contains zeros before any entry points to it, so a walk never reads old bytes
+        // as an entry.
         let table = stash.pop(memory, frames);
         frames.meta(table).set_state(state);
         match state {
@@ -266,8 +275,8 @@ impl Made {
         table
     }
 
-    /// The table below an entry: the linked one, an unlinked one that is linked again, or a new
-    /// one.
+    /// Returns the table below an entry. Links an unlinked table again, or links a new table if
+    /// there is none.
     pub(super) fn child<P: PhysicalMemory>(
         &mut self,
         memory: &P,
@@ -284,7 +293,8 @@ impl Made {
         }
         meta(frames, parent).add_count(1);
         if entry.is_unlinked() {
-            // The table was never freed: linking the same frame again is safe.
+            // An unlinked table was not freed, so CPUs that still cache the old entry use the same
+            // frame.
             publish(slot, Entry::table(entry.frame()));
             return entry.frame();
         }
@@ -295,7 +305,8 @@ impl Made {
         frames.frame(table)
     }
 
-    /// Lets a slot have pages in a leaf table, with an index if it is not the only one.
+    /// Allows `slot` to have pages in a leaf table. Creates an index if another slot owns the whole
+    /// table.
     pub(super) fn join<P: PhysicalMemory>(
         &mut self,
         memory: &P,

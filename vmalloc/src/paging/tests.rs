@@ -1,4 +1,4 @@
-//! Tables are made of exactly as many frames as are asked for before.
+//! Checks that every reservation of tables asks for exactly the number of frames that it uses.
 
 use super::Stash;
 use super::{large, relocate};
@@ -7,7 +7,7 @@ use crate::page::{LARGE_PAGES, PageCount, PageRange};
 use crate::sim;
 use crate::sim::SimMachine;
 
-/// Pages below one entry of level 3.
+/// The number of pages below one level-3 entry.
 const GIB_PAGES: u64 = 512 * 512;
 
 fn machine() -> Vmalloc<SimMachine> {
@@ -19,8 +19,8 @@ fn range(first: u64, pages: u64) -> PageRange {
     PageRange::within(sim::window(4 * GIB_PAGES), offset.unwrap(), count.unwrap())
 }
 
-/// Tries without a frame, then with the requested number of frames, and returns that number. No
-/// frame may be left.
+/// Calls `reserve` without a frame, and then with the number of frames that it asked for. Asserts
+/// that it succeeds and leaves no frame. Returns the number.
 fn exactly(
     vm: &Vmalloc<SimMachine>,
     mut reserve: impl FnMut(&mut Stash) -> Result<(), u64>,
@@ -40,13 +40,13 @@ fn small_leaves_need_the_tables_that_are_not_there() {
     let vm = machine();
     let (machine, frames) = (&vm.core.machine, &vm.core.frames.buddy);
     let cases = [
-        // A table of level 2 and one of level 1.
+        // The first range needs a table of level 2 and one of level 1.
         (range(0, 10), 1, 2),
-        // The same region's; another one's, with an index; and one more.
+        // Pages of the same slot, of another slot (which needs an index), and of a third slot.
         (range(10, 10), 1, 0),
         (range(20, 10), 2, 1),
         (range(30, 10), 3, 0),
-        // Three leaf tables, then over a border of level 3, then behind it.
+        // Three leaf tables; a range that crosses a GiB boundary; a range after that boundary.
         (range(512 * 3 - 5, 600), 4, 3),
         (range(GIB_PAGES - 5, 10), 5, 3),
         (range(GIB_PAGES + 512 * 5, 512 * 3), 6, 3),
@@ -64,12 +64,12 @@ fn large_leaves_need_tables_above_them_only() {
     let vm = machine();
     let (machine, frames) = (&vm.core.machine, &vm.core.frames.buddy);
     let cases = [
-        // A table of level 2 alone; no table; a leaf table for a tail; one at both ends.
+        // Only a level-2 table; no table; a leaf table for the end; leaf tables for both ends.
         (range(0, 3 * LARGE_PAGES), 1, 3, 1),
         (range(3 * LARGE_PAGES, 2 * LARGE_PAGES), 2, 2, 0),
         (range(6 * LARGE_PAGES, 2 * LARGE_PAGES + 7), 3, 2, 1),
         (range(10 * LARGE_PAGES - 4, 2 * LARGE_PAGES + 8), 4, 2, 2),
-        // Fewer large ones than would fit, behind a border of level 3.
+        // Fewer large leaves than would fit, in another GiB.
         (range(GIB_PAGES, 4 * LARGE_PAGES), 5, 1, 4),
         (range(2 * GIB_PAGES - LARGE_PAGES, 2 * LARGE_PAGES), 6, 2, 1),
     ];
@@ -84,11 +84,12 @@ fn large_leaves_need_tables_above_them_only() {
 #[test]
 fn a_move_needs_tables_where_none_can_move_to() {
     let cases = [
-        // At equal phase whole tables move: to new ones of level 2, and with an end that does not move.
+        // At equal alignment whole tables move: two to one new level-2 table; with an added end of
+        // 6 pages; across a GiB boundary with an end of 3 pages.
         (range(0, 1024), range(GIB_PAGES, 1024), 1),
         (range(0, 1024), range(GIB_PAGES, 1030), 2),
         (range(0, 1024 + 3), range(2 * GIB_PAGES - 512, 1024 + 3), 3),
-        // At another phase no leaf moves.
+        // At another alignment no leaf table can move.
         (range(0, 1024), range(GIB_PAGES + 1, 1024), 4),
     ];
     for (from, to, expected) in cases {

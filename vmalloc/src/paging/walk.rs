@@ -1,26 +1,28 @@
-//! The entries on the way to one address, level by level.
+//! The result of walking the page tables for one address.
 
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::entry::Entry;
 
-/// The entries that an address passes, from level 4 down to the leaf.
+/// The entries that the translation of an address reads, from level 4 down to the leaf.
 #[derive(Clone, Copy, Debug)]
 pub struct Walk {
     /// The address that was walked.
     pub address: VirtAddr,
-    /// Index 0 is level 4, index 3 the leaf; `None` below an absent or a large entry.
+    /// The entries by level: index 0 is level 4, index 3 is level 1. Entries below an absent entry
+    /// or a large leaf are `None`.
     pub entries: [Option<Entry>; 4],
 }
 
 impl Walk {
-    /// The entry that decides, with its level: the lowest one there is.
+    /// Returns the lowest entry that the walk read, with its level. This entry decides the
+    /// translation.
     #[must_use]
     pub fn last(&self) -> Option<(u8, Entry)> {
         (1..=4).zip(self.entries.iter().rev()).find_map(|(level, entry)| Some((level, (*entry)?)))
     }
 
-    /// The physical address, if every level is present.
+    /// Returns the physical address, or `None` if an entry is not present.
     #[must_use]
     pub fn translation(&self) -> Option<PhysAddr> {
         let (level, entry) = self.last().filter(|(_, entry)| entry.is_present())?;
