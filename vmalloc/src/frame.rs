@@ -1,7 +1,9 @@
-//! Physical frames: the owner of each, and the supply of free ones.
+//! Manages the physical frames of the window: the state of each frame, and the lists of free
+//! frames.
 //!
-//! The records lie beside the memory, never inside it: a free frame's bytes are not touched, and a
-//! stray write through an old mapping cannot corrupt a list. This module knows no virtual addresses.
+//! Every frame has a record outside the frame. So the crate never accesses the bytes of a free
+//! frame, and a stray write through an old mapping cannot corrupt a list. This module knows no
+//! virtual addresses.
 
 pub(crate) mod buddy;
 pub(crate) mod chain;

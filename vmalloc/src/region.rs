@@ -1,4 +1,5 @@
-//! Regions: the slots that describe them, what is known of each, and the lists of those that wait for a flush.
+//! Describes regions: the slot that records each region, the public description, and the lists of
+//! regions that wait for a flush.
 
 pub(crate) mod extent;
 mod info;

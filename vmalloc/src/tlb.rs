@@ -1,24 +1,28 @@
-//! TLB flushes, which remove an old translation from every CPU.
+//! Flushes the TLBs of all CPUs, so that no CPU uses an old translation.
 //!
-//! Every shootdown is a generation. After it has ended, no CPU reaches pages that were unmapped
-//! before it began, and its end is a value: [`Flushed`]. This module knows no tables.
+//! Every shootdown has a number, its generation. After it is complete, no CPU can reach pages that
+//! were unmapped before it began. The proof of completion is a value of the type [`Flushed`]. This
+//! module knows no page tables.
 //!
 //! # Protocol
 //!
-//! Shootdowns are totally ordered: a CPU holds the [`ShootdownGuard`] while it runs one.
+//! Shootdowns run one after the other: a CPU holds the [`ShootdownGuard`] while it runs one.
 //!
-//! 1. The initiator has cleared entries. It posts the plan, fences, raises the generation G.
-//! 2. A CPU reads G, flushes, and publishes as `seen` the value that it read before the flush: in
-//!    its loop, or in the handler of the interrupt that only laggards get.
+//! 1. The initiator has cleared entries. It posts the plan of the flush, executes a fence, and
+//!    stores the new generation G.
+//! 2. Every CPU reads G, flushes, and publishes as `seen` the value that it read before the flush.
+//!    A CPU does so in its main loop, or in the handler of the IPI that the initiator sends to CPUs
+//!    that have not done so yet.
 //! 3. The initiator waits until every CPU that is not halted has seen G.
-//! 4. A CPU that halts says so, fences, and looks for work once more; a CPU that wakes takes that
-//!    back, fences, reads G and flushes if it has moved, and only then touches the window.
+//! 4. A CPU that halts publishes this, executes a fence, and looks for work once more. A CPU that
+//!    wakes publishes this, executes a fence, reads G and flushes if G has changed. Only then does
+//!    it access the window.
 //!
-//! The plan names single pages where there are few. A CPU may follow it only from the generation
-//! right before; any other flushes everything.
+//! A plan for few pages lists the pages. A CPU may follow the list only if it has seen the
+//! generation directly before; any other CPU flushes everything.
 //!
-//! Tables need more: a halted CPU walks speculatively too, and it is the interrupt that makes it
-//! drop what it remembers of a table. So a shootdown that frees tables waits for halted CPUs too.
+//! A shootdown that frees page tables also waits for halted CPUs: a halted CPU may walk the tables
+//! speculatively, and only its IPI handler drops the tables from its paging-structure caches.
 //!
 //! # Source
 //!

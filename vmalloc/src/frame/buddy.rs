@@ -1,7 +1,8 @@
-//! The buddy allocator: blocks of 2^order frames, split on demand, merged on return.
+//! The buddy allocator: keeps free frames in blocks of 2^order frames, splits a block on demand,
+//! and merges free buddies when frames are returned.
 //!
-//! Requests take the smallest blocks first, so scattered single frames are used up before a large
-//! block is broken: no request needs two frames that are neighbours.
+//! The frames of a request need not be adjacent. So a request takes the smallest blocks first,
+//! which uses up scattered single frames before a large block is split.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,19 +15,20 @@ use crate::page::{Frame, PAGE_BYTES};
 use crate::raw::Slab;
 use crate::sync::Mutex;
 
-/// Blocks of up to 2^10 frames: 4 MiB.
+/// The order of the largest blocks: 2^10 frames, which are 4 MiB.
 pub(crate) const ORDER_MAX: u32 = 10;
 const ORDERS: usize = ORDER_MAX as usize + 1;
-/// The most frames that go in or out before the lock is let go for others.
+/// The number of frames that are taken or returned under one hold of the lock, so that other CPUs
+/// wait only for a short time.
 pub(crate) const PART_FRAMES: u64 = 1024;
 
-/// The records of all frames and the free blocks among them, by NUMA node.
+/// The records of all frames, and the lists of free blocks of each NUMA node.
 #[derive(Debug)]
 pub(crate) struct Buddy {
     base: u64,
     metas: Slab<FrameMeta>,
     nodes: [Mutex<Lists>; NODES],
-    /// Free frames of all nodes, for readers without a lock.
+    /// The number of free frames of all nodes, for readers that do not lock the lists.
     free: AtomicU64,
 }
 
@@ -37,7 +39,8 @@ struct Lists {
 }
 
 impl Buddy {
-    /// Starts with no free frame; `base` is the frame of record 0, aligned to the largest block.
+    /// Creates an allocator without free frames. `base` is the frame of record 0 and must be
+    /// aligned to the largest block.
     pub(crate) fn new(base: Frame, metas: Slab<FrameMeta>) -> Self {
         let nodes = core::array::from_fn(|_| {
             Mutex::new(Lists { heads: [FrameIndex::NONE; ORDERS], free: 0 })
@@ -46,13 +49,13 @@ impl Buddy {
         Self { base, metas, nodes, free: AtomicU64::new(0) }
     }
 
-    /// The records.
+    /// Returns the records of all frames.
     #[inline]
     pub(crate) fn metas(&self) -> &[FrameMeta] {
         &self.metas
     }
 
-    /// The record of one frame.
+    /// Returns the record of one frame.
     #[inline]
     pub(crate) fn meta(&self, frame: FrameIndex) -> &FrameMeta {
         &self.metas[frame.at()]
@@ -64,7 +67,7 @@ impl Buddy {
         Frame::containing_address(PhysAddr::new_truncate(number * PAGE_BYTES))
     }
 
-    /// The index of a frame, if it lies in the managed span.
+    /// Returns the index of a frame, or `None` if the frame is outside the managed span.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "records are numbered in 32 bits")]
     pub(crate) fn index(&self, frame: Frame) -> Option<FrameIndex> {
@@ -74,16 +77,18 @@ impl Buddy {
     }
 
     pub(crate) fn free_count(&self) -> u64 {
-        // Relaxed here and below: a number that may be old when it is read.
+        // Relaxed here and below: the number is a statistic, and may be outdated when the caller
+        // reads it.
         self.free.load(Ordering::Relaxed)
     }
 
-    /// Free frames of one node.
+    /// Returns the number of free frames of one node.
     pub(crate) fn free_on(&self, node: usize) -> u64 {
         self.nodes[node].lock().free
     }
 
-    /// Takes up to `count` frames of a node, which need not be neighbours.
+    /// Takes up to `count` frames of a node, not necessarily adjacent ones. The chain is shorter if
+    /// the node has fewer free frames.
     pub(crate) fn take(&self, node: usize, count: u64) -> FrameChain {
         let mut lists = self.nodes[node].lock();
         let mut chain = FrameChain::new();
@@ -91,7 +96,8 @@ impl Buddy {
             let wanted = count - chain.count();
             let Some(smallest) = lists.smallest(0) else { break };
             let (block, order) = lists.take_block(&self.metas, smallest, wanted);
-            // From the last one down: a chain's neighbours are best neighbours in memory.
+            // Pushed from the last frame of the block to the first, so that the chain lists
+            // adjacent frames in ascending order.
             for offset in (0..1 << order).rev() {
                 let frame = FrameIndex(block.0 + offset);
                 self.metas[frame.at()].set_state(FrameState::Taken);
@@ -102,7 +108,7 @@ impl Buddy {
         chain
     }
 
-    /// Takes `2^order` neighbouring frames of a node.
+    /// Takes `2^order` adjacent frames of a node and sets the state of each to `state`.
     pub(crate) fn take_block(
         &self,
         node: usize,
@@ -119,7 +125,7 @@ impl Buddy {
         Some(block)
     }
 
-    /// Puts a chain back, merging neighbours.
+    /// Returns the frames of a chain to the free lists of their nodes, and merges free buddies.
     pub(crate) fn put(&self, mut chain: FrameChain) {
         let count = chain.count();
         let mut node = NODES;
@@ -127,7 +133,8 @@ impl Buddy {
         while let Some(frame) = chain.pop(&self.metas) {
             let home = self.meta(frame).node();
             if home != node || chain.count().is_multiple_of(PART_FRAMES) {
-                // One lock at a time: the last node's goes before the next one's comes.
+                // Never holds two locks: the lock of the previous node is released before the next
+                // one is taken.
                 drop(lists.take());
                 lists = Some(self.nodes[home].lock());
                 node = home;
@@ -138,13 +145,14 @@ impl Buddy {
         self.free.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Puts one block of `2^order` frames back, or hands it over for the first time.
+    /// Adds one block of `2^order` frames to the free lists: a block that was taken, or memory that
+    /// was not managed before.
     pub(crate) fn put_block(&self, first: FrameIndex, order: u32) {
         self.nodes[self.meta(first).node()].lock().put_block(&self.metas, first, order);
         self.free.fetch_add(1 << order, Ordering::Relaxed);
     }
 
-    /// Compares the lists with the records: every free frame in exactly one block.
+    /// Checks that the free lists agree with the records. Returns the first frame that does not.
     pub(crate) fn audit(&self) -> Result<(), (FrameIndex, &'static str)> {
         (0..NODES).try_for_each(|node| self.audit_node(node))
     }
@@ -183,12 +191,12 @@ impl Buddy {
 }
 
 impl Lists {
-    /// The lowest order, from `order` on, that has a block.
+    /// Returns the lowest order, `order` or higher, that has a free block.
     fn smallest(&self, order: u32) -> Option<u32> {
         (order..=ORDER_MAX).find(|order| self.heads[*order as usize] != FrameIndex::NONE)
     }
 
-    /// Takes a block of `found` order and splits it until it holds at most `wanted` frames.
+    /// Takes a block of order `found`, and splits it until it has at most `wanted` frames.
     fn take_block(&mut self, metas: &[FrameMeta], found: u32, wanted: u64) -> (FrameIndex, u32) {
         let block = self.heads[found as usize];
         self.unlink(metas, block, found);

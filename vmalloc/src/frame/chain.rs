@@ -1,11 +1,12 @@
-//! Frames on their way, linked through their records: taken, moved and handed on whole.
+//! Chains of frames that are in no free list, linked through the frame records. A chain is moved as
+//! a whole in constant time.
 
 use super::meta::{FrameIndex, FrameMeta, FrameState};
 use crate::page::LARGE_PAGES;
 use crate::tlb::Flushed;
 
-/// Frames that were mapped, and that a TLB may still know. They become a [`FrameChain`] only in
-/// exchange for a [`Flushed`].
+/// Frames that were mapped and that a TLB may still hold. Such frames become a [`FrameChain`] only
+/// in exchange for a [`Flushed`], the proof that every CPU has flushed.
 #[derive(Debug)]
 #[must_use = "dropping lazy frames loses them"]
 pub(crate) struct LazyFrames(FrameChain);
@@ -19,41 +20,45 @@ impl LazyFrames {
         self.0.push(metas, frame, count);
     }
 
-    /// Adds others at the front, whole.
+    /// Adds all frames of another chain at the front.
     pub(crate) fn append(&mut self, metas: &[FrameMeta], other: Self) {
         self.0.append(metas, other.0);
     }
 
-    /// Adds neighbouring frames at the front, the lowest first.
+    /// Adds `count` adjacent frames at the front. `first` is the lowest one and becomes the first
+    /// of the chain.
     #[inline]
     pub(crate) fn push_run(&mut self, metas: &[FrameMeta], first: FrameIndex, count: usize) {
         self.0.push_run(metas, first, count);
     }
 
-    /// The ends, to be noted in a slot until [`noted`](Self::noted) puts them together again.
+    /// Returns the first and the last frame, to be recorded in a slot. [`noted`](Self::noted) makes
+    /// the chain again from them.
     #[inline]
     pub(crate) fn note(self) -> (FrameIndex, FrameIndex) {
         self.0.note()
     }
 
-    /// The chain of `count` frames whose ends were noted.
+    /// Makes the chain of `count` frames again whose first and last frame were recorded.
     #[inline]
     pub(crate) fn noted((head, tail): (FrameIndex, FrameIndex), count: u64) -> Self {
         Self(FrameChain::noted((head, tail), count))
     }
 
-    /// The frames, which no translation reaches any more.
+    /// Returns the frames as free to reuse: `_flushed` proves that no translation reaches them.
     #[inline]
     pub(crate) fn release(self, _flushed: &Flushed) -> FrameChain {
         self.0
     }
 
-    /// The frames, which translations may still reach: as Linux does it, for comparison only.
+    /// Returns the frames although translations may still reach them. Linux does so too; used only
+    /// for comparison.
     pub(crate) fn release_unflushed(self) -> FrameChain {
         self.0
     }
 
-    /// The first frames of what is held, for the audit.
+    /// Iterates over the frames without taking them, for the audit. Of a block of 512 frames only
+    /// the first is returned.
     pub(crate) fn frames<'a>(
         &self,
         metas: &'a [FrameMeta],
@@ -62,11 +67,12 @@ impl LazyFrames {
     }
 }
 
-/// Calls `each` with every one of `places` and the frame that it gets, by its place in `metas`, of those
-/// linked from `head` on. Returns the frame behind them.
+/// Calls `each` with every element of `places` and the index in `metas` of the next frame of the
+/// chain that starts at `head`. Returns the frame after the last one used.
 ///
-/// Most frames are followed by their neighbours in memory. Comparing with the neighbour instead of
-/// following the link keeps one frame's load from waiting for the one before.
+/// Most frames of a chain are adjacent in memory. So the loop assumes that the next frame is the
+/// adjacent one and checks the link afterwards. The CPU then need not wait for the load of one
+/// record before it starts the next load.
 #[inline(always)]
 pub(crate) fn along<T>(
     metas: &[FrameMeta],
@@ -92,7 +98,7 @@ pub(crate) fn along<T>(
     here
 }
 
-/// Frames that belong to the owner of the chain. Not `Clone`: a frame is in one place.
+/// Frames that belong to the owner of the chain. Not `Clone`, so that a frame is in one chain only.
 #[derive(Debug)]
 #[must_use = "dropping a chain loses its frames"]
 pub(crate) struct FrameChain {
@@ -102,37 +108,39 @@ pub(crate) struct FrameChain {
 }
 
 impl FrameChain {
-    /// Makes an empty chain.
+    /// Creates an empty chain.
     pub(crate) const fn new() -> Self {
         Self { head: FrameIndex::NONE, tail: FrameIndex::NONE, count: 0 }
     }
 
-    /// The ends, to be noted in the slot of an area at rest.
+    /// Returns the first and the last frame, to be recorded in a slot. [`noted`](Self::noted) makes
+    /// the chain again from them.
     #[inline]
     pub(crate) fn note(self) -> (FrameIndex, FrameIndex) {
         (self.head, self.tail)
     }
 
-    /// The ends, while the frames stay where they are: a chain that is mapped keeps its links.
+    /// Returns the first and the last frame without consuming the chain. Mapping the frames does
+    /// not change the links between them.
     #[inline]
     pub(crate) fn ends(&self) -> (FrameIndex, FrameIndex) {
         (self.head, self.tail)
     }
 
-    /// The chain of `count` frames whose ends were noted.
+    /// Makes the chain of `count` frames again whose first and last frame were recorded.
     #[inline]
     pub(crate) fn noted((head, tail): (FrameIndex, FrameIndex), count: u64) -> Self {
         let count = if head == FrameIndex::NONE { 0 } else { count };
         Self { head, tail, count }
     }
 
-    /// How many frames, those inside large blocks too.
+    /// Returns the number of frames. A block of 512 counts as 512.
     #[inline]
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Adds a frame at the front, which may stand for a block of `count`.
+    /// Adds a frame at the front. If `count` is 512, `frame` is the first frame of a block of 512.
     #[inline]
     pub(crate) fn push(&mut self, metas: &[FrameMeta], frame: FrameIndex, count: u64) {
         if self.count == 0 {
@@ -143,7 +151,8 @@ impl FrameChain {
         self.count += count;
     }
 
-    /// Adds neighbouring frames at the front, the lowest first.
+    /// Adds `count` adjacent frames at the front. `first` is the lowest one and becomes the first
+    /// of the chain.
     #[inline]
     fn push_run(&mut self, metas: &[FrameMeta], first: FrameIndex, count: usize) {
         let run = &metas[first.at()..first.at() + count];
@@ -161,8 +170,9 @@ impl FrameChain {
         self.count += count as u64;
     }
 
-    /// Takes a frame off for each of `places` and calls `each` with both, the frame by its place in
-    /// `metas`, for a chain that has no blocks. The links stay as they are.
+    /// Removes one frame for each element of `places`, and calls `each` with the element and the
+    /// index of the frame in `metas`. The chain must contain no blocks. The links between the
+    /// removed frames stay.
     #[inline]
     pub(crate) fn pop_each<T>(
         &mut self,
@@ -175,7 +185,8 @@ impl FrameChain {
         self.head = along(metas, self.head, places, each);
     }
 
-    /// Takes the first frame off a chain that has no blocks.
+    /// Removes the first frame and returns it, or `None` if the chain is empty. The chain must
+    /// contain no blocks.
     #[inline(always)]
     pub(crate) fn pop(&mut self, metas: &[FrameMeta]) -> Option<FrameIndex> {
         if self.count == 0 {
@@ -187,8 +198,8 @@ impl FrameChain {
         Some(frame)
     }
 
-    /// Removes the first block of 512 frames and returns its first frame, or `None` if the chain is empty. The
-    /// chain must contain no single frames.
+    /// Removes the first block of 512 frames and returns its first frame, or `None` if the chain is
+    /// empty. The chain must contain no single frames.
     pub(crate) fn pop_block(&mut self, metas: &[FrameMeta]) -> Option<FrameIndex> {
         if self.count == 0 {
             return None;
@@ -199,7 +210,7 @@ impl FrameChain {
         Some(block)
     }
 
-    /// Parts single frames from the blocks of 512.
+    /// Splits the chain into its single frames and its blocks of 512 frames.
     pub(crate) fn without_blocks(self, metas: &[FrameMeta]) -> (Self, Self) {
         let (mut singles, mut blocks) = (Self::new(), Self::new());
         let Self { head: mut here, mut count, .. } = self;
@@ -218,11 +229,12 @@ impl FrameChain {
         (singles, blocks)
     }
 
-    /// Takes the first `count` frames off a chain that has no blocks.
+    /// Removes the first `count` frames, or all frames if there are fewer, and returns them as a
+    /// chain. The chain must contain no blocks.
     ///
     /// # Complexity
     ///
-    /// O(count), but for a whole chain.
+    /// O(count); O(1) if all frames are removed.
     #[inline]
     pub(crate) fn split(&mut self, metas: &[FrameMeta], count: u64) -> Self {
         if count == 0 {
@@ -234,7 +246,8 @@ impl FrameChain {
         self.part(metas, count)
     }
 
-    /// Takes the first `count` frames off a chain that has no blocks and is not shorter.
+    /// Removes the first `count` frames and returns them as a chain. The chain must have at least
+    /// `count` frames and no blocks.
     #[inline]
     pub(crate) fn part(&mut self, metas: &[FrameMeta], count: u64) -> Self {
         let head = self.head;
@@ -244,7 +257,8 @@ impl FrameChain {
         Self { head, tail, count }
     }
 
-    /// The frame behind `links` links, found as in [`along`].
+    /// Returns the frame that is reached after `links` links from the first one. Assumes adjacent
+    /// frames as [`along`] does.
     fn follow(&self, metas: &[FrameMeta], links: u64) -> FrameIndex {
         #[expect(clippy::cast_possible_truncation, reason = "frames are numbered in 32 bits")]
         let (mut here, mut left) = (self.head, links as usize);
@@ -264,7 +278,7 @@ impl FrameChain {
         here
     }
 
-    /// Adds another chain at the front, whole.
+    /// Adds all frames of another chain at the front.
     #[inline]
     pub(crate) fn append(&mut self, metas: &[FrameMeta], other: Self) {
         if other.count == 0 {
@@ -279,7 +293,8 @@ impl FrameChain {
         self.count += other.count;
     }
 
-    /// The frames in order, still held; of a block the first frame only.
+    /// Iterates over the frames in order without removing them. Of a block only the first frame is
+    /// returned.
     pub(crate) fn frames<'a>(
         &self,
         metas: &'a [FrameMeta],

@@ -1,12 +1,14 @@
-//! Single frames that a CPU keeps at hand: the last ones freed are the first ones taken.
+//! Caches single frames for each CPU. The frames that were freed last are taken first, because they
+//! may still be in the data cache.
 //!
-//! A CPU number is a hint. Every magazine has its own lock, so any CPU can empty any of them.
+//! Every magazine has a lock of its own, so any CPU may use any magazine. The CPU number only
+//! selects the one that is rarely contended.
 
 use super::FrameChain;
 use super::meta::{FrameIndex, FrameMeta};
 use crate::sync::Mutex;
 
-/// The frames of one CPU.
+/// The cached frames of one CPU.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Magazine(Mutex<FrameChain>);
@@ -16,7 +18,7 @@ impl Magazine {
         Self(Mutex::new(FrameChain::new()))
     }
 
-    /// How many it holds.
+    /// Returns the number of cached frames.
     pub(crate) fn count(&self) -> u64 {
         self.0.lock().count()
     }
@@ -27,7 +29,7 @@ impl Magazine {
         self.0.lock().split(metas, count)
     }
 
-    /// Takes `count` frames, or an empty chain.
+    /// Takes `count` frames. Returns `None`, without an effect, if there are fewer.
     #[inline]
     pub(crate) fn take_all(&self, metas: &[FrameMeta], count: u64) -> Option<FrameChain> {
         let mut held = self.0.lock();
@@ -37,22 +39,23 @@ impl Magazine {
         Some(held.part(metas, count))
     }
 
-    /// Puts a chain in front, and returns the part by which more than `limit` would be held.
+    /// Adds the frames of a chain, up to a total of `limit` frames, and returns the surplus.
     pub(crate) fn put(&self, metas: &[FrameMeta], mut chain: FrameChain, limit: u64) -> FrameChain {
         let mut held = self.0.lock();
         let room = limit.saturating_sub(held.count());
-        // Counted from the front: the rest that is kept may be long, and need not be walked over.
+        // The surplus is cut off the front, because following the links of the kept frames could
+        // take long.
         let surplus = chain.split(metas, chain.count().saturating_sub(room));
         held.append(metas, chain);
         surplus
     }
 
-    /// Empties it.
+    /// Takes all frames.
     pub(crate) fn drain(&self) -> FrameChain {
         core::mem::replace(&mut self.0.lock(), FrameChain::new())
     }
 
-    /// Calls `each` with every frame that it holds.
+    /// Calls `each` with every cached frame.
     pub(crate) fn each(&self, metas: &[FrameMeta], each: impl FnMut(FrameIndex)) {
         self.0.lock().frames(metas).for_each(each);
     }

@@ -1,4 +1,4 @@
-//! Runs of frames.
+//! The public type for runs of frames.
 
 use crate::page::Frame;
 
@@ -7,8 +7,8 @@ use crate::page::Frame;
 pub struct FrameRange {
     /// The first frame.
     pub start: Frame,
-    /// How many.
+    /// The number of frames.
     pub count: u64,
-    /// The NUMA node that they belong to, below [`NODES`](crate::machine::NODES).
+    /// The NUMA node of the frames, below [`NODES`](crate::machine::NODES).
     pub node: u32,
 }

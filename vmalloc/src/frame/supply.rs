@@ -1,4 +1,5 @@
-//! Where frames come from and go to: magazine, zeroed pool, buddy.
+//! Takes and returns frames: from the magazine of the CPU, from the pools of zeroed frames, and
+//! from the buddy allocator.
 
 use super::buddy::{Buddy, PART_FRAMES};
 use super::magazine::Magazine;
@@ -9,57 +10,60 @@ use crate::page::LARGE_PAGES;
 use crate::raw::Slab;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
-/// Frames that a magazine may always hold.
+/// The lowest limit of a magazine, in frames.
 const MAGAZINE_MIN: u64 = 64;
 
-/// Of all frames, the part that the magazines together may hold.
+/// The divisor of the limit of magazines: all magazines together hold at most 1/16 of all frames,
+/// unless [`MAGAZINE_MIN`] is more.
 const MAGAZINES_PART: u64 = 16;
 
-/// A large leaf's frames as a block of the buddy.
+/// The order of a block of 512 frames, which one large leaf maps.
 const LARGE_ORDER: u32 = LARGE_PAGES.trailing_zeros();
 
-/// Fewer frames were free than were needed.
+/// The error when fewer frames are free than requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shortage {
     pub(crate) requested: u64,
     pub(crate) available: u64,
 }
 
-/// Which frames are wanted.
+/// The properties of the frames that a request needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameRequest {
-    /// The node that is asked first.
+    /// The NUMA node from which frames are taken first.
     pub(crate) node: usize,
-    /// Whether the request names that node, so that the CPU's own frames are no substitute.
+    /// Whether the request names that node. If so, the magazine of the CPU is not used, because its
+    /// frames may be of another node.
     pub(crate) named: bool,
-    /// Whether no other node will do.
+    /// Whether frames of other nodes are refused.
     pub(crate) only: bool,
-    /// Whether zeroed frames are better.
+    /// Whether zeroed frames are preferred.
     pub(crate) zeroed: bool,
-    /// Free frames that must be left to others.
+    /// The number of free frames that this request must leave.
     pub(crate) reserve: u64,
 }
 
-/// Frames in hand.
+/// Frames that were taken for a request.
 #[derive(Debug)]
 #[must_use = "dropping frames loses them"]
 pub(crate) struct Supply {
-    /// Contents undefined.
+    /// Frames with undefined contents.
     pub(crate) plain: FrameChain,
-    /// All zero.
+    /// Frames that contain zeros only.
     pub(crate) zeroed: FrameChain,
 }
 
-/// All frames.
+/// All managed frames, and the caches in front of the buddy allocator.
 #[derive(Debug)]
 pub(crate) struct Frames {
     pub(crate) buddy: Buddy,
     magazines: Slab<Magazine>,
     magazine_limit: u64,
     zeroed: [Mutex<FrameChain>; NODES],
-    /// The number of frames in the zeroed pools, for readers without a lock.
+    /// The number of frames in the zeroed pools, for readers without a lock. The number may be
+    /// outdated.
     zeroed_ready: AtomicU64,
-    /// Nodes that have frames are below this.
+    /// One more than the highest node that has frames.
     nodes: usize,
 }
 
@@ -71,7 +75,7 @@ impl Frames {
         Self { buddy, magazines, magazine_limit: limit, zeroed, zeroed_ready, nodes }
     }
 
-    /// How many nodes there are.
+    /// Returns the number of nodes.
     pub(crate) fn nodes(&self) -> usize {
         self.nodes
     }
@@ -81,11 +85,12 @@ impl Frames {
         &self.magazines[cpu.0 as usize]
     }
 
-    /// Takes `count` frames that need not be neighbours.
+    /// Takes `count` frames, not necessarily adjacent ones.
     ///
     /// # Errors
     ///
-    /// [`Shortage`] if fewer frames are free. No frame is lost, but some may wait in another list.
+    /// [`Shortage`] if fewer frames are free. Frames that were already taken are returned, but
+    /// possibly to another list than before.
     #[inline]
     pub(crate) fn take(
         &self,
@@ -93,7 +98,8 @@ impl Frames {
         count: u64,
         wanted: &FrameRequest,
     ) -> Result<Supply, Shortage> {
-        // If the buddy holds the reserve, any request may take the frames in magazines and pools.
+        // While the buddy allocator alone has the reserve, every request may take frames of
+        // magazines and zeroed pools.
         if self.buddy.free_count() < wanted.reserve {
             let available = self.free_count().saturating_sub(wanted.reserve);
             if available < count {
@@ -111,13 +117,13 @@ impl Frames {
         self.complete(cpu, count, wanted, supply)
     }
 
-    /// Takes `count` of the CPU's own frames, or `None`.
+    /// Takes `count` frames of the CPU's magazine. Returns `None` if it has fewer.
     #[inline]
     pub(crate) fn take_ready(&self, cpu: CpuId, count: u64) -> Option<FrameChain> {
         self.magazine(cpu).take_all(self.buddy.metas(), count)
     }
 
-    /// Takes frames of which the CPU's own are not the best.
+    /// Takes frames for a request that prefers zeroed frames or names a node.
     #[inline(never)]
     fn take_requested(
         &self,
@@ -138,7 +144,7 @@ impl Frames {
         self.complete(cpu, count, wanted, supply)
     }
 
-    /// Takes from the buddy what is still missing of `count` frames.
+    /// Takes the missing frames, up to a total of `count`, from the buddy allocator.
     #[inline(never)]
     fn complete(
         &self,
@@ -166,7 +172,8 @@ impl Frames {
         }
     }
 
-    /// Takes from the buddy, node by node; on a shortage says how many there were.
+    /// Takes `count` frames from the buddy allocator, node by node. On a shortage returns the
+    /// number of frames that were available.
     fn take_more(&self, count: u64, wanted: &FrameRequest) -> Result<FrameChain, u64> {
         let metas = self.buddy.metas();
         if wanted.reserve > 0 {
@@ -175,8 +182,8 @@ impl Frames {
                 return Err(free);
             }
         }
-        // Checked before the first frame is taken, so that a request that is much too big fails at
-        // once.
+        // Checked before the first frame is taken, so that a request that is much too large fails
+        // immediately.
         let there =
             if wanted.only { self.buddy.free_on(wanted.node) } else { self.buddy.free_count() };
         if there < count {
@@ -204,7 +211,8 @@ impl Frames {
         Err(available)
     }
 
-    /// Puts single frames back: with one node whole, else each to its node.
+    /// Returns single frames. With one node they go to the magazine of the CPU; with several nodes
+    /// each goes to the buddy lists of its node.
     pub(crate) fn put(&self, cpu: CpuId, chain: FrameChain) {
         if chain.count() == 0 {
             return;
@@ -217,11 +225,11 @@ impl Frames {
         self.buddy.put(self.magazine(cpu).put(self.buddy.metas(), chain, limit));
     }
 
-    /// Puts frames back that read as zeros.
+    /// Returns frames that contain zeros only, to the zeroed pools of their nodes.
     pub(crate) fn put_zeroed(&self, mut chain: FrameChain) {
         let metas = self.buddy.metas();
-        // Relaxed, as everywhere: a number that may be old when it is read. Raised first, so that it
-        // never falls below 0.
+        // Relaxed: the number may be outdated when it is read. It is raised before the frames are
+        // added, so that a CPU that takes them cannot lower it below 0.
         self.zeroed_ready.fetch_add(chain.count(), Ordering::Relaxed);
         if self.nodes == 1 {
             self.zeroed[0].lock().append(metas, chain);
@@ -232,7 +240,7 @@ impl Frames {
         }
     }
 
-    /// Puts what waits in magazines and zeroed pools back into the buddy.
+    /// Returns all frames of magazines and zeroed pools to the buddy allocator, which merges them.
     pub(crate) fn drain(&self) {
         for magazine in self.magazines.iter() {
             self.buddy.put(magazine.drain());
@@ -244,13 +252,14 @@ impl Frames {
         }
     }
 
-    /// The frames that may rest with the areas of a pool: twice as many as in a magazine, so that
-    /// requests of many sizes find theirs, and like there with one node only.
+    /// Returns the number of frames that may stay with the areas of one pool. It is twice the limit
+    /// of a magazine, so that requests of many lengths find an area with frames. With several nodes
+    /// it is 0, because a pool does not know nodes.
     pub(crate) fn rest_limit(&self) -> u64 {
         if self.nodes == 1 { 2 * self.magazine_limit } else { 0 }
     }
 
-    /// Takes a run of neighbouring frames for the kernel itself: a power of two of them, from any
+    /// Takes `count` adjacent frames, rounded up to a power of two, for the kernel itself, from any
     /// node.
     pub(crate) fn take_run(&self, count: u64) -> Option<FrameRange> {
         let order = count.checked_next_power_of_two()?.trailing_zeros();
@@ -282,35 +291,36 @@ impl Frames {
         blocks
     }
 
-    /// Puts blocks of 512 frames back.
+    /// Returns blocks of 512 frames to the buddy allocator.
     pub(crate) fn put_large(&self, mut blocks: FrameChain) {
         while let Some(block) = blocks.pop_block(self.buddy.metas()) {
             self.buddy.put_block(block, LARGE_ORDER);
         }
     }
 
-    /// Returns whether `count` zeroed frames wait, or did a moment ago.
+    /// Returns whether the zeroed pools have `count` frames. The answer may be outdated.
     #[inline]
     pub(crate) fn has_zeroed(&self, count: u64) -> bool {
         self.zeroed_ready.load(Ordering::Relaxed) >= count
     }
 
-    /// Frames that read as zeros and wait.
+    /// Returns the number of frames in the zeroed pools.
     pub(crate) fn zeroed_count(&self) -> u64 {
         self.zeroed.iter().map(|zeroed| zeroed.lock().count()).sum()
     }
 
-    /// Frames that wait in magazines and zeroed pools.
+    /// Returns the number of frames in magazines and zeroed pools.
     pub(crate) fn waiting(&self) -> u64 {
         self.magazines.iter().map(Magazine::count).sum::<u64>() + self.zeroed_count()
     }
 
-    /// Free frames.
+    /// Returns the number of free frames, without those that areas in pools have kept.
     pub(crate) fn free_count(&self) -> u64 {
         self.buddy.free_count() + self.waiting()
     }
 
-    /// Free frames of one node.
+    /// Returns the number of free frames of one node. With several nodes, frames in magazines are
+    /// not counted.
     pub(crate) fn free_on(&self, node: usize) -> u64 {
         if self.nodes == 1 {
             return if node == 0 { self.free_count() } else { 0 };
@@ -319,7 +329,7 @@ impl Frames {
         self.buddy.free_on(node) + zeroed
     }
 
-    /// Calls `each` with every frame that waits in a magazine or a zeroed pool.
+    /// Calls `each` with every frame in a magazine or a zeroed pool.
     pub(crate) fn each_waiting(&self, mut each: impl FnMut(FrameIndex)) {
         for magazine in self.magazines.iter() {
             magazine.each(self.buddy.metas(), &mut each);

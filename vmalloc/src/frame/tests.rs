@@ -1,4 +1,4 @@
-//! Blocks split, merge and add up.
+//! Tests the buddy allocator, the magazines and the zeroed pools.
 
 use std::collections::HashSet;
 use std::vec::Vec;
@@ -12,7 +12,8 @@ use crate::sim::SimMachine;
 
 const FRAMES: u32 = 1 << ORDER_MAX;
 
-/// One block of the largest order, with its records at the start of the machine's memory.
+/// Creates a buddy allocator with one free block of the largest order. Its records are at the start
+/// of the machine's memory.
 fn buddy(machine: &SimMachine) -> Buddy {
     let first = machine.memory()[0].start;
     let buddy = Buddy::new(first, Slab::carve(machine, first, FRAMES as usize));
@@ -51,7 +52,7 @@ fn single_frames_are_used_up_before_a_block_is_broken() {
     let mut scattered = Vec::new();
     while let Some(frame) = all.pop(buddy.metas()) {
         let number = frame.0;
-        // Every second frame of the first half, and all of the second half.
+        // Returns every second frame of the first half, and all frames of the second half.
         if number >= FRAMES / 2 || number % 2 == 0 {
             buddy.put_block(frame, 0);
         } else {

@@ -1,4 +1,5 @@
-//! The number and the properties of a slot's pages, in one word.
+//! Packs the number of pages of a slot and their properties into one word, so that they are read
+//! and written together.
 
 use crate::page::PAGE_BYTES;
 use crate::request::Protection;
@@ -13,25 +14,27 @@ const PROTECTION_SHIFT: u32 = 56;
 const PROTECTION_BITS: u64 = 3 << PROTECTION_SHIFT;
 const ALIGN_SHIFT: u32 = 50;
 const ALIGN_BITS: u64 = 0x3f << ALIGN_SHIFT;
-/// Bytes of the last page that were not asked for: always less than a page.
+/// The position of the slack: the bytes of the last page beyond the requested size, which are
+/// always fewer than a page.
 const SLACK_SHIFT: u32 = 38;
 const SLACK_BITS: u64 = 0xfff << SLACK_SHIFT;
 const PAGES: u64 = (1 << SLACK_SHIFT) - 1;
 
-/// The properties of a region's pages.
+/// The properties of the pages of a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traits {
     pub(crate) system: bool,
-    /// Added pages must read as zeros.
+    /// Whether pages that are added by a resize must contain zeros.
     pub(crate) zeroed: bool,
-    /// The frames are the caller's.
+    /// Whether the frames belong to the caller of `vmap`.
     pub(crate) mapped: bool,
-    /// The record is the end of a region that goes on: its first page is that region's guard now.
+    /// Whether the slot describes the end that was cut off a region when the region shrank. The
+    /// first page of such a tail is the guard page of the shrunk region.
     pub(crate) tail: bool,
-    /// Some leaves are large.
+    /// Whether some leaves are of 2 MiB.
     pub(crate) large: bool,
     pub(crate) protection: Protection,
-    /// The logarithm of the alignment in pages.
+    /// The base-2 logarithm of the alignment in pages.
     pub(crate) align: u32,
 }
 
@@ -62,18 +65,19 @@ impl Traits {
     }
 }
 
-/// The number and the properties of a slot's pages.
+/// The number of pages of a slot and their properties.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent(u64);
 
 impl Extent {
-    /// Pages of which `requested` bytes were asked for, less than a page below their end.
+    /// Creates the extent of a region with `pages` pages, of which the caller requested `requested`
+    /// bytes. `requested` is less than a page below the size of the pages.
     #[inline]
     pub(super) fn new(pages: u64, requested: u64, traits: Traits) -> Self {
         Self(pages | (pages * PAGE_BYTES - requested) << SLACK_SHIFT | traits.bits())
     }
 
-    /// Whole pages.
+    /// Creates the extent of `pages` pages that are used as a whole.
     #[inline]
     pub(super) fn whole(pages: u64, traits: Traits) -> Self {
         Self(pages | traits.bits())
@@ -89,67 +93,68 @@ impl Extent {
         self.0
     }
 
-    /// The same, which the tables count no more.
+    /// Returns the same extent, marked as no longer counted by the page tables.
     pub(super) fn detached(self) -> Self {
         Self(self.0 | DETACHED)
     }
 
-    /// The properties of the pages.
+    /// Returns the properties of the pages.
     #[inline]
     pub(super) fn traits(self) -> Traits {
         Traits::from_bits(self.0)
     }
 
-    /// The bytes that were asked for.
+    /// Returns the number of bytes that were requested.
     pub(super) fn requested(self) -> u64 {
         self.pages() * PAGE_BYTES - ((self.0 & SLACK_BITS) >> SLACK_SHIFT)
     }
 
-    /// Returns whether this extent is the end that was cut off a region when the region shrank in place. The
-    /// first page of such an extent is the guard page of the shrunk region, which lies directly below.
+    /// Returns whether this extent is the end that was cut off a region when the region shrank. Its
+    /// first page is the guard page of the shrunk region.
     #[inline]
     pub(super) fn is_tail(self) -> bool {
         self.0 & TAIL != 0
     }
 
-    /// Pages that are or were mapped.
+    /// Returns the number of pages that are mapped, or were mapped before the free.
     #[inline]
     pub(crate) fn pages(self) -> u64 {
         self.0 & PAGES
     }
 
-    /// Pages of addresses: as [`Slot::addresses`](super::slot::Slot::addresses) has it.
+    /// Returns the length of the area in pages: one more for the guard page, except for a tail,
+    /// which has lost its first page and has gained the guard page at its end.
     #[inline]
     pub(crate) fn length(self) -> u64 {
         self.pages() + u64::from(!self.is_tail())
     }
 
-    /// Whether the region is the kernel's own.
+    /// Returns whether the region belongs to the kernel itself.
     #[inline]
     pub(crate) fn is_system(self) -> bool {
         self.0 & SYSTEM != 0
     }
 
-    /// Whether it is pages on frames of the crate's, single ones, with their own guard, and not the
-    /// kernel's.
+    /// Returns whether the pages are plain: of a client region that is not a tail, on single frames
+    /// of the crate.
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
         self.0 & (SYSTEM | MAPPED | TAIL | LARGE) == 0
     }
 
-    /// Whether the tables count its pages no more.
+    /// Returns whether the page tables no longer count these pages.
     #[inline]
     pub(crate) fn is_detached(self) -> bool {
         self.0 & DETACHED != 0
     }
 
-    /// Whether some leaves are large.
+    /// Returns whether some leaves are of 2 MiB.
     #[inline]
     pub(crate) fn is_large(self) -> bool {
         self.0 & LARGE != 0
     }
 
-    /// Whether the frames are the caller's.
+    /// Returns whether the frames belong to the caller of `vmap`.
     #[inline]
     pub(crate) fn is_mapped(self) -> bool {
         self.0 & MAPPED != 0

@@ -1,4 +1,4 @@
-//! The description of a region.
+//! The public description of a region.
 
 use crate::id::RegionId;
 use crate::page::{PageCount, PageRange};
@@ -7,44 +7,46 @@ use crate::request::Protection;
 /// The state of a region's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionState {
-    /// Handed out.
+    /// Allocated.
     Busy,
-    /// Unmapped, and not yet acknowledged by every TLB.
+    /// Freed and unmapped, but some TLB may still hold its translations.
     Lazy,
 }
 
 /// The description of a region at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct RegionInfo {
-    /// Its id.
+    /// The id of the region.
     pub id: RegionId,
-    /// Its pages, without the guard page behind them.
+    /// The pages of the region, without the guard page behind them.
     pub range: PageRange,
-    /// The bytes that were asked for.
+    /// The number of bytes that were requested.
     pub requested: u64,
     /// The rights of the pages.
     pub protection: Protection,
-    /// The code that asked.
+    /// The name of the code that allocated the region.
     pub caller: &'static str,
-    /// The caller's own tag.
+    /// The owner tag that the caller passed with the request.
     pub owner: u64,
-    /// The state of its addresses.
+    /// The state of the addresses.
     pub state: RegionState,
-    /// Whether it is a region of the kernel itself.
+    /// Whether the region belongs to the kernel itself.
     pub system: bool,
-    /// Whether its frames are the caller's: made by [`Vmalloc::vmap`](crate::Vmalloc::vmap).
+    /// Whether the frames belong to the caller: the region was made by
+    /// [`Vmalloc::vmap`](crate::Vmalloc::vmap).
     pub is_mapped: bool,
-    /// Whether it is the tail that a region has lost by shrinking.
+    /// Whether this is the lazy end that was cut off a region when the region shrank.
     pub(crate) is_tail: bool,
 }
 
 impl RegionInfo {
-    /// The pages of the region and its guard page: its share of the window.
+    /// Returns the pages of the region and its guard page, which is all of the window that the
+    /// region occupies.
     #[must_use]
     pub fn with_guard(&self) -> PageRange {
         let pages = self.range.count().get();
         if self.is_tail {
-            // Its first page is the guard of the region that goes on.
+            // The first page is the guard page of the shrunk region.
             let count = PageCount::from_pages(pages).unwrap_or(PageCount::MAX);
             return PageRange::proven(self.range.start() + 1, count);
         }

@@ -1,29 +1,30 @@
-//! Lists of slots that wait for a purge: pushed without a lock, taken whole.
+//! Lists of slots that wait for a purge. A free adds a slot without a lock, and a purge takes a
+//! whole list.
 //!
-//! A list is a stack behind one atomic. There is no ABA problem, because single slots are never
-//! taken out.
+//! A list is a stack whose top is one atomic. Single slots are never removed, so the ABA problem
+//! cannot occur.
 
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// Pages are counted below this bit, areas from it on: a window has fewer than 2^36 pages, and
-/// there are fewer than 2^24 slots.
+/// The position of the number of areas in the counter; the number of pages is below it. A window
+/// has fewer than 2^36 pages and fewer than 2^24 slots, so neither part overflows.
 const AREAS_SHIFT: u32 = 40;
 
-/// The limit of lazy addresses on one CPU: 32 MiB in pages. It is added again for each doubling of
-/// the CPUs.
+/// The limit of lazy pages for one CPU, 32 MiB. The limit of a machine grows with the logarithm of
+/// its CPUs, as in [`lazy_limit`].
 const LAZY_PAGES: u64 = 8192;
 
-/// The fraction of all frames that may be lazy.
+/// The divisor of the limit of lazy frames: at most 1/16 of all frames.
 const LAZY_PART: u64 = 16;
 
-/// The lazy areas of one CPU.
+/// The lazy areas that one CPU has freed.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct LazyList {
     top: AtomicU32,
-    /// Areas and pages in one word, so that counting both is one step.
+    /// The numbers of areas and pages in one word, so that one atomic addition changes both.
     waiting: AtomicU64,
 }
 
@@ -40,13 +41,13 @@ impl LazyList {
         Self { top: AtomicU32::new(0), waiting: AtomicU64::new(0) }
     }
 
-    /// Adds a slot that the caller owns, and returns the number of pages on the list.
+    /// Adds a slot that the caller owns. Returns the number of pages that now wait on this list.
     #[inline]
     pub(crate) fn push(&self, slots: &Slots, slot: u32, pages: u64) -> u64 {
         self.push_record(slot, slots.slot(slot), pages)
     }
 
-    /// As [`push`](Self::push), with the slot's record.
+    /// Adds a slot as [`push`](Self::push) does, for a caller that has the record.
     #[inline]
     pub(crate) fn push_record(&self, slot: u32, record: &Slot, pages: u64) -> u64 {
         let more = word(1, pages);
@@ -54,8 +55,8 @@ impl LazyList {
         let mut top = self.top.load(Ordering::Relaxed);
         loop {
             record.set_next(top);
-            // Release: pairs with the Acquire in `take`: the CPU that purges sees the record and
-            // the cleared entries.
+            // Release: pairs with the Acquire in `take`. The CPU that purges also reads the record
+            // and the cleared entries.
             match self.top.compare_exchange_weak(top, slot, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return waiting,
                 Err(now) => top = now,
@@ -63,44 +64,47 @@ impl LazyList {
         }
     }
 
-    /// Takes all slots. Returns the first, which links to the rest; 0 if the list is empty.
+    /// Takes all slots. Returns the first one, which links to the next; 0 if the list is empty.
     pub(crate) fn take(&self) -> u32 {
         if self.top.load(Ordering::Relaxed) == 0 {
             return 0;
         }
-        // Acquire: pairs with `push`.
+        // Acquire: pairs with the Release in `push_record`.
         self.top.swap(0, Ordering::Acquire)
     }
 
-    /// Takes every list, and leaves the first slot of each in `firsts`. False if something was put on
-    /// a list that had been taken already: it may be older than what another list gave, and what was
-    /// unmapped before something that is released must be flushed with it.
+    /// Takes every list, and stores the first slot of each in `firsts`. Returns `false` if a slot
+    /// was added to a list after that list was taken. Such a slot may have been unmapped before a
+    /// slot that another list gave, so the caller must flush everything: all pages that were
+    /// unmapped before a released one must be flushed with it.
     pub(crate) fn take_all(lists: &[Self], firsts: &mut [u32]) -> bool {
         for (list, first) in lists.iter().zip(firsts) {
             *first = list.take();
         }
-        // Relaxed: the Acquire in `take` has shown all that was pushed before what it took.
+        // Relaxed: the Acquire in `take` makes everything visible that was added before the slots
+        // that it took.
         lists.iter().all(|list| list.top.load(Ordering::Relaxed) == 0)
     }
 
-    /// Subtracts released areas and pages from the backlog.
+    /// Subtracts areas and pages that were released or returned from the numbers that wait.
     pub(crate) fn settle(&self, areas: u64, pages: u64) {
         self.waiting.fetch_sub(word(areas, pages), Ordering::Relaxed);
     }
 
-    /// Areas that wait, those that are being purged too.
+    /// Returns the number of areas that wait, including those that a purge has taken and not yet
+    /// released.
     pub(crate) fn areas(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed) >> AREAS_SHIFT
     }
 
-    /// Their pages with guards.
+    /// Returns the number of pages of these areas, with guard pages.
     pub(crate) fn pages(&self) -> u64 {
         pages_of(self.waiting.load(Ordering::Relaxed))
     }
 }
 
-/// The slots from `first` on with their records, each asked for its successor before it is handed
-/// out.
+/// Iterates over the slots linked from `first`, with their records. The link is read before a slot
+/// is returned, so the caller may change the link.
 #[inline]
 pub(crate) fn records_from(slots: &Slots, first: u32) -> impl Iterator<Item = (u32, &Slot)> {
     let mut next = first;
@@ -115,7 +119,7 @@ pub(crate) fn records_from(slots: &Slots, first: u32) -> impl Iterator<Item = (u
     })
 }
 
-/// The pages that may wait on one CPU's list before it purges.
+/// Returns the number of pages that may wait on the list of one CPU before that CPU purges.
 pub(crate) fn lazy_limit(cpus: u32, frames: u64) -> u64 {
     let doublings = u64::from(u32::BITS - cpus.leading_zeros());
     (LAZY_PAGES * doublings).min(frames / LAZY_PART) / u64::from(cpus)
@@ -132,7 +136,7 @@ mod tests {
             [1, 2, 3, 4, 8].map(|cpus| lazy_limit(cpus, much)),
             [8192, 8192, 5461, 6144, 4096]
         );
-        // With little memory the frames are what limits it.
+        // With little memory, 1/16 of the frames is the lower limit.
         assert_eq!([1, 2, 4].map(|cpus| lazy_limit(cpus, 1600)), [100, 50, 25]);
     }
 }

@@ -1,11 +1,12 @@
-//! One slot: a record that is read without a lock.
+//! The record of one region, which other CPUs read without a lock.
 //!
-//! The stamp joins generation, version and stage. Fields are written only in the stage `Free`, of a
-//! generation that was never published, and in the stage `Rewriting`, which ends in another
-//! version. So two equal stamps around the fields prove that the fields belong together.
+//! One word, the stamp, has the generation, the version and the stage. The other fields are written
+//! only in the stage `Free` of a generation that was not yet published, and in the stage
+//! `Rewriting`, which ends with another version. A reader that reads two equal stamps, before and
+//! after the fields, has read fields that belong together.
 //!
-//! A slot has more than one life: it describes a region, then what is lazy of it, and then it may
-//! rest in a pool with its addresses, until both are handed out again.
+//! A slot describes a region, then the lazy pages of that region, and then possibly an area in a
+//! pool. After that it is used again in the next generation.
 #![expect(unsafe_code, reason = "joins the caller's name, and promises that zeros are a slot")]
 
 use x86_64::VirtAddr;
@@ -36,54 +37,57 @@ fn generation_of(stamp: u64) -> u32 {
     (stamp >> GENERATION_SHIFT) as u32
 }
 
-/// How often a reader tries again while the fields are being written.
+/// The number of times that a reader retries while the fields are being written.
 const READS_MAX: u32 = 1000;
 
-/// The fields changed while they were read.
+/// The error when the fields changed while they were read.
 struct Rewritten;
 
-/// The record: one cache line.
+/// The record of a region: one cache line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct Slot {
     stamp: AtomicU64,
     address: AtomicU64,
-    /// The word of an [`Extent`].
+    /// The word of the [`Extent`].
     extent: AtomicU64,
     owner: AtomicU64,
     caller: AtomicUsize,
     caller_length: AtomicU32,
-    /// The next slot of whichever list the slot is on.
+    /// The next slot of the list that the slot is on: a queue of free slots, a lazy list, or a
+    /// stack of a pool.
     next: AtomicU32,
-    /// The ends of the chain of all frames, lazy or at rest; of a live region too, unless its
-    /// frames are the caller's, lie in blocks, or have changed since it was allocated.
+    /// The first and the last frame of the chain of all frames of the region, lazy area or pooled
+    /// area. `NONE` if the frames belong to the caller of `vmap`, include blocks of 512, or have
+    /// changed since the allocation.
     first_frame: AtomicU32,
     last_frame: AtomicU32,
-    /// The leaf table that counts all pages, if there is only one and it is known.
+    /// The leaf table that counts all pages, or `NONE` if there are several or it is not known.
     leaf: AtomicU32,
 }
 
-// SAFETY: the record is made of atomic integers only.
+// SAFETY: the record consists of atomic integers only, for which zeros are valid.
 unsafe impl Zeroable for Slot {}
 
 impl Slot {
-    /// The generation that the slot is in.
+    /// Returns the current generation of the slot.
     #[inline]
     pub(crate) fn generation(&self) -> u32 {
-        // Acquire: pairs with the Release of the stores below.
+        // Acquire: pairs with the Release stores of the stamp below.
         generation_of(self.stamp.load(Ordering::Acquire))
     }
 
-    /// Returns whether this generation has ever been published. A slot that is free or being built
-    /// has not.
+    /// Returns whether a region of this generation was ever published. It was not while the slot is
+    /// free or its region is being built.
     pub(crate) fn has_shown(&self, generation: u32) -> bool {
-        // Acquire: pairs with `publish`. One load decides: the slot may change right after.
+        // Acquire: pairs with the Release in `publish`. Generation and stage are read in one load,
+        // because both may change right after.
         let now = self.stamp.load(Ordering::Acquire);
         let (here, stage) = (generation_of(now), now & STAGE_MASK);
         here > generation || here == generation && stage >= Stage::Rewriting as u64
     }
 
-    /// Hides the fields from readers until the next [`publish`](Self::publish).
+    /// Makes readers retry or skip the slot until the next [`publish`](Self::publish).
     #[inline]
     fn hide(&self, stage: Stage) {
         let now = self.stamp.load(Ordering::Relaxed);
@@ -92,17 +96,17 @@ impl Slot {
         Self::fence_stamp();
     }
 
-    /// Parts the stamp, of this generation or of the next one, from the fields that are written
-    /// after it.
+    /// Orders the store of the stamp before the stores to the fields that follow.
     #[inline]
     fn fence_stamp() {
-        // Release: pairs with the Acquire fence in `read`; a reader that sees a field sees the
-        // stamp. If `retire` stored the stamp on another CPU, the lock through which the slot came
-        // here orders that store before.
+        // Release: pairs with the Acquire fence in `read`. A reader that sees a new field also sees
+        // the stamp. If another CPU stored the stamp in `retire`, the lock through which this CPU
+        // got the slot orders that store before.
         fence(Ordering::Release);
     }
 
-    /// Writes the fields of a region that is being built. Readers do not see them yet.
+    /// Writes the fields of a region that is being built. Readers do not read them before
+    /// [`publish`](Self::publish).
     #[inline(always)]
     pub(crate) fn build(
         &self,
@@ -124,8 +128,8 @@ impl Slot {
         self.caller_length.store(length, Ordering::Relaxed);
     }
 
-    /// Writes the fields as [`build`](Self::build) does, for a request with default options on the
-    /// address and the frames at which the slot is at rest.
+    /// Writes the fields as [`build`](Self::build) does, for a request with default options that
+    /// reuses the address and the frames recorded in the slot.
     #[inline(always)]
     pub(crate) fn build_again(&self, pages: u64, bytes: u64, leaf: FrameIndex) {
         Self::fence_stamp();
@@ -136,8 +140,9 @@ impl Slot {
         self.caller_length.store(0, Ordering::Relaxed);
     }
 
-    /// Notes what a resized region is now, whose frames are no chain any more; `stage` is shown again
-    /// with another version.
+    /// Writes the fields of a region that was resized or whose rights changed, and publishes
+    /// `stage` with another version. The frames are no longer recorded, because they may not form
+    /// one chain any more.
     pub(crate) fn rebuild(
         &self,
         requested: u64,
@@ -154,8 +159,8 @@ impl Slot {
         self.publish(stage);
     }
 
-    /// Describes a part of another region that is lazy from now on. Its tables may have moved away
-    /// or be more than one, so they must be found by a walk.
+    /// Describes pages of another region that are lazy now, and publishes them. No leaf table is
+    /// recorded: these pages may have several tables, or their tables may have been moved away.
     pub(crate) fn bury(&self, of: &Self, range: PageRange, traits: Traits) {
         Self::fence_stamp();
         self.address.store(range.address().as_u64(), Ordering::Relaxed);
@@ -168,16 +173,17 @@ impl Slot {
         self.publish(Stage::Lazy);
     }
 
-    /// Shows the fields to readers, and returns the generation.
+    /// Publishes the fields to readers in the stage `stage`. Returns the generation.
     #[inline]
     pub(crate) fn publish(&self, stage: Stage) -> u32 {
         let now = self.stamp.load(Ordering::Relaxed);
-        // Release: pairs with the Acquire in `read`.
+        // Release: pairs with the Acquire in `try_read`.
         self.stamp.store(now & !STAGE_MASK | stage as u64, Ordering::Release);
         generation_of(now)
     }
 
-    /// Takes the generation from one stage to another. Of several callers one wins.
+    /// Changes the stage of this generation from `from` to `to`. If several CPUs try, one succeeds;
+    /// the other ones get `false`.
     #[inline]
     pub(crate) fn step(&self, generation: u32, from: Stage, to: Stage) -> bool {
         let now = self.stamp.load(Ordering::Relaxed);
@@ -185,29 +191,32 @@ impl Slot {
             return false;
         }
         let then = now & !STAGE_MASK | to as u64;
-        // AcqRel: the winner sees all that was published and is seen to have won.
+        // AcqRel: the CPU that succeeds reads everything that was published before, and later CPUs
+        // read its change.
         self.stamp.compare_exchange(now, then, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// The stage, if the slot is in this generation.
+    /// Returns the stage, or `None` if the slot is in another generation.
     pub(crate) fn stage(&self, generation: u32) -> Option<u64> {
         let now = self.stamp.load(Ordering::Acquire);
         (generation_of(now) == generation).then_some(now & STAGE_MASK)
     }
 
-    /// Ends the generation; the next one starts free.
+    /// Ends the generation. Returns the number of the next one, which starts in the stage `Free`.
     #[inline]
     pub(crate) fn retire(&self) -> u32 {
         let next = self.generation() + 1;
-        // Release: the next CPU that builds the slot has seen the end of this generation.
+        // Release: the next CPU that builds a region in this slot also sees the end of this
+        // generation.
         self.stamp.store(stamp(next, Stage::Free), Ordering::Release);
-        // Release: pairs with the Acquire fence in `read`; `set_addresses` may follow.
+        // Release: pairs with the Acquire fence in `read`. It orders the stamp before the fields
+        // that `set_addresses` may write next.
         fence(Ordering::Release);
         next
     }
 
-    /// Ends a generation below `last`, as [`retire`](Self::retire) does. Returns `false` without an
-    /// effect for any other generation.
+    /// Ends a generation below `last`, as [`retire`](Self::retire) does. Returns `false`, without
+    /// an effect, for `last` and later generations.
     #[inline]
     pub(crate) fn retire_before(&self, last: u32) -> bool {
         let generation = self.generation();
@@ -219,34 +228,36 @@ impl Slot {
         true
     }
 
-    /// The pages, for a caller that owns the slot.
+    /// Returns the pages. The caller owns the slot.
     #[inline]
     pub(crate) fn range(&self) -> PageRange {
         let count = PageCount::from_pages(self.extent().pages()).unwrap_or(PageCount::ZERO);
         PageRange::proven(self.page(), count)
     }
 
-    /// The properties of the pages, for a caller that owns the slot.
+    /// Returns the properties of the pages. The caller owns the slot.
     #[inline]
     pub(crate) fn traits(&self) -> Traits {
         self.extent().traits()
     }
 
-    /// The bytes that were asked for.
+    /// Returns the number of bytes that were requested.
     pub(crate) fn requested(&self) -> u64 {
         self.extent().requested()
     }
 
-    /// The leaf table over all pages, or `NONE`. It is exact while a region is busy, or lazy and
-    /// still counted, because the region's own count pins the table. At rest it may be stale:
-    /// [`Tables::pin_noted`](crate::paging::Tables::pin_noted) checks it.
+    /// Returns the leaf table over all pages, or `NONE`. The table is valid while the region is
+    /// busy, or lazy and still counted, because its own count keeps the table. In a pool the
+    /// recorded table may be outdated: [`Tables::pin_noted`](crate::paging::Tables::pin_noted)
+    /// checks it.
     #[inline]
     pub(crate) fn leaf(&self) -> FrameIndex {
         FrameIndex(self.leaf.load(Ordering::Relaxed))
     }
 
-    /// The addresses that the slot stands for while it is lazy or at rest, as page number and
-    /// length: a tail's first page belongs to the region in front of it.
+    /// Returns the number of the first page and the length of the area of a lazy or pooled slot.
+    /// The area of a tail starts at its second page, because the first one is the guard page of the
+    /// shrunk region.
     #[inline]
     pub(crate) fn addresses(&self) -> (u64, u64) {
         let start = self.address.load(Ordering::Relaxed) / PAGE_BYTES;
@@ -254,14 +265,14 @@ impl Slot {
         (start + u64::from(extent.is_tail()), extent.length())
     }
 
-    /// The first page, for a caller that owns the slot.
+    /// Returns the first page. The caller owns the slot.
     #[inline]
     pub(crate) fn page(&self) -> Page {
         let address = VirtAddr::new_truncate(self.address.load(Ordering::Relaxed));
         Page::containing_address(address)
     }
 
-    /// The pages and their properties, read once, for a caller that owns the slot.
+    /// Returns the number of pages and their properties, from one read. The caller owns the slot.
     #[inline]
     pub(crate) fn extent(&self) -> Extent {
         Extent::from_word(self.extent.load(Ordering::Relaxed))
@@ -272,8 +283,8 @@ impl Slot {
         self.extent.store(extent.word(), Ordering::Relaxed);
     }
 
-    /// Makes a slot whose generation has ended describe only its addresses. The rest of its word is
-    /// unused until the slot is built again.
+    /// Reduces a slot whose generation has ended to its addresses. The properties in its extent are
+    /// not read before a region is built again.
     #[inline]
     pub(crate) fn strip(&self, extent: Extent) {
         if extent.is_tail() {
@@ -289,53 +300,55 @@ impl Slot {
         self.set_extent(Extent::whole(length - 1, Traits::default()));
     }
 
-    /// Notes that the tables count its pages no more.
+    /// Records that the page tables no longer count the pages of this slot.
     pub(crate) fn detach(&self) {
-        // Not one step, and relaxed: only a purge does this, and purges are totally ordered.
+        // A load and a store suffice: only a purge changes this bit, and purges run one after the
+        // other.
         self.set_extent(self.extent().detached());
     }
 
-    /// The ends of the chain of lazy frames.
+    /// Returns the first and the last frame of the recorded chain.
     #[inline]
     pub(crate) fn frames(&self) -> (FrameIndex, FrameIndex) {
         let first = FrameIndex(self.first_frame.load(Ordering::Relaxed));
         (first, FrameIndex(self.last_frame.load(Ordering::Relaxed)))
     }
 
-    /// Notes the ends of the chain of lazy frames.
+    /// Records the first and the last frame of the chain.
     #[inline]
     pub(crate) fn set_frames(&self, (first, last): (FrameIndex, FrameIndex)) {
         self.first_frame.store(first.0, Ordering::Relaxed);
         self.last_frame.store(last.0, Ordering::Relaxed);
     }
 
-    /// The first frame of the chain, or `NONE`.
+    /// Returns the first frame of the recorded chain, or `NONE`.
     #[inline]
     pub(crate) fn first_frame(&self) -> FrameIndex {
         FrameIndex(self.first_frame.load(Ordering::Relaxed))
     }
 
-    /// Whether frames are noted.
+    /// Returns whether frames are recorded.
     #[inline]
     pub(crate) fn has_frames(&self) -> bool {
         self.first_frame() != FrameIndex::NONE
     }
 
-    /// The recorded frames: one for each page, or an empty chain.
+    /// Returns the recorded frames: one for each page, or an empty chain.
     pub(crate) fn rested(&self) -> FrameChain {
         FrameChain::noted(self.frames(), self.extent().pages())
     }
 
-    /// Takes the frames of an area that was at rest away.
+    /// Removes the recorded frames from a slot and returns them.
     pub(crate) fn take_rested(&self) -> FrameChain {
         let frames = self.rested();
         self.set_frames(FrameChain::new().note());
         frames
     }
 
-    /// Describes a busy or lazy slot. Takes no lock.
+    /// Returns the description of a busy or lazy region, or `None` for any other slot. Takes no
+    /// lock.
     ///
-    /// Bound: [`READS_MAX`] tries, each of which waits for a writer of a few words.
+    /// Bound: [`READS_MAX`] attempts. Between two attempts a writer stores a few words.
     pub(crate) fn read(&self, slot: u32) -> Option<RegionInfo> {
         for _ in 0..READS_MAX {
             match self.try_read(slot) {
@@ -347,7 +360,7 @@ impl Slot {
     }
 
     fn try_read(&self, slot: u32) -> Result<Option<RegionInfo>, Rewritten> {
-        // Acquire: pairs with `publish`.
+        // Acquire: pairs with the Release in `publish`.
         let before = self.stamp.load(Ordering::Acquire);
         let generation = generation_of(before);
         let stage = before & STAGE_MASK;
@@ -365,13 +378,13 @@ impl Slot {
         let owner = self.owner.load(Ordering::Relaxed);
         let caller = self.caller.load(Ordering::Relaxed);
         let caller_length = self.caller_length.load(Ordering::Relaxed);
-        // Acquire: pairs with the Release fence in `hide`.
+        // Acquire: pairs with the Release fence in `fence_stamp`.
         fence(Ordering::Acquire);
         let after = self.stamp.load(Ordering::Relaxed);
         if after & !STAGE_MASK != before & !STAGE_MASK {
             return Err(Rewritten);
         }
-        // SAFETY: both words were stored in this generation, from one static string.
+        // SAFETY: both words were stored in this generation and version, from one static string.
         let caller = unsafe { raw::static_str(caller, caller_length as usize) };
         let count = PageCount::from_pages(extent.pages()).unwrap_or(PageCount::ZERO);
         let start = Page::containing_address(VirtAddr::new_truncate(address));
@@ -390,7 +403,7 @@ impl Slot {
         }))
     }
 
-    /// Lets a test start late in a slot's life.
+    /// Sets the generation, so that a test can start with a late one.
     #[cfg(test)]
     pub(crate) fn set_generation(&self, generation: u32) {
         self.stamp.store(stamp(generation, Stage::Free), Ordering::Release);

@@ -1,4 +1,4 @@
-//! All slots: which are free, and in what order they are used again.
+//! Manages all slots: the free ones, and the order in which free slots are used again.
 
 use super::RegionInfo;
 use super::slot::Slot;
@@ -10,9 +10,9 @@ use crate::sync::{AtomicU32, Mutex, Ordering};
 
 /// The slots of a window, numbered from 1.
 ///
-/// Those below `low` and above `high` have been used. Both are written under the lock of `free` and
-/// read without it. A reader that knows a region sees at least the value that covers the region's
-/// slot.
+/// Slots below `low` and above `high` have been used at least once. Both fields are written under
+/// the lock of `free` and read without it. A reader that has the id of a region reads a value that
+/// already includes the slot of that region.
 #[derive(Debug)]
 pub(crate) struct Slots {
     slab: Slab<Slot>,
@@ -21,7 +21,8 @@ pub(crate) struct Slots {
     free: Mutex<Free>,
 }
 
-/// The slots that were used and freed, oldest first, in a queue for each end.
+/// The slots that were used and freed, oldest first: one queue for clients, and one for the kernel
+/// itself.
 #[derive(Debug)]
 struct Free {
     clients: Queue,
@@ -63,25 +64,25 @@ impl Slots {
         Self { slab, low: AtomicU32::new(1), high: AtomicU32::new(limit), free }
     }
 
-    /// How many there are.
+    /// Returns the number of slots.
     pub(crate) fn limit(&self) -> u32 {
         u32::try_from(self.slab.len()).expect("the number of slots was checked")
     }
 
-    /// The slot with a number that is known to be valid.
+    /// Returns the slot with a valid number.
     #[inline]
     pub(crate) fn slot(&self, slot: u32) -> &Slot {
         &self.slab[slot as usize - 1]
     }
 
-    /// The slot with a number; `None` for 0 and for numbers above the limit.
+    /// Returns the slot with a number, or `None` for 0 and for numbers above the limit.
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&Slot> {
         self.slab.get((slot as usize).wrapping_sub(1))
     }
 
-    /// Takes a free slot: the one that was freed first, else one that was never used, from the
-    /// low end for clients and from the high end for the system.
+    /// Takes a free slot: the one that was freed first, or else one that was never used. Unused
+    /// slots are taken from the low end for clients and from the high end for the system.
     pub(crate) fn take(&self, system: bool) -> Option<u32> {
         let mut free = self.free.lock();
         let free = &mut *free;
@@ -91,7 +92,7 @@ impl Slots {
         }
         let (low, high) = self.unused();
         if low > high {
-            // All slots have been used: slots that one side has freed serve the other side.
+            // All slots have been used, so the queue of the other kind is used too.
             let other = if system { &mut free.clients } else { &mut free.system };
             return other.pop(self);
         }
@@ -104,24 +105,25 @@ impl Slots {
         }
     }
 
-    /// The first and the last slot that were never used. The first is above the last if all have
-    /// been used.
+    /// Returns the first and the last slot that were never used. If all were used, the first is
+    /// above the last.
     fn unused(&self) -> (u32, u32) {
         (self.low.load(Ordering::Relaxed), self.high.load(Ordering::Relaxed))
     }
 
-    /// The numbers above `after` of slots that have been used: only they can hold anything.
+    /// Iterates over the slots above `after` that were used at least once. Other slots need no
+    /// search.
     pub(crate) fn used_above(&self, after: u32) -> impl Iterator<Item = u32> {
         let (low, high) = self.unused();
         let first = after.saturating_add(1);
         (first..low).chain(first.max(high.saturating_add(1)).max(low)..=self.limit())
     }
 
-    /// Gives a slot back that was taken and never published: its generation was not used.
+    /// Returns a slot that was taken but not published, so its generation is still unused.
     pub(crate) fn untake(&self, slot: u32, system: bool) {
         let mut free = self.free.lock();
         let queue = if system { &mut free.system } else { &mut free.clients };
-        // At the head: the next slot that is taken is the same one, so the state is unchanged.
+        // Added at the head, so that the next request takes the same slot again.
         let head = core::mem::replace(&mut queue.head, slot);
         self.slot(slot).set_next(head);
         if head == 0 {
@@ -129,31 +131,32 @@ impl Slots {
         }
     }
 
-    /// Queues a slot whose generation has ended.
+    /// Adds a slot whose generation has ended at the end of its queue.
     pub(crate) fn put(&self, slot: u32, system: bool) {
         let mut free = self.free.lock();
         let queue = if system { &mut free.system } else { &mut free.clients };
         queue.push(self, slot);
     }
 
-    /// Describes the busy or lazy region with an id.
+    /// Returns the description of the busy or lazy region with this id.
     pub(crate) fn read(&self, id: RegionId) -> Option<RegionInfo> {
         let slot = self.slab.get(id.slot() as usize - 1)?;
         slot.read(id.slot()).filter(|info| info.id == id)
     }
 
-    /// Takes a region from one stage to another.
+    /// Changes the stage of a region from `from` to `to`.
     ///
     /// # Errors
     ///
-    /// `Unknown` if no region ever had the id, `Gone` if it is freed or being freed, `Owned` if a
-    /// [`Region`](crate::Region) owns it, `Changing` if another thread resizes it.
+    /// `Unknown` if no region ever had the id; `Gone` if the region is freed or being freed;
+    /// `Owned` if a [`Region`](crate::Region) owns it; `Changing` if another thread resizes it or
+    /// changes its rights.
     #[inline]
     pub(crate) fn step(&self, id: RegionId, from: Stage, to: Stage) -> Result<(), RegionError> {
         self.claim(id, from, to).map(|_| ())
     }
 
-    /// As [`step`](Self::step), and returns the region's slot.
+    /// Changes the stage as [`step`](Self::step) does, and returns the slot.
     #[inline(always)]
     pub(crate) fn claim(&self, id: RegionId, from: Stage, to: Stage) -> Result<&Slot, RegionError> {
         match self.slab.get(id.slot() as usize - 1) {
@@ -162,14 +165,15 @@ impl Slots {
         }
     }
 
-    /// Claims a region for its owner, as [`claim`](Self::claim) does, without a reason on failure.
+    /// Changes an owned region to lazy. Returns `None` if that fails, without looking for the
+    /// reason.
     #[inline(always)]
     pub(crate) fn claim_owned(&self, id: RegionId) -> Option<&Slot> {
         let slot = self.slab.get(id.slot() as usize - 1)?;
         if slot.step(id.generation(), Stage::Owned, Stage::Lazy) { Some(slot) } else { None }
     }
 
-    /// Why a region could not be taken from a stage.
+    /// Returns the reason why a region was not in the stage `from`.
     #[cold]
     #[inline(never)]
     fn why_not(&self, id: RegionId, from: Stage) -> RegionError {
@@ -190,12 +194,12 @@ impl Slots {
         }
     }
 
-    /// Counts the regions that live or are lazy.
+    /// Counts the busy and the lazy regions.
     ///
     /// # Errors
     ///
-    /// A slot that was used is neither a region's nor queued nor one of the `pooled` ones, or is
-    /// two of these.
+    /// If a used slot does not have exactly one use: a region, a place in a queue, or one of the
+    /// `pooled` areas in pools.
     pub(crate) fn audit(&self, pooled: u64) -> Result<u64, &'static str> {
         let free = self.free.lock();
         let (mut living, mut resting) = (0, 0u64);
@@ -220,7 +224,7 @@ impl Slots {
         if queued + pooled == resting { Ok(living) } else { Err("a free slot is in no queue") }
     }
 
-    /// The slot of an id that a region has or had.
+    /// Returns the slot of an id that a region has or had.
     pub(crate) fn known(&self, id: RegionId) -> Result<&Slot, RegionError> {
         let unknown = RegionError::Unknown { id: id.get() };
         let slot = self.slab.get(id.slot() as usize - 1).ok_or(unknown)?;

@@ -1,29 +1,29 @@
-//! The stages of a slot.
+//! The stages in the life of a slot.
 
-/// The life of a slot's generation, in this order.
+/// The stages of a generation of a slot, in the order in which they can occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub(crate) enum Stage {
-    /// Free, at rest in a pool with its addresses, or being built: the generation is not published.
+    /// Not published: the slot is free, its area is in a pool, or its region is being built.
     Free = 0,
-    /// The fields are being written again.
+    /// Published, but its fields are being rewritten. Readers retry.
     Rewriting,
-    /// Busy, and a [`Region`](crate::Region) frees it.
+    /// Busy. A [`Region`](crate::Region) owns the region and frees it when dropped.
     Owned,
-    /// Busy, and any code that knows the id may free it.
+    /// Busy. Any code that has the id may free the region.
     Loose,
-    /// As `Owned`, while a thread resizes the region or changes its rights.
+    /// `Owned`, while a thread resizes the region or changes its rights.
     OwnedChanging,
-    /// As `Loose`, while a thread resizes the region or changes its rights.
+    /// `Loose`, while a thread resizes the region or changes its rights.
     LooseChanging,
-    /// Busy, and to be unmapped by the next purge.
+    /// Busy, and unmapped by the next purge.
     Deferred,
-    /// Unmapped, and not yet acknowledged by every TLB.
+    /// Unmapped, but some TLB may still hold its translations.
     Lazy,
 }
 
 impl Stage {
-    /// The stage of a busy region that is being changed.
+    /// Returns the stage of a busy region while it is being changed.
     pub(crate) fn changing(self) -> Self {
         if self == Self::Owned { Self::OwnedChanging } else { Self::LooseChanging }
     }

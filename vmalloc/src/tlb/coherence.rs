@@ -1,4 +1,4 @@
-//! The generations of all CPUs, and the shootdown that waits for them.
+//! Counts the generations of flushes, and runs the shootdown that waits for all CPUs.
 
 use core::fmt;
 
@@ -9,20 +9,21 @@ use crate::machine::{CpuId, Cpus, TlbControl};
 use crate::raw::Slab;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, fence, spin_loop};
 
-/// The proof that everything unmapped before it was made is unreachable now, on every CPU.
+/// The proof that all pages that were unmapped before its shootdown began are unreachable on every
+/// CPU.
 #[derive(Debug)]
 pub(crate) struct Flushed(());
 
-/// A CPU that did not acknowledge in the time that the machine gave it.
+/// A CPU that did not acknowledge a shootdown in the time that the machine allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Laggard(pub(crate) CpuId);
 
-/// The generations that the CPUs have seen.
+/// The current generation, and the generation that each CPU has seen.
 pub(crate) struct Coherence {
     generation: AtomicU64,
     posted: Posted,
     states: Slab<CpuState>,
-    /// Held by the CPU that runs a shootdown.
+    /// The lock that a CPU holds while it runs a shootdown.
     shootdown: Mutex<()>,
     pub(crate) interrupts: AtomicU64,
     pub(crate) skipped: AtomicU64,
@@ -30,12 +31,12 @@ pub(crate) struct Coherence {
     pub(crate) last_laggard: AtomicU64,
 }
 
-/// The right to begin a shootdown: there is one, so shootdowns are totally ordered.
+/// The right to begin a shootdown. Only one exists, so shootdowns run one after the other.
 pub(crate) struct ShootdownGuard<'c> {
     _guard: MutexGuard<'c, ()>,
 }
 
-/// Sums over all CPUs.
+/// The numbers of local flushes, summed over all CPUs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LocalFlushes {
     pub(crate) full: u64,
@@ -57,7 +58,7 @@ impl Coherence {
         }
     }
 
-    /// The shootdown that was begun last.
+    /// Returns the generation of the shootdown that was begun last.
     pub(crate) fn current(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }
@@ -66,14 +67,15 @@ impl Coherence {
         &self.states[cpu.0 as usize]
     }
 
-    /// Flushes what the calling CPU has not flushed yet.
+    /// Flushes everything that the calling CPU has not flushed yet, and publishes the generation.
     ///
     /// # Context
     ///
-    /// Takes no lock: the handler of the interrupt calls it. It may interrupt itself.
+    /// Takes no lock, because the IPI handler calls it. The handler may interrupt a call of this
+    /// function on the same CPU.
     pub(crate) fn acknowledge<T: TlbControl>(&self, machine: &T, cpu: CpuId) -> FlushKind {
         let state = self.state(cpu);
-        // Acquire: pairs with the Release in `begin`: the cleared entries and the plan are seen.
+        // Acquire: pairs with the Release in `begin`, so the cleared entries and the plan are seen.
         let generation = self.generation.load(Ordering::Acquire);
         let seen = state.seen.load(Ordering::Relaxed);
         if seen >= generation {
@@ -93,45 +95,46 @@ impl Coherence {
                 FlushKind::Full
             }
         };
-        // The value read before the flush, but never less than the value that an interrupt has
-        // published since. Release: pairs with the Acquire in `shoot`.
+        // The value that was read before the flush. The maximum, because the IPI handler may have
+        // published a newer value in between. Release: pairs with the Acquire in `await_cpu`.
         state.seen.fetch_max(generation, Ordering::Release);
         kind
     }
 
-    /// Says that the CPU sleeps. It must look for work once more before it really does.
+    /// Publishes that the CPU halts. The caller must look for work once more before it halts.
     pub(crate) fn halt(&self, cpu: CpuId) {
-        // Release: pairs with the Acquire in `await_cpu`: the CPU has used for the last time what
-        // is given away because it sleeps.
+        // Release: pairs with the Acquire in `await_cpu`. All earlier accesses of this CPU to the
+        // window are complete before a shootdown reuses memory because this CPU is halted.
         self.state(cpu).activity.store(HALTED, Ordering::Release);
-        // Pairs with the fence in `begin`: a shootdown that sees the CPU awake waits for it.
+        // Pairs with the fence in `begin`: a shootdown either sees this store, or waits for the
+        // CPU.
         fence(Ordering::SeqCst);
     }
 
-    /// Says that the CPU is awake, or has started, and flushes what it has slept through.
+    /// Publishes that the CPU has woken or started, and flushes what it has missed.
     pub(crate) fn wake<T: TlbControl>(&self, machine: &T, cpu: CpuId) {
         self.state(cpu).activity.store(AWAKE, Ordering::Relaxed);
-        // Pairs with the fence in `begin`: either the new generation is seen here, or the CPU is
-        // seen awake there.
+        // Pairs with the fence in `begin`: either this CPU reads the new generation, or the
+        // initiator sees that the CPU is awake and waits for it.
         fence(Ordering::SeqCst);
         self.acknowledge(machine, cpu);
     }
 
-    /// Makes the flushes that the current CPU has missed. The CPU is read on every call, because a
-    /// kernel may have moved the caller to another CPU.
+    /// Flushes what the current CPU has missed. The CPU number is read on every call, because a
+    /// kernel may have moved the thread to another CPU.
     fn answer<M: TlbControl + Cpus>(&self, machine: &M) {
         machine.without_interrupts(|| {
             self.acknowledge(machine, machine.current());
         });
     }
 
-    /// Takes the right to begin a shootdown, if no CPU has it.
+    /// Takes the right to begin a shootdown. Returns `None` if another CPU has it.
     pub(crate) fn try_lock(&self) -> Option<ShootdownGuard<'_>> {
         self.shootdown.try_lock().map(|guard| ShootdownGuard { _guard: guard })
     }
 
-    /// Waits for the right to begin a shootdown, and answers the flushes of other shootdowns while
-    /// it waits.
+    /// Takes the right to begin a shootdown. While another CPU has it, acknowledges the shootdowns
+    /// of that CPU.
     ///
     /// Bound: every shootdown ends, because it waits for each CPU only as long as the machine
     /// allows.
@@ -145,27 +148,28 @@ impl Coherence {
         }
     }
 
-    /// Begins a generation. A CPU that reads the new generation sees entries that were cleared
-    /// before it.
+    /// Begins a generation. A CPU that reads the new generation also reads the entries that were
+    /// cleared before.
     fn begin(&self, plan: &Plan) -> u64 {
         let generation = self.generation.load(Ordering::Relaxed) + 1;
         self.posted.post(generation, plan);
-        // The cleared entries are in memory before any CPU can read the new generation.
+        // The cleared entries are visible before any CPU can read the new generation.
         fence(Ordering::SeqCst);
         // Release: pairs with the Acquire in `acknowledge`.
         self.generation.store(generation, Ordering::Release);
-        // Pairs with the fences in `halt` and `wake`: a CPU seen halted below has not read an older
-        // generation after it woke.
+        // Pairs with the fences in `halt` and `wake`: a CPU that is seen halted after this fence
+        // reads this generation when it wakes.
         fence(Ordering::SeqCst);
         generation
     }
 
-    /// Drops on every CPU the translations that were made from entries as they stood before the
-    /// call. With `everyone`, halted CPUs do it now: tables are about to be freed.
+    /// Runs a shootdown: every CPU drops the translations of entries that were changed before the
+    /// call. If `everyone` is set, halted CPUs are woken for it too, because tables are about to be
+    /// freed.
     ///
     /// # Errors
     ///
-    /// The first CPU that did not acknowledge in time. No frame may be released then.
+    /// The first CPU that did not acknowledge in time. The caller must then release no frame.
     pub(crate) fn shoot<M: TlbControl + Cpus>(
         &self,
         machine: &M,
@@ -181,9 +185,9 @@ impl Coherence {
         Ok(Flushed(()))
     }
 
-    /// Waits until a CPU has seen the generation or sleeps.
+    /// Waits until a CPU has seen the generation or, unless `everyone` is set, is halted.
     ///
-    /// Bound: the machine's patience, in [`Cpus::wait`].
+    /// Bound: the machine limits the waiting time in [`Cpus::wait`].
     fn await_cpu<M: TlbControl + Cpus>(
         &self,
         machine: &M,
@@ -196,12 +200,12 @@ impl Coherence {
             self.acknowledge(machine, machine.current());
         };
         for tries in 0.. {
-            // Acquire: pairs with the Release in `acknowledge`: the flush has happened.
+            // Acquire: pairs with the Release in `acknowledge`: the flush of that CPU is complete.
             if state.seen.load(Ordering::Acquire) >= generation {
                 return Ok(());
             }
-            // Acquire: pairs with the Release in `halt`. That the value is new enough is due to the
-            // fence in `begin`.
+            // Acquire: pairs with the Release in `halt`. The fence in `begin` ensures that the
+            // value is not older than the generation.
             match state.activity.load(Ordering::Acquire) {
                 ABSENT => return Ok(()),
                 HALTED if !everyone => {
@@ -210,7 +214,7 @@ impl Coherence {
                 }
                 _ => {}
             }
-            // One interrupt is enough for all that has been asked since it was sent.
+            // One IPI suffices for all generations up to the one in `asked`.
             if state.asked.fetch_max(generation, Ordering::Relaxed) < generation {
                 self.interrupts.fetch_add(1, Ordering::Relaxed);
                 machine.interrupt(cpu);
@@ -220,13 +224,14 @@ impl Coherence {
                 self.last_laggard.store(u64::from(cpu.0), Ordering::Relaxed);
                 return Err(Laggard(cpu));
             }
-            // Two CPUs that wait for each other must both answer.
+            // If that CPU waits for this one in a shootdown of its own, both must acknowledge to
+            // make progress.
             self.answer(machine);
         }
         unreachable!("the tries do not end")
     }
 
-    /// Flushes of all CPUs since set-up.
+    /// Returns the numbers of local flushes of all CPUs since set-up.
     pub(crate) fn local(&self) -> LocalFlushes {
         let mut sum = LocalFlushes::default();
         for state in self.states.iter() {
@@ -237,13 +242,13 @@ impl Coherence {
         sum
     }
 
-    /// The generation that a CPU claims to have seen.
+    /// Returns the generation that a CPU has published as seen.
     #[cfg(all(test, loom))]
     pub(crate) fn seen(&self, cpu: CpuId) -> u64 {
         self.state(cpu).seen.load(Ordering::Relaxed)
     }
 
-    /// Whether no CPU claims to have seen what has not begun.
+    /// Checks that no CPU has published a generation that has not begun.
     pub(crate) fn audit(&self) -> Result<(), &'static str> {
         let current = self.current();
         let ahead = self.states.iter().any(|state| state.seen.load(Ordering::Relaxed) > current);

@@ -1,12 +1,12 @@
-//! The flush state of one CPU.
+//! The state of one CPU in the flush protocol.
 
 use crate::sync::{AtomicU32, AtomicU64};
 
-/// It runs code, and is waited for.
+/// The CPU runs code. Shootdowns wait for it.
 pub(super) const AWAKE: u32 = 0;
-/// It sleeps: it uses no translation, but walks speculatively.
+/// The CPU is halted. It accesses no memory of the window, but may walk the tables speculatively.
 pub(super) const HALTED: u32 = 1;
-/// It has not started: it knows no table of the window.
+/// The CPU has not started, so it has cached no entry of the window.
 pub(super) const ABSENT: u32 = 2;
 
 /// The record of one CPU, on a cache line of its own.
@@ -15,20 +15,21 @@ pub(super) const ABSENT: u32 = 2;
 pub(crate) struct CpuState {
     /// The generation that the CPU read before its last flush.
     pub(super) seen: AtomicU64,
-    /// The generation that an interrupt has asked it for.
+    /// The newest generation for which an IPI was sent to the CPU.
     pub(super) asked: AtomicU64,
-    /// Whether it is awake: one of [`AWAKE`], [`HALTED`], [`ABSENT`].
+    /// The activity of the CPU: [`AWAKE`], [`HALTED`] or [`ABSENT`].
     pub(super) activity: AtomicU32,
-    /// Times that it flushed everything.
+    /// The number of times that the CPU flushed everything.
     pub(super) flushes_full: AtomicU64,
-    /// Times that it followed a plan.
+    /// The number of times that the CPU flushed the pages of a plan.
     pub(super) flushes_pages: AtomicU64,
-    /// Pages that it flushed one by one.
+    /// The number of pages that the CPU flushed one by one.
     pub(super) pages: AtomicU64,
 }
 
 impl CpuState {
-    /// The state of a CPU with empty caches, which may not have started.
+    /// Creates the state of a CPU with empty TLBs. If `started` is false, the CPU is [`ABSENT`]
+    /// until it wakes.
     pub(crate) fn new(started: bool) -> Self {
         Self {
             seen: AtomicU64::new(0),

@@ -1,40 +1,40 @@
-//! How and why translations were invalidated.
+//! The kinds and reasons of flushes, for reports.
 
 /// How translations were invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushKind {
     /// No flush was needed.
     None,
-    /// Page by page.
+    /// The pages were invalidated one by one.
     Pages,
-    /// Everything.
+    /// All translations were invalidated.
     Full,
 }
 
-/// Why translations were invalidated.
+/// The reason of a shootdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum FlushReason {
-    /// As much was lazy as may be.
+    /// A list of lazy areas exceeded its limit.
     Lazy,
-    /// Something was about to run out.
+    /// An allocation failed or the kernel asked for frames, and a reclaim could release some.
     Exhausted,
     /// [`Vmalloc::purge`](crate::Vmalloc::purge) was called.
     Demand,
-    /// Frees flush at once: [`FlushMode::Eager`](crate::FlushMode::Eager).
+    /// The window is in [`FlushMode::Eager`](crate::FlushMode::Eager), in which every free flushes.
     Eager,
-    /// A region that shrinks has a new guard page.
+    /// A region has shrunk, and its new guard page must fault immediately.
     Guard,
-    /// Rights were taken away.
+    /// The rights of a region were changed.
     Protection,
     /// A large leaf was split.
     Split,
-    /// Frames of the caller were unmapped and must be out of reach.
+    /// Frames of the caller were unmapped and must be unreachable when the call returns.
     Unmap,
 }
 
 impl FlushReason {
-    /// All of them, in the order of their numbers.
+    /// All reasons, in the order of their numbers.
     pub const ALL: [Self; 8] = [
         Self::Lazy,
         Self::Exhausted,
@@ -46,7 +46,7 @@ impl FlushReason {
         Self::Unmap,
     ];
 
-    /// The reason as a counter's name.
+    /// Returns the name of the counter for this reason.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,5 @@
-//! Which translations a shootdown must drop: a few pages one by one, or everything.
+//! The plan of a shootdown: the pages whose translations must be dropped one by one, or all
+//! translations.
 
 use x86_64::VirtAddr;
 
@@ -6,29 +7,29 @@ use super::flush::FlushKind;
 use crate::page::{Page, PageRange};
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// Pages that are flushed one by one; for more, everything is cheaper.
+/// The highest number of pages that are flushed one by one. For more pages a full flush is cheaper.
 pub(crate) const PAGES_MAX: usize = 33;
 
 /// A plan that is being collected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pages: [u64; PAGES_MAX],
-    /// Above [`PAGES_MAX`] it means everything.
+    /// The number of pages. Above [`PAGES_MAX`] the plan requires a full flush.
     count: usize,
 }
 
 impl Plan {
-    /// Makes an empty plan.
+    /// Creates an empty plan.
     pub(crate) const fn new() -> Self {
         Self { pages: [0; PAGES_MAX], count: 0 }
     }
 
-    /// Everything.
+    /// Creates a plan that requires a full flush.
     pub(crate) const fn full() -> Self {
         Self { pages: [0; PAGES_MAX], count: PAGES_MAX + 1 }
     }
 
-    /// Whether more pages can only mean everything.
+    /// Returns whether the plan requires a full flush, so that adding pages has no effect.
     pub(crate) fn is_full(&self) -> bool {
         self.count > PAGES_MAX
     }
@@ -38,7 +39,7 @@ impl Plan {
         self.count == 0
     }
 
-    /// How a CPU that follows it flushes.
+    /// Returns the kind of flush that the plan requires.
     pub(crate) fn kind(&self) -> FlushKind {
         match self.count {
             0 => FlushKind::None,
@@ -55,7 +56,8 @@ impl Plan {
         }
     }
 
-    /// Adds the leaves of a range, each of `stride` pages: a large one is dropped by any address.
+    /// Adds the leaves of a range, each of `stride` pages. One address suffices to flush a large
+    /// leaf.
     pub(crate) fn add_strides(&mut self, range: PageRange, stride: u64) {
         let leaves = range.count().get().div_ceil(stride);
         if self.is_full() || leaves > (PAGES_MAX - self.count) as u64 {
@@ -69,10 +71,10 @@ impl Plan {
     }
 }
 
-/// The plan of the last generation, where every CPU can read it.
+/// The plan of the last generation, which every CPU can read.
 #[derive(Debug)]
 pub(crate) struct Posted {
-    /// The generation that the plan belongs to; 0 while it is being written.
+    /// The generation of the plan; 0 while the plan is being written.
     generation: AtomicU64,
     count: AtomicU64,
     pages: [AtomicU64; PAGES_MAX],
@@ -90,8 +92,8 @@ impl Posted {
     /// Writes the plan of a generation that is about to begin.
     pub(crate) fn post(&self, generation: u64, plan: &Plan) {
         self.generation.store(0, Ordering::Relaxed);
-        // Release: pairs with the Acquire fence in `read`; a reader that sees a new page sees the
-        // 0.
+        // Release: pairs with the Acquire fence in `read`. A reader that reads a new page then also
+        // reads the 0 and ignores the page.
         fence(Ordering::Release);
         self.count.store(plan.count as u64, Ordering::Relaxed);
         if !plan.is_full() {
@@ -103,9 +105,9 @@ impl Posted {
         self.generation.store(generation, Ordering::Release);
     }
 
-    /// Returns the pages that the plan of `generation` flushes one by one. Returns `None` if the plan requires a
-    /// full flush, or if the plan of another generation is posted or being written; the caller must then flush
-    /// the whole TLB.
+    /// Returns the pages that the plan of `generation` flushes one by one. Returns `None` if the
+    /// plan requires a full flush, or if the plan of another generation is posted; the caller must
+    /// then flush everything.
     pub(crate) fn read(&self, generation: u64) -> Option<impl Iterator<Item = Page>> {
         // Acquire: pairs with the Release at the end of `post`.
         if self.generation.load(Ordering::Acquire) != generation {
