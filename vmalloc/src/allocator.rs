@@ -1,7 +1,8 @@
-//! Everything that works on a whole window.
+//! Allocates, changes and frees the regions of a window.
 //!
-//! [`Core`](parts::Core) holds the parts. The verbs are free functions over it, one module for each; `verbs` has the public
-//! methods, which only call them.
+//! [`Core`](parts::Core) contains the data of a window. Every operation is a free function on
+//! `Core`, in a module of its own. The module `verbs` has the public methods, which only call these
+//! functions.
 
 mod allocate;
 mod change;

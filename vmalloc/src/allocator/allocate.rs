@@ -1,4 +1,4 @@
-//! The slow path of every allocation: reserve, then commit.
+//! The slow path of allocation: reserves everything that can run out, and then stores the entries.
 
 use super::handle::Region;
 use super::parts::Core;
@@ -14,7 +14,7 @@ use crate::region::stage::Stage;
 use crate::request::{Huge, Request};
 use crate::stats::Counters;
 
-/// Allocates by the slow path, and retries once after a reclaim.
+/// Allocates by the slow path. On a failure, retries once after a reclaim.
 #[inline(never)]
 pub(super) fn allocate_slow<'v, M: Machine>(
     core: &'v Core<M>,
@@ -34,8 +34,7 @@ pub(super) fn allocate_slow<'v, M: Machine>(
     }
 }
 
-/// Takes all that can run out, in the order slot and addresses, frames, tables, and only then
-/// stores the first entry.
+/// Reserves a slot and addresses, then frames, then tables, and only then stores the first entry.
 #[inline(never)]
 fn reserve_and_commit<M: Machine>(
     core: &Core<M>,

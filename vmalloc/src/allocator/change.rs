@@ -1,4 +1,4 @@
-//! A region that is being resized.
+//! The data and the common steps of a resize.
 
 use super::parts::Core;
 use super::reserve;
@@ -11,15 +11,15 @@ use crate::region::extent::Traits;
 use crate::region::slot::Slot;
 use crate::region::stage::Stage;
 
-/// A claimed region and what it is to become.
+/// A claimed region and its new size.
 pub(super) struct Change<'s> {
     pub(super) cpu: CpuId,
     pub(super) slot: u32,
     pub(super) record: &'s Slot,
     pub(super) old: PageRange,
-    /// Pages that it shall have.
+    /// The new number of pages.
     pub(super) pages: PageCount,
-    /// Bytes that it shall have, and those that it had.
+    /// The new size and, in `requested`, the old size, both in bytes.
     pub(super) bytes: u64,
     pub(super) requested: u64,
     pub(super) traits: Traits,
@@ -31,7 +31,7 @@ pub(super) fn exhausted(shortage: Shortage) -> AllocateError {
     AllocateError::FramesExhausted { requested, available }
 }
 
-/// The pages of a range behind its first `kept`.
+/// Returns the pages of a range after the first `kept` pages.
 pub(super) fn added(range: PageRange, kept: PageCount) -> PageRange {
     let more = range.count().get() - kept.get();
     PageRange::within(range, kept, PageCount::from_pages(more).unwrap_or(PageCount::ZERO))
@@ -41,13 +41,14 @@ pub(super) fn mapping(change: &Change<'_>) -> Mapping {
     Mapping { rights: Entry::rights(change.traits.protection), slot: change.slot }
 }
 
-/// Shows the region with its new pages, still as one that is being changed.
+/// Publishes the region with its new pages. It stays in the stage of a region that is being
+/// changed.
 pub(super) fn rebuild<M: Machine>(core: &Core<M>, change: &Change<'_>, range: PageRange) {
     let leaf = core.only_leaf(range);
     change.record.rebuild(change.bytes, range, change.traits, leaf, change.stage);
 }
 
-/// Takes frames and tables for pages that are added to a region.
+/// Reserves frames and tables for pages that are added to a region.
 pub(super) fn reserve_more<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,

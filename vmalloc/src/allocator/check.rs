@@ -1,7 +1,7 @@
-//! Audits a window: compares every structure with every other.
+//! Audits a window: compares its data structures with each other.
 //!
-//! The audit trusts no counter: it walks free runs, region slots, page tables and frame records,
-//! and compares the totals.
+//! The audit trusts no counter. It walks the free runs, the slots, the page tables and the frame
+//! records, and compares the totals with the counters.
 
 mod areas;
 mod audit;
@@ -16,7 +16,7 @@ use super::parts::Core;
 use super::statistics;
 use crate::machine::Machine;
 
-/// Compares free addresses, region slots, page tables, frames and counters.
+/// Compares the free addresses, slots, page tables, frames and counters of a window.
 pub(super) fn check<M: Machine>(core: &Core<M>) -> Audit {
     let guard = core.tlb.lock(&core.machine);
     let stats = statistics::read(core);

@@ -1,9 +1,10 @@
-//! The fast paths of allocation. An area comes from the CPU's pool, its frames stayed with it or
-//! come from the CPU's magazine, and its leaf table exists. Most requests take a fast path;
-//! anything unusual falls back to the slow path, which starts over.
+//! The fast paths of allocation. A fast path takes an area from the pool of the CPU, takes frames
+//! that the area has kept or that are in the magazine of the CPU, and uses a leaf table that
+//! exists. Most requests take a fast path. All other requests fall back to the slow path, which
+//! starts over.
 //!
-//! [`Vmalloc::vmalloc`](crate::Vmalloc::vmalloc) has the fastest one: it reuses an area together
-//! with the frames that it kept.
+//! The fastest path is that of [`Vmalloc::vmalloc`](crate::Vmalloc::vmalloc): it reuses an area
+//! together with the frames that the area has kept.
 
 use super::allocate::allocate_slow;
 use super::handle::Region;
@@ -21,15 +22,15 @@ use crate::region::slot::Slot;
 use crate::region::stage::Stage;
 use crate::request::{Protection, Request};
 
-/// Allocates by the slow path. It takes the size instead of a request, so that its caller need not
-/// keep a request in memory.
+/// Allocates by the slow path. Takes the size instead of a request, so that the fast path need not
+/// store a request on the stack.
 #[inline(never)]
 fn vmalloc_slow<M: Machine>(core: &Core<M>, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
     let request = Request::try_new(bytes).map_err(VmallocError::Request)?;
     allocate(core, &request).map_err(VmallocError::Allocate)
 }
 
-/// Allocates by the fast path, or else by the slow one.
+/// Allocates by a fast path, or by the slow path if that fails.
 #[inline]
 pub(super) fn allocate<'v, M: Machine>(
     core: &'v Core<M>,
@@ -42,25 +43,26 @@ pub(super) fn allocate<'v, M: Machine>(
     }
 }
 
-/// Returns whether a fast path may serve `pages` pages.
+/// Returns whether a request for `pages` pages may take a fast path.
 #[inline(always)]
 fn can_use_fast_path<M: Machine>(core: &Core<M>, pages: PageCount) -> bool {
-    // If the buddy holds the reserve, any request may take the frames in magazines and pools.
+    // While the buddy allocator alone has the reserve, every request may take frames of magazines
+    // and pools.
     pages.bytes() <= core.usable
         && core.frames.buddy.free_count() >= core.frames_reserve
         && !core.injector.is_armed()
 }
 
-/// Allocates a region of `bytes` bytes with default options out of an area that kept its frames.
+/// Allocates `bytes` bytes with default options, from an area that has kept its frames.
 ///
-/// Every other path is a tail call, so that no register must be saved across a call.
+/// Every other path is a tail call, so that this function saves no register across a call.
 #[inline(never)]
 pub(super) fn reuse_backed<M: Machine>(
     core: &Core<M>,
     bytes: u64,
 ) -> Result<Region<'_, M>, VmallocError> {
-    // 0 pages is below the lengths of every pool. A size above all memory is refused by the slow
-    // path.
+    // If the size is 0, `count` is 0, for which no pool has an area. If the size exceeds all
+    // memory, the slow path refuses it.
     let count = PageCount::covering(bytes).unwrap_or_default();
     if !can_use_fast_path(core, count) {
         return vmalloc_slow(core, bytes);
@@ -69,7 +71,7 @@ pub(super) fn reuse_backed<M: Machine>(
     let Some((slot, record, frame)) = core.areas.take_backed(cpu, pages + 1) else {
         return vmalloc_slow(core, bytes);
     };
-    // The record of an area at rest holds the addresses that the region will have.
+    // The slot of an area in a pool has the addresses of the new region.
     let range = PageRange::proven(record.page(), count);
     let frames = &core.frames.buddy;
     let span = Span::within_one(range);
@@ -85,8 +87,8 @@ pub(super) fn reuse_backed<M: Machine>(
     Ok(Region::new(core, id, range))
 }
 
-/// Puts an area and its frames back if its leaf table is not the noted one, and allocates by the
-/// slow path.
+/// Returns an area and its frames, because its recorded leaf table could not be pinned, and
+/// allocates by the slow path.
 #[cold]
 #[inline(never)]
 fn put_back_and_allocate<M: Machine>(
@@ -105,7 +107,7 @@ fn put_back_and_allocate<M: Machine>(
     vmalloc_slow(core, bytes)
 }
 
-/// Allocates out of a pooled area, or returns `None` and changes no state.
+/// Allocates from an area in a pool. Returns `None`, without an effect, if that is not possible.
 #[inline(never)]
 fn reuse_pooled<'v, M: Machine>(
     core: &'v Core<M>,
@@ -116,7 +118,7 @@ fn reuse_pooled<'v, M: Machine>(
     if !request.is_plain() || !can_use_fast_path(core, request.pages()) {
         return None;
     }
-    // Only the slow path takes frames that were cleared ahead of time.
+    // Only the slow path takes zeroed frames of the zeroed pools, which saves clearing frames now.
     if request.is_zeroed() && core.frames.has_zeroed(pages) {
         return None;
     }
@@ -124,7 +126,8 @@ fn reuse_pooled<'v, M: Machine>(
     let range = record.range();
     let chain = match record.rested() {
         chain if chain.count() == pages => Some(chain),
-        // Checked before frames are taken: a range over two tables is left to the slow path.
+        // Checked before frames are taken: only the slow path serves a range that needs several
+        // leaf tables.
         _ => Span::only(range).and_then(|_| core.frames.take_ready(cpu, pages)),
     };
     let Some(mut chain) = chain else {
@@ -147,7 +150,8 @@ fn reuse_pooled<'v, M: Machine>(
     Some(Region::new(core, id, range))
 }
 
-/// Puts an area and its frames back where the next request finds them.
+/// Returns an area to its pool and its frames to the magazine, so that the next request can take
+/// both.
 #[cold]
 #[inline(never)]
 fn put_back<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, chain: FrameChain) {
@@ -156,7 +160,8 @@ fn put_back<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, chain: FrameChain
     core.areas.untake_ready(cpu, slot);
 }
 
-/// Writes the record of a region that is being built, and returns its mapping.
+/// Writes the slot of a region that is being built. Returns the rights and the slot for its
+/// entries.
 #[inline(always)]
 fn build(
     record: &Slot,
@@ -191,7 +196,8 @@ mod tests {
         vm.core.slots().slot(region.id().slot()).leaf()
     }
 
-    /// The first page of a region, pinned by a note, and which table that was.
+    /// Pins the leaf table of the first page of `region`, with `note` as the recorded table.
+    /// Asserts that the right table is pinned even if `note` is wrong.
     fn pin(vm: &Vmalloc<SimMachine>, region: &Region<'_, SimMachine>, note: FrameIndex) {
         let page = PageRange::within(region.range(), PageCount::ZERO, PageCount::ONE);
         let (frames, slot) = (&vm.core.frames.buddy, region.id().slot());
@@ -276,7 +282,7 @@ mod tests {
         drop(again);
         vm.purge();
 
-        // A request that needs only the addresses leaves the frames to other requests.
+        // A request that cannot use the frames of the area returns them to the magazine.
         let zeroed = vm.vzalloc(3 * PAGE_BYTES).unwrap();
         assert_eq!((zeroed.range().start(), vm.core.areas.held().frames), (page, 0));
         assert!(vm.check().is_sound());
@@ -297,8 +303,8 @@ mod tests {
         let (slot, leaf, range) = (region.id().slot(), leaf_of(&vm, &region), region.range());
         drop(region);
         vm.purge();
-        // The index looks as if the table had been freed and made again on the same frame for other
-        // regions.
+        // Changes the index as if the table had been freed, and created again with the same frame
+        // for other regions.
         let buddy = &vm.core.frames.buddy;
         let Owners::Index(ids) = buddy.meta(leaf).owners() else { panic!("two regions share it") };
         let ids = raw::numbers(&vm.core.machine, buddy.frame(ids));

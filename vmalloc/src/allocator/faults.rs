@@ -1,4 +1,4 @@
-//! Page faults in the window.
+//! Classifies page faults in the window.
 
 use x86_64::VirtAddr;
 
@@ -9,12 +9,12 @@ use crate::machine::{AccessKind, Machine};
 use crate::paging::Walk;
 use crate::stats::Counters;
 
-/// The meaning of a page fault in the window: see [`Faults::on_fault`].
+/// The result of [`Faults::on_fault`].
 #[derive(Clone, Copy, Debug)]
 pub enum FaultVerdict {
-    /// The entries allow the access. The CPU must retry it.
+    /// The entries allow the access now. The CPU must retry the access.
     Spurious,
-    /// The entries refuse the access. The site describes the address.
+    /// The entries do not allow the access. The site describes the address.
     Refused(FaultSite),
 }
 
@@ -30,11 +30,11 @@ impl<'v, M: Machine> Faults<'v, M> {
         Self { core }
     }
 
-    /// Returns the meaning of a page fault. A handler calls it before it treats the fault as fatal.
+    /// Classifies a page fault. A handler calls this before it treats the fault as fatal.
     ///
-    /// A CPU that cached an older entry may fault although the current entry allows the access; the
-    /// access must then be retried. Valid only for faults of ring 0 whose error code has no
-    /// reserved bit, because only the present, writable and executable bits are checked.
+    /// A CPU that has cached an older entry may fault although the current entry allows the access;
+    /// then the access must be retried. Valid only for faults of ring 0 without the reserved bit in
+    /// the error code, because only the present, writable and executable bits are checked.
     ///
     /// # Context
     ///
@@ -65,9 +65,9 @@ impl<'v, M: Machine> Faults<'v, M> {
         FaultVerdict::Refused(locate::locate(self.core, address))
     }
 
-    /// Returns whether the current entries allow an access that a page fault has refused. This is
-    /// the first half of [`on_fault`](Self::on_fault), for handlers that recover from many faults
-    /// and report few.
+    /// Returns whether the current entries allow an access that has faulted. This is the first half
+    /// of [`on_fault`](Self::on_fault), for handlers that recover from most faults and do not need
+    /// the site.
     ///
     /// # Context
     ///
@@ -85,7 +85,8 @@ impl<'v, M: Machine> Faults<'v, M> {
         is_over
     }
 
-    /// Counts a fault from which the kernel's handler has recovered, for [`Stats`](crate::Stats).
+    /// Counts a fault from which the fault handler of the kernel has recovered: see
+    /// [`Stats`](crate::Stats).
     ///
     /// # Context
     ///
@@ -95,7 +96,7 @@ impl<'v, M: Machine> Faults<'v, M> {
     }
 }
 
-/// Returns whether the entries allow an access.
+/// Returns whether the entries of a walk allow an access.
 fn allows(walk: &Walk, kind: AccessKind) -> bool {
     let Some((_, leaf)) = walk.last().filter(|(_, entry)| entry.is_present()) else {
         return false;

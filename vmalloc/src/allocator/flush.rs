@@ -1,18 +1,19 @@
-//! Flushes whose callers wait for every CPU.
+//! Runs flushes that must complete before the caller continues.
 
 use super::parts::Core;
 use crate::machine::Machine;
 use crate::tlb::{FlushReason, Plan};
 
-/// How often a flush that cannot be put off is begun again.
+/// The number of times that such a flush is attempted.
 const WAITS_MAX: u32 = 30;
 
-/// Makes every CPU drop what the plan names, before this returns.
+/// Flushes the pages of `plan` on every CPU before this returns.
 ///
 /// # Panics
 ///
-/// If a CPU does not answer for [`WAITS_MAX`] times the machine's patience: the caller has
-/// promised that no CPU goes on with the old translations, and cannot take that back.
+/// If a CPU does not acknowledge in [`WAITS_MAX`] attempts, each of which waits as long as the
+/// machine allows. The caller has already changed entries and cannot roll back, so old translations
+/// would stay in use.
 pub(super) fn now<M: Machine>(core: &Core<M>, plan: &Plan, reason: FlushReason) {
     let guard = core.tlb.lock(&core.machine);
     core.counters.shootdown(reason, plan);

@@ -1,4 +1,4 @@
-//! Frames for the kernel itself, and frames that are cleared ahead of time.
+//! Takes frames for the kernel itself, and clears free frames ahead of time.
 
 use super::parts::Core;
 use super::{purge, reserve};
@@ -8,8 +8,8 @@ use crate::raw;
 use crate::stats::Counters;
 use crate::tlb::FlushReason;
 
-/// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. They are not mapped,
-/// and never come back.
+/// Takes adjacent frames for the kernel itself, for example for DMA or for a heap. They are not
+/// mapped in the window, and cannot be returned.
 pub(super) fn take_run<M: Machine>(core: &Core<M>, frames: u64) -> Option<FrameRange> {
     let run = core.frames.take_run(frames).or_else(|| {
         purge::reclaim_for(core, FlushReason::Exhausted);

@@ -1,4 +1,4 @@
-//! Frees regions: by id, by address, by the owner, and from an interrupt handler.
+//! Frees regions: by id, by address, for their owner, and from an interrupt handler.
 
 use x86_64::VirtAddr;
 
@@ -14,18 +14,19 @@ use crate::region::stage::Stage;
 use crate::region::{RegionInfo, RegionState};
 use crate::stats::Counters;
 
-/// Frees a region that [`Region::into_raw`](crate::Region::into_raw) let go, by its id, and says what it was.
+/// Frees a region by its id and returns the description of the region. No [`Region`](crate::Region)
+/// may own it: see [`Region::into_raw`](crate::Region::into_raw).
 pub(super) fn by_anyone<M: Machine>(
     core: &Core<M>,
     id: RegionId,
 ) -> Result<RegionInfo, RegionError> {
     let info = lookup::info(core, id);
-    // A region that is gone is refused there, as everywhere.
+    // If the region is not busy, `info` is an error too, and `by_id` returns the reason.
     by_id(core, id, Stage::Loose)?;
     info
 }
 
-/// Frees a region that is in stage `from`.
+/// Frees a region that is in the stage `from`.
 #[inline]
 fn by_id<M: Machine>(core: &Core<M>, id: RegionId, from: Stage) -> Result<(), RegionError> {
     match core.slots().claim(id, from, Stage::Lazy) {
@@ -37,7 +38,7 @@ fn by_id<M: Machine>(core: &Core<M>, id: RegionId, from: Stage) -> Result<(), Re
     }
 }
 
-/// Frees a region for its owner.
+/// Frees a region for the [`Region`](crate::Region) that owns it.
 #[inline]
 pub(super) fn by_owner<M: Machine>(core: &Core<M>, id: RegionId) {
     match core.slots().claim_owned(id) {
@@ -46,8 +47,8 @@ pub(super) fn by_owner<M: Machine>(core: &Core<M>, id: RegionId) {
     }
 }
 
-/// Frees a claimed region. Every other path is a tail call, so that the fast path saves no register
-/// across a call.
+/// Frees a region whose stage was changed to `Lazy`. Every other path is a tail call, so that the
+/// fast path saves no register across a call.
 #[inline(always)]
 fn free_claimed<M: Machine>(core: &Core<M>, id: RegionId, record: &Slot) {
     let cpu = core.machine.current();
@@ -78,7 +79,7 @@ fn refused<M: Machine>(core: &Core<M>, error: RegionError) -> RegionError {
     error
 }
 
-/// Defers the free of a region: the next purge unmaps it.
+/// Defers the free of a region to the next purge, which unmaps it.
 pub(super) fn defer<M: Machine>(core: &Core<M>, id: RegionId) -> Result<(), RegionError> {
     let slots = core.slots();
     slots.step(id, Stage::Loose, Stage::Deferred).inspect_err(|_| refuse(core))?;
@@ -92,7 +93,7 @@ fn refuse<M: Machine>(core: &Core<M>) {
     Counters::add(&core.counters.frees_refused, 1);
 }
 
-/// Frees the region that starts at an address: for callers that keep pointers, not ids.
+/// Frees the region that starts at an address, for callers that keep pointers instead of ids.
 pub(super) fn at<M: Machine>(core: &Core<M>, start: VirtAddr) -> Result<RegionInfo, RegionError> {
     let region = locate::locate(core, start).region;
     let found = region.filter(|info| info.state == RegionState::Busy);

@@ -1,4 +1,4 @@
-//! The owner of a region, which frees it when it is dropped.
+//! The owner of a region.
 
 use core::fmt;
 
@@ -14,13 +14,14 @@ use crate::region::RegionInfo;
 use crate::region::stage::Stage;
 use crate::request::{Protection, Resize, Resized};
 
-/// The owner of a region: dropping it frees the region.
+/// The owner of a region. Dropping this value frees the region.
 ///
-/// Holding one proves that the region lives: a region with an owner cannot be freed by its id.
+/// Holding this value proves that the region is busy: other code cannot free an owned region by its
+/// id.
 ///
 /// # Context
 ///
-/// Dropping it is [`Vmalloc::vfree`]: for threads with interrupts on, not for handlers.
+/// Dropping has the context of [`Vmalloc::vfree`]: threads with interrupts on, not handlers.
 #[must_use = "a region that is not held is freed at once"]
 pub struct Region<'v, M: Machine> {
     core: &'v Core<M>,
@@ -33,14 +34,14 @@ impl<'v, M: Machine> Region<'v, M> {
         Self { core, id, range }
     }
 
-    /// Takes ownership of a region that [`into_raw`](Self::into_raw) has released.
+    /// Takes ownership of a region that has no owner, after [`into_raw`](Self::into_raw).
     ///
     /// # Errors
     ///
-    /// - [`RegionError::Unknown`]: no region has, or had, this id.
-    /// - [`RegionError::Gone`]: it is freed.
-    /// - [`RegionError::Owned`]: another [`Region`] owns it.
-    /// - [`RegionError::Changing`]: another thread resizes it or changes its rights.
+    /// - [`RegionError::Unknown`]: no region ever had this id.
+    /// - [`RegionError::Gone`]: the region was freed.
+    /// - [`RegionError::Owned`]: another [`Region`] owns the region.
+    /// - [`RegionError::Changing`]: another thread resizes the region or changes its rights.
     ///
     /// # Context
     ///
@@ -51,7 +52,8 @@ impl<'v, M: Machine> Region<'v, M> {
         Ok(Self { core, id, range: core.slots().slot(id.slot()).range() })
     }
 
-    /// Releases ownership: the region lives until [`Vmalloc::vfree`] frees it by its id.
+    /// Gives up ownership and returns the id. The region stays busy until [`Vmalloc::vfree`] frees
+    /// it by this id.
     ///
     /// # Context
     ///
@@ -65,36 +67,38 @@ impl<'v, M: Machine> Region<'v, M> {
         id
     }
 
-    /// The id.
+    /// Returns the id of the region.
     #[must_use]
     pub fn id(&self) -> RegionId {
         self.id
     }
 
-    /// The first byte.
+    /// Returns the address of the first byte.
     #[must_use]
     pub fn address(&self) -> VirtAddr {
         self.range.address()
     }
 
-    /// The bytes that are mapped: the request rounded up to pages, without the guard.
+    /// Returns the number of mapped bytes: the requested size rounded up to whole pages, without
+    /// the guard page.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.range.count().bytes()
     }
 
-    /// The pages, without the guard page behind them.
+    /// Returns the pages of the region, without the guard page behind them.
     #[must_use]
     pub fn range(&self) -> PageRange {
         self.range
     }
 
-    /// Fills `count` pages from page `first` with zeros, through their frames, so any protection is
-    /// allowed. For regions that are too long to be zeroed during the allocation.
+    /// Fills `count` pages from page `first` with zeros. Writes through the frames, so any
+    /// protection is allowed. For regions that are too long to be zeroed during the allocation.
     ///
     /// # Panics
     ///
-    /// If the pages leave the region, or map frames of the caller: those may be no memory at all.
+    /// If the pages are not in the region, or if the region maps frames of the caller, which may
+    /// not be memory.
     ///
     /// # Context
     ///
@@ -109,7 +113,7 @@ impl<'v, M: Machine> Region<'v, M> {
         lookup::zero_pages(self.core, PageRange::within(self.range, first, count));
     }
 
-    /// Reads the region's pages again after a resize.
+    /// Reads the pages of the region from its slot again, after a resize.
     fn refresh(&mut self) {
         self.range = self.core.slots().slot(self.id.slot()).range();
     }
@@ -118,7 +122,7 @@ impl<'v, M: Machine> Region<'v, M> {
     ///
     /// # Panics
     ///
-    /// Never: a region with an owner lives.
+    /// Never, because a region with an owner is busy.
     #[must_use]
     pub fn info(&self) -> RegionInfo {
         lookup::info(self.core, self.id).expect("a region with an owner exists")
@@ -126,11 +130,11 @@ impl<'v, M: Machine> Region<'v, M> {
 }
 
 impl<M: Machine> Region<'_, M> {
-    /// Changes what the pages may be used for. When it returns, every CPU obeys.
+    /// Changes the rights of the pages. When this returns, every CPU uses the new rights.
     ///
     /// # Errors
     ///
-    /// [`RegionError::Changing`]: another thread changes the rights of the same region right now.
+    /// [`RegionError::Changing`]: another thread is changing the rights of the region.
     ///
     /// # Panics
     ///
@@ -143,7 +147,7 @@ impl<M: Machine> Region<'_, M> {
         protect::protect(self.core, self.id(), Stage::Owned, protection)
     }
 
-    /// Resizes the region; its first bytes stay as they are, its address may change.
+    /// Resizes the region. The bytes up to the smaller size stay unchanged; the address may change.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Regions with leaves of 2 MiB.
+//! Allocates regions with leaves of 2 MiB, and splits such leaves.
 
 use super::parts::Core;
 use super::{flush, reserve};
@@ -14,20 +14,20 @@ use crate::raw;
 use crate::request::{Huge, Request};
 use crate::tlb::{FlushReason, Plan};
 
-/// The frames of a region that may have large leaves.
+/// The frames of a region that may have large leaves: blocks of 512 frames and single frames.
 pub(super) struct Backing {
     blocks: FrameChain,
     singles: FrameChain,
 }
 
 impl Backing {
-    /// Returns whether any leaf will be large.
+    /// Returns whether any leaf of the region will be large.
     pub(super) fn has_large(&self) -> bool {
         self.blocks.count() > 0
     }
 }
 
-/// Takes blocks, single frames and tables for a reserved area. Releases the area on an error.
+/// Reserves blocks, single frames and tables for an area. Releases the area on an error.
 pub(super) fn reserve<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,
@@ -57,7 +57,8 @@ pub(super) fn reserve<M: Machine>(
     Ok(backing)
 }
 
-/// Takes a block for every vacant 2 MiB, or as many blocks as are free.
+/// Takes a block for every part of 512 pages without a leaf table, or as many blocks as are free.
+/// If `must` is set, every part must get a block.
 fn reserve_blocks<M: Machine>(
     core: &Core<M>,
     range: PageRange,
@@ -69,7 +70,8 @@ fn reserve_blocks<M: Machine>(
     if core.injector.fails(Reservation::Frame) {
         return Err(shortage);
     }
-    // A cached empty table may occupy the entry. A purge then frees it, and the request is retried.
+    // A cached empty table may occupy the entry. A reclaim then frees that table, and the request
+    // is retried.
     let vacant = paging::large::vacant(&core.tables, &core.machine, range).min(whole);
     if must && vacant < whole {
         return Err(shortage);
@@ -115,7 +117,7 @@ fn clear_blocks<M: Machine>(core: &Core<M>, blocks: &FrameChain) {
     }
 }
 
-/// Stores the entries.
+/// Stores the entries of a region.
 pub(super) fn commit<M: Machine>(
     core: &Core<M>,
     range: PageRange,
@@ -127,9 +129,9 @@ pub(super) fn commit<M: Machine>(
     paging::large::commit(&core.tables, machine, buddy, range, &mut blocks, &mut singles, mapping);
 }
 
-/// Splits every large leaf that a range touches. A table of small leaves with the same frames and
-/// rights replaces the large leaf, then every CPU flushes it. Only after that may the caller change
-/// a small leaf: otherwise a CPU could use old and new rights at once.
+/// Splits every large leaf that a range touches: replaces it by a table of small leaves with the
+/// same frames and rights, and flushes every CPU. Before the flush the caller must not change a
+/// small leaf, because a CPU could still use the large leaf with the old rights.
 pub(super) fn split<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,

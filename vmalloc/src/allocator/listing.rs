@@ -1,4 +1,5 @@
-//! Rows in the grammar of Linux's `/proc/vmallocinfo`.
+//! Lists all areas of a window, and writes a row for each in the format of `/proc/vmallocinfo` in
+//! Linux.
 
 use core::fmt;
 
@@ -10,37 +11,38 @@ use crate::machine::{Machine, NODES};
 use crate::page::PAGE_BYTES;
 use crate::region::{RegionInfo, RegionState};
 
-/// Where a listing goes on: first the living regions by address, then what is lazy by slot.
+/// The position in a listing. A listing has the busy regions by address first, and then the lazy
+/// areas by slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(u64);
 
 impl Cursor {
-    /// The beginning of the living regions.
+    /// The position before the first busy region.
     pub const START: Self = Self(1 << 63);
 
-    /// The beginning of what is lazy.
+    /// The position before the first lazy area.
     pub const LAZY: Self = Self(0);
 
-    /// Takes a number that [`get`](Self::get) gave.
+    /// Makes the cursor again from a number that [`get`](Self::get) returned.
     #[must_use]
     pub const fn from_raw(raw: u64) -> Self {
         Self(raw)
     }
 
-    /// The number.
+    /// Returns the cursor as a number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
     fn address(self) -> Option<VirtAddr> {
-        // Windows lie in the higher half, and slots are small numbers.
+        // Addresses of a window have the highest bit set; slot numbers do not.
         (self.0 >> 63 != 0).then(|| VirtAddr::new_truncate(self.0))
     }
 }
 
-/// The next area of a listing and where it goes on from there: first all living regions by address,
-/// then all that is lazy by slot.
+/// Returns the next area of a listing and the cursor behind it: first the busy regions by address,
+/// then the lazy areas by slot.
 pub(super) fn next_area<M: Machine>(
     core: &Core<M>,
     cursor: Cursor,
@@ -53,8 +55,8 @@ pub(super) fn next_area<M: Machine>(
     Some((info, Cursor(u64::from(info.id.slot()))))
 }
 
-/// The end of the addresses in use: above it, up to the end of the window, no area is busy, lazy or
-/// pooled.
+/// Returns the end of the used addresses. From there to the end of the window, no area is busy,
+/// lazy or in a pool.
 pub(super) fn used_end<M: Machine>(core: &Core<M>) -> VirtAddr {
     let end = core.window.end();
     match core.areas.last() {
@@ -65,8 +67,8 @@ pub(super) fn used_end<M: Machine>(core: &Core<M>) -> VirtAddr {
     }
 }
 
-/// Counts the frames of a region by NUMA node, from its entries. All counts are 0 for a lazy region
-/// and for frames of the caller.
+/// Counts the frames of a region by NUMA node, from its entries. All counts are 0 for a lazy area
+/// and for frames of the caller of `vmap`.
 pub(super) fn frames_per_node<M: Machine>(core: &Core<M>, info: &RegionInfo) -> [u64; NODES] {
     let mut counts = [0; NODES];
     if info.is_mapped || info.state == RegionState::Lazy {
@@ -85,7 +87,8 @@ pub(super) fn frames_per_node<M: Machine>(core: &Core<M>, info: &RegionInfo) -> 
     counts
 }
 
-/// Writes the region's row, with a name for the caller's column; an empty one leaves it out.
+/// Writes the row of an area to `out`. `caller` is the text of the caller's column, which is
+/// omitted if the text is empty.
 pub(super) fn write_row<M: Machine>(
     core: &Core<M>,
     info: &RegionInfo,

@@ -1,4 +1,4 @@
-//! Attributes an address to a region.
+//! Finds the region that an address belongs to.
 
 use x86_64::VirtAddr;
 
@@ -8,33 +8,35 @@ use crate::machine::Machine;
 use crate::page::Page;
 use crate::region::{RegionInfo, RegionState};
 
-/// The kind of an address.
+/// The use of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SiteKind {
-    /// Not in the window.
+    /// Outside the window.
     Outside,
-    /// In the window, and free.
+    /// In the window and not used.
     Free,
-    /// In a region's pages.
+    /// In the pages of a busy region.
     Busy,
-    /// In the guard page behind a region.
+    /// In the guard page behind a busy region.
     Guard,
-    /// In a region that was freed and waits for its flush.
+    /// In a region that was freed and is not yet flushed, or in its guard page.
     Lazy,
 }
 
-/// The attribution of an address at one moment: a region may be allocated or freed right after.
+/// The use of an address at one moment. It may change right after, because other CPUs allocate and
+/// free.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultSite {
     /// The kind of the address.
     pub kind: SiteKind,
     /// The region that the address belongs to, if any.
     pub region: Option<RegionInfo>,
-    /// Bytes from the region's first byte, or for a guard from the end of its pages.
+    /// The distance in bytes from the first byte of the region; for a guard page, from the end of
+    /// the region's pages.
     pub distance: u64,
 }
 
-/// Returns the kind of an address and the region that it belongs to.
+/// Returns the use of an address and the region that it belongs to.
 pub(super) fn locate<M: Machine>(core: &Core<M>, address: VirtAddr) -> FaultSite {
     let nowhere = |kind| FaultSite { kind, region: None, distance: 0 };
     if !core.window.holds(address) {
@@ -42,7 +44,8 @@ pub(super) fn locate<M: Machine>(core: &Core<M>, address: VirtAddr) -> FaultSite
     }
     let page = Page::containing_address(address);
     let holds = |info: &RegionInfo| info.range.holds(address);
-    // The pages of a tail are lazy, but its first one is a guard again.
+    // The pages of a tail are lazy, except the first one, which is the guard page of the shrunk
+    // region.
     let owns = |info: &RegionInfo| !info.is_tail || info.range.start() != page;
     let here = lookup::region_of(core, page).filter(|info| holds(info) && owns(info));
     if let Some(info) = here {
@@ -53,7 +56,7 @@ pub(super) fn locate<M: Machine>(core: &Core<M>, address: VirtAddr) -> FaultSite
         let distance = address - info.range.address();
         return FaultSite { kind, region: Some(info), distance };
     }
-    // A guard page has no index entry. The page before it names the region.
+    // A guard page has no entry in an index, so its region is found by the page before it.
     let before = (page > core.window.start()).then(|| page - 1);
     let behind = before
         .and_then(|before| lookup::region_of(core, before))
@@ -70,7 +73,8 @@ pub(super) fn locate<M: Machine>(core: &Core<M>, address: VirtAddr) -> FaultSite
     }
 }
 
-/// No index names the pages that a region has lost by shrinking or moving. Only their slots do.
+/// Finds an address in the slots of lazy areas. An index does not name pages that a region has lost
+/// by shrinking or moving.
 fn lazy_at<M: Machine>(core: &Core<M>, address: VirtAddr) -> Option<FaultSite> {
     let info = lookup::next_lazy(core, 0, |info| info.with_guard().holds(address))?;
     let distance = address - info.range.address();

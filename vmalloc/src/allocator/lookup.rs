@@ -1,4 +1,4 @@
-//! Looks regions up in slots and page tables.
+//! Finds regions by id, by page and by address, without a lock.
 
 use x86_64::VirtAddr;
 
@@ -11,33 +11,34 @@ use crate::paging::Walk;
 use crate::region::{RegionInfo, RegionState};
 use crate::{paging, raw};
 
-/// Returns the description of a living region.
+/// Returns the description of a busy region.
 pub(super) fn info<M: Machine>(core: &Core<M>, id: RegionId) -> Result<RegionInfo, RegionError> {
     core.slots().known(id)?;
     let info = core.slots().read(id).filter(|info| info.state == RegionState::Busy);
     info.ok_or(RegionError::Gone { id })
 }
 
-/// Walks the real tables and returns every entry on the way. Works for any address, not only the
-/// window's.
+/// Walks the page tables and returns every entry that the translation of `address` reads. Works for
+/// every address, also outside the window.
 pub(super) fn walk<M: Machine>(core: &Core<M>, address: VirtAddr) -> Walk {
     core.machine.without_interrupts(|| paging::lookup::walk(&core.tables, &core.machine, address))
 }
 
-/// Returns the frame behind a page, even if the page's rights forbid every access.
+/// Returns the frame of a page, even if the rights of the page forbid every access.
 pub(super) fn frame_of<M: Machine>(core: &Core<M>, page: Page) -> Option<Frame> {
     let (level, leaf) = walk(core, page.start_address()).last()?;
     leaf.has_frame().then(|| paging::large::frame_of(leaf, level, page))
 }
 
-/// Fills pages of a region with zeros through their frames.
+/// Fills pages of a region with zeros. Writes through the frames, so the rights of the pages do not
+/// matter.
 pub(super) fn zero_pages<M: Machine>(core: &Core<M>, pages: PageRange) {
     for page in pages.pages() {
         raw::clear(&core.machine, frame_of(core, page).expect("pages have frames"));
     }
 }
 
-/// The first lazy area whose slot lies above `slot` and that `wanted` picks.
+/// Returns the first lazy area with a slot above `slot` for which `wanted` returns true.
 pub(super) fn next_lazy<M: Machine>(
     core: &Core<M>,
     slot: u32,
@@ -46,15 +47,15 @@ pub(super) fn next_lazy<M: Machine>(
     if core.lazies.iter().all(|list| list.areas() == 0) {
         return None;
     }
-    // A listing's cursor may come from anywhere, so the slot may be any number.
+    // The slot may be any number, because a caller can make a listing cursor from any number.
     core.slots()
         .used_above(slot)
         .filter_map(|slot| core.slots().slot(slot).read(slot))
         .find(|info| info.state == RegionState::Lazy && wanted(info))
 }
 
-/// The region that the index names for a page. It may be freed or have moved: the caller compares
-/// its range.
+/// Returns the region that the index names for a page. The region may be lazy or may have moved, so
+/// the caller must compare its range.
 pub(super) fn region_of<M: Machine>(core: &Core<M>, page: Page) -> Option<RegionInfo> {
     let machine = &core.machine;
     let slot = machine.without_interrupts(|| {
@@ -63,16 +64,15 @@ pub(super) fn region_of<M: Machine>(core: &Core<M>, page: Page) -> Option<Region
     (slot != 0).then(|| core.slots().slot(slot).read(slot)).flatten()
 }
 
-/// The first living region that starts at or above an address.
+/// Returns the first busy region that starts at or above an address.
 ///
 /// # Context
 ///
-/// Anywhere: takes no lock. Regions that are allocated or freed during the search may or may not be
-/// seen.
+/// Anywhere: takes no lock. A region that is allocated or freed during the search may be missed.
 ///
 /// # Complexity
 ///
-/// One walk for each leaf table that is made, and one look at each of its pages.
+/// One walk for each leaf table that exists, and one look-up for each page of it.
 #[must_use]
 pub(super) fn next_region<M: Machine>(core: &Core<M>, from: VirtAddr) -> Option<RegionInfo> {
     let from = from.max(core.window.address());
@@ -87,7 +87,8 @@ pub(super) fn next_region<M: Machine>(core: &Core<M>, from: VirtAddr) -> Option<
         match found {
             Some(Some(info)) => return Some(info),
             Some(None) => {
-                // The window's end may be the end of the address space but for one page.
+                // The window may end one page below the end of the address space, so the addition
+                // is checked.
                 let step = (512 - u64::from(page.p1_index())) * PAGE_BYTES;
                 address = page.start_address().as_u64().checked_add(step)?;
             }
@@ -101,7 +102,7 @@ pub(super) fn next_region<M: Machine>(core: &Core<M>, from: VirtAddr) -> Option<
     None
 }
 
-/// The living region of a slot, if it starts at this page and not below `from`.
+/// Returns the busy region in a slot, if it starts at `page` and not below `from`.
 fn starting_at<M: Machine>(
     core: &Core<M>,
     page: Page,

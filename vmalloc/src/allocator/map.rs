@@ -1,4 +1,4 @@
-//! `vmap`: maps frames of the caller at adjacent addresses.
+//! Maps frames of the caller at adjacent addresses: `vmap`.
 
 use super::handle::Region;
 use super::parts::{Core, Vmalloc};
@@ -14,37 +14,37 @@ use crate::region::stage::Stage;
 use crate::request::{Protection, Request};
 use crate::tlb::{FlushReason, Plan};
 
-/// Names a flush that must happen before the frames of an unmapped region may be reused: see
+/// Names the flush that must complete before the frames of an unmapped region may be reused: see
 /// [`is_flushed`](Self::is_flushed).
 ///
-/// The ticket names the region, not the number of a flush: a purge that was in progress when the
-/// region was unmapped ends later, but does not flush the region.
+/// The ticket contains the id of the region, not the number of a flush. A purge that was in
+/// progress when the region was unmapped ends later, but does not flush the region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "until it is redeemed, CPUs may reach the frames by the old addresses"]
 pub struct FlushTicket(RegionId);
 
 impl FlushTicket {
-    /// Unmaps a region, and returns the ticket of its flush.
+    /// Unmaps a region and returns the ticket of its flush.
     pub(super) fn of<M: Machine>(region: Region<'_, M>) -> Self {
         let ticket = Self(region.id());
         drop(region);
         ticket
     }
 
-    /// Returns whether no CPU can reach the frames of the unmapped region.
+    /// Returns whether the region was flushed, so that no CPU can reach its frames.
     ///
     /// # Context
     ///
     /// Anywhere: takes no lock.
     #[must_use]
     pub fn is_flushed<M: Machine>(self, vmalloc: &Vmalloc<M>) -> bool {
-        // A slot's generation ends only after its addresses have been flushed. The Acquire in
+        // The generation of a slot ends only after its addresses have been flushed. The Acquire in
         // `generation` pairs with the Release in `retire`.
         vmalloc.core.slots().slot(self.0.slot()).generation() != self.0.generation()
     }
 }
 
-/// Maps frames of the caller at adjacent addresses, in order, with a guard page behind.
+/// Maps frames of the caller at adjacent addresses, in their order, with a guard page behind them.
 pub(super) fn map<'v, M: Machine>(
     core: &'v Core<M>,
     frames: &[Frame],
@@ -85,8 +85,8 @@ fn map_once<M: Machine>(
     Ok((RegionId::new(area.slot, record.generation()), range))
 }
 
-/// Unmaps a region of [`vmap`](crate::Vmalloc::vmap); when it returns, no CPU reaches its frames by its
-/// addresses any more.
+/// Unmaps a region of [`vmap`](crate::Vmalloc::vmap) and flushes its addresses. When this returns,
+/// no CPU can reach the frames by these addresses.
 pub(super) fn unmap<M: Machine>(core: &Core<M>, region: Region<'_, M>) {
     let mut plan = Plan::new();
     plan.add(region.range());

@@ -1,11 +1,11 @@
-//! Switches of a window for comparison, at run time.
+//! The switches of a window that exist to compare designs at run time.
 
 use super::parts::Core;
 use crate::machine::Machine;
 use crate::switches::{FlushMode, FrameMode, PoolMode, ReallocMode};
 
-/// The switches of a window: see [`Vmalloc::modes`](crate::Vmalloc::modes). All promises of the
-/// crate hold with the defaults.
+/// The switches of a window: see [`Vmalloc::modes`](crate::Vmalloc::modes). With other values than
+/// the defaults, some guarantees of the crate do not hold.
 #[derive(Debug)]
 pub struct Modes<'v, M: Machine> {
     core: &'v Core<M>,
@@ -16,7 +16,7 @@ impl<'v, M: Machine> Modes<'v, M> {
         Self { core }
     }
 
-    /// Chooses when freed regions are flushed. Regions that are already lazy wait for the next
+    /// Sets when freed regions are flushed. Regions that are already lazy are flushed by the next
     /// purge.
     ///
     /// # Context
@@ -26,8 +26,8 @@ impl<'v, M: Machine> Modes<'v, M> {
         self.core.switches.set_flush(mode);
     }
 
-    /// Chooses when frames may be reused. With [`FrameMode::Linux`] a CPU with an old translation
-    /// can reach a frame that has a new owner: for comparison only.
+    /// Sets when frames may be reused. With [`FrameMode::Linux`], a CPU with an old translation can
+    /// reach a frame that already has a new owner.
     ///
     /// # Context
     ///
@@ -36,7 +36,7 @@ impl<'v, M: Machine> Modes<'v, M> {
         self.core.switches.set_frames(mode);
     }
 
-    /// Chooses how a region gets to new addresses.
+    /// Sets how a region moves to new addresses: by moving its entries or by copying its bytes.
     ///
     /// # Context
     ///
@@ -45,7 +45,7 @@ impl<'v, M: Machine> Modes<'v, M> {
         self.core.switches.set_realloc(mode);
     }
 
-    /// Chooses whether freed areas rest in pools. Turning pools off returns the pooled areas to the
+    /// Sets whether freed areas go to pools. Switching pools off returns the areas in pools to the
     /// tree.
     ///
     /// # Context

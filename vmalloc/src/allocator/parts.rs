@@ -1,4 +1,4 @@
-//! The parts of a window.
+//! The data of a window: its machine, addresses, frames, page tables, TLB state and counters.
 
 use core::fmt;
 
@@ -17,21 +17,22 @@ use crate::stats::{Counters, Tally};
 use crate::switches::Switches;
 use crate::tlb::Coherence;
 
-/// A window, its frames and its regions.
+/// A window, with its frames and its regions.
 ///
-/// Shared by all code of a kernel: every method takes `&self`, and any CPU may free what another has
-/// allocated. Holding one proves that the window's upper tables are entered in [`Machine::root`].
+/// All code of a kernel shares one value: every method takes `&self`, and any CPU may free a region
+/// that another CPU has allocated. Holding the value proves that the level-3 tables of the window
+/// are linked in [`Machine::root`].
 ///
 /// # Context
 ///
-/// Unless a method says otherwise it takes spin locks and may wait for other CPUs: for threads with
-/// interrupts on that hold no lock which others take with interrupts off, not for interrupt or fault
-/// handlers.
+/// Unless the documentation of a method says otherwise, the method takes spin locks and may wait
+/// for other CPUs. It is meant for threads that have interrupts on and hold no lock that other code
+/// takes with interrupts off, and not for interrupt or fault handlers.
 pub struct Vmalloc<M: Machine> {
     pub(crate) core: Core<M>,
 }
 
-/// The parts of a window, on which all verbs work.
+/// The data of a window, on which all operations work.
 pub(crate) struct Core<M: Machine> {
     pub(crate) machine: M,
     pub(crate) window: PageRange,
@@ -39,18 +40,18 @@ pub(crate) struct Core<M: Machine> {
     pub(crate) areas: Areas,
     pub(crate) tables: Tables,
     pub(crate) tlb: Coherence,
-    /// The lazy areas, by the CPU that freed them.
+    /// The lists of lazy areas, one for each CPU that frees.
     pub(crate) lazies: Slab<LazyList>,
-    /// The most pages on one CPU's lazy list before it purges.
+    /// The number of pages on the lazy list of one CPU above which that CPU purges.
     pub(crate) lazy_limit: u64,
-    /// Regions that the next purge unmaps.
+    /// The regions whose free was deferred. The next purge unmaps them.
     pub(crate) deferred: LazyList,
     pub(crate) counters: Counters,
     pub(crate) switches: Switches,
     pub(crate) frames_total: u64,
     pub(crate) frames_slabs: u64,
     pub(crate) frames_reserve: u64,
-    /// The most bytes that clients can allocate.
+    /// The number of bytes that clients can allocate in total.
     pub(crate) usable: u64,
     pub(crate) injector: Injector,
 }
@@ -79,7 +80,7 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// How many NUMA nodes there are.
+    /// Returns the number of NUMA nodes.
     #[expect(clippy::cast_possible_truncation, reason = "at most 4")]
     pub(super) fn nodes(&self) -> u32 {
         self.frames.nodes() as u32
@@ -100,12 +101,13 @@ impl<M: Machine> Core<M> {
         self.counters.tally(cpu)
     }
 
-    /// Counts the free frames, including those that rest with pooled areas.
+    /// Returns the number of free frames, including those that areas in pools have kept.
     pub(crate) fn frames_free(&self) -> u64 {
         self.frames.free_count() + self.areas.held().frames
     }
 
-    /// Returns the leaf table of a range that has only one, for the region's slot.
+    /// Returns the leaf table over a range if it is the only one, or else `NONE`. The result is
+    /// recorded in the slot of the region.
     pub(crate) fn only_leaf(&self, range: PageRange) -> FrameIndex {
         paging::lookup::only_leaf(&self.tables, &self.machine, &self.frames.buddy, range)
     }

@@ -1,4 +1,4 @@
-//! Changes of rights.
+//! Changes the rights of regions.
 
 use super::flush;
 use super::parts::Core;
@@ -12,7 +12,7 @@ use crate::region::stage::Stage;
 use crate::request::Protection;
 use crate::tlb::{FlushReason, Plan};
 
-/// Changes the rights of a region that is in stage `stage`.
+/// Changes the rights of a region that is in the stage `stage`, and flushes its pages on every CPU.
 pub(super) fn protect<M: Machine>(
     core: &Core<M>,
     id: RegionId,

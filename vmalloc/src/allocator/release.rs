@@ -1,11 +1,11 @@
-//! Releases frames that no translation reaches.
+//! Releases frames that no translation reaches any more.
 
 use super::parts::Core;
 use crate::frame::FrameChain;
 use crate::machine::{CpuId, Machine};
 use crate::page::LARGE_PAGES;
 
-/// Releases single frames and blocks that no translation reaches.
+/// Releases single frames and blocks of 512 frames.
 pub(super) fn mixed<M: Machine>(core: &Core<M>, cpu: CpuId, chain: FrameChain) {
     let (singles, blocks) = chain.without_blocks(core.frames.buddy.metas());
     if M::RETIRES {
@@ -19,14 +19,14 @@ pub(super) fn mixed<M: Machine>(core: &Core<M>, cpu: CpuId, chain: FrameChain) {
     core.frames.put_large(blocks);
 }
 
-/// Releases single frames that no translation reaches.
+/// Releases single frames.
 #[inline(never)]
 pub(super) fn singles<M: Machine>(core: &Core<M>, cpu: CpuId, chain: FrameChain) {
     retire(core, &chain);
     core.frames.put(cpu, chain);
 }
 
-/// Reports single frames that no translation reaches to the machine.
+/// Reports single frames to the machine as free, if the machine wants these reports.
 #[inline]
 pub(super) fn retire<M: Machine>(core: &Core<M>, chain: &FrameChain) {
     if M::RETIRES {
@@ -36,7 +36,7 @@ pub(super) fn retire<M: Machine>(core: &Core<M>, chain: &FrameChain) {
     }
 }
 
-/// Releases frames that no translation reaches and that read as zeros.
+/// Releases frames that contain zeros only.
 pub(super) fn zeroed<M: Machine>(core: &Core<M>, chain: FrameChain) {
     if M::RETIRES {
         for frame in chain.frames(core.frames.buddy.metas()) {

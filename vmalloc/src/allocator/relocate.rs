@@ -1,4 +1,4 @@
-//! A region that grows elsewhere: its entries move, or its bytes are copied.
+//! Grows a region at new addresses: moves its entries, or copies its bytes.
 
 use super::change::{Change, exhausted};
 use super::parts::Core;
@@ -15,7 +15,8 @@ use crate::region::extent::Traits;
 use crate::request::Resized;
 use crate::tlb::{FlushReason, Plan};
 
-/// Takes addresses for all pages, if possible at a phase where whole leaf tables can move.
+/// Takes addresses for the grown region. For 512 pages or more, prefers addresses with the same
+/// offset in a leaf table, so that whole leaf tables can move.
 fn reserve_new_place<M: Machine>(
     core: &Core<M>,
     change: &Change<'_>,
@@ -38,7 +39,7 @@ fn reserve_new_place<M: Machine>(
     Ok((area, reserve::pages_at(core, area.start, change.pages)))
 }
 
-/// Moves the entries to other addresses and maps more pages behind them.
+/// Moves the entries of a region to new addresses, and maps the added pages behind them.
 pub(super) fn relocate<M: Machine>(
     core: &Core<M>,
     change: &Change<'_>,
@@ -77,16 +78,16 @@ pub(super) fn relocate<M: Machine>(
     Ok(Resized::Moved)
 }
 
-/// Makes the old addresses lazy. This happens before the region can be freed, so that every purge
-/// that releases its frames has flushed the old addresses.
+/// Makes the old addresses lazy while the region is still being changed, so before it can be freed.
+/// So every purge that releases its frames has also flushed its old addresses.
 fn bury_old_place<M: Machine>(core: &Core<M>, change: &Change<'_>, area: Area, frames: LazyFrames) {
     let traits = Traits { align: 0, ..change.traits };
     core.slots().slot(area.slot).bury(change.record, change.old, traits);
     purge::retire(core, change.cpu, area.slot, frames);
 }
 
-/// Makes the tables over the new range, and moves whole ones of the old. Large leaves that
-/// cannot move whole are split before.
+/// Creates the tables over the new range, and moves whole leaf tables of the old range there.
+/// Splits large leaves first that cannot be moved as a whole.
 fn move_tables<M: Machine>(
     core: &Core<M>,
     change: &Change<'_>,
@@ -111,7 +112,8 @@ fn move_tables<M: Machine>(
     })
 }
 
-/// Copies the bytes to other frames at other addresses, as other allocators do: for comparison.
+/// Copies the bytes to other frames at new addresses, as other allocators do. Used only if the
+/// caller or a switch asks for it.
 pub(super) fn copy<M: Machine>(
     core: &Core<M>,
     change: &Change<'_>,

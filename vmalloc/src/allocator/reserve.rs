@@ -1,4 +1,4 @@
-//! Reserves slots, addresses, frames and tables.
+//! Reserves the slots, addresses, frames and tables of a request.
 
 use super::parts::Core;
 use crate::area::{Area, Fit, NoArea};
@@ -13,7 +13,7 @@ use crate::raw;
 use crate::request::{Huge, Request};
 use crate::stats::Counters;
 
-/// Takes a slot and addresses.
+/// Reserves a slot and addresses.
 #[inline]
 pub(super) fn reserve_area<M: Machine>(
     core: &Core<M>,
@@ -39,7 +39,7 @@ pub(super) fn reserve_area<M: Machine>(
     }
 }
 
-/// The error for what does not fit.
+/// Returns the error for a reservation of a slot or addresses that failed.
 #[cold]
 #[inline(never)]
 pub(super) fn no_area<M: Machine>(core: &Core<M>, none: NoArea, fit: &Fit) -> AllocateError {
@@ -54,7 +54,7 @@ pub(super) fn no_area<M: Machine>(core: &Core<M>, none: NoArea, fit: &Fit) -> Al
     }
 }
 
-/// Takes a slot alone.
+/// Reserves a slot without addresses.
 pub(super) fn reserve_slot<M: Machine>(core: &Core<M>, system: bool) -> Result<u32, AllocateError> {
     let exhausted = AllocateError::RegionsExhausted { limit: core.slots().limit() };
     if core.injector.fails(Reservation::Region) {
@@ -63,7 +63,7 @@ pub(super) fn reserve_slot<M: Machine>(core: &Core<M>, system: bool) -> Result<u
     core.slots().take(system).ok_or(exhausted)
 }
 
-/// Takes exactly these addresses, without a slot.
+/// Reserves the `length` pages from page `start`, without a slot.
 pub(super) fn reserve_at<M: Machine>(
     core: &Core<M>,
     start: u64,
@@ -73,8 +73,8 @@ pub(super) fn reserve_at<M: Machine>(
     if is_free { Ok(()) } else { Err(NoArea::Addresses) }
 }
 
-/// Takes a slot and addresses that fit. Frames that rested with them are ready for the next one
-/// to ask.
+/// Reserves a slot and addresses that fit. If the area has kept frames, they go to the magazine of
+/// the CPU, from which the request then takes frames.
 #[inline]
 pub(super) fn reserve_fit<M: Machine>(
     core: &Core<M>,
@@ -94,7 +94,7 @@ pub(super) fn reserve_fit<M: Machine>(
     Ok(area)
 }
 
-/// The pages from a page number of the window on.
+/// Returns the `count` pages of the window from the page with number `start`.
 #[inline]
 pub(super) fn pages_at<M: Machine>(core: &Core<M>, start: u64, count: PageCount) -> PageRange {
     let offset = start - core.window.address().as_u64() / PAGE_BYTES;
@@ -102,8 +102,8 @@ pub(super) fn pages_at<M: Machine>(core: &Core<M>, start: u64, count: PageCount)
     PageRange::within(core.window, offset, count)
 }
 
-/// Takes frames and tables for an area that is in hand, or gives the area back. The table is
-/// that of a range which has only one.
+/// Reserves frames and tables for an area, or releases the area. Returns the pinned leaf table if
+/// the range needs only one table and that one exists.
 #[inline]
 pub(super) fn reserve_backing<M: Machine>(
     core: &Core<M>,
@@ -142,16 +142,16 @@ fn no_backing<M: Machine>(
     AllocateError::FramesExhausted { requested, available }
 }
 
-/// Any frames, the CPU's own first.
+/// Returns a frame request that prefers the magazine of the CPU, then the NUMA node of the CPU.
 #[inline]
 pub(super) fn any_frames<M: Machine>(core: &Core<M>, cpu: CpuId) -> FrameRequest {
     let (node, nodes) = (core.machine.node(cpu) as usize, core.frames.nodes());
-    // A CPU's node may have no memory.
+    // The node of a CPU may have no memory.
     let node = if node < nodes { node } else { node % nodes };
     FrameRequest { node, named: false, only: false, zeroed: false, reserve: 0 }
 }
 
-/// The frames that a request asks for.
+/// Returns the frame request for the options of a request.
 pub(super) fn frames_for<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,
@@ -165,7 +165,7 @@ pub(super) fn frames_for<M: Machine>(
     }
 }
 
-/// Clears what must read as zeros and does not yet, and joins it with what does.
+/// Joins plain and zeroed frames into one chain. If `zeroed` is set, clears the plain frames first.
 #[inline]
 pub(super) fn clean<M: Machine>(core: &Core<M>, frames: Supply, zeroed: bool) -> FrameChain {
     if zeroed {
@@ -177,7 +177,7 @@ pub(super) fn clean<M: Machine>(core: &Core<M>, frames: Supply, zeroed: bool) ->
     all
 }
 
-/// Clears frames while their owner waits.
+/// Clears frames while the request waits.
 #[inline(never)]
 pub(super) fn clear_frames<M: Machine>(core: &Core<M>, plain: &FrameChain) {
     for frame in plain.frames(core.frames.buddy.metas()) {
@@ -186,7 +186,7 @@ pub(super) fn clear_frames<M: Machine>(core: &Core<M>, plain: &FrameChain) {
     Counters::add(&core.counters.zeroed_misses, plain.count());
 }
 
-/// Takes the frames behind pages.
+/// Takes the frames of a request.
 #[inline]
 pub(super) fn reserve_frames<M: Machine>(
     core: &Core<M>,
@@ -200,7 +200,7 @@ pub(super) fn reserve_frames<M: Machine>(
     core.frames.take(cpu, count, wanted)
 }
 
-/// Makes the tables over `range`, or takes no frame.
+/// Creates the tables over `range` and raises their counts. On an error no frame is taken.
 #[inline]
 pub(super) fn reserve_tables<M: Machine>(
     core: &Core<M>,
@@ -225,7 +225,7 @@ fn make_tables<M: Machine>(
     with_stash(core, cpu, |stash| core.tables.reserve(machine, frames, range, slot, stash))
 }
 
-/// Tries until the frames for tables are enough, or there are no more.
+/// Calls `attempt` until the stash has enough frames for the tables, or until no frames are free.
 pub(super) fn with_stash<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,

@@ -1,4 +1,5 @@
-//! `vrealloc`: the same, shrunk, grown in place, or moved; entries move, bytes do not.
+//! Resizes regions: within the last page, by shrinking, by growing in place, or by moving. A move
+//! moves entries, not bytes.
 
 use super::change::{Change, exhausted};
 use super::parts::Core;
@@ -13,7 +14,7 @@ use crate::region::stage::Stage;
 use crate::request::{Request, Resize, Resized};
 use crate::tlb::{FlushReason, Plan};
 
-/// Resizes a region that is in stage `stage`.
+/// Resizes a region that is in the stage `stage`.
 pub(super) fn resize<M: Machine>(
     core: &Core<M>,
     id: RegionId,
@@ -69,7 +70,7 @@ fn change_size<M: Machine>(
     let grow = || grow_in_place(core, change, is_zeroed);
     let mut is_grown = retry::retry(core, grow).map_err(ResizeError::Allocate)?;
     if !is_grown && target.in_place && retry::can_reclaim(core) {
-        // The addresses behind the region may be lazy or at rest in a pool.
+        // The addresses behind the region may be lazy or in a pool, and a reclaim frees these.
         purge::reclaim_for(core, FlushReason::Exhausted);
         is_grown = retry::retry(core, grow).map_err(ResizeError::Allocate)?;
     }
@@ -90,8 +91,8 @@ fn change_size<M: Machine>(
     Ok(result)
 }
 
-/// The bytes behind the old size, in its last page, were never the caller's: they must not show
-/// what lay there, if what is added must read as zeros.
+/// Clears the bytes from the old size to the end of its last page, if added bytes must be zeros.
+/// The caller may have written to these bytes, because the page was mapped whole.
 fn clear_slack<M: Machine>(core: &Core<M>, change: &Change<'_>, target: &Resize) {
     let from = change.requested;
     let is_zeroed = target.zeroed.unwrap_or(change.traits.zeroed);
@@ -105,7 +106,7 @@ fn clear_slack<M: Machine>(core: &Core<M>, change: &Change<'_>, target: &Resize)
     }
 }
 
-/// Gives the last pages back. The first of them becomes the guard before this returns.
+/// Unmaps the last pages. When this returns, the first of them is a guard page on every CPU.
 fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, AllocateError> {
     let Change { cpu, record, old, traits, .. } = *change;
     let tail = reserve::reserve_slot(core, traits.system)?;
@@ -113,7 +114,8 @@ fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, Al
     let gone = PageCount::from_pages(gone).unwrap_or(PageCount::ZERO);
     let lost = PageRange::within(old, change.pages, gone);
     let kept = PageRange::within(old, PageCount::ZERO, change.pages);
-    // A large leaf that the new end lies in is split; whole ones behind it go as they are.
+    // Splits the large leaf that contains the new end. Large leaves behind it are unmapped as a
+    // whole.
     let first = PageRange::within(lost, PageCount::ZERO, PageCount::ONE);
     let is_inside = !change.pages.get().is_multiple_of(LARGE_PAGES);
     if traits.large && is_inside {
@@ -136,7 +138,7 @@ fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, Al
     Ok(Resized::Shrunk)
 }
 
-/// Maps more pages behind the region, if the addresses are free: false if they are not.
+/// Maps more pages behind the region. Returns `false` if the addresses there are not free.
 fn grow_in_place<M: Machine>(
     core: &Core<M>,
     change: &Change<'_>,
@@ -144,7 +146,8 @@ fn grow_in_place<M: Machine>(
 ) -> Result<bool, AllocateError> {
     let Change { cpu, old, .. } = *change;
     let more = change.pages.get() - old.count().get();
-    // The guard's page is the first one of the new ones, and the guard moves to the end.
+    // The guard page becomes the first of the added pages, and the last reserved page becomes the
+    // guard page.
     let behind = old.end().as_u64() / PAGE_BYTES + 1;
     if reserve::reserve_at(core, behind, more).is_err() {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! Retries failed allocations after a reclaim.
+//! Retries a failed allocation after a reclaim.
 
 use super::parts::Core;
 use super::purge;
@@ -6,8 +6,8 @@ use crate::error::AllocateError;
 use crate::machine::Machine;
 use crate::tlb::FlushReason;
 
-/// Returns whether a reclaim could release memory for a failed request. An injected failure is not
-/// retried.
+/// Returns whether a reclaim could release memory for a failed request. Returns `false` if an
+/// injected failure has fired, because such a request must fail.
 pub(super) fn can_reclaim<M: Machine>(core: &Core<M>) -> bool {
     !core.injector.has_fired()
         && (core.lazies.iter().any(|list| list.pages() > 0)
@@ -17,7 +17,8 @@ pub(super) fn can_reclaim<M: Machine>(core: &Core<M>) -> bool {
             || core.tables.made().cached > 0)
 }
 
-/// Retries a failed attempt once, after a reclaim, if the reclaim can release memory.
+/// Runs `attempt`. If it fails and a reclaim could release memory, runs a reclaim and `attempt`
+/// once more.
 pub(super) fn retry<M: Machine, R>(
     core: &Core<M>,
     attempt: impl Fn() -> Result<R, AllocateError>,

@@ -1,4 +1,5 @@
-//! Set-up: where the window lies, and what the crate keeps for itself.
+//! Sets a window up: carves the records of the crate out of the memory, and links the level-3
+//! tables.
 
 use x86_64::PhysAddr;
 
@@ -23,7 +24,7 @@ use crate::stats::Tally;
 use crate::tlb::Coherence;
 use crate::tlb::cpu_state::CpuState;
 
-/// The configuration of a window.
+/// The addresses and the memory of a window.
 ///
 /// # Examples
 ///
@@ -38,24 +39,26 @@ use crate::tlb::cpu_state::CpuState;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Config<'a> {
-    /// The addresses that the crate owns, in the higher half. Whole level-4 entries are best: the
-    /// crate takes every level-4 entry that the window touches.
+    /// The addresses that the crate owns, in the higher half. The crate takes every level-4 entry
+    /// that the window touches, so the window should cover whole level-4 entries.
     pub window: PageRange,
-    /// Free memory. The runs do not overlap, and no other code uses them. The crate's records are
-    /// taken out of the longest run: 16 bytes for each frame between the lowest and the highest,
-    /// 104 for each region. All of it lies within 8 TiB.
+    /// The free memory. The runs do not overlap, and no other code uses them. The records of the
+    /// crate are taken out of the longest run: 16 bytes for each frame between the lowest and the
+    /// highest one, and 104 bytes for each region. The lowest and the highest frame are less than 8
+    /// TiB apart.
     pub memory: &'a [FrameRange],
-    /// How many regions may live at once, those that are lazy or at rest too; 0 means one for each
-    /// frame of `memory`. At most [`REGIONS_MAX`].
+    /// The highest number of slots, which busy regions, lazy areas and areas in pools need. 0 means
+    /// one slot for each frame of `memory`. At most [`REGIONS_MAX`].
     pub regions: u32,
-    /// Frames that only tables, and requests that say so, may take: [`Request::with_reserve`].
+    /// The number of frames that are reserved for page tables and for requests with
+    /// [`Request::with_reserve`].
     ///
     /// [`Request::with_reserve`]: crate::Request::with_reserve
     pub reserve: u64,
 }
 
 impl<'a> Config<'a> {
-    /// As many regions as frames, and no reserve.
+    /// Creates a configuration with as many regions as frames and without a reserve.
     #[must_use]
     pub fn new(window: PageRange, memory: &'a [FrameRange]) -> Self {
         Self { window, memory, regions: 0, reserve: 0 }
@@ -70,7 +73,8 @@ impl<'a> Config<'a> {
         u32::try_from(wanted).unwrap_or(REGIONS_MAX).min(REGIONS_MAX)
     }
 
-    /// The lowest frame, rounded down to the largest block, and the frames up to the highest.
+    /// Returns the lowest frame, rounded down to a multiple of the largest block, and the number of
+    /// frames from there to the highest one.
     fn span(&self) -> (Frame, u64) {
         let numbers = |run: &FrameRange| run.start.start_address().as_u64() / PAGE_BYTES;
         let first = self.memory.iter().map(numbers).min().unwrap_or(0) >> ORDER_MAX << ORDER_MAX;
@@ -80,10 +84,11 @@ impl<'a> Config<'a> {
     }
 }
 
-/// Frames from the lowest to the highest: their numbers have 31 bits, 8 TiB.
+/// The highest number of frames from the lowest to the highest one, 8 TiB: frame numbers have 31
+/// bits.
 const SPAN_MAX: u64 = 1 << 31;
 
-/// Hands out the frames of the run that the records are carved from, one slab after the other.
+/// Allocates the frames of the records from one run, one slab after the other.
 struct Carver<'m, M> {
     machine: &'m M,
     next: Frame,
@@ -107,12 +112,12 @@ impl<M: Machine> Carver<'_, M> {
     }
 }
 
-/// How many records of each kind there are.
+/// The number of records of each kind.
 struct Sizes {
     frames: usize,
     regions: u32,
     cpus: usize,
-    /// Sizes that the shelf tells apart.
+    /// The number of lengths for which the shelf has a stack.
     shelf: usize,
 }
 
@@ -128,7 +133,7 @@ impl Sizes {
         }
     }
 
-    /// Frames for all of them.
+    /// Returns the number of frames that all records take.
     fn needed(&self) -> u64 {
         Slab::<FrameMeta>::frames_for(self.frames)
             + Slab::<Slot>::frames_for(self.regions as usize)
@@ -143,11 +148,11 @@ impl Sizes {
     }
 }
 
-/// Sizes that a CPU's pool tells apart.
+/// The number of lengths for which the pool of a CPU has a stack.
 #[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
 const POOL_SIZES: usize = (POOL_LENGTH_MAX - LENGTH_MIN + 1) as usize;
 
-/// The parts that set-up makes, before they become a [`Core`](super::parts::Core).
+/// The results of set-up, from which a [`Core`](super::parts::Core) is made.
 pub(crate) struct Parts {
     pub(crate) frames: Frames,
     pub(crate) areas: Areas,
@@ -159,7 +164,7 @@ pub(crate) struct Parts {
     pub(crate) frames_slabs: u64,
 }
 
-/// Carves the records, frees the rest of the memory, and makes the window's upper tables.
+/// Carves the records, frees the rest of the memory, and links the level-3 tables of the window.
 pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Parts, SetupError> {
     check(machine, config)?;
     let sizes = Sizes::new(machine, config);
@@ -181,7 +186,7 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
     let magazines = carver.made(sizes.cpus, |_| Magazine::new());
     let lazies = carver.made(sizes.cpus, |_| LazyList::new());
     let me = machine.current().0 as usize;
-    // Every other CPU has not started until it says that it has.
+    // All other CPUs count as not started until they call `leave_idle`.
     let states = carver.made(sizes.cpus, |cpu| CpuState::new(cpu == me));
     let tallies = carver.made(sizes.cpus, |_| Tally::default());
     let areas = make_areas(&mut carver, &sizes, tree, slots, window);
@@ -237,7 +242,7 @@ fn make_areas<M: Machine>(
     window: u64,
 ) -> Areas {
     let limit = Areas::limit(window, sizes.regions, sizes.cpus as u64);
-    // One after the other: each pool's stacks lie in frames of their own.
+    // The stacks of each pool are in frames of their own, one pool after the other.
     let first = carver.next;
     carver.next += Slab::<u32>::frames_for(POOL_SIZES) * sizes.cpus as u64;
     let machine = carver.machine;
@@ -268,7 +273,7 @@ fn check<M: Machine>(machine: &M, config: &Config<'_>) -> Result<(), SetupError>
     Ok(())
 }
 
-/// Frees a run in the largest blocks that its ends allow.
+/// Frees a run of frames, in the largest blocks that the alignment of its ends allows.
 fn free_run(frames: &Buddy, start: Frame, count: u64) {
     let (mut here, mut left) = (start, count);
     while left > 0 {

@@ -1,11 +1,11 @@
-//! All counters at one moment.
+//! Reads all counters of a window.
 
 use super::parts::Core;
 use crate::machine::Machine;
 use crate::region::lazy::LazyList;
 use crate::stats::{Counters, Stats};
 
-/// Reads all counters.
+/// Reads all counters into one snapshot.
 pub(super) fn read<M: Machine>(core: &Core<M>) -> Stats {
     let counters = &core.counters;
     let (areas, areas_system, pages_mapped) = counters.living();
@@ -30,7 +30,7 @@ pub(super) fn read<M: Machine>(core: &Core<M>) -> Stats {
         frames_free: core.frames.free_count() + resting,
         nodes: core.nodes(),
         frames_free_by_node: core::array::from_fn(|node| {
-            // Frames rest with areas only where there is no other node.
+            // Areas keep frames only if there is one node.
             core.frames.free_on(node) + if node == 0 { resting } else { 0 }
         }),
         frames_reserve: core.frames_reserve,

@@ -1,4 +1,4 @@
-//! Takes the entries of regions out of the page tables.
+//! Clears the entries of regions.
 
 use super::parts::Core;
 use crate::frame::{FrameIndex, LazyFrames};
@@ -6,12 +6,12 @@ use crate::machine::{CpuId, Machine};
 use crate::page::PageRange;
 use crate::paging;
 
-/// Takes the entries of a claimed slot out.
+/// Clears the entries of a slot whose region the caller has claimed, and returns the frames.
 pub(super) fn unmap<M: Machine>(core: &Core<M>, slot: u32) -> LazyFrames {
     unmap_on(core, core.machine.current(), slot)
 }
 
-/// Unmaps a slot as [`unmap`] does, for a caller that knows its CPU.
+/// Clears entries as [`unmap`] does, for a caller that knows its CPU.
 #[inline]
 pub(super) fn unmap_on<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32) -> LazyFrames {
     let record = core.slots().slot(slot);
@@ -21,15 +21,15 @@ pub(super) fn unmap_on<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32) -> Laz
         return unmap_foreign(core, range);
     }
     if record.has_frames() {
-        // The frames are recorded, so the entries need not be read.
+        // The frames are recorded in the slot, so the entries need not be read.
         core.tables.wipe(&core.machine, &core.frames.buddy, range, record.leaf());
         return LazyFrames::noted(record.frames(), extent.pages());
     }
     clear(core, range, extent.is_large(), record.leaf())
 }
 
-/// Takes the entries of a range out, of either page size. `leaf` is the leaf table of a range that
-/// has only one, or `NONE`.
+/// Clears the entries of a range and returns the frames. `large` allows leaves of 2 MiB. `leaf` is
+/// the leaf table over the range if it is the only one, or `NONE`.
 #[inline]
 pub(crate) fn clear<M: Machine>(
     core: &Core<M>,

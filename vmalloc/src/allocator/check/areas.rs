@@ -1,4 +1,4 @@
-//! The audit of addresses.
+//! Checks that areas and free runs cover the window without gap or overlap.
 
 use super::audit::Audit;
 use crate::allocator::lookup;
@@ -8,17 +8,17 @@ use crate::page::PAGE_BYTES;
 use crate::region::{RegionInfo, RegionState};
 use crate::stats::Stats;
 
-/// A set of runs, as sums by which two sets are compared without being kept.
+/// A summary of a set of runs. Two sets are compared by their sums, without storing the runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Runs {
     pages: u64,
-    /// The sum of all page numbers, counted from the window's start, and of their squares.
+    /// The sums of all page numbers, counted from the start of the window, and of their squares.
     numbers: u128,
     squares: u128,
 }
 
 impl Runs {
-    /// Adds a run; `start` is counted from the window's start, so below 2^36.
+    /// Adds a run. `start` is counted from the start of the window, so it is below 2^36.
     fn add(&mut self, start: u64, length: u64) {
         let below = |end: u64| {
             let end = u128::from(end);
@@ -32,12 +32,13 @@ impl Runs {
     }
 }
 
-/// Free runs, areas at rest, lazy areas and regions tile the window, each with its guard.
+/// Checks that free runs, areas in pools, lazy areas and regions, each with its guard page, cover
+/// every page of the window once.
 pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats) {
     let window = core.window.address().as_u64() / PAGE_BYTES;
     let end = window + core.window.count().get();
-    // Pages that are neither in a free run of the tree nor in a region must be lazy or at rest in a
-    // pool.
+    // The pages that are neither in a free run of the tree nor in a busy region. They must be the
+    // lazy pages and those in pools.
     let mut rest = Runs::default();
     let mut here = window;
     let (mut clients, mut system) = (0, 0);
@@ -90,7 +91,7 @@ pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats
     }
 }
 
-/// Walks the regions in front of page `to`; the gaps between them are added to `rest`.
+/// Walks the busy regions below page `to`, and adds the gaps between them to `rest`.
 fn check_up_to<M: Machine>(
     core: &Core<M>,
     audit: &mut Audit,

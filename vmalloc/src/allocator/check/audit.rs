@@ -4,15 +4,15 @@ use core::fmt;
 
 use crate::stats::Stats;
 
-/// Violations that an audit keeps; further ones are only counted.
+/// The number of violations that an audit keeps; further ones are only counted.
 const KEPT: usize = 16;
 
-/// A broken invariant, and its place.
+/// A broken invariant and the place where it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The broken invariant.
     pub what: &'static str,
-    /// The place: an address, a frame's number or a count.
+    /// The place: an address, a frame number or a count.
     pub at: u64,
 }
 
@@ -27,20 +27,20 @@ impl fmt::Display for Violation {
 pub struct Audit {
     kept: [Option<Violation>; KEPT],
     count: usize,
-    /// Regions that live, without the kernel's own.
+    /// Busy regions, without those of the kernel itself.
     pub areas: u64,
     /// Areas that wait for a flush.
     pub areas_lazy: u64,
-    /// Frames that are in use.
+    /// Frames in use.
     pub frames_used: u64,
     /// Frames of page tables and their indexes.
     pub table_pages: u64,
-    /// The flush that was begun last.
+    /// The number of the flush that was begun last.
     pub generation: u64,
 }
 
 impl Audit {
-    /// Starts an audit without violations, with the current totals.
+    /// Creates the result without violations, with the current totals.
     pub(super) fn of(stats: &Stats) -> Self {
         Self {
             kept: [None; KEPT],

@@ -1,4 +1,4 @@
-//! The audit of frames.
+//! Checks the state and the use of every frame.
 
 use super::audit::Audit;
 use super::tables;
@@ -11,7 +11,8 @@ use crate::page::PAGE_BYTES;
 use crate::region::RegionState;
 use crate::stats::Counters;
 
-/// The frames that a living region notes are those that its entries name: a free believes it.
+/// Checks that the frames recorded in a busy slot are those in the entries of the region, because a
+/// free relies on the recorded ones.
 fn check_chain<M: Machine>(core: &Core<M>, audit: &mut Audit, slot: u32) {
     let record = core.slots().slot(slot);
     let busy = record.read(slot).filter(|info| info.state == RegionState::Busy);
@@ -25,7 +26,8 @@ fn check_chain<M: Machine>(core: &Core<M>, audit: &mut Audit, slot: u32) {
     audit.expect(is_same, "a region notes other frames than its entries", at);
 }
 
-/// Every frame is in one state and in one place, and all add up to what was handed over.
+/// Checks that every frame has one state and exactly one use, and that the numbers add up to the
+/// memory of the window.
 pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit) {
     let buddy = &core.frames.buddy;
     if let Err((FrameIndex(at), what)) = buddy.audit() {

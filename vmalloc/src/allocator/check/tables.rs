@@ -1,4 +1,4 @@
-//! The audit of page tables.
+//! Checks the page tables of the window.
 
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags;
@@ -15,17 +15,18 @@ use crate::region::{RegionInfo, RegionState};
 use crate::stats::Stats;
 use crate::{paging, raw};
 
-/// The totals that the walk over the tables has counted.
+/// The totals of the walk over all tables.
 #[derive(Default)]
 struct Found {
     pages: u64,
     tables: u64,
     indexes: u64,
-    /// Those of `pages` that large leaves map.
+    /// The part of `pages` that large leaves map.
     large: u64,
-    /// Leaf tables whose count is 0.
+    /// The number of leaf tables with a count of 0.
     empty: u64,
-    /// Whether a lazy area may have left an empty table, which is freed with the area.
+    /// Whether lazy areas exist. Their tables above the leaf tables may already be empty; they are
+    /// freed with the area.
     is_lazy: bool,
     /// The sum of the counts of all leaf tables.
     counted: u64,
@@ -35,8 +36,8 @@ fn entry_address(page: Page) -> u64 {
     page.start_address().as_u64()
 }
 
-/// Every leaf belongs to a busy region, every page of a region has a leaf, every count is what
-/// hangs below.
+/// Checks that every leaf belongs to a busy region, that every page of a busy region has a leaf,
+/// and that every count of a table is correct.
 pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats) {
     let mut found = Found { is_lazy: stats.areas_lazy > 0, ..Found::default() };
     let mut page = Some(core.window.start());
@@ -64,7 +65,7 @@ pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats
     audit.expect(found.counted == small + lazy, "the tables' counts are wrong", found.counted);
 }
 
-/// The leaf table that a region notes is the one that its pages are counted in.
+/// Checks that the leaf table recorded in a slot is the one that counts the pages of the region.
 fn check_noted_leaves<M: Machine>(core: &Core<M>, audit: &mut Audit) {
     for slot in 1..=core.slots().limit() {
         let record = core.slots().slot(slot);
@@ -77,7 +78,7 @@ fn check_noted_leaves<M: Machine>(core: &Core<M>, audit: &mut Audit) {
     }
 }
 
-/// Pages that are lazy and that leaf tables still count.
+/// Returns the number of lazy pages that leaf tables still count.
 fn lazy_pages_counted<M: Machine>(core: &Core<M>) -> u64 {
     let mut pages = 0;
     for slot in 1..=core.slots().limit() {
@@ -94,8 +95,8 @@ fn lazy_pages_counted<M: Machine>(core: &Core<M>) -> u64 {
     pages
 }
 
-/// Checks one table of a level that lies over `page`, and all below it. One that is not linked
-/// any more waits for a flush, for the next one where a CPU has not answered.
+/// Checks `table`, a table of `level` that covers `page`, and all tables below it. If `is_linked`
+/// is false, the table is unlinked and waits for a shootdown.
 fn check_table<M: Machine>(
     core: &Core<M>,
     audit: &mut Audit,
@@ -122,7 +123,7 @@ fn check_table<M: Machine>(
     }
     let mut used = 0;
     let covers = 1u64 << (12 + 9 * (u32::from(level) - 1));
-    // A table may begin before the window where the window does not fill it.
+    // The first table may begin before the window.
     let base = at & !((covers << 9) - 1);
     for (index, word) in raw::words(&core.machine, table).iter().enumerate() {
         let entry = Entry::from_raw(word.load(core::sync::atomic::Ordering::Acquire));
@@ -152,7 +153,8 @@ fn check_table<M: Machine>(
         }
     }
     if level == 1 {
-        // Lazy pages are counted too. The sum is compared at the end.
+        // The count of a leaf table includes lazy pages, whose entries are absent. So only a lower
+        // bound is checked here, and the sum of all counts at the end.
         audit.expect(meta.count() >= used, "a table's count is too small", at);
         found.counted += meta.count() as u64;
         found.empty += u64::from(is_linked && meta.count() == 0);
@@ -200,7 +202,7 @@ fn check_leaf<M: Machine>(core: &Core<M>, audit: &mut Audit, entry: Entry, page:
     }
 }
 
-/// A large leaf belongs to a busy region as a whole, and so do its 512 frames.
+/// Checks that all pages of a large leaf belong to one busy region, and checks its 512 frames.
 fn check_large<M: Machine>(core: &Core<M>, audit: &mut Audit, entry: Entry, page: Page) {
     let at = entry_address(page);
     let last = page + (LARGE_PAGES - 1);
@@ -235,7 +237,7 @@ pub(super) fn check_block<M: Machine>(
     }
 }
 
-/// A frame that is out of the buddy, found where it is used: once.
+/// Checks that a frame found in use has the state `Taken`, and that it is found only once.
 pub(super) fn check_taken<M: Machine>(
     core: &Core<M>,
     audit: &mut Audit,

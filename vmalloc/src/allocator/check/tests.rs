@@ -1,4 +1,4 @@
-//! The audit finds what was put wrong on purpose, and says what it is.
+//! Damages a window in various ways, and checks that the audit reports each kind of damage.
 
 use core::sync::atomic::Ordering;
 use std::string::String;
@@ -24,7 +24,7 @@ fn found(vm: &Vmalloc<SimMachine>) -> Vec<&'static str> {
     vm.check().violations().map(|violation| violation.what).collect()
 }
 
-/// Changes the leaf of a page behind the crate's back.
+/// Changes the leaf of a page directly in the table.
 fn edit(vm: &Vmalloc<SimMachine>, page: Page, change: impl Fn(u64) -> u64) {
     let table =
         paging::lookup::leaf_table(&vm.core.tables, &vm.core.machine, page).expect("mapped");
