@@ -1,8 +1,9 @@
-//! The seam between the crate and the hardware: four small traits and the [`Machine`] that joins them.
+//! The interface between the crate and the hardware: four traits, and [`Machine`], which combines
+//! them.
 //!
-//! A kernel implements them once; the feature [`sim`](crate#features) implements them on the host.
-//! Methods take `&self` because a machine is shared by all CPUs. The crate needs no allocator, no
-//! threads and no clock. `PORTING.md` explains each method.
+//! A kernel implements these traits once; the feature [`sim`](crate#features) implements them on
+//! the host. Methods take `&self`, because all CPUs share one machine. The crate needs no
+//! allocator, no threads and no clock. `PORTING.md` explains each method.
 #![expect(unsafe_code, reason = "implementing the seam is a promise")]
 
 use core::ptr::NonNull;
@@ -11,16 +12,18 @@ use x86_64::VirtAddr;
 
 use crate::page::{Frame, Page};
 
-/// NUMA nodes that frames are counted by: [`FrameRange::node`](crate::FrameRange::node) is below this.
+/// The number of NUMA nodes that the crate can count: [`FrameRange::node`](crate::FrameRange::node)
+/// is below this.
 pub const NODES: usize = 4;
 
-/// CPUs that a window can have.
+/// The highest number of CPUs of a window.
 pub(crate) const CPUS_MAX: u32 = 64;
 
-/// The 64-bit words of a frame.
+/// The number of 64-bit words in a frame.
 const FRAME_WORDS: usize = 512;
 
-/// Dense number of a CPU, from 0 to [`Cpus::count`] without it. Not the hardware's identifier.
+/// The number of a CPU, from 0 and below [`Cpus::count`]. It is not the identifier that the
+/// hardware uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CpuId(pub u32);
 
@@ -31,44 +34,46 @@ pub enum AccessKind {
     Read,
     /// A store.
     Write,
-    /// An instruction fetch. A probe answers from the entries: no instruction is executed.
+    /// An instruction fetch. A probe decides by the entries and executes no instruction.
     Execute,
 }
 
-/// An access that the hardware refused and from which the caller recovered.
+/// A page fault of an access from which the caller has recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The first address that was refused.
+    /// The first address that faulted.
     pub address: VirtAddr,
     /// The kind of the access.
     pub kind: AccessKind,
 }
 
-/// Reaches physical memory.
+/// Gives access to physical memory.
 ///
 /// # Safety
 ///
-/// An implementor promises that for every frame of the memory handed to
-/// [`Vmalloc::try_new`](crate::Vmalloc::try_new), and for every page table below
-/// [`Machine::root`], the pointer is valid for reads and writes of 4096 bytes as long as the
-/// machine lives, is aligned to 4096, always the same, and that distinct frames do not overlap.
+/// For every frame of the memory that [`Vmalloc::try_new`](crate::Vmalloc::try_new) is given, and
+/// for every page table below [`Machine::root`], an implementor guarantees that the pointer is
+/// valid for reads and writes of 4096 bytes as long as the machine lives, is aligned to 4096, and
+/// is always the same. Distinct frames do not overlap.
 ///
 /// # Context
 ///
-/// Called by every verb, with locks held and with interrupts off: it takes no lock and does not wait.
-/// The frames of one run of memory must lie side by side: the crate's records are put there.
+/// Every method of the crate may call these methods, with locks held and with interrupts off. So
+/// they take no lock and do not wait. Adjacent frames of one run of memory must be adjacent at
+/// their pointers, because the records of the crate are stored across frames.
 pub unsafe trait PhysicalMemory {
-    /// Whether [`retire`](Self::retire) must be called for every freed frame.
+    /// Whether the crate calls [`retire`](Self::retire) for every freed frame.
     const RETIRES: bool = false;
 
-    /// Where the frame can be read and written.
+    /// Returns the address at which the frame can be read and written.
     fn pointer(&self, frame: Frame) -> NonNull<u8>;
 
-    /// Fills the frame with zeros. Override it with the machine's fastest way.
+    /// Fills a frame with zeros. A machine overrides this if it has a faster way.
     ///
     /// # Safety
     ///
-    /// The frame's contents are the caller's to change, and [`pointer`](Self::pointer) serves it.
+    /// The caller owns the contents of the frame, and the frame is one that
+    /// [`pointer`](Self::pointer) accepts.
     unsafe fn zero(&self, frame: Frame) {
         zero_frame(self.pointer(frame));
     }
@@ -80,134 +85,137 @@ pub unsafe trait PhysicalMemory {
     }
 }
 
-/// Reads and writes mapped memory through the CPU's own translation, and survives a fault.
+/// Reads and writes mapped memory through the translations of the current CPU, and recovers from
+/// page faults.
 ///
-/// The crate itself does not call it: it is for code that accesses regions by address, and for
-/// tests.
+/// The crate itself does not call this trait. It is for kernel code that accesses regions by
+/// address, and for tests.
 ///
 /// # Safety
 ///
-/// An implementor promises that the accesses go through the page tables below
-/// [`Machine::root`] and touch only the addresses named, and that a refused access returns
-/// [`Fault`] and leaves the machine able to go on.
+/// An implementor guarantees that the accesses are translated by the page tables below
+/// [`Machine::root`] and touch only the given addresses, and that an access that faults returns
+/// [`Fault`] without other effects.
 pub unsafe trait Access {
     /// Copies `bytes.len()` bytes from `address`.
     ///
     /// # Errors
     ///
-    /// The first address that faulted; the bytes before it have been copied.
+    /// The first address that faulted. The bytes before it have been copied.
     fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault>;
 
     /// Copies `bytes` to `address`.
     ///
     /// # Errors
     ///
-    /// The first address that faulted; the bytes before it have been written.
+    /// The first address that faulted. The bytes before it have been written.
     fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault>;
 
     /// Sets `length` bytes from `address` to `byte`.
     ///
     /// # Errors
     ///
-    /// The first address that faulted; the bytes before it have been written.
+    /// The first address that faulted. The bytes before it have been written.
     fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault>;
 
-    /// Tries one access without changing memory: a read of one byte, or a locked add of 0.
+    /// Attempts one access without changing memory: a read of one byte, or an atomic addition of 0.
     ///
     /// # Errors
     ///
-    /// The fault that the access took.
+    /// The fault of the access.
     fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault>;
 }
 
-/// Invalidates translations.
+/// Invalidates translations of the current CPU, and interrupts other CPUs.
 ///
 /// # Safety
 ///
-/// An implementor promises that on return of a flush neither the TLB nor the paging-structure
-/// caches of the calling CPU hold a translation of the named pages, of any PCID, that was made from
-/// entries before the call.
+/// An implementor guarantees the following when a flush returns: neither the TLB nor the
+/// paging-structure caches of the calling CPU hold a translation of the given pages, of any PCID,
+/// that was made from entries before the call.
 ///
 /// # Context
 ///
-/// Flushes are called from the handler of [`interrupt`](Self::interrupt) too: they take no lock.
+/// The handler of [`interrupt`](Self::interrupt) also calls flushes, so they take no lock.
 ///
 /// # Source
 ///
 /// Intel SDM volume 3, "Invalidation of TLBs and Paging-Structure Caches".
 pub unsafe trait TlbControl {
-    /// Invalidates one page on the calling CPU, large or small, and all of its paging-structure caches:
-    /// `invlpg` where PCIDs are off.
+    /// Invalidates one page on the calling CPU, small or large, and all paging-structure caches of
+    /// that CPU: `invlpg` if PCIDs are off.
     fn flush_page(&self, page: Page);
 
-    /// Invalidates everything on the calling CPU: loading CR3 where PCIDs are off and no entry of the
-    /// window is global.
+    /// Invalidates all translations on the calling CPU: a load of CR3 if PCIDs are off and no entry
+    /// of the window is global.
     fn flush_all(&self);
 
-    /// Makes another CPU call [`Vmalloc::acknowledge`](crate::Vmalloc::acknowledge) soon, by an
-    /// interrupt that wakes it if it sleeps. Its handler sees all that the caller stored before:
-    /// where sending is no store that stays in order, as with an x2APIC, a fence comes first.
+    /// Sends an IPI that makes another CPU call
+    /// [`Vmalloc::acknowledge`](crate::Vmalloc::acknowledge), and that wakes the CPU if it is
+    /// halted. The handler must see all earlier stores of the caller. If sending is not ordered
+    /// after these stores, as with an x2APIC, a fence must precede it.
     fn interrupt(&self, cpu: CpuId);
 }
 
-/// Knows the CPUs.
+/// Numbers the CPUs, and controls their interrupts.
 ///
 /// # Safety
 ///
-/// An implementor promises that
+/// An implementor guarantees that
 ///
 /// 1. [`count`](Self::count) never changes, and [`current`](Self::current) is below it;
 /// 2. no interrupt of [`TlbControl::interrupt`] is handled on a CPU inside
 ///    [`without_interrupts`](Self::without_interrupts), and the code inside is neither preempted nor
 ///    moved to another CPU.
 pub unsafe trait Cpus {
-    /// Whether code is never preempted nor moved to another CPU, and no interrupt handler calls the
-    /// crate but for [`Vmalloc::acknowledge`](crate::Vmalloc::acknowledge): then what a CPU counts for
-    /// itself needs no atomic step.
+    /// Whether code is never preempted or moved to another CPU, and interrupt handlers call no
+    /// method of the crate except [`Vmalloc::acknowledge`](crate::Vmalloc::acknowledge). If so, the
+    /// counters of each CPU need no atomic addition.
     const IS_ALONE: bool = false;
 
-    /// The number of CPUs, at most 64. No flush waits for a CPU that has not called
-    /// [`Vmalloc::leave_idle`](crate::Vmalloc::leave_idle) yet: a CPU calls it before it loads
+    /// Returns the number of CPUs, at most 64. No flush waits for a CPU that has not yet called
+    /// [`Vmalloc::leave_idle`](crate::Vmalloc::leave_idle). So a CPU calls it before the CPU loads
     /// tables that contain the window.
     fn count(&self) -> u32;
 
-    /// The calling CPU. A hint for lists; exact only inside interrupt handlers and
-    /// [`without_interrupts`](Self::without_interrupts), where no code is moved to another CPU.
+    /// Returns the calling CPU. The value selects a list of the CPU, so it may be outdated. It must
+    /// be exact in interrupt handlers and in [`without_interrupts`](Self::without_interrupts),
+    /// where code is not moved to another CPU.
     fn current(&self) -> CpuId;
 
-    /// The NUMA node that a CPU's memory should come from.
+    /// Returns the NUMA node from which memory for a CPU should be taken.
     fn node(&self, cpu: CpuId) -> u32 {
         let _ = cpu;
         0
     }
 
-    /// Runs `work` with interrupts off: a flush, or at most a walk over one leaf table. Calls may
-    /// be nested.
+    /// Runs `work` with interrupts off. `work` is a flush, or a walk over at most one leaf table.
+    /// Calls may be nested.
     fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R
     where
         Self: Sized;
 
-    /// Waits a little for another CPU, for the `turn`-th time in a row from 0. Returns `false`
-    /// after the time limit: `cpu` then counts as not answering, and the areas of the purge stay
-    /// lazy. About a second is right.
+    /// Waits for a short time for another CPU. `turn` counts these calls for one wait, from 0.
+    /// Returns `false` when the time limit is exceeded, which should be about one second: `cpu`
+    /// then counts as not answering, and the areas of the purge stay lazy.
     ///
-    /// `handler` is what an interrupted CPU runs. Hardware ignores it; a machine that plays all CPUs
-    /// on one thread calls it in the place of one of them.
+    /// `handler` is the work of the interrupted CPU. Hardware ignores this parameter. A machine
+    /// that simulates all CPUs on one thread calls it on behalf of one of them.
     ///
     /// # Context
     ///
-    /// One CPU waits at a time, and for one other at a time.
+    /// At most one CPU at a time is in this method, and it waits for one other CPU.
     fn wait(&self, cpu: CpuId, turn: u64, handler: &dyn Fn()) -> bool;
 }
 
-/// All that the crate needs of the hardware.
+/// Everything that the crate needs from the hardware.
 pub trait Machine: PhysicalMemory + Access + TlbControl + Cpus {
-    /// The frame of the level-4 table that the window's tables hang from. A CPU on another one has the
-    /// same level-4 entries where the window lies.
+    /// Returns the level-4 table in which the crate links the tables of the window. A CPU that uses
+    /// another level-4 table has the same entries for the window.
     fn root(&self) -> Frame;
 }
 
-/// Clears a frame word by word: the fastest loop where `rep stosb` is slow.
+/// Clears a frame word by word, which is the fastest loop if `rep stosb` is slow.
 pub(crate) fn zero_frame(frame: NonNull<u8>) {
     let words = frame.cast::<u64>();
     for index in 0..FRAME_WORDS {

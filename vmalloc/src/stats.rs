@@ -1,4 +1,4 @@
-//! Counters, and the one table that every report renders.
+//! Counts events, and lists all counters in one table from which every report is made.
 
 mod counters;
 mod row;

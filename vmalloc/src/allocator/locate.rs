@@ -27,7 +27,7 @@ pub enum SiteKind {
 /// free.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultSite {
-    /// The kind of the address.
+    /// The use of the address.
     pub kind: SiteKind,
     /// The region that the address belongs to, if any.
     pub region: Option<RegionInfo>,

@@ -1,4 +1,5 @@
-//! The methods of [`Vmalloc`](crate::Vmalloc): their promises. The work is done in the modules beside this one.
+//! The public methods of [`Vmalloc`](crate::Vmalloc), with their contracts. Each method calls a
+//! function in a module next to this one.
 
 mod allocate;
 mod change;

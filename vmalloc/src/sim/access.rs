@@ -1,4 +1,4 @@
-//! Loads and stores through a CPU's TLB.
+//! Loads and stores through the simulated TLB of a CPU.
 #![expect(unsafe_code, reason = "the seam's traits are promises")]
 #![expect(
     clippy::cast_possible_truncation,
@@ -16,7 +16,7 @@ use crate::machine::{Access, AccessKind, CpuId, Cpus, Fault};
 use crate::page::Page;
 
 impl SimMachine {
-    /// Translates an address on a CPU for an access of a kind.
+    /// Translates an address for an access on a CPU.
     fn translate(&self, cpu: CpuId, at: VirtAddr, kind: AccessKind) -> Result<Translation, Fault> {
         let fault = Fault { address: at, kind };
         let page = Page::containing_address(at);
@@ -31,12 +31,14 @@ impl SimMachine {
         if allows(&known) {
             return Ok(known);
         }
-        // A refusal is never answered from the TLB alone: the entry is dropped and walked again.
+        // A CPU does not report a fault from a TLB entry alone: it drops the entry and walks the
+        // tables once more.
         caches.drop_leaf(page);
         caches.fill(&self.memory, page).filter(allows).ok_or(fault)
     }
 
-    /// Calls `each` with the byte at every address from `address` on.
+    /// Calls `each` with every byte from `address` on, and stores the byte that `each` returns, if
+    /// any.
     fn bytes(
         &self,
         address: VirtAddr,

@@ -1,4 +1,4 @@
-//! The machine: its CPUs, its memory, and the seam that the crate sees.
+//! The simulated machine: its CPUs, its memory, and the implementation of the machine traits.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ use crate::frame::FrameRange;
 use crate::machine::{CpuId, Cpus, Machine, PhysicalMemory, TlbControl};
 use crate::page::{Frame, Page, PageCount, PageRange};
 
-/// Where [`window`] starts: as in the image.
+/// The start of [`window`].
 pub const WINDOW_START: u64 = 0xffff_c900_0000_0000;
 
 /// Returns a window of `pages` pages, from [`WINDOW_START`].
@@ -32,11 +32,11 @@ pub fn window(pages: u64) -> PageRange {
     PageRange::try_new(start, count).expect("a window lies in the upper half")
 }
 
-/// Physical memory, an MMU and TLBs: a [`Machine`] on the host.
+/// Simulated physical memory, MMU and TLBs: a [`Machine`] on the host.
 ///
-/// One thread plays all CPUs: [`on`](Self::on) says which one it is. Threads of a test may also be a
-/// CPU each: [`become_cpu`](Self::become_cpu). All CPUs but 0 count as not started until they
-/// have called [`Vmalloc::leave_idle`].
+/// One thread can simulate all CPUs: [`on`](Self::on) selects the current one. A test may also use
+/// a thread for each CPU: [`become_cpu`](Self::become_cpu). All CPUs except CPU 0 count as not
+/// started until they call [`Vmalloc::leave_idle`].
 ///
 /// # Examples
 ///
@@ -57,17 +57,17 @@ pub fn window(pages: u64) -> PageRange {
 pub struct SimMachine {
     pub(super) memory: Memory,
     pub(super) cpus: Mutex<Vec<Caches>>,
-    /// The CPU that the test's thread plays, unless the thread is bound to a CPU.
+    /// The current CPU of all threads that are not bound to a CPU.
     current: AtomicU32,
-    /// Interrupts that have been sent and not handled.
+    /// CPUs to which an interrupt was sent that is not yet handled.
     pending: Mutex<HashSet<u32>>,
-    /// A CPU that never answers.
+    /// The CPU that handles no interrupts, or [`NOBODY`].
     deaf: AtomicU32,
-    /// CPUs that sleep: they touch no memory, and walk all the same.
+    /// CPUs that are halted. They access no memory, but may walk the tables speculatively.
     asleep: Mutex<HashSet<u32>>,
-    /// Whether every CPU is a thread of its own, which answers for itself.
+    /// Whether every CPU is a thread of its own, which acknowledges for itself.
     threads: AtomicBool,
-    /// CPUs' NUMA nodes: a CPU's number modulo this.
+    /// The number of NUMA nodes. The node of a CPU is its number modulo this.
     nodes: u32,
     speculation: Mutex<Speculation>,
 }
@@ -76,13 +76,13 @@ std::thread_local! {
     static CPU: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// No CPU.
+/// The value that stands for no CPU.
 const NOBODY: u32 = u32::MAX;
 
-/// Turns that a waiting CPU gives one that does not answer.
+/// The number of turns that a CPU waits for another CPU.
 const PATIENCE: u64 = 100;
 
-/// Where and how eagerly the machine walks on its own.
+/// The state of speculative walks: the random state, and the number of pages in which walks happen.
 #[derive(Debug, Default)]
 struct Speculation {
     state: u64,
@@ -90,7 +90,7 @@ struct Speculation {
 }
 
 impl Speculation {
-    /// A number from a fixed sequence (xorshift).
+    /// Returns the next number of a fixed pseudo-random sequence (xorshift).
     fn next(&mut self) -> u64 {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
@@ -100,11 +100,11 @@ impl Speculation {
 }
 
 impl SimMachine {
-    /// Makes `frames` frames of memory, of which one is the root table, and `cpus` CPUs.
+    /// Creates a machine with `cpus` CPUs and `frames` frames, of which one is the level-4 table.
     ///
     /// # Panics
     ///
-    /// If `frames` is below 2, or the host has not that much memory.
+    /// If `frames` is below 2, or if the host does not have that much memory.
     #[must_use]
     pub fn new(frames: u64, cpus: u32) -> Self {
         Self {
@@ -128,7 +128,7 @@ impl SimMachine {
         self
     }
 
-    /// Goes on as another CPU.
+    /// Makes `cpu` the current CPU.
     ///
     /// # Panics
     ///
@@ -138,16 +138,16 @@ impl SimMachine {
         self.current.store(cpu.0, Ordering::SeqCst);
     }
 
-    /// Makes the calling thread a CPU for good; every CPU must then be a thread, which answers for
-    /// itself by [`Vmalloc::acknowledge`] or sleeps.
+    /// Binds the calling thread to a CPU. Every CPU must then be a thread, which calls
+    /// [`Vmalloc::acknowledge`] or is halted.
     pub fn become_cpu(&self, cpu: CpuId) {
         CPU.set(Some(cpu.0));
         self.threads.store(true, Ordering::SeqCst);
     }
 
-    /// Says that the current CPU sleeps, between [`Vmalloc::enter_idle`] and
-    /// [`Vmalloc::leave_idle`], or that it is awake: a sleeping CPU may remember a frame that is
-    /// free, but no table that is.
+    /// Records whether the current CPU is halted, which it may be between [`Vmalloc::enter_idle`]
+    /// and [`Vmalloc::leave_idle`]. The TLB of a halted CPU may hold free frames, but its
+    /// paging-structure caches may hold no freed table.
     ///
     /// # Panics
     ///
@@ -162,13 +162,13 @@ impl SimMachine {
         };
     }
 
-    /// Makes a CPU ignore interrupts; `None` ends that. A CPU that waits for it gives up after 100
-    /// tries, or at once if the CPUs are threads.
+    /// Makes a CPU ignore interrupts; `None` cancels this. A CPU that waits for it gives up after
+    /// 100 turns, or immediately if the CPUs are threads.
     pub fn deafen(&self, cpu: Option<CpuId>) {
         self.deaf.store(cpu.map_or(NOBODY, |cpu| cpu.0), Ordering::SeqCst);
     }
 
-    /// Whether an interrupt waits to be handled by a CPU.
+    /// Returns whether an interrupt to a CPU is not yet handled.
     ///
     /// # Panics
     ///
@@ -178,11 +178,11 @@ impl SimMachine {
         self.pending.lock().expect("no test panics inside").contains(&cpu.0)
     }
 
-    /// Sets a window up on all of the machine's memory, with limits as in [`Config`].
+    /// Sets a window up on all memory of the machine. The other parameters are as in [`Config`].
     ///
     /// # Errors
     ///
-    /// As [`Vmalloc::try_new`].
+    /// As for [`Vmalloc::try_new`].
     pub fn set_up(
         self,
         window: PageRange,
@@ -198,7 +198,7 @@ impl SimMachine {
         }
     }
 
-    /// All frames but the root table, in as many runs as there are nodes.
+    /// Returns all frames except the level-4 table, in one run for each node.
     pub(crate) fn memory(&self) -> Vec<FrameRange> {
         let all = self.memory.free();
         let part = all.count / u64::from(self.nodes);
@@ -210,7 +210,8 @@ impl SimMachine {
         runs.collect()
     }
 
-    /// From now on walks speculatively in the first `pages` of the window, after `seed`.
+    /// Starts speculative walks in the first `pages` pages of the window, in an order that `seed`
+    /// determines.
     ///
     /// # Panics
     ///
@@ -220,7 +221,7 @@ impl SimMachine {
         *speculation = Speculation { state: seed | 1, pages };
     }
 
-    /// The translations that a CPU's TLB holds, in no order.
+    /// Returns the translations in the TLB of a CPU, in no particular order.
     ///
     /// # Panics
     ///
@@ -230,13 +231,13 @@ impl SimMachine {
         self.cpus.lock().expect("no test panics inside")[cpu.0 as usize].translations()
     }
 
-    /// A freed frame that was written to since, other than those that are mapped again.
+    /// Returns a freed frame that was written to after the free and is not in `mapped`.
     #[must_use]
     pub fn spoilt(&self, mapped: &HashSet<Frame>) -> Option<Frame> {
         self.memory.spoilt(|frame| mapped.contains(&frame))
     }
 
-    /// A frame that is freed must be out of every CPU's reach.
+    /// Asserts that no CPU can reach a frame that is freed.
     fn assert_forgotten(&self, frame: Frame) {
         let asleep = self.asleep.lock().expect("no test panics inside");
         let cpus = self.cpus.lock().expect("no test panics inside");
@@ -247,7 +248,7 @@ impl SimMachine {
         }
     }
 
-    /// One speculative walk of every CPU, perhaps.
+    /// Lets every CPU walk one random page speculatively, in one of four calls.
     fn wander(&self) {
         let (page, chance) = {
             let mut speculation = self.speculation.lock().expect("no test panics inside");
@@ -271,7 +272,7 @@ impl SimMachine {
         work(&mut self.cpus.lock().expect("no test panics inside")[cpu])
     }
 
-    /// Handles the interrupt of one CPU that waits for it, chosen by the seed.
+    /// Handles the interrupt of one CPU, chosen at random among those that have one.
     fn deliver(&self, handler: &dyn Fn()) {
         let chosen = {
             let mut pending = self.pending.lock().expect("no test panics inside");
@@ -329,7 +330,7 @@ unsafe impl TlbControl for SimMachine {
     fn flush_all(&self) {
         self.wander();
         self.with_caches(Caches::drop_all);
-        // Tables that are linked after the flush are cached again at once.
+        // A CPU may cache tables again immediately after a flush.
         self.wander();
     }
 

@@ -1,4 +1,5 @@
-//! Physical memory at addresses that no pointer has, with poison in what is free.
+//! Simulated physical memory, at addresses that are not valid pointers. Free frames contain a
+//! poison value.
 #![expect(unsafe_code, reason = "frames are handed out as raw pointers, as on hardware")]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -12,20 +13,21 @@ use x86_64::PhysAddr;
 use crate::frame::FrameRange;
 use crate::page::{Frame, PAGE_BYTES};
 
-/// Bit 51 is physical only: as a pointer it is not canonical.
+/// The physical address of the first frame. Bit 51 is set, so the address is not canonical and
+/// faults if used as a pointer.
 const BASE: u64 = 0x0008_0000_0000_0000;
 
-/// Every byte of a free frame. As an entry it is present, and points to no memory.
+/// The contents of a free frame. Read as a page-table entry it is present and points to no memory.
 const POISON: u64 = 0xa5a5_a5a5_a5a5_a5a5;
 
 const WORDS: usize = 512;
 
-/// The frames.
+/// The frames of the machine.
 #[derive(Debug)]
 pub(super) struct Memory {
     bytes: NonNull<u8>,
     frames: u64,
-    /// Freed and not cleared since. Some may have been handed out again as they were.
+    /// Frames that were freed and not cleared since. Some of them may be in use again.
     freed: Mutex<HashSet<u64>>,
 }
 
@@ -64,11 +66,11 @@ impl Memory {
         FrameRange { start: self.root() + 1, count: self.frames - 1, node: 0 }
     }
 
-    /// The words of a frame.
+    /// Returns the words of a frame.
     ///
     /// # Panics
     ///
-    /// If there is no such frame: the MMU or the crate followed an entry that points nowhere.
+    /// If the frame does not exist, because the MMU or the crate followed an invalid entry.
     pub(super) fn words(&self, frame: Frame) -> &[AtomicU64; WORDS] {
         // SAFETY: `pointer` is inside the allocation, aligned to a frame.
         unsafe { self.pointer(frame).cast().as_ref() }
@@ -91,7 +93,7 @@ impl Memory {
         }
     }
 
-    /// A freed frame whose poison is broken, unless it is in use again.
+    /// Returns a freed frame whose poison has changed and for which `in_use` is false.
     pub(super) fn spoilt(&self, in_use: impl Fn(Frame) -> bool) -> Option<Frame> {
         let freed = self.freed.lock().expect("no test panics inside");
         let mut freed = freed.iter().map(|number| self.root() + *number);
@@ -101,7 +103,7 @@ impl Memory {
         })
     }
 
-    /// The frame is cleared, so its poison is gone rightly.
+    /// Records that a frame is being cleared, so that its missing poison is no error.
     pub(super) fn own(&self, frame: Frame) {
         let number = self.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
         self.freed.lock().expect("no test panics inside").remove(&number);
@@ -109,7 +111,8 @@ impl Memory {
 }
 
 impl Memory {
-    /// Takes a freed frame back: fills it with poison, or proves that it reads as zeros.
+    /// Records a frame as freed: fills it with poison or, if `zeroed` is set, asserts that it
+    /// contains only zeros.
     pub(super) fn retire(&self, frame: Frame, zeroed: bool) {
         let number = self.number(frame).unwrap_or_else(|| panic!("no memory at {frame:?}"));
         if zeroed {

@@ -1,6 +1,7 @@
-//! The TLB and the paging-structure caches of one CPU.
+//! The simulated TLB and paging-structure caches of one CPU.
 //!
-//! They drop entries only on request. Hardware may drop entries at any time, which hides bugs.
+//! Entries are dropped only by a flush. Hardware may drop entries at any time, which would hide
+//! missing flushes.
 //!
 //! # Source
 //!
@@ -18,7 +19,7 @@ use crate::page::{Frame, Page};
 #[derive(Debug, Default)]
 pub(super) struct Caches {
     leaves: HashMap<Page, Translation>,
-    /// Tables of level 3 to 1, by level and the address bits above them.
+    /// Cached tables of levels 3 to 1, by their level and the address bits that they cover.
     tables: HashMap<(u32, u64), Start>,
 }
 
@@ -27,7 +28,7 @@ fn key(level: u32, page: Page) -> (u32, u64) {
 }
 
 impl Caches {
-    /// The translation of a page: remembered, or made by a walk and remembered.
+    /// Returns the translation of a page from the TLB, or walks the tables and caches the result.
     pub(super) fn fill(&mut self, memory: &Memory, page: Page) -> Option<Translation> {
         if let Some(known) = self.leaves.get(&page) {
             return Some(*known);
@@ -42,34 +43,35 @@ impl Caches {
         Some(translation)
     }
 
-    /// Forgets a page's translation, and all upper entries, as `invlpg` does.
+    /// Drops the translation of a page and all cached tables, as `invlpg` does.
     pub(super) fn drop_page(&mut self, page: Page) {
         self.drop_leaf(page);
         self.tables.clear();
     }
 
-    /// Forgets the translation of a page, and no table: as a CPU does before it reports a fault.
+    /// Drops the translation of a page, but no table, as a CPU does before it reports a fault.
     pub(super) fn drop_leaf(&mut self, page: Page) {
         let Some(known) = self.leaves.remove(&page) else { return };
         if known.large {
-            // One entry of the hardware, of which each page was remembered when it was used.
+            // Hardware has one TLB entry for a large leaf; here every used page of the leaf has an
+            // entry of its own, so all of them are dropped.
             let number = |page: Page| page.start_address().as_u64() >> 21;
             self.leaves.retain(|other, known| !known.large || number(*other) != number(page));
         }
     }
 
-    /// Forgets everything, as loading CR3 does where no page is global.
+    /// Drops all entries, as a load of CR3 does if no page is global.
     pub(super) fn drop_all(&mut self) {
         self.leaves.clear();
         self.tables.clear();
     }
 
-    /// Whether a page is remembered on this frame.
+    /// Returns whether the TLB translates some page to this frame.
     pub(super) fn maps(&self, frame: Frame) -> bool {
         self.leaves.values().any(|translation| translation.frame == frame)
     }
 
-    /// Whether the frame is remembered as a table.
+    /// Returns whether the frame is a cached table.
     pub(super) fn knows_table(&self, frame: Frame) -> bool {
         self.tables.values().any(|start| start.table == frame)
     }

@@ -1,9 +1,9 @@
-//! The walk that the hardware makes.
+//! The page walk of the hardware.
 //!
 //! # Source
 //!
-//! Intel SDM volume 3, "4-Level Paging" and "Accessed and Dirty Flags". Written from there alone:
-//! bit positions are not taken from the crate's own entries.
+//! Intel SDM volume 3, "4-Level Paging" and "Accessed and Dirty Flags". Bit positions are taken
+//! from the manual and not from the crate, so that an error in the crate's entries is detected.
 
 use std::sync::atomic::Ordering;
 
@@ -20,7 +20,7 @@ const LARGE: u64 = 1 << 7;
 const NO_EXECUTE: u64 = 1 << 63;
 const FRAME: u64 = 0x000f_ffff_ffff_f000;
 
-/// The result of a finished walk.
+/// The result of a complete walk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Translation {
     pub(super) frame: Frame,
@@ -30,7 +30,7 @@ pub(super) struct Translation {
     pub(super) large: bool,
 }
 
-/// A table that a walk can start from: the entry above it has been used before.
+/// A table at which a walk can start, with the rights of the entries above it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     /// The level of the table, 4 to 1.
@@ -40,8 +40,8 @@ pub(super) struct Start {
     pub(super) execute: bool,
 }
 
-/// Walks from a table down to the leaf and sets accessed bits on the way. `seen` hears of every
-/// table that was reached, as paging-structure caches do. `None` is a page fault.
+/// Walks from the table `start` to the leaf of `page`, and sets accessed bits. Calls `seen` with
+/// every table that is reached, so that the caller can cache it. Returns `None` for a page fault.
 pub(super) fn walk(
     memory: &Memory,
     page: Page,
@@ -76,7 +76,7 @@ pub(super) fn walk(
     }
 }
 
-/// Sets the dirty bit of a page's leaf, as the first store through a translation does.
+/// Sets the dirty bit of the leaf of a page, as hardware does at the first store to the page.
 pub(super) fn dirty(memory: &Memory, page: Page, root: Frame) {
     let address = page.start_address().as_u64();
     let mut table = root;

@@ -1,4 +1,4 @@
-//! Event counters.
+//! The event counters, kept for each CPU where they change often.
 
 use crate::machine::{CpuId, Cpus};
 use crate::raw::Slab;
@@ -7,7 +7,7 @@ use crate::sync::AtomicU64;
 use crate::sync::Ordering::Relaxed;
 use crate::tlb::{FlushKind, FlushReason, Plan};
 
-/// The counters of one CPU, on a cache line of their own.
+/// The counters of one CPU, on cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct Tally {
@@ -17,13 +17,14 @@ pub(crate) struct Tally {
     frees: AtomicU64,
     system_frees: AtomicU64,
     pages_unmapped: AtomicU64,
-    /// Clients' regions of one page, which are most, are counted here alone: in one step.
+    /// Allocations of client regions of one page. They are the most frequent ones and are counted
+    /// only here, not in `allocations` and `pages_mapped`, so that one addition suffices.
     pages_made: AtomicU64,
     pages_freed: AtomicU64,
 }
 
 impl Tally {
-    /// Counts a region that was made.
+    /// Counts a region that was allocated.
     #[inline]
     pub(crate) fn allocated(&self, pages: u64, system: bool) {
         Counters::add(&self.allocations, 1);
@@ -43,7 +44,8 @@ impl Tally {
         }
     }
 
-    /// As [`allocated`](Self::allocated), of a client's: one that is a page is counted in one step.
+    /// Counts a client region that was allocated, as [`allocated`](Self::allocated) does. A region
+    /// of one page needs one addition only.
     #[inline(always)]
     pub(crate) fn allocated_plain<C: Cpus>(&self, pages: u64) {
         if pages == 1 {
@@ -54,7 +56,7 @@ impl Tally {
         }
     }
 
-    /// As [`freed`](Self::freed), of a client's.
+    /// Counts a client region that was unmapped, as [`freed`](Self::freed) does.
     #[inline(always)]
     pub(crate) fn freed_plain<C: Cpus>(&self, pages: u64) {
         if pages == 1 {
@@ -65,18 +67,19 @@ impl Tally {
         }
     }
 
-    /// Counts pages that a region has gained.
+    /// Counts pages that were added to a region.
     pub(crate) fn grew(&self, pages: u64) {
         Counters::add(&self.pages_mapped, pages);
     }
 
-    /// Counts pages that a region has lost.
+    /// Counts pages that were removed from a region.
     pub(crate) fn shrank(&self, pages: u64) {
         Counters::add(&self.pages_unmapped, pages);
     }
 }
 
-/// Adds to a counter of the CPU that runs this, in one step unless it is alone with it.
+/// Adds to a counter of the current CPU. If [`Cpus::IS_ALONE`] is set, a load and a store suffice
+/// instead of an atomic addition.
 #[inline(always)]
 fn count<C: Cpus>(counter: &AtomicU64, number: u64) {
     if C::IS_ALONE {
@@ -86,7 +89,7 @@ fn count<C: Cpus>(counter: &AtomicU64, number: u64) {
     }
 }
 
-/// Event counters.
+/// The event counters of a window.
 #[derive(Debug)]
 pub(crate) struct Counters {
     tallies: Slab<Tally>,
@@ -123,7 +126,7 @@ impl Counters {
         }
     }
 
-    /// The counters of a CPU.
+    /// Returns the counters of a CPU.
     #[inline]
     pub(crate) fn tally(&self, cpu: CpuId) -> &Tally {
         &self.tallies[cpu.0 as usize]
@@ -149,9 +152,11 @@ impl Counters {
         self.tallies.iter().map(|tally| Self::get(counter(tally))).sum()
     }
 
-    /// Regions that live: clients', the kernel's own; and the pages of both.
+    /// Returns the numbers of busy regions of clients and of the kernel itself, and the number of
+    /// their pages.
     pub(crate) fn living(&self) -> (u64, u64, u64) {
-        // Each CPU's frees are read before any allocation, so no difference is below 0 at rest.
+        // Frees are read before allocations. So a region that is allocated and freed between the
+        // reads does not make a difference negative.
         let pages_freed = self.sum(|t| &t.pages_freed);
         let (frees, system_frees) = (self.sum(|t| &t.frees), self.sum(|t| &t.system_frees));
         let unmapped = self.sum(|t| &t.pages_unmapped);
@@ -163,12 +168,12 @@ impl Counters {
         (clients, system, mapped.wrapping_add(pages))
     }
 
-    /// Regions that were made.
+    /// Returns the number of allocations.
     pub(crate) fn allocations(&self) -> u64 {
         self.sum(|t| &t.allocations) + self.sum(|t| &t.pages_made)
     }
 
-    /// Regions that were freed.
+    /// Returns the number of frees.
     pub(crate) fn frees(&self) -> u64 {
         self.sum(|t| &t.frees) + self.sum(|t| &t.pages_freed)
     }

@@ -1,58 +1,59 @@
-//! A line of the table of counters, and what monitors call it.
+//! The rows of the table of counters, with their names in the metrics of a monitoring system.
 
-/// One line of the table of counters.
+/// One row of the table of counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The part of the system that counts: `vmalloc`, `frames` or `tlb`.
     pub section: &'static str,
-    /// The counter's name, with its unit where it is not a number of things.
+    /// The name of the counter. It ends with the unit if the counter does not count things.
     pub name: &'static str,
-    /// Its value when the table was made.
+    /// The value when the table was made.
     pub value: u64,
-    /// Its name in metrics; `None` if it is derived from other rows.
+    /// The metric of this row; `None` if other rows determine the value.
     pub metric: Option<Metric>,
 }
 
-/// A series of a [`Family`].
+/// One time series of a [`Family`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// The family.
+    /// The family of the series.
     pub family: &'static Family,
-    /// Names and values of its labels; the names of those that it does not have are empty.
+    /// Names and values of the labels. Unused labels have an empty name.
     pub labels: [(&'static str, &'static str); LABELS_MAX],
 }
 
-/// The most labels that a series has.
+/// The highest number of labels of a series.
 const LABELS_MAX: usize = 2;
 
-/// Series that are the same thing seen by its parts. All rows of a family stand side by side.
+/// A metric with one or more time series, which differ in their labels. The rows of a family are
+/// adjacent in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Family {
-    /// Its name, in base units; that of a counter ends with `_total`.
+    /// The name, in base units. The name of a counter ends with `_total`.
     pub name: &'static str,
-    /// The kind of its numbers.
+    /// The kind of the values.
     pub kind: MetricKind,
-    /// One sentence.
+    /// The help text: one sentence.
     pub help: &'static str,
 }
 
-/// The kind of a number.
+/// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// It only grows.
+    /// A value that only increases.
     Counter,
-    /// It goes up and down.
+    /// A value that increases and decreases.
     Gauge,
 }
 
 impl Family {
-    /// A family of counters.
+    /// Creates a family of counters.
     #[must_use]
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
         Self { name, kind: MetricKind::Counter, help }
     }
 
-    /// A family of gauges.
+    /// Creates a family of gauges.
     #[must_use]
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
         Self { name, kind: MetricKind::Gauge, help }
@@ -60,13 +61,13 @@ impl Family {
 }
 
 impl Row {
-    /// A row that monitors find out from others.
+    /// Creates a row without a metric, because other rows determine its value.
     #[must_use]
     pub const fn derived(section: &'static str, name: &'static str, value: u64) -> Self {
         Self { section, name, value, metric: None }
     }
 
-    /// A row of a family.
+    /// Creates a row of a family.
     #[must_use]
     pub const fn new(
         section: &'static str,
@@ -78,7 +79,7 @@ impl Row {
         Self { section, name, value, metric }
     }
 
-    /// Adds a label; one too many is left out.
+    /// Adds a label. If the row already has two labels, the new one is dropped.
     #[must_use]
     pub fn label(mut self, name: &'static str, value: &'static str) -> Self {
         let labels = self.metric.as_mut().map(|metric| &mut metric.labels);

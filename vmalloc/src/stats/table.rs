@@ -1,4 +1,4 @@
-//! The table of counters, in the order in which reports show them.
+//! The table of all counters, in the order in which reports list them.
 
 use super::row::{Family, Row};
 use super::snapshot::Stats;
@@ -46,7 +46,7 @@ const LAST_LAGGARD: &Family =
 const GENERATION: &Family =
     &Family::gauge("vmalloc_tlb_generation", "The flush that was begun last.");
 
-/// The names of the rows of [`Stats::frames_free_by_node`], and the nodes.
+/// The row names and the labels for [`Stats::frames_free_by_node`].
 const NODE_ROWS: [(&str, &str); NODES] = [
     ("frames_free_node0", "0"),
     ("frames_free_node1", "1"),
@@ -55,7 +55,7 @@ const NODE_ROWS: [(&str, &str); NODES] = [
 ];
 
 impl Stats {
-    /// The table of counters, in the order in which reports show them.
+    /// Returns the rows of the table, in the order in which reports list them.
     pub fn rows(&self) -> impl Iterator<Item = Row> {
         self.operations().chain(self.areas()).chain(self.frames()).chain(self.flushes())
     }

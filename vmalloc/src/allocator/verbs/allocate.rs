@@ -1,4 +1,4 @@
-//! Makes regions.
+//! Methods that create regions.
 #![expect(unsafe_code, reason = "the caller of `vmap` vouches for its frames")]
 
 use crate::allocator::handle::Region;
@@ -14,7 +14,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Shape
     ///
-    /// As [`allocate`](Self::allocate): whole pages that can be read and written, aligned to a page.
+    /// As for [`allocate`](Self::allocate): whole pages that can be read and written, aligned to a
+    /// page.
     ///
     /// # Errors
     ///
@@ -43,7 +44,7 @@ impl<M: Machine> Vmalloc<M> {
         fast_path::reuse_backed(&self.core, bytes)
     }
 
-    /// Allocates `bytes` bytes that read as zeros, up to the end of the last page.
+    /// Allocates `bytes` bytes that contain zeros, up to the end of the last page.
     ///
     /// # Shape
     ///
@@ -59,19 +60,20 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// As [`allocate`](Self::allocate); every frame that [`fill_zeroed`](Self::fill_zeroed) has not
-    /// cleared before is cleared now.
+    /// As for [`allocate`](Self::allocate). Frames that [`fill_zeroed`](Self::fill_zeroed) has
+    /// cleared are used first; all other frames are cleared now.
     pub fn vzalloc(&self, bytes: u64) -> Result<Region<'_, M>, VmallocError> {
         let request = Request::try_new(bytes).map_err(VmallocError::Request)?.zeroed();
         self.allocate(&request).map_err(VmallocError::Allocate)
     }
 
-    /// Allocates `bytes` bytes with undefined contents on frames of a NUMA node, and of others where
-    /// that has too few.
+    /// Allocates `bytes` bytes with undefined contents on frames of a NUMA node. If the node has
+    /// too few free frames, takes frames of other nodes too.
     ///
     /// # Shape
     ///
-    /// As [`vmalloc`](Self::vmalloc). [`frames_per_node`](Self::frames_per_node) says what it got.
+    /// As for [`vmalloc`](Self::vmalloc). [`frames_per_node`](Self::frames_per_node) returns how
+    /// many frames each node has given.
     ///
     /// # Errors
     ///
@@ -89,19 +91,19 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Shape
     ///
-    /// Whole pages at adjacent addresses on frames from anywhere, aligned to at least a page, with one
-    /// unmapped guard page behind. Contents are undefined unless the request says
-    /// [`zeroed`](Request::zeroed).
+    /// Whole pages at adjacent addresses, aligned to at least a page, with one unmapped guard page
+    /// behind them. The frames need not be adjacent. The contents are undefined unless the request
+    /// is [`zeroed`](Request::zeroed).
     ///
     /// # Errors
     ///
-    /// After an error the state is unchanged. Before one of the last three errors is reported, the
-    /// request has been retried after a [`reclaim`](Self::reclaim).
+    /// After an error the state is unchanged. The last three errors are returned only after a
+    /// [`reclaim`](Self::reclaim) and a second attempt.
     ///
-    /// - [`AllocateError::TooBig`]: more than clients could ever have.
+    /// - [`AllocateError::TooBig`]: the size exceeds all memory that clients can use.
     /// - [`AllocateError::RegionsExhausted`]: no region slot is free.
-    /// - [`AllocateError::WindowExhausted`]: no run of addresses is long enough.
-    /// - [`AllocateError::FramesExhausted`]: too few frames for the pages or the tables.
+    /// - [`AllocateError::WindowExhausted`]: no free run of addresses is long enough.
+    /// - [`AllocateError::FramesExhausted`]: too few frames are free for the pages or the tables.
     ///
     /// # Context
     ///
@@ -109,8 +111,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// O(pages), and O(log n) in the free runs where no pool has the length. O(n) for an alignment
-    /// above a page, before exhaustion is reported.
+    /// O(pages), plus O(log n) in the number of free runs if no pool has an area of this length. If
+    /// the alignment exceeds a page, O(n) before exhaustion is reported.
     ///
     /// # Source
     ///
@@ -120,30 +122,32 @@ impl<M: Machine> Vmalloc<M> {
         fast_path::allocate(&self.core, request)
     }
 
-    /// Maps frames of the caller at adjacent addresses, in order, with a guard page behind.
+    /// Maps frames of the caller at adjacent addresses, in their order, with a guard page behind
+    /// them.
     ///
-    /// The pools make it cheap enough for maps that last a moment: there is no second interface for
-    /// those.
+    /// Pools make this fast enough for short-lived maps, so there is no second interface for these.
     ///
     /// # Shape
     ///
-    /// One page for each frame. The entries set no memory type: the CPU's memory type ranges decide
-    /// about caching.
+    /// One page for each frame. The entries do not set a memory type: the memory type range
+    /// registers (MTRRs) of the CPU decide about caching.
     ///
     /// # Errors
     ///
-    /// As [`allocate`](Self::allocate). No frames at all are [`AllocateError::TooBig`].
+    /// As for [`allocate`](Self::allocate). An empty list of frames returns
+    /// [`AllocateError::TooBig`].
     ///
     /// # Safety
     ///
-    /// The caller owns the frames and gives up the uses that `protection` allows to the region
-    /// until [`vunmap`](Self::vunmap) has returned, or the ticket of
-    /// [`vunmap_lazy`](Self::vunmap_lazy) is redeemed, or, where the region is just dropped, until
-    /// the next purge. They need not be RAM that the crate knows.
+    /// The caller owns the frames. Until the region is unmapped, the caller makes no access to the
+    /// frames that conflicts with the accesses that `protection` allows. This duty ends when
+    /// [`vunmap`](Self::vunmap) returns, when the ticket of [`vunmap_lazy`](Self::vunmap_lazy) is
+    /// flushed, or, if the region is only dropped, at the next purge. The frames need not be memory
+    /// of the window.
     ///
     /// # Context
     ///
-    /// As [`allocate`](Self::allocate).
+    /// As for [`allocate`](Self::allocate).
     ///
     /// # Source
     ///

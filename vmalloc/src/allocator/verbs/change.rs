@@ -1,4 +1,4 @@
-//! Changes the size and the rights of regions.
+//! Methods that change the size and the rights of regions.
 
 use crate::allocator::parts::Vmalloc;
 use crate::allocator::{lookup, protect, resize};
@@ -10,55 +10,58 @@ use crate::region::stage::Stage;
 use crate::request::{Protection, Resize, Resized};
 
 impl<M: Machine> Vmalloc<M> {
-    /// Resizes a region that [`Region::into_raw`](crate::Region::into_raw) let go: its first bytes stay as they are, and so
-    /// does its id. Its address may change.
+    /// Resizes a region that has no owner, after [`Region::into_raw`](crate::Region::into_raw). The
+    /// bytes up to the smaller size and the id stay unchanged; the address may change.
     ///
     /// # Errors
     ///
-    /// As [`resize`](Self::resize).
+    /// As for [`resize`](Self::resize).
     ///
     /// # Context
     ///
-    /// As [`resize`](Self::resize).
+    /// As for [`resize`](Self::resize).
     ///
     /// # Source
     ///
-    /// Linux's `vrealloc`, which copies.
+    /// Linux's `vrealloc`, which copies the bytes.
     pub fn vrealloc(&self, id: RegionId, bytes: u64) -> Result<(RegionInfo, Resized), ResizeError> {
         self.resize(id, &Resize::to(bytes))
     }
 
-    /// Resizes a region that [`Region::into_raw`](crate::Region::into_raw) let go, in a chosen way.
+    /// Resizes a region that has no owner, after [`Region::into_raw`](crate::Region::into_raw),
+    /// with options.
     ///
     /// # Shape
     ///
-    /// A region that was allocated zeroed reads as zeros in what is added, up to the page's end. A
-    /// region that moves keeps its alignment; its old addresses fault, on every CPU, after the next
-    /// purge at the latest. A shrink has its guard, on every CPU, when it returns.
+    /// If the region was allocated zeroed, added bytes contain zeros up to the end of the last
+    /// page. A region that moves keeps its alignment; its old addresses fault on every CPU after
+    /// the next purge at the latest. After a shrink the new guard page faults on every CPU.
     ///
     /// # Errors
     ///
-    /// The region is as it was.
+    /// After an error the region is unchanged.
     ///
-    /// - [`ResizeError::Request`]: the size cannot be asked for.
+    /// - [`ResizeError::Request`]: the size is invalid.
     /// - [`ResizeError::Region`]: as for [`vfree`](Self::vfree).
     /// - [`ResizeError::Allocate`]: as for [`allocate`](Self::allocate). A shrink and a move need a
-    ///   region slot for what they free.
-    /// - [`ResizeError::MustMove`]: the addresses behind it are taken, and it must not move.
-    /// - [`ResizeError::Mapped`]: its frames are the caller's.
+    ///   slot for the addresses that they free.
+    /// - [`ResizeError::MustMove`]: the addresses behind the region are not free, and the request
+    ///   excludes a move.
+    /// - [`ResizeError::Mapped`]: the region maps frames of the caller.
     ///
     /// # Panics
     ///
-    /// If another CPU does not answer for 30 times the machine's patience, where a shrink has a new
-    /// guard or a large leaf is split.
+    /// If a shrink or the split of a large leaf must flush, and a CPU does not acknowledge for 30
+    /// times the time limit of the machine.
     ///
     /// # Context
     ///
-    /// Takes locks and may wait for other CPUs, a shrink always: for threads with interrupts on.
+    /// Takes locks and may wait for other CPUs; a shrink always waits. For threads with interrupts
+    /// on.
     ///
     /// # Complexity
     ///
-    /// O(pages that are added, removed or moved); of whole leaf tables only one entry moves.
+    /// O(pages that are added, removed or moved). A whole leaf table moves by one entry.
     pub fn resize(
         &self,
         id: RegionId,
@@ -69,11 +72,12 @@ impl<M: Machine> Vmalloc<M> {
         Ok((info, how))
     }
 
-    /// Changes what the pages of a region that [`Region::into_raw`](crate::Region::into_raw) let go may be used for. When it
-    /// returns, every CPU obeys.
+    /// Changes the rights of a region that has no owner, after
+    /// [`Region::into_raw`](crate::Region::into_raw). When this returns, every CPU uses the new
+    /// rights.
     ///
-    /// W^X holds by type: no [`Protection`] is both writable and executable. The contents stay, under
-    /// [`Protection::None`] too.
+    /// No [`Protection`] is both writable and executable. The contents stay, also with
+    /// [`Protection::None`].
     ///
     /// # Errors
     ///
@@ -81,11 +85,11 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Panics
     ///
-    /// If another CPU does not answer for 30 times the machine's patience.
+    /// If a CPU does not acknowledge the flush for 30 times the time limit of the machine.
     ///
     /// # Context
     ///
-    /// Waits for other CPUs and interrupts them, unless the rights stay as they are: for threads with
+    /// Interrupts other CPUs and waits for them, unless the rights do not change. For threads with
     /// interrupts on.
     ///
     /// # Complexity

@@ -1,17 +1,17 @@
-//! Flushes and idle states of CPUs, and page faults.
+//! Methods for the CPUs of a kernel: flushes, idle states, and page faults.
 
 use crate::allocator::faults::Faults;
 use crate::allocator::parts::Vmalloc;
 use crate::machine::Machine;
 
 impl<M: Machine> Vmalloc<M> {
-    /// Makes the flushes that other CPUs have requested from the calling CPU. The handler of
-    /// [`TlbControl::interrupt`](crate::TlbControl::interrupt) calls it. A loop that calls it
-    /// regularly avoids the interrupt.
+    /// Flushes what other CPUs have asked the calling CPU to flush. The handler of
+    /// [`TlbControl::interrupt`](crate::TlbControl::interrupt) calls this. A CPU that also calls
+    /// this regularly in a loop needs fewer IPIs.
     ///
     /// # Context
     ///
-    /// Anywhere, and it may interrupt itself: takes no lock, and runs in
+    /// Anywhere, also inside itself in an interrupt handler: takes no lock, and runs in
     /// [`Cpus::without_interrupts`](crate::Cpus::without_interrupts).
     ///
     /// # Complexity
@@ -23,27 +23,27 @@ impl<M: Machine> Vmalloc<M> {
         });
     }
 
-    /// Marks the calling CPU as about to sleep. Flushes do not wait for it then, except those that
-    /// free page tables.
+    /// Marks the calling CPU as about to halt. From then on flushes do not wait for this CPU,
+    /// except those that free page tables.
     ///
-    /// Until [`leave_idle`](Self::leave_idle) neither the CPU nor its interrupt handlers touch
-    /// window memory that may change. It must look for work once more after this and before it
-    /// really sleeps.
+    /// Until [`leave_idle`](Self::leave_idle), neither the CPU nor its interrupt handlers access
+    /// window memory that may be unmapped or changed. After this call the CPU must look for work
+    /// once more before it halts.
     ///
     /// # Context
     ///
-    /// With interrupts off, and off until the CPU sleeps. Takes no lock.
+    /// With interrupts off; they must stay off until the CPU halts. Takes no lock.
     pub fn enter_idle(&self) {
         self.core.tlb.halt(self.core.machine.current());
     }
 
-    /// Marks the calling CPU as awake, and makes the flushes that it missed while it slept. A CPU
-    /// that starts calls it before it loads tables that contain the window: until then no flush
-    /// waits for it.
+    /// Marks the calling CPU as awake, and flushes what the CPU has missed. A CPU that starts calls
+    /// this before it loads tables that contain the window, because no flush waits for the CPU
+    /// before this call.
     ///
     /// # Context
     ///
-    /// Takes no lock. The CPU must not change in the midst of it.
+    /// Takes no lock. The thread must not be moved to another CPU during the call.
     pub fn leave_idle(&self) {
         self.core.tlb.wake(&self.core.machine, self.core.machine.current());
     }

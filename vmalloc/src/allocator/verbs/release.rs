@@ -1,4 +1,4 @@
-//! Gives regions back, and makes what is lazy free.
+//! Methods that free regions and release lazy areas.
 
 use x86_64::VirtAddr;
 
@@ -14,63 +14,64 @@ use crate::region::RegionInfo;
 use crate::tlb::FlushReason;
 
 impl<M: Machine> Vmalloc<M> {
-    /// Frees a region that [`Region::into_raw`](crate::Region::into_raw) let go, by its id, and says what it was.
+    /// Frees a region that has no owner, after [`Region::into_raw`](crate::Region::into_raw), by
+    /// its id. Returns the description that the region had.
     ///
-    /// Its pages are unmapped when this returns. Addresses and frames are free after the next
-    /// purge. Until then a CPU that has not flushed may still reach the old frames, which have no
-    /// other owner.
+    /// When this returns, the pages are unmapped. Their addresses and frames are released by the
+    /// next purge. Until then a CPU that has not flushed may still reach the old frames, which have
+    /// no new owner.
     ///
     /// # Errors
     ///
-    /// An error affects no other region: ids are never reused, and of two callers that free the
-    /// same region one succeeds.
+    /// An error affects no other region: ids are never reused, and if several callers free the same
+    /// region, one succeeds.
     ///
-    /// - [`RegionError::Unknown`]: no region has, or had, this id.
-    /// - [`RegionError::Gone`]: it is freed already.
-    /// - [`RegionError::Owned`]: a [`Region`] owns it.
-    /// - [`RegionError::Changing`]: another thread resizes it or changes its rights.
+    /// - [`RegionError::Unknown`]: no region ever had this id.
+    /// - [`RegionError::Gone`]: the region was freed before.
+    /// - [`RegionError::Owned`]: a [`Region`] owns the region.
+    /// - [`RegionError::Changing`]: another thread resizes the region or changes its rights.
     ///
     /// # Context
     ///
-    /// Takes locks; waits for other CPUs if enough is lazy: for threads with interrupts on. In an
-    /// interrupt handler call [`free_deferred`](Self::free_deferred).
+    /// Takes locks, and waits for other CPUs if the lazy areas exceed their limit. For threads with
+    /// interrupts on; interrupt handlers call [`free_deferred`](Self::free_deferred).
     ///
     /// # Complexity
     ///
-    /// O(pages). The flush is shared with other frees.
+    /// O(pages). The flush is shared by many frees.
     pub fn vfree(&self, id: RegionId) -> Result<RegionInfo, RegionError> {
         free::by_anyone(&self.core, id)
     }
 
-    /// Frees the region that starts at an address: for callers that keep pointers, not ids.
+    /// Frees the region that starts at an address, for callers that keep pointers instead of ids.
     ///
     /// # Errors
     ///
-    /// - [`RegionError::NotRegionStart`]: every other address, inside a region, in a guard or free.
-    /// - As [`vfree`](Self::vfree) for the region that starts there.
+    /// - [`RegionError::NotRegionStart`]: no region starts at this address.
+    /// - As for [`vfree`](Self::vfree), for the region that starts there.
     ///
     /// # Context
     ///
-    /// As [`vfree`](Self::vfree).
+    /// As for [`vfree`](Self::vfree).
     ///
     /// # Complexity
     ///
-    /// As [`vfree`](Self::vfree) and [`locate`](Self::locate).
+    /// As for [`vfree`](Self::vfree) and [`locate`](Self::locate).
     pub fn vfree_at(&self, start: VirtAddr) -> Result<RegionInfo, RegionError> {
         free::at(&self.core, start)
     }
 
-    /// Defers the free of a region: the next purge unmaps it.
+    /// Defers the free of a region to the next purge, which unmaps it.
     ///
-    /// Until then it stays mapped. It starts no purge by itself.
+    /// Until then the region stays mapped. A deferred free does not start a purge.
     ///
     /// # Errors
     ///
-    /// As [`vfree`](Self::vfree).
+    /// As for [`vfree`](Self::vfree).
     ///
     /// # Context
     ///
-    /// Takes no lock and does not wait: the only verb that may free in an interrupt handler.
+    /// Takes no lock and does not wait. No other method may free a region in an interrupt handler.
     ///
     /// # Complexity
     ///
@@ -83,16 +84,16 @@ impl<M: Machine> Vmalloc<M> {
         free::defer(&self.core, id)
     }
 
-    /// Unmaps a region of [`vmap`](Self::vmap); when it returns, no CPU reaches its frames by its
-    /// addresses any more.
+    /// Unmaps a region of [`vmap`](Self::vmap) and flushes its addresses. When this returns, no CPU
+    /// can reach the frames by these addresses.
     ///
     /// # Panics
     ///
-    /// If another CPU does not answer for 30 times the machine's patience.
+    /// If a CPU does not acknowledge the flush for 30 times the time limit of the machine.
     ///
     /// # Context
     ///
-    /// Waits for other CPUs and interrupts them: for threads with interrupts on.
+    /// Interrupts other CPUs and waits for them. For threads with interrupts on.
     ///
     /// # Complexity
     ///
@@ -101,29 +102,30 @@ impl<M: Machine> Vmalloc<M> {
         map::unmap(&self.core, region);
     }
 
-    /// Unmaps a region of [`vmap`](Self::vmap) and says what to wait for before its frames are used
-    /// for anything else: the next purge redeems all tickets.
+    /// Unmaps a region of [`vmap`](Self::vmap) without a flush. Returns a ticket that tells when
+    /// the frames may be used for other purposes, which is after the next purge at the latest.
     ///
     /// # Context
     ///
-    /// As [`vfree`](Self::vfree).
+    /// As for [`vfree`](Self::vfree).
     pub fn vunmap_lazy(&self, region: Region<'_, M>) -> FlushTicket {
         FlushTicket::of(region)
     }
 
-    /// Flushes all that is lazy, on every CPU, and frees it; regions whose free was put off first.
+    /// Purges: unmaps the regions whose free was deferred, flushes all lazy areas on every CPU, and
+    /// releases their addresses and frames.
     ///
-    /// If a CPU does not answer within the machine's time limit, all areas stay lazy and no frame
-    /// is released; [`Stats::laggards`](crate::Stats::laggards) counts that.
+    /// If a CPU does not acknowledge within the time limit of the machine, all areas stay lazy and
+    /// no frame is released. [`Stats::laggards`](crate::Stats::laggards) counts these failures.
     ///
     /// # Context
     ///
-    /// Waits for other CPUs and interrupts them. For code with interrupts on, outside of handlers.
+    /// Interrupts other CPUs and waits for them. For threads with interrupts on.
     ///
     /// # Complexity
     ///
-    /// O(areas that are lazy, and leaf tables over them), and a shootdown; O(frames) with several NUMA
-    /// nodes, and for frames that the magazines have no room for.
+    /// O(lazy areas and leaf tables over them), and a shootdown. With several NUMA nodes, and for
+    /// frames that do not fit into the magazines, also O(frames).
     ///
     /// # Source
     ///
@@ -132,12 +134,13 @@ impl<M: Machine> Vmalloc<M> {
         purge::purge_for(&self.core, FlushReason::Demand)
     }
 
-    /// Gives back all that is kept for speed: purges, empties pools and magazines, and frees the
-    /// tables that were kept empty. Every verb does this by itself before it reports a lack of memory.
+    /// Releases everything that is cached: purges, empties pools, magazines and zeroed pools, and
+    /// frees cached page tables. Every method that allocates does this before it reports
+    /// exhaustion.
     ///
     /// # Context
     ///
-    /// As [`purge`](Self::purge).
+    /// As for [`purge`](Self::purge).
     pub fn reclaim(&self) -> Purged {
         purge::reclaim_for(&self.core, FlushReason::Demand)
     }

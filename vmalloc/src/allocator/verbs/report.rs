@@ -1,4 +1,4 @@
-//! Queries: regions, addresses, counters, and the audit.
+//! Methods that report regions, addresses and counters, and the audit.
 
 use core::fmt;
 
@@ -18,12 +18,12 @@ use crate::region::RegionInfo;
 use crate::stats::Stats;
 
 impl<M: Machine> Vmalloc<M> {
-    /// Returns the description of a living region.
+    /// Returns the description of a busy region.
     ///
     /// # Errors
     ///
-    /// - [`RegionError::Unknown`]: no region has, or had, this id.
-    /// - [`RegionError::Gone`]: it is freed.
+    /// - [`RegionError::Unknown`]: no region ever had this id.
+    /// - [`RegionError::Gone`]: the region was freed.
     ///
     /// # Context
     ///
@@ -36,15 +36,16 @@ impl<M: Machine> Vmalloc<M> {
         lookup::info(&self.core, id)
     }
 
-    /// The busy region whose pages hold an address; a guard is in no region.
+    /// Returns the busy region whose pages contain an address. A guard page is not part of a
+    /// region.
     ///
     /// # Context
     ///
-    /// As [`locate`](Self::locate).
+    /// As for [`locate`](Self::locate).
     ///
     /// # Complexity
     ///
-    /// As [`locate`](Self::locate).
+    /// As for [`locate`](Self::locate).
     ///
     /// # Source
     ///
@@ -55,7 +56,7 @@ impl<M: Machine> Vmalloc<M> {
         site.region.filter(|_| site.kind == SiteKind::Busy)
     }
 
-    /// Returns the kind of an address and the region that it belongs to.
+    /// Returns the use of an address and the region that it belongs to.
     ///
     /// # Context
     ///
@@ -63,8 +64,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// O(1), two walks at most. For an address that belongs to no region, while areas are lazy:
-    /// O(slots ever used).
+    /// O(1), at most two walks. If areas are lazy and the address belongs to no region: O(slots
+    /// that were ever used).
     ///
     /// # Examples
     ///
@@ -87,8 +88,8 @@ impl<M: Machine> Vmalloc<M> {
         locate::locate(&self.core, address)
     }
 
-    /// Walks the real tables and returns every entry on the way. Works for any address, not only the
-    /// window's.
+    /// Walks the page tables and returns every entry that the translation of `address` reads. Works
+    /// for every address, also outside the window.
     ///
     /// # Context
     ///
@@ -102,11 +103,11 @@ impl<M: Machine> Vmalloc<M> {
         lookup::walk(&self.core, address)
     }
 
-    /// Translates an address by the real tables. Returns `None` if no page is present.
+    /// Translates an address by the page tables. Returns `None` if no page is present.
     ///
     /// # Context
     ///
-    /// As [`walk`](Self::walk).
+    /// As for [`walk`](Self::walk).
     ///
     /// # Source
     ///
@@ -116,21 +117,22 @@ impl<M: Machine> Vmalloc<M> {
         self.walk(address).translation()
     }
 
-    /// The pages of a region with their entries, in order, each walked when it is asked for.
+    /// Iterates over the pages of a region and their entries, in order. Each page is walked when
+    /// the iterator reaches it.
     ///
     /// # Context
     ///
-    /// As [`walk`](Self::walk). If the region is freed or resized during the iteration, later walks
-    /// show the new entries.
+    /// As for [`walk`](Self::walk). If the region is freed or resized during the iteration, later
+    /// walks return the new entries.
     pub fn entries(&self, info: &RegionInfo) -> impl Iterator<Item = (Page, Walk)> {
         info.range.pages().map(|page| (page, self.walk(page.start_address())))
     }
 
-    /// The next area of a listing and where it goes on from there: first all living regions by address,
-    /// then all that is lazy by slot.
+    /// Returns the next area of a listing and the cursor behind it: first the busy regions by
+    /// address, then the lazy areas by slot.
     ///
-    /// An area that exists during the whole listing is seen exactly once. An area that is allocated
-    /// or freed during the listing is seen at most once at an address.
+    /// An area that exists during the whole listing is returned exactly once. An area that is
+    /// allocated or freed during the listing is returned at most once for each of its addresses.
     ///
     /// # Context
     ///
@@ -138,15 +140,15 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// For living regions one walk for each leaf table and one look at each of its pages; for lazy areas
-    /// O(slots ever used).
+    /// For busy regions one walk for each leaf table and one look-up for each of its pages. For
+    /// lazy areas O(slots that were ever used).
     #[must_use]
     pub fn next_area(&self, cursor: Cursor) -> Option<(RegionInfo, Cursor)> {
         listing::next_area(&self.core, cursor)
     }
 
-    /// The end of the addresses in use: above it, up to the end of the window, no area is busy, lazy or
-    /// pooled.
+    /// Returns the end of the used addresses. From there to the end of the window, no area is busy,
+    /// lazy or in a pool.
     ///
     /// # Context
     ///
@@ -174,7 +176,7 @@ impl<M: Machine> Vmalloc<M> {
     }
 
     /// Counts the frames of a region by NUMA node, from its entries. All counts are 0 for a lazy
-    /// region and for frames of the caller.
+    /// area and for frames of the caller of `vmap`.
     ///
     /// # Context
     ///
@@ -182,24 +184,27 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// O(1) with one node, else O(pages).
+    /// O(1) with one node, or else O(pages).
     #[must_use]
     pub fn frames_per_node(&self, info: &RegionInfo) -> [u64; NODES] {
         listing::frames_per_node(&self.core, info)
     }
 
-    /// Writes the region's row, with a name for the caller's column; an empty one leaves it out.
+    /// Writes the row of an area to `out`. `caller` is the text of the caller's column, which is
+    /// omitted if the text is empty.
     ///
-    /// End and size include the guard page, so `pages=N` has size `(N + 1) * 4096`.
+    /// The end address and the size include the guard page, so a row with `pages=N` has the size
+    /// `(N + 1) * 4096`.
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// The errors of `out`.
     ///
     /// # Source
     ///
     /// The format that readers of `/proc/vmallocinfo` parse: range, size in seven columns, caller,
-    /// pages, kind, frames by node; `unpurged vm_area` for what waits for a flush.
+    /// pages, kind, and frames by node. An area that waits for a flush has `unpurged vm_area`
+    /// instead.
     pub fn write_row(
         &self,
         info: &RegionInfo,
@@ -209,11 +214,11 @@ impl<M: Machine> Vmalloc<M> {
         listing::write_row(&self.core, info, caller, out)
     }
 
-    /// Reads all counters.
+    /// Reads all counters into one snapshot.
     ///
     /// # Context
     ///
-    /// Takes locks, one part after the other, and waits for no CPU: for threads.
+    /// Takes locks, one after the other, and waits for no CPU. For threads.
     ///
     /// # Complexity
     ///
@@ -223,22 +228,24 @@ impl<M: Machine> Vmalloc<M> {
         statistics::read(&self.core)
     }
 
-    /// Compares free addresses, region slots, page tables, frames and counters.
+    /// Audits the window: compares free addresses, slots, page tables, frames and counters with
+    /// each other.
     ///
-    /// It proves, among others: free runs, areas at rest, lazy areas and regions with their guards
-    /// tile the window; every leaf belongs to a busy region and has its rights; no leaf is global,
-    /// or writable and executable; every frame is in one place, and their sum is the memory that
-    /// was handed over.
+    /// Among other invariants it checks that free runs, areas in pools, lazy areas and regions with
+    /// their guard pages cover every page of the window once; that every leaf belongs to a busy
+    /// region and has its rights; that no leaf is global, or both writable and executable; and that
+    /// every frame has exactly one use.
     ///
     /// # Context
     ///
-    /// Takes each lock for a part of the time, and holds the lock of the shootdowns, which delays
-    /// purges: for threads with interrupts on. The audit compares totals, so no other CPU may
-    /// allocate or free during it: otherwise it reports violations that do not exist.
+    /// Takes every lock for a part of the time, and holds the lock of the shootdowns throughout,
+    /// which delays purges. For threads with interrupts on. No other CPU may allocate or free
+    /// during the audit, because it compares totals: otherwise it reports violations that do not
+    /// exist.
     ///
     /// # Complexity
     ///
-    /// O(regions + frames + tables), with the slots that no region has.
+    /// O(regions + frames + tables), including unused slots.
     #[must_use]
     pub fn check(&self) -> Audit {
         check::check(&self.core)

@@ -1,4 +1,4 @@
-//! Set-up, limits, and frames for the kernel itself.
+//! Set-up of a window, its limits, and frames for the kernel itself.
 #![expect(unsafe_code, reason = "the memory that is handed over must be free")]
 
 use crate::allocator::frames;
@@ -13,33 +13,35 @@ use crate::machine::Machine;
 use crate::page::PageRange;
 
 impl<M: Machine> Vmalloc<M> {
-    /// Sets a window up: keeps the records' frames out of `config.memory`, and enters the window's
-    /// upper tables into [`Machine::root`], where they stay for ever.
+    /// Sets a window up: takes the frames of its records out of `config.memory`, and links the
+    /// level-3 tables of the window in [`Machine::root`], where they stay.
     ///
     /// # Errors
     ///
-    /// No entry has been made then.
+    /// After an error no entry has been changed.
     ///
     /// - [`SetupError::Window`]: the window is empty or not in the higher half.
-    /// - [`SetupError::Memory`]: no run of frames holds the records.
-    /// - [`SetupError::Occupied`]: the root has an entry where the window lies.
+    /// - [`SetupError::Memory`]: no run of frames is long enough for the records.
+    /// - [`SetupError::Occupied`]: a level-4 entry of the window is in use.
     /// - [`SetupError::Cpus`]: the machine has more CPUs than the crate keeps records for.
-    /// - [`SetupError::Node`]: memory of a node that the crate does not count.
-    /// - [`SetupError::Span`]: the runs lie further apart than the crate can number.
+    /// - [`SetupError::Node`]: memory of a node with a number that is too high.
+    /// - [`SetupError::Span`]: the lowest and the highest frame are too far apart.
     ///
     /// # Panics
     ///
-    /// If adjacent frames of the longest run are not adjacent where the machine reaches them.
+    /// If [`PhysicalMemory::pointer`](crate::PhysicalMemory::pointer) does not map adjacent frames
+    /// of the longest run to adjacent addresses.
     ///
     /// # Safety
     ///
-    /// The memory is free RAM that no other code uses, and it is given away for good. Its runs do
-    /// not overlap, and no other window is set up on them.
+    /// The memory is free RAM that no other code uses, now or later. Its runs do not overlap, and
+    /// no other window is set up on them.
     ///
     /// # Context
     ///
-    /// Once, at boot, with the level-4 table of [`Machine::root`] loaded or about to be. The calling CPU
-    /// counts as awake, all others as not started: see [`leave_idle`](Self::leave_idle).
+    /// Once, at boot, with the level-4 table of [`Machine::root`] loaded or about to be loaded. The
+    /// calling CPU counts as awake, all other CPUs as not started: see
+    /// [`leave_idle`](Self::leave_idle).
     ///
     /// # Complexity
     ///
@@ -49,37 +51,38 @@ impl<M: Machine> Vmalloc<M> {
         Ok(Self { core: Core::new(machine, config, parts) })
     }
 
-    /// The seam that the window was set up with.
+    /// Returns the machine with which the window was set up.
     #[must_use]
     pub fn machine(&self) -> &M {
         &self.core.machine
     }
 
-    /// The addresses that the crate owns.
+    /// Returns the addresses that the crate owns.
     #[must_use]
     pub fn window(&self) -> PageRange {
         self.core.window
     }
 
-    /// How many regions may live at once: slots are numbered from 1 to this.
+    /// Returns the number of slots, which are numbered from 1. It limits the number of busy
+    /// regions, lazy areas and areas in pools together.
     #[must_use]
     pub fn region_limit(&self) -> u32 {
         self.core.slots().limit()
     }
 
-    /// How many NUMA nodes there are: one more than the highest that memory was handed over for.
+    /// Returns the number of NUMA nodes: one more than the highest node of the memory.
     #[must_use]
     pub fn nodes(&self) -> u32 {
         self.core.nodes()
     }
 
-    /// Takes neighbouring frames for the kernel itself: for DMA, or under a heap. They are not mapped,
-    /// and never come back.
+    /// Takes adjacent frames for the kernel itself, for example for DMA or for a heap. They are not
+    /// mapped in the window, and cannot be returned.
     ///
     /// # Shape
     ///
-    /// A power of two of frames, rounded up, at most 1024, physically aligned to its size; they read as
-    /// zeros. `None` where no such block is free.
+    /// A power of two of frames, rounded up, at most 1024, physically aligned to the size of the
+    /// run. The frames contain zeros. Returns `None` if no such run is free.
     ///
     /// # Context
     ///
@@ -98,26 +101,27 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Context
     ///
-    /// Takes locks, waits for no CPU.
+    /// Takes locks, but waits for no CPU.
     ///
     /// # Complexity
     ///
-    /// O(count), a frame of zeros each: ask for few at a time.
+    /// O(count), because each frame is cleared. Callers should ask for few frames at a time.
     pub fn fill_zeroed(&self, count: u64) -> u64 {
         frames::fill_zeroed(&self.core, count)
     }
 
-    /// Makes the `number`-th reservation of a kind from now fail, once; 0 takes that back. For tests of
-    /// what a kernel does then. A request that fails so is not tried again.
+    /// Makes the `number`-th reservation of a kind from now fail, once. 0 cancels this. It lets
+    /// tests check how a kernel handles the failure. A request that fails for this reason is not
+    /// retried.
     ///
     /// # Context
     ///
-    /// Anywhere: takes no lock. Not exact while several CPUs allocate.
+    /// Anywhere: takes no lock. The count is not exact while several CPUs allocate.
     pub fn inject(&self, kind: Reservation, number: u32) {
         self.core.injector.arm(kind, number);
     }
 
-    /// Returns the switches of the window, which exist for comparison.
+    /// Returns the switches of the window, which exist to compare designs.
     #[must_use]
     pub fn modes(&self) -> Modes<'_, M> {
         Modes::new(&self.core)
