@@ -1,6 +1,6 @@
-//! The internals that the benchmark measures. Not a part of the interface.
+//! Internals of the crate for its own benchmark. Not part of the public interface.
 //!
-//! The benchmark measures everything below the public verbs through this file.
+//! Through this module the benchmark measures steps that the public methods only perform together.
 
 use crate::allocator::parts::Core;
 use crate::allocator::{Vmalloc, unmap};
@@ -11,27 +11,27 @@ use crate::page::{PageCount, PageRange};
 use crate::paging::{Entry, Mapping};
 use crate::request::Protection;
 
-/// Addresses that were taken, with the slot that stands for them.
+/// Addresses that were taken, with their slot.
 #[derive(Clone, Copy, Debug)]
 pub struct TakenArea {
-    /// The area's slot, which [`Addresses::put`] takes.
+    /// The slot, which [`Addresses::put`] needs.
     pub handle: u32,
-    /// The first page number.
+    /// The number of the first page.
     pub start: u64,
 }
 
-/// The addresses of a window, without frames and entries.
+/// The addresses of a window, measured without frames and entries.
 #[derive(Debug)]
 pub struct Addresses<M: Machine>(Vmalloc<M>);
 
 impl<M: Machine> Addresses<M> {
-    /// Takes a window, whose other parts are not used.
+    /// Wraps a window, of which only the addresses are used.
     #[must_use]
     pub fn new(vmalloc: Vmalloc<M>) -> Self {
         Self(vmalloc)
     }
 
-    /// Takes a slot and a run of pages with a guard.
+    /// Takes a slot and a run of pages with a guard page.
     #[inline]
     pub fn take(&mut self, pages: u32) -> Option<TakenArea> {
         let fit = Fit { length: u64::from(pages) + 1, align: 1, phase: 0, system: false };
@@ -42,17 +42,17 @@ impl<M: Machine> Addresses<M> {
         Some(TakenArea { handle: area.slot, start: area.start })
     }
 
-    /// Puts both back.
+    /// Returns the slot and the addresses.
     #[inline]
     pub fn put(&mut self, area: TakenArea) {
         self.0.core.areas.put(CpuId(0), area.handle);
     }
 }
 
-/// A range whose tables stay, and frames to map there: the part of a pair that page tables are.
+/// A range whose tables stay, and frames to map there, to measure the stores and clears of entries.
 ///
-/// The tables' counts are not touched, which are a step for every leaf table: a region pins the
-/// tables, and a full table cannot be counted twice.
+/// The counts of the tables do not change, which would be one more step for each leaf table: the
+/// region keeps its tables, and a full table cannot be counted twice.
 #[derive(Debug)]
 pub struct Pages<M: Machine> {
     vmalloc: Vmalloc<M>,
@@ -62,11 +62,11 @@ pub struct Pages<M: Machine> {
 }
 
 impl<M: Machine> Pages<M> {
-    /// Makes a region of `pages` pages and takes its frames out.
+    /// Allocates a region of `pages` pages and unmaps its frames.
     ///
     /// # Panics
     ///
-    /// If the window has no room for the region.
+    /// If the window is too small for the region.
     #[must_use]
     pub fn new(vmalloc: Vmalloc<M>, pages: PageCount) -> Self {
         let id = vmalloc.vmalloc(pages.bytes()).expect("the window is new").into_raw();
@@ -84,7 +84,7 @@ impl<M: Machine> Pages<M> {
     ///
     /// # Panics
     ///
-    /// If they are mapped.
+    /// If the pages are mapped.
     pub fn map(&mut self) {
         let Core { tables, machine, frames, .. } = &self.vmalloc.core;
         let rights = Entry::rights(Protection::ReadWrite);
@@ -93,11 +93,11 @@ impl<M: Machine> Pages<M> {
         tables.commit(machine, &frames.buddy, self.range, None, chain, mapping);
     }
 
-    /// Takes the entries out again.
+    /// Clears the entries of all pages.
     ///
     /// # Panics
     ///
-    /// If they are not mapped.
+    /// If the pages are not mapped.
     pub fn unmap(&mut self) {
         self.frames = Self::take_out(&self.vmalloc, self.range, self.slot);
     }

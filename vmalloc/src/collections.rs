@@ -1,10 +1,11 @@
 //! An allocator for collections that live in the window: one region for each allocation.
 //!
-//! For large ones: every allocation takes whole pages and a guard page of addresses. A collection
-//! that grows beyond its addresses moves by its page-table entries; its bytes are not copied.
+//! Meant for large collections, because every allocation takes whole pages and a guard page. A
+//! collection that outgrows its addresses is moved by its page-table entries; its bytes are not
+//! copied.
 //!
-//! The simulator's addresses are not the host's, so this cannot be tried there; a kernel says by
-//! [`Direct`] that its window's addresses are real.
+//! The addresses of the simulator are not valid on the host, so this module does not work there. A
+//! kernel declares with [`Direct`] that the addresses of its window are valid pointers.
 //!
 //! ```text
 //! // Not run here: the simulator's addresses cannot be dereferenced.
@@ -24,15 +25,16 @@ use crate::machine::Machine;
 use crate::region::RegionInfo;
 use crate::request::Request;
 
-/// A machine whose window is mapped for the code that runs: its addresses are pointers.
+/// A machine whose window is mapped for the running code, so that addresses of the window are valid
+/// pointers.
 ///
 /// # Safety
 ///
-/// An implementor promises that loads and stores of the running code are translated by the tables
+/// An implementor guarantees that loads and stores of the running code are translated by the tables
 /// below [`Machine::root`], on every CPU that uses the allocator.
 pub unsafe trait Direct: Machine {}
 
-/// Allocates from a window. Copies are the same allocator.
+/// Allocates from a window. All copies of this value use the same window.
 #[derive(Debug)]
 pub struct InWindow<'v, M: Direct>(pub &'v Vmalloc<M>);
 
@@ -48,7 +50,7 @@ fn address(pointer: NonNull<u8>) -> VirtAddr {
     VirtAddr::from_ptr(pointer.as_ptr())
 }
 
-/// The bytes of a region. The region is the caller's.
+/// Returns the bytes of a region as a pointer. The caller owns the region.
 fn bytes(info: &RegionInfo) -> NonNull<[u8]> {
     let length = usize::try_from(info.range.count().bytes()).unwrap_or(usize::MAX);
     let first = NonNull::new(info.range.address().as_mut_ptr()).expect("no region lies at 0");
@@ -68,19 +70,21 @@ impl<M: Direct> InWindow<'_, M> {
         let request = if zeroed { request.zeroed() } else { request };
         let region = self.0.allocate(&request).map_err(|_| AllocError)?;
         let info = region.info();
-        // The pointer owns it from here on.
+        // From here on the pointer owns the region.
         let _ = region.into_raw();
         Ok(bytes(&info))
     }
 
-    /// Resizes in place or moves the entries, where the alignment allows it.
+    /// Resizes a region in place or by moving its entries. Returns `None` if the alignment does not
+    /// allow this.
     fn resize(
         &self,
         old: NonNull<u8>,
         layout: Layout,
     ) -> Option<Result<NonNull<[u8]>, AllocError>> {
         let info = self.0.find(address(old))?;
-        // A region keeps the alignment that it was allocated with, not one that it happens to have.
+        // A move keeps the alignment that was requested at the allocation, which is always a page
+        // here.
         let is_page = layout.align() as u64 <= crate::page::PAGE_BYTES;
         if !is_page || layout.size() == 0 {
             return None;
@@ -90,8 +94,9 @@ impl<M: Direct> InWindow<'_, M> {
     }
 }
 
-// SAFETY: 1. A region is mapped, readable and writable, until it is freed by its address, which no
-// other code knows. 2. Copies share the window. 3. Resizing keeps the first bytes.
+// SAFETY: 1. A region stays mapped, readable and writable until it is freed by its address, which
+// only the owner of the pointer knows. 2. Copies share the window. 3. Resizing keeps the first
+// bytes.
 unsafe impl<M: Direct> Allocator for InWindow<'_, M> {
     fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         self.take(layout, false)
@@ -119,7 +124,7 @@ unsafe impl<M: Direct> Allocator for InWindow<'_, M> {
         {
             return resized;
         }
-        // SAFETY: the caller gives the block up if this succeeds, as `grow` has it.
+        // SAFETY: the caller of `grow` gives up the old block if this succeeds.
         unsafe { self.copy(pointer, old, new, old.size()) }
     }
 
@@ -140,12 +145,12 @@ unsafe impl<M: Direct> Allocator for InWindow<'_, M> {
 }
 
 impl<M: Direct> InWindow<'_, M> {
-    /// Copies to a new block and frees the old one.
+    /// Copies bytes to a new block and frees the old one.
     ///
     /// # Safety
     ///
-    /// The block at `pointer` was allocated with `old` and is given up if this succeeds; `count`
-    /// bytes are in both.
+    /// The block at `pointer` was allocated with `old`, and the caller gives it up if this
+    /// succeeds. Both blocks have at least `count` bytes.
     unsafe fn copy(
         &self,
         pointer: NonNull<u8>,

@@ -1,35 +1,35 @@
-//! One error per public verb, each variant with the numbers that a person needs.
+//! The errors of the public methods.
 
 use core::fmt;
 
 use crate::id::RegionId;
 use crate::page::PageCount;
 
-/// Why a [`Request`](crate::Request) cannot be built.
+/// The reason why a [`Request`](crate::Request) is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {
     /// The size is 0.
     ZeroSize,
-    /// Pages and guard have no 64-bit size.
+    /// The size with its guard page does not fit in 64 bits.
     SizeOverflow {
         /// The requested value.
         bytes: u64,
     },
-    /// Not a power of two.
+    /// The alignment is not a power of two.
     Alignment {
         /// The requested value.
         bytes: u64,
     },
-    /// Leaves of 2 MiB are required, and the size is smaller than one.
+    /// Leaves of 2 MiB are required, and the size is below 2 MiB.
     TooSmallForHuge {
         /// The requested value.
         bytes: u64,
     },
-    /// A NUMA node that the crate does not count.
+    /// The number of the NUMA node is too high.
     Node {
         /// The requested value.
         node: u32,
-        /// Nodes are below this.
+        /// The lowest number that is too high.
         limit: usize,
     },
 }
@@ -49,32 +49,32 @@ impl fmt::Display for RequestError {
 /// The reason why a region was not allocated. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AllocateError {
-    /// More than could ever be served.
+    /// The size exceeds all memory that clients can use.
     TooBig {
-        /// Bytes asked for.
+        /// The requested bytes.
         requested: u64,
-        /// The most bytes that clients can allocate in total.
+        /// The number of bytes that clients can allocate in total.
         usable: u64,
     },
-    /// Not enough free frames for the pages, the tables above them and the reserve.
+    /// Too few frames are free for the pages, the tables over them and the reserve.
     FramesExhausted {
-        /// Frames that were needed when the search gave up.
+        /// The number of frames that the failing step needed.
         requested: u64,
-        /// Frames that were free to this caller.
+        /// The number of frames that were free for this request.
         available: u64,
     },
-    /// No free run of addresses holds pages, guard and alignment.
+    /// No free run of addresses is long enough for the pages and the guard page at the alignment.
     WindowExhausted {
-        /// Pages with their guard.
+        /// The number of pages with the guard page.
         requested: PageCount,
         /// The alignment of the first page.
         align: PageCount,
-        /// The longest free run.
+        /// The length of the longest free run.
         largest_gap: PageCount,
     },
-    /// Every region slot is taken.
+    /// All region slots are in use.
     RegionsExhausted {
-        /// How many there are.
+        /// The number of slots.
         limit: u32,
     },
 }
@@ -96,25 +96,25 @@ impl fmt::Display for AllocateError {
     }
 }
 
-/// The reason why a region was not freed, named, resized or protected. The state is unchanged.
+/// The reason why a region was not found, freed, resized or protected. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionError {
-    /// No region has, or ever had, this id.
+    /// No region ever had this id.
     Unknown {
         /// The id as given.
         id: u64,
     },
-    /// The region is gone: freed already, or being freed by another CPU right now.
+    /// The region was freed, or another CPU is freeing it.
     Gone {
         /// The id as given.
         id: RegionId,
     },
-    /// A [`Region`](crate::Region) owns it, and frees it when it is dropped.
+    /// A [`Region`](crate::Region) owns the region and frees it when dropped.
     Owned {
         /// The id as given.
         id: RegionId,
     },
-    /// Another thread is resizing it or changing its rights.
+    /// Another thread is resizing the region or changing its rights.
     Changing {
         /// The id as given.
         id: RegionId,
@@ -142,21 +142,21 @@ impl fmt::Display for RegionError {
     }
 }
 
-/// Why a region could not be resized. It is as it was.
+/// The reason why a region was not resized. The region is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResizeError {
     /// The size is invalid.
     Request(RequestError),
-    /// There is no such region, or it is not the caller's.
+    /// The region does not exist, or the caller may not change it.
     Region(RegionError),
-    /// The resources for the resize are not free.
+    /// The resources for the resize are exhausted.
     Allocate(AllocateError),
-    /// The addresses behind it are taken, and it must not move.
+    /// The addresses behind the region are not free, and the request excludes a move.
     MustMove {
-        /// Pages that it would have.
+        /// The number of pages that was requested.
         requested: PageCount,
     },
-    /// Its frames are the caller's: there are no others to give it.
+    /// The region maps frames of the caller, so the crate cannot add or remove frames.
     Mapped {
         /// The id as given.
         id: RegionId,
@@ -177,47 +177,47 @@ impl fmt::Display for ResizeError {
 
 impl core::error::Error for ResizeError {}
 
-/// Why a window could not be set up.
+/// The reason why a window was not set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetupError {
     /// The window is empty, not in the higher half, or not canonical.
     Window {
-        /// Its first address.
+        /// The first address of the window.
         start: u64,
-        /// Its bytes.
+        /// The size of the window in bytes.
         bytes: u64,
     },
-    /// No run of frames is long enough for the crate's own records.
+    /// No run of frames is long enough for the records of the crate.
     Memory {
-        /// Frames needed in one run.
+        /// The number of frames that one run must have.
         needed: u64,
-        /// The longest run there is.
+        /// The number of frames of the longest run.
         longest: u64,
     },
-    /// A level-4 entry of the window is taken already.
+    /// A level-4 entry of the window is in use.
     Occupied {
         /// The first address that the entry covers.
         address: u64,
     },
-    /// Memory lies too far apart for the crate's frame numbers.
+    /// The lowest and the highest frame are too far apart for frame numbers.
     Span {
-        /// Frames from the lowest to the highest.
+        /// The number of frames from the lowest to the highest one.
         frames: u64,
-        /// How many there may be.
+        /// The highest allowed number.
         limit: u64,
     },
-    /// Memory of a NUMA node that the crate does not count.
+    /// Memory of a NUMA node whose number is too high.
     Node {
-        /// The node.
+        /// The number of the node.
         node: u32,
-        /// How many there may be.
+        /// The lowest number that is too high.
         limit: usize,
     },
-    /// More CPUs than the crate keeps generations for.
+    /// The machine has too many CPUs.
     Cpus {
-        /// How many the machine has.
+        /// The number of CPUs.
         count: u32,
-        /// How many there may be.
+        /// The highest allowed number.
         limit: u32,
     },
 }
@@ -241,12 +241,12 @@ impl fmt::Display for SetupError {
     }
 }
 
-/// The reason why a verb that takes a plain size failed. The state is unchanged.
+/// The reason why a method that takes a size instead of a request failed. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VmallocError {
     /// The size is invalid.
     Request(RequestError),
-    /// The resources for the region are not free.
+    /// The resources for the region are exhausted.
     Allocate(AllocateError),
 }
 

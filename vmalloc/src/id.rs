@@ -5,15 +5,17 @@ use core::fmt;
 const SLOT_BITS: u32 = 24;
 const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
 
-/// Generations have 29 bits, so that an id stays below 2^53 and every client's number holds it.
+/// The highest generation. Generations have 29 bits, so that an id stays below 2^53, which the
+/// number types of all client languages can represent.
 pub(crate) const GENERATION_MAX: u32 = (1 << 29) - 1;
 
-/// The most regions that can live at once.
+/// The highest number of regions.
 pub const REGIONS_MAX: u32 = (1 << SLOT_BITS) - 1;
 
-/// Names one region for ever: a slot, from 1, and how often the slot was used before.
+/// The id of a region, unique for all time: the number of its slot, from 1, and the generation of
+/// the slot.
 ///
-/// Holding one does not prove that the region lives.
+/// Holding an id does not prove that the region still exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegionId(u64);
 
@@ -23,25 +25,26 @@ impl RegionId {
         Self(u64::from(generation) << SLOT_BITS | u64::from(slot))
     }
 
-    /// Takes a number that may be an id; whether a region has it is not known yet.
+    /// Converts a number to an id, if the number has the form of one. The region need not exist.
     #[must_use]
     pub fn from_raw(raw: u64) -> Option<Self> {
         (raw & SLOT_MASK != 0 && raw >> 53 == 0).then_some(Self(raw))
     }
 
-    /// The number, below 2^53: every client's number type holds it.
+    /// Returns the id as a number below 2^53, which the number types of all client languages can
+    /// represent.
     #[must_use]
     pub fn get(self) -> u64 {
         self.0
     }
 
-    /// The slot: dense, from 1.
+    /// Returns the number of the slot, from 1.
     #[must_use]
     pub fn slot(self) -> u32 {
         (self.0 & SLOT_MASK) as u32
     }
 
-    /// How many regions had the slot before.
+    /// Returns the number of regions that had the slot before.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "29 bits")]
     pub fn generation(self) -> u32 {

@@ -1,37 +1,37 @@
-//! Makes the n-th reservation of a kind fail, so that tests can reach every error path.
+//! Makes the n-th reservation of a kind fail, so that tests reach every error path.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// The resources that an allocation reserves, in this order.
-/// [`Vmalloc::inject`](crate::Vmalloc::inject) makes a reservation fail.
+/// [`Vmalloc::inject`](crate::Vmalloc::inject) makes the reservation of one kind fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reservation {
     /// A region slot.
     Region = 0,
     /// A run of addresses.
     Area,
-    /// The frames behind the pages.
+    /// The frames of the pages.
     Frame,
     /// A frame for a page table or its index.
     Table,
 }
 
 impl Reservation {
-    /// All kinds.
+    /// All kinds, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::Region, Self::Area, Self::Frame, Self::Table];
 }
 
-/// Counts down to the failures that were asked for.
+/// Counts reservations down to the one that must fail.
 #[derive(Debug, Default)]
 pub(crate) struct Injector {
     left: [AtomicU32; 4],
     fired: AtomicBool,
-    /// Whether any number may be above 0.
+    /// Whether any of `left` may be above 0.
     armed: AtomicBool,
 }
 
 impl Injector {
-    /// Makes the `number`-th reservation from now fail, once; 0 takes that back.
+    /// Makes the `number`-th reservation of a kind from now fail, once. 0 cancels this.
     pub(crate) fn arm(&self, kind: Reservation, number: u32) {
         self.left[kind as usize].store(number, Relaxed);
         self.fired.store(false, Relaxed);
@@ -39,14 +39,14 @@ impl Injector {
         self.armed.store(is_armed, Relaxed);
     }
 
-    /// Returns whether any reservation may have to fail: one check for code that makes several
-    /// reservations at once.
+    /// Returns whether any reservation may have to fail. Code that makes several reservations at
+    /// once checks this first, and takes another path if so.
     #[inline]
     pub(crate) fn is_armed(&self) -> bool {
         self.armed.load(Relaxed)
     }
 
-    /// Whether this reservation must fail. Not exact while several CPUs count down at once.
+    /// Returns whether this reservation must fail. Not exact while several CPUs make reservations.
     #[inline]
     pub(crate) fn fails(&self, kind: Reservation) -> bool {
         let counter = &self.left[kind as usize];
@@ -62,7 +62,7 @@ impl Injector {
     }
 
     /// Returns whether a reservation was made to fail since the last call. Such a request must not
-    /// be retried, or the injected failure would stay unseen.
+    /// be retried, because a retry would hide the injected failure.
     pub(crate) fn has_fired(&self) -> bool {
         self.fired.swap(false, Relaxed)
     }

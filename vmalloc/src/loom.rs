@@ -1,17 +1,19 @@
-//! Models: the structures that several CPUs share, in every order that the memory model allows.
+//! Model checks of the structures that several CPUs share: every order of accesses that the memory
+//! model allows is tried.
 //!
-//! Run by `RUSTFLAGS="--cfg loom" cargo test -p vmalloc --lib --release loom`. The other tests of
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p vmalloc --lib --release loom`. The other tests of
 //! the crate do not work in that build.
 //!
-//! The models run the crate's own code on simulated hardware in [`world`]. Structures under locks
-//! are not modelled: pools, magazines, the tree and the buddy are only touched under their locks.
+//! The models run the code of the crate on the simulated hardware in [`world`]. Pools, magazines,
+//! the free tree and the buddy allocator are not modelled, because they are accessed only under
+//! their locks.
 //!
 //! # Limits
 //!
-//! The checker takes a fence for one that everybody passes in some order, which is what
-//! `fence(SeqCst)` is, but it would take SeqCst accesses for AcqRel. It switches threads only
-//! before an access, so a fence sticks to the access in front of it. It misses orders in which a
-//! thread that starts others takes part itself: so the first thread only starts and joins.
+//! The checker treats `fence(SeqCst)` correctly, as a fence in one total order, but it would treat
+//! SeqCst accesses as AcqRel. It switches threads only before an access, so a fence is never
+//! separated from the access before it. It misses orders in which the thread that starts the other
+//! threads takes part itself. So the first thread of a model only starts and joins threads.
 #![expect(unsafe_code, reason = "implementing the seam is a promise")]
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
@@ -21,8 +23,8 @@ mod slots;
 mod tables;
 mod world;
 
-/// Steps through the runs in which threads lose the CPU against their will three times at most:
-/// a higher bound takes minutes. `LOOM_MAX_PREEMPTIONS` sets another one.
+/// Checks all runs of a model with at most three preemptions. A higher bound takes minutes.
+/// `LOOM_MAX_PREEMPTIONS` sets another bound.
 fn check(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(3);
@@ -30,7 +32,7 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
     builder.check(model);
 }
 
-/// Does something on a thread of its own.
+/// Runs `work` on a thread of its own.
 fn run<R: 'static>(work: impl FnOnce() -> R + 'static) -> R {
     loom::thread::spawn(work).join().unwrap()
 }

@@ -78,8 +78,9 @@ pub unsafe trait PhysicalMemory {
         zero_frame(self.pointer(frame));
     }
 
-    /// Reports that the frame is free again, `zeroed` if it reads as zeros; a debugging machine
-    /// poisons it otherwise. Called only where [`RETIRES`](Self::RETIRES) is true.
+    /// Reports that a frame is free again. `zeroed` tells whether the frame contains only zeros. A
+    /// machine for debugging can fill other frames with a poison value. Called only if
+    /// [`RETIRES`](Self::RETIRES) is true.
     fn retire(&self, frame: Frame, zeroed: bool) {
         let _ = (frame, zeroed);
     }

@@ -1,4 +1,5 @@
-//! The only place that turns frames into memory: slabs of records and the default clearing loop.
+//! Accesses the bytes of frames: slabs of records, clearing and copying. No other module of the
+//! library does so directly.
 #![expect(unsafe_code, reason = "records and frames live in memory that no Rust object owns")]
 
 use core::fmt;
@@ -12,30 +13,30 @@ use crate::page::{Frame, PAGE_BYTES};
 const WORDS: usize = 512;
 const FRAME_BYTES: usize = WORDS * size_of::<u64>();
 
-/// Clears a frame that the crate has taken: for a table, or for the pages of a region whose owner
-/// asks for it.
+/// Clears a frame that the crate has taken for a table, or a frame of a region on behalf of the
+/// region's owner.
 pub(crate) fn clear<P: PhysicalMemory>(memory: &P, frame: Frame) {
-    // SAFETY: callers hold the frame in a chain, or hold the region whose page it is.
+    // SAFETY: the caller has the frame in a chain, or owns the region that the frame is mapped in.
     unsafe { memory.zero(frame) };
 }
 
-/// Clears a part of a frame that belongs to a region whose owner asks for it.
+/// Clears a part of a frame of a region, on behalf of the region's owner.
 pub(crate) fn clear_part<P: PhysicalMemory>(memory: &P, frame: Frame, part: core::ops::Range<u64>) {
     let base = memory.pointer(frame);
     for offset in part {
         let offset = usize::try_from(offset.min(PAGE_BYTES - 1)).unwrap_or(0);
-        // SAFETY: the offset lies in the frame's 4096 bytes.
+        // SAFETY: the offset lies in the 4096 bytes of the frame.
         let byte = unsafe { base.add(offset) };
-        // SAFETY: `PhysicalMemory::pointer` promises that it can be written.
+        // SAFETY: `PhysicalMemory::pointer` guarantees that the byte is writable.
         unsafe { byte.write(0) };
     }
 }
 
-/// Types whose all-zero bytes are a valid value and that need no drop.
+/// Types for which all-zero bytes are a valid value and which need no drop.
 ///
 /// # Safety
 ///
-/// An implementor promises exactly that.
+/// An implementor guarantees both.
 pub(crate) unsafe trait Zeroable {}
 
 // SAFETY: a plain integer.
@@ -43,7 +44,8 @@ unsafe impl Zeroable for u8 {}
 // SAFETY: a plain integer.
 unsafe impl Zeroable for u32 {}
 
-/// A fixed array of records in frames that were taken for good when the window was set up.
+/// A fixed array of records, in frames that were taken when the window was set up and that are
+/// never returned.
 pub(crate) struct Slab<T> {
     base: NonNull<T>,
     length: usize,
@@ -55,13 +57,13 @@ unsafe impl<T: Send> Send for Slab<T> {}
 unsafe impl<T: Sync> Sync for Slab<T> {}
 
 impl<T: Zeroable> Slab<T> {
-    /// Frames that `length` records take.
+    /// Returns the number of frames for `length` records.
     pub(crate) fn frames(length: usize) -> u64 {
         ((length * size_of::<T>()) as u64).div_ceil(PAGE_BYTES)
     }
 
-    /// Makes the slab in a run of frames that starts at `first` and has
-    /// [`frames(length)`](Self::frames) frames, which the caller gives away.
+    /// Creates a slab of zeroed records in the [`frames(length)`](Self::frames) frames from
+    /// `first`, which the caller gives up.
     pub(crate) fn carve<P: PhysicalMemory>(memory: &P, first: Frame, length: usize) -> Self {
         assert!(align_of::<T>() as u64 <= PAGE_BYTES, "a record's alignment exceeds a frame's");
         let is_checked = cfg!(all(test, loom));
@@ -78,13 +80,13 @@ impl<T: Zeroable> Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// Frames that `length` records take, of any type.
+    /// Returns the number of frames for `length` records, for types that are not [`Zeroable`] too.
     pub(crate) fn frames_for(length: usize) -> u64 {
         ((length * size_of::<T>()) as u64).div_ceil(PAGE_BYTES)
     }
 
-    /// Makes a slab as [`carve`](Self::carve) does, of records for which zeros are not a valid
-    /// value.
+    /// Creates a slab as [`carve`](Self::carve) does, with records that `make` returns. For types
+    /// for which zeros are not a valid value.
     pub(crate) fn carve_with<P: PhysicalMemory>(
         memory: &P,
         first: Frame,
@@ -94,9 +96,10 @@ impl<T> Slab<T> {
         let base = Slab::<u8>::carve(memory, first, length * size_of::<T>()).base.cast::<T>();
         assert!(align_of::<T>() as u64 <= PAGE_BYTES, "a record's alignment exceeds a frame's");
         for index in 0..length {
-            // SAFETY: the bytes carved hold `length` records.
+            // SAFETY: the carved bytes are enough for `length` records.
             let place = unsafe { base.add(index) };
-            // SAFETY: the place is aligned, inside the slab, and no other code knows it yet.
+            // SAFETY: the place is aligned and inside the slab, and no other code has a reference
+            // to it yet.
             unsafe { place.write(make(index)) };
         }
         Self { base, length }
@@ -124,7 +127,7 @@ impl<T> Deref for Slab<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: `carve` was given the frames for good, cleared them, and zeros are a valid `T`.
+        // SAFETY: `carve` owns the frames and has cleared them, and zeros are a valid `T`.
         unsafe { core::slice::from_raw_parts(self.base.as_ptr(), self.length) }
     }
 }
@@ -142,38 +145,38 @@ impl<T> fmt::Debug for Slab<T> {
     }
 }
 
-/// The 512 words of a frame that is used as a table. The MMU writes some of them on its own, so
-/// they are only ever touched as atomics.
+/// Returns the 512 words of a frame that is used as a page table. The MMU may write to them at any
+/// time, so they are accessed only as atomics.
 pub(crate) fn words<P: PhysicalMemory>(memory: &P, frame: Frame) -> &[AtomicU64; WORDS] {
-    // SAFETY: `PhysicalMemory::pointer` promises 4096 readable and writable bytes, aligned, as long
-    // as the machine lives; atomics allow concurrent reads and writes.
+    // SAFETY: `PhysicalMemory::pointer` guarantees 4096 readable and writable bytes, aligned, as
+    // long as the machine lives; atomics allow concurrent reads and writes.
     unsafe { memory.pointer(frame).cast::<[AtomicU64; WORDS]>().as_ref() }
 }
 
-/// The numbers in a frame that is used as an index: two for each page of a leaf table would fit,
-/// one is used.
+/// Returns the numbers in a frame that is used as an index: one for each page of a leaf table. They
+/// take half of the frame.
 pub(crate) fn numbers<P: PhysicalMemory>(memory: &P, frame: Frame) -> &[AtomicU32; WORDS] {
     // SAFETY: as in `words`; the array is half as long.
     unsafe { memory.pointer(frame).cast::<[AtomicU32; WORDS]>().as_ref() }
 }
 
-/// Copies a frame that the caller may read to one that it has taken.
+/// Copies the contents of a frame that the caller may read to a frame that the crate has taken.
 pub(crate) fn copy<P: PhysicalMemory>(memory: &P, from: Frame, to: Frame) {
     let (from, to) = (memory.pointer(from).cast::<u64>(), memory.pointer(to).cast::<u64>());
-    // SAFETY: `PhysicalMemory::pointer` promises 4096 bytes at each, and distinct frames do not
-    // overlap.
+    // SAFETY: `PhysicalMemory::pointer` guarantees 4096 bytes at each pointer, and distinct frames
+    // do not overlap.
     unsafe { to.copy_from_nonoverlapping(from, WORDS) };
 }
 
-/// Puts a static string together again that was taken apart into two words.
+/// Makes a static string from its address and length.
 ///
 /// # Safety
 ///
 /// Both words come from the same `&'static str`.
 pub(crate) unsafe fn static_str(address: usize, length: usize) -> &'static str {
     let bytes = core::ptr::with_exposed_provenance::<u8>(address);
-    // SAFETY: the caller vouches that address and length belong together.
+    // SAFETY: the caller guarantees that address and length belong together.
     let bytes = unsafe { core::slice::from_raw_parts(bytes, length) };
-    // SAFETY: they were a `str`.
+    // SAFETY: the bytes were a `str`.
     unsafe { core::str::from_utf8_unchecked(bytes) }
 }

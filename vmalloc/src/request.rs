@@ -1,4 +1,4 @@
-//! Requests for regions. A request that can never be served cannot be built.
+//! Requests for regions. An invalid request cannot be created.
 
 mod resize;
 
@@ -8,8 +8,8 @@ use crate::error::RequestError;
 use crate::machine::NODES;
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount};
 
-/// The rights of a region's pages. No protection is both writable and executable: code is written
-/// first and made executable then.
+/// The rights of the pages of a region. No protection is both writable and executable, so code is
+/// written first and made executable afterwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Protection {
@@ -20,12 +20,12 @@ pub enum Protection {
     ReadWrite,
     /// Loads and instruction fetches.
     ReadExecute,
-    /// No access: every access faults, and the contents stay.
+    /// No access: every access faults. The contents stay.
     None,
 }
 
 impl Protection {
-    /// The protection of a number that one was cast to; `None` for every other.
+    /// Returns the protection with this number; `None` for an invalid number.
     pub(crate) fn from_number(number: u64) -> Self {
         match number {
             0 => Self::ReadOnly,
@@ -36,22 +36,23 @@ impl Protection {
     }
 }
 
-/// Whether a region may, or must, be mapped by leaves of 2 MiB.
+/// Whether a region may, or must, have leaves of 2 MiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Huge {
     /// Pages of 4 KiB only.
     #[default]
     Never,
-    /// 2 MiB at once wherever addresses and frames allow it, and 4 KiB elsewhere.
+    /// Leaves of 2 MiB where addresses and frames allow them, and pages of 4 KiB elsewhere.
     Try,
-    /// 2 MiB at once for every whole 2 MiB, or an error; only the rest has pages of 4 KiB.
+    /// A leaf of 2 MiB for every whole 2 MiB of the size, or an error. Only the remainder has pages
+    /// of 4 KiB.
     Must,
 }
 
 /// A checked request for a region.
 ///
-/// Holding one proves that its pages and guard fit in 64 bits of addresses and that its alignment
-/// is a power of two of at least a page.
+/// Holding a request proves that its size with the guard page fits in 64 bits, and that its
+/// alignment is a power of two of at least a page.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     bytes: u64,
@@ -62,19 +63,20 @@ pub struct Request {
     reserve: bool,
     protection: Protection,
     huge: Huge,
-    /// The node, and whether no other will do.
+    /// The NUMA node, and whether frames of other nodes are refused.
     node: Option<(u32, bool)>,
     caller: &'static str,
     owner: u64,
 }
 
 impl Request {
-    /// Asks for `bytes` bytes, rounded up to pages: not zeroed, to be read and written, on any frames.
+    /// Creates a request for `bytes` bytes, rounded up to whole pages, with default options:
+    /// undefined contents, readable and writable, frames of any node.
     ///
     /// # Errors
     ///
     /// - [`RequestError::ZeroSize`]: `bytes` is 0.
-    /// - [`RequestError::SizeOverflow`]: pages and guard have no 64-bit size.
+    /// - [`RequestError::SizeOverflow`]: the size with the guard page does not fit in 64 bits.
     #[inline]
     pub fn try_new(bytes: u64) -> Result<Self, RequestError> {
         if bytes == 0 {
@@ -98,18 +100,18 @@ impl Request {
         })
     }
 
-    /// Asks for `count` elements of `size` bytes each.
+    /// Creates a request for `count` elements of `size` bytes each.
     ///
     /// # Errors
     ///
-    /// As [`try_new`](Self::try_new), and [`RequestError::SizeOverflow`] where the product does not
-    /// fit in 64 bits: the size that is then named is the largest there is.
+    /// As for [`try_new`](Self::try_new). If the product does not fit in 64 bits, returns
+    /// [`RequestError::SizeOverflow`] with the highest 64-bit size.
     pub fn for_array(count: u64, size: u64) -> Result<Self, RequestError> {
         let overflow = RequestError::SizeOverflow { bytes: u64::MAX };
         Self::try_new(count.checked_mul(size).ok_or(overflow)?)
     }
 
-    /// Aligns the first byte to `bytes`; below a page means a page.
+    /// Sets the alignment of the first byte. An alignment below a page means a page.
     ///
     /// # Units
     ///
@@ -127,27 +129,27 @@ impl Request {
         Ok(self)
     }
 
-    /// Asks for memory that reads as zeros, up to the end of the last page.
+    /// Requests memory that contains zeros, up to the end of the last page.
     #[must_use]
     pub fn zeroed(mut self) -> Self {
         self.zeroed = true;
         self
     }
 
-    /// Sets what the pages may be used for.
+    /// Sets the rights of the pages.
     #[must_use]
     pub fn protection(mut self, protection: Protection) -> Self {
         self.protection = protection;
         self
     }
 
-    /// Asks for large leaves. A region that has room for one starts at a multiple of 2 MiB. With
-    /// [`Huge::Try`] it may start elsewhere if no such address is free.
+    /// Sets whether the region has large leaves. A region that is long enough for one starts at a
+    /// multiple of 2 MiB. With [`Huge::Try`] it may start elsewhere if no such address is free.
     ///
     /// # Errors
     ///
-    /// [`RequestError::TooSmallForHuge`]: leaves of 2 MiB are required, and the size is smaller
-    /// than one.
+    /// [`RequestError::TooSmallForHuge`]: leaves of 2 MiB are required, and the size is below 2
+    /// MiB.
     ///
     /// # Source
     ///
@@ -160,57 +162,57 @@ impl Request {
         Ok(self)
     }
 
-    /// Asks for frames of a NUMA node first, and for others where it has too few.
+    /// Requests frames of a NUMA node. If it has too few free frames, other nodes are used too.
     ///
     /// # Errors
     ///
-    /// [`RequestError::Node`]: the crate counts no such node.
+    /// [`RequestError::Node`]: the number of the node is too high.
     pub fn prefer_node(mut self, node: u32) -> Result<Self, RequestError> {
         self.node = Some((known_node(node)?, false));
         Ok(self)
     }
 
-    /// Asks for frames of this NUMA node and no other; page tables may lie elsewhere.
+    /// Requests only frames of this NUMA node. Page tables may be on other nodes.
     ///
     /// # Errors
     ///
-    /// As [`prefer_node`](Self::prefer_node).
+    /// As for [`prefer_node`](Self::prefer_node).
     pub fn only_node(mut self, node: u32) -> Result<Self, RequestError> {
         self.node = Some((known_node(node)?, true));
         Ok(self)
     }
 
-    /// Names the calling code, as reports print it. An empty name is not printed.
+    /// Sets the name of the calling code for reports. An empty name is not printed.
     #[must_use]
     pub fn caller(mut self, caller: &'static str) -> Self {
         self.caller = caller;
         self
     }
 
-    /// Tags the region with a number of the caller's own.
+    /// Sets a number that the caller may use to recognize the region.
     #[must_use]
     pub fn owner(mut self, owner: u64) -> Self {
         self.owner = owner;
         self
     }
 
-    /// Marks the region as the kernel's own: its slot comes from the far end, so that the ids that
-    /// others see start at 1.
+    /// Marks the region as one of the kernel itself. Its slot is taken from the high end, so that
+    /// the ids of clients start at 1.
     #[must_use]
     pub fn system(mut self) -> Self {
         self.system = true;
         self
     }
 
-    /// Lets the region take frames of the reserve: for what must not fail because clients have
-    /// taken all the rest. Growing it later does not.
+    /// Allows the region to take frames of the reserve, for regions that must not fail when clients
+    /// have taken all other frames. A later growth of the region may not take them.
     #[must_use]
     pub fn with_reserve(mut self) -> Self {
         self.reserve = true;
         self
     }
 
-    /// The pages of the region, without its guard.
+    /// Returns the number of pages of the region, without its guard page.
     #[must_use]
     #[inline]
     pub fn pages(&self) -> PageCount {
@@ -247,7 +249,8 @@ impl Request {
         self.protection
     }
 
-    /// Whether large leaves could be used, and whether they must.
+    /// Returns whether the region may or must have large leaves. If the size is below 2 MiB, it has
+    /// none.
     pub(crate) fn wanted_huge(&self) -> Huge {
         if self.pages.get() < LARGE_PAGES { Huge::Never } else { self.huge }
     }

@@ -1,51 +1,53 @@
-//! Switches for comparison, at run time. All promises of the crate hold with the defaults.
+//! Switches to compare designs at run time. Some guarantees of the crate hold only with the
+//! defaults.
 
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
-/// When what is freed is flushed.
+/// When freed regions are flushed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlushMode {
     /// Many frees share a flush.
     #[default]
     Lazy,
-    /// Every free flushes before it returns: a use after it faults at once.
+    /// Every free flushes before it returns, so a use after the free faults immediately.
     Eager,
 }
 
-/// When the frames of what is freed may be used again.
+/// When the frames of freed regions may be used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FrameMode {
-    /// After the flush, as the addresses.
+    /// After the flush, like the addresses.
     #[default]
     Strict,
-    /// At once, as Linux has it: a CPU with an old translation can reach the frame's next owner.
+    /// Immediately, as in Linux. A CPU with an old translation can reach the frame when it has a
+    /// new owner.
     Linux,
 }
 
-/// How a region gets to a new place.
+/// How a region moves to new addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReallocMode {
-    /// Its page-table entries move.
+    /// Its page-table entries are moved.
     #[default]
     Move,
-    /// Its bytes are copied to other frames, as Linux has it.
+    /// Its bytes are copied to other frames, as in Linux.
     Copy,
 }
 
-/// Whether freed areas rest in pools of exact sizes.
+/// Whether freed areas go to pools.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PoolMode {
-    /// They do, and most requests never see the tree.
+    /// Freed areas go to pools, from which most requests take them.
     #[default]
     On,
-    /// Every area comes from the tree: the lowest addresses that fit.
+    /// Freed areas go to the tree, and every request gets the lowest addresses that fit.
     Off,
 }
 
-/// The choices that are kept here; the pools keep their own.
+/// The values of the switches. The switch of the pools is in `Areas`.
 #[derive(Debug, Default)]
 pub(crate) struct Switches {
-    /// `EAGER` and `LINUX_FRAMES` in one word, because every free reads both.
+    /// The flags `EAGER` and `LINUX_FRAMES` in one word, because every free reads both.
     free: AtomicU32,
     copy: AtomicBool,
 }
@@ -62,23 +64,23 @@ impl Switches {
         self.free.load(Ordering::Relaxed) & LINUX_FRAMES == 0
     }
 
-    /// Whether a free does anything else than the defaults say.
+    /// Returns whether frees deviate from the defaults.
     #[inline]
     pub(crate) fn free_otherwise(&self) -> bool {
         self.free.load(Ordering::Relaxed) != 0
     }
 
-    /// Chooses when what is freed is flushed.
+    /// Sets when freed regions are flushed.
     pub(crate) fn set_flush(&self, mode: FlushMode) {
         self.set_free(EAGER, mode == FlushMode::Eager);
     }
 
-    /// Chooses when frames may be used again.
+    /// Sets when frames may be used again.
     pub(crate) fn set_frames(&self, mode: FrameMode) {
         self.set_free(LINUX_FRAMES, mode == FrameMode::Linux);
     }
 
-    /// Chooses how a region gets to new addresses.
+    /// Sets how a region moves to new addresses.
     pub(crate) fn set_realloc(&self, mode: ReallocMode) {
         self.copy.store(mode == ReallocMode::Copy, Ordering::Relaxed);
     }

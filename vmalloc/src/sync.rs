@@ -1,4 +1,5 @@
-//! Atomics and locks: the processor's, or those of the loom model checker in its tests.
+//! The atomics and locks of the crate: those of the processor or, in a build for the loom model
+//! checker, those of the checker.
 
 #[cfg(not(all(test, loom)))]
 pub(crate) use core::{
@@ -16,8 +17,8 @@ pub(crate) use loom::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
-/// A spin lock of checked atomics, like `spin`'s. The checker's own lock cannot be used: its
-/// `try_lock` blocks while another thread holds it.
+/// A spin lock on atomics of the checker, with the interface of `spin`. The lock of the checker
+/// itself cannot be used, because its `try_lock` blocks while another thread holds the lock.
 #[cfg(all(test, loom))]
 mod checked {
     use core::ops::{Deref, DerefMut};
@@ -27,7 +28,7 @@ mod checked {
     #[derive(Debug)]
     pub(crate) struct Mutex<T> {
         is_taken: AtomicBool,
-        /// Never contended: the flag is in front of it.
+        /// Never contended, because `is_taken` was set first.
         value: std::sync::Mutex<T>,
     }
 

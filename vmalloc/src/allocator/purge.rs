@@ -1,14 +1,14 @@
-//! Purges: makes lazy areas free. Between unmapping and freeing, only this module holds addresses
-//! and frames.
+//! Purges: flushes the lazy areas, and then releases their addresses and frames. From the unmapping
+//! of a region to the flush, no other module can release them.
 //!
-//! A slot records each unmapped range and goes on a lazy list, from which only this module takes
-//! it. Its frames are [`LazyFrames`], which become free frames only in exchange for the proof of a
-//! shootdown. So code that frees a frame which a TLB may still hold does not compile.
+//! The slot of an unmapped range is put on a lazy list, from which only this module takes it. Its
+//! frames are [`LazyFrames`], which become free frames only in exchange for a [`Flushed`]. So code
+//! that releases a frame before the flush does not compile.
 //!
-//! A purge takes every list whole. If a list that it has already taken is filled again before it
-//! has taken the last one, it flushes everything. So a range that was unmapped before a released
-//! one is flushed with it: frames that were moved and then freed cannot be reached by their old
-//! addresses either.
+//! A purge takes every list as a whole, one after the other. If a list that was already taken has
+//! new slots when the last list is taken, the purge flushes everything. So every range that was
+//! unmapped before a released one is flushed too. This matters for a region that was moved and then
+//! freed: its frames cannot be reached by their old addresses either.
 
 use super::parts::Core;
 use super::{release, unmap};
@@ -24,22 +24,22 @@ use crate::region::stage::Stage;
 use crate::stats::Counters;
 use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, ShootdownGuard};
 
-/// The result of a purge: all counts are 0 if a CPU did not answer.
+/// The result of a purge. All counts are 0 if a CPU did not acknowledge the flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purged {
-    /// Areas that were released.
+    /// The number of areas that were released.
     pub areas: u64,
-    /// Their pages, with guards.
+    /// The number of pages of these areas, with guard pages.
     pub pages: u64,
-    /// How translations were invalidated.
+    /// The kind of the flush.
     pub flush: FlushKind,
 }
 
-/// The lazy lists that a purge has taken: the first slot of each CPU's list.
+/// The lazy lists that a purge has taken: the first slot of the list of each CPU.
 struct Taken([u32; CPUS_MAX as usize]);
 
-/// Records the frames of a lazy slot and puts the slot on this CPU's list. Purges if the list
-/// exceeds its limit.
+/// Records the frames of a lazy slot and puts the slot on the lazy list of `cpu`. Purges if the
+/// list exceeds its limit.
 #[inline]
 pub(super) fn retire<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, frames: LazyFrames) {
     let record = core.slots().slot(slot);
@@ -52,7 +52,8 @@ pub(super) fn retire<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, frames: 
     wait(core, cpu, slot, record, record.extent().length());
 }
 
-/// Puts a slot whose frames are recorded on this CPU's list. Purges if the list exceeds its limit.
+/// Puts a slot whose frames are recorded on the lazy list of `cpu`. Purges if the list exceeds its
+/// limit.
 #[inline]
 fn wait<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, record: &Slot, length: u64) {
     let waiting = core.lazy(cpu).push_record(slot, record, length);
@@ -61,9 +62,9 @@ fn wait<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, record: &Slot, length
     }
 }
 
-/// Purges because this CPU's list exceeds its limit, or because frees flush eagerly. If another CPU
-/// is already purging, which empties this list too, this CPU waits for it only above twice the
-/// limit.
+/// Purges because the lazy list of this CPU exceeds its limit, or because every free must flush. If
+/// another CPU is already purging, which empties this list too, this CPU waits for that purge only
+/// if the list exceeds twice its limit.
 #[cold]
 #[inline(never)]
 pub(super) fn purge_after_free<M: Machine>(core: &Core<M>) {
@@ -110,7 +111,8 @@ fn purge_in<M: Machine>(
     let (taken, mut plan) = take_lists(core, everything);
     let unlinked = paging::reclaim::has_unlinked(&core.tables);
     if unlinked && plan.is_empty() {
-        // Any flush drops the cached upper entries, but at least one page must be flushed.
+        // Only unlinked tables wait. Any flush drops them from the paging-structure caches, but an
+        // empty plan would flush nothing, so the plan requires a full flush.
         plan = Plan::full();
     }
     if taken.is_none() && !unlinked {
@@ -133,14 +135,14 @@ fn purge_in<M: Machine>(
             Purged { areas, pages, flush: plan.kind() }
         }
         Err(_) => {
-            // The areas stay lazy. The next purge asks every CPU again.
+            // The areas stay lazy, and the next purge flushes them again.
             return_lists(core, &taken);
             Purged { areas: 0, pages: 0, flush: plan.kind() }
         }
     }
 }
 
-/// Takes every CPU's list, lowers the counts of the tables, and plans the flush.
+/// Takes the lazy lists of all CPUs, lowers the counts of the tables, and plans the flush.
 fn take_lists<M: Machine>(core: &Core<M>, everything: bool) -> (Option<Taken>, Plan) {
     let mut taken = Taken([0; CPUS_MAX as usize]);
     let mut plan = Plan::new();
@@ -160,7 +162,7 @@ fn take_lists<M: Machine>(core: &Core<M>, everything: bool) -> (Option<Taken>, P
     (found.then_some(taken), plan)
 }
 
-/// Adds the pages of a list to the plan, until the plan means everything.
+/// Adds the pages of a list to the plan, until the plan requires a full flush.
 fn plan_list<M: Machine>(core: &Core<M>, first: u32, plan: &mut Plan) {
     for (_, record) in records_from(core.slots(), first) {
         if plan.is_full() {
@@ -170,7 +172,7 @@ fn plan_list<M: Machine>(core: &Core<M>, first: u32, plan: &mut Plan) {
     }
 }
 
-/// Lowers the tables' counts for a list.
+/// Lowers the counts of the tables over the areas of a list.
 #[inline(never)]
 fn detach_list<M: Machine>(core: &Core<M>, first: u32, detaching: &mut Detaching<'_>) {
     let (machine, buddy) = (&core.machine, &core.frames.buddy);
@@ -179,7 +181,7 @@ fn detach_list<M: Machine>(core: &Core<M>, first: u32, detaching: &mut Detaching
         if extent.is_detached() {
             continue;
         }
-        // Lowered before the flush, so that the flush frees the tables that became empty.
+        // Lowered before the flush, so that tables that become empty now are freed after it.
         match record.leaf() {
             FrameIndex::NONE => detaching.lower(machine, buddy, record.range()),
             leaf => detaching.lower_noted(machine, buddy, leaf, extent.pages()),
@@ -187,7 +189,7 @@ fn detach_list<M: Machine>(core: &Core<M>, first: u32, detaching: &mut Detaching
     }
 }
 
-/// Frees the taken lists, which no CPU can reach.
+/// Releases the areas and frames of the taken lists. `flushed` proves that no CPU can reach them.
 fn release_lists<M: Machine>(core: &Core<M>, taken: &Taken, flushed: &Flushed) -> (u64, u64) {
     let (mut areas, mut pages) = (0, 0);
     for (number, (list, first)) in (0..).zip(core.lazies.iter().zip(taken.0)) {
@@ -224,8 +226,8 @@ fn release_list<M: Machine>(
     (areas, pages)
 }
 
-/// Frees the blocks that a slot records, and reports its single frames to the machine. Single
-/// frames may rest with the area.
+/// Releases the blocks of 512 frames that are recorded in a slot, and reports its single frames to
+/// the machine. The single frames may stay with the area.
 #[cold]
 #[inline(never)]
 fn release_noted<M: Machine>(
@@ -244,7 +246,7 @@ fn release_noted<M: Machine>(
     }
 }
 
-/// Puts the taken slots back on the lists.
+/// Puts the taken slots back on their lists, because the flush failed.
 fn return_lists<M: Machine>(core: &Core<M>, taken: &Taken) {
     for (list, first) in core.lazies.iter().zip(taken.0) {
         for (slot, record) in records_from(core.slots(), first) {
@@ -256,7 +258,7 @@ fn return_lists<M: Machine>(core: &Core<M>, taken: &Taken) {
     }
 }
 
-/// Unmaps the regions whose free was deferred.
+/// Unmaps the regions whose free was deferred, and puts them on the lazy list of `cpu`.
 fn unmap_deferred<M: Machine>(core: &Core<M>, cpu: CpuId) {
     for (slot, record) in records_from(core.slots(), core.deferred.take()) {
         let is_mine = record.step(record.generation(), Stage::Deferred, Stage::Lazy);

@@ -1,4 +1,4 @@
-//! After a shootdown no CPU reaches a released frame through an old translation.
+//! Checks that after a shootdown no CPU reaches a released frame through an old translation.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -11,7 +11,7 @@ use crate::region::lazy::LazyList;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 
-/// Starts a CPU that does something and then answers interrupts until the end.
+/// Starts a CPU that runs `work` and then handles interrupts until the end of the model.
 fn start(world: &Arc<World>, id: u32, work: impl Fn(&Cpu) + 'static) -> thread::JoinHandle<()> {
     let world = Arc::clone(world);
     thread::spawn(move || {
@@ -21,14 +21,14 @@ fn start(world: &Arc<World>, id: u32, work: impl Fn(&Cpu) + 'static) -> thread::
     })
 }
 
-/// Lets CPU 0 do something to the end.
+/// Runs `work` as CPU 0 until it ends.
 fn run(world: &Arc<World>, work: impl Fn(&Cpu) + 'static) {
     let shared = Arc::clone(world);
     super::run(move || work(&Cpu::new(&shared, 0)));
     world.end();
 }
 
-/// Unmaps a page, flushes it and gives its frame away.
+/// Unmaps a page, flushes it, and reuses its frame for another owner.
 fn free(cpu: &Cpu, page: usize) {
     cpu.world.unmap(page);
     cpu.shoot(&[page], false).unwrap();
@@ -80,7 +80,7 @@ fn two_cpus_that_shoot_at_each_other() {
             cpu.touch(1);
             free(cpu, 0);
             cpu.touch(1);
-            // The other one may still wait for this one.
+            // The other CPU may still wait for this one.
             cpu.halt();
         });
         other.join().unwrap();
@@ -97,7 +97,7 @@ fn a_page_that_a_third_cpu_has_unmapped() {
             cpu.acknowledge();
             cpu.touch(0);
         });
-        // It has no TLB of interest, so it is a thread and not a CPU.
+        // A thread without a TLB suffices, because its translations do not matter here.
         let unmapper = {
             let (world, lists) = (Arc::clone(&world), Arc::clone(&lists));
             thread::spawn(move || {
@@ -132,7 +132,7 @@ fn a_cpu_that_sleeps() {
     });
 }
 
-/// Two generations in a row, each with a plan of one page.
+/// Runs two shootdowns one after the other, each with a plan of one page.
 fn free_both(cpu: &Cpu) {
     cpu.world.unmap(0);
     let first = cpu.shoot(&[0], false);
@@ -143,7 +143,7 @@ fn free_both(cpu: &Cpu) {
     if cpu.shoot(&[1], false).is_ok() {
         cpu.world.reuse(1);
         if first.is_err() {
-            // A later shootdown finishes an earlier one that has failed.
+            // A later shootdown also completes an earlier one that has failed.
             cpu.world.reuse(0);
         }
     }
@@ -180,15 +180,15 @@ fn plans_of_two_generations_and_a_cpu_that_lags() {
     });
 }
 
-/// A handler interrupts the poll. Its flushes stay published, and the poll publishes afterwards no
-/// more than the poll has flushed.
+/// Checks a poll that is interrupted by a handler. The generation that the handler has published
+/// stays, and the poll afterwards publishes only a generation that it has flushed itself.
 fn a_poll_that_is_interrupted(when: Nested) {
     check(move || {
         let world = Arc::new(World::impatient(2));
         let other = start(&world, 1, move |cpu| {
             cpu.nested.set(when);
             cpu.acknowledge();
-            // The handler has published what it has read, and the poll has not taken it back.
+            // The generation that the handler has published was not lowered by the poll.
             assert!(cpu.world.tlb.seen(cpu.id) >= cpu.handled.get());
             cpu.touch_all();
         });

@@ -1,4 +1,5 @@
-//! Lazy lists lose no slot, return no slot twice, and show the writes before the push.
+//! Checks that a lazy list loses no slot, returns no slot twice, and makes writes before a push
+//! visible.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -29,7 +30,7 @@ impl Lists {
         }
     }
 
-    /// Writes what belongs to a slot, and pushes it.
+    /// Writes the contents of a slot, and pushes the slot.
     fn push(&self, slot: usize) {
         self.contents[slot - 1].reuse();
         self.list.push(&self.slots, u32::try_from(slot).unwrap(), 1);
@@ -69,8 +70,8 @@ fn two_that_push_and_one_that_takes() {
     });
 }
 
-/// A region moves and is freed, on two CPUs: the purge that releases its frames knows of the old
-/// addresses, or that there may be some.
+/// One CPU moves a region and another one frees it. The purge that releases the frames has either
+/// taken the old addresses, or knows that it may have missed some.
 #[test]
 fn two_lists_that_are_taken_one_after_the_other() {
     check(|| {

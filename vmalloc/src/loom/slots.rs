@@ -1,4 +1,5 @@
-//! A slot is never read as a mix of two records, and of two that claim it one wins.
+//! Checks that a read never mixes two records of a slot, and that of two CPUs that claim a slot one
+//! succeeds.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -14,7 +15,7 @@ use crate::request::Request;
 
 const WINDOW: u64 = 0xffff_c000_0000_0000;
 
-/// A region whose place, size and bytes are all told by `pages`.
+/// Returns a range whose start and length both follow from `pages`.
 fn range(pages: u64) -> PageRange {
     let start = Page::containing_address(VirtAddr::new(WINDOW)) + pages;
     PageRange::proven(start, PageCount::from_pages(pages).unwrap())
@@ -32,7 +33,7 @@ fn build(slot: &Slot, pages: u64, traits: Traits) {
     slot.publish(Stage::Owned);
 }
 
-/// Reads the slot; its pages, if it holds something.
+/// Reads the slot. Returns its number of pages, if it describes a region.
 fn read(slot: &Slot, is_tail: bool) -> Option<(u64, u32)> {
     let info = slot.read(1)?;
     let pages = info.requested / PAGE_BYTES;

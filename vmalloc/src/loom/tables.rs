@@ -1,5 +1,5 @@
-//! A table whose count reached 0 is never pinned without the lock, and no table is freed during a
-//! walk.
+//! Checks that a table whose count reached 0 is not pinned without the lock, and that no table is
+//! freed during a walk.
 
 use loom::sync::{Arc, Mutex};
 use loom::thread;
@@ -15,9 +15,9 @@ const ABSENT: u64 = 0;
 const LINKED: u64 = 1;
 const UNLINKED: u64 = 2;
 
-/// One leaf table over one page of an area, as `paging` handles it.
+/// One leaf table over one page of an area, handled as in `paging`.
 struct Table {
-    /// The entry above.
+    /// The entry that points to the table.
     entry: AtomicU64,
     meta: FrameMeta,
     contents: Contents,
@@ -37,7 +37,7 @@ impl Table {
         table
     }
 
-    /// As `Tables::pin`.
+    /// Pins the table as `Tables::pin` does.
     fn pin(&self, cpu: &Cpu) -> bool {
         cpu.without_interrupts(|| {
             let is_linked = self.entry.load(Ordering::Acquire) == LINKED;
@@ -46,7 +46,7 @@ impl Table {
         })
     }
 
-    /// As `Tables::reserve`: false where a new table would have to be made.
+    /// Raises the count as `Tables::reserve` does. Returns `false` if a new table would be needed.
     fn reserve(&self) -> bool {
         let _made = self.lock.lock().unwrap();
         match self.entry.load(Ordering::Acquire) {
@@ -58,7 +58,7 @@ impl Table {
         true
     }
 
-    /// As `Detaching::detach`: true if the table goes.
+    /// Lowers the count as `Detaching::lower` does. Returns `true` if the table is then unlinked.
     fn detach(&self) -> bool {
         let _made = self.lock.lock().unwrap();
         let is_empty = self.meta.sub_count(1) == 0;
@@ -68,8 +68,8 @@ impl Table {
         is_empty
     }
 
-    /// Frees unlinked tables as `reclaim::free_unlinked` does, and reuses the frame at once for
-    /// another table.
+    /// Frees the unlinked table as `reclaim::free_unlinked` does, and immediately reuses its frame
+    /// for another table.
     fn free(&self) {
         let _made = self.lock.lock().unwrap();
         if self.entry.load(Ordering::Acquire) == UNLINKED {
@@ -91,7 +91,8 @@ fn one_that_pins_and_one_that_purges() {
             let (world, table) = (Arc::clone(&world), Arc::clone(&table));
             thread::spawn(move || {
                 let cpu = Cpu::new(&world, 1);
-                // The hardware of a halted CPU still walks, so `everyone` waits for it too.
+                // The hardware of a halted CPU may still walk, so the shootdown waits for halted
+                // CPUs too.
                 cpu.halt();
                 if table.pin(&cpu) || table.reserve() {
                     assert_eq!(table.entry.load(Ordering::Acquire), LINKED);

@@ -1,5 +1,5 @@
-//! The hardware of the models: two pages, what they are mapped to, and TLBs that remember as much
-//! as they may.
+//! The hardware of the models: two pages, their entries and frames, and TLBs that cache every
+//! translation as long as possible.
 
 use core::cell::Cell;
 
@@ -20,11 +20,11 @@ pub(super) const PAGES: usize = 2;
 
 const WINDOW: u64 = 0xffff_c000_0000_0000;
 
-/// Memory that is used without atomics: the checker objects if a use is not ordered against a
+/// Memory that is used without atomics. The checker reports a use that is not ordered with a
 /// change.
 pub(super) struct Contents(UnsafeCell<()>);
 
-// SAFETY: the cell has no contents; the checker is to find races.
+// SAFETY: the cell has no contents, and the checker is meant to find data races on it.
 unsafe impl Sync for Contents {}
 
 impl Contents {
@@ -32,32 +32,34 @@ impl Contents {
         Self(UnsafeCell::new(()))
     }
 
-    /// Uses the memory as its owner does.
+    /// Accesses the memory as its owner.
     pub(super) fn touch(&self) {
         self.0.with(|_| ());
     }
 
-    /// Hands the memory to another owner.
+    /// Gives the memory to another owner.
     pub(super) fn reuse(&self) {
         self.0.with_mut(|_| ());
     }
 }
 
-/// The state that the CPUs share.
+/// The state that the CPUs of a model share.
 pub(super) struct World {
     pub(super) tlb: Coherence,
-    /// The page-table entries: 1 while the page is mapped to the frame of its number.
+    /// The page-table entries. An entry is 1 while its page is mapped to the frame with the same
+    /// number.
     entries: [AtomicU64; PAGES],
     frames: [Contents; PAGES],
-    /// CPUs that an interrupt was sent to.
+    /// Whether an interrupt was sent to each CPU and is not yet handled.
     mail: Vec<AtomicBool>,
-    /// Turns for which a CPU waits for another.
+    /// The number of turns that a CPU waits for another CPU.
     patience: u64,
     done: AtomicBool,
 }
 
 impl World {
-    /// All pages are mapped, all CPUs are awake, and they wait for each other for ever.
+    /// Creates a world in which all pages are mapped and all CPUs are awake, and in which CPUs wait
+    /// for each other without a limit.
     pub(super) fn new(cpus: usize) -> Self {
         let states = (0..cpus).map(|_| CpuState::new(true)).collect::<Vec<_>>();
         Self {
@@ -70,12 +72,13 @@ impl World {
         }
     }
 
-    /// As [`new`](Self::new), but a CPU that does not answer soon is a laggard.
+    /// Creates a world as [`new`](Self::new) does, in which a CPU that does not acknowledge in one
+    /// turn is a laggard.
     pub(super) fn impatient(cpus: usize) -> Self {
         Self { patience: 1, ..Self::new(cpus) }
     }
 
-    /// Ends all requests to CPUs.
+    /// Ends the loops in which CPUs handle interrupts.
     pub(super) fn end(&self) {
         self.done.store(true, Ordering::Relaxed);
     }
@@ -84,19 +87,19 @@ impl World {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// Takes the entry of a page out.
+    /// Clears the entry of a page.
     pub(super) fn unmap(&self, page: usize) {
-        // Release: as `paging::tables::publish`.
+        // Release: as in `paging::tables::publish`.
         self.entries[page].store(0, Ordering::Release);
     }
 
-    /// Gives the frame that a page was mapped to away.
+    /// Gives the frame of a page to another owner.
     pub(super) fn reuse(&self, page: usize) {
         self.frames[page].reuse();
     }
 }
 
-/// When an interrupt hits a CPU that is answering already.
+/// The point of an acknowledgement at which an interrupt arrives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nested {
     Never,
@@ -104,11 +107,11 @@ pub(super) enum Nested {
     AfterFlush,
 }
 
-/// One CPU: the thread that it runs.
+/// One CPU and the thread that it runs.
 pub(super) struct Cpu {
     pub(super) id: CpuId,
     pub(super) world: Arc<World>,
-    /// Pages whose translation it remembers.
+    /// Whether the TLB has a translation of each page.
     cached: [Cell<bool>; PAGES],
     pub(super) nested: Cell<Nested>,
     /// The generation that the nested handler has published.
@@ -117,7 +120,7 @@ pub(super) struct Cpu {
 }
 
 impl Cpu {
-    /// A CPU that remembers all that it can walk to.
+    /// Creates a CPU whose TLB has all translations that its entries allow.
     pub(super) fn new(world: &Arc<World>, id: u32) -> Self {
         let cached = core::array::from_fn(|_| Cell::new(false));
         let nested = Cell::new(Nested::Never);
@@ -127,12 +130,13 @@ impl Cpu {
         cpu
     }
 
-    /// Drops a translation. While a CPU that is awake holds it, the frame has no other owner.
+    /// Drops a translation. While a CPU that is awake has the translation, the frame has no other
+    /// owner.
     fn forget(&self, page: usize) {
         if self.cached[page].get() && !self.asleep.get() {
             self.world.frames[page].touch();
         }
-        // Speculation may look for it again at once.
+        // A speculative walk may cache the entry again immediately.
         self.walk(page);
     }
 
@@ -141,7 +145,7 @@ impl Cpu {
         self.cached[page].set(self.world.entries[page].load(Ordering::Relaxed) == 1);
     }
 
-    /// Uses a page: by the translation that is remembered, else by what the entry says.
+    /// Accesses a page, by the cached translation or else by the entry.
     pub(super) fn touch(&self, page: usize) {
         if !self.cached[page].get() {
             self.walk(page);
@@ -169,16 +173,16 @@ impl Cpu {
         self.asleep.set(false);
     }
 
-    /// Handles an interrupt, if there is one.
+    /// Handles an interrupt, if one was sent.
     pub(super) fn interrupted(&self) {
         let mail = &self.world.mail[self.id.0 as usize];
-        // Acquire: pairs with `interrupt`, as the seam promises.
+        // Acquire: pairs with the Release in `interrupt`, as the trait requires.
         if mail.load(Ordering::Relaxed) && mail.swap(false, Ordering::Acquire) {
             self.acknowledge();
         }
     }
 
-    /// Answers interrupts until no CPU sends one.
+    /// Handles interrupts until the end of the model.
     pub(super) fn serve(&self) {
         while !self.world.has_ended() {
             self.interrupted();
@@ -186,7 +190,7 @@ impl Cpu {
         }
     }
 
-    /// Makes every CPU forget the pages.
+    /// Runs a shootdown of the pages.
     pub(super) fn shoot(&self, pages: &[usize], everyone: bool) -> Result<Flushed, Laggard> {
         let mut plan = Plan::new();
         for page in pages {
@@ -206,7 +210,7 @@ impl Cpu {
     }
 }
 
-// SAFETY: a page is forgotten before it is looked for again.
+// SAFETY: a flush drops the translation of the page before the page is walked again.
 unsafe impl TlbControl for Cpu {
     fn flush_page(&self, page: Page) {
         self.nest(Nested::BeforeFlush);
@@ -222,13 +226,13 @@ unsafe impl TlbControl for Cpu {
     }
 
     fn interrupt(&self, cpu: CpuId) {
-        // Release: pairs with `interrupted`. A swap, because the checker orders two stores only if
-        // one has seen the other.
+        // Release: pairs with the Acquire in `interrupted`. A swap, because the checker orders two
+        // stores only if one of them has read the other.
         self.world.mail[cpu.0 as usize].swap(true, Ordering::Release);
     }
 }
 
-// SAFETY: one thread is one CPU, and handles interrupts only where it says so.
+// SAFETY: one thread is one CPU, and handles interrupts only at the explicit points.
 unsafe impl Cpus for Cpu {
     fn count(&self) -> u32 {
         u32::try_from(self.world.mail.len()).unwrap()

@@ -2,27 +2,27 @@
 
 use crate::switches::ReallocMode;
 
-/// How a region came to its new size.
+/// The way in which a region was resized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Resized {
-    /// It has as many pages as before.
+    /// The number of pages did not change.
     Same,
-    /// Its last pages are gone.
+    /// The last pages were unmapped.
     Shrunk,
-    /// It has more pages behind those it had.
+    /// Pages were mapped behind the old ones.
     Grown,
-    /// It lies elsewhere, on the frames that it had.
+    /// The region was moved to other addresses, with its frames.
     Moved,
-    /// It lies elsewhere, on other frames that its bytes were copied to.
+    /// The region was copied to other addresses and other frames.
     Copied,
 }
 
 impl Resized {
-    /// All of them, in the order of their numbers.
+    /// All ways, in the order of their numbers.
     pub const ALL: [Self; 5] = [Self::Same, Self::Shrunk, Self::Grown, Self::Moved, Self::Copied];
 
-    /// As one word.
+    /// Returns the way as one word.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Resized {
         }
     }
 
-    /// The name of the counter of such resizes.
+    /// Returns the name of the counter of these resizes.
     pub(crate) fn counter(self) -> &'static str {
         match self {
             Self::Same => "resizes_same",
@@ -46,48 +46,47 @@ impl Resized {
     }
 }
 
-/// The size that a region shall have, and how it may get it.
+/// The new size of a region, with options.
 #[derive(Clone, Copy, Debug)]
 pub struct Resize {
     pub(crate) bytes: u64,
     pub(crate) in_place: bool,
     pub(crate) copy: bool,
-    /// `None` is as the region was allocated.
+    /// Whether added pages must contain zeros; `None` means as at the allocation.
     pub(crate) zeroed: Option<bool>,
 }
 
 impl Resize {
-    /// Asks for `bytes` bytes, rounded up to pages.
+    /// Creates a request for a new size of `bytes` bytes, rounded up to whole pages.
     #[must_use]
     pub fn to(bytes: u64) -> Self {
         Self { bytes, in_place: false, copy: false, zeroed: None }
     }
 
-    /// Refuses to move: [`ResizeError::MustMove`](crate::ResizeError::MustMove) where the addresses behind
-    /// are taken.
+    /// Excludes a move. If the addresses behind the region are not free, the resize fails with
+    /// [`ResizeError::MustMove`](crate::ResizeError::MustMove).
     #[must_use]
     pub fn in_place(mut self) -> Self {
         self.in_place = true;
         self
     }
 
-    /// Chooses what happens where the region must move: [`ReallocMode::Copy`] copies its bytes to
-    /// other frames. The switch of all resizes is
-    /// [`set_realloc`](crate::Modes::set_realloc).
+    /// Sets how the region moves if it must: [`ReallocMode::Copy`] copies its bytes to other
+    /// frames. [`set_realloc`](crate::Modes::set_realloc) sets this for all resizes.
     #[must_use]
     pub fn mode(mut self, mode: ReallocMode) -> Self {
         self.copy = mode == ReallocMode::Copy;
         self
     }
 
-    /// Requires added pages to read as zeros, even if the region was not allocated zeroed.
+    /// Requests zeros in added pages, even if the region was not allocated zeroed.
     #[must_use]
     pub fn zeroed(mut self) -> Self {
         self.zeroed = Some(true);
         self
     }
 
-    /// Leaves the contents of added pages undefined, even if the region was allocated zeroed: for
+    /// Leaves the contents of added pages undefined, even if the region was allocated zeroed. For
     /// callers that clear the pages themselves.
     #[must_use]
     pub fn unzeroed(mut self) -> Self {
