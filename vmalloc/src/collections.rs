@@ -83,8 +83,8 @@ impl<M: Direct> InWindow<'_, M> {
         layout: Layout,
     ) -> Option<Result<NonNull<[u8]>, AllocError>> {
         let info = self.0.find(address(old))?;
-        // A move keeps the alignment that was requested at the allocation, which is always a page
-        // here.
+        // A move keeps only the alignment of the old allocation, which is at least a page. If the
+        // new layout needs more than a page, the caller allocates and copies.
         let is_page = layout.align() as u64 <= crate::page::PAGE_BYTES;
         if !is_page || layout.size() == 0 {
             return None;

@@ -1,9 +1,10 @@
 //! Virtually contiguous kernel memory from scattered physical frames.
 //!
 //! A [`Vmalloc`] owns a *window* of the higher half and some physical memory. [`Vmalloc::vmalloc`]
-//! takes a run of addresses and as many frames as it needs from wherever they lie, maps them with page
-//! tables of its own, and leaves an unmapped *guard page* behind them. [`Vmalloc::vfree`] unmaps;
-//! neither addresses nor frames are used again before every CPU has flushed its TLB.
+//! takes a run of addresses and as many frames as needed, which may be scattered over the memory.
+//! It maps the frames with the page tables of the crate, and leaves an unmapped *guard page* behind
+//! them. [`Vmalloc::vfree`] unmaps a region. Its addresses and frames are not used again before
+//! every CPU has flushed its TLB.
 //!
 //! The kernel implements four small traits, joined in [`Machine`]: access to frames, access to
 //! mapped memory, TLB flushes, and the CPUs. The crate needs no allocator, no threads and no clock.
@@ -11,8 +12,9 @@
 //!
 //! # A first region
 //!
-//! With the feature `sim` the crate has a machine for the host, with an MMU and TLBs that keep
-//! stale translations. All examples here run on it; on hardware only the set-up differs.
+//! With the feature `sim` the crate has a simulated machine for the host, with an MMU and with TLBs
+//! that keep stale translations. All examples here run on this machine; on hardware only the set-up
+//! differs.
 //!
 //! ```
 //! use vmalloc::{sim, Access, SiteKind};
@@ -38,13 +40,13 @@
 //!
 //! # Regions and ids
 //!
-//! Dropping a [`Region`] frees it. A region with an owner cannot be freed by its id.
-//! [`Region::into_raw`] releases the owner, as C's interface requires: [`Vmalloc::vfree`] then
-//! frees it by the id, [`Vmalloc::vfree_at`] by the first address. An id is never used for a second
-//! region, so a late or double free is an error without effect.
+//! Dropping a [`Region`] frees it. A region that has such an owner cannot be freed by its id.
+//! [`Region::into_raw`] gives up the owner, for interfaces like that of C: then [`Vmalloc::vfree`]
+//! frees the region by its id, and [`Vmalloc::vfree_at`] by its first address. An id is never used
+//! for a second region, so a late or double free is an error without effect.
 //!
-//! A [`Request`] says more than a size: alignment, zeroed or not, rights, NUMA node, large pages, a
-//! name and a tag for reports. One that could never be served cannot be built.
+//! A [`Request`] has options besides the size: alignment, zeroing, rights, NUMA node, large pages,
+//! and a name and a tag for reports. An invalid request cannot be created.
 //!
 //! ```
 //! use vmalloc::{sim, Protection, RegionError, Request};
@@ -63,11 +65,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Another size
+//! # Resizing
 //!
-//! [`Region::resize`] and [`Vmalloc::vrealloc`] move page-table entries, not bytes. A shrink gives the
-//! last frames back; a growth takes the addresses behind the region where they are free, and else moves
-//! the region to other addresses on the frames that it has. On an error the region is as it was.
+//! [`Region::resize`] and [`Vmalloc::vrealloc`] move page-table entries, not bytes. A shrink
+//! releases the last frames. A growth takes the addresses behind the region if these are free;
+//! otherwise it moves the region with its frames to other addresses. After an error the region is
+//! unchanged.
 //!
 //! ```
 //! use vmalloc::{sim, Access, Resize, Resized};
@@ -89,9 +92,9 @@
 //!
 //! # Rights
 //!
-//! [`Region::protect`] and [`Vmalloc::protect`] change what pages may be used for. When they return,
-//! every CPU obeys. No [`Protection`] is both writable and executable: code is written first and made
-//! executable then. [`Protection::None`] keeps the contents.
+//! [`Region::protect`] and [`Vmalloc::protect`] change the rights of the pages. When they return,
+//! every CPU uses the new rights. No [`Protection`] is both writable and executable: code is
+//! written first and made executable afterwards. [`Protection::None`] keeps the contents.
 //!
 //! ```
 //! use vmalloc::{sim, Access, AccessKind, Protection};
@@ -107,17 +110,19 @@
 //!
 //! # Lazy frees and the purge
 //!
-//! A free takes the entries out and puts the region on a list of its CPU: its addresses and frames are
-//! *lazy*. A *purge* takes all lists, makes every CPU flush once, and only then gives addresses and
-//! frames back, so that many frees share a flush. It happens by itself when enough has gathered, and
-//! before a request fails; [`Vmalloc::purge`] asks for it. [`FlushMode::Eager`] flushes at every free.
+//! A free clears the entries and puts the region on a list of its CPU: its addresses and frames are
+//! *lazy*. A *purge* takes the lists of all CPUs, makes every CPU flush once, and then releases the
+//! addresses and frames, so many frees share one flush. A purge starts when a list exceeds its
+//! limit, before an allocation fails, and on a call of [`Vmalloc::purge`]. With
+//! [`FlushMode::Eager`] every free flushes.
 //!
 //! # Many CPUs
 //!
-//! Every method takes `&self`. A CPU that starts calls [`Vmalloc::leave_idle`] before it touches the
-//! window. It answers a flush in the handler of [`TlbControl::interrupt`], by
-//! [`Vmalloc::acknowledge`]; one that calls this in its loop is spared the interrupt, and so is one that
-//! sleeps between [`Vmalloc::enter_idle`] and [`Vmalloc::leave_idle`].
+//! Every method takes `&self`. A CPU that starts calls [`Vmalloc::leave_idle`] before it accesses
+//! the window. It acknowledges flushes by [`Vmalloc::acknowledge`], in the handler of
+//! [`TlbControl::interrupt`]. A CPU that also calls this in its main loop gets fewer interrupts. A
+//! CPU that is idle between [`Vmalloc::enter_idle`] and [`Vmalloc::leave_idle`] gets none, unless
+//! page tables are freed.
 //!
 //! ```
 //! use vmalloc::{sim, Access, AccessKind, CpuId};
@@ -151,9 +156,9 @@
 //! # Too little memory
 //!
 //! A slot for the region, addresses, frames, and frames for tables are reserved before the first
-//! entry is stored: after an error the state is unchanged. Before an error is reported, lazy areas
-//! are purged, caches are emptied, and the request is retried once. [`Config::reserve`] keeps
-//! frames for requests that must not fail, see [`Request::with_reserve`]; [`Vmalloc::inject`] makes
+//! entry is stored, so after an error the state is unchanged. Before an error is returned, lazy
+//! areas are purged, caches are emptied, and the request is retried once. [`Config::reserve`] keeps
+//! frames for requests that must not fail: see [`Request::with_reserve`]. [`Vmalloc::inject`] makes
 //! any reservation fail, for tests.
 //!
 //! ```
@@ -178,15 +183,16 @@
 //!
 //! # Frames of the caller
 //!
-//! [`Vmalloc::vmap`] maps frames that the caller has; [`Vmalloc::vunmap`] returns when no CPU reaches
-//! them any more, [`Vmalloc::vunmap_lazy`] at once, with a [`FlushTicket`] to ask for that later.
+//! [`Vmalloc::vmap`] maps frames that belong to the caller. [`Vmalloc::vunmap`] returns when no CPU
+//! can reach the frames by the mapped addresses any more. [`Vmalloc::vunmap_lazy`] returns
+//! immediately, with a [`FlushTicket`] that tells when this is so.
 //!
 //! # Reports
 //!
-//! [`Vmalloc::next_area`] and [`Vmalloc::write_row`] list all regions in the format of Linux's
-//! `/proc/vmallocinfo`, [`Vmalloc::walk`] shows the real entries of an address, [`Vmalloc::locate`] what
-//! lies at it, [`Vmalloc::stats`] the counters. [`Vmalloc::check`] compares every structure with every
-//! other.
+//! [`Vmalloc::next_area`] and [`Vmalloc::write_row`] list all areas in the format of
+//! `/proc/vmallocinfo` in Linux. [`Vmalloc::walk`] returns the page-table entries of an address,
+//! [`Vmalloc::locate`] the region of an address, and [`Vmalloc::stats`] the counters.
+//! [`Vmalloc::check`] audits the data structures of the window.
 //!
 //! ```
 //! use vmalloc::{sim, Cursor, Request};
@@ -242,11 +248,12 @@
 //! # Limits
 //!
 //! - No demand paging, no user mappings, no sparse regions.
-//! - No memory for DMA: a region's frames are scattered. [`Vmalloc::take_run`] has neighbouring ones.
+//! - No memory for DMA: the frames of a region are scattered. [`Vmalloc::take_run`] returns
+//!   adjacent frames.
 //! - No memory types: no entry is uncached or write-combining.
 //! - No pages of 1 GiB, and four levels of tables only.
 //! - Rights and sizes apply to whole regions.
-//! - W^X is a promise about each mapping, not about other mappings of the same frames.
+//! - W^X holds for each mapping of the window, not for other mappings of the same frames.
 
 #![no_std]
 

@@ -1,4 +1,4 @@
-//! Pages, frames, and runs of pages with checked arithmetic.
+//! Pages and frames, and runs of pages whose arithmetic is checked.
 
 use core::fmt;
 
@@ -14,10 +14,10 @@ pub type Frame = PhysFrame<Size4KiB>;
 /// Bytes in a page and in a frame.
 pub const PAGE_BYTES: u64 = 4096;
 
-/// Pages, and frames, of a large leaf.
+/// The number of bytes in a page and in a frame.
 pub(crate) const LARGE_PAGES: u64 = 512;
 
-/// A number of pages.
+/// The number of pages that a large leaf maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageCount(u64);
 
@@ -25,13 +25,13 @@ impl PageCount {
     /// No page at all.
     pub const ZERO: Self = Self(0);
 
-    /// One page: also the size of every guard.
+    /// No pages.
     pub const ONE: Self = Self(1);
 
-    /// The most pages whose bytes still fit in 64 bits.
+    /// One page, which is also the size of every guard page.
     pub const MAX: Self = Self(u64::MAX / PAGE_BYTES);
 
-    /// Makes a count, if its bytes fit in 64 bits.
+    /// The highest number of pages whose size in bytes fits in 64 bits.
     #[must_use]
     pub const fn from_pages(pages: u64) -> Option<Self> {
         if pages <= Self::MAX.0 { Some(Self(pages)) } else { None }

@@ -39,7 +39,7 @@ impl Protection {
 /// Whether a region may, or must, have leaves of 2 MiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Huge {
-    /// Pages of 4 KiB only.
+    /// Only leaves of 4 KiB.
     #[default]
     Never,
     /// Leaves of 2 MiB where addresses and frames allow them, and pages of 4 KiB elsewhere.

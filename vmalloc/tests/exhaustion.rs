@@ -1,9 +1,10 @@
-//! Every reservation fails once at every place; the state is then unchanged.
+//! Makes every reservation fail once at every place, and checks that the state is then unchanged.
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{AllocateError, RegionId, Request, Reservation, Stats, Vmalloc};
 
-/// A region that needs tables of every level: its pages lie over a border of leaf tables.
+/// The size of a region whose pages lie under several leaf tables, so that it needs tables of every
+/// level.
 const BYTES: u64 = 700 * 4096;
 
 fn machine() -> Vmalloc<SimMachine> {
@@ -18,7 +19,7 @@ fn snapshot(vm: &Vmalloc<SimMachine>) -> Stats {
     Stats { allocations_failed: 0, ..vm.stats() }
 }
 
-/// Fails the n-th reservation for n = 1, 2, … until the request is served, and returns n.
+/// Makes the n-th reservation fail for n = 1, 2, … until the request succeeds, and returns that n.
 fn fail_until_served(request: &Request, kind: Reservation) -> u32 {
     let untouched = machine();
     let expected = untouched.allocate(request).expect("no reservation fails");
@@ -54,7 +55,7 @@ fn fail_until_served(request: &Request, kind: Reservation) -> u32 {
 }
 
 fn every_kind(request: &Request) {
-    // 700 pages from the window's start: one level-2 table, two leaf tables.
+    // 700 pages from the start of the window need one level-2 table and two leaf tables.
     let places = [(Reservation::Region, 1), (Reservation::Area, 1), (Reservation::Frame, 1)];
     for (kind, count) in places.into_iter().chain([(Reservation::Table, 3)]) {
         assert_eq!(fail_until_served(request, kind), count + 1, "{kind:?}");
@@ -87,7 +88,8 @@ fn all_memory_but_the_tables_can_be_had_from_single_frames() {
         vm.vfree(*id).expect("held");
     }
     let free = vm.stats().frames_free;
-    // The rest lies in the first pages of the window; new tables may be needed behind them.
+    // The single frames are mapped in the first pages of the window. The new region may need tables
+    // behind them.
     let tables = 2 * (free / 512 + 2);
     let region = vm.vzalloc((free - tables) * 4096).expect("scattered frames are enough");
     assert!(vm.check().is_sound());

@@ -1,5 +1,5 @@
-//! Frees that must not happen: wrong ones, doubled ones, and all but one of many at once. Each is a
-//! typed error without effect.
+//! Frees that must be refused: wrong ones, double ones, and all but one of several concurrent ones.
+//! Each returns a typed error and has no effect.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Barrier;
@@ -27,13 +27,13 @@ fn sound(vm: &Vmalloc<SimMachine>) {
     assert!(audit.is_sound(), "{violations:?}");
 }
 
-/// All that a free could have changed.
+/// Returns everything that a free could have changed, as text.
 fn snapshot(vm: &Vmalloc<SimMachine>) -> String {
     sound(vm);
     format!("{:?}", vmalloc::Stats { frees_refused: 0, ..vm.stats() })
 }
 
-/// Every way to free or to change a region by its id ends in `error`, without an effect.
+/// Asserts that every way to free or change a region by its id returns `error` and has no effect.
 fn refused(vm: &Vmalloc<SimMachine>, id: RegionId, error: RegionError) {
     let (before, refusals) = (snapshot(vm), vm.stats().frees_refused);
     assert_eq!(vm.vfree(id).unwrap_err(), error);
@@ -50,7 +50,7 @@ fn an_id_that_no_region_ever_had_is_unknown() {
     let vm = machine(1);
     let _living = vm.vmalloc(1).unwrap().into_raw();
     let beyond = u64::from(vm.region_limit()) + 1;
-    // A slot that was never used, an invalid slot, and a generation that no slot has reached.
+    // A slot that was never used, an invalid slot, and a generation that the slot has not reached.
     for raw in [2, beyond, (1 << 24) - 1, 1 << 24 | 1, (1 << 53) - 1] {
         let id = RegionId::from_raw(raw).unwrap();
         refused(&vm, id, RegionError::Unknown { id: raw });
@@ -92,13 +92,13 @@ fn only_a_first_address_frees() {
     let id = vm.vmalloc(3 * PAGE_BYTES).unwrap().into_raw();
     let start = vm.info(id).unwrap().range.address();
     let (bytes, before) = (3 * PAGE_BYTES, snapshot(&vm));
-    // Inside, and in the guard.
+    // Addresses inside the region and in its guard page.
     for offset in [1, 8, PAGE_BYTES, bytes - 1, bytes, bytes + PAGE_BYTES - 1] {
         let address = (start + offset).as_u64();
         let error = vm.vfree_at(start + offset).unwrap_err();
         assert_eq!(error, RegionError::NotRegionStart { address, region_start: start.as_u64() });
     }
-    // Behind the guard, and outside of the window on both sides.
+    // Addresses behind the guard page, and outside the window on both sides.
     for at in [start + bytes + PAGE_BYTES, vm.window().end(), x86_64::VirtAddr::new(0x1000)] {
         let error = vm.vfree_at(at).unwrap_err();
         let address = at.as_u64();
@@ -146,7 +146,8 @@ fn of_many_cpus_that_free_a_region_one_wins() {
                 vm.machine().become_cpu(CpuId(cpu));
                 start.wait();
                 for (round, id) in ids.iter().enumerate() {
-                    // By id and by address, deferred, and by an owner: one of them all wins.
+                    // Each CPU frees in another way: by id, by address, deferred, or by an owner.
+                    // Exactly one succeeds.
                     let result = match cpu {
                         0 => vm.vfree(*id).map(|_| ()),
                         1 => vm.vfree_at(addresses[round]).map(|_| ()),
@@ -170,8 +171,8 @@ fn of_many_cpus_that_free_a_region_one_wins() {
                     vm.acknowledge();
                 }
                 working.fetch_sub(1, Ordering::SeqCst);
-                // The last purge runs after all threads have finished their work; the other CPUs
-                // answer it.
+                // The last purge runs after all threads have finished their work. The other CPUs
+                // acknowledge its flush.
                 if cpu == 0 {
                     while working.load(Ordering::SeqCst) > 0 {
                         vm.acknowledge();

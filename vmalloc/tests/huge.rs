@@ -1,4 +1,5 @@
-//! Leaves of 2 MiB: where they are used, what they fall back to, and how they are split.
+//! Tests leaves of 2 MiB: when they are used, when small pages replace them, and how they are
+//! split.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::unwrap_used,
@@ -33,7 +34,7 @@ fn request(bytes: u64, huge: Huge) -> Request {
     Request::try_new(bytes).unwrap().huge(huge).unwrap()
 }
 
-/// How many of a region's pages have a leaf of level 2 and of level 1.
+/// Returns how many pages of a region have a leaf of level 2 and how many one of level 1.
 fn levels(vm: &Vmalloc<SimMachine>, id: RegionId) -> (usize, usize) {
     let info = vm.info(id).unwrap();
     let level =
@@ -62,7 +63,7 @@ fn assert_signed(vm: &Vmalloc<SimMachine>, start: VirtAddr, pages: u64) {
 #[test]
 fn a_report_finds_regions_that_have_large_leaves_only() {
     let vm = machine(6_000, 20_000);
-    // Anything small in front would be found on the way.
+    // No small region is allocated before these, because the listing would return it first.
     let regions = [(); 2].map(|()| vm.allocate(&request(4 * MIB, Huge::Must)).unwrap());
     let mut cursor = Cursor::START;
     for region in &regions {
@@ -100,7 +101,7 @@ fn whole_2_mib_are_large_and_the_rest_is_small() {
 #[test]
 fn what_only_tries_takes_small_pages_where_no_block_is_whole() {
     let vm = SimMachine::new(2_200, 1).set_up(sim::window(20_000), 0, 0).unwrap();
-    // Every second frame is taken: no two are neighbours.
+    // Every second frame is taken, so no two free frames are adjacent.
     let mut singles = Vec::new();
     while let Ok(region) = vm.vmalloc(1) {
         singles.push(region.into_raw());
@@ -121,7 +122,7 @@ fn what_must_be_large_is_or_fails() {
     let vm = machine(6_000, 20_000);
     let error = Request::try_new(2 * MIB - PAGE_BYTES).unwrap().huge(Huge::Must).unwrap_err();
     assert_eq!(error, RequestError::TooSmallForHuge { bytes: 2 * MIB - PAGE_BYTES });
-    // An empty table that is kept lies where the large leaf must go.
+    // A cached empty leaf table occupies the entry that the large leaf needs.
     drop(vm.vmalloc(PAGE_BYTES).unwrap());
     vm.purge();
     assert_eq!(vm.stats().table_pages_cached, 1);
@@ -187,7 +188,7 @@ fn large_leaves_move_whole_or_are_split() {
         sign(&vm, region.address(), 1024);
         assert_signed(&vm, region.address(), 1024);
         let old = region.address();
-        // The smaller window holds the new size at another phase only.
+        // In the smaller window, the new size fits only at another offset from a multiple of 2 MiB.
         let pages = if window == 20_000 { 1100 } else { 1500 };
         assert_eq!(region.resize(&Resize::to(pages * PAGE_BYTES)), Ok(Resized::Moved));
         let (large, small) = levels(&vm, region.id());

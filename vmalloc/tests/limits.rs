@@ -1,4 +1,5 @@
-//! Numbers at the end of their range: typed errors without effect, and soon.
+//! Tests numbers at the ends of their ranges: each returns a typed error, without an effect and
+//! quickly.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ use vmalloc::{
     VmallocError,
 };
 
-/// Far more than any of this takes, and far less than a loop over 2^50 pages.
+/// The time limit of each call. It is far more than a call needs, and far less than a loop over
+/// 2^50 pages.
 const SOON: Duration = Duration::from_secs(1);
 
 fn machine() -> Vmalloc<SimMachine> {
@@ -16,7 +18,7 @@ fn machine() -> Vmalloc<SimMachine> {
     vm.expect("the memory holds the records")
 }
 
-/// The state is unchanged, and the call was short.
+/// Asserts that `work` leaves the state unchanged and ends within the time limit.
 fn without_effect<R>(vm: &Vmalloc<SimMachine>, work: impl FnOnce() -> R) -> R {
     let (before, began) = (vm.stats(), Instant::now());
     let result = work();
@@ -24,7 +26,7 @@ fn without_effect<R>(vm: &Vmalloc<SimMachine>, work: impl FnOnce() -> R) -> R {
     let after = vm.stats();
     assert_eq!((after.frames_free, after.pages_free), (before.frames_free, before.pages_free));
     assert_eq!((after.areas, after.allocations), (before.areas, before.allocations));
-    // A request that can never be served neither purges nor flushes.
+    // A request that can never be served must not purge or flush.
     assert_eq!((after.purges, after.generation), (before.purges, before.generation));
     assert!(vm.check().is_sound());
     result
@@ -58,7 +60,7 @@ fn sizes_beyond_all_memory_are_refused_before_anything_is_touched() {
         );
         assert!(too_big, "{error}");
     }
-    // The last sizes have no room for their guard, or overflow when rounded up.
+    // The last sizes leave no addresses for the guard page, or overflow when rounded up to pages.
     for bytes in [u64::MAX, u64::MAX - 1, u64::MAX - PAGE_BYTES + 2] {
         let error = without_effect(&vm, || vm.vmalloc(bytes).unwrap_err());
         assert_eq!(error, VmallocError::Request(RequestError::SizeOverflow { bytes }));
@@ -96,7 +98,7 @@ fn alignments_are_powers_of_two_and_may_be_too_large_to_serve() {
     for bytes in [0, 3, PAGE_BYTES + 1, u64::MAX] {
         assert_eq!(one.align(bytes).unwrap_err(), RequestError::Alignment { bytes });
     }
-    // The window starts at no multiple of these.
+    // The start of the window is not a multiple of these alignments.
     for bits in [46, 47, 63] {
         let request = one.align(1 << bits).unwrap();
         let error = without_effect(&vm, || vm.allocate(&request).unwrap_err());
@@ -108,7 +110,7 @@ fn alignments_are_powers_of_two_and_may_be_too_large_to_serve() {
             other => panic!("{other}"),
         }
     }
-    // Even with as many free runs as can be.
+    // Also with the highest number of free runs.
     let all: Vec<_> = (0..100).map(|_| vm.vmalloc(1).unwrap()).collect();
     let mut every_second = 0;
     all.into_iter().for_each(|region| {

@@ -1,9 +1,9 @@
-//! Random operations on the simulated machine, beside a model that knows what must be true.
+//! Runs random operations on the simulated machine, and compares every result with a model.
 //!
-//! After every step: free runs and regions tile the window, every page has a frame of its own, no
-//! frame is in two places, guards have no translation, contents stay, no TLB reaches a frame that
-//! is free or belongs to another region, and no write reached a free frame. Every error is
-//! justified, and has no effect.
+//! After every step: free runs and regions cover the window, every page has a frame of its own, no
+//! frame has two uses, guard pages have no translation, contents are unchanged, no TLB reaches a
+//! frame that is free or belongs to another region, and no free frame was written to. Every error
+//! must be justified by the state, and must have no effect.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::unwrap_used,
@@ -25,11 +25,11 @@ use random::Random;
 use shape::Shape;
 use world::World;
 
-/// Steps over each seed.
+/// The number of steps with each seed.
 const STEPS: u32 = 2_500;
 const SEEDS: u64 = 40;
 
-/// Prints what was being done when a test fails.
+/// The seed and step of a run, printed if the test fails.
 struct Place {
     seed: u64,
     step: u32,
@@ -73,7 +73,7 @@ fn a_hundred_thousand_steps_over_forty_seeds() {
 fn steps_over_a_fresh_seed() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = now.expect("the clock is past 1970").as_nanos() as u64;
-    // Shown when the run fails.
+    // The test runner prints this if the run fails.
     println!("fresh seed {seed}");
     run(seed);
 }
@@ -81,7 +81,7 @@ fn steps_over_a_fresh_seed() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
 
-    /// As above, with cases that are shrunk when they fail.
+    /// Runs operations as above, but chosen by proptest, which shrinks a failing case.
     #[test]
     fn any_operations_leave_a_sound_window(
         shape in any::<u64>(),

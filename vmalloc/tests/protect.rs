@@ -1,4 +1,5 @@
-//! Protections: the accesses that each allows, changes on every CPU, and the meaning of faults.
+//! Tests protections: the accesses that each allows, changes of rights on every CPU, and the
+//! classification of faults.
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
@@ -48,7 +49,8 @@ fn every_change_of_rights_holds_on_every_cpu_when_it_returns() {
             };
             obeys(from);
             region.protect(to).unwrap();
-            // One CPU at a time accesses the page first: its cached translation must not count.
+            // One CPU accesses the page first, so that its TLB holds a translation with the old
+            // rights.
             obeys(to);
             assert_eq!(region.info().protection, to);
             assert!(vm.check().is_sound(), "{:?}", vm.check().violations().next());

@@ -1,4 +1,4 @@
-//! Rows, lists, walks and counters say what is there.
+//! Tests that rows, lists, walks and counters report the actual state.
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
@@ -28,14 +28,14 @@ fn rows_are_those_of_vmallocinfo() {
     let heap = Request::try_new(3 * 4096).unwrap().system().caller("heap");
     let heap = vm.allocate(&heap).unwrap();
     let plain = vm.vmalloc(1).unwrap();
-    // Size and end include the guard, the number of pages does not.
+    // Size and end include the guard page; the number of pages does not.
     let expected = "\
 0xffffc90000000000-0xffffc90000004000   16384 heap pages=3 vmalloc N0=3
 0xffffc90000004000-0xffffc90000006000    8192 pages=1 vmalloc N0=1
 ";
     assert_eq!(rows(&vm), expected);
     drop((heap, plain));
-    // Freed areas wait for their flush, and are listed after the living ones.
+    // Lazy areas are listed after the busy regions.
     let (first, _) = vm.next_area(Cursor::START).unwrap();
     let mut row = String::new();
     vm.write_row(&first, "", &mut row).unwrap();
@@ -128,7 +128,7 @@ fn counters_count() {
     vm.purge();
     let stats = vm.stats();
     let value = |name| stats.rows().find(|row| row.name == name).unwrap().value;
-    // Two pages are flushed one by one.
+    // Two pages are few enough to be flushed one by one.
     assert_eq!((value("shootdowns_pages"), value("flushed_pages")), (1, 2));
     assert_eq!((value("shootdowns_demand"), value("areas_lazy")), (1, 0));
 }
@@ -138,7 +138,7 @@ fn a_region_given_up_lives_until_it_is_taken_back() {
     let vm = machine();
     let region = vm.vzalloc(1).unwrap();
     let id = region.id();
-    // While it has an owner, it can neither be freed by its id nor get a second owner.
+    // A region with an owner cannot be freed by its id or get a second owner.
     assert_eq!(vm.vfree(id).unwrap_err(), RegionError::Owned { id });
     assert_eq!(vm.vfree_at(region.address()).unwrap_err(), RegionError::Owned { id });
     assert_eq!(vmalloc::Region::from_raw(&vm, id).unwrap_err(), RegionError::Owned { id });

@@ -1,4 +1,4 @@
-//! Resizing: every result, and no effect on failure.
+//! Tests every result of a resize, and that a failed resize has no effect.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ fn sound(vm: &Vmalloc<SimMachine>) {
     assert!(audit.is_sound(), "{violations:?}");
 }
 
-/// Writes the number of each page to its first and last bytes.
+/// Writes the number of each page to the first and the last bytes of the page.
 fn sign(vm: &Vmalloc<SimMachine>, start: VirtAddr, pages: u64) {
     for page in 0..pages {
         let word = page.to_le_bytes();
@@ -120,7 +120,7 @@ fn what_is_added_is_cleared_or_not_as_was_wished() {
         (Resize::to(4 * PAGE_BYTES).unzeroed(), false),
     ] {
         let vm = machine(400);
-        // Every remaining frame has been used before.
+        // Fills all remaining frames, so that frames of a later growth contain old bytes.
         let all = vm.vmalloc(300 * PAGE_BYTES).unwrap();
         vm.machine().fill(all.address(), all.bytes(), 0xaa).unwrap();
         drop(all);
@@ -193,7 +193,7 @@ fn no_cpu_reaches_a_moved_frame_by_its_old_address_once_it_is_free() {
     vm.machine().on(CpuId(0));
     assert_eq!(region.resize(&Resize::to(4 * PAGE_BYTES)), Ok(Resized::Moved));
     drop(region);
-    // The machine checks every frame that is freed against what each CPU remembers.
+    // At every free of a frame the machine asserts that no TLB holds a translation to the frame.
     vm.machine().on(CpuId(1));
     vm.purge();
     assert!(vm.machine().probe(old, AccessKind::Read).is_err());
@@ -216,11 +216,12 @@ fn a_copy_has_other_frames_and_the_same_bytes() {
     sound(&vm);
 }
 
-/// Pages of 65 MiB, with the guard.
+/// The number of pages of 65 MiB, with the guard page.
 const GROWN: u64 = 65 * MIB / PAGE_BYTES + 1;
 
-/// A region of 64 MiB at the window's start, another that takes the addresses behind it and all
-/// frames but so many KiB, and behind that `gap` pages of the window.
+/// Creates a region of 64 MiB at the start of the window. A second region takes the addresses
+/// behind it, and all frames except `kib` KiB. Behind the second region `gap` pages of the window
+/// are free.
 fn tight(kib: u64, gap: u64) -> (Vmalloc<SimMachine>, RegionId) {
     let set_up = |window| {
         let vm = SimMachine::new(20_000, 1).set_up(sim::window(window), 64, 0);
@@ -228,7 +229,8 @@ fn tight(kib: u64, gap: u64) -> (Vmalloc<SimMachine>, RegionId) {
         let region = vm.vmalloc(64 * MIB).unwrap().into_raw();
         (vm, region)
     };
-    // The filler's tables depend on its length: the first length that leaves just as much is it.
+    // The number of tables for the second region depends on its length, so lengths are tried until
+    // exactly `kib` KiB remain.
     let (vm, _) = set_up(1 << 20);
     let free = vm.stats().frames_free;
     let fits = |pages: &u64| {
@@ -283,7 +285,7 @@ fn a_failed_resize_changes_nothing_at_every_reservation() {
                 let result = vm.vrealloc(region, bytes);
                 sound(&vm);
                 if result.is_ok() {
-                    // A failure to take the addresses behind is no failure of the resize.
+                    // The resize may succeed without the addresses behind the region, by moving.
                     break;
                 }
                 let error = result.unwrap_err();

@@ -1,4 +1,4 @@
-//! Errors of set-up, and memory that it leaves alone.
+//! Tests the errors of set-up, and that set-up does not touch other memory.
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{Cursor, Page, PageCount, PageRange, Reservation, SetupError, SiteKind, Vmalloc};
@@ -39,7 +39,7 @@ fn more_cpus_or_nodes_than_there_are_records_for_are_refused() {
 
 #[test]
 fn a_window_over_several_upper_entries_works_at_every_border() {
-    // Two pages before a border of level 4, and the rest behind it.
+    // The window has two pages before a boundary of 512 GiB, and the other pages behind it.
     let border = sim::WINDOW_START + (1 << 39);
     let vm = set_up(SimMachine::new(200, 1), window_at(border - 2 * 4096, 64)).unwrap();
     let tables = vm.stats().table_pages;

@@ -1,5 +1,5 @@
-//! CPUs that are threads: each allocates, signs, checks, resizes and frees, its own regions and
-//! those that others have left for it.
+//! Runs each CPU as a thread. Every CPU allocates, signs, checks, resizes and frees regions, its
+//! own ones and those that other CPUs have left.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -13,19 +13,19 @@ use x86_64::VirtAddr;
 
 const ROUNDS: u64 = 400;
 
-/// A region, the word that it is signed with, and its pages.
+/// A region: its id, the word that is written to its pages, and the number of pages.
 type Signed = (RegionId, u64, u64);
 
 /// The state that all CPUs share.
 struct Shared {
     vm: Vmalloc<SimMachine>,
-    /// Regions that any CPU may take.
+    /// Regions that any CPU may take over.
     left: Mutex<Vec<Signed>>,
     working: AtomicU32,
     is_over: AtomicBool,
 }
 
-/// One CPU.
+/// The state of one CPU.
 struct Worker<'s> {
     shared: &'s Shared,
     state: u64,
@@ -33,7 +33,7 @@ struct Worker<'s> {
 }
 
 impl Worker<'_> {
-    /// A number below `end` (xorshift).
+    /// Returns a random number below `end` (xorshift).
     fn below(&mut self, end: u64) -> u64 {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
@@ -59,7 +59,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Every page has its signature, and the guard behind them is unmapped.
+    /// Asserts that every page contains its signature and that the guard page is unmapped.
     fn assert_signed(&self, signed: Signed) {
         self.assert_words(signed);
         let (id, _, pages) = signed;
@@ -130,8 +130,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Leaves a region for another thread, and takes one that was left. No flush is waited for with
-    /// the lock held.
+    /// Leaves a region for another CPU, and takes over one that another CPU has left. Does not wait
+    /// for a flush while the lock is held.
     fn exchange(&mut self) {
         let mine = self.take();
         let theirs = {
@@ -170,8 +170,8 @@ impl Worker<'_> {
     }
 }
 
-/// Answers for a CPU whose thread has panicked, so that the other threads end and the message is
-/// seen.
+/// Acknowledges flushes for a CPU whose thread has panicked, so that the other threads end and the
+/// test prints the panic.
 struct Answering<'s>(&'s Shared);
 
 impl Drop for Answering<'_> {
@@ -186,7 +186,8 @@ impl Drop for Answering<'_> {
     }
 }
 
-/// Works as a CPU, then sleeps, and answers what sleepers must answer until all is over.
+/// Runs the operations of one CPU, then halts, and handles the interrupts of a halted CPU until all
+/// CPUs are done.
 fn live(shared: &Shared, cpu: u32) {
     let answering = Answering(shared);
     shared.vm.machine().become_cpu(CpuId(cpu));
@@ -222,7 +223,8 @@ fn live(shared: &Shared, cpu: u32) {
 fn run(cpus: u32, frames: u64, window: u64) {
     let vm = SimMachine::new(frames, cpus).set_up(sim::window(window), 0, 0);
     let vm = vm.expect("the memory holds the records");
-    // All are awake before the first thread starts: a CPU that is late answers late.
+    // All CPUs are awake before the first thread starts. Otherwise a thread that starts late would
+    // miss flushes.
     for cpu in (0..cpus).rev() {
         vm.machine().on(CpuId(cpu));
         vm.leave_idle();
@@ -265,14 +267,14 @@ fn four_cpus_that_run_out_of_addresses() {
     run(4, 500, 300);
 }
 
-/// One CPU moves regions, another frees them, and a third purges. A frame is released only after all
-/// addresses that it ever had were flushed.
+/// One CPU moves regions, another one frees them, and a third one purges. A frame may be released
+/// only after all addresses that mapped it were flushed.
 #[test]
 fn what_has_moved_is_flushed_at_both_places_before_its_frames_are_free() {
     const MOVES: u64 = 150;
     let vm = SimMachine::new(600, 3).set_up(sim::window(20_000), 0, 0);
     let vm = vm.expect("the memory holds the records");
-    // Without pools a region's neighbour is the one that was allocated next.
+    // Without pools, the neighbour of a region is the one that was allocated next.
     vm.modes().set_pools(PoolMode::Off);
     for cpu in [2, 1, 0] {
         vm.machine().on(CpuId(cpu));
@@ -288,14 +290,14 @@ fn what_has_moved_is_flushed_at_both_places_before_its_frames_are_free() {
         let vm = &shared.vm;
         vm.acknowledge();
         match cpu {
-            // A few at a time, so that purges flush single pages.
+            // Frees few regions at a time, so that purges flush single pages.
             0 if vm.stats().areas_lazy > 8 => std::thread::yield_now(),
             0 => {
                 let Ok(region) = vm.vmalloc(PAGE_BYTES) else { return };
                 let Ok(_behind) = vm.vmalloc(PAGE_BYTES) else { return };
                 vm.machine().write(region.address(), b"moves").expect("writable");
                 let id = region.into_raw();
-                // Where memory is short it stays where it is.
+                // If memory is short, the move fails and the region stays at its addresses.
                 let _ = vm.vrealloc(id, 3 * PAGE_BYTES);
                 shared.left.lock().expect("no test panics inside").push((id, 0, 0));
             }

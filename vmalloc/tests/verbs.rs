@@ -1,5 +1,5 @@
-//! The verbs beside allocate, resize and protect: maps, nodes, deferred frees, zeroed frames,
-//! switches, sleepers and laggards.
+//! Tests the other methods: maps of frames, NUMA nodes, deferred frees, zeroed frames, switches,
+//! halted CPUs and CPUs that do not acknowledge.
 #![expect(unsafe_code, reason = "maps frames of its own")]
 
 use vmalloc::sim::{self, SimMachine};
@@ -66,7 +66,7 @@ fn a_ticket_is_redeemed_by_a_purge_and_by_nothing_less() {
     let region = unsafe { vm.vmap(&[run.start], Protection::ReadWrite, "") }.unwrap();
     let ticket = vm.vunmap_lazy(region);
     assert!(!ticket.is_flushed(&vm));
-    // This flushes one page of another region.
+    // This flushes one page of another region only.
     other.protect(Protection::ReadOnly).unwrap();
     assert!(!ticket.is_flushed(&vm));
     vm.purge();
@@ -81,9 +81,9 @@ fn a_ticket_for_what_is_flushed_already_is_redeemed() {
     // SAFETY: the run is this test's.
     let region = unsafe { vm.vmap(&[run.start], Protection::ReadWrite, "") }.unwrap();
     let ticket = vm.vunmap_lazy(region);
-    // No area is lazy, so no purge would ever redeem it.
+    // No area is lazy, so a purge would not run a shootdown.
     assert!(ticket.is_flushed(&vm));
-    // The next life of the slot does not take that back.
+    // The ticket stays valid when the slot is used by the next region.
     let _next = vm.vmalloc(1).unwrap();
     assert!(ticket.is_flushed(&vm));
 }
@@ -161,7 +161,7 @@ fn frames_cleared_ahead_are_taken_by_who_wants_zeros() {
     let mut bytes = vec![1; 12 * 4096];
     vm.machine().read(region.address(), &mut bytes).unwrap();
     assert!(bytes.iter().all(|byte| *byte == 0));
-    // A request without a node gets frames of other nodes, as long as there are any.
+    // A request without a node takes frames of other nodes if its own node has none.
     let _neighbour = vm.vmalloc(PAGE_BYTES).unwrap();
     vm.fill_zeroed(5);
     let ready = vm.stats().frames_zeroed;
@@ -187,7 +187,7 @@ fn an_eager_window_faults_at_once() {
     assert_eq!(vm.stats().areas_lazy, 0);
 }
 
-/// CPU 1 takes up translations and goes to sleep; CPU 0 goes on.
+/// CPU 1 caches translations and halts; CPU 0 continues.
 fn remember_and_sleep(vm: &Vmalloc<SimMachine>, addresses: &[VirtAddr]) {
     vm.machine().on(CpuId(1));
     for address in addresses {
@@ -219,13 +219,13 @@ fn a_sleeper_is_not_interrupted_but_flushes_when_it_wakes() {
 #[test]
 fn a_sleeper_is_interrupted_before_a_table_is_freed() {
     let vm = machine(2);
-    // A leaf table of its own, far from what stays.
+    // The region has a leaf table of its own, so the table is freed with it.
     let region = vm.vmalloc(PAGE_BYTES).unwrap();
     let address = region.address();
     remember_and_sleep(&vm, &[address]);
     let before = vm.stats();
     drop(region);
-    // The machine checks that no CPU remembers a table that is freed, asleep or not.
+    // The machine asserts that no CPU, halted or not, has cached a table that is freed.
     vm.reclaim();
     let after = vm.stats();
     assert_eq!(after.interrupts, before.interrupts + 1);
@@ -325,7 +325,8 @@ fn a_purge_frees_what_every_cpu_has_freed() {
     vm.machine().on(CpuId(0));
     let purged = vm.purge();
     assert_eq!((purged.areas, purged.pages), (6, 5 * 4 + 301));
-    // All of it rests, by the CPU that freed it, and what is too long for that with all others'.
+    // All areas are in pools: the short ones in the pool of the CPU that freed them, the long one
+    // in the shared shelf.
     assert_eq!(vm.stats().pages_pooled, 5 * 4 + 301);
     sound(&vm);
     vm.reclaim();
@@ -341,7 +342,8 @@ fn as_much_rests_as_may_and_nothing_that_must_not() {
         assert_eq!(vm.purge().areas, 100);
     };
     free_many();
-    // Two CPUs share an eighth of the window of 4,000 pages: 250 for each are 62 areas of 4.
+    // The pools of two CPUs share an eighth of the window of 4,000 pages: 250 pages each, which are
+    // 62 areas of 4 pages.
     assert_eq!(vm.stats().pages_pooled, 62 * 4);
     sound(&vm);
     vm.modes().set_pools(PoolMode::Off);

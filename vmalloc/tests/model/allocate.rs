@@ -1,4 +1,4 @@
-//! Allocations: the region must have the properties that were requested.
+//! Allocates, and checks that the region has the requested properties.
 
 use std::mem::ManuallyDrop;
 
@@ -35,14 +35,14 @@ impl<'v> World<'v> {
         }
     }
 
-    /// Only tables may take what is kept in reserve.
+    /// Asserts that the reserve is untouched, except for page tables.
     fn assert_reserve_is_left(&self, wanted: &Wanted, before: &Stats) {
         let left = self.vm.stats().frames_free + tables_for(wanted.size.pages);
         let floor = self.shape.reserve;
         assert!(wanted.reserve || left >= floor, "{left} frames left of {}", before.frames_free);
     }
 
-    /// Notes a region that must be as it was wanted.
+    /// Records a new region, and asserts that it has the requested properties.
     fn admit(&mut self, region: ManuallyDrop<Region<'v, SimMachine>>, wanted: &Wanted) {
         let info = region.info();
         let (start, pages) = (info.range.address().as_u64(), wanted.size.pages);
@@ -77,7 +77,8 @@ impl<'v> World<'v> {
         }
     }
 
-    /// Where `pages` pages would fit, lowest first, by the model's own list.
+    /// Returns the addresses at which `pages` pages fit, in ascending order, by the list of the
+    /// model.
     pub(super) fn gaps(&self, pages: u64, align: u64) -> impl Iterator<Item = u64> {
         let end = sim::WINDOW_START + self.shape.window * PAGE_BYTES;
         let ends = self.held.iter().map(|(start, held)| start + (held.pages() + 1) * PAGE_BYTES);
@@ -89,7 +90,7 @@ impl<'v> World<'v> {
         })
     }
 
-    /// Pages behind a region's guard that no other region has.
+    /// Returns the number of free pages behind the guard page of a region.
     pub(super) fn room_behind(&self, start: u64) -> u64 {
         let end = start + (self.held[&start].pages() + 1) * PAGE_BYTES;
         let window = sim::WINDOW_START + self.shape.window * PAGE_BYTES;

@@ -1,4 +1,4 @@
-//! The expected contents of a region's pages: the first and the last word of each.
+//! The expected contents of the pages of a region: the first and the last word of each page.
 
 use vmalloc::{Access, AccessKind, PAGE_BYTES, Protection};
 use x86_64::VirtAddr;
@@ -9,7 +9,7 @@ use super::{Held, World};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Contents([Option<u64>; 2]);
 
-/// Where the two words lie.
+/// The offsets of the two words in a page.
 const PLACES: [u64; 2] = [0, PAGE_BYTES - 8];
 
 impl Contents {
@@ -21,7 +21,7 @@ impl Contents {
         Self([Some(mixed), Some(!mixed)])
     }
 
-    /// As it is when all bytes from `offset` on are cleared.
+    /// Returns the contents after all bytes from `offset` on are cleared.
     pub(super) fn cleared_from(self, offset: u64) -> Self {
         let mut words = self.0;
         for (word, place) in words.iter_mut().zip(PLACES) {
@@ -36,7 +36,7 @@ impl Contents {
     }
 }
 
-/// The accesses that are allowed.
+/// Returns for each kind of access whether `protection` allows it.
 pub(super) fn allowed(protection: Protection) -> [(AccessKind, bool); 3] {
     let [read, write, execute] = match protection {
         Protection::ReadOnly => [true, false, false],
@@ -48,7 +48,7 @@ pub(super) fn allowed(protection: Protection) -> [(AccessKind, bool); 3] {
 }
 
 impl World<'_> {
-    /// Writes both words of every page, or finds that they must not be written.
+    /// Writes both words of every page, or asserts that writing faults.
     pub(super) fn sign(&mut self, which: u32, word: u64) {
         let Some(start) = self.pick(which) else { return };
         let machine = self.vm.machine();
@@ -66,7 +66,7 @@ impl World<'_> {
         }
     }
 
-    /// Accesses one page on another CPU in every way, and checks that its guard refuses every
+    /// Accesses one page on another CPU in every way, and asserts that the guard page refuses every
     /// access.
     pub(super) fn touch(&mut self, which: u32, page: u64, cpu: u32) {
         let Some(start) = self.pick(which) else { return };
@@ -84,7 +84,7 @@ impl World<'_> {
         });
     }
 
-    /// All bytes of the pages from `first` on are zero, where it is said that they are.
+    /// Asserts that all pages from `first` on contain zeros, if the model expects zeros.
     pub(super) fn assert_zero(&self, start: u64, held: &Held, first: u64) {
         if held.protection == Protection::None {
             return;

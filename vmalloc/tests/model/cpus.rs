@@ -1,4 +1,4 @@
-//! The current CPU, CPUs that sleep, and CPUs that do not answer.
+//! Switches the current CPU, halts CPUs, and makes CPUs ignore interrupts.
 
 use vmalloc::{CpuId, Cpus};
 
@@ -9,7 +9,7 @@ impl World<'_> {
         self.vm.machine().current().0
     }
 
-    /// Goes on as another CPU; the one before may go to sleep.
+    /// Makes another CPU the current one. The previous CPU halts if `sleep` is set.
     pub(super) fn go_on(&mut self, cpu: u32, sleep: bool) {
         let (before, next) = (self.current(), cpu % self.shape.cpus);
         if sleep && before != next {
@@ -21,7 +21,7 @@ impl World<'_> {
         self.wake(next);
     }
 
-    /// Wakes the CPU that is the current one.
+    /// Wakes a CPU, which is the current one.
     fn wake(&mut self, cpu: u32) {
         if self.asleep[cpu as usize] {
             self.vm.leave_idle();
@@ -47,7 +47,7 @@ impl World<'_> {
         };
     }
 
-    /// Whether a flush that cannot wait would have to wait for ever.
+    /// Returns whether a CPU that ignores interrupts would make a synchronous flush fail.
     pub(super) fn must_not_wait(&self) -> bool {
         self.deaf.is_some_and(|(cpu, _)| cpu != self.current() && !self.asleep[cpu as usize])
     }
@@ -61,7 +61,7 @@ impl World<'_> {
         }
     }
 
-    /// Does something as the first CPU from `cpu` on that is awake.
+    /// Runs `work` as the first CPU from `cpu` on that is awake.
     pub(super) fn on_awake(&self, cpu: u32, work: impl FnOnce()) {
         let me = self.vm.machine().current();
         let awake = (0..self.shape.cpus).map(|offset| (cpu + offset) % self.shape.cpus);
@@ -71,7 +71,7 @@ impl World<'_> {
         self.vm.machine().on(me);
     }
 
-    /// Does something as every CPU that is awake.
+    /// Runs `work` as every CPU that is awake.
     pub(super) fn everywhere(&self, work: impl Fn(CpuId)) {
         let me = self.vm.machine().current();
         for cpu in (0..self.shape.cpus).filter(|cpu| !self.asleep[*cpu as usize]) {

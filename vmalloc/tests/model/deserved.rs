@@ -1,4 +1,4 @@
-//! Errors are right only if the request could not be served.
+//! Checks that a request fails only if it could not be served.
 
 use vmalloc::{AllocateError, PAGE_BYTES};
 
@@ -28,14 +28,14 @@ impl Need {
     }
 }
 
-/// The most frames that the tables over a number of pages take.
+/// Returns an upper bound of the number of tables over `pages` pages.
 pub(super) fn tables_for(pages: u64) -> u64 {
     2 * (pages / 512 + 2) + 2
 }
 
 impl World<'_> {
-    /// Lazy and cached memory could not have helped: the request must have been retried after a
-    /// reclaim.
+    /// Asserts that an error is justified: no lazy or cached memory is left that a reclaim could
+    /// have released for the request.
     pub(super) fn assert_deserved(&self, error: AllocateError, need: &Need) {
         let stats = self.vm.stats();
         if let AllocateError::TooBig { usable, .. } = error {

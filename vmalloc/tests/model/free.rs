@@ -1,4 +1,4 @@
-//! Frees: valid ones, and ones that must be refused.
+//! Frees regions, and attempts frees that must be refused.
 
 use std::mem::ManuallyDrop;
 
@@ -15,7 +15,7 @@ impl<'v> World<'v> {
         if self.held[&start].deferred {
             return self.assert_gone(id);
         }
-        // Every page that may be read is in the TLB before it is unmapped.
+        // Caches every readable page in the TLB before the page is unmapped.
         for page in 0..self.held[&start].pages() {
             let at = VirtAddr::new(start + page * PAGE_BYTES);
             let _ = self.vm.machine().probe(at, AccessKind::Read);
@@ -33,7 +33,8 @@ impl<'v> World<'v> {
         self.assert_freed(start);
     }
 
-    /// Freed addresses name no region; after the flush no CPU reaches them.
+    /// Asserts that freed addresses belong to no busy region and, after the flush, that no CPU
+    /// reaches them.
     pub(super) fn assert_freed(&self, start: u64) {
         let at = VirtAddr::new(start);
         let kind = self.vm.locate(at).kind;
@@ -76,7 +77,7 @@ impl<'v> World<'v> {
         }
     }
 
-    /// Tries frees that must be refused.
+    /// Attempts frees that must be refused, and asserts that they have no effect.
     pub(super) fn free_wrongly(&mut self, which: u32, mistake: Mistake) {
         let before = self.vm.stats();
         match mistake {

@@ -1,4 +1,4 @@
-//! The invariants after every step.
+//! Checks the invariants after every step.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,8 @@ use x86_64::structures::paging::PageTableFlags;
 use super::{Held, World};
 
 impl World<'_> {
-    /// Checks every invariant; `all` looks into every region too, else into one.
+    /// Checks every invariant. If `all` is set, checks the contents of every region, or else of one
+    /// region.
     pub(super) fn verify(&self, all: bool) {
         let audit = self.vm.check();
         let violations: Vec<_> = audit.violations().map(|v| v.to_string()).collect();
@@ -20,7 +21,7 @@ impl World<'_> {
         self.verify_counts();
         let owners = self.verify_pages();
         self.verify_tlbs(&owners);
-        // Every word of every free frame is looked at: that takes time.
+        // This check reads every word of every free frame, so it runs only in every fourth step.
         if all || self.steps.is_multiple_of(4) {
             let in_use = owners.keys().chain(&self.waiting).copied().collect();
             assert_eq!(self.vm.machine().spoilt(&in_use), None, "a free frame was written");
@@ -31,7 +32,8 @@ impl World<'_> {
         }
     }
 
-    /// The report lists exactly what is held, in address order; no two overlap.
+    /// Asserts that the listing returns exactly the regions of the model, in address order and
+    /// without overlap.
     fn verify_list(&self) {
         let mut from = self.vm.window().address();
         for (start, held) in &self.held {
@@ -48,7 +50,7 @@ impl World<'_> {
         assert!(more.is_none(), "the list is too long: {more:?}");
     }
 
-    /// The first living region at or above an address.
+    /// Returns the first busy region at or above an address.
     fn next_region(&self, from: VirtAddr) -> Option<RegionInfo> {
         let (info, _) = self.vm.next_area(Cursor::from_raw(from.as_u64()))?;
         (info.state == RegionState::Busy).then_some(info)
@@ -64,13 +66,14 @@ impl World<'_> {
         assert_eq!(stats.frames_heap, runs);
     }
 
-    /// The frames behind a region's pages, with any rights.
+    /// Returns the frames of the pages of a region, whatever the rights are.
     pub(super) fn frames_of(&self, info: &RegionInfo) -> Vec<Frame> {
         let leaf = |at: VirtAddr| self.vm.walk(at).entries[3].expect("a page has its entry");
         info.range.pages().map(|page| leaf(page.start_address()).frame()).collect()
     }
 
-    /// Every page keeps its own frame and its region's rights; guards have no frame.
+    /// Asserts that every page keeps its frame and the rights of its region, and that guard pages
+    /// have no frame.
     fn verify_pages(&self) -> HashMap<Frame, &Held> {
         let mut owners = HashMap::new();
         for (start, held) in &self.held {

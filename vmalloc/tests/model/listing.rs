@@ -1,4 +1,4 @@
-//! A listing that goes on while what it lists changes.
+//! Continues one listing over several steps, while regions are allocated and freed.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,10 +6,10 @@ use vmalloc::{Cursor, RegionId, RegionState};
 
 use super::World;
 
-/// The areas that were seen, and those that must still be seen.
+/// The areas that the listing has returned, and those that it must still return.
 pub(super) struct Listing {
     cursor: Cursor,
-    /// Regions that have lived at the same address since the listing began.
+    /// Regions that have existed at the same address since the listing began.
     unseen: BTreeMap<RegionId, u64>,
     seen: HashSet<(RegionId, u64)>,
     /// The slot of the last lazy area.
@@ -17,7 +17,7 @@ pub(super) struct Listing {
 }
 
 impl World<'_> {
-    /// Lists the next `areas` areas; begins again after the last.
+    /// Lists the next `areas` areas. Begins a new listing after the last area.
     pub(super) fn list(&mut self, areas: u32) {
         let begin = || Listing {
             cursor: Cursor::START,
@@ -48,7 +48,7 @@ impl World<'_> {
         self.listing = Some(listing);
     }
 
-    /// Areas that were freed or moved need not be seen.
+    /// Removes areas that were freed or moved, because the listing need not return them.
     pub(super) fn settle_listing(&mut self) {
         if let Some(listing) = &mut self.listing {
             listing

@@ -1,5 +1,5 @@
-//! Maps of frames that do not belong to the allocator: their bytes stay, and after the flush no CPU
-//! reaches them.
+//! Maps frames that do not belong to the allocator. Checks that their bytes stay unchanged and that
+//! no CPU reaches them after the flush.
 #![expect(unsafe_code, reason = "maps frames of its own")]
 
 use std::mem::ManuallyDrop;
@@ -10,11 +10,11 @@ use super::contents::Contents;
 use super::deserved::Need;
 use super::{Held, World};
 
-/// Runs of frames that the model takes at most, and the frames of each.
+/// The highest number of runs that the model takes, and the number of frames of each.
 const RUNS_MAX: usize = 3;
 const RUN_FRAMES: u64 = 8;
 
-/// Frames of the model's own.
+/// A run of frames that belongs to the model.
 pub(super) struct Run {
     pub(super) frames: Vec<Frame>,
     contents: Vec<Contents>,
@@ -23,17 +23,17 @@ pub(super) struct Run {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RunState {
-    /// No CPU reaches it.
+    /// No CPU can reach the frames.
     Free,
     Mapped,
-    /// Until its ticket is redeemed, CPUs may reach it.
+    /// CPUs may reach the frames until the ticket is flushed.
     Ticket(FlushTicket),
-    /// CPUs may reach it until no area is lazy.
+    /// CPUs may reach the frames until no area is lazy.
     Waiting,
 }
 
 impl Run {
-    /// Takes the frames of a region back that was freed.
+    /// Takes back the frames of a region that was freed.
     pub(super) fn give_back(&mut self, held: &Held) {
         self.contents[..held.contents.len()].copy_from_slice(&held.contents);
         self.state = RunState::Waiting;
@@ -59,7 +59,7 @@ impl World<'_> {
     pub(super) fn map(&mut self, frames: u64, protection: Protection) {
         let Some(number) = self.free_run() else { return };
         let frames = self.runs[number].frames[..frames as usize].to_vec();
-        // SAFETY: the run is the model's, and it is used by the addresses that it is mapped at only.
+        // SAFETY: the run belongs to the model, which accesses it only by the mapped addresses.
         let mapped = unsafe { self.vm.vmap(&frames, protection, "model") };
         self.settle_deferred();
         let pages = frames.len() as u64;
@@ -121,7 +121,7 @@ impl World<'_> {
         } else {
             self.vm.vunmap(owner);
             self.forget(start);
-            // A CPU that sleeps flushes when it wakes, before it touches memory.
+            // A halted CPU flushes when it wakes, before it accesses memory.
             self.runs[run].state = RunState::Free;
         }
         self.assert_freed(start);

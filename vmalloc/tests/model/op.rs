@@ -1,9 +1,9 @@
-//! The operations on a window, and their encoding as numbers: seeds, proptest and the fuzzer share
-//! this generator. Small numbers stand for plain operations, so shrunk cases are simple.
+//! The operations on a window, and their encoding as numbers, which seeds, proptest and the fuzzer
+//! share. Small numbers encode simple operations, so that shrunk cases are simple.
 
 use vmalloc::{PAGE_BYTES, Protection, Request, Reservation};
 
-/// One operation. A region is named by a number that is taken modulo the regions there are.
+/// One operation. A region is named by a number, modulo the number of regions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
     Allocate(Wanted),
@@ -31,7 +31,7 @@ pub(crate) enum Op {
     List { areas: u32 },
 }
 
-/// Bytes: whole pages without a part of the last one.
+/// A size: whole pages, less some bytes of the last one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
     pub(crate) pages: u64,
@@ -44,19 +44,19 @@ impl Size {
     }
 }
 
-/// A request.
+/// The options of an allocation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     pub(crate) size: Size,
-    /// The logarithm of the alignment in pages.
+    /// The base-2 logarithm of the alignment in pages.
     pub(crate) align: u32,
     pub(crate) zeroed: bool,
     pub(crate) protection: Protection,
-    /// A NUMA node, and whether no other will do.
+    /// The NUMA node, and whether frames of other nodes are refused.
     pub(crate) node: Option<(u32, bool)>,
     pub(crate) system: bool,
     pub(crate) reserve: bool,
-    /// Whether it keeps its owner.
+    /// Whether the region keeps its owner.
     pub(crate) owned: bool,
 }
 
@@ -77,7 +77,7 @@ impl Wanted {
     }
 }
 
-/// The reservation that is made to fail.
+/// A reservation that is made to fail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
     pub(crate) kind: Reservation,
@@ -88,7 +88,7 @@ pub(crate) struct Failure {
 pub(crate) enum FreeWay {
     Id,
     Address,
-    /// Taken over by an owner, and dropped.
+    /// Freed by an owner that was made from the id.
     Owner,
 }
 
@@ -108,7 +108,7 @@ pub(crate) struct ResizeWay {
     pub(crate) zeroed: bool,
 }
 
-/// Numbers, taken out of one with a radix each.
+/// A number from which smaller numbers are taken, each with its own radix.
 struct Digits(u64);
 
 impl Digits {
@@ -170,7 +170,7 @@ impl Digits {
 }
 
 impl Op {
-    /// Every triple of numbers is an operation.
+    /// Decodes an operation. Every triple of numbers is valid.
     pub(crate) fn from_words(verb: u8, low: u32, high: u32) -> Self {
         let d = &mut Digits(u64::from(high) << 32 | u64::from(low));
         match verb % 64 {

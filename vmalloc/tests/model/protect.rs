@@ -1,4 +1,4 @@
-//! Changes of rights: every CPU obeys when they return.
+//! Changes rights, and checks that every CPU uses the new rights when the call returns.
 
 use vmalloc::{Access, PAGE_BYTES, Protection, RegionError};
 use x86_64::VirtAddr;

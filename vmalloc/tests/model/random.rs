@@ -1,4 +1,4 @@
-//! Numbers from a seed, the same on every machine.
+//! Pseudo-random numbers from a seed, the same on every machine.
 
 pub(crate) struct Random(u64);
 
@@ -7,7 +7,7 @@ impl Random {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// Any number (xorshift64*).
+    /// Returns the next number (xorshift64*).
     pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

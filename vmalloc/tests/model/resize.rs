@@ -1,4 +1,5 @@
-//! Resizes: old bytes stay, new bytes are as requested, and removed pages are lazy.
+//! Resizes regions. Checks that old bytes stay, that new bytes are as requested, and that removed
+//! pages are lazy.
 
 use vmalloc::{
     Access, AccessKind, Frame, PAGE_BYTES, Page, PageCount, ReallocMode, RegionError, RegionInfo,
@@ -100,7 +101,7 @@ impl World<'_> {
         }
     }
 
-    /// A region moves only if the addresses behind it are taken.
+    /// Asserts that a region moves only if the addresses behind it are in use.
     fn assert_in_place_if_possible(
         &self,
         start: u64,
@@ -122,7 +123,7 @@ impl World<'_> {
         }
     }
 
-    /// Notes what the region is now.
+    /// Records the region after a resize.
     fn rewrite(&mut self, start: u64, size: Size, way: ResizeWay, how: Resized) {
         let mut held = self.held.remove(&start).expect("it was held");
         let info = self.vm.info(held.id).expect("it lives");
@@ -154,7 +155,7 @@ impl World<'_> {
         }
     }
 
-    /// Bytes behind what was asked for read as zeros now, to the end of their page.
+    /// Records that the bytes from the requested size to the end of the last page are zeros now.
     fn clear_slack(&self, held: &mut Held) {
         let (page, offset) = (held.requested / PAGE_BYTES, held.requested % PAGE_BYTES);
         if offset != 0 {

@@ -1,4 +1,4 @@
-//! The machine and the window that operations are tried on: small enough that everything runs out.
+//! The machine and the window of a run, small enough that every resource runs out.
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{CpuId, Vmalloc};
@@ -8,16 +8,16 @@ pub(crate) struct Shape {
     pub(crate) cpus: u32,
     pub(crate) nodes: u32,
     pub(crate) frames: u64,
-    /// Pages.
+    /// The size of the window in pages.
     pub(crate) window: u64,
-    /// 0 means one for each frame.
+    /// The number of slots; 0 means one for each frame.
     pub(crate) regions: u32,
     pub(crate) reserve: u64,
     pub(crate) seed: u64,
 }
 
 impl Shape {
-    /// Every number is a shape.
+    /// Decodes a shape. Every number is valid.
     pub(crate) fn from_word(word: u64) -> Self {
         let mut rest = word;
         let mut below = |end: u64| {
@@ -27,7 +27,7 @@ impl Shape {
         };
         let cpus = 1 + below(4) as u32;
         let nodes = 1 + below(2) as u32;
-        // A window of many GiB has more than one table of every level.
+        // A window of many GiB needs several tables of every level.
         let window = [300, 1_500, 5_000, 1 << 20][below(4) as usize];
         let regions = [0, 40, 0, 14][below(4) as usize];
         let reserve = [0, 0, 20][below(3) as usize];
@@ -35,7 +35,7 @@ impl Shape {
         Self { cpus, nodes, frames, window, regions, reserve, seed: word ^ rest }
     }
 
-    /// Sets the window up; every CPU is awake, and the first is the current one.
+    /// Sets the window up. Every CPU is awake, and CPU 0 is the current one.
     pub(crate) fn set_up(&self) -> Vmalloc<SimMachine> {
         let machine = SimMachine::new(self.frames, self.cpus).with_nodes(self.nodes);
         machine.speculate(self.seed, self.window.min(5_000));

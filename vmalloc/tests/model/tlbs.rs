@@ -1,4 +1,4 @@
-//! TLB entries must be current, or belong to lazy areas.
+//! Checks that TLB entries are current or belong to lazy areas.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,9 +8,10 @@ use super::map::RunState;
 use super::{Held, World};
 
 impl World<'_> {
-    /// A TLB entry of a CPU that is awake agrees with the tables, or belongs to a lazy area: the
-    /// frame of a freed region, or the old address of a moved one. It never reaches a frame that is
-    /// free (the machine checks that) or that belongs to another region.
+    /// Asserts that every TLB entry of a CPU that is awake agrees with the page tables or belongs
+    /// to a lazy area: it maps a frame of a freed region, or the old address of a moved one. It
+    /// must not map a frame that belongs to another region. The machine itself checks that it maps
+    /// no free frame.
     pub(super) fn verify_tlbs(&self, owners: &HashMap<Frame, &Held>) {
         let out_of_reach: HashSet<Frame> = self
             .runs

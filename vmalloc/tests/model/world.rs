@@ -1,4 +1,4 @@
-//! The allocator beside a list of what it must have handed out.
+//! The allocator under test, and the model: a list of everything that the allocator has returned.
 
 mod allocate;
 mod contents;
@@ -29,17 +29,18 @@ use map::Run;
 pub(crate) struct World<'v> {
     vm: &'v Vmalloc<SimMachine>,
     shape: Shape,
-    /// Every region that lives, by its first address.
+    /// The regions that were not freed, by their first address.
     held: BTreeMap<u64, Held>,
-    /// The owners of those that have one. Not dropped where a test fails: that would free them.
+    /// The owners of regions that have one. They are not dropped if a test fails, because a drop
+    /// would free the region.
     owners: HashMap<RegionId, ManuallyDrop<Region<'v, SimMachine>>>,
     gone: Vec<RegionId>,
-    /// Frames that were freed since the last time that no area was lazy.
+    /// Frames that were freed since no area was lazy for the last time.
     waiting: HashSet<Frame>,
-    /// Old pages of regions that have moved since the last time that no area was lazy.
+    /// Old pages of regions that were moved since no area was lazy for the last time.
     moved: HashMap<Page, RegionId>,
     asleep: Vec<bool>,
-    /// A CPU that does not answer, and the number of steps.
+    /// The CPU that ignores interrupts, and the number of steps for which it does.
     deaf: Option<(u32, u32)>,
     runs: Vec<Run>,
     listing: Option<Listing>,
@@ -55,9 +56,9 @@ struct Held {
     align: u64,
     zeroed: bool,
     system: bool,
-    /// Whether it was put off to free it.
+    /// Whether the free of the region was deferred.
     deferred: bool,
-    /// The number of the run whose frames it maps.
+    /// The number of the run whose frames the region maps.
     run: Option<usize>,
     frames: Vec<Frame>,
     contents: Vec<Contents>,
@@ -89,7 +90,7 @@ impl<'v> World<'v> {
         }
     }
 
-    /// Does one thing, and checks that all is as it must be.
+    /// Applies one operation, and checks all invariants.
     pub(crate) fn step(&mut self, op: &Op) {
         self.apply(op);
         self.steps += 1;
@@ -139,7 +140,7 @@ impl<'v> World<'v> {
         self.held.keys().nth(number).copied()
     }
 
-    /// Follows what purges have done on their own.
+    /// Updates the model after purges that the allocator has started itself.
     fn settle(&mut self) {
         self.settle_deferred();
         if self.vm.stats().areas_lazy == 0 {
@@ -150,7 +151,7 @@ impl<'v> World<'v> {
         self.settle_listing();
     }
 
-    /// Strikes regions off whose freeing was put off and has happened.
+    /// Removes regions from the model whose deferred free has happened.
     fn settle_deferred(&mut self) {
         let freed: Vec<u64> = self
             .held
@@ -163,7 +164,7 @@ impl<'v> World<'v> {
         }
     }
 
-    /// Strikes a region off that is freed.
+    /// Removes a freed region from the model.
     fn forget(&mut self, start: u64) -> Held {
         let held = self.held.remove(&start).expect("it was held");
         match held.run {
@@ -199,7 +200,7 @@ impl<'v> World<'v> {
         assert_eq!(after.frames_free, before.frames_free);
     }
 
-    /// Frees all and compares with the beginning.
+    /// Frees all regions, and compares the counters with those at the start.
     pub(crate) fn finish(mut self) {
         self.wake_all();
         let regions: Vec<(u64, RegionId)> = self.held.iter().map(|(s, h)| (*s, h.id)).collect();
