@@ -1,14 +1,15 @@
-//! A kernel's side of the crate: the four traits on hardware, and where each is called.
+//! The part of a kernel that uses the crate: the four traits on hardware, and the places where the
+//! methods are called.
 //!
-//! [`ToyMachine`] and all that follows it up to [`demonstrate`] is what a small x86_64 kernel
-//! brings. It is compiled, not run: a host process cannot use CR3. [`demonstrate`] runs, on the
-//! crate's machine for the host:
+//! The code from [`ToyMachine`] to [`demonstrate`] is the part of a small x86_64 kernel. It is
+//! compiled but not run, because a host process cannot use CR3. [`demonstrate`] runs on the
+//! simulated machine of the crate:
 //!
 //! ```text
 //! cargo run -p vmalloc --example kernel
 //! ```
 //!
-//! `PORTING.md` goes through this file.
+//! `PORTING.md` explains this file.
 #![expect(unsafe_code, reason = "the seam's traits are promises about hardware")]
 
 use core::arch::x86_64::_rdtsc;
@@ -26,7 +27,7 @@ use x86_64::registers::model_specific::Msr;
 use x86_64::structures::paging::PageTableIndex;
 use x86_64::{PhysAddr, VirtAddr};
 
-/// All RAM is mapped here, at a fixed offset.
+/// The address at which all RAM is mapped: physical address 0 is here.
 const DIRECT_MAP: u64 = 0xffff_8880_0000_0000;
 
 /// The window: 64 level-4 entries that no other code uses.
@@ -34,27 +35,28 @@ const WINDOW: u64 = 0xffff_c900_0000_0000;
 const LEVEL_4_ENTRIES: usize = 64;
 const WINDOW_PAGES: u64 = (LEVEL_4_ENTRIES as u64) << 27;
 
-/// The bits of an entry that are an address.
+/// The address bits of a page-table entry.
 const FRAME_BITS: u64 = 0x000f_ffff_ffff_f000;
 
-/// The interrupt that asks a CPU to flush.
+/// The vector of the IPI that asks a CPU to flush.
 const SHOOTDOWN_VECTOR: u64 = 0xfd;
 
-/// Ticks of the time-stamp counter that a CPU gets to answer: about a second.
+/// The time limit for a CPU to acknowledge, in ticks of the time-stamp counter: about a second.
 const PATIENCE_TICKS: u64 = 3_000_000_000;
 
-/// The hardware, as the crate needs it.
+/// The hardware, for which this kernel implements the traits of the crate.
 #[derive(Debug)]
 struct ToyMachine {
     root: Frame,
-    /// The local APIC's id of each CPU, by the kernel's own dense number.
+    /// The local APIC id of each CPU, by the number that the kernel gives the CPU.
     apic_ids: &'static [u32],
-    /// When the wait for a CPU began. One is enough: shootdowns wait one after the other.
+    /// The time when the wait for a CPU began. One field is enough, because shootdowns run one
+    /// after the other.
     waiting_since: AtomicU64,
 }
 
-// SAFETY: `boot` is given RAM that the direct map covers, writable and for ever; the map is linear,
-// so frames are 4096 bytes, aligned, and distinct ones do not overlap.
+// SAFETY: `boot` is given RAM that the direct map covers, which stays writable. The map is linear,
+// so frames are 4096 bytes, aligned, and distinct frames do not overlap.
 unsafe impl PhysicalMemory for ToyMachine {
     fn pointer(&self, frame: Frame) -> NonNull<u8> {
         let address = VirtAddr::new(DIRECT_MAP + frame.start_address().as_u64());
@@ -63,8 +65,8 @@ unsafe impl PhysicalMemory for ToyMachine {
     }
 }
 
-/// Copies up to the first fault and returns how many bytes are left: [`fix_up`] makes the handler go
-/// on behind the instruction.
+/// Copies bytes up to the first fault, and returns the number of bytes that are left. After a
+/// fault, [`fix_up`] makes the handler continue behind the copy instruction.
 ///
 /// # Safety
 ///
@@ -80,11 +82,12 @@ unsafe extern "sysv64" fn copy_until_fault(to: *mut u8, from: *const u8, bytes: 
     )
 }
 
-/// Stores the present value without losing concurrent stores; returns 0 unless it faulted.
+/// Stores the current value of a byte again, without losing concurrent stores. Returns 0 unless the
+/// store has faulted.
 ///
 /// # Safety
 ///
-/// As [`copy_until_fault`].
+/// As for [`copy_until_fault`].
 #[unsafe(naked)]
 unsafe extern "sysv64" fn touch_until_fault(at: *mut u8) -> u32 {
     naked_asm!(
@@ -96,7 +99,8 @@ unsafe extern "sysv64" fn touch_until_fault(at: *mut u8) -> u32 {
     )
 }
 
-/// Where execution goes on after a fault of an instruction that may fault.
+/// Returns the address at which execution continues after a fault of `instruction`, if
+/// `instruction` may fault.
 fn fix_up(instruction: u64) -> Option<u64> {
     unsafe extern "C" {
         static toy_copy: u8;
@@ -112,7 +116,7 @@ fn fix_up(instruction: u64) -> Option<u64> {
     found.map(|(_, behind)| behind.addr() as u64)
 }
 
-/// Turns what a copy has left into the seam's answer.
+/// Converts the number of bytes that a copy has left to the result of the trait.
 fn answer(start: VirtAddr, bytes: usize, left: usize, kind: AccessKind) -> Result<(), Fault> {
     if left == 0 {
         return Ok(());
@@ -126,8 +130,8 @@ fn is_in_window(address: VirtAddr, bytes: u64) -> bool {
     offset < WINDOW_PAGES * 4096 && bytes <= WINDOW_PAGES * 4096 - offset
 }
 
-// SAFETY: plain accesses at the addresses named, by the CPU's own translation; CR3 holds `root` or a
-// table with the same entries for the window. A refused access is in the exception table.
+// SAFETY: plain accesses at the given addresses, translated by the CPU. CR3 holds `root` or a table
+// with the same entries for the window. An access that faults is in the exception table.
 unsafe impl Access for ToyMachine {
     fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
         // SAFETY: only `bytes` are written.
@@ -136,7 +140,8 @@ unsafe impl Access for ToyMachine {
     }
 
     fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
-        // Any code that holds a `Vmalloc` may call this: it must not reach the kernel's own memory.
+        // Any code that has a `Vmalloc` may call this, so it must not write to the memory of the
+        // kernel.
         if !is_in_window(address, bytes.len() as u64) {
             return Err(Fault { address, kind: AccessKind::Write });
         }
@@ -171,12 +176,13 @@ unsafe impl Access for ToyMachine {
 }
 
 impl ToyMachine {
-    /// Answers an instruction fetch from the entries, without executing an instruction.
+    /// Decides about an instruction fetch by the page-table entries, without executing an
+    /// instruction.
     fn may_execute(&self, address: u64) -> bool {
         let mut table = self.root;
         for shift in [39, 30, 21, 12] {
-            // SAFETY: the direct map has all tables; the hardware may set accessed bits at the same
-            // time.
+            // SAFETY: the direct map covers all tables, and atomics allow the hardware to set
+            // accessed bits at the same time.
             let words = unsafe { self.pointer(table).cast::<[AtomicU64; 512]>().as_ref() };
             let entry = words[usize::from(index(address >> shift))].load(Ordering::Acquire);
             if entry & 1 == 0 || entry >> 63 != 0 {
@@ -195,8 +201,9 @@ fn index(number: u64) -> PageTableIndex {
     PageTableIndex::new_truncate((number & 511) as u16)
 }
 
-// SAFETY: no entry of the window is global and `protect_cpu` has seen PCIDs off, so loading CR3 drops
-// every translation and the paging-structure caches; `invlpg` drops a page and those caches.
+// SAFETY: no entry of the window is global, and `protect_cpu` has checked that PCIDs are off. So a
+// load of CR3 drops every translation and the paging-structure caches, and `invlpg` drops a page
+// and those caches.
 unsafe impl TlbControl for ToyMachine {
     fn flush_page(&self, page: Page) {
         tlb::flush(page.start_address());
@@ -208,17 +215,17 @@ unsafe impl TlbControl for ToyMachine {
 
     fn interrupt(&self, cpu: CpuId) {
         let apic_id = u64::from(self.apic_ids[cpu.0 as usize]);
-        // The write below is not serialising, and must not pass the stores before it, which the
+        // The write below does not serialize, and must not overtake the earlier stores that the
         // other CPU is interrupted for. SAFETY: changes only the order of accesses.
         unsafe { asm!("mfence", "lfence", options(nostack, preserves_flags)) };
-        // SAFETY: x2APIC mode is on; the vector's gate leads to `on_shootdown`. Delivery is fixed,
-        // and also wakes a CPU from `hlt`.
+        // SAFETY: x2APIC mode is on, and the gate of the vector leads to `on_shootdown`. The
+        // delivery mode is fixed, which also wakes a CPU from `hlt`.
         unsafe { Msr::new(0x830).write(apic_id << 32 | SHOOTDOWN_VECTOR) };
     }
 }
 
-// SAFETY: the number of CPUs is that of a static slice; each CPU's GS base leads to its record, which
-// begins with its number; the shootdown's vector is maskable.
+// SAFETY: the number of CPUs is that of a static slice. The GS base of each CPU points to its
+// record, which begins with the CPU number. The vector of the shootdown is maskable.
 unsafe impl Cpus for ToyMachine {
     fn count(&self) -> u32 {
         u32::try_from(self.apic_ids.len()).expect("the APIC has 32-bit ids")
@@ -226,18 +233,19 @@ unsafe impl Cpus for ToyMachine {
 
     fn current(&self) -> CpuId {
         let number: u32;
-        // SAFETY: GS base was set when the CPU started, before anything of the crate was called.
+        // SAFETY: the GS base was set when the CPU started, before any method of the crate was
+        // called.
         unsafe { asm!("mov {:e}, gs:[0]", out(reg) number, options(nostack, preserves_flags)) };
         CpuId(number)
     }
 
     fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
-        // The scheduler runs in interrupts: no thread is preempted or moved in here.
+        // The scheduler runs in interrupts, so no thread is preempted or moved in here.
         interrupts::without_interrupts(work)
     }
 
     fn wait(&self, _cpu: CpuId, turn: u64, _handler: &dyn Fn()) -> bool {
-        // SAFETY: every x86_64 CPU has the counter, and this kernel leaves it to ring 0.
+        // SAFETY: every x86_64 CPU has the counter, and this kernel uses it in ring 0 only.
         let now = unsafe { _rdtsc() };
         if turn == 0 {
             self.waiting_since.store(now, Ordering::Relaxed);
@@ -253,22 +261,23 @@ impl Machine for ToyMachine {
     }
 }
 
-/// Prepares a CPU for its first access to the window.
+/// Sets the control registers of a CPU before its first access to the window.
 fn protect_cpu() {
-    // SAFETY: makes the CPU refuse more: ring 0 must not write where an entry says read-only.
+    // SAFETY: only restricts accesses: ring 0 must not write to pages whose entry is read-only.
     unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
-    // SAFETY: without it bit 63 of an entry is a reserved bit, and every leaf faults.
+    // SAFETY: only enables a bit of entries. Without EFER.NXE, bit 63 of an entry is reserved, and
+    // every leaf with that bit faults.
     unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };
     let flags = Cr4::read();
     assert!(!flags.contains(Cr4Flags::PCID), "`flush_all` loads CR3, which spares other PCIDs");
     assert!(!flags.contains(Cr4Flags::L5_PAGING), "the crate walks four levels");
 }
 
-/// Sets the window up, on the first CPU.
+/// Sets the window up, on the boot CPU.
 ///
 /// # Safety
 ///
-/// The memory is free RAM that is given away for good.
+/// The memory is free RAM that the caller never uses again.
 unsafe fn boot(
     memory: &[FrameRange],
     apic_ids: &'static [u32],
@@ -279,14 +288,16 @@ unsafe fn boot(
     let window = PageRange::try_new(start, count).expect("64 level-4 entries of the higher half");
     let machine = ToyMachine { root: Cr3::read().0, apic_ids, waiting_since: AtomicU64::new(0) };
     let config = Config { reserve: 256, ..Config::new(window, memory) };
-    // SAFETY: the caller gives the memory away.
+    // SAFETY: the caller gives the memory up.
     unsafe { Vmalloc::try_new(machine, &config) }
 }
 
-/// Gives another address space the window: once, since these entries never change again.
+/// Copies the level-4 entries of the window to another address space. Once is enough, because these
+/// entries never change.
 fn share_window(vm: &Vmalloc<ToyMachine>, other_root: Frame) {
     let table = |frame| vm.machine().pointer(frame).cast::<[AtomicU64; 512]>();
-    // SAFETY: a level-4 table in RAM; the hardware may set accessed bits at the same time.
+    // SAFETY: a level-4 table in RAM, accessed as atomics because the hardware may set accessed
+    // bits.
     let from = unsafe { table(vm.machine().root()).as_ref() };
     // SAFETY: the same.
     let to = unsafe { table(other_root).as_ref() };
@@ -296,12 +307,13 @@ fn share_window(vm: &Vmalloc<ToyMachine>, other_root: Frame) {
     }
 }
 
-/// Where another CPU begins, on a stack outside the window.
+/// The entry of an AP, on a stack outside the window.
 fn start_other_cpu(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) -> ! {
     protect_cpu();
-    // Before the table is loaded: from then on the CPU may walk in the window on its own.
+    // Called before the table is loaded, because from then on the CPU may walk the tables of the
+    // window speculatively.
     vm.leave_idle();
-    // SAFETY: the boot CPU runs on the same table.
+    // SAFETY: the boot CPU uses the same table.
     unsafe { Cr3::write(vm.machine().root(), Cr3::read().1) };
     interrupts::enable();
     loop {
@@ -309,42 +321,42 @@ fn start_other_cpu(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) -> ! {
     }
 }
 
-/// Sleeps until there is work. Between the two calls neither this code nor an interrupt handler
-/// touches the window.
+/// Halts until there is work. Between the calls of `enter_idle` and `leave_idle`, neither this code
+/// nor an interrupt handler accesses the window.
 fn idle(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) {
     interrupts::disable();
     vm.enter_idle();
-    // Once more, now that no flush waits for this CPU.
+    // Looks for work once more, because no flush waits for this CPU from here on.
     if has_work() {
         interrupts::enable();
     } else {
         interrupts::enable_and_hlt();
     }
     vm.leave_idle();
-    // The CPU is idle: it clears a few frames ahead of time.
+    // The CPU has no work, so it clears a few frames ahead of time.
     vm.fill_zeroed(8);
 }
 
 /// The handler of [`SHOOTDOWN_VECTOR`].
 extern "C" fn on_shootdown(vm: &Vmalloc<ToyMachine>) {
     vm.acknowledge();
-    // SAFETY: x2APIC mode is on; ends the interrupt.
+    // SAFETY: x2APIC mode is on. This write ends the interrupt.
     unsafe { Msr::new(0x80b).write(0) };
 }
 
-/// The handler of page faults, on a stack that is mapped: a stack in the window cannot take the
-/// fault of its own guard page, so a double fault needs a stack of its own (IST). Returns `false`
-/// if the fault is fatal.
+/// The handler of page faults. It runs on a stack that is mapped: a stack in the window cannot take
+/// the fault of its own guard page, so the handler of double faults needs a stack of its own (IST).
+/// Returns `false` if the fault is fatal.
 fn on_page_fault(vm: &Vmalloc<ToyMachine>, error_code: u64, instruction: &mut u64) -> bool {
     let address = VirtAddr::new_truncate(Cr2::read_raw());
-    // From ring 3, or a reserved bit: that is no matter of the window's rights.
+    // A fault from ring 3 or of a reserved bit is not caused by the rights of the window.
     let is_ours = error_code & (1 << 2 | 1 << 3) == 0;
     let kind = match (error_code & 1 << 4 != 0, error_code & 1 << 1 != 0) {
         (true, _) => AccessKind::Execute,
         (false, true) => AccessKind::Write,
         (false, false) => AccessKind::Read,
     };
-    // First: a CPU may have cached a stricter entry than the current one.
+    // Called first, because the CPU may have cached a stricter entry than the current one.
     let verdict = is_ours.then(|| vm.faults().on_fault(address, kind));
     if matches!(verdict, Some(FaultVerdict::Spurious)) {
         return true;
@@ -354,16 +366,16 @@ fn on_page_fault(vm: &Vmalloc<ToyMachine>, error_code: u64, instruction: &mut u6
         return true;
     }
     if let Some(FaultVerdict::Refused(site)) = verdict {
-        // The guard's region is the one whose end was exceeded.
+        // For a guard page, the site names the region whose end was exceeded.
         log(format_args!("{kind:?} at {address:?}: {site:?}"));
     }
     false
 }
 
-/// A kernel's log takes no lock on this path.
+/// Logs a line. The log of a kernel must take no lock here.
 fn log(_line: core::fmt::Arguments<'_>) {}
 
-/// Demonstrates the crate from inside a kernel, on any machine.
+/// Demonstrates the crate as kernel code would use it, on any machine.
 fn demonstrate<M: Machine>(vm: &Vmalloc<M>) -> Result<String, Box<dyn std::error::Error>> {
     let stack = vm.vmalloc(16 << 10)?;
     let guard = stack.address() + stack.bytes();
@@ -384,7 +396,8 @@ fn demonstrate<M: Machine>(vm: &Vmalloc<M>) -> Result<String, Box<dyn std::error
     Ok(rows)
 }
 
-/// The kernel's functions, so that the compiler keeps them: their addresses are taken, never called.
+/// Returns the addresses of the kernel's functions, so that the compiler keeps these functions.
+/// They are not called.
 fn kernel() -> [*const (); 6] {
     [
         boot as *const (),

@@ -37,25 +37,26 @@ impl PageCount {
         if pages <= Self::MAX.0 { Some(Self(pages)) } else { None }
     }
 
-    /// Counts the pages that hold `bytes`, rounding up. Every 64-bit size has an answer.
+    /// Returns the number of pages that `bytes` bytes take, rounded up. It is `Some` for every
+    /// 64-bit size.
     #[must_use]
     pub const fn covering(bytes: u64) -> Option<Self> {
         Self::from_pages(bytes.div_ceil(PAGE_BYTES))
     }
 
-    /// The number itself.
+    /// Returns the number of pages.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The same in bytes. Cannot overflow: see [`MAX`](Self::MAX).
+    /// Returns the number of bytes. This cannot overflow: see [`MAX`](Self::MAX).
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.0 * PAGE_BYTES
     }
 
-    /// Adds, if the sum is still a count.
+    /// Returns the sum, if its size in bytes fits in 64 bits.
     #[must_use]
     pub const fn checked_add(self, other: Self) -> Option<Self> {
         Self::from_pages(self.0 + other.0)
@@ -68,9 +69,10 @@ impl fmt::Display for PageCount {
     }
 }
 
-/// A half-open run of pages that lies whole in one half of the address space.
+/// A run of adjacent pages in one half of the address space.
 ///
-/// Holding one proves that neither its start nor its end wraps or leaves the canonical addresses.
+/// Holding a range proves that its start and the address behind its end are canonical and in the
+/// same half.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PageRange {
     start: Page,
@@ -78,24 +80,25 @@ pub struct PageRange {
 }
 
 impl PageRange {
-    /// Makes the run of `count` pages from `start`, if all of it is canonical.
+    /// Creates the run of `count` pages from `start`, if all its addresses are canonical.
     #[must_use]
     pub fn try_new(start: Page, count: PageCount) -> Option<Self> {
         let first = start.start_address().as_u64();
         let past = first.checked_add(count.bytes())?;
-        // The end may be one past the last canonical address only where that is canonical too.
+        // The address behind the last byte must be canonical too, because `end` returns it.
         let end = VirtAddr::try_new(past).ok()?;
         (first >> 63 == end.as_u64() >> 63).then_some(Self { start, count })
     }
 
-    /// Makes a run again that was proven before.
+    /// Creates a run without a check, for pages that were checked before.
     #[inline]
     pub(crate) fn proven(start: Page, count: PageCount) -> Self {
         debug_assert!(Self::try_new(start, count).is_some());
         Self { start, count }
     }
 
-    /// Makes a run that is known to lie in a run already proven.
+    /// Creates the run of `count` pages that starts `offset` pages behind the start of `outer`. The
+    /// run must lie in `outer`.
     #[inline]
     pub(crate) fn within(outer: Self, offset: PageCount, count: PageCount) -> Self {
         assert!(
@@ -105,43 +108,43 @@ impl PageRange {
             count.0,
             outer.count.0
         );
-        // The sum is canonical, since it lies in a run; the operator would check it again.
+        // The sum is canonical, because it lies in `outer`. The `+` operator would check it again.
         let address = outer.address().as_u64() + offset.bytes();
         let start = Page::containing_address(VirtAddr::new_truncate(address));
         Self { start, count }
     }
 
-    /// The first page.
+    /// Returns the first page.
     #[must_use]
     pub fn start(self) -> Page {
         self.start
     }
 
-    /// How many pages.
+    /// Returns the number of pages.
     #[must_use]
     pub fn count(self) -> PageCount {
         self.count
     }
 
-    /// The address of the first byte.
+    /// Returns the address of the first byte.
     #[must_use]
     pub fn address(self) -> VirtAddr {
         self.start.start_address()
     }
 
-    /// The address one past the last byte.
+    /// Returns the address behind the last byte.
     #[must_use]
     pub fn end(self) -> VirtAddr {
         self.address() + self.count.bytes()
     }
 
-    /// Whether the address lies in the run.
+    /// Returns whether an address lies in the run.
     #[must_use]
     pub fn holds(self, address: VirtAddr) -> bool {
         self.address() <= address && address < self.end()
     }
 
-    /// The pages in order.
+    /// Iterates over the pages in order.
     pub fn pages(self) -> impl Iterator<Item = Page> {
         (0..self.count.0).map(move |offset| self.start + offset)
     }

@@ -1,4 +1,4 @@
-//! Addresses only: random areas replace random areas.
+//! Measures addresses only: each step replaces a random area by another one of random length.
 
 use crate::churn::{Sizes, Steady};
 use crate::peers::{self, OURS, PEERS};
@@ -6,10 +6,10 @@ use crate::settings::Settings;
 use crate::table::Table;
 use crate::timing::{self, Contestant};
 
-/// Below the size of half a leaf table, and above it.
+/// Areas of up to half a leaf table, and longer ones.
 pub(crate) const SIZES: [Sizes; 2] = [Sizes { low: 1, high: 256 }, Sizes { low: 257, high: 4096 }];
 
-/// The name of a row.
+/// Returns the name of a row of the table.
 pub(crate) fn name(sizes: Sizes, areas: u32) -> String {
     format!("addresses, {areas} areas of {}..={} pages", sizes.low, sizes.high)
 }

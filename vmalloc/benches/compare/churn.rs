@@ -1,24 +1,25 @@
-//! The steady state: as many areas as ever live, and each step replaces a random one of them.
+//! The steady state of an allocator: a fixed number of areas is allocated, and each step replaces a
+//! random one of them.
 
 use std::time::Instant;
 
 use crate::random::Random;
 use crate::timing;
 
-/// Hands out runs of page numbers.
+/// An allocator of runs of page numbers.
 pub(crate) trait AddressAllocator {
-    /// The handle by which a run is put back.
+    /// The handle by which a run is freed.
     type Area: Copy;
 
     fn take(&mut self, pages: u32) -> Option<Self::Area>;
 
     fn put(&mut self, area: Self::Area);
 
-    /// The first page number of a run, if there is a run.
+    /// Returns the number of the first page of a run, if the allocator has real runs.
     fn start(area: Self::Area) -> Option<u64>;
 }
 
-/// Hands out no addresses: it measures the loop itself, with areas of the same size.
+/// An allocator without addresses, to measure the loop itself with areas of the same lengths.
 #[derive(Debug)]
 pub(crate) struct Nothing;
 
@@ -38,7 +39,7 @@ impl AddressAllocator for Nothing {
     }
 }
 
-/// Sizes in pages, all equally likely.
+/// A range of lengths in pages, all equally likely.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     pub(crate) low: u32,
@@ -51,19 +52,19 @@ impl Sizes {
     }
 }
 
-/// An allocator that is too slow to be measured further.
+/// The error of an allocator that is too slow to be measured further.
 pub(crate) struct TooSlow;
 
-/// A steady state of one allocator.
+/// The steady state of one allocator.
 pub(crate) trait Steady {
     /// Replaces `steps` areas.
     fn run(&mut self, steps: u64);
 
-    /// Replaces areas until the steady state is steady.
+    /// Replaces areas until the free runs are in the steady state.
     fn settle(&mut self) -> Result<(), TooSlow>;
 
-    /// Compares the living sizes with those that the same steps must leave, and looks for areas
-    /// that lie on each other.
+    /// Compares the lengths of the areas with those that the same steps must leave, and asserts
+    /// that no areas overlap.
     fn verify(&self);
 }
 

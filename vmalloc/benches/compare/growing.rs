@@ -1,4 +1,5 @@
-//! A region of 64 MiB grows by 1 MiB where it cannot stay: its entries move, or its bytes are copied.
+//! Measures how a region of 64 MiB grows by 1 MiB if it must move: by moving its entries, or by
+//! copying its bytes.
 
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ const WHAT: &str = "grow 64 MiB by 1 MiB, us, by moving entries against copying"
 
 const MIB: u64 = 1 << 20;
 
-/// Twice the region, for the copy, and lazy memory.
+/// Memory for twice the region, which a copy needs, and for lazy areas.
 const FRAMES: u64 = 4 * 65 * MIB / PAGE_BYTES;
 
 const WINDOW_PAGES: u64 = 1 << 24;
@@ -35,7 +36,7 @@ pub(crate) fn measure(settings: &Settings, table: &mut Table) {
     table.row(WHAT, Some(moving), Some(copying));
 }
 
-/// Microseconds of one growth.
+/// Measures one growth in microseconds.
 fn once(vmalloc: &Vmalloc<BenchMachine>, mode: ReallocMode, how: Resized) -> f64 {
     let mut region = vmalloc.vmalloc(64 * MIB).expect("the window is empty");
     let behind = vmalloc.vmalloc(PAGE_BYTES).expect("there is room");

@@ -1,4 +1,4 @@
-//! Instructions of a step, counted by callgrind: they have no noise.
+//! Counts the instructions of a step with callgrind, because these counts have no noise.
 
 use std::process::Command;
 
@@ -79,7 +79,7 @@ fn show(table: &mut Table, what: &str, ours: Counted, peer: Counted, pages: u64)
 ///
 /// # Errors
 ///
-/// Why there is no count.
+/// The reason why the instructions could not be counted.
 fn count(scenario: Scenario<'_>) -> Counted {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new("valgrind");

@@ -1,4 +1,5 @@
-//! The seam on plain memory of the host, without TLB and poison: it measures only the crate.
+//! The machine traits on plain memory of the host, without a TLB and without poison, so that only
+//! the crate is measured.
 #![expect(unsafe_code, reason = "implementing the seam is a promise")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -15,14 +16,14 @@ thread_local! {
     static CPU: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Frames from physical address 0 on, in one allocation that starts as zeros.
+/// Frames from physical address 0 on, in one allocation of zeros.
 #[derive(Debug)]
 pub(crate) struct Memory {
     base: NonNull<u8>,
     frames: u64,
 }
 
-// SAFETY: the bytes are only touched by the owner of their frame.
+// SAFETY: the bytes of a frame are accessed only by the owner of the frame.
 unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
@@ -41,12 +42,12 @@ impl Memory {
         Layout::from_size_align(bytes, 4096).expect("a page is a power of two")
     }
 
-    /// The address of frame 0.
+    /// Returns the address of frame 0.
     pub(crate) fn base(&self) -> VirtAddr {
         VirtAddr::from_ptr(self.base.as_ptr())
     }
 
-    /// A frame by its number.
+    /// Returns the frame with a number.
     pub(crate) fn frame(&self, number: u64) -> Frame {
         assert!(number < self.frames, "no frame {number} of {}", self.frames);
         Frame::containing_address(PhysAddr::new(number * PAGE_BYTES))
@@ -60,7 +61,7 @@ impl Drop for Memory {
     }
 }
 
-/// Memory and some CPUs. A thread is CPU 0 until it [says](Self::become_cpu) another.
+/// Memory and CPUs. A thread is CPU 0 until it calls [`become_cpu`](Self::become_cpu).
 #[derive(Debug)]
 pub(crate) struct BenchMachine {
     memory: Memory,
@@ -68,17 +69,17 @@ pub(crate) struct BenchMachine {
 }
 
 impl BenchMachine {
-    /// Makes `frames` frames, of which the first is the root table.
+    /// Creates a machine with `frames` frames, of which the first is the level-4 table.
     pub(crate) fn new(frames: u64, cpus: u32) -> Self {
         Self { memory: Memory::new(frames), cpus }
     }
 
-    /// Makes the calling thread a CPU.
+    /// Binds the calling thread to a CPU.
     pub(crate) fn become_cpu(cpu: CpuId) {
         CPU.set(cpu.0);
     }
 
-    /// Sets a window up on all frames but the root.
+    /// Sets a window up on all frames except the level-4 table.
     pub(crate) fn set_up(self, pages: u64, regions: u32) -> Result<Vmalloc<Self>, SetupError> {
         let memory =
             [FrameRange { start: self.memory.frame(1), count: self.memory.frames - 1, node: 0 }];
@@ -88,38 +89,39 @@ impl BenchMachine {
     }
 }
 
-/// Slots of a window that is measured for its addresses.
+/// The number of slots of a window whose addresses are measured.
 const SLOTS: u32 = 1 << 20;
 
-/// A window for its addresses alone: memory for the records, but not for the areas.
+/// Creates a window whose addresses are measured: it has memory for the records, but not for the
+/// areas.
 pub(crate) fn for_addresses(window_pages: u64, areas: u32) -> Vmalloc<BenchMachine> {
-    // Slots as a machine of 4 GiB has them, one for each frame: areas at rest keep theirs. Unused
-    // slots are never touched.
+    // As many slots as a machine of 4 GiB has, one for each frame, because areas in pools keep
+    // their slots. Unused slots are never accessed.
     let slots = SLOTS.max(2 * areas);
     let frames = 1024 + u64::from(slots) / 16;
     let set_up = BenchMachine::new(frames, 1).set_up(window_pages, slots);
     set_up.expect("the memory holds the records")
 }
 
-// SAFETY: all frames lie in one allocation, side by side, aligned, as long as the machine lives.
+// SAFETY: all frames are in one allocation, adjacent and aligned, as long as the machine lives.
 unsafe impl PhysicalMemory for BenchMachine {
     fn pointer(&self, frame: Frame) -> NonNull<u8> {
         let offset = frame.start_address().as_u64();
         debug_assert!(offset / PAGE_BYTES < self.memory.frames, "no memory at {frame:?}");
         #[expect(clippy::cast_possible_truncation, reason = "the host has 64 bits")]
-        // SAFETY: the crate has no frames but those of `set_up`, and the root.
+        // SAFETY: the crate has only the frames of `set_up` and the level-4 table.
         unsafe {
             self.memory.base.add(offset as usize)
         }
     }
 
     unsafe fn zero(&self, frame: Frame) {
-        // SAFETY: the frame is 4096 bytes of the allocation, and the caller's to change.
+        // SAFETY: the frame is 4096 bytes of the allocation, and the caller owns its contents.
         unsafe { self.pointer(frame).write_bytes(0, 4096) };
     }
 }
 
-// SAFETY: every access is refused without touching memory.
+// SAFETY: every access returns a fault without touching memory.
 unsafe impl Access for BenchMachine {
     fn read(&self, address: VirtAddr, _bytes: &mut [u8]) -> Result<(), Fault> {
         Err(Fault { address, kind: AccessKind::Read })
@@ -147,7 +149,8 @@ unsafe impl TlbControl for BenchMachine {
     fn interrupt(&self, _cpu: CpuId) {}
 }
 
-// SAFETY: the number of CPUs is fixed, threads choose theirs below it, and no interrupt exists.
+// SAFETY: the number of CPUs is fixed, every thread chooses a number below it, and there are no
+// interrupts.
 unsafe impl Cpus for BenchMachine {
     fn count(&self) -> u32 {
         self.cpus

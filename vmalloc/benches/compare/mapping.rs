@@ -1,4 +1,4 @@
-//! Page tables only: maps a range and unmaps it, with tables that stay and without flushes.
+//! Measures page tables only: maps and unmaps a range whose tables stay, without flushes.
 #![expect(unsafe_code, reason = "a peer works on a table that it does not own")]
 
 use vmalloc::bench::Pages;
@@ -13,10 +13,10 @@ use crate::settings::Settings;
 use crate::table::Table;
 use crate::timing;
 
-/// Half a leaf table, and eight of them.
+/// Half a leaf table, and eight leaf tables.
 const SIZES: [u64; 2] = [256, 4096];
 
-/// Records and tables take less.
+/// The number of frames for records and tables, which is more than they need.
 const SPARE_FRAMES: u64 = 1024;
 
 /// The name of a row.
@@ -39,20 +39,20 @@ pub(crate) fn measure(settings: &Settings, table: &mut Table) {
     }
 }
 
-/// Shares a pair's number among its pages.
+/// Divides the time of a pair by its number of pages.
 #[expect(clippy::cast_precision_loss, reason = "few pages")]
 pub(crate) fn per_page(pair: f64, pages: u64) -> f64 {
     pair / pages as f64
 }
 
-/// A range of the crate's.
+/// Creates a range that the crate maps.
 pub(crate) fn ours(pages: u64) -> Pages<BenchMachine> {
     let machine = BenchMachine::new(pages + SPARE_FRAMES, 1);
     let vmalloc = machine.set_up(2 * pages, 16).expect("the memory holds the records");
     Pages::new(vmalloc, PageCount::from_pages(pages).expect("few pages"))
 }
 
-/// Maps and unmaps as often as it is told.
+/// Maps and unmaps the range `steps` times.
 pub(crate) fn run_ours(ours: &mut Pages<BenchMachine>, steps: u64) {
     for _ in 0..steps {
         ours.map();
@@ -60,7 +60,7 @@ pub(crate) fn run_ours(ours: &mut Pages<BenchMachine>, steps: u64) {
     }
 }
 
-/// The same range in the mapper of the `x86_64` crate.
+/// The same range, mapped by the `x86_64` crate.
 #[derive(Debug)]
 pub(crate) struct Peer {
     memory: Memory,
@@ -68,13 +68,13 @@ pub(crate) struct Peer {
     pages: u64,
 }
 
-/// Hands out frames in order. No frame comes back: the tables stay.
+/// Returns frames in order. No frame is returned to it, because the tables stay.
 #[derive(Debug)]
 struct Tables {
     next: Frame,
 }
 
-// SAFETY: every frame is handed out once, and no other code has those behind the mapped ones.
+// SAFETY: every frame is returned once, and no other code uses the frames behind the mapped ones.
 unsafe impl FrameAllocator<Size4KiB> for Tables {
     fn allocate_frame(&mut self) -> Option<Frame> {
         let frame = self.next;
@@ -84,14 +84,15 @@ unsafe impl FrameAllocator<Size4KiB> for Tables {
 }
 
 impl Peer {
-    /// Frame 0 is the root, those from 1 on are mapped, and those behind them are tables.
+    /// Creates the range. Frame 0 is the level-4 table, the next frames are mapped, and the frames
+    /// behind them become tables.
     pub(crate) fn new(pages: u64) -> Self {
         let memory = Memory::new(1 + pages + SPARE_FRAMES);
         let tables = Tables { next: memory.frame(1 + pages) };
         Self { memory, tables, pages }
     }
 
-    /// Maps and unmaps as often as it is told.
+    /// Maps and unmaps the range `steps` times.
     pub(crate) fn run(&mut self, steps: u64) {
         let offset = self.memory.base();
         let root: *mut PageTable = offset.as_mut_ptr();

@@ -1,4 +1,4 @@
-//! Whole pairs: a region is allocated and freed.
+//! Measures whole pairs: a region is allocated and freed.
 
 use vmalloc::{PAGE_BYTES, Region, Vmalloc};
 
@@ -8,15 +8,15 @@ use crate::settings::Settings;
 use crate::table::Table;
 use crate::timing;
 
-/// From one page to eight leaf tables.
+/// The sizes of the regions in pages, from one page to eight leaf tables.
 const SIZES: [u64; 6] = [1, 4, 16, 64, 256, 4096];
 
-/// 256 MiB: memory for the largest pair on each CPU, and for lazy areas.
+/// 256 MiB: memory for the largest region on each CPU, and for lazy areas.
 const FRAMES: u64 = 1 << 16;
 
 const WINDOW_PAGES: u64 = 1 << 24;
 
-/// As many region slots as frames: the default.
+/// The configuration of slots: 0 means one for each frame.
 const REGIONS: u32 = 0;
 
 /// The name of a row.
@@ -42,18 +42,18 @@ pub(crate) fn measure(settings: &Settings, table: &mut Table) {
     }
 }
 
-/// A window on a machine with `cpus` CPUs.
+/// Creates a window on a machine with `cpus` CPUs.
 pub(crate) fn window(cpus: u32) -> Result<Vmalloc<BenchMachine>, vmalloc::SetupError> {
     BenchMachine::new(FRAMES, cpus).set_up(WINDOW_PAGES, REGIONS)
 }
 
-/// A region in the window's first leaf table, as any kernel has: without it a pair of one page
-/// would make three tables and drop them.
+/// Allocates a region in the first leaf table of the window, as every kernel has one. Without this
+/// region, each pair of one page would create three tables and free them.
 pub(crate) fn neighbour(vmalloc: &Vmalloc<BenchMachine>) -> Region<'_, BenchMachine> {
     vmalloc.vmalloc(PAGE_BYTES).expect("the window is new")
 }
 
-/// Allocates and frees as often as it is told.
+/// Allocates and frees a region `steps` times.
 pub(crate) fn run(vmalloc: &Vmalloc<BenchMachine>, pages: u64, steps: u64) {
     for _ in 0..steps {
         let region = vmalloc.vmalloc(pages * PAGE_BYTES).expect("there is room for one");
