@@ -11,27 +11,27 @@ pub type Page = paging::Page<Size4KiB>;
 /// 4 KiB of physical memory.
 pub type Frame = PhysFrame<Size4KiB>;
 
-/// Bytes in a page and in a frame.
+/// The number of bytes in a page and in a frame.
 pub const PAGE_BYTES: u64 = 4096;
 
-/// The number of bytes in a page and in a frame.
+/// The number of pages that a large leaf maps.
 pub(crate) const LARGE_PAGES: u64 = 512;
 
-/// The number of pages that a large leaf maps.
+/// A number of pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageCount(u64);
 
 impl PageCount {
-    /// No page at all.
+    /// No pages.
     pub const ZERO: Self = Self(0);
 
-    /// No pages.
+    /// One page, which is also the size of every guard page.
     pub const ONE: Self = Self(1);
 
-    /// One page, which is also the size of every guard page.
+    /// The highest number of pages whose size in bytes fits in 64 bits.
     pub const MAX: Self = Self(u64::MAX / PAGE_BYTES);
 
-    /// The highest number of pages whose size in bytes fits in 64 bits.
+    /// Creates a count, if its size in bytes fits in 64 bits.
     #[must_use]
     pub const fn from_pages(pages: u64) -> Option<Self> {
         if pages <= Self::MAX.0 { Some(Self(pages)) } else { None }

@@ -255,7 +255,7 @@ impl Request {
         if self.pages.get() < LARGE_PAGES { Huge::Never } else { self.huge }
     }
 
-    /// Whether any page-sized frames will do, for a region that is not the kernel's own.
+    /// Returns whether this is a request for a client region on single frames of any node.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.node.is_none() && self.huge == Huge::Never && !self.system

@@ -55,8 +55,8 @@ pub(crate) struct Fit {
     pub(crate) align: u64,
     /// The number of pages between a multiple of `align` and the start of the area.
     pub(crate) phase: u64,
-    /// Whether the region belongs to the kernel itself. Such areas use reserved slots and never
-    /// rest in a pool.
+    /// Whether the region belongs to the kernel itself. Such a region takes its slot from the high
+    /// end, and its area never goes to a pool.
     pub(crate) system: bool,
 }
 
