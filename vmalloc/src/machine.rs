@@ -95,8 +95,8 @@ pub unsafe trait PhysicalMemory {
 /// # Safety
 ///
 /// An implementor guarantees that the accesses are translated by the page tables below
-/// [`Machine::root`] and touch only the given addresses, and that an access that faults returns [`Fault`],
-/// after which the kernel continues.
+/// [`Machine::root`] and touch only the given addresses, and that an access that faults returns
+/// [`Fault`], after which the kernel continues.
 pub unsafe trait Access {
     /// Copies `bytes.len()` bytes from `address`.
     ///

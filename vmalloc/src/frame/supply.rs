@@ -319,8 +319,7 @@ impl Frames {
         self.buddy.free_count() + self.waiting()
     }
 
-    /// Returns the number of free frames of one node. With several nodes,
-    /// magazines are empty.
+    /// Returns the number of free frames of one node. With several nodes, magazines are empty.
     pub(crate) fn free_on(&self, node: usize) -> u64 {
         if self.nodes == 1 {
             return if node == 0 { self.free_count() } else { 0 };

@@ -119,8 +119,8 @@ pub(crate) fn next_made<P: PhysicalMemory>(tables: &Tables, memory: &P, page: Pa
             }
         }
         let Some(gap) = gap else { return Some(address) };
-        // The addition cannot overflow for a window below the last page of the address space; if it
-        // does overflow, no table follows.
+        // The window may end one page below the end of the address space. Then this addition may
+        // overflow, which means that no table follows.
         address = (address & !(gap - 1)).checked_add(gap)?;
     }
     None
