@@ -1,5 +1,5 @@
-//! Bytes as operations on a window, beside the model of the tests: the same files, the same
-//! generator.
+//! Decodes the input as operations on a window and runs them against the model of the tests, with
+//! the files and the generator of the tests.
 #![no_main]
 #![expect(
     clippy::cast_possible_truncation,
@@ -19,7 +19,7 @@ use op::Op;
 use shape::Shape;
 use world::World;
 
-/// A verb and two numbers.
+/// The number of bytes of an encoded operation: one for its verb, and eight for two numbers.
 const OP_BYTES: usize = 9;
 
 fn decode(bytes: &[u8; OP_BYTES]) -> Op {

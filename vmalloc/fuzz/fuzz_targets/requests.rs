@@ -1,5 +1,5 @@
-//! Sizes, alignments, arrays, addresses and ids from anywhere in their 64 bits: a typed error or a
-//! region, never a panic, and the window is sound.
+//! Tries arbitrary 64-bit numbers as sizes, alignments, arrays, addresses and ids. Each call must
+//! return a region or a typed error and must not panic, and the window must stay sound.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,7 +7,7 @@ use vmalloc::sim::{self, SimMachine};
 use vmalloc::{Cursor, RegionId, Request, Resize};
 use x86_64::VirtAddr;
 
-/// Takes the next eight bytes off.
+/// Removes the next eight bytes from the input and returns them as a number.
 fn word(bytes: &mut &[u8]) -> Option<u64> {
     let (word, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
