@@ -162,6 +162,10 @@ impl Connection {
         let Some(running) = self.running.take().filter(|running| *running != Running::Wait) else {
             return false;
         };
+        // Without a preparation the request is resumed by its handler, not here.
+        if self.task.as_ref().is_none_or(Task::is_prepared) {
+            return false;
+        }
         let Some(task) = self.task.take() else { return false };
         let mut step = Step { parts, session: &mut self.session, reply, budget };
         match task.step(&mut step) {

@@ -106,6 +106,10 @@ pub(super) fn serve<M: Machine>(
         }
         end_call(parts, connection, number, start_us, comes_again);
     }
+    if parts.workers.are_held() && !connection.is_waiting() {
+        // The request may have ended without the work for which it waited.
+        parts.workers.release(connection.session.owner.number);
+    }
     connection.close_reservation(parts);
     Served { hint: command.hint }
 }

@@ -6,6 +6,7 @@ use super::catalog::Lookup;
 use super::failure::Failure;
 use super::parts::Parts;
 use super::session::{Session, Transaction};
+use super::table::Commands;
 use super::unknown;
 use crate::resp::{Arguments, Reply};
 
@@ -39,9 +40,9 @@ pub(super) fn check<M: Machine>(
     arguments: Arguments<'_>,
     reply: &mut Reply<'_>,
 ) -> Queued {
-    let number = match parts.catalog.look_up(arguments) {
+    let number = match Commands::<M>::look_up(arguments) {
         Lookup::Command(number) => {
-            let command = parts.catalog.at(number);
+            let command = Commands::<M>::facts(number);
             if command.name == "EXEC" {
                 let will_execute = session.transaction == Transaction::Open;
                 let is_ready = command.takes(arguments.count()) && will_execute;

@@ -93,7 +93,11 @@ pub(in crate::service) fn append<M: Machine>(
     resumed: Option<LargeWrite>,
 ) -> Result<Begun<LargeWrite>, Failure> {
     let (key, value) = (call.argument(1), call.argument(2));
-    if let Some(info) = call.parts.store.key(key)? {
+    let found = match call.parts.store.key(key) {
+        Err(Failure::Changing(_)) => return Ok(Begun::Wait(resumed)),
+        found => found?,
+    };
+    if let Some(info) = found {
         // Unlike `SETRANGE`, `APPEND` counts as a change even without any bytes.
         call.parts.store.touch(info.id);
         // A write that continues has already grown the region.
@@ -138,7 +142,11 @@ fn write_at<M: Machine>(
         return Err(failure);
     }
     let end = offset.saturating_add(value.len() as u64);
-    let Some(mut info) = call.parts.store.key(key)? else {
+    let found = match call.parts.store.key(key) {
+        Err(Failure::Changing(_)) => return Ok(Begun::Wait(begun)),
+        found => found?,
+    };
+    let Some(mut info) = found else {
         return write_new(call, key, offset, value);
     };
     let begun = begun.filter(|write| write.id == info.id);
