@@ -288,3 +288,46 @@ fn a_purge_is_made_elsewhere() {
     assert_eq!((items[0].integer(), items[1].integer()), (1, 3));
     assert_eq!(world.counter(&mut other, "areas_lazy"), 0);
 }
+
+/// A request waits until the APs are idle, and then ends without them. Other clients may use the APs again.
+#[test]
+fn a_request_that_ends_without_the_aps_releases_them() {
+    let (mut world, mut one, mut other) = world();
+    let mut third = world.connect();
+    world.ok(&mut one, "SET k 1");
+    world.ok(&mut one, "WATCH k");
+    world.ok(&mut one, "MULTI");
+    world.ok(&mut one, "PING");
+    begin(&mut world, &mut other, "VMALLOC 4M NAME big");
+    begin(&mut world, &mut one, "EXEC");
+    assert!(world.is_away() && world.received(&mut one) == 0, "EXEC waits for the AP");
+    world.ok(&mut third, "SET k 2");
+    assert_eq!(world.reply(&mut other).items()[2].integer(), 4 << 20);
+    assert_eq!(world.reply(&mut one), Value::Null, "the watched key has changed");
+    world.ok(&mut third, "VMALLOC 20M NAME larger");
+    world.check(&mut third);
+}
+
+/// A value that arrives in slices is appended once, although another client resizes the key between two slices.
+#[test]
+fn an_append_in_slices_continues_after_a_change_of_its_region() {
+    let value = vec![b'x'; 6_000_000];
+    for delay in (0..60).step_by(3) {
+        let mut world = World::with_helpers("bulk=67108864", FRAMES, 1, 8);
+        let (mut one, mut other) = (world.connect(), world.connect());
+        world.ok(&mut one, "SET k hello");
+        world.send(&mut one, &multibulk(&[b"APPEND", b"k", &value]));
+        for _ in 0..delay {
+            world.step();
+        }
+        world.send(&mut other, &multibulk(&[b"SETRANGE", b"k", b"16777215", b"!"]));
+        world.reply(&mut other);
+        let length = world.reply(&mut one).integer();
+        let limit = 16_777_216 + value.len() as u64;
+        assert!(length <= limit, "after {delay} steps: {length} bytes, at most {limit}");
+        let copies = world.ok(&mut other, "GETRANGE k 0 22777216");
+        let Value::Bulk(bytes) = copies else { panic!("{copies:?}") };
+        let written = bytes.iter().filter(|byte| **byte == b'x').count();
+        assert_eq!(written, value.len(), "after {delay} steps");
+    }
+}
