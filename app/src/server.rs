@@ -6,9 +6,9 @@
 //! of every client; accept new connections; serve HTTP connections; reap regions of ended
 //! connections and ended leases; transmit packets. A turn without any work purges lazy areas.
 //!
-//! **Invariant**: [`Server::new`] takes all memory that clients need. After that, only a request or
-//! a reply that is too large for the buffer of its connection takes memory, from [`Buffers`]; that
-//! may be refused.
+//! **Invariant**: [`Server::new`] allocates the fixed buffers of all clients. Later the server
+//! allocates, from [`Buffers`], only for a request or a reply that is too large for the fixed
+//! buffer of its connection. Such an allocation may fail; the request is then refused.
 
 mod accept;
 mod client;
@@ -44,7 +44,8 @@ pub use state::{Server, Turn, clients_for};
 const IDLE_PAUSE_US: u64 = 10_000;
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Runs one turn. `now_us` never decreases.
+    /// Runs one turn at the time `now_us`, in microseconds since boot. `now_us` must never be less
+    /// than in the turn before.
     pub fn turn(&mut self, now_us: u64) -> Turn {
         position::begin_turn();
         let turn = self.take_turn(now_us);
@@ -59,13 +60,13 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         if self.service.is_shutting_down() {
             return self.shut_down(now);
         }
-        // Flushes that are pending for this CPU are done here, which spares the requesting CPU an
-        // IPI.
+        // Acknowledging pending flushes here spares the CPU that requested them an IPI to this CPU.
         self.service.vm().acknowledge();
         let mut budget = Budget::of_a_turn();
         let mut busy = self.service.collect() | self.stack.receive(now);
         Position::Serve.note();
-        // Clients that leave free their places for new connections.
+        // Clients are served before connections are accepted: a client that ends leaves its place
+        // in `clients` to a new connection.
         busy |= self.serve(now, &mut budget);
         Position::Accept.note();
         busy |= self.accept(now);
@@ -88,8 +89,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         Turn::Idle { wake_us: wakes.into_iter().flatten().min() }
     }
 
-    /// Returns when the next client that takes a streamed reply too slowly must be closed, in
-    /// microseconds since boot.
+    /// Returns the earliest deadline of the clients that receive a streamed reply, in microseconds
+    /// since boot. A client that has not read its reply by then is closed.
     fn slow_at(&self) -> Option<u64> {
         if !self.service.is_streaming() {
             return None;
@@ -97,7 +98,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self.clients[..self.end].iter().filter_map(Client::deadline_us).min()
     }
 
-    /// Passes the states of the sockets to the service, for its reports.
+    /// Passes the counts of dropped packets and the numbers of sockets to the service, which
+    /// reports them.
     fn note_sockets(&mut self) {
         if let Some(drops) = self.stack.new_drops() {
             self.service.counters_mut().dropped.note(dropped::counts(&drops));
@@ -117,8 +119,9 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         counters.socket_buffer_bytes = bytes.map(|bytes| bytes as u64);
     }
 
-    /// Runs idle work unless it ran less than [`IDLE_PAUSE_US`] ago. Returns when to run it again,
-    /// if more is left.
+    /// Runs idle work (purging lazy areas and clearing free frames) unless it ran less than
+    /// [`IDLE_PAUSE_US`] ago. Returns when idle work must run again, or `None` if no idle work is
+    /// left.
     fn run_idle(&mut self, now_us: u64) -> Option<u64> {
         if now_us < self.idle_at_us {
             return Some(self.idle_at_us);

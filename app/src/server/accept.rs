@@ -1,4 +1,5 @@
-//! New connections: each gets the place of a client or waits for one.
+//! Accepts new connections. Each new connection gets a place in the client list, or waits until a
+//! place becomes free.
 
 use runtime_config::limits;
 use smoltcp::time::Instant;
@@ -13,9 +14,10 @@ use crate::service::Ending;
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Assigns client places to connections, waiting connections first. If all places are taken, a
-    /// new connection waits, because the ends of old connections may still arrive after it. Returns
-    /// whether any connection was handled.
+    /// Assigns free places in the client list to connections; connections that already wait come
+    /// first. If all places are taken, a new connection waits: the close of an old connection may
+    /// be processed later in the same turn and free a place. Returns whether any connection was
+    /// handled.
     pub(super) fn accept(&mut self, now: Instant) -> bool {
         let now_us = self.service.now_us();
         let mut accepted = self.assign_places(now);
@@ -52,7 +54,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         done > 0
     }
 
-    /// Makes a connection a client. Returns `false` if no place is free.
+    /// Assigns the connection `socket` to a free place in the client list. Returns `false` if no
+    /// place is free.
     fn assign_place(&mut self, socket: ConnectionId) -> bool {
         let mut places = self.clients.iter_mut().enumerate();
         let Some((at, client)) = places.find(|(_, client)| client.socket().is_none()) else {

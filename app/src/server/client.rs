@@ -1,8 +1,10 @@
-//! One client: a place for a connection, with its buffers.
+//! A client: a place in the client list, with the connection that is assigned to the place and the
+//! buffers of that connection.
 //!
-//! The child modules are the steps of its turn. `turn` moves bytes and calls the step of the
-//! [phase](Phase); `request` serves a request; `oversize` makes room for a large request or skips
-//! it; `stream` serves a large write while its bytes arrive; `execute` serves a transaction.
+//! The child modules are the steps of a client's turn. `turn` receives and sends bytes, and calls
+//! the step of the current [phase](Phase). `request` serves a request. `oversize` allocates a
+//! larger buffer for a large request, or discards the request. `stream` serves a large write while
+//! its bytes arrive. `execute` serves a transaction.
 
 mod execute;
 mod oversize;
@@ -25,26 +27,27 @@ use crate::net::{ConnectionId, Sockets};
 use crate::resp::{Discard, Limits, Ranges, Resume};
 use crate::service::{ClientBuffers, Connection, Ending, Failure, Service, Session};
 
-/// Bytes of unsent replies that are kept for a slow reader. Beyond them the client is not read
-/// from.
+/// Bytes of unsent replies that are kept for a peer that reads slowly. While more bytes than this
+/// are unsent, the server receives no further requests from that peer.
 pub(super) const OUTPUT_BYTES: usize = 64 << 10;
 
-/// The meaning of the next bytes of a connection.
+/// Tells how the server must interpret the next received bytes of a connection.
 #[derive(Debug)]
 enum Phase {
-    /// Requests.
+    /// The next bytes begin a request.
     Requests,
-    /// The rest of a request that is too large to hold; it is discarded.
+    /// The next bytes are the rest of a request that is too large to hold, and are discarded.
     Discard(Discard),
-    /// The data of a large write. The number of arguments behind the data follows.
+    /// The next bytes are the data of a large write. The field is the number of arguments after the
+    /// data.
     Stream(usize),
-    /// The arguments behind the data of a large `SET`.
+    /// The next bytes are the arguments after the data of a large `SET`.
     Options,
-    /// The queue of a transaction.
+    /// Received bytes wait: the queued requests of a transaction are served first.
     Execute,
 }
 
-/// A place for a connection, with its buffers.
+/// A place in the client list, with its buffers. The place is free while `socket` is `None`.
 #[derive(Debug)]
 pub(super) struct Client<T> {
     socket: Option<ConnectionId>,
@@ -58,22 +61,25 @@ pub(super) struct Client<T> {
     queue_resume: Resume,
     /// How far the request at the front of the input was parsed.
     resume: Resume,
-    /// Whether the peer sends no more bytes.
+    /// Whether the peer has closed its direction of the connection, so that no more bytes arrive.
     is_finished: bool,
     /// Whether the bytes of the peer break the protocol.
     is_malformed: bool,
-    /// Since when replies are held back, in microseconds since boot.
+    /// Since when finished replies are held back to be sent together, in microseconds since boot.
     held_since_us: Option<u64>,
-    /// Whether the client needs no turn until its connection has an event.
+    /// Whether the server can skip the client until its connection has an event (received bytes,
+    /// free space in the send buffer, or a close).
     rests: bool,
-    /// Whether the client exceeded its share in the last turn, or its peer does not read the
-    /// replies.
+    /// Whether the client sent more requests than its share of the last turn, or its peer does not
+    /// read the replies.
     has_backlog: bool,
-    /// Whether the client used up its share while more requests may be in the input.
+    /// Whether the client used up its share of the turn while the input may contain further
+    /// requests.
     is_cut_short: bool,
     /// Whether the last receive took all bytes that had arrived, and the stream had not ended.
     has_drained: bool,
-    /// Whether the last request was of a kind that may take long.
+    /// Whether the last request was of a kind that may take long, so that the clock is read after
+    /// it.
     was_long: bool,
 }
 
@@ -102,7 +108,7 @@ pub(super) enum TurnOutcome {
 }
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Allocates `count` client places.
+    /// Allocates `count` places for clients, with the buffers of each.
     ///
     /// # Errors
     ///
@@ -139,12 +145,12 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// Returns the connection in this place, if there is one.
+    /// Returns the connection that is assigned to this place, or `None` if the place is free.
     pub(super) fn socket(&self) -> Option<ConnectionId> {
         self.socket
     }
 
-    /// Assigns a connection to this place.
+    /// Assigns the connection `socket` to this free place.
     pub(super) fn begin(&mut self, socket: ConnectionId, number: u64) {
         self.socket = Some(socket);
         self.connection.begin(number);
@@ -159,7 +165,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.is_cut_short = false;
     }
 
-    /// Returns why the connection of a client ends after its last turn.
+    /// Returns the reason for which the connection ends, for the counters and the log. `fate` is
+    /// the outcome of the client's last turn.
     pub(super) fn ending<M: Machine>(
         &self,
         fate: TurnOutcome,
@@ -177,7 +184,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// Returns whether the client needs no turn before its connection has an event.
+    /// Returns whether the server can skip the client until its connection has an event.
     pub(super) fn rests<M: Machine>(&self, service: &Service<M>) -> bool {
         let is_called = self.connection.is_busy() || service.is_killed(self.connection.session());
         self.rests && !is_called && !self.is_too_slow(service)
@@ -193,7 +200,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.has_backlog
     }
 
-    /// Returns the class that the client is served in, if it is not served first.
+    /// Returns the class in which a client is served after the clients that are served first.
     #[cold]
     pub(super) fn class<M: Machine>(&self, service: &Service<M>) -> Class {
         match (service.is_admitted(self.connection.session()), self.has_backlog) {
@@ -203,13 +210,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    /// Returns when the client must have taken its streamed reply, in microseconds since boot.
+    /// Returns the deadline by which the peer must have read its streamed reply, in microseconds
+    /// since boot, or `None` if no reply is streamed.
     pub(super) fn deadline_us(&self) -> Option<u64> {
         self.connection.session().stream_deadline_us()
     }
 
-    /// Returns whether the deadline of the streamed reply has passed. Requests may wait for the end
-    /// of such a reply.
+    /// Returns whether the deadline of the client's streamed reply has passed. The client is then
+    /// closed, because requests of other clients may wait for the end of a streamed reply.
     fn is_too_slow<M: Machine>(&self, service: &Service<M>) -> bool {
         self.deadline_us().is_some_and(|deadline_us| service.now_us() >= deadline_us)
     }
@@ -219,7 +227,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.connection.session()
     }
 
-    /// Returns whether ending the connection would free memory immediately.
+    /// Returns whether ending the connection would free memory immediately, rather than at a later
+    /// purge.
     pub(super) fn holds_memory(&self) -> bool {
         self.output.holds_memory()
             || self.input.holds_memory()
@@ -227,7 +236,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             || self.connection.is_growing()
     }
 
-    /// Returns the number of bytes in each buffer.
+    /// Returns the size and the fill of each buffer, in bytes.
     pub(super) fn buffers(&self) -> ClientBuffers {
         let (output_size, output, spilled) = self.output.sizes();
         let (input, input_room) = self.input.sizes();
@@ -235,12 +244,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         ClientBuffers { input, input_room, output_size, output, spilled, queue_size }
     }
 
-    /// Returns whether an audit or the transaction of another session is in progress.
+    /// Returns whether the service restricts this client at the moment: an audit or the transaction
+    /// of another session is in progress.
     fn is_restricted<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> bool {
         shared.service.is_checking() || shared.service.is_excluded(self.connection.session())
     }
 
-    /// Returns how many bytes the client may send now.
+    /// Returns the limits for the next request of this client. The limits depend on the
+    /// authentication of the client and on the size of its input buffer.
     fn limits<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
         let is_admitted = shared.service.is_admitted(self.connection.session());
         let held_bytes = match self.input.is_larger() {
@@ -250,7 +261,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         Limits { held_bytes, is_admitted, ..*shared.limits }
     }
 
-    /// Consumes a request. Its reply may still be pending.
+    /// Removes the served request, which occupies `consumed` bytes, from the input. Its reply may
+    /// still be pending.
     fn finish(&mut self, consumed: usize) {
         self.input.consume(consumed);
         if self.resume.is_begun() {
@@ -266,8 +278,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         respond(&mut self.output, &mut self.connection, |_, reply| service.refuse(failure, reply));
     }
 
-    /// Ends the connection: clears its buffers and leaves its regions to the service, which frees
-    /// them.
+    /// Ends the connection: clears its buffers and passes its session to the service, which frees
+    /// the regions of the session later, in slices.
     pub(super) fn end<M: Machine>(&mut self, service: &mut Service<M>, allowance: &mut Allowance) {
         service.end(&mut self.connection);
         self.socket = None;
@@ -284,7 +296,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 }
 
-/// Returns the limit of bytes held for one request.
+/// Returns the maximum number of bytes that may be held for one request.
 fn held_bytes_max<M: Machine, B>(shared: &Shared<'_, M, B>) -> usize {
     limits::REQUEST_BYTES_MAX.min(shared.allowance.limit())
 }

@@ -1,9 +1,10 @@
-//! Counts of packets and connections that the network dropped, in the order of the service's rows.
+//! Copies the network's counts of dropped packets and connections in the order of the rows in which
+//! the service reports them.
 
 use crate::net::{Drop, Drops};
 use crate::service::DROP_ROWS;
 
-/// Returns the counts in the order of the service's rows.
+/// Returns the number of drops for each reason, in the order of [`DROP_ROWS`].
 pub(super) fn counts(drops: &Drops) -> [u64; DROP_ROWS.len()] {
     Drop::ALL.map(|reason| drops.count(reason))
 }

@@ -1,13 +1,15 @@
-//! Log lines about ended connections, limited so that clients cannot fill the console.
+//! Log lines about ended connections. The number of lines per second is limited, so that clients
+//! cannot flood the console.
 
 use crate::service::Ending;
 
-/// Maximum lines per second; further ends are only counted.
+/// Maximum number of log lines per second. Further ended connections are only counted.
 const LINES_MAX: u32 = 16;
 
 const SECOND_US: u64 = 1_000_000;
 
-/// The log lines of the current second.
+/// The number of log lines in the current second, and the number of lines omitted since the last
+/// line.
 #[derive(Debug)]
 pub(super) struct EndingLog {
     begun_us: u64,
@@ -32,8 +34,8 @@ impl EndingLog {
         }
     }
 
-    /// Returns the number of lines omitted before this one, or `None` if no line may be written
-    /// now.
+    /// Returns the number of ends that were not logged since the last line. Returns `None` if the
+    /// limit of this second is reached, so that no line may be written now.
     fn admit(&mut self, now_us: u64) -> Option<u64> {
         if now_us.saturating_sub(self.begun_us) >= SECOND_US {
             self.begun_us = now_us;

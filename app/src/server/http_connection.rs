@@ -9,27 +9,29 @@ use crate::http::{
 use crate::net::{ConnectionId, Received, Sockets};
 use crate::service::Service;
 
-/// Timeout for a head in microseconds, from its first byte or from the start of the connection.
+/// Timeout for the head of a request, in microseconds. The time begins with the first byte of the
+/// head or, for the first request, with the connection.
 const HEAD_US: u64 = 10_000_000;
 
 /// Timeout between two requests, in microseconds.
 const IDLE_US: u64 = 30_000_000;
 
-/// Timeout in microseconds for a peer that reads nothing of its answer.
+/// Timeout in microseconds for a peer that reads no byte of its answer.
 const STALL_US: u64 = 60_000_000;
 
-/// [`HEAD_US`] while other connections wait for a place. An idle connection is evicted immediately.
+/// The timeout of a head, instead of [`HEAD_US`], while other connections wait for a place. An idle
+/// connection is evicted immediately in that case.
 const HEAD_CONTENDED_US: u64 = 1_000_000;
-/// [`STALL_US`] while other connections wait for a place.
+/// The timeout of an answer, instead of [`STALL_US`], while other connections wait for a place.
 const STALL_CONTENDED_US: u64 = 5_000_000;
 
-/// Maximum passes over one connection in one turn.
+/// Maximum number of receive-answer-send passes over one connection in one turn.
 const ROUNDS: usize = 4;
 
-/// Bytes in which the head of every answer fits.
+/// Size in bytes of a buffer into which the head of every answer fits.
 const FRONT_BYTES: usize = 1024;
 
-/// A place for an HTTP connection, with its buffers.
+/// A place for an HTTP connection, with its buffers. The place is free while `socket` is `None`.
 #[derive(Debug)]
 pub(super) struct HttpConnection {
     socket: Option<ConnectionId>,
@@ -61,7 +63,8 @@ enum HttpPhase {
     Answer,
 }
 
-/// The eviction rank of a connection: its phase, and since when. The lowest rank is evicted first.
+/// The eviction rank of a connection: its phase and the time when the phase began. The connection
+/// with the lowest rank is evicted first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank(HttpPhase, u64);
 
@@ -113,7 +116,8 @@ impl HttpConnection {
     /// and its rank among the connections that may be evicted.
     pub(super) fn evictable_at_us(&self) -> Option<(u64, Rank)> {
         let limit_us = match self.phase {
-            // Unread bytes may be a request, so the connection is not known to be idle.
+            // Received bytes that were not read yet may be a request, so the connection may not be
+            // idle.
             HttpPhase::Idle if self.is_busy => return None,
             HttpPhase::Idle => 0,
             HttpPhase::Head => HEAD_CONTENDED_US,
@@ -146,14 +150,14 @@ impl HttpConnection {
         self.is_closing = false;
     }
 
-    /// Returns whether a turn can skip the connection; `is_awake` tells whether a packet has
-    /// arrived for it.
+    /// Returns whether a turn can skip the connection. `is_awake` is true if a packet has arrived
+    /// for the connection.
     pub(super) fn rests(&self, is_awake: bool, now_us: u64) -> bool {
         let is_due = self.deadline_us().is_some_and(|deadline| now_us >= deadline);
         !(is_awake || is_due || self.is_busy)
     }
 
-    /// Runs one turn. A report is refused unless `has_place`.
+    /// Runs one turn of the connection. A request for a report is refused if `has_place` is false.
     pub(super) fn turn<M: Machine>(
         &mut self,
         service: &mut Service<M>,
@@ -199,7 +203,8 @@ impl HttpConnection {
         if self.phase == HttpPhase::Head && !self.input.is_empty() {
             self.input.clear();
             self.front(&Head::refused(Status::Timeout));
-            // The send buffer is empty, or the peer does not read and needs no answer.
+            // The send buffer of the socket is empty, so the whole answer fits, or the peer does
+            // not read and needs no answer.
             self.send(service, sockets, socket);
             self.write(service, &mut RowBudget::of_a_turn());
             self.send(service, sockets, socket);
@@ -251,7 +256,8 @@ impl HttpConnection {
         let (mut head, length) = match http::parse(self.input.bytes()) {
             ParsedHead::Head(head, length) => (head, length),
             ParsedHead::Incomplete => {
-                // A head that the peer will not complete gets no answer.
+                // A peer that has closed its direction will not complete the head, so it gets no
+                // answer.
                 self.is_closing = self.is_finished;
                 return self.is_closing;
             }
@@ -282,7 +288,8 @@ impl HttpConnection {
     fn write<M: Machine>(&mut self, service: &Service<M>, share: &mut RowBudget) -> bool {
         let Some(answer) = &mut self.answer else { return false };
         if !self.output.is_empty() {
-            // Rows are not written again in each turn for a peer that does not read.
+            // Rows are written only when the output is empty. Otherwise every turn would write rows
+            // for a peer that does not read.
             return false;
         }
         let mut length = 0;
@@ -294,7 +301,7 @@ impl HttpConnection {
             self.is_closing = !answer.keeps_alive;
             self.answer = None;
         } else if length == 0 && !share.is_spent() {
-            // The piece is larger than the buffer.
+            // The next piece of the report does not fit into the empty output buffer.
             log::warn!("a report has a piece that is too large");
             self.is_closing = true;
             self.answer = None;
@@ -318,8 +325,9 @@ impl HttpConnection {
         Some(sent)
     }
 
-    /// Updates the phase. Its time starts over when the phase changes, and when part of an answer
-    /// was sent; bytes of a head do not extend the timeout.
+    /// Updates the phase. The timeout of the phase restarts when the phase changes and when part of
+    /// an answer was sent. Bytes of a head do not restart the timeout, so a slow sender cannot
+    /// extend it.
     fn note_phase(&mut self, sent: usize, now_us: u64) {
         let phase = if self.is_answering() {
             HttpPhase::Answer
@@ -335,8 +343,9 @@ impl HttpConnection {
     }
 }
 
-/// Refuses a connection that has waited too long for a place. Its request is read, so that closing
-/// the connection does not reset it.
+/// Answers a connection that has waited too long for a place with a refusal, and closes it. The
+/// request is read first: closing a connection with unread bytes would reset it and lose the
+/// answer.
 pub(super) fn turn_away<M: Machine>(
     service: &Service<M>,
     sockets: &mut Sockets,

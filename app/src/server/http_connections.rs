@@ -1,9 +1,10 @@
 //! The places of HTTP connections, and the choice of the connection to evict.
 //!
-//! A connection waits in its socket until a place is free. While one waits, places are freed by
-//! eviction in this order, the oldest first: idle connections, connections that do not send their
-//! head, connections that do not read their answer. Requests for reports use at most
-//! [`REPORTS_MAX`] places at a time, so `/metrics` and `/healthz` always get one.
+//! A connection waits in its socket until a place is free. While a connection waits, other
+//! connections are evicted in this order, the oldest first: idle connections, then connections that
+//! do not send their head, then connections that do not read their answer. Requests for reports use
+//! at most [`REPORTS_MAX`] places at a time, so a place always remains for `/metrics` and
+//! `/healthz`.
 
 use alloc::vec::Vec;
 
@@ -27,7 +28,7 @@ const REPORTS_MAX: usize = HTTP_CLIENTS - HTTP_RESERVED;
 /// Microseconds after which a connection that waits for a place is refused.
 const WAIT_US: u64 = 5_000_000;
 
-/// All places, and the connections that wait for one.
+/// All places for HTTP connections, and the connections that wait for a place.
 #[derive(Debug)]
 pub(super) struct HttpConnections {
     places: Vec<HttpConnection>,
@@ -50,8 +51,8 @@ impl HttpConnections {
         Ok(Self { places: places.collect(), first: 0, waiting })
     }
 
-    /// Serves every connection, then assigns places to new connections. Returns whether there may
-    /// be more work.
+    /// Serves every connection, then assigns free places to waiting connections. Returns whether
+    /// there may be more work.
     pub(super) fn turn<M: Machine>(
         &mut self,
         service: &mut Service<M>,
@@ -74,7 +75,7 @@ impl HttpConnections {
         [deadline, evictable, Some(since_us + WAIT_US)].into_iter().flatten().min()
     }
 
-    /// Closes every connection, even if its answer is incomplete.
+    /// Closes every HTTP connection, even if part of its answer is unsent.
     pub(super) fn close_all<M: Machine>(
         &mut self,
         service: &mut Service<M>,
@@ -181,8 +182,9 @@ impl HttpConnections {
     }
 }
 
-/// Ends a connection and frees its place. The socket delivers sent bytes and discards received ones
-/// until the peer has closed too: a reset would destroy the answer for a peer that still sends.
+/// Ends a connection and frees its place. The socket still delivers the bytes that were passed to
+/// it, and discards received bytes until the peer has closed too. A reset instead would make the
+/// peer lose the answer if it is still sending.
 fn close<M: Machine>(
     connection: &mut HttpConnection,
     service: &mut Service<M>,

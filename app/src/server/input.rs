@@ -1,6 +1,6 @@
-//! Bytes in transit: received but not served, or written but not sent.
+//! A linear buffer for bytes that were received but not served, or written but not sent.
 
-/// A linear buffer: its bytes are one slice, unlike those of the network's ring buffer.
+/// A buffer whose bytes always form one slice, unlike the bytes of a ring buffer of the network.
 #[derive(Debug)]
 pub(super) struct Input {
     buffer: &'static mut [u8],
@@ -13,7 +13,8 @@ impl Input {
         Self { buffer, start: 0, end: 0 }
     }
 
-    /// Returns the free room behind the bytes, which are moved to the front first.
+    /// Returns the free space after the stored bytes. The stored bytes are first moved to the front
+    /// of the buffer.
     pub(super) fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);

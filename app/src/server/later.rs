@@ -1,8 +1,8 @@
-//! Clients that are served behind the other clients of a turn.
+//! Lists of the clients that are served after the other clients of a turn.
 
 use alloc::vec::Vec;
 
-/// The reason to serve a client later, in the order in which the classes are served.
+/// The reason for serving a client later. The classes are served in the order of the variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// The client is not authenticated.
@@ -17,7 +17,8 @@ impl Class {
     /// All classes, in the order in which they are served.
     const ALL: [Self; 3] = [Self::Stranger, Self::Backlog, Self::StrangerBacklog];
 
-    /// Returns the maximum requests per turn of each of `clients` clients.
+    /// Returns the maximum number of requests that each of `clients` clients of this class may have
+    /// served in one turn.
     fn share(self, clients: usize) -> usize {
         let (all, least) = match self {
             Self::Stranger => (0, 8),
@@ -27,8 +28,8 @@ impl Class {
         least.max(all / clients)
     }
 
-    /// Returns how many clients of the class are served in a turn even if it is late. A new client
-    /// is a stranger until it has sent the password.
+    /// Returns how many clients of the class are served in a turn that is already late. The number
+    /// is higher for strangers, because every new client is one until it has sent the password.
     fn clients_min(self) -> usize {
         match self {
             Self::Stranger => 16,
@@ -37,34 +38,35 @@ impl Class {
     }
 }
 
-/// The places of such clients in one turn, by class. Each class continues where it ended in the
-/// previous turn.
+/// The clients of one turn that are served later, by class. Each class starts at the client where
+/// it ended in the turn before.
 #[derive(Debug)]
 pub(super) struct Later {
     queues: [ClassQueue; Class::ALL.len()],
-    /// The class that is being served, and the number of its clients that were served.
+    /// The index of the class that is being served, and the number of its clients served so far.
     class: usize,
     served: usize,
 }
 
 #[derive(Debug)]
 struct ClassQueue {
-    /// The places in cyclic order, with any place first.
+    /// Places in cyclic order, starting at an arbitrary place.
     places: Vec<usize>,
-    /// The place that is served first.
+    /// The lowest place that may be served first; smaller places follow after the largest place.
     first: usize,
 }
 
 impl ClassQueue {
-    /// Rotates the place that is served first to the front.
+    /// Rotates `places` so that the place to be served first is at the front.
     fn begin(&mut self) {
         let Self { places, first } = self;
         let front = (0..places.len()).min_by_key(|at| (places[*at] < *first, places[*at]));
         places.rotate_left(front.unwrap_or(0));
     }
 
-    /// Removes the places of the turn, of which `served` were served. The next turn begins with the
-    /// place behind those, or, if all were served, with another place than this turn.
+    /// Removes all places of this turn, of which the first `served` were served. The next turn
+    /// begins after the last served place. If all places were served, it begins one place later
+    /// than this turn.
     fn end(&mut self, served: usize) {
         let last = if served < self.places.len() { served.saturating_sub(1) } else { 0 };
         self.first = self.places.get(last).map_or(0, |place| place + 1);
@@ -73,7 +75,7 @@ impl ClassQueue {
 }
 
 impl Later {
-    /// Allocates memory for `clients` clients.
+    /// Allocates lists for up to `clients` clients.
     pub(super) fn with_capacity(clients: usize) -> Self {
         let queue = |_| ClassQueue { places: Vec::with_capacity(clients), first: 0 };
         Self { queues: Class::ALL.map(queue), class: 0, served: 0 }
@@ -84,8 +86,9 @@ impl Later {
         self.queues[class as usize].places.push(place);
     }
 
-    /// Returns the place of the next client to serve, and its share; `None` ends the turn and
-    /// clears all places. If the turn is late, only a few clients of each class are served.
+    /// Returns the place of the next client to serve, and the maximum number of its requests.
+    /// Returns `None` at the end of the turn, after all lists were cleared. If `is_late`, only
+    /// [`clients_min`](Class::clients_min) clients of each class are served.
     #[cold]
     pub(super) fn next(&mut self, is_late: bool) -> Option<(usize, usize)> {
         while let Some(class) = Class::ALL.get(self.class) {

@@ -1,23 +1,27 @@
-//! Replies that are not sent yet.
+//! The output of a connection: replies that were written but not sent.
 
 use crate::resp::Reply;
 
-/// Room that must be left before a request is served. Every reply except large ones fits, and a
-/// request with a large reply changes no state, so it can be retried with more room.
+/// Free space that the output must have before a request is served. Every reply fits into that
+/// space except the large ones. A request with a large reply changes no state, so it can be retried
+/// with a larger buffer.
 const SMALL_REPLY_BYTES: usize = 1024;
 
-/// A fixed buffer, and at most one larger buffer behind it for one large reply.
+/// The output of a connection: a fixed buffer, and at most one larger buffer that holds one large
+/// reply. The larger buffer is sent after the fixed buffer.
 #[derive(Debug)]
 pub(super) struct Output<T> {
     fixed: &'static mut [u8],
     start: usize,
     end: usize,
-    /// Room that the next reply needs, as far as known.
+    /// Free space that the next reply needs, in bytes, as far as known.
     wanted: usize,
     spill: Option<Spill<T>>,
-    /// Whether bytes of the last reply are still to be [filled in](Self::fill).
+    /// Whether the rest of the last reply must still be copied into the fixed buffer by
+    /// [`fill`](Self::fill).
     is_streaming: bool,
-    /// The room kept for replies to come, while the replies of a transaction are collected.
+    /// Free space in bytes that is reserved for later replies of a transaction, while the replies
+    /// of the transaction are collected.
     kept: Option<usize>,
 }
 
@@ -33,8 +37,8 @@ struct Spill<T> {
 pub(super) enum Written<R> {
     /// The reply is in the output.
     Whole,
-    /// The reply did not fit, and left no bytes. The number of bytes that it needs
-    /// follows.
+    /// The reply did not fit and left no bytes in the output. The first field is the length of the
+    /// reply in bytes.
     TooLarge(usize, R),
 }
 
@@ -51,13 +55,15 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         }
     }
 
-    /// Returns whether a request may be served; `false` while a large reply is unsent.
+    /// Returns whether the output has space for the reply to a further request. Returns `false`
+    /// while a large reply is unsent.
     pub(super) fn has_room(&mut self) -> bool {
         if self.kept.is_some() {
             return true;
         }
-        // Fewer bytes are moved than were sent, so a peer that reads small pieces costs no more
-        // than it reads.
+        // The unsent bytes are moved only if more bytes were sent than must be moved. The cost of
+        // moving is thus at most proportional to the bytes that the peer reads, even if it reads
+        // small pieces.
         let is_worth_it = self.start > 0 && self.start >= self.end - self.start;
         if self.fixed.len() - self.end < self.wanted && is_worth_it {
             self.fixed.copy_within(self.start..self.end, 0);
@@ -68,8 +74,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         is_whole && self.fixed.len() - self.end >= self.wanted
     }
 
-    /// Returns whether a reply of `needed` bytes fits once the earlier replies are sent. If so, no
-    /// request is served until then.
+    /// Returns whether a reply of `needed` bytes will fit into the fixed buffer after all earlier
+    /// replies are sent. If so, no request is served before that.
     pub(super) fn will_have_room(&mut self, needed: usize) -> bool {
         let will = !self.is_empty() && needed <= self.fixed.len();
         if will {
@@ -98,7 +104,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         Written::Whole
     }
 
-    /// Appends a reply of a transaction, and leaves the kept room free.
+    /// Appends a reply of a transaction, and leaves `kept` bytes free for the later replies.
     #[cold]
     fn write_collected<R>(
         &mut self,
@@ -119,9 +125,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         Written::Whole
     }
 
-    /// Begins to collect the replies of a transaction behind the present bytes, in `buffer` if
-    /// given. `kept` bytes stay free for replies to come. While replies are collected, requests are
-    /// served even if no byte was sent.
+    /// Begins to collect the replies of a transaction after the present bytes, in `buffer` if
+    /// given. `kept` bytes stay free for later replies. While replies are collected,
+    /// [`has_room`](Self::has_room) returns `true` even if no byte was sent.
     pub(super) fn collect(&mut self, buffer: Option<T>, kept: usize) {
         if let Some(buffer) = buffer {
             self.spill = Some(Spill { buffer, start: 0, end: 0 });
@@ -134,7 +140,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         self.kept.is_some()
     }
 
-    /// Sets the room kept for replies to come, in bytes.
+    /// Sets the number of bytes that stay free for the later replies of a transaction.
     pub(super) fn keep(&mut self, kept: usize) {
         self.kept = Some(kept);
     }
@@ -145,8 +151,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         self.wanted = SMALL_REPLY_BYTES;
     }
 
-    /// Appends a large reply in a buffer of its own, which is dropped once it is sent. Returns
-    /// `false` if the reply does not fit there either; none of its bytes are kept then.
+    /// Appends a large reply in `buffer`, which is dropped once the reply is sent. Returns `false`
+    /// if the reply does not fit into `buffer` either; the output is then unchanged.
     pub(super) fn write_spilled<R>(
         &mut self,
         mut buffer: T,
@@ -163,14 +169,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         true
     }
 
-    /// Sets whether bytes of the last reply are still to be filled in. No request is served until
-    /// they are.
+    /// Sets whether the rest of the last reply must still be copied into the output. While it must,
+    /// no request is served.
     pub(super) fn set_streaming(&mut self, is_streaming: bool) {
         self.is_streaming = is_streaming;
     }
 
-    /// Lets `fill` write the next bytes of the last reply, once all present bytes are sent. Returns
-    /// `false` if some are unsent, and `None` if `fill` fails.
+    /// Calls `fill` to write the next bytes of the last reply, once all present bytes are sent.
+    /// Returns `false` if present bytes are unsent, and `None` if `fill` returns `None`.
     pub(super) fn fill(&mut self, fill: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<bool> {
         if !self.is_streaming || self.start < self.end {
             return Some(false);
@@ -180,8 +186,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         Some(true)
     }
 
-    /// Passes the bytes to `send` in order. Returns how many were sent, or `None` if `send` fails.
-    /// The larger buffer is kept until it is [freed](Self::give_back).
+    /// Passes the unsent bytes to `send` in order. Returns how many bytes were sent, or `None` if
+    /// `send` fails. The larger buffer is kept until [`give_back`](Self::give_back) frees it.
     pub(super) fn send(&mut self, mut send: impl FnMut(&[u8]) -> Option<usize>) -> Option<usize> {
         let mut sent = 0;
         if self.start < self.end {
@@ -201,7 +207,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         Some(sent)
     }
 
-    /// Frees the larger buffer once it is sent; until then no request is served.
+    /// Frees the larger buffer if all its bytes were sent. No request is served before that.
     pub(super) fn give_back(&mut self) {
         if self.kept.is_none() {
             self.spill.take_if(|spill| spill.start == spill.end);
@@ -219,7 +225,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Output<T> {
         self.spill.is_some()
     }
 
-    /// Removes all bytes.
+    /// Removes all bytes, and frees the larger buffer.
     pub(super) fn clear(&mut self) {
         self.start = 0;
         self.end = 0;

@@ -1,6 +1,8 @@
-//! The position of the loop within its turn, for a watchdog on another CPU.
+//! Records which part of its turn the server loop is executing. A watchdog on another CPU reads
+//! this position.
 //!
-//! An image has one loop, so the position is a static, and setting it is one store.
+//! An image runs one server loop, so the position is a static variable, and recording costs one
+//! store.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -46,8 +48,9 @@ static TURNS: AtomicU64 = AtomicU64::new(0);
 const STALL_US: u64 = 2_000_000;
 
 impl Position {
-    /// Sets the position of the loop.
-    // Relaxed, here and below: the position may be slightly old, and no other data depends on it.
+    /// Records that the loop is in this part of the turn.
+    // Relaxed, here and below: the watchdog may read a slightly old position, and no other data
+    // depends on the position.
     pub(super) fn note(self) {
         POSITION.store(self as u32, Ordering::Relaxed);
     }
@@ -57,13 +60,13 @@ impl Position {
     }
 }
 
-/// Records the begin of a turn.
+/// Records that a turn begins.
 pub(super) fn begin_turn() {
     TURNS.fetch_add(1, Ordering::Relaxed);
     Position::Receive.note();
 }
 
-/// The state of the loop as another CPU observes it.
+/// The progress of the server loop as read by another CPU at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Look {
     turns: u64,
@@ -74,16 +77,17 @@ struct Look {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Watchdog {
     seen: Option<(Look, u64)>,
-    /// How long the stall must last until the next report, in microseconds.
+    /// The duration of the stall at which the next report is due, in microseconds.
     next_us: u64,
 }
 
 /// A turn that does not end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// The minimum duration of the stall, in microseconds.
+    /// The time since the stall was first observed, in microseconds. The stall itself is at least
+    /// as long.
     pub us: u64,
-    /// The last observed position.
+    /// The part of the turn in which the loop was last observed.
     pub position: Position,
 }
 
@@ -95,8 +99,8 @@ impl fmt::Display for Stall {
 }
 
 impl Watchdog {
-    /// Checks the loop. Returns a stall once when it is detected, and again each time its duration
-    /// has doubled.
+    /// Compares the progress of the loop with the last call. Returns a stall when it is first
+    /// detected, and again each time its duration has doubled.
     pub fn look(&mut self, now_us: u64) -> Option<Stall> {
         let look = Look { turns: TURNS.load(Ordering::Relaxed), position: Position::last() };
         self.judge(look, now_us)

@@ -8,10 +8,11 @@ use crate::service;
 /// Bytes of the first buffer.
 const FIRST_BYTES: usize = 16 << 10;
 
-/// Maximum bytes of the header of an argument, and of the header of a request.
+/// Maximum length of the header of a request or of an argument, in bytes.
 const HEADER_BYTES: usize = 32;
 
-/// The limits for parsing queued requests: unlimited, because the requests were parsed before.
+/// The limits for parsing queued requests. There are none, because the requests were already parsed
+/// and limited when they arrived.
 pub(super) const LIMITS: Limits = Limits {
     inline_bytes: 0,
     bulk_bytes: usize::MAX,
@@ -20,13 +21,13 @@ pub(super) const LIMITS: Limits = Limits {
     is_admitted: true,
 };
 
-/// Requests in order, as multi-bulk requests.
+/// The queued requests of one transaction, in order and encoded as multi-bulk requests.
 #[derive(Debug)]
 pub(super) struct RequestQueue<T> {
     buffer: Option<T>,
     start: usize,
     end: usize,
-    /// The minimum room for the replies to the requests from `start` on, in bytes.
+    /// The minimum output space for the replies to the requests from `start` on, in bytes.
     reply_bytes: usize,
 }
 
@@ -83,17 +84,18 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestQueue<T> {
         Ok(())
     }
 
-    /// Returns the size of the buffer in bytes.
+    /// Returns the size of the queue's buffer in bytes.
     pub(super) fn capacity(&self) -> usize {
         self.buffer.as_ref().map_or(0, |buffer| buffer.as_ref().len())
     }
 
-    /// Returns the bytes of the requests that are not served yet.
+    /// Returns the encoded requests that are not served yet.
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.as_ref().map_or(&[], |buffer| &buffer.as_ref()[self.start..self.end])
     }
 
-    /// Returns the minimum room for the replies to these requests, in bytes.
+    /// Returns the minimum output space for the replies to the requests that are not served yet, in
+    /// bytes.
     pub(super) fn reply_bytes(&self) -> usize {
         self.reply_bytes
     }
@@ -115,7 +117,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestQueue<T> {
         self.buffer.is_some()
     }
 
-    /// Frees the buffer if there are no requests.
+    /// Frees the buffer if the queue has no requests, and returns its bytes to `allowance`.
     pub(super) fn give_back(&mut self, allowance: &mut Allowance) {
         if self.end == 0 && self.buffer.is_some() {
             allowance.give(self.capacity());
@@ -130,7 +132,7 @@ mod tests {
     use crate::buffers::HeapBuffers;
     use crate::resp::{self, Parsed, Ranges, Reply, Resume};
 
-    /// A machine without free memory.
+    /// A buffer source without free memory, for tests.
     struct NoBuffers;
 
     impl Buffers for NoBuffers {
@@ -173,7 +175,8 @@ mod tests {
         let long = [b'x'; 40_000];
         let requests: [Vec<u8>; 4] = [
             request(&[b"PING"]),
-            // The rest of the first buffer is slightly too small for the second request.
+            // After the first request, the first buffer has slightly too little space for the
+            // second request.
             request(&[b"ECHO", &long[..FIRST_BYTES - 40]]),
             request(&[b"VMALLOCN", b"2", b"1"]),
             request(&[b"ECHO", &long]),

@@ -10,7 +10,7 @@ use crate::buffers::Buffers;
 pub(super) struct RequestBuffer<T> {
     fixed: Input,
     larger: Option<Larger<T>>,
-    /// A larger buffer that is no longer used and is to be freed.
+    /// A larger buffer whose request is finished. It is freed by [`give_back`](Self::give_back).
     spent: Option<T>,
 }
 
@@ -19,7 +19,7 @@ struct Larger<T> {
     buffer: T,
     start: usize,
     end: usize,
-    /// Whether the request is known to be incomplete.
+    /// Whether the parser has found that the request at the front is incomplete.
     wants_more: bool,
 }
 
@@ -64,7 +64,7 @@ impl Allowance {
     }
 }
 
-/// The reason why a request gets no more room.
+/// The reason why the buffer of a request could not grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The larger buffers of all connections use the whole budget.
@@ -78,9 +78,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         Self { fixed: Input::new(fixed), larger: None, spent: None }
     }
 
-    /// Returns the room for more bytes. A larger buffer takes at most as many as the fixed input
-    /// holds, and only while its request is [incomplete](Self::want_more), so that the bytes behind
-    /// the request fit into the fixed input.
+    /// Returns the free space for received bytes. A larger buffer offers space only while its
+    /// request is [incomplete](Self::want_more), and at most as much as the fixed input holds. The
+    /// bytes received after the end of that request therefore fit into the fixed input.
     pub(super) fn room(&mut self) -> &mut [u8] {
         let Some(larger) = &mut self.larger else { return self.fixed.room() };
         let bytes = if larger.wants_more { self.fixed.capacity() } else { 0 };
@@ -89,14 +89,16 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         &mut buffer[larger.end..end]
     }
 
-    /// Adds `bytes` bytes that were written into the room.
+    /// Marks the first `bytes` bytes of [`room`](Self::room) as received, after the caller has
+    /// written them.
     pub(super) fn add(&mut self, bytes: usize) {
         let Some(larger) = &mut self.larger else { return self.fixed.add(bytes) };
         larger.end = (larger.end + bytes).min(larger.buffer.as_ref().len());
         larger.wants_more &= bytes == 0;
     }
 
-    /// Marks the request at the front as incomplete.
+    /// Records that the request at the front is incomplete, so that a larger buffer accepts more
+    /// bytes.
     pub(super) fn want_more(&mut self) {
         if let Some(larger) = &mut self.larger {
             larger.wants_more = true;
@@ -137,11 +139,11 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         self.larger.as_ref().map_or(self.fixed.capacity(), |larger| larger.buffer.as_ref().len())
     }
 
-    /// Doubles the room for the request at the front, up to a limit.
+    /// Doubles the size of the buffer for the request at the front, up to `limit` bytes.
     ///
     /// # Errors
     ///
-    /// There is no memory for it; the buffer has not changed.
+    /// The budget or the memory is exhausted; the buffer has not changed.
     pub(super) fn grow<B: Buffers<Buffer = T>>(
         &mut self,
         buffers: &B,
@@ -181,7 +183,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         }
     }
 
-    /// Moves the remaining bytes into the fixed input, once they fit.
+    /// Moves the remaining bytes into the fixed input if they fit there. The larger buffer is then
+    /// marked for [`give_back`](Self::give_back).
     #[cold]
     fn leave_larger(&mut self) {
         let fits = |larger: &mut Larger<T>| larger.end - larger.start <= self.fixed.capacity();
@@ -193,7 +196,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         }
     }
 
-    /// Returns whether there is a larger buffer, used or not.
+    /// Returns whether there is a larger buffer, including one that waits to be freed.
     pub(super) fn holds_memory(&self) -> bool {
         self.larger.is_some() || self.spent.is_some()
     }
@@ -205,7 +208,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> RequestBuffer<T> {
         }
     }
 
-    /// Removes all bytes.
+    /// Removes all bytes, and frees the larger buffers.
     pub(super) fn clear(&mut self, allowance: &mut Allowance) {
         self.give_back(allowance);
         self.spent = self.larger.take().map(|larger| larger.buffer);

@@ -1,4 +1,5 @@
-//! The place at which replies enter the output of a connection.
+//! Writes replies into the output of a connection. All replies of the server pass through this
+//! module.
 
 use super::output::{Output, Written};
 use crate::resp::Reply;
@@ -15,8 +16,8 @@ pub(super) fn respond<T: AsRef<[u8]> + AsMut<[u8]>, R>(
     written
 }
 
-/// Writes a large reply into a buffer of its own by calling `answer`. Returns `false` if the reply
-/// does not fit there either; none of its bytes are kept then.
+/// Writes a large reply into `buffer` by calling `answer`. Returns `false` if the reply does not
+/// fit into `buffer` either; the output is then unchanged.
 pub(super) fn respond_spilled<T: AsRef<[u8]> + AsMut<[u8]>, R>(
     output: &mut Output<T>,
     buffer: T,

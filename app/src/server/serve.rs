@@ -1,9 +1,9 @@
-//! The order of the clients in a turn, and the share of each.
+//! Determines the order in which clients are served in a turn, and the number of requests of each.
 //!
-//! Authenticated clients that read their replies are served first, a few requests each. Their
-//! requests therefore wait for at most one turn, regardless of the load by other clients. The rest
-//! of the turn is for [`Later`](super::later::Later): clients without authentication, and clients
-//! with more work than their share.
+//! Authenticated clients that read their replies are served first, with at most [`REQUESTS_FIRST`]
+//! requests each. Their requests therefore wait for at most one turn, regardless of the load by
+//! other clients. The rest of the turn is for [`Later`](super::later::Later): unauthenticated
+//! clients, and clients with more requests than their share.
 
 use core::mem;
 
@@ -16,20 +16,22 @@ use crate::buffers::Buffers;
 use crate::net::{ConnectionId, Nic};
 use crate::service::Budget;
 
-/// Requests of a client that are served before other clients. Further requests may be served in the
-/// same turn.
+/// Number of requests that a client may have served before the clients of
+/// [`Later`](super::later::Later). Further requests of the client may be served in the same turn,
+/// after these clients.
 const REQUESTS_FIRST: usize = 8;
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Serves every client its share of the turn. The first client changes from turn to turn;
-    /// clients that a late turn did not reach come first in the next one. Returns whether any work
-    /// was done.
+    /// Serves every client its share of the turn. The client that is served first changes from turn
+    /// to turn. Clients that a late turn did not reach come first in the next turn. Returns whether
+    /// any work was done.
     pub(super) fn serve(&mut self, now: Instant, budget: &mut Budget) -> bool {
         let mut busy = false;
-        // No other event wakes requests that were delayed during an audit or a transaction.
+        // Requests that were delayed during an audit or a transaction get no event when it ends.
+        // All clients are therefore served once more after it.
         let is_restricted = self.service.is_restricted();
         let calls_all = mem::replace(&mut self.was_restricted, is_restricted) || is_restricted;
-        // Nor does one wake requests that waited for the end of a streamed reply.
+        // The same holds for requests that waited for the end of a streamed reply.
         let calls_all = self.service.take_readers_left() || calls_all;
         while self.end > 0 && self.clients[self.end - 1].socket().is_none() {
             self.end -= 1;
@@ -38,7 +40,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self.first = first + 1;
         let (mut next, mut left) = (first, self.end);
         let (mut is_late, mut has_later) = (false, false);
-        // Two loops would duplicate the work below, or cost a call for each client.
+        // One loop handles both lists of clients: two loops would duplicate the code below, or cost
+        // a function call for each client.
         loop {
             let (at, share, is_first) = if left > 0 {
                 let at = next;
@@ -94,7 +97,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
             }
         }
         self.was_restricted |= is_late && calls_all;
-        // An audit that began in this turn may end before the next one, and may have delayed
+        // An audit that began in this turn may end before the next turn, and may have delayed
         // requests too.
         self.was_restricted |= self.service.is_restricted();
         busy

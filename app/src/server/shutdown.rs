@@ -10,9 +10,10 @@ use crate::net::{Nic, Port};
 use crate::service::Budget;
 
 impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
-    /// Runs one turn of a shutdown. No request is served except those of a running transaction.
-    /// Clients get their pending replies, then all connections are closed. Returns [`Turn::Off`]
-    /// once all peers have acknowledged that, or after [`limits::SHUTDOWN_US`].
+    /// Runs one turn of a shutdown. Requests are no longer served, except those of a running
+    /// transaction. Each client gets its pending replies, then its connection is closed. Returns
+    /// [`Turn::Off`] when all peers have acknowledged the close, or when [`limits::SHUTDOWN_US`]
+    /// has passed.
     #[cold]
     pub(super) fn shut_down(&mut self, now: Instant) -> Turn {
         let now_us = self.service.now_us();
@@ -34,7 +35,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         Turn::Idle { wake_us: Some(wake.map_or(off_at_us, |wake_us| wake_us.min(off_at_us))) }
     }
 
-    /// Closes the connections without a client place, and new connections.
+    /// Closes HTTP connections, connections that wait for a place in the client list, and new
+    /// connections.
     fn close_others(&mut self, now: Instant) {
         let sockets = self.stack.sockets();
         self.http_connections.close_all(&mut self.service, sockets, now);

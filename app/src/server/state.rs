@@ -18,14 +18,15 @@ use crate::net::{self, ConnectionId, Nic, Stack};
 use crate::resp::{Limits, Ranges};
 use crate::service::{Service, Submit};
 
-/// Bytes that the input holds beyond an inline request: the headers of a multi-bulk request and its
-/// small arguments.
+/// Bytes that the input of a connection holds beyond an inline request, for the headers and the
+/// small arguments of a multi-bulk request.
 const INPUT_SLACK_BYTES: usize = 4096;
 
-/// An argument of this many bytes fits into the input, even if inline requests are limited to less.
+/// An argument of this number of bytes fits into the input of a connection, even if the
+/// configuration limits inline requests to less.
 const ARGUMENT_BYTES: usize = 64 << 10;
 
-/// The next action of the caller of a turn.
+/// The action that the caller of a turn must take next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// Run the next turn immediately.
@@ -49,16 +50,18 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     pub(super) ranges: Ranges,
     pub(super) allowance: Allowance,
     pub(super) limits: Limits,
-    /// The number of connections so far, which is also the number of the last one.
+    /// The number of connections accepted since boot. It is also the number of the newest
+    /// connection.
     pub(super) connections: u64,
-    /// Connections that wait for a place, oldest first, and until when in microseconds since boot.
+    /// Connections that wait for a place in the client list, oldest first, each with the time when
+    /// it is refused, in microseconds since boot.
     pub(super) waiting: Vec<(ConnectionId, u64)>,
     pub(super) ending_log: EndingLog,
-    /// The client that is served first in the next turn.
+    /// The index of the client that is served first in the next turn.
     pub(super) first: usize,
-    /// Clients that are served behind the other clients of the turn.
+    /// The clients of this turn that are served after the other clients.
     pub(super) later: Later,
-    /// The end of the used places: no place from here on has a client.
+    /// The end of the used places: all places from this index on are free.
     pub(super) end: usize,
     /// Whether an audit or a transaction was in progress in the last turn.
     pub(super) was_restricted: bool,
@@ -68,8 +71,9 @@ pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
     pub(super) off_at_us: Option<u64>,
 }
 
-/// Returns how many clients a configuration supports with `memory_bytes` bytes of memory: the
-/// configured number, limited by the buffers that fit into a part of the memory.
+/// Returns how many clients the server accepts on a machine with `memory_bytes` bytes of memory.
+/// This is the configured number, limited so that the buffers of all clients fit into a fixed part
+/// of the memory.
 #[must_use]
 pub fn clients_for(config: &Config, memory_bytes: u64) -> usize {
     let held = input_bytes(config) + client::OUTPUT_BYTES + net::BYTES_PER_CLIENT;
@@ -81,7 +85,8 @@ fn input_bytes(config: &Config) -> usize {
     config.inline_bytes.max(ARGUMENT_BYTES) + INPUT_SLACK_BYTES
 }
 
-/// Returns how many bytes larger inputs may take in total, on a machine with `frames` frames.
+/// Returns how many bytes the larger buffers of all requests may occupy in total, on a machine with
+/// `frames` frames.
 fn requests_bytes(frames: u64) -> usize {
     let bytes = frames * PAGE_BYTES / limits::REQUESTS_PART as u64;
     usize::try_from(bytes).unwrap_or(usize::MAX)
@@ -133,8 +138,8 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         })
     }
 
-    /// Sets a clock in microseconds that measures durations inside a turn. Without one, `VCHECK`
-    /// reports a duration of 0.
+    /// Sets a clock in microseconds that measures durations inside a turn. Without a clock,
+    /// `VCHECK` reports a duration of 0.
     #[must_use]
     pub fn with_clock(mut self, clock: fn() -> u64) -> Self {
         self.service.set_clock(clock);
@@ -148,15 +153,16 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
         self
     }
 
-    /// Sets how benchmarks run on the APs. Without it, `VBENCH` runs on the calling CPU only.
+    /// Sets the function that runs benchmarks on the APs. Without it, `VBENCH` runs on the calling
+    /// CPU only.
     #[must_use]
     pub fn with_crew(mut self, crew: RunOnAll<M>) -> Self {
         self.service.set_crew(crew);
         self
     }
 
-    /// Sets how long-running work is offloaded to the APs. Without it, the BSP does that work in
-    /// slices or within the request.
+    /// Sets the function that offloads long-running work to the APs. Without it, the BSP does that
+    /// work in slices or within the request.
     #[must_use]
     pub fn with_submit(mut self, submit: Submit<M>) -> Self {
         self.service.set_submit(submit);

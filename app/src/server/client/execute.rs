@@ -14,14 +14,14 @@ use crate::service::{self, Failure, Queued};
 /// Maximum bytes of the header of the reply to `EXEC`.
 const HEADER_BYTES: usize = 32;
 
-/// The outcome of a request inside a transaction.
+/// The outcome of a request that belongs to a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QueuedStep {
-    /// The request was answered.
+    /// The request has its reply (for example `QUEUED`).
     Answered,
-    /// The request is to be served immediately.
+    /// The caller must serve the request immediately, as outside a transaction.
     Serve,
-    /// The request must wait.
+    /// The request stays in the input and is retried in a later turn.
     Wait,
 }
 
@@ -33,7 +33,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> QueuedStep {
-        // The queue may allocate, which an audit forbids.
+        // Queueing may allocate memory, which is forbidden during an audit.
         if shared.service.is_checking() {
             return QueuedStep::Wait;
         }
@@ -68,13 +68,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         QueuedStep::Answered
     }
 
-    /// Reserves the minimum output room for the replies to all queued requests, because a request
-    /// that was served must be answered.
+    /// Reserves output space for the smallest possible replies to all queued requests. A request
+    /// that was executed must be answered, so `EXEC` must not start without that space.
     fn prepare_replies<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> QueuedStep {
-        // `EXEC` is retried after a wait for APs; its room is already reserved.
+        // `EXEC` is retried after it has waited for APs. Its output space is then already reserved.
         if self.output.is_collecting() {
             return QueuedStep::Serve;
         }
@@ -143,8 +143,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Retries a queued request after an overflow of its reply, with a larger buffer, or replies with
-    /// an error if no buffer can be allocated. Returns `false` if the request must wait.
+    /// Retries a queued request whose reply of `needed` bytes did not fit, with a larger buffer.
+    /// Replies with an error if no buffer can be allocated. Returns `false` if the request must
+    /// wait.
     fn answer_largely<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,

@@ -38,8 +38,9 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Allocates more room for the request at the front of the input, or refuses the request.
-    /// Returns whether any work was done.
+    /// Allocates a larger buffer for the request at the front of the input; `rest` tells how much
+    /// of the request is missing. Refuses the request if no buffer can be allocated. Returns
+    /// whether any work was done.
     pub(super) fn hold<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -79,7 +80,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         self.skip(shared, rest);
     }
 
-    /// Discards the rest of the request.
+    /// Discards the request that `rest` describes: the parsed bytes immediately, the remaining
+    /// bytes as they arrive.
     pub(super) fn skip<M: Machine, B>(&mut self, shared: &Shared<'_, M, B>, rest: &Oversize) {
         self.phase = Phase::Discard(Discard::new(rest, &self.limits(shared)));
         self.resume = Resume::default();

@@ -11,13 +11,13 @@ use crate::server::output::Written;
 use crate::server::respond::{respond, respond_spilled};
 use crate::service::{Connection, Failure, Served};
 
-/// Bytes by which a reply may grow between its measurement and its retry: its own buffer appears in
-/// the report, and counters gain digits.
+/// Bytes by which a reply may grow between the measurement of its length and the retry with a
+/// larger buffer. A report may grow because it lists that buffer and because counters gain digits.
 pub(super) const SPILL_SLACK_BYTES: usize = 4096;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Serves the next request in the input. Returns whether any work was done; `false` means that the request
-    /// is incomplete or must wait.
+    /// Serves the request at the front of the input. Returns `false` if there is no complete
+    /// request.
     pub(super) fn request<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -50,8 +50,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 }
 
-/// Makes room for the rest of a request that is held in a larger buffer. Returns whether any work
-/// was done.
+/// Ensures that the larger buffer of an incomplete request has space for more bytes. Returns
+/// whether any work was done.
 fn wait_for_more<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
@@ -64,8 +64,8 @@ fn wait_for_more<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T
     false
 }
 
-/// Answers the parsed request; a large reply gets a buffer of its own. Returns `false` if the
-/// request must wait until earlier replies are sent.
+/// Answers the parsed request. A reply that does not fit into the output gets a larger buffer.
+/// Returns `false` if the request must wait until earlier replies are sent.
 fn answer<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
@@ -85,7 +85,7 @@ fn answer<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     is_whole
 }
 
-/// Answers the parsed request immediately, whether the session is in a transaction or not.
+/// Answers the parsed request immediately, without queueing the request for a transaction.
 fn answer_now<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,

@@ -54,7 +54,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
-        // The region that has the name cannot be freed yet.
+        // The region that already has the name cannot be freed yet, so the `SET` waits.
         if self.is_restricted(shared)
             || shared.service.upload(&mut self.connection).delays_options()
         {
@@ -91,7 +91,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    /// Completes a large `SET` with a reply, the old value, that needs a larger buffer.
+    /// Completes a large `SET` whose reply, the old value, needs a buffer of `needed` bytes.
     fn answer_options<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -108,7 +108,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let again = |connection: &mut Connection, reply: &mut resp::Reply<'_>| {
             service.upload(connection).finish(options, reply);
         };
-        // The reply fits: the same value was measured before.
+        // The reply fits, because the length of the same old value was measured when the first try
+        // failed.
         let is_written = respond_spilled(&mut self.output, buffer, &mut self.connection, again);
         debug_assert!(is_written, "the old value has not changed");
     }

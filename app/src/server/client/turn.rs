@@ -10,20 +10,21 @@ use crate::net::{ConnectionId, Received};
 use crate::server::respond::respond;
 use crate::service::Budget;
 
-/// Requests between two reads of the clock.
+/// Number of requests that are served between two reads of the clock. Fewer reads save time.
 const REQUESTS_UNTIMED: usize = 4;
 
-/// A client with at least this number of requests per turn is served behind clients with fewer,
-/// also in the next turn.
+/// A client with at least this number of requests in a turn has a backlog: in the next turn, too,
+/// it is served after the clients with fewer requests.
 const REQUESTS_FEW: usize = 8;
 
-/// Microseconds for which replies may be held back while more are to come. If the peer delays its
-/// acknowledgements and a relay waits for them, each reply to one batch that is sent in two pieces
-/// costs 40 ms.
+/// Maximum time for which finished replies are held back while further requests of the same batch
+/// are served, in microseconds. Replies that are sent together avoid a delay: if a batch is
+/// answered in two packets, a relay that waits for the delayed acknowledgement of the first one
+/// adds 40 ms.
 const HELD_US_MAX: u64 = 8_000;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Runs one turn, of at most `share` requests.
+    /// Runs one turn of the client, in which at most `share` requests are served.
     pub(in crate::server) fn turn<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
@@ -65,15 +66,17 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         let share = *requests;
         let mut fate = TurnOutcome::Idle;
         loop {
-            // An audit on an AP counts allocated regions, so buffers are not freed during one.
+            // An audit that runs on an AP compares the number of allocated regions, so no buffer
+            // may be freed during an audit.
             if !shared.service.is_checking() {
                 self.output.give_back();
                 self.input.give_back(shared.allowance);
                 self.queue.give_back(shared.allowance);
             }
             let received = if mem::take(&mut self.is_cut_short) {
-                // More bytes are received after these requests are served; otherwise each share
-                // would have to move the rest of the input.
+                // More bytes are received only after the requests in the input are served.
+                // Otherwise each share of requests would have to move the rest of the input to the
+                // front of the buffer.
                 self.has_drained = false;
                 true
             } else if let Some(received) = receive(self, shared, socket) {
@@ -91,7 +94,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
                 return TurnOutcome::Closed;
             }
             if !(received || served || sent) {
-                // If the output is full, the peer must read some of it first.
+                // If the output is full, the request in progress cannot continue until the peer
+                // reads.
                 let is_working = self.connection.is_busy()
                     && !self.connection.waits_for_others()
                     && self.output.has_room();
@@ -147,7 +151,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
             };
             if !progressed {
                 if self.is_finished && !self.connection.is_busy() {
-                    // The incomplete request can never become complete.
+                    // The peer has closed its direction, so this incomplete request can never
+                    // become complete.
                     self.connection.session_mut().close();
                 }
                 break;
@@ -158,8 +163,8 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 }
 
-/// Returns whether the client has sliced work on the BSP, or requests that wait until replies are
-/// read.
+/// Returns whether the client has sliced work in progress on the BSP, or has requests that wait
+/// until its peer reads replies.
 fn is_behind<T: AsRef<[u8]> + AsMut<[u8]>>(client: &Client<T>) -> bool {
     let is_sliced = client.connection.is_busy() && !client.connection.waits_for_others();
     is_sliced || !(client.input.is_empty() || client.output.is_empty())
@@ -173,8 +178,8 @@ fn is_done<T: AsRef<[u8]> + AsMut<[u8]>>(client: &Client<T>) -> bool {
 }
 
 /// Continues work that other clients must not observe half done: a transaction, or a request that
-/// has set some of its keys. The connection ends only after that work. Returns whether there is
-/// any.
+/// has set some of its keys. The connection ends only after this work. Returns whether there was
+/// such work.
 fn completes<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
@@ -183,7 +188,7 @@ fn completes<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
     let is_half_done =
         client.connection.is_publishing() || client.connection.session().is_executing();
     if is_half_done {
-        // The requests behind it are not served.
+        // Only the half-done request is served, not the requests after it.
         client.serve(shared, budget, 1, &mut 1);
     }
     is_half_done
@@ -196,14 +201,15 @@ fn may_hold<T: AsRef<[u8]> + AsMut<[u8]>>(client: &mut Client<T>, now_us: u64) -
     is_short && client.output.has_room() && !client.connection.session().is_closing()
 }
 
-/// Moves received bytes into the input. Returns `None` if the connection has gone.
+/// Moves received bytes into the input. Returns whether any bytes were moved, or `None` if the
+/// connection has gone.
 fn receive<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
     socket: ConnectionId,
 ) -> Option<bool> {
     client.has_drained = false;
-    // A client with a full output is not read from.
+    // A client with a full output is not read from, so TCP flow control slows its peer down.
     if client.is_finished || client.connection.session().is_closing() || !client.output.has_room() {
         return Some(false);
     }
@@ -240,8 +246,9 @@ fn send<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     Some(sent > 0)
 }
 
-/// Copies more of a streamed reply into an empty output. Returns whether there was more, or `None`
-/// if the rest cannot follow and the connection must end.
+/// Copies the next part of a streamed reply into the output, once the output is empty. Returns
+/// whether a part was copied. Returns `None` if the rest of the reply cannot be read; the
+/// connection must then end, because its reply is incomplete.
 fn fill<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
@@ -252,7 +259,7 @@ fn fill<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     Some(filled)
 }
 
-/// Steps the request in progress. Returns whether any work was done.
+/// Continues the sliced request in progress by one slice. Returns whether any work was done.
 fn step<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
