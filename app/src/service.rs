@@ -1,12 +1,12 @@
-//! The service: it applies each request to the window.
+//! Serves requests: applies each one to the window and writes its reply.
 //!
-//! [`Service`] is the facade that the server uses. The layers behind it, from the top: `dispatch`
-//! looks a request up, checks it and serves it; `table` lists every command and wraps the state of
-//! a command that outlives its turn into `task`; `command` has one file per family of commands,
-//! with their handlers; `call` is the context of a handler. Handlers use the parts below them:
-//! `store` is the window and the records of its regions, `workers` decides where work is done,
-//! `metrics` counts. The service allocates no memory for a request, does not know the network, and
-//! does at most one slice of long work per turn.
+//! [`Service`] is the facade that the server uses. The layers below it, from the top: `dispatch`
+//! looks a request up, checks it and serves it. `table` lists every command, and wraps the state of
+//! a command that continues in later turns into `task`. `command` has one file per family of
+//! commands, with the handlers of the family. `call` is the context of a handler. Handlers use the
+//! parts below them: `store` contains the window and the records of its regions, `workers` decides
+//! which CPU does a piece of work, `metrics` counts. The service allocates no memory for a request,
+//! does not use the network, and does at most one slice of long work per turn.
 
 mod background;
 mod call;
@@ -66,7 +66,7 @@ use crate::resp::{Arguments, Reply};
 use housekeeping::Housekeeping;
 use parts::Parts;
 
-/// The service. It outlives every connection.
+/// Serves the requests of all connections. The value lives until the machine is powered off.
 #[derive(Debug)]
 pub struct Service<M: Machine + 'static> {
     parts: Parts<M>,
@@ -99,12 +99,12 @@ impl<M: Machine> Service<M> {
         self.parts.store.clock.read = Some(clock);
     }
 
-    /// Sets how benchmarks run on the APs.
+    /// Sets the function that runs benchmarks on the APs.
     pub fn set_crew(&mut self, crew: RunOnAll<M>) {
         self.parts.crew = Some(crew);
     }
 
-    /// Sets how long-running work is submitted to an AP.
+    /// Sets the function that submits long-running work to an AP.
     pub fn set_submit(&mut self, submit: Submit<M>) {
         self.parts.store.free_pages_max = self.parts.workers.set_submit(submit);
     }
@@ -121,8 +121,8 @@ impl<M: Machine> Service<M> {
         self.parts.store.clock.now_us
     }
 
-    /// Returns whether the turn has used up its time and must serve no further requests; `false`
-    /// without a clock.
+    /// Returns whether the turn has used up its time, so that it must begin no further requests.
+    /// Returns `false` if no clock is set.
     #[must_use]
     pub fn is_late(&self) -> bool {
         self.parts.store.clock.is_late()
@@ -140,7 +140,7 @@ impl<M: Machine> Service<M> {
         self.parts.clients.come(owner.place, owner.number, ends, self.now_us());
     }
 
-    /// Records the buffer sizes of a connection, for the client list.
+    /// Records the buffer sizes of a connection, which `CLIENT LIST` shows.
     pub fn note_buffers(&mut self, session: &Session, buffers: ClientBuffers) {
         if let Some(entry) = self.parts.clients.at(session.owner.place) {
             entry.buffers = buffers;
@@ -167,8 +167,8 @@ impl<M: Machine> Service<M> {
         self.housekeeping.end(&mut self.parts, connection);
     }
 
-    /// Serves a request. If its reply [overflows](Reply::overflowed), the request has changed no
-    /// state and can be retried with more room.
+    /// Serves a request. If the reply [overflows](Reply::overflowed), the request has changed no
+    /// state, and the caller can retry it with a larger buffer.
     pub fn serve(
         &mut self,
         connection: &mut Connection,
@@ -178,8 +178,8 @@ impl<M: Machine> Service<M> {
         dispatch::serve(&mut self.parts, connection, arguments, reply)
     }
 
-    /// Steps the request in progress within the budget; its reply is written when it ends. Returns
-    /// whether any work was done.
+    /// Continues the request in progress within the budget, and writes its reply when it ends.
+    /// Returns whether any work was done.
     pub fn step(
         &mut self,
         connection: &mut Connection,
@@ -215,20 +215,21 @@ impl<M: Machine> Service<M> {
         self.parts.discard_transaction(session);
     }
 
-    /// Returns the upload of a connection: a write of more bytes than its input holds.
+    /// Returns the upload of a connection: a write with more data than the input of the connection
+    /// holds.
     pub fn upload<'a>(&'a mut self, connection: &'a mut Connection) -> ConnectionUpload<'a, M> {
         ConnectionUpload::new(&mut self.parts, connection)
     }
 
-    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns how
-    /// many were copied, or `None` if the announced bytes cannot follow and the connection must
-    /// end.
+    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns the
+    /// number of copied bytes. Returns `None` if the region can no longer be read; the announced
+    /// bytes then cannot be sent, and the connection must end.
     pub fn stream_on(&mut self, session: &mut Session, room: &mut [u8]) -> Option<usize> {
         self.parts.stream_on(session, room)
     }
 
-    /// Returns whether a reader has ended since the last call, so that delayed writes can be
-    /// retried.
+    /// Returns whether a streamed reply has ended since the last call. Writes that were delayed by
+    /// that reply can then be retried.
     pub fn take_readers_left(&mut self) -> bool {
         self.parts.store.readers.take_ended()
     }
@@ -245,7 +246,8 @@ impl<M: Machine> Service<M> {
         self.parts.workers.is_checking
     }
 
-    /// Returns whether a transaction or an audit is in progress, which delays some requests.
+    /// Returns whether a transaction or an audit is in progress. Some requests of other sessions
+    /// are then delayed.
     #[must_use]
     pub fn is_restricted(&self) -> bool {
         self.parts.workers.are_restricted()
@@ -257,7 +259,8 @@ impl<M: Machine> Service<M> {
         self.parts.workers.exclude(session.owner.number)
     }
 
-    /// Returns the error for a reply that is too large; `hint` names the command to use instead.
+    /// Returns the error for a reply that is too large. `hint` names the command that the client
+    /// can use instead.
     #[must_use]
     pub fn reply_limit(&self, hint: &'static str) -> Failure {
         self.parts.reply_limit(hint)
@@ -269,12 +272,13 @@ impl<M: Machine> Service<M> {
         self.parts.reply_bytes_max()
     }
 
-    /// Counts an error and writes it.
+    /// Writes the error `failure` to the reply, and counts it.
     pub fn refuse(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
         self.parts.metrics.refuse(failure, reply);
     }
 
-    /// Collects completed operations that no connection waits for. Returns whether there were any.
+    /// Collects the results of completed AP operations that no connection waits for. Returns
+    /// whether there were any.
     pub fn collect(&mut self) -> bool {
         self.housekeeping.collect(&mut self.parts)
     }
@@ -291,19 +295,21 @@ impl<M: Machine> Service<M> {
         self.parts.store.leases.wake_at()
     }
 
-    /// Returns whether no region is left to reap before an operation on an AP completes.
+    /// Returns whether no orphaned region can be freed now: there is none, or an operation on an AP
+    /// must complete first.
     #[must_use]
     pub fn is_reaped(&self) -> bool {
         let ledger = &self.parts.store.ledger;
         ledger.first(ledger.orphans()).is_none() || !self.parts.workers.are_idle()
     }
 
-    /// Does idle work while no client has a request. Returns whether more is left.
+    /// Does idle work while no client has a request. Returns whether work is left for the next
+    /// call.
     pub fn run_idle(&mut self) -> bool {
         background::run_idle(&mut self.parts)
     }
 
-    /// Counts the turn that ends now.
+    /// Adds the turn that ends now to the counters of turns and their durations.
     pub fn note_turn(&mut self) {
         let clock = self.parts.store.clock;
         self.parts.metrics.counters.note_turn(clock.read_us().saturating_sub(clock.now_us));

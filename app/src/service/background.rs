@@ -1,18 +1,18 @@
-//! Operations on APs that no session waits for.
+//! Submits operations to APs that no session waits for, and collects their results.
 
 use vmalloc::{Machine, RegionId};
 
 use super::parts::Parts;
 use super::workers::{Completion, Cost, Operation, Placement};
 
-/// Frames that one operation clears.
+/// Number of frames that one operation clears.
 const FILL_FRAMES: u64 = 256;
-/// The maximum number of cleared frames kept: 16 MiB, or all frames divided by [`FILLED_PART`] if
-/// that is less.
+/// Maximum number of cleared frames kept in advance: 16 MiB, or the number of all frames divided by
+/// [`FILLED_PART`] if that is less.
 const FILLED_FRAMES_MAX: u64 = 4096;
 const FILLED_PART: u64 = 64;
 
-/// Returns whether an AP should free a region.
+/// Returns whether an AP should free the region, because unmapping it takes the BSP too long.
 pub(super) fn is_freed_by_ap<M: Machine>(parts: &Parts<M>, id: RegionId) -> bool {
     let info = parts.store.vm.info(id);
     info.is_ok_and(|info| {
@@ -20,10 +20,11 @@ pub(super) fn is_freed_by_ap<M: Machine>(parts: &Parts<M>, id: RegionId) -> bool
     })
 }
 
-/// Submits the free of an unused region to an AP. Returns whether an AP was idle.
+/// Submits the free of a region that no client uses to an AP. Returns `false` if no AP is idle or
+/// an earlier such free is in progress.
 ///
-/// The record of the region is removed immediately, because another region may get its slot at any
-/// time.
+/// The record of the region is removed immediately: when the AP has freed the region, another
+/// region may get its slot at any time.
 pub(super) fn free<M: Machine>(parts: &mut Parts<M>, id: RegionId) -> bool {
     if parts.background.freeing.is_some() {
         return false;
@@ -37,7 +38,7 @@ pub(super) fn free<M: Machine>(parts: &mut Parts<M>, id: RegionId) -> bool {
     true
 }
 
-/// Collects the completions of operations.
+/// Collects the results of the operations that have completed.
 pub(super) fn collect<M: Machine>(parts: &mut Parts<M>) {
     if let Some(ticket) = parts.background.idle.take() {
         parts.background.idle = parts.workers.poll(ticket).err();
@@ -51,8 +52,8 @@ pub(super) fn collect<M: Machine>(parts: &mut Parts<M>) {
     }
 }
 
-/// Does idle work: purges lazy areas, then clears frames ahead of time on an AP. Returns whether
-/// more is left.
+/// Does idle work: purges lazy areas; if none are left, lets an AP clear frames in advance. Returns
+/// whether work is left for the next call.
 pub(super) fn run_idle<M: Machine>(parts: &mut Parts<M>) -> bool {
     let workers = &mut parts.workers;
     if workers.is_checking || workers.are_held() || parts.background.idle.is_some() {

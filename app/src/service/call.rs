@@ -21,32 +21,34 @@ pub(super) struct Call<'a, 'r, M: Machine + 'static> {
     pub(super) arguments: Arguments<'a>,
     /// The output for the reply.
     pub(super) reply: &'a mut Reply<'r>,
-    /// Maximum bytes of a reply: [`Parts::reply_bytes_max`].
+    /// Maximum length of a reply in bytes, from [`Parts::reply_bytes_max`].
     pub(super) reply_bytes_max: usize,
 }
 
-/// The state of commands that never keep a state.
+/// The state type of commands that never continue in a later turn. It has no values.
 #[derive(Debug)]
 pub(super) enum Never {}
 
-/// The result of a handler. `S` is the state of a command that outlives its turn.
+/// The result of a handler. `S` is the state with which the command continues in a later turn.
 #[derive(Debug)]
 pub(super) enum Begun<S> {
     /// The reply is complete.
     Answered,
-    /// The request must wait, with the state that it has reached, if any. It stays in the input and
-    /// is retried when an operation on an AP ends or another session makes progress.
+    /// The request must wait, and stays in the input of its connection. It is retried, with this
+    /// state if there is one, when an operation on an AP ends or another session makes progress.
     Wait(Option<S>),
-    /// One slice is done. The request stays in the input and continues from the state in a later
-    /// turn.
+    /// One slice is done. The request stays in the input of its connection and continues from this
+    /// state in a later turn.
     Again(S),
-    /// The reply has overflowed the output. The request continues from the state with more room.
+    /// The reply has overflowed the output. The request continues from this state with a larger
+    /// buffer.
     Overflowed(S),
-    /// The request is consumed, and its reply comes later. The state is stepped until then.
+    /// The request was removed from the input, and its reply is written later. The state is stepped
+    /// until then.
     Pending(S),
 }
 
-/// The progress of a request, apart from the state of its command.
+/// The result of a handler without the state of its command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// See [`Begun::Answered`].
@@ -82,19 +84,20 @@ impl<S> Begun<S> {
 /// The result of one step of a running command.
 #[derive(Debug)]
 pub(super) enum Stepped<S> {
-    /// No work was done. The state waits for an AP, another session, or the budget of a later turn.
+    /// No work was done. The command waits for an AP, for another session, or for the budget of a
+    /// later turn.
     Waiting(S),
-    /// One slice is done.
+    /// One slice is done, and more slices are left.
     Progressed(S),
-    /// The preparation is complete. The request is resumed with the state, or starts over without
-    /// one.
+    /// The preparation is complete. The request continues from this state, or starts over if there
+    /// is none.
     Ready(Option<S>),
     /// The reply is complete.
     Answered,
 }
 
 impl<S> Stepped<S> {
-    /// Converts the state.
+    /// Converts the state with `wrap`.
     pub(super) fn map<T>(self, wrap: impl FnOnce(S) -> T) -> Stepped<T> {
         match self {
             Self::Waiting(state) => Stepped::Waiting(wrap(state)),
@@ -119,13 +122,15 @@ pub(super) struct Step<'a, 'r, M: Machine + 'static> {
 }
 
 impl<M: Machine> Step<'_, '_, M> {
-    /// Returns whether a slice of work may be done now.
+    /// Returns whether a slice of work may be done now: the budget is not spent, and no audit and
+    /// no transaction of another session is in progress.
     pub(super) fn can_slice(&self) -> bool {
         self.can_grow() && !self.parts.workers.exclude(self.session.owner.number)
     }
 
-    /// Returns whether a slice of growth may be done now. A growth continues during a transaction
-    /// of another session, because that session may wait for its end.
+    /// Returns whether a slice of a region's growth may be done now. Unlike other slices, growth
+    /// continues during the transaction of another session, because that session may wait for the
+    /// region.
     pub(super) fn can_grow(&self) -> bool {
         !(self.budget.is_spent() || self.parts.workers.is_checking)
     }
@@ -142,30 +147,33 @@ impl<'a, M: Machine> Call<'a, '_, M> {
         self.parts.store.region(self.session.owner, text)
     }
 
-    /// Returns whether the region is being sent to a client, so that it must not change now.
+    /// Returns whether bytes of the region are being sent to a client. If so, the request must wait
+    /// before it changes the region.
     pub(super) fn is_read(&mut self, id: RegionId) -> bool {
         self.parts.store.is_read(self.session.owner, id)
     }
 
-    /// Reserves the share of a request in the limits. From then on the request is in flight.
+    /// Reserves the amounts in `demand` for this request, so that other requests cannot use them.
+    /// From then on the request is in flight.
     pub(super) fn reserve(&mut self, demand: &Demand) -> Result<(), Failure> {
         debug_assert!(self.session.reservation.is_none(), "a session has one request in flight");
         self.session.reservation = Some(self.parts.store.reserve(demand)?);
         Ok(())
     }
 
-    /// Returns an argument. The arity check guarantees the required ones; an absent argument is
-    /// empty.
+    /// Returns the argument at `index`, or an empty argument if the request has fewer. Required
+    /// arguments are always there: dispatch has checked their number.
     pub(super) fn argument(&self, index: usize) -> &'a [u8] {
         self.arguments.get(index).unwrap_or_default()
     }
 
-    /// Returns whether the reply exceeds its limit.
+    /// Returns whether the reply is longer than its limit.
     pub(super) fn exceeds_limit(&self) -> bool {
         self.reply.length() > self.reply_bytes_max
     }
 
-    /// Refuses a report with too many rows for a reply, before any row is written.
+    /// Refuses a report whose `rows` rows of at least `row_bytes_min` bytes exceed the limit of a
+    /// reply. The check comes before any row is written.
     pub(super) fn check_length(
         &self,
         rows: u64,
@@ -176,13 +184,13 @@ impl<'a, M: Machine> Call<'a, '_, M> {
         if is_too_long { Err(self.parts.reply_limit(hint)) } else { Ok(()) }
     }
 
-    /// Parses a decimal number.
+    /// Parses the argument at `index` as a decimal number. `what` is the rule for the error.
     pub(super) fn number(&self, index: usize, what: &'static str) -> Result<u64, Failure> {
         let text = self.argument(index);
         resp::decimal(text).ok_or_else(|| Failure::Invalid(what, Word::new(text)))
     }
 
-    /// Parses a number of bytes.
+    /// Parses the argument at `index` as a number of bytes. `what` is the rule for the error.
     pub(super) fn size(&self, index: usize, what: &'static str) -> Result<u64, Failure> {
         let text = self.argument(index);
         size::parse(text).ok_or_else(|| Failure::Invalid(what, Word::new(text)))

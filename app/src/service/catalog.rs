@@ -1,4 +1,4 @@
-//! The facts of every command as plain data, for the checks of dispatch and for reports.
+//! Describes every command as plain data, for the checks of dispatch and for reports.
 
 pub(super) mod flags;
 pub(super) mod keys;
@@ -30,7 +30,7 @@ impl Group {
     pub const ALL: [Self; 5] =
         [Self::Region, Self::Key, Self::Report, Self::Connection, Self::Transaction];
 
-    /// Returns the name of the group as one word.
+    /// Returns the name of the group as one word, for labels and tables.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -56,21 +56,23 @@ pub struct Facts {
     pub syntax: &'static str,
     /// A summary in one clause, for the page of the protocol.
     pub summary: &'static str,
-    /// The first words of its errors, except the errors that every command can return.
+    /// The codes (first words) of the command's errors, without those that every command can
+    /// return.
     pub errors: &'static str,
     /// The flags and categories in `COMMAND INFO`.
     pub(super) flags: Flags,
-    /// The positions of the keys.
+    /// The positions of the keys among the arguments, and the use of the keys.
     pub(super) keys: Keys,
     /// Redis's hints for proxies.
     pub(super) tips: &'static str,
-    /// Whether the command neither allocates nor frees, and so is served during an audit too.
+    /// Whether the command neither allocates nor frees memory. Such a command is served during an
+    /// audit too.
     pub(super) is_light: bool,
     /// Whether the command processes its arguments in slices, with no limit on their number.
     pub(super) is_walked: bool,
-    /// The alternative named by the error about a reply that is too large.
+    /// The name of the command that the error about a too large reply recommends instead.
     pub(super) hint: &'static str,
-    /// The numbers of the subcommands in the catalog: the first, and how many.
+    /// The range of the subcommands in the catalog: the number of the first one, and their count.
     pub(super) subcommands: (usize, usize),
 }
 
@@ -127,9 +129,9 @@ impl Facts {
 /// The result of looking up the first words of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lookup {
-    /// A command or subcommand: its number in the catalog.
+    /// A command or subcommand, with its number in the catalog.
     Command(usize),
-    /// A command that has no such subcommand: the number of the command.
+    /// A command that has no subcommand with the given name, with the number of the command.
     NoSubcommand(usize),
     /// An unknown command.
     Unknown,
@@ -143,7 +145,8 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Builds a catalog from facts; the first `commands` of them are commands.
+    /// Creates a catalog from facts, of which the first `commands` describe commands and the others
+    /// subcommands.
     pub(super) const fn new(all: &'static [Facts], commands: usize) -> Self {
         Self { all, commands }
     }
@@ -167,28 +170,28 @@ impl Catalog {
         &self.all[Range { start: first, end: first + count }]
     }
 
-    /// Returns the facts with a number that a lookup has returned.
+    /// Returns the facts of the command that a lookup has returned as `number`.
     pub(super) fn at(&self, number: usize) -> &'static Facts {
         &self.all[number]
     }
 
-    /// Finds a command by its name in any case.
+    /// Finds a command by its name. Upper and lower case are equal.
     #[must_use]
     pub fn find(&self, name: &[u8]) -> Option<&'static Facts> {
         self.number(name).map(|number| self.at(number))
     }
 
-    /// Finds the number of a command.
+    /// Returns the number of a command in the catalog.
     pub(super) fn number(&self, name: &[u8]) -> Option<usize> {
         self.commands().iter().position(|command| command.is(name))
     }
 
-    /// Finds a command or subcommand by its full name.
+    /// Finds a command by its name, or a subcommand by its name `COMMAND|SUBCOMMAND`.
     pub(super) fn find_full(&self, name: &[u8]) -> Option<&'static Facts> {
         self.all.iter().find(|command| command.is(name))
     }
 
-    /// Looks up the command of a request, or the subcommand that its second word names.
+    /// Looks up the command of a request by the first word, and its subcommand by the second word.
     pub(super) fn look_up(&self, request: Arguments<'_>) -> Lookup {
         let Some(number) = self.number(request.get(0).unwrap_or_default()) else {
             return Lookup::Unknown;

@@ -1,5 +1,5 @@
-//! The client list: one entry per place. `CLIENT LIST` shows the entries, and `CLIENT KILL` marks
-//! them.
+//! The client list has one entry per place. `CLIENT LIST` shows the entries, and `CLIENT KILL`
+//! marks connections to be closed.
 
 use alloc::vec::Vec;
 use core::net::SocketAddrV4;
@@ -21,28 +21,30 @@ pub(super) struct ClientEntry {
     pub(super) library_version: ArrayVec<u8, CLIENT_LIBRARY_BYTES_MAX>,
     pub(super) since_us: u64,
     pub(super) seen_us: u64,
-    /// The last command.
+    /// The name of the last command that the client sent.
     pub(super) command: &'static str,
     pub(super) is_resp3: bool,
-    /// Whether the client has requested never to be evicted.
+    /// Whether the client has sent `CLIENT NO-EVICT ON`. The flag is only shown: clients are never
+    /// evicted.
     pub(super) is_kept: bool,
-    /// Whether the connection is to be closed.
+    /// Whether `CLIENT KILL` has marked the connection, so that the server closes it.
     pub(super) is_killed: bool,
     pub(super) buffers: ClientBuffers,
-    /// The maximum of unsent reply bytes at the end of any turn.
+    /// The maximum number of unsent reply bytes at the end of any turn of the connection.
     pub(super) output_peak: usize,
-    /// Queued requests of the transaction, if the client is in one.
+    /// The number of queued requests, if the client is in a transaction.
     pub(super) queued: Option<usize>,
-    /// Bytes of the arguments of the current request; recorded only if it lists clients.
+    /// Length of the arguments of the current request in bytes. It is recorded only for requests
+    /// that list clients.
     pub(super) arguments: usize,
 }
 
-/// Bytes in the buffers of a connection, at the end of its last turn.
+/// Sizes and fills of the buffers of a connection at the end of its last turn, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientBuffers {
-    /// Bytes that have arrived but are not served.
+    /// Received bytes that are not served.
     pub input: usize,
-    /// Bytes that can still arrive.
+    /// Further bytes that the input can hold.
     pub input_room: usize,
     /// Size of the reply buffer.
     pub output_size: usize,
@@ -84,7 +86,7 @@ impl ClientEntry {
     };
 }
 
-/// The entries of all places.
+/// The client list: the entries of all places.
 #[derive(Debug)]
 pub(super) struct ClientList(Vec<ClientEntry>);
 
@@ -94,7 +96,7 @@ impl ClientList {
         Self(alloc::vec![ClientEntry::EMPTY; count])
     }
 
-    /// Adds the entry of a connection to its place.
+    /// Fills the entry of `place` for a new connection.
     pub(super) fn come(
         &mut self,
         place: u32,
@@ -114,19 +116,19 @@ impl ClientList {
         }
     }
 
-    /// Removes the entry of a connection that has ended.
+    /// Clears the entry of `place`, because its connection has ended.
     pub(super) fn leave(&mut self, place: u32) {
         if let Some(entry) = self.0.get_mut(place as usize) {
             *entry = ClientEntry::EMPTY;
         }
     }
 
-    /// Returns the entry of a place.
+    /// Returns the entry of `place`, or `None` if the list has no such place.
     pub(super) fn at(&mut self, place: u32) -> Option<&mut ClientEntry> {
         self.0.get_mut(place as usize)
     }
 
-    /// Returns whether the connection in a place is to be closed.
+    /// Returns whether the connection in `place` is to be closed.
     pub(super) fn is_killed(&self, place: u32) -> bool {
         self.0.get(place as usize).is_some_and(|entry| entry.is_killed)
     }

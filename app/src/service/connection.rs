@@ -1,4 +1,4 @@
-//! One connection: its session, and the request that it has in progress.
+//! A connection as the service sees it: its session, and the request in progress.
 
 use vmalloc::Machine;
 
@@ -11,33 +11,36 @@ use super::upload::Upload;
 use super::workers::Budget;
 use crate::resp::Reply;
 
-/// How the request in progress continues.
+/// The way in which the request in progress continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Running {
-    /// The request is retried when an operation on an AP ends or another session makes progress.
+    /// The server retries the request when an operation on an AP ends or another session makes
+    /// progress.
     Wait,
-    /// The request continues in a later turn.
+    /// The server resumes the request in a later turn.
     Again,
-    /// The request is consumed, and its reply comes at the end of its task.
+    /// The request was removed from the input. Its task is stepped, and writes the reply at its
+    /// end.
     Pending,
 }
 
-/// One connection in the service.
+/// A connection as the service sees it.
 #[derive(Debug)]
 pub struct Connection {
     pub(super) session: Session,
-    /// How the request in progress continues.
+    /// How the request in progress continues, or `None` if no request is in progress.
     running: Option<Running>,
-    /// The state of the request in progress, or of a request that is to be retried.
+    /// The state of the request in progress, or of a request that will be retried.
     task: Option<Task>,
-    /// A write with bytes that have not arrived yet.
+    /// The upload in progress: a write whose data has not arrived completely.
     pub(super) upload: Option<Upload>,
-    /// The number of the command in progress.
+    /// The number of the command in progress in the catalog.
     command: Option<usize>,
 }
 
 impl Connection {
-    /// Creates a connection that has not begun, in a place.
+    /// Creates the connection of a place in the client list. It must be [begun](Self::begin) before
+    /// use.
     #[must_use]
     pub fn new(place: u32) -> Self {
         Self {
@@ -49,8 +52,8 @@ impl Connection {
         }
     }
 
-    /// Begins a connection, after the previous one in this place has ended. No connection has the
-    /// number 0.
+    /// Begins the connection with the given number, after the previous connection of this place has
+    /// ended. `number` must not be 0.
     pub fn begin(&mut self, number: u64) {
         self.session.begin(number);
         (self.running, self.task, self.upload, self.command) = (None, None, None, None);
@@ -67,19 +70,22 @@ impl Connection {
         &mut self.session
     }
 
-    /// Returns whether a request is in progress, so that no further request may be served.
+    /// Returns whether a request is in progress. If so, no further request of this connection may
+    /// be served.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Returns whether the request in progress stays in the input, to be retried or resumed.
+    /// Returns whether the request in progress stays in the input, because it is retried or resumed
+    /// later.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         matches!(self.running, Some(Running::Wait | Running::Again))
     }
 
-    /// Returns whether the connection has no work until an AP or another connection makes progress.
+    /// Returns whether the request in progress can only continue after an AP or another connection
+    /// has made progress.
     #[must_use]
     pub fn waits_for_others(&self) -> bool {
         match self.running {
@@ -91,27 +97,28 @@ impl Connection {
         }
     }
 
-    /// Returns whether a request was begun and is not answered. A request that starts over when it
-    /// is retried is not in flight.
+    /// Returns whether a request was begun and is not answered. A delayed request that will start
+    /// over does not count.
     fn is_in_flight(&self) -> bool {
         !matches!(self.running, None | Some(Running::Wait)) || self.upload.is_some()
     }
 
-    /// Returns whether a sliced growth of a region is in progress. It is rolled back if the
-    /// connection ends.
+    /// Returns whether a sliced growth of a region is in progress. If the connection ends, the
+    /// growth is rolled back.
     #[must_use]
     pub fn is_growing(&self) -> bool {
         self.task.as_ref().is_some_and(Task::is_growing)
     }
 
-    /// Returns whether the request in progress has set some of its keys, so that it must set the
-    /// rest too.
+    /// Returns whether the request in progress has set some of its keys already. The remaining keys
+    /// must then be set too.
     #[must_use]
     pub fn is_publishing(&self) -> bool {
         self.task.as_ref().is_some_and(Task::is_publishing)
     }
 
-    /// Returns whether a part of the request in progress was served.
+    /// Returns whether parts of the request in progress were already served, so that it will not
+    /// start over.
     pub(super) fn has_begun(&self) -> bool {
         matches!(self.task, Some(Task::Walk(_)))
     }
@@ -121,7 +128,7 @@ impl Connection {
         self.running = Some(Running::Wait);
     }
 
-    /// Returns the session, and the slot for the state of its command.
+    /// Returns the session, and the field that stores the state of the command.
     #[inline]
     pub(super) fn session_and_task(&mut self) -> (&mut Session, &mut Option<Task>) {
         (&mut self.session, &mut self.task)
@@ -146,19 +153,20 @@ impl Connection {
         }
     }
 
-    /// Takes the number of the command that was in progress, if it has ended.
+    /// Returns the number of the command that has ended, once. Returns `None` while a request is in
+    /// progress.
     pub(super) fn ended_command(&mut self) -> Option<usize> {
         if self.is_busy() { None } else { self.command.take() }
     }
 
-    /// Steps the request in progress. Returns whether any work was done.
+    /// Continues the request in progress by one step. Returns whether any work was done.
     pub(super) fn step<M: Machine>(
         &mut self,
         parts: &mut Parts<M>,
         reply: &mut Reply<'_>,
         budget: &mut Budget,
     ) -> bool {
-        // A request that waits is retried by the server instead.
+        // A delayed request is not stepped; the server serves it again from its bytes.
         let Some(running) = self.running.take().filter(|running| *running != Running::Wait) else {
             return false;
         };
@@ -183,7 +191,8 @@ impl Connection {
         true
     }
 
-    /// Returns the reservation of the session to the store, if no request is in flight any more.
+    /// Returns the reservation of the session to the store if the session no longer has a request
+    /// in flight.
     #[inline]
     pub(super) fn close_reservation<M: Machine>(&mut self, parts: &mut Parts<M>) {
         if self.session.reservation.is_some() && !self.is_in_flight() {
@@ -191,8 +200,8 @@ impl Connection {
         }
     }
 
-    /// Cancels the request in progress, because the connection has ended. Returns the task and its
-    /// reservation if an AP still works for it.
+    /// Cancels the request in progress, because the connection has ended. Returns the task with its
+    /// reservation if an operation on an AP is in flight for it.
     pub(super) fn cancel<M: Machine>(&mut self, parts: &mut Parts<M>) -> Option<Abandoned> {
         self.running = None;
         self.upload = None;
@@ -208,7 +217,7 @@ impl Connection {
     }
 }
 
-/// A task of an ended connection. Its reservation counts until the task has ended, because the
+/// A task whose connection has ended. Its reservation counts until the task ends, because the
 /// operation on the AP holds memory until then.
 #[derive(Debug)]
 pub(super) struct Abandoned {

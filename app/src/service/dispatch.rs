@@ -1,4 +1,4 @@
-//! The path of one request: it is looked up, checked, served and answered.
+//! Processes one request: looks it up, checks it, calls its handler and writes the reply.
 
 use runtime_config::limits;
 use vmalloc::Machine;
@@ -20,15 +20,15 @@ const EXEC_ARITY: &str =
 const EXEC_NOT_ADMITTED: &str =
     "EXECABORT Transaction discarded because of: NOAUTH Authentication required.";
 
-/// The outcome of a request.
+/// The result of serving a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Served {
-    /// The alternative to name in the error if the reply exceeds its limit.
+    /// The command that the error recommends if the reply exceeds its limit.
     pub hint: &'static str,
 }
 
-/// Serves a request. If its reply [overflows](Reply::overflowed), the request has changed no state
-/// and can be retried with more room.
+/// Serves a request. If the reply [overflows](Reply::overflowed), the request has changed no state,
+/// and the caller can retry it with a larger buffer.
 pub(super) fn serve<M: Machine>(
     parts: &mut Parts<M>,
     connection: &mut Connection,
@@ -63,7 +63,7 @@ pub(super) fn serve<M: Machine>(
     }
     if let Some(entry) = parts.clients.at(session.owner.place) {
         entry.seen_us = parts.store.clock.now_us;
-        // A queued request is part of its `EXEC`.
+        // The client list shows `EXEC`, not the queued requests that it serves.
         if !session.is_executing() {
             entry.command = command.name;
         }
@@ -87,7 +87,8 @@ pub(super) fn serve<M: Machine>(
     };
     match progress {
         Ok(progress) => connection.note(progress),
-        // Redis has no such state, so the request of a string-key command waits until it is over.
+        // Redis has no error for a key that is being changed, so a string-key command waits until
+        // the change is complete.
         Err(Failure::Changing(_)) if command.group == Group::Key => {
             reply.rewind(mark);
             connection.delay();
@@ -99,7 +100,7 @@ pub(super) fn serve<M: Machine>(
         }
     }
     if start_us.is_some() || connection.is_busy() || reply.overflowed() {
-        // The request of a suppressed reply is not retried.
+        // A suppressed reply has no bytes, so its request is not retried.
         let comes_again = reply.overflowed() && !connection.session.is_suppressed();
         if comes_again || connection.is_waiting() && !connection.has_begun() {
             parts.store.lookups = lookups;
@@ -114,7 +115,8 @@ pub(super) fn serve<M: Machine>(
     Served { hint: command.hint }
 }
 
-/// Checks the number of arguments and the password. Writes the error if the request is not served.
+/// Checks the number of arguments and the authentication. Returns `false` if the request was
+/// refused; the error has then been written.
 #[inline(always)]
 fn is_served<M: Machine>(
     parts: &mut Parts<M>,
@@ -151,7 +153,8 @@ fn is_served<M: Machine>(
     true
 }
 
-/// Returns whether a request must wait for the end of an audit or of another session's transaction.
+/// Returns whether a request must wait until an audit or the transaction of another session has
+/// ended.
 #[cold]
 fn must_wait<M: Machine>(parts: &Parts<M>, session: &Session, command: &Facts) -> bool {
     let is_apart = matches!(command.group, Group::Connection | Group::Report);
@@ -159,8 +162,8 @@ fn must_wait<M: Machine>(parts: &Parts<M>, session: &Session, command: &Facts) -
     workers.is_checking && !command.is_light || workers.exclude(session.owner.number) && !is_apart
 }
 
-/// Ends a call that was timed, continues later, or is retried. A call that is retried is not
-/// counted.
+/// Ends a call that was timed, that continues later, or that will be retried. A call that will be
+/// retried is not counted.
 #[cold]
 fn end_call<M: Machine>(
     parts: &mut Parts<M>,

@@ -1,4 +1,4 @@
-//! The errors of requests, and their one conversion into replies.
+//! The errors of requests. This is the only module that turns errors into replies.
 
 mod family;
 mod human;
@@ -19,20 +19,21 @@ pub(super) use human::Human;
 pub(super) use region_name::RegionName;
 pub use word::Word;
 
-/// The reason why a request was refused. No state has changed, except where a variant says so.
+/// The reason why a request was refused. The request has changed no state, unless a variant says
+/// so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// An argument is invalid: the rule that it breaks, and its text.
+    /// An argument is invalid. The fields are the rule that it breaks and the text of the argument.
     Invalid(&'static str, Word),
-    /// An argument is invalid: the complete message.
+    /// An argument is invalid. The field is the complete message.
     Malformed(&'static str),
-    /// An option without its value.
+    /// The value of this option is missing.
     NoValue(Word),
     /// An option that is planned but not implemented.
     NotServed(&'static str),
-    /// An unknown option.
+    /// This option is unknown.
     Option(Word),
-    /// A request that the library refuses in any state.
+    /// The library refuses this request in any state of the window.
     Request(RequestError),
     /// The machine has no such node.
     NoNode {
@@ -41,13 +42,13 @@ pub enum Failure {
         /// The number of nodes.
         limit: u32,
     },
-    /// The library refused an allocation; the size is repeated as the client wrote it.
+    /// The library refused an allocation. The second field is the size as the client wrote it.
     Allocate(AllocateError, Word),
     /// A region that must not move has no room at its address for this number of pages.
     MustMove(PageCount),
     /// A region of the image itself cannot be resized.
     Mapped(RegionId),
-    /// A limit of the service on the number of objects of a kind: the kind, and the limit.
+    /// The service cannot hold more objects of a kind. The fields are the kind and the limit.
     Quota(&'static str, usize),
     /// A quota of one client is exceeded.
     OverQuota {
@@ -62,19 +63,21 @@ pub enum Failure {
     },
     /// A mapping would be writable and executable.
     Wx,
-    /// An error of Redis with another first word than `ERR`.
+    /// An error of Redis whose text does not begin with `ERR`.
     Plain(&'static str),
-    /// No such region: the error with the id as given.
+    /// The region does not exist. The error contains the id that the client sent.
     NoRegion(RegionError),
-    /// The region is being resized or its protection is being changed; the request may be retried.
+    /// The region is being resized, or its protection is being changed. The client may retry the
+    /// request.
     Changing(RegionId),
-    /// The id belongs to a region that is not usable.
+    /// This id belongs to a region that clients cannot use.
     NotUsable(RegionId),
     /// No region has this name.
     NoName(Shown),
-    /// A name of this number of bytes exceeds the limit.
+    /// A name is longer than the limit. The field is its length in bytes.
     LongName(usize),
-    /// A key of this number of bytes exceeds the limit; the text is that of Redis.
+    /// A key is longer than the limit, reported in the words of Redis. The field is its length in
+    /// bytes.
     LongKey(usize),
     /// The name belongs to another region.
     Exists(RegionName),
@@ -82,7 +85,7 @@ pub enum Failure {
     NotOwner(RegionId),
     /// The region belongs to the image itself.
     System(RegionId, &'static str),
-    /// The bytes do not all lie in the region.
+    /// The request addresses bytes outside the region.
     Range {
         /// The region.
         place: RegionName,
@@ -102,41 +105,44 @@ pub enum Failure {
         /// The kind of access: `read` or `write`.
         access: &'static str,
     },
-    /// A reply exceeds the limit, which is given in bytes; the hint names an alternative.
+    /// A reply is too large. The fields are the limit in bytes and a hint at another command.
     ReplyLimit(usize, &'static str),
-    /// A search among the names exceeds the comparisons of one turn: the limit, and a hint.
+    /// A search among the names needs more comparisons than one turn permits. The fields are that
+    /// limit and a hint.
     TooManySteps(u64, &'static str),
-    /// A text is too long: its kind, its bytes, and the limit.
+    /// A text is too long. The fields are its kind, its length in bytes and the limit.
     TooLong(&'static str, usize, usize),
-    /// A request exceeds the bytes held for one request: its known size, and the limit.
+    /// A request is larger than the limit for one request. The fields are its known size and the
+    /// limit, in bytes.
     RequestLimit(usize, usize),
-    /// The larger buffers of all connections are used up: bytes in use, and the limit.
+    /// The budget for the larger buffers of all connections is used up. The fields are the bytes in
+    /// use and the limit.
     RequestsLimit(usize, usize),
-    /// There is no memory to hold this number of bytes of a request.
+    /// There is no memory to hold a request of this number of bytes.
     RequestMemory(usize),
-    /// A request has too many arguments: their number, and the limit.
+    /// A request has too many arguments. The fields are their number and the limit.
     TooManyArguments(usize, usize),
-    /// The watches of all connections are used up: the limit.
+    /// The connections together cannot watch more keys. The field is the limit.
     WatchLimit(usize),
-    /// An inline request has too many words: the limit.
+    /// An inline request has more words than this limit.
     TooManyWords(usize),
     /// There is no memory for a reply of this number of bytes.
     ReplyMemory(usize),
-    /// A resource that exists once is in use.
+    /// A resource that exists only once is in use.
     Busy(&'static str),
-    /// An error of Redis: its text after `ERR`, word for word.
+    /// An error of Redis. The field is its exact text after `ERR`.
     Redis(&'static str),
-    /// An expiry time that a key cannot have; the command is named.
+    /// A key cannot have this expiry time. The field is the command.
     ExpireTime(&'static str),
-    /// An error of Redis with a client's text between two parts, byte for byte.
+    /// An error of Redis that repeats a client's text between two fixed parts, byte for byte.
     Quoted(&'static str, Word, &'static str),
-    /// `HELLO` with a version other than 2.
+    /// The client sent `HELLO` with a version other than 2 or 3.
     Protocol,
 }
 
 impl Failure {
-    /// Writes the error. A client's text may have any bytes; like Redis, the reply repeats them
-    /// unchanged.
+    /// Writes the error as a reply. Like Redis, the reply repeats a client's text unchanged, so it
+    /// may contain any bytes.
     pub(super) fn write(&self, reply: &mut Reply<'_>) {
         match self {
             Self::Quoted(before, word, after) => reply.error_of_bytes(&[
@@ -149,8 +155,8 @@ impl Failure {
         }
     }
 
-    /// Returns whether the request failed only because a resource is used up at present. `SOFT`
-    /// turns such an error into a null.
+    /// Returns whether the request failed only because a resource is used up at present. With the
+    /// option `SOFT`, such an error becomes a null.
     #[must_use]
     pub fn is_capacity(&self) -> bool {
         match self {

@@ -1,5 +1,5 @@
-//! Work that no request asks for: freeing regions with an expired lease and orphans, and collecting
-//! the tasks of ended connections.
+//! Does work that no request asks for: frees regions with an expired lease and orphaned regions,
+//! and collects the tasks of ended connections.
 
 use alloc::vec::Vec;
 
@@ -11,14 +11,14 @@ use super::connection::{Abandoned, Connection};
 use super::parts::Parts;
 use super::workers::Budget;
 
-/// Tasks of ended connections.
+/// The tasks of ended connections, which still wait for APs.
 #[derive(Debug)]
 pub(super) struct Housekeeping {
     abandoned: Vec<Abandoned>,
 }
 
 impl Housekeeping {
-    /// Allocates room for one task per CPU, which is the maximum number of operations in flight.
+    /// Allocates space for one task per CPU, which is the maximum number of operations in flight.
     pub(super) fn new() -> Self {
         Self { abandoned: Vec::with_capacity(CPUS_MAX) }
     }
@@ -37,7 +37,8 @@ impl Housekeeping {
         parts.workers.release(owner.number);
     }
 
-    /// Collects completed operations that no connection waits for. Returns whether there were any.
+    /// Collects the results of completed operations that no connection waits for. Returns whether
+    /// there were any.
     pub(super) fn collect<M: Machine>(&mut self, parts: &mut Parts<M>) -> bool {
         let was_idle = parts.workers.are_idle();
         background::collect(parts);
@@ -77,9 +78,10 @@ impl Housekeeping {
             }
             match parts.store.release(id) {
                 Ok(info) => budget.spend(info.range.count().get() + 1),
-                // The region is being changed; the next turn retries.
+                // The region is being changed. The next turn tries to free it again.
                 Err(RegionError::Changing { .. }) => break,
-                // Code outside the service has freed the region; only its record is left.
+                // Code outside the service has already freed the region, so only its record is
+                // removed.
                 Err(_) => parts.store.forget(id),
             }
             reaped = true;
@@ -87,7 +89,8 @@ impl Housekeeping {
         reaped
     }
 
-    /// Asserts that no reservation is held when no connection and no task is left to return it.
+    /// Asserts that no reservation is left when there is neither a connection nor a task that could
+    /// return it.
     fn assert_given_back<M: Machine>(&self, parts: &Parts<M>) {
         let is_deserted = parts.clients.entries().next().is_none() && self.abandoned.is_empty();
         let reservations = parts.store.reservations;

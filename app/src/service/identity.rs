@@ -1,4 +1,4 @@
-//! Identifiers of this run of the image, as in Redis: 40 hexadecimal digits each.
+//! Identifiers of this run of the image, as in Redis. Each has 40 hexadecimal digits.
 
 #[expect(deprecated, reason = "the keyed hash of core, as for names")]
 use core::hash::{Hasher, SipHasher};
@@ -8,13 +8,13 @@ use arrayvec::ArrayString;
 /// Digits of an identifier.
 const DIGITS: usize = 40;
 
-/// The identifiers of a run. They are hashes keyed with the seed, which they do not reveal; the
-/// seed makes sequence numbers unpredictable.
+/// The identifiers of this run. They are hashes with the seed as the key. They must not reveal the
+/// seed, which also makes TCP sequence numbers unpredictable.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
-    /// The `run_id`, which differs after each boot.
+    /// The `run_id`, which is different after each boot.
     pub(super) run_id: ArrayString<DIGITS>,
-    /// The `master_replid`. There are no replicas.
+    /// The `master_replid`. The image has no replicas, but Redis clients expect the field.
     pub(super) replication_id: ArrayString<DIGITS>,
 }
 
@@ -35,7 +35,7 @@ fn digits(seed: u64, what: &str) -> ArrayString<DIGITS> {
         let hash = hasher.finish();
         for shift in (0..u64::BITS).step_by(4) {
             let digit = char::from_digit((hash >> shift & 0xf) as u32, 16).unwrap_or('0');
-            // Three hashes have 48 digits, of which 40 fit.
+            // Three hashes have 48 digits. The first 40 of these fit, and the rest is dropped.
             let _ = text.try_push(digit);
         }
     }

@@ -1,4 +1,4 @@
-//! The metrics of the service.
+//! Counts the traffic of the service, its errors and the calls of each command.
 
 mod calls;
 mod counters;
@@ -37,7 +37,7 @@ impl Metrics {
         }
     }
 
-    /// Counts an error and writes it.
+    /// Counts the error `failure` and writes it as the reply.
     pub(super) fn refuse(&mut self, failure: &Failure, reply: &mut Reply<'_>) {
         self.counters.errors += 1;
         self.errors.count(failure);
@@ -51,7 +51,7 @@ impl Metrics {
         self.calls.reject(number);
     }
 
-    /// Samples the traffic if the last sample is old enough.
+    /// Adds a sample of the traffic if the newest sample is old enough.
     pub(super) fn sample(&mut self, now_us: u64) {
         if self.rates.is_due(now_us) {
             self.rates.note(now_us, self.counters.traffic());

@@ -1,6 +1,6 @@
-//! The owner of a region or a reservation.
+//! Identifies the owner of a region or of a reservation.
 
-/// The connection for which the store works.
+/// The connection on whose behalf the store is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     /// The number of the connection, which is never reused. Regions of the connection carry it as

@@ -1,4 +1,4 @@
-//! The parts of the service, which handlers use.
+//! The parts of the service that handlers use.
 
 use runtime_config::cmdline::Config;
 use vmalloc::{Machine, PAGE_BYTES, Row, Vmalloc};
@@ -14,14 +14,14 @@ use super::workers::{Background, Workers};
 use crate::bench::RunOnAll;
 use crate::buffers::{Buffers, Shortage};
 
-/// Bytes of a reply around its payload, so that a bulk string of the maximum size is still a valid
-/// reply.
+/// Bytes of a reply around its payload. With this allowance, a bulk string of the maximum size is a
+/// valid reply.
 const FRAMING_BYTES: usize = 64;
 
 /// The error for a command without authentication.
 pub const NOT_ADMITTED: Failure = Failure::Plain("NOAUTH Authentication required.");
 
-/// The parts of the service. They outlive every connection.
+/// The parts of the service: its state without housekeeping.
 #[derive(Debug)]
 pub(super) struct Parts<M: Machine + 'static> {
     pub(super) store: Store<M>,
@@ -72,20 +72,21 @@ impl<M: Machine> Parts<M> {
         self.config.output_bytes + FRAMING_BYTES
     }
 
-    /// Returns the error for a reply that is too large; `hint` names the command to use instead.
+    /// Returns the error for a reply that is too large. `hint` names the command that the client
+    /// can use instead.
     pub(super) fn reply_limit(&self, hint: &'static str) -> Failure {
         Failure::ReplyLimit(self.config.output_bytes, hint)
     }
 
-    /// Returns the maximum bytes of all regions: all memory except the reserve for page tables,
-    /// network and metadata.
+    /// Returns the maximum total size of all regions in bytes: the whole memory without the reserve
+    /// for page tables, network and metadata.
     pub(super) fn memory_bytes_max(&self) -> u64 {
         let stats = self.store.vm.stats();
         stats.frames_total.saturating_sub(stats.frames_reserve) * PAGE_BYTES
     }
 
-    /// Passes every row of the table of counters to `row`: first those of the window, then those of
-    /// the service.
+    /// Calls `row` with every row of the table of counters: first the rows of the window, then the
+    /// rows of the service.
     pub(super) fn for_each_row(&self, row: &mut dyn FnMut(Row)) {
         let store = &self.store;
         let gauges = Gauges {
@@ -129,8 +130,8 @@ impl<M: Machine> Parts<M> {
         names.chain(["unknown"]).zip(self.metrics.calls.iter())
     }
 
-    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns how
-    /// many were copied, or `None` if the announced bytes cannot follow.
+    /// Copies the next bytes of the session's streamed reply to the front of `room`. Returns the
+    /// number of copied bytes, or `None` if the region can no longer be read.
     pub(super) fn stream_on(&mut self, session: &mut Session, room: &mut [u8]) -> Option<usize> {
         let streamed = session.streamed.as_mut()?;
         let room_for_bytes = room.len().checked_sub(LINE_END.len())?;
@@ -147,7 +148,7 @@ impl<M: Machine> Parts<M> {
         Some(length + LINE_END.len())
     }
 
-    /// Ends the streamed reply of a session, complete or not.
+    /// Ends the streamed reply of a session, even if bytes of the reply are left.
     pub(super) fn end_streamed(&mut self, session: &mut Session) {
         if let Some(streamed) = session.streamed.take() {
             self.store.remove_reader(streamed.id);

@@ -1,4 +1,4 @@
-//! Requests inside a transaction: each is queued, served immediately, or refused.
+//! Decides whether a request inside a transaction is queued, served immediately or refused.
 
 use vmalloc::Machine;
 
@@ -15,7 +15,8 @@ use crate::resp::{Arguments, Reply};
 pub enum Queued {
     /// The request is served immediately.
     Serve,
-    /// The request is `EXEC`: the queue is served next, unless a watched key has changed.
+    /// The request is `EXEC`. The queued requests are served next, unless a watched key has
+    /// changed.
     Execute,
     /// The request is to be queued.
     Queue,
@@ -26,14 +27,15 @@ pub enum Queued {
 /// Commands that are served inside a transaction instead of being queued.
 const IMMEDIATE: [&str; 6] = ["EXEC", "DISCARD", "MULTI", "WATCH", "RESET", "QUIT"];
 
-/// Room for the reply of a queued request, in bytes. The reply of every request that changes state
-/// fits.
+/// Output space for the reply of a queued request, in bytes. The reply of every request that
+/// changes state fits into that space.
 const REPLY_BYTES: usize = 1024;
-/// The same room for `VMALLOCN`, which replies with up to 1024 ids.
+/// Output space for the reply of a queued `VMALLOCN`, which has up to 1024 ids, in bytes.
 const REPLY_BYTES_BATCH: usize = 20 << 10;
 
-/// Decides whether a request of a session in a transaction is queued, served or refused. A request
-/// that can never be served is refused immediately, and its transaction fails at `EXEC`.
+/// Decides whether a request of a session in a transaction is queued, served immediately or
+/// refused. A request that could never succeed, such as an unknown command, is refused immediately,
+/// and its transaction then fails at `EXEC`.
 pub(super) fn check<M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,
@@ -75,8 +77,8 @@ pub(super) fn check<M: Machine>(
     Queued::Refused
 }
 
-/// Returns the reply room for a queued request, in bytes. Replies of requests that only read may
-/// need more.
+/// Returns the output space that is reserved for the reply of a queued request, in bytes. Only the
+/// reply of a request that changes no state may be longer.
 #[must_use]
 pub fn reply_bytes(arguments: Arguments<'_>) -> usize {
     match arguments.get(0) {

@@ -1,7 +1,7 @@
-//! `CLIENT REPLY`: the replies that a connection wants.
+//! `CLIENT REPLY`: tells which replies a connection receives.
 
-/// The replies that a connection wants. The mode is applied at one place only, where replies enter
-/// the output of the connection.
+/// Tells which replies a connection receives. The mode is applied at one place only, where replies
+/// enter the output of the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ReplyMode {
     /// Whether all replies are suppressed.
@@ -24,7 +24,7 @@ impl ReplyMode {
         self.skips_next = false;
     }
 
-    /// Enables all replies, including that of the current request.
+    /// Enables all replies, including the reply of the current request.
     pub(super) fn turn_on(&mut self) {
         self.is_off = false;
         self.skips_current = false;
@@ -40,7 +40,8 @@ impl ReplyMode {
         self.skips_next = !self.is_off;
     }
 
-    /// Enables all replies, except that of the current request if it is skipped.
+    /// Enables all replies from the next request on. The reply of the current request stays
+    /// suppressed if it is to be skipped.
     pub(super) fn reset(&mut self) {
         self.is_off = false;
         self.skips_next = false;

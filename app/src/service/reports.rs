@@ -1,4 +1,4 @@
-//! The view of the service that reports use.
+//! Gives reports access to the service.
 
 use arrayvec::ArrayString;
 use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
@@ -7,7 +7,7 @@ use vmalloc::{Machine, RegionInfo, Row};
 use super::metrics::CommandStats;
 use super::parts::Parts;
 
-/// A view of the service for reports.
+/// A read-only view of the service for reports.
 #[derive(Debug)]
 pub struct Reports<'a, M: Machine + 'static> {
     parts: &'a Parts<M>,
@@ -29,13 +29,14 @@ impl<'a, M: Machine> Reports<'a, M> {
         self.parts.command_stats()
     }
 
-    /// Returns the caller of a region: its name, its client, or the image's own code.
+    /// Returns the caller of a region: its name, its client, or the module of the image that uses
+    /// it.
     #[must_use]
     pub fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_SHOWN_BYTES_MAX> {
         self.parts.store.caller(info)
     }
 
-    /// Returns how many bytes of a region its client can read and write.
+    /// Returns the size of the part of a region that its client can read and write, in bytes.
     #[must_use]
     pub fn requested(&self, info: &RegionInfo) -> u64 {
         self.parts.store.requested(info)

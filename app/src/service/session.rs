@@ -1,10 +1,10 @@
-//! The settings of one connection, and its state besides a running command.
+//! The settings and the state of one connection, except the state of its running command.
 
 use super::owner::Owner;
 use super::reply_mode::ReplyMode;
 use super::store::{Reservation, StreamedReply};
 
-/// The version reported to clients: the Redis version that the wording of replies follows.
+/// The version that is reported to clients: the Redis version whose wording replies follow.
 pub(super) const REDIS_VERSION: &str = "7.0.15";
 
 /// The progress of a session's transaction.
@@ -15,7 +15,7 @@ pub(super) enum Transaction {
     None,
     /// Requests are queued.
     Open,
-    /// Requests are queued, and one was refused: `EXEC` will fail.
+    /// Requests are queued, and one of them was refused, so `EXEC` will fail.
     Failed,
     /// The queued requests are being served.
     Running,
@@ -32,7 +32,7 @@ pub struct Session {
     pub(super) transaction: Transaction,
     /// The number of queued requests.
     pub(super) queued: usize,
-    /// A reply with bytes still to be copied.
+    /// The streamed reply, while bytes of it are left to copy.
     pub(super) streamed: Option<StreamedReply>,
     /// Whether the connection uses version 3 of the protocol.
     pub(super) is_resp3: bool,
@@ -44,7 +44,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Creates a session that has not begun, in a place.
+    /// Creates the session of a place in the client list. It must be [begun](Self::begin) before
+    /// use.
     pub(super) fn new(place: u32) -> Self {
         Self {
             owner: Owner { number: 0, place },
@@ -59,8 +60,8 @@ impl Session {
         }
     }
 
-    /// Begins a session, after the previous one in this place has ended. No session has the number
-    /// 0.
+    /// Begins the session of the connection `number`, after the previous session of this place has
+    /// ended. `number` must not be 0.
     pub(super) fn begin(&mut self, number: u64) {
         debug_assert!(self.reservation.is_none(), "the last session gave back what it reserved");
         *self = Self::new(self.owner.place);
@@ -73,13 +74,13 @@ impl Session {
         self.owner.number
     }
 
-    /// Returns whether bytes of the last reply are still to be copied.
+    /// Returns whether bytes of the last reply are left to copy.
     #[must_use]
     pub fn is_streaming(&self) -> bool {
         self.streamed.is_some()
     }
 
-    /// Returns when the client must have taken its streamed reply, in microseconds since boot.
+    /// Returns when the peer must have read the whole streamed reply, in microseconds since boot.
     #[must_use]
     pub fn stream_deadline_us(&self) -> Option<u64> {
         self.streamed.as_ref().map(|streamed| streamed.deadline_us)
@@ -109,13 +110,13 @@ impl Session {
         self.reply_mode.is_suppressed()
     }
 
-    /// Ends a request: its bytes are consumed, and its reply is complete.
+    /// Ends a request. Its bytes were consumed, and its reply is complete.
     pub fn end_request(&mut self) {
         self.reply_mode.end_request();
     }
 
     /// Begins the next request of a transaction. As in Redis, its reply is dropped if an earlier
-    /// request has requested the end of the connection.
+    /// request of the transaction, such as `QUIT`, has requested the end of the connection.
     pub fn begin_queued(&mut self) {
         if self.is_closing {
             self.reply_mode.turn_off();

@@ -1,11 +1,11 @@
-//! The notation of names in reports and errors: one word of graphic ASCII of limited length.
+//! Writes names in reports and errors: as one word of graphic ASCII of limited length.
 
 use core::fmt::{self, Write};
 
 use arrayvec::ArrayString;
 use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
 
-/// The end of a shortened name. No escape sequence contains these characters.
+/// The mark at the end of a shortened name. No escape sequence contains these characters.
 const CUT: &str = "\\...";
 
 /// A name as reports write it.
@@ -20,7 +20,7 @@ impl Shown {
     /// Formats the bytes of a name, given in pieces.
     pub fn of_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut text = ArrayString::new();
-        // The end of the text if it must be cut.
+        // The length at which the text is cut if it becomes too long.
         let mut end = 0;
         for byte in pieces.flatten() {
             let written = match byte {

@@ -1,7 +1,8 @@
-//! The store: the window, and the records of its regions: owners, names, leases, limits, readers.
+//! The store: the window, and the records of its regions: owners, names, leases, limits and
+//! readers.
 //!
-//! The store does not know connections, requests or replies: an [`Owner`] identifies
-//! the connection that it works for.
+//! The store has no access to connections, requests or replies. An [`Owner`] identifies the
+//! connection on whose behalf the store is called.
 
 mod access;
 mod clock;
@@ -42,8 +43,8 @@ pub(super) use quotas::Quotas;
 pub(super) use readers::{LINE_END, Readers, StreamedReply};
 pub(super) use reservation::{Demand, Reservation, admit_all, admit_sum};
 
-/// The caller that the library records for regions of clients. Regions of the image itself have
-/// other callers.
+/// The caller name that the library records for regions of clients. Regions of the image itself
+/// have other caller names.
 pub(super) const CLIENT: &str = "client";
 
 /// Counts of key lookups by commands.
@@ -68,9 +69,9 @@ pub(super) struct Store<M: Machine + 'static> {
     pub(super) clock: TurnClock,
     /// Lookups of keys by commands that read them.
     pub(super) lookups: Lookups,
-    /// The number of reservations held.
+    /// The number of reservations that requests in flight hold.
     pub(super) reservations: usize,
-    /// Regions with more pages are freed later, by an AP.
+    /// Regions with more pages than this are not freed immediately, but later by an AP.
     pub(super) free_pages_max: u64,
 }
 
@@ -108,14 +109,14 @@ impl<M: Machine> Store<M> {
     }
 
     /// Returns the caller of a region as one word: its name as [shown](Shown), its client, or the
-    /// image's own code. The word is never empty for a region of a client.
+    /// module of the image that uses it. The word is never empty for a region of a client.
     pub(super) fn caller(&self, info: &RegionInfo) -> ArrayString<NAME_SHOWN_BYTES_MAX> {
         let name = self.ledger.name(info.id).map(|name| self.names.text(name));
         if let Some(name) = name {
             return Shown::of_pieces(name.pieces()).into_inner();
         }
         let mut text = ArrayString::new();
-        // A longer caller, which only the image itself can have, is cut.
+        // A caller name that is too long is cut. Only callers of the image itself can be that long.
         let _ = if info.caller == CLIENT {
             write!(text, "{CLIENT}/{}", info.owner)
         } else {
@@ -124,7 +125,7 @@ impl<M: Machine> Store<M> {
         text
     }
 
-    /// Parses `<r>`, which is an id, or `@` and a name.
+    /// Parses `<r>`, which is an id, or `@` followed by a name.
     pub(super) fn id(&self, text: &[u8]) -> Result<RegionId, Failure> {
         if let Some(name) = text.strip_prefix(b"@") {
             let index = self.names.find(name);
@@ -136,8 +137,8 @@ impl<M: Machine> Store<M> {
         RegionId::from_raw(raw).ok_or(Failure::NoRegion(RegionError::Unknown { id: raw }))
     }
 
-    /// Finds a region of any owner by its id. An empty value has no requested bytes, although its
-    /// region in the library has one byte.
+    /// Returns a region of any owner. Its requested size is 0 if its value is empty, although the
+    /// library counts one byte.
     pub(super) fn any(&self, id: RegionId) -> Result<RegionInfo, Failure> {
         let mut info = self.vm.info(id)?;
         if info.caller != CLIENT {
@@ -153,18 +154,18 @@ impl<M: Machine> Store<M> {
         }
     }
 
-    /// Returns how many bytes of a region its client can read and write. A region of the library
-    /// has at least one byte; the value of a key may be empty.
+    /// Returns the size of the part of a region that its client can read and write, in bytes. The
+    /// size is 0 for an empty value, although its region in the library has one byte.
     pub(super) fn requested(&self, info: &RegionInfo) -> u64 {
         if self.ledger.is_empty(info.id) { 0 } else { info.requested }
     }
 
-    /// Finds a region that the owner may use: its own, or a region with a name.
+    /// Finds a region that `owner` may use: a region of its connection, or a region with a name.
     pub(super) fn region(&self, owner: Owner, text: &[u8]) -> Result<RegionInfo, Failure> {
         self.usable(owner, self.id(text)?)
     }
 
-    /// Finds a region by its id if the owner may use it.
+    /// Returns the region with this id if `owner` may use it.
     pub(super) fn usable(&self, owner: Owner, id: RegionId) -> Result<RegionInfo, Failure> {
         let info = self.any(id)?;
         if info.system || info.caller != CLIENT {
@@ -176,7 +177,7 @@ impl<M: Machine> Store<M> {
         Ok(info)
     }
 
-    /// Finds the region of a key that a command reads, and counts the lookup.
+    /// Finds the region of a key for a command that reads it, and counts the lookup.
     pub(super) fn read_key(&mut self, name: &[u8]) -> Result<Option<RegionInfo>, Failure> {
         self.has_key(name);
         self.key(name)
@@ -196,8 +197,7 @@ impl<M: Machine> Store<M> {
         id.map(|id| self.any(id)).transpose()
     }
 
-    /// Makes a region usable again after a change, unless its owner has given it up in the
-    /// meantime.
+    /// Makes a region usable again after a change, unless it was given up during the change.
     pub(super) fn change_ended(&mut self, id: RegionId) {
         if self.ledger.state(id) == Some(State::Changing) {
             self.ledger.set_state(id, State::Ready);
@@ -208,7 +208,7 @@ impl<M: Machine> Store<M> {
     ///
     /// # Errors
     ///
-    /// The region has no lease, and the limit of leases is reached.
+    /// The region has no lease, and the maximum number of leases is reached.
     pub(super) fn set_lease(&mut self, id: RegionId, until_us: u64) -> Result<(), Failure> {
         if self.leases.set(&mut self.ledger, id, until_us) {
             self.touch(id);
@@ -223,7 +223,8 @@ impl<M: Machine> Store<M> {
         self.touch(id);
     }
 
-    /// Marks the sessions that watch a region's name, because its contents, lease or name change.
+    /// Marks the watches of the region's name as changed, because its contents, its lease or its
+    /// name change.
     #[inline]
     pub(super) fn touch(&self, id: RegionId) {
         if !self.watches.is_empty() {

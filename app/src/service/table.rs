@@ -1,5 +1,5 @@
-//! The table of commands: the source for dispatch, arity checks, `COMMAND` and the page of the
-//! protocol.
+//! The table of commands. It is the source for dispatch, for arity checks, for `COMMAND` and for
+//! the page of the protocol.
 
 mod command;
 mod handler;
@@ -23,17 +23,18 @@ pub(super) use handler::Handler;
 /// Maximum number of commands and subcommands.
 const ALL_MAX: usize = 128;
 
-/// The number that stands for the words of a browser's request.
+/// The number that stands for `POST` and `HOST:`, the words of a browser's request.
 const HTTP: usize = usize::MAX;
 
-/// The words of a browser's request are not commands, and not in the catalog.
+/// The facts for the words of a browser's request. They are not in the catalog, because these words
+/// are no real commands.
 static HTTP_FACTS: Facts = {
     let mut facts = Facts::new(Group::Connection, "POST", -1, "", "");
     facts.flags = Flags::new(flags::NO_AUTH, 0);
     facts
 };
 
-/// The commands, followed by their subcommands.
+/// The facts and handlers of all commands, followed by those of all subcommands.
 struct Flat<M: Machine + 'static> {
     facts: [Facts; ALL_MAX],
     handlers: [Handler<M>; ALL_MAX],
@@ -66,7 +67,7 @@ impl<M: Machine> Flat<M> {
     }
 }
 
-/// The table, for one kind of machine.
+/// The table of commands for one machine type.
 pub struct Commands<M>(PhantomData<M>);
 
 impl<M: Machine + 'static> Commands<M> {
@@ -85,13 +86,13 @@ impl<M: Machine + 'static> Commands<M> {
         }
     }
 
-    /// Returns the facts of a command that was found.
+    /// Returns the facts of the command with the number that [`look_up`](Self::look_up) returned.
     #[inline]
     pub(super) fn facts(number: usize) -> &'static Facts {
         if number == HTTP { &HTTP_FACTS } else { &Self::FLAT.facts[number] }
     }
 
-    /// Returns the handler of a command that was found.
+    /// Returns the handler of the command with the number that [`look_up`](Self::look_up) returned.
     #[inline]
     pub(super) fn handler(number: usize) -> Handler<M> {
         if number == HTTP {
@@ -102,7 +103,7 @@ impl<M: Machine + 'static> Commands<M> {
     }
 }
 
-/// Returns whether a browser has sent the request, which a web page can cause.
+/// Returns whether a browser has sent the request. A web page can make a browser do that.
 #[cold]
 fn is_http(request: Arguments<'_>) -> bool {
     let name = request.get(0).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Commands that outlive their turn, with one variant for the state of each.
+//! The states of commands that continue in later turns, with one variant for each command.
 
 use vmalloc::Machine;
 
@@ -15,7 +15,7 @@ use super::command::walk::{NameWalk, Walk};
 use super::failure::Failure;
 use super::parts::Parts;
 
-/// The state of a command that outlives its turn.
+/// The state of a command that continues in later turns.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one per connection, and the heap is for what stays")]
 pub(super) enum Task {
@@ -35,7 +35,7 @@ pub(super) enum Task {
 }
 
 impl Task {
-    /// Steps the command.
+    /// Continues the command by one step.
     pub(super) fn step<M: Machine>(
         self,
         step: &mut Step<'_, '_, M>,
@@ -51,13 +51,13 @@ impl Task {
             Self::Resize(state) => state.step(step)?.map(Self::Resize),
             Self::Sweep(state) => state.step(step)?.map(Self::Sweep),
             Self::Write(state) => state.step(step)?.map(Self::Write),
-            // These continue when their request is resumed.
+            // These commands are not stepped; they continue when their request is resumed.
             Self::Names(_) | Self::SetAll(_) | Self::Walk(_) => Stepped::Ready(Some(self)),
         })
     }
 
-    /// Cancels the command, because its connection has ended. Returns the state if an AP still
-    /// works for it.
+    /// Cancels the command, because its connection has ended. Returns the state while an operation
+    /// on an AP is in flight for the command.
     pub(super) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         match self {
             Self::Allocate(state) => state.cancel(parts).map(Self::Allocate),
@@ -67,8 +67,8 @@ impl Task {
             Self::Purge(state) => state.cancel(parts).map(Self::Purge),
             Self::Resize(state) => state.cancel(parts).map(Self::Resize),
             Self::Write(state) => state.cancel(parts).map(Self::Write),
-            // Regions that these have allocated are in the list of the connection, which becomes
-            // orphaned.
+            // The regions that these commands have allocated are in the list of the connection.
+            // They become orphans together with that list.
             Self::Batch(_)
             | Self::FreeAll(_)
             | Self::Names(_)
@@ -112,8 +112,8 @@ impl Task {
         }
     }
 
-    /// Returns whether the command grows a region in slices on the BSP. The end of the connection
-    /// rolls that back.
+    /// Returns whether the command grows a region in slices on the BSP. If the connection ends, the
+    /// growth is rolled back.
     pub(super) fn is_growing(&self) -> bool {
         match self {
             Self::Resize(state) => !state.is_on_ap(),
@@ -122,7 +122,8 @@ impl Task {
         }
     }
 
-    /// Returns whether the command has set some of its keys, so that it must set the rest too.
+    /// Returns whether the command has set some of its keys already. The remaining keys must then
+    /// be set too.
     pub(super) fn is_publishing(&self) -> bool {
         matches!(self, Self::SetAll(set) if set.is_publishing())
     }

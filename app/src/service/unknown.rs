@@ -1,14 +1,14 @@
-//! Errors for requests that name no command, with Redis's wording.
+//! Writes errors for requests that name no known command, in the words of Redis.
 
 use arrayvec::ArrayString;
 
 use super::catalog::Facts;
 use crate::resp::{Arguments, Reply};
 
-/// Maximum bytes of a request repeated in the error for an unknown command, as in Redis.
+/// Maximum number of bytes of an unknown request that its error repeats, as in Redis.
 const ECHOED_BYTES_MAX: usize = 128;
 
-/// Writes Redis's error for an unknown command; bytes of the request are repeated unchanged.
+/// Writes Redis's error for an unknown command. The error repeats bytes of the request unchanged.
 pub(super) fn unknown(arguments: Arguments<'_>, reply: &mut Reply<'_>) {
     let mut echoed = [0; 2 * ECHOED_BYTES_MAX + 8];
     let mut length = 0;
@@ -39,7 +39,8 @@ pub(super) fn unknown_subcommand(command: &Facts, arguments: Arguments<'_>, repl
     reply.error_of_bytes(&[b"ERR unknown subcommand '", word, b"'. Try ", name, end]);
 }
 
-/// Returns the bytes that C would print with a precision of `limit`: those before the first NUL.
+/// Returns the bytes that C prints for `%.*s` with the precision `limit`: those before the first
+/// NUL.
 fn c_string(bytes: &[u8], limit: usize) -> &[u8] {
     let end = bytes.iter().take(limit).position(|byte| *byte == 0);
     &bytes[..end.unwrap_or(bytes.len().min(limit))]
@@ -49,7 +50,7 @@ fn c_string(bytes: &[u8], limit: usize) -> &[u8] {
 pub(super) fn wrong_count(command: &Facts, reply: &mut Reply<'_>) {
     let mut name = ArrayString::<32>::new();
     for character in command.name.chars() {
-        // Names of commands are shorter than the capacity.
+        // The name of every command is shorter than the capacity.
         let _ = name.try_push(character.to_ascii_lowercase());
     }
     reply.error(format_args!("ERR wrong number of arguments for '{name}' command"));

@@ -1,5 +1,5 @@
-//! Uploads: `VWRITE` and `SET` with more data than the input buffer holds, written while the bytes
-//! arrive.
+//! Uploads: `VWRITE` and `SET` with more data than the input of a connection holds. The data is
+//! written into the region while it arrives.
 
 use vmalloc::{Machine, RegionId, Request};
 
@@ -13,41 +13,44 @@ use super::session::Session;
 use super::store::{CLIENT, KeptName, Publication};
 use crate::resp::{Arguments, Reply};
 
-/// A write with bytes that have not arrived yet.
+/// A write whose data has not arrived completely.
 ///
-/// It stores the id instead of the region, because another client may free a named region in the
-/// meantime; every piece looks the region up again.
+/// The upload stores the id of the region, not the region: another client may free a named region
+/// before the next piece arrives. Every piece therefore looks the region up again.
 #[derive(Debug)]
 pub(super) struct Upload {
     id: RegionId,
     offset: u64,
     length: u64,
-    /// Bytes that have not arrived yet.
+    /// Number of bytes that have not arrived.
     remaining: u64,
-    /// How a new region is published once all bytes have arrived; no client can use it before.
+    /// The publication of a new region, for `SET`. Clients cannot use the region until all bytes
+    /// have arrived.
     publication: Option<Publication<KeptName>>,
 }
 
-/// The outcome of writing one piece of an upload.
+/// The result of writing one piece of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// This number of bytes was written. More bytes must arrive, or the last ones must wait.
+    /// This number of bytes was written. More bytes must arrive, or the rest of the piece must
+    /// wait.
     Taken(usize),
-    /// This number of bytes was written, and the data is complete. The reply has been written if no
-    /// arguments follow.
+    /// This number of bytes was written, and the data is complete. The reply has been written
+    /// unless arguments follow the data.
     Ended(usize),
-    /// The reply is an error. This number of bytes is still to be discarded.
+    /// An error was written as the reply. This number of bytes is left to discard.
     Failed(usize),
 }
 
-/// Maximum arguments behind the value of a `SET`; all its options together have fewer.
+/// Maximum number of arguments after the value of a large `SET`. All its options together have
+/// fewer.
 const OPTIONS_MAX: usize = 64;
 
-/// Begins an upload of `length` bytes of data, with `following` arguments behind the data.
+/// Begins an upload of `length` bytes of data that are followed by `following` arguments.
 ///
-/// Returns `None` if the request is not an upload, and `false` if the request was refused: the
-/// error has been written, and the data is to be discarded. All checks are made before the first
-/// byte is written.
+/// Returns `None` if the request is not an upload. Returns `false` if the request was refused: the
+/// error has been written, and the caller must discard the data. All checks are made before the
+/// first byte of data is written.
 pub(super) fn open<M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,
@@ -83,12 +86,12 @@ fn write<M: Machine>(call: &Call<'_, '_, M>, length: u64) -> Result<Upload, Fail
     let info = call.region(call.argument(1))?;
     let offset = call.size(2, "an offset is a number of bytes")?;
     call.parts.store.check_range(&info, offset, length)?;
-    // A write-protected region is refused before the data arrives.
+    // The empty write fails for a write-protected region, before the data arrives.
     call.parts.store.write(&info, offset, &[])?;
     Ok(Upload { id: info.id, offset, length, remaining: length, publication: None })
 }
 
-/// Allocates the region that the bytes will fill.
+/// Allocates the region of a large `SET`, into which the data will be written.
 fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Upload, Failure> {
     let publication = Publication::of(key(call.argument(1))?);
     let request = Request::try_new(length)?.caller(CLIENT);
@@ -105,7 +108,7 @@ fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Upload, Fa
     Ok(Upload { id: info.id, offset: 0, length, remaining: length, publication })
 }
 
-/// Writes the next bytes of a session's upload.
+/// Writes the next received bytes of a session's upload into its region.
 pub(super) fn feed<M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,
@@ -120,7 +123,8 @@ pub(super) fn feed<M: Machine>(
     let length = usize::try_from(current.remaining).map_or(bytes.len(), |r| r.min(bytes.len()));
     let is_last = length as u64 == current.remaining;
     let workers = &parts.workers;
-    // During an audit, the region that has the name cannot be freed.
+    // The last piece publishes the region and frees the old one, which is not possible during an
+    // audit.
     if is_key && is_last && workers.is_checking || workers.exclude(session.owner.number) {
         return Flow::Taken(0);
     }
@@ -151,8 +155,8 @@ pub(super) fn feed<M: Machine>(
     Flow::Ended(length)
 }
 
-/// Returns whether the options of a large `SET` must wait, because the region of its key is being
-/// changed.
+/// Returns whether the options of a large `SET` must wait, because the region that has the key is
+/// being changed.
 pub(super) fn delays_options<M: Machine>(parts: &Parts<M>, upload: &Option<Upload>) -> bool {
     let publication = upload.as_ref().and_then(|upload| upload.publication.as_ref());
     let name = publication.and_then(|publication| publication.borrowed().name());
@@ -160,7 +164,7 @@ pub(super) fn delays_options<M: Machine>(parts: &Parts<M>, upload: &Option<Uploa
 }
 
 /// Publishes the region of a large `SET` with the given options. If the reply overflows, no state
-/// has changed, and the call is to be repeated with more room.
+/// has changed, and the caller must repeat the call with a larger buffer.
 pub(super) fn finish<M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,
@@ -182,8 +186,8 @@ pub(super) fn finish<M: Machine>(
     }
 }
 
-/// Returns whether the options of a large `SET` ask for the old value and it does not fit into the
-/// reply.
+/// Returns whether the options of a large `SET` ask for the old value, and the old value does not
+/// fit into the reply.
 fn overflows_with_old<M: Machine>(
     parts: &Parts<M>,
     session: &Session,
@@ -205,7 +209,7 @@ fn overflows_with_old<M: Machine>(
     overflows
 }
 
-/// Frees the region of a large `SET` with invalid options.
+/// Frees the region of a large `SET` whose options are invalid, and writes the error.
 pub(super) fn abort<M: Machine>(
     parts: &mut Parts<M>,
     upload: &mut Option<Upload>,
@@ -223,7 +227,7 @@ fn refuse<M: Machine>(parts: &mut Parts<M>, failure: &Failure, reply: &mut Reply
     parts.metrics.refuse(failure, reply);
 }
 
-/// Counts an upload, which no handler of the table serves.
+/// Counts an upload. Uploads are counted here because no handler of the command table serves them.
 fn count<M: Machine>(parts: &mut Parts<M>, command: &str, is_failed: bool) {
     let number = parts.catalog.number(command.as_bytes());
     parts.metrics.calls.count(number.unwrap_or(usize::MAX), is_failed);

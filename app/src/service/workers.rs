@@ -1,6 +1,6 @@
-//! The choice of the CPU for work, and the sessions that must wait for it.
+//! Decides which CPU does a piece of work, and which sessions must wait for the APs.
 //!
-//! Work is done by the BSP, within a request or in slices, or it is offloaded to an AP.
+//! The BSP does work within a request or in slices, or it offloads the work to an AP.
 
 mod budget;
 mod offload;
@@ -15,16 +15,16 @@ pub(super) use placement::{Cost, Placement};
 
 use offload::Offload;
 
-/// Operations in flight that no session waits for.
+/// The operations in flight on APs that no session waits for.
 #[derive(Debug, Default)]
 pub(super) struct Background {
-    /// A purge, or clearing of frames.
+    /// A purge of lazy areas, or the clearing of free frames.
     pub(super) idle: Option<Ticket>,
-    /// The free of an unused region.
+    /// The free of a region that no client uses.
     pub(super) freeing: Option<(Ticket, RegionId)>,
 }
 
-/// The APs, and the sessions that exclude other sessions.
+/// The APs, and the sessions that exclude requests of other sessions.
 #[derive(Debug)]
 pub(super) struct Workers<M: Machine + 'static> {
     offload: Offload<M>,
@@ -33,18 +33,18 @@ pub(super) struct Workers<M: Machine + 'static> {
     held_for: Option<u64>,
     /// Whether an audit is in progress on an AP, so that no region may be allocated or freed.
     pub(super) is_checking: bool,
-    /// The session of the running transaction, or 0.
+    /// The number of the session whose transaction runs, or 0 if no transaction runs.
     pub(super) exclusive: u64,
 }
 
 impl<M: Machine> Workers<M> {
-    /// Creates workers without APs.
+    /// Creates the value without APs. [`set_submit`](Self::set_submit) adds them.
     pub(super) fn new() -> Self {
         Self { offload: Offload::new(), held_for: None, is_checking: false, exclusive: 0 }
     }
 
-    /// Sets how work is submitted to an AP. Returns the number of pages beyond which a region is
-    /// freed by an AP.
+    /// Sets the function that submits work to an AP. Returns the maximum number of pages of a
+    /// region that the BSP frees itself.
     pub(super) fn set_submit(&mut self, submit: Submit<M>) -> u64 {
         self.offload.set_submit(submit);
         placement::UNMAP_PAGES_MAX
@@ -65,13 +65,13 @@ impl<M: Machine> Workers<M> {
         self.offload.submitted()
     }
 
-    /// Decides where work is done.
+    /// Decides where work of this cost is done.
     pub(super) fn place(&self, cost: Cost) -> Placement {
         cost.place(self.has_aps())
     }
 
-    /// Submits an operation for a session. Returns `None` if all APs are busy or another session
-    /// waits for them to be idle; the request is then retried.
+    /// Submits an operation for a session. Returns `None` if all APs are busy, or if another
+    /// session waits until all APs are idle. The request is then retried.
     pub(super) fn submit(
         &mut self,
         vm: &'static Vmalloc<M>,
@@ -96,8 +96,8 @@ impl<M: Machine> Workers<M> {
         self.offload.submit(vm, operation)
     }
 
-    /// Takes the completion of an operation. Returns the ticket if the operation is still in
-    /// flight.
+    /// Returns the result of an operation once it has completed. Returns the ticket while the
+    /// operation is in flight.
     pub(super) fn poll(&mut self, ticket: Ticket) -> Result<Completion, Ticket> {
         self.offload.poll(ticket)
     }
@@ -111,8 +111,8 @@ impl<M: Machine> Workers<M> {
         self.held_for.is_some_and(|number| number != session)
     }
 
-    /// Returns whether no operation is in flight. If `false`, other sessions submit no operations
-    /// until this session has been served.
+    /// Returns whether no operation is in flight, so that `session` can begin work that needs all
+    /// APs. If not, other sessions cannot submit operations until `session` has been served.
     pub(super) fn hold(&mut self, session: u64) -> bool {
         if self.is_held_for_another(session) || !self.are_idle() {
             self.held_for = self.held_for.or(Some(session));
@@ -122,17 +122,17 @@ impl<M: Machine> Workers<M> {
         true
     }
 
-    /// Allows other sessions to submit operations again, because the session has ended.
+    /// Permits other sessions to submit operations again, because `session` has ended.
     pub(super) fn release(&mut self, session: u64) {
         self.held_for = self.held_for.filter(|number| *number != session);
     }
 
-    /// Returns whether a transaction or an audit is in progress, which delays some requests.
+    /// Returns whether a transaction or an audit is in progress. Some requests are then delayed.
     pub(super) fn are_restricted(&self) -> bool {
         self.is_checking | (self.exclusive != 0)
     }
 
-    /// Returns whether the transaction of another session is running.
+    /// Returns whether the transaction of another session than `session` is running.
     pub(super) fn exclude(&self, session: u64) -> bool {
         self.exclusive != 0 && self.exclusive != session
     }

@@ -1,5 +1,5 @@
-//! Properties of commands, with the words and the order of Redis, and the ACL categories that
-//! follow from them.
+//! The flags of commands, with the words and the order of Redis, and the ACL categories that are
+//! derived from the flags.
 
 /// The command may change keys or regions.
 pub(in crate::service) const WRITE: u32 = 1 << 0;
@@ -17,11 +17,11 @@ pub(in crate::service) const LOADING: u32 = 1 << 5;
 pub(in crate::service) const STALE: u32 = 1 << 6;
 /// Redis does not record the command in its slow log.
 pub(in crate::service) const SKIP_SLOWLOG: u32 = 1 << 7;
-/// The time of the command does not depend on sizes.
+/// The duration of the command does not depend on sizes of keys or regions.
 pub(in crate::service) const FAST: u32 = 1 << 8;
 /// The command is served without authentication.
 pub(in crate::service) const NO_AUTH: u32 = 1 << 9;
-/// The command may be called without keys, though it can have some.
+/// The command may be called without any key, although it can have keys.
 pub(in crate::service) const NO_MANDATORY_KEYS: u32 = 1 << 10;
 /// The keys are not at fixed positions; `COMMAND GETKEYS` returns them.
 pub(in crate::service) const MOVABLEKEYS: u32 = 1 << 11;
@@ -59,7 +59,7 @@ pub(in crate::service) const CONNECTION: u32 = 1 << 3;
 /// The command is about transactions.
 pub(in crate::service) const TRANSACTION: u32 = 1 << 4;
 
-/// The flags of a command, and the categories that do not follow from flags.
+/// The flags of a command, and its ACL categories that cannot be derived from the flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::service) struct Flags {
     bits: u32,

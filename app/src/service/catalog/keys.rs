@@ -1,9 +1,9 @@
-//! The positions of keys among the arguments of a command.
+//! Finds the keys among the arguments of a command.
 //!
 //! String-key commands have their keys at fixed positions. Region commands take an id or `@name`,
-//! and `VMALLOC` has its name behind an option: their keys are not at fixed positions, so these
-//! commands have the flag `movablekeys`, and clients use `COMMAND GETKEYS`. The key is the name
-//! without the `@`.
+//! and `VMALLOC` takes a name after an option, so their keys are not at fixed positions. These
+//! commands have the flag `movablekeys`, and clients find the keys with `COMMAND GETKEYS`. The key
+//! is the name without the `@`.
 
 use crate::resp::Arguments;
 
@@ -12,7 +12,8 @@ use crate::resp::Arguments;
 pub(in crate::service) enum KeyPositions {
     /// The command has no keys.
     Nowhere,
-    /// Every `step`-th argument from `first` to `last`; a negative `last` counts from the end.
+    /// Every `step`-th argument from `first` to `last` is a key. A negative `last` counts from the
+    /// end.
     Fixed {
         /// Position of the first key.
         first: u8,
@@ -21,26 +22,26 @@ pub(in crate::service) enum KeyPositions {
         /// The distance between two keys.
         step: u8,
     },
-    /// The arguments from `first` to `last` that begin with `@`.
+    /// The arguments from `first` to `last` that begin with `@` are keys.
     Regions {
         /// Position of the first region.
         first: u8,
         /// Position of the last region; a negative number counts from the end.
         last: i8,
     },
-    /// The argument behind the word `NAME`, among the options from `first` on.
+    /// The argument after the word `NAME` is a key; options begin at `first`.
     Named {
         /// Position of the first option.
         first: u8,
     },
 }
 
-/// The positions of the keys of a command, and how it uses them.
+/// The positions of the keys of a command, and the use of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) struct Keys {
     /// The positions.
     pub(in crate::service) place: KeyPositions,
-    /// The use of the keys, with the words of Redis's key specifications.
+    /// The use of the keys (for example `RO access`), in the words of Redis's key specifications.
     pub(in crate::service) access: &'static str,
 }
 
@@ -73,8 +74,8 @@ impl Keys {
         !matches!(self.place, KeyPositions::Nowhere)
     }
 
-    /// Returns the first position, the last position and the step of `COMMAND INFO`; all are 0 if
-    /// the positions are not fixed.
+    /// Returns the first position, the last position and the step, as `COMMAND INFO` shows them.
+    /// All are 0 if the positions are not fixed.
     pub(in crate::service) fn positions(self) -> [i64; 3] {
         match self.place {
             KeyPositions::Fixed { first, last, step } => [first.into(), last.into(), step.into()],
@@ -84,7 +85,7 @@ impl Keys {
         }
     }
 
-    /// Returns the keys of a request. The number of its arguments must have been checked.
+    /// Returns the keys of a request. The caller must have checked the number of arguments.
     pub(in crate::service) fn of<'a>(
         self,
         request: Arguments<'a>,
@@ -99,7 +100,7 @@ impl Keys {
         )
     }
 
-    /// Returns the range of positions that can hold keys: the first, the end, and the step.
+    /// Returns the range of arguments that can be keys: the first position, the end and the step.
     fn range(self, request: Arguments<'_>) -> (usize, usize, usize) {
         let (first, last, step) = match self.place {
             KeyPositions::Nowhere => return (0, 0, 1),
@@ -118,8 +119,9 @@ impl Keys {
     }
 }
 
-/// Returns the position behind the last `NAME` among the options from `first` on; a name can be
-/// `NAME` too. Without the option, the position is behind all arguments.
+/// Returns the position after the last option `NAME` among the options from `first` on. A name that
+/// is itself `NAME` is not taken for the option. Returns the number of arguments if there is no
+/// such option.
 fn name_position(request: Arguments<'_>, first: usize) -> usize {
     let mut found = request.count();
     let mut at = first;

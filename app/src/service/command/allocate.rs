@@ -11,22 +11,22 @@ use crate::service::parts::Parts;
 use crate::service::store::{CLIENT, Demand, KeptName, Publication};
 use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
 
-/// A region that is allocated or zeroed over several turns. No client may use the region yet.
+/// An allocation that continues in later turns. Until it is complete, no client may use the region.
 #[derive(Debug)]
 pub(in crate::service) enum Allocation {
     /// An AP allocates and zeroes the region.
     OnAp(Ticket, Details),
-    /// The BSP zeroes the region in slices: the number of pages that are zero already.
+    /// The BSP zeroes the region in slices. The number counts the pages that are already zero.
     Zeroing(RegionInfo, u64, Details),
 }
 
-/// The data needed when the region is zero.
+/// The facts that are needed to publish the region when it is zero, or to report a failure.
 #[derive(Debug)]
 pub(in crate::service) struct Details {
     publication: Publication<KeptName>,
-    /// Whether a lack of resources is answered with a null.
+    /// The size as the client wrote it, for the error if the AP cannot allocate.
     size: Word,
-    /// Whether a lack of resources is a null.
+    /// Whether a lack of resources is answered with a null instead of an error (the option `SOFT`).
     soft: bool,
 }
 
@@ -66,7 +66,8 @@ fn begin<M: Machine>(
     Err(failure)
 }
 
-/// Reads the size of a request, and checks that its region may be published.
+/// Parses the size in the request, and checks that the limits admit the region. Returns the request
+/// to the library, the publication and the demand.
 fn admit<'a, M: Machine>(
     call: &Call<'_, '_, M>,
     options: &Options<'a>,
@@ -80,8 +81,8 @@ fn admit<'a, M: Machine>(
     Ok((request, publication, demand))
 }
 
-/// Allocates a region and replies, if its zeroing takes no longer than a request may. Returns where the work
-/// is to be done.
+/// Allocates a region and replies, if the region is short enough to be zeroed within the request.
+/// Otherwise allocates no region and returns the placement of the work.
 fn allocate<M: Machine>(
     call: &mut Call<'_, '_, M>,
     options: &Options<'_>,
@@ -102,7 +103,8 @@ fn allocate<M: Machine>(
     Ok(Placement::Here)
 }
 
-/// Allocates a region that an AP zeroes, or the BSP in slices.
+/// Allocates a region that is too long to be zeroed within the request: an AP zeroes it, or the BSP
+/// in slices.
 #[cold]
 fn allocate_long<M: Machine>(
     call: &mut Call<'_, '_, M>,
@@ -139,12 +141,12 @@ fn reply_region(info: &RegionInfo, reply: &mut Reply<'_>) {
 }
 
 impl Allocation {
-    /// Returns whether an AP works for the allocation.
+    /// Returns whether the allocation runs on an AP.
     pub(in crate::service) fn is_on_ap(&self) -> bool {
         matches!(self, Self::OnAp(..))
     }
 
-    /// Publishes the region when it is zero.
+    /// Continues the allocation. Publishes the region once it is zero.
     pub(in crate::service) fn step<M: Machine>(
         self,
         step: &mut Step<'_, '_, M>,
@@ -173,7 +175,7 @@ impl Allocation {
                 let pages = info.range.count().get();
                 let slice = step.budget.take(pages - done);
                 if let Err(failure) = step.parts.store.zero_pages(info.id, done, slice) {
-                    // The region no longer exists.
+                    // The region no longer exists, so only its record is removed.
                     step.parts.store.forget(info.id);
                     return Err(failure);
                 }
@@ -185,9 +187,9 @@ impl Allocation {
         }
     }
 
-    /// Gives the region up, because the connection has ended. Returns the state if an AP still
-    /// works for it. A region that the BSP zeroes is in the list of its connection, which becomes
-    /// orphaned.
+    /// Abandons the allocation, because its connection has ended. Returns the state if the AP is
+    /// still allocating; the caller must then cancel again later. A region that the BSP zeroes
+    /// needs no action: it is in the list of its connection, and becomes an orphan with that list.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self::OnAp(ticket, details) = self else { return None };
         match parts.workers.poll(ticket) {
@@ -212,8 +214,8 @@ fn publish<M: Machine>(
 }
 
 impl<M: Machine> Call<'_, '_, M> {
-    /// Builds the request to the library. A region with a name belongs to no connection. A region
-    /// that takes at most one slice to zero is zeroed with its allocation.
+    /// Builds the request to the library. A named region gets no owning connection. A region of at
+    /// most one slice is zeroed by the library during the allocation.
     pub(super) fn request(&self, bytes: u64, options: &Options<'_>) -> Result<Request, Failure> {
         let owner = if options.name.is_some() { 0 } else { self.session.owner.number };
         let mut request = Request::try_new(bytes.min(size::BYTES_MAX))?

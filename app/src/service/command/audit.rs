@@ -14,16 +14,16 @@ use crate::service::workers::{self, Completion, Cost, Operation, Placement, Tick
 /// Maximum bytes of the violations in the reply of one audit.
 const VIOLATION_BYTES_MAX: usize = 400;
 
-/// An audit on an AP, and its start in microseconds since boot.
+/// An audit that runs on an AP, and the time when it began, in microseconds since boot.
 #[derive(Debug)]
 pub(in crate::service) struct Auditing(Ticket, u64);
 
-/// A purge on an AP.
+/// A purge that runs on an AP.
 #[derive(Debug)]
 pub(in crate::service) struct Purging(Ticket);
 
-/// Serves `VCHECK [FULL]`: replies with `OK` and counts, or with the violations. The records of the
-/// service are audited too.
+/// Serves `VCHECK [FULL]`: replies with `OK` and counts, or with the violations found. The audit
+/// also compares the number of the service's records with the number of regions in the window.
 pub(in crate::service) fn vcheck<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Auditing>, Failure> {
@@ -35,8 +35,8 @@ pub(in crate::service) fn vcheck<M: Machine>(
             return Ok(Begun::Wait(None));
         }
         let start_us = store.clock.read_us();
-        // With `FULL`, or without an idle AP, the BSP audits the window, and serves no other
-        // request until then.
+        // With `FULL`, or if no AP is idle, the BSP audits the window itself, and serves no other
+        // request during the audit.
         if !is_full && let Some(ticket) = workers.submit(store.vm, session, Operation::Check) {
             workers.is_checking = true;
             return Ok(Begun::Pending(Auditing(ticket, start_us)));
@@ -47,7 +47,7 @@ pub(in crate::service) fn vcheck<M: Machine>(
     Ok(Begun::Answered)
 }
 
-/// Parses the only option of a command.
+/// Returns whether the command has its only possible option. Fails on any other word.
 fn has_option<M: Machine>(call: &Call<'_, '_, M>, option: &[u8]) -> Result<bool, Failure> {
     match call.arguments.get(1) {
         None => Ok(false),
@@ -61,7 +61,7 @@ fn reply_audit<M: Machine>(parts: &mut Parts<M>, audit: &Audit, us: u64, reply: 
     if !audit.is_sound() || noted != audit.areas {
         parts.metrics.counters.errors += 1;
         let mut text = ArrayString::<VIOLATION_BYTES_MAX>::new();
-        // Text that does not fit is cut; the first violation matters most.
+        // A text that does not fit is cut: the first violation is the most important one.
         let _ = write!(text, "count={}", audit.violation_count());
         if noted != audit.areas {
             let _ = write!(text, "; ledger has {noted} regions of {}", audit.areas);
@@ -97,7 +97,8 @@ impl Auditing {
         }
     }
 
-    /// Permits allocations again when the audit has ended. Returns the state until then.
+    /// Collects the result of the audit, because the connection has ended. Allocations are
+    /// permitted again once the audit has ended; until then the state is returned.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self(ticket, start_us) = self;
         match parts.workers.poll(ticket) {
@@ -110,8 +111,8 @@ impl Auditing {
     }
 }
 
-/// Serves `VPURGE [SYNC]`: replies with areas, pages and the kind of flush. `SYNC` also releases
-/// caches: pooled addresses and empty tables.
+/// Serves `VPURGE [SYNC]`: replies with the number of purged areas and pages and the kind of flush.
+/// `SYNC` also releases the caches of the library: pooled addresses and empty page tables.
 pub(in crate::service) fn vpurge<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Purging>, Failure> {
@@ -153,7 +154,8 @@ impl Purging {
         }
     }
 
-    /// Collects the completion. Returns the state until then.
+    /// Collects the result of the purge, because the connection has ended. Returns the state while
+    /// the purge is in progress.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         parts.workers.poll(self.0).err().map(Self)
     }

@@ -28,8 +28,8 @@ pub(in crate::service) fn auth<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// Authenticates a session by a password. Without a configured password every password is accepted,
-/// as for a `nopass` user of Redis.
+/// Authenticates the session if `password` is right. If no password is configured, every password
+/// is accepted, as for a `nopass` user of Redis.
 pub(super) fn authenticate(
     config: &Config,
     session: &mut Session,

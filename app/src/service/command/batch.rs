@@ -11,14 +11,15 @@ use crate::service::parse::size;
 use crate::service::store::Publication;
 use crate::service::workers::{Cost, Placement};
 
-/// Maximum regions of one request; their ids fit into the output of a client.
+/// Maximum number of regions of one request. The ids of 1024 regions fit into the output of a
+/// client.
 const COUNT_MAX: u32 = 1024;
 
 /// Maximum bytes of the reply per region: a colon, 16 digits and a line end.
 const ID_BYTES_MAX: u64 = 19;
 
-/// Regions that are being allocated. They are the newest of their session, and no client may use
-/// them yet.
+/// A `VMALLOCN` in progress. The allocated regions are the newest regions of the session, and no
+/// client may use them yet.
 #[derive(Debug)]
 pub(in crate::service) struct Batch {
     request: Request,
@@ -28,12 +29,12 @@ pub(in crate::service) struct Batch {
     soft: bool,
     wanted: u64,
     made: u64,
-    /// The pages of the newest region that are zero already.
+    /// The number of pages of the newest region that are already zero.
     zeroed: u64,
     failure: Option<Failure>,
 }
 
-/// The regions of a connection that are being freed: the number freed so far.
+/// A `VFREEALL` in progress, with the number of regions freed so far.
 #[derive(Debug)]
 pub(in crate::service) struct FreeAll(u64);
 
@@ -76,8 +77,8 @@ pub(in crate::service) fn vmallocn<M: Machine>(
     }))
 }
 
-/// Reserves `wanted` regions in the limits, or, if `is_partial`, as many as fit. Returns the number
-/// reserved.
+/// Reserves `wanted` regions in the limits. If `is_partial`, reserves as many of these as the
+/// limits admit, but at least one. Returns the number of reserved regions.
 fn reserve<M: Machine>(
     call: &mut Call<'_, '_, M>,
     options: &Options<'_>,
@@ -119,7 +120,7 @@ impl Batch {
         if !is_done {
             return Ok(Stepped::Progressed(self));
         }
-        // The reply waits until all ids fit into the output.
+        // The reply is delayed until the output has space for all ids.
         if step.reply.room() < (self.made + 1) * ID_BYTES_MAX {
             return Ok(Stepped::Waiting(self));
         }
@@ -133,13 +134,13 @@ impl Batch {
         Ok(Stepped::Answered)
     }
 
-    /// Allocates and zeroes as many regions as the budget permits. Returns whether no more are to
-    /// be allocated.
+    /// Allocates and zeroes as many regions as the budget permits. Returns `true` if the batch is
+    /// complete or an allocation has failed.
     fn make<M: Machine>(&mut self, step: &mut Step<'_, '_, M>) -> bool {
         let store = &mut step.parts.store;
         let own = store.ledger.of_place(step.session.owner.place);
         let pages = self.request.pages().get();
-        // A short region was zeroed with its allocation.
+        // The library zeroes a short region during its allocation.
         let is_short = step.parts.workers.place(Cost::Allocate(pages)) == Placement::Here;
         loop {
             if self.zeroed < pages {
@@ -171,7 +172,8 @@ impl Batch {
         }
     }
 
-    /// Frees the allocated regions. Returns whether all are freed.
+    /// Frees the regions that were allocated, as far as the budget permits. Returns whether all are
+    /// freed.
     fn unmake<M: Machine>(&mut self, step: &mut Step<'_, '_, M>) -> bool {
         let store = &mut step.parts.store;
         let own = store.ledger.of_place(step.session.owner.place);
@@ -185,10 +187,11 @@ impl Batch {
     }
 }
 
-/// Publishes the newest regions of a session, starting with the oldest of them.
+/// Publishes the `count` newest regions of the session, the oldest of these first, and replies with
+/// their ids.
 fn publish_newest<M: Machine>(step: &mut Step<'_, '_, M>, count: u64, lease_ms: Option<u64>) {
     let store = &mut step.parts.store;
-    // From now on the regions count themselves, instead of the reservation.
+    // From now on the regions count in the limits themselves, so the reservation is returned.
     store.give_back(step.session.reservation.take());
     let own = store.ledger.of_place(step.session.owner.place);
     let mut ids = ArrayVec::<RegionId, { COUNT_MAX as usize }>::new();

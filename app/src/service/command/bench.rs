@@ -1,4 +1,5 @@
-//! `VBENCH`: benchmarks like those of Linux, with the wording of their summary.
+//! `VBENCH`: runs benchmarks like those of Linux's `test_vmalloc`, and words its summary in the
+//! same way.
 
 use core::fmt::{self, Display, Write};
 
@@ -13,8 +14,8 @@ use crate::service::failure::{Failure, Word};
 const LOOPS_DEFAULT: u64 = 10_000;
 const LOOPS_MAX: u64 = 100_000_000;
 const PAGES_MAX: u64 = 4096;
-/// Maximum microseconds of all loops of one call, because no other request is served in the
-/// meantime. Setup of a workload outside its loop is not included.
+/// Maximum total duration of the loops of one call, in microseconds. It is limited because no other
+/// request is served during a benchmark. The setup of a workload outside its loop is not included.
 const US_MAX: u64 = limits::BENCH_MS_MAX as u64 * 1000;
 
 /// The options of a `VBENCH`.
@@ -22,18 +23,18 @@ struct BenchOptions {
     cpus: u64,
     loops: u64,
     pages: u64,
-    /// The maximum milliseconds of each workload.
+    /// The maximum duration of each workload, in milliseconds.
     ms: u64,
 }
 
 /// Serves `VBENCH all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]`: replies with a line for each
-/// workload and CPU, and the effects of the workload on tables and TLBs. The workload is run again
-/// if its reply overflows.
+/// workload and CPU, and with the changes that the workload made to page tables and TLBs. If the
+/// reply overflows, the retried request runs the workload again.
 pub(in crate::service) fn vbench<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
     let mask = mask(call.argument(1))?;
-    // The APs that the benchmark needs may have operations in flight.
+    // The benchmark needs APs that may have operations in flight.
     if !call.parts.workers.hold(call.session.owner.number) {
         return Ok(Begun::Wait(None));
     }
@@ -66,7 +67,7 @@ pub(in crate::service) fn vbench<M: Machine>(
     result.map(|()| Begun::Answered)
 }
 
-/// Parses a set of workloads as bits.
+/// Parses a set of workloads (`all`, a name, or a number) into a bit mask.
 fn mask(text: &[u8]) -> Result<u32, Failure> {
     if text.eq_ignore_ascii_case(b"all") {
         return Ok(u32::MAX);
@@ -104,7 +105,7 @@ impl BenchOptions {
     }
 }
 
-/// The summary of a workload as Linux writes it, with additions.
+/// The summary line of a workload in the words of Linux, followed by additional figures.
 struct Summary {
     workload: Workload,
     cpu: usize,
@@ -125,7 +126,7 @@ impl Display for Summary {
     }
 }
 
-/// The changes of the counters in one round.
+/// The differences of the library's counters between the begin and the end of one workload.
 struct Effect {
     before: Stats,
     after: Stats,

@@ -1,4 +1,5 @@
-//! `VREAD` and `VWRITE`: the bytes of a region, through the mapping that the client received.
+//! `VREAD` and `VWRITE` access the bytes of a region through the mapping whose address the client
+//! received.
 
 use vmalloc::Machine;
 
@@ -16,8 +17,8 @@ pub(in crate::service) fn vread<M: Machine>(
     call.reply_bytes(&info, offset..offset + length, "")
 }
 
-/// Serves `VWRITE <r> offset data`, with data that fits into the input buffer. Larger data is an
-/// [`Upload`](crate::service::upload::Upload).
+/// Serves `VWRITE <r> offset data` if the data fits into the input of the connection. Larger data
+/// is written by an [`Upload`](crate::service::upload::Upload).
 pub(in crate::service) fn vwrite<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {

@@ -1,4 +1,4 @@
-//! `CLIENT`: this connection and other connections.
+//! `CLIENT`: commands about this connection and about other connections.
 
 mod kill;
 mod kind;
@@ -38,7 +38,7 @@ pub(in crate::service) fn setname<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// Sets the name of the connection in the client list; an empty name removes it.
+/// Sets the name of the connection in the client list. An empty name removes the old one.
 pub(super) fn set_name(
     clients: &mut ClientList,
     session: &Session,
@@ -79,7 +79,8 @@ pub(in crate::service) fn setinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// Serves `CLIENT NO-EVICT ON|OFF`: sets the flag. Clients are never evicted.
+/// Serves `CLIENT NO-EVICT ON|OFF`: stores the flag for `CLIENT LIST`. The flag has no other
+/// effect, because clients are never evicted.
 pub(in crate::service) fn no_evict<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let word = call.argument(2);
     let is_on = word.eq_ignore_ascii_case(b"ON");

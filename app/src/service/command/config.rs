@@ -21,15 +21,16 @@ const FIXED: &[(&str, &str)] = &[
     ("databases", "1"),
     ("maxmemory-policy", "noeviction"),
     ("maxmemory-clients", "0"),
-    // An idle client stays connected; keep-alive probes detect a client that has gone.
+    // An idle client stays connected. Keep-alive probes detect a client that has gone.
     ("timeout", "0"),
     // The image listens on all its addresses.
     ("bind", "*"),
     ("tls-port", "0"),
     ("unixsocket", ""),
-    // A client that does not read its replies is not read from, but never closed for that.
+    // A client that does not read its replies is not closed; the server only stops reading its
+    // requests.
     ("client-output-buffer-limit", "normal 0 0 0 slave 0 0 0 pubsub 0 0 0"),
-    // There is no slow log, and there are no notifications, replicas or input threads.
+    // The image has no slow log, no keyspace notifications, no replicas and no input threads.
     ("slowlog-log-slower-than", "-1"),
     ("slowlog-max-len", "0"),
     ("latency-monitor-threshold", "0"),
@@ -40,10 +41,11 @@ const FIXED: &[(&str, &str)] = &[
     ("activedefrag", "no"),
 ];
 
-/// A Redis setting that is derived from a setting of the image, with its value.
+/// The name and the value of a Redis setting that is derived from a setting of the image.
 type Derived = (&'static str, u64);
 
-/// Serves `CONFIG GET pattern [pattern …]`: replies with a map of names and values, each name once.
+/// Serves `CONFIG GET pattern [pattern …]`: replies with a map of names and values. A setting that
+/// matches several patterns is listed once.
 pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let patterns = call.arguments;
     for pattern in patterns.iter().skip(2) {
@@ -78,8 +80,8 @@ fn pair(name: &str, value: fmt::Arguments<'_>, reply: &mut Reply<'_>) {
     reply.bulk_of(value);
 }
 
-/// Serves `CONFIG SET name value [name value …]`: always refuses, because every setting is made at
-/// boot. As in Redis, the first name determines the error.
+/// Serves `CONFIG SET name value [name value …]`. The command always fails, because settings can
+/// only be made on the kernel command line. As in Redis, the first name determines the error.
 pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if !call.arguments.count().is_multiple_of(2) {
         return Err(Failure::Redis("syntax error"));
@@ -106,12 +108,13 @@ pub(in crate::service) fn resetstat<M: Machine>(call: &mut Call<'_, '_, M>) -> R
     Ok(())
 }
 
-/// Serves `CONFIG REWRITE`: always refuses, because there is no file to write.
+/// Serves `CONFIG REWRITE`. The command always fails, because the image has no configuration file.
 pub(in crate::service) fn rewrite<M: Machine>(_: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     Err(Failure::Redis("The server is running without a config file"))
 }
 
-/// Passes all settings except secret ones to `each`: first those of Redis, then those of the image.
+/// Calls `each` with every setting except secret ones: first the settings of Redis, then those of
+/// the image.
 fn for_each_setting<M: Machine>(parts: &Parts<M>, each: &mut dyn FnMut(&str, fmt::Arguments<'_>)) {
     for (name, value) in FIXED {
         each(name, format_args!("{value}"));

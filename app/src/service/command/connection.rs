@@ -1,4 +1,4 @@
-//! Commands about the connection itself.
+//! Commands about the connection that sends them.
 
 use vmalloc::Machine;
 
@@ -30,7 +30,7 @@ pub(in crate::service) fn echo<M: Machine>(
     Ok(call.reply_argument(resumed, 1))
 }
 
-/// Serves `SELECT index`: there is only database 0.
+/// Serves `SELECT index`. The image has only database 0; any other index is an error.
 pub(in crate::service) fn select<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     match resp::signed(call.argument(1)) {
         Some(0) => call.reply.status("OK"),
@@ -52,19 +52,19 @@ pub(in crate::service) fn quit<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// Closes a connection that sends `POST` or `HOST:`, because a foreign web page has caused a
-/// browser to connect.
+/// Closes a connection that sends `POST` or `HOST:`. These words come from a browser, which a
+/// foreign web page may have directed to this port.
 pub(in crate::service) fn refuse_http<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
-    // The line is not a warning, because every client could fill the console with it.
+    // The line is not a warning: clients could flood the console with warnings.
     log::debug!("connection {} speaks HTTP, closed", call.session.owner.number);
     call.session.close();
     Ok(())
 }
 
-/// Applies the options of `HELLO` in order. As in Redis, an error does not undo the options before
-/// it.
+/// Applies the options of `HELLO` in order. As in Redis, options before an invalid one keep their
+/// effect.
 fn hello_options<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let mut at = 2;
     while let Some(option) = call.arguments.get(at) {
@@ -134,7 +134,7 @@ pub(in crate::service) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     Ok(())
 }
 
-/// Serves `RESET`: resets the connection to its initial state, except for its regions.
+/// Serves `RESET`: resets all settings of the connection. Its regions are kept.
 pub(in crate::service) fn reset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.parts.discard_transaction(call.session);
     call.session.is_resp3 = false;

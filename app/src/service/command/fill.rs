@@ -1,4 +1,5 @@
-//! `VFILL` and `VSUM`: bytes are written or summed in slices.
+//! `VFILL` writes one byte value to a range of a region, and `VSUM` computes the checksum of a
+//! range. Both work in slices.
 
 use crc::{CRC_64_XZ, Crc, Digest, Table};
 use vmalloc::{Machine, PAGE_BYTES, RegionId, RegionInfo};
@@ -6,17 +7,17 @@ use vmalloc::{Machine, PAGE_BYTES, RegionId, RegionInfo};
 use crate::service::call::{Begun, Call, Step, Stepped};
 use crate::service::failure::{Failure, Word};
 
-/// The checksum that xz calls CRC-64, computed 16 bytes at a time.
+/// The state of the checksum that xz calls CRC-64. The table computes 16 bytes at a time.
 type Sum = Digest<'static, u64, Table<16>>;
 static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
 
-/// The cost of summing a byte, relative to writing one.
+/// The cost of adding a byte to the checksum, as a multiple of the cost of writing a byte.
 const SUM_COST: u64 = 4;
 
-/// Bytes that are summed in one piece: at most a page.
+/// Maximum length of the piece that is summed at once, in bytes. A piece never exceeds a page.
 const PIECE_BYTES: usize = 4096;
 
-/// A range of a region that is being processed.
+/// A `VFILL` or `VSUM` in progress.
 #[derive(Clone)]
 pub(in crate::service) struct Sweep {
     id: RegionId,
@@ -24,7 +25,7 @@ pub(in crate::service) struct Sweep {
     end: u64,
     start: u64,
     kind: SweepKind,
-    /// Whether the write waits until the region is no longer being sent to a client.
+    /// Whether a `VFILL` waits because bytes of the region are being sent to a client.
     is_held: bool,
 }
 
@@ -45,7 +46,7 @@ pub(in crate::service) fn vfill<M: Machine>(
     begin(call, &info, SweepKind::Fill(byte))
 }
 
-/// Serves `VSUM <r> [offset length]`: replies with the CRC-64 of xz, in hexadecimal.
+/// Serves `VSUM <r> [offset length]`: replies with the CRC-64 of xz as hexadecimal digits.
 pub(in crate::service) fn vsum<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Sweep>, Failure> {
@@ -67,7 +68,8 @@ fn begin<M: Machine>(
         ),
     };
     call.store().check_range(info, start, length)?;
-    // A short range is completed in the first slice, before the next request.
+    // The first slice is done in this turn, so a short range is complete before the next request is
+    // served.
     let end = start + length;
     Ok(Begun::Pending(Sweep { id: info.id, offset: start, end, start, kind, is_held: false }))
 }
@@ -78,7 +80,7 @@ impl Sweep {
         self.is_held
     }
 
-    /// Processes a slice, and replies when the range is complete.
+    /// Processes a slice of the range. Replies when the range is complete.
     pub(in crate::service) fn step<M: Machine>(
         mut self,
         step: &mut Step<'_, '_, M>,
@@ -104,7 +106,7 @@ impl Sweep {
 
     fn slice<M: Machine>(&mut self, step: &mut Step<'_, '_, M>) -> Result<(), Failure> {
         let (store, budget) = (&step.parts.store, &mut *step.budget);
-        // Another client may have freed or shrunk the region in the meantime.
+        // Another client may have freed or shrunk the region since the last slice.
         let info = store.usable(step.session.owner, self.id)?;
         store.check_range(&info, self.offset, self.end - self.offset)?;
         while self.offset < self.end && !budget.is_spent() {

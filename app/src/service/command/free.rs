@@ -17,13 +17,14 @@ use crate::service::workers::{Completion, Operation, Ticket};
 pub(in crate::service) enum Freeing {
     /// Many regions are freed in slices.
     Walk(Walk),
-    /// An AP frees a large region. Its record was removed when the operation was submitted, because
-    /// another region may get its slot at any time.
+    /// An AP frees a large region. The record of the region was removed when the operation was
+    /// submitted: after the free, another region may get its slot at any time.
     OnAp(Ticket, RegionId),
 }
 
-/// Serves `VFREE [STRICT] <r> [<r> …]`: checks all regions before it frees the first one. A region
-/// that does not exist is not counted, so a retry is safe; with `STRICT` it is an error.
+/// Serves `VFREE [STRICT] <r> [<r> …]`: checks all regions before the first one is freed, and
+/// replies with the number of freed regions. A region that does not exist is not counted, so a
+/// client can safely repeat the request. With `STRICT`, a region that does not exist is an error.
 pub(in crate::service) fn vfree<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Freeing>,
@@ -53,7 +54,7 @@ pub(in crate::service) fn vfree<M: Machine>(
     })
 }
 
-/// Frees one region, on an AP if it is large.
+/// Frees one region. A large region is freed by an AP.
 fn free_one<M: Machine>(
     call: &mut Call<'_, '_, M>,
     text: &[u8],
@@ -91,7 +92,8 @@ fn check<M: Machine>(
     }
 }
 
-/// Frees a region that was checked. A region that is named twice no longer exists the second time.
+/// Frees a region that was checked. If the request names a region twice, the second free finds none
+/// and is not counted.
 fn free<M: Machine>(store: &mut Store<M>, text: &[u8]) -> Result<Visit, Failure> {
     let gone = Ok(Visit::default());
     let Ok(id) = store.id(text) else { return gone };
@@ -103,7 +105,7 @@ fn free<M: Machine>(store: &mut Store<M>, text: &[u8]) -> Result<Visit, Failure>
     }
     match store.release(id) {
         Ok(info) => Ok(Visit { counted: true, pages: info.range.count().get() }),
-        // The regions before it are freed; a retry does not count them.
+        // The regions before this one are freed already; a repeated request does not count them.
         Err(error @ RegionError::Changing { .. }) => Err(error.into()),
         Err(_) => gone,
     }
@@ -137,7 +139,8 @@ impl Freeing {
         }
     }
 
-    /// Collects the completion of the AP. Returns the state until then.
+    /// Collects the result of the AP, because the connection has ended. Returns the state while the
+    /// operation is in flight.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self::OnAp(ticket, id) = self else { return None };
         match parts.workers.poll(ticket) {

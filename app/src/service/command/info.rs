@@ -1,7 +1,7 @@
-//! `INFO` and `DBSIZE`, which Redis clients and monitors use.
+//! `INFO` and `DBSIZE`, which Redis clients and monitoring tools use.
 //!
-//! Each Redis field has its true value here; fields without one are omitted. The counters of the
-//! image follow, with a heading for each section of their table.
+//! A field of Redis is included if the image has a true value for it, and omitted otherwise. The
+//! counters of the image follow, with a heading for each section of the counter table.
 
 mod sections;
 mod text;

@@ -1,12 +1,13 @@
-//! `VINJECT`: makes a reservation fail, to test clients.
+//! `VINJECT`: makes a later reservation fail on purpose, so that clients can test their handling of
+//! errors.
 
 use vmalloc::{Machine, Reservation};
 
 use crate::service::call::Call;
 use crate::service::failure::{Failure, Word};
 
-/// Serves `VINJECT region|area|frame|table n`: the n-th such reservation from now fails; 0 cancels
-/// that.
+/// Serves `VINJECT region|area|frame|table n`: the n-th reservation of that kind from now on fails.
+/// With `n` = 0, a planned failure is cancelled.
 pub(in crate::service) fn vinject<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let text = call.argument(1);
     let known = [

@@ -1,4 +1,4 @@
-//! `COMMAND`: the table of commands, for clients.
+//! `COMMAND`: describes the commands for clients.
 
 mod docs;
 mod facts;
@@ -30,8 +30,8 @@ pub(in crate::service) fn count<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     Ok(())
 }
 
-/// Serves `COMMAND INFO [name …]`: replies with the facts of some commands, and null for each
-/// unknown one.
+/// Serves `COMMAND INFO [name …]`: replies with the facts of the named commands, and with a null
+/// for each unknown name.
 pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let names = call.arguments.count() - 2;
     if names == 0 {
@@ -48,8 +48,8 @@ pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// Serves `COMMAND LIST [FILTERBY MODULE name|ACLCAT category|PATTERN pattern]`: replies with full
-/// names.
+/// Serves `COMMAND LIST [FILTERBY MODULE name|ACLCAT category|PATTERN pattern]`: replies with the
+/// full names of the commands that pass the filter.
 pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let filter = ListFilter::parse(call.arguments)?;
     let all = call.parts.catalog.all();
@@ -63,7 +63,7 @@ pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 /// The filter of `COMMAND LIST`.
 enum ListFilter<'a> {
     All,
-    /// The commands of a module; there are no modules.
+    /// The commands of a module. The image has no modules, so no command passes.
     Module,
     Category(&'a [u8]),
     Pattern(&'a [u8]),
@@ -93,16 +93,16 @@ impl<'a> ListFilter<'a> {
                 wanted.eq_ignore_ascii_case(name.as_bytes())
             }),
             Self::Pattern(pattern) => {
-                // Steps are not counted: a pattern has at most 1,024 bytes, so matching it with all
-                // names of commands takes fewer than `STEPS_MAX` comparisons.
+                // A pattern is short, so matching it with all commands takes fewer comparisons than
+                // `STEPS_MAX`.
                 glob::matches(pattern, command.name.as_bytes(), Case::Ignored)
             }
         }
     }
 }
 
-/// Serves `COMMAND GETKEYS command argument …`: replies with the keys of a request, without serving
-/// it.
+/// Serves `COMMAND GETKEYS command argument …`: replies with the keys of the given request, without
+/// serving that request.
 pub(in crate::service) fn getkeys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let request = call.arguments.skip(2);
     let command = with_keys(&call.parts.catalog, request)?;
@@ -110,8 +110,8 @@ pub(in crate::service) fn getkeys<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// Serves `COMMAND GETKEYSANDFLAGS command argument …`: replies with the keys, each with its use by
-/// the request.
+/// Serves `COMMAND GETKEYSANDFLAGS command argument …`: replies with the keys of the given request,
+/// and with the use of each key by the request.
 pub(in crate::service) fn getkeysandflags<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
@@ -129,7 +129,7 @@ pub(in crate::service) fn getkeysandflags<M: Machine>(
     Ok(())
 }
 
-/// Finds the command of a request, for the positions of its keys.
+/// Finds the command of a given request, and checks that the command has keys.
 fn with_keys(catalog: &Catalog, request: Arguments<'_>) -> Result<&'static Facts, Failure> {
     let Lookup::Command(number) = catalog.look_up(request) else {
         return Err(Failure::Redis("Invalid command specified"));
@@ -147,8 +147,8 @@ fn with_keys(catalog: &Catalog, request: Arguments<'_>) -> Result<&'static Facts
     Ok(command)
 }
 
-/// Serves `HELP` of a command with subcommands: replies with a line for the syntax of each, and one
-/// for its summary.
+/// Serves the subcommand `HELP`: replies with two lines for each subcommand, its syntax and its
+/// summary.
 pub(in crate::service) fn help<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let catalog = call.parts.catalog;
     let Some(command) = catalog.find(call.argument(0)) else {

@@ -1,4 +1,4 @@
-//! Named regions as the string keys of Redis.
+//! Commands that use named regions like the string keys of Redis.
 
 mod delete;
 mod get;

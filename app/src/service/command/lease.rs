@@ -1,7 +1,7 @@
 //! `VLEASE`, and the expiry commands of Redis.
 //!
-//! Deadlines are microseconds of the monotonic clock. Commands of Redis use milliseconds since
-//! 1970, which are the monotonic time plus the time of day at boot.
+//! The store keeps deadlines in microseconds of the monotonic clock. The commands of Redis use
+//! milliseconds since 1970, which are the monotonic time plus the time of day at boot.
 
 use vmalloc::Machine;
 
@@ -43,7 +43,7 @@ pub(in crate::service) fn pexpireat<M: Machine>(call: &mut Call<'_, '_, M>) -> R
     expire_by(call, Expiry::AT_MILLISECOND, "pexpireat")
 }
 
-/// The conditions for changing a deadline.
+/// The conditions under which `EXPIRE` and its variants change a deadline.
 #[derive(Debug, Default)]
 struct ExpiryConditions {
     only_new: bool,
@@ -76,8 +76,8 @@ impl ExpiryConditions {
         Ok(found)
     }
 
-    /// Returns whether the deadline `next` may replace `now`. No deadline counts as infinitely
-    /// late.
+    /// Returns whether the deadline `next` may replace the deadline `now`. A key without a deadline
+    /// counts as if its deadline were infinitely late.
     fn allow(&self, now: Option<i64>, next: i64) -> bool {
         !(self.only_new && now.is_some()
             || self.only_old && now.is_none()
@@ -114,7 +114,7 @@ fn expire_by<M: Machine>(
             };
             store.set_lease(info.id, until_us)?;
         }
-        // The time has passed already.
+        // The deadline has already passed, so the key is removed immediately.
         _ => {
             store.give_up(info.id);
         }

@@ -1,4 +1,4 @@
-//! `VPTE` and `VWALK`: the entries of the page tables.
+//! `VPTE` and `VWALK`: show the page-table entries of regions and addresses.
 
 use vmalloc::{Entry, Machine, PAGE_BYTES};
 use x86_64::PhysAddr;
@@ -8,7 +8,7 @@ use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::parse::address;
 
-/// Minimum bytes of a row of `VPTE`: an address and three digits, in a bulk string.
+/// Minimum length of a row of `VPTE` in bytes: an address and three digits in a bulk string.
 const ROW_BYTES_MIN: u64 = 31;
 
 /// Serves `VPTE <r> [offset pages]`: replies with a row `va level pa flags` for each page.
@@ -40,7 +40,8 @@ pub(in crate::service) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
             Some((level, entry)) => (level, Some(entry)),
             None => (4, None),
         };
-        // Each page of a large leaf has its own frame address, not that of the leaf.
+        // Each page that a large leaf maps has its own frame address, which differs from that of
+        // the leaf.
         let frame = walk.translation();
         row(call.reply, format_args!("{address:#018x} {level}"), entry, frame);
         if call.exceeds_limit() {

@@ -1,4 +1,4 @@
-//! `VPROBE`: performs one access, and explains the page fault if there is one.
+//! `VPROBE`: performs one memory access, and explains the page fault if there is one.
 
 use core::fmt::{self, Display};
 
@@ -11,10 +11,11 @@ use crate::service::failure::{Failure, Word};
 use crate::service::parse::address;
 use crate::service::store::Store;
 
-/// Serves `VPROBE address r|w|x`: replies with `ok`, or with `fault`, its kind and its place.
+/// Serves `VPROBE address r|w|x`: replies with `ok`, or with `fault`, the kind of the fault and its
+/// region.
 ///
-/// Only the memory of clients is accessed, and no code is executed: addresses outside the window
-/// and instruction fetches are judged by the page-table entries.
+/// Only memory of clients is accessed, and no code is executed. For addresses outside the window
+/// and for instruction fetches, the result is derived from the page-table entries.
 pub(in crate::service) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let address = address::parse(call.argument(1))?;
     let kind = match call.argument(2) {
@@ -27,7 +28,8 @@ pub(in crate::service) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     let allowed = if kind == AccessKind::Execute || !vm.window().holds(address) {
         permits(&vm.walk(address), kind)
     } else {
-        // The reply describes the present entries, not those cached in the TLB of this CPU.
+        // The reply must describe the present page-table entries, so stale entries in the TLB of
+        // this CPU are flushed first.
         vm.machine().flush_page(Page::containing_address(address));
         vm.machine().probe(address, kind).is_ok()
     };
@@ -43,7 +45,7 @@ pub(in crate::service) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     Ok(())
 }
 
-/// Returns whether the entries of all levels permit the access.
+/// Returns whether the page-table entries of all levels permit the access.
 fn permits(walk: &Walk, kind: AccessKind) -> bool {
     let mut entries = walk.entries.iter().flatten();
     walk.translation().is_some()
@@ -54,7 +56,7 @@ fn permits(walk: &Walk, kind: AccessKind) -> bool {
         })
 }
 
-/// The place of a fault, as clients read it.
+/// Describes a fault for clients: its kind, its region and its offset.
 struct FaultAttribution<'a, M: Machine + 'static> {
     store: &'a Store<M>,
     site: FaultSite,
@@ -63,7 +65,7 @@ struct FaultAttribution<'a, M: Machine + 'static> {
 }
 
 impl<M: Machine> FaultAttribution<'_, M> {
-    /// Returns the kind of the fault: one of `HITS` of the counters.
+    /// Returns the kind of the fault, which is one of the words in `HITS`.
     fn kind(&self) -> &'static str {
         let is_closed = self.site.region.is_some_and(|info| info.protection == Protection::None);
         match (self.site.kind, self.kind) {
@@ -89,7 +91,8 @@ impl<M: Machine> Display for FaultAttribution<'_, M> {
         }
         let offset = self.address - info.range.address();
         match self.site.kind {
-            // The distance is counted from the requested size, not from the end of the page.
+            // The distance counts from the end of the requested size, not from the end of the last
+            // page.
             SiteKind::Guard => write!(f, " past_end={}", offset - self.store.requested(info)),
             _ => write!(f, " offset={offset}"),
         }

@@ -9,7 +9,8 @@ use crate::service::parts::Parts;
 use crate::service::store::ledger::State;
 use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
 
-/// A change of a region's protection on an AP. No client may use the region in the meantime.
+/// A change of protection that runs on an AP. No client may use the region until the change is
+/// complete.
 #[derive(Debug)]
 pub(in crate::service) struct Protecting(Ticket, RegionId);
 
@@ -37,7 +38,7 @@ pub(in crate::service) fn vprot<M: Machine>(
 }
 
 impl Protecting {
-    /// Replies when the region has its new protection.
+    /// Replies when the region has its new protection on all CPUs.
     pub(in crate::service) fn step<M: Machine>(
         self,
         step: &mut Step<'_, '_, M>,
@@ -55,7 +56,8 @@ impl Protecting {
         }
     }
 
-    /// Makes the region usable again when the AP is done. Returns the state until then.
+    /// Collects the result of the change, because the connection has ended, and makes the region
+    /// usable again. Returns the state while the change is in progress.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self(ticket, id) = self;
         match parts.workers.poll(ticket) {

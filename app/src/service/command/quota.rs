@@ -1,5 +1,5 @@
-//! `VQUOTA`: the limits of a connection, and of all named regions. Requests in flight count too:
-//! see `store::reservation`.
+//! `VQUOTA`: the limits of each connection and of all named regions together. Requests in flight
+//! count in the limits too; see `store::reservation`.
 
 use vmalloc::{Machine, PAGE_BYTES};
 
@@ -8,8 +8,8 @@ use crate::service::failure::{Failure, Word};
 use crate::service::parse::size;
 use crate::service::store::ledger::Usage;
 
-/// Serves `VQUOTA [GET | SET REGIONS|BYTES|NAMED n …]`: replies with limits and use, or sets the
-/// limits of all connections.
+/// Serves `VQUOTA [GET | SET REGIONS|BYTES|NAMED n …]`: replies with the limits and the present
+/// use, or changes the limits of all connections.
 pub(in crate::service) fn vquota<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let subcommand = call.arguments.get(1).unwrap_or(b"GET");
     if subcommand.eq_ignore_ascii_case(b"GET") && call.arguments.count() <= 2 {

@@ -1,4 +1,4 @@
-//! `VINFO`, `VLIST` and `VMALLOCINFO`: the contents of the window.
+//! `VINFO`, `VLIST` and `VMALLOCINFO`: list the regions in the window.
 
 use core::fmt::{self, Write};
 
@@ -12,20 +12,21 @@ use crate::service::parse::{cursor, protection};
 use crate::service::store::Store;
 use crate::service::store::names::NameText;
 
-/// Bytes that a leaf of level 2 maps.
+/// Size in bytes of the memory that a page-table leaf of level 2 maps.
 const LARGE_BYTES: usize = 2 << 20;
 
-/// Default number of rows of a `VLIST`.
+/// Default number of rows in a page of `VLIST`.
 const LIST_COUNT: u64 = 100;
 
-/// Minimum bytes of a row of `VMALLOCINFO`: two addresses, a size and ` unpurged vm_area`.
+/// Minimum length of a row of `VMALLOCINFO` in bytes: two addresses, a size and ` unpurged
+/// vm_area`.
 const TEXT_ROW_BYTES_MIN: u64 = 63;
 
-/// Minimum bytes of a row of `VLIST`: the headers of seven items, and an address.
+/// Minimum length of a row of `VLIST` in bytes: the headers of seven items, and an address.
 const LIST_ROW_BYTES_MIN: u64 = 60;
 
-/// Rows of other owners that one `VLIST` skips at most; a page may therefore have fewer rows than
-/// requested.
+/// Maximum number of rows of other owners that one `VLIST` skips. A page with an `OWNER` may
+/// therefore have fewer rows than requested.
 const SKIPPED_MAX: u64 = 1000;
 
 /// Serves `VINFO <r>`: replies with a map of names and values.
@@ -41,7 +42,7 @@ pub(in crate::service) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
     call.reply.map_by(|reply| {
         let mut fields = InfoFields { reply, pairs: 0 };
         fields.number(format_args!("id"), info.id.get());
-        // The name is unescaped, so that a program can use it in `@name`.
+        // The name is written without escape sequences, so that a program can use it in `@name`.
         fields.bytes("name", name);
         fields.text("address", format_args!("{:#x}", info.range.address()));
         fields.text("end", format_args!("{:#x}", info.range.end()));
@@ -98,10 +99,11 @@ impl InfoFields<'_, '_> {
 }
 
 /// Serves `VLIST [CURSOR c] [COUNT n] [OWNER o] [STATE busy|lazy|all]`: replies with the next
-/// cursor and rows: busy regions by address, then lazy areas by slot.
+/// cursor and a page of rows. Busy regions come first, by address, and lazy areas follow, by slot.
 ///
-/// A cursor is the number of a [`Cursor`] in hexadecimal. As in `SCAN`, 0 is the beginning in a
-/// request and the end in a reply. No page continues from [`Cursor::LAZY`], which has the number 0.
+/// A cursor is the number of a [`Cursor`] in hexadecimal. As in `SCAN`, 0 means the beginning in a
+/// request and the end in a reply. The two meanings do not conflict: [`Cursor::LAZY`] has the
+/// number 0, and no page ends there.
 pub(in crate::service) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let listing = Listing::parse(call.arguments.iter().skip(1))?;
     if listing.from == Cursor::START && listing.owner.is_none() {
@@ -188,8 +190,9 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Returns whether the area has a row. The first area without one ends the listing: busy
-    /// regions come first, and a listing without them begins behind them.
+    /// Returns whether the listing includes the area. The first area that is not included ends the
+    /// listing: busy regions come before lazy areas, and a listing without busy regions starts
+    /// after them.
     fn shows(&self, info: &RegionInfo) -> bool {
         match info.state {
             RegionState::Busy => self.busy,
@@ -198,13 +201,14 @@ impl Listing {
     }
 }
 
-/// Returns whether a cursor is before or among the busy regions.
+/// Returns whether the cursor is before or among the busy regions, rather than among the lazy
+/// areas.
 fn is_living(cursor: Cursor) -> bool {
     cursor.get() >> 63 != 0
 }
 
-/// Serves `VMALLOCINFO [EXT]`: replies with text in the format of Linux's `/proc/vmallocinfo`, lazy
-/// areas last.
+/// Serves `VMALLOCINFO [EXT]`: replies with text in the format of Linux's `/proc/vmallocinfo`. Lazy
+/// areas come last.
 pub(in crate::service) fn vmallocinfo<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
@@ -234,14 +238,15 @@ pub(in crate::service) fn vmallocinfo<M: Machine>(
     Ok(())
 }
 
-/// Returns how many rows a report of all busy or lazy areas has.
+/// Returns how many rows a report has that includes all busy areas if `busy`, and all lazy areas if
+/// `lazy`.
 fn rows<M: Machine>(store: &Store<M>, busy: bool, lazy: bool) -> u64 {
     let stats = store.vm.stats();
     let busy_rows = if busy { stats.areas + stats.areas_system } else { 0 };
     busy_rows + if lazy { stats.areas_lazy } else { 0 }
 }
 
-/// Returns how many leaves of 2 MiB map a region.
+/// Returns how many 2 MiB leaves map the region.
 fn large_leaves<M: Machine>(store: &Store<M>, info: &RegionInfo) -> u64 {
     let first = info.range.address().align_up(LARGE_BYTES as u64).as_u64();
     let starts = (first..info.range.end().as_u64()).step_by(LARGE_BYTES);
@@ -252,7 +257,7 @@ fn large_leaves<M: Machine>(store: &Store<M>, info: &RegionInfo) -> u64 {
     starts.filter(is_large).count() as u64
 }
 
-/// Writes the row of a region, followed by fields that the format of Linux does not have.
+/// Writes the row of a region in the format of Linux, followed by fields that Linux does not have.
 fn write_extended<M: Machine>(
     store: &Store<M>,
     info: &RegionInfo,
@@ -279,7 +284,7 @@ fn list_row<M: Machine>(store: &Store<M>, info: &RegionInfo, reply: &mut Reply<'
     });
 }
 
-/// A writer that omits line ends.
+/// Writes text without its line ends.
 struct WithoutEnd<'a, 'r>(&'a mut Reply<'r>);
 
 impl Write for WithoutEnd<'_, '_> {

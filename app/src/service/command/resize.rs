@@ -1,4 +1,4 @@
-//! `VREALLOC`, and the growth of a region that a write needs.
+//! `VREALLOC`, and the growth of a region that `APPEND` and `SETRANGE` need.
 
 use vmalloc::{
     Machine, PAGE_BYTES, ReallocMode, RegionId, RegionInfo, Resize, ResizeError, Resized,
@@ -13,12 +13,12 @@ use crate::service::store::Store;
 use crate::service::store::ledger::State;
 use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
 
-/// A resize that takes several turns. No client may use the region in the meantime.
+/// A resize that takes several turns. No client may use the region until the resize is complete.
 #[derive(Debug)]
 pub(in crate::service) enum Resizing {
     /// An AP resizes the region.
     OnAp(Ticket, RegionId),
-    /// The region has grown, and the BSP zeroes its new pages in slices.
+    /// The BSP has grown the region, and zeroes its new pages in slices.
     Zeroing(Growth),
 }
 
@@ -27,18 +27,18 @@ pub(in crate::service) enum Resizing {
 pub(in crate::service) struct Growth {
     id: RegionId,
     how: Resized,
-    /// The next page to zero.
+    /// The index of the next page to zero.
     next: u64,
-    /// The requested bytes before the growth.
+    /// The requested size of the region before the growth, in bytes.
     requested: u64,
 }
 
-/// The outcome of a resize within its request.
+/// The result of beginning a resize.
 #[derive(Debug)]
 pub(super) enum ResizeBegun {
-    /// The region has its new size.
+    /// The resize is complete. The fields are the region and how it was resized.
     Done(RegionInfo, Resized),
-    /// The request must be retried: no AP is idle.
+    /// No AP is idle, so the request must be retried.
     Wait,
     /// The resize continues in later turns.
     Pending(Resizing),
@@ -70,7 +70,7 @@ pub(in crate::service) fn vrealloc<M: Machine>(
             target.resize = target.resize.mode(ReallocMode::Copy);
             target.is_copy = true;
         } else if !(is("MOVE") || is("ZERO")) {
-            // The bytes that a client can read are always zeroed.
+            // `ZERO` is the default: bytes that a client can read are always zeroed.
             return Err(Failure::Option(Word::new(word)));
         }
     }
@@ -116,7 +116,8 @@ impl ResizeTarget {
 }
 
 impl<M: Machine> Call<'_, '_, M> {
-    /// Resizes a region that the session may use, within the request if that is quick.
+    /// Resizes a region that the session may use. A resize that would take too long is offloaded to
+    /// an AP or done in slices.
     pub(super) fn resize(
         &mut self,
         info: &RegionInfo,
@@ -159,15 +160,15 @@ impl<M: Machine> Call<'_, '_, M> {
     }
 }
 
-/// Grows a region; its new pages are zeroed later.
+/// Adds pages to a region. The caller must zero these pages before clients use the region again.
 fn grow<M: Machine>(
     store: &mut Store<M>,
     info: &RegionInfo,
     resize: &Resize,
 ) -> Result<Growth, Failure> {
-    // First the rest of the last page is zeroed, then the new pages, in slices.
+    // The rest of the last old page is zeroed here; the new pages are zeroed later, in slices.
     let (pages, end) = (info.range.count().get(), info.range.count().bytes());
-    // In the library, the region of an empty value has one byte, which is zero.
+    // The value is empty, but its region in the library has one byte, which is zero.
     let requested = info.requested.max(1);
     store.vm.resize(info.id, &Resize::to(end).zeroed())?;
     match store.vm.resize(info.id, &resize.unzeroed()) {
@@ -177,7 +178,7 @@ fn grow<M: Machine>(
             Ok(Growth { id: info.id, how, next: pages, requested })
         }
         Err(error) => {
-            // The call cannot fail, because the region keeps its pages.
+            // Shrinking back cannot fail, because the region keeps its pages.
             let _ = store.vm.resize(info.id, &Resize::to(requested));
             Err(error.into())
         }
@@ -206,7 +207,7 @@ impl Resizing {
         }
     }
 
-    /// Steps the resize.
+    /// Continues the resize by one step.
     pub(super) fn advance<M: Machine>(self, step: &mut Step<'_, '_, M>) -> ResizeStepped {
         match self {
             Self::OnAp(ticket, id) => match step.parts.workers.poll(ticket) {
@@ -223,14 +224,14 @@ impl Resizing {
                     let result = Ok((info, growth.how));
                     ResizeStepped::Done(finish(&mut step.parts.store, growth.id, result))
                 }
-                // The owner has given the region up in the meantime.
+                // The region was freed since the last step.
                 Err(failure) => ResizeStepped::Done(Err(failure)),
             },
         }
     }
 
-    /// Rolls a growth back, because the connection has ended and no client has observed it. Returns
-    /// the state if an AP still works for it.
+    /// Rolls a sliced growth back, because the connection has ended; no client has observed the
+    /// growth. Returns the state while a resize is in progress on an AP.
     pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
         let (ticket, id) = match self {
             Self::OnAp(ticket, id) => (ticket, id),
@@ -252,7 +253,7 @@ impl Resizing {
 }
 
 impl Growth {
-    /// Zeroes a slice of the new pages. Returns the region when all are zero.
+    /// Zeroes a slice of the new pages. Returns the region once all its pages are zero.
     fn zero_slice<M: Machine>(
         &mut self,
         step: &mut Step<'_, '_, M>,
@@ -270,8 +271,8 @@ impl Growth {
         let Self { id, next, requested, .. } = self;
         let mut pages = requested.div_ceil(PAGE_BYTES);
         if store.vm.resize(id, &Resize::to(requested)).is_err() {
-            // There is no slot for the pages that the shrink would free. The region keeps its new
-            // size, and the rest is zeroed.
+            // The shrink failed, because the window has no slot for the pages that it would cut
+            // off. The region keeps its new size, and all its remaining pages are zeroed now.
             pages = store.vm.info(id).map_or(0, |info| info.range.count().get());
             store.ledger.set_empty(id, false);
             let _ = store.zero_pages(id, next, pages.saturating_sub(next));

@@ -1,7 +1,7 @@
-//! `SHUTDOWN`: ends the image.
+//! `SHUTDOWN`: powers the machine off.
 //!
-//! The command only records the request; the server closes the connections, and the image powers
-//! the machine off.
+//! The command only records the request. The server then closes all connections, and the image
+//! powers the machine off.
 
 use vmalloc::Machine;
 
@@ -10,8 +10,8 @@ use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::parts::Parts;
 
-/// Microseconds between two log lines about refused shutdowns, so that clients cannot fill the
-/// console.
+/// Minimum time between two log lines about refused shutdowns, in microseconds. The limit prevents
+/// clients from flooding the console.
 const LOG_PAUSE_US: u64 = 1_000_000;
 
 /// The options of a `SHUTDOWN`.
@@ -23,8 +23,8 @@ struct ShutdownOptions {
 }
 
 impl ShutdownOptions {
-    /// Parses the options: `SAVE` excludes `NOSAVE`, and `ABORT` excludes all others. `NOW` has no
-    /// effect, because there are no replicas to wait for.
+    /// Parses the options. `SAVE` excludes `NOSAVE`, and `ABORT` excludes every other option. `NOW`
+    /// has no effect, because the image has no replicas to wait for.
     fn parse(arguments: Arguments<'_>) -> Result<Self, Failure> {
         let mut options = Self::default();
         let (mut skips_saving, mut others) = (false, false);
@@ -47,13 +47,13 @@ impl ShutdownOptions {
     }
 }
 
-/// Serves `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE]` and `SHUTDOWN ABORT`: closes all connections; the
-/// client gets no reply.
+/// Serves `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE]` and `SHUTDOWN ABORT`: begins to close all
+/// connections. The client gets no reply.
 ///
 /// # Errors
 ///
-/// - `SAVE` without `FORCE`: the image cannot save data.
-/// - `ABORT`: no request is served during a shutdown, so there is never one to abort.
+/// - `SAVE` without `FORCE` fails, because the image cannot save data.
+/// - `ABORT` fails, because no request is served during a shutdown, so there is never one to abort.
 pub(in crate::service) fn shutdown<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let options = ShutdownOptions::parse(call.arguments)?;
     if options.aborts {
@@ -73,7 +73,7 @@ pub(in crate::service) fn shutdown<M: Machine>(call: &mut Call<'_, '_, M>) -> Re
     Ok(())
 }
 
-/// Logs why `SHUTDOWN SAVE` is refused, at most once in [`LOG_PAUSE_US`].
+/// Logs why `SHUTDOWN SAVE` is refused, at most once in [`LOG_PAUSE_US`] microseconds.
 fn log_refusal<M: Machine>(parts: &mut Parts<M>, number: u64) {
     if parts.store.clock.now_us >= parts.shutdown_log_at_us {
         parts.shutdown_log_at_us = parts.store.clock.now_us + LOG_PAUSE_US;

@@ -1,4 +1,4 @@
-//! `VSTATS`: all counters.
+//! `VSTATS`: shows all counters.
 
 use vmalloc::{Machine, Row};
 

@@ -1,5 +1,5 @@
-//! Replies with the bytes of a region; large ones are copied into the output piece by piece as it
-//! drains.
+//! Replies with the bytes of a region. Many bytes are copied into the output piece by piece, as the
+//! client reads.
 
 use core::ops::Range;
 
@@ -12,8 +12,8 @@ use crate::service::failure::Failure;
 use crate::service::store::StreamedReply;
 
 impl<M: Machine> Call<'_, '_, M> {
-    /// Replies with bytes of a region. They must lie in the requested size. If there are too many,
-    /// the error names the command in `hint`.
+    /// Replies with the bytes `range` of a region, which must lie in its requested size. If the
+    /// reply would be too large, the error names the command in `hint`.
     pub(super) fn reply_bytes<S>(
         &mut self,
         info: &RegionInfo,
@@ -24,7 +24,7 @@ impl<M: Machine> Call<'_, '_, M> {
         let limit = self.parts.config.bulk_bytes;
         let length = usize::try_from(bytes).ok().filter(|length| *length <= limit);
         let length = length.ok_or(Failure::ReplyLimit(limit, hint))?;
-        // In a transaction replies are collected before they are sent.
+        // In a transaction, replies are collected before they are sent, so they cannot be streamed.
         if length > AT_ONCE_BYTES_MAX && !self.session.is_executing() {
             return self.stream(info, start, bytes);
         }
@@ -42,7 +42,8 @@ impl<M: Machine> Call<'_, '_, M> {
         if self.session.is_suppressed() {
             return Ok(Begun::Answered);
         }
-        // A region that refuses reads is refused now, not after the header.
+        // This read detects a region that refuses reads before the header is written; the header
+        // promises the bytes.
         self.parts.store.read(info, start, &mut [0])?;
         if self.parts.store.readers.must_wait(self.session.owner, info.id) {
             return Ok(Begun::Wait(None));

@@ -1,4 +1,4 @@
-//! `TIME`: the time of day.
+//! `TIME`: shows the time of day.
 
 use vmalloc::Machine;
 

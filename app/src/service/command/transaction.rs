@@ -1,8 +1,9 @@
-//! `MULTI`, `EXEC` and `DISCARD`: requests are queued, then served without other requests in
-//! between.
+//! `MULTI`, `EXEC` and `DISCARD`: requests are queued, and then served without requests of other
+//! sessions in between.
 //!
-//! The session stores the progress of its transaction; the connection stores the requests. While a
-//! transaction runs, requests of other sessions that could observe or change keys wait.
+//! The session stores the progress of its transaction, and the connection stores the queued
+//! requests. While a transaction runs, requests of other sessions that could observe or change keys
+//! are delayed.
 
 use vmalloc::Machine;
 
@@ -30,7 +31,7 @@ pub(in crate::service) fn discard<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     Ok(())
 }
 
-/// Serves `EXEC`: replies with the header; the replies of the queued requests follow.
+/// Serves `EXEC`: writes the header of the reply. The replies of the queued requests follow later.
 pub(in crate::service) fn exec<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
@@ -50,7 +51,8 @@ pub(in crate::service) fn exec<M: Machine>(
             call.reply.null_array();
         }
         Transaction::Open => {
-            // Operations of APs for other sessions change keys when they end.
+            // Operations on APs for other sessions change keys when they complete, so they must
+            // complete before the transaction.
             let number = call.session.owner.number;
             if parts.workers.has_aps() && !parts.workers.hold(number) {
                 return Ok(Begun::Wait(None));

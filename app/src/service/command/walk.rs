@@ -1,5 +1,5 @@
-//! Requests with many arguments, or about all names, which are served in slices, one slice per
-//! turn.
+//! Slices of requests with many arguments and of requests about all names. Each turn serves one
+//! slice.
 
 use vmalloc::Machine;
 
@@ -10,55 +10,56 @@ use crate::service::owner::Owner;
 use crate::service::store::names::NameIndex;
 use crate::service::store::{LINE_END, Store};
 
-/// Work in one turn, in pages: an argument or a name counts as one page, plus the pages freed for
-/// it.
+/// The work of one slice in pages: each argument or name counts as one page, plus the pages that
+/// are freed for it.
 pub(super) const SLICE: u64 = 256;
 
-/// Maximum bytes of a reply that is written in one piece; an empty output has room for it.
+/// Maximum length of a reply that is written in one piece, in bytes. It fits into an empty output.
 pub(super) const AT_ONCE_BYTES_MAX: usize = 32 << 10;
 
-/// The position at which an incomplete request continues. Its bytes stay in the input.
+/// The position at which an incomplete request continues. The request stays in the input of its
+/// connection.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct Walk {
     pub(super) next: ArgumentCursor,
-    /// Completed passes over the arguments.
+    /// The number of completed passes over the arguments.
     pub(super) passes: u32,
     pub(super) total: u64,
 }
 
 impl Walk {
-    /// Starts at an argument.
+    /// Creates a walk that starts at the argument `next`.
     pub(super) fn from(next: ArgumentCursor) -> Self {
         Self { next, passes: 0, total: 0 }
     }
 }
 
-/// The progress of a walk.
+/// The result of one slice of a walk.
 #[derive(Debug)]
 pub(super) enum Walked {
-    /// All arguments were visited; the number counted.
+    /// All arguments were visited. The field is the number of visits that were counted.
     Done(u64),
-    /// The rest is left for later turns.
+    /// Arguments are left for later turns. The field is the position of the next one.
     Again(Walk),
 }
 
-/// The number of the name at which a request about all names continues.
+/// The index of the name at which a request about all names continues.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct NameWalk(u32);
 
-/// The outcome of the visit of one argument.
+/// The result of visiting one argument.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Visit {
-    /// Whether the argument adds to the total.
+    /// Whether the visit adds to the count that the walk returns.
     pub(super) counted: bool,
-    /// Pages that the visit touched.
+    /// The number of pages that the visit touched.
     pub(super) pages: u64,
 }
 
 impl<M: Machine> Call<'_, '_, M> {
-    /// Replies with an argument. A long one is sent piece by piece as the client reads it, and the
-    /// request stays in the input until then. In a transaction replies are collected, so there the
-    /// argument is written in one piece.
+    /// Replies with the argument at `index`. A long argument is sent piece by piece as the client
+    /// reads the reply, and the request stays in the input until the last piece. In a transaction,
+    /// replies are collected, so the argument is written in one piece.
     pub(super) fn reply_argument(&mut self, resumed: Option<Walk>, index: usize) -> Begun<Walk> {
         let bytes = self.argument(index);
         let is_one_piece = bytes.len() <= AT_ONCE_BYTES_MAX || self.session.is_executing();
@@ -70,7 +71,7 @@ impl<M: Machine> Call<'_, '_, M> {
         if resumed.is_none() {
             self.reply.bulk_header(bytes.len() as u64);
         }
-        // The total is at most the length, which is a `usize`.
+        // The total is at most the length of the argument, which is a `usize`.
         let done = usize::try_from(walk.total).unwrap_or(bytes.len());
         let room = self.reply.room().saturating_sub(LINE_END.len() as u64);
         let rest = &bytes[done..];
@@ -84,13 +85,14 @@ impl<M: Machine> Call<'_, '_, M> {
         Begun::Again(walk)
     }
 
-    /// Visits each argument from number `first` on, in each of `passes` passes.
+    /// Visits the arguments from number `first` on, `passes` times.
     ///
-    /// Other requests are served in between, so a visit must not rely on earlier visits.
+    /// Other requests are served between two slices, so a visit must not rely on the results of
+    /// earlier visits.
     ///
     /// # Errors
     ///
-    /// The error of the first visit that fails, which ends the walk.
+    /// The error of the first visit that fails. It ends the walk.
     pub(super) fn walk(
         &mut self,
         resumed: Option<Walk>,
@@ -116,10 +118,11 @@ impl<M: Machine> Call<'_, '_, M> {
         Ok(Walked::Done(walk.total))
     }
 
-    /// Visits the number of each name, in use or not. A visit returns how many pages it touched.
-    /// Returns where the walk continues, if not all names were visited.
+    /// Calls `visit` for each index of the name table, whether a name uses the index or not.
+    /// `visit` returns how many pages it touched. Returns the position at which the walk continues,
+    /// or `None` at its end.
     ///
-    /// Other requests are served in between; a name that they create may be visited or not.
+    /// Other requests are served between two slices. A name that they add may be visited or not.
     pub(super) fn walk_names(
         &mut self,
         resumed: Option<NameWalk>,

@@ -1,4 +1,4 @@
-//! `WATCH` and `UNWATCH`: a transaction fails if a watched key has changed before it.
+//! `WATCH` and `UNWATCH`: a transaction fails if a watched key has changed since `WATCH`.
 
 use runtime_config::limits;
 use vmalloc::Machine;

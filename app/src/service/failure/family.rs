@@ -1,8 +1,8 @@
-//! Errors with the wording of a command's family.
+//! Converts errors to the wording of a command's group.
 //!
 //! Commands on regions have their own codes (`INVAL`, `NOMEM`, `QUOTA`, …). Commands on string keys
-//! and connections use Redis's errors if Redis has one for the case, because client libraries know
-//! those.
+//! and connections use an error of Redis if Redis has one for the case, because client libraries
+//! know these errors.
 
 use vmalloc::AllocateError;
 
@@ -38,7 +38,7 @@ impl Failure {
             | Self::Quota(..)
             | Self::OverQuota { .. }
             | Self::ReplyMemory(_) => Self::Plain(OUT_OF_MEMORY),
-            // Redis has no error for these.
+            // Redis has no errors for these cases.
             Self::Invalid(..)
             | Self::Malformed(_)
             | Self::NoValue(_)
@@ -66,7 +66,7 @@ impl Failure {
             | Self::TooManyWords(_)
             | Self::WatchLimit(_)
             | Self::Busy(_) => self,
-            // These are Redis's errors already.
+            // These errors already have the wording of Redis.
             Self::Plain(_)
             | Self::Redis(_)
             | Self::Quoted(..)

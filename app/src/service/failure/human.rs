@@ -1,8 +1,8 @@
-//! Numbers of bytes for people.
+//! Formats numbers of bytes for people.
 
 use core::fmt;
 
-/// A number of bytes for people: in the largest unit that leaves at least two digits, rounded down.
+/// A number of bytes, formatted in the largest unit that leaves at least two digits, rounded down.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct Human(pub(in crate::service) u64);
 

@@ -1,4 +1,4 @@
-//! The name of a region in errors and reports.
+//! Names regions in errors and reports.
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use vmalloc::RegionId;
 
 use crate::service::shown::Shown;
 
-/// A region as errors and probes name it: `region=1 name=buf`.
+/// A region as errors and probes name it, for example `region=1 name=buf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionName {
     /// The id of the region.

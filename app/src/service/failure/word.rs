@@ -1,24 +1,27 @@
-//! Texts of clients in errors.
+//! Repeats texts of clients in errors.
 
 use core::fmt::{self, Write};
 
 use arrayvec::ArrayVec;
 
-/// Maximum bytes of a client's text in an error; errors are returned by value, so they are small.
+/// Maximum length of a client's text in an error, in bytes. It is small, because errors are
+/// returned by value.
 const WORD_BYTES_MAX: usize = 64;
 
-/// The front of a client's text, to be repeated in an error. `Display` makes it printable.
+/// The first bytes of a client's text, to be repeated in an error. `Display` replaces bytes that
+/// are not printable by `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word(ArrayVec<u8, WORD_BYTES_MAX>);
 
 impl Word {
-    /// Copies the front of a text.
+    /// Copies the first bytes of a text.
     #[must_use]
     pub fn new(text: &[u8]) -> Self {
         Self(text.iter().copied().take(WORD_BYTES_MAX).collect())
     }
 
-    /// Returns the part of the text that C would print: the bytes before the first NUL.
+    /// Returns the bytes before the first NUL, which is the part that C programs such as Redis
+    /// would print.
     pub(super) fn as_c_prints(&self) -> &[u8] {
         self.0.split(|byte| *byte == 0).next().unwrap_or_default()
     }

@@ -1,17 +1,17 @@
-//! Statistics of each command: number of calls, results and durations.
+//! Statistics of each command: its number of calls, their results and durations.
 //!
-//! The statistics are in the order of the table, followed by those of unknown commands. To read the
-//! clock for every request would cost more than many requests do, so one call in [`TIMED_EVERY`] of
-//! each command is timed. The duration is that of the call itself: if an AP or later turns continue
-//! the work, only its begin is measured.
+//! The statistics are in the order of the command table, followed by those of unknown commands.
+//! Reading the clock for every request would cost more time than many requests take, so only one
+//! call in [`TIMED_EVERY`] of each command is timed. The duration is that of the call itself. If an
+//! AP or later turns continue the work, that part is not measured.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// One call of a command is timed out of this number.
+/// One call of each command is timed out of this number of calls.
 const TIMED_EVERY: u64 = 16;
 
-/// Upper bounds of the duration classes, in microseconds; the last class has no bound.
+/// Upper bounds of the duration classes, in microseconds. A further class has no upper bound.
 pub const BOUNDS_US: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 10_000];
 
 /// The statistics of one command.
@@ -23,7 +23,7 @@ pub struct CommandStats {
     pub failed: u64,
     /// Calls that were refused before they began.
     pub rejected: u64,
-    /// Timed calls by class.
+    /// The number of timed calls in each duration class.
     pub classes: [u64; BOUNDS_US.len() + 1],
     /// The total duration of timed calls, in microseconds.
     pub timed_us: u64,
@@ -94,17 +94,17 @@ impl CallStats {
         self.at(number).rejected += 1;
     }
 
-    /// Counts a call that is about to be served. Returns whether it is timed. The function is
-    /// short, because a `PING` takes 1 µs.
+    /// Counts a call that is about to be served. Returns whether the call must be timed. The
+    /// function must be short, because a whole `PING` takes only 1 µs.
     #[inline]
     pub(in crate::service) fn begin(&mut self, number: usize) -> bool {
         let stats = self.at(number);
         stats.calls += 1;
-        // The first call is timed, so every command that was called has a duration.
+        // The first call is timed, so every command that was called has a measured duration.
         stats.calls % TIMED_EVERY == 1
     }
 
-    /// Uncounts a call, because its request is retried.
+    /// Subtracts a call that was counted, because its request will be retried.
     pub(in crate::service) fn take_back(&mut self, number: usize) {
         self.at(number).calls -= 1;
     }
@@ -115,12 +115,13 @@ impl CallStats {
         self.at(number).failed += 1;
     }
 
-    /// Counts the duration of a timed call.
+    /// Adds the duration of a timed call, in microseconds.
     pub(in crate::service) fn time(&mut self, number: usize, us: u64) {
         self.at(number).time(us);
     }
 
-    /// Counts an upload, which no handler of the table serves.
+    /// Counts an upload. Uploads are counted here because no handler of the command table serves
+    /// them.
     pub(in crate::service) fn count(&mut self, number: usize, is_failed: bool) {
         self.at(number).count(is_failed);
     }

@@ -8,23 +8,23 @@ use super::rates::Traffic;
 pub use dropped::{DROP_ROWS, Dropped};
 pub use ending::Ending;
 
-/// Microseconds after which a turn counts as long.
+/// A turn that takes longer than this number of microseconds counts as long.
 pub const TURN_LONG_US: u64 = 2_000;
 
-/// Counters of the traffic since boot, unless a field says otherwise.
+/// Counters since boot or `CONFIG RESETSTAT`, unless a field is described as a present number.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
-    /// Clients connected now.
+    /// The number of clients connected at present.
     pub clients: u64,
-    /// The maximum of connected clients.
+    /// The maximum number of clients connected at the same time.
     pub clients_peak: u64,
     /// Accepted connections.
     pub connections: u64,
-    /// Connections beyond the limit of clients, which got an error and were closed.
+    /// Connections that exceeded the limit of clients. They got an error and were closed.
     pub connections_refused: u64,
     /// Connections that were reset or timed out.
     pub connections_lost: u64,
-    /// Ended connections of clients, in the order of [`Ending::ALL`].
+    /// Ended connections of clients by reason, in the order of [`Ending::ALL`].
     pub connections_ended: [u64; Ending::ALL.len()],
     /// Bytes received.
     pub bytes_received: u64,
@@ -42,33 +42,35 @@ pub struct Counters {
     pub replies_spilled: u64,
     /// Replies that were copied out of a region while they were sent.
     pub replies_streamed: u64,
-    /// Connections closed because they took a streamed reply too slowly.
+    /// Connections closed because their peer read a streamed reply too slowly.
     pub clients_slow: u64,
     /// Turns of the loop.
     pub turns: u64,
-    /// Turns that took longer than 2 ms; 0 without a clock.
+    /// Turns that took longer than 2 ms. The count stays 0 without a clock.
     pub turns_long: u64,
     /// The longest turn, in microseconds.
     pub turn_us_max: u64,
     /// The total duration of all turns, in microseconds.
     pub turn_us_total: u64,
-    /// Faults that `VPROBE` met, in the order of `HITS`.
+    /// Faults that `VPROBE` found, by kind, in the order of `HITS`.
     pub hits: [u64; HITS.len()],
-    /// Sockets of RESP and of HTTP now, in the order of [`SOCKET_STATES`].
+    /// The present number of sockets of RESP and of HTTP, by state, in the order of
+    /// [`SOCKET_STATES`].
     pub sockets: [[u64; SOCKET_STATES.len()]; 2],
-    /// Sockets of RESP with wide buffers, and the unused ones among them.
+    /// The present number of RESP sockets with wide buffers, and how many of these are unused.
     pub sockets_wide: [u64; 2],
-    /// Bytes of the socket buffers of RESP and of HTTP.
+    /// The present size of the socket buffers of RESP and of HTTP, in bytes.
     pub socket_buffer_bytes: [u64; 2],
     /// Packets and connections that the network dropped.
     pub dropped: Dropped,
-    /// HTTP connections that have a place now.
+    /// The number of HTTP connections that have a place at present.
     pub http_clients: u64,
     /// Accepted HTTP connections.
     pub http_connections: u64,
     /// HTTP connections refused because all places were taken.
     pub http_refused: u64,
-    /// HTTP connections evicted for another one: idle, without a head, or without a reader.
+    /// HTTP connections evicted to free a place: idle ones, ones without a complete head, or ones
+    /// whose peer does not read.
     pub http_evicted: u64,
     /// HTTP connections closed because the peer sent or read no bytes in time.
     pub http_timeouts: u64,
@@ -80,7 +82,7 @@ pub struct Counters {
     pub http_bytes_sent: u64,
 }
 
-/// The kinds of faults that a probe can meet, with the words of `VPROBE`.
+/// The kinds of faults that `VPROBE` can find, with the words of its replies.
 pub(in crate::service) const HITS: [&str; 7] =
     ["guard", "lazy", "free", "not-present", "read-only", "no-execute", "outside"];
 
@@ -95,7 +97,7 @@ impl Counters {
         self.connections_refused += u64::from(ending == Ending::Refused);
     }
 
-    /// Returns the totals of the traffic, from which rates are computed.
+    /// Returns the traffic totals, from which the rates are computed.
     pub(in crate::service) fn traffic(&self) -> Traffic {
         let Self { commands, bytes_received, bytes_sent, .. } = *self;
         Traffic { commands, received: bytes_received, sent: bytes_sent }
@@ -109,7 +111,7 @@ impl Counters {
         self.turn_us_max = self.turn_us_max.max(us);
     }
 
-    /// Counts a fault that a probe met.
+    /// Counts a fault that `VPROBE` found.
     pub(in crate::service) fn note_hit(&mut self, kind: &str) {
         if let Some(at) = HITS.iter().position(|hit| *hit == kind) {
             self.hits[at] += 1;
@@ -118,7 +120,8 @@ impl Counters {
 }
 
 impl Counters {
-    /// Resets the counts of the traffic to 0. Gauges, such as the connected clients, are kept.
+    /// Resets the counts of the traffic to 0. Present numbers, such as the connected clients, are
+    /// kept.
     pub(in crate::service) fn reset(&mut self) {
         let Self { clients, http_clients, sockets, sockets_wide, socket_buffer_bytes, .. } = *self;
         *self = Self {

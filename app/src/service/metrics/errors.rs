@@ -1,4 +1,4 @@
-//! Counts of errors by code, which is the first word of a reply.
+//! Counts errors by code. The code is the first word of an error reply.
 
 use core::fmt::{self, Write};
 
@@ -19,7 +19,7 @@ impl ErrorCounts {
     /// Counts an error.
     pub(in crate::service) fn count(&mut self, failure: &Failure) {
         let mut code = Code::default();
-        // Writing stops with an error at the first space.
+        // The writer returns an error at the first space, which ends the formatting.
         let _ = write!(code, "{failure}");
         self.count_code(&code.0);
     }
@@ -29,7 +29,7 @@ impl ErrorCounts {
         if let Some((_, count)) = self.0.iter_mut().find(|(known, _)| known.as_str() == code) {
             *count += 1;
         } else if let Ok(code) = ArrayString::from(code) {
-            // If all places are taken, the code is not counted.
+            // If the list is full, a new code is not counted.
             let _ = self.0.try_push((code, 1));
         }
     }
@@ -45,7 +45,7 @@ impl ErrorCounts {
     }
 }
 
-/// A writer that keeps the first word.
+/// A writer that keeps only the first word of a text.
 #[derive(Debug, Default)]
 struct Code(ArrayString<CODE_BYTES_MAX>);
 

@@ -1,11 +1,11 @@
-//! Rates of requests and bytes: the difference of two samples of the totals.
+//! Computes the rates of requests and bytes from two samples of the totals.
 
-/// Number of samples kept, and the time between two in microseconds. Rates cover the last 1.6 s, as
-/// in Redis.
+/// Number of samples kept, and the time between two samples in microseconds. Rates cover the last
+/// 1.6 s, as in Redis.
 const SAMPLES: usize = 16;
 const SAMPLE_US: u64 = 100_000;
 
-/// Totals of the traffic, or traffic per second.
+/// Totals of the traffic since boot or reset, or traffic per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::service) struct Traffic {
     pub(in crate::service) commands: u64,
@@ -13,7 +13,7 @@ pub(in crate::service) struct Traffic {
     pub(in crate::service) sent: u64,
 }
 
-/// The last samples, each with its time; initially the sample of the boot.
+/// The latest samples, each with its time. At boot all samples are zero.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Rates {
     samples: [(u64, Traffic); SAMPLES],
@@ -32,13 +32,13 @@ impl Rates {
         self.samples[self.newest] = (now_us, totals);
     }
 
-    /// Resets the samples, because the totals were reset.
+    /// Replaces all samples by zeros at the time `now_us`, because the totals were reset to 0.
     pub(in crate::service) fn reset(&mut self, now_us: u64) {
         self.samples = [(now_us, Traffic::default()); SAMPLES];
     }
 
-    /// Returns the traffic per second since the oldest sample of the last 1.6 s. If the loop slept
-    /// longer, the newest sample before is used.
+    /// Returns the traffic per second since the oldest sample of the last 1.6 s. If all samples are
+    /// older, because the loop slept, the newest sample is used.
     pub(in crate::service) fn now(&self, now_us: u64, totals: Traffic) -> Traffic {
         let is_recent = |at_us: u64| now_us.saturating_sub(at_us) <= SAMPLES as u64 * SAMPLE_US;
         let usable = self.samples.iter().filter(|(at_us, _)| now_us - at_us >= SAMPLE_US / 2);
@@ -68,7 +68,7 @@ mod tests {
         Traffic { commands, received: 10 * commands, sent: 20 * commands }
     }
 
-    /// Adds 1000 requests per second, with turns of 1 ms.
+    /// Adds 1000 requests per second from `from_ms` to `to_ms`, with a turn each millisecond.
     fn busy(rates: &mut Rates, from_ms: u64, to_ms: u64) {
         for ms in from_ms..to_ms {
             if rates.is_due(ms * 1000) {
@@ -91,7 +91,7 @@ mod tests {
     fn a_rate_ends_with_the_traffic() {
         let mut rates = Rates::default();
         busy(&mut rates, 0, 5_000);
-        // No packet arrives, and the loop sleeps.
+        // No packet arrives for a while, so the loop sleeps and takes no samples.
         let later = rates.now(15_000_000, traffic(5_000));
         assert!(later.commands < 10, "{later:?}");
         rates.note(15_000_000, traffic(5_000));

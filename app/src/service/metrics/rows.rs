@@ -1,4 +1,4 @@
-//! The service's rows of the table of counters.
+//! The rows of the service in the table of counters.
 
 use vmalloc::{Family, Row};
 
@@ -111,22 +111,22 @@ const SOCKET_ROWS: [(&str, &str, &str); 10] = [
     ("http", "idle", "http_sockets_idle"),
 ];
 
-/// Present amounts in the store and the workers.
+/// Present numbers of the store and the workers, for the table of counters.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct Gauges {
     /// Seconds since boot.
     pub(in crate::service) uptime_s: u64,
     /// The time of boot in seconds since 1970, if known.
     pub(in crate::service) booted_at: Option<u64>,
-    /// Regions of clients.
+    /// The present number of regions of clients.
     pub(in crate::service) regions: u64,
-    /// Names of regions.
+    /// The present number of names.
     pub(in crate::service) names: u64,
     /// Operations submitted to APs since boot.
     pub(in crate::service) submitted: u64,
 }
 
-/// Returns the service's rows.
+/// Returns the rows of the service in the table of counters.
 pub(in crate::service) fn rows(counters: &Counters, gauges: Gauges) -> impl Iterator<Item = Row> {
     let row = |name, value, family| Row::new("service", name, value, family);
     [

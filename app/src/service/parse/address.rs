@@ -5,7 +5,7 @@ use x86_64::VirtAddr;
 use super::size;
 use crate::service::failure::{Failure, Word};
 
-/// Parses a canonical address.
+/// Parses a canonical address of x86-64.
 pub(in crate::service) fn parse(text: &[u8]) -> Result<VirtAddr, Failure> {
     let invalid = || {
         Failure::Invalid(

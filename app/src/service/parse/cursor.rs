@@ -1,11 +1,11 @@
-//! Cursors of `VLIST`: the cursors of the library as numbers.
+//! Converts cursors of `VLIST` between numbers and the cursors of the library.
 
 use vmalloc::{Cursor, REGIONS_MAX};
 use x86_64::VirtAddr;
 
 use super::size;
 
-/// Parses a cursor: 0, an address of the higher half, or a slot.
+/// Parses a cursor: 0, an address in the higher half, or a slot number.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Cursor> {
     let number = size::parse_address(text)?;

@@ -6,12 +6,12 @@ use crate::service::store::{Lease, TurnClock};
 
 const NOT_AN_INTEGER: Failure = Failure::Redis("value is not an integer or out of range");
 
-/// The unit and the origin of an expiry time.
+/// The unit and the origin of an expiry time in a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) struct Expiry {
     /// Milliseconds per unit.
     unit_ms: i64,
-    /// Whether the time is counted from 1970 instead of from now.
+    /// Whether the time counts from 1970, instead of from the present.
     pub(in crate::service) is_absolute: bool,
 }
 
@@ -25,7 +25,8 @@ impl Expiry {
     /// Milliseconds since 1970.
     pub(in crate::service) const AT_MILLISECOND: Self = Self { unit_ms: 1, is_absolute: true };
 
-    /// Parses a time. Returns milliseconds from now, or from 1970. Errors name the command.
+    /// Parses a time. Returns milliseconds from now, or from 1970 if the time is absolute. Errors
+    /// name `command`.
     pub(in crate::service) fn read(
         self,
         clock: &TurnClock,
@@ -38,7 +39,7 @@ impl Expiry {
         ms.ok_or(Failure::ExpireTime(command))
     }
 
-    /// Parses the lease of a key that is about to be set.
+    /// Parses an expiry time as the lease of a key that is about to be set.
     pub(in crate::service) fn lease(
         self,
         clock: &TurnClock,

@@ -1,6 +1,6 @@
-//! Patterns as in Redis: `*`, `?`, `[a-z]`, `[^a]`, `\`.
+//! Matches patterns like Redis: `*`, `?`, `[a-z]`, `[^a]`, `\`.
 
-/// The treatment of letters that differ only in case.
+/// Tells whether letters that differ only in case are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) enum Case {
     /// The letters differ, as in keys.
@@ -22,13 +22,13 @@ impl Case {
     }
 }
 
-/// Returns whether a text matches a pattern. The time is at most the product of their lengths,
-/// because only the last `*` is retried.
+/// Returns whether `text` matches `pattern`. The number of comparisons is at most the product of
+/// their lengths, because only the last `*` is retried.
 pub(in crate::service) fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     matches_counted(pattern, text, case, &mut 0)
 }
 
-/// Returns whether a text matches a pattern, and adds the number of comparisons to `steps`.
+/// Like [`matches`], and adds the number of comparisons to `steps`.
 pub(in crate::service) fn matches_counted(
     pattern: &[u8],
     text: &[u8],
@@ -36,7 +36,7 @@ pub(in crate::service) fn matches_counted(
     steps: &mut u64,
 ) -> bool {
     let (mut at, mut position) = (0, 0);
-    // The element behind the last `*`, and the number of bytes that this `*` matches.
+    // The position after the last `*`, and the number of bytes that this `*` matches.
     let mut star: Option<(usize, usize)> = None;
     while position < text.len() {
         *steps += 1;
@@ -60,7 +60,8 @@ pub(in crate::service) fn matches_counted(
     pattern[at.min(pattern.len())..].iter().all(|byte| *byte == b'*')
 }
 
-/// Matches one byte with the element at `at`. Returns the position of the next element.
+/// Matches one byte with the pattern element at `at`. Returns the position of the next element, or
+/// `None` if the byte does not match.
 fn one(pattern: &[u8], at: usize, byte: u8, case: Case, steps: &mut u64) -> Option<usize> {
     match *pattern.get(at)? {
         b'?' => Some(at + 1),
@@ -70,7 +71,7 @@ fn one(pattern: &[u8], at: usize, byte: u8, case: Case, steps: &mut u64) -> Opti
     }
 }
 
-/// Matches one byte with the class that has its first element at `at`. An unterminated class
+/// Matches one byte with the class (`[…]`) whose first element is at `at`. A class without `]`
 /// extends to the end of the pattern.
 fn class(pattern: &[u8], mut at: usize, byte: u8, case: Case, steps: &mut u64) -> Option<usize> {
     let negated = pattern.get(at) == Some(&b'^');
@@ -145,7 +146,7 @@ mod tests {
         }
     }
 
-    /// Expected results are those of `KEYS` in Redis 7.0.15.
+    /// The expected results were taken from `KEYS` of Redis 7.0.15.
     #[test]
     fn case_counts_in_keys() {
         for (pattern, text, is_match) in [

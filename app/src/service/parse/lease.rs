@@ -3,7 +3,7 @@
 use crate::resp;
 use crate::service::failure::{Failure, Word};
 
-/// The longest lease of a `V*` command in milliseconds: 100 years.
+/// The longest lease of a `V*` command, in milliseconds: 100 years.
 const LEASE_MS_MAX: u64 = 100 * 365 * 24 * 3_600_000;
 
 /// Parses a lease in milliseconds.

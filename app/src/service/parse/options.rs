@@ -42,7 +42,8 @@ impl<'a> Options<'a> {
                 word::HUGE => options.huge = huge(value()?)?,
                 word::REPLACE => options.replace = true,
                 word::SOFT => options.soft = true,
-                // Memory that a client can read is always zeroed before another client gets it.
+                // Both words are accepted without effect: memory that a client can read is always
+                // zeroed.
                 word::ZERO | word::NOZERO => {}
                 // The option is planned; until it is implemented, the error names it.
                 word::IDEM => return Err(Failure::NotServed("IDEM")),
@@ -56,7 +57,8 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The option words as numbers: most requests contain some, and a number is compared in one step.
+/// Option words as numbers. Most requests contain options, and comparing numbers takes one step
+/// each.
 mod word {
     const CASE: u8 = b'a' - b'A';
 
@@ -73,9 +75,9 @@ mod word {
     pub(in crate::service) const SOFT: u64 = key(b"SOFT");
     pub(in crate::service) const ZERO: u64 = key(b"ZERO");
 
-    /// Converts a word to a number, with a bit in front that marks its length; 0 if the word is
-    /// longer than any option. Two words have the same number if they differ only in the case bits
-    /// of their bytes.
+    /// Converts a word to a number, with a leading bit that marks the length of the word. Returns 0
+    /// for a word that is longer than any option. Two words have the same number only if they
+    /// differ in nothing but the case bits of their bytes.
     pub(in crate::service) const fn key(word: &[u8]) -> u64 {
         if word.len() > 7 {
             return 0;

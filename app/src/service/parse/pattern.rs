@@ -4,10 +4,10 @@ use runtime_config::limits::NAME_BYTES_MAX;
 
 use crate::service::failure::Failure;
 
-/// Maximum bytes of a pattern: twice those of a name, so that each byte can be escaped.
+/// Maximum length of a pattern in bytes: twice that of a name, so that each byte can be escaped.
 const PATTERN_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
 
-/// Maximum comparisons of bytes in one turn.
+/// Maximum number of byte comparisons in one turn.
 pub(in crate::service) const STEPS_MAX: u64 = 1 << 20;
 
 /// Checks the length of a pattern.

@@ -1,10 +1,10 @@
-//! Sizes in arguments: bytes, with an optional K, M, G or T.
+//! Parses sizes in arguments: a number of bytes, with an optional suffix K, M, G or T.
 
 use crate::resp;
 use crate::service::failure::{Failure, Word};
 
-/// Parses a size: digits, and at most one suffix. Returns `None` for any other text, and for a size
-/// that does not fit.
+/// Parses a size: digits and at most one suffix. Returns `None` for any other text, and for a size
+/// that does not fit into 64 bits.
 pub(in crate::service) fn parse(text: &[u8]) -> Option<u64> {
     let (digits, shift) = match text.split_last()? {
         (b'k' | b'K', digits) => (digits, 10),
@@ -16,8 +16,9 @@ pub(in crate::service) fn parse(text: &[u8]) -> Option<u64> {
     resp::decimal(digits)?.checked_mul(1 << shift)
 }
 
-/// The maximum bytes of a request to the library, so that pages and guard page fit into 64 bits. A
-/// region of this size exceeds every memory, and is refused for that.
+/// Maximum size of a request to the library in bytes, so that its pages and the guard page fit into
+/// 64 bits. A larger size is replaced by this one, which exceeds every memory, so the library
+/// refuses it.
 pub(in crate::service) const BYTES_MAX: u64 = u64::MAX - 2 * vmalloc::PAGE_BYTES;
 
 /// Returns the error for a text that is not a size.

@@ -1,4 +1,4 @@
-//! Access to the bytes of regions, through the mapping that the client received.
+//! Accesses the bytes of regions through the mapping whose address the client received.
 
 use vmalloc::{Machine, PageCount, Region, RegionId, RegionInfo};
 
@@ -6,7 +6,7 @@ use super::Store;
 use crate::service::failure::Failure;
 
 impl<M: Machine> Store<M> {
-    /// Checks that bytes lie in the requested size, which may end before the last page.
+    /// Checks that bytes lie in the requested size of a region, which may end before its last page.
     pub(in crate::service) fn check_range(
         &self,
         info: &RegionInfo,
@@ -24,7 +24,7 @@ impl<M: Machine> Store<M> {
         }
     }
 
-    /// Reads bytes. Their range must have been checked.
+    /// Reads bytes of a region. The caller must have checked the range.
     pub(in crate::service) fn read(
         &self,
         info: &RegionInfo,
@@ -35,7 +35,7 @@ impl<M: Machine> Store<M> {
         read.map_err(|fault| refused(self, info, fault.address - info.range.address(), "read"))
     }
 
-    /// Fills bytes. Their range must have been checked.
+    /// Fills bytes of a region with one value. The caller must have checked the range.
     pub(in crate::service) fn fill(
         &self,
         info: &RegionInfo,
@@ -48,7 +48,7 @@ impl<M: Machine> Store<M> {
         filled.map_err(|fault| refused(self, info, fault.address - info.range.address(), "write"))
     }
 
-    /// Writes bytes. Their range must have been checked.
+    /// Writes bytes of a region. The caller must have checked the range.
     pub(in crate::service) fn write(
         &self,
         info: &RegionInfo,
@@ -62,7 +62,7 @@ impl<M: Machine> Store<M> {
         written.map_err(|fault| refused(self, info, fault.address - info.range.address(), "write"))
     }
 
-    /// Zeroes pages of a region.
+    /// Zeroes `count` pages of a region from page `first` on.
     pub(in crate::service) fn zero_pages(
         &self,
         id: RegionId,

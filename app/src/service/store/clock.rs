@@ -1,9 +1,9 @@
-//! The time of a turn, and deadlines.
+//! The clocks of the service, and deadlines.
 //!
-//! Deadlines are microseconds of the monotonic clock. Commands of Redis use milliseconds since
-//! 1970, which are the monotonic time plus the time of day at boot.
+//! The store keeps deadlines in microseconds of the monotonic clock. The commands of Redis use
+//! milliseconds since 1970, which are the monotonic time plus the time of day at boot.
 
-/// The lease of a region that is still to be published.
+/// The lease of a region that is not published yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) enum Lease {
     /// A number of milliseconds after publication.
@@ -12,8 +12,8 @@ pub(in crate::service) enum Lease {
     Until(u64),
 }
 
-/// Microseconds after which a turn begins no further requests. Work and packets in progress then
-/// may take as long again.
+/// Time in microseconds after which a turn begins no further requests. The work and the packets
+/// that are in progress then may take about the same time again.
 const TURN_US: u64 = 1000;
 
 /// The clocks of the service.
@@ -28,7 +28,7 @@ pub(in crate::service) struct TurnClock {
 }
 
 impl TurnClock {
-    /// Returns whether the turn has used up its time; `false` without a clock.
+    /// Returns whether the turn has used up its time. Returns `false` without a clock.
     pub(in crate::service) fn is_late(&self) -> bool {
         self.read.is_some_and(|read| read().saturating_sub(self.now_us) > TURN_US)
     }
@@ -38,15 +38,16 @@ impl TurnClock {
         self.read.map_or(0, |read| read())
     }
 
-    /// Calls `run`. Returns its result and its duration in microseconds, which is 0 without a
-    /// clock.
+    /// Calls `run`. Returns its result and its duration in microseconds. Without a clock, the
+    /// duration is 0.
     pub(in crate::service) fn timed<T>(&self, run: impl FnOnce() -> T) -> (T, u64) {
         let start_us = self.read_us();
         let result = run();
         (result, self.read_us().saturating_sub(start_us))
     }
 
-    /// Returns when a region that is published now expires, in microseconds since boot.
+    /// Returns when the lease of a region that is published now expires, in microseconds since
+    /// boot.
     pub(in crate::service) fn deadline_of(&self, lease: Lease) -> u64 {
         match lease {
             Lease::For(ms) => self.deadline(ms),
@@ -54,12 +55,13 @@ impl TurnClock {
         }
     }
 
-    /// Returns the time `ms` milliseconds from now.
+    /// Returns the deadline `ms` milliseconds from now, in microseconds since boot.
     pub(in crate::service) fn deadline(&self, ms: u64) -> u64 {
         self.now_us.saturating_add(ms.saturating_mul(1000))
     }
 
-    /// Returns the time `unix_ms` milliseconds after 1970 began; never 0, which means no deadline.
+    /// Converts a time in milliseconds since 1970 to a deadline in microseconds since boot. The
+    /// result is never 0, because 0 stands for no deadline.
     pub(in crate::service) fn deadline_at(&self, unix_ms: u64) -> u64 {
         unix_ms.saturating_mul(1000).saturating_sub(self.unix_us(0)).max(1)
     }

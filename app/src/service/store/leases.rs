@@ -1,7 +1,7 @@
-//! Leases of regions: a heap of deadlines with a fixed capacity.
+//! The leases of regions, as a heap of deadlines with a fixed capacity.
 //!
-//! A deadline that was changed stays in the heap until its time, or until the heap is full; the
-//! [`Ledger`] has the valid one.
+//! When the lease of a region changes, its old deadline stays in the heap until it passes or the
+//! heap is full. The [`Ledger`] has the valid deadline.
 
 use alloc::collections::BinaryHeap;
 use core::cmp::Reverse;
@@ -10,7 +10,7 @@ use vmalloc::RegionId;
 
 use super::ledger::Ledger;
 
-/// Deadlines, the earliest first.
+/// A heap of deadlines with the earliest first.
 #[derive(Debug)]
 pub(in crate::service) struct Leases {
     /// Deadlines in microseconds since boot, each with the id of its region.
@@ -21,7 +21,7 @@ pub(in crate::service) struct Leases {
 }
 
 impl Leases {
-    /// Allocates room for `limit` leases, and for as many outdated deadlines.
+    /// Allocates space for `limit` valid deadlines, and for the same number of outdated ones.
     pub(in crate::service) fn with_limit(limit: usize) -> Self {
         Self { heap: BinaryHeap::with_capacity(2 * limit), limit, reserved: 0 }
     }
@@ -31,22 +31,23 @@ impl Leases {
         self.limit
     }
 
-    /// Returns how many more regions can have a lease; reserved leases are not available.
+    /// Returns how many more regions can get a lease. Reserved leases are not counted as available.
     pub(in crate::service) fn room(&self, ledger: &Ledger) -> usize {
         self.limit.saturating_sub(ledger.leases() + self.reserved)
     }
 
-    /// Reserves leases for requests in flight.
+    /// Reserves `count` leases for requests in flight.
     pub(in crate::service) fn reserve(&mut self, count: usize) {
         self.reserved += count;
     }
 
-    /// Releases reserved leases.
+    /// Releases `count` reserved leases.
     pub(in crate::service) fn unreserve(&mut self, count: usize) {
         self.reserved -= count;
     }
 
-    /// Sets the deadline of a region. Returns `false`, without any change, if there is no room.
+    /// Sets the deadline of a region. Returns `false` and changes nothing if the maximum number of
+    /// leases is reached.
     pub(in crate::service) fn set(
         &mut self,
         ledger: &mut Ledger,
@@ -64,7 +65,7 @@ impl Leases {
         true
     }
 
-    /// Returns a region with an expired lease.
+    /// Returns a region whose lease has expired, if there is one.
     pub(in crate::service) fn due(&mut self, ledger: &Ledger, now_us: u64) -> Option<RegionId> {
         while let Some(Reverse((at, raw))) = self.heap.peek().copied() {
             if at > now_us {
@@ -84,7 +85,7 @@ impl Leases {
     }
 }
 
-/// Returns the region if `at` is still its deadline.
+/// Returns the region `raw` if `at` is its valid deadline.
 fn holds(ledger: &Ledger, at: u64, raw: u64) -> Option<RegionId> {
     RegionId::from_raw(raw).filter(|id| ledger.lease(*id) == Some(at))
 }

@@ -1,9 +1,10 @@
-//! The records of the regions of clients, one per region slot, allocated at boot.
+//! The ledger: the records of the regions of clients. It is allocated at boot, with one record for
+//! each region slot.
 //!
-//! Every region is in one list: the list of its connection while it has no name, the list of named
-//! regions, or the list of orphans, which have no owner. The regions of an ended connection are
-//! therefore found without a search, and all become orphans in one operation. Each list counts its
-//! regions and pages.
+//! Every region is in exactly one list: the list of its connection while it has no name, the list
+//! of named regions, or the list of orphans, which have no owner. The regions of an ended
+//! connection are therefore found without a search, and all of them become orphans in one
+//! operation. Each list counts its regions and pages.
 
 mod expiring;
 mod fields;
@@ -25,10 +26,11 @@ use crate::buffers::{Buffers, Shortage};
 
 use fields::{BORN_S, Fields, ID, LEASE_US, NAME, NEXT, PAGES, PREVIOUS, RECORD_BYTES, STATE};
 
-/// The records of the regions of clients, by slot.
+/// The records of the regions of clients, by region slot.
 #[derive(Debug)]
 pub(in crate::service) struct Ledger {
-    /// The records: index 0 is unused; the heads of the lists, which are rings, follow the slots.
+    /// The record of each slot, followed by the heads of the lists, which are rings. Index 0 is
+    /// unused.
     fields: Fields,
     slots: u32,
     count: u64,
@@ -70,20 +72,21 @@ impl Ledger {
         self.count
     }
 
-    /// Adds the record of a new region. No client may use the region until its
-    /// [state](Self::set_state) permits that.
+    /// Adds the record of a new region to `list`. Clients cannot use the region until
+    /// [`set_state`](Self::set_state) permits that.
     ///
     /// # Panics
     ///
-    /// The record of the slot's previous region was not [removed](Self::remove), so the lists would
-    /// be corrupted.
+    /// The previous region of this slot still has its record, because it was not
+    /// [removed](Self::remove). Adding another record would corrupt the lists.
     pub(in crate::service) fn insert(&mut self, list: List, id: RegionId, pages: u64, now_us: u64) {
         self.record(id, pages, now_us);
         self.fields.link(list, id.slot());
     }
 
-    /// Adds the record of a region in flight. The list contains the region, but does not count it
-    /// until it is [moved](Self::move_to); a [`Charge`] counts it until then.
+    /// Adds the record of a region of a request in flight to `list`. The list does not count the
+    /// region until it is [moved](Self::move_to) to its final list; before that, a [`Charge`]
+    /// counts it.
     ///
     /// # Panics
     ///
@@ -108,7 +111,7 @@ impl Ledger {
             "the slot of region {id} is noted already"
         );
         self.fields.records.set_u64(slot, ID, id.get());
-        // The fields hold up to 136 years and 16 TiB.
+        // The fields of 32 bits hold up to 136 years and 16 TiB.
         let born_s = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);
         self.fields.records.set_u32(slot, BORN_S, born_s);
         self.fields.records.set_u32(slot, PAGES, u32::try_from(pages).unwrap_or(u32::MAX));
@@ -125,13 +128,13 @@ impl Ledger {
         }
     }
 
-    /// Returns the number of pages of a region; 0 if it has no record.
+    /// Returns the number of pages of a region, or 0 if it has no record.
     #[must_use]
     pub(in crate::service) fn pages(&self, id: RegionId) -> u64 {
         if self.fields.holds(id) { u64::from(self.fields.get(id.slot(), PAGES)) } else { 0 }
     }
 
-    /// Sets or removes the name of a region.
+    /// Sets the name of a region, or removes it if `name` is `None`.
     pub(in crate::service) fn set_name(&mut self, id: RegionId, name: Option<NameIndex>) {
         if self.fields.holds(id) {
             self.count_expiring(id, false);
@@ -155,7 +158,7 @@ impl Ledger {
         self.fields.holds(id).then(|| self.fields.get(id.slot(), BORN_S))
     }
 
-    /// Removes the record of a region. Returns its name.
+    /// Removes the record of a region. Returns the name that the region had.
     pub(in crate::service) fn remove(&mut self, id: RegionId) -> Option<NameIndex> {
         if !self.fields.holds(id) {
             return None;
@@ -179,13 +182,13 @@ impl Ledger {
         List(self.slots + 2)
     }
 
-    /// Returns the list of regions of the connection in a place.
+    /// Returns the list of the regions of the connection in `place`.
     #[must_use]
     pub(in crate::service) fn of_place(&self, place: u32) -> List {
         List(self.slots + 3 + place)
     }
 
-    /// Sets the lease of a region, in microseconds since boot; 0 is no lease.
+    /// Sets the deadline of a region's lease, in microseconds since boot. 0 removes the lease.
     pub(in crate::service) fn set_lease(&mut self, id: RegionId, until_us: u64) {
         if self.fields.holds(id) {
             self.count_expiring(id, false);
@@ -196,7 +199,8 @@ impl Ledger {
         }
     }
 
-    /// Counts the lease of a region that has a name and a lease, or stops counting it.
+    /// Adds a region that has both a name and a lease to the totals in [`Expiring`], or subtracts
+    /// it.
     fn count_expiring(&mut self, id: RegionId, is_added: bool) {
         let Some((until_us, _)) = self.lease(id).zip(self.name(id)) else { return };
         let Expiring { count, until_us: sum } = &mut self.expiring;
@@ -209,7 +213,7 @@ impl Ledger {
         }
     }
 
-    /// Returns the leases of regions with a name.
+    /// Returns the totals of the leases of named regions.
     #[must_use]
     pub(in crate::service) fn expiring(&self) -> Expiring {
         self.expiring

@@ -1,8 +1,10 @@
-//! Names of regions: a table with a fixed capacity. A name is any bytes, up to a limit.
+//! The names of regions, in a table with a fixed capacity. A name consists of any bytes, up to a
+//! maximum length.
 //!
-//! The first bytes of a name lie in its record, the rest of a long one in [`NameParts`]. A hash
-//! table of the records' indexes finds them. It is twice as large as necessary: with half of it
-//! always unused, it can reclaim removed entries without allocating.
+//! The first bytes of a name are stored in its record, and the rest of a long name in
+//! [`NameParts`]. A hash table finds the records by name. The hash table has twice the necessary
+//! size: because half of it is always unused, it can reclaim removed entries without allocating
+//! memory.
 
 mod parts;
 mod text;
@@ -24,22 +26,23 @@ use crate::buffers::{Buffers, Shortage};
 use parts::NameParts;
 
 const ID: usize = 0;
-/// The first part of a long name; in a free record, the next free record.
+/// In the record of a long name, the first part of its rest. In a free record, the next free
+/// record.
 const NEXT: usize = 8;
-/// Bytes of the whole name.
+/// The length of the whole name in bytes.
 const LENGTH: usize = 12;
 const TEXT: usize = 16;
-/// One cache line.
+/// The size of a record: one cache line.
 const RECORD_BYTES: usize = 64;
-/// Bytes of a name in its record. Most names are not longer.
+/// The number of bytes of a name that its record stores. Most names are not longer.
 const HEAD_BYTES: usize = RECORD_BYTES - TEXT;
 
-/// The number of a name in use.
+/// The index of the record of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) struct NameIndex(NonZeroU32);
 
 impl NameIndex {
-    /// Converts a number; 0 is no name.
+    /// Converts a number to an index. Returns `None` for 0, which stands for no name.
     #[must_use]
     pub(in crate::service) fn new(index: u32) -> Option<Self> {
         NonZeroU32::new(index).map(Self)
@@ -56,24 +59,24 @@ impl NameIndex {
     }
 }
 
-/// All names and their regions.
+/// All names, and the region of each.
 pub(in crate::service) struct Names {
     /// The records; index 0 means no record.
     records: Records<RECORD_BYTES>,
     parts: NameParts,
     table: HashTable<NameIndex>,
-    /// The first free record of those in use before; 0 if there is no such record.
+    /// The first free record among those that were used before, or 0 if there is none.
     free: u32,
-    /// Records below this index have been used.
+    /// The index of the first record that was never used.
     fresh: u32,
     limit: usize,
-    /// Names reserved for requests in flight.
+    /// The number of names reserved for requests in flight.
     reserved: usize,
     seed: u64,
 }
 
 impl Names {
-    /// Allocates room for `limit` names, and for as many parts of long ones.
+    /// Allocates space for `limit` names, and for `limit` parts of long names.
     ///
     /// # Errors
     ///
@@ -101,7 +104,7 @@ impl Names {
         self.table.len()
     }
 
-    /// Returns whether no further name can be added; reserved names are not available.
+    /// Returns whether no further name can be added. Reserved names count as added.
     #[must_use]
     pub(in crate::service) fn is_full(&self) -> bool {
         self.count() + self.reserved >= self.limit
@@ -125,34 +128,34 @@ impl Names {
         self.limit
     }
 
-    /// Returns whether there is room for the end of a name of `length` bytes; reserved room is not
-    /// available.
+    /// Returns whether a name of `length` bytes fits into the parts for long names. Reserved parts
+    /// are not available.
     #[must_use]
     pub(in crate::service) fn has_room(&self, length: usize) -> bool {
         length <= HEAD_BYTES || self.parts.has_room(length - HEAD_BYTES)
     }
 
-    /// Returns whether there is room for `names` names, and for `parts` [parts](Self::parts) of
-    /// their ends; reserved room is not available.
+    /// Returns whether `names` more names fit, and whether `parts` more [parts](Self::parts) of
+    /// long names fit. Reserved amounts are not available.
     #[must_use]
     pub(in crate::service) fn have_room(&self, names: usize, parts: usize) -> [bool; 2] {
         let left = self.limit.saturating_sub(self.count() + self.reserved);
         [names <= left, parts <= self.parts.left()]
     }
 
-    /// Returns how many parts the end of a name of `length` bytes takes.
+    /// Returns the number of parts in which the rest of a name of `length` bytes is stored.
     #[must_use]
     pub(in crate::service) fn parts(length: usize) -> usize {
         NameParts::of(length.saturating_sub(HEAD_BYTES))
     }
 
-    /// Returns the maximum bytes of the ends of all long names.
+    /// Returns the maximum total length of the bytes in parts, over all long names.
     #[must_use]
     pub(in crate::service) fn long_bytes_max(&self) -> usize {
         self.parts.capacity()
     }
 
-    /// Looks a name up.
+    /// Finds a name. Returns its index, or `None` if no region has the name.
     #[must_use]
     pub(in crate::service) fn find(&self, text: &[u8]) -> Option<NameIndex> {
         if text.len() > NAME_BYTES_MAX {
@@ -162,19 +165,19 @@ impl Names {
         self.table.find(hash, |index| self.text(*index).is(text)).copied()
     }
 
-    /// Returns the hash of a name, in use or not.
+    /// Returns the hash of any name, whether a region has it or not.
     #[must_use]
     pub(in crate::service) fn hash_of(&self, text: &[u8]) -> u64 {
         hash(self.seed, core::iter::once(text))
     }
 
-    /// Returns the hash of a name in use.
+    /// Returns the hash of the name at `index`.
     #[must_use]
     pub(in crate::service) fn hash_at(&self, index: NameIndex) -> u64 {
         hash(self.seed, self.text(index).pieces())
     }
 
-    /// Adds a valid name that is not in use. Returns `None` if the table is full.
+    /// Adds a name, which must be valid and not in use. Returns `None` if there is no space for it.
     pub(in crate::service) fn insert(&mut self, text: &[u8], id: RegionId) -> Option<NameIndex> {
         debug_assert!(text.len() <= NAME_BYTES_MAX && self.find(text).is_none());
         if self.is_full() || !self.has_room(text.len()) {
@@ -206,32 +209,32 @@ impl Names {
         }
     }
 
-    /// Returns the region that has the name.
+    /// Returns the region that has the name at `index`.
     #[must_use]
     pub(in crate::service) fn id(&self, index: NameIndex) -> Option<RegionId> {
         RegionId::from_raw(self.records.u64(index.at(), ID))
     }
 
-    /// Assigns the name to another region.
+    /// Assigns the name at `index` to another region.
     pub(in crate::service) fn set_id(&mut self, index: NameIndex, id: RegionId) {
         self.records.set_u64(index.at(), ID, id.get());
     }
 
-    /// Returns the text of a name.
+    /// Returns the text of the name at `index`.
     #[must_use]
     #[inline]
     pub(in crate::service) fn text(&self, index: NameIndex) -> NameText<'_> {
         text_of(&self.records, &self.parts, index)
     }
 
-    /// Returns the text of a name, if the number is in use.
+    /// Returns the text of the name at `index`, or `None` if the index is not in use.
     #[must_use]
     pub(in crate::service) fn taken(&self, index: NameIndex) -> Option<NameText<'_>> {
         let is_taken = index.get() < self.fresh && self.id(index).is_some();
         is_taken.then(|| self.text(index))
     }
 
-    /// Returns a bound: all numbers in use are below it.
+    /// Returns the end of the used indexes: every index in use is less than this number.
     #[must_use]
     pub(in crate::service) fn end(&self) -> u32 {
         self.fresh
@@ -265,7 +268,8 @@ fn text_of<'a>(
     NameText { head, rest, length, parts }
 }
 
-/// Hashes a name. Clients choose the names, so the hash is keyed: no client can aim at one bucket.
+/// Hashes a name. The hash is keyed with the seed: clients choose the names, and must not be able
+/// to fill one bucket of the table with names of their choice.
 fn hash<'a>(seed: u64, pieces: impl Iterator<Item = &'a [u8]>) -> u64 {
     #[expect(deprecated, reason = "as above")]
     let mut hasher = SipHasher::new_with_keys(seed, seed.rotate_left(32) ^ 0x766d_616c_6c6f_6321);

@@ -1,26 +1,27 @@
-//! The publication of a region: its name, its lease, and the region that it replaces.
+//! Describes the publication of a region: its name, its lease, and the region that it replaces.
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::NAME_BYTES_MAX;
 
 use super::clock::Lease;
 
-/// A copy of a name that outlives its request.
+/// A copy of a name that is kept after its request was consumed.
 pub(in crate::service) type KeptName = ArrayVec<u8, NAME_BYTES_MAX>;
 
-/// The name and the lease that a region gets.
+/// The name and the lease with which a region is published.
 ///
-/// The name borrows the bytes of the request while the request is served. Work that takes longer
-/// keeps a copy: a name may be long, and most requests need no copy.
+/// While the request is served, the name borrows the bytes of the request. Work that continues in
+/// later turns keeps a copy. The name is not always copied, because names may be long and most
+/// requests need no copy.
 #[derive(Debug, Default)]
 pub(in crate::service) struct Publication<N> {
     pub(super) name: Option<N>,
-    /// Whether the region that has the name may be freed.
+    /// Whether the region that has the name at present may be replaced.
     pub(super) replace: bool,
-    /// Whether a region must have the name already.
+    /// Whether some region must have the name at present.
     pub(super) must_replace: bool,
     pub(super) lease: Option<Lease>,
-    /// Whether the region keeps the lease of the region that had the name.
+    /// Whether the region gets the lease of the region that it replaces.
     pub(super) keep_lease: bool,
 }
 
@@ -42,7 +43,7 @@ impl<'a> Publication<&'a [u8]> {
     /// Copies the publication together with the name.
     pub(in crate::service) fn kept(&self) -> Publication<KeptName> {
         let Self { name, replace, must_replace, lease, keep_lease } = *self;
-        // Valid names fit.
+        // A valid name fits into the copy.
         let name = name.map(|name| name.try_into().unwrap_or_default());
         Publication { name, replace, must_replace, lease, keep_lease }
     }
@@ -59,14 +60,15 @@ impl<'a> Publication<&'a [u8]> {
 }
 
 impl<N> Publication<N> {
-    /// Restricts the publication to new names, or to names in use.
+    /// Restricts the publication: with `only_new` to names that are not in use, with `only_old` to
+    /// names that are in use.
     pub(in crate::service) fn condition(mut self, only_new: bool, only_old: bool) -> Self {
         self.replace = !only_new;
         self.must_replace = only_old;
         self
     }
 
-    /// Sets the lease of the region.
+    /// Sets the lease of the region. With `keep`, it gets the lease of the region that it replaces.
     pub(in crate::service) fn lease(mut self, lease: Option<Lease>, keep: bool) -> Self {
         self.lease = lease;
         self.keep_lease = keep;
@@ -75,7 +77,7 @@ impl<N> Publication<N> {
 }
 
 impl Publication<KeptName> {
-    /// Borrows the publication, as its request would state it.
+    /// Returns the same publication with a borrowed name.
     pub(in crate::service) fn borrowed(&self) -> Publication<&[u8]> {
         let Self { name, replace, must_replace, lease, keep_lease } = self;
         Publication {

@@ -1,15 +1,15 @@
-//! Limits on regions and bytes of clients.
+//! The limits on the regions and bytes of clients, which `VQUOTA` shows and sets.
 
 use runtime_config::cmdline::Config;
 
-/// The limits; 0 is unlimited.
+/// The limits. 0 stands for unlimited.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct Quotas {
-    /// Regions without a name, per connection.
+    /// Maximum number of regions without a name, per connection.
     pub(in crate::service) regions: u64,
-    /// Bytes of these regions, in whole pages.
+    /// Maximum size of these regions in bytes, counted in whole pages.
     pub(in crate::service) bytes: u64,
-    /// Bytes of all regions with a name.
+    /// Maximum total size of all named regions in bytes.
     pub(in crate::service) named_bytes: u64,
 }
 
@@ -21,7 +21,7 @@ impl Quotas {
         Self { regions, bytes, named_bytes }
     }
 
-    /// Returns the limit with a name of `VQUOTA`.
+    /// Returns the limit that `VQUOTA` calls `name`.
     pub(in crate::service) fn field(&mut self, name: &[u8]) -> Option<&mut u64> {
         let fields = [
             ("REGIONS", &mut self.regions),

@@ -1,4 +1,4 @@
-//! Adding and removing readers of regions.
+//! Adds and removes readers of regions.
 
 use vmalloc::{Machine, RegionId};
 
@@ -14,19 +14,19 @@ impl<M: Machine> Store<M> {
         self.readers.count += 1;
     }
 
-    /// Removes a reader of a region, whether it has copied all bytes or not.
+    /// Removes a reader of a region, even if it has not copied all bytes.
     pub(in crate::service) fn remove_reader(&mut self, id: RegionId) {
         self.readers.count -= 1;
         self.readers.has_ended = true;
         let is_last = self.ledger.remove_reader(id);
         if is_last && self.ledger.state(id) == Some(State::Fresh) {
-            // The region was given up in the meantime.
+            // The region was given up while it had readers. It becomes an orphan now, and is freed.
             self.ledger.move_to(self.ledger.orphans(), id);
         }
     }
 
-    /// Returns whether a session's write must wait because the region is being sent to a client.
-    /// Records that the session waits, or that it no longer waits.
+    /// Returns whether a write of the session must wait, because bytes of the region are being sent
+    /// to a client. Records the session as the waiting writer, or removes it.
     pub(in crate::service) fn is_read(&mut self, owner: Owner, id: RegionId) -> bool {
         let writer = WaitingWriter { id, session: owner.number };
         let is_read = self.ledger.has_readers(id);

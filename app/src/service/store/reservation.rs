@@ -1,19 +1,19 @@
-//! The share of requests in flight in the limits of the service.
+//! Counts requests in flight in the limits of the service.
 //!
-//! A [`Demand`] is the share of each limit that a request takes. A request that is served within
+//! A [`Demand`] is the amount of each limit that a request needs. A request that is served within
 //! its turn checks its demand and publishes its region immediately. Any other request takes a
-//! [`Reservation`] before it waits: its regions, bytes, names and leases count from then on, so
-//! other requests cannot take them in the meantime. A session holds at most one reservation.
+//! [`Reservation`] before it waits. From then on its regions, bytes, names and leases count, so
+//! other requests cannot take them. A session holds at most one reservation.
 //! `Parts::close_reservation` is the only place that returns it, as soon as the session has no
-//! request in flight: after any reply, and when the connection ends. A handler that fails has no
-//! reservation to undo.
+//! request in flight: after any reply, and when the connection ends. A handler that fails therefore
+//! has no reservation to return.
 //!
-//! **A replacement is charged by the difference.** A request with a region that replaces another
-//! one is credited with the pages of the old region, because publication frees the old region.
-//! Until publication both exist, so the memory in use may exceed a limit by the old region, once
-//! per name: a second request in flight that replaces the same region gets no credit. A credit is
-//! checked again at publication; if the old region has gone or shrunk in the meantime, the request
-//! may be refused then.
+//! **A replacement is charged by the difference.** A request whose region replaces another one is
+//! credited with the pages of the old region, because publication frees the old region. Until
+//! publication both regions exist, so the memory in use may exceed a limit by the old region. This
+//! can happen only once for each name: a second request in flight that replaces the same region
+//! gets no credit. The credit is checked again at publication. The request is refused then if the
+//! old region has gone or shrunk and a limit would be exceeded.
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::ARGUMENTS_AT_ONCE;
@@ -27,7 +27,7 @@ use crate::service::failure::Failure;
 use crate::service::owner::Owner;
 use crate::service::shown::Shown;
 
-/// The share of each limit that a request takes.
+/// The amount of each limit that a request needs.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct Demand {
     list: List,
@@ -35,25 +35,25 @@ pub(in crate::service) struct Demand {
     usage: Usage,
     /// The length of a new name in bytes.
     new_name: Option<usize>,
-    /// The number of the name, if it is in use.
+    /// The index of the name, if a region has it at present.
     taken: Option<NameIndex>,
-    /// The region that has the name, and its pages.
+    /// The region that has the name at present, and its number of pages.
     replaces: Option<(RegionId, u64)>,
     leases: usize,
 }
 
 impl Demand {
-    /// Returns the number of the name, if a region has it.
+    /// Returns the index of the name, if a region has it at present.
     pub(in crate::service) fn taken(&self) -> Option<NameIndex> {
         self.taken
     }
 
-    /// Returns the pages of the region that the request replaces.
+    /// Returns the number of pages of the region that the request replaces.
     pub(in crate::service) fn replaced_pages(&self) -> u64 {
         self.replaces.map_or(0, |(_, pages)| pages)
     }
 
-    /// Multiplies the demand by `count`.
+    /// Returns the demand of `count` such regions.
     pub(in crate::service) fn times(self, count: u32) -> Self {
         let Usage { regions, pages } = self.usage;
         let pages = pages.saturating_mul(count.into());
@@ -62,12 +62,12 @@ impl Demand {
     }
 }
 
-/// The share of the limits that a request in flight holds.
+/// The amounts that a request in flight holds.
 #[derive(Debug)]
 #[must_use = "a reservation that is not given back counts for ever"]
 pub(in crate::service) struct Reservation {
     charge: Charge,
-    /// The replaced region, with which the request is credited.
+    /// The replaced region, with whose pages the request is credited.
     credit: Option<RegionId>,
     /// The length of a new name in bytes.
     new_name: Option<usize>,
@@ -75,7 +75,8 @@ pub(in crate::service) struct Reservation {
 }
 
 impl<M: Machine> Store<M> {
-    /// Returns the demand of a new region of `pages` pages, if it could be published now.
+    /// Returns the demand of a new region of `pages` pages. Fails if the region could not be
+    /// published at present.
     pub(in crate::service) fn admit_region(
         &self,
         owner: Owner,
@@ -87,7 +88,7 @@ impl<M: Machine> Store<M> {
         Ok(demand)
     }
 
-    /// Returns the demand of a new region, without a check of the limits.
+    /// Returns the demand of a new region, without checking the limits.
     pub(in crate::service) fn demand(
         &self,
         owner: Owner,
@@ -105,7 +106,7 @@ impl<M: Machine> Store<M> {
             new_name: publication.name().filter(|_| taken.is_none()).map(<[u8]>::len),
             taken,
             replaces: replaces.map(|id| (id, self.ledger.pages(id))),
-            // The lease of the old region ends with it.
+            // The lease of the old region ends with that region, so it needs no further lease.
             leases: match replaces {
                 Some(id) if self.ledger.lease(id).is_some() => 0,
                 _ => leases,
@@ -113,8 +114,8 @@ impl<M: Machine> Store<M> {
         })
     }
 
-    /// Returns the demand of a region that grows by `added` pages, if it may grow. A shrink always
-    /// may.
+    /// Returns the demand of a region that grows by `added` pages. Fails if the limits do not
+    /// permit that; a shrink is always permitted.
     pub(in crate::service) fn admit_growth(
         &self,
         owner: Owner,
@@ -135,7 +136,7 @@ impl<M: Machine> Store<M> {
         Ok(demand)
     }
 
-    /// Checks that the limits have room for a demand.
+    /// Checks that the demand fits into the limits.
     pub(in crate::service) fn check(&self, demand: &Demand) -> Result<(), Failure> {
         if demand.leases > 0 && self.leases.room(&self.ledger) < demand.leases {
             return Err(Failure::Quota("leases", self.leases.limit()));
@@ -155,7 +156,7 @@ impl<M: Machine> Store<M> {
 
     /// Returns how many of `count` equal demands fit into the limits.
     pub(in crate::service) fn fitting(&self, demand: &Demand, count: u32) -> u32 {
-        // The search takes at most ten steps, because the count is at most that of one request.
+        // The search takes at most ten steps, because one request has at most 1024 regions.
         let (mut fits, mut too_many) = (0, count.saturating_add(1));
         while too_many - fits > 1 {
             let middle = fits + (too_many - fits) / 2;
@@ -194,7 +195,8 @@ impl<M: Machine> Store<M> {
         Ok(Reservation { charge, credit, new_name, leases })
     }
 
-    /// Returns a reservation. Its amounts then count through the published region, or no longer.
+    /// Returns a reservation. Its amounts no longer count, unless a region was published: then the
+    /// region itself counts.
     pub(in crate::service) fn give_back(&mut self, reservation: Option<Reservation>) {
         let Some(reservation) = reservation else { return };
         let Reservation { charge, credit, new_name, leases } = reservation;
@@ -211,14 +213,15 @@ impl<M: Machine> Store<M> {
 }
 
 fn check(what: &'static str, wanted: u64, used: u64, limit: u64) -> Result<(), Failure> {
-    // A request that adds no amount passes, even if the limit was lowered below the use.
+    // A request that adds nothing passes, even if the limit was lowered below the present use.
     if limit == 0 || wanted == 0 || used.saturating_add(wanted) <= limit {
         return Ok(());
     }
     Err(Failure::OverQuota { what, wanted, used, limit })
 }
 
-/// Checks that a name can be assigned. Returns its number if a region has it.
+/// Checks that the name of a publication can be assigned. Returns its index if a region has the
+/// name.
 fn find_name<M: Machine>(
     store: &Store<M>,
     publication: &Publication<&[u8]>,
@@ -235,7 +238,7 @@ fn find_name<M: Machine>(
     }
 }
 
-/// Checks that there is room for the new name of a demand.
+/// Checks that there is space for the new name of a demand.
 fn check_name<M: Machine>(store: &Store<M>, demand: &Demand) -> Result<(), Failure> {
     if let Some(length) = demand.new_name {
         if store.names.is_full() {
@@ -248,8 +251,8 @@ fn check_name<M: Machine>(store: &Store<M>, demand: &Demand) -> Result<(), Failu
     Ok(())
 }
 
-/// Checks that regions with these names and numbers of pages, without leases, could all be
-/// published now. A new name that occurs twice needs room for two.
+/// Checks that all regions with these names and numbers of pages, without leases, could be
+/// published together at present. A new name that occurs twice counts twice.
 pub(in crate::service) fn admit_all<'a, M: Machine>(
     store: &mut Store<M>,
     owner: Owner,
@@ -279,7 +282,8 @@ pub(in crate::service) fn admit_all<'a, M: Machine>(
             break;
         }
     }
-    // The regions are published before any other request is served.
+    // The marks are removed immediately: the regions are published before any other request is
+    // served.
     new_names.into_iter().for_each(|length| store.names.unreserve(length));
     credited.into_iter().for_each(|id| store.ledger.uncredit(id));
     checked?;

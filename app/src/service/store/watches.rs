@@ -1,4 +1,4 @@
-//! Watched keys: the connections to inform when a key changes.
+//! Watched keys: records which connections must be informed when a key changes.
 
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -9,12 +9,12 @@ use runtime_config::limits;
 use crate::service::failure::Failure;
 
 /// The watched keys of all connections, by the 64-bit hashes of their names. If two names have the
-/// same hash, a transaction may fail that could have succeeded; clients cannot provoke that,
-/// because they do not know the seed.
+/// same hash, a transaction may fail without need. Clients cannot provoke that, because they do not
+/// know the seed of the hash.
 #[derive(Debug)]
 pub(in crate::service) struct Watches {
     table: HashTable<Watch>,
-    /// The state of the connection in each place.
+    /// The watch state of the connection in each place of the client list.
     places: Vec<Watcher>,
 }
 
@@ -27,15 +27,16 @@ struct Watch {
 #[derive(Clone, Debug, Default)]
 struct Watcher {
     watches: usize,
-    /// Whether a watched key has changed. It is a cell, because a write to a region borrows the
-    /// store immutably.
+    /// Whether a watched key has changed. The field is a cell, because a write to a region borrows
+    /// the store immutably.
     is_dirty: Cell<bool>,
 }
 
 impl Watches {
-    /// Allocates room for the watches of `count` connections.
+    /// Allocates space for the watches of `count` connections.
     pub(in crate::service) fn with_places(count: usize) -> Self {
-        // With half of it always unused, the table can reclaim removed entries without allocating.
+        // The table is twice as large as necessary. Because half of it is always unused, it can
+        // reclaim removed entries without allocating memory.
         let table = HashTable::with_capacity(2 * limits::WATCHES);
         Self { table, places: alloc::vec![Watcher::default(); count] }
     }
@@ -46,7 +47,8 @@ impl Watches {
         self.table.is_empty()
     }
 
-    /// Adds a watch of a key. Returns `false` if the connection watches the key already.
+    /// Adds a watch of a key for the connection in `place`. Returns `false` if that connection
+    /// already watches the key.
     pub(in crate::service) fn add(&mut self, hash: u64, place: u32) -> Result<bool, Failure> {
         let watch = Watch { hash, place };
         if self.table.find(hash, |other| *other == watch).is_some() {
@@ -60,7 +62,7 @@ impl Watches {
         Ok(true)
     }
 
-    /// Removes the watch of a key.
+    /// Removes the watch of a key by the connection in `place`.
     pub(in crate::service) fn remove(&mut self, hash: u64, place: u32) {
         if let Ok(entry) = self.table.find_entry(hash, |other| *other == Watch { hash, place }) {
             entry.remove();
@@ -75,12 +77,12 @@ impl Watches {
         }
     }
 
-    /// Returns whether a watched key of the connection in a place has changed.
+    /// Returns whether a key that the connection in `place` watches has changed.
     pub(in crate::service) fn is_dirty(&self, place: u32) -> bool {
         self.places[place as usize].is_dirty.get()
     }
 
-    /// Removes the watches of the connection in a place.
+    /// Removes all watches of the connection in `place`.
     pub(in crate::service) fn clear(&mut self, place: u32) {
         let watcher = &mut self.places[place as usize];
         if watcher.watches > 0 {

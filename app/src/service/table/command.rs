@@ -28,13 +28,13 @@ impl<M: Machine> Command<M> {
         Self { facts, handler, subcommands: &[] }
     }
 
-    /// Marks a command that neither allocates nor frees.
+    /// Marks a command that neither allocates nor frees memory.
     pub(super) const fn light(mut self) -> Self {
         self.facts.is_light = true;
         self
     }
 
-    /// Sets the flags, and the ACL categories that do not follow from them.
+    /// Sets the flags, and the ACL categories that cannot be derived from the flags.
     pub(super) const fn flags(mut self, flags: u32, categories: u32) -> Self {
         self.facts.flags = Flags::new(flags, categories);
         self
@@ -52,7 +52,7 @@ impl<M: Machine> Command<M> {
         self
     }
 
-    /// Sets the first words of the command's own errors.
+    /// Sets the codes (first words) of the command's own errors.
     pub(super) const fn errors(mut self, errors: &'static str) -> Self {
         self.facts.errors = errors;
         self
@@ -64,7 +64,7 @@ impl<M: Machine> Command<M> {
         self
     }
 
-    /// Sets the alternative named by the error about a reply that is too large.
+    /// Sets the command that the error about a too large reply recommends instead.
     pub(super) const fn hint(mut self, hint: &'static str) -> Self {
         self.facts.hint = hint;
         self

@@ -1,7 +1,7 @@
-//! The call of a command's handler by its row in the table.
+//! Calls the handler of a command by its row in the table.
 //!
-//! A handler knows only the state of its own command. The row wraps that state into [`Task`], so
-//! commands do not depend on each other.
+//! A handler uses only the state type of its own command. The row wraps that state into a [`Task`],
+//! so commands do not depend on each other.
 
 use vmalloc::Machine;
 
@@ -9,7 +9,8 @@ use crate::service::call::{Call, Progress};
 use crate::service::failure::Failure;
 use crate::service::task::Task;
 
-/// A handler that may keep a state. The state is large, so it is moved only if there is one.
+/// A handler that may keep a state for later turns. The state is passed by reference, because it is
+/// large and most calls have none.
 pub(in crate::service) type LongHandler<M> =
     fn(&mut Call<'_, '_, M>, &mut Option<Task>) -> Result<Progress, Failure>;
 
@@ -17,7 +18,7 @@ pub(in crate::service) type LongHandler<M> =
 pub(in crate::service) enum Handler<M: Machine + 'static> {
     /// The command always replies within its request.
     Short(fn(&mut Call<'_, '_, M>) -> Result<(), Failure>),
-    /// The command may wait, continue from a state, or end in a later turn.
+    /// The command may wait, continue from a state, or complete in a later turn.
     Long(LongHandler<M>),
 }
 
@@ -29,8 +30,8 @@ impl<M: Machine> Clone for Handler<M> {
 
 impl<M: Machine> Copy for Handler<M> {}
 
-/// Keeps the state of a command. Most requests are answered at once, and then nothing of the place for a state is
-/// copied.
+/// Stores the state that a handler has returned. Most requests are answered at once; the macro then
+/// copies nothing of the large state field.
 macro_rules! kept {
     ($begun:ident, $kept:ident, $wrap:expr) => {
         match $begun {
@@ -43,7 +44,7 @@ macro_rules! kept {
     };
 }
 
-/// A command that always answers within its request.
+/// Makes the handler of a command that always answers within its request.
 macro_rules! answers {
     ($handler:path) => {
         $crate::service::table::handler::Handler::Short($handler)
@@ -60,7 +61,8 @@ macro_rules! waits {
     };
 }
 
-/// Makes the handler of a command that may continue in later turns after its request is consumed.
+/// Makes the handler of a command whose work may continue in later turns, after its request was
+/// removed from the input.
 macro_rules! begins {
     ($handler:path, $task:ident) => {
         $crate::service::table::handler::Handler::Long(|call, kept| {
@@ -70,7 +72,7 @@ macro_rules! begins {
     };
 }
 
-/// Makes the handler of a command that may be resumed with its state.
+/// Makes the handler of a command that may be resumed from its state.
 macro_rules! resumes {
     ($handler:path, $task:ident) => {
         $crate::service::table::handler::Handler::Long(|call, kept| {

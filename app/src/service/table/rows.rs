@@ -1,4 +1,4 @@
-//! All commands, the most frequent ones first.
+//! The rows of the command table. The most frequent commands come first.
 
 use core::marker::PhantomData;
 
@@ -20,7 +20,7 @@ use crate::service::command::{
     transaction, watch,
 };
 
-/// Flags of commands with optional region arguments; the names of regions are keys.
+/// Flags of commands whose region arguments are optional. The names of regions are keys.
 const OPTIONAL_KEYS: u32 = NO_MANDATORY_KEYS | MOVABLEKEYS;
 /// Flags of commands that are served without authentication.
 const ANYBODY: u32 = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY;
@@ -29,11 +29,11 @@ const CHANGES: &str = "nondeterministic_output";
 const ALL_SHARDS: &str = "request_policy:all_shards response_policy:all_succeeded";
 const SUM: &str = "request_policy:multi_shard response_policy:agg_sum";
 
-/// The rows, for one kind of machine.
+/// The rows of the command table for one machine type.
 pub(super) struct Rows<M>(PhantomData<M>);
 
 impl<M: Machine + 'static> Rows<M> {
-    /// Every command.
+    /// The rows of all commands.
     pub(super) const TABLE: &'static [Command<M>] = &[
         Command::new(Region, "VMALLOC", -2, "size [ALIGN a] [ZERO|NOZERO] [NODE n] [HUGE never|try|must] [PROT rw|ro|rx|none] [NAME k [REPLACE]] [LEASE ms|PERSIST] [SOFT]", "allocates a zeroed region: id, address, mapped bytes; with `SOFT` a lack of memory, addresses, names or quota is answered with null", begins!(allocate::vmalloc, Allocate))
             .flags(WRITE | DENYOOM | OPTIONAL_KEYS, 0)

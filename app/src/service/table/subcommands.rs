@@ -1,4 +1,4 @@
-//! All subcommands, grouped by command.
+//! The rows of all subcommands, grouped by command.
 
 use core::marker::PhantomData;
 
@@ -11,7 +11,7 @@ use crate::service::catalog::flags::{ADMIN, CONNECTION, LOADING, NOSCRIPT, READO
 use crate::service::catalog::keys::Keys;
 use crate::service::command::{client, config, introspect, keys};
 
-/// Flags of commands that are served at any time.
+/// Flags of commands that Redis serves at any time.
 const ANY_TIME: u32 = LOADING | STALE;
 /// Flags of commands about the connection that sends them.
 const OWN: u32 = NOSCRIPT | ANY_TIME;
@@ -22,7 +22,7 @@ const CHANGES: &str = "nondeterministic_output";
 const ANY_ORDER: &str = "nondeterministic_output_order";
 const ALL_NODES: &str = "request_policy:all_nodes response_policy:all_succeeded";
 
-/// The subcommands, for one kind of machine.
+/// The rows of the subcommands for one machine type.
 pub(super) struct Subcommands<M>(PhantomData<M>);
 
 impl<M: Machine + 'static> Subcommands<M> {

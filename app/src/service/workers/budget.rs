@@ -1,10 +1,10 @@
-//! The amount of sliced work in a turn.
+//! The budget for sliced work in one turn.
 
-/// Pages that sliced work may touch in one turn, over all connections. Slow machines zero this 1
-/// MiB in 0.25 ms.
+/// Maximum number of pages that the sliced work of one turn may touch, over all connections.
+/// Zeroing these 1 MiB takes a slow machine 0.25 ms.
 pub(super) const SLICE_PAGES: u64 = 256;
 
-/// The pages that the sliced work of a turn may still touch.
+/// The number of pages that sliced work may still touch in this turn.
 #[derive(Debug)]
 pub struct Budget(u64);
 
@@ -21,14 +21,14 @@ impl Budget {
         self.0 == 0
     }
 
-    /// Takes up to `pages` pages. Returns how many were taken.
+    /// Takes up to `pages` pages from the budget. Returns how many were taken.
     pub(in crate::service) fn take(&mut self, pages: u64) -> u64 {
         let taken = self.0.min(pages);
         self.0 -= taken;
         taken
     }
 
-    /// Takes up to `pages` pages.
+    /// Takes up to `pages` pages from the budget.
     pub fn spend(&mut self, pages: u64) {
         self.0 = self.0.saturating_sub(pages);
     }

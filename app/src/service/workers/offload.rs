@@ -1,7 +1,8 @@
-//! Operations that an AP performs for the service: they are submitted, performed and collected.
+//! Offloads operations to APs: they are submitted, performed by an AP, and their results are
+//! collected.
 //!
-//! The AP uses only the library, no state of the service. All services of a process share the
-//! slots, because an AP receives only the number of a slot.
+//! The AP calls only the library, and does not access the service. All services of a process share
+//! the slots, because an AP receives only the number of its slot.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -13,11 +14,12 @@ use vmalloc::{
     Resize, ResizeError, Resized, Vmalloc,
 };
 
-/// A function that lets an AP call `work` with `argument`. It returns `false` if all APs are busy.
+/// A function that makes an idle AP call `work` with `argument`. It returns `false` if all APs are
+/// busy.
 pub type Submit<M> =
     fn(vm: &'static Vmalloc<M>, work: fn(&'static Vmalloc<M>, usize), argument: usize) -> bool;
 
-/// A call of the library on an AP.
+/// An operation of the library that an AP can perform.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) enum Operation {
     /// Allocate a region and zero it.
@@ -69,17 +71,18 @@ struct OffloadSlot {
     content: Mutex<SlotContent>,
 }
 
-/// The slots, one per CPU, which is the maximum number of operations in flight.
+/// The slots for operations in flight. There is one per CPU, because each AP performs at most one
+/// operation.
 static SLOTS: [OffloadSlot; CPUS_MAX] =
     [const { OffloadSlot { state: AtomicU8::new(FREE), content: Mutex::new(SlotContent::Empty) } };
         CPUS_MAX];
 
-/// An operation in flight. The holder of a ticket must poll it until the operation has completed.
+/// An operation in flight. The holder of the ticket must poll it until the operation has completed.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "an operation that is never polled keeps its slot"]
 pub(in crate::service) struct Ticket(usize);
 
-/// The operations of one service.
+/// The operations in flight of one service.
 pub(super) struct Offload<M: Machine + 'static> {
     submit: Option<Submit<M>>,
     /// Operations in flight.
@@ -89,12 +92,12 @@ pub(super) struct Offload<M: Machine + 'static> {
 }
 
 impl<M: Machine> Offload<M> {
-    /// Creates the state without an AP.
+    /// Creates the value without APs.
     pub(super) fn new() -> Self {
         Self { submit: None, in_flight: 0, submitted: 0 }
     }
 
-    /// Sets how work is submitted to an AP.
+    /// Sets the function that submits work to an AP.
     pub(super) fn set_submit(&mut self, submit: Submit<M>) {
         self.submit = Some(submit);
     }
@@ -122,7 +125,8 @@ impl<M: Machine> Offload<M> {
     ) -> Option<Ticket> {
         let submit = self.submit?;
         let take = |slot: &OffloadSlot| {
-            // Acquire: pairs with the store in `poll` of any service that used the slot before.
+            // Acquire: pairs with the Release in `poll`, with which any service freed the slot. The
+            // content of the slot is then no longer in use.
             let (success, failure) = (Ordering::Acquire, Ordering::Relaxed);
             slot.state.compare_exchange(FREE, SUBMITTED, success, failure).is_ok()
         };
@@ -137,11 +141,12 @@ impl<M: Machine> Offload<M> {
         Some(Ticket(number))
     }
 
-    /// Takes the completion of an operation. Returns the ticket if the operation is still in
-    /// flight.
+    /// Returns the result of an operation once it has completed. Returns the ticket while the
+    /// operation is in flight.
     pub(super) fn poll(&mut self, ticket: Ticket) -> Result<Completion, Ticket> {
         let slot = &SLOTS[ticket.0];
-        // Acquire: pairs with `run`, so the effects of the operation are visible.
+        // Acquire: pairs with the Release in `run`. This CPU then observes all effects of the
+        // operation.
         if slot.state.load(Ordering::Acquire) != DONE {
             return Err(ticket);
         }
@@ -161,17 +166,17 @@ impl<M: Machine> fmt::Debug for Offload<M> {
     }
 }
 
-/// Runs the operation in a slot, on the calling AP.
+/// Performs the operation in slot `number` on the calling AP.
 fn run<M: Machine>(vm: &'static Vmalloc<M>, number: usize) {
     let Some(slot) = SLOTS.get(number) else { return };
     let content = core::mem::replace(&mut *slot.content.lock(), SlotContent::Empty);
     let SlotContent::Operation(operation) = content else { return };
     *slot.content.lock() = SlotContent::Completion(perform(vm, operation));
-    // Release: pairs with `poll`.
+    // Release: pairs with the Acquire in `poll`, which observes the effects of the operation.
     slot.state.store(DONE, Ordering::Release);
 }
 
-/// Purges lazy areas; with `everything`, also releases all caches.
+/// Purges lazy areas. With `everything`, also releases all caches of the library.
 pub(in crate::service) fn purge<M: Machine>(vm: &Vmalloc<M>, everything: bool) -> Purged {
     if everything { vm.reclaim() } else { vm.purge() }
 }

@@ -1,17 +1,17 @@
-//! The placement of a request's work: within the request, in slices, or on an AP.
+//! Decides where the work of a request is done: within the request, in slices, or on an AP.
 
 use super::budget::SLICE_PAGES;
 
-/// Regions with more pages are unmapped by an AP, because the BSP would delay all other requests
-/// for too long.
+/// Maximum number of pages of a region that the BSP unmaps. For a larger region the BSP would delay
+/// all other requests for too long, so an AP unmaps it.
 pub(super) const UNMAP_PAGES_MAX: u64 = 4096;
 
-/// The place at which work is done.
+/// The place where work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) enum Placement {
-    /// Within the request.
+    /// On the BSP, within the request.
     Here,
-    /// On the BSP, in slices over turns of the loop.
+    /// On the BSP, in slices over several turns.
     Sliced,
     /// On an AP. If all APs are busy, the request is retried.
     Ap,
@@ -19,12 +19,12 @@ pub(in crate::service) enum Placement {
     ApOrSliced,
 }
 
-/// The cost of a request's work.
+/// The cost of a request's work, in pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) enum Cost {
-    /// The zeroing of a new region: its pages.
+    /// Zeroing a new region of this number of pages.
     Allocate(u64),
-    /// The resize of a region.
+    /// Resizing a region.
     Resize {
         /// Pages that are added and zeroed.
         zeroed: u64,
@@ -33,14 +33,15 @@ pub(in crate::service) enum Cost {
         /// Pages that are unmapped.
         unmapped: u64,
     },
-    /// The change or removal of a region's entries: its pages.
+    /// Changing or removing the page-table entries of a region of this number of pages.
     Unmap(u64),
-    /// A pass over all areas.
+    /// A pass over all areas in the window.
     Window,
 }
 
 impl Cost {
-    /// Decides where the work is done. Every command uses this function.
+    /// Decides where work of this cost is done. Every command uses this function, so all of them
+    /// follow the same limits.
     pub(super) fn place(self, has_aps: bool) -> Placement {
         let is_long = |pages: u64| pages > SLICE_PAGES;
         match self {

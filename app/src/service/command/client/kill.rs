@@ -28,14 +28,14 @@ pub(in crate::service) fn kill<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// A filter of connections to close. A connection must pass every test.
+/// The conditions of a `CLIENT KILL`. A connection is closed if all conditions apply.
 #[derive(Debug, Default)]
 struct KillFilter<'a> {
     number: Option<u64>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
     kind: Option<ClientKind>,
-    /// Whether the connection of the request is kept.
+    /// Whether the connection that sent the request is kept.
     skips_me: bool,
 }
 
@@ -79,12 +79,12 @@ fn number(text: &[u8]) -> Result<u64, Failure> {
 
 fn is_address(address: SocketAddrV4, text: &[u8]) -> bool {
     let mut written = arrayvec::ArrayString::<32>::new();
-    // Four numbers and a port fit.
+    // An IPv4 address with a port always fits into the buffer.
     let _ = write!(written, "{address}");
     written.as_bytes() == text
 }
 
-/// Marks connections to be closed. Returns how many.
+/// Marks the connections that pass the filter to be closed. Returns their number.
 fn close<M: Machine>(call: &mut Call<'_, '_, M>, filter: &KillFilter<'_>) -> u64 {
     let mut closed = 0;
     for entry in call.parts.clients.entries_mut().filter(|entry| filter.admits(entry)) {
@@ -93,7 +93,7 @@ fn close<M: Machine>(call: &mut Call<'_, '_, M>, filter: &KillFilter<'_>) -> u64
         } else if filter.skips_me {
             continue;
         } else {
-            // The connection of the request is closed after its reply.
+            // The connection that sent the request gets its reply before it is closed.
             call.session.close();
         }
         closed += 1;

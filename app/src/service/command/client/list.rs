@@ -33,7 +33,8 @@ pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
             if numbers.clone().any(|number| number.is_none()) {
                 return Err(Failure::Redis("Invalid client ID"));
             }
-            // Lines follow the request, also if it repeats a number.
+            // The lines have the order of the numbers in the request. A repeated number has a line
+            // each time.
             write(call, |parts, reply| {
                 for number in numbers.flatten().filter_map(|number| u64::try_from(number).ok()) {
                     write_lines(parts, |entry| entry.number == number, reply);
@@ -45,7 +46,8 @@ pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// Writes lines as one text, and records the size of the request.
+/// Writes lines as one text. First records the length of this request and of its transaction's
+/// queue in the client list, because the lines show both.
 fn write<'a, M: Machine>(
     call: &mut Call<'a, '_, M>,
     lines: impl FnOnce(&Parts<M>, &mut Reply<'_>),
@@ -77,14 +79,15 @@ fn write_lines<M: Machine>(
     }
 }
 
-/// An entry as Redis 7.0 writes it, followed by the library fields of Redis 7.2.
+/// Formats an entry like Redis 7.0, followed by the library fields of Redis 7.2.
 ///
-/// `fd` is the place of the connection, because there are no file descriptors. `qbuf`, `obl` and
-/// `omem` are those at the end of its last turn. `tot-mem` does not include socket buffers.
+/// `fd` is the place of the connection in the client list, because the image has no file
+/// descriptors. `qbuf`, `obl` and `omem` are the values at the end of the connection's last turn.
+/// `tot-mem` does not include socket buffers.
 struct ClientLine<'a> {
     place: usize,
     entry: &'a ClientEntry,
-    /// Whether a watched key has changed.
+    /// Whether a watched key of the connection has changed.
     is_dirty: bool,
     now_us: u64,
 }
@@ -142,7 +145,7 @@ impl ClientLine<'_> {
     }
 }
 
-/// Converts a name, which is graphic ASCII.
+/// Converts a name to text. Names of clients consist of graphic ASCII characters.
 fn text(bytes: &[u8]) -> &str {
     core::str::from_utf8(bytes).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use super::text::InfoText;
 use crate::service::parts::Parts;
 use crate::service::session::REDIS_VERSION;
 
-/// The requests that include a section without naming it.
+/// Tells which requests include a section without naming it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
     /// Requests without section names, `default`, `all` and `everything`.
@@ -155,8 +155,8 @@ fn replication<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     ]);
 }
 
-/// Writes the time that the BSP has spent in turns. The work of APs is not measured, so the fields
-/// for all threads are omitted.
+/// Writes the time that the BSP has spent in turns. The fields for all threads are omitted, because
+/// the time of the APs is not measured.
 fn cpu<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     let us = parts.metrics.counters.turn_us_total;
     let (seconds, rest) = (us / 1_000_000, us % 1_000_000);
@@ -164,8 +164,8 @@ fn cpu<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.line("used_cpu_user_main_thread", "0.000000");
 }
 
-/// Writes the counters of each command that was called. One call in 16 is timed; `usec` is an
-/// estimate from those.
+/// Writes the counters of each command that was called. `usec` is an estimate, because only one
+/// call in 16 is timed.
 fn commands<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     for (name, tally) in parts.command_stats() {
         let (calls, rejected, failed) = (tally.calls, tally.rejected, tally.failed);
@@ -208,7 +208,7 @@ fn keyspace<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
 struct Hundredths(u64);
 
 impl Hundredths {
-    /// Divides and rounds.
+    /// Divides `value` by `divisor`, rounded to two decimal places.
     fn of(value: u64, divisor: u64) -> Self {
         let hundred = u128::from(value) * 100 + u128::from(divisor / 2);
         Self(u64::try_from(hundred / u128::from(divisor)).unwrap_or(u64::MAX))
@@ -221,7 +221,8 @@ impl fmt::Display for Hundredths {
     }
 }
 
-/// Bytes as Redis shows them to people: in a unit of 1024, with two decimal places.
+/// A number of bytes in the notation of Redis for people: with a unit of 1024, 1024² and so on, and
+/// two decimal places.
 struct HumanSize(u64);
 
 impl fmt::Display for HumanSize {

@@ -1,10 +1,10 @@
-//! The text of `INFO`.
+//! Writes the text of an `INFO` reply.
 
 use core::fmt::Write;
 
 use crate::resp::Reply;
 
-/// A text of sections, separated by empty lines.
+/// An `INFO` text: sections that are separated by empty lines.
 pub(super) struct InfoText<'a, 'r> {
     reply: &'a mut Reply<'r>,
     is_begun: bool,
@@ -16,7 +16,7 @@ impl<'a, 'r> InfoText<'a, 'r> {
         Self { reply, is_begun: false }
     }
 
-    /// Begins a section. Its heading is capitalized.
+    /// Begins a section with the heading `name`, whose first letter is capitalized.
     pub(super) fn begin(&mut self, name: &str) {
         if core::mem::replace(&mut self.is_begun, true) {
             self.reply.raw(b"\r\n");
@@ -34,7 +34,7 @@ impl<'a, 'r> InfoText<'a, 'r> {
         let _ = write!(self.reply, "{name}:{value}\r\n");
     }
 
-    /// Writes the begin of a line in lower case.
+    /// Writes the first part of a line in lower case.
     pub(super) fn lower_case(&mut self, text: &str) {
         text.bytes().for_each(|byte| self.reply.raw(&[byte.to_ascii_lowercase()]));
     }
@@ -45,7 +45,7 @@ impl<'a, 'r> InfoText<'a, 'r> {
         let _ = write!(self.reply, "{text}\r\n");
     }
 
-    /// Writes fields with the value 0.
+    /// Writes one line with the value 0 for each name.
     pub(super) fn zeros(&mut self, names: &[&str]) {
         names.iter().for_each(|name| self.line(name, 0));
     }

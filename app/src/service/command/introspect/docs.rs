@@ -13,8 +13,8 @@ use crate::service::failure::Failure;
 /// The value of `since`: the first version that has all commands.
 const SINCE: &str = env!("CARGO_PKG_VERSION");
 
-/// Serves `COMMAND DOCS [name …]`: replies with a map from names to documents, and leaves unknown
-/// names out.
+/// Serves `COMMAND DOCS [name …]`: replies with a map from names to documents. Unknown names are
+/// left out of the map.
 pub(in crate::service) fn docs<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (names, catalog) = (call.arguments, call.parts.catalog);
     if names.count() == 2 {
@@ -55,7 +55,7 @@ fn document(catalog: &Catalog, command: &Facts, reply: &mut Reply<'_>) {
     }
 }
 
-/// Writes an argument in the notation of the table.
+/// Writes an argument of the syntax in the notation of the command table.
 fn argument(part: &str, reply: &mut Reply<'_>) {
     let inner = part.strip_prefix('[').and_then(|part| part.strip_suffix(']'));
     reply.map(if inner.is_some() { 4 } else { 3 });
@@ -71,7 +71,7 @@ fn argument(part: &str, reply: &mut Reply<'_>) {
     }
 }
 
-/// Iterator over the parts of a syntax: single words, and each bracket as one part.
+/// Iterates over the parts of a syntax. A part is a single word, or a whole bracket.
 struct SyntaxParts<'a> {
     text: &'a str,
     words: SplitWhitespace<'a>,

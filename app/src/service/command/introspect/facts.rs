@@ -1,5 +1,5 @@
-//! The facts of a command: arity, flags, key positions, categories, tips, key specifications and
-//! subcommands.
+//! Writes the facts of a command for `COMMAND INFO`: arity, flags, key positions, categories, tips,
+//! key specifications and subcommands.
 
 use super::lower_case::bulk_in_lower_case;
 use crate::resp::{Arguments, Reply};
@@ -23,13 +23,13 @@ pub(super) fn write(catalog: &Catalog, command: &Facts, reply: &mut Reply<'_>) {
     subcommands.iter().for_each(|subcommand| write(catalog, subcommand, reply));
 }
 
-/// Writes a set of words as simple strings.
+/// Writes words as a set of simple strings.
 pub(super) fn words<'a>(words: impl Iterator<Item = &'a str> + Clone, reply: &mut Reply<'_>) {
     reply.set(words.clone().count());
     words.for_each(|word| reply.status(word));
 }
 
-/// Returns how a request uses its keys, which may depend on its options.
+/// Returns the use of the keys by a request, which may depend on the options of the request.
 pub(super) fn access_of(command: &Facts, request: Arguments<'_>) -> &'static str {
     let has_get = || request.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"GET"));
     match command.name {
@@ -39,7 +39,7 @@ pub(super) fn access_of(command: &Facts, request: Arguments<'_>) -> &'static str
     }
 }
 
-/// Writes the key specification: at a position, behind a word, or unspecified.
+/// Writes the key specification of a command. Keys are at a position, after a word, or unspecified.
 fn specification(command: &Facts, reply: &mut Reply<'_>) {
     if !command.keys.can_be() {
         reply.set(0);
@@ -53,8 +53,8 @@ fn specification(command: &Facts, reply: &mut Reply<'_>) {
     match command.keys.place {
         KeyPositions::Fixed { first, last, step } => {
             typed("index", &[("index", i64::from(first))], reply);
-            // The specification counts the last key from the first one, unless it is counted from
-            // the end.
+            // In a specification, the last key counts from the first key, unless it counts from the
+            // end.
             let last = if last < 0 { last.into() } else { i64::from(last) - i64::from(first) };
             range(last, step.into(), reply);
         }
@@ -80,7 +80,7 @@ fn range(last: i64, step: i64, reply: &mut Reply<'_>) {
     typed("range", &[("lastkey", last), ("keystep", step), ("limit", 0)], reply);
 }
 
-/// Writes a kind of search and its numbers.
+/// Writes the type of a search and its parameters.
 fn typed(kind: &str, numbers: &[(&str, i64)], reply: &mut Reply<'_>) {
     kind_of(kind, reply);
     reply.map(numbers.len());

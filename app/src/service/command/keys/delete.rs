@@ -7,8 +7,8 @@ use crate::service::call::{Begun, Call};
 use crate::service::command::walk::{NameWalk, Visit, Walk, Walked};
 use crate::service::failure::Failure;
 
-/// Serves `DEL key [key …]` and `UNLINK key [key …]`: replies with the number of keys removed.
-/// Large regions are freed later.
+/// Serves `DEL key [key …]` and `UNLINK key [key …]`: replies with the number of removed keys. Both
+/// commands free large regions later.
 pub(in crate::service) fn del<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -39,9 +39,9 @@ pub(in crate::service) fn getdel<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     Ok(())
 }
 
-/// Serves `FLUSHDB [ASYNC|SYNC]` and `FLUSHALL [ASYNC|SYNC]`: frees every region that has a name.
-/// Regions without a name belong to their connections and stay. The option has no effect: all names
-/// are removed before the reply, and large regions are always freed later.
+/// Serves `FLUSHDB [ASYNC|SYNC]` and `FLUSHALL [ASYNC|SYNC]`: removes every name and frees its
+/// region. Regions without a name belong to their connections and are kept. The option has no
+/// effect: all names are removed before the reply, and large regions are always freed later.
 pub(in crate::service) fn flush<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<NameWalk>,

@@ -20,8 +20,8 @@ pub(in crate::service) fn get<M: Machine>(
     }
 }
 
-/// Serves `GETRANGE key start end`: both positions are inclusive, and negative ones count from the
-/// end.
+/// Serves `GETRANGE key start end`: replies with the bytes from `start` to `end`, both included.
+/// Negative positions count from the end of the value.
 pub(in crate::service) fn getrange<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
@@ -34,7 +34,7 @@ pub(in crate::service) fn getrange<M: Machine>(
         call.reply.bulk(b"");
         return Ok(Begun::Answered);
     };
-    // A negative position before the start means the first byte.
+    // A negative position that lies before the first byte stands for the first byte.
     let from_front = |at: i64| match u64::try_from(at) {
         Ok(at) => at,
         Err(_) => info.requested.saturating_sub(at.unsigned_abs()),
@@ -55,8 +55,8 @@ pub(in crate::service) fn strlen<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
     Ok(())
 }
 
-/// Serves `EXISTS key [key …]`: replies with the number of keys that exist; repeated keys count
-/// each time.
+/// Serves `EXISTS key [key …]`: replies with the number of keys that exist. A key that is repeated
+/// in the request counts each time.
 pub(in crate::service) fn exists<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -78,8 +78,8 @@ pub(in crate::service) fn kind<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     Ok(())
 }
 
-/// Serves `MEMORY USAGE key [SAMPLES n]`: replies with the bytes of its pages, its guard page, and
-/// its page-table entries.
+/// Serves `MEMORY USAGE key [SAMPLES n]`: replies with the size in bytes of the key's pages, its
+/// guard page and its page-table entries.
 pub(in crate::service) fn memory_usage<M: Machine>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {

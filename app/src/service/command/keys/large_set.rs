@@ -1,19 +1,20 @@
 //! `MSET` and `MSETNX` of many keys or large values, served atomically in slices over several
 //! turns.
 //!
-//! The request takes three passes over its arguments. The first one checks the names and the
-//! limits, the second one allocates a region for each value, and the third one publishes the
-//! regions under their names and frees the old values. Only the first two can fail, and no key
-//! changes before the third one.
+//! The request takes three passes over its arguments. The first pass checks the names and the
+//! limits. The second pass allocates a region for each value. The third pass publishes the regions
+//! under their names and frees the old values. Only the first two passes can fail, and no key
+//! changes before the third pass.
 //!
 //! From its beginning to its end, the request excludes requests of other sessions that could
-//! observe or change keys, as a transaction does. No client observes a partial result, and no
-//! request takes the room that was checked. The regions are the newest of their session, so they
-//! are freed with it if it ends before the third pass; a connection that ends during the third pass
-//! is kept until the pass is complete.
+//! observe or change keys, as a transaction does. No client therefore observes a partial result,
+//! and no other request uses the space that the first pass has checked. The new regions are the
+//! newest regions of their session. If the connection ends before the third pass, they are freed
+//! with the session. If the connection ends during the third pass, it is kept until that pass is
+//! complete.
 //!
-//! New values are charged in full, without credit for the old ones, because both exist for several
-//! turns.
+//! The limits count the new values in full, without credit for the old ones, because old and new
+//! values exist together for several turns.
 
 use vmalloc::{Machine, RegionId, RegionInfo};
 
@@ -26,27 +27,28 @@ use crate::service::parse::key::key as checked_key;
 use crate::service::store::names::Names;
 use crate::service::store::{self, Publication};
 
-/// Bytes of a value that cost one unit of a slice.
+/// Number of bytes of a value that cost one unit of a slice.
 const UNIT_BYTES: usize = 4096;
 
-/// The progress of the request.
+/// The progress of an `MSET` or `MSETNX` that is served in slices.
 #[derive(Debug)]
 pub(in crate::service) struct LargeSet {
     pass: Pass,
-    /// The position of the next pair.
+    /// The position of the next key and value in the arguments.
     next: ArgumentCursor,
     /// The pages, new names and name parts of the checked pairs.
     pages: u64,
     names: usize,
     parts: usize,
-    /// The region of the next pair to publish or free. The regions of later pairs are newer.
+    /// The region of the next pair to publish or to free. The regions of later pairs are newer.
     oldest: Option<RegionId>,
-    /// The region of the next pair, and the number of bytes written into it.
+    /// The region of the pair that is being written, and the number of bytes already written into
+    /// it.
     begun: Option<(RegionInfo, usize)>,
 }
 
 impl LargeSet {
-    /// Returns whether some keys were set, so that the rest must be set too.
+    /// Returns whether some keys were set already. The remaining keys must then be set too.
     pub(in crate::service) fn is_publishing(&self) -> bool {
         matches!(self.pass, Pass::Publish)
     }
@@ -57,15 +59,16 @@ enum Pass {
     Check,
     Make,
     Publish,
-    /// Frees the regions, and then fails.
+    /// Frees the allocated regions, and then reports the failure.
     Undo(Failure),
 }
 
-/// Continues the request. Returns whether the keys were set, or how the request continues.
+/// Continues the request by one slice. Returns whether the keys were set, or how the request
+/// continues.
 ///
 /// # Errors
 ///
-/// The reason why no key was set.
+/// The reason why the request was refused. No key was set.
 pub(super) fn set_all<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
@@ -115,22 +118,23 @@ pub(super) fn set_all<M: Machine>(
 /// The outcome of a request that sets several keys.
 #[expect(clippy::large_enum_variant, reason = "it lives for one call")]
 pub(super) enum SetBegun {
-    /// The request is complete: whether the keys were set.
+    /// The request is complete. The field tells whether the keys were set.
     Done(bool),
     /// The request continues in later turns.
     Later(Begun<LargeSet>),
 }
 
 enum PassStep {
-    /// The slice is used up.
+    /// The slice is used up, and the request continues in a later turn.
     Pause,
     /// The next pass begins.
     Pass(Pass),
-    /// The request is complete: whether the keys were set.
+    /// The request is complete. The field tells whether the keys were set.
     Done(bool),
 }
 
-/// Excludes other sessions. Returns `false` if the request must wait for operations in flight.
+/// Begins to exclude requests of other sessions. Returns `false` if the request must first wait for
+/// operations on APs to complete.
 fn begin<M: Machine>(call: &mut Call<'_, '_, M>) -> bool {
     let (workers, session) = (&mut call.parts.workers, call.session.owner.number);
     if call.session.is_executing() {
@@ -155,7 +159,7 @@ fn check<M: Machine>(
         match call.parts.store.names.find(key) {
             Some(_) if only_new => return Ok(PassStep::Done(false)),
             Some(_) => {}
-            // A new name that occurs twice needs room for two.
+            // A new name that occurs twice in the request is counted twice.
             None => {
                 set.names += 1;
                 set.parts += Names::parts(key.len());
@@ -251,7 +255,7 @@ fn publish<M: Machine>(
     Ok(PassStep::Done(true))
 }
 
-/// Frees the allocated regions. Returns `None` if some are left.
+/// Frees the allocated regions, as far as the slice permits. Returns `None` if some are left.
 fn undo<M: Machine>(call: &mut Call<'_, '_, M>, set: &mut LargeSet, left: &mut u64) -> Option<()> {
     while let Some(id) = set.oldest {
         if *left == 0 {
@@ -263,7 +267,7 @@ fn undo<M: Machine>(call: &mut Call<'_, '_, M>, set: &mut LargeSet, left: &mut u
     Some(())
 }
 
-/// Returns the pair at a position, and advances the position.
+/// Returns the key and the value at `next`, and advances `next` to the following pair.
 fn pair<'a, M: Machine>(
     call: &Call<'a, '_, M>,
     next: &mut ArgumentCursor,

@@ -3,11 +3,13 @@
 //! A request of up to [`ARGUMENTS_AT_ONCE`] arguments is answered within one turn if its values fit
 //! into the `output` limit. Any other request is answered piece by piece as the client reads the
 //! reply: the request stays in the input and continues from a cursor, and large values are
-//! streamed, so the reply needs no memory. Other requests are served in between: each value was
-//! current at some moment during the request, but the values may be from different moments.
+//! streamed, so the reply needs no larger buffer. Other requests are served between two pieces.
+//! Each value was therefore current at some moment during the request, but the values may be from
+//! different moments.
 //!
-//! In a transaction replies are collected before they are sent, and no data changes in the
-//! meantime. There the lengths are added up first, and a reply that is too large is refused.
+//! In a transaction, all replies are collected before they are sent, and no data changes between
+//! two pieces. `MGET` then adds up the lengths of the values first, and refuses a reply that is too
+//! large.
 
 use runtime_config::limits::ARGUMENTS_AT_ONCE;
 use vmalloc::{Machine, PAGE_BYTES, RegionInfo};
@@ -59,24 +61,24 @@ fn answer_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure>
     Ok(())
 }
 
-/// The action after an element of the reply.
+/// The next action after an element of the reply was written or delayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// Continue with the next key; the number of pages touched.
+    /// Continue with the next key. The field is the number of pages that were read for this key.
     Key(u64),
     /// Retry the same key in a later turn.
     Same,
     /// Retry the same key when another session or an AP makes progress.
     SameLater,
-    /// Retry the same key with an empty output. The output of this call has overflowed and is
+    /// Retry the same key when the output is empty. The output of this call has overflowed and is
     /// discarded.
     SameAlone,
-    /// Continue with the next key once the value has been sent.
+    /// Continue with the next key once the streamed value has been sent.
     Sent,
 }
 
-/// Writes as many elements as the output has room for. Written elements cannot be withdrawn, so the
-/// error of a value that cannot be read takes its place.
+/// Writes as many elements as fit into the output. Elements that were written cannot be withdrawn,
+/// so a value that cannot be read is replaced by its error.
 fn answer_in_pieces<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -97,7 +99,7 @@ fn answer_in_pieces<M: Machine>(
             Next::SameAlone => return Ok(Begun::Overflowed(here)),
             Next::Sent => {
                 let is_last = call.arguments.next(&mut { walk.next }).is_none();
-                // The request is resumed once the value has been sent.
+                // The request continues after the streamed value has been sent.
                 return Ok(if is_last { Begun::Answered } else { Begun::Again(walk) });
             }
         }
@@ -108,8 +110,8 @@ fn answer_in_pieces<M: Machine>(
     }
 }
 
-/// Writes the value of a key, or the header of a streamed value. `is_alone` tells whether it is the
-/// first element of this call.
+/// Writes the value of a key, or the header of a streamed value. `is_alone` tells whether no
+/// element was written before in this call.
 fn write_element<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8], is_alone: bool) -> Next {
     let info = match call.parts.store.key(key) {
         Err(Failure::Changing(_)) if is_alone => return Next::SameLater,
@@ -142,14 +144,15 @@ fn write_element<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8], is_alone: b
         return Next::SameAlone;
     }
     if waits {
-        // A write waits for the readers of the region.
+        // A write waits until the region has no reader, so no new reader may begin.
         return Next::SameLater;
     }
     call.parts.store.has_key(key);
     if call.session.is_streaming() { Next::Sent } else { Next::Key(length / PAGE_BYTES) }
 }
 
-/// Answers inside a transaction: adds up the lengths, reserves the room, then writes.
+/// Answers inside a transaction: adds up the lengths of the values, requests a buffer of that size,
+/// and writes the values.
 fn collect<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
@@ -195,8 +198,8 @@ fn collect<M: Machine>(
                 return Err(call.parts.reply_limit(", use GET"));
             }
             if walk.total + HEADER_BYTES > call.reply.room() {
-                // The overflow is intended: it states the required room, and the request is retried
-                // with it.
+                // This overflow is intended: it tells the server the length of the reply, and the
+                // server retries the request with a buffer of that length.
                 let needed = walk.total + HEADER_BYTES;
                 let needed = usize::try_from(needed).unwrap_or(usize::MAX);
                 call.reply.bulk_in_place(needed, |_| Ok::<(), Failure>(()))?;

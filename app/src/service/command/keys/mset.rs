@@ -15,10 +15,10 @@ use crate::service::failure::Failure;
 use crate::service::parse::key::key as checked_key;
 use crate::service::store::{self, Publication};
 
-/// Maximum bytes of values copied in one turn.
+/// Maximum length of the values that are copied in one turn, in bytes.
 const BYTES_MAX: usize = 1 << 20;
 
-/// Maximum pages of old values freed in one turn.
+/// Maximum number of pages of old values that are freed in one turn.
 const FREED_PAGES_MAX: u64 = 1024;
 
 /// Serves `MSET key value [key value …]`.
@@ -45,7 +45,7 @@ pub(in crate::service) fn msetnx<M: Machine>(
     Ok(Begun::Answered)
 }
 
-/// Sets all keys. With `only_new`, sets no key if one of them exists.
+/// Sets all keys. With `only_new`, sets no key if at least one of the keys exists.
 fn set_all<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
@@ -89,7 +89,7 @@ fn pairs<'a>(arguments: Arguments<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u
     keys.zip(arguments.iter().skip(2).step_by(2))
 }
 
-/// Sets all keys in one turn. Every step that can fail comes before the first change.
+/// Sets all keys in one turn. Every step that can fail is done before the first key changes.
 fn set_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (store, owner, pairs) = (&mut call.parts.store, call.session.owner, pairs(call.arguments));
     let pages = |value: &[u8]| request(value).map_or(0, |request| request.pages().get());
@@ -100,7 +100,7 @@ fn set_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
             Ok(info) => made.push(info.id),
             Err(failure) => {
                 for id in made {
-                    // No other request knows the region.
+                    // No other request knows this region, so its free cannot be prevented.
                     let _ = store.vm.vfree(id);
                 }
                 return Err(failure);

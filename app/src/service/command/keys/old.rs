@@ -1,4 +1,4 @@
-//! Old values, which a command replies with before it replaces or frees them.
+//! Old values: commands that replace or free a value may first reply with it.
 
 use vmalloc::Machine;
 
@@ -7,8 +7,9 @@ use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::parts::Parts;
 
-/// Replies with the value of a key, or a null. Returns whether the command may continue: if the
-/// reply overflows, the request is retried, so it must not have changed any state.
+/// Replies with the value of a key, or with a null. Returns `false` if the reply has overflowed:
+/// the request is then retried with a larger buffer, so the command must not change any state
+/// before.
 pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Result<bool, Failure> {
     write(call.parts, key, call.reply)?;
     Ok(!call.reply.overflowed() || call.session.is_suppressed())
@@ -18,7 +19,8 @@ pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Resul
 ///
 /// # Errors
 ///
-/// The value exceeds the limit of a reply: it would be freed before it could be sent.
+/// The value exceeds the limit of a reply. The caller must not free the value, because it was not
+/// sent.
 pub(in crate::service) fn write<M: Machine>(
     parts: &Parts<M>,
     key: &[u8],

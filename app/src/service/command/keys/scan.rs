@@ -1,4 +1,4 @@
-//! `SCAN` lists keys in pages; `KEYS` lists all in one reply.
+//! `SCAN` lists keys in pages, and `KEYS` lists all keys in one reply.
 
 use runtime_config::limits::NAME_BYTES_MAX;
 use vmalloc::Machine;
@@ -10,27 +10,28 @@ use crate::service::parse::glob::{self, Case};
 use crate::service::parse::pattern::{STEPS_MAX, checked};
 use crate::service::store::names::NameIndex;
 
-/// Default number of names in a page.
+/// Default number of names in a page of `SCAN`.
 const COUNT_DEFAULT: u64 = 10;
 
-/// The cost of finding a name and writing it, in comparisons.
+/// The cost of finding and writing a name, as a number of byte comparisons.
 const NAME_STEPS: u64 = 16;
 
-/// Maximum slots of the table that one request examines; they take less than half a turn.
+/// Maximum number of slots of the name table that one request examines. That takes less than half a
+/// turn.
 const PLACES_MAX: u32 = 8192;
 
-/// Slots between two reads of the clock.
+/// Number of slots that are examined between two reads of the clock.
 const PLACES_UNTIMED: u32 = 128;
 
-/// Room that the next name of a page may need, with its header.
+/// Maximum length of the next name of a page with its header, in bytes.
 const NAME_ROOM: u64 = NAME_BYTES_MAX as u64 + 64;
 
 /// Serves `SCAN cursor [MATCH pattern] [COUNT n] [TYPE string]`: replies with the next cursor and
 /// names.
 ///
-/// A page ends when it has the requested number of names, the output is full, or the turn has used
-/// up its time. A name that exists during the whole scan is returned once, because it keeps its
-/// slot.
+/// A page ends when it has the requested number of names, when the output is full, or when the turn
+/// has used up its time. A name that exists during the whole scan is returned exactly once, because
+/// a name keeps its slot.
 pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let start = cursor(call.argument(1)).ok_or(Failure::Redis("invalid cursor"))?;
     let (mut pattern, mut count, mut is_string) = (None, COUNT_DEFAULT, true);
@@ -53,7 +54,7 @@ pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     }
     let store = &call.parts.store;
     let names = &store.names;
-    // A cursor beyond the table ends the scan; Redis accepts any number.
+    // A cursor after the end of the table ends the scan. As in Redis, any number is accepted.
     let mut next = u32::try_from(start).unwrap_or(u32::MAX).max(1);
     let mark = call.reply.mark();
     let mut buffer = [0; NAME_BYTES_MAX];
@@ -92,9 +93,9 @@ pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 
 /// Serves `KEYS pattern`: replies with all names that match.
 ///
-/// The reply begins with their number, so all must be found in one turn. A search with too many
-/// comparisons is refused; this depends only on the names and the pattern, not on the speed of the
-/// machine.
+/// The reply begins with the number of names, so all of them must be found in one turn. A search
+/// that needs too many comparisons is refused. Their number depends only on the names and the
+/// pattern, not on the speed of the machine.
 pub(in crate::service) fn keys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let pattern = checked(call.argument(1))?;
     let (names, bytes_max) = (&call.parts.store.names, call.reply_bytes_max);
@@ -121,8 +122,8 @@ pub(in crate::service) fn keys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
     if steps > STEPS_MAX { Err(Failure::TooManySteps(STEPS_MAX, "SCAN")) } else { Ok(()) }
 }
 
-/// Parses a cursor as Redis does, with `strtoul` of C: empty text is 0, a sign is accepted, a
-/// negative number wraps, and space is refused.
+/// Parses a cursor like Redis, which uses the C function `strtoul`: empty text is 0, a sign is
+/// accepted, a negative number wraps, and white space is refused.
 fn cursor(text: &[u8]) -> Option<u64> {
     let (is_negative, digits) = match text {
         [] => return Some(0),

@@ -52,15 +52,16 @@ pub(super) fn make<M: Machine>(
     Ok(())
 }
 
-/// Builds the request for a region that holds a value. The region of an empty value has one byte,
+/// Builds the request for a region that holds `value`. The region of an empty value has one byte,
 /// which is zero.
 pub(super) fn request(value: &[u8]) -> Result<Request, Failure> {
-    // The region is not zeroed: the value covers every byte that can be read, and a growth zeroes
-    // further ones.
+    // The library does not zero the region: the value covers every byte that a client can read, and
+    // a growth zeroes the bytes that it adds.
     Ok(Request::try_new(value.len().max(1) as u64)?.caller(CLIENT))
 }
 
-/// Allocates a region and writes a value into it. No client knows the region yet.
+/// Allocates a region and writes `value` into it. The region is not published, so no client can use
+/// it.
 pub(super) fn hold<M: Machine>(
     store: &Store<M>,
     request: &Request,
@@ -72,7 +73,7 @@ pub(super) fn hold<M: Machine>(
     let info = region.info();
     let _ = region.into_raw();
     if let Err(failure) = store.write(&info, 0, value) {
-        // No client knows the region yet.
+        // The region is not published, so its free cannot be prevented.
         let _ = store.vm.vfree(info.id);
         return Err(failure);
     }
@@ -87,7 +88,7 @@ pub(in crate::service) fn wants_old<'a, M: Machine>(
     SetOptions::parse(&store.clock, words).is_ok_and(|options| options.wants_old)
 }
 
-/// Publishes the region of a large `SET` with the given options. On failure, frees the region.
+/// Publishes the region of a large `SET` with the given options. Frees the region if this fails.
 pub(in crate::service) fn publish_value<'a, M: Machine>(
     parts: &mut Parts<M>,
     session: &mut Session,

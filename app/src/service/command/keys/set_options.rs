@@ -1,4 +1,4 @@
-//! The options behind the value of a `SET`.
+//! The options that follow the value of a `SET`.
 
 use crate::service::failure::Failure;
 use crate::service::parse::expiry::Expiry;
@@ -11,15 +11,15 @@ const SYNTAX: Failure = Failure::Redis("syntax error");
 pub(super) struct SetOptions {
     pub(super) only_new: bool,
     pub(super) only_old: bool,
-    /// Whether the reply is the old value.
+    /// Whether the client wants the old value as the reply.
     pub(super) wants_old: bool,
     lease: Option<Lease>,
     keep_lease: bool,
 }
 
 impl SetOptions {
-    /// Parses the words behind the value. As in Redis, a conflict between words takes precedence
-    /// over an invalid time.
+    /// Parses the words after the value. As in Redis, a conflict between words is reported before
+    /// an invalid time.
     pub(super) fn parse<'a>(
         clock: &TurnClock,
         mut words: impl Iterator<Item = &'a [u8]>,

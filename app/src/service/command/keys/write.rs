@@ -1,4 +1,4 @@
-//! `APPEND` and `SETRANGE`: writes in place.
+//! `APPEND` and `SETRANGE`: write into the existing region of a key.
 
 use vmalloc::{Machine, RegionId};
 
@@ -12,24 +12,24 @@ use crate::service::parse::key::key as checked_key;
 use crate::service::parts::Parts;
 use crate::service::store::Publication;
 
-/// Maximum bytes copied in one turn.
+/// Maximum number of bytes that are copied in one turn.
 const SLICE_BYTES: usize = 1 << 20;
 
-/// A write into a key that takes more than one turn. Its request is resumed with this state.
+/// The state of an `APPEND` or `SETRANGE` that takes more than one turn.
 #[derive(Debug)]
 pub(in crate::service) struct LargeWrite {
     /// The region that is written. If another region has the key in a later turn, the write starts
     /// over.
     id: RegionId,
-    /// The offset of the first byte.
+    /// The offset of the first byte of the write within the region.
     offset: u64,
     /// Bytes written so far.
     done: usize,
-    /// Whether the region was allocated for a new key; it is freed if the write fails.
+    /// Whether the region was allocated for a new key. Such a region is freed if the write fails.
     is_made: bool,
-    /// The growth that the write waits for.
+    /// The growth of the region that must end before the write continues.
     growth: Option<Resizing>,
-    /// The reason why the region could not grow.
+    /// The reason why the region could not grow, to be reported when the request is resumed.
     failure: Option<Failure>,
 }
 
@@ -48,7 +48,7 @@ impl LargeWrite {
         self.growth.is_some()
     }
 
-    /// Steps the growth.
+    /// Continues the growth of the region by one step.
     pub(in crate::service) fn step<M: Machine>(
         mut self,
         step: &mut Step<'_, '_, M>,
@@ -71,15 +71,15 @@ impl LargeWrite {
         })
     }
 
-    /// Rolls the growth back, and frees a region that was allocated for a new key. Returns the
-    /// state if an AP still works for it.
+    /// Rolls the growth back, because the connection has ended, and frees a region that was
+    /// allocated for a new key. Returns the state while the growth is in progress on an AP.
     pub(in crate::service) fn cancel<M: Machine>(mut self, parts: &mut Parts<M>) -> Option<Self> {
         let growth = self.growth.take().and_then(|growth| growth.cancel(parts));
         self.fail(parts);
         growth.map(|growth| Self { growth: Some(growth), ..self })
     }
 
-    /// Ends a write that failed. A key that was created for it is removed.
+    /// Ends a write that failed. Removes the key if the write has created it.
     fn fail<M: Machine>(&mut self, parts: &mut Parts<M>) {
         if core::mem::take(&mut self.is_made) {
             parts.store.give_up(self.id);
@@ -100,7 +100,8 @@ pub(in crate::service) fn append<M: Machine>(
     if let Some(info) = found {
         // Unlike `SETRANGE`, `APPEND` counts as a change even without any bytes.
         call.parts.store.touch(info.id);
-        // A write that continues has already grown the region.
+        // If the write was begun in an earlier turn, the region has already grown, and the offset
+        // is that of the first turn.
         let begun = resumed.filter(|write| write.id == info.id);
         let end = begun.as_ref().map_or(info.requested, |write| write.offset);
         return write_at(call, begun, key, end, value);
@@ -108,14 +109,14 @@ pub(in crate::service) fn append<M: Machine>(
     if value.len() > SLICE_BYTES {
         return write_at(call, resumed, key, 0, value);
     }
-    // Unlike `SETRANGE`, `APPEND` creates a key even without any bytes.
+    // `APPEND` creates a key even if it adds no bytes; `SETRANGE` does not.
     make(call, &Publication::of(checked_key(key)?), value)?;
     call.reply.integer(value.len() as u64);
     Ok(Begun::Answered)
 }
 
-/// Serves `SETRANGE key offset value`: replies with the new length. Bytes that were never written
-/// are zero.
+/// Serves `SETRANGE key offset value`: replies with the new length of the value. Bytes before
+/// `offset` that were never written are zero.
 pub(in crate::service) fn setrange<M: Machine>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeWrite>,
@@ -126,7 +127,7 @@ pub(in crate::service) fn setrange<M: Machine>(
     write_at(call, resumed, call.argument(1), offset, call.argument(3))
 }
 
-/// Checks the length of the resulting value.
+/// Checks that a value of `bytes` bytes does not exceed the configured maximum.
 fn check_length<M: Machine>(parts: &Parts<M>, bytes: u64) -> Result<(), Failure> {
     if bytes > parts.config.bulk_bytes as u64 { Err(TOO_LARGE) } else { Ok(()) }
 }
@@ -159,7 +160,7 @@ fn write_at<M: Machine>(
     if call.is_read(info.id) {
         return Ok(Begun::Wait(begun));
     }
-    // A write-protected key must not grow either.
+    // The empty write fails for a write-protected region, which must not grow either.
     call.parts.store.write(&info, 0, &[])?;
     if end > info.requested {
         let mut write = LargeWrite::new(info.id, offset, is_made);
@@ -188,7 +189,7 @@ fn write_at<M: Machine>(
     Ok(Begun::Answered)
 }
 
-/// Writes into a new key.
+/// Creates the key, and writes the value at `offset`.
 fn write_new<M: Machine>(
     call: &mut Call<'_, '_, M>,
     key: &[u8],
@@ -207,7 +208,7 @@ fn write_new<M: Machine>(
         call.reply.integer(end);
         return Ok(Begun::Answered);
     }
-    // The key is created empty and then grows to its size.
+    // The key is created with an empty value, which then grows to the final size.
     make(call, &publication, &[])?;
     let made = call.parts.store.key(key)?;
     let write = made.map(|info| LargeWrite::new(info.id, offset, true));

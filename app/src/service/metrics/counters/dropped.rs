@@ -1,7 +1,7 @@
 //! Packets and connections that the network dropped, by reason.
 
-/// The label and the name of each counter. The service does not know the network; the server passes
-/// the counts in this order.
+/// The label and the name of each counter of dropped packets and connections. The server passes the
+/// counts of the network in this order.
 pub const DROP_ROWS: [(&str, &str); 20] = [
     ("frame", "dropped_frame"),
     ("arp", "dropped_arp"),
@@ -25,11 +25,11 @@ pub const DROP_ROWS: [(&str, &str); 20] = [
     ("closing", "dropped_closing"),
 ];
 
-/// One count per row of [`DROP_ROWS`].
+/// One count for each row of [`DROP_ROWS`].
 type DropCounts = [u64; DROP_ROWS.len()];
 
-/// Packets and connections that were dropped, by reason. The network counts since boot, reports
-/// show the counts since `CONFIG RESETSTAT`.
+/// Packets and connections that were dropped, by reason. The network counts since boot, but reports
+/// show the counts since the last `CONFIG RESETSTAT`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dropped {
     total: DropCounts,
@@ -37,12 +37,12 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// Records the counts since boot.
+    /// Stores the counts since boot, which the network has passed.
     pub fn note(&mut self, total: DropCounts) {
         self.total = total;
     }
 
-    /// Resets the reported counts to 0.
+    /// Makes the reported counts start again from 0.
     pub(in crate::service) fn reset(self) -> Self {
         Self { at_reset: self.total, ..self }
     }

@@ -7,17 +7,17 @@ use core::fmt;
 pub enum Ending {
     /// The peer closed the connection.
     PeerClosed,
-    /// A command of the client, such as `QUIT`, requested the end.
+    /// A command of the client, such as `QUIT`, requested the end of the connection.
     Quit,
-    /// Another client sent `CLIENT KILL`.
+    /// A client has closed the connection with `CLIENT KILL`.
     Killed,
     /// The bytes of the client broke the protocol.
     ProtocolError,
     /// The peer reset the connection.
     Reset,
-    /// The peer did not respond.
+    /// The peer did not respond to retransmissions or keep-alive probes.
     TimedOut,
-    /// All places were taken.
+    /// All places in the client list were taken.
     Refused,
 }
 
@@ -33,7 +33,7 @@ impl Ending {
         Self::Refused,
     ];
 
-    /// Returns the word for labels and the log.
+    /// Returns the word for the reason, for labels and the log.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Ending {
         }
     }
 
-    /// Returns the name of the counter.
+    /// Returns the name of the counter of this reason.
     pub(in crate::service) const fn row(self) -> &'static str {
         match self {
             Self::PeerClosed => "ended_peer_closed",

@@ -1,4 +1,4 @@
-//! The fields of the records of the ledger.
+//! The layout of a record of the ledger: the offset of each field in bytes.
 
 use vmalloc::RegionId;
 
@@ -6,24 +6,25 @@ use crate::service::store::records::Records;
 
 /// The id of the region.
 pub(super) const ID: usize = 0;
-/// The lease in microseconds since boot; 0 is no lease.
+/// The deadline of the lease in microseconds since boot. 0 stands for no lease.
 pub(super) const LEASE_US: usize = 8;
 /// The second since boot in which the region was allocated.
 pub(super) const BORN_S: usize = 16;
-/// The next older region in the list.
+/// The slot of the next older region in the list.
 pub(super) const NEXT: usize = 20;
-/// The next newer region in the list.
+/// The slot of the next newer region in the list.
 pub(super) const PREVIOUS: usize = 24;
-/// The number of the name; 0 is no name.
+/// The index of the name. 0 stands for no name.
 pub(super) const NAME: usize = 28;
 /// The pages of the region.
 pub(super) const PAGES: usize = 32;
-/// The list that counts the region. `EPOCH` tells which owner of that list is charged. An
-/// [abandoned](Ledger::abandon) region is linked into the list of orphans, which counts no regions.
+/// The list that counts the region. Together with `EPOCH` it identifies the owner that is charged.
+/// A region that was [abandoned](super::Ledger::abandon) keeps this value, although it is linked into the
+/// list of orphans.
 pub(super) const LIST: usize = 36;
-/// The epoch of the list, which changes with its owner.
+/// The epoch of the list when the region was counted. The epoch changes with the owner of the list.
 pub(super) const EPOCH: usize = 40;
-/// The [`State`] in the low byte, flags above it.
+/// The [`State`](super::state::State) in the low byte, and flags above.
 pub(super) const STATE: usize = 44;
 pub(super) const RECORD_BYTES: usize = 48;
 
@@ -34,7 +35,8 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Returns whether the record of the region's slot belongs to the region.
+    /// Returns whether the record of the region's slot belongs to this region, and not to an
+    /// earlier one.
     #[inline]
     pub(super) fn holds(&self, id: RegionId) -> bool {
         self.records.u64(id.slot() as usize, ID) == id.get()

@@ -1,6 +1,6 @@
 //! Lists of regions, and their totals.
 
-/// A list of regions, newest first.
+/// A list of regions with the newest first, identified by the index of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::service) struct List(pub(super) u32);
 
@@ -13,13 +13,14 @@ pub(in crate::service) struct Usage {
     pub(in crate::service) pages: u64,
 }
 
-/// Regions and pages that a list counts for a request in flight, before its region is in the list.
-/// A charge must be returned to the ledger that made it.
+/// An amount of regions and pages that a list counts for a request in flight. The regions
+/// themselves are not counted by the list. A charge must be returned to the ledger that made it.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a charge that is not given back counts for ever"]
 pub(in crate::service) struct Charge {
     pub(super) list: List,
-    /// The owner of the list that is charged; the next owner begins without charges.
+    /// The epoch of the owner that is charged. A later owner of the list has another epoch, and is
+    /// not charged.
     pub(super) epoch: u32,
     pub(super) usage: Usage,
 }

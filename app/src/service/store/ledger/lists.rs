@@ -1,4 +1,4 @@
-//! Moving regions between lists.
+//! Lists of regions: their counts, charges, order and changes.
 
 use vmalloc::RegionId;
 
@@ -7,27 +7,27 @@ use super::fields::{EPOCH, ID, NEXT, PREVIOUS};
 use super::list::{Charge, List, Usage};
 use super::rings::{COUNT, TOTAL_PAGES};
 
-/// Maximum pages of one charge. No machine has this many, and the sum of the charges of all
-/// connections does not overflow.
+/// Maximum number of pages of one charge. No machine has that number of pages, and the sum of the
+/// charges of all connections does not overflow 64 bits.
 const CHARGE_PAGES_MAX: u64 = 1 << 48;
 
 impl Ledger {
-    /// Returns the regions and charges that a list counts. The count of the orphans is incomplete
-    /// and unused.
+    /// Returns the number of regions and pages that a list counts, including charges. The count of
+    /// the orphans' list is incomplete and must not be used.
     #[must_use]
     pub(in crate::service) fn usage(&self, list: List) -> Usage {
         let pages = self.fields.records.u64(list.0 as usize, TOTAL_PAGES);
         Usage { regions: self.fields.get(list.0, COUNT), pages }
     }
 
-    /// Charges a list for regions and pages in flight.
+    /// Charges a list for the regions and pages of a request in flight.
     pub(in crate::service) fn charge(&mut self, list: List, usage: Usage) -> Charge {
         let usage = Usage { pages: usage.pages.min(CHARGE_PAGES_MAX), ..usage };
         self.fields.count_in(list.0, usage, true);
         Charge { list, epoch: self.fields.get(list.0, EPOCH), usage }
     }
 
-    /// Returns a charge. This has no effect if the list has another owner now.
+    /// Returns a charge. This has no effect if the list has another owner than when it was charged.
     pub(in crate::service) fn discharge(&mut self, charge: Charge) {
         let Charge { list, epoch, usage } = charge;
         if self.fields.get(list.0, EPOCH) == epoch {
@@ -43,19 +43,19 @@ impl Ledger {
         }
     }
 
-    /// Returns the newest region of a list.
+    /// Returns the newest region of a list, if the list has regions.
     #[must_use]
     pub(in crate::service) fn first(&self, list: List) -> Option<RegionId> {
         RegionId::from_raw(self.fields.records.u64(self.fields.get(list.0, NEXT) as usize, ID))
     }
 
-    /// Returns the region that was added to the list before this one.
+    /// Returns the region that was added to the list just before this one, if there is one.
     #[must_use]
     pub(in crate::service) fn next(&self, id: RegionId) -> Option<RegionId> {
         RegionId::from_raw(self.fields.records.u64(self.fields.get(id.slot(), NEXT) as usize, ID))
     }
 
-    /// Returns the region that was added to the list after this one.
+    /// Returns the region that was added to the list just after this one, if there is one.
     #[must_use]
     pub(in crate::service) fn newer(&self, id: RegionId) -> Option<RegionId> {
         RegionId::from_raw(
@@ -63,9 +63,10 @@ impl Ledger {
         )
     }
 
-    /// Makes all regions of a list orphans, in one operation.
+    /// Makes all regions of a list orphans in one operation.
     pub(in crate::service) fn abandon(&mut self, list: List) {
-        // The regions and charges of the list belong to its previous owner.
+        // The counted regions and charges belong to the previous owner of the list, so its next
+        // owner begins with 0 in a new epoch.
         self.fields.set(list.0, COUNT, 0);
         self.fields.records.set_u64(list.0 as usize, TOTAL_PAGES, 0);
         self.fields.set(list.0, EPOCH, self.fields.get(list.0, EPOCH).wrapping_add(1));

@@ -1,28 +1,28 @@
-//! The lists as rings of records, and their counts.
+//! The lists as rings of linked records, and the counts of each list.
 
 use super::fields::{EPOCH, Fields, LEASE_US, LIST, NAME, NEXT, PAGES, PREVIOUS};
 use super::list::{List, Usage};
 
-/// The head of a list uses the field of the name for its count of regions, and the field of the
-/// lease for its count of pages.
+/// The field in which the head of a list stores its number of regions. In a record of a region, the
+/// same field stores the name. The next constant is the field for the number of pages.
 pub(super) const COUNT: usize = NAME;
 pub(super) const TOTAL_PAGES: usize = LEASE_US;
 
 impl Fields {
-    /// Adds a region to the front of a list, which counts it.
+    /// Adds a region at the front of a list, and counts it.
     pub(super) fn link(&mut self, list: List, slot: u32) {
         self.join_behind(list, slot);
         self.count_by(list, slot);
     }
 
-    /// Links a region behind the head of a list, without counting it.
+    /// Links a region after the head of a list, without counting it.
     pub(super) fn join_behind(&mut self, list: List, slot: u32) {
         let next = self.get(list.0, NEXT);
         self.join(list.0, slot);
         self.join(slot, next);
     }
 
-    /// Makes a list count a region.
+    /// Adds a region to the count of `list`.
     pub(super) fn count_by(&mut self, list: List, slot: u32) {
         self.set(slot, LIST, list.0);
         self.set(slot, EPOCH, self.get(list.0, EPOCH));
@@ -35,13 +35,14 @@ impl Fields {
         self.join(self.get(slot, PREVIOUS), self.get(slot, NEXT));
     }
 
-    /// Links two neighbours.
+    /// Links two records as neighbours: `next` follows `one`.
     pub(super) fn join(&mut self, one: u32, next: u32) {
         self.set(one, NEXT, next);
         self.set(next, PREVIOUS, one);
     }
 
-    /// Adds a region to the count of its list, or subtracts it.
+    /// Adds a region to the count of its list if `is_in`, and subtracts it otherwise. Does nothing
+    /// if the list has another owner than when the region was counted.
     pub(super) fn tally(&mut self, slot: u32, is_in: bool) {
         let (list, pages) = (self.get(slot, LIST), self.get(slot, PAGES));
         if self.get(list, EPOCH) == self.get(slot, EPOCH) {
@@ -49,7 +50,7 @@ impl Fields {
         }
     }
 
-    /// Adds regions and pages to the count of a list, or subtracts them.
+    /// Adds `usage` to the count of a list if `is_in`, and subtracts it otherwise.
     pub(super) fn count_in(&mut self, list: u32, usage: Usage, is_in: bool) {
         let (count, all) = (self.get(list, COUNT), self.records.u64(list as usize, TOTAL_PAGES));
         let (count, all) = match is_in {

@@ -47,7 +47,7 @@ fn lists_are_abandoned_whole_and_their_next_owner_begins_with_nothing() {
     ledger.abandon(one);
     ledger.abandon(one);
     ledger.insert(one, id(5), 7, 0);
-    // The region is counted by a list that has another owner now.
+    // The list that counted the region has another owner now, so its count must not change.
     ledger.remove(id(2));
     ledger.set_pages(id(1), 100);
     assert_eq!(ledger.usage(one), Usage { regions: 1, pages: 7 });
@@ -106,7 +106,7 @@ fn what_is_in_flight_counts_until_it_is_given_back() {
     assert_eq!(ledger.usage(list), Usage::default());
     ledger.move_to(list, id(1));
     assert_eq!(ledger.usage(list), Usage { regions: 1, pages: 5 });
-    // The next owner of a list is not charged for the previous one.
+    // A charge to the previous owner of a list must not count for the next owner.
     let charge = ledger.charge(list, wanted);
     ledger.abandon(list);
     ledger.insert(list, id(2), 7, 0);

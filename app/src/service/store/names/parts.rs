@@ -1,26 +1,26 @@
-//! The ends of long names: chained parts of a fixed size, from a pool with a fixed capacity.
+//! Stores the rest of long names in chained parts of a fixed size. The number of parts is fixed.
 
 use crate::buffers::{Buffers, Shortage};
 use crate::service::store::records::Records;
 
-/// The next part of the same name, or the next free part; 0 ends the chain.
+/// The next part of the same name, or the next free part. 0 ends the chain.
 const NEXT: usize = 0;
 const BYTES: usize = 4;
 const RECORD_BYTES: usize = 64;
 
-/// Bytes of a name in one part.
+/// Number of bytes of a name in one part.
 pub(super) const PART_BYTES: usize = RECORD_BYTES - BYTES;
 
-/// The pool of parts. Number 0 means no part.
+/// The pool of parts. Number 0 stands for no part.
 #[derive(Debug)]
 pub(super) struct NameParts {
     records: Records<RECORD_BYTES>,
-    /// The first free part of those in use before; 0 if there is no such part.
+    /// The first free part among those that were used before, or 0 if there is none.
     free: u32,
-    /// Parts below this number have been used.
+    /// The number of the first part that was never used.
     fresh: u32,
     used: usize,
-    /// Parts reserved for names of requests in flight.
+    /// The number of parts reserved for names of requests in flight.
     reserved: usize,
     limit: usize,
 }
@@ -32,12 +32,12 @@ impl NameParts {
         Ok(Self { records, free: 0, fresh: 1, used: 0, reserved: 0, limit })
     }
 
-    /// Returns whether `bytes` more bytes of one name fit; reserved parts are not available.
+    /// Returns whether `bytes` more bytes of one name fit. Reserved parts are not available.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         Self::of(bytes) <= self.left()
     }
 
-    /// Returns how many parts `bytes` bytes of one name take.
+    /// Returns the number of parts in which `bytes` bytes of one name are stored.
     pub(super) fn of(bytes: usize) -> usize {
         bytes.div_ceil(PART_BYTES)
     }
@@ -57,16 +57,16 @@ impl NameParts {
         self.reserved -= bytes.div_ceil(PART_BYTES);
     }
 
-    /// Returns the capacity of all parts in bytes.
+    /// Returns the total capacity of all parts in bytes.
     pub(super) fn capacity(&self) -> usize {
         self.limit * PART_BYTES
     }
 
-    /// Stores bytes for which there [is room](Self::has_room). Returns the first part; 0 if there
-    /// are no bytes.
+    /// Stores bytes, for which there must be [enough parts](Self::has_room). Returns the number of
+    /// the first part, or 0 if there are no bytes.
     pub(super) fn store(&mut self, bytes: &[u8]) -> u32 {
         let mut first = 0;
-        // The last part is taken first, so that each part can store the number of the next one.
+        // The last part is taken first, because each part stores the number of the part after it.
         for piece in bytes.chunks(PART_BYTES).rev() {
             let part = self.take();
             self.records.set_u32(part as usize, NEXT, first);
@@ -89,7 +89,7 @@ impl NameParts {
         }
     }
 
-    /// Returns the pieces of a name from part `first` on; `left` bytes are in parts.
+    /// Returns the pieces of a name from part `first` on, which have `left` bytes in total.
     pub(super) fn pieces(&self, first: u32, left: usize) -> impl Iterator<Item = &[u8]> {
         let (mut part, mut left) = (first, left);
         core::iter::from_fn(move || {

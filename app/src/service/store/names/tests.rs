@@ -42,7 +42,7 @@ fn churn_never_grows_the_table() {
     assert_eq!(names.table.allocation_size(), bytes);
 }
 
-/// Returns bytes of all values, at all positions, different for each `salt`.
+/// Returns `length` bytes of many different values, which differ for each `salt`.
 fn long(length: usize, salt: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 7 + salt * 13).to_le_bytes()[0]).collect()
 }
@@ -64,7 +64,7 @@ fn names_of_every_length_are_found_and_given_back() {
             assert_eq!(names.find(name), Some(*index));
             assert_eq!(text(&names, *index), *name);
             assert_eq!(names.id(*index), Some(id(name.len() as u64 + 1)));
-            // A name that differs only in its last byte is another name.
+            // A name that differs only in its last byte must not be found.
             let mut other = name.clone();
             if let Some(last) = other.last_mut() {
                 *last ^= 0x80;

@@ -1,17 +1,17 @@
-//! The text of a name: its first bytes lie in its record, the rest in parts.
+//! The text of a name: its first bytes from its record, and the rest from parts.
 
 use runtime_config::limits::NAME_BYTES_MAX;
 
 use super::parts::NameParts;
 
-/// A buffer for the longest name.
+/// A buffer into which the longest name fits.
 pub(in crate::service) type NameBuffer = [u8; NAME_BYTES_MAX];
 
-/// The bytes of a name, in the pieces in which the table holds them.
+/// The bytes of a name, in the pieces in which the name table stores them.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::service) struct NameText<'a> {
     pub(super) head: &'a [u8],
-    /// The first part of the rest; 0 if there is no rest.
+    /// The number of the first part of the rest, or 0 if there is no rest.
     pub(super) rest: u32,
     pub(super) length: usize,
     pub(super) parts: &'a NameParts,
@@ -30,7 +30,7 @@ impl<'a> NameText<'a> {
         core::iter::once(self.head).chain(self.parts.pieces(self.rest, left))
     }
 
-    /// Returns the bytes as one slice. A long name is copied into the buffer.
+    /// Returns the bytes of the name as one slice. A name with a rest is copied into `buffer`.
     pub(in crate::service) fn bytes<'b>(&self, buffer: &'b mut NameBuffer) -> &'b [u8]
     where
         'a: 'b,
@@ -46,7 +46,7 @@ impl<'a> NameText<'a> {
         &buffer[..at]
     }
 
-    /// Returns whether the name has exactly these bytes.
+    /// Returns whether the name consists of exactly the bytes `text`.
     #[inline]
     pub(super) fn is(&self, text: &[u8]) -> bool {
         self.length == text.len()
