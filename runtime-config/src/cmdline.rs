@@ -1,9 +1,9 @@
-//! The kernel command line: the image parses it, the host tool writes it.
+//! The kernel command line, which the host tool writes and the image parses.
 //!
-//! A line is a list of words of the form `key=value`, separated by spaces. Of a repeated key the last word
-//! counts, as in Linux. [`keys::KEYS`] is the one table of keys: the parser, the writer, `CONFIG GET` and
-//! the help text read it. `Display` writes only the values that differ from the defaults, and parsing that
-//! text gives the same [`Config`].
+//! A line is a list of words of the form `key=value`, separated by spaces. If a key is repeated, the last
+//! word applies, as in Linux. [`keys::KEYS`] is the only table of keys: the parser, the writer, `CONFIG GET`
+//! and the help text of the host tool read it. `Display` writes only the values that differ from the
+//! defaults. Parsing the written text results in the same [`Config`].
 
 pub mod address;
 pub mod choice;

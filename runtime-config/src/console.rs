@@ -1,35 +1,35 @@
 //! The format of a line on the serial console.
 //!
-//! The image writes one log record per line: the level in capitals, a space, the target, a colon, the
-//! message, as in `WARN net: no DHCP answer`. Lines without a level are written raw: test results, fault
-//! lines and panics. The host tool shows warnings and above, and raw lines.
+//! The image writes each log record as one line: the level in capitals, a space, the target, a colon and the
+//! message, as in `WARN net: no DHCP answer`. Test results, fault lines and panics are raw lines without a
+//! level. The host tool shows raw lines, and records with the level `WARN` or `ERROR`.
 
 use core::fmt;
 use core::str::FromStr;
 
-/// Severity of a log record, and the threshold `log=` of the command line.
+/// The severity of a log record. `log=` on the command line sets the least severe level that is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// No record is logged.
     Off,
-    /// The image cannot do what was requested.
+    /// The image cannot do what was requested of it.
     Error,
-    /// The image continues, but a person should know.
+    /// The image continues, but the operator should know the event.
     Warn,
-    /// Milestones: boot, addresses, ports.
+    /// Milestones of a run: the boot, addresses and ports.
     Info,
-    /// Decisions.
+    /// Decisions of the image.
     Debug,
-    /// Packets and steps.
+    /// Single packets and single steps.
     Trace,
 }
 
 impl LogLevel {
-    /// All levels, least verbose first.
+    /// All levels, in order from no output to the most output.
     pub const ALL: [Self; 6] =
         [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
-    /// Returns the word of the command line.
+    /// Returns the word for the level on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl fmt::Display for LogLevel {
     }
 }
 
-/// The error of a word that is not a log level.
+/// The error for a word that is not a log level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownLevel;
 
@@ -79,14 +79,15 @@ pub fn level_of(line: &str) -> Option<LogLevel> {
         .filter(|_| word.bytes().all(|byte| byte.is_ascii_uppercase()))
 }
 
-/// Returns the word between the second pair of brackets of `[CPU][LEVEL] message`.
+/// Returns the level in a log line of the form `[CPU][LEVEL] message`, which a kernel below the image writes.
 fn kernel_level(line: &str) -> Option<&str> {
     let (cpu, rest) = line.strip_prefix('[')?.split_once("][")?;
     let (level, _) = rest.split_once("] ")?;
     (!cpu.is_empty() && cpu.bytes().all(|byte| byte.is_ascii_digit())).then_some(level)
 }
 
-/// Returns whether a line belongs on a terminal that shows records up to `threshold`.
+/// Returns whether a terminal that shows records up to `threshold` shows the line. Raw lines are always
+/// shown.
 #[must_use]
 pub fn is_shown(line: &str, threshold: LogLevel) -> bool {
     level_of(line).is_none_or(|level| level <= threshold)

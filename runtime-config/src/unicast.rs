@@ -1,20 +1,21 @@
-//! The IPv4 addresses that a machine can have, and those that can be its gateway.
+//! Decides which IPv4 addresses a machine can have, and which can be its gateway.
 //!
-//! The command line and the leases of DHCP are checked by the same rules.
+//! The same rules apply to the command line and to the leases of DHCP.
 
 use core::net::Ipv4Addr;
 
-/// Returns whether an address can name one machine: it is not in 0.0.0.0/8 or 127.0.0.0/8 (RFC 1122 section
-/// 3.2.1.3), and it is below 224.0.0.0, where multicast, reserved and broadcast addresses begin.
+/// Returns whether an address can belong to one machine. Such an address is not in 0.0.0.0/8 or 127.0.0.0/8
+/// (RFC 1122 section 3.2.1.3), and it is below 224.0.0.0, where multicast, reserved and broadcast addresses
+/// begin.
 #[must_use]
 pub const fn is_unicast(address: Ipv4Addr) -> bool {
     let first = address.octets()[0];
     first != 0 && first != 127 && first < 224
 }
 
-/// Returns whether a machine can have an address in a network with `prefix` bits, 1 to 32. The first and
-/// the last address of a network belong to the network, except that a /31 has two machines (RFC 3021) and a
-/// /32 one.
+/// Returns whether a machine can have `address` in a network with a prefix of `prefix` bits, 1 to 32. The
+/// first and the last address of a network stand for the network and for broadcasts. A /31 network has two
+/// machines (RFC 3021), and a /32 network has one.
 #[must_use]
 pub const fn is_host(address: Ipv4Addr, prefix: u8) -> bool {
     if !is_unicast(address) || prefix == 0 || prefix > 32 {
@@ -25,9 +26,9 @@ pub const fn is_host(address: Ipv4Addr, prefix: u8) -> bool {
     prefix >= 31 || (host != 0 && host != host_bits)
 }
 
-/// Returns whether a machine with `address` in a network with `prefix` bits can send through a gateway,
-/// which must be another machine of its network. A /32 has no other machine, so its gateway is assumed to
-/// be on the link, as in cloud networks.
+/// Returns whether a machine with `address` can send through `gateway`, which must be another machine in the
+/// network of `prefix` bits. A /32 network has no other machine, so its gateway is assumed to be on the link,
+/// as in cloud networks.
 #[must_use]
 pub const fn is_gateway(gateway: Ipv4Addr, address: Ipv4Addr, prefix: u8) -> bool {
     let differing = gateway.to_bits() ^ address.to_bits();
@@ -40,7 +41,7 @@ pub const fn is_gateway(gateway: Ipv4Addr, address: Ipv4Addr, prefix: u8) -> boo
     differing & network_bits(prefix) == 0 && is_host(gateway, prefix)
 }
 
-/// Returns the mask of a network; `prefix` is 1 to 32.
+/// Returns the mask of a network with a prefix of `prefix` bits, 1 to 32.
 const fn network_bits(prefix: u8) -> u32 {
     u32::MAX << (32 - prefix)
 }

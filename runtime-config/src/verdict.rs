@@ -1,10 +1,10 @@
-//! The verdict on a run of the guest's own tests.
+//! Judges a run of the guest's own tests.
 //!
-//! The guest announces `selftest: N tests`, prints one whole line `test NAME ... ok` or `test NAME ...
-//! FAILED` when a test has ended, and closes with the footer `selftest: N passed, M failed`. Then it exits
-//! through `isa-debug-exit`. A run has passed only if the exit code says so **and** the announced count,
-//! the results and the footer agree: QEMU exits with code 0 on a triple fault, and a guest that stops
-//! half-way prints no footer.
+//! The guest announces `selftest: N tests`. When a test has ended, it prints one whole line `test NAME ...
+//! ok` or `test NAME ... FAILED`. After the last test it prints the footer `selftest: N passed, M failed`,
+//! and exits through `isa-debug-exit`. A run has passed only if the exit code states success **and** the
+//! announced number, the results and the footer agree. The exit code alone is not enough: QEMU exits with
+//! code 0 after a triple fault. A guest that stops half-way prints no footer.
 
 mod exit;
 mod guest_end;

@@ -1,4 +1,4 @@
-//! The value of `ip=`.
+//! The value of `ip=`: how the guest gets its IPv4 address.
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -6,34 +6,35 @@ use core::str::FromStr;
 
 use crate::unicast;
 
-/// The source of the guest's address.
+/// The source of the guest's IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IpConfig {
-    /// DHCP, with the address of the user network as the fallback.
+    /// DHCP. If no DHCP server answers, the guest takes
+    /// [`ports::GUEST_ADDRESS`](crate::ports::GUEST_ADDRESS).
     Dhcp,
-    /// The address of the command line.
+    /// The address that the command line states.
     Static {
         /// The address of the guest.
         address: Ipv4Addr,
-        /// Bits of the network part, 1 to 32.
+        /// Number of bits of the network part of the address, 1 to 32.
         prefix: u8,
         /// The default gateway, if there is one.
         gateway: Option<Ipv4Addr>,
     },
 }
 
-/// The reason why a value is refused.
+/// The reason why a value of `ip=` is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadAddress {
     /// The value is neither `dhcp` nor `A.B.C.D/PREFIX[,GATEWAY]`.
     Malformed,
-    /// No machine can have the address.
+    /// The address cannot belong to a machine, for example because it is a broadcast address.
     NotHost(Ipv4Addr),
-    /// The machine cannot send through the gateway.
+    /// The machine cannot send through the gateway, because the gateway is not in its network.
     NotGateway {
         /// The gateway.
         gateway: Ipv4Addr,
-        /// The value without the gateway, which can be used.
+        /// The value without the gateway, which the guest can use instead.
         without: IpConfig,
     },
 }

@@ -1,15 +1,15 @@
 //! The choices `vm.…=word` of the command line. The image translates them into the library's modes.
 
-/// `vm.flush`: when freed regions are flushed from the TLBs.
+/// `vm.flush`: when TLB entries of freed regions are flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
-    /// Many frees share a flush.
+    /// Later, by one flush that many frees share.
     Lazy,
-    /// Every free flushes.
+    /// Immediately, by a flush for every free.
     Eager,
 }
 
-/// `vm.frames`: when the frames of freed regions are reused.
+/// `vm.frames`: when the frames of freed regions may be reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frames {
     /// After the flush.
@@ -18,12 +18,12 @@ pub enum Frames {
     Linux,
 }
 
-/// `vm.realloc`: how a region is moved.
+/// `vm.realloc`: how the library moves a region that cannot grow in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Realloc {
-    /// Its page-table entries move.
+    /// The page-table entries are moved, and the frames stay the same.
     Move,
-    /// Its bytes are copied.
+    /// The bytes are copied into new frames.
     Copy,
 }
 
@@ -32,6 +32,6 @@ pub enum Realloc {
 pub enum Pools {
     /// Freed areas are cached in pools.
     On,
-    /// Every area comes from the tree of free addresses.
+    /// Every area is taken from the tree of free addresses.
     Off,
 }

@@ -9,31 +9,31 @@ use crate::{limits, ports};
 /// All settings of a boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The source of the guest's address.
+    /// The source of the guest's IPv4 address.
     pub ip: IpConfig,
     /// TCP port of the RESP service.
     pub resp_port: u16,
-    /// TCP port of the HTTP reports; 0 disables them.
+    /// TCP port of the HTTP reports. 0 disables the reports.
     pub http_port: u16,
-    /// Bytes of the longest IP packet; 0 uses the MTU of the device.
+    /// Length of the longest IP packet in bytes. 0 uses the MTU of the network device.
     pub mtu_bytes: usize,
-    /// Threshold of the log.
+    /// The least severe level of log records that the image writes.
     pub log: LogLevel,
     /// Size of the address window that regions come from, in bytes.
     pub window_bytes: usize,
-    /// Concurrent clients.
+    /// Maximum number of clients connected at the same time.
     pub clients: usize,
-    /// Seconds of silence after which a client is probed with a keepalive; 0 means never.
+    /// Seconds without received packets after which a client is probed with a keepalive. 0 disables probes.
     pub keepalive_seconds: usize,
-    /// Concurrent regions; 0 means as many as the memory can hold.
+    /// Maximum number of regions at the same time. 0 permits all that the memory can hold.
     pub regions: usize,
-    /// Concurrent named regions.
+    /// Maximum number of named regions at the same time.
     pub names: usize,
-    /// Regions of one connection; 0 means no limit.
+    /// Maximum number of regions of one connection. 0 means no limit.
     pub quota_regions: usize,
-    /// Bytes of one connection's regions; 0 means no limit.
+    /// Maximum size of the regions of one connection in bytes. 0 means no limit.
     pub quota_bytes: usize,
-    /// Bytes of all regions with a name; 0 means no limit.
+    /// Maximum size of all named regions in bytes. 0 means no limit.
     pub quota_named: usize,
     /// The password of the service; empty if there is none.
     pub password: Text,
@@ -43,21 +43,23 @@ pub struct Config {
     pub inline_bytes: usize,
     /// Largest number of arguments of one request.
     pub arguments: usize,
-    /// Unsent reply bytes of one client.
+    /// Maximum number of unsent reply bytes of one client. Above it, the image does not read from that
+    /// client.
     pub output_bytes: usize,
-    /// Frames that clients cannot allocate; 0 means that the image chooses.
+    /// Number of frames that clients cannot allocate. 0 lets the image choose a number.
     pub reserve_frames: usize,
-    /// When freed regions are flushed from the TLBs.
+    /// When TLB entries of freed regions are flushed.
     pub flush: Flush,
-    /// When the frames of freed regions are reused.
+    /// When the frames of freed regions may be reused.
     pub frames: Frames,
-    /// How a region is moved.
+    /// How the library moves a region.
     pub realloc: Realloc,
     /// Whether freed areas are cached in pools.
     pub pools: Pools,
-    /// Part of the names of the tests that a self-test image runs.
+    /// A part of a test name. A self-test image runs the tests whose names contain it.
     pub selftest: Text,
-    /// Duration of the self-test for stale translations in seconds; 0 keeps its number of rounds.
+    /// Duration of the self-test for stale translations in seconds. With 0, the test runs a fixed number of
+    /// rounds instead.
     pub selftest_seconds: usize,
 }
 
@@ -93,7 +95,7 @@ impl Config {
 }
 
 impl Config {
-    /// Returns whether HTTP reports are served. Two services cannot share one port.
+    /// Returns whether HTTP reports are served. They are not served if the RESP service has the same port.
     #[must_use]
     pub const fn serves_http(&self) -> bool {
         self.http_port != 0 && self.http_port != self.resp_port

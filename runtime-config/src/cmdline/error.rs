@@ -1,18 +1,18 @@
-//! The errors of one word of the command line.
+//! The error for one word of the command line.
 
 use core::fmt;
 use core::net::Ipv4Addr;
 
 use super::text;
 
-/// A word that was not understood and has no effect.
+/// A word of the command line that was refused and has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error<'a> {
-    /// The part before the `=`, or the whole word.
+    /// The part of the word before the `=`, or the whole word if it has no `=`.
     pub key: &'a str,
-    /// The part after the `=`.
+    /// The part of the word after the `=`.
     pub value: &'a str,
-    /// The reason.
+    /// The reason why the word is refused.
     pub reason: Reason,
 }
 
@@ -30,7 +30,7 @@ pub enum Reason {
         /// The smallest value that is accepted.
         min: usize,
     },
-    /// The number is below its minimum and is not 0, which has its own meaning.
+    /// The number is below its minimum, and is not 0, which has a meaning of its own for this key.
     BelowMinNotZero {
         /// The smallest value that is accepted, except for 0.
         min: usize,
@@ -42,13 +42,13 @@ pub enum Reason {
     },
     /// The value is not an address.
     NotAddress,
-    /// No machine can have the address.
+    /// The address cannot belong to a machine.
     NotHost(Ipv4Addr),
     /// The machine cannot send through the gateway.
     NotGateway(Ipv4Addr),
     /// The value is not a log level.
     NotLevel,
-    /// The value is not one of the words.
+    /// The value is not one of the words that the key accepts.
     NotWord {
         /// The words that are accepted.
         words: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! The table of keys, with the functions that read and write each in a [`Config`].
+//! The table of keys. Each key has functions that read and write its field of a [`Config`].
 
 use core::fmt;
 
@@ -10,27 +10,27 @@ use super::text::Text;
 use crate::console::LogLevel;
 use crate::limits;
 
-/// One key of the command line.
+/// A key of the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
     /// The word before the `=`.
     pub name: &'static str,
-    /// One clause for help texts.
+    /// The description of the key in help texts, one clause.
     pub docs: &'static str,
-    /// The values of the key and the field that stores them.
+    /// The values that the key accepts, and the field that stores the value.
     pub kind: Kind,
 }
 
-/// The values of a key.
+/// The kind of values that a key accepts.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// `dhcp` or a static address: [`Config::ip`].
+    /// `dhcp` or a static address, stored in [`Config::ip`].
     Ip,
-    /// A level: [`Config::log`].
+    /// A log level, stored in [`Config::log`].
     Level,
     /// A short text.
     Text {
-        /// Whether the value is never shown to clients.
+        /// Whether the value is secret and never shown to clients.
         is_secret: bool,
         /// Reads the field.
         read: fn(&Config) -> Text,
@@ -41,14 +41,14 @@ pub enum Kind {
     Choice {
         /// The words that are accepted.
         words: &'static [&'static str],
-        /// Reads the field, as an index of `words`.
+        /// Reads the field. Returns the index of its value in `words`.
         read: fn(&Config) -> usize,
-        /// Writes the field; called with an index of `words` only.
+        /// Writes the field. The argument must be an index of `words`.
         write: fn(&mut Config, usize),
     },
     /// A plain decimal number within bounds.
     Number {
-        /// Whether 0 is accepted although it is below the minimum.
+        /// Whether 0 is accepted even if it is below the minimum.
         or_zero: bool,
         /// The smallest value that is accepted.
         min: usize,
@@ -56,12 +56,12 @@ pub enum Kind {
         max: usize,
         /// Reads the field.
         read: fn(&Config) -> usize,
-        /// Writes the field; called only with a number within the bounds.
+        /// Writes the field. The argument must be within the bounds.
         write: fn(&mut Config, usize),
     },
 }
 
-/// The value of one key; `Display` writes it in the form of the command line.
+/// The value of one key. `Display` writes it in the form of the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// The value of `ip`.
@@ -70,7 +70,7 @@ pub enum Value {
     Level(LogLevel),
     /// The value of a text key.
     Text(Text),
-    /// The value of a choice.
+    /// The value of a key that accepts one of a few words.
     Word(&'static str),
     /// The value of a numeric key.
     Number(usize),
@@ -88,7 +88,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// All keys, in the order in which they are written and listed.
+/// All keys, in the order in which the command line and the help text list them.
 pub const KEYS: &[Key] = &[
     Key { name: "ip", docs: "dhcp, or a static A.B.C.D/PREFIX[,GATEWAY]", kind: Kind::Ip },
     Key {
@@ -99,7 +99,7 @@ pub const KEYS: &[Key] = &[
             min: 1,
             max: 65_535,
             read: |config| usize::from(config.resp_port),
-            // The bounds above are those of the type.
+            // The bounds above are those of `u16`, so the conversion cannot fail.
             write: |config, port| config.resp_port = u16::try_from(port).unwrap_or(u16::MAX),
         },
     },
@@ -337,19 +337,19 @@ pub const KEYS: &[Key] = &[
 ];
 
 impl Key {
-    /// Looks a key up by its name.
+    /// Finds a key by its name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         KEYS.iter().find(|key| key.name == name)
     }
 
-    /// Returns whether the value is never shown to clients.
+    /// Returns whether the value of the key is secret and never shown to clients.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         matches!(self.kind, Kind::Text { is_secret: true, .. })
     }
 
-    /// Returns the value that a configuration has for this key.
+    /// Returns the value of this key in `config`.
     #[must_use]
     pub fn value(&self, config: &Config) -> Value {
         match self.kind {
@@ -380,8 +380,8 @@ impl Key {
     }
 }
 
-/// Sets [`Config::ip`]. If the gateway cannot be used, the address is set without it: the machine is then
-/// reachable at its address, at least from its own network.
+/// Sets [`Config::ip`]. If the gateway cannot be used, sets the address without the gateway: the machine is
+/// then reachable at least from its own network.
 fn set_ip(config: &mut Config, text: &str) -> Result<(), Reason> {
     match text.parse() {
         Ok(ip) => config.ip = ip,
@@ -395,8 +395,8 @@ fn set_ip(config: &mut Config, text: &str) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Applies one word to a configuration. On `Err` the configuration is unchanged, except that an address is
-/// set without its unusable gateway.
+/// Applies one word to a configuration. On `Err`, the configuration is unchanged, with one exception: the
+/// address of an `ip=` whose gateway cannot be used is set without the gateway.
 pub(super) fn apply<'a>(config: &mut Config, word: &'a str) -> Result<(), Error<'a>> {
     let (name, text) = word.split_once('=').unwrap_or((word, ""));
     let error = |reason| Error { key: name, value: text, reason };
@@ -407,12 +407,12 @@ pub(super) fn apply<'a>(config: &mut Config, word: &'a str) -> Result<(), Error<
     key.set(config, text).map_err(error)
 }
 
-/// Parses digits only, without sign or suffix.
+/// Parses a number of decimal digits only, without sign or suffix.
 fn parse_number(text: &str, or_zero: bool, min: usize, max: usize) -> Result<usize, Reason> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Reason::NotNumber);
     }
-    // Digits that do not fit into a machine word are above every limit.
+    // A number that does not fit into a `usize` is above every maximum.
     let number = text.parse().map_err(|_| Reason::AboveMax { max })?;
     match number {
         0 if or_zero => Ok(0),

@@ -1,24 +1,23 @@
-//! The parsers of a command line.
+//! Parses a command line into a [`Config`]: strictly for the host tool, leniently for the image.
 
 use super::config::Config;
 use super::error::Error;
 use super::keys;
 
 impl Config {
-    /// Parses a line and refuses the first bad word, for a tool that can still report it.
+    /// Parses a line for the host tool, which can report a bad word before the image boots.
     ///
-    /// # Errors
-    /// The first word that is unknown, malformed or out of bounds.
+    /// # Errors The first word that is unknown, malformed or out of bounds.
     pub fn parse(line: &str) -> Result<Self, Error<'_>> {
         let mut first = None;
         let config = Self::parse_lenient(line, |error| first = first.or(Some(error)));
         first.map_or(Ok(config), Err)
     }
 
-    /// Parses a line and passes every bad word to `report`; the key of a bad word keeps its value. If the
-    /// gateway of `ip=` cannot be used, the address is set without it.
+    /// Parses a line for the image, and calls `report` with every bad word. The key of a bad word keeps its
+    /// value. If the gateway of `ip=` cannot be used, the address is set without the gateway.
     ///
-    /// The image uses this function, because it must boot and report the words that it did not understand.
+    /// The image must boot even if it does not understand every word.
     pub fn parse_lenient<'a>(line: &'a str, mut report: impl FnMut(Error<'a>)) -> Self {
         let mut config = Self::DEFAULT;
         for word in line.split_ascii_whitespace() {

@@ -1,4 +1,4 @@
-//! Round trips and refusals of the command line.
+//! Tests of parsing, of writing, and of refused words.
 
 use core::net::Ipv4Addr;
 

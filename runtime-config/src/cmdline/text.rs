@@ -1,8 +1,8 @@
-//! A short text that is stored inside a [`super::Config`] without a borrow.
+//! A short text that is stored inside a [`super::Config`], so that the configuration has no lifetime.
 
 use core::fmt;
 
-/// Longest text in bytes: enough for the name of a test or a password.
+/// Maximum length of a text in bytes: enough for the name of a test or for a password.
 pub const TEXT_BYTES_MAX: usize = 64;
 
 /// A text without spaces.
@@ -16,7 +16,7 @@ impl Text {
     /// The empty text.
     pub const EMPTY: Self = Self { bytes: [0; TEXT_BYTES_MAX], length: 0 };
 
-    /// Copies a text; returns `None` if it has more than [`TEXT_BYTES_MAX`] bytes.
+    /// Copies a text. Returns `None` if the text is longer than [`TEXT_BYTES_MAX`].
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         let mut copy = Self::EMPTY;
@@ -25,10 +25,10 @@ impl Text {
         Some(copy)
     }
 
-    /// Returns the text.
+    /// Returns the text as a `str`.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // The bytes were copied from a whole `str`.
+        // The bytes were copied from a whole `str`, so they are valid UTF-8.
         core::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 
@@ -38,7 +38,7 @@ impl Text {
         self.length == 0
     }
 
-    /// Returns whether the text is part of a name; the empty text is part of every name.
+    /// Returns whether `name` contains the text. Every name contains the empty text.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         name.contains(self.as_str())

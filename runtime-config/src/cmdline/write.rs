@@ -1,4 +1,4 @@
-//! The writer of a command line.
+//! Writes a configuration as a command line.
 
 use core::fmt;
 

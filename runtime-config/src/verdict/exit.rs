@@ -1,6 +1,6 @@
-//! The exit of the image through `isa-debug-exit`.
+//! The exit codes of the image, which it passes to QEMU through `isa-debug-exit`.
 
-/// The reason of the guest's exit; the value is the byte that the guest writes to `isa-debug-exit`.
+/// The reason why the image ends the guest. The value is the byte that the image writes to `isa-debug-exit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -8,11 +8,11 @@ pub enum Exit {
     Success = 16,
     /// A test failed.
     Failure = 17,
-    /// The guest panicked; the message is on the console.
+    /// The image panicked. The message is on the console.
     Panic = 18,
-    /// A fatal CPU exception; the [`FAULT_PREFIX`](super::FAULT_PREFIX) line is on the console.
+    /// A fatal CPU exception occurred. A line with [`FAULT_PREFIX`](super::FAULT_PREFIX) is on the console.
     Fault = 19,
-    /// The image cannot run on the machine: too little memory, no network device.
+    /// The image cannot run on the machine, for example because of too little memory or no network device.
     Refused = 20,
 }
 
@@ -21,25 +21,26 @@ impl Exit {
     pub const ALL: [Self; 5] =
         [Self::Success, Self::Failure, Self::Panic, Self::Fault, Self::Refused];
 
-    /// Returns the byte to write to the debug-exit port.
+    /// Returns the byte that the image writes to the debug-exit port.
     #[must_use]
     pub const fn port_value(self) -> u8 {
         self as u8
     }
 
-    /// Returns the exit code that QEMU ends with: 33 for success, then 35, 37, 39, 41.
+    /// Returns the exit code with which QEMU ends: 33 for success, and 35, 37, 39 and 41 for the other
+    /// reasons.
     #[must_use]
     pub const fn qemu_code(self) -> i32 {
         ((self as i32) << 1) | 1
     }
 
-    /// Returns the reason behind an exit code of QEMU, or `None` if the guest did not choose the code.
+    /// Returns the reason for an exit code of QEMU. Returns `None` if the image does not use the code.
     #[must_use]
     pub fn from_qemu_code(code: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|exit| exit.qemu_code() == code)
     }
 
-    /// Describes the reason in a clause.
+    /// Returns a clause that describes the reason.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {

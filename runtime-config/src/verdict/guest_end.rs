@@ -1,13 +1,14 @@
-//! The end of a guest, judged by QEMU's exit code and the console.
+//! Judges the end of a guest by QEMU's exit code and the console.
 //!
-//! Two programs of a guest can end it: the image, with a code of [`Exit`], and a kernel below the image,
-//! with a code of [`KernelExit`]. Without such a kernel only the image ends the guest.
+//! Two programs can end a guest: the image, with a code of [`Exit`], and a kernel below the image, with a
+//! code of [`KernelExit`]. A guest without such a kernel is always ended by the image.
 
 use core::fmt;
 
 use super::exit::Exit;
 
-/// The exit of a kernel below the image; the value is the byte that the kernel writes to `isa-debug-exit`.
+/// The reason why a kernel below the image ends the guest. The value is the byte that the kernel writes to
+/// `isa-debug-exit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum KernelExit {
@@ -18,21 +19,21 @@ pub enum KernelExit {
 }
 
 impl KernelExit {
-    /// Returns the exit code that QEMU ends with: 1 for a failure, 3 for success.
+    /// Returns the exit code with which QEMU ends: 1 for a failure, 3 for success.
     #[must_use]
     pub const fn qemu_code(self) -> i32 {
         ((self as i32) << 1) | 1
     }
 }
 
-/// The text after the CPU in the line of a kernel panic: `[0][PANIC] panicked at …`.
+/// The text after the CPU number in the line of a kernel panic: `[0][PANIC] panicked at …`.
 const PANIC: &str = "][PANIC] ";
-/// The text after the CPU in the first line of an unhandled CPU exception, which also holds the exception's
-/// abbreviation in parentheses: `[0][ERROR] Page fault (#PF)!`.
+/// The text after the CPU number in the first line of an unhandled CPU exception. That line also contains the
+/// abbreviation of the exception in parentheses: `[0][ERROR] Page fault (#PF)!`.
 const ERROR: &str = "][ERROR] ";
 
-/// Returns the first line in which a kernel below the image states why it stops: a panic, or a CPU
-/// exception that it does not handle.
+/// Returns the first line in which a kernel below the image reports why it stops: a panic, or a CPU exception
+/// that it does not handle.
 #[must_use]
 pub fn kernel_stop(serial: &str) -> Option<&str> {
     serial.lines().find(|line| {
@@ -43,7 +44,7 @@ pub fn kernel_stop(serial: &str) -> Option<&str> {
     })
 }
 
-/// The end of a guest without a signal.
+/// The end of a guest that was not ended by a signal to QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuestEnd {
     /// The image ended the guest.
@@ -54,15 +55,15 @@ pub enum GuestEnd {
     Reset,
     /// QEMU refused to start the guest.
     NotStarted,
-    /// An exit code that neither the image nor a kernel uses.
+    /// QEMU ended with an exit code that neither the image nor a kernel uses.
     Unknown(i32),
 }
 
 impl GuestEnd {
-    /// Judges by QEMU's exit code and the text of the console.
+    /// Judges the end by QEMU's exit code and the text of the console.
     ///
-    /// QEMU exits with code 1 if it cannot start a guest, and a kernel's failure has the same code. Kernels
-    /// write to the console from their first steps, so a guest with an empty console was not started.
+    /// Exit code 1 has two meanings: QEMU could not start the guest, or a kernel has failed. Kernels write to
+    /// the console from their first steps, so an empty console means that the guest was not started.
     #[must_use]
     pub fn judge(code: i32, serial: &str) -> Self {
         if let Some(exit) = Exit::from_qemu_code(code) {
@@ -90,7 +91,7 @@ impl GuestEnd {
         }
     }
 
-    /// Describes the end in a clause.
+    /// Returns a clause that describes the end.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The judgement of a run by QEMU's exit code and the console.
+//! Compares QEMU's exit code with the counts on the console, and judges the run.
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::guest_end::GuestEnd;
 use super::lines::{Footer, parse_announcement, parse_footer, test_lines};
 
-/// The verdict on one run.
+/// The verdict on one run of the guest's tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Every announced test ran and passed.
@@ -14,36 +14,36 @@ pub enum Verdict {
         /// Number of tests.
         tests: usize,
     },
-    /// Exit code, announcement, results and footer agree that tests failed.
+    /// Some tests failed. The exit code, the announcement, the results and the footer agree.
     Failed {
         /// Number of tests that passed.
         passed: usize,
         /// Number of tests that failed.
         failed: usize,
     },
-    /// The run proves nothing: a part is missing or contradicts the others.
+    /// The run is not conclusive, because a part is missing or the parts contradict each other.
     Broken(Break),
 }
 
 /// The reason why a run is not conclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
-    /// A signal or the time limit ended QEMU.
+    /// QEMU has no exit code, because a signal or the time limit ended it.
     NoExitCode,
-    /// The guest ended with neither success nor failure.
+    /// The guest ended for another reason than success or failure of the tests.
     End(GuestEnd),
     /// No line announces the number of tests.
     NoAnnouncement,
     /// The image announced 0 tests.
     NoTests,
-    /// The footer is missing: the guest stopped half-way.
+    /// The footer is missing, because the guest stopped half-way.
     NoFooter {
         /// Number of tests that were announced.
         announced: usize,
         /// Number of result lines.
         results: usize,
     },
-    /// The counts differ.
+    /// The counts or the exit code do not agree.
     Mismatch {
         /// Number of tests that were announced.
         announced: usize,
@@ -79,7 +79,8 @@ impl fmt::Display for Break {
 }
 
 impl Verdict {
-    /// Judges a run by QEMU's exit code (`None` after a signal) and the text of the console.
+    /// Judges a run by the text of the console and by QEMU's exit code, which is `None` if a signal ended
+    /// QEMU.
     #[must_use]
     pub fn judge(exit_code: Option<i32>, serial: &str) -> Self {
         match judge(exit_code, serial) {

@@ -1,22 +1,21 @@
-//! The lines of the console that a verdict reads.
+//! Parses the console lines on which a verdict is based.
 
 use core::fmt;
 
-/// First word of the line that attributes a fatal CPU exception:
-/// `FAULT #PF address=0x… rip=0x… error=0x… …`.
+/// First word of the line that describes a fatal CPU exception: `FAULT #PF address=0x… rip=0x… error=0x… …`.
 pub const FAULT_PREFIX: &str = "FAULT";
-/// First word of the line after a fault or a panic that holds the call chain: `BACKTRACE rip=0x… 0x… 0x…`,
-/// the address of the CPU and the return addresses, innermost first.
+/// First word of the line with the call chain that follows a fault or a panic: `BACKTRACE rip=0x… 0x… 0x…`.
+/// The line contains the address at which the CPU was, and the return addresses, innermost first.
 pub const BACKTRACE_PREFIX: &str = "BACKTRACE";
 /// First word of the line that a panic prints: `PANIC file:line: message`.
 pub const PANIC_PREFIX: &str = "PANIC";
 
-/// First word of the line in which the image states why it cannot run on this machine.
+/// First word of the line in which the image reports why it cannot run on this machine.
 pub const REFUSAL_PREFIX: &str = "REFUSED";
 /// First word of the announcement and of the footer.
 pub const SELFTEST_PREFIX: &str = "selftest:";
 
-/// The announcement before the first test.
+/// The announcement that the guest prints before the first test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announcement {
     /// Number of tests that will run.
@@ -29,12 +28,12 @@ impl fmt::Display for Announcement {
     }
 }
 
-/// The line of one test that has ended.
+/// The result line of one test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestLine<'a> {
     /// Name of the test, without spaces.
     pub name: &'a str,
-    /// Whether it passed.
+    /// Whether the test passed.
     pub passed: bool,
 }
 
@@ -45,7 +44,7 @@ impl fmt::Display for TestLine<'_> {
 }
 
 impl<'a> TestLine<'a> {
-    /// Parses a line of the console; returns `None` if it is not a test line.
+    /// Parses a line of the console. Returns `None` if it is not the result line of a test.
     #[must_use]
     pub fn parse(line: &'a str) -> Option<Self> {
         let (name, result) = line.trim().strip_prefix("test ")?.split_once(" ... ")?;
@@ -58,7 +57,7 @@ impl<'a> TestLine<'a> {
     }
 }
 
-/// The footer after the last test.
+/// The footer that the guest prints after the last test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footer {
     /// Number of tests that passed.
@@ -73,7 +72,7 @@ impl fmt::Display for Footer {
     }
 }
 
-/// Iterates over the results on a console in order.
+/// Iterates over the test results on a console, in order.
 pub fn test_lines(serial: &str) -> impl Iterator<Item = TestLine<'_>> {
     serial.lines().filter_map(TestLine::parse)
 }

@@ -28,7 +28,7 @@ pub(in crate::service) fn matches(pattern: &[u8], text: &[u8], case: Case) -> bo
     matches_counted(pattern, text, case, &mut 0)
 }
 
-/// Like [`matches`], and adds the number of comparisons to `steps`.
+/// Like [`matches()`], and adds the number of comparisons to `steps`.
 pub(in crate::service) fn matches_counted(
     pattern: &[u8],
     text: &[u8],
