@@ -1,4 +1,4 @@
-//! The command line of the tool.
+//! The command line of `cargo xtask`.
 
 mod bench;
 mod load;
@@ -28,57 +28,58 @@ pub(crate) use test::{LayerName, SelftestOptions, TestOptions, WireOptions};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 pub(crate) struct Cli {
-    /// The verb.
+    /// The action to perform.
     #[command(subcommand)]
     pub(crate) verb: Verb,
-    /// Shows the output of compilers and tests also if they succeed.
+    /// Shows the output of compilers and tests even if they succeed.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }
 
-/// The verbs.
+/// The actions of `cargo xtask`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Boots the image in QEMU and keeps it until Ctrl-C; installs missing programs.
+    /// Installs missing programs, boots the image in QEMU, and runs the guest until Ctrl-C.
     Run(RunOptions),
-    /// Ends a guest that was started with --detach.
+    /// Ends a guest that was started by `run --detach`.
     Stop(StopOptions),
-    /// Sends commands to a running guest and prints the replies as redis-cli does.
+    /// Sends commands to a running guest, and prints the replies in the format of redis-cli.
     Query(QueryOptions),
     /// Builds the image.
     Build(BuildOptions),
-    /// Runs every check; the last line is `N passed, N failed, N skipped`.
+    /// Runs every check. The last line of the output is `N passed, N failed, N skipped`.
     Test(TestOptions),
-    /// Runs the image's own tests on this machine, and prints one report that can be pasted.
+    /// Runs the image's own tests on this machine, and prints one report to paste into a message.
     Selftest(SelftestOptions),
-    /// Measures the image, alone or compared with Linux; prints a table.
+    /// Measures the speed of the image, alone or compared with Linux, and prints a table.
     Bench(BenchOptions),
-    /// Loads the image with many clients; --verify checks every byte.
+    /// Loads the image with many clients. With --verify, every byte is checked.
     ///
-    /// Every client keeps a number of requests outstanding, and sends the next one when a reply arrives.
-    /// With --verify, a fresh region must read as zeros and a written one must hold its data until it is
-    /// freed; live regions and their guard pages must never overlap; and no client may access another
-    /// client's region. Any violation ends with code 1, and so do a lost connection and a client without a
-    /// reply for 10 s. Exhausted memory, addresses or regions are counted and are not violations.
+    /// Every client keeps --pipeline requests outstanding, and sends the next request when a reply arrives.
+    /// With --verify, the command checks three rules. A new region must read as zeros, and a written region
+    /// must keep its data until it is freed. Live regions and their guard pages must never overlap. No client
+    /// may access the region of another client. The command exits with code 1 if a rule is broken, if a
+    /// connection is lost, or if a client gets no reply for 10 s. Replies that report exhausted memory,
+    /// addresses or regions are counted, and do not fail the run.
     ///
-    /// A guest that the command starts is on QEMU's user network unless --net says otherwise.
+    /// A guest that the command starts itself uses QEMU's user network, unless --net selects another one.
     Load(LoadOptions),
-    /// Runs a command until it ends or standard input is closed.
+    /// Runs a command until it ends, or until standard input is closed.
     #[command(hide = true)]
     Supervise(SuperviseOptions),
-    /// Reports which programs and devices this machine has and lacks; changes nothing.
+    /// Reports which of the required programs and devices this machine has. Changes nothing.
     Doctor,
-    /// Plants known faults, one at a time, and expects the tests to catch each.
+    /// Applies patches with known faults, one at a time, and expects a test to fail for each.
     Mutate(MutateOptions),
 }
 
 /// Options of `build`.
 #[derive(Args, Debug)]
 pub(crate) struct BuildOptions {
-    /// Builds the image that runs its own tests and exits.
+    /// Builds the image that runs its own tests and then exits.
     #[arg(long)]
     pub(crate) selftest: bool,
-    /// The software below the service.
+    /// The software on which the service runs.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
 }
@@ -94,7 +95,7 @@ pub(crate) struct SuperviseOptions {
 /// Options of `mutate`.
 #[derive(Args, Debug)]
 pub(crate) struct MutateOptions {
-    /// Parts of the names of the patches; all patches if none is given.
+    /// Parts of the names of the patches to apply. By default all patches are applied.
     pub(crate) patches: Vec<String>,
 }
 

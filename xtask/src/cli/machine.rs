@@ -1,4 +1,4 @@
-//! Options of the machine.
+//! Options that describe the virtual machine of a guest.
 
 use std::path::PathBuf;
 
@@ -15,40 +15,40 @@ use crate::qemu::Memory;
 use crate::qemu::firmware::FirmwareRequest;
 use crate::runtime::Runtime;
 
-/// Options of the machine, shared by `run` and `load`.
+/// Options that describe the virtual machine of a guest, shared by `run` and `load`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MachineOptions {
-    /// The software below the service.
+    /// The software on which the service runs.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
-    /// Virtual CPUs.
+    /// Number of virtual CPUs.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::cpus())]
     pub(crate) smp: u32,
-    /// NUMA nodes, with equal parts of memory and CPUs.
+    /// Number of NUMA nodes. Each node has an equal part of the memory and of the CPUs.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4))]
     pub(crate) numa: u32,
-    /// Guest memory, from 64M to 1024G.
+    /// Size of the guest's memory, from 64M to 1024G.
     #[arg(long, default_value = "512M", value_name = "SIZE")]
     pub(crate) memory: Memory,
     /// The accelerator that runs the guest's instructions.
     #[arg(long, value_enum, default_value_t = AccelRequest::Auto)]
     pub(crate) accel: AccelRequest,
-    /// How the guest reaches the host.
+    /// The kind of network between this host and the guest.
     #[arg(long, value_enum, default_value_t = NetRequest::Auto)]
     pub(crate) net: NetRequest,
-    /// Further words of the kernel command line, as in "clients=128 names=1000".
+    /// Words to append to the kernel command line, for example "clients=128 names=1000".
     #[arg(long, default_value = "", value_name = "STR")]
     pub(crate) append: String,
-    /// Log level of the guest; also shows its whole log here.
+    /// Log level of the guest. With this option the whole log of the guest is shown here.
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<LogLevel>,
-    /// Longest time from the start of the guest to its first PONG, in seconds.
+    /// Maximum time from the start of the guest to its first PONG, in seconds.
     #[arg(long, default_value_t = 60, value_name = "S", value_parser = values::seconds())]
     pub(crate) timeout: u64,
-    /// The QEMU to use; otherwise $QEMU, then qemu-system-x86_64.
+    /// Path of the QEMU to use. The default is $QEMU if it is set, and qemu-system-x86_64 otherwise.
     #[arg(long, value_name = "PATH")]
     pub(crate) qemu: Option<PathBuf>,
-    /// QEMU's machine type.
+    /// The machine type of QEMU.
     #[arg(long, default_value = "q35")]
     pub(crate) machine: String,
     /// The firmware that runs before the image.
@@ -57,10 +57,10 @@ pub(crate) struct MachineOptions {
 }
 
 impl MachineOptions {
-    /// Composes the kernel command line and checks every word before the image is built.
+    /// Composes the kernel command line from the options, and checks every word before the image is built.
     ///
     /// # Errors
-    /// The image would not understand a word, or the line is too long for it.
+    /// The image would not understand a word, or the line is too long for the image.
     pub(crate) fn command_line(&self) -> anyhow::Result<(String, Config)> {
         let level = self.log.map(|level| format!("log={level}"));
         let words: Vec<_> =

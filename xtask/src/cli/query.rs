@@ -7,19 +7,19 @@ use clap::Args;
 /// Options of `query`.
 #[derive(Args, Debug)]
 pub(crate) struct QueryOptions {
-    /// Name of the guest.
+    /// Name of the guest to query.
     #[arg(long, default_value = "default")]
     pub(crate) name: String,
-    /// Prints strings unchanged, without quotes and numbers.
+    /// Prints the strings of replies unchanged, without quotes and without numbers of elements.
     #[arg(long)]
     pub(crate) raw: bool,
-    /// The password of the guest; otherwise $REDISCLI_AUTH.
+    /// Password of the guest. The default is the value of $REDISCLI_AUTH.
     #[arg(long, value_name = "TEXT")]
     pub(crate) password: Option<OsString>,
-    /// Asks for RESP3.
+    /// Uses version 3 of the Redis protocol (RESP3).
     #[arg(long, short = '3')]
     pub(crate) resp3: bool,
-    /// The command and its arguments; without one, commands are read from standard input, one per line.
+    /// The command and its arguments. Without a command, commands are read from standard input, one per line.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<OsString>,
 }

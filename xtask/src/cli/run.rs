@@ -8,20 +8,20 @@ use super::MachineOptions;
 /// Options of `run`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
-    /// Returns after the first PONG and leaves the guest running.
+    /// Returns after the first PONG, and leaves the guest running.
     #[arg(long)]
     pub(crate) detach: bool,
-    /// Name of the guest: its files are in target/run/NAME.
+    /// Name of the guest. The files of the guest are in target/run/NAME.
     #[arg(long, default_value = "default")]
     pub(crate) name: String,
-    /// Port of the RESP service on this host, 0 for a free one.
+    /// Port of the RESP service on this host. With 0, a free port is chosen.
     #[arg(long, default_value_t = ports::RESP, value_name = "P")]
     pub(crate) port: u16,
-    /// Port of the HTTP reports on this host, 0 for a free one [default: 8080 where it is free and
-    /// --port is not given]
+    /// Port of the HTTP reports on this host. With 0, a free port is chosen [default: 8080 if that port is
+    /// free and --port is not given]
     #[arg(long, value_name = "P")]
     pub(crate) http_port: Option<u16>,
-    /// Prints what would be done, and does nothing.
+    /// Prints the planned actions without performing them.
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub(crate) struct RunOptions {
 /// Options of `stop`.
 #[derive(Args, Debug)]
 pub(crate) struct StopOptions {
-    /// Name of the guest.
+    /// Name of the guest to end.
     #[arg(long, default_value = "default")]
     pub(crate) name: String,
 }

@@ -30,8 +30,8 @@ fn run_has_the_documented_defaults() {
     assert_eq!((memory.as_str(), run.machine.machine.as_str()), ("512M", "q35"));
 }
 
-/// Options whose value is refused by the parser: the verb, the option, the value, and the bound that the
-/// message must name.
+/// Options with a value that the parser must refuse: the verb, the option, the value, and the bound that the
+/// error message must contain.
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("run", "--memory", "1M", "64M"),
     ("run", "--memory", "63M", "64M"),
@@ -86,7 +86,7 @@ fn values_outside_of_their_bounds_are_refused_with_both() {
     }
 }
 
-/// A new option that takes a number must be in the table above, or be listed here as unbounded.
+/// Every option that takes a number must be in the table above, or be listed here as unbounded.
 #[test]
 fn every_number_has_bounds() {
     const UNBOUNDED: [&str; 1] = ["seed"];
@@ -107,7 +107,7 @@ fn every_number_has_bounds() {
     }
 }
 
-/// Returns whether the value of an option is a number, or its placeholder says so.
+/// Returns whether the type or the placeholder of an option shows that its value is a number.
 fn is_number(argument: &clap::Arg) -> bool {
     let names = ["N", "S", "MS", "P", "SIZE", "SECONDS", "MINUTES"];
     let shown = argument.get_value_names().unwrap_or_default();
