@@ -1,8 +1,9 @@
-//! `cargo xtask load`: many clients at once, with verification of every byte.
+//! `cargo xtask load`: loads the image with many clients at once, and checks every byte if requested.
 //!
-//! [`drive`](mod@drive) carries bytes between connections and clients. A [`client`] chooses requests by its
-//! [`Profile`] and judges replies: by the expected bytes of its regions ([`pattern`]), the addresses of all
-//! regions ([`live_ranges`]) and their owners ([`exposed`]). Violations and counts go to the [`stats`].
+//! [`drive`](mod@drive) transfers bytes between connections and clients. A [`client`] chooses requests by its
+//! [`Profile`], and judges each reply by the expected bytes of its regions ([`pattern`]), the addresses of
+//! all regions ([`live_ranges`]) and their owners ([`exposed`]). Violations and counts are stored in the
+//! [`stats`].
 
 mod answer;
 mod client;
@@ -44,16 +45,16 @@ use violation::Violation;
 pub(crate) use report::rate;
 pub(crate) use soak::soak;
 
-/// How long a reply may take before the client is given up.
+/// Maximum time of a reply. A client that waits longer is ended with a violation.
 const STALL: Duration = Duration::from_secs(10);
 
-/// Runs the verb.
+/// Runs `cargo xtask load`.
 pub(crate) fn load(workspace: &Workspace, options: &LoadOptions) -> anyhow::Result<ExitCode> {
     let Some(mut guest) = guest::Target::find(workspace, options)? else {
         return Ok(ExitCode::from(130));
     };
     let result = measure(guest.address(), options, guest.is_ours(), || guest.is_interrupted());
-    // The end of a guest explains more than the errors of its clients.
+    // If the guest has ended, the reason of that explains more than the errors of its clients.
     let death = guest.death()?;
     match (result, death) {
         (Ok(code), None) => Ok(code),
@@ -63,10 +64,9 @@ pub(crate) fn load(workspace: &Workspace, options: &LoadOptions) -> anyhow::Resu
     }
 }
 
-/// Loads the server at an address, and prints the results.
+/// Loads the server at `address`, and prints the results.
 ///
-/// # Errors
-/// The server does not answer, or lacks a command that the profile needs.
+/// # Errors The server does not answer, or does not have a command that the profile needs.
 pub(crate) fn measure(
     address: SocketAddr,
     options: &LoadOptions,
@@ -76,7 +76,7 @@ pub(crate) fn measure(
     let mut observer = observe(address).with_context(|| address.to_string())?;
     let plan = plan(&mut observer, options)?;
     let areas = match counters::check(&mut observer) {
-        // The number of areas is known only if no other client uses the image.
+        // The number of areas is only used if this load is the only user of the image.
         Ok(line) => counters::number(&line, "areas=").filter(|_| is_ours),
         Err(violation) => anyhow::bail!("before the load: {violation}"),
     };
@@ -92,7 +92,7 @@ pub(crate) fn measure(
     let after = counters::read(&mut observer).context("after the load");
     let (growth, audit) = match after {
         Ok(after) => (counters::growth(&before, &after), counters::audit(&mut observer, areas)),
-        // A server that does not answer is not audited.
+        // A server that no longer answers cannot be audited.
         Err(error) => (Vec::new(), Err(Violation::Audit(format!("{error:#}")))),
     };
     let audit = audit.map_err(|violation| stats.violate(violation)).ok();
@@ -104,7 +104,8 @@ pub(crate) fn measure(
     Ok(if stats.violation_count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Loads the server at an address with clients that check every byte, and returns the replies per second.
+/// Loads the server at `address` with clients that check every byte. Returns the number of replies per
+/// second.
 ///
 /// # Errors
 /// The server does not answer, or a client detected a violation.
@@ -131,11 +132,11 @@ pub(crate) fn verified(address: SocketAddr, clients: usize, time: Duration) -> a
     Ok(rate(stats.replies(), worked))
 }
 
-/// Opens a connection with the time limit of a load's client for replies.
+/// Opens a connection that has the same time limit for replies as the clients of a load.
 fn observe(address: SocketAddr) -> std::io::Result<Client> {
     let stream = TcpStream::connect_timeout(&address, STALL)?;
     let client = Client::from_stream(stream.try_clone()?)?;
-    // The limit belongs to the socket and applies to all its handles.
+    // The time limit belongs to the socket, so it applies to the cloned handle too.
     stream.set_read_timeout(Some(STALL))?;
     Ok(client)
 }

@@ -1,4 +1,4 @@
-//! The load average of the host, which shows how much a measurement was disturbed.
+//! Reads the load average of the host, which shows how much other programs disturb a measurement.
 
 /// Returns the load average of the last minute as the kernel writes it.
 pub(crate) fn read() -> String {

@@ -1,7 +1,7 @@
 //! The network between load generators and guests: TAP devices in a network namespace, or passt.
 //!
-//! The namespace belongs to the calling thread and its children and has no name: the kernel removes it when
-//! they end, even if they are killed. The host's network is not changed.
+//! The namespace has no name and belongs to the calling thread and its children. The kernel removes the
+//! namespace when they end, even if they are killed. The host's own network is not changed.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -15,7 +15,7 @@ use crate::guest::GuestPlan;
 use crate::network::{self, NetRequest, Network};
 use crate::{process, sys};
 
-/// The kind of network.
+/// The kind of network between load generators and guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoadNetwork {
     /// A TAP device per guest.
@@ -33,44 +33,44 @@ impl fmt::Display for LoadNetwork {
     }
 }
 
-/// The choice of `--net` where guests are under load.
+/// The values of `--net` for commands that load guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LoadNetRequest {
-    /// TAP devices if this user may make them, else passt.
+    /// Uses TAP devices if this user is permitted to create them, and passt otherwise.
     Auto,
-    /// TAP devices in their own network namespace.
+    /// Uses TAP devices in a network namespace of the command.
     Tap,
-    /// passt.
+    /// Uses a passt process for each guest.
     Passt,
 }
 
-/// The network and the reason for it.
+/// The chosen network, and the reason for the choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoadNetworkChoice {
     pub(crate) network: LoadNetwork,
-    /// The reason and its consequence, as a clause.
+    /// The reason for the choice and its consequence, as a clause.
     pub(crate) why: String,
 }
 
-/// The link of one guest.
+/// The network link of one guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GuestLink {
-    /// A TAP device, the host's address on it, and the guest's address.
+    /// A TAP device: its name, the host's address on it, and the guest's address.
     Tap(&'static str, Ipv4Addr, Ipv4Addr),
     /// A forwarded port of this host.
     Passt,
 }
 
-/// The links of two images and the peer.
+/// The links of two images and of the peer that they are compared with.
 const TAPS: [GuestLink; 3] = [
     GuestLink::Tap("tap0", Ipv4Addr::new(10, 0, 2, 2), Ipv4Addr::new(10, 0, 2, 15)),
     GuestLink::Tap("tap1", Ipv4Addr::new(10, 0, 3, 2), Ipv4Addr::new(10, 0, 3, 15)),
     GuestLink::Tap("tap2", Ipv4Addr::new(10, 0, 4, 2), Ipv4Addr::new(10, 0, 4, 15)),
 ];
-/// Bits of the network prefix.
+/// Number of bits of the network part of these addresses.
 const PREFIX: u8 = 24;
 
-/// Chooses by the request and the permissions of this user.
+/// Chooses the network by the request and by the permissions of this user.
 ///
 /// # Errors
 /// The requested network is not possible.
@@ -100,7 +100,7 @@ fn judge(
     }
 }
 
-/// Makes a device in a network namespace that ends with the command.
+/// Creates a TAP device in a network namespace that ends with the command, to test the permission.
 fn try_tap() -> Result<(), String> {
     let mut command = Command::new("unshare");
     command.args(["--net", "ip", "tuntap", "add", "dev", "tap0", "mode", "tap"]);
@@ -110,7 +110,7 @@ fn try_tap() -> Result<(), String> {
 }
 
 impl LoadNetwork {
-    /// Returns the links of two images and the peer.
+    /// Returns the links of two images and of the peer that they are compared with.
     pub(crate) fn links(self) -> [GuestLink; 3] {
         match self {
             Self::Taps => TAPS,
@@ -118,7 +118,7 @@ impl LoadNetwork {
         }
     }
 
-    /// Sets up the links. With TAP devices this thread leaves the host's network for good.
+    /// Sets up the links. With TAP devices, the calling thread leaves the host's network permanently.
     pub(crate) fn set_up(self) -> anyhow::Result<()> {
         if self == Self::Passt {
             return Ok(());
@@ -148,7 +148,7 @@ impl GuestLink {
         }
     }
 
-    /// Returns the words of the image's command line for this link.
+    /// Returns the words for the image's command line that configure this link.
     pub(crate) fn append(self) -> String {
         match self {
             Self::Tap(_, _, guest) => format!("ip={guest}/{PREFIX}"),
@@ -156,7 +156,7 @@ impl GuestLink {
         }
     }
 
-    /// Returns the plan with the guest attached to this link.
+    /// Returns `plan` with the guest attached to this link.
     pub(crate) fn attach(self, plan: GuestPlan) -> anyhow::Result<GuestPlan> {
         let (network, host) = match self {
             Self::Tap(name, _, guest) => (Network::Tap(name), (guest, plan.guest_port).into()),

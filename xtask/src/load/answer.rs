@@ -1,13 +1,15 @@
-//! The meaning of replies.
+//! Interprets the replies of the image.
 
 use super::live_ranges::AddressRange;
 use crate::resp::Reply;
 use crate::workload::PAGE;
 
-/// The words of `VREALLOC` for a region that keeps its address, and for one that moves.
+/// The words of `VREALLOC` for a region that keeps its address. The next constant has the words for a region
+/// that moves.
 const STAYS: [&str; 3] = ["same", "shrunk", "grown"];
 const GOES: [&str; 2] = ["moved", "copied"];
-/// Errors of exhausted resources and limits: expected under pressure.
+/// Codes of errors that report exhausted resources or limits. A load may cause them, so they are no
+/// violations.
 const PRESSURE: [&str; 4] = ["NOMEM", "NOVA", "QUOTA", "TOOBIG"];
 
 /// Returns the first word of an error.
@@ -25,14 +27,15 @@ pub(super) fn is_refusal(reply: &Reply) -> bool {
     matches!(reply, Reply::Error(error) if ["PERM", "NOENT"].contains(&word(error)))
 }
 
-/// Reads the reply of `VMALLOC`; returns `None` if it does not fit a region of this size.
+/// Reads the reply of `VMALLOC`. Returns `None` if the reply is not valid for a region of `size` bytes.
 pub(super) fn allocated(reply: &Reply, size: u64) -> Option<AddressRange> {
     let Reply::Array(Some(items)) = reply else { return None };
     let [id, start, mapped] = items.as_slice() else { return None };
     range(id, start, mapped, size)
 }
 
-/// Reads the reply of `VREALLOC`; returns `None` if it does not fit this region and size.
+/// Reads the reply of `VREALLOC`. Returns `None` if the reply is not valid for a resize of `old` to `size`
+/// bytes.
 pub(super) fn resized(reply: &Reply, old: &AddressRange, size: u64) -> Option<AddressRange> {
     let Reply::Array(Some(items)) = reply else { return None };
     let [id, start, mapped, how] = items.as_slice() else { return None };
@@ -45,7 +48,7 @@ pub(super) fn resized(reply: &Reply, old: &AddressRange, size: u64) -> Option<Ad
     (fits && range.id == old.id).then_some(range)
 }
 
-/// Checks that pages are whole, and that no more of them are mapped than the size needs.
+/// Returns the address range, if its pages are whole and it has exactly the pages that the size needs.
 fn range(id: &Reply, start: &Reply, mapped: &Reply, size: u64) -> Option<AddressRange> {
     let (Reply::Integer(id), Reply::Integer(mapped)) = (id, mapped) else { return None };
     let start = u64::from_str_radix(text(start)?.strip_prefix("0x")?, 16).ok()?;

@@ -1,4 +1,4 @@
-//! A client: it chooses its next request and judges replies. It does not use sockets.
+//! A simulated client, which chooses its requests and judges their replies. It does not use sockets.
 
 mod judge;
 
@@ -11,28 +11,28 @@ use super::request::{Attempt, LoadRequest};
 use super::shared::{Shared, Stage};
 use crate::workload::{Held, Operation, Random};
 
-/// One of this many requests tries to access another client's region.
+/// One in this number of requests tries to access the region of another client.
 const INTRUSIONS: u64 = 64;
-/// One of this many regions gets a name.
+/// One in this number of regions gets a name.
 const NAMES: u64 = 8;
 
-/// A client of the load. At most one request is in flight for each of its regions, so that each reply can
-/// be judged by itself; the outstanding requests concern different regions.
+/// A client of the load. At most one request is in flight for each of its regions, so each reply can be
+/// judged without regard to other requests.
 #[derive(Debug)]
 pub(super) struct LoadClient {
     number: usize,
     random: Random,
     serial: u64,
     regions: BTreeMap<u64, Region>,
-    /// Regions with a required next step.
+    /// Keys of regions whose next step is required.
     due: VecDeque<u64>,
-    /// Regions without a required next step.
+    /// Keys of regions that are idle: no step is required.
     resting: Vec<u64>,
     /// Requests without a reply, the oldest first.
     sent: VecDeque<Sent>,
-    /// The time of the last reply.
+    /// The time when the last reply arrived.
     heard: Instant,
-    /// Whether the last allocation was refused: a region is freed before the next one.
+    /// Whether the last allocation was refused. A region is then freed before the next allocation.
     is_pressed: bool,
 }
 
@@ -63,7 +63,7 @@ impl LoadClient {
         self.number
     }
 
-    /// Appends as many requests as may be outstanding.
+    /// Appends requests to `output` until the planned number of requests is outstanding.
     pub(super) fn fill(&mut self, shared: &mut Shared, output: &mut Vec<u8>) {
         while self.sent.len() < shared.plan.pipeline {
             let Some(request) = self.next(shared) else { return };
@@ -77,8 +77,8 @@ impl LoadClient {
         self.sent.is_empty() && self.regions.is_empty()
     }
 
-    /// Returns the oldest request, if no reply came for too long since it was sent: with many outstanding
-    /// requests each may wait for the others.
+    /// Returns the oldest request if no reply has arrived for longer than `limit` since it was sent. The time
+    /// counts from the last reply, because a reply may be delayed by the replies before it.
     pub(super) fn stalled(&self, limit: Duration) -> Option<&LoadRequest> {
         let is_silent = |sent: &&Sent| sent.at.max(self.heard).elapsed() > limit;
         self.sent.front().filter(is_silent).map(|sent| &sent.request)
@@ -89,7 +89,7 @@ impl LoadClient {
         self.sent.front().map(|sent| &sent.request)
     }
 
-    /// Ends the client: the image frees its regions when the connection closes.
+    /// Ends the client. The image frees the regions of the client when its connection closes.
     pub(super) fn leave(&mut self, shared: &mut Shared) {
         for region in self.regions.values() {
             shared.live.remove(&region.range);
@@ -115,7 +115,7 @@ impl LoadClient {
         self.regions.get(key).map(Region::reference).unwrap_or_default()
     }
 
-    /// Returns the next request, or `None` if there is none at the moment.
+    /// Returns the next request, or `None` if the client must wait for replies.
     fn next(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         for _ in 0..self.due.len() {
             let key = self.due.pop_front()?;
@@ -129,7 +129,7 @@ impl LoadClient {
         }
     }
 
-    /// Returns the next required request for a region.
+    /// Returns the next required request for the region `key`.
     fn go_on(&mut self, key: u64, shared: &mut Shared) -> Option<LoadRequest> {
         let region = self.regions.get_mut(&key)?;
         if shared.stage == Stage::Hurry {
@@ -142,7 +142,7 @@ impl LoadClient {
                 shared.live.remove(&region.range);
                 Some(LoadRequest::Free { key })
             }
-            // Another client tries to access the region: it stays for a while.
+            // Another client is trying to access the region, so it is not freed yet.
             RegionStep::Free | RegionStep::Rest => {
                 region.step = RegionStep::Rest;
                 self.resting.push(key);
@@ -151,7 +151,7 @@ impl LoadClient {
         }
     }
 
-    /// Chooses a request by the profile.
+    /// Chooses a request by the profile of the load.
     fn choose(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         if shared.plan.verify
             && self.random.is_one_in(INTRUSIONS)
@@ -172,7 +172,7 @@ impl LoadClient {
             Operation::Write => self.rewrite(shared),
             Operation::Resize => self.resize(shared),
         };
-        // A region that another client tries to access cannot be freed; an allocation is always possible.
+        // There may be no region that can be freed, but an allocation is always possible.
         Some(request.unwrap_or_else(|| self.allocate(shared)))
     }
 
@@ -184,7 +184,7 @@ impl LoadClient {
         LoadRequest::Allocate { size: shared.plan.sizes.draw(&mut self.random), name }
     }
 
-    /// Frees a region; with `verify`, it is read completely first.
+    /// Returns a request that frees an idle region. With `verify`, the region is read completely first.
     fn give_up_one(&mut self, shared: &mut Shared) -> Option<LoadRequest> {
         let key = self.pick()?;
         let is_checked = shared.plan.verify && shared.stage != Stage::Hurry;
@@ -213,7 +213,7 @@ impl LoadClient {
             self.resting.push(key);
             return None;
         }
-        // The region may move before the reply arrives, and another client may get the old addresses.
+        // The region may move before the reply arrives, and another client may then get the old addresses.
         shared.live.remove(&region.range);
         Some(LoadRequest::Resize { key, size: shared.plan.sizes.draw(&mut self.random) })
     }
@@ -228,7 +228,7 @@ impl LoadClient {
         LoadRequest::Intrude { id, attempt }
     }
 
-    /// Takes one of the idle regions.
+    /// Removes a random region from the idle ones, and returns its key.
     fn pick(&mut self) -> Option<u64> {
         let index = self.random.index(self.resting.len())?;
         Some(self.resting.swap_remove(index))

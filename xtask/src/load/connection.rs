@@ -1,4 +1,4 @@
-//! The bytes between a client and the image.
+//! A connection between a simulated client and the image.
 
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -8,18 +8,18 @@ use mio::net::TcpStream;
 
 use crate::resp::{self, Reply, frame};
 
-/// Longest wait for the first PONG: the host accepts before the guest does.
+/// Maximum time until the first PONG. The host accepts a connection before the guest does.
 const PONG_LIMIT: Duration = Duration::from_secs(10);
-/// Bytes of one read.
+/// Maximum number of bytes of one read.
 const READ_BYTES: usize = 64 << 10;
-/// Larger buffers are freed when they are empty.
+/// Buffers that are larger than this number of bytes are freed when they are empty.
 const KEPT_BYTES: usize = 1 << 20;
 
 /// A non-blocking connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
-    /// The buffer of one read.
+    /// The buffer for one read.
     piece: Vec<u8>,
     input: Vec<u8>,
     taken: usize,
@@ -53,15 +53,14 @@ impl Connection {
         &mut self.stream
     }
 
-    /// Returns the buffer that requests are appended to.
+    /// Returns the buffer to which requests are appended.
     pub(super) fn output(&mut self) -> &mut Vec<u8> {
         &mut self.output
     }
 
-    /// Reads all available bytes.
+    /// Reads all bytes that are available.
     ///
-    /// # Errors
-    /// The connection failed or ended; the replies received before can still be taken.
+    /// # Errors The connection failed or ended. Replies that arrived before can still be taken.
     pub(super) fn receive(&mut self) -> io::Result<()> {
         self.input.drain(..self.taken);
         self.taken = 0;
@@ -76,10 +75,9 @@ impl Connection {
         }
     }
 
-    /// Takes the next reply; returns `None` if it is incomplete.
+    /// Returns the next reply, or `None` if it has not arrived completely.
     ///
-    /// # Errors
-    /// The bytes are not a reply.
+    /// # Errors The received bytes are not a reply.
     pub(super) fn reply(&mut self) -> io::Result<Option<Reply>> {
         let rest = &self.input[self.taken..];
         let Some(length) = frame::whole(rest)? else { return Ok(None) };
@@ -88,12 +86,13 @@ impl Connection {
         Ok(Some(reply))
     }
 
-    /// Returns the number of bytes of an incomplete reply, and of unsent requests.
+    /// Returns the number of received bytes of an incomplete reply, and the number of unsent bytes of
+    /// requests.
     pub(super) fn pending(&self) -> (usize, usize) {
         (self.input.len() - self.taken, self.output.len() - self.written)
     }
 
-    /// Sends as many bytes as the socket takes.
+    /// Sends as many bytes as the socket accepts.
     ///
     /// # Errors
     /// The connection failed.

@@ -1,4 +1,4 @@
-//! The counters and the audit of the image.
+//! Reads the counters of the image, and audits it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -35,9 +35,9 @@ const SHOWN: [&str; 24] = [
     "zeroed_misses",
     "frames_used",
 ];
-/// How long the image may take to free the regions of ended connections.
+/// Maximum time in which the image must free the regions of ended connections.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
-/// The interval of checks.
+/// The pause between two audits while these regions are being freed.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Counters by their names.
@@ -61,7 +61,7 @@ pub(super) fn read(client: &mut Client) -> anyhow::Result<Counters> {
     Ok(items.chunks(2).filter_map(pair).collect())
 }
 
-/// Returns the growth of the reported counters, without those that did not grow.
+/// Returns the growth of each reported counter that has changed.
 pub(super) fn growth(before: &Counters, after: &Counters) -> Vec<(&'static str, i64)> {
     let of = |name: &'static str| Some((name, after.get(name)? - before.get(name)?));
     SHOWN.into_iter().filter_map(of).filter(|(_, growth)| *growth != 0).collect()
@@ -73,11 +73,10 @@ pub(super) fn serves(client: &mut Client, command: &str) -> anyhow::Result<bool>
     Ok(!matches!(reply, Reply::Error(error) if error.starts_with("ERR unknown command")))
 }
 
-/// Audits the image after the clients have ended. With `areas`, the image must return to that number of
-/// areas.
+/// Audits the image after the clients have ended. If `areas` is given, the image must return to that number
+/// of areas.
 ///
-/// # Errors
-/// The finding of the image, or the missing reply.
+/// # Errors The violation that the image reports, or the missing reply.
 pub(super) fn audit(client: &mut Client, areas: Option<u64>) -> Result<String, Violation> {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
@@ -105,7 +104,7 @@ pub(super) fn check(client: &mut Client) -> Result<String, Violation> {
     }
 }
 
-/// Returns the number of a line, as in `areas=0`.
+/// Returns the number after `name` in a line, for example after `areas=`.
 pub(super) fn number(line: &str, name: &str) -> Option<u64> {
     line.split(' ').find_map(|word| word.strip_prefix(name))?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Many connections on one thread, from the first PONG to the last free.
+//! Drives many connections on one thread, from their first PONG to the last free.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,27 +14,27 @@ use super::shared::{Shared, Stage};
 use super::stats::LoadStats;
 use super::violation::Violation;
 
-/// The longest interval of checks of the clock.
+/// Maximum time between two reads of the clock.
 const TICK: Duration = Duration::from_millis(50);
-/// How long the remaining regions of clients are checked before they are freed.
+/// Maximum time in which the remaining regions are checked before they are freed.
 const FINISH_LIMIT: Duration = Duration::from_secs(5);
-/// How long clients may take to end, including slow replies.
+/// Maximum time in which the clients must end, including slow replies.
 const LEAVE_LIMIT: Duration = Duration::from_secs(30);
 
-/// The result of a run.
+/// The result of a load.
 #[derive(Debug)]
 pub(super) struct LoadOutcome {
-    /// The duration of the work.
+    /// The time in which new requests were started.
     pub(super) worked: Duration,
     /// The counts.
     pub(super) stats: LoadStats,
 }
 
-/// A client and its connection; `None` once the client has ended.
+/// A client with its connection, or `None` once the client has ended.
 type ClientSlot = Option<(LoadClient, Connection)>;
 
-/// Runs a plan. `watch` gets the time and the counts about every [`TICK`], and returns whether to end
-/// early.
+/// Runs a plan. About every [`TICK`], `watch` is called with the elapsed time and the counts. The load ends
+/// early if `watch` returns `true`.
 ///
 /// # Errors
 /// A client does not get its first PONG.
@@ -98,7 +98,8 @@ fn is_over(shared: &Shared, elapsed: Duration) -> bool {
     elapsed >= shared.plan.duration || shared.stats.replies() >= shared.plan.replies_max
 }
 
-/// Ends clients that have waited too long, and resumes those that waited for others.
+/// Ends clients that have waited too long for a reply, and continues clients that have waited for other
+/// clients.
 fn check_stalls(slots: &mut [ClientSlot], shared: &mut Shared, is_late: bool) {
     for slot in slots {
         let Some((client, connection)) = slot else { continue };
@@ -115,7 +116,7 @@ fn check_stalls(slots: &mut [ClientSlot], shared: &mut Shared, is_late: bool) {
     }
 }
 
-/// Takes replies and sends the next requests.
+/// Takes the replies of one client, and sends its next requests.
 fn serve(
     slot: &mut ClientSlot,
     shared: &mut Shared,
@@ -123,7 +124,7 @@ fn serve(
 ) {
     let Some((client, connection)) = slot else { return };
     let received = first(connection);
-    // Replies that arrived before the end count.
+    // Replies that arrived before the end of the connection count.
     let outcome = take_all(client, connection, shared).and(received).and_then(|()| {
         client.fill(shared, connection.output());
         connection.send()
@@ -149,7 +150,7 @@ fn take_all(
     Ok(())
 }
 
-/// Ends a connection.
+/// Ends the client and the connection of a slot.
 fn leave(slot: &mut ClientSlot, shared: &mut Shared) {
     if let Some((mut client, _)) = slot.take() {
         client.leave(shared);

@@ -1,4 +1,4 @@
-//! Unnamed regions that other clients try to access.
+//! The regions that other clients try to access. Only regions without a name are used.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use crate::workload::Random;
 
 /// The regions that other clients may try to access.
 ///
-/// Their owners neither free nor resize a region during an attempt: the region is alive from before the
-/// request is sent until its reply arrives, so only a refusal is correct.
+/// The owner neither frees nor resizes a region during an attempt. The region is therefore alive from before
+/// the request is sent until its reply arrives, so only a refusal is correct.
 #[derive(Debug, Default)]
 pub(super) struct Exposed {
     ids: Vec<u64>,
@@ -22,7 +22,7 @@ struct Exposure {
 }
 
 impl Exposed {
-    /// Lets other clients try to access a region.
+    /// Permits other clients to try to access the region `id`.
     pub(super) fn expose(&mut self, owner: usize, id: u64) {
         if !self.regions.contains_key(&id) {
             self.regions.insert(id, Exposure { owner, index: self.ids.len(), attempts: 0 });
@@ -30,7 +30,7 @@ impl Exposed {
         }
     }
 
-    /// Withdraws a region; returns `false` during an attempt.
+    /// Removes a region from this list. Returns `false` if an attempt is in progress.
     pub(super) fn withdraw(&mut self, id: u64) -> bool {
         match self.regions.get(&id) {
             Some(exposure) if exposure.attempts > 0 => false,
@@ -42,7 +42,7 @@ impl Exposed {
         }
     }
 
-    /// Withdraws a region whose owner has ended, even during an attempt.
+    /// Removes a region whose owner has ended, even if an attempt is in progress.
     pub(super) fn forget(&mut self, id: u64) {
         let Some(exposure) = self.regions.remove(&id) else { return };
         self.ids.swap_remove(exposure.index);
@@ -52,7 +52,7 @@ impl Exposed {
         }
     }
 
-    /// Picks another client's region for an attempt.
+    /// Chooses a region of another client for an attempt, and begins the attempt.
     pub(super) fn begin(&mut self, client: usize, random: &mut Random) -> Option<u64> {
         let id = *self.ids.get(random.index(self.ids.len())?)?;
         let exposure = self.regions.get_mut(&id).filter(|exposure| exposure.owner != client)?;
@@ -60,7 +60,7 @@ impl Exposed {
         Some(id)
     }
 
-    /// Ends an attempt, whose reply has arrived or will never arrive.
+    /// Ends an attempt. Its reply has arrived, or will never arrive because the connection has ended.
     pub(super) fn end(&mut self, id: u64) {
         if let Some(exposure) = self.regions.get_mut(&id) {
             exposure.attempts -= 1;

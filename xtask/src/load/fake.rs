@@ -1,4 +1,4 @@
-//! A small server of regions with configurable flaws, which the load must detect.
+//! A small server of regions for tests. It has a configurable flaw that the load must detect.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Write};
@@ -8,19 +8,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::resp::Reply;
 use crate::workload::PAGE;
 
-/// The flaw, which shows now and then.
+/// The flaw of the server. It occurs only in some replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
     None,
-    /// A fresh region contains the bytes of another one.
+    /// A new region contains the bytes of another region.
     Dirty,
     /// The last byte of a write is lost.
     Short,
-    /// A region lies on the guard page of another.
+    /// A region lies on the guard page of another region.
     NoGuard,
-    /// A region overlaps another one, and shares its bytes.
+    /// A region overlaps another region, and shares its bytes.
     Shared,
-    /// Every client may access every region.
+    /// Every client can access every region.
     Open,
     /// The added bytes of a grown region are not zero.
     GrownDirty,
@@ -38,9 +38,9 @@ pub(super) enum Flaw {
     Pressed,
 }
 
-/// The flaw shows in one of this many requests or regions.
+/// The flaw occurs in one in this number of requests or regions.
 const EVERY: u64 = 50;
-/// The first address of regions.
+/// The address of the first region.
 const BASE: u64 = 0xffff_c900_0000_0000;
 
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ struct Regions {
     made: u64,
     served: u64,
     next: u64,
-    /// Freed addresses: length and start.
+    /// Freed addresses, each with its length and its start.
     free: Vec<(u64, u64)>,
     live: BTreeMap<u64, Region>,
     names: BTreeMap<String, u64>,
@@ -61,7 +61,7 @@ struct Region {
     bytes: Arc<Mutex<Vec<u8>>>,
 }
 
-/// Serves on a free port for the duration of the test.
+/// Starts the server on a free port. It runs until the test process ends.
 pub(super) fn serve(flaw: Flaw) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -170,7 +170,7 @@ impl Regions {
                 region.start = other.start + pages(other.bytes.lock().unwrap().len());
             }
             (Flaw::Shared, Some(other)) if other.bytes.lock().unwrap().len() >= size => {
-                // The addresses differ, so only the bytes show the flaw.
+                // The addresses differ, so the flaw is visible only in the bytes.
                 region.bytes = Arc::clone(&other.bytes);
             }
             _ => {}
@@ -218,7 +218,8 @@ impl Regions {
         Ok(format!("*4\r\n{range}${}\r\n{how}\r\n", how.len()).into_bytes())
     }
 
-    /// Returns addresses that were freed recently, if they fit, because their reuse matters most.
+    /// Returns recently freed addresses if they have the right length: the reuse of addresses is the case
+    /// that matters most.
     fn range(&mut self, size: usize) -> u64 {
         let length = pages(size) + PAGE;
         if let Some(index) = self.free.iter().rposition(|(free, _)| *free == length) {

@@ -1,4 +1,4 @@
-//! The loaded guest: a running one, or one of our own.
+//! The guest that is loaded: a running guest, or one that the load has started.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use crate::run;
 use crate::sys::Signals;
 use crate::workspace::Workspace;
 
-/// Connections beside those of the load, for monitoring and reports.
+/// Number of connections beside those of the load, for monitoring and reports.
 const SPARE_CLIENTS: usize = 8;
-/// The name of a guest of our own.
+/// The name of a guest that the load has started.
 const NAME: &str = "load";
 
-/// A guest. Our own guest ends when this value is dropped, a running one stays.
+/// A guest. When this value is dropped, a guest that the load has started ends, and a running guest
+/// continues.
 #[derive(Debug)]
 pub(super) struct Target {
     address: SocketAddr,
@@ -25,7 +26,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Finds the guest that was named, or starts one; returns `None` if a person interrupts the start.
+    /// Finds the guest that the options name, or starts one. Returns `None` if the user interrupts the start.
     pub(super) fn find(
         workspace: &Workspace,
         options: &LoadOptions,
@@ -56,29 +57,29 @@ impl Target {
         self.address
     }
 
-    /// Returns whether no other client uses the guest.
+    /// Returns whether the load has started the guest, so that no other client uses it.
     pub(super) fn is_ours(&self) -> bool {
         self.ours.is_some()
     }
 
-    /// Returns whether a person interrupts the load.
+    /// Returns whether the user has interrupted the load.
     pub(super) fn is_interrupted(&self) -> bool {
         self.signals.wait(Duration::ZERO)
     }
 
-    /// Returns the reason of the end of our own guest, or `None` while it runs.
+    /// Returns the reason why a guest that the load has started ended, or `None` while it runs.
     pub(super) fn death(&mut self) -> anyhow::Result<Option<anyhow::Error>> {
         let Some(guest) = &mut self.ours else { return Ok(None) };
         Ok(guest.try_wait()?.map(|status| guest.explain_end(status)))
     }
 }
 
-/// Returns the options of our own guest: its number of clients is sufficient for the load, unless the
-/// command line sets it.
+/// Returns the options of a guest that the load starts. The guest accepts enough clients for the load, unless
+/// the command line sets their number.
 ///
-/// Clients connect one by one, so QEMU's user network takes any number of them. passt is faster. But if a
-/// connection sends and receives much at once, the acknowledgements of Debian 12's passt overtake data that
-/// fills the guest's window; the guest refuses them, and both wait forever.
+/// Clients connect one after the other, so QEMU's user network accepts any number of them. passt is faster,
+/// but has a fault in Debian 12: if a connection sends and receives many bytes at once, acknowledgements
+/// overtake data that fills the guest's window. The guest refuses them, and both sides wait for ever.
 fn machine(options: &LoadOptions) -> anyhow::Result<MachineOptions> {
     let mut machine = options.machine.clone();
     let (_, config) = machine.command_line()?;

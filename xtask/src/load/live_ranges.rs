@@ -1,4 +1,4 @@
-//! The addresses of all clients' live regions.
+//! The addresses of the live regions of all clients.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,9 +10,9 @@ use crate::workload::PAGE;
 pub(super) struct AddressRange {
     /// The region's id.
     pub(super) id: u64,
-    /// Its first byte.
+    /// The address of the region's first byte.
     pub(super) start: u64,
-    /// Its mapped bytes.
+    /// The number of mapped bytes of the region.
     pub(super) mapped: u64,
 }
 
@@ -30,17 +30,17 @@ impl fmt::Display for AddressRange {
 
 /// The address ranges that are known to be allocated.
 ///
-/// A range is inserted when the reply that names it is read, and removed before the request that frees it
-/// is sent. The image allocates earlier and frees later than that. So two ranges of this set were live at
-/// the same time, and there are no false alarms, in any order in which clients are served.
+/// A range is inserted when the reply that contains it is read, and removed before the request that frees it
+/// is sent. The image allocates the range before the first event and frees it after the second. Any two
+/// ranges in this set were therefore live at the same time, and an overlap is never a false alarm, regardless
+/// of the order in which the image serves the clients.
 #[derive(Debug, Default)]
 pub(super) struct LiveRanges(BTreeMap<u64, AddressRange>);
 
 impl LiveRanges {
     /// Inserts a range.
     ///
-    /// # Errors
-    /// The range overlaps the returned one, and is not inserted.
+    /// # Errors The range overlaps the returned range, and is not inserted.
     pub(super) fn insert(&mut self, range: AddressRange) -> Result<(), AddressRange> {
         let before = self.0.range(..range.end()).next_back();
         match before.filter(|(_, other)| other.end() > range.start) {
@@ -72,7 +72,7 @@ mod tests {
     fn guards_overlap_no_region() {
         let mut live = LiveRanges::default();
         live.insert(range(1, 10, 4)).unwrap();
-        // 10 to 13 are mapped, 14 is the guard.
+        // The mapped part is 10 to 13, and the guard is 14.
         live.insert(range(4, 15, 1)).unwrap();
         live.remove(&range(4, 15, 1));
         live.insert(range(2, 20, 1)).unwrap();
@@ -80,7 +80,7 @@ mod tests {
         for (page, pages, other) in [(14, 1, 1), (12, 1, 1), (10, 4, 1), (6, 1, 3), (15, 9, 2)] {
             assert_eq!(live.insert(range(9, page, pages)).unwrap_err().id, other, "at {page}");
         }
-        // A range around all of them.
+        // This range includes all others.
         assert!(live.insert(range(9, 1, 100)).is_err());
     }
 

@@ -1,19 +1,19 @@
-//! The expected bytes of a region.
+//! The bytes that a region is expected to contain.
 
 use crate::workload::mix;
 
-/// A byte for every offset, none of them zero, so that unwritten bytes differ from it.
+/// A pattern of bytes that depend on their offset. No byte is zero, so unwritten bytes always differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pattern(u64);
 
-/// The lowest bit of every byte.
+/// The lowest bit of each of eight bytes.
 const NOT_ZERO: u64 = u64::from_ne_bytes([1; 8]);
 const WORD: u64 = 8;
-/// The content of a fresh page.
+/// The content of a new page.
 static ZEROS: [u8; 4096] = [0; 4096];
 
 impl Pattern {
-    /// Makes the pattern of one filling of one client's region.
+    /// Creates the pattern with which a client fills a region for the `serial`-th time.
     pub(super) fn new(seed: u64, client: usize, serial: u64) -> Self {
         Self(mix(mix(mix(seed).wrapping_add(client as u64)).wrapping_add(serial)))
     }
@@ -22,7 +22,7 @@ impl Pattern {
         (mix(self.0.wrapping_add(index)) | NOT_ZERO).to_le_bytes()
     }
 
-    /// Appends the bytes of a range.
+    /// Appends `length` bytes of the pattern from `offset` on.
     pub(super) fn append(self, to: &mut Vec<u8>, offset: u64, length: usize) {
         let skipped = usize::try_from(offset % WORD).unwrap_or(0);
         let (start, end) = (to.len(), to.len() + length);
@@ -39,14 +39,14 @@ impl Pattern {
     }
 }
 
-/// The content of a region: a pattern up to the end of the last write, then zeros.
+/// The expected content of a region: a pattern up to the end of the last write, and zeros after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Content {
     pattern: Pattern,
     filled: u64,
 }
 
-/// The first wrong byte.
+/// The first byte that differs from the expected one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     /// The offset in the region.
@@ -58,7 +58,7 @@ pub(super) struct Wrong {
 }
 
 impl Content {
-    /// Makes the content of an unwritten region, with the pattern that it may get.
+    /// Creates the content of an unwritten region. `pattern` will be written later.
     pub(super) fn fresh(pattern: Pattern) -> Self {
         Self { pattern, filled: 0 }
     }
@@ -68,7 +68,8 @@ impl Content {
         self.pattern
     }
 
-    /// Starts another pattern. The bytes are unknown until it is written completely.
+    /// Begins to write another pattern. Until it is written completely, the old bytes after the written part
+    /// are not checked.
     pub(super) fn begin(&mut self, pattern: Pattern) {
         *self = Self::fresh(pattern);
     }
@@ -78,12 +79,12 @@ impl Content {
         self.filled = end;
     }
 
-    /// Records a new size: bytes that are cut off are zero if the region grows again.
+    /// Records a new size. If the region shrinks and grows again, the bytes that were cut off must be zero.
     pub(super) fn resize(&mut self, size: u64) {
         self.filled = self.filled.min(size);
     }
 
-    /// Compares the bytes at an offset.
+    /// Compares `bytes`, which were read at `offset`, with the expected content.
     pub(super) fn check(&self, offset: u64, bytes: &[u8]) -> Result<(), Wrong> {
         let kept = self.filled.saturating_sub(offset).min(bytes.len() as u64);
         let (written, zeros) = bytes.split_at(usize::try_from(kept).unwrap_or(bytes.len()));
@@ -97,7 +98,7 @@ impl Content {
     }
 }
 
-/// Compares whole slices first, which is fast, because nearly all bytes are correct.
+/// Compares the whole slices first. This is fast, because nearly all bytes are correct.
 fn compare(offset: u64, bytes: &[u8], right: &[u8]) -> Result<(), Wrong> {
     if bytes == right {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The settings of a run.
+//! The settings of a load.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::workload::{Profile, Sizes};
 /// The settings of a run.
 #[derive(Clone, Debug)]
 pub(super) struct LoadPlan {
-    /// Connections.
+    /// Number of connections.
     pub(super) clients: usize,
-    /// Requests that each keeps outstanding.
+    /// Number of requests that each client keeps outstanding.
     pub(super) pipeline: usize,
-    /// How long new requests are started.
+    /// The time in which new requests are started.
     pub(super) duration: Duration,
-    /// Or the number of replies after which none is started.
+    /// The number of replies after which no new request is started.
     pub(super) replies_max: u64,
     /// The mix of requests.
     pub(super) profile: Profile,
@@ -25,14 +25,14 @@ pub(super) struct LoadPlan {
     pub(super) seed: u64,
     /// Whether the image serves `VREALLOC`.
     pub(super) can_resize: bool,
-    /// Longest wait for a reply.
+    /// Maximum time of a reply.
     pub(super) stall: Duration,
     /// The prefix of region names, unique for each run.
     pub(super) prefix: String,
 }
 
 impl LoadPlan {
-    /// Describes the settings in a line.
+    /// Describes the settings in one line.
     pub(super) fn describe(&self) -> String {
         format!(
             "{}, {} clients, {} outstanding each, {} s{}",

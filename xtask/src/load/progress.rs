@@ -1,4 +1,4 @@
-//! The progress of a run on a terminal; without a terminal it is not shown.
+//! Shows the progress of a load on a terminal. Without a terminal, no progress is shown.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::report;
 use super::stats::LoadStats;
 use crate::numbers;
 
-/// The interval of updates.
+/// The time between two updates.
 const STEP: Duration = Duration::from_millis(500);
 
 /// A progress bar with the current rate.
@@ -27,7 +27,7 @@ impl Progress {
         Self { bar, shown: (Duration::ZERO, 0) }
     }
 
-    /// Shows the time, the rate since the last update, and the violations.
+    /// Shows the elapsed time, the rate since the last update, and the number of violations.
     pub(super) fn show(&mut self, elapsed: Duration, stats: &LoadStats) {
         let (then, count) = self.shown;
         if elapsed < then + STEP {

@@ -1,27 +1,27 @@
-//! One region of a client: its expected content and its next step.
+//! A region of a client, with its expected content and its next step.
 
 use super::live_ranges::AddressRange;
 use super::pattern::{Content, Pattern};
 use super::request::LoadRequest;
 
-/// Longest piece that one request reads or writes: longer than the image's buffers, so that large replies
-/// and streamed data are tested too.
+/// Maximum length of the data that one request reads or writes. It is longer than the image's buffers, so
+/// that large replies and streamed data are tested too.
 const PIECE: u64 = 256 << 10;
 
-/// A region.
+/// A region of a simulated client.
 #[derive(Clone, Debug)]
 pub(super) struct Region {
-    /// The client's own number of the region.
+    /// The number that the client has given to the region.
     pub(super) key: u64,
     /// Its name, if it has one.
     pub(super) name: Option<String>,
     /// The addresses.
     pub(super) range: AddressRange,
-    /// The requested bytes.
+    /// The requested size in bytes.
     pub(super) size: u64,
     /// The expected content.
     pub(super) content: Content,
-    /// The next step.
+    /// The next step of the client with this region.
     pub(super) step: RegionStep,
 }
 
@@ -30,20 +30,20 @@ pub(super) struct Region {
 pub(super) enum RegionStep {
     /// No step is required.
     Rest,
-    /// The bytes from this offset to the end are read and compared, then the next step follows.
+    /// Read the bytes from this offset to the end, compare them, and continue with the given step.
     Check(u64, AfterCheck),
-    /// The bytes from this offset to the end are written.
+    /// Write the bytes from this offset to the end.
     Fill(u64),
-    /// The region is freed.
+    /// Free the region.
     Free,
 }
 
-/// The step after a check.
+/// The step after the bytes of a region were compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AfterCheck {
-    /// The region gets this pattern.
+    /// Write this pattern to the region.
     Fill(Pattern),
-    /// The region is freed.
+    /// Free the region.
     Free,
 }
 
@@ -53,12 +53,12 @@ impl Region {
         self.name.as_ref().map_or_else(|| self.range.id.to_string(), |name| format!("@{name}"))
     }
 
-    /// Makes the request that reads a piece.
+    /// Returns the request that reads the next part of the region from `offset` on.
     pub(super) fn read(&self, offset: u64) -> LoadRequest {
         LoadRequest::Read { key: self.key, offset, length: self.piece(offset) }
     }
 
-    /// Makes the request that writes a piece of the pattern.
+    /// Returns the request that writes the next part of the pattern from `offset` on.
     pub(super) fn write(&self, offset: u64) -> LoadRequest {
         let (key, length, pattern) = (self.key, self.piece(offset), self.content.pattern());
         LoadRequest::Write { key, offset, length, pattern }
@@ -68,13 +68,13 @@ impl Region {
         self.size.saturating_sub(offset).min(PIECE)
     }
 
-    /// Starts to write another pattern.
+    /// Begins to write another pattern.
     pub(super) fn rewrite(&mut self, pattern: Pattern) {
         self.content.begin(pattern);
         self.step = RegionStep::Fill(0);
     }
 
-    /// Records that the bytes up to `end` were compared.
+    /// Records that the bytes up to `end` were compared, and chooses the next step.
     pub(super) fn checked(&mut self, end: u64) {
         match self.step {
             RegionStep::Check(_, then) if end < self.size => {
@@ -82,18 +82,18 @@ impl Region {
             }
             RegionStep::Check(_, AfterCheck::Fill(pattern)) => self.rewrite(pattern),
             RegionStep::Check(_, AfterCheck::Free) => self.step = RegionStep::Free,
-            // A piece that was read without a check of the whole region.
+            // The bytes were read without a check of the whole region.
             RegionStep::Rest | RegionStep::Fill(_) | RegionStep::Free => {}
         }
     }
 
-    /// Records that the bytes up to `end` were written.
+    /// Records that the bytes up to `end` were written, and chooses the next step.
     pub(super) fn filled(&mut self, end: u64) {
         self.content.fill(end);
         self.step = if end < self.size { RegionStep::Fill(end) } else { RegionStep::Rest };
     }
 
-    /// Records another size and address range.
+    /// Records a new size and a new address range.
     pub(super) fn resized(&mut self, range: AddressRange, size: u64) {
         self.content.resize(size);
         (self.range, self.size) = (range, size);

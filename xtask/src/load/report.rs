@@ -1,4 +1,4 @@
-//! The results of a run: text for people, JSON for programs.
+//! Reports the results of a load: as text for people, and as JSON for programs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::request::RequestKind;
 use super::stats::{LoadStats, RequestStats};
 use crate::numbers;
 
-/// The quantiles, with their names in JSON.
+/// The quantiles that are reported, with their names in JSON.
 const QUANTILES: [(&str, f64); 3] = [("p50_us", 0.5), ("p99_us", 0.99), ("p999_us", 0.999)];
 
 /// The results of a run.
@@ -19,7 +19,7 @@ const QUANTILES: [(&str, f64); 3] = [("p50_us", 0.5), ("p99_us", 0.99), ("p999_u
 pub(super) struct Report<'a> {
     /// The settings of the run.
     pub(super) plan: &'a LoadPlan,
-    /// The duration of the work.
+    /// The time in which new requests were started.
     pub(super) worked: Duration,
     /// The counts of the clients.
     pub(super) stats: &'a LoadStats,
@@ -30,7 +30,7 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Prints everything; the last line is the verdict.
+    /// Prints all results. The last line is the verdict.
     pub(super) fn print(&self) {
         println!("{}", self.table());
         let stats = self.stats;
@@ -148,7 +148,7 @@ pub(crate) fn rate(count: u64, time: Duration) -> f64 {
     float(count) / time.as_secs_f64().max(f64::EPSILON)
 }
 
-/// Formats a whole number with grouped thousands.
+/// Formats a whole number with thousands in groups.
 fn count(value: u64) -> String {
     if value < 1000 { value.to_string() } else { numbers::show(float(value)) }
 }
@@ -158,7 +158,7 @@ fn float(value: u64) -> f64 {
     value as f64
 }
 
-/// Joins names and numbers on one line.
+/// Joins names and numbers in one line.
 pub(super) fn joined<K: std::fmt::Display, V: std::fmt::Display>(
     pairs: impl Iterator<Item = (K, V)>,
 ) -> String {
@@ -168,7 +168,7 @@ pub(super) fn joined<K: std::fmt::Display, V: std::fmt::Display>(
 fn object<K: std::fmt::Debug + AsRef<str>, V: std::fmt::Display>(
     pairs: impl Iterator<Item = (K, V)>,
 ) -> String {
-    // The names are plain words, so Rust's quotes are valid JSON.
+    // The names are plain words, so Rust's quoted form is valid JSON.
     let pairs: Vec<_> = pairs.map(|(name, value)| format!("{:?}:{value}", name.as_ref())).collect();
     format!("{{{}}}", pairs.join(","))
 }

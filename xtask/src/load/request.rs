@@ -1,4 +1,4 @@
-//! The requests of a client.
+//! The requests of a simulated client.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub(super) enum RequestKind {
     Resize,
     /// `VFREE`.
     Free,
-    /// Any of them for another client's region.
+    /// Any of these requests for the region of another client.
     Intrude,
 }
 
@@ -27,7 +27,7 @@ impl RequestKind {
     pub(super) const ALL: [Self; 6] =
         [Self::Allocate, Self::Read, Self::Write, Self::Resize, Self::Free, Self::Intrude];
 
-    /// Returns its name in reports.
+    /// Returns the name of the kind in reports.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Allocate => "VMALLOC",
@@ -40,7 +40,7 @@ impl RequestKind {
     }
 }
 
-/// An attempt to access another client's region.
+/// The kind of an attempt to access the region of another client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     Read,
@@ -49,28 +49,28 @@ pub(super) enum Attempt {
     Resize,
 }
 
-/// A request; the client's own regions are named by their keys.
+/// A request. `key` is the number that the client has given to one of its own regions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LoadRequest {
     /// Allocates a region of this size, with or without a name.
     Allocate { size: u64, name: Option<String> },
-    /// Reads a piece of a region.
+    /// Reads a part of a region.
     Read { key: u64, offset: u64, length: u64 },
-    /// Writes a piece of a region with its pattern.
+    /// Writes a part of a pattern into a region.
     Write { key: u64, offset: u64, length: u64, pattern: Pattern },
     /// Resizes a region.
     Resize { key: u64, size: u64 },
     /// Frees a region.
     Free { key: u64 },
-    /// Tries to access another client's region.
+    /// Tries to access the region of another client.
     Intrude { id: u64, attempt: Attempt },
 }
 
-/// The bytes that an intruder would write.
+/// The bytes that an attempt tries to write.
 const FOREIGN: &str = "\u{1}";
 
 impl LoadRequest {
-    /// Returns the kind that it is counted as.
+    /// Returns the kind under which the request is counted.
     pub(super) fn kind(&self) -> RequestKind {
         match self {
             Self::Allocate { .. } => RequestKind::Allocate,
@@ -82,7 +82,7 @@ impl LoadRequest {
         }
     }
 
-    /// Appends the bytes of the request; `region` is the id or the name of one of the client's own regions.
+    /// Appends the encoded request. `region` is the id or the name of the client's own region.
     pub(super) fn encode(&self, region: &str, to: &mut Vec<u8>) {
         let text = |number: &u64| number.to_string();
         let words = match self {
@@ -118,7 +118,7 @@ impl Attempt {
     }
 }
 
-/// Formats the request for a violation.
+/// Formats the request for the report of a violation.
 impl fmt::Display for LoadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,15 +9,15 @@ use super::violation::Violation;
 /// The stage of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Clients work.
+    /// Clients send requests by their profile.
     Work,
-    /// The remaining regions are checked once more and freed.
+    /// The time for requests is over. The remaining regions are checked once more, and freed.
     Finish,
-    /// The time for checks is over: the remaining regions are freed.
+    /// The time for checks is over too. The remaining regions are freed without a check.
     Hurry,
 }
 
-/// The settings and the shared state.
+/// The settings of a run, and the state that all its clients share.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// The settings.
@@ -33,13 +33,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Makes the state of the start of a run.
+    /// Creates the state for the start of a run.
     pub(super) fn new(plan: LoadPlan) -> Self {
         let (live, exposed, stats) = (LiveRanges::default(), Exposed::default(), LoadStats::new());
         Self { plan, stage: Stage::Work, live, exposed, stats }
     }
 
-    /// Records the addresses of a live region.
+    /// Records that a region lies at `range`. An overlap with another live region is a violation.
     pub(super) fn settle(&mut self, range: AddressRange) {
         if !self.plan.verify {
             return;

@@ -1,5 +1,6 @@
-//! `cargo xtask test --soak MINUTES`: a load that checks every byte, while reservations fail, guards are
-//! accessed and the image is audited; speed and memory at the end must match those at the beginning.
+//! `cargo xtask test --soak MINUTES`: a load in which every byte is checked, while reservations are made to
+//! fail, guard pages are accessed and the image is audited. Speed and memory at the end must be about the
+//! same as at the beginning.
 
 mod injector;
 mod samples;
@@ -21,7 +22,7 @@ use crate::workspace::Workspace;
 use injector::FaultInjector;
 use samples::{Pace, Samples};
 
-/// The load, as words of `cargo xtask load`: small enough that the image is idle sometimes.
+/// The load, as words of `cargo xtask load`. It is small enough that the image is idle at times.
 const LOAD: [&str; 12] = [
     "xtask",
     "load",
@@ -38,10 +39,11 @@ const LOAD: [&str; 12] = [
 ];
 const SIZES: &str = "1-128K";
 
-/// Page-table pages that may be kept permanently: they separate the two owners of a table.
+/// Maximum number of page-table pages that may be kept permanently, because they separate the two owners of a
+/// table.
 const TABLES_KEPT: i64 = 4;
 
-/// Runs the verb.
+/// Runs the soak test.
 pub(crate) fn soak(
     workspace: &Workspace,
     runtime: Runtime,
@@ -80,7 +82,7 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     let injector = FaultInjector::start(guest.address())?;
     let mut pace = Pace::new();
     let outcome = drive::drive(guest.address(), &plan, |elapsed, stats| {
-        // Replies after the end of the duration are no work.
+        // Replies after the end of the duration do not count in the rates.
         if elapsed < plan.duration && pace.is_due(elapsed) {
             process::announce("", &pace.take(elapsed, stats));
         }
@@ -124,7 +126,7 @@ fn run(guest: &guest::Target, options: &LoadOptions) -> anyhow::Result<ExitCode>
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Returns the number of page-table pages after a purge that also releases caches.
+/// Returns the number of page-table pages that are left after a purge that also releases caches.
 fn tables_kept(observer: &mut Client) -> anyhow::Result<i64> {
     let reply = observer.call(&["VPURGE", "SYNC"])?;
     ensure!(!reply.is_error(), "VPURGE SYNC answers {}", reply.terminal().trim_end());

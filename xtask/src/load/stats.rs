@@ -1,4 +1,4 @@
-//! The counts of a run.
+//! Counts the replies, latencies, errors and violations of a load.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,9 +9,10 @@ use super::answer;
 use super::request::RequestKind;
 use super::violation::Violation;
 
-/// Violations that are kept to be shown; all are counted.
+/// Maximum number of violations that are stored for the report. All violations are counted.
 const SHOWN: usize = 10;
-/// Latencies are kept in microseconds with three digits, up to ten minutes.
+/// The maximum latency that is stored exactly: ten minutes, in microseconds. The next constant is the number
+/// of significant digits.
 const LATENCY_US_MAX: u64 = 600_000_000;
 const DIGITS: u8 = 3;
 
@@ -35,20 +36,20 @@ pub(super) struct LoadStats {
     violation_count: u64,
     /// Bytes of regions that were compared with their expected content.
     pub(super) bytes_checked: u64,
-    /// Regions whose addresses were compared with those of all others.
+    /// Number of regions whose addresses were compared with those of all other live regions.
     pub(super) ranges_checked: u64,
 }
 
 impl RequestStats {
     fn new() -> Self {
-        // The bounds are constants that a histogram accepts.
+        // The bounds are constants that the histogram accepts.
         let latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, DIGITS);
         Self { count: 0, errors: 0, latency: latency.expect("a histogram up to ten minutes") }
     }
 }
 
 impl LoadStats {
-    /// Makes empty counts.
+    /// Creates counts of 0.
     pub(super) fn new() -> Self {
         Self {
             figures: BTreeMap::new(),
@@ -60,7 +61,7 @@ impl LoadStats {
         }
     }
 
-    /// Counts a reply that came in time.
+    /// Counts a reply that arrived in time.
     pub(super) fn reply(&mut self, kind: RequestKind, latency: Duration, error: Option<&str>) {
         let figures = self.figures.entry(kind).or_insert_with(RequestStats::new);
         figures.count += 1;
@@ -79,18 +80,18 @@ impl LoadStats {
         }
     }
 
-    /// Iterates over the kinds that were sent, in the order of reports.
+    /// Iterates over the kinds of requests that were sent, in the order of reports.
     pub(super) fn figures(&self) -> impl Iterator<Item = (RequestKind, &RequestStats)> {
         RequestKind::ALL.into_iter().filter_map(|kind| Some((kind, self.figures.get(&kind)?)))
     }
 
-    /// Returns the sum of all kinds.
+    /// Returns the sum of the counts of all kinds.
     pub(super) fn all(&self) -> RequestStats {
         let mut all = RequestStats::new();
         for figures in self.figures.values() {
             all.count += figures.count;
             all.errors += figures.errors;
-            // All histograms have the same bounds.
+            // All histograms have the same bounds, so the addition succeeds.
             let added = all.latency.add(&figures.latency);
             added.expect("histograms of the same bounds");
         }
@@ -102,7 +103,7 @@ impl LoadStats {
         self.figures.values().map(|figures| figures.count).sum()
     }
 
-    /// Returns the errors by their first word.
+    /// Returns the number of errors for each code (the first word of an error).
     pub(super) fn errors(&self) -> &BTreeMap<String, u64> {
         &self.errors
     }
@@ -112,7 +113,7 @@ impl LoadStats {
         self.violation_count
     }
 
-    /// Returns the first violations.
+    /// Returns the violations that were stored, which are the first ones.
     pub(super) fn violations(&self) -> &[Violation] {
         &self.violations
     }

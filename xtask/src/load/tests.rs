@@ -1,4 +1,5 @@
-//! Whole runs against the fake server: a run without flaws has no violation, and every flaw is detected.
+//! Runs whole loads against the fake server. A server without flaws causes no violation, and every flaw is
+//! detected.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::violation::Violation;
 use super::{drive, stats::LoadStats};
 use crate::workload::Profile;
 
-/// Makes the plan of a short run, which ends by the number of replies and not by time.
+/// Returns the plan of a short load, which ends after a number of replies and not after a time.
 pub(super) fn plan(profile: Profile) -> LoadPlan {
     LoadPlan {
         clients: 4,
@@ -32,7 +33,7 @@ fn run(plan: &LoadPlan, flaw: Flaw) -> LoadStats {
 }
 
 fn first(profile: Profile, flaw: Flaw) -> Violation {
-    // The run ends as soon as enough replies have come.
+    // The load ends as soon as enough replies have arrived.
     let stats = run(&LoadPlan { replies_max: 200_000, ..plan(profile) }, flaw);
     stats.violations().first().unwrap_or_else(|| panic!("{flaw:?} was not seen")).clone()
 }

@@ -1,30 +1,30 @@
-//! The violations that a load detects.
+//! The violations of the image's promises that a load detects.
 
 use std::fmt;
 
 use super::live_ranges::AddressRange;
 use super::pattern::Wrong;
 
-/// A broken promise of the image, with the evidence.
+/// A broken promise of the image, with the evidence for the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Violation {
-    /// A byte differs from the written one, or is not zero although it was never written.
+    /// A byte differs from the byte that was written, or is not zero although no byte was written there.
     Content {
-        /// The region.
+        /// The region that contains the byte.
         range: AddressRange,
-        /// The byte.
+        /// The offset and the values of the byte.
         wrong: Wrong,
     },
-    /// Two live regions share addresses, or one overlaps the other's guard page.
+    /// Two live regions have common addresses, or a region overlaps the guard page of another one.
     Overlap(AddressRange, AddressRange),
-    /// A request for another client's region was not refused.
+    /// A request for the region of another client was not refused.
     Intrusion {
         /// The request.
         request: String,
         /// The reply.
         answer: String,
     },
-    /// A request that must succeed was refused, or its reply is malformed.
+    /// A request that must succeed was refused, or its reply is not valid.
     Answer {
         /// The request.
         request: String,
@@ -33,23 +33,23 @@ pub(super) enum Violation {
     },
     /// A connection ended, or sent bytes that are not a reply.
     Lost {
-        /// The client.
+        /// The number of the client.
         client: usize,
         /// The error.
         error: String,
     },
-    /// No reply came in time.
+    /// A reply did not arrive in time.
     Stall {
-        /// The client.
+        /// The number of the client.
         client: usize,
-        /// The request.
+        /// The oldest request of the client.
         request: String,
-        /// Bytes of the reply that have arrived.
+        /// Number of bytes of the reply that have arrived.
         received: usize,
-        /// Bytes of requests that are unsent.
+        /// Number of bytes of requests that are unsent.
         unsent: usize,
     },
-    /// The audit of the image failed, or resources are still allocated after all clients have ended.
+    /// The image's audit failed, or resources are still in use after all clients have ended.
     Audit(String),
 }
 

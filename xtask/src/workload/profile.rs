@@ -1,13 +1,13 @@
-//! The mix of requests of a client.
+//! Chooses the mix of requests of a client.
 
 use clap::ValueEnum;
 
 use super::random::Random;
 
-/// A usage pattern of the image.
+/// The mix of requests that each client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
-    /// Allocates a region and frees it.
+    /// Allocates a region and frees it again.
     AllocFree,
     /// Keeps about 16 regions of each client alive, and replaces them in random order.
     Churn,
@@ -15,11 +15,11 @@ pub(crate) enum Profile {
     Resize,
     /// Writes and reads long-lived regions.
     ReadWrite,
-    /// All of these.
+    /// All of the other profiles together.
     Mixed,
 }
 
-/// The next operation; all but an allocation use one of the client's regions.
+/// The operation of the next request. All operations except an allocation use a region of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// Allocates a region.
@@ -34,17 +34,17 @@ pub(crate) enum Operation {
     Resize,
 }
 
-/// The numbers of a client's regions.
+/// The numbers of regions that a client has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
     /// All regions.
     pub(crate) all: usize,
-    /// Regions without a request in flight.
+    /// Number of regions that have no request in flight.
     pub(crate) resting: usize,
 }
 
-/// The percentages of reads, writes and resizes. The other requests allocate and free, and keep about
-/// `regions` regions alive.
+/// The percentages of reads, writes and resizes among the requests. All other requests allocate and free
+/// regions, so that about `regions` regions stay allocated.
 #[derive(Clone, Copy, Debug)]
 struct Parts {
     reads: u64,
@@ -54,7 +54,7 @@ struct Parts {
 }
 
 impl Profile {
-    /// Returns its name on the command line.
+    /// Returns the name of the profile on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AllocFree => "alloc-free",
@@ -81,7 +81,7 @@ impl Profile {
         self == Self::Mixed
     }
 
-    /// Chooses the next operation. An operation on a region is chosen only if one is idle.
+    /// Chooses the next operation. An operation on a region is chosen only if the client has an idle region.
     pub(crate) fn choose(self, held: Held, can_resize: bool, random: &mut Random) -> Operation {
         let parts = self.parts();
         if held.resting == 0 {
@@ -102,8 +102,8 @@ impl Profile {
 }
 
 impl Parts {
-    /// Allocates or frees. The fewer regions there are, the likelier is an allocation: certain at zero
-    /// regions, impossible at twice the target.
+    /// Chooses between an allocation and a free. An allocation is certain without regions, becomes less
+    /// likely with each region, and is impossible at twice the target number.
     fn come_or_go(&self, held: Held, random: &mut Random) -> Operation {
         let place = random.below(2 * self.regions as u64);
         if place >= held.all as u64 && self.regions > 0 {
@@ -118,8 +118,8 @@ impl Parts {
 mod tests {
     use super::*;
 
-    /// Simulates a client whose requests are answered immediately; returns how often each operation was
-    /// chosen, and the most regions.
+    /// Simulates a client whose requests are answered immediately. Returns how often each operation was
+    /// chosen, and the maximum number of regions.
     fn follow(profile: Profile, can_resize: bool) -> ([u32; 5], usize) {
         let mut random = Random::new(3, 0);
         let (mut counts, mut all, mut most) = ([0; 5], 0, 0);

@@ -1,13 +1,13 @@
-//! Pseudo-random choices that a seed repeats.
+//! Pseudo-random choices, which are the same for the same seed.
 
-/// A generator of numbers: SplitMix64.
+/// A generator of pseudo-random numbers (SplitMix64).
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
-    /// Makes a separate sequence for each part of a run.
+    /// Creates a generator with a separate sequence for each part of a run.
     pub(crate) fn new(seed: u64, part: u64) -> Self {
         Self(mix(seed ^ mix(part.wrapping_add(STEP))))
     }

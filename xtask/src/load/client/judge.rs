@@ -1,4 +1,4 @@
-//! The judgement of a reply, and the next step of its region.
+//! Judges a reply, and chooses the next step of its region.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::load::violation::Violation;
 use crate::resp::Reply;
 
 impl LoadClient {
-    /// Takes the reply to the oldest request.
+    /// Judges the reply to the oldest request.
     pub(crate) fn take(&mut self, reply: &Reply, shared: &mut Shared) {
         self.heard = Instant::now();
         let Some(Sent { request, at }) = self.sent.pop_front() else {
@@ -87,7 +87,7 @@ impl LoadClient {
         shared: &mut Shared,
     ) {
         if is_pressure(reply) {
-            // No room for the reply: the request is repeated.
+            // The image had no memory for the reply, so the request is repeated.
             return self.update(key, |_| ());
         }
         let bytes = match reply {
@@ -111,8 +111,8 @@ impl LoadClient {
                 true => region.checked(offset + length),
                 false => region.step = RegionStep::Free,
             }
-            // Only regions with correct bytes are exposed, so that an intruder is not blamed for wrong
-            // ones.
+            // Only a region with correct bytes is exposed to other clients. Otherwise a violation could be
+            // attributed to their access.
             if shared.plan.verify && is_right && region.name.is_none() {
                 shared.exposed.expose(number, region.range.id);
             }
@@ -131,7 +131,7 @@ impl LoadClient {
         let new = answer::resized(reply, &old, size);
         let is_refused = is_pressure(reply);
         self.expect(new.is_some() || is_refused, key, reply, request, shared);
-        // A region whose resize was refused keeps its addresses.
+        // If the resize was refused, the region keeps its old addresses.
         shared.settle(new.unwrap_or(old));
         let next = unseen(self.new_pattern(shared), shared);
         self.is_pressed = is_refused;
@@ -139,12 +139,12 @@ impl LoadClient {
             if let Some(range) = new {
                 region.resized(range, size);
             }
-            // A region whose resize was refused must keep its content.
+            // If the resize was refused, the region must keep its content.
             region.step = if new.is_some() || is_refused { next } else { RegionStep::Free };
         });
     }
 
-    /// Records a violation, unless the reply is correct.
+    /// Records a violation unless `is_right`.
     fn expect(
         &mut self,
         is_right: bool,
@@ -161,7 +161,7 @@ impl LoadClient {
         shared.stats.violate(violation);
     }
 
-    /// Changes a region without a request in flight.
+    /// Changes a region that has no request in flight.
     fn update(&mut self, key: u64, change: impl FnOnce(&mut Region)) {
         if let Some(region) = self.regions.get_mut(&key) {
             change(region);
@@ -169,7 +169,7 @@ impl LoadClient {
         }
     }
 
-    /// Puts a region into the queue of required steps or among the idle ones.
+    /// Puts a region into the queue of required steps, or into the list of idle regions.
     fn file(&mut self, key: u64) {
         match self.regions.get(&key).map(|region| region.step) {
             Some(RegionStep::Rest) => self.resting.push(key),
@@ -179,7 +179,7 @@ impl LoadClient {
     }
 }
 
-/// Returns the first step of a region whose bytes have not been read.
+/// Returns the first step for a region whose bytes were not read before.
 fn unseen(pattern: Pattern, shared: &Shared) -> RegionStep {
     if shared.plan.verify {
         RegionStep::Check(0, AfterCheck::Fill(pattern))
@@ -200,7 +200,7 @@ fn unfit(request: &str, reply: &Reply) -> Violation {
     Violation::Answer { request: request.to_owned(), answer: shown(reply) }
 }
 
-/// Formats a reply on one line, without the bytes of regions.
+/// Formats a reply on one line. Bytes of regions are replaced by their number.
 fn shown(reply: &Reply) -> String {
     match reply {
         Reply::Bulk(Some(bytes)) => format!("{} bytes", bytes.len()),

@@ -1,5 +1,5 @@
-//! The fault injector of a soak test: a connection that makes reservations fail, accesses guards, and
-//! audits.
+//! The fault injector of a soak test. On a connection of its own, it makes reservations fail, accesses guard
+//! pages and audits the image.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,14 +18,15 @@ use crate::workload::Random;
 
 /// The pause between two faults.
 const PAUSE: Duration = Duration::from_millis(200);
-/// The interval of audits.
+/// The time between two audits.
 const AUDIT: Duration = Duration::from_secs(10);
-/// The kinds of reservations that are made to fail, and the largest number of successes before the failure.
+/// The kinds of reservations that are made to fail. The next constant is the maximum number of reservations
+/// that succeed before the failure.
 const KINDS: [&str; 4] = ["frame", "table", "area", "region"];
 const DELAY: u64 = 200;
-/// A guard is accessed after one of this many faults.
+/// A guard page is accessed after one in this number of faults.
 const PROBES: u64 = 4;
-/// Bytes of the region whose guard is accessed.
+/// Size of the region whose guard page is accessed, in bytes.
 const BYTES: u64 = 8192;
 
 /// The thread of the fault injector.
@@ -35,7 +36,7 @@ pub(super) struct FaultInjector {
     thread: JoinHandle<anyhow::Result<InjectorReport>>,
 }
 
-/// The findings of the injector.
+/// The results of the fault injector.
 #[derive(Debug, Default)]
 pub(super) struct InjectorReport {
     pub(super) sizes: Vec<Size>,
@@ -43,7 +44,7 @@ pub(super) struct InjectorReport {
     pub(super) counts: InjectorCounts,
 }
 
-/// The number of actions of the injector.
+/// How often the injector has performed each action.
 #[derive(Debug, Default)]
 pub(super) struct InjectorCounts {
     faults: u64,
@@ -69,12 +70,13 @@ impl FaultInjector {
         Ok(Self { is_over, thread: std::thread::spawn(work) })
     }
 
-    /// Returns whether the thread has failed: [`end`](Self::end) returns the reason.
+    /// Returns whether the thread has ended early because of a failure. [`end`](Self::end) returns the
+    /// reason.
     pub(super) fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// Ends the thread and returns its findings.
+    /// Ends the thread and returns its results.
     pub(super) fn end(self) -> anyhow::Result<InjectorReport> {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| anyhow!("the connection beside the load panicked"))?
@@ -109,7 +111,7 @@ fn inject(client: &mut Client, kind: &str, number: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Accesses the guard of a new region; returns `false` if the region could not be allocated.
+/// Accesses the guard page of a new region. Returns `false` if the region could not be allocated.
 fn probe(client: &mut Client, violations: &mut Vec<Violation>) -> anyhow::Result<bool> {
     let reply = client.call(&["VMALLOC", &BYTES.to_string()])?;
     if matches!(&reply, Reply::Error(error) if answer::is_pressure(error)) {

@@ -1,4 +1,4 @@
-//! Measurements over time, and the comparison of their last third with the first.
+//! Stores measurements over time, and compares their last third with the first third.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use hdrhistogram::Histogram;
 use crate::load::counters::Counters;
 use crate::load::stats::LoadStats;
 
-/// The duration of one window.
+/// The duration of one measurement window.
 const WINDOW: Duration = Duration::from_secs(10);
-/// The time per request in the last third, in percent of the first: the first bound is the target, the
-/// second one fails the run on any host, however busy it is.
+/// Limits for the time per request in the last third, in percent of the first third. The first limit is the
+/// target. Exceeding the second limit fails the run on any host, however busy that host is.
 const TIME_PERCENT: u64 = 110;
 const TIME_PERCENT_MAX: u64 = 200;
-/// Pages by which the maximum of the last third may exceed the maximum of the first. Freed addresses are
-/// cached in pools, so page tables grow for minutes: tables for as many addresses as the guest has memory
-/// are allowed.
+/// Maximum number of pages by which the largest value of the last third may exceed that of the first third.
+/// Freed addresses are cached in pools, so page tables grow for minutes. The limit permits tables for as many
+/// addresses as the guest has memory.
 const TABLES_MORE: i64 = 256;
 const NOTES_MORE: i64 = 16;
 
-/// One window of the load.
+/// The rate and the latency in one measurement window.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     per_second: u64,
@@ -29,7 +29,7 @@ pub(super) struct Window {
     p99_us: u64,
 }
 
-/// The windows so far.
+/// All windows up to now.
 #[derive(Debug)]
 pub(super) struct Pace {
     pub(super) windows: Vec<Window>,
@@ -42,17 +42,17 @@ impl Pace {
         Self { windows: Vec::new(), from: Duration::ZERO, before: None }
     }
 
-    /// Returns whether a window has ended.
+    /// Returns whether the current window has ended.
     pub(super) fn is_due(&self, elapsed: Duration) -> bool {
         elapsed >= self.from + WINDOW
     }
 
-    /// Adds a window, and formats it.
+    /// Ends the current window, adds it to the list, and formats it.
     pub(super) fn take(&mut self, elapsed: Duration, stats: &LoadStats) -> String {
         let all = stats.all().latency;
         let mut latency = all.clone();
         if let Some(before) = &self.before {
-            // Counts only grow, in histograms of the same bounds.
+            // Counts only grow, and both histograms have the same bounds, so the subtraction succeeds.
             let taken = latency.subtract(before);
             taken.expect("an earlier histogram of the same counts");
         }
@@ -74,16 +74,16 @@ impl Pace {
     }
 }
 
-/// The memory that the image has allocated.
+/// The amounts of memory that the image has allocated.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     tables: i64,
-    /// The library's metadata of regions, and the heap.
+    /// The library's metadata of regions and the heap together.
     notes: i64,
 }
 
 impl Size {
-    /// Reads the sizes from the counters.
+    /// Reads the amounts from the counters.
     pub(super) fn read(counters: &Counters) -> anyhow::Result<Self> {
         let number = |name: &str| {
             counters.get(name).copied().with_context(|| format!("VSTATS has no {name}"))
@@ -101,7 +101,7 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// Makes a row for each third.
+    /// Returns a table with one row for each third of the run.
     pub(super) fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
@@ -125,7 +125,7 @@ impl Samples {
         table
     }
 
-    /// Returns the values that grew and must not.
+    /// Returns a message for each value that has grown more than permitted.
     pub(super) fn growths(&self) -> Vec<String> {
         let time =
             |index| median(third(&self.paces, index).iter().map(|window| window.p50_us).collect());
@@ -147,7 +147,7 @@ impl Samples {
         growths
     }
 
-    /// Returns the maxima of a third.
+    /// Returns the maximum amounts in a third of the run.
     fn most(&self, index: usize) -> (i64, i64) {
         let sizes = third(&self.sizes, index);
         let most = |figure: fn(&Size) -> i64| sizes.iter().map(figure).max().unwrap_or(0);
@@ -155,7 +155,7 @@ impl Samples {
     }
 }
 
-/// Returns a third of the samples; the middle one has the remainder.
+/// Returns one third of the samples. If the number is not divisible by three, the middle third is longer.
 fn third<T>(all: &[T], index: usize) -> &[T] {
     let part = all.len() / 3;
     match index {
